@@ -57,7 +57,7 @@ export interface HistoryOptions extends ReadOptions {
   readonly limit?: number | undefined
 }
 
-export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, OrUndefined<ScheduleOptions> {
+export interface SlotsOptions extends Omit<HistoryOptions, 'limit'> {
   /** A slot without a row is missed this long after it was due, in milliseconds. Default: the value given to the runs. */
   readonly graceMs?: number | undefined
   /**
@@ -77,8 +77,8 @@ export interface TasksOptions extends ReadOptions {
   readonly emitProblem?: ((problem: string) => void) | undefined
 }
 
-export interface HealthOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
-  /** Default: every known task. A task that `tasks` returned is not read again, and `schedule` is ignored. */
+export interface HealthOptions extends ReadOptions {
+  /** Default: every known task. A task that `tasks` returned is not read again. */
   readonly task?: string | KnownTask | undefined
   readonly since: Date
   /** A slot at this instant is left out. */
@@ -111,13 +111,13 @@ export interface CheckOptions extends HealthOptions {
   readonly newMs?: number | undefined
 }
 
-export interface FindSlotOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
+export interface FindSlotOptions extends ReadOptions {
   readonly task: string
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
 }
 
-export interface RerunnableOptions extends ReadOptions, OrUndefined<ScheduleOptions> {
+export interface RerunnableOptions extends ReadOptions {
   readonly task: string
   /** The earliest slot: an instant, a local time or a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
@@ -148,7 +148,7 @@ export interface RerunnableSlot extends FoundSlot {
   readonly why: Rerunnable
 }
 
-export interface ResolveOptions extends OrUndefined<ScheduleOptions>, ReadOptions {
+export interface ResolveOptions extends ReadOptions {
   readonly task: string
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
@@ -263,15 +263,14 @@ export interface Ledger {
    */
   history(options: HistoryOptions): AsyncGenerator<StoredRow>
   /**
-   * Yields the rows of `history`, and the missed slots in their places. The slots of a task are computed from the given
-   * schedule, or from those of the task record. Without `since`, the range begins at the first row of the task. Throws as
-   * `check` does.
+   * Yields the rows of `history`, and the missed slots in their places. The slots of a task are computed from the
+   * schedules of its record. Without `since`, the range begins at the first row of the task. Throws as `check` does.
    */
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
    * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed (due, and
    * without a row), failed, stale, overdue or late. Up to 16 tasks are read at a time. Throws a usage error if the task is
-   * unknown and no schedule is given, or if no task is known at all. The error of a task whose records cannot be read is
+   * unknown or no schedule of it is recorded, or if no task is known at all. The error of a task whose records cannot be read is
    * thrown after the findings of all other tasks.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
@@ -281,8 +280,8 @@ export interface Ledger {
    */
   health(options: HealthOptions): AsyncGenerator<TaskHealth>
   /**
-   * Returns the slot that a reference means, by the given schedule or by those of the task record. Throws a usage error if
-   * there is none.
+   * Returns the slot that a reference means, by the schedules of the task record, or else by the schedule of the row in that
+   * slot. Throws a usage error if there is none.
    */
   findSlot(options: FindSlotOptions): Promise<FoundSlot>
   /**

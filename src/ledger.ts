@@ -4,9 +4,9 @@ import type { CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, Resolv
 import { type CheckSettings, checkTask, checkTasks } from './audit/check.ts'
 import { taskHealth, tasksHealth } from './audit/health.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
-import { missedSlots } from './audit/missed.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
+import { slotsToCatchUp } from './audit/slots-to-catch-up.ts'
 import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
@@ -36,7 +36,7 @@ export function createLedger({ store: storeName, log }: LedgerOptions): Ledger {
     host: hostOnce(),
     parse: rememberingParser(),
     known: knownRecords(systemClock),
-    findMissed: missedSlots,
+    findMissed: slotsToCatchUp,
     clock: systemClock,
     newId,
     random: Math.random,
@@ -93,9 +93,7 @@ function readMethods(reading: OpenForReading): ReadMethods {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
     },
     async *slots({ graceMs, emitProblem, ...options }) {
-      const { schedule, timezone, anchor } = options
-      const settings = { times: { graceMs }, emitProblem, given: { schedule, timezone, anchor } }
-      yield* readSlots(queryOf(options), settings, await reading(options))
+      yield* readSlots(queryOf(options), { times: { graceMs }, emitProblem }, await reading(options))
     },
     async *check(options) {
       const deps = await reading(options)
@@ -116,7 +114,7 @@ function readMethods(reading: OpenForReading): ReadMethods {
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, ...options }) {
       const { graceMs, skewMs = SETTINGS.skewMs.default } = options
       const deps = await reading(options)
-      const known = await knownTask(task, options, 0, deps)
+      const known = await knownTask(task, deps)
       const settings = { from, to, only, graceMs, skewMs, retentionMs }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
@@ -137,9 +135,9 @@ function readMethods(reading: OpenForReading): ReadMethods {
 }
 
 /** Returns the task that is to be checked, or null for all tasks. */
-async function taskOfCheck({ task, ...options }: CheckOptions, deps: HistoryDeps): Promise<KnownTask | null> {
+async function taskOfCheck({ task }: CheckOptions, deps: HistoryDeps): Promise<KnownTask | null> {
   if (task === undefined) return null
-  return typeof task === 'string' ? knownTask(task, options, options.since.getTime(), deps) : task
+  return typeof task === 'string' ? knownTask(task, deps) : task
 }
 
 function checkSettings(
@@ -159,13 +157,13 @@ function checkSettings(
 }
 
 async function resolveReference(
-  { task, slot, state, reason, runId: endedRun, by, skewMs = SETTINGS.skewMs.default, ...given }: ResolveOptions,
+  { task, slot, state, reason, runId: endedRun, by, skewMs = SETTINGS.skewMs.default }: ResolveOptions,
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
 ): Promise<Resolved> {
   const decision = { state: readResolvedState(state), reason, by: by ?? operatorOf((await host()).host) }
   checkOperator(decision)
-  const { window, spec } = await findSlot({ task, slot, ...given }, deps)
+  const { window, spec } = await findSlot({ task, slot }, deps)
   const request = { task, window, schedule: spec, zoneData, runId: newId(), ...defined({ endedRun }), ...decision }
   const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
   const io = { ...deps, newId, random, findSurvivor }

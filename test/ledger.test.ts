@@ -165,10 +165,9 @@ describe('run', () => {
   test('a slot that runs is resolved only if its run is named', async () => {
     const ledger = newLedger()
     const decision = { task: 'nightly', slot: '2026-11-24', state: 'completed', reason: 'its log says so' } as const
-    const given = { ...decision, schedule: NIGHT.schedule, timezone: NIGHT.timezone }
     const seen: unknown[] = []
     const ran = await ledger.tryRun(NIGHT, async ({ runId }) => {
-      for (const named of [undefined, 'another', runId]) seen.push(await ledger.resolve({ ...given, runId: named }))
+      for (const named of [undefined, 'another', runId]) seen.push(await ledger.resolve({ ...decision, runId: named }))
       return 'done'
     })
     expect(seen).toMatchObject([

@@ -137,7 +137,7 @@ export async function* ofAllTasks<T>(
   // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(
-      'no task has run yet in this ledger, so there is nothing to check. Is this the right --store? To check a task that has not run yet, give --task and --schedule.',
+      'no task has run yet in this ledger, so there is nothing to check. Is this the right --store? To check a task before its first run, record it: cronledger declare',
     )
   }
 }

@@ -1,13 +1,14 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
+import { hasStarted } from '../core/row/attempts.ts'
 import { rerunnableAs } from '../core/row/decide.ts'
 import { type Rerunnable, readRerunnable } from '../core/row/policy.ts'
-import { missedUntil } from '../core/row/status.ts'
+import { missedUntil, readableRow } from '../core/row/status.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange } from '../core/schedule/time-range.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { expectedTimes, inForceAt } from '../core/task/task-record.ts'
-import type { Instant, ScheduleSpec } from '../core/types.ts'
+import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
@@ -28,14 +29,13 @@ export interface RerunnableSettings {
 export interface RerunCandidate {
   readonly slot: Instant
   readonly why: Rerunnable
-  /** The schedule that was in force at the slot, or else the latest schedule of the task that has the slot. */
+  /** The schedule that was in force at the slot, or else the latest one of the task that has the slot, or that of its row. */
   readonly schedule: ScheduleSpec
 }
 
 /**
  * Yields the due slots of a task whose state is one of `only`, newest first. It leaves out a row whose slot none of the
- * task's schedules has, because the end of its window is unknown. Holds one page of rows in memory. Throws as
- * `parseSchedules` does.
+ * task's schedules has, if nothing started in it. Holds one page of rows in memory. Throws as `parseSchedules` does.
  */
 export async function* rerunnableSlots(
   known: KnownTask,
@@ -55,9 +55,15 @@ export async function* rerunnableSlots(
     if (missed?.doubt !== undefined) continue
     const why = rerunnableAs(row, now, skewMs)
     if (why === null || !only.includes(why)) continue
-    const schedule = scheduleWith(inForce.schedules, slot)
-    if (schedule !== null) yield { slot, why, schedule: schedule.spec }
+    const schedule = scheduleWith(inForce.schedules, slot)?.spec ?? scheduleOfStarted(row)
+    if (schedule !== null) yield { slot, why, schedule }
   }
+}
+
+/** Returns the schedule of a row in which an attempt started. One that was refused may have had a wrong schedule. */
+function scheduleOfStarted(row: StoredRow | null): ScheduleSpec | null {
+  const own = readableRow(row)
+  return own?.attempts.some(hasStarted) ? own.schedule : null
 }
 
 function askedRange(

@@ -1,29 +1,20 @@
 import { LedgerError } from '../core/errors.ts'
-import { unmetUntil } from '../core/row/status.ts'
-import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
+import { readableRow, unmetUntil } from '../core/row/status.ts'
+import { parseSchedule } from '../core/schedule/schedule.ts'
+import { timeText } from '../core/schedule/schedule-options.ts'
+import { instantWithoutSchedule, parseSlotReference } from '../core/schedule/slot-reference.ts'
 import { type MissedSlot, missedSlot, type TaskInForce } from '../core/task/expected-slots.ts'
 import { parseSlotBySchedules } from '../core/task/schedules-in-force.ts'
-import { type ExpectedTimes, type ExpectedTimesGiven, expectedTimes } from '../core/task/task-record.ts'
-import type { Instant, OrUndefined, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
-import { checkTaskName } from '../core/user-text.ts'
+
+import { type ExpectedTimes, type ExpectedTimesGiven, expectedTimes, isOnlyDeclared } from '../core/task/task-record.ts'
+import type { Instant, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
 import { rowsAndMissed, taskInForce } from './expected.ts'
-import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
-import {
-  hasRow,
-  type KnownTask,
-  knownTask,
-  noScheduleText,
-  readTaskRecord,
-  readTaskRecords,
-  tasksOf,
-  unknownTask,
-} from './tasks.ts'
+import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory, readRow } from './history.ts'
+import { type KnownTask, knownTask, readTaskRecords, UnknownTaskError } from './tasks.ts'
 
 export interface SlotsSettings {
   /** Left out: the values that the runs of each task state. */
   readonly times: Pick<ExpectedTimesGiven, 'graceMs'>
-  /** The schedule of the task of the query. Left out: the schedules of the task records. */
-  readonly given: OrUndefined<ScheduleOptions>
   /**
    * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Left out:
    * a usage error is thrown.
@@ -33,8 +24,8 @@ export interface SlotsSettings {
 
 /**
  * Yields the rows that `query` names, and the slots that are missed or overdue and have no row, newest first. For one
- * task without `since`, it starts at the first row. Before that row, it is unknown whether the task was due, and
- * older rows may have expired.
+ * task without `since`, it starts at the first row, because older rows may have expired. A task that is only declared has
+ * none yet.
  *
  * Holds one page of rows and the schedules of the tasks in memory. Throws a usage error if the ledger has nothing about
  * the task of the query, and as `readHistory` does.
@@ -49,7 +40,7 @@ export async function* readSlots(
   const tasks = await tasksInForce(query, settings, now, deps)
   const inForce = new Map(tasks.map((one) => [one.task, one]))
   const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
-  const withOlder = query.task === undefined || query.since !== undefined
+  const withOlder = query.task === undefined || query.since !== undefined || tasks.every(isOnlyDeclared)
   for await (const { row, missed } of rowsAndMissed(rows, tasks, { since, until }, withOlder)) {
     const task = inForce.get((row ?? missed).task)
     if (row !== null) yield row
@@ -68,14 +59,14 @@ async function tasksInForce(
   now: Instant,
   deps: HistoryDeps,
 ): Promise<readonly TimedTask[]> {
-  const { given, emitProblem } = settings
+  const { emitProblem } = settings
   const tasks: TimedTask[] = []
   for await (const known of tasksOfQuery(query, settings, deps)) {
     try {
       const times = expectedTimes(known, settings.times)
       tasks.push({ ...taskInForce(known, unmetUntil({ now, ...times })), times })
     } catch (error) {
-      if (emitProblem === undefined || !(error instanceof LedgerError) || given.schedule !== undefined) throw error
+      if (emitProblem === undefined || !(error instanceof LedgerError)) throw error
       emitProblem(`task ${known.task}: ${error.message}`)
     }
   }
@@ -83,40 +74,56 @@ async function tasksInForce(
 }
 
 async function* tasksOfQuery(
-  { task, since = 0 }: Omit<HistoryQuery, 'limit'>,
-  { given, emitProblem }: SlotsSettings,
+  { task }: Omit<HistoryQuery, 'limit'>,
+  { emitProblem }: SlotsSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<KnownTask> {
-  if (emitProblem === undefined || task === undefined || given.schedule !== undefined) {
-    yield* tasksOf({ task, ...given }, since, deps)
+  if (task === undefined) {
+    yield* readTaskRecords(deps)
     return
   }
-  const known = await readTaskRecord(task, deps)
-  if (known !== null) yield known
-  else if (await hasRow(task, deps)) emitProblem(noScheduleText(task))
-  else throw await unknownTask(task, readTaskRecords(deps))
+  try {
+    yield await knownTask(task, deps)
+  } catch (error) {
+    const isKnown = error instanceof LedgerError && error.kind === 'usage' && !(error instanceof UnknownTaskError)
+    if (emitProblem === undefined || !isKnown) throw error
+    emitProblem(error.message)
+  }
 }
 
 /** A slot as an operator refers to it. */
-export interface SlotReference extends OrUndefined<ScheduleOptions> {
+export interface SlotReference {
   readonly task: string
   /** An instant, a local time, a date that has one slot, or `latest`. */
   readonly slot: string | Date
 }
 
+/** A slot, and the schedule that has it. */
+interface FoundWindow {
+  readonly window: Window
+  readonly spec: ScheduleSpec
+}
+
 /**
- * Finds the slot by the schedule that is given, or else by the schedules of the task record. Returns its window and the
- * schedule that has it. Throws a usage error where no schedule is known, and where none has the slot.
+ * Finds the slot by the schedules of the task record. An instant may also be a slot that only its row knows, because its
+ * schedule was never recorded. Throws a usage error where no schedule is recorded, and where none has the slot.
  */
-export async function findSlot(
-  { task, slot, ...given }: SlotReference,
-  deps: HistoryDeps,
-): Promise<{ readonly window: Window; readonly spec: ScheduleSpec }> {
-  checkTaskName(task)
-  const { schedule } = given
-  const schedules =
-    schedule === undefined
-      ? (await knownTask(task, {}, 0, deps)).schedules
-      : [{ since: 0, spec: readSchedule({ ...given, schedule }).spec }]
-  return parseSlotBySchedules(schedules, timeText(slot, 'slot'), deps.clock.now())
+export async function findSlot({ task, slot }: SlotReference, deps: HistoryDeps): Promise<FoundWindow> {
+  const text = timeText(slot, 'slot')
+  const now = deps.clock.now()
+  try {
+    const { schedules } = await knownTask(task, deps)
+    return parseSlotBySchedules(schedules, text, now)
+  } catch (error) {
+    const mayHaveRow = error instanceof LedgerError && (error.kind === 'usage' || error.kind === 'shape')
+    const found = mayHaveRow ? await slotOfRow(task, text, now, deps) : null
+    if (found === null) throw error
+    return found
+  }
+}
+
+async function slotOfRow(task: string, text: string, now: Instant, deps: HistoryDeps): Promise<FoundWindow | null> {
+  const slot = instantWithoutSchedule(text)
+  const row = slot === null ? null : readableRow(await readRow({ task, slot: new Date(slot) }, deps))
+  return row && { window: parseSlotReference(parseSchedule(row.schedule), text, now), spec: row.schedule }
 }

@@ -1,7 +1,5 @@
 import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
-import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
-import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
-import type { Instant, OrUndefined } from '../core/types.ts'
+import { decodeTaskRecord, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { withDeadline } from '../process/clock.ts'
 import { type CallOptions, ENTRIES_PER_READ } from '../store/store.ts'
@@ -75,45 +73,30 @@ export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[
   return names.sort()
 }
 
-/** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
+/** Returns the record of one task, or null if it has no schedule on record. Throws `LedgerError` if the record is malformed. */
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
-  const record = await readAnyRecord(task, deps)
-  return record === null ? null : withSchedules(task, record)
-}
-
-/** Returns the record of one task, also if no run has stated a schedule yet: an operator may have paused the task. */
-async function readAnyRecord(task: string, deps: HistoryDeps): Promise<TaskRecord | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ task, kind: '#task' }, call))
-  return entry === null ? null : decodeReadable(task, entry.document)
+  return entry === null ? null : withSchedules(task, decodeReadable(task, entry.document))
 }
 
 /**
- * Returns the task as its task record has it. A schedule that the caller gives replaces the recorded ones, and is in force
- * from `since` on. Throws a usage error if the task has neither a schedule nor a record. This is an `UnknownTaskError` if
- * the task has no row either.
+ * Returns the task as its task record has it. Throws a usage error if no schedule of the task is recorded. This is an
+ * `UnknownTaskError` if the task has no row either.
  */
-export async function knownTask(
-  task: string,
-  { schedule, ...more }: OrUndefined<ScheduleOptions>,
-  since: Instant,
-  deps: HistoryDeps,
-): Promise<KnownTask> {
+export async function knownTask(task: string, deps: HistoryDeps): Promise<KnownTask> {
   checkTaskName(task)
-  const given = schedule === undefined ? null : readSchedule({ schedule, ...more })
-  const record = (await readAnyRecord(task, deps)) ?? EMPTY_TASK_RECORD
-  if (given !== null) return { ...record, task, schedules: [{ since, spec: given.spec }] }
-  const known = withSchedules(task, record)
+  const known = await readTaskRecord(task, deps)
   if (known !== null) return known
   throw (await hasRow(task, deps)) ? usageError(noScheduleText(task)) : await unknownTask(task, readTaskRecords(deps))
 }
 
 /** Returns why a task that has rows has no known schedule, and what to do. */
 export function noScheduleText(task: string): string {
-  return `no schedule is recorded for task ${task}, because no scheduled run of it was recorded. Give its schedule.`
+  return `no schedule is recorded for task ${task}, because no scheduled run of it was recorded. Record its schedule: cronledger declare ${task} --schedule EXPR`
 }
 
 /** Returns whether the ledger has a row of the task. */
-export async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> {
+async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> {
   const page = await ask(deps, (call) => deps.store.list({ kind: 'task', task, limit: 1 }, call))
   return page.rows.length > 0
 }
@@ -151,16 +134,6 @@ export async function unknownTask(
     return new UnknownTaskError(task, names.length === 0 ? null : names)
   }
   return new UnknownTaskError(task, names)
-}
-
-/** Yields the task of that name, as `knownTask` returns it. Without a name, yields all tasks that have a task record. */
-export async function* tasksOf(
-  { task, ...given }: OrUndefined<ScheduleOptions> & { readonly task?: string | undefined },
-  since: Instant,
-  deps: HistoryDeps,
-): AsyncGenerator<KnownTask> {
-  if (task === undefined) yield* readTaskRecords(deps)
-  else yield await knownTask(task, given, since, deps)
 }
 
 /** Returns the task of a record, or null if no run has stated its schedule yet. */

@@ -4,10 +4,9 @@ import { parseDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import { nearest } from '../core/near.ts'
 import { readableRow } from '../core/row/status.ts'
-import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import { needsZone, parseTimeRange, type RangeText, type TimeRange } from '../core/schedule/time-range.ts'
-import type { Schedules } from '../core/task/task-record.ts'
-import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
+import { inForceAt } from '../core/task/task-record.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
 
 /** A task by name, and how to read the ledger. */
 export type TaskReading = ReadOptions & { readonly task: string }
@@ -24,14 +23,9 @@ export async function recordOf(ledger: Ledger, options: TaskReading): Promise<Kn
   return null
 }
 
-/** Returns the schedules of the task record, oldest first, or null if the task has no record. */
-async function recordedSchedules(ledger: Ledger, options: TaskReading): Promise<Schedules | null> {
-  return (await recordOf(ledger, options))?.schedules ?? null
-}
-
 /** Throws an error that names the nearest task if the ledger has nothing about the task. */
 export async function checkTaskIsKnown(ledger: Ledger, reading: TaskReading): Promise<void> {
-  if ((await recordedSchedules(ledger, reading)) !== null) return
+  if ((await recordOf(ledger, reading)) !== null) return
   if ((await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
 }
 
@@ -48,7 +42,7 @@ export function hintAbout(error: Error): string {
 }
 
 /** The options that choose a range of slots, and the zone in which its ends are read. */
-interface RangeOptions extends RangeText, OrUndefined<ScheduleOptions> {
+interface RangeOptions extends RangeText {
   readonly task: string | undefined
   readonly ledgerTimeoutMs: number | undefined
 }
@@ -59,7 +53,10 @@ interface RangeOptions extends RangeText, OrUndefined<ScheduleOptions> {
  */
 export async function readRange(options: RangeOptions, ledger: Ledger, now: Instant): Promise<TimeRange> {
   const { task, since, until } = options
-  const zone = task !== undefined && needsZone(options) ? await zoneOfTask({ ...options, task }, ledger) : 'UTC'
+  const zone =
+    task !== undefined && needsZone(options)
+      ? await zoneOfTask({ task, ledgerTimeoutMs: options.ledgerTimeoutMs }, ledger, now)
+      : 'UTC'
   return parseTimeRange({ since, until }, zone, now, ['--since', '--until'])
 }
 
@@ -78,17 +75,9 @@ export async function readBoundedRange(
   )
 }
 
-/**
- * Returns the time zone of a task: that of the given schedule, otherwise of the schedule in force, otherwise of the
- * newest row, otherwise UTC.
- */
-async function zoneOfTask(
-  { task, ledgerTimeoutMs, schedule, timezone, anchor }: RangeOptions & TaskReading,
-  ledger: Ledger,
-): Promise<string> {
-  if (schedule !== undefined) return readSchedule({ schedule, timezone, anchor }).spec.zone
-  const reading = { task, ledgerTimeoutMs }
-  const schedules = await recordedSchedules(ledger, reading)
-  const spec = schedules?.at(-1)?.spec ?? readableRow(await findNewestRow(ledger, reading))?.schedule
+/** Returns the time zone of a task: that of the schedule in force, otherwise of the newest row, otherwise UTC. */
+async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): Promise<string> {
+  const schedules = (await recordOf(ledger, reading))?.schedules ?? []
+  const spec = inForceAt(schedules, now)?.spec ?? readableRow(await findNewestRow(ledger, reading))?.schedule
   return spec?.zone ?? 'UTC'
 }

@@ -15,11 +15,9 @@ import { doubtJson } from './row.ts'
 import { printable } from './text.ts'
 import { sentenceText, verdictJson } from './verdict.ts'
 
-/** How the commands for a finding name the ledger and the schedule. */
+/** How the commands for a finding name the ledger. */
 export interface CheckedLedger {
   readonly store: string
-  /** The user gave the schedule, so the ledger may have no task record. */
-  readonly hasOwnSchedule: boolean
 }
 
 /**
@@ -154,7 +152,7 @@ function needOfRerunnable(
   ledger: CheckedLedger,
 ): Need {
   if (oldest === newest) return needOfOne(oldest, ledger)
-  const target = (found: TaskFinding) => ({ ...findingTarget(found, ledger), schedule: givenSchedule(found, ledger) })
+  const target = (found: TaskFinding) => findingTarget(found, ledger)
   const end = newest.slot + 1000
   const isSeen = newestTried === null || newestTried === newestStale
   const look = isSeen ? [] : [lookStep(findingTarget(newestTried, ledger), 'check the latest log')]
@@ -225,16 +223,9 @@ function rowOf(found: TaskFinding): Row | null {
   return found.kind === 'missed' ? null : found.row
 }
 
-/** The row has the schedule of its slot. A missed slot may be one of an earlier schedule, which the task record knows. */
 function findingTarget(found: TaskFinding, ledger: CheckedLedger): StepTarget {
   const { task, slot, ecs, otherSchedule } = found
-  const row = rowOf(found)
-  const schedule = row?.schedule ?? givenSchedule(found, ledger)
-  return { store: ledger.store, task, slot, schedule, otherSchedule, doubt: doubtOf(found), ...ofRow(row, ecs) }
-}
-
-function givenSchedule({ schedule }: TaskFinding, { hasOwnSchedule }: CheckedLedger): StepTarget['schedule'] {
-  return hasOwnSchedule ? schedule : null
+  return { store: ledger.store, task, slot, otherSchedule, doubt: doubtOf(found), ...ofRow(rowOf(found), ecs) }
 }
 
 /** Returns what is to be said of a slot that needs attention. */
@@ -250,4 +241,4 @@ export function findingDetail(found: TaskFinding): string {
 }
 
 /** The sentence about a slot does not depend on its ledger. */
-const NO_LEDGER: CheckedLedger = { store: '', hasOwnSchedule: false }
+const NO_LEDGER: CheckedLedger = { store: '' }

@@ -40,7 +40,7 @@ export function unresolvedText(refused: RefusedResolution, asked: AskedResolutio
   const row = readableRow(refused.row)
   const zone = row?.schedule.zone ?? 'UTC'
   const line = `cronledger: ${asked.task} ${zonedTime(asked.slot, zone)}: not changed: ${whyNot(refused, row, asked)}`
-  return [line, ...stepLines(stepsOf(refused, row, asked))].map(printable).join('\n')
+  return [line, ...stepLines(stepsOf(refused, asked))].map(printable).join('\n')
 }
 
 function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state, runId }: AskedResolution): string {
@@ -77,13 +77,8 @@ function otherRunText(row: Row | null, runId: string | undefined): string {
   return `attempt ${number} ${progressText(attempt)}, and it is of run ${attempt.runId} (host ${host}), not of run ${runId}`
 }
 
-function stepsOf(
-  { cause, row }: RefusedResolution,
-  known: Row | null,
-  { store, task, slot, state }: AskedResolution,
-): readonly Step[] {
-  const schedule = known?.schedule ?? null
-  const target = { store, task, slot, schedule, ...ofRow(row) }
+function stepsOf({ cause, row }: RefusedResolution, { store, task, slot, state }: AskedResolution): readonly Step[] {
+  const target = { store, task, slot, ...ofRow(row) }
   switch (cause) {
     case 'running':
     case 'tooManyResolutions':

@@ -2,15 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { Instant } from '../core/types.ts'
-import {
-  BATCH_WORD,
-  type CommandFlags,
-  type CommandWords,
-  cronledger,
-  REASON_WORD,
-  scheduleFlags,
-  type Word,
-} from './command.ts'
+import { BATCH_WORD, type CommandFlags, type CommandWords, cronledger, REASON_WORD, type Word } from './command.ts'
 import { forceTaskCommand, logsTailCommand } from './ecs.ts'
 import type { StepTarget } from './target.ts'
 
@@ -31,7 +23,6 @@ export function neededSteps(steps: readonly Step[], sees: 'record' | 'line' = 'l
   return steps.filter(({ kind, isOptional }) => isOptional !== true && (sees === 'line' || kind !== 'show'))
 }
 
-/** `show` needs no schedule to find the slot by its instant. */
 export function showStep(what: string, { store, task, slot }: Pick<StepTarget, 'store' | 'task' | 'slot'>): Step {
   return { kind: 'show', what, command: cronledger('show', { store, task, slot: formatInstant(slot) }) }
 }
@@ -64,12 +55,11 @@ export function rerunStep(what: string, target: StepTarget): Step {
  * the missed, failed and stale ones.
  */
 export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly Step[] {
-  const { store, task, schedule, slot, ecs } = target
+  const { store, task, slot, ecs } = target
   const oldest = formatInstant(slot)
   const range = {
     store,
     task,
-    ...(schedule && scheduleFlags(schedule)),
     from: oldest,
     to: formatInstant(to),
     only: only?.join(','),
@@ -123,19 +113,17 @@ export function againSteps(what: string, target: StepTarget, run?: string): read
 }
 
 /**
- * Returns a command that changes the slot. It must work when it is pasted, even if the ledger has no task record. It
- * needs the skew of this run, otherwise it could change a slot whose lease has not run out yet.
+ * Returns a command that changes the slot. It needs the skew of this run, otherwise it could change a slot whose lease has not run out yet.
  */
 function changeCommand(
   name: string,
-  { store, task, schedule, slot, guards: { skewMs } = {} }: StepTarget,
+  { store, task, slot, guards: { skewMs } = {} }: StepTarget,
   flags: CommandFlags,
   ...more: CommandWords
 ): CommandWords {
   const of = {
     store,
     task,
-    ...(schedule && scheduleFlags(schedule)),
     slot: formatInstant(slot),
     skew: skewMs === undefined ? undefined : formatDuration(skewMs),
   }

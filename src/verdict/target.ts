@@ -19,8 +19,6 @@ export interface StepTarget {
   readonly store: string
   readonly task: string
   readonly slot: Instant
-  /** Null if the task record of the ledger has the schedule of the slot. */
-  readonly schedule: ScheduleSpec | null
   /**
    * The schedule of the slot, if the task has another one now. The container of the latest run has that one, and would
    * refuse the slot. Left out: the same.
@@ -50,9 +48,9 @@ export function otherScheduleOf(
 
 /** Returns the slot of a run as a target. With `row`, the target also has what the row says. */
 export function targetOf(context: RunContext, row: StoredRow | null = null): StepTarget {
-  const { store, task, schedule, window, guards, ecs, host } = context
+  const { store, task, window, guards, ecs, host } = context
   const { attempt, only } = row === null ? { attempt: undefined, only: guards.only } : ofRow(row)
-  return { store, task, schedule, slot: window.slot, guards, ecs: ecs ?? ecsOfTask(host), attempt, only }
+  return { store, task, slot: window.slot, guards, ecs: ecs ?? ecsOfTask(host), attempt, only }
 }
 
 /**

@@ -99,9 +99,9 @@ test('an unknown task is one also where a newer cronledger wrote the record of a
   ] as const)
     await store.writeEntry({ task, kind: '#task' }, { version: 1, document: stored }, 'absent', call)
   const deps = { store, clock: systemClock, pageTimeoutMs: 60_000, signals: [] }
-  await expect(knownTask('nigthly', {}, 0, deps)).rejects.toMatchObject({
+  await expect(knownTask('nigthly', deps)).rejects.toMatchObject({
     kind: 'usage',
     message: 'unknown task: nigthly.',
   })
-  await expect(knownTask('weekly', {}, 0, deps)).rejects.toMatchObject({ kind: 'shape' })
+  await expect(knownTask('weekly', deps)).rejects.toMatchObject({ kind: 'shape' })
 })

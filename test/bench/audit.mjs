@@ -39,7 +39,10 @@ export async function run({ rounds, rows }) {
     const cli = (name, env, ...args) => ({ name, run: () => measure([...main, ...args], env) })
     const all = ['--task', 'minutely', '--all', '--format']
     const range = (minutes) => ['--since', formatSlot(START), '--until', formatSlot(START + minutes * MINUTE_MS)]
-    const due = (minutes) => ['--task', 'minutely', '--schedule', '* * * * *', ...range(minutes)]
+    const due = (minutes) => ['--task', 'minutely', ...range(minutes)]
+    const minutely = ['--schedule', '* * * * *', '--from', formatSlot(START)]
+    for (const store of [`file:${some}`, `file:${year}`, 'dynamodb:ledger'])
+      await measure([...main, 'declare', 'minutely', '--store', store, ...minutely], remote)
     const jobs = [
       ...['ndjson', 'table'].map((format) =>
         cli(`history ${format}, file`, {}, 'history', '--store', `file:${some}`, ...all, format),
@@ -151,7 +154,7 @@ function rawSql(path) {
 async function check(path) {
   const ledger = createLedger({ store: `file:${path}` })
   const [since, until] = [new Date(START), new Date(START + YEAR_MINUTES * MINUTE_MS)]
-  const options = { task: 'minutely', schedule: '* * * * *', since, until, graceMs: 0 }
+  const options = { task: 'minutely', since, until, graceMs: 0 }
   for await (const finding of ledger.check(options)) throw new Error(`a finding: ${JSON.stringify(finding)}`)
   await ledger.close()
   return YEAR_MINUTES

@@ -159,19 +159,20 @@ describe('a row that cronledger did not write', () => {
 
   test('a newer version: shown as such, refused by run, force and resolve, and untouched', async () => {
     const { env, read } = rowsOf({ schemaVersion: 3, state: { now: 'else' }, owner: null })
+    await cronledger(['declare', '--schedule', '0 3 * * *', '--from', '2026-11-20'], { env })
     const before = read()
     for (const args of [SCHEDULED, FORCED]) {
       const { code, stdout, stderr } = await cronledger(args, { env })
       expect({ code, stdout }).toEqual({ code: 65, stdout: '' })
       expect(JSON.parse(stderr)).toMatchObject({ event: 'refused', cause: 'newerRow' })
     }
-    const word = ['--slot', '2026-11-24', '--state', 'completed', '--reason', 'r', '--schedule', '0 3 * * *']
+    const word = ['--slot', '2026-11-24', '--state', 'completed', '--reason', 'r']
     expect((await cronledger(['resolve', ...word], { env })).code).toBe(65)
     expect((await cronledger(['history'], { env })).stdout).toMatch(/^\S+ +unknown$/m)
     expect((await cronledger(SHOW, { env })).stdout).toContain(
       'a newer version of cronledger wrote the record of this slot (schema 3)',
     )
-    const range = ['--since', '2026-11-24', '--until', '2026-11-24', '--schedule', '0 3 * * *']
+    const range = ['--since', '2026-11-24', '--until', '2026-11-24']
     expect(await cronledger(['check', ...range], { env })).toMatchObject({ code: 0, stderr: '' })
     expect(read()).toBe(before)
   })

@@ -185,7 +185,7 @@ function onEcsToo(found: TaskFinding): TaskFinding {
   return found.kind === 'missed' || found.row === null ? found : { ...found, row: rowOn(ON_ECS, found.row) }
 }
 
-const CHECKED = { store: 'dynamodb:cronledger', hasOwnSchedule: false }
+const CHECKED = { store: 'dynamodb:cronledger' }
 
 function checkLines(): readonly string[] {
   const { needs, add } = collectNeeds()

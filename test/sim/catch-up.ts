@@ -1,4 +1,4 @@
-import { missedSlots } from '../../src/audit/missed.ts'
+import { slotsToCatchUp } from '../../src/audit/slots-to-catch-up.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { catchUp } from '../../src/run/task/catch-up.ts'
 import { type HostOptions, TASK } from '../support/simulated/world.ts'
@@ -20,7 +20,7 @@ export async function catchUpBefore(
   run: RunStory,
 ): Promise<void> {
   const { slotOfDay, everyMs, hostIo, expression } = day.at
-  const io = { ...hostIo(options, options.stop.signal, () => {}), findMissed: missedSlots }
+  const io = { ...hostIo(options, options.stop.signal, () => {}), findMissed: slotsToCatchUp }
   const schedule = options.schedule ?? { expression, zone: 'UTC' }
   const request = { task: TASK, slot: slotOfDay(own.day), schedule }
   await catchUp(request, readSettings(options.settings ?? {}), io, async (missed) => {

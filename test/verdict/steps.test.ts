@@ -26,7 +26,7 @@ import {
 import { overridesIn, wordsOf } from './pasted.ts'
 
 const { slot } = CONTEXT.window
-const target: StepTarget = { store: 'dynamodb:ledger', task: 'nightly', slot, schedule: null, ecs: ON_ECS }
+const target: StepTarget = { store: 'dynamodb:ledger', task: 'nightly', slot, ecs: ON_ECS }
 const SLOT = '2026-11-24T03:00:00Z'
 const textOf = (step: Step | undefined) => (step === undefined ? '' : commandText(step.command))
 

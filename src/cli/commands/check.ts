@@ -1,12 +1,9 @@
 import type { CheckOptions, Ledger } from '../../api.ts'
-import type { KnownTask } from '../../audit/tasks.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
-import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
-import { isSameSpec } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import {
@@ -19,7 +16,7 @@ import {
   needsLines,
 } from '../../format/check.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
-import { jsonArray, printable, safeJson, scheduleText } from '../../format/text.ts'
+import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
@@ -27,18 +24,16 @@ import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readBoundedRange } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
+import { withTimes } from '../options/expected-times.ts'
 import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
 import { COMMON } from '../options/options.ts'
 import { printAll } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
-import { recordInstead, withoutSchedule } from '../recorded-schedule.ts'
 
 const OPTIONS = {
   store: COMMON.store,
   task: COMMON.onlyTask,
-  ...DUE_BY,
   since: { ...COMMON.since, otherwise: '7d' },
   until: COMMON.until,
   newMs: {
@@ -95,20 +90,15 @@ export const check: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const given = withTimes(withDueBy(readOptions(help, argv, env), context), context)
+    const values = withTimes(readOptions(help, argv, env), context)
     const now = systemClock.now()
-    const format = formatOf<CheckFormat>(given, argv, OPTIONS.format.default)
-    const ledger = createLedger({ store: given.store })
-    const record = await recordInstead(given, ledger, argv)
-    const values = record === null ? given : withoutSchedule(given)
-    const warning = unrecordedWarning(given, record)
-    if (warning !== null) context.sink.write(printable(warning))
+    const format = formatOf<CheckFormat>(values, argv, OPTIONS.format.default)
+    const ledger = createLedger({ store: values.store })
     const { since, until } = await readBoundedRange(values, ledger, now, OPTIONS.since.otherwise)
     const progress = await openProgress(env)
     stops.aborted.addEventListener('abort', () => progress?.hide())
     const options = {
       ...values,
-      task: taskOf(given, record, since),
       progress: progress === null ? undefined : drawn(progress, since, until),
       since: new Date(since),
       until: new Date(until),
@@ -118,28 +108,6 @@ export const check: Command = {
       format === 'openmetrics' ? await printMetrics(asking, argv) : await printFindings(asking, values, format, context)
     return hasFound ? EXIT.found : EXIT.ok
   },
-}
-
-/**
- * Returns the task by its record, with its first schedule from `since` on if the environment has that one, too: a slot
- * before the first run was due then. Without a record, returns the name of the task.
- */
-function taskOf(given: CheckValues, record: KnownTask | null, since: Instant): CheckOptions['task'] {
-  const { schedule } = given
-  const [first, ...more] = record?.schedules ?? []
-  if (record === null || first === undefined || schedule === undefined) return given.task
-  const isFirst = isSameSpec(first.spec, readSchedule({ ...given, schedule }).spec)
-  return isFirst ? { ...record, schedules: [{ ...first, since: Math.min(first.since, since) }, ...more] } : record
-}
-
-/** Returns a warning if the schedule of the environment is not the latest recorded one, so that its slots are not checked. */
-function unrecordedWarning(given: CheckValues, record: KnownTask | null): string | null {
-  const { schedule } = given
-  const latest = record?.schedules.at(-1)?.spec
-  if (schedule === undefined || latest === undefined) return null
-  const { spec } = readSchedule({ ...given, schedule })
-  if (isSameSpec(latest, spec)) return null
-  return `cronledger: the schedule in the environment, ${scheduleText(spec)}, is not the latest recorded one. The check uses the recorded schedules, the latest is ${scheduleText(latest)}. This is normal until the first run with the new schedule.`
 }
 
 type CheckFormat = (typeof OPTIONS)['format']['choices'][number]
@@ -182,7 +150,7 @@ async function printFindings(
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-  const checked = { store: values.store, hasOwnSchedule: values.schedule !== undefined }
+  const checked = { store: values.store }
   const emit = (finding: TaskFinding) => {
     const { task, slot, schedule } = finding
     notify?.emit(findingObject(finding, now, checked), { task, slot, timezone: schedule.zone })

@@ -18,7 +18,6 @@ import { systemClock, ZONE_DATA } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { withDueBy } from '../options/due-by.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { print } from '../output.ts'
 import { isSwitch, readSwitch } from './explain/explain-switch.ts'
@@ -174,13 +173,15 @@ async function readExplained(
   const named = taskNamed({ argv, env })
   if (named === undefined) return { schedule: readGivenSchedule({ argv, env }), ofTask: null }
   checkNamed(named, argv)
-  const values = withDueBy(readOptions({ ...help, options: OF_TASK }, argv, env), { argv, env })
-  const { store, task, ledgerTimeoutMs, schedule, timezone, anchor } = values
-  const given = schedule === undefined ? null : readSchedule({ schedule, timezone, anchor })
-  // The time must be valid before a request is sent.
-  if (given !== null) slotIn(given)
+  const given = ['schedule', 'timezone', 'anchor'].find((name) => isGiven(name, argv))
+  if (given !== undefined) {
+    throw usageError(
+      `--${given} and a task cannot be used together, because explain shows the recorded schedule of a task. Leave one of them out.`,
+    )
+  }
+  const { store, task, ledgerTimeoutMs } = readOptions({ ...help, options: OF_TASK }, argv, env)
   const { explainTask } = await import('./explain/explain-task.ts')
-  return explainTask({ store, task, ledgerTimeoutMs }, given, slotIn, now)
+  return explainTask({ store, task, ledgerTimeoutMs }, slotIn, now)
 }
 
 /** Returns the schedule of the options, without a ledger. Throws a usage error for a flag that would be ignored. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
-import { type OptionTable, optionName } from '../../core/option.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { isNewerSchema, readableRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { expectedTimes } from '../../core/task/task-record.ts'
@@ -17,11 +17,10 @@ import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { DUE_BY, withDueBy, withTimes } from '../options/due-by.ts'
+import { withTimes } from '../options/expected-times.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
-import { byRecord } from '../recorded-schedule.ts'
 
 /** A history lists the rows, and the slots that were missed: none that may still come. */
 const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'due' && status !== 'scheduled')
@@ -34,7 +33,6 @@ const OPTIONS = {
   status: { kind: 'words', value: 'STATUS[,…]', choices: HISTORY_STATUSES, otherwise: 'all', help: 'Only these slots' },
   noMissed: { kind: 'switch', help: 'Leave out the missed slots, which have no record' },
   graceMs: COMMON.graceMs,
-  ...DUE_BY,
   duplicates: { kind: 'switch', help: 'Only slots in which a trigger was rejected' },
   limit: { kind: 'integer', default: 20, bounds: [1, 100_000], help: 'Show at most this many slots' },
   all: { kind: 'switch', help: 'Show all slots' },
@@ -72,15 +70,14 @@ type HistoryValues = Values<typeof OPTIONS>
 export const history: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const given = withTimes(withDueBy(readOptions(help, argv, env), { argv, env }), { argv, env })
-    const format = formatOf<HistoryFormat>(given, argv, OPTIONS.format.default)
+    const values = withTimes(readOptions(help, argv, env), { argv, env })
+    const format = formatOf<HistoryFormat>(values, argv, OPTIONS.format.default)
     // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
     const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
-    const hasMissed = showsMissed(given, argv)
-    const limit = given.all ? Number.POSITIVE_INFINITY : (given.limit ?? OPTIONS.limit.default)
+    const hasMissed = showsMissed(values, argv)
+    const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.default)
 
-    const ledger = createLedger({ store: given.store })
-    const values = await byRecord(given, ledger, argv)
+    const ledger = createLedger({ store: values.store })
     const problems: string[] = []
     const emitProblem = hasMissed ? problems.push.bind(problems) : null
     const { items, doneByMsOf } = withDoneBy(await readItems(values, { ledger, now, emitProblem }), values, ledger)
@@ -117,9 +114,8 @@ function showsMissed({ status, noMissed, duplicates }: HistoryValues, argv: read
     throw usageError('--no-missed and --status missed cannot be used together. Use one of them.')
   const isWanted = status === undefined || status.some((one) => one === 'missed' || one === 'overdue')
   if (!noMissed && !duplicates && isWanted) return true
-  const ignored = [...Object.keys(DUE_BY), 'graceMs'].find((name) => isGiven(name, argv))
-  if (ignored === undefined) return false
-  throw usageError(`--${optionName(ignored)} has no effect here, because missed slots are not shown. Leave it out.`)
+  if (!isGiven('graceMs', argv)) return false
+  throw usageError('--grace has no effect here, because missed slots are not shown. Leave it out.')
 }
 
 function wantedBy({ status, duplicates }: HistoryValues, statusOf: (item: HistoryItem) => Status) {
@@ -140,7 +136,7 @@ async function readItems(
   values: HistoryValues,
   { ledger, now, emitProblem }: ItemsReading,
 ): Promise<AsyncIterable<HistoryItem>> {
-  const { task, status, schedule, timezone, anchor, graceMs } = values
+  const { task, status, graceMs } = values
   const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
   const { since, until } = await readRange(values, ledger, now)
   const wished = {
@@ -152,7 +148,7 @@ async function readItems(
   // We must check this before the first line of CSV is printed.
   if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
   if (emitProblem === null) return ledger.history(wished)
-  const expected = { ...wished, schedule, timezone, anchor, graceMs }
+  const expected = { ...wished, graceMs }
   // The user asked for missed slots, so we must print them or fail.
   return ledger.slots(status?.includes('missed') ? expected : { ...expected, emitProblem })
 }

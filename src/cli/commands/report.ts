@@ -24,7 +24,7 @@ import { reportPieces } from '../../web/server/report/report.tsx'
 import type { Command, CommandContext } from '../command.ts'
 import { readBoundedRange, unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
-import { withTimes } from '../options/due-by.ts'
+import { withTimes } from '../options/expected-times.ts'
 import { COMMON } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 

@@ -19,12 +19,11 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { SCHEDULE_OF_SLOT, withDueBy, withTimes } from '../options/due-by.ts'
+import { withTimes } from '../options/expected-times.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
-import { byRecord, bySlotOfRecord } from '../recorded-schedule.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
 
 const OPTIONS = {
@@ -53,7 +52,6 @@ const OPTIONS = {
   keepGoing: { kind: 'switch', help: 'Continue with the next slot after one that failed or was refused' },
   reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
   by: { ...COMMON.by, group: 'Options' },
-  ...SCHEDULE_OF_SLOT,
   ...SUPERVISION_OPTIONS,
   maxAttempts: {
     ...SUPERVISION_OPTIONS.maxAttempts,
@@ -96,7 +94,7 @@ export const rerun: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = withTimes(withDueBy(readOptions(help, argv, env, context.rest), context), context)
+    const values = withTimes(readOptions(help, argv, env, context.rest), context)
     checkTogether(values, argv)
     if (isGiven('json', argv) && !values.dryRun)
       throw usageError('--json requires --dry-run. For the log, use --log json.')
@@ -162,9 +160,8 @@ function checkTogether(values: RerunValues, argv: readonly string[]): void {
   checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 
-async function rerunSlot({ values, argv, stops }: Ask, runner: Runner, slot: string): Promise<number> {
-  const find = async () => runner.ledger.findSlot(await bySlotOfRecord({ ...values, slot }, runner.ledger, argv))
-  const found = await Promise.race([find(), exitCodeOfStop(stops)])
+async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {
+  const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
   const outcome = await runner.run(
     optionsOf(values, found.schedule, { slot: found.slot, only: values.only ?? DEFAULT_FORCED, askedAt: askedAt() }),
@@ -238,8 +235,7 @@ async function* planJson(slots: readonly Planned[], task: string) {
 }
 
 /** Returns the slots of the range to run, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
-async function plan(ledger: Ledger, { values: given, argv }: Ask): Promise<readonly Planned[]> {
-  const values = await byRecord(given, ledger, argv)
+async function plan(ledger: Ledger, { values }: Ask): Promise<readonly Planned[]> {
   const { from = '' } = values
   const slots: Planned[] = []
   for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values) })) {

@@ -9,10 +9,8 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
-import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
-import { bySlotOfRecord } from '../recorded-schedule.ts'
 
 const OPTIONS = {
   store: COMMON.store,
@@ -35,7 +33,6 @@ const OPTIONS = {
   reason: { ...COMMON.reason, required: true },
   by: { ...COMMON.by, group: 'Options' },
   json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
-  ...SCHEDULE_OF_SLOT,
   skewMs: SETTINGS.skewMs,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
@@ -64,11 +61,9 @@ const help = {
 export const resolve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const given = withDueBy(readOptions(help, argv, env), { argv, env })
-    const { store, task, state, reason, run: runId } = given
-    const ledger = createLedger({ store })
-    const values = await bySlotOfRecord(given, ledger, argv)
-    const result = await ledger.resolve({ ...values, runId, state })
+    const values = readOptions(help, argv, env)
+    const { store, task, state, reason, run: runId } = values
+    const result = await createLedger({ store }).resolve({ ...values, runId, state })
     if (result.kind === 'resolved') {
       const skewMs = values.skewMs ?? SETTINGS.skewMs.default
       await print(

@@ -11,7 +11,7 @@ import { isLoopback } from '../../web/server/guard.ts'
 import { listen } from '../../web/server/listen.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
-import { withTimes } from '../options/due-by.ts'
+import { withTimes } from '../options/expected-times.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 

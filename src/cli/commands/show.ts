@@ -5,8 +5,9 @@ import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
-import { readSchedule } from '../../core/schedule/schedule-options.ts'
+
 import { slotAfter } from '../../core/schedule/slot.ts'
+
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import { dueKeys } from '../../core/task/expected-slots.ts'
 import { parseSlotBySchedules, scheduleWith } from '../../core/task/schedules-in-force.ts'
@@ -25,16 +26,13 @@ import { verdictOf } from '../../verdict/verdict.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
-import { SCHEDULE_OF_SLOT, withDueBy } from '../options/due-by.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
-import { bySlotOfRecord } from '../recorded-schedule.ts'
 
 const OPTIONS = {
   store: COMMON.store,
   task: COMMON.task,
   slot: { ...COMMON.slot, required: undefined, default: 'latest' },
-  ...SCHEDULE_OF_SLOT,
   json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
@@ -56,11 +54,10 @@ type ShowValues = Values<typeof OPTIONS> & { readonly slot: string }
 export const show: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const read = withDueBy(readOptions(help, argv, env), { argv, env })
-    const given = { ...read, slot: read.slot ?? OPTIONS.slot.default }
-    const { store, task, json, ledgerTimeoutMs } = given
+    const given = readOptions(help, argv, env)
+    const values = { ...given, slot: given.slot ?? OPTIONS.slot.default }
+    const { store, task, json, ledgerTimeoutMs } = values
     const ledger = createLedger({ store })
-    const values = await bySlotOfRecord(given, ledger, argv)
     const reading = { task, ledgerTimeoutMs }
     const now = systemClock.now()
     const record = recordOnce(ledger, reading)
@@ -106,7 +103,7 @@ async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTas
 
 /** Returns what the schedule says of a slot without a row. Throws a usage error if the ledger does not know the task. */
 async function readAbsent(
-  { store, task, schedule, timezone, anchor }: ShowValues,
+  { store, task }: ShowValues,
   slot: Instant,
   ledger: Ledger,
   reading: TaskReading,
@@ -115,9 +112,7 @@ async function readAbsent(
 ): Promise<ShownSlot> {
   const known = await record()
   if (known === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
-  const given =
-    schedule === undefined ? undefined : [{ since: 0, spec: readSchedule({ schedule, timezone, anchor }).spec }]
-  const inForce = parseSchedules({ schedules: given ?? known?.schedules ?? [] })
+  const inForce = parseSchedules({ schedules: known?.schedules ?? [] })
   const [key] = dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
   const own = scheduleWith(inForce, slot)
   const spec = own?.spec ?? null
@@ -125,7 +120,6 @@ async function readAbsent(
     store,
     task,
     slot,
-    schedule: given === undefined ? null : spec,
     doubt: key?.doubt,
     ...otherScheduleOf(spec, known),
     ...ofRow(null, known?.ecs),
@@ -147,11 +141,11 @@ async function readAbsent(
 
 /**
  * Returns the slot that the user means. An instant needs no schedule, so it also finds a row whose schedule is unknown.
- * Any other form needs a schedule: the given one, that of the task record, or that of the newest row. Throws a usage
- * error if the user gave no schedule, none is recorded, and no row has one that this version can read.
+ * Any other form needs a schedule: that of the task record, or that of the newest row. Throws a usage error if none is
+ * recorded, and no row has one that this version can read.
  */
 async function slotFrom(
-  { task, slot, schedule, timezone, anchor }: ShowValues,
+  { task, slot }: ShowValues,
   ledger: Ledger,
   reading: TaskReading,
   record: RecordReader,
@@ -159,9 +153,6 @@ async function slotFrom(
 ): Promise<Instant> {
   const instant = instantWithoutSchedule(slot)
   if (instant !== null) return instant
-  if (schedule !== undefined) {
-    return parseSlotReference(readSchedule({ schedule, timezone, anchor }), slot, now).slot
-  }
   const recorded = await record()
   if (recorded !== null) return parseSlotBySchedules(recorded.schedules, slot, now).window.slot
   const row = await findNewestRow(ledger, reading)
@@ -169,6 +160,6 @@ async function slotFrom(
   const spec = readableRow(row)?.schedule
   if (spec !== undefined) return parseSlotReference(parseSchedule(spec), slot, now).slot
   throw usageError(
-    `slot ${quote(slot)} can be read only with a schedule, and a newer version of cronledger wrote the newest record of ${task}. Give --schedule, or the slot as an instant.`,
+    `slot ${quote(slot)} can be read only with a schedule, and a newer version of cronledger wrote the newest record of ${task}. Give the slot as an instant.`,
   )
 }

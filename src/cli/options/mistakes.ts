@@ -71,6 +71,9 @@ const OPTIONS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   debug: ['log'],
 }
 
+/** The options that say when a task is due, for the commands that record that. */
+const OF_SCHEDULE: ReadonlySet<string> = new Set(['schedule', 'timezone', 'anchor'])
+
 /** The hyphens of an option, or the long dash that a word processor makes of them. */
 export const DASHES = /^[-\u2010-\u2015\u2212]+/
 
@@ -85,8 +88,13 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   if (!word.startsWith('-') && flags.has(name)) {
     return usageError(`unknown option ${text}. It begins with a long dash. Type two hyphens: --${name}`)
   }
-  const names = [...flags.keys()]
   const others = Object.hasOwn(OPTIONS_OF_OTHERS, name) ? (OPTIONS_OF_OTHERS[name] ?? []) : []
+  if (flags.has('store') && !flags.has('schedule') && [name, ...others].some((one) => OF_SCHEDULE.has(one))) {
+    return usageError(
+      `${command.name} has no option ${text}, because it uses the recorded schedule of the task. To record a schedule before the first run, or before a change: cronledger declare`,
+    )
+  }
+  const names = [...flags.keys()]
   const other = others.find((candidate) => flags.has(candidate))
   const near = flags.has(name) ? name : (other ?? nearest(name, names))
   const meant = near === null ? [] : [`--${near}`]

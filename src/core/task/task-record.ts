@@ -150,7 +150,11 @@ export function isUnconfirmed({ declared }: Pick<ScheduleSince, 'declared'>): bo
 }
 
 /** Returns whether the task is only declared: it has schedules, and no scheduled run has stated one of them. */
-export function isOnlyDeclared({ schedules }: Pick<TaskRecord, 'schedules'>): boolean {
+export function isOnlyDeclared({
+  schedules,
+}: {
+  readonly schedules: readonly Pick<ScheduleSince, 'declared'>[]
+}): boolean {
   return schedules.length > 0 && schedules.every(isUnconfirmed)
 }
 

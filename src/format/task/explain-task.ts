@@ -10,7 +10,7 @@ import { bothTimes, notExpectedText, openJson, openTexts, suspensionJson } from 
 export interface ExplainedTask {
   /** Null if no scheduled run of the task was recorded. Its pauses are not known then. */
   readonly record: TaskRecord | null
-  /** When the schedule was in force. Null if the user gave the schedule, or if it is that of a row. */
+  /** When the schedule was in force. Null if it is that of a row. */
   readonly inForce: Pick<ScheduleInForce, 'since' | 'until'> | null
   readonly now: Instant
   readonly skewMs: number

@@ -127,12 +127,6 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     expect(found).toEqual(['late other 2026-11-06T00:00:00Z'])
   })
 
-  test('a schedule of one’s own', async () => {
-    const range = ['--since', '2026-11-06T00:00:00Z', '--until', '2026-11-06T13:00:00Z']
-    const { found } = await check('--task', 'other', '--schedule', '0 */12 * * *', ...range)
-    expect(found).toEqual(['missed other 2026-11-06T12:00:00Z'])
-  })
-
   test('tasks shows each with its schedule, its last slot and the next', async () => {
     const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
     expect(JSON.parse(stdout)).toMatchObject([
@@ -214,45 +208,18 @@ test('tasks: the last slot is none that is still to come', async () => {
   expect(known).toMatchObject({ last: { slot: today, status: 'completed', state: 'COMPLETED' } })
 })
 
-describe('in the environment of another batch’s container', () => {
+describe('in the container of a batch whose schedule is not recorded', () => {
   const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
-  const day = ['--since', '2026-11-10', '--until', '2026-11-10']
-  const warnings: string[] = []
-  const found = async (args: readonly string[], more: Readonly<Record<string, string>> = {}, name = 'contained') => {
-    const { stdout, stderr } = await cronledger(['check', ...day, '--format', 'json', ...args], {
-      env: { ...container, ...more },
-    })
-    warnings.push(stderr)
-    return (JSON.parse(stdout) as Loose[]).filter(({ task }) => task === name).map(({ slot }) => slot.slice(11, 13))
-  }
-  beforeAll(() => run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z'))
 
-  test('its schedule is that of its own task, and counts only until a run has recorded one', async () => {
-    // The day is that of the zone of the schedule, so in Tokyo it begins at 15:00 UTC of the day before.
-    expect(await found([])).toEqual(['00'])
-    expect(await found(['--task', 'contained'], { CRONLEDGER_TASK: 'other' })).toEqual(['00'])
-    expect(warnings.splice(0)).toEqual(['', ''])
-    expect(await found([], { CRONLEDGER_TASK: 'contained' })).toEqual(['00'])
-    expect(await found(['--task', 'contained'])).toEqual(['00'])
-    const warning =
-      'cronledger: the schedule in the environment, 0 */6 * * * (Asia/Tokyo), is not the latest recorded one. The check uses the recorded schedules, the latest is @daily (UTC). This is normal until the first run with the new schedule.\n'
-    expect(warnings.splice(0)).toEqual([warning, warning])
-    const flags = ['--schedule', '0 */6 * * *', '--timezone', 'Asia/Tokyo']
-    expect(await found(['--task', 'contained', ...flags])).toEqual(['09', '03', '21', '15'])
-    expect(await found([], { CRONLEDGER_TASK: 'not-run-yet' }, 'not-run-yet')).toEqual(['09', '03', '21', '15'])
-    const zoneOnly = { CRONLEDGER_TASK: 'contained', CRONLEDGER_SCHEDULE: '' }
-    expect(await found([], zoneOnly)).toEqual(['00'])
-    expect(new Set(warnings.splice(0))).toEqual(new Set(['']))
-  })
-
-  test('a slot before the first run is missed, if that run had the schedule of the environment', async () => {
-    await run('begun', { schedule: '@daily', timezone: 'UTC' }, '2026-11-11T00:00:00Z')
-    const own = { CRONLEDGER_TASK: 'begun', CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'UTC' }
-    expect(await found([], own, 'begun')).toEqual(['00'])
-    expect(await found([], { ...own, CRONLEDGER_SCHEDULE: '0 5 * * *' }, 'begun')).toEqual([])
-  })
-
-  test('a range of slots is listed and run again by the recorded schedules, and one slot is found by them', async () => {
+  test('the commands use the recorded one', async () => {
+    await run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+    const day = ['--since', '2026-11-10', '--until', '2026-11-10']
+    for (const args of [[], ['--task', 'contained']]) {
+      const checked = await cronledger(['check', ...day, '--format', 'json', ...args], { env: container })
+      const found = (JSON.parse(checked.stdout) as Loose[]).filter(({ task }) => task === 'contained')
+      expect(found).toMatchObject([{ slot: '2026-11-10T00:00:00Z' }])
+      expect(checked.stderr).toBe('')
+    }
     const own = { ...container, CRONLEDGER_TASK: 'contained' }
     const range = ['--from', '2026-11-10T00:00:00Z', '--to', '2026-11-11T00:00:00Z']
     const planned = await cronledger(['rerun', ...range, '--dry-run', '--json'], { env: own })
@@ -268,18 +235,6 @@ describe('in the environment of another batch’s container', () => {
     const again = ['--slot', '2026-11-09', '--reason', 'it was missed', '--log', 'json']
     const rerun = await cronledger(['rerun', ...again, '--', 'true'], { env: own })
     expect(rerun).toMatchObject({ code: 0, stderr: expect.stringContaining('"slot":"2026-11-09T00:00:00Z"') })
-    // The first slot of a schedule that no run has recorded yet.
-    const first = await cronledger(['show', '--slot', '2026-11-10T15:00:00Z'], { env: own })
-    expect(first.stderr).toMatch(/^cronledger: contained 2026-11-10T15:00:00Z /)
-  })
-
-  test('a flag that would be ignored is an error all the same', async () => {
-    const args = ['check', '--task', 'contained', '--timezone', 'UTC']
-    const { code, stderr } = await cronledger(args, { env: { ...env, CRONLEDGER_TIMEZONE: 'Asia/Tokyo' } })
-    expect({ code, stderr }).toEqual({
-      code: 64,
-      stderr: expect.stringMatching(/--timezone requires --schedule/),
-    })
   })
 })
 
@@ -308,7 +263,9 @@ test('after a change of the schedule, a miss is certain if a later run of the ol
 })
 
 describe('on a terminal', () => {
-  const minutes = ['--task', 'minutes', '--schedule', '* * * * *', '--since', '2026-01-01', '--until', '2026-02-28']
+  const minutes = ['--task', 'minutes', '--since', '2026-01-01', '--until', '2026-02-28']
+
+  beforeAll(() => cronledger(['declare', 'minutes', '--schedule', '* * * * *', '--from', '2026-01-01'], { env }))
 
   test('a progress bar that makes room for the findings, and is removed in the end', async () => {
     const shown = await onTerminal(['check', ...minutes, '--grace', '0s'], env)
@@ -328,7 +285,8 @@ describe('on a terminal', () => {
 for (const [args, message] of [
   [['--task', 'nobody'], /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/],
   [['--task', 'knwon'], /unknown task: knwon\. Did you mean known\?/],
-  [['--schedule', '@daily'], /--schedule requires --task/],
+  [['--schedule', '@daily'], /check has no option --schedule, because .*: cronledger declare/],
+  [['--tz', 'UTC'], /check has no option --tz, /],
   [['--since', 'yesterday'], /--since "yesterday" is not a valid time/],
 ] as const) {
   test(`check ${args.join(' ')}: 64, one line`, async () => {

@@ -69,14 +69,6 @@ describe('the expectations that a run states', () => {
     expect(strict.stdout).toContain('1 slot needs attention')
   })
 
-  test('still count for a check with a schedule of its own', async () => {
-    const { run, found } = ledgerOf()
-    await run('03:00', STATED)
-    const other = ['--task', 'nightly', '--schedule', '0 4 * * *', '--since', '2026-11-24T03:30:00Z']
-    expect((await found('05:59', ...other)).kinds).toEqual([])
-    expect((await found('06:00', ...other)).kinds).toEqual(['missed 24T04:00'])
-  })
-
   test('come from the environment too, and name the owner wherever the task needs attention', async () => {
     const { run, call } = ledgerOf()
     const own = { CRONLEDGER_OWNER: 'https://wiki.example.org/nightly', CRONLEDGER_DONE_BY: '1h' }

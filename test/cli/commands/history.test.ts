@@ -117,12 +117,11 @@ describe('what is shown of a task', () => {
     [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
     [['--duplicates', '--duplicates'], /--duplicates is given 2 times/],
     [['--all=maybe'], /--all "maybe" is not allowed. Use true or false/],
-    [['--schedule', '@daily', '--no-missed'], /--schedule has no effect here, because missed slots are not shown/],
     [['--grace', '1h', '--status', 'failed'], /--grace has no effect here/],
     [['--grace', '1h', '--duplicates'], /--grace has no effect here/],
     [['--no-missed', '--status', 'missed,failed'], /--no-missed and --status missed cannot be used together/],
     [['--state', 'stale'], /--state/],
-    [['--timezone', 'UTC', '--status', 'missed'], /--timezone requires --schedule/],
+    [['--timezone', 'UTC'], /history has no option --timezone, because it uses the recorded schedule/],
     [['--limit', '0'], /limit 0 is not allowed. Use 1 to 100000/],
     [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
   ])('%j is a usage error', async (args, message) => {
@@ -186,7 +185,7 @@ describe('what is shown of a task', () => {
     expect(all.stdout).toMatch(/^No tasks yet\. Run your first one: cronledger run --store \S+ --task NAME /)
   })
 
-  test.each([[[]], [['--no-missed']], [['--status', 'failed']], [['--format', 'csv']], [['--schedule', '@daily']]])(
+  test.each([[[]], [['--no-missed']], [['--status', 'failed']], [['--format', 'csv']]])(
     'an unknown task is an error %j',
     async (args) => {
       const ended = await cronledger(['history', '--store', store, '--task', 'nigthly', ...args])
@@ -204,7 +203,7 @@ describe('what is shown of a task', () => {
     const shown = await print()
     expect(shown).toMatchObject({ code: 0, stdout: (await print('--no-missed')).stdout })
     expect(shown.stderr).toBe(
-      'cronledger: missed slots are not shown: no schedule is recorded for task nightly, because no scheduled run of it was recorded. Give its schedule.\n',
+      'cronledger: missed slots are not shown: no schedule is recorded for task nightly, because no scheduled run of it was recorded. Record its schedule: cronledger declare nightly --schedule EXPR\n',
     )
   })
 
@@ -386,21 +385,30 @@ describe('slots without a row', () => {
     ])
   })
 
-  test('by a schedule of one’s own, in its zone', async () => {
+  test('of a task that has not run yet, if it is declared', async () => {
     const store = await ledger()
     const date = since(5).slice(0, 10)
-    const own = ['--task', 'unknown', '--schedule', '0 9,21 * * *', '--timezone', 'Asia/Tokyo']
-    expect(await items(store, ['--status', 'missed', ...own, '--since', date, '--until', date])).toEqual([
-      // 21:00 and 09:00 of that day in Tokyo.
-      'missed unknown 4.625',
-      'missed unknown 5.125',
-    ])
+    const own = ['--schedule', '0 9,21 * * *', '--timezone', 'Asia/Tokyo', '--from', date]
+    expect((await cronledger(['declare', 'new', '--store', store, ...own])).code).toBe(0)
+    // 21:00 and 09:00 of that day in Tokyo.
+    const missed = ['missed new 4.625', 'missed new 5.125']
+    expect(await items(store, ['--task', 'new', '--since', date, '--until', date])).toEqual(missed)
+    expect((await items(store, ['--task', 'new', '--status', 'missed'])).slice(-2)).toEqual(missed)
   })
+
+  const declareMinutes = async (store: string, from: string) => {
+    const declared = await cronledger([
+      ...['declare', 'nightly', '--store', store],
+      ...['--schedule', '* * * * *', '--from', from],
+    ])
+    expect(declared.code).toBe(0)
+  }
 
   test('are missed only past the grace', async () => {
     const store = ledgerOf([rowAt(TODAY - 10 * DAY_MS)])
+    await declareMinutes(store, '2d')
     const newest = async (...args: string[]) => {
-      const task = ['--task', 'nightly', '--schedule', '* * * * *', '--status', 'missed', '--since', '2d']
+      const task = ['--task', 'nightly', '--status', 'missed', '--since', '2d']
       const { stdout } = await cronledger(['history', '--store', store, ...task, '--json', '--limit', '1', ...args])
       return Date.now() - Date.parse(JSON.parse(stdout)[0].slot)
     }
@@ -411,18 +419,21 @@ describe('slots without a row', () => {
 
   test('of a year of minutes are printed in constant memory', async () => {
     const first = Math.floor(Date.now() / 60_000) * 60_000 - 365 * DAY_MS
-    const task = ['--task', 'nightly', '--schedule', '* * * * *', '--status', 'missed', '--all', '--format', 'csv']
-    const ended = await cronledger(['history', '--store', ledgerOf([rowAt(first)]), ...task], { env: SMALL_HEAP })
+    const task = ['--task', 'nightly', '--status', 'missed', '--all', '--format', 'csv']
+    const store = ledgerOf([rowAt(first)])
+    await declareMinutes(store, '366d')
+    const ended = await cronledger(['history', '--store', store, ...task], { env: SMALL_HEAP })
     expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
     expect(ended.stdout.match(/,missed,/g)?.length).toBeGreaterThan(525_000)
   })
 
   test.each([
-    [['--schedule', '@daily'], /--schedule requires --task/],
-    [['--task', 'unknown'], /no schedule is recorded for task unknown, .*Give its schedule/],
+    [
+      ['--task', 'unknown'],
+      /no schedule is recorded for task unknown, .*Record its schedule: cronledger declare unknown/,
+    ],
     [['--task', 'nigthly'], /unknown task: nigthly. Did you mean nightly\?/],
     [['--task', 'billing'], /unknown task: billing. To list the tasks of this ledger, run: cronledger tasks/],
-    [['--task', 'unknown', '--schedule', 'never'], /schedule "never": it has 1 field/],
   ])('%j is a usage error, in a line', async (args, message) => {
     const ended = await cronledger(['history', '--store', await ledger(), '--status', 'missed', ...args])
     expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })

@@ -83,11 +83,12 @@ const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: s
     // Refused, since it failed.
     [65, ...run, ...day(23), '--', 'true'],
     [0, ...run, '--force-slot', '2026-11-23', ...REASON, '--', 'true'],
-    [0, 'rerun', '--task', task, ...slot(19), ...SCHEDULE, ...REASON, '--', 'true'],
+    [0, 'rerun', '--task', task, ...slot(19), ...REASON, '--', 'true'],
     // The slot of today, and those of the last two days, which were missed.
     [0, ...run, '--catch-up', '2d', '--', 'true'],
     [0, 'show', '--task', task, ...slot(23)],
     [0, 'resolve', '--task', task, ...slot(18), '--state', 'skipped', ...REASON],
+    [0, 'declare', '--task', task, ...SCHEDULE, '--from', '2099-01-01', '--grace', '1h'],
     [0, 'pause', '--task', task, ...REASON],
     [0, 'explain', '--task', task],
     [0, 'resume', '--task', task],

@@ -238,10 +238,27 @@ describe('one slot', () => {
     expect(await states()).toEqual(['2026-10-01T03:00:00Z COMPLETED 1', `${day(10)} COMPLETED 1`])
   })
 
-  test('the schedule given, in its zone, if there is no task record', async () => {
-    const { rerun } = task(newFile())
-    const tokyo = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--slot', '2026-11-10']
-    expect(await rerun(tokyo, ...SAY_SLOT)).toMatchObject({ code: 0, stdout: '2026-11-09T18:00:00Z\n' })
+  test('a task without a record: 64 with what to do, unless the slot has a row, and after declare it runs', async () => {
+    const { rerun, env } = task(newFile())
+    const call = (...args: string[]) => cronledger(args, { env })
+    expect(
+      (await call('run', '--schedule', '@hourly', '--force-slot', '2026-11-09T05:00', '--reason', 'x', '--', 'false'))
+        .code,
+    ).toBe(1)
+    expect(await rerun(['--slot', '2026-11-09T05:00:00Z'], ...SAY_SLOT)).toMatchObject({
+      stdout: '2026-11-09T05:00:00Z\n',
+    })
+    const refused = await rerun(['--slot', '2026-11-09T06:00:00Z'], 'echo', 'no')
+    expect(refused).toMatchObject({
+      code: 64,
+      stdout: '',
+      stderr: expect.stringMatching(/no schedule is recorded.*: cronledger declare/),
+    })
+    await call('declare', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--from', '2026-11-01')
+    expect(await rerun(['--slot', '2026-11-10'], ...SAY_SLOT)).toMatchObject({
+      code: 0,
+      stdout: '2026-11-09T18:00:00Z\n',
+    })
   })
 
   test('the batch does not get the variables that force it', async () => {
@@ -294,7 +311,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       /--only "late" is not allowed. Use missed, failed, stale, completed or skipped/,
     ],
     [['--from', '2026-11-10', '--only', 'mised'], /--only "mised" is not allowed. Did you mean missed\?/],
-    [['--slot', day(10), '--timezone', 'UTC'], /--timezone requires --schedule/],
+    [['--slot', day(10), '--timezone', 'UTC'], /rerun has no option --timezone, .*: cronledger declare/],
     [['--slot', day(10), '--overlap', 'skp'], /--overlap "skp" is not allowed. Did you mean skip\?/],
     [
       ['--slot', day(10), '--retention', '30d'],
@@ -473,9 +490,19 @@ describe('a range', () => {
     const now = new Date()
     const minute = (ago: number) => `${new Date(now.getTime() - ago * 60_000).toISOString().slice(0, 16)}:00Z`
     await run(minute(30), ['true'], minutely)
-    const word = ['--slot', minute(-40), '--state', 'failed', '--reason', 'not tonight']
+    const word = ['--slot', minute(-40), '--state', 'skipped', '--reason', 'not tonight']
     expect((await cronledger(['resolve', ...word], { env })).code).toBe(0)
-    const plan = await rerun(['--from', '1h', '--to', minute(-60), '--dry-run', '--grace', '20m'])
+    const plan = await rerun([
+      '--from',
+      '1h',
+      '--to',
+      minute(-60),
+      '--dry-run',
+      '--grace',
+      '20m',
+      '--only',
+      'missed,skipped',
+    ])
     expect(plan.stdout).not.toContain(minute(-40))
     expect(plan.stdout).toContain(`${minute(29)}  `)
     // Five minutes within the grace, and the plan is made later than `now`.

@@ -66,7 +66,7 @@ describe('the resolution of a slot', () => {
     await run(NIGHT, 'true')
     expect((await resolve('2199-11-24T03:00:00Z', 'skipped')).code).toBe(0)
     expect(await row()).toMatchObject({ state: 'SKIPPED', attempts: [], slot: '2199-11-24T03:00:00Z' })
-    expect((await resolve('2026-11-24T03:00:00Z', 'skipped', '--schedule', '0 3 * * *')).code).toBe(0)
+    expect((await resolve('2026-11-24T03:00:00Z', 'skipped')).code).toBe(0)
     expect(await run('2026-11-24T03:00:00Z', 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
   })
 
@@ -74,7 +74,7 @@ describe('the resolution of a slot', () => {
     const { run, start: begin, resolve } = ledger()
     const running = begin(NIGHT, 'sh', '-c', 'echo ready; exec sleep 60')
     await running.printed('ready')
-    const first = await resolve(NIGHT, 'failed', '--schedule', '0 3 * * *')
+    const first = await resolve(NIGHT, 'failed')
     expect(first).toMatchObject({
       code: 65,
       stdout: '',
@@ -103,16 +103,15 @@ describe('the resolution of a slot', () => {
     const pidFile = join(folder, 'pid')
     const running = begin(NIGHT, 'sh', '-c', `echo $$ > ${pidFile}; echo ready; exec sleep 60`)
     await running.printed('ready')
-    const given = ['--schedule', '0 3 * * *'] as const
     const { runId, host } = (await row())['attempts'][0]
-    const other = await resolve(NIGHT, 'completed', ...given, '--run', 'another')
+    const other = await resolve(NIGHT, 'completed', '--run', 'another')
     expect(other).toMatchObject({
       code: 65,
       stderr: expect.stringContaining(
         `not changed: attempt 1 is running, and it is of run ${runId} (host ${host}), not of run another\n`,
       ),
     })
-    expect(await resolve(NIGHT, 'completed', ...given, '--run', runId)).toMatchObject({
+    expect(await resolve(NIGHT, 'completed', '--run', runId)).toMatchObject({
       code: 65,
       stderr: expect.stringMatching(/not changed: process \d+ \(.*\) of run .* still runs on this host\./),
     })
@@ -121,8 +120,8 @@ describe('the resolution of a slot', () => {
     await running.exited
     process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL')
     await running.ended
-    expect((await resolve(NIGHT, 'failed', ...given)).code).toBe(65)
-    expect((await resolve(NIGHT, 'failed', ...given, '--run', runId)).code).toBe(0)
+    expect((await resolve(NIGHT, 'failed')).code).toBe(65)
+    expect((await resolve(NIGHT, 'failed', '--run', runId)).code).toBe(0)
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'abandoned' }] })
     expect((await run(NIGHT, 'true')).code).toBe(65)
   })

@@ -34,21 +34,16 @@ describe('show', () => {
     expect(row.rejections).toMatchObject({ count: 1, first: [{ cause: 'completed' }] })
   })
 
-  test.each([
-    ['2025-11-24', []],
-    ['2025-11-24T03:00', []],
-    ['2025-11-24T03:00:00+09:00', []],
-    // Another schedule than the one on record.
-    ['2025-11-23', ['--schedule', '0 18 * * *']],
-    ['2025-11-23T18:00', ['--timezone', 'UTC', '--schedule', '@hourly']],
-    ['2025-11-23T18:00', ['--schedule', 'rate(1 hour)', '--anchor', '2025-01-01T00:00:00Z']],
-  ])('finds the slot by %s %j', async (slot, more) => {
-    const { show } = await ledger()
-    expect(await show('--slot', slot, ...more)).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(/^nightly 2025-11-23T18:00:00Z\n/),
-    })
-  })
+  test.each([['2025-11-24'], ['2025-11-24T03:00'], ['2025-11-24T03:00:00+09:00']])(
+    'finds the slot by %s',
+    async (slot) => {
+      const { show } = await ledger()
+      expect(await show('--slot', slot)).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^nightly 2025-11-23T18:00:00Z\n/),
+      })
+    },
+  )
 
   test('a slot that may not have been due is a doubt, and its first step is not to run it', async () => {
     const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`

@@ -56,7 +56,7 @@ test('a duplicate names the winner: run id, host, when it started and ended, its
 })
 
 describe('a refusal says what a person can do next, as a command', () => {
-  const slot = "--store dynamodb:ledger --task nightly --schedule '0 3 * * *' --timezone UTC"
+  const slot = '--store dynamodb:ledger --task nightly'
   for (const [cause, command] of [
     ['failed', `cronledger rerun ${slot} --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`],
     ['stale', `cronledger resolve ${slot} --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'`],

@@ -1,4 +1,4 @@
-import { missedSlots } from '../../../src/audit/missed.ts'
+import { slotsToCatchUp } from '../../../src/audit/slots-to-catch-up.ts'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import type { Instant } from '../../../src/core/types.ts'
@@ -20,7 +20,7 @@ const DAY_MS = 86_400_000
 export const slotOf = (day: number): Instant => SLOT + day * DAY_MS
 
 /** Does not yield to the event loop: virtual time passes while a host waits for the event loop of this process. */
-const findMissed: FindMissed = (known, range, deps) => missedSlots(known, range, deps, async () => {})
+const findMissed: FindMissed = (known, range, deps) => slotsToCatchUp(known, range, deps, async () => {})
 
 export interface TriggerHost {
   readonly fateOf?: (call: Call) => Fate

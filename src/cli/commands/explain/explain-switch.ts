@@ -76,7 +76,7 @@ async function readOld(
     throw usageError(`--from-${fromTimezone === undefined ? 'anchor' : 'timezone'} requires --from-schedule.`)
   }
   const { explainTask } = await import('./explain-task.ts')
-  return (await explainTask(named, null, slotIn, now)).schedule
+  return (await explainTask(named, slotIn, now)).schedule
 }
 
 /** Reads one of the two schedules. An error says which one is wrong, and names its own options. */

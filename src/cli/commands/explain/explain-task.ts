@@ -20,13 +20,11 @@ interface Explained {
 }
 
 /**
- * Reads what the ledger knows about a task. The schedule is `given`, if the user gave one. Otherwise it is the recorded
- * one that was in force at the slot of `slotIn`, or that of the newest row. Throws a usage error if the ledger does not
- * know the task, or knows no schedule of it.
+ * Reads what the ledger knows about a task. The schedule is the recorded one that was in force at the slot of `slotIn`, or
+ * that of the newest row. Throws a usage error if the ledger does not know the task, or knows no schedule of it.
  */
 export async function explainTask(
   { store, ...reading }: TaskReading & { readonly store: string },
-  given: Schedule | null,
   slotIn: (schedule: Schedule) => Instant | null,
   now: Instant,
 ): Promise<Explained> {
@@ -41,7 +39,6 @@ export async function explainTask(
   const record = await recordOf(ledger, reading)
   const row = record === null ? await findNewestRow(ledger, reading) : null
   if (record === null && row === null) throw await unknownTaskOf(ledger, reading)
-  if (given !== null) return { schedule: given, ofTask: ofTask(record, null) }
   const inForce = record === null ? null : scheduleInForce(record.schedules, slotIn)
   if (inForce !== null) return { schedule: inForce.schedule, ofTask: ofTask(record, inForce) }
   const spec = readableRow(row)?.schedule

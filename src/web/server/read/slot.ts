@@ -90,11 +90,8 @@ export function slotModelOf(
 ) {
   const { slot, row, doubt } = record
   const own = readableRow(row)?.schedule ?? null
-  // `resolve` and `rerun` find the schedule in the task record, unless no schedule there has the slot. For example, the
-  // schedule of a late delivery may never have been recorded. The command then needs the schedule of the row.
-  const schedule = scheduleWith(inForce, slot) === null ? own : null
   const other = otherScheduleOf(own ?? scheduleWith(inForce, slot)?.spec ?? null, known)
-  const target = { store, task: head.task, slot, schedule, doubt, ...other, ...ofRow(row, known?.ecs) }
+  const target = { store, task: head.task, slot, doubt, ...other, ...ofRow(row, known?.ecs) }
   const found = suspensionOf(known, slot)
   const { now, skewMs } = reading
   const { lateAfterMs, doneByMs } = expectedTimes(known, reading)

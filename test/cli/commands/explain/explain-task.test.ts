@@ -56,18 +56,6 @@ describe('the schedule of a task', () => {
     })
   })
 
-  test('is that of --schedule, if it is given', async () => {
-    const { run, call, text, json } = ledger()
-    await run('2026-01-05T18:00:05Z')
-    await call('pause', 'nightly', ...BY_ADA, '--from', '2026-01-07')
-    const found = await json('--schedule', '0 12 * * *', '--at', '2026-01-07T13:00:00Z')
-    expect(found).toMatchObject({
-      schedule: { expression: '0 12 * * *', zone: 'UTC' },
-      taskRecord: { inForce: null, notExpected: { kind: 'pause', by: 'ada' } },
-    })
-    expect(await text(...MOVED)).not.toMatch(/^recorded/m)
-  })
-
   test('is that of the newest row, if no scheduled run is recorded', async () => {
     const { call, text, json, fails } = ledger()
     const force = ['--force-slot', '2026-01-06', '--reason', 'by hand', '--', 'true']
@@ -207,15 +195,13 @@ describe('the ledger', () => {
     const other = { ...env, CRONLEDGER_TASK: 'other', CRONLEDGER_SCHEDULE: '@hourly' }
     for (const args of [['nightly'], ['--task', 'nightly']]) {
       const { stdout } = await cronledger(['explain', ...args, '--json'], { env: other })
-      // The schedule of the environment belongs to its own task.
       expect(JSON.parse(stdout)).toMatchObject({ schedule: { expression: '0 3 * * *' }, key: { task: 'nightly' } })
     }
   })
 
   test.each([
     [['nigthly'], 'unknown task: nigthly. Did you mean nightly?'],
-    [['nigthly', ...TOKYO], 'unknown task: nigthly. Did you mean nightly?'],
-    [['nightly', '--timezone', 'UTC'], '--timezone requires --schedule.'],
+    [['nightly', '--timezone', 'UTC'], '--timezone and a task cannot be used together, '],
     [['nightly', '--at', 'tomorrow'], '--at "tomorrow" is not a valid time'],
     [
       ['0 3 * * *'],
@@ -231,8 +217,8 @@ describe('the ledger', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 
-  test('is required for a task on the command line, also with --schedule', async () => {
-    for (const args of [['nightly'], ['--task', 'nightly', ...TOKYO]]) {
+  test('is required for a task on the command line', async () => {
+    for (const args of [['nightly'], ['--task', 'nightly']]) {
       const { code, stderr } = await cronledger(['explain', ...args])
       expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining('--store is missing.') })
     }

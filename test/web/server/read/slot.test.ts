@@ -16,21 +16,6 @@ const reading = {
 const row = rowWith({ ending: FAILED })
 const { slot, schedule } = row
 
-test.each([
-  ['the schedule of the task record has the slot', ['0 3 * * *'], null],
-  ['an earlier one of the task record has it', ['0 3 * * *', '30 * * * *'], null],
-  ['none of the task record has it', ['30 * * * *'], schedule],
-  ['the task has no record', [], schedule],
-])('commands bring the row’s schedule along only where they need it: %s', (_, expressions, brought) => {
-  const schedules = expressions.map((expression, index) => ({
-    since: slot - 86_400_000 + index,
-    spec: { expression, zone: 'UTC' },
-  }))
-  const read = readKnown({ task: 'nightly', ...recordWith(schedules) }, NOW)
-  const { target } = slotModelOf(read, { slot, row, status: 'failed' }, 'dynamodb:ledger', reading)
-  expect(target.schedule).toEqual(brought)
-})
-
 test('a slot on ECS is run where the latest scheduled run ran, and its log is that of its own attempt', () => {
   const latest = { ...ON_ECS, taskDefinition: 'nightly:8' }
   const record = recordWith([{ since: slot, spec: schedule }], { ecs: latest, ecsSince: slot })

@@ -7,7 +7,7 @@ import { remediesOf } from '../../../../src/web/views/slot/remedies.ts'
 import { FAILED, ON_ECS, rowOn, rowWith } from '../../../support/rows.ts'
 
 const HOSTILE = `file:/srv/it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?.db`
-const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), schedule: null, ecs: null }
+const target = { store: HOSTILE, task: 'a/../b', slot: Date.parse('2026-11-24T03:00:00Z'), ecs: null }
 
 /** The words that a shell hands to the program. */
 function wordsOf(of: CommandWords): string[] {
@@ -27,14 +27,6 @@ test.each(STATUSES)('the commands for a slot that is %s reach the program word b
       expect(words.slice(6)).toEqual(['--state', expect.any(String), '--reason', 'YOUR REASON'])
     else expect([name, ...words.slice(6)]).toEqual(['show'])
   }
-})
-
-test('the commands for a task without a record have its schedule', () => {
-  const schedule = { expression: 'rate(6 hours)', zone: 'UTC', anchor: 0 }
-  const [first] = remediesOf('failed', { ...target, store: 'dynamodb:ledger', schedule }, target.slot)
-  expect(commandText(first?.command ?? [])).toBe(
-    "cronledger rerun --store dynamodb:ledger --task a/../b --schedule 'rate(6 hours)' --timezone UTC --anchor 1970-01-01T00:00:00Z --slot 2026-11-24T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND",
-  )
 })
 
 test.each(['completed', 'skipped'] as const)('a future slot that is resolved as %s needs nothing', (status) => {

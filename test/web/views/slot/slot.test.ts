@@ -3,7 +3,7 @@ import { SlotDetail } from '../../../../src/web/views/slot/slot.tsx'
 import { clock, now, records, slot } from '../../../support/pages/slots.ts'
 import { rowWith, SUCCEEDED } from '../../../support/rows.ts'
 
-const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null, ecs: null }
+const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, ecs: null }
 const plain = { slot, row: rowWith({ ending: SUCCEEDED }), status: 'completed' } as const
 
 function htmlOf(record: (typeof records)[number], live: boolean): string {

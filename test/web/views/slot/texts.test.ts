@@ -14,7 +14,7 @@ import { ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED } from '../../../su
 const clock = wallClock('Asia/Tokyo')
 const { now, skewMs } = settings
 const { slot } = rowWith({})
-const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, schedule: null, ecs: null }
+const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, ecs: null }
 
 /** Returns the model of a page. With `ecs`, the task runs in this container. */
 function modelOf(record: SlotWithStatus, ecs?: EcsFacts) {

@@ -28,7 +28,7 @@ function wordsOf(of: CommandWords): string[] {
 function slotsOf(statuses: readonly Status[], more: Partial<SlotToRun['target']> = {}): readonly SlotToRun[] {
   return statuses.map((status, index) => {
     const slot = NEWEST - index * 3_600_000
-    return { slot, status, target: { ...ledger, slot, schedule: null, ecs: null, ...more } }
+    return { slot, status, target: { ...ledger, slot, ecs: null, ...more } }
   })
 }
 

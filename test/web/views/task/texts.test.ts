@@ -28,7 +28,7 @@ const none = { head: { ...head, owner: undefined, expectations: null }, recent: 
 const noPage = { ...page, slots: [], before: null }
 const toRun = recent.slots.map((one) => ({
   ...one,
-  target: { ...ledger, slot: one.slot, schedule: null, ...ofRow(one.row) },
+  target: { ...ledger, slot: one.slot, ...ofRow(one.row) },
 }))
 const steps = { rerun: rerunSteps(toRun), task: taskSteps({ ...ledger, suspended: null }) }
 const model = {

@@ -21,7 +21,7 @@ const SLOTS_PER_YIELD = 100
  *
  * `pause` lets a stop signal through. Throws `LedgerError` as `listSlots` does, and as `parseSchedules` does.
  */
-export async function* missedSlots(
+export async function* slotsToCatchUp(
   known: KnownTask,
   { since, until, graceMs }: Required<TimeRange> & { readonly graceMs: number },
   deps: HistoryDeps,
