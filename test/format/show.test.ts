@@ -60,8 +60,8 @@ TIMELINE (UTC)
 
 NEXT STEPS
   The slot completed once. To run it again does its work a second time.
-  mark it as completed:                       cronledger resolve --store s --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'
-  or run it again although it has completed:  cronledger rerun --store s --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-24T03:00:00Z --only completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
+  mark it as completed:                       cronledger resolve --store s --task nightly --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'
+  or run it again although it has completed:  cronledger rerun --store s --task nightly --slot 2026-11-24T03:00:00Z --only completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
   })
 
   test('says how many were refused', () => {

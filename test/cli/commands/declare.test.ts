@@ -30,7 +30,7 @@ test('a first trigger that never came is missed, and the slot can be run', async
   expect((await call('declare')).stdout).toMatch(/^nightly: not changed: it is recorded already\n/)
   const found = await call('check')
   expect(found.code).toBe(1)
-  expect(found.stdout).toMatch(/^missed {2}nightly .* ago, no run of this task is recorded at all\n/)
+  expect(found.stdout).toMatch(/^missed {2}nightly .* ago, and no run of this task is recorded at all\n/)
   expect(found.stdout).toContain('owner: the night team')
   const ran = await call(
     'rerun',
