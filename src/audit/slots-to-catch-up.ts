@@ -5,11 +5,10 @@ import type { TimeRange } from '../core/schedule/time-range.ts'
 import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/task/expected-slots.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import type { Instant, Key } from '../core/types.ts'
-import { withDeadline } from '../process/clock.ts'
-import type { CallOptions, ListedSlot, SlotsPage } from '../store/store.ts'
+import type { ListedSlot, SlotsPage } from '../store/store.ts'
 import { taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
-import type { KnownTask } from './tasks.ts'
+import { ask, type KnownTask } from './tasks.ts'
 
 /** The number of slots after which the loop yields to the event loop, as in the audits. */
 const SLOTS_PER_YIELD = 100
@@ -61,8 +60,4 @@ async function* listedSlots(
     for (const one of page.slots) yield { task, ...one }
     end = page.next
   }
-}
-
-function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
-  return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
 }

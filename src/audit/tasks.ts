@@ -151,6 +151,7 @@ function decodeReadable(task: string, document: unknown): TaskRecord {
   )
 }
 
-function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
+/** Asks the ledger one question, within the timeout for one page. */
+export function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
   return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
 }

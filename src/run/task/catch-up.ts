@@ -133,7 +133,7 @@ const NOTHING: Missed = { slots: [], left: 0 }
  * Returns the oldest missed slots. The run itself may be the first one of a new schedule. So its schedule counts from its
  * slot on, otherwise the slots that the earlier schedule had after the change would look missed.
  *
- * An old row or an old schedule that cannot be read must not prevent the run of today, so it is only logged.
+ * An old schedule that cannot be read must not prevent the run of today, so it is only logged.
  */
 async function findOldest(
   record: TaskRecord,
