@@ -73,7 +73,8 @@ describe('run', () => {
     const { ecsTask } = FARGATE.host
     const row = await ledger.get({ task: 'nightly', slot })
     expect(row).toMatchObject({ attempts: [{ ecsTask, ecs: FARGATE.ecs }] })
-    expect(logged.map(({ ecs }) => ecs)).toEqual([FARGATE.ecs, FARGATE.ecs])
+    // The ledger file is new, then the attempt starts and succeeds.
+    expect(logged.map(({ ecs }) => ecs)).toEqual([FARGATE.ecs, FARGATE.ecs, FARGATE.ecs])
     await ledger.close()
   })
 
