@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { isMainThread } from 'node:worker_threads'
 import type { CheckOptions, Ledger, LedgerOptions, ReadOptions, Resolved, ResolveOptions } from './api.ts'
-import { type CheckSettings, checkTask, checkTasks } from './audit/check.ts'
-import { taskHealth, tasksHealth } from './audit/health.ts'
+import { type CheckSettings, checkTask, checkTasks, taskHealth, tasksHealth } from './audit/check.ts'
 import { type HistoryDeps, queryOf, readHistory, readRow } from './audit/history.ts'
 import { rerunnableSlots } from './audit/rerunnable.ts'
 import { findSlot, readSlots } from './audit/slots.ts'
 import { slotsToCatchUp } from './audit/slots-to-catch-up.ts'
-import { type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
+import { checkedTask, type KnownTask, knownTask, readTaskRecord, readTaskRecords } from './audit/tasks.ts'
 import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
@@ -84,7 +83,8 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once'
 
 type ReadMethods = Pick<Ledger, 'get' | 'history' | 'slots' | 'check' | 'health' | 'findSlot' | 'rerunnable' | 'tasks'>
 
-function readMethods(reading: OpenForReading): ReadMethods {
+/** Returns the methods that read a ledger. */
+export function readMethods(reading: OpenForReading): ReadMethods {
   return {
     async get(options) {
       return readRow(options, await reading(options))
@@ -137,7 +137,7 @@ function readMethods(reading: OpenForReading): ReadMethods {
 /** Returns the task that is to be checked, or null for all tasks. */
 async function taskOfCheck({ task }: CheckOptions, deps: HistoryDeps): Promise<KnownTask | null> {
   if (task === undefined) return null
-  return typeof task === 'string' ? knownTask(task, deps) : task
+  return typeof task === 'string' ? checkedTask(task, deps) : task
 }
 
 function checkSettings(

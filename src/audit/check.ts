@@ -1,8 +1,9 @@
 import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
-import { readableRow, unmetUntil } from '../core/row/status.ts'
+import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
-import { aroseAt, findingOf, type TaskFinding } from '../core/task/findings.ts'
+import { aroseAt, findingOf, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../core/task/findings.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
+import { isRetired } from '../core/task/suspensions.ts'
 import {
   type ExpectedTimesGiven,
   expectedTimes,
@@ -11,7 +12,7 @@ import {
   isSameSpec,
 } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant } from '../core/types.ts'
+import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
@@ -29,51 +30,71 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly progress: (task: string, slot: Instant) => void
 }
 
+/** A slot of a task, and what is wrong with it. */
+interface CheckedSlot {
+  readonly slot: Instant
+  readonly row: StoredRow | null
+  readonly status: Status
+  /** Null if nothing is wrong. */
+  readonly finding: TaskFinding | null
+}
+
 /**
- * Yields the slots of one task in `[since, until)` that need attention, newest first: missed, failed, stale, overdue and
- * late. Holds one page of rows in memory.
+ * Yields the slots of one task in `[since, until)` that were due or have a row, newest first, each with what is wrong with
+ * it. All views of the findings come from here. Holds one page of rows in memory.
  *
  * Throws a usage error if the task record holds a schedule that this version or its time zone data cannot read. After the
  * slots, throws `shape` if a host whose clock was ahead has run the task: its slots hide what is missing.
  */
-export async function* checkTask(
+async function* checkedSlots(
   stored: KnownTask,
   settings: CheckSettings,
   deps: HistoryDeps,
-): AsyncGenerator<TaskFinding, void> {
-  const { task } = stored
-  const { now, newMs } = settings
+): AsyncGenerator<CheckedSlot, void> {
+  const { now } = settings
   const latest = latestSlot(settings)
   const known = withoutFuture(stored, latest)
   let future = futureSlotIn(stored, latest)
-  const schedule = inForceAt(known.schedules, now)?.spec
-  if (schedule === undefined) {
-    if (future !== null) throw wrongClock(future)
-    return
-  }
+  const { task, schedules, ecs } = known
   const owner = known.expectations?.owner
-  const { ecs } = known
-  const audit = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
-  const inForce = taskInForce(known, unmetUntil(audit))
+  const times = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
+  const inForce = taskInForce(known, Math.max(unmetUntil(times), now + 1))
+  const ofTask = {
+    task,
+    times,
+    ...(owner !== undefined && { owner }),
+    ...(ecs !== null && { ecs }),
+    ...(isOnlyDeclared(known) && { isOnlyDeclared: true as const }),
+  }
+  const current = inForceAt(schedules, now)?.spec
   for await (const found of auditedSlots(inForce, withFuture(settings), deps)) {
-    const run = futureRun(found.row, latest)
+    const { row } = found
+    const run = futureRun(row, latest)
     if (run !== null) {
       future ??= run
       continue
     }
-    settings.progress(task, (found.row ?? found.missed).slot)
-    const finding = findingOf(found, audit)
-    if (finding === null || (newMs !== undefined && !isNew(aroseAt(finding, audit), now, newMs))) continue
-    const own = readableRow(found.row)?.schedule ?? scheduleWith(inForce.schedules, finding.slot)?.spec ?? schedule
+    const { slot } = row ?? found.missed
+    settings.progress(task, slot)
+    const finding = findingOf(found, times)
+    const recorded = scheduleWith(inForce.schedules, slot)?.spec
+    const own = readableRow(row)?.schedule ?? recorded
+    const schedule = current ?? own
+    const isOther = own !== undefined && current !== undefined && !isSameSpec(own, current)
     yield {
-      ...finding,
-      task,
-      times: audit,
-      schedule,
-      ...(!isSameSpec(own, schedule) && { otherSchedule: own }),
-      ...(owner !== undefined && { owner }),
-      ...(isOnlyDeclared(known) && { isOnlyDeclared: true }),
-      ...(ecs !== null && { ecs }),
+      ...{ slot, row, status: statusOf({ slot, row }, times) },
+      finding:
+        finding === null || schedule === undefined
+          ? null
+          : {
+              ...finding,
+              ...ofTask,
+              schedule,
+              ...(isOther && { otherSchedule: own }),
+              ...(recorded === undefined && {
+                offSchedule: schedules.length === 0 ? ('none' as const) : ('other' as const),
+              }),
+            },
     }
   }
   if (future !== null) throw wrongClock(future)
@@ -92,6 +113,49 @@ const JUST_NOW_MS = 60_000
 /** No schedule has a later slot. */
 const END_OF_TIME = Date.UTC(2199, 11, 31)
 
+/** Yields the slots of one task in `[since, until)` that need attention, newest first. Throws as `checkedSlots` does. */
+export async function* checkTask(
+  known: KnownTask,
+  settings: CheckSettings,
+  deps: HistoryDeps,
+): AsyncGenerator<TaskFinding, void> {
+  const { now, newMs } = settings
+  for await (const { finding } of checkedSlots(known, settings, deps)) {
+    if (finding !== null && (newMs === undefined || isNew(aroseAt(finding, finding.times), now, newMs))) yield finding
+  }
+}
+
+/**
+ * Yields the condition of one task, from its slots in `[since, until)`. Yields nothing for a retired task in which nothing
+ * is wrong. Throws as `checkedSlots` does.
+ */
+export async function* taskHealth(
+  known: KnownTask,
+  settings: CheckSettings,
+  deps: HistoryDeps,
+): AsyncGenerator<TaskHealth, void> {
+  const findings = { ...NO_FINDINGS }
+  let status: Status | null = null
+  let lastSuccess = Number.NEGATIVE_INFINITY
+  let hasFound = false
+  for await (const one of checkedSlots(known, settings, deps)) {
+    // A slot that is due later can have a row, because an operator may resolve it in advance.
+    if (one.slot <= settings.now) status ??= one.status
+    if (one.finding !== null) findings[one.finding.kind] += 1
+    hasFound ||= one.finding !== null
+    const own = readableRow(one.row)
+    if (own !== null) lastSuccess = Math.max(lastSuccess, successAt(own))
+  }
+  if (isRetired(known, settings.now) && !hasFound) return
+  yield { task: known.task, status, lastSuccessAt: Number.isFinite(lastSuccess) ? lastSuccess : null, findings }
+}
+
+/** Returns when the last attempt of the row that succeeded ended, or minus infinity if none succeeded. */
+function successAt({ attempts }: Row): Instant {
+  const ends = attempts.flatMap((one) => (one.outcome === 'succeeded' ? [one.endedAt ?? one.startedAt] : []))
+  return Math.max(...ends, Number.NEGATIVE_INFINITY)
+}
+
 /** A finding that arises while the check reads the ledger is left to the next check, otherwise both would report it. */
 function isNew(arose: Instant, now: Instant, newMs: number): boolean {
   return arose > now - newMs && arose <= now
@@ -105,12 +169,17 @@ export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGen
   return ofAllTasks((task, own) => checkTask(task, settings, own), deps)
 }
 
+/** Yields the condition of each task, ordered by task. Throws as `checkTasks` does. */
+export function tasksHealth(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskHealth, void> {
+  return ofAllTasks((task, own) => taskHealth(task, settings, own), deps)
+}
+
 /**
  * Yields what `read` yields for each task, ordered by task. It reads several tasks at a time. A task whose records cannot
  * be read does not hide the others: the error is thrown after all of them. Throws a usage error if the ledger has no task
  * record.
  */
-export async function* ofAllTasks<T>(
+async function* ofAllTasks<T>(
   read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
   deps: HistoryDeps,
 ): AsyncGenerator<T, void> {

@@ -1,11 +1,11 @@
 import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
-import { decodeTaskRecord, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
+import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { withDeadline } from '../process/clock.ts'
 import { type CallOptions, ENTRIES_PER_READ } from '../store/store.ts'
 import type { HistoryDeps } from './history.ts'
 
-/** The record of a task. It always has at least one schedule. */
+/** The record of a task. It has no schedule if operators have forced or resolved its slots, and nothing else. */
 export interface KnownTask extends TaskRecord {
   readonly task: string
 }
@@ -53,7 +53,7 @@ function readEntry(
   keepFault?: (task: string, error: LedgerError) => void,
 ): KnownTask | null {
   try {
-    return withSchedules(task, decodeReadable(task, document))
+    return { task, ...decodeReadable(task, document) }
   } catch (error) {
     if (keepFault === undefined || !isFaultOfTask(error)) throw error
     keepFault(task, error)
@@ -73,21 +73,25 @@ export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[
   return names.sort()
 }
 
-/** Returns the record of one task, or null if it has no schedule on record. Throws `LedgerError` if the record is malformed. */
+/** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ task, kind: '#task' }, call))
-  return entry === null ? null : withSchedules(task, decodeReadable(task, entry.document))
+  return entry === null ? null : { task, ...decodeReadable(task, entry.document) }
 }
 
-/**
- * Returns the task as its task record has it. Throws a usage error if no schedule of the task is recorded. This is an
- * `UnknownTaskError` if the task has no row either.
- */
-export async function knownTask(task: string, deps: HistoryDeps): Promise<KnownTask> {
+/** Returns the task as its task record has it, also without a schedule. Throws `UnknownTaskError` if it has no record and no row. */
+export async function checkedTask(task: string, deps: HistoryDeps): Promise<KnownTask> {
   checkTaskName(task)
   const known = await readTaskRecord(task, deps)
-  if (known !== null) return known
-  throw (await hasRow(task, deps)) ? usageError(noScheduleText(task)) : await unknownTask(task, readTaskRecords(deps))
+  if (known === null && !(await hasRow(task, deps))) throw await unknownTask(task, readTaskRecords(deps))
+  return known ?? { ...EMPTY_TASK_RECORD, task }
+}
+
+/** Does the same for a caller that needs a schedule. Throws a usage error if the task has none. */
+export async function knownTask(task: string, deps: HistoryDeps): Promise<KnownTask> {
+  const known = await checkedTask(task, deps)
+  if (known.schedules.length > 0) return known
+  throw usageError(noScheduleText(task))
 }
 
 /** Returns why a task that has rows has no known schedule, and what to do. */
@@ -134,11 +138,6 @@ export async function unknownTask(
     return new UnknownTaskError(task, names.length === 0 ? null : names)
   }
   return new UnknownTaskError(task, names)
-}
-
-/** Returns the task of a record, or null if no run has stated its schedule yet. */
-function withSchedules(task: string, record: TaskRecord): KnownTask | null {
-  return record.schedules.length === 0 ? null : { task, ...record }
 }
 
 /** Decodes a stored record. Throws `shape` if a newer cronledger wrote it. */

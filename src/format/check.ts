@@ -93,13 +93,15 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
 }
 
 /**
- * Returns whether the rerun of a range leaves this slot out: it may not have been due, it completed once, or a run with a
- * schedule that is not in force was refused in it.
+/**
+ * Returns whether the rerun of a range leaves this slot out: it may not have been due, no schedule on record has it, it
+ * completed once, or a run with a schedule that is not in force was refused in it.
  */
-function isNotInRange(found: TaskFinding): boolean {
+export function isNotInRange(found: TaskFinding): boolean {
   if (doubtOf(found) !== undefined) return true
   const row = rowOf(found)
   if (row === null) return false
+  if (found.offSchedule !== undefined) return true
   return terminalState(row) === 'completed' || (found.otherSchedule !== undefined && !row.attempts.some(hasStarted))
 }
 
@@ -230,8 +232,8 @@ function findingTarget(found: TaskFinding, ledger: CheckedLedger): StepTarget {
 
 /** Returns what is to be said of a slot that needs attention. */
 function verdictOfFinding(found: TaskFinding, ledger: CheckedLedger): Verdict {
-  const { isOnlyDeclared = false, times } = found
-  return verdictOf({ target: findingTarget(found, ledger), row: rowOf(found), isOnlyDeclared }, times)
+  const { isOnlyDeclared = false, offSchedule, times } = found
+  return verdictOf({ target: findingTarget(found, ledger), row: rowOf(found), isOnlyDeclared, offSchedule }, times)
 }
 
 /** Returns what happened in the slot of a finding. The text is not yet safe on a terminal. */

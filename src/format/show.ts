@@ -30,20 +30,24 @@ export interface ShownSlot {
   readonly owner: string | undefined
 }
 
-/** Returns a slot that has a row. `record` is the record of its task, or null if there is none. */
+/**
+ * Returns a slot that has a row. `record` is the record of its task with its schedules. Null: the task has none. Undefined:
+ * it cannot be read.
+ */
 export function shownRow(
   row: StoredRow,
   store: string,
-  record: TaskRecord | null,
+  record: TaskRecord | null | undefined,
   at: { readonly now: Instant; readonly skewMs: number },
 ): ShownSlot {
   const { task, slot } = row
   const own = readableRow(row)
   const schedule = own?.schedule ?? null
-  const ecs = record?.ecs ?? null
-  const target = { store, task, slot, schedule, ...otherScheduleOf(schedule, record), ...ofRow(row, ecs) }
-  const found = suspensionOf(record, slot)
-  const verdict = verdictOf({ target, row, found }, { ...at, ...expectedTimes(record) })
+  const known = record ?? null
+  const target = { store, task, slot, schedule, ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
+  const found = suspensionOf(known, slot)
+  const offSchedule = record === undefined || record?.schedules.length ? undefined : 'none'
+  const verdict = verdictOf({ target, row, found, offSchedule }, { ...at, ...expectedTimes(known) })
   return {
     task,
     slot,
@@ -63,7 +67,7 @@ export function showText(shown: ShownSlot): string {
   const steps = neededSteps(verdict.steps, 'record')
   const lines = [
     `${task} ${formatInstant(slot)}`,
-    ...factsText({
+    ...factTable({
       ...verdictFacts(shown),
       ...(row === null ? absentFacts(shown) : slotFacts(row)),
       ...foundFact(shown),
@@ -99,7 +103,7 @@ function foundFact({ found, schedule }: ShownSlot): Readonly<Record<string, stri
   return found === null ? {} : { 'not expected': notExpectedText(found, schedule?.zone ?? 'UTC') }
 }
 
-function factsText(facts: Readonly<Record<string, string>>): readonly string[] {
+function factTable(facts: Readonly<Record<string, string>>): readonly string[] {
   const width = Math.max(...Object.keys(facts).map(({ length }) => length))
   return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }

@@ -2,9 +2,11 @@ import type { LedgerError } from '../core/errors.ts'
 import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
 import { readableRow } from '../core/row/status.ts'
 import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
+import { EMPTY_TASK_RECORD } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, StoredRow, Survivor } from '../core/types.ts'
 import { withDeadline } from '../process/clock.ts'
 import type { Settings } from './settings.ts'
+import { writeRecord } from './task/task-record.ts'
 import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
 
 export type ResolveSettings = Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>
@@ -36,6 +38,12 @@ export function resolveSlot(
     const reply = await untilAnswered(() => io.store.get(key, options), io, options)
     if (reply.kind === 'unanswered') throw reply.cause
     let found = reply.value
+    if (found === null) {
+      // Without a record, no view of all tasks would show the slot.
+      const list = () => writeRecord(key.task, EMPTY_TASK_RECORD, 'absent', io.store, options)
+      const listed = await untilAnswered(list, io, options)
+      if (listed.kind === 'unanswered') throw listed.cause
+    }
     const stampedAt = new Set<Instant>()
     for (;;) {
       // We must decide again after each conflict, because another run may have claimed the slot since.

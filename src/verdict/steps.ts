@@ -1,8 +1,16 @@
 import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
-import type { Instant } from '../core/types.ts'
-import { BATCH_WORD, type CommandFlags, type CommandWords, cronledger, REASON_WORD, type Word } from './command.ts'
+import type { Instant, ScheduleSpec } from '../core/types.ts'
+import {
+  BATCH_WORD,
+  type CommandFlags,
+  type CommandWords,
+  cronledger,
+  REASON_WORD,
+  scheduleFlags,
+  type Word,
+} from './command.ts'
 import { forceTaskCommand, logsTailCommand } from './ecs.ts'
 import type { StepTarget } from './target.ts'
 
@@ -94,6 +102,15 @@ export function resolveStep(
   { reason = REASON_WORD, run }: { readonly reason?: Word; readonly run?: string | undefined } = {},
 ): Step {
   return { kind: 'resolve', what, command: changeCommand('resolve', target, { run, state, reason }) }
+}
+
+/** Returns the step that records the schedule of a task, so that its missed slots are found. */
+export function declareStep({ store, task }: StepTarget, schedule: ScheduleSpec): Step {
+  return {
+    kind: 'other',
+    what: 'record the schedule of the task',
+    command: cronledger('declare', { store, task, ...scheduleFlags(schedule) }),
+  }
 }
 
 /** Returns the step that skips the slot, which is never likelier than to run it. */

@@ -1,11 +1,12 @@
 import { elapsed } from '../core/duration.ts'
 import { countedAttempts, hasCompleted, hasStarted, latenessMsOf, successOf } from '../core/row/attempts.ts'
 import { isNewerSchema, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
+import type { OffSchedule } from '../core/task/findings.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import { type Row, SCHEMA_VERSION, type Status, type StoredRow } from '../core/types.ts'
 import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
 import type { Sentence } from './sentence.ts'
-import { type Step, showStep } from './steps.ts'
+import { declareStep, type Step, showStep } from './steps.ts'
 import type { StepTarget } from './target.ts'
 
 /**
@@ -30,8 +31,8 @@ export interface SlotFound {
   readonly isExpected?: boolean
   /** The pause or the retirement that has the slot. Left out: none. */
   readonly found?: FoundSuspension | null
-  /** False if no schedule of the task is recorded. Left out: one is. */
-  readonly hasSchedule?: boolean
+  /** Left out: a recorded schedule has the slot. */
+  readonly offSchedule?: OffSchedule | undefined
   /** Whether the task is only declared: no scheduled run has stated its schedule. Left out: no. */
   readonly isOnlyDeclared?: boolean
 }
@@ -42,9 +43,14 @@ export interface VerdictSettings extends StatusSettings {
   readonly lateAfterMs?: number | null | undefined
 }
 
+const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
+  none: ', and no schedule of this task is recorded',
+  other: ', and no recorded schedule has this slot',
+}
+
 /** Returns what is to be said of a slot. */
 export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
-  const { target, isExpected = true, found = null, hasSchedule = true, isOnlyDeclared = false } = slot
+  const { target, isExpected = true, found = null, offSchedule, isOnlyDeclared = false } = slot
   const row = readableRow(slot.row)
   const { now, skewMs } = settings
   const facts: VerdictFacts = {
@@ -70,9 +76,12 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
       ...rule.happened,
       ...(isOverdue ? [', and should have completed by ', { at: target.slot + (settings.doneByMs ?? 0) }] : []),
       ...lateSentence(row, settings),
-      ...(hasSchedule ? [] : [', and no schedule of this task is recorded']),
+      ...(offSchedule === undefined ? [] : [OFF_SCHEDULE[offSchedule]]),
     ],
-    steps: isOverdue ? overdueSteps(rule, target) : rule.steps,
+    steps: [
+      ...(isOverdue ? overdueSteps(rule, target) : rule.steps),
+      ...(offSchedule === 'none' && row !== null ? [declareStep(target, row.schedule)] : []),
+    ],
   }
 }
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type CheckSettings, checkTask } from '../../src/audit/check.ts'
-import { taskHealth } from '../../src/audit/health.ts'
+import { type CheckSettings, checkTask, taskHealth } from '../../src/audit/check.ts'
 import type { KnownTask } from '../../src/audit/tasks.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import { NO_FINDINGS } from '../../src/core/task/findings.ts'
@@ -52,6 +51,7 @@ describe('the condition of a task', () => {
   test('ignores a slot of the future that an operator has resolved', async () => {
     const ahead: Row = {
       ...closed(rowWith({ ending: FAILED })),
+      attempts: [],
       state: 'SKIPPED',
       slot: slot + DAY_MS,
       windowEnd: null,
@@ -61,11 +61,14 @@ describe('the condition of a task', () => {
     })
   })
 
-  test('is left out for a retired task, also if it is to be resumed later, and stands for a paused one', async () => {
+  test('is left out for a retired task without findings, also if it is to be resumed later, and stands for a paused one', async () => {
     const since = { ...PAUSE, from: slot - DAY_MS }
-    expect(await healthOf({ ...TASK, retirements: [since] }, [yesterday])).toBe(null)
+    const calm = { since: slot - DAY_MS }
+    expect(await healthOf({ ...TASK, retirements: [since] }, [yesterday], calm)).toBe(null)
+    // What was missed before the retirement is still a finding, as in the list of findings.
+    expect(await healthOf({ ...TASK, retirements: [since] }, [yesterday])).toMatchObject({ findings: { missed: 1 } })
     const until = SETTINGS.now + DAY_MS
-    expect(await healthOf({ ...TASK, retirements: [{ ...since, until }] }, [yesterday])).toBe(null)
+    expect(await healthOf({ ...TASK, retirements: [{ ...since, until }] }, [yesterday], calm)).toBe(null)
     const ended = { ...since, until: SETTINGS.now }
     expect(await healthOf({ ...TASK, retirements: [ended] }, [yesterday])).not.toBe(null)
     expect(await healthOf({ ...TASK, pauses: [since] }, [])).toMatchObject({

@@ -264,7 +264,7 @@ describe('a row of the ledger', () => {
           read += 1
           const texts = [
             itemLine(decoded, NOW, 0),
-            showText(shownRow(decoded, 's', null, { now: NOW, skewMs: 0 })),
+            showText(shownRow(decoded, 's', undefined, { now: NOW, skewMs: 0 })),
             csvLines([decoded], NOW, 0),
           ]
           async function* group() {

@@ -17,7 +17,7 @@ import {
   timesAt,
 } from '../support/rows.ts'
 
-const show = (row: StoredRow, now = NOW) => showText(shownRow(row, 's', null, { now, skewMs: 0 }))
+const show = (row: StoredRow, now = NOW) => showText(shownRow(row, 's', undefined, { now, skewMs: 0 }))
 const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n\n')[0]?.split('\n')
 
 const rejection = (number: number): Rejection => ({

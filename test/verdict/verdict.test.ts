@@ -67,7 +67,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'missed | was due 8h 0m ago, no run is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
     ],
     [
-      verdict(null, { now: SLOT + 8 * HOUR_MS }, { hasSchedule: false }),
+      verdict(null, { now: SLOT + 8 * HOUR_MS }, { offSchedule: 'none' }),
       'missed | was due 8h 0m ago, no run is recorded, and no schedule of this task is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
     ],
   ],

@@ -91,13 +91,13 @@ function recordOnce(ledger: Ledger, reading: TaskReading): RecordReader {
 }
 
 /** Returns the record. One that is damaged, or that a newer cronledger wrote, does not hide the row: the log says so. */
-async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTask | null> {
+async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTask | null | undefined> {
   try {
     return await record()
   } catch (error) {
     if (!(error instanceof LedgerError) || error.kind !== 'shape') throw error
     sink.write(printable(`cronledger: pauses are not shown: ${error.message}`))
-    return null
+    return undefined
   }
 }
 
@@ -154,7 +154,7 @@ async function slotFrom(
   const instant = instantWithoutSchedule(slot)
   if (instant !== null) return instant
   const recorded = await record()
-  if (recorded !== null) return parseSlotBySchedules(recorded.schedules, slot, now).window.slot
+  if (recorded?.schedules.length) return parseSlotBySchedules(recorded.schedules, slot, now).window.slot
   const row = await findNewestRow(ledger, reading)
   if (row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule

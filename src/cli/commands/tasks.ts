@@ -1,14 +1,12 @@
 import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
-import { parseSchedules } from '../../audit/expected.ts'
+import { parseSchedules, rowsAndMissed, taskInForce } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { unmetUntil } from '../../core/row/status.ts'
-import { dueKeys, type MissedSlot, missedSlot, nextSlotDue, type TaskInForce } from '../../core/task/expected-slots.ts'
-import { parseSince } from '../../core/task/schedules-in-force.ts'
+import { nextSlotDue } from '../../core/task/expected-slots.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
-import { type ExpectedTimes, expectedTimes, inForceAt } from '../../core/task/task-record.ts'
-import type { Instant, StoredRow } from '../../core/types.ts'
+import { inForceAt } from '../../core/task/task-record.ts'
+import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { type TaskSummary, taskJson, taskText } from '../../format/task/tasks.ts'
@@ -17,7 +15,6 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { findNewestRow } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON } from '../options/options.ts'
@@ -95,23 +92,30 @@ async function* readTaskSummary(
   now: Instant,
 ): AsyncGenerator<TaskSummary, void> {
   const { task, schedules } = known
-  const current = inForceAt(schedules, now)
-  if (current === undefined) return
-  const { since, spec } = current
-  // A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
-  const row = await findNewestRow(ledger, { ...reading, task, until: new Date(now + 1) })
   const gaps = gapsOf(known)
-  const missed = newestMissed({ task, schedules: [parseSince(current)], gaps }, row, now, expectedTimes(known))
-  const next = nextSlotDue(parseSchedules(known), gaps, now)
-  yield { task, schedule: spec, since, last: missed ?? row, next, record: known }
+  yield {
+    task,
+    current: inForceAt(schedules, now) ?? null,
+    last: await newestSlot(known, ledger, reading, now),
+    next: nextSlotDue(parseSchedules(known), gaps, now),
+    record: known,
+  }
 }
 
 /**
- * Returns the newest slot of a task that is missed or overdue and comes after its newest row. Returns null if there is
- * none.
+ * Returns the newest slot of a task that was due or has a row, as the page of the task has it. Returns null if there is
+ * none. A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
  */
-function newestMissed(task: TaskInForce, row: StoredRow | null, now: Instant, times: ExpectedTimes): MissedSlot | null {
-  const settings = { now, ...times }
-  const { value: key } = dueKeys([task], row === null ? 0 : row.slot + 1, unmetUntil(settings)).next()
-  return key ? missedSlot(key, task.schedules, settings) : null
+export async function newestSlot(
+  known: KnownTask,
+  ledger: Pick<Ledger, 'history'>,
+  reading: ReadOptions,
+  now: Instant,
+): Promise<TaskSummary['last']> {
+  const range = { since: 0, until: now + 1 }
+  const until = new Date(range.until)
+  const rows = ledger.history({ ...reading, task: known.task, until, limit: 1 })
+  for await (const { row, missed } of rowsAndMissed(rows, [taskInForce(known, range.until)], range, true))
+    return { slot: (row ?? missed).slot, row }
+  return null
 }

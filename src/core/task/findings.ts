@@ -31,14 +31,19 @@ export type SlotFinding =
   /** A late slot has any status, because it may have completed. */
   | { readonly kind: 'failed' | 'stale' | 'late'; readonly status: Status; readonly slot: Instant; readonly row: Row }
 
+/** Why no schedule on record has a slot: the task has none, or only others. */
+export type OffSchedule = 'none' | 'other'
+
 export type TaskFinding = SlotFinding & {
   readonly task: string
   /** The times by which the slot is one. */
   readonly times: AuditSettings
-  /** The schedule that is in force now. Operators read times in its zone. */
+  /** The schedule that is in force now, or that of the slot if none is recorded. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
   /** The schedule of the slot, if it is another one. Left out: the same. */
   readonly otherSchedule?: ScheduleSpec
+  /** No schedule on record has the slot, because an operator forced it. A range does not run it. Left out: one has it. */
+  readonly offSchedule?: OffSchedule
   /** The owner that the runs of the task state: a name, URL or runbook. Left out: they state none. */
   readonly owner?: string
   /** The task is only declared: no scheduled run has stated its schedule. Left out: one has. */

@@ -1,11 +1,10 @@
 import { formatInstant } from '../../core/instant.ts'
-import { readableRow } from '../../core/row/status.ts'
+import { readableRow, type SlotRecord, statusOf } from '../../core/row/status.ts'
 import { encodeEcs } from '../../core/row/stored-ecs.ts'
-import { isMissed } from '../../core/task/expected-slots.ts'
-import { expectedTimes, type TaskRecord } from '../../core/task/task-record.ts'
-import type { Instant, ScheduleSpec, Status } from '../../core/types.ts'
+import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
+import type { Instant, Status } from '../../core/types.ts'
 import { localTimeIn } from '../local-time.ts'
-import { type HistoryItem, statusOfItem } from '../row.ts'
+import { instantOrNull } from '../row.ts'
 import { printable } from '../text.ts'
 import { schedulesAhead, storedScheduleJson } from './declaration.ts'
 import { openJson, openTexts } from './suspensions.ts'
@@ -13,10 +12,10 @@ import { openJson, openTexts } from './suspensions.ts'
 /** A task, as its task record and its rows describe it. */
 export interface TaskSummary {
   readonly task: string
-  readonly schedule: ScheduleSpec
-  readonly since: Instant
-  /** The newest slot that has a row, or that was missed. */
-  readonly last: HistoryItem | null
+  /** The schedule in force. Null if none is recorded. */
+  readonly current: ScheduleSince | null
+  /** The newest slot that was due or has a row. */
+  readonly last: SlotRecord | null
   /** The next slot that is expected. Null if there is none, or if the task is retired. */
   readonly next: Instant | null
   readonly record: TaskRecord
@@ -24,15 +23,17 @@ export interface TaskSummary {
 
 /** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
 export function taskText(summary: TaskSummary, now: Instant, skewMs: number): string {
-  const { task, schedule, last, next, record } = summary
+  const { task, current, last, next, record } = summary
+  const zone = zoneOfTask(summary)
   const owner = record.expectations?.owner
-  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, schedule.zone)}`
+  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, zone)}`
   const lines = [
     task,
+    ...(current === null ? ['  schedule   none recorded: cronledger declare records one'] : []),
     ...schedulesAhead(record, now).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
     `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now, skewMs)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
-    ...openTexts(record, now, schedule.zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
+    ...openTexts(record, now, zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
     ...(owner === undefined ? [] : [`  owner      ${owner}`]),
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
@@ -40,29 +41,31 @@ export function taskText(summary: TaskSummary, now: Instant, skewMs: number): st
 
 /** Returns a task as a JSON object for programs. */
 export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
-  const { task, schedule, since, last, next, record } = summary
+  const { task, current, last, next, record } = summary
+  const { spec, since } = current ?? {}
   return {
     task,
-    schedule: schedule.expression,
-    zone: schedule.zone,
-    ...(schedule.anchor === undefined ? {} : { anchor: formatInstant(schedule.anchor) }),
-    since: formatInstant(since),
+    schedule: spec?.expression ?? null,
+    zone: spec?.zone ?? null,
+    ...(spec?.anchor === undefined ? {} : { anchor: formatInstant(spec.anchor) }),
+    since: instantOrNull(since),
     planned: record.schedules.filter((one) => one.since > now && one.since !== since).map(storedScheduleJson),
-    last:
-      last === null
-        ? null
-        : {
-            slot: formatInstant(last.slot),
-            status: lastStatus(last, summary, now, skewMs),
-            state: isMissed(last) ? null : (readableRow(last)?.state ?? null),
-          },
-    next: next === null ? null : formatInstant(next),
+    last: last && {
+      slot: formatInstant(last.slot),
+      status: lastStatus(last, summary, now, skewMs),
+      state: readableRow(last.row)?.state ?? null,
+    },
+    next: instantOrNull(next),
     ...openJson(record, now),
     expectations: { ...expectedTimes(record), owner: record.expectations?.owner ?? null },
     ecs: record.ecs && encodeEcs(record.ecs),
   }
 }
 
-function lastStatus(last: HistoryItem, { record }: TaskSummary, now: Instant, skewMs: number): Status {
-  return statusOfItem(last, now, skewMs, () => expectedTimes(record).doneByMs)
+function lastStatus(last: SlotRecord, { record }: TaskSummary, now: Instant, skewMs: number): Status {
+  return statusOf(last, { now, skewMs, ...expectedTimes(record) })
+}
+
+function zoneOfTask({ current, last }: TaskSummary): string {
+  return current?.spec.zone ?? readableRow(last?.row ?? null)?.schedule.zone ?? 'UTC'
 }

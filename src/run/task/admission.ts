@@ -6,7 +6,13 @@ import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { pauseFor, retirementAt } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
-import { inForceAt, isNewerRecord, type Suspension, type TaskRecord } from '../../core/task/task-record.ts'
+import {
+  EMPTY_TASK_RECORD,
+  inForceAt,
+  isNewerRecord,
+  type Suspension,
+  type TaskRecord,
+} from '../../core/task/task-record.ts'
 import { isBeforeAnyRun, latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, ScheduleSpec, StoredRow, Trigger } from '../../core/types.ts'
 import { withDeadline } from '../../process/clock.ts'
@@ -69,8 +75,8 @@ export function admissionRequest(request: ClaimRequest, settings: Settings): Adm
 
 /**
  * Reads the task record before the start of a scheduled run, and returns whether the run may start. Records what the run
- * states about its task, if that is new. A forced run is always admitted, because its operator knows about pauses, and it
- * states nothing.
+ * states about its task, if that is new. A forced run is always admitted, because its operator knows about pauses. It
+ * states nothing, and only makes sure that its task is listed.
  *
  * We must read the record again after each conflict. Otherwise this run would write over a pause that was set after the
  * read, or start in it. Throws `LedgerError` if a new try cannot help.
@@ -82,7 +88,12 @@ export async function admit(
   halt: AbortSignal,
 ): Promise<Admission> {
   const { task, trigger, stated } = request
-  if (trigger.kind === 'forced') return ADMITTED
+  if (trigger.kind === 'forced') {
+    // Without a record, no view of all tasks would show the slot.
+    const empty = { task, record: EMPTY_TASK_RECORD, version: 'absent' } as const
+    if (io.known.get(task) === null) await writeChange(empty, settings, io, halt)
+    return ADMITTED
+  }
   const pauseIn = (record: TaskRecord) => pauseFor(record, stated.slot, io.clock.now(), settings.skewMs)
   // A known record may be a minute old, so it must not decide whether the schedule changed.
   const known = settings.onScheduleChange === 'refuse' ? null : io.known.get(task)

@@ -86,12 +86,12 @@ describe('the requests of a run', () => {
     expect(await verbs('f', 5, null)).toEqual(usual)
   })
 
-  test('a duplicate and a forced run do not ask for the record', async () => {
+  test('a duplicate and a forced run do not read the record. A forced run makes sure that its task is listed', async () => {
     const { play } = ledgerOf()
     await play('a')
     expect((await play('b')).verbs).toEqual(['put', 'note'])
     const again = { ...FORCE, only: ['completed'] as const }
-    expect((await play('c', { force: again })).verbs).toEqual(['get', 'put', 'put'])
+    expect((await play('c', { force: again })).verbs).toEqual(['get', 'put', 'writeEntry', 'put'])
   })
 
   test('a paused trigger asks three times: claim, read, skip', async () => {

@@ -1,0 +1,176 @@
+import { expect, test } from 'vitest'
+import { newestSlot } from '../../src/cli/commands/tasks.ts'
+import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
+import { parseSchedule } from '../../src/core/schedule/schedule.ts'
+import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../src/core/task/findings.ts'
+import { EMPTY_TASK_RECORD, type ScheduleSince, type Suspension } from '../../src/core/task/task-record.ts'
+import type { Instant, Row, ScheduleSpec } from '../../src/core/types.ts'
+import { isNotInRange } from '../../src/format/check.ts'
+import { readMethods } from '../../src/ledger.ts'
+import { systemClock } from '../../src/process/clock.ts'
+import { writeRecord } from '../../src/run/task/task-record.ts'
+import { readNeeds } from '../../src/web/server/read/needs.ts'
+import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
+import { FAILED, FORCED, NOT_STARTED, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
+
+const LEDGERS = 200
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const NOW = Date.parse('2026-11-24T12:34:56Z')
+const SINCE = NOW - 36 * HOUR_MS
+const CALL = { signal: new AbortController().signal }
+
+/** Returns a generator of numbers in [0, 1), the same ones for each seed. */
+function numbers(seed: number): () => number {
+  let state = seed * 2_654_435_761 + 1
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), state | 1) + 0x6d2b79f5) | 0
+    return ((state ^ (state >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const SPECS: readonly ScheduleSpec[] = [
+  { expression: '17 * * * *', zone: 'UTC' },
+  { expression: '0 */3 * * *', zone: 'Asia/Tokyo' },
+  { expression: '30 1,13 * * *', zone: 'America/New_York' },
+]
+
+type Chance = () => number
+const pick = <T>(items: readonly T[], chance: Chance): T => items[Math.floor(chance() * items.length)] as T
+
+/** Returns a time up to `spanMs` after the begin, in whole seconds. */
+const somewhen = (spanMs: number, chance: Chance) => SINCE + Math.floor((chance() * spanMs) / 1_000) * 1_000
+
+let writes = 0
+/** Returns a row of any fate. */
+function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance): Row {
+  const window = { slot, end: slotAfter(parseSchedule(spec), slot) }
+  const stamp = (now: Instant) => ({ writeId: `w${++writes}`, now })
+  const at = slot + pick([5_000, 40 * 60_000], chance)
+  const claim = { task, window, schedule: spec, zoneData: 'z', runId: `r${++writes}`, host: { host: 'h' } }
+  if (chance() < 0.1) {
+    const [state, by, reason] = [pick(['SKIPPED', 'COMPLETED', 'FAILED'] as const, chance), 'ada', 'x']
+    return resolveRow(null, { ...claim, state, by, reason }, stamp(at))
+  }
+  let row: Row | null = null
+  const attempts = pick([1, 1, 1, 2, 3], chance)
+  for (let number = 1; number <= attempts; number++) {
+    const trigger = chance() < 0.3 ? FORCED : { ...SCHEDULED, eventTime: slot }
+    row = claimRow(row, { ...claim, trigger }, stamp(at + number * 1_000), chance() < 0.5 ? DAY_MS * 9 : 1_000)
+    const ending = pick([SUCCEEDED, SUCCEEDED, FAILED, NOT_STARTED, null], chance)
+    if (ending !== null) row = finishRow(row, ending, stamp(at + number * 1_000 + 500))
+    else if (number === attempts) break
+  }
+  return row as Row
+}
+
+/** Fills a ledger with tasks of any kind: with one schedule or two, forced only, paused, retired. */
+async function ledgerOf(chance: Chance) {
+  const store = memoryStore()
+  const tasks = ['a', 'b', 'c'].slice(0, 1 + Math.floor(chance() * 3))
+  for (const task of tasks) {
+    const [spec, later] = [pick(SPECS, chance), pick(SPECS, chance)]
+    const isForcedOnly = chance() < 0.25
+    const changeAt = somewhen(36 * HOUR_MS, chance)
+    let last: Instant = NOW
+    for (const one of [later, spec]) {
+      const schedule = parseSchedule(one)
+      let slot = windowOf(schedule, last)?.slot ?? null
+      for (; slot !== null && slot > (one === later ? changeAt : SINCE - DAY_MS); slot = slotBefore(schedule, slot)) {
+        if (chance() < 0.4) await store.put(rowOf(task, one, slot, chance), 'absent', CALL)
+      }
+      last = changeAt
+    }
+    // A slot that an operator forced under a schedule that is not on record.
+    const odd = { expression: '41 * * * *', zone: 'UTC' }
+    const forced = windowOf(parseSchedule(odd), somewhen(DAY_MS, chance))?.slot
+    if (forced !== undefined && chance() < 0.3) await store.put(rowOf(task, odd, forced, chance), 'absent', CALL)
+    if (isForcedOnly) {
+      await writeRecord(task, EMPTY_TASK_RECORD, 'absent', store, CALL)
+      continue
+    }
+    const first = slotAfter(parseSchedule(later), changeAt) ?? NOW
+    const schedules: ScheduleSince[] = [
+      { since: SINCE - 9 * DAY_MS, spec },
+      ...(first <= NOW ? [{ since: first, spec: later }] : []),
+    ]
+    const span = (from: Instant, until: Instant | null): Suspension => ({
+      from,
+      until,
+      at: from,
+      by: 'ada',
+      reason: 'x',
+    })
+    const from = somewhen(DAY_MS, chance)
+    const record = {
+      ...EMPTY_TASK_RECORD,
+      schedules,
+      pauses: chance() < 0.3 ? [span(from, from + 5 * HOUR_MS)] : [],
+      retirements: chance() < 0.2 ? [span(from + DAY_MS, null)] : [],
+      expectations: {
+        since: SINCE,
+        ...(chance() < 0.5 && { lateAfterMs: 60_000 }),
+        ...(chance() < 0.5 && { doneByMs: HOUR_MS }),
+      },
+    }
+    await writeRecord(task, record, 'absent', store, CALL)
+  }
+  const deps = { store, clock: { ...systemClock, now: () => NOW }, pageTimeoutMs: 9_000, signals: [] }
+  return { ledger: readMethods(async () => deps), tasks }
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
+  const found: T[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
+const named = ({ task, slot, kind }: TaskFinding) => `${task} ${new Date(slot).toISOString()} ${kind}`
+
+test('all views of a ledger have the same findings and the same newest slots, in random ledgers', async () => {
+  let total = 0
+  const range = { since: new Date(SINCE), until: new Date(NOW + 1) }
+  for (let seed = 1; seed <= LEDGERS; seed++) {
+    const { ledger, tasks } = await ledgerOf(numbers(seed))
+    const reading = { ledger, ledgerTimeoutMs: 9_000, now: NOW, skewMs: 30_000, ...CALL } as unknown as Parameters<
+      typeof readNeeds
+    >[1]
+    const found = await all(ledger.check(range))
+    total += found.length
+    // One task after the other has the same ones.
+    const ofEach: TaskFinding[] = []
+    for (const task of tasks) ofEach.push(...(await all(ledger.check({ ...range, task }))))
+    expect(ofEach.map(named), `seed ${seed}`).toEqual(found.map(named))
+    // The metrics count them, and so do the pages and the report.
+    const counts = { ...NO_FINDINGS }
+    for (const { kind } of found) counts[kind] += 1
+    const metrics = { ...NO_FINDINGS }
+    for (const { findings } of await all(ledger.health(range)))
+      for (const [kind, count] of Object.entries(findings)) metrics[kind as TaskFinding['kind']] += count
+    expect(metrics, `seed ${seed}`).toEqual(counts)
+    const needs = await readNeeds({ span: { since: SINCE, until: NOW + 1 }, when: '' }, reading)
+    expect([needs.count, needs.tasks, needs.problems], `seed ${seed}`).toEqual([counts, tasks.length, []])
+    for (const known of await all(ledger.tasks())) {
+      const read = await readTask(known.task, reading)
+      if (read === null) throw new Error('the page does not know the task')
+      const { slots } = await readRecent(read, await readTaskPage(read, {}, reading), reading)
+      expect((await newestSlot(known, ledger, {}, NOW))?.slot, `seed ${seed} ${known.task}`).toBe(slots[0]?.slot)
+      // A range runs each slot that the advice for a range is about.
+      if (known.schedules.length === 0) continue
+      const asked = {
+        task: known.task,
+        from: range.since,
+        to: range.until,
+        only: ['missed', 'failed', 'stale'] as const,
+      }
+      const rerunnable = (await all(ledger.rerunnable(asked))).map(({ slot }) => slot.getTime())
+      const inRange = found.filter((one) => one.task === known.task && !isNotInRange(one))
+      for (const one of inRange)
+        if (asked.only.some((kind) => kind === one.kind))
+          expect(rerunnable, `seed ${seed} ${named(one)}`).toContain(one.slot)
+    }
+  }
+  expect(total).toBeGreaterThan(LEDGERS)
+})
