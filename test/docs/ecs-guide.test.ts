@@ -129,9 +129,10 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     const names = { CLUSTER: 'batch', SUBNETS: 'subnet-1,subnet-2', FAMILY: 'cronledger-nightly' }
     const env = { PATH: '/usr/bin:/bin', ...awsEnv(ecs.endpoint), ...names }
     const overrides = readFileSync(new URL('../fixtures/aws/scheduler-input.json', import.meta.url))
-    for (const file of ['setup-check.json', 'trigger.json']) writeFileSync(join(folder, file), overrides)
+    for (const file of ['setup-check.json', 'declare.json', 'trigger.json'])
+      writeFileSync(join(folder, file), overrides)
     const script = blocks().filter((code) => code.includes('aws ecs run-task'))
-    expect(script.length).toBe(5)
+    expect(script.length).toBe(6)
     await promisify(execFile)('sh', ['-euc', script.join('\n')], { cwd: folder, env })
     await ecs.stop()
     const request = (taskDefinition: string) => ({
@@ -140,7 +141,8 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
       overrides: { containerOverrides: [{ name: 'batch' }] },
     })
     const batch = request('cronledger-nightly')
-    expect(requests).toMatchObject([request('check-cronledger-nightly'), batch, batch, batch, batch])
+    const check = request('check-cronledger-nightly')
+    expect(requests).toMatchObject([check, check, batch, batch, batch, batch])
   })
 
   test('costs what the guide says', async () => {
