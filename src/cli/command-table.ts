@@ -159,6 +159,7 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   plan: ['declare', 'pause'],
   validate: ['explain', 'setup --check'],
   version: ['--version'],
+  '-v': ['--version'],
 }
 
 /** Returns the commands that a user may mean by a name that is common in other tools. */

@@ -40,7 +40,7 @@ export function completionOf(commands: CompletedCommands): Command {
       const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined
       if (script === undefined || more.length > 0) {
         throw usageError(
-          `the shell ${quote(argv.join(' '))} is not supported. Use cronledger completion ${Object.keys(SCRIPTS).join(' or cronledger completion ')}.`,
+          `${argv.length === 0 ? 'no shell is given' : `the shell ${quote(argv.join(' '))} is not supported`}. Use cronledger completion ${Object.keys(SCRIPTS).join(' or cronledger completion ')}.`,
         )
       }
       await print(script(quoted([...Object.keys(commands), '--help', '--version']), await cases(commands)))

@@ -149,6 +149,7 @@ function rejectionEvent(rejection: Rejection, slot: Instant): TimelineEvent {
 
 /** Turns `tooManyAttempts` into `too many attempts`. */
 function causeText({ cause }: Rejection): string {
+  if (cause === 'survivor') return 'a process of an earlier attempt still runs'
   return cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 

@@ -95,6 +95,16 @@ function codeOf(error: Error): string | undefined {
   return code === 'ERR_WORKER_INIT_FAILED' ? (/\bE[A-Z]+\b/.exec(error.message)?.[0] ?? code) : code
 }
 
+/** Parts of a command line that only a shell knows: operators, variables, and commands that are no programs. */
+const OF_SHELL = /^(?:cd|export|source|set|ulimit|umask|alias)(?:\s|$)|^\w+=|&&|[|;<>`$]/
+
+/** Returns what to do about a command that was not found, to follow the message. */
+function commandHint(command: string): string {
+  if (OF_SHELL.test(command)) return ". cd, NAME=value, variables, && and | need a shell: -- sh -c '…'"
+  if (!/\s/.test(command)) return ''
+  return '. Give the command and its arguments as separate words, not in one pair of quotes'
+}
+
 /**
  * Returns why the command was not started, with the exit code that a shell would use. Throws an error that does not
  * come from the system or from Node's checks of the command, because it is a bug.
@@ -109,10 +119,7 @@ function notStarted(command: string, error: Error): Start {
           127,
           `${name} exists, but the interpreter in its first line (#!…) does not. Does the file have Windows line ends?`,
         )
-      return end(
-        127,
-        `command not found: ${name}${/\s/.test(command) ? '. Give the command and its arguments as separate words, not in one pair of quotes' : ''}`,
-      )
+      return end(127, `command not found: ${name}${commandHint(command)}`)
     case 'EACCES':
       return end(126, `${name} is not an executable file, or this user may not run it`)
     case 'E2BIG':

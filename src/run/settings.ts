@@ -112,13 +112,13 @@ function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings
  */
 function checkRetries({ maxAttempts, retryDelayMs, overlap }: TableSettings, settings: RunSettings): void {
   if (retryDelayMs !== null && maxAttempts === 1) {
-    throw usageError('retry-delay requires max-attempts 2 or more.')
+    throw usageError('--retry-delay needs --max-attempts 2 or more.')
   }
   if (settings.retryBackoff !== undefined && retryDelayMs === null) {
-    throw usageError('retry-backoff requires retry-delay.')
+    throw usageError('--retry-backoff needs --retry-delay.')
   }
   if (settings.overlapTimeoutMs !== undefined && overlap !== 'wait') {
-    throw usageError(`overlap-timeout requires overlap wait, but overlap is ${overlap}.`)
+    throw usageError(`--overlap-timeout needs --overlap wait, but --overlap is ${overlap}.`)
   }
 }
 

@@ -1,10 +1,11 @@
 import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
-import { formatInstant, parseInstant } from '../core/instant.ts'
+import { formatInstant, isDate, isLocalTime, parseInstant } from '../core/instant.ts'
 import { isRecord } from '../core/objects.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
+import { instantsOf } from '../core/schedule/local-time.ts'
 import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
 import { earlyToleranceMs, isFireTimeNear, windowOf } from '../core/schedule/slot.ts'
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
@@ -12,6 +13,7 @@ import { isUtc, isZone } from '../core/schedule/zone.ts'
 import type { EventTimeSource, Instant, Trigger, Window } from '../core/types.ts'
 import { checkOperator } from '../core/user-text.ts'
 import type { Settings } from './settings.ts'
+import { localSlot } from './slot-variables.ts'
 
 /** The trigger as the caller describes it. The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {
@@ -43,6 +45,7 @@ const SHORT_WINDOW_MS = 3_600_000
 /** A retention of two windows keeps the latest slot and the slot before it. */
 const RETAINED_WINDOWS = 2
 const PASS_EVENT = 'Pass the EventBridge event unchanged.'
+const MAX_SHOWN_LENGTH = 60
 /** EventBridge fires within a minute of the time that it states. */
 const MISMATCH_TOLERANCE_MS = 60_000
 
@@ -89,7 +92,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
   const toleranceMs = settings.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
   if (eventTime > now + toleranceMs + settings.skewMs) {
     throw usageError(
-      `event time ${formatInstant(eventTime)} is in the future. It is ${formatInstant(now)} now, and a later run must not lose its slot.`,
+      `event time ${formatInstant(eventTime)} is in the future. It is ${formatInstant(now)} now, and a later run must not lose its slot.${localTimeHint(input.eventTime, schedule, now)}`,
     )
   }
   const found = windowOf(schedule, eventTime, toleranceMs)
@@ -114,6 +117,15 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
     objection: mismatch && settings.onMismatch === 'refuse' ? 'scheduleMismatch' : null,
     notices,
   }
+}
+
+/** Returns a hint if the event time is over when it is read as local time of the schedule, to follow a sentence. */
+function localTimeHint(text: string | undefined, { spec: { zone } }: Schedule, now: Instant): string {
+  const local = text?.endsWith('Z') ? text.slice(0, -1) : ''
+  if (!isLocalTime(local) || isUtc(zone)) return ''
+  const meant = instantsOf(local, zone, 'event time').find((at) => at <= now)
+  if (meant === undefined) return ''
+  return ` If ${local.slice(11, 16)} is the local time in ${zone}, write ${localSlot({ slot: meant, timezone: zone }).local}.`
 }
 
 /** Returns the zone, of those that a user may have meant, in which the schedule fires at the event time. */
@@ -186,6 +198,11 @@ function parseEventTime(text: string): Instant {
       `event time ${quote(text)} was not replaced. Only EventBridge Scheduler replaces it, and only in the input of its target.`,
     )
   }
+  if (isDate(text)) {
+    throw usageError(
+      `event time ${quote(text)} is a date without a time. To run the slot of that day, run: cronledger rerun --slot ${text} …`,
+    )
+  }
   return text.startsWith(JOB_PREFIX) ? timeOfJob(text.slice(JOB_PREFIX.length)) : parseInstant(text, 'event time')
 }
 
@@ -229,6 +246,10 @@ function timeOfEvent(json: string): string {
     throw usageError(`the event is ${is}. ${PASS_EVENT}`)
   }
   const time = isRecord(event) ? event['time'] : undefined
-  if (typeof time !== 'string') throw usageError(`the event has no "time". ${PASS_EVENT}`)
+  if (time === undefined) throw usageError(`the event has no "time". ${PASS_EVENT}`)
+  if (typeof time !== 'string') {
+    const shown = JSON.stringify(time).slice(0, MAX_SHOWN_LENGTH)
+    throw usageError(`the "time" of the event is ${shown}, which is not a text. ${PASS_EVENT}`)
+  }
   return time
 }

@@ -27,6 +27,8 @@ export interface VerdictFacts {
   readonly skewMs: number
   /** The pause or the retirement that has the slot. */
   readonly found: FoundSuspension | null
+  /** The first slot that the task record expects. Undefined: not known. */
+  readonly firstSlot: Instant | undefined
 }
 
 /** What a situation says of a slot. */
@@ -86,11 +88,13 @@ export const VERDICT_RULES = {
     happened: [`was due ${elapsed(now - target.slot)} ago, and no run of this task is recorded at all`],
     steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
   }),
-  notExpected: ({ target, found }) => ({
+  notExpected: ({ target, found, firstSlot = Number.NEGATIVE_INFINITY }) => ({
     ...NOT_DONE,
     happened:
       found === null
-        ? ['was not expected to run, no run is recorded']
+        ? target.slot < firstSlot
+          ? ['was not expected to run: it is before the first recorded slot, ', { at: firstSlot }]
+          : ['was not expected to run, no run is recorded']
         : [
             `${found.suspension.by} ${found.kind === 'pause' ? 'paused' : 'retired'} the task: ${found.suspension.reason}`,
           ],

@@ -3,7 +3,7 @@ import { countedAttempts, hasCompleted, hasStarted, latenessMsOf, successOf } fr
 import { isNewerSchema, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
 import type { OffSchedule } from '../core/task/findings.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
-import { type Row, SCHEMA_VERSION, type Status, type StoredRow } from '../core/types.ts'
+import { type Instant, type Row, SCHEMA_VERSION, type Status, type StoredRow } from '../core/types.ts'
 import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
 import type { Sentence } from './sentence.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
@@ -35,6 +35,8 @@ export interface SlotFound {
   readonly offSchedule?: OffSchedule | undefined
   /** Whether the task is only declared: no scheduled run has stated its schedule. Left out: no. */
   readonly isOnlyDeclared?: boolean
+  /** The first slot that the task record expects. Left out: not known. */
+  readonly firstSlot?: Instant | undefined
 }
 
 /** The times that decide what a slot is, in milliseconds. */
@@ -60,6 +62,7 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
     now,
     skewMs,
     found,
+    firstSlot: slot.firstSlot,
   }
   const at = { slot: target.slot, row: slot.row }
   const status = slot.row === null && !isExpected ? null : statusOf(at, settings)

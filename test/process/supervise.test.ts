@@ -234,6 +234,8 @@ describe.runIf(process.getuid?.() === 0)('a batch that may not be signalled', ()
 describe('a command that cannot be started', () => {
   test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
     ['not found in PATH', () => ['no-such-command'], 127, /^command not found: "no-such-command"$/],
+    ['a line for a shell', () => ['a && b'], 127, /^command not found: .* need a shell: -- sh -c '…'$/],
+    ['a variable of a shell', () => ['FOO=1', 'x'], 127, / need a shell: -- sh -c '…'$/],
     ['no such file', () => ['./no-such-file'], 127, /^command not found/],
     ['no interpreter', () => [script('bad', '#!/no/such\n')], 127, /interpreter/],
     ['Windows line ends', () => [script('crlf', '#!/bin/sh\r\nexit 0\r\n')], 127, /Windows line ends/],

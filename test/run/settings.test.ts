@@ -50,7 +50,7 @@ test('a run hands on the settings that keep runs apart, unless they have their d
 })
 
 test('a delay before retries that there are none of is refused', () => {
-  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/retry-delay requires max-attempts 2 or more/)
+  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/^--retry-delay needs --max-attempts 2 or more/)
 })
 
 test('the lease covers three heartbeats, the skew and the kill', () => {

@@ -164,6 +164,14 @@ describe('guards', () => {
       /in the future/,
     ],
     [
+      'a local time with Z',
+      { eventTime: '2026-11-24T03:00:00Z' },
+      / If 03:00 is the local time in Asia\/Tokyo, write 2026-11-24T03:00:00\+09:00\.$/,
+    ],
+    ['Unix time', { eventTime: '1795888800' }, /"1795888800" looks like Unix time\. Write 2026-11-28T18:00:00Z\./],
+    ['Unix time in milliseconds', { eventTime: '1795888800500' }, /Write 2026-11-28T18:00:00\.500Z\./],
+    ['a date', { eventTime: '2026-11-24' }, /is a date without a time\. .* cronledger rerun --slot 2026-11-24 …$/],
+    [
       'an event time beside an event of another time',
       { eventTime: '2026-11-22T18:00:00Z', event: fixture('rule-event.json') },
       /^--event-time is "2026-11-22T18:00:00Z", but the "time" of --event is 2026-11-23T18:00:00Z\. Give only one/,
@@ -178,7 +186,11 @@ describe('guards', () => {
     ['an event that is not JSON', { event: '{' }, /the event is not valid JSON/],
     ['an event that is empty', { event: '\n' }, /the event is empty/],
     ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
-    ['an event whose time is not a text', { event: '{"time":5}' }, /the event has no "time"/],
+    [
+      'an event whose time is not a text',
+      { event: '{"time":2026}' },
+      /^the "time" of the event is 2026, which is not a text\. /,
+    ],
     ['an event that is not an object', { event: '[]' }, /the event has no "time"/],
     [
       'a forced slot beside an event time',

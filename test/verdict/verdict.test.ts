@@ -90,6 +90,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   notExpected: [
     [verdict(null, {}, { isExpected: false }), ' | was not expected to run, no run is recorded | not done | starts | '],
     [
+      verdict(null, {}, { isExpected: false, firstSlot: SLOT + HOUR_MS }),
+      ' | was not expected to run: it is before the first recorded slot, 04:00:00 | not done | starts | ',
+    ],
+    [
       verdict(null, {}, { isExpected: false, found: { kind: 'pause', suspension: PAUSE } }),
       ' | ada paused the task: maintenance of the database | not done | duplicate | ',
     ],

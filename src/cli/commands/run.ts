@@ -66,6 +66,9 @@ export async function runOptions(
     const option = reason === undefined ? 'force-only' : 'reason'
     throw usageError(`--${option} requires --force-slot. Give both, or remove --${option} and ${variableOf(option)}.`)
   }
+  if (slot !== undefined && reason === undefined) {
+    throw usageError(`--reason is missing. Give --reason TEXT with --force-slot, or set ${variableOf('reason')}.`)
+  }
   const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
   const force = slot === undefined ? undefined : { slot, only, reason: reason ?? '', by, askedAt: askedAt() }
   return { ...values, event, force, ...(force !== undefined && { catchUpMs: undefined }) }

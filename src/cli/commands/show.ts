@@ -132,6 +132,7 @@ async function readAbsent(
       isExpected: key !== undefined,
       found,
       isOnlyDeclared: known !== null && isOnlyDeclared(known),
+      firstSlot: known?.schedules[0]?.since,
     },
     { now, skewMs, ...expectedTimes(known) },
   )

@@ -1,7 +1,8 @@
 import parse from 'yargs-parser'
-import { quote, usageError } from '../../core/errors.ts'
+import { type LedgerError, quote, usageError } from '../../core/errors.ts'
 import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
+import { listed } from '../../format/text.ts'
 import type { CommandHelp } from '../command.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { valueName, variableOf } from './options.ts'
@@ -44,15 +45,22 @@ export function readOptions<Table extends OptionTable>(
   })
   for (const flag of flags.keys()) {
     const times = timesGiven(flag, argv)
-    if (times > 1) throw usageError(`--${flag} is given ${times} times. Give it once.`)
+    if (times > 1)
+      throw usageError(`--${flag} is given ${times} times. Give it once.${flag === 'schedule' ? ONE_SCHEDULE : ''}`)
   }
   const given = withTask(line, parsed, strays)
-  const values = Object.entries(command.options).map(([name, spec]) => {
-    const flag = optionName(name)
-    return [name, readOption(flag, spec, given[flag], env) ?? missing(flag, spec, rest)]
-  })
-  return Object.fromEntries(values) as Values<Table>
+  const values = Object.fromEntries(
+    Object.entries(command.options).map(([name, spec]) => {
+      const flag = optionName(name)
+      return [name, readOption(flag, spec, given[flag], env)]
+    }),
+  )
+  checkRequired(command.options, values, rest)
+  return values as Values<Table>
 }
+
+/** What to do about two values of `--schedule`, after a sentence. */
+const ONE_SCHEDULE = " A task has one schedule, such as '0 3,15 * * *'. For two schedules, use two tasks."
 
 /** Returns whether an option is given by its flag. */
 export function isGiven(name: string, argv: readonly string[]): boolean {
@@ -93,7 +101,11 @@ function readWords(line: Line, argv: readonly string[]): Words {
       const [, flag = '', value] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? []
       const spec = flags.get(flag)
       // We must refuse an unknown flag before the parser sees it, since names that every object has break the parser.
-      if (spec === undefined) throw unknownWord(line, { word, before }, strays)
+      if (spec === undefined) {
+        const needy = open === null || openKind === 'switch' || !word.startsWith('--') ? undefined : flags.get(open)
+        if (open !== null && needy !== undefined) throw noValue(open, needy)
+        throw unknownWord(line, { word, before }, strays)
+      }
       // The parser takes every word but `true` as false. A flag accepts and refuses the same words as the environment.
       const isSwitchValue = spec.kind === 'switch' && value !== undefined
       words.push(isSwitchValue ? `--${flag}=${readValue(`--${flag}`, spec, value)}` : word)
@@ -137,7 +149,7 @@ function withTask(
 
 function readOption(flag: string, spec: OptionSpec, given: unknown, env: Environment): OptionValue | undefined {
   if (given === '' || (given === true && spec.kind !== 'switch')) {
-    throw usageError(`--${flag} has no value. Use --${flag} ${valueName(spec)}.`)
+    throw noValue(flag, spec)
   }
   if (typeof given === 'boolean') return given
   if (typeof given === 'string') return readValue(`--${flag}`, spec, given)
@@ -146,11 +158,26 @@ function readOption(flag: string, spec: OptionSpec, given: unknown, env: Environ
   return text ? readValue(variable, spec, text) : undefined
 }
 
-/** Throws a usage error if the option is required. `rest` may have it, in the wrong place. */
-function missing(flag: string, spec: OptionSpec, rest: readonly string[] | null): undefined {
-  if (!spec.required) return undefined
-  if (isGiven(flag, rest ?? [])) {
-    throw usageError(`--${flag} is missing. It comes after --, where it is an argument of the batch. Put it before --.`)
+function noValue(flag: string, spec: OptionSpec): LedgerError {
+  return usageError(`--${flag} has no value. Use --${flag} ${valueName(spec)}.`)
+}
+
+/** Throws a usage error that names all required options without a value. `rest` may have one, in the wrong place. */
+function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: readonly string[] | null): void {
+  const missing = Object.entries(options).flatMap(([name, spec]) =>
+    spec.required && values[name] === undefined ? [{ flag: optionName(name), spec }] : [],
+  )
+  const misplaced = missing.find(({ flag }) => isGiven(flag, rest ?? []))
+  if (misplaced !== undefined) {
+    throw usageError(
+      `--${misplaced.flag} is missing. It comes after --, where it is an argument of the batch. Put it before --.`,
+    )
   }
-  throw usageError(`--${flag} is missing. Give --${flag} ${valueName(spec)}, or set ${variableOf(flag)}. ${spec.help}.`)
+  if (missing.length === 0) return
+  // The word LEDGER does not say how one is written.
+  const ledger = missing.find(({ flag }) => flag === 'store')
+  const list = (text: (one: (typeof missing)[number]) => string) => listed(missing.map(text), 'and')
+  throw usageError(
+    `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${ledger === undefined ? '' : ` ${ledger.spec.help}.`}`,
+  )
 }

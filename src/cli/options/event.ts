@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises'
-import { firstLine, usageError } from '../../core/errors.ts'
+import { errorCode, firstLine, quote, usageError } from '../../core/errors.ts'
 
 /** The limit of EventBridge for an entry. A longer text is not an event. */
 const MAX_EVENT_BYTES = 1_048_576
@@ -27,6 +27,9 @@ async function readEventFile(path: string): Promise<string> {
     if (size > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
     return await readFile(path, 'utf8')
   } catch (error) {
+    if (errorCode(error) === 'ENOENT' && path.length <= MAX_REASON_LENGTH) {
+      throw usageError(`--event ${quote(path)} is not JSON, and there is no file of that name.`)
+    }
     throw usageError(`--event is neither JSON nor a readable file: ${firstLine(error).slice(0, MAX_REASON_LENGTH)}`)
   }
 }

@@ -18,7 +18,10 @@ export interface Line {
 /** A longer text is not a misspelt option. The limit keeps an error on one line that can be read. */
 const MAX_OPTION_LENGTH = 100
 
-/** How other tools name an option, and the options here that have its meaning. A command has one of them, or none. */
+/**
+ * How other tools name an option, and the options here that have its meaning, some with a value. A command has one of them,
+ * or none.
+ */
 const OPTIONS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   tz: ['timezone'],
   zone: ['timezone'],
@@ -67,8 +70,18 @@ const OPTIONS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   quiet: ['log'],
   q: ['log'],
   verbose: ['log'],
-  v: ['log'],
   debug: ['log'],
+  'event-time': ['slot'],
+  f: ['force-slot', 'slot'],
+  failed: ['only failed', 'status failed'],
+  missed: ['only missed', 'status missed'],
+}
+
+/** Options of the command line of AWS, and the variables that have their meaning here. */
+const AWS_VARIABLES: Readonly<Record<string, string>> = {
+  region: 'AWS_REGION',
+  profile: 'AWS_PROFILE',
+  'endpoint-url': 'AWS_ENDPOINT_URL_DYNAMODB',
 }
 
 /** The options that say when a task is due, for the commands that record that. */
@@ -94,8 +107,11 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
       `${command.name} has no option ${text}, because it uses the recorded schedule of the task. To record a schedule before the first run, or before a change: cronledger declare`,
     )
   }
+  if (word === '-v') return usageError('unknown option -v. Did you mean cronledger --version?')
+  const variable = Object.hasOwn(AWS_VARIABLES, name) ? AWS_VARIABLES[name] : undefined
+  if (variable !== undefined) return usageError(`unknown option ${text}. Set the variable ${variable} instead.`)
   const names = [...flags.keys()]
-  const other = others.find((candidate) => flags.has(candidate))
+  const other = others.find((candidate) => flags.has(candidate.replace(/ .*/, '')))
   const near = flags.has(name) ? name : (other ?? nearest(name, names))
   const meant = near === null ? [] : [`--${near}`]
   return usageError(`unknown option ${text}.${didYouMean(meant) || ` See cronledger ${command.name} --help.`}`)

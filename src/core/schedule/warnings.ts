@@ -11,8 +11,18 @@ const MINUTE_MS = 60_000
  */
 export function scheduleWarnings(schedule: Schedule, now: Instant, zoneData: string): readonly string[] {
   const { spec } = schedule
-  const zoned = schedule.kind === 'rate' ? [] : zoneDataWarnings(spec.zone, zoneData)
+  const zoned = schedule.kind === 'rate' ? [] : [...signWarnings(spec.zone), ...zoneDataWarnings(spec.zone, zoneData)]
   return [...formWarnings(schedule), ...endWarnings(schedule, now), ...zoned]
+}
+
+/** The names of IANA for an offset have the sign of POSIX, which is the reverse of the usual one. */
+function signWarnings(zone: string): readonly string[] {
+  const [, sign, hours] = /^Etc\/GMT([+-])(\d{1,2})$/i.exec(zone) ?? []
+  if (hours === undefined || Number(hours) === 0) return []
+  const [side, other] = sign === '+' ? ['behind', '-'] : ['ahead of', '+']
+  return [
+    `${zone} is ${hours} hours ${side} UTC, because its sign is reversed. If UTC${sign}${hours} is meant, use Etc/GMT${other}${hours}, or the name of a place such as Asia/Tokyo.`,
+  ]
 }
 
 function formWarnings(schedule: Schedule): readonly string[] {

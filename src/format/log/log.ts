@@ -168,7 +168,8 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
 function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdrawn' }>, context: RunContext): LogEntry {
   const target = targetOf(context)
   // A force may leave a slot in which scheduled triggers start nothing.
-  const free = context.trigger.kind === 'forced' ? 'The claim was withdrawn.' : 'The slot is free for the next trigger.'
+  const free =
+    context.trigger.kind === 'forced' ? 'This run gave the slot up.' : 'The slot is free for the next trigger.'
   const state = certain ? free : `The slot may show run ${context.runId} as running until its lease ends.`
   return {
     level: 'error',

@@ -107,7 +107,7 @@ function resumedEffect({ zone, now, suspensions }: ChangeReport): string {
   const ended = suspensions.filter((one) => !isCancelled(one))
   if (ended.length === 0) return 'resumed: no pause or retirement is planned any more'
   const end = Math.max(...ended.map(({ until }) => until ?? now))
-  return `${end <= now ? 'resumed' : 'will be resumed'}: slots from ${bothTimes(end, zone)} on are expected and run again`
+  return `${end <= now ? 'resumed' : 'will be resumed'}: triggers from ${bothTimes(end, zone)} on start the batch again`
 }
 
 /** Returns what `pause --all` did in one task. */

@@ -81,7 +81,7 @@ describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
     expect(await task()).toMatchObject({ paused: true, next: null, pauses: [{ by: 'ada', until: null }] })
     const resumed = await call('resume', 'nightly', '--by', 'bob', '--from', day(-1))
     expect(resumed.stdout).toMatch(
-      /^nightly: resumed: slots from .* on are expected and run again\n {2}ended the pause from .* by ada: /,
+      /^nightly: resumed: triggers from .* on start the batch again\n {2}ended the pause from .* by ada: /,
     )
     expect(await task()).toMatchObject({ paused: false, pauses: [], next: expect.any(String) })
     expect(await run(day(-1))).toMatchObject({ code: 0, stdout: 'ran\n' })
@@ -144,7 +144,7 @@ describe('the answer', () => {
     ])
     const resumed = await inContainer('resume', '--all')
     expect(resumed.stdout.split('\n')).toEqual([
-      expect.stringMatching(/^nightly: resumed: slots from .* on are expected and run again$/),
+      expect.stringMatching(/^nightly: resumed: triggers from .* on start the batch again$/),
       expect.stringMatching(/^weekly: not resumed: still paused from .* on, by bob: moved$/),
       expect.stringMatching(/^2 tasks resumed\. Slots of the pause/),
       expect.stringMatching(/^ {2}see all tasks: {2}cronledger tasks /),

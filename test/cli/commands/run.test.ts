@@ -409,7 +409,10 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       ['--anchor', '2026-11-23T03:00:00.5Z', '--schedule', 'rate(1 hour)', ...without('--schedule')],
       /anchor .* Use whole seconds/,
     ],
-    [['--event', 'no-such-file', ...without('--event-time')], /--event is neither JSON nor a readable file/],
+    [
+      ['--event', 'no-such-file', ...without('--event-time')],
+      /--event "no-such-file" is not JSON, and there is no file of that name/,
+    ],
     [['--require-event-time', ...without('--event-time')], /an event time is required/],
     [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
   ] as const) {

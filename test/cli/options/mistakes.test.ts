@@ -6,6 +6,7 @@ import { history } from '../../../src/cli/commands/history.ts'
 import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { resolve } from '../../../src/cli/commands/resolve.ts'
 import { run } from '../../../src/cli/commands/run.ts'
+import { setup } from '../../../src/cli/commands/setup.ts'
 import { show } from '../../../src/cli/commands/show.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
 import type { Environment } from '../../../src/core/types.ts'
@@ -14,7 +15,7 @@ const STORE = ['--store', 'file:ledger.db']
 const NIGHTLY = [...STORE, '--task', 'nightly']
 
 const HELP: Readonly<Record<string, CommandHelp>> = Object.fromEntries(
-  [run, rerun, history, show, check, resolve].map(({ help }) => [help.name, help]),
+  [run, rerun, history, show, check, resolve, setup].map(({ help }) => [help.name, help]),
 )
 
 /** Returns the error of a command line, which is given as the shell passes it on. */
@@ -257,4 +258,44 @@ test('a switch takes true and false as its next word, and nothing else', () => {
     task: 'nightly',
   })
   expect(mistake('run', [...STORE, '--require-event-time', 'yes'])).toMatch(/^unexpected argument "yes"/)
+})
+
+test.each([
+  [
+    'run',
+    STORE,
+    '--task and --schedule are missing. Give --task NAME and --schedule EXPR, or set CRONLEDGER_TASK and CRONLEDGER_SCHEDULE.',
+  ],
+  [
+    'run',
+    [],
+    '--store, --task and --schedule are missing. Give --store LEDGER, --task NAME and --schedule EXPR, or set CRONLEDGER_STORE, CRONLEDGER_TASK and CRONLEDGER_SCHEDULE. The ledger: dynamodb:TABLE, or file:PATH on a single machine.',
+  ],
+  ['run', [...STORE, '--task', '--foo'], '--task has no value. Use --task NAME.'],
+  [
+    'run',
+    [...NIGHTLY, '--schedule', '0 3 * * *', '--schedule', '0 15 * * *'],
+    "--schedule is given 2 times. Give it once. A task has one schedule, such as '0 3,15 * * *'. For two schedules, use two tasks.",
+  ],
+  ['run', ['-v'], 'unknown option -v. Did you mean cronledger --version?'],
+  ['rerun', [...NIGHTLY, '--event-time', 'x'], 'unknown option --event-time. Did you mean --slot?'],
+  ['rerun', [...NIGHTLY, '--failed'], 'unknown option --failed. Did you mean --only failed?'],
+  ['rerun', [...NIGHTLY, '-f'], 'unknown option -f. Did you mean --slot?'],
+  ['history', [...NIGHTLY, '--region', 'x'], 'unknown option --region. Set the variable AWS_REGION instead.'],
+  ['history', [...NIGHTLY, '--profile=x'], 'unknown option --profile. Set the variable AWS_PROFILE instead.'],
+  [
+    'show',
+    [...NIGHTLY, '--endpoint-url', 'x'],
+    'unknown option --endpoint-url. Set the variable AWS_ENDPOINT_URL_DYNAMODB instead.',
+  ],
+])('%s %j: what to do', (command, argv, message) => {
+  expect(mistake(command, argv)).toBe(message)
+})
+
+test('-v instead of a command', () => {
+  expect(unknownCommand('-v', []).message).toContain('Did you mean --version?')
+})
+
+test.each(['terraform', 'cfn'])('setup --print %s: the template that Terraform deploys too', (word) => {
+  expect(mistake('setup', ['--print', word])).toContain('Did you mean cloudformation? Terraform deploys it, too')
 })

@@ -58,7 +58,12 @@ describe('the error about a form of another program names the form of this one',
     ['every 3 months', `${IN_WORDS} Use --schedule '0 0 1 */3 *'.`],
     ['03:00', "a time of day alone is not a schedule. Use --schedule '0 3 * * *'."],
     ['Mon..Fri 03:30', "a time of day alone is not a schedule. Use --schedule '30 3 * * MON-FRI'."],
-    ['*-*-* 03:00:00', "a time of day alone is not a schedule. Use --schedule '0 3 * * *'."],
+    ['*-*-* 03:00:00', "this is an OnCalendar form of systemd. Use --schedule '0 3 * * *'."],
+    [
+      '0 3 * * *, 0 15 * * *',
+      "this is a list of two expressions, and a task has one schedule. Use --schedule '0 3,15 * * *'. Or use two tasks.",
+    ],
+    ['0 3 * * *; 30 15 * * 1', 'this is a list of two expressions, and a task has one schedule. Use two tasks.'],
     ['2026-11-24T03:00:00', "a date and time is written in at(…). Use --schedule 'at(2026-11-24T03:00:00)'."],
     [
       '0 3 * * * root /usr/bin/backup',

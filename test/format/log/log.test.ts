@@ -357,5 +357,5 @@ test('only a scheduled run that started nothing says that a later trigger may st
   expect(ended(scheduled)).toContain('A later trigger may start the batch in this slot.')
   expect(ended(forced)).not.toContain('later trigger')
   expect(text(withdrawn)).toContain('The slot is free for the next trigger.')
-  expect(text(withdrawn, { trigger: FORCED })).toContain('not started: no answer. The claim was withdrawn.\n')
+  expect(text(withdrawn, { trigger: FORCED })).toContain('not started: no answer. This run gave the slot up.\n')
 })

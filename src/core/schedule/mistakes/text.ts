@@ -4,7 +4,14 @@ import { zoneMeantBy } from './zone.ts'
 
 /** Finds what does not belong to an expression: a zone, quotation marks, unusual characters, or a command. */
 export function textMistake(text: string): Mistake | null {
-  return zoneBefore(text) ?? zoneAfter(text) ?? nameBefore(text) ?? surroundings(text) ?? commandAfter(text)
+  return (
+    zoneBefore(text) ??
+    zoneAfter(text) ??
+    nameBefore(text) ??
+    twoSchedules(text) ??
+    surroundings(text) ??
+    commandAfter(text)
+  )
 }
 
 const WITH_ZONE = 'a time zone is not part of the expression'
@@ -29,6 +36,18 @@ function timezone(zone: string): string {
 function nameBefore(text: string): Mistake | null {
   const [, name, schedule] = /^((?:--)?[a-z_]*schedule[a-z_]*)\s*[:=]\s*(\S.*)$/i.exec(text) ?? []
   return schedule === undefined ? null : { what: `the value begins with "${name}"`, schedule }
+}
+
+/** Two expressions in one value. They are joined if they differ in one field. */
+function twoSchedules(text: string): Mistake | null {
+  const [, ...both] = /^((?:\S+ +){4}[^\s,;|]+)\s*[,;|]+\s*((?:\S+ +){4}\S+)$/.exec(text.trim()) ?? []
+  const [one = [], other = []] = both.map((part) => part.split(/ +/))
+  if (both.length === 0) return null
+  const what = 'this is a list of two expressions, and a task has one schedule'
+  const joined = one.map((field, at) => (field === other[at] ? field : `${field},${other[at]}`))
+  return joined.filter((field, at) => field !== one[at]).length === 1
+    ? { what, schedule: joined.join(' '), advice: 'Or use two tasks.' }
+    : { what, advice: 'Use two tasks.' }
 }
 
 function surroundings(text: string): Mistake | null {

@@ -110,7 +110,8 @@ function timeOfDay(text: string): Mistake | null {
   if (time === undefined) return null
   const onDays = days === undefined || days.toLowerCase() === 'daily' ? '*' : weekdaysIn(days.toLowerCase())
   const schedule = onDays === null ? null : atTime(time, onDays)
-  return schedule === null ? null : { what: 'a time of day alone is not a schedule', schedule }
+  const what = text.startsWith('*-') ? 'this is an OnCalendar form of systemd' : 'a time of day alone is not a schedule'
+  return schedule === null ? null : { what, schedule }
 }
 
 /** Returns a crontab expression for a time such as `3:00`, `3am` or `noon`, or null. */

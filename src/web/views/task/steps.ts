@@ -87,7 +87,7 @@ export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
     kind: 'other',
     what: `End the ${suspended?.kind}`,
     command: cronledger('resume', { store, task }),
-    note: 'From then on, its slots are expected and run again. Earlier slots are not started.',
+    note: 'From then on, triggers start the batch again. Earlier slots are not started.',
   }
   return [
     suspended === null ? pause : resume,
