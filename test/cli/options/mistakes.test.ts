@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { CommandHelp } from '../../../src/cli/command.ts'
 import { checkBatch, checkNoBatch, unknownCommand } from '../../../src/cli/command-line.ts'
 import { check } from '../../../src/cli/commands/check.ts'
+import { declare } from '../../../src/cli/commands/declare.ts'
 import { history } from '../../../src/cli/commands/history.ts'
 import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { resolve } from '../../../src/cli/commands/resolve.ts'
@@ -15,7 +16,7 @@ const STORE = ['--store', 'file:ledger.db']
 const NIGHTLY = [...STORE, '--task', 'nightly']
 
 const HELP: Readonly<Record<string, CommandHelp>> = Object.fromEntries(
-  [run, rerun, history, show, check, resolve, setup].map(({ help }) => [help.name, help]),
+  [run, rerun, history, show, check, declare, resolve, setup].map(({ help }) => [help.name, help]),
 )
 
 /** Returns the error of a command line, which is given as the shell passes it on. */
@@ -48,7 +49,7 @@ describe('a schedule without quotes', () => {
   ])('%s', (_, words, what, example) => {
     const text = `unexpected argument ${what}. Put the value in quotes${example}: ${WHY}`
     expect(mistake('run', [...NIGHTLY, '--schedule', ...words])).toBe(text)
-    expect(mistake('check', [...NIGHTLY, '--schedule', ...words])).toBe(text)
+    expect(mistake('declare', [...NIGHTLY, '--schedule', ...words])).toBe(text)
   })
 
   test('keeps the fields in the hint where they are whole', () => {
