@@ -36,15 +36,21 @@ export function probe(id: number): 'living' | 'forbidden' | null {
  *
  * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. If /proc shows no member
  * (another PID namespace, `hidepid`), the answer of the kernel must do: the id of the group stands for its members.
+ *
+ * `forbiddenOnly`: only one that this process may not signal counts.
  */
-export function livingMember(groupId: number, known: number | null = null): number | null {
+export function livingMember(
+  groupId: number,
+  known: number | null = null,
+  { forbiddenOnly = false } = {},
+): number | null {
   if (probe(-groupId) === null) return null
   let isShown = false
   const isLiving = (pid: number): boolean => {
     const stat = readStat(pid)
     if (stat?.groupId !== groupId) return false
     isShown = true
-    return stat.living
+    return stat.living && (!forbiddenOnly || probe(pid) === 'forbidden')
   }
   if (known !== null && isLiving(known)) return known
   const member = processIds().find(isLiving)

@@ -182,7 +182,13 @@ async function superviseGroup(
 
   const exit = await exited
   const cause = firstCause()
-  const member = cause === null ? null : await untilGroupEnded(pid, lineage, over.signal, clock)
+  const member =
+    cause === null
+      ? // A failed command may leave processes in the background on purpose, but not one of another user beside its retry.
+        exit?.code === 0
+        ? null
+        : livingMember(pid, null, { forbiddenOnly: true })
+      : await untilGroupEnded(pid, lineage, over.signal, clock)
   // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies
   // ignore it.
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')

@@ -229,6 +229,18 @@ describe.runIf(process.getuid?.() === 0)('a batch that may not be signalled', ()
     expect(end.detail).toMatch(/^process \d+ still runs, and this user may not end it\. End it before/)
     expect(isLiving(pid)).toBe(true)
   })
+
+  test('is alive after its parent failed, also if no retry follows', async () => {
+    const leave = `import subprocess, sys
+child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE, text=True)
+print(child.stdout.readline(), flush=True)
+sys.exit(3)`
+    const run = supervise({ argv: [PYTHON, '-c', leave, other] }, bound)
+    const [, pid] = await run.printed(/ready (\d+)/)
+    onTestFinished(() => void process.kill(Number(pid), 'SIGKILL'))
+    const left = { left: Number(pid), process: { pid: Number(pid) } }
+    expect(await run.end).toMatchObject({ outcome: 'failed', exitCode: 3, ...left })
+  })
 })
 
 describe('a command that cannot be started', () => {
