@@ -108,7 +108,7 @@ describe.skipIf(!hasChromium)('the page of a slot', () => {
     await page.locator('#copied', { hasText: 'Copied' }).waitFor({ state: 'attached' })
     const command = await page.evaluate('navigator.clipboard.readText()')
     expect(command).toContain(
-      `{"name":"CRONLEDGER_REASON","value":"it'\\''s \\"fixed\\""},{"name":"CRONLEDGER_BY","value":"Ada"}`,
+      `{"name":"CRONLEDGER_REASON","value":"it'"'"'s \\"fixed\\""},{"name":"CRONLEDGER_BY","value":"Ada"}`,
     )
     expect(command).toBe(await page.locator('.remedy:has-text("Run it again") code').innerText())
     await page.keyboard.press('Tab')
