@@ -113,7 +113,10 @@ export class UnknownTaskError extends LedgerError {
 
   /** `names` is null if the tasks cannot be listed. */
   constructor(task: string, names: readonly string[] | null) {
-    const hint = names?.length === 0 ? ' No task has run yet in this ledger. Is this the right --store?' : ''
+    const hint =
+      names?.length === 0
+        ? ' No task is recorded in this ledger. Is this the right --store? To record a task before its first run: cronledger declare'
+        : ''
     super('usage', `unknown task: ${task}.${hint}`)
     this.task = task
     this.names = names ?? []

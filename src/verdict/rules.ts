@@ -85,7 +85,7 @@ export const VERDICT_RULES = {
   declared: ({ target, now }) => ({
     ...NOT_DONE,
     workText: 'not done, as far as the ledger knows',
-    happened: [`was due ${elapsed(now - target.slot)} ago, and no run of this task is recorded at all`],
+    happened: [`was due ${elapsed(now - target.slot)} ago, and no scheduled run of this task is recorded at all`],
     steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
   }),
   notExpected: ({ target, found, firstSlot = Number.NEGATIVE_INFINITY }) => ({

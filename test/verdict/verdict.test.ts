@@ -84,7 +84,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   declared: [
     [
       verdict(null, { now: SLOT + 8 * HOUR_MS }, { isOnlyDeclared: true }),
-      'missed | was due 8h 0m ago, and no run of this task is recorded at all | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
+      'missed | was due 8h 0m ago, and no scheduled run of this task is recorded at all | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
     ],
   ],
   notExpected: [

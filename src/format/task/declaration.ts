@@ -36,7 +36,7 @@ export function declaredText({ task, changed, record, next, now }: DeclarationRe
     `${task}: ${changed ? 'declared' : 'not changed: it is recorded already'}`,
     ...labelled.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
     ...(isOnlyDeclared(record)
-      ? ['  No run of this task is recorded yet. A slot from then on without a run is missed.']
+      ? ['  No scheduled run of this task is recorded yet. A slot from then on without a run is missed.']
       : []),
   ]
     .map(printable)
@@ -50,7 +50,7 @@ export function schedulesAhead(
 ): readonly (readonly [label: string, text: string])[] {
   return currentAndLater(schedules, now).map((one, index) => {
     const begin = one.since > now ? `from ${formatInstant(one.since)} on` : `since ${formatInstant(one.since)}`
-    const state = isUnconfirmed(one) ? ', declared, no run yet' : ''
+    const state = isUnconfirmed(one) ? ', declared, no scheduled run yet' : ''
     return [index === 0 ? 'schedule' : 'then', `${scheduleText(one.spec)}, ${begin}${state}`]
   })
 }

@@ -24,13 +24,13 @@ test('a first trigger that never came is missed, and the slot can be run', async
   const declared = await call('declare', '--from', '2d')
   expect(declared).toMatchObject({ code: 0, stderr: '' })
   expect(declared.stdout).toMatch(
-    /^nightly: declared\n {2}schedule {4}0 3 \* \* \* \(Asia\/Tokyo\), since .*, no run yet\n/,
+    /^nightly: declared\n {2}schedule {4}0 3 \* \* \* \(Asia\/Tokyo\), since .*, no scheduled run yet\n/,
   )
   expect(declared.stdout.match(/T18:00:00Z {2}.* 03:00 Asia\/Tokyo\n/g)).toHaveLength(5)
   expect((await call('declare')).stdout).toMatch(/^nightly: not changed: it is recorded already\n/)
   const found = await call('check')
   expect(found.code).toBe(1)
-  expect(found.stdout).toMatch(/^missed {2}nightly .* ago, and no run of this task is recorded at all\n/)
+  expect(found.stdout).toMatch(/^missed {2}nightly .* ago, and no scheduled run of this task is recorded at all\n/)
   expect(found.stdout).toContain('owner: the night team')
   const ran = await call(
     'rerun',

@@ -192,7 +192,8 @@ describe('what is shown of a task', () => {
       // The ledger has no task record, so there is no name to suggest.
       expect(ended).toMatchObject({
         ...{ code: 64, stdout: '' },
-        stderr: 'cronledger: unknown task: nigthly. No task has run yet in this ledger. Is this the right --store?\n',
+        stderr:
+          'cronledger: unknown task: nigthly. No task is recorded in this ledger. Is this the right --store? To record a task before its first run: cronledger declare\n',
       })
     },
   )

@@ -49,7 +49,7 @@ function ChangeText({ change, clock }: { readonly change: Change; readonly clock
         <>
           <strong>Schedule</strong> <code>{printable(scheduleText(spec))}</code>
           {words !== null && <span class="quiet"> {printable(words)}</span>}
-          {isUnconfirmed(change.change) && ' (declared, no run yet)'}
+          {isUnconfirmed(change.change) && ' (declared, no scheduled run yet)'}
         </>
       )
     }
