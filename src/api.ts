@@ -164,7 +164,7 @@ export interface ResolveOptions extends ReadOptions {
   readonly skewMs?: number | undefined
 }
 
-export type Resolved = Exclude<ResolveResult, { kind: 'unanswered' }> & { readonly slot: Date }
+export type Resolved = ResolveResult & { readonly slot: Date }
 
 export interface ResumeOptions extends ReadOptions {
   readonly task: string

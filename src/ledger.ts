@@ -168,7 +168,6 @@ async function resolveReference(
   const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
   const io = { ...deps, newId, random, findSurvivor }
   const resolveResult = await resolveSlot(request, settings, io)
-  if (resolveResult.kind === 'unanswered') throw resolveResult.cause
   return { ...resolveResult, slot: new Date(window.slot) }
 }
 

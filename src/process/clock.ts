@@ -62,16 +62,6 @@ export async function withDeadline<T>(
   }
 }
 
-/** Runs `job` as `withDeadline` does, but without a deadline of its own if `ms` is null. */
-export function withinDeadline<T>(
-  clock: Clock,
-  ms: number | null,
-  parent: AbortSignal,
-  job: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  return ms === null ? job(parent) : withDeadline(clock, ms, [parent], job)
-}
-
 interface Deadline {
   readonly signal: AbortSignal
   /** Adds another deadline, in milliseconds from now. The earlier one counts. */

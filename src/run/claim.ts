@@ -3,36 +3,14 @@ import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
-import type { Facts, Policy } from '../core/row/policy.ts'
+import type { Facts } from '../core/row/policy.ts'
 import { isNewerSchema, isRunning } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
-import type { Instant, PendingRow, Rejection, Row, StoredRow, Survivor } from '../core/types.ts'
-import { withDeadline, withinDeadline } from '../process/clock.ts'
-import { type StopIo, type StopSettings, withinStop } from '../process/stop.ts'
-import type { Store } from '../store/store.ts'
-import {
-  askPatiently,
-  ensureFreshLease,
-  type RetryIo,
-  type RetryOptions,
-  untilAnswered,
-  type WriteIo,
-  writeAsOwner,
-} from './write.ts'
-
-export interface ClaimSettings extends Policy, StopSettings {
-  readonly leaseMs: number
-  readonly heartbeatMs: number
-  /** The milliseconds between SIGTERM and SIGKILL. */
-  readonly killAfterMs: number
-  /** The time limit of the claim and its withdrawal. If the first try sends nothing, they may take a third longer. */
-  readonly ledgerTimeoutMs: number
-}
-
-export interface ClaimIo extends WriteIo, StopIo {
-  /** Returns a process on this host that belongs to an attempt of the row which never reported its end, or null. */
-  findSurvivor(row: Row): Survivor | null
-}
+import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
+import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
+import { ensureFreshLease } from './lease/age.ts'
+import type { Settings } from './settings.ts'
+import { finishBy, type RunIo, type WriteIo, type WriteResult, writeAsOwner } from './write.ts'
 
 /** The claim that a trigger asks for, and the reason against it that its event time gives. */
 export interface ClaimRequest extends Claim {
@@ -46,13 +24,6 @@ export interface ClaimRequest extends Claim {
 export type ClaimResult =
   | { readonly kind: 'claimed'; readonly row: PendingRow; readonly preparedAtMs: number }
   | Exclude<Decision, { kind: 'start' }>
-  /** A stop came, and no write of this run was sent. */
-  | { readonly kind: 'halted' }
-  /**
-   * The ledger did not answer in time, or a stop came first. `certain` means that no write of this run can be applied
-   * any more, so this run does not own the slot.
-   */
-  | { readonly kind: 'givenUp'; readonly certain: boolean; readonly cause: LedgerError }
 
 /**
  * The share of the ledger timeout that is kept for the withdrawal. It is small because the withdrawal is one write,
@@ -64,67 +35,62 @@ const WITHDRAWAL_SHARE = 1 / 3
 const NOTE_TIMEOUT_MS = 10_000
 
 /**
- * Makes this run the owner of the slot, or returns why it is not. Throws `LedgerError` if the ledger rejects the
- * request, for example because access is denied, and a usage error if the caller is a part of the run that has the slot.
+ * Makes this run the owner of the slot, or returns why it is not. Throws `Halted` if a stop comes first, `LedgerError` if
+ * the ledger rejects the request or does not answer, and a usage error if the caller is a part of the run that has the slot.
+ * An event says why.
  */
-export async function claimSlot(request: ClaimRequest, settings: ClaimSettings, io: ClaimIo): Promise<ClaimResult> {
-  if (io.stop.aborted) return { kind: 'halted' }
-  const withdrawalMs = Math.floor(settings.ledgerTimeoutMs * WITHDRAWAL_SHARE)
+export async function claimSlot(request: ClaimRequest, settings: Settings, io: RunIo): Promise<ClaimResult> {
+  const { ledgerTimeoutMs } = settings
+  const withdrawalMs = Math.floor(ledgerTimeoutMs * WITHDRAWAL_SHARE)
+  const claim = newClaim(request, settings, io)
   const tryFor = (ms: number) =>
-    withDeadline(io.clock, ms, [io.stop], (signal) =>
-      tryToClaim(request, settings, io, { signal, retry: 'unreachable' }),
-    )
-  let claimResult = await tryFor(settings.ledgerTimeoutMs - withdrawalMs)
-  // The claim only waited for the lock of the ledger, so there is nothing to withdraw. That time is used for another
-  // try.
-  const isFree = claimResult.kind === 'unanswered' && claimResult.sent === null && claimResult.cause.changedNothing
-  if (isFree && !io.stop.aborted) claimResult = await tryFor(withdrawalMs)
-  if (claimResult.kind !== 'unanswered') return claimResult
-  const { sent, cause } = claimResult
-  if (sent === null) return io.stop.aborted ? { kind: 'halted' } : { kind: 'givenUp', certain: true, cause }
-  const half = (job: (options: RetryOptions) => Promise<boolean>) =>
-    withinStop(Math.floor(withdrawalMs / 2), settings, io, (signal) => job({ signal, retry: 'any' }))
-  const certain =
-    (await half((options) => withdraw(sent.base, request, io, options))) ||
-    (await half((options) => withdrawLanded(sent.row, io, options)))
-  return { kind: 'givenUp', certain, cause }
+    within({ ms, signals: [io.stop] }, io, (ask, signal) => tryToClaim(claim, request, settings, io, ask, signal))
+  if (io.stop.aborted) throw stopped(io)
+  try {
+    return await tryFor(ledgerTimeoutMs - withdrawalMs).catch((error: unknown) => {
+      // Nothing was sent, for example while the ledger was locked, so there is nothing to withdraw. That time is used for
+      // another try.
+      const isUnsent = error instanceof Unanswered && error.changedNothing && !io.stop.aborted
+      if (isUnsent) return tryFor(withdrawalMs)
+      throw error
+    })
+  } catch (error) {
+    if (!(error instanceof Unanswered)) return reportAndRethrow(io.emit)(error)
+    const sent = error.changedNothing ? null : claim.sent()
+    if (sent === null && io.stop.aborted) throw stopped(io)
+    const certain = sent === null || (await giveUpClaim(sent, withdrawalMs, request, settings, io))
+    io.emit({ event: 'withdrawn', certain, detail: error.message })
+    throw io.stop.aborted ? new Halted() : error
+  }
 }
 
-interface Unanswered {
-  readonly kind: 'unanswered'
-  /** The claim that may still be applied, and the row that it builds on. Null if no write can be applied any more. */
-  readonly sent: { readonly base: Row | null; readonly row: Row } | null
-  readonly cause: LedgerError
+function stopped({ emit }: RunIo): Halted {
+  emit({ event: 'stopped' })
+  return new Halted()
 }
 
 /** Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read. */
 async function tryToClaim(
+  claim: ReturnType<typeof newClaim>,
   request: ClaimRequest,
-  settings: ClaimSettings,
-  io: ClaimIo,
-  options: RetryOptions,
-): Promise<Exclude<ClaimResult, { kind: 'givenUp' | 'halted' }> | Unanswered> {
+  settings: Settings,
+  io: RunIo,
+  ask: Ask,
+  signal: AbortSignal,
+): Promise<ClaimResult> {
   let found: StoredRow | null = null
   let known = false
   for (;;) {
     const decision = decide(found, { ...request.trigger, slot: request.window.slot }, settings, factsOf(found))
     checkNotInside(decision, request)
     if (decision.kind === 'start') {
-      const { base } = decision
-      const written = await writeClaim(base, request, settings, io, options)
+      const written = await claim.write(decision.base, ask, signal)
       if (written.kind === 'ok') return { ...written, kind: 'claimed' }
-      if (written.kind === 'unanswered') {
-        const { cause, row, changedNothing } = written
-        return { kind: 'unanswered', cause, sent: changedNothing ? null : { base, row } }
-      }
       found = written.found
     } else if (known) {
       return decision
     } else {
-      const key = { task: request.task, slot: request.window.slot }
-      const reply = await untilAnswered(() => io.store.get(key, options), io, options)
-      if (reply.kind === 'unanswered') return { ...reply, sent: null }
-      found = reply.value
+      found = await ask((call) => io.store.get({ task: request.task, slot: request.window.slot }, call))
     }
     known = true
   }
@@ -156,69 +122,80 @@ function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
 /**
  * Throws a usage error if the trigger has no event time, and a run of another slot of the same task called it. That run is
  * for its own slot, for example because an operator started it again, and would be recorded as completed although this
- * trigger does the work of the current slot, or none. Throws `LedgerError` if the ledger does not answer.
+ * trigger does the work of the current slot, or none. Throws `LedgerError` if the ledger does not answer, and
+ * `Halted` after a stop.
  */
 export async function checkNotInsideOtherSlot(
   { task, trigger, window, insideOf }: Pick<ClaimRequest, 'task' | 'trigger' | 'window' | 'insideOf'>,
   surrounding: { readonly task: string; readonly slot: Instant } | null,
-  settings: Pick<ClaimSettings, 'ledgerTimeoutMs' | 'skewMs'>,
-  io: RetryIo & StopIo & { readonly store: Store },
+  { ledgerTimeoutMs, skewMs }: Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>,
+  io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<void> {
   if (trigger.kind !== 'scheduled' || trigger.source !== 'clock') return
   if (surrounding?.task !== task || surrounding.slot === window.slot) return
-  const reply = await withDeadline(io.clock, settings.ledgerTimeoutMs, [io.stop], (signal) => {
-    const options = { signal, retry: 'unreachable' } as const
-    return untilAnswered(() => io.store.get({ task, slot: surrounding.slot }, options), io, options)
-  })
-  if (reply.kind === 'unanswered') {
-    if (io.stop.aborted) return
-    throw reply.cause
-  }
-  const row = reply.value
+  const key = { task, slot: surrounding.slot }
+  const row = await askWithin({ ms: ledgerTimeoutMs, halt: io.stop }, io, (call) => io.store.get(key, call))
   if (row === null || isNewerSchema(row) || !insideOf?.includes(row.owner)) return
   // A run that has died records nothing any more, and what its batch left behind may start the next run.
-  if (!isRunning(row, io.clock.now(), settings.skewMs)) return
+  if (!isRunning(row, io.clock.now(), skewMs)) return
   throw usageError(
     `cronledger was called without an event time inside run ${row.owner} of the same task, which is for the slot ${formatInstant(surrounding.slot)}. This call would run the slot ${formatInstant(window.slot)}. Call the batch itself instead of cronledger. Only if this call is meant for another slot, pass --event-time.`,
   )
 }
 
-async function writeClaim(base: Row | null, claim: Claim, settings: ClaimSettings, io: ClaimIo, options: RetryOptions) {
-  const written = await writeAsOwner(
-    base,
-    (baseRow, stamp) => claimRow(baseRow, claim, stamp, settings.leaseMs),
-    io,
-    options,
-  )
-  const change = (row: Row, stamp: Stamp) => renewLease(row, stamp, settings.leaseMs, null)
-  const renew = (row: PendingRow, withinMs: number | null) =>
-    withinDeadline(io.clock, withinMs, options.signal, (signal) =>
-      // The claim is in the ledger. An error must not end the renewal, otherwise the claim would stay there unfinished.
-      writeAsOwner(row, change, io, { signal, retry: 'any' }),
-    )
-  const fresh = await ensureFreshLease(written, renew, settings, io.clock)
-  // The claim itself is in the ledger, even if the renewal changed nothing.
-  return written.kind === 'ok' && fresh.kind === 'unanswered' ? { ...fresh, changedNothing: false } : fresh
+/** The last write of a claim that may still be applied, and the row that the claim builds on. */
+interface Sent {
+  readonly base: Row | null
+  readonly row: Row
 }
 
-/**
- * Gives the claim up by a write, never by a read. Returns true if it is certain that no write of the claim can be
- * applied any more.
- */
-async function withdraw(base: Row | null, claim: Claim, io: ClaimIo, options: RetryOptions): Promise<boolean> {
-  const { runId } = claim
-  const change = (baseRow: Row | null, stamp: Stamp) => withdrawClaim(baseRow, claim, stamp)
-  const written = await writeAsOwner<Row | null, Row>(base, change, io, { ...options, runId })
-  return written.kind !== 'unanswered'
+/** Returns the write of a claim, and what it has sent: null if no write of the claim can be applied any more. */
+function newClaim(claim: Claim, settings: Settings, io: WriteIo) {
+  let sent: Sent | null = null
+  return {
+    sent: (): Sent | null => sent,
+    async write(base: Row | null, ask: Ask, signal: AbortSignal): Promise<WriteResult> {
+      const keep = (row: PendingRow) => {
+        sent = { base, row }
+        return row
+      }
+      const first = await writeAsOwner<Row | null, PendingRow>(
+        base,
+        (baseRow, stamp) => keep(claimRow(baseRow, claim, stamp, settings.leaseMs)),
+        io,
+        ask,
+      )
+      const change = (row: Row, stamp: Stamp) => keep(renewLease(row, stamp, settings.leaseMs, null))
+      const renew = (row: PendingRow, ms: number) =>
+        // The claim is in the ledger. An error must not end the renewal, otherwise the claim would stay there unfinished.
+        afterWrite(
+          within({ ms, signals: [signal], retry: 'any' }, io, (renewal) => writeAsOwner(row, change, io, renewal)),
+        )
+      const written = await ensureFreshLease(first, renew, settings, io.clock)
+      if (written.kind === 'lost') sent = null
+      return written
+    },
+  }
 }
 
-/**
- * Gives up a claim that was applied although its answer was lost. The write builds on the row that was sent, without a
- * read, so it is applied only if that row is in the ledger. Returns true if it was applied.
- */
-async function withdrawLanded(sent: Row, io: ClaimIo, options: RetryOptions): Promise<boolean> {
-  const change = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
-  return (await writeAsOwner(sent, change, io, options)).kind === 'ok'
+/** Withdraws a claim. Returns true if it is certain that none of its writes can be applied any more. */
+async function giveUpClaim(
+  sent: Sent,
+  withdrawalMs: number,
+  request: ClaimRequest,
+  { stopTimeoutMs }: Settings,
+  io: RunIo,
+): Promise<boolean> {
+  const limit = { ms: Math.floor(withdrawalMs / 2), stopTimeoutMs, retry: 'any' } as const
+  const send = (write: (ask: Ask) => Promise<WriteResult<Row>>) => finishBy(within(limit, io, write), 0)
+  // The claim is given up by a write, never by a read. If it is answered, no write of the claim can be applied any more.
+  const withdraw = (row: Row | null, stamp: Stamp) => withdrawClaim(row, request, stamp)
+  const withdrawn = await send((ask) => writeAsOwner<Row | null, Row>(sent.base, withdraw, io, ask, request.runId))
+  if (withdrawn.finish !== 'unanswered') return true
+  // The claim may have been applied although its answer was lost. The write builds on the row that was sent, without a read,
+  // so it is applied only if that row is in the ledger.
+  const finish = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
+  return (await send((ask) => writeAsOwner(sent.row, finish, io, ask))).finish === 'recorded'
 }
 
 /**
@@ -229,15 +206,13 @@ async function withdrawLanded(sent: Row, io: ClaimIo, options: RetryOptions): Pr
 export async function noteRejection(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
   { task, window, runId, trigger, host }: ClaimRequest,
-  settings: StopSettings & { readonly ledgerTimeoutMs: number },
-  io: WriteIo & StopIo,
+  { ledgerTimeoutMs, stopTimeoutMs }: Pick<Settings, 'ledgerTimeoutMs' | 'stopTimeoutMs'>,
+  io: RunIo,
 ): Promise<NoteResult> {
   const full: Rejection = { ...rejection, runId, trigger, ...host, at: io.clock.now() }
+  const limit = { ms: NOTE_TIMEOUT_MS, busyMs: ledgerTimeoutMs, stopTimeoutMs, signals: [io.stop] }
   try {
-    const note = (options: RetryOptions) => io.store.note({ task, slot: window.slot }, full, options)
-    const times = { firstMs: NOTE_TIMEOUT_MS, mostMs: settings.ledgerTimeoutMs }
-    const reply = await askPatiently(note, { ...settings, ...times }, io, io.stop)
-    return reply.kind === 'answer' ? { noted: reply.value } : { noted: false, detail: reply.cause.message }
+    return { noted: await askWithin(limit, io, (call) => io.store.note({ task, slot: window.slot }, full, call)) }
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     return { noted: false, detail: error.message }

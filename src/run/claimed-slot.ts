@@ -1,20 +1,13 @@
-import { firstLine, type LedgerError } from '../core/errors.ts'
-import type { FinishResult, RunEvent } from '../core/event.ts'
+import { firstLine } from '../core/errors.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { beginAttempt } from '../core/row/transition.ts'
 import type { Ending, PendingRow } from '../core/types.ts'
-import { withDeadline } from '../process/clock.ts'
-import type { ClaimIo, ClaimRequest } from './claim.ts'
-import { type Finish, finishAttempt } from './finish.ts'
-import type { Lease } from './lease.ts'
+import { Halted } from './ask.ts'
+import type { ClaimRequest } from './claim.ts'
+import { startableMs } from './lease/age.ts'
+import type { Lease } from './lease/lease.ts'
 import type { Settings } from './settings.ts'
-import type { KnownRecords } from './task/task-record.ts'
-import { startableMs } from './write.ts'
-
-export interface RunIo extends ClaimIo {
-  readonly known: KnownRecords
-  emit(event: RunEvent): void
-}
+import { finishAttempt, type RunIo } from './write.ts'
 
 /** A slot that this run has claimed, and everything that is needed to run it. */
 export interface ClaimedSlot {
@@ -26,28 +19,29 @@ export interface ClaimedSlot {
   readonly io: RunIo
 }
 
-export type GateResult =
-  /** The work may start at this moment. */
-  | { readonly kind: 'open' }
-  /** A stop came, or the lease is lost. Nothing may start. */
-  | { readonly kind: 'halted' }
-  /** The lease is too old to start under it, and its renewal was not answered. */
-  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
-
 /**
- * Checks the age of the lease right before the start of the work. Since the lease was written, this process may have
- * been paused or blocked by a log. A lease that is a heartbeat old is renewed first.
+ * Waits until the work may start at this moment. Since the lease was written, this process may have been paused or blocked by
+ * a log. A lease that is a heartbeat old is renewed first. Throws `Halted` if nothing may start, and `LedgerError` if the
+ * lease is too old and its renewal is not answered.
  */
-export async function openGate({ lease, halt, settings, io }: ClaimedSlot): Promise<GateResult> {
+export async function openGate({ lease, halt, settings }: ClaimedSlot): Promise<void> {
   let oldestMs = settings.heartbeatMs
-  while (!halt.aborted) {
-    if (lease.ageMs() < oldestMs) return { kind: 'open' }
-    const renewed = await lease.renew((job) => withDeadline(io.clock, settings.ledgerTimeoutMs, [halt], job))
-    if (renewed.kind === 'lost') return { kind: 'halted' }
-    if (renewed.kind === 'unanswered' && !halt.aborted) return { kind: 'unanswered', cause: renewed.cause }
+  while (!halt.aborted && lease.ageMs() >= oldestMs) {
+    await lease.renew({ ms: settings.ledgerTimeoutMs, halt })
     oldestMs = startableMs(settings)
   }
-  return { kind: 'halted' }
+  if (halt.aborted) throw new Halted()
+}
+
+/**
+ * Writes that the waiting attempt begins. Its work may start only after this write, so that a waiting run that dies has
+ * started nothing. The write may take `ms` milliseconds. Throws `Halted` if nothing may start, and `LedgerError` if the ledger
+ * does not answer.
+ */
+export async function beginWaiting({ lease, halt, settings }: ClaimedSlot, ms: number): Promise<PendingRow> {
+  const written = await lease.write((row, stamp) => beginAttempt(row, stamp, settings.leaseMs), { ms, halt })
+  if (written.kind === 'lost') throw new Halted()
+  return written.row
 }
 
 /** Returns `emit` without its errors: a log that fails must not stop the batch or the record of it. */
@@ -58,53 +52,6 @@ export function unfailing<E>(emit: (event: E) => void): (event: E) => void {
     } catch {
       // The log is what failed, so this error cannot be logged.
     }
-  }
-}
-
-export type BeginResult =
-  | { readonly kind: 'begun'; readonly row: PendingRow }
-  /** A stop came, or the lease is lost. Nothing may start. */
-  | { readonly kind: 'halted' }
-  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
-
-/**
- * Writes that the waiting attempt begins. Its work may start only after this write, so that a waiting run that dies has
- * started nothing. The write may take `timeoutMs` milliseconds.
- */
-export async function beginWaiting(
-  { lease, halt, settings, io }: ClaimedSlot,
-  timeoutMs: number,
-): Promise<BeginResult> {
-  const written = await lease.write(
-    (row, stamp) => beginAttempt(row, stamp, settings.leaseMs),
-    (job) => withDeadline(io.clock, timeoutMs, [halt], job),
-  )
-  switch (written.kind) {
-    case 'ok':
-      return { kind: 'begun', row: written.row }
-    case 'lost':
-      return { kind: 'halted' }
-    case 'unanswered':
-      return halt.aborted ? { kind: 'halted' } : { kind: 'unanswered', cause: written.cause }
-  }
-}
-
-/** The result of writing the end of an attempt, as the log shows it. */
-export interface EndWritten {
-  readonly finish: FinishResult
-  /** The last error of the ledger. */
-  readonly finishCause?: string
-}
-
-export function endWritten(finish: Finish): EndWritten {
-  switch (finish.kind) {
-    case 'recorded':
-    case 'lost':
-    case 'resolved':
-    case 'deleted':
-      return { finish: finish.kind }
-    case 'unanswered':
-      return { finish: finish.kind, finishCause: finish.cause.message }
   }
 }
 
@@ -126,8 +73,8 @@ export async function endUnstarted({ lease, settings, io }: ClaimedSlot, detail?
   const ending = { outcome: 'notStarted' } as const
   const finish = await finishAttempt(row, ending, settings, io)
   const why = detail === undefined ? {} : { detail }
-  io.emit({ event: 'ended', attempt, ending, durationMs: 0, ...why, ...endWritten(finish) })
-  return { status: 'failed', attempt: attempt.number, recorded: finish.kind === 'recorded', ...ending }
+  io.emit({ event: 'ended', attempt, ending, durationMs: 0, ...why, ...finish })
+  return { status: 'failed', attempt: attempt.number, recorded: finish.finish === 'recorded', ...ending }
 }
 
 /** How far a claimed slot has come, for an error that ends the run. */
@@ -151,8 +98,8 @@ export async function giveUp(
   const row = await lease.release()
   const finish = await finishAttempt(row, ending, settings, io)
   if (started === 0) {
-    io.emit({ event: 'withdrawn', certain: finish.kind !== 'unanswered', detail })
+    io.emit({ event: 'withdrawn', certain: finish.finish !== 'unanswered', detail })
   } else {
-    io.emit({ event: 'ended', attempt: openAttempt(row), ending, durationMs: 0, detail, ...endWritten(finish) })
+    io.emit({ event: 'ended', attempt: openAttempt(row), ending, durationMs: 0, detail, ...finish })
   }
 }

@@ -1,4 +1,4 @@
-import { firstLine } from '../core/errors.ts'
+import { firstLine, LedgerError } from '../core/errors.ts'
 import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry, terminalState } from '../core/row/decide.ts'
@@ -17,25 +17,17 @@ import type {
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
-import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection, reportAndRethrow } from './claim.ts'
-import {
-  type ClaimedSlot,
-  endUnstarted,
-  endWritten,
-  giveUp,
-  openGate,
-  type RunIo,
-  type RunProgress,
-  unfailing,
-} from './claimed-slot.ts'
+import { type Ask, Halted, ifHalted } from './ask.ts'
+import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection } from './claim.ts'
+import { type ClaimedSlot, endUnstarted, giveUp, openGate, type RunProgress, unfailing } from './claimed-slot.ts'
 import { enter } from './enter.ts'
-import { finishAttempt } from './finish.ts'
 import type { GaveWay } from './give-way.ts'
-import { keepLease, type LeaseLoss } from './lease.ts'
-import { waitForRetry } from './next-attempt.ts'
+import { startableMs } from './lease/age.ts'
+import { keepLease, type LeaseLoss } from './lease/lease.ts'
+import { beginRetry, type EndToWrite, recordRetry } from './next-attempt.ts'
 import { takeOverlapLock } from './overlap/overlap-lock.ts'
 import type { Settings } from './settings.ts'
-import { startableMs } from './write.ts'
+import { finishAttempt, type RunIo } from './write.ts'
 
 /** The attempt as the work sees it. */
 export interface LiveAttempt {
@@ -111,8 +103,10 @@ export async function execute<T>(
   givenIo: RunIo,
 ): Promise<RunResult<T> | Taken> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
-  const claimResult = await claimSlot(request, settings, io).catch(reportAndRethrow(io.emit))
-  switch (claimResult.kind) {
+  const claimResult = await claimSlot(request, settings, io).catch(ifHalted(null))
+  switch (claimResult?.kind) {
+    case undefined:
+      return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'duplicate': {
       const { kind, cause, row } = claimResult
       io.emit({ event: kind, cause, row, ...(await noteRejection({ kind, cause }, request, settings, io)) })
@@ -126,13 +120,6 @@ export async function execute<T>(
     }
     case 'taken':
       return { status: 'taken' }
-    case 'halted':
-      io.emit({ event: 'stopped' })
-      return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
-    case 'givenUp':
-      io.emit({ event: 'withdrawn', certain: claimResult.certain, detail: claimResult.cause.message })
-      if (!io.stop.aborted) throw claimResult.cause
-      return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'claimed':
       return runClaimed(claimResult, request, work, settings, io)
   }
@@ -146,35 +133,46 @@ async function runClaimed<T>(
   io: RunIo,
 ): Promise<RunResult<T>> {
   let holdsLock = false
-  const lease = keepLease(row, preparedAtMs, leaseSettingsOf(request.trigger, settings), io, async (options) =>
-    holdsLock ? takeOverlapLock(row, settings, io, options) : { kind: 'mine' },
-  )
+  const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)) !== null
+  const lease = keepLease(row, preparedAtMs, leaseSettingsOf(request.trigger, settings), io, hasLostLock)
   lease.lost.addEventListener('abort', () => {
     io.emit({ event: 'lease-lost', cause: lease.lost.reason.cause })
   })
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
   const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io }
-  const progress: RunProgress = { ending: { outcome: 'notStarted' }, started: 0 }
+  const progress: Progress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null }
   try {
-    const onLock = () => {
+    const entered = await enter(row, claimedSlot, () => {
       holdsLock = true
-    }
-    const entered = await enter(row, claimedSlot, onLock)
-    switch (entered.kind) {
-      case 'begun':
-        return await makeAttempts(entered.row, work, progress, claimedSlot)
-      case 'halted':
-        return await endUnstarted(claimedSlot)
-      case 'gaveWay':
-        return entered.result
-    }
+    })
+    return 'status' in entered ? entered : await makeAttempts(entered, work, progress, claimedSlot)
   } catch (error) {
-    await giveUp(error, progress, claimedSlot)
-    throw error
+    return await endEarly(error, progress, claimedSlot)
   } finally {
     unlink()
   }
+}
+
+interface Progress<T> extends RunProgress {
+  /** The result of the attempt before, while the next one of the run has not started. */
+  before: RunResult<T> | null
+}
+
+/**
+ * Ends a claimed slot whose attempt cannot go on: a stop came, its lease is lost, or the ledger does not answer. Throws the
+ * error, unless the run has a result: a retry that cannot begin leaves the result of the attempt before it.
+ */
+async function endEarly<T>(error: unknown, progress: Progress<T>, claimedSlot: ClaimedSlot): Promise<RunResult<T>> {
+  const { before } = progress
+  // A stop must not hide from the caller what the attempt before has thrown.
+  if (error instanceof Halted) return { ...(await endUnstarted(claimedSlot)), ...errorPart(before) }
+  if (before !== null && error instanceof LedgerError) {
+    await endUnstarted(claimedSlot, error.message)
+    return before
+  }
+  await giveUp(error, progress, claimedSlot)
+  throw error
 }
 
 /**
@@ -189,52 +187,53 @@ function leaseSettingsOf({ kind }: Trigger, settings: Settings): Settings {
 async function makeAttempts<T>(
   first: PendingRow,
   work: Work<T>,
-  progress: RunProgress,
+  progress: Progress<T>,
   claimedSlot: ClaimedSlot,
 ): Promise<RunResult<T>> {
   const { lease, halt, settings, io } = claimedSlot
-  let before: RunResult<T> | null = null
   let row = first
   for (let retry = 1; ; retry++) {
-    const attempt = openAttempt(row)
-    const gate = await openGate(claimedSlot)
-    if (gate.kind === 'unanswered' && before === null) throw gate.cause
-    if (gate.kind !== 'open') {
-      const unstarted = await endUnstarted(claimedSlot, gate.kind === 'unanswered' ? gate.cause.message : undefined)
-      return gate.kind === 'unanswered' && before !== null ? before : { ...unstarted, ...errorPart(before) }
+    await openGate(claimedSlot)
+    const { end, ended } = await runWork(row, work, progress, claimedSlot)
+    const { attempt, ending } = ended
+    const isLast = halt.aborted || end.outcome === 'succeeded' || end.left !== undefined
+    if (isLast || !mayRetry(row, end.outcome, settings)) {
+      const finish = await finishAttempt(await lease.release(), ending, settings, io)
+      io.emit({ ...ended, ...finish })
+      return resultOf(end, attempt.number, finish.finish === 'recorded')
     }
-    const startedMs = io.clock.monotonicMs()
-    const working = startWork(work, liveAttempt(row, claimedSlot))
-    progress.started += 1
-    // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
-    io.emit({ event: 'claimed', attempt })
-    const end = await working
-    progress.ending = endingOf(end)
-    const durationMs = io.clock.monotonicMs() - startedMs
-    const hadCompleted = terminalState(row) === 'completed' && ({ hadCompleted: true } as const)
-    const { ending } = progress
-    const ended = { event: 'ended', attempt, ending, durationMs, ...detailPart(end), ...hadCompleted } as const
-
-    if (
-      end.outcome === 'succeeded' ||
-      halt.aborted ||
-      end.left !== undefined ||
-      !mayRetry(row, end.outcome, settings)
-    ) {
-      const finish = await finishAttempt(await lease.release(), ended.ending, settings, io)
-      io.emit({ ...ended, ...endWritten(finish) })
-      return resultOf(end, attempt.number, finish.kind === 'recorded')
-    }
-    const next = await waitForRetry(ended, retry, claimedSlot)
-    if (next.kind === 'begun') {
-      row = next.row
-      before = resultOf(end, attempt.number, true)
-      progress.ending = { outcome: 'notStarted' }
-      continue
-    }
-    if (next.kind === 'none') return resultOf(end, attempt.number, next.recorded)
-    return { ...(await endUnstarted(claimedSlot)), ...errorPart(end) }
+    const isRecorded = await recordRetry(ended, claimedSlot)
+    const before: RunResult<T> = resultOf(end, attempt.number, isRecorded)
+    if (!isRecorded) return before
+    progress.before = before
+    progress.ending = { outcome: 'notStarted' }
+    const next = await beginRetry(attempt.number + 1, retry, claimedSlot)
+    if (next === null) return before
+    row = next
   }
+}
+
+/** Runs the work of one attempt, which may start at this moment. Returns how it ended, also for the log. */
+async function runWork<T>(
+  row: PendingRow,
+  work: Work<T>,
+  progress: Progress<T>,
+  claimedSlot: ClaimedSlot,
+): Promise<{ readonly end: WorkEnd<T>; readonly ended: EndToWrite }> {
+  const { clock, emit } = claimedSlot.io
+  const attempt = openAttempt(row)
+  const startedMs = clock.monotonicMs()
+  const working = startWork(work, liveAttempt(row, claimedSlot))
+  progress.started += 1
+  progress.before = null
+  // We must log after the start, otherwise a slow log reader could delay the start until the lease has run out.
+  emit({ event: 'claimed', attempt })
+  const end = await working
+  progress.ending = endingOf(end)
+  const durationMs = clock.monotonicMs() - startedMs
+  const detail = 'detail' in end && end.detail !== undefined && { detail: end.detail }
+  const hadCompleted = terminalState(row) === 'completed' && ({ hadCompleted: true } as const)
+  return { end, ended: { event: 'ended', attempt, ending: progress.ending, durationMs, ...detail, ...hadCompleted } }
 }
 
 function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunResult<T> {
@@ -242,8 +241,8 @@ function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunRe
   return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
 }
 
-/** Returns the error of the attempt before one that did not start, because a stop must not hide it from the caller. */
-function errorPart(before: RunResult<unknown> | WorkEnd<unknown> | null): { readonly error?: unknown } {
+/** Returns the error of the attempt before one that did not start. */
+function errorPart(before: RunResult<unknown> | null): { readonly error?: unknown } {
   return before !== null && 'error' in before ? { error: before.error } : {}
 }
 
@@ -276,8 +275,4 @@ async function startWork<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T
 
 function endingOf({ outcome, exitCode, signal, process }: Ending): Ending {
   return { outcome, ...defined({ exitCode, signal, process }) }
-}
-
-function detailPart(end: WorkEnd<unknown>): { readonly detail?: string } {
-  return 'detail' in end && end.detail !== undefined ? { detail: end.detail } : {}
 }

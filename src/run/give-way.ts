@@ -1,13 +1,12 @@
 import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import { skipRow } from '../core/row/transition.ts'
+import { type Stamp, skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
 import type { PendingRow, Resolution, Row, ScheduleSpec } from '../core/types.ts'
-import { withinStop } from '../process/stop.ts'
+import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
-import { type ClaimedSlot, endWritten } from './claimed-slot.ts'
-import { type Finish, finishAttempt, finishOf } from './finish.ts'
-import { writeAsOwner } from './write.ts'
+import type { ClaimedSlot } from './claimed-slot.ts'
+import { type Finish, finishAttempt, finishBy, writeAsOwner } from './write.ts'
 
 // How a claimed slot is given up before its work starts, because the run may not start it now.
 
@@ -29,8 +28,8 @@ type RefusedClaim =
 export async function skipForOverlap(holder: OverlapLock, reason: string, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const row = await claimedSlot.lease.release()
   const finish = await writeSkip(row, { by: 'cronledger', reason }, claimedSlot)
-  claimedSlot.io.emit({ event: 'skipped', holder, ...endWritten(finish) })
-  return { status: 'skipped', attempt: attemptCount(row), holder, recorded: finish.kind === 'recorded' }
+  claimedSlot.io.emit({ event: 'skipped', holder, ...finish })
+  return { status: 'skipped', attempt: attemptCount(row), holder, recorded: finish.finish === 'recorded' }
 }
 
 /**
@@ -44,8 +43,8 @@ export async function giveWayToPause(pause: Suspension, claimedSlot: ClaimedSlot
   const finish = isKept
     ? await finishAttempt(row, { outcome: 'notStarted' }, settings, io)
     : await writeSkip(row, { by: pause.by, reason: `paused: ${pause.reason}` }, claimedSlot)
-  io.emit({ event: 'paused', pause, isKept, ...endWritten(finish) })
-  return { status: 'paused', attempt: attemptCount(row), pause, recorded: finish.kind === 'recorded' }
+  io.emit({ event: 'paused', pause, isKept, ...finish })
+  return { status: 'paused', attempt: attemptCount(row), pause, recorded: finish.finish === 'recorded' }
 }
 
 /** Ends the claim without a start, and records the refusal. */
@@ -56,23 +55,25 @@ export async function refuseClaimed(
   const { cause } = refused
   const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, settings, io)
   const noted =
-    finish.kind === 'unanswered'
+    finish.finish === 'unanswered'
       ? {
           noted: false,
-          detail: `${finish.cause.message}, so the slot may show this run as running until its lease ends`,
+          detail: `${finish.finishCause}, so the slot may show this run as running until its lease ends`,
         }
       : await noteRejection({ kind: 'refused', cause }, request, settings, io)
   io.emit({ event: 'refused', ...refused, row: null, survivor: null, ...noted })
   return { status: 'refused', cause, row: null }
 }
 
-async function writeSkip(
+function writeSkip(
   row: PendingRow,
   resolution: Pick<Resolution, 'by' | 'reason'>,
-  { settings, io }: ClaimedSlot,
+  { settings: { finishTimeoutMs, stopTimeoutMs }, io }: ClaimedSlot,
 ): Promise<Finish> {
-  const written = await withinStop(settings.finishTimeoutMs, settings, io, (signal) =>
-    writeAsOwner(row, (baseRow, stamp) => skipRow(baseRow, resolution, stamp), io, { signal, retry: 'any' }),
+  const change = (baseRow: Row, stamp: Stamp) => skipRow(baseRow, resolution, stamp)
+  const limit = { ms: finishTimeoutMs, stopTimeoutMs, retry: 'any' } as const
+  return finishBy(
+    within(limit, io, (ask) => writeAsOwner(row, change, io, ask)),
+    attemptCount(row),
   )
-  return finishOf(written, attemptCount(row))
 }

@@ -1,21 +1,18 @@
-import type { LedgerError } from '../core/errors.ts'
 import { decideResolution, type ResolveDecision } from '../core/row/decide.ts'
 import { readableRow } from '../core/row/status.ts'
-import { type ResolutionRequest, resolveRow } from '../core/row/transition.ts'
+import { type ResolutionRequest, resolveRow, type Stamp } from '../core/row/transition.ts'
 import { EMPTY_TASK_RECORD } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, StoredRow, Survivor } from '../core/types.ts'
-import { withDeadline } from '../process/clock.ts'
+import { within } from './ask.ts'
 import type { Settings } from './settings.ts'
 import { writeRecord } from './task/task-record.ts'
-import { untilAnswered, type WriteIo, writeAsOwner } from './write.ts'
+import { type WriteIo, writeAsOwner } from './write.ts'
 
 export type ResolveSettings = Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>
 
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly row: Row }
   | Extract<ResolveDecision, { kind: 'refused' }>
-  /** The resolution may be recorded, or may still be recorded later. */
-  | { readonly kind: 'unanswered'; readonly cause: LedgerError }
 
 export interface ResolveIo extends WriteIo {
   /** Returns a process on this host that belongs to one of these attempts, if that never reported its end, or null. */
@@ -24,8 +21,8 @@ export interface ResolveIo extends WriteIo {
 
 /**
  * Records the decision of an operator in the row of a slot, unless the slot is running or completed. If the operator
- * knows that the running run has ended, its lease does not matter. Throws `LedgerError` if the slot cannot be read or
- * the ledger rejects the request.
+ * knows that the running run has ended, its lease does not matter. Throws `LedgerError` if the ledger rejects the
+ * request, and `Unanswered` if it does not answer: the resolution may be recorded, or may still be recorded later.
  */
 export function resolveSlot(
   request: ResolutionRequest,
@@ -33,16 +30,11 @@ export function resolveSlot(
   io: ResolveIo,
 ): Promise<ResolveResult> {
   const key = { task: request.task, slot: request.window.slot }
-  return withDeadline(io.clock, settings.ledgerTimeoutMs, [], async (signal): Promise<ResolveResult> => {
-    const options = { signal, retry: 'unreachable' } as const
-    const reply = await untilAnswered(() => io.store.get(key, options), io, options)
-    if (reply.kind === 'unanswered') throw reply.cause
-    let found = reply.value
+  return within({ ms: settings.ledgerTimeoutMs }, io, async (ask): Promise<ResolveResult> => {
+    let found = await ask((call) => io.store.get(key, call))
     if (found === null) {
       // Without a record, no view of all tasks would show the slot.
-      const list = () => writeRecord(key.task, EMPTY_TASK_RECORD, 'absent', io.store, options)
-      const listed = await untilAnswered(list, io, options)
-      if (listed.kind === 'unanswered') throw listed.cause
+      await ask((call) => writeRecord(key.task, EMPTY_TASK_RECORD, 'absent', io.store, call))
     }
     const stampedAt = new Set<Instant>()
     for (;;) {
@@ -56,17 +48,12 @@ export function resolveSlot(
         survivor: survivorOf(found),
       })
       if (decision.kind === 'refused') return decision
-      const written = await writeAsOwner(
-        decision.base,
-        (row, stamp) => {
-          stampedAt.add(stamp.now)
-          return resolveRow(row, request, stamp)
-        },
-        io,
-        options,
-      )
+      const change = (row: Row | null, stamp: Stamp) => {
+        stampedAt.add(stamp.now)
+        return resolveRow(row, request, stamp)
+      }
+      const written = await writeAsOwner<Row | null, Row>(decision.base, change, io, ask)
       if (written.kind === 'ok') return { kind: 'resolved', row: written.row }
-      if (written.kind === 'unanswered') return written
       found = written.found
       // The answer was lost, and someone else has written since. A second resolution would replace what they decided.
       const own = withResolution(found, stampedAt)

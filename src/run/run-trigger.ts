@@ -12,10 +12,11 @@ import { type HostFacts, operatorOf } from '../process/host.ts'
 import { surroundingRuns, surroundingSlot } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { OpenedStore } from '../store/store.ts'
+import { ifHalted } from './ask.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
-import { type RunIo, unfailing } from './claimed-slot.ts'
+import { unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Taken, type Work } from './execute.ts'
-import { findOverlapLock } from './overlap/overlap-lock.ts'
+import { hasOverlapLock } from './overlap/overlap-lock.ts'
 import {
   guardsOf,
   type RunSettings,
@@ -26,6 +27,7 @@ import {
 } from './settings.ts'
 import { catchUp, type FindMissed } from './task/catch-up.ts'
 import { defaultZoneWarning, type ReadTrigger, readTrigger, type TriggerInput } from './trigger.ts'
+import type { RunIo } from './write.ts'
 
 /** A force: an operator runs a slot again. */
 export interface Force {
@@ -141,13 +143,17 @@ export async function runTrigger<T>(
 
   const io = { ...parts, store, stop, findSurvivor }
   const asked = { ...context, insideOf }
-  await checkNotInsideOtherSlot(asked, surroundingSlot(parts.env), settings, io).catch(reportAndRethrow(emit))
-  const needsLock = await mustTakeLock(options, settings, io).catch(reportAndRethrow(emit))
+  const report = reportAndRethrow(emit)
+  // After a stop, the run of the slot says that it was stopped.
+  await checkNotInsideOtherSlot(asked, surroundingSlot(parts.env), settings, io)
+    .catch(ifHalted(undefined))
+    .catch(report)
+  const needsLock = await mustTakeLock(options, settings, io).catch(ifHalted(false)).catch(report)
   const effective = needsLock ? withOverlapLock(settings, given) : settings
   const ready = { work, settings: effective, insideOf, knownEcs, io, parts, takeCreated }
   const own = { ...context, guards: guardsOf(effective) }
   // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
-  const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(reportAndRethrow(emit)) : []
+  const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(report) : []
   const result = await runSlot(own, objection, ready)
   if (result.status === 'taken') throw new Error('only a slot that is caught up can be taken')
   return { ...result, caughtUp }
@@ -235,7 +241,7 @@ async function mustTakeLock(
   settings: Settings,
   io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<boolean> {
-  return force !== undefined && overlap === undefined && (await findOverlapLock(task, settings, io)) === 'found'
+  return force !== undefined && overlap === undefined && (await hasOverlapLock(task, settings, io))
 }
 
 function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): TriggerInput {

@@ -1,5 +1,6 @@
 import { withPause } from '../../src/core/task/task-changes.ts'
 import type { ScheduleSpec } from '../../src/core/types.ts'
+import { Unanswered } from '../../src/run/ask.ts'
 import { resolveSlot } from '../../src/run/resolve.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import { changeTask, readChangeable } from '../../src/run/task/change-task.ts'
@@ -39,7 +40,12 @@ async function resolve(plan: HostPlan, scheduled: Scheduled, settings: Settings,
     reason: plan.name,
     endedRun: plan.names ?? null,
   }
-  return (await resolveSlot(resolution, settings, { ...io, findSurvivor: () => null })).kind
+  const answer = resolveSlot(resolution, settings, { ...io, findSurvivor: () => null })
+  const unanswered = (error: unknown) => {
+    if (error instanceof Unanswered) return { kind: 'unanswered' }
+    throw error
+  }
+  return (await answer.catch(unanswered)).kind
 }
 
 async function pauseTask({ name }: HostPlan, settings: Settings, io: WriteIo): Promise<'pauseSet'> {

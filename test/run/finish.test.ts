@@ -1,9 +1,9 @@
-// Covers src/run/finish.ts, in whole runs on virtual time.
+// Covers src/run/write.ts, in whole runs on virtual time.
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
 import type { ResolvedState, Row } from '../../src/core/types.ts'
-import { lossOf } from '../../src/run/finish.ts'
+import { lossOf } from '../../src/run/write.ts'
 import { CONTEXT, FORCED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 import type { Call } from '../support/simulated/faulty-store.ts'
 import { fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'

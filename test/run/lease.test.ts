@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { LeaseLoss } from '../../src/run/lease.ts'
+import type { LeaseLoss } from '../../src/run/lease/lease.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { fates, isRenewal, works, world } from '../support/simulated/world.ts'
 

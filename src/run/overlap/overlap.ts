@@ -4,66 +4,33 @@ import { endedAttempts, hasStarted, isCatchUpTrigger } from '../../core/row/atte
 import { isUndecided } from '../../core/row/decide.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import type { PendingRow, Trigger } from '../../core/types.ts'
-import { beginWaiting, type ClaimedSlot } from '../claimed-slot.ts'
+import type { ClaimedSlot } from '../claimed-slot.ts'
 import { type GaveWay, refuseClaimed, skipForOverlap } from '../give-way.ts'
 import type { Settings } from '../settings.ts'
-import { type LockResult, waitForOverlapLock } from './overlap-lock.ts'
-
-export type LockedResult = { readonly hasWaited: boolean } & LockedEnd
-
-type LockedEnd =
-  /** A stop came, or the lease was lost, before the attempt began. It must still be ended. */
-  | { readonly kind: 'halted' }
-  /** This slot holds the overlap lock, and its attempt has begun. */
-  | { readonly kind: 'begun'; readonly row: PendingRow }
-  /** Another slot holds the overlap lock. */
-  | { readonly kind: 'gaveWay'; readonly result: GaveWay }
+import { type Busy, waitForOverlapLock } from './overlap-lock.ts'
 
 /**
- * Brings a claimed slot that waits to its first attempt, if slots of the task must not overlap. Calls `onLock` when the
- * slot holds the overlap lock. Throws `LedgerError` if the ledger does not answer, and a usage error if it would wait
- * for the run that this process is a part of.
+ * Takes the overlap lock of the task, and waits for it if the settings say so. It does so again if the lease ran out during
+ * the wait: another slot may have taken the lock then, after the answer that gave it to this slot. Returns the holder if
+ * another slot keeps the lock. Throws `Halted` on a stop, `LedgerError` if the ledger does not answer, and a usage error if it
+ * would wait for the run that this process is a part of.
  */
-export async function enterWithLock(
-  row: PendingRow,
-  claimedSlot: ClaimedSlot,
-  onLock: () => void,
-): Promise<LockedResult> {
-  const { halt, settings } = claimedSlot
-  let hasWaited = false
-  const lockResult = await acquireOverlapLock(row, claimedSlot, () => {
-    hasWaited = true
-  })
-  if (lockResult.kind === 'mine') onLock()
-  if (halt.aborted) return { kind: 'halted', hasWaited }
-  if (lockResult.kind === 'busy')
-    return { kind: 'gaveWay', hasWaited, result: await giveWay(row, lockResult.holder, claimedSlot) }
-  if (lockResult.kind === 'unanswered') throw lockResult.cause
-  const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
-  if (begun.kind === 'unanswered') throw begun.cause
-  return { ...begun, hasWaited }
-}
-
-/**
- * Waits for the overlap lock, and does so again if the lease ran out during the wait. Another slot may have taken the
- * lock then, after the answer that gave it to this slot.
- */
-async function acquireOverlapLock(
+export async function acquireOverlapLock(
   row: PendingRow,
   { request, lease, halt, settings, io }: ClaimedSlot,
-  onWait: () => void,
-): Promise<LockResult> {
+): Promise<{ readonly holder: OverlapLock | null; readonly hasWaited: boolean }> {
   const startMs = io.clock.monotonicMs()
-  const deadlineMs = ({ isCatchUp }: { readonly isCatchUp: boolean }) =>
-    startMs + patienceMs(request.trigger, isCatchUp, settings)
+  const deadlineMs = ({ isCatchUp }: Busy) => startMs + patienceMs(request.trigger, isCatchUp, settings)
+  let hasWaited = false
+  const onWait = (holder: OverlapLock) => {
+    if (request.insideOf?.includes(holder.runId)) throw waitsForItself(holder)
+    hasWaited = true
+    io.emit({ event: 'waiting', holder })
+  }
   for (;;) {
     const lapses = lease.lapses()
-    const lockResult = await waitForOverlapLock(row, deadlineMs, settings, io, halt, (holder) => {
-      if (request.insideOf?.includes(holder.runId)) throw waitsForItself(holder)
-      onWait()
-      io.emit({ event: 'waiting', holder })
-    })
-    if (lockResult.kind !== 'mine' || lease.lapses() === lapses || halt.aborted) return lockResult
+    const busy = await waitForOverlapLock(row, deadlineMs, settings, io, halt, onWait)
+    if (busy !== null || lease.lapses() === lapses) return { holder: busy?.holder ?? null, hasWaited }
   }
 }
 
@@ -92,10 +59,14 @@ function waitsForItself({ slot, runId }: OverlapLock): LedgerError {
 }
 
 /**
- * A slot in which nothing ran is skipped, if the settings say so. We must not skip one in which an attempt has started:
+ * Gives the slot up to the one that holds the lock. A slot in which nothing ran is skipped, if the settings say so. We must not skip one in which an attempt has started:
  * its failure would no longer be shown, and an operator has to decide about it.
  */
-async function giveWay(row: PendingRow, holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+export async function giveWayToHolder(
+  row: PendingRow,
+  holder: OverlapLock,
+  claimedSlot: ClaimedSlot,
+): Promise<GaveWay> {
   const { request, settings } = claimedSlot
   const hasRun = endedAttempts(row).some(hasStarted)
   const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled' && !hasRun

@@ -1,18 +1,17 @@
 import { firstLine, LedgerError } from '../../core/errors.ts'
-import type { RunEvent } from '../../core/event.ts'
 import type { MissedSlot } from '../../core/task/expected-slots.ts'
 import { isSuspended, pauseFor } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, withSchedule } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, ScheduleSpec } from '../../core/types.ts'
-import { type Clock, withDeadline } from '../../process/clock.ts'
-import type { StopIo } from '../../process/stop.ts'
-import type { Store } from '../../store/store.ts'
+import type { Clock } from '../../process/clock.ts'
+import type { CallOptions, Store } from '../../store/store.ts'
+import { askWithin, ifHalted } from '../ask.ts'
 import type { Settings } from '../settings.ts'
-import { type RetryIo, type RetryOptions, untilAnswered } from '../write.ts'
+import type { RunIo } from '../write.ts'
 import { findLastSlot } from './last-slot.ts'
-import { type KnownRecords, readRecord } from './task-record.ts'
+import { readRecord } from './task-record.ts'
 
 /** The run that catches up: its own slot, and the schedule that has it. */
 export interface CatchUpRequest {
@@ -20,11 +19,6 @@ export interface CatchUpRequest {
   readonly slot: Instant
   readonly schedule: ScheduleSpec
 }
-
-export type CatchUpSettings = Pick<
-  Settings,
-  'catchUpMs' | 'graceMs' | 'maxLatenessMs' | 'skewMs' | 'ledgerTimeoutMs' | 'onScheduleChange'
->
 
 /**
  * Yields the slots of a task in `[since, until)` that are missed, the newest first. Throws `LedgerError` if the ledger
@@ -41,11 +35,8 @@ export type FindMissed = (
   },
 ) => AsyncIterable<MissedSlot>
 
-export interface CatchUpIo extends StopIo, RetryIo {
-  readonly store: Store
-  readonly known: KnownRecords
+export interface CatchUpIo extends Pick<RunIo, 'store' | 'clock' | 'random' | 'stop' | 'known' | 'emit'> {
   readonly findMissed: FindMissed
-  emit(event: RunEvent): void
 }
 
 /**
@@ -63,7 +54,7 @@ const MAX_SLOTS = 100
  */
 export async function catchUp<R>(
   request: CatchUpRequest,
-  settings: CatchUpSettings,
+  settings: Settings,
   io: CatchUpIo,
   runSlot: (slot: MissedSlot) => Promise<R>,
 ): Promise<readonly R[]> {
@@ -98,10 +89,11 @@ export async function catchUp<R>(
  */
 async function readUsable(
   { task, slot, schedule }: CatchUpRequest,
-  settings: CatchUpSettings,
+  settings: Settings,
   io: CatchUpIo,
 ): Promise<TaskRecord | null> {
-  const read = await answerOf(settings, io, (options) => readRecord(task, io.store, options))
+  const limit = { ms: settings.ledgerTimeoutMs, halt: io.stop }
+  const read = await askWithin(limit, io, (call) => readRecord(task, io.store, call)).catch(ifHalted(null))
   // The run of its own slot reads the record too, and starts nothing either in each of these cases.
   if (read === null || isNewerRecord(read.record)) return null
   io.known.add(task, read.record)
@@ -139,22 +131,23 @@ async function findOldest(
   record: TaskRecord,
   since: Instant,
   { task, slot, schedule }: CatchUpRequest,
-  settings: CatchUpSettings,
+  settings: Settings,
   io: CatchUpIo,
 ): Promise<Missed> {
   const { schedules: recorded } = record
   const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
   const pageTimeoutMs = settings.ledgerTimeoutMs
   try {
-    const missed = await answerOf(settings, io, async (call) => {
+    const limit = { ms: settings.ledgerTimeoutMs, halt: io.stop }
+    const find = async (call: CallOptions) => {
       const isSwitch = otherScheduleAt(recorded, schedule, slot) !== null
       const lastSlot = isSwitch ? await findLastSlot({ task, schedules: recorded, before: slot }, io.store, call) : null
       const schedules = withSchedule(recorded, schedule, slot, lastSlot) ?? recorded
       // This signal limits all pages together, so that a task of many rows does not hold up the own slot for longer.
       const deps = { store: io.store, clock: io.clock, pageTimeoutMs, signals: [call.signal] }
       return oldestOf(io.findMissed({ ...record, task, schedules }, range, deps))
-    })
-    return missed ?? NOTHING
+    }
+    return await askWithin(limit, io, find).catch(ifHalted(NOTHING))
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     const message = `catch-up cannot find the missed slots: ${firstLine(error)}`
@@ -175,20 +168,4 @@ async function oldestOf(missed: AsyncIterable<MissedSlot>): Promise<Missed> {
     left += 1
   }
   return { slots: slots.reverse(), left }
-}
-
-/** Asks the ledger until it answers. Returns null after a stop. Throws `LedgerError` if it does not answer in time. */
-async function answerOf<T>(
-  { ledgerTimeoutMs }: CatchUpSettings,
-  io: CatchUpIo,
-  ask: (options: RetryOptions) => Promise<T>,
-): Promise<T | null> {
-  if (io.stop.aborted) return null
-  const reply = await withDeadline(io.clock, ledgerTimeoutMs, [io.stop], (signal) => {
-    const options = { signal, retry: 'unreachable' } as const
-    return untilAnswered(() => ask(options), io, options)
-  })
-  if (io.stop.aborted) return null
-  if (reply.kind === 'unanswered') throw reply.cause
-  return reply.value
 }

@@ -1,9 +1,8 @@
 import { firstLine, LedgerError } from '../../core/errors.ts'
 import { isNewerRecord, type NewerTaskRecord, type TaskRecord } from '../../core/task/task-record.ts'
-import { withDeadline } from '../../process/clock.ts'
 import type { Store } from '../../store/store.ts'
+import { type AskIo, askWithin, Unanswered, within } from '../ask.ts'
 import type { Settings } from '../settings.ts'
-import { type Reply, type RetryIo, untilAnswered } from '../write.ts'
 import { type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
 /** A change that an operator makes to the record of a task. */
@@ -24,7 +23,7 @@ export interface ChangedRecord {
   readonly record: TaskRecord
 }
 
-export interface ChangeIo extends RetryIo {
+export interface ChangeIo extends AskIo {
   readonly store: Store
   readonly signals: readonly AbortSignal[]
 }
@@ -37,12 +36,13 @@ export interface ChangeableRecord extends ReadRecord {
 }
 
 /** Reads the record of a task that is to be changed. Throws `LedgerError`. */
-export function readChangeable(task: string, settings: ChangeSettings, io: ChangeIo): Promise<ChangeableRecord> {
-  return withDeadline(io.clock, settings.ledgerTimeoutMs, io.signals, async (signal) => {
-    const reply = await readUntilAnswered(task, io, signal)
-    if (reply.kind === 'unanswered') throw reply.cause
-    return changeable(task, reply.value)
-  })
+export async function readChangeable(
+  task: string,
+  { ledgerTimeoutMs }: ChangeSettings,
+  io: ChangeIo,
+): Promise<ChangeableRecord> {
+  const limit = { ms: ledgerTimeoutMs, signals: io.signals }
+  return changeable(task, await askWithin(limit, io, (call) => readRecord(task, io.store, call)))
 }
 
 /**
@@ -58,53 +58,38 @@ export function readChangeable(task: string, settings: ChangeSettings, io: Chang
 export function changeTask(
   request: TaskChangeRequest,
   found: ChangeableRecord,
-  settings: ChangeSettings,
+  { ledgerTimeoutMs }: ChangeSettings,
   io: ChangeIo,
 ): Promise<ChangedRecord> {
   const { task } = request
-  return withDeadline(io.clock, settings.ledgerTimeoutMs, io.signals, async (signal) => {
+  return within({ ms: ledgerTimeoutMs, signals: io.signals }, io, async (ask) => {
     let { record, version } = found
     for (let hasSent = false; ; hasSent = true) {
       if (hasSent && request.isIn(record)) return { changed: true, record }
       const changed = request.change(record)
       if (changed === null) return { changed: false, record }
-      const options = { signal, retry: 'unreachable' } as const
-      const write = () => writeRecord(task, changed, version, io.store, options)
-      const written = await afterSent(hasSent, untilAnswered(write, io, options))
-      if (written.kind === 'unanswered') throw unanswered(request, written, hasSent)
-      if (written.value === 'ok') return { changed: true, record: changed }
-      const read = await afterSent(true, readUntilAnswered(task, io, signal))
-      if (read.kind === 'unanswered') throw unanswered(request, read, true)
-      ;({ record, version } = changeable(task, read.value))
+      const written = await ask((call) => writeRecord(task, changed, version, io.store, call)).catch(
+        (error: unknown) => {
+          const isSafe = error instanceof Unanswered ? error.changedNothing : true
+          throw isSafe && !hasSent ? error : uncertain(request, error)
+        },
+      )
+      if (written === 'ok') return { changed: true, record: changed }
+      const read = await ask((call) => readRecord(task, io.store, call)).catch((error: unknown) => {
+        throw uncertain(request, error)
+      })
+      ;({ record, version } = changeable(task, read))
     }
   })
 }
 
-function readUntilAnswered(task: string, io: ChangeIo, signal: AbortSignal): Promise<Reply<ReadRecord>> {
-  const options = { signal, retry: 'unreachable' } as const
-  return untilAnswered(() => readRecord(task, io.store, options), io, options)
-}
-
-/** Turns a thrown error into an answer that never came, if an earlier write of this call may have been applied. */
-async function afterSent<T>(hasSent: boolean, reply: Promise<Reply<T>>): Promise<Reply<T>> {
-  try {
-    return await reply
-  } catch (error) {
-    if (!hasSent || !(error instanceof LedgerError)) throw error
-    return { kind: 'unanswered', cause: error, changedNothing: false }
-  }
-}
-
-function unanswered(
-  { task, what }: TaskChangeRequest,
-  { cause, changedNothing }: Extract<Reply<unknown>, { kind: 'unanswered' }>,
-  hasSent: boolean,
-): LedgerError {
-  if (changedNothing && !hasSent) return cause
+/** Returns the error of a change that may be in the ledger, because a write of it was sent. */
+function uncertain({ task, what }: TaskChangeRequest, error: unknown): unknown {
+  if (!(error instanceof LedgerError)) return error
   return new LedgerError(
     'unreachable',
-    `${what} of task ${task} may or may not be recorded, because the ledger did not answer: ${firstLine(cause).replace(/\.$/, '')}. To see what is in force, run: cronledger tasks. To make sure, run the same command again.`,
-    { cause },
+    `${what} of task ${task} may or may not be recorded, because the ledger did not answer: ${firstLine(error).replace(/\.$/, '')}. To see what is in force, run: cronledger tasks. To make sure, run the same command again.`,
+    { cause: error },
   )
 }
 

@@ -24,9 +24,9 @@ test('a run that is paused after it read the row of the holder does not take the
   const clock = { now: () => nowMs, monotonicMs: () => nowMs, wait: async () => {} }
   const io = { store, clock, random: () => 0.5, findSurvivor: () => null }
   const next = { ...(await row()), task: TASK, slot: slot + DAY_MS, owner: 'next' }
-  const settings = { skewMs: 30_000, heartbeatMs: 60_000, ledgerTimeoutMs: 30_000 }
-  const taken = await takeOverlapLock(next, settings, io, { signal: new AbortController().signal, retry: 'any' })
-  expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })
+  const { signal } = new AbortController()
+  const taken = await takeOverlapLock(next, { skewMs: 30_000 }, io, (request) => request({ signal }))
+  expect(taken).toEqual({ holder: { slot, runId: 'holder' }, isCatchUp: false })
   expect(holder.starts()).toBe(1)
 })
 

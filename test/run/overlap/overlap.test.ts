@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../../src/core/errors.ts'
 import { decodeOverlapLock } from '../../../src/core/row/overlap-lock.ts'
-import { findOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
+import { Halted } from '../../../src/run/ask.ts'
+import { hasOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
 import type { RunSettings } from '../../../src/run/settings.ts'
 import { closed } from '../../support/rows.ts'
 import { type Call, type Fate, faultyStore } from '../../support/simulated/faulty-store.ts'
@@ -449,16 +450,16 @@ describe('a forced slot without --overlap: does the task have an overlap lock', 
     const stop = new AbortController()
     if (stopped) stop.abort({ atMs: clock.monotonicMs() })
     return time.run(
-      findOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
+      hasOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
     )
   }
 
   test('the ledger says so', async () => {
-    expect(await asked({ kind: 'answered' })).toBe('found')
+    expect(await asked({ kind: 'answered' })).toBe(true)
   })
 
   test('a ledger that is not there yet has none', async () => {
-    expect(await asked(new LedgerError('shape', 'no table'))).toBe('none')
+    expect(await asked(new LedgerError('shape', 'no table'))).toBe(false)
   })
 
   test('where the ledger does not say, nothing is guessed', async () => {
@@ -467,6 +468,6 @@ describe('a forced slot without --overlap: does the task have an overlap lock', 
   })
 
   test('a stop before the answer is not an error of the ledger', async () => {
-    expect(await asked({ kind: 'stalled' }, true)).toBe('halted')
+    await expect(asked({ kind: 'stalled' }, true)).rejects.toThrow(Halted)
   })
 })

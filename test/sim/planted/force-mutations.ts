@@ -45,8 +45,8 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run that was called ended goes on',
     scenario: 'a run that is called ended',
-    file: 'src/run/lease.ts',
-    from: "if (written.kind === 'lost') return { cause: causeOf(",
-    to: "if (written.kind === 'lost' && lossOf(written.found, attemptCount(current)) === 'resolved') return null\n      if (written.kind === 'lost') return { cause: causeOf(",
+    file: 'src/run/lease/owned-row.ts',
+    from: 'const loss = lossOf(written.found, attemptCount(held.row))',
+    to: "const loss = lossOf(written.found, attemptCount(held.row))\n      if (loss === 'resolved') { held = { ...held, preparedAtMs: io.clock.monotonicMs() }; return written }",
   },
 ]

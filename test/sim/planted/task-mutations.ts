@@ -6,15 +6,15 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     name: 'a pause is ignored if the record cannot be read',
     scenario: 'trigger and pause',
     file: 'src/run/task/admission.ts',
-    from: "if (reply.kind === 'unanswered') return { kind: 'unanswered', cause: reply.cause }",
-    to: "if (reply.kind === 'unanswered') return ADMITTED",
+    from: 'const { record: stored, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call))',
+    to: 'const read = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call)).catch(() => null)\n    if (read === null) return null\n    const { record: stored, version } = read',
   },
   {
     name: 'a conflict on the record is not read again',
     scenario: 'trigger and pause',
     file: 'src/run/task/admission.ts',
-    from: "if (written === 'conflict') continue",
-    to: '',
+    from: "!== 'conflict') return null",
+    to: "!== 'none') return null",
   },
   {
     name: 'a run writes the record without its condition',
@@ -26,20 +26,20 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run that waited for another slot does not read the record again',
     file: 'src/run/enter.ts',
-    from: "const mustAskAgain = hasWaited && entered.kind === 'begun'",
-    to: 'const mustAskAgain = false && hasWaited',
+    from: '(hasWaited ? await unlessAdmitted(claimedSlot) : null)',
+    to: 'null',
   },
   {
     name: 'a retry begins in a pause that was set while it waited',
     file: 'src/run/next-attempt.ts',
-    from: 'const forbidden = await whyNotNow(claimedSlot)',
-    to: 'const forbidden = null',
+    from: 'const obstacle = await admit(claimedSlot, settings.finishTimeoutMs)',
+    to: 'const obstacle = null',
   },
   {
     name: 'a late run with a changed schedule is admitted',
     file: 'src/run/task/admission.ts',
-    from: 'return otherScheduleAt(schedules, stated.spec, stated.slot)',
-    to: 'return (schedules.at(-1)?.since ?? 0) < stated.slot ? otherScheduleAt(schedules, stated.spec, stated.slot) : null',
+    from: 'return otherScheduleAt(schedules, schedule, window.slot)',
+    to: 'return (schedules.at(-1)?.since ?? 0) < window.slot ? otherScheduleAt(schedules, schedule, window.slot) : null',
   },
   {
     name: 'a run with a changed schedule is admitted',
@@ -51,7 +51,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     name: 'a run that is refused for its schedule has written it before',
     file: 'src/run/task/admission.ts',
     from: "if (inForce !== null) return { kind: 'scheduleChanged', inForce }",
-    to: "if (inForce !== null) {\n      const seen = changeBy(request, record, io.clock)\n      if (seen !== null) await writeChange(task, seen, version, settings, io)\n      return { kind: 'scheduleChanged', inForce }\n    }",
+    to: "if (inForce !== null) {\n      await state(record, { record: stored, version }, claimedSlot)\n      return { kind: 'scheduleChanged', inForce }\n    }",
   },
   {
     name: 'a pause begins on the clock of the host, without the skew',
@@ -86,9 +86,9 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a run that ECS does not answer states that it is not on ECS',
-    file: 'src/run/task/admission.ts',
-    from: 'ecs: knownEcs }',
-    to: "ecs: knownEcs === 'unknown' ? null : knownEcs }",
+    file: 'src/run/task/statement.ts',
+    from: 'ecs: knownEcs, lastSlot }',
+    to: "ecs: knownEcs === 'unknown' ? null : knownEcs, lastSlot }",
   },
   {
     name: 'a run of an older slot revives a retired task',
@@ -99,8 +99,8 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a force ends a retirement',
     file: 'src/run/task/admission.ts',
-    from: "if (trigger.kind === 'forced') return ADMITTED",
-    to: "if (trigger.kind === 'forced') { const read = await withDeadline(io.clock, WRITE_TIMEOUT_MS, [halt], (signal) => readRecord(task, io.store, { signal })).catch(() => null); const record = read === null || isNewerRecord(read.record) ? null : read.record; const changed = record && withRun(record, stated, { at: 0, by: 'cronledger', reason: 'forced' }); if (read !== null && record && changed && retirementAt(record, stated.slot) !== null) await writeChange(task, { ...record, retirements: changed.retirements }, read.version, settings, io); return ADMITTED }",
+    from: 'await listTask(claimedSlot)',
+    to: 'const { record, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call)); if (!isNewerRecord(record) && record.retirements.some(({ until }) => until === null)) await state(record, { record, version }, claimedSlot)',
   },
   {
     name: 'a catch-up starts a slot that has a row',

@@ -1,0 +1,155 @@
+import { spread } from '../core/duration.ts'
+import { LedgerError } from '../core/errors.ts'
+import { type Clock, withDeadline } from '../process/clock.ts'
+import { type StopIo, withinStop } from '../process/stop.ts'
+import type { CallOptions } from '../store/store.ts'
+
+/** The clock and the random numbers that a retry of a request needs. */
+export interface AskIo {
+  readonly clock: Clock
+  /** Returns a random number, uniform in [0, 1). It spreads the retries of many hosts. */
+  random(): number
+}
+
+/** How long the ledger is asked, and what ends that early. */
+export interface Limit {
+  /** The time in milliseconds. */
+  readonly ms: number
+  /**
+   * The time in milliseconds if the requests so far only waited for the lock of a file: that ledger works, and other
+   * processes come first. Left out: no more than `ms`.
+   */
+  readonly busyMs?: number
+  /** Each of these ends the requests early. */
+  readonly signals?: readonly AbortSignal[]
+  /** Ends the requests early, and nothing may follow them, whatever they answered: `Halted` is thrown. */
+  readonly halt?: AbortSignal
+  /**
+   * The stop timeout, for requests that must be sent even after a stop, until the end of this time. `signals` and `halt` then
+   * end only the requests of `busyMs`.
+   */
+  readonly stopTimeoutMs?: number
+  /** The time in milliseconds of requests that begin after the end of the stop timeout. Left out: none. */
+  readonly lateMs?: number
+  /**
+   * `any` tries again after every error of the ledger. It is for an owner whose work is done or under way: giving up
+   * would be worse, and expired credentials may be renewed. `denied` does not try again if the ledger is not usable, for
+   * example because a row is damaged. Left out: `unreachable`. An error that is not a `LedgerError` is a bug and always
+   * thrown.
+   */
+  readonly retry?: Retry
+}
+
+type Retry = 'unreachable' | 'denied' | 'any'
+
+/**
+ * Sends a request until the ledger answers. Throws `Unanswered`, or the error of the first try if a new try cannot fix it.
+ */
+export type Ask = <T>(request: (call: CallOptions) => Promise<T>) => Promise<T>
+
+/** Thrown if a stop came or the lease is lost: nothing may be started any more. */
+export class Halted extends Error {}
+
+/** Returns a handler that turns `Halted` into a value, and throws every other error again. */
+export function ifHalted<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof Halted) return value
+    throw error
+  }
+}
+
+/**
+ * Thrown if no answer came within the limit, or if trying again was pointless. Unless `changedNothing`, the requests may have
+ * been applied, or may still be applied.
+ */
+export class Unanswered extends LedgerError {
+  constructor({ kind, message, cause, isBusy }: LedgerError, changedNothing: boolean) {
+    super(kind, message, { cause, isBusy, changedNothing })
+  }
+}
+
+/** Waits for a request that follows one which was applied. So whatever its error is, the caller has changed something. */
+export async function afterWrite<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply
+  } catch (error) {
+    throw error instanceof LedgerError ? new Unanswered(error, false) : error
+  }
+}
+
+/** Asks the ledger once, within a limit. */
+export function askWithin<T>(
+  limit: Limit,
+  io: AskIo & Partial<StopIo>,
+  request: (call: CallOptions) => Promise<T>,
+): Promise<T> {
+  return within(limit, io, (ask) => ask(request))
+}
+
+/** Runs `job`, whose requests have one limit together. Its signal aborts at the end of the limit. */
+export async function within<T>(
+  limit: Limit,
+  io: AskIo & Partial<StopIo>,
+  job: (ask: Ask, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { halt } = limit
+  if (halt?.aborted) throw new Halted()
+  const answer = await withoutHalt(limit, io, job).catch((error: unknown) => {
+    throw halt?.aborted && error instanceof Unanswered ? new Halted() : error
+  })
+  if (halt?.aborted) throw new Halted()
+  return answer
+}
+
+async function withoutHalt<T>(
+  { ms, busyMs = ms, signals = [], halt, stopTimeoutMs, lateMs, retry = 'unreachable' }: Limit,
+  io: AskIo & Partial<StopIo>,
+  job: (ask: Ask, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const firstMs = Math.min(ms, busyMs)
+  const parents = halt === undefined ? signals : [...signals, halt]
+  const run = (signal: AbortSignal) => job((request) => untilAnswered(request, io, signal, retry), signal)
+  const { clock, stop } = io
+  try {
+    if (stop === undefined || stopTimeoutMs === undefined) return await withDeadline(clock, firstMs, parents, run)
+    return await withinStop(firstMs, { stopTimeoutMs }, { clock, stop }, run, lateMs)
+  } catch (error) {
+    const hasOnlyWaited = error instanceof Unanswered && error.isBusy && error.changedNothing
+    if (!hasOnlyWaited || firstMs === busyMs || parents.some(({ aborted }) => aborted)) throw error
+    return withDeadline(clock, busyMs - firstMs, parents, run)
+  }
+}
+
+/** The first wait between two tries. It doubles up to the longest wait. */
+const FIRST_WAIT_MS = 100
+/**
+ * With this limit, a run notices within two seconds that the ledger is back, and a fleet that waits does not overload
+ * it.
+ */
+const LONGEST_WAIT_MS = 2_000
+
+async function untilAnswered<T>(
+  request: (call: CallOptions) => Promise<T>,
+  { clock, random }: AskIo,
+  signal: AbortSignal,
+  retry: Retry,
+): Promise<T> {
+  let changedNothing = true
+  let before: LedgerError | null = null
+  for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries += 1, waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
+    try {
+      return await request({ signal })
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      changedNothing &&= error.changedNothing
+      // The deadline has cut this try short. That says less than an answer to the try before it, such as a denial.
+      const wasCut = signal.aborted && error.kind === 'unreachable'
+      before = wasCut ? (before ?? error) : error
+      const again = retry === 'any' || ['unreachable', retry].includes(error.kind)
+      // An earlier try that got no answer may have been applied.
+      if (!again && tries === 1) throw error
+      if (again && !signal.aborted) await clock.wait(spread(waitMs, random()), signal)
+      if (!again || signal.aborted) throw new Unanswered(before, changedNothing)
+    }
+  }
+}

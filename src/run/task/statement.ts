@@ -1,0 +1,196 @@
+import { firstLine } from '../../core/errors.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { hasStarted, isCatchUpTrigger, isOfScheduler } from '../../core/row/attempts.ts'
+import { readableRow } from '../../core/row/status.ts'
+import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
+import { retirementAt } from '../../core/task/suspensions.ts'
+import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
+import { EMPTY_TASK_RECORD, inForceAt, type TaskRecord } from '../../core/task/task-record.ts'
+import { isBeforeAnyRun, latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
+import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import type { CallOptions } from '../../store/store.ts'
+import { askWithin, Halted, type Limit } from '../ask.ts'
+import type { ClaimRequest } from '../claim.ts'
+import type { ClaimedSlot } from '../claimed-slot.ts'
+import { expectationsOf } from '../settings.ts'
+import type { RunIo } from '../write.ts'
+import { findLastSlot } from './last-slot.ts'
+import { type ReadRecord, writeRecord } from './task-record.ts'
+
+// What a scheduled run states about its task: its schedule, what it expects, and the container in which it runs.
+
+/** Operators may have forced or resolved some of the newest slots, so more than one is looked at. */
+const NEWEST_ROWS = 20
+
+/**
+ * The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. On a file
+ * that other processes have locked, it gets the ledger timeout, as the claim does.
+ */
+const WRITE_TIMEOUT_MS = 5_000
+
+const CORRECTED =
+  'the record of this task had values of a run whose slot is in the future: the clock of its host was ahead. This run has corrected the record.'
+
+const BEHIND =
+  'the clock of this host is years behind, so this run is recorded in a slot that is long over, and states no schedule. Correct the clock.'
+
+/** Returns the latest slot that another run may have had. The slot of the run itself is due. */
+export function latestFor({ request, settings, io }: ClaimedSlot): Instant {
+  return Math.max(request.window.slot, latestSlot({ now: io.clock.now(), skewMs: settings.skewMs }))
+}
+
+/** Writes an empty record if the task has none. Without a record, no view of all tasks would show the slot of the run. */
+export async function listTask(claimedSlot: ClaimedSlot): Promise<void> {
+  const { request, io } = claimedSlot
+  if (io.known.get(request.task) === null) await writeOrWarn(EMPTY_TASK_RECORD, 'absent', claimedSlot)
+}
+
+/** Returns whether the run finds what it states in a known record, so that nothing needs to be said or written. */
+export function statesNothing(known: TaskRecord, claimedSlot: ClaimedSlot): boolean {
+  const isPlausible = withoutFuture(known, latestFor(claimedSlot)) === known
+  const { schedule, window } = claimedSlot.request
+  const isOther = otherScheduleAt(known.schedules, schedule, window.slot) !== null
+  return isPlausible && !isOther && changeBy(known, claimedSlot) === null
+}
+
+/**
+ * Writes what the run states on top of `record`, if that is new. `stored` is the record in the ledger, which may have values
+ * of a host whose clock was ahead. A later run may have stated something since, and this run then states nothing. The record
+ * serves audits, so a write that fails is logged and does not prevent the start. Throws `Halted`.
+ */
+export async function state(
+  record: TaskRecord,
+  stored: ReadRecord & { readonly record: TaskRecord },
+  claimedSlot: ClaimedSlot,
+): Promise<'conflict' | 'done'> {
+  const { request, io } = claimedSlot
+  const { task, trigger } = request
+  const { version } = stored
+  const isCorrected = record !== stored.record
+  const changed = changeBy(record, claimedSlot) ?? (isCorrected && !isCatchUpTrigger(trigger) ? record : null)
+  const isFirst = version === 'absent'
+  if (changed === null) io.known.add(task, stored.record)
+  if (changed === null || (!isFirst && mayBeOld(claimedSlot) && (await isOld(claimedSlot)))) {
+    warnOfOther(request, record, io)
+    return 'done'
+  }
+  const replaced = replacedBy(request, record, changed)
+  const complete = replaced === null ? changed : await withLastSlot(record, claimedSlot)
+  if (complete === null) return 'done'
+  const written = await writeOrWarn(complete, version, claimedSlot)
+  if (written === 'conflict') return written
+  if (written === 'ok') {
+    io.known.add(task, complete)
+    if (isCorrected) io.emit({ event: 'warning', message: CORRECTED })
+    emitChanges(request, record, complete, io)
+  }
+  return 'done'
+}
+
+/**
+ * Returns the record with what the run states about its task, or null if that is not new. A slot that is caught up is older
+ * than the slot of the run, so it states nothing. `lastSlot` is the last slot that ran under the schedule before.
+ */
+function changeBy(
+  record: TaskRecord,
+  { request, settings, io }: ClaimedSlot,
+  lastSlot: Instant | null = null,
+): TaskRecord | null {
+  const { trigger, runId, window, schedule, knownEcs = null } = request
+  const at = io.clock.now()
+  if (isCatchUpTrigger(trigger) || isBeforeAnyRun(window.slot, at)) return null
+  const expectations = expectationsOf(settings)
+  const stated: StatedByRun = { slot: window.slot, spec: schedule, expectations, ecs: knownEcs, lastSlot }
+  const reason = `revived by run ${runId} of slot ${formatInstant(window.slot)}`
+  return withRun(record, stated, { at, by: 'cronledger', reason })
+}
+
+/**
+ * Warns if the record has another schedule for the slot and stays as it is. The likeliest cause is a mistake: the same
+ * morning then runs twice, once under each of the schedules.
+ */
+function warnOfOther({ trigger, schedule, window }: ClaimRequest, { schedules }: TaskRecord, io: RunIo): void {
+  const { slot } = window
+  if (isBeforeAnyRun(slot, io.clock.now())) io.emit({ event: 'warning', message: BEHIND })
+  const recorded = inForceAt(schedules, slot)
+  if (recorded === undefined || isCatchUpTrigger(trigger) || otherScheduleAt(schedules, schedule, slot) === null) return
+  const [own, other] = [schedule, recorded.spec].map(({ expression, zone }) => `${expression} (${zone})`)
+  io.emit({
+    event: 'warning',
+    message: `this run is for the slot ${formatInstant(slot)} of the schedule ${own}, but the recorded schedule is ${other}, which ran the slot ${formatInstant(recorded.since)}. The record stays as it is, because a later slot has run. If both slots are the same work, it runs twice: give all runs of a task the same --schedule and --timezone.`,
+  })
+}
+
+/** Returns whether the next slot may have run already. The usual run is the newest one, and need not ask the ledger. */
+function mayBeOld({ request, settings, io }: ClaimedSlot): boolean {
+  const { skewMs, earlyToleranceMs } = settings
+  const { end } = request.window
+  return end !== null && io.clock.now() + skewMs + (earlyToleranceMs ?? MAX_EARLY_TOLERANCE_MS) >= end
+}
+
+/**
+ * Returns whether a later slot had a scheduled run. Then this run states something out of date. The record does not show
+ * that, because a run that states nothing new leaves the record as it is. If the ledger does not answer, the run states
+ * nothing.
+ */
+async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
+  const { request, settings, io } = claimedSlot
+  // A later row than that comes from a host whose clock was ahead.
+  const until = latestFor(claimedSlot) + 1
+  const query = { kind: 'task', task: request.task, since: request.window.slot + 1, until, limit: NEWEST_ROWS } as const
+  const limit = { ms: WRITE_TIMEOUT_MS, stopTimeoutMs: settings.stopTimeoutMs }
+  const page = await askOrWarn((call) => io.store.list(query, call), limit, io)
+  return page === null || page.rows.some(hasScheduledRun)
+}
+
+/**
+ * Returns the changed record, with the last slot that ran under the schedule before. If the ledger does not answer, returns
+ * null, and the run states nothing.
+ */
+async function withLastSlot(record: TaskRecord, claimedSlot: ClaimedSlot): Promise<TaskRecord | null> {
+  const { request, settings, io } = claimedSlot
+  const asked = { task: request.task, schedules: record.schedules, before: request.window.slot }
+  const limit = { ms: WRITE_TIMEOUT_MS, stopTimeoutMs: settings.stopTimeoutMs }
+  const found = await askOrWarn(async (call) => ({ slot: await findLastSlot(asked, io.store, call) }), limit, io)
+  return found && changeBy(record, claimedSlot, found.slot)
+}
+
+/** A run that started nothing does not count. It may have been refused because of its schedule, and has stated nothing then. */
+function hasScheduledRun(row: StoredRow): boolean {
+  return readableRow(row)?.attempts.some((attempt) => isOfScheduler(attempt) && hasStarted(attempt)) ?? false
+}
+
+function writeOrWarn(record: TaskRecord, version: ReadRecord['version'], { request, settings, io, halt }: ClaimedSlot) {
+  const { ledgerTimeoutMs: busyMs, stopTimeoutMs } = settings
+  const limit = { ms: WRITE_TIMEOUT_MS, busyMs, stopTimeoutMs, halt }
+  return askOrWarn((call) => writeRecord(request.task, record, version, io.store, call), limit, io)
+}
+
+/** Asks the ledger. If it does not answer, logs that the record stays as it is, and returns null. */
+function askOrWarn<T>(request: (call: CallOptions) => Promise<T>, limit: Limit, io: RunIo): Promise<T | null> {
+  return askWithin(limit, io, request).catch((error: unknown) => {
+    if (error instanceof Halted) throw error
+    const message = `the record of the task could not be updated, but this run is not affected: ${firstLine(error)}`
+    io.emit({ event: 'warning', message })
+    return null
+  })
+}
+
+/** Returns the schedule that the run replaces in the record, or null if there is none. */
+function replacedBy({ schedule, window }: ClaimRequest, before: TaskRecord, after: TaskRecord): ScheduleSpec | null {
+  return after.schedules === before.schedules ? null : otherScheduleAt(before.schedules, schedule, window.slot)
+}
+
+function emitChanges(request: ClaimRequest, before: TaskRecord, after: TaskRecord, io: RunIo): void {
+  const replaced = replacedBy(request, before, after)
+  if (replaced !== null) io.emit({ event: 'schedule-changed', before: replaced, after: request.schedule })
+  const overlap = before.expectations?.overlap
+  if (overlap !== undefined && after.expectations?.overlap === undefined) {
+    io.emit({
+      event: 'warning',
+      message: `this run states no --overlap, but the runs of this task before it stated --overlap ${overlap}. This run and such a run start beside each other. Use the same --overlap in all runs of a task.`,
+    })
+  }
+  const retirement = retirementAt(before, request.window.slot)
+  if (retirement !== null) io.emit({ event: 'revived', retirement })
+}
