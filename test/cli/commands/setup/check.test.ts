@@ -571,7 +571,7 @@ describe('the event time', () => {
     ],
     [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
     [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*cannot be used together/],
-    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: --reason is missing/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: the reason is empty/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
     [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*does not match the schedule/],
     [
