@@ -354,7 +354,8 @@ describe('check', () => {
     const tokyo = ['--task', 'nightly', '--schedule', '0 12 * * *', '--timezone', 'Asia/Tokyo']
     const slot = ['--since', SLOT, '--until', '2026-11-23T03:00:01Z']
     await cronledger(['setup', '--store', store])
-    await cronledger(['check', '--store', store, ...tokyo, ...slot, '--notify', `env > ${told}`])
+    await cronledger(['declare', '--store', store, ...tokyo, '--from', '2026-11-01'])
+    await cronledger(['check', '--store', store, ...slot, '--notify', `env > ${told}`])
     const variables = readFileSync(told, 'utf8').split('\n')
     expect(variables).toEqual(
       expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=missed', 'CRONLEDGER_RUN_EVENT=missed']),
@@ -362,13 +363,14 @@ describe('check', () => {
   })
 
   test('sends each finding also if the reader of its output has gone', async () => {
-    const { run, store, keep, events } = ledger()
-    await run(['true'])
-    const days = ['--since', '2026-11-23', '--until', '2026-11-24', '--task', 'nightly', '--schedule', '0 * * * *']
+    const { store, keep, events } = ledger()
+    await cronledger(['setup', '--store', store])
+    await cronledger(['declare', 'hourly', '--store', store, '--schedule', '0 * * * *', '--from', '2026-11-01'])
+    const days = ['--since', '2026-11-23', '--until', '2026-11-24', '--task', 'hourly']
     const command = [process.execPath, MAIN, 'check', '--store', store, ...days, ...keep]
     // A pipe whose reader is gone before anything is printed.
     execFileSync('bash', ['-c', 'exec 3> >(exit 0); wait $!; "$@" >&3 || [ $? = 1 ]', 'bash', ...command])
-    expect(events()).toHaveLength(47)
+    expect(events()).toHaveLength(48)
   })
 
   test('only of the kinds that were asked for; what goes wrong is one line', async () => {
