@@ -151,6 +151,8 @@ export interface RunContext {
   /** The name of the ledger as the user writes it. */
   readonly store: string
   readonly guards: Guards
+  /** How many attempts scheduled triggers may start. Left out: it is not known yet. */
+  readonly maxAttempts?: number
   /** The owner of the task, as the run states it. Left out: it states none. */
   readonly owner?: string
 }

@@ -2,7 +2,7 @@ import stringWidth from 'string-width'
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isKeyOf } from '../core/objects.ts'
-import { attemptCount } from '../core/row/attempts.ts'
+import { attemptCount, isRepaired } from '../core/row/attempts.ts'
 import { isNewerSchema } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
@@ -35,7 +35,11 @@ const CELL_TEXTS: CellTexts = {
     return zone === '' ? '' : localTime(item.slot, zone)
   },
   ZONE: zoneOf,
-  STATUS: statusIn,
+  STATUS: (item, style) => {
+    const status = statusIn(item, style)
+    const hasFailed = !isMissed(item) && !isNewerSchema(item) && isRepaired(item)
+    return status === 'completed' && hasFailed ? REPAIRED : status
+  },
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
   DURATION: ofOwn((row, style) => {
     const ms = durationMsOf(row, statusIn(row, style), style.now)
@@ -45,6 +49,9 @@ const CELL_TEXTS: CellTexts = {
     refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
   ),
 }
+
+/** A slot that completed after an attempt had failed. */
+const REPAIRED = 'completed, repaired'
 
 function statusIn(item: HistoryItem, { now, skewMs, doneByMsOf }: TableStyle): Status {
   return statusOfItem(item, now, skewMs, doneByMsOf)
@@ -68,8 +75,9 @@ const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 
 const [RED, GREEN, YELLOW, CYAN] = [31, 32, 33, 36]
-const COLORS: Readonly<Partial<Record<Status, number>>> = {
+const COLORS: Readonly<Partial<Record<Status | typeof REPAIRED, number>>> = {
   completed: GREEN,
+  [REPAIRED]: YELLOW,
   failed: RED,
   stale: RED,
   missed: RED,

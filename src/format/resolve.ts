@@ -3,7 +3,7 @@ import { MAX_RESOLUTIONS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Instant, Resolution, Row } from '../core/types.ts'
 import { progressText } from '../verdict/endings.ts'
-import { rerunStep, resolveStep, type Step, showStep } from '../verdict/steps.ts'
+import { stepsOfObjection } from '../verdict/event-steps.ts'
 import { ofRow } from '../verdict/target.ts'
 import { stepLines } from './command-line.ts'
 import { timeNear, zonedTime } from './local-time.ts'
@@ -37,10 +37,12 @@ interface AskedResolution {
 
 /** Returns the line of the log for a decision that was not recorded, with the next steps below it. */
 export function unresolvedText(refused: RefusedResolution, asked: AskedResolution): string {
+  const { store, task, slot, state } = asked
   const row = readableRow(refused.row)
   const zone = row?.schedule.zone ?? 'UTC'
-  const line = `cronledger: ${asked.task} ${zonedTime(asked.slot, zone)}: not changed: ${whyNot(refused, row, asked)}`
-  return [line, ...stepLines(stepsOf(refused, asked))].map(printable).join('\n')
+  const steps = stepsOfObjection(refused.cause, { store, task, slot, ...ofRow(row) }, state === 'COMPLETED')
+  const line = `cronledger: ${task} ${zonedTime(slot, zone)}: not changed: ${whyNot(refused, row, asked)}`
+  return [line, ...stepLines(steps)].map(printable).join('\n')
 }
 
 function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state, runId }: AskedResolution): string {
@@ -75,25 +77,4 @@ function otherRunText(row: Row | null, runId: string | undefined): string {
   if (attempt === undefined) return `no run is recorded for this slot, so it cannot be run ${runId}`
   const { number, host } = attempt
   return `attempt ${number} ${progressText(attempt)}, and it is of run ${attempt.runId} (host ${host}), not of run ${runId}`
-}
-
-function stepsOf({ cause, row }: RefusedResolution, { store, task, slot, state }: AskedResolution): readonly Step[] {
-  const target = { store, task, slot, ...ofRow(row) }
-  switch (cause) {
-    case 'running':
-    case 'tooManyResolutions':
-    case 'otherRun':
-      return [showStep('see what is recorded', target)]
-    case 'completed':
-      // After an unrecorded success, the operator records a success that may be recorded after all. We must not offer to
-      // run the batch a second time then.
-      return state === 'COMPLETED'
-        ? [showStep('see what is recorded', target)]
-        : [rerunStep('if it must run again', target)]
-    case 'notDue':
-      return [resolveStep('if it must not run', target, 'skipped')]
-    case 'survivor':
-    case 'newerRow':
-      return []
-  }
 }

@@ -226,6 +226,7 @@ async function readRequest(
     ...(knownEcs !== null && knownEcs !== 'unknown' && { ecs: knownEcs }),
     store: storeName,
     guards: guardsOf(settings),
+    maxAttempts: settings.maxAttempts,
     ...(settings.owner !== null && { owner: settings.owner }),
   }
   const warnings: RunEvent[] = warning === null ? [] : [{ event: 'warning', message: warning }]

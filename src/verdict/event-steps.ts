@@ -1,6 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import type { ResolveObjection } from '../core/row/decide.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
 import { BATCH_WORD, cronledger, scheduleFlags } from './command.ts'
 import { runTaskCommand } from './ecs.ts'
@@ -96,6 +97,26 @@ export function stepsOfEnd(
   const started = ending.outcome !== 'notStarted'
   if (finish === 'unanswered') return unrecordedSteps(target, context.runId, started)
   return started ? decisionSteps(target) : [rerunStep('run it now', target)]
+}
+
+/** Returns the steps after a decision that was not recorded. `isCompletion`: the operator marked the slot as completed. */
+export function stepsOfObjection(cause: ResolveObjection, target: StepTarget, isCompletion: boolean): readonly Step[] {
+  const see = showStep('see what is recorded', target)
+  switch (cause) {
+    case 'running':
+    case 'tooManyResolutions':
+    case 'otherRun':
+      return [see]
+    case 'completed':
+      // After an unrecorded success, the operator records a success that may be recorded after all. We must not offer to
+      // run the batch a second time then.
+      return [isCompletion ? see : rerunStep('if it must run again', target)]
+    case 'notDue':
+      return [resolveStep('if it must not run', target, 'skipped')]
+    case 'survivor':
+    case 'newerRow':
+      return []
+  }
 }
 
 /**

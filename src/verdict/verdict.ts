@@ -1,5 +1,5 @@
 import { elapsed } from '../core/duration.ts'
-import { countedAttempts, hasCompleted, hasStarted, latenessMsOf, successOf } from '../core/row/attempts.ts'
+import { countedAttempts, hasCompleted, hasStarted, isRepaired, latenessMsOf, successOf } from '../core/row/attempts.ts'
 import { isNewerSchema, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
 import type { OffSchedule } from '../core/task/findings.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
@@ -117,9 +117,8 @@ function situationOf(status: Status | null, row: StoredRow | null, { now }: Stat
 }
 
 function completedSituation(row: Row): SlotSituation {
-  const success = successOf(row)
-  if (success === undefined) return 'marked'
-  return row.attempts.some((one) => one.number < success.number && hasStarted(one)) ? 'repaired' : 'completed'
+  if (successOf(row) === undefined) return 'marked'
+  return isRepaired(row) ? 'repaired' : 'completed'
 }
 
 /** A slot in which an attempt has failed or stopped reporting, or in which none has started. */

@@ -38,6 +38,7 @@ export const CONTEXT: RunContext = {
   runId: '0c9dd1a7',
   host: { host: 'ip-10-0-3-18' },
   store: 'dynamodb:cronledger',
+  maxAttempts: 1,
 }
 
 const UNANSWERED = toLedgerError(new DOMException('not in time', 'AbortError'), {

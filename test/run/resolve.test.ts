@@ -25,6 +25,13 @@ test('a run that takes the slot over before the word arrives is left alone', asy
   expect((await row()).resolutions).toEqual([])
 })
 
+test('a slot that was only resolved is listed with its task', async () => {
+  const { time, resolve, ledger } = world()
+  expect(await time.run(resolve('word', 'SKIPPED'))).toMatchObject({ kind: 'resolved' })
+  const call = { signal: new AbortController().signal }
+  expect(await ledger.listTasks(undefined, call)).toMatchObject({ tasks: ['nightly'] })
+})
+
 test('a lease that is over by less than the skew may still be trusted by its owner', async () => {
   const { time, trigger, resolve, row } = world()
   trigger('a', works(60 * MINUTE_MS), { time: { crashMs: time.now() + 30_000 } })

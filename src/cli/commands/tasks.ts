@@ -96,7 +96,7 @@ async function* readTaskSummary(
   yield {
     task,
     current: inForceAt(schedules, now) ?? null,
-    last: await newestSlot(known, ledger, reading, now),
+    last: await lastDueSlot(known, ledger, reading, now),
     next: nextSlotDue(parseSchedules(known), gaps, now),
     record: known,
   }
@@ -106,7 +106,7 @@ async function* readTaskSummary(
  * Returns the newest slot of a task that was due or has a row, as the page of the task has it. Returns null if there is
  * none. A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
  */
-export async function newestSlot(
+export async function lastDueSlot(
   known: KnownTask,
   ledger: Pick<Ledger, 'history'>,
   reading: ReadOptions,

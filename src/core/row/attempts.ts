@@ -109,6 +109,12 @@ export function hasCompleted(row: Row): boolean {
   return successOf(row) !== undefined || row.resolutions.some(({ state }) => state === 'COMPLETED')
 }
 
+/** Returns whether an attempt that failed or stopped reporting came before the one that completed the slot. */
+export function isRepaired(row: Row): boolean {
+  const success = successOf(row)
+  return success !== undefined && row.attempts.some((one) => one.number < success.number && hasStarted(one))
+}
+
 /** Returns the attempt that completed the slot, regardless of later attempts. */
 export function successOf(row: Row): AttemptRecord | undefined {
   return row.attempts.find(hasSucceeded)

@@ -160,7 +160,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
   return {
     level: 'info',
     event: 'claimed',
-    message: `started attempt ${attempt.number} (${how})`,
+    message: `starting attempt ${attempt.number} (${how})`,
     fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: encodeEcs(attempt.ecs) }) },
   }
 }

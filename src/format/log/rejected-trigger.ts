@@ -1,13 +1,14 @@
 import { elapsed } from '../../core/duration.ts'
 import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { hasStarted, successOf } from '../../core/row/attempts.ts'
+import { countedAttempts, hasStarted, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { MAX_ATTEMPTS } from '../../core/row/policy.ts'
 import { readableRow } from '../../core/row/status.ts'
 import type { AttemptRecord, Instant, RefusalCause, Row, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { endingText, progressText } from '../../verdict/endings.ts'
 import { stepsOfRefusal } from '../../verdict/event-steps.ts'
+import { STALE_CAUTION } from '../../verdict/rules.ts'
 import { timeNear, zonedTime } from '../local-time.ts'
 import { scheduleText } from '../text.ts'
 import type { LogEntry } from './entry.ts'
@@ -102,9 +103,9 @@ function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number)
     case 'running':
       return `${name} ${progress || 'is still running'}${where}${leaseText(row, context)}`
     case 'stale':
-      return staleText(name, last, where)
+      return `${name}${where} stopped reporting. ${STALE_CAUTION} ${decisionText(row, context)}`
     case 'failed':
-      return `${name} ${progress || 'failed'} and needs a decision${where}`
+      return `${name} ${progress || 'failed'}${where}. ${decisionText(row, context)}`
     case 'tooManyAttempts':
       return `the slot already has ${MAX_ATTEMPTS} attempts, and it cannot have more`
     case 'tooLate':
@@ -135,19 +136,20 @@ function refusalOf(event: RefusedEvent, context: RunContext, latenessMs: number)
 function earlierText(claimed: Row, context: RunContext): string {
   const last = lastStarted(claimed)
   if (last === undefined) return ''
-  const how = last.outcome === 'abandoned' ? 'stopped reporting' : progressWithTime(last, context)
-  return `. Earlier, ${nameOf(last)} of this slot ${how} and needs a decision ${whereabouts(last)}`
+  const isUnknown = last.outcome === 'abandoned'
+  const how = isUnknown ? 'stopped reporting' : progressWithTime(last, context)
+  const caution = isUnknown ? `${STALE_CAUTION} ` : ''
+  return `. Earlier, ${nameOf(last)} of this slot ${how} ${whereabouts(last)}. ${caution}${decisionText(claimed, context)}`
 }
 
-/**
- * Returns the text for an attempt whose end is unknown. A batch whose result could not be recorded looks the same as one
- * that was killed, or one that runs on a host that cannot reach the ledger. Running it again may do its work twice.
- */
-function staleText(name: string, last: AttemptRecord | undefined, where: string): string {
-  const stopped = `${name}${where} stopped reporting and needs a decision`
-  return last === undefined
-    ? `${stopped}. Its batch may still be running, or it may have succeeded.`
-    : `${stopped}. Its batch may still be running, or it may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".`
+/** Says that nothing starts the slot any more, and how many attempts were used. A forced trigger has no such limit. */
+function decisionText(row: StoredRow | null, { trigger, maxAttempts }: RunContext): string {
+  const known = readableRow(row)
+  const used =
+    trigger.kind === 'forced' || maxAttempts === undefined || known === null
+      ? ''
+      : ` (${countedAttempts(known)} of ${maxAttempts} attempts used)`
+  return `An operator must decide: run it again or mark it as completed${used}.`
 }
 
 function leaseText(row: StoredRow | null, context: RunContext): string {

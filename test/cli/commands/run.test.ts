@@ -737,7 +737,7 @@ describe('the log', () => {
   test('text, and quiet', async () => {
     const { run } = ledger()
     const text = await run(['true'], ['--log', 'text'])
-    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: started attempt 1 /m)
+    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: starting attempt 1 /m)
     expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
     const other = ledger()
     await other.run(['false'])

@@ -143,14 +143,18 @@ describe('a slot in which an attempt had started, while another slot of the task
 
   test('the refusal names that attempt, and asks for a look at it before a rerun', () => {
     const event = refused(lastWaiting(rowWith({ ending: FAILED }, {})))
-    expect(text(event)).toMatch(/\. Earlier, attempt 1 of this slot failed \(exit code 3\) at .* and needs a decision/)
+    expect(text(event)).toMatch(
+      /\. Earlier, attempt 1 of this slot failed \(exit code 3\) at .*\. An operator must decide: /,
+    )
     expect(text(event)).toMatch(/see whether the other slot has ended: .*\n.*see what happened: .*\n.*run it again: /)
     expect(json(event)).toMatchObject({ last: { attempt: 1, outcome: 'failed' } })
   })
 
   test('also one that never reported its end', () => {
     const event = refused(lastWaiting(rowWith({}, {})))
-    expect(text(event)).toMatch(/\. Earlier, attempt 1 of this slot stopped reporting and needs a decision/)
+    expect(text(event)).toMatch(
+      /\. Earlier, attempt 1 of this slot stopped reporting .*The batch SUCCEEDED.*\. An operator must decide: /,
+    )
   })
 
   test('a pause does not call it skipped', () => {
@@ -224,7 +228,7 @@ describe('a force on a completed slot', () => {
 
 test('a trigger that finds the slot stale is told that its batch may still be running or may have succeeded', () => {
   expect(text({ event: 'refused', cause: 'stale', row: rowWith({}), survivor: null, noted: true })).toContain(
-    'attempt 1 (run run-1, host host) stopped reporting and needs a decision. Its batch may still be running, or it may have succeeded: look at the data, and in its log for a line with "The batch SUCCEEDED".',
+    'attempt 1 (run run-1, host host) stopped reporting. It may still be running, or its work may be done: look at its log (a line "The batch SUCCEEDED") and at the data before you run it again. An operator must decide: ',
   )
 })
 
@@ -314,7 +318,7 @@ describe('a failure has next steps', () => {
 
 test('the owner of the task is above the next steps, and only where something is to do', () => {
   const owner = { owner: 'the data team' }
-  expect(text(FAILED_SLOT, owner)).toMatch(/\(run run-1, host host\)\n {2}owner: the data team\n {2}\S/)
+  expect(text(FAILED_SLOT, owner)).toMatch(/mark it as completed\.\n {2}owner: the data team\n {2}\S/)
   expect(json(FAILED_SLOT, owner)).toMatchObject(owner)
   expect(json(FAILED_SLOT)).not.toHaveProperty('owner')
   const retry = { event: 'retry', attempt: 2, delayMs: 1_000 } as const
