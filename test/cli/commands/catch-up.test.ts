@@ -63,7 +63,7 @@ test('each missed slot runs before the own one, with its own environment, log li
   expect(events[1]).toMatchObject({
     source: 'catch-up',
     eventTime: slots[0],
-    message: /^starting attempt 1 \(missed slot, \S+ \S+ after/,
+    message: expect.stringMatching(/^starting attempt 1 \(missed slot, \S+ \S+ after/),
   })
   const metrics = eventsOf(ended).filter(({ _aws: aws }) => aws !== undefined)
   expect(metrics.map(({ Slot, Completed }) => [Slot, Completed])).toEqual(slots.map((slot) => [slot, 1]))

@@ -143,7 +143,7 @@ describe('the main job', () => {
     expect(refused).toMatchObject({ event: 'refused', cause: 'failed', noted: true })
     expect(refused?.['steps']).toContainEqual({
       what: 'run it again',
-      command: `cronledger rerun --store ${store} --task nightly --schedule '0 3 * * *' --timezone UTC --slot 2026-11-23T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`,
+      command: `cronledger rerun --store ${store} --task nightly --slot 2026-11-23T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`,
     })
   })
 

@@ -51,7 +51,10 @@ describe.each([
   test('for the first run: check does not say that nothing is missing, and the next run corrects the record', async () => {
     const { play, record, check, sleep } = ledgerOf()
     await play(hourly, ahead)
-    await expect(check()).rejects.toMatchObject({ kind: 'shape', message: /clock of its host was ahead/ })
+    await expect(check()).rejects.toMatchObject({
+      kind: 'shape',
+      message: expect.stringMatching(/clock of its host was ahead/),
+    })
     await sleep(HOUR_MS)
     const next = await play({ ...hourly, catchUpMs: 31 * DAY_MS })
     expect(next.started).toEqual([slotOf(0) + HOUR_MS])

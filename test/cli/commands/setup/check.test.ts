@@ -430,14 +430,15 @@ describe('a server that cannot be asked', () => {
   })
 
   test.each([
-    [{ AWS_PROFILE: 'nosuch' }, /AWS_PROFILE is "nosuch"\. Check that .* has this profile/],
+    [{ AWS_PROFILE: 'nosuch' }, 77, /AWS_PROFILE is "nosuch"\. Check that .* has this profile/],
     [
       { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:9/my-token' },
+      75,
       /_FULL_URI is set, but gave none\. Check that the container can reach/,
     ],
-  ])('none from %j: 77, and that is named', async (source, why) => {
+  ])('none from %j: %i, and that is named', async (source, code, why) => {
     const found = await check('dynamodb:good', { ...NONE, ...source })
-    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 77, wrong: ['credentials'] })
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code, wrong: ['credentials'] })
     expect(found.lines['credentials']).toMatch(why)
   })
 

@@ -40,6 +40,8 @@ describe.skipIf(!hasAws)('the policy', () => {
       const reply = await call('iam', 'get-policy-version', '--policy-arn', arn, '--version-id', 'v1')
       policies[role] = reply.PolicyVersion.Document
     }
+    // The daily check of the days before it finds missed slots.
+    await run(['run', '--store', TABLE, ...slot('18'), '--', 'true'])
     await run(['run', '--store', TABLE, ...slot('21'), '--', 'sh', '-c', 'exit 3'])
   }, 300_000)
   afterAll(async () => {
@@ -112,7 +114,7 @@ describe.skipIf(!hasAws)('the policy', () => {
   })
 
   test('of the runner allows the daily check of its task', async () => {
-    const asks = await asked([1, 'check', '--task', 'weekly', '--schedule', '0 3 * * *', ...ALL_DAYS])
+    const asks = await asked([1, 'check', '--task', 'weekly', ...ALL_DAYS])
     expect(allowed('runner')).toEqual(expect.arrayContaining(asks))
   })
 
@@ -133,6 +135,7 @@ describe.skipIf(!hasAws)('the policy', () => {
 
   test('of the operator has what a person does, the reading, and nothing else', async () => {
     const actions = await asked(
+      [0, 'declare', '--task', 'new', '--schedule', '0 3 * * *'],
       [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-15', '--reason', 'by hand', '--', 'true'],
       [
         0,
