@@ -209,7 +209,8 @@ export interface ResolveFacts {
 /**
  * Decides whether an operator may resolve this row. A running attempt reports its own end, unless the operator knows that
  * its run has ended. A resolution cannot undo a completed slot, but a force can run it again. If the latest force on a
- * completed slot failed, an operator may resolve the slot.
+ * completed slot failed, an operator may resolve the slot. A run that a host with a wrong clock made in a slot of the future
+ * may be confirmed, because `check` reports it until then.
  *
  * A slot that is not due can only be skipped. Otherwise its batch would never run, and no audit would find that.
  */
@@ -224,7 +225,8 @@ export function decideResolution(
     survivor: cause === 'survivor' ? survivor : null,
   })
   if (found !== null && isNewerSchema(found)) return refuse('newerRow')
-  if (found?.state === 'COMPLETED') return refuse('completed')
+  const isUnconfirmedFuture = ({ resolutions }: Row) => slot > now + skewMs && resolutions.length === 0
+  if (found?.state === 'COMPLETED' && !(state === 'COMPLETED' && isUnconfirmedFuture(found))) return refuse('completed')
   if (state !== 'SKIPPED' && slot > now && !found?.attempts.some(hasStarted)) return refuse('notDue')
   if (found === null) return endedRun === null ? { kind: 'resolve', base: null } : refuse('otherRun')
   // The operator knows about that run only. Another run may be running, or may have done the work since.

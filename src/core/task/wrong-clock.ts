@@ -43,15 +43,20 @@ export function withoutFuture<R extends TaskRecord>(record: R, latest: Instant):
   }
 }
 
-/** Returns the slot of the row if a run started in it that could not have, because the slot is later than `latest`. */
+/**
+ * Returns the slot of the row if a run started in it that could not have, because the slot is later than `latest`. Returns
+ * null also if an operator has resolved the slot.
+ */
 export function futureRun(row: StoredRow | null, latest: Instant): Instant | null {
-  return row !== null && row.slot > latest && readableRow(row)?.attempts.some(hasStarted) ? row.slot : null
+  const own = readableRow(row)
+  if (own === null || own.slot <= latest || own.resolutions.length > 0) return null
+  return own.attempts.some(hasStarted) ? own.slot : null
 }
 
 /** Returns the error of an audit that found a run or a record of a slot that is not due yet. */
 export function wrongClock(slot: Instant): LedgerError {
   return new LedgerError(
     'shape',
-    `a run of the slot ${formatInstant(slot)} is recorded, which is in the future: the clock of its host was ahead. Correct that clock. A later run corrects the record of the task, but a trigger for that slot will be a duplicate.`,
+    `a run of the slot ${formatInstant(slot)} is recorded, which is in the future: the clock of its host was ahead. Correct that clock. A later run corrects the record of the task, but a trigger for that slot will be a duplicate. To confirm that run, so that check no longer reports it, use resolve --slot ${formatInstant(slot)} --state completed.`,
   )
 }

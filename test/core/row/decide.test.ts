@@ -389,6 +389,18 @@ describe('settling', () => {
     expect(resolved('COMPLETED', rowWith({ ending: FAILED }), SLOT - 1)).toBe(null)
   })
 
+  test('a run in a slot of the future, by a wrong clock, may be confirmed once', () => {
+    const resolved = (row: StoredRow, state: ResolvedState, now: number) => {
+      const decision = decideResolution(row, { slot: SLOT, state, now, skewMs: SKEW_MS })
+      return decision.kind === 'refused' ? decision.cause : null
+    }
+    const done = rowWith({ ending: SUCCEEDED })
+    const before = SLOT - 3_600_000
+    expect(RESOLVED_STATES.filter((state) => resolved(done, state, before) === null)).toEqual(['COMPLETED'])
+    expect(resolved(done, 'COMPLETED', SLOT)).toBe('completed')
+    expect(resolved(resolvedAs(done, 'COMPLETED'), 'COMPLETED', before)).toBe('completed')
+  })
+
   describe('where the operator knows that a run has ended', () => {
     const named = (row: StoredRow | null, endedRun: string, now = NOW, survivor: Survivor | null = null) => {
       const facts = { slot: SLOT, state: 'COMPLETED', now, skewMs: SKEW_MS, endedRun, survivor } as const

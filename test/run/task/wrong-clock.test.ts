@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { checkTask } from '../../../src/audit/check.ts'
 import { isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
-import { futureSlotIn, withoutFuture } from '../../../src/core/task/wrong-clock.ts'
+import { futureRun, futureSlotIn, withoutFuture } from '../../../src/core/task/wrong-clock.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { readRecord } from '../../../src/run/task/task-record.ts'
-import { PAUSE } from '../../support/rows.ts'
+import { PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
 
@@ -108,6 +108,13 @@ test('a declared schedule may begin in the future, and a run of the future does 
   }
   expect(futureSlotIn(confirmed, now)).toBe(later)
   expect(withoutFuture(confirmed, now)).toEqual(record)
+})
+
+test('a run of the future is reported until an operator has resolved its slot', () => {
+  const row = rowWith({ ending: SUCCEEDED })
+  const resolution = { state: 'COMPLETED', at: 0, by: 'ada', reason: 'a wrong clock', afterAttempt: 1 } as const
+  expect(futureRun(row, row.slot - 1)).toBe(row.slot)
+  expect(futureRun({ ...row, resolutions: [resolution] }, row.slot - 1)).toBe(null)
 })
 
 test('a run under another schedule that is for an older slot than the recorded one warns, with both slots', async () => {
