@@ -116,7 +116,9 @@ export class UnknownTaskError extends LedgerError {
     const hint =
       names?.length === 0
         ? ' No task is recorded in this ledger. Is this the right --store? To record a task before its first run: cronledger declare'
-        : ''
+        : names === null
+          ? ' No run of it is recorded, so its slots are free.'
+          : ''
     super('usage', `unknown task: ${task}.${hint}`)
     this.task = task
     this.names = names ?? []

@@ -38,7 +38,9 @@ export function unknownTaskOf(ledger: Ledger, { task, ...reading }: TaskReading)
 export function hintAbout(error: Error): string {
   if (!(error instanceof UnknownTaskError) || error.names.length === 0) return ''
   const near = nearest(error.task, error.names)
-  return near === null ? ' To list the tasks of this ledger, run: cronledger tasks' : ` Did you mean ${near}?`
+  return near === null
+    ? ' No run of it is recorded, so its slots are free. To list the tasks of this ledger, run: cronledger tasks'
+    : ` Did you mean ${near}?`
 }
 
 /** The options that choose a range of slots, and the zone in which its ends are read. */

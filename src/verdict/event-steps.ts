@@ -3,7 +3,7 @@ import type { RunContext, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { ResolveObjection } from '../core/row/decide.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
-import { BATCH_WORD, cronledger, scheduleFlags } from './command.ts'
+import { BATCH_WORD, type CommandFlags, type CommandWords, cronledger, REASON_WORD, scheduleFlags } from './command.ts'
 import { runTaskCommand } from './ecs.ts'
 import { decisionSteps } from './rules.ts'
 import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
@@ -157,23 +157,44 @@ export function switchStep(what: string, before: ScheduleSpec, after: ScheduleSp
  * task, so the next run would be refused again.
  */
 function acceptStep(what: string, context: RunContext): Step {
-  const { store, task, schedule, trigger, window, guards } = context
+  const { trigger, window } = context
   const { ecs } = targetOf(context)
   const at = formatInstant(trigger.kind === 'scheduled' ? trigger.eventTime : window.slot)
   if (ecs !== null) {
     const variables = { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_ON_SCHEDULE_CHANGE: 'warn' }
     return { kind: 'run', what, command: runTaskCommand(ecs, variables) }
   }
+  return { kind: 'run', what, command: runCommand(context, { 'event-time': at }, { 'on-schedule-change': 'warn' }) }
+}
+
+/**
+ * Returns the step that runs a slot in which nothing is recorded. The ledger may not know the task yet, and a rerun would
+ * then not know the schedule.
+ */
+export function forceStep(what: string, context: RunContext): Step {
+  const target = targetOf(context)
+  if (target.ecs !== null) return rerunStep(what, target)
+  const { slot, only } = target
+  const force = { 'force-slot': formatInstant(slot), 'force-only': only?.join(',') }
+  return { kind: 'run', what, command: runCommand(context, force, { reason: REASON_WORD }) }
+}
+
+/** Returns the command that runs the batch with the schedule of this run, and its overlap and lease settings. */
+function runCommand(
+  { store, task, schedule, guards }: RunContext,
+  which: CommandFlags,
+  more: CommandFlags,
+): CommandWords {
   const { overlap, onLeaseLost, skewMs } = guards
-  const flags = {
+  const own = {
     store,
     task,
     ...scheduleFlags(schedule),
-    'event-time': at,
+    ...which,
     skew: skewMs === undefined ? undefined : formatDuration(skewMs),
     overlap,
     'on-lease-lost': onLeaseLost,
-    'on-schedule-change': 'warn',
+    ...more,
   }
-  return { kind: 'run', what, command: cronledger('run', flags, '--', BATCH_WORD) }
+  return cronledger('run', own, '--', BATCH_WORD)
 }

@@ -226,8 +226,11 @@ function leftCaution(row: Row | null): string | null {
 function doubtSentence({ doubt }: StepTarget): Sentence {
   if (doubt === undefined) return []
   const between = [{ at: doubt.after }, ' and ', { at: doubt.until }]
-  return ['may not have been due: the schedule changed between ', ...between, ', no run is recorded']
+  if (doubt.isFirst) return ['may not have been due: the first scheduled run is that of ', { at: doubt.until }, NO_RUN]
+  return ['may not have been due: the schedule changed between ', ...between, NO_RUN]
 }
+
+const NO_RUN = ', no run is recorded'
 
 function hasBegun(row: Row | null): boolean {
   return row?.attempts.some(hasStarted) ?? false

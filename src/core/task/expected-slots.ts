@@ -8,6 +8,8 @@ import type { Gap } from './suspensions.ts'
 export interface Doubt {
   readonly after: Instant
   readonly until: Instant
+  /** The task had no schedule before: `after` is the slot of a forced run, and `until` that of the first scheduled one. */
+  readonly isFirst?: true
 }
 
 /** A slot that was due and has no row. `schedule` is the one that was in force then. */
@@ -79,11 +81,11 @@ function* dueKeysOf(
     for (const slot of slotsBetween([schedule], Math.max(since, first), end, gaps)) yield { task, slot }
     end = Math.min(end, first)
     const before = schedules[index - 1]
-    if (before === undefined) return
     if (entry.declared !== undefined) continue
-    const after = entry.after ?? before.since
-    const doubt = { after, until: first }
-    const either = [schedule, before.schedule]
+    const after = entry.after ?? before?.since
+    if (after === undefined) return
+    const doubt = { after, until: first, ...(before === undefined && { isFirst: true as const }) }
+    const either = before === undefined ? [schedule] : [schedule, before.schedule]
     for (const slot of slotsBetween(either, Math.max(since, after + 1), end, gaps)) yield { task, slot, doubt }
     end = Math.min(end, after + 1)
   }

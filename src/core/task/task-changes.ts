@@ -6,6 +6,7 @@ import { bytesOf } from '../user-text.ts'
 import { endsAfter, retirementAt } from './suspensions.ts'
 import {
   type Decided,
+  EMPTY_TASK_RECORD,
   type Expectations,
   encodeSuspension,
   inForceAt,
@@ -26,6 +27,11 @@ const MAX_SCHEDULES = 50
  */
 const MAX_SUSPENSION_BYTES = 200_000
 const MAX_OPEN_PAUSES = 100
+
+/** Returns the record of a task without one, after a forced run. No catch-up starts slots of its schedule. */
+export function forcedRecord(spec: ScheduleSpec, slot: Instant): TaskRecord {
+  return { ...EMPTY_TASK_RECORD, schedules: [{ since: slot, spec, declared: 'forced' }] }
+}
 
 /** The facts that a scheduled run states about its task. */
 export interface StatedByRun {
@@ -71,6 +77,9 @@ export function withSchedule(
   slot: Instant,
   lastSlot: Instant | null = null,
 ): Schedules | null {
+  const forcedAt = schedules.find(isForced)?.since
+  // It is unknown which slots were due between the forced run and this one.
+  if (forcedAt !== undefined) return [{ since: slot, ...(forcedAt < slot && { after: forcedAt }), spec }]
   const { before, inForce, later } = splitAt(schedules, slot)
   if (!later.every(isUnconfirmed)) return null
   if (inForce !== undefined && isSameSpec(inForce.spec, spec)) {
@@ -79,6 +88,10 @@ export function withSchedule(
   if (inForce?.since === slot && !isUnconfirmed(inForce)) return null
   const after = inForce && Math.max(inForce.since, lastSlot ?? inForce.since)
   return withEntry(schedules, { since: slot, ...(after !== undefined && { after }), spec })
+}
+
+function isForced({ declared }: ScheduleSince): boolean {
+  return declared === 'forced'
 }
 
 interface SplitSchedules {
@@ -144,7 +157,9 @@ export function withDeclaration(record: TaskRecord, declaration: Declaration): T
   }
 }
 
-function withDeclaredSchedule(schedules: Schedules, { spec, from, now }: Declaration): Schedules | null {
+function withDeclaredSchedule(recorded: Schedules, { spec, from, now }: Declaration): Schedules | null {
+  // The operator knows the schedule better than the command of a forced run does.
+  const schedules = recorded.filter((one) => !isForced(one))
   const { inForce } = splitAt(schedules, from)
   if (inForce !== undefined && isSameSpec(inForce.spec, spec)) return null
   const [first] = schedules
@@ -160,12 +175,12 @@ function withDeclaredSchedule(schedules: Schedules, { spec, from, now }: Declara
 /**
  * Returns the schedule that was in force at `slot`, if it is another one than `spec`. A slot before all schedules is
  * compared with the oldest one, unless that is only declared. Returns null if the schedules are the same, or if none is
- * recorded.
+ * recorded but that of a forced run: an operator may force an old slot under an old schedule.
  */
 export function otherScheduleAt(schedules: Schedules, spec: ScheduleSpec, slot: Instant): ScheduleSpec | null {
   const inForce = inForceAt(schedules, slot)
   const isLater = inForce !== undefined && inForce.since > slot && isUnconfirmed(inForce)
-  return inForce === undefined || isLater || isSameSpec(inForce.spec, spec) ? null : inForce.spec
+  return inForce === undefined || isLater || isForced(inForce) || isSameSpec(inForce.spec, spec) ? null : inForce.spec
 }
 
 function withExpectations(

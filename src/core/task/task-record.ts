@@ -18,8 +18,11 @@ import { type EcsFacts, type Instant, type OrUndefined, SCHEMA_VERSION, type Sch
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 
-/** Whether a run has run under a schedule that an operator declared. */
-const DECLARATIONS = ['unconfirmed', 'confirmed'] as const
+/**
+ * Whether a run has run under a schedule that an operator declared. `forced`: only a forced run has stated the schedule. It
+ * is then the only one of the record, and ends with the first scheduled run.
+ */
+const DECLARATIONS = ['unconfirmed', 'confirmed', 'forced'] as const
 type Declared = (typeof DECLARATIONS)[number]
 
 /** A schedule of a task, and since when it is in force. */
@@ -28,7 +31,8 @@ export interface ScheduleSince {
   readonly since: Instant
   /**
    * The last slot that is known to have run under the schedule before. It is unknown when the schedule changed between
-   * this slot and `since`. Left out: it is the `since` of the schedule before, if there is one.
+   * this slot and `since`. Of the first schedule: the slot of the forced run that stated a schedule before. Left out: it is
+   * the `since` of the schedule before, if there is one.
    */
   readonly after?: Instant
   readonly spec: ScheduleSpec
@@ -144,18 +148,18 @@ export function inForceAt<One extends { readonly since: Instant }>(
   return schedules.findLast(({ since }) => since <= at) ?? schedules.at(0)
 }
 
-/** Returns whether no run has run under this schedule: an operator declared it. */
+/** Returns whether no scheduled run has run under this schedule: an operator declared it, or forced a run. */
 export function isUnconfirmed({ declared }: Pick<ScheduleSince, 'declared'>): boolean {
-  return declared === 'unconfirmed'
+  return declared === 'unconfirmed' || declared === 'forced'
 }
 
-/** Returns whether the task is only declared: it has schedules, and no scheduled run has stated one of them. */
+/** Returns whether the task is only declared: it has schedules, and no run has stated one of them. */
 export function isOnlyDeclared({
   schedules,
 }: {
   readonly schedules: readonly Pick<ScheduleSince, 'declared'>[]
 }): boolean {
-  return schedules.length > 0 && schedules.every(isUnconfirmed)
+  return schedules.length > 0 && schedules.every(({ declared }) => declared === 'unconfirmed')
 }
 
 export function isNewerRecord(record: TaskRecord | NewerTaskRecord): record is NewerTaskRecord {

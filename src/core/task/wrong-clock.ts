@@ -36,7 +36,7 @@ export function withoutFuture<R extends TaskRecord>(record: R, latest: Instant):
     ...record,
     schedules: schedules.flatMap((one) => {
       if (one.since <= latest || one.declared === 'unconfirmed') return [one]
-      return one.declared === undefined ? [] : [{ ...one, declared: 'unconfirmed' as const }]
+      return one.declared === 'confirmed' ? [{ ...one, declared: 'unconfirmed' as const }] : []
     }),
     expectations: expectations !== null && expectations.since > latest ? null : expectations,
     ...((ecsSince ?? 0) > latest && { ecs: null, ecsSince: null }),

@@ -7,7 +7,7 @@ import { encodeEcs } from '../../core/row/stored-ecs.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { cronledger } from '../../verdict/command.ts'
-import { switchStep } from '../../verdict/event-steps.ts'
+import { forceStep, switchStep } from '../../verdict/event-steps.ts'
 import { neededSteps, rerunStep, showStep } from '../../verdict/steps.ts'
 import { targetOf } from '../../verdict/target.ts'
 import { ownedSteps, stepJson } from '../command-line.ts'
@@ -104,7 +104,7 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         event: 'stopped',
         message: 'not started: a signal stopped this run before it claimed the slot',
         fields: {},
-        steps: [rerunStep('run it now', targetOf(context))],
+        steps: [forceStep('run it now', context)],
       }
     case 'withdrawn':
       return withdrawnEntry(event, context)
@@ -121,7 +121,7 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
             what: 'check the setup where the batch runs',
             command: cronledger('setup', { store: context.store, task: context.task, role: 'runner' }, '--check'),
           },
-          rerunStep('then run the slot', targetOf(context)),
+          forceStep('then run the slot', context),
         ],
       }
     case 'renewal-failed':
@@ -178,7 +178,7 @@ function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdra
     fields: { certain },
     steps: [
       ...(certain ? [] : [showStep('see what is recorded', target)]),
-      rerunStep(certain ? 'run it now' : 'then run it', target),
+      certain ? forceStep('run it now', context) : rerunStep('then run it', targetOf(context)),
     ],
   }
 }

@@ -1,11 +1,5 @@
 import { formatInstant } from '../../core/instant.ts'
-import {
-  inForceAt,
-  isOnlyDeclared,
-  isUnconfirmed,
-  type ScheduleSince,
-  type TaskRecord,
-} from '../../core/task/task-record.ts'
+import { inForceAt, isOnlyDeclared, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { localTimeIn } from '../local-time.ts'
 import { printable, safeJson, scheduleText } from '../text.ts'
@@ -50,9 +44,18 @@ export function schedulesAhead(
 ): readonly (readonly [label: string, text: string])[] {
   return currentAndLater(schedules, now).map((one, index) => {
     const begin = one.since > now ? `from ${formatInstant(one.since)} on` : `since ${formatInstant(one.since)}`
-    const state = isUnconfirmed(one) ? ', declared, no scheduled run yet' : ''
-    return [index === 0 ? 'schedule' : 'then', `${scheduleText(one.spec)}, ${begin}${state}`]
+    const state = confirmationText(one)
+    return [
+      index === 0 ? 'schedule' : 'then',
+      `${scheduleText(one.spec)}, ${begin}${state === null ? '' : `, ${state}`}`,
+    ]
   })
+}
+
+/** Returns what is to be said of a schedule under which no scheduled run has run. Null: one has. */
+export function confirmationText({ declared }: Pick<ScheduleSince, 'declared'>): string | null {
+  if (declared === undefined || declared === 'confirmed') return null
+  return `${declared === 'forced' ? 'forced' : 'declared'}, no scheduled run yet`
 }
 
 function currentAndLater(schedules: TaskRecord['schedules'], now: Instant): TaskRecord['schedules'] {

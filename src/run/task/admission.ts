@@ -23,7 +23,7 @@ export type Obstacle =
 /**
  * Reads the task record before the start of a scheduled run, and returns why the run may not start, or null. Records what
  * the run states about its task, if that is new. A forced run may always start, because its operator knows about pauses. It
- * states nothing, and only makes sure that its task is listed.
+ * states its schedule if the task has no record yet, and nothing else.
  *
  * We must read the record again after each conflict. Otherwise this run would write over a pause that was set after the
  * read, or start in it. Each read may take `ms` milliseconds. Throws `Halted`, and `LedgerError` if the record cannot be read:

@@ -4,8 +4,8 @@ import { hasStarted, isCatchUpTrigger, isOfScheduler } from '../../core/row/atte
 import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { retirementAt } from '../../core/task/suspensions.ts'
-import { otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
-import { EMPTY_TASK_RECORD, inForceAt, type TaskRecord } from '../../core/task/task-record.ts'
+import { forcedRecord, otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
+import { inForceAt, type TaskRecord } from '../../core/task/task-record.ts'
 import { isBeforeAnyRun, latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import type { CallOptions } from '../../store/store.ts'
@@ -39,10 +39,14 @@ export function latestFor({ request, settings, io }: ClaimedSlot): Instant {
   return Math.max(request.window.slot, latestSlot({ now: io.clock.now(), skewMs: settings.skewMs }))
 }
 
-/** Writes an empty record if the task has none. Without a record, no view of all tasks would show the slot of the run. */
+/**
+ * Writes a record with the schedule of a forced run if the task has none. Without a record, no view of all tasks would show
+ * the slot of the run, and later slots that are missed would stay unseen.
+ */
 export async function listTask(claimedSlot: ClaimedSlot): Promise<void> {
   const { request, io } = claimedSlot
-  if (io.known.get(request.task) === null) await writeOrWarn(EMPTY_TASK_RECORD, 'absent', claimedSlot)
+  if (io.known.get(request.task) === null)
+    await writeOrWarn(forcedRecord(request.schedule, request.window.slot), 'absent', claimedSlot)
 }
 
 /** Returns whether the run finds what it states in a known record, so that nothing needs to be said or written. */

@@ -283,7 +283,10 @@ describe('on a terminal', () => {
 })
 
 for (const [args, message] of [
-  [['--task', 'nobody'], /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/],
+  [
+    ['--task', 'nobody'],
+    /unknown task: nobody\. No run of it is recorded, so its slots are free. To list the tasks of this ledger, run: cronledger tasks/,
+  ],
   [['--task', 'knwon'], /unknown task: knwon\. Did you mean known\?/],
   [['--schedule', '@daily'], /check has no option --schedule, because .*: cronledger declare/],
   [['--tz', 'UTC'], /check has no option --tz, /],

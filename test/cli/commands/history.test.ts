@@ -434,7 +434,10 @@ describe('slots without a row', () => {
       /no schedule is recorded for task unknown, .*Record its schedule: cronledger declare unknown/,
     ],
     [['--task', 'nigthly'], /unknown task: nigthly. Did you mean nightly\?/],
-    [['--task', 'billing'], /unknown task: billing. To list the tasks of this ledger, run: cronledger tasks/],
+    [
+      ['--task', 'billing'],
+      /unknown task: billing. No run of it is recorded, so its slots are free. To list the tasks of this ledger, run: cronledger tasks/,
+    ],
   ])('%j is a usage error, in a line', async (args, message) => {
     const ended = await cronledger(['history', '--store', await ledger(), '--status', 'missed', ...args])
     expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })

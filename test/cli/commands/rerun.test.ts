@@ -321,7 +321,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--from', day(11), '--to', day(11)], /from .* is not earlier than to /],
     [
       ['--from', day(10), '--task', 'nobody'],
-      /unknown task: nobody\. To list the tasks of this ledger, run: cronledger tasks/,
+      /unknown task: nobody\. No run of it is recorded, so its slots are free. To list the tasks of this ledger, run: cronledger tasks/,
     ],
     [['--from', day(10), '--task', 'nigthly'], /unknown task: nigthly\. Did you mean nightly\?/],
     [['--slot', day(10), '--task', 'nigthly'], /unknown task: nigthly\. Did you mean nightly\?/],

@@ -38,6 +38,8 @@ function whyNoRow({ slot, status, doubt }: SlotWithStatus, now: Instant): readon
   if (doubt !== undefined) {
     const between = [{ at: doubt.after }, ' and ', { at: doubt.until }]
     const todo = '. No run is recorded. If it was not due, mark it as skipped.'
+    if (doubt.isFirst)
+      return ['It may not have been due: the first scheduled run is that of ', { at: doubt.until }, todo]
     return ['It may not have been due: the schedule changed between ', ...between, todo]
   }
   const due = `It was due ${elapsed(now - slot)} ago`

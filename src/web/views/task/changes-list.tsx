@@ -1,4 +1,4 @@
-import { isUnconfirmed } from '../../../core/task/task-record.ts'
+import { confirmationText } from '../../../format/task/declaration.ts'
 import { printable, scheduleText } from '../../../format/text.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
@@ -45,11 +45,12 @@ function ChangeText({ change, clock }: { readonly change: Change; readonly clock
   switch (change.kind) {
     case 'schedule': {
       const { spec, words } = change.change
+      const state = confirmationText(change.change)
       return (
         <>
           <strong>Schedule</strong> <code>{printable(scheduleText(spec))}</code>
           {words !== null && <span class="quiet"> {printable(words)}</span>}
-          {isUnconfirmed(change.change) && ' (declared, no scheduled run yet)'}
+          {state !== null && ` (${state})`}
         </>
       )
     }
