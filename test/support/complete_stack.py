@@ -1,5 +1,5 @@
-"""Makes the resources of a deployed stack that moto's CloudFormation leaves out: the schedules with their group, the alarms
-and the policy of the topic. moto's task definitions and inline policies of a stack are damaged, so it makes these again.
+"""Makes the resources of a deployed stack that moto's CloudFormation leaves out: the schedules with their group, the alarms,
+the policy of the topic and the point-in-time recovery of the table. moto's task definitions and inline policies of a stack are damaged, so it makes these again.
 
 It takes the values from the stack itself, so a value that did not arrive there is not in the resources either. It uses
 Debian's boto3, because each start of the AWS command line takes a second.
@@ -147,8 +147,16 @@ def alarm(name, properties):
     )
 
 
+def table(_, properties):
+    boto3.client("dynamodb").update_continuous_backups(
+        TableName=properties["TableName"],
+        PointInTimeRecoverySpecification=properties["PointInTimeRecoverySpecification"],
+    )
+
+
 # In this order, because a resource gets the ids of those before it.
 MAKERS = {
+    "AWS::DynamoDB::Table": table,
     "AWS::IAM::Role": role,
     "AWS::ECS::TaskDefinition": task_definition,
     "AWS::Scheduler::ScheduleGroup": schedule_group,
