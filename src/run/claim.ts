@@ -79,7 +79,7 @@ async function tryToClaim(
   signal: AbortSignal,
 ): Promise<ClaimResult> {
   let found: StoredRow | null = null
-  let known = false
+  let isRead = false
   for (;;) {
     const decision = decide(found, { ...request.trigger, slot: request.window.slot }, settings, factsOf(found))
     checkNotInside(decision, request)
@@ -87,12 +87,12 @@ async function tryToClaim(
       const written = await claim.write(decision.base, ask, signal)
       if (written.kind === 'ok') return { ...written, kind: 'claimed' }
       found = written.found
-    } else if (known) {
+    } else if (isRead) {
       return decision
     } else {
       found = await ask((call) => io.store.get({ task: request.task, slot: request.window.slot }, call))
     }
-    known = true
+    isRead = true
   }
 
   function factsOf(row: StoredRow | null): Facts {

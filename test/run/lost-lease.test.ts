@@ -1,4 +1,4 @@
-// Covers src/run/lease.ts where the lease is lost or cannot be renewed. lease.test.ts covers its renewals.
+// Covers src/run/lease where the lease is lost or cannot be renewed. lease.test.ts covers its renewals.
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../src/run/settings.ts'
 import type { Fate } from '../support/simulated/faulty-store.ts'

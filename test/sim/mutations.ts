@@ -130,6 +130,13 @@ export const MUTATIONS: readonly Mutation[] = [
     to: 'if (!again) throw error',
   },
   {
+    name: 'a claim without an answer counts as not sent',
+    scenario: 'two triggers, two faults',
+    file: 'src/run/claim.ts',
+    from: 'const sent = error.changedNothing ? null : claim.sent()',
+    to: 'const sent = null',
+  },
+  {
     name: 'a failed force opens a completed slot again',
     scenario: 'trigger, force, trigger',
     file: 'src/core/row/decide.ts',

@@ -8,7 +8,7 @@ import { askWithin } from '../ask.ts'
 import type { ClaimRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
-import { latestFor, listTask, state, statesNothing } from './statement.ts'
+import { latestDueSlot, listTask, statesNothing, writeStatement } from './statement.ts'
 import { readRecord } from './task-record.ts'
 
 /** Why a run whose slot is claimed may not start. */
@@ -43,12 +43,12 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
   for (;;) {
     const { record: stored, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call))
     if (isNewerRecord(stored)) return { kind: 'newerRecord' }
-    const record = withoutFuture(stored, latestFor(claimedSlot))
+    const record = withoutFuture(stored, latestDueSlot(claimedSlot))
     const pause = pauseIn(record)
     if (pause !== null) return { kind: 'paused', pause }
     const inForce = scheduleAgainst(request, record, settings)
     if (inForce !== null) return { kind: 'scheduleChanged', inForce }
-    if ((await state(record, { record: stored, version }, claimedSlot)) !== 'conflict') return null
+    if ((await writeStatement(record, { record: stored, version }, claimedSlot)) !== 'conflict') return null
   }
 }
 

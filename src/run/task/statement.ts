@@ -35,7 +35,7 @@ const BEHIND =
   'the clock of this host is years behind, so this run is recorded in a slot that is long over, and states no schedule. Correct the clock.'
 
 /** Returns the latest slot that another run may have had. The slot of the run itself is due. */
-export function latestFor({ request, settings, io }: ClaimedSlot): Instant {
+export function latestDueSlot({ request, settings, io }: ClaimedSlot): Instant {
   return Math.max(request.window.slot, latestSlot({ now: io.clock.now(), skewMs: settings.skewMs }))
 }
 
@@ -51,7 +51,7 @@ export async function listTask(claimedSlot: ClaimedSlot): Promise<void> {
 
 /** Returns whether the run finds what it states in a known record, so that nothing needs to be said or written. */
 export function statesNothing(known: TaskRecord, claimedSlot: ClaimedSlot): boolean {
-  const isPlausible = withoutFuture(known, latestFor(claimedSlot)) === known
+  const isPlausible = withoutFuture(known, latestDueSlot(claimedSlot)) === known
   const { schedule, window } = claimedSlot.request
   const isOther = otherScheduleAt(known.schedules, schedule, window.slot) !== null
   return isPlausible && !isOther && changeBy(known, claimedSlot) === null
@@ -62,7 +62,7 @@ export function statesNothing(known: TaskRecord, claimedSlot: ClaimedSlot): bool
  * of a host whose clock was ahead. A later run may have stated something since, and this run then states nothing. The record
  * serves audits, so a write that fails is logged and does not prevent the start. Throws `Halted`.
  */
-export async function state(
+export async function writeStatement(
   record: TaskRecord,
   stored: ReadRecord & { readonly record: TaskRecord },
   claimedSlot: ClaimedSlot,
@@ -140,7 +140,7 @@ function mayBeOld({ request, settings, io }: ClaimedSlot): boolean {
 async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
   const { request, settings, io } = claimedSlot
   // A later row than that comes from a host whose clock was ahead.
-  const until = latestFor(claimedSlot) + 1
+  const until = latestDueSlot(claimedSlot) + 1
   const query = { kind: 'task', task: request.task, since: request.window.slot + 1, until, limit: NEWEST_ROWS } as const
   const limit = { ms: WRITE_TIMEOUT_MS, stopTimeoutMs: settings.stopTimeoutMs }
   const page = await askOrWarn((call) => io.store.list(query, call), limit, io)

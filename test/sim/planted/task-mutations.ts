@@ -51,7 +51,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     name: 'a run that is refused for its schedule has written it before',
     file: 'src/run/task/admission.ts',
     from: "if (inForce !== null) return { kind: 'scheduleChanged', inForce }",
-    to: "if (inForce !== null) {\n      await state(record, { record: stored, version }, claimedSlot)\n      return { kind: 'scheduleChanged', inForce }\n    }",
+    to: "if (inForce !== null) {\n      await writeStatement(record, { record: stored, version }, claimedSlot)\n      return { kind: 'scheduleChanged', inForce }\n    }",
   },
   {
     name: 'a pause begins on the clock of the host, without the skew',
@@ -100,7 +100,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     name: 'a force ends a retirement',
     file: 'src/run/task/admission.ts',
     from: 'await listTask(claimedSlot)',
-    to: 'const { record, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call)); if (!isNewerRecord(record) && record.retirements.some(({ until }) => until === null)) await state(record, { record, version }, claimedSlot)',
+    to: 'const { record, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call)); if (!isNewerRecord(record) && record.retirements.some(({ until }) => until === null)) await writeStatement(record, { record, version }, claimedSlot)',
   },
   {
     name: 'a catch-up starts a slot that has a row',
