@@ -148,9 +148,12 @@ async function printSwitch(
   if (values.fromSchedule === undefined && isGiven('timezone', argv)) {
     throw usageError('--timezone requires --from-schedule. Use --to-timezone for the new schedule.')
   }
-  const explained = await readSwitch({ ...values, count: values.count ?? OPTIONS.count.default, named }, now)
+  const explained = await readSwitch(values, named, now)
+  const count = values.count ?? OPTIONS.count.default
   await print(
-    values.json ? safeJson(explainSwitchJson(explained, ZONE_DATA), 2) : explainSwitchText(explained, ZONE_DATA),
+    values.json
+      ? safeJson(explainSwitchJson(explained, count, ZONE_DATA), 2)
+      : explainSwitchText(explained, count, ZONE_DATA),
   )
   return EXIT.ok
 }

@@ -1,38 +1,26 @@
 import { LedgerError, usageError } from '../../../core/errors.ts'
 import { optionName } from '../../../core/option.ts'
 import type { Schedule } from '../../../core/schedule/schedule.ts'
-import { readSchedule, type ScheduleOptions } from '../../../core/schedule/schedule-options.ts'
+import { readSchedule } from '../../../core/schedule/schedule-options.ts'
 import { windowOf } from '../../../core/schedule/slot.ts'
 import { parseTime } from '../../../core/schedule/time-range.ts'
-import { type ExplainedSwitch, explainSwitch } from '../../../core/switch/explain-switch.ts'
+import { type ExplainedSwitch, explainSwitch } from '../../../core/task/schedule-switch.ts'
 import type { Instant } from '../../../core/types.ts'
+import type { TaskReading } from '../../lookup.ts'
 import { isGiven } from '../../options/arguments.ts'
 
+type Side = 'from' | 'to'
+
 /** The options of `explain` that this file reads. */
-export interface SwitchOptions {
-  readonly fromSchedule: string | undefined
-  readonly fromTimezone: string | undefined
-  readonly fromAnchor: string | undefined
-  readonly toSchedule: string | undefined
-  readonly toTimezone: string | undefined
-  readonly toAnchor: string | undefined
-  readonly timezone: string | undefined
-  readonly at: string | undefined
-  readonly count: number
-  /** The ledger and the task that are on the command line. Null without a task. */
-  readonly named: { readonly store: string; readonly task: string; readonly ledgerTimeoutMs: number | undefined } | null
-}
+type SwitchOptions = Readonly<
+  Record<`${Side}${'Schedule' | 'Timezone' | 'Anchor'}` | 'timezone' | 'at', string | undefined>
+>
 
-/** The options that need `--to-schedule`. */
+/** The options that need `--to-schedule`, and those that would be ignored together with it. */
 const OF_SWITCH = ['fromSchedule', 'fromTimezone', 'fromAnchor', 'toTimezone', 'toAnchor'] as const
-
-/** The options of `explain` that would be ignored together with `--to-schedule`. */
 const OTHERS = ['schedule', 'anchor', 'earlyToleranceMs'] as const
 
-/**
- * Returns whether two schedules are to be compared. Throws a usage error for a flag that has no effect in a comparison, or
- * only in a comparison.
- */
+/** Returns whether two schedules are to be compared. Throws a usage error for a flag that would have no effect. */
 export function isSwitch(argv: readonly string[], toSchedule: string | undefined): boolean {
   const wrong = (toSchedule === undefined ? OF_SWITCH : OTHERS).find((name) => isGiven(name, argv))
   if (wrong === undefined) return toSchedule !== undefined
@@ -43,46 +31,36 @@ export function isSwitch(argv: readonly string[], toSchedule: string | undefined
 }
 
 /**
- * Compares two schedules around the time at which they are switched. The old one is `--from-schedule`, or that of the task
- * record. The zone of the new one is that of the old one, unless it is given.
+ * Compares two schedules around the time at which they are switched. The old one is `--from-schedule`, or that of the record of
+ * the task on the command line. The zone of the new one is that of the old one, unless it is given.
  */
-export async function readSwitch(options: SwitchOptions, now: Instant): Promise<ExplainedSwitch> {
-  const { at, toTimezone, count } = options
-  const atIn = (zone: string) => (at === undefined ? now : parseTime(at, '--at', toTimezone ?? zone, now))
-  const from = await readOld(options, (schedule) => windowOf(schedule, atIn(schedule.spec.zone))?.slot ?? null, now)
-  const to = readNamed('to', {
-    schedule: options.toSchedule ?? '',
-    timezone: toTimezone ?? from.spec.zone,
-    anchor: options.toAnchor,
-  })
-  return explainSwitch(from, to, atIn(from.spec.zone), count)
-}
-
-async function readOld(
-  { fromSchedule, fromTimezone, fromAnchor, timezone, named }: SwitchOptions,
-  slotIn: (schedule: Schedule) => Instant | null,
+export async function readSwitch(
+  options: SwitchOptions,
+  named: (TaskReading & { readonly store: string }) | null,
   now: Instant,
-): Promise<Schedule> {
-  if (fromSchedule !== undefined) {
-    const zone = fromTimezone ?? timezone
-    return readNamed('from', { schedule: fromSchedule, timezone: zone, anchor: fromAnchor })
-  }
-  if (named === null) {
+): Promise<ExplainedSwitch> {
+  const { at, fromSchedule, fromTimezone, fromAnchor, toTimezone } = options
+  const atIn = (zone: string) => (at === undefined ? now : parseTime(at, '--at', toTimezone ?? zone, now))
+  let from: Schedule
+  if (fromSchedule !== undefined) from = readNamed('from', options, fromTimezone ?? options.timezone)
+  else if (named === null) {
     throw usageError(
       '--from-schedule is missing. Give --from-schedule EXPR, or --task NAME with --store to compare with the recorded schedule.',
     )
-  }
-  if (fromTimezone !== undefined || fromAnchor !== undefined) {
+  } else if (fromTimezone !== undefined || fromAnchor !== undefined) {
     throw usageError(`--from-${fromTimezone === undefined ? 'anchor' : 'timezone'} requires --from-schedule.`)
+  } else {
+    const { explainTask } = await import('./explain-task.ts')
+    from = (await explainTask(named, (one) => windowOf(one, atIn(one.spec.zone))?.slot ?? null, now)).schedule
   }
-  const { explainTask } = await import('./explain-task.ts')
-  return (await explainTask(named, slotIn, now)).schedule
+  const { zone } = from.spec
+  return explainSwitch(from, readNamed('to', options, toTimezone ?? zone), atIn(zone))
 }
 
 /** Reads one of the two schedules. An error says which one is wrong, and names its own options. */
-function readNamed(side: 'from' | 'to', options: ScheduleOptions): Schedule {
+function readNamed(side: Side, options: SwitchOptions, timezone: string | undefined): Schedule {
   try {
-    return readSchedule(options)
+    return readSchedule({ schedule: options[`${side}Schedule`] ?? '', timezone, anchor: options[`${side}Anchor`] })
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     throw usageError(`--${side}-schedule: ${error.message.replaceAll('--anchor', `--${side}-anchor`)}`)

@@ -1,0 +1,144 @@
+import { DAY_MS } from '../duration.ts'
+import { usageError } from '../errors.ts'
+import { longestGapMs } from '../schedule/gaps.ts'
+import { type Schedule, slotsBetween } from '../schedule/slot.ts'
+import { openZone } from '../schedule/zone.ts'
+import type { Instant } from '../types.ts'
+
+// A task changes from one schedule to another. The slots of the old schedule before the switch have run, and those of the
+// new one from the switch on will run. A period is affected if it has more of these slots than under each of the two
+// schedules alone, or fewer. A slot belongs to the date in the zone of its own schedule, because the batch gets this date.
+
+/**
+ * The units in which slots are counted, with their longest length, and the longest gap of a schedule that has a slot in each.
+ * The clocks may change by two hours, and the third Monday of a month comes up to 35 days after the one before.
+ */
+const UNITS = [
+  { unit: 'day', days: 1, gapMs: DAY_MS * (1 + 1 / 12) },
+  { unit: 'week', days: 7, gapMs: DAY_MS * (7 + 1 / 12) },
+  { unit: 'month', days: 31, gapMs: DAY_MS * (35 + 1 / 12) },
+  { unit: 'year', days: 366, gapMs: Number.POSITIVE_INFINITY },
+] as const
+
+type Unit = (typeof UNITS)[number]['unit']
+
+/** A period with the slots that `runs` across the switch, and those that it has `withFrom` and `withTo` alone. */
+export interface Period {
+  readonly unit: Unit
+  /** A date (of a week, that of its Monday), `2026-11` or `2026`. */
+  readonly name: string
+  readonly runs: number
+  readonly withFrom: number
+  readonly withTo: number
+}
+
+/** A slot of one of the two schedules. `affected` is its period, or null if that is not affected. */
+export interface SwitchSlot {
+  readonly slot: Instant
+  readonly schedule: 'from' | 'to'
+  readonly runs: boolean
+  readonly affected: Period | null
+}
+
+/** A switch at `at`, with the slots of both schedules around it. The oldest comes first in each list. */
+export interface ExplainedSwitch {
+  readonly from: Schedule
+  readonly to: Schedule
+  readonly at: Instant
+  readonly slots: readonly SwitchSlot[]
+  /** The units in which slots were counted, and the affected periods of the shortest one that has any. */
+  readonly units: readonly Unit[]
+  readonly affected: readonly Period[]
+  /** A switch after `after` and before `before` is safe. `before` is null if the span goes on beyond the search. */
+  readonly safe: readonly { readonly after: Instant; readonly before: Instant | null }[]
+  readonly searchedUntil: Instant
+}
+
+/** A command answers within a second. */
+const MAX_SLOTS = 100_000
+const MAX_SPANS = 3
+
+type Counted = { -readonly [Name in keyof Period]: Period[Name] }
+type Listed = Omit<SwitchSlot, 'affected'> & { readonly periods: readonly Counted[] }
+
+/** Explains a switch at `at`. Throws a usage error if there are too many slots to compare. */
+export function explainSwitch(from: Schedule, to: Schedule, at: Instant): ExplainedSwitch {
+  // A schedule that ends is counted by days.
+  const gapMs = Math.max(...[from, to].map((schedule) => longestGapMs(schedule, at) ?? DAY_MS))
+  const longest = UNITS.findIndex((unit) => gapMs <= unit.gapMs)
+  const units = UNITS.slice(0, longest + 1).map(({ unit }) => unit)
+  const days = UNITS[longest]?.days ?? 1
+  const searchedUntil = at + (3 * days + 1) * DAY_MS
+  // The list has whole periods, also where the dates of two zones differ by more than a day.
+  const reachMs = (4 * days + 3) * DAY_MS
+  const counted = new Map<string, Counted>()
+  const listed = Object.entries({ from, to } as const).flatMap(([side, schedule]) => {
+    const zone = openZone(schedule.spec.zone)
+    const slots = [...limited(slotsBetween(schedule, at - reachMs, at + reachMs))]
+    return slots.map((slot): Listed => {
+      const isOld = side === 'from'
+      const runs = isOld === slot < at
+      const periods = units.map((unit) => {
+        const name = periodOf(unit, slot + zone.pieceAt(slot / 1000).offset * 1000)
+        const period = counted.get(unit + name) ?? { unit, name, runs: 0, withFrom: 0, withTo: 0 }
+        counted.set(unit + name, period)
+        period[isOld ? 'withFrom' : 'withTo'] += 1
+        period.runs += Number(runs)
+        return period
+      })
+      return { slot, schedule: isOld ? 'from' : 'to', runs, periods }
+    })
+  })
+  listed.sort((one, other) => one.slot - other.slot)
+  const wrong = [...counted.values()].filter(isAffected)
+  const shortest = units.find((unit) => wrong.some((period) => period.unit === unit))
+  // The search for safe spans counts on, so the periods are copied.
+  const affected = new Map(wrong.filter(({ unit }) => unit === shortest).map((period) => [period, { ...period }]))
+  const slots = listed.map(({ periods, ...slot }): SwitchSlot => {
+    const period = periods.map((one) => affected.get(one)).find((one) => one !== undefined)
+    return { ...slot, affected: period ?? null }
+  })
+  const oldestFirst = [...affected.values()].sort((one, other) => (one.name < other.name ? -1 : 1))
+  const safe = safeSpans(listed, at, searchedUntil, wrong.length)
+  return { from, to, at, slots, units, affected: oldestFirst, safe, searchedUntil }
+}
+
+/** Counts on from slot to slot, because what runs changes only there. A switch at `at` affects `wrong` periods. */
+function safeSpans(listed: readonly Listed[], at: Instant, until: Instant, wrong: number): ExplainedSwitch['safe'] {
+  const safe: { after: Instant; before: Instant | null }[] = []
+  let begun = wrong === 0 ? at : null
+  for (const [index, { slot, schedule, periods }] of listed.entries()) {
+    if (slot < at) continue
+    if (slot > until || safe.length === MAX_SPANS) break
+    for (const period of periods) {
+      wrong -= Number(isAffected(period))
+      period.runs += schedule === 'from' ? 1 : -1
+      wrong += Number(isAffected(period))
+    }
+    // Two slots at the same time are passed together.
+    if (listed[index + 1]?.slot === slot) continue
+    if (wrong > 0 && begun !== null && begun < slot) safe.push({ after: begun, before: slot })
+    begun = wrong > 0 ? null : (begun ?? slot)
+  }
+  return begun === null ? safe : [...safe, { after: begun, before: null }]
+}
+
+function isAffected({ runs, withFrom, withTo }: Period): boolean {
+  return runs > Math.max(withFrom, withTo) || runs < Math.min(withFrom, withTo)
+}
+
+function* limited(slots: Iterable<Instant>): Generator<Instant, void, undefined> {
+  let left = MAX_SLOTS
+  for (const slot of slots) {
+    if (left-- === 0)
+      throw usageError('the schedules have too many slots to compare. Compare schedules that fire less often.')
+    yield slot
+  }
+}
+
+/** Names the period that has a local time. A week begins on Monday. */
+function periodOf(unit: Unit, local: number): string {
+  const daysSinceMonday = unit === 'week' ? (new Date(local).getUTCDay() + 6) % 7 : 0
+  const date = new Date(local - daysSinceMonday * DAY_MS).toISOString()
+  return date.slice(0, { day: 10, week: 10, month: 7, year: 4 }[unit])
+}
