@@ -1,14 +1,19 @@
+import { EventEmitter } from 'node:events'
 import { writeSync } from 'node:fs'
 import { usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 
 /**
- * Replaces `process.stdout` and `process.stderr` with empty objects. The first access to the real streams opens them,
- * and that makes a pipe non-blocking for every process that shares it. A batch that writes more than the pipe holds
- * would then lose output. yargs accesses them when it is imported, to read the width of the terminal.
+ * Replaces `process.stdout` and `process.stderr` with streams that discard everything. The first access to the real ones
+ * opens them, and that makes a pipe non-blocking for every process that shares it. A batch that writes more than the pipe
+ * holds would then lose output. yargs accesses them when it is imported, to read the width of the terminal. The AWS SDK
+ * writes warnings to the console, for example about a slow credentials endpoint, and must not end the process by that.
  */
 export function hideStandardStreams(): void {
-  for (const name of Object.keys(REAL)) Object.defineProperty(process, name, { value: {}, configurable: true })
+  for (const name of Object.keys(REAL)) {
+    const value = Object.assign(new EventEmitter(), { write: () => true })
+    Object.defineProperty(process, name, { value, configurable: true })
+  }
 }
 
 /** Restores the real streams, for a command that turns out to start no batch. */

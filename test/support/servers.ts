@@ -69,9 +69,9 @@ export interface Answer {
   readonly body: string
 }
 
-/** Starts a server that answers each request with `answer`. With null, it never answers. */
+/** Starts a server that answers each request with `answer`. A request that gets null is never answered. */
 export async function startAnswering(
-  answer: Answer | null | ((action: string, body: string) => Answer),
+  answer: Answer | null | ((action: string, body: string) => Answer | null),
 ): Promise<Server> {
   return listen(
     createServer(async (incoming, outgoing) => {

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, start } from '../../support/cli.ts'
-import { awsEnv, openTestStore, type Server, startAnswering, startDynalite } from '../../support/servers.ts'
+import {
+  type Answer,
+  awsEnv,
+  openTestStore,
+  type Server,
+  startAnswering,
+  startDynalite,
+} from '../../support/servers.ts'
 
 // A credentials endpoint as ECS and EKS have it. The SDK asks it again each second, four times, before it gives up.
 
@@ -25,7 +32,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
   const FAILURE = { status: 500, body: '{"message":"try again"}' }
 
   /** Starts an endpoint that answers request number n with `answerTo(n)`, and returns the environment of a run that uses it. */
-  async function withEndpoint(answerTo: (count: number) => { status: number; body: string }) {
+  async function withEndpoint(answerTo: (count: number) => Answer | null) {
     let count = 0
     const endpoint = await startAnswering(() => answerTo(++count))
     endpoints.push(endpoint)
@@ -58,6 +65,14 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     const env = await withEndpoint((count) => (count <= 6 ? FAILURE : credentials(3_600_000)))
     expect(await cronledger(runArgs('claim', [], 'echo', 'paid'), { env })).toMatchObject({ code: 0, stdout: 'paid\n' })
     expect(await stateOf('claim')).toBe('COMPLETED')
+  })
+
+  test('that does not answer at the claim: 75 in order, although the SDK warns on the console', async () => {
+    const env = await withEndpoint(() => null)
+    const args = runArgs('slow', ['--ledger-timeout', '3s'], 'echo', 'no')
+    const { code, stdout, stderr } = await cronledger(args, { env })
+    expect({ code, stdout }).toEqual({ code: 75, stdout: '' })
+    expect(stderr.trim().split('\n')).toEqual([expect.stringContaining('The slot is free for the next trigger.')])
   })
 
   test('at the claim, for longer than the ledger timeout: 75, and the slot is free', async () => {
