@@ -10,7 +10,9 @@ import { untilUnlocked } from './lock-wait.ts'
 /** The bits of a mode that give access to users other than the owner. */
 const OTHERS = 0o077
 
-export async function* inspectFile(path: string, call: CallOptions): AsyncGenerator<SetupFinding> {
+export async function* inspectFile(given: string, call: CallOptions): AsyncGenerator<SetupFinding> {
+  // As a run does. The system itself would not follow `missing/../ledger.db`.
+  const path = resolve(given)
   const place = inspectPlace(path)
   yield place
   // We must not open a file where it must not be used.
@@ -80,7 +82,7 @@ function inspectMode(path: string): SetupFinding {
  * and reports no error. It makes its journal in the same folder.
  */
 function inspectWriting(path: string): SetupFinding {
-  const folder = dirname(resolve(path))
+  const folder = dirname(path)
   try {
     accessSync(path, constants.W_OK)
     accessSync(folder, constants.W_OK | constants.X_OK)

@@ -648,6 +648,12 @@ describe('a file', () => {
     expect(readFileSync(file)).toEqual(before)
   })
 
+  test('that a run finds, by a path through a folder that does not exist', async () => {
+    await made('beyond.db')
+    const found = await check(`file:${folder}/missing/../beyond.db`, {})
+    expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 0, wrong: [] })
+  })
+
   test('that is not there: 78, and none is made', async () => {
     const found = await check(`file:${path('none.db')}`, {})
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 78, wrong: ['file'] })
