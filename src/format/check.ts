@@ -5,7 +5,7 @@ import { terminalState } from '../core/row/decide.ts'
 import type { Doubt } from '../core/task/expected-slots.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
 import type { Instant, Row } from '../core/types.ts'
-import { lookStep, neededSteps, rangeSteps, showStep } from '../verdict/steps.ts'
+import { lookStep, neededSteps, pauseStep, rangeSteps, rerunStep, showStep } from '../verdict/steps.ts'
 import { ofRow, type StepTarget } from '../verdict/target.ts'
 import { type Verdict, verdictOf } from '../verdict/verdict.ts'
 import { ownerLines, stepLines } from './command-line.ts'
@@ -28,6 +28,47 @@ export function findingLine(found: TaskFinding): string {
   const { kind, task, slot, schedule } = found
   const words = [kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, schedule.zone), findingDetail(found)]
   return printable(words.join('  '))
+}
+
+/** Neighbouring findings that make one line. */
+interface FindingGroup {
+  readonly newest: TaskFinding
+  readonly oldest: TaskFinding
+  readonly count: number
+}
+
+/**
+ * Yields a line for each finding, which come newest first. The slots that one change of the schedule leaves in doubt are one
+ * line, because there may be hundreds.
+ */
+export async function* findingLines(found: AsyncIterable<TaskFinding>): AsyncGenerator<string, void> {
+  let group: FindingGroup | null = null
+  for await (const finding of found) {
+    if (group !== null && isSameDoubt(group.newest, finding)) {
+      group = { newest: group.newest, oldest: finding, count: group.count + 1 }
+      continue
+    }
+    if (group !== null) yield groupLine(group)
+    group = doubtOf(finding) === undefined ? null : { newest: finding, oldest: finding, count: 1 }
+    if (group === null) yield findingLine(finding)
+  }
+  if (group !== null) yield groupLine(group)
+}
+
+function isSameDoubt(one: TaskFinding, other: TaskFinding): boolean {
+  const [doubt, others] = [doubtOf(one), doubtOf(other)]
+  if (doubt === undefined || others === undefined) return false
+  return (
+    one.task === other.task && one.kind === other.kind && doubt.after === others.after && doubt.until === others.until
+  )
+}
+
+function groupLine({ newest, oldest, count }: FindingGroup): string {
+  if (count === 1) return findingLine(newest)
+  const { kind, task, slot, schedule } = oldest
+  const { zone } = schedule
+  const which = `${count} slots up to ${zonedTime(newest.slot, zone)} ${findingDetail(newest)}`
+  return printable([kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, zone), which].join('  '))
 }
 
 /** Returns `2 missed, 1 failed`, or an empty text when all counts are zero. */
@@ -57,6 +98,8 @@ interface OpenFindings {
   readonly rerunnable: RerunnableNeeds | null
   /** The newest slot that needs attention, and that the rerun of a range leaves out. Null if there is none. */
   readonly notInRange: TaskFinding | null
+  /** The missed slots that the newest change of the schedule leaves in doubt. Null if there is none. */
+  readonly doubts: FindingGroup | null
   /** The newest slot that is overdue. Null if there is none. */
   readonly overdue: TaskFinding | null
 }
@@ -74,7 +117,7 @@ interface RerunnableNeeds {
 
 type OpenFindingsOfTasks = Map<string, OpenFindings>
 
-/** Returns an empty collection of the findings for `needsLines`. Memory holds seven findings of each task. */
+/** Returns an empty collection of the findings for `needsLines`. Memory holds nine findings of each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: OpenFindingsOfTasks } {
   const needs: OpenFindingsOfTasks = new Map()
   return {
@@ -83,9 +126,10 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
       const { task, kind, owner } = found
       // A late slot needs no step. We still name the owner, who may want to know the cause.
       if (kind === 'late' && owner === undefined) return
-      const before = needs.get(task) ?? { owner, rerunnable: null, notInRange: null, overdue: null }
+      const before = needs.get(task) ?? { owner, rerunnable: null, notInRange: null, doubts: null, overdue: null }
       if (kind === 'late') needs.set(task, before)
       else if (kind === 'overdue') needs.set(task, { ...before, overdue: newer(before.overdue, found) })
+      else if (doubtOf(found) !== undefined) needs.set(task, { ...before, doubts: withDoubt(before.doubts, found) })
       else if (isNotInRange(found)) needs.set(task, { ...before, notInRange: newer(before.notInRange, found) })
       else needs.set(task, { ...before, rerunnable: withRerunnable(before.rerunnable, found) })
     },
@@ -113,6 +157,12 @@ function older(one: TaskFinding | null, other: TaskFinding): TaskFinding {
   return one === null || other.slot < one.slot ? other : one
 }
 
+/** The doubts of an older change are shown when those of the newest one are settled: what settles them is another span. */
+function withDoubt(before: FindingGroup | null, found: TaskFinding): FindingGroup {
+  if (before === null) return { newest: found, oldest: found, count: 1 }
+  return isSameDoubt(before.newest, found) ? { ...before, oldest: found, count: before.count + 1 } : before
+}
+
 function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): RerunnableNeeds {
   const { newestTried = null, newestStale = null, oldestKnown = null } = before ?? {}
   return {
@@ -126,11 +176,12 @@ function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): Rer
 
 /** Returns what the operator can do about each task, as lines: its name, its owner, and the commands below it. */
 export function needsLines(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly string[] {
-  return [...needs].flatMap(([task, { owner, rerunnable, notInRange, overdue }]) => {
+  return [...needs].flatMap(([task, { owner, rerunnable, notInRange, doubts, overdue }]) => {
     const parts = [
       ...(overdue === null ? [] : [needOfOne(overdue, ledger)]),
       ...(rerunnable === null ? [] : [needOfRerunnable(rerunnable, ledger)]),
       ...(notInRange === null ? [] : [needOfLeftOut(notInRange, ledger, rerunnable === null)]),
+      ...(doubts === null ? [] : [needOfDoubts(doubts, ledger, rerunnable === null)]),
     ]
     const cautions = new Set(parts.flatMap(({ caution }) => caution ?? []))
     const lines = [...[...cautions].map((text) => `  ${text}`), ...stepLines(parts.flatMap(({ steps }) => steps))]
@@ -174,6 +225,20 @@ function needOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boole
   return isAlone
     ? needOfOne(found, ledger)
     : { caution: null, steps: [showStep('see the slot that a range leaves out', findingTarget(found, ledger))] }
+}
+
+/** A pause of the time around the change of the schedule settles all slots that were not due. */
+function needOfDoubts({ newest, count }: FindingGroup, ledger: CheckedLedger, isAlone: boolean): Need {
+  const doubt = doubtOf(newest)
+  if (count === 1 || doubt === undefined) return needOfLeftOut(newest, ledger, isAlone)
+  const target = findingTarget(newest, ledger)
+  return {
+    caution: `${count} slots may not have been due: find out before you run them.`,
+    steps: [
+      pauseStep(`if none of the ${count} was due`, target, doubt.after + 1000, doubt.until),
+      rerunStep(`or run one of the ${count}`, target),
+    ],
+  }
 }
 
 /** Returns a finding as a JSON object for programs. */

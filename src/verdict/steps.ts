@@ -113,6 +113,12 @@ export function declareStep({ store, task }: StepTarget, schedule: ScheduleSpec)
   }
 }
 
+/** Returns the step that records that no slot in `[from, until)` was due, because the task did not run then. */
+export function pauseStep(what: string, { store, task }: StepTarget, from: Instant, until: Instant): Step {
+  const span = { store, task, from: formatInstant(from), until: formatInstant(until), reason: REASON_WORD }
+  return { kind: 'other', what, command: cronledger('pause', span) }
+}
+
 /** Returns the step that skips the slot, which is never likelier than to run it. */
 export function skipStep(what: string, target: StepTarget): Step {
   return { ...resolveStep(what, target, 'skipped'), isOptional: true }

@@ -11,7 +11,7 @@ import {
   checkSummary,
   collectNeeds,
   findingJson,
-  findingLine,
+  findingLines,
   findingObject,
   needsLines,
 } from '../../format/check.ts'
@@ -235,9 +235,12 @@ async function* counted(
 
 async function* plainText(found: AsyncIterable<TaskFinding>, summary: () => string, checked: CheckedLedger) {
   const { needs, add } = collectNeeds()
-  for await (const finding of found) {
-    add(finding)
-    yield `${findingLine(finding)}\n`
+  async function* added() {
+    for await (const finding of found) {
+      add(finding)
+      yield finding
+    }
   }
+  for await (const line of findingLines(added())) yield `${line}\n`
   for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
 }

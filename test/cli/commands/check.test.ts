@@ -251,6 +251,14 @@ test('after a change of the schedule, a miss is certain if a later run of the ol
   expect(code).toBe(1)
   expect(found).toHaveLength(2 + 11 * 24 + 3 - 7)
   expect(found.filter((text) => !text.endsWith('?'))).toEqual(proven.map((slot) => `missed ${task} ${slot}`))
+  // In text, the doubts of one change are one line, with one command that settles them.
+  const text = await cronledger(['check', '--task', task, ...range], { env })
+  const lines = text.stdout.split('\n').filter((line) => line.startsWith('missed'))
+  expect(lines).toEqual([
+    expect.stringMatching(/ 2025-11-20T07:00:00Z .* 260 slots up to 2025-12-01 02:00 UTC may not have been due: /),
+    ...proven.map((slot) => expect.stringContaining(` ${slot} `)),
+  ])
+  expect(text.stdout).toContain('--from 2025-11-20T06:00:01Z --until 2025-12-01T03:00:00Z')
   // The run that proves it, at 05:00, lies behind the end.
   const before = ['--since', '2025-11-20', '--until', '2025-11-20T05:00:00Z']
   expect((await check('--task', task, ...before)).found).toHaveLength(2)

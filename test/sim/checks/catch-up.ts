@@ -113,9 +113,13 @@ function checkAll({ own, spanMs, graceMs }: CatchUp, observed: Observed, say: Sa
   const known = versions.findLast(({ order }) => order < first.sent)?.record
   const isPlain = versions.every(({ record }) => record.pauses.length + record.retirements.length === 0)
   if (known === undefined || !isPlain || versions.some(({ record }) => record.schedules.length > 1)) return
+  const [schedule] = known.schedules
+  // Only a scheduled run makes it certain that later slots are due.
+  const certainSince =
+    schedule === undefined || schedule.declared === 'forced' ? Number.POSITIVE_INFINITY : schedule.since
   for (const [day, row] of finals) {
     const slot = firstMs + day * everyMs
-    const wasDue = slot + graceMs + OFFSET_MS < first.sentMs && slot >= (known.schedules[0]?.since ?? slot + 1)
+    const wasDue = slot + graceMs + OFFSET_MS < first.sentMs && slot >= certainSince
     if (day < own.day && wasDue && slot - OFFSET_MS > first.sentMs - spanMs && row === null) {
       say('what was missed is caught up', `${own.runId} left slot ${day}`)
     }

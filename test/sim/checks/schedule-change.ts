@@ -45,10 +45,13 @@ function recordsBetween(sent: number, answered: number, { versions }: Observed):
   return [before, ...versions.filter(({ order }) => order > sent && order < answered).map(({ record }) => record)]
 }
 
-/** Returns whether the record has another zone for the slot. All runs of a simulation have the same expression. */
+/**
+ * Returns whether the record has another zone for the slot. All runs of a simulation have the same expression. The schedule of
+ * a forced run refuses no other one.
+ */
 function differs(record: TaskRecord | null, { day, states }: Story, { firstMs, everyMs }: Observed): boolean {
   const slot = firstMs + day * everyMs
   const [oldest] = record?.schedules ?? []
   const inForce = record?.schedules.toReversed().find(({ since }) => since <= slot) ?? oldest
-  return inForce !== undefined && inForce.spec.zone !== states.zone
+  return inForce !== undefined && inForce.declared !== 'forced' && inForce.spec.zone !== states.zone
 }
