@@ -59,7 +59,7 @@ function withScript(script: string, more: Env) {
     /** Marks the slot as completed for a hostile reason. A later trigger is a duplicate, whose message has the reason. */
     resolveHostile: () =>
       cli(
-        ...['resolve', ...NIGHTLY, '--slot', SLOT, '--state', 'completed'],
+        ...['resolve', '--task', 'nightly', '--slot', SLOT, '--state', 'completed'],
         ...['--reason', HOSTILE, '--by', HOSTILE_OPERATOR],
       ),
   }
@@ -201,7 +201,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     const since = ['--since', SLOT, '--until', '2026-11-24T03:00:01Z']
     const checked = await cli('check', 'nightly', ...since, '--notify-on', 'missed,failed')
     expect(checked).toMatchObject({ code: 1, stderr: '' })
-    await cli('resolve', ...NIGHTLY, '--slot', SLOT, '--state', 'completed', '--reason', 'done by hand')
+    await cli('resolve', '--task', 'nightly', '--slot', SLOT, '--state', 'completed', '--reason', 'done by hand')
     const duplicate = await run(['false'])
     expect(duplicate.code).toBe(0)
     expectHarmless(...runs, duplicate)

@@ -140,7 +140,7 @@ describe('what is asked of a task', () => {
     )
     expect((await open().ask(`/task?task=a&since=${day}`)).html).not.toContain('Only slots')
     expect((await open().ask('/task?task=a&status=unknown')).html).toMatch(/<option value="unknown" selected/)
-    expect(await open().ask('/task?task=a&status=due')).toMatchObject({ status: 400 })
+    expect(await open().ask('/task?task=a&status=late')).toMatchObject({ status: 400 })
   })
 
   test('stays asked on the newest page, and where the calendar is closed', async () => {
