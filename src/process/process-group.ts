@@ -35,7 +35,8 @@ export function probe(id: number): 'living' | 'forbidden' | null {
  * inherits orphans that it cannot reap, and they keep their group alive forever.
  *
  * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. If /proc shows no member
- * (another PID namespace, `hidepid`), the answer of the kernel must do: the id of the group stands for its members.
+ * (another PID namespace, `hidepid`), the answer of the kernel must do: the id of the group stands for its members. With
+ * `hidepid`, a zombie that is shown says nothing about the members that are not.
  *
  * `forbiddenOnly`: only one that this process may not signal counts.
  */
@@ -55,7 +56,14 @@ export function livingMember(
   if (known !== null && isLiving(known)) return known
   const member = processIds().find(isLiving)
   if (member !== undefined) return member
-  return isShown || probe(-groupId) === null ? null : groupId
+  if (isShown && !hidesProcesses()) return null
+  const answer = probe(-groupId)
+  return answer === 'forbidden' || (answer === 'living' && !forbiddenOnly) ? groupId : null
+}
+
+/** Returns whether /proc hides processes of other users from this one. Process 1 lives as long as its PID namespace. */
+function hidesProcesses(): boolean {
+  return readStat(1) === null
 }
 
 /** Sends `signal` to one process. Returns false if the process has ended or this one may not signal it. */

@@ -11,21 +11,26 @@ os.setresuid(65534, 65534, 65534)
 print(f"batch {os.getpid()}.", flush=True)
 time.sleep(600)`
 
+/** Leaves such a process in its group, and one that may be signalled, and fails. */
+const LEAVING = `import subprocess, sys
+subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+print(child.stdout.readline(), flush=True)
+sys.exit(3)`
+// Group 0 would see all processes in spite of `hidepid`.
+const HIDING = [
+  'unshare',
+  '--mount',
+  'sh',
+  '-c',
+  `mount -t proc -o hidepid=2 proc /proc && exec ${WITHOUT_KILL} --regid 54321 --clear-groups "$@"`,
+  'sh',
+]
+
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batch that may not be signalled', () => {
   test.each([
     ['/proc shows it', ['sh', '-c', `exec ${WITHOUT_KILL} "$@"`, 'sh']],
-    // Group 0 would see all processes in spite of `hidepid`.
-    [
-      '/proc hides it',
-      [
-        'unshare',
-        '--mount',
-        'sh',
-        '-c',
-        `mount -t proc -o hidepid=2 proc /proc && exec ${WITHOUT_KILL} --regid 54321 --clear-groups "$@"`,
-        'sh',
-      ],
-    ],
+    ['/proc hides it', HIDING],
   ])(
     'a batch that may not be signalled (%s): nothing starts beside it, in its slot or in another one',
     async (name, launcher) => {
@@ -66,4 +71,16 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batc
       expect(JSON.parse(stdout)).toMatchObject({ attempts: [{ outcome: 'interrupted', process: { pid } }] })
     },
   )
+
+  test('no retry follows a failed batch that left one which /proc hides, beside the zombie of another process', async () => {
+    const store = `file:${join(folder, 'hidden.db')}`
+    const retries = ['--max-attempts', '3', '--retry-delay', '0ms', '--kill-after', '100ms']
+    const command = ['/usr/bin/python3', '-c', LEAVING, BATCH]
+    const ended = await start(['run', '--store', store, ...NIGHTLY, ...retries, '--', ...command], { launcher: HIDING })
+      .ended
+    const pids = [...ended.stdout.matchAll(/batch (\d+)/g)].map(([, pid]) => Number(pid))
+    onTestFinished(() => pids.forEach((pid) => void process.kill(pid, 'SIGKILL')))
+    expect(ended.code).toBe(3)
+    expect(pids).toHaveLength(1)
+  })
 })
