@@ -163,7 +163,7 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
 /** Returns the end of the answer to `resume --all`. */
 export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen'>): string {
   return lines([
-    `${tasksText(changed)} resumed. Slots of the pause that did not run stay as they are: nothing starts them.`,
+    `The pause of ${tasksText(changed)} ended. Slots of it that did not run stay as they are: nothing starts them.`,
     ...failedLines(failed, 'resumed'),
     ...stepLines([{ kind: 'other', what: 'see all tasks', command: cronledger('tasks', { store }) }]),
   ])

@@ -146,7 +146,7 @@ describe('the answer', () => {
     expect(resumed.stdout.split('\n')).toEqual([
       expect.stringMatching(/^nightly: resumed: triggers from .* on start the batch again$/),
       expect.stringMatching(/^weekly: not resumed: still paused from .* on, by bob: moved$/),
-      expect.stringMatching(/^2 tasks resumed\. Slots of the pause/),
+      expect.stringMatching(/^The pause of 2 tasks ended\. Slots of it/),
       expect.stringMatching(/^ {2}see all tasks: {2}cronledger tasks /),
       '',
     ])
