@@ -97,7 +97,7 @@ async function* checkedSlots(
             },
     }
   }
-  if (future !== null) throw wrongClock(future)
+  if (future !== null) throw wrongClock(task, future)
 }
 
 /**

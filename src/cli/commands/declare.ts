@@ -35,7 +35,7 @@ const OPTIONS = {
 const help = {
   name: 'declare',
   summary:
-    'Record the schedule of a task ahead: before its first run, so that a first trigger that never comes is missed, or before a change. Prints the next slots. The same declaration again changes nothing.',
+    'Record the schedule of a task before its first run, so that a first trigger that never comes is reported as missed, or before a change. Prints the next slots. The same declaration again changes nothing.',
   options: OPTIONS,
   takesTask: true,
   examples: [
@@ -49,7 +49,7 @@ const help = {
     ],
   ],
   notes:
-    'In the container of a batch, it takes the variables of run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --on-schedule-change). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.',
+    'In the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --on-schedule-change). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.',
 } as const
 
 /** A user compares them with the scheduler. */

@@ -41,7 +41,7 @@ const help = {
     ],
   ],
   notes:
-    'A pause with --from in the past also covers the slots since then that were missed. With --until in the past as well, it is over. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
+    'A pause with --from in the past also covers the slots since then that were missed. If --until is in the past, too, the pause is over, but its slots are not missed. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
 } as const
 
 export const pause: Command = {

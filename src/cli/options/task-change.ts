@@ -11,7 +11,7 @@ const FROM = {
 
 /** For the commands that change one task or all of them. */
 export const TASK_OR_ALL = {
-  task: { ...COMMON.task, required: undefined, otherwise: 'see --all' },
+  task: { ...COMMON.task, required: undefined, help: 'Name of the scheduled batch (required without --all)' },
   all: {
     kind: 'switch',
     help: 'All tasks that the ledger knows',

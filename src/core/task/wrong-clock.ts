@@ -54,9 +54,10 @@ export function futureRun(row: StoredRow | null, latest: Instant): Instant | nul
 }
 
 /** Returns the error of an audit that found a run or a record of a slot that is not due yet. */
-export function wrongClock(slot: Instant): LedgerError {
+export function wrongClock(task: string, slot: Instant): LedgerError {
+  const at = formatInstant(slot)
   return new LedgerError(
     'shape',
-    `a run of the slot ${formatInstant(slot)} is recorded, which is in the future: the clock of its host was ahead. Correct that clock. A later run corrects the record of the task, but a trigger for that slot will be a duplicate. To confirm that run, so that check no longer reports it, use resolve --slot ${formatInstant(slot)} --state completed.`,
+    `a run of the slot ${at} is recorded, which is in the future: the clock of its host was ahead. Correct that clock. The trigger of that slot will be a duplicate. If the work of the slot is done, record that, and this error ends: cronledger resolve --task ${task} --slot ${at} --state completed --reason 'YOUR REASON'`,
   )
 }

@@ -77,7 +77,7 @@ export function checkLinks(path: string, { nlink, ino }: Stats): void {
   if (names <= 1) return
   throw new LedgerError(
     'shape',
-    `file ledger ${quote(path)} has ${names} names (hard links). After a crash, its journal lies beside only one of them. Remove the other names. To list them: find / -samefile ${quote(path)}`,
+    `file ledger ${quote(path)} has ${names} names (hard links). After a crash, its journal lies beside only one of them. If one name has a file with the ending -journal beside it, keep that name. Remove the others. To list them: find / -samefile ${quote(path)}`,
   )
 }
 

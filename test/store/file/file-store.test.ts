@@ -90,7 +90,7 @@ describe('a ledger file', () => {
     const other = newPath()
     linkSync(path, other)
     for (const name of [path, other]) {
-      const message = `file ledger "${name}" has 2 names (hard links). After a crash, its journal lies beside only one of them. Remove the other names. To list them: find / -samefile "${name}"`
+      const message = `file ledger "${name}" has 2 names (hard links). After a crash, its journal lies beside only one of them. If one name has a file with the ending -journal beside it, keep that name. Remove the others. To list them: find / -samefile "${name}"`
       await expect(put(name)).rejects.toMatchObject({ kind: 'shape', message })
       await expect(get(name)).rejects.toMatchObject({ kind: 'shape', message })
     }
