@@ -5,7 +5,7 @@ import { terminalState } from '../core/row/decide.ts'
 import type { Doubt } from '../core/task/expected-slots.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
 import type { Instant, Row } from '../core/types.ts'
-import { lookStep, neededSteps, pauseStep, rangeSteps, rerunStep, showStep } from '../verdict/steps.ts'
+import { lookStep, neededSteps, pauseStep, rangeSteps, rerunStep, type Step, showStep } from '../verdict/steps.ts'
 import { ofRow, type StepTarget } from '../verdict/target.ts'
 import { type Verdict, verdictOf } from '../verdict/verdict.ts'
 import { ownerLines, stepLines } from './command-line.ts'
@@ -174,19 +174,34 @@ function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): Rer
   }
 }
 
-/** Returns what the operator can do about each task, as lines: its name, its owner, and the commands below it. */
-export function needsLines(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly string[] {
-  return [...needs].flatMap(([task, { owner, rerunnable, notInRange, doubts, overdue }]) => {
+/** What the operator can do about the findings of a task. */
+export interface TaskNeed {
+  readonly task: string
+  readonly owner: string | undefined
+  /** They stand above the steps. */
+  readonly cautions: readonly string[]
+  readonly steps: readonly Step[]
+}
+
+/** Returns what the operator can do about each task. */
+export function needsOf(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly TaskNeed[] {
+  return [...needs].map(([task, { owner, rerunnable, notInRange, doubts, overdue }]) => {
     const parts = [
       ...(overdue === null ? [] : [needOfOne(overdue, ledger)]),
       ...(rerunnable === null ? [] : [needOfRerunnable(rerunnable, ledger)]),
       ...(notInRange === null ? [] : [needOfLeftOut(notInRange, ledger, rerunnable === null)]),
       ...(doubts === null ? [] : [needOfDoubts(doubts, ledger, rerunnable === null)]),
     ]
-    const cautions = new Set(parts.flatMap(({ caution }) => caution ?? []))
-    const lines = [...[...cautions].map((text) => `  ${text}`), ...stepLines(parts.flatMap(({ steps }) => steps))]
-    return ['', `${task}:`, ...ownerLines(owner), ...lines].map(printable)
+    const cautions = [...new Set(parts.flatMap(({ caution }) => caution ?? []))]
+    return { task, owner, cautions, steps: parts.flatMap(({ steps }) => steps) }
   })
+}
+
+/** Returns the same as lines: the name of each task, its owner, and the commands below it. */
+export function needsLines(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly string[] {
+  return needsOf(needs, ledger).flatMap(({ task, owner, cautions, steps }) =>
+    ['', `${task}:`, ...ownerLines(owner), ...cautions.map((text) => `  ${text}`), ...stepLines(steps)].map(printable),
+  )
 }
 
 type Need = Pick<Verdict, 'caution' | 'steps'>

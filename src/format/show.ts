@@ -1,12 +1,16 @@
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount } from '../core/row/attempts.ts'
 import { readableRow } from '../core/row/status.ts'
-import { type FoundSuspension, suspensionOf } from '../core/task/suspensions.ts'
-import { expectedTimes, type TaskRecord } from '../core/task/task-record.ts'
+import { slotAfter } from '../core/schedule/slot.ts'
+import { dueKeys } from '../core/task/expected-slots.ts'
+import type { OffSchedule } from '../core/task/findings.ts'
+import { type InForce, scheduleWith } from '../core/task/schedules-in-force.ts'
+import { type FoundSuspension, gapsOf, suspensionOf } from '../core/task/suspensions.ts'
+import { isOnlyDeclared, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { neededSteps } from '../verdict/steps.ts'
 import { ofRow, otherScheduleOf } from '../verdict/target.ts'
-import { type Verdict, verdictOf } from '../verdict/verdict.ts'
+import { type Verdict, type VerdictSettings, verdictOf } from '../verdict/verdict.ts'
 import { ownedSteps } from './command-line.ts'
 import { localTimeIn } from './local-time.ts'
 import { missedJson, rowJson } from './row.ts'
@@ -30,34 +34,50 @@ export interface ShownSlot {
   readonly owner: string | undefined
 }
 
-/**
- * Returns a slot that has a row. `record` is the record of its task with its schedules. Null: the task has none. Undefined:
- * it cannot be read.
- */
-export function shownRow(
-  row: StoredRow,
-  store: string,
-  record: TaskRecord | null | undefined,
-  at: { readonly now: Instant; readonly skewMs: number },
+/** What the ledger knows of a task. */
+export interface SlotTask {
+  readonly store: string
+  readonly task: string
+  /** Null: the task has no record. Undefined: its record cannot be read. */
+  readonly record: TaskRecord | null | undefined
+  /** Its schedules, the oldest first, without those that cannot be read. */
+  readonly inForce: readonly InForce[]
+}
+
+/** Returns a slot, with or without a row, with what is to be said of it. */
+export function shownSlot(
+  slot: Instant,
+  row: StoredRow | null,
+  { store, task, record, inForce }: SlotTask,
+  settings: VerdictSettings,
 ): ShownSlot {
-  const { task, slot } = row
-  const own = readableRow(row)
-  const schedule = own?.schedule ?? null
   const known = record ?? null
-  const target = { store, task, slot, schedule, ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
+  const [recorded, own] = [scheduleWith(inForce, slot), readableRow(row)]
+  const schedule = own?.schedule ?? recorded?.spec ?? null
+  const [key] = row === null ? dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1) : []
+  const of = { ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
   const found = suspensionOf(known, slot)
-  const offSchedule = record === undefined || record?.schedules.length ? undefined : 'none'
-  const verdict = verdictOf({ target, row, found, offSchedule }, { ...at, ...expectedTimes(known) })
-  return {
-    task,
-    slot,
-    windowEnd: own?.windowEnd ?? null,
+  const slotFound = {
+    target: { store, task, slot, doubt: key?.doubt, ...of },
     row,
-    schedule,
-    verdict,
     found,
-    owner: record?.expectations?.owner,
+    isExpected: key !== undefined,
+    isOnlyDeclared: known !== null && isOnlyDeclared(known),
+    firstSlot: known?.schedules[0]?.since,
+    offSchedule: record === undefined || recorded !== null ? undefined : offScheduleOf(row, known),
   }
+  const end = recorded === null ? null : slotAfter(recorded, slot)
+  return {
+    ...{ task, slot, row, schedule, found },
+    windowEnd: row === null ? end : (own?.windowEnd ?? null),
+    verdict: verdictOf(slotFound, settings),
+    owner: known?.expectations?.owner,
+  }
+}
+
+function offScheduleOf(row: StoredRow | null, known: TaskRecord | null): OffSchedule | undefined {
+  if (row === null) return undefined
+  return known === null || known.schedules.length === 0 ? 'none' : 'other'
 }
 
 /** Returns everything about one slot as text: its facts, its timeline in order of time, and the next steps. */

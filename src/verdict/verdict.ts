@@ -116,7 +116,8 @@ function situationOf(status: Status | null, row: StoredRow | null, { now }: Stat
   }
 }
 
-function completedSituation(row: Row): SlotSituation {
+/** Returns how a slot completed. */
+export function completedSituation(row: Row): 'completed' | 'repaired' | 'marked' {
   if (successOf(row) === undefined) return 'marked'
   return isRepaired(row) ? 'repaired' : 'completed'
 }

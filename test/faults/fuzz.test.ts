@@ -8,10 +8,10 @@ import { checkTaskName } from '../../src/core/user-text.ts'
 import { csvLines } from '../../src/format/csv.ts'
 import { historyText } from '../../src/format/history.ts'
 import { itemLine } from '../../src/format/row.ts'
-import { shownRow, showText } from '../../src/format/show.ts'
+import { shownSlot, showText } from '../../src/format/show.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { readTrigger } from '../../src/run/trigger.ts'
-import { FORCED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { FORCED, NOW, rowWith, SUCCEEDED, timesAt } from '../support/rows.ts'
 
 // Bounded and seeded: `SEED=17` takes other inputs, and a failure prints the seed and the smallest input that fails.
 const SEED = Number(process.env['SEED'] ?? 1)
@@ -262,9 +262,10 @@ describe('a row of the ledger', () => {
           const decoded = valueOr(['shape'], () => decodeRow(JSON.parse(JSON.stringify(document) ?? 'null')))
           if (decoded === null) return
           read += 1
+          const nothing = { store: 's', task: decoded.task, record: undefined, inForce: [] }
           const texts = [
             itemLine(decoded, NOW, 0),
-            showText(shownRow(decoded, 's', undefined, { now: NOW, skewMs: 0 })),
+            showText(shownSlot(decoded.slot, decoded, nothing, timesAt(NOW))),
             csvLines([decoded], NOW, 0),
           ]
           async function* group() {

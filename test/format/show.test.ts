@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
 import { claimRow } from '../../src/core/row/transition.ts'
 import type { Rejection, Row, StoredRow } from '../../src/core/types.ts'
-import { type ShownSlot, showJson, shownRow, showText } from '../../src/format/show.ts'
+import { type ShownSlot, showJson, shownSlot, showText } from '../../src/format/show.ts'
 import { type SlotFound, verdictOf } from '../../src/verdict/verdict.ts'
 import {
   closed,
@@ -17,7 +17,8 @@ import {
   timesAt,
 } from '../support/rows.ts'
 
-const show = (row: StoredRow, now = NOW) => showText(shownRow(row, 's', undefined, { now, skewMs: 0 }))
+const show = (row: StoredRow, now = NOW) =>
+  showText(shownSlot(row.slot, row, { store: 's', task: row.task, record: undefined, inForce: [] }, timesAt(now)))
 const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n\n')[0]?.split('\n')
 
 const rejection = (number: number): Rejection => ({

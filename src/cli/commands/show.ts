@@ -5,24 +5,17 @@ import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
-
-import { slotAfter } from '../../core/schedule/slot.ts'
-
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
-import { dueKeys } from '../../core/task/expected-slots.ts'
-import { parseSlotBySchedules, scheduleWith } from '../../core/task/schedules-in-force.ts'
-import { gapsOf, suspensionOf } from '../../core/task/suspensions.ts'
-import { expectedTimes, isOnlyDeclared } from '../../core/task/task-record.ts'
+import { type InForce, parseSince, parseSlotBySchedules } from '../../core/task/schedules-in-force.ts'
+import { expectedTimes } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import { type ShownSlot, showJson, shownRow, showText } from '../../format/show.ts'
+import { showJson, shownSlot, showText } from '../../format/show.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-import { ofRow, otherScheduleOf } from '../../verdict/target.ts'
-import { verdictOf } from '../../verdict/verdict.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import { readOptions, type Values } from '../options/arguments.ts'
@@ -63,10 +56,10 @@ export const show: Command = {
     const record = recordOnce(ledger, reading)
     const slot = await slotFrom(values, ledger, reading, record, now)
     const row = await ledger.get({ ...reading, slot: new Date(slot) })
-    const shown =
-      row === null
-        ? await readAbsent(values, slot, ledger, reading, record, now)
-        : shownRow(row, store, await unlessDamaged(record, sink), { now, skewMs })
+    const known = row === null ? await knownOf(ledger, reading, record) : await unlessDamaged(record, sink)
+    const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
+    const times = { now, skewMs, ...expectedTimes(known ?? null) }
+    const shown = shownSlot(slot, row, { store, task, record: known, inForce }, times)
     await print(json ? showJson(shown) : showText(shown))
     return row === null ? EXIT.noRow : EXIT.ok
   },
@@ -74,10 +67,6 @@ export const show: Command = {
 
 /** A row does not store the skew of its run. We use the default, which most runs have. */
 const skewMs = SETTINGS.skewMs.default
-
-function ownerOf(known: KnownTask | null): string | undefined {
-  return known?.expectations?.owner
-}
 
 type RecordReader = () => Promise<KnownTask | null>
 
@@ -101,43 +90,23 @@ async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTas
   }
 }
 
-/** Returns what the schedule says of a slot without a row. Throws a usage error if the ledger does not know the task. */
-async function readAbsent(
-  { store, task }: ShowValues,
-  slot: Instant,
-  ledger: Ledger,
-  reading: TaskReading,
-  record: RecordReader,
-  now: Instant,
-): Promise<ShownSlot> {
+/** Returns the schedules that this version can read. The row has its own, so another one must not hide it. */
+function readableSchedules({ schedules }: KnownTask): readonly InForce[] {
+  return schedules.flatMap((one) => {
+    try {
+      return parseSince(one)
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      return []
+    }
+  })
+}
+
+/** Returns the record of the task of a slot without a row. Throws a usage error if the ledger does not know the task. */
+async function knownOf(ledger: Ledger, reading: TaskReading, record: RecordReader): Promise<KnownTask | null> {
   const known = await record()
   if (known === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
-  const inForce = parseSchedules({ schedules: known?.schedules ?? [] })
-  const [key] = dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1)
-  const own = scheduleWith(inForce, slot)
-  const spec = own?.spec ?? null
-  const target = {
-    store,
-    task,
-    slot,
-    doubt: key?.doubt,
-    ...otherScheduleOf(spec, known),
-    ...ofRow(null, known?.ecs),
-  }
-  const found = suspensionOf(known, slot)
-  const verdict = verdictOf(
-    {
-      target,
-      row: null,
-      isExpected: key !== undefined,
-      found,
-      isOnlyDeclared: known !== null && isOnlyDeclared(known),
-      firstSlot: known?.schedules[0]?.since,
-    },
-    { now, skewMs, ...expectedTimes(known) },
-  )
-  const windowEnd = own === null ? null : slotAfter(own, slot)
-  return { task, slot, windowEnd, row: null, schedule: spec, verdict, found, owner: ownerOf(known) }
+  return known
 }
 
 /**

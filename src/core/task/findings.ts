@@ -123,7 +123,8 @@ function closedAt({ slot, attempts, resolutions }: Row): Instant {
   return Math.max(slot, ...ends, resolutions.at(-1)?.at ?? slot)
 }
 
-function isLate(row: Row, { lateAfterMs }: AuditSettings): boolean {
+/** Returns whether the first attempt of the slot started later than is expected of it. */
+export function isLate(row: Row, { lateAfterMs }: Pick<AuditSettings, 'lateAfterMs'>): boolean {
   const latenessMs = latenessMsOf(row)
   return lateAfterMs !== null && latenessMs !== null && latenessMs > lateAfterMs
 }

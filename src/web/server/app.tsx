@@ -3,6 +3,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
 import { formatInstant, parseInstant } from '../../core/instant.ts'
+import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/frame/links.ts'
 import { isMoving } from '../views/frame/slot-facts.ts'
@@ -10,17 +11,18 @@ import { countInTitle, isEmpty, NeedsLine } from '../views/overview/needs.tsx'
 import { NeedsList } from '../views/overview/needs-list.tsx'
 import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
-import type { RecentSlots } from '../views/task/recent.tsx'
-import { rerunSteps, taskSteps } from '../views/task/steps.ts'
+import { taskSteps } from '../views/task/commands.tsx'
+import type { TaskFindings } from '../views/task/findings.tsx'
 import { TaskView } from '../views/task/task.tsx'
 import { type AppOptions, openAnswers, openReading, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
 import { missingSlot, openMissingTasks } from './missing.tsx'
 import { calendarOf, yearsOf } from './read/calendar.ts'
+import { readFindings } from './read/findings.ts'
 import { beginNeeds } from './read/needs.ts'
 import { overviewModel, readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
-import { readSlot, slotModelOf } from './read/slot.ts'
+import { readSlot } from './read/slot.ts'
 import { readRecent, readTask, readTaskPage } from './read/task.ts'
 import { AGE_FACTOR, shareAnswers } from './shared.ts'
 import { shareNeeds } from './shared-needs.ts'
@@ -140,13 +142,23 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   return { overview, needs }
 }
 
-/** Returns the views of one task. They share the calendars that were just read. */
+/** Returns the views of one task. They share the calendars and the findings that were just read. */
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   const calendars = shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock)
   const missingTask = openMissingTasks(clock, reading)
   const calendarOfYear = (read: ReadTask, year: string, untilMs: number) =>
     calendars.get(JSON.stringify([read.head.task, year]), () =>
       reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
+    )
+  const findings = shareAnswers<TaskFindings>(clock)
+  /** Reads the findings of the last days, and of the slots from `oldest` on, which the page shows. */
+  const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number) =>
+    findings.get(read.head.task, () =>
+      reading(untilMs, [], (apart) => {
+        const since = Math.min(apart.now - NEEDS_MS, oldest)
+        const when = `in the last ${Math.ceil((apart.now - since) / DAY_MS)} days`
+        return readFindings(read, { span: { since, until: apart.now }, when, store }, apart)
+      }),
     )
 
   const task: ReadView = (context, untilMs) =>
@@ -160,7 +172,9 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       const { year, years } = yearsOf(read, { asked: page.query.year, oldest: Math.min(...oldest) }, own)
       const { task } = read.head
       const calendar = year === null ? null : { year, model: await calendarOfYear(read, year, untilMs) }
-      const props = { head: read.head, recent, page, steps: stepsOf(read, recent, store, own), calendar, years }
+      const findings = await findingsOf(read, oldest[1] ?? own.now, untilMs)
+      const steps = read.known === null ? [] : taskSteps({ store, task, suspended: read.head.suspended })
+      const props = { head: read.head, findings, recent, page, steps, calendar, years }
       return {
         title: task,
         main: <TaskView {...props} links={SERVED} now={own.now} />,
@@ -186,14 +200,6 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     })
 
   return { task, slot }
-}
-
-/** Returns the commands of the page of a task. A task without a record cannot be paused or checked. */
-function stepsOf(read: ReadTask, { slots }: RecentSlots, store: string, reading: Reading) {
-  const { task, suspended } = read.head
-  const toRun = slots.map((record) => ({ ...record, target: slotModelOf(read, record, store, reading).target }))
-  const ofTask = read.known === null ? [] : taskSteps({ store, task, suspended })
-  return { rerun: rerunSteps(toRun), task: ofTask }
 }
 
 function asset(type: string): Record<string, string> {

@@ -1,15 +1,29 @@
-import { type SlotRecord, statusOf } from '../../../src/core/row/status.ts'
+import { readableRow, type SlotRecord } from '../../../src/core/row/status.ts'
 import { resolveRow } from '../../../src/core/row/transition.ts'
+import { parseSince } from '../../../src/core/task/schedules-in-force.ts'
+import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import { STATUSES, type Status } from '../../../src/core/types.ts'
+import { shownSlot } from '../../../src/format/show.ts'
+import { withMark } from '../../../src/web/server/read/reading.ts'
 import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
 import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
-import { FAILED, FORCED, LEASE_MS, lastWaiting, NOW, pending, rowWith, SUCCEEDED } from '../rows.ts'
+import {
+  FAILED,
+  FORCED,
+  LEASE_MS,
+  lastWaiting,
+  NOW,
+  pending,
+  recordWith,
+  rowWith,
+  SUCCEEDED,
+  timesAt,
+} from '../rows.ts'
 
 // Slots for tests of the views.
 
 export const clock = wallClock('Asia/Tokyo')
-export const settings = { now: NOW + 3_600_000, skewMs: 30_000, graceMs: 900_000 }
-export const { now } = settings
+export const now = NOW + 3_600_000
 export const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
 const { zoneData, slot: dueAt } = rowWith({})
 export const slot = dueAt
@@ -35,8 +49,19 @@ const RECORDS: Readonly<Record<Status, SlotRecord>> = {
   unknown: { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } },
 }
 
+const timesOf = (status: Status) => timesAt(now, { skewMs: 30_000, doneByMs: status === 'overdue' ? 600_000 : null })
+
 /** A slot of each status. */
 export const records: readonly SlotWithStatus[] = STATUSES.map((status) => {
-  const own = { ...settings, doneByMs: status === 'overdue' ? 600_000 : null }
-  return { ...RECORDS[status], status: statusOf(RECORDS[status], own) }
+  return withMark(RECORDS[status], timesOf(status))
 })
+
+/** Returns the model of the page of a slot. With `ecs`, the task runs in this container. */
+export function modelOf(record: SlotWithStatus, more: Partial<TaskRecord> = {}) {
+  // The slots without a row are not those of one schedule.
+  const spec = readableRow(record.row)?.schedule ?? { expression: '* * * * * *', zone: 'UTC' }
+  const known = recordWith([{ since: slot - 86_400_000, spec }], more)
+  const of = { store: 'dynamodb:cronledger', task: 'nightly', record: known, inForce: known.schedules.map(parseSince) }
+  const shown = shownSlot(record.slot, record.row, of, { ...timesOf(record.status), lateAfterMs: 1_000 })
+  return { ...shown, mark: record.mark, clock, now, before: slot - 86_400_000, after: null }
+}

@@ -59,7 +59,7 @@ describe.skipIf(!hasChromium)('the fields of a slot', () => {
     await page.getByLabel('Reason').fill(`it's`)
     await page.getByLabel('Batch command').fill('./batch.sh "$DATE" && echo done')
     expect(await command(page)).toMatch(/ --reason 'it'"'"'s' -- \.\/batch\.sh "\$DATE" && echo done$/)
-    for (const what of ['Mark as completed', 'Mark as skipped'])
+    for (const what of ['Mark it as completed', 'Skip it'])
       expect(await command(page, what)).toMatch(/ --reason 'it'"'"'s'$/)
     await page.getByLabel('Reason').fill('')
     expect(await command(page)).toMatch(/ --reason 'YOUR REASON' -- \.\/batch\.sh/)

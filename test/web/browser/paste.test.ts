@@ -61,11 +61,9 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
     test('a resolution has the reason as it was typed, and the page shows it', async () => {
       const { page, complaints, requests, close } = await openPage(browser, CLIPBOARD)
       await page.goto(slotPage(warehouse.task, 'stale'))
-      expect(await page.locator('.why').innerText()).toMatch(
-        /^Attempt 1 on ip-.* stopped reporting: its lease ran out at/,
-      )
+      expect(await page.locator('.why').innerText()).toMatch(/attempt 1 on ip-.* stopped reporting: its lease ended at/)
       await page.getByLabel('Reason').fill(REASON)
-      const command = await copied(page, 'Mark as completed')
+      const command = await copied(page, 'Mark it as completed')
       expect((await shell()(command)).stdout).toContain(`: recorded as completed: ${REASON}`)
       await page.locator('.why', { hasText: `marked it as completed` }).waitFor()
       expect(await page.locator('.timeline').innerText()).toContain(REASON)
@@ -81,7 +79,7 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
       await page.getByLabel('Batch command').fill(`sh -c 'printf "%s" "$1, $CRONLEDGER_RUN_ATTEMPT"' - "it's \\"2\\""`)
       const { stdout } = await shell()(await copied(page, 'Run it again'), 'dash')
       expect(stdout).toBe(`it's "2", 2`)
-      await page.locator('.why', { hasText: 'Attempt 2 completed at' }).waitFor()
+      await page.locator('.why', { hasText: 'attempt 2 succeeded at' }).waitFor()
       expect(await page.locator('.timeline').innerText()).toContain(`: ${REASON}`)
       await close()
     })

@@ -51,7 +51,7 @@ describe.skipIf(!hasChromium)('the page of a slot', () => {
     const { page, complaints, close } = await openPage(browser)
     await page.goto(addressOf(failed))
     expect(await page.locator('.why').innerText()).toMatch(
-      /^Attempt 1 failed with exit code 3 after .*\. The work may be half done: read its log, then run it again\./,
+      /attempt 1 on .* failed \(exit code 3\) after .*may be half done/s,
     )
     const order = await page
       .locator('main :is(h1, h2, .why, .remedy > p:first-child, .fields, summary)')
@@ -60,12 +60,13 @@ describe.skipIf(!hasChromium)('the page of a slot', () => {
       expect.stringContaining('nightly'),
       'why',
       'What to do',
-      'Read the log of attempt 1',
+      'Check its log',
       'fields',
       'Run it again',
-      'Other commands: mark as completed, mark as skipped',
-      'Mark as completed',
-      'Mark as skipped',
+      'Mark it as completed',
+      'Record the schedule of the task',
+      'Other commands: skip it',
+      'Skip it',
       'Timeline',
       'Details',
     ])
@@ -112,7 +113,7 @@ describe.skipIf(!hasChromium)('the page of a slot', () => {
     )
     expect(command).toBe(await page.locator('.remedy:has-text("Run it again") code').innerText())
     await page.keyboard.press('Tab')
-    expect(await focused(page)).toMatch(/^Other commands/)
+    expect(await focused(page)).toBe('Copy the command: Mark it as completed')
     await close()
   })
 
@@ -147,7 +148,7 @@ describe.skipIf(!hasChromium)('the page of a slot', () => {
     expect(await page.locator('.command').nth(1).innerText()).toMatch(/"YOUR REASON".*"YOUR NAME"/s)
     expect(await page.locator('input:not(#utc), button').filter({ visible: true }).count()).toBe(0)
     await page.locator('summary').first().click()
-    expect(await page.getByText('Mark as skipped', { exact: true }).isVisible()).toBe(true)
+    expect(await page.getByText('Skip it', { exact: true }).isVisible()).toBe(true)
     await close()
   })
 
@@ -159,8 +160,8 @@ describe.skipIf(!hasChromium)('the page of a slot', () => {
     ).toMatchObject({ code: 0 })
     const { page, complaints, close } = await openPage(browser)
     await page.goto(`file://${out}`)
-    const detail = page.locator('.detail', { hasText: 'Attempt 1 failed with exit code 3' })
-    expect(await detail.locator('.command').first().innerText()).toMatch(/^aws logs tail/)
+    const detail = page.locator('.detail', { hasText: /attempt 1 on \S+ failed \(exit code 3\)/ })
+    expect(await detail.locator('.command').first().textContent()).toMatch(/^aws logs tail/)
     expect(await detail.getByRole('link', { name: 'Open this log in CloudWatch Logs' }).count()).toBe(1)
     expect(await detail.locator('input, button').count()).toBe(0)
     expect(complaints).toEqual([])

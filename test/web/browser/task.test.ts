@@ -77,7 +77,7 @@ describe.skipIf(!hasChromium)('the page of a task', () => {
     expect(await page.getByRole('link', { name: 'https://wiki.example.com/billing' }).getAttribute('rel')).toBe(
       'noreferrer noopener',
     )
-    await page.locator('.attention').getByRole('link').click()
+    await page.locator('.findings').getByRole('link').first().click()
     await page.waitForURL(/\/slot\?task=billing%2Ftroubled/)
     expect(complaints).toEqual([])
     await close()

@@ -29,7 +29,7 @@ export async function calendarOf(
   }
 }
 
-/** Counts the slots of each day of the range by their status. The slots must come newest first. */
+/** Counts the slots of each day of the range by their mark. The slots must come newest first. */
 export async function tallyDays(
   slots: AsyncIterable<SlotWithStatus> | Iterable<SlotWithStatus>,
   { head: { clock } }: ReadTask,
@@ -37,7 +37,7 @@ export async function tallyDays(
 ): Promise<CalendarModel> {
   const days = new Map<string, Record<string, number>>()
   let scanned = 0
-  for await (const { slot, status } of slots) {
+  for await (const { slot, mark } of slots) {
     const day = clock.day(slot)
     if (scanned === most) {
       // This day may have more slots, so it is not counted. Only whole days are counted.
@@ -47,7 +47,7 @@ export async function tallyDays(
     }
     scanned += 1
     const tally = days.get(day) ?? {}
-    tally[status] = (tally[status] ?? 0) + 1
+    tally[mark] = (tally[mark] ?? 0) + 1
     days.set(day, tally)
   }
   return { from, to, days, readSince: null }

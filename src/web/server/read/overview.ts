@@ -169,7 +169,14 @@ async function readLine(read: ReadTask, axis: Axis, most: number, reading: Readi
   const { task, clock, current, next, suspended } = head
   const [since, end] = [axis.columns[0]?.from ?? 0, axis.columns.at(-1)?.to ?? 0]
   const gaps = gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since)
-  const line = { task, clock, words: current?.words ?? '', expression: current?.spec.expression ?? '', next, suspended }
+  const line = {
+    task,
+    clock,
+    words: current === null ? 'no schedule is recorded' : (current.words ?? ''),
+    expression: current?.spec.expression ?? '',
+    next,
+    suspended,
+  }
   const nothing = { cells: [], unread: 0, lastSuccess: null, newest: null, hasProblem: false, isMoving: false }
   if (read.problem !== null) return { ...line, gaps, ...nothing, problem: read.problem }
   try {
@@ -204,7 +211,7 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
     scanned += 1
     add(record)
     look(record)
-    hasProblem ||= needsAttention(record.status)
+    hasProblem ||= needsAttention(record.mark)
     anyMoves ||= isMoving(record)
   }
   if (lastSuccess === null && unread === 0) {

@@ -2,14 +2,16 @@ import type { Ledger } from '../../../api.ts'
 import { rowsAndMissed } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { LedgerError } from '../../../core/errors.ts'
-import { statusOf } from '../../../core/row/status.ts'
+import { type SlotRecord, statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
+import type { AuditSettings } from '../../../core/task/findings.ts'
 import { type InForce, parseSince } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import { type ExpectedTimesGiven, expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
+import { markOf } from '../../../verdict/mark.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import { type WallClock, wallClock } from '../../views/frame/wall-clock.ts'
 import type { ScheduleChange, TaskHead } from '../../views/task/head.tsx'
@@ -128,17 +130,30 @@ interface SlotsQuery {
  * rows.
  */
 export async function* readSlotsWithStatus(
-  { head: { task }, known, inForce }: ReadTask,
+  read: ReadTask,
   query: SlotsQuery,
   reading: Reading,
 ): AsyncGenerator<SlotWithStatus, void, undefined> {
-  const settings = { ...reading, ...expectedTimes(known, reading) }
+  const { head, known, inForce } = read
+  const { task } = head
+  const settings = settingsOf(read, reading)
   const due = { task, schedules: inForce, gaps: gapsOf(known) }
   const range = { since: query.since ?? 0, until: Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1) }
   for await (const { row, missed } of rowsAndMissed(readRows(task, query, reading), [due], range, true)) {
-    const record = row === null ? { slot: missed.slot, row, doubt: missed.doubt } : { slot: row.slot, row }
-    yield { ...record, status: statusOf(record, settings) }
+    yield withMark({ slot: (row ?? missed).slot, row }, settings)
   }
+}
+
+/** Returns the times that decide what a slot of the task is. */
+export function settingsOf({ known }: Pick<ReadTask, 'known'>, reading: Reading): AuditSettings {
+  const { now, skewMs } = reading
+  return { now, skewMs, ...expectedTimes(known, reading) }
+}
+
+/** Returns a slot that was due or has a row, with its status and its mark. */
+export function withMark(record: SlotRecord, settings: AuditSettings): SlotWithStatus {
+  const status = statusOf(record, settings)
+  return { ...record, status, mark: markOf(status, record.row, settings) }
 }
 
 function readRows(task: string, { since, until, limit }: SlotsQuery, reading: Reading): AsyncIterable<StoredRow> {

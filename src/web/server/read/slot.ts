@@ -1,14 +1,13 @@
-import { readableRow, statusOf } from '../../../core/row/status.ts'
 import { expectedSlotAfter, windowOf } from '../../../core/schedule/slot.ts'
 import { type DueKey, dueKeys, nextExpectedSlot, nextSlotDue } from '../../../core/task/expected-slots.ts'
-import { type InForce, scheduleWith } from '../../../core/task/schedules-in-force.ts'
+import type { InForce } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionOf } from '../../../core/task/suspensions.ts'
-import { expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
+import { inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
-import { ofRow, otherScheduleOf } from '../../../verdict/target.ts'
+import { shownSlot } from '../../../format/show.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
-import { askOptions, type Reading, type ReadTask, readSlotsWithStatus } from './reading.ts'
+import { askOptions, type Reading, type ReadTask, readSlotsWithStatus, settingsOf, withMark } from './reading.ts'
 
 /** Reads one slot. Returns null when it has no row, was never due, and is not a future slot of the schedule. */
 export async function readSlot(
@@ -17,13 +16,11 @@ export async function readSlot(
   store: string,
   reading: Reading,
 ): Promise<SlotModel | null> {
-  const { head, known } = read
+  const { head } = read
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
-  const key = row === null ? keyOf(read, slot, reading) : null
-  if (row === null && key === null) return null
-  const settings = { ...reading, ...expectedTimes(known, reading) }
+  if (row === null && keyOf(read, slot, reading) === null) return null
   return {
-    ...slotModelOf(read, { slot, row, status: statusOf({ slot, row }, settings), doubt: key?.doubt }, store, reading),
+    ...slotModelOf(read, withMark({ slot, row }, settingsOf(read, reading)), store, reading),
     before: await pageBefore(read, slot, reading),
     after: await pageAfter(read, slot, reading),
   }
@@ -82,18 +79,9 @@ async function newestOf(slots: AsyncIterable<SlotWithStatus>): Promise<Instant |
 }
 
 /** Returns the model of a slot that was read, without the slots before and after it. */
-export function slotModelOf(
-  { head, known, inForce }: ReadTask,
-  record: SlotWithStatus,
-  store: string,
-  reading: Reading,
-) {
-  const { slot, row, doubt } = record
-  const own = readableRow(row)?.schedule ?? null
-  const other = otherScheduleOf(own ?? scheduleWith(inForce, slot)?.spec ?? null, known)
-  const target = { store, task: head.task, slot, doubt, ...other, ...ofRow(row, known?.ecs) }
-  const found = suspensionOf(known, slot)
-  const { now, skewMs } = reading
-  const { lateAfterMs, doneByMs } = expectedTimes(known, reading)
-  return { record, clock: head.clock, target, found, now, skewMs, lateAfterMs, doneByMs, owner: head.owner }
+export function slotModelOf(read: ReadTask, { slot, row, mark }: SlotWithStatus, store: string, reading: Reading) {
+  const { head, known, inForce } = read
+  const task = { store, task: head.task, record: known, inForce }
+  const shown = shownSlot(slot, row, task, settingsOf(read, reading))
+  return { ...shown, mark, clock: head.clock, now: reading.now }
 }

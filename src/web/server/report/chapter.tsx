@@ -8,10 +8,12 @@ import { Time } from '../../views/frame/time.tsx'
 import { SlotDetail } from '../../views/slot/slot.tsx'
 import { Calendar, type CalendarModel } from '../../views/task/calendar.tsx'
 import { Changes } from '../../views/task/changes-list.tsx'
+import { Findings } from '../../views/task/findings.tsx'
 import { type TaskHead, TaskTitle } from '../../views/task/head.tsx'
 import { HistoryHead, HistoryRow } from '../../views/task/history-table.tsx'
 import { RECENT, Recent } from '../../views/task/recent.tsx'
 import { calendarOf, tallyDays } from '../read/calendar.ts'
+import { type FindingsQuery, readFindings } from '../read/findings.ts'
 import type { Span } from '../read/needs.ts'
 import { faultOf, type Reading, type ReadTask, readSlotsWithStatus } from '../read/reading.ts'
 import { slotModelOf } from '../read/slot.ts'
@@ -91,14 +93,15 @@ async function firstOf<T>(most: number, items: AsyncIterable<T>): Promise<T[]> {
 /** Yields the chapter of a task: its state, its calendar and changes, its history, and its slots. */
 export async function* taskPieces(
   read: ReadTask,
-  span: Span,
-  store: string,
+  asked: FindingsQuery,
   reading: Reading,
 ): AsyncGenerator<string, void> {
+  const { span, store } = asked
   const { head } = read
   const { task, clock } = head
   const { now } = reading
   const { calendar, newest, slots, problem } = await readChapter(read, span, reading)
+  const findings = await readFindings(read, asked, reading)
   const [begin, end] = around(
     String(
       <section class="chapter" id={anchorOf(task)}>
@@ -112,6 +115,7 @@ export async function* taskPieces(
   yield String(
     <>
       <TaskTitle head={head} slots={recent} links={IN_ONE_FILE} now={now} level={2} />
+      <Findings findings={findings} clock={clock} links={IN_ONE_FILE} level={3} live={false} />
       <Recent {...props} recent={{ slots: recent, problem: null }} level={3} />
       <details>
         <summary>Calendar</summary>
@@ -152,9 +156,9 @@ interface ChapterDetailProps {
 /** The description of a slot. It is folded, so that a print is short, unless the slot needs attention. */
 function Detail({ read, record, store, reading }: ChapterDetailProps) {
   const { task, clock } = read.head
-  const { slot, status } = record
+  const { slot, mark } = record
   const [id, model] = [anchorOf(task, slot), slotModelOf(read, record, store, reading)]
-  if (needsAttention(status)) {
+  if (needsAttention(mark)) {
     return (
       <article class="detail" id={id}>
         <SlotDetail model={model} level={3} live={false} />
@@ -164,7 +168,7 @@ function Detail({ read, record, store, reading }: ChapterDetailProps) {
   return (
     <details class="folded">
       <summary>
-        <Badge status={status} /> <Time at={slot} clock={clock} />
+        <Badge mark={mark} /> <Time at={slot} clock={clock} />
       </summary>
       {/* A link to an element inside the folded part opens it. */}
       <article id={id}>

@@ -86,7 +86,7 @@ async function* pieces(
     </div>,
   )
   const chapter = (read: ReadTask, signal: AbortSignal) =>
-    encoded(taskPieces(read, span, store, { ...reading, signal }))
+    encoded(taskPieces(read, { span, when, store }, { ...reading, signal }))
   yield* concurrently(() => tasks.read, chapter, [reading.signal])
   yield end
 }

@@ -1,21 +1,21 @@
-import { STATUSES, type Status } from '../../../core/types.ts'
-import { MARKS } from './marks.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
+import { cellSign, MARKS, MOST_URGENT_FIRST } from './marks.ts'
 
-/** The sign and the word of a status. */
-export function Badge({ status }: { readonly status: Status }) {
+/** The sign and the words of a mark. */
+export function Badge({ mark }: { readonly mark: SlotMark }) {
   return (
     <span class="badge">
-      <Sign status={status} />
-      {MARKS[status].word}
+      <Sign mark={mark} />
+      {MARKS[mark].word}
     </span>
   )
 }
 
-/** The sign of a status. The text next to it must contain the word, because screen readers do not read the sign. */
-export function Sign({ status }: { readonly status: Status }) {
+/** The sign of a mark. The text next to it must contain the words, because screen readers do not read the sign. */
+export function Sign({ mark }: { readonly mark: SlotMark }) {
   return (
-    <span class={`c ${status}`} aria-hidden="true">
-      {MARKS[status].sign}
+    <span class={`c ${mark}`} aria-hidden="true">
+      {MARKS[mark].sign}
     </span>
   )
 }
@@ -29,12 +29,12 @@ export function Legend({ live }: { readonly live: boolean }) {
     <details class="legend" id="legend">
       <summary>{live ? 'Legend and keys' : 'Legend'}</summary>
       <ul class="bar">
-        {STATUSES.map((status) => (
+        {MOST_URGENT_FIRST.map((mark) => (
           <li class="badge">
-            <span class={`c ${status}`} aria-hidden="true">
-              {status === 'completed' ? '' : MARKS[status].sign}
+            <span class={`c ${mark}`} aria-hidden="true">
+              {cellSign(mark)}
             </span>
-            {MARKS[status].word}
+            {MARKS[mark].word}
           </li>
         ))}
         <li class="badge">

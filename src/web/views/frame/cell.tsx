@@ -1,9 +1,9 @@
-import type { Status } from '../../../core/types.ts'
-import { MARKS } from './marks.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
+import { cellSign } from './marks.ts'
 
 interface CellProps {
   readonly href: string
-  readonly status: Status
+  readonly mark: SlotMark
   /**
    * The facts of the slot, one an entry: the task, the local time with its zone, the status, and so on. The
    * popover shows each fact on a line of its own, and a screen reader reads all of them.
@@ -24,15 +24,15 @@ export function factsText(facts: readonly string[]): string {
 }
 
 /** A tile for one slot, or for the slots of one column, which links to them. */
-export function Cell({ href, status, facts, isRejected, isStop }: CellProps) {
+export function Cell({ href, mark, facts, isRejected, isStop }: CellProps) {
   return (
     <a
-      class={`c ${status}${isRejected ? ' rejected' : ''}`}
+      class={`c ${mark}${isRejected ? ' rejected' : ''}`}
       href={href}
       tabindex={isStop ? undefined : -1}
       aria-label={factsText(facts)}
     >
-      {status === 'completed' ? '' : MARKS[status].sign}
+      {cellSign(mark)}
     </a>
   )
 }

@@ -1,5 +1,5 @@
 import { shellParts } from '../../../format/command-line.ts'
-import { printable } from '../../../format/text.ts'
+import { listed, printable } from '../../../format/text.ts'
 import { BLANKS, type Blank, type CommandWords } from '../../../verdict/command.ts'
 
 interface CommandProps {
@@ -16,6 +16,7 @@ interface CommandProps {
  * See browser/fill.ts.
  */
 export function CommandToCopy({ what, command, note, live }: CommandProps) {
+  const unfilled = unfilledBlanks(command)
   return (
     <div class="remedy">
       <p>{what}</p>
@@ -35,6 +36,7 @@ export function CommandToCopy({ what, command, note, live }: CommandProps) {
         )}
       </div>
       {note !== undefined && <p class="quiet">{note}</p>}
+      {unfilled.length > 0 && <p class="quiet">Replace {listed(unfilled, 'and')} before you run it.</p>}
     </div>
   )
 }
@@ -55,6 +57,14 @@ export function commandGroups(command: CommandWords): readonly (readonly (string
 
 /** The fields of the page, by the blank that they fill. No field fills the others. */
 const FIELDS: Readonly<Partial<Record<Blank['blank'], true>>> = { reason: true, name: true, command: true }
+
+/** Returns the placeholders that a person must replace by hand. */
+function unfilledBlanks(command: CommandWords): readonly string[] {
+  const blanks = command.flatMap((word) =>
+    typeof word === 'string' ? [] : word.flatMap((part) => (typeof part === 'string' ? [] : part.blank)),
+  )
+  return [...new Set(blanks)].filter((blank) => !FIELDS[blank]).map((blank) => BLANKS[blank])
+}
 
 function BlankMark({ blank: { blank, inJson } }: { readonly blank: Blank }) {
   const text = BLANKS[blank]

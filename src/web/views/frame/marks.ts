@@ -1,5 +1,8 @@
+import { keysOf } from '../../../core/objects.ts'
 import { readableRow } from '../../../core/row/status.ts'
-import { type Rejections, STATUSES, type Status, type StoredRow } from '../../../core/types.ts'
+import { NO_FINDINGS } from '../../../core/task/findings.ts'
+import type { Rejections, StoredRow } from '../../../core/types.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 
 interface Mark {
   /** A sign that a reader can recognise without its colour. */
@@ -7,42 +10,35 @@ interface Mark {
   readonly word: string
 }
 
-/** The sign and the word of each status. */
-export const MARKS: Readonly<Record<Status, Mark>> = {
-  running: { sign: 'R', word: 'running' },
-  waiting: { sign: 'W', word: 'waiting' },
-  stale: { sign: '?', word: 'stale' },
-  completed: { sign: '✓', word: 'completed' },
+/** The sign and the words of each mark, the most urgent first. */
+export const MARKS: Readonly<Record<SlotMark, Mark>> = {
   failed: { sign: 'F', word: 'failed' },
-  skipped: { sign: '–', word: 'skipped' },
+  stale: { sign: '?', word: 'stale' },
   missed: { sign: 'M', word: 'missed' },
   overdue: { sign: '!', word: 'overdue' },
+  late: { sign: 'L', word: 'completed, started late' },
+  running: { sign: 'R', word: 'running' },
+  waiting: { sign: 'W', word: 'waiting' },
   due: { sign: 'D', word: 'due' },
   scheduled: { sign: '○', word: 'scheduled' },
   unknown: { sign: '#', word: 'unknown (newer version)' },
+  skipped: { sign: '–', word: 'skipped' },
+  marked: { sign: '=', word: 'completed by the word of an operator' },
+  repaired: { sign: '↻', word: 'completed after a failed attempt' },
+  completed: { sign: '✓', word: 'completed' },
 }
 
-/** How urgent each status is, the most urgent first. */
-const URGENCY: Readonly<Record<Status, number>> = {
-  failed: 0,
-  stale: 1,
-  missed: 2,
-  overdue: 3,
-  running: 4,
-  waiting: 5,
-  due: 6,
-  scheduled: 7,
-  unknown: 8,
-  skipped: 9,
-  completed: 10,
+/** A day with several marks shows the first of them. */
+export const MOST_URGENT_FIRST: readonly SlotMark[] = keysOf(MARKS)
+
+/** Returns the sign in a cell or above a bar. There, a success as usual has none. */
+export function cellSign(mark: SlotMark): string {
+  return mark === 'completed' ? '' : MARKS[mark].sign
 }
 
-/** A day with several statuses shows the first of them. */
-export const MOST_URGENT_FIRST: readonly Status[] = STATUSES.toSorted((one, other) => URGENCY[one] - URGENCY[other])
-
-/** Returns whether a slot with this status waits for an operator. */
-export function needsAttention(status: Status): boolean {
-  return status === 'failed' || status === 'stale' || status === 'missed' || status === 'overdue'
+/** Returns whether a slot with this mark is a finding of `check`. */
+export function needsAttention(mark: SlotMark): boolean {
+  return mark in NO_FINDINGS
 }
 
 /** How many triggers were rejected, and how many of these were refused. The others are duplicates. */

@@ -1,18 +1,17 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow, type SlotRecord } from '../../../core/row/status.ts'
-import type { Doubt } from '../../../core/task/expected-slots.ts'
 import type { Instant, Status } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
 import { timeInZone, type WallClock } from './wall-clock.ts'
 
-/** A slot with its status. */
+/** A slot with its status and its mark. */
 export interface SlotWithStatus extends SlotRecord {
   readonly status: Status
-  /** Why the slot may not have been due. Left out: it has a row, or was certainly due. */
-  readonly doubt?: Doubt | undefined
+  readonly mark: SlotMark
 }
 
 /** Returns whether a slot runs, or may start at any moment. */
@@ -23,7 +22,7 @@ export function isMoving({ status }: SlotWithStatus): boolean {
 /** The facts of a slot that the popover of its cell shows. They take less memory than its row. */
 export interface SlotFacts {
   readonly slot: Instant
-  readonly status: Status
+  readonly mark: SlotMark
   /** How long the batch ran, or has run until now. Null if that is not known. */
   readonly durationMs: number | null
   /** Whether the batch still runs. */
@@ -32,11 +31,11 @@ export interface SlotFacts {
   readonly rejected: RejectedCount
 }
 
-export function slotFactsOf({ slot, row, status }: SlotWithStatus, now: Instant): SlotFacts {
+export function slotFactsOf({ slot, row, status, mark }: SlotWithStatus, now: Instant): SlotFacts {
   const own = readableRow(row)
   return {
     slot,
-    status,
+    mark,
     durationMs: own && durationMsOf(own, status, now),
     isRunning: own?.attempts.at(-1)?.phase === 'running',
     attempts: attemptCount(own),
@@ -46,11 +45,11 @@ export function slotFactsOf({ slot, row, status }: SlotWithStatus, now: Instant)
 
 /** Returns what the popover shows about a slot, and what a screen reader reads: one fact an entry. */
 export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock): readonly string[] {
-  const { slot, status, durationMs, isRunning, attempts, rejected } = facts
+  const { slot, mark, durationMs, isRunning, attempts, rejected } = facts
   return [
     printable(task),
     timeInZone(clock, slot),
-    MARKS[status].word,
+    MARKS[mark].word,
     durationMs === null ? '' : `${isRunning ? 'running for' : 'took'} ${elapsed(durationMs)}`,
     attempts === 0 ? '' : attempts === 1 ? '1 attempt' : `${attempts} attempts`,
     rejectionsText(rejected),

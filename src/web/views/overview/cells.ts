@@ -1,5 +1,6 @@
-import type { Instant, Status } from '../../../core/types.ts'
+import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 import {
   MARKS,
   MOST_URGENT_FIRST,
@@ -18,11 +19,11 @@ export type GridCell =
   | {
       readonly kind: 'slots'
       readonly newest: Instant
-      readonly counts: Readonly<Partial<Record<Status, number>>>
+      readonly counts: Readonly<Partial<Record<SlotMark, number>>>
       /** The oldest slot that needs attention. */
-      readonly firstProblem: { readonly slot: Instant; readonly status: Status } | null
-      /** The most urgent status of the slots. */
-      readonly status: Status
+      readonly firstProblem: { readonly slot: Instant; readonly mark: SlotMark } | null
+      /** The most urgent mark of the slots. */
+      readonly mark: SlotMark
       readonly rejected: RejectedCount
     }
 
@@ -41,21 +42,17 @@ export function fillCells(axis: Axis, now: Instant) {
   }
 }
 
-function withSlot(before: GridCell, { slot, row, status }: SlotWithStatus): GridCell {
-  const counts = { ...(before.kind === 'slot' ? { [before.status]: 1 } : before.counts) }
-  counts[status] = (counts[status] ?? 0) + 1
-  const known = before.kind === 'slot' ? { slot: before.slot, status: before.status } : before.firstProblem
+function withSlot(before: GridCell, { slot, row, mark }: SlotWithStatus): GridCell {
+  const counts = { ...(before.kind === 'slot' ? { [before.mark]: 1 } : before.counts) }
+  counts[mark] = (counts[mark] ?? 0) + 1
+  const known = before.kind === 'slot' ? { slot: before.slot, mark: before.mark } : before.firstProblem
   const more = rejectedCount(row)
   return {
     kind: 'slots',
     newest: before.kind === 'slot' ? before.slot : before.newest,
-    status: MOST_URGENT_FIRST.find((one) => counts[one] !== undefined) ?? status,
+    mark: MOST_URGENT_FIRST.find((one) => counts[one] !== undefined) ?? mark,
     counts,
-    firstProblem: needsAttention(status)
-      ? { slot, status }
-      : known !== null && needsAttention(known.status)
-        ? known
-        : null,
+    firstProblem: needsAttention(mark) ? { slot, mark } : known !== null && needsAttention(known.mark) ? known : null,
     rejected: {
       count: before.rejected.count + more.count,
       refused: before.rejected.refused + more.refused,
@@ -70,14 +67,14 @@ export function cellFacts(cell: GridCell, task: string, column: Column, clock: W
       return slotFactTexts(task, cell, clock)
     case 'slots': {
       const { counts, firstProblem } = cell
-      const statuses = MOST_URGENT_FIRST.filter((status) => counts[status] !== undefined)
+      const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
       return [
         printable(task),
         `${rangeText(column, clock)} ${zoneAt(clock, column.from)}`,
-        statuses.map((status) => `${counts[status]} ${MARKS[status].word}`).join(', '),
+        marks.map((mark) => `${counts[mark]} ${MARKS[mark].word}`).join(', '),
         firstProblem === null
           ? ''
-          : `first ${MARKS[firstProblem.status].word}: ${clock.time(firstProblem.slot)} ${clock.offset(firstProblem.slot)}`,
+          : `first ${MARKS[firstProblem.mark].word}: ${clock.time(firstProblem.slot)} ${clock.offset(firstProblem.slot)}`,
         rejectionsText(cell.rejected),
       ].filter(Boolean)
     }

@@ -171,7 +171,7 @@ function Cells({ line, axis, links, now, live }: { readonly line: TaskLine } & G
         {cell !== null && (
           <Cell
             href={hrefOf(task, cell, { ...column, links, now })}
-            status={cell.status}
+            mark={cell.mark}
             facts={cellFacts(cell, task, column, clock)}
             isRejected={cell.rejected.count > 0}
             isStop={!live || index === stop}

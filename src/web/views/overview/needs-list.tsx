@@ -88,7 +88,7 @@ function FindingsOfTask({
           </th>
           <td>
             <span class="badge">
-              <Sign status={one.status} />
+              <Sign mark={one.kind} />
               {one.kind}
             </span>
           </td>

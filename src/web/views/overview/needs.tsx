@@ -124,11 +124,11 @@ function TaskFindings({
         {printable(task)}
       </a>
       <span class="findings">
-        {kinds.map(({ newest: { slot, kind, status, schedule }, count }) => (
+        {kinds.map(({ newest: { slot, kind, schedule }, count }) => (
           <span>
             <a href={links.slot(task, slot)}>
               <span class="badge">
-                <Sign status={status} />
+                <Sign mark={kind} />
                 {kind}
               </span>{' '}
               <Time at={slot} clock={wallClock(schedule.zone)} /> <small>({ageText(slot, now)})</small>

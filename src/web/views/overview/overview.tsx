@@ -176,7 +176,7 @@ function States({ model: { counts, state, total, query }, links }: Pick<Overview
       </a>
       {counts.map(({ state: one, count }) => (
         <a class="badge" href={href(one)} aria-current={one === state ? 'true' : undefined}>
-          {isKeyOf(one, MARKS) && <Sign status={one} />}
+          {isKeyOf(one, MARKS) && <Sign mark={one} />}
           {`${one[0]?.toUpperCase()}${one.slice(1)} ${count}`}
         </a>
       ))}

@@ -28,11 +28,6 @@ export function Moment({ at, slot, clock }: MomentProps) {
   )
 }
 
-/** Returns the local time with its offset as text: `03:06:48 +09:00`. The date comes first if it is not that of the slot. */
-export function momentText({ at, slot, clock }: MomentProps): string {
-  return `${near(at, slot, clock)} ${clock.offset(at)}`
-}
-
 function near(at: Instant, slot: Instant, clock: WallClock): string {
   const time = clock.time(at)
   return clock.day(at) === clock.day(slot) ? time.slice('2026-11-24 '.length) : time

@@ -1,48 +1,34 @@
 import type { Child } from 'hono/jsx'
-import { elapsed } from '../../../core/duration.ts'
-import { attemptCount, latenessMsOf } from '../../../core/row/attempts.ts'
+import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
-import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { Instant, Row } from '../../../core/types.ts'
-import { slotFacts } from '../../../format/show.ts'
+import { type ShownSlot, slotFacts } from '../../../format/show.ts'
 import { notExpectedText } from '../../../format/task/suspensions.ts'
 import { printable } from '../../../format/text.ts'
-import type { StepTarget } from '../../../verdict/target.ts'
+import { furtherText } from '../../../format/verdict.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
+import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { needsAttention } from '../frame/marks.ts'
-import type { SlotWithStatus } from '../frame/slot-facts.ts'
+import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { Moment } from './moment.tsx'
-import { remediesOf } from './remedies.ts'
-import { Remedies } from './remedy-list.tsx'
 import { Timeline } from './timeline.tsx'
-import { whyParts } from './why.ts'
 
-export interface SlotModel {
-  readonly record: SlotWithStatus
+export interface SlotModel extends ShownSlot {
+  readonly mark: SlotMark
   readonly clock: WallClock
-  readonly target: StepTarget
-  /** The pause or the retirement that has the slot. */
-  readonly found: FoundSuspension | null
   readonly now: Instant
-  readonly skewMs: number
-  /** A slot is late when its first attempt started later than this after it. Left out: never. */
-  readonly lateAfterMs?: number | null | undefined
-  /** A slot that has not completed this long after it was due is overdue. Null: never. */
-  readonly doneByMs?: number | null | undefined
-  /** The owner that the runs of the task state. Left out: they state none. */
-  readonly owner?: string | undefined
   /** The slots before and after it. Null when there is none. */
   readonly before: Instant | null
   readonly after: Instant | null
 }
 
 export function SlotView({ model, links }: { readonly model: SlotModel; readonly links: Links }) {
-  const { target, clock, before, after } = model
-  const { task } = target
+  const { task, clock, before, after } = model
   const neighbour = (slot: Instant | null, before: string, after = '') =>
     slot !== null && (
       <a href={links.slot(task, slot)}>
@@ -74,35 +60,43 @@ interface SlotDetailProps {
 /** The level of a heading below a heading of each level. */
 const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel, HeadingLevel>
 
-/** The full description of a slot: a sentence of what happened, the commands, the timeline and the details. */
+/** The full description of a slot: what is said of it, the commands, the timeline and the details. */
 export function SlotDetail({ model, level, live }: SlotDetailProps) {
-  const { record, clock, target, now, lateAfterMs, owner } = model
-  const { slot, row, status } = record
+  const { task, slot, row, mark, verdict, clock, now, owner } = model
+  const { caution, steps } = verdict
   const own = readableRow(row)
   const below = BELOW[level]
-  const latenessMs = own && latenessMsOf(own)
-  const isLate = latenessMs !== null && lateAfterMs != null && latenessMs > lateAfterMs
-  const isNeeded = needsAttention(status)
   // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.
-  const isPlain =
-    !live && status === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
+  const isPlain = !live && mark === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
   return (
     <>
       <Heading level={level}>
-        {printable(target.task)} <Time at={slot} clock={clock} now={now} />
+        {printable(task)} <Time at={slot} clock={clock} now={now} />
       </Heading>
       <p class="facts">
-        <Badge status={status} /> · {clock.zone}
-        {isLate && ` · late: started ${elapsed(latenessMs)} after the scheduled time`}
-        {owner !== undefined && (isLate || isNeeded) && ` · owner: ${printable(owner)}`}
+        <Badge mark={mark} /> · {clock.zone}
+        {owner !== undefined && needsAttention(mark) && ` · owner: ${printable(owner)}`}
       </p>
-      <p class="why">
-        {whyParts(record, now).map((part) =>
-          typeof part === 'string' ? printable(part) : <Moment at={part.at} slot={slot} clock={clock} />,
-        )}
-      </p>
+      <dl class="why">
+        <dt>what happened</dt>
+        <dd>
+          {verdict.happened.map((part) =>
+            typeof part === 'string' ? printable(part) : <Moment at={part.at} slot={slot} clock={clock} />,
+          )}
+        </dd>
+        <dt>work</dt>
+        <dd>{printable(verdict.workText)}</dd>
+        <dt>next trigger</dt>
+        <dd>{furtherText(verdict)}</dd>
+      </dl>
       {!isPlain && (
-        <Remedies remedies={remediesOf(status, target, now)} isNeeded={isNeeded} level={below} live={live} />
+        <Steps
+          steps={steps}
+          cautions={caution === null ? [] : [caution]}
+          level={below}
+          live={live}
+          ecs={ofRow(row).attempt?.ecs}
+        />
       )}
       {own !== null && <Timeline row={own} clock={clock} level={below} />}
       {own !== null && !isPlain && (

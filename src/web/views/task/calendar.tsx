@@ -1,12 +1,12 @@
 import { DAY_MS } from '../../../core/duration.ts'
 import { utcDate } from '../../../core/instant.ts'
-import type { Status } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 import type { Links, TaskQuery } from '../frame/links.ts'
-import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
+import { cellSign, MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
 
-/** The number of slots of a day, by status. */
-export type Tally = Partial<Readonly<Record<Status, number>>>
+/** The number of slots of a day, by mark. */
+export type Tally = Partial<Readonly<Record<SlotMark, number>>>
 
 export interface CalendarModel {
   /** The first and the last month, as `2026-01`. */
@@ -148,15 +148,15 @@ function DayCell({ day, model, task, links, query, live, stop }: { readonly day:
   const tally = model.days.get(day)
   const number = Number(day.slice(8))
   if (!isLinked(model, day)) return <span class="c day">{number}</span>
-  const status = MOST_URGENT_FIRST.find((one) => tally?.[one])
+  const mark = MOST_URGENT_FIRST.find((one) => tally?.[one])
   return (
     <a
-      class={`c day ${status ?? 'unread'}`}
+      class={`c day ${mark ?? 'unread'}`}
       href={links.task(task, { ...query, before: undefined, since: day, until: day, year: day.slice(0, 4) })}
       tabindex={live && day !== stop ? -1 : undefined}
       aria-label={`${printable(task)}, ${dayText(day)}, ${tally === undefined ? 'not counted' : tallyText(tally)}`}
     >
-      {status === undefined || status === 'completed' ? number : MARKS[status].sign}
+      {(mark && cellSign(mark)) || number}
     </a>
   )
 }
@@ -168,7 +168,5 @@ function dayText(day: string): string {
 }
 
 function tallyText(tally: Tally): string {
-  return MOST_URGENT_FIRST.flatMap((status) => (tally[status] ? [`${tally[status]} ${MARKS[status].word}`] : [])).join(
-    ', ',
-  )
+  return MOST_URGENT_FIRST.flatMap((mark) => (tally[mark] ? [`${tally[mark]} ${MARKS[mark].word}`] : [])).join(', ')
 }

@@ -1,56 +1,50 @@
+import type { FoundSuspension } from '../../../core/task/suspensions.ts'
+import { cronledger, REASON_WORD } from '../../../verdict/command.ts'
 import type { Step } from '../../../verdict/steps.ts'
 import { CommandToCopy } from '../frame/command.tsx'
-import type { Links } from '../frame/links.ts'
-import { Time } from '../frame/time.tsx'
-import type { WallClock } from '../frame/wall-clock.ts'
-import type { SlotSteps } from './steps.ts'
 
-/** The commands of a task. */
-export interface TaskSteps {
-  /** The steps for the slots that wait for an operator. Empty: none waits. */
-  readonly rerun: readonly SlotSteps[]
-  /** The steps for the task itself. Empty: the ledger has no record of the task. */
-  readonly task: readonly Step[]
+interface OfTask {
+  readonly store: string
+  readonly task: string
+  /** The pause or the retirement that is in force. */
+  readonly suspended: FoundSuspension | null
 }
 
-interface CommandsProps {
-  readonly name: string
-  readonly steps: TaskSteps
-  readonly clock: WallClock
-  readonly links: Links
+/** Returns the steps for the task itself: to pause it or let it run again, and to explain and check it. */
+export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
+  const pause: Step = {
+    kind: 'other',
+    what: 'Pause the task',
+    command: cronledger('pause', { store, task, reason: REASON_WORD }),
+    note: 'Its scheduled triggers start nothing until it is resumed. A slot in the pause is not missed.',
+  }
+  const resume: Step = {
+    kind: 'other',
+    what: `End the ${suspended?.kind}`,
+    command: cronledger('resume', { store, task }),
+    note: 'From then on, its slots are expected and run again. Earlier slots are not started.',
+  }
+  return [
+    suspended === null ? pause : resume,
+    {
+      kind: 'other',
+      what: 'Explain the schedule',
+      command: cronledger('explain', { store, task }),
+      note: 'Shows the slots around now, and what clock changes (daylight saving time) do to them.',
+    },
+    { kind: 'other', what: 'Check the slots of the last 7 days', command: cronledger('check', { store, task }) },
+  ]
 }
 
-/** The commands of a task. They are shown on the page of a task only, which has the script. */
-export function Commands({ name, steps: { rerun, task }, clock, links }: CommandsProps) {
-  if (rerun.length === 0 && task.length === 0) return null
+/** The commands for a task itself. They are shown on the page of a task only, which has the script. */
+export function Commands({ steps }: { readonly steps: readonly Step[] }) {
+  if (steps.length === 0) return null
   return (
     <section class="commands" aria-labelledby="commands">
       <h2 id="commands">Commands</h2>
-      {rerun.map(({ title, slot, steps }) => (
-        <>
-          <h3>
-            {slot === null ? (
-              title
-            ) : (
-              <a href={links.slot(name, slot)}>
-                {title} <Time at={slot} clock={clock} />
-              </a>
-            )}
-          </h3>
-          {steps.map((step) => (
-            <CommandToCopy {...step} what={capital(step.what)} live />
-          ))}
-        </>
-      ))}
-      {rerun.length > 0 && task.length > 0 && <h3>The task</h3>}
-      {task.map((step) => (
+      {steps.map((step) => (
         <CommandToCopy {...step} live />
       ))}
     </section>
   )
-}
-
-/** A step is a part of a line in the log. Here it begins a sentence. */
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
 }

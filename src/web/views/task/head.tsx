@@ -8,12 +8,10 @@ import { printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
-import { needsAttention } from '../frame/marks.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
-import { whyText } from '../slot/why.ts'
 import { medianOf } from './plot-axis.ts'
 
 export interface ScheduleChange extends ScheduleSince {
@@ -96,27 +94,19 @@ interface StatusProps {
   readonly now: Instant
 }
 
-/** The newest slot that was due. If it needs attention, it also says what happened and where the commands are. */
+/** The newest slot that was due. */
 function StatusNow({ task, newest, slots, clock, links, now }: StatusProps) {
-  const { slot, status } = newest
   const text = durationText(newest, slots, now)
   return (
-    <>
-      <p class="status-now">
-        <strong>
-          <Badge status={status} />
-        </strong>{' '}
-        <a href={links.slot(task, slot)}>
-          <Time at={slot} clock={clock} now={now} />
-        </a>
-        {text !== '' && <span class="quiet">{text}</span>}
-      </p>
-      {needsAttention(status) && (
-        <p class="attention">
-          {printable(whyText(newest, now, clock))} <a href={links.slot(task, slot)}>What to do</a>
-        </p>
-      )}
-    </>
+    <p class="status-now">
+      <strong>
+        <Badge mark={newest.mark} />
+      </strong>{' '}
+      <a href={links.slot(task, newest.slot)}>
+        <Time at={newest.slot} clock={clock} now={now} />
+      </a>
+      {text !== '' && <span class="quiet">{text}</span>}
+    </p>
   )
 }
 

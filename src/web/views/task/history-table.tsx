@@ -41,7 +41,7 @@ export function HistoryHead() {
 
 /** A line of the history. It has the columns of `cronledger history`, and shows how late the first attempt started. */
 export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
-  const { slot, row, status } = record
+  const { slot, row, status, mark } = record
   const own = readableRow(row)
   return (
     <tr id={id}>
@@ -55,7 +55,7 @@ export function HistoryRow({ record, clock, href, id, now }: HistoryRowProps) {
         )}
       </th>
       <td>
-        <Badge status={status} />
+        <Badge mark={mark} />
       </td>
       <td class="number">{own === null ? '' : attemptCount(own)}</td>
       <td class="number">{elapsedText(own && latenessMsOf(own))}</td>

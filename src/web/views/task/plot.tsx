@@ -1,12 +1,12 @@
 import { elapsed } from '../../../core/duration.ts'
-import type { Status } from '../../../core/types.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 import { factsText } from '../frame/cell.tsx'
-import { MARKS } from '../frame/marks.ts'
+import { cellSign, MARKS } from '../frame/marks.ts'
 import { axisOf, HEIGHT, medianOf, ZERO } from './plot-axis.ts'
 
 /** One column of a plot. */
 export interface Point {
-  readonly status: Status
+  readonly mark: SlotMark
   /** The height of the bar. Null when there is nothing to draw. */
   readonly ms: number | null
   /** The facts of the slot, for the popover. */
@@ -68,7 +68,7 @@ export function Plot({ title, columns, points }: PlotProps) {
                 medianY={medianY}
               />
             </svg>
-            <span class="aside">{point.ms === null ? MARKS[point.status].word : elapsed(point.ms)}</span>
+            <span class="aside">{point.ms === null ? MARKS[point.mark].word : elapsed(point.ms)}</span>
           </td>
         ))}
       </tr>
@@ -101,17 +101,17 @@ interface BarProps {
 }
 
 /** The bar of a slot and its sign. A slot that has no duration gets only its sign, and a success gets only its bar. */
-function Bar({ point: { status, ms, facts }, y, medianY }: BarProps) {
+function Bar({ point: { mark, ms, facts }, y, medianY }: BarProps) {
   return (
-    <g class={status} data-facts={factsText(facts)}>
+    <g class={mark} data-facts={factsText(facts)}>
       <title>{facts.join('\n')}</title>
       <rect class="hit" width="100%" height={HEIGHT} stroke="none" />
       {ms !== null && <rect class="bar" x="20%" width="60%" y={y} height={ZERO - y} />}
       <line class="median" x1="0" x2="100%" y1={medianY} y2={medianY} />
       {/* The sign comes last, so that no line crosses it. */}
-      {status !== 'completed' && (
+      {mark !== 'completed' && (
         <text x="50%" y={y - 4} text-anchor="middle">
-          {MARKS[status].sign}
+          {cellSign(mark)}
         </text>
       )}
     </g>

@@ -4,11 +4,12 @@ import { readableRow } from '../../../core/row/status.ts'
 import type { Instant, Row, Status } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
-import { MARKS, MOST_URGENT_FIRST, needsAttention, rejectedText } from '../frame/marks.ts'
+import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
 import { type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import { UTC, type WallClock } from '../frame/wall-clock.ts'
 import { Plot } from './plot.tsx'
@@ -47,7 +48,7 @@ export function Recent({ recent: { slots, problem }, level, ...props }: RecentPr
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {slots.length > 0 && (
         <>
-          <Counts slots={slots} live={props.live} />
+          <Counts slots={slots} />
           <Strip {...props} slots={slots.toReversed()} />
         </>
       )}
@@ -61,27 +62,22 @@ function titleOf(count: number): string {
   return count === 1 ? 'Last slot' : `Last ${count} slots`
 }
 
-/** How many slots have each status. It also says what the signs of the strip mean. */
-function Counts({ slots, live }: Pick<RecentSlots, 'slots'> & Pick<RecentProps, 'live'>) {
-  const countOf = (wanted: Status) => slots.filter(({ status }) => status === wanted).length
+/** How many slots have each mark. It also says what the signs of the strip mean. */
+function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
+  const countOf = (wanted: SlotMark) => slots.filter(({ mark }) => mark === wanted).length
   const rejected = slots.filter(({ row }) => rejectedText(row) !== '').length
   return (
     <ul class="counts">
-      {MOST_URGENT_FIRST.filter((status) => countOf(status) > 0).map((status) => (
+      {MOST_URGENT_FIRST.filter((mark) => countOf(mark) > 0).map((mark) => (
         <li class="badge">
-          <Sign status={status} />
-          {countOf(status)} {MARKS[status].word}
+          <Sign mark={mark} />
+          {countOf(mark)} {MARKS[mark].word}
         </li>
       ))}
       {rejected > 0 && (
         <li class="badge">
           <span class="c completed rejected" aria-hidden="true" />
           {rejected} with rejected triggers
-        </li>
-      )}
-      {live && slots.some(({ status }) => needsAttention(status)) && (
-        <li>
-          <a href="#commands">Commands</a>
         </li>
       )}
     </ul>
@@ -99,21 +95,21 @@ function Strip({
 }: Omit<RecentProps, 'recent' | 'level'> & Pick<RecentSlots, 'slots'>) {
   const columns = slots.map((record) => ({ record, facts: slotFactTexts(task, slotFactsOf(record, now), clock) }))
   const points = (msOf: (row: Row, status: Status) => number | null, factOf?: (ms: number) => string) =>
-    columns.map(({ record: { row, status }, facts }) => {
+    columns.map(({ record: { row, status, mark }, facts }) => {
       const own = readableRow(row)
       const ms = own && msOf(own, status)
-      return { status, ms, facts: ms === null || factOf === undefined ? facts : [...facts, factOf(ms)] }
+      return { mark, ms, facts: ms === null || factOf === undefined ? facts : [...facts, factOf(ms)] }
     })
   return (
     <table class="chart">
       <thead data-roving>
         <tr>
           <td class="axis" />
-          {columns.map(({ record: { slot, row, status }, facts }, index) => (
+          {columns.map(({ record: { slot, row, mark }, facts }, index) => (
             <th scope="col">
               <Cell
                 href={links.slot(task, slot)}
-                status={status}
+                mark={mark}
                 facts={facts}
                 isRejected={rejectedText(row) !== ''}
                 isStop={!live || index === columns.length - 1}

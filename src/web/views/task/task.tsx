@@ -1,11 +1,13 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
+import type { Step } from '../../../verdict/steps.ts'
 import { isFiltered, type Links, type TaskQuery } from '../frame/links.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Calendar, type CalendarModel } from './calendar.tsx'
 import { Changes } from './changes-list.tsx'
-import { Commands, type TaskSteps } from './commands.tsx'
+import { Commands } from './commands.tsx'
 import { Filters } from './filters.tsx'
+import { Findings, type TaskFindings } from './findings.tsx'
 import { type TaskHead, TaskTitle } from './head.tsx'
 import { HistoryHead, HistoryRow } from './history-table.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
@@ -35,7 +37,9 @@ interface TaskViewProps {
   readonly head: TaskHead
   readonly recent: RecentSlots
   readonly page: TaskPage
-  readonly steps: TaskSteps
+  readonly findings: TaskFindings
+  /** The steps for the task itself. Empty: the ledger has no record of the task. */
+  readonly steps: readonly Step[]
   /** Null when no year is chosen. Reading a year can cost thousands of rows. */
   readonly calendar: ShownCalendar | null
   /** The years to choose from, newest first. */
@@ -44,7 +48,7 @@ interface TaskViewProps {
   readonly now: Instant
 }
 
-export function TaskView({ head, recent, page, steps, calendar, years, links, now }: TaskViewProps) {
+export function TaskView({ head, recent, page, findings, steps, calendar, years, links, now }: TaskViewProps) {
   const { task, clock } = head
   const { query } = page
   return (
@@ -53,9 +57,10 @@ export function TaskView({ head, recent, page, steps, calendar, years, links, no
         <a href={links.overview()}>Tasks</a>
       </nav>
       <TaskTitle head={head} slots={recent.slots} links={links} now={now} level={1} />
+      <Findings {...{ findings, clock, links }} level={2} live />
       <Recent {...{ task, recent, clock, links, now }} level={2} live />
       <History head={head} page={page} links={links} now={now} />
-      <Commands {...{ name: task, steps, clock, links }} />
+      <Commands steps={steps} />
       <section aria-labelledby="calendar">
         <div class="bar">
           <h2 id="calendar">Calendar</h2>

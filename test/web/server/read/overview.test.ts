@@ -62,7 +62,7 @@ test('late slots are found if --late-after is given, as by check', async () => {
   const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(until).toISOString()]
   const report = await cronledger(['report', ...args, '--out', '-'])
   expect(report.stdout).toContain('>20 slots need attention</h2><p class="quiet">20 late ')
-  expect(report.stdout.match(/· late: started \d+(\.\d)?s after the scheduled time/g)).toHaveLength(20)
+  expect(report.stdout.match(/, started \d+(\.\d)?s late<\/dd>/g)).toHaveLength(20)
   expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 slots need attention: 20 late\n$/)
   const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
   expect(needs.count).toEqual({ ...NO_FINDINGS, late: 20 })
@@ -106,8 +106,8 @@ test('slots that are resolved ahead are not on the axis, which ends now', async 
   // Half of its slots are still to come, and all of them are resolved.
   const now = NOW - 10 * HOUR_MS
   const { lines, axis } = await overview({ span: '24h' }, { ...reading(path), now })
-  const statuses = lines[0]?.cells.flatMap((cell) => (cell === null ? [] : [cell.status]))
-  expect(statuses).toEqual(Array(10).fill('completed'))
+  const marks = lines[0]?.cells.flatMap((cell) => (cell === null ? [] : [cell.mark]))
+  expect(marks).toEqual(Array(10).fill('completed'))
   expect(axis.columns.at(-1)?.from).toBeLessThanOrEqual(now)
   expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
 })
@@ -117,13 +117,13 @@ test('a column with several slots shows the most urgent one, and counts all of t
   await fillFile(path, [hourly('a', (ago) => (ago === 2 || ago === 5 ? 'failed' : 'succeeded'))], NOW)
   const { lines, axis } = await overview({ span: '30d' }, reading(path))
   const cells = lines[0]?.cells.flatMap((cell) => (cell === null ? [] : [cell])) ?? []
-  const counts = cells.map((cell) => (cell.kind === 'slots' ? cell.counts : { [cell.status]: 1 }))
+  const counts = cells.map((cell) => (cell.kind === 'slots' ? cell.counts : { [cell.mark]: 1 }))
   const sum = (status: 'completed' | 'failed') => counts.reduce((all, count) => all + (count[status] ?? 0), 0)
   expect([sum('completed'), sum('failed')]).toEqual([18, 2])
   for (const cell of cells) {
     if (cell.kind !== 'slots') continue
-    expect(cell.status).toBe(cell.counts.failed === undefined ? 'completed' : 'failed')
-    if (cell.counts.failed !== undefined) expect(cell.firstProblem?.status).toBe('failed')
+    expect(cell.mark).toBe(cell.counts.failed === undefined ? 'completed' : 'failed')
+    if (cell.counts.failed !== undefined) expect(cell.firstProblem?.mark).toBe('failed')
   }
   expect(axis.columns).toHaveLength(30)
 })
@@ -204,7 +204,7 @@ test('a status of a large ledger is looked for on all pages', async () => {
   expect(await tasksOf('late')).toEqual([])
 })
 
-test('a report of a task without a record has the words and the zone of its newest row', async () => {
+test('a report of a task that was only forced has the words and the zone of its schedule', async () => {
   const path = join(folder, 'lone.db')
   await fillFile(path, [hourly('other')], NOW)
   const store = `file:${path}`
@@ -223,7 +223,6 @@ test('a report of a task without a record has the words and the zone of its newe
   ])
   expect(stdout).toMatch(/At 03:00 · Asia\/Tokyo/)
   expect(stdout).toContain('<h1>Report from 2026-11-24 00:00 Asia/Tokyo (2026-11-23T15:00:00Z) to ')
-  expect(stdout).toContain('(from its newest run, because no scheduled run is recorded)')
 })
 
 /** Two tasks that missed their ten newest slots. The first one was paused for that time, and the second one is retired. */
@@ -246,7 +245,7 @@ test('slots in a pause or after a retirement are not shown as missed', async () 
     ['retired', 'retirement', true],
     ['well', undefined, false],
   ])
-  const missed = lines.map(({ cells }) => cells.filter((cell) => cell?.status === 'missed').length)
+  const missed = lines.map(({ cells }) => cells.filter((cell) => cell?.mark === 'missed').length)
   // The grace period of the newest slot may not be over yet.
   expect([
     [0, 0, 9],

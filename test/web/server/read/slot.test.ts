@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Row, Status } from '../../../../src/core/types.ts'
+import { commandText } from '../../../../src/format/command-line.ts'
 import { createLedger } from '../../../../src/ledger.ts'
 import { readKnown } from '../../../../src/web/server/read/reading.ts'
 import { slotModelOf } from '../../../../src/web/server/read/slot.ts'
@@ -20,9 +21,12 @@ test('a slot on ECS is run where the latest scheduled run ran, and its log is th
   const latest = { ...ON_ECS, taskDefinition: 'nightly:8' }
   const record = recordWith([{ since: slot, spec: schedule }], { ecs: latest, ecsSince: slot })
   const read = readKnown({ task: 'nightly', ...record }, NOW)
-  const target = (own: Row | null, status: Status) =>
-    slotModelOf(read, { slot, row: own, status }, 'dynamodb:ledger', reading).target
-  expect(target(null, 'missed')).toMatchObject({ ecs: latest })
-  const failed = rowOn(ON_ECS, row)
-  expect(target(failed, 'failed')).toMatchObject({ ecs: latest, attempt: failed.attempts[0] })
+  const commands = (own: Row | null, status: Status) =>
+    slotModelOf(read, { slot, row: own, status, mark: status }, 'dynamodb:ledger', reading)
+      .verdict.steps.map(({ command }) => commandText(command))
+      .join('\n')
+  expect(commands(null, 'missed')).toContain('--task-definition nightly:8')
+  const failed = commands(rowOn(ON_ECS, row), 'failed')
+  expect(failed).toContain('--task-definition nightly:8')
+  expect(failed).toContain(`--log-stream-names ${ON_ECS.logStream}`)
 })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import type { SlotRecord } from '../../../../src/core/row/status.ts'
 import { finishRow } from '../../../../src/core/row/transition.ts'
-import { STATUSES } from '../../../../src/core/types.ts'
+import type { SlotMark } from '../../../../src/verdict/mark.ts'
 import { IN_ONE_FILE, SERVED } from '../../../../src/web/views/frame/links.ts'
 import { MOST_URGENT_FIRST } from '../../../../src/web/views/frame/marks.ts'
 import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
@@ -15,23 +16,27 @@ const last = axis.columns.at(-1) ?? { from: 0, to: 0 }
 const row = rowWith({ ending: FAILED })
 
 /** The cell of the newest column with these slots, newest first. */
-function cellWith(...records: Parameters<ReturnType<typeof fillCells>['add']>[0][]) {
+function cellWith(...records: readonly (SlotRecord & { readonly mark: SlotMark })[]) {
   const { cells, add } = fillCells(axis, NOW)
-  for (const record of records) add(record)
+  for (const record of records) add({ ...record, status: 'completed' })
   const cell = cells.at(-1)
   if (cell == null) throw new Error('the column is empty')
   return cell
 }
 
-test('a cell shows its most urgent status', () => {
-  const all = STATUSES.map((status, index) => ({ slot: last.from + 1_000 - index, row: null, status }))
-  expect(cellWith(...all).status).toBe(MOST_URGENT_FIRST[0])
-  expect(cellWith({ slot: last.from, row: null, status: 'completed' }).status).toBe('completed')
+test('a cell shows its most urgent mark', () => {
+  const all = MOST_URGENT_FIRST.toReversed().map((mark, index) => ({
+    slot: last.from + 1_000 - index,
+    row: null,
+    mark,
+  }))
+  expect(cellWith(...all).mark).toBe(MOST_URGENT_FIRST[0])
+  expect(cellWith({ slot: last.from, row: null, mark: 'completed' }).mark).toBe('completed')
 })
 
 test('the facts of one slot', () => {
   const rejections = { ...row.rejections, count: 3, refused: 1 }
-  const cell = cellWith({ slot: row.slot, row: { ...row, rejections }, status: 'failed' })
+  const cell = cellWith({ slot: row.slot, row: { ...row, rejections }, mark: 'failed' })
   expect(cellFacts(cell, 'nightly', last, clock)).toEqual([
     'nightly',
     '2026-11-24 12:00 +09:00 Asia/Tokyo',
@@ -40,16 +45,16 @@ test('the facts of one slot', () => {
     '1 attempt',
     '2 duplicates, 1 refused',
   ])
-  const missed = cellWith({ slot: row.slot, row: null, status: 'missed' })
+  const missed = cellWith({ slot: row.slot, row: null, mark: 'missed' })
   expect(cellFacts(missed, 'nightly', last, wallClock('UTC'))).toEqual(['nightly', '2026-11-24 03:00 UTC', 'missed'])
 })
 
 test('the facts of several slots: counts, and the first problem', () => {
   const cell = cellWith(
-    { slot: last.from + 3_000, row: null, status: 'missed' },
-    { slot: last.from + 2_000, row: { ...row, rejections: { ...row.rejections, count: 2 } }, status: 'failed' },
-    { slot: last.from + 1_000, row: null, status: 'completed' },
-    { slot: last.from, row: null, status: 'completed' },
+    { slot: last.from + 3_000, row: null, mark: 'missed' },
+    { slot: last.from + 2_000, row: { ...row, rejections: { ...row.rejections, count: 2 } }, mark: 'failed' },
+    { slot: last.from + 1_000, row: null, mark: 'completed' },
+    { slot: last.from, row: null, mark: 'completed' },
   )
   expect(cellFacts(cell, 'nightly', last, wallClock('UTC'))).toEqual([
     'nightly',
@@ -99,24 +104,26 @@ test('a column that was not read says so', () => {
 
 test('a cell leads to its slot, or to the slots of its column', () => {
   const counts = { completed: 2 }
-  const many = { status: 'completed', kind: 'slots', newest: NOW, counts, firstProblem: null } as const
+  const many = { mark: 'completed', kind: 'slots', newest: NOW, counts, firstProblem: null } as const
   const cells = axis.columns.map((_, index) => (index === 0 ? { ...many, rejected: { count: 0, refused: 0 } } : null))
   expect(cellsOf({ cells })[0]?.[2]).toContain(
     'href="/task?task=nightly&since=2026-11-17T04%3A00%3A00Z&until=2026-11-17T08%3A00%3A00Z"',
   )
   expect(cellsOf({ cells }, IN_ONE_FILE)[0]?.[2]).toContain('href="#task_20nightly"')
   const one = fillCells(axis, NOW)
-  one.add({ slot: row.slot, row: finishRow(rowWith({}), FAILED, { writeId: 'x', now: NOW }), status: 'failed' })
+  one.add({
+    slot: row.slot,
+    row: finishRow(rowWith({}), FAILED, { writeId: 'x', now: NOW }),
+    status: 'failed',
+    mark: 'failed',
+  })
   expect(cellsOf({ cells: one.cells }).at(-1)?.[2]).toContain('href="/slot?task=nightly&slot=2026-11-24T03%3A00%3A00Z"')
 })
 
 test('the newest cell leads to the slots that it counts, and not to later ones of its column', () => {
   const newest = last.from + 3_600_000
   const cells = [...axis.columns.keys()].map(() => null).slice(1)
-  const cell = cellWith(
-    { slot: newest, row: null, status: 'missed' },
-    { slot: last.from, row: null, status: 'completed' },
-  )
+  const cell = cellWith({ slot: newest, row: null, mark: 'missed' }, { slot: last.from, row: null, mark: 'completed' })
   expect(last.to).toBeGreaterThan(NOW)
   expect(cellsOf({ cells: [...cells, cell] }).at(-1)?.[2]).toContain(
     'href="/task?task=nightly&since=2026-11-24T00%3A00%3A00Z&until=2026-11-24T01%3A00%3A01Z"',

@@ -55,8 +55,13 @@ test('retired tasks are folded below the others, and open where there are no oth
 test('a rejected trigger is marked, and the Tab key stops at the newest cell of a row', () => {
   const { cells, add } = fillCells(axis, NOW)
   const row = rowWith({ ending: FAILED })
-  add({ slot: row.slot, row: { ...row, rejections: { ...row.rejections, count: 2 } }, status: 'failed' })
-  add({ slot: row.slot - DAY_MS, row: rowWith({ ending: SUCCEEDED }), status: 'completed' })
+  add({
+    slot: row.slot,
+    row: { ...row, rejections: { ...row.rejections, count: 2 } },
+    status: 'failed',
+    mark: 'failed',
+  })
+  add({ slot: row.slot - DAY_MS, row: rowWith({ ending: SUCCEEDED }), status: 'completed', mark: 'completed' })
   const cellsOf = (live: boolean) =>
     [...htmlOf({ lines: [{ ...line, cells }] }, live).matchAll(/<a class="c ([^"]*)"([^>]*)/g)].map(
       ([, names, rest]) => [names, !rest?.includes('tabindex="-1"')],

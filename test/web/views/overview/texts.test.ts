@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../../src/core/task/findings.ts'
 import type { FoundSuspension } from '../../../../src/core/task/suspensions.ts'
-import { STATUSES } from '../../../../src/core/types.ts'
 import { findingDetail } from '../../../../src/format/check.ts'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
+import { MOST_URGENT_FIRST } from '../../../../src/web/views/frame/marks.ts'
 import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
 import { axisUntil } from '../../../../src/web/views/overview/axis.ts'
 import type { GridCell } from '../../../../src/web/views/overview/cells.ts'
@@ -23,14 +23,14 @@ const summary = { level: 1, store: 'dynamodb:cronledger', ...props } as const
 
 const NONE = { count: 0, refused: 0 }
 const cells = axis.columns.map(({ from }, index): GridCell | null => {
-  const status = STATUSES[index]
-  if (status === undefined) return null
+  const mark = MOST_URGENT_FIRST[index]
+  if (mark === undefined) return null
   return {
     kind: 'slot',
-    status,
+    mark,
     slot: from,
     durationMs: 61_000,
-    isRunning: status === 'running' || status === 'overdue',
+    isRunning: mark === 'running' || mark === 'overdue',
     attempts: 1,
     rejected: NONE,
   }
@@ -43,9 +43,9 @@ const line: TaskLine = {
 const several: GridCell = {
   kind: 'slots',
   newest: now,
-  status: 'failed',
+  mark: 'failed',
   counts: { completed: 3, failed: 1 },
-  firstProblem: { slot: now, status: 'failed' },
+  firstProblem: { slot: now, mark: 'failed' },
   rejected: { count: 3, refused: 1 },
 }
 const calm: TaskLine = {

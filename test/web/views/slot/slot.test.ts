@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest'
 import { SlotDetail } from '../../../../src/web/views/slot/slot.tsx'
-import { clock, now, records, slot } from '../../../support/pages/slots.ts'
+import { modelOf, records, slot } from '../../../support/pages/slots.ts'
 import { rowWith, SUCCEEDED } from '../../../support/rows.ts'
 
-const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, ecs: null }
-const plain = { slot, row: rowWith({ ending: SUCCEEDED }), status: 'completed' } as const
+const plain = { slot, row: rowWith({ ending: SUCCEEDED }), status: 'completed', mark: 'completed' } as const
 
-function htmlOf(record: (typeof records)[number], live: boolean): string {
-  return String(SlotDetail({ model: { record, clock, target, found: null, now, skewMs: 0 }, level: 3, live }))
-}
+const htmlOf = (record: (typeof records)[number], live: boolean) =>
+  String(SlotDetail({ model: modelOf(record), level: 3, live }))
 
 test('a report leaves out the commands and the details of a slot that completed as usual', () => {
   expect(htmlOf(plain, false)).not.toMatch(/class="commands"|<dl>/)

@@ -2,35 +2,24 @@ import { expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../../../src/core/row/rejections.ts'
 import { readableRow } from '../../../../src/core/row/status.ts'
 import { type EcsFacts, STATUSES } from '../../../../src/core/types.ts'
-import { ofRow } from '../../../../src/verdict/target.ts'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
 import type { SlotWithStatus } from '../../../../src/web/views/frame/slot-facts.ts'
-import { wallClock } from '../../../../src/web/views/frame/wall-clock.ts'
-import { SlotDetail, SlotView } from '../../../../src/web/views/slot/slot.tsx'
-import { records, settings } from '../../../support/pages/slots.ts'
+import { SlotDetail, type SlotModel, SlotView } from '../../../../src/web/views/slot/slot.tsx'
+import { modelOf, records } from '../../../support/pages/slots.ts'
 import { textOf } from '../../../support/pages/text.ts'
 import { ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED } from '../../../support/rows.ts'
 
-const clock = wallClock('Asia/Tokyo')
-const { now, skewMs } = settings
 const { slot } = rowWith({})
-const target = { store: 'dynamodb:cronledger', task: 'nightly', slot, ecs: null }
+const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }
 
 /** Returns the model of a page. With `ecs`, the task runs in this container. */
-function modelOf(record: SlotWithStatus, ecs?: EcsFacts) {
+function pageOf(record: SlotWithStatus, ecs?: EcsFacts): SlotModel {
   const row = readableRow(record.row)
   const own = ecs === undefined || row === null ? record : { ...record, row: rowOn(ecs, row) }
-  return {
-    ...{ record: own, clock, found: null, now, skewMs, lateAfterMs: 1_000 },
-    doneByMs: record.status === 'overdue' ? 600_000 : null,
-    owner: 'the data team',
-    before: slot - 86_400_000,
-    after: null,
-    target: { ...target, slot: record.slot, ...ofRow(own.row, ecs) },
-  }
+  return modelOf(own, { expectations, ...(ecs !== undefined && { ecs, ecsSince: slot }) })
 }
 
-const slotPage = (record: SlotWithStatus, ecs?: EcsFacts) => SlotView({ model: modelOf(record, ecs), links: SERVED })
+const slotPage = (record: SlotWithStatus, ecs?: EcsFacts) => SlotView({ model: pageOf(record, ecs), links: SERVED })
 
 /** A slot that completed, and that 45 triggers from the same host wanted to run once more. */
 function repeated(): SlotWithStatus {
@@ -42,7 +31,7 @@ function repeated(): SlotWithStatus {
       }),
     NO_NOTES,
   )
-  return { slot, status: 'completed', row: { ...rowWith({ ending: SUCCEEDED }), rejections: notes } }
+  return { slot, status: 'completed', mark: 'late', row: { ...rowWith({ ending: SUCCEEDED }), rejections: notes } }
 }
 
 const PAGES: Readonly<Record<string, unknown>> = {
@@ -57,7 +46,7 @@ const PAGES: Readonly<Record<string, unknown>> = {
     .filter(({ status }) => status === 'skipped')
     .map((record) =>
       SlotDetail({
-        model: { ...modelOf(record), found: { kind: 'pause', suspension: PAUSE } },
+        model: modelOf(record, { expectations, pauses: [{ ...PAUSE, from: slot }] }),
         level: 3,
         live: false,
       }),

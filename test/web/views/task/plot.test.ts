@@ -35,7 +35,7 @@ test.each([
 })
 
 /** The columns of a plot, each with its bar and its sign. */
-function columnsOf(points: readonly Pick<Point, 'status' | 'ms'>[]) {
+function columnsOf(points: readonly Pick<Point, 'mark' | 'ms'>[]) {
   const html = String(
     Plot({
       title: 'Duration',
@@ -43,8 +43,8 @@ function columnsOf(points: readonly Pick<Point, 'status' | 'ms'>[]) {
       points: points.map((point, index) => ({ ...point, facts: [`slot ${index}`, '<b>'] })),
     }),
   )
-  const columns = [...html.matchAll(/<g class="(\w+)"[\s\S]*?<\/g>/g)].map(([text, status]) => ({
-    status,
+  const columns = [...html.matchAll(/<g class="(\w+)"[\s\S]*?<\/g>/g)].map(([text, mark]) => ({
+    mark,
     bar: Number(/class="bar"[^>]* height="(\d+)"/.exec(text)?.[1] ?? 0),
     sign: /<text[^>]*>([^<]*)<\/text>/.exec(text)?.[1] ?? '',
   }))
@@ -53,23 +53,23 @@ function columnsOf(points: readonly Pick<Point, 'status' | 'ms'>[]) {
 
 test('a failure has a sign and not only a height, and a slot without a run is a gap with its sign', () => {
   const { columns } = columnsOf([
-    { status: 'completed', ms: 60_000 },
-    { status: 'failed', ms: 30_000 },
-    { status: 'missed', ms: null },
-    { status: 'completed', ms: 0 },
+    { mark: 'completed', ms: 60_000 },
+    { mark: 'failed', ms: 30_000 },
+    { mark: 'missed', ms: null },
+    { mark: 'completed', ms: 0 },
   ])
   expect(columns).toEqual([
-    { status: 'completed', bar: ZERO - 18, sign: '' },
-    { status: 'failed', bar: 38, sign: 'F' },
-    { status: 'missed', bar: 0, sign: 'M' },
-    { status: 'completed', bar: 2, sign: '' },
+    { mark: 'completed', bar: ZERO - 18, sign: '' },
+    { mark: 'failed', bar: 38, sign: 'F' },
+    { mark: 'missed', bar: 0, sign: 'M' },
+    { mark: 'completed', bar: 2, sign: '' },
   ])
 })
 
 test('the title says the median and the longest, and each column what its popover shows', () => {
   const { html } = columnsOf([
-    { status: 'completed', ms: 60_000 },
-    { status: 'completed', ms: 180_000 },
+    { mark: 'completed', ms: 60_000 },
+    { mark: 'completed', ms: 180_000 },
   ])
   expect(html).toContain('median 2m 0s (dashed line), longest 3m 0s')
   expect(html).toContain('data-facts="slot 1; &lt;b&gt;"><title>slot 1\n&lt;b&gt;</title>')
@@ -77,10 +77,10 @@ test('the title says the median and the longest, and each column what its popove
 })
 
 test('one value, equal values and no value can be shown', () => {
-  expect(columnsOf([{ status: 'completed', ms: 5_000 }]).html).toContain('<span class="quiet">5s</span>')
-  const { html, columns } = columnsOf(Array.from({ length: 20 }, () => ({ status: 'completed', ms: 4_000 })))
+  expect(columnsOf([{ mark: 'completed', ms: 5_000 }]).html).toContain('<span class="quiet">5s</span>')
+  const { html, columns } = columnsOf(Array.from({ length: 20 }, () => ({ mark: 'completed', ms: 4_000 })))
   expect(html).toContain('median 4s (dashed line), longest 4s')
   expect(new Set(columns.map(({ bar }) => bar)).size).toBe(1)
-  expect(columnsOf([{ status: 'missed', ms: null }]).html).toMatch(/no data<\/span><\/th><\/tr><\/tbody>$/)
+  expect(columnsOf([{ mark: 'missed', ms: null }]).html).toMatch(/no data<\/span><\/th><\/tr><\/tbody>$/)
   expect(HEIGHT).toBeGreaterThan(ZERO)
 })

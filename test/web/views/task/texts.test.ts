@@ -1,13 +1,15 @@
 import { expect, test } from 'vitest'
+import { NO_FINDINGS } from '../../../../src/core/task/findings.ts'
 import type { FoundSuspension } from '../../../../src/core/task/suspensions.ts'
-import { ofRow } from '../../../../src/verdict/target.ts'
+import { collectNeeds, needsOf } from '../../../../src/format/check.ts'
+import { STALE_CAUTION } from '../../../../src/verdict/rules.ts'
 import { SERVED } from '../../../../src/web/views/frame/links.ts'
+import { taskSteps } from '../../../../src/web/views/task/commands.tsx'
 import type { TaskHead } from '../../../../src/web/views/task/head.tsx'
-import { rerunSteps, taskSteps } from '../../../../src/web/views/task/steps.ts'
 import { TaskView } from '../../../../src/web/views/task/task.tsx'
 import { clock, now, records, schedule, slot } from '../../../support/pages/slots.ts'
 import { textOf } from '../../../support/pages/text.ts'
-import { PAUSE } from '../../../support/rows.ts'
+import { FAILED, PAUSE, rowWith, timesAt } from '../../../support/rows.ts'
 
 const ledger = { store: 'dynamodb:cronledger', task: 'nightly' }
 const ended = { at: now, by: 'bob', reason: 'resumed' }
@@ -26,11 +28,25 @@ const page = { query: {}, slots: records, before: slot, scanned: null, problem: 
 const recent = { slots: records.filter((record) => record.slot <= now), problem: null }
 const none = { head: { ...head, owner: undefined, expectations: null }, recent: { slots: [], problem: null } }
 const noPage = { ...page, slots: [], before: null }
-const toRun = recent.slots.map((one) => ({
-  ...one,
-  target: { ...ledger, slot: one.slot, ...ofRow(one.row) },
-}))
-const steps = { rerun: rerunSteps(toRun), task: taskSteps({ ...ledger, suspended: null }) }
+const failed = rowWith({ ending: FAILED })
+const finding = {
+  kind: 'failed',
+  status: 'failed',
+  task: 'nightly',
+  times: timesAt(now),
+  schedule,
+  row: failed,
+} as const
+const { needs, add } = collectNeeds()
+const newest = [slot, slot - 86_400_000].map((at) => ({ ...finding, slot: at }))
+newest.forEach(add)
+const when = 'in the last 7 days'
+const findings = {
+  ...{ count: { ...NO_FINDINGS, failed: 3 }, newest, when, problem: null, cautions: [STALE_CAUTION] },
+  steps: needsOf(needs, ledger)[0]?.steps ?? [],
+}
+const well = { count: NO_FINDINGS, newest: [], when, problem: null, cautions: [], steps: [] }
+const steps = taskSteps({ ...ledger, suspended: null })
 const model = {
   from: '2026-01',
   to: '2026-12',
@@ -40,22 +56,24 @@ const model = {
   ]),
   readSince: '2026-10-20',
 }
-const task = { head, recent, page, steps, calendar: null, years: ['2026', '2025'], links: SERVED, now }
+const task = { head, findings, recent, page, steps, calendar: null, years: ['2026', '2025'], links: SERVED, now }
 
 const PAGES: Readonly<Record<string, unknown>> = {
   Task: TaskView(task),
   'Task with the calendar of a year': TaskView({
     ...task,
     ...none,
+    findings: well,
     page: { ...noPage, query: { year: '2026' } },
-    steps: { rerun: [], task: [] },
+    steps: [],
     calendar: { year: '2026', model },
   }),
   'Task that is paused': TaskView({
     ...task,
     ...none,
+    findings: well,
     page: noPage,
-    steps: { rerun: [], task: taskSteps({ ...ledger, suspended: pause }) },
+    steps: taskSteps({ ...ledger, suspended: pause }),
     head: {
       ...none.head,
       suspended: pause,
@@ -70,9 +88,10 @@ const PAGES: Readonly<Record<string, unknown>> = {
   }),
   'Task that is retired': TaskView({
     ...task,
+    findings: well,
     page: noPage,
     recent: { slots: records.filter(({ status }) => status === 'completed'), problem: null },
-    steps: { rerun: [], task: taskSteps({ ...ledger, suspended: retirement }) },
+    steps: taskSteps({ ...ledger, suspended: retirement }),
     head: {
       ...none.head,
       next: null,
@@ -83,15 +102,17 @@ const PAGES: Readonly<Record<string, unknown>> = {
   'Task, no match': TaskView({
     ...task,
     ...none,
+    findings: well,
     page: { ...noPage, query: { status: 'failed', since: '7d' }, scanned: 9 },
-    steps: { rerun: [], task: [] },
+    steps: [],
   }),
   'Task without runs and schedule': TaskView({
     ...task,
     ...none,
+    findings: well,
     head: { ...none.head, current: null, schedules: [], next: null },
     page: noPage,
-    steps: { rerun: [], task: [] },
+    steps: [],
     calendar: { year: '2026', model: null },
   }),
 }

@@ -1,0 +1,21 @@
+import { readableRow } from '../core/row/status.ts'
+import { isLate } from '../core/task/findings.ts'
+import type { Status, StoredRow } from '../core/types.ts'
+import { completedSituation } from './verdict.ts'
+
+/** What sets a completed slot apart from those that completed on time with their first attempt. */
+type Remark = 'late' | 'repaired' | 'marked'
+
+/** What a sign of a slot stands for: its status, or how it completed. */
+export type SlotMark = Status | Remark
+
+/** Returns the mark of a slot. It costs far less than the verdict, for views that show thousands of slots. */
+export function markOf(
+  status: Status,
+  row: StoredRow | null,
+  times: { readonly lateAfterMs: number | null },
+): SlotMark {
+  const own = readableRow(row)
+  if (status !== 'completed' || own === null) return status
+  return isLate(own, times) ? 'late' : completedSituation(own)
+}

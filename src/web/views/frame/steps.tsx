@@ -1,0 +1,69 @@
+import type { EcsFacts } from '../../../core/types.ts'
+import { printable } from '../../../format/text.ts'
+import { neededSteps, type Step } from '../../../verdict/steps.ts'
+import { LogLink } from '../slot/log-link.tsx'
+import { CommandToCopy } from './command.tsx'
+import { Heading, type HeadingLevel } from './document.tsx'
+
+interface StepsProps {
+  /** The likeliest first. */
+  readonly steps: readonly Step[]
+  /** What the operator must know before a command is run. */
+  readonly cautions: readonly string[]
+  readonly level: HeadingLevel
+  /** Whether the page has the script that copies commands. */
+  readonly live: boolean
+  /** The container that wrote the log. Left out: not known, or there are several. */
+  readonly ecs?: EcsFacts | undefined
+}
+
+/**
+ * What can be done, as commands to copy. Those that nothing calls for are folded. The commands that show a slot in a
+ * terminal are left out, because the page shows it.
+ */
+export function Steps({ steps, cautions, level, live, ecs }: StepsProps) {
+  const shown = steps.filter(({ kind }) => kind !== 'show')
+  const needed = neededSteps(shown)
+  const others = shown.filter((step) => !needed.includes(step))
+  if (shown.length + cautions.length === 0) return null
+  return (
+    <section class="commands">
+      <Heading level={level}>{needed.length + cautions.length > 0 ? 'What to do' : 'What you can do'}</Heading>
+      {cautions.map((caution) => (
+        <p class="attention">{printable(caution)}</p>
+      ))}
+      {needed.map((step) => (
+        <StepToCopy step={step} live={live} ecs={ecs} />
+      ))}
+      {others.length > 0 && (
+        <details>
+          <summary>
+            {needed.length > 0 ? 'Other commands' : 'Commands'}: {others.map(({ what }) => alone(what)).join(', ')}
+          </summary>
+          {others.map((step) => (
+            <StepToCopy step={step} live={live} ecs={ecs} />
+          ))}
+        </details>
+      )}
+    </section>
+  )
+}
+
+function StepToCopy({ step, live, ecs }: { readonly step: Step } & Pick<StepsProps, 'live' | 'ecs'>) {
+  const what = alone(step.what)
+  return (
+    <>
+      <CommandToCopy {...step} what={`${what.charAt(0).toUpperCase()}${what.slice(1)}`} live={live} />
+      {step.kind === 'log' && ecs && (
+        <p>
+          <LogLink ecs={ecs} text="Open this log in CloudWatch Logs" />
+        </p>
+      )}
+    </>
+  )
+}
+
+/** Returns what a step does, without the word that joins it to the step above it on a terminal. */
+function alone(what: string): string {
+  return what.replace(/^or /, '')
+}

@@ -1,0 +1,64 @@
+import type { TaskFinding } from '../../../core/task/findings.ts'
+import { countsText, findingDetail, type TaskNeed } from '../../../format/check.ts'
+import { printable } from '../../../format/text.ts'
+import { Sign } from '../frame/badge.tsx'
+import { Heading, type HeadingLevel } from '../frame/document.tsx'
+import type { Links } from '../frame/links.ts'
+import { Steps } from '../frame/steps.tsx'
+import { Time } from '../frame/time.tsx'
+import type { WallClock } from '../frame/wall-clock.ts'
+
+/** What `check` finds in a task. */
+export interface TaskFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
+  readonly count: Readonly<Record<TaskFinding['kind'], number>>
+  /** The newest findings, the newest one first. The others are only counted. */
+  readonly newest: readonly TaskFinding[]
+  /** The span of the slots that were looked at, in words: `in the last 7 days`. */
+  readonly when: string
+  /** Why the task could not be checked to the end. Null if it could. */
+  readonly problem: string | null
+}
+
+interface FindingsProps {
+  readonly findings: TaskFindings
+  readonly clock: WallClock
+  readonly links: Links
+  readonly level: HeadingLevel
+  readonly live: boolean
+}
+
+/** The slots of a task that need attention, and what to do about them. */
+export function Findings({ findings, clock, links, level, live }: FindingsProps) {
+  const { count, newest, when, problem, cautions, steps } = findings
+  const total = Object.values(count).reduce((sum, number) => sum + number, 0)
+  const below = level === 2 ? 3 : 4
+  return (
+    <>
+      {problem !== null && <p class="problem">{printable(problem)}</p>}
+      {total > 0 && (
+        <section class="attention findings">
+          <Heading level={level}>{total === 1 ? '1 slot needs attention' : `${total} slots need attention`}</Heading>
+          <p class="quiet">
+            {countsText(count)} {when}.
+          </p>
+          <ul>
+            {newest.map((one) => (
+              <li>
+                <span class="badge">
+                  <Sign mark={one.kind} />
+                  {one.kind}
+                </span>{' '}
+                <a href={links.slot(one.task, one.slot)}>
+                  <Time at={one.slot} clock={clock} />
+                </a>{' '}
+                {printable(findingDetail(one))}
+              </li>
+            ))}
+          </ul>
+          {total > newest.length && <p class="quiet">and {total - newest.length} earlier</p>}
+        </section>
+      )}
+      <Steps steps={steps} cautions={cautions} level={below} live={live} />
+    </>
+  )
+}
