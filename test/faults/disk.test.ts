@@ -57,7 +57,7 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
     expect({ code, stdout, lines: messageLines(stderr) }).toEqual({
       code: 75,
       stdout: '',
-      lines: [expect.stringMatching(/not started: .*disk is full\)\. Free some space on its disk\. The slot/)],
+      lines: [expect.stringMatching(/not started: .*disk is full\)\. Free some space on its disk\. The slot is free/)],
     })
     if (what !== 'a new file') {
       const check = await cronledger(['setup', '--store', store, '--check'])

@@ -49,7 +49,10 @@ export function isNotDatabase(error: unknown): boolean {
  */
 export function explainFileError(error: unknown, path: string): unknown {
   if (error instanceof LedgerError) return error
-  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error })
+  // SQLite says FULL before the end of a transaction, which is then rolled back.
+  const changedNothing = sqliteCode(error) === FULL
+  const make = (kind: LedgerError['kind'], text: string) =>
+    new LedgerError(kind, text, { cause: error, changedNothing })
   const name = `file ledger ${quote(path)}`
   const why = withoutOwnFiles(firstLine(error))
   const code = sqliteCode(error)
