@@ -3,6 +3,7 @@ import { nearest } from '../../core/near.ts'
 import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { FORCING_VARIABLES } from '../../run/command.ts'
+import { OTHER_NAMES } from './mistakes.ts'
 import { variableOf } from './options.ts'
 
 /** The options that choose the slot. Without one of them, the run could take another slot. */
@@ -11,24 +12,6 @@ const SLOT_OPTIONS: ReadonlySet<string> = new Set(
 )
 /** The options that limit a force. Without one of them, the run could start in a slot that the operator excluded. */
 const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only', 'only'])
-
-/** Other words for these options, which differ by more than a slip. The other of `run` and `rerun` has some of them. */
-const OTHER_WORDS: Readonly<Record<string, string>> = {
-  slot: 'force-slot',
-  only: 'force-only',
-  'force-only': 'only',
-  tz: 'timezone',
-  zone: 'timezone',
-  'time-zone': 'timezone',
-  'schedule-timezone': 'timezone',
-  'schedule-expression': 'schedule',
-  'schedule-expression-timezone': 'timezone',
-  cron: 'schedule',
-  'cron-expression': 'schedule',
-  'task-name': 'task',
-  'scheduled-time': 'event-time',
-  'start-date': 'anchor',
-}
 
 const PREFIX = variableOf('')
 
@@ -56,7 +39,7 @@ export function misspeltVariables(
   return Object.entries(env).flatMap(([variable, value]) => {
     if (!value || !variable.startsWith(PREFIX) || variable.startsWith(`${PREFIX}RUN_`) || known.has(variable)) return []
     const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
-    const near = OTHER_WORDS[name] ?? nearest(name, names)
+    const near = OTHER_NAMES[name] ?? nearest(name, names)
     const risk = near === null || !left.includes(near) ? null : riskWithout(near, mayForce)
     if (near !== null && risk !== null) {
       throw usageError(

@@ -1,5 +1,6 @@
 import { type LedgerError, quote, usageError } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
+import { isKeyOf } from '../../core/objects.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import type { CommandHelp } from '../command.ts'
@@ -18,63 +19,52 @@ export interface Line {
 /** A longer text is not a misspelt option. The limit keeps an error on one line that can be read. */
 const MAX_OPTION_LENGTH = 100
 
-/**
- * How other tools name an option, and the options here that have its meaning, some with a value. A command has one of them,
- * or none.
- */
-const OPTIONS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
-  tz: ['timezone'],
-  zone: ['timezone'],
-  'time-zone': ['timezone'],
-  cron: ['schedule'],
-  expression: ['schedule'],
+/** Other names of the options that choose the slot or limit a force, as flags and as variables. */
+export const OTHER_NAMES: Readonly<Record<string, string>> = {
+  tz: 'timezone',
+  zone: 'timezone',
+  'time-zone': 'timezone',
+  'schedule-timezone': 'timezone',
+  'schedule-expression': 'schedule',
+  'schedule-expression-timezone': 'timezone',
+  cron: 'schedule',
+  'cron-expression': 'schedule',
+  'task-name': 'task',
+  'scheduled-time': 'event-time',
+  slot: 'force-slot',
+  only: 'force-only',
+  'force-only': 'only',
+  'start-date': 'anchor',
+}
+
+/** How other tools name a flag. A command has one of the options here, or none. Some have a value. */
+const OTHER_FLAGS: Readonly<Record<string, readonly string[]>> = {
   name: ['task'],
   job: ['task'],
-  batch: ['task'],
   table: ['store'],
   ledger: ['store'],
-  db: ['store'],
-  file: ['store', 'out'],
   from: ['since'],
   to: ['until'],
   since: ['from'],
   until: ['to'],
-  start: ['since', 'from'],
-  end: ['until', 'to'],
-  for: ['until'],
-  duration: ['until'],
   date: ['slot', 'force-slot', 'since', 'at'],
-  day: ['slot', 'force-slot', 'since', 'at'],
-  slot: ['force-slot', 'at'],
   time: ['event-time', 'slot', 'at'],
-  'scheduled-time': ['event-time'],
-  force: ['force-slot', 'slot'],
-  retries: ['max-attempts'],
-  attempts: ['max-attempts'],
-  retry: ['max-attempts', 'retry-delay'],
-  backoff: ['retry-backoff'],
-  concurrency: ['overlap'],
-  ttl: ['retention', 'lease'],
-  status: ['state', 'only'],
-  state: ['status', 'only'],
-  output: ['out', 'format'],
-  o: ['out', 'format'],
-  n: ['limit', 'dry-run'],
-  count: ['limit'],
-  yes: ['reason'],
-  message: ['reason'],
-  m: ['reason'],
-  user: ['by'],
-  webhook: ['notify'],
-  json: ['log'],
-  quiet: ['log'],
-  q: ['log'],
-  verbose: ['log'],
-  debug: ['log'],
+  slot: ['force-slot', 'at'],
   'event-time': ['slot'],
+  force: ['force-slot', 'slot'],
   f: ['force-slot', 'slot'],
   failed: ['only failed', 'status failed'],
   missed: ['only missed', 'status missed'],
+  status: ['state', 'only'],
+  state: ['status', 'only'],
+  retries: ['max-attempts'],
+  attempts: ['max-attempts'],
+  ttl: ['retention', 'lease'],
+  output: ['out', 'format'],
+  o: ['out', 'format'],
+  n: ['limit', 'dry-run'],
+  json: ['log'],
+  verbose: ['log'],
 }
 
 /** Options of the command line of AWS, and the variables that have their meaning here. */
@@ -101,15 +91,19 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   if (!word.startsWith('-') && flags.has(name)) {
     return usageError(`unknown option ${text}. It begins with a long dash. Type two hyphens: --${name}`)
   }
-  const others = Object.hasOwn(OPTIONS_OF_OTHERS, name) ? (OPTIONS_OF_OTHERS[name] ?? []) : []
+  const others = isKeyOf(name, OTHER_FLAGS)
+    ? (OTHER_FLAGS[name] ?? [])
+    : isKeyOf(name, OTHER_NAMES)
+      ? [OTHER_NAMES[name] ?? '']
+      : []
   if (flags.has('store') && !flags.has('schedule') && [name, ...others].some((one) => OF_SCHEDULE.has(one))) {
     return usageError(
       `${command.name} has no option ${text}, because it uses the recorded schedule of the task. To record a schedule before the first run, or before a change: cronledger declare`,
     )
   }
   if (word === '-v') return usageError('unknown option -v. Did you mean cronledger --version?')
-  const variable = Object.hasOwn(AWS_VARIABLES, name) ? AWS_VARIABLES[name] : undefined
-  if (variable !== undefined) return usageError(`unknown option ${text}. Set the variable ${variable} instead.`)
+  if (isKeyOf(name, AWS_VARIABLES))
+    return usageError(`unknown option ${text}. Set the variable ${AWS_VARIABLES[name]} instead.`)
   const names = [...flags.keys()]
   const other = others.find((candidate) => flags.has(candidate.replace(/ .*/, '')))
   const near = flags.has(name) ? name : (other ?? nearest(name, names))

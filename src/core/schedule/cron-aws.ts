@@ -114,7 +114,9 @@ function parseItems<T>(
     // According to the user guide, a field with a # holds only one expression.
     const parsed = items.length > 1 && item.includes('#') ? null : parse(item)
     if (parsed === null) {
-      throw problem(`${field.name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${field.allowed}.`)
+      throw problem(
+        `${field.name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${field.allowed}.${item.includes('/') ? ' A step goes from 1 to the number of values.' : ''}`,
+      )
     }
     return parsed
   })

@@ -106,7 +106,9 @@ function parseItems(field: UnixField, text: string, problem: Problem): readonly 
       : null
     if (parsed === null) {
       const which = items.length === 1 ? 'is' : 'has'
-      throw problem(`${field.name} ${which} ${quote(item)}. Use ${field.allowed}. A range goes from low to high.`)
+      throw problem(
+        `${field.name} ${which} ${quote(item)}. Use ${field.allowed}. A range goes from low to high.${item.includes('/') ? ' A step goes from 1 to the number of values.' : ''}`,
+      )
     }
     return itemOf(field, parsed)
   })

@@ -1,8 +1,7 @@
 import { LedgerError, type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
 import type { Instant, ScheduleSpec } from '../types.ts'
 import { type Form, readForm } from './form.ts'
-import { findMistake } from './mistakes/find-mistake.ts'
-import { mistakeText } from './mistakes/mistake.ts'
+import { findMistake } from './mistakes.ts'
 import { canFire, type Schedule } from './slot.ts'
 import { firstInstantAt, openZone, type Zone } from './zone.ts'
 
@@ -48,8 +47,8 @@ function readFormOrExplain(expression: string, hasAnchor: boolean, problem: Prob
     return readForm(expression, problem)
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
-    const mistake = findMistake(expression)
-    throw mistake === null ? error : problem(mistakeText(mistake, hasAnchor))
+    const mistake = findMistake(expression, hasAnchor)
+    throw mistake === null ? error : problem(mistake)
   }
 }
 

@@ -1,7 +1,7 @@
 import { IANAZone } from 'luxon'
 import { quote, usageError } from '../errors.ts'
 import type { Instant } from '../types.ts'
-import { zoneAdvice } from './mistakes/zone.ts'
+import { zoneAdvice } from './mistakes.ts'
 
 /** A stretch of time `[from, to)` in which a zone's clocks do not change, in seconds since 1970 UTC. */
 interface Piece {

@@ -1,0 +1,216 @@
+import { quote } from '../errors.ts'
+import { isNear } from '../near.ts'
+import { isForm } from './form.ts'
+
+// What users often write instead of a schedule or a zone, and the form that they probably meant. Everything else gets the error of the
+// parser, which has the value and the allowed form. A correction is given only if the parsers accept it.
+
+/** What is wrong, the schedule that was probably meant, what follows it on the command line, and what else to do. */
+interface Mistake {
+  readonly what: string
+  readonly schedule?: string
+  readonly more?: string
+  readonly advice?: string
+}
+
+const IN_WORDS = 'a schedule in words is not supported'
+
+type Explain = (...groups: readonly string[]) => Mistake | null
+
+/** The most frequent mistakes come first. Several spaces are read as one. */
+const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
+  [/^([^()@]*\?[^()@]*)$/, (text = '') => inAws('"?" exists only in cron(…)', text)],
+  [/^cron\((.*)\)$/, (text = '') => withoutQuestion(text) ?? inAws('cron(…) has minutes first, and no seconds', text)],
+  [/^(?:CRON_TZ|TZ) ?= ?([^\s]+) (\S.*)$/i, (zone = '', schedule = '') => withZone(schedule, zone)],
+  [/^(\S.*\S) ([A-Z][a-z]+\/[A-Z][\w/+-]+|UTC|GMT|JST)$/, withZone],
+  [/^@?every (\d+|an?|other)? ?(\w+)$/i, (count, unit) => interval(IN_WORDS, unit, count)],
+  [/^(\d+) ?(\w+)$/, (count, unit) => interval(IN_WORDS, unit, count)],
+  [
+    /^(?:every ?)?(?:day|daily)? ?(?:at )?(\d{1,2})(?=:| ?[ap]m)(?::(\d\d))?(?::00)? ?([ap]m)?$/i,
+    (hour, minute, half) => timeOfDay('a time of day alone is not a schedule', hour, minute, half),
+  ],
+  [
+    /^\*-\*-\* (\d\d?):(\d\d)(?::00)?$/,
+    (hour, minute) => timeOfDay('this is an OnCalendar form of systemd', hour, minute),
+  ],
+  [
+    /^(hourly|daily|midnight|weekly|monthly|yearly|annually)$/i,
+    (name = '') => ({ what: 'a macro begins with "@"', schedule: `@${name}` }),
+  ],
+  [/^(["'`])(.*)\1$/, (_, schedule = '') => ({ what: 'the value contains quotation marks', schedule })],
+  [
+    /^(@\w+|(?:\S+ ){4}\S+) (?:\w+ )?[~.]?\/[\w.].*$/,
+    (schedule = '') => ({ what: 'the command of a crontab line is not part of the expression', schedule }),
+  ],
+  [/^((?:\S+ ){4}[^\s,;|]+) ?[,;|]+ ?((?:\S+ ){4}\S+)$/, twoSchedules],
+  [/^(cron|rate|at) ?\(? ?([^()]*)\)*$/i, brackets],
+  [/^rate\((\d+) ?([a-z]+)\)$/, (count, unit) => interval(`rate is ${quote(`${count}${unit}`)}`, unit, count, true)],
+  [
+    /^(?:at\()?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?\)?$/,
+    (date, time, seconds = ':00') => ({
+      what: 'at(…) has a date and a time with seconds',
+      schedule: `at(${date}T${time}${seconds})`,
+    }),
+  ],
+  [/^\*\/(\d+) \* \* \* \*$/, (count) => tooWide('minutes', count)],
+  [/^0 \*\/(\d+) \* \* \*$/, (count) => tooWide('hours', count)],
+]
+
+/** Returns the text of the error about an expression that was refused, or null if the mistake is not a frequent one. */
+export function findMistake(expression: string, hasAnchor: boolean): string | null {
+  // NFKC turns the wide characters of East Asian keyboards and the no-break space into the usual ones.
+  const wide = expression
+    .normalize('NFKC')
+    .replace(/[\u2010-\u2015\u2212]/g, '-')
+    .replace(/[\u2217\u00d7]/g, '*')
+  const usual = wide.replace(/\s+/g, ' ').trim()
+  if (isForm(usual)) {
+    const what = 'it contains characters that only look like those of an expression'
+    return textOf({ what, schedule: usual }, hasAnchor)
+  }
+  for (const [pattern, explain] of MISTAKES) {
+    const match = pattern.exec(usual)
+    const mistake = match === null ? null : explain(...match.slice(1))
+    if (mistake === null || (mistake.schedule !== undefined && !isForm(mistake.schedule))) continue
+    return textOf(mistake, hasAnchor)
+  }
+  return null
+}
+
+function textOf({ what, schedule, more = '', advice = '' }: Mistake, hasAnchor: boolean): string {
+  if (schedule === undefined) return `${what}. ${advice}`.trim()
+  const isRate = schedule.startsWith('rate(')
+  const start = isRate ? ' --anchor START, where START is the instant that it counts from' : ''
+  const anchor = hasAnchor ? (isRate ? '' : ', and leave out --anchor') : start
+  return `${what}. Use --schedule '${schedule}'${more}${anchor}. ${advice}`.trim()
+}
+
+/** Fields of AWS without the year or its brackets, or those of Quartz, which begin with seconds. */
+function inAws(what: string, text: string): Mistake | null {
+  const [first = '', ...others] = text.trim().split(' ')
+  const all = [first, ...others]
+  const isQuartz = /^0+$/.test(first)
+  const forms = [[...all, '*'], all, ...(isQuartz ? [[...others, '*'], others] : [])]
+  const schedule = forms.map((fields) => `cron(${fields.join(' ')})`).find(isForm)
+  return schedule === undefined ? null : { what, schedule }
+}
+
+const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT']
+
+/** The fields of a crontab in `cron(…)`. Numbers of weekdays differ between the two, so both meanings are shown by name. */
+function withoutQuestion(text: string): Mistake | null {
+  const [minutes, hours, day = '', month, weekday = '', year = '*', more] = text.trim().split(' ')
+  if (weekday === '' || more !== undefined || text.includes('?')) return null
+  const what = 'cron(…) needs a "?" for day of month or day of week'
+  if (weekday === '*') return { what, schedule: `cron(${minutes} ${hours} ${day} ${month} ? ${year})` }
+  if (day !== '*') return null
+  const of = (sunday: number) => {
+    const named = weekday.replace(/(?<![\d/#])\d+/g, (digits) => DAYS[(Number(digits) + 7 - sunday) % 7] ?? digits)
+    return `cron(${minutes} ${hours} ? ${month} ${named} ${year})`
+  }
+  if (of(0) === of(1) || /(?<![\d/#])0/.test(weekday) || !isForm(of(1))) return { what, schedule: of(0) }
+  return {
+    what,
+    schedule: of(0),
+    advice: `This counts Sunday as 0, as a crontab does. If Sunday is 1, as on AWS: '${of(1)}'.`,
+  }
+}
+
+function withZone(schedule = '', zone = ''): Mistake {
+  return {
+    what: 'a time zone is not part of the expression',
+    schedule,
+    more: ` --timezone ${(zoneMeantBy(zone) ?? zone).replace(/ .*/, '')}`,
+  }
+}
+
+/** A crontab needs no anchor, so it is shown if its steps fit. */
+function interval(what: string, unitText = '', countText = '1', isRate = false): Mistake | null {
+  const [, letter] = /^(m|h|d)(?:ins?|inutes?|rs?|ours?|ays?)?$/i.exec(unitText.toLowerCase()) ?? []
+  const count = { a: 1, an: 1, other: 2 }[countText] ?? Number(countText)
+  if (letter === undefined) return null
+  const [unit, crontab, size] = {
+    m: ['minute', `*/${count} * * * *`, 60] as const,
+    h: ['hour', `0 */${count} * * *`, 24] as const,
+    d: ['day', '0 0 * * *', 1] as const,
+  }[letter as 'm' | 'h' | 'd']
+  const rate = `rate(${count} ${unit}${count === 1 ? '' : 's'})`
+  return { what, schedule: isRate || size % count !== 0 ? rate : crontab }
+}
+
+function timeOfDay(what: string, hour = '', minute = '00', half?: string): Mistake {
+  const of24 = half === undefined ? Number(hour) : (Number(hour) % 12) + (half.toLowerCase() === 'pm' ? 12 : 0)
+  return { what, schedule: `${Number(minute)} ${of24} * * *` }
+}
+
+/** They are joined if they differ in one field. */
+function twoSchedules(...both: readonly string[]): Mistake {
+  const [one = [], other = []] = both.map((part) => part.split(' '))
+  const joined = one.map((field, at) => (field === other[at] ? field : `${field},${other[at]}`))
+  const what = 'this is a list of two expressions, and a task has one schedule'
+  return joined.filter((field, at) => field !== one[at]).length === 1
+    ? { what, schedule: joined.join(' '), advice: 'Or use two tasks.' }
+    : { what, advice: 'Use two tasks.' }
+}
+
+function brackets(nameText = '', inside = ''): Mistake {
+  const name = nameText.toLowerCase()
+  const body = name === 'rate' ? inside.toLowerCase() : inside
+  return { what: `${name}(…) is in lower case, with one pair of brackets`, schedule: `${name}(${body.trim()})` }
+}
+
+function tooWide(unit: 'minutes' | 'hours', count = ''): Mistake | null {
+  const size = unit === 'minutes' ? 60 : 24
+  if (Number(count) <= size) return null
+  const what = `${unit} is "*/${count}", a step that is wider than the ${size} values of the field`
+  return { what, schedule: `rate(${count} ${unit})` }
+}
+
+/** Abbreviations that are no IANA names, or mean something else there. */
+const ZONES: Readonly<Record<string, string>> = {
+  ...{
+    jst: 'Asia/Tokyo',
+    kst: 'Asia/Seoul',
+    ist: 'Asia/Kolkata',
+    bst: 'Europe/London',
+    cest: 'Europe/Berlin',
+    z: 'UTC',
+  },
+  ...{
+    et: 'America/New_York',
+    edt: 'America/New_York',
+    ct: 'America/Chicago',
+    cst: 'America/Chicago (or Asia/Shanghai)',
+  },
+  ...{ cdt: 'America/Chicago', mdt: 'America/Denver', pt: 'America/Los_Angeles', pst: 'America/Los_Angeles' },
+  ...{ pdt: 'America/Los_Angeles', aest: 'Australia/Sydney', beijing: 'Asia/Shanghai', osaka: 'Asia/Tokyo' },
+}
+
+/** Returns what to write instead of a text that is not the name of a time zone. `isZone` returns whether a text is one. */
+export function zoneAdvice(text: string, isZone: (name: string) => boolean): string {
+  const name = text.trim().replace(/^["':]+|["']+$/g, '')
+  if (isZone(name)) return `Use ${name}, without white space or quotation marks around it.`
+  const [, sign, hours = '', minutes = '00'] = /^(?:utc|gmt)?([+-])(\d{1,2}):?(\d{2})?$/i.exec(name) ?? []
+  if (sign === undefined) {
+    const meant = zoneMeantBy(name)
+    return meant === null ? 'Use an IANA name such as "Asia/Tokyo", "America/New_York" or "UTC".' : `Use ${meant}.`
+  }
+  const fixed = `Etc/GMT${sign === '+' ? '-' : '+'}${Number(hours)}`
+  const isFixed = minutes === '00' && Number(hours) > 0 && isZone(fixed)
+  return `Use the IANA name of the zone, such as "Asia/Tokyo".${isFixed ? ` For an offset that never changes, use ${fixed} (its sign is reversed).` : ''}`
+}
+
+/** Returns the IANA name that was probably meant, or null. */
+function zoneMeantBy(text: string): string | null {
+  const name = text.toLowerCase().replaceAll(' ', '_')
+  const city = name.replace(/^.*\//, '')
+  const names = Intl.supportedValuesOf('timeZone')
+  const cityOf = (zone: string) => zone.toLowerCase().replace(/^.*\//, '')
+  return (
+    ZONES[name.replace(/-\d+$/, '')] ??
+    ZONES[city] ??
+    names.find((zone) => zone.toLowerCase() === name || cityOf(zone) === city) ??
+    names.find((zone) => isNear(zone.toLowerCase(), name) || isNear(cityOf(zone), name)) ??
+    null
+  )
+}
