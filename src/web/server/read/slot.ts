@@ -18,7 +18,7 @@ export async function readSlot(
 ): Promise<SlotModel | null> {
   const { head } = read
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
-  if (row === null && keyOf(read, slot, reading) === null) return null
+  if (row === null && dueKeyOf(read, slot, reading) === null) return null
   return {
     ...slotModelOf(read, withMark({ slot, row }, settingsOf(read, reading)), store, reading),
     before: await pageBefore(read, slot, reading),
@@ -27,7 +27,11 @@ export async function readSlot(
 }
 
 /** Returns the key of a slot without a row that was due, or will be. Returns null if it is not expected. */
-function keyOf({ head: { task }, known, inForce, current }: ReadTask, slot: Instant, reading: Reading): DueKey | null {
+function dueKeyOf(
+  { head: { task }, known, inForce, current }: ReadTask,
+  slot: Instant,
+  reading: Reading,
+): DueKey | null {
   if (slot > reading.now) {
     const isAhead = suspensionOf(known, slot) === null && current !== null && isSlotOf(inForceAt(inForce, slot), slot)
     return isAhead ? { task, slot } : null
@@ -64,7 +68,7 @@ async function pageAfter(read: ReadTask, slot: Instant, reading: Reading): Promi
     .filter((at): at is Instant => at !== null && (replacedAt === null || at < replacedAt))
   for (const at of next.sort((one, other) => one - other)) {
     // A slot in a pause may have a row.
-    if (keyOf(read, at, reading) !== null || (await hasRecord(read, at, reading))) return at
+    if (dueKeyOf(read, at, reading) !== null || (await hasRecord(read, at, reading))) return at
   }
   return first
 }
