@@ -89,6 +89,7 @@ export function showText(shown: ShownSlot): string {
     `${task} ${formatInstant(slot)}`,
     ...factTable({
       ...verdictFacts(shown),
+      ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),
       ...(row === null ? absentFacts(shown) : slotFacts(row)),
       ...foundFact(shown),
     }),
