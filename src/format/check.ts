@@ -239,7 +239,7 @@ const STALE_SLOTS_CAUTION =
 function needOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): Need {
   return isAlone
     ? needOfOne(found, ledger)
-    : { caution: null, steps: [showStep('see the slot that a range leaves out', findingTarget(found, ledger))] }
+    : { caution: null, steps: [showStep('see the slot that needs its own decision', findingTarget(found, ledger))] }
 }
 
 /** A pause of the time around the change of the schedule settles all slots that were not due. */

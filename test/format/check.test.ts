@@ -93,7 +93,7 @@ describe('the next steps for several slots of a task', () => {
       add({ ...one, ecs: ON_ECS })
     const lines = needsLines(needs, { store: 'dynamodb:ledger' }).join('\n')
     expect(lines).not.toContain('FORCE_ONLY')
-    expect(lines).toMatch(/see the slot that a range leaves out: +cronledger show .* --slot 2026-11-22T03:00:00Z/)
+    expect(lines).toMatch(/see the slot that needs its own decision: +cronledger show .* --slot 2026-11-22T03:00:00Z/)
     expect(steps(once(row.slot))).toEqual([
       '',
       row.task,
@@ -109,6 +109,6 @@ describe('the next steps for several slots of a task', () => {
     const found = { ...failed(row.slot), row: closed(rowWith({ ending: NOT_STARTED })), otherSchedule } as TaskFinding
     expect(steps(found)).toContain('  run it now')
     const several = steps(found, missed(row.slot - DAY_MS), missed(row.slot - 2 * DAY_MS))
-    expect(several.at(-1)).toBe('  see the slot that a range leaves out')
+    expect(several.at(-1)).toBe('  see the slot that needs its own decision')
   })
 })

@@ -153,7 +153,9 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
   return lines([
     `${tasksText(changed)} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
     ...(isOpen
-      ? ['  A run that has begun goes on, also if it read the record of its task just before this pause.']
+      ? [
+          '  A batch that runs now goes on. A run that read the task record just before this pause still starts its batch.',
+        ]
       : []),
     ...failedLines(failed, 'paused'),
     ...stepLines(isOpen ? [end] : []),

@@ -139,7 +139,7 @@ describe('the answer', () => {
       expect.stringMatching(/^nightly: paused from .* on, by ada: database upgrade$/),
       expect.stringMatching(/^weekly: paused from .* on, by ada: database upgrade$/),
       '2 tasks paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.',
-      '  A run that has begun goes on, also if it read the record of its task just before this pause.',
+      '  A batch that runs now goes on. A run that read the task record just before this pause still starts its batch.',
       `  end these pauses:  cronledger resume --all --store ${env['CRONLEDGER_STORE']}`,
       '',
     ])
