@@ -1,10 +1,11 @@
-import type { ErrorKind } from '../../../core/errors.ts'
+import { type ErrorKind, LedgerError } from '../../../core/errors.ts'
 import type { Environment } from '../../../core/types.ts'
 import { gravestExit } from '../../../exit-code.ts'
 import { jsonArray, printable, safeJson } from '../../../format/text.ts'
+import { createLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { SETTINGS } from '../../../run/settings-table.ts'
-import type { Role, SetupFinding } from '../../../store/finding.ts'
+import { type Role, type SetupFinding, wrong } from '../../../store/finding.ts'
 import { inspectStore } from '../../../store/setup.ts'
 import { printAll } from '../../output.ts'
 import { type BatchOptions, inspectRun } from './check-run.ts'
@@ -29,6 +30,8 @@ export async function checkSetup(options: SetupCheckOptions, env: Environment): 
     const hasRetention = run?.retentionMs !== undefined
     const settings = { env, role, task, skewMs, hasRetention, now: () => systemClock.now() }
     yield* inspectStore(options.store, settings, { signal })
+    const isUsable = [...found].every((kind) => kind === null)
+    if (task !== null && isUsable) yield* inspectTask(task, options.store, { skewMs, signal })
   }
   async function* counted() {
     for await (const finding of findings()) {
@@ -38,6 +41,28 @@ export async function checkSetup(options: SetupCheckOptions, env: Environment): 
   }
   await printAll(options.json ? jsonArray(counted(), setupFindingJson) : lines(counted()), { toTheEnd: true })
   return gravestExit(found)
+}
+
+/**
+ * Yields a finding if the record of the task cannot be used, or if a host whose clock was ahead has run the task. A task that
+ * never ran has no record.
+ */
+async function* inspectTask(
+  task: string,
+  store: string,
+  call: { readonly skewMs: number; readonly signal: AbortSignal },
+): AsyncGenerator<SetupFinding> {
+  const ledger = createLedger({ store })
+  const now = new Date(systemClock.now())
+  try {
+    // Rows after the present are in every range that ends now.
+    for await (const _ of ledger.check({ task, since: now, until: now, ...call }));
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    if (error.kind === 'shape') yield wrong('record', error)
+  } finally {
+    await ledger.close()
+  }
 }
 
 async function* lines(findings: AsyncIterable<SetupFinding>) {

@@ -709,3 +709,18 @@ describe('a file', () => {
     expect({ code: found.code, wrong: wrongOnes(found) }).toEqual({ code: 75, wrong: ['file'] })
   })
 })
+
+test('a run of a host whose clock was ahead is found by the task, as check finds it', async () => {
+  const path = join(folder, 'ahead.db')
+  const env = { CRONLEDGER_STORE: `file:${path}`, CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '@hourly' }
+  await cronledger(['run', '--', 'true'], { env })
+  expect((await cronledger(['setup', '--check'], { env })).stdout).not.toContain('wrong')
+  const database = new Libsql(path)
+  database.exec('UPDATE entries SET document = replace(document, \'"since":"20\', \'"since":"21\')')
+  database.close()
+  const ended = await cronledger(['setup', '--check'], { env })
+  expect(ended).toMatchObject({
+    code: 78,
+    stdout: expect.stringMatching(/^wrong {2}record .*the clock of its host was ahead/m),
+  })
+})
