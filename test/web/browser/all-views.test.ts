@@ -112,7 +112,7 @@ describe.skipIf(!hasChromium)('in a browser', () => {
       const { status } = await fetch(new URL(address ?? '', served.url))
       expect({ address, status }).toEqual({ address, status: 200 })
     }
-    for (const mark of ['completed', 'skipped']) {
+    for (const mark of ['marked', 'skipped']) {
       await page.goto(served.url)
       await page.locator(`.grid tr:has-text("a/../b") a.${mark}`).last().click()
       await page.waitForURL(/\/slot/)
