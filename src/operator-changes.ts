@@ -86,9 +86,9 @@ async function declareTask(options: DeclareOptions, deps: HistoryDeps, parts: Op
   const declaration = { spec, from: secondOf(from), now, expectations }
   const change = (record: TaskRecord) => withDeclaration(record, declaration)
   const io = { ...deps, random: parts.random }
-  const found = await readChangeable(task, settingsOf(deps), io)
+  const found = await readChangeable(task, changeSettings(deps), io)
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
-  const { changed, record } = await changeTask(request, found, settingsOf(deps), io)
+  const { changed, record } = await changeTask(request, found, changeSettings(deps), io)
   // A run of the same program must see the change at once.
   parts.known.add(task, record)
   return { task, changed, record }
@@ -222,7 +222,7 @@ interface TaskToChange {
 
 /** Reads a task that has a record or a row. Throws `UnknownTaskError` if it has neither. */
 async function readTaskToChange(task: string, deps: HistoryDeps, parts: OperatorParts): Promise<TaskToChange> {
-  const found = await readChangeable(task, settingsOf(deps), { ...deps, random: parts.random })
+  const found = await readChangeable(task, changeSettings(deps), { ...deps, random: parts.random })
   const spec = inForceAt(found.record.schedules, deps.clock.now())?.spec
   if (spec !== undefined) return { task, found, zone: spec.zone }
   const newest = await newestRow({ task }, deps)
@@ -250,13 +250,13 @@ async function recordChange(
 ): Promise<TaskChange> {
   const isIn = (record: TaskRecord) => touched(record).length > 0
   const io = { ...deps, random: parts.random }
-  const { changed, record } = await changeTask({ task, isIn, ...request }, found, settingsOf(deps), io)
+  const { changed, record } = await changeTask({ task, isIn, ...request }, found, changeSettings(deps), io)
   // A run of the same program must see the change at once.
   parts.known.add(task, record)
   return { task, changed, suspensions: changed ? touched(record) : [], record, timezone: zone }
 }
 
-function settingsOf({ pageTimeoutMs }: HistoryDeps) {
+function changeSettings({ pageTimeoutMs }: HistoryDeps) {
   return { ledgerTimeoutMs: pageTimeoutMs }
 }
 

@@ -36,12 +36,12 @@ export function zonedTime(instant: Instant, zone: string): string {
 }
 
 /**
- * Returns the local time of day with seconds, `12:00:05`. The date comes first if it is not the date of `slot`, whose
+ * Returns the local time of day with seconds, `12:00:05`. The date comes first if it is not the date of `near`, whose
  * local time stands before it in the same line.
  */
-export function timeNear(instant: Instant, slot: Instant, zone: string): string {
+export function timeNear(instant: Instant, near: Instant, zone: string): string {
   const { date, time } = readClock(instant, zone)
-  return date === readClock(slot, zone).date ? time : `${date} ${time}`
+  return date === readClock(near, zone).date ? time : `${date} ${time}`
 }
 
 interface ClockReading {

@@ -5,9 +5,19 @@ import type { Verdict } from '../verdict/verdict.ts'
 import { stepJson } from './command-line.ts'
 import { timeNear } from './local-time.ts'
 
-/** Returns a sentence of a verdict with local times. It is not yet safe on a terminal. */
+/**
+ * Returns a sentence of a verdict with local times. A time has its date if that is another one than that of the time
+ * before it, which is the slot for the first one. The sentence is not yet safe on a terminal.
+ */
 export function sentenceText(sentence: Sentence, slot: Instant, zone: string): string {
-  return sentence.map((part) => (typeof part === 'string' ? part : timeNear(part.at, slot, zone))).join('')
+  let near = slot
+  const texts = sentence.map((part) => {
+    if (typeof part === 'string') return part
+    const text = timeNear(part.at, near, zone)
+    near = part.at
+    return text
+  })
+  return texts.join('')
 }
 
 /** Returns what a further scheduled trigger does, and how many attempts count. */

@@ -141,7 +141,7 @@ async function runClaimed<T>(
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
   const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io }
-  const progress: Progress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null }
+  const progress: ClaimProgress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null }
   try {
     const entered = await enter(row, claimedSlot, () => {
       holdsLock = true
@@ -154,7 +154,7 @@ async function runClaimed<T>(
   }
 }
 
-interface Progress<T> extends RunProgress {
+interface ClaimProgress<T> extends RunProgress {
   /** The result of the attempt before, while the next one of the run has not started. */
   before: RunResult<T> | null
 }
@@ -163,7 +163,11 @@ interface Progress<T> extends RunProgress {
  * Ends a claimed slot whose attempt cannot go on: a stop came, its lease is lost, or the ledger does not answer. Throws the
  * error, unless the run has a result: a retry that cannot begin leaves the result of the attempt before it.
  */
-async function endEarly<T>(error: unknown, progress: Progress<T>, claimedSlot: ClaimedSlot): Promise<RunResult<T>> {
+async function endEarly<T>(
+  error: unknown,
+  progress: ClaimProgress<T>,
+  claimedSlot: ClaimedSlot,
+): Promise<RunResult<T>> {
   const { before } = progress
   // A stop must not hide from the caller what the attempt before has thrown.
   if (error instanceof Halted) return { ...(await endUnstarted(claimedSlot)), ...errorPart(before) }
@@ -187,7 +191,7 @@ function leaseSettingsOf({ kind }: Trigger, settings: Settings): Settings {
 async function makeAttempts<T>(
   first: PendingRow,
   work: Work<T>,
-  progress: Progress<T>,
+  progress: ClaimProgress<T>,
   claimedSlot: ClaimedSlot,
 ): Promise<RunResult<T>> {
   const { lease, halt, settings, io } = claimedSlot
@@ -217,7 +221,7 @@ async function makeAttempts<T>(
 async function runWork<T>(
   row: PendingRow,
   work: Work<T>,
-  progress: Progress<T>,
+  progress: ClaimProgress<T>,
   claimedSlot: ClaimedSlot,
 ): Promise<{ readonly end: WorkEnd<T>; readonly ended: EndToWrite }> {
   const { clock, emit } = claimedSlot.io

@@ -112,7 +112,7 @@ export const rerun: Command = {
 
 type RerunValues = Values<typeof OPTIONS>
 
-interface Ask extends CommandContext {
+interface RerunRequest extends CommandContext {
   readonly values: RerunValues
 }
 
@@ -160,7 +160,7 @@ function checkTogether(values: RerunValues, argv: readonly string[]): void {
   checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 
-async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): Promise<number> {
+async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: string): Promise<number> {
   const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
   const outcome = await runner.run(
@@ -169,7 +169,7 @@ async function rerunSlot({ values, stops }: Ask, runner: Runner, slot: string): 
   return exitCodeOf(outcome, { stopSignal: stops.first()?.signal })
 }
 
-async function rerunRange(ask: Ask, { ledger, run, format }: Runner): Promise<number> {
+async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): Promise<number> {
   const { values, stops, sink, env } = ask
   const slots = await Promise.race([plan(ledger, ask), exitCodeOfStop(stops)])
   if (typeof slots === 'number') return slots
@@ -209,7 +209,7 @@ function optionsOf(
   return { ...values, ...schedule, anchor: schedule.anchor, force: { ...which, reason, by } }
 }
 
-async function showPlan(ask: Ask): Promise<number> {
+async function showPlan(ask: RerunRequest): Promise<number> {
   const { values } = ask
   showStandardStreams()
   const slots = await plan(createLedger({ store: values.store }), ask)
@@ -235,7 +235,7 @@ async function* planJson(slots: readonly Planned[], task: string) {
 }
 
 /** Returns the slots of the range to run, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
-async function plan(ledger: Ledger, { values }: Ask): Promise<readonly Planned[]> {
+async function plan(ledger: Ledger, { values }: RerunRequest): Promise<readonly Planned[]> {
   const { from = '' } = values
   const slots: Planned[] = []
   for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values) })) {

@@ -5,7 +5,17 @@ import { isKeyOf } from '../objects.ts'
 import type { CronFields } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { parseUnix } from './cron-unix.ts'
-import { MACROS } from './macros.ts'
+
+/** The crontab fields that each macro stands for. */
+const MACROS: Readonly<Record<string, string>> = {
+  '@hourly': '0 * * * *',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@weekly': '0 0 * * 0',
+  '@monthly': '0 0 1 * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+}
 
 /** An expression that was read, without the zone and the anchor that give it a meaning. */
 export type Form =

@@ -78,7 +78,7 @@ function* dueKeysOf(
 ): Generator<DueKey, void> {
   let end = Math.min(until, dueUntil)
   for (const [index, { since: first, schedule, ...entry }] of [...schedules.entries()].reverse()) {
-    for (const slot of slotsBetween([schedule], Math.max(since, first), end, gaps)) yield { task, slot }
+    for (const slot of slotsOutsideGaps([schedule], Math.max(since, first), end, gaps)) yield { task, slot }
     end = Math.min(end, first)
     const before = schedules[index - 1]
     if (entry.declared !== undefined) continue
@@ -86,13 +86,13 @@ function* dueKeysOf(
     if (after === undefined) return
     const doubt = { after, until: first, ...(before === undefined && { isFirst: true as const }) }
     const either = before === undefined ? [schedule] : [schedule, before.schedule]
-    for (const slot of slotsBetween(either, Math.max(since, after + 1), end, gaps)) yield { task, slot, doubt }
+    for (const slot of slotsOutsideGaps(either, Math.max(since, after + 1), end, gaps)) yield { task, slot, doubt }
     end = Math.min(end, after + 1)
   }
 }
 
 /** Yields the slots of any of the schedules in `[from, end)` outside the gaps, the newest first. */
-function* slotsBetween(schedules: readonly Schedule[], from: Instant, end: Instant, gaps: readonly Gap[]) {
+function* slotsOutsideGaps(schedules: readonly Schedule[], from: Instant, end: Instant, gaps: readonly Gap[]) {
   const before = (at: Instant) =>
     schedules.reduce((newest, one) => Math.max(newest, expectedSlotBefore(one, at) ?? newest), Number.NEGATIVE_INFINITY)
   for (let slot = before(end); slot >= from; ) {

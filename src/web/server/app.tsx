@@ -12,7 +12,7 @@ import { NeedsList } from '../views/overview/needs-list.tsx'
 import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
 import { taskSteps } from '../views/task/commands.tsx'
-import type { TaskFindings } from '../views/task/findings.tsx'
+import type { ShownFindings } from '../views/task/findings.tsx'
 import { TaskView } from '../views/task/task.tsx'
 import { type AppOptions, openAnswers, openReading, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
@@ -150,7 +150,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     calendars.get(JSON.stringify([read.head.task, year]), () =>
       reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
     )
-  const findings = shareAnswers<TaskFindings>(clock)
+  const findings = shareAnswers<ShownFindings>(clock)
   /** Reads the findings of the last days, and of the slots from `oldest` on, which the page shows. */
   const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number) =>
     findings.get(read.head.task, () =>

@@ -1,6 +1,6 @@
 import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import { collectNeeds, needsOf } from '../../../format/check.ts'
-import type { TaskFindings } from '../../views/task/findings.tsx'
+import type { ShownFindings } from '../../views/task/findings.tsx'
 import type { Span } from './needs.ts'
 import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
 
@@ -19,7 +19,7 @@ export async function readFindings(
   { head, known }: ReadTask,
   { span, when, store }: FindingsQuery,
   reading: Reading,
-): Promise<TaskFindings> {
+): Promise<ShownFindings> {
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const newest: TaskFinding[] = []
   const { needs, add } = collectNeeds()

@@ -9,7 +9,7 @@ import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 
 /** What `check` finds in a task. */
-export interface TaskFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
+export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly count: Readonly<Record<TaskFinding['kind'], number>>
   /** The newest findings, the newest one first. The others are only counted. */
   readonly newest: readonly TaskFinding[]
@@ -20,7 +20,7 @@ export interface TaskFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
 }
 
 interface FindingsProps {
-  readonly findings: TaskFindings
+  readonly findings: ShownFindings
   readonly clock: WallClock
   readonly links: Links
   readonly level: HeadingLevel

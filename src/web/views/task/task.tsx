@@ -7,7 +7,7 @@ import { Calendar, type CalendarModel } from './calendar.tsx'
 import { Changes } from './changes-list.tsx'
 import { Commands } from './commands.tsx'
 import { Filters } from './filters.tsx'
-import { Findings, type TaskFindings } from './findings.tsx'
+import { Findings, type ShownFindings } from './findings.tsx'
 import { type TaskHead, TaskTitle } from './head.tsx'
 import { HistoryHead, HistoryRow } from './history-table.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
@@ -37,7 +37,7 @@ interface TaskViewProps {
   readonly head: TaskHead
   readonly recent: RecentSlots
   readonly page: TaskPage
-  readonly findings: TaskFindings
+  readonly findings: ShownFindings
   /** The steps for the task itself. Empty: the ledger has no record of the task. */
   readonly steps: readonly Step[]
   /** Null when no year is chosen. Reading a year can cost thousands of rows. */

@@ -1,0 +1,11 @@
+import { expect, test } from 'vitest'
+import { sentenceText } from '../../src/format/verdict.ts'
+
+const at = (text: string) => ({ at: Date.parse(text) })
+
+test('a time in a sentence has its date where the time before it has another one', () => {
+  const sentence = ['changed between ', at('2026-11-26T16:00:00Z'), ' and ', at('2026-11-28T12:00:00Z')]
+  expect(sentenceText(sentence, Date.parse('2026-11-28T03:00:00Z'), 'UTC')).toBe(
+    'changed between 2026-11-26 16:00:00 and 2026-11-28 12:00:00',
+  )
+})
