@@ -89,5 +89,8 @@ export function planSummary(slots: readonly { readonly why: Rerunnable }[], only
 }
 
 function nothing(only: readonly Rerunnable[]): string {
-  return `nothing to do: no slot in the range is ${listed(only, 'or')}`
+  const leftOut = only.includes('missed')
+    ? '. A slot that may not have been due is left out: cronledger check shows it.'
+    : ''
+  return `nothing to do: no slot in the range is ${listed(only, 'or')}${leftOut}`
 }

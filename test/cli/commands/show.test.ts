@@ -58,7 +58,7 @@ describe('show', () => {
     const replaced = await show('2025-11-26T03:00:00Z')
     expect(replaced).toMatchObject({ code: 1, stderr: '' })
     expect(replaced.stdout).toContain(
-      'may not have been due: the schedule changed between 2025-11-24 03:00:00 and 05:00:00',
+      'may not have been due: the schedule changed between 2025-11-24 03:00:00 and 2025-11-26 05:00:00',
     )
     expect(replaced.stdout).toMatch(/mark it as skipped, if it was not due: .*\n.* or run it now: /)
     expect((await show('2025-11-25T05:00:00Z')).stdout).toContain('may not have been due')
