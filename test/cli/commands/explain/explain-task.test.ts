@@ -1,6 +1,9 @@
 // What `explain` says of a task that the ledger knows. What it says of a schedule is in explain.test.ts.
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { EMPTY_TASK_RECORD } from '../../../../src/core/task/task-record.ts'
+import { writeRecord } from '../../../../src/run/task/task-record.ts'
+import { openFileStore } from '../../../../src/store/file/file-store.ts'
 import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
 
 const folder = scratch()
@@ -8,11 +11,13 @@ let count = 0
 
 const TOKYO = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
 const MOVED = ['--schedule', '30 4 * * *', '--timezone', 'Asia/Tokyo']
+const FORCE = ['--force-slot', '2026-01-06', '--reason', 'by hand', '--', 'true']
 const BY_ADA = ['--by', 'ada', '--reason', 'database upgrade']
 
 function ledger() {
+  const path = join(folder, `ledger-${++count}.db`)
   const env: Readonly<Record<string, string>> = {
-    CRONLEDGER_STORE: `file:${join(folder, `ledger-${++count}.db`)}`,
+    CRONLEDGER_STORE: `file:${path}`,
     CRONLEDGER_LOG: 'json',
   }
   const call = async (...args: string[]) => {
@@ -21,6 +26,7 @@ function ledger() {
     return ended
   }
   return {
+    path,
     env,
     call,
     run: (eventTime: string, schedule: readonly string[] = TOKYO) =>
@@ -56,10 +62,24 @@ describe('the schedule of a task', () => {
     })
   })
 
-  test('is that of the newest row, if no scheduled run is recorded', async () => {
-    const { call, text, json, fails } = ledger()
-    const force = ['--force-slot', '2026-01-06', '--reason', 'by hand', '--', 'true']
-    await call('run', '--task', 'nightly', ...TOKYO, ...force)
+  test('is that of a forced run, if it was the first one of the task', async () => {
+    const { call, json } = ledger()
+    await call('run', '--task', 'nightly', ...TOKYO, ...FORCE)
+    await call('pause', 'nightly', ...BY_ADA)
+    expect(await json('--at', '2026-01-08')).toMatchObject({
+      schedule: { zone: 'Asia/Tokyo' },
+      taskRecord: { paused: true, inForce: { since: '2026-01-05T18:00:00Z' } },
+    })
+  })
+
+  test('is that of the newest row, if none is on record', async () => {
+    const { path, call, text, json, fails } = ledger()
+    await call('setup')
+    // As after a forced run of an earlier version, which recorded only the name of the task.
+    const store = openFileStore(path)
+    await writeRecord('nightly', EMPTY_TASK_RECORD, 'absent', store, { signal: new AbortController().signal })
+    store.close()
+    await call('run', '--task', 'nightly', ...TOKYO, ...FORCE)
     // The audits do not see the record of a task without a schedule. We must not say that it is not paused.
     await call('pause', 'nightly', ...BY_ADA)
     expect(await json('--at', '2026-01-08')).toMatchObject({ schedule: { zone: 'Asia/Tokyo' }, taskRecord: null })

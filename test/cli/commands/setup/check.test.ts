@@ -572,7 +572,6 @@ describe('the event time', () => {
     ],
     [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 64, /^wrong: .*is in the future/],
     [{ CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME }, 64, /^wrong: .*cannot be used together/],
-    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 64, /^wrong: the reason is empty/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
     [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*does not match the schedule/],
     [
@@ -601,6 +600,7 @@ describe('the event time', () => {
     [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS "many" is not a whole number/],
     [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease 1m is too short/],
     [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: --reason requires --force-slot/],
+    [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 'options', /^wrong: --reason is missing\. Give --reason TEXT /],
     [{ CRONLEDGER_TZ: 'Asia/Tokyo' }, 'options', /^wrong: CRONLEDGER_TZ is not an option of run, .* another slot/],
   ])('%j is a finding', async (env, what, line) => {
     const all = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *', ...TIME, ...env } as Record<
