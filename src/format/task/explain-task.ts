@@ -8,7 +8,7 @@ import { bothTimes, notExpectedText, openJson, openTexts, suspensionJson } from 
 
 /** What `explain` knows about a task that the user named. */
 export interface ExplainedTask {
-  /** Null if no scheduled run of the task was recorded. Its pauses are not known then. */
+  /** Null if the task has no record. Its pauses are not known then. */
   readonly record: TaskRecord | null
   /** When the schedule was in force. Null if it is that of a row. */
   readonly inForce: Pick<ScheduleInForce, 'since' | 'until'> | null

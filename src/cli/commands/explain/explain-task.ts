@@ -37,10 +37,10 @@ export async function explainTask(
     skewMs: SETTINGS.skewMs.default,
   })
   const record = await recordOf(ledger, reading)
-  const row = record === null ? await findNewestRow(ledger, reading) : null
-  if (record === null && row === null) throw await unknownTaskOf(ledger, reading)
   const inForce = record === null ? null : scheduleInForce(record.schedules, slotIn)
   if (inForce !== null) return { schedule: inForce.schedule, ofTask: ofTask(record, inForce) }
+  const row = await findNewestRow(ledger, reading)
+  if (record === null && row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule
   if (spec === undefined) throw usageError(noScheduleText(reading.task))
   return { schedule: parseSchedule(spec), ofTask: ofTask(record, null) }

@@ -80,10 +80,12 @@ describe('the schedule of a task', () => {
     await writeRecord('nightly', EMPTY_TASK_RECORD, 'absent', store, { signal: new AbortController().signal })
     store.close()
     await call('run', '--task', 'nightly', ...TOKYO, ...FORCE)
-    // The audits do not see the record of a task without a schedule. We must not say that it is not paused.
     await call('pause', 'nightly', ...BY_ADA)
-    expect(await json('--at', '2026-01-08')).toMatchObject({ schedule: { zone: 'Asia/Tokyo' }, taskRecord: null })
-    expect(await text()).toMatch(/^task {7}its pauses are not known, because no scheduled run of it is recorded$/m)
+    expect(await json('--at', '2026-01-08')).toMatchObject({
+      schedule: { zone: 'Asia/Tokyo' },
+      taskRecord: { paused: true, inForce: null },
+    })
+    expect(await text()).toMatch(/paused .*by ada/)
     expect(await fails('nigthly')).toMatchObject({ code: 64, stdout: '' })
   })
 })
