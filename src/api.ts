@@ -136,6 +136,11 @@ export interface RerunnableOptions extends ReadOptions {
    */
   readonly retentionMs?: number | undefined
   readonly skewMs?: number | undefined
+  /**
+   * Called with each missed slot of the range that is left out, because it may not have been due: the schedule changed
+   * around it. Newest first.
+   */
+  readonly emitDoubt?: ((slot: Date) => void) | undefined
 }
 
 /** A slot, and the schedule that has it in the form of the options of a run. */

@@ -11,7 +11,7 @@ import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
-import type { ScheduleSpec } from './core/types.ts'
+import type { Instant, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { runFunction, tryFunction } from './function-work.ts'
 import { operatorMethods } from './operator-changes.ts'
@@ -111,11 +111,14 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       const { window, spec } = await findSlot(options, await reading(options))
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec) }
     },
-    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, ...options }) {
+    async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {
       const { graceMs, skewMs = SETTINGS.skewMs.default } = options
       const deps = await reading(options)
       const known = await knownTask(task, deps)
-      const settings = { from, to, only, graceMs, skewMs, retentionMs }
+      const settings = {
+        ...{ from, to, only, graceMs, skewMs, retentionMs },
+        emitDoubt: emitDoubt && ((slot: Instant) => emitDoubt(new Date(slot))),
+      }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
       for await (const { slot, why, schedule: spec } of rerunnableSlots(known, settings, deps)) {

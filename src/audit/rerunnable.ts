@@ -24,6 +24,8 @@ export interface RerunnableSettings {
   readonly skewMs: number
   /** How long rows are kept. Left out: forever. */
   readonly retentionMs?: number | undefined
+  /** Called with each missed slot that is left out, because it may not have been due. Left out: they are not told. */
+  readonly emitDoubt?: ((slot: Instant) => void) | undefined
 }
 
 export interface RerunCandidate {
@@ -52,7 +54,10 @@ export async function* rerunnableSlots(
   for await (const { row, missed } of auditedSlots(inForce, due, deps)) {
     const { slot } = row ?? missed
     // A batch must not start in a slot that may never have been due, unless the operator names that slot.
-    if (missed?.doubt !== undefined) continue
+    if (missed?.doubt !== undefined) {
+      if (only.includes('missed')) settings.emitDoubt?.(slot)
+      continue
+    }
     const why = rerunnableAs(row, now, skewMs)
     if (why === null || !only.includes(why)) continue
     const schedule = scheduleWith(inForce.schedules, slot)?.spec ?? scheduleOfStarted(row)

@@ -3,6 +3,9 @@ import { keysOf } from '../core/objects.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { Instant } from '../core/types.ts'
+import { cronledger } from '../verdict/command.ts'
+import type { Step } from '../verdict/steps.ts'
+import { stepJson, stepLines } from './command-line.ts'
 import { localTimeIn, zonedTime } from './local-time.ts'
 import type { LogFormat } from './log/log.ts'
 import { listed, printable, safeJson } from './text.ts'
@@ -22,6 +25,13 @@ interface RerunCounts {
   readonly left: number
 }
 
+/** The slots that a range leaves out, because they may not have been due. `oldest` is null if there are none. */
+export interface LeftOutDoubts {
+  readonly store: string
+  readonly count: number
+  readonly oldest: Instant | null
+}
+
 const COUNT_WORDS: Readonly<Record<keyof RerunCounts, string>> = {
   completed: 'succeeded',
   failed: 'failed',
@@ -37,12 +47,13 @@ export interface RerunReport {
   readonly task: string
   readonly only: readonly Rerunnable[]
   readonly counts: RerunCounts
+  readonly doubts: LeftOutDoubts
   readonly exitCode: number
 }
 
 /** Returns the counts as a line of the log: `1 failed, 17 not run. …`. Returns null when the format omits it. */
 export function rerunLine(
-  { task, only, counts, exitCode }: RerunReport,
+  { task, only, counts, doubts, exitCode }: RerunReport,
   format: LogFormat,
   now: Instant,
 ): string | null {
@@ -50,12 +61,26 @@ export function rerunLine(
     counts[name] === 0 ? [] : `${counts[name]} ${COUNT_WORDS[name]}`,
   )
   const left = counts.left > 0 ? '. Run the same command again to continue.' : ''
-  const message = words.length === 0 ? nothing(only) : `${words.join(', ')}${left}`
+  const message = withDoubts(words.length === 0 ? nothing(only, doubts) : `${words.join(', ')}${left}`, doubts)
+  const steps = doubtSteps(task, doubts)
   if (format === 'json') {
     const level = exitCode === 0 ? 'info' : 'error'
-    return safeJson({ time: formatInstant(now), level, event: 'rerun', task, ...counts, exitCode, message })
+    return safeJson({
+      ...{
+        time: formatInstant(now),
+        level,
+        event: 'rerun',
+        task,
+        ...counts,
+        doubtful: doubts.count,
+        exitCode,
+        message,
+      },
+      ...(steps.length > 0 && { steps: steps.map(stepJson) }),
+    })
   }
-  return format === 'quiet' && exitCode === 0 ? null : printable(`cronledger: ${task}: ${message}`)
+  if (format === 'quiet' && exitCode === 0) return null
+  return [`cronledger: ${task}: ${message}`, ...stepLines(steps)].map(printable).join('\n')
 }
 
 /** With the longest usual text after it, the bar fits a terminal of 80 columns. */
@@ -79,18 +104,48 @@ export function plannedJson(task: string, slot: Instant, status: Rerunnable, sch
   return safeJson({ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor })
 }
 
-/** Returns the last line of a plan: `2 missed, 1 failed`. */
-export function planSummary(slots: readonly { readonly why: Rerunnable }[], only: readonly Rerunnable[]): string {
+/** Returns the last lines of a plan: `2 missed, 1 failed`. */
+export function planSummary(
+  task: string,
+  slots: readonly { readonly why: Rerunnable }[],
+  only: readonly Rerunnable[],
+  doubts: LeftOutDoubts,
+): string {
   const words = only.flatMap((what) => {
     const count = slots.filter(({ why }) => why === what).length
     return count === 0 ? [] : `${count} ${what}`
   })
-  return words.length === 0 ? nothing(only) : words.join(', ')
+  const summary = withDoubts(words.length === 0 ? nothing(only, doubts) : words.join(', '), doubts)
+  return [summary, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
 
-function nothing(only: readonly Rerunnable[]): string {
-  const leftOut = only.includes('missed')
-    ? '. A slot that may not have been due is left out: cronledger check shows it.'
-    : ''
-  return `nothing to do: no slot in the range is ${listed(only, 'or')}${leftOut}`
+/** Returns what a plan as JSON does not have: the slots that are left out. Returns null if there are none. */
+export function leftOutLine(task: string, doubts: LeftOutDoubts): string | null {
+  if (doubts.count === 0) return null
+  return [`cronledger: ${task}: ${doubtText(doubts)}`, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
+}
+
+function nothing(only: readonly Rerunnable[], { count }: LeftOutDoubts): string {
+  return count === 0 ? `nothing to do: no slot in the range is ${listed(only, 'or')}` : 'nothing to run'
+}
+
+function withDoubts(text: string, doubts: LeftOutDoubts): string {
+  return doubts.count === 0 ? text : `${text.replace(/\.$/, '')}. ${doubtText(doubts)}`
+}
+
+function doubtText({ count }: LeftOutDoubts): string {
+  return count === 1
+    ? '1 slot of the range was left out, because it may not have been due. If it was due, run it with rerun --slot. If not, use the command that check prints.'
+    : `${count} slots of the range were left out, because they may not have been due. Run those that were due with rerun --slot. For the others, use the command that check prints.`
+}
+
+function doubtSteps(task: string, { store, oldest }: LeftOutDoubts): readonly Step[] {
+  if (oldest === null) return []
+  return [
+    {
+      kind: 'show',
+      what: 'see these commands',
+      command: cronledger('check', { store, task, since: formatInstant(oldest) }),
+    },
+  ]
 }

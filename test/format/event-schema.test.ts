@@ -179,7 +179,8 @@ describe('schema/event.schema.json', () => {
 
   test('describes the last line of a rerun', () => {
     const counts = { completed: 2, failed: 1, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 3 }
-    const report = { task: 'nightly', only: ['failed'], counts, exitCode: 3 } as const
+    const doubts = { store: 'file:x.db', count: 2, oldest: NOW }
+    const report = { task: 'nightly', only: ['failed'], counts, doubts, exitCode: 3 } as const
     expectValid(JSON.parse(rerunLine(report, 'json', NOW) ?? ''))
   })
 

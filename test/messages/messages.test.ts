@@ -8,7 +8,7 @@ import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Resolution, Row, StoredRow } from '../../src/core/types.ts'
 import { checkSummary, collectNeeds, findingLine, findingObject, needsLines } from '../../src/format/check.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
-import { plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
+import { leftOutLine, plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { taskLines } from '../../src/format/task/explain-task.ts'
 import { openTexts } from '../../src/format/task/suspensions.ts'
@@ -125,18 +125,25 @@ function ecsLines(): readonly string[] {
 
 function rerunLines(): readonly string[] {
   const none = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 0 }
-  const report = (counts: Partial<typeof none>, exitCode: number) =>
-    rerunLine({ task: 'nightly', only: DEFAULT_RERUNNABLE, counts: { ...none, ...counts }, exitCode }, 'text', LATER) ??
-    ''
+  const doubts = (count: number) => ({ store: 'dynamodb:cronledger', count, oldest: count === 0 ? null : SLOT })
+  const report = (counts: Partial<typeof none>, exitCode: number, count = 0) =>
+    rerunLine(
+      { task: 'nightly', only: DEFAULT_RERUNNABLE, counts: { ...none, ...counts }, doubts: doubts(count), exitCode },
+      'text',
+      LATER,
+    ) ?? ''
   return [
     progressLine(1, 4, SLOT, 'Asia/Tokyo', 'missed'),
     report({ completed: 4 }, 0),
     report({ completed: 1, failed: 1, left: 2 }, 3),
     report({ completed: 3, unrecorded: 1, refused: 1, skipped: 1, duplicate: 1 }, 74),
     report({}, 0),
+    report({}, 0, 1),
+    report({ failed: 1, left: 2 }, 3, 4),
+    leftOutLine('nightly', doubts(4)) ?? '',
     plannedLine(SLOT, 'Asia/Tokyo', 'missed'),
-    planSummary([{ why: 'missed' }, { why: 'failed' }], DEFAULT_RERUNNABLE),
-    planSummary([], DEFAULT_RERUNNABLE),
+    planSummary('nightly', [{ why: 'missed' }, { why: 'failed' }], DEFAULT_RERUNNABLE, doubts(1)),
+    planSummary('nightly', [], DEFAULT_RERUNNABLE, doubts(0)),
   ]
 }
 

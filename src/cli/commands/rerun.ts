@@ -13,7 +13,15 @@ import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkOperator } from '../../core/user-text.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../../exit-code.ts'
-import { plannedJson, plannedLine, planSummary, progressLine, rerunLine } from '../../format/rerun.ts'
+import {
+  type LeftOutDoubts,
+  leftOutLine,
+  plannedJson,
+  plannedLine,
+  planSummary,
+  progressLine,
+  rerunLine,
+} from '../../format/rerun.ts'
 import { jsonArray } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -122,6 +130,11 @@ interface Planned {
   readonly schedule: ScheduleOptions
 }
 
+interface Plan {
+  readonly slots: readonly Planned[]
+  readonly doubts: LeftOutDoubts
+}
+
 /**
  * The largest number of slots in a range: nearly two years, with one slot a minute. We must keep them in memory, at
  * under 100 bytes each, since the newest slot is found first and the oldest one runs first.
@@ -171,8 +184,9 @@ async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: 
 
 async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): Promise<number> {
   const { values, stops, sink, env } = ask
-  const slots = await Promise.race([plan(ledger, ask), exitCodeOfStop(stops)])
-  if (typeof slots === 'number') return slots
+  const planned = await Promise.race([plan(ledger, ask), exitCodeOfStop(stops)])
+  if (typeof planned === 'number') return planned
+  const { slots, doubts } = planned
   const only = onlyOf(values)
   const hasProgress = format === 'text' && showsProgress(env)
   const counts = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: slots.length }
@@ -195,7 +209,7 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): P
   }
   const stop = stops.first()
   if (stop !== null && (counts.left > 0 || exitCode !== EXIT.ok)) exitCode = exitCodeOfSignal(stop.signal)
-  const line = rerunLine({ task: values.task, only, counts, exitCode }, format, systemClock.now())
+  const line = rerunLine({ task: values.task, only, counts, doubts, exitCode }, format, systemClock.now())
   if (line !== null) sink.write(line)
   return exitCode
 }
@@ -210,21 +224,23 @@ function optionsOf(
 }
 
 async function showPlan(ask: RerunRequest): Promise<number> {
-  const { values } = ask
+  const { values, sink } = ask
   showStandardStreams()
-  const slots = await plan(createLedger({ store: values.store }), ask)
+  const { slots, doubts } = await plan(createLedger({ store: values.store }), ask)
   await printAll(
-    values.json ? jsonArray(planJson(slots, values.task), (lines) => lines) : planText(slots, onlyOf(values)),
+    values.json ? jsonArray(planJson(slots, values.task), (lines) => lines) : planText({ slots, doubts }, values),
   )
+  const leftOut = values.json ? leftOutLine(values.task, doubts) : null
+  if (leftOut !== null) sink.write(leftOut)
   return EXIT.ok
 }
 
-async function* planText(slots: readonly Planned[], only: readonly Rerunnable[]) {
+async function* planText({ slots, doubts }: Plan, values: RerunValues) {
   for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
     const lines = slots.slice(done, done + SLOTS_AT_A_TIME)
     yield lines.map(({ slot, why, schedule }) => `${plannedLine(slot, schedule.timezone ?? 'UTC', why)}\n`).join('')
   }
-  yield `${planSummary(slots, only)}\n`
+  yield `${planSummary(values.task, slots, onlyOf(values), doubts)}\n`
 }
 
 async function* planJson(slots: readonly Planned[], task: string) {
@@ -234,11 +250,15 @@ async function* planJson(slots: readonly Planned[], task: string) {
   }
 }
 
-/** Returns the slots of the range to run, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
-async function plan(ledger: Ledger, { values }: RerunRequest): Promise<readonly Planned[]> {
-  const { from = '' } = values
+/** Returns the slots of the range to run, oldest first, and those that are left out. Throws a usage error if there are more than `MAX_SLOTS`. */
+async function plan(ledger: Ledger, { values }: RerunRequest): Promise<Plan> {
+  const { from = '', store } = values
   const slots: Planned[] = []
-  for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values) })) {
+  let doubts: LeftOutDoubts = { store, count: 0, oldest: null }
+  const emitDoubt = (slot: Date) => {
+    doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
+  }
+  for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values), emitDoubt })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(
         `the range has more than ${MAX_SLOTS} slots to run. Give a shorter range, or select fewer slots with --only.`,
@@ -247,7 +267,7 @@ async function plan(ledger: Ledger, { values }: RerunRequest): Promise<readonly 
     slots.push({ slot: slot.getTime(), why, schedule })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
-  return slots.reverse()
+  return { slots: slots.reverse(), doubts }
 }
 
 function onlyOf({ only }: RerunValues): readonly Rerunnable[] {
