@@ -282,7 +282,7 @@ describe('the Lambda function', () => {
     mkdirSync(join(lambda, 'node_modules'))
     symlinkSync(new URL('../..', import.meta.url).pathname, join(lambda, 'node_modules', 'cronledger'))
     const file = join(lambda, 'handler.mjs')
-    writeFileSync(file, blockWith('js', 'export async function handler'))
+    writeFileSync(file, blockWith('js', 'export const handler'))
     const code = `import(${JSON.stringify(pathToFileURL(file))}).then(({ handler }) => handler({ time: '${SLOT}' })).then(console.log)`
     return () =>
       spawnSync(process.execPath, ['--eval', code], {

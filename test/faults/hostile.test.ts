@@ -170,7 +170,7 @@ describe('a row that cronledger did not write', () => {
     expect((await cronledger(['resolve', ...word], { env })).code).toBe(65)
     expect((await cronledger(['history'], { env })).stdout).toMatch(/^\S+ +unknown$/m)
     expect((await cronledger(SHOW, { env })).stdout).toContain(
-      'a newer version of cronledger wrote the record of this slot (schema 3)',
+      'a newer version of cronledger wrote this record (schema 3)',
     )
     const range = ['--since', '2026-11-24', '--until', '2026-11-24']
     expect(await cronledger(['check', ...range], { env })).toMatchObject({ code: 0, stderr: '' })

@@ -47,6 +47,7 @@ const OTHER_FLAGS: Readonly<Record<string, readonly string[]>> = {
   to: ['until'],
   since: ['from'],
   until: ['to'],
+  for: ['until'],
   date: ['slot', 'force-slot', 'since', 'at'],
   time: ['event-time', 'slot', 'at'],
   slot: ['force-slot', 'at'],
