@@ -192,16 +192,15 @@ describe('a task', () => {
     await ledger.close()
   })
 
-  test('with rows but no record can be paused and retired', async () => {
+  test('of which only a force has run can be paused and retired', async () => {
     const ledger = newLedger()
     const force = { slot: `${day(-2)}T03:00`, reason: 'by hand' }
     await ledger.run({ ...TASK, force }, () => 'done')
     const paused = await ledger.pause({ ...PAUSE, until: day(1) })
-    expect(paused).toMatchObject({ changed: true, timezone: 'Asia/Tokyo', record: { schedules: [], pauses: [{}] } })
+    expect(paused).toMatchObject({ changed: true, timezone: 'Asia/Tokyo', record: { pauses: [{}] } })
     expect(paused.suspensions[0]?.until).toBe(Date.parse(`${day(2)}T00:00+09:00`))
     expect((await ledger.retire(PAUSE)).suspensions).toMatchObject([{ from: slotOf(day(-1)), until: null }])
-    // The audits have no schedule of it, as before.
-    expect(await tasksOf(ledger)).toMatchObject([{ task: 'nightly', schedules: [] }])
+    expect(await tasksOf(ledger)).toMatchObject([{ task: 'nightly', schedules: [{ declared: 'forced' }] }])
     await ledger.close()
   })
 })
