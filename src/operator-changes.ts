@@ -75,7 +75,7 @@ export function operatorMethods(
   }
 }
 
-/** A declaration is the same whoever makes it, so a change that is found in the record needs no second write. */
+/** Two declarations of the same content are equal, also by two operators, so a change that is found in the record needs no second write. */
 async function declareTask(options: DeclareOptions, deps: HistoryDeps, parts: OperatorParts): Promise<ChangedTask> {
   const { task } = options
   checkTaskName(task)

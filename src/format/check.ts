@@ -174,7 +174,7 @@ function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): Rer
   }
 }
 
-/** What the operator can do about the findings of a task. */
+/** The steps for the findings of a task. */
 export interface TaskNeed {
   readonly task: string
   readonly owner: string | undefined

@@ -34,7 +34,7 @@ export interface ShownSlot {
   readonly owner: string | undefined
 }
 
-/** What the ledger knows of a task. */
+/** The knowledge of the ledger about a task. */
 export interface SlotTask {
   readonly store: string
   readonly task: string

@@ -95,7 +95,7 @@ function codeOf(error: Error): string | undefined {
   return code === 'ERR_WORKER_INIT_FAILED' ? (/\bE[A-Z]+\b/.exec(error.message)?.[0] ?? code) : code
 }
 
-/** Parts of a command line that only a shell knows: operators, variables, and commands that are no programs. */
+/** Parts of a command line that only a shell knows: operators, variables, and commands that are built into the shell. */
 const OF_SHELL = /^(?:cd|export|source|set|ulimit|umask|alias)(?:\s|$)|^\w+=|&&|[|;<>`$]/
 
 /** Returns what to do about a command that was not found, to follow the message. */

@@ -63,7 +63,7 @@ interface Succeeded<T> extends Ending {
 
 interface Failure {
   readonly outcome: Exclude<Outcome, 'succeeded'>
-  /** What the work threw. If the attempt was not started, what the attempt before it threw. */
+  /** The error that the work threw. If the attempt was not started, what the attempt before it threw. */
   readonly error?: unknown
   /** The cause in one line. */
   readonly detail?: string

@@ -194,7 +194,7 @@ export const SETTING_GROUPS = {
         'With --max-attempts above 1, and with --overlap skip or wait, another run may start then: the default is stop, and continue is refused.',
     },
   },
-  /** What the run states about its task. `check`, the reports and the pages use it. */
+  /** The statements of the run about its task. `check`, the reports and the pages use it. */
   expectations: {
     /** Left out: 15 min. */
     graceMs: {

@@ -17,7 +17,7 @@ export interface WriteIo extends AskIo {
   newId(): string
 }
 
-/** What a run has of the outside world. */
+/** The parts of the outside world that a run uses. */
 export interface RunIo extends WriteIo, StopIo {
   readonly known: KnownRecords
   /** Returns a process on this host that belongs to an attempt of the row which never reported its end, or null. */

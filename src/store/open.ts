@@ -6,7 +6,7 @@ import type { OpenedStore } from './store.ts'
 
 export type { OpenedStore }
 
-/** What others need to know of a ledger from its name. */
+/** The facts about a ledger that its name gives. */
 export interface StoreDescription {
   /** Whether the ledger is on this host, so that its calls use no network. */
   readonly isLocal: boolean

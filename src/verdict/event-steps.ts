@@ -9,7 +9,7 @@ import { decisionSteps } from './rules.ts'
 import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
 import { type StepTarget, targetOf } from './target.ts'
 
-// What the operator can do after an event of a run, by its cause.
+// The steps after an event of a run, by its cause.
 
 type RefusedEvent = Extract<RunEvent, { event: 'refused' }>
 type EndedEvent = Extract<RunEvent, { event: 'ended' }>

@@ -3,10 +3,10 @@ import { isLate } from '../core/task/findings.ts'
 import type { Status, StoredRow } from '../core/types.ts'
 import { completedSituation } from './verdict.ts'
 
-/** What sets a completed slot apart from those that completed on time with their first attempt. */
+/** The difference of a completed slot from those that completed on time with their first attempt. */
 type Remark = 'late' | 'repaired' | 'marked'
 
-/** What a sign of a slot stands for: its status, or how it completed. */
+/** The meaning of a sign of a slot: its status, or how it completed. */
 export type SlotMark = Status | Remark
 
 /** Returns the mark of a slot. It costs far less than the verdict, for views that show thousands of slots. */

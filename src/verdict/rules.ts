@@ -13,15 +13,15 @@ import type { StepTarget } from './target.ts'
 /** Whether the work of a slot was done. It decides whether it is safe to run the slot again. */
 type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
 
-/** What a further scheduled trigger does. `depends`: it starts if its `--max-attempts` leaves it an attempt. */
+/** The effect of a further scheduled trigger. `depends`: it starts if its `--max-attempts` leaves it an attempt. */
 export type Further = 'starts' | 'depends' | 'duplicate' | 'refused'
 
-/** What a rule looks at. */
+/** The facts that a rule uses. */
 export interface VerdictFacts {
   readonly target: StepTarget
   /** Null if there is none, or if a newer cronledger wrote it. */
   readonly row: Row | null
-  /** The schema version of the row, whoever wrote it. */
+  /** The schema version of the row, also if a newer cronledger wrote it. */
   readonly schemaVersion: number
   readonly now: Instant
   readonly skewMs: number
@@ -31,14 +31,14 @@ export interface VerdictFacts {
   readonly firstSlot: Instant | undefined
 }
 
-/** What a situation says of a slot. */
+/** The statements about a slot in one situation. */
 export interface VerdictRule {
   readonly happened: Sentence
   readonly work: WorkDone
   /** What is known of the work, more exactly. */
   readonly workText: string
   readonly further: Further
-  /** What the operator must know before anything is run. Null: nothing. */
+  /** A warning that the operator must read before anything is run. Null: nothing. */
   readonly caution: string | null
   /** The likeliest first. */
   readonly steps: readonly Step[]

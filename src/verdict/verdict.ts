@@ -10,7 +10,7 @@ import { declareStep, type Step, showStep } from './steps.ts'
 import type { StepTarget } from './target.ts'
 
 /**
- * What cronledger says of a slot, everywhere: the log, notifications, the commands, the pages and JSON only render it.
+ * Everything that cronledger says of a slot: the log, notifications, the commands, the pages and JSON only render it.
  *
  * `happened` is one sentence, with times that each surface writes in its own way. `work` answers whether it is safe to run
  * the slot again, and `caution` must stand wherever `steps` stand.

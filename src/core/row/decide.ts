@@ -78,7 +78,7 @@ const tooManyAttempts: Rule = ({ row }) => row !== null && startedAttempts(row) 
 /** Its work may be of no use any more, and an operator can still force it. */
 const tooLate: Rule = ({ isTooLate }) => isTooLate && 'tooLate'
 
-/** What keeps each kind of trigger from starting. The first rule that applies decides. If none does, the trigger starts. */
+/** The rules that keep each kind of trigger from starting. The first rule that applies decides. If none does, the trigger starts. */
 const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
   scheduled: [
     // The work is done, or an operator decided against it. This comes before the lease: while a force repeats a completed
@@ -90,7 +90,7 @@ const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
     tooManyAttempts,
     // A batch that failed half-way is started again only as often as the caller allows.
     ({ row, policy }) => row !== null && countedAttempts(row) >= policy.maxAttempts && staleOrFailed(row),
-    // This comes last, so that a late trigger is told what became of the slot.
+    // This comes last, so that a late trigger learns the state of the slot.
     tooLate,
   ],
   caughtUp: [

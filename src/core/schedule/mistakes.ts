@@ -2,7 +2,7 @@ import { quote } from '../errors.ts'
 import { isNear } from '../near.ts'
 import { isForm } from './form.ts'
 
-// What users often write instead of a schedule or a zone, and the form that they probably meant. Everything else gets the error of the
+// The texts that users often write instead of a schedule or a zone, and the form that they probably meant. Everything else gets the error of the
 // parser, which has the value and the allowed form. A correction is given only if the parsers accept it.
 
 /** What is wrong, the schedule that was probably meant, what follows it on the command line, and what else to do. */
@@ -166,7 +166,7 @@ function tooWide(unit: 'minutes' | 'hours', count = ''): Mistake | null {
   return { what, schedule: `rate(${count} ${unit})` }
 }
 
-/** Abbreviations that are no IANA names, or mean something else there. */
+/** Abbreviations that are not IANA names, or that mean something else there. */
 const ZONES: Readonly<Record<string, string>> = {
   ...{
     jst: 'Asia/Tokyo',

@@ -262,7 +262,7 @@ function isCoveredByOthers(one: Suspension, over: readonly Suspension[]): boolea
   if (end(one) <= one.from) return true
   return over.some((other, index) => {
     const isSame = other.from === one.from && end(other) === end(one)
-    // Of two equal ones, the later one stays.
+    // If two are equal, the later one stays.
     return other !== one && other.from <= one.from && end(other) >= end(one) && (!isSame || index > over.indexOf(one))
   })
 }

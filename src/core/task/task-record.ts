@@ -31,7 +31,7 @@ export interface ScheduleSince {
   readonly since: Instant
   /**
    * The last slot that is known to have run under the schedule before. It is unknown when the schedule changed between
-   * this slot and `since`. Of the first schedule: the slot of the forced run that stated a schedule before. Left out: it is
+   * this slot and `since`. For the first schedule: the slot of the forced run that stated a schedule before. Left out: it is
    * the `since` of the schedule before, if there is one.
    */
   readonly after?: Instant
@@ -53,7 +53,7 @@ export interface Expectations {
   readonly doneByMs?: number
   /** A name, URL or runbook. It is shown where the task needs attention. */
   readonly owner?: string
-  /** What the runs do while another slot of the task runs. Left out: they start. */
+  /** The behaviour of the runs while another slot of the task runs. Left out: they start. */
   readonly overlap?: (typeof OVERLAP_RULES)[number]
 }
 
@@ -103,7 +103,7 @@ export interface Suspension extends Decided {
   readonly until: Instant | null
   /** It is a pause of all tasks. Only such a pause ends when all tasks are resumed. */
   readonly ofAll?: true
-  /** Who ended it early, and why. */
+  /** The operator who ended it early, and the reason. */
   readonly ended?: Decided
 }
 

@@ -17,7 +17,7 @@ import type { RunIo } from '../write.ts'
 import { findLastSlot } from './last-slot.ts'
 import { type ReadRecord, writeRecord } from './task-record.ts'
 
-// What a scheduled run states about its task: its schedule, what it expects, and the container in which it runs.
+// The statements of a scheduled run about its task: its schedule, what it expects, and the container in which it runs.
 
 /** Operators may have forced or resolved some of the newest slots, so more than one is looked at. */
 const NEWEST_ROWS = 20

@@ -67,7 +67,7 @@ interface SendOptions {
   readonly trail: Trail
 }
 
-/** What happened to the tries of one request. The SDK reports only the last one. */
+/** The fate of the tries of one request. The SDK reports only the last one. */
 interface Trail {
   /** Whether a try may have reached DynamoDB. */
   maybeSent: boolean

@@ -90,7 +90,7 @@ function removeDrafts(path: string, ino: number): void {
   }
 }
 
-/** What the name of a file has while `makeFile` makes it. */
+/** The ending that the name of a file has while `makeFile` makes it. */
 const DRAFT = '-draft-'
 
 /**

@@ -8,7 +8,7 @@ import { Heading, type HeadingLevel } from './document.tsx'
 interface StepsProps {
   /** The likeliest first. */
   readonly steps: readonly Step[]
-  /** What the operator must know before a command is run. */
+  /** The warnings that the operator must read before a command is run. */
   readonly cautions: readonly string[]
   readonly level: HeadingLevel
   /** Whether the page has the script that copies commands. */
@@ -18,7 +18,7 @@ interface StepsProps {
 }
 
 /**
- * What can be done, as commands to copy. Those that nothing calls for are folded. The commands that show a slot in a
+ * The steps, as commands to copy. Those that nothing calls for are folded. The commands that show a slot in a
  * terminal are left out, because the page shows it.
  */
 export function Steps({ steps, cautions, level, live, ecs }: StepsProps) {
