@@ -102,7 +102,7 @@ await ledger.run(
   async () => null,
 )
 for await (const row of ledger.history({ task: env.TASK ?? 'nightly', since: env.SINCE, limit: undefined })) console.log(row.task)
-await ledger.findSlot({ task: 'nightly', slot: 'latest', schedule: env.SCHEDULE, timezone: env.TZ })
+await ledger.findSlot({ task: 'nightly', slot: 'latest' })
 const found: { readonly slot: Date } | null = slotOf({ schedule: '@daily' }, '2026-11-24T05:00:00Z')
 if (outcome.status === 'completed') console.log(outcome.status, outcome.value.toFixed(0), found?.slot.toISOString())
 await ledger.close()

@@ -143,6 +143,6 @@ test.each([[[]], [['fish']], [['bash', 'zsh']]])('%j is not a shell: one line an
   const { code, stdout, stderr } = await cronledger(['completion', ...args])
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
   expect(stderr).toMatch(
-    /^cronledger: the shell ".*" is not supported. Use cronledger completion bash or cronledger completion zsh.\n$/,
+    /^cronledger: (no shell is given|the shell ".*" is not supported)\. Use cronledger completion bash or cronledger completion zsh.\n$/,
   )
 })

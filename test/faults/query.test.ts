@@ -20,7 +20,7 @@ const COMMANDS = {
   'history of all': ['history', ...RANGE, '--no-missed', '--json'],
   'history with missed slots': ['history', '--task', 'nightly', '--json'],
   'show latest': ['show', '--task', 'nightly', '--slot', '2026-01-04T03:00:00Z'],
-  check: ['check', ...NIGHTLY, ...RANGE],
+  check: ['check', '--task', 'nightly', ...RANGE],
   tasks: ['tasks'],
 } as const
 

@@ -79,10 +79,12 @@ async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: re
   chmodSync(home, 0o777)
   chmodSync(folder, 0o755)
   const store = ['--store', `file:${join(home, 'ledger.db')}`]
-  // A range can only be run again in a ledger that exists.
+  // A range can only be run again if the task is on record.
   await cronledger(['setup', ...store], { uid, gid: uid })
   const [name = '', ...args] = command
-  const options = [...store, ...TASK, ...SHORT_TIMES, '--log', log, ...args]
+  if (name === 'rerun') await cronledger(['declare', ...store, ...TASK, '--from', '2026-11-20'], { uid, gid: uid })
+  const task = name === 'rerun' ? TASK.slice(0, 2) : TASK
+  const options = [...store, ...task, ...SHORT_TIMES, '--log', log, ...args]
   const own = [process.execPath, MAIN, name, ...options, '--', process.execPath, '-e', BATCH]
   const launched = mount === undefined ? own : ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$@"`, 'sh', ...own]
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(CRONLEDGER|AWS|NODE_)/.test(key)))
