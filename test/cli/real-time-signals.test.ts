@@ -44,6 +44,7 @@ describe.runIf(process.platform === 'linux')(
         CRONLEDGER_TASK: ['nightly', ...words].join('-'),
         CRONLEDGER_SCHEDULE: '* * * * *',
       }
+      expect(await cronledger(['declare', '--from', '2026-11-23'], { env })).toMatchObject({ code: 0 })
       const first = await cronledger(['rerun', ...RANGE, ...batch(...words)], { env })
       expect(first.code, first.stderr).toBe(128 + 32)
       const { stdout } = await cronledger(['history', '--all', '--no-missed', '--json'], { env })
