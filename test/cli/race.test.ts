@@ -12,6 +12,7 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
   const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'])
   const [row] = JSON.parse(stdout)
   expectOneRan(ended, row)
+  expect(ended.flatMap(eventsOf).filter(({ event }) => event === 'ledger-created')).toHaveLength(1)
   // A note waits for the lock of the file as long as the claim does.
   expect(row.rejections.count).toBe(49)
 })
