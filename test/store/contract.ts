@@ -10,6 +10,7 @@ import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.t
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { EntryKey, ListQuery, Page, SlotsPage, Store } from '../../src/store/store.ts'
+import { FARGATE } from '../support/ecs.ts'
 
 /** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {
@@ -79,7 +80,7 @@ export function claimOf(
     zoneData: '2026a',
     runId,
     trigger,
-    host: { host: 'host-1', ecsTask: 'arn:aws:ecs:eu-west-1:123456789012:task/batch/0123456789abcdef' },
+    host: { ...FARGATE.host, host: 'host-1' },
   }
   return claimRow(base, claim, stamp(), 600_000)
 }

@@ -1,19 +1,41 @@
 import type { EcsFacts, Host } from '../../src/core/types.ts'
 
-/** A task on Fargate, as its host and its attempts have it. */
-export const FARGATE = {
-  host: {
-    host: 'ip-10-0-2-106',
-    ecsTask: 'arn:aws:ecs:ap-northeast-1:123456789012:task/batch/158d1c8083dd49d6b527399fd6414f5c',
-  },
-  ecs: {
-    region: 'ap-northeast-1',
-    cluster: 'batch',
-    taskDefinition: 'nightly:7',
-    container: 'batch',
-    launchType: 'FARGATE',
-    awsvpc: true,
-    logGroup: '/ecs/nightly',
-    logStream: 'cronledger/batch/158d1c8083dd49d6b527399fd6414f5c',
-  },
-} as const satisfies { readonly host: Host; readonly ecs: EcsFacts }
+/** What ECS says of a task and of its container. Left out: what the fixtures of the metadata endpoint have. */
+interface EcsTask {
+  readonly region?: string
+  readonly cluster?: string
+  readonly id?: string
+  readonly family?: string
+  readonly revision?: number
+  readonly container?: string
+  readonly host?: string
+}
+
+/**
+ * Returns a task on Fargate, as its host and its attempts have it. The facts of ECS in tests come from here, and the
+ * answers of its metadata endpoint from `ecs-metadata.ts`, so that a test names only the fact that it is about.
+ */
+export function fargateTask({
+  region = 'ap-northeast-1',
+  cluster = 'batch',
+  id = '158d1c8083dd49d6b527399fd6414f5c',
+  family = 'nightly',
+  revision = 7,
+  container = 'batch',
+  host = 'ip-10-0-2-106',
+}: EcsTask = {}) {
+  return {
+    host: { host, ecsTask: `arn:aws:ecs:${region}:123456789012:task/${cluster}/${id}` },
+    ecs: {
+      ...{ region, cluster, container },
+      taskDefinition: `${family}:${revision}`,
+      launchType: 'FARGATE',
+      awsvpc: true as const,
+      logGroup: `/ecs/${family}`,
+      logStream: `cronledger/${container}/${id}`,
+    },
+  } satisfies { readonly host: Host; readonly ecs: EcsFacts }
+}
+
+/** The task of the fixtures. */
+export const FARGATE = fargateTask()

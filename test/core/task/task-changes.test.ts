@@ -18,7 +18,7 @@ import {
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
 import type { ScheduleSpec } from '../../../src/core/types.ts'
-import { FARGATE } from '../../support/ecs.ts'
+import { FARGATE, fargateTask } from '../../support/ecs.ts'
 import { PAUSE, recordWith } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)
@@ -102,7 +102,7 @@ describe('what a run states', () => {
 
   describe('about ECS', () => {
     const { logStream: _, ...LASTING } = FARGATE.ecs
-    const NEWER = { ...FARGATE.ecs, taskDefinition: 'nightly:8' }
+    const NEWER = fargateTask({ revision: 8 }).ecs
     const onEcs = recordWith(KNOWN, { ecs: LASTING, ecsSince: FIRST + DAY_MS })
     const afterRun = (record: TaskRecord, days: number, ecs: KnownEcs) =>
       withRun(record, stated(FIRST + days * DAY_MS, {}, ecs), ENDED)

@@ -12,9 +12,11 @@ import {
   USUAL_GRACE_MS,
 } from '../../../src/core/task/task-record.ts'
 import { closed } from '../../support/closed-schema.ts'
+import { FARGATE } from '../../support/ecs.ts'
 import { ecsFacts } from '../../support/ecs-facts.ts'
 
 const at = (text: string) => Date.parse(text)
+const { logStream: _, ...LASTING } = FARGATE.ecs
 
 const FULL: TaskRecord = {
   schedules: [
@@ -46,15 +48,7 @@ const FULL: TaskRecord = {
   retirements: [
     { from: at('2027-01-01T00:00:00Z'), until: null, at: at('2026-12-31T00:00:00Z'), by: 'ada', reason: 'replaced' },
   ],
-  ecs: {
-    region: 'ap-northeast-1',
-    cluster: 'batch',
-    taskDefinition: 'nightly:7',
-    container: 'batch',
-    launchType: 'EC2',
-    awsvpc: true,
-    logGroup: '/ecs/nightly',
-  },
+  ecs: { ...LASTING, launchType: 'EC2' },
   ecsSince: at('2026-11-03T00:00:00Z'),
 }
 
