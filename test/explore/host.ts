@@ -1,5 +1,5 @@
 import type { RunEvent } from '../../src/core/event.ts'
-import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
+import { EMPTY_TASK_RECORD, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
@@ -13,8 +13,12 @@ import { operatorAnswer } from './operator.ts'
 import { DAY_MS, type HostPlan, isTrigger, START_MS, slotOf, TASK } from './scenario.ts'
 
 const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
-/** A task record that says what the runs state, and no pause. */
-const KNOWN = { ...EMPTY_TASK_RECORD, schedules: [{ since: START_MS - DAY_MS, spec: SCHEDULE.schedule }] }
+/** Returns a task record that says what all runs of the scenario state, and no pause. So they write nothing into it. */
+const knownRecord = ({ overlap }: Settings): TaskRecord => ({
+  ...EMPTY_TASK_RECORD,
+  schedules: [{ since: START_MS - DAY_MS, spec: SCHEDULE.schedule }],
+  ...(overlap !== 'allow' && { expectations: { since: START_MS - DAY_MS, overlap } }),
+})
 
 /** One execution of the batch. It goes on while its supervisor is paused or has crashed. */
 export interface Work {
@@ -84,6 +88,7 @@ interface Surroundings {
 export function hostOf(plan: HostPlan, around: Surroundings): Host {
   const { now, settings } = around
   const slot = slotOf(plan)
+  const known = knownRecord(settings)
   const timers: Timer[] = []
   const stop = new AbortController()
   const store = around.store(plan.name)
@@ -213,7 +218,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       newId: () => `${plan.name}${++ids}`,
       random: () => 0.5,
       stop: stop.signal,
-      known: plan.asks ? NO_KNOWN_RECORDS : { get: () => KNOWN, add() {} },
+      known: plan.asks ? NO_KNOWN_RECORDS : { get: () => known, add() {} },
       findSurvivor: () => null,
       emit: (event: RunEvent) => void host.events.push(event),
     }
