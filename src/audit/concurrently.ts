@@ -7,27 +7,22 @@ import { link } from '../process/clock.ts'
  */
 const AT_A_TIME = 16
 
-/**
- * The largest number of items in memory. Later items can go on while one long item is read, and memory stays bounded.
- */
-const MAX_LANES = 64
+/** The largest number of items in memory. Later items can go on while one long item is read. */
+const MAX_BEGUN = 64
 
-/**
- * The largest number of results of one item in memory. The reading of that item pauses there until the caller takes
- * them.
- */
-const MAX_LANE_RESULTS = 100
+/** The largest number of results of an item in memory. The others are read when it is the turn of the item. */
+const MAX_READ_AHEAD = 100
 
-/** One item, with the results that the caller has not taken yet. */
-interface Lane<Result> {
-  readonly results: Result[]
-  hasEnded: boolean
-  failure: { readonly error: unknown } | null
+/** An item whose first results were read before its turn. */
+interface Begun<Result> {
+  readonly first: readonly Result[]
+  readonly failure: { readonly error: unknown } | null
+  readonly rest: AsyncIterable<Result>
 }
 
 /**
  * Reads up to 16 items at a time and yields their results in the order of the items, as if they were read one after the
- * other. Holds up to 64 items in memory, with about 100 results of each.
+ * other. Holds up to 64 items in memory, with up to 100 results of each.
  *
  * An error is thrown after the results of the items before it, and no further item is begun. The signal that `items`
  * and `read` are given aborts with any of `parents`, and when the caller stops or an error is thrown.
@@ -41,148 +36,67 @@ export async function* concurrently<Item, Result>(
   // Each request in flight adds a listener. We must lift the limit, otherwise Node would print a warning.
   setMaxListeners(0, over.signal)
   const unlink = link(parents, over)
-  const lanes = openLanes(items(over.signal), (item) => read(item, over.signal))
+  const list = iterate(items(over.signal))
+  const begun: Promise<Begun<Result>>[] = []
+  let reading = 0
+  let hasEnded = false
+
+  function begin(): void {
+    if (hasEnded || reading === AT_A_TIME || begun.length === MAX_BEGUN) return
+    reading += 1
+    begun.push(
+      beginNext().finally(() => {
+        reading -= 1
+        begin()
+      }),
+    )
+  }
+
+  /** Never rejects, because the error of an item is thrown when it is its turn. */
+  async function beginNext(): Promise<Begun<Result>> {
+    const next = await list.next().catch((error: unknown) => ({ error }))
+    if ('error' in next || next.done) {
+      hasEnded = true
+      return { first: [], failure: 'error' in next ? next : null, rest: iterate<Result>([]) }
+    }
+    begin()
+    const one = await readAhead(read(next.value, over.signal))
+    hasEnded ||= one.failure !== null
+    return one
+  }
+
   try {
-    for (let lane = await lanes.first(); lane !== null; lane = await lanes.first()) {
-      while (lane.results.length > 0 || !lane.hasEnded) {
-        for (const result of lane.results.splice(0)) yield result
-        await lanes.refilled(lane)
-      }
-      if (lane.failure !== null) throw lane.failure.error
-      lanes.removeFirst()
+    begin()
+    while (begun[0] !== undefined) {
+      const { first, failure, rest } = await begun[0]
+      yield* first
+      if (failure !== null) throw failure.error
+      yield* rest
+      begun.shift()
+      begin()
     }
   } finally {
-    lanes.stop()
+    hasEnded = true
     over.abort()
     unlink()
   }
 }
 
-interface Lanes<Result> {
-  /** Returns the lane to read from now, or null if there are no more items. */
-  first(): Promise<Lane<Result> | null>
-  /** Resolves when the lane has results again, or has ended. */
-  refilled(lane: Lane<Result>): Promise<void>
-  removeFirst(): void
-  /** Ends the reading of all items. */
-  stop(): void
-}
-
-function openLanes<Item, Result>(
-  items: AsyncIterable<Item> | Iterable<Item>,
-  read: (item: Item) => AsyncIterable<Result>,
-): Lanes<Result> {
-  const lanes: Lane<Result>[] = []
-  const waiting: (() => Promise<void>)[] = []
-  const condition = openCondition()
-  const { changed, change } = condition
-  const state: LanesState = { hasFailed: false, isStopped: false }
-  const isOver = () => state.hasFailed || state.isStopped
-  let reading = 0
-  let hasAll = false
-
-  /** Items begin in order. So each item before one that fails has begun, and is read to its end. */
-  function begin(): void {
-    while (reading < AT_A_TIME && !isOver()) {
-      const next = waiting.shift()
-      if (next === undefined) return
-      reading += 1
-      void next().then(() => {
-        reading -= 1
-        begin()
-      })
-    }
-  }
-
-  async function fill(): Promise<void> {
-    try {
-      for await (const item of items) {
-        const lane: Lane<Result> = { results: [], hasEnded: false, failure: null }
-        lanes.push(lane)
-        waiting.push(() => readInto(lane, read(item), state, condition))
-        begin()
-        change()
-        while (lanes.length >= MAX_LANES && !isOver()) await changed()
-        if (isOver()) return
-      }
-    } catch (error) {
-      lanes.push({ results: [], hasEnded: true, failure: { error } })
-    } finally {
-      hasAll = true
-      change()
-    }
-  }
-
-  void fill()
-  return {
-    async first() {
-      while (lanes.length === 0 && !hasAll) await changed()
-      return lanes[0] ?? null
-    },
-    async refilled(lane) {
-      change()
-      while (lane.results.length === 0 && !lane.hasEnded) await changed()
-    },
-    removeFirst() {
-      lanes.shift()
-      change()
-    },
-    stop() {
-      state.isStopped = true
-      change()
-    },
-  }
-}
-
-interface LanesState {
-  /** No further item is begun. */
-  hasFailed: boolean
-  /** The caller does not want the results any more. */
-  isStopped: boolean
-}
-
-/** Reads the results of one item into its lane. Never rejects. */
-async function readInto<Result>(
-  lane: Lane<Result>,
-  results: AsyncIterable<Result>,
-  state: LanesState,
-  { changed, change }: Condition,
-): Promise<void> {
+async function readAhead<Result>(results: AsyncIterable<Result>): Promise<Begun<Result>> {
+  const rest = iterate(results)
+  const first: Result[] = []
   try {
-    for await (const result of results) {
-      lane.results.push(result)
-      change()
-      while (lane.results.length >= MAX_LANE_RESULTS && !state.isStopped) await changed()
-      if (state.isStopped) return
+    while (first.length < MAX_READ_AHEAD) {
+      const next = await rest.next()
+      if (next.done) break
+      first.push(next.value)
     }
+    return { first, failure: null, rest }
   } catch (error) {
-    lane.failure = { error }
-    state.hasFailed = true
-  } finally {
-    lane.hasEnded = true
-    change()
+    return { first, failure: { error }, rest }
   }
 }
 
-interface Condition {
-  /** Resolves with the next change. The caller must then check the state again. */
-  changed(): Promise<void>
-  change(): void
-}
-
-function openCondition(): Condition {
-  let resolve = () => {}
-  let next: Promise<void> | null = null
-  return {
-    changed() {
-      next ??= new Promise((resolved) => {
-        resolve = resolved
-      })
-      return next
-    },
-    change() {
-      resolve()
-      next = null
-    },
-  }
+async function* iterate<T>(values: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T, void, undefined> {
+  yield* values
 }
