@@ -13,7 +13,14 @@ const HOUR_MS = 60 * MINUTE_MS
  */
 export const SETTING_GROUPS = {
   slot: {
-    requireEventTime: { kind: 'switch', group: 'Event time', help: 'Fail if no event time is given' },
+    /** Off: the run takes the time of its own start, warns, or records the new schedule from its slot on. */
+    strict: {
+      kind: 'switch',
+      group: 'Event time',
+      help: 'Start nothing if the event time is missing or not in the schedule, or if the schedule has changed',
+      details:
+        'Without an event time, the run exits with 64. An event time more than 60 s from every time of the schedule is refused (65), and so is a schedule that is not the recorded one at the slot. A new schedule is recorded with cronledger declare, or by one run with --strict=false. The first run of a task, a forced run and the slots of a catch-up are not compared with the record.',
+    },
     /**
      * The maximum is an hour, because a larger value would often move triggers of one slot into the next slot. Left out:
      * the value depends on the length of the window.
@@ -26,24 +33,6 @@ export const SETTING_GROUPS = {
       otherwise: formatDuration(MAX_EARLY_TOLERANCE_MS),
       help: 'Treat an event time this long before a slot as that slot',
       details: 'Without this option, the limit is also 1/20 of the window.',
-    },
-    onMismatch: {
-      kind: 'choice',
-      group: 'Event time',
-      choices: ['warn', 'refuse'],
-      default: 'warn',
-      help: 'Warn or refuse if the event time is not in the schedule',
-    },
-    /** With `warn`, an edited schedule is in force from the slot of the first run that has it. */
-    onScheduleChange: {
-      kind: 'choice',
-      group: 'Event time',
-      value: 'MODE',
-      choices: ['warn', 'refuse'],
-      default: 'warn',
-      help: 'Action if the schedule has changed',
-      details:
-        'The schedule is compared with the recorded one that was in force at the slot. The first run of a task, a forced run and the slots of a catch-up are never refused.',
     },
     /** Left out: a trigger may start at any time after its slot. */
     maxLatenessMs: {

@@ -28,10 +28,7 @@ export interface TriggerInput {
   readonly hostZone?: string | undefined
 }
 
-export type TriggerSettings = Pick<
-  Settings,
-  'requireEventTime' | 'earlyToleranceMs' | 'onMismatch' | 'skewMs' | 'retentionMs'
->
+export type TriggerSettings = Pick<Settings, 'strict' | 'earlyToleranceMs' | 'skewMs' | 'retentionMs'>
 
 export interface ReadTrigger {
   readonly trigger: Trigger
@@ -86,8 +83,10 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
     throw usageError('a reason requires a forced slot. Give the slot, or leave the reason out.')
   }
   const { eventTime, source } = readEventTime(input, now)
-  if (source === 'clock' && settings.requireEventTime) {
-    throw usageError('an event time is required. Pass the time from the event of the scheduler.')
+  if (source === 'clock' && settings.strict) {
+    throw usageError(
+      'an event time is required, because --strict is set. Pass the time from the event of the scheduler as --event-time.',
+    )
   }
   const toleranceMs = settings.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
   if (eventTime > now + toleranceMs + settings.skewMs) {
@@ -114,7 +113,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
   return {
     trigger: { kind: 'scheduled', eventTime, source },
     window: { slot: found.slot, end: found.next },
-    objection: mismatch && settings.onMismatch === 'refuse' ? 'scheduleMismatch' : null,
+    objection: mismatch && settings.strict ? 'scheduleMismatch' : null,
     notices,
   }
 }

@@ -161,10 +161,10 @@ function acceptStep(what: string, context: RunContext): Step {
   const { ecs } = targetOf(context)
   const at = formatInstant(trigger.kind === 'scheduled' ? trigger.eventTime : window.slot)
   if (ecs !== null) {
-    const variables = { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_ON_SCHEDULE_CHANGE: 'warn' }
+    const variables = { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_STRICT: 'false' }
     return { kind: 'run', what, command: runTaskCommand(ecs, variables) }
   }
-  return { kind: 'run', what, command: runCommand(context, { 'event-time': at }, { 'on-schedule-change': 'warn' }) }
+  return { kind: 'run', what, command: runCommand(context, { 'event-time': at }, { strict: 'false' }) }
 }
 
 /**

@@ -28,7 +28,7 @@ const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` }
 const CASES: [words: string[], offered: string[]][] = [
   [['e'], ['explain']],
   [['--v'], ['--version']],
-  [['run', '--on-mi'], ['--on-mismatch']],
+  [['run', '--on-l'], ['--on-lease-lost']],
   [
     ['run', '--log', ''],
     ['json', 'text', 'quiet'],
@@ -36,7 +36,7 @@ const CASES: [words: string[], offered: string[]][] = [
   [['run', '--log', 'te'], ['text']],
   [['rerun', '--only', 'mi'], ['missed']],
   [['history', '--status', 'st'], ['stale']],
-  [['run', '--require-event-time', '--tas'], ['--task']],
+  [['run', '--strict', '--tas'], ['--task']],
   [['explain', '--jso'], ['--json']],
   [['explain', '--time'], ['--timezone']],
   [

@@ -87,7 +87,7 @@ const trigger = (input: TriggerInput, given: RunSettings = {}, schedule = NIGHTL
 
 export const TRIGGER_ERRORS = (): readonly string[] => [
   trigger({ reason: 'bad input' }),
-  trigger({}, { requireEventTime: true }),
+  trigger({}, { strict: true }),
   trigger({ eventTime: '2027-01-01T00:00:00Z' }),
   trigger({ eventTime: '2026-11-24' }),
   trigger({ eventTime: '2026-11-24T03:00:00' }),

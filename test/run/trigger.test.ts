@@ -9,9 +9,8 @@ const at = (text: string) => Date.parse(text)
 
 const NIGHTLY = { expression: '0 3 * * *', zone: 'Asia/Tokyo' }
 const SETTINGS: TriggerSettings = {
-  requireEventTime: false,
+  strict: false,
   earlyToleranceMs: null,
-  onMismatch: 'warn',
   retentionMs: null,
   skewMs: 30_000,
 }
@@ -50,7 +49,7 @@ describe('event time, the first that is present', () => {
     expect(read({})).toMatchObject({ trigger: { source: 'clock', eventTime: NOW }, notices: [] })
     const quarter = read({}, {}, { expression: '*/15 * * * *', zone: 'UTC' })
     expect(quarter.notices).toEqual([{ event: 'clock-event-time', windowMs: 900_000 }])
-    expect(() => read({}, { requireEventTime: true })).toThrow(/an event time is required/)
+    expect(() => read({}, { strict: true })).toThrow(/an event time is required/)
   })
 })
 
@@ -103,7 +102,7 @@ describe('the name of a Job of a Kubernetes CronJob', () => {
     for (const zone of ['UTC', 'Asia/Tokyo', 'Asia/Kolkata', 'America/St_Johns']) {
       const schedule = { expression: '30 3 * * *', zone }
       const { window } = read({ eventTime: '2026-11-23T17:00:00Z' }, {}, schedule)
-      const found = read({ eventTime: `k8s-job:nightly-${window.slot / 60_000}` }, { onMismatch: 'refuse' }, schedule)
+      const found = read({ eventTime: `k8s-job:nightly-${window.slot / 60_000}` }, { strict: true }, schedule)
       expect(found).toMatchObject({ window: { slot: window.slot }, notices: [], objection: null })
     }
   })
@@ -120,7 +119,7 @@ describe('the name of a Job of a Kubernetes CronJob', () => {
     expect(() => read({ eventTime: 'k8s-job:nightly-202611251' })).toThrow(/event time/)
     const other = `k8s-job:nightly-${at('2026-11-23T12:00:00Z') / 60_000}`
     expect(read({ eventTime: other }).notices).toMatchObject([{ event: 'schedule-mismatch' }])
-    expect(read({ eventTime: other }, { onMismatch: 'refuse' }).objection).toBe('scheduleMismatch')
+    expect(read({ eventTime: other }, { strict: true }).objection).toBe('scheduleMismatch')
   })
 
   test('the name of a Pod is a usage error that names the Job', () => {
@@ -261,10 +260,10 @@ describe('guards', () => {
       notices: [{ event: 'schedule-mismatch', eventTime: at(eventTime), source: 'event-time' }],
       objection: null,
     })
-    expect(read({ eventTime }, { onMismatch: 'refuse' }).objection).toBe('scheduleMismatch')
+    expect(read({ eventTime }, { strict: true }).objection).toBe('scheduleMismatch')
     expect(read({ eventTime: '2026-11-23T18:00:59Z' }, {}, NIGHTLY, NOW + 60_000).notices).toEqual([])
     const rate = { expression: 'rate(1 hour)', zone: 'UTC', anchor: at('2026-11-20T00:30:00Z') }
-    expect(read({ eventTime }, { onMismatch: 'refuse' }, rate)).toMatchObject({ notices: [], objection: null })
+    expect(read({ eventTime }, { strict: true }, rate)).toMatchObject({ notices: [], objection: null })
   })
 })
 

@@ -64,7 +64,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     settings: {
       ...day.settings,
       ...(states.owner !== null && { owner: states.owner }),
-      ...(states.refusesChange && { onScheduleChange: 'refuse' }),
+      ...(states.refusesChange && { strict: true }),
       ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
     },
     schedule: { expression: at.expression, zone: states.zone },

@@ -49,7 +49,7 @@ const help = {
     ],
   ],
   notes:
-    'In the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --on-schedule-change). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.',
+    'In the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --strict). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.',
 } as const
 
 /** A user compares them with the scheduler. */

@@ -4,6 +4,7 @@ import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEvent } from '../options/event.ts'
+import { checkOldVariables } from '../options/old-names.ts'
 import { variableOf } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
@@ -27,6 +28,7 @@ export const run: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
+    checkOldVariables(env)
     const values = readOptions(help, argv, env, context.rest)
     if (isGiven('catchUpMs', argv) && isGiven('forceSlot', argv)) {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')

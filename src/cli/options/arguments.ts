@@ -5,6 +5,7 @@ import type { Environment } from '../../core/types.ts'
 import { listed } from '../../format/text.ts'
 import type { CommandHelp } from '../command.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
+import { oldOption } from './old-names.ts'
 import { valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
 
@@ -104,7 +105,7 @@ function readWords(line: Line, argv: readonly string[]): Words {
       if (spec === undefined) {
         const needy = open === null || openKind === 'switch' || !word.startsWith('--') ? undefined : flags.get(open)
         if (open !== null && needy !== undefined) throw noValue(open, needy)
-        throw unknownWord(line, { word, before }, strays)
+        throw oldOption(flag) ?? unknownWord(line, { word, before }, strays)
       }
       // The parser takes every word but `true` as false. A flag accepts and refuses the same words as the environment.
       const isSwitchValue = spec.kind === 'switch' && value !== undefined

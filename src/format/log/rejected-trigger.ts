@@ -242,5 +242,5 @@ export function changedFields(before: ScheduleSpec, after: ScheduleSpec) {
 
 function changedScheduleText(inForce: ScheduleSpec, { schedule }: RunContext): string {
   const { before, after } = changedFields(inForce, schedule)
-  return `the schedule of this task changed from ${before} to ${after}, and --on-schedule-change is refuse. Set the old schedule again, or accept the new one with --on-schedule-change warn for one run.`
+  return `the schedule of this task changed from ${before} to ${after}, and --strict is set. Set the old schedule again, or accept the new one with --strict=false for one run.`
 }

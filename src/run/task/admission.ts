@@ -17,7 +17,7 @@ export type Obstacle =
   | { readonly kind: 'paused'; readonly pause: Suspension }
   /** A newer cronledger wrote the record, so it is unknown whether the task is paused. */
   | { readonly kind: 'newerRecord' }
-  /** The task record has another schedule for the slot, and the run does not accept a change. */
+  /** The task record has another schedule for the slot, and the run is strict. */
   | { readonly kind: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /**
@@ -38,7 +38,7 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
   }
   const pauseIn = (record: TaskRecord) => pauseFor(record, window.slot, io.clock.now(), settings.skewMs)
   // A known record may be a minute old, so it must not decide whether the schedule changed.
-  const known = settings.onScheduleChange === 'refuse' ? null : io.known.get(task)
+  const known = settings.strict ? null : io.known.get(task)
   if (known !== null && pauseIn(known) === null && statesNothing(known, claimedSlot)) return null
   for (;;) {
     const { record: stored, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call))
@@ -59,8 +59,8 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
 function scheduleAgainst(
   { trigger, schedule, window }: ClaimRequest,
   { schedules }: TaskRecord,
-  { onScheduleChange }: Settings,
+  { strict }: Settings,
 ): ScheduleSpec | null {
-  if (onScheduleChange !== 'refuse' || isCatchUpTrigger(trigger)) return null
+  if (!strict || isCatchUpTrigger(trigger)) return null
   return otherScheduleAt(schedules, schedule, window.slot)
 }

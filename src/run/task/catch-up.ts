@@ -85,7 +85,7 @@ export async function catchUp<R>(
 
 /**
  * Returns the task record. Returns null if nothing may be caught up now: a stop came, the slot of the run itself is
- * paused, its schedule is another one than the recorded one and it refuses that, or a newer cronledger wrote the record.
+ * paused, its schedule is another one than the recorded one and it is strict, or a newer cronledger wrote the record.
  */
 async function readUsable(
   { task, slot, schedule }: CatchUpRequest,
@@ -99,7 +99,7 @@ async function readUsable(
   io.known.add(task, read.record)
   const latest = latestSlot({ now: io.clock.now(), skewMs: settings.skewMs })
   const record = withoutFuture(read.record, Math.max(slot, latest))
-  if (settings.onScheduleChange === 'refuse' && otherScheduleAt(record.schedules, schedule, slot) !== null) return null
+  if (settings.strict && otherScheduleAt(record.schedules, schedule, slot) !== null) return null
   return pauseFor(record, slot, io.clock.now(), settings.skewMs) === null ? record : null
 }
 

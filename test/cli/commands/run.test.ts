@@ -383,7 +383,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--lease', '10'], /--lease "10" has no unit. Use a number and a unit/],
     [[...ok, '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
     [[...ok, '--finish-timeout', '20m'], /finish-timeout 20m is too long\. It must be less than the lease/],
-    [[...ok, '--on-mismatch', 'maybe'], /--on-mismatch "maybe" is not allowed. Use warn or refuse/],
+    [[...ok, '--overlap', 'maybe'], /--overlap "maybe" is not allowed. Use allow, skip or wait/],
+    [[...ok, '--on-mismatch', 'refuse'], /--on-mismatch was removed. Use --strict/],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
     [[...ok, '--force-only', 'failed'], /--force-only requires --force-slot/],
     [[...force, '--force-only', 'running'], /--force-only "running" is not allowed. Use missed, failed, stale/],
@@ -413,8 +414,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       ['--event', 'no-such-file', ...without('--event-time')],
       /--event "no-such-file" is not JSON, and there is no file of that name/,
     ],
-    [['--require-event-time', ...without('--event-time')], /an event time is required/],
-    [[...ok, '--require-event-time', '--require-event-time=false'], /--require-event-time is given 2 times/],
+    [['--strict', ...without('--event-time')], /an event time is required/],
+    [[...ok, '--strict', '--strict=false'], /--strict is given 2 times/],
   ] as const) {
     test(String(message), async () => {
       const { store, path } = ledger()
@@ -749,7 +750,7 @@ describe('the log', () => {
     const base = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T05:00:00Z']
     const warned = await cronledger(['run', ...base, '--', 'true'])
     expect(logOf(warned).map(({ event }) => event)).toEqual(['schedule-mismatch', 'claimed', 'completed'])
-    const refused = await cronledger(['run', ...base, '--on-mismatch', 'refuse', '--', 'true'])
+    const refused = await cronledger(['run', ...base, '--strict', '--', 'true'])
     expect(refused.code).toBe(65)
     expect(logOf(refused).at(-1)).toMatchObject({ event: 'refused', cause: 'scheduleMismatch', noted: true })
   })

@@ -1,4 +1,4 @@
-// A run whose schedule is another one than the recorded one, with --on-schedule-change refuse. The rules are in test/run/task.
+// A run whose schedule is another one than the recorded one, with --strict. The rules are in test/run/task.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -23,7 +23,7 @@ async function ledger() {
   return { store, env, run }
 }
 
-const REFUSE = { CRONLEDGER_ON_SCHEDULE_CHANGE: 'refuse' }
+const REFUSE = { CRONLEDGER_STRICT: 'true' }
 
 test('exits with 65, and names both schedules', async () => {
   const { run } = await ledger()
@@ -60,7 +60,7 @@ test('the printed commands work when they are pasted: compare the schedules, the
 test('the library refuses it as well, also while it keeps the ledger open', async () => {
   const { store, run } = await ledger()
   const open = createLedger({ store })
-  const options = { task: 'nightly', schedule: OLD, onScheduleChange: 'refuse' } as const
+  const options = { task: 'nightly', schedule: OLD, strict: true } as const
   const first = await open.run({ ...options, eventTime: '2026-01-06T03:00:00Z' }, () => 'done')
   expect(first.status).toBe('completed')
   expect((await run(NEW, '2026-01-07T04:30:00Z')).code).toBe(0)

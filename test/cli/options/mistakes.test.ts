@@ -258,7 +258,7 @@ test('a switch takes true and false as its next word, and nothing else', () => {
     all: false,
     task: 'nightly',
   })
-  expect(mistake('run', [...STORE, '--require-event-time', 'yes'])).toMatch(/^unexpected argument "yes"/)
+  expect(mistake('run', [...STORE, '--strict', 'yes'])).toMatch(/^unexpected argument "yes"/)
 })
 
 test.each([

@@ -123,9 +123,9 @@ describe('what keeps the run apart from others is in the command too', () => {
     } as const
     const steps = (guards: RunContext['guards']) => commands(event, { guards })
     const accept = 'cronledger run .* --event-time 2026-11-24T03:00:05Z'
-    expect(steps({ overlap: 'wait' })).toMatch(new RegExp(`${accept} --overlap wait --on-schedule-change warn -- `))
+    expect(steps({ overlap: 'wait' })).toMatch(new RegExp(`${accept} --overlap wait --strict false -- `))
     expect(steps({ onLeaseLost: 'stop', skewMs: 300_000 })).toMatch(
-      new RegExp(`${accept} --skew 5m --on-lease-lost stop --on-schedule-change warn -- `),
+      new RegExp(`${accept} --skew 5m --on-lease-lost stop --strict false -- `),
     )
   })
 

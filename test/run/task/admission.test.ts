@@ -235,7 +235,7 @@ describe('a retry that falls due', () => {
 
   test('after the schedule changed begins, because the slot has begun under its own', async () => {
     const { time, trigger, change } = ledgerOf()
-    const run = trigger('a', failsAfter(2), { settings: { ...settings, onScheduleChange: 'refuse' }, known })
+    const run = trigger('a', failsAfter(2), { settings: { ...settings, strict: true }, known })
     const later = { since: SLOT - DAY_MS, spec: OTHER.schedule }
     await time.run(
       Promise.all([

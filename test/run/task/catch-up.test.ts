@@ -143,7 +143,7 @@ describe('what is caught up', () => {
     const { play } = ledgerOf()
     await play(-3)
     const eventTime = new Date(slotOf(-1) + HOUR_MS)
-    const { started, result } = await play(0, { ...CATCH_UP, eventTime, onMismatch: 'refuse' })
+    const { started, result } = await play(0, { ...CATCH_UP, eventTime, strict: true })
     expect(result).toMatchObject({ status: 'refused', cause: 'scheduleMismatch', caughtUp: [] })
     expect(started).toEqual([])
   })
@@ -151,11 +151,11 @@ describe('what is caught up', () => {
   test('a run that is refused because its schedule changed catches nothing up', async () => {
     const { play } = ledgerOf()
     await play(-3)
-    const changed = { ...CATCH_UP, schedule: '0 3 * * 1-6', onScheduleChange: 'refuse' } as const
+    const changed = { ...CATCH_UP, schedule: '0 3 * * 1-6', strict: true } as const
     const { started, result } = await play(0, changed)
     expect(result).toMatchObject({ status: 'refused', cause: 'scheduleChanged', caughtUp: [] })
     expect(started).toEqual([])
-    expect((await play(0, { ...CATCH_UP, onScheduleChange: 'refuse' })).days).toEqual([-2, -1, 0])
+    expect((await play(0, { ...CATCH_UP, strict: true })).days).toEqual([-2, -1, 0])
   })
 
   test('at most 100 slots, the oldest first; the next run goes on', async () => {

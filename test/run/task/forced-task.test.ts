@@ -73,6 +73,6 @@ test('a scheduled run with another schedule than a forced one is neither refused
   const { play, record, sleep } = ledgerOf()
   await play({ ...forceOf(0), schedule: '0 3 * * 2' })
   await sleep(1)
-  expect(await play({ onScheduleChange: 'refuse', ...CATCH_UP })).toEqual([slotOf(1)])
+  expect(await play({ strict: true, eventTime: new Date(slotOf(1)), ...CATCH_UP })).toEqual([slotOf(1)])
   expect((await record()).schedules).toEqual([{ since: slotOf(1), after: slotOf(0), spec: DAILY }])
 })

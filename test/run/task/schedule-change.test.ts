@@ -12,7 +12,7 @@ const CALL = { signal: new AbortController().signal }
 const FORCE = { by: 'ada', reason: 'bad input file' }
 const OLD = { expression: '0 3 * * *', zone: 'UTC' }
 const NEW = { expression: '0 3 * * 1-6', zone: 'UTC' }
-const REFUSE = { settings: { onScheduleChange: 'refuse' } } as const
+const REFUSE = { settings: { strict: true } } as const
 const CHANGED = { ...REFUSE, schedule: NEW }
 
 /** Runs triggers on one ledger. Day 0 has run with the old schedule. */
@@ -40,7 +40,7 @@ async function changedAfterDay0() {
   return { ...at, play, record, change }
 }
 
-describe('with --on-schedule-change refuse', () => {
+describe('with --strict', () => {
   test('the first run of a task starts, since there is nothing to compare with', async () => {
     const { record } = await changedAfterDay0()
     expect((await record()).schedules).toEqual([{ since: SLOT, spec: OLD }])

@@ -1,7 +1,7 @@
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import type { Observed, Story } from '../observed.ts'
 
-// The promises about `--on-schedule-change refuse`. Like check.ts, this file shares no code with the rules.
+// The promises about `--strict`. Like check.ts, this file shares no code with the rules.
 
 type Say = (promise: string, text: string) => void
 

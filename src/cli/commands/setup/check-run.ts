@@ -12,6 +12,7 @@ import { ok, type SetupFinding, wrong } from '../../../store/finding.ts'
 import { readOptions } from '../../options/arguments.ts'
 import { readEvent } from '../../options/event.ts'
 import { misspeltVariables } from '../../options/misspelt.ts'
+import { checkOldVariables } from '../../options/old-names.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
 import { runOptions } from '../run.ts'
 
@@ -55,6 +56,7 @@ export async function* inspectRun(
   }
 
   const options = await look('options', async () => {
+    checkOldVariables(env)
     const { event, ...values } = readOptions({ name: COMMAND, summary: '', options: REST, examples: [] }, [], env)
     found.event = event
     const all = { ...values, task, schedule: schedule ?? '', timezone, anchor, event: undefined }
@@ -99,7 +101,7 @@ async function eventTimeText(
   // Standard input can be read only once, and the run must do that.
   if (eventTime === undefined && force === undefined && event === '-') return 'from standard input (CRONLEDGER_EVENT)'
   if (eventTime === undefined && force === undefined && event === undefined) {
-    const without = run.requireEventTime
+    const without = run.strict
       ? 'a run without it starts nothing (64)'
       : 'a run without it uses the time of its own start'
     return `not set here. The schedule must pass it: ${without}. See cronledger setup --print cloudformation, or eventbridge`
@@ -124,5 +126,5 @@ async function eventTimeText(
   const text = `${formatInstant(read.trigger.eventTime)}, from ${variable}`
   if (schedule === undefined || !read.notices.some((notice) => notice.event === 'schedule-mismatch')) return text
   if (read.objection === null) return `${text}; it does not match the schedule`
-  throw usageError(`${text}, does not match the schedule. A run would be refused, because --on-mismatch is refuse.`)
+  throw usageError(`${text}, does not match the schedule. A run would be refused, because --strict is set.`)
 }

@@ -558,7 +558,7 @@ describe('the event time', () => {
       /^ok: not set here\. The schedule must pass it: a run without it uses the time of its own start\./,
     ],
     [
-      { CRONLEDGER_REQUIRE_EVENT_TIME: 'true' },
+      { CRONLEDGER_STRICT: 'true' },
       0,
       /^ok: not set here\. The schedule must pass it: a run without it starts nothing \(64\)\./,
     ],
@@ -566,7 +566,7 @@ describe('the event time', () => {
     [{ CRONLEDGER_EVENT: '{"detail":{}}' }, 64, /^wrong: the event has no "time"/],
     [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
     [
-      { CRONLEDGER_REQUIRE_EVENT_TIME: 'false' },
+      { CRONLEDGER_STRICT: 'false' },
       0,
       /^ok: not set here\. The schedule must pass it: a run without it uses the time of its own start\./,
     ],
@@ -575,7 +575,7 @@ describe('the event time', () => {
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' }, 0, /^ok: none: CRONLEDGER_FORCE_SLOT/],
     [{ CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }, 0, /^ok: .*does not match the schedule/],
     [
-      { CRONLEDGER_SCHEDULE: '0 4 * * *', CRONLEDGER_ON_MISMATCH: 'refuse', ...TIME },
+      { CRONLEDGER_SCHEDULE: '0 4 * * *', CRONLEDGER_STRICT: 'true', ...TIME },
       64,
       /^wrong: .*does not match the schedule/,
     ],

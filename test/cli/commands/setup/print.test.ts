@@ -191,23 +191,16 @@ describe.skipIf(!hasAws)('on a server, by the command line of AWS', () => {
   describe('a trigger as EventBridge makes it', () => {
     const event = JSON.parse(readFileSync(new URL('../../../fixtures/aws/rule-event.json', import.meta.url), 'utf8'))
 
+    let delivered = 0
+
     /** Runs a batch with the environment that the overrides give its container. */
     async function deliver(overrides: string, schedule: readonly string[]) {
       const { containerOverrides } = JSON.parse(overrides)
       expect(containerOverrides).toHaveLength(1)
       expect(containerOverrides[0].name).toBe('batch')
       const env = Object.fromEntries(containerOverrides[0].environment.map(({ name, value }: Loose) => [name, value]))
-      const store = ['--store', `file:${join(folder, 'delivered.db')}`]
-      const args = [
-        'run',
-        ...store,
-        '--task',
-        'nightly',
-        ...schedule,
-        '--on-mismatch',
-        'refuse',
-        '--require-event-time',
-      ]
+      const store = `file:${join(folder, `delivered-${++delivered}.db`)}`
+      const args = ['run', '--store', store, '--task', 'nightly', ...schedule, '--strict']
       // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the shell
       return cronledger([...args, '--', 'sh', '-c', 'echo ${CRONLEDGER_RUN_SLOT}'], { env })
     }

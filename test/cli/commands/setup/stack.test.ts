@@ -339,7 +339,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     })
     expect(env).toMatchObject({
       ...{ CRONLEDGER_STORE: TABLE, CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *' },
-      ...{ CRONLEDGER_TIMEZONE: 'Asia/Tokyo', CRONLEDGER_REQUIRE_EVENT_TIME: 'true' },
+      ...{ CRONLEDGER_TIMEZONE: 'Asia/Tokyo', CRONLEDGER_STRICT: 'true' },
       ...{ CRONLEDGER_LEDGER_TIMEOUT: '15m', CRONLEDGER_STOP_TIMEOUT: `${container.stopTimeout}s` },
       ...{ CRONLEDGER_KILL_AFTER: '110s', CRONLEDGER_METRICS: 'emf', CRONLEDGER_LOG: 'text' },
     })

@@ -1,0 +1,31 @@
+import { type LedgerError, usageError } from '../../core/errors.ts'
+import { isKeyOf } from '../../core/objects.ts'
+import type { Environment } from '../../core/types.ts'
+import { variableOf } from './options.ts'
+
+/** Options of `run` that earlier versions had, and what has their meaning now. */
+const OLD_OF_RUN: Readonly<Record<string, string>> = {
+  'require-event-time': 'Use --strict.',
+  'on-mismatch': 'Use --strict.',
+  'on-schedule-change': 'Use --strict.',
+}
+
+/** Returns the error for an option that an earlier version had, or null. */
+export function oldOption(name: string): LedgerError | null {
+  return isKeyOf(name, OLD_OF_RUN) ? usageError(`--${name} was removed. ${OLD_OF_RUN[name]}`) : null
+}
+
+/**
+ * Throws a usage error for a variable that `run` read in earlier versions. Most of them limited a run or chose its slot, so a
+ * run that ignores them could start what it must not.
+ */
+export function checkOldVariables(env: Environment): void {
+  for (const [name, use] of Object.entries(OLD_OF_RUN)) {
+    const variable = variableOf(name)
+    if (env[variable]) throw usageError(`${variable} was removed. ${use.replace(/--[\w-]+/g, variableOfFlag)}`)
+  }
+}
+
+function variableOfFlag(flag: string): string {
+  return variableOf(flag.slice('--'.length))
+}
