@@ -38,8 +38,6 @@ export function gravestExit(kinds: ReadonlySet<ErrorKind | null>): number {
 export interface ExitCodeOptions {
   /** The exit code of a duplicate. Default: 0. */
   readonly exitOnDuplicate?: number | undefined
-  /** The exit code while the other attempt is still running. Default: that of a duplicate. */
-  readonly exitOnRunning?: number | undefined
   /** The first stop signal that this process received, or null. */
   readonly stopSignal?: string | null | undefined
 }
@@ -56,7 +54,7 @@ export function exitCodeOf(outcome: RunOutcome<unknown> | LedgerError, options: 
 
 function exitCodeOfSlot(
   outcome: CaughtUp<unknown>,
-  { exitOnDuplicate = EXIT.ok, exitOnRunning = exitOnDuplicate, stopSignal = null }: ExitCodeOptions,
+  { exitOnDuplicate = EXIT.ok, stopSignal = null }: ExitCodeOptions,
 ): number {
   switch (outcome.status) {
     case 'completed':
@@ -65,7 +63,7 @@ function exitCodeOfSlot(
     case 'unrecorded':
       return EXIT.unrecorded
     case 'duplicate':
-      return outcome.cause === 'running' ? exitOnRunning : exitOnDuplicate
+      return exitOnDuplicate
     case 'refused':
       return EXIT.refused
     case 'skipped':

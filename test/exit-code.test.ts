@@ -8,7 +8,6 @@ const failed = { ...common, status: 'failed', attempt: 1, recorded: true } as co
 const code = (outcome: object, stopSignal: NodeJS.Signals | null = null) =>
   exitCodeOf({ caughtUp: [], ...outcome } as unknown as RunOutcome<null>, {
     exitOnDuplicate: 7,
-    exitOnRunning: 75,
     stopSignal,
   })
 
@@ -17,7 +16,7 @@ for (const [expected, outcome, stopSignal] of [
   [74, { ...common, status: 'unrecorded', attempt: 1, value: null }],
   [7, { ...common, status: 'duplicate', cause: 'completed' }],
   [7, { ...common, status: 'duplicate', cause: 'skipped' }],
-  [75, { ...common, status: 'duplicate', cause: 'running' }],
+  [7, { ...common, status: 'duplicate', cause: 'running' }],
   [65, { ...common, status: 'refused', cause: 'stale' }],
   [3, { ...failed, outcome: 'failed', exitCode: 3 }],
   [139, { ...failed, outcome: 'failed', signal: 'SIGSEGV' }],

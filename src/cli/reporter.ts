@@ -11,7 +11,7 @@ import type { ZonedSlot } from '../run/slot-variables.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { openNotify } from './options/notify.ts'
-import { RUN_OPTIONS, type SUPERVISION_OPTIONS } from './options/run-options.ts'
+import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 
 /** Reports the events of runs in the log, as metrics and by notifications. */
 export interface Reporter {
@@ -31,7 +31,7 @@ export function openReporter(
   { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
 ): Reporter {
   const format = values.log ?? (isatty(2) ? 'text' : 'json')
-  const namespace = readNamespace(values.metricsNamespace ?? RUN_OPTIONS.metricsNamespace.default)
+  const namespace = values.metrics === undefined ? null : readNamespace(values.metrics)
   const notify = openNotify(values, env)
   const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
   let last: RunContext | null = null
@@ -46,7 +46,7 @@ export function openReporter(
       last = context
       const now = systemClock.now()
       write(logLine(event, context, format, now))
-      if (values.metrics === 'emf') write(ownLine(emfLine(event, context, namespace, now), event))
+      if (namespace !== null) write(ownLine(emfLine(event, context, namespace, now), event))
       notify?.emit(logObject(event, context, now), zonedSlotOf(context))
     },
     async end() {
@@ -75,8 +75,13 @@ function ownLine(line: string | null, { event }: RunEvent): string | null {
  * without an error that an operator sees.
  */
 function readNamespace(text: string): string {
+  if (text === 'emf' || text === 'off') {
+    throw usageError(
+      `--metrics ${text} was removed. Give the CloudWatch namespace (--metrics cronledger), or leave it out.`,
+    )
+  }
   if (/^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9._/#: -]{0,254}$/.test(text)) return text
   throw usageError(
-    `--metrics-namespace ${quote(text)} is not valid. Use 1 to 255 of the characters A-Z a-z 0-9 . _ / # : - and space, and do not begin with "AWS/" or a colon.`,
+    `--metrics ${quote(text)} is not valid. Use 1 to 255 of the characters A-Z a-z 0-9 . _ / # : - and space, and do not begin with "AWS/" or a colon.`,
   )
 }

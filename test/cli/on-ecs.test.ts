@@ -49,7 +49,7 @@ async function batch(metadata: Readonly<Record<string, string>>) {
     CRONLEDGER_OVERLAP: 'wait',
     CRONLEDGER_OVERLAP_TIMEOUT: '1m',
     CRONLEDGER_GRACE: '15m',
-    CRONLEDGER_METRICS: 'emf',
+    CRONLEDGER_METRICS: 'cronledger',
     CRONLEDGER_LOG: 'json',
   }
   await cronledger(['setup', '--store', store])

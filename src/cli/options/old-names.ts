@@ -8,6 +8,8 @@ const OLD_OF_RUN: Readonly<Record<string, string>> = {
   'require-event-time': 'Use --strict.',
   'on-mismatch': 'Use --strict.',
   'on-schedule-change': 'Use --strict.',
+  'exit-on-running': 'Use --exit-on-duplicate, which is also for a slot that is running.',
+  'metrics-namespace': 'Give the namespace to --metrics.',
 }
 
 /** Returns the error for an option that an earlier version had, or null. */

@@ -44,7 +44,7 @@ const eventNames = (ended: Ended) => eventsOf(ended).map(({ event, slot }) => `$
 
 test('each missed slot runs before the own one, with its own environment, log lines and metrics', async () => {
   const { run, rows } = await missedFor(2)
-  const ended = await run(slotBefore(0), [...CATCH_UP, '--metrics', 'emf'], PRINT_SLOT)
+  const ended = await run(slotBefore(0), [...CATCH_UP, '--metrics', 'cronledger'], PRINT_SLOT)
   expect(ended.code, ended.stderr).toBe(0)
   const slots = [2, 1, 0].map(slotBefore)
   expect(slotsOf(ended)).toEqual(slots)

@@ -188,7 +188,6 @@ describe('the main job', () => {
   for (const [code, options] of [
     [0, []],
     [7, ['--exit-on-duplicate', '7']],
-    [7, ['--exit-on-duplicate', '7', '--exit-on-running', '75']],
   ] as const) {
     test(`a duplicate of a completed slot exits with ${code}: ${options.join(' ')}`, async () => {
       const { run } = ledger()
@@ -200,7 +199,6 @@ describe('the main job', () => {
   for (const [code, options] of [
     [0, []],
     [7, ['--exit-on-duplicate', '7']],
-    [75, ['--exit-on-duplicate', '7', '--exit-on-running', '75']],
   ] as const) {
     test(`a duplicate of a running slot exits with ${code}: ${options.join(' ')}`, async () => {
       const ledgers = ledger()

@@ -110,7 +110,7 @@ describe('the events that are sent', () => {
 
   test('each attempt that fails, also one that is tried again', async () => {
     const { run, keep, events } = ledger()
-    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--metrics', 'emf', ...keep]
+    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--metrics', 'cronledger', ...keep]
     const { stderr, code } = await run(['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))'], options)
     expect(code).toBe(0)
     expect(events()).toMatchObject([{ event: 'failed', attempt: 1 }])
@@ -141,7 +141,7 @@ describe('the events that are sent', () => {
 
   test('a ledger that cannot be used, in the log and the metrics too', async () => {
     const { keep, events } = ledger()
-    const options = [...NIGHTLY, '--event-time', SLOT, '--metrics', 'emf']
+    const options = [...NIGHTLY, '--event-time', SLOT, '--metrics', 'cronledger']
     const noTable = join(folder, 'no-folder', 'ledger.db')
     const { code, stderr } = await cronledger(['run', '--store', `file:${noTable}`, ...options, ...keep, '--', 'true'])
     expect(code).toBe(78)
@@ -298,9 +298,9 @@ describe('wrong options: 64, one line', () => {
       /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use started, suc/,
     ],
     [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
-    [['--metrics', 'statsd'], /--metrics "statsd" is not allowed. Use off or emf/],
-    [['--metrics-namespace', 'AWS/ECS'], /metrics-namespace "AWS\/ECS" is not valid\. Use/],
-    [['--metrics-namespace', 'a\nb'], /metrics-namespace "a\\nb" is not valid\. Use/],
+    [['--metrics', 'emf'], /--metrics emf was removed. Give the CloudWatch namespace/],
+    [['--metrics', 'AWS/ECS'], /--metrics "AWS\/ECS" is not valid\. Use/],
+    [['--metrics', 'a\nb'], /--metrics "a\\nb" is not valid\. Use/],
   ] as const) {
     test(options.join(' '), async () => {
       const { run } = ledger()
@@ -396,10 +396,10 @@ describe('check', () => {
   })
 })
 
-describe('--metrics emf', () => {
+describe('--metrics', () => {
   test('one line a run, in a namespace, on stderr; stdout is the batch’s', async () => {
     const { run } = ledger()
-    const options = ['--metrics', 'emf', '--metrics-namespace', 'Team/Batches', '--log', 'quiet']
+    const options = ['--metrics', 'Team/Batches', '--log', 'quiet']
     const first = await run(['echo', 'paid'], options)
     const second = await run(['echo', 'paid'], options)
     expect([first.stdout, second.stdout]).toEqual(['paid\n', ''])
@@ -411,7 +411,7 @@ describe('--metrics emf', () => {
   test('on a line of its own, also after a batch that left its last one open', async () => {
     const { run } = ledger()
     const script = 'printf "progress 50%%" >&2'
-    const { stderr } = await run(['sh', '-c', script], ['--metrics', 'emf', '--log', 'quiet'])
+    const { stderr } = await run(['sh', '-c', script], ['--metrics', 'cronledger', '--log', 'quiet'])
     const [progress, line = ''] = stderr.trim().split('\n')
     expect(progress).toBe('progress 50%')
     expect(readEmf(line)).toMatchObject({ Completed: '1 Count' })
@@ -420,7 +420,7 @@ describe('--metrics emf', () => {
   test('off by default, and beside the log', async () => {
     const { run } = ledger()
     expect((await run(['false'])).stderr).not.toContain('_aws')
-    const both = await run(['true'], ['--metrics', 'emf'])
+    const both = await run(['true'], ['--metrics', 'cronledger'])
     expect(logOf(both.stderr).map((line) => line['event'] ?? 'metrics')).toEqual(['refused', 'metrics'])
   })
 })

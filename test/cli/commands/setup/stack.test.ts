@@ -341,7 +341,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
       ...{ CRONLEDGER_STORE: TABLE, CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '0 3 * * *' },
       ...{ CRONLEDGER_TIMEZONE: 'Asia/Tokyo', CRONLEDGER_STRICT: 'true' },
       ...{ CRONLEDGER_LEDGER_TIMEOUT: '15m', CRONLEDGER_STOP_TIMEOUT: `${container.stopTimeout}s` },
-      ...{ CRONLEDGER_KILL_AFTER: '110s', CRONLEDGER_METRICS: 'emf', CRONLEDGER_LOG: 'text' },
+      ...{ CRONLEDGER_KILL_AFTER: '110s', CRONLEDGER_METRICS: 'cronledger', CRONLEDGER_LOG: 'text' },
     })
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the shell
     const batch = ['run', '--', 'sh', '-c', 'echo ${CRONLEDGER_RUN_SLOT}']
