@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { checkNotInsideOtherSlot } from '../../src/run/claim.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import type { Call, Fate } from '../support/simulated/faulty-store.ts'
-import { failsAfter, fates, isClaim, type Run, TASK, works, world } from '../support/simulated/world.ts'
+import { failsAfter, fates, isClaim, TASK, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -99,15 +99,6 @@ describe('claim applied, answer lost', () => {
     expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
     expect(run.starts()).toBe(1)
     expect((await row()).attempts).toHaveLength(1)
-  })
-
-  test('also for a takeover', async () => {
-    const { time, trigger, row } = world()
-    await time.run(trigger('a', failsAfter(1)).result)
-    const settings = { maxAttempts: 2 }
-    const second = trigger('b', works(1), { settings, fateOf: fates(isClaim, { kind: 'answerLost' }) })
-    expect(await time.run(second.result)).toMatchObject({ status: 'completed', attempt: 2 })
-    expect((await row()).attempts).toHaveLength(2)
   })
 })
 
@@ -208,27 +199,6 @@ describe('claim sent, never answered', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
   })
 
-  test('a claim that is not there, and may still arrive, is not called withdrawn', async () => {
-    const { time, trigger, find } = world()
-    // No write that expects no row is ever applied or answered; the last one, on top of the claim, finds nothing.
-    const fateOf = (call: Call): Fate => ({
-      kind: call.verb === 'put' && call.expected === 'absent' ? 'stalled' : 'answered',
-    })
-    const givenUp = trigger('a', works(1), { fateOf })
-    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: false }])
-    expect(await find()).toBe(null)
-  })
-
-  test('a claim that landed is withdrawn also where the next answer is a refusal', async () => {
-    const { time, trigger, row } = world()
-    const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'answerLost' }, { kind: 'denied' }) })
-    await expect(time.run(givenUp.result)).rejects.toMatchObject({ kind: 'denied' })
-    expect(givenUp.events).toMatchObject([{ event: 'withdrawn', certain: true }])
-    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
-    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed' })
-  })
-
   test('a ledger that denies the claim is logged as unusable, and the error is thrown', async () => {
     const { time, trigger, find } = world()
     const refused = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'denied' }) })
@@ -303,16 +273,6 @@ describe('signal between claim and start', () => {
     const run = trigger('a', works(1), { fateOf: fates(isClaim, { kind: 'answered', afterMs: 1_000 }) })
     void time.clock().wait(500).then(run.stop)
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted' })
-    expect(run.starts()).toBe(0)
-    expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }], leaseUntil: null })
-    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
-  })
-
-  test('also when it comes after the answer to the claim', async () => {
-    const { time, trigger, row } = world()
-    // The first heartbeat is waited for when the claim is confirmed, and before anything starts.
-    const run: Run = trigger('a', works(1), { onWait: (ms) => ms === MINUTE_MS - 5 && run.stop() })
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
     expect(run.starts()).toBe(0)
     expect(await row()).toMatchObject({ attempts: [{ outcome: 'notStarted' }], leaseUntil: null })
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })

@@ -20,14 +20,6 @@ describe('renewal still on its way when the child ends', () => {
     expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
     expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 3 })
   })
-
-  test('a renewal that arrives after the finish changes nothing', async () => {
-    const { time, trigger, row } = world()
-    const run = trigger('a', works(MINUTE_MS + 10), { fateOf: fates(isRenewal, { kind: 'held', forMs: 10_000 }) })
-    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
-    await time.run(time.clock().wait(MINUTE_MS))
-    expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 2 })
-  })
 })
 
 test('work that succeeds long after a stop, because a function cannot be killed, is recorded', async () => {
@@ -117,16 +109,6 @@ describe('rejection noted between claim and finish', () => {
     expect(await time.run(duplicate.result)).toMatchObject({ status: 'duplicate' })
     expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: false }])
     expect(time.now() - startMs).toBeLessThan(13_000)
-  })
-
-  test('a note that is sent again after a lost answer counts once', async () => {
-    const { time, trigger, row } = world()
-    await time.run(trigger('a', works(1)).result)
-    const fateOf = fates(({ verb }) => verb === 'note', { kind: 'answerLost' })
-    const duplicate = trigger('b', works(1), { fateOf })
-    await time.run(duplicate.result)
-    expect(duplicate.events).toMatchObject([{ event: 'duplicate', noted: true }])
-    expect((await row()).rejections.count).toBe(1)
   })
 })
 

@@ -1,11 +1,14 @@
+// Covers src/run/lease.
 import { describe, expect, test } from 'vitest'
-import type { LeaseLoss } from '../../src/run/lease/lease.ts'
 import { readSettings } from '../../src/run/settings.ts'
-import { fates, isRenewal, works, world } from '../support/simulated/world.ts'
+import type { Call, Fate } from '../support/simulated/faulty-store.ts'
+import { fates, isRenewal, works, worksUntilLost, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
 const RETRYING = { maxAttempts: 2 }
-const { leaseMs, skewMs, killAfterMs } = readSettings(RETRYING)
+const { leaseMs, skewMs, killAfterMs, finishTimeoutMs } = readSettings(RETRYING)
+const noRenewal = (call: Call): Fate => ({ kind: isRenewal(call) ? 'dropped' : 'answered' })
 
 test('a renewal each heartbeat, and none after the end', async () => {
   const { time, trigger } = world()
@@ -22,45 +25,6 @@ test('a renewal each heartbeat, and none after the end', async () => {
   expect(renewedMs).toEqual([1, 2, 3].map((minutes) => minutes * MINUTE_MS))
 })
 
-describe('when the lease cannot be renewed', () => {
-  async function stopTime(answerAfterMs: number) {
-    const { time, trigger } = world()
-    const startMs = time.now()
-    let loss: (LeaseLoss & { atMs: number }) | null = null
-    const run = trigger(
-      'a',
-      async ({ lost }, clock) => {
-        await clock.wait(60 * MINUTE_MS, lost)
-        loss = { ...(lost.reason as LeaseLoss), atMs: clock.monotonicMs() - startMs }
-        return { outcome: 'leaseLost' }
-      },
-      {
-        settings: RETRYING,
-        fateOf: (call) => firstRenewal(call) ?? { kind: isRenewal(call) ? 'dropped' : 'answered' },
-      },
-    )
-    const once = fates(isRenewal, { kind: 'answeredLate', afterMs: answerAfterMs })
-    let seen = 0
-    function firstRenewal(call: Parameters<typeof isRenewal>[0]) {
-      return isRenewal(call) && seen++ === 0 ? once(call) : undefined
-    }
-    await time.run(run.result)
-    return loss as unknown as LeaseLoss & { atMs: number }
-  }
-
-  test('the work is stopped in time, so that it has ended before a contender may start', async () => {
-    const { cause, atMs, killInMs } = await stopTime(0)
-    const endMs = MINUTE_MS + leaseMs - skewMs
-    expect(cause).toBe('expired')
-    expect(atMs).toBeGreaterThanOrEqual(endMs - killAfterMs)
-    expect(atMs + killInMs).toBeLessThanOrEqual(endMs + 1)
-  })
-
-  test('time is counted from before the last renewal was sent, not from its answer', async () => {
-    expect(await stopTime(30_000)).toEqual(await stopTime(0))
-  })
-})
-
 test('the child goes on record with the next renewal', async () => {
   const { time, trigger, row } = world()
   const mark = { pid: 7, startTicks: 8, boot: 'b' }
@@ -68,7 +32,6 @@ test('the child goes on record with the next renewal', async () => {
     attempt.record(mark)
     return works(2 * MINUTE_MS)(attempt, clock)
   })
-  void run.result
   await time.run(time.clock().wait(30_000))
   expect((await row()).attempts[0]).not.toHaveProperty('process')
   await time.run(time.clock().wait(MINUTE_MS))
@@ -77,48 +40,17 @@ test('the child goes on record with the next renewal', async () => {
   expect((await row()).attempts[0]).not.toHaveProperty('process')
 })
 
-test('an outage is reported once, and its end too', async () => {
-  const { time, trigger } = world()
-  const [fromMs, toMs] = [time.now() + 90_000, time.now() + 6 * MINUTE_MS]
-  const run = trigger('a', works(10 * MINUTE_MS), {
-    fateOf: () => ({ kind: time.now() >= fromMs && time.now() < toMs ? 'dropped' : 'answered' }),
-  })
-  await time.run(run.result)
-  expect(run.events.map(({ event }) => event)).toEqual(['claimed', 'renewal-failed', 'renewal-recovered', 'ended'])
-})
-
 test('a lease that was taken gives the work its kill-after, and no more', async () => {
   const { time, trigger } = world()
-  const force = { by: 'ada', reason: 'stuck' }
-  let loss: LeaseLoss | null = null
-  // Its renewals are lost; a person forces the slot when it is stale; the next renewal that arrives is too late.
+  // Its renewals are lost until an operator has forced the slot.
   const backMs = time.now() + 20 * MINUTE_MS
-  const run = trigger(
-    'a',
-    async ({ lost }, clock) => {
-      await clock.wait(60 * MINUTE_MS, lost)
-      loss = lost.reason as LeaseLoss
-      return { outcome: 'leaseLost' }
-    },
-    { fateOf: (call) => ({ kind: isRenewal(call) && time.now() < backMs ? 'dropped' : 'answered' }) },
-  )
-  const forced = time
-    .clock()
-    .wait(15 * MINUTE_MS)
-    .then(() => trigger('b', works(60 * MINUTE_MS), { force }).result)
+  const { work, heard } = worksUntilLost()
+  const run = trigger('a', work, { fateOf: (call) => (time.now() < backMs ? noRenewal(call) : { kind: 'answered' }) })
+  await time.run(time.clock().wait(15 * MINUTE_MS))
+  const forced = trigger('b', works(HOUR_MS), { force: { by: 'ada', reason: 'stuck' } })
   expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
-  expect(loss).toEqual({ cause: 'taken', killInMs: killAfterMs })
-  await time.run(forced)
-})
-
-test('an error of the store that is not a LedgerError does not stop a healthy batch', async () => {
-  const { time, trigger, ledger } = world()
-  const { put } = ledger
-  ledger.put = async (row, expected, call) => {
-    if (isRenewal({ verb: 'put', row, expected })) throw new TypeError('a bug')
-    return put(row, expected, call)
-  }
-  expect(await time.run(trigger('a', works(30 * MINUTE_MS)).result)).toMatchObject({ status: 'completed' })
+  expect(heard).toMatchObject([{ cause: 'taken', killInMs: killAfterMs }])
+  await time.run(forced.result)
 })
 
 test('a renewal that fails at once does not delay the stop of the work until the next heartbeat', async () => {
@@ -129,20 +61,155 @@ test('a renewal that fails at once does not delay the stop of the work until the
     return put(row, expected, call)
   }
   const startMs = time.now()
+  const { work, heard } = worksUntilLost()
+  const settings = { ...RETRYING, leaseMs, skewMs: 30_000, killAfterMs: MINUTE_MS, heartbeatMs: 2 * MINUTE_MS }
+  await time.run(trigger('a', work, { settings, fateOf: () => ({ kind: 'answered' }) }).result)
+  // The last heartbeat before the stop is at 8 minutes, and the next one would be at 10 minutes.
+  expect(heard).toMatchObject([{ atMs: startMs + 8.5 * MINUTE_MS }])
+})
+
+test('forced work is stopped in an outage before a scheduled trigger may start, since it does not count as an attempt', async () => {
+  const { time, trigger } = world()
+  const downMs = time.now() + MINUTE_MS
+  const force = { by: 'ada', reason: 'bad input' }
+  const fateOf = (): Fate => ({ kind: time.now() > downMs ? 'dropped' : 'answered' })
+  const forced = trigger('a', works(3 * HOUR_MS), { force, fateOf, settings: { onLeaseLost: 'continue' } })
+  expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+  // The finish is tried for some minutes after the work has ended.
+  expect(time.now() - downMs).toBeLessThan(leaseMs - skewMs + finishTimeoutMs)
+  expect(forced.events).toContainEqual({ event: 'lease-lost', cause: 'expired' })
+})
+
+describe('ledger down in mid-run', () => {
+  const outage = (fromMs: number, toMs: number, now: () => number) => () =>
+    now() >= fromMs && now() < toMs ? ({ kind: 'stalled' } as const) : ({ kind: 'answered', afterMs: 5 } as const)
+
+  test('the batch goes on (one attempt)', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const fateOf = outage(startMs + 30_000, startMs + HOUR_MS, time.now)
+    const run = trigger('a', works(2 * HOUR_MS), { fateOf })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
+  })
+
+  test('or is stopped in time (more)', async () => {
+    const { time, trigger } = world()
+    const startMs = time.now()
+    const fateOf = outage(startMs + 90_000, startMs + HOUR_MS, time.now)
+    const { work, heard } = worksUntilLost()
+    const run = trigger('a', work, { fateOf, settings: RETRYING })
+    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+    const [{ cause, atMs, killInMs } = { cause: '', atMs: 0, killInMs: 0 }] = heard
+    // The last renewal that was answered left a minute after the claim.
+    const endMs = startMs + MINUTE_MS + leaseMs - skewMs
+    expect(cause).toBe('expired')
+    expect(atMs + killInMs).toBeLessThanOrEqual(endMs + 10)
+    expect(atMs + killInMs).toBeGreaterThan(endMs - 100)
+    expect(killInMs).toBeGreaterThan(killAfterMs - 100)
+  })
+
+  test('a short outage costs nothing, and is reported once, and its end too', async () => {
+    const { time, trigger, row } = world()
+    const startMs = time.now()
+    const fateOf = outage(startMs + 30_000, startMs + 8 * MINUTE_MS, time.now)
+    const run = trigger('a', works(HOUR_MS), { fateOf, settings: RETRYING })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect(run.events.map(({ event }) => event)).toEqual(['claimed', 'renewal-failed', 'renewal-recovered', 'ended'])
+    expect((await row()).attempts).toHaveLength(1)
+  })
+})
+
+describe('paused past its lease, then woken', () => {
+  test('renews, and goes on', async () => {
+    const { time, trigger, row } = world()
+    const pause = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
+    const run = trigger('a', works(2 * HOUR_MS), { time: { pause }, settings: RETRYING })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+    expect((await row()).attempts).toHaveLength(1)
+  })
+
+  test('or stops its child, and cannot overwrite the new owner', async () => {
+    const { time, trigger, row } = world()
+    const pause = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
+    const paused = trigger('a', works(2 * HOUR_MS), { time: { pause }, settings: RETRYING })
+    await time.run(time.clock().wait(30 * MINUTE_MS))
+    const second = trigger('b', works(2 * HOUR_MS), { settings: RETRYING })
+    expect(await time.run(paused.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+    expect(time.now()).toBeLessThan(pause.toMs + 1_000)
+    expect(paused.events).toContainEqual({ event: 'lease-lost', cause: 'taken' })
+    expect(await time.run(second.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+
+  test('paused in the answer of that renewal too: renews again', async () => {
+    const { time, trigger, row } = world()
+    const settings = { maxAttempts: 2, leaseMs: 4_000, heartbeatMs: 1_000, skewMs: 0, killAfterMs: 1_000 }
+    const pause = { fromMs: time.now() + 1_100, toMs: time.now() + 10_000 }
+    // The claim takes longer than a heartbeat, and the pause begins while its renewal is under way.
+    const late = { kind: 'answeredLate', afterMs: 1_050 } as const
+    const fateOf = fates(({ verb }) => verb === 'put', late, { ...late, afterMs: 100 })
+    const paused = trigger('a', works(1), { time: { pause }, settings, fateOf })
+    await time.run(time.clock().wait(6_000))
+    const second = trigger('b', works(HOUR_MS), { settings })
+    expect(await time.run(paused.result)).toMatchObject({ status: 'duplicate' })
+    expect(paused.starts()).toBe(0)
+    await time.run(second.result)
+    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+  })
+})
+
+test('a machine that is suspended and wakes without a ledger: its lease ran out, and its work ends', async () => {
+  const { time, trigger } = world()
+  const suspend = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
   let stoppedMs = 0
+  const { work, heard } = worksUntilLost()
   const run = trigger(
     'a',
-    async ({ lost }, clock) => {
-      await clock.wait(60 * MINUTE_MS, lost)
-      stoppedMs = time.now() - startMs
-      return { outcome: 'leaseLost' }
+    async (attempt, clock) => {
+      const end = await work(attempt, clock)
+      stoppedMs = time.now()
+      return end
     },
     {
-      settings: { ...RETRYING, leaseMs, skewMs: 30_000, killAfterMs: MINUTE_MS, heartbeatMs: 2 * MINUTE_MS },
-      fateOf: () => ({ kind: 'answered' }),
+      time: { suspend },
+      settings: RETRYING,
+      fateOf: () => ({ kind: time.now() < suspend.toMs ? 'answered' : 'stalled' }),
     },
   )
-  await time.run(run.result)
-  // The last heartbeat before the stop is at 8 minutes, and the next one would be at 10 minutes.
-  expect(stoppedMs).toBe(8.5 * MINUTE_MS)
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost' })
+  // The rest of the heartbeat interval, and one try of a renewal.
+  expect(stoppedMs).toBeLessThan(suspend.toMs + MINUTE_MS + 6_000)
+  // It has had its time: another run may be at work.
+  expect(heard).toMatchObject([{ cause: 'expired', killInMs: 0 }])
 })
+
+test.each([30_000, -30_000])(
+  'clocks of two hosts 30 s apart: still one at a time, the contender is %i ms ahead',
+  async (offsetMs) => {
+    const { time, trigger } = world()
+    const { work, heard } = worksUntilLost()
+    let endedMs = Number.POSITIVE_INFINITY
+    // Renewals stop being answered at once; the owner must have stopped before the contender may start.
+    const owner = trigger(
+      'a',
+      async (attempt, clock) => {
+        const end = await work(attempt, clock)
+        await clock.wait(heard[0]?.killInMs ?? 0)
+        endedMs = clock.monotonicMs()
+        return end
+      },
+      { settings: RETRYING, fateOf: noRenewal },
+    )
+    for (;;) {
+      await time.run(time.clock().wait(1_000))
+      const run = trigger('b', works(1), { settings: RETRYING, time: { offsetMs } })
+      const result = await time.run(run.result)
+      if (run.starts() === 0) continue
+      expect(result).toMatchObject({ status: 'completed', attempt: 2 })
+      expect(time.now()).toBeGreaterThan(endedMs)
+      break
+    }
+    await time.run(owner.result)
+  },
+)

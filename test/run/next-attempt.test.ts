@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { waitMsOf } from '../../src/core/row/attempts.ts'
+import { delayBeforeRetryMs } from '../../src/core/row/policy.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { closed } from '../support/rows.ts'
@@ -49,69 +50,18 @@ describe('retries in the same process', () => {
     ])
   })
 
-  test('only the end of the last attempt asks the operator for a decision', async () => {
-    const { time, trigger } = world()
-    const run = trigger('a', failsAfter(1), { settings: { maxAttempts: 3, retryDelayMs: MINUTE_MS } })
-    await time.run(run.result)
-    const retries = run.events.flatMap((event) => (event.event === 'ended' ? [event.retries ?? false] : []))
-    expect(retries).toEqual([true, true, false])
+  test('each delay is longer by the backoff, and never longer than a day', () => {
+    const policy = { retryDelayMs: 10 * MINUTE_MS, retryBackoff: 3 }
+    expect([1, 2, 3, 9].map((retry) => delayBeforeRetryMs(policy, retry) / MINUTE_MS)).toEqual([10, 30, 90, 1440])
   })
 
-  test('each delay is longer by the backoff', async () => {
-    const { time, trigger } = world()
-    const run = trigger('a', failsAfter(1), { settings: { maxAttempts: 4, retryDelayMs: MINUTE_MS, retryBackoff: 3 } })
-    await time.run(run.result)
-    expect(run.events.flatMap((event) => (event.event === 'retry' ? [event.delayMs] : []))).toEqual([
-      MINUTE_MS,
-      3 * MINUTE_MS,
-      9 * MINUTE_MS,
-    ])
-  })
-
-  test('and never longer than a day', async () => {
-    const { time, trigger } = world()
-    const settings = { maxAttempts: 3, retryDelayMs: 20 * 60 * MINUTE_MS, retryBackoff: 10 }
-    const run = trigger('a', failsAfter(1), { settings })
-    await time.run(run.result)
-    expect(run.events.flatMap((event) => (event.event === 'retry' ? [event.delayMs / MINUTE_MS] : []))).toEqual([
-      20 * 60,
-      24 * 60,
-    ])
-  })
-
-  test('after the last one the slot has failed, and later triggers are refused', async () => {
-    const { time, trigger, row } = world()
-    const run = trigger('a', failsAfter(1), { settings: RETRIES })
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 3, exitCode: 3, recorded: true })
-    expect((await row()).attempts).toHaveLength(3)
-    const later = trigger('b', works(1), { settings: RETRIES })
-    expect(await time.run(later.result)).toMatchObject({ status: 'refused', cause: 'failed' })
-  })
-
-  test('attempts that other triggers made count too', async () => {
-    const { time, trigger, row } = world()
-    await time.run(trigger('a', failsAfter(1), { settings: { maxAttempts: 2 } }).result)
-    const second = trigger('b', failsAfter(1), { settings: RETRIES })
-    expect(await time.run(second.result)).toMatchObject({ status: 'failed', attempt: 3 })
-    expect((await row()).attempts.map(({ runId }) => runId)).toEqual(['a', 'b', 'b'])
-  })
-
-  test('a forced trigger has its own', async () => {
+  test('a forced trigger has its own, and no more than these', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('a', failsAfter(1)).result)
-    const forced = trigger('b', worksAt(4), { settings: RETRIES, force: FORCE })
-    expect(await time.run(forced.result)).toMatchObject({ status: 'completed', attempt: 4 })
-    expect((await row()).attempts.map(({ trigger: { kind } }) => kind)).toEqual([
-      'scheduled',
-      ...['forced', 'forced', 'forced'],
-    ])
-  })
-
-  test('and no more than these', async () => {
-    const { time, trigger } = world()
-    const forced = trigger('a', failsAfter(1), { settings: RETRIES, force: FORCE })
-    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', attempt: 3, recorded: true })
-    expect(forced.starts()).toBe(3)
+    const forced = trigger('b', failsAfter(1), { settings: RETRIES, force: FORCE })
+    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', attempt: 4, recorded: true })
+    const kinds = (await row()).attempts.map(({ trigger: { kind } }) => kind)
+    expect(kinds).toEqual(['scheduled', 'forced', 'forced', 'forced'])
   })
 
   test('an attempt that fails after a stop is the last one: nothing waits behind it', async () => {
@@ -211,20 +161,6 @@ describe('retries in the same process', () => {
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted', 'succeeded'])
   })
 
-  for (const [what, which] of [
-    ['the end of one and the beginning of the next', writesAttempt(2)],
-    ['the start after the wait', begins(2)],
-  ] as const) {
-    test(`an answer that is lost costs nothing and doubles nothing: ${what}`, async () => {
-      const { time, trigger, row } = world()
-      const fateOf = fates(which, { kind: 'answerLost' }, { kind: 'dropped' }, { kind: 'answeredLate', afterMs: 3_000 })
-      const run = trigger('a', worksAt(2), { settings: RETRIES, fateOf })
-      expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 2 })
-      expect(run.starts()).toBe(2)
-      expect((await row()).attempts).toHaveLength(2)
-    })
-  }
-
   test('an end that cannot be written is the end of the run, and its lease is let go', async () => {
     const { time, trigger, row } = world()
     const backMs = time.now() + 7 * MINUTE_MS
@@ -242,30 +178,6 @@ describe('retries in the same process', () => {
     const later = trigger('b', works(1), { settings: RETRIES })
     expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
-  })
-
-  test('a stop while the next attempt begins: nothing starts, and the stop is what the run ends of', async () => {
-    const { time, trigger, row } = world()
-    const run = trigger('a', worksAt(2), { settings: RETRIES, fateOf: fates(begins(2), { kind: 'stalled' }) })
-    await time.run(time.clock().wait(10 * MINUTE_MS + 2_000))
-    run.stop()
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 2, outcome: 'notStarted' })
-    expect(run.starts()).toBe(1)
-    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
-  })
-
-  test('a renewal that lands late between the two is built upon', async () => {
-    const { time, trigger, row } = world()
-    const run = trigger(
-      'a',
-      (attempt, clock) => (attempt.number === 1 ? failsAfter(MINUTE_MS + 10) : works(1))(attempt, clock),
-      {
-        settings: RETRIES,
-        fateOf: fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' }),
-      },
-    )
-    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 2 })
-    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'succeeded'])
   })
 
   test('a ledger that is away when the next one is due: the run ends as its last attempt did', async () => {

@@ -13,50 +13,11 @@ async function staleSlot() {
   return all
 }
 
-test('a run that takes the slot over before the word arrives is left alone', async () => {
-  const { time, trigger, resolve, row } = await staleSlot()
-  const word = resolve('word', 'COMPLETED', {
-    fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 5_000 : 5 }),
-  })
-  await time.run(time.clock().wait(1_000))
-  const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO })
-  expect(await time.run(word)).toMatchObject({ kind: 'refused', cause: 'running', row: { owner: 'b' } })
-  expect(await time.run(b.result)).toMatchObject({ status: 'completed', attempt: 2 })
-  expect((await row()).resolutions).toEqual([])
-})
-
 test('a slot that was only resolved is listed with its task', async () => {
   const { time, resolve, ledger } = world()
   expect(await time.run(resolve('word', 'SKIPPED'))).toMatchObject({ kind: 'resolved' })
   const call = { signal: new AbortController().signal }
   expect(await ledger.listTasks(undefined, call)).toMatchObject({ tasks: ['nightly'] })
-})
-
-test('a lease that is over by less than the skew may still be trusted by its owner', async () => {
-  const { time, trigger, resolve, row } = world()
-  trigger('a', works(60 * MINUTE_MS), { time: { crashMs: time.now() + 30_000 } })
-  await time.run(time.clock().wait(10 * MINUTE_MS + 10_000))
-  expect((await row()).leaseUntil).toBeLessThan(time.now())
-  expect(await time.run(resolve('word', 'FAILED'))).toMatchObject({ kind: 'refused', cause: 'running' })
-  await time.run(time.clock().wait(30_000))
-  expect(await time.run(resolve('again', 'FAILED'))).toMatchObject({ kind: 'resolved', row: { state: 'FAILED' } })
-})
-
-test('a resolution that goes unanswered is not called recorded', async () => {
-  const { time, resolve, row } = await staleSlot()
-  const word = resolve('word', 'FAILED', { fateOf: ({ verb }) => ({ kind: verb === 'put' ? 'dropped' : 'answered' }) })
-  await expect(time.run(word)).rejects.toMatchObject({ kind: 'unreachable', changedNothing: false })
-  expect(await row()).toMatchObject({ state: 'PENDING', resolutions: [] })
-})
-
-test('a resolution whose answer is lost is recorded once', async () => {
-  const { time, resolve, row } = await staleSlot()
-  let lost = 0
-  const word = resolve('word', 'FAILED', {
-    fateOf: ({ verb }) => ({ kind: verb === 'put' && lost++ === 0 ? 'answerLost' : 'answered' }),
-  })
-  expect(await time.run(word)).toMatchObject({ kind: 'resolved' })
-  expect(await row()).toMatchObject({ state: 'FAILED', resolutions: [{ reason: 'word', afterAttempt: 1 }] })
 })
 
 test('a resolution whose answer is lost does not replace what another operator decided since', async () => {
@@ -104,13 +65,6 @@ describe('the slot of a run that the operator knows to have ended', () => {
       resolutions: [{ reason: 'word', afterAttempt: 1 }],
     })
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
-  })
-
-  test('is refused if it has another run, with the row', async () => {
-    const { time, resolve, row } = await killed()
-    const refused = await time.run(resolve('word', 'COMPLETED', { endedRun: 'b' }))
-    expect(refused).toMatchObject({ kind: 'refused', cause: 'otherRun', row: { owner: 'a' } })
-    expect(await row()).toMatchObject({ state: 'PENDING', resolutions: [] })
   })
 
   test('is refused if a process of the run is alive on this host', async () => {

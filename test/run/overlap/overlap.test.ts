@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../../src/core/errors.ts'
-import { decodeOverlapLock } from '../../../src/core/row/overlap-lock.ts'
 import { Halted } from '../../../src/run/ask.ts'
 import { hasOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
 import type { RunSettings } from '../../../src/run/settings.ts'
 import { closed } from '../../support/rows.ts'
 import { type Call, type Fate, faultyStore } from '../../support/simulated/faulty-store.ts'
-import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
+import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -130,14 +129,6 @@ describe('--overlap wait', () => {
     expect((attempt?.startedAt ?? 0) - (attempt?.claimedAt ?? 0)).toBeGreaterThan(HOUR_MS)
   })
 
-  test('a second trigger of the slot that waits is a duplicate', async () => {
-    const { time, trigger, a, b } = await neighbours({ settings: WAIT })
-    await time.run(time.clock().wait(MINUTE_MS))
-    const again = trigger('again', works(1), { day: 1, settings: WAIT })
-    expect(await time.run(again.result)).toMatchObject({ status: 'duplicate', cause: 'running' })
-    await time.run(Promise.all([a.result, b.result]))
-  })
-
   test('after --overlap-timeout it is refused, and a later trigger is free to start', async () => {
     const { time, trigger, row, a, b } = await neighbours({ settings: { overlap: 'wait', overlapTimeoutMs: HOUR_MS } })
     expect(await time.run(b.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
@@ -174,36 +165,6 @@ describe('--overlap wait', () => {
 })
 
 describe('at most one slot of the task runs at a time', () => {
-  test('20 triggers of two neighbouring slots at once', async () => {
-    const { time, trigger, row } = world()
-    const running = { now: 0, most: 0 }
-    const runs = Array.from({ length: 20 }, (_, index) =>
-      trigger(
-        `run-${index}`,
-        async (attempt, clock) => {
-          running.most = Math.max(running.most, ++running.now)
-          const end = await works(10 * MINUTE_MS)(attempt, clock)
-          running.now -= 1
-          return end
-        },
-        { day: index % 2, settings: WAIT },
-      ),
-    )
-    await time.run(Promise.all(runs.map(({ result }) => result)))
-    expect(running.most).toBe(1)
-    expect(runs.reduce((starts, run) => starts + run.starts(), 0)).toBe(2)
-    expect([(await row(0)).state, (await row(1)).state]).toEqual(['COMPLETED', 'COMPLETED'])
-  })
-
-  test('two slots that find the overlap lock of a third one free at the same moment: one of them runs', async () => {
-    const { time, trigger } = world()
-    await time.run(trigger('before', works(1), { settings: SKIP }).result)
-    const fateOf = (): Fate => ({ kind: 'answered', afterMs: 5 })
-    const runs = [1, 2].map((day) => trigger(`run-${day}`, works(HOUR_MS), { day, settings: SKIP, fateOf }))
-    const results = await time.run(Promise.all(runs.map(({ result }) => result)))
-    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'skipped'])
-  })
-
   test('when the holder is killed, the next one waits until its lease is over', async () => {
     const crashMs = Date.parse('2026-11-24T04:30:00Z')
     const { time, b, at, row } = await neighbours({ settings: WAIT }, { time: { crashMs } })
@@ -308,23 +269,6 @@ describe('at most one slot of the task runs at a time', () => {
 describe('a ledger that fails', () => {
   const entryCalls = (call: Call) => call.verb === 'readEntry' || call.verb === 'writeEntry'
 
-  test('lost answers about the overlap lock: it runs, once', async () => {
-    for (const planned of [
-      [{ kind: 'answerLost' }],
-      [{ kind: 'dropped' }, { kind: 'answeredLate', afterMs: 3_000 }],
-      [{ kind: 'held', forMs: 10_000 }, { kind: 'answerLost' }],
-    ] satisfies Fate[][]) {
-      const { time, trigger, ledger } = world()
-      const run = trigger('a', works(1), {
-        settings: WAIT,
-        fateOf: fates((call) => call.verb === 'writeEntry', ...planned),
-      })
-      expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
-      const entry = await ledger.readEntry({ kind: '#lock', task: TASK }, { signal: new AbortController().signal })
-      expect(decodeOverlapLock(entry?.document, TASK).runId).toBe('a')
-    }
-  })
-
   test('no answer about the overlap lock: nothing starts, the claim is withdrawn, and the error says so', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(1), {
@@ -349,14 +293,6 @@ test('retries keep the overlap lock while they wait', async () => {
   const b = trigger('b', works(1), { day: 1, settings: SKIP })
   expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
   expect(await time.run(a.result)).toMatchObject({ status: 'completed', attempt: 2 })
-})
-
-test('a task that allows overlaps asks for no overlap lock', async () => {
-  const { time, trigger } = world()
-  const { verbs, fateOf } = recordVerbs()
-  const run = trigger('a', works(1), { fateOf })
-  await time.run(run.result)
-  expect(verbs.filter((verb) => verb === 'put' || verb === 'get')).toEqual(['put', 'put'])
 })
 
 describe('a lease that ran out while the overlap lock was asked for, or after', () => {

@@ -100,16 +100,6 @@ describe('the requests of a run', () => {
     expect((await play('a')).verbs).toEqual(['put', 'readEntry', 'put'])
     expect((await play('b')).verbs).toEqual(['put', 'note'])
   })
-
-  test('a retry in the same run asks once more, whether the task is paused now', async () => {
-    const { play } = ledgerOf()
-    const settings = { maxAttempts: 2, retryDelayMs: SECOND_MS }
-    const known = NO_KNOWN_RECORDS
-    expect((await play('a', { settings, known }, failsAfter(1))).verbs).toEqual([
-      ...['put', 'readEntry', 'writeEntry'],
-      ...['put', 'readEntry', 'put', 'put'],
-    ])
-  })
 })
 
 describe('a program that keeps a ledger open', () => {
@@ -336,20 +326,6 @@ describe('a pause', () => {
     expect((await row()).state).toBe('SKIPPED')
   })
 
-  test('a pause that is set while a run waits for another slot is seen before the start', async () => {
-    const { time, trigger, change, row } = ledgerOf()
-    const settings = { overlap: 'wait' } as const
-    const first = trigger('a', works(600_000), { settings })
-    await time.run(time.clock().wait(10_000))
-    const second = trigger('b', works(1), { settings, day: 1 })
-    await time.run(time.clock().wait(60_000))
-    await change(pausing({ ...PAUSE, from: SLOT + DAY_MS }))
-    expect(await time.run(second.result)).toMatchObject({ status: 'paused' })
-    expect(second.events.map(({ event }) => event)).toEqual(['waiting', 'paused'])
-    expect((await row(1)).state).toBe('SKIPPED')
-    expect(await time.run(first.result)).toMatchObject({ status: 'completed' })
-  })
-
   test('a skip that cannot be recorded says so', async () => {
     const { play, change } = ledgerOf()
     await change(pausing(NOW_PAUSED))
@@ -449,14 +425,6 @@ describe('a record that changes while a run reads it', () => {
     expect(result.status).toBe('paused')
     expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'readEntry', 'put'])
     expect((await recordIn(at.ledger)).pauses).toEqual([NOW_PAUSED])
-  })
-
-  test('the expectations of a later run are not written over by an older one', async () => {
-    const at = ledgerOf()
-    const later = { since: SLOT + DAY_MS, doneByMs: 7_200_000 }
-    changeBeforeWrite(at, (record) => ({ ...record, expectations: later }))
-    expect((await at.play('a', { settings: { doneByMs: 1_000 } })).result.status).toBe('completed')
-    expect((await recordIn(at.ledger)).expectations).toEqual(later)
   })
 
   test('the container of a later run is not written over by an older one', async () => {
@@ -579,21 +547,6 @@ describe('a retired task', () => {
     expect((await recordIn(ledger)).retirements).toMatchObject([
       { until: SLOT + DAY_MS, ended: { by: 'cronledger', reason: 'revived by run a of slot 2026-11-25T03:00:00Z' } },
     ])
-  })
-
-  test('keeps its pause when a run would revive it', async () => {
-    const { play, change, ledger } = ledgerOf()
-    await change((record) => withRetirement(withPause(record, NOW_PAUSED), retirement))
-    expect((await play('a', { day: 1 })).result.status).toBe('paused')
-    const { pauses, retirements } = await recordIn(ledger)
-    expect([pauses, retirements]).toEqual([[NOW_PAUSED], [retirement]])
-  })
-
-  test('a force does not revive it', async () => {
-    const { play, change, ledger } = ledgerOf()
-    await change((record) => withRetirement(record, retirement))
-    expect((await play('a', { force: FORCE })).result.status).toBe('completed')
-    expect((await recordIn(ledger)).retirements).toEqual([retirement])
   })
 })
 

@@ -254,18 +254,6 @@ describe('a pause and a retirement', () => {
     expect(await rowOf(-1)).toBe(null)
   })
 
-  test('a slot that is paused or retired in the middle is left out, and has no row', async () => {
-    const { time, start, play, change, rowOf } = ledgerOf()
-    await play(-5)
-    const run = start(0, CATCH_UP, works(10_000))
-    await time.run(time.clock().wait(5_000))
-    await change(pausing(between(-3, -2)))
-    await change((record) => withRetirement(record, between(-2, -1)))
-    await time.run(run.result)
-    expect(run.started.map(dayOf)).toEqual([-4, -1, 0])
-    expect([await rowOf(-3), await rowOf(-2)]).toEqual([null, null])
-  })
-
   test('a record of a newer cronledger: nothing is caught up, and the run is refused', async () => {
     const { play, ledger } = ledgerOf()
     await play(-3)

@@ -84,16 +84,6 @@ describe('a change of a task record', () => {
     expect((await stored()).pauses).toEqual([OTHER, PAUSE])
   })
 
-  test('20 pauses at once: none is lost', async () => {
-    const { begin, stored, time } = await ledgerWith()
-    const all = Array.from({ length: 20 }, (_, index) => ({ ...PAUSE, reason: `reason ${index}` }))
-    const late = (): Fate => ({ kind: 'answered', afterMs: 5 })
-    const done = await time.run(Promise.all(all.map((pause) => begin(pausing(pause), late))))
-    expect(done.every(({ changed }) => changed)).toBe(true)
-    const reasons = (await stored()).pauses.map(({ reason }) => reason)
-    expect(reasons.toSorted()).toEqual(all.map(({ reason }) => reason).toSorted())
-  })
-
   test('nothing is written if nothing changes', async () => {
     const { change } = await ledgerWith(withRetirement(KNOWN, RETIREMENT))
     const { verbs, fateOf } = recordVerbs()

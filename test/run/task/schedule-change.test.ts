@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
+import { withPause } from '../../../src/core/task/task-changes.ts'
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { knownRecords, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
@@ -41,11 +41,6 @@ async function changedAfterDay0() {
 }
 
 describe('with --strict', () => {
-  test('the first run of a task starts, since there is nothing to compare with', async () => {
-    const { record } = await changedAfterDay0()
-    expect((await record()).schedules).toEqual([{ since: SLOT, spec: OLD }])
-  })
-
   test.each([
     ['another expression', NEW],
     ['another zone', { ...OLD, zone: 'Etc/UTC' }],
@@ -88,20 +83,6 @@ describe('with --strict', () => {
       { since: SLOT + DAY_MS, after: SLOT, spec: NEW },
     ])
     expect((await play('after', { ...CHANGED, day: 3 })).result.status).toBe('completed')
-  })
-
-  test('a host that still has the old schedule is refused too, when the new one is in force', async () => {
-    const { play } = await changedAfterDay0()
-    await play('accepts', { schedule: NEW, day: 1 })
-    expect((await play('old', { ...REFUSE, day: 2 })).result).toMatchObject({ cause: 'scheduleChanged' })
-  })
-
-  test('a late run is compared with the schedule that was in force at its slot', async () => {
-    const { play } = await changedAfterDay0()
-    await play('accepts', { schedule: NEW, day: 3 })
-    expect((await play('late', { ...REFUSE, day: 1 })).result.status).toBe('completed')
-    expect((await play('late and changed', { ...CHANGED, day: 2 })).result).toMatchObject({ cause: 'scheduleChanged' })
-    expect((await play('before all', { ...CHANGED, day: -1 })).result).toMatchObject({ cause: 'scheduleChanged' })
   })
 
   test('a forced run and a slot of a catch-up start, and state nothing', async () => {
@@ -148,28 +129,6 @@ describe('with --strict', () => {
     expect((await play('changed', { ...CHANGED, day: 1 })).result.status).toBe('paused')
   })
 
-  test('a refused run does not revive a retired task, and the old schedule does', async () => {
-    const { play, change, record } = await changedAfterDay0()
-    const retirement = { ...PAUSE, from: SLOT + 1 }
-    await change((found) => withRetirement(found, retirement))
-    expect((await play('changed', { ...CHANGED, day: 1 })).result).toMatchObject({ cause: 'scheduleChanged' })
-    expect((await record()).retirements).toEqual([retirement])
-    expect((await play('old', { ...REFUSE, day: 1 })).names).toContain('revived')
-  })
-
-  test('a run that waited for another slot is refused if the schedule changed meanwhile', async () => {
-    const { time, trigger, change } = await changedAfterDay0()
-    const settings = { overlap: 'wait', ...REFUSE.settings } as const
-    const first = trigger('holder', works(600_000), { settings, day: 1 })
-    await time.run(time.clock().wait(10_000))
-    const second = trigger('waiter', works(1), { settings, day: 2 })
-    await time.run(time.clock().wait(60_000))
-    await change((record) => ({ ...record, schedules: [...record.schedules, { since: SLOT + 2 * DAY_MS, spec: NEW }] }))
-    expect(await time.run(second.result)).toMatchObject({ status: 'refused', cause: 'scheduleChanged' })
-    expect(second.starts()).toBe(0)
-    expect(await time.run(first.result)).toMatchObject({ status: 'completed' })
-  })
-
   test('a refusal that cannot be recorded says so', async () => {
     const { play } = await changedAfterDay0()
     const fateOf = fates(({ verb }) => verb === 'note', { kind: 'denied' })
@@ -192,9 +151,4 @@ describe('with --strict', () => {
       },
     ])
   })
-})
-
-test('by default, a changed schedule starts with a warning', async () => {
-  const { play } = await changedAfterDay0()
-  expect((await play('changed', { schedule: NEW, day: 1 })).names).toEqual(['schedule-changed', 'claimed', 'ended'])
 })

@@ -15,6 +15,7 @@ import type {
 import type { Clock } from '../../../src/process/clock.ts'
 import type { ClaimRequest } from '../../../src/run/claim.ts'
 import { execute, type LiveAttempt, type RunResult, type Taken, type WorkEnd } from '../../../src/run/execute.ts'
+import type { LeaseLoss } from '../../../src/run/lease/lease.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
 import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/task/change-task.ts'
@@ -285,6 +286,17 @@ export function failsAfter(ms: number) {
     await clock.wait(ms, lost)
     return lost.aborted ? { outcome: 'leaseLost' } : { outcome: 'failed', exitCode: 3 }
   }
+}
+
+/** Returns work that goes on until its lease is lost, and a list of when that was (on its monotonic clock), and what it heard. */
+export function worksUntilLost() {
+  const heard: (LeaseLoss & { readonly atMs: number })[] = []
+  const work = async ({ lost }: LiveAttempt, clock: Clock): Promise<WorkEnd<string>> => {
+    await clock.wait(24 * HOUR_MS, lost)
+    heard.push({ ...lost.reason, atMs: clock.monotonicMs() })
+    return { outcome: 'leaseLost' }
+  }
+  return { work, heard }
 }
 
 /** Returns a `fateOf`. The calls that match `which` meet the given fates in turn, and all other calls are answered. */
