@@ -1,15 +1,13 @@
 // Makes dist/page, the script and the style that `serve` and `report` give to a browser (src/web/browser), and dist/cli,
 // the command line:
 //
-//   main.js   installs the signal handlers, then loads one of the two programs (src/cli/main.ts and load.ts)
-//   run.js    the program for `cronledger run`, without the other commands, since a batch waits for it
-//   app.js    the program for everything else, which has all commands
-//   *.cache   V8's compiled form of a program (build/compile.mjs)
+//   main.js   installs the signal handlers, then loads the program (src/cli/main.ts and load.ts)
+//   app.js    the program
+//   *.cache   V8's compiled form of it (build/compile.mjs)
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { crc32 } from 'node:zlib'
 import { build } from 'esbuild'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -50,17 +48,16 @@ const cronParserWithoutLuxon = {
 rmSync(OUT, { recursive: true, force: true })
 mkdirSync(OUT, { recursive: true })
 await build({ ...CJS, entryPoints: ['src/cli/main.ts'], outdir: OUT })
-const parts = await splitProgram()
-await joinProgram('app', [])
-await joinProgram('run', parts.otherCommands)
+const inputs = await splitProgram()
+await joinProgram()
 rmSync(PARTS, { recursive: true })
 writeFileSync(join(OUT, 'package.json'), '{ "type": "commonjs" }\n')
-writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses([...parts.inputs, ...(await bundlePage())]))
+writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses([...inputs, ...(await bundlePage())]))
 execFileSync(process.execPath, [join(ROOT, 'build/compile.mjs')], { stdio: 'pipe' })
 
 /**
  * Splits the program at each `import()`. esbuild leaves the unused code of a module out only if it splits, and that is
- * most of the AWS SDK.
+ * most of the AWS SDK. Returns the files that the program contains.
  */
 async function splitProgram() {
   const { metafile } = await build({
@@ -75,32 +72,26 @@ async function splitProgram() {
     conditions: ['module'],
     plugins: [cronParserWithoutLuxon],
   })
-  const outputs = Object.entries(metafile.outputs)
-  const isOther = ({ entryPoint = '' }) => /^src\/cli\/commands\/(?!run\.ts)/.test(entryPoint)
-  return {
-    inputs: outputs.flatMap(([, { inputs }]) => Object.keys(inputs).filter((path) => inputs[path].bytesInOutput > 0)),
-    otherCommands: outputs.filter(([, output]) => isOther(output)).map(([path]) => `./${basename(path)}`),
-  }
+  return Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.keys(inputs).filter((path) => inputs[path].bytesInOutput > 0),
+  )
 }
 
 /**
  * Joins the parts to one script, whose value is a function like that of a CommonJS module. A part still runs only when
- * its `import()` does. The script begins with the checksum of the rest, which src/cli/load.ts checks.
+ * its `import()` does.
  */
-async function joinProgram(name, without) {
-  const { outputFiles } = await build({
+async function joinProgram() {
+  await build({
     ...CJS,
     entryPoints: [join(PARTS, 'app.js')],
-    external: [...NODE.external, ...without],
+    outdir: OUT,
     // package.json says that our files have no side effects, which is not true of parts that contain a library.
     ignoreAnnotations: true,
     define: { 'import.meta.url': 'moduleUrl' },
     banner: { js: '(function(exports,require,module,moduleUrl){' },
     footer: { js: '})' },
-    write: false,
   })
-  const [{ text }] = outputFiles
-  writeFileSync(join(OUT, `${name}.js`), `/*${crc32(text).toString(16).padStart(8, '0')}*/${text}`)
 }
 
 async function bundlePage() {

@@ -1,5 +1,5 @@
-// Keeps V8's compiled form of each program in dist/cli, for the Node that runs this file, as PROGRAM-VERSION-….cache. It
-// has the code that the commands below need, because they run here first and print to the output of this process.
+// Keeps V8's compiled form of the program in dist/cli, for the Node that runs this file, as app-VERSION-….cache. It has
+// the code that the commands below need, because they run here first and print to the output of this process.
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -13,10 +13,7 @@ const MAIN = new URL('main.js', CLI)
 
 const DAILY = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
 const STORE = ['--store', 'dynamodb:cronledger', '--task', 'nightly', '--event-time', '2026-11-24T18:00:00Z']
-const COMMANDS = {
-  app: [['explain', ...DAILY], ['--help'], ['run', '--help']],
-  run: [['run', ...STORE, ...DAILY, '--', 'true']],
-}
+const COMMANDS = [['explain', ...DAILY], ['--help'], ['run', '--help'], ['run', ...STORE, ...DAILY, '--', 'true']]
 
 // A run needs a server. This one accepts every request.
 const server = createServer((request, response) => request.resume().on('end', () => response.end('{}')))
@@ -29,20 +26,18 @@ process.env = {
   AWS_ACCESS_KEY_ID: 'none',
   AWS_SECRET_ACCESS_KEY: 'none',
 }
+const source = readFileSync(new URL('app.js', CLI))
+const script = new Script(source.toString('latin1'), { filename: 'app.js' })
+const module = { exports: {} }
+script.runInThisContext()(module.exports, createRequire(MAIN), module, MAIN.href)
 const stops = installStops()
-for (const [program, commands] of Object.entries(COMMANDS)) {
-  const source = readFileSync(new URL(`${program}.js`, CLI))
-  const script = new Script(source.toString('latin1'), { filename: `${program}.js` })
-  const module = { exports: {} }
-  script.runInThisContext()(module.exports, createRequire(MAIN), module, MAIN.href)
-  for (const words of commands) {
-    const code = await module.exports.main(words, process.env, stops)
-    if (code !== 0) throw new Error(`cronledger ${words.join(' ')} exited with ${code}`)
-  }
-  const data = script.createCachedData()
-  // src/cli/load.ts checks this sum of the text and the compiled form. The first 12 bytes are the sum of the text alone.
-  const sum = crc32(data, crc32(source.subarray(12)))
-  const name = `${program}-${process.version}-${process.platform}-${process.arch}.cache`
-  writeFileSync(new URL(name, CLI), Buffer.concat([Buffer.from(sum.toString(16).padStart(8, '0')), data]))
+for (const words of COMMANDS) {
+  const code = await module.exports.main(words, process.env, stops)
+  if (code !== 0) throw new Error(`cronledger ${words.join(' ')} exited with ${code}`)
 }
+const data = script.createCachedData()
+// src/cli/load.ts checks this sum of the text and the compiled form.
+const sum = crc32(data, crc32(source)).toString(16).padStart(8, '0')
+const name = `app-${process.version}-${process.platform}-${process.arch}.cache`
+writeFileSync(new URL(name, CLI), Buffer.concat([Buffer.from(sum), data]))
 process.exit()

@@ -36,7 +36,6 @@ test('the tarball has the library, the command line, the schemas, and nothing el
       'dist/cli/app.js',
       'dist/cli/main.js',
       'dist/cli/package.json',
-      'dist/cli/run.js',
       'dist/page/page.css',
       'dist/page/page.js',
       'package.json',

@@ -8,41 +8,32 @@ import type * as App from './app.ts'
 
 /** The length of a checksum: a CRC-32 in eight hexadecimal digits. */
 const SUM_BYTES = 8
-/** The position of the text in a program. The program begins with the checksum of that text, in a comment. */
-const TEXT_AT = '/*'.length + SUM_BYTES + '*/'.length
 
 /**
- * Loads a program that the build made of `app.ts` and the modules behind it. It uses V8's compiled form, if the build
- * put one next to the program, since that makes the start faster. Throws an error with one line if the program is
- * missing or damaged.
+ * Loads the program that the build made of `app.ts` and the modules behind it. It uses V8's compiled form, if the build
+ * put one next to the program, since that makes the start faster. Throws an error with one line if there is no program.
  *
  * V8 refuses a compiled form of another version or with other flags (`NODE_OPTIONS`), and compiles again. It does not
  * check the processor, so the file name contains it. V8 checks only the length of the source and does not look for
  * damage, so a flipped bit would crash or hang this process. The compiled form therefore begins with one checksum of its
  * source and itself together. We must not use it if that is wrong.
  */
-export function loadApp(name: 'app' | 'run'): typeof App {
+export function loadApp(): typeof App {
   const read = isSea() ? readAsset : readBeside
-  const source = read(`${name}.js`)
-  if (source === null) throw new Error(`${name}.js is missing. Install cronledger again.`)
-  const sum = crc32(source.subarray(TEXT_AT))
-  if (source.toString('latin1', 0, TEXT_AT) !== `/*${textOf(sum)}*/`)
-    throw new Error(`${name}.js is damaged. Install cronledger again.`)
-  const compiled = read(`${name}-${process.version}-${process.platform}-${process.arch}.cache`)
-  const data = compiled?.subarray(SUM_BYTES)
-  const isWhole = data && compiled?.toString('latin1', 0, SUM_BYTES) === textOf(crc32(data, sum))
+  const source = read('app.js')
+  if (source === null) throw new Error('app.js is missing. Install cronledger again.')
+  const compiled = read(`app-${process.version}-${process.platform}-${process.arch}.cache`)
+  const cachedData = compiled?.subarray(SUM_BYTES)
+  const isWhole = cachedData && compiled?.toString('latin1', 0, SUM_BYTES) === sumOf(source, cachedData)
   // The build writes ASCII only, so one byte is one character, which is also the form that V8 keeps.
-  const script = new Script(source.toString('latin1'), {
-    filename: `${name}.js`,
-    ...(isWhole && { cachedData: data }),
-  })
+  const script = new Script(source.toString('latin1'), { filename: 'app.js', ...(isWhole && { cachedData }) })
   const module = { exports: {} as typeof App }
   script.runInThisContext()(module.exports, require, module, pathToFileURL(__filename).href)
   return module.exports
 }
 
-function textOf(sum: number): string {
-  return sum.toString(16).padStart(SUM_BYTES, '0')
+function sumOf(source: Buffer, compiled: Buffer): string {
+  return crc32(compiled, crc32(source)).toString(16).padStart(SUM_BYTES, '0')
 }
 
 function readBeside(name: string): Buffer | null {

@@ -49,7 +49,6 @@ export function openRunner(
     )
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
-  sink.prepare()
   const warnings = misspeltVariables(name, values, env)
   // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false

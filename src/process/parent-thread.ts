@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { asError } from '../core/errors.ts'
 import { realTimeSignalName } from '../core/signal.ts'
 import type { Environment } from '../core/types.ts'
-import { readDeath } from './proc.ts'
+import { type Death, readDeath } from './proc.ts'
 
 // Node reports exit code 0 for a process that was killed by a signal from 32 to 64. The kernel shows the true cause in
 // /proc, but only until the parent has waited for the process, and Node does that before it runs any of our code. So a
@@ -61,12 +61,7 @@ parentPort.on('message', ({ file, args, env }) => {
   Atomics.wait(gate, 0, 0)
 })`
 
-/** When /proc is read again, if the system had no file descriptor for it. No further signal may come. */
-const LOOK_AGAIN_MS = 100
-/** After a minute without a file descriptor, cronledger waits no longer, and an exit code 0 may hide a signal. */
-const MAX_LOOKS = 600
 const NO_END = { code: null, signal: null } as const
-const NO_DESCRIPTOR = 'this process had no file descriptor left to read how it ended'
 
 interface ParentThread {
   readonly worker: Worker
@@ -157,31 +152,14 @@ function openParentThread(): ParentThread {
 function startOn(thread: ParentThread, command: CommandLine): Promise<StartResult> {
   const { worker, gate } = thread
   let pid: number | null = null
-  let killer: number | null = null
-  let nextLook: NodeJS.Timeout | undefined
-  let looksLeft = MAX_LOOKS
-  let isUnknown = false
-  let isUnblocked = false
-  let death: ReturnType<typeof readDeath> = null
-  /**
-   * Unblocks the thread, so that Node waits for the command. It does so only after the command has ended and the cause
-   * has been read.
-   */
+  /** Null while the command runs. After that, Node has waited for it, and its pid may belong to another process. */
+  let death: Death | null = null
+  /** Unblocks the thread, so that Node waits for the command, as soon as the cause of its end has been read. */
   const look = (): void => {
-    // After the thread has waited for the command, its pid may belong to another process.
-    if (pid === null || isUnblocked) return
-    clearTimeout(nextLook)
+    if (pid === null || death !== null) return
     death = readDeath(pid)
     if (death === null) return
-    if (death === 'unreadable' && looksLeft > 0) {
-      looksLeft -= 1
-      nextLook = setTimeout(look, LOOK_AGAIN_MS).unref()
-      return
-    }
     process.off('SIGCHLD', look)
-    if (death === 'unreadable') isUnknown = true
-    else if (death !== 'hidden') killer = death.killer
-    isUnblocked = true
     Atomics.store(gate, 0, 1)
     Atomics.notify(gate, 0)
   }
@@ -191,7 +169,6 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
   }
   const release = (): void => {
     process.off('SIGCHLD', look)
-    clearTimeout(nextLook)
     worker.unref()
     idle.push(thread)
   }
@@ -205,7 +182,6 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
     })
     thread.onFailure = (error) => {
       process.off('SIGCHLD', look)
-      clearTimeout(nextLook)
       resolve({ kind: 'refused', error })
       settle({ ...NO_END, lost: error.message })
     }
@@ -221,17 +197,17 @@ function startOn(thread: ParentThread, command: CommandLine): Promise<StartResul
           return resolve({ kind: 'refused', error: Object.assign(new Error(message.message), message) })
         case 'ended':
           release()
-          return settle(
-            isUnknown && message.code === 0 ? { ...NO_END, lost: NO_DESCRIPTOR } : withKiller(message, killer),
-          )
+          return settle(withDeath(message, death))
       }
     }
     worker.postMessage(command)
   })
 }
 
-/** Returns the end that Node reports. If Node reports success but the kernel names a signal, it returns the signal. */
-function withKiller({ code, signal }: CommandEnd, killer: number | null): CommandEnd {
-  if (code !== 0 || signal !== null || killer === null) return { code, signal }
-  return { code: null, signal: realTimeSignalName(killer) }
+/** Returns the end that Node reports, but the signal that the kernel names if Node reports success. */
+function withDeath({ code, signal }: CommandEnd, death: Death | null): CommandEnd {
+  if (code !== 0) return { code, signal }
+  if (death === 'unreadable') return { ...NO_END, lost: 'this process lacked file descriptors or memory to read it' }
+  const killer = typeof death === 'object' ? death?.killer : null
+  return killer == null ? { code, signal } : { code: null, signal: realTimeSignalName(killer) }
 }

@@ -20,15 +20,10 @@ export interface ProcessStat {
   readonly command: string
   /** False for a zombie, which has ended and waits until its parent reads its exit status. */
   readonly living: boolean
-  readonly parentId: number
   readonly groupId: number
   readonly sessionId: number
   /** The start of the process in clock ticks since boot. */
   readonly startTicks: number
-  /** False for a thread of the kernel. */
-  readonly hasMemory: boolean
-  /** The address where the environment ends. It is 0 until it is in place, or if this process may not read it. */
-  readonly environmentEnd: number
   /** The low seven bits are the signal that killed a zombie. It is 0 if this process may not read it. */
   readonly waitStatus: number
 }
@@ -58,25 +53,24 @@ function processStat(pid: number): ProcessStat | null {
     pid,
     command: text.slice(text.indexOf('(') + 1, nameEnd),
     living: !ended || threads > 1,
-    parentId: Number(fields[1]),
     groupId: Number(fields[2]),
     sessionId: Number(fields[3]),
     startTicks: Number(fields[19]),
-    hasMemory: fields[20] !== '0',
-    environmentEnd: Number(fields[48]),
     waitStatus: Number(fields[49]),
   }
 }
 
-/** The errors of a system that has no file descriptor or no memory left at this moment. */
+/** The errors of a system that has no file descriptor or no memory left. */
 const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM']
 
+/** `killer` is the signal that killed a process, or null if it exited or the signal is not known. */
+export type Death = { readonly killer: number | null } | 'hidden' | 'unreadable'
+
 /**
- * Returns an object if the process has ended and its parent has not read its exit status yet. `killer` is the signal that
- * killed it, or null if it exited or the signal is not known. Returns null while it runs. Returns `hidden` if /proc does
- * not show it, and `unreadable` if the system cannot open the file at this moment, so a later try may succeed.
+ * Returns an object if the process has ended and its parent has not read its exit status yet. Returns null while it runs,
+ * `hidden` if /proc does not show it, and `unreadable` if the system lacks what it takes to read /proc.
  */
-export function readDeath(pid: number): { readonly killer: number | null } | 'hidden' | 'unreadable' | null {
+export function readDeath(pid: number): Death | null {
   try {
     const stat = processStat(pid)
     if (stat === null) return 'hidden'
@@ -112,15 +106,6 @@ function mayLookInto(pid: number): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-/** Returns the user ids of the process: real, effective, saved. Returns an empty list if it has ended or is hidden. */
-export function readUsers(pid: number): readonly number[] {
-  try {
-    return (statusFields(pid).get('Uid') ?? '').split('\t').slice(0, 3).map(Number)
-  } catch {
-    return []
   }
 }
 

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { asError } from '../core/errors.ts'
-import type { Clock } from './clock.ts'
 import {
   type CommandEnd,
   type CommandLine,
@@ -11,13 +10,6 @@ import {
   startOnParentThread,
 } from './parent-thread.ts'
 import { hasOwnProc } from './proc.ts'
-
-/**
- * The waits between tries if the system lacks a resource that other processes return when they end. They add up to less
- * than four seconds: a longer shortage is a wrong limit, and the next trigger should report it too.
- */
-const RETRY_DELAYS_MS = [250, 500, 1_000, 2_000]
-const PASSING_SHORTAGES = new Set(['EAGAIN', 'ENFILE', 'ENOMEM'])
 
 /**
  * Returns whether the thread helps and works. Only /proc lets us tell a real-time signal from a success, and a thread
@@ -46,25 +38,13 @@ export function prepareStart(): void {
 }
 
 /**
- * Starts the command, and tries again for some seconds if the system has a shortage that may pass. `mayStart` is called
- * right before each try. `halt` ends the wait for the next try. Returns `notStarted` if the command cannot be started.
- * Throws only on a bug.
+ * Starts the command. `mayStart` is called right before the start. Returns `notStarted` if the command cannot be
+ * started. Throws only on a bug.
  */
-export async function startCommand(
-  command: CommandLine,
-  mayStart: () => boolean,
-  clock: Clock,
-  halt: AbortSignal,
-): Promise<Start> {
-  for (const delayMs of [...RETRY_DELAYS_MS, null]) {
-    if (!mayStart()) return { kind: 'prevented' }
-    const tried = await (usesParentThread() ? startOnParentThread : startDirectly)(command, mayStart)
-    if (tried.kind !== 'refused') return tried
-    const { error } = tried
-    if (delayMs === null || !PASSING_SHORTAGES.has(codeOf(error) ?? '')) return notStarted(command.file, error)
-    await clock.wait(delayMs, halt)
-  }
-  throw new Error('unreachable')
+export async function startCommand(command: CommandLine, mayStart: () => boolean): Promise<Start> {
+  if (!mayStart()) return { kind: 'prevented' }
+  const start = await (usesParentThread() ? startOnParentThread : startDirectly)(command, mayStart)
+  return start.kind === 'refused' ? notStarted(command.file, start.error) : start
 }
 
 async function startDirectly({ file, args, env }: CommandLine, mayStart: () => boolean): Promise<StartResult> {
@@ -86,15 +66,6 @@ async function startDirectly({ file, args, env }: CommandLine, mayStart: () => b
   }
 }
 
-/**
- * Returns the error code of the system. Node hides the code of a thread that failed to start in the text of its
- * message.
- */
-function codeOf(error: Error): string | undefined {
-  const code = 'code' in error ? String(error.code) : undefined
-  return code === 'ERR_WORKER_INIT_FAILED' ? (/\bE[A-Z]+\b/.exec(error.message)?.[0] ?? code) : code
-}
-
 /** Parts of a command line that only a shell knows: operators, variables, and commands that are built into the shell. */
 const OF_SHELL = /^(?:cd|export|source|set|ulimit|umask|alias)(?:\s|$)|^\w+=|&&|[|;<>`$]/
 
@@ -112,7 +83,7 @@ function commandHint(command: string): string {
 function notStarted(command: string, error: Error): Start {
   const name = JSON.stringify(command)
   const end = (exitCode: 126 | 127, detail: string): Start => ({ kind: 'notStarted', exitCode, detail })
-  switch (codeOf(error)) {
+  switch ('code' in error ? error.code : undefined) {
     case 'ENOENT':
       if (command.includes('/') && existsSync(command))
         return end(
@@ -127,29 +98,16 @@ function notStarted(command: string, error: Error): Start {
     case 'ERR_INVALID_ARG_VALUE':
       return end(126, `${name} cannot be started: the command is empty, or it or the environment has a NUL byte`)
     case 'EAGAIN':
-      return end(
-        126,
-        `${name} cannot be started: the limit of processes is reached (EAGAIN). Raise it (ulimit -u, or the pids limit of the container), or run fewer processes at a time.`,
-      )
     case 'EMFILE':
-      return end(
-        126,
-        `${name} cannot be started: cronledger has reached its limit of open files (EMFILE). Raise it (ulimit -n).`,
-      )
     case 'ENFILE':
-      return end(
-        126,
-        `${name} cannot be started: the system has reached its limit of open files (ENFILE). Raise it (sysctl fs.file-max), or run fewer processes at a time.`,
-      )
     case 'ENOMEM':
-      return end(
-        126,
-        `${name} cannot be started: there is not enough memory (ENOMEM). Give the container or the host more, or run fewer processes at a time.`,
-      )
     case 'ERR_WORKER_ENDED':
     case 'ERR_WORKER_INIT_FAILED':
     case 'ERR_WORKER_OUT_OF_MEMORY':
-      return end(126, `${name} cannot be started: the thread that starts it has failed: ${error.message}`)
+      return end(
+        126,
+        `${name} cannot be started: processes, open files or memory are short (${error.message}). Raise the limit (ulimit -u, ulimit -n, or the pids and memory of the container), or run fewer processes at a time.`,
+      )
   }
   if ('syscall' in error && error.syscall !== undefined) return end(126, `${name} cannot be started: ${error.message}`)
   throw error

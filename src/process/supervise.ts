@@ -1,8 +1,7 @@
 import type { Ending, Environment } from '../core/types.ts'
-import { type Clock, link } from './clock.ts'
-import { type Lineage, openLineage } from './lineage.ts'
+import type { Clock } from './clock.ts'
 import type { CommandEnd } from './parent-thread.ts'
-import { livingMember, POLL_MS, probe, signalGroup, signalProcess, VANISH_MS } from './process-group.ts'
+import { livingMember, POLL_MS, probe, signalGroup, VANISH_MS } from './process-group.ts'
 import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
@@ -37,8 +36,8 @@ export interface ChildHooks {
    */
   readonly mayStart: () => boolean
   readonly clock: Clock
-  /** Called once, as soon as the child runs. Must not throw. `lineage` has the descendants that are seen until its end. */
-  readonly onStarted: (pid: number, lineage: Lineage) => void
+  /** Called once, as soon as the child runs. Must not throw. */
+  readonly onStarted: (pid: number) => void
 }
 
 /**
@@ -71,15 +70,13 @@ type Cause =
  * Rejects only on a bug.
  */
 export async function superviseChild(request: ChildRequest, hooks: ChildHooks): Promise<ChildEnd> {
-  const { stops, leaseLost, clock } = hooks
+  const { stops, leaseLost } = hooks
   const [file, ...args] = request.argv
   // Signals that arrive while the command is being started are passed on to it after the start.
   const early: PassedSignal[] = []
   const unsubscribe = stops.onSignal((signal) => early.push(signal))
-  const halt = new AbortController()
-  const unlink = link([stops.aborted, leaseLost], halt)
   const mayStart = () => stops.first() === null && !leaseLost.aborted && hooks.mayStart()
-  const starting = startCommand({ file, args, env: request.env }, mayStart, clock, halt.signal)
+  const starting = startCommand({ file, args, env: request.env }, mayStart)
   const started = starting.catch(() => null)
   // A Ctrl-Z that arrives while the command is being started waits for the start, otherwise only this process would
   // stop.
@@ -96,13 +93,11 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   try {
     const start = await starting
     unsubscribe()
-    unlink()
     return start.kind === 'started'
       ? await superviseGroup(start, early, over, request, hooks)
       : endOfFailedStart(start, hooks)
   } finally {
     unsubscribe()
-    unlink()
     endSuspend()
   }
 }
@@ -128,8 +123,7 @@ async function superviseGroup(
   request: ChildRequest,
   { stops, leaseLost, clock, onStarted }: ChildHooks,
 ): Promise<ChildEnd> {
-  const lineage = openLineage(pid)
-  const { send, end, firstCause } = openGroup(pid, lineage, over, clock)
+  const { send, end, firstCause } = openGroup(pid, over, clock)
   const exited = new Promise<CommandEnd | null>((resolve) => {
     void ended.then((exit) => {
       resolve(exit)
@@ -166,7 +160,7 @@ async function superviseGroup(
   }
   const unsubscribe = stops.onSignal(pass)
   const once = { signal: over.signal }
-  onStarted(pid, lineage)
+  onStarted(pid)
   if (stops.aborted.aborted) onStop()
   else stops.aborted.addEventListener('abort', onStop, once)
   for (const signal of early) pass(signal)
@@ -188,7 +182,7 @@ async function superviseGroup(
         exit?.code === 0
         ? null
         : livingMember(pid, null, { forbiddenOnly: true })
-      : await untilGroupEnded(pid, lineage, over.signal, clock)
+      : await untilGroupEnded(pid, over.signal, clock)
   // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies
   // ignore it.
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
@@ -201,8 +195,8 @@ async function superviseGroup(
   return { ...outcome, ...exitDetails(exit, left) }
 }
 
-/** Returns the functions that signal a process group and end its descendants. They do nothing after `over` aborts. */
-function openGroup(groupId: number, lineage: Lineage, over: AbortController, clock: Clock) {
+/** Returns the functions that signal a process group. They do nothing after `over` aborts. */
+function openGroup(groupId: number, over: AbortController, clock: Clock) {
   let cause: Cause | null = null
   return {
     send(signal: PassedSignal): void {
@@ -215,12 +209,9 @@ function openGroup(groupId: number, lineage: Lineage, over: AbortController, clo
     async end(why: Cause, killInMs: number): Promise<void> {
       if (over.signal.aborted) return
       cause ??= why
-      lineage.look()
       await clock.wait(killInMs, over.signal)
       if (over.signal.aborted) return
-      lineage.look()
       signalGroup(groupId, 'SIGKILL')
-      for (const pid of lineage.strangers()) signalProcess(pid, 'SIGKILL')
       await clock.wait(VANISH_MS, over.signal)
       over.abort()
     },
@@ -229,21 +220,12 @@ function openGroup(groupId: number, lineage: Lineage, over: AbortController, clo
   }
 }
 
-/**
- * Waits until neither the group nor a descendant of another user has a living process. If `over` aborts first, returns the
- * pid of one that still lives.
- */
-async function untilGroupEnded(
-  groupId: number,
-  lineage: Lineage,
-  over: AbortSignal,
-  clock: Clock,
-): Promise<number | null> {
-  const living = (known: number | null) => livingMember(groupId, known) ?? lineage.strangers().at(-1) ?? null
-  let member = living(null)
+/** Waits until the group has no living process. If `over` aborts first, returns the pid of one that still lives. */
+async function untilGroupEnded(groupId: number, over: AbortSignal, clock: Clock): Promise<number | null> {
+  let member = livingMember(groupId)
   while (member !== null && !over.aborted) {
     await clock.wait(POLL_MS, over)
-    member = living(member)
+    member = livingMember(groupId, member)
   }
   return member
 }

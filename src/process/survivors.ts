@@ -1,8 +1,12 @@
 import { readFileSync, readlinkSync } from 'node:fs'
 import type { Outcome, ProcessMark, Survivor } from '../core/types.ts'
+import type { Clock } from './clock.ts'
 import { type ProcessStat, processIds, readEnvironment, readStat } from './proc.ts'
-import { probe } from './process-group.ts'
-import { isPartOf } from './surrounding-runs.ts'
+import { POLL_MS, probe, VANISH_MS } from './process-group.ts'
+import { isPartOf, type SearchedRun } from './surrounding-runs.ts'
+
+/** The time in which killed processes must be gone, unless a stop comes. SIGKILL takes seconds where the CPU is short. */
+const KILL_MS = 10_000
 
 /**
  * Returns the data that distinguishes `pid` from a later process with the same number. Returns null if the process has
@@ -43,14 +47,61 @@ export function findSurvivor({ task, attempts }: SearchedSlot): Survivor | null 
   const marked = marks.find((mark) => mark.pid !== process.pid && lives(mark, readStat(mark.pid)))
   if (marked !== undefined) return { pid: marked.pid, command: readStat(marked.pid)?.command ?? 'unknown' }
   if (unreported.length === 0) return null
-  for (const pid of processIds()) {
-    if (pid === process.pid) continue
-    const environment = readEnvironment(pid) ?? ''
-    if (!unreported.some(({ runId }) => isPartOf(environment, { runId, task }))) continue
-    const stat = readStat(pid)
-    if (stat?.living) return { pid, command: stat.command }
+  const isPart = (environment: string | null) =>
+    environment !== null && unreported.some(({ runId }) => isPartOf(environment, { runId, task }))
+  return survivorOf(look(isPart))
+}
+
+interface LeftoverIo {
+  readonly clock: Clock
+  /** When it aborts, the processes are killed without further delay. */
+  readonly halt: AbortSignal
+  kill(pid: number, signal: NodeJS.Signals): void
+}
+
+/**
+ * Ends the processes of an attempt that left its process group: SIGTERM, and SIGKILL after `killAfterMs` milliseconds.
+ * They are found by their environment, or by the session of the batch if this process may not read that. Returns one
+ * that is still there, or null. A process that starts another one and ends at every moment may not be found.
+ */
+export async function endLeftovers(
+  run: SearchedRun,
+  batchPid: number | null,
+  killAfterMs: number,
+  { clock, halt, kill }: LeftoverIo,
+): Promise<Survivor | null> {
+  const isPart = (environment: string | null, pid: number) =>
+    environment === null ? readStat(pid)?.sessionId === batchPid : isPartOf(environment, run)
+  const untilGone = async (processes: readonly ProcessStat[], limitMs: () => number) => {
+    const startedMs = clock.monotonicMs()
+    while (processes.some((stat) => lives(stat, readStat(stat.pid))) && clock.monotonicMs() < startedMs + limitMs())
+      await clock.wait(POLL_MS)
   }
-  return null
+  const found = look(isPart)
+  if (found.length === 0) return null
+  for (const { pid } of found) {
+    kill(pid, 'SIGTERM')
+    kill(pid, 'SIGCONT')
+  }
+  await untilGone(found, () => (halt.aborted ? 0 : killAfterMs))
+  // They may have started others before they ended.
+  const left = look(isPart)
+  for (const { pid } of left) kill(pid, 'SIGKILL')
+  await untilGone(left, () => (halt.aborted ? VANISH_MS : KILL_MS))
+  return survivorOf(look(isPart))
+}
+
+/** Returns the living processes, except this one, of which `isPart` is true. The environment is null if it is hidden. */
+function look(isPart: (environment: string | null, pid: number) => boolean): readonly ProcessStat[] {
+  return processIds().flatMap((pid) => {
+    if (pid === process.pid || !isPart(readEnvironment(pid), pid)) return []
+    const stat = readStat(pid)
+    return stat?.living ? [stat] : []
+  })
+}
+
+function survivorOf([stat]: readonly ProcessStat[]): Survivor | null {
+  return stat === undefined ? null : { pid: stat.pid, command: stat.command }
 }
 
 /**

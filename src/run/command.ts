@@ -2,14 +2,12 @@ import { formatInstant } from '../core/instant.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import type { Environment } from '../core/types.ts'
 import { link, systemClock } from '../process/clock.ts'
-import { endLeftovers } from '../process/leftovers.ts'
-import type { Lineage } from '../process/lineage.ts'
 import { signalProcess } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'
 import { prepareStart } from '../process/start-command.ts'
 import { type ChildEnd, superviseChild, whatIsLeft } from '../process/supervise.ts'
 import { ancestorsText } from '../process/surrounding-runs.ts'
-import { markProcess } from '../process/survivors.ts'
+import { endLeftovers, markProcess } from '../process/survivors.ts'
 import type { LiveAttempt, WorkEnd } from './execute.ts'
 import type { Settings } from './settings.ts'
 import { slotVariables } from './slot-variables.ts'
@@ -56,7 +54,7 @@ export function commandWork(
   // The preparation takes time, so it runs while the claim waits for its answer.
   prepareStart()
   return async (attempt) => {
-    let lineage: Lineage | undefined
+    let batchPid: number | null = null
     const end = await superviseChild(
       {
         argv,
@@ -71,8 +69,8 @@ export function commandWork(
         leaseLost: attempt.lost,
         mayStart: attempt.mayStart,
         clock: systemClock,
-        onStarted(pid, descendants) {
-          lineage = descendants
+        onStarted(pid) {
+          batchPid = pid
           const mark = markProcess(pid)
           if (mark !== null) attempt.record(mark)
         },
@@ -81,7 +79,7 @@ export function commandWork(
     const { outcome } = end
     if (outcome === 'succeeded') return { ...end, outcome, value: null }
     const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
-    const left = mayFollow && end.left === undefined ? await endAllOf(attempt, lineage, killAfterMs, stops) : {}
+    const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}
     return { ...end, outcome, ...left }
   }
 }
@@ -92,15 +90,14 @@ export function commandWork(
  */
 async function endAllOf(
   attempt: LiveAttempt,
-  lineage: Lineage | undefined,
+  batchPid: number | null,
   killAfterMs: number,
   stops: Stops,
 ): Promise<Pick<ChildEnd, 'left' | 'process' | 'detail'>> {
   const halt = new AbortController()
   const unlink = link([stops.aborted, attempt.lost], halt)
   const { task, runId, number } = attempt
-  const left = await endLeftovers({ task, runId, attempt: number }, killAfterMs, {
-    lineage,
+  const left = await endLeftovers({ task, runId, attempt: number }, batchPid, killAfterMs, {
     clock: systemClock,
     halt: halt.signal,
     kill: signalProcess,

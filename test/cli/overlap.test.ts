@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readStat } from '../../src/process/proc.ts'
 import { cronledger, type Loose, MAIN, NIGHTLY, type Running, scratch, start } from '../support/cli.ts'
 import { expectCounted } from '../support/processes/crowd.ts'
-import { BATCHES } from '../support/processes/supervise.ts'
 import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
 const folder = scratch()
@@ -275,25 +274,6 @@ describe('retries in the same process', () => {
     expect(pids.map((pid) => readStat(pid)?.living)).toEqual([true, true])
     for (const pid of pids) process.kill(pid, 'SIGKILL')
   })
-
-  test.each(['hopper.sh', 'hopper.py'])(
-    'a process of attempt n that forks and exits again and again (%s): attempt n+1 does not start beside it',
-    async (file) => {
-      const { run, cwd } = host()
-      mkdirSync(join(cwd, 'alive'))
-      // The lock is free when the last of these processes has ended.
-      const script = `if [ "$CRONLEDGER_RUN_ATTEMPT" = 1 ]; then
-      flock lock setsid '${join(BATCHES, file)}' alive > log 2>&1 < /dev/null &
-      until [ -s log ]; do sleep 0.02; done
-      exit 1
-    fi
-    rmdir alive
-    flock lock cat log`
-      const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--kill-after', '300ms']
-      const { code, stdout } = await run(options, script).ended
-      expect({ code, stdout }).toEqual({ code: 0, stdout: 'ready\n' })
-    },
-  )
 
   test('SIGTERM while it waits ends it at once: 143, and the slot has failed', async () => {
     const { run, row } = host()

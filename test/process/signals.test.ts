@@ -50,6 +50,6 @@ test('loads nothing before the handlers stand', () => {
 test('the command line loads nothing else before they stand, but what Node itself has loaded by then', () => {
   const source = readFileSync(new URL('../../src/cli/main.ts', import.meta.url), 'utf8')
   const imports = [...source.matchAll(/^import (?!type ).* from '(.*)'$/gm)].map(([, from]) => from)
-  expect(imports).toEqual(['node:fs', '../process/log/relay-lines.ts', '../process/signals.ts'])
+  expect(imports).toEqual(['node:fs', '../process/signals.ts'])
   expect(source.indexOf('await import(')).toBeGreaterThan(source.indexOf('installStops()'))
 })

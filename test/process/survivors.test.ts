@@ -2,20 +2,31 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import type { Readable } from 'node:stream'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { ProcessMark } from '../../src/core/types.ts'
+import { systemClock } from '../../src/process/clock.ts'
 import { readStat } from '../../src/process/proc.ts'
-import { findSurvivor, markProcess } from '../../src/process/survivors.ts'
+import { signalProcess } from '../../src/process/process-group.ts'
+import type { SearchedRun } from '../../src/process/surrounding-runs.ts'
+import { endLeftovers, findSurvivor, markProcess } from '../../src/process/survivors.ts'
 import { BATCHES } from '../support/processes/supervise.ts'
 
-async function start(command: string, env: NodeJS.ProcessEnv = {}): Promise<ChildProcess & { pid: number }> {
-  const child = spawn('sh', ['-c', `echo ready; ${command}`], { env: { PATH: process.env['PATH'], ...env } })
+const HOUR_MS = 3_600_000
+const STUBBORN = 'trap "" TERM; while :; do sleep 1; done'
+
+type Child = ChildProcess & { readonly pid: number }
+
+async function start(env: NodeJS.ProcessEnv = {}, command = 'exec sleep 60'): Promise<Child> {
+  const options = { env: { PATH: process.env['PATH'], ...env }, detached: true }
+  const child = spawn('sh', ['-c', `echo ready; ${command}`], options)
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child.stdout, 'data')
-  return child as ChildProcess & { pid: number }
+  return child as Child
 }
 
-const find = (attempts: Parameters<typeof findSurvivor>[0]['attempts']) => findSurvivor({ task: 'nightly', attempts })
+const isLiving = ({ pid }: Child) => readStat(pid)?.living === true
 
 function mark(pid: number): ProcessMark {
   const found = markProcess(pid)
@@ -23,72 +34,148 @@ function mark(pid: number): ProcessMark {
   return found
 }
 
-test('a marked process survives until it has ended', async () => {
-  const child = await start('exec sleep 60')
-  const attempt = { runId: randomUUID(), process: mark(child.pid) }
-  expect(find([attempt])).toEqual({ pid: child.pid, command: expect.stringMatching(/^(sleep|sh)$/) })
-  child.kill('SIGKILL')
-  await once(child, 'exit')
-  expect(find([attempt])).toBe(null)
-  expect(markProcess(child.pid)).toBe(null)
+describe('a process that an attempt left behind is found', () => {
+  const find = (attempts: Parameters<typeof findSurvivor>[0]['attempts']) => findSurvivor({ task: 'nightly', attempts })
+
+  test('by its mark, until it has ended', async () => {
+    const child = await start()
+    const real = mark(child.pid)
+    const runId = randomUUID()
+    expect(find([{ runId, process: real }])).toEqual({ pid: child.pid, command: expect.stringMatching(/^(sleep|sh)$/) })
+    expect(find([{ runId, process: { ...real, startTicks: Number(real.startTicks) - 1 } }])).toBe(null)
+    expect(find([{ runId, process: { ...real, boot: '00000000:1' } }])).toBe(null)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(find([{ runId, process: real }])).toBe(null)
+    expect(markProcess(child.pid)).toBe(null)
+    expect(find([{ runId, process: mark(process.pid) }])).toBe(null)
+  })
+
+  test('by the run id in its environment', async () => {
+    const runId = randomUUID()
+    const child = await start({ CRONLEDGER_RUN_ID: runId, ZZZ: 'last' })
+    expect(find([{ runId }])).toMatchObject({ pid: child.pid })
+    expect(find([{ runId: randomUUID() }, { runId }])).toMatchObject({ pid: child.pid })
+    expect(find([{ runId: runId.slice(0, -1) }])).toBe(null)
+    expect(find([])).toBe(null)
+    const other = randomUUID()
+    await start({ OLD_CRONLEDGER_RUN_ID: other })
+    expect(find([{ runId: other }])).toBe(null)
+  })
+
+  test('the batch of a run of another task inside the attempt, and not the next run of the task', async () => {
+    const [runId, inner] = [randomUUID(), randomUUID()]
+    const env = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `${runId} ${inner}` }
+    const next = await start({ ...env, CRONLEDGER_RUN_TASK: 'nightly' })
+    expect(find([{ runId }])).toBe(null)
+    const child = await start({ ...env, CRONLEDGER_RUN_TASK: 'other' })
+    expect(find([{ runId }])).toMatchObject({ pid: child.pid })
+    expect(isLiving(next)).toBe(true)
+  })
+
+  test('an attempt that reported its end may have one in the background, unless its end says that it lives on', async () => {
+    const runId = randomUUID()
+    const child = await start({ CRONLEDGER_RUN_ID: runId })
+    for (const outcome of ['failed', 'succeeded', 'interrupted'] as const) {
+      expect(find([{ runId, outcome }])).toBe(null)
+      expect(find([{ runId, process: mark(child.pid), outcome }])).toMatchObject({ pid: child.pid })
+    }
+    expect(find([{ runId, outcome: 'abandoned' }])).toMatchObject({ pid: child.pid })
+  })
+
+  test('a zombie is none', async () => {
+    const runId = randomUUID()
+    const parent = spawn(join(BATCHES, 'zombie-keeper.sh'), [`CRONLEDGER_RUN_ID=${runId}`])
+    onTestFinished(() => void parent.kill('SIGKILL'))
+    const [line] = await once(parent.stdout, 'data')
+    const attempt = { runId, process: mark(Number(line)) }
+    while (readStat(Number(line))?.living) await yieldToEventLoop()
+    expect(readStat(Number(line))).toMatchObject({ living: false })
+    expect(find([attempt])).toBe(null)
+  })
 })
 
-test('another process with the same pid is none', async () => {
-  const child = await start('exec sleep 60')
-  const real = mark(child.pid)
-  const runId = randomUUID()
-  expect(find([{ runId, process: { ...real, startTicks: Number(real.startTicks) - 1 } }])).toBe(null)
-  expect(find([{ runId, process: { ...real, boot: '00000000:1' } }])).toBe(null)
-})
+describe('before a retry', () => {
+  function end(
+    run: Omit<SearchedRun, 'task'>,
+    { killAfterMs = HOUR_MS, halt = new AbortController().signal, kill = signalProcess, clock = systemClock } = {},
+  ) {
+    return endLeftovers({ task: 'nightly', ...run }, null, killAfterMs, { clock, halt, kill })
+  }
 
-test('a process without a mark is known by the run id in its environment', async () => {
-  const runId = randomUUID()
-  const child = await start('exec sleep 60', { CRONLEDGER_RUN_ID: runId, ZZZ: 'last' })
-  expect(find([{ runId }])).toMatchObject({ pid: child.pid })
-  expect(find([{ runId: randomUUID() }, { runId }])).toMatchObject({ pid: child.pid })
-  expect(find([{ runId: runId.slice(0, -1) }])).toBe(null)
-  expect(find([])).toBe(null)
-})
+  test('the processes of the attempt are ended, and none of another attempt of the same run', async () => {
+    const runId = randomUUID()
+    const variables = (attempt: number) => ({ CRONLEDGER_RUN_ID: runId, CRONLEDGER_RUN_ATTEMPT: String(attempt) })
+    const [first, second] = [await start(variables(1)), await start(variables(2))]
+    first.kill('SIGSTOP')
+    expect(await end({ runId, attempt: 1 })).toBe(null)
+    expect([isLiving(first), isLiving(second)]).toEqual([false, true])
+  })
 
-test('the batch of a run of another task inside the attempt is a survivor of the attempt', async () => {
-  const [runId, inner] = [randomUUID(), randomUUID()]
-  const env = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `${runId} ${inner}` }
-  // A batch may start its next run, which is not a part of it.
-  const next = await start('exec sleep 60', { ...env, CRONLEDGER_RUN_TASK: 'nightly' })
-  expect(find([{ runId }])).toBe(null)
-  const child = await start('exec sleep 60', { ...env, CRONLEDGER_RUN_TASK: 'other' })
-  expect(find([{ runId }])).toMatchObject({ pid: child.pid })
-  expect(readStat(next.pid)?.living).toBe(true)
-})
+  test('the batch of a run of another task inside the attempt is ended, and not the next run of the task', async () => {
+    const [runId, inner] = [randomUUID(), randomUUID()]
+    const env = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `first ${runId} ${inner}` }
+    const part = await start({ ...env, CRONLEDGER_RUN_TASK: 'other' })
+    const next = await start({ ...env, CRONLEDGER_RUN_TASK: 'nightly' })
+    // Another variable of the same text, and a longer id.
+    const own = { CRONLEDGER_RUN_ID: inner, CRONLEDGER_RUN_ANCESTORS: `${runId}0 ${inner}`, OLD_RUN_ID: runId }
+    const other = await start(own)
+    expect(await end({ runId, attempt: 1 })).toBe(null)
+    expect([part, next, other].map(isLiving)).toEqual([false, true, true])
+  })
 
-test('another variable that ends in the name does not count', async () => {
-  const runId = randomUUID()
-  await start('exec sleep 60', { OLD_CRONLEDGER_RUN_ID: runId })
-  expect(find([{ runId }])).toBe(null)
-})
+  test('one that ignores SIGTERM is killed, at once after a stop', async () => {
+    const runId = randomUUID()
+    const stubborn = await start({ CRONLEDGER_RUN_ID: runId }, STUBBORN)
+    expect(await end({ runId }, { halt: AbortSignal.abort() })).toBe(null)
+    expect(isLiving(stubborn)).toBe(false)
+  })
 
-test.each(['abandoned', 'failed', 'succeeded', 'interrupted'] as const)('an attempt that is %s', async (outcome) => {
-  const runId = randomUUID()
-  const child = await start('exec sleep 60', { CRONLEDGER_RUN_ID: runId })
-  // A process in the background of an attempt that reported its end does not count, unless its end says that it lives on.
-  const found = outcome === 'abandoned' ? { pid: child.pid } : null
-  const survivor = find([{ runId, outcome }])
-  expect(survivor && { pid: survivor.pid }).toEqual(found)
-  expect(find([{ runId, process: mark(child.pid), outcome }])).toMatchObject({ pid: child.pid })
-})
+  test('one that starts another process before it ends: that one is killed too', async () => {
+    const runId = randomUUID()
+    const script = `trap 'setsid sh -c "echo \\$\\$; exec sleep 60" & exit' TERM; while :; do sleep 0.02; done`
+    const parent = await start({ CRONLEDGER_RUN_ID: runId }, script)
+    const printed = once(parent.stdout as Readable, 'data')
+    // The first wait is over when the new process is there.
+    const clock = { ...systemClock, wait: async () => void (await printed) }
+    expect(await end({ runId }, { clock })).toBe(null)
+    expect(readStat(Number((await printed)[0]))?.living ?? false).toBe(false)
+  })
 
-test('a zombie is none', async () => {
-  const runId = randomUUID()
-  const parent = spawn(join(BATCHES, 'zombie-keeper.sh'), [`CRONLEDGER_RUN_ID=${runId}`])
-  onTestFinished(() => void parent.kill('SIGKILL'))
-  const [line] = await once(parent.stdout, 'data')
-  const pid = Number(line)
-  const attempt = { runId, process: mark(pid) }
-  while (readStat(pid)?.living) await new Promise(setImmediate)
-  expect(readStat(pid)).toMatchObject({ living: false })
-  expect(find([attempt])).toBe(null)
-})
+  test('one that cannot be ended is named', async () => {
+    const runId = randomUUID()
+    const { pid } = await start({ CRONLEDGER_RUN_ID: runId })
+    const sent: string[] = []
+    const kill = (to: number, signal: string) => sent.push(`${signal} ${to === pid}`) > 0
+    const left = await end({ runId }, { halt: AbortSignal.abort(), kill })
+    expect(left).toEqual({ pid, command: expect.stringMatching(/^(sleep|sh)$/) })
+    expect(sent).toEqual(['SIGTERM true', 'SIGCONT true', 'SIGKILL true'])
+  })
 
-test('this process is not a survivor of itself', () => {
-  expect(find([{ runId: randomUUID(), process: mark(process.pid) }])).toBe(null)
+  /** A machine on which SIGKILL takes effect only after `lateMs`, and whose waits take no time. */
+  function slowMachine(lateMs: number) {
+    let atMs = 0
+    const dueMs = new Map<number, number>()
+    const kill = (pid: number, signal: NodeJS.Signals) => {
+      if (signal === 'SIGKILL') dueMs.set(pid, atMs + lateMs)
+      return signal === 'SIGKILL' || signalProcess(pid, signal)
+    }
+    const wait = async (ms: number) => {
+      atMs += ms
+      for (const pid of [...dueMs.keys()].filter((pid) => (dueMs.get(pid) ?? 0) <= atMs)) {
+        signalProcess(pid, 'SIGKILL')
+        while (readStat(pid)?.living) await yieldToEventLoop()
+      }
+    }
+    return { clock: { now: systemClock.now, monotonicMs: () => atMs, wait }, kill }
+  }
+
+  test.each([
+    ['is waited for', new AbortController().signal, null],
+    ['is not waited for after a stop', AbortSignal.abort(), expect.objectContaining({ pid: expect.any(Number) })],
+  ])('one that takes 5 s to go after SIGKILL %s', async (_, halt, left) => {
+    const runId = randomUUID()
+    await start({ CRONLEDGER_RUN_ID: runId }, STUBBORN)
+    expect(await end({ runId }, { killAfterMs: 0, halt, ...slowMachine(5_000) })).toEqual(left)
+  })
 })

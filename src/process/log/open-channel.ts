@@ -1,8 +1,7 @@
 import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode } from '../../core/errors.ts'
-import type { Channel, LineResult } from './channel.ts'
-import { openRelay } from './relay.ts'
+import { type Channel, type LineResult, openRelay } from './relay.ts'
 
 /** A reader does not notice this delay, and twenty attempts a second cost little. */
 const READER_POLL_MS = 50

@@ -1,14 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Channel } from './channel.ts'
 import { openChannel } from './open-channel.ts'
+import type { Channel } from './relay.ts'
 
 /** The log of this process. Its writer does not depend on how fast the log is read, or whether it is read at all. */
 export interface Sink {
-  /**
-   * Starts what the log needs, before a run opens its ledger and starts its batch. These may take the last descriptors of
-   * this process, and a log that must block then would stop the heartbeats.
-   */
-  prepare(): void
   /**
    * Writes `line` and a line end: at once if the reader is ready, otherwise later and in order. Never waits or throws.
    */
@@ -64,7 +59,6 @@ export function openSink(
   }
 
   return {
-    prepare: () => channel.prepare?.(),
     write(line) {
       if (closed) return
       waiting.push(line)

@@ -4,7 +4,6 @@ import { firstLine, LedgerError, quote } from '../../core/errors.ts'
 import { checkDescriptors } from '../descriptors.ts'
 import { explainFileError, isBusy } from './errors.ts'
 import { APPLICATION_ID, checkHeader, checkLinks, findFile, foreign } from './header.ts'
-import { checkThreadLimit } from './thread-limit.ts'
 
 /** In layout 1, which no release wrote, the entries had other kinds. */
 const LAYOUT_VERSION = 2
@@ -98,7 +97,6 @@ export function openFileDatabase(name: string): FileDatabase {
     if (connection?.file !== file) {
       close()
       checkDescriptors()
-      checkThreadLimit()
       checkLinks(path, stats)
       checkHeader(path, stats)
       const database = new Libsql(path, { timeout: BUSY_TIMEOUT_MS })
