@@ -32,8 +32,8 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'FORCE_ONLY', 'SLOT', 'FROM', 'T
   (name) => `CRONLEDGER_${name}`,
 )
 
-/** The variables that name the event of a scheduled trigger. */
-const EVENT_VARIABLES = ['CRONLEDGER_EVENT_TIME', 'CRONLEDGER_EVENT']
+/** The variable that names the slot of a scheduled trigger. */
+const EVENT_VARIABLE = 'CRONLEDGER_EVENT_TIME'
 
 /**
  * Returns the variables that the child must not get. The slot of an operator, or one that is caught up, is not that of the
@@ -41,7 +41,7 @@ const EVENT_VARIABLES = ['CRONLEDGER_EVENT_TIME', 'CRONLEDGER_EVENT']
  */
 function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
   const isOfEvent = trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
-  return isOfEvent ? FORCING_VARIABLES : [...FORCING_VARIABLES, ...EVENT_VARIABLES]
+  return isOfEvent ? FORCING_VARIABLES : [...FORCING_VARIABLES, EVENT_VARIABLE]
 }
 
 /**

@@ -57,10 +57,8 @@ export interface Force {
 /** The options of a trigger. An option that is undefined counts as left out. */
 export interface TriggerOptions extends ScheduleOptions, OrUndefined<RunSettings> {
   readonly task: string
-  /** The instant that this trigger stands for, as the scheduler wrote it into its event. */
+  /** The instant that this trigger stands for, as the scheduler wrote it into its event, or the JSON of an EventBridge event. */
   readonly eventTime?: string | Date | undefined
-  /** The EventBridge event itself, as JSON. Its `time` is the event time. */
-  readonly event?: string | undefined
   /**
    * Runs this slot again, if it has one of the statuses that the force is meant for. If slots of the task must not overlap,
    * it does not run while another slot of the task is running.
@@ -245,10 +243,9 @@ async function mustTakeLock(
   return force !== undefined && overlap === undefined && (await hasOverlapLock(task, settings, io))
 }
 
-function triggerInput({ eventTime, event, force }: TriggerOptions, host: Host): TriggerInput {
+function triggerInput({ eventTime, force }: TriggerOptions, host: Host): TriggerInput {
   return {
     ...(eventTime === undefined ? {} : { eventTime: timeText(eventTime, 'event time') }),
-    ...(event === undefined ? {} : { event }),
     ...(force === undefined
       ? {}
       : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? operatorOf(host) }),

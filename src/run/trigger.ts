@@ -17,9 +17,8 @@ import { localSlot } from './slot-variables.ts'
 
 /** The trigger as the caller describes it. The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {
+  /** An instant, or the JSON of an EventBridge event. */
   readonly eventTime?: string
-  /** The EventBridge event as JSON. */
-  readonly event?: string
   /** The slot to force: an instant, a local time, a date, or `latest`. */
   readonly forceSlot?: string
   readonly reason?: string
@@ -157,7 +156,7 @@ function readForced(
   settings: TriggerSettings,
   now: Instant,
 ): ReadTrigger {
-  if (input.eventTime !== undefined || input.event !== undefined) {
+  if (input.eventTime !== undefined) {
     throw usageError('a forced slot and an event time cannot be used together. Use one of them.')
   }
   const { reason, by } = input
@@ -176,19 +175,15 @@ function scheduleName({ spec }: Schedule): string {
   return `${quote(spec.expression)} (${spec.zone})`
 }
 
-/**
- * Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace.
- */
-function readEventTime(input: TriggerInput, now: Instant): { eventTime: Instant; source: EventTimeSource } {
-  const stated = input.eventTime === undefined ? null : parseEventTime(input.eventTime)
-  const ofEvent = input.event === undefined ? null : parseEventTime(timeOfEvent(input.event))
-  if (stated !== null && ofEvent !== null && stated !== ofEvent) {
-    throw usageError(
-      `--event-time is ${quote(input.eventTime ?? '')}, but the "time" of --event is ${formatInstant(ofEvent)}. Give only one of them.`,
-    )
-  }
-  if (stated !== null) return { eventTime: stated, source: 'event-time' }
-  return ofEvent === null ? { eventTime: now, source: 'clock' } : { eventTime: ofEvent, source: 'event' }
+/** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */
+function readEventTime(
+  { eventTime: text }: TriggerInput,
+  now: Instant,
+): { eventTime: Instant; source: EventTimeSource } {
+  if (text === undefined) return { eventTime: now, source: 'clock' }
+  return text.trimStart().startsWith('{')
+    ? { eventTime: parseEventTime(timeOfEvent(text)), source: 'event' }
+    : { eventTime: parseEventTime(text), source: 'event-time' }
 }
 
 function parseEventTime(text: string): Instant {
@@ -241,8 +236,7 @@ function timeOfEvent(json: string): string {
   try {
     event = JSON.parse(json)
   } catch {
-    const is = json.trim() === '' ? 'empty' : 'not valid JSON'
-    throw usageError(`the event is ${is}. ${PASS_EVENT}`)
+    throw usageError(`the event is not valid JSON. ${PASS_EVENT}`)
   }
   const time = isRecord(event) ? event['time'] : undefined
   if (time === undefined) throw usageError(`the event has no "time". ${PASS_EVENT}`)

@@ -44,7 +44,7 @@ const CASES: [words: string[], offered: string[]][] = [
     ['bash', 'zsh', '--help'],
   ],
   // Free text, an unknown command and the batch's own command: the shell's own, files.
-  [['run', '--event', ''], []],
+  [['run', '--event-time', ''], []],
   [['explain', '--schedule', '*'], []],
   [['nonsense', '--'], []],
   [['run', '--', '--log', ''], []],

@@ -141,7 +141,7 @@ describe('a schedule', () => {
 describe('an event', () => {
   const schedule = parseSchedule({ expression: '0 3 * * *', zone: 'UTC' })
   const read = (event: string) =>
-    valueOr(['usage'], () => readTrigger({ event }, schedule, readSettings({}), EVENT_TIME))
+    valueOr(['usage'], () => readTrigger({ eventTime: event }, schedule, readSettings({}), EVENT_TIME))
 
   test('of any JSON, and of any text, gives a trigger or one line', () => {
     const time = fc.oneof(

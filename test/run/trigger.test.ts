@@ -27,13 +27,13 @@ test('an event time may be ahead of this clock by the skew and the tolerance', (
 
 describe('event time, the first that is present', () => {
   test('--event-time', () => {
-    const { trigger, window } = read({ eventTime: '2026-11-24T03:00:00+09:00', event: fixture('rule-event.json') })
+    const { trigger, window } = read({ eventTime: '2026-11-24T03:00:00+09:00' })
     expect(trigger).toEqual({ kind: 'scheduled', eventTime: at('2026-11-23T18:00:00Z'), source: 'event-time' })
     expect(window).toEqual({ slot: at('2026-11-23T18:00:00Z'), end: at('2026-11-24T18:00:00Z') })
   })
 
   test('the event of an EventBridge rule', () => {
-    const { trigger, notices } = read({ event: fixture('rule-event.json') })
+    const { trigger, notices } = read({ eventTime: fixture('rule-event.json') })
     expect(trigger).toEqual({ kind: 'scheduled', eventTime: at('2026-11-23T18:00:00Z'), source: 'event' })
     expect(notices).toEqual([])
   })
@@ -170,35 +170,18 @@ describe('guards', () => {
     ['Unix time', { eventTime: '1795888800' }, /"1795888800" looks like Unix time\. Write 2026-11-28T18:00:00Z\./],
     ['Unix time in milliseconds', { eventTime: '1795888800500' }, /Write 2026-11-28T18:00:00\.500Z\./],
     ['a date', { eventTime: '2026-11-24' }, /is a date without a time\. .* cronledger rerun --slot 2026-11-24 …$/],
-    [
-      'an event time beside an event of another time',
-      { eventTime: '2026-11-22T18:00:00Z', event: fixture('rule-event.json') },
-      /^--event-time is "2026-11-22T18:00:00Z", but the "time" of --event is 2026-11-23T18:00:00Z\. Give only one/,
-    ],
-    [
-      'an event time beside an event that cannot be read',
-      { eventTime: '2026-11-23T18:00:00Z', event: '{' },
-      /the event is not valid JSON/,
-    ],
     ['a placeholder that was not replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /was not replaced/],
     ['a placeholder of a rule that was not replaced', { eventTime: '<aws.events.event.json>' }, /was not replaced/],
-    ['an event that is not JSON', { event: '{' }, /the event is not valid JSON/],
-    ['an event that is empty', { event: '\n' }, /the event is empty/],
-    ['an event without a time', { event: '{"detail":{}}' }, /the event has no "time"/],
+    ['an event that is not JSON', { eventTime: '{' }, /the event is not valid JSON/],
+    ['an event without a time', { eventTime: '{"detail":{}}' }, /the event has no "time"/],
     [
       'an event whose time is not a text',
-      { event: '{"time":2026}' },
+      { eventTime: '{"time":2026}' },
       /^the "time" of the event is 2026, which is not a text\. /,
     ],
-    ['an event that is not an object', { event: '[]' }, /the event has no "time"/],
     [
       'a forced slot beside an event time',
       force('latest', { eventTime: '2026-11-23T18:00:00Z' }),
-      /cannot be used together/,
-    ],
-    [
-      'a forced slot beside an event',
-      force('latest', { event: fixture('rule-event.json') }),
       /cannot be used together/,
     ],
     ['a reason without a slot', { reason: 'x' }, /a reason requires a forced slot/],

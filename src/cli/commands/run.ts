@@ -3,7 +3,7 @@ import { LedgerError, usageError } from '../../core/errors.ts'
 import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { readEvent } from '../options/event.ts'
+import { readEventTime } from '../options/event.ts'
 import { checkOldVariables } from '../options/old-names.ts'
 import { variableOf } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
@@ -39,7 +39,7 @@ export const run: Command = {
       throw error
     })
     if (options === null) {
-      context.sink.write('cronledger: not started: a signal stopped this run before it had read its event')
+      context.sink.write('cronledger: not started: a signal stopped this run before it had read its event time')
       return exitCodeOfSignal(stops.first()?.signal ?? 'SIGTERM')
     }
     try {
@@ -56,7 +56,7 @@ export const run: Command = {
 /**
  * Returns the options in the form that the library takes. A stop ends the read of the event. A forced run does not catch
  * up: the variable of the operator forces a run whose usual options say that it catches up. Throws a usage error if
- * the event cannot be read, and for a reason or statuses without a slot to force: the operator may have lost the slot,
+ * the event time cannot be read, and for a reason or statuses without a slot to force: the operator may have lost the slot,
  * and the run would take another one.
  */
 export async function runOptions(
@@ -71,7 +71,7 @@ export async function runOptions(
   if (slot !== undefined && reason === undefined) {
     throw usageError(`--reason is missing. Give --reason TEXT with --force-slot, or set ${variableOf('reason')}.`)
   }
-  const event = values.event === undefined ? undefined : await readEvent(values.event, stop)
+  const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
   const force = slot === undefined ? undefined : { slot, only, reason: reason ?? '', by, askedAt: askedAt() }
-  return { ...values, event, force, ...(force !== undefined && { catchUpMs: undefined }) }
+  return { ...values, eventTime, force, ...(force !== undefined && { catchUpMs: undefined }) }
 }

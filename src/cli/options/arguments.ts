@@ -80,7 +80,7 @@ interface Words {
 }
 
 /**
- * Joins an option and its value with `=` where the value begins with a dash (`--event -`, `--reason '-5 rows'`). The
+ * Joins an option and its value with `=` where the value begins with a dash (`--event-time -`, `--reason '-5 rows'`). The
  * parser would take such a value as an option. Also finds the words that are neither options nor their values.
  */
 function readWords(line: Line, argv: readonly string[]): Words {

@@ -3,18 +3,16 @@ import { errorCode, firstLine, quote, usageError } from '../../core/errors.ts'
 
 /** The limit of EventBridge for an entry. A longer text is not an event. */
 const MAX_EVENT_BYTES = 1_048_576
-/** An error of the system quotes the whole path, and a damaged event can be taken as a path. */
-const MAX_REASON_LENGTH = 300
 /** A program pipes the event in, so it arrives at once. Without this limit, a missing event would hang the run. */
 const STDIN_TIMEOUT_MS = 10_000
 
 /**
- * Returns the JSON that `--event` names: the value itself, a file, or `-` for standard input. A stop ends the wait for
- * standard input. Throws a usage error if the event cannot be read.
+ * Returns the text that `--event-time` names: the value itself, the content of `@FILE`, or standard input for `-`. A stop
+ * ends the wait for standard input. Throws a usage error if the text cannot be read.
  */
-export async function readEvent(value: string, stop: AbortSignal): Promise<string> {
-  if (value.trimStart().startsWith('{')) return value
-  return value === '-' ? readStdin(stop) : readEventFile(value)
+export async function readEventTime(value: string, stop: AbortSignal): Promise<string> {
+  if (value === '-') return (await readStdin(stop)).trim()
+  return value.startsWith('@') ? (await readEventFile(value.slice(1))).trim() : value
 }
 
 async function readEventFile(path: string): Promise<string> {
@@ -27,10 +25,8 @@ async function readEventFile(path: string): Promise<string> {
     if (size > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' && path.length <= MAX_REASON_LENGTH) {
-      throw usageError(`--event ${quote(path)} is not JSON, and there is no file of that name.`)
-    }
-    throw usageError(`--event is neither JSON nor a readable file: ${firstLine(error).slice(0, MAX_REASON_LENGTH)}`)
+    const reason = errorCode(error) === 'ENOENT' ? 'there is no such file' : firstLine(error)
+    throw usageError(`--event-time ${quote(`@${path}`)} cannot be read: ${reason}.`)
   }
 }
 
@@ -51,7 +47,7 @@ async function readStdin(stop: AbortSignal): Promise<string> {
     }
     return text
   } catch (error) {
-    throw usageError(`--event - could not be read from standard input: ${firstLine(error)}`)
+    throw usageError(`--event-time - could not be read from standard input: ${firstLine(error)}`)
   } finally {
     clearTimeout(tooLate)
     stop.removeEventListener('abort', stopped)

@@ -7,9 +7,7 @@ import { OTHER_NAMES } from './mistakes.ts'
 import { variableOf } from './options.ts'
 
 /** The options that choose the slot. Without one of them, the run could take another slot. */
-const SLOT_OPTIONS: ReadonlySet<string> = new Set(
-  'task schedule timezone anchor event-time event force-slot'.split(' '),
-)
+const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor event-time force-slot'.split(' '))
 /** The options that limit a force. Without one of them, the run could start in a slot that the operator excluded. */
 const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only', 'only'])
 

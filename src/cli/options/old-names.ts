@@ -8,6 +8,7 @@ const OLD_OF_RUN: Readonly<Record<string, string>> = {
   'require-event-time': 'Use --strict.',
   'on-mismatch': 'Use --strict.',
   'on-schedule-change': 'Use --strict.',
+  event: 'Use --event-time: the JSON of the event, @FILE, or - for standard input.',
   'exit-on-running': 'Use --exit-on-duplicate, which is also for a slot that is running.',
   'metrics-namespace': 'Give the namespace to --metrics.',
 }

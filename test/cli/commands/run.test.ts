@@ -409,8 +409,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       /anchor .* Use whole seconds/,
     ],
     [
-      ['--event', 'no-such-file', ...without('--event-time')],
-      /--event "no-such-file" is not JSON, and there is no file of that name/,
+      ['--event-time', '@no-such-file', ...without('--event-time')],
+      /--event-time "@no-such-file" cannot be read: there is no such file/,
     ],
     [['--strict', ...without('--event-time')], /an event time is required/],
     [[...ok, '--strict', '--strict=false'], /--strict is given 2 times/],
@@ -622,11 +622,11 @@ describe('the event', () => {
   writeFileSync(file, event)
   for (const [what, value] of [
     ['as JSON', event],
-    ['as a file', file],
+    ['as a file', `@${file}`],
   ] as const) {
     test(what, async () => {
       const { store } = ledger()
-      const base = ['--store', store, ...NIGHTLY, '--event', value]
+      const base = ['--store', store, ...NIGHTLY, '--event-time', value]
       const ended = await cronledger(['run', ...base, '--', 'true'])
       expect(logOf(ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
     })
@@ -634,7 +634,7 @@ describe('the event', () => {
 
   test('on standard input', async () => {
     const { store } = ledger()
-    const base = ['--store', store, ...NIGHTLY, '--event', '-']
+    const base = ['--store', store, ...NIGHTLY, '--event-time', '-']
     const running = start(['run', ...base, '--', 'true'], { input: event })
     expect(logOf(await running.ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
   })
@@ -645,14 +645,14 @@ describe('an event that never comes', () => {
     const { store } = ledger()
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
-    const base = ['--store', store, ...NIGHTLY, '--event', pipe]
+    const base = ['--store', store, ...NIGHTLY, '--event-time', `@${pipe}`]
     const { code, stderr } = await cronledger(['run', ...base, '--', 'echo', 'no'])
     expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is not a file/) })
   })
 
   test('SIGTERM ends the wait for standard input: 143, one line, and nothing starts', async () => {
     const { store, path } = ledger()
-    const base = ['--store', store, ...NIGHTLY, '--event', '-']
+    const base = ['--store', store, ...NIGHTLY, '--event-time', '-']
     const running = start(['run', ...base, '--', 'echo', 'no'], { input: null })
     while (!handlesStops(running.child.pid as number)) await new Promise(setImmediate)
     running.child.kill('SIGTERM')
@@ -660,7 +660,7 @@ describe('an event that never comes', () => {
       code: 143,
       signal: null,
       stdout: '',
-      stderr: 'cronledger: not started: a signal stopped this run before it had read its event\n',
+      stderr: 'cronledger: not started: a signal stopped this run before it had read its event time\n',
     })
     expect(existsSync(path)).toBe(false)
   })

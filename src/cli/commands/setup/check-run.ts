@@ -10,7 +10,7 @@ import { readSettings } from '../../../run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../../run/trigger.ts'
 import { ok, type SetupFinding, wrong } from '../../../store/finding.ts'
 import { readOptions } from '../../options/arguments.ts'
-import { readEvent } from '../../options/event.ts'
+import { readEventTime } from '../../options/event.ts'
 import { misspeltVariables } from '../../options/misspelt.ts'
 import { checkOldVariables } from '../../options/old-names.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
@@ -29,6 +29,13 @@ export interface BatchOptions {
 const { store: _, task: __, schedule: ___, ...REST } = RUN_OPTIONS
 const COMMAND = 'run'
 
+/** The values of a run, as far as they could be read. */
+interface Found {
+  options?: RunOptions
+  eventTime?: string | undefined
+  schedule?: ReturnType<typeof readSchedule>
+}
+
 /**
  * A schedule that has a slot for every event time. If no schedule is known, it still finds the errors that an event
  * time has under every schedule.
@@ -46,7 +53,7 @@ export async function* inspectRun(
   stop: AbortSignal,
 ): AsyncGenerator<SetupFinding, RunOptions | undefined> {
   const { store, task = '', schedule, timezone, anchor } = batch
-  const found: { options?: RunOptions; event?: string | undefined; schedule?: ReturnType<typeof readSchedule> } = {}
+  const found: Found = {}
   const look = async (what: string, text: () => string | Promise<string>) => {
     try {
       return ok(what, await text())
@@ -57,12 +64,12 @@ export async function* inspectRun(
 
   const options = await look('options', async () => {
     checkOldVariables(env)
-    const { event, ...values } = readOptions({ name: COMMAND, summary: '', options: REST, examples: [] }, [], env)
-    found.event = event
-    const all = { ...values, task, schedule: schedule ?? '', timezone, anchor, event: undefined }
+    const { eventTime, ...values } = readOptions({ name: COMMAND, summary: '', options: REST, examples: [] }, [], env)
+    found.eventTime = eventTime
+    const all = { ...values, task, schedule: schedule ?? '', timezone, anchor, eventTime: undefined }
     found.options = await runOptions(all, stop)
     readSettings(defined(found.options))
-    const given = { ...values, store, task: batch.task, schedule, timezone, anchor, event }
+    const given = { ...values, store, task: batch.task, schedule, timezone, anchor, eventTime }
     return misspeltVariables(COMMAND, given, env)
       .map((warning) => `warning: ${warning}`)
       .join(' ')
@@ -92,23 +99,18 @@ export async function* inspectRun(
  * Describes where a run in this environment would get its event time from. Throws a usage error if the run would refuse
  * the event time.
  */
-async function eventTimeText(
-  run: RunOptions,
-  { event, schedule }: { readonly event?: string | undefined; readonly schedule?: ReturnType<typeof readSchedule> },
-  stop: AbortSignal,
-): Promise<string> {
-  const { eventTime, force } = run
+async function eventTimeText(run: RunOptions, { eventTime, schedule }: Found, stop: AbortSignal): Promise<string> {
+  const { force } = run
   // Standard input can be read only once, and the run must do that.
-  if (eventTime === undefined && force === undefined && event === '-') return 'from standard input (CRONLEDGER_EVENT)'
-  if (eventTime === undefined && force === undefined && event === undefined) {
+  if (eventTime === '-' && force === undefined) return 'from standard input (CRONLEDGER_EVENT_TIME)'
+  if (eventTime === undefined && force === undefined) {
     const without = run.strict
       ? 'a run without it starts nothing (64)'
       : 'a run without it uses the time of its own start'
     return `not set here. The schedule must pass it: ${without}. See cronledger setup --print cloudformation, or eventbridge`
   }
   const input: TriggerInput = {
-    ...(eventTime !== undefined && { eventTime: String(eventTime) }),
-    ...(event !== undefined && { event: event === '-' ? event : await readEvent(event, stop) }),
+    ...(eventTime !== undefined && { eventTime: eventTime === '-' ? eventTime : await readEventTime(eventTime, stop) }),
     ...(force !== undefined && {
       // If the schedule is not known, `latest` is the only slot that certainly exists.
       forceSlot: schedule === undefined ? 'latest' : String(force.slot),
@@ -122,8 +124,7 @@ async function eventTimeText(
     const slot = schedule === undefined ? run.force?.slot : formatInstant(read.window.slot)
     return `none: CRONLEDGER_FORCE_SLOT is set, so each run here runs the slot ${slot}`
   }
-  const variable = eventTime === undefined ? 'CRONLEDGER_EVENT' : 'CRONLEDGER_EVENT_TIME'
-  const text = `${formatInstant(read.trigger.eventTime)}, from ${variable}`
+  const text = `${formatInstant(read.trigger.eventTime)}, from CRONLEDGER_EVENT_TIME`
   if (schedule === undefined || !read.notices.some((notice) => notice.event === 'schedule-mismatch')) return text
   if (read.objection === null) return `${text}; it does not match the schedule`
   throw usageError(`${text}, does not match the schedule. A run would be refused, because --strict is set.`)

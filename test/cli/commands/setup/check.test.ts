@@ -562,9 +562,13 @@ describe('the event time', () => {
       0,
       /^ok: not set here\. The schedule must pass it: a run without it starts nothing \(64\)\./,
     ],
-    [{ CRONLEDGER_EVENT: '{"time":"2026-11-24T03:00:00Z"}' }, 0, /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT$/],
-    [{ CRONLEDGER_EVENT: '{"detail":{}}' }, 64, /^wrong: the event has no "time"/],
-    [{ CRONLEDGER_EVENT: '-' }, 0, /^ok: from standard input/],
+    [
+      { CRONLEDGER_EVENT_TIME: '{"time":"2026-11-24T03:00:00Z"}' },
+      0,
+      /^ok: 2026-11-24T03:00:00Z, from CRONLEDGER_EVENT_TIME$/,
+    ],
+    [{ CRONLEDGER_EVENT_TIME: '{"detail":{}}' }, 64, /^wrong: the event has no "time"/],
+    [{ CRONLEDGER_EVENT_TIME: '-' }, 0, /^ok: from standard input/],
     [
       { CRONLEDGER_STRICT: 'false' },
       0,
