@@ -8,7 +8,7 @@ import { isNewerSchema, isRunning } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
-import { ensureFreshLease } from './lease/age.ts'
+import { ensureFreshLease } from './lease.ts'
 import type { Settings } from './settings.ts'
 import { finishBy, type RunIo, type WriteIo, type WriteResult, writeAsOwner } from './write.ts'
 

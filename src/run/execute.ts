@@ -22,8 +22,7 @@ import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection } from '.
 import { type ClaimedSlot, endUnstarted, giveUp, openGate, type RunProgress, unfailing } from './claimed-slot.ts'
 import { enter } from './enter.ts'
 import type { GaveWay } from './give-way.ts'
-import { startableMs } from './lease/age.ts'
-import { keepLease, type LeaseLoss } from './lease/lease.ts'
+import { Lease, type LeaseLoss, startableMs } from './lease.ts'
 import { beginRetry, type EndToWrite, recordRetry } from './next-attempt.ts'
 import { takeOverlapLock } from './overlap/overlap-lock.ts'
 import type { Settings } from './settings.ts'
@@ -134,7 +133,7 @@ async function runClaimed<T>(
 ): Promise<RunResult<T>> {
   let holdsLock = false
   const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)) !== null
-  const lease = keepLease(row, preparedAtMs, leaseSettingsOf(request.trigger, settings), io, hasLostLock)
+  const lease = new Lease({ row, preparedAtMs }, leaseSettingsOf(request.trigger, settings), io, hasLostLock)
   lease.lost.addEventListener('abort', () => {
     io.emit({ event: 'lease-lost', cause: lease.lost.reason.cause })
   })
@@ -264,7 +263,7 @@ function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot)
     lost: lease.lost,
     mayRetry: mayRetry(row, 'failed', settings),
     mayStart: () => lease.ageMs() < startableMs(settings),
-    record: lease.record,
+    record: (process) => lease.record(process),
   }
 }
 

@@ -3,7 +3,7 @@ import { EMPTY_TASK_RECORD, type TaskRecord } from '../../src/core/task/task-rec
 import type { Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
-import type { LeaseLoss } from '../../src/run/lease/lease.ts'
+import type { LeaseLoss } from '../../src/run/lease.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
 import type { Store } from '../../src/store/store.ts'

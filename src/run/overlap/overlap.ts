@@ -28,9 +28,9 @@ export async function acquireOverlapLock(
     io.emit({ event: 'waiting', holder })
   }
   for (;;) {
-    const lapses = lease.lapses()
+    const lapses = lease.lapses
     const busy = await waitForOverlapLock(row, deadlineMs, settings, io, halt, onWait)
-    if (busy !== null || lease.lapses() === lapses) return { holder: busy?.holder ?? null, hasWaited }
+    if (busy !== null || lease.lapses === lapses) return { holder: busy?.holder ?? null, hasWaited }
   }
 }
 

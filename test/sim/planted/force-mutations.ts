@@ -45,8 +45,8 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run that was called ended goes on',
     scenario: 'a run that is called ended',
-    file: 'src/run/lease/owned-row.ts',
-    from: 'const loss = lossOf(written.found, attemptCount(held.row))',
-    to: "const loss = lossOf(written.found, attemptCount(held.row))\n      if (loss === 'resolved') { held = { ...held, preparedAtMs: io.clock.monotonicMs() }; return written }",
+    file: 'src/run/lease.ts',
+    from: 'const loss = lossOf(written.found, attemptCount(this.#held.row))',
+    to: "const loss = lossOf(written.found, attemptCount(this.#held.row))\n      if (loss === 'resolved') { this.#held = { ...this.#held, preparedAtMs: this.#io.clock.monotonicMs() }; return written }",
   },
 ]

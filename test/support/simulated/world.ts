@@ -15,7 +15,7 @@ import type {
 import type { Clock } from '../../../src/process/clock.ts'
 import type { ClaimRequest } from '../../../src/run/claim.ts'
 import { execute, type LiveAttempt, type RunResult, type Taken, type WorkEnd } from '../../../src/run/execute.ts'
-import type { LeaseLoss } from '../../../src/run/lease/lease.ts'
+import type { LeaseLoss } from '../../../src/run/lease.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
 import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/task/change-task.ts'
