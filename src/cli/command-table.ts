@@ -83,8 +83,13 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   setup: {
     group: 'Set up',
-    summary: 'Create the ledger, check the setup, or print templates for AWS',
+    summary: 'Create the ledger, or check the setup',
     load: async () => (await import('./commands/setup.ts')).setup,
+  },
+  template: {
+    group: 'Set up',
+    summary: 'Print a template for AWS, or the parameters of a batch',
+    load: async () => (await import('./commands/template.ts')).template,
   },
   explain: {
     group: 'Set up',

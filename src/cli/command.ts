@@ -26,6 +26,8 @@ export interface CommandHelp {
   readonly runsBatch?: true
   /** The arguments in the usage line, if they are neither of the two above. */
   readonly takes?: string
+  /** The words that the first argument may be, for the completion. */
+  readonly words?: readonly string[]
   readonly examples: ReadonlyArray<readonly [command: string, what: string]>
   readonly notes?: string
 }

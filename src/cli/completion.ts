@@ -15,6 +15,7 @@ const help = {
   summary: 'Print a script that completes commands, options, their values and task names in a shell.',
   options: {},
   takes: 'bash|zsh',
+  words: ['bash', 'zsh'],
   examples: [
     ['source <(cronledger completion bash)', 'in ~/.bashrc'],
     ['source <(cronledger completion zsh)', 'in ~/.zshrc, after compinit'],
@@ -69,7 +70,7 @@ async function printTasks(argv: readonly string[], env: Environment): Promise<nu
 async function cases(commands: CompletedCommands): Promise<string> {
   const lines: string[] = []
   for (const [name, { load }] of Object.entries(commands)) {
-    const { options, takesTask } = (await load()).help
+    const { options, takesTask, words: first = [] } = (await load()).help
     const free: string[] = []
     for (const [option, spec] of Object.entries(options)) {
       const after = `'${name} --${optionName(option)}'`
@@ -78,7 +79,6 @@ async function cases(commands: CompletedCommands): Promise<string> {
       else if (spec.kind !== 'switch') free.push(after)
     }
     if (free.length > 0) lines.push(`  ${free.join('|')}) ;;`)
-    const first = name === help.name ? Object.keys(SCRIPTS) : []
     const words = [...first, ...Object.keys(options).map((option) => `--${optionName(option)}`), '--help']
     lines.push(`  '${name} '*) offer=${quoted(words)}${takesTask ? ' tasks=1' : ''} ;;`)
   }

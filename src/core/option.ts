@@ -4,7 +4,6 @@ import { formatDuration } from './duration.ts'
 export const OPTION_GROUPS = [
   'Required',
   'Options',
-  'Parameters of the stack',
   'Event time',
   'Changing a schedule',
   'Retries',

@@ -10,7 +10,7 @@ export interface SetupFinding {
   readonly text: string
 }
 
-/** The role whose permissions are tried. `schema/iam.json` has the policies. */
+/** The role whose permissions are tried. `schema/iam` has the policies. */
 export type Role = 'runner' | 'auditor' | 'operator'
 
 export interface InspectSettings {

@@ -61,10 +61,6 @@ test.each([
     ['rerun', '--store', store, '--task', 'nightly', '--slot', SLOT, '--reason', 'x', '--json', '--', 'true'],
     '--json requires --dry-run. For the log, use --log json.',
   ],
-  [
-    ['setup', '--store', store, '--print', 'iam', '--json'],
-    '--json and --print cannot be used together. Use one of them.',
-  ],
 ])('%j is refused', async (args, message) => {
   expect(await cronledger(args)).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
 })

@@ -4,18 +4,21 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parse, type ScalarTag } from 'yaml'
+import { type BatchOptions, stackParameters } from '../../src/cli/commands/template/parameters.ts'
 import { aws, awsEnv } from './aws.ts'
-import { cronledger, type Loose, NIGHTLY } from './cli.ts'
+import type { Loose } from './cli.ts'
 import { PYTHON } from './servers.ts'
 
 export const TEMPLATE = fileURLToPath(new URL('../../schema/cloudformation.yaml', import.meta.url))
 const COMPLETE = fileURLToPath(new URL('complete_stack.py', import.meta.url))
 
-/** The options of `setup --print parameters` for a batch in Tokyo. */
-export const STACK_OF_NIGHTLY = [
-  ...NIGHTLY,
-  ...['--timezone', 'Asia/Tokyo', '--image', 'batch:1', '--cluster', 'batch', '--subnets', 'subnet-1,subnet-2'],
-]
+/** The parameters that each batch must give. */
+export const PLACE = 'Image=batch:1 Cluster=batch Subnets=subnet-1,subnet-2'
+/** The options of `template parameters` for a batch. */
+export const BATCH: BatchOptions = {
+  ...{ store: 'dynamodb:money', task: 'nightly', schedule: '0 3 * * *' },
+  ...{ timezone: undefined, anchor: undefined, parameters: PLACE },
+}
 
 /** Returns the template with CloudFormation's short forms as plain objects, `!Ref x` as `{ Ref: 'x' }`. */
 export function readTemplate(): Loose {
@@ -37,25 +40,22 @@ export interface Deployment {
   readonly endpoint: string
   readonly folder: string
   readonly stack?: string
-  readonly store?: string
-  readonly args?: readonly string[]
+  /** What differs from a nightly batch in Tokyo. */
+  readonly batch?: Partial<BatchOptions>
 }
 
 /**
- * Prints the parameters of a batch and deploys its stack. Returns the ids of the resources that moto made, by their names
+ * Computes the parameters of a batch and deploys its stack. Returns the ids of the resources that moto made, by their names
  * in the template.
  */
 export async function deployStack({
   endpoint,
   folder,
   stack = 'money',
-  store = 'dynamodb:money',
-  args = STACK_OF_NIGHTLY,
+  batch = {},
 }: Deployment): Promise<Readonly<Record<string, string>>> {
-  const printed = await cronledger(['setup', '--store', store, '--print', 'parameters', ...args])
-  if (printed.code !== 0) throw new Error(printed.stderr)
   const path = join(folder, `${stack}.json`)
-  writeFileSync(path, printed.stdout)
+  writeFileSync(path, stackParameters({ ...BATCH, timezone: 'Asia/Tokyo', ...batch }, Date.now()).text)
   const options = ['--template-file', TEMPLATE, '--capabilities', 'CAPABILITY_IAM']
   const parameters = ['--parameter-overrides', `file://${path}`]
   await aws(endpoint, 'cloudformation', 'deploy', '--stack-name', stack, ...options, ...parameters)

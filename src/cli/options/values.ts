@@ -60,13 +60,11 @@ function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
   }
 }
 
-/** For `--print`. */
-const STACK_HINT = ' Did you mean cloudformation? Terraform deploys it, too (docs/guides/terraform.md).'
-
 function oneOf(name: string, word: string, choices: readonly string[], several: string): string {
   if (choices.includes(word)) return word
-  const hint = word === 'terraform' || word === 'cfn' ? STACK_HINT : suggestion(word, choices)
-  throw usageError(`${name} ${quote(word)} is not allowed.${hint} Use ${listed(choices, 'or')}${several}.`)
+  throw usageError(
+    `${name} ${quote(word)} is not allowed.${suggestion(word, choices)} Use ${listed(choices, 'or')}${several}.`,
+  )
 }
 
 function readInteger(name: string, text: string, spec: NumberSpec): number {

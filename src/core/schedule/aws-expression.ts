@@ -3,15 +3,12 @@ import type { Instant } from '../types.ts'
 import { type CronFields, daysOfShapes, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
-import { isUtc } from './zone.ts'
 
 /** A schedule in the form that AWS takes. */
 export interface AwsExpression {
   readonly expression: string
   /** The slot after now, from which `rate(…)` starts counting. Only EventBridge Scheduler has a start date. */
   readonly startDate: Instant | null
-  /** Why an EventBridge rule cannot have this schedule, or null if it can. */
-  readonly notForRules: string | null
 }
 
 type Cron = Extract<Schedule, { kind: 'cron' }>
@@ -27,16 +24,13 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   const words = argumentWords(schedule.spec.expression)
   switch (schedule.kind) {
     case 'at':
-      return { expression: `at(${words.join('')})`, startDate: null, notForRules: 'a rule cannot have at(…)' }
+      return { expression: `at(${words.join('')})`, startDate: null }
     case 'rate': {
       const [count = '', unit = ''] = words
-      const notForRules = 'the rate(…) of a rule counts from its creation, not from the anchor'
-      return { expression: `rate(${rateText(count, unit)})`, startDate: slotAfter(schedule, now), notForRules }
+      return { expression: `rate(${rateText(count, unit)})`, startDate: slotAfter(schedule, now) }
     }
-    case 'cron': {
-      const notForRules = isUtc(schedule.spec.zone) ? null : 'a rule always uses UTC'
-      return { expression: cronOf(schedule, words), startDate: null, notForRules }
-    }
+    case 'cron':
+      return { expression: cronOf(schedule, words), startDate: null }
   }
 }
 

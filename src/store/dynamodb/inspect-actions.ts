@@ -75,7 +75,7 @@ type Action = keyof typeof PROBES
 const WRITES = ['dynamodb:PutItem', 'dynamodb:UpdateItem'] as const
 const READS = ['dynamodb:Query', 'dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'] as const
 
-/** The actions of each role, as in `schema/iam.json`. Every role also reads items, which is tried first. */
+/** The actions of each role, as in `schema/iam`. Every role also reads items, which is tried first. */
 const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
   runner: [...WRITES, 'dynamodb:Query'],
   auditor: READS,
@@ -101,7 +101,7 @@ export function inspectActions(dynamo: Dynamo, { role, task }: InspectSettings):
 
   function findingOf(action: Action, error: LedgerError | null): SetupFinding {
     if (error === null) return ok(action, 'allowed')
-    return wrong(action, error, isByPolicy(error) ? `${limit}See the policies: cronledger setup --print iam` : '')
+    return wrong(action, error, isByPolicy(error) ? `${limit}See the policy: cronledger template ${role}-policy` : '')
   }
 
   return {

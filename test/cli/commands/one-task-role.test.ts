@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { awsError } from '../../faults/faults.ts'
@@ -31,7 +32,10 @@ beforeAll(async () => {
   await store.put(claimOf('other'), 'absent', call)
   await store.writeEntry({ task: 'other', kind: '#task' }, { version: 1, document: {} }, 'absent', call)
   store.close()
-  const policy = await policyOf('nightly')
+  const file = new URL('../../../schema/iam/runner.json', import.meta.url)
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders of the file
+  const text = readFileSync(file, 'utf8').replace('${TASK}', 'nightly').replace('${TABLE_ARN}', 'arn:table/ledger')
+  const policy = JSON.parse(text)
   proxy = await startFaultyProxy(server.endpoint)
   proxy.treat((passing) => (isAllowed(policy, passing) ? 'pass' : DENIED))
 })
@@ -40,12 +44,6 @@ afterAll(async () => {
   client.destroy()
   await server.stop()
 })
-
-async function policyOf(task: string): Promise<Loose> {
-  const args = ['setup', '--store', STORE, '--print', 'iam', '--role', 'runner', '--task', task]
-  const { stdout } = await cronledger(args)
-  return JSON.parse(stdout)
-}
 
 /** Returns what IAM decides: a statement must allow the action on the resource, and each partition in the request. */
 function isAllowed(policy: Loose, { action, indexName, partitions }: Passing): boolean {

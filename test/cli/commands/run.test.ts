@@ -451,7 +451,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       ['history', '--store', 'file:/tmp/x.db', '--', '--limit', '5'],
       /unexpected argument "--limit" after --. history does not run a batch/,
     ],
-    [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role requires --check or --print/],
+    [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role requires --check\./],
   ] as const) {
     test(`${args.slice(0, 3).join(' ')}: ${message}`, async () => {
       const { code, stdout, stderr } = await cronledger(args)

@@ -48,7 +48,7 @@ describe('a crontab as AWS has it', () => {
     // AWS's guides have names in capitals only.
     ['cron(0 18 ? jan,jul mon-fri *)', 'cron(0 18 ? JAN,JUL MON-FRI *)'],
   ])('%s is %s', (unix, aws) => {
-    expect(toAws(unix)).toEqual({ expression: aws, startDate: null, notForRules: null })
+    expect(toAws(unix)).toEqual({ expression: aws, startDate: null })
     expect(slots(aws, 'UTC')).toEqual(slots(unix, 'UTC'))
   })
 
@@ -131,20 +131,9 @@ describe('a crontab as AWS has it', () => {
   })
 })
 
-describe('what a rule cannot have', () => {
-  test.each([
-    ['0 3 * * *', 'Asia/Tokyo', 'a rule always uses UTC'],
-    ['at(2026-12-31T23:00:00)', 'UTC', 'a rule cannot have at(…)'],
-  ])('%s in %s', (expression, zone, why) => {
-    expect(toAws(expression, zone).notForRules).toBe(why)
-  })
-
+describe('at(…) and rate(…)', () => {
   test('an at(…) is written without the spaces that AWS does not take', () => {
     expect(toAws('at( 2026-12-31T23:00:00 )').expression).toBe('at(2026-12-31T23:00:00)')
-  })
-
-  test('UTC has many names', () => {
-    expect(toAws('0 3 * * *', 'Etc/UTC').notForRules).toBeNull()
   })
 
   test.each(['rate(6 hours)', 'rate( 06   hours )', 'rate(6 hour)'])(
@@ -155,7 +144,6 @@ describe('what a rule cannot have', () => {
       expect(awsExpression(rate, NOW)).toEqual({
         expression: 'rate(6 hours)',
         startDate: Date.UTC(2026, 10, 24, 0, 30),
-        notForRules: expect.stringContaining('anchor'),
       })
     },
   )

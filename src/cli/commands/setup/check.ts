@@ -8,39 +8,47 @@ import { SETTINGS } from '../../../run/settings-table.ts'
 import { type Role, type SetupFinding, wrong } from '../../../store/finding.ts'
 import { inspectStore } from '../../../store/setup.ts'
 import { printAll } from '../../output.ts'
-import { type BatchOptions, inspectRun } from './check-run.ts'
+import { inspectRun } from './check-run.ts'
 
-interface SetupCheckOptions extends BatchOptions {
+export interface SetupCheckOptions {
+  readonly store: string
+  readonly task: string | undefined
   readonly role: Role | undefined
-  readonly skewMs: number | undefined
   readonly ledgerTimeoutMs: number | undefined
-  readonly json: boolean | undefined
 }
 
 /** The width of the column of names. All names but one fit in it. */
 const NAME_COLUMNS = 21
 
 /** Checks everything that a run needs and prints a line for each. Returns the exit code of the gravest finding. */
-export async function checkSetup(options: SetupCheckOptions, env: Environment): Promise<number> {
-  const signal = AbortSignal.timeout(options.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default)
-  const { role = 'operator', skewMs = SETTINGS.skewMs.default, task = null } = options
+export async function checkSetup(
+  options: SetupCheckOptions & { readonly json: boolean | undefined },
+  env: Environment,
+): Promise<number> {
   const found = new Set<ErrorKind | null>()
-  async function* findings() {
-    const run = yield* inspectRun(options, env, signal)
-    const hasRetention = run?.retentionMs !== undefined
-    const settings = { env, role, task, skewMs, hasRetention, now: () => systemClock.now() }
-    yield* inspectStore(options.store, settings, { signal })
-    const isUsable = [...found].every((kind) => kind === null)
-    if (task !== null && isUsable) yield* inspectTask(task, options.store, { skewMs, signal })
-  }
   async function* counted() {
-    for await (const finding of findings()) {
+    for await (const finding of inspectSetup(options, env)) {
       found.add(finding.wrong)
       yield finding
     }
   }
   await printAll(options.json ? jsonArray(counted(), setupFindingJson) : lines(counted()), { toTheEnd: true })
   return gravestExit(found)
+}
+
+/** Yields a finding for everything that a run needs. It changes nothing. */
+export async function* inspectSetup(options: SetupCheckOptions, env: Environment): AsyncGenerator<SetupFinding> {
+  const { store, task = null, role = 'operator', ledgerTimeoutMs = SETTINGS.ledgerTimeoutMs.default } = options
+  const signal = AbortSignal.timeout(ledgerTimeoutMs)
+  const run = yield* inspectRun(options, env, signal)
+  const { skewMs = SETTINGS.skewMs.default, retentionMs } = run ?? {}
+  const settings = { env, role, task, skewMs, hasRetention: retentionMs !== undefined, now: () => systemClock.now() }
+  let isUsable = true
+  for await (const finding of inspectStore(store, settings, { signal })) {
+    isUsable &&= finding.wrong === null
+    yield finding
+  }
+  if (task !== null && isUsable) yield* inspectTask(task, store, { skewMs, signal })
 }
 
 /**

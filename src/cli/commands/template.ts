@@ -1,0 +1,132 @@
+import { quote, usageError } from '../../core/errors.ts'
+import { didYouMean, nearest } from '../../core/near.ts'
+import { isKeyOf } from '../../core/objects.ts'
+import type { OptionTable } from '../../core/option.ts'
+import { EXIT } from '../../exit-code.ts'
+import { listed, printable } from '../../format/text.ts'
+import { systemClock } from '../../process/clock.ts'
+import { readSchema } from '../../store/schema.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { readOptions } from '../options/arguments.ts'
+import { COMMON } from '../options/options.ts'
+import { print } from '../output.ts'
+import { stackParameters } from './template/parameters.ts'
+
+interface Template {
+  /** The file in `schema/`. The parameters have none, because they are computed. */
+  readonly file?: string
+  readonly what: string
+}
+
+const TEMPLATES: Readonly<Record<string, Template>> = {
+  cloudformation: { file: 'cloudformation.yaml', what: 'Stack of a batch: task, schedule, roles, alarms and table' },
+  parameters: { what: 'Parameters of that stack for one batch, computed from its schedule' },
+  'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },
+  'auditor-policy': { file: 'iam/auditor.json', what: 'IAM policy for the commands that read' },
+  'operator-policy': { file: 'iam/operator.json', what: 'IAM policy for all commands' },
+  'task-definition': { file: 'task-definition.json', what: 'ECS task definition, without the stack' },
+  schedule: { file: 'eventbridge/schedule.json', what: 'Schedule of EventBridge Scheduler, without the stack' },
+  rule: { file: 'eventbridge/rule.json', what: 'EventBridge rule, for a schedule in UTC, without the stack' },
+  'rule-targets': { file: 'eventbridge/rule-targets.json', what: 'Target of that rule' },
+}
+
+/** The names of `setup --print`, and those of other tools. */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  iam: ['runner-policy', 'auditor-policy', 'operator-policy'],
+  policy: ['runner-policy', 'auditor-policy', 'operator-policy'],
+  eventbridge: ['schedule', 'rule'],
+  scheduler: ['schedule'],
+  cfn: ['cloudformation'],
+  stack: ['cloudformation'],
+  terraform: ['cloudformation'],
+}
+
+const PAGE = 'docs/reference/templates.md'
+
+const OPTIONS = {
+  store: COMMON.store,
+  task: COMMON.task,
+  schedule: COMMON.schedule,
+  timezone: { ...COMMON.timezone, group: 'Options' },
+  anchor: { ...COMMON.anchor, group: 'Options' },
+  parameters: {
+    kind: 'text',
+    value: 'NAME=VALUE…',
+    spaces: true,
+    help: "Image, Cluster, Subnets and others, such as 'Memory=1024'",
+    details: 'The file has all parameters, so a later deployment without one of these sets it back to its default.',
+  },
+} as const satisfies OptionTable
+
+const help = {
+  name: 'template',
+  summary:
+    'Print a template for AWS as it is in the package, or list the templates. Only template parameters computes something, and takes options.',
+  options: OPTIONS,
+  takes: '[TEMPLATE]',
+  words: Object.keys(TEMPLATES),
+  examples: [
+    ['cronledger template', 'list the templates'],
+    ['cronledger template cloudformation >cronledger.yaml', 'print the CloudFormation template'],
+    [
+      "cronledger template parameters … --parameters 'Image=IMAGE Cluster=batch Subnets=subnet-0a1b2c3d' >nightly.json",
+      'print its parameters for a batch',
+    ],
+  ],
+  notes: `${PAGE} explains each template.`,
+} as const
+
+export const template: Command = {
+  help,
+  async execute({ argv: [name, ...argv], env, sink }: CommandContext) {
+    if (name === undefined) {
+      await print(templateList())
+      return EXIT.ok
+    }
+    if (name.startsWith('-')) throw usageError(`${name}: the template comes first: cronledger template parameters …`)
+    const { file } = isKeyOf(name, TEMPLATES) ? (TEMPLATES[name] ?? {}) : {}
+    if (file === undefined && name !== 'parameters') throw unknownTemplate(name)
+    if (file === undefined) {
+      const { text, notes } = stackParameters(readOptions(help, argv, env), systemClock.now())
+      for (const note of notes) sink.write(printable(`cronledger: ${note}`))
+      await print(text)
+      return EXIT.ok
+    }
+    if (argv[0] !== undefined) {
+      throw usageError(
+        `template ${name} takes no ${argv[0].split('=', 1)}, because it prints the same file for all batches. Only template parameters takes options.`,
+      )
+    }
+    await print(readSchema(file).trimEnd())
+    return EXIT.ok
+  },
+}
+
+function templateList(): string {
+  const width = Math.max(...Object.keys(TEMPLATES).map((name) => name.length))
+  const lines = Object.entries(TEMPLATES).map(([name, { what }]) => `${name.padEnd(width)}  ${what}`)
+  return [...lines, '', `To print one: cronledger template NAME. ${PAGE} explains each of them.`].join('\n')
+}
+
+function unknownTemplate(name: string) {
+  return usageError(`unknown template ${quote(name)}.${meantTemplate(name)} Use ${listed(help.words, 'or')}.`)
+}
+
+/** Returns ` Did you mean …?` for a name that is near to that of a template, or that has its meaning elsewhere. */
+function meantTemplate(name: string): string {
+  const near = isKeyOf(name, OTHER_NAMES) ? OTHER_NAMES[name] : null
+  const more = name === 'terraform' ? ' Terraform deploys it, too (docs/guides/terraform.md).' : ''
+  return didYouMean(near ?? [nearest(name, help.words)].filter((one) => one !== null)) + more
+}
+
+/** Returns the error for `setup --print`, the earlier form of this command. */
+export function printOption(name = '') {
+  const [meant = 'NAME'] = isKeyOf(name, TEMPLATES)
+    ? [name]
+    : isKeyOf(name, OTHER_NAMES)
+      ? (OTHER_NAMES[name] ?? [])
+      : []
+  return usageError(
+    `setup has no option --print. Use cronledger template ${meant}; cronledger template lists them all.`,
+  )
+}

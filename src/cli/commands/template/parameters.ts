@@ -1,0 +1,212 @@
+import { createHash } from 'node:crypto'
+import { quote, usageError } from '../../../core/errors.ts'
+import { formatInstant } from '../../../core/instant.ts'
+import { suggestion } from '../../../core/near.ts'
+import { isKeyOf } from '../../../core/objects.ts'
+import { awsExpression } from '../../../core/schedule/aws-expression.ts'
+import { longestGapMs } from '../../../core/schedule/gaps.ts'
+import { readSchedule } from '../../../core/schedule/schedule-options.ts'
+import { type Schedule, slotAfter, slotBefore } from '../../../core/schedule/slot.ts'
+import { scheduleWarnings } from '../../../core/schedule/warnings.ts'
+import { openZone, spelledZone } from '../../../core/schedule/zone.ts'
+import type { Instant } from '../../../core/types.ts'
+import { checkTaskName } from '../../../core/user-text.ts'
+import { listed } from '../../../format/text.ts'
+import { ZONE_DATA } from '../../../process/clock.ts'
+import { parseStoreName } from '../../../store/open.ts'
+import { readSchema } from '../../../store/schema.ts'
+
+export interface BatchOptions {
+  readonly store: string
+  readonly task: string
+  readonly schedule: string
+  readonly timezone: string | undefined
+  readonly anchor: string | undefined
+  /** Such as `Image=batch:1 Memory=1024`. */
+  readonly parameters: string | undefined
+}
+
+type Values = Readonly<Record<string, string>>
+
+/** The parameters that follow from an option, and the option. */
+const OPTION_OF: Values = {
+  TableName: 'store',
+  Task: 'task',
+  Family: 'task',
+  Schedule: 'schedule',
+  ScheduleExpression: 'schedule',
+  StartDate: 'schedule',
+  Timezone: 'timezone',
+  Anchor: 'anchor',
+}
+
+/** An alarm of CloudWatch looks back over at most seven days. */
+const MAX_NO_RUN_HOURS = 168
+/** The time for the batch and for the delivery of its log, before the alarm or the check calls an operator. */
+const EXTRA_HOURS = 2
+const HOUR_MS = 3_600_000
+const LONGEST_DAY_MS = 25 * HOUR_MS
+/** The limit for the name of a schedule in EventBridge. */
+const MAX_NAME_LENGTH = 64
+/** The hexadecimal digits of the hash: four billion values, and an account has some hundred batches. */
+const HASH_LENGTH = 8
+
+/**
+ * Returns all parameters of the stack as a file for `--parameter-overrides`, and notes for the log. They include those
+ * with a default, because a deployment keeps the previous value of a parameter that is not given. Throws a usage error
+ * if a value is missing or not allowed, or if AWS cannot express the schedule.
+ */
+export function stackParameters(options: BatchOptions, now: Instant) {
+  checkTaskName(options.task)
+  const schedule = readSchedule(options)
+  const { expression, startDate } = awsExpression(schedule, now)
+  const missing = whenNoneRuns(schedule, now)
+  const known = readTemplate(readSchema('cloudformation.yaml'))
+  const given = readParameters(options.parameters ?? '', known)
+  const computed: Values = {
+    TableName: tableOf(options.store),
+    CreateTable: 'true',
+    Task: options.task,
+    Family: familyOf(options.task),
+    Schedule: schedule.spec.expression,
+    Timezone: spelledZone(schedule.spec.zone),
+    Anchor: options.anchor ?? '',
+    ScheduleExpression: expression,
+    StartDate: startDate === null ? '' : formatInstant(startDate),
+    Container: 'batch',
+    SecurityGroups: '',
+    ...missing.values,
+  }
+  const values = [...known.keys()].map((name) => [name, given[name] ?? computed[name] ?? known.get(name)?.otherwise])
+  const open = values.flatMap(([name, value]) => (value === null ? [name ?? ''] : []))
+  if (open.length > 0) {
+    const what = open.map((name) => `${name} (${known.get(name)?.what.replace(/\.$/, '')})`)
+    throw usageError(
+      `${listed(what, 'and')} ${open.length === 1 ? 'has' : 'have'} no value. Give --parameters '${open.map((name) => `${name}=…`).join(' ')}'.`,
+    )
+  }
+  const isOwnChoice = Object.keys(missing.values).some((name) => name in given)
+  return {
+    text: JSON.stringify({ Parameters: Object.fromEntries(values) }, null, 2),
+    notes: [
+      ...scheduleWarnings(schedule, now, ZONE_DATA),
+      ...startNotes(startDate),
+      ...(isOwnChoice ? [] : missing.notes),
+    ],
+  }
+}
+
+function tableOf(store: string): string {
+  const parsed = parseStoreName(store)
+  if (parsed.kind !== 'dynamodb') {
+    throw usageError(`--store ${quote(store)} is not on AWS. The stack is for a ledger in DynamoDB: dynamodb:TABLE`)
+  }
+  if (!parsed.table.includes(':')) return parsed.table
+  throw usageError(
+    `--store ${quote(store)} is an ARN, but a stack uses the table of its own account and Region. Use the name of the table: dynamodb:${parsed.table.replace(/^.*\//, '')}`,
+  )
+}
+
+/**
+ * Returns the name of the batch in ECS and EventBridge. A task name may be longer than those allow, and contain other
+ * characters. Such a name is changed and gets a hash, otherwise two tasks could get the same name.
+ */
+function familyOf(task: string): string {
+  const whole = `cronledger-${task}`
+  const name = whole.replace(/[^A-Za-z0-9_-]/g, '-')
+  if (name === whole && name.length <= MAX_NAME_LENGTH) return name
+  const hash = createHash('sha256').update(task).digest('hex').slice(0, HASH_LENGTH)
+  return `${name.slice(0, MAX_NAME_LENGTH - HASH_LENGTH - 1)}-${hash}`
+}
+
+/** Returns what tells an operator that no run came: an alarm, or a daily check if the alarm cannot look back far enough. */
+function whenNoneRuns(schedule: Schedule, now: Instant) {
+  const gapMs = longestGapMs(schedule, now)
+  const hours = gapMs === null ? null : Math.ceil(gapMs / HOUR_MS) + EXTRA_HOURS
+  if (hours !== null && hours <= MAX_NO_RUN_HOURS) {
+    return { values: { NoRunHours: String(hours), CheckExpression: '' }, notes: [] }
+  }
+  const why =
+    hours === null
+      ? 'the schedule ends'
+      : `it would have to wait for ${hours} hours (the longest time between two slots, and ${EXTRA_HOURS} more), and CloudWatch looks back at most 7 days (${MAX_NO_RUN_HOURS} hours)`
+  return {
+    values: { NoRunHours: '0', CheckExpression: dailyCheck(schedule, now) },
+    notes: [`the stack has no alarm for a missing run, because ${why}. Instead, it runs cronledger check once a day`],
+  }
+}
+
+/**
+ * Returns the expression of a check each day, some time after the slots of the schedule in its own time zone. The check
+ * is an hour later where the clocks skip its time on one day of the year, because it would not run on that day.
+ */
+function dailyCheck(schedule: Schedule, now: Instant): string {
+  const { zone } = schedule.spec
+  const slot = slotAfter(schedule, now) ?? slotBefore(schedule, now) ?? now
+  const { offset } = openZone(zone).pieceAt(slot / 1000)
+  const timeAfter = (hours: number) => {
+    const local = new Date(slot + offset * 1000 + hours * HOUR_MS)
+    return `${local.getUTCMinutes()} ${local.getUTCHours()}`
+  }
+  const first = timeAfter(EXTRA_HOURS)
+  const gapMs = longestGapMs(readSchedule({ schedule: `${first} * * *`, timezone: zone }), now)
+  const isSkipped = gapMs !== null && gapMs > LONGEST_DAY_MS
+  return `cron(${isSkipped ? timeAfter(EXTRA_HOURS + 1) : first} * * ? *)`
+}
+
+function startNotes(startDate: Instant | null): readonly string[] {
+  if (startDate === null) return []
+  return [
+    `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`,
+  ]
+}
+
+interface Parameter {
+  readonly what: string
+  /** The default of the template, or null if it has none. */
+  readonly otherwise: string | null
+  /** Of a list, each item must match it. */
+  readonly allowed: RegExp
+}
+
+/** Returns the parameters of the template, by their names. */
+function readTemplate(template: string): ReadonlyMap<string, Parameter> {
+  const [, section = ''] = /^Parameters:\n((?: .*\n|\n)+)/m.exec(template) ?? []
+  const blocks = section.matchAll(/^ {2}(\w+):\n((?: {4}.*\n)+)/gm)
+  return new Map(
+    [...blocks].map(([, name = '', block = '']) => {
+      const member = (key: string) =>
+        new RegExp(`^ {4}${key}: (?:"(.*)"|(.*))$`, 'm').exec(block)?.slice(1).find(isText)
+      const choices = member('AllowedValues')?.match(/\w+/g)
+      const pattern = choices?.join('|') ?? member('AllowedPattern')?.replaceAll('\\\\', '\\') ?? '.*'
+      const what = member('Description') ?? ''
+      return [name, { what, otherwise: member('Default') ?? null, allowed: new RegExp(`^(?:${pattern})$`, 's') }]
+    }),
+  )
+}
+
+const isText = (text: string | undefined) => text !== undefined
+
+/**
+ * Reads `Memory=1024 AlarmEmail=ops@example.org`. A value may contain spaces. Throws a usage error for a parameter that
+ * does not exist, that follows from an option, or whose value the template does not allow.
+ */
+function readParameters(text: string, known: ReadonlyMap<string, Parameter>): Values {
+  const words = text.trim() === '' ? [] : text.trim().split(/\s+(?=\w+=)/)
+  return Object.fromEntries(
+    words.map((word) => {
+      const wrong = (why: string) => usageError(`--parameters ${quote(word)}${why}`)
+      const [, name = '', value] = /^(\w+)=(.*)$/s.exec(word) ?? []
+      if (value === undefined) throw wrong(' is not valid. Use NAME=VALUE NAME=VALUE ….')
+      if (isKeyOf(name, OPTION_OF)) throw wrong(`: ${name} follows from --${OPTION_OF[name]}. Use that option.`)
+      const parameter = known.get(name)
+      if (parameter === undefined) {
+        const names = [...known.keys()].filter((one) => !isKeyOf(one, OPTION_OF))
+        throw wrong(`: the template has no parameter ${name}.${suggestion(name, names)} Use ${names.join(', ')}.`)
+      }
+      const items = parameter.what.includes('separated by commas') ? value.split(/ *, */) : [value]
+      if (!items.every((item) => parameter.allowed.test(item))) throw wrong(` is not allowed. ${parameter.what}`)
+      return [name, value]
+    }),
+  )
+}
