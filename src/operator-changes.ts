@@ -30,53 +30,54 @@ import type { KnownRecords } from './run/task/task-record.ts'
 // The changes that operators make in the record of a task. The rules are in core/task/task-changes.ts, and the write is in
 // run/task/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
 
-export interface OperatorParts {
+interface OperatorParts {
   readonly host: () => Promise<HostFacts>
   random(): number
   readonly known: KnownRecords
 }
 
-/** Opens the ledger as the options of a call ask for it. */
-type OpenRecords = (options: ReadOptions) => Promise<HistoryDeps>
+interface OperatorDeps extends HistoryDeps, OperatorParts {}
 
 const NO_TASKS = 'no task has run yet in this ledger, so there is none to change. Is this the right --store?'
 
 /** The reason on record of a task that is resumed without one. */
 const USUAL_RESUME_REASON = 'resumed'
 
+/** `reading` opens the ledger as the options of a call ask for it. */
 export function operatorMethods(
-  reading: OpenRecords,
-  parts: OperatorParts,
+  reading: (options: ReadOptions) => Promise<HistoryDeps>,
+  { host, random, known }: OperatorParts,
 ): Pick<Ledger, 'declare' | 'pause' | 'pauseAll' | 'resume' | 'resumeAll' | 'retire'> {
+  const open = async (options: ReadOptions) => ({ ...(await reading(options)), host, random, known })
   return {
-    declare: async (options) => declareTask(options, await reading(options), parts),
+    declare: async (options) => declareTask(options, await open(options)),
     async pause(options) {
-      const deps = await reading(options)
-      return pauseTask(options, await decidedBy(options, deps, parts), deps, parts)
+      const deps = await open(options)
+      return pauseTask(options, await decidedBy(options, deps), deps)
     },
     async *pauseAll(options) {
-      const deps = await reading(options)
-      const decided = await decidedBy(options, deps, parts)
-      yield* changeAll(deps, (task, own) => pauseTask({ ...options, task }, decided, own, parts, true))
+      const deps = await open(options)
+      const decided = await decidedBy(options, deps)
+      yield* changeAll(deps, (task, own) => pauseTask({ ...options, task }, decided, own, true))
     },
     async resume(options) {
-      const deps = await reading(options)
-      return resumeTask(options, await decidedBy(withReason(options), deps, parts), deps, parts)
+      const deps = await open(options)
+      return resumeTask(options, await decidedBy(withReason(options), deps), deps)
     },
     async *resumeAll(options) {
-      const deps = await reading(options)
-      const decided = await decidedBy(withReason(options), deps, parts)
-      yield* changeAll(deps, (task, own) => resumeTask({ ...options, task }, decided, own, parts, true))
+      const deps = await open(options)
+      const decided = await decidedBy(withReason(options), deps)
+      yield* changeAll(deps, (task, own) => resumeTask({ ...options, task }, decided, own, true))
     },
     async retire(options) {
-      const deps = await reading(options)
-      return retireTask(options, await decidedBy(options, deps, parts), deps, parts)
+      const deps = await open(options)
+      return retireTask(options, await decidedBy(options, deps), deps)
     },
   }
 }
 
 /** Two declarations of the same content are equal, also by two operators, so a change that is found in the record needs no second write. */
-async function declareTask(options: DeclareOptions, deps: HistoryDeps, parts: OperatorParts): Promise<ChangedTask> {
+async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise<ChangedTask> {
   const { task } = options
   checkTaskName(task)
   const { spec } = readSchedule(options)
@@ -85,12 +86,10 @@ async function declareTask(options: DeclareOptions, deps: HistoryDeps, parts: Op
   const { from = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
   const declaration = { spec, from: secondOf(from), now, expectations }
   const change = (record: TaskRecord) => withDeclaration(record, declaration)
-  const io = { ...deps, random: parts.random }
-  const found = await readChangeable(task, changeSettings(deps), io)
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
-  const { changed, record } = await changeTask(request, found, changeSettings(deps), io)
+  const { changed, record } = await changeTask(request, await readChangeable(task, deps), deps)
   // A run of the same program must see the change at once.
-  parts.known.add(task, record)
+  deps.known.add(task, record)
   return { task, changed, record }
 }
 
@@ -99,8 +98,8 @@ async function declareTask(options: DeclareOptions, deps: HistoryDeps, parts: Op
  * not stop the others. Asks for the names again at the end, because a first run may have made a record since.
  */
 async function* changeAll(
-  deps: HistoryDeps,
-  change: (task: string, deps: HistoryDeps) => Promise<TaskChange>,
+  deps: OperatorDeps,
+  change: (task: string, deps: OperatorDeps) => Promise<TaskChange>,
 ): AsyncGenerator<TaskChange | FailedTaskChange> {
   const done = new Set<string>()
   for (;;) {
@@ -124,14 +123,13 @@ async function* changeAll(
 async function pauseTask(
   options: PauseOptions,
   decided: Decided,
-  deps: HistoryDeps,
-  parts: OperatorParts,
+  deps: OperatorDeps,
   ofAll?: true,
 ): Promise<TaskChange> {
-  const task = await readTaskToChange(options.task, deps, parts)
+  const task = await readTaskToChange(options.task, deps)
   const { from = secondOf(decided.at), until } = readSpan(options, options.until, task.zone, decided.at)
   const pause: Suspension = { from, until, ...(ofAll && { ofAll }), ...decided }
-  return recordChange(task, deps, parts, {
+  return recordChange(task, deps, {
     what: 'the pause',
     change: (record) => withPause(record, pause),
     touched: ({ pauses }) => pauses.filter((one) => isSameSuspension(one, pause)),
@@ -141,13 +139,12 @@ async function pauseTask(
 async function resumeTask(
   options: ResumeOptions,
   decided: Decided,
-  deps: HistoryDeps,
-  parts: OperatorParts,
+  deps: OperatorDeps,
   onlyOfAll = false,
 ): Promise<TaskChange> {
-  const task = await readTaskToChange(options.task, deps, parts)
+  const task = await readTaskToChange(options.task, deps)
   const { from = secondOf(decided.at) } = readSpan(options, undefined, task.zone, decided.at)
-  return recordChange(task, deps, parts, {
+  return recordChange(task, deps, {
     what: 'the end of the pause',
     change: (record) => withResumption(record, from, decided, { onlyOfAll }),
     touched: ({ pauses, retirements }) => [...pauses, ...retirements].filter(({ ended }) => isBy(ended, decided)),
@@ -158,16 +155,11 @@ function withReason<Options extends Omit<ResumeOptions, 'task'>>(options: Option
   return { ...options, reason: options.reason ?? USUAL_RESUME_REASON }
 }
 
-async function retireTask(
-  options: RetireOptions,
-  decided: Decided,
-  deps: HistoryDeps,
-  parts: OperatorParts,
-): Promise<TaskChange> {
-  const task = await readTaskToChange(options.task, deps, parts)
+async function retireTask(options: RetireOptions, decided: Decided, deps: OperatorDeps): Promise<TaskChange> {
+  const task = await readTaskToChange(options.task, deps)
   const { from = await usualStart(task, decided.at, deps) } = readSpan(options, undefined, task.zone, decided.at)
   const retirement: Suspension = { from, until: null, ...decided }
-  const change = await recordChange(task, deps, parts, {
+  const change = await recordChange(task, deps, {
     what: 'the retirement',
     change: (record) => withRetirement(record, retirement),
     touched: ({ retirements }) => retirements.filter((one) => isSameSuspension(one, retirement)),
@@ -179,8 +171,7 @@ async function retireTask(
 /** Returns who decides, why and when. Throws a usage error if a text is missing, too long or a placeholder. */
 async function decidedBy(
   { task, by, reason }: Omit<ResumeOptions, 'task'> & { readonly task?: string; readonly reason: string },
-  { clock }: HistoryDeps,
-  { host }: OperatorParts,
+  { clock, host }: OperatorDeps,
 ): Promise<Decided> {
   if (task !== undefined) checkTaskName(task)
   const person = { by: by ?? operatorOf((await host()).host), reason }
@@ -221,8 +212,8 @@ interface TaskToChange {
 }
 
 /** Reads a task that has a record or a row. Throws `UnknownTaskError` if it has neither. */
-async function readTaskToChange(task: string, deps: HistoryDeps, parts: OperatorParts): Promise<TaskToChange> {
-  const found = await readChangeable(task, changeSettings(deps), { ...deps, random: parts.random })
+async function readTaskToChange(task: string, deps: OperatorDeps): Promise<TaskToChange> {
+  const found = await readChangeable(task, deps)
   const spec = inForceAt(found.record.schedules, deps.clock.now())?.spec
   if (spec !== undefined) return { task, found, zone: spec.zone }
   const newest = await newestRow({ task }, deps)
@@ -238,8 +229,7 @@ async function usualStart({ task, found }: TaskToChange, now: Instant, deps: His
 
 async function recordChange(
   { task, found, zone }: TaskToChange,
-  deps: HistoryDeps,
-  parts: OperatorParts,
+  deps: OperatorDeps,
   {
     touched,
     ...request
@@ -249,15 +239,10 @@ async function recordChange(
   },
 ): Promise<TaskChange> {
   const isIn = (record: TaskRecord) => touched(record).length > 0
-  const io = { ...deps, random: parts.random }
-  const { changed, record } = await changeTask({ task, isIn, ...request }, found, changeSettings(deps), io)
+  const { changed, record } = await changeTask({ task, isIn, ...request }, found, deps)
   // A run of the same program must see the change at once.
-  parts.known.add(task, record)
+  deps.known.add(task, record)
   return { task, changed, suspensions: changed ? touched(record) : [], record, timezone: zone }
-}
-
-function changeSettings({ pageTimeoutMs }: HistoryDeps) {
-  return { ledgerTimeoutMs: pageTimeoutMs }
 }
 
 function isSameSuspension(one: Suspension, other: Suspension): boolean {

@@ -49,9 +49,9 @@ async function resolve(plan: HostPlan, scheduled: Scheduled, settings: Settings,
 }
 
 async function pauseTask({ name }: HostPlan, settings: Settings, io: WriteIo): Promise<'pauseSet'> {
-  const changeIo = { ...io, signals: [] }
+  const changeIo = { ...io, signals: [], pageTimeoutMs: settings.ledgerTimeoutMs }
   const now = io.clock.now()
-  const found = await readChangeable(TASK, settings, changeIo)
+  const found = await readChangeable(TASK, changeIo)
   const pause = { from: now, until: null, at: now, by: 'operator', reason: name }
   const request = {
     task: TASK,
@@ -59,6 +59,6 @@ async function pauseTask({ name }: HostPlan, settings: Settings, io: WriteIo): P
     change: (record: typeof found.record) => withPause(record, pause),
     isIn: ({ pauses }: typeof found.record) => pauses.some(({ reason }) => reason === name),
   }
-  await changeTask(request, found, settings, changeIo)
+  await changeTask(request, found, changeIo)
   return 'pauseSet'
 }

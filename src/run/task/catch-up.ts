@@ -10,7 +10,7 @@ import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin, ifHalted } from '../ask.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
-import { findLastSlot } from './last-slot.ts'
+import { findLastSlot } from './statement.ts'
 import { readRecord } from './task-record.ts'
 
 /** The run that catches up: its own slot, and the schedule that has it. */

@@ -1,8 +1,7 @@
 import { firstLine, LedgerError } from '../../core/errors.ts'
-import { isNewerRecord, type NewerTaskRecord, type TaskRecord } from '../../core/task/task-record.ts'
+import { isNewerRecord, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Store } from '../../store/store.ts'
 import { type AskIo, askWithin, Unanswered, within } from '../ask.ts'
-import type { Settings } from '../settings.ts'
 import { type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
 /** A change that an operator makes to the record of a task. */
@@ -25,10 +24,10 @@ export interface ChangedRecord {
 
 export interface ChangeIo extends AskIo {
   readonly store: Store
+  /** How long the ledger may take for the read, and for the change, in milliseconds. */
+  readonly pageTimeoutMs: number
   readonly signals: readonly AbortSignal[]
 }
-
-export type ChangeSettings = Pick<Settings, 'ledgerTimeoutMs'>
 
 /** A record that this version may change, and the version of its entry. */
 export interface ChangeableRecord extends ReadRecord {
@@ -36,12 +35,8 @@ export interface ChangeableRecord extends ReadRecord {
 }
 
 /** Reads the record of a task that is to be changed. Throws `LedgerError`. */
-export async function readChangeable(
-  task: string,
-  { ledgerTimeoutMs }: ChangeSettings,
-  io: ChangeIo,
-): Promise<ChangeableRecord> {
-  const limit = { ms: ledgerTimeoutMs, signals: io.signals }
+export async function readChangeable(task: string, io: ChangeIo): Promise<ChangeableRecord> {
+  const limit = { ms: io.pageTimeoutMs, signals: io.signals }
   return changeable(task, await askWithin(limit, io, (call) => readRecord(task, io.store, call)))
 }
 
@@ -55,14 +50,9 @@ export async function readChangeable(
  * Throws `unreachable` if it is unknown whether the change is recorded, and `shape` if a newer cronledger wrote the
  * record since then.
  */
-export function changeTask(
-  request: TaskChangeRequest,
-  found: ChangeableRecord,
-  { ledgerTimeoutMs }: ChangeSettings,
-  io: ChangeIo,
-): Promise<ChangedRecord> {
+export function changeTask(request: TaskChangeRequest, found: ChangeableRecord, io: ChangeIo): Promise<ChangedRecord> {
   const { task } = request
-  return within({ ms: ledgerTimeoutMs, signals: io.signals }, io, async (ask) => {
+  return within({ ms: io.pageTimeoutMs, signals: io.signals }, io, async (ask) => {
     let { record, version } = found
     for (let hasSent = false; ; hasSent = true) {
       if (hasSent && request.isIn(record)) return { changed: true, record }
@@ -96,12 +86,8 @@ function uncertain({ task, what }: TaskChangeRequest, error: unknown): unknown {
 /** Throws `shape` for a record of a newer cronledger, which must not be overwritten. */
 function changeable(task: string, { record, version }: ReadRecord): ChangeableRecord {
   if (!isNewerRecord(record)) return { record, version }
-  throw newerRecord(task, record)
-}
-
-function newerRecord(task: string, { schemaVersion }: NewerTaskRecord): LedgerError {
-  return new LedgerError(
+  throw new LedgerError(
     'shape',
-    `a newer version of cronledger wrote the record of task ${task} (schema ${schemaVersion}), so it was not changed. Update cronledger on this host or in this image.`,
+    `a newer version of cronledger wrote the record of task ${task} (schema ${record.schemaVersion}), so it was not changed. Update cronledger on this host or in this image.`,
   )
 }

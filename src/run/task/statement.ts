@@ -5,22 +5,21 @@ import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { retirementAt } from '../../core/task/suspensions.ts'
 import { forcedRecord, otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
-import { inForceAt, type TaskRecord } from '../../core/task/task-record.ts'
+import { inForceAt, isSameSpec, type Schedules, type TaskRecord } from '../../core/task/task-record.ts'
 import { isBeforeAnyRun, latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
-import type { CallOptions } from '../../store/store.ts'
+import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin, Halted, type Limit } from '../ask.ts'
 import type { ClaimRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
 import { expectationsOf } from '../settings.ts'
 import type { RunIo } from '../write.ts'
-import { findLastSlot } from './last-slot.ts'
 import { type ReadRecord, writeRecord } from './task-record.ts'
 
 // The statements of a scheduled run about its task: its schedule, what it expects, and the container in which it runs.
 
-/** Operators may have forced or resolved some of the newest slots, so more than one is looked at. */
-const NEWEST_ROWS = 20
+/** Operators may have forced or resolved some of the newest slots, and triggers in a pause may have left rows. */
+const NEWEST_ROWS = 100
 
 /**
  * The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. On a file
@@ -69,19 +68,17 @@ export async function writeStatement(
 ): Promise<'conflict' | 'done'> {
   const { request, io } = claimedSlot
   const { task, trigger } = request
-  const { version } = stored
   const isCorrected = record !== stored.record
   const changed = changeBy(record, claimedSlot) ?? (isCorrected && !isCatchUpTrigger(trigger) ? record : null)
-  const isFirst = version === 'absent'
   if (changed === null) io.known.add(task, stored.record)
-  if (changed === null || (!isFirst && mayBeOld(claimedSlot) && (await isOld(claimedSlot)))) {
+  if (changed === null || (stored.version !== 'absent' && (await isOld(claimedSlot)))) {
     warnOfOther(request, record, io)
     return 'done'
   }
   const replaced = replacedBy(request, record, changed)
   const complete = replaced === null ? changed : await withLastSlot(record, claimedSlot)
   if (complete === null) return 'done'
-  const written = await writeOrWarn(complete, version, claimedSlot)
+  const written = await writeOrWarn(complete, stored.version, claimedSlot)
   if (written === 'conflict') return written
   if (written === 'ok') {
     io.known.add(task, complete)
@@ -125,25 +122,20 @@ function warnOfOther({ trigger, schedule, window }: ClaimRequest, { schedules }:
   })
 }
 
-/** Returns whether the next slot may have run already. The usual run is the newest one, and need not ask the ledger. */
-function mayBeOld({ request, settings, io }: ClaimedSlot): boolean {
-  const { skewMs, earlyToleranceMs } = settings
-  const { end } = request.window
-  return end !== null && io.clock.now() + skewMs + (earlyToleranceMs ?? MAX_EARLY_TOLERANCE_MS) >= end
-}
-
 /**
  * Returns whether a later slot had a scheduled run. Then this run states something out of date. The record does not show
  * that, because a run that states nothing new leaves the record as it is. If the ledger does not answer, the run states
- * nothing.
+ * nothing. The usual run is the newest one, and need not ask the ledger.
  */
 async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
   const { request, settings, io } = claimedSlot
+  const { slot, end } = request.window
+  const aheadMs = settings.skewMs + (settings.earlyToleranceMs ?? MAX_EARLY_TOLERANCE_MS)
+  if (end === null || io.clock.now() + aheadMs < end) return false
   // A later row than that comes from a host whose clock was ahead.
   const until = latestDueSlot(claimedSlot) + 1
-  const query = { kind: 'task', task: request.task, since: request.window.slot + 1, until, limit: NEWEST_ROWS } as const
-  const limit = { ms: WRITE_TIMEOUT_MS, stopTimeoutMs: settings.stopTimeoutMs }
-  const page = await askOrWarn((call) => io.store.list(query, call), limit, io)
+  const query = { kind: 'task', task: request.task, since: slot + 1, until, limit: NEWEST_ROWS } as const
+  const page = await askOrWarn((call) => io.store.list(query, call), claimedSlot)
   return page === null || page.rows.some(hasScheduledRun)
 }
 
@@ -152,11 +144,29 @@ async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
  * null, and the run states nothing.
  */
 async function withLastSlot(record: TaskRecord, claimedSlot: ClaimedSlot): Promise<TaskRecord | null> {
-  const { request, settings, io } = claimedSlot
+  const { request, io } = claimedSlot
   const asked = { task: request.task, schedules: record.schedules, before: request.window.slot }
-  const limit = { ms: WRITE_TIMEOUT_MS, stopTimeoutMs: settings.stopTimeoutMs }
-  const found = await askOrWarn(async (call) => ({ slot: await findLastSlot(asked, io.store, call) }), limit, io)
+  const found = await askOrWarn(async (call) => ({ slot: await findLastSlot(asked, io.store, call) }), claimedSlot)
   return found && changeBy(record, claimedSlot, found.slot)
+}
+
+/**
+ * Returns the newest slot before `before` for which a scheduler has started a run under the schedule in force then. A forced run
+ * does not count, because an operator may force a slot of an old schedule, and neither does a slot that was caught up.
+ * Returns null if none is found among the newest rows. Throws `LedgerError`.
+ */
+export async function findLastSlot(
+  { task, schedules, before }: { readonly task: string; readonly schedules: Schedules; readonly before: Instant },
+  store: Store,
+  call: CallOptions,
+): Promise<Instant | null> {
+  const inForce = inForceAt(schedules, before)?.spec
+  if (inForce === undefined) return null
+  const { rows } = await store.list({ kind: 'task', task, until: before, limit: NEWEST_ROWS }, call)
+  const own = rows
+    .map(readableRow)
+    .find((row) => row?.attempts.some(isOfScheduler) && isSameSpec(row.schedule, inForce))
+  return own?.slot ?? null
 }
 
 /** A run that started nothing does not count. It may have been refused because of its schedule, and has stated nothing then. */
@@ -164,20 +174,26 @@ function hasScheduledRun(row: StoredRow): boolean {
   return readableRow(row)?.attempts.some((attempt) => isOfScheduler(attempt) && hasStarted(attempt)) ?? false
 }
 
-function writeOrWarn(record: TaskRecord, version: ReadRecord['version'], { request, settings, io, halt }: ClaimedSlot) {
-  const { ledgerTimeoutMs: busyMs, stopTimeoutMs } = settings
-  const limit = { ms: WRITE_TIMEOUT_MS, busyMs, stopTimeoutMs, halt }
-  return askOrWarn((call) => writeRecord(request.task, record, version, io.store, call), limit, io)
+function writeOrWarn(record: TaskRecord, version: ReadRecord['version'], claimedSlot: ClaimedSlot) {
+  const { request, settings, io, halt } = claimedSlot
+  const write = (call: CallOptions) => writeRecord(request.task, record, version, io.store, call)
+  return askOrWarn(write, claimedSlot, { busyMs: settings.ledgerTimeoutMs, halt })
 }
 
 /** Asks the ledger. If it does not answer, logs that the record stays as it is, and returns null. */
-function askOrWarn<T>(request: (call: CallOptions) => Promise<T>, limit: Limit, io: RunIo): Promise<T | null> {
-  return askWithin(limit, io, request).catch((error: unknown) => {
+async function askOrWarn<T>(
+  request: (call: CallOptions) => Promise<T>,
+  { settings: { stopTimeoutMs }, io }: ClaimedSlot,
+  more: Partial<Limit> = {},
+): Promise<T | null> {
+  try {
+    return await askWithin({ ms: WRITE_TIMEOUT_MS, stopTimeoutMs, ...more }, io, request)
+  } catch (error) {
     if (error instanceof Halted) throw error
     const message = `the record of the task could not be updated, but this run is not affected: ${firstLine(error)}`
     io.emit({ event: 'warning', message })
     return null
-  })
+  }
 }
 
 /** Returns the schedule that the run replaces in the record, or null if there is none. */

@@ -15,7 +15,7 @@ import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'
 import { fates, recordVerbs, TASK } from '../../support/simulated/world.ts'
 
-const SETTINGS = { ledgerTimeoutMs: 30_000 }
+const SHARED = { signals: [], pageTimeoutMs: 30_000, random: () => 0.5 }
 const CALL = { signal: new AbortController().signal }
 const KNOWN = recordWith([{ since: NOW, spec: { expression: '0 3 * * *', zone: 'UTC' } }])
 const OTHER: Suspension = { ...PAUSE, by: 'bob', reason: 'network' }
@@ -41,8 +41,8 @@ async function ledgerWith(record: TaskRecord | null = KNOWN) {
   }
   async function change(request: TaskChangeRequest, fateOf: (call: Call) => Fate = () => ({ kind: 'answered' })) {
     const clock = time.clock()
-    const io = { clock, store: faultyStore(ledger, clock, fateOf), signals: [], random: () => 0.5 }
-    return changeTask(request, await readChangeable(TASK, SETTINGS, io), SETTINGS, io)
+    const io = { clock, store: faultyStore(ledger, clock, fateOf), ...SHARED }
+    return changeTask(request, await readChangeable(TASK, io), io)
   }
   return {
     time,
@@ -140,8 +140,8 @@ describe('a change of a task record whose answer is lost', () => {
     const full = async () => {
       throw new LedgerError('unreachable', 'the ledger cannot be written. Free some space on its disk.')
     }
-    const io = { clock: time.clock(), store: { ...ledger, writeEntry: full }, signals: [], random: () => 0.5 }
-    const change = async () => changeTask(pausing(PAUSE), await readChangeable(TASK, SETTINGS, io), SETTINGS, io)
+    const io = { clock: time.clock(), store: { ...ledger, writeEntry: full }, ...SHARED }
+    const change = async () => changeTask(pausing(PAUSE), await readChangeable(TASK, io), io)
     await expect(time.run(change())).rejects.toMatchObject({
       message: expect.stringMatching(/on its disk\. To see what is in force/),
     })

@@ -241,11 +241,9 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
 
   /** Changes the task record as an operator does. */
   async function change(request: Omit<TaskChangeRequest, 'task' | 'what'>, options: Port = {}): Promise<boolean> {
-    const io = { ...operatorIo(options), signals: [] }
-    const settings = readSettings({})
-    const found = await readChangeable(TASK, settings, io)
-    const { changed } = await changeTask({ task: TASK, what: 'the change', ...request }, found, settings, io)
-    return changed
+    const io = { ...operatorIo(options), signals: [], pageTimeoutMs: readSettings({}).ledgerTimeoutMs }
+    const found = await readChangeable(TASK, io)
+    return (await changeTask({ task: TASK, what: 'the change', ...request }, found, io)).changed
   }
 
   return {
