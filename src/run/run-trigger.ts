@@ -4,8 +4,8 @@ import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
-import { readSchedule, type ScheduleOptions, timeText } from '../core/schedule/schedule-options.ts'
-import type { Environment, Host, OrUndefined, ScheduleSpec } from '../core/types.ts'
+import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
+import type { Environment, OrUndefined, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import type { Clock } from '../process/clock.ts'
 import { type HostFacts, operatorOf } from '../process/host.ts'
@@ -26,7 +26,7 @@ import {
   withOverlapLock,
 } from './settings.ts'
 import { catchUp, type FindMissed } from './task/catch-up.ts'
-import { defaultZoneWarning, type ReadTrigger, readTrigger, type TriggerInput } from './trigger.ts'
+import { defaultZoneWarning, readTrigger } from './trigger.ts'
 import type { RunIo } from './write.ts'
 
 /** A force: an operator runs a slot again. */
@@ -195,23 +195,20 @@ async function runSlot<T>(
   return { ...result, task: context.task, slot: new Date(slot), windowEnd, runId: context.runId }
 }
 
-interface ReadRequest extends Pick<ReadTrigger, 'objection' | 'notices'> {
-  readonly context: RunContext
-  readonly knownEcs: KnownEcs
-}
-
 /** Reads what the caller asks for. Throws a usage error for wrong options. */
 async function readRequest(
   options: TriggerOptions,
   settings: Settings,
   { storeName, host: findHost, parse, clock, newId, env }: TriggerParts,
-): Promise<ReadRequest> {
+) {
   checkTaskName(options.task)
   const schedule = readSchedule(options, parse)
   const { host, ecs: knownEcs } = await findHost()
   // POSIX lets a name of a file of zone data begin with a colon.
   const hostZone = env['TZ']?.replace(/^:/, '')
-  const input = { ...triggerInput(options, host), hostZone }
+  const { eventTime, force } = options
+  const named = force && { slot: force.slot, reason: force.reason, by: force.by ?? operatorOf(host) }
+  const input = { eventTime, force: named, hostZone }
   const { trigger, window, objection, notices } = readTrigger(input, schedule, settings, clock.now())
   const warning = options.timezone === undefined ? defaultZoneWarning(schedule, hostZone) : null
   const context: RunContext = {
@@ -241,15 +238,6 @@ async function mustTakeLock(
   io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<boolean> {
   return force !== undefined && overlap === undefined && (await hasOverlapLock(task, settings, io))
-}
-
-function triggerInput({ eventTime, force }: TriggerOptions, host: Host): TriggerInput {
-  return {
-    ...(eventTime === undefined ? {} : { eventTime: timeText(eventTime, 'event time') }),
-    ...(force === undefined
-      ? {}
-      : { forceSlot: timeText(force.slot, 'slot'), reason: force.reason, by: force.by ?? operatorOf(host) }),
-  }
 }
 
 /** Returns the status in which a force expects its slot. */

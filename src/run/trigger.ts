@@ -7,6 +7,7 @@ import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
 import { instantsOf } from '../core/schedule/local-time.ts'
 import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
+import { timeText } from '../core/schedule/schedule-options.ts'
 import { earlyToleranceMs, isFireTimeNear, windowOf } from '../core/schedule/slot.ts'
 import { parseSlotReference } from '../core/schedule/slot-reference.ts'
 import { isUtc, isZone } from '../core/schedule/zone.ts'
@@ -18,11 +19,9 @@ import { localSlot } from './slot-variables.ts'
 /** The trigger as the caller describes it. The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {
   /** An instant, or the JSON of an EventBridge event. */
-  readonly eventTime?: string
-  /** The slot to force: an instant, a local time, a date, or `latest`. */
-  readonly forceSlot?: string
-  readonly reason?: string
-  readonly by?: string
+  readonly eventTime?: string | Date | undefined
+  /** The slot is an instant, a local time, a date, or `latest`. */
+  readonly force?: { readonly slot: string | Date; readonly reason: string; readonly by: string } | undefined
   /** The variable `TZ`, which many programs read as their zone, without the colon that it may begin with. */
   readonly hostZone?: string | undefined
 }
@@ -56,9 +55,9 @@ export function readTrigger(
   now: Instant,
 ): ReadTrigger {
   const read =
-    input.forceSlot === undefined
+    input.force === undefined
       ? readScheduled(input, schedule, settings, now)
-      : readForced(input, input.forceSlot, schedule, settings, now)
+      : readForced(input, input.force, schedule, settings, now)
   checkRetention(settings.retentionMs, schedule, read.window)
   return read
 }
@@ -78,10 +77,8 @@ function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, 
 }
 
 function readScheduled(input: TriggerInput, schedule: Schedule, settings: TriggerSettings, now: Instant): ReadTrigger {
-  if (input.reason !== undefined) {
-    throw usageError('a reason requires a forced slot. Give the slot, or leave the reason out.')
-  }
-  const { eventTime, source } = readEventTime(input, now)
+  const text = input.eventTime === undefined ? undefined : timeText(input.eventTime, 'event time')
+  const { eventTime, source } = readEventTime(text, now)
   if (source === 'clock' && settings.strict) {
     throw usageError(
       'an event time is required, because --strict is set. Pass the time from the event of the scheduler as --event-time.',
@@ -90,7 +87,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
   const toleranceMs = settings.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
   if (eventTime > now + toleranceMs + settings.skewMs) {
     throw usageError(
-      `event time ${formatInstant(eventTime)} is in the future. It is ${formatInstant(now)} now, and a later run must not lose its slot.${localTimeHint(input.eventTime, schedule, now)}`,
+      `event time ${formatInstant(eventTime)} is in the future. It is ${formatInstant(now)} now, and a later run must not lose its slot.${localTimeHint(text, schedule, now)}`,
     )
   }
   const found = windowOf(schedule, eventTime, toleranceMs)
@@ -150,19 +147,17 @@ export function defaultZoneWarning(schedule: Schedule, zone = ''): string | null
 }
 
 function readForced(
-  input: TriggerInput,
-  forceSlot: string,
+  { eventTime }: TriggerInput,
+  { slot, ...person }: NonNullable<TriggerInput['force']>,
   schedule: Schedule,
   settings: TriggerSettings,
   now: Instant,
 ): ReadTrigger {
-  if (input.eventTime !== undefined) {
+  if (eventTime !== undefined) {
     throw usageError('a forced slot and an event time cannot be used together. Use one of them.')
   }
-  const { reason, by } = input
-  const person = { reason: reason ?? '', by: by ?? '' }
   checkOperator(person)
-  const window = parseSlotReference(schedule, forceSlot, now)
+  const window = parseSlotReference(schedule, timeText(slot, 'slot'), now)
   if (window.slot > now + settings.skewMs) {
     throw usageError(
       `slot ${formatInstant(window.slot)} is not due yet. Only a slot whose scheduled time has come can be forced.`,
@@ -176,10 +171,7 @@ function scheduleName({ spec }: Schedule): string {
 }
 
 /** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */
-function readEventTime(
-  { eventTime: text }: TriggerInput,
-  now: Instant,
-): { eventTime: Instant; source: EventTimeSource } {
+function readEventTime(text: string | undefined, now: Instant): { eventTime: Instant; source: EventTimeSource } {
   if (text === undefined) return { eventTime: now, source: 'clock' }
   return text.trimStart().startsWith('{')
     ? { eventTime: parseEventTime(timeOfEvent(text)), source: 'event' }

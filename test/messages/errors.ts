@@ -86,7 +86,6 @@ const trigger = (input: TriggerInput, given: RunSettings = {}, schedule = NIGHTL
   messageOf(() => readTrigger(input, schedule, readSettings(given), SLOT + 60_000))
 
 export const TRIGGER_ERRORS = (): readonly string[] => [
-  trigger({ reason: 'bad input' }),
   trigger({}, { strict: true }),
   trigger({ eventTime: '2027-01-01T00:00:00Z' }),
   trigger({ eventTime: '2026-11-24' }),
@@ -96,9 +95,9 @@ export const TRIGGER_ERRORS = (): readonly string[] => [
   trigger({ eventTime: '<aws.scheduler.scheduled-time>' }),
   trigger({ eventTime: '{' }),
   trigger({ eventTime: '{}' }),
-  trigger({ forceSlot: 'latest', eventTime: '2026-11-24T03:00:00Z', reason: 'r', by: 'b' }),
-  trigger({ forceSlot: '2027-01-01', reason: 'bad input', by: 'ada' }),
-  trigger({ forceSlot: 'latest', reason: '', by: 'ada' }),
+  trigger({ force: { slot: 'latest', reason: 'r', by: 'b' }, eventTime: '2026-11-24T03:00:00Z' }),
+  trigger({ force: { slot: '2027-01-01', reason: 'bad input', by: 'ada' } }),
+  trigger({ force: { slot: 'latest', reason: '', by: 'ada' } }),
   trigger({}, { retentionMs: 3_600_000 }),
   trigger({}, {}, parseSchedule({ expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' })),
 ]

@@ -19,7 +19,7 @@ const NOW = at('2026-11-23T18:00:40Z')
 function read(input: TriggerInput, settings: Partial<TriggerSettings> = {}, spec: ScheduleSpec = NIGHTLY, now = NOW) {
   return readTrigger(input, parseSchedule(spec), { ...SETTINGS, ...settings }, now)
 }
-const force = (forceSlot: string, rest: TriggerInput = {}) => ({ forceSlot, reason: 'bad input', by: 'ada', ...rest })
+const force = (slot: string, rest = {}): TriggerInput => ({ force: { slot, reason: 'bad input', by: 'ada', ...rest } })
 
 test('an event time may be ahead of this clock by the skew and the tolerance', () => {
   expect(read({ eventTime: new Date(NOW + 60_000).toISOString() }).window.slot).toBe(at('2026-11-23T18:00:00Z'))
@@ -146,57 +146,32 @@ describe('early tolerance', () => {
 })
 
 describe('guards', () => {
-  for (const [what, input, message] of [
-    [
-      'a future event time',
-      { eventTime: '2026-11-24T18:00:00Z' },
-      /is in the future\. .* a later run must not lose its slot/,
-    ],
-    [
-      'a time without an offset',
-      { eventTime: '2026-11-24T03:00:00' },
-      /event time "2026-11-24T03:00:00" has no offset/,
-    ],
-    [
-      'one later than the skew and the tolerance allow',
-      { eventTime: new Date(NOW + 60_001).toISOString() },
-      /in the future/,
-    ],
-    [
-      'a local time with Z',
-      { eventTime: '2026-11-24T03:00:00Z' },
-      / If 03:00 is the local time in Asia\/Tokyo, write 2026-11-24T03:00:00\+09:00\.$/,
-    ],
-    ['Unix time', { eventTime: '1795888800' }, /"1795888800" looks like Unix time\. Write 2026-11-28T18:00:00Z\./],
-    ['Unix time in milliseconds', { eventTime: '1795888800500' }, /Write 2026-11-28T18:00:00\.500Z\./],
-    ['a date', { eventTime: '2026-11-24' }, /is a date without a time\. .* cronledger rerun --slot 2026-11-24 …$/],
-    ['a placeholder that was not replaced', { eventTime: '<aws.scheduler.scheduled-time>' }, /was not replaced/],
-    ['a placeholder of a rule that was not replaced', { eventTime: '<aws.events.event.json>' }, /was not replaced/],
-    ['an event that is not JSON', { eventTime: '{' }, /the event is not valid JSON/],
-    ['an event without a time', { eventTime: '{"detail":{}}' }, /the event has no "time"/],
-    [
-      'an event whose time is not a text',
-      { eventTime: '{"time":2026}' },
-      /^the "time" of the event is 2026, which is not a text\. /,
-    ],
-    [
-      'a forced slot beside an event time',
-      force('latest', { eventTime: '2026-11-23T18:00:00Z' }),
-      /cannot be used together/,
-    ],
-    ['a reason without a slot', { reason: 'x' }, /a reason requires a forced slot/],
-    ['a force without a reason', { forceSlot: 'latest', by: 'ada' }, /the reason is empty/],
-    ['a force with an empty reason', { forceSlot: 'latest', by: 'ada', reason: ' ' }, /the reason is empty/],
-    ['a reason that is a novel', force('latest', { reason: 'x'.repeat(801) }), /801 bytes in UTF-8\. At most 800/],
-    ['the same in another script', force('latest', { reason: '再'.repeat(267) }), /801 bytes in UTF-8\. At most 800/],
-    ['a name that is too long', force('latest', { by: '🙈'.repeat(51) }), /204 bytes in UTF-8\. At most 200/],
-    ['a coming slot', force('2026-11-24T18:00:00Z'), /not due yet/],
-  ] as ReadonlyArray<[string, TriggerInput, RegExp]>) {
-    test(`${what} is a usage error`, () => {
-      expect(() => read(input)).toThrow(message)
-      expect(() => read(input)).toThrow(expect.objectContaining({ kind: 'usage' }))
-    })
-  }
+  const event = (eventTime: string): TriggerInput => ({ eventTime })
+
+  test.each<[TriggerInput, RegExp]>([
+    [event('2026-11-24T18:00:00Z'), /is in the future\. .* a later run must not lose its slot/],
+    [event(new Date(NOW + 60_001).toISOString()), /in the future/],
+    [event('2026-11-24T03:00:00'), /event time "2026-11-24T03:00:00" has no offset/],
+    [event('2026-11-24T03:00:00Z'), / If 03:00 is the local time in Asia\/Tokyo, write 2026-11-24T03:00:00\+09:00\.$/],
+    [event('1795888800'), /"1795888800" looks like Unix time\. Write 2026-11-28T18:00:00Z\./],
+    [event('1795888800500'), /Write 2026-11-28T18:00:00\.500Z\./],
+    [event('2026-11-24'), /is a date without a time\. .* cronledger rerun --slot 2026-11-24 …$/],
+    [event('<aws.scheduler.scheduled-time>'), /was not replaced/],
+    [event('<aws.events.event.json>'), /was not replaced/],
+    [event('{'), /the event is not valid JSON/],
+    [event('{"detail":{}}'), /the event has no "time"/],
+    [event('{"time":2026}'), /^the "time" of the event is 2026, which is not a text\. /],
+    [{ ...force('latest'), ...event('2026-11-23T18:00:00Z') }, /cannot be used together/],
+    [force('latest', { reason: ' ' }), /the reason is empty/],
+    [force('latest', { reason: 'x'.repeat(801) }), /801 bytes in UTF-8\. At most 800/],
+    [force('latest', { reason: '再'.repeat(267) }), /801 bytes in UTF-8\. At most 800/],
+    [force('latest', { by: '🙈'.repeat(51) }), /204 bytes in UTF-8\. At most 200/],
+    [force('2026-11-24T18:00:00Z'), /not due yet/],
+  ])('%j is a usage error', (input, message) => {
+    expect(() => read(input)).toThrow(
+      expect.objectContaining({ kind: 'usage', message: expect.stringMatching(message) }),
+    )
+  })
 
   test('a time before the first slot is a usage error', () => {
     const spec = { expression: 'rate(1 hour)', zone: 'UTC', anchor: at('2026-11-24T00:00:00Z') }
@@ -251,64 +226,41 @@ describe('guards', () => {
 })
 
 describe('the slot to force', () => {
-  for (const [what, slot, expected] of [
-    ['an instant', '2026-11-22T18:00:00Z', '2026-11-22T18:00:00Z'],
-    ['an instant with another offset', '2026-11-23T03:00:00+09:00', '2026-11-22T18:00:00Z'],
-    ['local time in the zone of the schedule', '2026-11-23T03:00', '2026-11-22T18:00:00Z'],
-    ['a date with exactly one slot', '2026-11-23', '2026-11-22T18:00:00Z'],
-    ['the newest that is due', 'latest', '2026-11-23T18:00:00Z'],
-  ] as const) {
-    test(what, () => {
-      const { window, trigger } = read(force(slot))
-      expect(window.slot).toBe(at(expected))
-      expect(trigger).toEqual({ kind: 'forced', by: 'ada', reason: 'bad input' })
-    })
-  }
+  test.each([
+    ['2026-11-22T18:00:00Z', '2026-11-22T18:00:00Z'],
+    ['2026-11-23T03:00:00+09:00', '2026-11-22T18:00:00Z'],
+    // Local time in the zone of the schedule, a date with exactly one slot, and the newest that is due.
+    ['2026-11-23T03:00', '2026-11-22T18:00:00Z'],
+    ['2026-11-23', '2026-11-22T18:00:00Z'],
+    ['latest', '2026-11-23T18:00:00Z'],
+  ])('%s', (slot, expected) => {
+    const { window, trigger } = read(force(slot))
+    expect(window.slot).toBe(at(expected))
+    expect(trigger).toEqual({ kind: 'forced', by: 'ada', reason: 'bad input' })
+  })
 
   const NEW_YORK = { expression: '*/30 1 * * *', zone: 'America/New_York' }
-  for (const [what, slot, spec, message] of [
+  const tokyo = (expression: string) => ({ ...NIGHTLY, expression })
+  test.each<[string, ScheduleSpec, RegExp]>([
+    ['2026-11-23T12:00:00Z', NIGHTLY, /The nearest slots are 2026-11-22T18:00:00Z and 2026-11-23T18:00:00Z/],
+    ['2026-11-22T18:00:01Z', NIGHTLY, /is not a slot/],
+    ['2026-11-22', tokyo('0 */4 * * *'), /several slots on that day in Asia\/Tokyo. Use one of .*, …/],
+    ['2026-11-22', tokyo('0 3 * * 1'), /the schedule has no slots/],
+    ['2011-12-30', { ...NIGHTLY, zone: 'Pacific/Apia' }, /does not exist: Pacific\/Apia skipped that day/],
+    ['2026-02-30', NIGHTLY, /is not a valid date/],
+    ['2026-03-08T02:30', NEW_YORK, /the clocks in America\/New_York skip it/],
+    ['2026-11-01T01:30', { ...NEW_YORK, expression: '30 * * * *' }, /occurs twice .*05:30:00Z or .*06:30:00Z/],
     [
-      'no slot, with its neighbours',
-      '2026-11-23T12:00:00Z',
-      NIGHTLY,
-      /The nearest slots are 2026-11-22T18:00:00Z and 2026-11-23T18:00:00Z/,
-    ],
-    ['a second off', '2026-11-22T18:00:01Z', NIGHTLY, /is not a slot/],
-    [
-      'a date with several',
-      '2026-11-22',
-      { ...NIGHTLY, expression: '0 */4 * * *' },
-      /several slots on that day in Asia\/Tokyo. Use one of .*, …/,
-    ],
-    ['a date with none', '2026-11-22', { ...NIGHTLY, expression: '0 3 * * 1' }, /the schedule has no slots/],
-    [
-      'a day that the zone left out',
-      '2011-12-30',
-      { ...NIGHTLY, zone: 'Pacific/Apia' },
-      /does not exist: Pacific\/Apia skipped that day/,
-    ],
-    ['no calendar date', '2026-02-30', NIGHTLY, /is not a valid date/],
-    ['a time that the clocks skip', '2026-03-08T02:30', NEW_YORK, /the clocks in America\/New_York skip it/],
-    [
-      'a time that comes twice',
-      '2026-11-01T01:30',
-      { ...NEW_YORK, expression: '30 * * * *' },
-      /occurs twice .*05:30:00Z or .*06:30:00Z/,
-    ],
-    [
-      'nonsense',
       'yesterday',
       NIGHTLY,
       /^slot "yesterday" is not valid. Use an instant .*, a local time .*, a date .*, or latest.$/,
     ],
-    ['no time of a clock', '2026-11-22T25:00', NIGHTLY, /is not a valid date and time/],
-    ['nothing due yet', 'latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
-  ] as ReadonlyArray<[string, string, ScheduleSpec, RegExp]>) {
-    test(`${what} is a usage error`, () => {
-      expect(() => read(force(slot), {}, spec)).toThrow(message)
-      expect(() => read(force(slot), {}, spec)).toThrow(expect.objectContaining({ kind: 'usage' }))
-    })
-  }
+    ['2026-11-22T25:00', NIGHTLY, /is not a valid date and time/],
+    ['latest', { expression: 'at(2027-01-01T00:00:00)', zone: 'UTC' }, /due yet/],
+  ])('%s of %j is a usage error', (slot, spec, message) => {
+    const error = { kind: 'usage', message: expect.stringMatching(message) }
+    expect(() => read(force(slot), {}, spec)).toThrow(expect.objectContaining(error))
+  })
 
   // The clocks of the Azores go back from 01:00 to 00:00, those of St. John's went from 00:01 to 23:01.
   test.each([

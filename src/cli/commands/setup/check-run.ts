@@ -101,13 +101,13 @@ async function eventTimeText(run: RunOptions, { eventTime, schedule }: Read, sto
     return `not set here. The schedule must pass it: a run without it ${without}. See cronledger template schedule`
   }
   const input: TriggerInput = {
-    ...(eventTime !== undefined && { eventTime: eventTime === '-' ? eventTime : await readEventTime(eventTime, stop) }),
-    ...(force !== undefined && {
+    eventTime: eventTime === undefined || eventTime === '-' ? eventTime : await readEventTime(eventTime, stop),
+    force: force && {
       // If the schedule is not known, `latest` is the only slot that certainly exists.
-      forceSlot: schedule === undefined ? 'latest' : String(force.slot),
+      slot: schedule === undefined ? 'latest' : force.slot,
       reason: force.reason,
       by: force.by ?? 'setup --check',
-    }),
+    },
   }
   const settings = readSettings(defined(run))
   const read = readTrigger(input, schedule ?? readSchedule(ANY_SCHEDULE), settings, systemClock.now())
