@@ -15,7 +15,7 @@ import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/ta
 import { FAILED, FORCED, NOT_STARTED, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
-const LEDGERS = 200
+const LEDGERS = 60
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const NOW = Date.parse('2026-11-24T12:34:56Z')

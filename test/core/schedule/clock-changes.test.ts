@@ -4,6 +4,7 @@ import { parseInstant } from '../../../src/core/instant.ts'
 import { clockNotes } from '../../../src/core/schedule/clock-changes.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 
+const DAY_MS = 86_400_000
 const schedule = (expression: string, zone: string) => parseSchedule({ expression, zone })
 
 function notes(expression: string, zone: string, from = '2026-10-01T00:00:00Z', to = '2027-10-01T00:00:00Z') {
@@ -82,11 +83,17 @@ test('a span of centuries is bounded', () => {
 })
 
 test.each(['America/New_York', 'Africa/Casablanca', 'Antarctica/Troll', 'America/Nuuk'])(
-  'in %s, what luxon says of each half hour of a year',
+  'in %s, what luxon says of each half hour of the days near a clock change',
   (zone) => {
     const from = Date.UTC(2026, 9, 1)
     const expected: (readonly [string, string])[] = []
-    for (let local = from; local < from + 365 * 86_400_000; local += 1_800_000) {
+    const offsetAt = (at: number) => DateTime.fromMillis(at, { zone }).offset
+    for (let local = from; local < from + 365 * DAY_MS; local += 1_800_000) {
+      // The days without a change have nothing to tell, and to ask luxon about all of them takes seconds.
+      if (local % DAY_MS === 0 && offsetAt(local - DAY_MS) === offsetAt(local + 2 * DAY_MS)) {
+        local += DAY_MS - 1_800_000
+        continue
+      }
       const text = new Date(local).toISOString().slice(0, 19)
       const shown = DateTime.fromISO(text, { zone })
       if (shown.toFormat("yyyy-MM-dd'T'HH:mm:ss") !== text) expected.push(['skipped', text])

@@ -5,7 +5,7 @@ import { parseSchedule, type Schedule } from '../../../src/core/schedule/schedul
 import { isOptional, slotAfter, slotsBetween, windowOf } from '../../../src/core/schedule/slot.ts'
 
 // A second evaluator, which shares no code with the first: it makes an expression together with the set of values that
-// each field means, walks over every minute of some days, and asks Luxon for the local time of each minute.
+// each field means, walks over every minute of some days, and asks Luxon for the offset of each quarter of an hour.
 
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
@@ -161,12 +161,18 @@ function minutesAround(zone: string, date: string): readonly Minute[] {
   const start = Date.parse(`${date}T00:00Z`)
   const seen = new Set<number>()
   const minutes: Minute[] = []
+  let offset = 0
   for (let at = start - 3 * DAY_MS; at < start + 2 * DAY_MS; at += MINUTE_MS) {
-    const { minute, hour, day, month, weekday, offset } = DateTime.fromMillis(at, { zone })
+    // The clocks of these zones change at a quarter of an hour.
+    if (at % (15 * MINUTE_MS) === 0) offset = DateTime.fromMillis(at, { zone }).offset
     const shown = at + offset * MINUTE_MS
+    const date = new Date(shown)
     const isAgain = seen.has(shown)
     seen.add(shown)
-    if (at >= start - DAY_MS) minutes.push({ at, local: { minute, hour, day, month, weekday: weekday % 7 }, isAgain })
+    if (at < start - DAY_MS) continue
+    const [minute, hour, weekday] = [date.getUTCMinutes(), date.getUTCHours(), date.getUTCDay()]
+    const local = { minute, hour, day: date.getUTCDate(), month: date.getUTCMonth() + 1, weekday }
+    minutes.push({ at, local, isAgain })
   }
   return minutes
 }
@@ -207,6 +213,6 @@ test.each([
       expect(windowOf(schedule, first)?.slot).toBe(first)
       expect(slotAfter(schedule, first - 1)).toBe(first)
     }),
-    { numRuns: 300 },
+    { numRuns: 120 },
   )
 })
