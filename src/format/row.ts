@@ -1,9 +1,8 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted } from '../core/row/attempts.ts'
 import { isNewerSchema, statusOfRow } from '../core/row/status.ts'
-import { encodeEcs } from '../core/row/stored-ecs.ts'
-import { encodeAttempt } from '../core/row/stored-parts.ts'
-import { encodeRejection } from '../core/row/stored-rejections.ts'
+import { ECS } from '../core/row/stored-ecs.ts'
+import { ATTEMPT, REJECTION } from '../core/row/stored-parts.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
 import { type Doubt, isMissed, type MissedSlot } from '../core/task/expected-slots.ts'
 import type { AttemptRecord, Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
@@ -63,8 +62,8 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
     rejections: {
       count,
       refused,
-      first: first.map(encodeRejection),
-      latest: latest === null ? null : encodeRejection(latest),
+      first: first.map(REJECTION.encode),
+      latest: latest === null ? null : REJECTION.encode(latest),
     },
     resolutions: resolutions ?? [],
     owner,
@@ -81,8 +80,8 @@ export function recordJson(row: StoredRow, now: Instant, skewMs: number): string
 
 /** The stored form leaves out the facts of ECS that the ARN of the task has. A program gets all of them. */
 function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
-  const stored = encodeAttempt(attempt)
-  return attempt.ecs === undefined ? stored : { ...stored, ecs: encodeEcs(attempt.ecs) }
+  const stored = ATTEMPT.encode(attempt)
+  return attempt.ecs === undefined ? stored : { ...stored, ecs: ECS.encode(attempt.ecs) }
 }
 
 /** Returns a row or a missed slot as JSON on one line. */

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { FIRST_REJECTIONS } from '../../src/core/row/rejections.ts'
 import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
-import { encodeRejection } from '../../src/core/row/stored-rejections.ts'
+import { REJECTION } from '../../src/core/row/stored-parts.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
@@ -302,7 +302,7 @@ export function contract(subject: () => Subject): void {
       await note(row, last)
       expect((await get(row)).rejections.latest).toEqual(last)
       const raw = (await subject().readRaw(storedKey(row))) as StoredDocument
-      expect(raw['latestRejection']).toEqual(encodeRejection(last))
+      expect(raw['latestRejection']).toEqual(REJECTION.encode(last))
     })
 
     it('counts each of 50, ten at a time and some of them sent twice, while the owner writes', async () => {

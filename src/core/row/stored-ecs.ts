@@ -1,25 +1,27 @@
 import { parseTaskArn } from '../ecs.ts'
 import { defined } from '../objects.ts'
 import type { EcsFacts } from '../types.ts'
-import { type Fields, oneOfField, optional, type StoredDocument, text } from './stored-fields.ts'
+import { flag, formOf, type Member, maybe, object, optional, type StoredDocument, TEXT, text } from './stored-fields.ts'
 
-/** Encodes all facts. The stores have no booleans, so `awsvpc` is the network mode. */
-export function encodeEcs({ awsvpc, ...texts }: EcsFacts): StoredDocument {
-  return { ...texts, ...(awsvpc && { networkMode: 'awsvpc' }) }
-}
-
-/** Reads facts that have all their members. */
-export function decodeEcs(fields: Fields): EcsFacts {
-  return decodeEcsBeside(fields, undefined)
-}
+/** All facts. `awsvpc` is the network mode. */
+export const ECS = formOf<EcsFacts>({
+  region: TEXT,
+  cluster: TEXT,
+  taskDefinition: TEXT,
+  container: TEXT,
+  launchType: maybe(TEXT),
+  logGroup: maybe(TEXT),
+  logStream: maybe(TEXT),
+  awsvpc: flag('networkMode', 'awsvpc'),
+})
 
 /**
  * Encodes the facts of an attempt for the ledger. A row must stay small, so what the ARN of the task says too is left
  * out: the region, the cluster, and the id of the task at the end of the log stream. So is the network mode on Fargate.
  */
-export function encodeEcsBeside(facts: EcsFacts, ecsTask: string | undefined): StoredDocument {
-  const task = parseTaskArn(ecsTask ?? '')
-  const all = encodeEcs(facts)
+export function encodeEcsBeside(facts: EcsFacts, ecsTask = ''): StoredDocument {
+  const task = parseTaskArn(ecsTask)
+  const all = ECS.encode(facts)
   if (task === null) return all
   const { region, cluster, networkMode, logStream, ...others } = all
   const shortStream = facts.logStream?.endsWith(`/${task.id}`) ? facts.logStream.slice(0, -task.id.length) : logStream
@@ -34,28 +36,26 @@ export function encodeEcsBeside(facts: EcsFacts, ecsTask: string | undefined): S
   }
 }
 
-/** Reads the facts that are stored beside the ARN of the task. */
-export function decodeEcsBeside(fields: Fields, ecsTask: string | undefined): EcsFacts {
-  const task = parseTaskArn(ecsTask ?? '')
-  const mode = optional(fields, 'networkMode', (own, name) => oneOfField(own, name, ['awsvpc']))
-  const launchType = optional(fields, 'launchType', text)
-  const stream = optional(fields, 'logStream', text)
-  return {
-    region: optional(fields, 'region', text) ?? task?.region ?? text(fields, 'region'),
-    cluster: optional(fields, 'cluster', text) ?? task?.cluster ?? text(fields, 'cluster'),
-    taskDefinition: text(fields, 'taskDefinition'),
-    container: text(fields, 'container'),
-    ...defined({
-      launchType,
-      awsvpc: mode === undefined && !isOnFargate(launchType) ? null : (true as const),
-      logGroup: optional(fields, 'logGroup', text),
-      // No log stream of ECS ends with a slash, so the id follows it.
-      logStream: stream?.endsWith('/') ? stream + (task?.id ?? '') : stream,
-    }),
-  }
+export const ECS_OF_ATTEMPT: Member<EcsFacts> = {
+  encode: (facts, attempt) => encodeEcsBeside(facts, 'ecsTask' in attempt ? String(attempt.ecsTask) : ''),
+  decode(fields, name) {
+    const task = parseTaskArn(optional(fields, 'ecsTask', text) ?? '')
+    const stored = object(fields, name)
+    const { launchType, logStream } = stored.values
+    return ECS.decode({
+      ...stored,
+      values: {
+        ...defined({ region: task?.region, cluster: task?.cluster }),
+        ...(isOnFargate(launchType) && { networkMode: 'awsvpc' }),
+        ...stored.values,
+        // No log stream of ECS ends with a slash, so the id follows it.
+        ...(String(logStream).endsWith('/') && { logStream: `${logStream}${task?.id ?? ''}` }),
+      },
+    })
+  },
 }
 
 /** Every task on Fargate has a network interface of its own. */
-export function isOnFargate(launchType: string | undefined): boolean {
+export function isOnFargate(launchType: unknown): boolean {
   return launchType === 'FARGATE'
 }

@@ -1,143 +1,155 @@
-import { defined } from '../objects.ts'
 import {
   type AttemptRecord,
+  type EcsFacts,
   EVENT_TIME_SOURCES,
   type Host,
+  type Instant,
   OUTCOMES,
+  type Outcome,
   type ProcessMark,
+  REJECTION_CAUSES,
+  REJECTION_KINDS,
   RESOLVED_STATES,
+  type Rejection,
   type Resolution,
   type ScheduleSpec,
   TRIGGER_KINDS,
   type Trigger,
 } from '../types.ts'
-import { decodeEcsBeside, encodeEcsBeside } from './stored-ecs.ts'
+import { type Notes, refusalsIn } from './rejections.ts'
+import { ECS_OF_ATTEMPT } from './stored-ecs.ts'
 import {
   damaged,
-  encodeInstant,
-  encodeOptional,
   type Fields,
-  instant,
+  type Form,
+  formOf,
+  INSTANT,
+  INTEGER,
   integer,
+  list,
+  type Member,
+  malformed,
+  maybe,
   object,
+  oneOf,
   oneOfField,
   optional,
   type StoredDocument,
-  text,
+  TEXT,
+  within,
 } from './stored-fields.ts'
 
-/**
- * Encodes an attempt. The stored form has no phase of an attempt that runs or has ended: the outcome tells them apart.
- */
-export function encodeAttempt(attempt: AttemptRecord): StoredDocument {
-  const { number, runId, trigger, startedAt, ecs, ecsTask } = attempt
+const HOST = { host: TEXT, ecsTask: maybe(TEXT) }
+const PROCESS = formOf<ProcessMark>({ pid: INTEGER, startTicks: maybe(INTEGER), boot: TEXT })
+
+type TriggerOf<Kind> = Extract<Trigger, { kind: Kind }>
+const FORCED = formOf<TriggerOf<'forced'>>({ kind: oneOf(['forced']), by: TEXT, reason: TEXT })
+const SCHEDULED = formOf<TriggerOf<'scheduled'>>({
+  kind: oneOf(['scheduled']),
+  eventTime: INSTANT,
+  source: oneOf(EVENT_TIME_SOURCES),
+})
+const TRIGGER = {
+  encode: (trigger: Trigger) => (trigger.kind === 'forced' ? FORCED.encode(trigger) : SCHEDULED.encode(trigger)),
+  decode: (fields: Fields): Trigger =>
+    (oneOfField(fields, 'kind', TRIGGER_KINDS) === 'forced' ? FORCED : SCHEDULED).decode(fields),
+}
+
+export const SCHEDULE = formOf<ScheduleSpec>({
+  expression: { ...TEXT, name: 'schedule' },
+  zone: TEXT,
+  anchor: maybe(INSTANT),
+})
+
+export const RESOLUTION = formOf<Resolution>({
+  state: oneOf(RESOLVED_STATES),
+  at: INSTANT,
+  by: TEXT,
+  reason: TEXT,
+  afterAttempt: INTEGER,
+})
+
+/** An attempt of any phase, before it is known which members its phase has. */
+interface AnyAttempt extends Host {
+  readonly number: number
+  readonly runId: string
+  readonly trigger: Trigger
+  readonly ecs?: EcsFacts
+  readonly startedAt: Instant
+  readonly phase: AttemptRecord['phase']
+  readonly claimedAt?: Instant
+  readonly endedAt?: Instant
+  readonly outcome?: Outcome | undefined
+  readonly exitCode?: number
+  readonly signal?: string
+  readonly process?: ProcessMark
+}
+
+/** Of an attempt that runs or has ended, the phase is not stored: the outcome tells them apart. */
+const PHASE: Member<AttemptRecord['phase']> = {
+  encode: (phase) => (phase === 'waiting' ? phase : null),
+  decode(fields, name) {
+    const { outcome, endedAt } = fields.values
+    const waiting = optional(fields, name, (own) => oneOfField(own, name, ['waiting']))
+    if (outcome === undefined && endedAt !== undefined)
+      throw damaged(fields.what, 'an attempt has an end, but no outcome')
+    if (outcome !== undefined && waiting !== undefined)
+      throw damaged(fields.what, 'an attempt has an outcome, but it was still waiting')
+    return waiting ?? (outcome === undefined ? 'running' : 'ended')
+  },
+}
+
+export const ATTEMPT = formOf<AnyAttempt>({
+  number: INTEGER,
+  runId: TEXT,
+  trigger: within(TRIGGER),
+  ...HOST,
+  ecs: maybe(ECS_OF_ATTEMPT),
+  startedAt: INSTANT,
+  phase: PHASE,
+  claimedAt: maybe(INSTANT),
+  endedAt: maybe(INSTANT),
+  outcome: maybe(oneOf(OUTCOMES)),
+  exitCode: maybe(INTEGER),
+  signal: maybe(TEXT),
+  process: maybe(within(PROCESS)),
+}) as Form<AttemptRecord>
+
+export const REJECTION = formOf<Rejection>({
+  runId: TEXT,
+  kind: oneOf(REJECTION_KINDS),
+  cause: oneOf(REJECTION_CAUSES),
+  at: INSTANT,
+  trigger: within(TRIGGER),
+  ...HOST,
+})
+
+/** Encodes the notes. Until the list of the first rejections is full, its last item is the latest rejection. */
+export function encodeNotes({ count, refused, first, latest, rejectedBy }: Notes): StoredDocument {
   return {
-    number,
-    runId,
-    trigger: encodeTrigger(trigger),
-    ...encodeHost(attempt),
-    ...(ecs && { ecs: encodeEcsBeside(ecs, ecsTask) }),
-    startedAt: encodeInstant(startedAt),
-    ...defined(encodePhase(attempt)),
+    rejectionCount: count,
+    // A usual row has only duplicates, and must stay small.
+    ...(refused > 0 && { refusalCount: refused }),
+    rejections: first.map(REJECTION.encode),
+    rejectedBy,
+    ...(latest !== null && count !== first.length && { latestRejection: REJECTION.encode(latest) }),
   }
 }
 
-function encodePhase(attempt: AttemptRecord) {
-  switch (attempt.phase) {
-    case 'waiting':
-      return { phase: attempt.phase }
-    case 'running':
-      return { claimedAt: encodeOptional(attempt.claimedAt), process: encodeProcess(attempt.process) }
-    case 'ended': {
-      const { claimedAt, endedAt, outcome, exitCode, signal, process } = attempt
-      return {
-        claimedAt: encodeOptional(claimedAt),
-        endedAt: encodeOptional(endedAt),
-        outcome,
-        exitCode,
-        signal,
-        process: encodeProcess(process),
-      }
-    }
-  }
-}
-
-export function decodeAttempt(fields: Fields): AttemptRecord {
-  const number = integer(fields, 'number')
-  const runId = text(fields, 'runId')
-  const trigger = decodeTrigger(object(fields, 'trigger'))
-  const host = decodeHost(fields)
-  const ecs = optional(fields, 'ecs', (own, name) => decodeEcsBeside(object(own, name), host.ecsTask))
-  const place = ecs === undefined ? host : { ...host, ecs }
-  const startedAt = instant(fields, 'startedAt')
-  const waiting = optional(fields, 'phase', (own, name) => oneOfField(own, name, ['waiting']))
-  const outcome = optional(fields, 'outcome', (own, name) => oneOfField(own, name, OUTCOMES))
-  const endedAt = optional(fields, 'endedAt', instant)
-  if (outcome === undefined && endedAt !== undefined)
-    throw damaged(fields.what, 'an attempt has an end, but no outcome')
-  if (outcome !== undefined && waiting !== undefined)
-    throw damaged(fields.what, 'an attempt has an outcome, but it was still waiting')
-  // We must not spread what the phases share, for the reason given in `decodeRow`.
-  if (waiting !== undefined) return { phase: waiting, number, runId, trigger, ...place, startedAt }
-  const claimedAt = optional(fields, 'claimedAt', instant)
-  const process = optional(fields, 'process', (own, name) => decodeProcess(object(own, name)))
-  if (outcome === undefined) {
-    return { phase: 'running', number, runId, trigger, ...place, startedAt, ...defined({ claimedAt, process }) }
-  }
-  const exitCode = optional(fields, 'exitCode', integer)
-  const signal = optional(fields, 'signal', text)
-  const rest = defined({ claimedAt, endedAt, exitCode, signal, process })
-  return { phase: 'ended', number, runId, trigger, ...place, startedAt, outcome, ...rest }
-}
-
-function encodeProcess(mark: ProcessMark | undefined): StoredDocument | undefined {
-  return mark && { pid: mark.pid, ...defined({ startTicks: mark.startTicks }), boot: mark.boot }
-}
-
-function decodeProcess(fields: Fields): ProcessMark {
-  const startTicks = optional(fields, 'startTicks', integer)
-  return { pid: integer(fields, 'pid'), ...defined({ startTicks }), boot: text(fields, 'boot') }
-}
-
-export function encodeTrigger(trigger: Trigger): StoredDocument {
-  if (trigger.kind === 'forced') return { kind: 'forced', by: trigger.by, reason: trigger.reason }
-  return { kind: 'scheduled', eventTime: encodeInstant(trigger.eventTime), source: trigger.source }
-}
-
-export function decodeTrigger(fields: Fields): Trigger {
-  const kind = oneOfField(fields, 'kind', TRIGGER_KINDS)
-  if (kind === 'forced') return { kind, by: text(fields, 'by'), reason: text(fields, 'reason') }
-  const source = oneOfField(fields, 'source', EVENT_TIME_SOURCES)
-  return { kind, eventTime: instant(fields, 'eventTime'), source }
-}
-
-export function encodeHost({ host, ecsTask }: Host): StoredDocument {
-  return { host, ...defined({ ecsTask }) }
-}
-
-export function decodeHost(fields: Fields): Host {
-  return { host: text(fields, 'host'), ...defined({ ecsTask: optional(fields, 'ecsTask', text) }) }
-}
-
-export function encodeSchedule({ expression, zone, anchor }: ScheduleSpec): StoredDocument {
-  return { schedule: expression, zone, ...defined({ anchor: encodeOptional(anchor) }) }
-}
-
-export function decodeSchedule(fields: Fields): ScheduleSpec {
-  const anchor = optional(fields, 'anchor', instant)
-  return { expression: text(fields, 'schedule'), zone: text(fields, 'zone'), ...defined({ anchor }) }
-}
-
-export function encodeResolution({ state, at, by, reason, afterAttempt }: Resolution): StoredDocument {
-  return { state, at: encodeInstant(at), by, reason, afterAttempt }
-}
-
-export function decodeResolution(fields: Fields): Resolution {
+export function decodeNotes(fields: Fields): Notes {
+  const first = list(fields, 'rejections', REJECTION.decode)
+  const latest = optional(fields, 'latestRejection', (own, name) => REJECTION.decode(object(own, name)))
+  const rejectedBy = fields.values['rejectedBy'] ?? []
+  const isIds = (value: unknown): value is string[] =>
+    Array.isArray(value) && value.every((id) => typeof id === 'string')
+  if (!isIds(rejectedBy)) throw malformed(fields.what, `${fields.path}rejectedBy`, rejectedBy, 'a list of run ids')
+  const kept = latest === undefined ? first : [...first, latest]
   return {
-    state: oneOfField(fields, 'state', RESOLVED_STATES),
-    at: instant(fields, 'at'),
-    by: text(fields, 'by'),
-    reason: text(fields, 'reason'),
-    afterAttempt: integer(fields, 'afterAttempt'),
+    count: optional(fields, 'rejectionCount', integer) ?? 0,
+    // Notes from before the counter existed know only the rejections that are kept.
+    refused: Math.max(optional(fields, 'refusalCount', integer) ?? 0, refusalsIn(kept)),
+    first,
+    latest: kept.at(-1) ?? null,
+    rejectedBy,
   }
 }

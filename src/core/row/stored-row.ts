@@ -1,5 +1,4 @@
 import { formatInstant } from '../instant.ts'
-import { defined } from '../objects.ts'
 import {
   type Instant,
   type Key,
@@ -13,28 +12,27 @@ import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import {
   beforeRelease,
+  beside,
   damaged,
   encodeInstant,
-  encodeOptional,
   fieldsOf,
+  formOf,
+  INSTANT,
+  INTEGER,
   instant,
   integer,
-  list,
+  listOf,
+  listOrNone,
+  type Member,
   malformed,
-  oneOfField,
+  oneOf,
   optional,
+  orNull,
   type StoredDocument,
+  TEXT,
   text,
 } from './stored-fields.ts'
-import {
-  decodeAttempt,
-  decodeResolution,
-  decodeSchedule,
-  encodeAttempt,
-  encodeResolution,
-  encodeSchedule,
-} from './stored-parts.ts'
-import { decodeNotes } from './stored-rejections.ts'
+import { ATTEMPT, decodeNotes, RESOLUTION, SCHEDULE } from './stored-parts.ts'
 
 // Other programs read the stored form too: `schema/row.schema.json` describes it. Instants are text, because operators
 // read the table. A change that this version cannot read needs a new `SCHEMA_VERSION`.
@@ -50,27 +48,36 @@ export function dayOf(slot: Instant): string {
   return formatSlot(slot).slice(0, 10)
 }
 
+/** DynamoDB's TTL is a number of seconds. We must round up, otherwise the row could expire too early. */
+const SECONDS: Member<Instant> = {
+  encode: (at) => Math.ceil(at / 1000),
+  decode: (fields, name) => integer(fields, name) * 1000,
+}
+const NONE_IF_ZERO: Member<number> = {
+  encode: (count) => (count === 0 ? null : count),
+  decode: (fields, name) => optional(fields, name, integer) ?? 0,
+}
+
+const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
+  schemaVersion: { ...INTEGER, decode: () => SCHEMA_VERSION },
+  windowEnd: orNull(INSTANT),
+  state: oneOf(STATES),
+  version: INTEGER,
+  writeId: TEXT,
+  owner: TEXT,
+  schedule: beside(SCHEDULE),
+  zoneData: TEXT,
+  attempts: listOf(ATTEMPT),
+  unlistedAttempts: NONE_IF_ZERO,
+  leaseUntil: orNull(INSTANT),
+  resolutions: listOrNone(RESOLUTION),
+  expiresAt: orNull(SECONDS),
+})
+
 /**
  * The names of the owner's part of a row, without its key. A write sets those that the row has, and removes the others.
  */
-export const OWNER_FIELDS = [
-  'day',
-  'schemaVersion',
-  'windowEnd',
-  'state',
-  'version',
-  'writeId',
-  'owner',
-  'schedule',
-  'zone',
-  'anchor',
-  'zoneData',
-  'attempts',
-  'unlistedAttempts',
-  'leaseUntil',
-  'resolutions',
-  'expiresAt',
-] as const
+export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWNED.names]
 
 /**
  * Encodes the owner's part of a row, without its rejections. Throws if the row is impossible, because that is a bug and
@@ -79,27 +86,7 @@ export const OWNER_FIELDS = [
 export function encodeRow(row: Row): StoredDocument {
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw new Error(`impossible row ${nameOf(row)}: ${objection}`)
-  return {
-    task: row.task,
-    slot: formatSlot(row.slot),
-    day: dayOf(row.slot),
-    schemaVersion: row.schemaVersion,
-    state: row.state,
-    version: row.version,
-    writeId: row.writeId,
-    owner: row.owner,
-    ...encodeSchedule(row.schedule),
-    zoneData: row.zoneData,
-    attempts: row.attempts.map(encodeAttempt),
-    ...defined({
-      unlistedAttempts: row.unlistedAttempts === 0 ? null : row.unlistedAttempts,
-      windowEnd: encodeOptional(row.windowEnd),
-      leaseUntil: encodeOptional(row.leaseUntil),
-      resolutions: row.resolutions.length === 0 ? null : row.resolutions.map(encodeResolution),
-      // DynamoDB's TTL is a number of seconds. We must round up, otherwise the row could expire too early.
-      expiresAt: row.expiresAt === null ? null : Math.ceil(row.expiresAt / 1000),
-    }),
-  }
+  return { task: row.task, slot: formatSlot(row.slot), day: dayOf(row.slot), ...OWNED.encode(row) }
 }
 
 /**
@@ -115,27 +102,8 @@ export function decodeRow(stored: unknown): StoredRow {
   if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)
   if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, newerSchema: true }
   const { count, refused, first, latest } = decodeNotes(fields)
-  const expiresAt = optional(fields, 'expiresAt', integer)
-  const row: UncheckedRow = {
-    // We must not spread `key` here, otherwise V8 makes a hidden class for each further property of each object, and a
-    // listing of 100,000 rows fills memory with them.
-    task: key.task,
-    slot: key.slot,
-    schemaVersion,
-    windowEnd: optional(fields, 'windowEnd', instant) ?? null,
-    state: oneOfField(fields, 'state', STATES),
-    version: integer(fields, 'version'),
-    writeId: text(fields, 'writeId'),
-    owner: text(fields, 'owner'),
-    schedule: decodeSchedule(fields),
-    zoneData: text(fields, 'zoneData'),
-    attempts: list(fields, 'attempts', decodeAttempt),
-    unlistedAttempts: optional(fields, 'unlistedAttempts', integer) ?? 0,
-    leaseUntil: optional(fields, 'leaseUntil', instant) ?? null,
-    resolutions: list(fields, 'resolutions', decodeResolution),
-    expiresAt: expiresAt === undefined ? null : expiresAt * 1000,
-    rejections: { count, refused, first, latest },
-  }
+  // We must not spread here, for the reason given in `formOf`.
+  const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections: { count, refused, first, latest } })
   if (isPossible(row)) return row
   throw damaged(fields.what, rowInvariantViolation(row) ?? '')
 }

@@ -19,6 +19,16 @@ export interface Day {
 
 export type DayTest = (day: Day) => boolean
 
+export function onDay(wanted: number): DayTest {
+  return ({ day }) => day === wanted
+}
+
+/** Matches a weekday, 0 for Sunday: each one of a month, its `nth`, or its last one. */
+export function onWeekday(wanted: number, nth?: number | 'last'): DayTest {
+  return ({ day, weekday, length }) =>
+    weekday === wanted && (nth === undefined || (nth === 'last' ? day > length - 7 : Math.ceil(day / 7) === nth))
+}
+
 /** The compiled form of an expression, in either dialect. No field is empty. */
 export interface CronFields {
   readonly seconds: Times

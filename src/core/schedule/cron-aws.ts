@@ -1,44 +1,29 @@
 import { type Problem, quote } from '../errors.ts'
-import { type CronFields, compileDays, compileTimes, type Day, type DayTest } from './calendar.ts'
+import { type CronFields, compileDays, compileTimes, type Day, type DayTest, onDay, onWeekday } from './calendar.ts'
+import { wrongItem } from './cron-unix.ts'
 
 interface AwsField {
   readonly name: string
   readonly first: number
   readonly last: number
+  readonly allowed: string
   /** The names of the values, from `first` on. */
   readonly names: readonly string[]
-  /** Whether a range may run over the end of the field, as in 22-2. */
-  readonly wraps: boolean
-  readonly allowed: string
 }
 
-const MINUTES: AwsField = { name: 'minutes', first: 0, last: 59, names: [], wraps: true, allowed: '0-59, * , - /' }
-const HOURS: AwsField = { name: 'hours', first: 0, last: 23, names: [], wraps: true, allowed: '0-23, * , - /' }
-const DAY_OF_MONTH: AwsField = {
-  name: 'day of month',
-  first: 1,
-  last: 31,
-  names: [],
-  wraps: true,
-  allowed: '1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /',
+const field = (name: string, first: number, last: number, allowed: string, names = ''): AwsField => {
+  return { name, first, last, allowed, names: names.split(' ') }
 }
-const MONTH: AwsField = {
-  name: 'month',
-  first: 1,
-  last: 12,
-  names: 'JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC'.split(' '),
-  wraps: true,
-  allowed: '1-12 or JAN-DEC, * , - /',
-}
-const DAY_OF_WEEK: AwsField = {
-  name: 'day of week',
-  first: 1,
-  last: 7,
-  names: 'SUN MON TUE WED THU FRI SAT'.split(' '),
-  wraps: true,
-  allowed: '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /',
-}
-const YEAR: AwsField = { name: 'year', first: 1970, last: 2199, names: [], wraps: false, allowed: '1970-2199, * , - /' }
+const MINUTES = field('minutes', 0, 59, '0-59, * , - /')
+const HOURS = field('hours', 0, 23, '0-23, * , - /')
+const DAY_OF_MONTH = field('day of month', 1, 31, '1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /')
+const MONTH = field('month', 1, 12, '1-12 or JAN-DEC, * , - /', 'JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC')
+const DAY_OF_WEEK = field(
+  'day of week',
+  ...([1, 7, '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /'] as const),
+  'SUN MON TUE WED THU FRI SAT',
+)
+const YEAR = field('year', 1970, 2199, '1970-2199, * , - /')
 
 /**
  * Reads the text between the parentheses of `cron(…)`, according to the user guides of EventBridge and EventBridge
@@ -113,12 +98,8 @@ function parseItems<T>(
   return items.flatMap((item) => {
     // According to the user guide, a field with a # holds only one expression.
     const parsed = items.length > 1 && item.includes('#') ? null : parse(item)
-    if (parsed === null) {
-      throw problem(
-        `${field.name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${field.allowed}.${item.includes('/') ? ' A step goes from 1 to the number of values.' : ''}`,
-      )
-    }
-    return parsed
+    if (parsed !== null) return parsed
+    throw problem(wrongItem(field, item, items, '.'))
   })
 }
 
@@ -139,7 +120,8 @@ function valuesOf(field: AwsField, item: string): readonly number[] | null {
   const size = field.last - field.first + 1
   if (Number.isNaN(from + to) || step < 1 || step > size) return null
   if (from > to) {
-    if (!field.wraps) return null
+    // A range may run over the end of any other field, as in 22-2.
+    if (field === YEAR) return null
     to += size
   }
   const values: number[] = []
@@ -164,17 +146,10 @@ function dayOfMonthTests(item: string): readonly DayTest[] | null {
   const near = /^(\d+)W$/i.exec(item)
   if (near !== null) {
     const wanted = numberOf(DAY_OF_MONTH, near[1] ?? '')
-    return Number.isNaN(wanted)
-      ? null
-      : [(today) => wanted <= today.length && today.day === nearestWorkday(today, wanted)]
+    if (Number.isNaN(wanted)) return null
+    return [(today) => wanted <= today.length && today.day === nearestWorkday(today, wanted)]
   }
-  return (
-    valuesOf(DAY_OF_MONTH, item)?.map(
-      (value) =>
-        ({ day }) =>
-          day === value,
-    ) ?? null
-  )
+  return valuesOf(DAY_OF_MONTH, item)?.map(onDay) ?? null
 }
 
 /** Returns the day from Monday to Friday that is nearest to day `wanted` in the same month. */
@@ -190,20 +165,12 @@ function nearestWorkday({ day, weekday, length }: Day, wanted: number): number {
 }
 
 function dayOfWeekTests(item: string): readonly DayTest[] | null {
-  if (/^L$/i.test(item)) return [({ weekday }) => weekday === 6]
+  if (/^L$/i.test(item)) return [onWeekday(6)]
   const special = /^(\d+|[a-z]{3})(?:L|#([1-5]))$/i.exec(item)
   if (special !== null) {
     const wanted = numberOf(DAY_OF_WEEK, special[1] ?? '') - 1
     if (Number.isNaN(wanted)) return null
-    if (special[2] === undefined) return [({ day, weekday, length }) => weekday === wanted && day > length - 7]
-    const nth = Number(special[2])
-    return [({ day, weekday }) => weekday === wanted && Math.ceil(day / 7) === nth]
+    return [onWeekday(wanted, special[2] === undefined ? 'last' : Number(special[2]))]
   }
-  return (
-    valuesOf(DAY_OF_WEEK, item)?.map(
-      (value) =>
-        ({ weekday }) =>
-          weekday === value - 1,
-    ) ?? null
-  )
+  return valuesOf(DAY_OF_WEEK, item)?.map((value) => onWeekday(value - 1)) ?? null
 }

@@ -1,6 +1,6 @@
 import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
 import { type Problem, quote } from '../errors.ts'
-import { type CronFields, compileDays, compileTimes, type DayTest, EVERY_YEAR } from './calendar.ts'
+import { type CronFields, compileDays, compileTimes, type DayTest, EVERY_YEAR, onDay, onWeekday } from './calendar.ts'
 
 interface UnixField {
   readonly name: string
@@ -10,12 +10,6 @@ interface UnixField {
   /** The number of values. */
   readonly size: number
   readonly allowed: string
-}
-
-/** One item of a list, or the whole list. `nth` is the k of `n#k`, otherwise 0. A value such as `5L` is a text. */
-interface UnixItem {
-  readonly values: readonly (number | string)[]
-  readonly nth: number
 }
 
 const NUMBER = '\\d+'
@@ -57,23 +51,19 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
     )
   }
   if (texts.length === 5) texts.unshift('0')
-  const formed = FIELDS.every((field, index) =>
-    (texts[index] ?? '').split(',').every((item, _, items) => isFormed(field, item, items)),
-  )
-  const whole = formed ? parse(texts) : null
   const [seconds = [], minutes = [], hours = [], daysOfMonth = [], months = [], daysOfWeek = []] = FIELDS.map(
-    (field, index) => (whole === null ? parseItems(field, texts[index] ?? '', problem) : [itemOf(field, whole)]),
+    (field, index) => valuesOf(field, texts[index] ?? '', problem),
   )
-  const inMonth = daysOfMonth.flatMap(dayOfMonthTests)
-  const inWeek = daysOfWeek.flatMap(dayOfWeekTests)
+  const inMonth = daysOfMonth.map((value) => (value === 'L' ? onLastDay : onDay(Number(value))))
+  const inWeek = daysOfWeek.map(dayOfWeekTest)
   // According to crontab(5), one matching field is enough "if both fields are restricted (i.e., do not contain the *
   // character)". So if one of them is `*/2`, both must match. The evaluator of cron-parser differs here.
   const both = texts[3]?.includes('*') || texts[5]?.includes('*')
   return {
-    seconds: compileTimes(numbersOf(seconds)),
-    minutes: compileTimes(numbersOf(minutes)),
-    hours: compileTimes(numbersOf(hours)),
-    months: new Set(numbersOf(months)),
+    seconds: compileTimes(seconds.map(Number)),
+    minutes: compileTimes(minutes.map(Number)),
+    hours: compileTimes(hours.map(Number)),
+    months: new Set(months.map(Number)),
     years: EVERY_YEAR,
     days: compileDays((day) => {
       const month = inMonth.some((test) => test(day))
@@ -95,23 +85,30 @@ function isFormed({ form, size }: UnixField, item: string, items: readonly strin
 }
 
 /**
- * Parses one item at a time. cron-parser refuses a whole list with overlaps (`1-5,3`), and its errors do not name the
- * field.
+ * Parses one item at a time, because cron-parser refuses a list with overlaps (`1-5,3`), and its errors do not name the
+ * field. Returns numbers, and the texts `L`, `5L` and `5#2`.
  */
-function parseItems(field: UnixField, text: string, problem: Problem): readonly UnixItem[] {
+function valuesOf(field: UnixField, text: string, problem: Problem): readonly (number | string)[] {
   const items = text.split(',')
-  return items.map((item) => {
-    const parsed = isFormed(field, item, items)
+  return items.flatMap((item) => {
+    const fields = isFormed(field, item, items)
       ? parse(FIELDS.map(({ key }) => (key === field.key ? item : '*')))
       : null
-    if (parsed === null) {
-      const which = items.length === 1 ? 'is' : 'has'
-      throw problem(
-        `${field.name} ${which} ${quote(item)}. Use ${field.allowed}. A range goes from low to high.${item.includes('/') ? ' A step goes from 1 to the number of values.' : ''}`,
-      )
-    }
-    return itemOf(field, parsed)
+    if (fields === null) throw problem(wrongItem(field, item, items, '. A range goes from low to high.'))
+    const values: readonly (number | string)[] = fields[field.key].values
+    return fields.dayOfWeek.nthDay === 0 ? values : values.map((value) => `${value}#${fields.dayOfWeek.nthDay}`)
   })
+}
+
+/** Returns what is wrong with an item of a field, in either dialect. */
+export function wrongItem(
+  { name, allowed }: { readonly name: string; readonly allowed: string },
+  item: string,
+  items: readonly string[],
+  more: string,
+): string {
+  const step = item.includes('/') ? ' A step goes from 1 to the number of values.' : ''
+  return `${name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${allowed}${more}${step}`
 }
 
 /** Parses the fields with cron-parser. Returns null if cron-parser refuses them. */
@@ -132,22 +129,9 @@ function parse(texts: readonly string[]): CronFieldCollection | null {
   }
 }
 
-function itemOf({ key }: UnixField, fields: CronFieldCollection): UnixItem {
-  return { values: fields[key].values, nth: fields.dayOfWeek.nthDay }
-}
+const onLastDay: DayTest = ({ day, length }) => day === length
 
-function numbersOf(items: readonly UnixItem[]): readonly number[] {
-  return items.flatMap(({ values }) => values.map(Number))
-}
-
-function dayOfMonthTests({ values }: UnixItem): readonly DayTest[] {
-  return values.map((value) => (value === 'L' ? ({ day, length }) => day === length : ({ day }) => day === value))
-}
-
-function dayOfWeekTests({ values, nth }: UnixItem): readonly DayTest[] {
-  return values.map((value) => {
-    const wanted = Number.parseInt(String(value), 10) % 7
-    if (typeof value === 'string') return ({ day, weekday, length }) => weekday === wanted && day > length - 7
-    return ({ day, weekday }) => weekday === wanted && (nth === 0 || Math.ceil(day / 7) === nth)
-  })
+function dayOfWeekTest(value: number | string): DayTest {
+  const [, digits, last, nth] = /^(\d+)(L)?(?:#(\d))?$/.exec(String(value)) ?? []
+  return onWeekday(Number(digits) % 7, last === undefined ? (nth === undefined ? nth : Number(nth)) : 'last')
 }

@@ -8,12 +8,12 @@ import {
   type Decided,
   EMPTY_TASK_RECORD,
   type Expectations,
-  encodeSuspension,
   inForceAt,
   isSameSpec,
   isUnconfirmed,
   type ScheduleSince,
   type Schedules,
+  SUSPENSION,
   type Suspension,
   type TaskRecord,
 } from './task-record.ts'
@@ -268,7 +268,7 @@ function isCoveredByOthers(one: Suspension, over: readonly Suspension[]): boolea
 }
 
 function hasRoom(pauses: readonly Suspension[], retirements: readonly Suspension[]): boolean {
-  return bytesOf(JSON.stringify([...pauses, ...retirements].map(encodeSuspension))) <= MAX_SUSPENSION_BYTES
+  return bytesOf(JSON.stringify([...pauses, ...retirements].map(SUSPENSION.encode))) <= MAX_SUSPENSION_BYTES
 }
 
 function noRoom({ pauses, retirements }: TaskRecord): LedgerError {

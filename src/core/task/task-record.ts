@@ -1,19 +1,23 @@
-import { decodeEcs, encodeEcs } from '../row/stored-ecs.ts'
+import { ECS } from '../row/stored-ecs.ts'
 import {
   beforeRelease,
-  encodeInstant,
-  type Fields,
+  beside,
   fieldsOf,
-  instant,
+  flag,
+  formOf,
+  INSTANT,
+  INTEGER,
   integer,
-  list,
-  object,
-  oneOfField,
-  optional,
+  listOf,
+  listOrNone,
+  maybe,
+  oneOf,
+  orNull,
   type StoredDocument,
-  text,
+  TEXT,
+  within,
 } from '../row/stored-fields.ts'
-import { decodeSchedule, encodeSchedule } from '../row/stored-parts.ts'
+import { SCHEDULE } from '../row/stored-parts.ts'
 import { type EcsFacts, type Instant, type OrUndefined, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
@@ -170,23 +174,43 @@ export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
   return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
 }
 
-export function encodeTaskRecord({
-  schedules,
-  expectations,
-  pauses,
-  retirements,
-  ecs,
-  ecsSince,
-}: TaskRecord): StoredDocument {
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    schedules: schedules.map(encodeSince),
-    ...(expectations !== null && { expectations: encodeExpectations(expectations) }),
-    ...(pauses.length > 0 && { pauses: pauses.map(encodeSuspension) }),
-    ...(retirements.length > 0 && { retirements: retirements.map(encodeSuspension) }),
-    ...(ecs !== null && { ecs: encodeEcs(ecs) }),
-    ...(ecsSince !== null && { ecsSince: encodeInstant(ecsSince) }),
-  }
+const EXPECTATIONS = formOf<NonNullable<TaskRecord['expectations']>>({
+  since: INSTANT,
+  graceMs: maybe(INTEGER),
+  lateAfterMs: maybe(INTEGER),
+  doneByMs: maybe(INTEGER),
+  owner: maybe(TEXT),
+  overlap: maybe(oneOf(OVERLAP_RULES)),
+})
+
+const DECIDED = { at: INSTANT, by: TEXT, reason: TEXT }
+
+export const SUSPENSION = formOf<Suspension>({
+  from: INSTANT,
+  until: orNull(INSTANT),
+  ofAll: flag('scope', 'all'),
+  ...DECIDED,
+  ended: maybe(within(formOf<Decided>(DECIDED))),
+})
+
+const RECORD = formOf<TaskRecord>({
+  schedules: listOf(
+    formOf<ScheduleSince>({
+      since: INSTANT,
+      after: maybe(INSTANT),
+      spec: beside(SCHEDULE),
+      declared: maybe(oneOf(DECLARATIONS)),
+    }),
+  ),
+  expectations: orNull(within(EXPECTATIONS)),
+  pauses: listOrNone(SUSPENSION),
+  retirements: listOrNone(SUSPENSION),
+  ecs: orNull(within(ECS)),
+  ecsSince: orNull(INSTANT),
+})
+
+export function encodeTaskRecord(record: TaskRecord): StoredDocument {
+  return { schemaVersion: SCHEMA_VERSION, ...RECORD.encode(record) }
 }
 
 /**
@@ -197,82 +221,5 @@ export function decodeTaskRecord(document: unknown, task: string): TaskRecord | 
   const fields = fieldsOf(document, `the record of task ${task}`)
   const schemaVersion = integer(fields, 'schemaVersion')
   if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)
-  if (schemaVersion !== SCHEMA_VERSION) return { schemaVersion, newerSchema: true }
-  return {
-    schedules: list(fields, 'schedules', decodeSince),
-    expectations: optional(fields, 'expectations', (own, name) => decodeExpectations(object(own, name))) ?? null,
-    pauses: list(fields, 'pauses', decodeSuspension),
-    retirements: list(fields, 'retirements', decodeSuspension),
-    ecs: optional(fields, 'ecs', (own, name) => decodeEcs(object(own, name))) ?? null,
-    ecsSince: optional(fields, 'ecsSince', instant) ?? null,
-  }
-}
-
-function encodeSince({ since, after, spec, declared }: ScheduleSince): StoredDocument {
-  return {
-    since: encodeInstant(since),
-    ...(after !== undefined && { after: encodeInstant(after) }),
-    ...encodeSchedule(spec),
-    ...(declared !== undefined && { declared }),
-  }
-}
-
-function decodeSince(fields: Fields): ScheduleSince {
-  const after = optional(fields, 'after', instant)
-  const declared = optional(fields, 'declared', (own, name) => oneOfField(own, name, DECLARATIONS))
-  return {
-    since: instant(fields, 'since'),
-    ...(after !== undefined && { after }),
-    spec: decodeSchedule(fields),
-    ...(declared !== undefined && { declared }),
-  }
-}
-
-function encodeExpectations({ since, ...stated }: NonNullable<TaskRecord['expectations']>): StoredDocument {
-  return { since: encodeInstant(since), ...stated }
-}
-
-function decodeExpectations(fields: Fields): NonNullable<TaskRecord['expectations']> {
-  const graceMs = optional(fields, 'graceMs', integer)
-  const lateAfterMs = optional(fields, 'lateAfterMs', integer)
-  const doneByMs = optional(fields, 'doneByMs', integer)
-  const owner = optional(fields, 'owner', text)
-  const overlap = optional(fields, 'overlap', (own, name) => oneOfField(own, name, OVERLAP_RULES))
-  return {
-    since: instant(fields, 'since'),
-    ...(graceMs !== undefined && { graceMs }),
-    ...(lateAfterMs !== undefined && { lateAfterMs }),
-    ...(doneByMs !== undefined && { doneByMs }),
-    ...(owner !== undefined && { owner }),
-    ...(overlap !== undefined && { overlap }),
-  }
-}
-
-export function encodeSuspension({ from, until, ofAll, ended, ...decided }: Suspension): StoredDocument {
-  return {
-    from: encodeInstant(from),
-    ...(until !== null && { until: encodeInstant(until) }),
-    ...(ofAll && { scope: 'all' }),
-    ...encodeDecided(decided),
-    ...(ended !== undefined && { ended: encodeDecided(ended) }),
-  }
-}
-
-function decodeSuspension(fields: Fields): Suspension {
-  const ended = optional(fields, 'ended', (own, name) => decodeDecided(object(own, name)))
-  return {
-    from: instant(fields, 'from'),
-    until: optional(fields, 'until', instant) ?? null,
-    ...(optional(fields, 'scope', text) === 'all' && { ofAll: true }),
-    ...decodeDecided(fields),
-    ...(ended !== undefined && { ended }),
-  }
-}
-
-function encodeDecided({ at, by, reason }: Decided): StoredDocument {
-  return { at: encodeInstant(at), by, reason }
-}
-
-function decodeDecided(fields: Fields): Decided {
-  return { at: instant(fields, 'at'), by: text(fields, 'by'), reason: text(fields, 'reason') }
+  return schemaVersion === SCHEMA_VERSION ? RECORD.decode(fields) : { schemaVersion, newerSchema: true }
 }

@@ -3,7 +3,7 @@ import { quote } from '../../core/errors.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
-import { encodeEcs } from '../../core/row/stored-ecs.ts'
+import { ECS } from '../../core/row/stored-ecs.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
 import { cronledger } from '../../verdict/command.ts'
@@ -161,7 +161,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
     level: 'info',
     event: 'claimed',
     message: `starting attempt ${attempt.number} (${how})`,
-    fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: encodeEcs(attempt.ecs) }) },
+    fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }) },
   }
 }
 

@@ -1,6 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
 import { readableRow, type SlotRecord, statusOf } from '../../core/row/status.ts'
-import { encodeEcs } from '../../core/row/stored-ecs.ts'
+import { ECS } from '../../core/row/stored-ecs.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { localTimeIn } from '../local-time.ts'
@@ -58,7 +58,7 @@ export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
     next: instantOrNull(next),
     ...openJson(record, now),
     expectations: { ...expectedTimes(record), owner: record.expectations?.owner ?? null },
-    ecs: record.ecs && encodeEcs(record.ecs),
+    ecs: record.ecs && ECS.encode(record.ecs),
   }
 }
 

@@ -6,7 +6,7 @@ import type {
 } from '@aws-sdk/client-dynamodb'
 import { FIRST_REJECTIONS, NOTED_RUN_IDS } from '../../core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.ts'
-import { encodeRejection } from '../../core/row/stored-rejections.ts'
+import { REJECTION } from '../../core/row/stored-parts.ts'
 import { encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Rejection, type Row, SCHEMA_VERSION } from '../../core/types.ts'
 import { type PageQuery, type StoredKey, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
@@ -59,7 +59,7 @@ export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update
  * fails if the row is in another bracket.
  */
 export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
-  const entry = encodeRejection(rejection)
+  const entry = REJECTION.encode(rejection)
   const [condition, set, add, own] = noteBracket(count, entry)
   const { runId, kind } = rejection
   const counters = kind === 'refused' ? ['rejectionCount', 'refusalCount'] : ['rejectionCount']

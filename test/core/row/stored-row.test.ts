@@ -11,7 +11,7 @@ import {
   type Notes,
 } from '../../../src/core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../../src/core/row/stored-fields.ts'
-import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-rejections.ts'
+import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-parts.ts'
 import { dayOf, decodeRow, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, renewLease } from '../../../src/core/row/transition.ts'
 import {
