@@ -99,7 +99,7 @@ function parseItems<T>(
     // According to the user guide, a field with a # holds only one expression.
     const parsed = items.length > 1 && item.includes('#') ? null : parse(item)
     if (parsed !== null) return parsed
-    throw problem(wrongItem(field, item, items, '.'))
+    throw wrongItem(field, item, items, problem)
   })
 }
 

@@ -1,5 +1,5 @@
 import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
-import { type Problem, quote } from '../errors.ts'
+import { type LedgerError, type Problem, quote } from '../errors.ts'
 import { type CronFields, compileDays, compileTimes, type DayTest, EVERY_YEAR, onDay, onWeekday } from './calendar.ts'
 
 interface UnixField {
@@ -94,21 +94,22 @@ function valuesOf(field: UnixField, text: string, problem: Problem): readonly (n
     const fields = isFormed(field, item, items)
       ? parse(FIELDS.map(({ key }) => (key === field.key ? item : '*')))
       : null
-    if (fields === null) throw problem(wrongItem(field, item, items, '. A range goes from low to high.'))
+    if (fields === null) throw wrongItem(field, item, items, problem, ' A range goes from low to high.')
     const values: readonly (number | string)[] = fields[field.key].values
     return fields.dayOfWeek.nthDay === 0 ? values : values.map((value) => `${value}#${fields.dayOfWeek.nthDay}`)
   })
 }
 
-/** Returns what is wrong with an item of a field, in either dialect. */
+/** Returns the error about an item of a field, in either dialect. */
 export function wrongItem(
   { name, allowed }: { readonly name: string; readonly allowed: string },
   item: string,
   items: readonly string[],
-  more: string,
-): string {
+  problem: Problem,
+  more = '',
+): LedgerError {
   const step = item.includes('/') ? ' A step goes from 1 to the number of values.' : ''
-  return `${name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${allowed}${more}${step}`
+  return problem(`${name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${allowed}.${more}${step}`)
 }
 
 /** Parses the fields with cron-parser. Returns null if cron-parser refuses them. */
