@@ -220,7 +220,7 @@ describe('run', () => {
     ['a wrong schedule', { schedule: '* * *' }, /fields/],
     ['a wrong zone', { timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
     ['a wrong task', { task: '#task' }, /task "#task" is not a valid name/],
-    ['a tolerance out of bounds', { earlyToleranceMs: 3e9 }, /early-tolerance .* is not allowed\. Use 0ms to 1h/],
+    ['a skew out of bounds', { skewMs: 3e9 }, /skew .* is not allowed\. Use 0ms to 1h/],
     ['a lateness that is not a number', { maxLatenessMs: Number.NaN }, /max-lateness NaN.* is not allowed/],
     ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost "maybe" is not allowed\. Use stop/],
     ['no task', { task: undefined }, /task "undefined" is not a valid name/],

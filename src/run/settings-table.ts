@@ -1,7 +1,6 @@
-import { DAY_MS, formatDuration } from '../core/duration.ts'
+import { DAY_MS } from '../core/duration.ts'
 import type { OptionTable } from '../core/option.ts'
 import { LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
-import { MAX_EARLY_TOLERANCE_MS } from '../core/schedule/slot.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
@@ -20,19 +19,6 @@ export const SETTING_GROUPS = {
       help: 'Start nothing if the event time is missing or not in the schedule, or if the schedule has changed',
       details:
         'Without an event time, the run exits with 64. An event time more than 60 s from every time of the schedule is refused (65), and so is a schedule that is not the recorded one at the slot. A new schedule is recorded with cronledger declare, or by one run with --strict=false. The first run of a task, a forced run and the slots of a catch-up are not compared with the record.',
-    },
-    /**
-     * The maximum is an hour, because a larger value would often move triggers of one slot into the next slot. Left out:
-     * the value depends on the length of the window.
-     */
-    earlyToleranceMs: {
-      kind: 'duration',
-      group: 'Advanced',
-      default: null,
-      bounds: [0, HOUR_MS],
-      otherwise: formatDuration(MAX_EARLY_TOLERANCE_MS),
-      help: 'Treat an event time this long before a slot as that slot',
-      details: 'Without this option, the limit is also 1/20 of the window.',
     },
     /** Left out: a trigger may start at any time after its slot. */
     maxLatenessMs: {
@@ -231,16 +217,6 @@ export const SETTING_GROUPS = {
       bounds: [SECOND_MS, HOUR_MS],
       otherwise: '30s, file: 2m',
       help: 'Stop waiting for the ledger after this long',
-    },
-    /** `readSettings` also refuses a value that is not less than the lease. */
-    finishTimeoutMs: {
-      kind: 'duration',
-      group: 'Advanced',
-      default: 5 * MINUTE_MS,
-      bounds: [SECOND_MS, DAY_MS],
-      otherwise: '5m or half the lease',
-      help: 'Try to record the result for this long',
-      details: 'The default is the smaller of the two. The value must be less than the lease.',
     },
   },
 } as const satisfies Readonly<Record<string, OptionTable>>

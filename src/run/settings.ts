@@ -22,7 +22,14 @@ type TableSettings = {
 }
 
 /** All settings of a run, with their defaults. */
-export type Settings = TableSettings & { readonly onLeaseLost: ValueOf<Table['onLeaseLost']> }
+export type Settings = TableSettings & {
+  readonly onLeaseLost: ValueOf<Table['onLeaseLost']>
+  /** How long a run tries to record its result. It must be less than the lease, or another run could take the slot over. */
+  readonly finishTimeoutMs: number
+}
+
+/** Longer would keep a container running for a ledger that is gone. */
+const MAX_FINISH_TIMEOUT_MS = 300_000
 
 /**
  * The default for a file ledger, in milliseconds. A call uses no network that could fail. It waits for the other
@@ -43,7 +50,7 @@ export function usualLedgerTimeoutMs(isLocal: boolean): number {
 export function readSettings(settings: RunSettings): Settings {
   const filled = withDefaults(settings)
   const { maxAttempts, overlap, leaseMs } = filled
-  checkTimes(filled, settings)
+  checkTimes(filled)
   if (filled.owner !== null) checkOwner(filled.owner)
   checkRetries(filled, settings)
   // If another run may start after this lease has run out, the work must not outlive the lease.
@@ -51,8 +58,7 @@ export function readSettings(settings: RunSettings): Settings {
   if (filled.onLeaseLost === 'continue') checkAlone(filled)
   return {
     ...filled,
-    // A short lease also shortens the default of the finish timeout.
-    finishTimeoutMs: settings.finishTimeoutMs ?? Math.min(filled.finishTimeoutMs, leaseMs / 2),
+    finishTimeoutMs: Math.min(MAX_FINISH_TIMEOUT_MS, leaseMs / 2),
     onLeaseLost: filled.onLeaseLost ?? (alone ? 'continue' : 'stop'),
   }
 }
@@ -92,16 +98,11 @@ export function withOverlapLock(settings: Settings, given: RunSettings): Setting
   return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
 }
 
-function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings, settings: RunSettings): void {
+function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings): void {
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
     throw usageError(
       `lease ${formatDuration(leaseMs)} is too short. It must be at least 3 heartbeats + skew + kill-after, which is ${formatDuration(least)} here.`,
-    )
-  }
-  if (settings.finishTimeoutMs !== undefined && settings.finishTimeoutMs >= leaseMs) {
-    throw usageError(
-      `finish-timeout ${formatDuration(settings.finishTimeoutMs)} is too long. It must be less than the lease, which is ${formatDuration(leaseMs)}.`,
     )
   }
 }

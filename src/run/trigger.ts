@@ -26,7 +26,7 @@ export interface TriggerInput {
   readonly hostZone?: string | undefined
 }
 
-export type TriggerSettings = Pick<Settings, 'strict' | 'earlyToleranceMs' | 'skewMs' | 'retentionMs'>
+export type TriggerSettings = Pick<Settings, 'strict' | 'skewMs' | 'retentionMs'>
 
 export interface ReadTrigger {
   readonly trigger: Trigger
@@ -84,7 +84,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
       'an event time is required, because --strict is set. Pass the time from the event of the scheduler as --event-time.',
     )
   }
-  const toleranceMs = settings.earlyToleranceMs ?? earlyToleranceMs(schedule, eventTime)
+  const toleranceMs = earlyToleranceMs(schedule, eventTime)
   if (eventTime > now + toleranceMs + settings.skewMs) {
     throw usageError(
       `event time ${formatInstant(eventTime)} is in the future. It is ${formatInstant(now)} now, and a later run must not lose its slot.${localTimeHint(text, schedule, now)}`,

@@ -18,18 +18,7 @@ afterAll(() => server.stop())
 /** Looks often, and trusts long: twenty processes at once are slow. */
 const PATIENT = ['--lease', '10m', '--heartbeat', '500ms', '--ledger-timeout', '5m']
 /** A lease that a test can wait for, and that a busy machine still renews in time. */
-const SHORT = [
-  '--lease',
-  '20s',
-  '--heartbeat',
-  '500ms',
-  '--skew',
-  '0s',
-  '--kill-after',
-  '500ms',
-  '--finish-timeout',
-  '7s',
-]
+const SHORT = ['--lease', '20s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']
 const DAYS = ['2026-11-22T03:00:05Z', '2026-11-23T03:00:05Z', '2026-11-24T03:00:05Z']
 
 /** A batch that notices another one that runs at the same time. It ends when the file `go` exists. */

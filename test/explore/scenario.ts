@@ -58,6 +58,5 @@ export const SHORT = {
   skewMs: 5_000,
   killAfterMs: 5_000,
   ledgerTimeoutMs: 6_000,
-  finishTimeoutMs: 12_000,
   stopTimeoutMs: 6_000,
 } as const satisfies RunSettings

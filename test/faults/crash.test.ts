@@ -10,10 +10,7 @@ const folder = scratch()
 let files = 0
 
 /** A lease that a test can wait for. A busy machine still renews it in time, and records the end of a run in time. */
-const SHORT = [
-  ...['--lease', '6s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms'],
-  ...['--finish-timeout', '5s'],
-]
+const SHORT = ['--lease', '8s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']
 
 interface Where {
   readonly store: string
@@ -117,7 +114,7 @@ describe('paused past its lease, then woken', () => {
     const where = { store: 'dynamodb:ledger', env: awsEnv(server) }
     await cronledger(['setup', '--store', where.store], where)
     const lease = ['--lease', '20s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']
-    const { run, row, until } = ledger([...lease, '--finish-timeout', '19s', '--max-attempts', '2'], where)
+    const { run, row, until } = ledger([...lease, '--max-attempts', '2'], where)
     // The new owner must keep its lease, also on a busy machine.
     const { run: runPatiently } = ledger(['--skew', '0s', '--max-attempts', '2'], where)
     // The child ends while its supervisor is stopped: nothing of it keeps another run from taking over.

@@ -72,7 +72,14 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
 test.skipIf(!mounted)(
   'a disk that is full at the finish: 74 after the finish timeout, and PENDING, not COMPLETED',
   async () => {
-    const ended = await run('full', ['--finish-timeout', '2s'], 'sh', '-c', fill, filler)
+    const ended = await run(
+      'full',
+      ['--lease', '4s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms'],
+      'sh',
+      '-c',
+      fill,
+      filler,
+    )
     expect(ended).toMatchObject({
       code: 74,
       stdout: 'paid\n',
@@ -103,7 +110,7 @@ test.skipIf(!mounted)(
 
 test.skipIf(!mounted)('a disk that has room again within the finish timeout: recorded', async () => {
   const free = `(sleep 1; rm "$0") >/dev/null 2>&1 & ${fill}`
-  const ended = await run('freed', ['--finish-timeout', '60s'], 'sh', '-c', free, filler)
+  const ended = await run('freed', [], 'sh', '-c', free, filler)
   expect(ended).toMatchObject({ code: 0, stdout: 'paid\n' })
   expect(await rowOf('freed')).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
 })

@@ -67,15 +67,22 @@ function promised(point: Point, { name, is, applied }: Fault, times: Times): Pro
   }
 }
 
+/** A lease of which half, in which the result is tried to be recorded, is short. */
+const SHORT_FINISH = ['--lease', '16s', '--heartbeat', '5s', '--kill-after', '0s']
+
 /**
  * The timeouts of a cell. A fault that stays ends only with the timeout of its own point, so that one is short, unless it is a
- * denial of the claim. Everything else gets more time than a busy machine needs.
+ * denial of the claim. Everything else gets more time than a busy machine needs. No renewal gets between the others: one that
+ * lands unseen makes the finish a second write.
  */
 function timeouts(point: Point, { is }: Fault, times: Times): readonly string[] {
   const isOver = point === 'claim' && is === 'denied'
   const stays = (...points: Point[]) => times === 'for good' && points.includes(point) && !isOver
   const ledger = ['--ledger-timeout', stays('claim', 'note', 'query') ? '9s' : '2m']
-  return point === 'query' ? ledger : [...ledger, '--finish-timeout', stays('finish') ? '4s' : '2m']
+  if (point === 'query') return ledger
+  return stays('finish')
+    ? [...ledger, ...SHORT_FINISH]
+    : [...ledger, '--heartbeat', point === 'renewal' ? '800ms' : '2m']
 }
 
 const folder = scratch()
@@ -137,8 +144,7 @@ for (const [server, startServer] of [
       const go = join(folder, task)
       const run = [
         ...['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z', '--skew', '0s'],
-        // No renewal gets between the others: one that lands unseen makes the finish a second write.
-        ...['--heartbeat', point === 'renewal' ? '800ms' : '2m', ...timeouts(point, fault, times)],
+        ...timeouts(point, fault, times),
         ...['--', 'sh', '-c', 'echo started; while [ ! -e "$0" ]; do sleep 0.05; done', go],
       ]
       const query = ['history', '--no-missed', '--json', ...timeouts(point, fault, times)]

@@ -9,6 +9,8 @@ import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../suppo
 import { awsError } from './faults.ts'
 
 const folder = scratch()
+/** The result is tried to be recorded for half of the lease. */
+const SHORT_FINISH = ['--lease', '4s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']
 const isClaim = ({ action, state }: Passing) => action === 'PutItem' && state === 'PENDING'
 const isRenewal = ({ action, state }: Passing) => action === 'UpdateItem' && state === 'PENDING'
 const isFinish = ({ action, state }: Passing) => action === 'UpdateItem' && state === 'COMPLETED'
@@ -304,7 +306,7 @@ for (const [name, startServer] of [
 
     test('ledger down at the finish: 74, the outcome is unknown to the ledger, and the log says so', async () => {
       proxy.treat((passing) => (isFinish(passing) ? 'stall' : 'pass'))
-      const ended = await run(['echo', 'paid'], ['--finish-timeout', '2s'])
+      const ended = await run(['echo', 'paid'], SHORT_FINISH)
       expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
       expect(ended.stderr).toMatch(/"event":"unrecorded"/)
       expect(await row()).toMatchObject({ state: 'PENDING' })
@@ -312,7 +314,7 @@ for (const [name, startServer] of [
 
     test('an unrecorded success begins with "The batch SUCCEEDED", and its first command records it at once', async () => {
       proxy.treat((passing) => (isFinish(passing) ? 'cutRequest' : 'pass'))
-      const ended = await run(['echo', 'paid'], ['--finish-timeout', '2s', '--log', 'text'])
+      const ended = await run(['echo', 'paid'], [...SHORT_FINISH, '--log', 'text'])
       expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
       const [line = '', step = ''] = ended.stderr.trim().split('\n').slice(-3)
       expect(line).toMatch(/: The batch SUCCEEDED, but its result may not be recorded: .* Do not run it again\.$/)
@@ -334,7 +336,7 @@ for (const [name, startServer] of [
       proxy.treat((passing) => (isFinish(passing) ? 'cutRequest' : 'pass'))
       const told = join(folder, 'told')
       const notify = `echo "$CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT" > ${told}`
-      expect(await run(['echo', 'paid'], ['--finish-timeout', '2s', '--notify', notify])).toMatchObject({ code: 74 })
+      expect(await run(['echo', 'paid'], [...SHORT_FINISH, '--notify', notify])).toMatchObject({ code: 74 })
       expect(readFileSync(told, 'utf8')).toBe('failed unrecorded\n')
     })
 

@@ -72,7 +72,6 @@ const settings = (given: RunSettings) => messageOf(() => readSettings(given))
 
 export const SETTING_ERRORS = (): readonly string[] => [
   settings({ leaseMs: 60_000 }),
-  settings({ finishTimeoutMs: 600_000 }),
   settings({ retryDelayMs: 1_000 }),
   settings({ retryBackoff: 2 }),
   settings({ overlapTimeoutMs: 60_000 }),

@@ -15,7 +15,6 @@ import { explainSwitchJson, explainSwitchText } from '../../format/task/explain-
 import type { ExplainedTask } from '../../format/task/explain-task.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock, ZONE_DATA } from '../../process/clock.ts'
-import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { COMMON, variableOf } from '../options/options.ts'
@@ -57,7 +56,6 @@ const OPTIONS = {
   },
   toTimezone: { ...OF_SWITCH.timezone, otherwise: 'the old one', help: 'IANA time zone of --to-schedule' },
   toAnchor: { ...OF_SWITCH.anchor, help: 'Start of the first window of --to-schedule rate(…)' },
-  earlyToleranceMs: SETTINGS.earlyToleranceMs,
   count: {
     kind: 'integer',
     default: 5,
@@ -107,7 +105,7 @@ export const explain: Command = {
     const now = systemClock.now()
     if (isSwitch(context.argv, values.toSchedule)) return printSwitch(context, values, now)
     const atIn = ({ spec }: Schedule) => (values.at === undefined ? now : parseTime(values.at, '--at', spec.zone, now))
-    const toleranceIn = (schedule: Schedule) => values.earlyToleranceMs ?? earlyToleranceMs(schedule, atIn(schedule))
+    const toleranceIn = (schedule: Schedule) => earlyToleranceMs(schedule, atIn(schedule))
     const windowIn = (schedule: Schedule) => windowOf(schedule, atIn(schedule), toleranceIn(schedule))
     const { schedule, ofTask } = await readExplained(context, (given) => windowIn(given)?.slot ?? null, now)
     const at = atIn(schedule)

@@ -8,6 +8,8 @@ const OLD_OF_RUN: Readonly<Record<string, string>> = {
   'require-event-time': 'Use --strict.',
   'on-mismatch': 'Use --strict.',
   'on-schedule-change': 'Use --strict.',
+  'early-tolerance': 'An event time up to 30 s, or 1/20 of the window, before a slot belongs to it.',
+  'finish-timeout': 'The result is tried to be recorded for 5 minutes, or half of --lease.',
   event: 'Use --event-time: the JSON of the event, @FILE, or - for standard input.',
   'exit-on-running': 'Use --exit-on-duplicate, which is also for a slot that is running.',
   'metrics-namespace': 'Give the namespace to --metrics.',

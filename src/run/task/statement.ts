@@ -130,7 +130,7 @@ function warnOfOther({ trigger, schedule, window }: ClaimRequest, { schedules }:
 async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
   const { request, settings, io } = claimedSlot
   const { slot, end } = request.window
-  const aheadMs = settings.skewMs + (settings.earlyToleranceMs ?? MAX_EARLY_TOLERANCE_MS)
+  const aheadMs = settings.skewMs + MAX_EARLY_TOLERANCE_MS
   if (end === null || io.clock.now() + aheadMs < end) return false
   // A later row than that comes from a host whose clock was ahead.
   const until = latestDueSlot(claimedSlot) + 1

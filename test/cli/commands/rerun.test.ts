@@ -400,7 +400,7 @@ describe('a range', () => {
     const store = { ...dynamo, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint }
     await cronledger(['setup'], { env: store })
     const { env } = await week(store)
-    const soon = ['--keep-going', '--finish-timeout', '1s']
+    const soon = ['--keep-going', '--lease', '2s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '0s']
     const args = ['rerun', '--reason', 'x', ...WEEK, ...soon, '--', 'sh', '-c', 'echo ready; read line; true']
     const running = start(args, { env, input: null })
     await running.printed('ready')

@@ -380,7 +380,6 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--max-attempts', '1e1'], /--max-attempts "1e1" is not a whole number/],
     [[...ok, '--lease', '10'], /--lease "10" has no unit. Use a number and a unit/],
     [[...ok, '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
-    [[...ok, '--finish-timeout', '20m'], /finish-timeout 20m is too long\. It must be less than the lease/],
     [[...ok, '--overlap', 'maybe'], /--overlap "maybe" is not allowed. Use allow, skip or wait/],
     [[...ok, '--on-mismatch', 'refuse'], /--on-mismatch was removed. Use --strict/],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],

@@ -18,7 +18,7 @@ type SwitchOptions = Readonly<
 
 /** The options that need `--to-schedule`, and those that would be ignored together with it. */
 const OF_SWITCH = ['fromSchedule', 'fromTimezone', 'fromAnchor', 'toTimezone', 'toAnchor'] as const
-const OTHERS = ['schedule', 'anchor', 'earlyToleranceMs'] as const
+const OTHERS = ['schedule', 'anchor'] as const
 
 /** Returns whether two schedules are to be compared. Throws a usage error for a flag that would have no effect. */
 export function isSwitch(argv: readonly string[], toSchedule: string | undefined): boolean {

@@ -155,7 +155,6 @@ test.each([
   [['--schedule', OLD, '--to-timezone', 'UTC'], /^cronledger: --to-timezone requires --to-schedule\.$/m],
   [['--to-schedule', NEW], /^cronledger: --from-schedule is missing\. Give --from-schedule EXPR, or --task NAME/m],
   [[...CHANGE, '--schedule', OLD], /^cronledger: --schedule cannot be used together with --to-schedule\./m],
-  [[...CHANGE, '--early-tolerance', '1s'], /^cronledger: --early-tolerance cannot be used together/m],
   [
     ['nightly', '--to-schedule', NEW, '--timezone', 'UTC', '--store', 'file:x.db'],
     /--timezone requires --from-schedule/,
