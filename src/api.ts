@@ -12,6 +12,7 @@ import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
+export type { VerdictJson } from './format/verdict.ts'
 export type { Attempt, WorkOutcome } from './function-work.ts'
 export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'
 

@@ -55,7 +55,7 @@ interface ThrownResult {
 
 /** The result of a run of a function that did not throw: an operator has nothing to decide. */
 export type WorkOutcome<T> = Exclude<RunResult<T>, ThrownResult> &
-  Pick<RunOutcome<T>, 'task' | 'slot' | 'windowEnd' | 'runId'> & {
+  Pick<RunOutcome<T>, 'task' | 'slot' | 'windowEnd' | 'runId' | 'verdict'> & {
     /** The missed slots that ran before the slot of the trigger, the oldest first. Empty without `catchUpMs`. */
     readonly caughtUp: readonly Exclude<CaughtUp<T>, ThrownResult>[]
   }
@@ -73,9 +73,11 @@ export class OutcomeError extends Error {
 
 function outcomeText(outcome: OutcomeError['outcome']): string {
   const slot = `slot ${formatInstant(outcome.slot.getTime())} of task ${outcome.task}`
+  const { happened = '', caution } = outcome.verdict ?? {}
+  const said = [`${happened}.`, caution].filter(Boolean).join(' ')
   return outcome.status === 'refused'
-    ? `nothing was started in ${slot}: refused (${outcome.cause}). An operator has to decide about the slot.`
-    : `The work SUCCEEDED in ${slot}, but this may not be recorded. Do not run it again. Resolve the slot as completed, with the run id ${outcome.runId}.`
+    ? `nothing was started in ${slot}: refused (${outcome.cause}): ${said}`
+    : `${said} Resolve ${slot} as completed, with the run id ${outcome.runId}.`
 }
 
 type FunctionOptions = TriggerOptions & { readonly signal?: AbortSignal | undefined }

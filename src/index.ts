@@ -25,6 +25,7 @@ export type {
   SlotsOptions,
   TaskChange,
   TasksOptions,
+  VerdictJson,
   WorkOutcome,
 } from './api.ts'
 export type { KnownTask } from './audit/tasks.ts'

@@ -109,7 +109,7 @@ describe('a slot about which an operator has to decide', () => {
     const run = ledger.run(NIGHT, never)
     await expect(run).rejects.toMatchObject(thrown)
     await expect(run).rejects.toThrow(
-      /^nothing was started in slot 2026-11-23T03:00:00Z of task nightly: refused \(failed\)\./,
+      /^nothing was started in slot 2026-11-23T03:00:00Z of task nightly: refused \(failed\): attempt 1 on .* failed/,
     )
     await ledger.close()
   })
@@ -118,7 +118,7 @@ describe('a slot about which an operator has to decide', () => {
     const ledger = newLedger()
     const run = ledger.run(NIGHT, (attempt) => resolveInside(ledger, attempt))
     await expect(run).rejects.toMatchObject({ name: 'OutcomeError', outcome: { status: 'unrecorded' } })
-    await expect(run).rejects.toThrow(/^The work SUCCEEDED in slot .* may not be recorded\. Do not run it again\./)
+    await expect(run).rejects.toThrow(/^The batch SUCCEEDED, but .* Do not run it again\. Resolve slot /)
     await ledger.close()
   })
 
@@ -131,6 +131,26 @@ describe('a slot about which an operator has to decide', () => {
     const done = await ledger.tryRun({ ...NIGHT, maxAttempts: 2 }, () => 1)
     const duplicate = await ledger.tryRun(NIGHT, never)
     expect([failed, refused, done, duplicate].map((outcome) => exitCodeOf(outcome))).toEqual([1, 65, 0, 0])
+    await ledger.close()
+  })
+
+  test('each outcome says what happened, whether the work was done, and what the next trigger does', async () => {
+    const ledger = newLedger()
+    const undecided = { work: 'unknown', nextTrigger: 'refused', steps: expect.any(Array) }
+    const failed = await ledger.tryRun(NIGHT, fails(new Error('no paper')))
+    expect(failed.verdict).toEqual({
+      happened: expect.stringMatching(/^attempt 1 on .* failed after .*: no paper$/),
+      ...undecided,
+    })
+    const happened = expect.stringMatching(/^attempt 1 on .* failed after .*s$/)
+    expect((await ledger.tryRun(NIGHT, never)).verdict).toEqual({ happened, ...undecided })
+    const done = {
+      happened: expect.stringMatching(/^attempt 2 on .* succeeded at /),
+      work: 'done',
+      nextTrigger: 'duplicate',
+    }
+    expect((await ledger.run({ ...NIGHT, maxAttempts: 2 }, () => 1)).verdict).toEqual(done)
+    expect((await ledger.run(NIGHT, never)).verdict).toEqual(done)
     await ledger.close()
   })
 

@@ -37,6 +37,16 @@ export type FinishResult =
   | 'deleted'
   | 'unanswered'
 
+/** The result of writing the end of an attempt. A row that was deleted is not created again: any trigger may have started. */
+export interface Finish {
+  /** If it is `unanswered`, the end may be recorded, or may still be recorded later. */
+  readonly finish: FinishResult
+  /** The last error of the ledger, if the finish is unanswered. */
+  readonly finishCause?: string
+  /** The row with this end. Null if it is not certain that the end is recorded. */
+  readonly row: Row | null
+}
+
 /**
  * Why a lease is lost: another run took the slot over, an operator resolved the slot, the row was deleted, the lease was not
  * renewed in time, or another slot of the task holds the overlap lock (`overlap`).
@@ -56,18 +66,11 @@ export type RunEvent =
       readonly holder?: OverlapLock
       /** The schedule in the task record, if the cause is `scheduleChanged`. */
       readonly inForce?: ScheduleSpec
-      /** The row that the run had claimed and gives up again, if an operator still has to decide about an earlier attempt. */
-      readonly claimed?: Row
     } & NoteResult)
   /** Another slot of the task runs, and this one waits for it. */
   | { readonly event: 'waiting'; readonly holder: OverlapLock }
   /** Another slot of the task runs, and this slot is skipped. No later scheduled trigger runs it. */
-  | {
-      readonly event: 'skipped'
-      readonly holder: OverlapLock
-      readonly finish: FinishResult
-      readonly finishCause?: string
-    }
+  | ({ readonly event: 'skipped'; readonly holder: OverlapLock } & Finish)
   /** The run found missed slots, and starts these before its own slot, the oldest first. */
   | {
       readonly event: 'catch-up'
@@ -79,21 +82,16 @@ export type RunEvent =
     }
   /** The previous attempt failed. The same trigger starts this attempt after the delay. */
   | { readonly event: 'retry'; readonly attempt: number; readonly delayMs: number }
-  | {
+  | ({
       readonly event: 'ended'
       readonly attempt: AttemptRecord
       readonly ending: Ending
       readonly durationMs: number
-      readonly finish: FinishResult
-      /** The last error of the ledger, if the finish is unanswered. */
-      readonly finishCause?: string
       /** Why the batch ended this way, in one line. */
       readonly detail?: string
       /** The same run makes another attempt. */
       readonly retries?: true
-      /** The slot had completed before this attempt, so only a force that is meant for completed slots may run it again. */
-      readonly hadCompleted?: true
-    }
+    } & Finish)
   /** A stop came before the run sent any request to the ledger. */
   | { readonly event: 'stopped' }
   /**
@@ -122,14 +120,12 @@ export type RunEvent =
       readonly matchesIn?: string
     }
   /** The task is paused, so the trigger started nothing. The slot is recorded as skipped, if no attempt had started in it. */
-  | {
+  | ({
       readonly event: 'paused'
       readonly pause: Suspension
       /** Whether the slot is not marked as skipped, because an attempt had started in it. */
       readonly isKept: boolean
-      readonly finish: FinishResult
-      readonly finishCause?: string
-    }
+    } & Finish)
   /** The claim has made the ledger, which is a file. A slot that ran before, by another ledger, may run again. */
   | { readonly event: 'ledger-created'; readonly path: string }
   /** The task was retired, and this run has ended that. */

@@ -90,6 +90,8 @@ export interface Survivor {
    * The short name of its program. It must not include the arguments, otherwise secrets in them could end up in a log.
    */
   readonly command: string
+  /** This process may not signal it. Left out: it may. */
+  readonly isForeign?: true
 }
 
 /** How the batch of an attempt ended, as the row records it. */

@@ -8,6 +8,7 @@ import { type InForce, scheduleWith } from '../core/task/schedules-in-force.ts'
 import { type FoundSuspension, gapsOf, suspensionOf } from '../core/task/suspensions.ts'
 import { isOnlyDeclared, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
+import { scheduleText } from '../verdict/sentence.ts'
 import { neededSteps } from '../verdict/steps.ts'
 import { ofRow, otherScheduleOf } from '../verdict/target.ts'
 import { type Verdict, type VerdictSettings, verdictOf } from '../verdict/verdict.ts'
@@ -15,9 +16,9 @@ import { ownedSteps } from './command-line.ts'
 import { localTimeIn } from './local-time.ts'
 import { missedJson, rowJson } from './row.ts'
 import { notExpectedText } from './task/suspensions.ts'
-import { printable, safeJson, scheduleText } from './text.ts'
+import { printable, safeJson } from './text.ts'
 import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
-import { furtherText, sentenceText, verdictJson } from './verdict.ts'
+import { nextTriggerText, sentenceText, verdictJson } from './verdict.ts'
 
 /** One slot, with all that is known of it. */
 export interface ShownSlot {
@@ -111,7 +112,7 @@ function verdictFacts({ slot, schedule, verdict }: ShownSlot): Readonly<Record<s
     status: verdict.status ?? 'not expected',
     happened: sentenceText(verdict.happened, slot, schedule?.zone ?? 'UTC'),
     work: verdict.workText,
-    'next trigger': furtherText(verdict),
+    'next trigger': nextTriggerText(verdict),
   }
 }
 

@@ -1,5 +1,3 @@
-import { formatInstant } from '../core/instant.ts'
-import type { ScheduleSpec } from '../core/types.ts'
 import { insideQuotes } from './shell-quotes.ts'
 
 /** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
@@ -48,9 +46,4 @@ export async function* jsonArray<T>(
     before = ',\n'
   }
   yield before === '[\n' ? '[]\n' : '\n]\n'
-}
-
-/** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */
-export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
-  return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
 }

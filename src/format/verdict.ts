@@ -1,7 +1,8 @@
 import type { Instant } from '../core/types.ts'
+import type { VerdictRule } from '../verdict/rules.ts'
 import type { Sentence } from '../verdict/sentence.ts'
 import { neededSteps } from '../verdict/steps.ts'
-import type { Verdict } from '../verdict/verdict.ts'
+import type { EventVerdict } from '../verdict/verdict.ts'
 import { stepJson } from './command-line.ts'
 import { timeNear } from './local-time.ts'
 
@@ -20,29 +21,46 @@ export function sentenceText(sentence: Sentence, slot: Instant, zone: string): s
   return texts.join('')
 }
 
-/** Returns what a further scheduled trigger does, and how many attempts count. */
-export function furtherText({ further, attempts }: Verdict): string {
-  const used = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} used`
-  switch (further) {
+/** Returns what a further scheduled trigger of the slot does, and how many attempts count. */
+export function nextTriggerText({
+  nextTrigger,
+  attempts,
+  maxAttempts,
+}: Pick<EventVerdict, 'nextTrigger' | 'attempts' | 'maxAttempts'>): string {
+  const ofMost = maxAttempts === undefined ? '' : ` (${attempts} of ${maxAttempts} attempts used)`
+  switch (nextTrigger) {
     case 'starts':
-      return 'starts it'
+      return `starts it${attempts === 0 ? '' : ofMost}`
     case 'depends':
-      return `starts it only if --max-attempts leaves it an attempt (${used})`
+      return `starts it only if --max-attempts leaves it an attempt (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} used)`
     case 'duplicate':
       return 'is a duplicate'
     case 'refused':
-      return 'is refused'
+      return `is refused${ofMost}`
   }
 }
 
-/** Returns what programs get of a verdict besides the status. */
-export function verdictJson(verdict: Verdict, slot: Instant, zone: string) {
-  const { happened, work, further, caution } = verdict
+/** What programs get of a verdict besides the status. */
+export interface VerdictJson {
+  /** One sentence, with local times. */
+  readonly happened: string
+  /** Whether the work of the slot was done: `done`, `not done`, `unknown` or `running`. */
+  readonly work: VerdictRule['work']
+  /** What a further scheduled trigger of this slot does: `starts`, `depends` (on `--max-attempts`), `duplicate` or `refused`. */
+  readonly nextTrigger: VerdictRule['nextTrigger']
+  /** A warning to read before anything is run. Left out: none. */
+  readonly caution?: string
+  /** What the operator can do, as commands. Left out: nothing is to be done. */
+  readonly steps?: readonly ReturnType<typeof stepJson>[]
+}
+
+export function verdictJson(verdict: VerdictRule, slot: Instant, zone: string): VerdictJson {
+  const { happened, work, nextTrigger, caution } = verdict
   const steps = neededSteps(verdict.steps).map(stepJson)
   return {
     happened: sentenceText(happened, slot, zone),
     work,
-    further,
+    nextTrigger,
     ...(caution !== null && { caution }),
     ...(steps.length > 0 && { steps }),
   }

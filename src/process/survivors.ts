@@ -45,7 +45,10 @@ export function findSurvivor({ task, attempts }: SearchedSlot): Survivor | null 
   const boot = readBoot()
   const marks = attempts.flatMap(({ process: mark }) => (mark?.boot === boot ? [mark] : []))
   const marked = marks.find((mark) => mark.pid !== process.pid && lives(mark, readStat(mark.pid)))
-  if (marked !== undefined) return { pid: marked.pid, command: readStat(marked.pid)?.command ?? 'unknown' }
+  if (marked !== undefined) {
+    const isForeign = probe(marked.pid) === 'forbidden' && ({ isForeign: true } as const)
+    return { pid: marked.pid, command: readStat(marked.pid)?.command ?? 'unknown', ...isForeign }
+  }
   if (unreported.length === 0) return null
   const isPart = (environment: string | null) =>
     environment !== null && unreported.some(({ runId }) => isPartOf(environment, { runId, task }))

@@ -1,7 +1,7 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
-import { mayRetry, terminalState } from '../core/row/decide.ts'
+import { mayRetry } from '../core/row/decide.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
   DuplicateCause,
@@ -235,8 +235,7 @@ async function runWork<T>(
   progress.ending = endingOf(end)
   const durationMs = clock.monotonicMs() - startedMs
   const detail = 'detail' in end && end.detail !== undefined && { detail: end.detail }
-  const hadCompleted = terminalState(row) === 'completed' && ({ hadCompleted: true } as const)
-  return { end, ended: { event: 'ended', attempt, ending: progress.ending, durationMs, ...detail, ...hadCompleted } }
+  return { end, ended: { event: 'ended', attempt, ending: progress.ending, durationMs, ...detail } }
 }
 
 function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunResult<T> {

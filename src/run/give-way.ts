@@ -1,3 +1,4 @@
+import type { Finish } from '../core/event.ts'
 import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { type Stamp, skipRow } from '../core/row/transition.ts'
@@ -6,7 +7,7 @@ import type { PendingRow, Resolution, Row, ScheduleSpec } from '../core/types.ts
 import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
-import { type Finish, finishAttempt, finishBy, writeAsOwner } from './write.ts'
+import { finishAttempt, finishBy, writeAsOwner } from './write.ts'
 
 // How a claimed slot is given up before its work starts, because the run may not start it now.
 
@@ -20,7 +21,7 @@ export type GaveWay =
 
 /** Why a run whose slot is claimed may not start, and the facts for the log. */
 type RefusedClaim =
-  | { readonly cause: 'overlap'; readonly holder: OverlapLock; readonly claimed?: Row }
+  | { readonly cause: 'overlap'; readonly holder: OverlapLock }
   | { readonly cause: 'newerTaskRecord' }
   | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
@@ -28,7 +29,7 @@ type RefusedClaim =
 export async function skipForOverlap(holder: OverlapLock, reason: string, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const row = await claimedSlot.lease.release()
   const finish = await writeSkip(row, { by: 'cronledger', reason }, claimedSlot)
-  claimedSlot.io.emit({ event: 'skipped', holder, ...finish })
+  claimedSlot.io.emit({ event: 'skipped', holder, ...finish, row: finish.row ?? row })
   return { status: 'skipped', attempt: attemptCount(row), holder, recorded: finish.finish === 'recorded' }
 }
 
@@ -43,7 +44,7 @@ export async function giveWayToPause(pause: Suspension, claimedSlot: ClaimedSlot
   const finish = isKept
     ? await finishAttempt(row, { outcome: 'notStarted' }, settings, io)
     : await writeSkip(row, { by: pause.by, reason: `paused: ${pause.reason}` }, claimedSlot)
-  io.emit({ event: 'paused', pause, isKept, ...finish })
+  io.emit({ event: 'paused', pause, isKept, ...finish, row: finish.row ?? row })
   return { status: 'paused', attempt: attemptCount(row), pause, recorded: finish.finish === 'recorded' }
 }
 
@@ -53,7 +54,8 @@ export async function refuseClaimed(
   { request, lease, settings, io }: ClaimedSlot,
 ): Promise<GaveWay> {
   const { cause } = refused
-  const finish = await finishAttempt(await lease.release(), { outcome: 'notStarted' }, settings, io)
+  const row = await lease.release()
+  const finish = await finishAttempt(row, { outcome: 'notStarted' }, settings, io)
   const noted =
     finish.finish === 'unanswered'
       ? {
@@ -61,7 +63,7 @@ export async function refuseClaimed(
           detail: `${finish.finishCause}, so the slot may show this run as running until its lease ends`,
         }
       : await noteRejection({ kind: 'refused', cause }, request, settings, io)
-  io.emit({ event: 'refused', ...refused, row: null, survivor: null, ...noted })
+  io.emit({ event: 'refused', ...refused, row: finish.row ?? row, survivor: null, ...noted })
   return { status: 'refused', cause, row: null }
 }
 

@@ -1,11 +1,11 @@
-import type { RunEvent } from '../core/event.ts'
+import type { Finish, RunEvent } from '../core/event.ts'
 import { delayBeforeRetryMs } from '../core/row/policy.ts'
 import { retryAttempt } from '../core/row/transition.ts'
 import type { PendingRow } from '../core/types.ts'
 import { Halted } from './ask.ts'
 import { beginWaiting, type ClaimedSlot, endUnstarted } from './claimed-slot.ts'
 import { admit, type Obstacle } from './task/admission.ts'
-import { type Finish, finishBy } from './write.ts'
+import { finishBy } from './write.ts'
 
 /** The end of an attempt, before it is known whether it could be recorded. */
 export type EndToWrite = Omit<Extract<RunEvent, { event: 'ended' }>, keyof Finish>

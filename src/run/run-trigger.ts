@@ -7,11 +7,14 @@ import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { Environment, OrUndefined, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
+import { type VerdictJson, verdictJson } from '../format/verdict.ts'
 import type { Clock } from '../process/clock.ts'
 import { type HostFacts, operatorOf } from '../process/host.ts'
 import { surroundingRuns, surroundingSlot } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { OpenedStore } from '../store/store.ts'
+import { verdictOfEvent } from '../verdict/event-verdict.ts'
+import type { EventVerdict } from '../verdict/verdict.ts'
 import { ifHalted } from './ask.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
 import { unfailing } from './claimed-slot.ts'
@@ -71,6 +74,11 @@ interface SlotOfResult {
   readonly slot: Date
   readonly windowEnd: Date | null
   readonly runId: string
+  /**
+   * What `show` and the log say of the slot: whether its work was done, what a further trigger of the slot does, and what to do. Null if
+   * another run has the slot that this one wanted to catch up.
+   */
+  readonly verdict: VerdictJson | null
 }
 
 /** The result of a missed slot that a run wanted to catch up. */
@@ -184,7 +192,9 @@ async function runSlot<T>(
     ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
   }
   const log = emitterOf(context, parts)
+  let verdict: EventVerdict | null = null
   const emit = (event: RunEvent) => {
+    verdict = verdictOfEvent(event, context, io.clock.now()) ?? verdict
     const path = takeCreated?.() ?? null
     if (path !== null) log({ event: 'ledger-created', path })
     log(event)
@@ -192,7 +202,9 @@ async function runSlot<T>(
   const result = await execute(request, work, settings, { ...io, emit })
   const { slot, end } = context.window
   const windowEnd = end === null ? null : new Date(end)
-  return { ...result, task: context.task, slot: new Date(slot), windowEnd, runId: context.runId }
+  const { task, runId, schedule } = context
+  const said = verdict && verdictJson(verdict, slot, schedule.zone)
+  return { ...result, task, slot: new Date(slot), windowEnd, runId, verdict: said }
 }
 
 /** Reads what the caller asks for. Throws a usage error for wrong options. */

@@ -1,6 +1,6 @@
 import { DAY_MS } from '../core/duration.ts'
 import type { OptionTable } from '../core/option.ts'
-import { LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
+import { DEFAULT_SKEW_MS, LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
@@ -145,11 +145,10 @@ export const SETTING_GROUPS = {
       bounds: [100, DAY_MS],
       help: 'Heartbeat interval',
     },
-    /** The default is far above the error of a clock that NTP keeps. A difference of an hour is a broken clock. */
     skewMs: {
       kind: 'duration',
       group: 'Advanced',
-      default: 30 * SECOND_MS,
+      default: DEFAULT_SKEW_MS,
       bounds: [0, HOUR_MS],
       help: 'Largest clock difference between two hosts',
     },

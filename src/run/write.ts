@@ -1,5 +1,5 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
-import type { FinishResult, RunEvent } from '../core/event.ts'
+import type { Finish, RunEvent } from '../core/event.ts'
 import { attemptCount, openAttempt } from '../core/row/attempts.ts'
 import { isNewerSchema, readableRow } from '../core/row/status.ts'
 import { finishRow, type Stamp } from '../core/row/transition.ts'
@@ -73,14 +73,6 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
   }
 }
 
-/** The result of writing the end of an attempt. A row that was deleted is not created again: any trigger may have started. */
-export interface Finish {
-  /** If it is `unanswered`, the end may be recorded, or may still be recorded later. */
-  readonly finish: FinishResult
-  /** The last error of the ledger. */
-  readonly finishCause?: string
-}
-
 /**
  * Returns what a write means for the end of the attempt with this number, which was in it. `showsEnd` returns whether the row
  * of another run shows that the end was recorded before.
@@ -92,7 +84,11 @@ export async function finishBy(
 ): Promise<Finish> {
   try {
     const written = await write
-    return { finish: written.kind === 'ok' || showsEnd(written.found) ? 'recorded' : lossOf(written.found, number) }
+    if (written.kind === 'ok') return { finish: 'recorded', row: written.row }
+    const { found } = written
+    return showsEnd(found)
+      ? { finish: 'recorded', row: readableRow(found) }
+      : { finish: lossOf(found, number), row: null }
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     return unansweredFinish(error)
@@ -100,7 +96,7 @@ export async function finishBy(
 }
 
 function unansweredFinish(error: unknown): Finish {
-  return { finish: 'unanswered', finishCause: firstLine(error) }
+  return { finish: 'unanswered', finishCause: firstLine(error), row: null }
 }
 
 /**

@@ -13,8 +13,8 @@ import type { StepTarget } from './target.ts'
 /** Whether the work of a slot was done. It decides whether it is safe to run the slot again. */
 type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
 
-/** The effect of a further scheduled trigger. `depends`: it starts if its `--max-attempts` leaves it an attempt. */
-export type Further = 'starts' | 'depends' | 'duplicate' | 'refused'
+/** The effect of a further scheduled trigger of the slot. `depends`: it starts if its `--max-attempts` leaves it an attempt. */
+type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused'
 
 /** The facts that a rule uses. */
 export interface VerdictFacts {
@@ -37,7 +37,7 @@ export interface VerdictRule {
   readonly work: WorkDone
   /** What is known of the work, more exactly. */
   readonly workText: string
-  readonly further: Further
+  readonly nextTrigger: NextTrigger
   /** A warning that the operator must read before anything is run. Null: nothing. */
   readonly caution: string | null
   /** The likeliest first. */
@@ -50,9 +50,9 @@ export const STALE_CAUTION =
 const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
 const PARTLY = 'an earlier attempt may have done a part of it'
 
-const NOT_DONE = { work: 'not done', workText: 'not done', further: 'starts', caution: null } as const
-const RUNNING = { work: 'running', workText: 'running', further: 'duplicate', caution: null } as const
-const DONE = { work: 'done', workText: 'done', further: 'duplicate', caution: null } as const
+const NOT_DONE = { work: 'not done', workText: 'not done', nextTrigger: 'starts', caution: null } as const
+const RUNNING = { work: 'running', workText: 'running', nextTrigger: 'duplicate', caution: null } as const
+const DONE = { work: 'done', workText: 'done', nextTrigger: 'duplicate', caution: null } as const
 
 /** The rule of each situation. A new situation is a line here, and a row of the table in the docs. */
 export const VERDICT_RULES = {
@@ -98,14 +98,14 @@ export const VERDICT_RULES = {
         : [
             `${found.suspension.by} ${found.kind === 'pause' ? 'paused' : 'retired'} the task: ${found.suspension.reason}`,
           ],
-    further: found === null ? 'starts' : 'duplicate',
+    nextTrigger: found === null ? 'starts' : 'duplicate',
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
   waiting: ({ target, row }) => ({
     ...NOT_DONE,
     happened: openSentence(row),
     workText: hasBegun(row) ? PARTLY : 'not done',
-    further: 'duplicate',
+    nextTrigger: 'duplicate',
     steps: watchSteps(target),
   }),
   running: ({ target, row, now }) => ({
@@ -126,22 +126,22 @@ export const VERDICT_RULES = {
     happened: staleSentence(row),
     work: 'unknown',
     workText: 'may be done, half done, or still going on',
-    further: furtherOf(row),
+    nextTrigger: nextTriggerOf(row),
     caution: STALE_CAUTION,
     steps: decisionSteps(target),
   }),
   failed: ({ target, row }) => ({
     happened: row === null ? [] : lastSentence(row),
     work: 'unknown',
-    workText: leftCaution(row) === null ? 'may be half done' : 'may be half done, or still going on',
-    further: furtherOf(row),
-    caution: leftCaution(row),
+    workText: leftCaution(row?.attempts) === null ? 'may be half done' : 'may be half done, or still going on',
+    nextTrigger: nextTriggerOf(row),
+    caution: leftCaution(row?.attempts),
     steps: decisionSteps(target),
   }),
   notStarted: ({ target, row }) => ({
     ...NOT_DONE,
     happened: row === null ? [] : lastSentence(row),
-    further: furtherOf(row),
+    nextTrigger: nextTriggerOf(row),
     steps: [lookStep(target), ...againSteps('run it now', target), skipStep('or skip it', target)],
   }),
   completed: ({ target, row }) => ({
@@ -165,7 +165,7 @@ export const VERDICT_RULES = {
     ...DONE,
     happened: repeatedSentence(row),
     workText: 'done once. The repetition may be half done',
-    caution: [row !== null && isEndUnknown(row) ? STALE_CAUTION : (leftCaution(row) ?? ''), REPEATED_CAUTION]
+    caution: [row !== null && isEndUnknown(row) ? STALE_CAUTION : (leftCaution(row?.attempts) ?? ''), REPEATED_CAUTION]
       .join(' ')
       .trim(),
     steps: decisionSteps(target),
@@ -173,7 +173,7 @@ export const VERDICT_RULES = {
   skipped: ({ target, row }) => ({
     ...NOT_DONE,
     happened: row === null ? [] : lastSentence(row),
-    further: 'duplicate',
+    nextTrigger: 'duplicate',
     workText: hasBegun(row) ? PARTLY : 'not done',
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
@@ -183,7 +183,7 @@ export const VERDICT_RULES = {
     ],
     work: 'unknown',
     workText: 'unknown',
-    further: 'refused',
+    nextTrigger: 'refused',
     caution: null,
     steps: [showStep('show it with the newer version', target)],
   }),
@@ -209,14 +209,14 @@ function repeatStep(target: StepTarget): Step {
   }
 }
 
-function furtherOf(row: Row | null): Further {
+function nextTriggerOf(row: Row | null): NextTrigger {
   if (row !== null && terminalState(row) !== null) return 'duplicate'
   return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
 }
 
-/** Returns the caution for a slot in which an attempt left a process that it could not end. Null: none did. */
-function leftCaution(row: Row | null): string | null {
-  const attempt = row?.attempts.findLast((one) => processLeftBy(one) !== undefined)
+/** Returns the caution for attempts of which one left a process that it could not end. Null: none did. */
+export function leftCaution(attempts: readonly AttemptRecord[] = []): string | null {
+  const attempt = attempts.findLast((one) => processLeftBy(one) !== undefined)
   const left = attempt && processLeftBy(attempt)
   return left === undefined
     ? null

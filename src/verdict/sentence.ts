@@ -1,7 +1,8 @@
 import { elapsed } from '../core/duration.ts'
+import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
-import type { AttemptRecord, Instant, Resolution, Row } from '../core/types.ts'
+import type { AttemptRecord, Instant, Resolution, Row, ScheduleSpec } from '../core/types.ts'
 import { endingText } from './endings.ts'
 
 /**
@@ -9,6 +10,11 @@ import { endingText } from './endings.ts'
  * yet safe to show.
  */
 export type Sentence = readonly (string | { readonly at: Instant })[]
+
+/** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */
+export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
+  return `${expression} (${zone}${anchor === undefined ? '' : `, from ${formatInstant(anchor)}`})`
+}
 
 /** Returns how an attempt ended: `attempt 2 on ip-10-0-3-17 failed (exit code 3) after 4m 0s`. */
 export function endedText(attempt: AttemptRecord): string {
@@ -35,7 +41,10 @@ export function lastSentence(row: Row): Sentence {
   const resolution = row.resolutions.at(-1)
   const ran = decidingAttempt(row)
   if (resolution !== undefined && resolution.afterAttempt >= attemptCount(row))
-    return [...(ran === undefined ? [] : [`${endedText(ran)}, then `]), ...decisionSentence(resolution)]
+    return [
+      ...(ran === undefined || !hasStarted(ran) ? [] : [`${endedText(ran)}, then `]),
+      ...decisionSentence(resolution),
+    ]
   if (last === undefined) return ['it has no attempt']
   // An attempt that never started says nothing about the work.
   return [ran === undefined || ran === last ? endedText(last) : `${endedText(ran)}, then ${endedText(last)}`]
@@ -53,7 +62,7 @@ export function successSentence(row: Row): Sentence {
   const before = row.attempts.findLast((one) => one.number < success.number && hasStarted(one))
   const endedAt = success.phase === 'ended' ? success.endedAt : undefined
   return [
-    `attempt ${success.number} succeeded`,
+    `attempt ${success.number} on ${success.host} succeeded`,
     ...(endedAt === undefined ? [] : [' at ', { at: endedAt }, ` in ${tookText(success)}`]),
     ...(before === undefined ? [] : [`, after ${endedText(before)}`]),
   ]

@@ -21,7 +21,12 @@ export interface Verdict extends VerdictRule {
   readonly status: Status | null
   /** How many attempts count against `--max-attempts`. */
   readonly attempts: number
+  /** How many attempts scheduled triggers may start. Left out: only a run knows. */
+  readonly maxAttempts?: number | undefined
 }
+
+/** What is said after an event of a run. The slot may not have been read. */
+export type EventVerdict = Omit<Verdict, 'situation' | 'status'>
 
 /** A slot, as it is found in a ledger. */
 export interface SlotFound {
@@ -43,6 +48,8 @@ export interface SlotFound {
 export interface VerdictSettings extends StatusSettings {
   /** A slot is late if its first attempt started this long after it. Null or left out: never. */
   readonly lateAfterMs?: number | null | undefined
+  /** How many attempts scheduled triggers may start. Left out: not known. */
+  readonly maxAttempts?: number | undefined
 }
 
 const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
@@ -54,7 +61,7 @@ const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
 export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const { target, isExpected = true, found = null, offSchedule, isOnlyDeclared = false } = slot
   const row = readableRow(slot.row)
-  const { now, skewMs } = settings
+  const { now, skewMs, maxAttempts } = settings
   const facts: VerdictFacts = {
     target,
     row,
@@ -69,12 +76,16 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const isOverdue = status === 'overdue'
   const known = situationOf(isOverdue ? statusOf(at, { ...settings, doneByMs: null }) : status, slot.row, settings)
   const situation = known === 'missed' ? missedSituation(target, isOnlyDeclared) : known
+  const attempts = row === null ? 0 : countedAttempts(row)
   const rule: VerdictRule = VERDICT_RULES[situation](facts)
   return {
     ...rule,
     situation,
     status,
-    attempts: row === null ? 0 : countedAttempts(row),
+    attempts,
+    maxAttempts,
+    ...(rule.nextTrigger === 'depends' &&
+      maxAttempts !== undefined && { nextTrigger: attempts < maxAttempts ? 'starts' : 'refused' }),
     happened: [
       ...rule.happened,
       ...(isOverdue ? [', and should have completed by ', { at: target.slot + (settings.doneByMs ?? 0) }] : []),

@@ -9,6 +9,7 @@ import { findingObject } from '../../src/format/check.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun.ts'
 import {
+  endedEvent,
   FAILED,
   FORCED,
   LEASE_MS,
@@ -18,6 +19,7 @@ import {
   pending,
   rowWith,
   SCHEDULED,
+  SKIPPED,
   SUCCEEDED,
 } from '../support/rows.ts'
 
@@ -73,14 +75,6 @@ function refusalOf(cause: RefusalCause, found: Row | null): RunEvent {
   return cause === 'survivor' ? { ...event, survivor: { pid: 7, command: 'sleep' } } : event
 }
 
-const ENDED = {
-  event: 'ended',
-  attempt,
-  ending: SUCCEEDED,
-  durationMs: 61_234.5,
-  finish: 'recorded',
-} as const satisfies RunEvent
-
 /** At least one event of each kind. A new kind of event does not compile without one. */
 const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent, { event: Kind }>[] } = {
   claimed: [{ event: 'claimed', attempt }],
@@ -94,22 +88,21 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
   waiting: [{ event: 'waiting', holder }],
   'catch-up': [{ event: 'catch-up', count: 2, oldest: SLOT, newest: SLOT, left: 0 }],
   skipped: [
-    { event: 'skipped', holder, finish: 'recorded' },
-    { event: 'skipped', holder, finish: 'unanswered', finishCause: detail },
+    { event: 'skipped', holder, ...SKIPPED },
+    { event: 'skipped', holder, ...SKIPPED, finish: 'unanswered', finishCause: detail },
   ],
   paused: [
-    { event: 'paused', pause: PAUSE, isKept: false, finish: 'recorded' },
-    { event: 'paused', pause: { ...PAUSE, until: NOW + 1 }, isKept: true, finish: 'unanswered', finishCause: detail },
+    { event: 'paused', pause: PAUSE, isKept: false, ...SKIPPED },
+    { event: 'paused', pause: { ...PAUSE, until: NOW + 1 }, isKept: true, ...SKIPPED, finish: 'lost' },
   ],
   'ledger-created': [{ event: 'ledger-created', path: '/var/lib/ledger.db' }],
   revived: [{ event: 'revived', retirement: PAUSE }],
   retry: [{ event: 'retry', attempt: 2, delayMs: 300_000 }],
   ended: [
-    ENDED,
-    { ...ENDED, finish: 'unanswered', finishCause: detail },
-    { ...ENDED, ending: NOT_STARTED, finish: 'deleted' },
-    ...OUTCOMES.map((outcome) => ({ ...ENDED, ending: { outcome, exitCode: 1 } })),
-    { ...ENDED, ending: { outcome: 'failed', signal: 'SIGKILL' }, detail: 'killed' },
+    endedEvent(SUCCEEDED, { finish: 'unanswered', finishCause: detail }),
+    endedEvent(NOT_STARTED, { finish: 'deleted' }),
+    ...OUTCOMES.map((outcome) => endedEvent({ outcome, exitCode: 1 })),
+    endedEvent({ outcome: 'failed', signal: 'SIGKILL' }, { detail: 'killed' }),
   ],
   stopped: [{ event: 'stopped' }],
   withdrawn: [{ event: 'withdrawn', certain: false, detail }],

@@ -8,10 +8,11 @@ import type {
   Outcome,
   RefusalCause,
   Row,
+  StoredRow,
 } from '../../src/core/types.ts'
 import { toLedgerError } from '../../src/store/dynamodb/errors.ts'
 import {
-  attemptOn,
+  endedEvent,
   FAILED,
   FORCED,
   lastWaiting,
@@ -20,8 +21,10 @@ import {
   NOW,
   ON_ECS,
   PAUSE,
+  pending,
   rowOn,
   rowWith,
+  SKIPPED,
   SUCCEEDED,
 } from '../support/rows.ts'
 
@@ -70,15 +73,18 @@ const DUPLICATES: Readonly<Record<DuplicateCause, readonly Row[]>> = {
   running: [RUNNING, lastWaiting(RUNNING)],
 }
 
-const REFUSALS: Readonly<Record<RefusalCause, Row | null>> = {
+/** Its lease and the skew are over. */
+const STALE: Row = { ...pending(RUNNING), leaseUntil: NOW - 60_000 }
+
+const REFUSALS: Readonly<Record<RefusalCause, StoredRow | null>> = {
   running: RUNNING,
-  stale: RUNNING,
+  stale: STALE,
   failed: rowWith({ ending: FAILED }),
   tooManyAttempts: rowWith({ ending: FAILED }),
   tooLate: null,
   scheduleMismatch: null,
-  survivor: RUNNING,
-  newerRow: null,
+  survivor: STALE,
+  newerRow: { task: 'nightly', slot: SLOT, schemaVersion: 99, newerSchema: true },
   newerTaskRecord: null,
   scheduleChanged: null,
   overlap: null,
@@ -117,21 +123,21 @@ const LOSSES: Readonly<Record<LeaseLossCause, true>> = {
 const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>) =>
   Object.entries(table) as [Key, Value][]
 
-function refused(cause: RefusalCause, row: Row | null): RunEvent {
+function refused(cause: RefusalCause, row: StoredRow | null): RunEvent {
   const holder = cause === 'overlap' ? { holder: HOLDER } : {}
   const inForce = cause === 'scheduleChanged' ? { inForce: { expression: '30 4 * * *', zone: 'Asia/Tokyo' } } : {}
   const survivor = cause === 'survivor' ? SURVIVOR : null
   return { event: 'refused', cause, row, survivor, noted: true, ...holder, ...inForce }
 }
 
-const REFUSED_AFTER_A_FAILURE: RunEvent = {
-  ...{ event: 'refused', cause: 'overlap', row: null, survivor: null, noted: true },
-  ...{ holder: HOLDER, claimed: lastWaiting(rowWith({ ending: FAILED }, {})) },
+function ended(ending: Ending, finish: FinishResult, more: object = {}, before = RUNNING) {
+  return endedEvent(ending, { durationMs: 389_000, finish, ...FINISHES[finish], ...more }, before)
 }
 
-function ended(ending: Ending, finish: FinishResult, more: object = {}): RunEvent {
-  return { event: 'ended', attempt: FIRST, ending, durationMs: 389_000, finish, ...FINISHES[finish], ...more }
-}
+/** The end of a claim of a slot that keeps its state, because an attempt has started in it. */
+const KEPT = { finish: 'recorded', row: rowWith({}, { ending: NOT_STARTED }) } as const
+
+const LEFT: Ending = { ...FAILED, process: { pid: 4711, boot: 'b' } }
 
 /** The sample events of a run. */
 export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = {
@@ -145,10 +151,9 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
       finish === 'recorded' ? [] : [ended(SUCCEEDED, finish), ended(FAILED, finish)],
     ),
     ended(FAILED, 'recorded', { retries: true }),
-    ended(FAILED, 'recorded', { hadCompleted: true }),
-    ended(FAILED, 'recorded', {
-      detail: 'process 4711 still exists 1s after SIGKILL. End it before you run the slot again',
-    }),
+    ended(SUCCEEDED, 'recorded', {}, rowWith({ ending: FAILED }, {})),
+    ended(FAILED, 'recorded', {}, rowWith({ ending: SUCCEEDED }, { trigger: FORCED })),
+    ended(LEFT, 'recorded', { detail: 'process 4711 still exists 1s after SIGKILL' }),
   ],
   duplicate: [
     ...entries(DUPLICATES).flatMap(([cause, rows]) =>
@@ -159,7 +164,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
   refused: [
     ...entries(REFUSALS).map(([cause, row]) => refused(cause, row)),
     refused('completed', resolvedAs('COMPLETED')),
-    REFUSED_AFTER_A_FAILURE,
+    { ...refused('overlap', rowWith({ ending: FAILED }, { ending: NOT_STARTED })), holder: HOLDER } as RunEvent,
   ],
   waiting: [{ event: 'waiting', holder: HOLDER }],
   'catch-up': [
@@ -168,12 +173,23 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     { event: 'catch-up', count: 100, oldest: SLOT - 101 * DAY_MS, newest: SLOT - 2 * DAY_MS, left: 1 },
     { event: 'catch-up', count: 100, oldest: SLOT - 120 * DAY_MS, newest: SLOT - 21 * DAY_MS, left: 20 },
   ],
-  skipped: entries(FINISHES).map(([finish, more]) => ({ event: 'skipped', holder: HOLDER, finish, ...more })),
+  skipped: entries(FINISHES).map(([finish, more]) => ({
+    event: 'skipped',
+    holder: HOLDER,
+    ...SKIPPED,
+    finish,
+    ...more,
+  })),
   paused: [
     ...[false, true].flatMap((isKept) =>
-      entries(FINISHES).map(([finish, more]): RunEvent => ({ event: 'paused', pause: PAUSE, isKept, finish, ...more })),
+      entries(FINISHES).map(
+        ([finish, more]): RunEvent => ({
+          ...{ event: 'paused', pause: PAUSE, isKept, ...(isKept ? KEPT : SKIPPED), finish },
+          ...more,
+        }),
+      ),
     ),
-    { event: 'paused', pause: { ...PAUSE, until: SLOT + 7_200_000 }, isKept: false, finish: 'recorded' },
+    { event: 'paused', pause: { ...PAUSE, until: SLOT + 7_200_000 }, isKept: false, ...SKIPPED },
   ],
   'ledger-created': [{ event: 'ledger-created', path: '/var/lib/ledger.db' }],
   revived: [{ event: 'revived', retirement: { ...PAUSE, reason: 'replaced by nightly-v2' } }],
@@ -224,5 +240,5 @@ export const ECS_CONTEXT: RunContext = { ...CONTEXT, ecs: ON_ECS }
 export function onEcs(event: RunEvent): RunEvent {
   if ('row' in event && event.row !== null && 'attempts' in event.row)
     return { ...event, row: rowOn(ON_ECS, event.row) } as RunEvent
-  return event.event === 'ended' ? { ...event, attempt: attemptOn(ON_ECS, event.attempt) } : event
+  return event
 }

@@ -55,7 +55,9 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batc
 
       const later = await trigger(2, 'true').ended
       expect(later.code).toBe(65)
-      expect(JSON.parse(later.stderr.trim())).toMatchObject({ event: 'refused', cause: 'survivor', survivor: { pid } })
+      const refused = JSON.parse(later.stderr.trim())
+      expect(refused).toMatchObject({ event: 'refused', cause: 'survivor', survivor: { pid } })
+      expect(JSON.stringify(refused.steps)).not.toContain(`kill ${pid}`)
       const other = await trigger(3, 'true').ended
       expect(other.code).toBe(0)
       expect(JSON.parse(other.stderr.trim())).toMatchObject({ event: 'skipped' })

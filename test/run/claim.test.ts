@@ -72,7 +72,7 @@ describe('second trigger after the first completed, any time later, also after a
     expect(await time.run(forced.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true })
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'succeeded' }, { outcome: 'failed' }] })
     // The log must warn an operator who wants to force the slot once more.
-    expect(forced.events.at(-1)).toMatchObject({ event: 'ended', hadCompleted: true })
+    expect(forced.events.at(-1)).toMatchObject({ event: 'ended', row: { attempts: [{ outcome: 'succeeded' }, {}] } })
     const later = trigger('later', works(1), { settings: { maxAttempts: 5 } })
     expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
     expect(late.starts() + later.starts()).toBe(0)

@@ -1,6 +1,6 @@
-import type { RunContext } from '../../src/core/event.ts'
+import type { Finish, RunContext, RunEvent } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
-import { claimRow, finishRow } from '../../src/core/row/transition.ts'
+import { claimRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
 import type { AuditSettings } from '../../src/core/task/findings.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { AttemptRecord, ClosedRow, EcsFacts, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
@@ -67,6 +67,26 @@ export function lastWaiting(row: Row): PendingRow {
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }
 export const FAILED: Ending = { outcome: 'failed', exitCode: 3 }
 export const NOT_STARTED: Ending = { outcome: 'notStarted' }
+
+type EndedEvent = Extract<RunEvent, { event: 'ended' }>
+
+/** Returns the event of the end of the open attempt of `before`, which is recorded unless `more` says otherwise. */
+export function endedEvent(
+  ending: Ending,
+  more: Partial<Omit<EndedEvent, 'event'>> = {},
+  before: Row = rowWith({}),
+): EndedEvent {
+  const attempt = openAttempt(pending(before))
+  const { durationMs = 12_345.6, finish = 'recorded' } = more
+  const ended = finishRow(pending(before), ending, stamp(attempt.startedAt + Math.round(durationMs)))
+  return { event: 'ended', attempt, ending, durationMs, finish, row: finish === 'recorded' ? ended : null, ...more }
+}
+
+/** The end of a claim that was skipped. */
+export const SKIPPED: Finish = {
+  finish: 'recorded',
+  row: skipRow(rowWith({}), { by: 'ada', reason: 'maintenance' }, stamp(NOW)),
+}
 
 /** A task record with these schedules. */
 export function recordWith(schedules: Schedules, more: Partial<TaskRecord> = {}): TaskRecord {

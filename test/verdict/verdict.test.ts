@@ -31,13 +31,13 @@ function verdict(row: StoredRow | null, more: Partial<VerdictSettings> = {}, fou
 
 const TARGET = { store: 's', task: 'nightly', slot: SLOT, schedule: null, ...ofRow(null) }
 
-/** Each row of the table, in one line: status, what happened, work, a further trigger, the needed steps. */
+/** Each row of the table, in one line: status, what happened, work, a nextTrigger trigger, the needed steps. */
 const lineOf = (one: Verdict) =>
   [
     one.status,
     sentenceText(one.happened, SLOT, 'UTC'),
     one.workText,
-    one.further,
+    one.nextTrigger,
     neededSteps(one.steps)
       .map(({ what }) => what)
       .join(', '),
@@ -149,17 +149,17 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   completed: [
     [
       verdict(rowWith({ ending: SUCCEEDED })),
-      'completed | attempt 1 succeeded at 03:00:06 in 1s | done | duplicate | ',
+      'completed | attempt 1 on host succeeded at 03:00:06 in 1s | done | duplicate | ',
     ],
     [
       verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
-      'completed | attempt 1 succeeded at 03:00:06 in 1s, started 5s late | done | duplicate | ',
+      'completed | attempt 1 on host succeeded at 03:00:06 in 1s, started 5s late | done | duplicate | ',
     ],
   ],
   repaired: [
     [
       verdict(rowWith({ ending: FAILED }, { ending: SUCCEEDED })),
-      'completed | attempt 2 succeeded at 03:00:06 in 1s, after attempt 1 on host failed (exit code 3) after 1s | done, after a failed attempt | duplicate | ',
+      'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host failed (exit code 3) after 1s | done, after a failed attempt | duplicate | ',
     ],
   ],
   marked: [

@@ -69,6 +69,9 @@ export interface RetryPolicy {
   readonly retryBackoff: number
 }
 
+/** Far above the error of a clock that NTP keeps. A difference of an hour is a broken clock. */
+export const DEFAULT_SKEW_MS = 30_000
+
 /** A daily batch is due again after this long, so a longer delay has no use. */
 export const LONGEST_RETRY_DELAY_MS = DAY_MS
 

@@ -6,17 +6,16 @@ import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import { ECS } from '../../core/row/stored-ecs.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
 import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
-import { cronledger } from '../../verdict/command.ts'
-import { forceStep, switchStep } from '../../verdict/event-steps.ts'
-import { neededSteps, rerunStep, showStep } from '../../verdict/steps.ts'
-import { targetOf } from '../../verdict/target.ts'
+import { switchStep } from '../../verdict/event-steps.ts'
+import { holderSentence, verdictOfEvent } from '../../verdict/event-verdict.ts'
+import { scheduleText } from '../../verdict/sentence.ts'
+import { neededSteps } from '../../verdict/steps.ts'
 import { ownedSteps, stepJson } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import { printable, safeJson, scheduleText, sentence } from '../text.ts'
-import { endedEntry } from './ended-attempt.ts'
+import { printable, safeJson } from '../text.ts'
+import { sentenceText } from '../verdict.ts'
 import type { LogEntry, LogEventName, LogLevel } from './entry.ts'
-import { changedFields, duplicateEntry, lockFields, lockText, refusedEntry } from './rejected-trigger.ts'
-import { pausedEntry, skippedEntry, suspensionFields } from './skipped-slot.ts'
+import { changedFields, lockFields, suspensionFields, verdictEntry } from './verdict-entry.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
 
@@ -42,7 +41,7 @@ export interface LogObject {
 export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
   if (format === 'json') return safeJson(logObject(event, context, now))
   const { task, window, schedule } = context
-  const entry = logEntry(event, context, now - window.slot)
+  const entry = logEntry(event, context, now)
   if (format === 'quiet' && entry.level !== 'error') return null
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
   return [line, ...ownedSteps(context.owner, neededSteps(entry.steps ?? []))].map(printable).join('\n')
@@ -51,7 +50,7 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
 /** Returns an event as a JSON object, for the log and for notifications. */
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
   const { task, window, runId, trigger, host, owner } = context
-  const entry = logEntry(event, context, now - window.slot)
+  const entry = logEntry(event, context, now)
   const steps = neededSteps(entry.steps ?? []).map(stepJson)
   return {
     time: formatInstant(now),
@@ -70,59 +69,30 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
   }
 }
 
-function logEntry(event: RunEvent, context: RunContext, latenessMs: number): LogEntry {
+function logEntry(event: RunEvent, context: RunContext, now: Instant): LogEntry {
+  const verdict = verdictOfEvent(event, context, now)
+  return verdict === null ? ownEntry(event, context, now) : verdictEntry(event, verdict, context, now)
+}
+
+/** Returns the entry of an event that says nothing new of its slot. */
+function ownEntry(event: RunEvent, context: RunContext, now: Instant): LogEntry {
+  const { window, schedule } = context
   switch (event.event) {
     case 'claimed':
-      return claimedEntry(event.attempt, context.trigger, latenessMs)
-    case 'ended':
-      return endedEntry(event, context)
-    case 'duplicate':
-      return duplicateEntry(event, context, latenessMs)
-    case 'refused':
-      return refusedEntry(event, context, latenessMs)
+      return claimedEntry(event.attempt, context.trigger, now - window.slot)
     case 'waiting':
       return {
         level: 'info',
         event: 'waiting',
-        message: `waiting, not started yet: ${lockText(event.holder, context)}`,
+        message: `waiting, not started yet: ${sentenceText(holderSentence(event.holder), window.slot, schedule.zone)}`,
         fields: { holder: lockFields(event.holder) },
       }
-    case 'skipped':
-      return skippedEntry(event, context)
-    case 'paused':
-      return pausedEntry(event, context)
     case 'retry':
       return {
         level: 'warn',
         event: 'retry',
         message: `attempt ${event.attempt} starts in ${elapsed(event.delayMs)}`,
         fields: { attempt: event.attempt, delayMs: event.delayMs },
-      }
-    case 'stopped':
-      return {
-        level: 'warn',
-        event: 'stopped',
-        message: 'not started: a signal stopped this run before it claimed the slot',
-        fields: {},
-        steps: [forceStep('run it now', context)],
-      }
-    case 'withdrawn':
-      return withdrawnEntry(event, context)
-    case 'unusable':
-      return {
-        level: 'error',
-        event: 'unusable',
-        message: `not started: ${event.detail}`,
-        fields: {},
-        steps: [
-          // The operator may have more permissions than the run, so the check must be for the role of a run.
-          {
-            kind: 'other',
-            what: 'check the setup where the batch runs',
-            command: cronledger('setup', { store: context.store, task: context.task, role: 'runner' }, '--check'),
-          },
-          forceStep('then run the slot', context),
-        ],
       }
     case 'renewal-failed':
       return {
@@ -146,7 +116,7 @@ function logEntry(event: RunEvent, context: RunContext, latenessMs: number): Log
         fields: { cause: event.cause },
       }
     default:
-      return noticeEntry(event, context)
+      return noticeEntry(event as NoticeEvent, context)
   }
 }
 
@@ -162,24 +132,6 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
     event: 'claimed',
     message: `starting attempt ${attempt.number} (${how})`,
     fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }) },
-  }
-}
-
-function withdrawnEntry({ certain, detail }: Extract<RunEvent, { event: 'withdrawn' }>, context: RunContext): LogEntry {
-  const target = targetOf(context)
-  // A force may leave a slot in which scheduled triggers start nothing.
-  const free =
-    context.trigger.kind === 'forced' ? 'This run gave the slot up.' : 'The slot is free for the next trigger.'
-  const state = certain ? free : `The slot may show run ${context.runId} as running until its lease ends.`
-  return {
-    level: 'error',
-    event: 'withdrawn',
-    message: `not started: ${sentence(detail)} ${state}`,
-    fields: { certain },
-    steps: [
-      ...(certain ? [] : [showStep('see what is recorded', target)]),
-      certain ? forceStep('run it now', context) : rerunStep('then run it', targetOf(context)),
-    ],
   }
 }
 

@@ -1,8 +1,9 @@
 import { formatInstant } from '../../core/instant.ts'
 import { inForceAt, isOnlyDeclared, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
+import { scheduleText } from '../../verdict/sentence.ts'
 import { localTimeIn } from '../local-time.ts'
-import { printable, safeJson, scheduleText } from '../text.ts'
+import { printable, safeJson } from '../text.ts'
 import { openJson, openTexts } from './suspensions.ts'
 
 /** The record of a task after `declare`. */

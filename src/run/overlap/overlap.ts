@@ -1,7 +1,6 @@
 import { type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { endedAttempts, hasStarted, isCatchUpTrigger } from '../../core/row/attempts.ts'
-import { isUndecided } from '../../core/row/decide.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import type { PendingRow, Trigger } from '../../core/types.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
@@ -70,8 +69,7 @@ export async function giveWayToHolder(
   const { request, settings } = claimedSlot
   const hasRun = endedAttempts(row).some(hasStarted)
   const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled' && !hasRun
-  if (!maySkip)
-    return refuseClaimed({ cause: 'overlap', holder, ...(isUndecided(row) && { claimed: row }) }, claimedSlot)
+  if (!maySkip) return refuseClaimed({ cause: 'overlap', holder }, claimedSlot)
   const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
   return skipForOverlap(holder, reason, claimedSlot)
 }

@@ -95,7 +95,7 @@ for (const [what, store] of [
       expect(second).toMatchObject({
         code: 65,
         stdout: '',
-        stderr: expect.stringMatching(/attempt 2 has been running since/),
+        stderr: expect.stringMatching(/attempt 2 on .* has been running since/),
       })
       first.child.kill('SIGTERM')
       expect((await first.ended).code).toBe(143)
@@ -122,7 +122,7 @@ for (const [what, store] of [
         code: 65,
         stdout: 'held\n',
         stderr: expect.stringMatching(
-          /attempt 2 \(run .*\) started after you asked for this run, and it succeeded\n {2}see its result: /,
+          /not started: since you asked for this run, attempt \d on .* succeeded at .* \(run .*\)\n {2}run it again although it has completed: /,
         ),
       })
       expect(await brief.rerun(again, 'echo', 'again')).toMatchObject({ code: 0, stdout: 'again\n' })
@@ -138,7 +138,7 @@ for (const [what, store] of [
       expect(await late.ended).toMatchObject({
         code: 65,
         stdout: 'held\n',
-        stderr: expect.stringMatching(/not started: attempt 2 already succeeded at /),
+        stderr: expect.stringMatching(/not started: attempt 2 on .* succeeded at /),
       })
     })
 
@@ -150,7 +150,7 @@ for (const [what, store] of [
         code: 65,
         stdout: '',
         stderr: expect.stringMatching(
-          /not started: attempt 1 already succeeded at .* \(run .*, host .*\)\n {2}see its result: .*\n {2}if its work must be done again: .*--only completed/,
+          /not started: attempt 1 on .* succeeded at .* \(run .*\)\n {2}run it again although it has completed: .*--only completed/,
         ),
       })
       expect((await done.rows())[0]).toMatchObject({
@@ -160,7 +160,7 @@ for (const [what, store] of [
       })
 
       // The command below the refusal works as it is, and it is needed again after the forced run failed.
-      const command = /(?<=again: +)cronledger .*$/m.exec(refused.stderr)?.[0] ?? ''
+      const command = /(?<=completed: +)cronledger .*$/m.exec(refused.stderr)?.[0] ?? ''
       const filled = command.replace('YOUR REASON', 'new input').replace('YOUR_COMMAND', 'false')
       const failed = await pasted(filled, done.env)
       expect(failed).toMatchObject({
@@ -227,7 +227,7 @@ describe('one slot', () => {
     expect(await run(day(10), ['echo', 'no'])).toMatchObject({
       code: 0,
       stdout: '',
-      stderr: expect.stringMatching(/duplicate trigger ignored: attempt 1 already succeeded/),
+      stderr: expect.stringMatching(/duplicate trigger ignored: attempt 1 completed it, then attempt 2 on .* failed/),
     })
   })
 

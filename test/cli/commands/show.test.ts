@@ -143,7 +143,7 @@ describe('show', () => {
     for (const command of commands) expect(text).toContain(`:  ${command}\n`.slice(1))
     expect(JSON.parse(await absent('2025-11-24T18:00:00Z', '--json'))).toMatchObject({
       ...{ status: 'missed', state: null, slot: '2025-11-24T18:00:00Z', schedule: '0 3 * * *', zone: 'Asia/Tokyo' },
-      ...{ work: 'not done', further: 'starts', steps: commands.map((command) => ({ command })) },
+      ...{ work: 'not done', nextTrigger: 'starts', steps: commands.map((command) => ({ command })) },
     })
     expect(await absent('2099-11-24T18:00:00Z')).toMatch(/status +scheduled\n +happened +is due in \d+d \d+h\n/)
     const notExpected = (happened: string) =>

@@ -1,13 +1,24 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
+import type { Ending } from '../../../src/core/types.ts'
 import { emfLine } from '../../../src/format/metrics/emf.ts'
 import { readEmf } from '../../support/metrics/emf.ts'
-import { CONTEXT, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import {
+  CONTEXT,
+  endedEvent,
+  FAILED,
+  FORCED,
+  NOT_STARTED,
+  NOW,
+  rowWith,
+  SKIPPED,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 const row = rowWith({})
 const attempt = row.attempts[0] as NonNullable<(typeof row.attempts)[0]>
-const ended = { event: 'ended', attempt, durationMs: 1_234.5, finish: 'recorded' } as const
+const ended = (ending: Ending) => endedEvent(ending, { durationMs: 1_234.5 })
 
 const HOLDER = { slot: NOW, runId: 'other' }
 const NONE = {
@@ -22,17 +33,17 @@ const LATENESS = { Lateness: '5000 Milliseconds' }
 const DURATION = { Duration: '1235 Milliseconds' }
 
 const CASES: [what: string, event: RunEvent, metrics: object, context?: Partial<RunContext>][] = [
-  ['completed', { ...ended, ending: SUCCEEDED }, { ...CLAIMED, ...LATENESS, ...DURATION, Completed: '1 Count' }],
-  ['failed', { ...ended, ending: FAILED }, { ...CLAIMED, ...LATENESS, ...DURATION, Failed: '1 Count' }],
-  ['not started', { ...ended, ending: NOT_STARTED }, { ...CLAIMED, ...LATENESS, Failed: '1 Count' }],
+  ['completed', ended(SUCCEEDED), { ...CLAIMED, ...LATENESS, ...DURATION, Completed: '1 Count' }],
+  ['failed', ended(FAILED), { ...CLAIMED, ...LATENESS, ...DURATION, Failed: '1 Count' }],
+  ['not started', ended(NOT_STARTED), { ...CLAIMED, ...LATENESS, Failed: '1 Count' }],
   [
     'succeeded, but unrecorded',
-    { ...ended, ending: SUCCEEDED, finish: 'unanswered' },
+    { ...ended(SUCCEEDED), finish: 'unanswered' },
     { ...CLAIMED, ...LATENESS, ...DURATION, Failed: '1 Count' },
   ],
   [
     'forced, which is late by the will of a person',
-    { ...ended, ending: SUCCEEDED },
+    ended(SUCCEEDED),
     { ...CLAIMED, ...DURATION, Completed: '1 Count' },
     { trigger: FORCED },
   ],
@@ -42,10 +53,10 @@ const CASES: [what: string, event: RunEvent, metrics: object, context?: Partial<
     { event: 'refused', cause: 'tooLate', row: null, survivor: null, noted: false },
     { ...NONE, Refused: '1 Count' },
   ],
-  ['skipped', { event: 'skipped', holder: HOLDER, finish: 'recorded' }, { ...NONE, Claimed: '1 Count' }],
+  ['skipped', { event: 'skipped', holder: HOLDER, ...SKIPPED }, { ...NONE, Claimed: '1 Count' }],
   [
     'skipped, but unrecorded',
-    { event: 'skipped', holder: HOLDER, finish: 'unanswered' },
+    { event: 'skipped', holder: HOLDER, ...SKIPPED, finish: 'unanswered' },
     { ...NONE, Claimed: '1 Count', Failed: '1 Count' },
   ],
   ['ledger out of reach', { event: 'withdrawn', certain: true, detail: '' }, { ...NONE, Failed: '1 Count' }],

@@ -80,7 +80,7 @@ describe('--overlap skip', () => {
     await time.run(time.clock().wait(HOUR_MS))
     const second = trigger('second', works(1), { settings })
     expect(await time.run(second.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
-    expect(second.events).toMatchObject([{ event: 'refused', cause: 'overlap', claimed: { task: TASK } }])
+    expect(second.events).toMatchObject([{ event: 'refused', cause: 'overlap', row: { task: TASK } }])
     expect(await row(0)).toMatchObject({
       state: 'FAILED',
       attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],

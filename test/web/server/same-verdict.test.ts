@@ -4,7 +4,7 @@ import type { EcsFacts, Row } from '../../../src/core/types.ts'
 import { findingJson } from '../../../src/format/check.ts'
 import { commandText } from '../../../src/format/command-line.ts'
 import { showJson, shownSlot, showText } from '../../../src/format/show.ts'
-import { furtherText } from '../../../src/format/verdict.ts'
+import { nextTriggerText } from '../../../src/format/verdict.ts'
 import { readMethods } from '../../../src/ledger.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { writeRecord } from '../../../src/run/task/task-record.ts'
@@ -102,7 +102,7 @@ test.each(
   const word = name === 'repaired' ? MARKS.repaired.word : MARKS[status].word
   for (const text of [showText(shown), page, report]) {
     expect(text).toContain(verdict.workText)
-    expect(text).toContain(furtherText(verdict))
+    expect(text).toContain(nextTriggerText(verdict))
     if (verdict.caution !== null) expect(text).toContain(verdict.caution)
     for (const { command } of neededSteps(verdict.steps, 'record')) expect(text).toContain(commandText(command))
   }

@@ -5,7 +5,7 @@ import type { Instant, Row } from '../../../core/types.ts'
 import { type ShownSlot, slotFacts } from '../../../format/show.ts'
 import { notExpectedText } from '../../../format/task/suspensions.ts'
 import { printable } from '../../../format/text.ts'
-import { furtherText } from '../../../format/verdict.ts'
+import { nextTriggerText } from '../../../format/verdict.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
@@ -87,7 +87,7 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
         <dt>work</dt>
         <dd>{printable(verdict.workText)}</dd>
         <dt>next trigger</dt>
-        <dd>{furtherText(verdict)}</dd>
+        <dd>{nextTriggerText(verdict)}</dd>
       </dl>
       {!isPlain && (
         <Steps

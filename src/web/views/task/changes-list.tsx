@@ -1,5 +1,6 @@
 import { confirmationText } from '../../../format/task/declaration.ts'
-import { printable, scheduleText } from '../../../format/text.ts'
+import { printable } from '../../../format/text.ts'
+import { scheduleText } from '../../../verdict/sentence.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { type Change, changesOf } from './changes.ts'

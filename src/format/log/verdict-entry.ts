@@ -1,0 +1,204 @@
+import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { attemptCount, hasStarted, successOf } from '../../core/row/attempts.ts'
+import type { OverlapLock } from '../../core/row/overlap-lock.ts'
+import { readableRow } from '../../core/row/status.ts'
+import type { Suspension } from '../../core/task/task-record.ts'
+import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import { scheduleText } from '../../verdict/sentence.ts'
+import type { EventVerdict } from '../../verdict/verdict.ts'
+import { sentence } from '../text.ts'
+import { nextTriggerText, sentenceText } from '../verdict.ts'
+import type { LogEntry, LogLevel } from './entry.ts'
+
+// The log lines that render a verdict, with the facts that only the log has: run ids, and whether anything was recorded.
+
+type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
+
+/** What an event adds to its verdict. */
+interface OwnPart extends Pick<LogEntry, 'event' | 'fields'> {
+  readonly level: LogLevel
+  /** Stands before the sentence of the verdict. */
+  readonly head: string
+  /** Follows that sentence. */
+  readonly source?: string
+  /** Follows it as another sentence. */
+  readonly more?: string
+}
+
+/** Returns the entry of an event that has a verdict. */
+export function verdictEntry(event: RunEvent, verdict: EventVerdict, context: RunContext, now: Instant): LogEntry {
+  const { window, schedule } = context
+  const { level, head, source = '', more = '', event: name, fields } = partOf(event, verdict, context, now)
+  const { happened, work, nextTrigger, caution, steps } = verdict
+  const first = `${head}${sentenceText(happened, window.slot, schedule.zone)}${source}`
+  const others = [more, caution ?? ''].filter((text) => text !== '')
+  return {
+    level,
+    event: name,
+    message: others.length === 0 && !first.includes('. ') ? first : [sentence(first), ...others].join(' '),
+    fields: { ...fields, work, nextTrigger, ...(caution !== null && { caution }) },
+    // A duplicate calls for nothing.
+    ...(name !== 'duplicate' && steps.length > 0 && { steps }),
+  }
+}
+
+function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now: Instant): OwnPart {
+  const latenessMs = now - context.window.slot
+  switch (event.event) {
+    case 'duplicate': {
+      const { row, cause, noted } = event
+      const winner = successOf(row) ?? row.attempts.at(-1)
+      const fields = { cause, noted, latenessMs, winner: { state: row.state, ...attemptFields(winner) } }
+      const source = sourceText(row, winner) + unnoted(event)
+      return { level: 'info', event: 'duplicate', head: 'duplicate trigger ignored: ', source, fields }
+    }
+    case 'refused':
+      return refusedPart(event, verdict, context, latenessMs)
+    case 'ended':
+      return endedPart(event, verdict)
+    case 'skipped':
+      return {
+        ...givenUp('skipped', event),
+        head: 'skipped, not started: ',
+        fields: { holder: lockFields(event.holder), ...finishFields(event) },
+      }
+    case 'paused':
+      return {
+        ...givenUp('paused', event),
+        head: `${event.isKept ? '' : 'skipped, '}not started: `,
+        fields: { pause: suspensionFields(event.pause), ...finishFields(event) },
+      }
+    case 'withdrawn':
+      return { level: 'error', event: 'withdrawn', head: 'not started: ', fields: { certain: event.certain } }
+    default:
+      return {
+        level: event.event === 'stopped' ? 'warn' : 'error',
+        event: event.event === 'stopped' ? 'stopped' : 'unusable',
+        head: 'not started: ',
+        fields: {},
+      }
+  }
+}
+
+function refusedPart(
+  event: Event<'refused'>,
+  verdict: EventVerdict,
+  { schedule }: RunContext,
+  latenessMs: number,
+): OwnPart {
+  const { cause, row, noted, holder, survivor, inForce } = event
+  const last = lastFor(cause, row)
+  return {
+    level: 'error',
+    event: 'refused',
+    head: 'not started: ',
+    source: (OF_SLOT.includes(cause) ? sourceText(row, last) : '') + unnoted(event),
+    ...(cause === 'failed' || cause === 'stale'
+      ? { more: `A further trigger for this slot ${nextTriggerText(verdict)}.` }
+      : {}),
+    fields: {
+      ...{ cause, noted, latenessMs },
+      ...(last !== undefined && { last: attemptFields(last) }),
+      ...(holder !== undefined && { holder: lockFields(holder) }),
+      ...(survivor !== null && { survivor: { pid: survivor.pid, command: survivor.command } }),
+      ...(inForce !== undefined && changedFields(inForce, schedule)),
+    },
+  }
+}
+
+/** The causes that are about an attempt in the slot. The others are about the trigger. */
+const OF_SLOT: readonly RefusalCause[] = ['running', 'stale', 'failed', 'newerAttempt', 'completed', 'survivor']
+
+function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
+  const { attempt, ending, durationMs, finish, row, retries } = event
+  const isRecorded = finish === 'recorded'
+  const isGood = ending.outcome === 'succeeded' && isRecorded
+  const isDecided = isGood || !isRecorded || retries === true || row === null
+  return {
+    level: isGood ? 'info' : 'error',
+    event: isRecorded ? (isGood ? 'completed' : 'failed') : 'unrecorded',
+    head: '',
+    ...(!isDecided && {
+      more: `The slot is recorded as failed, and a further trigger ${nextTriggerText(verdict)}.`,
+    }),
+    fields: {
+      attempt: attempt.number,
+      ...ending,
+      ...(ending.outcome !== 'notStarted' && { durationMs: Math.round(durationMs) }),
+      ...finishFields(event),
+    },
+  }
+}
+
+function givenUp<Name extends 'skipped' | 'paused'>(event: Name, { finish }: Event<'skipped' | 'paused'>) {
+  return { event, level: finish === 'recorded' ? 'warn' : 'error' } as const
+}
+
+function finishFields({ finish, finishCause }: Event<'ended' | 'skipped' | 'paused'>) {
+  return { finish, ...(finishCause && { finishCause }) }
+}
+
+/** A rejection that could not be recorded appears only in the log, so the line must say so. */
+function unnoted({ noted, detail }: NoteResult): string {
+  return noted || detail === undefined ? '' : ` (this trigger could not be recorded: ${detail})`
+}
+
+/** Returns the run of the attempt that the sentence ends with. It may also end with the decision of an operator. */
+function sourceText(row: StoredRow | null, attempt: AttemptRecord | undefined): string {
+  const own = readableRow(row)
+  if (own === null || attempt === undefined) return ''
+  return (own.resolutions.at(-1)?.afterAttempt ?? -1) >= attemptCount(own) ? '' : ` (run ${attempt.runId})`
+}
+
+function attemptFields(attempt: AttemptRecord | undefined): Readonly<Record<string, unknown>> {
+  if (attempt === undefined) return {}
+  const { number, runId, host, ecsTask, startedAt, outcome } = attempt
+  const endedAt = attempt.phase === 'ended' ? attempt.endedAt : undefined
+  return {
+    attempt: number,
+    runId,
+    host,
+    ...(ecsTask !== undefined && { ecsTask }),
+    startedAt: formatInstant(startedAt),
+    ...(endedAt !== undefined && { endedAt: formatInstant(endedAt) }),
+    ...(outcome !== undefined && { outcome }),
+  }
+}
+
+/** Returns the attempt that the refusal is about. A newer one may have been claimed without being started. */
+function lastFor(cause: RefusalCause, row: StoredRow | null): AttemptRecord | undefined {
+  const attempts = readableRow(row)?.attempts ?? []
+  const newest = attempts.at(-1)
+  switch (cause) {
+    case 'failed':
+    case 'stale':
+    case 'newerAttempt':
+    case 'overlap':
+      return attempts.findLast(hasStarted) ?? newest
+    case 'survivor':
+      return attempts.findLast(mayLive)
+    default:
+      return newest
+  }
+}
+
+/** Returns whether the attempt did not report its end, or reported a process that lives on. */
+function mayLive(attempt: AttemptRecord): boolean {
+  if (attempt.phase !== 'ended') return attempt.phase === 'running'
+  return attempt.outcome === 'abandoned' || attempt.process !== undefined
+}
+
+export function lockFields({ slot, runId }: OverlapLock): Record<string, unknown> {
+  return { slot: formatInstant(slot), runId }
+}
+
+/** Returns a pause or a retirement as fields of the log. */
+export function suspensionFields({ from, until, by, reason }: Suspension) {
+  return { from: formatInstant(from), until: until === null ? null : formatInstant(until), by, reason }
+}
+
+/** Returns both schedules, as members of the log entry. */
+export function changedFields(before: ScheduleSpec, after: ScheduleSpec) {
+  return { before: scheduleText(before), after: scheduleText(after) }
+}

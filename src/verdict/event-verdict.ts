@@ -1,0 +1,222 @@
+import { elapsed } from '../core/duration.ts'
+import type { RunContext, RunEvent } from '../core/event.ts'
+import { formatInstant } from '../core/instant.ts'
+import { isUndecided } from '../core/row/decide.ts'
+import type { OverlapLock } from '../core/row/overlap-lock.ts'
+import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
+import { readableRow } from '../core/row/status.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
+import { cronledger, scheduleFlags } from './command.ts'
+import { acceptStep, endStep, forceStep, switchStep, unusableSteps } from './event-steps.ts'
+import { endedText, type Sentence, scheduleText } from './sentence.ts'
+import { neededSteps, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
+import { targetOf } from './target.ts'
+import { endedAttempt, unansweredSteps, unrecordedText, verdictOfUnrecorded } from './unrecorded.ts'
+import { type EventVerdict, type Verdict, verdictOf } from './verdict.ts'
+
+// What is said after an event of a run. It is the verdict on the slot, with what only the run knows.
+
+type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
+
+/** Returns what is to be said after an event that ends an attempt or a trigger. Null for any other event. */
+export function verdictOfEvent(event: RunEvent, context: RunContext, now: Instant): EventVerdict | null {
+  switch (event.event) {
+    case 'duplicate':
+      return verdictOfRow(event.row, context, now)
+    case 'refused':
+      return verdictOfRefusal(event, context, now)
+    case 'ended':
+      return event.finish === 'recorded'
+        ? verdictOfEnd(event, context, now)
+        : verdictOfUnrecorded(event, event.finish, context)
+    case 'skipped':
+    case 'paused':
+      return verdictOfGivingWay(event, context, now)
+    case 'withdrawn':
+      return verdictOfWithdrawal(event, context)
+    case 'stopped':
+      return {
+        ...NOTHING_STARTED,
+        happened: ['a signal stopped this run before it claimed the slot'],
+        steps: [forceStep('run it now', context)],
+      }
+    case 'unusable':
+      return { ...NOTHING_STARTED, happened: [event.detail], steps: unusableSteps(context) }
+    default:
+      return null
+  }
+}
+
+/** The run never read the slot, so an earlier attempt may have done its work. */
+const NOTHING_STARTED = {
+  work: 'unknown',
+  workText: 'this run started nothing',
+  nextTrigger: 'starts',
+  caution: null,
+  attempts: 0,
+} as const
+
+function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant): Verdict {
+  const { guards, trigger, maxAttempts } = context
+  return verdictOf(
+    { target: targetOf(context, row), row },
+    {
+      now,
+      skewMs: guards.skewMs ?? DEFAULT_SKEW_MS,
+      // A trigger has come for the slot, so it is not missed.
+      graceMs: Number.POSITIVE_INFINITY,
+      // The option of a rerun is not that of the scheduled triggers.
+      ...(trigger.kind === 'scheduled' && { maxAttempts }),
+    },
+  )
+}
+
+function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
+  const { cause, row, survivor, holder, inForce } = event
+  const { schedule, trigger, window } = context
+  const ofRow = verdictOfRow(row, context, now)
+  const target = targetOf(context, row)
+  const refused = (reason: string, steps: readonly Step[]): EventVerdict => ({
+    ...ofRow,
+    happened: [reason],
+    nextTrigger: 'refused',
+    steps,
+  })
+  switch (cause) {
+    case 'running':
+    case 'stale':
+    case 'failed':
+    case 'newerRow':
+      return ofRow
+    case 'completed':
+    case 'skipped':
+      return { ...ofRow, steps: allSteps(ofRow) }
+    case 'newerAttempt':
+      return { ...ofRow, happened: ['since you asked for this run, ', ...ofRow.happened], steps: allSteps(ofRow) }
+    case 'survivor':
+      return {
+        ...ofRow,
+        happened: [
+          ...ofRow.happened,
+          `, and process ${survivor?.pid} (${survivor?.command}) of it still runs on this host`,
+        ],
+        work: 'running',
+        workText: 'still going on',
+        nextTrigger: 'refused',
+        steps: [...endStep(survivor, context), ...ofRow.steps],
+      }
+    case 'tooManyAttempts':
+      return refused(
+        `the slot already has ${MAX_ATTEMPTS} attempts, and it cannot have more`,
+        ofRow.steps.filter(({ kind }) => kind !== 'run'),
+      )
+    case 'tooLate':
+      return refused(
+        `the trigger arrived ${elapsed(now - window.slot)} after the scheduled time, later than --max-lateness allows`,
+        [rerunStep('run it anyway', target), resolveStep('or mark it as skipped', target, 'skipped')],
+      )
+    case 'scheduleMismatch': {
+      const at = trigger.kind === 'scheduled' ? trigger.eventTime : window.slot
+      const command = cronledger('explain', { ...scheduleFlags(schedule), at: formatInstant(at) })
+      return {
+        ...ofRow,
+        happened: ['the event time ', { at }, ` does not match the schedule ${scheduleText(schedule)}`],
+        nextTrigger: 'refused',
+        steps: [{ kind: 'other', what: 'compare with the scheduler', command }],
+      }
+    }
+    case 'newerTaskRecord':
+      return refused(
+        'a newer version of cronledger wrote the record of this task, so it is unknown whether the task is paused. Update cronledger on this host or in this image',
+        [rerunStep('after the update', target)],
+      )
+    case 'scheduleChanged': {
+      const before = inForce ?? schedule
+      return refused(
+        `the schedule of this task changed from ${scheduleText(before)} to ${scheduleText(schedule)}, and --strict is set. Set the old schedule again, or accept the new one with --strict=false for one run`,
+        [
+          switchStep('see whether slots would run twice or never', before, schedule, window.slot),
+          acceptStep('accept the new schedule', context),
+          resolveStep('or mark this slot as skipped', target, 'skipped'),
+        ],
+      )
+    }
+    case 'noRow':
+      return {
+        ...ofRow,
+        happened: ['nothing is recorded for this slot. It was missed, or its record expired or was deleted'],
+        steps: [rerunStep('run it anyway', target)],
+      }
+    case 'overlap': {
+      const claimed = readableRow(row)
+      const earlier = claimed !== null && isUndecided(claimed)
+      return {
+        ...ofRow,
+        happened: [...holderSentence(holder), ...(earlier ? ['. Earlier, ', ...ofRow.happened] : [])],
+        steps: [
+          ...(holder === undefined
+            ? []
+            : [showStep('see whether the other slot has ended', { ...target, slot: holder.slot })]),
+          ...(earlier ? ofRow.steps : [rerunStep('then run this slot', target)]),
+        ],
+      }
+    }
+  }
+}
+
+/** Nothing calls for a step, but a run of this slot was asked for. */
+function allSteps({ steps }: Verdict): readonly Step[] {
+  return neededSteps(steps).length > 0 ? steps : steps.map(({ isOptional, ...step }) => step)
+}
+
+/** We must not say that the other slot is running, because its run may be waiting for its next attempt. */
+export function holderSentence(holder: OverlapLock | undefined): Sentence {
+  const other = 'another slot of this task has not ended yet'
+  return holder === undefined ? [other] : [`${other} (`, { at: holder.slot }, `, run ${holder.runId})`]
+}
+
+function verdictOfEnd(event: Event<'ended'>, context: RunContext, now: Instant): EventVerdict {
+  const { row, ending, detail, retries } = event
+  const verdict = verdictOfRow(row, context, now)
+  // The verdict says itself which process was left.
+  const why = detail === undefined || ending.process !== undefined ? [] : [`: ${detail}`]
+  // The log says next when the other attempt starts, and there is nothing to decide before that.
+  if (retries) return { ...verdict, happened: [endedText(endedAttempt(event)), ...why], steps: [] }
+  return { ...verdict, happened: [...verdict.happened, ...why] }
+}
+
+/** The claimed slot was given up, because another slot runs or the task is paused. */
+function verdictOfGivingWay(event: Event<'skipped' | 'paused'>, context: RunContext, now: Instant): EventVerdict {
+  const { finish, finishCause, row } = event
+  const { runId, store, task } = context
+  const verdict = verdictOfRow(row, context, now)
+  const target = targetOf(context, row)
+  const unrecorded = finish === 'recorded' ? '' : `. The skip ${unrecordedText(finish, finishCause)}`
+  const steps = finish === 'unanswered' ? unansweredSteps(target, runId, false) : allSteps(verdict)
+  if (event.event === 'skipped') return { ...verdict, happened: [...holderSentence(event.holder), unrecorded], steps }
+  const { pause, isKept } = event
+  const until: Sentence = pause.until === null ? [] : [' until ', { at: pause.until }]
+  const state: Sentence = isKept ? ['. The slot is not skipped: ', ...verdict.happened] : [unrecorded]
+  const resume: Step = { kind: 'other', what: 'end the pause', command: cronledger('resume', { store, task }) }
+  return {
+    ...verdict,
+    happened: [`${pause.by} paused the task`, ...until, `: ${pause.reason}`, ...state],
+    steps: [resume, ...steps],
+  }
+}
+
+function verdictOfWithdrawal({ certain, detail }: Event<'withdrawn'>, context: RunContext): EventVerdict {
+  const { trigger, runId } = context
+  const target = targetOf(context)
+  // A force may leave a slot in which scheduled triggers start nothing.
+  const free = trigger.kind === 'forced' ? 'Nothing was recorded' : 'Nothing was recorded, and the slot is free'
+  const state = certain ? free : `The slot may show run ${runId} as running until its lease ends`
+  return {
+    ...NOTHING_STARTED,
+    happened: [`${detail.replace(/\.$/, '')}. ${state}`],
+    nextTrigger: certain && trigger.kind === 'scheduled' ? 'starts' : 'depends',
+    steps: certain
+      ? [forceStep('run it now', context)]
+      : [showStep('see what is recorded', target), rerunStep('then run it', target)],
+  }
+}

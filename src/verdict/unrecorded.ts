@@ -1,0 +1,98 @@
+import type { FinishResult, RunContext, RunEvent } from '../core/event.ts'
+import type { AttemptRecord, EndedAttempt } from '../core/types.ts'
+import { decisionSteps, leftCaution } from './rules.ts'
+import { endedText } from './sentence.ts'
+import { againSteps, logSteps, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
+import { type StepTarget, targetOf } from './target.ts'
+import type { EventVerdict } from './verdict.ts'
+
+type EndedEvent = Extract<RunEvent, { event: 'ended' }>
+
+/** Returns the attempt as it ended, as the run knows it. */
+export function endedAttempt({ attempt, ending, durationMs }: EndedEvent): AttemptRecord {
+  return { ...attempt, phase: 'ended', ...ending, endedAt: attempt.startedAt + Math.round(durationMs) } as EndedAttempt
+}
+
+/** The end of an attempt that is not recorded for certain. What the run knows counts, because the row does not say it. */
+export function verdictOfUnrecorded(
+  event: EndedEvent,
+  finish: Exclude<FinishResult, 'recorded'>,
+  context: RunContext,
+): EventVerdict {
+  const { attempt, ending, detail, finishCause } = event
+  const target = { ...targetOf(context), attempt }
+  const result = ` result ${unrecordedText(finish, finishCause)}`
+  const nextTrigger = finish === 'deleted' ? 'starts' : 'depends'
+  const common = { nextTrigger, attempts: attempt.number } as const
+  if (ending.outcome === 'succeeded')
+    return {
+      ...common,
+      happened: [`The batch SUCCEEDED, but its${result}`],
+      work: 'done',
+      workText: 'done',
+      // The other run did not know of the success when it started. The operator may still be able to stop it.
+      caution: `Do not run it again.${finish === 'lost' ? ' The other run may be doing its work a second time.' : ''}`,
+      steps: recordSteps(finish, target, context.runId),
+    }
+  const started = ending.outcome !== 'notStarted'
+  const why = detail === undefined ? '' : `: ${detail}`
+  const mayRun = finish === 'unanswered' && ending.outcome !== 'leaseLost'
+  const ended = endedAttempt(event)
+  return {
+    ...common,
+    happened: [`${endedText(ended)}${why}, and its${result}`],
+    work: started ? 'unknown' : 'not done',
+    workText: started ? 'may be half done' : 'not done',
+    caution: [mayRun ? STILL_RUNNING : null, leftCaution([ended])].filter(Boolean).join(' ') || null,
+    steps: unrecordedSteps(event, finish, target, context),
+  }
+}
+
+const STILL_RUNNING =
+  'If it is not recorded, the slot is shown as running, and cannot be run again, until it becomes stale.'
+
+/** Returns what is known of a result that is not recorded for certain, to follow `the result`. */
+export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause: string | undefined): string {
+  switch (finish) {
+    case 'lost':
+      return 'was not recorded, because another run took over this slot'
+    case 'resolved':
+      return 'was not recorded, because an operator resolved this slot first'
+    case 'deleted':
+      return 'was not recorded, because the record of this slot was deleted'
+    case 'unanswered':
+      return `may not be recorded: ${cause}`
+  }
+}
+
+/** Returns the steps that record a success. */
+function recordSteps(finish: FinishResult, target: StepTarget, runId: string): readonly Step[] {
+  const see = showStep('see what is recorded', target)
+  const reason = `run ${runId} succeeded, but could not record it`
+  const record = (what: string, run?: string) => resolveStep(what, target, 'completed', { reason, run })
+  // The other run may be doing the work a second time. Its result is unknown until it ends.
+  if (finish === 'lost') return [see, record('when the other run has ended')]
+  if (finish === 'resolved') return [see, record('if it is not completed', runId)]
+  // The lease of this run still holds, so the command must say that this run has ended. A deleted row names no run.
+  return [record('record the success', finish === 'deleted' ? undefined : runId), see]
+}
+
+function unrecordedSteps(
+  { ending }: EndedEvent,
+  finish: FinishResult,
+  target: StepTarget,
+  { runId }: RunContext,
+): readonly Step[] {
+  const started = ending.outcome !== 'notStarted'
+  if (finish === 'unanswered' && ending.outcome !== 'leaseLost') return unansweredSteps(target, runId, started)
+  // Another run or a decision has the slot, or the lease is lost and another run may start in it.
+  if (finish !== 'deleted' || ending.outcome === 'leaseLost') return [showStep('see what is recorded', target)]
+  return started ? decisionSteps(target) : [rerunStep('run it now', target)]
+}
+
+/** The lease of the run may still hold: no other run can start before it ends, and a resolution must name the run. */
+export function unansweredSteps(target: StepTarget, run: string, hasStarted: boolean): readonly Step[] {
+  const see = [showStep('see what is recorded', target), ...(hasStarted ? logSteps('check its log', target) : [])]
+  if (!hasStarted) return [...see, rerunStep('run it when it is stale', target)]
+  return [...see, ...againSteps('run it again when it is stale', target, run)]
+}
