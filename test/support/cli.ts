@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
+import { runShared } from './processes/shared.ts'
 
 /** The built command line. `npm test` builds it first. */
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -88,8 +89,21 @@ export function start(args: readonly string[], { env = {}, input, launcher = [],
   return { child, ended, exited, printed: (text) => said('stdout', text), logged: (text) => said('stderr', text) }
 }
 
-export function cronledger(args: readonly string[], options?: Options): Promise<Ended> {
-  return start(args, options).ended
+/** The commands that start a batch or do not end by themselves. */
+const ALONE = ['run', 'rerun', 'serve']
+
+/**
+ * Runs `cronledger` to its end. A command that starts no batch runs in a process that many commands share, if the test asks
+ * for nothing that concerns the process.
+ */
+export function cronledger(args: readonly string[], options: Options = {}): Promise<Ended> {
+  return shared(args, options) ?? start(args, options).ended
+}
+
+function shared(args: readonly string[], { env = {}, cwd = process.cwd(), ...others }: Options): Promise<Ended> | null {
+  const isOwn = Object.keys(others).length > 0 || Object.keys(env).some((name) => name.startsWith('NODE_'))
+  if (isOwn || ALONE.includes(args[0] ?? '')) return null
+  return runShared({ args, env: { ...BASE_ENV, ...env }, cwd })
 }
 
 /** Runs a command that was printed, in a shell, as an operator does who pastes it. */

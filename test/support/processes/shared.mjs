@@ -1,0 +1,23 @@
+// Runs the built command line for one command after another, in one process (test/support/processes/shared.ts).
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { Script } from 'node:vm'
+
+const MAIN = new URL('../../../dist/cli/main.js', import.meta.url)
+const source = readFileSync(new URL('app.js', MAIN), 'latin1')
+const module = { exports: {} }
+new Script(source).runInThisContext()(module.exports, createRequire(MAIN), module, MAIN.href)
+/** No signal comes. */
+const stops = () => ({
+  first: () => null,
+  onSignal: () => () => {},
+  onSuspend: () => () => {},
+  aborted: new AbortController().signal,
+})
+
+process.on('disconnect', () => process.exit())
+process.on('message', async ({ args, env, cwd }) => {
+  process.chdir(cwd)
+  process.env = env
+  process.send(await module.exports.main(args, env, stops()))
+})
