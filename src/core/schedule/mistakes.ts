@@ -1,4 +1,3 @@
-import { quote } from '../errors.ts'
 import { isNear } from '../near.ts'
 import { isForm } from './form.ts'
 
@@ -23,8 +22,7 @@ const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
   [/^cron\((.*)\)$/, (text = '') => withoutQuestion(text) ?? inAws('cron(…) has minutes first, and no seconds', text)],
   [/^(?:CRON_TZ|TZ) ?= ?([^\s]+) (\S.*)$/i, (zone = '', schedule = '') => withZone(schedule, zone)],
   [/^(\S.*\S) ([A-Z][a-z]+\/[A-Z][\w/+-]+|UTC|GMT|JST)$/, withZone],
-  [/^@?every (\d+|an?|other)? ?(\w+)$/i, (count, unit) => interval(IN_WORDS, unit, count)],
-  [/^(\d+) ?(\w+)$/, (count, unit) => interval(IN_WORDS, unit, count)],
+  [/^(?:@?every )?(?:(\d+|an?|other) ?)?(\w+)$/i, (count, unit) => macro(unit) ?? interval(IN_WORDS, unit, count)],
   [
     /^(?:every ?)?(?:day|daily)? ?(?:at )?(\d{1,2})(?=:| ?[ap]m)(?::(\d\d))?(?::00)? ?([ap]m)?$/i,
     (hour, minute, half) => timeOfDay('a time of day alone is not a schedule', hour, minute, half),
@@ -34,17 +32,11 @@ const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
     (hour, minute) => timeOfDay('this is an OnCalendar form of systemd', hour, minute),
   ],
   [
-    /^(hourly|daily|midnight|weekly|monthly|yearly|annually)$/i,
-    (name = '') => ({ what: 'a macro begins with "@"', schedule: `@${name}` }),
-  ],
-  [/^(["'`])(.*)\1$/, (_, schedule = '') => ({ what: 'the value contains quotation marks', schedule })],
-  [
     /^(@\w+|(?:\S+ ){4}\S+) (?:\w+ )?[~.]?\/[\w.].*$/,
     (schedule = '') => ({ what: 'the command of a crontab line is not part of the expression', schedule }),
   ],
   [/^((?:\S+ ){4}[^\s,;|]+) ?[,;|]+ ?((?:\S+ ){4}\S+)$/, twoSchedules],
-  [/^(cron|rate|at) ?\(? ?([^()]*)\)*$/i, brackets],
-  [/^rate\((\d+) ?([a-z]+)\)$/, (count, unit) => interval(`rate is ${quote(`${count}${unit}`)}`, unit, count, true)],
+  [/^rate ?\((\d+) ?([a-z]+)\)$/i, (count, unit) => interval('rate(…) is not in this form', unit, count, true)],
   [
     /^(?:at\()?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?\)?$/,
     (date, time, seconds = ':00') => ({
@@ -52,8 +44,8 @@ const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
       schedule: `at(${date}T${time}${seconds})`,
     }),
   ],
-  [/^\*\/(\d+) \* \* \* \*$/, (count) => tooWide('minutes', count)],
-  [/^0 \*\/(\d+) \* \* \*$/, (count) => tooWide('hours', count)],
+  [/^\*\/(\d+) \* \* \* \*$/, (count) => interval('a step of the minutes is at most 60', 'm', count, true)],
+  [/^0 \*\/(\d+) \* \* \*$/, (count) => interval('a step of the hours is at most 24', 'h', count, true)],
 ]
 
 /** Returns the text of the error about an expression that was refused, or null if the mistake is not a frequent one. */
@@ -95,25 +87,17 @@ function inAws(what: string, text: string): Mistake | null {
   return schedule === undefined ? null : { what, schedule }
 }
 
-const DAYS = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT']
-
-/** The fields of a crontab in `cron(…)`. Numbers of weekdays differ between the two, so both meanings are shown by name. */
+/** The fields of a crontab in `cron(…)`. Numbers of weekdays differ between the two, so they are left to the user. */
 function withoutQuestion(text: string): Mistake | null {
   const [minutes, hours, day = '', month, weekday = '', year = '*', more] = text.trim().split(' ')
   if (weekday === '' || more !== undefined || text.includes('?')) return null
   const what = 'cron(…) needs a "?" for day of month or day of week'
   if (weekday === '*') return { what, schedule: `cron(${minutes} ${hours} ${day} ${month} ? ${year})` }
   if (day !== '*') return null
-  const of = (sunday: number) => {
-    const named = weekday.replace(/(?<![\d/#])\d+/g, (digits) => DAYS[(Number(digits) + 7 - sunday) % 7] ?? digits)
-    return `cron(${minutes} ${hours} ? ${month} ${named} ${year})`
-  }
-  if (of(0) === of(1) || /(?<![\d/#])0/.test(weekday) || !isForm(of(1))) return { what, schedule: of(0) }
-  return {
-    what,
-    schedule: of(0),
-    advice: `This counts Sunday as 0, as a crontab does. If Sunday is 1, as on AWS: '${of(1)}'.`,
-  }
+  if (!/\d/.test(weekday)) return { what, schedule: `cron(${minutes} ${hours} ? ${month} ${weekday} ${year})` }
+  const advice =
+    'Put it for the day of month, and name the days, such as MON-FRI: AWS counts Sunday as 1, a crontab as 0.'
+  return { what, advice }
 }
 
 function withZone(schedule = '', zone = ''): Mistake {
@@ -122,6 +106,11 @@ function withZone(schedule = '', zone = ''): Mistake {
     schedule,
     more: ` --timezone ${(zoneMeantBy(zone) ?? zone).replace(/ .*/, '')}`,
   }
+}
+
+function macro(name = ''): Mistake | null {
+  const schedule = `@${name.toLowerCase()}`
+  return isForm(schedule) ? { what: 'a macro begins with "@"', schedule } : null
 }
 
 /** A crontab needs no anchor, so it is shown if its steps fit. */
@@ -153,37 +142,21 @@ function twoSchedules(...both: readonly string[]): Mistake {
     : { what, advice: 'Use two tasks.' }
 }
 
-function brackets(nameText = '', inside = ''): Mistake {
-  const name = nameText.toLowerCase()
-  const body = name === 'rate' ? inside.toLowerCase() : inside
-  return { what: `${name}(…) is in lower case, with one pair of brackets`, schedule: `${name}(${body.trim()})` }
-}
-
-function tooWide(unit: 'minutes' | 'hours', count = ''): Mistake | null {
-  const size = unit === 'minutes' ? 60 : 24
-  if (Number(count) <= size) return null
-  const what = `${unit} is "*/${count}", a step that is wider than the ${size} values of the field`
-  return { what, schedule: `rate(${count} ${unit})` }
-}
-
 /** Abbreviations that are not IANA names, or that mean something else there. */
 const ZONES: Readonly<Record<string, string>> = {
-  ...{
-    jst: 'Asia/Tokyo',
-    kst: 'Asia/Seoul',
-    ist: 'Asia/Kolkata',
-    bst: 'Europe/London',
-    cest: 'Europe/Berlin',
-    z: 'UTC',
-  },
-  ...{
-    et: 'America/New_York',
-    edt: 'America/New_York',
-    ct: 'America/Chicago',
-    cst: 'America/Chicago (or Asia/Shanghai)',
-  },
-  ...{ cdt: 'America/Chicago', mdt: 'America/Denver', pt: 'America/Los_Angeles', pst: 'America/Los_Angeles' },
-  ...{ pdt: 'America/Los_Angeles', aest: 'Australia/Sydney', beijing: 'Asia/Shanghai', osaka: 'Asia/Tokyo' },
+  jst: 'Asia/Tokyo',
+  osaka: 'Asia/Tokyo',
+  kst: 'Asia/Seoul',
+  beijing: 'Asia/Shanghai',
+  ist: 'Asia/Kolkata',
+  bst: 'Europe/London',
+  cest: 'Europe/Berlin',
+  edt: 'America/New_York',
+  cst: 'America/Chicago (or Asia/Shanghai)',
+  cdt: 'America/Chicago',
+  pst: 'America/Los_Angeles',
+  pdt: 'America/Los_Angeles',
+  z: 'UTC',
 }
 
 /** Returns what to write instead of a text that is not the name of a time zone. `isZone` returns whether a text is one. */

@@ -115,7 +115,7 @@ describe('what is shown of a task', () => {
     [['--since', 'monday'], /since "monday" is not a valid time/],
     [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
     [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
-    [['--duplicates', '--duplicates'], /--duplicates is given 2 times/],
+    [['--duplicates', '--duplicates'], /--duplicates is given more than once/],
     [['--all=maybe'], /--all "maybe" is not allowed. Use true or false/],
     [['--grace', '1h', '--status', 'failed'], /--grace has no effect here/],
     [['--grace', '1h', '--duplicates'], /--grace has no effect here/],
@@ -123,7 +123,7 @@ describe('what is shown of a task', () => {
     [['--state', 'stale'], /--state/],
     [['--timezone', 'UTC'], /history has no option --timezone, because it uses the recorded schedule/],
     [['--limit', '0'], /limit 0 is not allowed. Use 1 to 100000/],
-    [['--task', 'nightly\u001b[2J'], /--task is given 2 times/],
+    [['--task', 'nightly\u001b[2J'], /--task is given more than once/],
   ])('%j is a usage error', async (args, message) => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: '' })

@@ -374,7 +374,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   for (const [args, message] of [
     [without('--task'), /--task is missing.*CRONLEDGER_TASK/],
     [without('--schedule'), /--schedule is missing/],
-    [[...ok, '--task', 'other'], /--task is given 2 times/],
+    [[...ok, '--task', 'other'], /--task is given more than once/],
     [[...ok, '--max-atempts', '2'], /unknown option --max-atempts. Did you mean --max-attempts\?/],
     [[...ok, '--max-attempts', '0'], /--max-attempts 0 is not allowed. Use 1 to 100/],
     [[...ok, '--max-attempts', '1e1'], /--max-attempts "1e1" is not a whole number/],
@@ -412,7 +412,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
       /--event-time "@no-such-file" cannot be read: there is no such file/,
     ],
     [['--strict', ...without('--event-time')], /an event time is required/],
-    [[...ok, '--strict', '--strict=false'], /--strict is given 2 times/],
+    [[...ok, '--strict', '--strict=false'], /--strict is given more than once/],
   ] as const) {
     test(String(message), async () => {
       const { store, path } = ledger()

@@ -7,7 +7,6 @@ import { history } from '../../../src/cli/commands/history.ts'
 import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { resolve } from '../../../src/cli/commands/resolve.ts'
 import { run } from '../../../src/cli/commands/run.ts'
-import { setup } from '../../../src/cli/commands/setup.ts'
 import { show } from '../../../src/cli/commands/show.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
 import type { Environment } from '../../../src/core/types.ts'
@@ -16,7 +15,7 @@ const STORE = ['--store', 'file:ledger.db']
 const NIGHTLY = [...STORE, '--task', 'nightly']
 
 const HELP: Readonly<Record<string, CommandHelp>> = Object.fromEntries(
-  [run, rerun, history, show, check, declare, resolve, setup].map(({ help }) => [help.name, help]),
+  [run, rerun, history, show, check, declare, resolve].map(({ help }) => [help.name, help]),
 )
 
 /** Returns the error of a command line, which is given as the shell passes it on. */
@@ -29,47 +28,27 @@ function mistake(command: string, argv: readonly string[], env: Environment = {}
   throw new Error('no error')
 }
 
-describe('a schedule without quotes', () => {
+describe('a value without quotes', () => {
   const WHY = "--schedule '0 3 * * *' (the shell splits the schedule at its spaces and replaces * with file names)"
 
   test.each([
-    ['that matches no file', ['0', '3', '*', '*', '*'], '"3" after --schedule 0', ''],
     [
-      'that the shell replaced with file names',
-      ['0', '3', 'README.md', 'src'],
-      '"3" after --schedule 0',
-      ', for example',
+      'run',
+      ['--schedule', '0', '3', '*', '*', '*'],
+      `"3" after --schedule 0. Put the value in quotes, for example: ${WHY}`,
     ],
     [
-      'that begins with file names',
-      ['README.md', 'src', 'README.md', 'src'],
-      '"src" after --schedule README.md',
-      ', for example',
+      'declare',
+      ['--schedule', 'README.md', 'src', 'README.md'],
+      `"src" after --schedule README.md. Put the value in q`,
     ],
-  ])('%s', (_, words, what, example) => {
-    const text = `unexpected argument ${what}. Put the value in quotes${example}: ${WHY}`
-    expect(mistake('run', [...NIGHTLY, '--schedule', ...words])).toBe(text)
-    expect(mistake('declare', [...NIGHTLY, '--schedule', ...words])).toBe(text)
-  })
-
-  test('keeps the fields in the hint where they are whole', () => {
-    expect(mistake('run', [...NIGHTLY, '--schedule=*/5', '9-17', '*', '*', 'MON-FRI'])).toContain(
-      "quotes: --schedule '*/5 9-17 * * MON-FRI'",
-    )
-    expect(mistake('run', [...NIGHTLY, '--schedule', 'cron(0', '4', '*', '*', '?', '*)'])).toContain(
-      "quotes: --schedule 'cron(0 4 * * ? *)'",
-    )
-    expect(mistake('run', [...NIGHTLY, '--schedule', 'rate(5', 'minutes)'])).toContain("'rate(5 minutes)'")
-  })
-
-  test('is not suspected behind a complete one', () => {
-    const argv = [...NIGHTLY, '--schedule', '@daily', './batch.py']
-    expect(mistake('run', argv)).toMatch(/Put the batch command after --/)
-  })
-})
-
-describe('a text without quotes', () => {
-  test.each([
+    [
+      'run',
+      ['--schedule', 'cron(0', '4', '*', '*', '?', '*)'],
+      `"4" after --schedule "cron(0". Put the value in quotes`,
+    ],
+    // A macro is complete.
+    ['run', ['--schedule', '@daily', './batch.py'], 'Put the batch command after --'],
     ['resolve', ['--slot', 'latest', '--reason', 'checked', 'by', 'hand'], "quotes: --reason 'checked by hand' ("],
     // Otherwise "by" would be the task.
     ['resolve', ['--reason', 'checked', 'by', '--state', 'completed'], "quotes: --reason 'checked by' ("],
@@ -80,14 +59,13 @@ describe('a text without quotes', () => {
   })
 })
 
-describe('the batch command without --', () => {
+describe('the batch command', () => {
   test.each([
     [['./batch.py'], '"./batch.py". Put the batch command after --, for example: cronledger run … -- ./batch.py'],
     [['python', 'b.py', '-v'], '"python". Put the batch command after --, for example: cronledger run … -- python …'],
     [['a b'], '"a b". Put the batch command after --, for example: cronledger run … -- ./batch.sh'],
-  ])('%j', (words, message) => {
-    const argv = [...NIGHTLY, '--schedule', '0 3 * * *', ...words]
-    expect(mistake('run', argv)).toBe(`unexpected argument ${message}`)
+  ])('%j without --', (words, message) => {
+    expect(mistake('run', [...NIGHTLY, '--schedule', '0 3 * * *', ...words])).toBe(`unexpected argument ${message}`)
   })
 
   test('is not suspected where there is a batch', () => {
@@ -96,46 +74,28 @@ describe('the batch command without --', () => {
     )
   })
 
-  test('of rerun, whose example names rerun', () => {
-    expect(mistake('rerun', [...NIGHTLY, './batch.py'])).toMatch(/: cronledger rerun … -- \.\/batch\.py$/)
+  test.each([
+    [[''], 'the batch command after -- is empty.'],
+    [[' ', 'x'], 'the batch command after -- is empty.'],
+    [
+      ['--task', 'x'],
+      '"--task" after -- is not a command. Put the options of cronledger before --, and the batch command',
+    ],
+    [['/usr/bin/cronledger', 'check'], 'the batch command after -- is "cronledger check", which would take the slot'],
+    [[], null],
+    [['./batch.sh', '--task', 'x'], null],
+  ])('%j after --', (words, message) => {
+    if (message === null) expect(() => checkBatch('run', words)).not.toThrow()
+    else expect(() => checkBatch('run', words)).toThrow(message)
   })
 
-  test('instead of the command', () => {
-    expect(unknownCommand('./batch.py', []).message).toBe(
-      'unknown command "./batch.py". To run a batch: cronledger run … -- ./batch.py',
-    )
-  })
-})
-
-describe('the words after --', () => {
-  test('are not a batch if the command is empty, as from a variable that is not set', () => {
-    expect(() => checkBatch('run', [''])).toThrow(/^the batch command after -- is empty\./)
-    expect(() => checkBatch('run', [' ', 'x'])).toThrow(/^the batch command after -- is empty\./)
-    expect(() => checkBatch('run', [])).not.toThrow()
-  })
-})
-
-describe('options after --', () => {
-  test('instead of the batch', () => {
-    expect(() => checkBatch('run', ['--task', 'x'])).toThrow(
-      '"--task" after -- is not a command. Put the options of cronledger before --, and the batch command after it, for example: cronledger run --task … -- ./batch.sh',
-    )
-  })
-
-  test('that are missing before it', () => {
+  test('has an option that is missing, or belongs to a command that runs no batch', () => {
     expect(mistake('run', STORE, {}, ['./batch.sh', '--task', 'nightly'])).toBe(
       '--task is missing. It comes after --, where it is an argument of the batch. Put it before --.',
     )
-  })
-
-  test('of a command that runs no batch', () => {
     expect(() => checkNoBatch('history', ['--limit', '5'])).toThrow(
       'unexpected argument "--limit" after --. history does not run a batch. Put its options before --, or leave -- out.',
     )
-  })
-
-  test('may be options of the batch', () => {
-    expect(() => checkBatch('run', ['./batch.sh', '--task', 'x'])).not.toThrow()
   })
 })
 
@@ -167,62 +127,43 @@ describe('a value as an env file has it', () => {
   })
 })
 
-describe('an option of another name', () => {
-  test.each([
-    ['run', '--tz', 'timezone'],
-    ['run', '--json', 'log'],
-    ['run', '--cron', 'schedule'],
-    ['run', '--name', 'task'],
-    ['run', '--table=cronledger', 'store'],
-    ['run', '--retries', 'max-attempts'],
-    ['run', '--event_time', 'event-time'],
-    ['run', '--Task', 'task'],
-    ['run', '-task', 'task'],
-    ['rerun', '--since', 'from'],
-    ['rerun', '--until', 'to'],
-    ['history', '--from', 'since'],
-    ['history', '--lmit', 'limit'],
-    ['show', '--date', 'slot'],
-  ])('%s %s', (command, flag, meant) => {
-    const [shown] = flag.split('=')
-    expect(mistake(command, [...STORE, flag, 'x'])).toBe(`unknown option ${shown}. Did you mean --${meant}?`)
-  })
-
-  test('that is close to nothing', () => {
-    expect(mistake('run', [...STORE, '--colour=red'])).toBe('unknown option --colour. See cronledger run --help.')
-  })
-
-  test('with the long dash of a word processor', () => {
-    expect(mistake('history', ['\u2014store', 'file:x'])).toBe(
-      'unknown option \u2014store. It begins with a long dash. Type two hyphens: --store',
-    )
-  })
+test.each([
+  ['run', ['--tz', 'x'], '--tz. Did you mean --timezone?'],
+  ['run', ['--json'], '--json. Did you mean --log?'],
+  ['run', ['--table=cronledger'], '--table. Did you mean --store?'],
+  ['run', ['--retries', '3'], '--retries. Did you mean --max-attempts?'],
+  ['run', ['--event_time', 'x'], '--event_time. Did you mean --event-time?'],
+  ['run', ['--Task', 'x'], '--Task. Did you mean --task?'],
+  ['run', ['-task', 'x'], '-task. Did you mean --task?'],
+  ['run', ['--colour=red'], '--colour. See cronledger run --help.'],
+  ['run', ['-v'], '-v. Did you mean cronledger --version?'],
+  ['rerun', ['--since', 'x'], '--since. Did you mean --from?'],
+  ['rerun', ['--event-time', 'x'], '--event-time. Did you mean --slot?'],
+  ['rerun', ['--failed'], '--failed. Did you mean --only failed?'],
+  ['rerun', ['-f'], '-f. Did you mean --slot?'],
+  ['history', ['--from', 'x'], '--from. Did you mean --since?'],
+  ['history', ['--lmit', '5'], '--lmit. Did you mean --limit?'],
+  ['history', ['\u2014store', 'x'], '\u2014store. It begins with a long dash. Type two hyphens: --store'],
+  ['history', ['--region', 'x'], '--region. Set the variable AWS_REGION instead.'],
+  ['history', ['--profile=x'], '--profile. Set the variable AWS_PROFILE instead.'],
+  ['show', ['--endpoint-url', 'x'], '--endpoint-url. Set the variable AWS_ENDPOINT_URL_DYNAMODB instead.'],
+  ['check', ['--timezone', 'UTC'], '--timezone. check uses the recorded schedule of the task. To record a schedule'],
+])('the unknown option %s %j', (command, argv, message) => {
+  expect(mistake(command, [...STORE, ...argv])).toContain(`unknown option ${message}`)
 })
 
-describe('an unknown command', () => {
-  test.each([
-    ['list', 'tasks or history'],
-    ['start', 'run'],
-    ['status', 'check or history'],
-    ['init', 'setup'],
-    ['retry', 'rerun'],
-    ['skip', 'resolve'],
-    ['Status', 'check or history'],
-    ['histroy', 'history'],
-    ['version', '--version'],
-    ['--verison', '--version'],
-  ])('%s is near to %s', (name, meant) => {
-    const { message } = unknownCommand(name, [])
-    expect(message).toBe(`unknown command "${name}". Did you mean ${meant}? See cronledger --help.`)
-  })
-
-  test.each([
-    ['xyz', [], 'See cronledger --help.'],
-    ['--task', ['nightly', 'history'], 'Put the command before its options: cronledger history --task …'],
-    ['--store', ['file:x'], 'Put the command before its options: cronledger run --store …'],
-  ])('%s %j', (name, argv, hint) => {
-    expect(unknownCommand(name, argv).message).toBe(`unknown command "${name}". ${hint}`)
-  })
+test.each([
+  ['list', [], 'Did you mean tasks or history? See cronledger --help.'],
+  ['Status', [], 'Did you mean check or history? See cronledger --help.'],
+  ['histroy', [], 'Did you mean history? See cronledger --help.'],
+  ['-v', [], 'Did you mean --version? See cronledger --help.'],
+  ['--verison', [], 'Did you mean --version? See cronledger --help.'],
+  ['./batch.py', [], 'To run a batch: cronledger run … -- ./batch.py'],
+  ['xyz', [], 'See cronledger --help.'],
+  ['--task', ['nightly', 'history'], 'Put the command before its options: cronledger history --task …'],
+  ['--store', ['file:x'], 'Put the command before its options: cronledger run --store …'],
+])('the unknown command %s %j', (name, argv, hint) => {
+  expect(unknownCommand(name, argv).message).toBe(`unknown command "${name}". ${hint}`)
 })
 
 describe('the task as an argument', () => {
@@ -276,27 +217,8 @@ test.each([
   [
     'run',
     [...NIGHTLY, '--schedule', '0 3 * * *', '--schedule', '0 15 * * *'],
-    "--schedule is given 2 times. Give it once. A task has one schedule, such as '0 3,15 * * *'. For two schedules, use two tasks.",
-  ],
-  ['run', ['-v'], 'unknown option -v. Did you mean cronledger --version?'],
-  ['rerun', [...NIGHTLY, '--event-time', 'x'], 'unknown option --event-time. Did you mean --slot?'],
-  ['rerun', [...NIGHTLY, '--failed'], 'unknown option --failed. Did you mean --only failed?'],
-  ['rerun', [...NIGHTLY, '-f'], 'unknown option -f. Did you mean --slot?'],
-  ['history', [...NIGHTLY, '--region', 'x'], 'unknown option --region. Set the variable AWS_REGION instead.'],
-  ['history', [...NIGHTLY, '--profile=x'], 'unknown option --profile. Set the variable AWS_PROFILE instead.'],
-  [
-    'show',
-    [...NIGHTLY, '--endpoint-url', 'x'],
-    'unknown option --endpoint-url. Set the variable AWS_ENDPOINT_URL_DYNAMODB instead.',
+    "--schedule is given more than once. Give it once. A task has one schedule, such as '0 3,15 * * *'. For two schedules, use two tasks.",
   ],
 ])('%s %j: what to do', (command, argv, message) => {
   expect(mistake(command, argv)).toBe(message)
-})
-
-test('-v instead of a command', () => {
-  expect(unknownCommand('-v', []).message).toContain('Did you mean --version?')
-})
-
-test.each(['terraform', 'cfn'])('setup --print %s: the template that Terraform deploys too', (word) => {
-  expect(mistake('setup', ['--print', word])).toContain('Did you mean cloudformation? Terraform deploys it, too')
 })

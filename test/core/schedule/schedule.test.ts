@@ -195,10 +195,10 @@ describe('rate(…)', () => {
     [`rate(${'9'.repeat(200)} days)`, '1 minute to 36525 days'],
     ['rate(1.5 hours)', 'rate is "1.5 hours"'],
     ['rate(-1 hours)', 'rate is "-1 hours"'],
-    ['rate(5minutes)', 'rate is "5minutes"'],
+    ['rate(5minutes)', 'rate(…) is not in this form'],
     ['rate(5 seconds)', 'rate is "5 seconds"'],
     ['rate(2 weeks)', 'rate is "2 weeks"'],
-    ['rate(5 Minutes)', 'rate(…) is in lower case'],
+    ['rate(5 Minutes)', 'rate(…) is not in this form'],
     ['rate()', 'rate is ""'],
   ])('refuses %s', (expression, problem) => {
     expect(refusal(expression, 'UTC', 0)).toContain(problem)
