@@ -12,10 +12,6 @@ import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
-export type { VerdictJson } from './format/verdict.ts'
-export type { Attempt, WorkOutcome } from './function-work.ts'
-export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'
-
 // The types of the library. An option that is undefined counts as left out, because a variable of the environment may be
 // undefined.
 
@@ -41,15 +37,34 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface GetOptions extends ReadOptions {
+interface OfOneTask extends ReadOptions {
   readonly task: string
+}
+
+interface OfTasks extends ReadOptions {
+  /** Default: all tasks. */
+  readonly task?: string | undefined
+}
+
+interface MissedOptions {
+  /** A slot without a row is missed this long after it was due, in milliseconds. Default: as given to the runs, or 15 min. */
+  readonly graceMs?: number | undefined
+}
+
+interface ProblemOptions {
+  /**
+   * Called for a task whose record, schedule or missed slots cannot be read. Everything else is yielded all the same. Left
+   * out: the error is thrown.
+   */
+  readonly emitProblem?: ((problem: string) => void) | undefined
+}
+
+export interface GetOptions extends OfOneTask {
   /** The instant of the slot. A text is ISO 8601 with an offset. */
   readonly slot: string | Date
 }
 
-export interface HistoryOptions extends ReadOptions {
-  /** Left out: all tasks. */
-  readonly task?: string | undefined
+export interface HistoryOptions extends OfTasks {
   /** The earliest slot. A text is ISO 8601 with an offset. Default: the task's first row, or 7 days ago for all tasks. */
   readonly since?: string | Date | undefined
   /** The end of the range; a slot at this instant is left out. Default for all tasks: the end of the day in UTC. */
@@ -58,52 +73,22 @@ export interface HistoryOptions extends ReadOptions {
   readonly limit?: number | undefined
 }
 
-export interface SlotsOptions extends Omit<HistoryOptions, 'limit'> {
-  /** A slot without a row is missed this long after it was due, in milliseconds. Default: the value given to the runs. */
-  readonly graceMs?: number | undefined
-  /**
-   * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Its rows
-   * are yielded all the same. Left out: a usage error is thrown.
-   */
-  readonly emitProblem?: ((problem: string) => void) | undefined
-}
+export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, MissedOptions, ProblemOptions {}
 
-export interface TasksOptions extends ReadOptions {
-  /** Left out: all tasks. */
-  readonly task?: string | undefined
-  /**
-   * Called for each of all tasks whose record cannot be read. The others are yielded all the same. Left out: the error is
-   * thrown.
-   */
-  readonly emitProblem?: ((problem: string) => void) | undefined
-}
+export interface TasksOptions extends OfTasks, ProblemOptions {}
 
-export interface HealthOptions extends ReadOptions {
+export interface HealthOptions extends ReadOptions, MissedOptions {
   /** Default: every known task. A task that `tasks` returned is not read again. */
   readonly task?: string | KnownTask | undefined
   readonly since: Date
   /** A slot at this instant is left out. */
   readonly until: Date
-  /**
-   * A slot without a row is missed this long after it was due, in milliseconds. Default: the value given to the runs of
-   * the task, or 15 min.
-   */
-  readonly graceMs?: number | undefined
-  /**
-   * A first attempt that started later than this after its slot is late, in milliseconds. Default: the value given to the
-   * runs of the task, or never.
-   */
+  /** A first attempt is late that started later than this after its slot, in milliseconds. Default: as given to the runs. */
   readonly lateAfterMs?: number | undefined
-  /**
-   * A slot that has not completed this long after it was due is overdue, in milliseconds. Default: the value given to the
-   * runs of the task, or never.
-   */
+  /** A slot is overdue that has not completed this long after it was due, in milliseconds. Default: as given to the runs. */
   readonly doneByMs?: number | undefined
   readonly skewMs?: number | undefined
-  /**
-   * Called for each slot that is checked, newest first. The check waits for it. If several tasks are checked, the slots
-   * of up to 16 tasks are mixed.
-   */
+  /** Called for each slot, newest first. The check waits for it. The slots of up to 16 tasks are mixed. */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
 }
 
@@ -112,35 +97,22 @@ export interface CheckOptions extends HealthOptions {
   readonly newMs?: number | undefined
 }
 
-export interface FindSlotOptions extends ReadOptions {
-  readonly task: string
+export interface FindSlotOptions extends OfOneTask {
   /** An instant, local time, a date with one slot, or `latest`. */
   readonly slot: string | Date
 }
 
-export interface RerunnableOptions extends ReadOptions {
-  readonly task: string
+export interface RerunnableOptions extends OfOneTask, MissedOptions {
   /** The earliest slot: an instant, a local time or a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
   /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */
   readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
   readonly only?: readonly Rerunnable[] | undefined
-  /**
-   * A slot without a row is missed this long after it was due, in milliseconds. Default: the value given to the runs of
-   * the task, or 15 min.
-   */
-  readonly graceMs?: number | undefined
-  /**
-   * How long rows are kept, in milliseconds. A range that begins before that is a usage error, because a slot whose row
-   * was removed looks missed.
-   */
+  /** How long rows are kept, in milliseconds. A range must not begin before that: a slot whose row was removed looks missed. */
   readonly retentionMs?: number | undefined
   readonly skewMs?: number | undefined
-  /**
-   * Called with each missed slot of the range that is left out, because it may not have been due: the schedule changed
-   * around it. Newest first.
-   */
+  /** Called with each missed slot that may not have been due, because the schedule changed around it. It is left out. */
   readonly emitDoubt?: ((slot: Date) => void) | undefined
 }
 
@@ -154,10 +126,7 @@ export interface RerunnableSlot extends FoundSlot {
   readonly why: Rerunnable
 }
 
-export interface ResolveOptions extends ReadOptions {
-  readonly task: string
-  /** An instant, local time, a date with one slot, or `latest`. */
-  readonly slot: string | Date
+export interface ResolveOptions extends FindSlotOptions {
   readonly state: Lowercase<ResolvedState>
   readonly reason: string
   /**
@@ -172,8 +141,7 @@ export interface ResolveOptions extends ReadOptions {
 
 export type Resolved = ResolveResult & { readonly slot: Date }
 
-export interface ResumeOptions extends ReadOptions {
-  readonly task: string
+export interface ResumeOptions extends OfOneTask {
   /** Default: `resumed`. */
   readonly reason?: string | undefined
   /** Default: the ECS task, or user and host. */
@@ -200,8 +168,7 @@ export interface FailedTaskChange {
   readonly error: LedgerError
 }
 
-export interface DeclareOptions extends ReadOptions, ScheduleOptions, OrUndefined<Omit<Expectations, 'overlap'>> {
-  readonly task: string
+export interface DeclareOptions extends OfOneTask, ScheduleOptions, OrUndefined<Omit<Expectations, 'overlap'>> {
   /** From when on the schedule is in force: an instant, a local time or a date in its zone, or how long ago. Default: now. */
   readonly from?: string | Date | undefined
 }
@@ -230,13 +197,10 @@ export interface Ledger {
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
    * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.
    *
-   * Throws what `work` throws, after that is recorded. Throws `OutcomeError` if the slot was refused, or if `work` succeeded
-   * and that may not be recorded. The slot of the run comes first, then the missed slots. Throws the reason of the signal if
-   * it aborts before `work` is called.
-   *
-   * Throws `LedgerError` if an option is wrong or the ledger cannot be reached, and a usage error if it is called by the
-   * work of a run of the same slot. `work` was not called for the slot of the run then. With `catchUpMs`, it may have been
-   * called for missed slots before.
+   * Throws what `work` throws, after that is recorded, and `OutcomeError` if the slot was refused, or if `work` succeeded and
+   * that may not be recorded: for the slot of the run first, then for missed slots. Throws the reason of the signal if it
+   * aborts before `work` is called. Throws `LedgerError` if an option is wrong, the ledger cannot be reached, or the work of a
+   * run of the same slot calls it. `work` was not called for the slot of the run then, but perhaps for missed slots.
    */
   run<T>(options: RunOptions, work: (attempt: Attempt) => T | Promise<T>): Promise<WorkOutcome<T>>
   /**
@@ -259,8 +223,8 @@ export interface Ledger {
    */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
   /**
-   * Returns the row of one slot by a strongly consistent read, or null if the slot has no row. A row that was written a
-   * moment ago is found. Throws a usage error if the task or the slot is not valid.
+   * Returns the row of one slot by a strongly consistent read, or null if it has none. Throws a usage error if the task or the
+   * slot is not valid.
    */
   get(options: GetOptions): Promise<StoredRow | null>
   /**
@@ -274,10 +238,9 @@ export interface Ledger {
    */
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
-   * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed (due, and
-   * without a row), failed, stale, overdue or late. Up to 16 tasks are read at a time. Throws a usage error if the task is
-   * unknown or no schedule of it is recorded, or if no task is known at all. The error of a task whose records cannot be read is
-   * thrown after the findings of all other tasks.
+   * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed, failed, stale,
+   * overdue or late. Throws a usage error if the task is unknown or no schedule of it is recorded, or if no task is known at
+   * all. The error of a task whose records cannot be read is thrown after the findings of all other tasks.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
   /**
@@ -299,8 +262,8 @@ export interface Ledger {
   tasks(options?: TasksOptions): AsyncGenerator<KnownTask>
   /**
    * Records the decision of an operator about a slot: the outcome of a stale or failed slot, or that a slot is not to run,
-   * which may also be a slot that is not due yet. A running or completed slot is left as it is, but a slot whose lease still holds
-   * is resolved if `runId` names its run. Throws `unreachable` if it is unknown whether the decision is recorded.
+   * also one that is not due yet. A completed slot is left as it is, and so is a running one, unless `runId` names its run.
+   * Throws `unreachable` if it is unknown whether the decision is recorded.
    */
   resolve(options: ResolveOptions): Promise<Resolved>
   /**
@@ -311,9 +274,9 @@ export interface Ledger {
    */
   declare(options: DeclareOptions): Promise<ChangedTask>
   /**
-   * Records a pause. In a pause, a scheduled trigger starts nothing and leaves its slot skipped, and a slot without a
-   * trigger is not missed. A forced run starts all the same. Throws an error that names the known tasks if the ledger
-   * knows nothing about the task, and `unreachable` if it is unknown whether the pause is recorded.
+   * Records a pause, in which a scheduled trigger starts nothing and leaves its slot skipped, and no slot is missed. A forced
+   * run starts all the same. Throws a usage error if the ledger knows nothing about the task, and `unreachable` if it is
+   * unknown whether the pause is recorded.
    */
   pause(options: PauseOptions): Promise<TaskChange>
   /**

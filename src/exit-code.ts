@@ -2,6 +2,7 @@ import { constants } from 'node:os'
 import { type ErrorKind, LedgerError } from './core/errors.ts'
 import { isKeyOf } from './core/objects.ts'
 import { realTimeSignalNumber } from './core/signal.ts'
+import { onAbort } from './process/clock.ts'
 import type { Stops } from './process/signals.ts'
 import type { CaughtUp, RunOutcome } from './run/run-trigger.ts'
 
@@ -111,7 +112,6 @@ export function exitCodeOfSignal(signal: string): number {
 export function exitCodeOfStop({ aborted, first }: Stops): Promise<number> {
   return new Promise((resolve) => {
     const leave = () => resolve(exitCodeOfSignal(first()?.signal ?? 'SIGTERM'))
-    if (aborted.aborted) leave()
-    else aborted.addEventListener('abort', leave, { once: true })
+    onAbort(aborted, leave)
   })
 }

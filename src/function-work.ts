@@ -1,6 +1,6 @@
 import { firstLine, LedgerError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
-import { link, systemClock } from './process/clock.ts'
+import { link, onAbort, systemClock } from './process/clock.ts'
 import type { StopReason } from './process/stop.ts'
 import { insideRun } from './process/surrounding-runs.ts'
 import { attemptVariables } from './run/command.ts'
@@ -88,11 +88,14 @@ export async function tryFunction<T>(
   work: (attempt: Attempt) => T | Promise<T>,
   parts: TriggerParts,
 ): Promise<RunOutcome<T>> {
-  const { stop, release } = stopOf(signal)
+  const stop = new AbortController()
+  // The stop timeout counts from the abort of the caller's signal.
+  const abort = () => stop.abort({ atMs: systemClock.monotonicMs() } satisfies StopReason)
+  const unlink = signal && onAbort(signal, abort)
   try {
-    return await runTrigger(options, () => (live) => callWork(work, live, stop, signal), stop, parts)
+    return await runTrigger(options, () => (live) => callWork(work, live, signal), stop.signal, parts)
   } finally {
-    release()
+    unlink?.()
   }
 }
 
@@ -129,21 +132,18 @@ function failureOf(outcome: RunOutcome<unknown>, signal: AbortSignal | undefined
   const thrown = [outcome, ...outcome.caughtUp].find((result) => 'error' in result)
   if (thrown !== undefined && 'error' in thrown) return thrown.error
   if (signal?.aborted) return signal.reason
-  return lostLease(outcome)
-}
-
-/** The lease of the slot of the trigger was lost before its work started, or that of a slot that was caught up. */
-function lostLease({ status, caughtUp }: RunOutcome<unknown>): LedgerError {
-  if (status === 'failed')
+  const { status, caughtUp } = outcome
+  const missed = caughtUp.find((one) => one.status === 'failed')
+  if (status !== 'failed' && missed !== undefined) {
+    const name = formatInstant(missed.slot.getTime())
     return new LedgerError(
       'unreachable',
-      'the lease was lost before the work started, so nothing was started. Run the trigger again.',
+      `the lease of the missed slot ${name} was lost before its work started. The slot of the trigger ended as ${status}. Look at the missed slot before you run it.`,
     )
-  const missed = caughtUp.find((one) => one.status === 'failed')
-  const name = missed === undefined ? '' : ` ${formatInstant(missed.slot.getTime())}`
+  }
   return new LedgerError(
     'unreachable',
-    `the lease of the missed slot${name} was lost before its work started. The slot of the trigger ended as ${status}. Look at the missed slot before you run it.`,
+    'the lease was lost before the work started, so nothing was started. Run the trigger again.',
   )
 }
 
@@ -151,18 +151,21 @@ function lostLease({ status, caughtUp }: RunOutcome<unknown>): LedgerError {
 async function callWork<T>(
   work: (attempt: Attempt) => T | Promise<T>,
   live: LiveAttempt,
-  stop: AbortSignal,
   signal: AbortSignal | undefined,
 ): Promise<WorkEnd<T>> {
   const { lost, runId } = live
-  const controller = new AbortController()
-  const unlink = link([leaseSignal(lost), ...(signal === undefined ? [] : [signal])], controller)
+  const end = new AbortController()
+  // The work may throw the reason of its signal, and a program that catches it expects an error.
+  const error = new DOMException('The lease of this attempt is lost, so its work must end.', 'AbortError')
+  const unlinkLease = onAbort(lost, () => end.abort(error))
+  const unlink = link(signal === undefined ? [] : [signal], end)
   try {
-    return { outcome: 'succeeded', value: await insideRun(runId, () => work(attemptOf(live, controller.signal))) }
+    return { outcome: 'succeeded', value: await insideRun(runId, () => work(attemptOf(live, end.signal))) }
   } catch (error) {
-    const outcome = lost.aborted ? 'leaseLost' : stop.aborted ? 'interrupted' : 'failed'
+    const outcome = lost.aborted ? 'leaseLost' : signal?.aborted ? 'interrupted' : 'failed'
     return { outcome, error, detail: firstLine(error) }
   } finally {
+    unlinkLease()
     unlink()
   }
 }
@@ -181,29 +184,4 @@ function attemptOf(live: LiveAttempt, signal: AbortSignal): Attempt {
     signal,
     env: attemptVariables(live),
   }
-}
-
-/**
- * Returns a signal that aborts with an error when the lease is lost. The work may throw the reason of its signal, and a
- * program that catches it expects an error.
- */
-function leaseSignal(lost: AbortSignal): AbortSignal {
-  const controller = new AbortController()
-  const abort = () =>
-    controller.abort(new DOMException('The lease of this attempt is lost, so its work must end.', 'AbortError'))
-  if (lost.aborted) abort()
-  else lost.addEventListener('abort', abort, { once: true })
-  return controller.signal
-}
-
-/**
- * Returns a signal that aborts with the signal of the caller. Its reason holds the time of the abort, from which the stop
- * timeout counts. `release` removes the listener from the signal of the caller.
- */
-function stopOf(signal: AbortSignal | undefined): { readonly stop: AbortSignal; release(): void } {
-  const stop = new AbortController()
-  const abort = () => stop.abort({ atMs: systemClock.monotonicMs() } satisfies StopReason)
-  if (signal?.aborted) abort()
-  else signal?.addEventListener('abort', abort, { once: true })
-  return { stop: stop.signal, release: () => signal?.removeEventListener('abort', abort) }
 }

@@ -1,33 +1,4 @@
-export type {
-  Attempt,
-  CaughtUp,
-  ChangedTask,
-  CheckOptions,
-  DeclareOptions,
-  FailedTaskChange,
-  FindSlotOptions,
-  Force,
-  FoundSlot,
-  GetOptions,
-  HealthOptions,
-  HistoryOptions,
-  Ledger,
-  LedgerOptions,
-  PauseOptions,
-  RerunnableOptions,
-  RerunnableSlot,
-  Resolved,
-  ResolveOptions,
-  ResumeOptions,
-  RetireOptions,
-  RunOptions,
-  RunOutcome,
-  SlotsOptions,
-  TaskChange,
-  TasksOptions,
-  VerdictJson,
-  WorkOutcome,
-} from './api.ts'
+export type * from './api.ts'
 export type { KnownTask } from './audit/tasks.ts'
 export { LedgerError } from './core/errors.ts'
 export type { RunContext, RunEvent } from './core/event.ts'
@@ -38,7 +9,9 @@ export type { TaskFinding, TaskHealth } from './core/task/findings.ts'
 export type { Expectations, Suspension, TaskRecord } from './core/task/task-record.ts'
 export type { Status, StoredRow } from './core/types.ts'
 export { type ExitCodeOptions, exitCodeOf } from './exit-code.ts'
-export { OutcomeError } from './function-work.ts'
+export type { VerdictJson } from './format/verdict.ts'
+export { type Attempt, OutcomeError, type WorkOutcome } from './function-work.ts'
 export { createLedger } from './ledger.ts'
 export { installStops, type Stops } from './process/signals.ts'
 export type { CommandOptions } from './run/command.ts'
+export type { CaughtUp, Force, RunOutcome } from './run/run-trigger.ts'

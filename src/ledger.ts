@@ -96,16 +96,10 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       yield* readSlots(queryOf(options), { times: { graceMs }, emitProblem }, await reading(options))
     },
     async *check(options) {
-      const deps = await reading(options)
-      const task = await taskOfCheck(options, deps)
-      const settings = checkSettings(options, deps)
-      yield* task === null ? checkTasks(settings, deps) : checkTask(task, settings, deps)
+      yield* audit(options, await reading(options), checkTask, checkTasks)
     },
     async *health(options) {
-      const deps = await reading(options)
-      const task = await taskOfCheck(options, deps)
-      const settings = checkSettings(options, deps)
-      yield* task === null ? tasksHealth(settings, deps) : taskHealth(task, settings, deps)
+      yield* audit(options, await reading(options), taskHealth, tasksHealth)
     },
     async findSlot(options) {
       const { window, spec } = await findSlot(options, await reading(options))
@@ -137,26 +131,21 @@ export function readMethods(reading: OpenForReading): ReadMethods {
   }
 }
 
-/** Returns the task that is to be checked, or null for all tasks. */
-async function taskOfCheck({ task }: CheckOptions, deps: HistoryDeps): Promise<KnownTask | null> {
-  if (task === undefined) return null
-  return typeof task === 'string' ? checkedTask(task, deps) : task
-}
-
-function checkSettings(
-  { since, until, skewMs = SETTINGS.skewMs.default, ...options }: CheckOptions,
-  { clock }: HistoryDeps,
-): CheckSettings {
-  const { graceMs, lateAfterMs, doneByMs, newMs, progress } = options
-  return {
-    now: clock.now(),
-    since: since.getTime(),
-    until: until.getTime(),
+/** Audits the task of the options by `ofOne`, or all tasks by `ofAll`. */
+async function* audit<T>(
+  { task, since, until, skewMs = SETTINGS.skewMs.default, newMs, progress, ...options }: CheckOptions,
+  deps: HistoryDeps,
+  ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
+  ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
+): AsyncGenerator<T> {
+  const { graceMs, lateAfterMs, doneByMs } = options
+  const settings: CheckSettings = {
     times: { graceMs, lateAfterMs, doneByMs },
-    skewMs,
-    newMs,
-    progress: (task, slot) => progress?.(task, new Date(slot)),
+    ...{ now: deps.clock.now(), since: since.getTime(), until: until.getTime(), skewMs, newMs },
+    progress: (name, slot) => progress?.(name, new Date(slot)),
   }
+  if (task === undefined) yield* ofAll(settings, deps)
+  else yield* ofOne(typeof task === 'string' ? await checkedTask(task, deps) : task, settings, deps)
 }
 
 async function resolveReference(
@@ -174,12 +163,7 @@ async function resolveReference(
   return { ...resolveResult, slot: new Date(window.slot) }
 }
 
-interface LazyStore {
-  open(): Promise<OpenedStore>
-  close(): Promise<void>
-}
-
-function openOnUse(name: string): LazyStore {
+function openOnUse(name: string) {
   let opened: Promise<OpenedStore> | null = null
   return {
     open() {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { RunOutcome } from '../src/api.ts'
 import { LedgerError } from '../src/core/errors.ts'
 import { exitCodeOf } from '../src/exit-code.ts'
+import type { RunOutcome } from '../src/run/run-trigger.ts'
 
 const common = { task: 'nightly', slot: new Date(0), windowEnd: null, runId: 'r' }
 const failed = { ...common, status: 'failed', attempt: 1, recorded: true } as const

@@ -97,7 +97,7 @@ const ledger = createLedger({ store: 'file:library.db' })
 const outcome = await ledger.run({ task: 'nightly', schedule: '0 3 * * *', eventTime: '2026-11-24T03:00:00Z' }, async ({ number }) => number)
 const env: Record<string, string | undefined> = {}
 await ledger.run(
-  { task: 'nightly', schedule: '0 3 * * *', timezone: env.TZ, anchor: env.ANCHOR, eventTime: '2026-11-24T03:00:00Z', event: env.EVENT, force: undefined, maxAttempts: undefined, onLeaseLost: undefined, signal: undefined },
+  { task: 'nightly', schedule: '0 3 * * *', timezone: env.TZ, anchor: env.ANCHOR, eventTime: '2026-11-24T03:00:00Z', force: undefined, maxAttempts: undefined, onLeaseLost: undefined, signal: undefined },
   async () => null,
 )
 for await (const row of ledger.history({ task: env.TASK ?? 'nightly', since: env.SINCE, limit: undefined })) console.log(row.task)

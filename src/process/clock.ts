@@ -98,13 +98,15 @@ export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSi
  * elsewhere, and the abort never comes.
  */
 export function link(parents: readonly AbortSignal[], controller: AbortController): () => void {
-  const links = parents.map((parent) => {
-    const abort = () => controller.abort(parent.reason)
-    if (parent.aborted) abort()
-    else parent.addEventListener('abort', abort, { once: true })
-    return () => parent.removeEventListener('abort', abort)
-  })
+  const links = parents.map((parent) => onAbort(parent, () => controller.abort(parent.reason)))
   return () => {
     for (const unlink of links) unlink()
   }
+}
+
+/** Calls `then` once when the signal aborts, or now if it has. Returns a function that prevents the call. */
+export function onAbort(signal: AbortSignal, then: () => void): () => void {
+  if (signal.aborted) then()
+  else signal.addEventListener('abort', then, { once: true })
+  return () => signal.removeEventListener('abort', then)
 }

@@ -78,7 +78,7 @@ function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, 
 
 function readScheduled(input: TriggerInput, schedule: Schedule, settings: TriggerSettings, now: Instant): ReadTrigger {
   const text = input.eventTime === undefined ? undefined : timeText(input.eventTime, 'event time')
-  const { eventTime, source } = readEventTime(text, now)
+  const { eventTime, source } = eventTimeOf(text, now)
   if (source === 'clock' && settings.strict) {
     throw usageError(
       'an event time is required, because --strict is set. Pass the time from the event of the scheduler as --event-time.',
@@ -171,7 +171,7 @@ function scheduleName({ spec }: Schedule): string {
 }
 
 /** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */
-function readEventTime(text: string | undefined, now: Instant): { eventTime: Instant; source: EventTimeSource } {
+function eventTimeOf(text: string | undefined, now: Instant): { eventTime: Instant; source: EventTimeSource } {
   if (text === undefined) return { eventTime: now, source: 'clock' }
   return text.trimStart().startsWith('{')
     ? { eventTime: parseEventTime(timeOfEvent(text)), source: 'event' }

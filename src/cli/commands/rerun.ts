@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import type { Force, Ledger, RunOptions } from '../../api.ts'
+import type { Ledger, RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
 import {
@@ -25,6 +25,7 @@ import {
 import { jsonArray } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import type { Force } from '../../run/run-trigger.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { withTimes } from '../options/expected-times.ts'

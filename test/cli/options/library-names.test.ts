@@ -1,11 +1,12 @@
 // The options of `run` have the same names in the library. The compiler checks the types of the two tables below, so a name
 // that the library does not have is an error of `npm run typecheck`.
 import { expect, test } from 'vitest'
-import type { Force, RunOptions } from '../../../src/api.ts'
+import type { RunOptions } from '../../../src/api.ts'
 import { run, runOptions } from '../../../src/cli/commands/run.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
 import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
 import { numberText, type OptionSpec, optionName } from '../../../src/core/option.ts'
+import type { Force } from '../../../src/run/run-trigger.ts'
 
 /** What only a command line needs, and what the library takes elsewhere: by `createLedger`, or with the command. */
 const NOT_OF_A_RUN = { ...RUN_GROUPS.exit, ...RUN_GROUPS.log, store: null, timeoutMs: null }
