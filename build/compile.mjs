@@ -1,5 +1,5 @@
-// Keeps V8's compiled form of the program in dist/cli, for the Node that runs this file, as app-VERSION-….cache. It has
-// the code that the commands below need, because they run here first and print to the output of this process.
+// Keeps V8's compiled form of the program in dist/cli, for the Node that runs this file, as app-VERSION-….cache. It has the
+// code that a run needs, because one runs here first and prints to the output of this process.
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -10,10 +10,8 @@ import { installStops } from '../dist/process/signals.js'
 
 const CLI = new URL('../dist/cli/', import.meta.url)
 const MAIN = new URL('main.js', CLI)
-
-const DAILY = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
-const STORE = ['--store', 'dynamodb:cronledger', '--task', 'nightly', '--event-time', '2026-11-24T18:00:00Z']
-const COMMANDS = [['explain', ...DAILY], ['--help'], ['run', '--help'], ['run', ...STORE, ...DAILY, '--', 'true']]
+const SLOT = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--event-time', '2026-11-24T18:00:00Z']
+const RUN = ['run', '--store', 'dynamodb:cronledger', '--task', 'nightly', ...SLOT, '--', 'true']
 
 // A run needs a server. This one accepts every request.
 const server = createServer((request, response) => request.resume().on('end', () => response.end('{}')))
@@ -30,11 +28,8 @@ const source = readFileSync(new URL('app.js', CLI))
 const script = new Script(source.toString('latin1'), { filename: 'app.js' })
 const module = { exports: {} }
 script.runInThisContext()(module.exports, createRequire(MAIN), module, MAIN.href)
-const stops = installStops()
-for (const words of COMMANDS) {
-  const code = await module.exports.main(words, process.env, stops)
-  if (code !== 0) throw new Error(`cronledger ${words.join(' ')} exited with ${code}`)
-}
+const code = await module.exports.main(RUN, process.env, installStops())
+if (code !== 0) throw new Error(`cronledger ${RUN.join(' ')} exited with ${code}`)
 const data = script.createCachedData()
 // src/cli/load.ts checks this sum of the text and the compiled form.
 const sum = crc32(data, crc32(source)).toString(16).padStart(8, '0')

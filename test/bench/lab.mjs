@@ -1,26 +1,16 @@
 // The parts of the benchmark share these servers, rounds and medians.
 import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
-
-export const hasMoto = existsSync('/usr/bin/moto_server')
-export const hasAws = existsSync('/usr/bin/aws')
-
-export const CREDENTIALS = { accessKeyId: 'bench', secretAccessKey: 'bench' }
-export const REGION = 'eu-west-1'
-
-/** The SDK tells each time that 200 requests at once wait for its 50 connections. */
-const QUIET = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
 /** The machine's environment without what this project, AWS or Node reads of it. */
 export const ENV = {
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(CRONLEDGER|AWS|ECS|NODE_)/.test(name))),
-  AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-  AWS_REGION: REGION,
+  AWS_ACCESS_KEY_ID: 'bench',
+  AWS_SECRET_ACCESS_KEY: 'bench',
+  AWS_REGION: 'eu-west-1',
   AWS_EC2_METADATA_DISABLED: 'true',
 }
 
@@ -28,55 +18,32 @@ export function here(path) {
   return fileURLToPath(new URL(path, import.meta.url))
 }
 
-/** The command line as package.json has it, and the binary where one is built. */
+/** The command line, as package.json has it. */
 export function ours() {
   const { bin } = JSON.parse(readFileSync(here('../../package.json'), 'utf8'))
-  const binary = process.env['CRONLEDGER_BINARY'] ?? here('../../dist-bin/cronledger')
-  const forms = [['cronledger', [process.execPath, here(`../../${bin.cronledger}`)]]]
-  if (existsSync(binary)) forms.push(['cronledger, binary', [binary]])
-  return forms
+  return [process.execPath, here(`../../${bin.cronledger}`)]
 }
 
-/** A DynamoDB server (`dynalite`, or `moto`) with its tables. */
-export async function startServer(kind = 'dynalite') {
-  const child = fork(here('server.mjs'), [kind], { env: ENV })
+/** Starts a server in a process of its own, which says where it listens and counts requests. */
+export async function startServer(file, ...args) {
+  const child = fork(here(file), args.map(String), { env: ENV })
   const [doors] = await once(child, 'message')
-  const client = new DynamoDBClient({
-    endpoint: doors.direct,
-    region: REGION,
-    credentials: CREDENTIALS,
-    requestHandler: { logger: QUIET },
-  })
-  for (const [TableName, ...keys] of [
-    ['locks', 'id'],
-    ['grouped-locks', 'lockId', 'lockGroup'],
-  ]) {
-    await client.send(
-      new CreateTableCommand({
-        TableName,
-        BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: keys.map((name) => ({ AttributeName: name, AttributeType: 'S' })),
-        KeySchema: keys.map((name, index) => ({ AttributeName: name, KeyType: index === 0 ? 'HASH' : 'RANGE' })),
-      }),
-    )
-  }
   return {
     ...doors,
-    client,
-    /** Returns the requests and connections since the last call. */
+    /** Returns what was counted since the last call. */
     async counts() {
       child.send('counts')
       const [counts] = await once(child, 'message')
       return counts
     },
-    stop() {
-      client.destroy()
-      child.disconnect()
-    },
+    stop: () => child.disconnect(),
   }
 }
 
-/** Runs a command under `usage.py`: CPU and peak memory of its tree of processes, and wall time. Throws where it fails. */
+/**
+ * Runs a command under `usage.py`: CPU and peak memory of its tree of processes, wall time, and the time until its batch
+ * made the file `BENCH_STARTED`. Throws an error if the command fails.
+ */
 export async function measure(argv, env = {}) {
   const child = spawn('python3', [here('usage.py'), ...argv], {
     env: { ...ENV, ...env },
@@ -88,48 +55,71 @@ export async function measure(argv, env = {}) {
   return usage
 }
 
+/** Starts `cronledger serve`. */
+export async function serve(env, ...options) {
+  const [program, ...args] = ours()
+  const child = spawn(program, [...args, 'serve', '--port', '0', ...options], {
+    env: { ...ENV, ...env },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const [line] = await once(child.stdout.setEncoding('utf8'), 'data')
+  return {
+    url: line.trim(),
+    peakMb: () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024,
+    async stop() {
+      child.kill('SIGINT')
+      await once(child, 'exit')
+    },
+  }
+}
+
+/** Returns the text of a page. Throws an error if it is not answered with 200. */
+export async function load(url) {
+  const page = await fetch(url)
+  const body = await page.text()
+  if (!page.ok) throw new Error(`${url} is answered with ${page.status}`)
+  return body
+}
+
+/** Returns the wall time and the CPU time of this process that `work` takes. */
+export async function timed(work) {
+  const before = process.cpuUsage()
+  const started = performance.now()
+  await work()
+  const { user, system } = process.cpuUsage(before)
+  return { cpuMs: (user + system) / 1000, wallMs: performance.now() - started }
+}
+
 /**
- * Does each job once a round, in turn, so that what else the machine does meets them all; a job gives figures by name.
- * Gives the median of each figure. One round more, at first, warms up and is not counted.
+ * Does each job once a round, in turn, so that other work on the machine meets all of them. A job returns figures by name.
+ * Returns the median of each figure. The first round warms up and is not counted.
  */
 export async function interleave(rounds, jobs) {
-  const samples = jobs.map(() => ({}))
+  const samples = jobs.map(() => [])
   for (let round = 0; round <= rounds; round += 1) {
     for (let turn = 0; turn < jobs.length; turn += 1) {
       const index = (turn + round) % jobs.length
       const figures = await jobs[index].run()
-      if (round === 0) continue
-      for (const [name, value] of Object.entries(figures)) {
-        samples[index][name] ??= []
-        samples[index][name].push(value)
-      }
+      if (round > 0) samples[index].push(figures)
     }
   }
-  return new Map(
-    jobs.map(({ name }, index) => [
-      name,
-      Object.fromEntries(Object.entries(samples[index]).map(([figure, values]) => [figure, median(values)])),
-    ]),
-  )
+  return new Map(jobs.map(({ name }, index) => [name, mediansOf(samples[index])]))
 }
 
-/** 1, 2, 3, …: a key that was not used before. */
-export function counter() {
-  let last = 0
-  return () => {
-    last += 1
-    return last
-  }
+export function mediansOf(samples) {
+  const names = Object.keys(samples[0])
+  return Object.fromEntries(names.map((name) => [name, median(samples.map((sample) => sample[name]))]))
 }
 
 export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  return [...values].sort((a, b) => a - b)[values.length >> 1]
 }
 
-/** One line of the table of targets. `limit` is inclusive. */
-export function target(what, value, comparison, limit) {
-  const met = comparison === '<=' ? value <= limit : comparison === '>=' ? value >= limit : value === limit
-  return { what, value, comparison, limit, met }
+/** One line of the table of targets: `value` must not exceed `limit`. */
+export function atMost(what, value, limit) {
+  return { what, value, limit: `<= ${limit}`, met: value <= limit }
+}
+
+export function atLeast(what, value, limit) {
+  return { what, value, limit: `>= ${limit}`, met: value >= limit }
 }

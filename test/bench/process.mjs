@@ -1,104 +1,102 @@
-// Part `process`: the whole process around `true`, as a scheduler starts it.
-import { mkdtempSync, rmSync } from 'node:fs'
+// Part `process`: the whole process around a batch that does nothing, as a scheduler starts it, with a ledger behind TLS.
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { counter, hasAws, here, interleave, measure, ours, startServer, target } from './lab.mjs'
+import { atMost, here, interleave, measure, ours, startServer } from './lab.mjs'
 
-const SDK = { bundle: true, platform: 'node', format: 'esm', minify: true, mainFields: ['module', 'main'] }
-/** Libraries in CommonJS, inside of a bundle in ESM, ask for Node's modules. */
-const BANNER = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)`
+/** What each of them runs. The time of the file is when the batch began. */
+const BATCH = ['sh', '-c', ': > "$BENCH_STARTED"']
+const INSTALL_TIMEOUT_MS = 300_000
 
 export async function run({ rounds }) {
+  installPeers()
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
-  const server = await startServer()
+  const server = await startServer('server.mjs')
   try {
-    const sdkFloor = join(folder, 'sdk-floor.mjs')
-    const { build } = createRequire(import.meta.url)('esbuild')
-    const entryPoints = [here('contestants/sdk-floor.mjs')]
-    await build({ ...SDK, entryPoints, outfile: sdkFloor, banner: { js: BANNER }, logLevel: 'error' })
-    return await race(rounds, server, sdkFloor)
+    return await race(rounds, server, join(folder, 'started'))
   } finally {
     server.stop()
     rmSync(folder, { recursive: true })
   }
 }
 
-async function race(rounds, server, sdkFloor) {
+/** Installs what is in package.json, in its exact versions. Its dependencies are the newest that fit. */
+function installPeers() {
+  if (existsSync(here('node_modules/@aws-lambda-powertools'))) return
+  const args = ['install', '--prefix', here('.'), '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund']
+  execFileSync('npm', args, { stdio: 'inherit', timeout: INSTALL_TIMEOUT_MS })
+}
+
+async function race(rounds, server, started) {
   const node = process.execPath
+  const main = ours()
+  let last = 0
   const setting = {
     CRONLEDGER_STORE: 'dynamodb:ledger',
     CRONLEDGER_TASK: 'bench',
     CRONLEDGER_SCHEDULE: '* * * * *',
   }
-  const forms = ours()
-  const [[, main]] = forms
   await measure([...main, 'setup', '--store', 'dynamodb:ledger'], { AWS_ENDPOINT_URL_DYNAMODB: server.direct })
+  await makeLocks(server.direct)
 
-  const next = counter()
-  const nextMinute = () => new Date(Date.UTC(2024, 0, 1) + next() * 60_000).toISOString()
-  /** A process, measured and counted at the server. */
-  const job = (name, door, argv, env = () => ({})) => ({
-    name: door === 'near' ? name : `${name}, ${door}`,
+  /** A process, measured and counted at the server. Each has a key, or a minute, that was not used before. */
+  const job = (name, ...argv) => ({
+    name,
     async run() {
-      const trust = door === 'https' ? { NODE_EXTRA_CA_CERTS: server.ca } : {}
-      const usage = await measure(argv, { AWS_ENDPOINT_URL_DYNAMODB: server[door], ...trust, ...env() })
-      const { requests, connections } = await server.counts()
-      return { ...usage, requests, connections }
+      last += 1
+      const usage = await measure(argv, {
+        ...setting,
+        AWS_ENDPOINT_URL_DYNAMODB: server.away,
+        AWS_CA_BUNDLE: server.ca,
+        NODE_EXTRA_CA_CERTS: server.ca,
+        BENCH_STARTED: started,
+        BENCH_KEY: `key-${last}`,
+        CRONLEDGER_EVENT_TIME: new Date(Date.UTC(2024, 0, 1) + last * 60_000).toISOString(),
+      })
+      return { ...usage, ...(await server.counts()) }
     },
   })
-  const keyed = (name, door, ...argv) => job(name, door, argv, () => ({ BENCH_KEY: `key-${next()}` }))
-  const bare = (door) => [
-    keyed('floor', door, node, here('contestants/floor.cjs')),
-    keyed('SDK floor', door, node, sdkFloor),
-    ...forms.map(([name, argv]) =>
-      job(name, door, [...argv, 'run', '--', 'true'], () => ({ ...setting, CRONLEDGER_EVENT_TIME: nextMinute() })),
-    ),
-  ]
-  const guarded = (door) => [
-    ...bare(door),
-    keyed('powertools', door, node, here('contestants/powertools.mjs')),
-    keyed('dynamodb-lock-client', door, node, here('contestants/lock-client.cjs')),
-    keyed('@deliveryhero/dynamodb-lock', door, node, here('contestants/dynamodb-lock.mjs')),
-    ...(hasAws ? [keyed('shell script', door, 'sh', here('contestants/script.sh'))] : []),
-  ]
-  const duplicate = { ...setting, CRONLEDGER_EVENT_TIME: '2024-01-01T00:00:00Z' }
-  await measure([...main, 'run', '--', 'true'], { ...duplicate, AWS_ENDPOINT_URL_DYNAMODB: server.direct })
-
   const medians = await interleave(rounds, [
-    job('node -e 0', 'near', [node, '-e', '0']),
-    ...guarded('near'),
-    job('cronledger, duplicate', 'near', [...main, 'run', '--', 'true'], () => duplicate),
-    job('cronledger --help', 'near', [...main, '--help']),
-    job('cronledger explain', 'near', [...main, 'explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']),
-    ...guarded('far'),
-    ...(server.https === undefined ? [] : bare('https')),
+    job('node -e 0', node, '-e', '0'),
+    job('floor', node, here('contestants/floor.cjs')),
+    job('cronledger', ...main, 'run', '--', ...BATCH),
+    job('Powertools', node, here('contestants/powertools.mjs')),
+    ...(existsSync('/usr/bin/aws') ? [job('shell script', 'sh', here('contestants/script.sh'))] : []),
+    job('cronledger --help', ...main, '--help'),
+    job('cronledger explain', ...main, 'explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo'),
   ])
-  return { medians, targets: targetsOf(medians, forms) }
+  return { medians, targets: targetsOf(medians) }
 }
 
-function targetsOf(medians, forms) {
+/** Makes the table of the others. */
+async function makeLocks(endpoint) {
+  const { CreateTableCommand, DynamoDBClient } = createRequire(import.meta.url)('@aws-sdk/client-dynamodb')
+  const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench' }
+  const client = new DynamoDBClient({ endpoint, region: 'eu-west-1', credentials })
+  await client.send(
+    new CreateTableCommand({
+      TableName: 'locks',
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+    }),
+  )
+  client.destroy()
+}
+
+function targetsOf(medians) {
   const of = (name) => medians.get(name)
-  const floor = of('floor')
-  const peers = ['powertools', 'dynamodb-lock-client', '@deliveryhero/dynamodb-lock']
-  const bestPeerMs = Math.min(...peers.map((name) => of(name).cpuMs))
+  const peer = (figure) =>
+    Math.min(...['Powertools', 'shell script'].flatMap((name) => medians.get(name)?.[figure] ?? []))
   return [
-    ...forms.flatMap(([name]) => [
-      target(`${name}: CPU / floor`, of(name).cpuMs / floor.cpuMs, '<=', 2),
-      ...(of('floor, https') === undefined
-        ? []
-        : [target(`${name}: CPU / floor, https`, of(`${name}, https`).cpuMs / of('floor, https').cpuMs, '<=', 1.5)]),
-      ...(hasAws ? [target(`${name}: CPU / shell script`, of(name).cpuMs / of('shell script').cpuMs, '<=', 0.12)] : []),
-      target(`${name}: CPU / best peer`, of(name).cpuMs / bestPeerMs, '<=', 0.45),
-      target(`${name}: wall / floor, 10 ms a call`, of(`${name}, far`).wallMs / of('floor, far').wallMs, '<=', 1.5),
-      target(`${name}: peak memory / SDK floor`, of(name).peakMb / of('SDK floor').peakMb, '<=', 1.15),
-      // Claim, registry, finish.
-      target(`${name}: requests`, of(name).requests, '<=', 3),
-      target(`${name}: connections`, of(name).connections, '<=', 1),
-    ]),
-    // dynalite does not return the row found: claim, read, note.
-    target('duplicate: requests', of('cronledger, duplicate').requests, '<=', 3),
-    target('--help: CPU / node -e 0', of('cronledger --help').cpuMs / of('node -e 0').cpuMs, '<=', 2.2),
-    target('explain: CPU / node -e 0', of('cronledger explain').cpuMs / of('node -e 0').cpuMs, '<=', 1.9),
+    atMost('CPU / floor', of('cronledger').cpuMs / of('floor').cpuMs, 1.6),
+    atMost('CPU / best peer', of('cronledger').cpuMs / peer('cpuMs'), 1),
+    atMost('wall until the batch starts / best peer', of('cronledger').startMs / peer('startMs'), 1),
+    atMost('peak memory / best peer', of('cronledger').peakMb / peer('peakMb'), 1),
+    // Claim, task record, finish.
+    atMost('requests', of('cronledger').requests, 3),
+    atMost('connections', of('cronledger').connections, 1),
   ]
 }

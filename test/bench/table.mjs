@@ -4,9 +4,8 @@
 import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
-import { claimRow, finishRow } from '../../dist/core/row/transition.js'
-import { EMPTY_TASK_RECORD, encodeTaskRecord } from '../../dist/core/task/task-record.js'
 import { toItem } from '../../dist/store/dynamodb/item.js'
+import { recordOf, rowOf } from './rows.mjs'
 
 const DELAY_MS = 10
 const DAY_MS = 86_400_000
@@ -19,14 +18,9 @@ const [tasks, slots] = process.argv.slice(2).map(Number)
 const newest = Math.floor(Date.now() / DAY_MS) * DAY_MS
 const names = Array.from({ length: tasks }, (_, index) => `task-${String(index).padStart(6, '0')}`)
 /** The rows of a task as texts, newest first. */
-const rows = Array.from({ length: slots }, (_, ago) => rowOf(ago, 'succeeded'))
-const failed = rowOf(FAILED, 'failed')
-const schedules = toItem({
-  document: encodeTaskRecord({
-    ...EMPTY_TASK_RECORD,
-    schedules: [{ since: newest - (slots - 1) * DAY_MS, spec: SCHEDULE }],
-  }),
-})
+const rows = Array.from({ length: slots }, (_, ago) => itemOf(ago, 'succeeded'))
+const failed = itemOf(FAILED, 'failed')
+const schedules = toItem({ document: recordOf(SCHEDULE, newest - (slots - 1) * DAY_MS) })
 let counts = zero()
 let inFlight = 0
 
@@ -45,9 +39,6 @@ const server = createServer(async (request, response) => {
   )
 })
 server.keepAliveTimeout = 0
-server.on('connection', () => {
-  counts.connections += 1
-})
 server.listen(0, '127.0.0.1', () => process.send({ url: `http://127.0.0.1:${server.address().port}` }))
 process.on('message', () => {
   process.send(counts)
@@ -56,7 +47,7 @@ process.on('message', () => {
 process.on('disconnect', () => process.exit())
 
 function zero() {
-  return { requests: 0, connections: 0, atOnce: 0 }
+  return { requests: 0, atOnce: 0 }
 }
 
 function answer(action, input) {
@@ -105,19 +96,8 @@ function entry(name) {
   return JSON.stringify({ ...toItem({ task: name, slot: '#task', day: '#task', version: 1 }), ...schedules })
 }
 
-function rowOf(ago, outcome) {
+function itemOf(ago, outcome) {
   const slot = newest - ago * DAY_MS
-  const claim = {
-    task: NAME,
-    window: { slot, end: slot + DAY_MS },
-    schedule: SCHEDULE,
-    zoneData: '2026a',
-    runId: `run${slot}`,
-    trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
-    host: { host: 'host' },
-  }
-  const begun = claimRow(null, claim, { writeId: 'a', now: slot }, 600_000)
-  const exitCode = outcome === 'succeeded' ? 0 : 1
-  const row = finishRow(begun, { outcome, exitCode }, { writeId: 'b', now: slot + 5_000 })
+  const row = rowOf(NAME, slot, DAY_MS, SCHEDULE, outcome)
   return { slot: formatSlot(slot), item: JSON.stringify(toItem(encodeRow(row))) }
 }
