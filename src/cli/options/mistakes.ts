@@ -83,7 +83,7 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const others = isKeyOf(name, OTHER_NAMES) ? (OTHER_NAMES[name] ?? []) : []
   if (flags.has('store') && !flags.has('schedule') && [name, ...others].some((one) => OF_SCHEDULE.has(one))) {
     return usageError(
-      `${what} ${command.name} uses the recorded schedule of the task. To record a schedule before the first run, or before a change: cronledger declare`,
+      `${command.name} has no option ${shown}, because it uses the recorded schedule of the task. To record a schedule before the first run, or before a change: cronledger declare`,
     )
   }
   const other = others.find((candidate) => flags.has(candidate.replace(/ .*/, '')))

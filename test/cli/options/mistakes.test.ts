@@ -147,7 +147,6 @@ test.each([
   ['history', ['--region', 'x'], '--region. Set the variable AWS_REGION instead.'],
   ['history', ['--profile=x'], '--profile. Set the variable AWS_PROFILE instead.'],
   ['show', ['--endpoint-url', 'x'], '--endpoint-url. Set the variable AWS_ENDPOINT_URL_DYNAMODB instead.'],
-  ['check', ['--timezone', 'UTC'], '--timezone. check uses the recorded schedule of the task. To record a schedule'],
 ])('the unknown option %s %j', (command, argv, message) => {
   expect(mistake(command, [...STORE, ...argv])).toContain(`unknown option ${message}`)
 })
