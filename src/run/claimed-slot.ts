@@ -1,11 +1,11 @@
-import { firstLine } from '../core/errors.ts'
+import type { Finish } from '../core/event.ts'
+import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { beginAttempt } from '../core/row/transition.ts'
 import type { Ending, PendingRow } from '../core/types.ts'
 import { Halted } from './ask.ts'
 import type { ClaimRequest } from './claim.ts'
-import type { Lease } from './lease.ts'
-import { startableMs } from './lease.ts'
+import { type Lease, startableMs } from './lease.ts'
 import type { Settings } from './settings.ts'
 import { finishAttempt, type RunIo } from './write.ts'
 
@@ -55,51 +55,23 @@ export function unfailing<E>(emit: (event: E) => void): (event: E) => void {
   }
 }
 
-/** The result of a claimed attempt that ended without a start. */
-export interface Unstarted {
-  readonly status: 'failed'
-  readonly attempt: number
-  readonly recorded: boolean
-  readonly outcome: 'notStarted'
-}
-
-/**
- * Ends the claimed attempt of a slot whose work did not start, and the renewals of its lease. `detail` says why in one
- * line, unless the reason is a stop or a lost lease.
- */
-export async function endUnstarted({ lease, settings, io }: ClaimedSlot, detail?: string): Promise<Unstarted> {
-  const row = await lease.release()
-  const attempt = openAttempt(row)
-  const ending = { outcome: 'notStarted' } as const
-  const finish = await finishAttempt(row, ending, settings, io)
-  const why = detail === undefined ? {} : { detail }
-  io.emit({ event: 'ended', attempt, ending, durationMs: 0, ...why, ...finish })
-  return { status: 'failed', attempt: attempt.number, recorded: finish.finish === 'recorded', ...ending }
-}
-
-/** How far a claimed slot has come, for an error that ends the run. */
-export interface RunProgress {
-  /** How the attempt in progress ended: `notStarted` until its work has ended. */
-  ending: Ending
-  /** The number of attempts whose work was started. */
-  started: number
-}
-
-/**
- * Leaves a claimed slot after an error: ends the renewals, records how the attempt ended, and logs what happened to the
- * claim. The caller throws the error. Never throws, because the error of the run must reach the caller.
- */
-export async function giveUp(
-  error: unknown,
-  { ending, started }: RunProgress,
+/** Ends the renewals of the lease, and records how the open attempt ended. Returns also the row before that. Never throws. */
+export async function endClaim(
+  ending: Ending,
   { lease, settings, io }: ClaimedSlot,
-): Promise<void> {
-  const detail = firstLine(error)
-  const row = await lease.release()
-  const finish = await finishAttempt(row, ending, settings, io)
-  if (started === 0) {
-    io.emit({ event: 'withdrawn', certain: finish.finish !== 'unanswered', detail })
-  } else {
-    io.emit({ event: 'ended', attempt: openAttempt(row), ending, durationMs: 0, detail, ...finish })
-  }
+): Promise<{ readonly held: PendingRow; readonly finish: Finish }> {
+  const held = await lease.release()
+  return { held, finish: await finishAttempt(held, ending, settings, io) }
+}
+
+/**
+ * Ends the claimed attempt of a slot whose work did not start. `detail` says why in one line, unless the reason is a stop or a
+ * lost lease.
+ */
+export async function endUnstarted(claimedSlot: ClaimedSlot, detail?: string) {
+  const ending = { outcome: 'notStarted' } as const
+  const { held, finish } = await endClaim(ending, claimedSlot)
+  const attempt = openAttempt(held)
+  claimedSlot.io.emit({ event: 'ended', attempt, ending, durationMs: 0, ...defined({ detail }), ...finish })
+  return { status: 'failed', attempt: attempt.number, recorded: finish.finish === 'recorded', ...ending } as const
 }

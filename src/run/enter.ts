@@ -1,8 +1,30 @@
-import type { PendingRow } from '../core/types.ts'
-import { beginWaiting, type ClaimedSlot } from './claimed-slot.ts'
-import { type GaveWay, giveWayToPause, refuseClaimed } from './give-way.ts'
-import { acquireOverlapLock, giveWayToHolder } from './overlap/overlap.ts'
+import type { Finish } from '../core/event.ts'
+import { formatInstant } from '../core/instant.ts'
+import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts'
+import type { OverlapLock } from '../core/row/overlap-lock.ts'
+import { skipRow } from '../core/row/transition.ts'
+import type { Suspension } from '../core/task/task-record.ts'
+import type { PendingRow, Resolution, Row, ScheduleSpec } from '../core/types.ts'
+import { within } from './ask.ts'
+import { noteRejection } from './claim.ts'
+import { beginWaiting, type ClaimedSlot, endClaim } from './claimed-slot.ts'
+import { acquireOverlapLock } from './overlap.ts'
 import { admit } from './task/admission.ts'
+import { finishBy, writeAsOwner } from './write.ts'
+
+/** The result of a run that gave its claimed slot up. */
+export type GaveWay =
+  /** Another slot of the task was running, and `--overlap skip` marked this one as skipped. */
+  | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
+  /** The task is paused. The slot is marked as skipped, unless an attempt had already started in it. */
+  | { readonly status: 'paused'; readonly attempt: number; readonly pause: Suspension; readonly recorded: boolean }
+  | { readonly status: 'refused'; readonly cause: RefusedClaim['cause']; readonly row: null }
+
+/** Why a run whose slot is claimed may not start, and the facts for the log. */
+type RefusedClaim =
+  | { readonly cause: 'overlap'; readonly holder: OverlapLock }
+  | { readonly cause: 'newerTaskRecord' }
+  | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /**
  * Brings a claimed slot to its first attempt, unless the task is paused or another slot of it is running. Calls `onLock`
@@ -15,7 +37,7 @@ export async function enter(
   onLock: () => void,
 ): Promise<PendingRow | GaveWay> {
   const { request, settings } = claimedSlot
-  const refused = await unlessAdmitted(claimedSlot)
+  const refused = await unlessAdmitted(row, claimedSlot)
   if (refused !== null) return refused
   if (request.phase !== 'waiting') return row
   const { holder, hasWaited } = await acquireOverlapLock(row, claimedSlot)
@@ -23,20 +45,75 @@ export async function enter(
   onLock()
   const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
   // A pause may have been set while this run waited for another slot.
-  return (hasWaited ? await unlessAdmitted(claimedSlot) : null) ?? begun
+  return (hasWaited ? await unlessAdmitted(begun, claimedSlot) : null) ?? begun
 }
 
 /** Returns null if the run may start, otherwise how it gave its slot up. */
-async function unlessAdmitted(claimedSlot: ClaimedSlot): Promise<GaveWay | null> {
+async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot): Promise<GaveWay | null> {
   const obstacle = await admit(claimedSlot, claimedSlot.settings.ledgerTimeoutMs)
   switch (obstacle?.kind) {
     case undefined:
       return null
     case 'paused':
-      return giveWayToPause(obstacle.pause, claimedSlot)
+      return giveWayToPause(row, obstacle.pause, claimedSlot)
     case 'newerRecord':
       return refuseClaimed({ cause: 'newerTaskRecord' }, claimedSlot)
     case 'scheduleChanged':
       return refuseClaimed({ cause: 'scheduleChanged', inForce: obstacle.inForce }, claimedSlot)
   }
+}
+
+/**
+ * Gives the slot up to the one that holds the lock, and marks it as skipped if the settings say so. We must not skip a slot in
+ * which an attempt has started: its failure would no longer be shown, and an operator has to decide about it.
+ */
+async function giveWayToHolder(row: PendingRow, holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+  const { request, settings, io } = claimedSlot
+  const hasRun = endedAttempts(row).some(hasStarted)
+  const maySkip = settings.overlap === 'skip' && request.trigger.kind === 'scheduled' && !hasRun
+  if (!maySkip) return refuseClaimed({ cause: 'overlap', holder }, claimedSlot)
+  const reason = `slot ${formatInstant(holder.slot)} was still running (run ${holder.runId})`
+  const { held, finish } = await skipClaim({ by: 'cronledger', reason }, claimedSlot)
+  io.emit({ event: 'skipped', holder, ...finish, row: finish.row ?? held })
+  return { status: 'skipped', attempt: attemptCount(held), holder, recorded: finish.finish === 'recorded' }
+}
+
+/**
+ * Gives the slot up because the task is paused, and marks it as skipped. If an attempt of an earlier trigger had started
+ * in it, its state stays as that attempt left it: an operator still has to decide about that.
+ */
+async function giveWayToPause(row: PendingRow, pause: Suspension, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+  const isKept = endedAttempts(row).some(hasStarted)
+  const { held, finish } = isKept
+    ? await endClaim({ outcome: 'notStarted' }, claimedSlot)
+    : await skipClaim({ by: pause.by, reason: `paused: ${pause.reason}` }, claimedSlot)
+  claimedSlot.io.emit({ event: 'paused', pause, isKept, ...finish, row: finish.row ?? held })
+  return { status: 'paused', attempt: attemptCount(held), pause, recorded: finish.finish === 'recorded' }
+}
+
+/** Ends the claim without a start, and records the refusal. */
+async function refuseClaimed(refused: RefusedClaim, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+  const { request, settings, io } = claimedSlot
+  const { cause } = refused
+  const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)
+  const detail = `${finish.finishCause}, so the slot may show this run as running until its lease ends`
+  const noted =
+    finish.finish === 'unanswered'
+      ? { noted: false, detail }
+      : await noteRejection({ kind: 'refused', cause }, request, settings, io)
+  io.emit({ event: 'refused', ...refused, row: finish.row ?? held, survivor: null, ...noted })
+  return { status: 'refused', cause, row: null }
+}
+
+/** Ends the renewals of the lease, and marks the slot as skipped. */
+async function skipClaim(
+  resolution: Pick<Resolution, 'by' | 'reason'>,
+  { lease, settings: { finishTimeoutMs, stopTimeoutMs }, io }: ClaimedSlot,
+): Promise<{ readonly held: PendingRow; readonly finish: Finish }> {
+  const held = await lease.release()
+  const limit = { ms: finishTimeoutMs, stopTimeoutMs, retry: 'any' } as const
+  const write = within(limit, io, (ask) =>
+    writeAsOwner<PendingRow, Row>(held, (row, stamp) => skipRow(row, resolution, stamp), io, ask),
+  )
+  return { held, finish: await finishBy(write, attemptCount(held)) }
 }

@@ -19,14 +19,13 @@ import { link } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
 import { type Ask, Halted, ifHalted } from './ask.ts'
 import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection } from './claim.ts'
-import { type ClaimedSlot, endUnstarted, giveUp, openGate, type RunProgress, unfailing } from './claimed-slot.ts'
-import { enter } from './enter.ts'
-import type { GaveWay } from './give-way.ts'
+import { type ClaimedSlot, endClaim, endUnstarted, openGate, unfailing } from './claimed-slot.ts'
+import { enter, type GaveWay } from './enter.ts'
 import { Lease, type LeaseLoss, startableMs } from './lease.ts'
 import { beginRetry, type EndToWrite, recordRetry } from './next-attempt.ts'
-import { takeOverlapLock } from './overlap/overlap-lock.ts'
+import { takeOverlapLock } from './overlap.ts'
 import type { Settings } from './settings.ts'
-import { finishAttempt, type RunIo } from './write.ts'
+import type { RunIo } from './write.ts'
 
 /** The attempt as the work sees it. */
 export interface LiveAttempt {
@@ -153,7 +152,12 @@ async function runClaimed<T>(
   }
 }
 
-interface ClaimProgress<T> extends RunProgress {
+/** How far a claimed slot has come, for an error that ends the run. */
+interface ClaimProgress<T> {
+  /** How the attempt in progress ended: `notStarted` until its work has ended. */
+  ending: Ending
+  /** The number of attempts whose work was started. */
+  started: number
   /** The result of the attempt before, while the next one of the run has not started. */
   before: RunResult<T> | null
 }
@@ -174,7 +178,14 @@ async function endEarly<T>(
     await endUnstarted(claimedSlot, error.message)
     return before
   }
-  await giveUp(error, progress, claimedSlot)
+  const { ending, started } = progress
+  const detail = firstLine(error)
+  const { held, finish } = await endClaim(ending, claimedSlot)
+  claimedSlot.io.emit(
+    started === 0
+      ? { event: 'withdrawn', certain: finish.finish !== 'unanswered', detail }
+      : { event: 'ended', attempt: openAttempt(held), ending, durationMs: 0, detail, ...finish },
+  )
   throw error
 }
 
@@ -193,24 +204,24 @@ async function makeAttempts<T>(
   progress: ClaimProgress<T>,
   claimedSlot: ClaimedSlot,
 ): Promise<RunResult<T>> {
-  const { lease, halt, settings, io } = claimedSlot
+  const { halt, settings, io } = claimedSlot
   let row = first
   for (let retry = 1; ; retry++) {
     await openGate(claimedSlot)
     const { end, ended } = await runWork(row, work, progress, claimedSlot)
-    const { attempt, ending } = ended
+    const { number } = ended.attempt
     const isLast = halt.aborted || end.outcome === 'succeeded' || end.left !== undefined
     if (isLast || !mayRetry(row, end.outcome, settings)) {
-      const finish = await finishAttempt(await lease.release(), ending, settings, io)
+      const { finish } = await endClaim(ended.ending, claimedSlot)
       io.emit({ ...ended, ...finish })
-      return resultOf(end, attempt.number, finish.finish === 'recorded')
+      return resultOf(end, number, finish.finish === 'recorded')
     }
     const isRecorded = await recordRetry(ended, claimedSlot)
-    const before: RunResult<T> = resultOf(end, attempt.number, isRecorded)
+    const before: RunResult<T> = resultOf(end, number, isRecorded)
     if (!isRecorded) return before
     progress.before = before
     progress.ending = { outcome: 'notStarted' }
-    const next = await beginRetry(attempt.number + 1, retry, claimedSlot)
+    const next = await beginRetry(number + 1, retry, claimedSlot)
     if (next === null) return before
     row = next
   }

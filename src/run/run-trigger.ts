@@ -19,7 +19,7 @@ import { ifHalted } from './ask.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
 import { unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Taken, type Work } from './execute.ts'
-import { hasOverlapLock } from './overlap/overlap-lock.ts'
+import { hasOverlapLock } from './overlap.ts'
 import {
   guardsOf,
   type RunSettings,

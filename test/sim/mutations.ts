@@ -196,7 +196,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'the overlap lock is taken without its condition',
     scenario: 'two slots, skip',
-    file: 'src/run/overlap/overlap-lock.ts',
+    file: 'src/run/overlap.ts',
     from: 'io.store.writeEntry(key, next, expected, call)',
     to: "io.store.readEntry(key, call).then((e) => io.store.writeEntry(key, { ...next, version: (e?.version ?? 0) + 1 }, e?.version ?? 'absent', call))",
   },

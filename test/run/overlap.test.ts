@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { LedgerError } from '../../../src/core/errors.ts'
-import { Halted } from '../../../src/run/ask.ts'
-import { hasOverlapLock } from '../../../src/run/overlap/overlap-lock.ts'
-import type { RunSettings } from '../../../src/run/settings.ts'
-import { closed } from '../../support/rows.ts'
-import { type Call, type Fate, faultyStore } from '../../support/simulated/faulty-store.ts'
-import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
+import { LedgerError } from '../../src/core/errors.ts'
+import { Halted } from '../../src/run/ask.ts'
+import { hasOverlapLock, takeOverlapLock } from '../../src/run/overlap.ts'
+import { type RunSettings, readSettings } from '../../src/run/settings.ts'
+import { closed } from '../support/rows.ts'
+import { type Call, type Fate, faultyStore } from '../support/simulated/faulty-store.ts'
+import { failsAfter, type HostOptions, TASK, works, world } from '../support/simulated/world.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -405,5 +405,44 @@ describe('a forced slot without --overlap: does the task have an overlap lock', 
 
   test('a stop before the answer is not an error of the ledger', async () => {
     await expect(asked({ kind: 'stalled' }, true)).rejects.toThrow(Halted)
+  })
+})
+
+describe('the row of the slot that holds the overlap lock', () => {
+  const holding = async () => {
+    const all = world()
+    all.trigger('holder', works(3 * HOUR_MS), { settings: SKIP })
+    await all.time.run(all.time.clock().wait(1_000))
+    return all
+  }
+
+  test('a run that is paused after it read the row of the holder does not take the overlap lock by that old row', async () => {
+    const { time, ledger, row } = await holding()
+    const { slot } = await row()
+    let nowMs = time.now()
+    const store: typeof ledger = {
+      ...ledger,
+      async get(key, options) {
+        const found = await ledger.get(key, options)
+        // The pause: it lasts longer than the lease that was just read.
+        nowMs += HOUR_MS
+        return found
+      },
+    }
+    const clock = { now: () => nowMs, monotonicMs: () => nowMs, wait: async () => {} }
+    const io = { store, clock, random: () => 0.5, findSurvivor: () => null }
+    const next = { ...(await row()), slot: slot + 24 * HOUR_MS, owner: 'next' }
+    const { signal } = new AbortController()
+    const taken = await takeOverlapLock(next, readSettings({}), io, (request) => request({ signal }))
+    expect(taken).toEqual({ holder: { slot, runId: 'holder' }, isCatchUp: false })
+  })
+
+  test('a damaged row of the slot that holds the overlap lock: an error at once, because no retry can help', async () => {
+    const { time, ledger, trigger } = await holding()
+    ledger.get = () => Promise.reject(new LedgerError('shape', 'row nightly is damaged'))
+    const startMs = time.now()
+    const next = trigger('next', works(1), { day: 1, settings: WAIT })
+    await expect(time.run(next.result)).rejects.toMatchObject({ kind: 'shape' })
+    expect(time.now() - startMs).toBeLessThan(1_000)
   })
 })

@@ -1,53 +1,71 @@
-import { spread } from '../../core/duration.ts'
-import { LedgerError } from '../../core/errors.ts'
-import { isCatchUpTrigger } from '../../core/row/attempts.ts'
-import {
-  decodeOverlapLock,
-  encodeOverlapLock,
-  holdsOverlapLock,
-  type OverlapLock,
-} from '../../core/row/overlap-lock.ts'
-import { isNewerSchema, readableRow } from '../../core/row/status.ts'
-import type { Row, StoredRow } from '../../core/types.ts'
-import type { CallOptions, EntryKey, Store, StoredEntry } from '../../store/store.ts'
-import { type Ask, askWithin, within } from '../ask.ts'
-import type { Settings } from '../settings.ts'
-import type { RunIo } from '../write.ts'
-
-type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
-
-/** Another slot holds the lock. `isCatchUp`: it is a missed slot that a run catches up. */
-export interface Busy {
-  readonly holder: OverlapLock
-  readonly isCatchUp: boolean
-}
+import { spread } from '../core/duration.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
+import { formatInstant } from '../core/instant.ts'
+import { isCatchUpTrigger } from '../core/row/attempts.ts'
+import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
+import { isNewerSchema, readableRow } from '../core/row/status.ts'
+import type { PendingRow, Row, StoredRow, Trigger } from '../core/types.ts'
+import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
+import { type Ask, askWithin, within } from './ask.ts'
+import type { ClaimedSlot } from './claimed-slot.ts'
+import type { Settings } from './settings.ts'
+import type { RunIo } from './write.ts'
 
 /** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
 const LONGEST_POLL_MS = 5_000
 
 /**
- * Takes the overlap lock of the task, and waits for it until the monotonic time that `deadlineMs` returns for its holder.
- * Calls `onWait` once if it has to wait. Returns null if this run holds the lock. Throws `Halted` if `halt` aborts, and
- * `LedgerError` if a try got no answer.
+ * Takes the overlap lock of the task, and waits for it if the settings say so. Returns the holder if another slot keeps the
+ * lock. Throws `Halted` on a stop, `LedgerError` if a try gets no answer, and a usage error if it would wait for the run that
+ * this process is a part of.
  */
-export async function waitForOverlapLock(
-  row: Row,
-  deadlineMs: (busy: Busy) => number,
-  settings: Pick<Settings, 'skewMs' | 'heartbeatMs' | 'ledgerTimeoutMs'>,
-  io: OverlapLockIo,
-  halt: AbortSignal,
-  onWait: (holder: OverlapLock) => void,
-): Promise<Busy | null> {
+export async function acquireOverlapLock(
+  row: PendingRow,
+  { request, lease, halt, settings, io }: ClaimedSlot,
+): Promise<{ readonly holder: OverlapLock | null; readonly hasWaited: boolean }> {
   const limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' } as const
-  for (let hasWaited = false; ; hasWaited = true) {
+  const startMs = io.clock.monotonicMs()
+  for (let hasWaited = false; ; ) {
+    const lapses = lease.lapses
     const busy = await within(limit, io, (ask) => takeOverlapLock(row, settings, io, ask))
-    if (busy === null) return null
-    const leftMs = deadlineMs(busy) - io.clock.monotonicMs()
-    if (leftMs <= 0) return busy
-    if (!hasWaited) onWait(busy.holder)
+    if (busy === null) {
+      if (lease.lapses === lapses) return { holder: null, hasWaited }
+      // The lease ran out during the try, so another slot may have taken the lock after the answer that gave it to this one.
+      continue
+    }
+    const { holder } = busy
+    const leftMs = startMs + patienceMs(request.trigger, busy.isCatchUp, settings) - io.clock.monotonicMs()
+    if (leftMs <= 0) return { holder, hasWaited }
+    if (request.insideOf?.includes(holder.runId)) throw waitsForItself(holder)
+    if (!hasWaited) io.emit({ event: 'waiting', holder })
+    hasWaited = true
     const pollMs = spread(Math.min(LONGEST_POLL_MS, settings.heartbeatMs), io.random())
     await io.clock.wait(Math.min(leftMs, pollMs), halt)
   }
+}
+
+/**
+ * Returns how long a trigger waits for the slot that holds the lock, in milliseconds.
+ *
+ * A slot that is skipped or refused never runs by itself. So a missed slot that a run catches up waits for any other slot,
+ * and the slot of today waits for a missed slot, also with `skip`. Otherwise two runs that catch up at once would skip
+ * slots of each other. They take turns in no fixed order, so they may wait for as long as the span of the catch-up.
+ */
+function patienceMs(
+  trigger: Trigger,
+  isCatchUp: boolean,
+  { overlap, overlapTimeoutMs, catchUpMs }: Pick<Settings, 'overlap' | 'overlapTimeoutMs' | 'catchUpMs'>,
+): number {
+  if (trigger.kind === 'forced') return 0
+  const isPatient = isCatchUpTrigger(trigger) || (isCatchUp && overlap === 'skip')
+  if (isPatient) return Math.max(overlapTimeoutMs, catchUpMs ?? 0)
+  return overlap === 'wait' ? overlapTimeoutMs : 0
+}
+
+function waitsForItself({ slot, runId }: OverlapLock): LedgerError {
+  return usageError(
+    `cronledger was called inside run ${runId} of slot ${formatInstant(slot)} of the same task, and would wait for it to end. Call the batch itself instead of cronledger, or use another task name.`,
+  )
 }
 
 /**
@@ -75,6 +93,14 @@ async function readOverlapLock(task: string, store: Store, call: CallOptions): P
     throw error
   }
 }
+
+/** Another slot holds the lock. `isCatchUp`: it is a missed slot that a run catches up. */
+interface Busy {
+  readonly holder: OverlapLock
+  readonly isCatchUp: boolean
+}
+
+type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
 
 /**
  * Takes the overlap lock of the task for the slot of `row` if the lock is free, or keeps it if this run has it. It
