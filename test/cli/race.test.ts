@@ -17,9 +17,11 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
   expect(row.rejections.count).toBe(49)
 })
 
-// How long the lock is waited for depends on how busy the machine is, so the limit here is longer than the default. More
-// processes, and the default, were measured by hand: see docs/decisions/0025-waiting-for-the-lock-of-a-file.md.
-test('200 tasks due at once on one file, a fresh and a used one: all run, none gives up', {
+/** `EVERY=1` starts as many as were measured: see docs/decisions/0025-waiting-for-the-lock-of-a-file.md. */
+const TASKS = process.env['EVERY'] ? 200 : 50
+
+// How long the lock is waited for depends on how busy the machine is, so the limit here is longer than the default.
+test('all tasks due at once on one file, a fresh and a used one: all run, none gives up', {
   timeout: 1_200_000,
 }, async () => {
   const store = `file:${join(scratch(), 'ledger.db')}`
@@ -28,10 +30,10 @@ test('200 tasks due at once on one file, a fresh and a used one: all run, none g
       const slot = ['--task', `task-${index}`, ...SCHEDULE, '--event-time', `2026-11-${day}T03:00:05Z`]
       return cronledger(['run', '--store', store, ...slot, '--ledger-timeout', '10m', '--', 'echo', 'paid'])
     }
-    const ended = await Promise.all(Array.from({ length: 200 }, run))
+    const ended = await Promise.all(Array.from({ length: TASKS }, run))
     const failed = ended.filter(({ code, stdout }) => code !== 0 || stdout !== 'paid\n')
     expect(failed).toEqual([])
-    expect(ended.filter((one) => eventsOf(one).some(({ event }) => event === 'completed'))).toHaveLength(200)
+    expect(ended.filter((one) => eventsOf(one).some(({ event }) => event === 'completed'))).toHaveLength(TASKS)
     // Each task has its record, too.
     expect(ended.flatMap(eventsOf).filter(({ event }) => event === 'warning')).toEqual([])
   }
