@@ -69,71 +69,69 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   const units = UNITS.slice(0, longest + 1).map(({ unit }) => unit)
   const days = UNITS[longest]?.days ?? 1
   const searchedUntil = at + (3 * days + 1) * DAY_MS
-  // The list has whole periods, also where the dates of two zones differ by more than a day.
-  const reachMs = (4 * days + 3) * DAY_MS
+  const listed = slotsAround({ from, to }, at, (4 * days + 3) * DAY_MS, units)
+  const wrong = new Set<Counted>()
+  /** Moves the switch from before a slot to after it. What runs changes only there. */
+  const pass = ({ schedule, periods }: Listed) => {
+    for (const period of periods) {
+      period.runs += schedule === 'from' ? 1 : -1
+      if (isAffected(period)) wrong.add(period)
+      else wrong.delete(period)
+    }
+  }
+  const later = listed.filter(({ slot }) => slot >= at)
+  listed.slice(0, listed.length - later.length).forEach(pass)
+  const shortest = units.find((unit) => [...wrong].some((period) => period.unit === unit))
+  // The switch moves on, so the periods are copied.
+  const affected = new Map([...wrong].filter(({ unit }) => unit === shortest).map((one) => [one, { ...one }]))
+  const safe: { after: Instant; before: Instant | null }[] = []
+  let begun = wrong.size === 0 ? at : null
+  for (const [index, one] of later.entries()) {
+    const { slot } = one
+    if (slot > searchedUntil || safe.length === MAX_SPANS) break
+    pass(one)
+    // Two slots at the same time are passed together.
+    if (later[index + 1]?.slot === slot) continue
+    if (wrong.size > 0 && begun !== null && begun < slot) safe.push({ after: begun, before: slot })
+    begun = wrong.size > 0 ? null : (begun ?? slot)
+  }
+  if (begun !== null) safe.push({ after: begun, before: null })
+  return {
+    ...{ from, to, at, units, safe, searchedUntil },
+    slots: listed.map(({ periods, ...slot }) => {
+      return { ...slot, affected: periods.map((one) => affected.get(one)).find(Boolean) ?? null }
+    }),
+    affected: [...affected.values()].sort((one, other) => (one.name < other.name ? -1 : 1)),
+  }
+}
+
+/**
+ * Returns the slots of both schedules with their periods, which count as if the switch were before all of them. The reach is
+ * long enough for whole periods, also where the dates of two zones differ by more than a day.
+ */
+function slotsAround(schedules: Record<'from' | 'to', Schedule>, at: Instant, reachMs: number, units: readonly Unit[]) {
   const counted = new Map<string, Counted>()
-  const listed = Object.entries({ from, to } as const).flatMap(([side, schedule]) => {
-    const zone = openZone(schedule.spec.zone)
-    const slots = [...limited(slotsBetween(schedule, at - reachMs, at + reachMs))]
-    return slots.map((slot): Listed => {
-      const isOld = side === 'from'
-      const runs = isOld === slot < at
+  const listed: Listed[] = []
+  for (const schedule of ['from', 'to'] as const) {
+    const zone = openZone(schedules[schedule].spec.zone)
+    for (const slot of slotsBetween(schedules[schedule], at - reachMs, at + reachMs)) {
       const periods = units.map((unit) => {
         const name = periodOf(unit, slot + zone.pieceAt(slot / 1000).offset * 1000)
         const period = counted.get(unit + name) ?? { unit, name, runs: 0, withFrom: 0, withTo: 0 }
         counted.set(unit + name, period)
-        period[isOld ? 'withFrom' : 'withTo'] += 1
-        period.runs += Number(runs)
+        period[schedule === 'from' ? 'withFrom' : 'withTo'] += 1
+        period.runs = period.withTo
         return period
       })
-      return { slot, schedule: isOld ? 'from' : 'to', runs, periods }
-    })
-  })
-  listed.sort((one, other) => one.slot - other.slot)
-  const wrong = [...counted.values()].filter(isAffected)
-  const shortest = units.find((unit) => wrong.some((period) => period.unit === unit))
-  // The search for safe spans counts on, so the periods are copied.
-  const affected = new Map(wrong.filter(({ unit }) => unit === shortest).map((period) => [period, { ...period }]))
-  const slots = listed.map(({ periods, ...slot }): SwitchSlot => {
-    const period = periods.map((one) => affected.get(one)).find((one) => one !== undefined)
-    return { ...slot, affected: period ?? null }
-  })
-  const oldestFirst = [...affected.values()].sort((one, other) => (one.name < other.name ? -1 : 1))
-  const safe = safeSpans(listed, at, searchedUntil, wrong.length)
-  return { from, to, at, slots, units, affected: oldestFirst, safe, searchedUntil }
-}
-
-/** Counts on from slot to slot, because what runs changes only there. A switch at `at` affects `wrong` periods. */
-function safeSpans(listed: readonly Listed[], at: Instant, until: Instant, wrong: number): ExplainedSwitch['safe'] {
-  const safe: { after: Instant; before: Instant | null }[] = []
-  let begun = wrong === 0 ? at : null
-  for (const [index, { slot, schedule, periods }] of listed.entries()) {
-    if (slot < at) continue
-    if (slot > until || safe.length === MAX_SPANS) break
-    for (const period of periods) {
-      wrong -= Number(isAffected(period))
-      period.runs += schedule === 'from' ? 1 : -1
-      wrong += Number(isAffected(period))
+      if (listed.push({ slot, schedule, runs: (schedule === 'from') === slot < at, periods }) > MAX_SLOTS)
+        throw usageError('the schedules have too many slots to compare. Compare schedules that fire less often.')
     }
-    // Two slots at the same time are passed together.
-    if (listed[index + 1]?.slot === slot) continue
-    if (wrong > 0 && begun !== null && begun < slot) safe.push({ after: begun, before: slot })
-    begun = wrong > 0 ? null : (begun ?? slot)
   }
-  return begun === null ? safe : [...safe, { after: begun, before: null }]
+  return listed.sort((one, other) => one.slot - other.slot)
 }
 
 function isAffected({ runs, withFrom, withTo }: Period): boolean {
   return runs > Math.max(withFrom, withTo) || runs < Math.min(withFrom, withTo)
-}
-
-function* limited(slots: Iterable<Instant>): Generator<Instant, void, undefined> {
-  let left = MAX_SLOTS
-  for (const slot of slots) {
-    if (left-- === 0)
-      throw usageError('the schedules have too many slots to compare. Compare schedules that fire less often.')
-    yield slot
-  }
 }
 
 /** Names the period that has a local time. A week begins on Monday. */

@@ -44,25 +44,21 @@ export function explainSwitchJson(explained: ExplainedSwitch, count: number, zon
   const { from, to, at, units, affected, safe, searchedUntil } = explained
   const { before, after, notRun } = slotsShown(explained, count)
   const shown = (instant: Instant | null) => (instant === null ? null : instantJson(instant, to.spec.zone))
-  const scheduleJson = (schedule: Schedule) => {
-    const { expression, zone, anchor } = schedule.spec
-    return {
-      expression,
-      zone,
-      ...(anchor !== undefined && { anchor: formatInstant(anchor) }),
-      words: inWords(schedule),
-    }
-  }
   const slotsJson = (list: readonly SwitchSlot[]) =>
     list.map(({ slot, schedule, affected }) => {
       return { ...instantJson(slot, explained[schedule].spec.zone), schedule, affected: affected?.name ?? null }
     })
   return {
-    ...{ from: scheduleJson(from), to: scheduleJson(to), zoneData, at: shown(at), units, affected },
+    ...{ from: namedJson(from), to: namedJson(to), zoneData, at: shown(at), units, affected },
     ...{ before: slotsJson(before), after: slotsJson(after), notRun: slotsJson(notRun) },
     safe: safe.map((span) => ({ after: shown(span.after), before: shown(span.before) })),
     searchedUntil: formatInstant(searchedUntil),
   }
+}
+
+function namedJson(schedule: Schedule) {
+  const { expression, zone, anchor } = schedule.spec
+  return { expression, zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }), words: inWords(schedule) }
 }
 
 /** Returns the slots that run before and after the switch, and those of affected periods that do not run. */
