@@ -26,16 +26,13 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly skewMs: number
   /** Only the findings that arose in this last span, in milliseconds. Left out: all. */
   readonly newMs?: number | undefined
-  /** Called with each slot when it is checked. */
   readonly progress: (task: string, slot: Instant) => void
 }
 
-/** A slot of a task, and what is wrong with it. */
 interface CheckedSlot {
   readonly slot: Instant
   readonly row: StoredRow | null
   readonly status: Status
-  /** Null if nothing is wrong. */
   readonly finding: TaskFinding | null
 }
 
@@ -169,7 +166,6 @@ export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGen
   return ofAllTasks((task, own) => checkTask(task, settings, own), deps)
 }
 
-/** Yields the condition of each task, ordered by task. Throws as `checkTasks` does. */
 export function tasksHealth(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskHealth, void> {
   return ofAllTasks((task, own) => taskHealth(task, settings, own), deps)
 }

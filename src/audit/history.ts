@@ -97,7 +97,6 @@ function* partsOf(query: HistoryQuery, now: Instant): Generator<ListPart> {
   for (const day of daysIn(range.since, range.until)) yield { kind: 'day', day }
 }
 
-/** Returns the range of a query, with defaults for the ends that were left out. */
 export function rangeOf({ task, since, until }: Omit<HistoryQuery, 'limit'>, now: Instant): Required<TimeRange> {
   if (task !== undefined) return { since: since ?? 0, until: until ?? Number.POSITIVE_INFINITY }
   // A slot later today can already have a row, because an operator may resolve a slot before it is due.

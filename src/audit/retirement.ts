@@ -12,7 +12,6 @@ import { type HistoryDeps, type HistoryQuery, readHistory } from './history.ts'
 /** Slots are whole seconds, so every later slot is at least this much later. */
 const SECOND_MS = 1_000
 
-/** Returns the newest row of the query, or null if there is none. */
 export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: HistoryDeps): Promise<StoredRow | null> {
   for await (const row of readHistory({ ...query, limit: 1 }, deps)) return row
   return null

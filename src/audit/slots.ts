@@ -52,7 +52,6 @@ interface TimedTask extends TaskInForce {
   readonly times: ExpectedTimes
 }
 
-/** Returns the tasks of a query whose schedules are known and can be read. */
 async function tasksInForce(
   query: Omit<HistoryQuery, 'limit'>,
   settings: SlotsSettings,
@@ -91,14 +90,12 @@ async function* tasksOfQuery(
   }
 }
 
-/** A slot as an operator refers to it. */
 export interface SlotReference {
   readonly task: string
   /** An instant, a local time, a date that has one slot, or `latest`. */
   readonly slot: string | Date
 }
 
-/** A slot, and the schedule that has it. */
 interface FoundWindow {
   readonly window: Window
   readonly spec: ScheduleSpec

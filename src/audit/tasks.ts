@@ -61,7 +61,6 @@ function readEntry(
   }
 }
 
-/** Returns the names of all tasks that have a record, in order. */
 export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[]> {
   const names: string[] = []
   let cursor: string | undefined
@@ -94,12 +93,10 @@ export async function knownTask(task: string, deps: HistoryDeps): Promise<KnownT
   throw usageError(noScheduleText(task))
 }
 
-/** Returns why a task that has rows has no known schedule, and what to do. */
 export function noScheduleText(task: string): string {
   return `no schedule is recorded for task ${task}, because no scheduled run of it was recorded. Record its schedule: cronledger declare ${task} --schedule EXPR`
 }
 
-/** Returns whether the ledger has a row of the task. */
 async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> {
   const page = await ask(deps, (call) => deps.store.list({ kind: 'task', task, limit: 1 }, call))
   return page.rows.length > 0

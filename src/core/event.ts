@@ -29,11 +29,9 @@ export interface NoteResult {
 /** The result of the write that records the end of an attempt. Only `recorded` is in the ledger for certain. */
 export type FinishResult =
   | 'recorded'
-  /** Another run owns the slot. */
   | 'lost'
   /** An operator resolved the slot while the run was alive. */
   | 'resolved'
-  /** The row of the slot was deleted. */
   | 'deleted'
   | 'unanswered'
 
@@ -134,7 +132,6 @@ export type RunEvent =
   | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }
 
-/** The data that all events of one run share. */
 export interface RunContext {
   readonly task: string
   readonly window: Window

@@ -1,7 +1,6 @@
 import { quote, usageError } from './errors.ts'
 import type { Instant } from './types.ts'
 
-/** The years that AWS accepts. */
 const FIRST_YEAR = 1970
 const LAST_YEAR = 2199
 

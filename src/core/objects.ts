@@ -1,4 +1,3 @@
-/** Returns whether the object itself has this key. */
 export function isKeyOf<T extends object>(key: PropertyKey, object: T): key is keyof T {
   return Object.hasOwn(object, key)
 }

@@ -1,6 +1,5 @@
 import { formatDuration } from './duration.ts'
 
-/** The groups of options, in the order of the help. */
 export const OPTION_GROUPS = [
   'Required',
   'Options',
@@ -37,7 +36,6 @@ export interface NumberSpec extends Described {
   /** Null if leaving the option out has a meaning of its own. */
   readonly default: number | null
   readonly bounds: readonly [min: number, max: number]
-  /** The reason for the minimum, if it is not obvious. */
   readonly why?: string
 }
 
@@ -79,7 +77,6 @@ interface KindValues<Word> {
   switch: boolean
 }
 
-/** The type of the value of an option. */
 export type ValueOf<Spec extends OptionSpec> = KindValues<
   Spec extends { choices: readonly (infer Word)[] } ? Word : never
 >[Spec['kind']]
@@ -93,7 +90,6 @@ export function optionName(name: string): string {
   return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
-/** Returns the allowed values of an option as text. The text is empty if any value is allowed. */
 export function allowedText(spec: OptionSpec): string {
   if ('choices' in spec) return spec.choices.join(', ')
   return 'bounds' in spec ? spec.bounds.map((bound) => numberText(spec.kind, bound)).join(' to ') : ''
@@ -113,7 +109,6 @@ export function isAllowed(value: unknown, spec: OptionSpec): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
 }
 
-/** Returns a number as the option takes it. */
 export function numberText(kind: OptionSpec['kind'], value: number): string {
   return kind === 'duration' ? formatDuration(value) : String(value)
 }

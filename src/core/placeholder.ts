@@ -13,7 +13,6 @@ export const SECURITY_GROUPS_PLACEHOLDER = 'YOUR_SECURITY_GROUPS'
 /** Says which values AWS allows. */
 export const PUBLIC_IP_PLACEHOLDER = 'ENABLED_OR_DISABLED'
 
-/** The placeholders of our commands and documents. */
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
   REASON_PLACEHOLDER,
   COMMAND_PLACEHOLDER,

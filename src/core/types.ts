@@ -52,7 +52,6 @@ export type Trigger =
   | { readonly kind: 'scheduled'; readonly eventTime: Instant; readonly source: EventTimeSource }
   | { readonly kind: 'forced'; readonly by: string; readonly reason: string }
 
-/** The environment variables of a process. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** The host of a process: its name and, under ECS, the ARN of the task. */

@@ -6,7 +6,6 @@ import type { OpenedStore } from './store.ts'
 
 export type { OpenedStore }
 
-/** The facts about a ledger that its name gives. */
 export interface StoreDescription {
   /** Whether the ledger is on this host, so that its calls use no network. */
   readonly isLocal: boolean

@@ -10,7 +10,6 @@ import { ENTRIES_PER_READ, type ListedSlot, type ListQuery } from './store.ts'
  */
 const MAX_LIMIT = 1000
 
-/** The key of a row as it is stored. */
 export interface StoredKey {
   readonly task: string
   readonly slot: string
@@ -48,7 +47,6 @@ export function pageQuery(query: ListQuery): PageQuery {
   return { kind: 'task', task, first, last, limit, after }
 }
 
-/** Returns the first and the last slot of `[since, until)` as text. */
 export function slotBounds({ since, until }: { readonly since?: Instant; readonly until?: Instant }) {
   return {
     first: since === undefined ? BEFORE_ALL : formatSlot(Math.ceil(since / 1000) * 1000),
@@ -79,7 +77,6 @@ export function encodeCursor({ task, slot }: StoredKey): string {
   return Buffer.from(JSON.stringify([task, slot])).toString('base64url')
 }
 
-/** The kind of the entry that holds the record of a task. */
 export const TASK_ENTRY = '#task'
 
 /** A page of names is about 100 KB if all names are long, and DynamoDB reads at most 1 MB for one request. */

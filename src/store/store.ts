@@ -40,13 +40,11 @@ export type ListQuery = (
 ) & {
   /** The most rows in a page, 1 to 1000. A page may hold fewer rows and still have a `next`. */
   readonly limit: number
-  /** The `next` of the previous page. */
   readonly cursor?: string
 }
 
 export interface Page {
   readonly rows: readonly StoredRow[]
-  /** An opaque text. It is absent on the last page. */
   readonly next?: string
 }
 
@@ -88,7 +86,6 @@ export const ENTRIES_PER_READ = 100
 
 interface TaskNamesPage {
   readonly tasks: readonly string[]
-  /** An opaque text. It is absent on the last page. */
   readonly next?: string
 }
 
@@ -151,7 +148,6 @@ export interface Store {
    */
   readTaskEntries(tasks: readonly string[], call: CallOptions): Promise<ReadonlyMap<string, StoredEntry>>
 
-  /** Closes connections and files. */
   close(): void
 }
 

@@ -184,14 +184,4 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
       stdout: expect.stringMatching(/^wrong {2}writing .*the disk quota is/m),
     })
   })
-
-  test('a file system without hard links: SQLite makes the file', async () => {
-    const store = `file:${join(folder, 'unlinked.db')}`
-    const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=link,linkat:error=EPERM']
-    const made = spawnSync('strace', [...inject, process.execPath, MAIN, 'setup', '--store', store], {
-      encoding: 'utf8',
-    })
-    expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('created') })
-    expect(await cronledger(['run', ...slotOf(store, 2), '--', 'true'])).toMatchObject({ code: 0 })
-  })
 })

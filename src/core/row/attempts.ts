@@ -20,7 +20,6 @@ export function openAttempt({ attempts }: PendingRow): OpenAttempt {
   return open
 }
 
-/** Returns whether the attempt started its batch. */
 export function hasStarted(attempt: AttemptRecord): boolean {
   switch (attempt.phase) {
     case 'waiting':
@@ -48,7 +47,6 @@ export function latenessMsOf({ slot, attempts }: Row): number | null {
   return first?.trigger.kind === 'scheduled' ? Math.max(0, first.startedAt - slot) : null
 }
 
-/** Returns whether the attempt ended and never started its batch. */
 export function isUnstarted(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'notStarted'
 }
@@ -94,7 +92,6 @@ export function attemptCount(row: Pick<Row, 'attempts'> | null): number {
   return row?.attempts.at(-1)?.number ?? 0
 }
 
-/** Returns how many attempts started their batch, by any trigger. */
 export function startedAttempts({ attempts }: { readonly attempts: readonly AttemptRecord[] }): number {
   return attempts.filter(hasStarted).length
 }

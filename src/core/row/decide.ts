@@ -169,7 +169,6 @@ export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAt
   return (forced ? own.length : countedAttempts(row)) < maxAttempts
 }
 
-/** Why an operator may not resolve a row. */
 export type ResolveObjection =
   | 'newerRow'
   | 'running'
@@ -193,7 +192,6 @@ export type ResolveDecision =
       readonly survivor: Survivor | null
     }
 
-/** The facts on which `decideResolution` depends, besides the row. */
 export interface ResolveFacts {
   readonly slot: Instant
   /** The state that the operator wants to record. */

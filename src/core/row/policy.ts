@@ -15,7 +15,6 @@ export const MAX_UNSTARTED = 10
 /** The most resolutions of one slot. Only a program would need more, and a row must stay small. */
 export const MAX_RESOLUTIONS = 100
 
-/** The limits that the caller sets for the triggers of a slot. */
 export interface Policy {
   /**
    * How many attempts scheduled triggers may start, 1 to 100. With 1, a batch that failed half-way is never started

@@ -21,7 +21,6 @@ export function statusOf({ slot, row }: SlotRecord, settings: StatusSettings): S
   return row === null ? statusOfAbsent(slot, settings) : statusOfRow(row, settings)
 }
 
-/** Returns the status of an expected slot that has no row. */
 export function statusOfAbsent(
   slot: Instant,
   settings: Omit<StatusSettings, 'skewMs'>,
@@ -31,7 +30,6 @@ export function statusOfAbsent(
   return slot <= settings.now ? 'due' : 'scheduled'
 }
 
-/** Returns the status of a slot that has a row. */
 export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'graceMs'>): Status {
   if (isNewerSchema(row)) return 'unknown'
   switch (row.state) {

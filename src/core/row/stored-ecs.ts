@@ -3,7 +3,6 @@ import { defined } from '../objects.ts'
 import type { EcsFacts } from '../types.ts'
 import { flag, formOf, type Member, maybe, object, optional, type StoredDocument, TEXT, text } from './stored-fields.ts'
 
-/** All facts. `awsvpc` is the network mode. */
 export const ECS = formOf<EcsFacts>({
   region: TEXT,
   cluster: TEXT,

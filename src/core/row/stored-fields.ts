@@ -40,7 +40,6 @@ interface Maybe<T> extends Member<T> {
 
 type Members<T> = { readonly [K in keyof T]-?: T extends Record<K, T[K]> ? Member<T[K]> : Maybe<NonNullable<T[K]>> }
 
-/** The stored form of an object. */
 export interface Form<T> {
   encode(value: T): StoredDocument
   decode(fields: Fields): T
@@ -159,7 +158,6 @@ export function object({ what, path, values }: Fields, name: string): Fields {
   return fieldsOf(values[name], what, `${path}${name}.`)
 }
 
-/** Returns the items of a list. An absent list is empty. */
 export function list<T>({ what, path, values }: Fields, name: string, read: (item: Fields) => T): readonly T[] {
   const value = values[name] ?? []
   if (!Array.isArray(value)) throw malformed(what, path + name, value, 'a list')

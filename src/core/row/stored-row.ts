@@ -43,7 +43,6 @@ export function formatSlot(slot: Instant): string {
   return encodeInstant(slot)
 }
 
-/** Returns the UTC date of a slot, `2026-11-24`. */
 export function dayOf(slot: Instant): string {
   return formatSlot(slot).slice(0, 10)
 }
@@ -112,7 +111,6 @@ function nameOf({ task, slot }: Key): string {
   return `${task} ${formatInstant(slot)}`
 }
 
-/** The last instant that a `Date` can hold. */
 const LAST_INSTANT = 8.64e15
 
 function isPossible(row: UncheckedRow): row is Row {

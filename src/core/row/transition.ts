@@ -256,7 +256,6 @@ function pendingRow(row: Row): PendingRow {
   return row
 }
 
-/** Returns the attempts of the row with the open one ended. */
 function endOpenAttempt(row: PendingRow, ending: Ending, stamp: Stamp): readonly EndedAttempt[] {
   return [...endedAttempts(row), endAttempt(openAttempt(row), ending, stamp.now)]
 }

@@ -161,7 +161,6 @@ function nearestDay(fields: CronFields, from: number, direction: Direction): num
   return null
 }
 
-/** Returns the number of days in a month of the Gregorian calendar. */
 function lengthOf(year: number, month: number): number {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
@@ -197,7 +196,6 @@ function nearestValue({ up, down }: Times, from: number, direction: Direction): 
   return (direction === 1 ? up[from] : down[from + 1]) ?? -1
 }
 
-/** Returns the first value in that direction. */
 function edge(times: Times, direction: Direction): number {
   return nearestValue(times, direction === 1 ? 0 : 59, direction)
 }

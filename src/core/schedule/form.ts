@@ -55,7 +55,7 @@ function withoutMacro(expression: string, problem: Problem): string {
   throw problem(`${quote(expression)} is not a macro. Use one of ${Object.keys(MACROS).join(' ')}.`)
 }
 
-/** Returns the period in milliseconds. AWS's guides write both `rate(1 hours)` and `rate(1 hour)`. */
+/** AWS's guides write both `rate(1 hours)` and `rate(1 hour)`. */
 function parseRate(text: string, problem: Problem): number {
   const [, value = '', unit = ''] = /^(\d+)[ \t]+(minute|hour|day)s?$/.exec(text) ?? []
   const periodMs = Number(value) * (UNIT_MS[unit] ?? 0)
@@ -73,7 +73,6 @@ function parseAt(text: string, problem: Problem): { readonly local: number; read
   )
 }
 
-/** Returns whether the expression has one of the forms. */
 export function isForm(expression: string): boolean {
   try {
     readForm(expression, scheduleProblem(expression))

@@ -15,9 +15,6 @@ const MAX_EXPRESSION_LENGTH = 256
 /** The end of AWS's years, as for every instant that is read. */
 const MAX_ANCHOR = Date.UTC(2200, 0, 1) - 1
 
-/**
- * Reads a schedule as the user wrote it. Throws a usage error of one line if the schedule is wrong or can never fire.
- */
 export function parseSchedule(spec: ScheduleSpec): Schedule {
   if (spec.expression.length > MAX_EXPRESSION_LENGTH) {
     throw usageError(`schedule has ${spec.expression.length} characters. At most ${MAX_EXPRESSION_LENGTH} are allowed.`)

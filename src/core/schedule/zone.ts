@@ -94,7 +94,6 @@ export function openZone(name: string): Zone {
   }
 }
 
-/** Returns whether `openZone` accepts this name. */
 export function isZone(name: string): boolean {
   return (
     ZONE_NAME.test(name) &&

@@ -26,7 +26,6 @@ export function isMissed(item: StoredRow | MissedSlot): item is MissedSlot {
   return 'missed' in item
 }
 
-/** A task and the schedules that it had, the oldest first. */
 export interface TaskInForce {
   readonly task: string
   readonly schedules: readonly InForce[]
@@ -36,7 +35,6 @@ export interface TaskInForce {
   readonly dueUntil?: Instant
 }
 
-/** A slot that was due, or that may have been due (`doubt`). */
 export interface DueKey extends Key {
   readonly doubt?: Doubt
 }

@@ -61,7 +61,6 @@ const MAX_SPANS = 3
 type Counted = { -readonly [Name in keyof Period]: Period[Name] }
 type Listed = Omit<SwitchSlot, 'affected'> & { readonly periods: readonly Counted[] }
 
-/** Explains a switch at `at`. Throws a usage error if there are too many slots to compare. */
 export function explainSwitch(from: Schedule, to: Schedule, at: Instant): ExplainedSwitch {
   // A schedule that ends is counted by days.
   const gapMs = Math.max(...[from, to].map((schedule) => longestGapMs(schedule, at) ?? DAY_MS))

@@ -7,7 +7,6 @@ import { parseSlotReference } from '../schedule/slot-reference.ts'
 import type { Instant, ScheduleSpec, Window } from '../types.ts'
 import type { ScheduleSince, Schedules } from './task-record.ts'
 
-/** A schedule of a task record, parsed. */
 export interface InForce extends Omit<ScheduleSince, 'spec'> {
   readonly schedule: Schedule
 }

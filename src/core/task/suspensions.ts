@@ -1,7 +1,6 @@
 import type { Instant } from '../types.ts'
 import type { Suspension, TaskRecord } from './task-record.ts'
 
-/** Returns whether the suspension covers a slot. */
 function covers({ from, until }: Suspension, slot: Instant): boolean {
   return from <= slot && (until === null || slot < until)
 }
@@ -31,7 +30,6 @@ export function pauseFor(
   )
 }
 
-/** Returns the pause that is in force at `now`, or null. */
 export function pauseAt({ pauses }: Pick<TaskRecord, 'pauses'>, now: Instant): Suspension | null {
   return pauses.findLast((pause) => covers(pause, now)) ?? null
 }
@@ -85,7 +83,6 @@ export function openSuspensions(
   }
 }
 
-/** Returns whether the task is retired at `now`. */
 export function isRetired({ retirements }: Pick<TaskRecord, 'retirements'>, now: Instant): boolean {
   return retirements.some((one) => covers(one, now))
 }

@@ -33,7 +33,6 @@ export function forcedRecord(spec: ScheduleSpec, slot: Instant): TaskRecord {
   return { ...EMPTY_TASK_RECORD, schedules: [{ since: slot, spec, declared: 'forced' }] }
 }
 
-/** The facts that a scheduled run states about its task. */
 export interface StatedByRun {
   readonly slot: Instant
   readonly spec: ScheduleSpec
@@ -126,7 +125,6 @@ function withoutRepeat(schedules: Schedules, next: ScheduleSince): Schedules {
   return isConfirmed ? [...schedules.slice(0, -1), { ...last, declared: 'confirmed' }] : schedules
 }
 
-/** The schedule of a task, as an operator states it before a run does. */
 export interface Declaration {
   readonly spec: ScheduleSpec
   /** The instant from which the schedule is in force. */
@@ -203,7 +201,6 @@ function isSameExpectations(one: Expectations, other: Expectations): boolean {
 
 type EcsOfRecord = Pick<TaskRecord, 'ecs' | 'ecsSince'>
 
-/** Returns what the record says about ECS after a run, or null if nothing changes. */
 function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): EcsOfRecord | null {
   if (ecs === 'unknown' || isSameEcs(record.ecs, ecs)) return null
   if (record.ecsSince !== null && record.ecsSince >= slot) return null

@@ -92,7 +92,6 @@ export function expectedTimes(
   }
 }
 
-/** The decision of an operator about a task, or the run that revived a retired task. */
 export interface Decided {
   readonly at: Instant
   readonly by: string
@@ -111,12 +110,10 @@ export interface Suspension extends Decided {
   readonly ended?: Decided
 }
 
-/** The stored record of a task. */
 export interface TaskRecord {
   readonly schedules: Schedules
   /** Those of the latest run that changed them, and the slot of that run. Null: no run stated any. */
   readonly expectations: (Expectations & { readonly since: Instant }) | null
-  /** The pauses, in the order in which they were recorded. */
   readonly pauses: readonly Suspension[]
   /** The retirements, the oldest first. Only the last one can be open. */
   readonly retirements: readonly Suspension[]

@@ -41,7 +41,6 @@ const NO_TLS = { destroy() {} } as Agent
 const SILENT = { trace() {}, debug() {}, warn() {} } as NonNullable<DynamoDBClientConfig['logger']>
 
 export interface DynamoOptions {
-  /** The name or the ARN of the table. */
   readonly table: string
   readonly env: Environment
   /** Used instead of the standard chain of the SDK. */

@@ -103,7 +103,6 @@ function withNewRole(dynamo: Dynamo): Dynamo {
   }
 }
 
-/** Reads one item. The read is strongly consistent. */
 async function fetchItem(dynamo: Dynamo, key: StoredKey, call: CallOptions): Promise<Item | null> {
   const input = { TableName: dynamo.table, Key: toItem({ ...key }), ConsistentRead: true }
   const { Item } = await dynamo.ask('GetItem', (client, how) => client.send(new GetItemCommand(input), how), call)
@@ -213,8 +212,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
 }
 
 /**
- * Reads the rows of the keys that the index named, in the order of the keys. The index lags, so a key may have no
- * row.
+ * Reads the rows of the keys that the index named, in the order of the keys. The index lags, so a key may have no row.
  */
 async function fetchRows(dynamo: Dynamo, keys: readonly StoredKey[], call: CallOptions): Promise<readonly StoredRow[]> {
   const rows = new Map<string, StoredRow>()

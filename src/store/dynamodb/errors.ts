@@ -3,7 +3,6 @@ import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import { type MissingCredentials, shownProfile, withoutSecrets } from './credentials.ts'
 
-/** The request to DynamoDB, for a message that the operator can act on. */
 export interface DynamoRequest {
   /** The action as IAM names it: `dynamodb:UpdateItem`. */
   readonly action: string

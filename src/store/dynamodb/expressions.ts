@@ -158,7 +158,7 @@ export function entryKey({ task, kind }: EntryKey): StoredKey {
   return { task, slot: kind }
 }
 
-/** Returns the write of a whole entry. Only a task record has a `day`, so the overlap lock is not in the index. */
+/** Only a task record has a `day`, so the overlap lock is not in the index. */
 export function entryPut(key: EntryKey, { version, document }: Entry, expected: number | 'absent'): Put {
   return {
     Item: toItem({

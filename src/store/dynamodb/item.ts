@@ -3,7 +3,6 @@ import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.t
 
 export type Item = Record<string, AttributeValue>
 
-/** Returns a document as DynamoDB's typed values. */
 export function toItem(document: StoredDocument): Item {
   return Object.fromEntries(Object.entries(document).map(([name, value]) => [name, toAttribute(value)]))
 }
@@ -15,10 +14,7 @@ export function toAttribute(value: StoredValue): AttributeValue {
   return { M: toItem(value) }
 }
 
-/**
- * Returns an item as plain values. Sets become lists. Types that cronledger never writes become undefined, as if they
- * were absent.
- */
+/** Sets become lists. Types that cronledger never writes become undefined, as if they were absent. */
 export function fromItem(item: Item): Record<string, unknown> {
   return Object.fromEntries(Object.entries(item).map(([name, value]) => [name, fromAttribute(value)]))
 }

@@ -8,7 +8,6 @@ import {
   openSync,
   readlinkSync,
   rmSync,
-  statfsSync,
   writeSync,
 } from 'node:fs'
 import { constants as system } from 'node:os'
@@ -54,7 +53,8 @@ export function explainFileError(error: unknown, path: string): unknown {
   const make = (kind: LedgerError['kind'], text: string) =>
     new LedgerError(kind, text, { cause: error, changedNothing })
   const name = `file ledger ${quote(path)}`
-  const why = withoutOwnFiles(firstLine(error))
+  // The user never made the file of a trial.
+  const why = firstLine(error).replace(/, \w+ '.*-trial-.*/, '')
   const code = sqliteCode(error)
   const short = noDescriptors(error)
   if (short !== null) return short
@@ -91,12 +91,7 @@ export function explainFileError(error: unknown, path: string): unknown {
     )
   }
   if (code === FULL || hasCode(error, 'ENOSPC')) {
-    return hasNoInodes(path)
-      ? make(
-          'unreachable',
-          `${name} cannot be written, because its file system can hold no more files (no inodes are left). Remove some files there.`,
-        )
-      : make('unreachable', `${name} cannot be written (${why}). Free some space on its disk.`)
+    return make('unreachable', `${name} cannot be written (${why}). Free some space, or inodes (df -i), on its disk.`)
   }
   return make('unreachable', `${name} cannot be read or written (${why}). Check its disk.`)
 }
@@ -116,24 +111,9 @@ function whatIsMissing(name: string, path: string, cause: unknown): LedgerError 
   )
 }
 
-/** Returns the text of an error without the name of a draft or a trial, which the user never made. */
-function withoutOwnFiles(text: string): string {
-  return text.replace(/, \w+ '.*-(draft|trial)-.*/, '')
-}
-
 /** Node has no name for this error (EDQUOT). */
 function isOverQuota(error: unknown): boolean {
   return error instanceof Error && 'errno' in error && error.errno === -system.errno.EDQUOT
-}
-
-/** Returns whether the file system cannot hold another file. Some file systems have no limit, and say 0 of 0. */
-function hasNoInodes(path: string): boolean {
-  try {
-    const { files, ffree } = statfsSync(dirname(path))
-    return files > 0 && ffree === 0
-  } catch {
-    return false
-  }
 }
 
 /** SQLite's smallest write is a page, and the limit of a disk may let less pass. */
@@ -149,8 +129,8 @@ function whyNotWritten(path: string): unknown {
   const trial = `${path}-trial-${randomUUID()}`
   try {
     closeSync(openSync('/dev/null', 'r'))
-    accessSync(path, constants.R_OK | constants.W_OK)
     accessSync(folder, constants.W_OK | constants.X_OK)
+    accessSync(path, constants.R_OK | constants.W_OK)
     const descriptor = openSync(trial, 'wx', 0o600)
     try {
       writeSync(descriptor, PAGE, 0, PAGE.length, 0)

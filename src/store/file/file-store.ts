@@ -233,7 +233,6 @@ function keyIn({ task, slot }: Columns): StoredKey {
   return { task: String(task), slot: String(slot) }
 }
 
-/** Makes the file and its tables if they are missing. */
 export async function setUpFile(path: string, call: CallOptions): Promise<'created' | 'found'> {
   const database = openFileDatabase(path)
   try {

@@ -1,9 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { closeSync, linkSync, openSync, readdirSync, realpathSync, rmSync, type Stats, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { chmodSync, lstatSync, type Stats, statSync } from 'node:fs'
 import Libsql from 'libsql'
 import { LedgerError, quote } from '../../core/errors.ts'
-import { hasCode, isNotDatabase } from './errors.ts'
+import { isNotDatabase } from './errors.ts'
 
 // When this process closes any descriptor of a file, it drops all POSIX locks that it holds on that file, including
 // those of a transaction in another thread. SQLite knows this and closes its own descriptors at the right time. So only
@@ -46,7 +44,6 @@ function readApplicationId(path: string): number | null {
   }
 }
 
-/** Escapes the characters that have a meaning in SQLite's file names of the form `file:…`. */
 function encodePath(path: string): string {
   return path.replace(/[%?#]/g, encodeURIComponent)
 }
@@ -58,7 +55,8 @@ export function foreign(path: string): LedgerError {
 /** Returns the stats of the file. If the file is missing and `make` is set, the function makes it first. */
 export function findFile(path: string, make: boolean): Stats {
   const found = statSync(path, { throwIfNoEntry: false })
-  if (found === undefined && make) makeFile(path)
+  // SQLite would make the target of a symbolic link, for example below a mount point where nothing is mounted.
+  if (found === undefined && make && lstatSync(path, { throwIfNoEntry: false }) === undefined) makeFile(path)
   const stats = found ?? statSync(path)
   // Opening a pipe would wait for its other end.
   if (!stats.isFile()) throw new LedgerError('shape', `${quote(path)} is not a file. Use another path.`)
@@ -70,48 +68,23 @@ export function findFile(path: string, make: boolean): Stats {
  * by another name would not find the journal and would write over it, and a later run by the first name would then roll
  * back slots that have completed since.
  */
-export function checkLinks(path: string, { nlink, ino }: Stats): void {
+export function checkLinks(path: string, { nlink }: Stats): void {
   if (nlink <= 1) return
-  removeDrafts(realpathSync(path), ino)
-  const names = statSync(path).nlink
-  if (names <= 1) return
   throw new LedgerError(
     'shape',
-    `file ledger ${quote(path)} has ${names} names (hard links). After a crash, its journal lies beside only one of them. If one name has a file with the ending -journal beside it, keep that name. Remove the others. To list them: find / -samefile ${quote(path)}`,
+    `file ledger ${quote(path)} has ${nlink} names (hard links). After a crash, its journal lies beside only one of them. If one name has a file with the ending -journal beside it, keep that name. Remove the others. To list them: find / -samefile ${quote(path)}`,
   )
 }
 
-/** Removes the second name that a new file has for a moment, and keeps if its process is killed in `makeFile`. */
-function removeDrafts(path: string, ino: number): void {
-  for (const name of readdirSync(dirname(path))) {
-    const draft = join(dirname(path), name)
-    const isDraft = name.startsWith(`${basename(path)}${DRAFT}`)
-    if (isDraft && statSync(draft, { throwIfNoEntry: false })?.ino === ino) rmSync(draft, { force: true })
-  }
-}
-
-/** The ending that the name of a file has while `makeFile` makes it. */
-const DRAFT = '-draft-'
-
 /**
  * Makes an empty file that only its owner can read, because reasons and hosts are private. SQLite gives its journal the
- * same mode. We must close the file before it gets its name. Otherwise another thread could already hold a lock on it,
- * which the close would drop.
+ * same mode. SQLite must make the file: closing a descriptor of ours could drop a lock of another thread.
  */
 function makeFile(path: string): void {
-  const draft = `${path}${DRAFT}${randomUUID()}`
-  closeSync(openSync(draft, 'wx', 0o600))
+  new Libsql(path).close()
   try {
-    linkSync(draft, path)
-  } catch (error) {
-    if (hasCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS')) {
-      // A file system without hard links, such as FAT, has no modes either, so SQLite may make the file.
-      new Libsql(path).close()
-      return
-    }
-    // Another process made the file first.
-    if (!hasCode(error, 'EEXIST')) throw error
-  } finally {
-    rmSync(draft, { force: true })
+    chmodSync(path, 0o600)
+  } catch {
+    // A file system without modes, such as FAT, or a process of another user made the file first.
   }
 }

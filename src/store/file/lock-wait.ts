@@ -23,7 +23,7 @@ export const PATIENT: Waits = { firstMs: 50, longestMs: 1_000 }
 
 /** A patient write steps back for at most this long before its first try. */
 const LONGEST_STEP_BACK_MS = 2_000
-/** The length of a wait shows how busy the lock is, but only for this long. */
+/** A wait shows how busy the lock is, but only for this long. */
 const BUSY_FOR_MS = 60_000
 
 /**

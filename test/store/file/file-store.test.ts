@@ -98,15 +98,6 @@ describe('a ledger file', () => {
     expect(await get(path)).toEqual(claim)
   })
 
-  it('loses the second name that a process left which was killed while it made the file', async () => {
-    const path = newPath()
-    writeFileSync(path, '')
-    linkSync(path, `${path}-draft-1`)
-    writeFileSync(`${path}-draft-2`, 'of another file')
-    expect(await put(path)).toEqual({ kind: 'ok' })
-    expect(filesOf(path)).toEqual([path, `${path}-draft-2`])
-  })
-
   it('is for its owner only with any umask, and so is its journal', () => {
     const path = newPath()
     const before = process.umask(0)
