@@ -152,7 +152,7 @@ function sqliteCode(error: unknown): number {
   return opening === null ? 0 : Number(opening[1]) & 0xff
 }
 
-export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   return codes.includes(errorCode(error) ?? '')
 }
 
