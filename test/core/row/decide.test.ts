@@ -5,6 +5,7 @@ import {
   DEFAULT_RERUNNABLE,
   MAX_ATTEMPTS,
   MAX_RESOLUTIONS,
+  type Policy,
   RERUNNABLE,
   type Rerunnable,
   readRerunnable,
@@ -35,39 +36,18 @@ import {
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const SKEW_MS = 30_000
 
-interface Situation {
+interface Situation extends Partial<Policy> {
   readonly trigger?: Trigger
-  readonly maxAttempts?: number
-  readonly maxLatenessMs?: number
   readonly now?: number
   readonly survivor?: Survivor
-  readonly forceOnly?: readonly Rerunnable[]
-  readonly forceAskedAt?: number
-  readonly forceOfRange?: boolean
 }
 
 function answer(row: StoredRow | null, situation: Situation = {}): string {
-  const {
-    trigger = SCHEDULED,
-    maxAttempts = 1,
-    maxLatenessMs = null,
-    now = NOW,
-    survivor = null,
-    forceOnly,
-    forceAskedAt,
-    forceOfRange,
-  } = situation
+  const { trigger = SCHEDULED, now = NOW, survivor = null, ...policy } = situation
   const decision = decide(
     row,
     { ...trigger, slot: SLOT },
-    {
-      maxAttempts,
-      maxLatenessMs,
-      skewMs: SKEW_MS,
-      ...(forceOnly && { forceOnly }),
-      ...(forceAskedAt && { forceAskedAt }),
-      ...(forceOfRange && { forceOfRange }),
-    },
+    { maxAttempts: 1, maxLatenessMs: null, skewMs: SKEW_MS, ...policy },
     { now, survivor, objection: null },
   )
   return 'cause' in decision ? `${decision.kind}: ${decision.cause}` : decision.kind
@@ -121,110 +101,40 @@ describe('a trigger that catches up', () => {
   })
 })
 
-describe('the table of design part 4', () => {
-  for (const [what, row, now, scheduled, retried, forced, forcedAgain] of [
-    ['absent', null, NOW, 'start', 'start', 'start', 'refused: noRow'],
+const SUCCEEDED_ONCE = rowWith({ ending: SUCCEEDED })
+const FAILED_ONCE = rowWith({ ending: FAILED })
+const FORCE_RUNS = rowWith({ ending: SUCCEEDED }, { trigger: FORCED })
+const FORCE_FAILED = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
+const DONE = 'duplicate: completed, duplicate: completed, refused: completed, start'
+const LEASED = 'duplicate: running, duplicate: running, refused: running, refused: running'
+
+describe('what a scheduled trigger may do, one with an attempt left, a force, and a force on completed slots', () => {
+  test.each<[string, Row | null, number, string]>([
+    ['absent', null, NOW, 'start, start, start, refused: noRow'],
+    ['an attempt succeeded', SUCCEEDED_ONCE, NOW, DONE],
+    ['an attempt succeeded, a later force failed', FORCE_FAILED, NOW, DONE],
+    ['an attempt succeeded, a force is stale', FORCE_RUNS, EXPIRED, DONE],
+    ['resolved as completed', resolvedAs(FAILED_ONCE, 'COMPLETED'), NOW, DONE],
     [
-      'an attempt succeeded',
-      rowWith({ ending: SUCCEEDED }),
-      NOW,
-      'duplicate: completed',
-      'duplicate: completed',
-      'refused: completed',
-      'start',
+      ...(['an attempt succeeded, a force runs', FORCE_RUNS, NOW] as const),
+      'duplicate: completed, duplicate: completed, refused: running, refused: running',
     ],
     [
-      'an attempt succeeded, a later force failed',
-      rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
-      NOW,
-      'duplicate: completed',
-      'duplicate: completed',
-      'refused: completed',
-      'start',
+      ...(['resolved as skipped', resolvedAs(FAILED_ONCE, 'SKIPPED'), NOW] as const),
+      'duplicate: skipped, duplicate: skipped, start, refused: skipped',
     ],
-    [
-      'an attempt succeeded, a force runs',
-      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
-      NOW,
-      'duplicate: completed',
-      'duplicate: completed',
-      'refused: running',
-      'refused: running',
-    ],
-    [
-      'an attempt succeeded, a force is stale',
-      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
-      EXPIRED,
-      'duplicate: completed',
-      'duplicate: completed',
-      'refused: completed',
-      'start',
-    ],
-    [
-      'resolved as completed',
-      resolvedAs(rowWith({ ending: FAILED }), 'COMPLETED'),
-      NOW,
-      'duplicate: completed',
-      'duplicate: completed',
-      'refused: completed',
-      'start',
-    ],
-    [
-      'resolved as skipped',
-      resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'),
-      NOW,
-      'duplicate: skipped',
-      'duplicate: skipped',
-      'start',
-      'refused: skipped',
-    ],
-    [
-      'resolved as failed',
-      resolvedAs(rowWith({ ending: FAILED }), 'FAILED'),
-      NOW,
-      'refused: failed',
-      'start',
-      'start',
-      'refused: failed',
-    ],
-    [
-      'PENDING, lease alive',
-      RUNNING,
-      NOW,
-      'duplicate: running',
-      'duplicate: running',
-      'refused: running',
-      'refused: running',
-    ],
-    [
-      'PENDING, lease over, skew not',
-      RUNNING,
-      EXPIRED - 1,
-      'duplicate: running',
-      'duplicate: running',
-      'refused: running',
-      'refused: running',
-    ],
-    ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale', 'start', 'start', 'refused: stale'],
-    ['FAILED', rowWith({ ending: FAILED }), NOW, 'refused: failed', 'start', 'start', 'refused: failed'],
-    ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped', 'duplicate: skipped', 'start', 'refused: skipped'],
-    [
-      'an attempt that never started',
-      rowWith({ ending: NOT_STARTED }),
-      NOW,
-      'start',
-      'start',
-      'start',
-      'refused: failed',
-    ],
-  ] as const) {
-    test(what, () => {
-      expect(answer(row, { now })).toBe(scheduled)
-      expect(answer(row, { now, maxAttempts: 2 })).toBe(retried)
-      expect(answer(row, { now, trigger: FORCED })).toBe(forced)
-      expect(answer(row, { now, trigger: FORCED, forceOnly: ['completed'] })).toBe(forcedAgain)
-    })
-  }
+    ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped, duplicate: skipped, start, refused: skipped'],
+    ['resolved as failed', resolvedAs(FAILED_ONCE, 'FAILED'), NOW, 'refused: failed, start, start, refused: failed'],
+    ['FAILED', FAILED_ONCE, NOW, 'refused: failed, start, start, refused: failed'],
+    ['PENDING, lease alive', RUNNING, NOW, LEASED],
+    ['PENDING, lease over, skew not', RUNNING, EXPIRED - 1, LEASED],
+    ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale, start, start, refused: stale'],
+    ['an attempt never started', rowWith({ ending: NOT_STARTED }), NOW, 'start, start, start, refused: failed'],
+  ])('%s', (_, row, now, expected) => {
+    const force = { now, trigger: FORCED }
+    const situations = [{ now }, { now, maxAttempts: 2 }, force, { ...force, forceOnly: ['completed'] as const }]
+    expect(situations.map((one) => answer(row, one)).join(', ')).toBe(expected)
+  })
 })
 
 const endings = fc.constantFrom<Ending>(
@@ -264,48 +174,31 @@ describe('a force that was asked for before an attempt began', () => {
 })
 
 describe('a force that is meant for some slots only', () => {
-  const failedAgain = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
-  for (const [what, row, now, is, others] of [
+  const failedAgain = FORCE_FAILED
+  const [completedBefore, skippedBefore] = (['COMPLETED', 'SKIPPED'] as const).map((state) =>
+    rowWithResolution(state, { trigger: FORCED, ending: FAILED }),
+  ) as [Row, Row]
+  test.each<[string, Row | null, number, Rerunnable | null, string]>([
     ['absent', null, NOW, 'missed', 'refused: noRow'],
-    ['FAILED', rowWith({ ending: FAILED }), NOW, 'failed', 'refused: failed'],
+    ['FAILED', FAILED_ONCE, NOW, 'failed', 'refused: failed'],
     ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'failed', 'refused: failed'],
     ['PENDING, stale', RUNNING, EXPIRED, 'stale', 'refused: stale'],
-    ['COMPLETED', rowWith({ ending: SUCCEEDED }), NOW, 'completed', 'refused: completed'],
+    ['COMPLETED', SUCCEEDED_ONCE, NOW, 'completed', 'refused: completed'],
     ['completed once, failed when forced', failedAgain, NOW, 'completed', 'refused: completed'],
-    [
-      'resolved as completed, failed when forced',
-      rowWithResolution('COMPLETED', { trigger: FORCED, ending: FAILED }),
-      NOW,
-      'completed',
-      'refused: completed',
-    ],
-    [
-      'completed once, stale when forced',
-      rowWith({ ending: SUCCEEDED }, { trigger: FORCED }),
-      EXPIRED,
-      'completed',
-      'refused: completed',
-    ],
+    ['resolved as completed, failed when forced', completedBefore, NOW, 'completed', 'refused: completed'],
+    ['completed once, stale when forced', FORCE_RUNS, EXPIRED, 'completed', 'refused: completed'],
     ['PENDING, lease alive', RUNNING, NOW, null, 'refused: running'],
-    ['completed once, a force runs', rowWith({ ending: SUCCEEDED }, {}), NOW, null, 'refused: running'],
+    ['completed once, a force runs', FORCE_RUNS, NOW, null, 'refused: running'],
     ['SKIPPED', SKIPPED, NOW, 'skipped', 'refused: skipped'],
-    ['resolved as skipped', resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'), NOW, 'skipped', 'refused: skipped'],
-    [
-      'resolved as skipped, failed when forced',
-      rowWithResolution('SKIPPED', { trigger: FORCED, ending: FAILED }),
-      NOW,
-      'failed',
-      'refused: failed',
-    ],
-  ] as const) {
-    test(what, () => {
-      expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
-      for (const only of RERUNNABLE) {
-        expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
-      }
-      expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
-    })
-  }
+    ['resolved as skipped', resolvedAs(FAILED_ONCE, 'SKIPPED'), NOW, 'skipped', 'refused: skipped'],
+    ['resolved as skipped, failed when forced', skippedBefore, NOW, 'failed', 'refused: failed'],
+  ])('%s', (_, row, now, is, others) => {
+    expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
+    for (const only of RERUNNABLE) {
+      expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
+    }
+    expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
+  })
 
   test('property: a force for undone slots never starts after a success', () => {
     fc.assert(
@@ -320,11 +213,12 @@ describe('a force that is meant for some slots only', () => {
 
   test('property: a force that does not name completed starts nothing in a slot that completed', () => {
     const named = fc.subarray(RERUNNABLE.filter((status) => status !== 'completed'))
+    const ranges = fc.constantFrom({}, { forceOfRange: true as const })
     fc.assert(
-      fc.property(histories, named, fc.nat(1e12), fc.boolean(), (history, forceOnly, laterMs, forceOfRange) => {
+      fc.property(histories, named, fc.nat(1e12), ranges, (history, forceOnly, laterMs, range) => {
         const row = rowWith(...history)
         fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
-        const situation = { trigger: FORCED, now: NOW + laterMs, forceOfRange }
+        const situation = { trigger: FORCED, now: NOW + laterMs, ...range }
         expect(answer(row, { ...situation, forceOnly })).not.toBe('start')
         expect(answer(row, situation)).not.toBe('start')
       }),
@@ -332,7 +226,7 @@ describe('a force that is meant for some slots only', () => {
   })
 
   test('in a range, a slot that another run completed or an operator skipped is done, and not refused', () => {
-    const range = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, forceOfRange: true }
+    const range = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, forceOfRange: true } as const
     expect(answer(rowWith({ ending: SUCCEEDED }), range)).toBe('duplicate: completed')
     expect(answer(failedAgain, range)).toBe('duplicate: completed')
     expect(answer(SKIPPED, range)).toBe('duplicate: skipped')
@@ -355,10 +249,11 @@ describe('a force that is meant for some slots only', () => {
 })
 
 describe('settling', () => {
-  const objection = (row: StoredRow | null, now = NOW) => {
-    const decision = decideResolution(row, { slot: SLOT, state: 'COMPLETED', now, skewMs: SKEW_MS })
+  const resolved = (row: StoredRow | null, now: number, state: ResolvedState = 'COMPLETED', more: object = {}) => {
+    const decision = decideResolution(row, { slot: SLOT, state, now, skewMs: SKEW_MS, ...more })
     return decision.kind === 'refused' ? decision.cause : null
   }
+  const objection = (row: StoredRow | null, now = NOW) => resolved(row, now)
 
   test('an operator may resolve a slot that neither runs nor has completed', () => {
     expect(objection(null)).toBe(null)
@@ -375,38 +270,27 @@ describe('settling', () => {
   })
 
   test('a slot that is not due can be skipped, and is neither completed nor failed before anything started in it', () => {
-    const resolved = (state: ResolvedState, row: StoredRow | null, now: number) => {
-      const decision = decideResolution(row, { slot: SLOT, state, now, skewMs: SKEW_MS })
-      return decision.kind === 'refused' ? decision.cause : null
-    }
     const skipped = resolvedAs(rowWith({ ending: NOT_STARTED }), 'SKIPPED')
-    expect(RESOLVED_STATES.map((state) => resolved(state, null, SLOT - 1))).toEqual(
+    expect(RESOLVED_STATES.map((state) => resolved(null, SLOT - 1, state))).toEqual(
       RESOLVED_STATES.map((state) => (state === 'SKIPPED' ? null : 'notDue')),
     )
-    expect(resolved('COMPLETED', skipped, SLOT - 1)).toBe('notDue')
-    expect(resolved('COMPLETED', null, SLOT)).toBe(null)
+    expect(resolved(skipped, SLOT - 1)).toBe('notDue')
+    expect(resolved(null, SLOT)).toBe(null)
     // A trigger that came early, within its tolerance, has started the batch.
-    expect(resolved('COMPLETED', rowWith({ ending: FAILED }), SLOT - 1)).toBe(null)
+    expect(resolved(rowWith({ ending: FAILED }), SLOT - 1)).toBe(null)
   })
 
   test('a run in a slot of the future, by a wrong clock, may be confirmed once', () => {
-    const resolved = (row: StoredRow, state: ResolvedState, now: number) => {
-      const decision = decideResolution(row, { slot: SLOT, state, now, skewMs: SKEW_MS })
-      return decision.kind === 'refused' ? decision.cause : null
-    }
     const done = rowWith({ ending: SUCCEEDED })
     const before = SLOT - 3_600_000
-    expect(RESOLVED_STATES.filter((state) => resolved(done, state, before) === null)).toEqual(['COMPLETED'])
-    expect(resolved(done, 'COMPLETED', SLOT)).toBe('completed')
-    expect(resolved(resolvedAs(done, 'COMPLETED'), 'COMPLETED', before)).toBe('completed')
+    expect(RESOLVED_STATES.filter((state) => resolved(done, before, state) === null)).toEqual(['COMPLETED'])
+    expect(resolved(done, SLOT)).toBe('completed')
+    expect(resolved(resolvedAs(done, 'COMPLETED'), before)).toBe('completed')
   })
 
   describe('where the operator knows that a run has ended', () => {
-    const named = (row: StoredRow | null, endedRun: string, now = NOW, survivor: Survivor | null = null) => {
-      const facts = { slot: SLOT, state: 'COMPLETED', now, skewMs: SKEW_MS, endedRun, survivor } as const
-      const decision = decideResolution(row, facts)
-      return decision.kind === 'refused' ? decision.cause : null
-    }
+    const named = (row: StoredRow | null, endedRun: string, now = NOW, survivor: Survivor | null = null) =>
+      resolved(row, now, 'COMPLETED', { endedRun, survivor })
 
     test('the slot of that run may be resolved also while its lease holds', () => {
       expect(named(RUNNING, 'run-1')).toBe(null)
