@@ -62,12 +62,12 @@ function logWarnings(sink: Sink): void {
 
 async function dispatch(name: string | undefined, context: CommandContext): Promise<number> {
   if (name === undefined) return withoutCommand(context)
-  if (name === '--version' || name === '-V') return answer(versionText())
+  if (name === '--version' || name === '-v' || name === '-V') return answer(versionText())
   if (name === '--help' || name === '-h' || name === 'help') {
     const [topic] = context.argv.filter((word) => !word.startsWith('-'))
-    return topic === undefined || topic === 'help'
-      ? answer(overview())
-      : answerHelp(entryOf(topic, context.argv), context)
+    if (topic === undefined || topic === 'help') return answer(overview())
+    const page = (await import('./help.ts')).topicText(topic)
+    return page === null ? answerHelp(entryOf(topic, context.argv), context) : answer(page)
   }
   const entry = entryOf(name, context.argv)
   if (context.argv.includes('--help') || context.argv.includes('-h')) return answerHelp(entry, context)
@@ -97,9 +97,9 @@ function entryOf(name: string, argv: readonly string[]): CommandEntry {
   return entry
 }
 
-async function answerHelp(entry: CommandEntry, { env }: CommandContext): Promise<number> {
+async function answerHelp(entry: CommandEntry, { argv, env }: CommandContext): Promise<number> {
   const { help } = await entry.load()
-  return answer(await (await import('./help.ts')).helpOf(help, screenOf(env).columns))
+  return answer(await (await import('./help.ts')).helpOf(help, screenOf(env).columns, argv.includes('--all')))
 }
 
 async function answer(text: string): Promise<number> {

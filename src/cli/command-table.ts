@@ -164,7 +164,6 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   plan: ['declare', 'pause'],
   validate: ['explain', 'setup --check'],
   version: ['--version'],
-  '-v': ['--version'],
 }
 
 /** Returns the commands that a user may mean by a name that is common in other tools. */
@@ -188,6 +187,7 @@ export function overview(): string {
     ...[...groups].flatMap((group) => ['', `${group}:`, ...linesOf(group)]),
     '',
     'cronledger help COMMAND  shows the options of a command, with examples.',
+    'cronledger help TOPIC    explains exit-codes or environment.',
     'cronledger --version     shows the versions of cronledger, Node and the time zone data.',
     'The documentation is README.md and the folder docs of the package.',
   ].join('\n')

@@ -20,6 +20,8 @@ export interface CommandHelp {
   /** An imperative, and further sentences. */
   readonly summary: string
   readonly options: OptionTable
+  /** The options of the usual help, if there are too many for one screen. `help COMMAND --all` shows the others, too. */
+  readonly usual?: readonly string[]
   /** The first argument may be the task, instead of `--task`. */
   readonly takesTask?: true
   /** The command starts the batch, whose command line comes after `--`. */

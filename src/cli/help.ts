@@ -1,7 +1,9 @@
 import yargs from 'yargs'
+import cronledger from '../../package.json' with { type: 'json' }
 import { groupOf, OPTION_GROUPS, type OptionSpec, optionName } from '../core/option.ts'
 import type { CommandHelp } from './command.ts'
 import { defaultText, valueName, variableOf } from './options/options.ts'
+import { TOPICS } from './topics.ts'
 
 /** The largest width of the help, since longer lines are hard to read. A log has no width, and gets this one too. */
 const HELP_COLUMNS = 100
@@ -9,16 +11,19 @@ const HELP_COLUMNS = 100
 /** An option that the help explains by its variable, too. Each command with options has it. */
 const EXAMPLE_OPTION = 'store'
 
+/** The documentation of this version. */
+const DOCS = `${cronledger.homepage.replace(/#.*/, '')}/blob/v${cronledger.version}/docs`
+
 /**
- * Returns the help of a command, at most `columns` wide. This function has a file of its own, since yargs takes longer
- * to load than all the rest of a run.
+ * Returns the help of a command, at most `columns` wide. Without `all`, it has only the usual options, if the command says
+ * which those are. This function has a file of its own, since yargs takes longer to load than all the rest of a run.
  */
-export async function helpOf(command: CommandHelp, columns: number | null): Promise<string> {
-  const { name, summary, notes, examples } = command
-  const options = Object.entries(command.options).map(([option, spec]) => ({
-    title: `${optionName(option)} ${valueName(spec)}`.trimEnd(),
-    spec,
-  }))
+export async function helpOf(command: CommandHelp, columns: number | null, all = false): Promise<string> {
+  const { name, summary, notes, usual, examples } = command
+  const isShort = usual !== undefined && !all
+  const options = Object.entries(command.options)
+    .filter(([option, spec]) => !isShort || spec.required || usual.includes(option))
+    .map(([option, spec]) => ({ title: `${optionName(option)} ${valueName(spec)}`.trimEnd(), spec }))
   // yargs does not need the working directory, and would fail if that was deleted, so we name another one.
   const parser = yargs([], '/')
     .scriptName('cronledger')
@@ -40,11 +45,25 @@ export async function helpOf(command: CommandHelp, columns: number | null): Prom
       ? `Each option can also be set as an environment variable: --${EXAMPLE_OPTION} is ${variableOf(EXAMPLE_OPTION)}.`
       : ''
   const task = command.takesTask ? 'NAME is the task, as with --task.' : ''
-  const text = await parser.epilogue([task, variable, notes].filter(Boolean).join('\n')).getHelp()
+  const more = isShort ? `All ${Object.keys(command.options).length} options: cronledger help ${name} --all` : ''
+  const text = (await parser.epilogue([task, variable, notes, more].filter(Boolean).join('\n')).getHelp()).trimEnd()
   // We add the examples ourselves, since yargs breaks lines and a copied command must work.
   const lines = examples.map(([example, what]) => `  # ${what}\n  ${example}`)
-  return [withoutGaps(text.trimEnd()), '', 'Examples:', ...lines].join('\n')
+  const shown = ['Examples:', ...lines].join('\n')
+  const page = name === 'run' ? 'options.md' : `commands.md#${name}`
+  const at = text.search(FIRST_GROUP)
+  const body = at === -1 ? `${text}\n\n${shown}` : `${text.slice(0, at)}\n\n${shown}${withoutGaps(text.slice(at))}`
+  return `${body}\nDocs: ${DOCS}/reference/${page}`
 }
+
+/** Returns the text of a topic with the address of its page, or null if there is no such topic. */
+export function topicText(name: string): string | null {
+  const topic = Object.hasOwn(TOPICS, name) ? TOPICS[name] : undefined
+  return topic === undefined ? null : `${topic.text}\n\nDocs: ${DOCS}/${topic.page}`
+}
+
+/** The title of the first group of options, with the empty line before it. */
+const FIRST_GROUP = new RegExp(`\n\n(?:${OPTION_GROUPS.join('|')}):\n`)
 
 /** Returns the words of the usage line after the name of the command. */
 function argumentsOf({ takesTask, takes, options, runsBatch }: CommandHelp): string[] {

@@ -78,25 +78,36 @@ const help = {
   summary:
     'Run COMMAND again in one slot, unless it is running or has completed, or in the missed, failed and stale slots of a range, one after the other, oldest first.',
   options: OPTIONS,
+  usual: [
+    'slot',
+    'from',
+    'to',
+    'only',
+    'dryRun',
+    'keepGoing',
+    'reason',
+    'by',
+    'timeoutMs',
+    'maxAttempts',
+    'retryDelayMs',
+    'log',
+  ],
+  takesTask: true,
   runsBatch: true,
   examples: [
     [
-      "cronledger rerun --store dynamodb:cronledger --task nightly --slot 2026-11-23 --reason 'bad input file' -- ./batch.sh",
+      "cronledger rerun nightly --store dynamodb:cronledger --slot 2026-11-23 --reason 'bad input file' -- ./batch.sh",
       'run the slot of that day',
     ],
+    ['cronledger rerun nightly … --from 2026-11-01 --to 2026-11-23 --dry-run', 'list the slots of a range to run'],
     [
-      'cronledger rerun … --task nightly --from 2026-11-01 --to 2026-11-23 --dry-run',
-      'list the slots of a range to run',
-    ],
-    [
-      "cronledger rerun … --task nightly --from 2026-11-01 --to 2026-11-23 --reason 'database was down' -- ./batch.sh",
+      "cronledger rerun nightly … --from 2026-11-01 --to 2026-11-23 --reason 'database was down' -- ./batch.sh",
       'run them; after a failure or Ctrl-C, the same command continues',
     ],
   ],
-  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _DATE, _LOCAL, _TIMEZONE, _KEY, _WINDOW_END, _ATTEMPT, _ID. It must work on that slot, not on the current time.
+  notes: `COMMAND must work on the slot that it gets (cronledger help environment), not on the current time.
 Give --skew the value that the runs of the task have. If they have --overlap skip or wait, a rerun is refused while another slot is running.
-
-Exit codes: those of run. For a range: 0 if every slot succeeded or there was nothing to do, otherwise the exit code of the first slot that did not succeed.`,
+Exit codes: those of run (cronledger help exit-codes). For a range: 0 if every slot succeeded or there was nothing to do, otherwise the exit code of the first slot that did not succeed.`,
 } as const
 
 export const rerun: Command = {

@@ -13,15 +13,25 @@ const help = {
   name: 'run',
   summary: 'Run COMMAND once in its slot of the schedule. A duplicate trigger starts nothing and is recorded.',
   options: RUN_OPTIONS,
+  usual: [
+    'timezone',
+    'eventTime',
+    'strict',
+    'catchUpMs',
+    'maxAttempts',
+    'retryDelayMs',
+    'overlap',
+    'maxLatenessMs',
+  ].concat(['timeoutMs', 'graceMs', 'doneByMs', 'owner', 'log', 'notify']),
+  takesTask: true,
   runsBatch: true,
   examples: [
     [
-      "cronledger run --store dynamodb:cronledger --task nightly --schedule '0 3 * * *' --timezone Asia/Tokyo -- ./batch.sh",
+      "cronledger run nightly --store dynamodb:cronledger --schedule '0 3 * * *' --timezone Asia/Tokyo -- ./batch.sh",
       'once a day at 03:00 in Tokyo',
     ],
   ],
-  notes: `COMMAND gets CRONLEDGER_RUN_TASK, _SLOT, _DATE, _LOCAL, _TIMEZONE, _KEY, _WINDOW_END, _ATTEMPT, _ID.
-Exit codes: that of COMMAND, or 128 + n after signal n; otherwise 0 duplicate, skipped or paused, 64 usage, 65 refused, 70 internal error, 73 lease lost, 74 succeeded but not recorded, 75 ledger not reachable, 77 access denied, 78 no usable ledger, 124 timeout, 126 or 127 COMMAND cannot be run.`,
+  notes: 'What COMMAND gets: cronledger help environment. The exit codes: cronledger help exit-codes.',
 } as const
 
 export const run: Command = {

@@ -1,6 +1,7 @@
 import { type LedgerError, quote, usageError } from '../../core/errors.ts'
 import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
+import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import type { CommandHelp } from '../command.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
@@ -28,7 +29,7 @@ export function readOptions<Table extends OptionTable>(
   )
   const line: Line = { command, flags, hasBatch: rest !== null && rest.length > 0 }
   const { given, strays } = readWords(line, argv)
-  takeTask(line, given, strays)
+  takeTask(line, given, argv, strays)
   const values = Object.fromEntries(
     Object.entries(command.options).map(([name, spec]) => {
       const flag = optionName(name)
@@ -94,15 +95,23 @@ function readWords(line: Line, argv: readonly string[]): Words {
  * value that was not quoted, it may be a part of the value.
  */
 function unknownWord(line: Line, at: Stray, [first, ...others]: readonly Stray[]): Error {
-  if (line.command.runsBatch && first !== undefined) return unexpectedArgument(line, [first, ...others])
+  if (line.command.runsBatch && !line.hasBatch && first !== undefined)
+    return unexpectedArgument(line, [first, ...others])
   const isPart = !at.word.startsWith('--') && isSplit(at, line)
   return isPart ? unexpectedArgument(line, [at]) : unknownOption(at.word, line)
 }
 
 /** Takes the task that is given as an argument. Throws a usage error for any other argument. */
-function takeTask(line: Line, given: Words['given'], [first, second, ...others]: readonly Stray[]): void {
+function takeTask(
+  line: Line,
+  given: Words['given'],
+  argv: readonly string[],
+  [first, second, ...others]: readonly Stray[],
+): void {
   if (first === undefined) return
-  if (!line.command.takesTask || isSplit(first, line))
+  // A word that becomes the task by mistake would be another task, whose slots are all free. So it must come first.
+  const isElsewhere = first.word !== argv[0] || (!line.hasBatch && !isTaskName(first.word))
+  if (!line.command.takesTask || (line.command.runsBatch && isElsewhere) || isSplit(first, line))
     throw unexpectedArgument(line, second === undefined ? [first] : [first, second, ...others])
   if (second !== undefined) throw unexpectedArgument(line, [second, ...others])
   const task = given.get('task') ?? first.word

@@ -116,7 +116,7 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
     )
   }
   const name = word.toLowerCase()
-  const mayBeTask = flags.has('task') && !command.takesTask && isTaskName(word)
+  const mayBeTask = flags.has('task') && (!command.takesTask || command.runsBatch) && isTaskName(word)
   const asTask = mayBeTask ? ` If it is the task, use --task ${word}.` : ''
   const meant = flags.has(name) ? didYouMean([`--${name}`]) : asTask
   const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`

@@ -19,7 +19,7 @@ export const RUN_GROUPS = {
       value: 'INSTANT',
       group: 'Event time',
       otherwise: 'now',
-      help: 'Scheduled time of this trigger, k8s-job:NAME, or the event of EventBridge',
+      help: 'Scheduled time of the trigger, or k8s-job:NAME',
       details:
         'On EventBridge, $.time of a rule\'s event, or <aws.scheduler.scheduled-time> of EventBridge Scheduler. It must have an offset or Z. With k8s-job:NAME, the scheduled minute at the end of the name of a Kubernetes job is used. A value that begins with { is the JSON of an EventBridge event, whose "time" is used. @FILE reads the value from a file, and - from standard input.',
     },

@@ -389,10 +389,8 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...force, '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
     [[...force, '--reason', 'WHY'], /the reason is still the placeholder "WHY"/],
     [[...force, '--reason', '<why>'], /the reason is still the placeholder "<why>"/],
-    [
-      [...ok, 'stray'],
-      /unexpected argument "stray". If it is the task, use --task stray. run takes options only before --/,
-    ],
+    [['stray', ...ok], /two tasks are given: "stray" and --task "nightly"/],
+    [[...ok, 'stray'], /unexpected argument "stray". If it is the task, use --task stray. run takes one task name/],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
     [[...ok, '--timezone', ''], /--timezone has no value/],
     [['--task', '-x', ...without('--task')], /task "-x" is not a valid name/],

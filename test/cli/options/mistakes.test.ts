@@ -59,6 +59,13 @@ describe('a value without quotes', () => {
   })
 })
 
+test('run takes its task as its first word only, since another word could become the task by mistake', () => {
+  const options = [...STORE, '--schedule', '0 3 * * *']
+  expect(readOptions(run.help, ['nightly', ...options], {}, ['true'])).toMatchObject({ task: 'nightly' })
+  expect(mistake('run', [...options, '--strict', 'yes'], {}, ['true'])).toMatch(/^unexpected argument "yes"/)
+  expect(mistake('run', [...options, 'nightly'], {}, ['true'])).toMatch(/If it is the task, use --task nightly/)
+})
+
 describe('the batch command', () => {
   test.each([
     [['./batch.py'], '"./batch.py". Put the batch command after --, for example: cronledger run … -- ./batch.py'],
@@ -70,7 +77,7 @@ describe('the batch command', () => {
 
   test('is not suspected where there is a batch', () => {
     expect(mistake('rerun', [...STORE, 'nightly'], {}, ['./batch.sh'])).toBe(
-      'unexpected argument "nightly". If it is the task, use --task nightly. rerun takes options only before --. See cronledger rerun --help.',
+      'unexpected argument "nightly". If it is the task, use --task nightly. rerun takes one task name and options. See cronledger rerun --help.',
     )
   })
 
@@ -155,7 +162,6 @@ test.each([
   ['list', [], 'Did you mean tasks or history? See cronledger --help.'],
   ['Status', [], 'Did you mean check or history? See cronledger --help.'],
   ['histroy', [], 'Did you mean history? See cronledger --help.'],
-  ['-v', [], 'Did you mean --version? See cronledger --help.'],
   ['--verison', [], 'Did you mean --version? See cronledger --help.'],
   ['./batch.py', [], 'To run a batch: cronledger run … -- ./batch.py'],
   ['xyz', [], 'See cronledger --help.'],

@@ -79,7 +79,7 @@ test.each([
 let completion = ''
 let help = ''
 beforeAll(async () => {
-  help = await helpOf(run.help, null)
+  help = await helpOf(run.help, null, true)
   completion = (await cronledger(['completion', 'bash'])).stdout
 })
 
