@@ -8,7 +8,14 @@ import { ZONE_DATA } from '../process/clock.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
 import type { CommandContext } from './command.ts'
-import { checkBatch, checkBytes, checkEnvironmentBytes, checkNoBatch, unknownCommand } from './command-line.ts'
+import {
+  checkBatch,
+  checkBytes,
+  checkEnvironmentBytes,
+  checkNoBatch,
+  checkPlatform,
+  unknownCommand,
+} from './command-line.ts'
 import { COMMANDS, type CommandEntry, overview } from './command-table.ts'
 import { hintAbout } from './lookup.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
@@ -72,6 +79,7 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   const entry = entryOf(name, context.argv)
   if (context.argv.includes('--help') || context.argv.includes('-h')) return answerHelp(entry, context)
   if (entry.supervises) {
+    checkPlatform(name, process.platform)
     checkBatch(name, context.rest ?? [])
     hideStandardStreams()
   } else checkNoBatch(name, context.rest ?? [])

@@ -46,6 +46,14 @@ export function checkBatch(name: string, [file, word = '']: readonly string[]): 
   )
 }
 
+/** Throws a usage error where cronledger cannot watch a batch. */
+export function checkPlatform(name: string, platform: string): void {
+  if (platform === 'linux') return
+  throw usageError(
+    `${name} needs Linux (this is ${platform}), because it watches the batch through /proc. Start it in a container.`,
+  )
+}
+
 /** Throws a usage error if there are words after the `--` of a command that does not run a batch. */
 export function checkNoBatch(name: string, [word]: readonly string[]): void {
   if (word === undefined) return

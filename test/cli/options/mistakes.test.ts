@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { CommandHelp } from '../../../src/cli/command.ts'
-import { checkBatch, checkNoBatch, unknownCommand } from '../../../src/cli/command-line.ts'
+import { checkBatch, checkNoBatch, checkPlatform, unknownCommand } from '../../../src/cli/command-line.ts'
 import { check } from '../../../src/cli/commands/check.ts'
 import { declare } from '../../../src/cli/commands/declare.ts'
 import { history } from '../../../src/cli/commands/history.ts'
@@ -197,6 +198,15 @@ describe('the task as an argument', () => {
   ])('%j is refused', (argv, message) => {
     expect(mistake('history', argv)).toMatch(message)
   })
+})
+
+test('a system other than Linux: run says so, and package.json and the promises say the same', () => {
+  expect(() => checkPlatform('run', 'linux')).not.toThrow()
+  expect(() => checkPlatform('run', 'darwin')).toThrow('run needs Linux (this is darwin), because it')
+  const read = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')
+  expect(JSON.parse(read('package.json')).os).toEqual(['linux', 'darwin'])
+  expect(read('README.md')).toContain('`run` and `rerun` need Linux')
+  expect(read('docs/explanation/promises.md')).toContain('`run` and `rerun` refuse to start there.')
 })
 
 test('a switch takes true and false as its next word, and nothing else', () => {
