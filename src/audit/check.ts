@@ -207,7 +207,6 @@ async function* ofAllTasks<T>(
   }
 }
 
-/** How many tasks that cannot be read an error names. The user can ask for each of them. */
 const MAX_NAMED = 5
 
 /** Returns one error for the tasks that cannot be read, or null if there are none. It begins with the first one by name. */

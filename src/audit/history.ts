@@ -9,17 +9,15 @@ import { checkTaskName } from '../core/user-text.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
 import type { ListQuery, Page, Store } from '../store/store.ts'
 
-/** The rows to read from a ledger. Without a task, the rows of all tasks are read, day by day. */
+/** Without a task, the rows of all tasks are read, day by day. */
 export interface HistoryQuery extends TimeRange {
   readonly task?: string
-  /** The largest number of rows. `Infinity` reads all. */
   readonly limit: number
 }
 
 export interface HistoryDeps {
   readonly store: Store
   readonly clock: Clock
-  /** How long the ledger may take for one page, in milliseconds. */
   readonly pageTimeoutMs: number
   readonly signals: readonly AbortSignal[]
 }

@@ -72,7 +72,6 @@ export async function listTaskNames(deps: HistoryDeps): Promise<readonly string[
   return names.sort()
 }
 
-/** Returns the record of one task, or null if it has none. Throws `LedgerError` if the record is malformed. */
 export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<KnownTask | null> {
   const entry = await ask(deps, (call) => deps.store.readEntry({ task, kind: '#task' }, call))
   return entry === null ? null : { task, ...decodeReadable(task, entry.document) }
@@ -102,7 +101,6 @@ async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> {
   return page.rows.length > 0
 }
 
-/** The ledger has no record and no row of the task. */
 export class UnknownTaskError extends LedgerError {
   readonly task: string
   /** Tasks that the ledger knows. Empty if they cannot be listed. */
@@ -142,7 +140,6 @@ export async function unknownTask(
   return new UnknownTaskError(task, names)
 }
 
-/** Decodes a stored record. Throws `shape` if a newer cronledger wrote it. */
 function decodeReadable(task: string, document: unknown): TaskRecord {
   const record = decodeTaskRecord(document, task)
   if (!isNewerRecord(record)) return record

@@ -58,12 +58,10 @@ export function isLocalTime(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?$/.test(text)
 }
 
-/** Returns whether the text has the form of a date alone: `2026-11-24`. */
 export function isDate(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}$/.test(text)
 }
 
-/** Returns the date of an instant in UTC: `2026-11-24`. */
 export function utcDate(instant: Instant): string {
   return new Date(instant).toISOString().slice(0, 10)
 }

@@ -42,7 +42,6 @@ export function nearestFew(given: string, names: readonly string[], most: number
 /** Two letters in the wrong order count as two slips. A slip in a short name makes another name too easily. */
 const LETTERS_PER_SLIP = 3
 
-/** Returns whether two names differ by at most two slips, and by fewer if they are short. */
 export function isNear(one: string, other: string): boolean {
   const slips = Math.min(USUAL_SLIPS, Math.floor(one.length / LETTERS_PER_SLIP))
   return mayBeNear(one, other, slips) && distance(one, other) <= slips
@@ -61,7 +60,6 @@ export function suggestion(given: string, names: readonly string[], prefix = '')
   return didYouMean([nearest(given, names)].filter((name) => name !== null).map((name) => `${prefix}${name}`))
 }
 
-/** Returns ` Did you mean A or B?`, or an empty text without names. */
 export function didYouMean(names: readonly string[]): string {
   return names.length === 0 ? '' : ` Did you mean ${names.join(' or ')}?`
 }

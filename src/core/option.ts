@@ -85,7 +85,6 @@ export function groupOf({ required, group }: OptionSpec): OptionGroup {
   return required ? 'Required' : (group ?? 'Options')
 }
 
-/** Returns the name of an option as the command line spells it: `kill-after` for `killAfterMs`. */
 export function optionName(name: string): string {
   return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

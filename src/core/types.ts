@@ -26,7 +26,6 @@ export interface ScheduleSpec {
 /** Every member may be left out, or be undefined. */
 export type OrUndefined<T> = { readonly [Name in keyof T]?: T[Name] | undefined }
 
-/** The key of a row: one task, one slot. */
 export interface Key {
   readonly task: string
   readonly slot: Instant
@@ -54,7 +53,6 @@ export type Trigger =
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** The host of a process: its name and, under ECS, the ARN of the task. */
 export interface Host {
   readonly host: string
   readonly ecsTask?: string
@@ -143,7 +141,6 @@ export interface EndedAttempt extends BegunFacts, Ending {
   readonly endedAt?: Instant
 }
 
-/** An attempt that has not ended. */
 export type OpenAttempt = WaitingAttempt | RunningAttempt
 export type AttemptRecord = OpenAttempt | EndedAttempt
 
@@ -277,14 +274,12 @@ export interface PendingRow extends RowFacts {
   readonly leaseUntil: Instant
 }
 
-/** A row in which nothing runs. */
 export interface ClosedRow extends RowFacts {
   readonly state: ResolvedState
   readonly attempts: readonly EndedAttempt[]
   readonly leaseUntil: null
 }
 
-/** The stored record of one task and slot. */
 export type Row = PendingRow | ClosedRow
 
 /** A row as it is read, before it is checked that its state agrees with its attempts and its lease. */

@@ -56,7 +56,6 @@ export function checkOwner(owner: string): void {
   }
 }
 
-/** Returns the length of a text in bytes of UTF-8. */
 export function bytesOf(text: string): number {
   let bytes = 0
   for (const character of text) {

@@ -13,7 +13,6 @@ export interface StoreDescription {
   nameAnywhere(): string
 }
 
-/** Describes the ledger of that name. Throws a usage error if the name is not valid. */
 export function describeStore(name: string): StoreDescription {
   const parsed = parseStoreName(name)
   return parsed.kind === 'file'
@@ -25,7 +24,6 @@ export type StoreName =
   | { readonly kind: 'dynamodb'; readonly table: string }
   | { readonly kind: 'file'; readonly path: string }
 
-/** DynamoDB's rules for the name and the ARN of a table. */
 const TABLE_NAME = /^[A-Za-z0-9_.-]{3,255}$/
 const TABLE_ARN = /^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table\/[A-Za-z0-9_.-]{3,255}$/
 

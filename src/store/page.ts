@@ -29,7 +29,6 @@ export type PageQuery = (
 const BEFORE_ALL = '0'
 export const AFTER_ALL = '9999'
 
-/** Returns the query in that form. Throws a usage error if the limit, the day or the cursor is wrong. */
 export function pageQuery(query: ListQuery): PageQuery {
   const { limit, cursor } = query
   if (!Number.isSafeInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
@@ -55,7 +54,6 @@ export function slotBounds({ since, until }: { readonly since?: Instant; readonl
   }
 }
 
-/** The parts of a stored row that `listSlots` reads. The outcome and the source are those of its first attempt. */
 interface ListedParts {
   readonly slot: unknown
   readonly state: unknown

@@ -27,14 +27,13 @@ export type ListQuery = (
   | {
       readonly kind: 'task'
       readonly task: string
-      /** The slots from this instant on (inclusive). */
+      /** Inclusive. */
       readonly since?: Instant
-      /** The slots before this instant (exclusive). */
+      /** Exclusive. */
       readonly until?: Instant
     }
   | {
       readonly kind: 'day'
-      /** The UTC date of the slots, `2026-11-24`. */
       readonly day: string
     }
 ) & {
@@ -75,7 +74,6 @@ export interface Entry {
   readonly document: StoredDocument
 }
 
-/** An entry as it is stored. Its document is not checked. */
 export interface StoredEntry {
   readonly version: number
   readonly document: unknown
@@ -97,7 +95,6 @@ interface TaskNamesPage {
  * have been applied, or if a read was not answered. It is `denied` or `shape` if another try cannot help.
  */
 export interface Store {
-  /** The name of the ledger as the user writes it, `dynamodb:TABLE` or `file:PATH`. */
   readonly name: string
 
   /** Reads a row. Returns null if there is none. The read is strongly consistent. */
@@ -151,7 +148,6 @@ export interface Store {
   close(): void
 }
 
-/** The methods for the entries of tasks: their records and overlap locks. */
 export type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>
 
 export interface OpenedStore {

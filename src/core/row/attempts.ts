@@ -60,7 +60,6 @@ export function processLeftBy(attempt: AttemptRecord): ProcessMark | undefined {
   return attempt.phase === 'ended' && attempt.outcome !== 'abandoned' ? attempt.process : undefined
 }
 
-/** Returns whether the row is PENDING and its attempt has started nothing yet. */
 export function isWaiting(row: Row): boolean {
   return row.attempts.at(-1)?.phase === 'waiting'
 }
@@ -70,7 +69,6 @@ export function isCatchUpTrigger(trigger: Trigger): boolean {
   return trigger.kind === 'scheduled' && trigger.source === 'catch-up'
 }
 
-/** Returns whether a scheduler triggered the attempt, for its slot. */
 export function isOfScheduler({ trigger }: AttemptRecord): boolean {
   return trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
 }
@@ -101,7 +99,6 @@ export function countedAttempts(row: Row): number {
   return row.attempts.filter((attempt) => attempt.trigger.kind === 'scheduled' && hasStarted(attempt)).length
 }
 
-/** Returns whether the slot has completed once, by an attempt or by an operator, regardless of later attempts. */
 export function hasCompleted(row: Row): boolean {
   return successOf(row) !== undefined || row.resolutions.some(({ state }) => state === 'COMPLETED')
 }
@@ -112,7 +109,6 @@ export function isRepaired(row: Row): boolean {
   return success !== undefined && row.attempts.some((one) => one.number < success.number && hasStarted(one))
 }
 
-/** Returns the attempt that completed the slot, regardless of later attempts. */
 export function successOf(row: Row): AttemptRecord | undefined {
   return row.attempts.find(hasSucceeded)
 }

@@ -44,10 +44,7 @@ export interface Policy {
   readonly forceAskedAt?: Instant
 }
 
-/**
- * The options that protect a run from other runs, where they differ from the defaults. A command that starts the run
- * again must repeat them.
- */
+/** The options that protect a run from others, where they are not the defaults. A command that runs it again repeats them. */
 export interface Guards {
   /**
    * This run does not run while another slot of the task runs. With `skip` it gives the slot up, with `wait` it waits.
@@ -79,9 +76,7 @@ export function delayBeforeRetryMs({ retryDelayMs, retryBackoff }: RetryPolicy, 
   return Math.min((retryDelayMs ?? 0) * retryBackoff ** (retry - 1), LONGEST_RETRY_DELAY_MS)
 }
 
-/** The facts of the moment that are not in the row. */
 export interface Facts {
-  /** The wall clock of this host. */
   readonly now: number
   /** A process on this host that belongs to an attempt which never reported its end. */
   readonly survivor: Survivor | null
@@ -106,7 +101,6 @@ export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 's
 /** The statuses for which a force of one slot is meant by default. The operator names the slot, so it may be skipped. */
 export const DEFAULT_FORCED: readonly Rerunnable[] = [...DEFAULT_RERUNNABLE, 'skipped']
 
-/** Returns each of the named statuses once. Throws a usage error for any other text. */
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
   if (!Array.isArray(words)) {
     throw usageError(`only ${quote(String(words))} is not allowed. Give a list of statuses, such as ['completed'].`)
@@ -122,10 +116,8 @@ export function readRerunnable(words: readonly string[]): readonly Rerunnable[] 
   return [...new Set(known)]
 }
 
-/** The states of a resolution, by the words that users write. */
 export const RESOLVED_STATE = { completed: 'COMPLETED', failed: 'FAILED', skipped: 'SKIPPED' } as const
 
-/** Returns the state that a word names. Throws a usage error for any other word. */
 export function readResolvedState(word: string): ResolvedState {
   if (isKeyOf(word, RESOLVED_STATE)) return RESOLVED_STATE[word]
   throw usageError(`state ${quote(String(word))} is not allowed. Use completed, failed or skipped.`)

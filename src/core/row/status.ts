@@ -1,7 +1,6 @@
 import type { Instant, NewerSchemaRow, Row, Status, StoredRow } from '../types.ts'
 import { hasCompleted, hasStarted, isWaiting } from './attempts.ts'
 
-/** The record of a slot: its row, or null if it has none. */
 export interface SlotRecord {
   readonly slot: Instant
   readonly row: StoredRow | null
@@ -68,7 +67,6 @@ export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
   return 'newerSchema' in row
 }
 
-/** Returns the row if there is one that this version can read, otherwise null. */
 export function readableRow(row: StoredRow | null): Row | null {
   return row === null || isNewerSchema(row) ? null : row
 }

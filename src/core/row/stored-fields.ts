@@ -3,7 +3,7 @@ import { formatInstant, parseInstant } from '../instant.ts'
 import { isRecord } from '../objects.ts'
 import type { Instant } from '../types.ts'
 
-/** A value that a store holds. Every store supports JSON without null and booleans. */
+/** Every store supports JSON without null and booleans. */
 export type StoredValue = string | number | readonly StoredValue[] | StoredDocument
 export interface StoredDocument {
   readonly [name: string]: StoredValue
@@ -33,7 +33,6 @@ export interface Member<T> {
   readonly isFlat?: true
 }
 
-/** A member that may be left out. */
 interface Maybe<T> extends Member<T> {
   readonly isOptional: true
 }
@@ -177,7 +176,6 @@ export function malformed(what: string, name: string, value: unknown, allowed: s
   return damaged(what, `${name} is ${is}, but must be ${allowed}`)
 }
 
-/** Returns the error for a document whose parts contradict each other. */
 export function damaged(what: string, problem: string): LedgerError {
   return new LedgerError('shape', `${what} is damaged: ${problem}. Correct it in the ledger.`)
 }

@@ -22,7 +22,6 @@ import { attemptCount, endedAttempts, hasSucceeded, isEnded, isUnstarted, openAt
 import { MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
-/** The data that a claim adds to the row that it builds on. */
 export interface Claim {
   readonly task: string
   readonly window: Window

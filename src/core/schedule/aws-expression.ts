@@ -4,7 +4,6 @@ import { type CronFields, daysOfShapes, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
 
-/** A schedule in the form that AWS takes. */
 export interface AwsExpression {
   readonly expression: string
   /** The slot after now, from which `rate(…)` starts counting. Only EventBridge Scheduler has a start date. */
@@ -13,7 +12,6 @@ export interface AwsExpression {
 
 type Cron = Extract<Schedule, { kind: 'cron' }>
 
-/** AWS's limit for the length of an expression, in characters. */
 const MAX_LENGTH = 256
 
 /**
@@ -74,7 +72,6 @@ function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   return expression
 }
 
-/** Returns `*`, steps such as `0/15`, or a list of values and ranges. */
 function listText(values: readonly number[], first: number, last: number): string {
   const [from = first, second = last] = values
   const step = second - from

@@ -7,13 +7,10 @@ import { DAY_MS } from '../duration.ts'
 
 export type Direction = 1 | -1
 
-/** A day of a month, as the day fields of an expression see it. */
 export interface Day {
-  /** 1 to 31. */
   readonly day: number
   /** 0 is Sunday. */
   readonly weekday: number
-  /** The number of days in the month. */
   readonly length: number
 }
 
@@ -64,7 +61,6 @@ type DaysOf = (length: number, firstWeekday: number) => number
 export const FIRST_SEARCHED_YEAR = 1900
 export const LAST_SEARCHED_YEAR = 2299
 
-/** The years of an expression that names none. */
 export const EVERY_YEAR: ReadonlySet<number> = new Set(span(FIRST_SEARCHED_YEAR, LAST_SEARCHED_YEAR))
 
 export const DAY_SECONDS = DAY_MS / 1000

@@ -39,7 +39,6 @@ const FIELDS: readonly UnixField[] = [
   },
 ]
 
-/** Reads the fields of crontab(5): five, or six with seconds first. */
 export function parseUnix(expression: string, problem: Problem): CronFields {
   const texts = expression.split(/[ \t]+/)
   if (texts.some((text) => text.includes('?'))) {

@@ -15,13 +15,11 @@ export class AmbiguousTime extends LedgerError {
   }
 }
 
-/** The range `[from, to)`. */
 interface Stretch {
   readonly from: Instant
   readonly to: Instant
 }
 
-/** One or more, in order. */
 type Several<T> = readonly [T, ...T[]]
 
 /**

@@ -45,12 +45,12 @@ export function windowOf(
   return slot === null ? null : { slot, next: slotAfter(schedule, slot) }
 }
 
-/** Returns the first fire time strictly after `at`, or null after the last fire time. */
+/** Strictly after `at`. Null: `at` is past the last fire time. */
 export function slotAfter(schedule: Schedule, at: Instant): Instant | null {
   return nearestSlot(schedule, Math.floor(at) + 1, 1)
 }
 
-/** Returns the latest fire time strictly before `at`, or null before the first fire time. */
+/** Strictly before `at`. Null: `at` is before the first fire time. */
 export function slotBefore(schedule: Schedule, at: Instant): Instant | null {
   return nearestSlot(schedule, Math.ceil(at) - 1, -1)
 }
@@ -106,7 +106,7 @@ export function isFireTimeNear(schedule: Schedule, at: Instant, toleranceMs: num
   return slot !== null && slot >= at - toleranceMs
 }
 
-/** Returns the fire time nearest to `at` in that direction. `at` itself counts. */
+/** `at` itself counts. */
 function nearestSlot(schedule: Schedule, at: number, direction: Direction): Instant | null {
   // NaN compares as false with everything, so it would look like a time without a slot.
   if (!Number.isFinite(at)) throw usageError(`time is ${at}. Use milliseconds since 1970-01-01T00:00:00Z.`)

@@ -11,7 +11,6 @@ export interface TimeRange {
   readonly until?: Instant
 }
 
-/** The ends of a range as the user writes them. */
 export interface RangeText {
   readonly since?: string | undefined
   readonly until?: string | undefined

@@ -52,14 +52,8 @@ function endWarnings(schedule: Schedule, now: Instant): readonly string[] {
   return [`The schedule never fires again.${last === null ? '' : ` Its last slot was ${formatInstant(last)}.`}`]
 }
 
-/** A change of the clocks of some zones, and the release of the time zone data that first had it. */
-interface LawChange {
-  readonly release: string
-  /** The date from which older data is wrong. */
-  readonly from: string
-  readonly what: string
-  readonly zones: readonly string[]
-}
+/** A change of the clocks of some zones: the first release of the data that has it, and the date from which older data is wrong. */
+type LawChange = readonly [release: string, from: string, what: string, ...zones: string[]]
 
 /**
  * The latest changes of law, from https://data.iana.org/time-zones/tzdb/NEWS. The releases of Node have recent data, but
@@ -67,48 +61,32 @@ interface LawChange {
  * data changes future times, and remove a line when every supported Node has that release.
  */
 const LAW_CHANGES: readonly LawChange[] = [
-  { release: '2024a', from: '2024-03-01', what: 'Kazakhstan has UTC+5', zones: ['Asia/Almaty', 'Asia/Qostanay'] },
-  {
-    release: '2024a',
-    from: '2024-04-13',
-    what: 'Palestine puts its clocks forward a week later',
-    zones: ['Asia/Gaza', 'Asia/Hebron'],
-  },
-  { release: '2025a', from: '2025-03-23', what: 'Paraguay has UTC-3 all year', zones: ['America/Asuncion'] },
-  {
-    release: '2026a',
-    from: '2022-03-27',
-    what: 'Moldova changes its clocks an hour later in the night',
-    zones: ['Europe/Chisinau', 'Europe/Tiraspol'],
-  },
-  {
-    release: '2026b',
-    from: '2026-11-01',
-    what: 'British Columbia has UTC-7 all year',
-    zones: ['America/Vancouver', 'Canada/Pacific'],
-  },
-  {
-    release: '2026c',
-    from: '2026-11-01',
-    what: 'Alberta has UTC-6 all year',
-    zones: ['America/Edmonton', 'America/Yellowknife', 'Canada/Mountain'],
-  },
-  {
-    release: '2026c',
-    from: '2026-09-20',
-    what: 'Morocco has UTC+0 all year',
-    zones: ['Africa/Casablanca', 'Africa/El_Aaiun'],
-  },
+  ['2024a', '2024-03-01', 'Kazakhstan has UTC+5', 'Asia/Almaty', 'Asia/Qostanay'],
+  ['2024a', '2024-04-13', 'Palestine puts its clocks forward a week later', 'Asia/Gaza', 'Asia/Hebron'],
+  ['2025a', '2025-03-23', 'Paraguay has UTC-3 all year', 'America/Asuncion'],
+  [
+    '2026a',
+    '2022-03-27',
+    'Moldova changes its clocks an hour later in the night',
+    'Europe/Chisinau',
+    'Europe/Tiraspol',
+  ],
+  ['2026b', '2026-11-01', 'British Columbia has UTC-7 all year', 'America/Vancouver', 'Canada/Pacific'],
+  [
+    ...(['2026c', '2026-11-01', 'Alberta has UTC-6 all year'] as const),
+    ...['America/Edmonton', 'America/Yellowknife', 'Canada/Mountain'],
+  ],
+  ['2026c', '2026-09-20', 'Morocco has UTC+0 all year', 'Africa/Casablanca', 'Africa/El_Aaiun'],
 ]
 
 /** Returns a warning for each change of law that `zoneData`, a release such as `2025c`, does not have. */
 function zoneDataWarnings(zone: string, zoneData: string): readonly string[] {
   // Without a release, as in a Node without ICU data, nothing can be said.
   if (!/^\d{4}[a-z]/.test(zoneData)) return []
-  return LAW_CHANGES.filter(
-    ({ release, zones }) => release > zoneData && zones.some((name) => name.toLowerCase() === zone.toLowerCase()),
-  ).map(
-    ({ release, from, what }) =>
+  const isOf = ([release, , , ...zones]: LawChange) =>
+    release > zoneData && zones.some((name) => name.toLowerCase() === zone.toLowerCase())
+  return LAW_CHANGES.filter(isOf).map(
+    ([release, from, what]) =>
       `The time zone data of this Node is ${zoneData}, which is older than a change of law: ${what} (in ${release}). Slots from ${from} on can be wrong. Use a Node with newer time zone data.`,
   )
 }

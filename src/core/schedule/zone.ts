@@ -104,8 +104,8 @@ export function isZone(name: string): boolean {
 }
 
 /**
- * Returns how many seconds the clocks of a zone are ahead of UTC at an instant. Returns null if `openZone` does not accept
- * the zone. To read one offset, this is cheaper than a `Zone`.
+ * Returns how many seconds the clocks of a zone are ahead of UTC, or null if `openZone` does not accept it. To read one
+ * offset, this is cheaper than a `Zone`.
  */
 export function offsetSeconds(name: string, instant: Instant): number | null {
   if (name === 'UTC') return 0

@@ -13,7 +13,6 @@ export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
   late: 0,
 }
 
-/** A problem with a slot that an operator should look at. */
 export type SlotFinding =
   /**
    * The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. `doubt` says why it may not

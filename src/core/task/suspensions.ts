@@ -44,39 +44,38 @@ export function isSuspended(record: TaskRecord, slot: Instant, now: Instant, ske
   return pauseFor(record, slot, now, skewMs) !== null || record.retirements.some((one) => covers(one, slot))
 }
 
-/** A pause or a retirement, and which of the two it is. */
 export interface FoundSuspension {
   readonly kind: 'pause' | 'retirement'
   readonly suspension: Suspension
 }
 
+type Suspensions = Pick<TaskRecord, 'pauses' | 'retirements'>
+
 /**
  * Returns the pause or the retirement that covers a slot. It may already be over. Returns null if there is none, or if the
  * task has no record.
  */
-export function suspensionOf(
-  record: Pick<TaskRecord, 'pauses' | 'retirements'> | null,
-  slot: Instant,
-): FoundSuspension | null {
-  if (record === null) return null
-  const { pauses, retirements } = record
-  const pause = pauses.findLast((one) => covers(one, slot))
-  if (pause !== undefined) return { kind: 'pause', suspension: pause }
-  const retirement = retirements.findLast((one) => covers(one, slot))
-  return retirement === undefined ? null : { kind: 'retirement', suspension: retirement }
+export function suspensionOf(record: Suspensions | null, slot: Instant): FoundSuspension | null {
+  return record && (covering('pause', record.pauses, slot) ?? covering('retirement', record.retirements, slot))
 }
 
-/** The pauses and the retirement of a task that are in force or planned. */
+/** Returns the retirement or the pause that is in force at `now`, or null. A task that is retired is not called paused. */
+export function suspensionAt({ pauses, retirements }: Suspensions, now: Instant): FoundSuspension | null {
+  return covering('retirement', retirements, now) ?? covering('pause', pauses, now)
+}
+
+function covering(kind: FoundSuspension['kind'], all: readonly Suspension[], at: Instant): FoundSuspension | null {
+  const suspension = all.findLast((one) => covers(one, at))
+  return suspension === undefined ? null : { kind, suspension }
+}
+
 export interface OpenSuspensions {
   readonly pauses: readonly Suspension[]
   readonly retirement: Suspension | null
 }
 
 /** Returns the pauses and the retirement that are in force at `now`, or that begin later. */
-export function openSuspensions(
-  { pauses, retirements }: Pick<TaskRecord, 'pauses' | 'retirements'>,
-  now: Instant,
-): OpenSuspensions {
+export function openSuspensions({ pauses, retirements }: Suspensions, now: Instant): OpenSuspensions {
   return {
     pauses: pauses.filter((one) => endsAfter(one, now)),
     retirement: retirements.findLast((one) => endsAfter(one, now)) ?? null,
@@ -85,14 +84,6 @@ export function openSuspensions(
 
 export function isRetired({ retirements }: Pick<TaskRecord, 'retirements'>, now: Instant): boolean {
   return retirements.some((one) => covers(one, now))
-}
-
-/** Returns the retirement or the pause that is in force at `now`, or null. A task that is retired is not called paused. */
-export function suspensionAt(record: Pick<TaskRecord, 'pauses' | 'retirements'>, now: Instant): FoundSuspension | null {
-  const retirement = record.retirements.findLast((one) => covers(one, now))
-  if (retirement !== undefined) return { kind: 'retirement', suspension: retirement }
-  const pause = pauseAt(record, now)
-  return pause === null ? null : { kind: 'pause', suspension: pause }
 }
 
 /** A range in which no slot is expected: from `from` until before `until`. */
@@ -105,7 +96,7 @@ export interface Gap {
  * Returns the ranges in which no slot of the task is expected, because it was paused or retired. There are none if the task
  * has no record.
  */
-export function gapsOf(record: Pick<TaskRecord, 'pauses' | 'retirements'> | null): readonly Gap[] {
+export function gapsOf(record: Suspensions | null): readonly Gap[] {
   if (record === null) return []
   return [...record.pauses, ...record.retirements].map(({ from, until }) => ({
     from,

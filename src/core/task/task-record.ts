@@ -29,7 +29,6 @@ import { type EcsFacts, type Instant, type OrUndefined, SCHEMA_VERSION, type Sch
 const DECLARATIONS = ['unconfirmed', 'confirmed', 'forced'] as const
 type Declared = (typeof DECLARATIONS)[number]
 
-/** A schedule of a task, and since when it is in force. */
 export interface ScheduleSince {
   /** The first slot that ran under the schedule, or the instant from which an operator declared it. */
   readonly since: Instant

@@ -44,7 +44,6 @@ import {
 } from './expressions.ts'
 import { fromItem, type Item, toItem } from './item.ts'
 
-/** DynamoDB's limit for one `BatchGetItem`. */
 const KEYS_PER_BATCH = 100
 
 /**
