@@ -4,7 +4,7 @@ import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import type { Facts } from '../core/row/policy.ts'
-import { isNewerSchema, isRunning } from '../core/row/status.ts'
+import { isNewerSchema, isRunning, readableRow } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
@@ -45,7 +45,11 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
   const claim = newClaim(request, settings, io)
   const tryFor = (ms: number) =>
     within({ ms, signals: [io.stop] }, io, (ask, signal) => tryToClaim(claim, request, settings, io, ask, signal))
-  if (io.stop.aborted) throw stopped(io)
+  const stopped = () => {
+    io.emit({ event: 'stopped' })
+    return new Halted()
+  }
+  if (io.stop.aborted) throw stopped()
   try {
     return await tryFor(ledgerTimeoutMs - withdrawalMs).catch((error: unknown) => {
       // Nothing was sent, for example while the ledger was locked, so there is nothing to withdraw. That time is used for
@@ -57,16 +61,11 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
   } catch (error) {
     if (!(error instanceof Unanswered)) return reportAndRethrow(io.emit)(error)
     const sent = error.changedNothing ? null : claim.sent()
-    if (sent === null && io.stop.aborted) throw stopped(io)
+    if (sent === null && io.stop.aborted) throw stopped()
     const certain = sent === null || (await giveUpClaim(sent, withdrawalMs, request, settings, io))
     io.emit({ event: 'withdrawn', certain, detail: error.message })
     throw io.stop.aborted ? new Halted() : error
   }
-}
-
-function stopped({ emit }: RunIo): Halted {
-  emit({ event: 'stopped' })
-  return new Halted()
 }
 
 /** Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read. */
@@ -78,10 +77,14 @@ async function tryToClaim(
   ask: Ask,
   signal: AbortSignal,
 ): Promise<ClaimResult> {
+  const slot = { task: request.task, slot: request.window.slot }
   let found: StoredRow | null = null
-  let isRead = false
-  for (;;) {
-    const decision = decide(found, { ...request.trigger, slot: request.window.slot }, settings, factsOf(found))
+  for (let isRead = false; ; isRead = true) {
+    const now = io.clock.now()
+    const row = readableRow(found)
+    const survivor = row === null || isRunning(row, now, settings.skewMs) ? null : io.findSurvivor(row)
+    const facts: Facts = { now, survivor, objection: request.objection }
+    const decision = decide(found, { ...request.trigger, slot: slot.slot }, settings, facts)
     checkNotInside(decision, request)
     if (decision.kind === 'start') {
       const written = await claim.write(decision.base, ask, signal)
@@ -90,15 +93,8 @@ async function tryToClaim(
     } else if (isRead) {
       return decision
     } else {
-      found = await ask((call) => io.store.get({ task: request.task, slot: request.window.slot }, call))
+      found = await ask((call) => io.store.get(slot, call))
     }
-    isRead = true
-  }
-
-  function factsOf(row: StoredRow | null): Facts {
-    const now = io.clock.now()
-    const idle = row !== null && !isNewerSchema(row) && !isRunning(row, now, settings.skewMs)
-    return { now, survivor: idle ? io.findSurvivor(row) : null, objection: request.objection }
   }
 }
 

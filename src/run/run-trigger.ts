@@ -1,10 +1,10 @@
-import type { KnownEcs } from '../core/ecs.ts'
 import { usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
+import type { MissedSlot } from '../core/task/expected-slots.ts'
 import type { Environment, OrUndefined, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type VerdictJson, verdictJson } from '../format/verdict.ts'
@@ -28,7 +28,7 @@ import {
   usualLedgerTimeoutMs,
   withOverlapLock,
 } from './settings.ts'
-import { catchUp, type FindMissed } from './task/catch-up.ts'
+import { type CatchUpIo, catchUp } from './task/catch-up.ts'
 import { defaultZoneWarning, readTrigger } from './trigger.ts'
 import type { RunIo } from './write.ts'
 
@@ -75,7 +75,7 @@ interface SlotOfResult {
   readonly windowEnd: Date | null
   readonly runId: string
   /**
-   * What `show` and the log say of the slot: whether its work was done, what a further trigger of the slot does, and what to do. Null if
+   * What `show` and the log say of the slot: whether its work was done, what a further trigger does, and what to do. Null if
    * another run has the slot that this one wanted to catch up.
    */
   readonly verdict: VerdictJson | null
@@ -92,14 +92,15 @@ export type RunOutcome<T> = RunResult<T> &
   }
 
 /** The parts that all triggers of one ledger share. */
-export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'known'> {
+export interface TriggerParts
+  extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'known'>,
+    Pick<CatchUpIo, 'findMissed'> {
   /** The name of the ledger, as an operator writes it. */
   readonly storeName: string
   /** Returns whether the ledger is on this host. Throws a usage error if its name is not valid. */
   isLocal(): boolean
   /** Opens the ledger, or returns the one that is open. */
   open(): Promise<OpenedStore>
-  readonly findMissed: FindMissed
   host(): Promise<HostFacts>
   parse(spec: ScheduleSpec): Schedule
   /** The environment of this process. */
@@ -107,17 +108,6 @@ export interface TriggerParts extends Pick<RunIo, 'clock' | 'newId' | 'random' |
   /** The version of the time zone data of this process. */
   readonly zoneData: string
   readonly log: ((event: RunEvent, context: RunContext) => void) | undefined
-}
-
-/** The parts of a trigger that are ready: its work, its settings and its open ledger. */
-interface ReadyTrigger<T> {
-  readonly work: Work<T>
-  readonly settings: Settings
-  readonly insideOf: readonly string[]
-  readonly knownEcs: KnownEcs
-  readonly io: Omit<RunIo, 'emit'>
-  readonly parts: TriggerParts
-  readonly takeCreated: OpenedStore['takeCreated']
 }
 
 /**
@@ -143,68 +133,65 @@ export async function runTrigger<T>(
   }
   const { context, objection, notices, knownEcs } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
-  const { store, warnings, takeCreated } = await parts.open().catch(reportAndRethrow(emit))
-  for (const message of warnings) emit({ event: 'warning', message })
+  const report = reportAndRethrow(emit)
+  const opened = await parts.open().catch(report)
+  for (const message of opened.warnings) emit({ event: 'warning', message })
   for (const notice of notices) emit(notice)
 
-  const io = { ...parts, store, stop, findSurvivor }
-  const asked = { ...context, insideOf }
-  const report = reportAndRethrow(emit)
+  const io = { ...parts, store: opened.store, stop, findSurvivor }
   // After a stop, the run of the slot says that it was stopped.
-  await checkNotInsideOtherSlot(asked, surroundingSlot(parts.env), settings, io)
+  await checkNotInsideOtherSlot({ ...context, insideOf }, surroundingSlot(parts.env), settings, io)
     .catch(ifHalted(undefined))
     .catch(report)
-  const needsLock = await mustTakeLock(options, settings, io).catch(ifHalted(false)).catch(report)
+  // The operator may not know that slots of the task must not overlap, so the ledger is asked whether the task has a lock.
+  const isUnsure = options.force !== undefined && options.overlap === undefined
+  const needsLock = isUnsure && (await hasOverlapLock(options.task, settings, io).catch(ifHalted(false)).catch(report))
   const effective = needsLock ? withOverlapLock(settings, given) : settings
-  const ready = { work, settings: effective, insideOf, knownEcs, io, parts, takeCreated }
   const own = { ...context, guards: guardsOf(effective) }
+  const runSlot = slotRunner(work, effective, { insideOf, knownEcs }, io, opened, parts)
+  const runMissed = ({ slot, end, schedule }: MissedSlot) => {
+    const trigger = { kind: 'scheduled', eventTime: slot, source: 'catch-up' } as const
+    return runSlot({ ...own, window: { slot, end }, schedule, trigger, runId: parts.newId() }, null)
+  }
   // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
-  const caughtUp = objection === null ? await catchUpBefore(own, ready).catch(report) : []
-  const result = await runSlot(own, objection, ready)
+  const caughtUp = objection === null ? await catchUp(own, effective, { ...io, emit }, runMissed).catch(report) : []
+  const result = await runSlot(own, objection)
   if (result.status === 'taken') throw new Error('only a slot that is caught up can be taken')
   return { ...result, caughtUp }
 }
 
-/** Runs the missed slots before the slot of the run. Throws `LedgerError` if the ledger cannot be used. */
-function catchUpBefore<T>(own: RunContext, ready: ReadyTrigger<T>): Promise<readonly CaughtUp<T>[]> {
-  const { settings, io, parts } = ready
-  const request = { task: own.task, slot: own.window.slot, schedule: own.schedule }
-  const catchUpIo = { ...io, findMissed: parts.findMissed, emit: emitterOf(own, parts) }
-  return catchUp(request, settings, catchUpIo, ({ slot, end, schedule }) => {
-    const trigger = { kind: 'scheduled', eventTime: slot, source: 'catch-up' } as const
-    return runSlot({ ...own, window: { slot, end }, schedule, trigger, runId: parts.newId() }, null, ready)
-  })
-}
-
-/** Runs one slot, and logs its events with its own context. */
-async function runSlot<T>(
-  context: RunContext,
-  objection: ClaimRequest['objection'],
-  { work, settings, insideOf, knownEcs, io, parts, takeCreated }: ReadyTrigger<T>,
-): Promise<CaughtUp<T>> {
-  const request: ClaimRequest = {
-    ...context,
-    zoneData: parts.zoneData,
-    objection,
-    retentionMs: settings.retentionMs,
-    insideOf,
-    knownEcs,
-    ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
+/** Returns a function that runs one slot, and logs its events with its own context. */
+function slotRunner<T>(
+  work: Work<T>,
+  settings: Settings,
+  shared: Pick<ClaimRequest, 'insideOf' | 'knownEcs'>,
+  io: Omit<RunIo, 'emit'>,
+  { takeCreated }: OpenedStore,
+  parts: TriggerParts,
+) {
+  return async (context: RunContext, objection: ClaimRequest['objection']): Promise<CaughtUp<T>> => {
+    const request: ClaimRequest = {
+      ...context,
+      ...shared,
+      zoneData: parts.zoneData,
+      objection,
+      retentionMs: settings.retentionMs,
+      ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
+    }
+    const log = emitterOf(context, parts)
+    let verdict: EventVerdict | null = null
+    const emit = (event: RunEvent) => {
+      verdict = verdictOfEvent(event, context, io.clock.now()) ?? verdict
+      const path = takeCreated?.() ?? null
+      if (path !== null) log({ event: 'ledger-created', path })
+      log(event)
+    }
+    const result = await execute(request, work, settings, { ...io, emit })
+    const { task, runId, schedule, window } = context
+    const windowEnd = window.end === null ? null : new Date(window.end)
+    const said = verdict && verdictJson(verdict, window.slot, schedule.zone)
+    return { ...result, task, slot: new Date(window.slot), windowEnd, runId, verdict: said }
   }
-  const log = emitterOf(context, parts)
-  let verdict: EventVerdict | null = null
-  const emit = (event: RunEvent) => {
-    verdict = verdictOfEvent(event, context, io.clock.now()) ?? verdict
-    const path = takeCreated?.() ?? null
-    if (path !== null) log({ event: 'ledger-created', path })
-    log(event)
-  }
-  const result = await execute(request, work, settings, { ...io, emit })
-  const { slot, end } = context.window
-  const windowEnd = end === null ? null : new Date(end)
-  const { task, runId, schedule } = context
-  const said = verdict && verdictJson(verdict, slot, schedule.zone)
-  return { ...result, task, slot: new Date(slot), windowEnd, runId, verdict: said }
 }
 
 /** Reads what the caller asks for. Throws a usage error for wrong options. */
@@ -219,8 +206,7 @@ async function readRequest(
   // POSIX lets a name of a file of zone data begin with a colon.
   const hostZone = env['TZ']?.replace(/^:/, '')
   const { eventTime, force } = options
-  const named = force && { slot: force.slot, reason: force.reason, by: force.by ?? operatorOf(host) }
-  const input = { eventTime, force: named, hostZone }
+  const input = { eventTime, force: force && { ...force, by: force.by ?? operatorOf(host) }, hostZone }
   const { trigger, window, objection, notices } = readTrigger(input, schedule, settings, clock.now())
   const warning = options.timezone === undefined ? defaultZoneWarning(schedule, hostZone) : null
   const context: RunContext = {
@@ -238,18 +224,6 @@ async function readRequest(
   }
   const warnings: RunEvent[] = warning === null ? [] : [{ event: 'warning', message: warning }]
   return { context, knownEcs, objection, notices: [...warnings, ...notices] }
-}
-
-/**
- * Returns whether a force must take the overlap lock although its caller left `overlap` out. The operator may not know
- * that slots of the task must not overlap, so the ledger is asked whether the task has an overlap lock.
- */
-async function mustTakeLock(
-  { task, force, overlap }: TriggerOptions,
-  settings: Settings,
-  io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
-): Promise<boolean> {
-  return force !== undefined && overlap === undefined && (await hasOverlapLock(task, settings, io))
 }
 
 /** Returns the status in which a force expects its slot. */

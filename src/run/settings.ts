@@ -49,22 +49,24 @@ export function usualLedgerTimeoutMs(isLocal: boolean): number {
  */
 export function readSettings(settings: RunSettings): Settings {
   const filled = withDefaults(settings)
-  const { maxAttempts, overlap, leaseMs } = filled
-  checkTimes(filled)
-  if (filled.owner !== null) checkOwner(filled.owner)
-  checkRetries(filled, settings)
-  // If another run may start after this lease has run out, the work must not outlive the lease.
-  const alone = maxAttempts === 1 && overlap === 'allow'
-  if (filled.onLeaseLost === 'continue') checkAlone(filled)
+  check(filled, settings)
+  const isAlone = filled.maxAttempts === 1 && filled.overlap === 'allow'
   return {
     ...filled,
-    finishTimeoutMs: Math.min(MAX_FINISH_TIMEOUT_MS, leaseMs / 2),
-    onLeaseLost: filled.onLeaseLost ?? (alone ? 'continue' : 'stop'),
+    finishTimeoutMs: Math.min(MAX_FINISH_TIMEOUT_MS, filled.leaseMs / 2),
+    // If another run may start after this lease has run out, the work must not outlive the lease.
+    onLeaseLost: filled.onLeaseLost ?? (isAlone ? 'continue' : 'stop'),
   }
 }
 
 /** Returns the expectations that the settings state. */
-export function expectationsOf({ graceMs, lateAfterMs, doneByMs, owner, overlap }: ExpectationSettings): Expectations {
+export function expectationsOf({
+  graceMs,
+  lateAfterMs,
+  doneByMs,
+  owner,
+  overlap,
+}: Pick<Settings, keyof Expectations>): Expectations {
   return {
     ...(graceMs !== null && { graceMs }),
     ...(lateAfterMs !== null && { lateAfterMs }),
@@ -73,8 +75,6 @@ export function expectationsOf({ graceMs, lateAfterMs, doneByMs, owner, overlap 
     ...(overlap !== 'allow' && { overlap }),
   }
 }
-
-type ExpectationSettings = Pick<Settings, keyof Expectations>
 
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
 export function readExpectations({ graceMs, lateAfterMs, doneByMs, owner }: ExpectationsGiven): Expectations {
@@ -98,42 +98,35 @@ export function withOverlapLock(settings: Settings, given: RunSettings): Setting
   return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
 }
 
-function checkTimes({ leaseMs, heartbeatMs, skewMs, killAfterMs }: TableSettings): void {
+/**
+ * Throws a usage error for settings that do not go together. If a setting is given without the one that gives it a meaning,
+ * the caller had a purpose, so ignoring it would be wrong.
+ */
+function check(filled: TableSettings, given: RunSettings): void {
+  const { leaseMs, heartbeatMs, skewMs, killAfterMs, maxAttempts, retryDelayMs, overlap, owner } = filled
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
     throw usageError(
       `lease ${formatDuration(leaseMs)} is too short. It must be at least 3 heartbeats + skew + kill-after, which is ${formatDuration(least)} here.`,
     )
   }
-}
-
-/**
- * Throws if a setting is given without the one that gives it a meaning. The caller had a purpose, so ignoring it would
- * be wrong.
- */
-function checkRetries({ maxAttempts, retryDelayMs, overlap }: TableSettings, settings: RunSettings): void {
+  if (owner !== null) checkOwner(owner)
   if (retryDelayMs !== null && maxAttempts === 1) {
     throw usageError('--retry-delay needs --max-attempts 2 or more.')
   }
-  if (settings.retryBackoff !== undefined && retryDelayMs === null) {
+  if (given.retryBackoff !== undefined && retryDelayMs === null) {
     throw usageError('--retry-backoff needs --retry-delay.')
   }
-  if (settings.overlapTimeoutMs !== undefined && overlap !== 'wait') {
+  if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
     throw usageError(`--overlap-timeout needs --overlap wait, but --overlap is ${overlap}.`)
   }
-}
-
-/**
- * Throws if another run may start after the lease has run out. The batch that goes on without its lease would run
- * beside it.
- */
-function checkAlone({ maxAttempts, overlap }: TableSettings): void {
-  if (maxAttempts > 1) {
+  // If another run may start then, the batch that goes on without its lease would run beside it.
+  if (filled.onLeaseLost === 'continue' && maxAttempts > 1) {
     throw usageError(
       `on-lease-lost continue cannot be used with max-attempts ${maxAttempts}, because another run may take over the slot. Leave on-lease-lost out, or set max-attempts to 1.`,
     )
   }
-  if (overlap !== 'allow') {
+  if (filled.onLeaseLost === 'continue' && overlap !== 'allow') {
     throw usageError(
       `on-lease-lost continue cannot be used with overlap ${overlap}, because another slot may start when the lease has run out. Leave on-lease-lost out, or set overlap to allow.`,
     )
@@ -142,11 +135,8 @@ function checkAlone({ maxAttempts, overlap }: TableSettings): void {
 
 function withDefaults(settings: RunSettings): TableSettings {
   const given: Readonly<Record<string, unknown>> = settings
-  const entries = Object.entries<OptionSpec>(SETTINGS).map(([name, spec]) => [
-    name,
-    readSetting(name, spec, given[name]),
-  ])
-  return Object.fromEntries(entries) as TableSettings
+  const specs = Object.entries<OptionSpec>(SETTINGS)
+  return Object.fromEntries(specs.map(([name, spec]) => [name, readSetting(name, spec, given[name])])) as TableSettings
 }
 
 function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {

@@ -31,21 +31,12 @@ function uuidV5(namespace: string, name: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
-export interface LocalSlot {
-  /** The date of the slot: `2026-11-25`. */
-  readonly date: string
-  /** The local time of the slot with its offset: `2026-11-25T03:00:00+09:00`. */
-  readonly local: string
-}
-
 /**
- * Returns the date and the local time of a slot in its zone. Both are empty if this Node does not know the zone, which only
- * a host with newer zone data can have recorded.
- *
- * The offset makes the local time an exact instant, also where the clocks show the same time twice. It has seconds only
- * if they are not zero. Years before 0 or after 9999 are written with a sign and six digits, as in ISO 8601.
+ * Returns the date (`2026-11-25`) and the local time of a slot in its zone (`2026-11-25T03:00:00+09:00`). Both are empty if
+ * this Node does not know the zone, which only a host with newer zone data can have recorded. The offset has seconds only if
+ * they are not zero. Years before 0 or after 9999 are written with a sign and six digits, as in ISO 8601.
  */
-export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): LocalSlot {
+export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): { date: string; local: string } {
   const offset = offsetSeconds(timezone, slot)
   if (offset === null) return { date: '', local: '' }
   const clock = new Date(slot + offset * 1000).toISOString()

@@ -148,7 +148,7 @@ export function defaultZoneWarning(schedule: Schedule, zone = ''): string | null
 
 function readForced(
   { eventTime }: TriggerInput,
-  { slot, ...person }: NonNullable<TriggerInput['force']>,
+  { slot, reason, by }: NonNullable<TriggerInput['force']>,
   schedule: Schedule,
   settings: TriggerSettings,
   now: Instant,
@@ -156,14 +156,14 @@ function readForced(
   if (eventTime !== undefined) {
     throw usageError('a forced slot and an event time cannot be used together. Use one of them.')
   }
-  checkOperator(person)
+  checkOperator({ reason, by })
   const window = parseSlotReference(schedule, timeText(slot, 'slot'), now)
   if (window.slot > now + settings.skewMs) {
     throw usageError(
       `slot ${formatInstant(window.slot)} is not due yet. Only a slot whose scheduled time has come can be forced.`,
     )
   }
-  return { trigger: { kind: 'forced', ...person }, window, objection: null, notices: [] }
+  return { trigger: { kind: 'forced', by, reason }, window, objection: null, notices: [] }
 }
 
 function scheduleName({ spec }: Schedule): string {

@@ -22,7 +22,8 @@ export async function catchUpBefore(
   const { slotOfDay, everyMs, hostIo, expression } = day.at
   const io = { ...hostIo(options, options.stop.signal, () => {}), findMissed: slotsToCatchUp }
   const schedule = options.schedule ?? { expression, zone: 'UTC' }
-  const request = { task: TASK, slot: slotOfDay(own.day), schedule }
+  const slot = slotOfDay(own.day)
+  const request = { task: TASK, window: { slot, end: slot + everyMs }, schedule }
   await catchUp(request, readSettings(options.settings ?? {}), io, async (missed) => {
     const slot = Math.round((missed.slot - slotOfDay(0)) / everyMs)
     const story = storyOfMissed(own, slot)

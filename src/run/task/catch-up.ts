@@ -4,21 +4,18 @@ import { isSuspended, pauseFor } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, withSchedule } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
-import type { Instant, ScheduleSpec } from '../../core/types.ts'
+import type { Instant } from '../../core/types.ts'
 import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin, ifHalted } from '../ask.ts'
+import type { ClaimRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
 import { findLastSlot } from './statement.ts'
 import { readRecord } from './task-record.ts'
 
 /** The run that catches up: its own slot, and the schedule that has it. */
-export interface CatchUpRequest {
-  readonly task: string
-  readonly slot: Instant
-  readonly schedule: ScheduleSpec
-}
+type CatchUpRequest = Pick<ClaimRequest, 'task' | 'window' | 'schedule'>
 
 /**
  * Yields the slots of a task in `[since, until)` that are missed, the newest first. Throws `LedgerError` if the ledger
@@ -62,8 +59,12 @@ export async function catchUp<R>(
   if (catchUpMs === null) return []
   const longestMs = Math.min(catchUpMs, maxLatenessMs ?? Number.POSITIVE_INFINITY)
   const since = io.clock.now() - longestMs
-  if (since >= request.slot) return []
-  const first = await readUsable(request, settings, io).catch(absentLedger)
+  if (since >= request.window.slot) return []
+  const first = await readUsable(request, settings, io).catch((error: unknown) => {
+    // The claim of the run's own slot creates the file of a new ledger, or says what is wrong.
+    if (error instanceof LedgerError && error.kind === 'shape') return null
+    throw error
+  })
   // No run has stated the schedule of a task without a record, so it is unknown which slots were due before.
   if (first === null || first.schedules.length === 0) return []
   const { slots, left } = await findOldest(first, since, request, settings, io)
@@ -88,7 +89,7 @@ export async function catchUp<R>(
  * paused, its schedule is another one than the recorded one and it is strict, or a newer cronledger wrote the record.
  */
 async function readUsable(
-  { task, slot, schedule }: CatchUpRequest,
+  { task, window: { slot }, schedule }: CatchUpRequest,
   settings: Settings,
   io: CatchUpIo,
 ): Promise<TaskRecord | null> {
@@ -101,15 +102,6 @@ async function readUsable(
   const record = withoutFuture(read.record, Math.max(slot, latest))
   if (settings.strict && otherScheduleAt(record.schedules, schedule, slot) !== null) return null
   return pauseFor(record, slot, io.clock.now(), settings.skewMs) === null ? record : null
-}
-
-/**
- * Returns null for a ledger that does not exist or is not usable, and throws every other error. The claim of the run's own
- * slot creates the file of a new ledger, or says what is wrong.
- */
-function absentLedger(error: unknown): null {
-  if (error instanceof LedgerError && error.kind === 'shape') return null
-  throw error
 }
 
 interface Missed {
@@ -130,7 +122,7 @@ const NOTHING: Missed = { slots: [], left: 0 }
 async function findOldest(
   record: TaskRecord,
   since: Instant,
-  { task, slot, schedule }: CatchUpRequest,
+  { task, window: { slot }, schedule }: CatchUpRequest,
   settings: Settings,
   io: CatchUpIo,
 ): Promise<Missed> {
