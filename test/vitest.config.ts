@@ -1,19 +1,37 @@
 import { defineConfig } from 'vitest/config'
 
+/** The folders whose tests need no build, no process and no server: `npm run test:unit`. */
+const UNIT = ['core', 'verdict', 'format', 'web/views', 'run', 'audit'].map((folder) => `test/${folder}/**/*.test.ts`)
+
+/** What all tests have in common, also those of `npm run test:image`, `test:aws` and `test:cdk`. */
+export const common = {
+  root: new URL('..', import.meta.url).pathname,
+  // Only a hang takes this long: it must end as a failure that names the test, not as a stuck CI. A test waits for events
+  // and states, so a machine without free CPU makes it slow, and must not make it fail.
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+  // Files run side by side on two cores; tests inside a file in order.
+  maxWorkers: 2,
+  // For the tests that are marked for it, because they mostly wait for their processes.
+  maxConcurrency: 10,
+  reporters: ['default', './test/support/summary.ts'],
+}
+
 export default defineConfig({
   test: {
-    root: new URL('..', import.meta.url).pathname,
-    include: ['test/**/*.test.ts'],
-    // They need tools or an account of their own: `npm run test:image`, `test:aws`, `test:cdk`.
-    exclude: ['test/image/**', 'test/aws/**', 'test/cdk/**'],
-    // Only a hang takes this long: it must end as a failure that names the test, not as a stuck CI. A test waits for events
-    // and states, so a machine without free CPU makes it slow, and must not make it fail.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
-    // Files run side by side on two cores; tests inside a file in order.
-    maxWorkers: 2,
-    // For the tests that are marked for it, because they mostly wait for their processes.
-    maxConcurrency: 10,
-    reporters: ['default', './test/support/summary.ts'],
+    ...common,
+    projects: [
+      // These files leave nothing behind, so they can share a process. Half of their time was its start and its imports.
+      { extends: true, test: { name: 'unit', include: UNIT, isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: 'system',
+          include: ['test/**/*.test.ts'],
+          // The last ones need tools or an account of their own.
+          exclude: [...UNIT, 'test/image/**', 'test/aws/**', 'test/cdk/**'],
+        },
+      },
+    ],
   },
 })

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
-import base from '../vitest.config.ts'
+import { common } from '../vitest.config.ts'
 
 // Apart from the other tests: the packages of the CDK have 190 MB, and the registry gives them each time.
 export default defineConfig({
-  test: { ...base.test, include: ['test/cdk/*.test.ts'], exclude: [] },
+  test: { ...common, include: ['test/cdk/*.test.ts'] },
 })
