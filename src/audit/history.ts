@@ -7,7 +7,7 @@ import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
-import type { ListQuery, Page, Store } from '../store/store.ts'
+import type { CallOptions, ListQuery, Store } from '../store/store.ts'
 
 /** Without a task, the rows of all tasks are read, day by day. */
 export interface HistoryQuery extends TimeRange {
@@ -48,12 +48,15 @@ const MAX_DAYS = 3_660
  * store lists them. Holds one page in memory, and a page costs the same at any depth. Throws a usage error if the range
  * of a query without a task is too long.
  */
-export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
-  let left = query.limit
-  for (const part of partsOf(query, deps.clock.now())) {
+export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
+  let left = asked.limit
+  for (const query of partsOf(asked, deps.clock.now())) {
     for (let cursor: string | undefined; ; ) {
-      const page = await readRowPage({ ...part, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }, deps)
-      for (const row of page.rows.filter(rangeFilter(query)).slice(0, left)) {
+      const part = { ...query, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }
+      const page = await ask(deps, (call) => deps.store.list(part, call))
+      // A file ledger answers without yielding to the event loop, and a stop signal would wait until all pages are read.
+      await yieldToEventLoop()
+      for (const row of page.rows.filter(rangeFilter(asked)).slice(0, left)) {
         yield row
         left -= 1
       }
@@ -70,13 +73,13 @@ export async function* readHistory(query: HistoryQuery, deps: HistoryDeps): Asyn
  */
 export async function readRow(
   { task, slot: text }: { readonly task: string; readonly slot: string | Date },
-  { store, clock, pageTimeoutMs, signals }: HistoryDeps,
+  deps: HistoryDeps,
 ): Promise<StoredRow | null> {
   checkTaskName(task)
   const slot = parseInstant(timeText(text, 'slot'), 'slot')
   // Slots are whole seconds, so no other instant has a row, and the stores have no key for it.
   if (slot % 1000 !== 0) return null
-  return withDeadline(clock, pageTimeoutMs, signals, (signal) => store.get({ task, slot }, { signal }))
+  return ask(deps, (call) => deps.store.get({ task, slot }, call))
 }
 
 type ListPart = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>
@@ -109,10 +112,7 @@ function rangeFilter({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE
   return ({ slot }: StoredRow) => slot >= since && slot < until
 }
 
-async function readRowPage(query: ListQuery, { store, clock, pageTimeoutMs, signals }: HistoryDeps): Promise<Page> {
-  const page = await withDeadline(clock, pageTimeoutMs, signals, (signal) => store.list(query, { signal }))
-  // A file ledger answers without yielding to the event loop. We must yield here, otherwise a stop signal would wait
-  // until all pages are read.
-  await yieldToEventLoop()
-  return page
+/** Asks the ledger one question, within the timeout for one page. */
+export function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
+  return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
 }

@@ -7,8 +7,8 @@ import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import type { Instant, Key } from '../core/types.ts'
 import type { ListedSlot, SlotsPage } from '../store/store.ts'
 import { taskInForce } from './expected.ts'
-import type { HistoryDeps } from './history.ts'
-import { ask, type KnownTask } from './tasks.ts'
+import { ask, type HistoryDeps } from './history.ts'
+import type { KnownTask } from './tasks.ts'
 
 /** The number of slots after which the loop yields to the event loop, as in the audits. */
 const SLOTS_PER_YIELD = 100

@@ -1,9 +1,8 @@
 import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
 import { decodeTaskRecord, EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
 import { checkTaskName } from '../core/user-text.ts'
-import { withDeadline } from '../process/clock.ts'
-import { type CallOptions, ENTRIES_PER_READ } from '../store/store.ts'
-import type { HistoryDeps } from './history.ts'
+import { ENTRIES_PER_READ } from '../store/store.ts'
+import { ask, type HistoryDeps } from './history.ts'
 
 /** The record of a task. It has no schedule if operators have forced or resolved its slots, and nothing else. */
 export interface KnownTask extends TaskRecord {
@@ -147,9 +146,4 @@ function decodeReadable(task: string, document: unknown): TaskRecord {
     'shape',
     `a newer version of cronledger wrote the record of task ${task}. Update cronledger on this host or in this image.`,
   )
-}
-
-/** Asks the ledger one question, within the timeout for one page. */
-export function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
-  return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
 }

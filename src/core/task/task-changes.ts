@@ -1,6 +1,7 @@
 import type { KnownEcs } from '../ecs.ts'
 import { type LedgerError, usageError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
+import { ECS } from '../row/stored-ecs.ts'
 import type { EcsFacts, Instant, ScheduleSpec } from '../types.ts'
 import { bytesOf } from '../user-text.ts'
 import { endsAfter, retirementAt } from './suspensions.ts'
@@ -189,14 +190,10 @@ function withExpectations(
   return { ...expectations, since: slot }
 }
 
+const EXPECTED = ['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap'] as const satisfies (keyof Expectations)[]
+
 function isSameExpectations(one: Expectations, other: Expectations): boolean {
-  return (
-    one.graceMs === other.graceMs &&
-    one.lateAfterMs === other.lateAfterMs &&
-    one.doneByMs === other.doneByMs &&
-    one.owner === other.owner &&
-    one.overlap === other.overlap
-  )
+  return EXPECTED.every((name) => one[name] === other[name])
 }
 
 type EcsOfRecord = Pick<TaskRecord, 'ecs' | 'ecsSince'>
@@ -208,24 +205,20 @@ function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): EcsOfRecord | 
   const lastOfRun = record.schedules.findLast(({ declared }) => declared === undefined)
   if ((lastOfRun?.since ?? slot) > slot) return null
   if (ecs === null) return { ecs, ecsSince: slot }
-  // Each container has a log stream of its own. It would change the record with each run, and the log of a run that
-  // did not start is empty anyway.
-  const { logStream: _, ...lasting } = ecs
-  return { ecs: lasting, ecsSince: slot }
+  return { ecs: lasting(ecs), ecsSince: slot }
 }
 
-const LASTING_FACTS = [
-  'region',
-  'cluster',
-  'taskDefinition',
-  'container',
-  'launchType',
-  'awsvpc',
-  'logGroup',
-] as const satisfies readonly (keyof EcsFacts)[]
+/**
+ * Each container has a log stream of its own. It would change the record with each run, and the log of a run that did not
+ * start is empty anyway.
+ */
+function lasting({ logStream: _, ...facts }: EcsFacts): EcsFacts {
+  return facts
+}
 
 function isSameEcs(one: EcsFacts | null, other: EcsFacts | null): boolean {
-  return LASTING_FACTS.every((name) => one?.[name] === other?.[name])
+  const [known, stated] = [one, other].map((facts) => facts && JSON.stringify(ECS.encode(lasting(facts))))
+  return known === stated
 }
 
 /**
@@ -241,27 +234,15 @@ export function withPause(record: TaskRecord, pause: Suspension): TaskRecord {
   }
   const all = [...record.pauses, pause]
   if (hasRoom(all, record.retirements)) return { ...record, pauses: all }
-  // An operator makes room with one pause over the time of several that are over.
-  const needed = all.filter(
-    (one) => one === pause || isOpen(one) || !isCoveredByOthers(one, all.filter(isOver(pause.at))),
-  )
+  // An operator makes room with one pause over the time of several that are over. One that goes on makes none, because a
+  // resumption of it may be dated back.
+  const needed = isOpen(pause) ? all : all.filter((one) => one === pause || isOpen(one) || !isWithin(one, pause))
   if (!hasRoom(needed, record.retirements)) throw noRoom(record)
   return { ...record, pauses: needed }
 }
 
-function isOver(at: Instant): (one: Suspension) => boolean {
-  return (one) => !endsAfter(one, at)
-}
-
-/** Returns whether a pause that is over has no slot that another one of `over` does not have. */
-function isCoveredByOthers(one: Suspension, over: readonly Suspension[]): boolean {
-  const end = ({ from, until }: Suspension) => until ?? from
-  if (end(one) <= one.from) return true
-  return over.some((other, index) => {
-    const isSame = other.from === one.from && end(other) === end(one)
-    // If two are equal, the later one stays.
-    return other !== one && other.from <= one.from && end(other) >= end(one) && (!isSame || index > over.indexOf(one))
-  })
+function isWithin(one: Suspension, { from, until }: Suspension): boolean {
+  return from <= one.from && (one.until ?? one.from) <= (until ?? from)
 }
 
 function hasRoom(pauses: readonly Suspension[], retirements: readonly Suspension[]): boolean {
