@@ -83,6 +83,11 @@ test('the workflow tests the versions that .ci/node-versions tests, from the old
   expect(JSON.parse(read('package.json')).engines.node).toBe(`>=${versions?.[0]}`)
 })
 
+test('the workflow runs the steps of .ci/deep', () => {
+  const steps = /set -- (.*)/.exec(read('.ci/deep'))?.[1]?.split(' ')
+  expect(parse(read('.github/workflows/ci.yml')).jobs.deep.strategy.matrix.step).toEqual(steps)
+})
+
 test('the executable has the same Node in a release and in an image', () => {
   const node = /^NODE=(\d+)$/m.exec(read('.ci/release'))?.[1]
   expect(read('Dockerfile')).toContain(`ARG NODE_IMAGE=docker.io/library/node:${node}-`)
