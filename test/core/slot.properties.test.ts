@@ -60,26 +60,8 @@ describe('slots', () => {
         expect(backward).toEqual(forward)
         expect(forward.length).toBeGreaterThan(0)
       }),
-      { numRuns: 20 },
+      { numRuns: 40 },
     )
-  })
-
-  it.each(ZONES)('of every hour and of every midnight are the same both ways in %s, %i', (zone, year) => {
-    for (const expression of ['*/30 * * * *', '*/30 0-22 * * *']) {
-      const schedule = parseSchedule({ expression, zone })
-      const from = Date.UTC(year, 0, 1)
-      const forward = [...slotsBetween(schedule, from, from + YEAR_MS)]
-      const backward: number[] = []
-      for (
-        let slot = slotBefore(schedule, from + YEAR_MS);
-        slot !== null && slot >= from;
-        slot = slotBefore(schedule, slot)
-      ) {
-        backward.push(slot)
-      }
-      expect(backward.reverse()).toEqual(forward)
-      expect(new Set(forward).size).toBe(forward.length)
-    }
   })
 
   it('hold the event time: slot <= at < next', () => {

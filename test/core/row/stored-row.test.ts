@@ -4,7 +4,6 @@ import { openAttempt } from '../../../src/core/row/attempts.ts'
 import {
   addRejection,
   FIRST_REJECTIONS,
-  isNoted,
   NO_NOTES,
   NO_REJECTIONS,
   NOTED_RUN_IDS,
@@ -240,27 +239,6 @@ describe('rejections', () => {
   const ids = (count: number) => Array.from({ length: count }, (_, index) => `run-${index}`)
   const stored = (notes: Notes) =>
     decodeNotes({ what: 'notes', path: '', values: jsonOf(encodeNotes(notes)) as Record<string, unknown> })
-
-  it('are all counted, and the first ones and the latest kept', () => {
-    const notes = noted(ids(60))
-    expect(notes.count).toBe(60)
-    expect(notes.first.map(({ runId }) => runId)).toEqual(ids(FIRST_REJECTIONS))
-    expect(notes.latest?.runId).toBe('run-59')
-  })
-
-  it('count once by their run id', () => {
-    const notes = noted(ids(60))
-    expect(addRejection(notes, rejection('run-3'))).toBe(notes)
-    expect(addRejection(notes, rejection('run-30'))).toBe(notes)
-    expect(isNoted(notes, 'run-60')).toBe(false)
-  })
-
-  it('stay bounded, and past the bound still tell the latest', () => {
-    const notes = noted(ids(NOTED_RUN_IDS + 50))
-    expect(notes.rejectedBy).toHaveLength(NOTED_RUN_IDS)
-    expect(addRejection(notes, rejection(`run-${NOTED_RUN_IDS + 49}`))).toBe(notes)
-    expect(addRejection(notes, rejection('new')).count).toBe(NOTED_RUN_IDS + 51)
-  })
 
   it('that were refused have a count of their own, past those that are kept', () => {
     const refused = { ...rejection('run-60'), kind: 'refused' } as const

@@ -1,5 +1,4 @@
-import { fork, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -16,7 +15,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NO_NOTES } from '../../../src/core/row/rejections.ts'
@@ -193,20 +191,6 @@ describe('a ledger file', () => {
     expect(() => database.transact('create', write)).toThrow(bug)
     expect(database.transact('create', ({ all }) => all('SELECT * FROM entries'))).toEqual([])
     database.close()
-  })
-
-  it('keeps its journal as a file, and switches WAL off where a person switched it on', async () => {
-    const path = newPath()
-    await put(path)
-    // Bytes 18 and 19 of SQLite's header: 1 for a journal, 2 for WAL.
-    const journals = () => [...readFileSync(path).subarray(18, 20)]
-    expect(journals()).toEqual([1, 1])
-    const other = new Libsql(path)
-    other.exec('PRAGMA journal_mode = WAL')
-    other.close()
-    expect(journals()).toEqual([2, 2])
-    expect(await put(path)).toMatchObject({ kind: 'conflict' })
-    expect(journals()).toEqual([1, 1])
   })
 
   it('switches WAL off also where the first try finds the file locked', async () => {
@@ -419,36 +403,7 @@ describe('a file that is not a ledger', () => {
   })
 })
 
-const CLAIMER = new URL('../../support/processes/claimer.mjs', import.meta.url)
-
-interface Claimed {
-  readonly result: { readonly kind: string }
-  readonly noted: boolean
-}
-
-describe('between processes', () => {
-  it('one of 50 claims at once on a fresh file wins, and the others are noted', async () => {
-    const path = newPath()
-    const children = Array.from({ length: 50 }, (_, index) => {
-      const row = claimOf('nightly', { runId: `run-${index}` })
-      const args = [path, JSON.stringify(row), JSON.stringify(rejectionOf(`run-${index}`))]
-      return fork(CLAIMER, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], execArgv: [] })
-    })
-    await Promise.all(children.map((child) => once(child, 'message')))
-    const answers = await Promise.all(
-      children.map(async (child) => {
-        const answer = once(child, 'message')
-        child.send('go')
-        const [claimed] = (await answer) as [Claimed]
-        return { ...claimed, stderr: child.stderr === null ? '' : await text(child.stderr) }
-      }),
-    )
-    expect(answers.map(({ stderr }) => stderr).join('')).toBe('')
-    expect(answers.filter(({ result }) => result.kind === 'ok')).toHaveLength(1)
-    expect(answers.filter(({ noted }) => noted)).toHaveLength(49)
-    expect(await get(path)).toMatchObject({ version: 1, rejections: { count: 49 } })
-  })
-
+describe('for another user', () => {
   // Root may write everywhere: these need a user who may not.
   const nobody = 65534
   const asNobody = (path: string) => {
