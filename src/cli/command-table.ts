@@ -53,7 +53,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   report: {
     group: 'See what happened',
-    summary: 'Write all tasks and slots into one HTML file',
+    summary: 'Write all tasks and what went wrong into one HTML file',
     load: async () => (await import('./commands/report.ts')).report,
   },
   resolve: {

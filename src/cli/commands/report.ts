@@ -20,7 +20,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore } from '../../store/open.ts'
 import { readAssets } from '../../web/server/assets.ts'
-import { reportPieces } from '../../web/server/report/report.tsx'
+import { reportPieces } from '../../web/server/report.tsx'
 import type { Command, CommandContext } from '../command.ts'
 import { readBoundedRange, unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
@@ -54,7 +54,7 @@ const OPTIONS = {
 const help = {
   name: 'report',
   summary:
-    'Write all tasks and slots into one HTML file, for example for a ticket or an auditor. The file needs no server and no network.',
+    'Write what needs attention, all tasks, and each slot that did not complete as usual into one HTML file, for example for a ticket or an auditor. The file needs no server and no network.',
   options: OPTIONS,
   takesTask: true,
   examples: [
@@ -142,13 +142,18 @@ function beginOf(path: string): string {
  */
 async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
   const begun = `${path}.${process.pid}.part`
-  // This also removes the incomplete file when a signal ends the process. After the rename there is nothing to remove.
-  process.once('exit', () => rmSync(begun, { force: true }))
+  // After the rename there is nothing to remove.
+  const remove = () => rmSync(begun, { force: true })
+  // A signal ends the process here.
+  process.once('exit', remove)
   try {
     await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))
     renameSync(begun, path)
   } catch (error) {
     if (error instanceof LedgerError || errorCode(error) === undefined) throw error
     throw usageError(`--out ${quote(path)} cannot be written: ${firstLine(error)}`)
+  } finally {
+    process.off('exit', remove)
+    remove()
   }
 }

@@ -7,9 +7,6 @@ const FIELDS = [
   { name: 'command', label: 'Batch command' },
 ] as const
 
-/** The browser keeps the name until the tab is closed, because a person has only one. */
-const NAME_KEY = 'cronledger.name'
-
 /** The texts that the person has typed, by the name of the field. */
 const values = new Map<string, string>()
 /** The fields whose last paste or value was refused. */
@@ -17,7 +14,6 @@ const refused = new Set<string>()
 
 /** Starts the fields that fill in the placeholders of the commands as a person types. */
 export function startFilling(): void {
-  values.set('name', rememberedName())
   fillIn(document)
   document.addEventListener('input', (event) => {
     const field = fieldOf(event)
@@ -25,7 +21,6 @@ export function startFilling(): void {
     values.set(field.name, field.value)
     if (isSafe(field.value)) refused.delete(field.name)
     else refused.add(field.name)
-    if (field.name === 'name') rememberName(field.value)
     fillIn(document)
   })
   // A field would drop the newlines without a word, and two lines of a command would become one.
@@ -71,7 +66,7 @@ function addFields(section: Element): void {
     if (section.querySelector(`[data-fill="${name}"]`) === null) continue
     const field = document.createElement('input')
     field.name = name
-    field.autocomplete = 'off'
+    field.autocomplete = name === 'name' ? 'name' : 'off'
     field.spellcheck = false
     const text = document.createElement('label')
     text.append(label, field)
@@ -96,20 +91,4 @@ function refuse(event: Event, data: DataTransfer | null): void {
 
 function fieldOf({ target }: Event): HTMLInputElement | null {
   return target instanceof HTMLInputElement && target.closest('.fields') !== null ? target : null
-}
-
-// A browser may refuse its storage. The name is then not remembered.
-
-function rememberedName(): string {
-  try {
-    return sessionStorage.getItem(NAME_KEY) ?? ''
-  } catch {
-    return ''
-  }
-}
-
-function rememberName(name: string): void {
-  try {
-    sessionStorage.setItem(NAME_KEY, name)
-  } catch {}
 }

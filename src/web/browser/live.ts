@@ -1,5 +1,4 @@
 import { Idiomorph } from 'idiomorph'
-import { openConnection } from './connection.ts'
 import { fillIn } from './fill.ts'
 
 /** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
@@ -7,22 +6,16 @@ const LONGEST_RETRY_MS = 30_000
 /** How long to wait for an answer. It is longer than the server waits for the ledger by default. */
 const ANSWER_MS = 45_000
 
-/** The result of one request for the page. */
-type Refresh =
-  | { readonly kind: 'shown' }
-  /** `problem` is a sentence that says why. Null: the page itself says it. */
-  | { readonly kind: 'failed'; readonly problem: string | null }
-
 /**
  * Fetches the page again and again, and shows the parts that changed. After each change, the document gets the event
- * `refreshed`.
+ * `refreshed`. A banner says that the page could not be refreshed.
  */
 export function startLive(): void {
   let failures = 0
   let timer = 0
   let dueMs = 0
   let isAsking = false
-  const connection = openConnection(() => void ask(true))
+  document.querySelector('#retry button')?.addEventListener('click', () => void ask(true))
 
   /** Plans the next request. Returns false if the page never asks. */
   const plan = () => {
@@ -41,19 +34,39 @@ export function startLive(): void {
     if (document.hidden || isAsking) return
     isAsking = true
     clearTimeout(timer)
-    connection.trying()
-    const answer = await refresh()
+    const problem = await refresh()
     isAsking = false
-    failures = answer.kind === 'shown' ? 0 : failures + 1
+    failures = problem === null ? 0 : failures + 1
     plan()
-    if (answer.kind === 'shown') connection.up()
-    else connection.down({ problem: answer.problem, dueMs, wasAsked })
+    showBanner(problem, wasAsked)
   }
 
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden && Date.now() >= dueMs) void ask(false)
   })
-  if (plan() && isProblem(document)) connection.down({ problem: null, dueMs, wasAsked: false })
+  if (plan() && isProblem(document)) showBanner('', false)
+}
+
+/** The problem that the banner names. */
+let told: string | null = null
+
+/**
+ * Says that the page could not be refreshed, or hides the banner. `problem` is a sentence that says why, an empty text if
+ * the page itself says it, or null. `wasAsked` is whether a person asked for the try.
+ */
+function showBanner(problem: string | null, wasAsked: boolean): void {
+  const [status, retry] = [document.getElementById('connection'), document.getElementById('retry')]
+  if (!status || !retry) return
+  const hadFocus = retry.contains(document.activeElement)
+  retry.hidden = problem === null
+  // A screen reader reads the status each time it is set.
+  if (problem !== told || wasAsked) {
+    const age = problem && `${problem} The page shows the ledger ${document.getElementById('as-of')?.textContent}. `
+    const again = problem !== null && wasAsked ? `The last try was at ${new Date().toLocaleTimeString('en-GB')}.` : ''
+    status.textContent = `${age ?? ''}${again}`.trim()
+  }
+  told = problem
+  if (problem === null && hadFocus) document.getElementById('main')?.focus({ preventScroll: true })
 }
 
 /** Returns whether a page says why a view cannot be shown, and may show it later. */
@@ -61,27 +74,24 @@ function isProblem(page: Document): boolean {
   return page.querySelector('[data-retries]') !== null
 }
 
-/** Fetches the page and shows it. An answer that says why it cannot be shown does not replace a view. */
-async function refresh(): Promise<Refresh> {
+/**
+ * Fetches the page and shows it. An answer that says why it cannot be shown does not replace a view. Returns the problem as
+ * `showBanner` takes it.
+ */
+async function refresh(): Promise<string | null> {
   let answer: Document
-  const address = location.href
   try {
-    const response = await fetch(address, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) })
+    const response = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) })
     answer = new DOMParser().parseFromString(await response.text(), 'text/html')
     // A proxy in front of the server has its own pages.
     if (answer.getElementById('main') === null)
-      return { kind: 'failed', problem: `The server cannot be reached: the answer has the status ${response.status}.` }
+      return `The server cannot be reached: the answer has the status ${response.status}.`
   } catch {
-    return { kind: 'failed', problem: 'The server (cronledger serve) cannot be reached.' }
+    return 'The server (cronledger serve) cannot be reached.'
   }
-  if (!isProblem(answer)) {
-    // A search changes the address and shows its own answer. The tasks of the address before must not replace them.
-    if (location.href === address) showPage(answer)
-    return { kind: 'shown' }
-  }
-  if (!isProblem(document)) return { kind: 'failed', problem: problemOf(answer) }
+  if (isProblem(answer) && !isProblem(document)) return problemOf(answer)
   showPage(answer)
-  return { kind: 'failed', problem: null }
+  return isProblem(answer) ? '' : null
 }
 
 /** Returns what a page says as one sentence. Some messages of a ledger already end with a full stop. */
@@ -114,5 +124,5 @@ function showPage(answer: Document): void {
   document.dispatchEvent(new Event('refreshed'))
 }
 
-/** Attributes that a person changes: a part that is open, and the cell at which the Tab key stops. */
-const KEPT = ['open', 'tabindex']
+/** Attributes that a person changes: a part that is open, the cell at which the Tab key stops, and what a search hides. */
+const KEPT = ['open', 'tabindex', 'hidden']

@@ -2,18 +2,16 @@ import { startCopying } from './copy.ts'
 import { startFilling } from './fill.ts'
 import { startLive } from './live.ts'
 import { startPopover } from './popover.ts'
-import { startReturn } from './return.ts'
 import { startRoving } from './roving.ts'
 import { startSearch } from './search.ts'
 import { startUtc } from './utc.ts'
 
-// The pages work without this script. It adds the arrow keys, the popover, the memory of the switch for UTC, the return of
-// the focus, copying, fields, and updates.
+// The pages work without this script. It adds the arrow keys, the popover, the memory of the switch for UTC, copying,
+// fields, the search while a person types, and updates.
 document.documentElement.classList.add('scripted')
 startRoving()
 startPopover()
 startUtc()
-startReturn()
 startCopying()
 startFilling()
 startSearch()

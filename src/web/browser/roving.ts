@@ -1,42 +1,32 @@
 /**
- * Makes the arrow keys move between the links of a grid. A grid can have thousands of links, and the Tab key stops at
+ * Makes the arrow keys move between the links of a table. A table can have thousands of links, and the Tab key stops at
  * only a few of them.
  */
 export function startRoving(): void {
   document.addEventListener('keydown', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a') : null
-    const grid = link?.closest('[data-roving]')
-    if (!link || !grid || event.altKey || event.metaKey) return
-    const next = nextOf(event, link, grid)
+    const table = link?.closest('[data-roving]')
+    const row = link?.closest('tr')
+    if (!link || !table || !row || event.altKey || event.metaKey) return
+    const next = nextOf(event, link, row, table)
     if (next === undefined) return
     event.preventDefault()
-    moveStop(next, grid)
+    if (next.matches('.c')) {
+      // The Tab key stops at this cell in place of the others of its row. A row that was left keeps its stop.
+      for (const cell of next.closest('tr')?.querySelectorAll<HTMLAnchorElement>('a.c') ?? []) cell.tabIndex = -1
+      next.tabIndex = 0
+    }
     next.focus()
   })
-}
-
-/** Makes the Tab key stop at this cell in place of the other cells of its row. A row that was left keeps its stop. */
-function moveStop(next: HTMLAnchorElement, grid: Element): void {
-  // The name of a task is a link too. It has a stop of its own.
-  if (!next.matches('.c')) return
-  for (const cell of scopeOf(next, grid).querySelectorAll<HTMLAnchorElement>('a.c')) cell.tabIndex = -1
-  next.tabIndex = 0
-}
-
-/** Returns the cells with one Tab stop: the row of a table, or the whole calendar. */
-function scopeOf(link: Element, grid: Element): Element {
-  return (grid instanceof HTMLTableElement ? link.closest('tr') : null) ?? grid
 }
 
 function nextOf(
   { key, ctrlKey }: KeyboardEvent,
   link: HTMLAnchorElement,
-  grid: Element,
+  row: HTMLTableRowElement,
+  table: Element,
 ): HTMLAnchorElement | undefined {
-  const row = link.closest('tr')
-  if (row === null) return undefined
-  // In a table, Left and Right stay in the row. In a calendar, they go on from month to month.
-  const line = linksIn(scopeOf(link, grid))
+  const line = linksIn(row)
   const index = line.indexOf(link)
   switch (key) {
     case 'ArrowLeft':
@@ -44,13 +34,13 @@ function nextOf(
     case 'ArrowRight':
       return line[index + 1]
     case 'Home':
-      return ctrlKey ? linksIn(grid)[0] : linksIn(row)[0]
+      return (ctrlKey ? linksIn(table) : line)[0]
     case 'End':
-      return (ctrlKey ? linksIn(grid) : linksIn(row)).at(-1)
+      return (ctrlKey ? linksIn(table) : line).at(-1)
     case 'ArrowUp':
-      return inRow(link, row, grid, -1)
+      return nearestIn(link, rowBeside(row, table, -1))
     case 'ArrowDown':
-      return inRow(link, row, grid, 1)
+      return nearestIn(link, rowBeside(row, table, 1))
     default:
       return undefined
   }
@@ -61,25 +51,15 @@ function linksIn(element: Element): HTMLAnchorElement[] {
   return [...element.querySelectorAll('a')].filter((link) => link.offsetParent !== null)
 }
 
-/** Returns the link that is closest to the same column, in the nearest row above or below that has links. */
-function inRow(
-  link: HTMLAnchorElement,
-  row: HTMLTableRowElement,
-  grid: Element,
-  step: 1 | -1,
-): HTMLAnchorElement | undefined {
-  const rows = [...grid.querySelectorAll('tr')]
-  const at = columnOf(link)
-  for (let index = rows.indexOf(row) + step; ; index += step) {
-    const other = rows[index]
-    if (other === undefined) return undefined
-    const links = linksIn(other).map((one) => ({ one, distance: Math.abs(columnOf(one) - at) }))
-    const nearest = links.sort((left, right) => left.distance - right.distance)[0]
-    if (nearest !== undefined) return nearest.one
-  }
+/** Returns the nearest row above (-1) or below (1) that has links. */
+function rowBeside(row: HTMLTableRowElement, table: Element, step: -1 | 1): Element | undefined {
+  const rows = [...table.querySelectorAll('tr')].filter((one) => linksIn(one).length > 0)
+  return rows[rows.indexOf(row) + step]
 }
 
-function columnOf(link: HTMLAnchorElement): number {
-  const { left, width } = link.getBoundingClientRect()
-  return left + width / 2 - (link.closest('table')?.getBoundingClientRect().left ?? 0)
+/** Returns the link of a row that is closest to the same column. */
+function nearestIn(link: HTMLAnchorElement, row: Element | undefined): HTMLAnchorElement | undefined {
+  const columnOf = (one: Element) => one.closest<HTMLTableCellElement>('th, td')?.cellIndex ?? 0
+  const distanceOf = (one: Element) => Math.abs(columnOf(one) - columnOf(link))
+  return row && linksIn(row).sort((one, other) => distanceOf(one) - distanceOf(other))[0]
 }

@@ -5,31 +5,17 @@ const KEY = 'cronledger-utc'
 export function startUtc(): void {
   const box = document.getElementById('utc')
   if (!(box instanceof HTMLInputElement)) return
-  const restore = () => {
-    box.checked = isStored()
+  // A browser may refuse to store anything. The switch then counts for one page.
+  const stored = (use: () => void) => {
+    try {
+      use()
+    } catch {}
   }
+  const restore = () => stored(() => (box.checked = localStorage.getItem(KEY) === 'on'))
   restore()
   // The Back button can show a page that was left before the switch was changed.
   addEventListener('pageshow', restore)
   // Another tab has changed it.
   addEventListener('storage', restore)
-  box.addEventListener('change', () => store(box.checked))
-}
-
-/** A browser may refuse to store anything. The switch then counts for one page. */
-function isStored(): boolean {
-  try {
-    return localStorage.getItem(KEY) !== null
-  } catch {
-    return false
-  }
-}
-
-function store(isOn: boolean): void {
-  try {
-    if (isOn) localStorage.setItem(KEY, '1')
-    else localStorage.removeItem(KEY)
-  } catch {
-    // Only the memory of the switch is lost.
-  }
+  box.addEventListener('change', () => stored(() => localStorage.setItem(KEY, box.checked ? 'on' : 'off')))
 }

@@ -57,7 +57,7 @@ const TITLES: Readonly<Record<ErrorKind, string>> = {
   shape: 'The ledger cannot be read',
 }
 
-type HttpStatus = 200 | 404 | (typeof HTTP_STATUS)[ErrorKind]
+type HttpStatus = 200 | 302 | 404 | (typeof HTTP_STATUS)[ErrorKind]
 
 export interface View {
   readonly title: string
@@ -68,12 +68,15 @@ export interface View {
   readonly costMs?: number
   /** The status of the answer. Left out: 200. */
   readonly status?: HttpStatus
+  /** The address to which the answer leads instead. Left out: none. */
+  readonly location?: string
 }
 
 interface PageAnswer {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly costMs: number
   readonly status: HttpStatus
+  readonly location?: string | undefined
 }
 
 /** Reads the view that a request asks for, until `untilMs` of the monotonic clock. */
@@ -125,7 +128,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   const pages = shareAnswers<PageAnswer | 'refused'>(clock, costOfPage)
 
   /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
-  function render({ title, main, moves, costMs = 0, status = 200 }: View): PageAnswer {
+  function render({ title, main, moves, costMs = 0, status = 200, location }: View): PageAnswer {
     const frame: Frame = {
       title,
       links: SERVED,
@@ -135,7 +138,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
       pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * costMs)),
       children: main,
     }
-    return { bytes: new TextEncoder().encode(pageText(frame)), costMs, status }
+    return { bytes: new TextEncoder().encode(pageText(frame)), costMs, status, location }
   }
 
   function problem(context: Context, title: string, message: string, status: HttpStatus) {
@@ -180,6 +183,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   return { show, problem, failure }
 }
 
-function send(context: Context, { bytes, status }: PageAnswer) {
-  return context.body(bytes, status, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+function send(context: Context, { bytes, status, location }: PageAnswer) {
+  const headers = { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' }
+  return context.body(bytes, status, location === undefined ? headers : { ...headers, location })
 }

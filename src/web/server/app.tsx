@@ -2,10 +2,12 @@ import { type Context, Hono } from 'hono'
 import { secureHeaders } from 'hono/secure-headers'
 import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
-import { formatInstant, parseInstant } from '../../core/instant.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { instantWithoutSchedule } from '../../core/schedule/slot-reference.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { type OverviewQuery, SERVED, type TaskQuery } from '../views/frame/links.ts'
+import { MissingSlot, NO_SLOT } from '../views/frame/missing.tsx'
 import { isMoving } from '../views/frame/slot-facts.ts'
 import { countInTitle, isEmpty, NeedsLine } from '../views/overview/needs.tsx'
 import { NeedsList } from '../views/overview/needs-list.tsx'
@@ -16,13 +18,12 @@ import type { ShownFindings } from '../views/task/findings.tsx'
 import { TaskView } from '../views/task/task.tsx'
 import { type AppOptions, openAnswers, openReading, openReadings, type ReadView, type View } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
-import { missingSlot, openMissingTasks } from './missing.tsx'
-import { calendarOf, yearsOf } from './read/calendar.ts'
+import { openMissingTasks } from './missing.tsx'
 import { readFindings } from './read/findings.ts'
 import { beginNeeds } from './read/needs.ts'
-import { overviewModel, readOverview } from './read/overview.ts'
+import { readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
-import { readSlot } from './read/slot.ts'
+import { parseSlot, readSlot } from './read/slot.ts'
 import { readRecent, readTask, readTaskPage } from './read/task.ts'
 import { AGE_FACTOR, shareAnswers } from './shared.ts'
 import { shareNeeds } from './shared-needs.ts'
@@ -105,29 +106,30 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   const overview: ReadView = async (context, untilMs) => {
     const query = overviewQueryOf(context)
     const begunMs = clock.monotonicMs()
-    const found = sharedNeeds.get()
+    const found = sharedNeeds()
     const readGrid = async (own: Reading) => {
-      const read = await readOverview(query, found, own)
-      return { read, costMs: clock.monotonicMs() - begunMs }
+      const modelWith = await readOverview(query, found, own)
+      return { modelWith, costMs: clock.monotonicMs() - begunMs }
     }
-    const [{ read, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), found])
-    const props = { links: SERVED, now: clock.now(), live: true }
+    const [{ modelWith, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), found])
+    const model = modelWith(needs)
+    const props = { links: SERVED, now: clock.now() }
     return {
       title: `${countInTitle(needs)}Tasks`,
       main: (
         <>
-          <NeedsLine needs={needs} level={1} store={store} {...props} />
-          {!isEmpty(needs) && <Overview model={overviewModel(read, needs)} {...props} />}
+          <NeedsLine needs={needs} store={store} {...props} />
+          {!isEmpty(needs) && <Overview model={model} {...props} />}
         </>
       ),
-      moves: !needs.isWhole || read.lines.some(({ isMoving }) => isMoving),
+      moves: !needs.isWhole || model.lines.some(({ isMoving }) => isMoving),
       // The page asks sooner until all tasks are read. Its tasks are then read for at most half of the time.
       costMs: needs.isWhole ? costMs : costMs / AGE_FACTOR,
     }
   }
 
   const needs: ReadView = async () => {
-    const needs = await sharedNeeds.get()
+    const needs = await sharedNeeds()
     const main = (
       <>
         <nav class="crumbs" aria-label="Breadcrumbs">
@@ -142,14 +144,9 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   return { overview, needs }
 }
 
-/** Returns the views of one task. They share the calendars and the findings that were just read. */
+/** Returns the views of one task. They share the findings that were just read. */
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
-  const calendars = shareAnswers<Awaited<ReturnType<typeof calendarOf>>>(clock)
   const missingTask = openMissingTasks(clock, reading)
-  const calendarOfYear = (read: ReadTask, year: string, untilMs: number) =>
-    calendars.get(JSON.stringify([read.head.task, year]), () =>
-      reading(untilMs, [], (apart) => calendarOf(read, { from: `${year}-01`, to: `${year}-12` }, apart)),
-    )
   const findings = shareAnswers<ShownFindings>(clock)
   /** Reads the findings of the last days, and of the slots from `oldest` on, which the page shows. */
   const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number) =>
@@ -168,31 +165,37 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       if (read === null) return missingTask(name, untilMs)
       const page = await readTaskPage(read, taskQueryOf(context), own)
       const recent = await readRecent(read, page, own)
-      const oldest = [page, recent].map(({ slots }) => slots.at(-1)?.slot ?? own.now)
-      const { year, years } = yearsOf(read, { asked: page.query.year, oldest: Math.min(...oldest) }, own)
-      const { task } = read.head
-      const calendar = year === null ? null : { year, model: await calendarOfYear(read, year, untilMs) }
-      const findings = await findingsOf(read, oldest[1] ?? own.now, untilMs)
-      const steps = read.known === null ? [] : taskSteps({ store, task, suspended: read.head.suspended })
-      const props = { head: read.head, findings, recent, page, steps, calendar, years }
+      const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
+      const steps = read.known === null ? [] : taskSteps({ store, task: name, suspended: read.head.suspended })
       return {
-        title: task,
-        main: <TaskView {...props} links={SERVED} now={own.now} />,
+        title: name,
+        main: <TaskView {...{ head: read.head, findings, recent, page, steps }} links={SERVED} now={own.now} />,
         moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
       }
     })
 
   const slot: ReadView = (context, untilMs) =>
     reading(untilMs, [context.req.raw.signal], async (own): Promise<View> => {
-      const slot = parseInstant(required(context, 'slot'), 'slot')
-      if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
+      const text = required(context, 'slot')
       const name = taskParameter(context)
       const read = await readTask(name, own)
       if (read === null) return missingTask(name, untilMs)
+      const { task, clock } = read.head
+      const slot = parseSlot(read, text, own.now)
+      if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
+      // A page of `latest` would turn into that of another slot while a person types a reason.
+      const location = SERVED.slot(task, slot)
+      if (instantWithoutSchedule(text) === null) return { title: task, main: '', moves: false, status: 302, location }
       const model = await readSlot(read, slot, store, own)
-      if (model === null) return missingSlot(read, slot, store, own)
+      if (model === null)
+        return {
+          title: NO_SLOT,
+          main: <MissingSlot task={task} slot={slot} clock={clock} links={SERVED} />,
+          moves: true,
+          status: 404,
+        }
       return {
-        title: `${read.head.task} ${formatInstant(slot)}`,
+        title: `${task} ${formatInstant(slot)}`,
         main: <SlotView model={model} links={SERVED} />,
         // The page asks often, because its reader is probably about to act, and one row is cheap to read.
         moves: true,
@@ -234,6 +237,5 @@ function taskQueryOf({ req }: Context): TaskQuery {
     since: req.query('since'),
     until: req.query('until'),
     before: req.query('before'),
-    year: req.query('year'),
   }
 }

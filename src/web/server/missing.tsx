@@ -1,12 +1,9 @@
 import { nearestFew } from '../../core/near.ts'
-import { expectedSlotAfter, expectedSlotBefore } from '../../core/schedule/slot.ts'
-import type { Instant } from '../../core/types.ts'
 import type { Clock } from '../../process/clock.ts'
 import { SERVED } from '../views/frame/links.ts'
-import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/missing.tsx'
+import { MissingTask, NO_TASK } from '../views/frame/missing.tsx'
 import type { openReadings, View } from './answers.tsx'
-import { type Reading, type ReadTask, readableTasks } from './read/reading.ts'
-import { readSlot } from './read/slot.ts'
+import { type Reading, readableTasks } from './read/reading.ts'
 import { shareAnswers } from './shared.ts'
 
 /** How many names are compared. That many take up to 100 ms, in which nothing else runs. */
@@ -35,22 +32,4 @@ async function readNames(reading: Reading): Promise<readonly string[]> {
     if (names.length === MAX_NAMES) break
   }
   return names
-}
-
-/** Makes the page of a slot that does not exist, with the slots before and after it. */
-export async function missingSlot(read: ReadTask, slot: Instant, store: string, reading: Reading): Promise<View> {
-  const { head, inForce, current } = read
-  const schedule = inForce.findLast(({ since }) => since <= slot)?.schedule ?? inForce[0]?.schedule ?? current
-  const first = inForce[0]?.since ?? slot
-  const candidates =
-    schedule === null
-      ? []
-      : [expectedSlotBefore(schedule, slot), expectedSlotAfter(schedule, Math.max(slot, first - 1))]
-  const slots: Instant[] = []
-  for (const candidate of candidates) {
-    // A slot within a pause, or before the first one, does not exist either.
-    if (candidate !== null && (await readSlot(read, candidate, store, reading)) !== null) slots.push(candidate)
-  }
-  const main = <MissingSlot task={head.task} slot={slot} clock={head.clock} slots={slots} links={SERVED} />
-  return { title: NO_SLOT, main, moves: true, status: 404 }
 }

@@ -15,15 +15,6 @@ const ERROR_MS = 60_000
  */
 const USABLE_MS = 60_000
 
-/** Gives all viewers the same findings, and reads them in the background. */
-export interface SharedNeeds {
-  /**
-   * Returns the findings of all tasks. While they take longer to read than a page waits, returns the findings before them
-   * if these are not too old, or else those of the tasks that were read so far. Throws if they cannot be read.
-   */
-  get(): Promise<Needs>
-}
-
 interface NeedsAnswer {
   readonly needs: Needs
   /** Until then, the findings are not read again. */
@@ -32,63 +23,63 @@ interface NeedsAnswer {
   readonly usableUntilMs: number
 }
 
-interface Current {
-  readonly reading: NeedsReading
-  failedAtMs: number | null
-}
-
 /**
- * Shares the readings that `begin` begins. A reading goes on while no page waits for it, so a page never waits until
- * thousands of tasks are read. We must not end it when a viewer leaves, because other viewers share it.
+ * Gives all viewers the same findings. The reading that `begin` begins goes on while no page waits for it, so a page never
+ * waits until thousands of tasks are read. We must not end it when a viewer leaves, because other viewers share it.
+ *
+ * The function that it returns gives the findings of all tasks. While they take longer to read than a page waits, it gives
+ * the findings before them if these are not too old, or else those of the tasks that were read so far. It throws if they
+ * cannot be read.
  */
-export function shareNeeds(clock: Clock, begin: () => NeedsReading): SharedNeeds {
+export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promise<Needs> {
   let last: NeedsAnswer | null = null
-  let current: Current | null = null
+  let current: NeedsReading | null = null
 
-  function start(): Current {
+  function start(): NeedsReading {
     const begunMs = clock.monotonicMs()
-    const started: Current = { reading: begin(), failedAtMs: null }
-    started.reading.whole.then(
+    const started = begin()
+    started.whole.then(
       (needs) => {
         const endedMs = clock.monotonicMs()
         const freshMs = AGE_FACTOR * (endedMs - begunMs)
         last = { needs, freshUntilMs: endedMs + freshMs, usableUntilMs: endedMs + Math.max(USABLE_MS, 2 * freshMs) }
         current = null
       },
-      () => {
-        started.failedAtMs = clock.monotonicMs()
+      async () => {
+        await clock.wait(ERROR_MS, new AbortController().signal)
+        if (current === started) current = null
       },
     )
     return started
   }
 
-  async function waitFor({ reading }: Current): Promise<Needs | null> {
+  /** Returns null if the reading takes longer than a page waits. */
+  async function waitFor({ whole }: NeedsReading): Promise<Needs | null> {
     const over = new AbortController()
-    // We must wait for the first task, otherwise the page would say nothing while the ledger cannot be reached.
-    const enough = Promise.all([reading.firstTask, clock.wait(WAIT_MS, over.signal)])
     try {
-      return await Promise.race([reading.whole, enough.then(() => null)])
+      return await Promise.race([whole, clock.wait(WAIT_MS, over.signal).then(() => null)])
     } finally {
       over.abort()
     }
   }
 
-  return {
-    async get() {
-      const nowMs = clock.monotonicMs()
-      if (last !== null && nowMs <= last.freshUntilMs) return last.needs
-      if (current !== null && current.failedAtMs !== null && nowMs > current.failedAtMs + ERROR_MS) current = null
-      current ??= start()
-      const own = current
-      try {
+  return async () => {
+    if (last !== null && clock.monotonicMs() <= last.freshUntilMs) return last.needs
+    current ??= start()
+    const own = current
+    try {
+      for (;;) {
         const whole = await waitFor(own)
         if (whole !== null) return whole
-      } catch (error) {
-        // The next page tries again.
-        if (current === own) current = null
-        throw error
+        if (last !== null && clock.monotonicMs() <= last.usableUntilMs) return last.needs
+        const soFar = own.soFar()
+        // A page must not say that nothing was found while the ledger cannot be reached.
+        if (soFar.tasks > 0) return soFar
       }
-      return last !== null && clock.monotonicMs() <= last.usableUntilMs ? last.needs : own.reading.soFar()
-    },
+    } catch (error) {
+      // The next page tries again.
+      if (current === own) current = null
+      throw error
+    }
   }
 }

@@ -1,7 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { expect } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { scratch } from '../cli.ts'
+import { type Served, serve } from './serve.ts'
 
 const CHROMIUM = '/usr/bin/chromium'
 export const hasChromium = existsSync(CHROMIUM)
@@ -49,22 +52,65 @@ export const isSameLoad = (page: Page) => page.evaluate('globalThis.loaded === 1
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
 /**
- * Checks the page by every rule of axe-core, in the light and the dark colours. We must evaluate axe-core through the
+ * Checks the page by every rule of axe-core in the light colours, and the contrast in the dark ones. We must evaluate axe-core through the
  * browser's protocol, since the policy of the page allows no other script.
  */
 export async function expectAccessible(page: Page): Promise<void> {
   const source = readFileSync(AXE, 'utf8')
-  for (const colorScheme of ['light', 'dark'] as const) {
+  await page.evaluate(source)
+  for (const [colorScheme, rules] of [
+    ['light', {}],
+    ['dark', { runOnly: ['color-contrast'] }],
+  ] as const) {
     await page.emulateMedia({ colorScheme })
-    await page.evaluate(source)
-    const found = await page.evaluate(async () => {
+    const found = await page.evaluate(async (options) => {
       // biome-ignore lint/suspicious/noExplicitAny: axe is put into the page as text
-      const { violations } = await (globalThis as any).axe.run({ resultTypes: ['violations'] })
+      const { violations } = await (globalThis as any).axe.run({ resultTypes: ['violations'], ...options })
       return violations.map(({ id, nodes }: { id: string; nodes: { html: string; failureSummary: string }[] }) => ({
         id,
         nodes: nodes.slice(0, 3).map(({ html, failureSummary }) => `${html}: ${failureSummary}`),
       }))
-    })
+    }, rules)
     expect({ colorScheme, found }).toEqual({ colorScheme, found: [] })
+  }
+}
+
+/** Starts one browser and one server for all tests of a file. `fill` fills the ledger at a path. */
+export function serveInBrowser(fill: (path: string) => Promise<void> | void) {
+  const path = join(scratch(), 'ledger.db')
+  let browser: Browser
+  let served: Served
+  beforeAll(async () => {
+    await fill(path)
+    served = await serve(`file:${path}`)
+    browser = await openBrowser()
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await served?.stop()
+  })
+  return {
+    path,
+    served: () => served,
+    /** Opens a page of the server in a context of its own. */
+    async open(address: string, options: Parameters<typeof openPage>[1] = {}) {
+      const opened = await openPage(browser, options)
+      await opened.page.goto(served.url + address)
+      return opened
+    },
+    openEmpty: (options: Parameters<typeof openPage>[1] = {}) => openPage(browser, options),
+  }
+}
+
+/** Checks that no address is wider than the screen, at each width. */
+export async function expectNoSidewaysScroll(page: Page, addresses: readonly string[], widths: readonly number[]) {
+  for (const address of addresses) {
+    await page.goto(address)
+    await page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true')
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: 800 })
+      const over = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'))
+      expect({ width, address, over: over > 0 }).toEqual({ width, address, over: false })
+    }
   }
 }

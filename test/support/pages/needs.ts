@@ -1,5 +1,5 @@
 import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
-import type { Needs } from '../../../src/web/views/overview/needs.tsx'
+import type { Needs, TaskNeeds } from '../../../src/web/views/overview/needs.tsx'
 import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED, timesAt } from '../rows.ts'
 
 // Findings for tests of the views.
@@ -34,9 +34,7 @@ export const WELL: Needs = {
   tasks: 3,
   isWhole: true,
   count: NO_FINDINGS,
-  byTask: [],
-  kinds: new Map(),
-  found: [],
+  byTask: new Map(),
   outage: null,
   when: 'in the last 7 days',
   now: LATER,
@@ -47,17 +45,18 @@ export const WELL: Needs = {
 export const ILL: Needs = {
   ...WELL,
   count: { missed: 2, failed: 1, stale: 1, overdue: 1, late: 1 },
-  byTask: ['nightly', 'weekly'].map((task) => {
-    const own = FINDINGS.filter((found) => found.task === task)
-    return {
-      task,
-      owner: own[0]?.owner,
-      kinds: own.map((newest) => ({ newest, count: newest.kind === 'missed' ? 2 : 1 })),
-    }
-  }),
-  kinds: new Map<string, ReadonlySet<TaskFinding['kind']>>([
-    ['nightly', new Set(['missed', 'failed', 'stale'] as const)],
-    ['weekly', new Set(['overdue', 'late'] as const)],
-  ]),
-  found: FINDINGS,
+  byTask: new Map(
+    ['nightly', 'weekly'].map((task) => {
+      const own = FINDINGS.filter((found) => found.task === task)
+      const groups = own.map((found) => ({ count: found.kind === 'missed' ? 2 : 1, listed: [found] }))
+      return [
+        task,
+        {
+          task,
+          owner: own[0]?.owner,
+          kinds: new Map(own.map(({ kind }, index) => [kind, groups[index]])),
+        } as TaskNeeds,
+      ]
+    }),
+  ),
 }

@@ -1,12 +1,8 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Instant } from '../../../src/core/types.ts'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
-import { openFileStore } from '../../../src/store/file/file-store.ts'
-import type { Store } from '../../../src/store/store.ts'
 import { cronledger, type Running, start } from '../cli.ts'
 import { CREDENTIALS, REGION, startDynalite } from '../servers.ts'
-import { fillFile, fillStore, type PlannedTask } from './ledger.ts'
+import { fillStore, type PlannedTask } from './ledger.ts'
 
 export interface Served {
   /** The URL of the pages, with a slash at its end. */
@@ -51,29 +47,8 @@ export async function untilChecked({ url }: Served): Promise<void> {
   }
 }
 
-/** A ledger that is filled with tasks. */
-export interface Filled {
-  readonly store: string
-  readonly env: Readonly<Record<string, string>>
-  /** Opens the ledger for writes. The caller closes it. */
-  open(): Store
-  close(): Promise<void>
-}
-
-export const KINDS = ['file', 'dynamodb'] as const
-
-export async function fill(
-  kind: (typeof KINDS)[number],
-  folder: string,
-  plans: readonly PlannedTask[],
-  now: Instant,
-): Promise<Filled> {
-  if (kind === 'file') {
-    mkdirSync(folder, { recursive: true })
-    const path = join(folder, 'ledger.db')
-    await fillFile(path, plans, now)
-    return { store: `file:${path}`, env: {}, open: () => openFileStore(path), close: async () => {} }
-  }
+/** Returns a table with these tasks, on a server of its own. */
+export async function fillTable(plans: readonly PlannedTask[], now: Instant) {
   const server = await startDynalite()
   const env = {
     AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
@@ -83,14 +58,9 @@ export async function fill(
   }
   const made = await cronledger(['setup', '--store', 'dynamodb:ledger'], { env })
   if (made.code !== 0) throw new Error(made.stderr)
-  const open = () =>
-    openDynamoStore({
-      table: 'ledger',
-      env: {},
-      config: { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS },
-    })
-  const store = open()
+  const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
+  const store = openDynamoStore({ table: 'ledger', env: {}, config })
   await fillStore(store, plans, now)
   store.close()
-  return { store: 'dynamodb:ledger', env, open, close: () => server.stop() }
+  return { store: 'dynamodb:ledger', env, close: () => server.stop() }
 }

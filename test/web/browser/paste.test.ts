@@ -3,12 +3,12 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
 import { aws, awsEnv, hasAws } from '../../support/aws.ts'
-import { scratch } from '../../support/cli.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
 import { seedLedger } from '../../support/pages/big-ledger.ts'
-import { hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
-import { companyTasks, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
+import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
 import { openShell } from '../../support/pages/paste.ts'
-import { type Filled, fill, KINDS, type Served, serve } from '../../support/pages/serve.ts'
+import { type Served, serve } from '../../support/pages/serve.ts'
 import { ON_ECS, rowOn } from '../../support/rows.ts'
 import { startMoto } from '../../support/servers.ts'
 
@@ -37,26 +37,23 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
   })
   afterAll(() => browser.close())
 
-  describe.each(KINDS)('with a ledger in %s', (kind) => {
+  describe('on a host', () => {
     const [billing, warehouse] = companyTasks(NOW) as [PlannedTask, PlannedTask]
     const plans = [billing, warehouse].map((plan) => ({ ...plan, count: 12 }))
-    let filled: Filled
     let served: Served
     beforeAll(async () => {
-      filled = await fill(kind, join(folder, kind), plans, NOW)
-      served = await serve(filled.store, { env: filled.env })
+      const path = join(folder, 'ledger.db')
+      await fillFile(path, plans, NOW)
+      served = await serve(`file:${path}`)
     })
-    afterAll(async () => {
-      await served?.stop()
-      await filled?.close()
-    })
+    afterAll(() => served?.stop())
 
     const slotPage = (task: string, status: 'failed' | 'stale' | 'succeeded') => {
       const plan = plans.find((one) => one.task === task) ?? billing
       const row = [...rowsOf(plan, NOW)].find((_, ago) => plan.fateOf(ago) === status)
       return `${served.url}slot?task=${task}&slot=${formatInstant(row?.slot ?? 0)}`
     }
-    const shell = () => openShell(join(folder, kind), filled.env)
+    const shell = () => openShell(folder)
 
     test('a resolution has the reason as it was typed, and the page shows it', async () => {
       const { page, complaints, requests, close } = await openPage(browser, CLIPBOARD)
@@ -96,17 +93,33 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
     })
   })
 
+  test('the first command of an empty ledger is refused until a batch replaces its placeholder', async () => {
+    const store = `file:${join(folder, 'empty.db')}`
+    expect((await cronledger(['setup', '--store', store])).code).toBe(0)
+    const served = await serve(store)
+    const { page, close } = await openPage(browser, CLIPBOARD)
+    await page.goto(served.url)
+    await expectAccessible(page)
+    const command = await copied(page, 'Run a batch at most once for each slot of its schedule')
+    const shell = openShell(folder)
+    await expect(shell(command)).rejects.toThrow(/placeholder "YOUR_COMMAND"/)
+    await shell(command.replace('YOUR_COMMAND', 'true'))
+    await page.reload()
+    await page.locator('tr[data-task=nightly]').waitFor()
+    await served.stop()
+    await close()
+  })
+
   test.skipIf(!hasAws)('a task on ECS starts with the reason and the name as they were typed', async () => {
     const server = await startMoto()
     const on = (...args: readonly string[]) => aws(server.endpoint, ...args, '--region', ON_ECS.region)
     await on('ecs', 'create-cluster', '--cluster-name', ON_ECS.cluster)
     const containers = JSON.stringify([{ name: ON_ECS.container, image: 'batch', memory: 512 }])
-    const [family = '', revision = 0] = ON_ECS.taskDefinition.split(':')
-    for (let made = 0; made < Number(revision); made += 1)
-      await on(
-        ...['ecs', 'register-task-definition', '--family', family, '--network-mode', 'awsvpc', '--cpu', '256'],
-        ...['--memory', '512', '--requires-compatibilities', 'FARGATE', '--container-definitions', containers],
-      )
+    const [family = ''] = ON_ECS.taskDefinition.split(':')
+    await on(
+      ...['ecs', 'register-task-definition', '--family', family, '--network-mode', 'awsvpc', '--cpu', '256'],
+      ...['--memory', '512', '--requires-compatibilities', 'FARGATE', '--container-definitions', containers],
+    )
     const { Subnets } = await on('ec2', 'describe-subnets')
     const { SecurityGroups } = await on('ec2', 'describe-security-groups')
 
@@ -114,7 +127,7 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
     const spec = { expression: '0 3 * * *', zone: 'UTC' }
     const [row] = rowsOf({ task: 'nightly', spec, count: 1, fateOf: () => 'failed' }, NOW)
     if (row === undefined) throw new Error('no row')
-    seedLedger(path, [rowOn(ON_ECS, row)])
+    seedLedger(path, [rowOn({ ...ON_ECS, taskDefinition: `${family}:1` }, row)])
     const served = await serve(`file:${path}`)
     const { page, close } = await openPage(browser, CLIPBOARD)
     await page.goto(`${served.url}slot?task=nightly&slot=${formatInstant(row.slot)}`)

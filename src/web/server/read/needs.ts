@@ -3,17 +3,12 @@ import type { KnownTask } from '../../../audit/tasks.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import type { Needs, TaskNeeds } from '../../views/overview/needs.tsx'
-import type { KindsOfTasks } from '../../views/overview/order.ts'
 import { findOutage } from '../../views/overview/outage.ts'
-import { askOptions, faultOf, type Reading } from './reading.ts'
+import { askOptions, faultOf, type Reading, timesOfReading } from './reading.ts'
 
-/**
- * How many findings are kept: in total, and of one kind for one task. A person can still read them. All are counted.
- */
-const MAX_FOUND = 500
+/** How many findings are listed of one kind for one task, and in total, if each kind has one. All are counted. */
 const MAX_OF_A_KIND = 20
-/** How many tasks are kept with their newest findings: those with the newest ones. A page names fewer of them. */
-const MAX_TASKS = 100
+const MAX_LISTED = 500
 
 /** The time from `since` to `until`, which is not part of it. */
 export interface Span {
@@ -21,7 +16,7 @@ export interface Span {
   readonly until: Instant
 }
 
-interface NeedsQuery {
+export interface NeedsQuery {
   /** The slots to look at, and `when` in words. */
   readonly span: Span
   readonly when: string
@@ -35,138 +30,91 @@ interface NeedsQuery {
 
 /** A reading of the findings of `check` that goes on. */
 export interface NeedsReading {
-  /** Resolves when the first task was read. */
-  readonly firstTask: Promise<void>
   /** The findings of all tasks. */
   readonly whole: Promise<Needs>
   /** Returns the findings of the tasks that were read so far. */
   soFar(): Needs
 }
 
-/**
- * Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks.
- */
+/** Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks. */
 export function readNeeds(query: NeedsQuery, reading: Reading): Promise<Needs> {
   return beginNeeds(query, reading).whole
 }
 
 /** Begins to read what `readNeeds` returns. */
-export function beginNeeds({ span, when, task, known, problems = [] }: NeedsQuery, reading: Reading): NeedsReading {
-  const tally = openTally()
-  const emitProblem = (problem: string) => tally.add({ kind: 'problem', problem })
-  const now = reading.now
-  let begun = () => {}
-  const firstTask = new Promise<void>((resolve) => {
-    begun = resolve
+export function beginNeeds(
+  { span, when, task, known, problems: before = [] }: NeedsQuery,
+  reading: Reading,
+): NeedsReading {
+  const { count, byTask, outage, add } = openTally()
+  const problems = [...before]
+  let tasks = 0
+  const emitProblem = (problem: string) => problems.push(problem)
+  const needs = (isWhole: boolean): Needs => ({
+    ...{ count, byTask, problems, tasks, isWhole, when },
+    outage: outage(),
+    now: reading.now,
   })
 
   async function readAllNeeds(): Promise<Needs> {
-    problems.forEach(emitProblem)
-    const tasks = (signal: AbortSignal) =>
+    const list = (signal: AbortSignal) =>
       known ?? reading.ledger.tasks({ task, emitProblem, ...askOptions({ ...reading, signal }) })
     const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
-    for await (const part of concurrently(tasks, check, [reading.signal])) {
-      tally.add(part)
-      if (part.kind === 'end') begun()
+    for await (const part of concurrently(list, check, [reading.signal])) {
+      if (part === 'end') tasks += 1
+      else if (typeof part === 'string') emitProblem(part)
+      else add(part)
     }
-    if (task !== undefined && tally.sum().tasks === 0) {
+    if (task !== undefined && tasks === 0)
       emitProblem(`task ${task}: no scheduled run is recorded, so its missed slots are unknown`)
-    }
-    return { ...tally.sum(), isWhole: true, when, now }
+    return needs(true)
   }
 
-  const soFar = () => ({ ...tally.sum(), isWhole: false, when, now })
-  return { firstTask, whole: readAllNeeds(), soFar }
+  return { whole: readAllNeeds(), soFar: () => needs(false) }
 }
 
-type NeedsPart =
-  | { readonly kind: 'finding'; readonly finding: TaskFinding }
-  | { readonly kind: 'problem'; readonly problem: string }
-  /** All parts of a task came before this one. */
-  | { readonly kind: 'end' }
-
-async function* findingsOf(known: KnownTask, span: Span, reading: Reading): AsyncGenerator<NeedsPart, void> {
-  const { ledger, graceMs, skewMs, lateAfterMs, doneByMs } = reading
-  const [since, until] = [new Date(span.since), new Date(span.until)]
-  const settings = { task: known, since, until, graceMs, skewMs, lateAfterMs, doneByMs, ...askOptions(reading) }
+/** Yields the findings of a task, or the problem of one that cannot be checked, and then `end`. */
+async function* findingsOf(task: KnownTask, span: Span, reading: Reading): AsyncGenerator<TaskFinding | string, void> {
   try {
-    for await (const finding of ledger.check(settings)) yield { kind: 'finding', finding }
+    yield* findingsIn(task, span, reading)
   } catch (error) {
-    yield { kind: 'problem', problem: `task ${known.task}: ${faultOf(error)}` }
+    yield `task ${task.task}: ${faultOf(error)}`
   }
-  yield { kind: 'end' }
+  yield 'end'
 }
 
-/** The findings of a task while they are being added. `byKind` has the newest finding of each kind, the newest one first. */
-interface OpenTask {
-  readonly task: string
-  readonly owner: string | undefined
-  readonly byKind: Map<TaskFinding['kind'], { readonly newest: TaskFinding; count: number }>
+/** Yields what `check` finds in the slots of a task. */
+export function findingsIn(task: KnownTask | string, { since, until }: Span, reading: Reading) {
+  const range = { task, since: new Date(since), until: new Date(until) }
+  return reading.ledger.check({ ...range, ...timesOfReading(reading), ...askOptions(reading) })
 }
 
-/** Counts all findings, and keeps as many of them as a page shows. The findings must come task by task. */
+interface OpenTask extends Omit<TaskNeeds, 'kinds'> {
+  readonly kinds: Map<TaskFinding['kind'], { count: number; readonly listed: TaskFinding[] }>
+}
+
+/** Counts all findings, and keeps those that a page lists. The findings must come task by task, and newest first for each. */
 function openTally() {
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-  const found: TaskFinding[] = []
-  const problems: string[] = []
-  const kinds = new Map<string, Set<TaskFinding['kind']>>()
-  const outage = findOutage()
-  let tasks = 0
-  let open: OpenTask[] = []
-
-  function addFinding(finding: TaskFinding): void {
-    const { task, kind, owner } = finding
-    let last = open.at(-1)
-    if (last?.task !== task) {
-      if (open.length >= 2 * MAX_TASKS) open = newestTasks(open)
-      last = { task, owner, byKind: new Map() }
-      open.push(last)
-      kinds.set(task, new Set())
-    }
-    outage.add(finding)
-    count[kind] += 1
-    kinds.get(task)?.add(kind)
-    const group = last.byKind.get(kind) ?? { newest: finding, count: 0 }
-    last.byKind.set(kind, group)
-    group.count += 1
-    if (group.count <= MAX_OF_A_KIND && found.length < MAX_FOUND) found.push(finding)
-  }
-
+  const byTask = new Map<string, OpenTask>()
+  const { add: addToOutage, outage } = findOutage()
+  let listed = 0
   return {
-    add(part: NeedsPart): void {
-      switch (part.kind) {
-        case 'finding':
-          addFinding(part.finding)
-          return
-        case 'problem':
-          problems.push(part.problem)
-          return
-        case 'end':
-          tasks += 1
-      }
+    count,
+    byTask,
+    outage,
+    add(finding: TaskFinding): void {
+      const { task, kind, owner } = finding
+      addToOutage(finding)
+      count[kind] += 1
+      const own = byTask.get(task) ?? { task, owner, kinds: new Map() }
+      byTask.set(task, own)
+      const group = own.kinds.get(kind) ?? { count: 0, listed: [] }
+      own.kinds.set(kind, group)
+      group.count += 1
+      if (group.count > 1 && (group.count > MAX_OF_A_KIND || listed >= MAX_LISTED)) return
+      group.listed.push(finding)
+      listed += 1
     },
-    /** The lists are copies, so that a page can show them while more is added. */
-    sum: () => ({
-      tasks,
-      count: { ...count },
-      found: [...found],
-      problems: [...problems],
-      byTask: newestTasks(open).map(taskNeeds),
-      kinds: new Map(kinds) satisfies KindsOfTasks,
-      outage: outage.outage(),
-    }),
   }
-}
-
-function newestTasks(tasks: readonly OpenTask[]): OpenTask[] {
-  return tasks.toSorted((one, other) => newestSlot(other) - newestSlot(one)).slice(0, MAX_TASKS)
-}
-
-/** The findings of a task come newest first. */
-function newestSlot({ byKind }: OpenTask): Instant {
-  return [...byKind.values()][0]?.newest.slot ?? 0
-}
-
-function taskNeeds({ task, owner, byKind }: OpenTask): TaskNeeds {
-  return { task, owner, kinds: [...byKind.values()].map((group) => ({ ...group })) }
 }

@@ -2,33 +2,24 @@ import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
-import { gapsOf, isRetired, pauseAt } from '../../../core/task/suspensions.ts'
-import { inForceAt } from '../../../core/task/task-record.ts'
-import type { Instant, Status } from '../../../core/types.ts'
+import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
+import type { Instant } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
-import { needsAttention } from '../../views/frame/marks.ts'
-import { isMoving, type SlotWithStatus } from '../../views/frame/slot-facts.ts'
+import { isMoving } from '../../views/frame/slot-facts.ts'
 import { type Axis, axisUntil, commonZone, DEFAULT_SPAN, SPANS, type SpanName } from '../../views/overview/axis.ts'
 import { fillCells } from '../../views/overview/cells.ts'
 import type { TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
-import {
-  countStates,
-  isFindingKind,
-  isTaskState,
-  statesOf,
-  TASK_STATES,
-  type TaskState,
-} from '../../views/overview/order.ts'
+import { countStates, statesOf, TASK_STATES, type TaskState } from '../../views/overview/order.ts'
 import type { OverviewModel } from '../../views/overview/overview.tsx'
 import {
-  clockOf,
   faultOf,
   type Reading,
   type ReadTask,
   readAll,
   readableTasks,
   readSlotsWithStatus,
+  taskZone,
 } from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */
@@ -57,98 +48,43 @@ function parseSpan(text: string | undefined): SpanName {
 /** Returns the state that the address asks for, or null. Throws a usage error if no task can have it. */
 function parseTaskState(text: string | undefined): TaskState | null {
   if (!text) return null
-  if (isTaskState(text)) return text
+  const state = TASK_STATES.find((one) => one === text)
+  if (state !== undefined) return state
   throw usageError(`status ${quote(text)} is not allowed. Use one of ${TASK_STATES.join(', ')}.`)
 }
 
-/** The tasks of a page as they were read. The findings of all tasks are read at the same time, and come later. */
-interface OverviewReading extends Pick<OverviewModel, 'lines' | 'axis' | 'span' | 'state' | 'query' | 'more'> {
-  /** Whether the ledger has more tasks than one page, so that this page cannot count the states of all of them. */
-  readonly isLarge: boolean
-}
-
 /**
- * Reads the tasks of a page, each with its slots of the span. `needs` are the findings of all tasks. Throws a usage error
- * for a wrong filter.
+ * Reads the tasks of a page, each with its slots of the span, while `needs`, the findings of all tasks, are read. Returns
+ * a function that makes the page with these findings. Throws a usage error for a wrong filter.
  */
 export async function readOverview(
   query: OverviewQuery,
   needs: Promise<Needs>,
   reading: Reading,
-): Promise<OverviewReading> {
+): Promise<(needs: Needs) => OverviewModel> {
   const span = parseSpan(query.span)
   const state = parseTaskState(query.status)
-  const found = await listTasks(query, reading)
-  const isLarge = found.length > TASKS_SHOWN || Boolean(query.after)
-  const known = isLarge && state !== null ? await withState(query, state, needs, reading) : found
-  const shown = known.slice(0, TASKS_SHOWN)
-  const axis = axisUntil(
-    reading.now,
-    commonZone(shown.map(({ schedules }) => clockOf(inForceAt(schedules, reading.now)?.spec))),
-    span,
-  )
+  const part = query.q?.toLowerCase() ?? ''
+  const all: KnownTask[] = []
+  for await (const task of readableTasks(reading)) if (task.task.toLowerCase().includes(part)) all.push(task)
+  const stateOf = (task: KnownTask, { byTask }: Needs) =>
+    statesOf(byTask.get(task.task), suspensionAt(task, reading.now))
+  const found = state === null ? null : await needs
+  const matching = found === null ? all : all.filter((task) => stateOf(task, found).has(state as TaskState))
+  const rest = matching.filter(({ task }) => query.after === undefined || task > query.after)
+  const shown = rest.slice(0, TASKS_SHOWN)
+  const axis = axisUntil(reading.now, commonZone(shown.map((task) => taskZone(task, reading))), span)
   const lines: TaskLine[] = []
   for await (const line of readLines(readAll(shown, reading), axis, slotsPerTask(shown.length), reading))
     lines.push(line)
-  return {
-    lines,
-    axis,
-    span,
-    state,
-    query,
-    isLarge,
-    more: known.length > shown.length ? (shown.at(-1)?.task ?? null) : null,
-  }
-}
-
-/** Returns the page of these tasks, filtered and counted by their states. */
-export function overviewModel(read: OverviewReading, needs: Needs): OverviewModel {
-  const { lines, axis, span, state, query, more, isLarge } = read
-  const { kinds, isWhole, tasks } = needs
-  const states = lines.map((line) => statesOf(line, kinds))
-  return {
-    ...{ axis, span, state, query, more },
-    lines: state === null ? lines : lines.filter((_, index) => states[index]?.has(state)),
-    attention: new Set(lines.filter((line) => isUrgent(line) || kinds.has(line.task)).map(({ task }) => task)),
-    counts: countStates(isLarge ? kinds.values() : states),
-    total: isLarge ? (isWhole && !query.q ? tasks : null) : lines.length,
-    isLarge,
-    isWhole,
-  }
-}
-
-/** A task whose slots cannot be read may have a problem too, so it must not stand among the calm ones. */
-function isUrgent({ hasProblem, problem }: TaskLine): boolean {
-  return hasProblem || problem !== null
-}
-
-/** Returns the tasks that the address asks for, in order: those of a page, and one more if there is another page. */
-async function listTasks(
-  { q, after }: OverviewQuery,
-  reading: Reading,
-  isWanted: (task: KnownTask) => boolean = () => true,
-): Promise<readonly KnownTask[]> {
-  const known: KnownTask[] = []
-  const part = q?.toLowerCase() ?? ''
-  for await (const task of readableTasks(reading)) {
-    if (after !== undefined && task.task <= after) continue
-    if (!task.task.toLowerCase().includes(part) || !isWanted(task)) continue
-    known.push(task)
-    if (known.length > TASKS_SHOWN) break
-  }
-  return known
-}
-
-/**
- * Lists the tasks of a large ledger that may have a state. The record or the findings say who has it. For other states, the
- * slots of all tasks would have to be read, so these states are looked for among the tasks of the page.
- */
-async function withState(query: OverviewQuery, state: TaskState, needs: Promise<Needs>, reading: Reading) {
-  if (state === 'paused') return listTasks(query, reading, (task) => pauseAt(task, reading.now) !== null)
-  if (state === 'retired') return listTasks(query, reading, (task) => isRetired(task, reading.now))
-  if (!isFindingKind(state)) return listTasks(query, reading)
-  const { kinds } = await needs
-  return listTasks(query, reading, ({ task }) => kinds.get(task)?.has(state) === true)
+  return (needs) => ({
+    ...{ lines, axis, span, state, query, isWhole: needs.isWhole },
+    hasFindings: (task) => needs.byTask.has(task),
+    counts: countStates(all.map((task) => stateOf(task, needs))),
+    total: all.length,
+    matching: matching.length,
+    more: rest.length > shown.length ? (shown.at(-1)?.task ?? null) : null,
+  })
 }
 
 /** Yields each task with the slots of the axis, in the order of the tasks. At most `most` slots of a task are read. */
@@ -165,24 +101,21 @@ export function readLines(
 }
 
 async function readLine(read: ReadTask, axis: Axis, most: number, reading: Reading): Promise<TaskLine> {
-  const { head, known } = read
+  const { head, known, problem } = read
   const { task, clock, current, next, suspended } = head
   const [since, end] = [axis.columns[0]?.from ?? 0, axis.columns.at(-1)?.to ?? 0]
-  const gaps = gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since)
   const line = {
-    task,
-    clock,
+    ...{ task, clock, next, suspended },
     words: current === null ? 'no schedule is recorded' : (current.words ?? ''),
     expression: current?.spec.expression ?? '',
-    next,
-    suspended,
+    gaps: gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since),
   }
-  const nothing = { cells: [], unread: 0, lastSuccess: null, newest: null, hasProblem: false, isMoving: false }
-  if (read.problem !== null) return { ...line, gaps, ...nothing, problem: read.problem }
+  const nothing = { cells: [], unread: 0, lastSuccess: null, isMoving: false }
+  if (problem !== null) return { ...line, ...nothing, problem }
   try {
-    return { ...line, gaps, ...(await readCells(read, axis, most, reading)), problem: null }
+    return { ...line, ...(await readCells(read, axis, most, reading)), problem: null }
   } catch (error) {
-    return { ...line, gaps, ...nothing, problem: faultOf(error) }
+    return { ...line, ...nothing, problem: faultOf(error) }
   }
 }
 
@@ -192,15 +125,9 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
   const until = Math.min(axis.columns.at(-1)?.to ?? 0, reading.now + 1)
   const { cells, add } = fillCells(axis, reading.now)
   let scanned = 0
-  let newest: Status | null = null
   let lastSuccess: Instant | null = null
-  let hasProblem = false
   let anyMoves = false
   let unread = 0
-  const look = ({ slot, status }: SlotWithStatus) => {
-    newest ??= status
-    if (status === 'completed') lastSuccess ??= slot
-  }
   for await (const record of readSlotsWithStatus(read, { since, until, limit: most + 1 }, reading)) {
     if (scanned === most) {
       // The column of this slot has more slots than were read, so it shows none of them.
@@ -210,17 +137,16 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
     }
     scanned += 1
     add(record)
-    look(record)
-    hasProblem ||= needsAttention(record.mark)
+    if (record.status === 'completed') lastSuccess ??= record.slot
     anyMoves ||= isMoving(record)
   }
   if (lastSuccess === null && unread === 0) {
     let before = 0
-    for await (const record of readSlotsWithStatus(read, { until: since, limit: SLOTS_BEFORE }, reading)) {
-      look(record)
+    for await (const { slot, status } of readSlotsWithStatus(read, { until: since, limit: SLOTS_BEFORE }, reading)) {
+      if (status === 'completed') lastSuccess = slot
       before += 1
       if (lastSuccess !== null || before === SLOTS_BEFORE) break
     }
   }
-  return { cells, unread, lastSuccess, newest, hasProblem, isMoving: anyMoves }
+  return { cells, unread, lastSuccess, isMoving: anyMoves }
 }

@@ -101,9 +101,19 @@ export function readAll(tasks: readonly KnownTask[], { now }: Reading): Iterable
   }
 }
 
+/** Returns the zone of the schedule in force, as a clock has it. */
+export function taskZone({ schedules }: KnownTask, { now }: Reading): Pick<WallClock, 'zone'> {
+  return clockOf(inForceAt(schedules, now)?.spec)
+}
+
 /** Returns the clock of the zone of a schedule, or the clock of UTC when there is none. */
 export function clockOf(spec: ScheduleSpec | undefined): WallClock {
   return wallClock(spec?.zone ?? 'UTC')
+}
+
+/** Returns the times by which the slots of a reading are judged. */
+export function timesOfReading({ graceMs, skewMs, lateAfterMs, doneByMs }: Reading) {
+  return { graceMs, skewMs, lateAfterMs, doneByMs }
 }
 
 /** Returns the options of a request to the ledger. */

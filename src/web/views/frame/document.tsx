@@ -63,7 +63,9 @@ export function pageText(frame: Frame): string {
           </label>
           <div class="banner">
             <p id="connection" role="status" />
-            <p id="retry" />
+            <p id="retry" hidden>
+              The page tries again automatically. <button type="button">Try now</button>
+            </p>
           </div>
         </header>
         <main id="main" tabindex={-1} data-poll-ms={pollMs ?? undefined}>

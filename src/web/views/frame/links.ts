@@ -28,7 +28,6 @@ export interface TaskQuery {
   readonly until?: string | undefined
   /** Only slots before this one are shown. The page before ended with it. */
   readonly before?: string | undefined
-  readonly year?: string | undefined
 }
 
 /** Returns whether the history of a task does not begin with its newest slot, or leaves slots out. */

@@ -2,7 +2,6 @@ import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { ProblemView } from './document.tsx'
 import type { Links } from './links.ts'
-import { Time } from './time.tsx'
 import type { WallClock } from './wall-clock.ts'
 
 export const NO_TASK = 'Task not found'
@@ -43,33 +42,17 @@ interface MissingSlotProps {
   readonly task: string
   readonly slot: Instant
   readonly clock: WallClock
-  /** The slots before and after it that exist. */
-  readonly slots: readonly Instant[]
   readonly links: Links
 }
 
 /** The page of a time that is not a slot of a task. */
-export function MissingSlot({ task, slot, clock, slots, links }: MissingSlotProps) {
+export function MissingSlot({ task, slot, clock, links }: MissingSlotProps) {
   return (
     <ProblemView
       title={NO_SLOT}
       message={`${task} has no slot at ${clock.both(slot)}: no run is recorded, and none was expected.`}
       links={links}
     >
-      {slots.length > 0 && (
-        <>
-          <p id="near">{slots.length === 1 ? 'The nearest slot:' : 'The slots before and after it:'}</p>
-          <ul aria-labelledby="near">
-            {slots.map((near) => (
-              <li>
-                <a href={links.slot(task, near)}>
-                  <Time at={near} clock={clock} />
-                </a>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
       <p>
         <a href={links.task(task)}>All slots of {printable(task)}</a>
       </p>

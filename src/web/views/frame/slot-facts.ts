@@ -6,7 +6,7 @@ import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
-import { timeInZone, type WallClock } from './wall-clock.ts'
+import { timeTexts, type WallClock } from './wall-clock.ts'
 
 /** A slot with its status and its mark. */
 export interface SlotWithStatus extends SlotRecord {
@@ -48,7 +48,7 @@ export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock):
   const { slot, mark, durationMs, isRunning, attempts, rejected } = facts
   return [
     printable(task),
-    timeInZone(clock, slot),
+    ...timeTexts(clock, (one) => one.time(slot), slot),
     MARKS[mark].word,
     durationMs === null ? '' : `${isRunning ? 'running for' : 'took'} ${elapsed(durationMs)}`,
     attempts === 0 ? '' : attempts === 1 ? '1 attempt' : `${attempts} attempts`,

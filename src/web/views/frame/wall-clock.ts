@@ -5,6 +5,8 @@ import type { Instant } from '../../../core/types.ts'
 /** The local time of one zone. */
 export interface WallClock {
   readonly zone: string
+  /** Returns the instant at which a clock of UTC shows what this clock shows at `instant`. */
+  localMs(instant: Instant): number
   /** Returns `2026-11-24 03:00`, with seconds only where they are not zero. */
   time(instant: Instant): string
   /** Returns the offset from UTC, as `+09:00`. The clock of UTC returns `UTC`. */
@@ -21,14 +23,13 @@ export interface WallClock {
 /** The clock of UTC. */
 export const UTC = wallClock('UTC')
 
-/** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo`. In UTC it returns `2026-11-24 03:00 UTC`. */
-export function timeInZone(clock: WallClock, at: Instant): string {
-  return `${clock.time(at)} ${zoneAt(clock, at)}`
-}
-
-/** Returns `+09:00 Asia/Tokyo`, or `UTC`. */
-export function zoneAt(clock: WallClock, at: Instant): string {
-  return clock.zone === 'UTC' ? 'UTC' : `${clock.offset(at)} ${clock.zone}`
+/**
+ * Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`, or only the latter for the clock of UTC.
+ * `textOf` returns the time or the range of times by a clock, and `at` is its begin.
+ */
+export function timeTexts(clock: WallClock, textOf: (clock: WallClock) => string, at: Instant): readonly string[] {
+  const inUtc = `${textOf(UTC)} UTC`
+  return clock.zone === 'UTC' ? [inUtc] : [`${textOf(clock)} ${clock.offset(at)} ${clock.zone}`, inUtc]
 }
 
 /** Returns the words of a schedule with its zone. The words of `at(…)` contain the zone already. */
@@ -43,7 +44,8 @@ export function wordsIn(zone: string, words: string): string {
 export function wallClock(name: string): WallClock {
   const zone = IANAZone.isValidZone(name) ? name : 'UTC'
   const clock = IANAZone.create(zone)
-  const local = (instant: Instant) => formatInstant(instant + Math.round(clock.offset(instant) * 60) * 1000)
+  const localMs = (instant: Instant) => instant + Math.round(clock.offset(instant) * 60) * 1000
+  const local = (instant: Instant) => formatInstant(localMs(instant))
   const time = (instant: Instant) =>
     local(instant)
       .slice(0, 19)
@@ -52,6 +54,7 @@ export function wallClock(name: string): WallClock {
   const second = (instant: Instant) => formatInstant(Math.floor(instant / 1000) * 1000)
   return {
     zone,
+    localMs,
     time,
     offset: (instant) => (zone === 'UTC' ? 'UTC' : clock.formatOffset(instant, 'short')),
     both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),

@@ -1,5 +1,4 @@
 import { DAY_MS } from '../../../core/duration.ts'
-import { isZone, openZone, type Zone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
 import { type WallClock, wallClock } from '../frame/wall-clock.ts'
 
@@ -31,12 +30,10 @@ export interface Axis {
 
 /** Returns the axis that ends with the column of `now`. */
 export function axisUntil(now: Instant, zone: string, span: SpanName): Axis {
-  const { columns: count, stepMs } = SPANS[span]
+  const { columns, stepMs } = SPANS[span]
   const clock = wallClock(zone)
-  const columnAt = columnsOf(clock, stepMs)
-  const columns = [columnAt(now)]
-  while (columns.length < count) columns.unshift(columnAt((columns[0]?.from ?? now) - 1))
-  return { clock, stepMs, columns }
+  const last = indexAt(clock, now, stepMs)
+  return { clock, stepMs, columns: columnsOf(clock, stepMs, last - columns + 1, last) }
 }
 
 const MAX_COLUMNS = 60
@@ -53,54 +50,47 @@ export function axisBetween(
   const fits = (stepMs: number) => Math.ceil((until - since) / stepMs) + 1 <= MAX_COLUMNS
   const weeks = Math.ceil((until - since) / WEEK_MS / (MAX_COLUMNS - 1))
   const stepMs = STEPS_MS.find(fits) ?? weeks * WEEK_MS
-  const columnAt = columnsOf(clock, stepMs)
-  const columns: Column[] = []
-  for (let at = since; at < until; at = columns.at(-1)?.to ?? until) {
-    // A report has no slot outside of its span, so its first and its last column must end there.
-    const { from, to } = columnAt(at)
-    columns.push({ from: Math.max(from, since), to: Math.min(to, until) })
-  }
+  // A report has no slot outside of its span, so its first and its last column must end there.
+  const columns = columnsOf(clock, stepMs, indexAt(clock, since, stepMs), indexAt(clock, until - 1, stepMs)).map(
+    ({ from, to }) => ({ from: Math.max(from, since), to: Math.min(to, until) }),
+  )
   return { clock, stepMs, columns }
 }
 
 /** 1970-01-01 was a Thursday, and a week begins on a Monday. */
 const TO_MONDAY_MS = 3 * DAY_MS
+const shiftOf = (stepMs: number) => (stepMs % WEEK_MS === 0 ? TO_MONDAY_MS : 0)
 
-/**
- * Returns the function that finds the column of an instant. A column begins where the local clock passes a multiple of the
- * step. So a time that the clocks skip has no column. A short column whose time comes twice is there twice, and a long one
- * becomes longer.
- */
-function columnsOf({ zone: name }: WallClock, stepMs: number): (at: Instant) => Column {
-  const zone = openZone(isZone(name) ? name : 'UTC')
-  const shift = stepMs % WEEK_MS === 0 ? TO_MONDAY_MS : 0
-  const indexOf = (local: number) => Math.floor((local + shift) / stepMs)
-  return (at) => {
-    const index = indexOf(at + pieceOf(zone, at).offset)
-    return { from: firstOf(at), to: endOf(at) }
-
-    function firstOf(instant: Instant): Instant {
-      const piece = pieceOf(zone, instant)
-      const start = index * stepMs - shift - piece.offset
-      // At the begin of a piece, the clocks may just have been put back to this time.
-      if (start > piece.from) return start
-      const before = pieceOf(zone, piece.from - 1)
-      return indexOf(piece.from - 1 + before.offset) === index ? firstOf(piece.from - 1) : piece.from
-    }
-
-    function endOf(instant: Instant): Instant {
-      const piece = pieceOf(zone, instant)
-      const end = (index + 1) * stepMs - shift - piece.offset
-      if (end < piece.to) return end
-      return indexOf(piece.to + pieceOf(zone, piece.to).offset) === index ? endOf(piece.to) : piece.to
-    }
-  }
+/** Returns the number of the column that has an instant. Columns begin at multiples of the step on the local clock. */
+function indexAt(clock: WallClock, at: Instant, stepMs: number): number {
+  const shift = shiftOf(stepMs)
+  let index = Math.floor((clock.localMs(at) + shift) / stepMs)
+  // When a time comes for the second time, the columns of its first time are over.
+  while (instantOf(clock, (index + 1) * stepMs - shift) <= at) index += 1
+  return index
 }
 
-/** Returns the stretch of time around an instant in which the clocks do not change, in milliseconds. */
-function pieceOf(zone: Zone, at: Instant) {
-  const { from, to, offset } = zone.pieceAt(Math.floor(at / 1000))
-  return { from: from * 1000, to: to * 1000, offset: offset * 1000 }
+/**
+ * Returns the columns with the numbers from `first` to `last`. A time that the clocks skip has no column, and a column whose
+ * time comes twice is longer.
+ */
+function columnsOf(clock: WallClock, stepMs: number, first: number, last: number): readonly Column[] {
+  const columns: Column[] = []
+  let to = instantOf(clock, (last + 1) * stepMs - shiftOf(stepMs))
+  for (let index = last; index >= first; index -= 1) {
+    const from = Math.min(to, instantOf(clock, index * stepMs - shiftOf(stepMs)))
+    if (from < to) columns.unshift({ from, to })
+    to = from
+  }
+  return columns
+}
+
+/** Returns the first instant at which the clock shows a time. If it skips that time, the instant is after the skip. */
+function instantOf(clock: WallClock, local: number): Instant {
+  const before = clock.localMs(local - DAY_MS) + DAY_MS - local
+  const after = clock.localMs(local + DAY_MS) - DAY_MS - local
+  const early = local - Math.max(before, after)
+  return clock.localMs(early) === local ? early : local - Math.min(before, after)
 }
 
 /** Returns the zone that more than half of the clocks have, or else UTC. */

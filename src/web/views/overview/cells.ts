@@ -10,7 +10,7 @@ import {
   rejectionsText,
 } from '../frame/marks.ts'
 import { type SlotFacts, type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
-import { type WallClock, zoneAt } from '../frame/wall-clock.ts'
+import { timeTexts, type WallClock } from '../frame/wall-clock.ts'
 import type { Axis, Column } from './axis.ts'
 
 /** The contents of one column in the line of a task. */
@@ -70,7 +70,7 @@ export function cellFacts(cell: GridCell, task: string, column: Column, clock: W
       const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
       return [
         printable(task),
-        `${rangeText(column, clock)} ${zoneAt(clock, column.from)}`,
+        ...timeTexts(clock, (one) => rangeText(column, one), column.from),
         marks.map((mark) => `${counts[mark]} ${MARKS[mark].word}`).join(', '),
         firstProblem === null
           ? ''

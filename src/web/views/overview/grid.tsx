@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx'
 import { formatInstant } from '../../../core/instant.ts'
 import type { FoundSuspension, Gap } from '../../../core/task/suspensions.ts'
-import type { Instant, Status } from '../../../core/types.ts'
+import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { Cell } from '../frame/cell.tsx'
 import type { Links } from '../frame/links.ts'
@@ -24,10 +24,6 @@ export interface TaskLine {
   readonly unread: number
   /** The pauses and retirements that overlap the axis. */
   readonly gaps: readonly Gap[]
-  /** The status of the newest slot that was due. Null if none was read. */
-  readonly newest: Status | null
-  /** Whether a slot of the axis failed, was missed, is stale or is overdue. */
-  readonly hasProblem: boolean
   /** Whether a slot of the axis runs, or may start at any moment. */
   readonly isMoving: boolean
   readonly lastSuccess: Instant | null
@@ -42,7 +38,7 @@ export interface GridProps {
   readonly axis: Axis
   readonly links: Links
   readonly now: Instant
-  /** Whether the page has the script for the arrow keys. Only then may the Tab key skip most of the cells. */
+  /** Whether the page has the script for the arrow keys and the popover, and a page for each slot. */
   readonly live: boolean
 }
 
@@ -170,11 +166,14 @@ function Cells({ line, axis, links, now, live }: { readonly line: TaskLine } & G
       <td class={names.length === 0 ? undefined : names.join(' ')} title={isUnread ? UNREAD : undefined}>
         {cell !== null && (
           <Cell
-            href={hrefOf(task, cell, { ...column, links, now })}
+            href={
+              live ? hrefOf(task, cell, { ...column, links, now }) : cell.mark === 'completed' ? null : links.task(task)
+            }
             mark={cell.mark}
             facts={cellFacts(cell, task, column, clock)}
             isRejected={cell.rejected.count > 0}
             isStop={!live || index === stop}
+            live={live}
           />
         )}
       </td>

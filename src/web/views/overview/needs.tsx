@@ -9,26 +9,22 @@ import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { ageText, Time } from '../frame/time.tsx'
 import { UTC, wallClock } from '../frame/wall-clock.ts'
-import type { KindsOfTasks } from './order.ts'
+import { Moment } from '../slot/moment.tsx'
 import type { Outage } from './outage.ts'
-import { OutageLine } from './outage-line.tsx'
 
-/** The findings of one task: the newest one of each kind, and how many there are. The newest kind comes first. */
+/** The findings of one task. */
 export interface TaskNeeds {
   readonly task: string
   readonly owner: string | undefined
-  readonly kinds: readonly { readonly newest: TaskFinding; readonly count: number }[]
+  /** The findings of each kind, newest first, some of them only counted. The kind with the newest finding comes first. */
+  readonly kinds: ReadonlyMap<TaskFinding['kind'], { readonly count: number; readonly listed: readonly TaskFinding[] }>
 }
 
 /** The findings of `check`: the slots that need attention. */
 export interface Needs {
   readonly count: Readonly<Record<TaskFinding['kind'], number>>
-  /** The task with the newest finding comes first. Only the first tasks are kept when there are very many. */
-  readonly byTask: readonly TaskNeeds[]
-  /** The kinds of findings of all tasks that have one. */
-  readonly kinds: KindsOfTasks
-  /** The findings by task, and newest first for each task. Some are left out when there are very many. */
-  readonly found: readonly TaskFinding[]
+  /** The tasks that have findings, by their names. */
+  readonly byTask: ReadonlyMap<string, TaskNeeds>
   /** The tasks whose problems began at about the same time. Null if there are none. */
   readonly outage: Outage | null
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
@@ -42,7 +38,7 @@ export interface Needs {
   readonly problems: readonly string[]
 }
 
-/** How many tasks the top of the page names, one a line. The others are one click away. */
+/** How many tasks the top of the overview names, one a line. The others are one click away. */
 const NAMED = 8
 
 /** The page says when the findings were read if that was this long before the page was made. */
@@ -51,61 +47,41 @@ const OLD_MS = 60_000
 export interface NeedsProps {
   readonly needs: Needs
   readonly links: Links
-  /** The level of the heading. */
-  readonly level: HeadingLevel
   /** The time of the page. */
   readonly now: Instant
 }
 
-interface SummaryProps extends NeedsProps {
-  /** The name of the ledger, for the first command of an empty one. */
-  readonly store: string
-  /** Whether the page has the script that copies commands. */
-  readonly live: boolean
-}
-
-/** The summary on top of the overview: what needs attention, task by task. */
-export function NeedsLine({ needs, links, level, now, store, live }: SummaryProps) {
-  const { byTask, count, problems, when, outage } = needs
-  if (isEmpty(needs)) return <EmptyLedger store={store} level={level} live={live} />
+/** The top of the overview: what needs attention, task by task. `store` is for the first command of an empty ledger. */
+export function NeedsLine({ needs, links, now, store }: NeedsProps & { readonly store: string }) {
+  const { byTask, count, problems, isWhole } = needs
+  if (isEmpty(needs)) return <EmptyLedger store={store} />
   const total = totalOf(count)
   // A page that is still checking must neither look like a problem nor like a success.
   const isCalm = total === 0 && problems.length === 0
   return (
     <section
       id="needs-line"
-      class={`needs ${needs.isWhole && isCalm ? 'well' : isCalm ? 'open' : ''}`}
-      aria-labelledby="needs-head"
+      class={`needs ${isWhole && isCalm ? 'well' : isCalm ? 'open' : ''}`}
+      aria-labelledby="needs-title"
     >
-      <Heading level={level} id="needs-head">
-        {total === 0 ? wellText(needs) : `${slots(needs, total)} attention`}
-      </Heading>
-      <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
-      {outage !== null && <OutageLine outage={outage} />}
-      <Extent needs={needs} now={now} />
-      {problems.slice(0, 1).map((problem) => (
+      <NeedsSummary needs={needs} now={now} level={1} problems={problems.slice(0, 1)} />
+      {problems.length > 1 && (
         <p class="problem">
-          {printable(problem)}
-          {problems.length > 1 && (
-            <>
-              {' '}
-              <a href={links.needs}>
-                and {problems.length === 2 ? '1 more task' : `${problems.length - 1} more tasks`}
-              </a>
-            </>
-          )}
+          <a href={links.needs}>and {problems.length === 2 ? '1 more task' : `${problems.length - 1} more tasks`}</a>
         </p>
-      ))}
+      )}
       {total > 0 && (
         <>
           <ul>
-            {byTask.slice(0, NAMED).map((task) => (
-              <TaskFindings task={task} links={links} now={now} />
-            ))}
+            {newestFirst(needs)
+              .slice(0, NAMED)
+              .map((task) => (
+                <FindingsOfTask task={task} links={links} now={now} />
+              ))}
           </ul>
           <p>
             <a href={links.needs}>{total === 1 ? 'Details' : `All ${total} slots`}</a>
-            {needs.kinds.size > NAMED && <span class="quiet"> of {needs.kinds.size} tasks</span>}
+            {byTask.size > NAMED && <span class="quiet"> of {byTask.size} tasks</span>}
           </p>
         </>
       )}
@@ -113,26 +89,79 @@ export function NeedsLine({ needs, links, level, now, store, live }: SummaryProp
   )
 }
 
-function TaskFindings({
+/** Says how many slots need attention, in which time, whether it was one outage, and which tasks are not part of it. */
+export function NeedsSummary({
+  needs,
+  now,
+  level,
+  problems,
+}: Pick<NeedsProps, 'needs' | 'now'> & {
+  readonly level: HeadingLevel
+  /** The problems that are named. */
+  readonly problems: readonly string[]
+}) {
+  const { count, when, outage, tasks, isWhole, now: readAt } = needs
+  const total = totalOf(count)
+  return (
+    <>
+      <Heading level={level} id="needs-title">
+        {total === 0
+          ? wellText(needs)
+          : `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`} attention`}
+      </Heading>
+      <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
+      {outage !== null && <OutageLine outage={outage} />}
+      {!isWhole && (
+        <p class="quiet">
+          {tasks === 1 ? '1 task was' : `${tasks} tasks were`} checked so far. The others are still being checked.
+        </p>
+      )}
+      {isWhole && now - readAt >= OLD_MS && (
+        <p class="quiet">
+          Checked at <Time at={readAt} clock={UTC} />.
+        </p>
+      )}
+      {problems.map((problem) => (
+        <p class="problem">{printable(problem)}</p>
+      ))}
+    </>
+  )
+}
+
+/** Says that several tasks have problems in one time, in the zone that most of these tasks share. */
+function OutageLine({ outage: { tasks, from, to, zone } }: { readonly outage: Outage }) {
+  const clock = wallClock(zone)
+  return (
+    <p class="outage">
+      <strong>
+        {tasks} tasks have problems that began {from === to ? 'at' : 'between'} <Time at={from} clock={clock} />
+        {from !== to && (
+          <>
+            {' and '}
+            <Moment at={to} slot={from} clock={clock} />
+          </>
+        )}
+        .
+      </strong>{' '}
+      They may have one cause.
+    </p>
+  )
+}
+
+function FindingsOfTask({
   task: { task, owner, kinds },
   links,
   now,
-}: { readonly task: TaskNeeds } & Omit<NeedsProps, 'needs' | 'level'>) {
+}: { readonly task: TaskNeeds } & Pick<NeedsProps, 'links' | 'now'>) {
   return (
     <li>
       <a class="task" href={links.task(task)}>
         {printable(task)}
       </a>
       <span class="findings">
-        {kinds.map(({ newest: { slot, kind, schedule }, count }) => (
+        {[...kinds.values()].map(({ count, listed: [newest] }) => (
           <span>
-            <a href={links.slot(task, slot)}>
-              <span class="badge">
-                <Sign mark={kind} />
-                {kind}
-              </span>{' '}
-              <Time at={slot} clock={wallClock(schedule.zone)} /> <small>({ageText(slot, now)})</small>
-            </a>
+            {newest !== undefined && <FindingLink found={newest} links={links} now={now} />}
             {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
           </span>
         ))}
@@ -142,34 +171,41 @@ function TaskFindings({
   )
 }
 
-function EmptyLedger({ store, level, live }: Pick<SummaryProps, 'store' | 'level' | 'live'>) {
+/** The kind of a finding, and its slot as a link. */
+export function FindingLink({
+  found: { task, slot, kind, schedule },
+  links,
+  now,
+}: { readonly found: TaskFinding } & Pick<NeedsProps, 'links' | 'now'>) {
   return (
-    <section id="needs-line" aria-labelledby="needs-head">
-      <Heading level={level} id="needs-head">
-        No tasks yet
-      </Heading>
+    <a href={links.slot(task, slot)}>
+      <span class="badge">
+        <Sign mark={kind} />
+        {kind}
+      </span>{' '}
+      <Time at={slot} clock={wallClock(schedule.zone)} /> <small>({ageText(slot, now)})</small>
+    </a>
+  )
+}
+
+function EmptyLedger({ store }: { readonly store: string }) {
+  return (
+    <section id="needs-line" aria-labelledby="needs-title">
+      <h1 id="needs-title">No tasks yet</h1>
       <p>A task appears here after its first run. To run one, replace YOUR_COMMAND with the command of your batch:</p>
       <CommandToCopy
         what="Run a batch at most once for each slot of its schedule"
         command={firstRun(store, 'nightly')}
-        live={live}
+        live
       />
     </section>
   )
 }
 
-/** Says which part of the ledger the findings are about, where that is not all of it as it is now. */
-export function Extent({ needs: { tasks, isWhole, now: readAt }, now }: Pick<NeedsProps, 'needs' | 'now'>) {
-  if (!isWhole) {
-    const read = tasks === 1 ? '1 task was' : `${tasks} tasks were`
-    return <p class="quiet">{`${read} checked so far. The others are still being checked.`}</p>
-  }
-  if (now - readAt < OLD_MS) return null
-  return (
-    <p class="quiet">
-      Checked at <Time at={readAt} clock={UTC} />.
-    </p>
-  )
+/** Returns the tasks that have findings. The task with the newest finding comes first. */
+export function newestFirst({ byTask }: Needs): readonly TaskNeeds[] {
+  const newestOf = ({ kinds }: TaskNeeds) => [...kinds.values()][0]?.listed[0]?.slot ?? 0
+  return [...byTask.values()].sort((one, other) => newestOf(other) - newestOf(one))
 }
 
 /** Returns whether the ledger has no tasks. */
@@ -177,26 +213,22 @@ export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
   return tasks === 0 && isWhole && problems.length === 0
 }
 
-export function wellText(needs: Needs): string {
+function wellText(needs: Needs): string {
   const { problems, isWhole } = needs
-  if (!isWhole && problems.length === 0) return 'No problems found so far'
   if (problems.length > 0)
     return problems.length === 1 ? '1 task could not be checked' : `${problems.length} tasks could not be checked`
-  return isEmpty(needs) ? 'No tasks yet' : 'No problems found'
+  if (isEmpty(needs)) return 'No tasks yet'
+  return isWhole ? 'No problems found' : 'No problems found so far'
 }
 
 /** Says in which span nothing was found. Returns an empty text if no task could be checked. */
-export function spanText({ problems, isWhole, tasks, when }: Needs): string {
+function spanText({ problems, isWhole, tasks, when }: Needs): string {
   if (problems.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
   const found = isWhole ? 'No problems found' : 'No problems found so far'
   return tasks > problems.length ? `${found} in the other tasks ${when}.` : ''
 }
 
-function slots(needs: Needs, total: number): string {
-  return `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`}`
-}
-
-export function atLeast({ problems, isWhole }: Needs): string {
+function atLeast({ problems, isWhole }: Needs): string {
   return problems.length > 0 || !isWhole ? 'At least ' : ''
 }
 

@@ -1,27 +1,25 @@
-import type { Child } from 'hono/jsx'
 import { isKeyOf, keysOf } from '../../../core/objects.ts'
 import { printable } from '../../../format/text.ts'
 import { Legend, Sign } from '../frame/badge.tsx'
-import { Heading } from '../frame/document.tsx'
 import type { OverviewQuery } from '../frame/links.ts'
-import { MARKS } from '../frame/marks.ts'
+import { MARKS, needsAttention } from '../frame/marks.ts'
 import { DEFAULT_SPAN, SPANS, type SpanName } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskState } from './order.ts'
 
 export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
-  /** The names of the tasks that need attention. */
-  readonly attention: ReadonlySet<string>
+  /** Returns whether the findings have something about this task. */
+  readonly hasFindings: (task: string) => boolean
   readonly span: SpanName
   /** The state that all tasks have, or null. */
   readonly state: TaskState | null
-  /** How many tasks have each state. On a page of a large ledger, these are the findings of all tasks. */
+  /** How many tasks have each state. */
   readonly counts: StateCounts
-  /** The number of tasks without the filter by state, on a large ledger on all pages. Null if it is not known. */
-  readonly total: number | null
-  /** Whether the ledger has more tasks than one page. */
-  readonly isLarge: boolean
+  /** The number of tasks without the filter by state. */
+  readonly total: number
+  /** The number of tasks with the filter by state. A page shows some of them if there are very many. */
+  readonly matching: number
   /** Whether the findings of all tasks were read. Otherwise the states of some tasks are not known yet. */
   readonly isWhole: boolean
   readonly query: OverviewQuery
@@ -29,113 +27,69 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly more: string | null
 }
 
-type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
+type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis' | 'live'>
 
 /** All tasks on one time axis, with a search and filters. */
-export function Overview({ model, links, now, live }: OverviewProps) {
-  const { lines, attention, axis, query, more } = model
-  const grid = { axis, links, now, live }
+export function Overview({ model, links, now }: OverviewProps) {
+  const { lines, axis, query, more, matching, hasFindings } = model
+  const grid = { axis, links, now, live: true }
+  const groups = groupTasks(lines, {
+    needsAttention: (line) => isUrgent(line) || hasFindings(line.task),
+    isRetired: ({ suspended }) => suspended?.kind === 'retirement',
+  })
   return (
     <section id="overview" aria-labelledby="overview-title">
       <div class="bar tools">
-        <Heading level={2} id="overview-title">
-          Tasks
-        </Heading>
+        <h2 id="overview-title">Tasks</h2>
         <Search query={query} />
         <States model={model} links={links} />
         <Spans model={model} links={links} />
       </div>
-      <div id="tasks" data-q={query.q ?? ''} data-complete={model.isLarge ? undefined : ''}>
+      <div id="tasks">
         {lines.length === 0 ? (
           <p class="empty">{emptyText(model)}</p>
         ) : (
-          <GridOfTasks lines={lines} attention={attention} {...grid} />
+          <Grid axis={axis}>
+            {groups.map(({ name, tasks }) => (
+              <GridGroup name={name} tasks={tasks.length} axis={axis}>
+                {tasks.map((line) => (
+                  <GridLine line={line} {...grid} />
+                ))}
+              </GridGroup>
+            ))}
+          </Grid>
         )}
-        {model.isLarge && <p class="quiet">{largeText(model)}</p>}
+        {matching > lines.length && (
+          <p class="quiet">
+            This page shows {lines.length} of {matching.toLocaleString('en')} tasks. The summary above is about all
+            tasks.
+          </p>
+        )}
         <nav class="pages" aria-label="Pages of tasks">
           {query.after && <a href={links.overview({ ...query, after: undefined })}>First tasks</a>}
           {more !== null && <a href={links.overview({ ...query, after: more })}>More tasks</a>}
         </nav>
       </div>
-      {lines.length > 0 && <Legend live={live} />}
+      {lines.length > 0 && <Legend live />}
     </section>
   )
 }
 
-function GridOfTasks({ lines, attention, ...grid }: Pick<OverviewModel, 'lines' | 'attention'> & GridProps) {
-  const retired = lines.filter(isRetiredLine)
-  const groups = groupTasks(
-    lines.filter((line) => !isRetiredLine(line)),
-    ({ task }) => attention.has(task),
-  )
-  return (
-    <>
-      {groups.length > 0 && (
-        <Grid axis={grid.axis}>
-          {groups.map(({ name, tasks }) => (
-            <GridGroup name={name} tasks={tasks.length} axis={grid.axis}>
-              {tasks.map((line) => (
-                <GridLine line={line} {...grid} />
-              ))}
-            </GridGroup>
-          ))}
-        </Grid>
-      )}
-      <RetiredTasks count={retired.length} isOpen={groups.length === 0} axis={grid.axis}>
-        {retired.map((line) => (
-          <GridLine line={line} {...grid} />
-        ))}
-      </RetiredTasks>
-    </>
-  )
+/** A task whose slots cannot be read may have a problem too, so it must not stand among the calm ones. */
+function isUrgent({ cells, problem }: TaskLine): boolean {
+  return problem !== null || cells.some((cell) => cell !== null && needsAttention(cell.mark))
 }
 
-function isRetiredLine({ suspended }: TaskLine): boolean {
-  return suspended?.kind === 'retirement'
-}
-
-/** The tasks that were removed. They are folded, because they need no attention. The children are the lines. */
-export function RetiredTasks({
-  count,
-  isOpen,
-  axis,
-  children,
-}: {
-  readonly count: number
-  readonly isOpen: boolean
-  readonly children?: Child
-} & Pick<GridProps, 'axis'>) {
-  if (count === 0) return null
-  return (
-    <details id="retired" open={isOpen}>
-      <summary>
-        Retired <small>{count === 1 ? '1 task' : `${count} tasks`}</small>
-      </summary>
-      <Grid axis={axis}>
-        <tbody>{children}</tbody>
-      </Grid>
-    </details>
-  )
-}
-
-function emptyText({ query: { q, after }, state, isWhole, more }: OverviewModel): string {
-  // Further tasks may have the status: those that are not checked yet, and those of other pages.
-  const where = state === null ? '' : isWhole ? (more !== null || after ? ' on this page' : '') : ' so far'
+function emptyText({ query: { q, after }, state, isWhole }: OverviewModel): string {
+  // Further tasks may have the status: those that are not checked yet.
+  const soFar = state === null || isWhole ? '' : ' so far'
   if (q)
-    return `No task ${state === null ? '' : `with the status ${state} `}has ${JSON.stringify(printable(q))} in its name${where}.`
-  if (state !== null) return `No task has the status ${state}${where}.`
+    return `No task ${state === null ? '' : `with the status ${state} `}has ${JSON.stringify(printable(q))} in its name${soFar}.`
+  if (state !== null) return `No task has the status ${state}${soFar}.`
   return after ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
-function largeText({ lines, total, isWhole }: OverviewModel): string {
-  const shown =
-    total === null
-      ? `This page shows ${lines.length} tasks.`
-      : `This page shows ${lines.length} of ${total.toLocaleString('en')} tasks.`
-  return isWhole ? `${shown} The summary above is about all tasks.` : shown
-}
-
-/** A search by name. The script also searches while a person types, and writes how many tasks it found. */
+/** A search by name. The script also hides the other tasks of the page while a person types. */
 function Search({ query: { q, span, status } }: { readonly query: OverviewQuery }) {
   return (
     <search>
@@ -172,7 +126,7 @@ function States({ model: { counts, state, total, query }, links }: Pick<Overview
   return (
     <nav id="states" class="choices" aria-label="Filter by status" hidden={counts.length === 0 && state === null}>
       <a href={href(undefined)} aria-current={state === null ? 'true' : undefined}>
-        All {total ?? ''}
+        All {total}
       </a>
       {counts.map(({ state: one, count }) => (
         <a class="badge" href={href(one)} aria-current={one === state ? 'true' : undefined}>

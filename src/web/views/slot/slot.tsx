@@ -1,5 +1,4 @@
 import type { Child } from 'hono/jsx'
-import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { Instant, Row } from '../../../core/types.ts'
 import { type ShownSlot, slotFacts } from '../../../format/show.ts'
@@ -66,8 +65,6 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
   const { caution, steps } = verdict
   const own = readableRow(row)
   const below = BELOW[level]
-  // A report can have thousands of slots that completed with their only attempt. Their actions and facts are left out.
-  const isPlain = !live && mark === 'completed' && own !== null && attemptCount(own) === 1 && own.rejections.count === 0
   return (
     <>
       <Heading level={level}>
@@ -89,17 +86,15 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
         <dt>next trigger</dt>
         <dd>{nextTriggerText(verdict)}</dd>
       </dl>
-      {!isPlain && (
-        <Steps
-          steps={steps}
-          cautions={caution === null ? [] : [caution]}
-          level={below}
-          live={live}
-          ecs={ofRow(row).attempt?.ecs}
-        />
-      )}
+      <Steps
+        steps={steps}
+        cautions={caution === null ? [] : [caution]}
+        level={below}
+        live={live}
+        ecs={ofRow(row).attempt?.ecs}
+      />
       {own !== null && <Timeline row={own} clock={clock} level={below} />}
-      {own !== null && !isPlain && (
+      {own !== null && (
         <section>
           <Heading level={below}>Details</Heading>
           <dl>

@@ -1,11 +1,8 @@
-import { isDate } from '../../../core/instant.ts'
 import { STATUSES } from '../../../core/types.ts'
-import { printable } from '../../../format/text.ts'
 import type { TaskQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
-import { wallClock } from '../frame/wall-clock.ts'
 
-/** The form that filters the history of a task. */
+/** The form that filters the history of a task. Its times are as those of `cronledger history`. */
 export function Filters({
   task,
   query,
@@ -15,15 +12,11 @@ export function Filters({
   readonly query: TaskQuery
   readonly zone: string
 }) {
-  const { status, duplicates, since, until, year } = query
-  const unseen = (name: string, text: string | undefined) =>
-    text && dateFieldValue(text) === '' ? ` ${name} ${boundText(text, zone)}` : ''
-  const byAddress = unseen('from', since) + unseen('to', until)
+  const { status, duplicates, since, until } = query
   return (
     <search>
       <form method="get" action="/task" autocomplete="off">
         <input type="hidden" name="task" value={task} />
-        {year && <input type="hidden" name="year" value={year} />}
         <label>
           Status
           <select name="status">
@@ -35,38 +28,35 @@ export function Filters({
             ))}
           </select>
         </label>
-        <label>
-          From
-          <input type="date" name="since" value={dateFieldValue(since)} aria-describedby="dates" />
-        </label>
-        <label>
-          To
-          <input type="date" name="until" value={dateFieldValue(until)} aria-describedby="dates" />
-        </label>
+        <Bound label="From" name="since" value={since} />
+        <Bound label="To" name="until" value={until} />
         <label class="check">
           <input type="checkbox" name="duplicates" value="1" checked={Boolean(duplicates)} />
           Only with rejected triggers
         </label>
         <button type="submit">Show</button>
-        <span id="dates" class="quiet">
-          Dates are in {zone}
+        <span id="times" class="quiet">
+          2026-11-24, 2026-11-24 03:00 or 7d, in {zone}
         </span>
       </form>
-      {byAddress !== '' && <p class="quiet">Only slots{printable(byAddress)} are shown.</p>}
     </search>
   )
 }
 
-/** A time with its offset. A time without one is local already. */
-const INSTANT = /T.*(?:Z|[+-]\d\d:?\d\d)$/
-
-/** Returns an instant as the local time of the task, as the cells of the overview show it. Returns other texts as they are. */
-function boundText(text: string, zone: string): string {
-  const [clock, at] = [wallClock(zone), Date.parse(text)]
-  return INSTANT.test(text) && !Number.isNaN(at) ? `${clock.time(at)} ${clock.offset(at)}` : text
-}
-
-/** Returns the text if a date field can show it, and an empty text otherwise. */
-function dateFieldValue(text = ''): string {
-  return isDate(text) ? text : ''
+/** A field for a time. A date field would show it as mm/dd/yyyy, and has no time of the day. */
+function Bound({
+  label,
+  name,
+  value = '',
+}: {
+  readonly label: string
+  readonly name: string
+  readonly value?: string | undefined
+}) {
+  return (
+    <label>
+      {label}
+      <input name={name} value={value} size={20} spellcheck={false} aria-describedby="times" />
+    </label>
+  )
 }

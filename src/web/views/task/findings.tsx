@@ -2,7 +2,6 @@ import type { TaskFinding } from '../../../core/task/findings.ts'
 import { countsText, findingDetail, type TaskNeed } from '../../../format/check.ts'
 import { printable } from '../../../format/text.ts'
 import { Sign } from '../frame/badge.tsx'
-import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
@@ -23,21 +22,18 @@ interface FindingsProps {
   readonly findings: ShownFindings
   readonly clock: WallClock
   readonly links: Links
-  readonly level: HeadingLevel
-  readonly live: boolean
 }
 
 /** The slots of a task that need attention, and what to do about them. */
-export function Findings({ findings, clock, links, level, live }: FindingsProps) {
+export function Findings({ findings, clock, links }: FindingsProps) {
   const { count, newest, when, problem, cautions, steps } = findings
   const total = Object.values(count).reduce((sum, number) => sum + number, 0)
-  const below = level === 2 ? 3 : 4
   return (
     <>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {total > 0 && (
         <section class="attention findings">
-          <Heading level={level}>{total === 1 ? '1 slot needs attention' : `${total} slots need attention`}</Heading>
+          <h2>{total === 1 ? '1 slot needs attention' : `${total} slots need attention`}</h2>
           <p class="quiet">
             {countsText(count)} {when}.
           </p>
@@ -58,7 +54,7 @@ export function Findings({ findings, clock, links, level, live }: FindingsProps)
           {total > newest.length && <p class="quiet">and {total - newest.length} earlier</p>}
         </section>
       )}
-      <Steps steps={steps} cautions={cautions} level={below} live={live} />
+      <Steps steps={steps} cautions={cautions} level={3} live />
     </>
   )
 }

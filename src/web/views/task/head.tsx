@@ -12,7 +12,7 @@ import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
-import { medianOf } from './plot-axis.ts'
+import { medianOf } from './recent.tsx'
 
 export interface ScheduleChange extends ScheduleSince {
   /** The schedule in words. Null when this version cannot read it. */

@@ -1,20 +1,17 @@
 import { elapsed } from '../../../core/duration.ts'
-import { latenessMsOf } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
-import type { Instant, Row, Status } from '../../../core/types.ts'
+import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
-import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
-import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
+import { cellSign, MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
 import { type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import { UTC, type WallClock } from '../frame/wall-clock.ts'
-import { Plot } from './plot.tsx'
 
-/** How many slots the strip and the plots show. They have that many columns, also if there are fewer slots. */
+/** How many slots the strip and the plot show. They have that many columns, also if there are fewer slots. */
 export const RECENT = 20
 /** A label of the time stands below the first of this many columns. */
 const COLUMNS_PER_LABEL = 5
@@ -35,16 +32,13 @@ interface RecentProps {
   readonly clock: WallClock
   readonly links: Links
   readonly now: Instant
-  readonly level: HeadingLevel
-  /** Whether the page has the script for the arrow keys. Then the Tab key stops only at the newest slot. */
-  readonly live: boolean
 }
 
-/** The newest slots: a strip of cells, and below it how long each slot took and how late it started. */
-export function Recent({ recent: { slots, problem }, level, ...props }: RecentProps) {
+/** The newest slots: a strip of cells, and below it how long each slot took. */
+export function Recent({ recent: { slots, problem }, ...props }: RecentProps) {
   return (
     <section class="recent">
-      <Heading level={level}>{titleOf(slots.length)}</Heading>
+      <h2>{slots.length > 1 ? `Last ${slots.length} slots` : 'Last slot'}</h2>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {slots.length > 0 && (
         <>
@@ -55,11 +49,6 @@ export function Recent({ recent: { slots, problem }, level, ...props }: RecentPr
       {slots.length === 0 && problem === null && <p class="empty">No slot has been due yet.</p>}
     </section>
   )
-}
-
-function titleOf(count: number): string {
-  if (count === 0) return 'Last slots'
-  return count === 1 ? 'Last slot' : `Last ${count} slots`
 }
 
 /** How many slots have each mark. It also says what the signs of the strip mean. */
@@ -84,68 +73,107 @@ function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
   )
 }
 
-/** The strip and the plots. `slots` comes oldest first. */
-function Strip({
-  task,
-  slots,
-  clock,
-  links,
-  now,
-  live,
-}: Omit<RecentProps, 'recent' | 'level'> & Pick<RecentSlots, 'slots'>) {
-  const columns = slots.map((record) => ({ record, facts: slotFactTexts(task, slotFactsOf(record, now), clock) }))
-  const points = (msOf: (row: Row, status: Status) => number | null, factOf?: (ms: number) => string) =>
-    columns.map(({ record: { row, status, mark }, facts }) => {
-      const own = readableRow(row)
-      const ms = own && msOf(own, status)
-      return { mark, ms, facts: ms === null || factOf === undefined ? facts : [...facts, factOf(ms)] }
-    })
+/** The strip and the plot, as a table, so that each bar stands below its cell. `slots` comes oldest first. */
+function Strip({ task, slots, clock, links, now }: Omit<RecentProps, 'recent'> & Pick<RecentSlots, 'slots'>) {
   return (
     <table class="chart">
       <thead data-roving>
         <tr>
-          <td class="axis" />
-          {columns.map(({ record: { slot, row, mark }, facts }, index) => (
+          {slots.map((record, index) => (
             <th scope="col">
               <Cell
-                href={links.slot(task, slot)}
-                mark={mark}
-                facts={facts}
-                isRejected={rejectedText(row) !== ''}
-                isStop={!live || index === columns.length - 1}
+                href={links.slot(task, record.slot)}
+                mark={record.mark}
+                facts={slotFactTexts(task, slotFactsOf(record, now), clock)}
+                isRejected={rejectedText(record.row) !== ''}
+                isStop={index === slots.length - 1}
+                live
               />
             </th>
           ))}
           {slots.length < RECENT && <td colspan={RECENT - slots.length} />}
         </tr>
       </thead>
-      <Plot title="Duration" columns={RECENT} points={points((row, status) => durationMsOf(row, status, now))} />
       <Plot
-        title="Start delay"
-        columns={RECENT}
-        points={points(latenessMsOf, (ms) => `started ${elapsed(ms)} after the scheduled time`)}
+        points={slots.map(({ mark, row, status }) => {
+          const own = readableRow(row)
+          return { mark, ms: own && durationMsOf(own, status, now) }
+        })}
       />
       <tfoot aria-hidden="true">
         <tr>
-          <td class="axis" />
-          {stripLabels(slots).map(({ slot, columns }) => (
-            <td colspan={columns}>{slot !== null && <ShortTime at={slot} clock={clock} />}</td>
-          ))}
+          {slots.map(({ slot }, index) => {
+            const columns = Math.min(COLUMNS_PER_LABEL, slots.length - index)
+            if (index % COLUMNS_PER_LABEL > 0) return null
+            const hasRoom = index === 0 || columns >= MIN_COLUMNS
+            return <td colspan={columns}>{hasRoom && <ShortTime at={slot} clock={clock} />}</td>
+          })}
         </tr>
       </tfoot>
     </table>
   )
 }
 
-/** Returns the labels below the columns. A label that has no room is left out. */
-export function stripLabels(
-  slots: readonly SlotWithStatus[],
-): readonly { readonly slot: Instant | null; readonly columns: number }[] {
-  const starts = slots.filter((_, index) => index % COLUMNS_PER_LABEL === 0)
-  return starts.map(({ slot }, index) => {
-    const columns = Math.min(COLUMNS_PER_LABEL, slots.length - index * COLUMNS_PER_LABEL)
-    return { slot: columns < MIN_COLUMNS && index > 0 ? null : slot, columns }
-  })
+/** The height of the plot in pixels. The top has room for the sign above the longest bar. */
+const HEIGHT = 80
+const TOP = 18
+
+/** One column of the plot. */
+interface Point {
+  readonly mark: SlotMark
+  /** The height of the bar. Null when there is nothing to draw. */
+  readonly ms: number | null
+}
+
+/**
+ * A bar chart as rows of the table. Each column has a picture of its own without a viewBox, so its text keeps its size and
+ * its lines meet those of the next column.
+ */
+export function Plot({ points }: { readonly points: readonly Point[] }) {
+  const values = points.flatMap(({ ms }) => (ms === null ? [] : [ms]))
+  const [median, most] = [medianOf(values) ?? 0, Math.max(1, ...values)]
+  const yOf = (ms: number) => Math.round(HEIGHT - (ms / most) * (HEIGHT - TOP))
+  return (
+    <tbody>
+      <tr>
+        <th scope="rowgroup" colspan={RECENT}>
+          <strong>Duration</strong>{' '}
+          <span class="quiet">
+            {values.length === 0 && 'no data'}
+            {values.length === 1 && elapsed(most)}
+            {values.length > 1 && `median ${elapsed(median)} (dashed line), longest ${elapsed(most)}`}
+          </span>
+        </th>
+      </tr>
+      {values.length > 0 && (
+        <tr>
+          {points.map(({ mark, ms }) => {
+            const y = ms === null ? HEIGHT : Math.min(yOf(ms), HEIGHT - 2)
+            return (
+              <td>
+                <svg height={HEIGHT} aria-hidden="true" class={mark}>
+                  {ms !== null && <rect x="20%" width="60%" y={y} height={HEIGHT - y} />}
+                  <line x1="0" x2="100%" y1={yOf(median)} y2={yOf(median)} />
+                  {/* The sign comes last, so that no line crosses it. */}
+                  <text x="50%" y={y - 4} text-anchor="middle">
+                    {cellSign(mark)}
+                  </text>
+                </svg>
+                <span class="aside">{ms === null ? MARKS[mark].word : elapsed(ms)}</span>
+              </td>
+            )
+          })}
+        </tr>
+      )}
+    </tbody>
+  )
+}
+
+/** Returns the median. Returns null for an empty list. */
+export function medianOf(values: readonly number[]): number | null {
+  const sorted = values.toSorted((one, other) => one - other)
+  const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]
+  return low === undefined || high === undefined ? null : (low + high) / 2
 }
 
 /** A time without its year and offset, in two parts that stand below each other where the columns are narrow. */

@@ -3,8 +3,7 @@ import { printable } from '../../../format/text.ts'
 import type { Step } from '../../../verdict/steps.ts'
 import { isFiltered, type Links, type TaskQuery } from '../frame/links.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
-import { Calendar, type CalendarModel } from './calendar.tsx'
-import { Changes } from './changes-list.tsx'
+import { Changes } from './changes.tsx'
 import { Commands } from './commands.tsx'
 import { Filters } from './filters.tsx'
 import { Findings, type ShownFindings } from './findings.tsx'
@@ -26,13 +25,6 @@ export interface TaskPage {
   readonly problem: string | null
 }
 
-/** The calendar of one year. */
-interface ShownCalendar {
-  readonly year: string
-  /** Null when a row of it cannot be read. */
-  readonly model: CalendarModel | null
-}
-
 interface TaskViewProps {
   readonly head: TaskHead
   readonly recent: RecentSlots
@@ -40,44 +32,22 @@ interface TaskViewProps {
   readonly findings: ShownFindings
   /** The steps for the task itself. Empty: the ledger has no record of the task. */
   readonly steps: readonly Step[]
-  /** Null when no year is chosen. Reading a year can cost thousands of rows. */
-  readonly calendar: ShownCalendar | null
-  /** The years to choose from, newest first. */
-  readonly years: readonly string[]
   readonly links: Links
   readonly now: Instant
 }
 
-export function TaskView({ head, recent, page, findings, steps, calendar, years, links, now }: TaskViewProps) {
+export function TaskView({ head, recent, page, findings, steps, links, now }: TaskViewProps) {
   const { task, clock } = head
-  const { query } = page
   return (
     <>
       <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a>
       </nav>
       <TaskTitle head={head} slots={recent.slots} links={links} now={now} level={1} />
-      <Findings {...{ findings, clock, links }} level={2} live />
-      <Recent {...{ task, recent, clock, links, now }} level={2} live />
+      <Findings {...{ findings, clock, links }} />
+      <Recent {...{ task, recent, clock, links, now }} />
       <History head={head} page={page} links={links} now={now} />
       <Commands steps={steps} />
-      <section aria-labelledby="calendar">
-        <div class="bar">
-          <h2 id="calendar">Calendar</h2>
-          <nav aria-label="Years">
-            {years.map((year) =>
-              year === calendar?.year ? (
-                <strong aria-current="true">{year}</strong>
-              ) : (
-                <a href={`${links.task(task, { ...query, year })}#calendar`}>{year}</a>
-              ),
-            )}
-            {calendar !== null && <a href={`${links.task(task, { ...query, year: undefined })}#calendar`}>Close</a>}
-          </nav>
-        </div>
-        {calendar?.model && <Calendar model={calendar.model} task={task} links={links} query={query} live />}
-        {calendar?.model === null && <p class="problem">A record in this year cannot be read.</p>}
-      </section>
       <section aria-labelledby="changes-title">
         <h2 id="changes-title">Changes</h2>
         <Changes head={head} />
@@ -107,7 +77,7 @@ function History({ head, page, links, now }: HistoryProps) {
         <p class="empty">
           {isFiltered(query) ? (
             <>
-              No slots match. <a href={links.task(task, { year: query.year })}>All slots</a>
+              No slots match. <a href={links.task(task)}>All slots</a>
             </>
           ) : (
             'No runs are recorded, and none were due.'

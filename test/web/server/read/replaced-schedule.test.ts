@@ -59,31 +59,22 @@ test.each(['2025-11-25T03:00:00Z', '2025-11-24T05:00:00Z'])(
   },
 )
 
-test('the links to the slots before and after a change of the schedule include those in doubt', async () => {
-  expect(slotsIn((await page('2025-11-23T03:00:00Z')).html)).toEqual(['2025-11-22T03:00:00Z', '2025-11-23T05:00:00Z'])
-  expect(slotsIn((await page('2025-11-24T03:00:00Z')).html)).toEqual(['2025-11-23T05:00:00Z', '2025-11-24T05:00:00Z'])
-  expect(slotsIn((await page('2025-11-25T05:00:00Z')).html)).toEqual(['2025-11-25T03:00:00Z', '2025-11-26T05:00:00Z'])
-})
-
-test('the links to the slots before and after a pause leave out its slots', async () => {
-  const before = await page('2025-11-23T03:00:00Z', 'paused')
-  expect(slotsIn(before.html)).toEqual(['2025-11-22T03:00:00Z', '2025-11-26T03:00:00Z'])
-  const after = await page('2025-11-26T03:00:00Z', 'paused')
-  expect(slotsIn(after.html)).toEqual(['2025-11-23T03:00:00Z', '2025-11-27T03:00:00Z'])
+test.each([
+  // After a change of the schedule, the links back visit each slot, also those in doubt.
+  ['moved', '2025-11-23T03:00:00Z', ['2025-11-22T03:00:00Z', '2025-11-24T03:00:00Z']],
+  ['moved', '2025-11-24T03:00:00Z', ['2025-11-23T05:00:00Z', '2025-11-25T03:00:00Z']],
+  ['moved', '2025-11-25T05:00:00Z', ['2025-11-25T03:00:00Z', '2025-11-26T05:00:00Z']],
+  // The slots of a pause are left out, but for those that have a row.
+  ['paused', '2025-11-23T03:00:00Z', ['2025-11-22T03:00:00Z', '2025-11-26T03:00:00Z']],
+  ['paused', '2025-11-26T03:00:00Z', ['2025-11-23T03:00:00Z', '2025-11-27T03:00:00Z']],
+  ['skipped', '2025-11-24T03:00:00Z', ['2025-11-23T03:00:00Z']],
+  ['planned', dayAfter(2), [dayAfter(0), dayAfter(6)]],
+])('the page of a slot of %s leads to the slots before and after it: %s', async (task, slot, links) => {
+  expect(slotsIn((await page(slot, task)).html)).toEqual(links)
 })
 
 test('a slot that a later run of the old schedule proves is missed', async () => {
   const { html } = await page('2025-11-24T03:00:00Z', 'weekly')
   expect(html).toContain('cronledger rerun')
   expect(html).not.toContain('may not have been due')
-})
-
-test('the links of a slot that is ahead leave out the slots of a planned pause', async () => {
-  expect(slotsIn((await page(dayAfter(6), 'planned')).html)).toEqual([dayAfter(2), dayAfter(7)])
-  expect(slotsIn((await page(dayAfter(2), 'planned')).html)).toEqual([dayAfter(1), dayAfter(6)])
-})
-
-test('the links include a slot of a pause that has a row', async () => {
-  expect(slotsIn((await page('2025-11-23T03:00:00Z', 'skipped')).html)).toEqual(['2025-11-24T03:00:00Z'])
-  expect(slotsIn((await page('2025-11-24T03:00:00Z', 'skipped')).html)).toEqual(['2025-11-23T03:00:00Z'])
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
-const FOLDER = fileURLToPath(new URL('../../../../src/web/browser/style', import.meta.url))
+const FOLDER = fileURLToPath(new URL('../../../src/web/browser/style', import.meta.url))
 const FILES = readdirSync(FOLDER)
 const textOfFile = (name: string) => readFileSync(join(FOLDER, name), 'utf8')
 

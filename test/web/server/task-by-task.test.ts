@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Ledger } from '../../../../src/api.ts'
-import { createLedger } from '../../../../src/ledger.ts'
-import { reportPieces } from '../../../../src/web/server/report/report.tsx'
-import { scratch } from '../../../support/cli.ts'
-import { fillFile } from '../../../support/pages/ledger.ts'
+import type { Ledger } from '../../../src/api.ts'
+import { createLedger } from '../../../src/ledger.ts'
+import { reportPieces } from '../../../src/web/server/report.tsx'
+import { scratch } from '../../support/cli.ts'
+import { fillFile } from '../../support/pages/ledger.ts'
 
 const NOW = Date.parse('2026-11-28T12:00:00Z')
 /** More tasks than a report reads ahead, which is 64. */

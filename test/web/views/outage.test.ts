@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
-import { findOutage, type Outage } from '../../../../src/web/views/overview/outage.ts'
-import { OutageLine } from '../../../../src/web/views/overview/outage-line.tsx'
-import { textOf } from '../../../support/pages/text.ts'
+import { SERVED } from '../../../src/web/views/frame/links.ts'
+import { NeedsLine } from '../../../src/web/views/overview/needs.tsx'
+import { findOutage, type Outage } from '../../../src/web/views/overview/outage.ts'
+import { ILL, LATER } from '../../support/pages/needs.ts'
+import { textOf } from '../../support/pages/text.ts'
 
 const HOUR_MS = 3_600_000
 const HOURLY = { expression: '0 * * * *', zone: 'UTC' }
@@ -71,7 +73,8 @@ test('the times are in the zone of more than half of the tasks', () => {
 
 test('in words', () => {
   const [from, to] = [at('25T18:00'), at('25T18:40')]
-  const text = (outage: Outage) => textOf(OutageLine({ outage }))
+  const text = (outage: Outage) =>
+    textOf(NeedsLine({ needs: { ...ILL, outage }, links: SERVED, now: LATER, store: '' })).split('\n')[2]
   expect(text({ tasks: 11, from, to, zone: 'Asia/Tokyo' })).toBe(
     '11 tasks have problems that began between 2026-11-26 03:00 +09:00 2026-11-25 18:00 UTC and 03:40 +09:00 18:40 UTC . They may have one cause.',
   )

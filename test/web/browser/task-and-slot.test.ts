@@ -1,0 +1,217 @@
+import type { Page } from 'playwright-core'
+import { describe, expect, test } from 'vitest'
+import { formatInstant } from '../../../src/core/instant.ts'
+import { seedLedger } from '../../support/pages/big-ledger.ts'
+import { expectAccessible, expectNoSidewaysScroll, hasChromium, serveInBrowser } from '../../support/pages/browser.ts'
+import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
+import { ON_ECS, rowOn } from '../../support/rows.ts'
+
+const NOW = Date.now()
+const TASKS = companyTasks(NOW).map((task) => ({ ...task, count: Math.min(task.count, 60) }))
+const NIGHTLY: PlannedTask = {
+  task: 'nightly',
+  spec: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
+  count: 6,
+  // The newest slot may become due while the test runs, so it has no part.
+  fateOf: (ago) => (ago === 1 ? 'failed' : ago === 2 ? 'stale' : 'succeeded'),
+  rejectedOf: (ago) => (ago === 3 ? 45 : 0),
+}
+const ROWS = [...rowsOf(NIGHTLY, NOW)]
+const [, failed = ROWS[0], stale, repeated] = ROWS
+const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] }
+
+describe.skipIf(!hasChromium)('in a browser', () => {
+  const { served, open } = serveInBrowser(async (path) => {
+    await fillFile(path, TASKS, NOW)
+    seedLedger(path, [...ROWS.map((row) => rowOn(ON_ECS, row)), ...ROWS.map((row) => ({ ...row, task: 'here' }))])
+  })
+  const slotOf = (row: (typeof ROWS)[number] | undefined, task = 'nightly') =>
+    `slot?task=${task}&slot=${formatInstant(row?.slot ?? 0)}`
+  const ADDRESSES = [
+    'task?task=heartbeat&status=missed',
+    'task?task=billing/invoices',
+    'task?task=bilings/invoice',
+    'slot?task=billing/invoices&slot=2001-01-01T00:00:00Z',
+    ...[failed, stale, repeated].map((row) => slotOf(row)),
+  ]
+  const unfold = (page: Page) =>
+    page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true')
+  const focused = (page: Page) =>
+    page.evaluate(
+      'document.activeElement.getAttribute("aria-label") ?? document.activeElement.closest("label")?.textContent ?? document.activeElement.textContent',
+    ) as Promise<string>
+  const command = (page: Page, what = 'Run it again') =>
+    page
+      .locator('.remedy', { has: page.getByText(what, { exact: true }) })
+      .locator('code')
+      .innerText()
+
+  test('every view keeps the rules of accessibility, in light and in dark, with everything open', async () => {
+    const { page, complaints, close } = await open('')
+    for (const address of ADDRESSES) {
+      await page.goto(served().url + address)
+      await unfold(page)
+      // A text that is refused.
+      const reason = page.getByLabel('Reason').first()
+      if ((await reason.count()) > 0) await reason.fill('a\u202eb')
+      await expectAccessible(page)
+    }
+    expect(complaints.filter((text) => !text.includes('404'))).toEqual([])
+    await close()
+  })
+
+  test('no view is wider than its screen, from 360 pixels on', async () => {
+    const { page, close } = await open('')
+    const addresses = ADDRESSES.map((address) => served().url + address)
+    await expectNoSidewaysScroll(page, addresses, [360, 768, 1440])
+    await page.setViewportSize({ width: 360, height: 800 })
+    for (const field of await page.locator('.fields input').all()) await field.fill('x'.repeat(200))
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+    await close()
+  })
+
+  test('the bars stand below the cells of the same slots, and the Tab key stops once at the cells', async () => {
+    const { page, close } = await open('task?task=billing/invoices')
+    const middles = (selector: string) =>
+      page
+        .locator(selector)
+        .evaluateAll((all) =>
+          all.map((one) => one.getBoundingClientRect()).map(({ x, width }) => Math.round(x + width / 2)),
+        )
+    const cells = await middles('.chart thead a')
+    expect(cells).toHaveLength(20)
+    expect(await middles('.chart svg')).toEqual(cells)
+    const stops = page.locator('.chart a.c:not([tabindex="-1"])')
+    expect(await stops.count()).toBe(1)
+    await stops.focus()
+    for (let count = 0; count < 2; count += 1) await page.keyboard.press('ArrowLeft')
+    expect(await focused(page)).toMatch(/^billing\/invoices; .* Asia\/Tokyo; .* UTC; failed; took .*; 1 attempt$/)
+    await page.keyboard.press('Enter')
+    await page.waitForURL(/\/slot\?/)
+    await close()
+  })
+
+  test('the fields fill in all commands of the page at once, and give the placeholders back when they are empty', async () => {
+    const { page, close } = await open(slotOf(failed, 'here'))
+    await unfold(page)
+    await page.getByLabel('Reason').fill(`it's`)
+    await page.getByLabel('Batch command').fill('./batch.sh "$DATE" && echo done')
+    expect(await command(page)).toMatch(/ --reason 'it'"'"'s' -- \.\/batch\.sh "\$DATE" && echo done$/)
+    for (const what of ['Mark it as completed', 'Skip it'])
+      expect(await command(page, what)).toMatch(/ --reason 'it'"'"'s'$/)
+    await page.getByLabel('Reason').fill('')
+    expect(await command(page)).toMatch(/ --reason 'YOUR REASON' -- \.\/batch\.sh/)
+    await close()
+  })
+
+  test('the fields refuse two lines and control characters, and say so', async () => {
+    const { page, complaints, close } = await open(slotOf(failed, 'here'), CLIPBOARD)
+    const pasteInto = async (text: string) => {
+      await page.evaluate(`navigator.clipboard.writeText(${JSON.stringify(text)})`)
+      await page.keyboard.press('Control+V')
+    }
+    const batch = page.getByLabel('Batch command')
+    const problem = page.getByRole('alert')
+    await batch.fill('./old.sh')
+    await batch.press('End')
+    // The field itself would make `cd /tmp./batch.sh` of these two lines.
+    for (const text of ['cd /tmp\n./batch.sh', 'a\tb', 'a\u001b[2Jb', 'a\u2028b']) {
+      await pasteInto(text)
+      await problem.getByText(/^Batch command: line breaks and control characters are not allowed\./).waitFor()
+      expect(await batch.inputValue()).toBe('./old.sh')
+      expect(await batch.getAttribute('aria-invalid')).toBe('true')
+      await batch.press('Shift+End')
+      await page.keyboard.type('x')
+      await problem.filter({ hasText: /^$/ }).waitFor({ state: 'attached' })
+      await batch.press('Backspace')
+    }
+    await batch.fill('a\u202eb')
+    await problem.getByText(/^Batch command: /).waitFor()
+    expect(await command(page)).toMatch(/ -- YOUR_COMMAND$/)
+    // A line that was copied as a whole has a newline at its end.
+    await batch.fill('')
+    await pasteInto('./batch.sh\n')
+    expect(await command(page)).toMatch(/ -- \.\/batch\.sh$/)
+    expect(await problem.innerText()).toBe('')
+    expect(complaints).toEqual([])
+    await close()
+  })
+
+  test('by the keys alone: into the fields, and to a command that is filled in and copied', async () => {
+    const { page, close } = await open(slotOf(failed), CLIPBOARD)
+    await page.getByLabel('Reason').focus()
+    await page.keyboard.type(`it's "fixed"`)
+    await page.keyboard.press('Tab')
+    expect(await focused(page)).toBe('Your name')
+    await page.keyboard.type('Ada')
+    // Enter must not load the page again.
+    await page.keyboard.press('Enter')
+    await page.keyboard.press('Tab')
+    expect(await focused(page)).toBe('Copy the command: Run it again')
+    await page.keyboard.press('Enter')
+    await page.locator('#copied', { hasText: 'Copied' }).waitFor({ state: 'attached' })
+    const copied = await page.evaluate('navigator.clipboard.readText()')
+    expect(copied).toContain(
+      `{"name":"CRONLEDGER_REASON","value":"it'"'"'s \\"fixed\\""},{"name":"CRONLEDGER_BY","value":"Ada"}`,
+    )
+    expect(copied).toBe(await command(page))
+    await close()
+  })
+
+  test('without a script there are the commands with their placeholders, and nothing that needs a script', async () => {
+    const { page, close } = await open(slotOf(failed), { javaScriptEnabled: false })
+    expect(await page.locator('.command').nth(1).innerText()).toMatch(/"YOUR REASON".*"YOUR NAME"/s)
+    expect(await page.locator('input:not(#utc), button').filter({ visible: true }).count()).toBe(0)
+    await page.locator('summary').first().click()
+    expect(await page.getByText('Skip it', { exact: true }).isVisible()).toBe(true)
+    await close()
+  })
+
+  describe('the switch for UTC', () => {
+    const address = 'task?task=billing/invoices'
+    const timeOf = (page: Page) => page.locator('.list tbody tr:first-child time').first()
+
+    test('shows all times in UTC, and the browser remembers it before the next page is painted', async () => {
+      const { page, complaints, close } = await open('')
+      await page.addInitScript(
+        `requestAnimationFrame(() => { globalThis.firstPaint = document.getElementById('utc')?.checked })`,
+      )
+      await page.goto(served().url + address)
+      const time = timeOf(page)
+      expect(await time.locator('.local').innerText()).toMatch(/^\d{4}-\d\d-\d\d 0[35]:00 \+09:00$/)
+      // A copied time is in both zones.
+      const copied = await page.evaluate(`(() => {
+        getSelection().selectAllChildren(document.querySelector('.list tbody time'))
+        return getSelection().toString()
+      })()`)
+      expect(copied).toMatch(/0[35]:00 \+09:00\s+\d{4}-\d\d-\d\d (18|20):00 UTC/)
+      await page.getByLabel('Show all times in UTC').check()
+      expect(await time.locator('.local').isVisible()).toBe(false)
+      expect(await time.innerText()).toMatch(/^\s*\d{4}-\d\d-\d\d (18|20):00 UTC( \(\d+ (min|h) ago\))?$/)
+      await page.goto(served().url)
+      expect(await page.evaluate('globalThis.firstPaint')).toBe(true)
+      await page.goto(served().url + address)
+      await page.getByLabel('Show all times in UTC').uncheck()
+      await page.goBack()
+      expect(await page.getByLabel('Show all times in UTC').isChecked()).toBe(false)
+      expect(complaints).toEqual([])
+      await close()
+    })
+
+    test('works without a script, and where the browser stores nothing', async () => {
+      const bare = await open(address, { javaScriptEnabled: false })
+      await bare.page.getByLabel('Show all times in UTC').check()
+      expect(await timeOf(bare.page).locator('.local').isVisible()).toBe(false)
+      await bare.close()
+      const { page, complaints, close } = await open('')
+      await page.addInitScript(
+        `Object.defineProperty(globalThis, 'localStorage', { get() { throw new DOMException('', 'SecurityError') } })`,
+      )
+      await page.goto(served().url + address)
+      await page.getByLabel('Show all times in UTC').check()
+      expect(await timeOf(page).locator('.local').isVisible()).toBe(false)
+      expect(complaints).toEqual([])
+      await close()
+    })
+  })
+})

@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest'
+import type { SlotRecord } from '../../../src/core/row/status.ts'
+import { finishRow } from '../../../src/core/row/transition.ts'
+import type { SlotMark } from '../../../src/verdict/mark.ts'
+import { IN_ONE_FILE, SERVED } from '../../../src/web/views/frame/links.ts'
+import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
+import { UTC, wallClock } from '../../../src/web/views/frame/wall-clock.ts'
+import { axisUntil } from '../../../src/web/views/overview/axis.ts'
+import { cellFacts, fillCells } from '../../../src/web/views/overview/cells.ts'
+import { GridLine, type TaskLine } from '../../../src/web/views/overview/grid.tsx'
+import { countInTitle, type Needs, NeedsLine } from '../../../src/web/views/overview/needs.tsx'
+import { NeedsList } from '../../../src/web/views/overview/needs-list.tsx'
+import { countStates, groupTasks, statesOf } from '../../../src/web/views/overview/order.ts'
+import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
+import { ILL, LATER, WELL } from '../../support/pages/needs.ts'
+import { FAILED, NOW, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
+
+const clock = wallClock('Asia/Tokyo')
+const axis = axisUntil(NOW, 'UTC', '7d')
+const last = axis.columns.at(-1) ?? { from: 0, to: 0 }
+const row = rowWith({ ending: FAILED })
+const DAY_MS = 86_400_000
+
+/** The cell of the newest column with these slots, newest first. */
+function cellWith(...records: readonly (SlotRecord & { readonly mark: SlotMark })[]) {
+  const { cells, add } = fillCells(axis, NOW)
+  for (const record of records) add({ ...record, status: 'completed' })
+  const cell = cells.at(-1)
+  if (cell == null) throw new Error('the column is empty')
+  return cell
+}
+
+test('a cell shows its most urgent mark', () => {
+  const all = MOST_URGENT_FIRST.toReversed().map((mark, index) => ({
+    slot: last.from + 1_000 - index,
+    row: null,
+    mark,
+  }))
+  expect(cellWith(...all).mark).toBe(MOST_URGENT_FIRST[0])
+  expect(cellWith({ slot: last.from, row: null, mark: 'completed' }).mark).toBe('completed')
+})
+
+test('the facts of several slots: counts, and the first problem', () => {
+  const cell = cellWith(
+    { slot: last.from + 3_000, row: null, mark: 'missed' },
+    { slot: last.from + 2_000, row: { ...row, rejections: { ...row.rejections, count: 2 } }, mark: 'failed' },
+    { slot: last.from + 1_000, row: null, mark: 'completed' },
+    { slot: last.from, row: null, mark: 'completed' },
+  )
+  expect(cellFacts(cell, 'nightly', last, UTC)).toEqual([
+    'nightly',
+    '2026-11-24 00:00 to 04:00 UTC',
+    '1 failed, 1 missed, 2 completed',
+    'first failed: 2026-11-24 00:00:02 UTC',
+    '2 duplicates',
+  ])
+})
+
+const line: TaskLine = {
+  ...{ task: 'nightly', clock, words: 'At 12:00', expression: '0 12 * * *', problem: null, suspended: null },
+  ...{ cells: [], unread: 0, gaps: [], isMoving: false, lastSuccess: null, next: null },
+}
+const cellsOf = (more: Partial<TaskLine>, live = true) => {
+  const links = live ? SERVED : IN_ONE_FILE
+  const html = String(GridLine({ line: { ...line, ...more }, axis, links, now: NOW, live })).replaceAll('&amp;', '&')
+  return [...html.matchAll(/<td((?: (?!data-name)[^>]*)?)>(.*?)<\/td>/g)].slice(0, axis.columns.length)
+}
+
+test('a column that a pause overlaps is hatched, and an empty pause hatches none', () => {
+  const [from, until] = [axis.columns[10]?.from ?? 0, (axis.columns[12]?.from ?? 0) + 1]
+  const paused = (gaps: TaskLine['gaps']) =>
+    cellsOf({ gaps }).flatMap(([, names], index) => (names?.includes('paused') ? [index] : []))
+  expect(paused([{ from, until }])).toEqual([10, 11, 12])
+  expect(paused([{ from: from + 1, until: from + 2 }])).toEqual([10])
+  expect(paused([{ from: until, until: Number.POSITIVE_INFINITY }])).toEqual([...axis.columns.keys()].slice(12))
+  expect(paused([])).toEqual([])
+})
+
+test('a column that was not read says so', () => {
+  const cells = cellsOf({ unread: 2 })
+  expect(cells[1]?.[1]).toContain('title="not read: too many slots"')
+  expect(cells[2]?.[1]).not.toContain('unread')
+})
+
+test('a cell leads to its slot, or to the slots of its column', () => {
+  const counts = { completed: 2 }
+  const many = { mark: 'completed', kind: 'slots', newest: NOW, counts, firstProblem: null } as const
+  const cells = axis.columns.map((_, index) => (index === 0 ? { ...many, rejected: { count: 0, refused: 0 } } : null))
+  expect(cellsOf({ cells })[0]?.[2]).toContain(
+    'href="/task?task=nightly&since=2026-11-17T04%3A00%3A00Z&until=2026-11-17T08%3A00%3A00Z"',
+  )
+  const one = fillCells(axis, NOW)
+  const failed = finishRow(rowWith({}), FAILED, { writeId: 'x', now: NOW })
+  one.add({ slot: row.slot, row: failed, status: 'failed', mark: 'failed' })
+  expect(cellsOf({ cells: one.cells }).at(-1)?.[2]).toContain('href="/slot?task=nightly&slot=2026-11-24T03%3A00%3A00Z"')
+  // A report has the facts as titles, and a link where something is not as usual.
+  expect(cellsOf({ cells }, false)[0]?.[2]).toMatch(
+    /^<span class="c completed" role="img" title="nightly; [^"]*"><\/span>$/,
+  )
+  expect(cellsOf({ cells: one.cells }, false).at(-1)?.[2]).toMatch(/^<a .*href="#task_20nightly".* title="nightly; /)
+})
+
+test('the newest cell leads to the slots that it counts, and not to later ones of its column', () => {
+  const newest = last.from + 3_600_000
+  const cells = [...axis.columns.keys()].map(() => null).slice(1)
+  const cell = cellWith({ slot: newest, row: null, mark: 'missed' }, { slot: last.from, row: null, mark: 'completed' })
+  expect(last.to).toBeGreaterThan(NOW)
+  expect(cellsOf({ cells: [...cells, cell] }).at(-1)?.[2]).toContain(
+    'href="/task?task=nightly&since=2026-11-24T00%3A00%3A00Z&until=2026-11-24T01%3A00%3A01Z"',
+  )
+})
+
+function overviewWith(model: Partial<OverviewModel>): string {
+  const own: OverviewModel = {
+    ...{ axis, lines: [line], hasFindings: () => false, span: '7d', state: null, counts: [], total: 1, matching: 1 },
+    ...{ isWhole: true, query: {}, more: null },
+    ...model,
+  }
+  return String(Overview({ model: own, links: SERVED, now: NOW })).replaceAll('&amp;', '&')
+}
+
+test('each filter keeps the others, and a new status begins with the first page', () => {
+  const query = { q: 'night', status: 'failed', after: 'm' }
+  const counts = [{ state: 'missed', count: 1 }] as const
+  const html = overviewWith({ query, state: 'failed', counts, more: 'nightly' })
+  expect([...html.matchAll(/href="(\/\?[^"]*)"/g)].map(([, href]) => href)).toEqual([
+    '/?q=night',
+    '/?q=night&status=missed',
+    '/?q=night&status=failed&after=m&span=24h',
+    '/?q=night&status=failed&after=m',
+    '/?q=night&status=failed&after=m&span=30d',
+    '/?q=night&status=failed',
+    '/?q=night&status=failed&after=nightly',
+  ])
+  const fields = overviewWith({ query: { ...query, span: '30d' } }).matchAll(
+    /type="hidden" name="(\w+)" value="(\w+)"/g,
+  )
+  expect([...fields].map(([, name, value]) => [name, value])).toEqual([
+    ['span', '30d'],
+    ['status', 'failed'],
+  ])
+})
+
+test('a rejected trigger is marked, and the Tab key stops at the newest cell of a row', () => {
+  const { cells, add } = fillCells(axis, NOW)
+  const rejections = { ...row.rejections, count: 2 }
+  add({ slot: row.slot, row: { ...row, rejections }, status: 'failed', mark: 'failed' })
+  add({ slot: row.slot - DAY_MS, row: rowWith({ ending: SUCCEEDED }), status: 'completed', mark: 'completed' })
+  const links = overviewWith({ lines: [{ ...line, cells }] }).matchAll(/<a class="c ([^"]*)"([^>]*)/g)
+  expect([...links].map(([, names, rest]) => [names, !rest?.includes('tabindex="-1"')])).toEqual([
+    ['completed', false],
+    ['failed rejected', true],
+  ])
+})
+
+describe('the order of the tasks', () => {
+  test('those that need attention come first, and the retired ones last', () => {
+    const groups = (attention: readonly string[], retired: readonly string[]) =>
+      groupTasks(['a', 'b', 'c', 'd'], {
+        needsAttention: (task) => attention.includes(task),
+        isRetired: (task) => retired.includes(task),
+      })
+    expect(groups(['d', 'b'], ['b', 'a'])).toEqual([
+      { name: 'Needs attention', tasks: ['d'] },
+      { name: null, tasks: ['c'] },
+      { name: 'Retired', tasks: ['a', 'b'] },
+    ])
+    expect(groups([], [])).toEqual([{ name: null, tasks: ['a', 'b', 'c', 'd'] }])
+  })
+
+  test('a task has the states of its findings, and a retired one has no other', () => {
+    const weekly = ILL.byTask.get('weekly')
+    expect([...statesOf(weekly, null)]).toEqual(['overdue', 'late'])
+    expect([...statesOf(undefined, { kind: 'pause', suspension: PAUSE })]).toEqual(['paused'])
+    expect([...statesOf(weekly, { kind: 'retirement', suspension: PAUSE })]).toEqual(['retired'])
+    const states = [new Set(['paused', 'missed'] as const), new Set(['missed', 'failed'] as const), new Set([])]
+    expect(countStates(states)).toEqual([
+      { state: 'failed', count: 1 },
+      { state: 'missed', count: 2 },
+      { state: 'paused', count: 1 },
+    ])
+  })
+})
+
+describe('what needs attention', () => {
+  const textOf = (html: unknown) =>
+    String(html)
+      .replace(/<[^>]*>/g, '')
+      .replaceAll('&#39;', "'")
+  const top = (needs: Needs) => NeedsLine({ needs, links: SERVED, now: LATER, store: 'file:/a b.db' })
+  const list = (needs: Needs) => NeedsList({ needs, links: SERVED, level: 1, now: LATER })
+
+  test.each<[Needs, string]>([
+    [WELL, 'No problems foundIn the last 7 days.'],
+    [
+      { ...WELL, problems: ['task x: no'] },
+      '1 task could not be checkedNo problems found in the other tasks in the last 7 days.task x: no',
+    ],
+    [{ ...WELL, tasks: 1, problems: ['task x: no'] }, '1 task could not be checkedtask x: no'],
+    [
+      { ...WELL, isWhole: false, tasks: 1 },
+      'No problems found so farIn the last 7 days.1 task was checked so far. The others are still being checked.',
+    ],
+    [{ ...WELL, now: LATER - 59_999 }, 'No problems foundIn the last 7 days.'],
+    [
+      { ...WELL, now: Date.parse('2026-11-24T01:02:03.456Z') },
+      'No problems foundIn the last 7 days.Checked at 2026-11-24 01:02:03 UTC.',
+    ],
+  ])('says whether all is well, and of which tasks and when: %#', (needs, text) => {
+    expect(textOf(top(needs))).toBe(text)
+    expect(textOf(list(needs))).toBe(text)
+  })
+
+  test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
+    const problems = ['task x: no', 'task y: no', 'task z: no']
+    expect(textOf(top({ ...ILL, problems }))).toMatch(/^At least 6 slots need attention.*task x: noand 2 more tasks/)
+    expect(textOf(top({ ...ILL, isWhole: false }))).toMatch(/^At least 6 slots .*3 tasks were checked so far\./)
+    expect(textOf(list({ ...ILL, problems }))).toMatch(/^At least 6 slots .*task x: notask y: notask z: no/)
+    expect([WELL, ILL, { ...ILL, isWhole: false }].map(countInTitle)).toEqual(['', '(6) ', '(6+) '])
+  })
+
+  test('the task with the newest finding comes first, and eight are named at the top', () => {
+    const own = [...ILL.byTask.values()][0]?.kinds.values().next().value?.listed[0]
+    const byTask = new Map(
+      Array.from({ length: 12 }, (_, index) => {
+        const found = { ...(own ?? expect.unreachable()), task: `task-${index}`, slot: NOW + index * 1_000 }
+        return [
+          found.task,
+          { task: found.task, owner: undefined, kinds: new Map([['missed', { count: 1, listed: [found] }]]) },
+        ]
+      }),
+    ) as unknown as Needs['byTask']
+    const text = textOf(top({ ...ILL, byTask }))
+    expect(text.match(/task-\d+/g)).toEqual([11, 10, 9, 8, 7, 6, 5, 4].map((index) => `task-${index}`))
+    expect(text).toMatch(/All 6 slots of 12 tasks$/)
+    expect(textOf(list({ ...ILL, byTask })).match(/task-\d+/g)).toHaveLength(12)
+  })
+
+  test('while tasks are still checked, and in an empty ledger, nothing looks like a success or like a problem', () => {
+    const classOf = (needs: Needs) => /<section id="needs-line"(?: class="([^"]*)")?/.exec(String(top(needs)))?.[1]
+    expect(classOf(WELL)).toBe('needs well')
+    expect(classOf({ ...WELL, isWhole: false })).toBe('needs open')
+    expect([classOf(ILL), classOf({ ...ILL, isWhole: false })]).toEqual(['needs ', 'needs '])
+    expect(classOf({ ...WELL, isWhole: false, problems: ['task x: no'] })).toBe('needs ')
+    expect(classOf({ ...WELL, tasks: 0 })).toBe(undefined)
+    expect(textOf(top({ ...WELL, tasks: 0 }))).toContain(
+      "cronledger run --store 'file:/a b.db' --task nightly --schedule '0 3 * * *' -- YOUR_COMMAND",
+    )
+  })
+})

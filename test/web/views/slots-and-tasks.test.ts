@@ -1,0 +1,329 @@
+import fc from 'fast-check'
+import { DateTime } from 'luxon'
+import { describe, expect, test } from 'vitest'
+import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
+import type { Status } from '../../../src/core/types.ts'
+import { commandText } from '../../../src/format/command-line.ts'
+import { BLANKS, type CommandWords, cronledger } from '../../../src/verdict/command.ts'
+import { againSteps, rangeSteps } from '../../../src/verdict/steps.ts'
+import { commandGroups } from '../../../src/web/views/frame/command.tsx'
+import { SERVED } from '../../../src/web/views/frame/links.ts'
+import { MARKS, MOST_URGENT_FIRST, needsAttention, rejectedText } from '../../../src/web/views/frame/marks.ts'
+import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
+import { Time } from '../../../src/web/views/frame/time.tsx'
+import { wallClock, wordsIn } from '../../../src/web/views/frame/wall-clock.ts'
+import { LogLink, logAddress } from '../../../src/web/views/slot/log-link.tsx'
+import { Changes } from '../../../src/web/views/task/changes.tsx'
+import { addressOf, durationText, type TaskHead } from '../../../src/web/views/task/head.tsx'
+import { medianOf, Plot, RECENT, Recent } from '../../../src/web/views/task/recent.tsx'
+import { clock, live, now, schedule, slot } from '../../support/pages/slots.ts'
+import { textOf } from '../../support/pages/text.ts'
+import { FAILED, ON_ECS, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+describe('a command', () => {
+  const target = { store: `file:/srv/it's "a" -- b.db`, task: 'nightly', slot: 0, schedule: null, ecs: null }
+  const blanksIn = (command: CommandWords = []) =>
+    commandGroups(command)
+      .flat()
+      .flatMap((part) => (typeof part === 'string' ? [] : `${part.blank}${part.inJson ? ' in JSON' : ''}`))
+
+  test('is whole in its groups, and no option is without its value', () => {
+    const textIn = (command: CommandWords) =>
+      commandGroups(command)
+        .map((parts) => parts.map((part) => (typeof part === 'string' ? part : BLANKS[part.blank])).join(''))
+        .join(' ')
+    for (const ecs of [null, ON_ECS]) {
+      for (const { command } of [...againSteps('run it', { ...target, ecs }), ...rangeSteps({ ...target, ecs }, 1)]) {
+        expect(textIn(command)).toBe(commandText(command))
+        for (const [first] of commandGroups(command).slice(1)) expect(first).toMatch(/^--/)
+      }
+    }
+  })
+
+  test('has the placeholders of a rerun, of a resolution, and of a task on ECS, and text is none', () => {
+    const [rerun, resolve] = againSteps('run it', target)
+    expect(blanksIn(rerun.command)).toEqual(['reason', 'command'])
+    expect(blanksIn(resolve.command)).toEqual(['reason'])
+    const [task] = againSteps('run it', { ...target, ecs: ON_ECS })
+    expect(blanksIn(task.command)).toEqual(['subnets', 'securityGroups', 'publicIp', 'reason in JSON', 'name in JSON'])
+    const options = { store: 'YOUR REASON', task: 'YOUR_COMMAND', reason: "a 'YOUR REASON' b" }
+    expect(blanksIn(cronledger('resolve', options))).toEqual([])
+  })
+})
+
+describe('a mark', () => {
+  test('has a sign and a word of its own', () => {
+    const marks = Object.values(MARKS)
+    expect(new Set(marks.map(({ sign }) => sign)).size).toBe(marks.length)
+    expect(new Set(marks.map(({ word }) => word)).size).toBe(marks.length)
+  })
+
+  test('of a finding of check needs attention, and is shown before all others', () => {
+    const findings = Object.keys(NO_FINDINGS)
+    expect(MOST_URGENT_FIRST.filter(needsAttention)).toEqual(MOST_URGENT_FIRST.slice(0, findings.length))
+    expect(MOST_URGENT_FIRST.filter(needsAttention).toSorted()).toEqual(findings.toSorted())
+    expect(MOST_URGENT_FIRST.at(-1)).toBe('completed')
+  })
+})
+
+test('duplicates and refusals are counted apart', () => {
+  const at = rowWith({ ending: SUCCEEDED })
+  expect(rejectedText(at)).toBe('')
+  expect(rejectedText({ ...at, rejections: { ...at.rejections, count: 2, refused: 1 } })).toBe('1 duplicate, 1 refused')
+})
+
+describe('a time', () => {
+  const at = Date.parse('2026-11-24T18:00:00Z')
+  const textIn = (zone: string, now?: number) =>
+    textOf(Time({ at, clock: wallClock(zone), ...(now !== undefined && { now }) }))
+
+  test('has its offset, and UTC in the copy and under the pointer', () => {
+    expect(textIn('Asia/Tokyo')).toBe('2026-11-25 03:00 +09:00 2026-11-24 18:00 UTC')
+    expect(textIn('UTC')).toBe('2026-11-24 18:00 UTC')
+    expect(String(Time({ at, clock }))).toContain('title="2026-11-24T18:00:00Z"')
+  })
+
+  test.each([
+    [at + 59_999, ' (now)'],
+    [at + 60_000, ' (1 min ago)'],
+    [at + 8.9 * HOUR_MS, ' (8 h ago)'],
+    [at - 3 * HOUR_MS, ' (in 3 h)'],
+    [at + 24 * HOUR_MS, ''],
+  ])('of the last or the next day says how far away it is: %i, %s', (now, age) => {
+    expect(textIn('UTC', now)).toBe(`2026-11-24 18:00 UTC${age}`)
+  })
+
+  test('is what luxon shows, in any zone and at any time', () => {
+    const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'))
+    const seconds = fc.integer({ min: 0, max: Date.UTC(2199, 11, 31) / 1000 })
+    fc.assert(
+      fc.property(zones, seconds, (zone, second) => {
+        const local = DateTime.fromSeconds(second, { zone, locale: 'en-US' })
+        const format = local.second === 0 ? 'yyyy-MM-dd HH:mm' : 'yyyy-MM-dd HH:mm:ss'
+        expect(wallClock(zone).time(second * 1000)).toBe(local.toFormat(format))
+        expect(wallClock(zone).day(second * 1000)).toBe(local.toFormat('yyyy-MM-dd'))
+      }),
+    )
+  })
+
+  test('in an unknown zone is UTC, and in a sentence UTC stands beside the time of another zone', () => {
+    expect(wallClock('Mars/Olympus')).toMatchObject({ zone: 'UTC' })
+    const second = Date.parse('2026-11-24T03:00:05.123Z')
+    expect(clock.both(second)).toBe('2026-11-24 12:00:05 Asia/Tokyo (2026-11-24T03:00:05Z)')
+    expect(wallClock('UTC').both(second)).toBe('2026-11-24T03:00:05Z')
+  })
+
+  test('its zone stands beside a schedule once', () => {
+    const words = 'Once, at 2026-11-24 03:00 in Asia/Tokyo'
+    expect(wordsIn('Asia/Tokyo', 'At 03:00')).toBe('At 03:00 · Asia/Tokyo')
+    expect(wordsIn('Asia/Tokyo', words)).toBe(words)
+    expect(wordsIn('UTC', '')).toBe('UTC')
+  })
+})
+
+describe('the link to a log', () => {
+  const STREAM = 'cronledger$252Fbatch$252F158d1c8083dd49d6b527399fd6414f5c'
+
+  test.each([
+    ['ap-northeast-1', 'console.aws.amazon.com'],
+    ['us-gov-west-1', 'console.amazonaws-us-gov.com'],
+    ['cn-north-1', 'console.amazonaws.cn'],
+  ])('of a container in %s', (region, host) => {
+    expect(logAddress({ ...ON_ECS, region })).toBe(
+      `https://${host}/cloudwatch/home?region=${region}#logsV2:log-groups/log-group/$252Fecs$252Fnightly/log-events/${STREAM}`,
+    )
+  })
+
+  test('escapes what has a meaning in an address, and gives nothing away about the page', () => {
+    const address = logAddress({ ...ON_ECS, logGroup: 'a b#c&d', logStream: '$[LATEST]é' })
+    expect(address).toMatch(/log-group\/a\$2520b\$2523c\$2526d\/log-events\/\$2524\$255BLATEST\$255D\$25C3\$25A9$/)
+    expect(String(LogLink({ ecs: ON_ECS, text: 'log' }))).toMatch(
+      /^<a href="https:[^"]*" rel="noreferrer noopener">log<\/a>$/,
+    )
+  })
+
+  test.each([
+    { region: 'us-iso-east-1' },
+    { region: 'us-east-1.evil.example/' },
+    { logGroup: undefined },
+    { logStream: undefined },
+    { logGroup: 'half a character: \ud800' },
+  ])('does not exist for %j', (more) => {
+    const { logGroup, logStream, ...place } = { ...ON_ECS, ...more }
+    const ecs = { ...place, ...(logGroup && { logGroup }), ...(logStream && { logStream }) }
+    expect(LogLink({ ecs, text: 'log' })).toBeNull()
+  })
+})
+
+/** Slots an hour apart, newest first. Each attempt takes a second. */
+function slotsOf(...statuses: readonly Status[]): readonly SlotWithStatus[] {
+  return statuses.map((status, index) => ({
+    slot: slot - index * HOUR_MS,
+    status,
+    mark: status,
+    row: status === 'missed' ? null : rowWith({ ending: status === 'failed' ? FAILED : SUCCEEDED }),
+  }))
+}
+
+const many = (count: number) => slotsOf(...Array.from({ length: count }, () => 'completed' as const))
+
+describe('the strip of the last slots', () => {
+  const htmlOf = (slots: readonly SlotWithStatus[], problem: string | null = null) =>
+    String(Recent({ task: 'nightly', clock, links: SERVED, now, recent: { slots, problem } }))
+
+  test('has the oldest slot at the left, counts each status, and the Tab key stops at the newest one', () => {
+    const html = htmlOf(slotsOf('failed', 'completed', 'missed', 'missed'))
+    const cells = [...html.matchAll(/<a class="c (\w+)"([^>]*)/g)]
+    expect(cells.map(([, status]) => status)).toEqual(['missed', 'missed', 'completed', 'failed'])
+    expect(cells.map(([, , rest]) => rest?.includes('tabindex="-1"'))).toEqual([true, true, true, false])
+    const counts = [...html.matchAll(/<\/span>(\d+ \w+)<\/li>/g)].map(([, text]) => text)
+    expect(counts).toEqual(['1 failed', '2 missed', '1 completed'])
+  })
+
+  test.each([
+    [RECENT, [5, 5, 5, 5], 4],
+    [12, [5, 5, 2], 2],
+    [13, [5, 5, 3], 3],
+    [1, [1], 1],
+  ])('of %i slots has a label below each fifth column that has room for it', (count, columns, labels) => {
+    const [foot = ''] = /<tfoot.*<\/tfoot>/s.exec(htmlOf(many(count))) ?? []
+    expect([...foot.matchAll(/<td colspan="(\d+)"/g)].map(([, text]) => Number(text))).toEqual(columns)
+    expect(foot.match(/class="local"/g)).toHaveLength(labels)
+  })
+
+  test('that is broken says so', () => {
+    const broken = htmlOf([], 'row <x> is bad')
+    expect(broken).toContain('<p class="problem">row &lt;x&gt; is bad</p>')
+    expect(broken).not.toContain('No slot')
+  })
+
+  test('has a bar and a sign for each slot, and a gap with its sign for a slot without a run', () => {
+    const columnsOf = (...points: Parameters<typeof Plot>[0]['points']) => {
+      const html = String(Plot({ points }))
+      return [...html.matchAll(/<svg height="\d+" aria-hidden="true" class="(\w+)">(.*?)<\/svg>/gs)].map(
+        ([, mark, text = '']) =>
+          [
+            mark,
+            Number(/<rect [^>]*height="(\d+)"/.exec(text)?.[1] ?? 0),
+            /<text[^>]*>([^<]*)</.exec(text)?.[1],
+          ] as const,
+      )
+    }
+    expect(
+      columnsOf(
+        { mark: 'completed', ms: 60_000 },
+        { mark: 'failed', ms: 30_000 },
+        { mark: 'missed', ms: null },
+        { mark: 'completed', ms: 0 },
+      ),
+    ).toEqual([
+      ['completed', 62, ''],
+      ['failed', 31, 'F'],
+      ['missed', 0, 'M'],
+      ['completed', 2, ''],
+    ])
+    expect(columnsOf({ mark: 'missed', ms: null })).toEqual([])
+    expect([[], [7], [9, 1], [3, 1, 2], [4, 4, 4, 4]].map(medianOf)).toEqual([null, 7, 5, 2, 4])
+  })
+})
+
+describe('how long the newest slot took', () => {
+  const running: SlotWithStatus = { slot: slot + HOUR_MS, row: live, status: 'running', mark: 'running' }
+
+  test.each([
+    ['running, and nothing to compare', running, many(2), 'running for 1h 0m'],
+    ['running, and three others', running, many(3), 'running for 1h 0m, usually 1s'],
+    ['failed slots are not usual', running, slotsOf('failed', 'failed', 'failed', 'failed'), 'running for 1h 0m'],
+    ['completed', { ...running, ...slotsOf('completed')[0], slot: slot + HOUR_MS }, many(5), 'took 1s, usually 1s'],
+    ['failed', { ...running, ...slotsOf('failed')[0], slot: slot + HOUR_MS }, many(5), 'after 1s'],
+    ['missed', { slot: slot + HOUR_MS, row: null, status: 'missed', mark: 'missed' }, many(5), ''],
+    ['due', { slot: slot + HOUR_MS, row: null, status: 'due', mark: 'due' }, many(5), 'no run is recorded yet'],
+  ] as const)('%s', (_, newest, others, text) => {
+    expect(durationText(newest, [newest, ...others], now)).toBe(text)
+  })
+})
+
+test.each([
+  ['https://wiki.example.com/a?b=c', true],
+  ['HTTP://wiki.example.com', true],
+  ['the data team', false],
+  ['javascript:alert(1)', false],
+  ['https://', false],
+  ['https://wiki.example.com see there', false],
+])('the owner %s is a link: %s', (owner, isLink) => {
+  expect(addressOf(owner)).toBe(isLink ? owner : null)
+})
+
+describe('the changes of a task', () => {
+  const dayText = (days: number) => clock.time(slot + days * DAY_MS)
+  const head: TaskHead = {
+    ...{ task: 'nightly', clock, next: null, current: null, suspended: null, schedules: [], expectations: null },
+    suspensions: { pauses: [], retirements: [] },
+  }
+  const suspension = (days: number, more = {}) => ({
+    ...{ at: slot + days * DAY_MS, from: slot + days * DAY_MS, until: null, by: 'ada', reason: 'upgrade' },
+    ...more,
+  })
+  const ended = (days: number) => ({ at: slot + days * DAY_MS, by: 'bob', reason: 'resumed' })
+  const [until2, from3] = [{ until: slot + 2 * DAY_MS }, { from: slot + 3 * DAY_MS }]
+  const linesOf = (more: Partial<TaskHead>) =>
+    textOf(Changes({ head: { ...head, ...more } }))
+      .replaceAll(/ \+09:00 \S+ \S+ UTC/g, '')
+      .split('\n')
+
+  test.each([
+    ['from now on', suspension(1), [`${dayText(1)} Paused by ada: upgrade`]],
+    ['with an end', suspension(1, until2), [`${dayText(1)} Paused until ${dayText(2)} by ada: upgrade`]],
+    [
+      'that was ended early',
+      suspension(1, { ...until2, ended: ended(2) }),
+      [`${dayText(2)} Resumed by bob: resumed`, `${dayText(1)} Paused by ada: upgrade`],
+    ],
+    [
+      'that was planned',
+      suspension(1, { ...from3, until: slot + 4 * DAY_MS }),
+      [`${dayText(1)} Paused (planned) from ${dayText(3)} until ${dayText(4)} by ada: upgrade`],
+    ],
+    [
+      'that was cancelled before it began',
+      suspension(1, { ...from3, until: slot + 3 * DAY_MS, ended: ended(2) }),
+      [
+        `${dayText(2)} Planned pause cancelled by bob: resumed`,
+        `${dayText(1)} Paused (planned) from ${dayText(3)} by ada: upgrade`,
+      ],
+    ],
+    [
+      'from a time in the past',
+      suspension(2, { from: slot + DAY_MS }),
+      [`${dayText(2)} Paused from ${dayText(1)} by ada: upgrade`],
+    ],
+  ])('have a pause %s', (_, pause, lines) => {
+    expect(linesOf({ suspensions: { pauses: [pause], retirements: [] } })).toEqual(lines)
+  })
+
+  test('are one timeline, newest first, and the oldest ones are folded', () => {
+    const change = (days: number) => ({ since: slot + days * DAY_MS, spec: schedule, words: 'At 12:00' })
+    const lines = linesOf({
+      schedules: [change(0), change(5)],
+      expectations: { since: slot + 3 * DAY_MS, doneByMs: HOUR_MS },
+      suspensions: { pauses: [suspension(1, { ...until2, ended: ended(2) })], retirements: [suspension(4)] },
+    })
+    expect(lines.map((text) => text.split(' ')[2])).toEqual([
+      ...['Schedule', 'Retired', 'Expectations', 'Resumed', 'Paused', 'Schedule'],
+    ])
+    const schedules = Array.from({ length: 20 }, (_, index) => change(index))
+    const [shown = '', folded = ''] = String(Changes({ head: { ...head, schedules } })).split('<details>')
+    expect(shown.match(/<li>/g)).toHaveLength(8)
+    expect(folded).toContain('<summary>12 earlier changes</summary>')
+    expect(folded.match(/<li>/g)).toHaveLength(12)
+  })
+
+  test('escape the text of the ledger', () => {
+    const pause = { ...PAUSE, by: '<b>', reason: '</li><script>' }
+    const html = String(Changes({ head: { ...head, suspensions: { pauses: [pause], retirements: [] } } }))
+    expect(html).toContain('&lt;b&gt;: &lt;/li&gt;&lt;script&gt;')
+  })
+})

@@ -1,0 +1,285 @@
+import { expect, test } from 'vitest'
+import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
+import { readableRow } from '../../../src/core/row/status.ts'
+import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
+import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
+import { type EcsFacts, STATUSES } from '../../../src/core/types.ts'
+import { collectNeeds, findingDetail, needsOf } from '../../../src/format/check.ts'
+import { STALE_CAUTION } from '../../../src/verdict/rules.ts'
+import { ProblemView } from '../../../src/web/views/frame/document.tsx'
+import { SERVED } from '../../../src/web/views/frame/links.ts'
+import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
+import { MissingSlot, MissingTask } from '../../../src/web/views/frame/missing.tsx'
+import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
+import { axisUntil } from '../../../src/web/views/overview/axis.ts'
+import type { GridCell } from '../../../src/web/views/overview/cells.ts'
+import type { TaskLine } from '../../../src/web/views/overview/grid.tsx'
+import { NeedsLine } from '../../../src/web/views/overview/needs.tsx'
+import { NeedsList } from '../../../src/web/views/overview/needs-list.tsx'
+import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
+import { SlotDetail, SlotView } from '../../../src/web/views/slot/slot.tsx'
+import { taskSteps } from '../../../src/web/views/task/commands.tsx'
+import type { TaskHead } from '../../../src/web/views/task/head.tsx'
+import { TaskView } from '../../../src/web/views/task/task.tsx'
+import { FINDINGS, ILL, LATER, WELL } from '../../support/pages/needs.ts'
+import { clock, modelOf, now, records, schedule, slot } from '../../support/pages/slots.ts'
+import { textOf } from '../../support/pages/text.ts'
+import { FAILED, ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED, timesAt } from '../../support/rows.ts'
+
+// Every text of the pages, in one snapshot.
+
+const links = SERVED
+const pause: FoundSuspension = { kind: 'pause', suspension: { ...PAUSE, until: now + 60_000 } }
+const retirement: FoundSuspension = { kind: 'retirement', suspension: { ...PAUSE, reason: 'replaced by nightly-v2' } }
+
+const PROBLEMS: Readonly<Record<string, unknown>> = {
+  'A page that does not exist': ProblemView({
+    title: 'Page not found',
+    message: 'This address does not exist.',
+    links,
+  }),
+  'A ledger that cannot be reached': ProblemView({
+    title: 'The ledger cannot be reached',
+    message: 'DynamoDB did not answer within 5s.',
+    links,
+    retries: true,
+  }),
+  'A task that does not exist': MissingTask({ task: 'weekly', near: [], isEmpty: false, links }),
+  'A task with several similar names': MissingTask({
+    task: 'nightl',
+    near: ['nightly', 'nightly-2'],
+    isEmpty: false,
+    links,
+  }),
+  'A task in an empty ledger': MissingTask({ task: 'nightly', near: [], isEmpty: true, links }),
+  'A slot that does not exist': MissingSlot({ task: 'nightly', slot, clock, links }),
+}
+
+const axis = axisUntil(LATER, clock.zone, '30d')
+const props = { links, now: LATER }
+const summary = { store: 'dynamodb:cronledger', ...props }
+
+const NONE = { count: 0, refused: 0 }
+const cells = axis.columns.map(({ from }, index): GridCell | null => {
+  const mark = MOST_URGENT_FIRST[index]
+  if (mark === undefined) return null
+  return {
+    kind: 'slot',
+    mark,
+    slot: from,
+    durationMs: 61_000,
+    isRunning: mark === 'running' || mark === 'overdue',
+    attempts: 1,
+    rejected: NONE,
+  }
+})
+const line: TaskLine = {
+  ...{ task: 'billing/invoices', clock, words: 'At 12:00', expression: '0 12 * * *', problem: null },
+  ...{ cells, unread: 0, gaps: [], isMoving: false },
+  ...{ lastSuccess: LATER - 3_600_000, next: LATER + 3_600_000, suspended: null },
+}
+const several: GridCell = {
+  kind: 'slots',
+  newest: LATER,
+  mark: 'failed',
+  counts: { completed: 3, failed: 1 },
+  firstProblem: { slot: LATER, mark: 'failed' },
+  rejected: { count: 3, refused: 1 },
+}
+const calm: TaskLine = {
+  ...line,
+  ...{ task: 'billing/dunning', cells: [null, several], unread: 1 },
+  ...{ lastSuccess: null, next: null },
+}
+
+const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}) =>
+  Overview({
+    model: {
+      ...{ lines, axis, span: '30d', state: null, counts: [], total: lines.length, matching: lines.length },
+      ...{ isWhole: true, query: {}, more: null, hasFindings: () => false },
+      ...model,
+    },
+    ...props,
+  })
+
+const OVERVIEWS: Readonly<Record<string, unknown>> = {
+  'An empty ledger': NeedsLine({ needs: { ...WELL, tasks: 0 }, ...summary }),
+  'Nothing needs attention': NeedsLine({ needs: WELL, ...summary }),
+  'Checking goes on': NeedsLine({ needs: { ...WELL, isWhole: false, tasks: 1 }, ...summary }),
+  'A task cannot be checked': NeedsLine({ needs: { ...WELL, problems: ['task a: …', 'task b: …'] }, ...summary }),
+  'Slots need attention': NeedsLine({
+    needs: { ...ILL, outage: { tasks: 3, from: LATER - 7_200_000, to: LATER, zone: 'Asia/Tokyo' } },
+    ...summary,
+    now: LATER + 90_000,
+  }),
+  'Tasks, one of them with problems': overview([calm, line, { ...calm, task: 'other', cells: [] }], {
+    counts: [{ state: 'failed', count: 1 }],
+  }),
+  'A task is paused and another one is retired': overview([
+    {
+      ...calm,
+      task: 'paused',
+      cells: [],
+      unread: 0,
+      gaps: [{ from: LATER - 86_400_000, until: LATER }],
+      suspended: pause,
+    },
+    { ...calm, task: 'retired', cells: [], suspended: retirement },
+  ]),
+  'A task that cannot be read': overview([{ ...calm, cells: [], problem: 'its schedule cannot be read' }]),
+  'No match': overview([], { query: { q: 'x' } }),
+  'No task has this state': overview([], { state: 'paused' }),
+  'No task has this state yet': overview([], { state: 'late', isWhole: false }),
+  'No match with this state yet': overview([], { state: 'late', isWhole: false, query: { q: 'x' } }),
+  'A large ledger': overview([calm], {
+    total: 10_000,
+    matching: 9_000,
+    more: 'billing/dunning',
+    query: { after: 'b' },
+  }),
+  'Needs attention': NeedsList({ needs: ILL, level: 1, ...props }),
+}
+
+const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }
+
+/** Returns the page of a slot. With `ecs`, the task runs in this container. */
+function slotPage(record: SlotWithStatus, ecs?: EcsFacts) {
+  const row = readableRow(record.row)
+  const own = ecs === undefined || row === null ? record : { ...record, row: rowOn(ecs, row) }
+  return SlotView({ model: modelOf(own, { expectations, ...(ecs !== undefined && { ecs, ecsSince: slot }) }), links })
+}
+
+/** A slot that completed, and that 45 triggers from the same host wanted to run once more. */
+function repeated(): SlotWithStatus {
+  const notes = Array.from({ length: 45 }, (_, index) => index).reduce(
+    (notes, index) =>
+      addRejection(notes, {
+        ...{ runId: `dup-${index}`, kind: 'duplicate', cause: 'completed', trigger: SCHEDULED, host: 'other' },
+        at: slot + 2_922_000 + index * 137,
+      }),
+    NO_NOTES,
+  )
+  return { slot, status: 'completed', mark: 'late', row: { ...rowWith({ ending: SUCCEEDED }), rejections: notes } }
+}
+
+const SLOTS: Readonly<Record<string, unknown>> = {
+  ...Object.fromEntries(records.map((record) => [`Slot, ${record.status}`, slotPage(record)])),
+  ...Object.fromEntries(
+    records
+      .filter(({ status }) => ['missed', 'failed', 'overdue', 'completed'].includes(status))
+      .map((record) => [`Slot on ECS, ${record.status}`, slotPage(record, ON_ECS)]),
+  ),
+  'Slot with 45 duplicates': slotPage(repeated()),
+  'Slot in a pause, in a report': records
+    .filter(({ status }) => status === 'skipped')
+    .map((record) =>
+      SlotDetail({
+        model: modelOf(record, { expectations, pauses: [{ ...PAUSE, from: slot }] }),
+        level: 3,
+        live: false,
+      }),
+    ),
+}
+
+const ledger = { store: 'dynamodb:cronledger', task: 'nightly' }
+const ended = { at: now, by: 'bob', reason: 'resumed' }
+
+const head: TaskHead = {
+  ...{ task: 'nightly', clock, next: now + 3_600_000, current: { spec: schedule, words: 'At 12:00' } },
+  schedules: [{ since: slot, spec: schedule, words: 'At 12:00' }],
+  suspensions: { pauses: [], retirements: [] },
+  suspended: null,
+  owner: 'https://wiki.example.com/nightly',
+  expectations: { since: slot, graceMs: 600_000, lateAfterMs: 60_000, doneByMs: 3_600_000, owner: 'the data team' },
+}
+const page = { query: {}, slots: records, before: slot, scanned: null, problem: null }
+const recent = { slots: records.filter((record) => record.slot <= now), problem: null }
+const none = { head: { ...head, owner: undefined, expectations: null }, recent: { slots: [], problem: null } }
+const noPage = { ...page, slots: [], before: null }
+const failed = rowWith({ ending: FAILED })
+const finding = {
+  kind: 'failed',
+  status: 'failed',
+  task: 'nightly',
+  times: timesAt(now),
+  schedule,
+  row: failed,
+} as const
+const { needs, add } = collectNeeds()
+const newest = [slot, slot - 86_400_000].map((at) => ({ ...finding, slot: at }))
+newest.forEach(add)
+const when = 'in the last 7 days'
+const findings = {
+  ...{ count: { ...NO_FINDINGS, failed: 3 }, newest, when, problem: null, cautions: [STALE_CAUTION] },
+  steps: needsOf(needs, ledger)[0]?.steps ?? [],
+}
+const well = { count: NO_FINDINGS, newest: [], when, problem: null, cautions: [], steps: [] }
+const steps = taskSteps({ ...ledger, suspended: null })
+const task = { head, findings, recent, page, steps, links, now }
+
+const TASKS: Readonly<Record<string, unknown>> = {
+  Task: TaskView(task),
+  'Task that is paused': TaskView({
+    ...task,
+    ...none,
+    findings: well,
+    page: noPage,
+    steps: taskSteps({ ...ledger, suspended: pause }),
+    head: {
+      ...none.head,
+      suspended: pause,
+      suspensions: {
+        pauses: [
+          pause.suspension,
+          { ...PAUSE, at: now, from: now + 60_000, until: now + 60_000, reason: 'holiday', ended },
+        ],
+        retirements: [{ ...retirement.suspension, until: now, ended }],
+      },
+    },
+  }),
+  'Task that is retired': TaskView({
+    ...task,
+    findings: well,
+    page: noPage,
+    recent: { slots: records.filter(({ status }) => status === 'completed'), problem: null },
+    steps: taskSteps({ ...ledger, suspended: retirement }),
+    head: {
+      ...none.head,
+      next: null,
+      suspended: retirement,
+      suspensions: { pauses: [], retirements: [retirement.suspension] },
+    },
+  }),
+  'Task, no match': TaskView({
+    ...task,
+    ...none,
+    findings: well,
+    page: { ...noPage, query: { status: 'failed', since: '7d' }, scanned: 9 },
+    steps: [],
+  }),
+  'Task without runs and schedule': TaskView({
+    ...task,
+    ...none,
+    findings: well,
+    head: { ...none.head, current: null, schedules: [], next: null },
+    page: noPage,
+    steps: [],
+  }),
+}
+
+test('the texts of the pages are these', async () => {
+  const texts = Object.entries({ ...PROBLEMS, ...OVERVIEWS, ...TASKS, ...SLOTS }).map(([name, html]) => {
+    // A placeholder that is marked is a part of a word. A line that opens is a line of its own.
+    const page = String(html)
+      .replace(/<\/?mark[^>]*>/g, '')
+      .replaceAll('</summary>', '</summary>\n')
+    return `== ${name}\n\n${textOf(page)}\n`
+  })
+  await expect(texts.join('\n')).toMatchFileSnapshot('texts.txt')
+})
+
+test('there is a page for each status, and a detail for each kind of finding', () => {
+  expect(records.map(({ status }) => status)).toEqual(STATUSES)
+  expect(FINDINGS.map(({ kind }) => kind)).toEqual(Object.keys(NO_FINDINGS))
+  expect(new Set(FINDINGS.map((found) => findingDetail(found))).size).toBe(FINDINGS.length)
+})
