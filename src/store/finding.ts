@@ -36,17 +36,20 @@ export function wrong(what: string, error: unknown, more = ''): SetupFinding {
   return { what, wrong: error.kind, text: more === '' ? error.message : `${error.message.replace(/\.$/, '')}. ${more}` }
 }
 
-/** The commands that turn a feature of an existing table on. */
-const TURN_ON = {
-  deletionProtection: 'update-table --deletion-protection-enabled',
-  pointInTimeRecovery:
-    'update-continuous-backups --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true',
+/** Features of a table that its owner may have turned off, and the command that turns each on. */
+export const PROTECTION = {
+  deletionProtection: {
+    name: 'deletion protection',
+    risk: 'one call can delete every record',
+    command: 'aws dynamodb update-table --deletion-protection-enabled',
+  },
+  pointInTimeRecovery: {
+    name: 'point-in-time recovery',
+    risk: 'records that are lost or deleted cannot be restored',
+    command:
+      'aws dynamodb update-continuous-backups --point-in-time-recovery-specification PointInTimeRecoveryEnabled=true',
+  },
 } as const
-
-/** Returns the command that turns a feature of a table on. */
-export function turnOnCommand(feature: keyof typeof TURN_ON, table: string): string {
-  return `aws dynamodb ${TURN_ON[feature]} --table-name ${table}`
-}
 
 /** A step that setup did, or found already done. */
 export interface SetupStep {

@@ -31,15 +31,13 @@ const TEMPLATES: Readonly<Record<string, Template>> = {
 }
 
 /** The names of `setup --print`, and those of other tools. */
-const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
-  iam: ['runner-policy', 'auditor-policy', 'operator-policy'],
-  policy: ['runner-policy', 'auditor-policy', 'operator-policy'],
-  eventbridge: ['schedule', 'rule'],
-  scheduler: ['schedule'],
-  cfn: ['cloudformation'],
-  stack: ['cloudformation'],
-  terraform: ['cloudformation'],
-}
+const OTHER_NAMES = new Map([
+  ['iam', ['runner-policy', 'auditor-policy', 'operator-policy']],
+  ['eventbridge', ['schedule', 'rule']],
+  ['cfn', ['cloudformation']],
+  ['stack', ['cloudformation']],
+  ['terraform', ['cloudformation']],
+])
 
 const PAGE = 'docs/reference/templates.md'
 
@@ -108,24 +106,20 @@ function templateList(): string {
   return [...lines, '', `To print one: cronledger template NAME. ${PAGE} explains each of them.`].join('\n')
 }
 
-function unknownTemplate(name: string) {
-  return usageError(`unknown template ${quote(name)}.${meantTemplate(name)} Use ${listed(help.words, 'or')}.`)
+/** Returns the templates that are meant by a name. */
+function meantBy(name: string): readonly string[] {
+  return isKeyOf(name, TEMPLATES) ? [name] : (OTHER_NAMES.get(name) ?? [nearest(name, help.words) ?? []].flat())
 }
 
-/** Returns ` Did you mean …?` for a name that is near to that of a template, or that has its meaning elsewhere. */
-function meantTemplate(name: string): string {
-  const near = isKeyOf(name, OTHER_NAMES) ? OTHER_NAMES[name] : null
+function unknownTemplate(name: string) {
   const more = name === 'terraform' ? ' Terraform deploys it, too (docs/guides/terraform.md).' : ''
-  return didYouMean(near ?? [nearest(name, help.words)].filter((one) => one !== null)) + more
+  const meant = didYouMean(meantBy(name)) + more
+  return usageError(`unknown template ${quote(name)}.${meant} Use ${listed(help.words, 'or')}.`)
 }
 
 /** Returns the error for `setup --print`, the earlier form of this command. */
 export function printOption(name = '') {
-  const [meant = 'NAME'] = isKeyOf(name, TEMPLATES)
-    ? [name]
-    : isKeyOf(name, OTHER_NAMES)
-      ? (OTHER_NAMES[name] ?? [])
-      : []
+  const [meant = 'NAME'] = meantBy(name)
   return usageError(
     `setup has no option --print. Use cronledger template ${meant}; cronledger template lists them all.`,
   )

@@ -4,12 +4,10 @@ import {
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
-  type QueryCommandInput,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { LedgerError } from '../../core/errors.ts'
 import { type InspectSettings, ok, type Role, type SetupFinding, wrong } from '../finding.ts'
-import type { StoredKey } from '../page.ts'
 import type { CallOptions } from '../store.ts'
 import type { Dynamo } from './client.ts'
 import { isByPolicy } from './errors.ts'
@@ -25,50 +23,40 @@ const NEVER = {
   ExpressionAttributeNames: { '#task': 'task' },
 } as const
 
-type Probe = (dynamo: Dynamo, key: StoredKey, call: CallOptions) => Promise<unknown>
+type Item = ReturnType<typeof toItem>
 
 /** Harmless calls. Each needs the permission after which it is named. */
 const PROBES = {
-  'dynamodb:GetItem': ({ ask, table }, key, call) => {
-    const command = new GetItemCommand({ TableName: table, Key: toItem({ ...key }), ConsistentRead: true })
-    return ask('GetItem', (client, how) => client.send(command, how), call)
-  },
-  'dynamodb:PutItem': ({ ask, table }, key, call) => {
-    const command = new PutItemCommand({ TableName: table, Item: toItem({ ...key }), ...NEVER })
-    return ask('PutItem', (client, how) => client.send(command, how), call)
-  },
-  'dynamodb:UpdateItem': ({ ask, table }, key, call) => {
-    const command = new UpdateItemCommand({
-      TableName: table,
-      Key: toItem({ ...key }),
+  'dynamodb:GetItem': (TableName: string, Key: Item) => new GetItemCommand({ TableName, Key, ConsistentRead: true }),
+  'dynamodb:PutItem': (TableName: string, Item: Item) => new PutItemCommand({ TableName, Item, ...NEVER }),
+  'dynamodb:UpdateItem': (TableName: string, Key: Item) =>
+    new UpdateItemCommand({
+      ...NEVER,
+      TableName,
+      Key,
       UpdateExpression: 'REMOVE #version',
-      ConditionExpression: NEVER.ConditionExpression,
       ExpressionAttributeNames: { ...NEVER.ExpressionAttributeNames, '#version': 'version' },
-    })
-    return ask('UpdateItem', (client, how) => client.send(command, how), call)
-  },
-  'dynamodb:Query': (dynamo, { task, slot }, call) => {
-    const condition = {
+    }),
+  'dynamodb:Query': (TableName: string, { task, slot }: Item) =>
+    new QueryCommand({
+      TableName,
+      Limit: 1,
       KeyConditionExpression: '#task = :task AND #slot = :slot',
       ExpressionAttributeNames: { '#task': 'task', '#slot': 'slot' },
-      ExpressionAttributeValues: toItem({ ':task': task, ':slot': slot }),
-    }
-    return query(dynamo, condition, call)
-  },
-  'dynamodb:Query on index by-day': (dynamo, _, call) => {
-    const condition = {
+      ExpressionAttributeValues: { ':task': task, ':slot': slot } as Item,
+    }),
+  'dynamodb:Query on index by-day': (TableName: string) =>
+    new QueryCommand({
+      TableName,
+      Limit: 1,
       IndexName: DAY_INDEX,
       KeyConditionExpression: '#day = :day',
       ExpressionAttributeNames: { '#day': 'day' },
       ExpressionAttributeValues: toItem({ ':day': NOTHING }),
-    }
-    return query(dynamo, condition, call)
-  },
-  'dynamodb:BatchGetItem': ({ ask, table }, key, call) => {
-    const command = new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [toItem({ ...key })] } } })
-    return ask('BatchGetItem', (client, how) => client.send(command, how), call)
-  },
-} as const satisfies Record<string, Probe>
+    }),
+  'dynamodb:BatchGetItem': (table: string, Key: Item) =>
+    new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [Key] } } }),
+} as const
 
 type Action = keyof typeof PROBES
 
@@ -82,43 +70,21 @@ const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
   operator: [...WRITES, ...READS],
 }
 
-export interface ActionInspection {
-  /** Tries to read an item. Returns null if the read is allowed, otherwise its error. */
-  readItem(call: CallOptions): Promise<LedgerError | null>
-  /** Yields the finding about `GetItem`, whose result is `read`, and then tries the other actions of the role. */
-  others(read: LedgerError | null, call: CallOptions): AsyncGenerator<SetupFinding>
-}
-
 /**
- * Tries the actions of a role with harmless calls: no item is written, and none exists under the key that is read. If a
- * task is given, the key is in the partition of that task, because a role may be limited to it. Otherwise the key is in
- * a partition that no task can have.
+ * Tries an action with a harmless call. If a task is given, the key is in the partition of that task, because a role may
+ * be limited to it, otherwise in a partition that no task can have. Returns null if the call is allowed, or its error.
  */
-export function inspectActions(dynamo: Dynamo, { role, task }: InspectSettings): ActionInspection {
-  const key = { task: task ?? NOTHING, slot: NOTHING }
-  // Only the policy of the runner can be limited to one task.
-  const limit = role === 'runner' && task === null ? LIMITED : ''
-
-  function findingOf(action: Action, error: LedgerError | null): SetupFinding {
-    if (error === null) return ok(action, 'allowed')
-    return wrong(action, error, isByPolicy(error) ? `${limit}See the policy: cronledger template ${role}-policy` : '')
-  }
-
-  return {
-    readItem: (call) => attempt('dynamodb:GetItem', dynamo, key, call),
-    async *others(read, call) {
-      yield findingOf('dynamodb:GetItem', read)
-      for (const action of NEEDED_ACTIONS[role]) yield findingOf(action, await attempt(action, dynamo, key, call))
-    },
-  }
-}
-
-const LIMITED = 'If this role is limited to one task, give --task NAME and check again. '
-
-/** Returns null if the call would have been allowed, otherwise its error. */
-async function attempt(action: Action, dynamo: Dynamo, key: StoredKey, call: CallOptions): Promise<LedgerError | null> {
+export async function tryAction(
+  action: Action,
+  { ask, table }: Dynamo,
+  { task }: InspectSettings,
+  call: CallOptions,
+): Promise<LedgerError | null> {
+  // The overloads of `send` take one kind of command each.
+  const command = PROBES[action](table, toItem({ task: task ?? NOTHING, slot: NOTHING })) as GetItemCommand
+  const [name = ''] = action.replace('dynamodb:', '').split(' ')
   try {
-    await PROBES[action](dynamo, key, call)
+    await ask(name, (client, how) => client.send(command, how), call)
     return null
   } catch (error) {
     if (error instanceof ConditionalCheckFailedException) return null
@@ -127,7 +93,21 @@ async function attempt(action: Action, dynamo: Dynamo, key: StoredKey, call: Cal
   }
 }
 
-function query({ ask, table }: Dynamo, condition: Partial<QueryCommandInput>, call: CallOptions): Promise<unknown> {
-  const command = new QueryCommand({ TableName: table, ...condition, Limit: 1 })
-  return ask('Query', (client, how) => client.send(command, how), call)
+/** Yields the finding about `GetItem`, whose result is `read`, and then tries the other actions of the role. */
+export async function* inspectActions(
+  dynamo: Dynamo,
+  settings: InspectSettings,
+  read: LedgerError | null,
+  call: CallOptions,
+): AsyncGenerator<SetupFinding> {
+  const { role, task } = settings
+  // Only the policy of the runner can be limited to one task.
+  const limit = role === 'runner' && task === null ? LIMITED : ''
+  for (const action of ['dynamodb:GetItem', ...NEEDED_ACTIONS[role]] as const) {
+    const error = action === 'dynamodb:GetItem' ? read : await tryAction(action, dynamo, settings, call)
+    const more = isByPolicy(error) ? `${limit}See the policy: cronledger template ${role}-policy` : ''
+    yield error === null ? ok(action, 'allowed') : wrong(action, error, more)
+  }
 }
+
+const LIMITED = 'If this role is limited to one task, give --task NAME and check again. '

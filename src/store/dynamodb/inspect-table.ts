@@ -1,31 +1,26 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.ts'
+import { type InspectSettings, ok, PROTECTION, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions, endpointVariableOf } from './client.ts'
 import { isByPolicy, nameOfCause } from './errors.ts'
-import { inspectActions } from './inspect-actions.ts'
-import { clockFinding, watchClock } from './inspect-clock.ts'
-import { deletionProtection, describeRecovery, PROTECTION, protectionFinding, restoreFinding } from './protection.ts'
+import { inspectActions, tryAction } from './inspect-actions.ts'
+import { watchClock } from './inspect-clock.ts'
+import { deletionProtection, describeRecovery, protectionFinding, restoreFinding } from './protection.ts'
 import { describeTable } from './setup-table.ts'
-import { differences, readTableDefinition, remedyFor, type TableDefinition } from './table-definition.ts'
+import { differences, readTableDefinition, remedyFor } from './table-definition.ts'
 import { canHaveTtl, describeTtl, isTtlOn, ttlDifferences } from './time-to-live.ts'
 
-/**
- * The marks that the SDK puts on credentials to say where they came from. Credentials of the EC2 instance have no mark.
- */
+/** The marks that the SDK puts on credentials to say where they came from. Those of the EC2 instance have none. */
 const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
   [/^CREDENTIALS_ENV_VARS$/, 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment'],
   [/^CREDENTIALS_HTTP$/, "the container's role (AWS_CONTAINER_CREDENTIALS_RELATIVE_URI or _FULL_URI)"],
   [/STS_WEB_ID/, 'a web identity token (AWS_WEB_IDENTITY_TOKEN_FILE or a profile)'],
   [/SSO|LOGIN/, 'a sign-in of a person'],
-  [/PROCESS/, 'the credential_process of a profile'],
-  [/PROFILE/, 'a profile of the shared files (AWS_PROFILE, ~/.aws)'],
-  [/ASSUME_ROLE/, 'an assumed role'],
-  [/CODE/, 'this program'],
+  [/PROFILE|PROCESS|ASSUME_ROLE/, 'a profile of the shared files (AWS_PROFILE, ~/.aws)'],
+  [/^/, "the EC2 instance's role, or another source that leaves no mark"],
 ]
-const UNMARKED = "the EC2 instance's role, or another source that leaves no mark"
 
 /** Inspects a table with harmless calls. No item is written. */
 export async function* inspectTable(
@@ -35,13 +30,12 @@ export async function* inspectTable(
 ): AsyncGenerator<SetupFinding> {
   const dynamo = connect(options)
   const clock = watchClock(dynamo, settings)
-  const actions = inspectActions(dynamo, settings)
   try {
     const region = await inspectRegion(dynamo, options, call)
     yield region
     if (region.wrong !== null) return
     const credentials = await inspectCredentials(dynamo, call)
-    const first = credentials.wrong === null ? await actions.readItem(call) : null
+    const first = credentials.wrong === null ? await tryAction('dynamodb:GetItem', dynamo, settings, call) : null
     const areRefused = first?.kind === 'denied' && !isByPolicy(first)
     yield areRefused
       ? wrong('credentials', first, `They come ${credentials.text}. Renew or correct them.`)
@@ -53,13 +47,13 @@ export async function* inspectTable(
       return
     }
     yield ok('answer', 'DynamoDB answers')
-    yield clockFinding(clock.offset(), settings.skewMs)
+    yield clock()
     if (first !== null && nameOfCause(first) === 'ResourceNotFoundException') {
       yield wrong('table', first)
       return
     }
     yield* inspectShape(dynamo, settings, call)
-    yield* actions.others(first, call)
+    yield* inspectActions(dynamo, settings, first, call)
   } finally {
     dynamo.close()
   }
@@ -87,7 +81,7 @@ async function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<Se
   try {
     const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)
     const marks = '$source' in found ? Object.keys(found.$source ?? {}) : []
-    const [, source] = SOURCES.find(([mark]) => marks.some((name) => mark.test(name))) ?? [null, UNMARKED]
+    const [, source] = SOURCES.find(([mark]) => [...marks, ''].some((name) => mark.test(name))) ?? []
     return ok('credentials', `from ${source}`)
   } catch (error) {
     return wrong('credentials', error)
@@ -125,15 +119,12 @@ async function* inspectShape(
   yield seen
   // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.
   if (seen.wrong === 'shape') return
-  const hasTtl = described === null || canHaveTtl(described)
-  yield await look('time to live', async () =>
-    hasTtl ? ttlFinding(dynamo, wanted, hasRetention, call) : noTtlFinding(hasRetention),
-  )
+  yield await look('time to live', () => ttlFinding(dynamo, described, hasRetention, call))
   if (described === null) return
   const restored = restoreFinding(described, now())
   if (restored !== null) yield restored
   yield protectionFinding('deletionProtection', deletionProtection(described, false), dynamo)
-  yield await look(PROTECTION.pointInTimeRecovery.what, async () =>
+  yield await look(PROTECTION.pointInTimeRecovery.name, async () =>
     protectionFinding('pointInTimeRecovery', await describeRecovery(dynamo, call), dynamo),
   )
 }
@@ -141,28 +132,26 @@ async function* inspectShape(
 /** A table without a TTL is only wrong if this environment sets a retention, because nothing else needs the TTL. */
 async function ttlFinding(
   dynamo: Dynamo,
-  wanted: TableDefinition,
+  table: TableDescription | null,
   hasRetention: boolean,
   call: CallOptions,
 ): Promise<SetupFinding> {
   const what = 'time to live'
+  if (table !== null && !canHaveTtl(table)) {
+    const why = 'a global table with multi-Region strong consistency cannot have it'
+    return hasRetention
+      ? wrong(what, usageError(`${why}, so no row is removed after CRONLEDGER_RETENTION. Unset CRONLEDGER_RETENTION.`))
+      : ok(what, `${why}; only --retention needs it`)
+  }
   const run = setupCommand(dynamo)
   const ttl = await describeTtl(dynamo, call)
   if (ttl === null) return ok(what, 'this server does not have it, and the ledger works without it')
-  const different = ttlDifferences(ttl, wanted)
+  const different = ttlDifferences(ttl, readTableDefinition())
   if (different.length > 0) return shape(what, `${different.join()}. Turn that one off, then run: ${run}`)
   if (isTtlOn(ttl)) return ok(what, `on, by ${ttl.AttributeName}`)
   return hasRetention
     ? shape(what, `it is off, so no row is removed after CRONLEDGER_RETENTION. Turn it on: ${run}`)
     : ok(what, `off; only --retention needs it. To turn it on: ${run}`)
-}
-
-function noTtlFinding(hasRetention: boolean): SetupFinding {
-  const what = 'time to live'
-  const why = 'a global table with multi-Region strong consistency cannot have it'
-  return hasRetention
-    ? wrong(what, usageError(`${why}, so no row is removed after CRONLEDGER_RETENTION. Unset CRONLEDGER_RETENTION.`))
-    : ok(what, `${why}; only --retention needs it`)
 }
 
 function shape(what: string, text: string): SetupFinding {

@@ -7,15 +7,13 @@ import {
 import { DAY_MS } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { Instant } from '../../core/types.ts'
-import { ok, type SetupFinding, type SetupStep, turnOnCommand } from '../finding.ts'
+import { ok, PROTECTION, type SetupFinding, type SetupStep } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { type Dynamo, isUnknownOperation } from './client.ts'
 import { nameOfCause } from './errors.ts'
 import type { TableDefinition } from './table-definition.ts'
 
 const BACKUPS_POLL_MS = 500
-/** Five minutes, as for the table itself. The timeout of setup is shorter by default. */
-const MAX_BACKUPS_POLLS = 600
 
 /** Returns whether deletion protection is on. A server that does not have it leaves it out of its description. */
 export function deletionProtection({ DeletionProtectionEnabled }: TableDescription, isNew: boolean): SetupStep['did'] {
@@ -34,13 +32,13 @@ export async function enableRecovery(
   call: CallOptions,
 ): Promise<SetupStep['did']> {
   const command = new UpdateContinuousBackupsCommand({ TableName: dynamo.table, PointInTimeRecoverySpecification })
-  for (let polls = 1; ; polls += 1) {
+  for (;;) {
     try {
       await dynamo.ask('UpdateContinuousBackups', (client, how) => client.send(command, how), call)
       return 'enabled'
     } catch (error) {
       if (isUnknownOperation(error)) return 'unsupported'
-      if (nameOfCause(error) !== 'ContinuousBackupsUnavailableException' || polls === MAX_BACKUPS_POLLS) throw error
+      if (nameOfCause(error) !== 'ContinuousBackupsUnavailableException') throw error
     }
     // An abort ends the wait, and then the next request throws.
     await delay(BACKUPS_POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
@@ -78,20 +76,15 @@ export function restoreFinding({ TableName, RestoreSummary }: TableDescription, 
   return { what: 'restore', wrong: 'usage', text }
 }
 
-export const PROTECTION = {
-  deletionProtection: { what: 'deletion protection', risk: 'one call can delete every record' },
-  pointInTimeRecovery: { what: 'recovery', risk: 'records that are lost or deleted cannot be restored' },
-} as const
-
 export function protectionFinding(
   feature: keyof typeof PROTECTION,
   did: SetupStep['did'],
   { table }: Dynamo,
 ): SetupFinding {
-  const { what, risk } = PROTECTION[feature]
+  const { name: what, risk, command } = PROTECTION[feature]
   switch (did) {
     case 'off':
-      return { what, wrong: 'usage', text: `it is off, so ${risk}. Turn it on: ${turnOnCommand(feature, table)}` }
+      return { what, wrong: 'usage', text: `it is off, so ${risk}. Turn it on: ${command} --table-name ${table}` }
     case 'unsupported':
       return ok(what, 'this server does not have it, and the ledger works without it')
     case 'unknown':

@@ -12,12 +12,6 @@ import { canHaveTtl, describeTtl, enableTtl, ttlDifferences } from './time-to-li
 const TABLE_POLL_MS = 500
 
 /**
- * Polling ends after five minutes. A new table is active after some seconds, but a table that gets an index may need
- * hours.
- */
-const MAX_POLLS = 600
-
-/**
  * Makes the table, waits until it is active, and turns on its TTL, its deletion protection and its point-in-time
  * recovery. A table that exists only gets the TTL, if it can have one, because its owner may have turned the others
  * off. Throws `shape` if a table of that name differs from `schema/table.json`, and then changes nothing.
@@ -78,14 +72,14 @@ async function create(dynamo: Dynamo, call: CallOptions): Promise<boolean> {
   }
 }
 
-/** Waits until the table and its indexes are active. DescribeTable may not find a new table for a while. */
+/** Waits until the table and its indexes are active, or the time is up. DescribeTable may not find a new table at once. */
 async function untilActive(
   dynamo: Dynamo,
   first: TableDescription | null,
   call: CallOptions,
 ): Promise<TableDescription> {
   let table = first
-  for (let polls = 0; polls < MAX_POLLS; polls += 1) {
+  for (;;) {
     const indexes = table?.GlobalSecondaryIndexes ?? []
     const isReady = ['ACTIVE', 'UPDATING'].includes(table?.TableStatus ?? '')
     if (table !== null && isReady && !indexes.some(({ IndexStatus }) => IndexStatus === 'CREATING')) return table
@@ -93,5 +87,4 @@ async function untilActive(
     await delay(TABLE_POLL_MS, undefined, { signal: call.signal }).catch(() => undefined)
     table = await describeTable(dynamo, call)
   }
-  throw new LedgerError('unreachable', `table ${quote(dynamo.table)} is still not active. Run setup again later.`)
 }

@@ -1,6 +1,6 @@
-import { accessSync, constants, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import { firstLine, quote } from '../../core/errors.ts'
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { quote } from '../../core/errors.ts'
 import { ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { type FileDatabase, openFileDatabase } from './database.ts'
@@ -32,7 +32,7 @@ export async function* inspectFile(given: string, call: CallOptions): AsyncGener
     yield inspectMode(path)
     what = 'writing'
     await untilUnlocked(path, call, () => tryToWrite(database))
-    yield inspectWriting(path)
+    yield ok('writing', 'a page was written and rolled back')
   } catch (error) {
     yield wrong(what, error)
   } finally {
@@ -75,20 +75,4 @@ function inspectMode(path: string): SetupFinding {
         wrong: 'usage',
         text: `other users have access to ${quote(path)} (${shown}). Remove it: chmod 600 ${quote(path)}`,
       }
-}
-
-/**
- * Checks that this user may write the file and its folder. If SQLite may not write the file, it opens it for reading
- * and reports no error. It makes its journal in the same folder.
- */
-function inspectWriting(path: string): SetupFinding {
-  const folder = dirname(path)
-  try {
-    accessSync(path, constants.W_OK)
-    accessSync(folder, constants.W_OK | constants.X_OK)
-    return ok('writing', 'a page was written and rolled back, and the file and its folder can be written')
-  } catch (error) {
-    const text = `${firstLine(error)}. This user must be able to write ${quote(path)} and its folder.`
-    return { what: 'writing', wrong: 'denied', text }
-  }
 }

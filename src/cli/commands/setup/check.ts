@@ -18,7 +18,7 @@ export interface SetupCheckOptions {
 }
 
 /** The width of the column of names. All names but one fit in it. */
-const NAME_COLUMNS = 21
+const NAME_COLUMNS = 22
 
 /** Checks everything that a run needs and prints a line for each. Returns the exit code of the gravest finding. */
 export async function checkSetup(

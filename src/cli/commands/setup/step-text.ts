@@ -1,12 +1,5 @@
-import { type SetupStep, turnOnCommand } from '../../../store/finding.ts'
-
-const NAMES: Readonly<Record<SetupStep['what'], string>> = {
-  table: 'table',
-  timeToLive: 'time to live',
-  deletionProtection: 'deletion protection',
-  pointInTimeRecovery: 'point-in-time recovery',
-  file: 'file',
-}
+import { isKeyOf } from '../../../core/objects.ts'
+import { PROTECTION, type SetupStep } from '../../../store/finding.ts'
 
 const DEEDS: Readonly<Record<Exclude<SetupStep['did'], 'off'>, string>> = {
   created: 'created',
@@ -19,12 +12,10 @@ const DEEDS: Readonly<Record<Exclude<SetupStep['did'], 'off'>, string>> = {
 
 /** Returns what setup says about a step. If a feature of an existing table is off, it says how to turn it on. */
 export function setupStepText(ledger: string, { what, did }: SetupStep): string {
-  if (did !== 'off') return `${NAMES[what]} ${isFeature(what) && did === 'found' ? 'is on already' : DEEDS[did]}`
-  const table = ledger.replace(/^dynamodb:/, '')
-  const command = what === 'deletionProtection' || what === 'pointInTimeRecovery' ? turnOnCommand(what, table) : ''
-  return `${NAMES[what]} is off, and was left off. To turn it on: ${command}`
-}
-
-function isFeature(what: SetupStep['what']): boolean {
-  return what !== 'table' && what !== 'file'
+  const feature = isKeyOf(what, PROTECTION) ? PROTECTION[what] : null
+  const name = feature?.name ?? (what === 'timeToLive' ? 'time to live' : what)
+  if (did === 'off') {
+    return `${name} is off, and was left off. To turn it on: ${feature?.command} --table-name ${ledger.replace(/^dynamodb:/, '')}`
+  }
+  return `${name} ${did === 'found' && name !== what ? 'is on already' : DEEDS[did]}`
 }

@@ -90,7 +90,11 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     text: JSON.stringify({ Parameters: Object.fromEntries(values) }, null, 2),
     notes: [
       ...scheduleWarnings(schedule, now, ZONE_DATA),
-      ...startNotes(startDate),
+      ...(startDate === null
+        ? []
+        : [
+            `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`,
+          ]),
       ...(isOwnChoice ? [] : missing.notes),
     ],
   }
@@ -152,13 +156,6 @@ function dailyCheck(schedule: Schedule, now: Instant): string {
   const gapMs = longestGapMs(readSchedule({ schedule: `${first} * * *`, timezone: zone }), now)
   const isSkipped = gapMs !== null && gapMs > LONGEST_DAY_MS
   return `cron(${isSkipped ? timeAfter(EXTRA_HOURS + 1) : first} * * ? *)`
-}
-
-function startNotes(startDate: Instant | null): readonly string[] {
-  if (startDate === null) return []
-  return [
-    `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`,
-  ]
 }
 
 interface Parameter {

@@ -139,7 +139,7 @@ describe('a table', () => {
     expect(found).toMatchObject({ code: 0, wrong: [] })
     expect(Object.keys(found.lines)).toEqual([
       ...['event time', 'region', 'credentials', 'answer', 'clock', 'table', 'time to live', 'deletion protection'],
-      ...['recovery', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
+      ...['point-in-time recovery', 'dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query'],
       ...['dynamodb:Query on index by-day', 'dynamodb:BatchGetItem'],
     ])
     expect(found.lines).toMatchObject({
@@ -154,7 +154,7 @@ describe('a table', () => {
     const printed = await cronledger(['setup', '--store', 'dynamodb:good', '--check'], { env: variables })
     expect(printed).toMatchObject({ code: 0, stderr: '' })
     expect(printed.stdout.split('\n').slice(0, -1)).toEqual(
-      Object.entries(found.lines).map(([what, line]) => line.replace('ok: ', `ok     ${what.padEnd(21)}  `)),
+      Object.entries(found.lines).map(([what, line]) => line.replace('ok: ', `ok     ${what.padEnd(22)}  `)),
     )
   })
 
@@ -175,7 +175,7 @@ describe('a table', () => {
     const restore = { SourceTableName: 'good', TargetTableName: 'restored', UseLatestRestorableTime: true }
     await client.send(new RestoreTableToPointInTimeCommand(restore))
     const found = await check('dynamodb:restored', env())
-    expect(found).toMatchObject({ code: 64, wrong: ['restore', 'deletion protection', 'recovery'] })
+    expect(found).toMatchObject({ code: 64, wrong: ['restore', 'deletion protection', 'point-in-time recovery'] })
     expect(found.lines['restore']).toMatch(
       /this table is a copy, restored to its state of \S+Z\. .* cronledger pause --all --store dynamodb:restored --from \S+Z --reason /,
     )
@@ -509,7 +509,7 @@ describe('the environment of a run', () => {
     expect(run).toMatchObject({ code: 64, stderr: expect.stringContaining('lease 1m is too short') })
     expect(found).toMatchObject({
       code: 64,
-      stdout: expect.stringMatching(/^wrong {2}options {16}lease 1m is too sh/m),
+      stdout: expect.stringMatching(/^wrong {2}options {17}lease 1m is too sh/m),
     })
   })
 })
