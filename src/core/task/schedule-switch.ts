@@ -27,16 +27,15 @@ export interface Period {
   readonly unit: Unit
   /** A date (of a week, that of its Monday), `2026-11` or `2026`. */
   readonly name: string
-  readonly runs: number
-  readonly withFrom: number
-  readonly withTo: number
+  runs: number
+  withFrom: number
+  withTo: number
 }
 
 /** A slot of one of the two schedules. `affected` is its period, or null if that is not affected. */
 export interface SwitchSlot {
   readonly slot: Instant
   readonly schedule: 'from' | 'to'
-  readonly runs: boolean
   readonly affected: Period | null
 }
 
@@ -58,8 +57,7 @@ export interface ExplainedSwitch {
 const MAX_SLOTS = 100_000
 const MAX_SPANS = 3
 
-type Counted = { -readonly [Name in keyof Period]: Period[Name] }
-type Listed = Omit<SwitchSlot, 'affected'> & { readonly periods: readonly Counted[] }
+type Listed = Omit<SwitchSlot, 'affected'> & { readonly periods: readonly Period[] }
 
 export function explainSwitch(from: Schedule, to: Schedule, at: Instant): ExplainedSwitch {
   // A schedule that ends is counted by days.
@@ -68,8 +66,9 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   const units = UNITS.slice(0, longest + 1).map(({ unit }) => unit)
   const days = UNITS[longest]?.days ?? 1
   const searchedUntil = at + (3 * days + 1) * DAY_MS
+  // The list has whole periods, also where the dates of two zones differ by more than a day.
   const listed = slotsAround({ from, to }, at, (4 * days + 3) * DAY_MS, units)
-  const wrong = new Set<Counted>()
+  const wrong = new Set<Period>()
   /** Moves the switch from before a slot to after it. What runs changes only there. */
   const pass = ({ schedule, periods }: Listed) => {
     for (const period of periods) {
@@ -104,12 +103,9 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   }
 }
 
-/**
- * Returns the slots of both schedules with their periods, which count as if the switch were before all of them. The reach is
- * long enough for whole periods, also where the dates of two zones differ by more than a day.
- */
+/** Returns the slots of both schedules with their periods, which count as if the switch were before all of them. */
 function slotsAround(schedules: Record<'from' | 'to', Schedule>, at: Instant, reachMs: number, units: readonly Unit[]) {
-  const counted = new Map<string, Counted>()
+  const counted = new Map<string, Period>()
   const listed: Listed[] = []
   for (const schedule of ['from', 'to'] as const) {
     const zone = openZone(schedules[schedule].spec.zone)
@@ -122,7 +118,7 @@ function slotsAround(schedules: Record<'from' | 'to', Schedule>, at: Instant, re
         period.runs = period.withTo
         return period
       })
-      if (listed.push({ slot, schedule, runs: (schedule === 'from') === slot < at, periods }) > MAX_SLOTS)
+      if (listed.push({ slot, schedule, periods }) > MAX_SLOTS)
         throw usageError('the schedules have too many slots to compare. Compare schedules that fire less often.')
     }
   }

@@ -24,11 +24,9 @@ export function explainSwitchText(explained: ExplainedSwitch, count: number, zon
   return labelledText([
     ...labelled('from', [printable(scheduleText(from.spec)), inWords(from)]),
     ...labelled('to', [printable(scheduleText(to.spec)), inWords(to)]),
-    ...([
-      ['zone data', zoneData],
-      ['', ''],
-      ['switch', shown(at)],
-    ] as const),
+    ['zone data', zoneData],
+    ['', ''],
+    ['switch', shown(at)],
     ...labelled('result', affected.length === 0 ? [isSafe] : affected.map(periodText)),
     ['', ''],
     ...labelled('before', before.length === 0 ? ['none'] : slotTexts(before)),
@@ -62,9 +60,12 @@ function namedJson(schedule: Schedule) {
 }
 
 /** Returns the slots that run before and after the switch, and those of affected periods that do not run. */
-function slotsShown({ slots }: ExplainedSwitch, count: number) {
+function slotsShown({ slots, at }: ExplainedSwitch, count: number) {
   const pick = (schedule: SwitchSlot['schedule'], runs: boolean) =>
-    slots.filter((one) => one.schedule === schedule && one.runs === runs && (runs || one.affected !== null))
+    slots.filter((one) => {
+      const hasRun = (schedule === 'from') === one.slot < at
+      return one.schedule === schedule && hasRun === runs && (runs || one.affected !== null)
+    })
   return {
     before: pick('from', true).slice(-count),
     after: pick('to', true).slice(0, count),
@@ -72,9 +73,7 @@ function slotsShown({ slots }: ExplainedSwitch, count: number) {
   }
 }
 
-function runsText({ runs }: Period): string {
-  return ['never runs', 'runs once', 'runs twice'][runs] ?? `runs ${runs} times`
-}
+const runsText = ({ runs }: Period) => ['never runs', 'runs once', 'runs twice'][runs] ?? `runs ${runs} times`
 
 function periodText(period: Period): string {
   const slots = (count: number) => (count === 1 ? '1 slot' : `${count} slots`)

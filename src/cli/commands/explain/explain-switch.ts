@@ -9,12 +9,8 @@ import type { Instant } from '../../../core/types.ts'
 import type { TaskReading } from '../../lookup.ts'
 import { isGiven } from '../../options/arguments.ts'
 
-type Side = 'from' | 'to'
-
-/** The options of `explain` that this file reads. */
-type SwitchOptions = Readonly<
-  Record<`${Side}${'Schedule' | 'Timezone' | 'Anchor'}` | 'timezone' | 'at', string | undefined>
->
+type Given<Name extends string> = Readonly<Record<Name, string | undefined>>
+type SwitchOptions = Given<`${'from' | 'to'}${'Schedule' | 'Timezone' | 'Anchor'}` | 'timezone' | 'at'>
 
 /** The options that need `--to-schedule`, and those that would be ignored together with it. */
 const OF_SWITCH = ['fromSchedule', 'fromTimezone', 'fromAnchor', 'toTimezone', 'toAnchor'] as const
@@ -58,7 +54,7 @@ export async function readSwitch(
 }
 
 /** Reads one of the two schedules. An error says which one is wrong, and names its own options. */
-function readNamed(side: Side, options: SwitchOptions, timezone: string | undefined): Schedule {
+function readNamed(side: 'from' | 'to', options: SwitchOptions, timezone: string | undefined): Schedule {
   try {
     return readSchedule({ schedule: options[`${side}Schedule`] ?? '', timezone, anchor: options[`${side}Anchor`] })
   } catch (error) {
