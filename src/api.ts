@@ -46,11 +46,6 @@ interface OfTasks extends ReadOptions {
   readonly task?: string | undefined
 }
 
-interface MissedOptions {
-  /** A slot without a row is missed this long after it was due, in milliseconds. Default: as given to the runs, or 15 min. */
-  readonly graceMs?: number | undefined
-}
-
 interface ProblemOptions {
   /**
    * Called for a task whose record, schedule or missed slots cannot be read. Everything else is yielded all the same. Left
@@ -73,20 +68,16 @@ export interface HistoryOptions extends OfTasks {
   readonly limit?: number | undefined
 }
 
-export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, MissedOptions, ProblemOptions {}
+export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, ProblemOptions {}
 
 export interface TasksOptions extends OfTasks, ProblemOptions {}
 
-export interface HealthOptions extends ReadOptions, MissedOptions {
+export interface HealthOptions extends ReadOptions {
   /** Default: every known task. A task that `tasks` returned is not read again. */
   readonly task?: string | KnownTask | undefined
   readonly since: Date
   /** A slot at this instant is left out. */
   readonly until: Date
-  /** A first attempt is late that started later than this after its slot, in milliseconds. Default: as given to the runs. */
-  readonly lateAfterMs?: number | undefined
-  /** A slot is overdue that has not completed this long after it was due, in milliseconds. Default: as given to the runs. */
-  readonly doneByMs?: number | undefined
   readonly skewMs?: number | undefined
   /** Called for each slot, newest first. The check waits for it. The slots of up to 16 tasks are mixed. */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
@@ -102,7 +93,7 @@ export interface FindSlotOptions extends OfOneTask {
   readonly slot: string | Date
 }
 
-export interface RerunnableOptions extends OfOneTask, MissedOptions {
+export interface RerunnableOptions extends OfOneTask {
   /** The earliest slot: an instant, a local time or a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
   /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */

@@ -92,8 +92,8 @@ export function readMethods(reading: OpenForReading): ReadMethods {
     async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
     },
-    async *slots({ graceMs, emitProblem, ...options }) {
-      yield* readSlots(queryOf(options), { times: { graceMs }, emitProblem }, await reading(options))
+    async *slots({ emitProblem, ...options }) {
+      yield* readSlots(queryOf(options), { emitProblem }, await reading(options))
     },
     async *check(options) {
       yield* audit(options, await reading(options), checkTask, checkTasks)
@@ -106,11 +106,11 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec) }
     },
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {
-      const { graceMs, skewMs = SETTINGS.skewMs.default } = options
+      const { skewMs = SETTINGS.skewMs.default } = options
       const deps = await reading(options)
       const known = await knownTask(task, deps)
       const settings = {
-        ...{ from, to, only, graceMs, skewMs, retentionMs },
+        ...{ from, to, only, skewMs, retentionMs },
         emitDoubt: emitDoubt && ((slot: Instant) => emitDoubt(new Date(slot))),
       }
       // A caller that keeps a list of many slots keeps each schedule once.
@@ -133,14 +133,12 @@ export function readMethods(reading: OpenForReading): ReadMethods {
 
 /** Audits the task of the options by `ofOne`, or all tasks by `ofAll`. */
 async function* audit<T>(
-  { task, since, until, skewMs = SETTINGS.skewMs.default, newMs, progress, ...options }: CheckOptions,
+  { task, since, until, skewMs = SETTINGS.skewMs.default, newMs, progress }: CheckOptions,
   deps: HistoryDeps,
   ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
   ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
-  const { graceMs, lateAfterMs, doneByMs } = options
   const settings: CheckSettings = {
-    times: { graceMs, lateAfterMs, doneByMs },
     ...{ now: deps.clock.now(), since: since.getTime(), until: until.getTime(), skewMs, newMs },
     progress: (name, slot) => progress?.(name, new Date(slot)),
   }

@@ -4,13 +4,7 @@ import type { TimeRange } from '../core/schedule/time-range.ts'
 import { aroseAt, findingOf, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../core/task/findings.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { isRetired } from '../core/task/suspensions.ts'
-import {
-  type ExpectedTimesGiven,
-  expectedTimes,
-  inForceAt,
-  isOnlyDeclared,
-  isSameSpec,
-} from '../core/task/task-record.ts'
+import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
 import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
@@ -21,8 +15,6 @@ import { type KnownTask, readTaskRecords } from './tasks.ts'
 export interface CheckSettings extends Required<TimeRange> {
   /** The time of the check. All tasks have the same, although they are read one after another. */
   readonly now: Instant
-  /** The times that are left out are those that the runs of each task state. */
-  readonly times: ExpectedTimesGiven
   readonly skewMs: number
   /** Only the findings that arose in this last span, in milliseconds. Left out: all. */
   readonly newMs?: number | undefined
@@ -54,7 +46,7 @@ async function* checkedSlots(
   let future = futureSlotIn(stored, latest)
   const { task, schedules, ecs } = known
   const owner = known.expectations?.owner
-  const times = { now, skewMs: settings.skewMs, ...expectedTimes(known, settings.times) }
+  const times = { now, skewMs: settings.skewMs, ...expectedTimes(known) }
   const inForce = taskInForce(known, Math.max(unmetUntil(times), now + 1))
   const ofTask = {
     task,

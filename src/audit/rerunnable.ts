@@ -19,8 +19,6 @@ export interface RerunnableSettings {
   /** The end of the range (exclusive). A date counts as a whole. Left out: now. */
   readonly to?: string | Date | undefined
   readonly only: readonly Rerunnable[]
-  /** Left out: the value that the runs of the task state. */
-  readonly graceMs?: number | undefined
   readonly skewMs: number
   /** How long rows are kept. Left out: forever. */
   readonly retentionMs?: number | undefined
@@ -48,7 +46,7 @@ export async function* rerunnableSlots(
   const { since, until } = askedRange(known, settings, now)
   const only = readRerunnable(settings.only)
   const { skewMs } = settings
-  const inForce = taskInForce(known, missedUntil({ now, ...expectedTimes(known, settings) }))
+  const inForce = taskInForce(known, missedUntil({ now, ...expectedTimes(known) }))
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
   const due = { since, until: Math.min(until, now + 1) }
   for await (const { row, missed } of auditedSlots(inForce, due, deps)) {

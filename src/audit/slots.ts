@@ -6,15 +6,13 @@ import { instantWithoutSchedule, parseSlotReference } from '../core/schedule/slo
 import { type MissedSlot, missedSlot, type TaskInForce } from '../core/task/expected-slots.ts'
 import { parseSlotBySchedules } from '../core/task/schedules-in-force.ts'
 
-import { type ExpectedTimes, type ExpectedTimesGiven, expectedTimes, isOnlyDeclared } from '../core/task/task-record.ts'
+import { type ExpectedTimes, expectedTimes, isOnlyDeclared } from '../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
 import { rowsAndMissed, taskInForce } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory, readRow } from './history.ts'
 import { type KnownTask, knownTask, readTaskRecords, UnknownTaskError } from './tasks.ts'
 
 export interface SlotsSettings {
-  /** Left out: the values that the runs of each task state. */
-  readonly times: Pick<ExpectedTimesGiven, 'graceMs'>
   /**
    * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Left out:
    * a usage error is thrown.
@@ -62,7 +60,7 @@ async function tasksInForce(
   const tasks: TimedTask[] = []
   for await (const known of tasksOfQuery(query, settings, deps)) {
     try {
-      const times = expectedTimes(known, settings.times)
+      const times = expectedTimes(known)
       tasks.push({ ...taskInForce(known, unmetUntil({ now, ...times })), times })
     } catch (error) {
       if (emitProblem === undefined || !(error instanceof LedgerError)) throw error

@@ -13,7 +13,7 @@ const { slot, schedule } = rowWith({})
 const DAILY = [{ since: slot - 10 * DAY_MS, spec: schedule }]
 const TASK: KnownTask = { task: 'nightly', ...recordWith(DAILY) }
 const SETTINGS: CheckSettings = {
-  ...{ now: NOW + 60_000, since: slot - 2 * DAY_MS, until: NOW + DAY_MS, times: {}, skewMs: 30_000 },
+  ...{ now: NOW + 60_000, since: slot - 2 * DAY_MS, until: NOW + DAY_MS, skewMs: 30_000 },
   progress: () => undefined,
 }
 
@@ -37,7 +37,8 @@ describe('the condition of a task', () => {
       findings: { ...NO_FINDINGS, failed: 1, missed: 1 },
     })
     expect(await healthOf(TASK, [yesterday])).toMatchObject({ status: 'due' })
-    expect(await healthOf(TASK, [yesterday], { times: { doneByMs: 30_000 } })).toMatchObject({
+    const expectations = { since: slot, doneByMs: 30_000 }
+    expect(await healthOf({ ...TASK, expectations }, [yesterday])).toMatchObject({
       ...{ status: 'overdue', findings: { ...NO_FINDINGS, overdue: 1, missed: 1 } },
     })
     expect(await healthOf(TASK, [], { since: NOW })).toMatchObject({ status: null, lastSuccessAt: null })

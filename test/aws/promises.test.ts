@@ -22,7 +22,17 @@ function runArguments(name: string, batch: readonly string[], options: readonly 
 async function expectRow(name: string, expected: object): Promise<Loose> {
   return vi.waitFor(
     async () => {
-      const query = ['--task', taskOf(name), '--since', '2026-11-23', '--until', '2026-11-25', '--no-missed', '--json']
+      const query = [
+        '--task',
+        taskOf(name),
+        '--since',
+        '2026-11-23',
+        '--until',
+        '2026-11-25',
+        '--status',
+        'recorded',
+        '--json',
+      ]
       const { stdout } = await cronledger(['history', ...STORE, ...query], { env: AWS_ENV })
       const [row] = JSON.parse(stdout)
       expect(row).toMatchObject(expected)

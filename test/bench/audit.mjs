@@ -31,8 +31,8 @@ export async function run({ rounds, rows }) {
   try {
     const [some, year] = [file('some.db', rows), file('year.db', YEAR_MINUTES)]
     const medians = await interleave(Math.min(rounds, MOST_ROUNDS), [
-      command('history, ndjson', some, 'history', '--all', '--format', 'ndjson'),
-      command('history, table', some, 'history', '--all', '--format', 'table'),
+      command('history, ndjson', some, 'history', '--limit', '0', '--format', 'ndjson'),
+      command('history, table', some, 'history', '--limit', '0', '--format', 'table'),
       command('check', some, 'check', ...range(rows)),
       command('check, a year of minutes', year, 'check', ...range(YEAR_MINUTES)),
       { name: 'library: raw listing of the year', run: () => timed(() => listing(year)) },

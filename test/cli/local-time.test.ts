@@ -18,8 +18,12 @@ const slotsOf = (found: Loose) => found['map'](({ slot }: { slot: string }) => s
 
 describe.each(['2026-01-10T03:00', '2026-01-10 03:00', '2026-01-10 03:00:00'])('%s', (local) => {
   test('begins and ends the range of history and check, in the zone of the task', async () => {
-    expect(slotsOf(await json(['history', ...NIGHTLY, '--no-missed', '--since', local]))).toEqual(SLOTS.slice(1))
-    expect(slotsOf(await json(['history', ...NIGHTLY, '--no-missed', '--until', local]))).toEqual(SLOTS.slice(0, 1))
+    expect(slotsOf(await json(['history', ...NIGHTLY, '--status', 'recorded', '--since', local]))).toEqual(
+      SLOTS.slice(1),
+    )
+    expect(slotsOf(await json(['history', ...NIGHTLY, '--status', 'recorded', '--until', local]))).toEqual(
+      SLOTS.slice(0, 1),
+    )
     const range = ['--since', local, '--until', '2026-01-11']
     expect(slotsOf(await json(['check', 'nightly', '--store', store, ...range]))).toEqual(SLOTS.slice(1))
   })
@@ -44,7 +48,17 @@ describe.each(['2026-01-10T03:00', '2026-01-10 03:00', '2026-01-10 03:00:00'])('
 test('of all tasks, a local time is in UTC', async () => {
   expect(
     slotsOf(
-      await json(['history', '--store', store, '--no-missed', '--since', '2026-01-09T18:00', '--until', '2026-01-31']),
+      await json([
+        'history',
+        '--store',
+        store,
+        '--status',
+        'recorded',
+        '--since',
+        '2026-01-09T18:00',
+        '--until',
+        '2026-01-31',
+      ]),
     ),
   ).toEqual(SLOTS.slice(1))
 })

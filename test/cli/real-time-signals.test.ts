@@ -47,7 +47,7 @@ describe.runIf(process.platform === 'linux')(
       expect(await cronledger(['declare', '--from', '2026-11-23'], { env })).toMatchObject({ code: 0 })
       const first = await cronledger(['rerun', ...RANGE, ...batch(...words)], { env })
       expect(first.code, first.stderr).toBe(128 + 32)
-      const { stdout } = await cronledger(['history', '--all', '--no-missed', '--json'], { env })
+      const { stdout } = await cronledger(['history', '--limit', '0', '--status', 'recorded', '--json'], { env })
       const rows: Loose[] = JSON.parse(stdout).reverse()
       const ends = rows.map(({ state, attempts: [{ outcome, exitCode, signal }] }) => ({
         state,

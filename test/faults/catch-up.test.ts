@@ -65,7 +65,7 @@ for (const name of ['file', 'dynalite', 'moto'] as const) {
         { env: environment() },
       )
     async function rowsOf(task: string): Promise<Loose[]> {
-      const args = ['history', '--store', store, '--task', task, '--no-missed', '--json']
+      const args = ['history', '--store', store, '--task', task, '--status', 'recorded', '--json']
       return JSON.parse((await cronledger(args, { env: environment() })).stdout)
     }
 

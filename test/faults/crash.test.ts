@@ -23,9 +23,12 @@ function ledger(options: readonly string[] = [], { store, env }: Where = newFile
   const args = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   const run = (...command: string[]) => ['run', ...args, ...options, '--', ...command]
   const row = async (): Promise<Loose> => {
-    const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'], {
-      env,
-    })
+    const { stdout } = await cronledger(
+      ['history', '--store', store, '--task', 'nightly', '--status', 'recorded', '--json'],
+      {
+        env,
+      },
+    )
     // Before the claim, the task is unknown.
     return JSON.parse(stdout || '[{}]')[0]
   }

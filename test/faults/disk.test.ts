@@ -38,7 +38,9 @@ const run = (task: string, settings: readonly string[], ...command: string[]) =>
     ...[...settings, '--', ...command],
   ])
 const rowOf = async (task: string): Promise<Loose> =>
-  JSON.parse((await cronledger(['history', '--store', store, '--task', task, '--no-missed', '--json'])).stdout)[0]
+  JSON.parse(
+    (await cronledger(['history', '--store', store, '--task', task, '--status', 'recorded', '--json'])).stdout,
+  )[0]
 
 afterEach(() => {
   rmSync(filler, { force: true })

@@ -264,7 +264,10 @@ describe('secrets never reach the log or the ledger', () => {
       const task = ['--task', what.replaceAll(' ', '-')]
       const args = run('dynamodb:ledger', [], ...command).with(4, task[1] as string)
       const ended = await cronledger(args, all)
-      const shown = await cronledger(['history', '--store', 'dynamodb:ledger', ...task, '--no-missed', '--json'], all)
+      const shown = await cronledger(
+        ['history', '--store', 'dynamodb:ledger', ...task, '--status', 'recorded', '--json'],
+        all,
+      )
       proxy.close()
       expect(JSON.parse(shown.stdout)).toHaveLength(1)
       expectNone(ended.stderr + ended.stdout + shown.stdout + shown.stderr)

@@ -147,7 +147,7 @@ for (const [server, startServer] of [
         ...timeouts(point, fault, times),
         ...['--', 'sh', '-c', 'echo started; while [ ! -e "$0" ]; do sleep 0.05; done', go],
       ]
-      const query = ['history', '--no-missed', '--json', ...timeouts(point, fault, times)]
+      const query = ['history', '--status', 'recorded', '--json', ...timeouts(point, fault, times)]
       const child = start(point === 'query' ? query : run, { env })
       if (point === 'renewal') {
         // Not before the child runs: a claim whose answer is long in coming is renewed at once, which is part of the claim.

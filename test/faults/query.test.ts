@@ -16,8 +16,8 @@ const THROTTLED = awsError(400, 'com.amazon.coral.availability#ThrottlingExcepti
 const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
 
 const COMMANDS = {
-  'history of a task': ['history', '--task', 'nightly', '--no-missed', '--json'],
-  'history of all': ['history', ...RANGE, '--no-missed', '--json'],
+  'history of a task': ['history', '--task', 'nightly', '--status', 'recorded', '--json'],
+  'history of all': ['history', ...RANGE, '--status', 'recorded', '--json'],
   'history with missed slots': ['history', '--task', 'nightly', '--json'],
   'show latest': ['show', '--task', 'nightly', '--slot', '2026-01-04T03:00:00Z'],
   check: ['check', '--task', 'nightly', ...RANGE],

@@ -113,7 +113,15 @@ async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: re
     ended.then(() => reject(new Error(`ended before the batch was ready: ${stdout}${report}`)), reject)
   })
   const row = async (): Promise<Loose> => {
-    const { stdout: rows } = await cronledger(['history', ...store, '--task', 'nightly', '--no-missed', '--json'])
+    const { stdout: rows } = await cronledger([
+      'history',
+      ...store,
+      '--task',
+      'nightly',
+      '--status',
+      'recorded',
+      '--json',
+    ])
     return JSON.parse(rows || '[]')[0]
   }
   return { ready, ended, row, read: () => launcher.stdin.write('read\n') }

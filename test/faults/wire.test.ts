@@ -63,7 +63,7 @@ for (const [name, startServer] of [
     const launch = (command: readonly string[], options?: readonly string[]) =>
       start(args(command, options), { env: environment() })
     async function row() {
-      const { stdout } = await cronledger(['history', '--no-missed', '--json'], { env: environment() })
+      const { stdout } = await cronledger(['history', '--status', 'recorded', '--json'], { env: environment() })
       const slot = eventTime.replace('.000Z', 'Z')
       return JSON.parse(stdout || '[]').find((found: { slot: string }) => found.slot === slot)
     }

@@ -84,7 +84,9 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     return ['--network', 'host', '--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096', ...set]
   }
   const rowOf = async (task: string): Promise<Loose> => {
-    const { stdout } = await cronledger(['history', '--task', task, '--no-missed', '--format', 'json'], { env })
+    const { stdout } = await cronledger(['history', '--task', task, '--status', 'recorded', '--format', 'json'], {
+      env,
+    })
     return JSON.parse(stdout)[0]
   }
 

@@ -24,7 +24,6 @@ import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readBoundedRange } from '../lookup.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { withTimes } from '../options/expected-times.ts'
 import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
 import { COMMON } from '../options/options.ts'
@@ -45,9 +44,6 @@ const OPTIONS = {
     details:
       'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
   },
-  graceMs: COMMON.graceMs,
-  lateAfterMs: COMMON.lateAfterMs,
-  doneByMs: COMMON.doneByMs,
   skewMs: { ...SETTINGS.skewMs, help: 'Treat a lease as expired this long after its end' },
   format: {
     ...COMMON.format,
@@ -76,7 +72,7 @@ const help = {
   takesTask: true,
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
-    ['cronledger check nightly … --since 2026-01-01 --late-after 1h', 'one task, this year'],
+    ['cronledger check nightly … --since 2026-01-01', 'one task, this year'],
     [
       "cronledger check … --new 15m --notify 'mail -s cronledger ops@example.org'",
       'each finding once, if it runs every 15 minutes',
@@ -90,7 +86,7 @@ export const check: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = withTimes(readOptions(help, argv, env), context)
+    const values = readOptions(help, argv, env)
     const now = systemClock.now()
     const format = formatOf<CheckFormat>(values, argv, OPTIONS.format.default)
     const ledger = createLedger({ store: values.store })

@@ -1,6 +1,5 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
-import { usageError } from '../../core/errors.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { isNewerSchema, readableRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
@@ -16,8 +15,7 @@ import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
-import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { withTimes } from '../options/expected-times.ts'
+import { readOptions, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
@@ -30,12 +28,16 @@ const OPTIONS = {
   task: { ...COMMON.onlyTask, otherwise: 'all tasks' },
   since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
   until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
-  status: { kind: 'words', value: 'STATUS[,…]', choices: HISTORY_STATUSES, otherwise: 'all', help: 'Only these slots' },
-  noMissed: { kind: 'switch', help: 'Leave out the missed slots, which have no record' },
-  graceMs: COMMON.graceMs,
-  duplicates: { kind: 'switch', help: 'Only slots in which a trigger was rejected' },
-  limit: { kind: 'integer', default: 20, bounds: [1, 100_000], help: 'Show at most this many slots' },
-  all: { kind: 'switch', help: 'Show all slots' },
+  status: {
+    kind: 'words',
+    value: 'STATUS[,…]',
+    choices: [...HISTORY_STATUSES, 'recorded', 'duplicates'],
+    otherwise: 'all',
+    help: 'Only slots with one of these statuses',
+    details:
+      'recorded: the slots that have a record, so without the missed ones. duplicates: the slots in which a trigger was rejected.',
+  },
+  limit: { kind: 'integer', default: 20, bounds: [0, 100_000], help: 'Show at most this many slots; 0 shows all' },
   format: {
     kind: 'choice',
     choices: HISTORY_FORMATS,
@@ -58,8 +60,8 @@ const help = {
       'cronledger history … --status missed,failed,stale,overdue',
       'what went wrong in the last seven days, in all tasks',
     ],
-    ['cronledger history … --since 30d --status failed --all', 'all failures of the last thirty days'],
-    ['cronledger history nightly … --all --format csv > nightly.csv', 'all slots, for a spreadsheet'],
+    ['cronledger history … --since 30d --status failed --limit 0', 'all failures of the last thirty days'],
+    ['cronledger history nightly … --limit 0 --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
   notes:
     'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first recorded slot.',
@@ -70,12 +72,12 @@ type HistoryValues = Values<typeof OPTIONS>
 export const history: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = withTimes(readOptions(help, argv, env), { argv, env })
+    const values = readOptions(help, argv, env)
     const format = formatOf<HistoryFormat>(values, argv, OPTIONS.format.default)
     // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
     const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
-    const hasMissed = showsMissed(values, argv)
-    const limit = values.all ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.default)
+    const hasMissed = showsMissed(values)
+    const limit = values.limit === 0 ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.default)
 
     const ledger = createLedger({ store: values.store })
     const problems: string[] = []
@@ -101,27 +103,22 @@ export const history: Command = {
     })
     await printAll(text)
     for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
-    if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --all to show all of them.`)
+    if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
     return EXIT.ok
   },
 }
 
-/**
- * Returns whether the history shows missed slots. Throws a usage error if it does not, and a flag says how to find them.
- */
-function showsMissed({ status, noMissed, duplicates }: HistoryValues, argv: readonly string[]): boolean {
-  if (noMissed && status?.includes('missed'))
-    throw usageError('--no-missed and --status missed cannot be used together. Use one of them.')
-  const isWanted = status === undefined || status.some((one) => one === 'missed' || one === 'overdue')
-  if (!noMissed && !duplicates && isWanted) return true
-  if (!isGiven('graceMs', argv)) return false
-  throw usageError('--grace has no effect here, because missed slots are not shown. Leave it out.')
+function showsMissed({ status }: HistoryValues): boolean {
+  return status === undefined || status.some((one) => one === 'missed' || one === 'overdue')
 }
 
-function wantedBy({ status, duplicates }: HistoryValues, statusOf: (item: HistoryItem) => Status) {
-  return (item: HistoryItem) =>
-    (status === undefined || status.some((one) => one === statusOf(item))) &&
-    (!duplicates || (!isMissed(item) && !isNewerSchema(item) && item.rejections.count > 0))
+function wantedBy({ status }: HistoryValues, statusOf: (item: HistoryItem) => Status) {
+  const isWanted = (item: HistoryItem, word: NonNullable<typeof status>[number]) => {
+    if (word === 'recorded') return !isMissed(item)
+    if (word === 'duplicates') return !isMissed(item) && !isNewerSchema(item) && item.rejections.count > 0
+    return word === statusOf(item)
+  }
+  return (item: HistoryItem) => status === undefined || status.some((word) => isWanted(item, word))
 }
 
 interface ItemsReading {
@@ -136,7 +133,7 @@ async function readItems(
   values: HistoryValues,
   { ledger, now, emitProblem }: ItemsReading,
 ): Promise<AsyncIterable<HistoryItem>> {
-  const { task, status, graceMs } = values
+  const { task, status } = values
   const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
   const { since, until } = await readRange(values, ledger, now)
   const wished = {
@@ -148,9 +145,8 @@ async function readItems(
   // We must check this before the first line of CSV is printed.
   if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
   if (emitProblem === null) return ledger.history(wished)
-  const expected = { ...wished, graceMs }
   // The user asked for missed slots, so we must print them or fail.
-  return ledger.slots(status?.includes('missed') ? expected : { ...expected, emitProblem })
+  return ledger.slots(status?.includes('missed') ? wished : { ...wished, emitProblem })
 }
 
 /**
@@ -175,8 +171,8 @@ function withDoneBy(source: AsyncIterable<HistoryItem>, { ledgerTimeoutMs }: His
 
 /** Returns what to say instead of an empty table. */
 async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string> {
-  const { store, task, status, duplicates, since, until, ledgerTimeoutMs } = values
-  const isFiltered = status !== undefined || duplicates || since !== undefined || until !== undefined
+  const { store, task, status, since, until, ledgerTimeoutMs } = values
+  const isFiltered = status !== undefined || since !== undefined || until !== undefined
   if (isFiltered) return `No slot${task === undefined ? '' : ` of ${task}`} matches.`
   if (task !== undefined) return `No slot of ${task} is recorded.`
   for await (const _ of ledger.tasks({ ledgerTimeoutMs }))

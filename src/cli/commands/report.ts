@@ -24,7 +24,6 @@ import { reportPieces } from '../../web/server/report.tsx'
 import type { Command, CommandContext } from '../command.ts'
 import { readBoundedRange, unknownTaskOf } from '../lookup.ts'
 import { readOptions } from '../options/arguments.ts'
-import { withTimes } from '../options/expected-times.ts'
 import { COMMON } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
@@ -44,9 +43,6 @@ const OPTIONS = {
     required: true,
     help: 'HTML file to write or replace, or - for standard output',
   },
-  graceMs: COMMON.graceMs,
-  lateAfterMs: COMMON.lateAfterMs,
-  doneByMs: COMMON.doneByMs,
   skewMs: SETTINGS.skewMs,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
@@ -67,7 +63,7 @@ const help = {
 export const report: Command = {
   help,
   async execute({ argv, env, stops }: CommandContext) {
-    const values = withTimes(readOptions(help, argv, env), { argv, env })
+    const values = readOptions(help, argv, env)
     const { store, task, out } = values
     if (task !== undefined) checkTaskName(task)
     const place = out === '-' ? null : filePathOf(out)
@@ -75,9 +71,6 @@ export const report: Command = {
     const reading = {
       ledger: createLedger({ store }),
       ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
-      graceMs: values.graceMs,
-      lateAfterMs: values.lateAfterMs,
-      doneByMs: values.doneByMs,
       skewMs: values.skewMs ?? SETTINGS.skewMs.default,
       signal: stops.aborted,
       now,

@@ -28,7 +28,6 @@ import { systemClock } from '../../process/clock.ts'
 import type { Force } from '../../run/run-trigger.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { withTimes } from '../options/expected-times.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
@@ -55,7 +54,6 @@ const OPTIONS = {
     details:
       'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
   },
-  graceMs: { ...COMMON.graceMs, help: 'Treat a slot as missed this long after it was due' },
   dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
   json: { ...COMMON.json, help: 'With --dry-run, print JSON' },
   keepGoing: { kind: 'switch', help: 'Continue with the next slot after one that failed or was refused' },
@@ -114,8 +112,8 @@ export const rerun: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    const values = withTimes(readOptions(help, argv, env, context.rest), context)
-    checkTogether(values, argv)
+    const values = readOptions(help, argv, env, context.rest)
+    checkTogether(values)
     if (isGiven('json', argv) && !values.dryRun)
       throw usageError('--json requires --dry-run. For the log, use --log json.')
     const ask = { ...context, values }
@@ -156,21 +154,17 @@ const MAX_SLOTS = 1_000_000
 const SLOTS_AT_A_TIME = 1_000
 
 /** The options that are for a range only. */
-const OF_RANGE = ['from', 'to', 'graceMs', 'dryRun', 'keepGoing'] as const
+const OF_RANGE = ['from', 'to', 'dryRun', 'keepGoing'] as const
 
 /** Stands for the user of this host, whose name each run finds. */
 const FOUND_LATER = 'user'
 
-function checkTogether(values: RerunValues, argv: readonly string[]): void {
+function checkTogether(values: RerunValues): void {
   const { slot, from, reason, by, dryRun } = values
   if (slot === undefined && from === undefined) {
     throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
   }
-  // The environment of a batch's container has the grace period that its runs state. It does no harm here.
-  const ofRange = OF_RANGE.find(
-    (option) =>
-      values[option] !== undefined && values[option] !== false && (option !== 'graceMs' || isGiven(option, argv)),
-  )
+  const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
   if (slot !== undefined && ofRange !== undefined) {
     const name = optionName(ofRange)
     throw usageError(`--slot and --${name} cannot be used together, because --${name} is for a range. Use one of them.`)

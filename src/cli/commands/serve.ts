@@ -11,7 +11,6 @@ import { isLoopback } from '../../web/server/guard.ts'
 import { listen } from '../../web/server/listen.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
-import { withTimes } from '../options/expected-times.ts'
 import { COMMON } from '../options/options.ts'
 import { print } from '../output.ts'
 
@@ -29,9 +28,6 @@ const OPTIONS = {
     default: '127.0.0.1',
     help: 'Address to listen on, without a login',
   },
-  graceMs: COMMON.graceMs,
-  lateAfterMs: COMMON.lateAfterMs,
-  doneByMs: COMMON.doneByMs,
   skewMs: SETTINGS.skewMs,
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
@@ -54,7 +50,7 @@ const help = {
 export const serve: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const values = withTimes(readOptions(help, argv, env), { argv, env })
+    const values = readOptions(help, argv, env)
     const { store, host = OPTIONS.host.default } = values
     const emit = (message: string) => sink.write(printable(`cronledger: ${message}`))
     const ledgerTimeoutMs = values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
@@ -66,9 +62,6 @@ export const serve: Command = {
       assets: readAssets(),
       host,
       ledgerTimeoutMs,
-      graceMs: values.graceMs,
-      lateAfterMs: values.lateAfterMs,
-      doneByMs: values.doneByMs,
       skewMs: values.skewMs ?? SETTINGS.skewMs.default,
       clock: systemClock,
       report: emit,

@@ -75,7 +75,7 @@ function readWords(line: Line, argv: readonly string[]): Words {
       const needy = open === null || isSwitch ? undefined : flags.get(open)
       if (!flags.has(flag)) {
         if (open !== null && needy !== undefined) throw noValue(open, needy)
-        throw oldOption(flag) ?? unknownWord(line, { word, before }, strays)
+        throw oldOption(flag, line.command.name) ?? unknownWord(line, { word, before }, strays)
       }
       if (given.has(flag))
         throw usageError(`--${flag} is given more than once. Give it once.${flag === 'schedule' ? ONE_SCHEDULE : ''}`)

@@ -15,9 +15,23 @@ const OLD_OF_RUN: Readonly<Record<string, string>> = {
   'metrics-namespace': 'Give the namespace to --metrics.',
 }
 
-/** Returns the error for an option that an earlier version had, or null. */
-export function oldOption(name: string): LedgerError | null {
-  return isKeyOf(name, OLD_OF_RUN) ? usageError(`--${name} was removed. ${OLD_OF_RUN[name]}`) : null
+/** Options of the commands that read, which earlier versions had. */
+const OF_RECORD = 'Each task has the value that its runs state (cronledger run, or declare).'
+const OLD_OF_READERS: Readonly<Record<string, string>> = {
+  grace: OF_RECORD,
+  'late-after': OF_RECORD,
+  'done-by': OF_RECORD,
+}
+const OLD_OF_HISTORY: Readonly<Record<string, string>> = {
+  'no-missed': 'Use --status recorded.',
+  duplicates: 'Use --status duplicates.',
+  all: 'Use --limit 0.',
+}
+
+/** Returns the error for an option that the command does not have and earlier versions had, or null. */
+export function oldOption(name: string, command: string): LedgerError | null {
+  const table = { ...OLD_OF_RUN, ...OLD_OF_READERS, ...(command === 'history' && OLD_OF_HISTORY) }
+  return isKeyOf(name, table) ? usageError(`--${name} was removed. ${table[name]}`) : null
 }
 
 /**

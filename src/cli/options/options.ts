@@ -67,11 +67,6 @@ export const COMMON = {
     otherwise: 'now',
     help: 'Slots before this time; a date includes the whole day',
   },
-  /** For the commands that find missed slots. */
-  graceMs: { ...SETTINGS.graceMs, group: 'Options', otherwise: 'the value given to run, or 15m' },
-  /** For `check`, and for the pages that show its findings. */
-  lateAfterMs: { ...SETTINGS.lateAfterMs, group: 'Options', otherwise: 'the value given to run, or never' },
-  doneByMs: { ...SETTINGS.doneByMs, group: 'Options', otherwise: 'the value given to run, or never' },
   /** For the commands that only read, or write once. */
   ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined },
   format: {

@@ -18,7 +18,7 @@ import {
   within,
 } from '../row/stored-fields.ts'
 import { SCHEDULE } from '../row/stored-parts.ts'
-import { type EcsFacts, type Instant, type OrUndefined, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
+import { type EcsFacts, type Instant, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 
@@ -75,20 +75,10 @@ export interface ExpectedTimes {
   readonly doneByMs: number | null
 }
 
-/** The times that the user of an audit gives. They replace those that the runs state. */
-export type ExpectedTimesGiven = OrUndefined<Pick<Expectations, 'graceMs' | 'lateAfterMs' | 'doneByMs'>>
-
-/** Returns the times of a task: those that are given, otherwise those that its runs state, otherwise the defaults. */
-export function expectedTimes(
-  record: Pick<TaskRecord, 'expectations'> | null,
-  { graceMs, lateAfterMs, doneByMs }: ExpectedTimesGiven = {},
-): ExpectedTimes {
-  const stated = record?.expectations
-  return {
-    graceMs: graceMs ?? stated?.graceMs ?? USUAL_GRACE_MS,
-    lateAfterMs: lateAfterMs ?? stated?.lateAfterMs ?? null,
-    doneByMs: doneByMs ?? stated?.doneByMs ?? null,
-  }
+/** Returns the times that the runs of a task state, otherwise the defaults. */
+export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): ExpectedTimes {
+  const { graceMs = USUAL_GRACE_MS, lateAfterMs = null, doneByMs = null } = record?.expectations ?? {}
+  return { graceMs, lateAfterMs, doneByMs }
 }
 
 export interface Decided {

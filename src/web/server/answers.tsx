@@ -4,7 +4,6 @@ import type { Child } from 'hono/jsx'
 import pLimit from 'p-limit'
 import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
-import type { ExpectedTimesGiven } from '../../core/task/task-record.ts'
 import { type Clock, link } from '../../process/clock.ts'
 import { type Frame, ProblemView, pageText } from '../views/frame/document.tsx'
 import { SERVED } from '../views/frame/links.ts'
@@ -12,7 +11,7 @@ import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
 import { shareAnswers } from './shared.ts'
 
-export interface AppOptions extends ExpectedTimesGiven {
+export interface AppOptions {
   readonly ledger: Ledger
   /** The name of the ledger. */
   readonly store: string
@@ -84,8 +83,8 @@ export type ReadView = (context: Context, untilMs: number) => Promise<View>
 
 /** Returns a reading that begins now, and that ends when `signal` aborts. */
 export function openReading(options: AppOptions, signal: AbortSignal): Reading {
-  const { ledger, clock, ledgerTimeoutMs, lateAfterMs, graceMs, doneByMs, skewMs } = options
-  return { ledger, ledgerTimeoutMs, lateAfterMs, graceMs, doneByMs, skewMs, now: clock.now(), signal }
+  const { ledger, clock, ledgerTimeoutMs, skewMs } = options
+  return { ledger, ledgerTimeoutMs, skewMs, now: clock.now(), signal }
 }
 
 /**

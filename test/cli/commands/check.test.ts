@@ -113,20 +113,6 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     }
   })
 
-  test('late starts, where they are asked for', async () => {
-    const { found } = await check(
-      '--task',
-      'other',
-      '--since',
-      '2026-11-06',
-      '--until',
-      '2026-11-06',
-      '--late-after',
-      '1h',
-    )
-    expect(found).toEqual(['late other 2026-11-06T00:00:00Z'])
-  })
-
   test('tasks shows each with its schedule, its last slot and the next', async () => {
     const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
     expect(JSON.parse(stdout)).toMatchObject([
@@ -148,7 +134,11 @@ describe('a ledger with faults, over a clock change and a change of the schedule
 })
 
 describe('5 missed, 3 failed, 2 stale and 2 late, over a clock change, with a schedule changed in between', () => {
-  const planted = { CRONLEDGER_STORE: `file:${join(scratch(), 'planted.db')}`, CRONLEDGER_LOG: 'quiet' }
+  const planted = {
+    CRONLEDGER_STORE: `file:${join(scratch(), 'planted.db')}`,
+    CRONLEDGER_LOG: 'quiet',
+    CRONLEDGER_LATE_AFTER: '1h',
+  }
   const SHORT = ['--lease', '4s', '--heartbeat', '1s', '--skew', '0s', '--kill-after', '1s']
   const [MISSED, FAILED, STALE, LATE] = ['missed', 'failed', 'stale', 'late']
   // 02:30 in New York until 8 March, when there is none; from the 10th on at 05:00. In UTC: 07:30, then 09:00.
@@ -186,7 +176,7 @@ describe('5 missed, 3 failed, 2 stale and 2 late, over a clock change, with a sc
       } else await cronledger([...args, fault === FAILED ? 'false' : 'true'], { env: planted })
     }
     const range = ['--task', 'nightly', '--since', '2026-03-01', '--until', '2026-03-16']
-    const args = ['check', ...range, '--skew', '0s', '--late-after', '1h', '--format', 'json']
+    const args = ['check', ...range, '--skew', '0s', '--format', 'json']
     const audit = async () => {
       const { code, stdout } = await cronledger(args, { env: planted })
       const certain = (JSON.parse(stdout) as Loose[]).filter(({ doubt }) => doubt === undefined)
@@ -275,10 +265,12 @@ test('after a change of the schedule, a miss is certain if a later run of the ol
 describe('on a terminal', () => {
   const minutes = ['--task', 'minutes', '--since', '2026-01-01', '--until', '2026-02-28']
 
-  beforeAll(() => cronledger(['declare', 'minutes', '--schedule', '* * * * *', '--from', '2026-01-01'], { env }))
+  beforeAll(() =>
+    cronledger(['declare', 'minutes', '--schedule', '* * * * *', '--from', '2026-01-01', '--grace', '0s'], { env }),
+  )
 
   test('a progress bar that makes room for the findings, and is removed in the end', async () => {
-    const shown = await onTerminal(['check', ...minutes, '--grace', '0s'], env)
+    const shown = await onTerminal(['check', ...minutes], env)
     expect(shown).toMatch(/\[#+\.+\] \d+% {2}minutes 2026-0/)
     const lines = linesOf(shown)
     const slots = lines.filter((line) => line.startsWith('missed  minutes  2026-'))

@@ -33,16 +33,12 @@ function ledgerOf(more: Readonly<Record<string, string>> = {}) {
 describe('the expectations that a run states', () => {
   const STATED = ['--grace', '2h', '--late-after', '10m', '--done-by', '3h', '--owner', 'the data team']
 
-  test('decide what check finds, and its flags override them', async () => {
+  test('decide what check finds', async () => {
     const { run, found } = ledgerOf()
     await run('03:11', STATED)
     expect(await found('03:12')).toEqual({ code: 1, kinds: ['late 24T03:00'] })
-    expect(await found('03:12', '--late-after', '1h')).toEqual({ code: 0, kinds: [] })
-    const next = '2026-11-25T04:59:00Z'
-    expect((await found(next, '--late-after', '1h')).kinds).toEqual([])
-    expect((await found('2026-11-25T05:00:00Z', '--late-after', '1h')).kinds).toEqual(['missed 25T03:00'])
-    expect((await found(next, '--late-after', '1h', '--grace', '15m')).kinds).toEqual(['missed 25T03:00'])
-    expect((await found(next, '--late-after', '1h', '--done-by', '1h')).kinds).toEqual(['overdue 25T03:00'])
+    expect((await found('2026-11-25T04:59:00Z')).kinds).toEqual(['late 24T03:00'])
+    expect((await found('2026-11-25T05:00:00Z')).kinds).toEqual(['missed 25T03:00', 'late 24T03:00'])
   })
 
   test('count for history, show, tasks, rerun and the report', async () => {
@@ -51,12 +47,10 @@ describe('the expectations that a run states', () => {
     const next = '2026-11-25T04:59:00Z'
     const slot = ['--task', 'nightly', '--slot', '2026-11-25']
     expect((await call(next, ['history', '--status', 'missed'])).stdout).toBe('No slot matches.\n')
-    expect((await call(next, ['history', '--status', 'missed', '--grace', '1h'])).stdout).toContain('missed')
     expect((await call(next, ['show', ...slot])).stdout).toMatch(/status +due/)
     expect((await call('2026-11-25T05:00:00Z', ['show', ...slot])).stdout).toMatch(/status +missed/)
     const range = ['--task', 'nightly', '--from', '2d', '--dry-run']
     expect((await call(next, ['rerun', ...range])).stdout).toMatch(/^nothing to do: /)
-    expect((await call(next, ['rerun', ...range, '--grace', '1h'])).stdout).toContain('1 missed')
     const [task] = JSON.parse((await call(next, ['tasks', '--json'])).stdout)
     // It is the slot that was due last, as on the page of the task.
     expect(task).toMatchObject({ last: { status: 'due' } })
@@ -66,8 +60,6 @@ describe('the expectations that a run states', () => {
     const report = await call(next, ['report', '--out', '-'], env)
     expect(report.stdout).toContain('No problems found')
     expect(report.stdout).toContain('owner: the data team')
-    const strict = await call(next, ['report', '--out', '-', '--grace', '1h'])
-    expect(strict.stdout).toContain('1 slot needs attention')
   })
 
   test('come from the environment too, and name the owner wherever the task needs attention', async () => {
@@ -104,31 +96,6 @@ describe('the expectations that a run states', () => {
     expect(await call('03:10', rerun)).toMatchObject({ code: 0, stderr: '' })
     const [task] = JSON.parse((await call('03:11', ['tasks', '--json'])).stdout)
     expect(task.expectations.owner).toBe('the data team')
-    const both = [
-      'rerun',
-      '--task',
-      'nightly',
-      '--slot',
-      '2026-11-24',
-      '--grace',
-      '1h',
-      '--reason',
-      'fixed',
-      '--',
-      'true',
-    ]
-    expect((await call('03:12', both)).stderr).toContain('--slot and --grace cannot be used together')
-  })
-
-  test('of the environment of a batch’s container are those of its own task only', async () => {
-    const { run, call } = ledgerOf()
-    await run('03:00')
-    const container = { CRONLEDGER_TASK: 'other', CRONLEDGER_GRACE: '12h' }
-    const missed = ['check', '--task', 'nightly', '--json']
-    const next = '2026-11-25T04:00:00Z'
-    expect((await call(next, missed, container)).code).toBe(1)
-    expect((await call(next, missed, { CRONLEDGER_GRACE: '12h' })).code).toBe(0)
-    expect((await call(next, [...missed, '--grace', '12h'], container)).code).toBe(0)
   })
 })
 
@@ -199,8 +166,8 @@ describe('check --new', () => {
 
   test('without a grace, it reports a slot that is due at the very millisecond of the check', async () => {
     const { run, call } = ledgerOf()
-    await run('03:00', [], 'true')
-    const { stdout } = await call('2026-11-25T03:00:00Z', ['check', '--new', '15m', '--grace', '0s', '--json'])
+    await run('03:00', ['--grace', '0s'])
+    const { stdout } = await call('2026-11-25T03:00:00Z', ['check', '--new', '15m', '--json'])
     expect(JSON.parse(stdout)).toMatchObject([{ kind: 'missed', slot: '2026-11-25T03:00:00Z' }])
   })
 

@@ -40,7 +40,7 @@ function ledger() {
       ),
     async row(): Promise<Loose> {
       return JSON.parse(
-        (await cronledger(['history', '--task', 'nightly', '--no-missed', '--json'], { env })).stdout,
+        (await cronledger(['history', '--task', 'nightly', '--status', 'recorded', '--json'], { env })).stdout,
       )[0]
     },
   }

@@ -22,7 +22,16 @@ function ledger() {
     start: (command: readonly string[], options: readonly string[] = [], more?: Options) =>
       start(['run', ...base, ...options, '--', ...command], more),
     async rows(): Promise<Loose[]> {
-      const { stdout } = await cronledger(['history', '--store', store, '--task', 'nightly', '--no-missed', '--json'])
+      const { stdout } = await cronledger([
+        'history',
+        '--store',
+        store,
+        '--task',
+        'nightly',
+        '--status',
+        'recorded',
+        '--json',
+      ])
       return JSON.parse(stdout)
     },
     force: (command: readonly string[], options: readonly string[] = []) =>

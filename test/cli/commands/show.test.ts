@@ -108,7 +108,8 @@ describe('show', () => {
       '2025-11-26',
       '--until',
       '2025-11-26',
-      '--no-missed',
+      '--status',
+      'recorded',
     ]
     await run('2025-11-25T18:00:00Z')
     expect(JSON.parse((await cronledger([...date, '--json'])).stdout)).toMatchObject([{ slot: '2025-11-26T10:00:00Z' }])

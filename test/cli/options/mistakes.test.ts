@@ -121,7 +121,7 @@ describe('a value as an env file has it', () => {
   })
 
   test('is refused for every kind of option, also as a flag', () => {
-    for (const argv of [['--limit', '5\r'], ['--all=true\r'], ['--format', '"json"'], ['--grace', "'5m'"]]) {
+    for (const argv of [['--limit', '5\r'], ['--json=true\r'], ['--format', '"json"'], ['--ledger-timeout', "'5m'"]]) {
       expect(mistake('history', [...STORE, ...argv])).toMatch(/ends with a carriage return|has quotes around its value/)
     }
   })
@@ -177,7 +177,7 @@ describe('the task as an argument', () => {
     [['nightly', ...STORE]],
     [[...STORE, 'nightly']],
     [['nightly', ...STORE, '--task', 'nightly']],
-    [['--duplicates', 'nightly', ...STORE]],
+    [['--json', 'nightly', ...STORE]],
   ])('%j', (argv) => {
     expect(readOptions(history.help, argv, {})).toMatchObject({ task: 'nightly' })
   })
@@ -210,8 +210,8 @@ test('a system other than Linux: run says so, and package.json and the promises 
 })
 
 test('a switch takes true and false as its next word, and nothing else', () => {
-  expect(readOptions(history.help, [...STORE, '--all', 'false', 'nightly'], {})).toMatchObject({
-    all: false,
+  expect(readOptions(history.help, [...STORE, '--json', 'false', 'nightly'], {})).toMatchObject({
+    json: false,
     task: 'nightly',
   })
   expect(mistake('run', [...STORE, '--strict', 'yes'])).toMatch(/^unexpected argument "yes"/)

@@ -92,7 +92,7 @@ describe('the events that are sent', () => {
 
   test('a failure, when it is on record; then a refusal', async () => {
     const { run, store, keep, events, told } = ledger()
-    const state = `${process.execPath} ${MAIN} history --store ${store} --task nightly --no-missed --format ndjson > ${told}`
+    const state = `${process.execPath} ${MAIN} history --store ${store} --task nightly --status recorded --format ndjson > ${told}`
     expect((await run(['sh', '-c', 'exit 3'], ['--notify', state])).code).toBe(3)
     expect(events()).toMatchObject([{ state: 'FAILED' }])
     expect((await run(['true'], keep)).code).toBe(65)
@@ -209,7 +209,7 @@ describe('started and succeeded', () => {
 
   test('are sent in this order, the success when it is on record', async () => {
     const { run, told, store, events } = ledger()
-    const status = `${process.execPath} ${MAIN} history --store ${store} --task nightly --no-missed --format ndjson`
+    const status = `${process.execPath} ${MAIN} history --store ${store} --task nightly --status recorded --format ndjson`
     const command = `printf '{"kind":"%s"}\n' $CRONLEDGER_RUN_KIND >> ${told}; cat >> ${told}; ${status} >> ${told}`
     const ended = await run(['true'], [...on('started,succeeded'), '--notify', command])
     expect(ended.code).toBe(0)

@@ -292,7 +292,7 @@ describe.skipIf(!hasPrograms)(
       expect(warningsOf(ended)).toEqual([
         expect.stringMatching(/^2 of 2 notifications failed\. The first failure \(event started\): /),
       ])
-      const { stdout } = await cli('history', 'nightly', '--no-missed', '--format', 'ndjson')
+      const { stdout } = await cli('history', 'nightly', '--status', 'recorded', '--format', 'ndjson')
       expect(JSON.parse(stdout)).toMatchObject({ state: 'COMPLETED' })
     })
   },

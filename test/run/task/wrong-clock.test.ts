@@ -31,7 +31,7 @@ function ledgerOf() {
   async function check() {
     const clock = time.clock()
     const now = clock.now()
-    const settings = { now, since: slotOf(-30), until: now, times: {}, skewMs: 30_000, progress: () => {} }
+    const settings = { now, since: slotOf(-30), until: now, skewMs: 30_000, progress: () => {} }
     const deps = { store: ledger, clock, pageTimeoutMs: 1_000, signals: [] }
     const found: string[] = []
     for await (const { kind } of checkTask({ task: TASK, ...(await record()) }, settings, deps)) found.push(kind)

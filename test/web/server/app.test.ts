@@ -54,7 +54,6 @@ function open(settings: Partial<AppOptions> = {}) {
     assets: { script: '', style: '' },
     host: '127.0.0.1',
     ledgerTimeoutMs: 60_000,
-    graceMs: 900_000,
     skewMs: 30_000,
     clock,
     report: (message) => expect.unreachable(message),
@@ -190,13 +189,6 @@ test('the overview shows 7 days if the address has no span', async () => {
   const columns = async (address: string) => (await ask(address)).html.match(/<th scope="col"/g)?.length
   expect(await columns('/')).toBe(await columns('/?span=7d'))
   expect(await columns('/')).not.toBe(await columns('/?span=24h'))
-})
-
-test('a late slot is named on top and on its page', async () => {
-  const { ask } = open({ lateAfterMs: 1 })
-  const [address = ''] = /\/slot\?[^"]*(?=">(?:(?!<\/a>).)*>late\b)/s.exec((await ask('/')).html) ?? []
-  expect((await ask(address)).html).toMatch(/completed, started late.*, started \d+(\.\d)?s late</s)
-  expect((await open().ask(address)).html).not.toContain('started late')
 })
 
 test('a row that cannot be read is named on the page of its task', async () => {

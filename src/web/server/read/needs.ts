@@ -4,7 +4,7 @@ import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import type { Needs, TaskNeeds } from '../../views/overview/needs.tsx'
 import { findOutage } from '../../views/overview/outage.ts'
-import { askOptions, faultOf, type Reading, timesOfReading } from './reading.ts'
+import { askOptions, faultOf, type Reading } from './reading.ts'
 
 /** How many findings are listed of one kind for one task, and in total, if each kind has one. All are counted. */
 const MAX_OF_A_KIND = 20
@@ -86,7 +86,7 @@ async function* findingsOf(task: KnownTask, span: Span, reading: Reading): Async
 /** Yields what `check` finds in the slots of a task. */
 export function findingsIn(task: KnownTask | string, { since, until }: Span, reading: Reading) {
   const range = { task, since: new Date(since), until: new Date(until) }
-  return reading.ledger.check({ ...range, ...timesOfReading(reading), ...askOptions(reading) })
+  return reading.ledger.check({ ...range, skewMs: reading.skewMs, ...askOptions(reading) })
 }
 
 interface OpenTask extends Omit<TaskNeeds, 'kinds'> {

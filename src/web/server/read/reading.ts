@@ -8,7 +8,7 @@ import { nextSlotDue } from '../../../core/task/expected-slots.ts'
 import type { AuditSettings } from '../../../core/task/findings.ts'
 import { type InForce, parseSince } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
-import { type ExpectedTimesGiven, expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
+import { expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
 import { markOf } from '../../../verdict/mark.ts'
@@ -19,11 +19,8 @@ import type { ScheduleChange, TaskHead } from '../../views/task/head.tsx'
 /** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
 export const MAX_SCANNED = 10_000
 
-/**
- * The ledger that the views are read from, and the time and settings of the reading. The times that are left out are those
- * that the runs of each task state.
- */
-export interface Reading extends ExpectedTimesGiven {
+/** The ledger that the views are read from, and the time and settings of the reading. */
+export interface Reading {
   readonly ledger: Ledger
   /** How long one request to the ledger may take. */
   readonly ledgerTimeoutMs: number
@@ -111,11 +108,6 @@ export function clockOf(spec: ScheduleSpec | undefined): WallClock {
   return wallClock(spec?.zone ?? 'UTC')
 }
 
-/** Returns the times by which the slots of a reading are judged. */
-export function timesOfReading({ graceMs, skewMs, lateAfterMs, doneByMs }: Reading) {
-  return { graceMs, skewMs, lateAfterMs, doneByMs }
-}
-
 /** Returns the options of a request to the ledger. */
 export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
   return { ledgerTimeoutMs, signal }
@@ -157,7 +149,7 @@ export async function* readSlotsWithStatus(
 /** Returns the times that decide what a slot of the task is. */
 export function settingsOf({ known }: Pick<ReadTask, 'known'>, reading: Reading): AuditSettings {
   const { now, skewMs } = reading
-  return { now, skewMs, ...expectedTimes(known, reading) }
+  return { now, skewMs, ...expectedTimes(known) }
 }
 
 /** Returns a slot that was due or has a row, with its status and its mark. */

@@ -59,20 +59,6 @@ test('a row that cannot be read is named with its task, and the findings of the 
   expect(needs.problems).toEqual([expect.stringMatching(/^task b: row b .*state is "LOST"/)])
 })
 
-test('late slots are found if --late-after is given, as by check', async () => {
-  const path = join(folder, 'late.db')
-  // In the middle of an hour: each starts some seconds after its slot, and has started by then.
-  const until = NOW - (NOW % HOUR_MS) - 2.5 * HOUR_MS
-  await fillFile(path, [hourly('a')], until)
-  const args = ['--store', `file:${path}`, '--late-after', '1s', '--until', new Date(until).toISOString()]
-  const report = await cronledger(['report', ...args, '--out', '-'])
-  expect(report.stdout).toContain('>20 slots need attention</h2><p class="quiet">20 late ')
-  expect(report.stdout.match(/, started \d+(\.\d)?s late<\/dd>/g)).toHaveLength(20)
-  expect((await cronledger(['check', ...args])).stdout).toMatch(/\n20 slots need attention: 20 late\n$/)
-  const needs = await readNeeds({ span: { since: 0, until }, when: '' }, { ...reading(path), lateAfterMs: 1_000 })
-  expect(needs.count).toEqual({ ...NO_FINDINGS, late: 20 })
-})
-
 test('a report tells it too, beside the chapters of the others', async () => {
   const store = `file:${await withMalformed('report.db')}`
   const { code, stdout } = await cronledger(['report', '--store', store, '--out', '-'])
