@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { aws, awsEnv, hasAws } from '../support/aws.ts'
+import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, type Ended, type Loose, MAIN, scratch } from '../support/cli.ts'
 import { FARGATE } from '../support/ecs.ts'
 import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
@@ -108,7 +108,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
     chmodSync(join(folder, 'cronledger'), 0o755)
     // The command names the Region of the batch. The environment of the operator has another one.
-    const env = { ...awsEnv(server.endpoint), PATH: `${folder}:/usr/bin:/bin`, LANG: 'C.UTF-8' }
+    const env = { ...awsEnv(server.endpoint), PATH: `${folder}:${AWS_PATH}:/bin`, LANG: 'C.UTF-8' }
     const { stdout } = await promisify(execFile)('bash', ['-c', command], { env })
     return stdout
   }

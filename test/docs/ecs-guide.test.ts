@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { awsExpression } from '../../src/core/schedule/aws-expression.ts'
 import { readSchedule } from '../../src/core/schedule/schedule-options.ts'
-import { aws, awsEnv, hasAws } from '../support/aws.ts'
+import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws.ts'
 import { cronledger, type Loose, MAIN, NIGHTLY, scratch } from '../support/cli.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
 import { type Server, startAnswering, startMoto } from '../support/servers.ts'
@@ -78,7 +78,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     return runs - before
   }
   // The aws of the test comes first on the path.
-  const env = () => ({ ...awsEnv(server.endpoint), PATH: `/usr/bin:${process.env['PATH']}` })
+  const env = () => ({ ...awsEnv(server.endpoint), PATH: `${AWS_PATH}:${process.env['PATH']}` })
   const script = () => promisify(execFile)('./locked.sh', { cwd: folder, env: env() })
   const ledger = () => cronledger(['run', ...STORE, ...TRIGGER, '--', './batch.sh'], { cwd: folder, env: env() })
 
@@ -129,12 +129,12 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
       return { status: 200, body: '{}' }
     })
     const names = { CLUSTER: 'batch', SUBNETS: 'subnet-1,subnet-2', FAMILY: 'cronledger-nightly' }
-    const env = { PATH: '/usr/bin:/bin', ...awsEnv(ecs.endpoint), ...names }
+    const env = { PATH: `${AWS_PATH}:/bin`, ...awsEnv(ecs.endpoint), ...names }
     const overrides = readFileSync(new URL('../fixtures/aws/scheduler-input.json', import.meta.url))
     for (const file of ['setup-check.json', 'declare.json', 'trigger.json'])
       writeFileSync(join(folder, file), overrides)
     const script = blocks().filter((code) => code.includes('aws ecs run-task'))
-    expect(script.length).toBe(6)
+    expect(script.length).toBe(7)
     await promisify(execFile)('sh', ['-euc', script.join('\n')], { cwd: folder, env })
     await ecs.stop()
     const request = (taskDefinition: string) => ({
@@ -144,7 +144,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     })
     const batch = request('cronledger-nightly')
     const check = request('check-cronledger-nightly')
-    expect(requests).toMatchObject([check, check, batch, batch, batch, batch])
+    expect(requests).toMatchObject([check, check, batch, batch, check, batch, batch])
   })
 
   test('costs what the guide says', async () => {

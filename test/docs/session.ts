@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { AWS_PATH } from '../support/aws.ts'
 import { MAIN } from '../support/cli.ts'
 import { type Block, blocksOf } from './markdown.ts'
 
@@ -50,7 +51,7 @@ export async function runPage(markdown: string, { env = {}, folder }: SessionOpt
     cwd: work,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
-      PATH: `${bin}:/usr/bin:${process.env['PATH']}`,
+      PATH: `${bin}:${AWS_PATH}:${process.env['PATH']}`,
       HOME: folder,
       LANG: 'C.UTF-8',
       TZ: 'UTC',

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { runKey } from '../../../src/run/slot-variables.ts'
-import { aws, awsEnv, hasAws } from '../../support/aws.ts'
+import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws.ts'
 import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
 import { startMoto } from '../../support/servers.ts'
@@ -41,7 +41,7 @@ function withScript(script: string, more: Env) {
     CRONLEDGER_STORE: `file:${join(work, 'ledger.db')}`,
     CRONLEDGER_NOTIFY: `sh ${script}`,
     // Debian's `aws`, whatever else this machine has.
-    PATH: `/usr/bin:${process.env['PATH']}`,
+    PATH: `${AWS_PATH}:${process.env['PATH']}`,
     ...more,
   }
   const slot = [...NIGHTLY, '--event-time', SLOT, '--log', 'json']

@@ -20,7 +20,7 @@ import { gravestExit } from '../../../../src/exit-code.ts'
 import { createTableInput, readTableDefinition } from '../../../../src/store/dynamodb/table-definition.ts'
 import { setUpStore } from '../../../../src/store/setup.ts'
 import { claimOf } from '../../../store/contract.ts'
-import { awsEnv, hasAws } from '../../../support/aws.ts'
+import { AWS_PATH, awsEnv, hasAws } from '../../../support/aws.ts'
 import { cronledger, NIGHTLY, scratch } from '../../../support/cli.ts'
 import { startFaultyProxy, type Treatment } from '../../../support/proxy.ts'
 import {
@@ -116,7 +116,7 @@ describe('a table', () => {
   /** Runs the commands of AWS that a text has after these words. */
   const paste = async (text: string, after: string) => {
     const commands = text.split('\n').flatMap((line) => line.split(after)[1]?.replace(/\. When it.*/, '') ?? [])
-    const path = `/usr/bin:${process.env['PATH']}`
+    const path = `${AWS_PATH}:${process.env['PATH']}`
     for (const command of commands)
       await promisify(execFile)('sh', ['-c', command], { env: { ...awsEnv(server.endpoint), PATH: path } })
     return commands.length
