@@ -10,6 +10,7 @@ import {
   type Attempt,
   createLedger,
   LedgerError,
+  type LedgerOptions,
   type RunContext,
   type RunEvent,
   type RunOptions,
@@ -21,8 +22,11 @@ import { serveMetadata } from './support/ecs-metadata.ts'
 
 const folder = scratch()
 let files = 0
-const newLedger = (log?: (event: RunEvent, context: RunContext) => void) =>
-  createLedger({ store: `file:${join(folder, `ledger-${++files}.db`)}`, ...(log && { log }) })
+function newLedger(log?: LedgerOptions['log'], path = `ledger-${++files}.db`) {
+  const ledger = createLedger({ store: `file:${join(folder, path)}`, log })
+  onTestFinished(() => ledger.close())
+  return ledger
+}
 const NIGHT: RunOptions = {
   task: 'nightly',
   schedule: '0 3 * * *',
@@ -60,7 +64,6 @@ describe('run', () => {
       row: { attempts: [{ runId: first.runId }] },
     })
     expect(seen).toHaveLength(1)
-    await ledger.close()
   })
 
   test('on ECS: the attempt has the facts of its container, and so has the log', async () => {
@@ -75,7 +78,6 @@ describe('run', () => {
     expect(row).toMatchObject({ attempts: [{ ecsTask, ecs: FARGATE.ecs }] })
     // The ledger file is new, then the attempt starts and succeeds.
     expect(logged.map(({ ecs }) => ecs)).toEqual([FARGATE.ecs, FARGATE.ecs, FARGATE.ecs])
-    await ledger.close()
   })
 
   test('on ECS: a ledger that is kept open asks again if ECS did not answer completely', async () => {
@@ -91,7 +93,6 @@ describe('run', () => {
       const row = readableRow(await ledger.get({ task: 'nightly', slot }))
       expect(row?.attempts[0]?.ecs).toEqual(ecs)
     }
-    await ledger.close()
   })
 
   test('elsewhere: the attempt has only the host', async () => {
@@ -100,51 +101,32 @@ describe('run', () => {
     const row = readableRow(await ledger.get({ task: 'nightly', slot }))
     expect(row?.attempts[0]).toMatchObject({ host: hostname() })
     expect(row?.attempts[0]).not.toHaveProperty('ecs')
-    await ledger.close()
   })
 
   test('in the batch of a run of the same slot: a usage error', async () => {
     const ledger = newLedger()
-    let begin = (_: string) => {}
-    let end = () => {}
-    const begun = new Promise<string>((resolve) => {
-      begin = resolve
+    const outer = await ledger.run(NIGHT, async ({ runId }) => {
+      vi.stubEnv('CRONLEDGER_RUN_ID', runId)
+      onTestFinished(() => void vi.unstubAllEnvs())
+      const inner = ledger.run(NIGHT, () => expect.fail('it was started'))
+      await expect(inner).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining(runId) })
     })
-    const outer = ledger.run(NIGHT, ({ runId }) => {
-      begin(runId)
-      return new Promise<void>((resolve) => {
-        end = resolve
-      })
-    })
-    const runId = await begun
-    process.env['CRONLEDGER_RUN_ID'] = runId
-    const inner = ledger.run(NIGHT, () => expect.fail('it was started'))
-    delete process.env['CRONLEDGER_RUN_ID']
-    await expect(inner).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining(runId) })
-    end()
-    expect(await outer).toMatchObject({ status: 'completed' })
-    await ledger.close()
+    expect(outer).toMatchObject({ status: 'completed' })
   })
 
   test('a ledger that could not be opened is opened by a later call', async () => {
-    const path = join(folder, 'later', 'ledger.db')
-    const ledger = createLedger({ store: `file:${path}` })
+    const ledger = newLedger(undefined, join('later', 'ledger.db'))
     await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'shape' })
     mkdirSync(join(folder, 'later'))
     expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed' })
-    await ledger.close()
   })
 
   test('each run logs once that the ledger cannot be used', async () => {
     const events: RunEvent[] = []
-    const ledger = createLedger({
-      store: `file:${join(folder, 'nowhere', 'ledger.db')}`,
-      log: (event) => events.push(event),
-    })
+    const ledger = newLedger((event) => events.push(event), join('nowhere', 'ledger.db'))
     const runs = [1, 2].map(() => ledger.run(NIGHT, () => expect.fail('it was started')))
     for (const run of runs) await expect(run).rejects.toMatchObject({ kind: 'shape' })
     expect(events.map(({ event }) => event)).toEqual(['unusable', 'unusable'])
-    await ledger.close()
   })
 
   test('a force on a slot that completed is refused, unless only says so; in a range it is a duplicate', async () => {
@@ -160,7 +142,6 @@ describe('run', () => {
     expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })
     const early = { ...force, only, askedAt: new Date(Date.now() - 60_000) }
     expect(await ledger.tryRun({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
-    await ledger.close()
   })
 
   test('a slot that runs is resolved only if its run is named', async () => {
@@ -178,7 +159,6 @@ describe('run', () => {
     ])
     // It was alive, so its result comes too late.
     expect(ran).toMatchObject({ status: 'unrecorded', value: 'done' })
-    await ledger.close()
   })
 
   test('the history goes on to its limit, and no further', async () => {
@@ -187,7 +167,6 @@ describe('run', () => {
     const slots = []
     for await (const { slot } of ledger.history({ task: 'nightly', limit: 2 })) slots.push(new Date(slot).getUTCDate())
     expect(slots).toEqual([23, 22])
-    await ledger.close()
   })
 
   test('a schedule that this ledger saw in force is not asked for again; another one is recorded', async () => {
@@ -209,45 +188,27 @@ describe('run', () => {
     expect(await schedules()).toEqual(['0 4 * * *'])
   })
 
-  test('a log that throws costs nothing', async () => {
-    const ledger = newLedger(() => {
-      throw new Error('log')
-    })
-    expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed' })
+  test.each<[object, RegExp]>([
+    [{ schedule: '* * *' }, /fields/],
+    [{ timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
+    [{ task: '#task' }, /task "#task" is not a valid name/],
+    [{ skewMs: 3e9 }, /skew .* is not allowed\. Use 0ms to 1h/],
+    [{ maxLatenessMs: Number.NaN }, /max-lateness NaN.* is not allowed/],
+    [{ onLeaseLost: 'maybe' }, /on-lease-lost "maybe" is not allowed\. Use stop/],
+    [{ task: undefined }, /task "undefined" is not a valid name/],
+    [{ schedule: undefined }, /schedule and timezone must be text/],
+    [{ eventTime: new Date(Number.NaN) }, /event time is an invalid Date/],
+    [{ force: { slot: 'latest', reason: 'x', only: 'completed' } }, /only "completed" is not allowed\. Give a list/],
+    [{ eventTime: 5 }, /event time is of type number. Use text or a valid Date/],
+  ])('%j rejects with a LedgerError, and nothing is called', async (options, message) => {
+    const run = newLedger().run({ ...NIGHT, ...options } as RunOptions, () => expect.fail('it was started'))
+    await expect(run).rejects.toThrow(message)
+    await expect(run).rejects.toBeInstanceOf(LedgerError)
   })
-
-  for (const [what, options, message] of [
-    ['a wrong schedule', { schedule: '* * *' }, /fields/],
-    ['a wrong zone', { timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
-    ['a wrong task', { task: '#task' }, /task "#task" is not a valid name/],
-    ['a skew out of bounds', { skewMs: 3e9 }, /skew .* is not allowed\. Use 0ms to 1h/],
-    ['a lateness that is not a number', { maxLatenessMs: Number.NaN }, /max-lateness NaN.* is not allowed/],
-    ['a word that is none', { onLeaseLost: 'maybe' }, /on-lease-lost "maybe" is not allowed\. Use stop/],
-    ['no task', { task: undefined }, /task "undefined" is not a valid name/],
-    ['no schedule', { schedule: undefined }, /schedule and timezone must be text/],
-    ['a date that is none', { eventTime: new Date(Number.NaN) }, /event time is an invalid Date/],
-    [
-      'a status without a list',
-      { force: { slot: 'latest', reason: 'bad input', only: 'completed' } },
-      /only "completed" is not allowed\. Give a list/,
-    ],
-    ['a number for a time', { eventTime: 5 }, /event time is of type number. Use text or a valid Date/],
-  ] as unknown as ReadonlyArray<[string, Partial<RunOptions>, RegExp]>) {
-    test(`${what} rejects with a LedgerError, and nothing is called`, async () => {
-      let called = false
-      const run = newLedger().run({ ...NIGHT, ...options }, () => {
-        called = true
-      })
-      await expect(run).rejects.toThrow(message)
-      await expect(run).rejects.toBeInstanceOf(LedgerError)
-      expect(called).toBe(false)
-    })
-  }
 
   test('an unknown store is an error, and closing it is not', async () => {
     const ledger = createLedger({ store: 'redis:x' })
     await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
-    await ledger.close()
   })
 })
 
@@ -262,7 +223,6 @@ describe('get', () => {
     })
     expect(await ledger.get(key)).toMatchObject({ slot: Date.parse(key.slot), state: 'COMPLETED', attempts: [{}] })
     expect(await ledger.get({ ...key, slot: '2026-11-24T03:00:00+09:00' })).toEqual(await ledger.get(key))
-    await ledger.close()
   })
 
   test('returns null if there is no row', async () => {
@@ -271,7 +231,6 @@ describe('get', () => {
     expect(await ledger.get({ ...key, task: 'hourly' })).toBe(null)
     expect(await ledger.get({ ...key, slot: '2026-11-22T18:00:00Z' })).toBe(null)
     expect(await ledger.get({ ...key, slot: '2026-11-23T18:00:00.500Z' })).toBe(null)
-    await ledger.close()
   })
 
   test.each([
@@ -288,7 +247,6 @@ describe('get', () => {
     await ledger.run(NIGHT, () => 1)
     const read = ledger.get({ ...key, signal: AbortSignal.abort() })
     await expect(read).rejects.toMatchObject({ kind: 'unreachable' })
-    await ledger.close()
   })
 })
 

@@ -5,12 +5,10 @@ import { withPause, withResumption, withRetirement } from '../../../src/core/tas
 import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
-  isNewerRecord,
   type Suspension,
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
-import { knownRecords, NO_KNOWN_RECORDS, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
-import type { Store } from '../../../src/store/store.ts'
+import { knownRecords, NO_KNOWN_RECORDS, readRecord } from '../../../src/run/task/task-record.ts'
 import { FARGATE } from '../../support/ecs.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call } from '../../support/simulated/faulty-store.ts'
@@ -27,27 +25,14 @@ const OTHER = { schedule: { expression: '30 3 * * *', zone: 'UTC' } }
 /** Runs triggers on one ledger, and counts what each of them asks. */
 function ledgerOf(firstDay = 0) {
   const at = world('daily', firstDay)
-  const { time, ledger, trigger } = at
+  const { time, trigger } = at
   async function play(runId: string, options: HostOptions = {}, work = works(SECOND_MS)) {
     const { verbs, fateOf } = recordVerbs()
     const run = trigger(runId, work, { fateOf, ...options })
     const result = await time.run(run.result)
     return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
   }
-  return { ...at, play, change: (change: (record: TaskRecord) => TaskRecord | null) => changeRecord(ledger, change) }
-}
-
-async function recordIn(ledger: Store): Promise<TaskRecord> {
-  const { record } = await readRecord(TASK, ledger, CALL)
-  if (isNewerRecord(record)) throw new Error('a newer record')
-  return record
-}
-
-async function changeRecord(ledger: Store, change: (record: TaskRecord) => TaskRecord | null): Promise<void> {
-  const { record, version } = await readRecord(TASK, ledger, CALL)
-  const changed = isNewerRecord(record) ? null : change(record)
-  if (changed === null || (await writeRecord(TASK, changed, version, ledger, CALL)) !== 'ok')
-    throw new Error('unchanged')
+  return { ...at, play, change: at.changeRecord }
 }
 
 const pausing = (pause: Suspension) => (record: TaskRecord) => withPause(record, pause)
@@ -424,7 +409,7 @@ describe('a record that changes while a run reads it', () => {
     const { result, verbs } = await at.play('a')
     expect(result.status).toBe('paused')
     expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'readEntry', 'put'])
-    expect((await recordIn(at.ledger)).pauses).toEqual([NOW_PAUSED])
+    expect((await at.record()).pauses).toEqual([NOW_PAUSED])
   })
 
   test('the container of a later run is not written over by an older one', async () => {
@@ -434,7 +419,7 @@ describe('a record that changes while a run reads it', () => {
     changeBeforeWrite(at, (record) => ({ ...record, ...later }))
     const older = { ...FARGATE.ecs, taskDefinition: 'nightly:6' }
     expect((await at.play('a', { ecs: older })).result.status).toBe('completed')
-    expect(await recordIn(at.ledger)).toMatchObject(later)
+    expect(await at.record()).toMatchObject(later)
     expect((await at.row()).attempts).toMatchObject([{ ecs: older }])
   })
 
@@ -453,12 +438,12 @@ describe('a record that changes while a run reads it', () => {
 })
 
 test('a write that waits for the lock of a busy file gets the time of the ledger timeout', async () => {
-  const { play, ledger } = ledgerOf()
+  const { play, record } = ledgerOf()
   const busy = () => fates(({ verb }) => verb === 'writeEntry', { kind: 'busy' })
   const { result, events } = await play('a', { fateOf: busy(), settings: { doneByMs: 7_200_000 } })
   expect(result.status).toBe('completed')
   expect(events.filter(({ event }) => event === 'warning')).toEqual([])
-  expect(await recordIn(ledger)).toMatchObject({ expectations: { doneByMs: 7_200_000 } })
+  expect(await record()).toMatchObject({ expectations: { doneByMs: 7_200_000 } })
   const short = { doneByMs: 3_600_000, ledgerTimeoutMs: 5_000 }
   expect((await play('b', { day: 1, fateOf: busy(), settings: short })).events[0]).toMatchObject({ event: 'warning' })
 })
@@ -493,12 +478,12 @@ describe('a slot that runs late', () => {
   }
 
   test('states nothing, if a later slot has run and stated nothing new', async () => {
-    const { play, ledger } = await ledgerOnDay2()
-    const before = await recordIn(ledger)
+    const { play, record } = await ledgerOnDay2()
+    const before = await record()
     const { result, verbs } = await play('c', { day: 1, settings: { doneByMs: 1_000 }, ...OTHER })
     expect(result.status).toBe('completed')
     expect(verbs).toEqual(['put', 'readEntry', 'list', 'put'])
-    expect(await recordIn(ledger)).toEqual(before)
+    expect(await record()).toEqual(before)
   })
 
   test('does not ask for the later slots if it states nothing new', async () => {
@@ -512,14 +497,14 @@ describe('a slot that runs late', () => {
     await at.time.run(at.time.clock().wait(3 * DAY_MS))
     await at.play('b', { day: 2, force: FORCE })
     await at.play('c', { day: 1, settings: { doneByMs: 1_000 } })
-    expect((await recordIn(at.ledger)).expectations).toEqual({ since: SLOT + DAY_MS, doneByMs: 1_000 })
+    expect((await at.record()).expectations).toEqual({ since: SLOT + DAY_MS, doneByMs: 1_000 })
   })
 
   test.each(['stalled', 'denied'] as const)(
     'states nothing if the later slots cannot be read, and starts: %s',
     async (kind) => {
-      const { play, ledger } = await ledgerOnDay2()
-      const before = await recordIn(ledger)
+      const { play, record } = await ledgerOnDay2()
+      const before = await record()
       const { result, events } = await play('c', {
         day: 1,
         settings: { doneByMs: 1_000 },
@@ -530,7 +515,7 @@ describe('a slot that runs late', () => {
         event: 'warning',
         message: expect.stringMatching(/record of the task could not be updated/),
       })
-      expect(await recordIn(ledger)).toEqual(before)
+      expect(await record()).toEqual(before)
     },
   )
 })
@@ -539,12 +524,12 @@ describe('a retired task', () => {
   const retirement = { ...PAUSE, from: SLOT, reason: 'replaced by nightly-v2' }
 
   test('is revived by a scheduled run, with a warning', async () => {
-    const { play, change, ledger } = ledgerOf()
+    const { play, change, record } = ledgerOf()
     await change((record) => withRetirement(record, retirement))
     const { result, events } = await play('a', { day: 1 })
     expect(result.status).toBe('completed')
     expect(events[0]).toEqual({ event: 'revived', retirement })
-    expect((await recordIn(ledger)).retirements).toMatchObject([
+    expect((await record()).retirements).toMatchObject([
       { until: SLOT + DAY_MS, ended: { by: 'cronledger', reason: 'revived by run a of slot 2026-11-25T03:00:00Z' } },
     ])
   })

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
-import { isNewerRecord, type Suspension, type TaskRecord } from '../../../src/core/task/task-record.ts'
+import type { Suspension, TaskRecord } from '../../../src/core/task/task-record.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
-import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
@@ -31,14 +30,8 @@ function ledgerOf() {
       caughtUp: result.caughtUp.map(({ status }) => status),
     }
   }
-  async function change(by: (record: TaskRecord) => TaskRecord | null) {
-    const { record, version } = await readRecord(TASK, ledger, CALL)
-    const changed = isNewerRecord(record) ? null : by(record)
-    if (changed === null || (await writeRecord(TASK, changed, version, ledger, CALL)) !== 'ok')
-      throw new Error('unchanged')
-  }
   const rowOf = (day: number) => ledger.get({ task: TASK, slot: slotOf(day) }, CALL)
-  return { ...at, start, play, change, rowOf }
+  return { ...at, start, play, change: at.changeRecord, rowOf }
 }
 
 const dayOf = (slot: number) => (slot - slotOf(0)) / DAY_MS
@@ -278,11 +271,10 @@ describe('how it goes on and ends', () => {
   })
 
   test('it states nothing about the task', async () => {
-    const { play, ledger } = ledgerOf()
+    const { play, record } = ledgerOf()
     await play(-3)
     await play(0, { ...CATCH_UP, doneByMs: HOUR_MS })
-    const { record } = await readRecord(TASK, ledger, CALL)
-    expect(record).toMatchObject({ expectations: { since: slotOf(0), doneByMs: HOUR_MS } })
+    expect(await record()).toMatchObject({ expectations: { since: slotOf(0), doneByMs: HOUR_MS } })
   })
 
   test('two triggers that catch up at once: each missed slot runs once, and no scheduler is told about the others', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { withPause } from '../../../src/core/task/task-changes.ts'
-import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
-import { knownRecords, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
+import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
+import { knownRecords, writeRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
@@ -18,26 +18,15 @@ const CHANGED = { ...REFUSE, schedule: NEW }
 /** Runs triggers on one ledger. Day 0 has run with the old schedule. */
 async function changedAfterDay0() {
   const at = world()
-  const { time, ledger, trigger } = at
+  const { time, trigger } = at
   async function play(runId: string, options: HostOptions = {}) {
     const { verbs, fateOf } = recordVerbs()
     const run = trigger(runId, works(1_000), { fateOf, ...options })
     const result = await time.run(run.result)
     return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
   }
-  async function record(): Promise<TaskRecord> {
-    const { record } = await readRecord(TASK, ledger, CALL)
-    if (isNewerRecord(record)) throw new Error('a newer record')
-    return record
-  }
-  async function change(changeOf: (record: TaskRecord) => TaskRecord | null) {
-    const { version } = await readRecord(TASK, ledger, CALL)
-    const changed = changeOf(await record())
-    if (changed === null || (await writeRecord(TASK, changed, version, ledger, CALL)) !== 'ok')
-      throw new Error('unchanged')
-  }
   await play('day-0', REFUSE)
-  return { ...at, play, record, change }
+  return { ...at, play, change: at.changeRecord }
 }
 
 describe('with --strict', () => {

@@ -10,7 +10,7 @@ import { NO_KNOWN_RECORDS } from '../../../src/run/task/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
 import { type HostTime, virtualTime } from './virtual-clock.ts'
-import { TASK } from './world.ts'
+import { recordsOf, TASK } from './world.ts'
 
 /** The first slot of a world, and the time at which it begins is 5 s later. */
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -84,5 +84,5 @@ export function triggers() {
     return { result, events, started, stop: () => stop.abort({ atMs: clock.monotonicMs() }) }
   }
 
-  return { time, ledger, trigger }
+  return { time, ledger, ...recordsOf(ledger), trigger }
 }

@@ -1,6 +1,7 @@
 import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
 import type { Rerunnable } from '../../../src/core/row/policy.ts'
+import { isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import type {
   AttemptRecord,
   EventTimeSource,
@@ -19,7 +20,7 @@ import type { LeaseLoss } from '../../../src/run/lease.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
 import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/task/change-task.ts'
-import { type KnownRecords, knownRecords } from '../../../src/run/task/task-record.ts'
+import { type KnownRecords, knownRecords, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import type { RunIo, WriteIo } from '../../../src/run/write.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
@@ -249,6 +250,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
   return {
     time,
     ledger,
+    ...recordsOf(ledger),
     slotOfDay,
     everyMs,
     expression: schedule.expression,
@@ -266,6 +268,25 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
     },
     note(rejection: Rejection) {
       return ledger.note({ task: TASK, slot: SLOT }, rejection, { signal: new AbortController().signal })
+    },
+  }
+}
+
+/** Returns functions that read and change the task record, beside the runs and at once. */
+export function recordsOf(ledger: Store) {
+  const call = { signal: new AbortController().signal }
+  async function read() {
+    const { record, version } = await readRecord(TASK, ledger, call)
+    if (isNewerRecord(record)) throw new Error('a newer record')
+    return { record, version }
+  }
+  return {
+    record: async () => (await read()).record,
+    async changeRecord(change: (record: TaskRecord) => TaskRecord | null): Promise<void> {
+      const { record, version } = await read()
+      const changed = change(record)
+      const written = changed && (await writeRecord(TASK, changed, version, ledger, call))
+      if (written !== 'ok') throw new Error('unchanged')
     },
   }
 }

@@ -1,40 +1,37 @@
 import { describe, expect, test } from 'vitest'
 import { checkTask } from '../../../src/audit/check.ts'
-import { isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
+import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import { futureRun, futureSlotIn, withoutFuture } from '../../../src/core/task/wrong-clock.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
-import { readRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
-const CALL = { signal: new AbortController().signal }
 const DAILY = { expression: '0 3 * * *', zone: 'UTC' }
 const NOON = { expression: '0 12 * * *', zone: 'UTC' }
 
+const CATCH_UP = { catchUpMs: 31 * DAY_MS }
+const forceOf = (day: number) => ({ force: { slot: new Date(slotOf(day)), reason: 'the ledger was down', by: 'ops' } })
+
 /** Returns a ledger on which triggers run one after the other, on hosts whose clocks may be wrong. */
 function ledgerOf() {
-  const { time, ledger, trigger } = triggers()
+  const { time, ledger, record, trigger } = triggers()
   async function play(options: Partial<TriggerOptions> = {}, offsetMs = 0) {
     const run = trigger(options, works(1_000), { time: { offsetMs } })
     const result = await time.run(run.result)
     const warnings = run.events.flatMap(({ event }) => (event.event === 'warning' ? [event.message] : []))
     return { ...run, result, warnings }
   }
-  async function record(): Promise<TaskRecord> {
-    const read = (await readRecord(TASK, ledger, CALL)).record
-    if (isNewerRecord(read)) throw new Error('a newer record')
-    return read
-  }
   async function check() {
     const clock = time.clock()
     const now = clock.now()
     const settings = { now, since: slotOf(-30), until: now, skewMs: 30_000, progress: () => {} }
     const deps = { store: ledger, clock, pageTimeoutMs: 1_000, signals: [] }
-    const found: string[] = []
-    for await (const { kind } of checkTask({ task: TASK, ...(await record()) }, settings, deps)) found.push(kind)
+    const found: unknown[] = []
+    for await (const one of checkTask({ task: TASK, ...(await record()) }, settings, deps))
+      found.push([one.kind, one.slot, ...('doubt' in one ? [one.doubt] : [])])
     return found
   }
   const sleep = (ms: number) => time.run(time.clock().wait(ms))
@@ -129,4 +126,43 @@ test('a run under another schedule that is for an older slot than the recorded o
     ),
   ])
   expect(await record()).toEqual(before)
+})
+
+test('a forced run of a task without a record states its schedule, so that its missed slots are found', async () => {
+  const { play, record, check, sleep } = ledgerOf()
+  await play(forceOf(0))
+  expect((await record()).schedules).toEqual([{ since: slotOf(0), spec: DAILY, declared: 'forced' }])
+  expect(await check()).toEqual([])
+  await sleep(2.5 * DAY_MS)
+  expect(await check()).toEqual([
+    ['missed', slotOf(2)],
+    ['missed', slotOf(1)],
+  ])
+  // Only the first one states it: an operator may force an old slot under an old schedule.
+  await play({ ...forceOf(-3), schedule: '0 4 * * *', ...{ force: { ...forceOf(0).force, slot: '2026-11-20' } } })
+  expect((await record()).schedules).toHaveLength(1)
+})
+
+test('the first scheduled run confirms the schedule of a forced run, and catches up no slot that only the force stated', async () => {
+  const { play, record, check, sleep } = ledgerOf()
+  await play(forceOf(0))
+  await sleep(3 * DAY_MS)
+  expect((await play(CATCH_UP)).started).toEqual([slotOf(3)])
+  expect((await record()).schedules).toEqual([{ since: slotOf(3), after: slotOf(0), spec: DAILY }])
+  await sleep(2 * DAY_MS)
+  expect((await play(CATCH_UP)).started).toEqual([slotOf(4), slotOf(5)])
+  const doubt = { after: slotOf(0), until: slotOf(3), isFirst: true }
+  expect(await check()).toEqual([
+    ['missed', slotOf(2), doubt],
+    ['missed', slotOf(1), doubt],
+  ])
+})
+
+test('a scheduled run with another schedule than a forced one is neither refused nor a change', async () => {
+  const { play, record, sleep } = ledgerOf()
+  await play({ ...forceOf(0), schedule: '0 3 * * 2' })
+  await sleep(DAY_MS)
+  const strict = await play({ strict: true, eventTime: new Date(slotOf(1)), ...CATCH_UP })
+  expect(strict.started).toEqual([slotOf(1)])
+  expect((await record()).schedules).toEqual([{ since: slotOf(1), after: slotOf(0), spec: DAILY }])
 })
