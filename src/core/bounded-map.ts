@@ -1,4 +1,3 @@
-/** Sets an entry as the newest one of a map. Removes the oldest entry if the map then has more than `most` entries. */
 export function setWithin<Key, Value>(map: Map<Key, Value>, most: number, key: Key, value: Value): void {
   map.delete(key)
   map.set(key, value)

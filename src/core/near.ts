@@ -2,10 +2,8 @@ import { closest, distance } from 'fastest-levenshtein'
 
 /** The number of slips that every name may have. Two letters in the wrong order count as two slips. */
 const USUAL_SLIPS = 2
-/** A name with more slips than this is a different name. */
 const MAX_SLIPS = 3
 
-/** Returns the name that was probably meant, or null if none is close. */
 export function nearest(given: string, names: readonly string[]): string | null {
   const candidates = names.filter((name) => mayBeNear(given, name, MAX_SLIPS))
   if (candidates.length === 0) return null
@@ -55,7 +53,6 @@ function mayBeNear(one: string, other: string, slips: number): boolean {
   return Math.abs(one.length - other.length) <= slips
 }
 
-/** Returns ` Did you mean --task?` if a name is close to the given one, otherwise an empty text. */
 export function suggestion(given: string, names: readonly string[], prefix = ''): string {
   return didYouMean([nearest(given, names)].filter((name) => name !== null).map((name) => `${prefix}${name}`))
 }

@@ -11,7 +11,6 @@ export function isTaskName(task: unknown): task is string {
   return typeof task === 'string' && TASK_NAME.test(task)
 }
 
-/** Throws a usage error unless `task` is a valid task name. */
 export function checkTaskName(task: string): void {
   if (isTaskName(task)) return
   throw usageError(
@@ -27,7 +26,6 @@ const MAX_REASON_BYTES = 800
 /** The ARN of an ECS task has about 110 bytes. */
 export const MAX_PERSON_BYTES = 200
 
-/** Throws a usage error unless the request of an operator says who makes it and why, within the limits. */
 export function checkOperator({ by, reason }: { readonly by: string; readonly reason: string }): void {
   for (const [what, text, most] of [
     ['reason', reason, MAX_REASON_BYTES],
@@ -44,7 +42,6 @@ export function checkOperator({ by, reason }: { readonly by: string; readonly re
   }
 }
 
-/** Throws a usage error unless `owner` is a name, URL or runbook that can be shown where a task needs attention. */
 export function checkOwner(owner: string): void {
   if (owner.trim() === '') throw usageError('owner is empty. Give a name, a URL or a runbook, or leave it out.')
   if (isPlaceholder(owner)) {

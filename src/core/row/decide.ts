@@ -33,7 +33,6 @@ import {
 import { isEndUnknown, isNewerSchema, isRunning, statusOfRow } from './status.ts'
 
 export type Decision =
-  /** Claim the slot, on top of `base`. */
   | { readonly kind: 'start'; readonly base: Row | null }
   /** The slot is done or running, so the trigger starts nothing. Nothing is wrong. */
   | { readonly kind: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
@@ -58,9 +57,7 @@ interface Situation {
   /** The answer if the slot is done, so that only a force may start in it. False: it is not done. */
   readonly done: Duplicate | false
   readonly isRunning: boolean
-  /** The status in which a force finds the slot. */
   readonly status: Rerunnable | null
-  /** Whether the force is meant for a slot of this status. */
   readonly isMeant: boolean
   readonly isTooLate: boolean
 }
@@ -182,7 +179,6 @@ export type ResolveObjection =
   | 'notDue'
 
 export type ResolveDecision =
-  /** Write the resolution on top of `base`. */
   | { readonly kind: 'resolve'; readonly base: Row | null }
   | {
       readonly kind: 'refused'
@@ -194,7 +190,6 @@ export type ResolveDecision =
 
 export interface ResolveFacts {
   readonly slot: Instant
-  /** The state that the operator wants to record. */
   readonly state: Resolution['state']
   readonly now: Instant
   readonly skewMs: number

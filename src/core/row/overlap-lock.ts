@@ -16,7 +16,6 @@ export function encodeOverlapLock({ slot, runId }: OverlapLock): StoredDocument 
   return { runningSlot: formatInstant(slot), runId }
 }
 
-/** Reads a stored lock. Throws `shape` if the entry is malformed. */
 export function decodeOverlapLock(document: unknown, task: string): OverlapLock {
   const fields = fieldsOf(document, `the overlap lock of task ${task}`)
   return { slot: instant(fields, 'runningSlot'), runId: text(fields, 'runId') }

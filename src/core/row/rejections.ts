@@ -14,19 +14,16 @@ export const NOTED_RUN_IDS = 200
 
 /** The data that a store keeps for `note`, separate from the owner's part of the row. */
 export interface Notes extends Rejections {
-  /** The run ids of the first `NOTED_RUN_IDS` rejections. */
   readonly rejectedBy: readonly string[]
 }
 
 export const NO_REJECTIONS: Rejections = { count: 0, refused: 0, first: [], latest: null }
 export const NO_NOTES: Notes = { ...NO_REJECTIONS, rejectedBy: [] }
 
-/** Returns whether the rejection of this run is already recorded. */
 export function isNoted(notes: Notes, runId: string): boolean {
   return notes.rejectedBy.includes(runId) || notes.latest?.runId === runId
 }
 
-/** Returns the notes with one more rejection. Returns the same notes if its run id is already recorded. */
 export function addRejection(notes: Notes, rejection: Rejection): Notes {
   if (isNoted(notes, rejection.runId)) return notes
   const { count, refused, first, rejectedBy } = notes

@@ -15,7 +15,6 @@ export interface StatusSettings {
   readonly doneByMs?: number | null | undefined
 }
 
-/** Returns the status of a slot that has a row, or that its schedule asks for. */
 export function statusOf({ slot, row }: SlotRecord, settings: StatusSettings): Status {
   return row === null ? statusOfAbsent(slot, settings) : statusOfRow(row, settings)
 }

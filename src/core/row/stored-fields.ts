@@ -27,7 +27,6 @@ type Read<T> = (fields: Fields, name: string) => T
 export interface Member<T> {
   readonly encode: (value: T, whole: object) => StoredValue | null
   readonly decode: Read<T>
-  /** The stored name, if it is another one. */
   readonly name?: string
   /** The stored members stand beside those of the whole object. */
   readonly isFlat?: true
@@ -105,7 +104,6 @@ export function listOf<T>({ encode, decode }: Pick<Form<T>, 'encode' | 'decode'>
   return { encode: (values) => values.map(encode), decode: (fields, name) => list(fields, name, decode) }
 }
 
-/** An empty list is left out. */
 export function listOrNone<T>(form: Pick<Form<T>, 'encode' | 'decode'>): Member<readonly T[]> {
   const { encode, decode } = listOf(form)
   return { encode: (values, whole) => (values.length === 0 ? null : encode(values, whole)), decode }

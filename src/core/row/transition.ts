@@ -92,7 +92,6 @@ function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: 
   return Math.max(before ?? 0, Math.max(window.slot, now) + retentionMs)
 }
 
-/** Returns the row with its waiting attempt started. */
 export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): PendingRow {
   const pending = pendingRow(row)
   const open = openAttempt(pending)
@@ -152,7 +151,6 @@ export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: Pro
   return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
-/** Returns the row after its running attempt ended. */
 export function finishRow(row: Row, ending: Ending, stamp: Stamp): ClosedRow {
   const attempts = row.state === 'PENDING' ? endOpenAttempt(row, ending, stamp) : row.attempts
   return { ...nextVersion(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }
@@ -173,13 +171,11 @@ export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Ro
   return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)
 }
 
-/** The request of an operator to resolve a slot. */
 export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 'reason'> {
   readonly task: string
   readonly window: Window
   readonly schedule: ScheduleSpec
   readonly zoneData: string
-  /** The run id of the process in which the operator resolves the slot. */
   readonly runId: string
   /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
@@ -259,7 +255,6 @@ function endOpenAttempt(row: PendingRow, ending: Ending, stamp: Stamp): readonly
   return [...endedAttempts(row), endAttempt(openAttempt(row), ending, stamp.now)]
 }
 
-/** Closes an attempt that never reported its end. */
 function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
   return isEnded(attempt) ? attempt : endAttempt(attempt, { outcome: 'abandoned' }, null)
 }

@@ -101,7 +101,6 @@ function* slotsOutsideGaps(schedules: readonly Schedule[], from: Instant, end: I
   }
 }
 
-/** Returns the first slot after `at` that the schedules of a task expect, or null if there is none. */
 export function nextSlotDue(schedules: readonly InForce[], gaps: readonly Gap[], at: Instant): Instant | null {
   for (const [index, { since, schedule }] of schedules.entries()) {
     const until = schedules[index + 1]?.since ?? Number.POSITIVE_INFINITY
@@ -111,7 +110,6 @@ export function nextSlotDue(schedules: readonly InForce[], gaps: readonly Gap[],
   return null
 }
 
-/** Returns the first slot of a schedule after `at` that is expected, or null if there is none. */
 export function nextExpectedSlot(schedule: Schedule, gaps: readonly Gap[], at: Instant): Instant | null {
   let slot = expectedSlotAfter(schedule, at)
   for (;;) {

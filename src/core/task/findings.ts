@@ -4,7 +4,6 @@ import type { EcsFacts, Instant, Row, ScheduleSpec, Status } from '../types.ts'
 import type { AuditedSlot, Doubt, DueKey } from './expected-slots.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
-/** The kinds of problems, each without a finding. */
 export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
   missed: 0,
   failed: 0,
@@ -35,7 +34,6 @@ export type OffSchedule = 'none' | 'other'
 
 export type TaskFinding = SlotFinding & {
   readonly task: string
-  /** The times by which the slot is one. */
   readonly times: AuditSettings
   /** The schedule that is in force now, or that of the slot if none is recorded. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
@@ -51,14 +49,12 @@ export type TaskFinding = SlotFinding & {
   readonly ecs?: EcsFacts
 }
 
-/** The condition of a task, in a few numbers. */
 export interface TaskHealth {
   readonly task: string
   /** The status of the newest slot that was due. Null if the range has none. */
   readonly status: Status | null
   /** When the newest attempt that succeeded ended. Null if the range has none. */
   readonly lastSuccessAt: Instant | null
-  /** How many slots need attention, by kind. */
   readonly findings: Readonly<Record<SlotFinding['kind'], number>>
 }
 
@@ -67,7 +63,6 @@ export interface AuditSettings extends ExpectedTimes {
   readonly skewMs: number
 }
 
-/** Returns the problem in the record of a slot, or null if there is none. */
 export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
   if (row === null) return findingOfAbsent(missed, settings)
   if (isNewerSchema(row)) return null
@@ -122,7 +117,6 @@ function closedAt({ slot, attempts, resolutions }: Row): Instant {
   return Math.max(slot, ...ends, resolutions.at(-1)?.at ?? slot)
 }
 
-/** Returns whether the first attempt of the slot started later than is expected of it. */
 export function isLate(row: Row, { lateAfterMs }: Pick<AuditSettings, 'lateAfterMs'>): boolean {
   const latenessMs = latenessMsOf(row)
   return lateAfterMs !== null && latenessMs !== null && latenessMs > lateAfterMs

@@ -104,7 +104,6 @@ export interface TaskRecord {
   /** Those of the latest run that changed them, and the slot of that run. Null: no run stated any. */
   readonly expectations: (Expectations & { readonly since: Instant }) | null
   readonly pauses: readonly Suspension[]
-  /** The retirements, the oldest first. Only the last one can be open. */
   readonly retirements: readonly Suspension[]
   /**
    * Where the latest scheduled run ran, without its log stream: a slot that is missed can be run there. Null: not on

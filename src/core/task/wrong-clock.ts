@@ -53,7 +53,6 @@ export function futureRun(row: StoredRow | null, latest: Instant): Instant | nul
   return own.attempts.some(hasStarted) ? own.slot : null
 }
 
-/** Returns the error of an audit that found a run or a record of a slot that is not due yet. */
 export function wrongClock(task: string, slot: Instant): LedgerError {
   const at = formatInstant(slot)
   return new LedgerError(
