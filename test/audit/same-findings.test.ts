@@ -12,6 +12,7 @@ import { systemClock } from '../../src/process/clock.ts'
 import { writeRecord } from '../../src/run/task/task-record.ts'
 import { readNeeds } from '../../src/web/server/read/needs.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
+import { chanceOf } from '../sim/chance.ts'
 import { FAILED, FORCED, NOT_STARTED, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
@@ -24,11 +25,8 @@ const CALL = { signal: new AbortController().signal }
 
 /** Returns a generator of numbers in [0, 1), the same ones for each seed. */
 function numbers(seed: number): () => number {
-  let state = seed * 2_654_435_761 + 1
-  return () => {
-    state = (Math.imul(state ^ (state >>> 15), state | 1) + 0x6d2b79f5) | 0
-    return ((state ^ (state >>> 14)) >>> 0) / 2 ** 32
-  }
+  const { int } = chanceOf(seed)
+  return () => int(0, 999_999) / 1_000_000
 }
 
 const SPECS: readonly ScheduleSpec[] = [
