@@ -100,6 +100,14 @@ export function cronledger(args: readonly string[], options: Options = {}): Prom
   return shared(args, options) ?? start(args, options).ended
 }
 
+/**
+ * Runs `cronledger` with a command line that it refuses, so that it starts no batch: in the process that many commands share,
+ * if that is free. The caller must check the exit code.
+ */
+export function refused(args: readonly string[], env: Options['env'] = {}): Promise<Ended> {
+  return runShared({ args, env: { ...BASE_ENV, ...env }, cwd: process.cwd() }) ?? start(args, { env }).ended
+}
+
 function shared(args: readonly string[], { env = {}, cwd = process.cwd(), ...others }: Options): Promise<Ended> | null {
   const isOwn = Object.keys(others).length > 0 || Object.keys(env).some((name) => name.startsWith('NODE_'))
   if (isOwn || ALONE.includes(args[0] ?? '')) return null

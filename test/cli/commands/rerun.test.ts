@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, MAIN, pasted, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Loose, MAIN, pasted, refused, scratch, start } from '../../support/cli.ts'
 import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 import { CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
 
@@ -330,7 +330,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     test(args.join(' '), async () => {
       const { env, states } = known
       const reason = args.includes('--reason' as never) ? [] : ['--reason', 'x']
-      const { code, stdout, stderr } = await cronledger(['rerun', ...reason, ...args, '--', 'echo', 'no'], { env })
+      const { code, stdout, stderr } = await refused(['rerun', ...reason, ...args, '--', 'echo', 'no'], env)
       expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
       expect(stderr.trim().split('\n')).toHaveLength(1)
       expect(await states()).toEqual([`${day(10)} COMPLETED 1`])
@@ -343,7 +343,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       code: 64,
       stderr: expect.stringMatching(/no batch command is given. Put it after --/),
     })
-    const bare = await cronledger(['rerun', '--slot', day(10), '--', 'true'], { env })
+    const bare = await refused(['rerun', '--slot', day(10), '--', 'true'], env)
     expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is missing.*CRONLEDGER_REASON/) })
   })
 })

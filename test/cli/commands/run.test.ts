@@ -3,7 +3,17 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
+import {
+  cronledger,
+  type Ended,
+  type Loose,
+  MAIN,
+  NIGHTLY,
+  type Options,
+  refused,
+  scratch,
+  start,
+} from '../../support/cli.ts'
 import { FARGATE } from '../../support/ecs.ts'
 import { serveMetadata } from '../../support/ecs-metadata.ts'
 
@@ -16,6 +26,7 @@ function ledger() {
   const base = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   return {
     store,
+    base,
     path: store.slice('file:'.length),
     run: (command: readonly string[], options: readonly string[] = [], more?: Options) =>
       cronledger(['run', ...base, ...options, '--', ...command], more),
@@ -69,29 +80,11 @@ test('a run that makes the ledger file says where, so that a relative path in an
 
 describe('cronledger as its own batch', () => {
   // As in an image whose entrypoint is `cronledger run --`, when its command is overridden.
-  test.each([
-    'setup',
-    'check',
-    'history',
-    'show',
-    'explain',
-    'tasks',
-    'resolve',
-    'serve',
-    'report',
-    'completion',
-    'rerun',
-    'run',
-  ])('%s is refused, and takes no slot', async (name) => {
-    const { run, path } = ledger()
-    const file = join(folder, 'cronledger')
-    writeFileSync(file, '#!/bin/sh\necho ran\n')
-    chmodSync(file, 0o755)
-    const refused = await run([file, name, '--check'])
-    expect(refused).toMatchObject({ code: 64, stdout: '' })
-    expect(refused.stderr).toMatch(
-      /^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint cronledger[^\n]*\n$/,
-    )
+  test('a command of cronledger is refused, and takes no slot', async () => {
+    const { base, path } = ledger()
+    const { code, stdout, stderr } = await refused(['run', ...base, '--', '/usr/bin/cronledger', 'setup', '--check'])
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+    expect(stderr).toMatch(/^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint [^\n]*\n$/)
     expect(existsSync(path)).toBe(false)
   })
 
@@ -194,30 +187,15 @@ describe('the main job', () => {
     ])
   })
 
-  for (const [code, options] of [
-    [0, []],
-    [7, ['--exit-on-duplicate', '7']],
-  ] as const) {
-    test(`a duplicate of a completed slot exits with ${code}: ${options.join(' ')}`, async () => {
-      const { run } = ledger()
-      await run(['true'])
-      expect((await run(['true'], options)).code).toBe(code)
-    })
-  }
-
-  for (const [code, options] of [
-    [0, []],
-    [7, ['--exit-on-duplicate', '7']],
-  ] as const) {
-    test(`a duplicate of a running slot exits with ${code}: ${options.join(' ')}`, async () => {
-      const ledgers = ledger()
-      const first = ledgers.start(['sh', '-c', 'echo ready; exec sleep 60'])
-      await first.printed('ready')
-      expect((await ledgers.run(['true'], options)).code).toBe(code)
-      first.child.kill('SIGTERM')
-      expect((await first.ended).code).toBe(143)
-    })
-  }
+  test('--exit-on-duplicate is the exit code of a duplicate, also while the other run is running', async () => {
+    const { run, start } = ledger()
+    const first = start(['sh', '-c', 'echo ready; exec sleep 60'])
+    await first.printed('ready')
+    expect((await run(['true'])).code).toBe(0)
+    expect((await run(['true'], ['--exit-on-duplicate', '7'])).code).toBe(7)
+    first.child.kill('SIGTERM')
+    expect((await first.ended).code).toBe(143)
+  })
 })
 
 describe('what the command gets', () => {
@@ -353,21 +331,6 @@ describe('a command that cannot be started', () => {
   }
 })
 
-describe('a placeholder that is left instead of the command is refused, and nothing is written', () => {
-  for (const command of ['YOUR_COMMAND', 'COMMAND', '<command>', '…']) {
-    test(command, async () => {
-      const { store, path } = ledger()
-      const args = ['run', '--store', store, ...NIGHTLY, '--', command]
-      const { code, stderr } = await cronledger(args)
-      expect({ code, stderr }).toEqual({
-        code: 64,
-        stderr: expect.stringMatching(/^cronledger: the batch command is still the placeholder "[^\n]*\n$/),
-      })
-      expect(existsSync(path)).toBe(false)
-    })
-  }
-})
-
 describe('--timeout', () => {
   test('124, recorded as timedOut', async () => {
     const { run, rows } = ledger()
@@ -380,10 +343,10 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   const ok = [...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   const force = [...NIGHTLY, '--force-slot', '2026-11-23T03:00:00Z']
   const without = (name: string) => ok.filter((word, index) => word !== name && ok[index - 1] !== name)
-  for (const [args, message] of [
-    [without('--task'), /--task is missing.*CRONLEDGER_TASK/],
+
+  // The unit tests of the options, settings, schedules and triggers have the other errors.
+  test.each<[readonly string[], RegExp, Readonly<Record<string, string>>?]>([
     [without('--schedule'), /--schedule is missing/],
-    [[...ok, '--task', 'other'], /--task is given more than once/],
     [[...ok, '--max-atempts', '2'], /unknown option --max-atempts. Did you mean --max-attempts\?/],
     [[...ok, '--max-attempts', '0'], /--max-attempts 0 is not allowed. Use 1 to 100/],
     [[...ok, '--max-attempts', '1e1'], /--max-attempts "1e1" is not a whole number/],
@@ -391,96 +354,42 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
     [[...ok, '--overlap', 'maybe'], /--overlap "maybe" is not allowed. Use allow, skip or wait/],
     [[...ok, '--on-mismatch', 'refuse'], /--on-mismatch was removed. Use --strict/],
+    [ok, /CRONLEDGER_ON_MISMATCH was removed. Use CRONLEDGER_STRICT\./, { CRONLEDGER_ON_MISMATCH: 'refuse' }],
+    [ok, /CRONLEDGER_EVENT was removed. Use CRONLEDGER_EVENT_TIME/, { CRONLEDGER_EVENT: '-' }],
+    [ok, /CRONLEDGER_LEASE "long" is not a valid duration/, { CRONLEDGER_LEASE: 'long' }],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
-    [[...ok, '--force-only', 'failed'], /--force-only requires --force-slot/],
+    [ok, /--force-only requires --force-slot. Give both, or remove/, { CRONLEDGER_FORCE_ONLY: 'completed' }],
     [[...force, '--force-only', 'running'], /--force-only "running" is not allowed. Use missed, failed, stale/],
     [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time cannot be used together/],
     [[...force, '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
-    [[...force, '--reason', 'WHY'], /the reason is still the placeholder "WHY"/],
-    [[...force, '--reason', '<why>'], /the reason is still the placeholder "<why>"/],
     [['stray', ...ok], /two tasks are given: "stray" and --task "nightly"/],
-    [[...ok, 'stray'], /unexpected argument "stray". If it is the task, use --task stray. run takes one task name/],
     [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
-    [[...ok, '--timezone', ''], /--timezone has no value/],
-    [['--task', '-x', ...without('--task')], /task "-x" is not a valid name/],
-    [[...ok, '-x'], /unknown option -x\. See/],
     [['--task', 'a b', ...without('--task')], /task "a b" is not a valid name. Use 1 to 128/],
-    [['--schedule', '* * *', ...without('--schedule')], /fields/],
     [['--schedule', '0 0 31 2 *', ...without('--schedule')], /never fire/],
-    [['--event-time', '<aws.scheduler.scheduled-time>', ...without('--event-time')], /was not replaced/],
-    [['--event-time', '2026-11-23T03:00:05', ...without('--event-time')], /offset/],
     [['--event-time', '2036-11-23T03:00:05Z', ...without('--event-time')], /in the future/],
-    [
-      ['--anchor', '2026-11-23T03:00:00.5Z', '--schedule', 'rate(1 hour)', ...without('--schedule')],
-      /anchor .* Use whole seconds/,
-    ],
-    [
-      ['--event-time', '@no-such-file', ...without('--event-time')],
-      /--event-time "@no-such-file" cannot be read: there is no such file/,
-    ],
+    [['--event-time', '@no-such-file', ...without('--event-time')], /"@no-such-file" cannot be read: there is no such/],
     [['--strict', ...without('--event-time')], /an event time is required/],
-    [[...ok, '--strict', '--strict=false'], /--strict is given more than once/],
-  ] as const) {
-    test(String(message), async () => {
-      const { store, path } = ledger()
-      const { code, stdout, stderr } = await cronledger(['run', '--store', store, ...args, '--', 'echo', 'no'])
-      expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
-      expect(stderr).toMatch(message)
-      expect(stderr.trim().split('\n')).toHaveLength(1)
-      expect(existsSync(path)).toBe(false)
-    })
-  }
+    [[...ok, `--${'x'.repeat(5000)}`], /^cronledger: unknown option --x{98}…. See cronledger run --help.\n$/],
+    [[...ok, '--pasword=hunter2'], /^cronledger: unknown option --pasword. See cronledger run --help.\n$/],
+  ])('%j: %s', async (args, message, env) => {
+    const { store, path } = ledger()
+    const { code, stdout, stderr } = await refused(['run', ...args, '--store', store, '--', 'echo', 'no'], env)
+    expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+    expect(stderr.trim().split('\n')).toHaveLength(1)
+    expect(existsSync(path)).toBe(false)
+  })
 
-  for (const [args, message] of [
+  test.each<[readonly string[], RegExp]>([
     [['run', ...ok, '--', 'true'], /--store is missing.*dynamodb:TABLE.*file:PATH/],
     [['run', '--store', 'redis:x', ...ok, '--', 'true'], /dynamodb:TABLE or file:PATH/],
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no batch command is given. Put it after --/],
-    [['run', '--store', 'file:/tmp/x.db', ...ok, '--'], /no batch command is given/],
-    [
-      ['run', ...ok, '--pasword=hunter2', '--', 'true'],
-      /^cronledger: unknown option --pasword. See cronledger run --help.\n$/,
-    ],
-    [
-      ['run', ...ok, `--${'x'.repeat(5000)}`, '--', 'true'],
-      /^cronledger: unknown option --x{98}…. See cronledger run --help.\n$/,
-    ],
+    [['run', '--store', 'file:/tmp/x.db', ...ok, '--', 'YOUR_COMMAND'], /the batch command is still the placeholder "/],
     [['rum'], /unknown command "rum". Did you mean run\?/],
-    [['rnu'], /unknown command "rnu". Did you mean run\?/],
-    [['xyz'], /unknown command "xyz". See cronledger --help/],
-    [['--verison'], /unknown command "--verison". Did you mean --version\?/],
-    [
-      ['--task', 'nightly', 'history'],
-      /unknown command "--task". Put the command before its options: cronledger history --task …/,
-    ],
-    [['show', '--store', 'file:/tmp/x.db', '--slot', 'latest'], /--task is missing/],
-    [
-      ['history', '--store', 'file:/tmp/x.db', '--', '--limit', '5'],
-      /unexpected argument "--limit" after --. history does not run a batch/,
-    ],
     [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role requires --check\./],
-  ] as const) {
-    test(`${args.slice(0, 3).join(' ')}: ${message}`, async () => {
-      const { code, stdout, stderr } = await cronledger(args)
-      expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
-      expect(stderr).toMatch(message)
-      expect(stderr.trim().split('\n')).toHaveLength(1)
-    })
-  }
-
-  test('an empty environment variable means unset', async () => {
-    const { code, stderr } = await cronledger(['run', ...ok, '--', 'true'], { env: { CRONLEDGER_STORE: '' } })
-    expect({ code, stderr }).toMatchObject({ code: 64, stderr: expect.stringMatching(/--store is missing/) })
-  })
-
-  test('a wrong environment variable is named as one', async () => {
-    const { store } = ledger()
-    const { code, stderr } = await cronledger(['run', '--store', store, ...ok, '--', 'true'], {
-      env: { CRONLEDGER_LEASE: 'long' },
-    })
-    expect({ code, stderr }).toMatchObject({
-      code: 64,
-      stderr: expect.stringMatching(/CRONLEDGER_LEASE "long" is not a valid duration/),
-    })
+  ])('%j: %s', async (args, message) => {
+    const { code, stdout, stderr } = await refused(args, { CRONLEDGER_STORE: '' })
+    expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+    expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 
   test('a variable that is nearly an option is ignored with a warning', async () => {
@@ -515,8 +424,9 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ['CRONLEDGER_SLOT', 'CRONLEDGER_FORCE_SLOT'],
   ])('a variable that is nearly an option that chooses the slot is an error: %s', async (variable, meant) => {
     const { store } = ledger()
-    const args = ['run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *', '--', 'true']
-    const { code, stderr } = await cronledger(args, { env: { [variable]: 'Asia/Tokyo' } })
+    const { code, stderr } = await refused(['run', '--store', store, ...NIGHTLY, '--', 'true'], {
+      [variable]: 'Asia/Tokyo',
+    })
     expect({ code, stderr }).toEqual({
       code: 64,
       stderr: `cronledger: ${variable} is not an option of run, and without ${meant} the run could take another slot. Set ${meant}, or remove ${variable}.\n`,
@@ -527,38 +437,15 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   test.each(['FORCE_ONLYS', 'ONLY'])(
     'a variable that is nearly the one that limits a force is an error: %s',
     async (name) => {
-      const { force, store } = ledger()
-      const message = `CRONLEDGER_${name} is not an option of run, and without CRONLEDGER_FORCE_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_FORCE_ONLY, or remove CRONLEDGER_${name}.`
-      const args = [
-        'run',
-        '--store',
-        store,
-        ...NIGHTLY,
-        '--force-slot',
-        '2026-11-23',
-        '--reason',
-        'x',
-        '--',
-        'echo',
-        'no',
-      ]
-      const ended = await cronledger(args, { env: { [`CRONLEDGER_${name}`]: 'failed' } })
-      expect(ended).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
-      expect((await force(['echo', 'ran'])).stdout).toBe('ran\n')
+      const args = ['run', '--store', ledger().store, ...force, '--reason', 'x', '--', 'echo', 'no']
+      const { code, stdout, stderr } = await refused(args, { [`CRONLEDGER_${name}`]: 'failed' })
+      expect({ code, stdout, stderr }).toEqual({
+        code: 64,
+        stdout: '',
+        stderr: `cronledger: CRONLEDGER_${name} is not an option of run, and without CRONLEDGER_FORCE_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_FORCE_ONLY, or remove CRONLEDGER_${name}.\n`,
+      })
     },
   )
-
-  test('statuses that a force leaves behind in the environment are an error, as a reason is', async () => {
-    const { run, path } = ledger()
-    const left = await run(['echo', 'no'], [], { env: { CRONLEDGER_FORCE_ONLY: 'completed' } })
-    expect(left).toMatchObject({
-      code: 64,
-      stdout: '',
-      stderr:
-        'cronledger: --force-only requires --force-slot. Give both, or remove --force-only and CRONLEDGER_FORCE_ONLY.\n',
-    })
-    expect(existsSync(path)).toBe(false)
-  })
 
   test('such a variable has no effect if the option is given', async () => {
     const { run } = ledger()
@@ -622,28 +509,15 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   })
 })
 
-describe('the event', () => {
+test('the event of EventBridge is JSON, a file, or on standard input', async () => {
   const event = JSON.stringify({ id: 'x', time: '2026-11-23T03:00:00Z', resources: ['arn:aws:events:::rule/nightly'] })
   const file = join(folder, 'event.json')
   writeFileSync(file, event)
-  for (const [what, value] of [
-    ['as JSON', event],
-    ['as a file', `@${file}`],
-  ] as const) {
-    test(what, async () => {
-      const { store } = ledger()
-      const base = ['--store', store, ...NIGHTLY, '--event-time', value]
-      const ended = await cronledger(['run', ...base, '--', 'true'])
-      expect(logOf(ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
-    })
+  for (const value of [event, `@${file}`, '-']) {
+    const args = ['run', '--store', ledger().store, ...NIGHTLY, '--event-time', value, '--', 'true']
+    const ended = await cronledger(args, { input: event })
+    expect(logOf(ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
   }
-
-  test('on standard input', async () => {
-    const { store } = ledger()
-    const base = ['--store', store, ...NIGHTLY, '--event-time', '-']
-    const running = start(['run', ...base, '--', 'true'], { input: event })
-    expect(logOf(await running.ended)[0]).toMatchObject({ slot: '2026-11-23T03:00:00Z', source: 'event' })
-  })
 })
 
 describe('an event that never comes', () => {
@@ -652,7 +526,7 @@ describe('an event that never comes', () => {
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', [pipe])
     const base = ['--store', store, ...NIGHTLY, '--event-time', `@${pipe}`]
-    const { code, stderr } = await cronledger(['run', ...base, '--', 'echo', 'no'])
+    const { code, stderr } = await refused(['run', ...base, '--', 'echo', 'no'])
     expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is not a file/) })
   })
 
@@ -721,21 +595,6 @@ describe('under ECS', () => {
     })
     expect(await runOn(3, {})).toBe(null)
   })
-
-  for (const [what, task] of [
-    ['answers nonsense', '<html>'],
-    ['has no ARN', '{}'],
-    ['never answers', null],
-  ] as const) {
-    test(`metadata that ${what} never stops a run`, async () => {
-      const { env } = await serveMetadata({ task })
-      const { run, rows } = ledger()
-      expect((await run(['true'], [], { env })).code).toBe(0)
-      const attempt = (await rows())[0]?.['attempts'][0]
-      expect(attempt).not.toHaveProperty('ecsTask')
-      expect(attempt).not.toHaveProperty('ecs')
-    })
-  }
 })
 
 describe('the log', () => {

@@ -8,7 +8,17 @@ import { describe, expect, test } from 'vitest'
 import { openNotify } from '../../../src/cli/options/notify.ts'
 import { livingMember } from '../../../src/process/process-group.ts'
 import { runKey } from '../../../src/run/slot-variables.ts'
-import { cronledger, type Ended, type Loose, MAIN, NIGHTLY, type Options, scratch, start } from '../../support/cli.ts'
+import {
+  cronledger,
+  type Ended,
+  type Loose,
+  MAIN,
+  NIGHTLY,
+  type Options,
+  refused,
+  scratch,
+  start,
+} from '../../support/cli.ts'
 import { readEmf } from '../../support/metrics/emf.ts'
 
 const folder = scratch()
@@ -290,26 +300,29 @@ describe('a notification that goes wrong is one line of the log, and the exit co
   })
 })
 
-describe('wrong options: 64, one line', () => {
-  for (const [options, message] of [
-    [['--notify-on', 'failed'], /--notify-on requires --notify/],
-    [
-      ['--notify', 'cat', '--notify-on', 'failed,dupplicate'],
-      /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use started, suc/,
-    ],
-    [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
-    [['--metrics', 'emf'], /--metrics emf was removed. Give the CloudWatch namespace/],
-    [['--metrics', 'AWS/ECS'], /--metrics "AWS\/ECS" is not valid\. Use/],
-    [['--metrics', 'a\nb'], /--metrics "a\\nb" is not valid\. Use/],
-  ] as const) {
-    test(options.join(' '), async () => {
-      const { run } = ledger()
-      const { code, stdout, stderr } = await run(['echo', 'no'], options)
-      expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
-      expect(stderr).toMatch(message)
-      expect(stderr.trim().split('\n')).toHaveLength(1)
-    })
-  }
+test.each<[readonly string[], RegExp]>([
+  [['--notify-on', 'failed'], /--notify-on requires --notify/],
+  [
+    ['--notify', 'cat', '--notify-on', 'failed,dupplicate'],
+    /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use started, suc/,
+  ],
+  [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
+  [['--metrics', 'emf'], /--metrics emf was removed. Give the CloudWatch namespace/],
+  [['--metrics', 'AWS/ECS'], /--metrics "AWS\/ECS" is not valid\. Use/],
+  [['--metrics', 'a\nb'], /--metrics "a\\nb" is not valid\. Use/],
+])('%j is refused with 64 and one line', async (options, message) => {
+  const { code, stdout, stderr } = await refused([
+    'run',
+    '--store',
+    'file:no.db',
+    ...NIGHTLY,
+    ...options,
+    '--',
+    'echo',
+    'no',
+  ])
+  expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
+  expect(stderr.trim().split('\n')).toHaveLength(1)
 })
 
 describe('as PID 1', () => {

@@ -15,9 +15,16 @@ const stops = () => ({
   aborted: new AbortController().signal,
 })
 
+/** A command that starts a batch replaces them (`hideStandardStreams`). */
+const streams = Object.fromEntries(
+  ['stdout', 'stderr'].map((name) => [name, Object.getOwnPropertyDescriptor(process, name)]),
+)
+
 process.on('disconnect', () => process.exit())
 process.on('message', async ({ args, env, cwd }) => {
   process.chdir(cwd)
   process.env = env
-  process.send(await module.exports.main(args, env, stops()))
+  const code = await module.exports.main(args, env, stops())
+  Object.defineProperties(process, streams)
+  process.send(code)
 })
