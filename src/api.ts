@@ -214,8 +214,8 @@ export interface Ledger {
    */
   runCommand(options: RunOptions, command: CommandOptions): Promise<RunOutcome<null>>
   /**
-   * Returns the row of one slot by a strongly consistent read, or null if it has none. Throws a usage error if the task or the
-   * slot is not valid.
+   * Returns the row of one slot by a strongly consistent read, or null if it has none. A damaged row has `damage`. Throws a
+   * usage error if the task or the slot is not valid.
    */
   get(options: GetOptions): Promise<StoredRow | null>
   /**
@@ -230,7 +230,7 @@ export interface Ledger {
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
    * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed, failed, stale,
-   * overdue or late. Throws a usage error if the task is unknown or no schedule of it is recorded, or if no task is known at
+   * overdue, late, or with a row that cannot be read. Throws a usage error if the task is unknown or no schedule of it is recorded, or if no task is known at
    * all. The error of a task whose records cannot be read is thrown after the findings of all other tasks.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>

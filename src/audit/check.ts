@@ -6,7 +6,7 @@ import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
+import type { Instant, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
@@ -68,12 +68,13 @@ async function* checkedSlots(
     const finding = findingOf(found, times)
     const recorded = scheduleWith(inForce.schedules, slot)?.spec
     const own = readableRow(row)?.schedule ?? recorded
-    const schedule = current ?? own
+    // A row that cannot be read does not say its schedule.
+    const schedule = current ?? own ?? UTC
     const isOther = own !== undefined && current !== undefined && !isSameSpec(own, current)
     yield {
       ...{ slot, row, status: statusOf({ slot, row }, times) },
       finding:
-        finding === null || schedule === undefined
+        finding === null
           ? null
           : {
               ...finding,
@@ -98,6 +99,8 @@ function withFuture({ since, until, now }: CheckSettings): Required<TimeRange> {
 }
 
 const JUST_NOW_MS = 60_000
+
+const UTC: ScheduleSpec = { expression: '', zone: 'UTC' }
 
 /** No schedule has a later slot. */
 const END_OF_TIME = Date.UTC(2199, 11, 31)
@@ -206,10 +209,10 @@ function faultOfAll(faults: ReadonlyMap<string, LedgerError>): LedgerError | nul
   const [first, ...others] = [...faults].sort(([one], [other]) => (one < other ? -1 : 1))
   if (first === undefined) return null
   const [task, { kind, message }] = first
-  const text = `task ${task} cannot be checked: ${message}`
+  const text = `task ${task} could not be checked completely: ${message}`
   if (others.length === 0) return new LedgerError(kind, text)
   const names = others.slice(0, MAX_NAMED).map(([name]) => name)
   const named = `${names.join(', ')}${others.length > MAX_NAMED ? ' and so on' : ''}`
   const more = others.length === 1 ? '1 other task' : `${others.length} other tasks`
-  return new LedgerError(kind, `${text.replace(/\.?$/, '.')} ${more} cannot be checked either: ${named}.`)
+  return new LedgerError(kind, `${text.replace(/\.?$/, '.')} Nor could ${more}: ${named}.`)
 }

@@ -1,7 +1,8 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { DAY_MS } from '../core/duration.ts'
-import { usageError } from '../core/errors.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
+import { isUnreadable } from '../core/row/status.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
@@ -79,7 +80,14 @@ export async function readRow(
   const slot = parseInstant(timeText(text, 'slot'), 'slot')
   // Slots are whole seconds, so no other instant has a row, and the stores have no key for it.
   if (slot % 1000 !== 0) return null
-  return ask(deps, (call) => deps.store.get({ task, slot }, call))
+  return ask(deps, (call) => deps.store.get({ task, slot }, call)).catch(async (error: unknown) => {
+    if (!(error instanceof LedgerError) || error.kind !== 'shape') throw error
+    // A listing says what is wrong with the row.
+    const query = { kind: 'task', task, since: slot, until: slot + 1_000, limit: 1 } as const
+    const [row] = (await ask(deps, (call) => deps.store.list(query, call))).rows
+    if (row === undefined || !isUnreadable(row)) throw error
+    return row
+  })
 }
 
 type ListPart = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>

@@ -290,9 +290,16 @@ export interface UncheckedRow extends RowFacts {
 }
 
 /** A row that a newer cronledger wrote. It is shown and refused, but never read further or overwritten. */
-export interface NewerSchemaRow extends Key {
+interface NewerSchemaRow extends Key {
   readonly schemaVersion: number
   readonly newerSchema: true
 }
 
-export type StoredRow = Row | NewerSchemaRow
+/** A row of this version that cronledger cannot have written. Readers are shown what is wrong with it. For a run, it is an error. */
+interface DamagedRow extends Key {
+  readonly damage: string
+}
+
+export type UnreadableRow = NewerSchemaRow | DamagedRow
+
+export type StoredRow = Row | UnreadableRow

@@ -2,9 +2,10 @@ import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, hasStarted } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
+import { isUnreadable, readableRow } from '../core/row/status.ts'
 import type { Doubt } from '../core/task/expected-slots.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
-import type { Instant, Row } from '../core/types.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
 import { lookStep, neededSteps, pauseStep, rangeSteps, rerunStep, type Step, showStep } from '../verdict/steps.ts'
 import { ofRow, type StepTarget } from '../verdict/target.ts'
 import { type Verdict, verdictOf } from '../verdict/verdict.ts'
@@ -139,12 +140,13 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
 /**
 /**
  * Returns whether the rerun of a range leaves this slot out: it may not have been due, no schedule on record has it, it
- * completed once, or a run with a schedule that is not in force was refused in it.
+ * completed once, a run with a schedule that is not in force was refused in it, or its row cannot be read.
  */
 export function isNotInRange(found: TaskFinding): boolean {
   if (doubtOf(found) !== undefined) return true
   const row = rowOf(found)
   if (row === null) return false
+  if (isUnreadable(row)) return true
   if (found.offSchedule !== undefined) return true
   return terminalState(row) === 'completed' || (found.otherSchedule !== undefined && !row.attempts.some(hasStarted))
 }
@@ -259,7 +261,7 @@ function needOfDoubts({ newest, count }: FindingGroup, ledger: CheckedLedger, is
 /** Returns a finding as a JSON object for programs. */
 export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<string, unknown> {
   const { kind, status, task, slot, schedule, owner } = found
-  const row = rowOf(found)
+  const row = readableRow(rowOf(found))
   const doubt = doubtOf(found)
   const verdict = verdictOfFinding(found, ledger)
   return {
@@ -279,6 +281,7 @@ const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
   missed: 'missed',
   failed: 'failed',
   stale: 'is stale',
+  unknown: 'cannot be read',
   overdue: 'is overdue',
   late: 'was late',
 }
@@ -301,7 +304,7 @@ function doubtOf(found: TaskFinding): Doubt | undefined {
   return found.kind === 'missed' || found.kind === 'overdue' ? found.doubt : undefined
 }
 
-function rowOf(found: TaskFinding): Row | null {
+function rowOf(found: TaskFinding): StoredRow | null {
   return found.kind === 'missed' ? null : found.row
 }
 

@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/status.ts'
+import { isUnreadable } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { type DoneByMsOf, durationMsOf, type HistoryItem, instantOrNull, statusOfItem } from './row.ts'
@@ -35,7 +35,7 @@ export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: nu
 
 function cellsOf(item: HistoryItem, status: Status, now: Instant): CsvValue[] {
   if (isMissed(item)) return [instantOrNull(item.end), status, null, item.schedule.expression, item.schedule.zone]
-  return isNewerSchema(item) ? [null, status] : ownCells(item, status, now)
+  return isUnreadable(item) ? [null, status] : ownCells(item, status, now)
 }
 
 function ownCells(row: Row, status: Status, now: Instant): CsvValue[] {

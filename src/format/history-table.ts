@@ -3,7 +3,7 @@ import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isKeyOf } from '../core/objects.ts'
 import { attemptCount, isRepaired } from '../core/row/attempts.ts'
-import { isNewerSchema } from '../core/row/status.ts'
+import { isUnreadable } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { localTime } from './local-time.ts'
@@ -37,7 +37,7 @@ const CELL_TEXTS: CellTexts = {
   ZONE: zoneOf,
   STATUS: (item, style) => {
     const status = statusIn(item, style)
-    const hasFailed = !isMissed(item) && !isNewerSchema(item) && isRepaired(item)
+    const hasFailed = !isMissed(item) && !isUnreadable(item) && isRepaired(item)
     return status === 'completed' && hasFailed ? REPAIRED : status
   },
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
@@ -59,11 +59,11 @@ function statusIn(item: HistoryItem, { now, skewMs, doneByMsOf }: TableStyle): S
 
 /** Returns a cell that is empty for a missed slot and for a row of a newer schema. */
 function ofOwn(cell: (row: Row, style: TableStyle) => string): CellTexts[string] {
-  return (item, style) => (isMissed(item) || isNewerSchema(item) ? '' : cell(item, style))
+  return (item, style) => (isMissed(item) || isUnreadable(item) ? '' : cell(item, style))
 }
 
 function zoneOf(item: HistoryItem): string {
-  return !isMissed(item) && isNewerSchema(item) ? '' : item.schedule.zone
+  return !isMissed(item) && isUnreadable(item) ? '' : item.schedule.zone
 }
 
 /** The columns that a narrow terminal leaves out, in this order. A width of 60 is enough for the others. */

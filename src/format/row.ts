@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted } from '../core/row/attempts.ts'
-import { isNewerSchema, statusOfRow } from '../core/row/status.ts'
+import { isUnreadable, statusOfRow } from '../core/row/status.ts'
 import { ECS } from '../core/row/stored-ecs.ts'
 import { ATTEMPT, REJECTION } from '../core/row/stored-parts.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
@@ -27,8 +27,14 @@ export function statusOfItem(item: HistoryItem, now: Instant, skewMs: number, do
  * version.
  */
 export function rowJson(row: StoredRow, status: Status | null): Record<string, unknown> {
-  if (isNewerSchema(row)) {
-    return { schemaVersion: row.schemaVersion, task: row.task, slot: formatInstant(row.slot), status }
+  if (isUnreadable(row)) {
+    const { task, slot, ...more } = row
+    return {
+      ...('damage' in more ? more : { schemaVersion: more.schemaVersion }),
+      task,
+      slot: formatInstant(slot),
+      status,
+    }
   }
   const {
     task,

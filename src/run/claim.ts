@@ -4,7 +4,7 @@ import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import type { Facts } from '../core/row/policy.ts'
-import { isNewerSchema, isRunning, readableRow } from '../core/row/status.ts'
+import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
@@ -107,7 +107,7 @@ function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
   // Nothing waits for a slot that is caught up, and the run that has it also records its end.
   if (decision.kind === 'taken') return
   const row = decision.kind === 'start' ? decision.base : decision.row
-  if (row === null || isNewerSchema(row) || row.state !== 'PENDING' || !insideOf?.includes(row.owner)) return
+  if (row === null || isUnreadable(row) || row.state !== 'PENDING' || !insideOf?.includes(row.owner)) return
   // Another refusal is not successful either, and it tells an operator what to decide.
   if (decision.kind === 'refused' && decision.cause !== 'running') return
   throw usageError(
@@ -131,7 +131,7 @@ export async function checkNotInsideOtherSlot(
   if (surrounding?.task !== task || surrounding.slot === window.slot) return
   const key = { task, slot: surrounding.slot }
   const row = await askWithin({ ms: ledgerTimeoutMs, halt: io.stop }, io, (call) => io.store.get(key, call))
-  if (row === null || isNewerSchema(row) || !insideOf?.includes(row.owner)) return
+  if (row === null || isUnreadable(row) || !insideOf?.includes(row.owner)) return
   // A run that has died records nothing any more, and what its batch left behind may start the next run.
   if (!isRunning(row, io.clock.now(), skewMs)) return
   throw usageError(

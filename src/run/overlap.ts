@@ -3,7 +3,7 @@ import { LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
-import { isNewerSchema, readableRow } from '../core/row/status.ts'
+import { isUnreadable, readableRow } from '../core/row/status.ts'
 import type { PendingRow, Row, StoredRow, Trigger } from '../core/types.ts'
 import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
 import { type Ask, askWithin, within } from './ask.ts'
@@ -153,7 +153,7 @@ async function checkHolder(
   })
   // The supervisor of the holder may have been killed while its child lives on, even if an operator has resolved the
   // slot since.
-  const hasLeft = () => row !== null && !isNewerSchema(row) && findSurvivor(row) !== null
+  const hasLeft = () => row !== null && !isUnreadable(row) && findSurvivor(row) !== null
   return holdsOverlapLock(row, holder, askedAt, skewMs) || hasLeft() ? { holder, isCatchUp: isCaughtUp(row) } : null
 }
 

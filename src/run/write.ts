@@ -1,7 +1,7 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import type { Finish, RunEvent } from '../core/event.ts'
 import { attemptCount, openAttempt } from '../core/row/attempts.ts'
-import { isNewerSchema, readableRow } from '../core/row/status.ts'
+import { isUnreadable, readableRow } from '../core/row/status.ts'
 import { finishRow, type Stamp } from '../core/row/transition.ts'
 import type { Ending, PendingRow, Row, StoredRow, Survivor } from '../core/types.ts'
 import type { StopIo } from '../process/stop.ts'
@@ -66,7 +66,7 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
     const put: PutResult = await (baseRow === base ? reply : afterWrite(reply))
     if (put.kind === 'ok') return { kind: 'ok', row, preparedAtMs }
     const found: StoredRow | null = put.found
-    if (found === null || isNewerSchema(found)) return { kind: 'lost', found }
+    if (found === null || isUnreadable(found)) return { kind: 'lost', found }
     if (found.writeId === writeId) return { kind: 'ok', row, preparedAtMs }
     if (found.owner !== (runId ?? row.owner)) return { kind: 'lost', found }
     baseRow = found

@@ -97,7 +97,7 @@ interface TaskNamesPage {
 export interface Store {
   readonly name: string
 
-  /** Reads a row. Returns null if there is none. The read is strongly consistent. */
+  /** Reads a row. Returns null if there is none. The read is strongly consistent. Throws `shape` if the row is damaged. */
   get(key: Key, call: CallOptions): Promise<StoredRow | null>
 
   /**
@@ -114,7 +114,7 @@ export interface Store {
 
   /**
    * Reads one page of rows. The read is eventually consistent, so it is for people and audits, and never for a
-   * decision.
+   * decision. A damaged row is returned as one, so that it hides no other.
    */
   list(query: ListQuery, call: CallOptions): Promise<Page>
 

@@ -3,7 +3,7 @@ import { countedAttempts, hasStarted, processLeftBy, successOf } from '../core/r
 import { terminalState } from '../core/row/decide.ts'
 import { isEndUnknown } from '../core/row/status.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
-import type { AttemptRecord, Instant, Row } from '../core/types.ts'
+import type { AttemptRecord, Instant, Row, UnreadableRow } from '../core/types.ts'
 import { decisionSentence, endedText, lastSentence, type Sentence, successSentence } from './sentence.ts'
 import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep, skipStep } from './steps.ts'
 import type { StepTarget } from './target.ts'
@@ -19,10 +19,10 @@ type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused'
 /** The facts that a rule uses. */
 export interface VerdictFacts {
   readonly target: StepTarget
-  /** Null if there is none, or if a newer cronledger wrote it. */
+  /** Null if there is none that this version can read. */
   readonly row: Row | null
-  /** The schema version of the row, also if a newer cronledger wrote it. */
-  readonly schemaVersion: number
+  /** The row, if this version cannot read it. */
+  readonly unread: UnreadableRow | null
   readonly now: Instant
   readonly skewMs: number
   /** The pause or the retirement that has the slot. */
@@ -52,6 +52,7 @@ const PARTLY = 'an earlier attempt may have done a part of it'
 
 const NOT_DONE = { work: 'not done', workText: 'not done', nextTrigger: 'starts', caution: null } as const
 const RUNNING = { work: 'running', workText: 'running', nextTrigger: 'duplicate', caution: null } as const
+const UNREAD = { work: 'unknown', workText: 'unknown', nextTrigger: 'refused', caution: null } as const
 const DONE = { work: 'done', workText: 'done', nextTrigger: 'duplicate', caution: null } as const
 
 /** The rule of each situation. A new situation is a line here, and a row of the table in the docs. */
@@ -177,15 +178,18 @@ export const VERDICT_RULES = {
     workText: hasBegun(row) ? PARTLY : 'not done',
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
-  newer: ({ target, schemaVersion }) => ({
+  newer: ({ target, unread }) => ({
+    ...UNREAD,
     happened: [
-      `a newer version of cronledger wrote this record (schema ${schemaVersion}). Update cronledger to read it`,
+      `a newer version of cronledger wrote this record (schema ${unread && 'schemaVersion' in unread ? unread.schemaVersion : '?'}). Update cronledger to read it`,
     ],
-    work: 'unknown',
-    workText: 'unknown',
-    nextTrigger: 'refused',
-    caution: null,
     steps: [showStep('show it with the newer version', target)],
+  }),
+  damaged: ({ target, unread }) => ({
+    ...UNREAD,
+    happened: [unread && 'damage' in unread ? unread.damage.replace(/\.$/, '') : 'its record is damaged'],
+    caution: 'Its batch may have run: look at its log and at the data before you run it.',
+    steps: [showStep('see what is wrong', target)],
   }),
 } as const satisfies Readonly<Record<string, (facts: VerdictFacts) => VerdictRule>>
 

@@ -1,9 +1,9 @@
 import { elapsed } from '../core/duration.ts'
 import { countedAttempts, hasCompleted, hasStarted, isRepaired, latenessMsOf, successOf } from '../core/row/attempts.ts'
-import { isNewerSchema, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
+import { isUnreadable, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
 import type { OffSchedule } from '../core/task/findings.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
-import { type Instant, type Row, SCHEMA_VERSION, type Status, type StoredRow } from '../core/types.ts'
+import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
 import type { Sentence } from './sentence.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
@@ -65,7 +65,7 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const facts: VerdictFacts = {
     target,
     row,
-    schemaVersion: slot.row?.schemaVersion ?? SCHEMA_VERSION,
+    unread: slot.row !== null && isUnreadable(slot.row) ? slot.row : null,
     now,
     skewMs,
     found,
@@ -109,7 +109,7 @@ function situationOf(status: Status | null, row: StoredRow | null, { now }: Stat
     case null:
       return 'notExpected'
     case 'unknown':
-      return 'newer'
+      return row !== null && 'damage' in row ? 'damaged' : 'newer'
     case 'running':
       return isPastLease(row, now) ? 'silent' : 'running'
     case 'overdue':
@@ -120,10 +120,10 @@ function situationOf(status: Status | null, row: StoredRow | null, { now }: Stat
     case 'skipped':
       return status === 'overdue' ? 'due' : status
     case 'completed':
-      return row === null || isNewerSchema(row) ? status : completedSituation(row)
+      return row === null || isUnreadable(row) ? status : completedSituation(row)
     case 'stale':
     case 'failed':
-      return row === null || isNewerSchema(row) ? status : endedSituation(status, row)
+      return row === null || isUnreadable(row) ? status : endedSituation(status, row)
   }
 }
 

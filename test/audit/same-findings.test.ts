@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { lastDueSlot } from '../../src/cli/commands/tasks.ts'
+import { encodeRow } from '../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
@@ -78,6 +79,11 @@ async function ledgerOf(chance: Chance) {
       let slot = windowOf(schedule, last)?.slot ?? null
       for (; slot !== null && slot > (one === later ? changeAt : SINCE - DAY_MS); slot = slotBefore(schedule, slot)) {
         if (chance() < 0.4) await store.put(rowOf(task, one, slot, chance), 'absent', CALL)
+        // A row that this version cannot read.
+        else if (chance() < 0.05) {
+          const raw = encodeRow(rowOf(task, one, slot, chance))
+          store.writeRaw({ ...raw, ...pick([{ schemaVersion: 9 }, { state: 'odd' }], chance) })
+        }
       }
       last = changeAt
     }

@@ -40,56 +40,60 @@ const failedTasks = (stdout: string) => [...stdout.matchAll(/^failed +(\w)/gm)].
 const DAMAGED_ROW = "UPDATE rows SET document = '{}' WHERE task = 'd'"
 const DAMAGED_RECORD = `UPDATE entries SET document = '{"schedules":1}' WHERE task = 'b'`
 
-test('check names a task whose row cannot be read, after the findings of all other tasks and what to do', async () => {
-  const { code, stdout, stderr } = await check(await ledgerWith('row', DAMAGED_ROW))
+test('a row that cannot be read is a finding, in check, history, show and JSON', async () => {
+  const store = await ledgerWith('row', DAMAGED_ROW)
+  const { code, stdout, stderr } = await check(store)
   expect(failedTasks(stdout)).toEqual(['a', 'b', 'c', 'e', 'f', 'g'])
-  expect(stdout).toMatch(/^6 slots need attention: 6 failed$/m)
-  expect(stderr).toMatch(/^cronledger: task d cannot be checked: .+\n$/)
-  expect(code).toBe(78)
+  expect(stdout).toMatch(/^unknown +d .* a row of the ledger is damaged: task is missing, /m)
+  expect(stdout).toMatch(/^7 slots need attention: 6 failed, 1 unknown$/m)
+  expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+  const [found] = JSON.parse((await check(store, '--task', 'd', '--json')).stdout)
+  expect(found).toMatchObject({ kind: 'unknown', status: 'unknown', work: 'unknown', nextTrigger: 'refused' })
+  const ofTask = ['--store', store, '--task', 'd']
+  const shown = await cronledger(['show', ...ofTask, '--slot', new Date(SLOT).toISOString(), '--json'])
+  const { happened, caution } = found
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    status: 'unknown',
+    work: 'unknown',
+    happened,
+    caution,
+    damage: `${happened}.`,
+  })
+  const history = await cronledger(['history', ...ofTask, '--format', 'ndjson'])
+  expect(JSON.parse(history.stdout)).toMatchObject({ status: 'unknown', damage: `${happened}.` })
 })
 
 test('check names all tasks whose records cannot be read', async () => {
-  const store = await ledgerWith('records', DAMAGED_ROW, DAMAGED_RECORD)
+  const store = await ledgerWith('records', DAMAGED_RECORD, DAMAGED_RECORD.replace("'b'", "'d'"))
   const { code, stdout, stderr } = await check(store)
   expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
-  expect(stderr).toMatch(/^cronledger: task b cannot be checked: .+\. 1 other task cannot be checked either: d\.\n$/)
+  expect(stderr).toMatch(/^cronledger: task b could not be checked completely: .+\. Nor could 1 other task: d\.\n$/)
   expect(code).toBe(78)
 })
 
-test('check names the tasks whose record or row is not JSON', async () => {
+test('check names the task whose record is not JSON, and shows a row that is not', async () => {
   const cut = [
     `UPDATE entries SET document = 'cut off' WHERE task = 'b'`,
     `UPDATE rows SET document = 'cut off' WHERE task = 'd'`,
   ]
   const { code, stdout, stderr } = await check(await ledgerWith('cut', ...cut))
   expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
+  expect(stdout).toMatch(/^unknown +d .* is damaged: all of it is "cut off", but must be an object/m)
   expect(stderr).toBe(
-    'cronledger: task b cannot be checked: the record of task b is damaged: all of it is "cut off", but must be an object. Correct it in the ledger. 1 other task cannot be checked either: d.\n',
+    'cronledger: task b could not be checked completely: the record of task b is damaged: all of it is "cut off", but must be an object. Correct it in the ledger.\n',
   )
   expect(code).toBe(78)
 })
 
-test('check and show name the row that is not JSON', async () => {
-  const store = await ledgerWith('cut-row', `UPDATE rows SET document = 'cut off' WHERE task = 'd'`)
-  const row = `row d ${new Date(SLOT).toISOString().replace('.000', '')}`
-  const problem = `${row} is damaged: all of it is "cut off", but must be an object. Correct it in the ledger.\n`
-  expect((await check(store)).stderr).toBe(`cronledger: task d cannot be checked: ${problem}`)
-  const slot = new Date(SLOT).toISOString()
-  expect(await cronledger(['show', '--store', store, '--task', 'd', '--slot', slot])).toMatchObject({
-    code: 78,
-    stderr: `cronledger: ${problem}`,
-  })
-})
-
 test('check --json prints the findings of all other tasks as a whole array', async () => {
-  const { code, stdout, stderr } = await check(await ledgerWith('json', DAMAGED_ROW, DAMAGED_RECORD), '--json')
-  expect(JSON.parse(stdout).map(({ task }: { task: string }) => task)).toEqual(['a', 'c', 'e', 'f', 'g'])
-  expect(stderr).toMatch(/^cronledger: task b cannot be checked: /)
+  const { code, stdout, stderr } = await check(await ledgerWith('json', DAMAGED_RECORD), '--json')
+  expect(JSON.parse(stdout).map(({ task }: { task: string }) => task)).toEqual(['a', 'c', 'd', 'e', 'f', 'g'])
+  expect(stderr).toMatch(/^cronledger: task b could not be checked completely: /)
   expect(code).toBe(78)
 })
 
 test('check does not say that it found no problems if a task cannot be read', async () => {
-  const store = await ledgerWith('quiet', DAMAGED_ROW)
+  const store = await ledgerWith('quiet', DAMAGED_RECORD)
   for (const format of ['text', 'json']) {
     const { code, stdout } = await check(store, '--new', '1s', '--format', format)
     expect({ code, stdout }).toEqual({ code: 78, stdout: '' })

@@ -149,11 +149,15 @@ describe('a row that cronledger did not write', () => {
   ])('%s: 78, one line that names the row; nothing starts and nothing is changed', async (_, document, notes) => {
     const { env, read } = rowsOf(document, notes)
     const before = read()
-    for (const args of [SCHEDULED, FORCED, SHOW, ['history']]) {
+    for (const args of [SCHEDULED, FORCED]) {
       const ended = await cronledger(args, { env })
       expectOneLine(ended, [78])
       expect(ended.stderr).toContain('row nightly 2026-11-24T03:00:00Z is damaged')
     }
+    const shown = await cronledger(SHOW, { env })
+    expect(shown).toMatchObject({ code: 0, stderr: '' })
+    expect(shown.stdout).toMatch(/^ {2}status +unknown\n {2}happened +row nightly 2026-11-24T03:00:00Z is damaged: /m)
+    expect(shown.stdout).not.toContain(EVIL)
     expect(read()).toBe(before)
   })
 
@@ -173,7 +177,8 @@ describe('a row that cronledger did not write', () => {
       'a newer version of cronledger wrote this record (schema 3)',
     )
     const range = ['--since', '2026-11-24', '--until', '2026-11-24']
-    expect(await cronledger(['check', ...range], { env })).toMatchObject({ code: 0, stderr: '' })
+    const checked = await cronledger(['check', ...range], { env })
+    expect(checked).toMatchObject({ code: 1, stderr: '', stdout: expect.stringMatching(/^unknown +nightly /) })
     expect(read()).toBe(before)
   })
 

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isNewerSchema } from '../../src/core/row/status.ts'
+import { isUnreadable } from '../../src/core/row/status.ts'
 import type { Row } from '../../src/core/types.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -61,7 +61,7 @@ async function host(kind: Kind) {
   async function row(day: Day = 0): Promise<Row | null> {
     const slot = Math.floor(Date.parse(DAYS[day]) / 60_000) * 60_000
     const found = await store.get({ task, slot }, { signal: AbortSignal.timeout(120_000) })
-    if (found !== null && isNewerSchema(found)) throw new Error('a row of another version')
+    if (found !== null && isUnreadable(found)) throw new Error('a row of another version')
     return found
   }
   const schedule = ['--store', named, '--task', task, '--schedule', '0 3 * * *']

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isUnreadable } from '../../src/core/row/status.ts'
 import { finishRow } from '../../src/core/row/transition.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -175,7 +176,7 @@ for (const [server, startServer] of [
 }
 
 function summary(found: StoredRow | null): Promised['row'] {
-  if (found === null || 'newerSchema' in found) return null
+  if (found === null || isUnreadable(found)) return null
   const { state, attempts, rejections } = found
   return { state, outcomes: attempts.map(({ outcome }) => outcome), rejected: rejections.count }
 }

@@ -43,7 +43,7 @@ export const OPTION_ERRORS = (): readonly string[] => [
   options(...NEEDED, '--lease', '900d'),
   options(...NEEDED, '--max-attempts', 'two'),
   options(...NEEDED, '--overlap', 'refuse'),
-  options(...NEEDED, '--notify-on', 'failed,unknown'),
+  options(...NEEDED, '--notify-on', 'failed,broken'),
 ]
 
 export const STORE_NAME_ERRORS = (): readonly string[] =>

@@ -154,6 +154,7 @@ function timesOf(kind: SlotFinding['kind']) {
 }
 
 function findings(): readonly TaskFinding[] {
+  const { schedule, task } = CONTEXT
   const row = rowWith({ ending: FAILED })
   const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
   const samples: Readonly<Record<SlotFinding['kind'], readonly SlotFinding[]>> = {
@@ -179,9 +180,16 @@ function findings(): readonly TaskFinding[] {
       },
       { kind: 'overdue', status: 'overdue', slot: SLOT, row: null },
     ],
+    unknown: [
+      { task, slot: SLOT, schemaVersion: 99, newerSchema: true as const },
+      {
+        task,
+        slot: SLOT,
+        damage: `row ${task} 2026-11-24T03:00:00Z is damaged: version is 0. Correct it in the ledger.`,
+      },
+    ].map((row) => ({ kind: 'unknown', status: 'unknown', slot: SLOT, row })),
     late: [{ kind: 'late', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) }],
   }
-  const { schedule, task } = CONTEXT
   return Object.values(samples).flatMap((some) =>
     some.map((found) => ({ ...found, task, schedule, times: timesOf(found.kind) })),
   )
@@ -189,7 +197,9 @@ function findings(): readonly TaskFinding[] {
 
 /** Returns the finding with the attempts of its row on ECS. */
 function onEcsToo(found: TaskFinding): TaskFinding {
-  return found.kind === 'missed' || found.row === null ? found : { ...found, row: rowOn(ON_ECS, found.row) }
+  return found.kind === 'missed' || found.kind === 'unknown' || found.row === null
+    ? found
+    : { ...found, row: rowOn(ON_ECS, found.row) }
 }
 
 const CHECKED = { store: 'dynamodb:cronledger' }

@@ -22,6 +22,7 @@ import {
   ON_ECS,
   PAUSE,
   pending,
+  resolvedAs,
   rowOn,
   rowWith,
   SKIPPED,
@@ -60,12 +61,6 @@ function attemptOf(row: Row): AttemptRecord {
 const RUNNING = rowWith({})
 const FIRST = attemptOf(RUNNING)
 const WAITED = { ...FIRST, phase: 'running', claimedAt: FIRST.startedAt - 26_000 } as AttemptRecord
-
-function resolvedAs(state: 'COMPLETED' | 'SKIPPED'): Row {
-  const row = rowWith({ ending: FAILED })
-  const resolution = { state, at: NOW + 3_600_000, by: 'ada', reason: 'checked by hand', afterAttempt: 1 } as const
-  return { ...row, state, resolutions: [resolution] } as Row
-}
 
 const DUPLICATES: Readonly<Record<DuplicateCause, readonly Row[]>> = {
   completed: [rowWith({ ending: SUCCEEDED }), resolvedAs('COMPLETED')],

@@ -190,8 +190,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'the overlap lock is free as soon as its holder is not the newest run of the slot',
     scenario: 'two slots, wait',
     file: 'src/core/row/overlap-lock.ts',
-    from: 'return isNewerSchema(found) || (found.owner === runId && isRunning(found, now, skewMs))',
-    to: "return isNewerSchema(found) || (found.owner === runId && found.attempts.at(-1)?.phase === 'waiting')",
+    from: 'return isUnreadable(found) || (found.owner === runId && isRunning(found, now, skewMs))',
+    to: "return isUnreadable(found) || (found.owner === runId && found.attempts.at(-1)?.phase === 'waiting')",
   },
   {
     name: 'the overlap lock is taken without its condition',

@@ -2,7 +2,9 @@ import { createHash, randomUUID } from 'node:crypto'
 import pLimit from 'p-limit'
 import { describe, expect, it, vi } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
+import { formatInstant } from '../../src/core/instant.ts'
 import { FIRST_REJECTIONS } from '../../src/core/row/rejections.ts'
+import { isUnreadable } from '../../src/core/row/status.ts'
 import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
 import { REJECTION } from '../../src/core/row/stored-parts.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
@@ -94,7 +96,7 @@ export function contract(subject: () => Subject): void {
   const store = () => subject().store
   const get = async (row: Row) => {
     const found = await store().get(row, call())
-    if (found === null || 'newerSchema' in found) throw new Error('no row of this version')
+    if (found === null || isUnreadable(found)) throw new Error('no row of this version')
     return found
   }
   const putOk = async (row: Row, expected: number | 'absent') => {
@@ -446,6 +448,22 @@ export function contract(subject: () => Subject): void {
     await putOk(finishRow(second, { outcome: 'succeeded' }, stamp()), 2)
     expect(await get(first)).toMatchObject({ state: 'COMPLETED', leaseUntil: null, rejections: { count: 1 } })
     expect(await subject().readRaw({ task, slot })).toMatchObject({ later: 'kept', more: { deep: ['kept'] } })
+  })
+
+  it('a damaged row is an error of its own, and hides no other row of a listing', async () => {
+    const whole = claimOf(newTask())
+    await putOk(whole, 'absent')
+    const { day } = encodeRow(whole)
+    const slot = SLOT - 3_600_000
+    await subject().writeRaw({ ...encodeRow(whole), slot: formatInstant(slot), state: 'odd' })
+    await expect(store().get({ task: whole.task, slot }, call())).rejects.toMatchObject({ kind: 'shape' })
+    const damage = expect.stringMatching(/^row .* is damaged: /)
+    await eventually(async () => {
+      const { rows } = await store().list({ kind: 'task', task: whole.task, limit: 10 }, call())
+      expect(rows).toEqual([whole, { task: whole.task, slot, damage }])
+      const ofDay = await store().list({ kind: 'day', day: String(day), limit: 1_000 }, call())
+      expect(ofDay.rows.filter((row) => row.task === whole.task)).toEqual(rows)
+    })
   })
 
   describe('a row of a newer cronledger', () => {

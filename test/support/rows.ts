@@ -3,7 +3,16 @@ import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { claimRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
 import type { AuditSettings } from '../../src/core/task/findings.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
-import type { AttemptRecord, ClosedRow, EcsFacts, Ending, PendingRow, Row, Trigger } from '../../src/core/types.ts'
+import type {
+  AttemptRecord,
+  ClosedRow,
+  EcsFacts,
+  Ending,
+  PendingRow,
+  ResolvedState,
+  Row,
+  Trigger,
+} from '../../src/core/types.ts'
 import { FARGATE } from './ecs.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
@@ -67,6 +76,13 @@ export function lastWaiting(row: Row): PendingRow {
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }
 export const FAILED: Ending = { outcome: 'failed', exitCode: 3 }
 export const NOT_STARTED: Ending = { outcome: 'notStarted' }
+
+/** Returns the row with the decision of an operator after its last attempt. */
+export function resolvedAs(state: ResolvedState, row = rowWith({ ending: FAILED })): Row {
+  const { length: afterAttempt } = row.attempts
+  const resolution = { state, at: NOW + 3_600_000, by: 'ada', reason: 'checked by hand', afterAttempt }
+  return { ...row, state, resolutions: [resolution] } as Row
+}
 
 type EndedEvent = Extract<RunEvent, { event: 'ended' }>
 

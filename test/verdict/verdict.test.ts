@@ -186,6 +186,16 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'unknown | a newer version of cronledger wrote this record (schema 9). Update cronledger to read it | unknown | refused | show it with the newer version',
     ],
   ],
+  damaged: [
+    [
+      verdict({
+        task: 'nightly',
+        slot: SLOT,
+        damage: 'row nightly is damaged: its version is 0. Correct it in the ledger.',
+      }),
+      'unknown | row nightly is damaged: its version is 0. Correct it in the ledger | unknown | refused | see what is wrong',
+    ],
+  ],
 }
 
 test.each(Object.entries(TABLE))('the row of the table: %s', (situation, samples) => {

@@ -56,7 +56,7 @@ const OPTIONS = {
   notifyOn: {
     ...COMMON.notifyOn,
     otherwise: 'all',
-    help: 'Notify only about failed, missed, stale, overdue, late',
+    help: 'Notify only about failed, missed, stale, unknown, overdue, late',
     details: 'A check finds no other kinds.',
   },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
@@ -67,7 +67,7 @@ type CheckValues = Values<typeof OPTIONS>
 const help = {
   name: 'check',
   summary:
-    'Find missed, failed, stale, overdue and late slots. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
+    'Find missed, failed, stale, overdue and late slots, and records that cannot be read. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
   options: OPTIONS,
   takesTask: true,
   examples: [

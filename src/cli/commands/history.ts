@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
 import type { OptionTable } from '../../core/option.ts'
-import { isNewerSchema, readableRow } from '../../core/row/status.ts'
+import { isUnreadable, readableRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES, type Status } from '../../core/types.ts'
@@ -115,7 +115,7 @@ function showsMissed({ status }: HistoryValues): boolean {
 function wantedBy({ status }: HistoryValues, statusOf: (item: HistoryItem) => Status) {
   const isWanted = (item: HistoryItem, word: NonNullable<typeof status>[number]) => {
     if (word === 'recorded') return !isMissed(item)
-    if (word === 'duplicates') return !isMissed(item) && !isNewerSchema(item) && item.rejections.count > 0
+    if (word === 'duplicates') return !isMissed(item) && !isUnreadable(item) && item.rejections.count > 0
     return word === statusOf(item)
   }
   return (item: HistoryItem) => status === undefined || status.some((word) => isWanted(item, word))

@@ -46,6 +46,7 @@ const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
   warning: null,
   missed: 'missed',
   stale: 'stale',
+  unknown: 'unknown',
   overdue: 'overdue',
   late: 'late',
 }

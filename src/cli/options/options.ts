@@ -102,12 +102,13 @@ export const COMMON = {
       'failed',
       'missed',
       'stale',
+      'unknown',
       'overdue',
       'late',
     ],
     otherwise: 'all but started and succeeded',
     help: 'Notify only about started, succeeded, duplicate, refused, skipped, failed',
-    details: 'check notifies about failed, missed, stale, overdue and late.',
+    details: 'check notifies about failed, missed, stale, unknown, overdue and late.',
   },
 } as const satisfies OptionTable
 

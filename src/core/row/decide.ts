@@ -30,7 +30,7 @@ import {
   type Rerunnable,
   type RetryPolicy,
 } from './policy.ts'
-import { isEndUnknown, isNewerSchema, isRunning, statusOfRow } from './status.ts'
+import { isEndUnknown, isRunning, isUnreadable, statusOfRow } from './status.ts'
 
 export type Decision =
   | { readonly kind: 'start'; readonly base: Row | null }
@@ -126,7 +126,7 @@ export function decide(
   const kind = isCatchUpTrigger(trigger) ? 'caughtUp' : trigger.kind
   // The slot may be the wrong one, so its row says nothing about this trigger.
   if (facts.objection !== null) return refuse(facts.objection)
-  if (found !== null && isNewerSchema(found)) {
+  if (found !== null && isUnreadable(found)) {
     return kind === 'caughtUp' ? { kind: 'taken', row: found } : refuse('newerRow')
   }
   const situation = situationOf(found, trigger.slot, policy, facts)
@@ -217,7 +217,7 @@ export function decideResolution(
     row: found,
     survivor: cause === 'survivor' ? survivor : null,
   })
-  if (found !== null && isNewerSchema(found)) return refuse('newerRow')
+  if (found !== null && isUnreadable(found)) return refuse('newerRow')
   const isUnconfirmedFuture = ({ resolutions }: Row) => slot > now + skewMs && resolutions.length === 0
   if (found?.state === 'COMPLETED' && !(state === 'COMPLETED' && isUnconfirmedFuture(found))) return refuse('completed')
   if (state !== 'SKIPPED' && slot > now && !found?.attempts.some(hasStarted)) return refuse('notDue')
@@ -238,7 +238,7 @@ export function decideResolution(
 export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
   if (found === null) return 'missed'
   const status = RERUNNABLE.find((one) => one === statusOfRow(found, { now, skewMs })) ?? null
-  const isDone = !isNewerSchema(found) && terminalState(found) === 'completed'
+  const isDone = !isUnreadable(found) && terminalState(found) === 'completed'
   return status !== null && isDone ? 'completed' : status
 }
 

@@ -1,6 +1,6 @@
 import { formatInstant } from '../instant.ts'
 import type { Instant, StoredRow } from '../types.ts'
-import { isNewerSchema, isRunning } from './status.ts'
+import { isRunning, isUnreadable } from './status.ts'
 import { fieldsOf, instant, type StoredDocument, text } from './stored-fields.ts'
 
 /**
@@ -30,5 +30,5 @@ export function holdsOverlapLock(
 ): boolean {
   if (found === null) return false
   // This version cannot read a row of a newer schema, so it must treat the lock as held.
-  return isNewerSchema(found) || (found.owner === runId && isRunning(found, now, skewMs))
+  return isUnreadable(found) || (found.owner === runId && isRunning(found, now, skewMs))
 }

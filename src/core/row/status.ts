@@ -1,4 +1,4 @@
-import type { Instant, NewerSchemaRow, Row, Status, StoredRow } from '../types.ts'
+import type { Instant, Row, Status, StoredRow, UnreadableRow } from '../types.ts'
 import { hasCompleted, hasStarted, isWaiting } from './attempts.ts'
 
 export interface SlotRecord {
@@ -29,7 +29,7 @@ export function statusOfAbsent(
 }
 
 export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'graceMs'>): Status {
-  if (isNewerSchema(row)) return 'unknown'
+  if (isUnreadable(row)) return 'unknown'
   switch (row.state) {
     case 'PENDING':
       if (isStale(row, settings.now, settings.skewMs)) return 'stale'
@@ -62,12 +62,12 @@ function isPastDoneBy(slot: Instant, { now, doneByMs }: Pick<StatusSettings, 'no
   return doneByMs != null && now >= slot + doneByMs
 }
 
-export function isNewerSchema(row: StoredRow): row is NewerSchemaRow {
-  return 'newerSchema' in row
+export function isUnreadable(row: StoredRow): row is UnreadableRow {
+  return 'newerSchema' in row || 'damage' in row
 }
 
 export function readableRow(row: StoredRow | null): Row | null {
-  return row === null || isNewerSchema(row) ? null : row
+  return row === null || isUnreadable(row) ? null : row
 }
 
 /**

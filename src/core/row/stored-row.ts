@@ -1,3 +1,4 @@
+import { LedgerError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
 import {
   type Instant,
@@ -105,6 +106,20 @@ export function decodeRow(stored: unknown): StoredRow {
   const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections: { count, refused, first, latest } })
   if (isPossible(row)) return row
   throw damaged(fields.what, rowInvariantViolation(row) ?? '')
+}
+
+/** Returns what `read` returns, or what is wrong with the row, so that a damaged row of a listing hides no other one. */
+export function readableOrDamaged(
+  stored: { readonly task: unknown; readonly slot: unknown },
+  read: () => StoredRow,
+): StoredRow {
+  try {
+    return read()
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    const fields = fieldsOf(stored, 'a row of the ledger')
+    return { task: text(fields, 'task'), slot: instant(fields, 'slot'), damage: error.message }
+  }
 }
 
 function nameOf({ task, slot }: Key): string {

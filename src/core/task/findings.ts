@@ -1,6 +1,6 @@
 import { hasStarted, latenessMsOf } from '../row/attempts.ts'
-import { isNewerSchema, statusOfAbsent, statusOfRow } from '../row/status.ts'
-import type { EcsFacts, Instant, Row, ScheduleSpec, Status } from '../types.ts'
+import { isUnreadable, statusOfAbsent, statusOfRow } from '../row/status.ts'
+import type { EcsFacts, Instant, Row, ScheduleSpec, Status, UnreadableRow } from '../types.ts'
 import type { AuditedSlot, Doubt, DueKey } from './expected-slots.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
@@ -8,6 +8,7 @@ export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
   missed: 0,
   failed: 0,
   stale: 0,
+  unknown: 0,
   overdue: 0,
   late: 0,
 }
@@ -26,6 +27,8 @@ export type SlotFinding =
       readonly row: Row | null
       readonly doubt?: Doubt
     }
+  /** The row cannot be read: a newer cronledger wrote it, or it is damaged. */
+  | { readonly kind: 'unknown'; readonly status: 'unknown'; readonly slot: Instant; readonly row: UnreadableRow }
   /** A late slot has any status, because it may have completed. */
   | { readonly kind: 'failed' | 'stale' | 'late'; readonly status: Status; readonly slot: Instant; readonly row: Row }
 
@@ -65,8 +68,8 @@ export interface AuditSettings extends ExpectedTimes {
 
 export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
   if (row === null) return findingOfAbsent(missed, settings)
-  if (isNewerSchema(row)) return null
   const { slot } = row
+  if (isUnreadable(row)) return { kind: 'unknown', status: 'unknown', slot, row }
   const status = statusOfRow(row, settings)
   if (status === 'overdue') return { kind: status, status, slot, row }
   const kind = status === 'stale' || status === 'failed' ? status : isLate(row, settings) ? 'late' : null
@@ -91,8 +94,11 @@ function findingOfAbsent({ slot, doubt }: DueKey, settings: AuditSettings): Slot
  * Returns the instant at which the finding arose, for checks at regular times that look at the time since the check before
  * them: none of them misses a finding. Each is reported once, or again after a later attempt that never started.
  */
-export function aroseAt(found: SlotFinding, { graceMs, doneByMs, skewMs }: AuditSettings): Instant {
+export function aroseAt(found: SlotFinding, { now, graceMs, doneByMs, skewMs }: AuditSettings): Instant {
   switch (found.kind) {
+    case 'unknown':
+      // Nothing says when, so each check reports it.
+      return now
     case 'missed':
       return found.slot + graceMs
     case 'overdue':

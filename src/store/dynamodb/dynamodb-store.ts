@@ -14,7 +14,7 @@ import { LedgerError, quote } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
 import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
 import { decodeNotes } from '../../core/row/stored-parts.ts'
-import { decodeRow } from '../../core/row/stored-row.ts'
+import { decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   checkEntryCount,
@@ -182,7 +182,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
         const send = new QueryCommand({ TableName, ...pageQueryInput({ ...page, after }) })
         const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
         const items = (reply.Items ?? []).map(fromItem)
-        const rows = page.kind === 'task' ? items.map(decodeRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
+        const rows = page.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
         after = reply.LastEvaluatedKey === undefined ? null : keyOfItem(fromItem(reply.LastEvaluatedKey))
         // A page without rows says nothing about the next page, because the index may name rows that were deleted.
         if (after === null) return { rows }
@@ -218,11 +218,15 @@ async function fetchRows(dynamo: Dynamo, keys: readonly StoredKey[], call: CallO
   const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
   for (let start = 0; start < keys.length; start += KEYS_PER_BATCH) {
     for (const item of await fetchBatch(dynamo, keysRequest(keys.slice(start, start + KEYS_PER_BATCH)), call)) {
-      const row = decodeRow(fromItem(item))
+      const row = listedRow(fromItem(item))
       rows.set(nameOf(storedKey(row)), row)
     }
   }
   return keys.flatMap((key) => rows.get(nameOf(key)) ?? [])
+}
+
+function listedRow(stored: Readonly<Record<string, unknown>>): StoredRow {
+  return readableOrDamaged({ task: stored['task'], slot: stored['slot'] }, () => decodeRow(stored))
 }
 
 async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: CallOptions): Promise<readonly Item[]> {

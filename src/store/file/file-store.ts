@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { fieldsOf } from '../../core/row/stored-fields.ts'
 import { decodeNotes, encodeNotes } from '../../core/row/stored-parts.ts'
-import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
+import { dayOf, decodeRow, encodeRow, OWNER_FIELDS, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,
@@ -142,7 +142,10 @@ function rowMethods(
         const shown = found.slice(0, page.limit)
         const last = shown.at(-1)
         const next = last !== undefined && found.length > shown.length ? { next: encodeCursor(keyIn(last)) } : {}
-        return { rows: shown.map(decode), ...next }
+        return {
+          rows: shown.map((one) => readableOrDamaged({ task: one['task'], slot: one['slot'] }, () => decode(one))),
+          ...next,
+        }
       })
     },
 

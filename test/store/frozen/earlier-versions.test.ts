@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { statusOfRow } from '../../../src/core/row/status.ts'
+import { isUnreadable, statusOfRow } from '../../../src/core/row/status.ts'
 import { encodeNotes } from '../../../src/core/row/stored-parts.ts'
 import { decodeRow, encodeRow } from '../../../src/core/row/stored-row.ts'
 import { decodeTaskRecord, encodeTaskRecord, isNewerRecord } from '../../../src/core/task/task-record.ts'
@@ -154,7 +154,7 @@ type Stored = Readonly<Record<string, unknown>>
 /** Returns a stored row as this version writes it. */
 function rowAgain(stored: Stored): Stored {
   const row = decodeRow(stored)
-  if ('newerSchema' in row) throw new Error('a newer row')
+  if (isUnreadable(row)) throw new Error('a newer row')
   // The run ids of the notes are only for the store, and no other code reads them.
   const { rejectedBy } = stored
   return { ...encodeRow(row), ...encodeNotes({ ...row.rejections, rejectedBy: [] }), rejectedBy }

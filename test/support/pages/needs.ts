@@ -16,6 +16,10 @@ export const FINDINGS: readonly TaskFinding[] = [
   { kind: 'missed', status: 'missed', slot, task: 'nightly', times, schedule },
   { kind: 'failed', status: 'failed', slot, task: 'nightly', times, schedule, row: rowWith({ ending: FAILED }) },
   { kind: 'stale', status: 'stale', slot, task: 'nightly', times, schedule, row: rowWith({}) },
+  {
+    ...{ kind: 'unknown', status: 'unknown', slot, task: 'nightly', times, schedule },
+    row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true },
+  },
   { kind: 'overdue', status: 'overdue', slot, task: 'weekly', times, schedule, row: live, owner: 'the data team' },
   {
     kind: 'late',
@@ -44,7 +48,7 @@ export const WELL: Needs = {
 /** One slot of each kind needs attention, and two were missed. */
 export const ILL: Needs = {
   ...WELL,
-  count: { missed: 2, failed: 1, stale: 1, overdue: 1, late: 1 },
+  count: { missed: 2, failed: 1, stale: 1, unknown: 1, overdue: 1, late: 1 },
   byTask: new Map(
     ['nightly', 'weekly'].map((task) => {
       const own = FINDINGS.filter((found) => found.task === task)

@@ -2,7 +2,7 @@ import { LedgerError } from '../../../src/core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { fieldsOf, type StoredDocument } from '../../../src/core/row/stored-fields.ts'
 import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-parts.ts'
-import { decodeRow, encodeRow, OWNER_FIELDS } from '../../../src/core/row/stored-row.ts'
+import { decodeRow, encodeRow, OWNER_FIELDS, readableOrDamaged } from '../../../src/core/row/stored-row.ts'
 import { SCHEMA_VERSION } from '../../../src/core/types.ts'
 import {
   checkEntryCount,
@@ -88,7 +88,10 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
       const shown = rest.slice(0, page.limit)
       const last = shown.at(-1)
       return {
-        rows: shown.map((entry) => decodeRow({ ...entry.owned, ...entry.notes })),
+        rows: shown.map(({ owned, notes }) => {
+          const { task, slot } = owned
+          return readableOrDamaged({ task, slot }, () => decodeRow({ ...owned, ...notes }))
+        }),
         ...(last !== undefined && rest.length > shown.length ? { next: encodeCursor(last.key) } : {}),
       }
     },

@@ -1,6 +1,7 @@
 import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
 import type { Rerunnable } from '../../../src/core/row/policy.ts'
+import { isUnreadable } from '../../../src/core/row/status.ts'
 import { isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import type {
   AttemptRecord,
@@ -260,7 +261,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
     change,
     async row(day = 0): Promise<Row> {
       const found = await ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
-      if (found === null || 'newerSchema' in found) throw new Error(`no row, but ${JSON.stringify(found)}`)
+      if (found === null || isUnreadable(found)) throw new Error(`no row, but ${JSON.stringify(found)}`)
       return found
     },
     find(day = 0): Promise<StoredRow | null> {

@@ -14,6 +14,7 @@ interface Mark {
 export const MARKS: Readonly<Record<SlotMark, Mark>> = {
   failed: { sign: 'F', word: 'failed' },
   stale: { sign: '?', word: 'stale' },
+  unknown: { sign: '#', word: 'unknown (cannot be read)' },
   missed: { sign: 'M', word: 'missed' },
   overdue: { sign: '!', word: 'overdue' },
   late: { sign: 'L', word: 'completed, started late' },
@@ -21,7 +22,6 @@ export const MARKS: Readonly<Record<SlotMark, Mark>> = {
   waiting: { sign: 'W', word: 'waiting' },
   due: { sign: 'D', word: 'due' },
   scheduled: { sign: '○', word: 'scheduled' },
-  unknown: { sign: '#', word: 'unknown (newer version)' },
   skipped: { sign: '–', word: 'skipped' },
   marked: { sign: '=', word: 'completed by the word of an operator' },
   repaired: { sign: '↻', word: 'completed after a failed attempt' },
