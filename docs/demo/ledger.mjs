@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { addRejection, NO_NOTES } from '../../dist/core/row/rejections.js'
-import { encodeNotes } from '../../dist/core/row/stored-rejections.js'
+import { encodeNotes } from '../../dist/core/row/stored-parts.js'
 import { dayOf, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { claimRow, finishRow, resolveRow } from '../../dist/core/row/transition.js'
 import { parseSchedule } from '../../dist/core/schedule/schedule.js'
