@@ -4,7 +4,7 @@ import type { Environment, Instant } from '../core/types.ts'
 /** The result of one check. */
 export interface SetupFinding {
   readonly what: string
-  /** The kind of the problem, or null if there is none. */
+  /** The kind of the notOk, or null if there is none. */
   readonly wrong: ErrorKind | null
   /** What was found. If something is wrong, it also says what to do. */
   readonly text: string
@@ -28,6 +28,10 @@ export interface InspectSettings {
 
 export function ok(what: string, text: string): SetupFinding {
   return { what, wrong: null, text }
+}
+
+export function notOk(what: string, wrong: ErrorKind, text: string): SetupFinding {
+  return { what, wrong, text }
 }
 
 /** Returns the finding for a `LedgerError`, with `more` as what else to do. Throws any other error again. */

@@ -8,6 +8,7 @@ import {
   DescribeTableCommand,
   DescribeTimeToLiveCommand,
   DynamoDBClient,
+  type TableDescription,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -201,31 +202,32 @@ describe('differences of a table', () => {
   if (index === undefined) throw new Error('no index')
   const found = { AttributeDefinitions: wanted.AttributeDefinitions, KeySchema: wanted.KeySchema }
 
-  it('none, also with more indexes', () => {
-    const more = { ...index, IndexName: 'mine' }
-    expect(differences({ ...found, GlobalSecondaryIndexes: [more, index] }, wanted)).toEqual([])
-  })
+  const numbered = wanted.AttributeDefinitions.map((one) =>
+    one.AttributeName === 'slot' ? { ...one, AttributeType: 'N' as const } : one,
+  )
+  const other = { ...index, KeySchema: index.KeySchema?.slice(0, 1), Projection: { ProjectionType: 'ALL' as const } }
 
-  it('no index', () => {
-    expect(differences(found, wanted)).toEqual(['it has no index by-day'])
-  })
-
-  it('an index of another kind', () => {
-    const other = { ...index, KeySchema: index.KeySchema?.slice(0, 1), Projection: { ProjectionType: 'ALL' as const } }
-    expect(differences({ ...found, GlobalSecondaryIndexes: [other] }, wanted)).toEqual([
-      'the key of index by-day is day(S), not day(S) + slot(S)',
-      'the projection of index by-day is ALL, not KEYS_ONLY',
-    ])
-  })
-
-  it('a key of another type', () => {
-    const AttributeDefinitions = wanted.AttributeDefinitions.map((one) =>
-      one.AttributeName === 'slot' ? { ...one, AttributeType: 'N' as const } : one,
-    )
-    expect(differences({ ...found, AttributeDefinitions, GlobalSecondaryIndexes: [index] }, wanted)).toEqual([
-      'its key is task(S) + slot(N), not task(S) + slot(S)',
-      'the key of index by-day is day(S) + slot(N), not day(S) + slot(S)',
-    ])
+  it.each<[string, TableDescription, string[]]>([
+    ['none, also with more indexes', { GlobalSecondaryIndexes: [{ ...index, IndexName: 'mine' }, index] }, []],
+    ['no index', {}, ['it has no index by-day']],
+    [
+      'an index of another kind',
+      { GlobalSecondaryIndexes: [other] },
+      [
+        'the key of index by-day is day(S), not day(S) + slot(S)',
+        'the projection of index by-day is ALL, not KEYS_ONLY',
+      ],
+    ],
+    [
+      'a key of another type',
+      { AttributeDefinitions: numbered, GlobalSecondaryIndexes: [index] },
+      [
+        'its key is task(S) + slot(N), not task(S) + slot(S)',
+        'the key of index by-day is day(S) + slot(N), not day(S) + slot(S)',
+      ],
+    ],
+  ])('%s', (_, change, different) => {
+    expect(differences({ ...found, ...change }, wanted)).toEqual(different)
   })
 })
 

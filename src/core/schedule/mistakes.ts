@@ -12,6 +12,7 @@ interface Mistake {
   readonly advice?: string
 }
 
+const MARK = 'cron(…) needs a "?" for day of month or day of week'
 const IN_WORDS = 'a schedule in words is not supported'
 
 type Explain = (...groups: readonly string[]) => Mistake | null
@@ -19,7 +20,7 @@ type Explain = (...groups: readonly string[]) => Mistake | null
 /** The most frequent mistakes come first. Several spaces are read as one. */
 const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
   [/^([^()@]*\?[^()@]*)$/, (text = '') => inAws('"?" exists only in cron(…)', text)],
-  [/^cron\((.*)\)$/, (text = '') => withoutQuestion(text) ?? inAws('cron(…) has minutes first, and no seconds', text)],
+  [/^cron\((.*)\)$/, (text = '') => inAws('cron(…) has minutes first, and no seconds', text)],
   [/^(?:CRON_TZ|TZ) ?= ?([^\s]+) (\S.*)$/i, (zone = '', schedule = '') => withZone(schedule, zone)],
   [/^(\S.*\S) ([A-Z][a-z]+\/[A-Z][\w/+-]+|UTC|GMT|JST)$/, withZone],
   [/^(?:@?every )?(?:(\d+|an?|other) ?)?(\w+)$/i, (count, unit) => macro(unit) ?? interval(IN_WORDS, unit, count)],
@@ -37,13 +38,6 @@ const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
   ],
   [/^((?:\S+ ){4}[^\s,;|]+) ?[,;|]+ ?((?:\S+ ){4}\S+)$/, twoSchedules],
   [/^rate ?\((\d+) ?([a-z]+)\)$/i, (count, unit) => interval('rate(…) is not in this form', unit, count, true)],
-  [
-    /^(?:at\()?(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d)?\)?$/,
-    (date, time, seconds = ':00') => ({
-      what: 'at(…) has a date and a time with seconds',
-      schedule: `at(${date}T${time}${seconds})`,
-    }),
-  ],
   [/^\*\/(\d+) \* \* \* \*$/, (count) => interval('a step of the minutes is at most 60', 'm', count, true)],
   [/^0 \*\/(\d+) \* \* \*$/, (count) => interval('a step of the hours is at most 24', 'h', count, true)],
 ]
@@ -77,35 +71,32 @@ function textOf({ what, schedule, more = '', advice = '' }: Mistake, hasAnchor: 
   return `${what}. Use --schedule '${schedule}'${more}${anchor}. ${advice}`.trim()
 }
 
-/** Fields of AWS without the year or its brackets, or those of Quartz, which begin with seconds. */
+/** Fields of AWS without the year, its brackets or its "?", or those of Quartz, which begin with seconds. */
 function inAws(what: string, text: string): Mistake | null {
-  const [first = '', ...others] = text.trim().split(' ')
-  const all = [first, ...others]
-  const isQuartz = /^0+$/.test(first)
-  const forms = [[...all, '*'], all, ...(isQuartz ? [[...others, '*'], others] : [])]
-  const schedule = forms.map((fields) => `cron(${fields.join(' ')})`).find(isForm)
-  return schedule === undefined ? null : { what, schedule }
-}
-
-/** The fields of a crontab in `cron(…)`. Numbers of weekdays differ between the two, so they are left to the user. */
-function withoutQuestion(text: string): Mistake | null {
-  const [minutes, hours, day = '', month, weekday = '', year = '*', more] = text.trim().split(' ')
-  if (weekday === '' || more !== undefined || text.includes('?')) return null
-  const what = 'cron(…) needs a "?" for day of month or day of week'
-  if (weekday === '*') return { what, schedule: `cron(${minutes} ${hours} ${day} ${month} ? ${year})` }
-  if (day !== '*') return null
-  if (!/\d/.test(weekday)) return { what, schedule: `cron(${minutes} ${hours} ? ${month} ${weekday} ${year})` }
-  const advice =
-    'Put it for the day of month, and name the days, such as MON-FRI: AWS counts Sunday as 1, a crontab as 0.'
-  return { what, advice }
+  const all = text.trim().split(' ')
+  if (all.length < 5) return null
+  const [first = '', ...others] = all
+  const [, , day, , weekday = ''] = all
+  // Numbers of weekdays differ between the two kinds of cron, so they are left to the user.
+  if (day === '*' && /\d/.test(weekday) && !text.includes('?')) {
+    return {
+      what: MARK,
+      advice: 'Put it for the day of month, and name the days, such as MON-FRI: AWS counts Sunday as 1.',
+    }
+  }
+  const marked = [4, 2].map((at) => all.map((field, index) => (index === at && field === '*' ? '?' : field)))
+  const forms = [all, ...(/^0+$/.test(first) ? [others] : []), ...marked].flatMap((fields) => [
+    [...fields, '*'],
+    fields,
+  ])
+  const index = forms.findIndex((fields) => isForm(`cron(${fields.join(' ')})`))
+  const isMarked = !text.includes('?')
+  return index === -1 ? null : { what: isMarked ? MARK : what, schedule: `cron(${forms[index]?.join(' ')})` }
 }
 
 function withZone(schedule = '', zone = ''): Mistake {
-  return {
-    what: 'a time zone is not part of the expression',
-    schedule,
-    more: ` --timezone ${(zoneMeantBy(zone) ?? zone).replace(/ .*/, '')}`,
-  }
+  const more = ` --timezone ${(zoneMeantBy(zone) ?? zone).replace(/ .*/, '')}`
+  return { what: 'a time zone is not part of the expression', schedule, more }
 }
 
 function macro(name = ''): Mistake | null {

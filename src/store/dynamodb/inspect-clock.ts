@@ -1,5 +1,5 @@
 import { isRecord } from '../../core/objects.ts'
-import { type InspectSettings, ok, type SetupFinding } from '../finding.ts'
+import { type InspectSettings, notOk, ok, type SetupFinding } from '../finding.ts'
 import type { Dynamo } from './client.ts'
 
 /** The `Date` of HTTP has whole seconds. */
@@ -35,7 +35,7 @@ function clockFinding(leastMs: number, mostMs: number, skewMs: number): SetupFin
   const off = `about ${Math.round(Math.abs(offset) / 1000)}s ${offset > 0 ? 'behind' : 'ahead of'} the server's clock`
   if (leastMs > skewMs / 2 || mostMs < -skewMs / 2) {
     const text = `${off}, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
-    return { what: 'clock', wrong: 'usage', text }
+    return notOk('clock', 'usage', text)
   }
   return ok('clock', `${leastMs <= 0 && mostMs >= 0 ? "equal to the server's clock" : off}, within a second`)
 }

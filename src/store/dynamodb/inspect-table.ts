@@ -1,7 +1,7 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import { type InspectSettings, ok, PROTECTION, type SetupFinding, wrong } from '../finding.ts'
+import { type InspectSettings, notOk, ok, PROTECTION, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions, endpointVariableOf } from './client.ts'
 import { isByPolicy, nameOfCause } from './errors.ts'
@@ -109,12 +109,12 @@ async function* inspectShape(
   let described: TableDescription | null = null
   const seen = await look('table', async () => {
     const table = await describeTable(dynamo, call)
-    if (table === null) return shape('table', `it does not exist. Create it: ${setupCommand(dynamo)}`)
+    if (table === null) return notOk('table', 'shape', `it does not exist. Create it: ${setupCommand(dynamo)}`)
     described = table
     const different = differences(table, wanted)
     return different.length === 0
       ? ok('table', `its key and its index are correct (${table.TableStatus})`)
-      : shape('table', `${different.join('; ')}. ${remedyFor(dynamo.table, different, wanted)}`)
+      : notOk('table', 'shape', `${different.join('; ')}. ${remedyFor(dynamo.table, different, wanted)}`)
   })
   yield seen
   // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.
@@ -147,15 +147,11 @@ async function ttlFinding(
   const ttl = await describeTtl(dynamo, call)
   if (ttl === null) return ok(what, 'this server does not have it, and the ledger works without it')
   const different = ttlDifferences(ttl, readTableDefinition())
-  if (different.length > 0) return shape(what, `${different.join()}. Turn that one off, then run: ${run}`)
+  if (different.length > 0) return notOk(what, 'shape', `${different.join()}. Turn that one off, then run: ${run}`)
   if (isTtlOn(ttl)) return ok(what, `on, by ${ttl.AttributeName}`)
   return hasRetention
-    ? shape(what, `it is off, so no row is removed after CRONLEDGER_RETENTION. Turn it on: ${run}`)
+    ? notOk(what, 'shape', `it is off, so no row is removed after CRONLEDGER_RETENTION. Turn it on: ${run}`)
     : ok(what, `off; only --retention needs it. To turn it on: ${run}`)
-}
-
-function shape(what: string, text: string): SetupFinding {
-  return { what, wrong: 'shape', text }
 }
 
 function setupCommand({ table }: Dynamo): string {

@@ -7,7 +7,7 @@ import {
 import { DAY_MS } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { Instant } from '../../core/types.ts'
-import { ok, PROTECTION, type SetupFinding, type SetupStep } from '../finding.ts'
+import { notOk, ok, PROTECTION, type SetupFinding, type SetupStep } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { type Dynamo, isUnknownOperation } from './client.ts'
 import { nameOfCause } from './errors.ts'
@@ -73,7 +73,7 @@ export function restoreFinding({ TableName, RestoreSummary }: TableDescription, 
   const from = formatInstant(restoredTo - (restoredTo % 1000) - DAY_MS)
   const pause = `cronledger pause --all --store dynamodb:${TableName} --from ${from} --reason 'YOUR REASON'`
   const text = `${was}. A slot that started after that may run again, because its record is lost. Unless that is dealt with, pause all tasks: ${pause}. Then follow docs/guides/after-a-restore.md. This is reported for 31 days.`
-  return { what: 'restore', wrong: 'usage', text }
+  return notOk('restore', 'usage', text)
 }
 
 export function protectionFinding(
@@ -84,7 +84,7 @@ export function protectionFinding(
   const { name: what, risk, command } = PROTECTION[feature]
   switch (did) {
     case 'off':
-      return { what, wrong: 'usage', text: `it is off, so ${risk}. Turn it on: ${command} --table-name ${table}` }
+      return notOk(what, 'usage', `it is off, so ${risk}. Turn it on: ${command} --table-name ${table}`)
     case 'unsupported':
       return ok(what, 'this server does not have it, and the ledger works without it')
     case 'unknown':

@@ -43,37 +43,31 @@ export function remedyFor(table: string, different: readonly string[], wanted: T
 
 const noIndex = (name: string) => `it has no index ${name}`
 
+/** Returns what makes a table a ledger, by what it is called in a message. */
+function partsOf(table: TableDescription): ReadonlyMap<string, string> {
+  const types = new Map(table.AttributeDefinitions?.map((one) => [one.AttributeName, one.AttributeType]))
+  const keyText = (schema: TableDescription['KeySchema']) =>
+    ['HASH', 'RANGE']
+      .flatMap((type) => schema?.find(({ KeyType }) => KeyType === type)?.AttributeName ?? [])
+      .map((name) => `${name}(${types.get(name)})`)
+      .join(' + ')
+  const ofIndexes = table.GlobalSecondaryIndexes?.flatMap(({ IndexName, KeySchema, Projection }) => [
+    [`the key of index ${IndexName}`, keyText(KeySchema)] as const,
+    [`the projection of index ${IndexName}`, String(Projection?.ProjectionType)] as const,
+  ])
+  return new Map([['its key', keyText(table.KeySchema)], ...(ofIndexes ?? [])])
+}
+
 /**
  * Returns how an existing table differs from the definition, one phrase for each difference. Anything more than the
  * definition (other indexes, other attributes, another billing mode) is not a difference.
  */
 export function differences(found: TableDescription, wanted: TableDefinition): readonly string[] {
-  const types = (table: Pick<TableDescription, 'AttributeDefinitions'>) =>
-    new Map(table.AttributeDefinitions?.map(({ AttributeName, AttributeType }) => [AttributeName, AttributeType]))
-  const keyText = (schema: TableDescription['KeySchema'], of: ReturnType<typeof types>) =>
-    ['HASH', 'RANGE']
-      .flatMap((type) => schema?.find(({ KeyType }) => KeyType === type)?.AttributeName ?? [])
-      .map((name) => `${name}(${of.get(name)})`)
-      .join(' + ')
-  const compare = (what: string, is: string, should: string) =>
-    is === should ? [] : [`${what} is ${is}, not ${should}`]
-
-  const [foundTypes, wantedTypes] = [types(found), types(wanted)]
-  const ofIndexes = wanted.GlobalSecondaryIndexes.flatMap((index) => {
-    const there = found.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === index.IndexName)
-    if (there === undefined) return [noIndex(String(index.IndexName))]
-    const projection = (of: typeof there | typeof index) => String(of.Projection?.ProjectionType)
-    return [
-      ...compare(
-        `the key of index ${index.IndexName}`,
-        keyText(there.KeySchema, foundTypes),
-        keyText(index.KeySchema, wantedTypes),
-      ),
-      ...compare(`the projection of index ${index.IndexName}`, projection(there), projection(index)),
-    ]
+  const parts = partsOf(found)
+  const phrases = [...partsOf(wanted)].map(([what, should]) => {
+    const is = parts.get(what)
+    if (is === undefined) return noIndex(what.replace(/^.* /, ''))
+    return is === should ? '' : `${what} is ${is}, not ${should}`
   })
-  return [
-    ...compare('its key', keyText(found.KeySchema, foundTypes), keyText(wanted.KeySchema, wantedTypes)),
-    ...ofIndexes,
-  ]
+  return [...new Set(phrases)].filter(Boolean)
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { quote } from '../../core/errors.ts'
-import { ok, type SetupFinding, wrong } from '../finding.ts'
+import { notOk, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { type FileDatabase, openFileDatabase } from './database.ts'
 import { checkPlace, placeKind } from './file-system.ts'
@@ -22,14 +22,14 @@ export async function* inspectFile(given: string, call: CallOptions): AsyncGener
   let what = 'file'
   try {
     const isEmpty = (await untilUnlocked(path, call, () => database.transact('read', () => true))) === null
-    yield isEmpty
-      ? {
-          what: 'file',
-          wrong: 'shape',
-          text: `${quote(path)} is empty. Make it a ledger: cronledger setup --store file:${path}`,
-        }
-      : ok('file', 'a ledger of this version')
-    yield inspectMode(path)
+    const empty = `${quote(path)} is empty. Make it a ledger: cronledger setup --store file:${path}`
+    yield isEmpty ? notOk('file', 'shape', empty) : ok('file', 'a ledger of this version')
+    const mode = statSync(path).mode & 0o777
+    const shown = mode.toString(8)
+    const open = `other users have access to ${quote(path)} (${shown}). Remove it: chmod 600 ${quote(path)}`
+    // Reasons and hosts are private.
+    const isPrivate = (mode & OTHERS) === 0
+    yield isPrivate ? ok('permissions', `only its owner has access (${shown})`) : notOk('permissions', 'usage', open)
     what = 'writing'
     await untilUnlocked(path, call, () => tryToWrite(database))
     yield ok('writing', 'a page was written and rolled back')
@@ -62,17 +62,4 @@ function inspectPlace(path: string): SetupFinding {
   } catch (error) {
     return wrong('disk', error)
   }
-}
-
-/** Checks that only the owner has access to the file, because reasons and hosts are private. */
-function inspectMode(path: string): SetupFinding {
-  const mode = statSync(path).mode & 0o777
-  const shown = mode.toString(8)
-  return (mode & OTHERS) === 0
-    ? ok('permissions', `only its owner has access (${shown})`)
-    : {
-        what: 'permissions',
-        wrong: 'usage',
-        text: `other users have access to ${quote(path)} (${shown}). Remove it: chmod 600 ${quote(path)}`,
-      }
 }

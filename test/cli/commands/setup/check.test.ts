@@ -21,7 +21,7 @@ import { createTableInput, readTableDefinition } from '../../../../src/store/dyn
 import { setUpStore } from '../../../../src/store/setup.ts'
 import { claimOf } from '../../../store/contract.ts'
 import { AWS_PATH, awsEnv, hasAws } from '../../../support/aws.ts'
-import { cronledger, NIGHTLY, scratch } from '../../../support/cli.ts'
+import { cronledger, scratch } from '../../../support/cli.ts'
 import { startFaultyProxy, type Treatment } from '../../../support/proxy.ts'
 import {
   type Answer,
@@ -404,19 +404,6 @@ describe('a server that cannot be asked', () => {
       })
       expect(found.lines['region']).toMatch(region)
       expect(found.code).toBe(found.lines['region']?.startsWith('ok') ? 75 : 64)
-    })
-
-    test.skipIf(!hasMoto)('a run finds its table', async () => {
-      const aws = await startMoto()
-      const at = { ...SECRETS, AWS_ENDPOINT_URL_DYNAMODB: aws.endpoint }
-      const store = ['--store', 'dynamodb:ledger']
-      await cronledger(['setup', ...store], { env: { ...at, AWS_REGION: REGION } })
-      const body = JSON.stringify({ TaskARN: task.TaskARN.replace('ap-northeast-1', REGION) })
-      const metadata = await startAnswering({ status: 200, body })
-      const env = { ...at, HOME: folder, ECS_CONTAINER_METADATA_URI_V4: metadata.endpoint }
-      const ran = await cronledger(['run', ...store, ...NIGHTLY, '--', 'echo', 'paid'], { env })
-      await Promise.all([aws.stop(), metadata.stop()])
-      expect(ran).toMatchObject({ code: 0, stdout: 'paid\n' })
     })
   })
 
