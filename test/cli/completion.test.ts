@@ -57,8 +57,8 @@ const TASK_CASES: [words: string[], variables: NodeJS.ProcessEnv, offered: strin
   [['show', 'bil'], { CRONLEDGER_STORE: store }, ['billing/eu']],
   // The line takes precedence.
   [['check', '--store', store, 'ni'], { CRONLEDGER_STORE: 'file:/nowhere/ledger.db' }, ['nightly']],
-  // A run takes its task as an option only, and a dash begins an option.
-  [['run', 'ni'], { CRONLEDGER_STORE: store }, []],
+  [['run', 'ni'], { CRONLEDGER_STORE: store }, ['nightly']],
+  // A dash begins an option.
   [['history', '--tas'], { CRONLEDGER_STORE: store }, ['--task']],
   // Without a ledger, or with one that cannot be read, there is nothing to offer, and nothing is written.
   [['history', 'ni'], {}, []],
