@@ -89,12 +89,9 @@ export function start(args: readonly string[], { env = {}, input, launcher = [],
   return { child, ended, exited, printed: (text) => said('stdout', text), logged: (text) => said('stderr', text) }
 }
 
-/** The commands that start a batch or do not end by themselves. */
-const ALONE = ['run', 'rerun', 'serve']
-
 /**
- * Runs `cronledger` to its end. A command that starts no batch runs in a process that many commands share, if the test asks
- * for nothing that concerns the process.
+ * Runs `cronledger` to its end. A command that starts no batch, or one that does nothing, runs in a process that many commands
+ * share, if the test asks for nothing that concerns the process.
  */
 export function cronledger(args: readonly string[], options: Options = {}): Promise<Ended> {
   return shared(args, options) ?? start(args, options).ended
@@ -109,9 +106,17 @@ export function refused(args: readonly string[], env: Options['env'] = {}): Prom
 }
 
 function shared(args: readonly string[], { env = {}, cwd = process.cwd(), ...others }: Options): Promise<Ended> | null {
-  const isOwn = Object.keys(others).length > 0 || Object.keys(env).some((name) => name.startsWith('NODE_'))
-  if (isOwn || ALONE.includes(args[0] ?? '')) return null
+  if (Object.keys(others).length > 0 || !canShare(args) || Object.keys(env).some((name) => name.startsWith('NODE_')))
+    return null
   return runShared({ args, env: { ...BASE_ENV, ...env }, cwd })
+}
+
+function canShare([command = '', ...args]: readonly string[]): boolean {
+  if (command !== 'run') return !['rerun', 'serve'].includes(command)
+  // A force asks how long its process has run.
+  return (
+    args.at(-2) === '--' && ['true', 'false'].includes(args.at(-1) ?? '') && !args.some((arg) => /^--force/.test(arg))
+  )
 }
 
 /** Runs a command that was printed, in a shell, as an operator does who pastes it. */
