@@ -105,7 +105,6 @@ const UTC: ScheduleSpec = { expression: '', zone: 'UTC' }
 /** No schedule has a later slot. */
 const END_OF_TIME = Date.UTC(2199, 11, 31)
 
-/** Yields the slots of one task in `[since, until)` that need attention, newest first. Throws as `checkedSlots` does. */
 export async function* checkTask(
   known: KnownTask,
   settings: CheckSettings,
@@ -142,7 +141,6 @@ export async function* taskHealth(
   yield { task: known.task, status, lastSuccessAt: Number.isFinite(lastSuccess) ? lastSuccess : null, findings }
 }
 
-/** Returns when the last attempt of the row that succeeded ended, or minus infinity if none succeeded. */
 function successAt({ attempts }: Row): Instant {
   const ends = attempts.flatMap((one) => (one.outcome === 'succeeded' ? [one.endedAt ?? one.startedAt] : []))
   return Math.max(...ends, Number.NEGATIVE_INFINITY)
@@ -204,7 +202,6 @@ async function* ofAllTasks<T>(
 
 const MAX_NAMED = 5
 
-/** Returns one error for the tasks that cannot be read, or null if there are none. It begins with the first one by name. */
 function faultOfAll(faults: ReadonlyMap<string, LedgerError>): LedgerError | null {
   const [first, ...others] = [...faults].sort(([one], [other]) => (one < other ? -1 : 1))
   if (first === undefined) return null

@@ -13,7 +13,6 @@ const MAX_BEGUN = 64
 /** The largest number of results of an item in memory. The others are read when it is the turn of the item. */
 const MAX_READ_AHEAD = 100
 
-/** An item whose first results were read before its turn. */
 interface Begun<Result> {
   readonly first: readonly Result[]
   readonly failure: { readonly error: unknown } | null

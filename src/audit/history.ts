@@ -36,7 +36,6 @@ export function queryOf({ task, since, until }: QueryText): Omit<HistoryQuery, '
   }
 }
 
-/** The number of rows in a page: one round trip, and little memory. */
 const PAGE_ROWS = 100
 
 /** The default range for all tasks, in days. It covers a weekend or a week off. */

@@ -61,7 +61,6 @@ interface ListedParts {
   readonly source: unknown
 }
 
-/** Returns the slot of a stored row. Throws `shape` if that is no instant. */
 export function listedSlot(task: string, { slot, state, outcome, source }: ListedParts): ListedSlot {
   return {
     slot: instant(fieldsOf({ slot }, `a row of task ${task}`), 'slot'),
@@ -88,7 +87,6 @@ export function encodeTaskCursor(task: string): string {
   return Buffer.from(task).toString('base64url')
 }
 
-/** Returns the last task of the previous page, or null for the first page. */
 export function decodeTaskCursor(cursor: string | undefined): string | null {
   return cursor === undefined ? null : Buffer.from(cursor, 'base64url').toString()
 }

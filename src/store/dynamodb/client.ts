@@ -43,7 +43,6 @@ const SILENT = { trace() {}, debug() {}, warn() {} } as NonNullable<DynamoDBClie
 export interface DynamoOptions {
   readonly table: string
   readonly env: Environment
-  /** Used instead of the standard chain of the SDK. */
   readonly config?: Pick<DynamoDBClientConfig, 'endpoint' | 'region' | 'credentials'>
 }
 
@@ -60,7 +59,6 @@ export interface Dynamo {
   close(): void
 }
 
-/** What the SDK gives to its request handler with each try of one request. */
 interface SendOptions {
   readonly abortSignal: AbortSignal
   readonly trail: Trail
@@ -160,7 +158,6 @@ export function endpointVariableOf(env: Environment): string | null {
   return ['AWS_ENDPOINT_URL_DYNAMODB', 'AWS_ENDPOINT_URL'].find((name) => env[name]) ?? null
 }
 
-/** Keeps the trail of each request up to date. */
 function watchTries({ config: { requestHandler } }: DynamoDBClient): void {
   const handle = requestHandler.handle.bind(requestHandler)
   requestHandler.handle = async (request, options) => {

@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs'
 import { quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 
-/** Why the SDK found no credentials. */
 export interface MissingCredentials {
   /** Whether a source is there that gives credentials at other times. The same request may succeed later. */
   readonly isOutage: boolean
-  /** What is wrong with the source, and what to do. */
   readonly hint: string
 }
 

@@ -4,7 +4,6 @@ import type { Environment } from '../../core/types.ts'
 import { type MissingCredentials, shownProfile, withoutSecrets } from './credentials.ts'
 
 export interface DynamoRequest {
-  /** The action as IAM names it: `dynamodb:UpdateItem`. */
   readonly action: string
   readonly table: string
   /** The host of the endpoint, or the region. */
@@ -26,7 +25,6 @@ export interface DynamoRequest {
 const DENIED_NAMES =
   /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|InvalidClientTokenId|RequestExpired|OptInRequired|NotAuthorized|TokenProvider/
 
-/** The names of the errors with which DynamoDB sends a request back because there were too many. */
 const THROTTLED_NAMES = /Throttl|ThroughputExceeded|RequestLimitExceeded/
 
 /** A request that failed with one of these errors, or with a timeout of the connection, was never sent. */
@@ -139,7 +137,6 @@ export function errorOfWrite(error: unknown, answer = error instanceof LedgerErr
   return new LedgerError('unreachable', error.message, { cause: error.cause })
 }
 
-/** Returns the name that the SDK gives to the error behind a `LedgerError`, or null if there is none. */
 export function nameOfCause(error: unknown): string | null {
   return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
 }

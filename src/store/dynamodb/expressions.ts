@@ -111,7 +111,6 @@ function noteBracket(count: number, entry: StoredDocument): [condition: string, 
   ]
 }
 
-/** Returns the query for the rows of one task, or for the keys of the rows of one day. The newest slot comes first. */
 export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'TableName'> {
   const after = query.after === null ? {} : { ExclusiveStartKey: startKey(query, query.after) }
   if (query.kind === 'day') {
@@ -177,7 +176,6 @@ export function entryPut(key: EntryKey, { version, document }: Entry, expected: 
   }
 }
 
-/** Returns the query for the keys of the task records that the index has after the record of the task `after`. */
 export function tasksQueryInput(after: string | null): Omit<QueryCommandInput, 'TableName'> {
   const key = (task: string) => toItem({ ...entryKey({ task, kind: TASK_ENTRY }), day: TASKS_DAY })
   return {

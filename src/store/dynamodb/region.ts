@@ -9,7 +9,6 @@ const METADATA_TIMEOUT_MS = 1_000
 export interface TaskRegion {
   /** Returns the region of the SDK's own chain, or else that of the ECS task. */
   readonly find: () => Promise<string>
-  /** Returns whether the region that was found is that of the ECS task. */
   readonly isUsed: () => boolean
 }
 

@@ -47,9 +47,7 @@ type SqlValues = readonly (string | number)[]
 type Mode = 'read' | 'write' | 'create'
 
 export interface Transaction {
-  /** True if this transaction made the tables. */
   readonly isNew: boolean
-  /** Runs a statement, and returns the number of rows that it changed. */
   run(sql: string, ...values: SqlValues): number
   all(sql: string, ...values: SqlValues): readonly Record<string, unknown>[]
 }
@@ -64,7 +62,6 @@ interface FileConnection {
   readonly database: Libsql.Database
   readonly file: string
   readonly statements: Map<string, Libsql.Statement>
-  /** True after the pragmas of the connection were set. */
   isSetUp: boolean
 }
 

@@ -17,7 +17,6 @@ import { noDescriptors } from '../descriptors.ts'
 
 // The numbers below are primary result codes of sqlite3.h. These two are BUSY and LOCKED.
 const BUSY: ReadonlySet<number> = new Set([5, 6])
-/** PERM, READONLY and AUTH. */
 const DENIED_CODES: ReadonlySet<number> = new Set([3, 8, 23])
 /** The file or its journal could not be opened. SQLite does not say why. */
 const CANTOPEN = 14
@@ -37,7 +36,6 @@ export function isBusy(error: unknown): boolean {
   return BUSY.has(sqliteCode(error))
 }
 
-/** Returns whether the file has content that SQLite does not read as a database. */
 export function isNotDatabase(error: unknown): boolean {
   return sqliteCode(error) === NOTADB
 }

@@ -52,7 +52,6 @@ export function foreign(path: string): LedgerError {
   return new LedgerError('shape', `${quote(path)} is not a cronledger file, and it was not changed. Use another path.`)
 }
 
-/** Returns the stats of the file. If the file is missing and `make` is set, the function makes it first. */
 export function findFile(path: string, make: boolean): Stats {
   const found = statSync(path, { throwIfNoEntry: false })
   // SQLite would make the target of a symbolic link, for example below a mount point where nothing is mounted.
