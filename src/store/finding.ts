@@ -30,6 +30,15 @@ export function ok(what: string, text: string): SetupFinding {
   return { what, wrong: null, text }
 }
 
+/** Returns the finding of a check, which returns what it found or throws a `LedgerError`. */
+export async function look(what: string, check: () => string | Promise<string>): Promise<SetupFinding> {
+  try {
+    return ok(what, await check())
+  } catch (error) {
+    return wrong(what, error)
+  }
+}
+
 export function notOk(what: string, wrong: ErrorKind, text: string): SetupFinding {
   return { what, wrong, text }
 }

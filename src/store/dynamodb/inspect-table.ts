@@ -1,7 +1,7 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import { type InspectSettings, notOk, ok, PROTECTION, type SetupFinding, wrong } from '../finding.ts'
+import { type InspectSettings, look, notOk, ok, PROTECTION, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions, endpointVariableOf } from './client.ts'
 import { isByPolicy, nameOfCause } from './errors.ts'
@@ -59,15 +59,13 @@ export async function* inspectTable(
   }
 }
 
-async function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call: CallOptions): Promise<SetupFinding> {
-  try {
+function inspectRegion(dynamo: Dynamo, { table, env }: DynamoOptions, call: CallOptions): Promise<SetupFinding> {
+  return look('region', async () => {
     const region = await dynamo.ask('GetItem', (client) => client.config.region(), call)
-    const from = regionSource(dynamo, table, env)
     const elsewhere = endpointVariableOf(env)
-    return ok('region', `${region}, from ${from}${elsewhere === null ? '' : `; ${elsewhere} sends requests elsewhere`}`)
-  } catch (error) {
-    return wrong('region', error)
-  }
+    const more = elsewhere === null ? '' : `; ${elsewhere} sends requests elsewhere`
+    return `${region}, from ${regionSource(dynamo, table, env)}${more}`
+  })
 }
 
 function regionSource(dynamo: Dynamo, table: string, env: Environment): string {
@@ -77,15 +75,13 @@ function regionSource(dynamo: Dynamo, table: string, env: Environment): string {
 }
 
 /** Names only the source. No part of the credentials themselves may be shown. */
-async function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<SetupFinding> {
-  try {
+function inspectCredentials(dynamo: Dynamo, call: CallOptions): Promise<SetupFinding> {
+  return look('credentials', async () => {
     const found = await dynamo.ask('GetItem', (client) => client.config.credentials(), call)
     const marks = '$source' in found ? Object.keys(found.$source ?? {}) : []
     const [, source] = SOURCES.find(([mark]) => [...marks, ''].some((name) => mark.test(name))) ?? []
-    return ok('credentials', `from ${source}`)
-  } catch (error) {
-    return wrong('credentials', error)
-  }
+    return `from ${source}`
+  })
 }
 
 async function* inspectShape(
@@ -94,7 +90,7 @@ async function* inspectShape(
   call: CallOptions,
 ): AsyncGenerator<SetupFinding> {
   const wanted = readTableDefinition()
-  const look = async (what: string, finding: () => Promise<SetupFinding>) => {
+  const describe = async (what: string, finding: () => Promise<SetupFinding>) => {
     try {
       return await finding()
     } catch (error) {
@@ -107,7 +103,7 @@ async function* inspectShape(
     }
   }
   let described: TableDescription | null = null
-  const seen = await look('table', async () => {
+  const seen = await describe('table', async () => {
     const table = await describeTable(dynamo, call)
     if (table === null) return notOk('table', 'shape', `it does not exist. Create it: ${setupCommand(dynamo)}`)
     described = table
@@ -119,12 +115,12 @@ async function* inspectShape(
   yield seen
   // Setup changes nothing if the table is not a ledger, so the key and the index must be corrected first.
   if (seen.wrong === 'shape') return
-  yield await look('time to live', () => ttlFinding(dynamo, described, hasRetention, call))
+  yield await describe('time to live', () => ttlFinding(dynamo, described, hasRetention, call))
   if (described === null) return
   const restored = restoreFinding(described, now())
   if (restored !== null) yield restored
   yield protectionFinding('deletionProtection', deletionProtection(described, false), dynamo)
-  yield await look(PROTECTION.pointInTimeRecovery.name, async () =>
+  yield await describe(PROTECTION.pointInTimeRecovery.name, async () =>
     protectionFinding('pointInTimeRecovery', await describeRecovery(dynamo, call), dynamo),
   )
 }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { quote } from '../../core/errors.ts'
-import { notOk, ok, type SetupFinding, wrong } from '../finding.ts'
+import { look, notOk, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { type FileDatabase, openFileDatabase } from './database.ts'
 import { checkPlace, placeKind } from './file-system.ts'
@@ -13,7 +13,7 @@ const OTHERS = 0o077
 export async function* inspectFile(given: string, call: CallOptions): AsyncGenerator<SetupFinding> {
   // As a run does. The system itself would not follow `missing/../ledger.db`.
   const path = resolve(given)
-  const place = inspectPlace(path)
+  const place = await look('disk', () => checkPlace(path)[0] ?? `not a shared file system (type ${placeKind(path)})`)
   yield place
   // We must not open a file where it must not be used.
   if (place.wrong !== null) return
@@ -52,14 +52,5 @@ function tryToWrite(database: FileDatabase): void {
     })
   } catch (error) {
     if (error !== ROLL_BACK) throw error
-  }
-}
-
-function inspectPlace(path: string): SetupFinding {
-  try {
-    const [warning] = checkPlace(path)
-    return ok('disk', warning ?? `not a shared file system (type ${placeKind(path)})`)
-  } catch (error) {
-    return wrong('disk', error)
   }
 }

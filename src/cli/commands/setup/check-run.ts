@@ -9,7 +9,7 @@ import { checkTaskName } from '../../../core/user-text.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { readSettings } from '../../../run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../../run/trigger.ts'
-import { ok, type SetupFinding, wrong } from '../../../store/finding.ts'
+import { look, type SetupFinding } from '../../../store/finding.ts'
 import { readOptions } from '../../options/arguments.ts'
 import { readEventTime } from '../../options/event.ts'
 import { misspeltVariables } from '../../options/misspelt.ts'
@@ -78,14 +78,6 @@ export async function* inspectRun(
   }
   if (options.wrong === null) yield await look('event time', () => eventTimeText(run, read, stop))
   return run
-}
-
-async function look(what: string, text: () => string | Promise<string>): Promise<SetupFinding> {
-  try {
-    return ok(what, await text())
-  } catch (error) {
-    return wrong(what, error)
-  }
 }
 
 /**
