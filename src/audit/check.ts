@@ -69,7 +69,7 @@ async function* checkedSlots(
     const recorded = scheduleWith(inForce.schedules, slot)?.spec
     const own = readableRow(row)?.schedule ?? recorded
     // A row that cannot be read does not say its schedule.
-    const schedule = current ?? own ?? UTC
+    const schedule = current ?? own ?? NO_SCHEDULE
     const isOther = own !== undefined && current !== undefined && !isSameSpec(own, current)
     yield {
       ...{ slot, row, status: statusOf({ slot, row }, times) },
@@ -100,7 +100,7 @@ function withFuture({ since, until, now }: CheckSettings): Required<TimeRange> {
 
 const JUST_NOW_MS = 60_000
 
-const UTC: ScheduleSpec = { expression: '', zone: 'UTC' }
+const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }
 
 /** No schedule has a later slot. */
 const END_OF_TIME = Date.UTC(2199, 11, 31)
