@@ -109,7 +109,7 @@ describe('the rest of the flow', () => {
     const crashed = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'stalled' : 'answered' }) })
     void crashed.result
     await time.run(time.clock().wait(1))
-    await time.run(time.clock().wait(11 * MINUTE_MS))
+    await time.run(time.clock().wait(((await row()).leaseUntil ?? 0) + MINUTE_MS - time.now()))
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'refused', cause: 'stale' })
     const more = { settings: { maxAttempts: 2 } }
     const survivor = trigger('c', works(1), { ...more, survivor: { pid: 7, command: 'sleep' } })

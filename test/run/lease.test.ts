@@ -62,7 +62,13 @@ test('a renewal that fails at once does not delay the stop of the work until the
   }
   const startMs = time.now()
   const { work, heard } = worksUntilLost()
-  const settings = { ...RETRYING, leaseMs, skewMs: 30_000, killAfterMs: MINUTE_MS, heartbeatMs: 2 * MINUTE_MS }
+  const settings = {
+    ...RETRYING,
+    leaseMs: 10 * MINUTE_MS,
+    skewMs: 30_000,
+    killAfterMs: MINUTE_MS,
+    heartbeatMs: 2 * MINUTE_MS,
+  }
   await time.run(trigger('a', work, { settings, fateOf: () => ({ kind: 'answered' }) }).result)
   // The last heartbeat before the stop is at 8 minutes, and the next one would be at 10 minutes.
   expect(heard).toMatchObject([{ atMs: startMs + 8.5 * MINUTE_MS }])

@@ -3,17 +3,15 @@ import { checkCatchUp } from './checks/catch-up.ts'
 import { checkForces, checkNaming, endedByWord, isNamed } from './checks/forces.ts'
 import { checkRecord } from './checks/record.ts'
 import { checkScheduleChange } from './checks/schedule-change.ts'
+import { TIMES } from './day.ts'
 import type { Observed, Story, Write } from './observed.ts'
 
-// The promises that must hold for everything that was observed. It shares nothing with the rules: it knows true times, what the children did,
-// and what the ledger applied. The design's default times stand here once more, as the promise has them.
-const LEASE_MS = 600_000
-const SKEW_MS = 30_000
-const KILL_AFTER_MS = 20_000
+// The promises that must hold for everything that was observed. It shares nothing with the rules: it knows true times, what the
+// children did, and what the ledger applied.
 /** A supervisor that wakes asks the ledger for at most 5 s, and its child has then as long as after any stop. */
-const AFTER_PAUSE_MS = 5_000 + KILL_AFTER_MS
+const AFTER_PAUSE_MS = 5_000 + TIMES.killAfterMs
 /** One whose machine was suspended asks with its next heartbeat. */
-const AFTER_SUSPEND_MS = 60_000 + AFTER_PAUSE_MS
+const AFTER_SUSPEND_MS = TIMES.heartbeatMs + AFTER_PAUSE_MS
 
 interface Work {
   readonly story: Story
@@ -52,7 +50,12 @@ export function brokenPromises(observed: Observed): string[] {
       ({ atMs, row }, at, all) => row.owner === story.runId && atMs <= endMs && isSignOfLife(row, all[at - 1]?.row),
     )
     const disturbed = story.crashMs <= endMs || (story.pause !== null && story.pause.fromMs <= endMs)
-    if (!goesOn && !disturbed && own !== undefined && endMs > Math.max(startMs, own.atMs + LEASE_MS - SKEW_MS)) {
+    if (
+      !goesOn &&
+      !disturbed &&
+      own !== undefined &&
+      endMs > Math.max(startMs, own.atMs + TIMES.leaseMs - TIMES.skewMs)
+    ) {
       say('stopped in time', `${story.runId} ran ${endMs - own.atMs} ms after its last sign of life`)
     }
   }
@@ -162,7 +165,7 @@ function checkWrite({ row }: Write, previous: Write | undefined, observed: Obser
     }
     const added = row.attempts.length > before.attempts.length
     const actedAt = added ? row.attempts.at(-1)?.startedAt : row.resolutions.at(-1)?.at
-    if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + SKEW_MS && !isNamed(row, before, observed)) {
+    if ((actedAt ?? 0) <= (before.leaseUntil ?? 0) + TIMES.skewMs && !isNamed(row, before, observed)) {
       say('a lease is trusted with the skew', `${row.owner} took over from ${before.owner} too early`)
     }
   }

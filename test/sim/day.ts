@@ -8,8 +8,15 @@ import { type RecordLog, recordLog } from './record-log.ts'
 export const SECOND_MS = 1_000
 export const MINUTE_MS = 60 * SECOND_MS
 export const HOUR_MS = 60 * MINUTE_MS
+/** The times that all runs have. */
+export const TIMES = {
+  leaseMs: 10 * MINUTE_MS,
+  heartbeatMs: MINUTE_MS,
+  skewMs: 30 * SECOND_MS,
+  killAfterMs: 20 * SECOND_MS,
+} as const satisfies RunSettings
 /** Half of the stated skew each way: two clocks differ by no more than the whole. */
-const OFFSET_MS = 15 * SECOND_MS
+export const OFFSET_MS = TIMES.skewMs / 2
 
 /**
  * - `slots`: triggers of a few daily slots arrive within hours. Nobody changes the task.
@@ -96,5 +103,5 @@ function settingsOf({ int, chance }: Chance): RunSettings {
   const retries = maxAttempts > 1 && chance(40) ? { retryDelayMs: int(0, 20 * MINUTE_MS), retryBackoff: int(1, 2) } : {}
   const overlap = (['allow', 'skip', 'wait'] as const)[chance(50) ? 0 : int(1, 2)] ?? 'allow'
   const patience = overlap === 'wait' ? { overlapTimeoutMs: int(10 * MINUTE_MS, 4 * HOUR_MS) } : {}
-  return { maxAttempts, ...retries, overlap, ...patience }
+  return { ...TIMES, maxAttempts, ...retries, overlap, ...patience }
 }

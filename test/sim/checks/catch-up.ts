@@ -1,10 +1,9 @@
 import type { Row } from '../../../src/core/types.ts'
+import { OFFSET_MS } from '../day.ts'
 import type { Observed, RecordRequest, Story } from '../observed.ts'
 import { pausesFor } from './record.ts'
 
 // The promises about slots that are caught up. Like check.ts, this file shares no code with the rules.
-/** A clock is ahead or behind by at most this much. */
-const OFFSET_MS = 15_000
 
 type Say = (promise: string, text: string) => void
 

@@ -1,14 +1,13 @@
 import type { Row } from '../../../src/core/types.ts'
+import { TIMES } from '../day.ts'
 import type { Observed, Story } from '../observed.ts'
 
 // The promises about forces, and about resolutions that name a run which the operator calls ended. Like check.ts, this
 // file shares no code with the rules.
-const HEARTBEAT_MS = 60_000
-const KILL_AFTER_MS = 20_000
 /** A slow answer of a calm ledger takes up to 4 s. */
 const SLOW_MS = 5_000
 /** A run that is alive hears of the resolution with its next heartbeat, and stops its work. */
-const NOTICE_MS = HEARTBEAT_MS + SLOW_MS + KILL_AFTER_MS
+const NOTICE_MS = TIMES.heartbeatMs + SLOW_MS + TIMES.killAfterMs
 
 type Say = (promise: string, text: string) => void
 

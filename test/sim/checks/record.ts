@@ -1,11 +1,9 @@
 import type { Suspension, TaskRecord } from '../../../src/core/task/task-record.ts'
+import { OFFSET_MS } from '../day.ts'
 import type { Observed, RecordRequest, Story, Version } from '../observed.ts'
 
 // The promises about the record of the task: pauses, retirements, and what runs state. Like check.ts, this file shares no code
 // with the rules.
-const SKEW_MS = 30_000
-/** A clock is ahead or behind by at most this much, so that two differ by at most the skew. */
-const OFFSET_MS = SKEW_MS / 2
 /** An undisturbed run starts at most this long after its last request about the record. Its requests have 30 s each at most. */
 const FRESH_MS = 3 * 60_000
 
