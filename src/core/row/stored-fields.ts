@@ -47,12 +47,16 @@ export interface Form<T> {
 
 /** Returns the stored form of an object, whose members are stored in this order. */
 export function formOf<T extends object>(members: Members<T>): Form<T> {
-  const all = Object.entries(members as unknown as Record<string, Member<unknown> & Partial<Maybe<unknown>>>)
+  const all = Object.entries(members as unknown as Record<string, Member<unknown> & Partial<Maybe<unknown>>>).map(
+    ([key, { encode, decode, name = key, isFlat = false, isOptional = false }]) => {
+      return { key, encode, decode, name, isFlat, isOptional }
+    },
+  )
   return {
-    names: all.flatMap(([key, { name = key, isFlat }]) => (isFlat ? [] : [name])),
+    names: all.flatMap(({ name, isFlat }) => (isFlat ? [] : [name])),
     encode(value) {
       const stored: Record<string, StoredValue> = {}
-      for (const [key, { encode, name = key, isFlat }] of all) {
+      for (const { key, encode, name, isFlat } of all) {
         const own = (value as Record<string, unknown>)[key]
         const found = own === undefined ? null : encode(own, value)
         if (isFlat) Object.assign(stored, found)
@@ -64,7 +68,7 @@ export function formOf<T extends object>(members: Members<T>): Form<T> {
       // We must set one member after the other, always in this order. Otherwise V8 would make a hidden class for each
       // object, and a listing of 100,000 rows would fill memory with them.
       const value: Record<string, unknown> = {}
-      for (const [key, { decode, name = key, isOptional }] of all) {
+      for (const { key, decode, name, isOptional } of all) {
         if (!isOptional || fields.values[name] !== undefined) value[key] = decode(fields, name)
       }
       return value as T
