@@ -4,9 +4,10 @@ import { formatInstant } from '../../../core/instant.ts'
 import { defined } from '../../../core/objects.ts'
 import type { Schedule } from '../../../core/schedule/schedule.ts'
 import { readSchedule } from '../../../core/schedule/schedule-options.ts'
+import { scheduleWarnings } from '../../../core/schedule/warnings.ts'
 import type { Environment } from '../../../core/types.ts'
 import { checkTaskName } from '../../../core/user-text.ts'
-import { systemClock } from '../../../process/clock.ts'
+import { systemClock, ZONE_DATA } from '../../../process/clock.ts'
 import { readSettings } from '../../../run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../../run/trigger.ts'
 import { look, type SetupFinding } from '../../../store/finding.ts'
@@ -68,7 +69,8 @@ export async function* inspectRun(
   if (run.schedule !== '') {
     yield await look('schedule', () => {
       read.schedule = readSchedule(run)
-      return `${read.schedule.spec.expression} in ${read.schedule.spec.zone}`
+      const { expression, zone } = read.schedule.spec
+      return [`${expression} in ${zone}`, ...scheduleWarnings(read.schedule, systemClock.now(), ZONE_DATA)].join('. ')
     })
   } else if (run.timezone !== undefined) {
     yield await look('schedule', () => {

@@ -480,6 +480,11 @@ describe('the environment of a run', () => {
     [{ CRONLEDGER_MAX_LATNESS: '1h' }, 'options', /^ok: warning: CRONLEDGER_MAX_LATNESS is not an option of run and/],
     [{ CRONLEDGER_TASK: 'nightly' }, 'task', /^ok: nightly$/],
     [{ ...SCHEDULE, CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }, 'schedule', /^ok: 0 4 \* \* \* in Asia\/Tokyo$/],
+    [
+      { ...SCHEDULE, CRONLEDGER_TIMEZONE: 'Etc/GMT+9' },
+      'schedule',
+      /^ok: .* is 9 hours behind UTC.* use Etc\/GMT-9, or/,
+    ],
   ])('%j: %s', async (env, what, line) => {
     const found = await check(store, env)
     const isRight = line.source.startsWith('^ok')
