@@ -6,6 +6,7 @@ import { isUnreadable, readableRow } from '../core/row/status.ts'
 import type { Doubt } from '../core/task/expected-slots.ts'
 import type { TaskFinding } from '../core/task/findings.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
+import { STALE_SLOTS_CAUTION } from '../verdict/rules.ts'
 import { lookStep, neededSteps, pauseStep, rangeSteps, rerunStep, type Step, showStep } from '../verdict/steps.ts'
 import { ofRow, type StepTarget } from '../verdict/target.ts'
 import { type Verdict, verdictOf } from '../verdict/verdict.ts'
@@ -138,7 +139,6 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
 }
 
 /**
-/**
  * Returns whether the rerun of a range leaves this slot out: it may not have been due, no schedule on record has it, it
  * completed once, a run with a schedule that is not in force was refused in it, or its row cannot be read.
  */
@@ -233,9 +233,6 @@ function needOfRerunnable(
     steps: [...look, showStep('see the latest stale slot', target(newestStale)), ...others],
   }
 }
-
-const STALE_SLOTS_CAUTION =
-  'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 
 /** The slot needs a decision of its own, so its rerun is not beside the reruns of other slots. */
 function needOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): Need {

@@ -2,10 +2,11 @@ import stringWidth from 'string-width'
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isKeyOf } from '../core/objects.ts'
-import { attemptCount, isRepaired } from '../core/row/attempts.ts'
+import { attemptCount } from '../core/row/attempts.ts'
 import { isUnreadable } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
+import { markOf, type SlotMark } from '../verdict/mark.ts'
 import { localTime } from './local-time.ts'
 import { type DoneByMsOf, durationMsOf, type HistoryItem, statusOfItem } from './row.ts'
 import { printable } from './text.ts'
@@ -37,8 +38,8 @@ const CELL_TEXTS: CellTexts = {
   ZONE: zoneOf,
   STATUS: (item, style) => {
     const status = statusIn(item, style)
-    const hasFailed = !isMissed(item) && !isUnreadable(item) && isRepaired(item)
-    return status === 'completed' && hasFailed ? REPAIRED : status
+    const mark = markOf(status, isMissed(item) ? null : item, { lateAfterMs: null })
+    return mark === status ? status : `completed, ${mark}`
   },
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
   DURATION: ofOwn((row, style) => {
@@ -49,9 +50,6 @@ const CELL_TEXTS: CellTexts = {
     refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
   ),
 }
-
-/** A slot that completed after an attempt had failed. */
-const REPAIRED = 'completed, repaired'
 
 function statusIn(item: HistoryItem, { now, skewMs, doneByMsOf }: TableStyle): Status {
   return statusOfItem(item, now, skewMs, doneByMsOf)
@@ -75,9 +73,10 @@ const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 
 const [RED, GREEN, YELLOW, CYAN] = [31, 32, 33, 36]
-const COLORS: Readonly<Partial<Record<Status | typeof REPAIRED, number>>> = {
+const COLORS: Readonly<Partial<Record<Status | `completed, ${SlotMark}`, number>>> = {
   completed: GREEN,
-  [REPAIRED]: YELLOW,
+  'completed, repaired': YELLOW,
+  'completed, marked': YELLOW,
   failed: RED,
   stale: RED,
   missed: RED,

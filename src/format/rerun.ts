@@ -4,6 +4,7 @@ import type { Rerunnable } from '../core/row/policy.ts'
 import type { ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { Instant } from '../core/types.ts'
 import { cronledger } from '../verdict/command.ts'
+import { STALE_SLOTS_CAUTION } from '../verdict/rules.ts'
 import type { Step } from '../verdict/steps.ts'
 import { stepJson, stepLines } from './command-line.ts'
 import { localTimeIn, zonedTime } from './local-time.ts'
@@ -104,7 +105,7 @@ export function plannedJson(task: string, slot: Instant, status: Rerunnable, sch
   return safeJson({ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor })
 }
 
-/** Returns the last lines of a plan: `2 missed, 1 failed`. */
+/** Returns the last lines of a plan: `2 missed, 1 failed`, and what must be known before it is run. */
 export function planSummary(
   task: string,
   slots: readonly { readonly why: Rerunnable }[],
@@ -116,7 +117,8 @@ export function planSummary(
     return count === 0 ? [] : `${count} ${what}`
   })
   const summary = withDoubts(words.length === 0 ? nothing(only, doubts) : words.join(', '), doubts)
-  return [summary, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
+  const caution = slots.some(({ why }) => why === 'stale') ? [STALE_SLOTS_CAUTION] : []
+  return [summary, ...caution, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
 
 /** Returns what a plan as JSON does not have: the slots that are left out. Returns null if there are none. */

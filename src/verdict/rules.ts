@@ -44,9 +44,11 @@ export interface VerdictRule {
   readonly steps: readonly Step[]
 }
 
-/** Also the caution of several slots, some of which are stale. */
 export const STALE_CAUTION =
   'It may still be running, or its work may be done: look at its log (a line "The batch SUCCEEDED") and at the data before you run it again.'
+/** The caution of several slots, of which some are stale. */
+export const STALE_SLOTS_CAUTION =
+  'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
 const PARTLY = 'an earlier attempt may have done a part of it'
 

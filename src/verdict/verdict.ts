@@ -89,8 +89,8 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
     happened: [
       ...rule.happened,
       ...(isOverdue ? [', and should have completed by ', { at: target.slot + (settings.doneByMs ?? 0) }] : []),
-      ...lateSentence(row, settings),
       ...(offSchedule === undefined ? [] : [OFF_SCHEDULE[offSchedule]]),
+      ...lateSentence(row, settings),
     ],
     steps: [
       ...(isOverdue ? overdueSteps(rule, target) : rule.steps),
@@ -157,5 +157,7 @@ function overdueSteps({ steps }: VerdictRule, target: StepTarget): readonly Step
 
 function lateSentence(row: Row | null, { lateAfterMs = null }: VerdictSettings): Sentence {
   const lateMs = row === null ? null : latenessMsOf(row)
-  return lateMs === null || lateAfterMs === null || lateMs <= lateAfterMs ? [] : [`, started ${elapsed(lateMs)} late`]
+  return lateMs === null || lateAfterMs === null || lateMs <= lateAfterMs
+    ? []
+    : [`. The first attempt started ${elapsed(lateMs)} late`]
 }

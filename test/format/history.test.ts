@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type HistoryFormat, historyText } from '../../src/format/history.ts'
 import type { HistoryItem } from '../../src/format/row.ts'
-import { FAILED, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { FAILED, FORCED, NOW, resolvedAs, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const row = rowWith({ ending: SUCCEEDED })
 const failed = rowWith({ ending: FAILED })
@@ -48,6 +48,14 @@ describe('a table', () => {
       '2026-11-24T03:00:00Z  2026-11-24 12:00  Asia/Tokyo                      missed',
       '2026-11-24T03:00:00Z                                                    unknown',
     ])
+  })
+
+  test('says how a slot completed, if not with its first attempt', async () => {
+    const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
+    const statuses = (await lines([[repaired, resolvedAs('COMPLETED')]])).map(
+      (line) => /completed.*?(?= {2})/.exec(line)?.[0],
+    )
+    expect(statuses.slice(1)).toEqual(['completed, repaired', 'completed, marked'])
   })
 
   test('is printed group by group, with one head', async () => {

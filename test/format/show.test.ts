@@ -2,20 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
 import { claimRow } from '../../src/core/row/transition.ts'
 import type { Rejection, Row, StoredRow } from '../../src/core/types.ts'
-import { type ShownSlot, showJson, shownSlot, showText } from '../../src/format/show.ts'
-import { type SlotFound, verdictOf } from '../../src/verdict/verdict.ts'
-import {
-  closed,
-  FAILED,
-  FORCED,
-  NOT_STARTED,
-  NOW,
-  PAUSE,
-  rowWith,
-  SCHEDULED,
-  SUCCEEDED,
-  timesAt,
-} from '../support/rows.ts'
+import { shownSlot, showText } from '../../src/format/show.ts'
+import { closed, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED, timesAt } from '../support/rows.ts'
 
 const show = (row: StoredRow, now = NOW) =>
   showText(shownSlot(row.slot, row, { store: 's', task: row.task, record: undefined, inForce: [] }, timesAt(now)))
@@ -131,49 +119,4 @@ NEXT STEPS
     const trigger = { kind: 'forced', by: '\u001b]0;x\u0007', reason: 'a\nb\u009b2J' } as const
     expect(timeline(rowWith({ trigger }))?.[0]).toContain('forced by \\u001b]0;x\\u0007: a\\u000ab\\u009b2J')
   })
-
-  test('a row of a newer cronledger', () => {
-    expect(show({ task: 'nightly', slot: NOW, schemaVersion: 7, newerSchema: true })).toMatch(
-      /status +unknown\n +happened .*schema 7.*Update/,
-    )
-  })
-})
-
-test.each<[Partial<ShownSlot> & Pick<SlotFound, 'isExpected'>, number, string]>([
-  [{}, 3_600_000, 'missed: was due 1h 0m ago, no run is recorded'],
-  [{}, 60_000, 'due: was due 1m 0s ago, no run is recorded yet'],
-  [{}, -60_000, 'scheduled: is due in 1m 0s'],
-  [{ isExpected: false }, 60_000, 'not expected: was not expected to run, no run is recorded'],
-  [{ isExpected: false, schedule: null }, 60_000, 'not expected: was not expected to run, no run is recorded'],
-  [
-    { isExpected: false, found: { kind: 'pause', suspension: PAUSE } },
-    60_000,
-    'not expected: ada paused the task: maintenance of the database',
-  ],
-  [
-    { isExpected: false, schedule: null, found: { kind: 'retirement', suspension: PAUSE } },
-    60_000,
-    'not expected: ada retired the task: maintenance of the database',
-  ],
-])('a slot without a row: %j', ({ isExpected = true, found = null, ...facts }, afterMs, text) => {
-  const slot = Date.parse('2026-11-24T03:00:00Z')
-  const target = { store: 's', task: 'nightly', slot, schedule: null, ecs: null }
-  const verdict = verdictOf({ target, row: null, isExpected, found }, timesAt(slot + afterMs))
-  const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
-  const shown = {
-    task: 'nightly',
-    slot,
-    windowEnd: null,
-    row: null,
-    schedule,
-    verdict,
-    found,
-    owner: undefined,
-    ...facts,
-  }
-  const [, status, happened] = showText(shown)
-    .split('\n')
-    .map((line) => line.replace(/^ +(status|happened) +/, ''))
-  expect(`${status}: ${happened}`).toBe(text)
-  expect(JSON.parse(showJson(shown))).toMatchObject({ status: verdict.status, state: null, work: 'not done' })
 })

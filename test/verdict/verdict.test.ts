@@ -153,7 +153,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
     [
       verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
-      'completed | attempt 1 on host succeeded at 03:00:06 in 1s, started 5s late | done | duplicate | ',
+      'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | ',
     ],
   ],
   repaired: [
