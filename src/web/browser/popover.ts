@@ -58,7 +58,7 @@ export function startPopover(): void {
     if (key === 'Escape') hide()
   })
   // The cell with the focus scrolls into sight when an arrow key reaches it. A pointer is over another cell by then.
-  addEventListener('scroll', () => !isFocus && hide(), { capture: true, passive: true })
+  addEventListener('scroll', () => owner !== null && !isFocus && hide(), { capture: true, passive: true })
   document.addEventListener('refreshed', () => {
     if (owner?.isConnected) show(owner, isFocus)
     else hide()
