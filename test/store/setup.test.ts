@@ -130,18 +130,6 @@ for (const { name, start, isThere, isComplete } of SERVERS) {
       expect(TimeToLiveDescription?.AttributeName).toBe('ttl')
     })
 
-    whereComplete('leaves deletion protection and point-in-time recovery of an existing table off', async () => {
-      const table = await create({ DeletionProtectionEnabled: false })
-      const before = await describeTable(table)
-      expect(await setUp(table)).toEqual([
-        { what: 'table', did: 'found' },
-        { what: 'timeToLive', did: 'enabled' },
-        { what: 'deletionProtection', did: 'off' },
-        { what: 'pointInTimeRecovery', did: 'off' },
-      ])
-      expect(await describeTable(table)).toEqual(before)
-    })
-
     const behindProxy = async (treat: (passing: Passing) => Treatment, look: (setUp: SetUp) => Promise<void>) => {
       const proxy = await startFaultyProxy(server.endpoint)
       proxy.treat(treat)
