@@ -1,7 +1,6 @@
-import { formatInstant } from '../instant.ts'
 import type { Instant, StoredRow } from '../types.ts'
 import { isRunning, isUnreadable } from './status.ts'
-import { fieldsOf, instant, type StoredDocument, text } from './stored-fields.ts'
+import { fieldsOf, formOf, INSTANT, TEXT } from './stored-fields.ts'
 
 /**
  * The overlap lock of a task: the slot that may run, and the run that claimed it. The lock has no lease of its own. The
@@ -12,13 +11,13 @@ export interface OverlapLock {
   readonly runId: string
 }
 
-export function encodeOverlapLock({ slot, runId }: OverlapLock): StoredDocument {
-  return { runningSlot: formatInstant(slot), runId }
-}
+const LOCK = formOf<OverlapLock>({ slot: { ...INSTANT, name: 'runningSlot' }, runId: TEXT })
 
+export const encodeOverlapLock = LOCK.encode
+
+/** Throws `shape` if the entry is malformed. */
 export function decodeOverlapLock(document: unknown, task: string): OverlapLock {
-  const fields = fieldsOf(document, `the overlap lock of task ${task}`)
-  return { slot: instant(fields, 'runningSlot'), runId: text(fields, 'runId') }
+  return LOCK.decode(fieldsOf(document, `the overlap lock of task ${task}`))
 }
 
 /** Returns whether the run that has the lock may still be running. `found` is the row of its slot. */
