@@ -1,17 +1,19 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LedgerError } from '../../src/core/errors.ts'
 import { isUnreadable } from '../../src/core/row/status.ts'
 import { finishRow } from '../../src/core/row/transition.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
+import { exitCodeOf } from '../../src/exit-code.ts'
+import type { RunSettings } from '../../src/run/settings.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
-import { cronledger, scratch, start } from '../support/cli.ts'
+import { cronledger } from '../support/cli.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, hasMoto, openTestStore, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { FAULTS, type Fault } from './faults.ts'
+import { openTable } from './in-process.ts'
 
-// Every fault of the network, at every point of a run, once and permanently, with real processes and real servers.
+// Every fault of the network, at every point of a run, once and permanently, with real servers. wire.test.ts has processes.
 
 /** The requests of each point. They do not include the withdrawal of a claim and the task record. */
 const POINTS = {
@@ -68,25 +70,24 @@ function promised(point: Point, { name, is, applied }: Fault, times: Times): Pro
   }
 }
 
-/** A lease of which half, in which the result is tried to be recorded, is short. */
-const SHORT_FINISH = ['--lease', '16s', '--heartbeat', '5s', '--kill-after', '0s']
-
 /**
  * The timeouts of a cell. A fault that stays ends only with the timeout of its own point, so that one is short, unless it is a
  * denial of the claim. Everything else gets more time than a busy machine needs. No renewal gets between the others: one that
  * lands unseen makes the finish a second write.
  */
-function timeouts(point: Point, { is }: Fault, times: Times): readonly string[] {
+function timeouts(point: Point, { is }: Fault, times: Times): RunSettings {
   const isOver = point === 'claim' && is === 'denied'
   const stays = (...points: Point[]) => times === 'for good' && points.includes(point) && !isOver
-  const ledger = ['--ledger-timeout', stays('claim', 'note', 'query') ? '9s' : '2m']
-  if (point === 'query') return ledger
-  return stays('finish')
-    ? [...ledger, ...SHORT_FINISH]
-    : [...ledger, '--heartbeat', point === 'renewal' ? '800ms' : '2m']
+  return {
+    skewMs: 0,
+    ledgerTimeoutMs: stays('claim', 'note', 'query') ? 6_000 : 120_000,
+    ...(stays('finish')
+      ? // The result is tried to be recorded for half of the lease.
+        { leaseMs: 16_000, heartbeatMs: 5_000, killAfterMs: 0 }
+      : { heartbeatMs: point === 'renewal' ? 800 : 120_000 }),
+  }
 }
 
-const folder = scratch()
 let slots = 0
 
 for (const [server, startServer] of [
@@ -122,6 +123,7 @@ for (const [server, startServer] of [
     test.each(cells)('the $point, $fault.name, $times', async ({ point, fault, times }) => {
       const task = `task-${++slots}`
       const proxy = await startFaultyProxy(door.url)
+      const table = openTable(proxy.url)
       const call = { signal: AbortSignal.timeout(300_000) }
       const slot = Date.parse('2026-01-02T03:00:00Z')
       if (point === 'note' || point === 'query') {
@@ -141,38 +143,40 @@ for (const [server, startServer] of [
         met += 1
         return fault.how
       })
-      const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
-      const go = join(folder, task)
-      const run = [
-        ...['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z', '--skew', '0s'],
-        ...timeouts(point, fault, times),
-        ...['--', 'sh', '-c', 'echo started; while [ ! -e "$0" ]; do sleep 0.05; done', go],
-      ]
-      const query = ['history', '--status', 'recorded', '--json', ...timeouts(point, fault, times)]
-      const child = start(point === 'query' ? query : run, { env })
-      if (point === 'renewal') {
-        // Not before the child runs: a claim whose answer is long in coming is renewed at once, which is part of the claim.
-        await child.printed('started')
+      const settings = timeouts(point, fault, times)
+      const batch = async () => {
+        if (point !== 'renewal') return
+        // Not before the batch runs: a claim whose answer is long in coming is renewed at once, which is part of the claim.
         armed = true
-        await Promise.race([proxy.arrived(() => renewals > 1), child.exited])
+        await proxy.arrived(() => renewals > 1)
       }
-      writeFileSync(go, '')
-      const { code, stdout, stderr } = await child.ended
+      const trigger = { task, schedule: '0 3 * * *', eventTime: '2026-01-02T03:00:05Z', ...settings }
+      const { code, started } = await (point === 'query' ? history(table, task, settings) : table.run(trigger, batch))
       await proxy.release()
+      table.store.close()
       proxy.close()
 
-      const found = await store.get({ task, slot }, call)
-      const { row: promisedRow, ...answer } = promised(point, fault, times)
       expect(met, 'the fault was met').toBeGreaterThan(0)
-      expect({ code, started: stdout.split('started\n').length - 1, row: summary(found) }, stderr).toEqual({
-        ...answer,
-        row: promisedRow,
-      })
-      if (point === 'query' && code === 0) expect(JSON.parse(stdout)).toMatchObject([{ task, state: 'COMPLETED' }])
-      // Lines of the log, never a stack.
-      expect(stderr).not.toMatch(/^\s+at /m)
+      const found = await store.get({ task, slot }, call)
+      expect({ code, started, row: summary(found) }).toEqual(promised(point, fault, times))
     })
   })
+}
+
+/** Reads the rows of the task. Returns the exit code of a command that does. */
+async function history(table: ReturnType<typeof openTable>, task: string, { ledgerTimeoutMs = 0 }: RunSettings) {
+  try {
+    const ledger = table.reading(ledgerTimeoutMs)
+    // A command reads the record first. A denial of the first request is tried again.
+    for await (const _ of ledger.tasks({ task }));
+    const rows: Promised['row'][] = []
+    for await (const row of ledger.history({ task })) rows.push(summary(row))
+    expect(rows).toMatchObject([{ state: 'COMPLETED' }])
+    return { code: 0, started: 0 }
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    return { code: exitCodeOf(error), started: 0 }
+  }
 }
 
 function summary(found: StoredRow | null): Promised['row'] {

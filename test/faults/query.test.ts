@@ -7,26 +7,36 @@ import { cronledger, type Loose } from '../support/cli.ts'
 import { type FaultyProxy, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
+import { openTable } from './in-process.ts'
 
-// Answers that a query may get from DynamoDB and not from the servers of the tests, for every command that reads.
+// Answers that a query may get from DynamoDB and not from the servers of the tests, for everything that reads.
 
 const DAYS = ['2026-01-02', '2026-01-03', '2026-01-04'] as const
-const RANGE = ['--since', '2026-01-02T00:00:00Z', '--until', '2026-01-05T00:00:00Z']
 const THROTTLED = awsError(400, 'com.amazon.coral.availability#ThrottlingException', 'Rate exceeded')
 const DENIED = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'User: x is not authorized', 'Message')
 
-const COMMANDS = {
-  'history of a task': ['history', '--task', 'nightly', '--status', 'recorded', '--json'],
-  'history of all': ['history', ...RANGE, '--status', 'recorded', '--json'],
-  'history with missed slots': ['history', '--task', 'nightly', '--json'],
-  'show latest': ['show', '--task', 'nightly', '--slot', '2026-01-04T03:00:00Z'],
-  check: ['check', '--task', 'nightly', ...RANGE],
-  tasks: ['tasks'],
+type Reading = ReturnType<ReturnType<typeof openTable>['reading']>
+const range = { since: new Date('2026-01-02T00:00:00Z'), until: new Date('2026-01-05T00:00:00Z') }
+const all = async (rows: AsyncIterable<unknown>): Promise<readonly Loose[]> => {
+  const found: Loose[] = []
+  for await (const row of rows) found.push(row as Loose)
+  return found
+}
+
+/** What the commands ask: `history` of a task, of all, with missed slots, `show`, `check` and `tasks`. */
+const QUESTIONS = {
+  'history of a task': (ledger: Reading) => all(ledger.history({ task: 'nightly' })),
+  'history of all': (ledger: Reading) => all(ledger.history(range)),
+  'history with missed slots': (ledger: Reading) => all(ledger.slots({ task: 'nightly', ...range })),
+  'one slot': async (ledger: Reading) => [await ledger.get({ task: 'nightly', slot: '2026-01-04T03:00:00Z' })],
+  check: (ledger: Reading) => all(ledger.check({ task: 'nightly', ...range })),
+  tasks: (ledger: Reading) => all(ledger.tasks()),
 } as const
 
 let server: Server
 let store: Store
 let proxy: FaultyProxy
+let table: ReturnType<typeof openTable>
 const call = () => ({ signal: AbortSignal.timeout(120_000) })
 
 async function putCompleted(task: string, day: string): Promise<Row> {
@@ -42,6 +52,7 @@ beforeAll(async () => {
   server = await startDynalite()
   proxy = await startFaultyProxy(server.endpoint)
   store = openTestStore(server.endpoint)
+  table = openTable(proxy.url)
   await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv(server) })
   for (const day of DAYS) for (const task of ['nightly', 'other']) await putCompleted(task, day)
   const spec = {
@@ -52,6 +63,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   store.close()
+  table.store.close()
   proxy.close()
   await server.stop()
 })
@@ -60,56 +72,46 @@ beforeEach(() => {
   proxy.seen.length = 0
 })
 
-/** A ledger that answers gets the time that a busy machine needs; one that does not is given up soon. */
-const read = (args: readonly string[], timeout = '2m') =>
-  cronledger([...args, '--ledger-timeout', timeout], {
-    env: { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger' },
-  })
+type Name = keyof typeof QUESTIONS
 
-describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
+/** A ledger that answers gets the time that a busy machine needs. One that does not is given up soon. */
+const ask = (name: Name, timeoutMs = 120_000) => QUESTIONS[name](table.reading(timeoutMs))
+
+describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
   test('a request that is cut, throttled or answered with 500 is asked again, and the answer is whole', async () => {
-    const clean = await read(args)
-    expect(clean).toMatchObject({ code: 0, stderr: '' })
+    const clean = await ask(name)
     const faults: Treatment[] = ['cutRequest', 'cutInAnswer', THROTTLED, awsError(500, 'x#InternalServerError', '')]
     for (const fault of faults) {
       let left = 1
       proxy.treat(() => (left-- > 0 ? fault : 'pass'))
-      expect(await read(args)).toEqual(clean)
+      expect(await ask(name)).toEqual(clean)
     }
   })
 
   test.each([
-    ['throttled for good', 75, THROTTLED],
-    ['denied', 77, DENIED],
-    ['never answered', 75, 'stall'],
-  ] as const)('%s: %i, one line, and no half of an answer that looks whole', async (_, code, fault) => {
+    ['throttled for good', 'unreachable', THROTTLED],
+    ['denied', 'denied', DENIED],
+    ['never answered', 'unreachable', 'stall'],
+  ] as const)('%s: %s, and one line', async (_, kind, fault) => {
     proxy.treat(() => fault)
-    const ended = await read(args, '4s')
-    expect(ended.code).toBe(code)
-    expect(ended.stderr.trim().split('\n')).toEqual([expect.stringMatching(/^cronledger: .*dynamodb:/)])
-    expect(() => JSON.parse(ended.stdout)).toThrow()
+    const message = expect.stringMatching(/^[^\n]*dynamodb:[^\n]*$/)
+    await expect(ask(name, kind === 'denied' ? 120_000 : 1_000)).rejects.toMatchObject({ kind, message })
   })
 
   test('the last question is given up after --ledger-timeout like any other: no second try, which would come later', async () => {
-    await read(args)
+    await ask(name)
     const questions = proxy.seen.length
     let left = questions
     proxy.seen.length = 0
     proxy.treat(() => (--left > 0 ? 'pass' : 'stall'))
-    expect((await read(args, '4s')).code).toBe(75)
+    await expect(ask(name, 2_000)).rejects.toMatchObject({ kind: 'unreachable' })
     expect(proxy.seen).toHaveLength(questions)
   })
 })
 
 describe('answers that are not faults', () => {
-  const json = async (args: readonly string[]): Promise<Loose[]> => {
-    const ended = await read(args)
-    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
-    return JSON.parse(ended.stdout)
-  }
-
   test.each(['history of a task', 'history of all'] as const)('%s: pages that are empty, but go on', async (name) => {
-    const clean = await json(COMMANDS[name])
+    const clean = await ask(name)
     expect(clean).toHaveLength(name === 'history of all' ? 6 : 3)
     // Each page is asked for twice: the first time it comes empty, with the key that it would have started after.
     const asked = new Set<string>()
@@ -136,12 +138,12 @@ describe('answers that are not faults', () => {
             },
           },
     )
-    expect(await json(COMMANDS[name])).toEqual(clean)
+    expect(await ask(name)).toEqual(clean)
     expect(empty).toBeGreaterThan(0)
   })
 
   test('unprocessed keys are asked for again', async () => {
-    const clean = await json(COMMANDS['history of all'])
+    const clean = await ask('history of all')
     let left = 4
     proxy.treat(({ action }) =>
       action !== 'BatchGetItem' || left-- <= 0
@@ -154,11 +156,11 @@ describe('answers that are not faults', () => {
             },
           },
     )
-    expect(await json(COMMANDS['history of all'])).toEqual(clean)
+    expect(await ask('history of all')).toEqual(clean)
     expect(left).toBeLessThan(3)
   })
 
-  test('keys that stay unprocessed: 75, not a part of the rows', async () => {
+  test('keys that stay unprocessed: unreachable, not a part of the rows', async () => {
     proxy.treat(({ action }) =>
       action !== 'BatchGetItem'
         ? 'pass'
@@ -169,15 +171,12 @@ describe('answers that are not faults', () => {
             },
           },
     )
-    const ended = await read(COMMANDS['history of all'], '4s')
-    expect(ended).toMatchObject({
-      code: 75,
-      stderr: expect.stringMatching(/throttles dynamodb:BatchGetItem| in time/),
-    })
+    const message = expect.stringMatching(/throttles dynamodb:BatchGetItem| in time/)
+    await expect(ask('history of all', 1_000)).rejects.toMatchObject({ kind: 'unreachable', message })
   })
 
   test('an index that lags: keys whose rows are gone are left out, rows that it does not know yet are missing', async () => {
-    const clean = await json(COMMANDS['history of all'])
+    const clean = await ask('history of all')
     proxy.treat(({ action }) =>
       action !== 'Query'
         ? 'pass'
@@ -190,8 +189,8 @@ describe('answers that are not faults', () => {
             },
           },
     )
-    const seen = await json(COMMANDS['history of all'])
-    expect(clean).toEqual(expect.arrayContaining(seen))
+    const seen = await ask('history of all')
+    expect(clean).toEqual(expect.arrayContaining([...seen]))
     expect(seen.length).toBe(clean.length - DAYS.length)
   })
 })

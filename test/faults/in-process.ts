@@ -1,0 +1,56 @@
+import { slotsToCatchUp } from '../../src/audit/slots-to-catch-up.ts'
+import { LedgerError } from '../../src/core/errors.ts'
+import type { RunEvent } from '../../src/core/event.ts'
+import { rememberingParser } from '../../src/core/schedule/schedule-options.ts'
+import { exitCodeOf } from '../../src/exit-code.ts'
+import { tryFunction } from '../../src/function-work.ts'
+import { readMethods } from '../../src/ledger.ts'
+import { systemClock } from '../../src/process/clock.ts'
+import type { TriggerOptions, TriggerParts } from '../../src/run/run-trigger.ts'
+import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import { openTestStore } from '../support/servers.ts'
+
+let ids = 0
+
+/**
+ * Returns what `cronledger` does on the table behind `endpoint`, without a process: it runs triggers, whose batch is a
+ * function, and reads.
+ */
+export function openTable(endpoint: string) {
+  const store = openTestStore(endpoint)
+  const parts: Omit<TriggerParts, 'log'> = {
+    storeName: 'dynamodb:ledger',
+    isLocal: () => false,
+    open: async () => ({ store, warnings: [] }),
+    host: async () => ({ host: { host: 'host' }, ecs: null }),
+    parse: rememberingParser(),
+    known: NO_KNOWN_RECORDS,
+    findMissed: slotsToCatchUp,
+    clock: systemClock,
+    newId: () => `id-${process.pid}-${++ids}`,
+    random: Math.random,
+    env: {},
+    zoneData: '2026a',
+  }
+  return {
+    store,
+    /** Runs a trigger. Returns the exit code of `cronledger run`, how often the batch ran, and the events. */
+    async run(options: TriggerOptions & { readonly signal?: AbortSignal }, batch: () => unknown = () => undefined) {
+      let started = 0
+      const events: RunEvent[] = []
+      const work = () => {
+        started += 1
+        return batch()
+      }
+      const log = (event: RunEvent) => void events.push(event)
+      const ended = await tryFunction(options, work, { ...parts, log }).catch((error: unknown) => {
+        if (error instanceof LedgerError) return error
+        throw error
+      })
+      return { code: exitCodeOf(ended), started, events }
+    },
+    /** Returns the reading methods of the library. */
+    reading: (pageTimeoutMs: number) =>
+      readMethods(async () => ({ store, clock: systemClock, pageTimeoutMs, signals: [] })),
+  }
+}
