@@ -69,26 +69,19 @@ describe('text from the ledger never reaches a terminal with its escape sequence
   const run = (task: string) => ['run', '--task', task, '--schedule', '0 3 * * *', '--event-time', slot]
   const due = ['--since', slot, '--until', new Date(yesterday + 1_000).toISOString()]
   test.each<readonly [string, readonly string[]]>([
-    ...['table', 'json', 'ndjson', 'csv'].flatMap((format) => [
-      [`history of a task, ${format}`, ['history', '--task', 'nightly', '--format', format]] as const,
-      [`history of all, ${format}`, ['history', '--format', format]] as const,
-    ]),
+    ['history of a task', ['history', '--task', 'nightly']],
+    ['history of all, json', ['history', '--format', 'json']],
     ['show', ['show', '--task', 'nightly', '--slot', slot]],
-    ['show, json', ['show', '--task', 'nightly', '--slot', slot, '--json']],
     ['check', ['check', ...due]],
-    ['check, json', ['check', '--format', 'json', ...due]],
     ['tasks', ['tasks']],
-    ['tasks, json', ['tasks', '--format', 'json']],
     ['a duplicate, as text', [...run('nightly'), '--log', 'text', '--', 'true']],
-    ['a duplicate, as JSON', [...run('nightly'), '--log', 'json', '--', 'true']],
-    ['a refusal, as text', [...run('failed'), '--log', 'text', '--', 'true']],
     ['a refusal, as JSON', [...run('failed'), '--log', 'json', '--', 'true']],
   ])('%s', async (_, args) => {
     const { code, stdout, stderr } = await cronledger(args, { env: { CRONLEDGER_STORE: store } })
     expect([0, 1, 65], stderr).toContain(code)
     expect(stdout + stderr).not.toMatch(UNSAFE)
     expect(stdout + stderr).not.toBe('')
-    if (args.includes('json')) for (const text of [stdout, stderr]) if (text !== '') JSON.parse(text)
+    if (args.includes('json')) for (const text of [stdout, ...stderr.split('\n')]) if (text !== '') JSON.parse(text)
   })
 
   test('nor a CSV as a formula', async () => {
@@ -198,13 +191,11 @@ describe('an environment of garbage: 64 and one line, for every variable', () =>
   // events.
   const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'owner', 'notify'].includes(name))
   test.each(names.map(variableOf))('%s', async (variable) => {
-    for (const garbage of [EVIL, `${'9'.repeat(10_000)}x`]) {
-      const env = {
-        ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },
-        ...{ CRONLEDGER_SCHEDULE: '0 3 * * *', [variable]: garbage },
-      }
-      expectOneLine(await cronledger(['run', '--', 'echo', 'started'], { env }), [64])
+    const env = {
+      ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },
+      ...{ CRONLEDGER_SCHEDULE: '0 3 * * *', [variable]: `${EVIL}${'9'.repeat(10_000)}x` },
     }
+    expectOneLine(await cronledger(['run', '--', 'echo', 'started'], { env }), [64])
   })
 })
 
@@ -227,27 +218,21 @@ describe('secrets never reach the log or the ledger', () => {
 
   test.each([
     ['AccessDeniedException', 77],
-    ['UnrecognizedClientException', 77],
-    ['ExpiredTokenException', 77],
     ['InvalidSignatureException', 77],
     ['ValidationException', 78],
-    ['InternalServerError', 75],
-    ['ThrottlingException', 75],
     ['SomethingNew', 75],
   ])('%s, whose text quotes the key and the token', async (type, code) => {
     const message = `Credential=${KEY_ID}/20260102/eu-west-1 (key ${KEY_ID}), x-amz-security-token:FwoGZXIvYXdzEXAMPLE`
-    const answer = awsError(type.startsWith('Internal') ? 500 : 400, `com.amazon.coral.service#${type}`, message)
+    const answer = awsError(400, `com.amazon.coral.service#${type}`, message)
     if (typeof answer !== 'object' || !('answer' in answer)) throw new Error('no answer')
     const server = await startAnswering(answer.answer)
-    for (const log of ['text', 'json']) {
-      // Only an error that is retried takes this long.
-      const settings = ['--log', log, '--ledger-timeout', code === 75 ? '3s' : '2m']
-      const ended = await cronledger(run('dynamodb:ledger', settings, 'true'), {
-        env: { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint },
-      })
-      expect(ended.code).toBe(code)
-      expectNone(ended.stderr + ended.stdout)
-    }
+    // Only an error that is retried takes this long.
+    const settings = ['--log', 'text', '--ledger-timeout', code === 75 ? '3s' : '2m']
+    const ended = await cronledger(run('dynamodb:ledger', settings, 'true'), {
+      env: { ...env, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint },
+    })
+    expect(ended.code).toBe(code)
+    expectNone(ended.stderr + ended.stdout)
     await server.stop()
   })
 

@@ -119,41 +119,6 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
     },
   )
 
-  test.each<Kind>(['file', 'dynamodb'])('%s: a trigger before the end of the lease is a duplicate', async (kind) => {
-    const [a, b] = await hostsOf()
-    const { run, row, go } = await host(kind)
-    // The lease of ten minutes is not over soon.
-    const long = ['--max-attempts', '2']
-    const first = run(a, 0, long)
-    await first.printed('began 1')
-    first.signal('SIGKILL')
-    await first.exited
-    const second = await run(b, 0, long).ended
-    expect(second).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/"event":"duplicate"/) })
-    go()
-    expect(await row()).toMatchObject({ state: 'PENDING', attempts: [{ host: 'host-a' }], rejections: { count: 1 } })
-  })
-
-  test('kill -9 of the supervisor alone: the takeover sees no survivor, and its attempt number is the higher one', async () => {
-    const [a, b] = await hostsOf()
-    const { run, row, go, leaseIsOver, wasBeside } = await host('dynamodb')
-    const first = run(a, 0, TWICE)
-    await first.printed('began 1')
-    first.signal('SIGKILL')
-    await first.exited
-    await leaseIsOver()
-    const second = run(b, 0, TWICE)
-    await second.printed('began 2')
-    // The first batch outlives its supervisor. The attempt number fences this overlap.
-    expect(wasBeside()).toBe('beside\n')
-    go()
-    expect(await second.ended).toMatchObject({ code: 0 })
-    expect(await row()).toMatchObject({
-      state: 'COMPLETED',
-      attempts: [{ outcome: 'abandoned' }, { host: 'host-b', outcome: 'succeeded' }],
-    })
-  })
-
   test('a host that is frozen past its lease, then thawed: it stops its batch, and cannot overwrite the new owner', async () => {
     const [a, b] = await hostsOf()
     // Not a file: a process that is stopped in the middle of a transaction keeps its lock.
@@ -207,7 +172,7 @@ describe.skipIf(!hasHosts).concurrent('a slot whose owner is on another host', (
 })
 
 describe.skipIf(!hasHosts).concurrent('slots that must not overlap, on two hosts', () => {
-  test.each<Kind>(['file', 'dynamodb'])(
+  test.each<Kind>(['dynamodb'])(
     '%s: the host of the holder is lost: the other slot waits for its lease',
     async (kind) => {
       const [a, b] = await hostsOf()

@@ -2,8 +2,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openFileStore } from '../../src/store/file/file-store.ts'
 import { cronledger, type Loose, MAIN, scratch } from '../support/cli.ts'
 
 const LAUNCHER = fileURLToPath(new URL('../fixtures/stalled-log.py', import.meta.url))
@@ -58,18 +60,8 @@ const BATCH = `
   console.log('ready')`
 
 const TASK = ['--task', 'nightly', '--schedule', '@daily']
-const SHORT_TIMES = [
-  '--lease',
-  '6s',
-  '--heartbeat',
-  '300ms',
-  '--skew',
-  '1s',
-  '--kill-after',
-  '1s',
-  '--stop-timeout',
-  '20s',
-]
+const SHORT_LEASE = ['--lease', '6s', '--heartbeat', '300ms', '--skew', '1s']
+const SHORT_TIMES = [...SHORT_LEASE, '--kill-after', '1s', '--stop-timeout', '20s']
 
 async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: readonly string[]) {
   const home = mkdtempSync(join(folder, 'ledger-'))
@@ -112,17 +104,12 @@ async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: re
     })
     ended.then(() => reject(new Error(`ended before the batch was ready: ${stdout}${report}`)), reject)
   })
+  const file = openFileStore(join(home, 'ledger.db'))
+  onTestFinished(() => file.close())
   const row = async (): Promise<Loose> => {
-    const { stdout: rows } = await cronledger([
-      'history',
-      ...store,
-      '--task',
-      'nightly',
-      '--status',
-      'recorded',
-      '--json',
-    ])
-    return JSON.parse(rows || '[]')[0]
+    await delay(50)
+    const slot = Date.parse('2026-11-23T00:00:00Z')
+    return (await file.get({ task: 'nightly', slot }, { signal: AbortSignal.timeout(120_000) })) as Loose
   }
   return { ready, ended, row, read: () => launcher.stdin.write('read\n') }
 }
@@ -151,9 +138,9 @@ describe.each(KINDS)('stderr that is full and not read: $name', (kind) => {
     const pid = await ready
     const first = await row()
     expect(first).toMatchObject({ state: 'PENDING' })
-    expect(Date.parse(first['leaseUntil'])).toBeGreaterThan(Date.now())
+    expect(first['leaseUntil']).toBeGreaterThan(Date.now())
     let renewed = first
-    while (Date.parse(renewed['leaseUntil']) < Date.parse(first['leaseUntil']) + 600) renewed = await row()
+    while (renewed['leaseUntil'] < first['leaseUntil'] + 600) renewed = await row()
     process.kill(pid, 'SIGUSR2')
     expect((await ended).code).toBe(5)
     expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed', exitCode: 5 }] })

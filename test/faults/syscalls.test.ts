@@ -125,7 +125,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
   })
 
   test('a kill at it: the file is whole, the row says what was committed, and nothing starts twice', async () => {
-    const most = { openat: 4, fcntl: 3, pread64: 2, pwrite64: 6, fsync: 6, unlink: 2 }
+    const most = { openat: 2, fcntl: 1, pread64: 1, pwrite64: 3, fsync: 4, unlink: 2 }
     const kills = CALLS.flatMap((call) => points(call, most[call]).map((at) => `${call}:signal=KILL:when=${at}`))
     const states = new Set<string>()
     await playAll(kills, ({ first, second }) => {
@@ -157,9 +157,9 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
   }
 
   test('an error of it that passes: the run is recorded, or one line says why nothing started', async () => {
-    const most = { openat: 4, fcntl: 3, pread64: 2, pwrite64: 3, fsync: 6, unlink: 2 }
+    const most = { openat: 2, fcntl: 1, pread64: 1, pwrite64: 2, fsync: 2, unlink: 2 }
     const errors = CALLS.flatMap((call) => points(call, most[call]).map((at) => `${call}:error=EIO:when=${at}`))
-    const full = points('pwrite64', 2).map((at) => `pwrite64:error=ENOSPC:when=${at}`)
+    const full = points('pwrite64', 1).map((at) => `pwrite64:error=ENOSPC:when=${at}`)
     await playAll([...errors, ...full], isSound)
   })
 
@@ -170,7 +170,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
   })
 
   test('an error of it that stays: the run is recorded, or one line says why nothing started', async () => {
-    const lasting = ['EIO', 'ENOSPC', 'EACCES', 'EMFILE', 'ENFILE'].map((error) => `openat:error=${error}:when=3+`)
+    const lasting = ['EIO', 'EACCES', 'EMFILE'].map((error) => `openat:error=${error}:when=3+`)
     const writes = (['pwrite64', 'fsync', 'unlink'] as const).flatMap((call) => [`${call}:error=EIO:when=1+`])
     await playAll([...lasting, ...writes, 'pwrite64:error=ENOSPC:when=15+'], isSound)
   })
