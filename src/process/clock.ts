@@ -4,7 +4,7 @@ import { monotonicMs } from './signals.ts'
 /** The version of Node's time zone data, which decides the slots. A Node without ICU has none. */
 export const ZONE_DATA = process.versions['tz'] ?? 'unknown'
 
-/** Time as an argument. The wall clock goes into records. The monotonic clock measures, and decides what is due. */
+/** The wall clock goes into records. The monotonic clock measures, and decides what is due. */
 export interface Clock {
   /** Returns the time of the wall clock. It may jump, and differs from the clocks of other hosts by up to the skew. */
   now(): Instant
@@ -14,7 +14,7 @@ export interface Clock {
   wait(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** The longest delay of a timer in Node. A longer one fires at once. */
+/** A longer delay of a timer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
@@ -28,10 +28,7 @@ export const systemClock: Clock = {
   },
 }
 
-/**
- * Waits without `timers/promises`, which ends an aborted wait with an error. That error costs more than everything else
- * in a deadline that is met.
- */
+/** Waits without `timers/promises`, whose error for an aborted wait costs more than the whole deadline. */
 function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const end = () => {
@@ -44,10 +41,7 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   })
 }
 
-/**
- * Runs `job` under a signal that aborts after `ms` milliseconds, or as soon as one of `parents` aborts. The job must
- * end when its signal aborts.
- */
+/** Runs `job` under a signal that aborts after `ms` milliseconds, or with one of `parents`. The job must end then. */
 export async function withDeadline<T>(
   clock: Clock,
   ms: number,
@@ -92,10 +86,8 @@ export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSi
 }
 
 /**
- * Aborts `controller` with the first of `parents`, and with its reason. Returns a function that ends the link.
- *
- * We must not use `AbortSignal.any`: on Node 20 the garbage collector removes a parent that is not referenced
- * elsewhere, and the abort never comes.
+ * Aborts `controller` with the first of `parents`, and with its reason. Returns a function that ends the link. On Node 20,
+ * `AbortSignal.any` loses a parent to the garbage collector.
  */
 export function link(parents: readonly AbortSignal[], controller: AbortController): () => void {
   const links = parents.map((parent) => onAbort(parent, () => controller.abort(parent.reason)))

@@ -5,17 +5,12 @@ import { encodeEcsBeside, isOnFargate } from '../core/row/stored-ecs.ts'
 import type { EcsFacts } from '../core/types.ts'
 import { bytesOf } from '../core/user-text.ts'
 
-/** ECS answers from the same machine within milliseconds. A run must not wait longer for it. */
+/** ECS answers from the same machine within milliseconds. */
 const METADATA_TIMEOUT_MS = 1_000
 /** The longest names of a cluster give an ARN of about 350 characters. A longer text is not an ARN. */
 const MAX_ARN_BYTES = 400
-/**
- * The facts of a usual task add 50 to 150 bytes to what its ARN says. A row may hold them 110 times, and must stay below
- * the 400 KB of an item.
- */
+/** Those of a usual task have 50 to 150 bytes. A row may hold them 110 times, and must stay below 400 KB. */
 const MAX_FACTS_BYTES = 320
-/** The metadata of a task is a few KB. A longer answer is not metadata. */
-const MAX_METADATA_BYTES = 1_048_576
 
 interface EcsMetadata {
   /** The ARN of the task. */
@@ -42,7 +37,6 @@ export async function readEcsMetadata(endpoint: string): Promise<EcsMetadata> {
   return { ecsTask, ecs }
 }
 
-/** Returns the facts in both answers, or null if one that is needed is missing. */
 function factsOf(container: unknown, task: unknown, ecsTask: string): EcsFacts | null {
   const arn = parseTaskArn(ecsTask)
   // The cluster is a short name or an ARN, which ends with the name.
@@ -68,10 +62,7 @@ function hasOwnNetwork(container: unknown): boolean {
   return Array.isArray(networks) && networks.some((one) => textIn(one, 'NetworkMode') === 'awsvpc')
 }
 
-/**
- * Returns where CloudWatch has the log of the container. A log in another Region is left out: the facts hold one Region,
- * and a command with the wrong one would find nothing.
- */
+/** Returns where CloudWatch has the log. One in another Region is left out: a command would look in the wrong one. */
 function logOf(container: unknown, region: string): Pick<EcsFacts, 'logGroup' | 'logStream'> {
   const options = isRecord(container) ? container['LogOptions'] : undefined
   const logGroup = textIn(options, 'awslogs-group')
@@ -82,7 +73,6 @@ function logOf(container: unknown, region: string): Pick<EcsFacts, 'logGroup' | 
   return { logGroup, ...(logStream !== undefined && !logStream.endsWith('/') && { logStream }) }
 }
 
-/** Returns a member that is a text and not empty. */
 function textIn(value: unknown, name: string): string | undefined {
   const found = isRecord(value) ? value[name] : undefined
   return typeof found === 'string' && found !== '' ? found : undefined
@@ -95,7 +85,6 @@ function readJson(url: string, signal: AbortSignal): Promise<unknown> {
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => {
         body += chunk
-        if (body.length > MAX_METADATA_BYTES) request.destroy(new Error('too long'))
       })
       response.on('end', () => {
         try {

@@ -4,16 +4,12 @@ import type { Environment, Host } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
 import { readEcsMetadata } from './ecs-metadata.ts'
 
-/** Where this process runs. */
 export interface HostFacts {
   readonly host: Host
   readonly ecs: KnownEcs
 }
 
-/**
- * Returns where this process runs. Under ECS (`ECS_CONTAINER_METADATA_URI_V4`), it asks ECS, for up to a second. Without
- * an answer, only the host name is known.
- */
+/** Returns where this process runs. Under ECS, it asks ECS for up to a second. Else only the host name is known. */
 export async function findHost(env: Environment, host = hostname()): Promise<HostFacts> {
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
   if (endpoint === undefined || endpoint === '') return { host: { host }, ecs: null }
@@ -23,9 +19,7 @@ export async function findHost(env: Environment, host = hostname()): Promise<Hos
   return { host: { host: host.replace(/\..*/, ''), ecsTask }, ecs }
 }
 
-/**
- * Returns the default name of the operator: the ECS task, or user and host. The user of a container may have no name.
- */
+/** Returns the default name of the operator: the ECS task, or user and host. The user of a container may have no name. */
 export function operatorOf({ host, ecsTask }: Host): string {
   // If the ARN is too long, the id of the task at its end is enough to identify it.
   if (ecsTask !== undefined) return bytesOf(ecsTask) <= MAX_PERSON_BYTES ? ecsTask : ecsTask.slice(-32)

@@ -4,22 +4,16 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { formatDuration } from '../core/duration.ts'
 import { firstLine } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
-import { type Clock, withDeadline } from './clock.ts'
+import { type Clock, onAbort, withDeadline } from './clock.ts'
 import { signalGroup } from './process-group.ts'
 
-/**
- * The time limit of one notification, and again the time that the end of the process waits for all. A webhook answers
- * in seconds.
- */
+/** The time limit of one notification, and again the time that the end of the process waits for all. */
 export const NOTIFY_TIMEOUT_MS = 10_000
-/** The number of commands that run at a time. A `check` may have many to start, on a machine that has other work. */
+/** The number of commands that run at a time. */
 const LANES = 4
-/**
- * The number of slots about which one process sends notifications. More would not be read, and each of them starts a
- * process. A run starts its own slot after at most 100 missed ones, and must be able to report on each of them.
- */
+/** A run starts its own slot after at most 100 missed ones, and reports on each. Nobody reads more than twice as many. */
 const MAX_SLOTS = 200
-/** The number of characters of the command's stderr that are kept: one log line. */
+/** One log line of the command's stderr. */
 const MAX_SAID_CHARS = 300
 
 /**
@@ -29,13 +23,11 @@ const MAX_SAID_CHARS = 300
 const WITH_PIPE = 'cat | exec /bin/sh -c "$1"'
 
 interface Notice {
-  /** The subject, for the line that reports a failure. */
   readonly kind: string
   /** Notices about the same task and slot are delivered one at a time, in the order in which they were sent. */
   readonly slot: string
-  /** The stdin of the command. */
+  /** Its stdin. */
   readonly input: string
-  /** The whole environment of the command. */
   readonly env: Environment
 }
 
@@ -52,8 +44,8 @@ export interface Notifier {
 }
 
 /**
- * Runs `command` with `/bin/sh`, once for each notice, with the notice on its stdin. Each command has its own process
- * group, which is killed at the time limit or when the command has ended. Failures are only reported by `end`.
+ * Runs `command` with `/bin/sh`, once for each notice. Each has its own process group, which is killed at the time limit or
+ * when the command has ended. Failures are only reported by `end`.
  */
 export function openNotifier(command: string, clock: Clock): Notifier {
   const over = new AbortController()
@@ -73,24 +65,21 @@ export function openNotifier(command: string, clock: Clock): Notifier {
     return index === -1 ? undefined : queue.splice(index, 1)[0]
   }
 
-  /** Delivers notices until none is left that may start now. The lane of a busy slot takes the next one of its slot. */
+  /** Delivers notices until none is left that may start now. */
   async function runLane(): Promise<void> {
     // The batch starts in this turn of the event loop, and the start of a process would delay it.
     await yieldToEventLoop()
     for (let notice = take(); notice !== undefined; notice = take()) {
       const { kind, slot } = notice
       busySlots.add(slot)
-      const failure = await deliverInTime(notice)
+      const start = (signal: AbortSignal) => deliver(command, notice, signal)
+      const failure = await withDeadline(clock, NOTIFY_TIMEOUT_MS, [over.signal], start)
       busySlots.delete(slot)
       if (failure === null) continue
       failed += 1
       first ||= `(event ${kind}): ${failure}`
     }
     openLanes -= 1
-  }
-
-  function deliverInTime(notice: Notice): Promise<string | null> {
-    return withDeadline(clock, NOTIFY_TIMEOUT_MS, [over.signal], (signal) => deliver(command, notice, signal))
   }
 
   return {
@@ -107,9 +96,7 @@ export function openNotifier(command: string, clock: Clock): Notifier {
       lanes.push(runLane())
     },
     async end(signal) {
-      const kill = () => over.abort()
-      if (signal.aborted) kill()
-      else signal.addEventListener('abort', kill, { once: true })
+      onAbort(signal, () => over.abort())
       await Promise.all(lanes)
       // The two counts are reported separately, because the limit is not why a notification failed.
       const said = [
@@ -159,27 +146,30 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
         if (!ended()) killGroup()
         resolve()
       }
-      if (signal.aborted) giveUp()
-      else signal.addEventListener('abort', giveUp)
+      onAbort(signal, giveUp)
     })
     child.stdin.destroy()
     child.stderr.destroy()
     if (child.exitCode === 0) return null
-    return [ending(child), lastLine(said)].filter(Boolean).join(': ')
+    return [
+      ending(child),
+      said
+        .trimEnd()
+        .split(/[\r\n]/)
+        .at(-1),
+    ]
+      .filter(Boolean)
+      .join(': ')
   } catch (error) {
     return `the command could not be started: ${firstLine(error)}`
   }
 }
 
-/** Returns how the command ended. `exitCode` and `signalCode` are both null if it was killed a moment ago. */
+/** `exitCode` and `signalCode` are both null if the command was killed a moment ago. */
 function ending({ exitCode, signalCode }: { exitCode: number | null; signalCode: string | null }): string {
   if (exitCode !== null) return `exit code ${exitCode}`
   return (
     signalCode ??
     `the command did not end in time (${formatDuration(NOTIFY_TIMEOUT_MS)}, or less after a stop) and was killed`
   )
-}
-
-function lastLine(text: string): string {
-  return /[^\r\n]*$/.exec(text.trimEnd())?.[0] ?? ''
 }

@@ -4,10 +4,9 @@ import { realTimeSignalName } from '../core/signal.ts'
 import type { Environment } from '../core/types.ts'
 import { type Death, readDeath } from './proc.ts'
 
-// Node reports exit code 0 for a process that was killed by a signal from 32 to 64. The kernel shows the true cause in
-// /proc, but only until the parent has waited for the process, and Node does that before it runs any of our code. So a
-// separate thread starts the command, and its event loop is blocked until the main thread has read /proc.
-// docs/decisions/0019 describes what was tried before.
+// Node reports exit code 0 for a process that a signal from 32 to 64 killed. /proc shows the true cause only until the
+// parent has waited for the process, which Node does before it runs any of our code. So a separate thread starts the
+// command, and its event loop is blocked until the main thread has read /proc (docs/decisions/0019).
 
 export interface CommandLine {
   readonly file: string
@@ -27,10 +26,7 @@ export type StartResult =
       readonly kind: 'started'
       readonly pid: number
       readonly ended: Promise<CommandEnd>
-      /**
-       * Returns whether the kernel says that the command has ended, which may be long before `ended` resolves. Returns
-       * false if the kernel does not tell.
-       */
+      /** Returns whether the kernel says that the command has ended, which may be long before `ended` resolves. */
       hasEnded(): boolean
       /** Lets this process end although the command has not ended. It is for a command that cannot be killed. */
       abandon(): void
@@ -43,7 +39,7 @@ type Message =
   | { readonly kind: 'refused'; readonly message: string; readonly code?: string; readonly syscall?: string }
   | { readonly kind: 'ended'; readonly code: number | null; readonly signal: string | null }
 
-/** The code of the thread. It is a string, because the executable has no file that the thread could load. */
+/** A string, because the executable has no file that the thread could load. */
 const SOURCE = `
 const { parentPort, workerData: gate } = require('node:worker_threads')
 const { spawn } = require('node:child_process')
@@ -67,7 +63,7 @@ interface ParentThread {
   readonly worker: Worker
   /** The event loop of the thread is blocked while a command runs and this is 0. */
   readonly gate: Int32Array
-  /** Resolves when a command would be started without delay, or when the thread failed. */
+  /** Resolves when the thread runs, or failed. */
   readonly ready: Promise<void>
   /** Why the thread can start nothing. Null while it can. */
   failure: Error | null
@@ -75,10 +71,10 @@ interface ParentThread {
   onFailure(error: Error): void
 }
 
-/** The threads without a command. The second command of this process uses the thread of the first one. */
+/** The threads without a command. */
 const idle: ParentThread[] = []
 
-/** Begins to create a thread, which takes about 20 ms, so that it is ready when a command is started. */
+/** Begins to create a thread, which takes about 20 ms. */
 export function prepareParentThread(): void {
   if (idle.length > 0) return
   try {
@@ -88,10 +84,7 @@ export function prepareParentThread(): void {
   }
 }
 
-/**
- * Starts the command in a session of its own, with the stdin, stdout and stderr of this process. `mayStart` is called
- * right before the start. Never rejects.
- */
+/** Starts the command in a session of its own. `mayStart` is called right before the start. Never rejects. */
 export async function startOnParentThread(command: CommandLine, mayStart: () => boolean): Promise<StartResult> {
   let thread: ParentThread
   try {
@@ -100,10 +93,7 @@ export async function startOnParentThread(command: CommandLine, mayStart: () => 
     return { kind: 'refused', error: asError(error) }
   }
   await thread.ready
-  if (thread.failure !== null) {
-    const error = Object.assign(thread.failure, 'code' in thread.failure ? {} : { code: 'ERR_WORKER_ENDED' })
-    return { kind: 'refused', error }
-  }
+  if (thread.failure !== null) return { kind: 'refused', error: thread.failure }
   if (mayStart()) return startOn(thread, command)
   idle.push(thread)
   return { kind: 'prevented' }
@@ -115,8 +105,7 @@ function openParentThread(): ParentThread {
   const worker = new Worker(SOURCE, {
     eval: true,
     workerData: gate,
-    // The environment is empty, otherwise the thread would load the modules that NODE_OPTIONS requires. The command
-    // gets its own environment with the message.
+    // Otherwise the thread would load the modules that NODE_OPTIONS requires. The command gets its own environment.
     env: {},
     execArgv: [],
     // The thread has its own stdout and stderr, otherwise Node would open those of the process (docs/decisions/0004).
@@ -145,7 +134,9 @@ function openParentThread(): ParentThread {
   })
   worker.on('message', (message: Message) => thread.onMessage(message))
   worker.on('error', fail)
-  worker.on('exit', () => fail(new Error('the thread that waits for the command ended')))
+  worker.on('exit', () =>
+    fail(Object.assign(new Error('the thread that waits for the command ended'), { code: 'ERR_WORKER_ENDED' })),
+  )
   return thread
 }
 

@@ -13,7 +13,7 @@ export function hasOwnProc(): boolean {
   }
 }
 
-/** The fields of /proc/PID/stat that cronledger uses. */
+/** A part of /proc/PID/stat. */
 export interface ProcessStat {
   readonly pid: number
   /** The short name of the program, for display. It has up to 15 bytes, which may be any bytes. */
@@ -37,7 +37,6 @@ export function readStat(pid: number): ProcessStat | null {
   }
 }
 
-/** Throws the error of the system if the file of the process cannot be read. */
 function processStat(pid: number): ProcessStat | null {
   if (!hasOwnProc()) return null
   // The text may not be valid UTF-8, because the name may be cut in the middle of a character.
@@ -90,8 +89,8 @@ export function readDeath(pid: number): Death | null {
  */
 function pendingKiller(pid: number): number | null {
   if (mayLookInto(pid)) return null
-  const status = statusFields(pid)
-  const mask = (name: string) => BigInt(`0x${status.get(name) ?? '0'}`)
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  const mask = (name: string) => BigInt(`0x${new RegExp(`^${name}:\t(.*)$`, 'm').exec(status)?.[1] ?? '0'}`)
   const deadly = (mask('SigPnd') | mask('ShdPnd')) & ~(mask('SigBlk') | mask('SigIgn') | mask('SigCgt'))
   for (let signal = 32; signal <= 64; signal += 1) {
     if ((deadly >> BigInt(signal - 1)) & 1n) return signal
@@ -109,16 +108,6 @@ function mayLookInto(pid: number): boolean {
   }
 }
 
-function statusFields(pid: number): ReadonlyMap<string, string> {
-  const lines = readFileSync(`/proc/${pid}/status`, 'latin1').split('\n')
-  return new Map(
-    lines.map((line): [string, string] => {
-      const [name = '', value = ''] = line.split(':\t', 2)
-      return [name, value]
-    }),
-  )
-}
-
 /**
  * Returns the environment that the process was started with, each variable between NUL bytes. Returns null if it has
  * ended or this process may not read it.
@@ -132,7 +121,7 @@ export function readEnvironment(pid: number): string | null {
   }
 }
 
-/** Returns the pids of all processes that this one can see, or an empty list if there is no /proc. */
+/** Returns the pids of all processes that this one can see. */
 export function processIds(): readonly number[] {
   if (!hasOwnProc()) return []
   try {

@@ -1,16 +1,12 @@
 import { isRecord } from '../core/objects.ts'
 import { processIds, readStat } from './proc.ts'
 
-/** The time between two looks at a process that is expected to end. It may be seen this much later without harm. */
+/** The time between two looks at a process that is expected to end. */
 export const POLL_MS = 50
 
-/**
- * SIGKILL works within milliseconds, except on a process in uninterruptible sleep. After a stop, this time is part of
- * the reserve for the finish.
- */
+/** The time that SIGKILL gets. After a stop, it is part of the reserve for the finish. */
 export const VANISH_MS = 1_000
 
-/** Sends `signal` to every process of the group. Returns false if there is none that this process may signal. */
 export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(-groupId, signal)
@@ -32,9 +28,7 @@ export function probe(id: number): 'living' | 'forbidden' | null {
 
 /**
  * Returns the pid of a process of the group that still runs, or null. Zombies do not count: as PID 1 cronledger
- * inherits orphans that it cannot reap, and they keep their group alive forever.
- *
- * A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. If /proc shows no member
+ * inherits orphans that it cannot reap. A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. If /proc shows no member
  * (another PID namespace, `hidepid`), the answer of the kernel must do: the id of the group stands for its members. With
  * `hidepid`, a zombie that is shown says nothing about the members that are not.
  *
@@ -61,12 +55,11 @@ export function livingMember(
   return answer === 'forbidden' || (answer === 'living' && !forbiddenOnly) ? groupId : null
 }
 
-/** Returns whether /proc hides processes of other users from this one. Process 1 lives as long as its PID namespace. */
+/** Process 1 lives as long as its PID namespace. */
 function hidesProcesses(): boolean {
   return readStat(1) === null
 }
 
-/** Sends `signal` to one process. Returns false if the process has ended or this one may not signal it. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal)

@@ -3,15 +3,11 @@
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const
 
-/**
- * These signals are passed on and do not stop the run. By default, SIGUSR1 would open Node's debugger, and SIGUSR2
- * would end cronledger and leave the child running.
- */
+/** By default, SIGUSR1 would open Node's debugger, and SIGUSR2 would end cronledger and leave the child running. */
 const USER_SIGNALS = ['SIGUSR1', 'SIGUSR2'] as const
 
 export type PassedSignal = StopSignal | (typeof USER_SIGNALS)[number]
 
-/** The signals by which an operator or an orchestrator asks a process to stop. */
 export type StopSignal = (typeof STOP_SIGNALS)[number]
 
 export interface StopRequest {
@@ -20,7 +16,7 @@ export interface StopRequest {
   readonly atMs: number
 }
 
-/** A signal that is only ever aborted with such a reason. It has a reason only once it is aborted. */
+/** A signal that is only ever aborted with such a reason. */
 export interface AbortSignalWith<Reason> extends AbortSignal {
   readonly reason: Reason
 }
@@ -39,10 +35,7 @@ export interface Stops {
   readonly aborted: AbortSignalWith<StopRequest>
 }
 
-/**
- * Returns the milliseconds since an arbitrary start. Never goes back. We do not use `performance`, which takes most of
- * a millisecond to load.
- */
+/** Returns the milliseconds since an arbitrary start. `performance` would take most of a millisecond to load. */
 export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }

@@ -11,18 +11,11 @@ import {
 } from './parent-thread.ts'
 import { hasOwnProc } from './proc.ts'
 
-/**
- * Returns whether the thread helps and works. Only /proc lets us tell a real-time signal from a success, and a thread
- * cannot start anything in a folder that was deleted.
- */
+/** Only /proc tells a real-time signal from a success, and a thread can start nothing in a folder that was deleted. */
 function usesParentThread(): boolean {
-  return hasOwnProc() && hasFolder()
-}
-
-function hasFolder(): boolean {
   try {
     process.cwd()
-    return true
+    return hasOwnProc()
   } catch {
     return false
   }
@@ -32,7 +25,7 @@ export type Start =
   | Exclude<StartResult, { kind: 'refused' }>
   | { readonly kind: 'notStarted'; readonly exitCode: 126 | 127; readonly detail: string }
 
-/** Begins the slow part of a start in advance. Does nothing on systems that do not need it. */
+/** Begins the slow part of a start in advance. */
 export function prepareStart(): void {
   if (usesParentThread()) prepareParentThread()
 }
@@ -76,10 +69,7 @@ function commandHint(command: string): string {
   return '. Give the command and its arguments as separate words, not in one pair of quotes'
 }
 
-/**
- * Returns why the command was not started, with the exit code that a shell would use. Throws an error that does not
- * come from the system or from Node's checks of the command, because it is a bug.
- */
+/** Returns why the command was not started, with the exit code of a shell. Throws any other error: it is a bug. */
 function notStarted(command: string, error: Error): Start {
   const name = JSON.stringify(command)
   const end = (exitCode: 126 | 127, detail: string): Start => ({ kind: 'notStarted', exitCode, detail })

@@ -1,7 +1,6 @@
-import { type Clock, openDeadline } from './clock.ts'
+import { type Clock, onAbort, openDeadline } from './clock.ts'
 import type { AbortSignalWith } from './signals.ts'
 
-/** An orchestrator stops a container with SIGTERM, waits for the stop timeout, and sends SIGKILL. */
 export interface StopSettings {
   /** The milliseconds from a stop signal until the orchestrator kills this process. */
   readonly stopTimeoutMs: number
@@ -20,17 +19,12 @@ export interface StopReason {
 
 /** The part of the stop timeout that is reserved for the finish: one slow answer of the ledger and a second try. */
 const FINISH_RESERVE_MS = 5_000
-/**
- * The largest share of the stop timeout that is reserved for the finish, because the work needs time to stop as well.
- */
+/** The largest share of the stop timeout that is reserved for the finish. The work needs time to stop as well. */
 const FINISH_SHARE = 1 / 3
-/** The share of this reserve that is kept for the exit: closing connections, the last log line, and the exit itself. */
+/** The share of this reserve that is kept for the exit. */
 const EXIT_SHARE = 1 / 5
 
-/**
- * Returns how long before the end of the stop timeout the work must be over, in milliseconds, so that its end can be
- * recorded.
- */
+/** Returns how long before the end of the stop timeout the work must be over, in milliseconds. */
 export function finishReserveMs(stopTimeoutMs: number): number {
   return Math.min(FINISH_RESERVE_MS, stopTimeoutMs * FINISH_SHARE)
 }
@@ -54,12 +48,11 @@ export async function withinStop<T>(
     const leftMs = atMs + settings.stopTimeoutMs - exitMs - io.clock.monotonicMs()
     deadline.endIn(leftMs > 0 ? leftMs : (lateMs ?? leftMs))
   }
-  if (io.stop.aborted) countDown()
-  else io.stop.addEventListener('abort', countDown, { once: true })
+  const unlink = onAbort(io.stop, countDown)
   try {
     return await job(deadline.signal)
   } finally {
     deadline.close()
-    io.stop.removeEventListener('abort', countDown)
+    unlink()
   }
 }

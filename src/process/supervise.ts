@@ -11,9 +11,9 @@ export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
   /** The whole environment of the child. The command is looked up in its `PATH`. */
   readonly env: Environment
-  /** The milliseconds until SIGTERM. Null: never. */
+  /** Milliseconds until SIGTERM. Null: never. */
   readonly timeoutMs: number | null
-  /** The milliseconds from SIGTERM to SIGKILL. */
+  /** Milliseconds from SIGTERM to SIGKILL. */
   readonly killAfterMs: number
   /** The milliseconds from a stop signal until the orchestrator kills cronledger itself. */
   readonly stopTimeoutMs: number
@@ -30,10 +30,7 @@ export interface ChildHooks {
   readonly stops: Stops
   /** Ends the child when it aborts. */
   readonly leaseLost: AbortSignalWith<LeaseStop>
-  /**
-   * Returns whether the lease is young enough for the start. It is called right before the start, which may have to
-   * wait for the system.
-   */
+  /** Returns whether the lease is young enough for the start. It is called right before the start. */
   readonly mayStart: () => boolean
   readonly clock: Clock
   /** Called once, as soon as the child runs. Must not throw. */
@@ -41,14 +38,12 @@ export interface ChildHooks {
 }
 
 /**
- * How the child really ended: `exitCode` or `signal`. Neither is set if SIGKILL could not end it, or if its end is not
- * known. For `notStarted`, `exitCode` is the one of a shell (127 not found, 126 not executable), and is left out if a
- * stop or the loss of the lease came before the start.
+ * How the child really ended: `exitCode` or `signal`, or neither if it lives on or its end is not known. For `notStarted`,
+ * `exitCode` is the one of a shell, and is left out if a stop or the loss of the lease came before the start.
  */
 export interface ChildEnd extends Ending {
-  /** The first stop signal, if the child was ended or not started because of it. */
   readonly stoppedBy?: StopSignal
-  /** One line for the log: why nothing was started, what could not be ended, or why the end is not known. */
+  /** One line for the log. */
   readonly detail?: string
   /** The pid of a process of the batch that even SIGKILL could not end, or that this process may not signal. */
   readonly left?: number
@@ -78,8 +73,7 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   const mayStart = () => stops.first() === null && !leaseLost.aborted && hooks.mayStart()
   const starting = startCommand({ file, args, env: request.env }, mayStart)
   const started = starting.catch(() => null)
-  // A Ctrl-Z that arrives while the command is being started waits for the start, otherwise only this process would
-  // stop.
+  // A Ctrl-Z during the start waits for it, otherwise only this process would stop.
   const over = new AbortController()
   const signalIfRunning = async (signal: 'SIGSTOP' | 'SIGCONT') => {
     const start = await started
@@ -112,10 +106,7 @@ function endOfFailedStart(start: Exclude<Start, { kind: 'started' }>, { stops }:
   return { outcome: 'notStarted', detail: 'the lease was lost before the command was started' }
 }
 
-/**
- * Supervises a command that was started. `over` aborts at the end of supervision. After that nothing is signalled, because
- * the pid may belong to another process.
- */
+/** `over` aborts at the end of supervision. After that nothing is signalled: the pid may belong to another process. */
 async function superviseGroup(
   { pid, ended, hasEnded, abandon }: Extract<Start, { kind: 'started' }>,
   early: readonly PassedSignal[],
@@ -183,8 +174,7 @@ async function superviseGroup(
         ? null
         : livingMember(pid, null, { forbiddenOnly: true })
       : await untilGroupEnded(pid, over.signal, clock)
-  // A process that forks and exits during the scan hides its child from the scan, so we send SIGKILL once more. Zombies
-  // ignore it.
+  // A process that forks and exits during the scan hides its child from the scan.
   if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
   over.abort()
   unsubscribe()
@@ -195,7 +185,6 @@ async function superviseGroup(
   return { ...outcome, ...exitDetails(exit, left) }
 }
 
-/** Returns the functions that signal a process group. They do nothing after `over` aborts. */
 function openGroup(groupId: number, over: AbortController, clock: Clock) {
   let cause: Cause | null = null
   return {
@@ -215,7 +204,7 @@ function openGroup(groupId: number, over: AbortController, clock: Clock) {
       await clock.wait(VANISH_MS, over.signal)
       over.abort()
     },
-    /** Returns the cause of the first call of `end`, which decides the outcome. Returns null before that. */
+    /** The cause of the first call of `end` decides the outcome. */
     firstCause: (): Cause | null => cause,
   }
 }
@@ -240,7 +229,7 @@ function exitDetails(exit: CommandEnd | null, left: number | null): Omit<ChildEn
   }
 }
 
-/** Returns the part of an end that says which process of the attempt lives on. `why` says it for the log. */
+/** Returns the part of an end that says which process of the attempt lives on. */
 export function whatIsLeft(pid: number, why: string): Pick<ChildEnd, 'left' | 'process' | 'detail'> {
   const mark = markProcess(pid)
   const isForbidden = [pid, -pid].some((id) => probe(id) === 'forbidden')

@@ -4,20 +4,16 @@ import type { Environment, Instant } from '../core/types.ts'
 /** A run whose function runs in this process. */
 interface FunctionRun {
   readonly runId: string
-  /** True after the end of the function. Work that the function left behind is not a part of the run any more. */
+  /** Work that the function left behind is not a part of the run any more. */
   hasEnded: boolean
 }
 
-/**
- * A batch that schedules its own next run passes the list on, and the list grows with each run. Without a limit it would
- * become longer than the system allows for one variable (128 KiB on Linux), and no command could be started any more.
- */
+/** A batch that schedules its own next run passes the list on. One variable may have 128 KiB on Linux. */
 const MAX_ANCESTORS = 100
 
-/** The runs whose functions called the code that asks, the outermost first. */
 const functionRuns = new AsyncLocalStorage<readonly FunctionRun[]>()
 
-/** Calls `work` as a part of the run, with everything that `work` calls until it has ended. */
+/** Calls `work` as a part of the run. */
 export async function insideRun<T>(runId: string, work: () => T | Promise<T>): Promise<T> {
   const run: FunctionRun = { runId, hasEnded: false }
   try {
@@ -27,10 +23,7 @@ export async function insideRun<T>(runId: string, work: () => T | Promise<T>): P
   }
 }
 
-/**
- * Returns the run ids of the runs that the caller is a part of, the outermost first: the runs whose batch this process
- * belongs to, as its environment says, and the runs in this process whose function called the caller.
- */
+/** Returns the run ids of the runs that the caller is a part of, the outermost first, by its environment and its callers. */
 export function surroundingRuns({
   CRONLEDGER_RUN_ANCESTORS: ancestors = '',
   CRONLEDGER_RUN_ID: id = '',

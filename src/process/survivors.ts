@@ -19,26 +19,21 @@ export function markProcess(pid: number): ProcessMark | null {
   return { pid, ...(stat && { startTicks: stat.startTicks }), boot }
 }
 
-interface SearchedAttempt {
-  readonly runId: string
-  readonly process?: ProcessMark
-  readonly outcome?: Outcome | undefined
-}
-
-/** A row has these. */
 interface SearchedSlot {
   readonly task: string
-  readonly attempts: readonly SearchedAttempt[]
+  readonly attempts: readonly {
+    readonly runId: string
+    readonly process?: ProcessMark
+    readonly outcome?: Outcome | undefined
+  }[]
 }
 
 /**
- * Looks for a process that an attempt left behind. It is either the recorded process of an attempt that never reported its
- * end, or could not end it, or any process that was started with the run id of an attempt that never reported its end in
- * its environment. The second way finds grandchildren, a child that was not recorded yet, and the batch of a run of
- * another task inside the batch.
+ * Looks for a process that an attempt left behind: its recorded process, or one that has the run id of an attempt that
+ * never reported its end in its environment. The second way finds grandchildren, and a child that was not recorded yet.
+ * An attempt that reported its end may have left background processes on purpose.
  *
- * An attempt that reported its end may have left background processes on purpose, so they are not searched for. Processes
- * that this one may not inspect are skipped. Returns null if nothing is found, and on systems without /proc.
+ * Processes that this one may not inspect are skipped. Returns null if nothing is found, and on systems without /proc.
  */
 export function findSurvivor({ task, attempts }: SearchedSlot): Survivor | null {
   const unreported = attempts.filter(({ outcome }) => outcome === undefined || outcome === 'abandoned')

@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { errorCode } from '../../core/errors.ts'
 import { type Channel, type LineResult, openRelay } from './relay.ts'
 
-/** A reader does not notice this delay, and twenty attempts a second cost little. */
 const READER_POLL_MS = 50
 
 /**

@@ -77,14 +77,9 @@ async function startShell(fd: number): Promise<Relay | null> {
   try {
     // `detached` is setsid(), so a signal to the process group of the run does not reach the relay. The folder must
     // exist, otherwise a shell complains in the log.
-    const relay = spawn('/bin/sh', ['-c', SCRIPT], {
-      cwd: '/',
-      env,
-      stdio: ['pipe', 'pipe', fd],
-      detached: true,
-    }) as Relay
+    const relay = spawn('/bin/sh', ['-c', SCRIPT], { cwd: '/', env, stdio: ['pipe', 'pipe', fd], detached: true })
     await once(relay, 'spawn')
-    return relay
+    return relay as Relay
   } catch {
     return null
   }

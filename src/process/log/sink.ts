@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { openChannel } from './open-channel.ts'
 import type { Channel } from './relay.ts'
 
-/** The log of this process. Its writer does not depend on how fast the log is read, or whether it is read at all. */
+/** The log of this process. Its writer never waits for its reader. */
 export interface Sink {
   /**
    * Writes `line` and a line end: at once if the reader is ready, otherwise later and in order. Never waits or throws.
@@ -12,22 +12,14 @@ export interface Sink {
   flush(budgetMs: number): Promise<void>
 }
 
-/**
- * The number of lines that are kept for a slow reader. A run writes a few, and a `rerun` of months some hundred, each
- * under 1 KB.
- */
+/** The lines that are kept for a slow reader. A `rerun` of months writes some hundred, each under 1 KB. */
 const MAX_WAITING_LINES = 1_000
 
 /**
  * Opens a log on the file descriptor `fd`, which this process shares with the batch. If too many lines wait, the oldest
- * are dropped, and the line that `describeLoss` returns replaces them.
+ * are dropped, and one line replaces them.
  */
-export function openSink(
-  fd: number,
-  describeLoss: (lines: number) => string = (lines) =>
-    `cronledger: ${lines} lines of this log were dropped: slow reader`,
-  channel: Channel = openChannel(fd),
-): Sink {
+export function openSink(fd: number, channel: Channel = openChannel(fd)): Sink {
   const waiting: string[] = []
   let lost = 0
   let closed = false
@@ -36,7 +28,7 @@ export function openSink(
 
   function nextLine(): string | undefined {
     if (lost === 0) return waiting.shift()
-    const line = describeLoss(lost)
+    const line = `cronledger: ${lost} lines of this log were dropped: slow reader`
     lost = 0
     return line
   }

@@ -108,7 +108,7 @@ test('flush waits for a slow reader, but not forever', async () => {
 
 test('drops the oldest lines of too many, and says how many', async () => {
   const { writer, read } = pipe()
-  const sink = openSink(writer, (lines) => `lost ${lines}`)
+  const sink = openSink(writer)
   for (const line of numbered(3_000)) sink.write(line)
   let all = ''
   while (!all.includes('line 2999 ')) {
@@ -116,11 +116,11 @@ test('drops the oldest lines of too many, and says how many', async () => {
     await sink.flush(1)
   }
   const numbers = all.split('\n').flatMap((line) => line.match(/^line (\d+) \.{500}$/)?.[1] ?? [])
-  const lost = Number(all.match(/^lost (\d+)$/m)?.[1])
+  const lost = Number(all.match(/^cronledger: (\d+) lines of this log were dropped: slow reader$/m)?.[1])
   expect(numbers.length + lost).toBe(3_000)
   // The gap is where the line says that it is.
   const lines = all.trimEnd().split('\n')
-  const gap = lines.findIndex((line) => line.startsWith('lost'))
+  const gap = lines.findIndex((line) => line.startsWith('cronledger'))
   expect(lines[gap - 1]).toMatch(new RegExp(`^line ${gap - 1} `))
   expect(lines[gap + 1]).toMatch(new RegExp(`^line ${gap + lost} `))
   expect(lines.length - gap - 1).toBe(1_000)
@@ -163,7 +163,7 @@ test('in a file, lines stand after what others wrote to the same descriptor', ()
 describe('by a relay, where the descriptor cannot be opened again', () => {
   test('lines arrive in order and unchanged, whatever characters they have', async () => {
     const { writer, read } = pipe()
-    const sink = openSink(writer, undefined, openRelay(writer))
+    const sink = openSink(writer, openRelay(writer))
     const lines = ['größe 日本', String.raw`\0101 \n %s "$HOME" \`id\``, '\n{"metric":1}', '  \t ', '', ...numbered(20)]
     for (const line of lines) sink.write(line)
     await sink.flush(60_000)
@@ -172,7 +172,7 @@ describe('by a relay, where the descriptor cannot be opened again', () => {
 
   test('a full pipe holds nothing up, flush ends after its time, and the lines come when they are read', async () => {
     const { writer, read } = pipe()
-    const sink = openSink(writer, undefined, openRelay(writer))
+    const sink = openSink(writer, openRelay(writer))
     const lines = numbered(300)
     for (const line of lines) sink.write(line)
     await sink.flush(500)
@@ -191,7 +191,7 @@ describe('by a relay, where the descriptor cannot be opened again', () => {
     const { writer, read } = pipe()
     const flags = () => readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8').match(/flags:\s*(\d+)/)?.[1]
     const before = flags()
-    const sink = openSink(writer, undefined, openRelay(writer))
+    const sink = openSink(writer, openRelay(writer))
     sink.write('first')
     await sink.flush(60_000)
     expect(flags()).toBe(before)
@@ -209,7 +209,7 @@ describe('by a relay, where the descriptor cannot be opened again', () => {
 
   test('a reader that goes away ends the log, and flush does not wait for it', async () => {
     const { reader, writer } = pipe()
-    const sink = openSink(writer, undefined, openRelay(writer))
+    const sink = openSink(writer, openRelay(writer))
     for (const line of numbered(300)) sink.write(line)
     closeSync(reader)
     await sink.flush(60_000)
