@@ -75,7 +75,7 @@ const { handler } = await import('./lambda.js')
 console.log('returned', await handler({ time }, { getRemainingTimeInMillis: () => Number(remaining === 'over' ? 900000 : remaining) }))
 `
 
-describe.each(['dynamodb', 'file'])('the Lambda function, with a ledger in %s', (kind) => {
+describe('the Lambda function', () => {
   const keys: unknown[] = []
   let status = 200
   const payments = createServer((request, response) => {
@@ -96,11 +96,10 @@ describe.each(['dynamodb', 'file'])('the Lambda function, with a ledger in %s', 
 
   /** Creates a ledger, and returns the environment of a function that uses it. */
   async function newLedger() {
-    const name = `ledger${Math.random().toString(36).slice(2)}`
-    const store = kind === 'file' ? `file:${join(folder, `${name}.db`)}` : `dynamodb:${name}`
+    const store = `dynamodb:ledger${Math.random().toString(36).slice(2)}`
     const { port } = payments.address() as AddressInfo
     const env = { ...awsEnv(server), CRONLEDGER_STORE: store, PAYMENTS_URL: `http://127.0.0.1:${port}` }
-    if (kind === 'dynamodb') expect(await cronledger(['setup'], { env })).toMatchObject({ code: 0 })
+    expect(await cronledger(['setup'], { env })).toMatchObject({ code: 0 })
     keys.length = 0
     return env
   }
