@@ -1,7 +1,6 @@
 import type { Instant } from '../../../src/core/types.ts'
-import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
 import { cronledger, type Running, start } from '../cli.ts'
-import { CREDENTIALS, REGION, startDynalite } from '../servers.ts'
+import { awsEnv, openTestStore, startDynalite } from '../servers.ts'
 import { fillStore, type PlannedTask } from './ledger.ts'
 
 export interface Served {
@@ -50,16 +49,10 @@ export async function untilChecked({ url }: Served): Promise<void> {
 /** Returns a table with these tasks, on a server of its own. */
 export async function fillTable(plans: readonly PlannedTask[], now: Instant) {
   const server = await startDynalite()
-  const env = {
-    AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
-    AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-  }
+  const env = awsEnv(server)
   const made = await cronledger(['setup', '--store', 'dynamodb:ledger'], { env })
   if (made.code !== 0) throw new Error(made.stderr)
-  const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
-  const store = openDynamoStore({ table: 'ledger', env: {}, config })
+  const store = openTestStore(server.endpoint)
   await fillStore(store, plans, now)
   store.close()
   return { store: 'dynamodb:ledger', env, close: () => server.stop() }

@@ -1,8 +1,9 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { afterAll } from 'vitest'
 import { type Options, type Running, start } from '../cli.ts'
+import { childrenOf } from './supervise.ts'
 
 const NAMESPACES = ['--fork', '--pid', '--mount-proc', '--uts', '--kill-child']
 
@@ -106,10 +107,6 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // The process has already ended.
   }
-}
-
-function childrenOf(pid: number): readonly number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
 }
 
 function membersOf(namespace: string): readonly number[] {
