@@ -198,7 +198,7 @@ describe('check --format openmetrics', () => {
     expect(of('last_success_timestamp_seconds')).toEqual([`nightly ${Date.parse('2026-11-24T03:00:00Z') / 1000}`])
     expect(of('task_status', (value) => value === 1)).toEqual(['hourly failed 1', 'nightly completed 1'])
     expect(of('findings', (value) => value > 0)).toEqual(['hourly failed 1'])
-    expect(of('findings')).toHaveLength(10)
+    expect(of('findings')).toHaveLength(12)
   })
 
   test('refuses a flag that would have no effect, and takes the environment that has one', async () => {
