@@ -52,12 +52,9 @@ async function task(kind: 'file' | 'dynamodb') {
     return start([...args, '--', 'sh', '-c', BATCH], { cwd, env })
   }
   const rows = async (): Promise<Loose[]> => {
-    const { stdout } = await cronledger(
-      ['history', '--store', store, '--task', 'nightly', '--status', 'recorded', '--json'],
-      {
-        env,
-      },
-    )
+    const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'], {
+      env,
+    })
     return JSON.parse(stdout).reverse()
   }
   const has = (name: string) => existsSync(join(cwd, name))
@@ -196,16 +193,7 @@ describe.concurrent('retries in the same process', () => {
       run: (options: readonly string[], script: string) =>
         start(['run', ...named, ...options, '--', 'sh', '-c', script], { cwd }),
       row: async (): Promise<Loose | undefined> => {
-        const { stdout } = await cronledger([
-          'history',
-          '--store',
-          store,
-          '--task',
-          'nightly',
-          '--status',
-          'recorded',
-          '--json',
-        ])
+        const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'])
         // Before the run has made the ledger there is nothing to read.
         return stdout === '' ? undefined : JSON.parse(stdout)[0]
       },

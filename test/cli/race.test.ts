@@ -9,16 +9,7 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
   const slot = ['--task', 'nightly', ...SCHEDULE, '--event-time', '2026-11-23T03:00:05Z']
   const run = () => cronledger(['run', '--store', store, ...slot, '--ledger-timeout', '5m', '--', 'echo', 'paid'])
   const ended = await Promise.all(Array.from({ length: 50 }, run))
-  const { stdout } = await cronledger([
-    'history',
-    '--store',
-    store,
-    '--task',
-    'nightly',
-    '--status',
-    'recorded',
-    '--json',
-  ])
+  const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'])
   const [row] = JSON.parse(stdout)
   expectOneRan(ended, row)
   expect(ended.flatMap(eventsOf).filter(({ event }) => event === 'ledger-created')).toHaveLength(1)

@@ -50,18 +50,7 @@ async function play(inject: readonly string[]) {
   const [stderr, [code, signal]] = await Promise.all([text(child.stderr), once(child, 'close')])
   const starts = () => (existsSync(marks) ? readFileSync(marks, 'utf8').split('\n').length - 1 : 0)
   const state = async () => {
-    const args = [
-      'history',
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--since',
-      '2026-01-02',
-      '--status',
-      'recorded',
-      '--json',
-    ]
+    const args = ['history', 'nightly', '--store', store, '--since', '2026-01-02', '--status', 'recorded', '--json']
     const { code: asked, stdout } = await cronledger(args)
     // Without a row, the task is unknown.
     expect([0, 64]).toContain(asked)

@@ -24,16 +24,7 @@ async function missedFor(days: number) {
   const run = (slot: string, options: readonly string[], batch: readonly string[], env = {}) =>
     cronledger(args(slot, options, batch), { env })
   const rows = async (): Promise<Loose[]> => {
-    const { stdout } = await cronledger([
-      'history',
-      '--store',
-      store,
-      '--task',
-      'nightly',
-      '--status',
-      'recorded',
-      '--json',
-    ])
+    const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'])
     return JSON.parse(stdout).reverse()
   }
   await run(slotBefore(days + 1), [], ['true'])

@@ -33,17 +33,8 @@ function ledger() {
     start: (command: readonly string[], options: readonly string[] = [], more?: Options) =>
       start(['run', ...base, ...options, '--', ...command], more),
     async rows(): Promise<Loose[]> {
-      const { stdout } = await cronledger([
-        'history',
-        '--store',
-        store,
-        '--task',
-        'nightly',
-        '--status',
-        'recorded',
-        '--json',
-      ])
-      return JSON.parse(stdout)
+      const history = ['history', 'nightly', '--store', store, '--status', 'recorded', '--json']
+      return JSON.parse((await cronledger(history)).stdout)
     },
     force: (command: readonly string[], options: readonly string[] = []) =>
       cronledger([
