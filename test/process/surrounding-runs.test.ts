@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type Attempt, createLedger, type RunOptions, type Stops } from '../../src/index.ts'
+import { type Attempt, createLedger, type RunOptions } from '../../src/index.ts'
 import { ancestorsText } from '../../src/process/surrounding-runs.ts'
-import { cronledger, MAIN, scratch } from '../support/cli.ts'
+import { cronledger, scratch } from '../support/cli.ts'
 
 const folder = scratch()
 let files = 0
@@ -14,14 +14,6 @@ const insideOf = (runId: string) => ({
   kind: 'usage',
   message: expect.stringContaining(`cronledger was called inside run ${runId} of the same task and slot`),
 })
-
-/** A process that gets no signals. */
-const NO_STOPS: Stops = {
-  first: () => null,
-  onSignal: () => () => {},
-  onSuspend: () => () => {},
-  aborted: new AbortController().signal,
-}
 
 /** Returns the words of a command that runs the slot of `options` by the command line, with `batch` as its batch. */
 function commandLine(store: string, { task, schedule, eventTime }: RunOptions, ...batch: [string, ...string[]]) {
@@ -62,25 +54,6 @@ describe('a run that the function of a run of the same slot calls', () => {
       expect(between).toMatchObject({ status: 'completed' })
     })
     expect(outer).toMatchObject({ status: 'completed' })
-  })
-
-  test('usage error: ledger.runCommand', async () => {
-    const ledger = createLedger({ store: newStore() })
-    const outer = await ledger.run(NIGHT, async ({ runId }) => {
-      const command = { argv: ['false'], env: process.env, stops: NO_STOPS, timeoutMs: null } as const
-      await expect(ledger.runCommand(NIGHT, command)).rejects.toMatchObject(insideOf(runId))
-    })
-    expect(outer).toMatchObject({ status: 'completed' })
-  })
-
-  test('64: the command of ledger.runCommand, which runs another task, calls the command line', async () => {
-    const store = newStore()
-    const ledger = createLedger({ store })
-    const outer = await ledger.run(NIGHT, () => {
-      const argv = [process.execPath, MAIN, ...commandLine(store, NIGHT, 'false')] as const
-      return ledger.runCommand(OTHER, { argv, env: process.env, stops: NO_STOPS, timeoutMs: null })
-    })
-    expect(outer).toMatchObject({ value: { status: 'failed', exitCode: 64 } })
   })
 
   test('64: a child process that gets the variables of the attempt calls the command line', async () => {

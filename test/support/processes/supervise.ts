@@ -20,7 +20,7 @@ export interface Supervised {
   /** Resolves to the match when the output so far matches. Rejects when stdout closes before. */
   printed(pattern: RegExp): Promise<RegExpMatchArray>
   /** Resolves to the end of the child. Rejects if the supervisor fails. */
-  readonly end: Promise<ChildEnd & { readonly lines: number; readonly pid: number }>
+  readonly end: Promise<ChildEnd & { readonly pid: number }>
 }
 
 /** Returns the children of a process, from all its threads. */
