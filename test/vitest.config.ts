@@ -14,7 +14,7 @@ export const common = {
   maxWorkers: 4,
   // For the tests that are marked for it, because they mostly wait for their processes.
   maxConcurrency: 10,
-  reporters: ['default', './test/support/summary.ts'],
+  reporters: ['default', './test/summary.ts'],
 }
 
 export default defineConfig({

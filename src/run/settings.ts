@@ -49,7 +49,7 @@ export function usualLedgerTimeoutMs(isLocal: boolean): number {
  */
 export function readSettings(settings: RunSettings): Settings {
   const filled = withDefaults(settings)
-  check(filled, settings)
+  checkTogether(filled, settings)
   const isAlone = filled.maxAttempts === 1 && filled.overlap === 'allow'
   return {
     ...filled,
@@ -102,7 +102,7 @@ export function withOverlapLock(settings: Settings, given: RunSettings): Setting
  * Throws a usage error for settings that do not go together. If a setting is given without the one that gives it a meaning,
  * the caller had a purpose, so ignoring it would be wrong.
  */
-function check(filled: TableSettings, given: RunSettings): void {
+function checkTogether(filled: TableSettings, given: RunSettings): void {
   const { leaseMs, heartbeatMs, skewMs, killAfterMs, maxAttempts, retryDelayMs, overlap, owner } = filled
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
