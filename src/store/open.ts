@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { firstLine, type LedgerError, quote, usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import { checkDescriptors, noDescriptors } from './descriptors.ts'
+import { hidePassword, isPostgresAddress } from './password.ts'
 import type { OpenedStore } from './store.ts'
 
 export type { OpenedStore }
@@ -23,15 +24,19 @@ export function describeStore(name: string): StoreDescription {
 export type StoreName =
   | { readonly kind: 'dynamodb'; readonly table: string }
   | { readonly kind: 'file'; readonly path: string }
+  /** The address is checked when it is opened. */
+  | { readonly kind: 'postgres' }
 
 const TABLE_NAME = /^[A-Za-z0-9_.-]{3,255}$/
 const TABLE_ARN = /^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table\/[A-Za-z0-9_.-]{3,255}$/
+
+const LEDGERS = 'dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH'
 
 const VARIABLE = /^\$|\$\{/
 const NOT_REPLACED = 'A variable in it was not replaced. Write its value, or use double quotes in a shell.'
 
 /**
- * Reads `dynamodb:TABLE` or `file:PATH`. Throws a usage error for any other text. The user must give a name, because a
+ * Reads `dynamodb:TABLE`, `postgres://…` or `file:PATH`. Throws a usage error for any other text. The user must give a name, because a
  * default ledger that the user did not choose would reject no duplicates.
  */
 export function parseStoreName(name = ''): StoreName {
@@ -57,9 +62,13 @@ export function parseStoreName(name = ''): StoreName {
     if (rest !== rest.trim()) throw wrongName(name, 'Remove the white space around the path.')
     return { kind, path: rest }
   }
+  if (isPostgresAddress(name)) {
+    if (VARIABLE.test(name)) throw wrongName(hidePassword(name), NOT_REPLACED)
+    return { kind: 'postgres' }
+  }
   if (TABLE_ARN.test(name)) throw wrongName(name, 'Write dynamodb: before the ARN.')
-  if (name === '') throw usageError('store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE or file:PATH.')
-  throw wrongName(name, 'Use dynamodb:TABLE or file:PATH.')
+  if (name === '') throw usageError(`store is not set. Set --store or CRONLEDGER_STORE to ${LEDGERS}.`)
+  throw wrongName(name, `Use ${LEDGERS}.`)
 }
 
 function wrongName(name: string, why: string): LedgerError {
@@ -78,6 +87,10 @@ export async function openStore(name: string | undefined, env: Environment): Pro
   if (parsed.kind === 'dynamodb') {
     const { openDynamoStore } = await import('./dynamodb/dynamodb-store.ts')
     return { store: openDynamoStore({ table: parsed.table, env }), warnings: [] }
+  }
+  if (parsed.kind === 'postgres') {
+    const { openPostgresStore } = await import('./postgres/postgres-store.ts')
+    return { store: openPostgresStore(name ?? '', env), warnings: [] }
   }
   const { checkPlace } = await import('./file/file-system.ts')
   const { openFileStore } = await withSqlite(import('./file/file-store.ts'))

@@ -20,6 +20,10 @@ export async function setUpStore(name: string, env: Environment, call: CallOptio
     const { setUpTable } = await import('./dynamodb/setup-table.ts')
     return { name, steps: await setUpTable({ table: parsed.table, env }, call), warnings: [] }
   }
+  if (parsed.kind === 'postgres') {
+    const { setUpPostgres } = await import('./postgres/setup-postgres.ts')
+    return { name, steps: [{ what: 'table', did: await setUpPostgres(name, env, call) }], warnings: [] }
+  }
   const { checkPlace } = await import('./file/file-system.ts')
   const { setUpFile } = await withSqlite(import('./file/file-store.ts'))
   const { path } = parsed
@@ -40,6 +44,11 @@ export async function* inspectStore(
   if (parsed.kind === 'dynamodb') {
     const { inspectTable } = await import('./dynamodb/inspect-table.ts')
     yield* inspectTable({ table: parsed.table, env: settings.env }, settings, call)
+    return
+  }
+  if (parsed.kind === 'postgres') {
+    const { inspectPostgres } = await import('./postgres/inspect-postgres.ts')
+    yield* inspectPostgres(name, settings, call)
     return
   }
   const { inspectFile } = await withSqlite(import('./file/inspect-file.ts'))

@@ -3,6 +3,7 @@ import { quote, usageError } from '../../core/errors.ts'
 import { suggestion } from '../../core/near.ts'
 import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
 import { listed } from '../../format/text.ts'
+import { hidePassword } from '../../store/password.ts'
 
 export type OptionValue = string | number | boolean | readonly string[]
 
@@ -14,7 +15,7 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
   refuseFileMarks(name, spec, text)
   switch (spec.kind) {
     case 'text':
-      return text
+      return hidePassword(text)
     case 'choice':
       return oneOf(name, text, spec.choices, '')
     case 'words': {
@@ -47,15 +48,16 @@ const QUOTED = /^(?:".*"|'.*'|[\u201c\u201e].*[\u201c\u201d]|[\u2018\u201a].*[\u
  * --env-file`, for example, does not remove quotes. With them, a task name would be invalid or another task.
  */
 function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
+  const shown = quote(text.replace(/:\/\/.*@/, '://…@'))
   if (/\r$/.test(text)) {
     throw usageError(
-      `${name} ends with a carriage return: ${quote(text)}. Save the file that it comes from with Unix line endings (LF).`,
+      `${name} ends with a carriage return: ${shown}. Save the file that it comes from with Unix line endings (LF).`,
     )
   }
   const hasQuotes = 'quotes' in spec && spec.quotes
   if (text.length > 1 && !hasQuotes && QUOTED.test(text)) {
     throw usageError(
-      `${name} has quotes around its value: ${quote(text)}. Remove them, since an env file and a container definition keep quotes as part of the value.`,
+      `${name} has quotes around its value: ${shown}. Remove them, since an env file and a container definition keep quotes as part of the value.`,
     )
   }
 }

@@ -1,0 +1,37 @@
+/** The passwords that came with addresses, by the address without it. They stay in the memory of this process. */
+const passwords = new Map<string, string>()
+
+/** No address is equal to it, because a host has no space. */
+const INVALID = 'postgres://(not a valid address)'
+
+/** Returns whether the name of a ledger is an address of PostgreSQL. */
+export function isPostgresAddress(name: string): boolean {
+  return /^postgres(ql)?:\/\//.test(name)
+}
+
+/**
+ * Returns the name of a ledger without the password of an address, which it remembers. Only that name goes into logs,
+ * messages and printed commands. Of a text that is not a valid address nothing is kept, because a password can be anywhere
+ * in it.
+ */
+export function hidePassword(name: string): string {
+  if (!isPostgresAddress(name)) return name
+  const url = URL.canParse(name) ? new URL(name) : null
+  if (url === null || url.hash !== '' || url.pathname.includes('@')) return INVALID
+  const password = url.searchParams.get('password') ?? decoded(url.password)
+  if (password === '') return name
+  url.password = ''
+  url.searchParams.delete('password')
+  passwords.set(url.href, password)
+  return url.href
+}
+
+/** Decodes `%` and two digits. A `%` that is not followed by two digits is a part of the text. */
+export function decoded(text: string): string {
+  return text.replace(/(%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString())
+}
+
+/** Returns the password that an address had before `hidePassword`. */
+export function hiddenPassword(name: string): string | undefined {
+  return passwords.get(name)
+}

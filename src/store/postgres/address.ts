@@ -1,0 +1,152 @@
+import { readFileSync } from 'node:fs'
+import { homedir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import type { ConnectionOptions } from 'node:tls'
+import type { ClientConfig } from 'pg'
+import { firstLine, quote, usageError } from '../../core/errors.ts'
+import type { Environment } from '../../core/types.ts'
+import { decoded, hiddenPassword, hidePassword } from '../password.ts'
+
+/** Where a ledger in PostgreSQL is, and how to connect to it. */
+export interface PostgresAddress {
+  /** The address without its password, for logs and for commands that are printed. */
+  readonly name: string
+  readonly config: ClientConfig
+  /** The server and the database, for messages. */
+  readonly place: string
+  readonly schema: string
+  readonly table: string
+}
+
+/** What an address, a service file and the environment may say. The names are those of libpq. */
+const SETTINGS = {
+  host: 'PGHOST',
+  port: 'PGPORT',
+  dbname: 'PGDATABASE',
+  user: 'PGUSER',
+  password: 'PGPASSWORD',
+  sslmode: 'PGSSLMODE',
+  sslrootcert: 'PGSSLROOTCERT',
+  sslcert: 'PGSSLCERT',
+  sslkey: 'PGSSLKEY',
+} as const
+
+type Settings = Partial<Record<keyof typeof SETTINGS, string | undefined>>
+
+/** A name that needs no quotes in SQL, so that what an administrator types means the same table. */
+const NAME = /^[a-z_][a-z0-9_]{0,62}$/
+
+/**
+ * Reads the address of a ledger. What it leaves out comes from the service file and then from the environment, as with
+ * libpq. Throws a usage error if a part of it is not valid.
+ * Source: https://www.postgresql.org/docs/current/libpq-connect.html
+ */
+export function readAddress(given: string, env: Environment): PostgresAddress {
+  const name = hidePassword(given)
+  const invalid = (why: string) => usageError(`store ${quote(name)} is not valid. ${why}`)
+  if (!URL.canParse(name))
+    throw invalid(
+      'Use postgres://USER@HOST:PORT/DATABASE. In a password, write % and two hexadecimal digits for a special character, or leave it out and set PGPASSWORD.',
+    )
+  const url = new URL(name)
+  const { schema = 'public', table = 'cronledger', service = env['PGSERVICE'], ...rest } = Object.fromEntries(
+    url.searchParams,
+  )
+  const unknown = Object.keys(rest).find((key) => !(key in SETTINGS))
+  if (unknown !== undefined)
+    throw invalid(`It has no parameter ${quote(unknown)}. Allowed: schema, table, service, ${Object.keys(SETTINGS).join(', ')}.`)
+  for (const part of [schema, table])
+    if (!NAME.test(part)) throw invalid(`${quote(part)} is not a name of a-z, 0-9 and _ that begins with a letter.`)
+
+  const password = hiddenPassword(name)
+  const inAddress: Settings = { ...partsOf(url), ...rest, ...(password !== undefined && { password }) }
+  const inService = service === undefined ? {} : readService(service, env)
+  const settings: Settings = {}
+  for (const [key, variable] of Object.entries(SETTINGS) as [keyof Settings, string][]) {
+    settings[key] = inAddress[key] ?? inService[key] ?? (env[variable] || undefined)
+  }
+  const { host = '/var/run/postgresql', port = '5432', user = userInfo().username, dbname = user } = settings
+  if (!/^\d+$/.test(port)) throw invalid(`${quote(port)} is not the number of a port.`)
+  return {
+    name,
+    config: {
+      host,
+      port: Number(port),
+      user,
+      database: dbname,
+      password: settings.password,
+      ssl: tlsOptions(settings, host, env, invalid),
+      application_name: 'cronledger',
+    },
+    place: `database ${quote(dbname)} on ${isSocket(host) ? host : `${host}:${port}`}`,
+    schema,
+    table,
+  }
+}
+
+/** Returns what stands before the parameters of an address. */
+function partsOf({ hostname, port, username, password, pathname }: URL): Settings {
+  const parts = { host: hostname, port, user: username, password, dbname: pathname.slice(1) }
+  const stated = Object.entries(parts).filter(([, value]) => value !== '')
+  return Object.fromEntries(stated.map(([key, value]) => [key, decoded(value).replace(/^\[|\]$/g, '')]))
+}
+
+/**
+ * Reads one section of the service file: `[name]`, and lines of `key=value`.
+ * Source: https://www.postgresql.org/docs/current/libpq-pgservice.html
+ */
+function readService(service: string, env: Environment): Settings {
+  const path = env['PGSERVICEFILE'] ?? join(homedir(), '.pg_service.conf')
+  const lines = readText(path, `service ${quote(service)} (PGSERVICE) is in the service file`).split('\n')
+  const start = lines.findIndex((line) => line.trim() === `[${service}]`)
+  if (start < 0) throw usageError(`the service file ${quote(path)} has no service ${quote(service)} (PGSERVICE).`)
+  const rest = lines.slice(start + 1)
+  const end = rest.findIndex((line) => line.trim().startsWith('['))
+  const pairs = rest.slice(0, end < 0 ? undefined : end).flatMap((line) => {
+    const [, key = '', value = ''] = /^\s*([a-z]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
+    return key in SETTINGS ? [[key, value]] : []
+  })
+  return Object.fromEntries(pairs)
+}
+
+function isSocket(host: string): boolean {
+  return host.startsWith('/')
+}
+
+function isThisHost(host: string): boolean {
+  return isSocket(host) || ['localhost', '127.0.0.1', '::1'].includes(host)
+}
+
+/**
+ * Returns the options of TLS. A connection to another host is encrypted and verified unless `sslmode` says otherwise.
+ * libpq would try without TLS by default, which a stranger in between can make happen.
+ */
+function tlsOptions(
+  settings: Settings,
+  host: string,
+  env: Environment,
+  invalid: (why: string) => Error,
+): ConnectionOptions | false {
+  const mode = settings.sslmode ?? (isThisHost(host) ? 'disable' : 'verify-full')
+  if (mode === 'disable' || isSocket(host)) return false
+  if (!['require', 'verify-ca', 'verify-full'].includes(mode))
+    throw invalid(`sslmode ${quote(mode)} is not allowed. Use verify-full, verify-ca, require or disable.`)
+  const { sslrootcert, sslcert, sslkey } = settings
+  const read = (path: string | undefined, what: string) =>
+    path === undefined ? {} : { [what]: readText(path.replace(/^~(?=\/)/, env['HOME'] ?? homedir()), 'TLS needs') }
+  return {
+    ...read(sslrootcert === 'system' ? undefined : sslrootcert, 'ca'),
+    ...read(sslcert, 'cert'),
+    ...read(sslkey, 'key'),
+    rejectUnauthorized: mode !== 'require',
+    ...(mode === 'verify-ca' && { checkServerIdentity: () => undefined }),
+  }
+}
+
+function readText(path: string, what: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw usageError(`${what} ${quote(path)}, which cannot be read (${firstLine(error)}).`)
+  }
+}

@@ -1,0 +1,126 @@
+import pg from 'pg'
+import type { Environment } from '../../core/types.ts'
+import type { CallOptions } from '../store.ts'
+import { type PostgresAddress, readAddress } from './address.ts'
+import { isConflict, toLedgerError } from './errors.ts'
+
+/**
+ * How long a connection stays open without a request, in milliseconds. A batch can run for hours, and a server allows
+ * about a hundred connections, so a run must not hold one all that time.
+ */
+const IDLE_MS = 2_000
+
+/** How long the server may take to accept a connection, in milliseconds. The caller asks again. */
+const CONNECT_MS = 10_000
+
+/** How long a statement may take, in milliseconds, as for DynamoDB. Its caller asks again. */
+const ANSWER_MS = 5_000
+
+/** How often a statement is sent that the server ends in favour of another one. */
+const CONFLICT_TRIES = 5
+
+/**
+ * The server says this, and then that all is well, if an administrator ends the wait for a standby. The transaction is
+ * committed on this server and may be missing on the standby.
+ * Source: https://github.com/postgres/postgres/blob/master/src/backend/replication/syncrep.c
+ */
+const WARNING = '01000'
+
+export type Columns = Readonly<Record<string, unknown>>
+
+export interface Postgres {
+  readonly address: PostgresAddress
+  /** Runs one statement in a transaction of its own, and returns its rows. Throws `LedgerError`. */
+  ask(what: string, sql: string, values: readonly unknown[], call: CallOptions): Promise<readonly Columns[]>
+  close(): void
+}
+
+/**
+ * Returns a connection that the first request opens. There is only one, and requests wait for each other. Nothing
+ * depends on the state of a session, so a pooler may give each statement to another one.
+ */
+export function connectPostgres(name: string, env: Environment): Postgres {
+  const address = readAddress(name, env)
+  const pool = new pg.Pool({
+    ...address.config,
+    max: 1,
+    idleTimeoutMillis: IDLE_MS,
+    connectionTimeoutMillis: CONNECT_MS,
+    allowExitOnIdle: true,
+  })
+  // The server closed an idle connection. The next request opens a new one.
+  pool.on('error', ignore)
+
+  return {
+    address,
+    async ask(what, sql, values, { signal }) {
+      for (let tries = 1; ; tries += 1) {
+        const request = { what, address, wasSent: false }
+        try {
+          const client = await connected(pool, signal)
+          request.wasSent = true
+          return await answered(client, sql, values, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
+        } catch (error) {
+          if (isConflict(error) && tries < CONFLICT_TRIES && !signal.aborted) continue
+          throw toLedgerError(error, request)
+        }
+      }
+    },
+    close() {
+      pool.end().catch(ignore)
+    },
+  }
+}
+
+const ignore = () => undefined
+
+async function connected(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClient> {
+  signal.throwIfAborted()
+  const connecting = pool.connect()
+  try {
+    return await unlessAborted(connecting, signal)
+  } catch (error) {
+    connecting.then((late) => late.release()).catch(ignore)
+    throw error
+  }
+}
+
+/** Runs one statement, and gives the connection back. Closes a connection whose statement was not answered. */
+async function answered(
+  client: pg.PoolClient,
+  sql: string,
+  values: readonly unknown[],
+  signal: AbortSignal,
+): Promise<readonly Columns[]> {
+  let warning: string | undefined
+  const listen = ({ code, message }: { code?: string | undefined; message?: string | undefined }) => {
+    if (code === WARNING) warning = message
+  }
+  // A connection that breaks ends the query with its error, too.
+  client.on('error', ignore)
+  client.on('notice', listen)
+  let isClear = false
+  try {
+    const { rows } = await unlessAborted(client.query<Columns>(sql, [...values]), signal)
+    if (warning !== undefined) throw new Error(warning)
+    isClear = true
+    return rows
+  } catch (error) {
+    isClear = error instanceof pg.DatabaseError
+    throw error
+  } finally {
+    client.off('notice', listen)
+    client.off('error', ignore)
+    client.release(!isClear)
+  }
+}
+
+/** Waits for an answer until the signal. An answer that comes later is dropped. */
+function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort)
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}

@@ -1,0 +1,79 @@
+import pg from 'pg'
+import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
+import type { PostgresAddress } from './address.ts'
+
+/** The statement that failed, for a message that the operator can act on. */
+interface PostgresRequest {
+  /** What the statement does, such as `the claim`. */
+  readonly what: string
+  readonly address: PostgresAddress
+  /** False if there was no connection on which the statement could be sent. */
+  readonly wasSent: boolean
+}
+
+/** Serialization failure and deadlock: the transaction was rolled back in favour of another one. */
+const CONFLICTS = new Set(['40001', '40P01'])
+
+/** No table, no column, no schema, no database; a column of another type, and a key that the table does not have. */
+const WRONG_TABLE = new Set(['42P01', '42703', '3F000', '3D000', '42804', '42883', '42P10', '23502', '42809'])
+
+/** Returns whether the server ended a statement in favour of another one. Nothing was written. */
+export function isConflict(error: unknown): boolean {
+  return CONFLICTS.has(stateOf(error))
+}
+
+/**
+ * Turns an error of the driver into a `LedgerError`. If its meaning is uncertain, the kind is `unreachable`, because the
+ * statement may have been applied. The codes are those of
+ * https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export function toLedgerError(error: unknown, { what, address, wasSent }: PostgresRequest): LedgerError {
+  if (error instanceof LedgerError) return error
+  const { place, schema, table, name, config } = address
+  const state = stateOf(error)
+  // An error of the statement itself rolls its transaction back. An end of the session (57P0x) can come after the commit.
+  const changedNothing = !wasSent || (state !== '' && !state.startsWith('57') && !state.startsWith('XX'))
+  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error, changedNothing })
+  const why = messageOf(error)
+
+  if (state.startsWith('28')) {
+    const how = config.password === undefined ? 'Set PGPASSWORD, or write the password into ~/.pgpass.' : 'Check it.'
+    return make('denied', `${place} does not let user ${quote(String(config.user))} in (${why}). ${how}`)
+  }
+  if (state === '42501') {
+    return make(
+      'denied',
+      `${what} in ${place} was denied (${why}). Give the user its rights: cronledger template postgres`,
+    )
+  }
+  if (WRONG_TABLE.has(state)) {
+    return make(
+      'shape',
+      `${place} has no ledger ${schema}.${table} (${why}). Check the address, or make the ledger: cronledger setup --store '${name}'`,
+    )
+  }
+  if (state === '25006') return make('unreachable', standbyText(place))
+  if (state === '53300')
+    return make('unreachable', `${place} has no free connection (${why}). Start fewer runs at once, or raise max_connections.`)
+  if (why.includes('password must be a string'))
+    return make('denied', `${place} wants a password. Set PGPASSWORD, or write it into ~/.pgpass.`)
+  if (!wasSent) return make('unreachable', `cannot connect to ${place}: ${why}. Check the address and the network.`)
+  return make('unreachable', `no clear answer from ${place} to ${what}: ${why}`)
+}
+
+/** A standby shows the past, so it cannot say whether a slot is free. */
+export function standbyText(place: string): string {
+  return `${place} is a standby or read-only. Use the address of the primary server.`
+}
+
+function stateOf(error: unknown): string {
+  if (error instanceof pg.DatabaseError) return error.code ?? ''
+  return ''
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof Error && /^(Abort|Timeout)Error$/.test(error.name)) return 'no answer in time'
+  // A failed connection to a name with several addresses is an AggregateError, which has no message.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
+  return firstLine(first) || (errorCode(first) ?? 'unknown error')
+}

@@ -1,0 +1,136 @@
+import type { LedgerError } from '../../core/errors.ts'
+import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.ts'
+import type { CallOptions } from '../store.ts'
+import { type Columns, connectPostgres, type Postgres } from './connection.ts'
+import { standbyText } from './errors.ts'
+import { COLUMNS } from './table.ts'
+
+/** What the roles of `schema/postgres.sql` may do with the table. */
+const RIGHTS = {
+  runner: ['SELECT', 'INSERT', 'UPDATE'],
+  operator: ['SELECT', 'INSERT', 'UPDATE'],
+  auditor: ['SELECT'],
+} as const
+
+const SERVER = `SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby,
+  current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+  current_setting('synchronous_standby_names') AS synchronous,
+  (SELECT count(*) FROM pg_stat_replication)::int AS standbys,
+  (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
+
+/** Inspects everything that a ledger in PostgreSQL needs, and changes nothing. */
+export async function* inspectPostgres(
+  name: string,
+  settings: InspectSettings,
+  call: CallOptions,
+): AsyncGenerator<SetupFinding> {
+  const postgres = connectPostgres(name, settings.env)
+  const { place, schema, table } = postgres.address
+  const ask = (sql: string, values: readonly unknown[] = []) => postgres.ask('a check', sql, values, call)
+  let what = 'server'
+  try {
+    const sent = settings.now()
+    const [server = {}] = await ask(SERVER)
+    const answered = settings.now()
+    yield server['standby'] === true
+      ? { what, wrong: 'shape', text: standbyText(place) }
+      : ok(what, `PostgreSQL ${String(server['version'])}, ${place}`)
+    yield durabilityFinding(server)
+    yield clockFinding(Number(server['now']) - (sent + answered) / 2, settings.skewMs)
+
+    what = 'table'
+    const columns = await ask(
+      `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2`,
+      [schema, table],
+    )
+    const names = new Set(columns.map((column) => column['name']))
+    const missing = COLUMNS.filter((column) => !names.has(column))
+    if (missing.length > 0) {
+      const is = names.size === 0 ? 'does not exist, or this user may not see it' : `has no column ${missing.join(', ')}`
+      const text = `table ${schema}.${table} ${is}. Check the address, or make it: cronledger setup --store '${postgres.address.name}'`
+      yield { what, wrong: 'shape', text }
+      return
+    }
+    yield ok(what, `${schema}.${table}`)
+    yield await indexFinding(postgres, call)
+
+    what = 'rights'
+    for (const right of RIGHTS[settings.role]) {
+      const [found] = await ask('SELECT has_table_privilege($1, $2) AS has', [`${schema}.${table}`, right])
+      if (found?.['has'] === true) continue
+      const text = `the user may not ${right} in ${schema}.${table}. Give it the rights of a ${settings.role}: cronledger template postgres`
+      yield { what, wrong: 'denied', text }
+      return
+    }
+    yield ok(what, `${RIGHTS[settings.role].join(', ')}, as a ${settings.role} needs them`)
+    if (settings.task !== null && settings.role === 'runner') yield await taskFinding(postgres, settings.task, call)
+  } catch (error) {
+    yield wrong(what, error)
+  } finally {
+    postgres.close()
+  }
+}
+
+/** Says whether a claim that was acknowledged can be lost. */
+function durabilityFinding(server: Columns): SetupFinding {
+  const what = 'durability'
+  if (server['fsync'] === 'off') {
+    const text = 'fsync is off, so a crash of the server can lose a claim, and its batch would run twice. Turn fsync on.'
+    return { what, wrong: 'shape', text }
+  }
+  if (server['synchronous'] !== '') return ok(what, 'a claim is on a synchronous standby before the batch starts')
+  if (Number(server['standbys']) > 0) {
+    return ok(
+      what,
+      'on the disk of the server. Its standbys are asynchronous: after a failover, the last claims before it can be gone, and their batches run twice',
+    )
+  }
+  return ok(what, 'on the disk of the server')
+}
+
+/** Two hosts may differ by `skewMs`, so each of them may be off by half of that. */
+function clockFinding(offsetMs: number, skewMs: number): SetupFinding {
+  const seconds = Math.round(Math.abs(offsetMs) / 1000)
+  const off = `about ${seconds}s ${offsetMs > 0 ? 'behind' : 'ahead of'} the server's clock`
+  if (Math.abs(offsetMs) > skewMs / 2 + 1000) {
+    const text = `${off}, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
+    return { what: 'clock', wrong: 'usage', text }
+  }
+  return ok('clock', seconds === 0 ? "equal to the server's clock, within a second" : off)
+}
+
+async function indexFinding({ address, ask }: Postgres, call: CallOptions): Promise<SetupFinding> {
+  const { schema, table, name } = address
+  const found = await ask(
+    'a check',
+    'SELECT indexname AS name FROM pg_indexes WHERE schemaname = $1 AND tablename = $2',
+    [schema, table],
+    call,
+  )
+  const names = new Set(found.map((index) => index['name']))
+  const missing = [`${table}_by_day`, `${table}_tasks`].filter((index) => !names.has(index))
+  if (missing.length === 0) return ok('indexes', 'by day, and one for the tasks')
+  const text = `${missing.join(' and ')} is missing, so check and history read the whole table. Make it: cronledger setup --store '${name}'`
+  return { what: 'indexes', wrong: 'shape', text }
+}
+
+/** Tries whether row-level security lets the user read and write this task. The write is rolled back. */
+async function taskFinding({ address, ask }: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
+  const { schema, table } = address
+  // A row of the probe would never be committed: the division fails after the row has passed the policies.
+  const probe = `WITH tried AS (
+      INSERT INTO ${schema}.${table} (task, slot, version, schema_version, document, notes)
+      VALUES ($1, '#probe', 1, 1, '{}', '{}') RETURNING version
+    ) SELECT version / 0 FROM tried`
+  try {
+    await ask('a trial claim', probe, [task], call)
+  } catch (error) {
+    const { cause } = error as LedgerError
+    if (cause instanceof Error && 'code' in cause && cause.code === DIVISION_BY_ZERO)
+      return ok('task', `the user may claim slots of task ${task}`)
+    return wrong('task', error)
+  }
+  return ok('task', `task ${task}`)
+}
+
+const DIVISION_BY_ZERO = '22012'

@@ -1,0 +1,223 @@
+import { LedgerError } from '../../core/errors.ts'
+import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
+import { fieldsOf } from '../../core/row/stored-fields.ts'
+import { decodeNotes, encodeNotes } from '../../core/row/stored-rejections.ts'
+import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
+import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
+import {
+  AFTER_ALL,
+  checkEntryCount,
+  decodeTaskCursor,
+  encodeCursor,
+  encodeTaskCursor,
+  listedSlot,
+  pageQuery,
+  slotBounds,
+  storedKey,
+  TASK_ENTRY,
+  TASKS_PER_PAGE,
+} from '../page.ts'
+import type { CallOptions, EntryMethods, Store, StoredEntry } from '../store.ts'
+import { type Columns, connectPostgres, type Postgres } from './connection.ts'
+import { standbyText } from './errors.ts'
+import { parseJson, toJson } from './json.ts'
+
+/**
+ * Raises `synchronous_commit` for this transaction if a role or a database has turned it down: an acknowledged write must
+ * be on disk, and on the standby if the server has a synchronous one.
+ * Source: https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
+ */
+const DURABLE = `WITH durable AS MATERIALIZED (
+    SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
+      THEN set_config('synchronous_commit', 'on', true) END AS setting
+  )`
+
+/** Enough for one request, and few enough that reading them does not hold up a stop. */
+const SLOTS_PER_PAGE = 5_000
+
+/** The statements of a ledger. Each write is one statement, so it is applied completely or not at all. */
+function statementsFor(table: string) {
+  return {
+    insert: `${DURABLE}
+      INSERT INTO ${table} (task, slot, day, version, schema_version, expires_at, document, notes)
+      SELECT $1, $2, $3, $4::int, $5::int, to_timestamp($6::float8), $7::jsonb, $8::jsonb FROM durable
+      ON CONFLICT DO NOTHING RETURNING version`,
+    // Fields that a later minor version wrote must stay.
+    update: `${DURABLE}
+      UPDATE ${table} SET day = $3, version = $4::int, schema_version = $5::int, expires_at = to_timestamp($6::float8),
+        document = (document - $8::text[]) || $7::jsonb
+      FROM durable WHERE task = $1 AND slot = $2 AND version = $9::int AND document ->> 'owner' = $10
+        AND schema_version = ${SCHEMA_VERSION} RETURNING version`,
+    // It answers with one row even if there is nothing to find, and that says whether the server is a standby.
+    select: `SELECT document::text, notes::text, version, pg_is_in_recovery() AS standby
+      FROM (SELECT 1) AS one LEFT JOIN ${table} ON task = $1 AND slot = $2`,
+    updateNotes: `${DURABLE}
+      UPDATE ${table} SET notes = $3::jsonb FROM durable
+      WHERE task = $1 AND slot = $2 AND schema_version = ${SCHEMA_VERSION} AND notes = $4::jsonb RETURNING version`,
+    updateEntry: `${DURABLE}
+      UPDATE ${table} SET version = $3::int, document = $4::jsonb FROM durable
+      WHERE task = $1 AND slot = $2 AND version = $5::int RETURNING version`,
+    listTask: `SELECT task, slot, document::text, notes::text FROM ${table}
+      WHERE task = $1 AND slot >= $2 AND slot <= $3 AND slot < $4 ORDER BY slot DESC LIMIT $5`,
+    listDay: `SELECT task, slot, document::text, notes::text FROM ${table}
+      WHERE day = $1 AND (slot, task) < ($2, $3) ORDER BY slot DESC, task DESC LIMIT $4`,
+    listSlots: `SELECT slot, document ->> 'state' AS state, document #>> '{attempts,0,outcome}' AS outcome,
+        document #>> '{attempts,0,trigger,source}' AS source
+      FROM ${table} WHERE task = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot DESC LIMIT ${SLOTS_PER_PAGE + 1}`,
+    listTasks: `SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}' AND task > $1
+      ORDER BY task LIMIT ${TASKS_PER_PAGE + 1}`,
+    selectEntries: `SELECT task, version, document::text FROM ${table}
+      WHERE slot = '${TASK_ENTRY}' AND task = ANY($1::text[])`,
+  }
+}
+
+/**
+ * Opens a ledger in one table of a PostgreSQL database. A claim and a finish are one statement each.
+ */
+export function openPostgresStore(name: string, env: Environment): Store {
+  const postgres = connectPostgres(name, env)
+  const { schema, table } = postgres.address
+  const sql = statementsFor(`${schema}.${table}`)
+  return {
+    name: postgres.address.name,
+    ...rowMethods(postgres, sql),
+    ...entryMethods(postgres, sql),
+    close: postgres.close,
+  }
+}
+
+type Statements = ReturnType<typeof statementsFor>
+
+/** Reads what is stored under a key. Throws if the server is a standby, because that one shows the past. */
+async function find(postgres: Postgres, sql: Statements, task: string, slot: string, call: CallOptions) {
+  const [found] = await postgres.ask('a read', sql.select, [task, slot], call)
+  if (found?.['standby'] === true)
+    throw new LedgerError('unreachable', standbyText(postgres.address.place), { changedNothing: true })
+  return found === undefined || found['version'] === null ? null : found
+}
+
+function rowMethods(
+  postgres: Postgres,
+  sql: Statements,
+): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
+  async function get(key: Key, call: CallOptions): Promise<StoredRow | null> {
+    const { task, slot } = storedKey(key)
+    const found = await find(postgres, sql, task, slot, call)
+    return found === null ? null : decode({ ...found, task, slot })
+  }
+
+  return {
+    get,
+
+    async put(row, expected, call) {
+      const { task, slot } = storedKey(row)
+      const document = toJson(encodeRow(row))
+      const expiresAt = row.expiresAt === null ? null : row.expiresAt / 1000
+      const owned = [task, slot, dayOf(row.slot), row.version, row.schemaVersion, expiresAt, document]
+      const written =
+        expected === 'absent'
+          ? await postgres.ask('a claim', sql.insert, [...owned, EMPTY_NOTES], call)
+          : await postgres.ask('a write', sql.update, [...owned, OWNER_FIELDS, expected.version, expected.owner], call)
+      if (written.length > 0) return { kind: 'ok' }
+      return { kind: 'conflict', found: await get(row, call) }
+    },
+
+    async note(key, rejection, call) {
+      const { task, slot } = storedKey(key)
+      // One of those that write at the same time always succeeds, so this ends.
+      for (;;) {
+        const found = await find(postgres, sql, task, slot, call)
+        if (found === null || 'newerSchema' in decode({ ...found, task, slot })) return false
+        const notes = decodeNotes(fieldsOf(parseJson(found['notes']), rowName(task, slot)))
+        if (isNoted(notes, rejection.runId)) return true
+        const more = toJson(encodeNotes(addRejection(notes, rejection)))
+        const written = await postgres.ask('a note', sql.updateNotes, [task, slot, more, found['notes']], call)
+        if (written.length > 0) return true
+      }
+    },
+
+    async list(query, call) {
+      const page = pageQuery(query)
+      // We read one row more than asked for, because it shows whether there is another page.
+      const limit = page.limit + 1
+      const found =
+        page.kind === 'task'
+          ? await postgres.ask(
+              'a query',
+              sql.listTask,
+              [page.task, page.first, page.last, page.after?.slot ?? `${AFTER_ALL}~`, limit],
+              call,
+            )
+          : await postgres.ask(
+              'a query',
+              sql.listDay,
+              [page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit],
+              call,
+            )
+      const shown = found.slice(0, page.limit)
+      const last = shown.at(-1)
+      const isMore = last !== undefined && found.length > shown.length
+      const next = isMore ? { next: encodeCursor({ task: String(last['task']), slot: String(last['slot']) }) } : {}
+      return { rows: shown.map(decode), ...next }
+    },
+
+    async listSlots({ task, ...range }, call) {
+      const { first, last } = slotBounds(range)
+      const found = await postgres.ask('a query', sql.listSlots, [task, first, last], call)
+      const slots = found
+        .slice(0, SLOTS_PER_PAGE)
+        .map(({ slot, state, outcome, source }) => listedSlot(task, { slot, state, outcome, source }))
+      const next = found.length > slots.length ? slots.at(-1)?.slot : undefined
+      return { slots, ...(next !== undefined && { next }) }
+    },
+  }
+}
+
+function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
+  return {
+    async readEntry({ kind, task }, call) {
+      const found = await find(postgres, sql, task, kind, call)
+      return found === null ? null : decodeEntry(found)
+    },
+
+    async writeEntry({ kind, task }, { version, document }, expected, call) {
+      const text = toJson(document)
+      const written =
+        expected === 'absent'
+          ? await postgres.ask('a write', sql.insert, [task, kind, null, version, SCHEMA_VERSION, null, text, '{}'], call)
+          : await postgres.ask('a write', sql.updateEntry, [task, kind, version, text, expected], call)
+      return written.length > 0 ? 'ok' : 'conflict'
+    },
+
+    async listTasks(cursor, call) {
+      const after = decodeTaskCursor(cursor) ?? ''
+      const found = await postgres.ask('a query', sql.listTasks, [after], call)
+      const tasks = found.slice(0, TASKS_PER_PAGE).map(({ task }) => String(task))
+      const last = tasks.at(-1)
+      return { tasks, ...(last !== undefined && found.length > tasks.length && { next: encodeTaskCursor(last) }) }
+    },
+
+    async readTaskEntries(tasks, call) {
+      checkEntryCount(tasks)
+      if (tasks.length === 0) return new Map()
+      const found = await postgres.ask('a query', sql.selectEntries, [tasks], call)
+      return new Map(found.map((entry) => [String(entry['task']), decodeEntry(entry)]))
+    },
+  }
+}
+
+const EMPTY_NOTES = toJson(encodeNotes(NO_NOTES))
+
+function decodeEntry({ version, document }: Columns): StoredEntry {
+  return { version: Number(version), document: parseJson(document) }
+}
+
+function decode({ task, slot, document, notes }: Columns): StoredRow {
+  const objectIn = (column: unknown) => fieldsOf(parseJson(column), rowName(task, slot)).values
+  // We must not use two spreads here, for the reason given in `decodeRow`.
+  return decodeRow(Object.assign(objectIn(document), objectIn(notes)))
+}
+
+function rowName(task: unknown, slot: unknown): string {
+  return `row ${String(task)} ${String(slot)}`
+}

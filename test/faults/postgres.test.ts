@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { cronledger, type Ended, type Loose } from '../support/cli.ts'
+import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { type PostgresProxy, type StatementFault, startPostgresProxy } from '../support/postgres-proxy.ts'
+import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
+
+let slots = 0
+/** Returns the commands of one slot of its own in the ledger at this address. */
+function slotOf(store: string, env: Readonly<Record<string, string>> = {}) {
+  const eventTime = new Date(Date.parse('2026-01-01T03:00:00Z') + ++slots * 86_400_000).toISOString()
+  const task = ['--store', store, '--task', 'nightly']
+  return {
+    run: (...more: string[]) =>
+      cronledger(['run', ...task, '--schedule', '0 3 * * *', '--event-time', eventTime, ...more, '--', 'echo', 'paid'], {
+        env,
+      }),
+    async row(): Promise<Loose> {
+      const { stdout } = await cronledger(['show', ...task, '--slot', eventTime, '--json'], { env })
+      return JSON.parse(stdout)
+    },
+  }
+}
+const paid = (ended: readonly Ended[]) => ended.filter(({ stdout }) => stdout === 'paid\n').length
+
+describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
+  let server: PostgresServer
+  let proxy: PostgresProxy
+  let store: string
+  beforeAll(async () => {
+    server = await startPostgres(['max_connections=20'])
+    proxy = await startPostgresProxy(server)
+    store = `postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres`
+    await cronledger(['setup', '--store', store])
+  })
+  afterAll(async () => {
+    proxy.close()
+    await server.remove()
+  })
+
+  const isClaim = (statement: string) => statement.includes('INSERT') && statement.includes('"state":"PENDING"')
+  const isFinish = (statement: string) => statement.includes('UPDATE') && statement.includes('"state":"COMPLETED"')
+  /** The first statement that `which` takes gets the fault. A retry passes. */
+  const once = (which: (statement: string) => boolean, fault: StatementFault) => {
+    let left = 1
+    proxy.treat((statement) => (which(statement) && left-- > 0 ? fault : 'pass'))
+  }
+
+  test.each([
+    ['the claim', isClaim, ['cutRequest', 'cutAnswer', 'stallAnswer']],
+    ['the end', isFinish, ['cutRequest', 'cutAnswer', 'stall']],
+  ] as const)('%s of a run is cut, lost or not answered: the batch runs once and is recorded', async (_, which, faults) => {
+    for (const fault of faults) {
+      const slot = slotOf(store)
+      once(which, fault)
+      const first = await slot.run('--ledger-timeout', '30s')
+      proxy.treat(() => 'pass')
+      const late = await slot.run()
+      expect([fault, first.code, first.stdout, late.code, late.stdout]).toEqual([fault, 0, 'paid\n', 0, ''])
+      expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
+    }
+  })
+
+  test('50 processes at once on a server with 20 connections: one runs the batch, 49 wait and are duplicates', async () => {
+    const slot = slotOf(server.address())
+    const ended = await Promise.all(Array.from({ length: 50 }, () => slot.run('--ledger-timeout', '5m')))
+    expectOneRan(ended, await slot.row())
+  })
+
+  test('a server that is killed and started again under 30 runs of 10 slots: each slot runs once', async () => {
+    const all = Array.from({ length: 10 }, () => slotOf(server.address()))
+    const runs = all.flatMap((slot) => Array.from({ length: 3 }, () => slot.run('--ledger-timeout', '5m')))
+    // Until some slots have been claimed.
+    while (server.sql('SELECT count(*) FROM cronledger WHERE version > 0') === '0') await delay(20)
+    await server.stop('SIGQUIT')
+    await server.start()
+    const ended = await Promise.all(runs)
+    expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
+    expect(paid(ended)).toBe(10)
+    for (const slot of all) expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }] })
+  })
+
+  test('a server that is gone: 75, the batch is not started, and its password is in no line', async () => {
+    const gone = slotOf('postgres://ada:s3cret@127.0.0.1:1/billing')
+    const ended = await gone.run('--ledger-timeout', '1s')
+    expect(ended).toMatchObject({ code: 75, stdout: '' })
+    expect(ended.stderr).toContain('cannot connect to database \\"billing\\" on 127.0.0.1:1')
+    expect(ended.stderr).not.toContain('s3cret')
+    expect(eventsOf(ended).length).toBeGreaterThan(0)
+  })
+})
+
+describe.skipIf(!hasPostgres)('a synchronous standby that is promoted', () => {
+  test('has all that was acknowledged, also with synchronous_commit off, so each batch runs once', async () => {
+    const primary = await startPostgres(['synchronous_standby_names=*', 'synchronous_commit=local'])
+    const standby = await startPostgres([], primary)
+    const proxy = await startPostgresProxy(primary)
+    onTestFinished(async () => {
+      proxy.close()
+      await standby.remove()
+      await primary.remove()
+    })
+    await cronledger(['setup', '--store', primary.address()])
+    const onStandby = await slotOf(standby.address()).run('--ledger-timeout', '2s')
+    expect(onStandby).toMatchObject({ code: 75, stdout: '' })
+    expect(onStandby.stderr).toContain('is a standby')
+
+    // Without its standby, the server acknowledges no claim, whatever the settings of the role say.
+    primary.sql(`ALTER ROLE ${OWNER} SET synchronous_commit = off`)
+    await standby.stop()
+    const alone = await slotOf(primary.address()).run('--ledger-timeout', '3s')
+    expect(alone).toMatchObject({ code: 75, stdout: '' })
+    await standby.start()
+    const store = `postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres`
+    const all = Array.from({ length: 12 }, () => slotOf(store))
+    const runs = all.map((slot) => slot.run('--ledger-timeout', '5m'))
+    while (Number(primary.sql('SELECT count(*) FROM cronledger WHERE day IS NOT NULL')) < 3) await delay(20)
+    await primary.stop('SIGQUIT')
+    standby.sql('SELECT pg_promote()')
+    proxy.leadTo(standby)
+    const ended = await Promise.all(runs)
+    expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
+    expect(paid(ended)).toBe(12)
+    for (const slot of all) expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }] })
+  })
+})

@@ -1,0 +1,91 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+const VERSIONS = '/usr/lib/postgresql'
+const version = existsSync(VERSIONS) ? readdirSync(VERSIONS).sort().at(-1) : undefined
+/** Debian's PostgreSQL, which is not on PATH. */
+const BIN = `${VERSIONS}/${version}/bin`
+
+export const hasPostgres = version !== undefined
+
+/** PostgreSQL refuses to run as root. This user owns nothing else. */
+const NOBODY = 65_534
+const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+
+/** The administrator of a server that a test starts. */
+export const OWNER = 'owner'
+
+export interface PostgresServer {
+  /** The folder of its data and of its socket. */
+  readonly folder: string
+  /** The address of a ledger for that user, by the socket. */
+  address(user?: string, more?: string): string
+  /** Runs a script of SQL as the administrator, and returns its rows as text. */
+  sql(script: string): string
+  /** Ends the server with a signal: SIGINT (fast), SIGQUIT (at once), or SIGKILL for all of its processes. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+  /** Starts it again with the same data. */
+  start(): Promise<void>
+  /** Ends it, and removes its data. */
+  remove(): Promise<void>
+}
+
+/**
+ * Makes a server with data of its own in a temporary folder, and starts it. It listens on a socket only, so no port can be
+ * taken. `settings` are lines of its configuration.
+ */
+export async function startPostgres(settings: readonly string[] = [], from?: PostgresServer): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'cronledger-pg-'))
+  if (asNobody.uid !== undefined) chownSync(folder, NOBODY, NOBODY)
+  chmodSync(folder, 0o755)
+  const data = join(folder, 'data')
+  const run = (tool: string, args: readonly string[], input = '') => {
+    const done = spawnSync(join(BIN, tool), args, { ...asNobody, cwd: folder, input, encoding: 'utf8' })
+    if (done.status !== 0) throw new Error(`${tool}: ${done.stderr}`)
+    return done.stdout
+  }
+  if (from === undefined)
+    run('initdb', ['-D', data, '-U', OWNER, '--auth=trust', '--no-sync', '--no-instructions', '-E', 'UTF8', '--locale=C'])
+  else run('pg_basebackup', ['-D', data, '-h', from.folder, '-U', OWNER, '-R', '--checkpoint=fast', '--no-sync'])
+
+  let child: ReturnType<typeof spawn> | null = null
+  const server: PostgresServer = {
+    folder,
+    address: (user = OWNER, more = '') => `postgres:///postgres?host=${folder}&user=${user}${more}`,
+    sql: (script) =>
+      run('psql', ['-h', folder, '-U', OWNER, '-d', 'postgres', '-XAtq', '-v', 'ON_ERROR_STOP=1'], script).trim(),
+    async start() {
+      const options = ['fsync=off', 'shared_buffers=16MB', ...settings].flatMap((setting) => ['-c', setting])
+      const started = spawn(join(BIN, 'postgres'), ['-D', data, '-k', folder, '-h', '', ...options], {
+        ...asNobody,
+        cwd: folder,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      })
+      child = started
+      const lines: string[] = []
+      for await (const line of createInterface(started.stderr)) {
+        lines.push(line)
+        if (!line.includes('database system is ready to accept')) continue
+        started.stderr.resume()
+        return
+      }
+      throw new Error(`PostgreSQL ended before it listened:\n${lines.join('\n')}`)
+    },
+    async stop(signal = 'SIGINT') {
+      if (child === null || child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit')
+      child.kill(signal)
+      await exited
+    },
+    async remove() {
+      await server.stop('SIGQUIT')
+      rmSync(folder, { recursive: true })
+    },
+  }
+  await server.start()
+  return server
+}
