@@ -12,9 +12,12 @@ function slotOf(store: string, env: Readonly<Record<string, string>> = {}) {
   const task = ['--store', store, '--task', 'nightly']
   return {
     run: (...more: string[]) =>
-      cronledger(['run', ...task, '--schedule', '0 3 * * *', '--event-time', eventTime, ...more, '--', 'echo', 'paid'], {
-        env,
-      }),
+      cronledger(
+        ['run', ...task, '--schedule', '0 3 * * *', '--event-time', eventTime, ...more, '--', 'echo', 'paid'],
+        {
+          env,
+        },
+      ),
     async row(): Promise<Loose> {
       const { stdout } = await cronledger(['show', ...task, '--slot', eventTime, '--json'], { env })
       return JSON.parse(stdout)
@@ -49,17 +52,20 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
   test.each([
     ['the claim', isClaim, ['cutRequest', 'cutAnswer', 'stallAnswer']],
     ['the end', isFinish, ['cutRequest', 'cutAnswer', 'stall']],
-  ] as const)('%s of a run is cut, lost or not answered: the batch runs once and is recorded', async (_, which, faults) => {
-    for (const fault of faults) {
-      const slot = slotOf(store)
-      once(which, fault)
-      const first = await slot.run('--ledger-timeout', '30s')
-      proxy.treat(() => 'pass')
-      const late = await slot.run()
-      expect([fault, first.code, first.stdout, late.code, late.stdout]).toEqual([fault, 0, 'paid\n', 0, ''])
-      expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
-    }
-  })
+  ] as const)(
+    '%s of a run is cut, lost or not answered: the batch runs once and is recorded',
+    async (_, which, faults) => {
+      for (const fault of faults) {
+        const slot = slotOf(store)
+        once(which, fault)
+        const first = await slot.run('--ledger-timeout', '30s')
+        proxy.treat(() => 'pass')
+        const late = await slot.run()
+        expect([fault, first.code, first.stdout, late.code, late.stdout]).toEqual([fault, 0, 'paid\n', 0, ''])
+        expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, outcome: 'succeeded' }] })
+      }
+    },
+  )
 
   test('50 processes at once on a server with 20 connections: one runs the batch, 49 wait and are duplicates', async () => {
     const slot = slotOf(server.address())

@@ -49,7 +49,18 @@ export async function startPostgres(settings: readonly string[] = [], from?: Pos
     return done.stdout
   }
   if (from === undefined)
-    run('initdb', ['-D', data, '-U', OWNER, '--auth=trust', '--no-sync', '--no-instructions', '-E', 'UTF8', '--locale=C'])
+    run('initdb', [
+      '-D',
+      data,
+      '-U',
+      OWNER,
+      '--auth=trust',
+      '--no-sync',
+      '--no-instructions',
+      '-E',
+      'UTF8',
+      '--locale=C',
+    ])
   else run('pg_basebackup', ['-D', data, '-h', from.folder, '-U', OWNER, '-R', '--checkpoint=fast', '--no-sync'])
 
   let child: ReturnType<typeof spawn> | null = null

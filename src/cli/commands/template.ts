@@ -27,6 +27,7 @@ const TEMPLATES: Readonly<Record<string, Template>> = {
   'task-definition': { file: 'task-definition.json', what: 'ECS task definition, without the stack' },
   schedule: { file: 'eventbridge/schedule.json', what: 'Schedule of EventBridge Scheduler, without the stack' },
   rule: { file: 'eventbridge/rule.json', what: 'EventBridge rule, for a schedule in UTC, without the stack' },
+  postgres: { file: 'postgres.sql', what: 'Roles of a ledger in PostgreSQL, and a role limited to one task' },
   'rule-targets': { file: 'eventbridge/rule-targets.json', what: 'Target of that rule' },
 }
 
@@ -59,7 +60,7 @@ const OPTIONS = {
 const help = {
   name: 'template',
   summary:
-    'Print a template for AWS as it is in the package, or list the templates. Only template parameters computes something, and takes options.',
+    'Print a template for AWS or PostgreSQL as it is in the package, or list the templates. Only template parameters computes something, and takes options.',
   options: OPTIONS,
   takes: '[TEMPLATE]',
   words: Object.keys(TEMPLATES),

@@ -49,12 +49,17 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
       'Use postgres://USER@HOST:PORT/DATABASE. In a password, write % and two hexadecimal digits for a special character, or leave it out and set PGPASSWORD.',
     )
   const url = new URL(name)
-  const { schema = 'public', table = 'cronledger', service = env['PGSERVICE'], ...rest } = Object.fromEntries(
-    url.searchParams,
-  )
+  const {
+    schema = 'public',
+    table = 'cronledger',
+    service = env['PGSERVICE'],
+    ...rest
+  } = Object.fromEntries(url.searchParams)
   const unknown = Object.keys(rest).find((key) => !(key in SETTINGS))
   if (unknown !== undefined)
-    throw invalid(`It has no parameter ${quote(unknown)}. Allowed: schema, table, service, ${Object.keys(SETTINGS).join(', ')}.`)
+    throw invalid(
+      `It has no parameter ${quote(unknown)}. Allowed: schema, table, service, ${Object.keys(SETTINGS).join(', ')}.`,
+    )
   for (const part of [schema, table])
     if (!NAME.test(part)) throw invalid(`${quote(part)} is not a name of a-z, 0-9 and _ that begins with a letter.`)
 

@@ -33,7 +33,8 @@ export function toLedgerError(error: unknown, { what, address, wasSent }: Postgr
   const state = stateOf(error)
   // An error of the statement itself rolls its transaction back. An end of the session (57P0x) can come after the commit.
   const changedNothing = !wasSent || (state !== '' && !state.startsWith('57') && !state.startsWith('XX'))
-  const make = (kind: LedgerError['kind'], text: string) => new LedgerError(kind, text, { cause: error, changedNothing })
+  const make = (kind: LedgerError['kind'], text: string) =>
+    new LedgerError(kind, text, { cause: error, changedNothing })
   const why = messageOf(error)
 
   if (state.startsWith('28')) {
@@ -54,7 +55,10 @@ export function toLedgerError(error: unknown, { what, address, wasSent }: Postgr
   }
   if (state === '25006') return make('unreachable', standbyText(place))
   if (state === '53300')
-    return make('unreachable', `${place} has no free connection (${why}). Start fewer runs at once, or raise max_connections.`)
+    return make(
+      'unreachable',
+      `${place} has no free connection (${why}). Start fewer runs at once, or raise max_connections.`,
+    )
   if (why.includes('password must be a string'))
     return make('denied', `${place} wants a password. Set PGPASSWORD, or write it into ~/.pgpass.`)
   if (!wasSent) return make('unreachable', `cannot connect to ${place}: ${why}. Check the address and the network.`)

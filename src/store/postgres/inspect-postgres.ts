@@ -3,6 +3,7 @@ import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.t
 import type { CallOptions } from '../store.ts'
 import { type Columns, connectPostgres, type Postgres } from './connection.ts'
 import { standbyText } from './errors.ts'
+import { missingParts } from './setup-postgres.ts'
 import { COLUMNS } from './table.ts'
 
 /** What the roles of `schema/postgres.sql` may do with the table. */
@@ -46,7 +47,8 @@ export async function* inspectPostgres(
     const names = new Set(columns.map((column) => column['name']))
     const missing = COLUMNS.filter((column) => !names.has(column))
     if (missing.length > 0) {
-      const is = names.size === 0 ? 'does not exist, or this user may not see it' : `has no column ${missing.join(', ')}`
+      const is =
+        names.size === 0 ? 'does not exist, or this user may not see it' : `has no column ${missing.join(', ')}`
       const text = `table ${schema}.${table} ${is}. Check the address, or make it: cronledger setup --store '${postgres.address.name}'`
       yield { what, wrong: 'shape', text }
       return
@@ -58,11 +60,11 @@ export async function* inspectPostgres(
     for (const right of RIGHTS[settings.role]) {
       const [found] = await ask('SELECT has_table_privilege($1, $2) AS has', [`${schema}.${table}`, right])
       if (found?.['has'] === true) continue
-      const text = `the user may not ${right} in ${schema}.${table}. Give it the rights of a ${settings.role}: cronledger template postgres`
+      const text = `the user may not ${right} in ${schema}.${table}. Give it the rights of the role ${settings.role}: cronledger template postgres`
       yield { what, wrong: 'denied', text }
       return
     }
-    yield ok(what, `${RIGHTS[settings.role].join(', ')}, as a ${settings.role} needs them`)
+    yield ok(what, `${RIGHTS[settings.role].join(', ')}, as the role ${settings.role} needs them`)
     if (settings.task !== null && settings.role === 'runner') yield await taskFinding(postgres, settings.task, call)
   } catch (error) {
     yield wrong(what, error)
@@ -75,7 +77,8 @@ export async function* inspectPostgres(
 function durabilityFinding(server: Columns): SetupFinding {
   const what = 'durability'
   if (server['fsync'] === 'off') {
-    const text = 'fsync is off, so a crash of the server can lose a claim, and its batch would run twice. Turn fsync on.'
+    const text =
+      'fsync is off, so a crash of the server can lose a claim, and its batch would run twice. Turn fsync on.'
     return { what, wrong: 'shape', text }
   }
   if (server['synchronous'] !== '') return ok(what, 'a claim is on a synchronous standby before the batch starts')
@@ -99,18 +102,10 @@ function clockFinding(offsetMs: number, skewMs: number): SetupFinding {
   return ok('clock', seconds === 0 ? "equal to the server's clock, within a second" : off)
 }
 
-async function indexFinding({ address, ask }: Postgres, call: CallOptions): Promise<SetupFinding> {
-  const { schema, table, name } = address
-  const found = await ask(
-    'a check',
-    'SELECT indexname AS name FROM pg_indexes WHERE schemaname = $1 AND tablename = $2',
-    [schema, table],
-    call,
-  )
-  const names = new Set(found.map((index) => index['name']))
-  const missing = [`${table}_by_day`, `${table}_tasks`].filter((index) => !names.has(index))
+async function indexFinding(postgres: Postgres, call: CallOptions): Promise<SetupFinding> {
+  const missing = [...(await missingParts(postgres, call))]
   if (missing.length === 0) return ok('indexes', 'by day, and one for the tasks')
-  const text = `${missing.join(' and ')} is missing, so check and history read the whole table. Make it: cronledger setup --store '${name}'`
+  const text = `${missing.join(' and ')} is missing, so check and history read the whole table. Make it: cronledger setup --store '${postgres.address.name}'`
   return { what: 'indexes', wrong: 'shape', text }
 }
 

@@ -96,10 +96,7 @@ async function find(postgres: Postgres, sql: Statements, task: string, slot: str
   return found === undefined || found['version'] === null ? null : found
 }
 
-function rowMethods(
-  postgres: Postgres,
-  sql: Statements,
-): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
+function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
   async function get(key: Key, call: CallOptions): Promise<StoredRow | null> {
     const { task, slot } = storedKey(key)
     const found = await find(postgres, sql, task, slot, call)
@@ -184,7 +181,12 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
       const text = toJson(document)
       const written =
         expected === 'absent'
-          ? await postgres.ask('a write', sql.insert, [task, kind, null, version, SCHEMA_VERSION, null, text, '{}'], call)
+          ? await postgres.ask(
+              'a write',
+              sql.insert,
+              [task, kind, null, version, SCHEMA_VERSION, null, text, '{}'],
+              call,
+            )
           : await postgres.ask('a write', sql.updateEntry, [task, kind, version, text, expected], call)
       return written.length > 0 ? 'ok' : 'conflict'
     },

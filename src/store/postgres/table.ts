@@ -6,11 +6,11 @@ import type { PostgresAddress } from './address.ts'
  */
 export const COLUMNS = ['task', 'slot', 'day', 'version', 'schema_version', 'expires_at', 'document', 'notes'] as const
 
-/** Returns the statements that make what is missing. They run in one transaction. */
-export function tableStatements({ schema, table }: PostgresAddress): string {
+/** Returns the parts of a ledger by their names, each with the statement that makes it. */
+export function partsOfLedger({ schema, table }: PostgresAddress): Readonly<Record<string, string>> {
   const name = `${schema}.${table}`
-  return `
-    CREATE TABLE IF NOT EXISTS ${name} (
+  return {
+    [table]: `CREATE TABLE ${name} (
       task text COLLATE "C" NOT NULL,
       slot text COLLATE "C" NOT NULL,
       day text COLLATE "C",
@@ -20,8 +20,11 @@ export function tableStatements({ schema, table }: PostgresAddress): string {
       document jsonb NOT NULL,
       notes jsonb NOT NULL,
       PRIMARY KEY (task, slot)
-    );
-    CREATE INDEX IF NOT EXISTS ${table}_by_day ON ${name} (day, slot, task) WHERE day IS NOT NULL;
-    CREATE INDEX IF NOT EXISTS ${table}_tasks ON ${name} (task) WHERE slot = '#task';
-  `
+    )`,
+    [`${table}_by_day`]: `CREATE INDEX ${table}_by_day ON ${name} (day, slot, task) WHERE day IS NOT NULL`,
+    [`${table}_tasks`]: `CREATE INDEX ${table}_tasks ON ${name} (task) WHERE slot = '#task'`,
+  }
 }
+
+/** Returns the statement that finds those of the parts that exist. */
+export const FIND_PARTS = 'SELECT name FROM unnest($2::text[]) AS name WHERE to_regclass($1 || name) IS NOT NULL'

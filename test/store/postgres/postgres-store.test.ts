@@ -44,10 +44,10 @@ describe('the PostgreSQL store', () => {
       ])
     },
     async readRaw({ task, slot }) {
-      const { rows } = await raw.query('SELECT document || notes AS all FROM cronledger WHERE task = $1 AND slot = $2', [
-        task,
-        slot,
-      ])
+      const { rows } = await raw.query(
+        'SELECT document || notes AS all FROM cronledger WHERE task = $1 AND slot = $2',
+        [task, slot],
+      )
       return rows[0].all
     },
   }))

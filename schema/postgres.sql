@@ -1,0 +1,27 @@
+-- The roles of a ledger in PostgreSQL. Run it as the owner of the table, after `cronledger setup`:
+--
+--   cronledger template postgres >roles.sql    # change the names, then
+--   psql -v ON_ERROR_STOP=1 -f roles.sql
+--
+-- The table is public.cronledger. Write its name here if the address of your ledger has ?schema= or ?table=.
+
+-- Reads everything, for `check`, `history`, `show`, `tasks`, `serve` and `report`.
+CREATE ROLE cronledger_auditor NOLOGIN;
+GRANT USAGE ON SCHEMA public TO cronledger_auditor;
+GRANT SELECT ON public.cronledger TO cronledger_auditor;
+
+-- Runs any task, and may use every command but `setup`.
+CREATE ROLE cronledger_operator NOLOGIN;
+GRANT USAGE ON SCHEMA public TO cronledger_operator;
+GRANT SELECT, INSERT, UPDATE ON public.cronledger TO cronledger_operator;
+
+-- With row-level security, a role sees only what a policy gives to it. The owner of the table sees everything.
+ALTER TABLE public.cronledger ENABLE ROW LEVEL SECURITY;
+CREATE POLICY auditor ON public.cronledger FOR SELECT TO cronledger_auditor USING (true);
+CREATE POLICY operator ON public.cronledger TO cronledger_operator USING (true);
+
+-- A batch that may touch only its own task. Repeat this for each task, with its name and a password.
+CREATE ROLE nightly LOGIN PASSWORD NULL;
+GRANT USAGE ON SCHEMA public TO nightly;
+GRANT SELECT, INSERT, UPDATE ON public.cronledger TO nightly;
+CREATE POLICY nightly ON public.cronledger TO nightly USING (task = 'nightly');

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
+import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
+import { inspectStore } from '../../../src/store/setup.ts'
+import { hasPostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { claimOf } from '../contract.ts'
+
+const call = () => ({ signal: AbortSignal.timeout(60_000) })
+const ROLES = readFileSync(new URL('../../../schema/postgres.sql', import.meta.url), 'utf8')
+
+describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.remove())
+
+  /** Makes a ledger in a table of its own, and returns its address for a user. */
+  const newLedger = async (table: string) => {
+    const address = (user?: string) => server.address(user, `&table=${table}`)
+    await setUpPostgres(address(), {}, call())
+    return address
+  }
+  const claim = async (address: string, task: string) => {
+    const store = openPostgresStore(address, {})
+    try {
+      return await store.put(claimOf(task), 'absent', call())
+    } finally {
+      store.close()
+    }
+  }
+  const inspect = async (address: string, role: 'runner' | 'auditor' | 'operator', task: string | null = null) => {
+    const settings = { env: {}, role, task, skewMs: 30_000, hasRetention: false, now: Date.now }
+    const findings: string[] = []
+    for await (const { what, wrong, text } of inspectStore(address, settings, call())) {
+      findings.push(wrong === null ? what : `${what}: ${wrong}: ${text}`)
+    }
+    return findings
+  }
+
+  test('is made once, also by two at the same time', async () => {
+    const address = server.address(undefined, '&table=twice')
+    const did = await Promise.all([1, 2, 3].map(() => setUpPostgres(address, {}, call())))
+    expect(did.filter((one) => one === 'created')).toHaveLength(1)
+    expect(await setUpPostgres(address, {}, call())).toBe('found')
+  })
+
+  test('with the roles of the template: a batch reaches its own task only, an auditor writes nothing', async () => {
+    const address = await newLedger('cronledger')
+    server.sql(
+      `${ROLES}; CREATE ROLE ada LOGIN IN ROLE cronledger_auditor; CREATE ROLE bob LOGIN IN ROLE cronledger_operator`,
+    )
+
+    expect(await claim(address('nightly'), 'nightly')).toEqual({ kind: 'ok' })
+    await expect(claim(address('nightly'), 'other')).rejects.toMatchObject({ kind: 'denied' })
+    expect(await claim(address('bob'), 'other')).toEqual({ kind: 'ok' })
+    await expect(claim(address('ada'), 'third')).rejects.toMatchObject({ kind: 'denied' })
+
+    const tasksOf = async (user: string) => {
+      const store = openPostgresStore(address(user), {})
+      const { rows } = await store.list({ kind: 'day', day: '2026-11-24', limit: 10 }, call())
+      store.close()
+      return rows.map(({ task }) => task).sort()
+    }
+    expect(await tasksOf('nightly')).toEqual(['nightly'])
+    expect(await tasksOf('ada')).toEqual(['nightly', 'other'])
+
+    const all = ['server', 'clock', 'table', 'indexes', 'rights']
+    const withoutFsync = (findings: readonly string[]) => findings.filter((one) => !one.startsWith('durability'))
+    expect(withoutFsync(await inspect(address('nightly'), 'runner', 'nightly'))).toEqual([...all, 'task'])
+    expect(withoutFsync(await inspect(address('ada'), 'auditor'))).toEqual(all)
+    const other = (await inspect(address('nightly'), 'runner', 'other')).at(-1)
+    expect(other).toMatch(/^task: denied: a trial claim in database "postgres" on \S+ was denied/)
+    expect((await inspect(address('ada'), 'operator')).at(-1)).toContain('rights: denied: the user may not INSERT')
+    expect(server.sql(`SELECT count(*) FROM cronledger WHERE slot = '#probe'`)).toBe('0')
+  })
+
+  test('that loses claims in a crash, has no index, or another form: setup --check says so', async () => {
+    const address = await newLedger('checked')
+    expect(await inspect(address(), 'operator')).toContainEqual(
+      expect.stringMatching(/^durability: shape: fsync is off/),
+    )
+    server.sql('DROP INDEX checked_by_day')
+    expect(await inspect(address(), 'operator')).toContainEqual(
+      expect.stringMatching(/^indexes: shape: checked_by_day is missing/),
+    )
+    server.sql('ALTER TABLE checked DROP COLUMN notes')
+    expect((await inspect(address(), 'operator')).at(-1)).toContain(
+      'table: shape: table public.checked has no column notes',
+    )
+  })
+
+  test.each([
+    ['a table that is missing', '&table=nothing', 'shape', 'has no ledger public.nothing'],
+    ['a table of another program', '&schema=information_schema&table=tables', 'shape', 'has no ledger'],
+    ['a database that is missing', '&dbname=nothing', 'shape', 'has no ledger'],
+    ['a user who does not exist', '&user=nobody_here', 'denied', 'does not let user "nobody_here" in'],
+    ['a port where nothing listens', '&port=1', 'unreachable', 'cannot connect to'],
+  ] as const)('%s: %s is %s', async (_, more, kind, text) => {
+    const address = new URL(server.address())
+    for (const [key, value] of new URLSearchParams(more)) address.searchParams.set(key, value)
+    const failed = claim(address.href, 'nightly')
+    await expect(failed).rejects.toMatchObject({ kind, message: expect.stringContaining(text) })
+  })
+
+  test('keeps no connection while nothing is asked', async () => {
+    const address = await newLedger('idle')
+    const store = openPostgresStore(`${address()}`, {})
+    await store.get({ task: 'nightly', slot: 0 }, call())
+    const connections = () =>
+      server.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cronledger' AND state = 'idle'")
+    await expect.poll(connections, { timeout: 60_000 }).toBe('0')
+    store.close()
+  })
+})
