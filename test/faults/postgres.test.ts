@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { cronledger, type Ended, type Loose } from '../support/cli.ts'
-import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import {
+  hasBouncer,
+  hasPostgres,
+  OWNER,
+  type PostgresServer,
+  startBouncer,
+  startPostgres,
+} from '../support/postgres.ts'
 import { type PostgresProxy, type StatementFault, startPostgresProxy } from '../support/postgres-proxy.ts'
 import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
 
@@ -31,7 +38,7 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
   let proxy: PostgresProxy
   let store: string
   beforeAll(async () => {
-    server = await startPostgres(['max_connections=20'])
+    server = await startPostgres(['max_connections=15'])
     proxy = await startPostgresProxy(server)
     store = `postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres`
     await cronledger(['setup', '--store', store])
@@ -67,11 +74,22 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
     },
   )
 
-  test('50 processes at once on a server with 20 connections: one runs the batch, 49 wait and are duplicates', async () => {
+  test('40 processes at once on a server with 15 connections: one runs the batch, 39 wait and are duplicates', async () => {
     const slot = slotOf(server.address())
-    const ended = await Promise.all(Array.from({ length: 50 }, () => slot.run('--ledger-timeout', '5m')))
+    const ended = await Promise.all(Array.from({ length: 40 }, () => slot.run('--ledger-timeout', '5m')))
     expectOneRan(ended, await slot.row())
   })
+
+  test.skipIf(!hasBouncer)(
+    '20 processes before PgBouncer in transaction mode with 2 connections: one runs',
+    async () => {
+      const bouncer = await startBouncer(server)
+      onTestFinished(() => bouncer.stop())
+      const slot = slotOf(bouncer.address)
+      const ended = await Promise.all(Array.from({ length: 20 }, () => slot.run('--ledger-timeout', '5m')))
+      expectOneRan(ended, await slot.row())
+    },
+  )
 
   test('a server that is killed and started again under 30 runs of 10 slots: each slot runs once', async () => {
     const all = Array.from({ length: 10 }, () => slotOf(server.address()))

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,6 +11,9 @@ const version = existsSync(VERSIONS) ? readdirSync(VERSIONS).sort().at(-1) : und
 const BIN = `${VERSIONS}/${version}/bin`
 
 export const hasPostgres = version !== undefined
+
+const BOUNCER = '/usr/sbin/pgbouncer'
+export const hasBouncer = hasPostgres && existsSync(BOUNCER)
 
 /** PostgreSQL refuses to run as root. This user owns nothing else. */
 const NOBODY = 65_534
@@ -36,10 +39,11 @@ export interface PostgresServer {
 
 /**
  * Makes a server with data of its own in a temporary folder, and starts it. It listens on a socket only, so no port can be
- * taken. `settings` are lines of its configuration.
+ * taken, unless `settings` (lines of its configuration) say otherwise.
  */
 export async function startPostgres(settings: readonly string[] = [], from?: PostgresServer): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-pg-'))
+  const port = /^port=(\d+)$/m.exec(settings.join('\n'))?.[1] ?? '5432'
   if (asNobody.uid !== undefined) chownSync(folder, NOBODY, NOBODY)
   chmodSync(folder, 0o755)
   const data = join(folder, 'data')
@@ -66,12 +70,17 @@ export async function startPostgres(settings: readonly string[] = [], from?: Pos
   let child: ReturnType<typeof spawn> | null = null
   const server: PostgresServer = {
     folder,
-    address: (user = OWNER, more = '') => `postgres:///postgres?host=${folder}&user=${user}${more}`,
+    address: (user = OWNER, more = '') => `postgres:///postgres?host=${folder}&port=${port}&user=${user}${more}`,
     sql: (script) =>
-      run('psql', ['-h', folder, '-U', OWNER, '-d', 'postgres', '-XAtq', '-v', 'ON_ERROR_STOP=1'], script).trim(),
+      run(
+        'psql',
+        ['-h', folder, '-p', port, '-U', OWNER, '-d', 'postgres', '-XAtq', '-v', 'ON_ERROR_STOP=1'],
+        script,
+      ).trim(),
     async start() {
-      const options = ['fsync=off', 'shared_buffers=16MB', ...settings].flatMap((setting) => ['-c', setting])
-      const started = spawn(join(BIN, 'postgres'), ['-D', data, '-k', folder, '-h', '', ...options], {
+      const usual = ['listen_addresses=', 'fsync=off', 'shared_buffers=16MB']
+      const options = [...usual, ...settings].flatMap((setting) => ['-c', setting])
+      const started = spawn(join(BIN, 'postgres'), ['-D', data, '-k', folder, ...options], {
         ...asNobody,
         cwd: folder,
         stdio: ['ignore', 'ignore', 'pipe'],
@@ -99,4 +108,34 @@ export async function startPostgres(settings: readonly string[] = [], from?: Pos
   }
   await server.start()
   return server
+}
+
+/** Starts PgBouncer in transaction mode, with two connections to the server. It listens on a socket in its folder. */
+export async function startBouncer(
+  server: PostgresServer,
+): Promise<{ readonly address: string; stop(): Promise<void> }> {
+  const folder = mkdtempSync(join(tmpdir(), 'cronledger-bouncer-'))
+  if (asNobody.uid !== undefined) chownSync(folder, NOBODY, NOBODY)
+  const file = join(folder, 'pgbouncer.ini')
+  const lines = [
+    ...['[databases]', `postgres = host=${server.folder} user=${OWNER}`],
+    ...['[pgbouncer]', 'pool_mode = transaction', 'auth_type = any', `unix_socket_dir = ${folder}`],
+    ...['default_pool_size = 2', 'max_client_conn = 500'],
+  ]
+  writeFileSync(file, `${lines.join('\n')}\n`)
+  const child = spawn(BOUNCER, [file], { ...asNobody, stdio: ['ignore', 'ignore', 'pipe'] })
+  const exited = once(child, 'exit')
+  for await (const line of createInterface(child.stderr)) {
+    if (!line.includes('process up')) continue
+    child.stderr.resume()
+    return {
+      address: `postgres:///postgres?host=${folder}&port=6432&user=${OWNER}`,
+      async stop() {
+        child.kill('SIGINT')
+        await exited
+        rmSync(folder, { recursive: true })
+      },
+    }
+  }
+  throw new Error('PgBouncer ended before it listened')
 }

@@ -1,8 +1,13 @@
-import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
 import { inspectStore } from '../../../src/store/setup.ts'
+import { scratch } from '../../support/cli.ts'
 import { hasPostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { claimOf } from '../contract.ts'
 
@@ -114,3 +119,50 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     store.close()
   })
 })
+
+test.skipIf(!hasPostgres)(
+  'a connection to another host is encrypted and verified, with a password from the address',
+  async () => {
+    const folder = scratch()
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+    const request = ['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-days', '2']
+    const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    execFileSync('openssl', [...request, ...name, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+    if (process.getuid?.() === 0) chownSync(key, 65_534, 65_534)
+    chmodSync(folder, 0o755)
+
+    const port = await freePort()
+    const tls = ['ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`]
+    const server = await startPostgres(['listen_addresses=127.0.0.1', `port=${port}`, ...tls])
+    onTestFinished(() => server.remove())
+    server.sql("CREATE ROLE ada LOGIN SUPERUSER PASSWORD 's3cret'")
+    writeFileSync(join(server.folder, 'data/pg_hba.conf'), 'local all all trust\nhostssl all all all scram-sha-256\n')
+    server.sql('SELECT pg_reload_conf()')
+
+    const ask = (address: string, env = {}) => setUpPostgres(address, env, call())
+    const address = `postgres://ada:s3cret@127.0.0.1:${port}/postgres?sslmode=verify-full`
+    expect(await ask(`${address}&sslrootcert=${certificate}`)).toBe('created')
+    expect(await ask(address.replace(':s3cret', ''), { PGPASSWORD: 's3cret', PGSSLROOTCERT: certificate })).toBe(
+      'found',
+    )
+    await expect(ask(address)).rejects.toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining('certificate'),
+    })
+    await expect(ask(address.replace('verify-full', 'disable'))).rejects.toMatchObject({ kind: 'denied' })
+    await expect(ask(address.replace('s3cret', 'wrong').replace('verify-full', 'require'))).rejects.toMatchObject({
+      kind: 'denied',
+      message: expect.stringContaining('password authentication failed'),
+    })
+  },
+)
+
+/** Returns a port that no program has. */
+async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  listener.close()
+  await once(listener, 'close')
+  return port
+}
