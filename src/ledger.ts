@@ -23,8 +23,7 @@ import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
 import { knownRecords, NO_KNOWN_RECORDS } from './run/task/task-record.ts'
-import { hidePassword } from './store/password.ts'
-import { describeStore, type OpenedStore, openStore } from './store/open.ts'
+import { describeStore, hidePassword, type OpenedStore, openStore } from './store/open.ts'
 
 /** Returns the ledger of that name. The first call opens it. */
 export function createLedger({ store, log }: LedgerOptions): Ledger {

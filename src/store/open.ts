@@ -6,6 +6,7 @@ import { hidePassword, isPostgresAddress } from './password.ts'
 import type { OpenedStore } from './store.ts'
 
 export type { OpenedStore }
+export { hidePassword }
 
 export interface StoreDescription {
   /** Whether the ledger is on this host, so that its calls use no network. */

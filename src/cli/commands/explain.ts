@@ -34,7 +34,11 @@ const OF_SWITCH = {
 } as const
 
 const OPTIONS = {
-  store: { ...COMMON.store, required: undefined, help: 'The ledger of the task: dynamodb:TABLE, or file:PATH' },
+  store: {
+    ...COMMON.store,
+    required: undefined,
+    help: 'The ledger of the task: dynamodb:TABLE, postgres://…, or file:PATH',
+  },
   task: { ...COMMON.task, required: undefined, help: 'Explain this task, as recorded in its ledger' },
   schedule: { ...COMMON.schedule, required: undefined, otherwise: 'the recorded one of the task' },
   timezone: COMMON.timezone,

@@ -1,7 +1,7 @@
 import { LedgerError } from '../../core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { fieldsOf } from '../../core/row/stored-fields.ts'
-import { decodeNotes, encodeNotes } from '../../core/row/stored-rejections.ts'
+import { decodeNotes, encodeNotes } from '../../core/row/stored-parts.ts'
 import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {

@@ -372,7 +372,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
 
   test.each<[readonly string[], RegExp]>([
     [['run', ...ok, '--', 'true'], /--store is missing.*dynamodb:TABLE.*file:PATH/],
-    [['run', '--store', 'redis:x', ...ok, '--', 'true'], /dynamodb:TABLE or file:PATH/],
+    [['run', '--store', 'redis:x', ...ok, '--', 'true'], /DATABASE or file:PATH/],
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no batch command is given. Put it after --/],
     [['run', '--store', 'file:/tmp/x.db', ...ok, '--', 'YOUR_COMMAND'], /the batch command is still the placeholder "/],
     [['rum'], /unknown command "rum". Did you mean run\?/],
