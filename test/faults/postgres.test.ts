@@ -11,6 +11,7 @@ import {
 } from '../support/postgres.ts'
 import { type PostgresProxy, type StatementFault, startPostgresProxy } from '../support/postgres-proxy.ts'
 import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
+import { hasHosts, hostBooter } from '../support/processes/hosts.ts'
 
 let slots = 0
 /** Returns the commands of one slot of its own in the ledger at this address. */
@@ -103,6 +104,20 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
     expect(paid(ended)).toBe(10)
     for (const slot of all) expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }] })
   })
+
+  const boot = hostBooter()
+  test.skipIf(!hasHosts)(
+    'two hosts with the same crontab: one runs the batch, on the other it is a duplicate',
+    async () => {
+      const hosts = await Promise.all([boot('first'), boot('second')])
+      const nightly = ['run', '--store', server.address(), '--task', 'on-hosts', '--schedule', '0 3 * * *']
+      const started = hosts.map((host) => host.start([...nightly, '--', 'echo', 'paid']))
+      const ended = await Promise.all(started.map(({ ended }) => ended))
+      expect(ended.map(({ code }) => code)).toEqual([0, 0])
+      expect(paid(ended)).toBe(1)
+      expect(ended.flatMap(eventsOf).filter(({ event }) => event === 'duplicate')).toHaveLength(1)
+    },
+  )
 
   test('a server that is gone: 75, the batch is not started, and its password is in no line', async () => {
     const gone = slotOf('postgres://ada:s3cret@127.0.0.1:1/billing')
