@@ -16,7 +16,7 @@ import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 // undefined.
 
 export interface LedgerOptions {
-  /** `dynamodb:TABLE` or `file:PATH`. It must be given. */
+  /** `dynamodb:TABLE`, `postgres://USER@HOST/DATABASE` or `file:PATH`. It must be given. */
   readonly store: string
   /**
    * Called with each event of each run. Heartbeats wait for it, so it must return within milliseconds. Errors that it
