@@ -7,7 +7,7 @@ export const COMMON = {
     kind: 'text',
     value: 'LEDGER',
     required: true,
-    help: 'The ledger: dynamodb:TABLE, postgres://USER@HOST/DATABASE, or file:PATH on a single machine',
+    help: 'The ledger: dynamodb:TABLE, postgres://HOST/DB or file:PATH (one host)',
   },
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
   /** For the commands about all tasks. */
