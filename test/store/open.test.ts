@@ -13,7 +13,8 @@ describe('the name of a store', () => {
   it.each([undefined, ''])('is not %j, because there is no default', async (name) => {
     await expect(openStore(name, {})).rejects.toMatchObject({
       kind: 'usage',
-      message: 'store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH.',
+      message:
+        'store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH.',
     })
   })
 

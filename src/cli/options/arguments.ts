@@ -148,7 +148,9 @@ function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: 
   }
   if (missing.length === 0) return
   // The word LEDGER does not say how one is written.
-  const ledger = missing.some(({ flag }) => flag === 'store') ? ' A ledger is dynamodb:TABLE or file:PATH.' : ''
+  const ledger = missing.some(({ flag }) => flag === 'store')
+    ? ' A ledger is dynamodb:TABLE, postgres://HOST/DB or file:PATH.'
+    : ''
   const list = (text: (one: (typeof missing)[number]) => string) => listed(missing.map(text), 'and')
   throw usageError(
     `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${ledger}`,

@@ -2,7 +2,7 @@ import { LedgerError } from '../../core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { fieldsOf } from '../../core/row/stored-fields.ts'
 import { decodeNotes, encodeNotes } from '../../core/row/stored-parts.ts'
-import { dayOf, decodeRow, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
+import { dayOf, decodeRow, encodeRow, OWNER_FIELDS, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,
@@ -155,7 +155,10 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
       const last = shown.at(-1)
       const isMore = last !== undefined && found.length > shown.length
       const next = isMore ? { next: encodeCursor({ task: String(last['task']), slot: String(last['slot']) }) } : {}
-      return { rows: shown.map(decode), ...next }
+      return {
+        rows: shown.map((one) => readableOrDamaged({ task: one['task'], slot: one['slot'] }, () => decode(one))),
+        ...next,
+      }
     },
 
     async listSlots({ task, ...range }, call) {
