@@ -12,7 +12,8 @@ const filesIn = (folder: string, name: RegExp) =>
     .map((path) => join(folder, path))
 
 test('the folders of the fast loop have no test that needs the build or a server', () => {
-  const folders: readonly string[] = JSON.parse(read('package.json')).scripts['test:unit'].match(/test\/[\w/]+(?= |$)/g)
+  const [, list = ''] = /const UNIT = \[(.*?)\]/.exec(read('test/vitest.config.ts')) ?? []
+  const folders = [...list.matchAll(/'([\w/]+)'/g)].map(([, name]) => `test/${name}`)
   expect(folders).toContain('test/run')
   const imports = /from '[./]*support\/(cli|servers|proxy|pages\/serve)\.ts'/
   const slow = folders.flatMap((folder) => filesIn(folder, /\.ts$/)).filter((path) => imports.test(read(path)))
