@@ -10,8 +10,8 @@ export const common = {
   // and states, so a machine without free CPU makes it slow, and must not make it fail.
   testTimeout: 300_000,
   hookTimeout: 300_000,
-  // Four files run side by side on two cores, because many wait for processes and leases; tests inside a file run in order.
-  maxWorkers: 4,
+  // Three files run side by side on two cores, because many wait for processes and leases; tests inside a file run in order.
+  maxWorkers: 3,
   // For the tests that are marked for it, because they mostly wait for their processes.
   maxConcurrency: 10,
   reporters: ['default', './test/summary.ts'],
