@@ -17,7 +17,8 @@ import { chanceOf } from '../sim/chance.ts'
 import { FAILED, FORCED, NOT_STARTED, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
-const LEDGERS = 60
+/** `EVERY=1` compares more, as .ci/deep does. */
+const LEDGERS = process.env['EVERY'] === '1' ? 400 : 60
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const NOW = Date.parse('2026-11-24T12:34:56Z')
