@@ -3,8 +3,9 @@ import { type ExecFileException, execFile, execFileSync } from 'node:child_proce
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Loose, scratch } from '../support/cli.ts'
+import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { CREDENTIALS, REGION, type Server, startDynalite } from '../support/servers.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -76,6 +77,26 @@ describe.skipIf(!canHold)('the executable', () => {
     expect((await run('explain', '--schedule', '@daily')).stdout).toContain('@daily')
     expect((await run('run', '--help')).stdout).toContain('--max-attempts')
     expect((await run('report', '--out', '-')).stdout).toMatch(/<style>:root\{.*<h2>nightly<\/h2>/s)
+  })
+
+  test.skipIf(!hasPostgres)('serves a ledger in PostgreSQL', async () => {
+    const postgres = await startPostgres()
+    onTestFinished(() => postgres.remove())
+    const store = ['--store', postgres.address()]
+    expect(await run('setup', ...store)).toMatchObject({ code: 0, stdout: expect.stringContaining('table created') })
+    const trigger = [
+      'run',
+      ...store,
+      '--schedule',
+      '0 3 * * *',
+      '--event-time',
+      '2026-11-24T03:00:00Z',
+      '--',
+      'echo',
+      'paid',
+    ]
+    expect(await run(...trigger)).toMatchObject({ code: 0, stdout: 'paid\n' })
+    expect(await run(...trigger)).toMatchObject({ code: 0, stdout: '' })
   })
 
   test('says in one line that it has no file: ledger', async () => {
