@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { type PostgresAddress, readAddress } from './address.ts'
-import { isConflict, toLedgerError } from './errors.ts'
+import { isConflict, isRolledBack, toLedgerError } from './errors.ts'
 
 /**
  * How long a connection stays open without a request, in milliseconds. A batch can run for hours, and a server allows
@@ -106,7 +106,7 @@ async function answered(
     isClear = true
     return rows
   } catch (error) {
-    isClear = error instanceof pg.DatabaseError
+    isClear = isRolledBack(error)
     throw error
   } finally {
     client.off('notice', listen)

@@ -23,6 +23,15 @@ export function isConflict(error: unknown): boolean {
 }
 
 /**
+ * Returns whether an error is about the statement itself, so that its transaction was rolled back. The end of a session, also
+ * one that a pooler reports (08P01), can come after the commit, and 40003 says that nobody knows.
+ */
+export function isRolledBack(error: unknown): boolean {
+  const state = stateOf(error)
+  return state !== '' && state !== '40003' && !/^(08|57|58|XX)/.test(state)
+}
+
+/**
  * Turns an error of the driver into a `LedgerError`. If its meaning is uncertain, the kind is `unreachable`, because the
  * statement may have been applied. The codes are those of
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -31,8 +40,7 @@ export function toLedgerError(error: unknown, { what, address, wasSent }: Postgr
   if (error instanceof LedgerError) return error
   const { place, schema, table, name, config } = address
   const state = stateOf(error)
-  // An error of the statement itself rolls its transaction back. An end of the session (57P0x) can come after the commit.
-  const changedNothing = !wasSent || (state !== '' && !state.startsWith('57') && !state.startsWith('XX'))
+  const changedNothing = !wasSent || isRolledBack(error)
   const make = (kind: LedgerError['kind'], text: string) =>
     new LedgerError(kind, text, { cause: error, changedNothing })
   const why = messageOf(error)

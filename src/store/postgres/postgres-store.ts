@@ -24,12 +24,14 @@ import { parseJson, toJson } from './json.ts'
 
 /**
  * Raises `synchronous_commit` for this transaction if a role or a database has turned it down: an acknowledged write must
- * be on disk, and on the standby if the server has a synchronous one.
+ * be on disk, and on the standby if the server has a synchronous one. A warning is how the server says that the standby may not
+ * have it, so a role may not hide warnings either.
  * Source: https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-SYNCHRONOUS-COMMIT
  */
 const DURABLE = `WITH durable AS MATERIALIZED (
     SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')
-      THEN set_config('synchronous_commit', 'on', true) END AS setting
+      THEN set_config('synchronous_commit', 'on', true) END AS setting,
+      set_config('client_min_messages', 'warning', true) AS messages
   )`
 
 /** Enough for one request, and few enough that reading them does not hold up a stop. */

@@ -8,7 +8,7 @@ import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
 import { inspectStore } from '../../../src/store/setup.ts'
 import { scratch } from '../../support/cli.ts'
-import { hasPostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { claimOf } from '../contract.ts'
 
 const call = () => ({ signal: AbortSignal.timeout(60_000) })
@@ -153,6 +153,27 @@ test.skipIf(!hasPostgres)(
     await expect(ask(address.replace('s3cret', 'wrong').replace('verify-full', 'require'))).rejects.toMatchObject({
       kind: 'denied',
       message: expect.stringContaining('password authentication failed'),
+    })
+  },
+)
+
+test.skipIf(!hasPostgres)(
+  'a write that an administrator lets through without its standby is not acknowledged, also if the role hides warnings',
+  async () => {
+    const server = await startPostgres(['synchronous_standby_names=none', 'synchronous_commit=local'])
+    onTestFinished(() => server.remove())
+    server.sql(`ALTER ROLE ${OWNER} SET client_min_messages = error`)
+    await setUpPostgres(server.address(), {}, call())
+    const store = openPostgresStore(server.address(), {})
+    onTestFinished(() => store.close?.())
+    const written = store.put(claimOf('nightly'), 'absent', call()).catch((error: unknown) => error)
+    const letThrough = () =>
+      server.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    await expect.poll(letThrough, { timeout: 60_000 }).toBe('t')
+    expect(await written).toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining('canceling wait for synchronous replication'),
+      changedNothing: false,
     })
   },
 )
