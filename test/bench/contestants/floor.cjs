@@ -2,9 +2,8 @@
 // waits for the child, so that its end is known (docs/decisions/0019): no SDK, no options, no retries, no log, no answer to
 // anything that goes wrong.
 const { createHash, createHmac } = require('node:crypto')
-const { readFileSync } = require('node:fs')
 const https = require('node:https')
-const { Worker } = require('node:worker_threads')
+const { startThread } = require('./child.cjs')
 
 const { AWS_ENDPOINT_URL_DYNAMODB, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, BENCH_KEY } = process.env
 const endpoint = new URL(AWS_ENDPOINT_URL_DYNAMODB)
@@ -51,52 +50,15 @@ function ask(action, input) {
   })
 }
 
-const THREAD = `
-const { parentPort, workerData: { gate, env } } = require('node:worker_threads')
-const { spawn } = require('node:child_process')
-parentPort.once('message', () => {
-  const child = spawn('sh', ['-c', ': > "$BENCH_STARTED"'], { env, stdio: 'inherit', detached: true })
-  child.once('exit', (code) => parentPort.postMessage({ code }))
-  parentPort.postMessage({ pid: child.pid })
-  Atomics.wait(gate, 0, 0)
-})`
-
 const Key = { id: { S: BENCH_KEY } }
-/** Runs the child on the thread, and lets the thread wait for it when /proc says how it ended. Returns its exit code. */
-function runChild(worker, gate) {
-  let pid = null
-  const look = () => {
-    if (pid === null || !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')) return
-    process.off('SIGCHLD', look)
-    Atomics.store(gate, 0, 1)
-    Atomics.notify(gate, 0)
-  }
-  process.on('SIGCHLD', look)
-  return new Promise((resolve) => {
-    worker.on('message', (message) => {
-      if ('code' in message) return resolve(message.code)
-      pid = message.pid
-      look()
-    })
-    worker.postMessage(null)
-  })
-}
-
 async function main() {
-  const gate = new Int32Array(new SharedArrayBuffer(4))
-  const worker = new Worker(THREAD, {
-    eval: true,
-    workerData: { gate, env: { ...process.env } },
-    env: {},
-    stdout: true,
-    stderr: true,
-  })
+  const runChild = startThread()
   await ask('PutItem', {
     TableName: 'locks',
     Item: { ...Key, state: { S: 'PENDING' } },
     ConditionExpression: 'attribute_not_exists(id)',
   })
-  const code = await runChild(worker, gate)
+  const code = await runChild()
   await ask('UpdateItem', {
     TableName: 'locks',
     Key,
