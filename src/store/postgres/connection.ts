@@ -36,6 +36,18 @@ export interface Postgres {
 }
 
 /**
+ * A connection whose end is not an event of its own: the request on it, or the next one, gets the error. There must be a
+ * listener at every moment, otherwise the error ends this process, and its batch runs on alone. The pool has none in the
+ * moment of a checkout, in which the server may say that it shuts down.
+ */
+class QuietClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    this.on('error', ignore)
+  }
+}
+
+/**
  * Returns a connection that the first request opens. There is only one, and requests wait for each other. Nothing
  * depends on the state of a session, so a pooler may give each statement to another one.
  */
@@ -43,6 +55,7 @@ export function connectPostgres(name: string, env: Environment): Postgres {
   const address = readAddress(name, env)
   const pool = new pg.Pool({
     ...address.config,
+    Client: QuietClient,
     max: 1,
     idleTimeoutMillis: IDLE_MS,
     connectionTimeoutMillis: CONNECT_MS,
@@ -96,8 +109,6 @@ async function answered(
   const listen = ({ code, message }: { code?: string | undefined; message?: string | undefined }) => {
     if (code === WARNING) warning = message
   }
-  // A connection that breaks ends the query with its error, too.
-  client.on('error', ignore)
   client.on('notice', listen)
   let isClear = false
   try {
@@ -110,7 +121,6 @@ async function answered(
     throw error
   } finally {
     client.off('notice', listen)
-    client.off('error', ignore)
     client.release(!isClear)
   }
 }
