@@ -122,6 +122,8 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   suspend: ['pause'],
   disable: ['pause', 'retire'],
   stop: ['pause'],
+  // The nearest name would be the opposite: pause.
+  unpause: ['resume'],
   enable: ['resume'],
   delete: ['retire'],
   remove: ['retire'],
