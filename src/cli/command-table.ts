@@ -122,8 +122,9 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   suspend: ['pause'],
   disable: ['pause', 'retire'],
   stop: ['pause'],
-  // The nearest name would be the opposite: pause.
+  // The nearest names would be the opposite: pause and retire.
   unpause: ['resume'],
+  unretire: ['resume'],
   enable: ['resume'],
   delete: ['retire'],
   remove: ['retire'],
