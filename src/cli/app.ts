@@ -7,7 +7,7 @@ import { printable } from '../format/text.ts'
 import { ZONE_DATA } from '../process/clock.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
-import type { CommandContext } from './command.ts'
+import type { Command, CommandContext } from './command.ts'
 import {
   checkBatch,
   checkBytes,
@@ -16,7 +16,7 @@ import {
   checkPlatform,
   unknownCommand,
 } from './command-line.ts'
-import { COMMANDS, type CommandEntry, overview } from './command-table.ts'
+import { COMMANDS, OVERVIEW } from './command-table.ts'
 import { hintAbout } from './lookup.ts'
 import { hideStandardStreams, print, screenOf } from './output.ts'
 
@@ -72,20 +72,21 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   if (name === '--version' || name === '-v' || name === '-V') return answer(versionText())
   if (name === '--help' || name === '-h' || name === 'help') {
     const [topic] = context.argv.filter((word) => !word.startsWith('-'))
-    if (topic === undefined || topic === 'help') return answer(overview())
+    if (topic === undefined || topic === 'help') return answer(OVERVIEW)
     const page = (await import('./help.ts')).topicText(topic)
-    return page === null ? answerHelp(entryOf(topic, context.argv), context) : answer(page)
+    return page === null ? answerHelp(await load(topic, context.argv), context) : answer(page)
   }
-  const entry = entryOf(name, context.argv)
-  if (context.argv.includes('--help') || context.argv.includes('-h')) return answerHelp(entry, context)
-  if (entry.supervises) {
+  const command = await load(name, context.argv)
+  if (context.argv.includes('--help') || context.argv.includes('-h')) return answerHelp(command, context)
+  if (command.help.runsBatch) {
     checkPlatform(name, process.platform)
     checkBatch(name, context.rest ?? [])
     hideStandardStreams()
-  } else checkNoBatch(name, context.rest ?? [])
-  const { execute } = await entry.load()
-  // A stop may end any other command at once, since such a command has nothing to end in order.
-  return entry.supervises ? execute(context) : Promise.race([execute(context), exitCodeOfStop(context.stops)])
+    return command.execute(context)
+  }
+  checkNoBatch(name, context.rest ?? [])
+  // A stop may end such a command at once, since it has nothing to end in order.
+  return Promise.race([command.execute(context), exitCodeOfStop(context.stops)])
 }
 
 /**
@@ -94,19 +95,18 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
  */
 async function withoutCommand({ rest, sink }: CommandContext): Promise<number> {
   if (rest !== null) throw usageError('no command before --. To run a batch: cronledger run … -- ./batch.sh')
-  await print(overview())
+  await print(OVERVIEW)
   sink.write('cronledger: no command is given, so nothing was run.')
   return EXIT.usage
 }
 
-function entryOf(name: string, argv: readonly string[]): CommandEntry {
-  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
-  if (entry === undefined) throw unknownCommand(name, argv)
-  return entry
+function load(name: string, argv: readonly string[]): Promise<Command> {
+  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (found === undefined) throw unknownCommand(name, argv)
+  return found()
 }
 
-async function answerHelp(entry: CommandEntry, { argv, env }: CommandContext): Promise<number> {
-  const { help } = await entry.load()
+async function answerHelp({ help }: Command, { argv, env }: CommandContext): Promise<number> {
   return answer(await (await import('./help.ts')).helpOf(help, screenOf(env).columns, argv.includes('--all')))
 }
 

@@ -1,7 +1,9 @@
-import type { OptionTable } from '../core/option.ts'
 import type { Environment } from '../core/types.ts'
+import { EXIT } from '../exit-code.ts'
 import type { Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
+import { readOptions, type Values } from './options/arguments.ts'
+import type { CommandHelp } from './options/options.ts'
 
 /** The parts of the process that a command may use. */
 export interface CommandContext {
@@ -15,27 +17,22 @@ export interface CommandContext {
   readonly sink: Sink
 }
 
-export interface CommandHelp {
-  readonly name: string
-  /** An imperative, and further sentences. */
-  readonly summary: string
-  readonly options: OptionTable
-  /** The options of the usual help, if there are too many for one screen. `help COMMAND --all` shows the others, too. */
-  readonly usual?: readonly string[]
-  /** The first argument may be the task, instead of `--task`. */
-  readonly takesTask?: true
-  /** The command starts the batch, whose command line comes after `--`. */
-  readonly runsBatch?: true
-  /** The arguments in the usage line, if they are neither of the two above. */
-  readonly takes?: string
-  /** The words that the first argument may be, for the completion. */
-  readonly words?: readonly string[]
-  readonly examples: ReadonlyArray<readonly [command: string, what: string]>
-  readonly notes?: string
-}
-
 export interface Command {
   readonly help: CommandHelp
   /** Runs the command and returns the exit code. */
   execute(context: CommandContext): Promise<number>
+}
+
+/** Returns a command that reads its options and then calls `work`. It exits with 0 unless `work` returns another code. */
+export function defineCommand<Help extends CommandHelp>(
+  help: Help,
+  work: (values: Values<Help['options']>, context: CommandContext) => Promise<number | undefined>,
+) {
+  return {
+    help,
+    async execute(context: CommandContext): Promise<number> {
+      const code = await work(readOptions(help, context.argv, context.env, context.rest), context)
+      return code ?? EXIT.ok
+    },
+  } satisfies Command
 }

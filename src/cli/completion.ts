@@ -8,7 +8,7 @@ import { readOptions } from './options/arguments.ts'
 import { COMMON } from './options/options.ts'
 import { print } from './output.ts'
 
-type CompletedCommands = Readonly<Record<string, { load(): Promise<Command> }>>
+type CompletedCommands = Readonly<Record<string, () => Promise<Command>>>
 
 const help = {
   name: 'completion',
@@ -69,7 +69,7 @@ async function printTasks(argv: readonly string[], env: Environment): Promise<nu
  */
 async function cases(commands: CompletedCommands): Promise<string> {
   const lines: string[] = []
-  for (const [name, { load }] of Object.entries(commands)) {
+  for (const [name, load] of Object.entries(commands)) {
     const { options, takesTask, words: first = [] } = (await load()).help
     const free: string[] = []
     for (const [option, spec] of Object.entries(options)) {

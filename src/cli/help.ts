@@ -1,8 +1,7 @@
 import yargs from 'yargs'
 import cronledger from '../../package.json' with { type: 'json' }
 import { groupOf, OPTION_GROUPS, type OptionSpec, optionName } from '../core/option.ts'
-import type { CommandHelp } from './command.ts'
-import { defaultText, valueName, variableOf } from './options/options.ts'
+import { type CommandHelp, defaultText, valueName, variableOf } from './options/options.ts'
 import { TOPICS } from './topics.ts'
 
 /** The largest width of the help, since longer lines are hard to read. A log has no width, and gets this one too. */
@@ -22,7 +21,7 @@ export async function helpOf(command: CommandHelp, columns: number | null, all =
   const { name, summary, notes, usual, examples } = command
   const isShort = usual !== undefined && !all
   const options = Object.entries(command.options)
-    .filter(([option, spec]) => !isShort || spec.required || usual.includes(option))
+    .filter(([option, spec]) => !isShort || spec.required || usual.split(' ').includes(option))
     .map(([option, spec]) => ({ title: `${optionName(option)} ${valueName(spec)}`.trimEnd(), spec }))
   // yargs does not need the working directory, and would fail if that was deleted, so we name another one.
   const parser = yargs([], '/')

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { COMMANDS, overview } from '../../src/cli/command-table.ts'
+import { COMMANDS, OVERVIEW } from '../../src/cli/command-table.ts'
 import { run } from '../../src/cli/commands/run.ts'
 import { helpOf, topicText } from '../../src/cli/help.ts'
 import { optionName } from '../../src/core/option.ts'
@@ -12,8 +12,12 @@ const texts: Record<string, string> = {}
 let whole = ''
 
 beforeAll(async () => {
-  for (const [name, { load }] of Object.entries(COMMANDS)) texts[name] = await helpOf((await load()).help, 100)
+  for (const [name, load] of Object.entries(COMMANDS)) texts[name] = await helpOf((await load()).help, 100)
   whole = await helpOf(run.help, 100, true)
+})
+
+test('the overview has each command', () => {
+  expect(NAMES.filter((name) => !OVERVIEW.includes(`\n  ${name} `))).toEqual([])
 })
 
 // `vitest -u` writes the file again. Read it from top to bottom.
@@ -21,7 +25,7 @@ test('the help reads as in help.txt', async () => {
   const pages = NAMES.map((name) => `$ cronledger help ${name}\n\n${texts[name]}\n`)
   const topics = ['exit-codes', 'environment'].map((name) => `$ cronledger help ${name}\n\n${topicText(name)}\n`)
   const all = `$ cronledger help run --all\n\n${whole}\n`
-  const text = [`$ cronledger\n\n${overview()}\n`, ...pages, all, ...topics].join('\n\n')
+  const text = [`$ cronledger\n\n${OVERVIEW}\n`, ...pages, all, ...topics].join('\n\n')
   await expect(text).toMatchFileSnapshot('help.txt')
 })
 
@@ -35,7 +39,7 @@ test.each(NAMES)(
   'an option of %s takes one line, or two, also on 80 columns; its examples stay whole',
   async (name) => {
     for (const columns of [100, 80]) {
-      const text = await helpOf((await COMMANDS[name]?.load())?.help ?? run.help, columns)
+      const text = await helpOf((await COMMANDS[name]?.())?.help ?? run.help, columns)
       const lines = text.split('\n')
       expect(lines.filter((line) => line.length > columns && !/^ {2}\S|^Docs: /.test(line))).toEqual([])
       expect(text).toContain(texts[name]?.match(/\nExamples:\n(?: {2}.*\n)+/)?.[0])
@@ -58,7 +62,7 @@ describe('cronledger', () => {
   test.each([[['help']], [['--help']], [['-h']], [['help', '--help']], [['help', 'help']]])(
     '%j prints the overview',
     async (args) => {
-      expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${overview()}\n`, stderr: '' })
+      expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${OVERVIEW}\n`, stderr: '' })
     },
   )
 
@@ -74,7 +78,7 @@ describe('cronledger', () => {
     expect(await cronledger([])).toEqual({
       code: 64,
       signal: null,
-      stdout: `${overview()}\n`,
+      stdout: `${OVERVIEW}\n`,
       stderr: 'cronledger: no command is given, so nothing was run.\n',
     })
   })

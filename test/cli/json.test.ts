@@ -47,7 +47,7 @@ test.each(CASES)('%j prints JSON with --json', async (args, code, expected) => {
 
 test('each command that has --json is among them', async () => {
   const names = await Promise.all(
-    Object.entries(COMMANDS).map(async ([name, { load }]) => ('json' in (await load()).help.options ? [name] : [])),
+    Object.entries(COMMANDS).map(async ([name, load]) => ('json' in (await load()).help.options ? [name] : [])),
   )
   expect(new Set(CASES.map(([[name]]) => name))).toEqual(new Set(names.flat()))
 })

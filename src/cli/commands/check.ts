@@ -2,7 +2,7 @@ import type { CheckOptions, Ledger } from '../../api.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { type OptionTable, optionName } from '../../core/option.ts'
+import { optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
@@ -21,54 +21,52 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-import type { Command, CommandContext } from '../command.ts'
+import { type CommandContext, defineCommand } from '../command.ts'
 import { readBoundedRange } from '../lookup.ts'
-import { isGiven, readOptions, type Values } from '../options/arguments.ts'
+import { isGiven, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
 
-const OPTIONS = {
-  store: COMMON.store,
-  task: COMMON.onlyTask,
-  since: { ...COMMON.since, otherwise: '7d' },
-  until: COMMON.until,
-  newMs: {
-    kind: 'duration',
-    default: null,
-    bounds: [1_000, 366 * DAY_MS],
-    otherwise: 'all findings',
-    help: 'Report only what began in this last span',
-    details:
-      'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
-  },
-  skewMs: { ...SETTINGS.skewMs, help: 'Treat a lease as expired this long after its end' },
-  format: {
-    ...COMMON.format,
-    choices: ['text', 'json', 'openmetrics'],
-    help: 'Output format; openmetrics is for Prometheus',
-    details: 'json is one array.',
-  },
-  json: COMMON.json,
-  notify: COMMON.notify,
-  notifyOn: {
-    ...COMMON.notifyOn,
-    otherwise: 'all',
-    help: 'Notify only about failed, missed, stale, unknown, overdue, late',
-    details: 'A check finds no other kinds.',
-  },
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
-
-type CheckValues = Values<typeof OPTIONS>
+type CheckValues = Values<typeof help.options>
 
 const help = {
   name: 'check',
   summary:
     'Find missed, failed, stale, overdue and late slots, and records that cannot be read. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    task: COMMON.onlyTask,
+    since: { ...COMMON.since, otherwise: '7d' },
+    until: COMMON.until,
+    newMs: {
+      kind: 'duration',
+      default: null,
+      bounds: [1_000, 366 * DAY_MS],
+      otherwise: 'all findings',
+      help: 'Report only what began in this last span',
+      details:
+        'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
+    },
+    skewMs: { ...SETTINGS.skewMs, help: 'Treat a lease as expired this long after its end' },
+    format: {
+      ...COMMON.format,
+      choices: ['text', 'json', 'openmetrics'],
+      help: 'Output format; openmetrics is for Prometheus',
+      details: 'json is one array.',
+    },
+    json: COMMON.json,
+    notify: COMMON.notify,
+    notifyOn: {
+      ...COMMON.notifyOn,
+      otherwise: 'all',
+      help: 'Notify only about failed, missed, stale, unknown, overdue, late',
+      details: 'A check finds no other kinds.',
+    },
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+  },
   takesTask: true,
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
@@ -80,33 +78,29 @@ const help = {
     ["cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'", 'send each finding to a webhook'],
   ],
   notes: 'Exit codes: 0 nothing found, 1 something found, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
-export const check: Command = {
-  help,
-  async execute(context: CommandContext) {
-    const { argv, env, stops } = context
-    const values = readOptions(help, argv, env)
-    const now = systemClock.now()
-    const format = formatOf<CheckFormat>(values, argv, OPTIONS.format.default)
-    const ledger = createLedger({ store: values.store })
-    const { since, until } = await readBoundedRange(values, ledger, now, OPTIONS.since.otherwise)
-    const progress = await openProgress(env)
-    stops.aborted.addEventListener('abort', () => progress?.hide())
-    const options = {
-      ...values,
-      progress: progress === null ? undefined : drawn(progress, since, until),
-      since: new Date(since),
-      until: new Date(until),
-    }
-    const asking = { ledger, options, now, progress }
-    const hasFound =
-      format === 'openmetrics' ? await printMetrics(asking, argv) : await printFindings(asking, values, format, context)
-    return hasFound ? EXIT.found : EXIT.ok
-  },
-}
+export const check = defineCommand(help, async (values, context) => {
+  const { argv, env, stops } = context
+  const now = systemClock.now()
+  const format = formatOf<CheckFormat>(values, argv, help.options.format.default)
+  const ledger = createLedger({ store: values.store })
+  const { since, until } = await readBoundedRange(values, ledger, now, help.options.since.otherwise)
+  const progress = await openProgress(env)
+  stops.aborted.addEventListener('abort', () => progress?.hide())
+  const options = {
+    ...values,
+    progress: progress === null ? undefined : drawn(progress, since, until),
+    since: new Date(since),
+    until: new Date(until),
+  }
+  const asking = { ledger, options, now, progress }
+  const hasFound =
+    format === 'openmetrics' ? await printMetrics(asking, argv) : await printFindings(asking, values, format, context)
+  return hasFound ? EXIT.found : EXIT.ok
+})
 
-type CheckFormat = (typeof OPTIONS)['format']['choices'][number]
+type CheckFormat = (typeof help.options)['format']['choices'][number]
 
 interface Asking {
   readonly ledger: Ledger

@@ -1,42 +1,37 @@
 import { parseSchedules } from '../../audit/expected.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
 import { gapsOf } from '../../core/task/suspensions.ts'
 import type { TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { declaredJson, declaredText } from '../../format/task/declaration.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTING_GROUPS } from '../../run/settings-table.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { defineCommand } from '../command.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE } from '../options/task-change.ts'
 import { print } from '../output.ts'
-
-const OPTIONS = {
-  store: COMMON.store,
-  task: COMMON.task,
-  schedule: COMMON.schedule,
-  timezone: { ...COMMON.timezone, group: 'Options' },
-  anchor: { ...COMMON.anchor, group: 'Options' },
-  from: {
-    ...TASK_CHANGE.from,
-    help: 'In force from this time on: an instant, local time, or a date',
-    details:
-      'Local time and dates are in the zone of the schedule. The runs of earlier slots keep the schedule that they have.',
-  },
-  ...SETTING_GROUPS.expectations,
-  json: TASK_CHANGE.json,
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
 
 const help = {
   name: 'declare',
   summary:
     'Record the schedule of a task before its first run, so that a first trigger that never comes is reported as missed, or before a change. Prints the next slots. The same declaration again changes nothing.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    task: COMMON.task,
+    schedule: COMMON.schedule,
+    timezone: { ...COMMON.timezone, group: 'Options' },
+    anchor: { ...COMMON.anchor, group: 'Options' },
+    from: {
+      ...TASK_CHANGE.from,
+      help: 'In force from this time on: an instant, local time, or a date',
+      details:
+        'Local time and dates are in the zone of the schedule. The runs of earlier slots keep the schedule that they have.',
+    },
+    ...SETTING_GROUPS.expectations,
+    json: TASK_CHANGE.json,
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+  },
   takesTask: true,
   examples: [
     [
@@ -50,22 +45,17 @@ const help = {
   ],
   notes:
     'In the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --strict). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
 /** A user compares them with the scheduler. */
 const NEXT_SLOTS = 5
 
-export const declare: Command = {
-  help,
-  async execute({ argv, env }: CommandContext) {
-    const { json, store, ...options } = readOptions(help, argv, env)
-    const change = await createLedger({ store }).declare(options)
-    const now = systemClock.now()
-    const report = { ...change, next: nextSlots(change.record, now), now }
-    await print(json ? declaredJson(report) : declaredText(report))
-    return EXIT.ok
-  },
-}
+export const declare = defineCommand(help, async ({ json, store, ...options }) => {
+  const change = await createLedger({ store }).declare(options)
+  const now = systemClock.now()
+  const report = { ...change, next: nextSlots(change.record, now), now }
+  await print(json ? declaredJson(report) : declaredText(report))
+})
 
 function nextSlots(record: TaskRecord, now: Instant): readonly Instant[] {
   const [schedules, gaps] = [parseSchedules(record), gapsOf(record)]

@@ -1,11 +1,9 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { isUnreadable, readableRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES, type Status } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
 import { type HistoryItem, statusOfItem } from '../../format/row.ts'
@@ -13,46 +11,44 @@ import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-import type { Command, CommandContext } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
-import { readOptions, type Values } from '../options/arguments.ts'
+import type { Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
 
 /** A history lists the rows, and the slots that were missed: none that may still come. */
 const HISTORY_STATUSES = STATUSES.filter((status) => status !== 'due' && status !== 'scheduled')
 
-const OPTIONS = {
-  store: COMMON.store,
-  task: { ...COMMON.onlyTask, otherwise: 'all tasks' },
-  since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
-  until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
-  status: {
-    kind: 'words',
-    value: 'STATUS[,…]',
-    choices: [...HISTORY_STATUSES, 'recorded', 'duplicates'],
-    otherwise: 'all',
-    help: 'Only slots with one of these statuses',
-    details:
-      'recorded: the slots that have a record, so without the missed ones. duplicates: the slots in which a trigger was rejected.',
-  },
-  limit: { kind: 'integer', default: 20, bounds: [0, 100_000], help: 'Show at most this many slots; 0 shows all' },
-  format: {
-    kind: 'choice',
-    choices: HISTORY_FORMATS,
-    default: 'table',
-    group: 'Notifications and output',
-    help: 'Output format',
-  },
-  json: COMMON.json,
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
-
 const help = {
   name: 'history',
   summary: 'List the slots of a task, or of all tasks, with their status, newest first.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    task: { ...COMMON.onlyTask, otherwise: 'all tasks' },
+    since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
+    until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
+    status: {
+      kind: 'words',
+      value: 'STATUS[,…]',
+      choices: [...HISTORY_STATUSES, 'recorded', 'duplicates'],
+      otherwise: 'all',
+      help: 'Only slots with one of these statuses',
+      details:
+        'recorded: the slots that have a record, so without the missed ones. duplicates: the slots in which a trigger was rejected.',
+    },
+    limit: { kind: 'integer', default: 20, bounds: [0, 100_000], help: 'Show at most this many slots; 0 shows all' },
+    format: {
+      kind: 'choice',
+      choices: HISTORY_FORMATS,
+      default: 'table',
+      group: 'Notifications and output',
+      help: 'Output format',
+    },
+    json: COMMON.json,
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+  },
   takesTask: true,
   examples: [
     ['cronledger history nightly --store dynamodb:cronledger --limit 7', 'the last seven slots'],
@@ -65,48 +61,43 @@ const help = {
   ],
   notes:
     'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first recorded slot.',
-} as const
+} as const satisfies CommandHelp
 
-type HistoryValues = Values<typeof OPTIONS>
+type HistoryValues = Values<typeof help.options>
 
-export const history: Command = {
-  help,
-  async execute({ argv, env, sink }: CommandContext) {
-    const values = readOptions(help, argv, env)
-    const format = formatOf<HistoryFormat>(values, argv, OPTIONS.format.default)
-    // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
-    const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
-    const hasMissed = showsMissed(values)
-    const limit = values.limit === 0 ? Number.POSITIVE_INFINITY : (values.limit ?? OPTIONS.limit.default)
+export const history = defineCommand(help, async (values, { argv, env, sink }) => {
+  const format = formatOf<HistoryFormat>(values, argv, help.options.format.default)
+  // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
+  const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
+  const hasMissed = showsMissed(values)
+  const limit = values.limit === 0 ? Number.POSITIVE_INFINITY : (values.limit ?? help.options.limit.default)
 
-    const ledger = createLedger({ store: values.store })
-    const problems: string[] = []
-    const emitProblem = hasMissed ? problems.push.bind(problems) : null
-    const { items, doneByMsOf } = withDoneBy(await readItems(values, { ledger, now, emitProblem }), values, ledger)
-    let isCut = false
-    // We report the cut only if the user did not give the limit.
-    const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
-    const wanted = first(
-      limit,
-      items,
-      wantedBy(values, (item) => statusOfItem(item, now, skewMs, doneByMsOf)),
-      onCut,
-    )
-    const text = historyText(grouped(wanted, idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
-      format,
-      withTask: values.task === undefined,
-      ...screenOf(env),
-      now,
-      skewMs,
-      doneByMsOf,
-      nothing: () => emptyText(values, ledger),
-    })
-    await printAll(text)
-    for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
-    if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
-    return EXIT.ok
-  },
-}
+  const ledger = createLedger({ store: values.store })
+  const problems: string[] = []
+  const emitProblem = hasMissed ? problems.push.bind(problems) : null
+  const { items, doneByMsOf } = withDoneBy(await readItems(values, { ledger, now, emitProblem }), values, ledger)
+  let isCut = false
+  // We report the cut only if the user did not give the limit.
+  const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
+  const wanted = first(
+    limit,
+    items,
+    wantedBy(values, (item) => statusOfItem(item, now, skewMs, doneByMsOf)),
+    onCut,
+  )
+  const text = historyText(grouped(wanted, idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
+    format,
+    withTask: values.task === undefined,
+    ...screenOf(env),
+    now,
+    skewMs,
+    doneByMsOf,
+    nothing: () => emptyText(values, ledger),
+  })
+  await printAll(text)
+  for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
+  if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
+})
 
 function showsMissed({ status }: HistoryValues): boolean {
   return status === undefined || status.some((one) => one === 'missed' || one === 'overdue')

@@ -1,4 +1,3 @@
-import type { OptionTable } from '../../core/option.ts'
 import { EXIT } from '../../exit-code.ts'
 import { changeJson, pausedAllText, pausedOneText, pausedText } from '../../format/task/task-change.ts'
 import { createLedger } from '../../ledger.ts'
@@ -6,25 +5,24 @@ import { systemClock } from '../../process/clock.ts'
 import { envForAll, printChanges, taskOrAll } from '../change-all.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
+import type { CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE, TASK_OR_ALL } from '../options/task-change.ts'
 import { print } from '../output.ts'
-
-const OPTIONS = {
-  ...TASK_CHANGE,
-  ...TASK_OR_ALL,
-  until: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: 'until cronledger resume',
-    help: 'End of the pause; a date includes the whole day',
-  },
-} as const satisfies OptionTable
 
 const help = {
   name: 'pause',
   summary:
     'Pause a task: its scheduled triggers start nothing and exit with 0, and its slots are not missed. Forced runs still start.',
-  options: OPTIONS,
+  options: {
+    ...TASK_CHANGE,
+    ...TASK_OR_ALL,
+    until: {
+      kind: 'text',
+      value: 'TIME',
+      otherwise: 'until cronledger resume',
+      help: 'End of the pause; a date includes the whole day',
+    },
+  },
   takesTask: true,
   examples: [
     [
@@ -42,7 +40,7 @@ const help = {
   ],
   notes:
     'A pause with --from in the past also covers the slots since then that were missed. If --until is in the past, too, the pause is over, but its slots are not missed. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
 export const pause: Command = {
   help,

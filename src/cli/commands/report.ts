@@ -11,9 +11,7 @@ import {
 } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { checkTaskName } from '../../core/user-text.ts'
-import { EXIT } from '../../exit-code.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -21,10 +19,9 @@ import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore } from '../../store/open.ts'
 import { readAssets } from '../../web/server/assets.ts'
 import { reportPieces } from '../../web/server/report.tsx'
-import type { Command, CommandContext } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { readBoundedRange, unknownTaskOf } from '../lookup.ts'
-import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
@@ -32,67 +29,60 @@ const OWNER_ONLY = 0o600
 
 const PAGE_BEGIN = '<!doctype html>'
 
-const OPTIONS = {
-  store: COMMON.store,
-  task: COMMON.onlyTask,
-  since: { ...COMMON.since, otherwise: '30d' },
-  until: COMMON.until,
-  out: {
-    kind: 'text',
-    value: 'FILE|-',
-    required: true,
-    help: 'HTML file to write or replace, or - for standard output',
-  },
-  skewMs: SETTINGS.skewMs,
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
-
 const help = {
   name: 'report',
   summary:
     'Write what needs attention, all tasks, and each slot that did not complete as usual into one HTML file, for example for a ticket or an auditor. The file needs no server and no network.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    task: COMMON.onlyTask,
+    since: { ...COMMON.since, otherwise: '30d' },
+    until: COMMON.until,
+    out: {
+      kind: 'text',
+      value: 'FILE|-',
+      required: true,
+      help: 'HTML file to write or replace, or - for standard output',
+    },
+    skewMs: SETTINGS.skewMs,
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+  },
   takesTask: true,
   examples: [
     ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
     ['cronledger report nightly … --since 2026-11-01 --until 2026-11-30 --out nightly.html', 'one task, one month'],
   ],
   notes: 'Exit codes: 0 also if slots need attention, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
-export const report: Command = {
-  help,
-  async execute({ argv, env, stops }: CommandContext) {
-    const values = readOptions(help, argv, env)
-    const { store, task, out } = values
-    if (task !== undefined) checkTaskName(task)
-    const place = out === '-' ? null : filePathOf(out)
-    const now = systemClock.now()
-    const reading = {
-      ledger: createLedger({ store }),
-      ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
-      skewMs: values.skewMs ?? SETTINGS.skewMs.default,
-      signal: stops.aborted,
-      now,
-    }
-    const { since, until } = await readBoundedRange(values, reading.ledger, now, OPTIONS.since.otherwise)
-    const about = {
-      span: { since, until },
-      task,
-      store: describeStore(store).nameAnywhere(),
-      style: readAssets().style,
-    }
-    const pieces = await reportPieces(about, reading)
-    if (pieces === null)
-      throw await unknownTaskOf(reading.ledger, { task: task ?? '', ledgerTimeoutMs: reading.ledgerTimeoutMs })
-    if (place === null) await printAll(pieces)
-    else {
-      await replaceFile(place, pieces)
-      await print(printable(out))
-    }
-    return EXIT.ok
-  },
-}
+export const report = defineCommand(help, async (values, { stops }) => {
+  const { store, task, out } = values
+  if (task !== undefined) checkTaskName(task)
+  const place = out === '-' ? null : filePathOf(out)
+  const now = systemClock.now()
+  const reading = {
+    ledger: createLedger({ store }),
+    ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
+    skewMs: values.skewMs ?? SETTINGS.skewMs.default,
+    signal: stops.aborted,
+    now,
+  }
+  const { since, until } = await readBoundedRange(values, reading.ledger, now, help.options.since.otherwise)
+  const about = {
+    span: { since, until },
+    task,
+    store: describeStore(store).nameAnywhere(),
+    style: readAssets().style,
+  }
+  const pieces = await reportPieces(about, reading)
+  if (pieces === null)
+    throw await unknownTaskOf(reading.ledger, { task: task ?? '', ledgerTimeoutMs: reading.ledgerTimeoutMs })
+  if (place === null) await printAll(pieces)
+  else {
+    await replaceFile(place, pieces)
+    await print(printable(out))
+  }
+})
 
 /**
  * Returns the path of the file to replace. For a link, this is the file that the link leads to.

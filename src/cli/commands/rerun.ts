@@ -1,7 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Ledger, RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
-import { type OptionTable, optionName } from '../../core/option.ts'
+import { optionName } from '../../core/option.ts'
 import {
   DEFAULT_FORCED,
   DEFAULT_RERUNNABLE,
@@ -26,70 +26,55 @@ import { jsonArray } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Force } from '../../run/run-trigger.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { isGiven, readOptions, type Values } from '../options/arguments.ts'
-import { COMMON, variableOf } from '../options/options.ts'
+import { type CommandContext, defineCommand } from '../command.ts'
+import { isGiven, type Values } from '../options/arguments.ts'
+import { COMMON, type CommandHelp, variableOf } from '../options/options.ts'
 import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
 
-const OPTIONS = {
-  store: COMMON.store,
-  task: COMMON.task,
-  slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
-  from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
-  to: {
-    kind: 'text',
-    value: 'TIME',
-    otherwise: 'now',
-    help: 'End of the range; a date includes the whole day',
-  },
-  only: {
-    kind: 'words',
-    value: 'STATUS[,…]',
-    choices: RERUNNABLE,
-    otherwise: `${DEFAULT_RERUNNABLE.join(',')}; one slot: also skipped`,
-    help: 'Run only slots with these statuses',
-    details:
-      'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
-  },
-  dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
-  json: { ...COMMON.json, help: 'With --dry-run, print JSON' },
-  keepGoing: { kind: 'switch', help: 'Continue with the next slot after one that failed or was refused' },
-  reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
-  by: { ...COMMON.by, group: 'Options' },
-  ...SUPERVISION_OPTIONS,
-  maxAttempts: {
-    ...SUPERVISION_OPTIONS.maxAttempts,
-    help: 'Attempts of this command in one slot, with --retry-delay',
-  },
-  overlap: {
-    ...SUPERVISION_OPTIONS.overlap,
-    otherwise: 'as in run',
-    help: 'Run beside another slot (allow) or be refused',
-  },
-} as const satisfies OptionTable
-
 const help = {
   name: 'rerun',
   summary:
     'Run COMMAND again in one slot, unless it is running or has completed, or in the missed, failed and stale slots of a range, one after the other, oldest first.',
-  options: OPTIONS,
-  usual: [
-    'slot',
-    'from',
-    'to',
-    'only',
-    'dryRun',
-    'keepGoing',
-    'reason',
-    'by',
-    'timeoutMs',
-    'maxAttempts',
-    'retryDelayMs',
-    'log',
-  ],
+  options: {
+    store: COMMON.store,
+    task: COMMON.task,
+    slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
+    from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
+    to: {
+      kind: 'text',
+      value: 'TIME',
+      otherwise: 'now',
+      help: 'End of the range; a date includes the whole day',
+    },
+    only: {
+      kind: 'words',
+      value: 'STATUS[,…]',
+      choices: RERUNNABLE,
+      otherwise: `${DEFAULT_RERUNNABLE.join(',')}; one slot: also skipped`,
+      help: 'Run only slots with these statuses',
+      details:
+        'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
+    },
+    dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
+    json: { ...COMMON.json, help: 'With --dry-run, print JSON' },
+    keepGoing: { kind: 'switch', help: 'Continue with the next slot after one that failed or was refused' },
+    reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
+    by: { ...COMMON.by, group: 'Options' },
+    ...SUPERVISION_OPTIONS,
+    maxAttempts: {
+      ...SUPERVISION_OPTIONS.maxAttempts,
+      help: 'Attempts of this command in one slot, with --retry-delay',
+    },
+    overlap: {
+      ...SUPERVISION_OPTIONS.overlap,
+      otherwise: 'as in run',
+      help: 'Run beside another slot (allow) or be refused',
+    },
+  },
+  usual: 'slot from to only dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
   takesTask: true,
   runsBatch: true,
   examples: [
@@ -106,29 +91,25 @@ const help = {
   notes: `COMMAND must work on the slot that it gets (cronledger help environment), not on the current time.
 Give --skew the value that the runs of the task have. If they have --overlap skip or wait, a rerun is refused while another slot is running.
 Exit codes: those of run (cronledger help exit-codes). For a range: 0 if every slot succeeded or there was nothing to do, otherwise the exit code of the first slot that did not succeed.`,
-} as const
+} as const satisfies CommandHelp
 
-export const rerun: Command = {
-  help,
-  async execute(context: CommandContext) {
-    const { argv, env, stops } = context
-    const values = readOptions(help, argv, env, context.rest)
-    checkTogether(values)
-    if (isGiven('json', argv) && !values.dryRun)
-      throw usageError('--json requires --dry-run. For the log, use --log json.')
-    const ask = { ...context, values }
-    // Nothing runs here, so a stop may end the command at once.
-    if (values.dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
-    const runner = openRunner(help.name, values, context)
-    try {
-      return await (values.slot === undefined ? rerunRange(ask, runner) : rerunSlot(ask, runner, values.slot))
-    } finally {
-      await runner.end()
-    }
-  },
-}
+export const rerun = defineCommand(help, async (values, context) => {
+  const { argv, stops } = context
+  checkTogether(values)
+  if (isGiven('json', argv) && !values.dryRun)
+    throw usageError('--json requires --dry-run. For the log, use --log json.')
+  const ask = { ...context, values }
+  // Nothing runs here, so a stop may end the command at once.
+  if (values.dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
+  const runner = openRunner(help.name, values, context)
+  try {
+    return await (values.slot === undefined ? rerunRange(ask, runner) : rerunSlot(ask, runner, values.slot))
+  } finally {
+    await runner.end()
+  }
+})
 
-type RerunValues = Values<typeof OPTIONS>
+type RerunValues = Values<typeof help.options>
 
 interface RerunRequest extends CommandContext {
   readonly values: RerunValues

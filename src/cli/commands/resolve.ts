@@ -1,5 +1,4 @@
 import { keysOf } from '../../core/objects.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { RESOLVED_STATE } from '../../core/row/policy.ts'
 import { EXIT } from '../../exit-code.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
@@ -7,41 +6,38 @@ import { recordJson } from '../../format/row.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { defineCommand } from '../command.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
-
-const OPTIONS = {
-  store: COMMON.store,
-  task: COMMON.task,
-  slot: COMMON.slot,
-  state: {
-    kind: 'choice',
-    value: 'STATE',
-    required: true,
-    choices: keysOf(RESOLVED_STATE),
-    help: 'New state to record',
-  },
-  run: {
-    kind: 'text',
-    value: 'ID',
-    help: 'Run id of the latest attempt, if you know that this run has ended',
-    details:
-      'Then the slot is resolved even if the lease of that run still holds. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start at the same time.',
-  },
-  reason: { ...COMMON.reason, required: true },
-  by: { ...COMMON.by, group: 'Options' },
-  json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
-  skewMs: SETTINGS.skewMs,
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
 
 const help = {
   name: 'resolve',
   summary:
     'Record the outcome of a stale or failed slot by hand, or skip a slot, also one that is not due yet. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    task: COMMON.task,
+    slot: COMMON.slot,
+    state: {
+      kind: 'choice',
+      value: 'STATE',
+      required: true,
+      choices: keysOf(RESOLVED_STATE),
+      help: 'New state to record',
+    },
+    run: {
+      kind: 'text',
+      value: 'ID',
+      help: 'Run id of the latest attempt, if you know that this run has ended',
+      details:
+        'Then the slot is resolved even if the lease of that run still holds. If the run is still alive, it stops at its next heartbeat and cannot record its result. Until it stops, another run may start at the same time.',
+    },
+    reason: { ...COMMON.reason, required: true },
+    by: { ...COMMON.by, group: 'Options' },
+    json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
+    skewMs: SETTINGS.skewMs,
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+  },
   takesTask: true,
   examples: [
     [
@@ -56,26 +52,20 @@ const help = {
   ],
   notes:
     'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, 65 if the slot is running or completed, if it is not due and is not to be skipped, or if its latest attempt is not of the run that --run names, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
-export const resolve: Command = {
-  help,
-  async execute({ argv, env, sink }: CommandContext) {
-    const values = readOptions(help, argv, env)
-    const { store, task, state, reason, run: runId } = values
-    const result = await createLedger({ store }).resolve({ ...values, runId, state })
-    if (result.kind === 'resolved') {
-      const skewMs = values.skewMs ?? SETTINGS.skewMs.default
-      await print(
-        values.json
-          ? recordJson(result.row, systemClock.now(), skewMs)
-          : resolvedText(result.row, RESOLVED_STATE[state], reason),
-      )
-      return EXIT.ok
-    }
-    sink.write(
-      unresolvedText(result, { store, task, slot: result.slot.getTime(), state: RESOLVED_STATE[state], runId }),
+export const resolve = defineCommand(help, async (values, { sink }) => {
+  const { store, task, state, reason, run: runId } = values
+  const result = await createLedger({ store }).resolve({ ...values, runId, state })
+  if (result.kind === 'resolved') {
+    const skewMs = values.skewMs ?? SETTINGS.skewMs.default
+    await print(
+      values.json
+        ? recordJson(result.row, systemClock.now(), skewMs)
+        : resolvedText(result.row, RESOLVED_STATE[state], reason),
     )
-    return EXIT.refused
-  },
-}
+    return EXIT.ok
+  }
+  sink.write(unresolvedText(result, { store, task, slot: result.slot.getTime(), state: RESOLVED_STATE[state], runId }))
+  return EXIT.refused
+})

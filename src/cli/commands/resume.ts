@@ -1,4 +1,3 @@
-import type { OptionTable } from '../../core/option.ts'
 import { EXIT } from '../../exit-code.ts'
 import { changeJson, resumedAllText, resumedOneText, resumedText } from '../../format/task/task-change.ts'
 import { createLedger } from '../../ledger.ts'
@@ -6,20 +5,19 @@ import { systemClock } from '../../process/clock.ts'
 import { envForAll, printChanges, taskOrAll } from '../change-all.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
+import type { CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE, TASK_OR_ALL } from '../options/task-change.ts'
 import { print } from '../output.ts'
-
-const OPTIONS = {
-  ...TASK_CHANGE,
-  ...TASK_OR_ALL,
-  reason: { ...TASK_CHANGE.reason, required: undefined, otherwise: 'resumed' },
-} as const satisfies OptionTable
 
 const help = {
   name: 'resume',
   summary:
     'Let the triggers of a task run again: end its pauses and its retirement, and cancel the planned ones. Starts nothing. The slots of the pause are not run later.',
-  options: OPTIONS,
+  options: {
+    ...TASK_CHANGE,
+    ...TASK_OR_ALL,
+    reason: { ...TASK_CHANGE.reason, required: undefined, otherwise: 'resumed' },
+  },
   takesTask: true,
   examples: [
     ['cronledger resume nightly --store dynamodb:cronledger', 'from now on'],
@@ -27,7 +25,7 @@ const help = {
   ],
   notes:
     'With --all, only pauses that pause --all recorded end. A pause of one task, and a retirement, stay.\nExit codes: 0, also if there is nothing to resume, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
 export const resume: Command = {
   help,

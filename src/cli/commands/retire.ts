@@ -1,26 +1,22 @@
 import type { TaskChange } from '../../api.ts'
 import { countNotExpected, MAX_COUNTED } from '../../audit/retirement.ts'
-import type { OptionTable } from '../../core/option.ts'
 import type { Instant } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { changeJson, type NotExpected, retiredText } from '../../format/task/task-change.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { readOptions } from '../options/arguments.ts'
+import { defineCommand } from '../command.ts'
+import type { CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE } from '../options/task-change.ts'
 import { print } from '../output.ts'
-
-const OPTIONS = {
-  ...TASK_CHANGE,
-  from: { ...TASK_CHANGE.from, otherwise: 'after the last recorded slot' },
-} as const satisfies OptionTable
 
 const help = {
   name: 'retire',
   summary:
     'Retire a task that was removed: no slot of it is expected any more, so check does not report it. Its history stays.',
-  options: OPTIONS,
+  options: {
+    ...TASK_CHANGE,
+    from: { ...TASK_CHANGE.from, otherwise: 'after the last recorded slot' },
+  },
   takesTask: true,
   examples: [
     [
@@ -30,20 +26,15 @@ const help = {
   ],
   notes:
     'A scheduled trigger for a slot after the retirement runs, and ends the retirement with a warning.\nExit codes: 0, also if it is retired already, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
-export const retire: Command = {
-  help,
-  async execute({ argv, env }: CommandContext) {
-    const { json, store, ...options } = readOptions(help, argv, env)
-    const { timezone: zone, ...change } = await createLedger({ store }).retire(options)
-    const now = systemClock.now()
-    const report = { ...change, zone, store, now }
-    const notExpected = notExpectedOf(change, now)
-    await print(json ? changeJson(report, notExpected) : retiredText(report, notExpected))
-    return EXIT.ok
-  },
-}
+export const retire = defineCommand(help, async ({ json, store, ...options }) => {
+  const { timezone: zone, ...change } = await createLedger({ store }).retire(options)
+  const now = systemClock.now()
+  const report = { ...change, zone, store, now }
+  const notExpected = notExpectedOf(change, now)
+  await print(json ? changeJson(report, notExpected) : retiredText(report, notExpected))
+})
 
 function notExpectedOf(
   { record, suspensions: [retirement] }: Pick<TaskChange, 'record' | 'suspensions'>,

@@ -13,16 +13,8 @@ const help = {
   name: 'run',
   summary: 'Run COMMAND once in its slot of the schedule. A duplicate trigger starts nothing and is recorded.',
   options: RUN_OPTIONS,
-  usual: [
-    'timezone',
-    'eventTime',
-    'strict',
-    'catchUpMs',
-    'maxAttempts',
-    'retryDelayMs',
-    'overlap',
-    'maxLatenessMs',
-  ].concat(['timeoutMs', 'graceMs', 'doneByMs', 'owner', 'log', 'notify']),
+  usual:
+    'timezone eventTime strict catchUpMs maxAttempts retryDelayMs overlap maxLatenessMs timeoutMs graceMs doneByMs owner log notify',
   takesTask: true,
   runsBatch: true,
   examples: [

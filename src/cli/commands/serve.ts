@@ -1,5 +1,4 @@
 import { LedgerError } from '../../core/errors.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -9,34 +8,31 @@ import { createApp } from '../../web/server/app.tsx'
 import { readAssets } from '../../web/server/assets.ts'
 import { isLoopback } from '../../web/server/guard.ts'
 import { listen } from '../../web/server/listen.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { defineCommand } from '../command.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
-
-const OPTIONS = {
-  store: COMMON.store,
-  port: {
-    kind: 'integer',
-    default: 8276,
-    bounds: [0, 65_535],
-    help: 'Port to listen on; 0 takes any free port',
-  },
-  host: {
-    kind: 'text',
-    value: 'HOST',
-    default: '127.0.0.1',
-    help: 'Address to listen on, without a login',
-  },
-  skewMs: SETTINGS.skewMs,
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
 
 const help = {
   name: 'serve',
   summary:
     'Show all tasks and slots in a browser, with what needs attention and the commands that help. Changes nothing. Runs until it is stopped.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    port: {
+      kind: 'integer',
+      default: 8276,
+      bounds: [0, 65_535],
+      help: 'Port to listen on; 0 takes any free port',
+    },
+    host: {
+      kind: 'text',
+      value: 'HOST',
+      default: '127.0.0.1',
+      help: 'Address to listen on, without a login',
+    },
+    skewMs: SETTINGS.skewMs,
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+  },
   examples: [
     ['cronledger serve --store dynamodb:cronledger', 'prints the address to open'],
     [
@@ -45,39 +41,35 @@ const help = {
     ],
   ],
   notes: 'Exit codes: 64 if it cannot listen, 128 + n after signal n, otherwise as in run.',
-} as const
+} as const satisfies CommandHelp
 
-export const serve: Command = {
-  help,
-  async execute({ argv, env, sink }: CommandContext) {
-    const values = readOptions(help, argv, env)
-    const { store, host = OPTIONS.host.default } = values
-    const emit = (message: string) => sink.write(printable(`cronledger: ${message}`))
-    const ledgerTimeoutMs = values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
-    const ledger = createLedger({ store })
-    await firstLook(ledger, ledgerTimeoutMs, emit)
-    const app = createApp({
-      ledger,
-      store: describeStore(store).nameAnywhere(),
-      assets: readAssets(),
-      host,
-      ledgerTimeoutMs,
-      skewMs: values.skewMs ?? SETTINGS.skewMs.default,
-      clock: systemClock,
-      report: emit,
-    })
-    const url = await listen(app, host, values.port ?? OPTIONS.port.default)
-    if (!isLoopback(host)) {
-      emit(
-        `warning: the pages have no login, and ${host} can be reached from other machines. Anyone who can open ${url} can read the whole ledger.`,
-      )
-    }
-    await print(url)
-    emit('serving until it is stopped (Ctrl-C)')
-    // This promise never resolves. A stop ends the process and its connections.
-    return new Promise<never>(() => {})
-  },
-}
+export const serve = defineCommand(help, async (values, { sink }) => {
+  const { store, host = help.options.host.default } = values
+  const emit = (message: string) => sink.write(printable(`cronledger: ${message}`))
+  const ledgerTimeoutMs = values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
+  const ledger = createLedger({ store })
+  await firstLook(ledger, ledgerTimeoutMs, emit)
+  const app = createApp({
+    ledger,
+    store: describeStore(store).nameAnywhere(),
+    assets: readAssets(),
+    host,
+    ledgerTimeoutMs,
+    skewMs: values.skewMs ?? SETTINGS.skewMs.default,
+    clock: systemClock,
+    report: emit,
+  })
+  const url = await listen(app, host, values.port ?? help.options.port.default)
+  if (!isLoopback(host)) {
+    emit(
+      `warning: the pages have no login, and ${host} can be reached from other machines. Anyone who can open ${url} can read the whole ledger.`,
+    )
+  }
+  await print(url)
+  emit('serving until it is stopped (Ctrl-C)')
+  // This promise never resolves. A stop ends the process and its connections.
+  return new Promise<never>(() => {})
+})
 
 /**
  * Reads from the ledger once. Throws the error at once if the store is not a ledger or access is denied. A ledger that

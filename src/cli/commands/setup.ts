@@ -1,45 +1,42 @@
 import { usageError } from '../../core/errors.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { EXIT } from '../../exit-code.ts'
 import { safeJson } from '../../format/text.ts'
 import { setUpStore } from '../../store/setup.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 import { checkSetup } from './setup/check.ts'
 import { setupStepText } from './setup/step-text.ts'
 import { printOption } from './template.ts'
 
-const OPTIONS = {
-  store: COMMON.store,
-  check: { kind: 'switch', help: 'Change nothing; check that everything that a run needs is in place' },
-  role: {
-    kind: 'choice',
-    value: 'ROLE',
-    choices: ['runner', 'auditor', 'operator'],
-    otherwise: 'operator',
-    help: 'Permissions to check',
-    details:
-      'A runner uses run. An auditor uses history, show, check, tasks, serve and report. An operator uses all commands.',
-  },
-  task: { ...COMMON.task, required: undefined, help: 'Name of the batch to check' },
-  json: { ...COMMON.json, help: 'Print JSON' },
-  ledgerTimeoutMs: { ...COMMON.ledgerTimeoutMs, default: 120_000, otherwise: '2m; 30s with --check' },
-} as const satisfies OptionTable
-
 const help = {
   name: 'setup',
   summary:
     'Create the ledger, a DynamoDB table or a file. A ledger that exists is not changed. With --check, check what a run needs.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    check: { kind: 'switch', help: 'Change nothing; check that everything that a run needs is in place' },
+    role: {
+      kind: 'choice',
+      value: 'ROLE',
+      choices: ['runner', 'auditor', 'operator'],
+      otherwise: 'operator',
+      help: 'Permissions to check',
+      details:
+        'A runner uses run. An auditor uses history, show, check, tasks, serve and report. An operator uses all commands.',
+    },
+    task: { ...COMMON.task, required: undefined, help: 'Name of the batch to check' },
+    json: { ...COMMON.json, help: 'Print JSON' },
+    ledgerTimeoutMs: { ...COMMON.ledgerTimeoutMs, default: 120_000, otherwise: '2m; 30s with --check' },
+  },
   examples: [
     ['cronledger setup --store dynamodb:cronledger', 'create the table and wait until it is ready'],
     ['cronledger setup --store dynamodb:cronledger --check --role runner', 'in the container: check what a run needs'],
   ],
   notes:
     '--check also reads the variables of run, such as CRONLEDGER_SCHEDULE. Its exit codes: 0, or that of the most serious problem: 77 access denied, 78 ledger not found or not usable, 75 ledger not reachable, 64 clock, region, event time or an option of the batch.',
-} as const
+} as const satisfies CommandHelp
 
 export const setup: Command = {
   help,
@@ -50,7 +47,7 @@ export const setup: Command = {
     if (check) return checkSetup({ store, json, ledgerTimeoutMs, ...values }, env)
     const ofCheck = ['role', 'task'].find((name) => isGiven(name, argv))
     if (ofCheck !== undefined) throw usageError(`--${ofCheck} requires --check.`)
-    const signal = AbortSignal.timeout(ledgerTimeoutMs ?? OPTIONS.ledgerTimeoutMs.default)
+    const signal = AbortSignal.timeout(ledgerTimeoutMs ?? help.options.ledgerTimeoutMs.default)
     const { name, steps, warnings } = await setUpStore(store, env, { signal })
     for (const warning of warnings) sink.write(`cronledger: ${warning}`)
     if (json)

@@ -2,7 +2,6 @@ import type { Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
@@ -16,54 +15,48 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-import type { Command, CommandContext } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
-import { readOptions, type Values } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import type { Values } from '../options/arguments.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
-
-const OPTIONS = {
-  store: COMMON.store,
-  task: COMMON.task,
-  slot: { ...COMMON.slot, required: undefined, default: 'latest' },
-  json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
 
 const help = {
   name: 'show',
   summary: 'Show one slot as a timeline, with its attempts and the triggers that were rejected.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    task: COMMON.task,
+    slot: { ...COMMON.slot, required: undefined, default: 'latest' },
+    json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
+  },
   takesTask: true,
   examples: [
     ['cronledger show nightly --store dynamodb:cronledger', 'the newest slot'],
     ['cronledger show nightly … --slot 2026-11-24 --json', 'the slot of that day, for a program'],
   ],
   notes: `Exit codes: 0, ${EXIT.noRow} if nothing is recorded for the slot, otherwise as in run.`,
-} as const
+} as const satisfies CommandHelp
 
-type ShowValues = Values<typeof OPTIONS> & { readonly slot: string }
+type ShowValues = Values<typeof help.options> & { readonly slot: string }
 
-export const show: Command = {
-  help,
-  async execute({ argv, env, sink }: CommandContext) {
-    const given = readOptions(help, argv, env)
-    const values = { ...given, slot: given.slot ?? OPTIONS.slot.default }
-    const { store, task, json, ledgerTimeoutMs } = values
-    const ledger = createLedger({ store })
-    const reading = { task, ledgerTimeoutMs }
-    const now = systemClock.now()
-    const record = recordOnce(ledger, reading)
-    const slot = await slotFrom(values, ledger, reading, record, now)
-    const row = await ledger.get({ ...reading, slot: new Date(slot) })
-    const known = row === null ? await knownOf(ledger, reading, record) : await unlessDamaged(record, sink)
-    const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
-    const times = { now, skewMs, ...expectedTimes(known ?? null) }
-    const shown = shownSlot(slot, row, { store, task, record: known, inForce }, times)
-    await print(json ? showJson(shown) : showText(shown))
-    return row === null ? EXIT.noRow : EXIT.ok
-  },
-}
+export const show = defineCommand(help, async (given, { sink }) => {
+  const values = { ...given, slot: given.slot ?? help.options.slot.default }
+  const { store, task, json, ledgerTimeoutMs } = values
+  const ledger = createLedger({ store })
+  const reading = { task, ledgerTimeoutMs }
+  const now = systemClock.now()
+  const record = recordOnce(ledger, reading)
+  const slot = await slotFrom(values, ledger, reading, record, now)
+  const row = await ledger.get({ ...reading, slot: new Date(slot) })
+  const known = row === null ? await knownOf(ledger, reading, record) : await unlessDamaged(record, sink)
+  const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
+  const times = { now, skewMs, ...expectedTimes(known ?? null) }
+  const shown = shownSlot(slot, row, { store, task, record: known, inForce }, times)
+  await print(json ? showJson(shown) : showText(shown))
+  return row === null ? EXIT.noRow : EXIT.ok
+})
 
 /** A row does not store the skew of its run. We use the default, which most runs have. */
 const skewMs = SETTINGS.skewMs.default

@@ -2,59 +2,49 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import { parseSchedules, rowsAndMissed, taskInForce } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
 import { inForceAt } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
-import { EXIT } from '../../exit-code.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { type TaskSummary, taskJson, taskText } from '../../format/task/tasks.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { readOptions } from '../options/arguments.ts'
+import { defineCommand } from '../command.ts'
 import { formatOf } from '../options/format.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll } from '../output.ts'
-
-const OPTIONS = {
-  store: COMMON.store,
-  format: COMMON.format,
-  json: COMMON.json,
-  ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
-} as const satisfies OptionTable
 
 const help = {
   name: 'tasks',
   summary:
     'List the tasks with their schedules, their last slots with the status, their next slots, and their pauses. Retired tasks come last.',
-  options: OPTIONS,
-  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks']],
-} as const
-
-export const tasks: Command = {
-  help,
-  async execute({ argv, env }: CommandContext) {
-    const values = readOptions(help, argv, env)
-    const ledger = createLedger({ store: values.store })
-    const now = systemClock.now()
-    const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
-    const summaries = concurrently(
-      (signal) => ledger.tasks({ ...reading, signal }),
-      (task, signal) => readTaskSummary(task, ledger, { ...reading, signal }, now),
-      [],
-    )
-    await printAll(
-      formatOf(values, argv, OPTIONS.format.default) === 'json'
-        ? jsonArray(summaries, (summary) => summaryJson(summary, now))
-        : summariesText(summaries, now, values.store),
-    )
-    return EXIT.ok
+  options: {
+    store: COMMON.store,
+    format: COMMON.format,
+    json: COMMON.json,
+    ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
-}
+  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks']],
+} as const satisfies CommandHelp
+
+export const tasks = defineCommand(help, async (values, { argv }) => {
+  const ledger = createLedger({ store: values.store })
+  const now = systemClock.now()
+  const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
+  const summaries = concurrently(
+    (signal) => ledger.tasks({ ...reading, signal }),
+    (task, signal) => readTaskSummary(task, ledger, { ...reading, signal }, now),
+    [],
+  )
+  await printAll(
+    formatOf(values, argv, help.options.format.default) === 'json'
+      ? jsonArray(summaries, (summary) => summaryJson(summary, now))
+      : summariesText(summaries, now, values.store),
+  )
+})
 
 /** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
 const SKEW_MS = SETTINGS.skewMs.default

@@ -1,14 +1,13 @@
 import { quote, usageError } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
-import type { OptionTable } from '../../core/option.ts'
 import { EXIT } from '../../exit-code.ts'
 import { listed, printable } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { readSchema } from '../../store/schema.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
-import { COMMON } from '../options/options.ts'
+import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 import { stackParameters } from './template/parameters.ts'
 
@@ -42,26 +41,24 @@ const OTHER_NAMES = new Map([
 
 const PAGE = 'docs/reference/templates.md'
 
-const OPTIONS = {
-  store: COMMON.store,
-  task: COMMON.task,
-  schedule: COMMON.schedule,
-  timezone: { ...COMMON.timezone, group: 'Options' },
-  anchor: { ...COMMON.anchor, group: 'Options' },
-  parameters: {
-    kind: 'text',
-    value: 'NAME=VALUE…',
-    spaces: true,
-    help: "Image, Cluster, Subnets and others, such as 'Memory=1024'",
-    details: 'The file has all parameters, so a later deployment without one of these sets it back to its default.',
-  },
-} as const satisfies OptionTable
-
 const help = {
   name: 'template',
   summary:
     'Print a template for AWS or PostgreSQL as it is in the package, or list the templates. Only template parameters computes something, and takes options.',
-  options: OPTIONS,
+  options: {
+    store: COMMON.store,
+    task: COMMON.task,
+    schedule: COMMON.schedule,
+    timezone: { ...COMMON.timezone, group: 'Options' },
+    anchor: { ...COMMON.anchor, group: 'Options' },
+    parameters: {
+      kind: 'text',
+      value: 'NAME=VALUE…',
+      spaces: true,
+      help: "Image, Cluster, Subnets and others, such as 'Memory=1024'",
+      details: 'The file has all parameters, so a later deployment without one of these sets it back to its default.',
+    },
+  },
   takes: '[TEMPLATE]',
   words: Object.keys(TEMPLATES),
   examples: [
@@ -73,7 +70,7 @@ const help = {
     ],
   ],
   notes: `${PAGE} explains each template.`,
-} as const
+} as const satisfies CommandHelp
 
 export const template: Command = {
   help,

@@ -3,10 +3,9 @@ import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../
 import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
-import type { CommandHelp } from '../command.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { oldOption } from './old-names.ts'
-import { valueName, variableOf } from './options.ts'
+import { type CommandHelp, valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
 
 /** The values of a command's options: from the flag, otherwise from the environment, otherwise undefined. */

@@ -3,7 +3,7 @@ import { didYouMean, nearest } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
 import { isTaskName } from '../../core/user-text.ts'
-import type { CommandHelp } from '../command.ts'
+import type { CommandHelp } from './options.ts'
 
 // Errors about arguments that cannot be read. Each names the mistake that a user has probably made.
 

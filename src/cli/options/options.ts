@@ -1,6 +1,25 @@
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 
+export interface CommandHelp {
+  readonly name: string
+  /** An imperative, and further sentences. */
+  readonly summary: string
+  readonly options: OptionTable
+  /** The options of the usual help, with spaces between them, if there are too many for one screen. `help COMMAND --all` shows the others, too. */
+  readonly usual?: string
+  /** The first argument may be the task, instead of `--task`. */
+  readonly takesTask?: true
+  /** The command starts the batch, whose command line comes after `--`, and must end in order when it is stopped. */
+  readonly runsBatch?: true
+  /** The arguments in the usage line, if they are neither of the two above. */
+  readonly takes?: string
+  /** The words that the first argument may be, for the completion. */
+  readonly words?: readonly string[]
+  readonly examples: ReadonlyArray<readonly [command: string, what: string]>
+  readonly notes?: string
+}
+
 /** The options that several commands have. */
 export const COMMON = {
   store: {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { CommandHelp } from '../../../src/cli/command.ts'
 import { checkBatch, checkNoBatch, checkPlatform, unknownCommand } from '../../../src/cli/command-line.ts'
 import { check } from '../../../src/cli/commands/check.ts'
 import { declare } from '../../../src/cli/commands/declare.ts'
@@ -10,6 +9,7 @@ import { resolve } from '../../../src/cli/commands/resolve.ts'
 import { run } from '../../../src/cli/commands/run.ts'
 import { show } from '../../../src/cli/commands/show.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
+import type { CommandHelp } from '../../../src/cli/options/options.ts'
 import type { Environment } from '../../../src/core/types.ts'
 
 const STORE = ['--store', 'file:ledger.db']

@@ -53,7 +53,7 @@ function tablesOfRun(): string {
 /** The options of the other commands, in the order of their help. */
 async function tablesOfOthers(): Promise<string> {
   const others = Object.entries(COMMANDS).filter(([name]) => name !== 'run')
-  const tables = others.map(async ([name, { load }]) => {
+  const tables = others.map(async ([name, load]) => {
     const options = Object.entries<OptionSpec>((await load()).help.options)
     const inGroups = OPTION_GROUPS.flatMap((group) => options.filter(([, spec]) => groupOf(spec) === group))
     return tableOf(`\`${name}\``, inGroups)
