@@ -48,7 +48,7 @@ class QuietClient extends pg.Client {
 }
 
 /**
- * Returns a connection that the first request opens. There is only one, and requests wait for each other. Nothing
+ * Returns a connection that the first request opens. Requests wait for each other, for as long as their signals allow. Nothing
  * depends on the state of a session, so a pooler may give each statement to another one.
  */
 export function connectPostgres(name: string, env: Environment): Postgres {
@@ -56,27 +56,35 @@ export function connectPostgres(name: string, env: Environment): Postgres {
   const pool = new pg.Pool({
     ...address.config,
     Client: QuietClient,
-    max: 1,
+    // The second one is for a request that comes while a connection is opened for one that no longer waits.
+    max: 2,
     idleTimeoutMillis: IDLE_MS,
     connectionTimeoutMillis: CONNECT_MS,
     allowExitOnIdle: true,
   })
   // The server closed an idle connection. The next request opens a new one.
   pool.on('error', ignore)
+  const inTurn = takeTurns()
 
   return {
     address,
     async ask(what, sql, values, { signal }) {
-      for (let tries = 1; ; tries += 1) {
-        const request = { what, address, wasSent: false }
-        try {
-          const client = await connected(pool, signal)
-          request.wasSent = true
-          return await answered(client, sql, values, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
-        } catch (error) {
-          if (isConflict(error) && tries < CONFLICT_TRIES && !signal.aborted) continue
-          throw toLedgerError(error, request)
-        }
+      const request = { what, address, wasSent: false }
+      try {
+        return await inTurn(signal, async () => {
+          for (let tries = 1; ; tries += 1) {
+            try {
+              const client = await connected(pool, signal)
+              request.wasSent = true
+              return await answered(client, sql, values, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
+            } catch (error) {
+              if (!isConflict(error) || tries === CONFLICT_TRIES || signal.aborted) throw error
+              request.wasSent = false
+            }
+          }
+        })
+      } catch (error) {
+        throw toLedgerError(error, request)
       }
     },
     close() {
@@ -86,6 +94,20 @@ export function connectPostgres(name: string, env: Environment): Postgres {
 }
 
 const ignore = () => undefined
+
+/**
+ * Returns a function that runs each job after the jobs before it, unless its signal aborts first. The queue of the pool would
+ * give a request up that waits for others longer than a connection may take.
+ */
+function takeTurns() {
+  let last: Promise<unknown> = Promise.resolve()
+  return <T>(signal: AbortSignal, job: () => Promise<T>): Promise<T> => {
+    const before = last
+    const done = unlessAborted(before, signal).then(job)
+    last = before.then(() => done).catch(ignore)
+    return done
+  }
+}
 
 async function connected(pool: pg.Pool, signal: AbortSignal): Promise<pg.PoolClient> {
   signal.throwIfAborted()

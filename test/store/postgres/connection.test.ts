@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { connectPostgres } from '../../../src/store/postgres/connection.ts'
+import { gate } from '../../support/gate.ts'
 
 const message = (type: string, body: string) => {
   const length = Buffer.alloc(4)
@@ -9,7 +10,23 @@ const message = (type: string, body: string) => {
   return Buffer.concat([Buffer.from(type), length, Buffer.from(body, 'latin1')])
 }
 const READY = Buffer.concat([message('R', '\0\0\0\0'), message('Z', 'I')])
+const DONE = Buffer.concat([
+  ...[message('1', ''), message('2', ''), message('n', ''), message('C', 'SELECT 0\0')],
+  message('Z', 'I'),
+])
 const DOWN = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
+
+/** Accepts a connection, and answers each statement with no rows when `mayAnswer` has resolved. */
+function serve(socket: Socket, mayAnswer: Promise<void>, onStatement: () => void = () => undefined): void {
+  socket.once('data', () => {
+    socket.write(READY)
+    socket.on('data', async () => {
+      onStatement()
+      await mayAnswer
+      socket.write(DONE)
+    })
+  })
+}
 
 /** Starts a server that gets each connection with its number, from 0 on. Returns a ledger on it. */
 async function connectTo(onConnection: (socket: Socket, number: number) => void) {
@@ -25,10 +42,30 @@ async function connectTo(onConnection: (socket: Socket, number: number) => void)
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  return (ms: number) => postgres.ask('a read', 'SELECT 1', [], { signal: AbortSignal.timeout(ms) })
+  return (ms = 60_000) => postgres.ask('a read', 'SELECT 1', [], { signal: AbortSignal.timeout(ms) })
 }
 
 test('a server that shuts down in the moment of the connection is an error of the request, and no crash', async () => {
   const ask = await connectTo((socket) => socket.once('data', () => socket.write(Buffer.concat([READY, DOWN]))))
-  await expect(ask(60_000)).rejects.toMatchObject({ kind: 'unreachable' })
+  await expect(ask()).rejects.toMatchObject({ kind: 'unreachable' })
+})
+
+test('a connection that is not accepted in the time of its request does not hold up the next request', async () => {
+  const ask = await connectTo((socket, number) => {
+    if (number > 0) serve(socket, Promise.resolve())
+  })
+  await expect(ask(50)).rejects.toMatchObject({ kind: 'unreachable', changedNothing: true })
+  expect(await ask(3_000)).toEqual([])
+})
+
+test('a request waits for others as long as it may, also longer than for a connection', async () => {
+  const [begun, mayAnswer] = [gate(), gate()]
+  const ask = await connectTo((socket) => serve(socket, mayAnswer.opened, begun.open))
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const replies = Promise.all([ask(), ask(), ask()])
+  await begun.opened
+  vi.advanceTimersByTime(60_000)
+  mayAnswer.open()
+  expect(await replies).toEqual([[], [], []])
 })
