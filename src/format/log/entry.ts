@@ -9,10 +9,9 @@ export type LogEventName = Exclude<RunEvent['event'], 'ended'> | 'completed' | '
 /** One line of the log, before it becomes text. */
 export interface LogEntry {
   readonly level: LogLevel
-  readonly event: LogEventName
   /** The text that says what happened. */
   readonly message: string
-  readonly fields: Readonly<Record<string, unknown>>
+  readonly fields?: Readonly<Record<string, unknown>>
   /** The next steps for the operator. Left out if there is nothing to do. */
   readonly steps?: readonly Step[]
 }

@@ -5,7 +5,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import { ECS } from '../../core/row/stored-ecs.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
-import type { AttemptRecord, Instant, ScheduleSpec, Trigger } from '../../core/types.ts'
+import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
 import { switchStep } from '../../verdict/event-steps.ts'
 import { holderSentence, verdictOfEvent } from '../../verdict/event-verdict.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
@@ -55,7 +55,7 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
   return {
     time: formatInstant(now),
     level: entry.level,
-    event: entry.event,
+    event: nameOf(event),
     task,
     slot: formatInstant(window.slot),
     runId,
@@ -71,53 +71,83 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
 
 function logEntry(event: RunEvent, context: RunContext, now: Instant): LogEntry {
   const verdict = verdictOfEvent(event, context, now)
-  return verdict === null ? ownEntry(event, context, now) : verdictEntry(event, verdict, context, now)
+  return verdict === null ? ownEntry(event as OwnEvent, context, now) : verdictEntry(event, verdict, context, now)
 }
 
-/** Returns the entry of an event that says nothing new of its slot. */
-function ownEntry(event: RunEvent, context: RunContext, now: Instant): LogEntry {
-  const { window, schedule } = context
+function nameOf(event: RunEvent): LogEventName {
+  if (event.event !== 'ended') return event.event
+  if (event.finish !== 'recorded') return 'unrecorded'
+  return event.ending.outcome === 'succeeded' ? 'completed' : 'failed'
+}
+
+/** The events that have no verdict, because they say nothing new of their slot. */
+type OwnEvent = Exclude<
+  RunEvent,
+  { event: 'duplicate' | 'refused' | 'ended' | 'skipped' | 'paused' | 'withdrawn' | 'stopped' | 'unusable' }
+>
+
+function ownEntry(event: OwnEvent, { trigger, window, schedule }: RunContext, now: Instant): LogEntry {
+  const { zone } = schedule
   switch (event.event) {
     case 'claimed':
-      return claimedEntry(event.attempt, context.trigger, now - window.slot)
-    case 'waiting':
-      return {
-        level: 'info',
-        event: 'waiting',
-        message: `waiting, not started yet: ${sentenceText(holderSentence(event.holder), window.slot, schedule.zone)}`,
-        fields: { holder: lockFields(event.holder) },
-      }
-    case 'retry':
-      return {
-        level: 'warn',
-        event: 'retry',
-        message: `attempt ${event.attempt} starts in ${elapsed(event.delayMs)}`,
-        fields: { attempt: event.attempt, delayMs: event.delayMs },
-      }
+      return claimedEntry(event.attempt, trigger, now - window.slot)
+    case 'waiting': {
+      const holder = sentenceText(holderSentence(event.holder), window.slot, zone)
+      const fields = { holder: lockFields(event.holder) }
+      return { level: 'info', message: `waiting, not started yet: ${holder}`, fields }
+    }
+    case 'retry': {
+      const { attempt, delayMs } = event
+      return warning(`attempt ${attempt} starts in ${elapsed(delayMs)}`, { attempt, delayMs })
+    }
     case 'renewal-failed':
-      return {
-        level: 'warn',
-        event: 'renewal-failed',
-        message: `the lease could not be renewed, retrying while the batch runs: ${event.detail}`,
-        fields: {},
-      }
+      return warning(`the lease could not be renewed, retrying while the batch runs: ${event.detail}`)
     case 'renewal-recovered':
-      return {
-        level: 'info',
-        event: 'renewal-recovered',
-        message: 'the ledger answers again, and the lease was renewed',
-        fields: {},
-      }
+      return { level: 'info', message: 'the ledger answers again, and the lease was renewed' }
     case 'lease-lost':
       return {
         level: 'error',
-        event: 'lease-lost',
         message: `stopping the run: ${LOST_BECAUSE[event.cause]}`,
         fields: { cause: event.cause },
       }
-    default:
-      return noticeEntry(event as NoticeEvent, context)
+    case 'clock-event-time': {
+      const { windowMs } = event
+      return warning(
+        `no event time was given, and the slots are only ${formatDuration(windowMs)} apart, so a delayed trigger may run in a later slot. Pass --event-time.`,
+        { windowMs },
+      )
+    }
+    case 'schedule-mismatch':
+      return warning(
+        `the event time ${zonedTime(event.eventTime, zone)} does not match the schedule ${scheduleText(schedule)}. ${mismatchAdvice(event.matchesIn)}`,
+        { schedule: schedule.expression, timezone: zone },
+      )
+    case 'schedule-changed': {
+      const changed = changedFields(event.before, event.after)
+      const steps = [switchStep('see whether slots run twice or never', event.before, event.after, window.slot)]
+      const text = `the schedule of this task changed from ${changed.before} to ${changed.after}, starting with this slot`
+      return { ...warning(text, changed), steps }
+    }
+    case 'ledger-created': {
+      const { path } = event
+      return warning(`created a new ledger ${quote(path)}: slots that ran before are not known to it`, { path })
+    }
+    case 'revived': {
+      const { by, reason, from } = event.retirement
+      return warning(
+        `this task was retired, but a scheduled trigger came, so the task is active again (retired by ${by} from ${zonedTime(from, zone)} on: ${reason})`,
+        { retirement: suspensionFields(event.retirement) },
+      )
+    }
+    case 'catch-up':
+      return catchUpEntry(event, zone)
+    case 'warning':
+      return warning(event.message)
   }
+}
+
+function warning(message: string, fields: Readonly<Record<string, unknown>> = {}): LogEntry {
+  return { level: 'warn', message, fields }
 }
 
 function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number): LogEntry {
@@ -129,79 +159,14 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
     waited
   return {
     level: 'info',
-    event: 'claimed',
     message: `starting attempt ${attempt.number} (${how})`,
     fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }) },
   }
 }
 
-type NoticeEvent = Extract<
-  RunEvent,
-  {
-    event:
-      | 'catch-up'
-      | 'clock-event-time'
-      | 'schedule-mismatch'
-      | 'schedule-changed'
-      | 'ledger-created'
-      | 'revived'
-      | 'warning'
-  }
->
-
-/** Returns the entry of an event about the options of the run or about its task. */
-function noticeEntry(event: NoticeEvent, { schedule, window }: RunContext): LogEntry {
-  switch (event.event) {
-    case 'clock-event-time':
-      return {
-        level: 'warn',
-        event: 'clock-event-time',
-        message: `no event time was given, and the slots are only ${formatDuration(event.windowMs)} apart, so a delayed trigger may run in a later slot. Pass --event-time.`,
-        fields: { windowMs: event.windowMs },
-      }
-    case 'schedule-mismatch':
-      return {
-        level: 'warn',
-        event: 'schedule-mismatch',
-        message: `the event time ${zonedTime(event.eventTime, schedule.zone)} does not match the schedule ${scheduleText(schedule)}. ${mismatchAdvice(event.matchesIn)}`,
-        fields: { schedule: schedule.expression, timezone: schedule.zone },
-      }
-    case 'schedule-changed': {
-      const { before, after } = changedFields(event.before, event.after)
-      return {
-        level: 'warn',
-        event: 'schedule-changed',
-        message: `the schedule of this task changed from ${before} to ${after}, starting with this slot`,
-        fields: { before, after },
-        steps: [switchStep('see whether slots run twice or never', event.before, event.after, window.slot)],
-      }
-    }
-    case 'ledger-created':
-      return {
-        level: 'warn',
-        event: 'ledger-created',
-        message: `created a new ledger ${quote(event.path)}: slots that ran before are not known to it`,
-        fields: { path: event.path },
-      }
-    case 'revived': {
-      const { by, reason, from } = event.retirement
-      return {
-        level: 'warn',
-        event: 'revived',
-        message: `this task was retired, but a scheduled trigger came, so the task is active again (retired by ${by} from ${zonedTime(from, schedule.zone)} on: ${reason})`,
-        fields: { retirement: suspensionFields(event.retirement) },
-      }
-    }
-    case 'catch-up':
-      return catchUpEntry(event, schedule)
-    case 'warning':
-      return { level: 'warn', event: 'warning', message: event.message, fields: {} }
-  }
-}
-
 function catchUpEntry(
   { count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
-  { zone }: ScheduleSpec,
+  zone: string,
 ): LogEntry {
   const slots =
     count === 1
@@ -210,7 +175,6 @@ function catchUpEntry(
   const more = left === 0 ? '' : `. ${left} more ${left === 1 ? 'is' : 'are'} left for the next run.`
   return {
     level: 'info',
-    event: 'catch-up',
     message: slots + more,
     fields: { count, oldest: formatInstant(oldest), newest: formatInstant(newest), left },
   }

@@ -9,15 +9,14 @@ import { scheduleText } from '../../verdict/sentence.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
 import { sentence } from '../text.ts'
 import { nextTriggerText, sentenceText } from '../verdict.ts'
-import type { LogEntry, LogLevel } from './entry.ts'
+import type { LogEntry } from './entry.ts'
 
 // The log lines that render a verdict, with the facts that only the log has: run ids, and whether anything was recorded.
 
 type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 
 /** What an event adds to its verdict. */
-interface OwnPart extends Pick<LogEntry, 'event' | 'fields'> {
-  readonly level: LogLevel
+interface OwnPart extends Pick<LogEntry, 'level' | 'fields'> {
   /** Stands before the sentence of the verdict. */
   readonly head: string
   /** Follows that sentence. */
@@ -29,17 +28,16 @@ interface OwnPart extends Pick<LogEntry, 'event' | 'fields'> {
 /** Returns the entry of an event that has a verdict. */
 export function verdictEntry(event: RunEvent, verdict: EventVerdict, context: RunContext, now: Instant): LogEntry {
   const { window, schedule } = context
-  const { level, head, source = '', more = '', event: name, fields } = partOf(event, verdict, context, now)
+  const { level, head, source = '', more = '', fields } = partOf(event, verdict, context, now)
   const { happened, work, nextTrigger, caution, steps } = verdict
   const first = `${head}${sentenceText(happened, window.slot, schedule.zone)}${source}`
   const others = [more, caution ?? ''].filter((text) => text !== '')
   return {
     level,
-    event: name,
     message: others.length === 0 && !first.includes('. ') ? first : [sentence(first), ...others].join(' '),
     fields: { ...fields, work, nextTrigger, ...(caution !== null && { caution }) },
     // A duplicate calls for nothing.
-    ...(name !== 'duplicate' && steps.length > 0 && { steps }),
+    ...(event.event !== 'duplicate' && steps.length > 0 && { steps }),
   }
 }
 
@@ -51,33 +49,20 @@ function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now
       const winner = successOf(row) ?? row.attempts.at(-1)
       const fields = { cause, noted, latenessMs, winner: { state: row.state, ...attemptFields(winner) } }
       const source = sourceText(row, winner) + unnoted(event)
-      return { level: 'info', event: 'duplicate', head: 'duplicate trigger ignored: ', source, fields }
+      return { level: 'info', head: 'duplicate trigger ignored: ', source, fields }
     }
     case 'refused':
       return refusedPart(event, verdict, context, latenessMs)
     case 'ended':
       return endedPart(event, verdict)
     case 'skipped':
-      return {
-        ...givenUp('skipped', event),
-        head: 'skipped, not started: ',
-        fields: { holder: lockFields(event.holder), ...finishFields(event) },
-      }
+      return givenUp(event, 'skipped, ', { holder: lockFields(event.holder) })
     case 'paused':
-      return {
-        ...givenUp('paused', event),
-        head: `${event.isKept ? '' : 'skipped, '}not started: `,
-        fields: { pause: suspensionFields(event.pause), ...finishFields(event) },
-      }
+      return givenUp(event, event.isKept ? '' : 'skipped, ', { pause: suspensionFields(event.pause) })
     case 'withdrawn':
-      return { level: 'error', event: 'withdrawn', head: 'not started: ', fields: { certain: event.certain } }
+      return { level: 'error', head: 'not started: ', fields: { certain: event.certain } }
     default:
-      return {
-        level: event.event === 'stopped' ? 'warn' : 'error',
-        event: event.event === 'stopped' ? 'stopped' : 'unusable',
-        head: 'not started: ',
-        fields: {},
-      }
+      return { level: event.event === 'stopped' ? 'warn' : 'error', head: 'not started: ' }
   }
 }
 
@@ -91,7 +76,6 @@ function refusedPart(
   const last = lastFor(cause, row)
   return {
     level: 'error',
-    event: 'refused',
     head: 'not started: ',
     source: (OF_SLOT.includes(cause) ? sourceText(row, last) : '') + unnoted(event),
     ...(cause === 'failed' || cause === 'stale'
@@ -117,7 +101,6 @@ function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
   const isDecided = isGood || !isRecorded || retries === true || row === null
   return {
     level: isGood ? 'info' : 'error',
-    event: isRecorded ? (isGood ? 'completed' : 'failed') : 'unrecorded',
     head: '',
     ...(!isDecided && {
       more: `The slot is recorded as failed, and a further trigger ${nextTriggerText(verdict)}.`,
@@ -131,8 +114,12 @@ function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
   }
 }
 
-function givenUp<Name extends 'skipped' | 'paused'>(event: Name, { finish }: Event<'skipped' | 'paused'>) {
-  return { event, level: finish === 'recorded' ? 'warn' : 'error' } as const
+function givenUp(event: Event<'skipped' | 'paused'>, skipped: string, fields: LogEntry['fields']): OwnPart {
+  return {
+    level: event.finish === 'recorded' ? 'warn' : 'error',
+    head: `${skipped}not started: `,
+    fields: { ...fields, ...finishFields(event) },
+  }
 }
 
 function finishFields({ finish, finishCause }: Event<'ended' | 'skipped' | 'paused'>) {
