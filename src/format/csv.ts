@@ -4,7 +4,7 @@ import { attemptCount } from '../core/row/attempts.ts'
 import { isUnreadable } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
-import { type DoneByMsOf, durationMsOf, type HistoryItem, instantOrNull, statusOfItem } from './row.ts'
+import { durationMsOf, type HistoryItem, instantOrNull, type StatusOf } from './row.ts'
 import { printable } from './text.ts'
 
 const HEAD = [
@@ -23,11 +23,10 @@ export function csvHead(): string {
 }
 
 /** Returns one line for each item, with line ends. A cell is empty when its value is not known. */
-export function csvLines(items: readonly HistoryItem[], now: Instant, skewMs: number, doneByMsOf?: DoneByMsOf): string {
+export function csvLines(items: readonly HistoryItem[], statusOf: StatusOf, now: Instant): string {
   return lines(
     items.map((item) => {
-      const status = statusOfItem(item, now, skewMs, doneByMsOf)
-      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, status, now)]
+      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, statusOf(item), now)]
       return HEAD.map((_, index) => cells[index])
     }),
   )

@@ -8,7 +8,7 @@ import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { markOf, type SlotMark } from '../verdict/mark.ts'
 import { localTime } from './local-time.ts'
-import { type DoneByMsOf, durationMsOf, type HistoryItem, statusOfItem } from './row.ts'
+import { durationMsOf, type HistoryItem, type StatusOf } from './row.ts'
 import { printable } from './text.ts'
 
 export interface TableStyle {
@@ -18,9 +18,7 @@ export interface TableStyle {
   readonly columns: number | null
   readonly color: boolean
   readonly now: Instant
-  readonly skewMs: number
-  /** Left out: no slot is overdue. */
-  readonly doneByMsOf?: DoneByMsOf | undefined
+  readonly statusOf: StatusOf
   /** Returns the line that is shown instead of an empty table. */
   readonly nothing: () => Promise<string>
 }
@@ -36,23 +34,19 @@ const CELL_TEXTS: CellTexts = {
     return zone === '' ? '' : localTime(item.slot, zone)
   },
   ZONE: zoneOf,
-  STATUS: (item, style) => {
-    const status = statusIn(item, style)
+  STATUS: (item, { statusOf }) => {
+    const status = statusOf(item)
     const mark = markOf(status, isMissed(item) ? null : item, { lateAfterMs: null })
     return mark === status ? status : `completed, ${mark}`
   },
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
-  DURATION: ofOwn((row, style) => {
-    const ms = durationMsOf(row, statusIn(row, style), style.now)
+  DURATION: ofOwn((row, { statusOf, now }) => {
+    const ms = durationMsOf(row, statusOf(row), now)
     return ms === null ? '-' : elapsed(ms)
   }),
   DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
     refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
   ),
-}
-
-function statusIn(item: HistoryItem, { now, skewMs, doneByMsOf }: TableStyle): Status {
-  return statusOfItem(item, now, skewMs, doneByMsOf)
 }
 
 /** Returns a cell that is empty for a missed slot and for a row of a newer schema. */

@@ -19,7 +19,7 @@ export function historyText(groups: Groups, style: HistoryStyle): Pieces {
     case 'table':
       return tableText(groups, style)
     case 'json':
-      return itemsJson(groups, style)
+      return jsonArray(groups, (items) => items.map((item) => itemLine(item, style.statusOf(item))).join(',\n'))
     case 'ndjson':
       return ndjsonText(groups, style)
     case 'csv':
@@ -27,15 +27,11 @@ export function historyText(groups: Groups, style: HistoryStyle): Pieces {
   }
 }
 
-async function* ndjsonText(groups: Groups, { now, skewMs, doneByMsOf }: HistoryStyle): Pieces {
-  for await (const items of groups) yield items.map((item) => `${itemLine(item, now, skewMs, doneByMsOf)}\n`).join('')
+async function* ndjsonText(groups: Groups, { statusOf }: HistoryStyle): Pieces {
+  for await (const items of groups) yield items.map((item) => `${itemLine(item, statusOf(item))}\n`).join('')
 }
 
-function itemsJson(groups: Groups, { now, skewMs, doneByMsOf }: HistoryStyle): Pieces {
-  return jsonArray(groups, (items) => items.map((item) => itemLine(item, now, skewMs, doneByMsOf)).join(',\n'))
-}
-
-async function* csvText(groups: Groups, { now, skewMs, doneByMsOf }: HistoryStyle): Pieces {
+async function* csvText(groups: Groups, { statusOf, now }: HistoryStyle): Pieces {
   yield csvHead()
-  for await (const items of groups) yield csvLines(items, now, skewMs, doneByMsOf)
+  for await (const items of groups) yield csvLines(items, statusOf, now)
 }

@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted } from '../core/row/attempts.ts'
-import { isUnreadable, statusOfRow } from '../core/row/status.ts'
+import { isUnreadable } from '../core/row/status.ts'
 import { ECS } from '../core/row/stored-ecs.ts'
 import { ATTEMPT, REJECTION } from '../core/row/stored-parts.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
@@ -11,15 +11,8 @@ import { safeJson } from './text.ts'
 /** An entry of a history: a row, or a missed slot, which has no row. */
 export type HistoryItem = StoredRow | MissedSlot
 
-/** Returns how long after its slot each task must have completed, in milliseconds. Null or left out: it need not. */
-export type DoneByMsOf = (task: string) => number | null
-
-const NEVER: DoneByMsOf = () => null
-
 /** Returns the status of an entry of a history. */
-export function statusOfItem(item: HistoryItem, now: Instant, skewMs: number, doneByMsOf = NEVER): Status {
-  return isMissed(item) ? item.status : statusOfRow(item, { now, skewMs, doneByMs: doneByMsOf(item.task) })
-}
+export type StatusOf = (item: HistoryItem) => Status
 
 /**
  * Returns a row as a JSON object for programs, as `schema/row.schema.json` describes it. It has the names and texts of
@@ -79,11 +72,6 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
   }
 }
 
-/** Returns a row as JSON on several lines. */
-export function recordJson(row: StoredRow, now: Instant, skewMs: number): string {
-  return safeJson(rowJson(row, statusOfItem(row, now, skewMs)), 2)
-}
-
 /** The stored form leaves out the facts of ECS that the ARN of the task has. A program gets all of them. */
 function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   const stored = ATTEMPT.encode(attempt)
@@ -91,8 +79,7 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
 }
 
 /** Returns a row or a missed slot as JSON on one line. */
-export function itemLine(item: HistoryItem, now: Instant, skewMs: number, doneByMsOf = NEVER): string {
-  const status = statusOfItem(item, now, skewMs, doneByMsOf)
+export function itemLine(item: HistoryItem, status: Status): string {
   return safeJson(isMissed(item) ? missedJson({ ...item, windowEnd: item.end }, status) : rowJson(item, status))
 }
 

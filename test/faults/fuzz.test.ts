@@ -11,7 +11,7 @@ import { itemLine } from '../../src/format/row.ts'
 import { shownSlot, showText } from '../../src/format/show.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { readTrigger } from '../../src/run/trigger.ts'
-import { FORCED, NOW, rowWith, SUCCEEDED, timesAt } from '../support/rows.ts'
+import { FORCED, NOW, rowWith, SUCCEEDED, statusAt, timesAt } from '../support/rows.ts'
 
 // Bounded and seeded: `SEED=17` takes other inputs, and a failure prints the seed and the smallest input that fails.
 const SEED = Number(process.env['SEED'] ?? 1)
@@ -209,7 +209,14 @@ describe('a row of the ledger', () => {
   )
 
   test('with anything missing, of a wrong type or unknown is read and shown, or refused in one line', async () => {
-    const style = { withTask: true, columns: 80, color: false, now: NOW, skewMs: 0, nothing: async () => '' }
+    const style = {
+      withTask: true,
+      columns: 80,
+      color: false,
+      now: NOW,
+      statusOf: statusAt(NOW),
+      nothing: async () => '',
+    }
     let read = 0
     await fc.assert(
       fc.asyncProperty(
@@ -222,9 +229,9 @@ describe('a row of the ledger', () => {
           read += 1
           const nothing = { store: 's', task: decoded.task, record: undefined, inForce: [] }
           const texts = [
-            itemLine(decoded, NOW, 0),
+            itemLine(decoded, statusAt(NOW)(decoded)),
             showText(shownSlot(decoded.slot, decoded, nothing, timesAt(NOW))),
-            csvLines([decoded], NOW, 0),
+            csvLines([decoded], statusAt(NOW), NOW),
           ]
           async function* group() {
             yield [decoded as NonNullable<typeof decoded>]

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { openAttempt } from '../../src/core/row/attempts.ts'
 import type { Row } from '../../src/core/types.ts'
 import { csvHead, csvLines } from '../../src/format/csv.ts'
-import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith } from '../support/rows.ts'
+import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith, statusAt } from '../support/rows.ts'
 
 /** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
 function cells(row: Row, now = NOW): Record<string, string | undefined> {
-  const line = csvLines([row], now, 0).trimEnd().split(',')
+  const line = csvLines([row], statusAt(now), now).trimEnd().split(',')
   return Object.fromEntries(
     csvHead()
       .trimEnd()
@@ -74,7 +74,7 @@ describe('a line of CSV', () => {
   })
 
   test('a comma is quoted', () => {
-    expect(csvLines([forced('a, b')], NOW, 0)).toContain(',"a, b",0,0,,,\n')
+    expect(csvLines([forced('a, b')], statusAt(NOW), NOW)).toContain(',"a, b",0,0,,,\n')
   })
 
   test('a clock that was set back makes no negative duration', () => {
@@ -88,7 +88,7 @@ describe('a line of CSV', () => {
     const waiting: Row = { ...row, attempts: [{ ...openAttempt(row), phase: 'waiting' }] }
     const later = row.leaseUntil + 5_000
     expect(cells(row, NOW + 5_000)).toMatchObject({ status: 'running', state: 'PENDING', durationMs: '5000' })
-    const overdue = csvLines([row], NOW + 5_000, 0, () => 5_000).split(',')
+    const overdue = csvLines([row], statusAt(NOW + 5_000, { doneByMs: 5_000 }), NOW + 5_000).split(',')
     expect(overdue).toEqual(expect.arrayContaining(['overdue', '5000']))
     expect(cells(row, later)).toMatchObject({ status: 'stale', state: 'PENDING', durationMs: '' })
     expect(cells(waiting, NOW + 5_000)).toMatchObject({ status: 'waiting', state: 'PENDING', durationMs: '' })
@@ -98,13 +98,14 @@ describe('a line of CSV', () => {
   test('a missed slot has as many cells as any other, and what is not known of it is empty', () => {
     const schedule = { expression: '0 3 * * *', zone: 'UTC' }
     const key = { task: 'nightly', slot: NOW - 5_000, end: NOW + 1_000, schedule } as const
-    const line = csvLines([{ ...key, missed: true, status: 'missed' }], NOW, 0)
+    const line = csvLines([{ ...key, missed: true, status: 'missed' }], statusAt(NOW), NOW)
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
     expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-24T03:00:06Z,missed,,0 3 \* \* \*,UTC,,/)
   })
 
   test('a row of a newer cronledger has as many cells as any other', () => {
-    const line = csvLines([{ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true }], NOW, 0)
+    const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true } as const
+    const line = csvLines([newer], statusAt(NOW), NOW)
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
     expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,,unknown,,/)
   })

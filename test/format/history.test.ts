@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type HistoryFormat, historyText } from '../../src/format/history.ts'
 import type { HistoryItem } from '../../src/format/row.ts'
-import { FAILED, FORCED, NOW, resolvedAs, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { FAILED, FORCED, NOW, resolvedAs, rowWith, SUCCEEDED, statusAt } from '../support/rows.ts'
 
 const row = rowWith({ ending: SUCCEEDED })
 const failed = rowWith({ ending: FAILED })
@@ -30,7 +30,7 @@ async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish 
     yield* groups
   }
   const { format = 'table', columns = null, color = false, withTask = false } = wish
-  const style = { format, columns, color, withTask, now: NOW, skewMs: 0, nothing: async () => 'nothing' }
+  const style = { format, columns, color, withTask, now: NOW, statusOf: statusAt(NOW), nothing: async () => 'nothing' }
   const printed: string[] = []
   for await (const piece of historyText(source(), style)) printed.push(piece)
   return printed

@@ -1,6 +1,8 @@
 import type { Finish, RunContext, RunEvent } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
+import { statusOfRow } from '../../src/core/row/status.ts'
 import { claimRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
+import { isMissed } from '../../src/core/task/expected-slots.ts'
 import type { AuditSettings } from '../../src/core/task/findings.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type {
@@ -13,6 +15,7 @@ import type {
   Row,
   Trigger,
 } from '../../src/core/types.ts'
+import type { StatusOf } from '../../src/format/row.ts'
 import { FARGATE } from './ecs.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
@@ -114,6 +117,12 @@ export const timesAt = (now: number, more: Partial<AuditSettings> = {}): AuditSe
   ...{ now, skewMs: 0, graceMs: 900_000, lateAfterMs: null, doneByMs: null },
   ...more,
 })
+
+/** Returns the function that returns the status of an entry of a history at a time. */
+export const statusAt =
+  (now: number, more: Partial<AuditSettings> = {}): StatusOf =>
+  (item) =>
+    isMissed(item) ? item.status : statusOfRow(item, timesAt(now, more))
 
 /** A pause that an operator set at its start. */
 export const PAUSE: Suspension = {

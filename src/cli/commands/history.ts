@@ -1,12 +1,12 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
-import { isUnreadable, readableRow } from '../../core/row/status.ts'
+import { isUnreadable, readableRow, statusOfRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { expectedTimes } from '../../core/task/task-record.ts'
-import { type Instant, STATUSES, type Status } from '../../core/types.ts'
+import { type Instant, STATUSES } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
-import { type HistoryItem, statusOfItem } from '../../format/row.ts'
+import type { HistoryItem, StatusOf } from '../../format/row.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
@@ -67,31 +67,25 @@ type HistoryValues = Values<typeof help.options>
 
 export const history = defineCommand(help, async (values, { argv, env, sink }) => {
   const format = formatOf<HistoryFormat>(values, argv, help.options.format.default)
-  // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
-  const [now, skewMs] = [systemClock.now(), SETTINGS.skewMs.default]
+  const now = systemClock.now()
   const hasMissed = showsMissed(values)
   const limit = values.limit === 0 ? Number.POSITIVE_INFINITY : (values.limit ?? help.options.limit.default)
 
   const ledger = createLedger({ store: values.store })
   const problems: string[] = []
   const emitProblem = hasMissed ? problems.push.bind(problems) : null
-  const { items, doneByMsOf } = withDoneBy(await readItems(values, { ledger, now, emitProblem }), values, ledger)
+  const read = await readItems(values, { ledger, now, emitProblem })
+  const { items, statusOf } = withStatusOf(read, values, ledger, now)
   let isCut = false
   // We report the cut only if the user did not give the limit.
   const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
-  const wanted = first(
-    limit,
-    items,
-    wantedBy(values, (item) => statusOfItem(item, now, skewMs, doneByMsOf)),
-    onCut,
-  )
+  const wanted = first(limit, items, wantedBy(values, statusOf), onCut)
   const text = historyText(grouped(wanted, idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
     format,
     withTask: values.task === undefined,
     ...screenOf(env),
     now,
-    skewMs,
-    doneByMsOf,
+    statusOf,
     nothing: () => emptyText(values, ledger),
   })
   await printAll(text)
@@ -103,7 +97,7 @@ function showsMissed({ status }: HistoryValues): boolean {
   return status === undefined || status.some((one) => one === 'missed' || one === 'overdue')
 }
 
-function wantedBy({ status }: HistoryValues, statusOf: (item: HistoryItem) => Status) {
+function wantedBy({ status }: HistoryValues, statusOf: StatusOf) {
   const isWanted = (item: HistoryItem, word: NonNullable<typeof status>[number]) => {
     if (word === 'recorded') return !isMissed(item)
     if (word === 'duplicates') return !isMissed(item) && !isUnreadable(item) && item.rejections.count > 0
@@ -141,11 +135,18 @@ async function readItems(
 }
 
 /**
- * Returns the same items, and a function that returns within how long a task should have completed. The items read that
- * from the task record before they yield a row in which something runs or waits. No other row can be overdue, so a history
- * reads few task records.
+ * Returns the same items, and a function that returns the status of each. The items read the time within which a task should
+ * complete from its record before they yield a row in which something runs or waits. No other row can be overdue, so a
+ * history reads few task records.
  */
-function withDoneBy(source: AsyncIterable<HistoryItem>, { ledgerTimeoutMs }: HistoryValues, ledger: Ledger) {
+function withStatusOf(
+  source: AsyncIterable<HistoryItem>,
+  { ledgerTimeoutMs }: HistoryValues,
+  ledger: Ledger,
+  now: Instant,
+) {
+  // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
+  const skewMs = SETTINGS.skewMs.default
   const known = new Map<string, number | null>()
   async function* items(): AsyncGenerator<HistoryItem, void, undefined> {
     for await (const item of source) {
@@ -157,7 +158,9 @@ function withDoneBy(source: AsyncIterable<HistoryItem>, { ledgerTimeoutMs }: His
       yield item
     }
   }
-  return { items: items(), doneByMsOf: (task: string) => known.get(task) ?? null }
+  const statusOf = (item: HistoryItem) =>
+    isMissed(item) ? item.status : statusOfRow(item, { now, skewMs, doneByMs: known.get(item.task) })
+  return { items: items(), statusOf }
 }
 
 /** Returns what to say instead of an empty table. */

@@ -1,8 +1,10 @@
 import { keysOf } from '../../core/objects.ts'
 import { RESOLVED_STATE } from '../../core/row/policy.ts'
+import { statusOfRow } from '../../core/row/status.ts'
 import { EXIT } from '../../exit-code.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
-import { recordJson } from '../../format/row.ts'
+import { rowJson } from '../../format/row.ts'
+import { safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
@@ -61,7 +63,7 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
     const skewMs = values.skewMs ?? SETTINGS.skewMs.default
     await print(
       values.json
-        ? recordJson(result.row, systemClock.now(), skewMs)
+        ? safeJson(rowJson(result.row, statusOfRow(result.row, { now: systemClock.now(), skewMs })), 2)
         : resolvedText(result.row, RESOLVED_STATE[state], reason),
     )
     return EXIT.ok

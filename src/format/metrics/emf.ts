@@ -4,34 +4,25 @@ import { keysOf } from '../../core/objects.ts'
 import type { Instant } from '../../core/types.ts'
 import { safeJson } from '../text.ts'
 
-/**
- * The names must not change, because alarms use them. Each line has all counters, as 0 or 1, so that an alarm can also
- * count zeros.
- */
-interface Metrics {
-  readonly Claimed: 0 | 1
-  readonly Duplicate: 0 | 1
-  readonly Refused: 0 | 1
-  readonly Failed: 0 | 1
-  readonly Completed: 0 | 1
-  /** How long the batch ran, in milliseconds. Left out when it did not start. */
-  readonly Duration?: number
-  /** How long after its slot a scheduled attempt started, or was claimed if it never started, in milliseconds. */
-  readonly Lateness?: number
-  /** The number of the attempt. */
-  readonly Attempts?: number
-}
-
-const METRIC_UNITS: Readonly<Record<keyof Metrics, 'Count' | 'Milliseconds'>> = {
+/** The units of the metrics. Their names must not change, because alarms use them. */
+const METRIC_UNITS = {
   Claimed: 'Count',
   Duplicate: 'Count',
   Refused: 'Count',
   Failed: 'Count',
   Completed: 'Count',
+  /** How long the batch ran. Left out when it did not start. */
   Duration: 'Milliseconds',
+  /** How long after its slot a scheduled attempt started, or was claimed if it never started. */
   Lateness: 'Milliseconds',
+  /** The number of the attempt. */
   Attempts: 'Count',
-}
+} as const
+
+type Metrics = Readonly<Partial<Record<keyof typeof METRIC_UNITS, number>>>
+
+/** Each line has all counters, as 0 or 1, so that an alarm can also count zeros. */
+const ZEROS: Metrics = { Claimed: 0, Duplicate: 0, Refused: 0, Failed: 0, Completed: 0 }
 
 /**
  * Returns the line of CloudWatch's embedded metric format for an event that ends an attempt or a trigger. Returns null
@@ -63,17 +54,16 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
 }
 
 function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | null {
-  const none: Metrics = { Claimed: 0, Duplicate: 0, Refused: 0, Failed: 0, Completed: 0 }
   switch (event.event) {
     case 'duplicate':
-      return { ...none, Duplicate: 1 }
+      return { ...ZEROS, Duplicate: 1 }
     case 'refused':
-      return { ...none, Refused: 1 }
+      return { ...ZEROS, Refused: 1 }
     case 'ended': {
       const { attempt, ending, durationMs, finish } = event
       const good = ending.outcome === 'succeeded' && finish === 'recorded'
       return {
-        ...none,
+        ...ZEROS,
         Claimed: 1,
         ...(good ? { Completed: 1 } : { Failed: 1 }),
         ...(ending.outcome !== 'notStarted' && { Duration: Math.round(durationMs) }),
@@ -84,24 +74,12 @@ function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | 
     }
     case 'skipped':
     case 'paused':
-      return { ...none, Claimed: 1, ...(event.finish !== 'recorded' && { Failed: 1 }) }
+      return { ...ZEROS, Claimed: 1, ...(event.finish !== 'recorded' && { Failed: 1 }) }
     case 'withdrawn':
     case 'unusable':
     case 'stopped':
-      return { ...none, Failed: 1 }
-    case 'claimed':
-    case 'waiting':
-    case 'catch-up':
-    case 'retry':
-    case 'renewal-failed':
-    case 'renewal-recovered':
-    case 'lease-lost':
-    case 'clock-event-time':
-    case 'schedule-mismatch':
-    case 'schedule-changed':
-    case 'ledger-created':
-    case 'revived':
-    case 'warning':
+      return { ...ZEROS, Failed: 1 }
+    default:
       return null
   }
 }
