@@ -16,9 +16,9 @@ import {
   type RunOptions,
   slotOf,
 } from '../src/index.ts'
+import { FARGATE } from './support/aws/ecs.ts'
+import { serveMetadata } from './support/aws/ecs-metadata.ts'
 import { scratch } from './support/cli.ts'
-import { FARGATE } from './support/ecs.ts'
-import { serveMetadata } from './support/ecs-metadata.ts'
 
 const folder = scratch()
 let files = 0

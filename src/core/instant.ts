@@ -4,14 +4,14 @@ import type { Instant } from './types.ts'
 const FIRST_YEAR = 1970
 const LAST_YEAR = 2199
 
-const INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/
+const ISO_INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/
 
 /**
  * Reads an ISO 8601 instant with an offset: `2026-11-24T03:00:00Z`, `2026-11-24T12:00+09:00`. Seconds may be left out.
  * Digits below a millisecond are cut off. Throws a usage error that calls the value `name`.
  */
 export function parseInstant(text: string, name = 'time'): Instant {
-  const match = INSTANT.exec(text)
+  const match = ISO_INSTANT.exec(text)
   if (match === null) {
     const unix = /^\d{10}(?:\d{3})?$/.test(text) ? Number(text.padEnd(13, '0')) : null
     if (unix !== null) throw usageError(`${name} ${quote(text)} looks like Unix time. Write ${formatInstant(unix)}.`)

@@ -39,7 +39,7 @@ export interface Explanation {
 }
 
 /** The width of the narrowest terminal in common use. */
-const COLUMNS = 80
+const TERMINAL_COLUMNS = 80
 const LABEL_WIDTH = 'tolerance  '.length
 
 /** Returns the explanation as text. Its lines are at most 80 columns wide, unless a single word is longer. */
@@ -184,7 +184,8 @@ function wrapped(label: string, text: string): string[] {
   for (const word of text.split(/(?<! ) (?! )/)) {
     const line = lines.at(-1) ?? ''
     if (line === '') lines[lines.length - 1] = word
-    else if (LABEL_WIDTH + line.length + 1 + word.length <= COLUMNS) lines[lines.length - 1] = `${line} ${word}`
+    else if (LABEL_WIDTH + line.length + 1 + word.length <= TERMINAL_COLUMNS)
+      lines[lines.length - 1] = `${line} ${word}`
     else lines.push(word)
   }
   return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${line}`.trimEnd())

@@ -47,7 +47,7 @@ export function findSurvivor({ task, attempts }: SearchedSlot): Survivor | null 
   if (unreported.length === 0) return null
   const isPart = (environment: string | null) =>
     environment !== null && unreported.some(({ runId }) => isPartOf(environment, { runId, task }))
-  return survivorOf(look(isPart))
+  return survivorOf(processesThat(isPart))
 }
 
 interface LeftoverIo {
@@ -75,7 +75,7 @@ export async function endLeftovers(
     while (processes.some((stat) => lives(stat, readStat(stat.pid))) && clock.monotonicMs() < startedMs + limitMs())
       await clock.wait(POLL_MS)
   }
-  const found = look(isPart)
+  const found = processesThat(isPart)
   if (found.length === 0) return null
   for (const { pid } of found) {
     kill(pid, 'SIGTERM')
@@ -83,14 +83,14 @@ export async function endLeftovers(
   }
   await untilGone(found, () => (halt.aborted ? 0 : killAfterMs))
   // They may have started others before they ended.
-  const left = look(isPart)
+  const left = processesThat(isPart)
   for (const { pid } of left) kill(pid, 'SIGKILL')
   await untilGone(left, () => (halt.aborted ? VANISH_MS : KILL_MS))
-  return survivorOf(look(isPart))
+  return survivorOf(processesThat(isPart))
 }
 
 /** Returns the living processes, except this one, of which `isPart` is true. The environment is null if it is hidden. */
-function look(isPart: (environment: string | null, pid: number) => boolean): readonly ProcessStat[] {
+function processesThat(isPart: (environment: string | null, pid: number) => boolean): readonly ProcessStat[] {
   return processIds().flatMap((pid) => {
     if (pid === process.pid || !isPart(readEnvironment(pid), pid)) return []
     const stat = readStat(pid)

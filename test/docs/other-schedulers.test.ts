@@ -30,7 +30,7 @@ function blockWith(kind: string, text: string): string {
 
 /** Returns the variables that set the clock of a program. */
 function clockAt(instant: string) {
-  const clock = new URL('clock.mjs', import.meta.url).href
+  const clock = new URL('fakes/clock.mjs', import.meta.url).href
   return { NODE_OPTIONS: `--import=${clock}`, DOCS_CLOCK: String(Date.parse(instant)) }
 }
 

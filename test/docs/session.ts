@@ -3,11 +3,11 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { AWS_PATH } from '../support/aws.ts'
+import { AWS_PATH } from '../support/aws/aws.ts'
 import { MAIN } from '../support/cli.ts'
 import { type Block, blocksOf } from './markdown.ts'
 
-const CLOCK = new URL('clock.mjs', import.meta.url).href
+const CLOCK = new URL('fakes/clock.mjs', import.meta.url).href
 /** The time of a page that does not say another one: 19 s after 03:00 in Tokyo. */
 const DEFAULT_CLOCK = '2026-11-24T18:00:19Z'
 const MARK = '@@ end of block'

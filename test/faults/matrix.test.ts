@@ -8,10 +8,10 @@ import type { RunSettings } from '../../src/run/settings.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger } from '../support/cli.ts'
+import { openTable } from '../support/in-process.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, hasMoto, openTestStore, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { FAULTS, type Fault } from './faults.ts'
-import { openTable } from './in-process.ts'
 
 // Every fault of the network, at every point of a run, once and permanently, with real servers. wire.test.ts has processes.
 

@@ -4,10 +4,10 @@ import type { Row } from '../../src/core/types.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, type Loose } from '../support/cli.ts'
+import { openTable } from '../support/in-process.ts'
 import { type FaultyProxy, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { awsError } from './faults.ts'
-import { openTable } from './in-process.ts'
 
 // Answers that a query may get from DynamoDB and not from the servers of the tests, for everything that reads.
 

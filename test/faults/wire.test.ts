@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { RunSettings } from '../../src/run/settings.ts'
+import { CONTAINER, serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
 import { cronledger, type Loose, pasted, start } from '../support/cli.ts'
-import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
+import { openTable } from '../support/in-process.ts'
 import { expectOneRan } from '../support/processes/crowd.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
 import { awsError } from './faults.ts'
-import { openTable } from './in-process.ts'
 
 /** The result is tried to be recorded for half of the lease. */
 const SHORT_FINISH = ['--lease', '4s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']

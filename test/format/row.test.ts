@@ -20,9 +20,9 @@ import {
   type Trigger,
 } from '../../src/core/types.ts'
 import { itemLine, rowJson } from '../../src/format/row.ts'
+import { FARGATE } from '../support/aws/ecs.ts'
+import { ecsFacts } from '../support/aws/ecs-facts.ts'
 import { closed } from '../support/closed-schema.ts'
-import { FARGATE } from '../support/ecs.ts'
-import { ecsFacts } from '../support/ecs-facts.ts'
 import { NOW, pending, rowWith, SUCCEEDED, statusAt } from '../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../schema/row.schema.json', import.meta.url), 'utf8'))

@@ -11,7 +11,7 @@ import { checkOperator, checkTaskName } from '../../src/core/user-text.ts'
 import { type RunSettings, readSettings } from '../../src/run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../src/run/trigger.ts'
 import { missingCredentials } from '../../src/store/dynamodb/credentials.ts'
-import { type DynamoRequest, toLedgerError } from '../../src/store/dynamodb/errors.ts'
+import { type DynamoRequest, dynamoError } from '../../src/store/dynamodb/errors.ts'
 import { explainFileError } from '../../src/store/file/errors.ts'
 import { checkPlace } from '../../src/store/file/file-system.ts'
 import { parseStoreName } from '../../src/store/open.ts'
@@ -116,7 +116,7 @@ const ASKED: DynamoRequest = {
   ...{ endpointVariable: null, missing: null, changedNothing: false },
 }
 const aws = (name: string, message: string, { code, ...more }: { code?: string } & Partial<DynamoRequest> = {}) =>
-  `${name}: ${toLedgerError(Object.assign(new Error(message), { name, code }), { ...ASKED, ...more }).message}`
+  `${name}: ${dynamoError(Object.assign(new Error(message), { name, code }), { ...ASKED, ...more }).message}`
 
 const noCredentials = async (env: Environment) =>
   aws('CredentialsProviderError', 'Could not load credentials from any providers', {

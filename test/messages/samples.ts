@@ -10,7 +10,7 @@ import type {
   Row,
   StoredRow,
 } from '../../src/core/types.ts'
-import { toLedgerError } from '../../src/store/dynamodb/errors.ts'
+import { dynamoError } from '../../src/store/dynamodb/errors.ts'
 import {
   endedEvent,
   FAILED,
@@ -45,7 +45,7 @@ export const CONTEXT: RunContext = {
   maxAttempts: 1,
 }
 
-const UNANSWERED = toLedgerError(new DOMException('not in time', 'AbortError'), {
+const UNANSWERED = dynamoError(new DOMException('not in time', 'AbortError'), {
   ...{ action: 'dynamodb:UpdateItem', table: 'cronledger', place: 'ap-northeast-1', env: {} },
   ...{ endpointVariable: null, missing: null, changedNothing: false },
 }).message

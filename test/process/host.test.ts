@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { findHost } from '../../src/process/host.ts'
-import { FARGATE } from '../support/ecs.ts'
-import { CONTAINER, serveMetadata, TASK } from '../support/ecs-metadata.ts'
+import { FARGATE } from '../support/aws/ecs.ts'
+import { CONTAINER, serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
 
 const HOST = 'ip-10-0-2-106.ap-northeast-1.compute.internal'
 

@@ -12,7 +12,7 @@ import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.t
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { EntryKey, ListQuery, Page, SlotsPage, Store } from '../../src/store/store.ts'
-import { FARGATE } from '../support/ecs.ts'
+import { FARGATE } from '../support/aws/ecs.ts'
 
 /** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {

@@ -2,7 +2,7 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { MAX_ATTEMPTS, MAX_RESOLUTIONS, MAX_UNSTARTED } from '../../src/core/row/policy.ts'
 import { beginAttempt, claimRow, finishRow, renewLease, resolveRow } from '../../src/core/row/transition.ts'
 import type { EcsFacts, Rejection, Row, Trigger } from '../../src/core/types.ts'
-import { FARGATE } from './ecs.ts'
+import { FARGATE } from './aws/ecs.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00.000Z')
 /**

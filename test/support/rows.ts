@@ -16,7 +16,7 @@ import type {
   Trigger,
 } from '../../src/core/types.ts'
 import type { StatusOf } from '../../src/format/row.ts'
-import { FARGATE } from './ecs.ts'
+import { FARGATE } from './aws/ecs.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
 export const LEASE_MS = 600_000

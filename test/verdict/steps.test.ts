@@ -8,7 +8,7 @@ import { commandText } from '../../src/format/command-line.ts'
 import { decisionSteps } from '../../src/verdict/rules.ts'
 import { rangeSteps, rerunStep, type Step } from '../../src/verdict/steps.ts'
 import { ofRow, type StepTarget, targetOf } from '../../src/verdict/target.ts'
-import { FARGATE } from '../support/ecs.ts'
+import { FARGATE } from '../support/aws/ecs.ts'
 import {
   attemptOn,
   CONTEXT,

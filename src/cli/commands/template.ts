@@ -31,7 +31,7 @@ const TEMPLATES: Readonly<Record<string, Template>> = {
 }
 
 /** The names of `setup --print`, and those of other tools. */
-const OTHER_NAMES = new Map([
+const OTHER_TEMPLATE_NAMES = new Map([
   ['iam', ['runner-policy', 'auditor-policy', 'operator-policy']],
   ['eventbridge', ['schedule', 'rule']],
   ['cfn', ['cloudformation']],
@@ -106,7 +106,9 @@ function templateList(): string {
 
 /** Returns the templates that are meant by a name. */
 function meantBy(name: string): readonly string[] {
-  return isKeyOf(name, TEMPLATES) ? [name] : (OTHER_NAMES.get(name) ?? [nearest(name, help.words) ?? []].flat())
+  return isKeyOf(name, TEMPLATES)
+    ? [name]
+    : (OTHER_TEMPLATE_NAMES.get(name) ?? [nearest(name, help.words) ?? []].flat())
 }
 
 function unknownTemplate(name: string) {

@@ -38,7 +38,7 @@ interface Maybe<T> extends Member<T> {
 
 type Members<T> = { readonly [K in keyof T]-?: T extends Record<K, T[K]> ? Member<T[K]> : Maybe<NonNullable<T[K]>> }
 
-export interface Form<T> {
+export interface StoredForm<T> {
   encode(value: T): StoredDocument
   decode(fields: Fields): T
   /** The stored names, without those of flat members. */
@@ -46,7 +46,7 @@ export interface Form<T> {
 }
 
 /** Returns the stored form of an object, whose members are stored in this order. */
-export function formOf<T extends object>(members: Members<T>): Form<T> {
+export function formOf<T extends object>(members: Members<T>): StoredForm<T> {
   const all = Object.entries(members as unknown as Record<string, Member<unknown> & Partial<Maybe<unknown>>>).map(
     ([key, { encode, decode, name = key, isFlat = false, isOptional = false }]) => {
       return { key, encode, decode, name, isFlat, isOptional }
@@ -96,19 +96,19 @@ export function orNull<T>({ encode, decode }: Member<T>): Member<T | null> {
   }
 }
 
-export function within<T>({ encode, decode }: Pick<Form<T>, 'encode' | 'decode'>): Member<T> {
+export function nested<T>({ encode, decode }: Pick<StoredForm<T>, 'encode' | 'decode'>): Member<T> {
   return { encode, decode: (fields, name) => decode(object(fields, name)) }
 }
 
-export function beside<T>({ encode, decode }: Form<T>): Member<T> {
+export function beside<T>({ encode, decode }: StoredForm<T>): Member<T> {
   return { encode, decode, isFlat: true }
 }
 
-export function listOf<T>({ encode, decode }: Pick<Form<T>, 'encode' | 'decode'>): Member<readonly T[]> {
+export function listOf<T>({ encode, decode }: Pick<StoredForm<T>, 'encode' | 'decode'>): Member<readonly T[]> {
   return { encode: (values) => values.map(encode), decode: (fields, name) => list(fields, name, decode) }
 }
 
-export function listOrNone<T>(form: Pick<Form<T>, 'encode' | 'decode'>): Member<readonly T[]> {
+export function listOrNone<T>(form: Pick<StoredForm<T>, 'encode' | 'decode'>): Member<readonly T[]> {
   const { encode, decode } = listOf(form)
   return { encode: (values, whole) => (values.length === 0 ? null : encode(values, whole)), decode }
 }

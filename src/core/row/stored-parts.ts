@@ -21,7 +21,6 @@ import { ECS_OF_ATTEMPT } from './stored-ecs.ts'
 import {
   damaged,
   type Fields,
-  type Form,
   formOf,
   INSTANT,
   INTEGER,
@@ -30,13 +29,14 @@ import {
   type Member,
   malformed,
   maybe,
+  nested,
   object,
   oneOf,
   oneOfField,
   optional,
   type StoredDocument,
+  type StoredForm,
   TEXT,
-  within,
 } from './stored-fields.ts'
 
 const HOST = { host: TEXT, ecsTask: maybe(TEXT) }
@@ -102,7 +102,7 @@ const PHASE: Member<AttemptRecord['phase']> = {
 export const ATTEMPT = formOf<AnyAttempt>({
   number: INTEGER,
   runId: TEXT,
-  trigger: within(TRIGGER),
+  trigger: nested(TRIGGER),
   ...HOST,
   ecs: maybe(ECS_OF_ATTEMPT),
   startedAt: INSTANT,
@@ -112,15 +112,15 @@ export const ATTEMPT = formOf<AnyAttempt>({
   outcome: maybe(oneOf(OUTCOMES)),
   exitCode: maybe(INTEGER),
   signal: maybe(TEXT),
-  process: maybe(within(PROCESS)),
-}) as Form<AttemptRecord>
+  process: maybe(nested(PROCESS)),
+}) as StoredForm<AttemptRecord>
 
 export const REJECTION = formOf<Rejection>({
   runId: TEXT,
   kind: oneOf(REJECTION_KINDS),
   cause: oneOf(REJECTION_CAUSES),
   at: INSTANT,
-  trigger: within(TRIGGER),
+  trigger: nested(TRIGGER),
   ...HOST,
 })
 

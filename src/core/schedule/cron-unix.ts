@@ -20,20 +20,20 @@ const WEEKDAY_FORM = `(?:${NUMBER}|sun|mon|tue|wed|thu|fri|sat)`
  * Returns the form of an item. cron-parser accepts more than crontab has: `?`, `H` (a random value), and names that are
  * run together (`janjan` is November).
  */
-function formOf(value: string, special = ''): RegExp {
+function fieldForm(value: string, special = ''): RegExp {
   return new RegExp(`^(?:(?:\\*|${value}(?:-${value})?)(?:/\\d+)?${special})$`, 'i')
 }
 
 const FIELDS: readonly UnixField[] = [
-  { name: 'seconds', key: 'second', form: formOf(NUMBER), size: 60, allowed: '0-59, * , - /' },
-  { name: 'minutes', key: 'minute', form: formOf(NUMBER), size: 60, allowed: '0-59, * , - /' },
-  { name: 'hours', key: 'hour', form: formOf(NUMBER), size: 24, allowed: '0-23, * , - /' },
-  { name: 'day of month', key: 'dayOfMonth', form: formOf(NUMBER, '|L'), size: 31, allowed: '1-31, L, * , - /' },
-  { name: 'month', key: 'month', form: formOf(MONTH_FORM), size: 12, allowed: '1-12 or JAN-DEC, * , - /' },
+  { name: 'seconds', key: 'second', form: fieldForm(NUMBER), size: 60, allowed: '0-59, * , - /' },
+  { name: 'minutes', key: 'minute', form: fieldForm(NUMBER), size: 60, allowed: '0-59, * , - /' },
+  { name: 'hours', key: 'hour', form: fieldForm(NUMBER), size: 24, allowed: '0-23, * , - /' },
+  { name: 'day of month', key: 'dayOfMonth', form: fieldForm(NUMBER, '|L'), size: 31, allowed: '1-31, L, * , - /' },
+  { name: 'month', key: 'month', form: fieldForm(MONTH_FORM), size: 12, allowed: '1-12 or JAN-DEC, * , - /' },
   {
     name: 'day of week',
     key: 'dayOfWeek',
-    form: formOf(WEEKDAY_FORM, `|${WEEKDAY_FORM}L|${WEEKDAY_FORM}#[1-5]`),
+    form: fieldForm(WEEKDAY_FORM, `|${WEEKDAY_FORM}L|${WEEKDAY_FORM}#[1-5]`),
     size: 7,
     allowed: '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /',
   },

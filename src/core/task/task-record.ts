@@ -11,11 +11,11 @@ import {
   listOf,
   listOrNone,
   maybe,
+  nested,
   oneOf,
   orNull,
   type StoredDocument,
   TEXT,
-  within,
 } from '../row/stored-fields.ts'
 import { SCHEDULE } from '../row/stored-parts.ts'
 import { type EcsFacts, type Instant, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
@@ -175,7 +175,7 @@ export const SUSPENSION = formOf<Suspension>({
   until: orNull(INSTANT),
   ofAll: flag('scope', 'all'),
   ...DECIDED,
-  ended: maybe(within(formOf<Decided>(DECIDED))),
+  ended: maybe(nested(formOf<Decided>(DECIDED))),
 })
 
 const RECORD = formOf<TaskRecord>({
@@ -187,10 +187,10 @@ const RECORD = formOf<TaskRecord>({
       declared: maybe(oneOf(DECLARATIONS)),
     }),
   ),
-  expectations: orNull(within(EXPECTATIONS)),
+  expectations: orNull(nested(EXPECTATIONS)),
   pauses: listOrNone(SUSPENSION),
   retirements: listOrNone(SUSPENSION),
-  ecs: orNull(within(ECS)),
+  ecs: orNull(nested(ECS)),
   ecsSince: orNull(INSTANT),
 })
 

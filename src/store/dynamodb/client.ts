@@ -3,7 +3,7 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { missingCredentials } from './credentials.ts'
-import { isAboutCredentials, isNotConnected, toLedgerError } from './errors.ts'
+import { dynamoError, isAboutCredentials, isNotConnected } from './errors.ts'
 import { taskRegion } from './region.ts'
 
 /**
@@ -142,7 +142,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
         const needsCredentials = isUntried && (signal.aborted || isAboutCredentials(error))
         const missing = needsCredentials ? await missingCredentials(env, signal) : null
         const asked = { action: `dynamodb:${action}`, table, place: await place(), env, endpointVariable, missing }
-        throw toLedgerError((signal.aborted && !maybeSent && notConnected) || error, {
+        throw dynamoError((signal.aborted && !maybeSent && notConnected) || error, {
           ...asked,
           changedNothing: !maybeSent,
         })

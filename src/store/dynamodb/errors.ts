@@ -51,7 +51,7 @@ export function isAboutCredentials(error: unknown): boolean {
  * request may have been applied. Only messages that hold no secrets are shown. The message of a wrong signature, for
  * example, quotes the session token.
  */
-export function toLedgerError(error: unknown, asked: DynamoRequest): LedgerError {
+export function dynamoError(error: unknown, asked: DynamoRequest): LedgerError {
   if (error instanceof LedgerError) return error
   const { action, table, place, env, endpointVariable, missing, changedNothing } = asked
   const request = `${action} on table ${quote(table)}`

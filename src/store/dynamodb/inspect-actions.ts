@@ -12,7 +12,7 @@ import type { CallOptions } from '../store.ts'
 import type { Dynamo } from './client.ts'
 import { isByPolicy } from './errors.ts'
 import { DAY_INDEX } from './expressions.ts'
-import { toItem } from './item.ts'
+import { type Item, toItem } from './item.ts'
 
 /** Cannot be the name of a task, a slot or a day. Nothing is ever stored under it. */
 const NOTHING = '#check'
@@ -22,8 +22,6 @@ const NEVER = {
   ConditionExpression: 'attribute_exists(#task) AND attribute_not_exists(#task)',
   ExpressionAttributeNames: { '#task': 'task' },
 } as const
-
-type Item = ReturnType<typeof toItem>
 
 /** Harmless calls. Each needs the permission after which it is named. */
 const PROBES = {

@@ -197,11 +197,11 @@ function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
   }
 }
 
-function decodeEntry({ task, version, document }: Columns): { readonly task: string; readonly entry: StoredEntry } {
+function decodeEntry({ task, version, document }: SqlColumns): { readonly task: string; readonly entry: StoredEntry } {
   return { task: String(task), entry: { version: Number(version), document: jsonOrText(document) } }
 }
 
-type Columns = Readonly<Record<string, unknown>>
+type SqlColumns = Readonly<Record<string, unknown>>
 
 const NO_FIELDS = Object.fromEntries(OWNER_FIELDS.map((name) => [name, null]))
 
@@ -212,7 +212,7 @@ function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | n
   return found === undefined ? null : decode({ ...found, task, slot })
 }
 
-function decode({ task, slot, document, notes }: Columns): StoredRow {
+function decode({ task, slot, document, notes }: SqlColumns): StoredRow {
   const objectIn = (column: unknown) => fieldsOf(jsonOrText(column), rowName(task, slot)).values
   // We must not use two spreads here, for the reason given in `decodeRow`.
   return decodeRow(Object.assign(objectIn(document), objectIn(notes)))
@@ -232,7 +232,7 @@ function rowName(task: unknown, slot: unknown): string {
   return `row ${String(task)} ${String(slot)}`
 }
 
-function keyIn({ task, slot }: Columns): StoredKey {
+function keyIn({ task, slot }: SqlColumns): StoredKey {
   return { task: String(task), slot: String(slot) }
 }
 

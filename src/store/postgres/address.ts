@@ -19,7 +19,7 @@ export interface PostgresAddress {
 }
 
 /** What an address, a service file and the environment may say. The names are those of libpq. */
-const SETTINGS = {
+const CONNECTION_VARIABLES = {
   host: 'PGHOST',
   port: 'PGPORT',
   dbname: 'PGDATABASE',
@@ -31,7 +31,7 @@ const SETTINGS = {
   sslkey: 'PGSSLKEY',
 } as const
 
-type Settings = Partial<Record<keyof typeof SETTINGS, string | undefined>>
+type ConnectionSettings = Partial<Record<keyof typeof CONNECTION_VARIABLES, string | undefined>>
 
 /** A name that needs no quotes in SQL, so that what an administrator types means the same table. */
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/
@@ -55,19 +55,19 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
     service = env['PGSERVICE'],
     ...rest
   } = Object.fromEntries(url.searchParams)
-  const unknown = Object.keys(rest).find((key) => !(key in SETTINGS))
+  const unknown = Object.keys(rest).find((key) => !(key in CONNECTION_VARIABLES))
   if (unknown !== undefined)
     throw invalid(
-      `It has no parameter ${quote(unknown)}. Allowed: schema, table, service, ${Object.keys(SETTINGS).join(', ')}.`,
+      `It has no parameter ${quote(unknown)}. Allowed: schema, table, service, ${Object.keys(CONNECTION_VARIABLES).join(', ')}.`,
     )
   for (const part of [schema, table])
     if (!NAME.test(part)) throw invalid(`${quote(part)} is not a name of a-z, 0-9 and _ that begins with a letter.`)
 
   const password = hiddenPassword(name)
-  const inAddress: Settings = { ...partsOf(url), ...rest, ...(password !== undefined && { password }) }
+  const inAddress: ConnectionSettings = { ...partsOf(url), ...rest, ...(password !== undefined && { password }) }
   const inService = service === undefined ? {} : readService(service, env)
-  const settings: Settings = {}
-  for (const [key, variable] of Object.entries(SETTINGS) as [keyof Settings, string][]) {
+  const settings: ConnectionSettings = {}
+  for (const [key, variable] of Object.entries(CONNECTION_VARIABLES) as [keyof ConnectionSettings, string][]) {
     settings[key] = inAddress[key] ?? inService[key] ?? (env[variable] || undefined)
   }
   const { host = '/var/run/postgresql', port = '5432', user = userInfo().username, dbname = user } = settings
@@ -90,7 +90,7 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
 }
 
 /** Returns what stands before the parameters of an address. */
-function partsOf({ hostname, port, username, password, pathname }: URL): Settings {
+function partsOf({ hostname, port, username, password, pathname }: URL): ConnectionSettings {
   const parts = { host: hostname, port, user: username, password, dbname: pathname.slice(1) }
   const stated = Object.entries(parts).filter(([, value]) => value !== '')
   return Object.fromEntries(stated.map(([key, value]) => [key, decoded(value).replace(/^\[|\]$/g, '')]))
@@ -100,7 +100,7 @@ function partsOf({ hostname, port, username, password, pathname }: URL): Setting
  * Reads one section of the service file: `[name]`, and lines of `key=value`.
  * Source: https://www.postgresql.org/docs/current/libpq-pgservice.html
  */
-function readService(service: string, env: Environment): Settings {
+function readService(service: string, env: Environment): ConnectionSettings {
   const path = env['PGSERVICEFILE'] ?? join(homedir(), '.pg_service.conf')
   const lines = readText(path, `service ${quote(service)} (PGSERVICE) is in the service file`).split('\n')
   const start = lines.findIndex((line) => line.trim() === `[${service}]`)
@@ -109,7 +109,7 @@ function readService(service: string, env: Environment): Settings {
   const end = rest.findIndex((line) => line.trim().startsWith('['))
   const pairs = rest.slice(0, end < 0 ? undefined : end).flatMap((line) => {
     const [, key = '', value = ''] = /^\s*([a-z]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
-    return key in SETTINGS ? [[key, value]] : []
+    return key in CONNECTION_VARIABLES ? [[key, value]] : []
   })
   return Object.fromEntries(pairs)
 }
@@ -127,7 +127,7 @@ function isThisHost(host: string): boolean {
  * libpq would try without TLS by default, which a stranger in between can make happen.
  */
 function tlsOptions(
-  settings: Settings,
+  settings: ConnectionSettings,
   host: string,
   env: Environment,
   invalid: (why: string) => Error,

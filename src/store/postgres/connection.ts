@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { type PostgresAddress, readAddress } from './address.ts'
-import { isConflict, isRolledBack, toLedgerError } from './errors.ts'
+import { isConflict, isRolledBack, postgresError } from './errors.ts'
 
 /**
  * How long a connection stays open without a request, in milliseconds. A batch can run for hours, and a server allows
@@ -84,7 +84,7 @@ export function connectPostgres(name: string, env: Environment): Postgres {
           }
         })
       } catch (error) {
-        throw toLedgerError(error, request)
+        throw postgresError(error, request)
       }
     },
     close() {

@@ -36,7 +36,7 @@ export function isRolledBack(error: unknown): boolean {
  * statement may have been applied. The codes are those of
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-export function toLedgerError(error: unknown, { what, address, wasSent }: PostgresRequest): LedgerError {
+export function postgresError(error: unknown, { what, address, wasSent }: PostgresRequest): LedgerError {
   if (error instanceof LedgerError) return error
   const { place, schema, table, name, config } = address
   const state = stateOf(error)

@@ -6,7 +6,7 @@ import { cronledger, type Loose, NIGHTLY, scratch, start } from '../../support/c
 import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
 
 const folder = scratch()
-const CLOCK = new URL('../../docs/clock.mjs', import.meta.url).href
+const CLOCK = new URL('../../docs/fakes/clock.mjs', import.meta.url).href
 let ledgers = 0
 
 /** A ledger of its own, whose commands run at a time of 24 November 2026, or of the day that the time names. */

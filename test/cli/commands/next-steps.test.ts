@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { serveMetadata } from '../../support/aws/ecs-metadata.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
-import { serveMetadata } from '../../support/ecs-metadata.ts'
 import { startOfToday } from '../../support/today.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 

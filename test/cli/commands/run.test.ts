@@ -3,6 +3,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { FARGATE } from '../../support/aws/ecs.ts'
+import { serveMetadata } from '../../support/aws/ecs-metadata.ts'
 import {
   cronledger,
   type Ended,
@@ -14,8 +16,6 @@ import {
   scratch,
   start,
 } from '../../support/cli.ts'
-import { FARGATE } from '../../support/ecs.ts'
-import { serveMetadata } from '../../support/ecs-metadata.ts'
 
 const folder = scratch()
 let files = 0

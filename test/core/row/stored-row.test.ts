@@ -25,8 +25,8 @@ import {
   type Trigger,
   type UncheckedRow,
 } from '../../../src/core/types.ts'
-import { FARGATE, fargateTask } from '../../support/ecs.ts'
-import { ecsFacts } from '../../support/ecs-facts.ts'
+import { FARGATE, fargateTask } from '../../support/aws/ecs.ts'
+import { ecsFacts } from '../../support/aws/ecs-facts.ts'
 import { closed, FAILED, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')

@@ -14,7 +14,7 @@ import {
   withdrawClaim,
 } from '../../../src/core/row/transition.ts'
 import type { Ending, Row } from '../../../src/core/types.ts'
-import { FARGATE } from '../../support/ecs.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
 import {
   closed,
   FAILED,

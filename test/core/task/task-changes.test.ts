@@ -18,7 +18,7 @@ import {
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
 import type { ScheduleSpec } from '../../../src/core/types.ts'
-import { FARGATE, fargateTask } from '../../support/ecs.ts'
+import { FARGATE, fargateTask } from '../../support/aws/ecs.ts'
 import { PAUSE, recordWith } from '../../support/rows.ts'
 
 const at = (text: string) => Date.parse(text)

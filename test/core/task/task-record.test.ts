@@ -11,9 +11,9 @@ import {
   type TaskRecord,
   USUAL_GRACE_MS,
 } from '../../../src/core/task/task-record.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
+import { ecsFacts } from '../../support/aws/ecs-facts.ts'
 import { closed } from '../../support/closed-schema.ts'
-import { FARGATE } from '../../support/ecs.ts'
-import { ecsFacts } from '../../support/ecs-facts.ts'
 
 const at = (text: string) => Date.parse(text)
 const { logStream: _, ...LASTING } = FARGATE.ecs

@@ -9,7 +9,7 @@ import {
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
 import { knownRecords, NO_KNOWN_RECORDS, readRecord } from '../../../src/run/task/task-record.ts'
-import { FARGATE } from '../../support/ecs.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call } from '../../support/simulated/faulty-store.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'

@@ -34,7 +34,7 @@ import {
   type Trigger,
 } from '../../../src/core/types.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { FARGATE } from '../../support/ecs.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
 
 const HOUR_MS = 3_600_000
 const LEASE_MS = 600_000

@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { readAddress } from '../../../src/store/postgres/address.ts'
-import { toLedgerError } from '../../../src/store/postgres/errors.ts'
+import { postgresError } from '../../../src/store/postgres/errors.ts'
 
 const answer = (code: string, wasSent: boolean) => {
   const error = Object.assign(new pg.DatabaseError('no', 0, 'error'), { code })
-  return toLedgerError(error, { what: 'a claim', address: readAddress('postgres://db.example/x', {}), wasSent })
+  return postgresError(error, { what: 'a claim', address: readAddress('postgres://db.example/x', {}), wasSent })
 }
 
 describe('an error of PostgreSQL', () => {

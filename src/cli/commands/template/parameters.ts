@@ -26,10 +26,10 @@ export interface BatchOptions {
   readonly parameters: string | undefined
 }
 
-type Values = Readonly<Record<string, string>>
+type ParameterValues = Readonly<Record<string, string>>
 
 /** The parameters that follow from an option, and the option. */
-const OPTION_OF: Values = {
+const OPTION_OF: ParameterValues = {
   TableName: 'store',
   Task: 'task',
   Family: 'task',
@@ -63,7 +63,7 @@ export function stackParameters(options: BatchOptions, now: Instant) {
   const missing = whenNoneRuns(schedule, now)
   const known = readTemplate(readSchema('cloudformation.yaml'))
   const given = readParameters(options.parameters ?? '', known)
-  const computed: Values = {
+  const computed: ParameterValues = {
     TableName: tableOf(options.store),
     CreateTable: 'true',
     Task: options.task,
@@ -188,7 +188,7 @@ const isText = (text: string | undefined) => text !== undefined
  * Reads `Memory=1024 AlarmEmail=ops@example.org`. A value may contain spaces. Throws a usage error for a parameter that
  * does not exist, that follows from an option, or whose value the template does not allow.
  */
-function readParameters(text: string, known: ReadonlyMap<string, Parameter>): Values {
+function readParameters(text: string, known: ReadonlyMap<string, Parameter>): ParameterValues {
   const words = text.trim() === '' ? [] : text.trim().split(/\s+(?=\w+=)/)
   return Object.fromEntries(
     words.map((word) => {

@@ -20,7 +20,7 @@ import { gravestExit } from '../../../../src/exit-code.ts'
 import { createTableInput, readTableDefinition } from '../../../../src/store/dynamodb/table-definition.ts'
 import { setUpStore } from '../../../../src/store/setup.ts'
 import { claimOf } from '../../../store/contract.ts'
-import { AWS_PATH, awsEnv, hasAws } from '../../../support/aws.ts'
+import { AWS_PATH, awsEnv, hasAws } from '../../../support/aws/aws.ts'
 import { cronledger, scratch } from '../../../support/cli.ts'
 import { startFaultyProxy, type Treatment } from '../../../support/proxy.ts'
 import {

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { aws, awsEnv, hasAws } from '../../../support/aws.ts'
+import { aws, awsEnv, hasAws } from '../../../support/aws/aws.ts'
+import { completeStack, deployStack } from '../../../support/aws/stack.ts'
 import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
 import { serve } from '../../../support/pages/serve.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../../support/proxy.ts'
 import { type Server, startMoto } from '../../../support/servers.ts'
-import { completeStack, deployStack } from '../../../support/stack.ts'
 
 const folder = scratch()
 const TABLE = 'dynamodb:money'

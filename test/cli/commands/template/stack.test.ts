@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { aws, awsEnv, hasAws } from '../../../support/aws.ts'
+import { aws, awsEnv, hasAws } from '../../../support/aws/aws.ts'
+import { completeStack, deployStack, PLACE, readTemplate, TEMPLATE } from '../../../support/aws/stack.ts'
 import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
 import { type Server, startMoto } from '../../../support/servers.ts'
-import { completeStack, deployStack, PLACE, readTemplate, TEMPLATE } from '../../../support/stack.ts'
 
 const folder = scratch()
 const TABLE = 'dynamodb:money'

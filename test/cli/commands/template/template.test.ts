@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { stackParameters } from '../../../../src/cli/commands/template/parameters.ts'
 import { printOption, template } from '../../../../src/cli/commands/template.ts'
+import { BATCH, PLACE, readTemplate } from '../../../support/aws/stack.ts'
 import { cronledger } from '../../../support/cli.ts'
-import { BATCH, PLACE, readTemplate } from '../../../support/stack.ts'
 
 const file = (name: string) => readFileSync(new URL(`../../../../schema/${name}`, import.meta.url), 'utf8')
 const read = (name: string) => readFileSync(new URL(`../../../../${name}`, import.meta.url), 'utf8')

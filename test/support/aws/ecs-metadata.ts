@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
 const readFixture = (name: string) =>
-  JSON.parse(readFileSync(new URL(`../fixtures/aws/${name}`, import.meta.url), 'utf8'))
+  JSON.parse(readFileSync(new URL(`../../fixtures/aws/${name}`, import.meta.url), 'utf8'))
 
 /** The answers of the metadata endpoint to a container on Fargate. `FARGATE` has what they say. */
 export const CONTAINER = readFixture('ecs-container-metadata-v4.json')

@@ -3,8 +3,8 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { scratch } from './cli.ts'
-import { CREDENTIALS, hasMoto, PYTHON, REGION } from './servers.ts'
+import { scratch } from '../cli.ts'
+import { CREDENTIALS, hasMoto, PYTHON, REGION } from '../servers.ts'
 
 const AWS = '/usr/bin/aws'
 /** Whether Debian's command line of AWS is installed, and a server for it. */

@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parse, type ScalarTag } from 'yaml'
-import { type BatchOptions, stackParameters } from '../../src/cli/commands/template/parameters.ts'
+import { type BatchOptions, stackParameters } from '../../../src/cli/commands/template/parameters.ts'
+import type { Loose } from '../cli.ts'
+import { PYTHON } from '../servers.ts'
 import { aws, awsEnv } from './aws.ts'
-import type { Loose } from './cli.ts'
-import { PYTHON } from './servers.ts'
 
-export const TEMPLATE = fileURLToPath(new URL('../../schema/cloudformation.yaml', import.meta.url))
+export const TEMPLATE = fileURLToPath(new URL('../../../schema/cloudformation.yaml', import.meta.url))
 const COMPLETE = fileURLToPath(new URL('complete_stack.py', import.meta.url))
 
 /** The parameters that each batch must give. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { buildSync } from 'esbuild'
 import { expect, test } from 'vitest'
-import { MAIN, messageLines, scratch } from '../support/cli.ts'
+import { MAIN, messageLines, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 
@@ -41,7 +41,7 @@ test('too few file descriptors for a ledger: 77, one line that says what to rais
 
 /** Runs a program that takes all descriptors, and that imports parts of cronledger by `load`. Returns what it prints. */
 function printedBy(program: string): string {
-  const source = (name: string) => fileURLToPath(new URL(`../../src/process/${name}.ts`, import.meta.url))
+  const source = (name: string) => fileURLToPath(new URL(`../../../src/process/${name}.ts`, import.meta.url))
   const entryPoints = ['notifier', 'clock', 'parent-thread'].map(source)
   buildSync({ entryPoints, outdir: folder, bundle: true, platform: 'node', format: 'esm' })
   const takeAll = `
@@ -105,7 +105,7 @@ test('too few file descriptors for a program that opens a file ledger late: one 
     }
     const io = { signal: AbortSignal.timeout(60_000) }
     console.log(await setUpFile(path, io).catch((error) => error.kind + ': ' + error.message))`
-  const module = new URL('../../dist/store/file/file-store.js', import.meta.url).href
+  const module = new URL('../../../dist/store/file/file-store.js', import.meta.url).href
   for (const left of [0, 8]) {
     const path = join(folder, `late-${left}.db`)
     expect(node(64, ['--input-type=module', '-e', program, module, path, String(left)])).toEqual({

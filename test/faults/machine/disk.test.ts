@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { afterAll, afterEach, expect, onTestFinished, test } from 'vitest'
-import { cronledger, type Loose, messageLines, NIGHTLY, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, messageLines, NIGHTLY, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 const disk = join(folder, 'disk')

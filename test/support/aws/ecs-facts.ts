@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { EcsFacts } from '../../src/core/types.ts'
+import type { EcsFacts } from '../../../src/core/types.ts'
 import { FARGATE } from './ecs.ts'
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openFileStore } from '../../src/store/file/file-store.ts'
-import { cronledger, type Loose, MAIN, scratch } from '../support/cli.ts'
+import { openFileStore } from '../../../src/store/file/file-store.ts'
+import { cronledger, type Loose, MAIN, scratch } from '../../support/cli.ts'
 
-const LAUNCHER = fileURLToPath(new URL('../fixtures/stalled-log.py', import.meta.url))
+const LAUNCHER = fileURLToPath(new URL('../../fixtures/stalled-log.py', import.meta.url))
 const UNPRIVILEGED = 65_534
 const folder = scratch()
 

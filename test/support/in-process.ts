@@ -8,7 +8,7 @@ import { readMethods } from '../../src/ledger.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import type { TriggerOptions, TriggerParts } from '../../src/run/run-trigger.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
-import { openTestStore } from '../support/servers.ts'
+import { openTestStore } from './servers.ts'
 
 let ids = 0
 

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import Libsql from 'libsql'
 import pLimit from 'p-limit'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, MAIN, NIGHTLY, scratch } from '../support/cli.ts'
+import { cronledger, MAIN, NIGHTLY, scratch } from '../../support/cli.ts'
 
 // A real run under strace, which kills it or answers with an error at each system call on the ledger file and its journal.
 

@@ -1,4 +1,4 @@
-import type { EcsFacts, Host } from '../../src/core/types.ts'
+import type { EcsFacts, Host } from '../../../src/core/types.ts'
 
 /** What ECS says of a task and of its container. Left out: what the fixtures of the metadata endpoint have. */
 interface EcsTask {
