@@ -36,10 +36,7 @@ export function inWords(schedule: Schedule): string {
     case 'cron': {
       // cronstrue describes names such as `@daily` correctly.
       if (expression.startsWith('@')) return words(expression.toLowerCase())
-      const { months, years } = schedule.fields
-      const { values: seconds } = schedule.fields.seconds
-      const { values: minutes } = schedule.fields.minutes
-      const { values: hours } = schedule.fields.hours
+      const { seconds, minutes, hours, months, years } = schedule.fields
       return [
         seconds.length * minutes.length * hours.length <= NAMED_TIMES
           ? `At ${listed(timesOf(seconds, minutes, hours), 'and')}`

@@ -60,10 +60,6 @@ export function processLeftBy(attempt: AttemptRecord): ProcessMark | undefined {
   return attempt.phase === 'ended' && attempt.outcome !== 'abandoned' ? attempt.process : undefined
 }
 
-export function isWaiting(row: Row): boolean {
-  return row.attempts.at(-1)?.phase === 'waiting'
-}
-
 /** Returns whether a run of a later slot starts this one, because it was missed. */
 export function isCatchUpTrigger(trigger: Trigger): boolean {
   return trigger.kind === 'scheduled' && trigger.source === 'catch-up'

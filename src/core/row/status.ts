@@ -1,5 +1,5 @@
 import type { Instant, Row, Status, StoredRow, UnreadableRow } from '../types.ts'
-import { hasCompleted, hasStarted, isWaiting } from './attempts.ts'
+import { hasCompleted, hasStarted, openAttempt } from './attempts.ts'
 
 export interface SlotRecord {
   readonly slot: Instant
@@ -32,10 +32,10 @@ export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'grac
   if (isUnreadable(row)) return 'unknown'
   switch (row.state) {
     case 'PENDING':
-      if (isStale(row, settings.now, settings.skewMs)) return 'stale'
+      if (!isRunning(row, settings.now, settings.skewMs)) return 'stale'
       // The slot has completed once, so a force that runs its work again does not make it overdue.
       if (isPastDoneBy(row.slot, settings) && !hasCompleted(row)) return 'overdue'
-      return isWaiting(row) ? 'waiting' : 'running'
+      return openAttempt(row).phase
     case 'COMPLETED':
       return 'completed'
     case 'FAILED':
@@ -87,12 +87,4 @@ export function isEndUnknown({ attempts, resolutions }: Row): boolean {
   const resolution = resolutions.at(-1)
   const isDecided = resolution !== undefined && resolution.afterAttempt >= last.number
   return (last.phase === 'running' || last.outcome === 'abandoned') && !isDecided
-}
-
-/**
- * Returns whether the row is PENDING and its lease ran out. Its owner was killed, is paused, or cannot reach the
- * ledger.
- */
-function isStale(row: Row, now: Instant, skewMs: number): boolean {
-  return row.state === 'PENDING' && !isRunning(row, now, skewMs)
 }

@@ -1,9 +1,7 @@
 import {
   type AttemptRecord,
-  type EcsFacts,
+  type EndedAttempt,
   EVENT_TIME_SOURCES,
-  type Host,
-  type Instant,
   OUTCOMES,
   type Outcome,
   type ProcessMark,
@@ -70,19 +68,9 @@ export const RESOLUTION = formOf<Resolution>({
 })
 
 /** An attempt of any phase, before it is known which members its phase has. */
-interface AnyAttempt extends Host {
-  readonly number: number
-  readonly runId: string
-  readonly trigger: Trigger
-  readonly ecs?: EcsFacts
-  readonly startedAt: Instant
+interface AnyAttempt extends Omit<EndedAttempt, 'phase' | 'outcome'> {
   readonly phase: AttemptRecord['phase']
-  readonly claimedAt?: Instant
-  readonly endedAt?: Instant
-  readonly outcome?: Outcome | undefined
-  readonly exitCode?: number
-  readonly signal?: string
-  readonly process?: ProcessMark
+  readonly outcome?: Outcome
 }
 
 /** Of an attempt that runs or has ended, the phase is not stored: the outcome tells them apart. */

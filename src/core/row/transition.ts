@@ -22,12 +22,16 @@ import { attemptCount, endedAttempts, hasSucceeded, isEnded, isUnstarted, openAt
 import { MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
-export interface Claim {
+/** The slot of a write, and the run that will own its row. */
+interface NewOwner {
   readonly task: string
   readonly window: Window
   readonly schedule: ScheduleSpec
   readonly zoneData: string
   readonly runId: string
+}
+
+export interface Claim extends NewOwner {
   readonly trigger: Trigger
   readonly host: Host
   readonly ecs?: EcsFacts
@@ -63,23 +67,34 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
   }
   const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))
   return {
-    schemaVersion: SCHEMA_VERSION,
-    task: claim.task,
-    slot: claim.window.slot,
+    ...takenOver(base, claim, stamp),
     windowEnd: claim.window.end,
-    state: 'PENDING',
-    version: (base?.version ?? 0) + 1,
-    writeId: stamp.writeId,
-    owner: claim.runId,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
+    state: 'PENDING',
     attempts: [...ended, attempt],
     unlistedAttempts,
     leaseUntil: stamp.now + leaseMs,
-    resolutions: base?.resolutions ?? [],
     expiresAt: expiryOf(base, claim, stamp.now),
-    rejections: base?.rejections ?? NO_REJECTIONS,
   }
+}
+
+/** Returns what a row keeps, or begins with, when another run becomes its owner. */
+function takenOver(found: Row | null, { task, window, schedule, zoneData, runId }: NewOwner, { writeId }: Stamp) {
+  const before = found ?? {
+    schemaVersion: SCHEMA_VERSION,
+    task,
+    slot: window.slot,
+    windowEnd: window.end,
+    version: 0,
+    schedule,
+    zoneData,
+    unlistedAttempts: 0,
+    resolutions: [],
+    expiresAt: null,
+    rejections: NO_REJECTIONS,
+  }
+  return { ...before, version: before.version + 1, writeId, owner: runId }
 }
 
 /**
@@ -111,17 +126,8 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   const open = openAttempt(pending)
   // The next attempt is already waiting, so this write was already applied.
   if (open.phase === 'waiting') return renewLease(pending, stamp, leaseMs, null)
-  const { runId, trigger, host, ecsTask, ecs } = open
-  const next: OpenAttempt = {
-    phase: 'waiting',
-    number: attemptCount(row) + 1,
-    runId,
-    trigger,
-    host,
-    ...(ecsTask === undefined ? {} : { ecsTask }),
-    ...(ecs && { ecs }),
-    startedAt: stamp.now,
-  }
+  const { claimedAt: _, process: __, ...same } = open
+  const next: OpenAttempt = { ...same, phase: 'waiting', number: attemptCount(row) + 1, startedAt: stamp.now }
   const { ended, unlistedAttempts } = listedAttempts(row, endOpenAttempt(pending, ending, stamp))
   const attempts = [...ended, next] as const
   return { ...nextVersion(pending, stamp), attempts, unlistedAttempts, leaseUntil: stamp.now + leaseMs }
@@ -171,12 +177,7 @@ export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Ro
   return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)
 }
 
-export interface ResolutionRequest extends Pick<Resolution, 'state' | 'by' | 'reason'> {
-  readonly task: string
-  readonly window: Window
-  readonly schedule: ScheduleSpec
-  readonly zoneData: string
-  readonly runId: string
+export interface ResolutionRequest extends NewOwner, Pick<Resolution, 'state' | 'by' | 'reason'> {
   /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
 }
@@ -191,24 +192,8 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state, by, reason } = request
   const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
-  return {
-    schemaVersion: SCHEMA_VERSION,
-    task: request.task,
-    slot: request.window.slot,
-    windowEnd: found === null ? request.window.end : found.windowEnd,
-    state,
-    version: (found?.version ?? 0) + 1,
-    writeId: stamp.writeId,
-    owner: request.runId,
-    schedule: found?.schedule ?? request.schedule,
-    zoneData: found?.zoneData ?? request.zoneData,
-    attempts,
-    unlistedAttempts: found?.unlistedAttempts ?? 0,
-    leaseUntil: null,
-    resolutions: [...(found?.resolutions ?? []), resolution],
-    expiresAt: found?.expiresAt ?? null,
-    rejections: found?.rejections ?? NO_REJECTIONS,
-  }
+  const row = takenOver(found, request, stamp)
+  return { ...row, state, attempts, leaseUntil: null, resolutions: [...row.resolutions, resolution] }
 }
 
 /**

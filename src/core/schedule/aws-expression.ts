@@ -1,6 +1,6 @@
 import { type Problem, scheduleProblem } from '../errors.ts'
 import type { Instant } from '../types.ts'
-import { type CronFields, daysOfShapes, span } from './calendar.ts'
+import { type CronFields, daysOfShapes, sorted, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
 
@@ -50,18 +50,13 @@ function argumentWords(expression: string): readonly string[] {
 function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
   const problem = scheduleProblem(spec.expression)
   if (own.length > 0) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ').toUpperCase()})`
-  const { values: seconds } = fields.seconds
-  if (seconds.length > 1 || seconds[0] !== 0) {
+  if (fields.seconds.some((second) => second !== 0)) {
     throw problem('AWS has no seconds and fires at :00 only. Use seconds of 0.')
   }
   const [minutes, hours, months] = [
-    listText(fields.minutes.values, 0, 59),
-    listText(fields.hours.values, 0, 23),
-    listText(
-      [...fields.months].sort((a, b) => a - b),
-      1,
-      12,
-    ),
+    listText(fields.minutes, 0, 59),
+    listText(fields.hours, 0, 23),
+    listText(sorted(fields.months), 1, 12),
   ]
   const [dayOfMonth, dayOfWeek] = dayTexts(fields, problem)
   const expression = `cron(${minutes} ${hours} ${dayOfMonth} ${months} ${dayOfWeek} *)`

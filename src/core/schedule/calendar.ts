@@ -26,29 +26,17 @@ export function onWeekday(wanted: number, nth?: number | 'last'): DayTest {
     weekday === wanted && (nth === undefined || (nth === 'last' ? day > length - 7 : Math.ceil(day / 7) === nth))
 }
 
-/** The compiled form of an expression, in either dialect. No field is empty. */
+/** The compiled form of an expression, in either dialect. No field is empty. Times are sorted and without duplicates. */
 export interface CronFields {
-  readonly seconds: Times
-  readonly minutes: Times
-  readonly hours: Times
+  readonly seconds: readonly number[]
+  readonly minutes: readonly number[]
+  readonly hours: readonly number[]
   /** 1 to 12. */
   readonly months: ReadonlySet<number>
   readonly years: ReadonlySet<number>
   readonly days: DaysOf
   /** Whether the expression matches on every day. Most schedules do, and then the search needs no date. */
   readonly everyDay: boolean
-}
-
-/** The values of a field below 60, with tables for the search. */
-export interface Times {
-  /** The values, sorted and without duplicates. */
-  readonly values: readonly number[]
-  /**
-   * `up[n]` is the first value from n on. `down[n + 1]` is the last value up to n. A value of -1 means that there is
-   * none.
-   */
-  readonly up: readonly number[]
-  readonly down: readonly number[]
 }
 
 /** Returns the days that match in a month of `length` days that starts on `firstWeekday`. Day 1 is bit 0. */
@@ -74,17 +62,14 @@ const FIRST_WEEKDAY = 4
  * meets only a few shapes, so each is computed when it is first needed.
  */
 export function compileDays(test: DayTest): DaysOf {
-  const known = Array<number>(28).fill(UNKNOWN)
+  const known = new Map<number, number>()
   return (length, firstWeekday) => {
     const shape = (length - 28) * 7 + firstWeekday
-    let days = known[shape] ?? UNKNOWN
-    if (days === UNKNOWN) {
-      days = 0
-      for (let day = 1; day <= length; day++) {
-        if (test({ day, weekday: (firstWeekday + day - 1) % 7, length })) days |= 1 << (day - 1)
-      }
-      known[shape] = days
-    }
+    const found = known.get(shape)
+    if (found !== undefined) return found
+    const matching = span(1, length).filter((day) => test({ day, weekday: (firstWeekday + day - 1) % 7, length }))
+    const days = matching.reduce((all, day) => all | (1 << (day - 1)), 0)
+    known.set(shape, days)
     return days
   }
 }
@@ -99,16 +84,8 @@ export function daysOfShapes(days: DaysOf, months: ReadonlySet<number>): readonl
   return [...lengths].sort().flatMap((length) => span(0, 6).map((firstWeekday) => days(length, firstWeekday)))
 }
 
-/** Marks a shape that is not computed yet. A set of days has at most 31 bits, so it is never -1. */
-const UNKNOWN = -1
-
-export function compileTimes(values: Iterable<number>): Times {
-  const known = new Set(values)
-  const up = Array<number>(61).fill(-1)
-  const down = Array<number>(61).fill(-1)
-  for (let value = 59; value >= 0; value--) up[value] = known.has(value) ? value : (up[value + 1] ?? -1)
-  for (let value = 0; value < 60; value++) down[value + 1] = known.has(value) ? value : (down[value] ?? -1)
-  return { values: [...known].sort((a, b) => a - b), up, down }
+export function sorted(values: Iterable<number>): readonly number[] {
+  return [...new Set(values)].sort((a, b) => a - b)
 }
 
 export function span(first: number, last: number): readonly number[] {
@@ -188,10 +165,10 @@ function nearestTime({ hours, minutes, seconds }: CronFields, time: number, dire
   return nextHour * 3600 + edge(minutes, direction) * 60 + edge(seconds, direction)
 }
 
-function nearestValue({ up, down }: Times, from: number, direction: Direction): number {
-  return (direction === 1 ? up[from] : down[from + 1]) ?? -1
+function nearestValue(values: readonly number[], from: number, direction: Direction): number {
+  return (direction === 1 ? values.find((one) => one >= from) : values.findLast((one) => one <= from)) ?? -1
 }
 
-function edge(times: Times, direction: Direction): number {
-  return nearestValue(times, direction === 1 ? 0 : 59, direction)
+function edge(values: readonly number[], direction: Direction): number {
+  return values.at(direction === 1 ? 0 : -1) ?? 0
 }

@@ -1,5 +1,5 @@
 import { type Problem, quote } from '../errors.ts'
-import { type CronFields, compileDays, compileTimes, type Day, type DayTest, onDay, onWeekday } from './calendar.ts'
+import { type CronFields, compileDays, type Day, type DayTest, onDay, onWeekday, sorted } from './calendar.ts'
 import { wrongItem } from './cron-unix.ts'
 
 interface AwsField {
@@ -49,9 +49,9 @@ export function parseAws(text: string, problem: Problem): CronFields {
       ? parseItems(DAY_OF_MONTH, dayOfMonth, problem, dayOfMonthTests)
       : parseItems(DAY_OF_WEEK, dayOfWeek, problem, dayOfWeekTests)
   return {
-    seconds: compileTimes([0]),
-    minutes: compileTimes(list(MINUTES, minutes)),
-    hours: compileTimes(list(HOURS, hours)),
+    seconds: [0],
+    minutes: sorted(list(MINUTES, minutes)),
+    hours: sorted(list(HOURS, hours)),
     months: new Set(list(MONTH, month)),
     years: new Set(list(YEAR, year)),
     days: compileDays((day) => dayTests.some((test) => test(day))),

@@ -1,6 +1,6 @@
 import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
 import { type LedgerError, type Problem, quote } from '../errors.ts'
-import { type CronFields, compileDays, compileTimes, type DayTest, EVERY_YEAR, onDay, onWeekday } from './calendar.ts'
+import { type CronFields, compileDays, type DayTest, EVERY_YEAR, onDay, onWeekday, sorted } from './calendar.ts'
 
 interface UnixField {
   readonly name: string
@@ -59,9 +59,9 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
   // character)". So if one of them is `*/2`, both must match. The evaluator of cron-parser differs here.
   const both = texts[3]?.includes('*') || texts[5]?.includes('*')
   return {
-    seconds: compileTimes(seconds.map(Number)),
-    minutes: compileTimes(minutes.map(Number)),
-    hours: compileTimes(hours.map(Number)),
+    seconds: sorted(seconds.map(Number)),
+    minutes: sorted(minutes.map(Number)),
+    hours: sorted(hours.map(Number)),
     months: new Set(months.map(Number)),
     years: EVERY_YEAR,
     days: compileDays((day) => {

@@ -36,17 +36,6 @@ export function dayIn(date: string, zone: string, name: string): Several<Stretch
 }
 
 /**
- * Returns the time from the start of the month `from` (`2026-11`) to the end of the month `to`. Both months must be in
- * the years 1970 to 2199.
- */
-export function monthsIn(from: string, to: string, zone: string): Stretch {
-  const [year = 0, month = 0] = to.split('-').map(Number)
-  const start = Date.parse(`${from}-01`) / 1000
-  const all = stretches(start, Date.UTC(year, month) / 1000 - start, zone)
-  return { from: all[0]?.from ?? Number.NaN, to: all.at(-1)?.to ?? Number.NaN }
-}
-
-/**
  * Returns the instants at which the clocks of the zone show a local time, for which `isLocalTime` is true. There are two
  * in a fold. Throws a usage error that calls the value `name` if the time does not exist in the zone.
  */

@@ -61,7 +61,7 @@ export function slotBefore(schedule: Schedule, at: Instant): Instant | null {
  * So a trigger runs there, and its absence is not a missed slot.
  */
 export function isOptional(schedule: Schedule, slot: Instant): boolean {
-  if (schedule.kind !== 'cron' || schedule.fields.hours.values.length < 24) return false
+  if (schedule.kind !== 'cron' || schedule.fields.hours.length < 24) return false
   const { zone } = schedule
   const second = slot / 1000
   const { offset } = zone.pieceAt(second)
@@ -144,7 +144,7 @@ export function canFire(fields: CronFields, zone: Zone): boolean {
  */
 function nearestFireTime(fields: CronFields, zone: Zone, from: number, direction: Direction): number | null {
   if (direction === 1 ? from > LAST_SECOND : from < FIRST_SECOND) return null
-  const everyPass = fields.hours.values.length === 24
+  const everyPass = fields.hours.length === 24
   let at = Math.min(Math.max(from, FIRST_SECOND), LAST_SECOND)
   for (;;) {
     const piece = zone.pieceAt(at)

@@ -94,14 +94,8 @@ function isForced({ declared }: ScheduleSince): boolean {
   return declared === 'forced'
 }
 
-interface SplitSchedules {
-  readonly before: Schedules
-  /** The schedule in force. Left out: the instant is before all schedules. */
-  readonly inForce?: ScheduleSince | undefined
-  readonly later: Schedules
-}
-
-function splitAt(schedules: Schedules, at: Instant): SplitSchedules {
+/** Splits the schedules at the one in force, which is undefined if the instant is before all of them. */
+function splitAt(schedules: Schedules, at: Instant) {
   const index = schedules.findLastIndex(({ since }) => since <= at)
   return {
     before: schedules.slice(0, Math.max(0, index)),
@@ -196,16 +190,13 @@ function isSameExpectations(one: Expectations, other: Expectations): boolean {
   return EXPECTED.every((name) => one[name] === other[name])
 }
 
-type EcsOfRecord = Pick<TaskRecord, 'ecs' | 'ecsSince'>
-
-function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): EcsOfRecord | null {
+function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): Pick<TaskRecord, 'ecs' | 'ecsSince'> | null {
   if (ecs === 'unknown' || isSameEcs(record.ecs, ecs)) return null
   if (record.ecsSince !== null && record.ecsSince >= slot) return null
   // A later run that was not on ECS may have left only its schedule.
   const lastOfRun = record.schedules.findLast(({ declared }) => declared === undefined)
   if ((lastOfRun?.since ?? slot) > slot) return null
-  if (ecs === null) return { ecs, ecsSince: slot }
-  return { ecs: lasting(ecs), ecsSince: slot }
+  return { ecs: ecs && lasting(ecs), ecsSince: slot }
 }
 
 /**
