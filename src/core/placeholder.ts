@@ -5,14 +5,6 @@ export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
 /** The text that the operator replaces with a name. Only a command that runs on another host needs it. */
 export const NAME_PLACEHOLDER = 'YOUR NAME'
 
-// The texts in a command of AWS. AWS refuses a command that still has one of them.
-export const TASK_DEFINITION_PLACEHOLDER = 'YOUR_TASK_DEFINITION'
-export const CONTAINER_PLACEHOLDER = 'YOUR_CONTAINER'
-export const SUBNETS_PLACEHOLDER = 'YOUR_SUBNETS'
-export const SECURITY_GROUPS_PLACEHOLDER = 'YOUR_SECURITY_GROUPS'
-/** Says which values AWS allows. */
-export const PUBLIC_IP_PLACEHOLDER = 'ENABLED_OR_DISABLED'
-
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
   REASON_PLACEHOLDER,
   COMMAND_PLACEHOLDER,

@@ -22,8 +22,6 @@ export interface CommandOptions {
   readonly timeoutMs: number | null
 }
 
-export type CommandSettings = Pick<Settings, 'killAfterMs' | 'stopTimeoutMs'>
-
 /**
  * The variables that force slots. The child must not get them, otherwise a `cronledger` in the batch would force the
  * same slots.
@@ -49,7 +47,7 @@ function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
  */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
-  { killAfterMs, stopTimeoutMs }: CommandSettings,
+  { killAfterMs, stopTimeoutMs }: Pick<Settings, 'killAfterMs' | 'stopTimeoutMs'>,
 ): (attempt: LiveAttempt) => Promise<WorkEnd<null>> {
   // The preparation takes time, so it runs while the claim waits for its answer.
   prepareStart()

@@ -4,12 +4,12 @@ import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
-import type { PendingRow, Resolution, Row, ScheduleSpec } from '../core/types.ts'
+import type { PendingRow, Resolution, Row } from '../core/types.ts'
 import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
 import { beginWaiting, type ClaimedSlot, endClaim } from './claimed-slot.ts'
 import { acquireOverlapLock } from './overlap.ts'
-import { admit } from './task/admission.ts'
+import { admit, type Obstacle } from './task/admission.ts'
 import { finishBy, writeAsOwner } from './write.ts'
 
 /** The result of a run that gave its claimed slot up. */
@@ -21,10 +21,7 @@ export type GaveWay =
   | { readonly status: 'refused'; readonly cause: RefusedClaim['cause']; readonly row: null }
 
 /** Why a run whose slot is claimed may not start, and the facts for the log. */
-type RefusedClaim =
-  | { readonly cause: 'overlap'; readonly holder: OverlapLock }
-  | { readonly cause: 'newerTaskRecord' }
-  | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
+type RefusedClaim = { readonly cause: 'overlap'; readonly holder: OverlapLock } | Exclude<Obstacle, { cause: 'paused' }>
 
 /**
  * Brings a claimed slot to its first attempt, unless the task is paused or another slot of it is running. Calls `onLock`
@@ -51,16 +48,10 @@ export async function enter(
 /** Returns null if the run may start, otherwise how it gave its slot up. */
 async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot): Promise<GaveWay | null> {
   const obstacle = await admit(claimedSlot, claimedSlot.settings.ledgerTimeoutMs)
-  switch (obstacle?.kind) {
-    case undefined:
-      return null
-    case 'paused':
-      return giveWayToPause(row, obstacle.pause, claimedSlot)
-    case 'newerRecord':
-      return refuseClaimed({ cause: 'newerTaskRecord' }, claimedSlot)
-    case 'scheduleChanged':
-      return refuseClaimed({ cause: 'scheduleChanged', inForce: obstacle.inForce }, claimedSlot)
-  }
+  if (obstacle === null) return null
+  return obstacle.cause === 'paused'
+    ? giveWayToPause(row, obstacle.pause, claimedSlot)
+    : refuseClaimed(obstacle, claimedSlot)
 }
 
 /**

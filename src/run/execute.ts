@@ -132,7 +132,10 @@ async function runClaimed<T>(
 ): Promise<RunResult<T>> {
   let holdsLock = false
   const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)) !== null
-  const lease = new Lease({ row, preparedAtMs }, leaseSettingsOf(request.trigger, settings), io, hasLostLock)
+  // A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when
+  // the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
+  const onLeaseLost = request.trigger.kind === 'forced' ? 'stop' : settings.onLeaseLost
+  const lease = new Lease({ row, preparedAtMs }, { ...settings, onLeaseLost }, io, hasLostLock)
   lease.lost.addEventListener('abort', () => {
     io.emit({ event: 'lease-lost', cause: lease.lost.reason.cause })
   })
@@ -187,14 +190,6 @@ async function endEarly<T>(
       : { event: 'ended', attempt: openAttempt(held), ending, durationMs: 0, detail, ...finish },
   )
   throw error
-}
-
-/**
- * A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over
- * when the lease has run out. So a forced attempt must not outlive its lease, even if the caller allows that.
- */
-function leaseSettingsOf({ kind }: Trigger, settings: Settings): Settings {
-  return kind === 'forced' ? { ...settings, onLeaseLost: 'stop' } : settings
 }
 
 /** Makes the attempts of one trigger: the first one, and those that the run makes itself after a failure. */

@@ -52,10 +52,10 @@ export async function beginRetry(attempt: number, retry: number, claimedSlot: Cl
  * that time expects that nothing starts. A change of the schedule does not matter: the slot has begun under its own.
  */
 function whyNotNow(obstacle: Obstacle): string | null {
-  switch (obstacle.kind) {
+  switch (obstacle.cause) {
     case 'paused':
       return `${obstacle.pause.by} paused the task: ${obstacle.pause.reason}`
-    case 'newerRecord':
+    case 'newerTaskRecord':
       return 'a newer version of cronledger wrote the record of the task, so it may be paused'
     case 'scheduleChanged':
       return null

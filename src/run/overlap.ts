@@ -5,7 +5,7 @@ import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
 import { isUnreadable, readableRow } from '../core/row/status.ts'
 import type { PendingRow, Row, StoredRow, Trigger } from '../core/types.ts'
-import type { CallOptions, EntryKey, Store, StoredEntry } from '../store/store.ts'
+import type { EntryKey } from '../store/store.ts'
 import { type Ask, askWithin, within } from './ask.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
 import type { Settings } from './settings.ts'
@@ -36,7 +36,11 @@ export async function acquireOverlapLock(
     const { holder } = busy
     const leftMs = startMs + patienceMs(request.trigger, busy.isCatchUp, settings) - io.clock.monotonicMs()
     if (leftMs <= 0) return { holder, hasWaited }
-    if (request.insideOf?.includes(holder.runId)) throw waitsForItself(holder)
+    if (request.insideOf?.includes(holder.runId)) {
+      throw usageError(
+        `cronledger was called inside run ${holder.runId} of slot ${formatInstant(holder.slot)} of the same task, and would wait for it to end. Call the batch itself instead of cronledger, or use another task name.`,
+      )
+    }
     if (!hasWaited) io.emit({ event: 'waiting', holder })
     hasWaited = true
     const pollMs = spread(Math.min(LONGEST_POLL_MS, settings.heartbeatMs), io.random())
@@ -62,12 +66,6 @@ function patienceMs(
   return overlap === 'wait' ? overlapTimeoutMs : 0
 }
 
-function waitsForItself({ slot, runId }: OverlapLock): LedgerError {
-  return usageError(
-    `cronledger was called inside run ${runId} of slot ${formatInstant(slot)} of the same task, and would wait for it to end. Call the batch itself instead of cronledger, or use another task name.`,
-  )
-}
-
 /**
  * Returns whether the ledger has an overlap lock for the task. So a forced run respects the lock even if the operator
  * does not pass `--overlap`. Throws `Halted` if a stop came before the answer, and `LedgerError` if the ledger does not
@@ -79,17 +77,11 @@ export async function hasOverlapLock(
   io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<boolean> {
   const limit = { ms: ledgerTimeoutMs, halt: io.stop }
-  return (await askWithin(limit, io, (call) => readOverlapLock(task, io.store, call))) !== null
-}
-
-/**
- * A ledger that does not exist yet has no locks. The claim that follows creates the file, or reports the missing table.
- */
-async function readOverlapLock(task: string, store: Store, call: CallOptions): Promise<StoredEntry | null> {
   try {
-    return await store.readEntry({ task, kind: '#lock' }, call)
+    return (await askWithin(limit, io, (call) => io.store.readEntry({ task, kind: '#lock' }, call))) !== null
   } catch (error) {
-    if (error instanceof LedgerError && error.kind === 'shape') return null
+    // A ledger that does not exist yet has no locks. The claim that follows creates the file, or reports the missing table.
+    if (error instanceof LedgerError && error.kind === 'shape') return false
     throw error
   }
 }

@@ -8,8 +8,6 @@ import type { Settings } from './settings.ts'
 import { writeRecord } from './task/task-record.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
 
-export type ResolveSettings = Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>
-
 export type ResolveResult =
   | { readonly kind: 'resolved'; readonly row: Row }
   | Extract<ResolveDecision, { kind: 'refused' }>
@@ -26,7 +24,7 @@ export interface ResolveIo extends WriteIo {
  */
 export function resolveSlot(
   request: ResolutionRequest,
-  settings: ResolveSettings,
+  settings: Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>,
   io: ResolveIo,
 ): Promise<ResolveResult> {
   const key = { task: request.task, slot: request.window.slot }

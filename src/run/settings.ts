@@ -77,13 +77,12 @@ export function expectationsOf({
 }
 
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
-export function readExpectations({ graceMs, lateAfterMs, doneByMs, owner }: ExpectationsGiven): Expectations {
+export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap'>>): Expectations {
+  const { graceMs, lateAfterMs, doneByMs, owner } = given
   const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, owner }))
   if (filled.owner !== null) checkOwner(filled.owner)
   return expectationsOf(filled)
 }
-
-type ExpectationsGiven = OrUndefined<Omit<Expectations, 'overlap'>>
 
 /**
  * Returns the settings of a force whose caller left `overlap` out, for a task whose runs must not overlap. `given` has

@@ -93,7 +93,7 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
   const found = windowOf(schedule, eventTime, toleranceMs)
   if (found === null) {
     throw usageError(
-      `schedule ${scheduleName(schedule)} has no slot at or before the event time ${formatInstant(eventTime)}. Check the schedule and the event time.`,
+      `schedule ${quote(schedule.spec.expression)} (${schedule.spec.zone}) has no slot at or before the event time ${formatInstant(eventTime)}. Check the schedule and the event time.`,
     )
   }
   const notices: RunEvent[] = []
@@ -164,10 +164,6 @@ function readForced(
     )
   }
   return { trigger: { kind: 'forced', by, reason }, window, objection: null, notices: [] }
-}
-
-function scheduleName({ spec }: Schedule): string {
-  return `${quote(spec.expression)} (${spec.zone})`
 }
 
 /** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */

@@ -1,14 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import {
-  COMMAND_PLACEHOLDER,
-  CONTAINER_PLACEHOLDER,
-  NAME_PLACEHOLDER,
-  PUBLIC_IP_PLACEHOLDER,
-  REASON_PLACEHOLDER,
-  SECURITY_GROUPS_PLACEHOLDER,
-  SUBNETS_PLACEHOLDER,
-  TASK_DEFINITION_PLACEHOLDER,
-} from '../core/placeholder.ts'
+import { COMMAND_PLACEHOLDER, NAME_PLACEHOLDER, REASON_PLACEHOLDER } from '../core/placeholder.ts'
 import type { ScheduleSpec } from '../core/types.ts'
 
 /** The places in a command that the operator fills in, each with the text that stands there until then. */
@@ -16,11 +7,12 @@ export const BLANKS = {
   reason: REASON_PLACEHOLDER,
   name: NAME_PLACEHOLDER,
   command: COMMAND_PLACEHOLDER,
-  taskDefinition: TASK_DEFINITION_PLACEHOLDER,
-  container: CONTAINER_PLACEHOLDER,
-  subnets: SUBNETS_PLACEHOLDER,
-  securityGroups: SECURITY_GROUPS_PLACEHOLDER,
-  publicIp: PUBLIC_IP_PLACEHOLDER,
+  // AWS refuses a command that still has one of these.
+  taskDefinition: 'YOUR_TASK_DEFINITION',
+  container: 'YOUR_CONTAINER',
+  subnets: 'YOUR_SUBNETS',
+  securityGroups: 'YOUR_SECURITY_GROUPS',
+  publicIp: 'ENABLED_OR_DISABLED',
 } as const
 
 /** A place that the operator fills in. With `inJson`, it is a part of a text in JSON. */

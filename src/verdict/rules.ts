@@ -55,7 +55,7 @@ const PARTLY = 'an earlier attempt may have done a part of it'
 const NOT_DONE = { work: 'not done', workText: 'not done', nextTrigger: 'starts', caution: null } as const
 const RUNNING = { work: 'running', workText: 'running', nextTrigger: 'duplicate', caution: null } as const
 const UNREAD = { work: 'unknown', workText: 'unknown', nextTrigger: 'refused', caution: null } as const
-const DONE = { work: 'done', workText: 'done', nextTrigger: 'duplicate', caution: null } as const
+const DONE = { work: 'done', nextTrigger: 'duplicate', caution: null } as const
 
 /** The rule of each situation. A new situation is a line here, and a row of the table in the docs. */
 export const VERDICT_RULES = {
@@ -69,12 +69,7 @@ export const VERDICT_RULES = {
     happened: [`was due ${elapsed(now - target.slot)} ago, no run is recorded yet`],
     steps: [{ ...rerunStep('run it now', target), isOptional: true }, skipStep('or skip it', target)],
   }),
-  missed: ({ target, now }) => ({
-    ...NOT_DONE,
-    workText: 'not done, as far as the ledger knows',
-    happened: [`was due ${elapsed(now - target.slot)} ago, no run is recorded`],
-    steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
-  }),
+  missed: (facts) => missedRule(', no run is recorded', facts),
   doubtful: ({ target }) => ({
     ...NOT_DONE,
     happened: doubtSentence(target),
@@ -85,12 +80,7 @@ export const VERDICT_RULES = {
       { ...resolveStep('or mark it as completed', target), isOptional: true },
     ],
   }),
-  declared: ({ target, now }) => ({
-    ...NOT_DONE,
-    workText: 'not done, as far as the ledger knows',
-    happened: [`was due ${elapsed(now - target.slot)} ago, and no scheduled run of this task is recorded at all`],
-    steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
-  }),
+  declared: (facts) => missedRule(', and no scheduled run of this task is recorded at all', facts),
   notExpected: ({ target, found, firstSlot = Number.NEGATIVE_INFINITY }) => ({
     ...NOT_DONE,
     happened:
@@ -147,23 +137,9 @@ export const VERDICT_RULES = {
     nextTrigger: nextTriggerOf(row),
     steps: [lookStep(target), ...againSteps('run it now', target), skipStep('or skip it', target)],
   }),
-  completed: ({ target, row }) => ({
-    ...DONE,
-    happened: row === null ? [] : successSentence(row),
-    steps: [{ ...repeatStep(target), isOptional: true }],
-  }),
-  repaired: ({ target, row }) => ({
-    ...DONE,
-    happened: row === null ? [] : successSentence(row),
-    workText: 'done, after a failed attempt',
-    steps: [{ ...repeatStep(target), isOptional: true }],
-  }),
-  marked: ({ target, row }) => ({
-    ...DONE,
-    happened: row === null ? [] : lastSentence(row),
-    workText: 'done, by the word of an operator',
-    steps: [{ ...repeatStep(target), isOptional: true }],
-  }),
+  completed: (facts) => completedRule('done', facts),
+  repaired: (facts) => completedRule('done, after a failed attempt', facts),
+  marked: (facts) => completedRule('done, by the word of an operator', facts),
   repeated: ({ target, row }) => ({
     ...DONE,
     happened: repeatedSentence(row),
@@ -197,6 +173,21 @@ export const VERDICT_RULES = {
 
 export type SlotSituation = keyof typeof VERDICT_RULES
 
+function missedRule(what: string, { target, now }: VerdictFacts): VerdictRule {
+  return {
+    ...NOT_DONE,
+    workText: 'not done, as far as the ledger knows',
+    happened: [`was due ${elapsed(now - target.slot)} ago${what}`],
+    steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
+  }
+}
+
+function completedRule(workText: string, { target, row }: VerdictFacts): VerdictRule {
+  const again = rerunStep('run it again although it has completed', { ...target, only: ['completed'] })
+  const steps = [{ ...again, note: REPEATED_CAUTION, isOptional: true }] as const
+  return { ...DONE, workText, happened: row === null ? [] : successSentence(row), steps }
+}
+
 /** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */
 export function decisionSteps(target: StepTarget): readonly Step[] {
   const again = againSteps('run it again', target)
@@ -206,13 +197,6 @@ export function decisionSteps(target: StepTarget): readonly Step[] {
 /** Something runs or waits, so nothing can be decided yet. */
 function watchSteps(target: StepTarget): readonly Step[] {
   return [...logSteps('see its log', target), showStep('see what happened', target)]
-}
-
-function repeatStep(target: StepTarget): Step {
-  return {
-    ...rerunStep('run it again although it has completed', { ...target, only: ['completed'] }),
-    note: REPEATED_CAUTION,
-  }
 }
 
 function nextTriggerOf(row: Row | null): NextTrigger {

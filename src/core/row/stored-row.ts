@@ -104,8 +104,9 @@ export function decodeRow(stored: unknown): StoredRow {
   const { count, refused, first, latest } = decodeNotes(fields)
   // We must not spread here, for the reason given in `formOf`.
   const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections: { count, refused, first, latest } })
-  if (isPossible(row)) return row
-  throw damaged(fields.what, rowInvariantViolation(row) ?? '')
+  const objection = rowInvariantViolation(row)
+  if (objection !== null) throw damaged(fields.what, objection)
+  return row as Row
 }
 
 /** Returns what `read` returns, or what is wrong with the row, so that a damaged row of a listing hides no other one. */
@@ -127,10 +128,6 @@ function nameOf({ task, slot }: Key): string {
 }
 
 const LAST_INSTANT = 8.64e15
-
-function isPossible(row: UncheckedRow): row is Row {
-  return rowInvariantViolation(row) === null
-}
 
 /** Returns why a row is impossible, or null. Every rule relies on this check before each write and after each read. */
 function rowInvariantViolation(row: UncheckedRow): string | null {

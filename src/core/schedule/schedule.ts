@@ -3,7 +3,7 @@ import type { Instant, ScheduleSpec } from '../types.ts'
 import { type Form, readForm } from './form.ts'
 import { findMistake } from './mistakes.ts'
 import { canFire, type Schedule } from './slot.ts'
-import { firstInstantAt, openZone, type Zone } from './zone.ts'
+import { firstInstantAt, openZone } from './zone.ts'
 
 export type { Schedule } from './slot.ts'
 
@@ -28,8 +28,11 @@ export function parseSchedule(spec: ScheduleSpec): Schedule {
   if (form.kind === 'rate') return { spec: trimmed, ...form, anchor: checkAnchor(spec.anchor, problem) }
   if (spec.anchor !== undefined) throw problem('only rate(…) has an anchor. Leave out --anchor.')
   switch (form.kind) {
-    case 'at':
-      return { spec: trimmed, kind: 'at', instant: instantOf(form, zone, spec.zone, problem) }
+    case 'at': {
+      const second = firstInstantAt(zone, form.local / 1000)
+      if (second !== null) return { spec: trimmed, kind: 'at', instant: second * 1000 }
+      throw problem(`at is ${quote(form.text)}, but the clocks in ${spec.zone} skip that time. Use another time.`)
+    }
     case 'cron':
       if (canFire(form.fields, zone)) return { spec: trimmed, ...form, zone }
       throw problem(
@@ -57,16 +60,4 @@ function checkAnchor(anchor: Instant | undefined, problem: Problem): Instant {
   throw problem(
     `anchor is ${anchor}. Use whole milliseconds since 1970-01-01T00:00:00Z, up to the end of the year 2199.`,
   )
-}
-
-function instantOf(
-  { local, text }: Extract<Form, { kind: 'at' }>,
-  zone: Zone,
-  zoneName: string,
-  problem: Problem,
-): Instant {
-  const second = firstInstantAt(zone, local / 1000)
-  if (second === null)
-    throw problem(`at is ${quote(text)}, but the clocks in ${zoneName} skip that time. Use another time.`)
-  return second * 1000
 }

@@ -26,24 +26,16 @@ function signWarnings(zone: string): readonly string[] {
 }
 
 function formWarnings(schedule: Schedule): readonly string[] {
-  switch (schedule.kind) {
-    case 'rate': {
-      const { anchor } = schedule
-      if (anchor % MINUTE_MS === 0) return []
-      const minute = formatInstant(Math.floor(anchor / MINUTE_MS) * MINUTE_MS)
-      return [
-        `The anchor ${formatInstant(anchor)} has seconds, but EventBridge fires on whole minutes, so an event can go to the slot before. Use ${minute}.`,
-      ]
-    }
-    case 'at':
-      return []
-    case 'cron': {
-      const text = /^cron\((.*)\)$/.exec(schedule.spec.expression)?.[1]
-      return text === undefined
-        ? []
-        : undocumentedForms(text.trim()).map((form) => `AWS does not document ${form}. Check that AWS accepts it.`)
-    }
+  if (schedule.kind === 'rate' && schedule.anchor % MINUTE_MS !== 0) {
+    const { anchor } = schedule
+    const minute = formatInstant(Math.floor(anchor / MINUTE_MS) * MINUTE_MS)
+    return [
+      `The anchor ${formatInstant(anchor)} has seconds, but EventBridge fires on whole minutes, so an event can go to the slot before. Use ${minute}.`,
+    ]
   }
+  const [, text] = /^cron\((.*)\)$/.exec(schedule.spec.expression) ?? []
+  if (text === undefined) return []
+  return undocumentedForms(text.trim()).map((form) => `AWS does not document ${form}. Check that AWS accepts it.`)
 }
 
 function endWarnings(schedule: Schedule, now: Instant): readonly string[] {

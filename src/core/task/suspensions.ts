@@ -69,13 +69,8 @@ function covering(kind: FoundSuspension['kind'], all: readonly Suspension[], at:
   return suspension === undefined ? null : { kind, suspension }
 }
 
-export interface OpenSuspensions {
-  readonly pauses: readonly Suspension[]
-  readonly retirement: Suspension | null
-}
-
 /** Returns the pauses and the retirement that are in force at `now`, or that begin later. */
-export function openSuspensions({ pauses, retirements }: Suspensions, now: Instant): OpenSuspensions {
+export function openSuspensions({ pauses, retirements }: Suspensions, now: Instant) {
   return {
     pauses: pauses.filter((one) => endsAfter(one, now)),
     retirement: retirements.findLast((one) => endsAfter(one, now)) ?? null,

@@ -5,20 +5,18 @@ import { isNewerRecord, type Suspension, type TaskRecord } from '../../core/task
 import { withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { ScheduleSpec } from '../../core/types.ts'
 import { askWithin } from '../ask.ts'
-import type { ClaimRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
-import type { Settings } from '../settings.ts'
 import { latestDueSlot, listTask, statesNothing, writeStatement } from './statement.ts'
 import { readRecord } from './task-record.ts'
 
 /** Why a run whose slot is claimed may not start. */
 export type Obstacle =
   /** The task is paused, so a scheduled trigger starts nothing. */
-  | { readonly kind: 'paused'; readonly pause: Suspension }
+  | { readonly cause: 'paused'; readonly pause: Suspension }
   /** A newer cronledger wrote the record, so it is unknown whether the task is paused. */
-  | { readonly kind: 'newerRecord' }
+  | { readonly cause: 'newerTaskRecord' }
   /** The task record has another schedule for the slot, and the run is strict. */
-  | { readonly kind: 'scheduleChanged'; readonly inForce: ScheduleSpec }
+  | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /**
  * Reads the task record before the start of a scheduled run, and returns why the run may not start, or null. Records what
@@ -31,7 +29,7 @@ export type Obstacle =
  */
 export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obstacle | null> {
   const { request, settings, io, halt } = claimedSlot
-  const { task, trigger, window } = request
+  const { task, trigger, window, schedule } = request
   if (trigger.kind === 'forced') {
     await listTask(claimedSlot)
     return null
@@ -42,25 +40,14 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
   if (known !== null && pauseIn(known) === null && statesNothing(known, claimedSlot)) return null
   for (;;) {
     const { record: stored, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call))
-    if (isNewerRecord(stored)) return { kind: 'newerRecord' }
+    if (isNewerRecord(stored)) return { cause: 'newerTaskRecord' }
     const record = withoutFuture(stored, latestDueSlot(claimedSlot))
     const pause = pauseIn(record)
-    if (pause !== null) return { kind: 'paused', pause }
-    const inForce = scheduleAgainst(request, record, settings)
-    if (inForce !== null) return { kind: 'scheduleChanged', inForce }
+    if (pause !== null) return { cause: 'paused', pause }
+    // The slot of a catch-up comes from the record itself.
+    const isCompared = settings.strict && !isCatchUpTrigger(trigger)
+    const inForce = isCompared ? otherScheduleAt(record.schedules, schedule, window.slot) : null
+    if (inForce !== null) return { cause: 'scheduleChanged', inForce }
     if ((await writeStatement(record, { record: stored, version }, claimedSlot)) !== 'conflict') return null
   }
-}
-
-/**
- * Returns the schedule in the record if the run is refused because of it, otherwise null. The slot of a catch-up comes from
- * the record itself.
- */
-function scheduleAgainst(
-  { trigger, schedule, window }: ClaimRequest,
-  { schedules }: TaskRecord,
-  { strict }: Settings,
-): ScheduleSpec | null {
-  if (!strict || isCatchUpTrigger(trigger)) return null
-  return otherScheduleAt(schedules, schedule, window.slot)
 }

@@ -7,7 +7,7 @@ import { retirementAt } from '../../core/task/suspensions.ts'
 import { forcedRecord, otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { inForceAt, isSameSpec, type Schedules, type TaskRecord } from '../../core/task/task-record.ts'
 import { isBeforeAnyRun, latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
-import type { Instant, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import type { Instant, StoredRow } from '../../core/types.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin, Halted, type Limit } from '../ask.ts'
 import type { ClaimRequest } from '../claim.ts'
@@ -75,7 +75,8 @@ export async function writeStatement(
     warnOfOther(request, record, io)
     return 'done'
   }
-  const replaced = replacedBy(request, record, changed)
+  const isSwitch = changed.schedules !== record.schedules
+  const replaced = isSwitch ? otherScheduleAt(record.schedules, request.schedule, request.window.slot) : null
   const complete = replaced === null ? changed : await withLastSlot(record, claimedSlot)
   if (complete === null) return 'done'
   const written = await writeOrWarn(complete, stored.version, claimedSlot)
@@ -83,7 +84,10 @@ export async function writeStatement(
   if (written === 'ok') {
     io.known.add(task, complete)
     if (isCorrected) io.emit({ event: 'warning', message: CORRECTED })
-    emitChanges(request, record, complete, io)
+    if (replaced !== null) io.emit({ event: 'schedule-changed', before: replaced, after: request.schedule })
+    warnOfNoOverlap(record, complete, io)
+    const retirement = retirementAt(record, request.window.slot)
+    if (retirement !== null) io.emit({ event: 'revived', retirement })
   }
   return 'done'
 }
@@ -196,14 +200,7 @@ async function askOrWarn<T>(
   }
 }
 
-/** Returns the schedule that the run replaces in the record, or null if there is none. */
-function replacedBy({ schedule, window }: ClaimRequest, before: TaskRecord, after: TaskRecord): ScheduleSpec | null {
-  return after.schedules === before.schedules ? null : otherScheduleAt(before.schedules, schedule, window.slot)
-}
-
-function emitChanges(request: ClaimRequest, before: TaskRecord, after: TaskRecord, io: RunIo): void {
-  const replaced = replacedBy(request, before, after)
-  if (replaced !== null) io.emit({ event: 'schedule-changed', before: replaced, after: request.schedule })
+function warnOfNoOverlap(before: TaskRecord, after: TaskRecord, io: RunIo): void {
   const overlap = before.expectations?.overlap
   if (overlap !== undefined && after.expectations?.overlap === undefined) {
     io.emit({
@@ -211,6 +208,4 @@ function emitChanges(request: ClaimRequest, before: TaskRecord, after: TaskRecor
       message: `this run states no --overlap, but the runs of this task before it stated --overlap ${overlap}. This run and such a run start beside each other. Use the same --overlap in all runs of a task.`,
     })
   }
-  const retirement = retirementAt(before, request.window.slot)
-  if (retirement !== null) io.emit({ event: 'revived', retirement })
 }
