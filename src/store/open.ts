@@ -69,7 +69,9 @@ export function parseStoreName(name = ''): StoreName {
   }
   if (TABLE_ARN.test(name)) throw wrongName(name, 'Write dynamodb: before the ARN.')
   if (name === '') throw usageError(`store is not set. Set --store or CRONLEDGER_STORE to ${LEDGERS}.`)
-  throw wrongName(name, `Use ${LEDGERS}.`)
+  // An address in the form of another program may have a password.
+  const shown = /[@=]|:\/\//.test(name) ? `${name.split(/[:=]/, 1)[0]}…` : name
+  throw wrongName(shown, `Use ${LEDGERS}.`)
 }
 
 function wrongName(name: string, why: string): LedgerError {

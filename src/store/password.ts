@@ -18,7 +18,9 @@ export function hidePassword(name: string): string {
   if (!isPostgresAddress(name)) return name
   const url = URL.canParse(name) ? new URL(name) : null
   if (url === null || url.hash !== '' || url.pathname.includes('@')) return INVALID
-  const password = url.searchParams.get('password') ?? decoded(url.password)
+  // A password can be in a parameter that is misspelt, or be read as one because it contains a question mark.
+  if ([...url.searchParams.keys()].some((key) => key !== 'password' && /pass|pwd|[^a-z]/.test(key))) return INVALID
+  const password = url.searchParams.get('password') || decoded(url.password)
   if (password === '') return name
   url.password = ''
   url.searchParams.delete('password')

@@ -37,6 +37,16 @@ describe('the name of a store', () => {
     })
   })
 
+  it.each([
+    'POSTGRES://u:s3cret@db/x',
+    ' postgres://u:s3cret@db/x',
+    'jdbc:postgresql://db/x?password=s3cret',
+    'db password=s3cret',
+  ])('shows no password of an address in the form of another program: %s', (name) => {
+    expect(() => parseStoreName(name)).toThrow(/^store ".*…" is not valid\. \S/)
+    expect(() => parseStoreName(name)).not.toThrow('s3cret')
+  })
+
   it('is not the placeholder of a printed command', () => {
     expect(() => parseStoreName('dynamodb:TABLE')).toThrow(/Replace TABLE/)
     expect(() => parseStoreName('file:PATH')).toThrow(/Replace PATH/)

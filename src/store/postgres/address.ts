@@ -137,14 +137,16 @@ function tlsOptions(
   if (!['require', 'verify-ca', 'verify-full'].includes(mode))
     throw invalid(`sslmode ${quote(mode)} is not allowed. Use verify-full, verify-ca, require or disable.`)
   const { sslrootcert, sslcert, sslkey } = settings
+  // As with libpq, `require` verifies the authority if one is named.
+  const isVerified = mode !== 'require' || sslrootcert !== undefined
   const read = (path: string | undefined, what: string) =>
     path === undefined ? {} : { [what]: readText(path.replace(/^~(?=\/)/, env['HOME'] ?? homedir()), 'TLS needs') }
   return {
     ...read(sslrootcert === 'system' ? undefined : sslrootcert, 'ca'),
     ...read(sslcert, 'cert'),
     ...read(sslkey, 'key'),
-    rejectUnauthorized: mode !== 'require',
-    ...(mode === 'verify-ca' && { checkServerIdentity: () => undefined }),
+    rejectUnauthorized: isVerified,
+    ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
   }
 }
 

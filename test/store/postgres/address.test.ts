@@ -37,6 +37,9 @@ describe('the address of a ledger in PostgreSQL', () => {
     expect(ssl('postgres://db.example/x')).not.toHaveProperty('checkServerIdentity')
     expect(ssl('postgres://db.example/x?sslmode=verify-ca')).toHaveProperty('checkServerIdentity')
     expect(ssl('postgres://db.example/x', { PGSSLMODE: 'require' })).toMatchObject({ rejectUnauthorized: false })
+    // As with libpq: who names an authority wants the certificate to be from it.
+    const authority = `sslmode=require&sslrootcert=${join(folder, 'services')}`
+    expect(ssl(`postgres://db.example/x?${authority}`)).toMatchObject({ rejectUnauthorized: true })
     expect(ssl('postgres://localhost/x')).toBe(false)
     expect(ssl('postgres:///x?host=/var/run/postgresql')).toBe(false)
     expect(() => ssl('postgres://db.example/x?sslmode=prefer')).toThrow('sslmode "prefer" is not allowed')
@@ -46,6 +49,9 @@ describe('the address of a ledger in PostgreSQL', () => {
   test.each([
     ['postgres://ada:s#cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:s/cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://ada:12?s3cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://db/x?sslpassword=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://db/x?PASSWORD=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://db/x?sslmod=require', 'It has no parameter "sslmod"'],
     ['postgres://db/x?schema=Batch', '"Batch" is not a name of a-z, 0-9 and _'],
     ['postgres://db/x?port=five', '"five" is not the number of a port'],
@@ -58,6 +64,7 @@ describe('the address of a ledger in PostgreSQL', () => {
     const name = hidePassword('postgres://ada:s3cret@db.example/billing?schema=batch')
     expect(name).toBe('postgres://ada@db.example/billing?schema=batch')
     expect(hidePassword('postgres://ada@db.example/billing?password=s3cret')).toBe('postgres://ada@db.example/billing')
+    expect(hidePassword('postgres://ada:s3cret@db.example/billing?password=')).toBe('postgres://ada@db.example/billing')
     expect(readAddress(name, {})).toMatchObject({ name, config: { password: 's3cret' } })
     expect(hidePassword('dynamodb:a')).toBe('dynamodb:a')
   })
