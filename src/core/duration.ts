@@ -5,12 +5,7 @@ export const DAY_MS = 86_400_000
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: DAY_MS } as const
 
-/**
- * Reads a duration such as `500ms`, `30s`, `10m`, `1.5h` or `2d`: one number and one unit. A number without a unit is
- * an error, because the unit would be a guess. Throws a usage error that calls the value `name`.
- *
- * @returns whole milliseconds
- */
+/** Reads one number and one unit (`10m`, `1.5h`) as whole milliseconds. Errors call the value `name`. */
 export function parseDuration(text: string, name = 'duration'): number {
   const [, number, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text) ?? []
   if (!isKeyOf(unit, UNITS_MS)) {
@@ -20,10 +15,7 @@ export function parseDuration(text: string, name = 'duration'): number {
   return Math.round(Number(number) * UNITS_MS[unit])
 }
 
-/**
- * Returns a wait between half of `ms` and `ms`, because processes that wait together must not try again together.
- * `random` is in [0, 1).
- */
+/** Returns between half of `ms` and `ms`, so that processes do not try again together. `random` is in [0, 1). */
 export function spread(ms: number, random: number): number {
   return ms * (0.5 + random / 2)
 }

@@ -1,7 +1,4 @@
-/**
- * The kind of an error tells the caller how to act on it. Each kind has one exit code in the CLI: `usage` 64,
- * `unreachable` 75, `denied` 77, `shape` 78.
- */
+/** Tells the caller how to act on an error. Each kind has one exit code in the CLI. */
 export type ErrorKind =
   /** The caller's input or configuration is wrong. */
   | 'usage'
@@ -12,10 +9,7 @@ export type ErrorKind =
   /** The table or the file is missing, or it is not a ledger. */
   | 'shape'
 
-/**
- * The class of all errors that the caller can act on. The message is one line: what is wrong, the value, and what is
- * allowed or what to do.
- */
+/** An error that the caller can act on. The message is one line: what is wrong, the value, and what to do. */
 export class LedgerError extends Error {
   override readonly name = 'LedgerError'
   readonly kind: ErrorKind
@@ -40,10 +34,7 @@ export function usageError(message: string): LedgerError {
   return new LedgerError('usage', message)
 }
 
-/**
- * Returns whether an error may concern the records of one task only, for example a damaged row. The other tasks can still
- * be read.
- */
+/** Returns whether an error may concern one task only, such as a damaged row. */
 export function isFaultOfTask(error: unknown): error is LedgerError {
   return error instanceof LedgerError && (error.kind === 'shape' || error.kind === 'usage')
 }
@@ -67,16 +58,10 @@ export function firstLine(error: unknown): string {
   }
 }
 
-/**
- * The longest part of a value that an error shows, in characters. It is enough to recognise the value, and the error
- * stays on one line.
- */
+/** The longest part of a value that an error shows, in characters, so that it stays on one line. */
 const MAX_QUOTED_LENGTH = 300
 
-/**
- * Returns a value as an error shows it: in quotes, with every character escaped that could move the cursor of a
- * terminal or reorder its text.
- */
+/** Returns a value in quotes, with each character escaped that could move a cursor or reorder text. */
 export function quote(value: string): string {
   const shown = value.length > MAX_QUOTED_LENGTH ? `${value.slice(0, MAX_QUOTED_LENGTH)}…` : value
   return JSON.stringify(shown).replace(

@@ -18,9 +18,7 @@ import type {
   Window,
 } from './types.ts'
 
-/**
- * Whether a rejection is recorded in the ledger. If it is not, the slot has no row, or `detail` says what went wrong.
- */
+/** Whether a rejection is recorded. If not, the slot has no row, or `detail` says what went wrong. */
 export interface NoteResult {
   readonly noted: boolean
   readonly detail?: string
@@ -92,23 +90,15 @@ export type RunEvent =
     } & Finish)
   /** A stop came before the run sent any request to the ledger. */
   | { readonly event: 'stopped' }
-  /**
-   * The claim was given up, because it got no answer in time or because a stop came first. `certain` is true if the
-   * slot is known to be free again.
-   */
+  /** The claim was given up: no answer came, or a stop came first. `certain`: the slot is known to be free again. */
   | { readonly event: 'withdrawn'; readonly certain: boolean; readonly detail: string }
-  /**
-   * The ledger cannot be used, for example because access is denied or the table does not exist. Nothing was started in
-   * the slot of this trigger. With a catch-up, missed slots may have been run before.
-   */
+  /** The ledger cannot be used, so nothing was started in the slot of this trigger. A catch-up may have run slots. */
   | { readonly event: 'unusable'; readonly detail: string }
   /** The first renewal that got no answer. The lease runs out unless a later renewal is answered. */
   | { readonly event: 'renewal-failed'; readonly detail: string }
   | { readonly event: 'renewal-recovered' }
   | { readonly event: 'lease-lost'; readonly cause: LeaseLossCause }
-  /**
-   * The trigger carried no event time, and the windows are so short that a late delivery falls into the next window.
-   */
+  /** The trigger has no event time, and a late delivery falls into the next window because windows are short. */
   | { readonly event: 'clock-event-time'; readonly windowMs: number }
   | {
       readonly event: 'schedule-mismatch'

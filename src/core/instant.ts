@@ -45,10 +45,7 @@ export function parseLocal(text: string): number | null {
   return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 19) !== full ? null : ms
 }
 
-/**
- * Returns a text such as `2026-11-24T03:00:00Z`. It has milliseconds only if they are not zero, so the order of slots
- * as text is their order in time.
- */
+/** Returns a text such as `2026-11-24T03:00:00Z`, with milliseconds only if they are not zero. */
 export function formatInstant(instant: Instant): string {
   return new Date(instant).toISOString().replace('.000Z', 'Z')
 }

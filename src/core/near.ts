@@ -13,10 +13,7 @@ export function nearest(given: string, names: readonly string[]): string | null 
   return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
 }
 
-/**
- * Returns up to `most` names that were perhaps meant, the nearest first: those with few slips, and those that contain the
- * given text or are a part of it.
- */
+/** Returns up to `most` names with few slips, and then those that contain the text or are a part of it. */
 export function nearestFew(given: string, names: readonly string[], most: number): readonly string[] {
   const text = given.toLowerCase()
   const maxSlips = Math.max(USUAL_SLIPS, Math.floor(given.length / LETTERS_PER_SLIP))
@@ -45,10 +42,7 @@ export function isNear(one: string, other: string): boolean {
   return mayBeNear(one, other, slips) && distance(one, other) <= slips
 }
 
-/**
- * Returns false if the lengths alone make more slips than that. We must check this first: to compare a text of 10,000
- * characters with the names of all time zones takes 60 ms.
- */
+/** To compare a long text with the names of all zones takes 60 ms, so its length is checked first. */
 function mayBeNear(one: string, other: string, slips: number): boolean {
   return Math.abs(one.length - other.length) <= slips
 }

@@ -60,10 +60,7 @@ interface SwitchSpec extends Described {
   readonly kind: 'switch'
 }
 
-/**
- * One option. The type of its value, its flag, its environment variable, its help, its completion and its line in
- * docs/reference/options.md are derived from it and from its name. The name is that of the setting in the library.
- */
+/** One option. Its type, flag, variable, help and line in the reference follow from this and its name. */
 export type OptionSpec = NumberSpec | TextSpec | ChoiceSpec | SwitchSpec
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>

@@ -16,10 +16,7 @@ const PLACEHOLDERS: ReadonlySet<string> = new Set([
   '...',
 ])
 
-/**
- * Returns whether a text is a placeholder that was not replaced, such as `YOUR REASON` or `<reason>`. A pasted command must
- * not run with it.
- */
+/** Returns whether a text is a placeholder that was not replaced, such as `YOUR REASON` or `<reason>`. */
 export function isPlaceholder(text: string): boolean {
   // A value from an env file may keep its quotes.
   const bare = text.trim().replace(/^(['"])(.*)\1$/, '$2')

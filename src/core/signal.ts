@@ -4,10 +4,7 @@ const LAST_REAL_TIME = 64
 /** Names count up from the first signal to this one. After it, names count down from the last signal. */
 const MIDDLE = 49
 
-/**
- * Returns the name of a Linux signal as `kill -l` prints it, such as `SIGRTMIN+6` for 40. Returns `signal 32` or the
- * like for a signal that is not a real-time signal.
- */
+/** Names a Linux signal as `kill -l` does: `SIGRTMIN+6` for 40. Any that is not a real-time one: `signal 32`. */
 export function realTimeSignalName(signal: number): string {
   if (signal < FIRST_REAL_TIME || signal > LAST_REAL_TIME) return `signal ${signal}`
   if (signal === FIRST_REAL_TIME) return 'SIGRTMIN'

@@ -2,21 +2,13 @@ import type { EcsFacts } from './ecs.ts'
 
 export type { EcsFacts } from './ecs.ts'
 
-/**
- * Milliseconds since 1970-01-01T00:00:00Z. Every instant in the core has this form. Text is only for input and output.
- */
+/** Milliseconds since 1970-01-01T00:00:00Z. Text is only for input and output. */
 export type Instant = number
 
-/**
- * The version of the layout of rows and task records that this code reads and writes. A row or a task record with another
- * version is never overwritten.
- */
+/** The layout of rows and task records. What has another version is never overwritten. */
 export const SCHEMA_VERSION = 2
 
-/**
- * A schedule as the user wrote it: an expression, the IANA zone in which it is read, and for `rate(…)` the instant from
- * which it counts.
- */
+/** A schedule as the user wrote it, with its IANA zone, and for `rate(…)` the instant from which it counts. */
 export interface ScheduleSpec {
   readonly expression: string
   readonly zone: string
@@ -83,9 +75,7 @@ export type Outcome = (typeof OUTCOMES)[number]
 /** A process of an earlier attempt that outlived its supervisor and still runs on this host. */
 export interface Survivor {
   readonly pid: number
-  /**
-   * The short name of its program. It must not include the arguments, otherwise secrets in them could end up in a log.
-   */
+  /** Without its arguments, otherwise secrets in them could end up in a log. */
   readonly command: string
   /** This process may not signal it. Left out: it may. */
   readonly isForeign?: true
@@ -116,10 +106,7 @@ interface NoOutcome {
   readonly outcome?: undefined
 }
 
-/**
- * The slot is claimed, and nothing has started yet. The attempt waits for the overlap lock, or for the delay before a
- * retry.
- */
+/** The slot is claimed. The attempt waits for the overlap lock, or for the delay before a retry. */
 interface WaitingAttempt extends AttemptFacts, NoOutcome {
   readonly phase: 'waiting'
 }
@@ -151,10 +138,7 @@ export type ResolvedState = (typeof RESOLVED_STATES)[number]
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
 type State = (typeof STATES)[number]
 
-/**
- * The statuses of a slot: what people see, and filter by. No row stores them. `statusOf` derives them from the row, the
- * schedule and the time.
- */
+/** What people see, and filter by. No row stores it: `statusOf` derives it from the row, the schedule and the time. */
 export const STATUSES = [
   'running',
   // The slot is claimed, and its attempt has started nothing yet.
@@ -183,10 +167,7 @@ export interface Resolution {
   readonly at: Instant
   readonly by: string
   readonly reason: string
-  /**
-   * The number of the latest attempt at that time, or 0 if there was none. It shows what came later, where clocks
-   * cannot.
-   */
+  /** The latest attempt at that time, or 0. It shows what came later, where clocks cannot. */
   readonly afterAttempt: number
 }
 

@@ -1,10 +1,7 @@
 import { quote, usageError } from './errors.ts'
 import { isPlaceholder } from './placeholder.ts'
 
-/**
- * A name starts with a letter or a digit, so that no task looks like an option. Names that begin with `#` are left
- * to the ledger itself.
- */
+/** No task looks like an option. Names that begin with `#` are left to the ledger itself. */
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/
 
 export function isTaskName(task: unknown): task is string {

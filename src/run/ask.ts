@@ -15,19 +15,13 @@ export interface AskIo {
 export interface Limit {
   /** The time in milliseconds. */
   readonly ms: number
-  /**
-   * The time in milliseconds if the requests so far only waited for the lock of a file: that ledger works, and other
-   * processes come first. Left out: no more than `ms`.
-   */
+  /** The time in milliseconds if the requests so far only waited for the lock of a file. Left out: `ms`. */
   readonly busyMs?: number
   /** Each of these ends the requests early. */
   readonly signals?: readonly AbortSignal[]
   /** Ends the requests early, and nothing may follow them, whatever they answered: `Halted` is thrown. */
   readonly halt?: AbortSignal
-  /**
-   * The stop timeout, for requests that must be sent even after a stop, until the end of this time. `signals` and `halt` then
-   * end only the requests of `busyMs`.
-   */
+  /** For requests that must be sent even after a stop. `signals` and `halt` then end only those of `busyMs`. */
   readonly stopTimeoutMs?: number
   /** The time in milliseconds of requests that begin after the end of the stop timeout. Left out: none. */
   readonly lateMs?: number
@@ -42,9 +36,7 @@ export interface Limit {
 
 type Retry = 'unreachable' | 'denied' | 'any'
 
-/**
- * Sends a request until the ledger answers. Throws `Unanswered`, or the error of the first try if a new try cannot fix it.
- */
+/** Sends a request until an answer comes. Throws `Unanswered`, or the error of a first try that no other can fix. */
 export type Ask = <T>(request: (call: CallOptions) => Promise<T>) => Promise<T>
 
 /** Thrown if a stop came or the lease is lost: nothing may be started any more. */
@@ -58,10 +50,7 @@ export function ifHalted<T>(value: T): (error: unknown) => T {
   }
 }
 
-/**
- * Thrown if no answer came within the limit, or if trying again was pointless. Unless `changedNothing`, the requests may have
- * been applied, or may still be applied.
- */
+/** No answer came, or no new try helps. Unless `changedNothing`, requests may have been, or may yet be, applied. */
 export class Unanswered extends LedgerError {
   constructor({ kind, message, cause, isBusy }: LedgerError, changedNothing: boolean) {
     super(kind, message, { cause, isBusy, changedNothing })
@@ -122,10 +111,7 @@ async function withoutHalt<T>(
 
 /** The first wait between two tries. It doubles up to the longest wait. */
 const FIRST_WAIT_MS = 100
-/**
- * With this limit, a run notices within two seconds that the ledger is back, and a fleet that waits does not overload
- * it.
- */
+/** A run notices within two seconds that the ledger is back, and a fleet that waits does not overload it. */
 const LONGEST_WAIT_MS = 2_000
 
 async function untilAnswered<T>(

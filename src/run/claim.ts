@@ -25,10 +25,7 @@ export type ClaimResult =
   | { readonly kind: 'claimed'; readonly row: PendingRow; readonly preparedAtMs: number }
   | Exclude<Decision, { kind: 'start' }>
 
-/**
- * The share of the ledger timeout that is kept for the withdrawal. It is small because the withdrawal is one write,
- * while the caller waits for the claim.
- */
+/** The share of the ledger timeout that is kept for the withdrawal, which is one write. */
 const WITHDRAWAL_SHARE = 1 / 3
 
 /** The ledger has just answered the claim. An answer that takes longer than two tries is an outage. */
@@ -195,9 +192,8 @@ async function giveUpClaim(
 }
 
 /**
- * Records the rejection of a trigger in the row of the slot, for up to 10 s, or up to the ledger timeout if it waits for the
- * lock of a file. The row guards the slot and the note does not, so a rejection that could not be recorded is still a
- * rejection.
+ * Records the rejection of a trigger, for up to 10 s, or the ledger timeout if it waits for the lock of a file. A rejection
+ * that could not be recorded is still one, because the row guards the slot and the note does not.
  */
 export async function noteRejection(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
@@ -215,10 +211,7 @@ export async function noteRejection(
   }
 }
 
-/**
- * Returns a handler for an error of the ledger from before the claim. It logs that the ledger cannot be used, and throws the
- * error again. It does not log a usage error, because that is about the request of the caller and not about the ledger.
- */
+/** Logs an error of the ledger from before the claim, and throws it again. A usage error is not about the ledger. */
 export function reportAndRethrow(emit: (event: RunEvent) => void): (error: unknown) => never {
   return (error) => {
     if (error instanceof LedgerError && error.kind !== 'usage') emit({ event: 'unusable', detail: error.message })

@@ -64,10 +64,7 @@ export async function endClaim(
   return { held, finish: await finishAttempt(held, ending, settings, io) }
 }
 
-/**
- * Ends the claimed attempt of a slot whose work did not start. `detail` says why in one line, unless the reason is a stop or a
- * lost lease.
- */
+/** Ends an attempt whose work did not start. `detail`: why, unless it is a stop or a lost lease. */
 export async function endUnstarted(claimedSlot: ClaimedSlot, detail?: string) {
   const ending = { outcome: 'notStarted' } as const
   const { held, finish } = await endClaim(ending, claimedSlot)

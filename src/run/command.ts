@@ -22,10 +22,7 @@ export interface CommandOptions {
   readonly timeoutMs: number | null
 }
 
-/**
- * The variables that force slots. The child must not get them, otherwise a `cronledger` in the batch would force the
- * same slots.
- */
+/** A `cronledger` in the batch must not force the same slots, so the child does not get these. */
 export const FORCING_VARIABLES = ['FORCE_SLOT', 'FORCE_ONLY', 'SLOT', 'FROM', 'TO', 'ONLY', 'REASON', 'BY'].map(
   (name) => `CRONLEDGER_${name}`,
 )
@@ -42,9 +39,7 @@ function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
   return isOfEvent ? FORCING_VARIABLES : [...FORCING_VARIABLES, EVENT_VARIABLE]
 }
 
-/**
- * Returns the command as the work of an attempt. The work starts the command, supervises it, and returns how it ended.
- */
+/** Returns the work of an attempt: start the command, supervise it, and return how it ended. */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
   { killAfterMs, stopTimeoutMs }: Pick<Settings, 'killAfterMs' | 'stopTimeoutMs'>,
@@ -82,10 +77,7 @@ export function commandWork(
   }
 }
 
-/**
- * Ends the processes of the attempt that left its process group, because no other attempt may start beside them.
- * Returns a process that could not be ended, or nothing.
- */
+/** Ends what left the process group, because no other attempt may start beside it. Returns what lives on. */
 async function endAllOf(
   attempt: LiveAttempt,
   batchPid: number | null,

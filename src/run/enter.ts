@@ -69,10 +69,7 @@ async function giveWayToHolder(row: PendingRow, holder: OverlapLock, claimedSlot
   return { status: 'skipped', attempt: attemptCount(held), holder, recorded: finish.finish === 'recorded' }
 }
 
-/**
- * Gives the slot up because the task is paused, and marks it as skipped. If an attempt of an earlier trigger had started
- * in it, its state stays as that attempt left it: an operator still has to decide about that.
- */
+/** A paused slot is skipped, unless an earlier attempt had started in it: an operator has to decide about that one. */
 async function giveWayToPause(row: PendingRow, pause: Suspension, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const isKept = endedAttempts(row).some(hasStarted)
   const { held, finish } = isKept

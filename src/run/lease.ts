@@ -37,10 +37,7 @@ export class Lease {
   #released = new AbortController()
   #beating = Promise.resolve()
 
-  /**
-   * `hasLostLock` returns whether this slot has lost the overlap lock of its task, if it needs the lock. It is called after
-   * the renewal of a lease that had run out.
-   */
+  /** `hasLostLock` is asked, after the renewal of a lease that had run out, for a slot that needs the overlap lock. */
   constructor(held: Leased, settings: Settings, io: RunIo, hasLostLock: (ask: Ask) => Promise<boolean>) {
     this.#held = held
     this.#settings = settings
@@ -135,10 +132,7 @@ export class Lease {
     }
   }
 
-  /**
-   * Renews the lease, and returns the error if it is not renewed. A bug in a renewal is not a reason to stop a healthy batch:
-   * the lease runs out as in an outage.
-   */
+  /** Returns the error if the lease is not renewed. A bug in a renewal must not stop a healthy batch at once. */
   async #renewOnce(released: AbortSignal): Promise<unknown> {
     const leftMs = Math.min(this.#settings.heartbeatMs, this.#stopInMs())
     const limit = { ms: leftMs > 0 ? leftMs : RENEWAL_AFTER_PAUSE_MS, signals: [released], retry: 'any' } as const
@@ -198,10 +192,7 @@ interface Leased {
   readonly preparedAtMs: number
 }
 
-/**
- * Returns the oldest lease, in milliseconds, under which work may start. Running work gets SIGTERM at this age, so that
- * it has ended before another host may take the slot over.
- */
+/** The oldest lease, in milliseconds, under which work may start. Running work gets SIGTERM at this age. */
 export function startableMs({ leaseMs, skewMs, killAfterMs }: Settings): number {
   return leaseMs - skewMs - killAfterMs
 }

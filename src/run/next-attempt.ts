@@ -10,10 +10,7 @@ import { finishBy } from './write.ts'
 /** The end of an attempt, before it is known whether it could be recorded. */
 export type EndToWrite = Omit<Extract<RunEvent, { event: 'ended' }>, keyof Finish>
 
-/**
- * Records the end of an attempt together with the next attempt of the same trigger, which waits. Returns whether both are
- * recorded.
- */
+/** Records in one write that an attempt ended and the next one waits. Returns whether both are recorded. */
 export async function recordRetry(ended: EndToWrite, { lease, halt, settings, io }: ClaimedSlot): Promise<boolean> {
   const { leaseMs, finishTimeoutMs, stopTimeoutMs } = settings
   const write = lease.write((row, stamp) => retryAttempt(row, ended.ending, stamp, leaseMs), {

@@ -67,9 +67,8 @@ function patienceMs(
 }
 
 /**
- * Returns whether the ledger has an overlap lock for the task. So a forced run respects the lock even if the operator
- * does not pass `--overlap`. Throws `Halted` if a stop came before the answer, and `LedgerError` if the ledger does not
- * answer.
+ * Returns whether the task has an overlap lock, which a forced run respects without `--overlap`. Throws `Halted` if a stop
+ * came first, and `LedgerError` if the ledger does not answer.
  */
 export async function hasOverlapLock(
   task: string,

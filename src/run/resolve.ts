@@ -66,10 +66,7 @@ export function resolveSlot(
     return row?.resolutions.some(isOwn) ? row : null
   }
 
-  /**
-   * A process of the run on this host shows that the run has not ended. A process of an earlier run says nothing about
-   * this one.
-   */
+  /** A process of the run on this host shows that it has not ended. One of an earlier run says nothing. */
   function survivorOf(found: StoredRow | null): Survivor | null {
     const row = readableRow(found)
     if (row === null || request.endedRun == null) return null

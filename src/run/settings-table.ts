@@ -6,10 +6,7 @@ const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 
-/**
- * The settings of a run, in groups. The library, the options of the command line, the help and
- * docs/reference/options.md are all derived from this table.
- */
+/** The settings of a run, from which the library, the options, their help and their reference follow. */
 export const SETTING_GROUPS = {
   slot: {
     /** Off: the run takes the time of its own start, warns, or records the new schedule from its slot on. */
@@ -29,10 +26,7 @@ export const SETTING_GROUPS = {
       otherwise: 'no limit',
       help: 'Refuse to start later than this after the slot',
     },
-    /**
-     * Left out: a run starts only its own slot. The maximum is below the shortest retention, because a slot whose row was
-     * deleted looks missed.
-     */
+    /** The maximum is below the shortest retention, because a slot whose row was deleted looks missed. */
     catchUpMs: {
       kind: 'duration',
       group: 'Retries',
@@ -71,10 +65,7 @@ export const SETTING_GROUPS = {
       bounds: [1, 10],
       help: 'Multiply the delay by this after each retry',
     },
-    /**
-     * Says what a scheduled trigger does while another slot of the task runs. Unless it is `allow`, a forced trigger is
-     * refused then.
-     */
+    /** What a scheduled trigger does while another slot runs. A forced one is then refused unless it is `allow`. */
     overlap: {
       kind: 'choice',
       group: 'Overlap',
@@ -92,10 +83,7 @@ export const SETTING_GROUPS = {
       bounds: [SECOND_MS, 31 * DAY_MS],
       help: 'Refuse the run after it has waited this long',
     },
-    /**
-     * Left out: rows are kept forever. The minimum is a month plus the time in which a late duplicate of its last day
-     * may arrive.
-     */
+    /** The minimum is a month plus the time in which a late duplicate of its last day may arrive. */
     retentionMs: {
       kind: 'duration',
       group: 'Advanced',
@@ -152,10 +140,7 @@ export const SETTING_GROUPS = {
       bounds: [0, HOUR_MS],
       help: 'Largest clock difference between two hosts',
     },
-    /**
-     * Says what happens to the work if its lease could not be renewed in time. The default depends on whether another
-     * run may start then.
-     */
+    /** What happens if the lease could not be renewed. The default depends on whether another run may start then. */
     onLeaseLost: {
       kind: 'choice',
       group: 'Advanced',

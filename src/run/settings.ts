@@ -10,10 +10,7 @@ import { SETTINGS } from './settings-table.ts'
 
 type Table = typeof SETTINGS
 
-/**
- * The settings that a caller may give. A name that ends in `Ms` means milliseconds. A setting that is left out has its
- * default.
- */
+/** The settings that a caller may give. `Ms` means milliseconds. One that is left out has its default. */
 export type RunSettings = { readonly [Name in keyof Table]?: ValueOf<Table[Name]> }
 
 /** The settings with the defaults of the table. Null stands for a default that has a meaning of its own. */
@@ -31,11 +28,7 @@ export type Settings = TableSettings & {
 /** Longer would keep a container running for a ledger that is gone. */
 const MAX_FINISH_TIMEOUT_MS = 300_000
 
-/**
- * The default for a file ledger, in milliseconds. A call uses no network that could fail. It waits for the other
- * processes of the host, and each of them holds the lock for some milliseconds. Hundreds that are due at once take
- * longer than 30 s on two cores.
- */
+/** In milliseconds. Hundreds of processes of a host that are due at once wait for each other longer than 30 s. */
 const FILE_LEDGER_TIMEOUT_MS = 120_000
 
 /** Returns how long a claim may take by default, in milliseconds. `isLocal`: the ledger is on this host. */
@@ -43,10 +36,7 @@ export function usualLedgerTimeoutMs(isLocal: boolean): number {
   return isLocal ? FILE_LEDGER_TIMEOUT_MS : SETTINGS.ledgerTimeoutMs.default
 }
 
-/**
- * Fills in the defaults and checks the bounds. Throws a usage error that names the setting, its value and the allowed
- * values.
- */
+/** Fills in the defaults. Throws a usage error for a value that is not allowed. */
 export function readSettings(settings: RunSettings): Settings {
   const filled = withDefaults(settings)
   checkTogether(filled, settings)
@@ -97,10 +87,7 @@ export function withOverlapLock(settings: Settings, given: RunSettings): Setting
   return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
 }
 
-/**
- * Throws a usage error for settings that do not go together. If a setting is given without the one that gives it a meaning,
- * the caller had a purpose, so ignoring it would be wrong.
- */
+/** A setting without the one that gives it a meaning had a purpose, so ignoring it would be wrong. */
 function checkTogether(filled: TableSettings, given: RunSettings): void {
   const { leaseMs, heartbeatMs, skewMs, killAfterMs, maxAttempts, retryDelayMs, overlap, owner } = filled
   const least = 3 * heartbeatMs + skewMs + killAfterMs

@@ -10,10 +10,7 @@ export interface ZonedSlot {
   readonly timezone: string
 }
 
-/**
- * The namespace of the keys, a random UUID. It must never change, otherwise another version of cronledger would give the
- * batch another key for the same slot, and its work could be done twice.
- */
+/** A random UUID. It must never change, otherwise the work of a slot would get another key and could be done twice. */
 const KEY_NAMESPACE = '92018dac-55ae-4b8c-bfdb-45fc6b24539d'
 
 /**

@@ -44,10 +44,7 @@ const MAX_SHOWN_LENGTH = 60
 /** EventBridge fires within a minute of the time that it states. */
 const MISMATCH_TOLERANCE_MS = 60_000
 
-/**
- * Finds the slot that a trigger belongs to. Throws a usage error for input that is invalid, or that could mean more
- * than one slot.
- */
+/** Finds the slot of a trigger. Throws a usage error for invalid input, or if it could mean several slots. */
 export function readTrigger(
   input: TriggerInput,
   schedule: Schedule,
@@ -136,10 +133,7 @@ function zoneThatMatches(schedule: Schedule, eventTime: Instant, hostZone: strin
   })
 }
 
-/**
- * Returns a warning if the schedule is read in UTC only because no zone was given, although `TZ` names another one. A
- * rate counts real time, so its zone does not matter.
- */
+/** A warning if UTC is used because no zone was given, although `TZ` names one. A rate has no use for a zone. */
 export function defaultZoneWarning(schedule: Schedule, zone = ''): string | null {
   if (schedule.kind === 'rate' || zone === '' || isUtc(zone) || /^(?:UTC|GMT)[+-]?0$/i.test(zone)) return null
   const named = isZone(zone) ? `--timezone ${zone}` : '--timezone with the IANA name of that zone'
@@ -195,10 +189,7 @@ const JOB_PREFIX = 'k8s-job:'
  */
 const FIRST_JOB_MINUTE = Date.UTC(2021, 0, 1) / 60_000
 
-/**
- * Returns the scheduled time of a Job that a Kubernetes CronJob made. The name of the Job ends with the scheduled time in
- * minutes since 1970, regardless of the time zone of the CronJob.
- */
+/** The name of a Job of a CronJob ends with the scheduled time in minutes since 1970, in any time zone. */
 function timeOfJob(name: string): Instant {
   const minute = Number(/-(\d{8,9})$/.exec(name)?.[1] ?? 0)
   if (minute >= FIRST_JOB_MINUTE) return parseInstant(formatInstant(minute * 60_000), 'event time')

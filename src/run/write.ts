@@ -73,10 +73,7 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
   }
 }
 
-/**
- * Returns what a write means for the end of the attempt with this number, which was in it. `showsEnd` returns whether the row
- * of another run shows that the end was recorded before.
- */
+/** What a write of the end of attempt `number` means. `showsEnd`: the row of another run shows that end. */
 export async function finishBy(
   write: Promise<WriteResult<Row>>,
   number: number,
@@ -99,10 +96,7 @@ function unansweredFinish(error: unknown): Finish {
   return { finish: 'unanswered', finishCause: firstLine(error), row: null }
 }
 
-/**
- * Returns how the run of the attempt with this number lost its slot: to another run, to an operator who resolved the slot
- * while the attempt was open, or because the row was deleted.
- */
+/** How an attempt lost its slot: to another run, to an operator who resolved it, or because it was deleted. */
 export function lossOf(found: StoredRow | null, number: number): 'lost' | 'resolved' | 'deleted' {
   if (found === null) return 'deleted'
   const row = readableRow(found)

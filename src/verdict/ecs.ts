@@ -26,10 +26,7 @@ function scheduleVariables({ expression, zone, anchor }: ScheduleSpec): Readonly
   }
 }
 
-/**
- * Returns the command that starts the recorded task definition, with these variables besides those of the container. The
- * container has all other options of the run.
- */
+/** The container has all other options of the run, so only these variables are given. */
 export function runTaskCommand(
   { region, cluster, taskDefinition, container, launchType, awsvpc }: EcsPlace,
   variables: Readonly<Record<string, string | Blank>>,

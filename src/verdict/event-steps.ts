@@ -67,10 +67,7 @@ export function switchStep(what: string, before: ScheduleSpec, after: ScheduleSp
   return { kind: 'other', what, command }
 }
 
-/**
- * Returns the step that starts the slot as a scheduled run. A forced run would start too, but it states nothing about the
- * task, so the next run would be refused again.
- */
+/** A forced run would start too, but it states nothing about the task, so the next run would be refused. */
 export function acceptStep(what: string, context: RunContext): Step {
   const { trigger, window } = context
   const { ecs } = targetOf(context)
@@ -82,10 +79,7 @@ export function acceptStep(what: string, context: RunContext): Step {
   return { kind: 'run', what, command: runCommand(context, { 'event-time': at }, { strict: 'false' }) }
 }
 
-/**
- * Returns the step that runs a slot in which nothing is recorded. The ledger may not know the task yet, and a rerun would
- * then not know the schedule.
- */
+/** The ledger may not know the task yet, and a rerun would then not know the schedule. */
 export function forceStep(what: string, context: RunContext): Step {
   const target = targetOf(context)
   if (target.ecs !== null) return rerunStep(what, target)

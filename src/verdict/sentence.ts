@@ -5,10 +5,7 @@ import { decidingAttempt } from '../core/row/decide.ts'
 import type { AttemptRecord, Instant, Resolution, Row, ScheduleSpec } from '../core/types.ts'
 import { endingText } from './endings.ts'
 
-/**
- * A sentence without its first capital and its full stop. Each surface writes the times in its own way. The texts are not
- * yet safe to show.
- */
+/** Without its first capital and full stop. Each surface writes the times in its own way. Not yet safe to show. */
 export type Sentence = readonly (string | { readonly at: Instant })[]
 
 /** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */

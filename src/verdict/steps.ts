@@ -58,10 +58,7 @@ export function rerunStep(what: string, target: StepTarget): Step {
   return { kind: 'run', what, command: changeCommand('rerun', target, flags, '--', BATCH_WORD) }
 }
 
-/**
- * Returns the steps for several slots of a task, from the slot of `target` to `to`: those with a status in `only`, or else
- * the missed, failed and stale ones.
- */
+/** Steps for the slots from that of `target` to `to` with a status in `only`, or else what a range runs by default. */
 export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly Step[] {
   const { store, task, slot, ecs } = target
   const oldest = formatInstant(slot)
@@ -91,10 +88,7 @@ export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Reru
   return [list, { kind: 'run', what: 'run them again, the oldest first', command }]
 }
 
-/**
- * Returns a step that records a decision about the slot. It starts nothing. `run` is the run that has ended, if its lease
- * may still hold.
- */
+/** Records a decision, and starts nothing. `run` is the run that has ended, if its lease may still hold. */
 export function resolveStep(
   what: string,
   target: StepTarget,
@@ -135,9 +129,7 @@ export function againSteps(what: string, target: StepTarget, run?: string): read
   return [rerunStep(what, target), complete('or mark it as completed')]
 }
 
-/**
- * Returns a command that changes the slot. It needs the skew of this run, otherwise it could change a slot whose lease has not run out yet.
- */
+/** It needs the skew of this run, otherwise it could change a slot whose lease has not run out yet. */
 function changeCommand(
   name: string,
   { store, task, slot, guards: { skewMs } = {} }: StepTarget,

@@ -19,10 +19,7 @@ export interface StepTarget {
   readonly store: string
   readonly task: string
   readonly slot: Instant
-  /**
-   * The schedule of the slot, if the task has another one now. The container of the latest run has that one, and would
-   * refuse the slot. Left out: the same.
-   */
+  /** The schedule of the slot, if the container of the latest run has another one and would refuse it. */
   readonly otherSchedule?: ScheduleSpec | undefined
   /** The settings that the command must repeat. Left out: none. */
   readonly guards?: Guards
@@ -34,10 +31,7 @@ export interface StepTarget {
   readonly only?: readonly Rerunnable[] | undefined
 }
 
-/**
- * Returns the schedule of a slot, if the runs of the task have another one now. `recorded` has the schedules of the task,
- * the oldest first.
- */
+/** Returns the schedule of a slot, if the runs of the task have another one now. The oldest comes first. */
 export function otherScheduleOf(
   own: ScheduleSpec | null,
   recorded: { readonly schedules: Schedules } | null,
@@ -53,10 +47,7 @@ export function targetOf(context: RunContext, row: StoredRow | null = null): Ste
   return { store, task, slot: window.slot, guards, ecs: ecs ?? ecsOfTask(host), attempt, only }
 }
 
-/**
- * Returns what the ARN of a task on ECS says. ECS may not have said more about the task, but its batch must not run on the
- * host of the operator. Returns null for a process that is not on ECS.
- */
+/** ECS may not have said more than the ARN, but the batch must not run on the host of the operator. */
 function ecsOfTask(host: Pick<Host, 'ecsTask'> | undefined): EcsPlace | null {
   const { region, cluster } = parseTaskArn(host?.ecsTask ?? '') ?? {}
   return region === undefined || cluster === undefined ? null : { region, cluster }

@@ -31,16 +31,13 @@ export function hasStarted(attempt: AttemptRecord): boolean {
   }
 }
 
-/** Returns how long the attempt waited before it began, in milliseconds. Returns null if it did not wait, or still waits. */
+/** Returns how many milliseconds the attempt waited before it began. Null: it did not, or still waits. */
 export function waitMsOf(attempt: AttemptRecord): number | null {
   if (attempt.phase === 'waiting' || attempt.claimedAt === undefined) return null
   return attempt.startedAt - attempt.claimedAt
 }
 
-/**
- * Returns how long after its slot the first attempt started, in milliseconds. Returns null if none started, or if the first
- * one was forced.
- */
+/** Returns how long after its slot the first attempt started, in milliseconds. Null: none did, or it was forced. */
 export function latenessMsOf({ slot, attempts }: Row): number | null {
   const first = attempts.find(hasStarted)
   // On a host whose clock is slow, an attempt may start a moment before its slot.

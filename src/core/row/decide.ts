@@ -36,10 +36,7 @@ export type Decision =
   | { readonly kind: 'start'; readonly base: Row | null }
   /** The slot is done or running, so the trigger starts nothing. Nothing is wrong. */
   | { readonly kind: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
-  /**
-   * A run that catches up wanted to start this slot, but it has a row, so it is not missed any more. No scheduler asked
-   * for the slot, so nothing is recorded.
-   */
+  /** The slot has a row, so it need not be caught up. No scheduler asked for it, so nothing is recorded. */
   | { readonly kind: 'taken'; readonly row: StoredRow }
   /** The trigger starts nothing, because an operator has to decide. */
   | {

@@ -2,10 +2,7 @@ import type { Instant, StoredRow } from '../types.ts'
 import { isRunning, isUnreadable } from './status.ts'
 import { fieldsOf, formOf, INSTANT, TEXT } from './stored-fields.ts'
 
-/**
- * The overlap lock of a task: the slot that may run, and the run that claimed it. The lock has no lease of its own. The
- * row of that slot decides whether the lock is still held.
- */
+/** The slot that may run, and its run. The row of that slot decides whether the lock is still held. */
 export interface OverlapLock {
   readonly slot: Instant
   readonly runId: string

@@ -3,10 +3,7 @@ import { quote, usageError } from '../errors.ts'
 import { isKeyOf } from '../objects.ts'
 import type { Instant, RefusalCause, ResolvedState, Survivor } from '../types.ts'
 
-/**
- * The most attempts of one slot that started, forced attempts included. The limit keeps a row below the 400 KB of a
- * DynamoDB item.
- */
+/** The most attempts that started in a slot, forced ones too. A row must stay below 400 KB for DynamoDB. */
 export const MAX_ATTEMPTS = 100
 
 /** A row lists only this many of the attempts that never started, the latest ones. The others are counted. */
@@ -16,31 +13,17 @@ export const MAX_UNSTARTED = 10
 export const MAX_RESOLUTIONS = 100
 
 export interface Policy {
-  /**
-   * How many attempts scheduled triggers may start, 1 to 100. With 1, a batch that failed half-way is never started
-   * again automatically.
-   */
+  /** 1 to 100. With 1, a batch that failed half-way is never started again automatically. */
   readonly maxAttempts: number
-  /**
-   * A scheduled trigger may start for up to this many milliseconds after its slot. With null, it may start at any time.
-   */
+  /** How many milliseconds after its slot a scheduled trigger may start. Null: without a limit. */
   readonly maxLatenessMs: number | null
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
-  /**
-   * The statuses for which a forced trigger is meant. It starts nothing in a slot that has another status. Left out:
-   * every status but `completed`, so that only a force that says so runs finished work again.
-   */
+  /** A force starts nothing in a slot with another status. Left out: every status but `completed`. */
   readonly forceOnly?: readonly Rerunnable[]
-  /**
-   * The caller found the slot in a list of slots to run. If another run has completed the slot since, the work is done,
-   * so the forced trigger is a duplicate and is not refused.
-   */
+  /** The slot is one of a range: if it was completed since, the force is a duplicate and is not refused. */
   readonly forceOfRange?: true
-  /**
-   * When the operator asked for the force. If an attempt began later, the force starts nothing, because the operator
-   * did not know about that attempt. If it is left out, later attempts do not matter.
-   */
+  /** A force does nothing if an attempt began after this, because the operator did not know of it. */
   readonly forceAskedAt?: Instant
 }
 
@@ -85,17 +68,13 @@ export interface Facts {
 }
 
 /**
- * The statuses of a slot that an operator may want to run again. `missed` means that the slot has no row. `completed`
- * means that the slot completed once, also if a later force failed. The others are statuses of the row. A running slot
- * is not among them.
+ * The statuses of a slot that an operator may want to run again. `missed`: it has no row. `completed`: it completed once, also if
+ * a later force failed.
  */
 export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed', 'skipped'] as const
 export type Rerunnable = (typeof RERUNNABLE)[number]
 
-/**
- * The statuses in which the batch still has to be done: those that a range runs by default. An operator decided about
- * a skipped slot, so a range leaves it out.
- */
+/** The statuses that a range runs by default. An operator decided about a skipped slot, so it is left out. */
 export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 'stale']
 
 /** The statuses for which a force of one slot is meant by default. The operator names the slot, so it may be skipped. */

@@ -1,14 +1,11 @@
 import type { Rejection, Rejections } from '../types.ts'
 
-/**
- * How many of the first rejections are kept in full. They are enough to see the pattern, and add only a few KB to the
- * row.
- */
+/** How many of the first rejections are kept in full: enough to see the pattern, in a few KB. */
 export const FIRST_REJECTIONS = 20
 
 /**
- * How many run ids are kept to recognise a note that is sent again (7 KB at most). After that only the latest run id is
- * compared. Two triggers that both send their notes again, in turn, could then be counted twice.
+ * The run ids that are kept to recognise a note that is sent again, in 7 KB at most. Beyond them, two triggers that both send
+ * their notes again in turn could be counted twice.
  */
 export const NOTED_RUN_IDS = 200
 

@@ -9,7 +9,7 @@ export interface StoredDocument {
   readonly [name: string]: StoredValue
 }
 
-/** A JSON object from outside the core, and its position there. The position is for the message about a wrong field. */
+/** A JSON object from outside, and its position there for a message about a wrong field. */
 export interface Fields {
   /** The name of the whole document: `row nightly 2026-11-24T03:00:00Z`. */
   readonly what: string
@@ -20,10 +20,7 @@ export interface Fields {
 
 type Read<T> = (fields: Fields, name: string) => T
 
-/**
- * How a member is stored and read. `encode` returns null for a value that is left out. It also gets the whole object, as
- * `decode` gets all its fields.
- */
+/** How a member is stored and read. `encode` gets the whole object too, and returns null for a value left out. */
 export interface Member<T> {
   readonly encode: (value: T, whole: object) => StoredValue | null
   readonly decode: Read<T>
@@ -169,10 +166,7 @@ export function optional<T>(fields: Fields, name: string, read: Read<T>): T | un
   return fields.values[name] === undefined ? undefined : read(fields, name)
 }
 
-/**
- * Returns the error for a value that cronledger cannot have written. We must not guess its meaning, otherwise a batch
- * could run twice.
- */
+/** We must not guess what a wrong value means, otherwise a batch could run twice. */
 export function malformed(what: string, name: string, value: unknown, allowed: string): LedgerError {
   const is = value === undefined ? 'missing' : quote(typeof value === 'string' ? value : JSON.stringify(value))
   return damaged(what, `${name} is ${is}, but must be ${allowed}`)

@@ -74,25 +74,17 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
   expiresAt: orNull(SECONDS),
 })
 
-/**
- * The names of the owner's part of a row, without its key. A write sets those that the row has, and removes the others.
- */
+/** The owner's part of a row without its key. A write sets those that the row has, and removes the others. */
 export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWNED.names]
 
-/**
- * Encodes the owner's part of a row, without its rejections. Throws if the row is impossible, because that is a bug and
- * must not reach the ledger.
- */
+/** Encodes the owner's part of a row. Throws if it is impossible: that is a bug and must not be written. */
 export function encodeRow(row: Row): StoredDocument {
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw new Error(`impossible row ${nameOf(row)}: ${objection}`)
   return { task: row.task, slot: formatSlot(row.slot), day: dayOf(row.slot), ...OWNED.encode(row) }
 }
 
-/**
- * Reads a stored row with its notes, and ignores unknown fields. A row of another schema version is returned unread, as
- * a `NewerSchemaRow`. Throws `shape` if a row of this version is malformed.
- */
+/** Reads a stored row with its notes, unread if its schema version is newer. Throws `shape` if it is malformed. */
 export function decodeRow(stored: unknown): StoredRow {
   const unnamed = fieldsOf(stored, 'a row of the ledger')
   const key: Key = { task: text(unnamed, 'task'), slot: instant(unnamed, 'slot') }

@@ -41,10 +41,7 @@ export interface Claim extends NewOwner {
   readonly retentionMs?: number | null
 }
 
-/**
- * The data of each write of an owner. The new write id lets the owner recognise its own write after a lost answer.
- * `now` is the wall clock of the owner.
- */
+/** An owner recognises its own write by its id after a lost answer. `now` is the wall clock of the owner. */
 export interface Stamp {
   readonly writeId: string
   readonly now: Instant
@@ -97,10 +94,7 @@ function takenOver(found: Row | null, { task, window, schedule, zoneData, runId 
   return { ...before, version: before.version + 1, writeId, owner: runId }
 }
 
-/**
- * Returns when the row expires. The retention counts from the later of the slot and now, otherwise an old slot that
- * runs again today could vanish tomorrow.
- */
+/** Counts from the later of the slot and now, otherwise an old slot that runs again could vanish tomorrow. */
 function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: Instant): Instant | null {
   const before = base?.expiresAt ?? null
   if (retentionMs === null) return before
@@ -117,10 +111,7 @@ export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): PendingRo
   return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
-/**
- * Returns the row with its attempt ended and the next attempt of the same trigger waiting. Both are one write, so that
- * no other trigger can claim the slot between them.
- */
+/** Ends the attempt and lets the next one wait, in one write, so that no other trigger can claim the slot. */
 export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: number): PendingRow {
   const pending = pendingRow(row)
   const open = openAttempt(pending)
@@ -133,10 +124,7 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   return { ...nextVersion(pending, stamp), attempts, unlistedAttempts, leaseUntil: stamp.now + leaseMs }
 }
 
-/**
- * Returns the row after its open attempt started nothing and its slot was given up: another slot of the task was
- * running, or the task is paused. Later scheduled triggers are duplicates.
- */
+/** Returns the row of a slot that was given up: another slot was running, or the task is paused. */
 export function skipRow(row: Row, { by, reason }: Pick<Resolution, 'by' | 'reason'>, stamp: Stamp): Row {
   // The attempt has ended, so this write was already applied.
   if (row.state !== 'PENDING') return nextVersion(row, stamp)
@@ -145,10 +133,7 @@ export function skipRow(row: Row, { by, reason }: Pick<Resolution, 'by' | 'reaso
   return finishRow({ ...row, resolutions }, { outcome: 'notStarted' }, stamp)
 }
 
-/**
- * Returns the row with the same attempt and a new lease. `process` is the process of the batch, or null to keep what is
- * recorded.
- */
+/** Returns the row with a new lease. `process` is that of the batch, or null to keep what is recorded. */
 export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): PendingRow {
   const pending = pendingRow(row)
   const open = openAttempt(pending)
@@ -197,8 +182,8 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
 }
 
 /**
- * Returns the ended attempts as a row keeps them. Only the latest of the attempts that never started are listed, so
- * that claims that were given up always leave room for the attempts that matter.
+ * Returns the ended attempts with only the latest of those that never started, so that claims that were given up always
+ * leave room for others.
  */
 function listedAttempts(
   base: Row | null,
@@ -212,10 +197,7 @@ function listedAttempts(
   }
 }
 
-/**
- * Returns the state that follows from the attempts and the resolutions. The latest one decides. An attempt that never
- * started does not count.
- */
+/** The latest attempt or resolution decides. An attempt that never started does not count. */
 function deriveState(attempts: readonly EndedAttempt[], resolutions: readonly Resolution[]): ResolvedState {
   const attempt = attempts.findLast((one) => !isUnstarted(one))
   const resolution = resolutions.at(-1)

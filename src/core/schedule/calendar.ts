@@ -57,10 +57,7 @@ const LAST_DAY = Date.UTC(LAST_SEARCHED_YEAR, 11, 31) / DAY_MS
 /** 1970-01-01 was a Thursday. */
 const FIRST_WEEKDAY = 4
 
-/**
- * Compiles a test of days. A month has one of 28 shapes: 28 to 31 days, and one of 7 weekdays to start on. A search
- * meets only a few shapes, so each is computed when it is first needed.
- */
+/** A month has one of 28 shapes: its length and its first weekday. Each is computed when it is first needed. */
 export function compileDays(test: DayTest): DaysOf {
   const known = new Map<number, number>()
   return (length, firstWeekday) => {
@@ -92,10 +89,7 @@ export function span(first: number, last: number): readonly number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index)
 }
 
-/**
- * Returns the matching time nearest to `local` in that direction. `local` itself counts. Returns null if the searched
- * years have none.
- */
+/** Returns the match nearest to `local`, which itself counts. Null: the searched years have none. */
 export function nearestMatch(fields: CronFields, local: number, direction: Direction): number | null {
   const today = Math.floor(local / DAY_SECONDS)
   let day = nearestDay(fields, today, direction)
@@ -139,10 +133,7 @@ function lengthOf(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
 }
 
-/**
- * Returns the bits of the days that a walk can still reach in a month, if the walk starts `index` days after the first
- * day of that month.
- */
+/** Returns the days that a walk can still reach in a month, if it starts `index` days after the first one. */
 function daysFrom(index: number, direction: Direction): number {
   if (direction === 1) return index <= 0 ? -1 : -1 << index
   return index >= 31 ? -1 : (2 << index) - 1

@@ -10,27 +10,19 @@ export interface ClockNote {
    * the first pass is a slot. `twice`: both passes are slots, as for every schedule that fires in each hour.
    */
   readonly kind: 'skipped' | 'once' | 'twice'
-  /**
-   * The first of these times, at most `MAX_TIMES`. They are local times, in milliseconds since 1970 on that wall clock.
-   */
+  /** At most `MAX_TIMES`, in milliseconds since 1970 on the wall clock. */
   readonly times: readonly number[]
   /** The last of these times. */
   readonly last: number
 }
 
-/**
- * A schedule of every 15 minutes has four times in an hour. A longer list, such as 60 times for a schedule of every
- * minute, would not be read.
- */
+/** Enough for every 15 minutes. A longer list, such as 60 times of every minute, would not be read. */
 const MAX_TIMES = 4
 
 /** Most zones change their clocks twice a year, and Morocco four times. A range with more changes spans years. */
 const MAX_NOTES = 10
 
-/**
- * Returns the fire times that the clocks skip or show twice between `from` and `to`, in order of time. A rate has none,
- * because it counts real time.
- */
+/** Returns the fire times that the clocks skip or show twice. A rate has none, because it counts real time. */
 export function clockNotes(schedule: Schedule, from: Instant, to: Instant): readonly ClockNote[] {
   const zone = openZone(schedule.spec.zone)
   const notes: ClockNote[] = []
@@ -58,10 +50,7 @@ export function clockNotes(schedule: Schedule, from: Instant, to: Instant): read
   return notes
 }
 
-/**
- * Returns the time nearest to `local`, in that direction, at which the schedule fires if the clocks show it. Times are
- * seconds on the wall clock.
- */
+/** Returns the nearest time at which the schedule fires if the clocks show it, in seconds on the wall clock. */
 function fireTime(schedule: Schedule, zone: Zone, local: number, direction: Direction): number | null {
   switch (schedule.kind) {
     case 'cron':

@@ -25,10 +25,7 @@ const DAY_OF_WEEK = field(
 )
 const YEAR = field('year', 1970, 2199, '1970-2199, * , - /')
 
-/**
- * Reads the text between the parentheses of `cron(…)`, according to the user guides of EventBridge and EventBridge
- * Scheduler.
- */
+/** Reads the fields of `cron(…)`, according to the user guides of EventBridge and EventBridge Scheduler. */
 export function parseAws(text: string, problem: Problem): CronFields {
   const texts = text.split(/[ \t]+/)
   if (texts.length !== 5 && texts.length !== 6) {

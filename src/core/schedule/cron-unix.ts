@@ -16,10 +16,7 @@ const NUMBER = '\\d+'
 const MONTH_FORM = `(?:${NUMBER}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`
 const WEEKDAY_FORM = `(?:${NUMBER}|sun|mon|tue|wed|thu|fri|sat)`
 
-/**
- * Returns the form of an item. cron-parser accepts more than crontab has: `?`, `H` (a random value), and names that are
- * run together (`janjan` is November).
- */
+/** cron-parser accepts more than crontab has: `?`, `H` (a random value), and `janjan` for November. */
 function fieldForm(value: string, special = ''): RegExp {
   return new RegExp(`^(?:(?:\\*|${value}(?:-${value})?)(?:/\\d+)?${special})$`, 'i')
 }

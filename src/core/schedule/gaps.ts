@@ -2,10 +2,7 @@ import { DAY_MS } from '../duration.ts'
 import type { Instant } from '../types.ts'
 import { type Schedule, slotAfter, slotBefore } from './slot.ts'
 
-/**
- * A year contains the usual gaps: weekends, months and clock changes. A gap that is longer than a year is found as
- * well, because the search ends only at a slot.
- */
+/** A year contains the usual gaps. A longer one is found as well, because the search ends only at a slot. */
 const SPAN_MS = 366 * DAY_MS
 const LEAST_MS = 3_600_000
 

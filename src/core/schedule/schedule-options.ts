@@ -63,10 +63,7 @@ export function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): Sch
   return { schedule: expression, timezone: zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }
 
-/**
- * Reads an anchor. It must be a whole second, because the slots of a rate count from it, and a slot is stored in whole
- * seconds.
- */
+/** The slots of a rate count from the anchor, and a slot is stored in whole seconds. */
 function readAnchor(text: string | Date): number {
   const anchor = readInstant(text, 'anchor')
   if (anchor % 1000 === 0) return anchor

@@ -7,9 +7,7 @@ import { firstInstantAt, openZone } from './zone.ts'
 
 export type { Schedule } from './slot.ts'
 
-/**
- * AWS's limit for a schedule expression, in characters. A longer text is a mistake, and reading it must not cost time.
- */
+/** AWS's limit. A longer text is a mistake, and reading it must not cost time. */
 const MAX_EXPRESSION_LENGTH = 256
 
 /** The end of AWS's years, as for every instant that is read. */

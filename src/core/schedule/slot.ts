@@ -91,9 +91,7 @@ export function* slotsBetween(schedule: Schedule, from: Instant, to: Instant): G
   }
 }
 
-/**
- * Returns the default tolerance in milliseconds: 30 s, or a twentieth of the window that contains `at` if that is less.
- */
+/** Returns 30 s, or a twentieth of the window that contains `at` if that is less, in milliseconds. */
 export function earlyToleranceMs(schedule: Schedule, at: Instant): number {
   const window = windowOf(schedule, at)
   if (window === null || window.next === null) return MAX_EARLY_TOLERANCE_MS

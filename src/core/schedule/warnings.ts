@@ -5,10 +5,7 @@ import { type Schedule, slotAfter, slotBefore } from './slot.ts'
 
 const MINUTE_MS = 60_000
 
-/**
- * Returns what a user should know about a schedule that is valid, one sentence or two for each warning. `zoneData` is
- * the release of the time zone data of this process.
- */
+/** Returns what to know about a valid schedule. `zoneData` is the release of this process, such as `2025c`. */
 export function scheduleWarnings(schedule: Schedule, now: Instant, zoneData: string): readonly string[] {
   const { spec } = schedule
   const zoned = schedule.kind === 'rate' ? [] : [...signWarnings(spec.zone), ...zoneDataWarnings(spec.zone, zoneData)]

@@ -26,10 +26,7 @@ export const MAX_OFFSET_SECONDS = 16 * 3600
  */
 const CELL_SECONDS = 3 * 86_400
 
-/**
- * About 33 years of cells, which take half a megabyte. A walk over centuries must not fill the memory of the batch's
- * container.
- */
+/** 33 years of cells, half a megabyte: a walk over centuries must not fill the memory of the container. */
 const MAX_CELLS = 4096
 
 /** The longest name has 32 characters. A much longer text is not a name, and ICU does not have to see it. */
@@ -64,10 +61,7 @@ export function openZone(name: string): Zone {
   }
   const zone = IANAZone.create(name)
   const cells = new Map<number, readonly Piece[]>()
-  /**
-   * The offsets where two cells meet, shared by both cells. Reading an offset takes some microseconds, and everything
-   * else here takes far less.
-   */
+  /** The offsets where two cells meet. Reading one costs more than everything else here. */
   const edges = new Map<number, number>()
   const edgeAt = (second: number) => {
     const offset = edges.get(second) ?? offsetAt(zone, second)
@@ -103,27 +97,18 @@ export function isZone(name: string): boolean {
   )
 }
 
-/**
- * Returns how many seconds the clocks of a zone are ahead of UTC, or null if `openZone` does not accept it. To read one
- * offset, this is cheaper than a `Zone`.
- */
+/** Returns the seconds ahead of UTC, or null if it is not a zone. It is cheaper than a `Zone`. */
 export function offsetSeconds(name: string, instant: Instant): number | null {
   if (name === 'UTC') return 0
   return isZone(name) ? offsetAt(IANAZone.create(name), instant / 1000) : null
 }
 
-/**
- * Returns how many seconds a zone is ahead of UTC. Some old offsets have seconds (Monrovia until 1972: -00:44:30). Luxon
- * then returns a fraction of a minute.
- */
+/** Some old offsets have seconds (Monrovia until 1972: -00:44:30). Luxon returns a fraction of a minute. */
 function offsetAt(zone: IANAZone, second: number): number {
   return Math.round(zone.offset(second * 1000) * 60)
 }
 
-/**
- * Returns whether the zone is UTC under one of its names. Any other zone whose offset is zero today had another offset
- * at some time, or may get one.
- */
+/** Any zone that is not named here had another offset at some time, or may get one. */
 export function isUtc(name: string): boolean {
   return UTC_NAMES.has(name.toLowerCase())
 }

@@ -14,10 +14,7 @@ export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
 }
 
 export type SlotFinding =
-  /**
-   * The slot was due and has no row: no trigger asked to run it, or no run reached the ledger. `doubt` says why it may not
-   * have been due.
-   */
+  /** No trigger asked to run it, or no run reached the ledger. `doubt`: why it may not have been due. */
   | { readonly kind: 'missed'; readonly status: 'missed'; readonly slot: Instant; readonly doubt?: Doubt }
   /** The slot has not completed in time. It runs, waits, or has no row yet. */
   | {

@@ -50,10 +50,7 @@ export function parseSlotBySchedules(
   throw firstError ?? new Error('a task record without a schedule')
 }
 
-/**
- * Returns noon in UTC on the date that a local text begins with. In every zone this is close enough to find the schedule
- * that had most of that day.
- */
+/** In every zone, noon in UTC is close enough to find the schedule that had most of that day. */
 function middayOf(local: string): Instant {
   return Date.parse(`${local.slice(0, 10)}T12:00:00Z`)
 }

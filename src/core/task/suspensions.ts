@@ -51,10 +51,7 @@ export interface FoundSuspension {
 
 type Suspensions = Pick<TaskRecord, 'pauses' | 'retirements'>
 
-/**
- * Returns the pause or the retirement that covers a slot. It may already be over. Returns null if there is none, or if the
- * task has no record.
- */
+/** Returns the pause or the retirement that covers a slot, also if it is over now. */
 export function suspensionOf(record: Suspensions | null, slot: Instant): FoundSuspension | null {
   return record && (covering('pause', record.pauses, slot) ?? covering('retirement', record.retirements, slot))
 }
@@ -87,10 +84,7 @@ export interface Gap {
   readonly until: Instant
 }
 
-/**
- * Returns the ranges in which no slot of the task is expected, because it was paused or retired. There are none if the task
- * has no record.
- */
+/** Returns the ranges in which the task was paused or retired, so that no slot is expected. */
 export function gapsOf(record: Suspensions | null): readonly Gap[] {
   if (record === null) return []
   return [...record.pauses, ...record.retirements].map(({ from, until }) => ({

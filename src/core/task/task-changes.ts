@@ -22,10 +22,7 @@ import {
 /** Enough for one change a month over four years. The record stays far below the size limit of one write. */
 const MAX_SCHEDULES = 50
 
-/**
- * The most bytes of all pauses and retirements, as JSON: about 1,000 with short reasons. An item of DynamoDB has 400 KB,
- * and those that are not over grow by the reason for their end.
- */
+/** As JSON, about 1,000 with short reasons. An item of DynamoDB has 400 KB, and open ones grow when they end. */
 const MAX_SUSPENSION_BYTES = 200_000
 const MAX_OPEN_PAUSES = 100
 
@@ -199,10 +196,7 @@ function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): Pick<TaskRecor
   return { ecs: ecs && lasting(ecs), ecsSince: slot }
 }
 
-/**
- * Each container has a log stream of its own. It would change the record with each run, and the log of a run that did not
- * start is empty anyway.
- */
+/** The log stream of each container would change the record with each run. */
 function lasting({ logStream: _, ...facts }: EcsFacts): EcsFacts {
   return facts
 }
@@ -213,10 +207,8 @@ function isSameEcs(one: EcsFacts | null, other: EcsFacts | null): boolean {
 }
 
 /**
- * Returns the record with one more pause. Throws a usage error if the record has no room for it.
- *
- * What is over stays: catch-up, `check` and the pages can look back as far as they like, and a slot of a pause that was
- * dropped would be missed, and be run.
+ * Throws a usage error if the record has no room. What is over stays: views look back as far as they like, and a slot of a
+ * pause that was dropped would be missed, and be run.
  */
 export function withPause(record: TaskRecord, pause: Suspension): TaskRecord {
   const isOpen = (one: Suspension) => endsAfter(one, pause.at)

@@ -62,10 +62,7 @@ export interface Expectations {
 
 const OVERLAP_RULES = ['skip', 'wait'] as const
 
-/**
- * Fifteen minutes. Deliveries usually arrive within a minute or two, and a retry or a slow start should not raise an
- * alarm.
- */
+/** Deliveries usually arrive within a minute or two, and a slow start should not raise an alarm. */
 export const USUAL_GRACE_MS = 900_000
 
 /** The times that decide which slots of a task need attention, in milliseconds. Null: never. */
@@ -105,10 +102,7 @@ export interface TaskRecord {
   readonly expectations: (Expectations & { readonly since: Instant }) | null
   readonly pauses: readonly Suspension[]
   readonly retirements: readonly Suspension[]
-  /**
-   * Where the latest scheduled run ran, without its log stream: a slot that is missed can be run there. Null: not on
-   * ECS, or no run has said.
-   */
+  /** Where the latest scheduled run ran, without its log stream. Null: not on ECS, or no run has said. */
   readonly ecs: EcsFacts | null
   /** The slot of the run that stated `ecs`. Null: no run has run on ECS. */
   readonly ecsSince: Instant | null
@@ -198,10 +192,7 @@ export function encodeTaskRecord(record: TaskRecord): StoredDocument {
   return { schemaVersion: SCHEMA_VERSION, ...RECORD.encode(record) }
 }
 
-/**
- * Reads a stored task record, and ignores unknown fields. A record of a newer schema version is returned unread. Throws
- * `shape` if a record of this version is malformed.
- */
+/** Reads a task record, unread if its schema version is newer. Throws `shape` if it is malformed. */
 export function decodeTaskRecord(document: unknown, task: string): TaskRecord | NewerTaskRecord {
   const fields = fieldsOf(document, `the record of task ${task}`)
   const schemaVersion = integer(fields, 'schemaVersion')

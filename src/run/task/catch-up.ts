@@ -36,10 +36,7 @@ export interface CatchUpIo extends Pick<RunIo, 'store' | 'clock' | 'random' | 's
   readonly findMissed: FindMissed
 }
 
-/**
- * The most slots that one run catches up. A run that has more to do would take very long, and the slots that are left
- * stay missed, so the next run catches them up.
- */
+/** More would take very long. The slots that are left stay missed, so the next run catches them up. */
 const MAX_SLOTS = 100
 
 /**

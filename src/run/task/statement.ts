@@ -21,10 +21,7 @@ import { type ReadRecord, writeRecord } from './task-record.ts'
 /** Operators may have forced or resolved some of the newest slots, and triggers in a pause may have left rows. */
 const NEWEST_ROWS = 100
 
-/**
- * The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. On a file
- * that other processes have locked, it gets the ledger timeout, as the claim does.
- */
+/** The start of the batch waits for this write, and the next run tries again, so it gets one slow answer. */
 const WRITE_TIMEOUT_MS = 5_000
 
 const CORRECTED =
@@ -38,10 +35,7 @@ export function latestDueSlot({ request, settings, io }: ClaimedSlot): Instant {
   return Math.max(request.window.slot, latestSlot({ now: io.clock.now(), skewMs: settings.skewMs }))
 }
 
-/**
- * Writes a record with the schedule of a forced run if the task has none. Without a record, no view of all tasks would show
- * the slot of the run, and later slots that are missed would stay unseen.
- */
+/** Without a record, no view of all tasks would show the slot of a forced run, nor later ones that are missed. */
 export async function listTask(claimedSlot: ClaimedSlot): Promise<void> {
   const { request, io } = claimedSlot
   if (io.known.get(request.task) === null)
@@ -110,10 +104,7 @@ function changeBy(
   return withRun(record, stated, { at, by: 'cronledger', reason })
 }
 
-/**
- * Warns if the record has another schedule for the slot and stays as it is. The likeliest cause is a mistake: the same
- * morning then runs twice, once under each of the schedules.
- */
+/** The likeliest cause is a mistake: the same morning then runs twice, once under each of the schedules. */
 function warnOfOther({ trigger, schedule, window }: ClaimRequest, { schedules }: TaskRecord, io: RunIo): void {
   const { slot } = window
   if (isBeforeAnyRun(slot, io.clock.now())) io.emit({ event: 'warning', message: BEHIND })
@@ -143,10 +134,7 @@ async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
   return page === null || page.rows.some(hasScheduledRun)
 }
 
-/**
- * Returns the changed record, with the last slot that ran under the schedule before. If the ledger does not answer, returns
- * null, and the run states nothing.
- */
+/** Returns the changed record with `lastSlot`. Null: the ledger did not answer, and the run states nothing. */
 async function withLastSlot(record: TaskRecord, claimedSlot: ClaimedSlot): Promise<TaskRecord | null> {
   const { request, io } = claimedSlot
   const asked = { task: request.task, schedules: record.schedules, before: request.window.slot }

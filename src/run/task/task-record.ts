@@ -19,16 +19,10 @@ export interface KnownRecords {
 /** For a program that runs a task once: it must see a pause that was set a second ago. */
 export const NO_KNOWN_RECORDS: KnownRecords = { get: () => null, add() {} }
 
-/**
- * How long a program that keeps a ledger open may use a record that it has read. A pause takes effect in that program
- * after at most this time.
- */
+/** A pause takes effect after at most this time in a program that keeps a ledger open. */
 const KNOWN_FOR_MS = 60_000
 
-/**
- * One program rarely runs more tasks. Beyond this number, the task that was added first is dropped, and its record is
- * read again.
- */
+/** One program rarely runs more tasks. Beyond it, the task that was added first is read again. */
 const MAX_KNOWN = 1_000
 
 export function knownRecords(clock: Clock): KnownRecords {
