@@ -27,6 +27,8 @@ const LAST_LINES_MS = 2_000
 const OWN_WARNINGS = [
   // Later versions of the AWS SDK need a later Node. It comes with every run.
   'NodeVersionSupportWarning',
+  // The driver of PostgreSQL reads ~/.pgpass, and wants another way for that in its next major version.
+  'pgpass support is deprecated',
   // The executable has no SQLite. A message of our own says so.
   'Currently the require() provided to the main script embedded into single-executable applications',
 ]

@@ -61,6 +61,7 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
       `${place} has no ledger ${schema}.${table} (${why}). Check the address, or make the ledger: cronledger setup --store '${name}'`,
     )
   }
+  if (state === '22P05') return make('shape', `${place} cannot store a text of ${what} (${why}). ${NEEDS_UTF8}`)
   if (state === '25006') return make('unreachable', standbyText(place))
   if (state === '53300')
     return make(
@@ -72,6 +73,9 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
   if (!wasSent) return make('unreachable', `cannot connect to ${place}: ${why}. Check the address and the network.`)
   return make('unreachable', `no clear answer from ${place} to ${what}: ${why}`)
 }
+
+/** In another encoding, the name of a host or an error of a batch can be a text that the database refuses. */
+export const NEEDS_UTF8 = 'Use a database with the encoding UTF8, so that it can store every text.'
 
 /** A standby shows the past, so it cannot say whether a slot is free. */
 export function standbyText(place: string): string {

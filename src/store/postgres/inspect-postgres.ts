@@ -2,7 +2,7 @@ import type { LedgerError } from '../../core/errors.ts'
 import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { type Columns, connectPostgres, type Postgres } from './connection.ts'
-import { standbyText } from './errors.ts'
+import { NEEDS_UTF8, standbyText } from './errors.ts'
 import { missingParts } from './setup-postgres.ts'
 import { COLUMNS } from './table.ts'
 
@@ -15,7 +15,7 @@ const RIGHTS = {
 
 const SERVER = `SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby,
   current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
-  current_setting('synchronous_standby_names') AS synchronous,
+  current_setting('synchronous_standby_names') AS synchronous, current_setting('server_encoding') AS encoding,
   (SELECT count(*) FROM pg_stat_replication)::int AS standbys,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
 
@@ -36,6 +36,9 @@ export async function* inspectPostgres(
     yield server['standby'] === true
       ? { what, wrong: 'shape', text: standbyText(place) }
       : ok(what, `PostgreSQL ${String(server['version'])}, ${place}`)
+    const { encoding } = server
+    if (encoding !== 'UTF8')
+      yield { what: 'encoding', wrong: 'shape', text: `the encoding is ${String(encoding)}. ${NEEDS_UTF8}` }
     yield durabilityFinding(server)
     yield clockFinding(Number(server['now']) - (sent + answered) / 2, settings.skewMs)
 

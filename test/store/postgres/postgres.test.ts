@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
 import { inspectStore } from '../../../src/store/setup.ts'
-import { scratch } from '../../support/cli.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
 import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { claimOf } from '../contract.ts'
 
@@ -96,6 +96,16 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     )
   })
 
+  test('in a database that is not in UTF-8: setup --check says so, and a text that it cannot store is an error of its form', async () => {
+    server.sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    const address = server.address(undefined, '&dbname=latin')
+    await setUpPostgres(address, {}, call())
+    expect(await inspect(address, 'operator')).toContainEqual(
+      expect.stringMatching(/^encoding: shape: .* LATIN1\. Use/),
+    )
+    await expect(claim(address, 'nächtlich-夜')).rejects.toMatchObject({ kind: 'shape', changedNothing: true })
+  })
+
   test.each([
     ['a table that is missing', '&table=nothing', 'shape', 'has no ledger public.nothing'],
     ['a table of another program', '&schema=information_schema&table=tables', 'shape', 'has no ledger'],
@@ -145,6 +155,10 @@ test.skipIf(!hasPostgres)(
     expect(await ask(address.replace(':s3cret', ''), { PGPASSWORD: 's3cret', PGSSLROOTCERT: certificate })).toBe(
       'found',
     )
+    const file = join(folder, 'pgpass')
+    writeFileSync(file, '127.0.0.1:*:*:ada:s3cret\n', { mode: 0o600 })
+    const withFile = ['setup', '--store', `${address.replace(':s3cret', '')}&sslrootcert=${certificate}`]
+    expect(await cronledger(withFile, { env: { PGPASSFILE: file } })).toMatchObject({ code: 0, stderr: '' })
     await expect(ask(address)).rejects.toMatchObject({
       kind: 'unreachable',
       message: expect.stringContaining('certificate'),
