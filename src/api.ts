@@ -26,7 +26,6 @@ export interface LedgerOptions {
 }
 
 export interface RunOptions extends TriggerOptions {
-  /** Tells the run to stop. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -164,7 +163,6 @@ export interface DeclareOptions extends OfOneTask, ScheduleOptions, OrUndefined<
   readonly from?: string | Date | undefined
 }
 
-/** A task whose record a call has changed, and the record after it. */
 export interface ChangedTask {
   readonly task: string
   /** False if the task already was as it should be. */
@@ -172,7 +170,6 @@ export interface ChangedTask {
   readonly record: TaskRecord
 }
 
-/** The change of an operator to the pauses or the retirement of a task. */
 export interface TaskChange extends ChangedTask {
   /**
    * The pause or the retirement that the call recorded, or those that it ended. If the task to retire is retired
@@ -284,6 +281,5 @@ export interface Ledger {
    * retirement. Throws as `pause` does.
    */
   retire(options: RetireOptions): Promise<TaskChange>
-  /** Closes the connections of the ledger. */
   close(): Promise<void>
 }

@@ -37,7 +37,7 @@ export function gravestExit(kinds: ReadonlySet<ErrorKind | null>): number {
 }
 
 export interface ExitCodeOptions {
-  /** The exit code of a duplicate. Default: 0. */
+  /** Default: 0. */
   readonly exitOnDuplicate?: number | undefined
   /** The first stop signal that this process received, or null. */
   readonly stopSignal?: string | null | undefined

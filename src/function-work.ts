@@ -16,7 +16,6 @@ import { localSlot, runKey } from './run/slot-variables.ts'
 
 // The runs whose work is a function of the caller, as `ledger.run` has them.
 
-/** The attempt, as the function of the caller gets it. */
 export interface Attempt {
   readonly task: string
   readonly slot: Date
@@ -147,7 +146,6 @@ function failureOf(outcome: RunOutcome<unknown>, signal: AbortSignal | undefined
   )
 }
 
-/** Calls the function of the caller as the work of an attempt. */
 async function callWork<T>(
   work: (attempt: Attempt) => T | Promise<T>,
   live: LiveAttempt,

@@ -58,7 +58,6 @@ export function createLedger({ store, log }: LedgerOptions): Ledger {
   }
 }
 
-/** Opens the ledger as an audit and a resolution read it. */
 type OpenForReading = (options: ReadOptions) => Promise<HistoryDeps>
 
 function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once' | 'runCommand'> {
@@ -84,7 +83,6 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once'
 
 type ReadMethods = Pick<Ledger, 'get' | 'history' | 'slots' | 'check' | 'health' | 'findSlot' | 'rerunnable' | 'tasks'>
 
-/** Returns the methods that read a ledger. */
 export function readMethods(reading: OpenForReading): ReadMethods {
   return {
     async get(options) {
@@ -132,7 +130,6 @@ export function readMethods(reading: OpenForReading): ReadMethods {
   }
 }
 
-/** Audits the task of the options by `ofOne`, or all tasks by `ofAll`. */
 async function* audit<T>(
   { task, since, until, skewMs = SETTINGS.skewMs.default, newMs, progress }: CheckOptions,
   deps: HistoryDeps,

@@ -88,7 +88,6 @@ async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise
   const change = (record: TaskRecord) => withDeclaration(record, declaration)
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
   const { changed, record } = await changeTask(request, await readChangeable(task, deps), deps)
-  // A run of the same program must see the change at once.
   deps.known.add(task, record)
   return { task, changed, record }
 }
@@ -204,7 +203,6 @@ function readSpan(
   return { ...(since !== undefined && { from: since }), until }
 }
 
-/** A task whose record is to be changed. */
 interface TaskToChange {
   readonly task: string
   readonly found: ChangeableRecord

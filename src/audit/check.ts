@@ -102,7 +102,6 @@ const JUST_NOW_MS = 60_000
 
 const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }
 
-/** No schedule has a later slot. */
 const END_OF_TIME = Date.UTC(2199, 11, 31)
 
 export async function* checkTask(

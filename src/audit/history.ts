@@ -23,7 +23,7 @@ export interface HistoryDeps {
   readonly signals: readonly AbortSignal[]
 }
 
-/** A query as the caller writes it. A text is ISO 8601 with an offset. */
+/** A text is ISO 8601 with an offset. */
 type QueryText = OrUndefined<{ readonly task: string; readonly since: string | Date; readonly until: string | Date }>
 
 /** Returns the query with its instants parsed. Throws a usage error if the name of the task or an instant is wrong. */
@@ -119,7 +119,6 @@ function rangeFilter({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE
   return ({ slot }: StoredRow) => slot >= since && slot < until
 }
 
-/** Asks the ledger one question, within the timeout for one page. */
 export function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
   return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
 }

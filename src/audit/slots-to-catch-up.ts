@@ -10,7 +10,7 @@ import { taskInForce } from './expected.ts'
 import { ask, type HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
-/** The number of slots after which the loop yields to the event loop, as in the audits. */
+/** As in the audits. */
 const SLOTS_PER_YIELD = 100
 
 /**

@@ -102,7 +102,7 @@ async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> {
 
 export class UnknownTaskError extends LedgerError {
   readonly task: string
-  /** Tasks that the ledger knows. Empty if they cannot be listed. */
+  /** Empty if the tasks cannot be listed. */
   readonly names: readonly string[]
 
   /** `names` is null if the tasks cannot be listed. */

@@ -117,7 +117,7 @@ async function answer(text: string): Promise<number> {
   return EXIT.ok
 }
 
-/** Returns the versions of cronledger, Node, the AWS SDK and Node's zone data, which decides the slots. */
+/** Has the version of Node's zone data, which decides the slots. */
 export function versionText(): string {
   return `cronledger ${cronledger.version} (Node ${process.version}, AWS SDK ${sdk.version}, zone data ${ZONE_DATA})`
 }

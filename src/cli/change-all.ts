@@ -10,7 +10,6 @@ import type { Sink } from '../process/log/sink.ts'
 import { isGiven } from './options/arguments.ts'
 import { printAll } from './output.ts'
 
-/** The answers to a change of all tasks. */
 interface AllTexts {
   /** Returns the line of one task, or null if it has nothing to say. */
   one(report: ChangeReport): string | null

@@ -94,7 +94,6 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   version: ['--version'],
 }
 
-/** Returns the commands that a user may mean by a name that is common in other tools. */
 export function commandsMeant(name: string): readonly string[] {
   const lower = name.toLowerCase()
   return Object.hasOwn(COMMANDS_OF_OTHERS, lower) ? (COMMANDS_OF_OTHERS[lower] ?? []) : []

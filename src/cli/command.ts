@@ -5,7 +5,6 @@ import type { Stops } from '../process/signals.ts'
 import { readOptions, type Values } from './options/arguments.ts'
 import type { CommandHelp } from './options/options.ts'
 
-/** The parts of the process that a command may use. */
 export interface CommandContext {
   /** The arguments before `--`. */
   readonly argv: readonly string[]
@@ -13,13 +12,11 @@ export interface CommandContext {
   readonly rest: readonly string[] | null
   readonly env: Environment
   readonly stops: Stops
-  /** The log on stderr. */
   readonly sink: Sink
 }
 
 export interface Command {
   readonly help: CommandHelp
-  /** Runs the command and returns the exit code. */
   execute(context: CommandContext): Promise<number>
 }
 

@@ -8,16 +8,13 @@ import { needsZone, parseTimeRange, type RangeText, type TimeRange } from '../co
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 
-/** A task by name, and how to read the ledger. */
 export type TaskReading = ReadOptions & { readonly task: string }
 
-/** Returns the newest row that matches `options`, or null if there is none. */
 export async function findNewestRow(ledger: Ledger, options: HistoryOptions): Promise<StoredRow | null> {
   for await (const row of ledger.history({ ...options, limit: 1 })) return row
   return null
 }
 
-/** Returns the record of the task, or null if it has none. */
 export async function recordOf(ledger: Ledger, options: TaskReading): Promise<KnownTask | null> {
   for await (const known of ledger.tasks(options)) return known
   return null
@@ -29,7 +26,6 @@ export async function checkTaskIsKnown(ledger: Ledger, reading: TaskReading): Pr
   if ((await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
 }
 
-/** Returns the error about a task without a record and without a row. */
 export function unknownTaskOf(ledger: Ledger, { task, ...reading }: TaskReading): Promise<Error> {
   return unknownTask(task, ledger.tasks(reading))
 }

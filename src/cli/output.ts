@@ -81,7 +81,6 @@ async function write(text: string | Uint8Array): Promise<boolean> {
 
 function ignore(): void {}
 
-/** The abilities of the terminal on stdout. */
 export interface Screen {
   /** The width of the terminal; null if stdout is not a terminal. */
   readonly columns: number | null

@@ -1,11 +1,9 @@
 import { isatty, WriteStream } from 'node:tty'
 import type { Environment } from '../core/types.ts'
 
-/** A progress bar on the terminal on stderr. */
 export interface Progress {
   /** Draws `done` of `total` with `text` after it, and leaves the cursor on that line. */
   show(done: number, total: number, text: string): void
-  /** Removes the bar. */
   hide(): void
 }
 

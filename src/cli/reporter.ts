@@ -16,7 +16,6 @@ import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 /** Reports the events of runs in the log, as metrics and by notifications. */
 export interface Reporter {
   readonly format: LogFormat
-  /** Reports one event of a run. */
   emit(event: RunEvent, context: RunContext): void
   /**
    * Waits for the notifications that are on their way, for up to `NOTIFY_TIMEOUT_MS`, or less if a stop leaves less

@@ -30,7 +30,7 @@ export interface Runner {
    * reported and the promise resolves to it.
    */
   run(options: RunOptions): Promise<RunOutcome<null> | LedgerError>
-  /** Waits for the notifications that are on their way. Never throws. */
+  /** Waits for notifications. Never throws. */
   end(): Promise<void>
 }
 

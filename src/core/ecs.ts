@@ -2,11 +2,9 @@
 export interface EcsFacts {
   /** The AWS Region of the task, such as `ap-northeast-1`. */
   readonly region: string
-  /** The short name of the cluster. */
   readonly cluster: string
   /** `family:revision` */
   readonly taskDefinition: string
-  /** The name of the container in the task definition. */
   readonly container: string
   /** For example `FARGATE`, `EC2` or `EXTERNAL`. Left out if the metadata does not have it. */
   readonly launchType?: string
@@ -14,7 +12,6 @@ export interface EcsFacts {
   readonly awsvpc?: true
   /** The log group in CloudWatch, in the same Region. Left out if the log of the container goes elsewhere. */
   readonly logGroup?: string
-  /** The log stream in that group. */
   readonly logStream?: string
 }
 

@@ -48,7 +48,7 @@ export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
-/** Returns the first line of the message of an unknown error. Never throws, because the error must reach its caller. */
+/** Never throws, because the error must reach its caller. */
 export function firstLine(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? ''
@@ -58,7 +58,7 @@ export function firstLine(error: unknown): string {
   }
 }
 
-/** The longest part of a value that an error shows, in characters, so that it stays on one line. */
+/** In characters: enough to recognise the value, and the error stays on one line. */
 const MAX_QUOTED_LENGTH = 300
 
 /** Returns a value in quotes, with each character escaped that could move a cursor or reorder text. */

@@ -37,9 +37,8 @@ export type FinishResult =
 export interface Finish {
   /** If it is `unanswered`, the end may be recorded, or may still be recorded later. */
   readonly finish: FinishResult
-  /** The last error of the ledger, if the finish is unanswered. */
   readonly finishCause?: string
-  /** The row with this end. Null if it is not certain that the end is recorded. */
+  /** Null if it is not certain that the end is recorded. */
   readonly row: Row | null
 }
 
@@ -58,12 +57,9 @@ export type RunEvent =
       readonly cause: RefusalCause
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
-      /** The holder of the overlap lock, if the cause is `overlap`. */
       readonly holder?: OverlapLock
-      /** The schedule in the task record, if the cause is `scheduleChanged`. */
       readonly inForce?: ScheduleSpec
     } & NoteResult)
-  /** Another slot of the task runs, and this one waits for it. */
   | { readonly event: 'waiting'; readonly holder: OverlapLock }
   /** Another slot of the task runs, and this slot is skipped. No later scheduled trigger runs it. */
   | ({ readonly event: 'skipped'; readonly holder: OverlapLock } & Finish)
@@ -73,7 +69,7 @@ export type RunEvent =
       readonly count: number
       readonly oldest: Instant
       readonly newest: Instant
-      /** How many further missed slots are left for a later run. */
+      /** For a later run. */
       readonly left: number
     }
   /** The previous attempt failed. The same trigger starts this attempt after the delay. */
@@ -85,7 +81,6 @@ export type RunEvent =
       readonly durationMs: number
       /** Why the batch ended this way, in one line. */
       readonly detail?: string
-      /** The same run makes another attempt. */
       readonly retries?: true
     } & Finish)
   /** A stop came before the run sent any request to the ledger. */
@@ -118,7 +113,6 @@ export type RunEvent =
   | { readonly event: 'ledger-created'; readonly path: string }
   /** The task was retired, and this run has ended that. */
   | { readonly event: 'revived'; readonly retirement: Suspension }
-  /** The task record held another schedule. */
   | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }
 
@@ -136,6 +130,5 @@ export interface RunContext {
   readonly guards: Guards
   /** How many attempts scheduled triggers may start. Left out: it is not known yet. */
   readonly maxAttempts?: number
-  /** The owner of the task, as the run states it. Left out: it states none. */
   readonly owner?: string
 }

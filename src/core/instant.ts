@@ -50,7 +50,6 @@ export function formatInstant(instant: Instant): string {
   return new Date(instant).toISOString().replace('.000Z', 'Z')
 }
 
-/** Returns whether the text has the form of a local time: `2026-11-24T03:00` or `2026-11-24 03:00`, also with seconds. */
 export function isLocalTime(text: string): boolean {
   return /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?$/.test(text)
 }

@@ -25,7 +25,6 @@ export function nearestFew(given: string, names: readonly string[], most: number
     }
     const isPart =
       Math.min(text.length, other.length) >= LETTERS_PER_SLIP && (other.includes(text) || text.includes(other))
-    // The names with few slips come first.
     return isPart ? [{ name, slips: maxSlips + Math.abs(text.length - other.length) }] : []
   })
   return found

@@ -13,7 +13,6 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }
 
-/** Returns the object without the members that are undefined or null. */
 export function defined<T extends object>(values: T): Defined<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => (value ?? null) !== null)) as Defined<T>
 }

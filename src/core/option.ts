@@ -91,12 +91,10 @@ export function allowedText(spec: OptionSpec): string {
   return 'bounds' in spec ? spec.bounds.map((bound) => numberText(spec.kind, bound)).join(' to ') : ''
 }
 
-/** Returns the allowed values for an error, which also gives the reason for them. */
 export function allowedWithReason(spec: OptionSpec): string {
   return 'why' in spec ? `${allowedText(spec)}: ${spec.why}` : allowedText(spec)
 }
 
-/** Returns whether an option may have this value: a whole number within its bounds, or one of its choices. */
 export function isAllowed(value: unknown, spec: OptionSpec): boolean {
   if ('choices' in spec) return spec.choices.some((choice) => choice === value)
   if (spec.kind === 'text') return typeof value === 'string'

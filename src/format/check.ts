@@ -17,7 +17,6 @@ import { doubtJson } from './row.ts'
 import { printable } from './text.ts'
 import { sentenceText, verdictJson } from './verdict.ts'
 
-/** How the commands for a finding name the ledger. */
 export interface CheckedLedger {
   readonly store: string
 }
@@ -32,7 +31,6 @@ export function findingLine(found: TaskFinding): string {
   return printable(words.join('  '))
 }
 
-/** Neighbouring findings that make one line. */
 interface FindingGroup {
   readonly newest: TaskFinding
   readonly oldest: TaskFinding
@@ -96,20 +94,18 @@ export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>
 /** The findings of a task about which the operator can do something, or whose owner can. */
 interface OpenFindings {
   readonly owner: string | undefined
-  /** The slots that can be run again. Null if there are none. */
   readonly rerunnable: RerunnableNeeds | null
   /** The newest slot that needs attention, and that the rerun of a range leaves out. Null if there is none. */
   readonly notInRange: TaskFinding | null
   /** The missed slots that the newest change of the schedule leaves in doubt. Null if there is none. */
   readonly doubts: FindingGroup | null
-  /** The newest slot that is overdue. Null if there is none. */
   readonly overdue: TaskFinding | null
 }
 
 interface RerunnableNeeds {
   readonly oldest: TaskFinding
   readonly newest: TaskFinding
-  /** The newest slot in which an attempt failed or stopped reporting. Null if all slots were missed. */
+  /** Null if all slots were missed. */
   readonly newestTried: TaskFinding | null
   /** The newest slot in which it is unknown how much of the work was done. Null if there is none. */
   readonly newestStale: TaskFinding | null
@@ -176,16 +172,13 @@ function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): Rer
   }
 }
 
-/** The steps for the findings of a task. */
 export interface TaskNeed {
   readonly task: string
   readonly owner: string | undefined
-  /** They stand above the steps. */
   readonly cautions: readonly string[]
   readonly steps: readonly Step[]
 }
 
-/** Returns what the operator can do about each task. */
 export function needsOf(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly TaskNeed[] {
   return [...needs].map(([task, { owner, rerunnable, notInRange, doubts, overdue }]) => {
     const parts = [
@@ -255,7 +248,6 @@ function needOfDoubts({ newest, count }: FindingGroup, ledger: CheckedLedger, is
   }
 }
 
-/** Returns a finding as a JSON object for programs. */
 export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<string, unknown> {
   const { kind, status, task, slot, schedule, owner } = found
   const row = readableRow(rowOf(found))
@@ -283,7 +275,7 @@ const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
   late: 'was late',
 }
 
-/** Returns a finding as a log event, for a notification. */
+/** For a notification. */
 export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedLedger): LogObject {
   const { kind, ...fields } = findingJson(found, ledger)
   return {
@@ -310,7 +302,6 @@ function findingTarget(found: TaskFinding, ledger: CheckedLedger): StepTarget {
   return { store: ledger.store, task, slot, otherSchedule, doubt: doubtOf(found), ...ofRow(rowOf(found), ecs) }
 }
 
-/** Returns what is to be said of a slot that needs attention. */
 function verdictOfFinding(found: TaskFinding, ledger: CheckedLedger): Verdict {
   const { isOnlyDeclared = false, offSchedule, times } = found
   return verdictOf({ target: findingTarget(found, ledger), row: rowOf(found), isOnlyDeclared, offSchedule }, times)

@@ -20,7 +20,6 @@ export function shellParts(word: Word): readonly (string | Blank)[] {
   return ["'", ...word.map((part) => (typeof part === 'string' ? insideQuotes(part) : part)), "'"]
 }
 
-/** Returns a step as a JSON object for programs. */
 export function stepJson({ what, command, note }: Step) {
   return { what, command: commandText(command), ...(note !== undefined && { note }) }
 }
@@ -40,7 +39,6 @@ export function ownedSteps(
   return [...ownerLines(owner), ...(caution === null ? [] : [`  ${caution}`]), ...stepLines(steps)]
 }
 
-/** Returns the steps as lines below the line of the log, with the commands below each other. */
 export function stepLines(steps: readonly Step[]): readonly string[] {
   const width = Math.max(0, ...steps.map(({ what }) => what.length + 1))
   return [
@@ -49,7 +47,6 @@ export function stepLines(steps: readonly Step[]): readonly string[] {
   ]
 }
 
-/** Returns what to do with a ledger in which no task has run yet. */
 export function firstRunText(store: string): string {
   return `No tasks yet. Run your first one: ${commandText(firstRun(store, 'NAME'))}`
 }

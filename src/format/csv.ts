@@ -15,9 +15,7 @@ const HEAD = [
 
 type CsvValue = string | number | null | undefined
 
-/**
- * Returns the header line, with its line end. The columns describe the row, its last attempt and its last resolution.
- */
+/** With its line end. */
 export function csvHead(): string {
   return lines([HEAD])
 }

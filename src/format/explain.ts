@@ -15,26 +15,22 @@ import {
 } from './task/explain-task.ts'
 import { printable } from './text.ts'
 
-/** The result of `explain`: a schedule, and the slot that an instant belongs to. */
 export interface Explanation {
   readonly schedule: Schedule
   readonly zoneData: string
   /** Null when no task was given. The text then shows the placeholder `TASK`. */
   readonly task: string | null
-  /** Null if the ledger was not read. */
   readonly ofTask: ExplainedTask | null
   readonly at: Instant
   readonly earlyToleranceMs: number
-  /** Null when the schedule has no slot for `at`. */
   readonly window: Window | null
-  /** The slots before and after the slot of `at`, oldest first. */
+  /** Oldest first. */
   readonly previous: readonly Instant[]
   readonly next: readonly Instant[]
   /** The span in which clock changes were looked for. */
   readonly clocksFrom: Instant
   readonly clocksUntil: Instant
   readonly clockNotes: readonly ClockNote[]
-  /** Warnings about the schedule for the user. */
   readonly warnings: readonly string[]
 }
 
@@ -76,12 +72,10 @@ export function explainText(explanation: Explanation): string {
   return labelledText(lines)
 }
 
-/** Returns the lines below each other, wrapped at 80 columns. */
 export function labelledText(lines: readonly Labelled[]): string {
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
 }
 
-/** Returns the explanation as a JSON object for programs. */
 export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, ofTask, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
@@ -115,7 +109,6 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
   }
 }
 
-/** Returns an instant in UTC and on the clocks of a zone, for programs. */
 export function instantJson(at: Instant, zone: string) {
   return { utc: formatInstant(at), local: inZone(at, zone).toFormat(ISO_LOCAL) }
 }

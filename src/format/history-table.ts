@@ -23,7 +23,7 @@ export interface TableStyle {
   readonly nothing: () => Promise<string>
 }
 
-/** The cell of each column, by the heading of the column. */
+/** By the heading of the column. */
 type CellTexts = Readonly<Record<string, (item: HistoryItem, style: TableStyle) => string>>
 
 const CELL_TEXTS: CellTexts = {
@@ -152,7 +152,6 @@ function widest(width: number, cells: readonly string[]): number {
 const GAP = 2
 const GRAPHEMES = new Intl.Segmenter('en')
 
-/** Returns the width of a line whose cells have these widths. */
 export function lineWidthOf(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1))
 }

@@ -11,14 +11,12 @@ import { localTimeIn, zonedTime } from './local-time.ts'
 import type { LogFormat } from './log/log.ts'
 import { listed, printable, safeJson } from './text.ts'
 
-/** The number of slots of a range, by the result of their rerun. */
 interface RerunCounts {
   readonly completed: number
   readonly failed: number
   /** The batch succeeded, but that could not be recorded. */
   readonly unrecorded: number
   readonly refused: number
-  /** The slot was given up, because another slot of the task was running. */
   readonly skipped: number
   /** Another run or an operator completed or skipped the slot after it was found. */
   readonly duplicate: number
@@ -43,7 +41,7 @@ const COUNT_WORDS: Readonly<Record<keyof RerunCounts, string>> = {
   left: 'not run',
 }
 
-/** The result of the rerun of a range. `only` names the kinds of slots that were to run. */
+/** `only` names the kinds of slots that were to run. */
 export interface RerunReport {
   readonly task: string
   readonly only: readonly Rerunnable[]
@@ -99,7 +97,6 @@ export function plannedLine(slot: Instant, zone: string, why: Rerunnable): strin
   return printable(`${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${why}`)
 }
 
-/** Returns a slot of a plan as a JSON object for programs. */
 export function plannedJson(task: string, slot: Instant, status: Rerunnable, schedule: ScheduleOptions): string {
   const { schedule: expression, timezone = 'UTC', anchor = null } = schedule
   return safeJson({ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor })

@@ -25,13 +25,11 @@ function laterText({ state }: Row): string {
 
 type RefusedResolution = Extract<ResolveDecision, { kind: 'refused' }>
 
-/** The decision that the operator asked for. */
 interface AskedResolution {
   readonly store: string
   readonly task: string
   readonly slot: Instant
   readonly state: Resolution['state']
-  /** The run that the operator named. */
   readonly runId?: string | undefined
 }
 
@@ -71,7 +69,6 @@ function leaseText(row: Row | null): string {
   return `. If you know that its process is gone, give --run ${row.owner}, or wait until its lease ends at ${leaseEnd}`
 }
 
-/** Returns which run the slot has instead of the one that the operator named. */
 function otherRunText(row: Row | null, runId: string | undefined): string {
   const attempt = row === null ? undefined : decidingAttempt(row)
   if (attempt === undefined) return `no run is recorded for this slot, so it cannot be run ${runId}`

@@ -8,10 +8,8 @@ import { type Doubt, isMissed, type MissedSlot } from '../core/task/expected-slo
 import type { AttemptRecord, Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
-/** An entry of a history: a row, or a missed slot, which has no row. */
 export type HistoryItem = StoredRow | MissedSlot
 
-/** Returns the status of an entry of a history. */
 export type StatusOf = (item: HistoryItem) => Status
 
 /**
@@ -78,12 +76,10 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   return attempt.ecs === undefined ? stored : { ...stored, ecs: ECS.encode(attempt.ecs) }
 }
 
-/** Returns a row or a missed slot as JSON on one line. */
 export function itemLine(item: HistoryItem, status: Status): string {
   return safeJson(isMissed(item) ? missedJson({ ...item, windowEnd: item.end }, status) : rowJson(item, status))
 }
 
-/** Returns the slots between which the schedule changed, for programs. */
 export function doubtJson({ after, until }: Doubt) {
   return { after: formatInstant(after), until: formatInstant(until) }
 }

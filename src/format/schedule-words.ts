@@ -75,7 +75,7 @@ function timeWords(seconds: readonly number[], minutes: readonly number[], hours
   return parts.map((part, index) => (index === 0 ? part : part.charAt(0).toLowerCase() + part.slice(1))).join(', ')
 }
 
-/** Returns the words for both day fields, or an empty text when the schedule fires on every day. */
+/** Empty when the schedule fires on every day. */
 function dayWords(expression: string): string {
   const aws = expression.startsWith('cron(')
   const texts = (aws ? expression.slice('cron('.length, -1).trim() : expression).split(/[ \t]+/)

@@ -20,7 +20,6 @@ import { printable, safeJson } from './text.ts'
 import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
 import { nextTriggerText, sentenceText, verdictJson } from './verdict.ts'
 
-/** One slot, with all that is known of it. */
 export interface ShownSlot {
   readonly task: string
   readonly slot: Instant
@@ -29,13 +28,10 @@ export interface ShownSlot {
   /** The schedule that has the slot. Null if it is not known, or if none has it. */
   readonly schedule: ScheduleSpec | null
   readonly verdict: Verdict
-  /** The pause or the retirement that has the slot. */
   readonly found: FoundSuspension | null
-  /** The owner of the task. Left out: its runs state none. */
   readonly owner: string | undefined
 }
 
-/** The knowledge of the ledger about a task. */
 export interface SlotTask {
   readonly store: string
   readonly task: string
@@ -45,7 +41,6 @@ export interface SlotTask {
   readonly inForce: readonly InForce[]
 }
 
-/** Returns a slot, with or without a row, with what is to be said of it. */
 export function shownSlot(
   slot: Instant,
   row: StoredRow | null,

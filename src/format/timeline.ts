@@ -23,14 +23,12 @@ interface TimelineItem {
   readonly source: string
 }
 
-/** One thing that happened. */
 export interface TimelineEvent extends TimelineItem {
   readonly kind: 'event'
   /** The attempt that starts here. Left out for all other events. */
   readonly starts?: AttemptRecord
 }
 
-/** Triggers that were rejected one after the other for the same cause. */
 interface RejectedTriggers extends TimelineItem {
   readonly kind: 'rejections'
   /** When the last of them came. */
@@ -71,7 +69,6 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
   return entries
 }
 
-/** Returns the text of an entry with its source in parentheses. */
 export function withSource({ text, source }: Pick<TimelineEntry, 'text' | 'source'>): string {
   return source === '' ? text : `${text} (${source})`
 }
@@ -167,7 +164,6 @@ function delayText(at: Instant, slot: Instant): string {
     : `${elapsed(at - slot)} after the scheduled time`
 }
 
-/** Returns the run and the trigger of an attempt or a rejection, and its place on ECS. */
 function sourceText({ ecsTask, ecs, runId, trigger }: Source): string {
   const words = [ecsTask && `ECS task ${ecsTask}`, ecs && ecsText(ecs), `run ${runId}`, triggerText(trigger)]
   return words.filter(Boolean).join(', ')

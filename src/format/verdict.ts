@@ -40,7 +40,6 @@ export function nextTriggerText({
   }
 }
 
-/** What programs get of a verdict besides the status. */
 export interface VerdictJson {
   /** One sentence, with local times. */
   readonly happened: string

@@ -4,7 +4,7 @@ import { monotonicMs } from './signals.ts'
 /** The version of Node's time zone data, which decides the slots. A Node without ICU has none. */
 export const ZONE_DATA = process.versions['tz'] ?? 'unknown'
 
-/** The wall clock goes into records. The monotonic clock measures, and decides what is due. */
+/** The wall clock is for records. The monotonic clock measures, and decides what is due. */
 export interface Clock {
   /** Returns the time of the wall clock. It may jump, and differs from the clocks of other hosts by up to the skew. */
   now(): Instant

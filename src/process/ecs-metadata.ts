@@ -13,7 +13,6 @@ const MAX_ARN_BYTES = 400
 const MAX_FACTS_BYTES = 320
 
 interface EcsMetadata {
-  /** The ARN of the task. */
   readonly ecsTask?: string
   /** Left out if an answer is missing or incomplete, or if its names are too long to be stored. */
   readonly ecs?: EcsFacts

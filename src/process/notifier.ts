@@ -9,7 +9,6 @@ import { signalGroup } from './process-group.ts'
 
 /** The time limit of one notification, and again the time that the end of the process waits for all. */
 export const NOTIFY_TIMEOUT_MS = 10_000
-/** The number of commands that run at a time. */
 const LANES = 4
 /** A run starts its own slot after at most 100 missed ones, and reports on each. Nobody reads more than twice as many. */
 const MAX_SLOTS = 200
@@ -26,7 +25,6 @@ interface Notice {
   readonly kind: string
   /** Notices about the same task and slot are delivered one at a time, in the order in which they were sent. */
   readonly slot: string
-  /** Its stdin. */
   readonly input: string
   readonly env: Environment
 }

@@ -71,7 +71,6 @@ interface ParentThread {
   onFailure(error: Error): void
 }
 
-/** The threads without a command. */
 const idle: ParentThread[] = []
 
 /** Begins to create a thread, which takes about 20 ms. */

@@ -4,20 +4,16 @@ import { type Clock, withDeadline } from '../process/clock.ts'
 import { type StopIo, withinStop } from '../process/stop.ts'
 import type { CallOptions } from '../store/store.ts'
 
-/** The clock and the random numbers that a retry of a request needs. */
 export interface AskIo {
   readonly clock: Clock
   /** Returns a random number, uniform in [0, 1). It spreads the retries of many hosts. */
   random(): number
 }
 
-/** How long the ledger is asked, and what ends that early. */
 export interface Limit {
-  /** The time in milliseconds. */
   readonly ms: number
   /** The time in milliseconds if the requests so far only waited for the lock of a file. Left out: `ms`. */
   readonly busyMs?: number
-  /** Each of these ends the requests early. */
   readonly signals?: readonly AbortSignal[]
   /** Ends the requests early, and nothing may follow them, whatever they answered: `Halted` is thrown. */
   readonly halt?: AbortSignal
@@ -66,7 +62,6 @@ export async function afterWrite<T>(reply: Promise<T>): Promise<T> {
   }
 }
 
-/** Asks the ledger once, within a limit. */
 export function askWithin<T>(
   limit: Limit,
   io: AskIo & Partial<StopIo>,

@@ -136,7 +136,6 @@ export async function checkNotInsideOtherSlot(
   )
 }
 
-/** The last write of a claim that may still be applied, and the row that the claim builds on. */
 interface Sent {
   readonly base: Row | null
   readonly row: Row

@@ -9,7 +9,6 @@ import { type Lease, startableMs } from './lease.ts'
 import type { Settings } from './settings.ts'
 import { finishAttempt, type RunIo } from './write.ts'
 
-/** A slot that this run has claimed, and everything that is needed to run it. */
 export interface ClaimedSlot {
   readonly request: ClaimRequest
   readonly lease: Lease

@@ -16,9 +16,9 @@ export interface CommandOptions {
   /** The command and its arguments. No shell reads them. */
   readonly argv: readonly [string, ...string[]]
   readonly env: Environment
-  /** The signals that this process receives and passes on to the command. */
+  /** Passed on to the command. */
   readonly stops: Stops
-  /** How long the command may run, in milliseconds. Null: without a limit. */
+  /** Null: without a limit. */
   readonly timeoutMs: number | null
 }
 
@@ -27,7 +27,6 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'FORCE_ONLY', 'SLOT', 'FROM', 'T
   (name) => `CRONLEDGER_${name}`,
 )
 
-/** The variable that names the slot of a scheduled trigger. */
 const EVENT_VARIABLE = 'CRONLEDGER_EVENT_TIME'
 
 /**

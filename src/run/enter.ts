@@ -12,7 +12,6 @@ import { acquireOverlapLock } from './overlap.ts'
 import { admit, type Obstacle } from './task/admission.ts'
 import { finishBy, writeAsOwner } from './write.ts'
 
-/** The result of a run that gave its claimed slot up. */
 export type GaveWay =
   /** Another slot of the task was running, and `--overlap skip` marked this one as skipped. */
   | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
@@ -20,7 +19,6 @@ export type GaveWay =
   | { readonly status: 'paused'; readonly attempt: number; readonly pause: Suspension; readonly recorded: boolean }
   | { readonly status: 'refused'; readonly cause: RefusedClaim['cause']; readonly row: null }
 
-/** Why a run whose slot is claimed may not start, and the facts for the log. */
 type RefusedClaim = { readonly cause: 'overlap'; readonly holder: OverlapLock } | Exclude<Obstacle, { cause: 'paused' }>
 
 /**
@@ -79,7 +77,6 @@ async function giveWayToPause(row: PendingRow, pause: Suspension, claimedSlot: C
   return { status: 'paused', attempt: attemptCount(held), pause, recorded: finish.finish === 'recorded' }
 }
 
-/** Ends the claim without a start, and records the refusal. */
 async function refuseClaimed(refused: RefusedClaim, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { request, settings, io } = claimedSlot
   const { cause } = refused
@@ -93,7 +90,6 @@ async function refuseClaimed(refused: RefusedClaim, claimedSlot: ClaimedSlot): P
   return { status: 'refused', cause, row: null }
 }
 
-/** Ends the renewals of the lease, and marks the slot as skipped. */
 async function skipClaim(
   resolution: Pick<Resolution, 'by' | 'reason'>,
   { lease, settings: { finishTimeoutMs, stopTimeoutMs }, io }: ClaimedSlot,

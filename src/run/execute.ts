@@ -27,11 +27,9 @@ import { takeOverlapLock } from './overlap.ts'
 import type { Settings } from './settings.ts'
 import type { RunIo } from './write.ts'
 
-/** The attempt as the work sees it. */
 export interface LiveAttempt {
   readonly task: string
   readonly slot: Instant
-  /** The zone of the schedule that has the slot. */
   readonly timezone: string
   /** Null after the schedule's last slot. */
   readonly windowEnd: Instant | null
@@ -47,7 +45,6 @@ export interface LiveAttempt {
   readonly mayRetry: boolean
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
-  /** Records the process that does the work in the row. */
   record(process: ProcessMark): void
 }
 
@@ -63,7 +60,6 @@ interface Failure {
   readonly outcome: Exclude<Outcome, 'succeeded'>
   /** The error that the work threw. If the attempt was not started, what the attempt before it threw. */
   readonly error?: unknown
-  /** The cause in one line. */
   readonly detail?: string
   /** The pid of a process of the work that is still alive. It prevents a new attempt. */
   readonly left?: number
@@ -79,12 +75,11 @@ export type RunResult<T> =
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
   | GaveWay
 
-/** Another run has the slot that this run wanted to catch up. */
 export interface Taken {
   readonly status: 'taken'
 }
 
-/** The work of a run. It is called for each attempt. */
+/** It is called for each attempt. */
 export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /**
@@ -159,7 +154,6 @@ async function runClaimed<T>(
 interface ClaimProgress<T> {
   /** How the attempt in progress ended: `notStarted` until its work has ended. */
   ending: Ending
-  /** The number of attempts whose work was started. */
   started: number
   /** The result of the attempt before, while the next one of the run has not started. */
   before: RunResult<T> | null
@@ -249,12 +243,10 @@ function resultOf<T>(end: WorkEnd<T>, attempt: number, recorded: boolean): RunRe
   return { status: recorded ? 'completed' : 'unrecorded', attempt, value: end.value }
 }
 
-/** Returns the error of the attempt before one that did not start. */
 function errorPart(before: RunResult<unknown> | null): { readonly error?: unknown } {
   return before !== null && 'error' in before ? { error: before.error } : {}
 }
 
-/** Returns the latest attempt of the row as its work sees it. */
 function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot): LiveAttempt {
   const { number, runId } = openAttempt(row)
   return {

@@ -9,13 +9,11 @@ import { type Ask, type Limit, Unanswered, within } from './ask.ts'
 import type { Settings } from './settings.ts'
 import { lossOf, type RunIo, type WriteResult, writeAsOwner } from './write.ts'
 
-/** Why the work must end, and how many milliseconds it has until it is killed. */
 export interface LeaseLoss {
   readonly cause: LeaseLossCause
   readonly killInMs: number
 }
 
-/** A change of the row by its owner. */
 type OwnerChange = (row: Row, stamp: Stamp) => PendingRow
 
 /**
@@ -46,7 +44,6 @@ export class Lease {
     this.#startHeartbeats()
   }
 
-  /** Aborts when the work must end. */
   get lost(): AbortSignalWith<LeaseLoss> {
     return this.#lost.signal
   }
@@ -61,7 +58,6 @@ export class Lease {
     this.#process = process
   }
 
-  /** Returns how long ago the current lease was computed, in milliseconds. */
   ageMs(): number {
     return ageMs(this.#held, this.#settings, this.#io.clock)
   }
@@ -146,7 +142,6 @@ export class Lease {
 
   readonly #renewal: OwnerChange = (row, stamp) => renewLease(row, stamp, this.#settings.leaseMs, this.#process)
 
-  /** Writes the row. If the write shows that the slot or its overlap lock is lost, the work must end. */
   async #send(change: OwnerChange, ask: Ask): Promise<WriteResult> {
     const { killAfterMs } = this.#settings
     const written = await writeAsOwner(this.#held.row, change, this.#io, ask)
@@ -186,7 +181,6 @@ export class Lease {
   }
 }
 
-/** A row, and the monotonic time from before its lease was computed. */
 interface Leased {
   readonly row: PendingRow
   readonly preparedAtMs: number

@@ -85,7 +85,7 @@ export async function hasOverlapLock(
   }
 }
 
-/** Another slot holds the lock. `isCatchUp`: it is a missed slot that a run catches up. */
+/** `isCatchUp`: it is a missed slot that a run catches up. */
 interface Busy {
   readonly holder: OverlapLock
   readonly isCatchUp: boolean

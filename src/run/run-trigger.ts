@@ -32,7 +32,6 @@ import { type CatchUpIo, catchUp } from './task/catch-up.ts'
 import { defaultZoneWarning, readTrigger } from './trigger.ts'
 import type { RunIo } from './write.ts'
 
-/** A force: an operator runs a slot again. */
 export interface Force {
   /** An instant, a local time, a date that has one slot, or `latest`. */
   readonly slot: string | Date
@@ -81,31 +80,24 @@ interface SlotOfResult {
   readonly verdict: VerdictJson | null
 }
 
-/** The result of a missed slot that a run wanted to catch up. */
 export type CaughtUp<T> = (RunResult<T> | Taken) & SlotOfResult
 
-/** The result of a trigger. */
 export type RunOutcome<T> = RunResult<T> &
   SlotOfResult & {
     /** The missed slots that ran before the slot of the trigger, the oldest first. Empty without `catchUpMs`. */
     readonly caughtUp: readonly CaughtUp<T>[]
   }
 
-/** The parts that all triggers of one ledger share. */
 export interface TriggerParts
   extends Pick<RunIo, 'clock' | 'newId' | 'random' | 'known'>,
     Pick<CatchUpIo, 'findMissed'> {
-  /** The name of the ledger, as an operator writes it. */
   readonly storeName: string
   /** Returns whether the ledger is on this host. Throws a usage error if its name is not valid. */
   isLocal(): boolean
-  /** Opens the ledger, or returns the one that is open. */
   open(): Promise<OpenedStore>
   host(): Promise<HostFacts>
   parse(spec: ScheduleSpec): Schedule
-  /** The environment of this process. */
   readonly env: Environment
-  /** The version of the time zone data of this process. */
   readonly zoneData: string
   readonly log: ((event: RunEvent, context: RunContext) => void) | undefined
 }
@@ -226,7 +218,6 @@ async function readRequest(
   return { context, knownEcs, objection, notices: [...warnings, ...notices] }
 }
 
-/** Returns the status in which a force expects its slot. */
 function preconditionsOf(
   force: Force | undefined,
   clock: Clock,

@@ -18,7 +18,6 @@ type TableSettings = {
   readonly [Name in keyof Table]: ValueOf<Table[Name]> | (Table[Name] extends { default: null } ? null : never)
 }
 
-/** All settings of a run, with their defaults. */
 export type Settings = TableSettings & {
   readonly onLeaseLost: ValueOf<Table['onLeaseLost']>
   /** How long a run tries to record its result. It must be less than the lease, or another run could take the slot over. */
@@ -49,7 +48,6 @@ export function readSettings(settings: RunSettings): Settings {
   }
 }
 
-/** Returns the expectations that the settings state. */
 export function expectationsOf({
   graceMs,
   lateAfterMs,

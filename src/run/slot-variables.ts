@@ -3,7 +3,6 @@ import { formatInstant } from '../core/instant.ts'
 import { offsetSeconds } from '../core/schedule/zone.ts'
 import type { Instant } from '../core/types.ts'
 
-/** A slot, and the zone of its schedule. */
 export interface ZonedSlot {
   readonly task: string
   readonly slot: Instant

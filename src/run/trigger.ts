@@ -16,7 +16,7 @@ import { checkOperator } from '../core/user-text.ts'
 import type { Settings } from './settings.ts'
 import { localSlot } from './slot-variables.ts'
 
-/** The trigger as the caller describes it. The texts are not parsed yet: this module parses them. */
+/** The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {
   /** An instant, or the JSON of an EventBridge event. */
   readonly eventTime?: string | Date | undefined
@@ -196,7 +196,6 @@ function timeOfJob(name: string): Instant {
   throw usageError(`event time ${quote(JOB_PREFIX + name)} ${jobMistake(name)}`)
 }
 
-/** Returns what is wrong with the name of a Job, and what to do. */
 function jobMistake(name: string): string {
   if (name === '') {
     return 'has no name. The Pod has no label batch.kubernetes.io/job-name. Before Kubernetes 1.27, use the label job-name.'

@@ -10,14 +10,11 @@ import { type Ask, type AskIo, afterWrite, within } from './ask.ts'
 import type { Settings } from './settings.ts'
 import type { KnownRecords } from './task/task-record.ts'
 
-/** The store, clock and ids that the write of an owner needs. */
 export interface WriteIo extends AskIo {
   readonly store: Store
-  /** Returns a new random id. */
   newId(): string
 }
 
-/** The parts of the outside world that a run uses. */
 export interface RunIo extends WriteIo, StopIo {
   readonly known: KnownRecords
   /** Returns a process on this host that belongs to an attempt of the row which never reported its end, or null. */

@@ -129,7 +129,7 @@ async function printMetrics({ ledger, options, progress }: Asking, argv: readonl
   return hasFound
 }
 
-/** Prints the findings, and sends the notifications about them. Returns whether there are any. */
+/** Returns whether there are any. */
 async function printFindings(
   { ledger, options, now, progress }: Asking,
   values: CheckValues,

@@ -138,7 +138,6 @@ export const explain: Command = {
   },
 }
 
-/** Prints which slots would run twice or never if one schedule replaced another. */
 async function printSwitch(
   { argv, env }: CommandContext,
   values: Values<typeof OPTIONS>,
@@ -160,7 +159,7 @@ async function printSwitch(
   return EXIT.ok
 }
 
-/** Returns the task on the command line. The environment alone does not count. */
+/** The environment alone does not count. */
 function taskNamed({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): string | undefined {
   return readOptions(help, argv, { ...env, [variableOf('task')]: undefined }).task
 }

@@ -63,7 +63,6 @@ const skewMs = SETTINGS.skewMs.default
 
 type RecordReader = () => Promise<KnownTask | null>
 
-/** Returns a function that reads the record of the task when it is called first. */
 function recordOnce(ledger: Ledger, reading: TaskReading): RecordReader {
   let record: ReturnType<RecordReader> | null = null
   return () => {

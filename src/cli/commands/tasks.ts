@@ -70,7 +70,6 @@ async function* summariesText(
   else if (before === '') yield `${printable(firstRunText(store))}\n`
 }
 
-/** Returns the summary as an indented item of a JSON array. */
 function summaryJson(summary: TaskSummary, now: Instant): string {
   return safeJson(taskJson(summary, now, SKEW_MS), 2).replace(/^/gm, '  ')
 }

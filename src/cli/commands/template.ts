@@ -104,7 +104,6 @@ function templateList(): string {
   return [...lines, '', `To print one: cronledger template NAME. ${PAGE} explains each of them.`].join('\n')
 }
 
-/** Returns the templates that are meant by a name. */
 function meantBy(name: string): readonly string[] {
   return isKeyOf(name, TEMPLATES)
     ? [name]

@@ -60,7 +60,6 @@ function readWords(line: Line, argv: readonly string[]): Words {
   const { flags } = line
   const given = new Map<string, string | null>()
   const strays: Stray[] = []
-  /** The option that the next word may be the value of. */
   let open: string | null = null
   let before: Stray['before'] = null
   for (const word of argv) {

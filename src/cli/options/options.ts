@@ -20,7 +20,6 @@ export interface CommandHelp {
   readonly notes?: string
 }
 
-/** The options that several commands have. */
 export const COMMON = {
   store: {
     kind: 'text',

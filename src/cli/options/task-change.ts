@@ -20,7 +20,6 @@ export const TASK_OR_ALL = {
   },
 } as const satisfies OptionTable
 
-/** The options of the commands that change a task. */
 export const TASK_CHANGE = {
   store: COMMON.store,
   task: COMMON.task,

@@ -33,7 +33,6 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
   }
 }
 
-/** Reads `true`, `false` and their usual other words. Throws a usage error for any other text. */
 function switchValue(name: string, text: string): boolean {
   if (/^(true|1|yes|on)$/i.test(text)) return true
   if (/^(false|0|no|off)$/i.test(text)) return false

@@ -13,7 +13,7 @@ export function endedAttempts(row: Row | null): readonly EndedAttempt[] {
   return attempts.filter(isEnded)
 }
 
-/** Returns the attempt of a PENDING row that waits or runs. It is always the last one. */
+/** The open attempt is always the last one. */
 export function openAttempt({ attempts }: PendingRow): OpenAttempt {
   const open = attempts.find(isOpen)
   if (open === undefined) throw new Error('a PENDING row without an open attempt')
@@ -57,7 +57,6 @@ export function processLeftBy(attempt: AttemptRecord): ProcessMark | undefined {
   return attempt.phase === 'ended' && attempt.outcome !== 'abandoned' ? attempt.process : undefined
 }
 
-/** Returns whether a run of a later slot starts this one, because it was missed. */
 export function isCatchUpTrigger(trigger: Trigger): boolean {
   return trigger.kind === 'scheduled' && trigger.source === 'catch-up'
 }
@@ -78,7 +77,7 @@ export function isLeftByCatchUp(row: Row): boolean {
   )
 }
 
-/** Returns how many attempts were ever made. This is the number of the latest one, because numbers are never reused. */
+/** The number of the latest attempt, because numbers are never reused. */
 export function attemptCount(row: Pick<Row, 'attempts'> | null): number {
   return row?.attempts.at(-1)?.number ?? 0
 }

@@ -46,7 +46,6 @@ export type Decision =
       readonly survivor: Survivor | null
     }
 
-/** A slot as a trigger finds it: its row, if it has one, and what follows from that. */
 interface Situation {
   readonly row: Row | null
   readonly policy: Policy
@@ -78,7 +77,6 @@ const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
     // The work is done, or an operator decided against it. This comes before the lease: while a force repeats a completed
     // slot, its work is still done.
     ({ done }) => done,
-    // Another trigger does the work at this moment.
     ({ row, isRunning }) => row !== null && isRunning && { kind: 'duplicate', cause: 'running', row },
     survivor,
     tooManyAttempts,
@@ -180,7 +178,7 @@ export type ResolveDecision =
   | {
       readonly kind: 'refused'
       readonly cause: ResolveObjection
-      /** Null if the operator names a run, and the slot has no row. */
+      /** Null if the slot has no row. */
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
     }
@@ -239,7 +237,6 @@ export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: numb
   return status !== null && isDone ? 'completed' : status
 }
 
-/** Returns `stale` if the end of the latest attempt that started is unknown, otherwise `failed`. */
 function staleOrFailed(row: Row): 'stale' | 'failed' {
   return isEndUnknown(row) ? 'stale' : 'failed'
 }
@@ -257,7 +254,6 @@ export function isUndecided(row: Row): boolean {
   return !row.resolutions.some(({ afterAttempt }) => afterAttempt >= last.number)
 }
 
-/** Returns why only a force may start in this slot, or null if the slot is open. */
 export function terminalState(row: Row): 'completed' | 'skipped' | null {
   if (hasCompleted(row)) return 'completed'
   const wasSkipped = row.resolutions.some(({ state }) => state === 'SKIPPED')

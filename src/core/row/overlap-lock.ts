@@ -12,12 +12,11 @@ const LOCK = formOf<OverlapLock>({ slot: { ...INSTANT, name: 'runningSlot' }, ru
 
 export const encodeOverlapLock = LOCK.encode
 
-/** Throws `shape` if the entry is malformed. */
 export function decodeOverlapLock(document: unknown, task: string): OverlapLock {
   return LOCK.decode(fieldsOf(document, `the overlap lock of task ${task}`))
 }
 
-/** Returns whether the run that has the lock may still be running. `found` is the row of its slot. */
+/** `found` is the row of the slot of the lock. */
 export function holdsOverlapLock(
   found: StoredRow | null,
   { runId }: OverlapLock,

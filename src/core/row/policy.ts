@@ -40,11 +40,10 @@ export interface Guards {
   readonly only?: readonly Rerunnable[]
 }
 
-/** Whether and when a trigger whose attempt failed makes the next attempt itself. */
 export interface RetryPolicy {
   /** The delay before the first retry, in milliseconds. With null, the trigger does not retry. */
   readonly retryDelayMs: number | null
-  /** The factor by which each further delay is longer than the one before. With 1, all delays are equal. */
+  /** With 1, all delays are equal. */
   readonly retryBackoff: number
 }
 
@@ -54,7 +53,7 @@ export const DEFAULT_SKEW_MS = 30_000
 /** A daily batch is due again after this long, so a longer delay has no use. */
 export const LONGEST_RETRY_DELAY_MS = DAY_MS
 
-/** Returns the delay in milliseconds before a retry of a trigger. `retry` counts from 1. */
+/** `retry` counts from 1. */
 export function delayBeforeRetryMs({ retryDelayMs, retryBackoff }: RetryPolicy, retry: number): number {
   return Math.min((retryDelayMs ?? 0) * retryBackoff ** (retry - 1), LONGEST_RETRY_DELAY_MS)
 }

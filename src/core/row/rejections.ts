@@ -9,7 +9,7 @@ export const FIRST_REJECTIONS = 20
  */
 export const NOTED_RUN_IDS = 200
 
-/** The data that a store keeps for `note`, separate from the owner's part of the row. */
+/** What a store keeps for `note`, separate from the owner's part of the row. */
 export interface Notes extends Rejections {
   readonly rejectedBy: readonly string[]
 }

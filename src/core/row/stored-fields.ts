@@ -3,7 +3,7 @@ import { formatInstant, parseInstant } from '../instant.ts'
 import { isRecord } from '../objects.ts'
 import type { Instant } from '../types.ts'
 
-/** Every store supports JSON without null and booleans. */
+/** The JSON that every store supports: no null and no booleans. */
 export type StoredValue = string | number | readonly StoredValue[] | StoredDocument
 export interface StoredDocument {
   readonly [name: string]: StoredValue
@@ -11,9 +11,9 @@ export interface StoredDocument {
 
 /** A JSON object from outside, and its position there for a message about a wrong field. */
 export interface Fields {
-  /** The name of the whole document: `row nightly 2026-11-24T03:00:00Z`. */
+  /** Such as `row nightly 2026-11-24T03:00:00Z`. */
   readonly what: string
-  /** The path inside the document, such as `attempts[0].`, or an empty text. */
+  /** Such as `attempts[0].`, or an empty text. */
   readonly path: string
   readonly values: Readonly<Record<string, unknown>>
 }
@@ -85,7 +85,6 @@ export function maybe<T>(member: Member<T>): Maybe<T> {
   return { ...member, isOptional: true }
 }
 
-/** Null is left out. */
 export function orNull<T>({ encode, decode }: Member<T>): Member<T | null> {
   return {
     encode: (value, whole) => (value === null ? null : encode(value, whole)),
@@ -176,7 +175,6 @@ export function damaged(what: string, problem: string): LedgerError {
   return new LedgerError('shape', `${what} is damaged: ${problem}. Correct it in the ledger.`)
 }
 
-/** Returns the error for a document of a layout that no release of cronledger wrote. */
 export function beforeRelease(what: string, schemaVersion: number): LedgerError {
   return new LedgerError(
     'shape',

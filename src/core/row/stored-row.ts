@@ -94,7 +94,6 @@ export function decodeRow(stored: unknown): StoredRow {
   if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)
   if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, newerSchema: true }
   const { count, refused, first, latest } = decodeNotes(fields)
-  // We must not spread here, for the reason given in `formOf`.
   const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections: { count, refused, first, latest } })
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw damaged(fields.what, objection)

@@ -49,7 +49,7 @@ export interface Stamp {
 
 export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 
-/** Returns the row with a new attempt of this run. A stale attempt before it becomes abandoned. */
+/** A stale attempt before the new one becomes abandoned. */
 export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): PendingRow {
   // The claim was applied before, and another run's withdrawal is on top of it.
   if (base?.owner === claim.runId && base.state === 'PENDING') return renewLease(base, stamp, leaseMs, null)
@@ -163,7 +163,7 @@ export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Ro
 }
 
 export interface ResolutionRequest extends NewOwner, Pick<Resolution, 'state' | 'by' | 'reason'> {
-  /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
+  /** Known to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
 }
 

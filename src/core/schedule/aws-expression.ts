@@ -32,7 +32,7 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   }
 }
 
-/** Returns `1 hour` or `6 hours`. EventBridge rules accept the plural only with more than one. */
+/** EventBridge rules accept the plural only with more than one. */
 export function rateText(count: string, unit: string): string {
   const number = Number(count)
   return `${number} ${unit.replace(/s$/, '')}${number === 1 ? '' : 's'}`

@@ -31,7 +31,6 @@ export interface CronFields {
   readonly seconds: readonly number[]
   readonly minutes: readonly number[]
   readonly hours: readonly number[]
-  /** 1 to 12. */
   readonly months: ReadonlySet<number>
   readonly years: ReadonlySet<number>
   readonly days: DaysOf

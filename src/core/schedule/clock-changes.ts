@@ -12,7 +12,6 @@ export interface ClockNote {
   readonly kind: 'skipped' | 'once' | 'twice'
   /** At most `MAX_TIMES`, in milliseconds since 1970 on the wall clock. */
   readonly times: readonly number[]
-  /** The last of these times. */
   readonly last: number
 }
 

@@ -5,9 +5,7 @@ import { type CronFields, compileDays, type DayTest, EVERY_YEAR, onDay, onWeekda
 interface UnixField {
   readonly name: string
   readonly key: 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek'
-  /** The form of one item of the list. */
   readonly form: RegExp
-  /** The number of values. */
   readonly size: number
   readonly allowed: string
 }
@@ -96,7 +94,6 @@ function valuesOf(field: UnixField, text: string, problem: Problem): readonly (n
   })
 }
 
-/** Returns the error about an item of a field, in either dialect. */
 export function wrongItem(
   { name, allowed }: { readonly name: string; readonly allowed: string },
   item: string,
@@ -108,7 +105,6 @@ export function wrongItem(
   return problem(`${name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${allowed}.${more}${step}`)
 }
 
-/** Parses the fields with cron-parser. Returns null if cron-parser refuses them. */
 function parse(texts: readonly string[]): CronFieldCollection | null {
   const daysOfWeek = (texts.at(-1) ?? '')
     // A range may end with Sunday, as in MON-SUN or 5-0. cron-parser knows that Sunday as 7 only.

@@ -6,7 +6,6 @@ import type { CronFields } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { parseUnix } from './cron-unix.ts'
 
-/** The crontab fields that each macro stands for. */
 const MACROS: Readonly<Record<string, string>> = {
   '@hourly': '0 * * * *',
   '@daily': '0 0 * * *',
@@ -44,7 +43,6 @@ export function readForm(expression: string, problem: Problem): Form {
   }
 }
 
-/** Returns the crontab fields that a macro stands for. Returns any other expression unchanged. */
 function withoutMacro(expression: string, problem: Problem): string {
   if (expression.includes('(')) {
     throw problem('this form is not known. Use crontab fields, a macro such as @daily, cron(…), rate(…) or at(…).')

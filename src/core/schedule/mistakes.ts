@@ -164,7 +164,6 @@ export function zoneAdvice(text: string, isZone: (name: string) => boolean): str
   return `Use the IANA name of the zone, such as "Asia/Tokyo".${isFixed ? ` For an offset that never changes, use ${fixed} (its sign is reversed).` : ''}`
 }
 
-/** Returns the IANA name that was probably meant, or null. */
 function zoneMeantBy(text: string): string | null {
   const name = text.toLowerCase().replaceAll(' ', '_')
   const city = name.replace(/^.*\//, '')

@@ -58,7 +58,7 @@ export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOpt
   })
 }
 
-/** Returns the options that `readSchedule` reads as this schedule. */
+/** The reverse of `readSchedule`. */
 export function scheduleOptions({ expression, zone, anchor }: ScheduleSpec): ScheduleOptions {
   return { schedule: expression, timezone: zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }

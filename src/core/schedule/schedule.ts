@@ -39,7 +39,6 @@ export function parseSchedule(spec: ScheduleSpec): Schedule {
   }
 }
 
-/** Reads the form of an expression. If it has none, throws an error that explains a mistake that is often made. */
 function readFormOrExplain(expression: string, hasAnchor: boolean, problem: Problem): Form {
   try {
     return readForm(expression, problem)

@@ -98,7 +98,6 @@ export function earlyToleranceMs(schedule: Schedule, at: Instant): number {
   return Math.min(MAX_EARLY_TOLERANCE_MS, Math.floor((window.next - window.slot) / EARLY_TOLERANCE_SHARE))
 }
 
-/** Returns whether a fire time lies within `toleranceMs` milliseconds of `at`, before or after it. */
 export function isFireTimeNear(schedule: Schedule, at: Instant, toleranceMs: number): boolean {
   const slot = nearestSlot(schedule, at + toleranceMs, -1)
   return slot !== null && slot >= at - toleranceMs

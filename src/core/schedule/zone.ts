@@ -11,7 +11,7 @@ interface Piece {
   readonly offset: number
 }
 
-/** The clocks of a zone, from the ICU data of Node. */
+/** From the ICU data of Node. */
 export interface Zone {
   pieceAt(second: number): Piece
 }

@@ -89,7 +89,6 @@ function* dueKeysOf(
   }
 }
 
-/** Yields the slots of any of the schedules in `[from, end)` outside the gaps, the newest first. */
 function* slotsOutsideGaps(schedules: readonly Schedule[], from: Instant, end: Instant, gaps: readonly Gap[]) {
   const before = (at: Instant) =>
     schedules.reduce((newest, one) => Math.max(newest, expectedSlotBefore(one, at) ?? newest), Number.NEGATIVE_INFINITY)
@@ -161,7 +160,6 @@ export async function* withMissed<Found extends Key>(
   if (withOlder) yield* missedAfter(Number.NEGATIVE_INFINITY)
 }
 
-/** Returns a key of `dueKeys` with its window, its status, and the schedule under which it was due. */
 export function missedSlot(
   { task, slot, doubt }: DueKey,
   schedules: readonly InForce[],

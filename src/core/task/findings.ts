@@ -37,7 +37,7 @@ export type TaskFinding = SlotFinding & {
   readonly times: AuditSettings
   /** The schedule that is in force now, or that of the slot if none is recorded. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
-  /** The schedule of the slot, if it is another one. Left out: the same. */
+  /** The schedule of the slot, if it is another one. */
   readonly otherSchedule?: ScheduleSpec
   /** No schedule on record has the slot, because an operator forced it. A range does not run it. Left out: one has it. */
   readonly offSchedule?: OffSchedule
@@ -51,9 +51,9 @@ export type TaskFinding = SlotFinding & {
 
 export interface TaskHealth {
   readonly task: string
-  /** The status of the newest slot that was due. Null if the range has none. */
+  /** Of the newest slot that was due. Null if the range has none. */
   readonly status: Status | null
-  /** When the newest attempt that succeeded ended. Null if the range has none. */
+  /** Null if the range has none. */
   readonly lastSuccessAt: Instant | null
   readonly findings: Readonly<Record<SlotFinding['kind'], number>>
 }

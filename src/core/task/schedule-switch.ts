@@ -25,7 +25,7 @@ type Unit = (typeof UNITS)[number]['unit']
 /** A period with the slots that `runs` across the switch, and those that it has `withFrom` and `withTo` alone. */
 export interface Period {
   readonly unit: Unit
-  /** A date (of a week, that of its Monday), `2026-11` or `2026`. */
+  /** Such as `2026-11-24` (of a week, its Monday), `2026-11` or `2026`. */
   readonly name: string
   runs: number
   withFrom: number
@@ -129,7 +129,7 @@ function isAffected({ runs, withFrom, withTo }: Period): boolean {
   return runs > Math.max(withFrom, withTo) || runs < Math.min(withFrom, withTo)
 }
 
-/** Names the period that has a local time. A week begins on Monday. */
+/** A week begins on Monday. */
 function periodOf(unit: Unit, local: number): string {
   const daysSinceMonday = unit === 'week' ? (new Date(local).getUTCDay() + 6) % 7 : 0
   const date = new Date(local - daysSinceMonday * DAY_MS).toISOString()

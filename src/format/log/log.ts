@@ -29,7 +29,6 @@ export interface LogObject {
   readonly message: string
   /** The owner of the task. Left out if there is nothing to do, or if its runs state none. */
   readonly owner?: string
-  /** The next steps for the operator, as commands. Left out if there is nothing to do. */
   readonly steps?: readonly ReturnType<typeof stepJson>[]
   readonly [field: string]: unknown
 }
@@ -47,7 +46,6 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
   return [line, ...ownedSteps(context.owner, neededSteps(entry.steps ?? []))].map(printable).join('\n')
 }
 
-/** Returns an event as a JSON object, for the log and for notifications. */
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
   const { task, window, runId, trigger, host, owner } = context
   const entry = logEntry(event, context, now)

@@ -15,17 +15,12 @@ import type { LogEntry } from './entry.ts'
 
 type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 
-/** What an event adds to its verdict. */
 interface OwnPart extends Pick<LogEntry, 'level' | 'fields'> {
-  /** Stands before the sentence of the verdict. */
   readonly head: string
-  /** Follows that sentence. */
   readonly source?: string
-  /** Follows it as another sentence. */
   readonly more?: string
 }
 
-/** Returns the entry of an event that has a verdict. */
 export function verdictEntry(event: RunEvent, verdict: EventVerdict, context: RunContext, now: Instant): LogEntry {
   const { window, schedule } = context
   const { level, head, source = '', more = '', fields } = partOf(event, verdict, context, now)
@@ -180,12 +175,10 @@ export function lockFields({ slot, runId }: OverlapLock): Record<string, unknown
   return { slot: formatInstant(slot), runId }
 }
 
-/** Returns a pause or a retirement as fields of the log. */
 export function suspensionFields({ from, until, by, reason }: Suspension) {
   return { from: formatInstant(from), until: until === null ? null : formatInstant(until), by, reason }
 }
 
-/** Returns both schedules, as members of the log entry. */
 export function changedFields(before: ScheduleSpec, after: ScheduleSpec) {
   return { before: scheduleText(before), after: scheduleText(after) }
 }

@@ -15,7 +15,6 @@ const METRIC_UNITS = {
   Duration: 'Milliseconds',
   /** How long after its slot a scheduled attempt started, or was claimed if it never started. */
   Lateness: 'Milliseconds',
-  /** The number of the attempt. */
   Attempts: 'Count',
 } as const
 

@@ -9,7 +9,6 @@ interface Family {
   readonly name: string
   readonly help: string
   readonly unit?: string
-  /** Returns the samples of a task. */
   samples(health: TaskHealth): readonly Sample[]
 }
 
@@ -61,7 +60,6 @@ function labelsText(labels: Readonly<Record<string, string>>): string {
     .join(',')}}`
 }
 
-/** Returns the value of a label with the escapes of the format. */
 function escaped(text: string): string {
   return text.replace(/[\\"\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`))
 }

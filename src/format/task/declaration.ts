@@ -6,17 +6,14 @@ import { localTimeIn } from '../local-time.ts'
 import { printable, safeJson } from '../text.ts'
 import { openJson, openTexts } from './suspensions.ts'
 
-/** The record of a task after `declare`. */
 export interface DeclarationReport {
   readonly task: string
   readonly changed: boolean
   readonly record: TaskRecord
-  /** The next slots that are expected. */
   readonly next: readonly Instant[]
   readonly now: Instant
 }
 
-/** Returns the answer to `declare`: the schedules from now on, and the next slots. */
 export function declaredText({ task, changed, record, next, now }: DeclarationReport): string {
   const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
   const slots = next.map((slot) => ['', `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`] as const)
@@ -64,7 +61,6 @@ function currentAndLater(schedules: TaskRecord['schedules'], now: Instant): Task
   return schedules.filter((one) => one === current || one.since > now)
 }
 
-/** Returns the answer as JSON for programs. */
 export function declaredJson({ task, changed, record, next, now }: DeclarationReport): string {
   const schedules = currentAndLater(record.schedules, now).map(storedScheduleJson)
   return safeJson({ task, changed, schedules, next: next.map(formatInstant), ...openJson(record, now) }, 2)

@@ -37,7 +37,6 @@ export function explainSwitchText(explained: ExplainedSwitch, count: number, zon
   ])
 }
 
-/** Returns the comparison as a JSON object for programs. */
 export function explainSwitchJson(explained: ExplainedSwitch, count: number, zoneData: string) {
   const { from, to, at, units, affected, safe, searchedUntil } = explained
   const { before, after, notRun } = slotsShown(explained, count)

@@ -6,7 +6,6 @@ import type { Instant } from '../../core/types.ts'
 import { printable, sentence } from '../text.ts'
 import { bothTimes, notExpectedText, openJson, openTexts, suspensionJson } from './suspensions.ts'
 
-/** What `explain` knows about a task that the user named. */
 export interface ExplainedTask {
   /** Null if the task has no record. Its pauses are not known then. */
   readonly record: TaskRecord | null
@@ -19,7 +18,6 @@ export interface ExplainedTask {
 /** A line with a label. An empty label belongs to the line above. */
 export type Labelled = readonly [label: string, text: string]
 
-/** Returns since when the schedule is in force, as labelled lines. */
 export function inForceLines({ inForce }: ExplainedTask, zone: string): readonly Labelled[] {
   if (inForce === null) return []
   const { since, until } = inForce

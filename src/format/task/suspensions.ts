@@ -11,7 +11,6 @@ export function bothTimes(instant: Instant, zone: string): string {
   return `${zonedTime(instant, zone)} (${formatInstant(instant)})`
 }
 
-/** Returns whether the pause or retirement ended before it began. */
 export function isCancelled({ from, until }: Suspension): boolean {
   return until !== null && until <= from
 }
@@ -62,7 +61,6 @@ function decidedJson({ at, by, reason }: Decided) {
   return { at: formatInstant(at), by, reason }
 }
 
-/** Returns what is in force and planned as JSON for programs. */
 export function openJson(record: TaskRecord, now: Instant) {
   const { pauses, retirement } = openSuspensions(record, now)
   return {

@@ -7,11 +7,9 @@ import { stepLines } from '../command-line.ts'
 import { printable, safeJson } from '../text.ts'
 import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './suspensions.ts'
 
-/** A change of a task that an operator asked for, and its effect. */
 export interface ChangeReport {
   readonly store: string
   readonly task: string
-  /** The time zone of the task. */
   readonly zone: string
   readonly now: Instant
   readonly changed: boolean
@@ -86,7 +84,6 @@ function retiredSlotsText(notExpected: NotExpected | null): string {
   return ` That includes the ${isMore ? `${count} or more slots that were` : count === 1 ? 'slot that was' : `${count} slots that were`} due since.`
 }
 
-/** Returns the answer to `resume`. */
 export function resumedText(report: ChangeReport): string {
   const { store, task, zone, suspensions, record, changed } = report
   if (!changed) return notResumedText(report)
@@ -110,7 +107,6 @@ function resumedEffect({ zone, now, suspensions }: ChangeReport): string {
   return `${end <= now ? 'resumed' : 'will be resumed'}: triggers from ${bothTimes(end, zone)} on start the batch again`
 }
 
-/** Returns what `pause --all` did in one task. */
 export function pausedOneText({ task, zone, now, suspensions: [pause], ...report }: ChangeReport): string {
   return printable(
     pause === undefined
@@ -143,7 +139,6 @@ export interface AllChanged {
   readonly isOpen: boolean
 }
 
-/** Returns the end of the answer to `pause --all`. */
 export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): string {
   const end = {
     kind: 'other',
@@ -162,7 +157,6 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
   ])
 }
 
-/** Returns the end of the answer to `resume --all`. */
 export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen'>): string {
   return lines([
     `The pause of ${tasksText(changed)} ended. Slots of it that did not run stay as they are: nothing starts them.`,
@@ -192,7 +186,6 @@ function notResumedText({ task, zone, now, record }: ChangeReport): string {
   ])
 }
 
-/** Returns the answer as JSON for programs. */
 export function changeJson(report: ChangeReport, notExpected?: NotExpected | null): string {
   const { task, changed, suspensions, record, now } = report
   const counts = notExpected === undefined ? {} : { notExpectedSlots: notExpected?.count ?? null }

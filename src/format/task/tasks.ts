@@ -9,12 +9,9 @@ import { printable } from '../text.ts'
 import { schedulesAhead, storedScheduleJson } from './declaration.ts'
 import { openJson, openTexts } from './suspensions.ts'
 
-/** A task, as its task record and its rows describe it. */
 export interface TaskSummary {
   readonly task: string
-  /** The schedule in force. Null if none is recorded. */
   readonly current: ScheduleSince | null
-  /** The newest slot that was due or has a row. */
   readonly last: SlotRecord | null
   /** The next slot that is expected. Null if there is none, or if the task is retired. */
   readonly next: Instant | null
@@ -39,7 +36,6 @@ export function taskText(summary: TaskSummary, now: Instant, skewMs: number): st
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
-/** Returns a task as a JSON object for programs. */
 export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
   const { task, current, last, next, record } = summary
   const { spec, since } = current ?? {}

@@ -9,13 +9,12 @@ import type { ClaimedSlot } from '../claimed-slot.ts'
 import { latestDueSlot, listTask, statesNothing, writeStatement } from './statement.ts'
 import { readRecord } from './task-record.ts'
 
-/** Why a run whose slot is claimed may not start. */
 export type Obstacle =
   /** The task is paused, so a scheduled trigger starts nothing. */
   | { readonly cause: 'paused'; readonly pause: Suspension }
   /** A newer cronledger wrote the record, so it is unknown whether the task is paused. */
   | { readonly cause: 'newerTaskRecord' }
-  /** The task record has another schedule for the slot, and the run is strict. */
+  /** Only if the run is strict. */
   | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /**

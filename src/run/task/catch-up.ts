@@ -14,7 +14,6 @@ import type { RunIo } from '../write.ts'
 import { findLastSlot } from './statement.ts'
 import { readRecord } from './task-record.ts'
 
-/** The run that catches up: its own slot, and the schedule that has it. */
 type CatchUpRequest = Pick<ClaimRequest, 'task' | 'window' | 'schedule'>
 
 /**
@@ -102,9 +101,8 @@ async function readUsable(
 }
 
 interface Missed {
-  /** The oldest missed slots, the oldest first. */
+  /** The oldest first. */
   readonly slots: readonly MissedSlot[]
-  /** How many newer ones there are. */
   readonly left: number
 }
 

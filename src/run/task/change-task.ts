@@ -4,7 +4,6 @@ import type { Store } from '../../store/store.ts'
 import { type AskIo, askWithin, Unanswered, within } from '../ask.ts'
 import { type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
-/** A change that an operator makes to the record of a task. */
 export interface TaskChangeRequest {
   readonly task: string
   /** The change in words, for an error: `the pause`. */
@@ -18,7 +17,6 @@ export interface TaskChangeRequest {
 export interface ChangedRecord {
   /** False if nothing had to be changed. */
   readonly changed: boolean
-  /** The record as it is in the ledger now. */
   readonly record: TaskRecord
 }
 
@@ -29,12 +27,10 @@ export interface ChangeIo extends AskIo {
   readonly signals: readonly AbortSignal[]
 }
 
-/** A record that this version may change, and the version of its entry. */
 export interface ChangeableRecord extends ReadRecord {
   readonly record: TaskRecord
 }
 
-/** Reads the record of a task that is to be changed. Throws `LedgerError`. */
 export async function readChangeable(task: string, io: ChangeIo): Promise<ChangeableRecord> {
   const limit = { ms: io.pageTimeoutMs, signals: io.signals }
   return changeable(task, await askWithin(limit, io, (call) => readRecord(task, io.store, call)))

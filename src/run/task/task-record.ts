@@ -41,7 +41,6 @@ export function knownRecords(clock: Clock): KnownRecords {
   }
 }
 
-/** A task record and the version of its entry, on which a write of it builds. */
 export interface ReadRecord {
   readonly record: TaskRecord | NewerTaskRecord
   readonly version: number | 'absent'
@@ -54,7 +53,6 @@ export async function readRecord(task: string, store: Store, call: CallOptions):
   return { record: decodeTaskRecord(entry.document, task), version: entry.version }
 }
 
-/** Writes the task record if it is still the one of that version. Throws `LedgerError`. */
 export function writeRecord(
   task: string,
   record: TaskRecord,

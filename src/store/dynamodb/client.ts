@@ -66,7 +66,6 @@ interface SendOptions {
 
 /** The fate of the tries of one request. The SDK reports only the last one. */
 interface Trail {
-  /** Whether a try may have reached DynamoDB. */
   maybeSent: boolean
   /** The error of the last try that had no connection, or null. */
   notConnected: unknown

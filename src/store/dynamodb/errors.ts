@@ -8,11 +8,9 @@ export interface DynamoRequest {
   readonly table: string
   /** The host of the endpoint, or the region. */
   readonly place: string
-  /** The environment, whose variables choose the region and the credentials. */
   readonly env: Environment
   /** The variable that sends requests to another endpoint than that of the region, or null. */
   readonly endpointVariable: string | null
-  /** Why there are no credentials, if the error says so. */
   readonly missing: MissingCredentials | null
   /** Whether none of the tries may have reached DynamoDB. */
   readonly changedNothing: boolean

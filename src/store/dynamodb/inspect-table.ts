@@ -22,7 +22,7 @@ const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
   [/^/, "the EC2 instance's role, or another source that leaves no mark"],
 ]
 
-/** Inspects a table with harmless calls. No item is written. */
+/** Harmless calls only: no item is written. */
 export async function* inspectTable(
   options: DynamoOptions,
   settings: InspectSettings,

@@ -13,7 +13,6 @@ import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
 
-/** A schedule, and what the ledger knows about the task that has it. */
 interface Explained {
   readonly schedule: Schedule
   readonly ofTask: ExplainedTask

@@ -20,7 +20,7 @@ export interface SetupCheckOptions {
 /** The width of the column of names. All names but one fit in it. */
 const NAME_COLUMNS = 22
 
-/** Checks everything that a run needs and prints a line for each. Returns the exit code of the gravest finding. */
+/** Returns the exit code of the gravest finding. */
 export async function checkSetup(
   options: SetupCheckOptions & { readonly json: boolean | undefined },
   env: Environment,
@@ -79,7 +79,7 @@ async function* lines(findings: AsyncIterable<SetupFinding>) {
   }
 }
 
-/** Returns a finding as a JSON object for programs. `problem` is null if the check passed. */
+/** `problem` is null if the check passed. */
 function setupFindingJson({ what, wrong, text }: SetupFinding): string {
   return safeJson({ what, ok: wrong === null, problem: wrong, text })
 }

@@ -22,7 +22,6 @@ export interface BatchOptions {
   readonly schedule: string
   readonly timezone: string | undefined
   readonly anchor: string | undefined
-  /** Such as `Image=batch:1 Memory=1024`. */
   readonly parameters: string | undefined
 }
 
@@ -166,7 +165,6 @@ interface Parameter {
   readonly allowed: RegExp
 }
 
-/** Returns the parameters of the template, by their names. */
 function readTemplate(template: string): ReadonlyMap<string, Parameter> {
   const [, section = ''] = /^Parameters:\n((?: .*\n|\n)+)/m.exec(template) ?? []
   const blocks = section.matchAll(/^ {2}(\w+):\n((?: {4}.*\n)+)/gm)

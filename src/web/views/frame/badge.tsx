@@ -1,7 +1,6 @@
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { cellSign, MARKS, MOST_URGENT_FIRST } from './marks.ts'
 
-/** The sign and the words of a mark. */
 export function Badge({ mark }: { readonly mark: SlotMark }) {
   return (
     <span class="badge">

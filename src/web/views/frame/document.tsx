@@ -15,7 +15,6 @@ export interface Frame {
   readonly title: string
   readonly links: Links
   readonly dress: Dress
-  /** The name of the ledger. */
   readonly store: string
   readonly now: Instant
   /** The time after which the page asks for itself again, in milliseconds. Null when it never does. */

@@ -14,7 +14,6 @@ export interface OverviewQuery {
   readonly span?: string | undefined
   /** Only tasks with this state are shown. */
   readonly status?: string | undefined
-  /** A part of the name of a task. */
   readonly q?: string | undefined
   /** Only tasks whose name comes after this one are shown. */
   readonly after?: string | undefined

@@ -10,7 +10,7 @@ interface Mark {
   readonly word: string
 }
 
-/** The sign and the words of each mark, the most urgent first. */
+/** The most urgent first. */
 export const MARKS: Readonly<Record<SlotMark, Mark>> = {
   failed: { sign: 'F', word: 'failed' },
   stale: { sign: '?', word: 'stale' },
@@ -36,7 +36,6 @@ export function cellSign(mark: SlotMark): string {
   return mark === 'completed' ? '' : MARKS[mark].sign
 }
 
-/** Returns whether a slot with this mark is a finding of `check`. */
 export function needsAttention(mark: SlotMark): boolean {
   return mark in NO_FINDINGS
 }
@@ -55,7 +54,6 @@ export function rejectedCount(row: StoredRow | null): RejectedCount {
   return { count, refused }
 }
 
-/** Does the same for the rejected triggers of several rows. */
 export function rejectionsText({ count, refused }: RejectedCount): string {
   const duplicates = count - refused
   const texts = [

@@ -9,14 +9,12 @@ export const NO_SLOT = 'Slot not found'
 
 interface MissingTaskProps {
   readonly task: string
-  /** The nearest names, the nearest first. */
+  /** The nearest first. */
   readonly near: readonly string[]
-  /** Whether the ledger has no tasks at all. */
   readonly isEmpty: boolean
   readonly links: Links
 }
 
-/** The page of a task that the ledger does not know. */
 export function MissingTask({ task, near, isEmpty, links }: MissingTaskProps) {
   const message = `No task is named ${JSON.stringify(task)}.`
   return (

@@ -8,7 +8,6 @@ import type { SlotMark } from '../../../verdict/mark.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
 import { timeTexts, type WallClock } from './wall-clock.ts'
 
-/** A slot with its status and its mark. */
 export interface SlotWithStatus extends SlotRecord {
   readonly status: Status
   readonly mark: SlotMark
@@ -25,7 +24,6 @@ export interface SlotFacts {
   readonly mark: SlotMark
   /** How long the batch ran, or has run until now. Null if that is not known. */
   readonly durationMs: number | null
-  /** Whether the batch still runs. */
   readonly isRunning: boolean
   readonly attempts: number
   readonly rejected: RejectedCount
