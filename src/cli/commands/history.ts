@@ -38,7 +38,13 @@ const help = {
       details:
         'recorded: the slots that have a record, so without the missed ones. duplicates: the slots in which a trigger was rejected.',
     },
-    limit: { kind: 'integer', default: 20, bounds: [0, 100_000], help: 'Show at most this many slots; 0 shows all' },
+    limit: {
+      kind: 'integer',
+      default: 20,
+      otherwise: '20 in a table, otherwise all',
+      bounds: [0, 100_000],
+      help: 'Show at most this many slots; 0 shows all',
+    },
     format: {
       kind: 'choice',
       choices: HISTORY_FORMATS,
@@ -57,7 +63,7 @@ const help = {
       'what went wrong in the last seven days, in all tasks',
     ],
     ['cronledger history … --since 30d --status failed --limit 0', 'all failures of the last thirty days'],
-    ['cronledger history nightly … --limit 0 --format csv > nightly.csv', 'all slots, for a spreadsheet'],
+    ['cronledger history nightly … --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
   notes:
     'Each object in JSON is described by schema/row.schema.json; ndjson has one object a line. In csv, a text that a spreadsheet would run as a formula begins with an apostrophe.\nMissed slots are found by the schedule that was in force then, for the tasks whose schedule is recorded. For one task without --since, they begin with its first recorded slot.',
@@ -69,7 +75,9 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const format = formatOf<HistoryFormat>(values, argv, help.options.format.default)
   const now = systemClock.now()
   const hasMissed = showsMissed(values)
-  const limit = values.limit === 0 ? Number.POSITIVE_INFINITY : (values.limit ?? help.options.limit.default)
+  // A program must get every slot. Only a table is cut, and says so.
+  const mayCut = values.limit === undefined && format === 'table'
+  const limit = mayCut ? help.options.limit.default : values.limit || Number.POSITIVE_INFINITY
 
   const ledger = createLedger({ store: values.store })
   const problems: string[] = []
@@ -77,8 +85,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const read = await readItems(values, { ledger, now, emitProblem })
   const { items, statusOf } = withStatusOf(read, values, ledger, now)
   let isCut = false
-  // We report the cut only if the user did not give the limit.
-  const onCut = values.limit === undefined && format === 'table' ? () => (isCut = true) : null
+  const onCut = mayCut ? () => (isCut = true) : null
   const wanted = first(limit, items, wantedBy(values, statusOf), onCut)
   const text = historyText(grouped(wanted, idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
     format,

@@ -161,7 +161,7 @@ describe('what is shown of a task', () => {
     )
   })
 
-  test('what the usual limit cut is said, to people', async () => {
+  test('a table without a limit has 20 slots and says so, and a program gets all slots', async () => {
     const many = ledgerOf(Array.from({ length: 21 }, (_, index) => rowAt(TODAY - index * DAY_MS)))
     const print = (...args: string[]) =>
       cronledger(['history', '--store', many, '--task', 'nightly', '--status', 'recorded', ...args])
@@ -169,8 +169,12 @@ describe('what is shown of a task', () => {
     expect(cut.stdout.trimEnd().split('\n')).toHaveLength(21)
     expect(cut.stderr).toBe('cronledger: only the newest 20 slots are shown. Use --limit 0 to show all of them.\n')
     const whole = new Date(TODAY - 19 * DAY_MS).toISOString()
-    for (const args of [['--limit', '20'], ['--limit', '0'], ['--json'], ['--since', whole]]) {
-      expect(await print(...args)).toMatchObject({ code: 0, stderr: '' })
+    for (const args of ['--limit=20', '--limit=0', `--since=${whole}`]) {
+      expect(await print(args)).toMatchObject({ code: 0, stderr: '' })
+    }
+    for (const [format, lines] of Object.entries({ json: 23, ndjson: 21, csv: 22 })) {
+      const { stdout, stderr } = await print('--format', format)
+      expect({ lines: stdout.trimEnd().split('\n').length, stderr }).toEqual({ lines, stderr: '' })
     }
   })
 
