@@ -133,7 +133,7 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
     case 'scheduleChanged': {
       const before = inForce ?? schedule
       return refused(
-        `the schedule of this task changed from ${scheduleText(before)} to ${scheduleText(schedule)}, and --strict is set. Set the old schedule again, or accept the new one with --strict=false for one run`,
+        `the schedule of this task changed from ${scheduleText(before)} to ${scheduleText(schedule)}, and --strict is set. If the change is wanted, accept the new schedule. If not, set the old one again`,
         [
           switchStep('see whether slots would run twice or never', before, schedule, window.slot),
           acceptStep('accept the new schedule', context),

@@ -110,8 +110,15 @@ export const VERDICT_RULES = {
     const leaseUntil = row?.leaseUntil ?? 0
     return {
       ...RUNNING,
-      happened: [`${openName(row)} did not renew its lease, which ended at `, { at: leaseUntil }],
-      caution: `It may have died. It is stale ${elapsed(skewMs)} after the end of its lease, and can then be run again.`,
+      workText: 'running, as far as the ledger knows',
+      happened: [
+        `${openName(row)} did not renew its lease, which ended at `,
+        { at: leaseUntil },
+        ', and is stale from ',
+        { at: leaseUntil + skewMs },
+        ' on',
+      ],
+      caution: 'It may have died. Wait until it is stale, and look at its log before you run it again.',
       steps: watchSteps(target),
     }
   },
@@ -138,7 +145,13 @@ export const VERDICT_RULES = {
     steps: [lookStep(target), ...againSteps('run it now', target), skipStep('or skip it', target)],
   }),
   completed: (facts) => completedRule('done', facts),
-  repaired: (facts) => completedRule('done, after a failed attempt', facts),
+  repaired: (facts) =>
+    completedRule(
+      facts.row?.attempts.some(isLost)
+        ? 'done, perhaps twice: an earlier attempt never reported its end'
+        : 'done, after a failed attempt',
+      facts,
+    ),
   marked: (facts) => completedRule('done, by the word of an operator', facts),
   repeated: ({ target, row }) => ({
     ...DONE,
@@ -222,6 +235,11 @@ function doubtSentence({ doubt }: StepTarget): Sentence {
 
 const NO_RUN = ', no run is recorded'
 
+/** Returns whether the attempt may have done the work without a report of its end. */
+function isLost(attempt: AttemptRecord): boolean {
+  return attempt.phase === 'ended' && attempt.outcome === 'abandoned' && hasStarted(attempt)
+}
+
 function hasBegun(row: Row | null): boolean {
   return row?.attempts.some(hasStarted) ?? false
 }
@@ -237,12 +255,12 @@ function openSentence(row: Row | null, now?: Instant): Sentence {
   if (attempt === undefined) return ['it has no attempt']
   const before = row?.attempts.at(-2)
   const earlier = before === undefined ? '' : `${endedText(before)}, then `
-  const does =
-    attempt.phase === 'waiting'
-      ? `waits ${before?.runId === attempt.runId ? 'for the time of its retry' : 'for another slot of the task to end'} since `
-      : 'has been running since '
-  const ran = attempt.phase === 'waiting' || now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
-  return [`${earlier}${openName(row)} ${does}`, { at: attempt.startedAt }, ran]
+  const isWaiting = attempt.phase === 'waiting'
+  const awaited =
+    before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot of the task to end'
+  const ran = now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
+  const does = isWaiting ? 'waiting' : 'running'
+  return [`${earlier}${openName(row)} has been ${does} since `, { at: attempt.startedAt }, isWaiting ? awaited : ran]
 }
 
 function staleSentence(row: Row | null): Sentence {

@@ -101,7 +101,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   waiting: [
     [
       verdict(lastWaiting(rowWith({}))),
-      'waiting | attempt 1 on host waits for another slot of the task to end since 03:00:05 | not done | duplicate | see what happened',
+      'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot of the task to end | not done | duplicate | see what happened',
     ],
   ],
   running: [
@@ -117,7 +117,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   silent: [
     [
       verdict(rowWith({}), { now: NOW + LEASE_MS + 1, skewMs: 30_000 }),
-      'running | attempt 1 on host did not renew its lease, which ended at 03:10:05 | running | duplicate | see what happened',
+      'running | attempt 1 on host did not renew its lease, which ended at 03:10:05, and is stale from 03:10:35 on | running, as far as the ledger knows | duplicate | see what happened',
     ],
   ],
   stale: [
@@ -160,6 +160,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(rowWith({ ending: FAILED }, { ending: SUCCEEDED })),
       'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host failed (exit code 3) after 1s | done, after a failed attempt | duplicate | ',
+    ],
+    [
+      verdict(rowWith({ ending: { outcome: 'abandoned' } }, { ending: SUCCEEDED })),
+      'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host never reported its end | done, perhaps twice: an earlier attempt never reported its end | duplicate | ',
     ],
   ],
   marked: [
