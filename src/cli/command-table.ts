@@ -84,6 +84,7 @@ const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
   delete: ['retire'],
   remove: ['retire'],
   init: ['setup'],
+  print: ['template'],
   install: ['setup'],
   ui: ['serve'],
   dashboard: ['serve'],

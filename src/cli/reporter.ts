@@ -74,9 +74,9 @@ function ownLine(line: string | null, { event }: RunEvent): string | null {
  * without an error that an operator sees.
  */
 function readNamespace(text: string): string {
-  if (text === 'emf' || text === 'off') {
+  if (['emf', 'off', 'true', 'false'].includes(text)) {
     throw usageError(
-      `--metrics ${text} was removed. Give the CloudWatch namespace (--metrics cronledger), or leave it out.`,
+      `--metrics ${text} is not a namespace. Give the CloudWatch namespace (--metrics cronledger), or leave it out.`,
     )
   }
   if (/^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9._/#: -]{0,254}$/.test(text)) return text

@@ -71,7 +71,8 @@ export function parseStoreName(name = ''): StoreName {
   if (name === '') throw usageError(`store is not set. Set --store or CRONLEDGER_STORE to ${LEDGERS}.`)
   // An address in the form of another program may have a password.
   const shown = /[@=]|:\/\//.test(name) ? `${name.split(/[:=]/, 1)[0]}…` : name
-  throw wrongName(shown, `Use ${LEDGERS}.`)
+  const isPath = shown === name && /^[./].*[^/]$/.test(name)
+  throw wrongName(shown, isPath ? `If it is the file of a ledger, use file:${name}.` : `Use ${LEDGERS}.`)
 }
 
 function wrongName(name: string, why: string): LedgerError {

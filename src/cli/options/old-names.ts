@@ -6,10 +6,12 @@ import { variableOf } from './options.ts'
 /** Options of `run` that earlier versions had, and what has their meaning now. */
 const OLD_OF_RUN: Readonly<Record<string, string>> = {
   'require-event-time': 'Use --strict.',
-  'on-mismatch': 'Use --strict.',
-  'on-schedule-change': 'Use --strict.',
-  'early-tolerance': 'An event time up to 30 s, or 1/20 of the window, before a slot belongs to it.',
-  'finish-timeout': 'The result is tried to be recorded for 5 minutes, or half of --lease.',
+  'on-mismatch': 'Use --strict to refuse, or leave it out to warn.',
+  'on-schedule-change': 'Use --strict to refuse, or leave it out to warn.',
+  'early-tolerance':
+    'Leave it out: an event time up to 30 s before a slot belongs to it, or up to 1/20 of the window if that is less.',
+  'finish-timeout':
+    'Leave it out: a result that cannot be recorded is retried for 5 minutes, or for half of --lease if that is less.',
   event: 'Use --event-time: the JSON of the event, @FILE, or - for standard input.',
   'exit-on-running': 'Use --exit-on-duplicate, which is also for a slot that is running.',
   'metrics-namespace': 'Give the namespace to --metrics.',

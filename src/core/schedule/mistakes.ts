@@ -13,6 +13,13 @@ interface Mistake {
 }
 
 const MARK = 'cron(…) needs a "?" for day of month or day of week'
+/** Macros that do not exist, and what they mean. */
+const MACROS_MEANT: Readonly<Record<string, string>> = {
+  nightly: '@daily',
+  minutely: '* * * * *',
+  quarterly: '0 0 1 */3 *',
+}
+
 const IN_WORDS = 'a schedule in words is not supported'
 
 type Explain = (...groups: readonly string[]) => Mistake | null
@@ -24,6 +31,10 @@ const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
   [/^(?:CRON_TZ|TZ) ?= ?([^\s]+) (\S.*)$/i, (zone = '', schedule = '') => withZone(schedule, zone)],
   [/^(\S.*\S) ([A-Z][a-z]+\/[A-Z][\w/+-]+|UTC|GMT|JST)$/, withZone],
   [/^(?:@?every )?(?:(\d+|an?|other) ?)?(\w+)$/i, (count, unit) => macro(unit) ?? interval(IN_WORDS, unit, count)],
+  [
+    /^@(nightly|minutely|quarterly)$/i,
+    (name = '') => ({ what: 'this macro does not exist', schedule: MACROS_MEANT[name.toLowerCase()] ?? '' }),
+  ],
   [
     /^(?:every ?)?(?:day|daily)? ?(?:at )?(\d{1,2})(?=:| ?[ap]m)(?::(\d\d))?(?::00)? ?([ap]m)?$/i,
     (hour, minute, half) => timeOfDay('a time of day alone is not a schedule', hour, minute, half),

@@ -345,7 +345,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [[...ok, '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
     [[...ok, '--overlap', 'maybe'], /--overlap "maybe" is not allowed. Use allow, skip or wait/],
     [[...ok, '--on-mismatch', 'refuse'], /--on-mismatch was removed. Use --strict/],
-    [ok, /CRONLEDGER_ON_MISMATCH was removed. Use CRONLEDGER_STRICT\./, { CRONLEDGER_ON_MISMATCH: 'refuse' }],
+    [ok, /CRONLEDGER_ON_MISMATCH was removed. Use CRONLEDGER_STRICT to refuse/, { CRONLEDGER_ON_MISMATCH: 'refuse' }],
     [ok, /CRONLEDGER_EVENT was removed. Use CRONLEDGER_EVENT_TIME/, { CRONLEDGER_EVENT: '-' }],
     [ok, /CRONLEDGER_LEASE "long" is not a valid duration/, { CRONLEDGER_LEASE: 'long' }],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],

@@ -307,7 +307,8 @@ test.each<[readonly string[], RegExp]>([
     /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use started, suc/,
   ],
   [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
-  [['--metrics', 'emf'], /--metrics emf was removed. Give the CloudWatch namespace/],
+  [['--metrics', 'emf'], /--metrics emf is not a namespace. Give the CloudWatch namespace/],
+  [['--metrics', 'true'], /--metrics true is not a namespace/],
   [['--metrics', 'AWS/ECS'], /--metrics "AWS\/ECS" is not valid\. Use/],
   [['--metrics', 'a\nb'], /--metrics "a\\nb" is not valid\. Use/],
 ])('%j is refused with 64 and one line', async (options, message) => {

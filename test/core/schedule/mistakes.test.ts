@@ -36,6 +36,8 @@ test.each([
   ['TZ=JST  @midnight', `${ZONE} Use --schedule '@midnight' --timezone Asia/Tokyo.`],
   ['TZ=CST 0 3 * * *', `${ZONE} Use --schedule '0 3 * * *' --timezone America/Chicago.`],
   ['0 3 * * * Asia/Tokyo', `${ZONE} Use --schedule '0 3 * * *' --timezone Asia/Tokyo.`],
+  ['@nightly', "this macro does not exist. Use --schedule '@daily'."],
+  ['@quarterly', "this macro does not exist. Use --schedule '0 0 1 */3 *'."],
   ['@every 5m', `${WORDS} Use --schedule '*/5 * * * *'.`],
   ['every 90 minutes', `${WORDS} Use --schedule 'rate(90 minutes)' ${START}`],
   ['every other day', `${WORDS} Use --schedule 'rate(2 days)' ${START}`],

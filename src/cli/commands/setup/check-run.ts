@@ -92,7 +92,7 @@ async function eventTimeText(run: RunOptions, { eventTime, schedule }: Read, sto
   if (eventTime === '-' && force === undefined) return 'from standard input (CRONLEDGER_EVENT_TIME)'
   if (eventTime === undefined && force === undefined) {
     const without = run.strict ? 'starts nothing (64)' : 'uses the time of its own start'
-    return `not set here. The schedule must pass it: a run without it ${without}. See cronledger template schedule`
+    return `not set here. Without it, a run ${without}. Let the scheduler pass it (cronledger help run: --event-time)`
   }
   const input: TriggerInput = {
     eventTime: eventTime === undefined || eventTime === '-' ? eventTime : await readEventTime(eventTime, stop),

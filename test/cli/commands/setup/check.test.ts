@@ -435,7 +435,7 @@ async function made(name: string): Promise<string> {
 describe('the environment of a run', () => {
   const TIME = { CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z' }
   const SCHEDULE = { CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }
-  const NOT_SET = /^ok: not set here\. The schedule must pass it: a run without it uses the time of its own start\./
+  const NOT_SET = /^ok: not set here\. Without it, a run uses the time of its own start\. Let the scheduler pass it/
   let store = ''
   beforeAll(async () => {
     store = `file:${await made('events.db')}`
@@ -445,7 +445,7 @@ describe('the environment of a run', () => {
     [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 'event time', /^wrong: .*was not replaced/],
     [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 'event time', /^wrong: .*Use ISO 8601/],
     [{ CRONLEDGER_EVENT_TIME: '' }, 'event time', NOT_SET],
-    [{ CRONLEDGER_STRICT: 'true' }, 'event time', /^ok: .* a run without it starts nothing \(64\)\./],
+    [{ CRONLEDGER_STRICT: 'true' }, 'event time', /^ok: .* a run starts nothing \(64\)\./],
     [{ CRONLEDGER_EVENT_TIME: '{"time":"2026-11-24T03:00:00Z"}' }, 'event time', /^ok: 2026-11-24T03:00:00Z, from C/],
     [{ CRONLEDGER_EVENT_TIME: '{"detail":{}}' }, 'event time', /^wrong: the event has no "time"/],
     [{ CRONLEDGER_EVENT_TIME: '-' }, 'event time', /^ok: from standard input/],
