@@ -17,10 +17,6 @@ import { doubtJson } from './row.ts'
 import { printable } from './text.ts'
 import { sentenceText, verdictJson } from './verdict.ts'
 
-export interface CheckedLedger {
-  readonly store: string
-}
-
 /**
  * Returns a finding as one line of text:
  * `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 JST  due 3h 0m ago, no run is recorded`.
@@ -179,13 +175,13 @@ export interface TaskNeed {
   readonly steps: readonly Step[]
 }
 
-export function needsOf(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly TaskNeed[] {
+export function needsOf(needs: OpenFindingsOfTasks, store: string): readonly TaskNeed[] {
   return [...needs].map(([task, { owner, rerunnable, notInRange, doubts, overdue }]) => {
     const parts = [
-      ...(overdue === null ? [] : [needOfOne(overdue, ledger)]),
-      ...(rerunnable === null ? [] : [needOfRerunnable(rerunnable, ledger)]),
-      ...(notInRange === null ? [] : [needOfLeftOut(notInRange, ledger, rerunnable === null)]),
-      ...(doubts === null ? [] : [needOfDoubts(doubts, ledger, rerunnable === null)]),
+      ...(overdue === null ? [] : [needOfOne(overdue, store)]),
+      ...(rerunnable === null ? [] : [needOfRerunnable(rerunnable, store)]),
+      ...(notInRange === null ? [] : [needOfLeftOut(notInRange, store, rerunnable === null)]),
+      ...(doubts === null ? [] : [needOfDoubts(doubts, store, rerunnable === null)]),
     ]
     const cautions = [...new Set(parts.flatMap(({ caution }) => caution ?? []))]
     return { task, owner, cautions, steps: parts.flatMap(({ steps }) => steps) }
@@ -193,16 +189,16 @@ export function needsOf(needs: OpenFindingsOfTasks, ledger: CheckedLedger): read
 }
 
 /** Returns the same as lines: the name of each task, its owner, and the commands below it. */
-export function needsLines(needs: OpenFindingsOfTasks, ledger: CheckedLedger): readonly string[] {
-  return needsOf(needs, ledger).flatMap(({ task, owner, cautions, steps }) =>
+export function needsLines(needs: OpenFindingsOfTasks, store: string): readonly string[] {
+  return needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) =>
     ['', `${task}:`, ...ownerLines(owner), ...cautions.map((text) => `  ${text}`), ...stepLines(steps)].map(printable),
   )
 }
 
 type Need = Pick<Verdict, 'caution' | 'steps'>
 
-function needOfOne(found: TaskFinding, ledger: CheckedLedger): Need {
-  const verdict = verdictOfFinding(found, ledger)
+function needOfOne(found: TaskFinding, store: string): Need {
+  const verdict = verdictOfFinding(found, store)
   return { caution: verdict.caution, steps: neededSteps(verdict.steps) }
 }
 
@@ -212,13 +208,13 @@ function needOfOne(found: TaskFinding, ledger: CheckedLedger): Need {
  */
 function needOfRerunnable(
   { oldest, newest, newestTried, newestStale, oldestKnown }: RerunnableNeeds,
-  ledger: CheckedLedger,
+  store: string,
 ): Need {
-  if (oldest === newest) return needOfOne(oldest, ledger)
-  const target = (found: TaskFinding) => findingTarget(found, ledger)
+  if (oldest === newest) return needOfOne(oldest, store)
+  const target = (found: TaskFinding) => findingTarget(found, store)
   const end = newest.slot + 1000
   const isSeen = newestTried === null || newestTried === newestStale
-  const look = isSeen ? [] : [lookStep(findingTarget(newestTried, ledger), 'check the latest log')]
+  const look = isSeen ? [] : [lookStep(findingTarget(newestTried, store), 'check the latest log')]
   if (newestStale === null) return { caution: null, steps: [...look, ...rangeSteps(target(oldest), end)] }
   const others = oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])
   return {
@@ -228,17 +224,17 @@ function needOfRerunnable(
 }
 
 /** The slot needs a decision of its own, so its rerun is not beside the reruns of other slots. */
-function needOfLeftOut(found: TaskFinding, ledger: CheckedLedger, isAlone: boolean): Need {
+function needOfLeftOut(found: TaskFinding, store: string, isAlone: boolean): Need {
   return isAlone
-    ? needOfOne(found, ledger)
-    : { caution: null, steps: [showStep('see the slot that needs its own decision', findingTarget(found, ledger))] }
+    ? needOfOne(found, store)
+    : { caution: null, steps: [showStep('see the slot that needs its own decision', findingTarget(found, store))] }
 }
 
 /** A pause of the time around the change of the schedule settles all slots that were not due. */
-function needOfDoubts({ newest, count }: FindingGroup, ledger: CheckedLedger, isAlone: boolean): Need {
+function needOfDoubts({ newest, count }: FindingGroup, store: string, isAlone: boolean): Need {
   const doubt = doubtOf(newest)
-  if (count === 1 || doubt === undefined) return needOfLeftOut(newest, ledger, isAlone)
-  const target = findingTarget(newest, ledger)
+  if (count === 1 || doubt === undefined) return needOfLeftOut(newest, store, isAlone)
+  const target = findingTarget(newest, store)
   return {
     caution: `${count} slots may not have been due: find out before you run them.`,
     steps: [
@@ -248,11 +244,11 @@ function needOfDoubts({ newest, count }: FindingGroup, ledger: CheckedLedger, is
   }
 }
 
-export function findingJson(found: TaskFinding, ledger: CheckedLedger): Record<string, unknown> {
+export function findingJson(found: TaskFinding, store: string): Record<string, unknown> {
   const { kind, status, task, slot, schedule, owner } = found
   const row = readableRow(rowOf(found))
   const doubt = doubtOf(found)
-  const verdict = verdictOfFinding(found, ledger)
+  const verdict = verdictOfFinding(found, store)
   return {
     kind,
     status,
@@ -276,8 +272,8 @@ const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
 }
 
 /** For a notification. */
-export function findingObject(found: TaskFinding, now: Instant, ledger: CheckedLedger): LogObject {
-  const { kind, ...fields } = findingJson(found, ledger)
+export function findingObject(found: TaskFinding, now: Instant, store: string): LogObject {
+  const { kind, ...fields } = findingJson(found, store)
   return {
     time: formatInstant(now),
     level: 'error',
@@ -297,21 +293,19 @@ function rowOf(found: TaskFinding): StoredRow | null {
   return found.kind === 'missed' ? null : found.row
 }
 
-function findingTarget(found: TaskFinding, ledger: CheckedLedger): StepTarget {
+function findingTarget(found: TaskFinding, store: string): StepTarget {
   const { task, slot, ecs, otherSchedule } = found
-  return { store: ledger.store, task, slot, otherSchedule, doubt: doubtOf(found), ...ofRow(rowOf(found), ecs) }
+  return { store, task, slot, otherSchedule, doubt: doubtOf(found), ...ofRow(rowOf(found), ecs) }
 }
 
-function verdictOfFinding(found: TaskFinding, ledger: CheckedLedger): Verdict {
+function verdictOfFinding(found: TaskFinding, store: string): Verdict {
   const { isOnlyDeclared = false, offSchedule, times } = found
-  return verdictOf({ target: findingTarget(found, ledger), row: rowOf(found), isOnlyDeclared, offSchedule }, times)
+  return verdictOf({ target: findingTarget(found, store), row: rowOf(found), isOnlyDeclared, offSchedule }, times)
 }
 
 /** Returns what happened in the slot of a finding. The text is not yet safe on a terminal. */
 export function findingDetail(found: TaskFinding): string {
-  const { happened } = verdictOfFinding(found, NO_LEDGER)
+  // The sentence about a slot does not depend on its ledger.
+  const { happened } = verdictOfFinding(found, '')
   return sentenceText(happened, found.slot, found.schedule.zone)
 }
-
-/** The sentence about a slot does not depend on its ledger. */
-const NO_LEDGER: CheckedLedger = { store: '' }

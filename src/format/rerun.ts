@@ -11,19 +11,6 @@ import { localTimeIn, zonedTime } from './local-time.ts'
 import type { LogFormat } from './log/log.ts'
 import { listed, printable, safeJson } from './text.ts'
 
-interface RerunCounts {
-  readonly completed: number
-  readonly failed: number
-  /** The batch succeeded, but that could not be recorded. */
-  readonly unrecorded: number
-  readonly refused: number
-  readonly skipped: number
-  /** Another run or an operator completed or skipped the slot after it was found. */
-  readonly duplicate: number
-  /** The rerun did not reach the slot, because of a failure, a stop, or an error of the ledger. */
-  readonly left: number
-}
-
 /** The slots that a range leaves out, because they may not have been due. `oldest` is null if there are none. */
 export interface LeftOutDoubts {
   readonly store: string
@@ -31,21 +18,24 @@ export interface LeftOutDoubts {
   readonly oldest: Instant | null
 }
 
-const COUNT_WORDS: Readonly<Record<keyof RerunCounts, string>> = {
+/** The results of the rerun of a slot, in words. */
+const COUNT_WORDS = {
   completed: 'succeeded',
   failed: 'failed',
   unrecorded: 'succeeded but not recorded',
   refused: 'refused',
   skipped: 'skipped because another slot was running',
+  /** Another run or an operator completed or skipped the slot after it was found. */
   duplicate: 'already completed or skipped',
+  /** The rerun did not reach the slot, because of a failure, a stop, or an error of the ledger. */
   left: 'not run',
-}
+} as const
 
 /** `only` names the kinds of slots that were to run. */
 export interface RerunReport {
   readonly task: string
   readonly only: readonly Rerunnable[]
-  readonly counts: RerunCounts
+  readonly counts: Readonly<Record<keyof typeof COUNT_WORDS, number>>
   readonly doubts: LeftOutDoubts
   readonly exitCode: number
 }
@@ -65,16 +55,8 @@ export function rerunLine(
   if (format === 'json') {
     const level = exitCode === 0 ? 'info' : 'error'
     return safeJson({
-      ...{
-        time: formatInstant(now),
-        level,
-        event: 'rerun',
-        task,
-        ...counts,
-        doubtful: doubts.count,
-        exitCode,
-        message,
-      },
+      ...{ time: formatInstant(now), level, event: 'rerun', task, ...counts },
+      ...{ doubtful: doubts.count, exitCode, message },
       ...(steps.length > 0 && { steps: steps.map(stepJson) }),
     })
   }

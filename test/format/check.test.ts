@@ -25,7 +25,7 @@ describe('the next steps for several slots of a task', () => {
   const steps = (...found: readonly TaskFinding[]) => {
     const { needs, add } = collectNeeds()
     for (const one of found) add(one)
-    return needsLines(needs, { store: 'dynamodb:ledger' }).map((line) => line.replace(/:.*/, ''))
+    return needsLines(needs, 'dynamodb:ledger').map((line) => line.replace(/:.*/, ''))
   }
 
   test('missed slots can be run at once', () => {
@@ -40,7 +40,7 @@ describe('the next steps for several slots of a task', () => {
   test('if an attempt failed, the operator looks at its slot before anything runs again', () => {
     const { needs, add } = collectNeeds()
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), failed(row.slot - 2 * DAY_MS)]) add(one)
-    const [, , first = ''] = needsLines(needs, { store: 'dynamodb:ledger' })
+    const [, , first = ''] = needsLines(needs, 'dynamodb:ledger')
     expect(first).toContain('cronledger show --store dynamodb:ledger --task nightly --slot 2026-11-23T03:00:00Z')
   })
 
@@ -55,7 +55,7 @@ describe('the next steps for several slots of a task', () => {
   test('the commands for several slots leave out the stale ones, whose work may be done', () => {
     const { needs, add } = collectNeeds()
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), stale(row.slot - 2 * DAY_MS)]) add(one)
-    const lines = needsLines(needs, { store: 'dynamodb:ledger' })
+    const lines = needsLines(needs, 'dynamodb:ledger')
     const [note, log, show, list, run] = lines.slice(2)
     expect(log).toContain('see what happened')
     expect(show).toContain('show --store dynamodb:ledger --task nightly --slot 2026-11-22T03:00:00Z')
@@ -69,7 +69,7 @@ describe('the next steps for several slots of a task', () => {
   test('on ECS, a stale slot is not the oldest one to run', () => {
     const { needs, add } = collectNeeds()
     for (const one of [missed(row.slot), stale(row.slot - DAY_MS)]) add({ ...one, ecs: ON_ECS })
-    const lines = needsLines(needs, { store: 'dynamodb:ledger' })
+    const lines = needsLines(needs, 'dynamodb:ledger')
     const run = lines.find((line) => line.includes('run-task')) ?? ''
     expect(overridesIn(run.replace(/^.*?: +/, '')).environment).toMatchObject({
       CRONLEDGER_FORCE_SLOT: '2026-11-24T03:00:00Z',
@@ -91,7 +91,7 @@ describe('the next steps for several slots of a task', () => {
     const { needs, add } = collectNeeds()
     for (const one of [missed(row.slot), missed(row.slot - DAY_MS), once(row.slot - 2 * DAY_MS)])
       add({ ...one, ecs: ON_ECS })
-    const lines = needsLines(needs, { store: 'dynamodb:ledger' }).join('\n')
+    const lines = needsLines(needs, 'dynamodb:ledger').join('\n')
     expect(lines).not.toContain('FORCE_ONLY')
     expect(lines).toMatch(/see the slot that needs its own decision: +cronledger show .* --slot 2026-11-22T03:00:00Z/)
     expect(steps(once(row.slot))).toEqual([

@@ -23,7 +23,7 @@ import {
   SUCCEEDED,
 } from '../support/rows.ts'
 
-const CHECKED = { store: 'dynamodb:ledger' }
+const CHECKED = 'dynamodb:ledger'
 
 const schema = JSON.parse(readFileSync(new URL('../../schema/event.schema.json', import.meta.url), 'utf8'))
 

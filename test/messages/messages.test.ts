@@ -203,7 +203,7 @@ function onEcsToo(found: TaskFinding): TaskFinding {
     : { ...found, row: rowOn(ON_ECS, found.row) }
 }
 
-const CHECKED = { store: 'dynamodb:cronledger' }
+const CHECKED = 'dynamodb:cronledger'
 
 function checkLines(): readonly string[] {
   const { needs, add } = collectNeeds()

@@ -6,15 +6,7 @@ import { optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import {
-  type CheckedLedger,
-  checkSummary,
-  collectNeeds,
-  findingJson,
-  findingLines,
-  findingObject,
-  needsLines,
-} from '../../format/check.ts'
+import { checkSummary, collectNeeds, findingJson, findingLines, findingObject, needsLines } from '../../format/check.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -140,17 +132,16 @@ async function printFindings(
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-  const checked = { store: values.store }
   const emit = (finding: TaskFinding) => {
     const { task, slot, schedule } = finding
-    notify?.emit(findingObject(finding, now, checked), { task, slot, timezone: schedule.zone })
+    notify?.emit(findingObject(finding, now, values.store), { task, slot, timezone: schedule.zone })
   }
   const { readable, fault } = untilFault(ledger.check(options))
   const findings = counted(readable, count, emit)
   const pieces =
     format === 'json'
-      ? jsonArray(findings, (finding) => safeJson(findingJson(finding, checked)))
-      : plainText(findings, () => checkSummary(count, values.newMs), checked)
+      ? jsonArray(findings, (finding) => safeJson(findingJson(finding, values.store)))
+      : plainText(findings, () => checkSummary(count, values.newMs), values.store)
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
@@ -223,7 +214,7 @@ async function* counted(
   }
 }
 
-async function* plainText(found: AsyncIterable<TaskFinding>, summary: () => string, checked: CheckedLedger) {
+async function* plainText(found: AsyncIterable<TaskFinding>, summary: () => string, store: string) {
   const { needs, add } = collectNeeds()
   async function* added() {
     for await (const finding of found) {
@@ -232,5 +223,5 @@ async function* plainText(found: AsyncIterable<TaskFinding>, summary: () => stri
     }
   }
   for await (const line of findingLines(added())) yield `${line}\n`
-  for (const line of [summary(), ...needsLines(needs, checked)]) yield `${line}\n`
+  for (const line of [summary(), ...needsLines(needs, store)]) yield `${line}\n`
 }

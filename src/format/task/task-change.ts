@@ -28,7 +28,7 @@ export interface NotExpected {
 export function pausedText(report: ChangeReport): string {
   const { task, zone, now, record, suspensions } = report
   const [pause] = suspensions
-  if (pause === undefined) return unchangedText(report, 'another operator resumed the task at the same time')
+  if (pause === undefined) return resumedMeanwhile(report)
   if (!endsAfter(pause, now)) {
     return lines([
       pausedLine(task, pause, zone, now),
@@ -62,7 +62,7 @@ function earlierText({ from, at }: Suspension): string {
 export function retiredText(report: ChangeReport, notExpected: NotExpected | null): string {
   const { task, zone, now, suspensions, changed } = report
   const [retirement] = suspensions
-  if (retirement === undefined) return unchangedText(report, 'another operator resumed the task at the same time')
+  if (retirement === undefined) return resumedMeanwhile(report)
   if (!changed) {
     const isPlanned = retirement.from > now
     return lines([
@@ -107,15 +107,11 @@ function resumedEffect({ zone, now, suspensions }: ChangeReport): string {
   return `${end <= now ? 'resumed' : 'will be resumed'}: triggers from ${bothTimes(end, zone)} on start the batch again`
 }
 
-export function pausedOneText({ task, zone, now, suspensions: [pause], ...report }: ChangeReport): string {
-  return printable(
-    pause === undefined
-      ? unchangedText(
-          { task, zone, now, suspensions: [], ...report },
-          'another operator resumed the task at the same time',
-        )
-      : pausedLine(task, pause, zone, now),
-  )
+/** Returns what `pause --all` did in one task. */
+export function pausedOneText(report: ChangeReport): string {
+  const { task, zone, now, suspensions } = report
+  const [pause] = suspensions
+  return pause === undefined ? resumedMeanwhile(report) : printable(pausedLine(task, pause, zone, now))
 }
 
 /** Returns what `resume --all` did in one task, or null if there was and is nothing to end. */
@@ -192,8 +188,8 @@ export function changeJson(report: ChangeReport, notExpected?: NotExpected | nul
   return safeJson({ task, changed, changes: suspensions.map(suspensionJson), ...openJson(record, now), ...counts }, 2)
 }
 
-function unchangedText({ task }: ChangeReport, why: string): string {
-  return lines([`${task}: not changed: ${why}`])
+function resumedMeanwhile({ task }: ChangeReport): string {
+  return printable(`${task}: not changed: another operator resumed the task at the same time`)
 }
 
 /** The commands are complete, so that they work where the reader pastes them. */

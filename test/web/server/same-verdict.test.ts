@@ -128,7 +128,7 @@ async function surfaces({ row, raw, record: more, isLeftOutOf }: Situation, now:
   }
   const found: Record<string, unknown>[] = []
   for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS), skewMs: 30_000 }))
-    found.push(findingJson(one, { store: STORE }))
+    found.push(findingJson(one, STORE))
   const pages = { report: [page], pages: [] }
   return { shown, pages: (isLeftOutOf === undefined ? [page, report] : pages[isLeftOutOf]).map(textOf), found }
 }

@@ -211,7 +211,7 @@ newest.forEach(add)
 const when = 'in the last 7 days'
 const findings = {
   ...{ count: { ...NO_FINDINGS, failed: 3 }, newest, when, problem: null, cautions: [STALE_CAUTION] },
-  steps: needsOf(needs, ledger)[0]?.steps ?? [],
+  steps: needsOf(needs, ledger.store)[0]?.steps ?? [],
 }
 const well = { count: NO_FINDINGS, newest: [], when, problem: null, cautions: [], steps: [] }
 const steps = taskSteps({ ...ledger, suspended: null })

@@ -26,6 +26,6 @@ export async function readFindings(
   } catch (error) {
     problem = faultOf(error)
   }
-  const { cautions = [], steps = [] } = needsOf(needs, { store })[0] ?? {}
+  const { cautions = [], steps = [] } = needsOf(needs, store)[0] ?? {}
   return { count, newest, when, problem, cautions, steps }
 }
