@@ -9,7 +9,6 @@ import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { ageText, Time } from '../frame/time.tsx'
 import { UTC, wallClock } from '../frame/wall-clock.ts'
-import { Moment } from '../slot/moment.tsx'
 import type { Outage } from './outage.ts'
 
 /** The findings of one task. */
@@ -138,7 +137,7 @@ function OutageLine({ outage: { tasks, from, to, zone } }: { readonly outage: Ou
         {from !== to && (
           <>
             {' and '}
-            <Moment at={to} slot={from} clock={clock} />
+            <Time at={to} near={from} clock={clock} />
           </>
         )}
         .

@@ -14,7 +14,6 @@ import { needsAttention } from '../frame/marks.ts'
 import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
-import { Moment } from './moment.tsx'
 import { Timeline } from './timeline.tsx'
 
 export interface SlotModel extends ShownSlot {
@@ -78,7 +77,7 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
         <dt>what happened</dt>
         <dd>
           {verdict.happened.map((part) =>
-            typeof part === 'string' ? printable(part) : <Moment at={part.at} slot={slot} clock={clock} />,
+            typeof part === 'string' ? printable(part) : <Time at={part.at} near={slot} clock={clock} />,
           )}
         </dd>
         <dt>work</dt>

@@ -2,9 +2,9 @@ import type { Instant, Row } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { slotTimeline, type TimelineEvent } from '../../../format/timeline.ts'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
+import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { LogLink } from './log-link.tsx'
-import { Moment } from './moment.tsx'
 
 interface TimelineProps {
   readonly row: Row
@@ -14,7 +14,7 @@ interface TimelineProps {
 
 /** The events of a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
 export function Timeline({ row, clock, level }: TimelineProps) {
-  const moment = (at: Instant) => <Moment at={at} slot={row.slot} clock={clock} />
+  const moment = (at: Instant) => <Time at={at} near={row.slot} clock={clock} />
   const line = ({ at, text, source, starts }: TimelineEvent) => (
     <li>
       {moment(at)}

@@ -51,11 +51,10 @@ interface TitleProps {
 /** The name of a task, its status now, and the facts that an operator needs first. */
 export function TaskTitle({ head, slots, links, now, level }: TitleProps) {
   const { task, clock, next, owner, suspended } = head
-  const newest = slots[0]
   return (
     <>
       <Heading level={level}>{printable(task)}</Heading>
-      {newest !== undefined && <StatusNow {...{ task, newest, slots, clock, links, now }} />}
+      <StatusNow {...{ head, slots, links, now }} />
       {suspended !== null && (
         <p>
           <SuspensionInForce found={suspended} clock={clock} />
@@ -85,17 +84,10 @@ export function TaskTitle({ head, slots, links, now, level }: TitleProps) {
   )
 }
 
-interface StatusProps {
-  readonly task: string
-  readonly newest: SlotWithStatus
-  readonly slots: readonly SlotWithStatus[]
-  readonly clock: WallClock
-  readonly links: Links
-  readonly now: Instant
-}
-
 /** The newest slot that was due. */
-function StatusNow({ task, newest, slots, clock, links, now }: StatusProps) {
+function StatusNow({ head: { task, clock }, slots, links, now }: Omit<TitleProps, 'level'>) {
+  const newest = slots[0]
+  if (newest === undefined) return null
   const text = durationText(newest, slots, now)
   return (
     <p class="status-now">

@@ -8,7 +8,7 @@ import { Commands } from './commands.tsx'
 import { Filters } from './filters.tsx'
 import { Findings, type ShownFindings } from './findings.tsx'
 import { type TaskHead, TaskTitle } from './head.tsx'
-import { HistoryHead, HistoryRow } from './history-table.tsx'
+import { HistoryTable } from './history-table.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
 
 export interface TaskPage {
@@ -86,14 +86,7 @@ function History({ head, page, links, now }: HistoryProps) {
       )}
       {slots.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Table of the history">
-          <table class="list">
-            <HistoryHead />
-            <tbody>
-              {slots.map((record) => (
-                <HistoryRow record={record} clock={clock} href={links.slot(task, record.slot)} now={now} />
-              ))}
-            </tbody>
-          </table>
+          <HistoryTable {...{ task, slots, clock, links, now }} />
         </section>
       )}
       <Pages head={head} page={page} links={links} />
