@@ -116,15 +116,11 @@ export function openReadings(options: AppOptions) {
   }
 }
 
-/** Only a page is kept after the requests that share it. */
-function costOfPage(page: PageAnswer | 'refused'): number {
-  return page === 'refused' ? 0 : page.costMs
-}
-
 /** Makes the answers of the server: the pages of views, and pages that say why a view cannot be shown. */
 export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
   const limit = pLimit(VIEWS_AT_A_TIME)
-  const pages = shareAnswers<PageAnswer | 'refused'>(clock, costOfPage)
+  // Only a page is kept after the requests that share it.
+  const pageOf = shareAnswers<PageAnswer | 'refused'>(clock, (page) => (page === 'refused' ? 0 : page.costMs))
 
   /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
   function render({ title, main, moves, costMs = 0, status = 200, location }: View): PageAnswer {
@@ -170,9 +166,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   /** Returns a handler that shows a view. Requests for which `keyOf` returns the same key share one page. */
   function show(read: ReadView, keyOf?: (context: Context) => string) {
     return async (context: Context) => {
-      const page = await (keyOf === undefined
-        ? make(read, context)
-        : pages.get(keyOf(context), () => make(read, context)))
+      const page = await (keyOf ? pageOf(keyOf(context), () => make(read, context)) : make(read, context))
       return page === 'refused'
         ? problem(context, 'Too many requests', 'The server is busy. The page tries again automatically.', 503)
         : send(context, page)

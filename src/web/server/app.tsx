@@ -147,10 +147,10 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
 /** Returns the views of one task. They share the findings that were just read. */
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   const missingTask = openMissingTasks(clock, reading)
-  const findings = shareAnswers<ShownFindings>(clock)
+  const sharedFindings = shareAnswers<ShownFindings>(clock)
   /** Reads the findings of the last days, and of the slots from `oldest` on, which the page shows. */
   const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number) =>
-    findings.get(read.head.task, () =>
+    sharedFindings(read.head.task, () =>
       reading(untilMs, [], (apart) => {
         const since = Math.min(apart.now - NEEDS_MS, oldest)
         const when = `in the last ${Math.ceil((apart.now - since) / DAY_MS)} days`

@@ -16,9 +16,9 @@ const MAX_NEAR = 5
  * once for all viewers, so that many wrong addresses do not cost the ledger more than one.
  */
 export function openMissingTasks(clock: Clock, reading: ReturnType<typeof openReadings>) {
-  const names = shareAnswers<readonly string[]>(clock)
+  const sharedNames = shareAnswers<readonly string[]>(clock)
   return async (task: string, untilMs: number): Promise<View> => {
-    const known = await names.get('names', () => reading(untilMs, [], readNames))
+    const known = await sharedNames('names', () => reading(untilMs, [], readNames))
     const near = nearestFew(task, known, MAX_NEAR)
     const main = <MissingTask task={task} near={near} isEmpty={known.length === 0} links={SERVED} />
     return { title: NO_TASK, main, moves: true, status: 404 }

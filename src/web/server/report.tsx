@@ -25,6 +25,7 @@ import {
   faultOf,
   type Reading,
   type ReadTask,
+  readEach,
   readKnown,
   readSlotsWithStatus,
   taskZone,
@@ -153,11 +154,7 @@ async function* overviewPieces(
       ),
     )
     yield before
-    const reads = {
-      *[Symbol.iterator]() {
-        for (const one of group.tasks) yield one.read()
-      },
-    }
+    const reads = readEach(group.tasks, (one) => one.read())
     for await (const line of readLines(reads, axis, MAX_SLOTS, reading))
       yield String(<GridLine line={line} axis={axis} links={IN_ONE_FILE} now={reading.now} live={false} />)
     yield after

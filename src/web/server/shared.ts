@@ -1,11 +1,6 @@
 import { setWithin } from '../../core/bounded-map.ts'
 import type { Clock } from '../../process/clock.ts'
 
-/** Gives one answer to all callers that ask for the same key at the same time or shortly after. */
-export interface Shared<T> {
-  get(key: string, make: () => Promise<T>): Promise<T>
-}
-
 /** An answer is kept for this multiple of its cost. So reading it fills at most one sixth of the time. */
 export const AGE_FACTOR = 5
 /** Enough for the views that a team has open. An overview of 200 tasks takes two megabytes. */
@@ -18,27 +13,26 @@ interface Answer<T> {
 }
 
 /**
- * Creates an empty set of shared answers. An error goes to the callers that wait for the answer, and is not kept.
- * `costOf` returns the time that an answer cost the ledger, if that is not all the time that it took.
+ * Returns a function that gives one answer to all callers that ask for the same key at the same time or shortly after. An
+ * error goes to the callers that wait for the answer, and is not kept. `costOf` returns the time that an answer cost the
+ * ledger, if that is not all the time that it took.
  */
-export function shareAnswers<T>(clock: Clock, costOf?: (value: T) => number): Shared<T> {
+export function shareAnswers<T>(clock: Clock, costOf?: (value: T) => number) {
   const answers = new Map<string, Answer<T>>()
-  return {
-    get(key, make) {
-      const known = answers.get(key)
-      if (known !== undefined && (known.freshUntilMs ?? Number.POSITIVE_INFINITY) >= clock.monotonicMs())
-        return known.value
-      const begunMs = clock.monotonicMs()
-      const answer: Answer<T> = { value: make(), freshUntilMs: null }
-      setWithin(answers, MAX_ANSWERS, key, answer)
-      const forget = () => {
-        if (answers.get(key) === answer) answers.delete(key)
-      }
-      answer.value.then((value) => {
-        const endedMs = clock.monotonicMs()
-        answer.freshUntilMs = endedMs + AGE_FACTOR * (costOf?.(value) ?? endedMs - begunMs)
-      }, forget)
-      return answer.value
-    },
+  return (key: string, make: () => Promise<T>): Promise<T> => {
+    const known = answers.get(key)
+    if (known !== undefined && (known.freshUntilMs ?? Number.POSITIVE_INFINITY) >= clock.monotonicMs())
+      return known.value
+    const begunMs = clock.monotonicMs()
+    const answer: Answer<T> = { value: make(), freshUntilMs: null }
+    setWithin(answers, MAX_ANSWERS, key, answer)
+    const forget = () => {
+      if (answers.get(key) === answer) answers.delete(key)
+    }
+    answer.value.then((value) => {
+      const endedMs = clock.monotonicMs()
+      answer.freshUntilMs = endedMs + AGE_FACTOR * (costOf?.(value) ?? endedMs - begunMs)
+    }, forget)
+    return answer.value
   }
 }

@@ -16,8 +16,9 @@ import {
   faultOf,
   type Reading,
   type ReadTask,
-  readAll,
   readableTasks,
+  readEach,
+  readKnown,
   readSlotsWithStatus,
   taskZone,
 } from './reading.ts'
@@ -74,9 +75,9 @@ export async function readOverview(
   const rest = matching.filter(({ task }) => query.after === undefined || task > query.after)
   const shown = rest.slice(0, TASKS_SHOWN)
   const axis = axisUntil(reading.now, commonZone(shown.map((task) => taskZone(task, reading))), span)
+  const reads = readEach(shown, (task) => readKnown(task, reading.now))
   const lines: TaskLine[] = []
-  for await (const line of readLines(readAll(shown, reading), axis, slotsPerTask(shown.length), reading))
-    lines.push(line)
+  for await (const line of readLines(reads, axis, slotsPerTask(shown.length), reading)) lines.push(line)
   return (needs) => ({
     ...{ lines, axis, span, state, query, isWhole: needs.isWhole },
     hasFindings: (task) => needs.byTask.has(task),

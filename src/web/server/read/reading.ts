@@ -86,16 +86,9 @@ export function readKnown(known: KnownTask, now: Instant): ReadTask {
   return { head, known, inForce, current, problem }
 }
 
-/**
- * Returns the tasks one after another. Each is parsed when it is taken, because parsed schedules take far more memory
- * than the list of the tasks.
- */
-export function readAll(tasks: readonly KnownTask[], { now }: Reading): Iterable<ReadTask> {
-  return {
-    *[Symbol.iterator]() {
-      for (const task of tasks) yield readKnown(task, now)
-    },
-  }
+/** Yields the tasks. Each is read when it is taken, because parsed schedules take far more memory than a list of tasks. */
+export function* readEach<T>(tasks: readonly T[], read: (task: T) => ReadTask): Generator<ReadTask, void> {
+  for (const task of tasks) yield read(task)
 }
 
 /** Returns the zone of the schedule in force, as a clock has it. */
