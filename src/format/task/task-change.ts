@@ -107,7 +107,6 @@ function resumedEffect({ zone, now, suspensions }: ChangeReport): string {
   return `${end <= now ? 'resumed' : 'will be resumed'}: triggers from ${bothTimes(end, zone)} on start the batch again`
 }
 
-/** Returns what `pause --all` did in one task. */
 export function pausedOneText(report: ChangeReport): string {
   const { task, zone, now, suspensions } = report
   const [pause] = suspensions
