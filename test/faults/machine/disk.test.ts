@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { afterAll, afterEach, expect, onTestFinished, test } from 'vitest'
-import { cronledger, type Loose, messageLines, NIGHTLY, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, messageLines, NIGHTLY, scratch, start } from '../../support/cli.ts'
 
 const folder = scratch()
 const disk = join(folder, 'disk')
@@ -61,7 +61,7 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
       stdout: '',
       lines: [
         expect.stringMatching(
-          /not started: .*disk is full\)\. Free some space, or inodes .* on its disk\. The slot is free/,
+          /not started: .*disk is full\)\. Free some space, or inodes .* on its disk\. Nothing was recorded\. The slot is free/,
         ),
       ],
     })
@@ -167,7 +167,8 @@ test.skipIf(!mounted)(
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', place])
     try {
       const stores = ['ledger.db', 'new.db'].map((name) => `file:${join(place, name)}`)
-      expect(await cronledger(['setup', '--store', String(stores[0])])).toMatchObject({ code: 0 })
+      // In a process of its own, so that the file is closed.
+      expect(await start(['setup', '--store', String(stores[0])]).ended).toMatchObject({ code: 0 })
       execFileSync('mount', ['-o', 'remount,ro', place])
       for (const store of stores) {
         const slot = [...NIGHTLY, '--event-time', '2026-01-02T03:00:05Z', '--log', 'text']
