@@ -1,4 +1,5 @@
--- The roles of a ledger in PostgreSQL. Run it as the owner of the table, after `cronledger setup`:
+-- The roles of a ledger in PostgreSQL. Run it after `cronledger setup`, as a superuser, or as
+-- the owner of the table if it may create roles:
 --
 --   cronledger template postgres >roles.sql    # change the names, then
 --   psql -v ON_ERROR_STOP=1 -f roles.sql

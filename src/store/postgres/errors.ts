@@ -14,8 +14,8 @@ interface PostgresRequest {
 /** Serialization failure and deadlock: the transaction was rolled back in favour of another one. */
 const CONFLICTS = new Set(['40001', '40P01'])
 
-/** No table, no column, no schema, no database; a column of another type, and a key that the table does not have. */
-const WRONG_TABLE = new Set(['42P01', '42703', '3F000', '3D000', '42804', '42883', '42P10', '23502', '42809'])
+/** No table, no column, no schema; a column of another type, and a key that the table does not have. */
+const WRONG_TABLE = new Set(['42P01', '42703', '3F000', '42804', '42883', '42P10', '23502', '42809'])
 
 /** Returns whether the server ended a statement in favour of another one. Nothing was written. */
 export function isConflict(error: unknown): boolean {
@@ -46,15 +46,18 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
   const why = messageOf(error)
 
   if (state.startsWith('28')) {
-    const how = config.password === undefined ? 'Set PGPASSWORD, or write the password into ~/.pgpass.' : 'Check it.'
+    const isPassword = state === '28P01'
+    const how = isPassword ? 'Check PGPASSWORD or ~/.pgpass.' : 'Check the user, and pg_hba.conf of the server.'
     return make('denied', `${place} does not let user ${quote(String(config.user))} in (${why}). ${how}`)
   }
   if (state === '42501') {
-    return make(
-      'denied',
-      `${what} in ${place} was denied (${why}). Give the user its rights: cronledger template postgres`,
-    )
+    const how =
+      what === 'setup'
+        ? `Let the owner of the database run this: GRANT USAGE, CREATE ON SCHEMA ${schema} TO "${config.user}"`
+        : 'Give the user its rights: cronledger template postgres'
+    return make('denied', `${what} in ${place} was denied (${why}). ${how}`)
   }
+  if (state === '3D000') return make('shape', `${place} does not exist. Check the address, or create the database.`)
   if (WRONG_TABLE.has(state)) {
     return make(
       'shape',

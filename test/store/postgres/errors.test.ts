@@ -3,12 +3,22 @@ import { describe, expect, test } from 'vitest'
 import { readAddress } from '../../../src/store/postgres/address.ts'
 import { postgresError } from '../../../src/store/postgres/errors.ts'
 
-const answer = (code: string, wasSent: boolean) => {
+const answer = (code: string, wasSent: boolean, what = 'a claim') => {
   const error = Object.assign(new pg.DatabaseError('no', 0, 'error'), { code })
-  return postgresError(error, { what: 'a claim', address: readAddress('postgres://db.example/x', {}), wasSent })
+  return postgresError(error, { what, address: readAddress('postgres://db.example/x', {}), wasSent })
 }
 
 describe('an error of PostgreSQL', () => {
+  test.each([
+    ['28P01', 'a claim', /Check PGPASSWORD/],
+    ['28000', 'a claim', /Check the user, and pg_hba.conf/],
+    ['42501', 'a claim', /cronledger template postgres/],
+    ['42501', 'setup', /GRANT USAGE, CREATE ON SCHEMA public TO "/],
+    ['3D000', 'a claim', /create the database/],
+  ])('%s of %s says who can mend it', (code, what, text) => {
+    expect(answer(code, true, what).message).toMatch(text)
+  })
+
   test.each(['40001', '42501', '53100', '55P03', '22P05'])(
     '%s is about the statement, which was rolled back',
     (code) => {

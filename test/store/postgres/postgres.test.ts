@@ -109,8 +109,8 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
   test.each([
     ['a table that is missing', '&table=nothing', 'shape', 'has no ledger public.nothing'],
     ['a table of another program', '&schema=information_schema&table=tables', 'shape', 'has no ledger'],
-    ['a database that is missing', '&dbname=nothing', 'shape', 'has no ledger'],
-    ['a user who does not exist', '&user=nobody_here', 'denied', 'does not let user "nobody_here" in'],
+    ['a database that is missing', '&dbname=nothing', 'shape', 'does not exist. Check the address'],
+    ['a user who does not exist', '&user=nobody_here', 'denied', 'Check the user, and pg_hba.conf'],
     ['a port where nothing listens', '&port=1', 'unreachable', 'cannot connect to'],
   ] as const)('%s: %s is %s', async (_, more, kind, text) => {
     const address = new URL(server.address())
