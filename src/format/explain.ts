@@ -5,15 +5,8 @@ import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
-import {
-  type ExplainedTask,
-  explainedTaskJson,
-  inForceLines,
-  type Labelled,
-  suspendedWord,
-  taskLines,
-} from './task/explain-task.ts'
-import { printable } from './text.ts'
+import { type ExplainedTask, explainedTaskJson, inForceLines, suspendedWord, taskLines } from './task/explain-task.ts'
+import { type Labelled, labelled, printable } from './text.ts'
 
 export interface Explanation {
   readonly schedule: Schedule
@@ -139,11 +132,6 @@ function slotLines({ schedule, ofTask, window, previous, next }: Explanation): r
     ...(window === null ? [] : labelled('slot', moments([window.slot]))),
     ...labelled('next', next.length > 0 ? moments(next) : ['none']),
   ]
-}
-
-/** Returns the texts as lines, the first one with the label. */
-export function labelled(label: string, texts: readonly string[]): readonly Labelled[] {
-  return texts.map((text, index) => [index === 0 ? label : '', text])
 }
 
 function noteText({ kind, times, last }: ClockNote, zone: string): string {

@@ -27,6 +27,14 @@ export function listed(items: readonly string[], word: 'and' | 'or'): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} ${word} ${items.at(-1)}`
 }
 
+/** A line with a label. An empty label belongs to the line above. */
+export type Labelled = readonly [label: string, text: string]
+
+/** Returns the texts as lines, the first one with the label. */
+export function labelled(label: string, texts: readonly string[]): readonly Labelled[] {
+  return texts.map((text, index) => [index === 0 ? label : '', text])
+}
+
 /** Returns the text with a full stop, unless it ends a sentence already. */
 export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`

@@ -73,9 +73,7 @@ function refusedPart(
     level: 'error',
     head: 'not started: ',
     source: (OF_SLOT.includes(cause) ? sourceText(row, last) : '') + unnoted(event),
-    ...(cause === 'failed' || cause === 'stale'
-      ? { more: `A further trigger for this slot ${nextTriggerText(verdict)}.` }
-      : {}),
+    more: cause === 'failed' || cause === 'stale' ? `A further trigger for this slot ${nextTriggerText(verdict)}.` : '',
     fields: {
       ...{ cause, noted, latenessMs },
       ...(last !== undefined && { last: attemptFields(last) }),

@@ -3,7 +3,7 @@ import { inForceAt, isOnlyDeclared, type ScheduleSince, type TaskRecord } from '
 import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { localTimeIn } from '../local-time.ts'
-import { printable, safeJson } from '../text.ts'
+import { type Labelled, labelled, printable, safeJson } from '../text.ts'
 import { openJson, openTexts } from './suspensions.ts'
 
 export interface DeclarationReport {
@@ -16,17 +16,15 @@ export interface DeclarationReport {
 
 export function declaredText({ task, changed, record, next, now }: DeclarationReport): string {
   const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
-  const slots = next.map((slot) => ['', `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`] as const)
-  const labelled = [
+  const slots = next.map((slot) => `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`)
+  const facts = [
     ...schedulesAhead(record, now),
-    ...(slots.length === 0 ? [['', 'none'] as const] : slots).map(
-      ([label, text], index) => [index === 0 ? 'next slots' : label, text] as const,
-    ),
+    ...labelled('next slots', slots.length === 0 ? ['none'] : slots),
     ...openTexts(record, now, zoneAt(now)),
   ]
   return [
     `${task}: ${changed ? 'declared' : 'not changed: it is recorded already'}`,
-    ...labelled.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
+    ...facts.map(([label, text]) => `  ${label.padEnd(10)}  ${text}`),
     ...(isOnlyDeclared(record)
       ? ['  No scheduled run of this task is recorded yet. A slot from then on without a run is missed.']
       : []),
@@ -36,10 +34,7 @@ export function declaredText({ task, changed, record, next, now }: DeclarationRe
 }
 
 /** Returns the schedule that is in force, and those that are declared for later, as labelled texts. */
-export function schedulesAhead(
-  { schedules }: Pick<TaskRecord, 'schedules'>,
-  now: Instant,
-): readonly (readonly [label: string, text: string])[] {
+export function schedulesAhead({ schedules }: Pick<TaskRecord, 'schedules'>, now: Instant): readonly Labelled[] {
   return currentAndLater(schedules, now).map((one, index) => {
     const begin = one.since > now ? `from ${formatInstant(one.since)} on` : `since ${formatInstant(one.since)}`
     const state = confirmationText(one)

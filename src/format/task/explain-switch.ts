@@ -3,9 +3,9 @@ import type { Schedule } from '../../core/schedule/schedule.ts'
 import type { ExplainedSwitch, Period, SwitchSlot } from '../../core/task/schedule-switch.ts'
 import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
-import { instantJson, labelled, labelledText, moment } from '../explain.ts'
+import { instantJson, labelledText, moment } from '../explain.ts'
 import { inWords } from '../schedule-words.ts'
-import { listed, printable } from '../text.ts'
+import { labelled, listed, printable } from '../text.ts'
 
 /** Returns the comparison as text, with up to `count` slots on each side. Its lines are at most 80 columns wide. */
 export function explainSwitchText(explained: ExplainedSwitch, count: number, zoneData: string): string {

@@ -3,7 +3,7 @@ import type { ScheduleInForce } from '../../core/task/schedules-in-force.ts'
 import { pauseFor, retirementAt, suspensionOf } from '../../core/task/suspensions.ts'
 import type { TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
-import { printable, sentence } from '../text.ts'
+import { type Labelled, labelled, printable, sentence } from '../text.ts'
 import { bothTimes, notExpectedText, openJson, openTexts, suspensionJson } from './suspensions.ts'
 
 export interface ExplainedTask {
@@ -14,9 +14,6 @@ export interface ExplainedTask {
   readonly now: Instant
   readonly skewMs: number
 }
-
-/** A line with a label. An empty label belongs to the line above. */
-export type Labelled = readonly [label: string, text: string]
 
 export function inForceLines({ inForce }: ExplainedTask, zone: string): readonly Labelled[] {
   if (inForce === null) return []
@@ -39,9 +36,7 @@ export function taskLines(explained: ExplainedTask, slot: Instant | null, zone: 
     retirements: record.retirements.filter((one) => one !== found?.suspension),
   }
   const lines = [
-    ...(slot === null ? [] : slotTexts(record, explained, slot, zone)).map(
-      (text, index) => [index === 0 ? 'task' : '', text] as const,
-    ),
+    ...(slot === null ? [] : labelled('task', slotTexts(record, explained, slot, zone))),
     ...openTexts(others, now, zone),
   ]
   return lines.map(([label, text]) => [label, printable(text)])

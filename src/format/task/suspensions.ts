@@ -3,6 +3,7 @@ import { type FoundSuspension, isRetired, openSuspensions, pauseAt } from '../..
 import type { Decided, Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { zonedTime } from '../local-time.ts'
+import type { Labelled } from '../text.ts'
 
 // Texts about the pauses and retirements of a task. They are not yet safe on a terminal.
 
@@ -34,7 +35,7 @@ export function notExpectedText({ kind, suspension }: FoundSuspension, zone: str
 }
 
 /** Returns what is in force and planned, by name, as the list of the tasks and the answers of the commands show it. */
-export function openTexts(record: TaskRecord, now: Instant, zone: string): readonly (readonly [string, string])[] {
+export function openTexts(record: TaskRecord, now: Instant, zone: string): readonly Labelled[] {
   const { pauses, retirement } = openSuspensions(record, now)
   const named = (one: Suspension, name: string, noun: string) => {
     const text = suspensionText(one, zone)

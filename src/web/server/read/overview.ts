@@ -1,18 +1,18 @@
 import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
-import { quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
 import { isMoving } from '../../views/frame/slot-facts.ts'
-import { type Axis, axisUntil, commonZone, DEFAULT_SPAN, SPANS, type SpanName } from '../../views/overview/axis.ts'
+import { type Axis, axisUntil, commonZone, DEFAULT_SPAN, SPANS } from '../../views/overview/axis.ts'
 import { fillCells } from '../../views/overview/cells.ts'
 import type { TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
 import { countStates, statesOf, TASK_STATES, type TaskState } from '../../views/overview/order.ts'
 import type { OverviewModel } from '../../views/overview/overview.tsx'
 import {
+  choiceOf,
   faultOf,
   type Reading,
   type ReadTask,
@@ -38,22 +38,6 @@ export function slotsPerTask(tasks: number): number {
   return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks))))
 }
 
-/** Returns the span that the address asks for. Throws a usage error if it is none of the spans. */
-function parseSpan(text: string | undefined): SpanName {
-  if (!text) return DEFAULT_SPAN
-  const span = keysOf(SPANS).find((name) => name === text)
-  if (span !== undefined) return span
-  throw usageError(`span ${quote(text)} is not allowed. Use one of ${keysOf(SPANS).join(', ')}.`)
-}
-
-/** Returns the state that the address asks for, or null. Throws a usage error if no task can have it. */
-function parseTaskState(text: string | undefined): TaskState | null {
-  if (!text) return null
-  const state = TASK_STATES.find((one) => one === text)
-  if (state !== undefined) return state
-  throw usageError(`status ${quote(text)} is not allowed. Use one of ${TASK_STATES.join(', ')}.`)
-}
-
 /**
  * Reads the tasks of a page, each with its slots of the span, while `needs`, the findings of all tasks, are read. Returns
  * a function that makes the page with these findings. Throws a usage error for a wrong filter.
@@ -63,8 +47,8 @@ export async function readOverview(
   needs: Promise<Needs>,
   reading: Reading,
 ): Promise<(needs: Needs) => OverviewModel> {
-  const span = parseSpan(query.span)
-  const state = parseTaskState(query.status)
+  const span = choiceOf('span', query.span, keysOf(SPANS)) ?? DEFAULT_SPAN
+  const state = choiceOf('status', query.status, TASK_STATES)
   const part = query.q?.toLowerCase() ?? ''
   const all: KnownTask[] = []
   for await (const task of readableTasks(reading)) if (task.task.toLowerCase().includes(part)) all.push(task)

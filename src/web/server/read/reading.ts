@@ -1,7 +1,7 @@
 import type { Ledger } from '../../../api.ts'
 import { rowsAndMissed } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
-import { LedgerError } from '../../../core/errors.ts'
+import { LedgerError, quote, usageError } from '../../../core/errors.ts'
 import { type SlotRecord, statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
@@ -168,4 +168,12 @@ function readRows(task: string, { since, until, limit }: SlotsQuery, reading: Re
 export function faultOf(error: unknown): string {
   if (!(error instanceof LedgerError) || error.kind === 'unreachable' || error.kind === 'denied') throw error
   return error.message
+}
+
+/** Returns what the address asks for, or null if it has no such part. Throws a usage error if it is not one of `choices`. */
+export function choiceOf<T extends string>(name: string, text: string | undefined, choices: readonly T[]): T | null {
+  if (!text) return null
+  const choice = choices.find((one) => one === text.toLowerCase())
+  if (choice !== undefined) return choice
+  throw usageError(`${name} ${quote(text)} is not allowed. Use one of ${choices.join(', ')}.`)
 }

@@ -1,9 +1,8 @@
-import { quote, usageError } from '../../../core/errors.ts'
 import { parseInstant } from '../../../core/instant.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange } from '../../../core/schedule/time-range.ts'
 import { EMPTY_TASK_RECORD } from '../../../core/task/task-record.ts'
-import { type Instant, STATUSES, type Status } from '../../../core/types.ts'
+import { type Instant, STATUSES } from '../../../core/types.ts'
 import { isFiltered, type TaskQuery } from '../../views/frame/links.ts'
 import { rejectedText } from '../../views/frame/marks.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
@@ -11,6 +10,7 @@ import { RECENT, type RecentSlots } from '../../views/task/recent.tsx'
 import type { TaskPage } from '../../views/task/task.tsx'
 import {
   askOptions,
+  choiceOf,
   clockOf,
   faultOf,
   MAX_SCANNED,
@@ -44,7 +44,7 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
  * page before it ended. Throws a usage error for a wrong filter.
  */
 export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
-  const wanted = parseStatus(query.status)
+  const wanted = choiceOf('status', query.status, STATUSES)
   const range = parseTimeRange(
     { since: query.since || undefined, until: query.until || undefined },
     read.head.clock.zone,
@@ -100,11 +100,4 @@ export async function readRecent(read: ReadTask, page: TaskPage, reading: Readin
     return { slots, problem: faultOf(error) }
   }
   return { slots, problem: null }
-}
-
-function parseStatus(text: string | undefined): Status | null {
-  if (!text) return null
-  const status = STATUSES.find((name) => name === text.toLowerCase())
-  if (status !== undefined) return status
-  throw usageError(`status ${quote(text)} is not allowed. Use one of ${STATUSES.join(', ')}.`)
 }

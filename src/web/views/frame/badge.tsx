@@ -19,6 +19,12 @@ export function Sign({ mark }: { readonly mark: SlotMark }) {
   )
 }
 
+const OTHER_LOOKS = [
+  ['completed rejected', 'with rejected triggers'],
+  ['paused', 'paused'],
+  ['unread', 'not read: too many slots'],
+] as const
+
 /**
  * The legend of the signs and of the keys, folded. The signs look as they do in cells. `live` is whether the page has the
  * script for the keys.
@@ -36,18 +42,12 @@ export function Legend({ live }: { readonly live: boolean }) {
             {MARKS[mark].word}
           </li>
         ))}
-        <li class="badge">
-          <span class="c completed rejected" aria-hidden="true" />
-          with rejected triggers
-        </li>
-        <li class="badge">
-          <span class="c paused" aria-hidden="true" />
-          paused
-        </li>
-        <li class="badge">
-          <span class="c unread" aria-hidden="true" />
-          not read: too many slots
-        </li>
+        {OTHER_LOOKS.map(([look, words]) => (
+          <li class="badge">
+            <span class={`c ${look}`} aria-hidden="true" />
+            {words}
+          </li>
+        ))}
       </ul>
       {live && (
         <p class="keys">

@@ -112,15 +112,7 @@ export function ProblemView({ title, message, links, retries = false, children }
 export type HeadingLevel = 1 | 2 | 3 | 4
 
 /** A heading. Its level is 1 on a page of its own, and higher in a report. */
-export function Heading({
-  level,
-  id,
-  children,
-}: {
-  readonly level: HeadingLevel
-  readonly id?: string
-  readonly children?: Child
-}) {
+export function Heading({ level, id, children }: Readonly<{ level: HeadingLevel; id?: string; children?: Child }>) {
   const Tag = `h${level}` as const
   return <Tag id={id}>{children}</Tag>
 }

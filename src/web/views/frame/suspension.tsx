@@ -5,13 +5,11 @@ import type { WallClock } from './wall-clock.ts'
 
 const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
 
-interface InForceProps {
-  readonly found: FoundSuspension
-  readonly clock: WallClock
-}
-
 /** The pause or the retirement that is in force: since and until when, who decided it, and why. */
-export function SuspensionInForce({ found: { kind, suspension }, clock }: InForceProps) {
+export function SuspensionInForce({
+  found: { kind, suspension },
+  clock,
+}: Readonly<{ found: FoundSuspension; clock: WallClock }>) {
   const { from, until, by, reason } = suspension
   return (
     <span class="suspended">

@@ -62,23 +62,18 @@ function withSlot(before: GridCell, { slot, row, mark }: SlotWithStatus): GridCe
 
 /** Returns what a cell says, one fact an entry. */
 export function cellFacts(cell: GridCell, task: string, column: Column, clock: WallClock): readonly string[] {
-  switch (cell.kind) {
-    case 'slot':
-      return slotFactTexts(task, cell, clock)
-    case 'slots': {
-      const { counts, firstProblem } = cell
-      const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
-      return [
-        printable(task),
-        ...timeTexts(clock, (one) => rangeText(column, one), column.from),
-        marks.map((mark) => `${counts[mark]} ${MARKS[mark].word}`).join(', '),
-        firstProblem === null
-          ? ''
-          : `first ${MARKS[firstProblem.mark].word}: ${clock.time(firstProblem.slot)} ${clock.offset(firstProblem.slot)}`,
-        rejectionsText(cell.rejected),
-      ].filter(Boolean)
-    }
-  }
+  if (cell.kind === 'slot') return slotFactTexts(task, cell, clock)
+  const { counts, firstProblem } = cell
+  const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
+  return [
+    printable(task),
+    ...timeTexts(clock, (one) => rangeText(column, one), column.from),
+    marks.map((mark) => `${counts[mark]} ${MARKS[mark].word}`).join(', '),
+    firstProblem === null
+      ? ''
+      : `first ${MARKS[firstProblem.mark].word}: ${clock.time(firstProblem.slot)} ${clock.offset(firstProblem.slot)}`,
+    rejectionsText(cell.rejected),
+  ].filter(Boolean)
 }
 
 /** Returns `2026-11-24 03:00 to 07:00`, with the second date where it is another one. */

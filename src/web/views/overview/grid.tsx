@@ -187,13 +187,8 @@ type PlaceOfCell = Column & Pick<GridProps, 'links' | 'now'>
 
 /** A cell leads to its slot. If it has several, it leads to the history of the task in the time of the column. */
 function hrefOf(task: string, cell: GridCell, { from, to, links, now }: PlaceOfCell): string {
-  switch (cell.kind) {
-    case 'slot':
-      return links.slot(task, cell.slot)
-    case 'slots': {
-      // The history also has slots of the future that are resolved, which the cell does not count. A slot is a whole second.
-      const until = to > now ? Math.min(to, cell.newest + 1_000) : to
-      return links.task(task, { since: formatInstant(from), until: formatInstant(until) })
-    }
-  }
+  if (cell.kind === 'slot') return links.slot(task, cell.slot)
+  // The history also has slots of the future that are resolved, which the cell does not count. A slot is a whole second.
+  const until = to > now ? Math.min(to, cell.newest + 1_000) : to
+  return links.task(task, { since: formatInstant(from), until: formatInstant(until) })
 }

@@ -43,6 +43,8 @@ const NAMED = 8
 /** The page says when the findings were read if that was this long before the page was made. */
 const OLD_MS = 60_000
 
+type LinkProps = Omit<NeedsProps, 'needs'>
+
 export interface NeedsProps {
   readonly needs: Needs
   readonly links: Links
@@ -147,11 +149,7 @@ function OutageLine({ outage: { tasks, from, to, zone } }: { readonly outage: Ou
   )
 }
 
-function FindingsOfTask({
-  task: { task, owner, kinds },
-  links,
-  now,
-}: { readonly task: TaskNeeds } & Pick<NeedsProps, 'links' | 'now'>) {
+function FindingsOfTask({ task: { task, owner, kinds }, links, now }: LinkProps & { readonly task: TaskNeeds }) {
   return (
     <li>
       <a class="task" href={links.task(task)}>
@@ -171,11 +169,8 @@ function FindingsOfTask({
 }
 
 /** The kind of a finding, and its slot as a link. */
-export function FindingLink({
-  found: { task, slot, kind, schedule },
-  links,
-  now,
-}: { readonly found: TaskFinding } & Pick<NeedsProps, 'links' | 'now'>) {
+export function FindingLink({ found, links, now }: LinkProps & { readonly found: TaskFinding }) {
+  const { task, slot, kind, schedule } = found
   return (
     <a href={links.slot(task, slot)}>
       <span class="badge">

@@ -10,13 +10,8 @@ const CONSOLES = [
 /** It cannot be a part of an address. A record that was damaged can have one. */
 const HALF_CHARACTER = /\p{Cs}/u
 
-interface LogLinkProps {
-  readonly ecs: EcsFacts
-  readonly text: string
-}
-
 /** A link to the log of a container in the console of CloudWatch. There is none if its address is not known. */
-export function LogLink({ ecs, text }: LogLinkProps) {
+export function LogLink({ ecs, text }: Readonly<{ ecs: EcsFacts; text: string }>) {
   const address = logAddress(ecs)
   if (address === null) return null
   return (

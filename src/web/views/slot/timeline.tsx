@@ -6,14 +6,8 @@ import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { LogLink } from './log-link.tsx'
 
-interface TimelineProps {
-  readonly row: Row
-  readonly clock: WallClock
-  readonly level: HeadingLevel
-}
-
 /** The events of a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
-export function Timeline({ row, clock, level }: TimelineProps) {
+export function Timeline({ row, clock, level }: Readonly<{ row: Row; clock: WallClock; level: HeadingLevel }>) {
   const moment = (at: Instant) => <Time at={at} near={row.slot} clock={clock} />
   const line = ({ at, text, source, starts }: TimelineEvent) => (
     <li>

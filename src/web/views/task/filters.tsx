@@ -3,15 +3,7 @@ import type { TaskQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
 
 /** The form that filters the history of a task. Its times are as those of `cronledger history`. */
-export function Filters({
-  task,
-  query,
-  zone,
-}: {
-  readonly task: string
-  readonly query: TaskQuery
-  readonly zone: string
-}) {
+export function Filters({ task, query, zone }: Readonly<{ task: string; query: TaskQuery; zone: string }>) {
   const { status, duplicates, since, until } = query
   return (
     <search>
@@ -44,15 +36,7 @@ export function Filters({
 }
 
 /** A field for a time. A date field would show it as mm/dd/yyyy, and has no time of the day. */
-function Bound({
-  label,
-  name,
-  value = '',
-}: {
-  readonly label: string
-  readonly name: string
-  readonly value?: string | undefined
-}) {
+function Bound({ label, name, value = '' }: Readonly<{ label: string; name: string; value: string | undefined }>) {
   return (
     <label>
       {label}
