@@ -7,7 +7,7 @@ import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts
 import { NO_FINDINGS, type TaskFinding } from '../../src/core/task/findings.ts'
 import { EMPTY_TASK_RECORD, type ScheduleSince, type Suspension } from '../../src/core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec } from '../../src/core/types.ts'
-import { isNotInRange } from '../../src/format/check.ts'
+import { isNotInRange } from '../../src/format/check/needs.ts'
 import { readMethods } from '../../src/ledger.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { writeRecord } from '../../src/run/task/task-record.ts'

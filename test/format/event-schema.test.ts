@@ -5,7 +5,7 @@ import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import { openAttempt } from '../../src/core/row/attempts.ts'
 import { findingOf } from '../../src/core/task/findings.ts'
 import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/core/types.ts'
-import { findingObject } from '../../src/format/check.ts'
+import { findingObject } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun.ts'
 import {

@@ -210,9 +210,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
   }
 }
 
-/**
- * Reads the rows of the keys that the index named, in the order of the keys. The index lags, so a key may have no row.
- */
+/** Reads the rows of keys from the index, in their order. The index lags, so a key may have no row. */
 async function fetchRows(dynamo: Dynamo, keys: readonly StoredKey[], call: CallOptions): Promise<readonly StoredRow[]> {
   const rows = new Map<string, StoredRow>()
   const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`

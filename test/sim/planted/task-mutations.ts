@@ -38,20 +38,20 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a late run with a changed schedule is admitted',
     file: 'src/run/task/admission.ts',
-    from: 'return otherScheduleAt(schedules, schedule, window.slot)',
-    to: 'return (schedules.at(-1)?.since ?? 0) < window.slot ? otherScheduleAt(schedules, schedule, window.slot) : null',
+    from: 'isCompared ? otherScheduleAt',
+    to: 'isCompared && (record.schedules.at(-1)?.since ?? 0) < window.slot ? otherScheduleAt',
   },
   {
     name: 'a run with a changed schedule is admitted',
     file: 'src/run/task/admission.ts',
-    from: "if (inForce !== null) return { kind: 'scheduleChanged', inForce }",
+    from: "if (inForce !== null) return { cause: 'scheduleChanged', inForce }",
     to: '',
   },
   {
     name: 'a run that is refused for its schedule has written it before',
     file: 'src/run/task/admission.ts',
-    from: "if (inForce !== null) return { kind: 'scheduleChanged', inForce }",
-    to: "if (inForce !== null) {\n      await writeStatement(record, { record: stored, version }, claimedSlot)\n      return { kind: 'scheduleChanged', inForce }\n    }",
+    from: "if (inForce !== null) return { cause: 'scheduleChanged', inForce }",
+    to: "if (inForce !== null) {\n      await writeStatement(record, { record: stored, version }, claimedSlot)\n      return { cause: 'scheduleChanged', inForce }\n    }",
   },
   {
     name: 'a pause begins on the clock of the host, without the skew',

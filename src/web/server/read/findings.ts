@@ -1,5 +1,5 @@
 import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
-import { collectNeeds, needsOf } from '../../../format/check.ts'
+import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
 import type { ShownFindings } from '../../views/task/findings.tsx'
 import { findingsIn, type NeedsQuery } from './needs.ts'
 import { faultOf, type Reading, type ReadTask } from './reading.ts'

@@ -1,4 +1,4 @@
-import { findingDetail } from '../../../format/check.ts'
+import { findingDetail } from '../../../format/check/finding.ts'
 import { printable } from '../../../format/text.ts'
 import type { HeadingLevel } from '../frame/document.tsx'
 import { FindingLink, type NeedsProps, NeedsSummary, newestFirst, type TaskNeeds, totalOf } from './needs.tsx'

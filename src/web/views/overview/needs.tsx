@@ -1,6 +1,6 @@
 import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
-import { countsText } from '../../../format/check.ts'
+import { countsText } from '../../../format/check/finding.ts'
 import { printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
 import { Sign } from '../frame/badge.tsx'

@@ -1,5 +1,6 @@
 import type { TaskFinding } from '../../../core/task/findings.ts'
-import { countsText, findingDetail, type TaskNeed } from '../../../format/check.ts'
+import { countsText, findingDetail } from '../../../format/check/finding.ts'
+import type { TaskNeed } from '../../../format/check/needs.ts'
 import { printable } from '../../../format/text.ts'
 import { Sign } from '../frame/badge.tsx'
 import type { Links } from '../frame/links.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { TaskFinding } from '../../src/core/task/findings.ts'
-import { collectNeeds, needsLines } from '../../src/format/check.ts'
+import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import {
   closed,
   FAILED,
