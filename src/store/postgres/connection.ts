@@ -1,4 +1,6 @@
+import type { Duplex } from 'node:stream'
 import pg from 'pg'
+import { asError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { type PostgresAddress, readAddress } from './address.ts'
@@ -36,15 +38,33 @@ export interface Postgres {
 }
 
 /**
- * A connection whose end is not an event of its own: the request on it, or the next one, gets the error. There must be a
- * listener at every moment, otherwise the error ends this process, and its batch runs on alone. The pool has none in the
- * moment of a checkout, in which the server may say that it shuts down.
+ * A connection whose errors are those of the request on it, or of the next one. Any other way would end this process, and its
+ * batch would run on alone:
+ *
+ * - The pool has no listener in the moment of a checkout, in which the server may say that it shuts down.
+ * - The parser throws at an answer that it does not know, such as a request for Kerberos, or that is damaged.
  */
 class QuietClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
     this.on('error', ignore)
+    const { connection } = this as unknown as { readonly connection: { attachListeners(stream: Duplex): void } }
+    const attach = connection.attachListeners.bind(connection)
+    connection.attachListeners = (stream) => attach(guarded(stream))
   }
+}
+
+/** Returns the part of a stream that the parser uses. An error that it throws ends the stream. */
+function guarded(stream: Duplex): Duplex {
+  const on = (event: string, listener: (bytes: Buffer) => void) =>
+    stream.on(event, (bytes: Buffer) => {
+      try {
+        listener(bytes)
+      } catch (error) {
+        stream.destroy(asError(error))
+      }
+    })
+  return { on } as Duplex
 }
 
 /**

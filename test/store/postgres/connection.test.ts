@@ -50,6 +50,15 @@ test('a server that shuts down in the moment of the connection is an error of th
   await expect(ask()).rejects.toMatchObject({ kind: 'unreachable' })
 })
 
+test.each([
+  ['that asks for Kerberos', message('R', '\0\0\0\x07')],
+  ['whose length is damaged', Buffer.from('R\0\0\0\0')],
+  ['of another protocol', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+])('an answer %s is an error of the request, and no crash', async (_, answer) => {
+  const ask = await connectTo((socket) => socket.once('data', () => socket.end(answer)))
+  await expect(ask()).rejects.toMatchObject({ kind: 'unreachable', changedNothing: true })
+})
+
 test('a connection that is not accepted in the time of its request does not hold up the next request', async () => {
   const ask = await connectTo((socket, number) => {
     if (number > 0) serve(socket, Promise.resolve())
