@@ -1,6 +1,5 @@
 /** The facts of Amazon ECS about the container of a process: enough to start its task again and to find its log. */
 export interface EcsFacts {
-  /** The AWS Region of the task, such as `ap-northeast-1`. */
   readonly region: string
   readonly cluster: string
   /** `family:revision` */

@@ -24,7 +24,7 @@ export interface NoteResult {
   readonly detail?: string
 }
 
-/** The result of the write that records the end of an attempt. Only `recorded` is in the ledger for certain. */
+/** Only `recorded` is in the ledger for certain. */
 export type FinishResult =
   | 'recorded'
   | 'lost'
@@ -42,10 +42,7 @@ export interface Finish {
   readonly row: Row | null
 }
 
-/**
- * Why a lease is lost: another run took the slot over, an operator resolved the slot, the row was deleted, the lease was not
- * renewed in time, or another slot of the task holds the overlap lock (`overlap`).
- */
+/** `taken`: by another run. `expired`: not renewed in time. `overlap`: another slot holds the overlap lock. */
 export type LeaseLossCause = 'taken' | 'resolved' | 'deleted' | 'expired' | 'overlap'
 
 /** The events that a run emits, one for each transition. The log and the metrics are made from these events. */

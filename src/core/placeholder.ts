@@ -1,4 +1,3 @@
-/** The text in a printed command in whose place the operator writes the reason. */
 export const REASON_PLACEHOLDER = 'YOUR REASON'
 /** The text in a printed command in whose place the operator writes the batch. No program has this name. */
 export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'

@@ -29,10 +29,7 @@ export interface Window {
   readonly end: Instant | null
 }
 
-/**
- * The sources of an event time. `clock` means that the trigger carried none, and that the start of the process is used.
- * `catch-up` means that a run of a later slot starts this slot, because it was missed.
- */
+/** `clock`: the trigger has none, so the start of the process counts. `catch-up`: a run of a later slot starts it. */
 export const EVENT_TIME_SOURCES = ['event-time', 'event', 'clock', 'catch-up'] as const
 export type EventTimeSource = (typeof EVENT_TIME_SOURCES)[number]
 
@@ -101,14 +98,11 @@ interface AttemptFacts extends Host {
   readonly startedAt: Instant
 }
 
-/** Declared so that the outcome of any attempt can be read. It is undefined until the attempt has ended. */
-interface NoOutcome {
-  readonly outcome?: undefined
-}
-
 /** The slot is claimed. The attempt waits for the overlap lock, or for the delay before a retry. */
-interface WaitingAttempt extends AttemptFacts, NoOutcome {
+interface WaitingAttempt extends AttemptFacts {
   readonly phase: 'waiting'
+  /** Declared so that the outcome of any attempt can be read. */
+  readonly outcome?: undefined
 }
 
 interface BegunFacts extends AttemptFacts {
@@ -118,8 +112,9 @@ interface BegunFacts extends AttemptFacts {
   readonly process?: ProcessMark
 }
 
-interface RunningAttempt extends BegunFacts, NoOutcome {
+interface RunningAttempt extends BegunFacts {
   readonly phase: 'running'
+  readonly outcome?: undefined
 }
 
 export interface EndedAttempt extends BegunFacts, Ending {

@@ -24,37 +24,24 @@ const MAX_REASON_BYTES = 800
 export const MAX_PERSON_BYTES = 200
 
 export function checkOperator({ by, reason }: { readonly by: string; readonly reason: string }): void {
-  for (const [what, text, most] of [
-    ['reason', reason, MAX_REASON_BYTES],
-    ['name (by)', by, MAX_PERSON_BYTES],
-  ] as const) {
-    // A program in JavaScript may give no text at all.
-    if (typeof text !== 'string' || text.trim() === '')
-      throw usageError(`the ${what} is empty. Give one, because it is recorded.`)
-    if (isPlaceholder(text)) {
-      throw usageError(`the ${what} is still the placeholder ${quote(text)}. Replace it with your own text.`)
-    }
-    const bytes = bytesOf(text)
-    if (bytes > most) throw usageError(`the ${what} is too long: ${bytes} bytes in UTF-8. At most ${most} are allowed.`)
-  }
+  checkText('the reason', reason, MAX_REASON_BYTES, 'Give one, because it is recorded.')
+  checkText('the name (by)', by, MAX_PERSON_BYTES, 'Give one, because it is recorded.')
 }
 
 export function checkOwner(owner: string): void {
-  if (owner.trim() === '') throw usageError('owner is empty. Give a name, a URL or a runbook, or leave it out.')
-  if (isPlaceholder(owner)) {
-    throw usageError(`owner is still the placeholder ${quote(owner)}. Replace it with your own text.`)
+  checkText('owner', owner, MAX_PERSON_BYTES, 'Give a name, a URL or a runbook, or leave it out.')
+}
+
+function checkText(what: string, text: string, most: number, advice: string): void {
+  // A program in JavaScript may give no text at all.
+  if (typeof text !== 'string' || text.trim() === '') throw usageError(`${what} is empty. ${advice}`)
+  if (isPlaceholder(text)) {
+    throw usageError(`${what} is still the placeholder ${quote(text)}. Replace it with your own text.`)
   }
-  const bytes = bytesOf(owner)
-  if (bytes > MAX_PERSON_BYTES) {
-    throw usageError(`owner is too long: ${bytes} bytes in UTF-8. At most ${MAX_PERSON_BYTES} are allowed.`)
-  }
+  const bytes = bytesOf(text)
+  if (bytes > most) throw usageError(`${what} is too long: ${bytes} bytes in UTF-8. At most ${most} are allowed.`)
 }
 
 export function bytesOf(text: string): number {
-  let bytes = 0
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
-  }
-  return bytes
+  return new TextEncoder().encode(text).length
 }

@@ -22,10 +22,8 @@ export interface Limit {
   /** The time in milliseconds of requests that begin after the end of the stop timeout. Left out: none. */
   readonly lateMs?: number
   /**
-   * `any` tries again after every error of the ledger. It is for an owner whose work is done or under way: giving up
-   * would be worse, and expired credentials may be renewed. `denied` does not try again if the ledger is not usable, for
-   * example because a row is damaged. Left out: `unreachable`. An error that is not a `LedgerError` is a bug and always
-   * thrown.
+   * `any` tries again after every error of the ledger, for an owner whose work is done or under way. `denied` does not if
+   * the ledger is not usable, for example because a row is damaged. Left out: `unreachable`.
    */
   readonly retry?: Retry
 }

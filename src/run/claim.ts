@@ -32,9 +32,8 @@ const WITHDRAWAL_SHARE = 1 / 3
 const NOTE_TIMEOUT_MS = 10_000
 
 /**
- * Makes this run the owner of the slot, or returns why it is not. Throws `Halted` if a stop comes first, `LedgerError` if
- * the ledger rejects the request or does not answer, and a usage error if the caller is a part of the run that has the slot.
- * An event says why.
+ * Makes this run the owner of the slot, or returns why it is not. Throws `Halted` on a stop, `LedgerError` if the ledger
+ * fails, and a usage error if the caller is a part of the run that has the slot. An event says why.
  */
 export async function claimSlot(request: ClaimRequest, settings: Settings, io: RunIo): Promise<ClaimResult> {
   const { ledgerTimeoutMs } = settings
@@ -96,9 +95,8 @@ async function tryToClaim(
 }
 
 /**
- * Throws a usage error if a run that the caller is a part of has the slot. As a duplicate, the caller would exit
- * successfully although the batch never ran. Nor may the caller take the slot over after the lease ran out, because it
- * would start a batch beside the one that it is a part of.
+ * Throws a usage error if the caller is a part of the run that has the slot. As a duplicate, it would exit successfully
+ * although the batch never ran. Nor may it start a batch beside the one that it is a part of.
  */
 function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
   // Nothing waits for a slot that is caught up, and the run that has it also records its end.
@@ -113,10 +111,8 @@ function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
 }
 
 /**
- * Throws a usage error if the trigger has no event time, and a run of another slot of the same task called it. That run is
- * for its own slot, for example because an operator started it again, and would be recorded as completed although this
- * trigger does the work of the current slot, or none. Throws `LedgerError` if the ledger does not answer, and
- * `Halted` after a stop.
+ * Throws a usage error if a trigger without an event time comes from a run of another slot. That run would be recorded as
+ * completed, although this trigger does the work of the current slot, or none. Throws `LedgerError`, and `Halted` on a stop.
  */
 export async function checkNotInsideOtherSlot(
   { task, trigger, window, insideOf }: Pick<ClaimRequest, 'task' | 'trigger' | 'window' | 'insideOf'>,

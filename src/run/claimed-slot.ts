@@ -19,9 +19,9 @@ export interface ClaimedSlot {
 }
 
 /**
- * Waits until the work may start at this moment. Since the lease was written, this process may have been paused or blocked by
- * a log. A lease that is a heartbeat old is renewed first. Throws `Halted` if nothing may start, and `LedgerError` if the
- * lease is too old and its renewal is not answered.
+ * Waits until the work may start at this moment, because this process may have been paused since the lease was written. A
+ * lease that is a heartbeat old is renewed first. Throws `Halted`, and `LedgerError` if a lease that is too old is not
+ * renewed.
  */
 export async function openGate({ lease, halt, settings }: ClaimedSlot): Promise<void> {
   let oldestMs = settings.heartbeatMs
@@ -33,9 +33,8 @@ export async function openGate({ lease, halt, settings }: ClaimedSlot): Promise<
 }
 
 /**
- * Writes that the waiting attempt begins. Its work may start only after this write, so that a waiting run that dies has
- * started nothing. The write may take `ms` milliseconds. Throws `Halted` if nothing may start, and `LedgerError` if the ledger
- * does not answer.
+ * The work may start only after this write, so that a waiting run that dies has started nothing. It may take `ms`
+ * milliseconds. Throws `Halted` if nothing may start, and `LedgerError` if the ledger does not answer.
  */
 export async function beginWaiting({ lease, halt, settings }: ClaimedSlot, ms: number): Promise<PendingRow> {
   const written = await lease.write((row, stamp) => beginAttempt(row, stamp, settings.leaseMs), { ms, halt })

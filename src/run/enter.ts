@@ -22,9 +22,8 @@ export type GaveWay =
 type RefusedClaim = { readonly cause: 'overlap'; readonly holder: OverlapLock } | Exclude<Obstacle, { cause: 'paused' }>
 
 /**
- * Brings a claimed slot to its first attempt, unless the task is paused or another slot of it is running. Calls `onLock`
- * when the slot holds the overlap lock. Returns the row of the attempt that has begun, or how the slot was given up. Throws
- * `Halted` on a stop and `LedgerError` if the ledger does not answer: then the attempt must still be ended.
+ * Returns the row of the attempt that has begun, or how the slot was given up. Calls `onLock` when it holds the overlap
+ * lock. Throws `Halted` on a stop and `LedgerError` if the ledger does not answer: then the attempt must still be ended.
  */
 export async function enter(
   row: PendingRow,
@@ -53,8 +52,8 @@ async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot): Promis
 }
 
 /**
- * Gives the slot up to the one that holds the lock, and marks it as skipped if the settings say so. We must not skip a slot in
- * which an attempt has started: its failure would no longer be shown, and an operator has to decide about it.
+ * Gives the slot up to the one that holds the lock, and marks it as skipped if the settings say so. We must not skip a slot
+ * in which an attempt has started: its failure would no longer be shown, and an operator has to decide about it.
  */
 async function giveWayToHolder(row: PendingRow, holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { request, settings, io } = claimedSlot

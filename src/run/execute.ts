@@ -83,11 +83,8 @@ export interface Taken {
 export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /**
- * Runs one trigger from its claim to its finish. The work is called at most once in an attempt, and only under a claim
- * that the ledger confirmed. Only a trigger that catches up can find its slot taken.
- *
- * Throws `LedgerError` if the ledger could not be used, or if this process is a part of the run that it would wait for.
- * Nothing was started then.
+ * Runs one trigger. The work is called at most once in an attempt, and only under a claim that the ledger confirmed. Throws
+ * `LedgerError` if the ledger could not be used, or if this process is a part of the run that it would wait for.
  */
 export async function execute<T>(
   request: ClaimRequest,

@@ -192,9 +192,8 @@ export function startableMs({ leaseMs, skewMs, killAfterMs }: Settings): number 
 }
 
 /**
- * Returns how long ago the lease of a write was computed, in milliseconds. The monotonic clock stops while the machine
- * is suspended, so the wall clock counts if it is ahead by more than the skew. A smaller difference only means that the
- * wall clock was set.
+ * In milliseconds. The monotonic clock stops while the machine is suspended, so the wall clock counts if it is ahead by more
+ * than the skew. A smaller difference only means that it was set.
  */
 function ageMs({ row, preparedAtMs }: Leased, { leaseMs, skewMs }: Settings, clock: Clock): number {
   const byMonotonicMs = clock.monotonicMs() - preparedAtMs
@@ -203,11 +202,11 @@ function ageMs({ row, preparedAtMs }: Leased, { leaseMs, skewMs }: Settings, clo
 }
 
 /**
- * Renews a lease that is a heartbeat old or older, before work starts under it. A lease counts from before its write
- * was sent, so it is old if the answer took long or this process was paused.
+ * Renews a lease that is a heartbeat old before work starts under it, because the answer took long or this process was
+ * paused.
  *
- * A renewal that is not answered does not prevent a start that is safe without it. `renew` gets the time that it may
- * take: at most a heartbeat, and half of the time in which a start is still safe. If a start is not safe, it has no limit.
+ * A renewal that is not answered does not prevent a start that is safe without it. `renew` gets the time that it may take:
+ * at most a heartbeat, and half of the time in which a start is still safe, or no limit if it is not safe.
  */
 export async function ensureFreshLease(
   first: WriteResult,

@@ -25,9 +25,8 @@ export async function recordRetry(ended: EndToWrite, { lease, halt, settings, io
 }
 
 /**
- * Waits until the next attempt is due, and begins it. `retry` counts the retries of the trigger from 1. Returns null if the
- * attempt may not begin any more, and its end is recorded then. Throws `Halted`, and `LedgerError` if the ledger does not
- * answer.
+ * Waits until the next attempt is due, and begins it. `retry` counts from 1. Returns null if it may not begin any more, and
+ * its end is recorded then. Throws `Halted`, and `LedgerError`.
  */
 export async function beginRetry(attempt: number, retry: number, claimedSlot: ClaimedSlot): Promise<PendingRow | null> {
   const { halt, settings, io } = claimedSlot

@@ -15,9 +15,8 @@ import type { RunIo } from './write.ts'
 const LONGEST_POLL_MS = 5_000
 
 /**
- * Takes the overlap lock of the task, and waits for it if the settings say so. Returns the holder if another slot keeps the
- * lock. Throws `Halted` on a stop, `LedgerError` if a try gets no answer, and a usage error if it would wait for the run that
- * this process is a part of.
+ * Takes the overlap lock, and waits for it if the settings say so. Returns the slot that keeps it, if one does. Throws
+ * `Halted`, `LedgerError`, and a usage error if it would wait for the run that this process is a part of.
  */
 export async function acquireOverlapLock(
   row: PendingRow,
@@ -94,9 +93,9 @@ interface Busy {
 type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
 
 /**
- * Takes the overlap lock of the task for the slot of `row` if the lock is free, or keeps it if this run has it. It
- * always writes, because a read would not fence a write of another slot that is still on its way. Returns null if this run
- * holds the lock, by its own write: a run that takes the lock later reads the row of this run after that write.
+ * Takes the overlap lock for the slot of `row`, or keeps it. It always writes, because a read would not fence a write of
+ * another slot that is on its way: a run that takes the lock later reads the row of this run after that write. Returns null
+ * if it holds it.
  */
 export async function takeOverlapLock(
   { task, slot, owner }: Row,

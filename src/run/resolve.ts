@@ -18,9 +18,8 @@ export interface ResolveIo extends WriteIo {
 }
 
 /**
- * Records the decision of an operator in the row of a slot, unless the slot is running or completed. If the operator
- * knows that the running run has ended, its lease does not matter. Throws `LedgerError` if the ledger rejects the
- * request, and `Unanswered` if it does not answer: the resolution may be recorded, or may still be recorded later.
+ * Records the decision of an operator, unless the slot is running or completed. The lease of a run that the operator knows
+ * to have ended does not matter. Throws `LedgerError`, and `Unanswered` if the resolution may be, or may yet be, recorded.
  */
 export function resolveSlot(
   request: ResolutionRequest,

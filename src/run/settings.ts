@@ -73,8 +73,8 @@ export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap'
 }
 
 /**
- * Returns the settings of a force whose caller left `overlap` out, for a task whose runs must not overlap. `given` has
- * the settings of the caller. Throws a usage error if they say that the work goes on without its lease.
+ * Returns the settings of a force without `overlap`, for a task whose runs must not overlap. Throws a usage error if those
+ * that were given say that the work goes on without its lease.
  */
 export function withOverlapLock(settings: Settings, given: RunSettings): Settings {
   if (given.onLeaseLost === 'continue') {
@@ -132,9 +132,8 @@ function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
 }
 
 /**
- * Returns the settings that a rerun of the slot must repeat, because they keep runs apart. Settings at their defaults
- * are left out. So is `onLeaseLost` beside an overlap setting, because such a run stops with its lease by default. A force
- * that is also meant for a completed slot must say that again.
+ * Returns the settings that a rerun must repeat, because they keep runs apart, where they are not the defaults. A run with
+ * an overlap setting stops with its lease by default. A force for a completed slot must say so again.
  */
 export function guardsOf({ overlap, onLeaseLost, skewMs, forceOnly }: Settings & Pick<Policy, 'forceOnly'>): Guards {
   return {

@@ -28,9 +28,8 @@ function uuidV5(namespace: string, name: string): string {
 }
 
 /**
- * Returns the date (`2026-11-25`) and the local time of a slot in its zone (`2026-11-25T03:00:00+09:00`). Both are empty if
- * this Node does not know the zone, which only a host with newer zone data can have recorded. The offset has seconds only if
- * they are not zero. Years before 0 or after 9999 are written with a sign and six digits, as in ISO 8601.
+ * Returns the date (`2026-11-25`) and the local time of a slot (`2026-11-25T03:00:00+09:00`), with seconds in the offset if
+ * it has any. Both are empty if this Node does not know the zone, which only a host with newer zone data can have recorded.
  */
 export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): { date: string; local: string } {
   const offset = offsetSeconds(timezone, slot)
@@ -45,10 +44,7 @@ function offsetText(offset: number): string {
   return `${offset < 0 ? '-' : '+'}${ahead.replace(/:00$/, '')}`
 }
 
-/**
- * Returns the variables that tell a program which slot it works for. The date and the local time are empty if this Node
- * does not know the zone, so that no program takes those of an outer run.
- */
+/** An empty date or local time, for an unknown zone, hides that of an outer run. */
 export function slotVariables(zoned: ZonedSlot): Readonly<Record<string, string>> {
   const { task, slot, timezone } = zoned
   const { date, local } = localSlot(zoned)

@@ -60,9 +60,8 @@ export function readTrigger(
 }
 
 /**
- * Throws if rows would be deleted too early. A deleted row rejects nothing, so it must be kept until no trigger for its
- * slot can arrive. The check uses the longest window of the schedule, so that a retention that is too short fails on
- * the first day and not months later.
+ * A deleted row rejects nothing, so it must be kept until no trigger for its slot can arrive. The longest window counts, so
+ * that a retention that is too short fails on the first day and not months later.
  */
 function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, end }: Window): void {
   if (retentionMs === null || end === null) return

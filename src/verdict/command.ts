@@ -1,3 +1,4 @@
+import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { COMMAND_PLACEHOLDER, NAME_PLACEHOLDER, REASON_PLACEHOLDER } from '../core/placeholder.ts'
 import type { ScheduleSpec } from '../core/types.ts'
@@ -34,7 +35,6 @@ export const BATCH_WORD: Word = [{ blank: 'command' }]
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandFlags = Readonly<Record<string, Word | undefined>>
 
-/** Returns a command of cronledger. */
 export function cronledger(name: string, options: CommandFlags, ...more: CommandWords): CommandWords {
   return [...program(['cronledger', name], options), ...more]
 }
@@ -49,11 +49,11 @@ export function program(words: CommandWords, options: CommandFlags): CommandWord
 
 /** Returns the options that give the schedule itself, because the ledger may have no task record. */
 export function scheduleFlags({ expression, zone, anchor }: ScheduleSpec) {
-  return {
-    schedule: expression,
-    timezone: zone,
-    anchor: anchor === undefined ? undefined : formatInstant(anchor),
-  }
+  return { schedule: expression, timezone: zone, anchor: anchor === undefined ? undefined : formatInstant(anchor) }
+}
+
+export function durationFlag(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : formatDuration(ms)
 }
 
 /** Returns a command that runs the first batch. It is refused until the batch was filled in. */

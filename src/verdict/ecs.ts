@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import type { AttemptRecord, ScheduleSpec } from '../core/types.ts'
+import type { AttemptRecord } from '../core/types.ts'
 import { type Blank, type CommandWords, program, type Word } from './command.ts'
 import type { EcsPlace, StepTarget } from './target.ts'
 
@@ -10,20 +10,16 @@ export function forceTaskCommand(
 ): CommandWords {
   return runTaskCommand(ecs, {
     CRONLEDGER_FORCE_SLOT: formatInstant(slot),
-    ...(otherSchedule && scheduleVariables(otherSchedule)),
+    ...(otherSchedule && {
+      CRONLEDGER_SCHEDULE: otherSchedule.expression,
+      CRONLEDGER_TIMEZONE: otherSchedule.zone,
+      // The schedule of the container may have an anchor. An empty variable counts as unset.
+      CRONLEDGER_ANCHOR: otherSchedule.anchor === undefined ? '' : formatInstant(otherSchedule.anchor),
+    }),
     ...(only !== undefined && { CRONLEDGER_FORCE_ONLY: only.join(',') }),
     CRONLEDGER_REASON: { blank: 'reason', inJson: true },
     CRONLEDGER_BY: { blank: 'name', inJson: true },
   })
-}
-
-function scheduleVariables({ expression, zone, anchor }: ScheduleSpec): Readonly<Record<string, string>> {
-  return {
-    CRONLEDGER_SCHEDULE: expression,
-    CRONLEDGER_TIMEZONE: zone,
-    // The schedule of the container may have an anchor, which must not apply to this one. An empty variable counts as unset.
-    CRONLEDGER_ANCHOR: anchor === undefined ? '' : formatInstant(anchor),
-  }
 }
 
 /** The container has all other options of the run, so only these variables are given. */
@@ -52,8 +48,8 @@ function jsonText(value: string | Blank): Exclude<Word, string> {
 }
 
 /**
- * No metadata has the network of a task. AWS refuses each of these placeholders, so none can be left by mistake. On
- * Fargate, a task in a public subnet cannot pull its image without a public IP address. On EC2, AWS refuses the setting.
+ * No metadata has the network of a task, and AWS refuses each placeholder. On Fargate, a task in a public subnet needs a
+ * public IP address to pull its image. On EC2, AWS refuses the setting.
  */
 function networkWord(launchType: string | undefined): Word {
   const publicIp: Word = launchType === 'FARGATE' ? ['],assignPublicIp=', { blank: 'publicIp' }, '}'] : [']}']
@@ -70,12 +66,8 @@ function networkWord(launchType: string | undefined): Word {
 export function logsTailCommand(attempt: AttemptRecord): CommandWords | null {
   const { region, logGroup, logStream } = attempt.ecs ?? {}
   if (logGroup === undefined || logStream === undefined) return null
-  const since = formatInstant(claimedAtOf(attempt))
+  // The claim comes before the first line of the log. The command takes whole seconds.
+  const claimedAt = (attempt.phase === 'waiting' ? undefined : attempt.claimedAt) ?? attempt.startedAt
+  const since = formatInstant(claimedAt - (claimedAt % 1_000))
   return program(['aws', 'logs', 'tail', logGroup], { region, 'log-stream-names': logStream, since })
-}
-
-/** Returns when the attempt was claimed, which is before its first line of the log, in whole seconds. */
-function claimedAtOf(attempt: AttemptRecord): number {
-  const at = (attempt.phase === 'waiting' ? undefined : attempt.claimedAt) ?? attempt.startedAt
-  return at - (at % 1_000)
 }

@@ -20,12 +20,5 @@ export function endingText({ outcome, exitCode, signal }: Ending): string {
 
 /** Returns what an attempt does, `is running` or `is waiting`, or how it ended. */
 export function progressText(attempt: AttemptRecord): string {
-  switch (attempt.phase) {
-    case 'waiting':
-      return 'is waiting'
-    case 'running':
-      return 'is running'
-    case 'ended':
-      return endingText(attempt)
-  }
+  return attempt.phase === 'ended' ? endingText(attempt) : `is ${attempt.phase}`
 }

@@ -1,9 +1,16 @@
-import { formatDuration } from '../core/duration.ts'
 import type { RunContext } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { ResolveObjection } from '../core/row/decide.ts'
 import type { Instant, ScheduleSpec, Survivor } from '../core/types.ts'
-import { BATCH_WORD, type CommandFlags, type CommandWords, cronledger, REASON_WORD, scheduleFlags } from './command.ts'
+import {
+  BATCH_WORD,
+  type CommandFlags,
+  type CommandWords,
+  cronledger,
+  durationFlag,
+  REASON_WORD,
+  scheduleFlags,
+} from './command.ts'
 import { runTaskCommand } from './ecs.ts'
 import { rerunStep, resolveStep, type Step, showStep } from './steps.ts'
 import { type StepTarget, targetOf } from './target.ts'
@@ -21,13 +28,10 @@ export function endStep(survivor: Survivor | null, { host }: RunContext): readon
 /** Returns the steps after an error of the ledger that no further try can fix. */
 export function unusableSteps(context: RunContext): readonly Step[] {
   const { store, task } = context
+  // The operator may have more permissions than the run, so the check must be for the role of a run.
+  const command = cronledger('setup', { store, task, role: 'runner' }, '--check')
   return [
-    // The operator may have more permissions than the run, so the check must be for the role of a run.
-    {
-      kind: 'other',
-      what: 'check the setup where the batch runs',
-      command: cronledger('setup', { store, task, role: 'runner' }, '--check'),
-    },
+    { kind: 'other', what: 'check the setup where the batch runs', command },
     forceStep('then run the slot', context),
   ]
 }
@@ -54,17 +58,10 @@ export function stepsOfObjection(cause: ResolveObjection, target: StepTarget, is
 
 /** Returns the step that compares the slots of two schedules around the slot at which they are switched. It needs no ledger. */
 export function switchStep(what: string, before: ScheduleSpec, after: ScheduleSpec, slot: Instant): Step {
-  const [from, to] = [scheduleFlags(before), scheduleFlags(after)]
-  const command = cronledger('explain', {
-    'from-schedule': from.schedule,
-    'from-timezone': from.timezone,
-    'from-anchor': from.anchor,
-    'to-schedule': to.schedule,
-    'to-timezone': to.timezone,
-    'to-anchor': to.anchor,
-    at: formatInstant(slot),
-  })
-  return { kind: 'other', what, command }
+  const flags = (side: 'from' | 'to', spec: ScheduleSpec): CommandFlags =>
+    Object.fromEntries(Object.entries(scheduleFlags(spec)).map(([name, value]) => [`${side}-${name}`, value]))
+  const both = { ...flags('from', before), ...flags('to', after) }
+  return { kind: 'other', what, command: cronledger('explain', { ...both, at: formatInstant(slot) }) }
 }
 
 /** A forced run would start too, but it states nothing about the task, so the next run would be refused. */
@@ -72,11 +69,11 @@ export function acceptStep(what: string, context: RunContext): Step {
   const { trigger, window } = context
   const { ecs } = targetOf(context)
   const at = formatInstant(trigger.kind === 'scheduled' ? trigger.eventTime : window.slot)
-  if (ecs !== null) {
-    const variables = { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_STRICT: 'false' }
-    return { kind: 'run', what, command: runTaskCommand(ecs, variables) }
-  }
-  return { kind: 'run', what, command: runCommand(context, { 'event-time': at }, { strict: 'false' }) }
+  const command =
+    ecs === null
+      ? runCommand(context, { 'event-time': at }, { strict: 'false' })
+      : runTaskCommand(ecs, { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_STRICT: 'false' })
+  return { kind: 'run', what, command }
 }
 
 /** The ledger may not know the task yet, and a rerun would then not know the schedule. */
@@ -89,21 +86,9 @@ export function forceStep(what: string, context: RunContext): Step {
 }
 
 /** Returns the command that runs the batch with the schedule of this run, and its overlap and lease settings. */
-function runCommand(
-  { store, task, schedule, guards }: RunContext,
-  which: CommandFlags,
-  more: CommandFlags,
-): CommandWords {
+function runCommand(context: RunContext, which: CommandFlags, more: CommandFlags): CommandWords {
+  const { store, task, schedule, guards } = context
   const { overlap, onLeaseLost, skewMs } = guards
-  const own = {
-    store,
-    task,
-    ...scheduleFlags(schedule),
-    ...which,
-    skew: skewMs === undefined ? undefined : formatDuration(skewMs),
-    overlap,
-    'on-lease-lost': onLeaseLost,
-    ...more,
-  }
-  return cronledger('run', own, '--', BATCH_WORD)
+  const own = { skew: durationFlag(skewMs), overlap, 'on-lease-lost': onLeaseLost }
+  return cronledger('run', { store, task, ...scheduleFlags(schedule), ...which, ...own, ...more }, '--', BATCH_WORD)
 }

@@ -58,17 +58,15 @@ const NOTHING_STARTED = {
 
 function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant): Verdict {
   const { guards, trigger, maxAttempts } = context
-  return verdictOf(
-    { target: targetOf(context, row), row },
-    {
-      now,
-      skewMs: guards.skewMs ?? DEFAULT_SKEW_MS,
-      // A trigger has come for the slot, so it is not missed.
-      graceMs: Number.POSITIVE_INFINITY,
-      // The option of a rerun is not that of the scheduled triggers.
-      ...(trigger.kind === 'scheduled' && { maxAttempts }),
-    },
-  )
+  const settings = {
+    now,
+    skewMs: guards.skewMs ?? DEFAULT_SKEW_MS,
+    // A trigger has come for the slot, so it is not missed.
+    graceMs: Number.POSITIVE_INFINITY,
+    // The option of a rerun is not that of the scheduled triggers.
+    ...(trigger.kind === 'scheduled' && { maxAttempts }),
+  }
+  return verdictOf({ target: targetOf(context, row), row }, settings)
 }
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
@@ -154,9 +152,7 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
         ...ofRow,
         happened: [...holderSentence(holder), ...(earlier ? ['. Earlier, ', ...ofRow.happened] : [])],
         steps: [
-          ...(holder === undefined
-            ? []
-            : [showStep('see whether the other slot has ended', { ...target, slot: holder.slot })]),
+          ...(holder ? [showStep('see whether the other slot has ended', { ...target, slot: holder.slot })] : []),
           ...(earlier ? ofRow.steps : [rerunStep('then run this slot', target)]),
         ],
       }

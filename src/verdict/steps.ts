@@ -1,4 +1,3 @@
-import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
@@ -7,6 +6,7 @@ import {
   type CommandFlags,
   type CommandWords,
   cronledger,
+  durationFlag,
   REASON_WORD,
   scheduleFlags,
   type Word,
@@ -47,9 +47,8 @@ export function lookStep(target: StepTarget, log = 'check its log'): Step {
 }
 
 /**
- * Returns the step that runs the slot where its batch runs. On ECS, the container has all options. Elsewhere, the rerun
- * must get the overlap and lease settings of this run. Otherwise it could run at the same time as another slot, or go on
- * after its lease is lost.
+ * On ECS, the container has all options. Elsewhere, a rerun without the overlap and lease settings of this run could run
+ * beside another slot, or go on after its lease is lost.
  */
 export function rerunStep(what: string, target: StepTarget): Step {
   if (target.ecs !== null) return { kind: 'run', what, command: forceTaskCommand(target.ecs, target) }
@@ -62,19 +61,9 @@ export function rerunStep(what: string, target: StepTarget): Step {
 export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly Step[] {
   const { store, task, slot, ecs } = target
   const oldest = formatInstant(slot)
-  const range = {
-    store,
-    task,
-    from: oldest,
-    to: formatInstant(to),
-    only: only?.join(','),
-  }
+  const range = { store, task, from: oldest, to: formatInstant(to), only: only?.join(',') }
   const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
-  const list: Step = {
-    kind: 'other',
-    what: `list ${statuses} slots`,
-    command: cronledger('rerun', range, '--dry-run'),
-  }
+  const list: Step = { kind: 'other', what: `list ${statuses} slots`, command: cronledger('rerun', range, '--dry-run') }
   // On ECS, a task runs one slot.
   if (ecs !== null) {
     const others = 'Then run the other slots of the list, one after the other'
@@ -100,11 +89,8 @@ export function resolveStep(
 
 /** Returns the step that records the schedule of a task, so that its missed slots are found. */
 export function declareStep({ store, task }: StepTarget, schedule: ScheduleSpec): Step {
-  return {
-    kind: 'other',
-    what: 'record the schedule of the task',
-    command: cronledger('declare', { store, task, ...scheduleFlags(schedule) }),
-  }
+  const command = cronledger('declare', { store, task, ...scheduleFlags(schedule) })
+  return { kind: 'other', what: 'record the schedule of the task', command }
 }
 
 /** Returns the step that records that no slot in `[from, until)` was due, because the task did not run then. */
@@ -136,11 +122,5 @@ function changeCommand(
   flags: CommandFlags,
   ...more: CommandWords
 ): CommandWords {
-  const of = {
-    store,
-    task,
-    slot: formatInstant(slot),
-    skew: skewMs === undefined ? undefined : formatDuration(skewMs),
-  }
-  return cronledger(name, { ...of, ...flags }, ...more)
+  return cronledger(name, { store, task, slot: formatInstant(slot), skew: durationFlag(skewMs), ...flags }, ...more)
 }

@@ -15,7 +15,6 @@ export type EcsPlace = Pick<EcsFacts, 'region' | 'cluster'> & Partial<EcsFacts>
 export interface StepTarget {
   /** Why the slot may not have been due. Left out: it was certainly due. */
   readonly doubt?: Doubt | undefined
-  /** The value of `--store`. */
   readonly store: string
   readonly task: string
   readonly slot: Instant

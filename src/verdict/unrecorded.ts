@@ -53,16 +53,13 @@ const STILL_RUNNING =
 
 /** Returns what is known of a result that is not recorded for certain, to follow `the result`. */
 export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause: string | undefined): string {
-  switch (finish) {
-    case 'lost':
-      return 'was not recorded, because another run took over this slot'
-    case 'resolved':
-      return 'was not recorded, because an operator resolved this slot first'
-    case 'deleted':
-      return 'was not recorded, because the record of this slot was deleted'
-    case 'unanswered':
-      return `may not be recorded: ${cause}`
+  if (finish === 'unanswered') return `may not be recorded: ${cause}`
+  const why = {
+    lost: 'another run took over this slot',
+    resolved: 'an operator resolved this slot first',
+    deleted: 'the record of this slot was deleted',
   }
+  return `was not recorded, because ${why[finish]}`
 }
 
 /** Returns the steps that record a success. */

@@ -1,7 +1,7 @@
 import { elapsed } from '../core/duration.ts'
 import { countedAttempts, hasCompleted, hasStarted, isRepaired, latenessMsOf, successOf } from '../core/row/attempts.ts'
 import { isUnreadable, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
-import type { OffSchedule } from '../core/task/findings.ts'
+import { isLate, type OffSchedule } from '../core/task/findings.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
@@ -62,20 +62,13 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const { target, isExpected = true, found = null, offSchedule, isOnlyDeclared = false } = slot
   const row = readableRow(slot.row)
   const { now, skewMs, maxAttempts } = settings
-  const facts: VerdictFacts = {
-    target,
-    row,
-    unread: slot.row !== null && isUnreadable(slot.row) ? slot.row : null,
-    now,
-    skewMs,
-    found,
-    firstSlot: slot.firstSlot,
-  }
+  const unread = slot.row !== null && isUnreadable(slot.row) ? slot.row : null
+  const facts: VerdictFacts = { target, row, unread, now, skewMs, found, firstSlot: slot.firstSlot }
   const at = { slot: target.slot, row: slot.row }
   const status = slot.row === null && !isExpected ? null : statusOf(at, settings)
   const isOverdue = status === 'overdue'
-  const known = situationOf(isOverdue ? statusOf(at, { ...settings, doneByMs: null }) : status, slot.row, settings)
-  const situation = known === 'missed' ? missedSituation(target, isOnlyDeclared) : known
+  const basic = isOverdue ? statusOf(at, { ...settings, doneByMs: null }) : status
+  const situation = situationOf(basic, facts, isOnlyDeclared)
   const attempts = row === null ? 0 : countedAttempts(row)
   const rule: VerdictRule = VERDICT_RULES[situation](facts)
   return {
@@ -99,31 +92,33 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   }
 }
 
-function missedSituation({ doubt }: StepTarget, isOnlyDeclared: boolean): SlotSituation {
-  if (doubt !== undefined) return 'doubtful'
-  return isOnlyDeclared ? 'declared' : 'missed'
-}
-
-function situationOf(status: Status | null, row: StoredRow | null, { now }: StatusSettings): SlotSituation {
+function situationOf(
+  status: Status | null,
+  { target, row, unread, now }: VerdictFacts,
+  isOnlyDeclared: boolean,
+): SlotSituation {
   switch (status) {
     case null:
       return 'notExpected'
     case 'unknown':
-      return row !== null && 'damage' in row ? 'damaged' : 'newer'
+      return unread !== null && 'damage' in unread ? 'damaged' : 'newer'
     case 'running':
-      return isPastLease(row, now) ? 'silent' : 'running'
+      return row !== null && row.leaseUntil !== null && now > row.leaseUntil ? 'silent' : 'running'
+    case 'missed':
+      if (target.doubt !== undefined) return 'doubtful'
+      return isOnlyDeclared ? 'declared' : 'missed'
     case 'overdue':
+      return 'due'
     case 'scheduled':
     case 'due':
-    case 'missed':
     case 'waiting':
     case 'skipped':
-      return status === 'overdue' ? 'due' : status
+      return status
     case 'completed':
-      return row === null || isUnreadable(row) ? status : completedSituation(row)
+      return row === null ? status : completedSituation(row)
     case 'stale':
     case 'failed':
-      return row === null || isUnreadable(row) ? status : endedSituation(status, row)
+      return row === null ? status : endedSituation(status, row)
   }
 }
 
@@ -140,24 +135,15 @@ function endedSituation(status: 'stale' | 'failed', row: Row): SlotSituation {
   return isUntried ? 'notStarted' : status
 }
 
-function isPastLease(row: StoredRow | null, now: number): boolean {
-  const until = readableRow(row)?.leaseUntil ?? null
-  return until !== null && now > until
-}
-
 /** Nothing is decided yet, because a run that goes on, or a late trigger, may still complete the slot. */
 function overdueSteps({ steps }: VerdictRule, target: StepTarget): readonly Step[] {
-  const see = showStep('see why it is overdue', target)
-  const others = steps.filter(({ kind }) => kind !== 'show')
-  return [
-    see,
-    ...others.map(({ isOptional, ...step }) => (isOptional && step.kind !== 'run' ? { ...step, isOptional } : step)),
-  ]
+  const others = steps
+    .filter(({ kind }) => kind !== 'show')
+    .map(({ isOptional, ...step }) => (isOptional && step.kind !== 'run' ? { ...step, isOptional } : step))
+  return [showStep('see why it is overdue', target), ...others]
 }
 
 function lateSentence(row: Row | null, { lateAfterMs = null }: VerdictSettings): Sentence {
-  const lateMs = row === null ? null : latenessMsOf(row)
-  return lateMs === null || lateAfterMs === null || lateMs <= lateAfterMs
-    ? []
-    : [`. The first attempt started ${elapsed(lateMs)} late`]
+  if (row === null || !isLate(row, { lateAfterMs })) return []
+  return [`. The first attempt started ${elapsed(latenessMsOf(row) ?? 0)} late`]
 }

@@ -65,10 +65,7 @@ export function isOfScheduler({ trigger }: AttemptRecord): boolean {
   return trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
 }
 
-/**
- * Returns whether runs that caught the slot up claimed it, and none of them started anything: they could not read the task
- * record after the claim, or a stop came first. Such a slot is still to be caught up.
- */
+/** Returns whether only catch-ups claimed the slot, and none started anything. It is still to be caught up. */
 export function isLeftByCatchUp(row: Row): boolean {
   return (
     row.state === 'FAILED' &&

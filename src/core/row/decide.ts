@@ -39,12 +39,14 @@ export type Decision =
   /** The slot has a row, so it need not be caught up. No scheduler asked for it, so nothing is recorded. */
   | { readonly kind: 'taken'; readonly row: StoredRow }
   /** The trigger starts nothing, because an operator has to decide. */
-  | {
-      readonly kind: 'refused'
-      readonly cause: RefusalCause
-      readonly row: StoredRow | null
-      readonly survivor: Survivor | null
-    }
+  | Refused<RefusalCause>
+
+interface Refused<Cause> {
+  readonly kind: 'refused'
+  readonly cause: Cause
+  readonly row: StoredRow | null
+  readonly survivor: Survivor | null
+}
 
 interface Situation {
   readonly row: Row | null
@@ -148,10 +150,7 @@ function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Fact
   }
 }
 
-/**
- * Returns whether the trigger whose attempt has just ended with `outcome` may make the next attempt itself. A forced
- * trigger has a `maxAttempts` of its own, because its attempts do not count for other triggers.
- */
+/** Returns whether the trigger may make the next attempt itself. Forced ones do not count for other triggers. */
 export function mayRetry(row: Row, outcome: Outcome, policy: Pick<Policy, 'maxAttempts'> & RetryPolicy): boolean {
   const { maxAttempts, retryDelayMs } = policy
   if (retryDelayMs === null || (outcome !== 'failed' && outcome !== 'timedOut')) return false
@@ -173,15 +172,7 @@ export type ResolveObjection =
   /** The slot is not due and nothing has started in it, so it cannot have completed or failed. */
   | 'notDue'
 
-export type ResolveDecision =
-  | { readonly kind: 'resolve'; readonly base: Row | null }
-  | {
-      readonly kind: 'refused'
-      readonly cause: ResolveObjection
-      /** Null if the slot has no row. */
-      readonly row: StoredRow | null
-      readonly survivor: Survivor | null
-    }
+export type ResolveDecision = { readonly kind: 'resolve'; readonly base: Row | null } | Refused<ResolveObjection>
 
 export interface ResolveFacts {
   readonly slot: Instant
@@ -225,11 +216,7 @@ export function decideResolution(
   return { kind: 'resolve', base: found }
 }
 
-/**
- * Returns the status in which a force finds the slot. A slot that completed once is `completed`, also if a later force
- * failed or is stale: its work was done. Returns null if the slot is running, or if a newer cronledger wrote the row.
- * `forceOnly` cannot name these statuses.
- */
+/** Returns the status for a force: `completed` if the work was ever done. Null: it is running, or unreadable. */
 export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
   if (found === null) return 'missed'
   const status = RERUNNABLE.find((one) => one === statusOfRow(found, { now, skewMs })) ?? null

@@ -66,10 +66,7 @@ export interface Facts {
   readonly objection: Extract<RefusalCause, 'scheduleMismatch'> | null
 }
 
-/**
- * The statuses of a slot that an operator may want to run again. `missed`: it has no row. `completed`: it completed once, also if
- * a later force failed.
- */
+/** `missed`: the slot has no row. `completed`: it completed once, also if a later force failed. */
 export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed', 'skipped'] as const
 export type Rerunnable = (typeof RERUNNABLE)[number]
 

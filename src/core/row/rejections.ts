@@ -3,10 +3,7 @@ import type { Rejection, Rejections } from '../types.ts'
 /** How many of the first rejections are kept in full: enough to see the pattern, in a few KB. */
 export const FIRST_REJECTIONS = 20
 
-/**
- * The run ids that are kept to recognise a note that is sent again, in 7 KB at most. Beyond them, two triggers that both send
- * their notes again in turn could be counted twice.
- */
+/** The run ids that are kept to recognise a note that is sent again. They take 7 KB at most. */
 export const NOTED_RUN_IDS = 200
 
 /** What a store keeps for `note`, separate from the owner's part of the row. */

@@ -77,10 +77,7 @@ export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
   return row.state === 'PENDING' && now <= row.leaseUntil + skewMs
 }
 
-/**
- * Returns whether it is unknown how the last attempt that started has ended, or whether it has ended at all. A later
- * attempt that never started, or one that still waits, changes nothing about that. A decision of an operator does.
- */
+/** Returns whether the last attempt that started has no known end, and no operator has decided since. */
 export function isEndUnknown({ attempts, resolutions }: Row): boolean {
   const last = attempts.findLast(hasStarted)
   if (last === undefined) return false

@@ -181,10 +181,7 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   return { ...row, state, attempts, leaseUntil: null, resolutions: [...row.resolutions, resolution] }
 }
 
-/**
- * Returns the ended attempts with only the latest of those that never started, so that claims that were given up always
- * leave room for others.
- */
+/** Lists only the latest of the attempts that never started, so that given up claims leave room for others. */
 function listedAttempts(
   base: Row | null,
   attempts: readonly EndedAttempt[],
@@ -209,10 +206,7 @@ function nextVersion<R extends Row>(row: R, stamp: Stamp): R {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 
-/**
- * Returns the row of a run whose attempt is open. Throws on a bug: a run writes on top of its own row only while its
- * attempt is open, and no other run can have ended that attempt.
- */
+/** Throws on a bug: a run writes on its own row only while its attempt is open, and no other run can end that. */
 function pendingRow(row: Row): PendingRow {
   if (row.state !== 'PENDING') throw new Error(`the owner of a row that is ${row.state} writes as if its attempt ran`)
   return row

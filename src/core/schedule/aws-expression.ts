@@ -14,10 +14,7 @@ type Cron = Extract<Schedule, { kind: 'cron' }>
 
 const MAX_LENGTH = 256
 
-/**
- * Returns the same schedule as an expression for EventBridge and EventBridge Scheduler. Throws a usage error if the six
- * fields of AWS cannot express it, because an approximation would fire at times that are not slots.
- */
+/** Throws a usage error if AWS cannot express the schedule: an approximation would fire at other times. */
 export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   const words = argumentWords(schedule.spec.expression)
   switch (schedule.kind) {
@@ -85,9 +82,8 @@ function rangesText(values: readonly number[], first: number, last: number): str
 }
 
 /**
- * Returns the texts of day of month and day of week. One of the two must be `?`. AWS's guides show the special forms
- * only alone. So the function reads every candidate with our own parser for AWS, and returns the one that means the
- * same days.
+ * One of the two texts must be `?`. AWS's guides show the special forms only alone, so the candidate is taken that our own
+ * parser for AWS reads as the same days.
  */
 function dayTexts({ days, months }: CronFields, problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
   const wanted = daysOfShapes(days, months)

@@ -1,7 +1,4 @@
-/**
- * The calendar of a cron expression: the wall-clock times that match, regardless of the clock changes of a zone. Times
- * in this file are seconds since 1970-01-01T00:00:00 on that wall clock.
- */
+/** The wall-clock times that match a cron expression, in seconds since 1970-01-01T00:00:00 on that clock. */
 
 import { DAY_MS } from '../duration.ts'
 
@@ -41,10 +38,7 @@ export interface CronFields {
 /** Returns the days that match in a month of `length` days that starts on `firstWeekday`. Day 1 is bit 0. */
 type DaysOf = (length: number, firstWeekday: number) => number
 
-/**
- * The years that are searched. Event times are in AWS's years, 1970 to 2199. The rarest date, 29 February on one
- * weekday, comes after at most 40 years. So the search finds the slots on both sides of any event time.
- */
+/** Events are in 1970 to 2199. The rarest date, 29 February on one weekday, comes after at most 40 years. */
 export const FIRST_SEARCHED_YEAR = 1900
 export const LAST_SEARCHED_YEAR = 2299
 
@@ -70,10 +64,7 @@ export function compileDays(test: DayTest): DaysOf {
   }
 }
 
-/**
- * Returns the matching days of every shape that these months (1 to 12) can have. The shortest month that starts on a
- * Sunday comes first. Two expressions with the same result mean the same days in these months.
- */
+/** Returns the days of every shape of these months, the shortest that starts on a Sunday first. */
 export function daysOfShapes(days: DaysOf, months: ReadonlySet<number>): readonly number[] {
   // A year with a leap day and one without.
   const lengths = new Set([...months].flatMap((month) => [lengthOf(2027, month), lengthOf(2028, month)]))

@@ -101,9 +101,8 @@ function parseItems<T>(
 }
 
 /**
- * Reads `*`, `a` or `a-b`, each with or without `/n`, or `/n` alone. `a/n` runs to the end of the field. AWS's guides
- * have `cron(0 /8 * * ? *)`, so `/n` runs from the first value of the field. Returns null for any other text, for a
- * value out of bounds, and for a step that is wider than the field.
+ * Reads `*`, `a` or `a-b`, each with or without `/n`, or `/n` alone, as in AWS's `cron(0 /8 * * ? *)`. `a/n` runs to the end
+ * of the field. Returns null for any other text.
  */
 function valuesOf(field: AwsField, item: string): readonly number[] | null {
   const match = /^(?:\*|(?=\/)|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)

@@ -68,20 +68,13 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
   }
 }
 
-/**
- * Returns whether crontab has that form of an item. cron-parser accepts other forms and gives them another meaning. A
- * step that is wider than its field is refused, because it means less than it says: every 90 minutes of an hour is one
- * minute of each hour.
- */
+/** A step that is wider than its field is refused: every 90 minutes of an hour is one minute of each hour. */
 function isFormed({ form, size }: UnixField, item: string, items: readonly string[]): boolean {
   const step = Number(/\/(\d+)$/.exec(item)?.[1] ?? 1)
   return item === '*' || (form.test(item) && step <= size && (items.length === 1 || !item.includes('#')))
 }
 
-/**
- * Parses one item at a time, because cron-parser refuses a list with overlaps (`1-5,3`), and its errors do not name the
- * field. Returns numbers, and the texts `L`, `5L` and `5#2`.
- */
+/** cron-parser refuses `1-5,3`, and its errors name no field. Returns numbers, and texts such as `5L` and `5#2`. */
 function valuesOf(field: UnixField, text: string, problem: Problem): readonly (number | string)[] {
   const items = text.split(',')
   return items.flatMap((item) => {

@@ -23,8 +23,8 @@ interface Stretch {
 type Several<T> = readonly [T, ...T[]]
 
 /**
- * Returns when it is that day (`2026-11-24`) in the zone. There are two stretches if the clocks are put back over
- * midnight. Throws a usage error that calls the value `name` if the date does not exist, or if the zone left the day out.
+ * Returns when it is that day (`2026-11-24`): in two stretches if the clocks are put back over midnight. Throws a usage
+ * error that calls the value `name` if the zone has no such day.
  */
 export function dayIn(date: string, zone: string, name: string): Several<Stretch> {
   const midnight = parseLocal(`${date}T00:00`)

@@ -51,11 +51,7 @@ export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOpt
       'schedule and timezone must be text. Use an expression such as "0 3 * * *" and a zone such as "UTC".',
     )
   }
-  return parse({
-    expression: schedule,
-    zone: timezone,
-    ...(anchor === undefined ? {} : { anchor: readAnchor(anchor) }),
-  })
+  return parse({ expression: schedule, zone: timezone, ...(anchor !== undefined && { anchor: readAnchor(anchor) }) })
 }
 
 /** The reverse of `readSchedule`. */

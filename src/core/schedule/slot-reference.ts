@@ -9,11 +9,9 @@ import { slotAfter, slotBefore, slotsBetween, windowOf } from './slot.ts'
 const NAMED_SLOTS = 4
 
 /**
- * Returns the slot that the operator means: an instant (`2026-11-24T03:00:00Z`), a local time in the schedule's zone
- * (`2026-11-24T12:00` or `2026-11-24 12:00`), a date with exactly one slot (`2026-11-24`), or `latest`, the newest slot
- * that is due.
- *
- * Throws a usage error that names the nearest slots if the text is not a slot, and `AmbiguousTime` if it means several.
+ * Returns the slot of an instant, of a local time in the zone of the schedule, of a date with exactly one slot, or of
+ * `latest`. Throws a usage error that names the nearest slots if the text is not a slot, and `AmbiguousTime` if it means
+ * several.
  */
 export function parseSlotReference(schedule: Schedule, text: string, now: Instant): Window {
   const slot = instantOf(schedule, text, now)

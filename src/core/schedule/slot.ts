@@ -21,17 +21,13 @@ export type Schedule = { readonly spec: ScheduleSpec } & (
 const FIRST_SECOND = Date.UTC(FIRST_SEARCHED_YEAR, 0, 1) / 1000
 const LAST_SECOND = Date.UTC(LAST_SEARCHED_YEAR + 1, 0, 1) / 1000 - 1
 
-/**
- * The largest time by which a trigger may come before its slot, unless the caller allows more. A host whose clock is this
- * far behind must not reject today's run as a duplicate of yesterday's run.
- */
+/** A host whose clock is this far behind must not reject the run of today as a duplicate of yesterday. */
 export const MAX_EARLY_TOLERANCE_MS = 30_000
 const EARLY_TOLERANCE_SHARE = 20
 
 /**
- * Returns the slot that `at` belongs to, which is the latest fire time at or before it, and the next fire time. Returns
- * null before the first fire time. An event that is up to `earlyToleranceMs` milliseconds before the next slot belongs
- * to that slot.
+ * Returns the latest fire time at or before `at`, and the next one. Null: before the first one. An event that is up to
+ * `earlyToleranceMs` milliseconds before a slot belongs to that slot.
  */
 export function windowOf(
   schedule: Schedule,
@@ -56,9 +52,8 @@ export function slotBefore(schedule: Schedule, at: Instant): Instant | null {
 }
 
 /**
- * Returns whether a trigger may come for this slot or not. If the clocks are put back and the schedule fires in every
- * hour, both passes of the repeated time are slots. AWS does not document whether EventBridge fires in the second pass.
- * So a trigger runs there, and its absence is not a missed slot.
+ * Returns whether a trigger may come for this slot or not. If clocks are put back and the schedule fires in every hour, both
+ * passes of that time are slots. AWS does not say whether it fires in the second one, so its absence is not a missed slot.
  */
 export function isOptional(schedule: Schedule, slot: Instant): boolean {
   if (schedule.kind !== 'cron' || schedule.fields.hours.length < 24) return false
@@ -123,11 +118,7 @@ function nearestSlot(schedule: Schedule, at: number, direction: Direction): Inst
   }
 }
 
-/**
- * Returns whether the fields ever match the zone's clocks. They do not for 31 February, or for a date that the zone
- * skipped. Only a list of years can be that narrow. No zone skips a time in all years, because the years before summer
- * time are included.
- */
+/** False for 31 February, or a date that the zone skipped. Only a list of years can be that narrow. */
 export function canFire(fields: CronFields, zone: Zone): boolean {
   if (fields.years === EVERY_YEAR) return nearestMatch(fields, FIRST_SECOND, 1) !== null
   return nearestFireTime(fields, zone, FIRST_SECOND, 1) !== null

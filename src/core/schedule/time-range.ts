@@ -22,10 +22,8 @@ export function needsZone({ since, until }: RangeText): boolean {
 }
 
 /**
- * Reads both ends of a range. Each end is an instant (`2026-11-24T03:00:00Z`), a time before `now` (`7d`), or a local
- * time (`2026-11-24T12:00`) or a date in `zone`. A range includes the whole day of a date.
- *
- * Throws a usage error if an end has any other form, or if the range is empty. The error calls the ends by `names`.
+ * Reads both ends: an instant, a time before `now` (`7d`), or a local time or a date in `zone`. A range includes the whole
+ * day of a date. Throws a usage error for another form or an empty range, which calls the ends by `names`.
  */
 export function parseTimeRange(
   text: RangeText,
@@ -44,9 +42,7 @@ export function parseTimeRange(
   return defined({ since, until })
 }
 
-/**
- * The first and the last instant that are read. The first and the last day in a zone may begin or end outside of them.
- */
+/** The first and the last instant that are read. A day in a zone may begin or end outside of them. */
 const FIRST_INSTANT = 0
 const LAST_READ_INSTANT = Date.UTC(2200, 0, 1) - 1
 

@@ -20,9 +20,8 @@ export interface Zone {
 export const MAX_OFFSET_SECONDS = 16 * 3600
 
 /**
- * A cell counts as one piece if the offsets at its two ends are equal, so a zone must not leave and regain an offset
- * inside a cell. The shortest such excursion since 1900 is 3.98 days (Freetown 1939). Since 1970 it is 6.95 days
- * (Recife 2000, Gaza 2040).
+ * A zone must not leave and regain an offset inside a cell. The shortest such excursion since 1900 is 3.98 days (Freetown
+ * 1939), and since 1970 it is 6.95 days (Recife 2000, Gaza 2040).
  */
 const CELL_SECONDS = 3 * 86_400
 
@@ -143,10 +142,7 @@ export function firstInstantAt(zone: Zone, local: number): number | null {
   return null
 }
 
-/**
- * Yields when the zone's clocks show the local times of `[from, to)`, in order. There are several stretches if the
- * clocks come back to some of these times, and none if they skip all of them. All values are seconds.
- */
+/** Yields when clocks show the local times of `[from, to)`: never, once, or several times. All are seconds. */
 export function* stretchesOf(zone: Zone, from: number, to: number): Generator<Pick<Piece, 'from' | 'to'>> {
   for (let at = from - MAX_OFFSET_SECONDS; at < to + MAX_OFFSET_SECONDS; ) {
     const piece = zone.pieceAt(at)

@@ -129,9 +129,8 @@ export type AuditedSlot<Found = StoredRow> =
   | { readonly row: null; readonly missed: DueKey }
 
 /**
- * Merges the rows with the keys of `due` that have no row, the newest slot first. The rows of one slot come before its
- * missed keys. With `withOlder`, the result includes the keys that are older than the last row. Memory holds the tasks of
- * one slot.
+ * Merges the rows with the keys of `due` that have no row, the newest slot first, rows before keys. `withOlder`: also the
+ * keys that are older than the last row. Memory holds the tasks of one slot.
  */
 export async function* withMissed<Found extends Key>(
   due: Iterable<DueKey> | AsyncIterable<DueKey>,

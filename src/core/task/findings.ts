@@ -110,11 +110,7 @@ export function aroseAt(found: SlotFinding, { now, graceMs, doneByMs, skewMs }: 
   }
 }
 
-/**
- * Returns when the row was closed: at the end of its last attempt, or by the resolution after it. While an attempt was open,
- * a check found nothing, so the end of one that never started counts, too. A check may have reported the slot before that,
- * and reports it again, which is better than never.
- */
+/** The end of an attempt that never started counts too, because a check finds nothing while it is open. */
 function closedAt({ slot, attempts, resolutions }: Row): Instant {
   const ends = attempts.flatMap((attempt) => (attempt.phase === 'ended' ? (attempt.endedAt ?? []) : []))
   return Math.max(slot, ...ends, resolutions.at(-1)?.at ?? slot)

@@ -10,8 +10,8 @@ import type { Instant } from '../types.ts'
 // schedules alone, or fewer. A slot belongs to the date in the zone of its own schedule, because the batch gets this date.
 
 /**
- * The units in which slots are counted, with their longest length, and the longest gap of a schedule that has a slot in each.
- * The clocks may change by two hours, and the third Monday of a month comes up to 35 days after the one before.
+ * The units in which slots are counted, with their longest length, and the longest gap of a schedule that has a slot in
+ * each. The clocks may change by two hours, and the third Monday of a month comes up to 35 days after the one before.
  */
 const UNITS = [
   { unit: 'day', days: 1, gapMs: DAY_MS * (1 + 1 / 12) },

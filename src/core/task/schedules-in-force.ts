@@ -55,10 +55,7 @@ function middayOf(local: string): Instant {
   return Date.parse(`${local.slice(0, 10)}T12:00:00Z`)
 }
 
-/**
- * Returns the schedule that has `slot` and was in force at it, otherwise the latest schedule that has the slot. Returns
- * null if no schedule has it. `schedules` begins with the oldest.
- */
+/** Returns the schedule in force that has `slot`, otherwise the latest one that has it, or null. The oldest is first. */
 export function scheduleWith(schedules: readonly InForce[], slot: Instant): Schedule | null {
   const having = schedules.filter(({ schedule }) => isFireTimeNear(schedule, slot, 0))
   return (having.findLast(({ since }) => since <= slot) ?? having.at(-1))?.schedule ?? null
@@ -72,9 +69,8 @@ export interface ScheduleInForce {
 }
 
 /**
- * Returns the schedule that was in force at the slot that a time belongs to, or the oldest one if the time is before all
- * of them. `slotIn` returns that slot by a schedule, because the slot of a time depends on the schedule. Returns null if
- * there are no schedules. `schedules` begins with the oldest.
+ * Returns the schedule that was in force at the slot of a time, which `slotIn` finds by a schedule, or the oldest one if the
+ * time is before all. `schedules` begins with the oldest. Null: it is empty.
  */
 export function scheduleInForce(
   schedules: Schedules,

@@ -64,9 +64,9 @@ export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided)
 }
 
 /**
- * Returns the schedules after a run of `slot` under `spec`: that schedule is in force from the slot on, up to the next
- * declared one. `lastSlot` is the newest slot before it that ran under the schedule that it replaces. Returns null if
- * nothing changes: it is in force already, or a run stated another one for this slot or a later one.
+ * Returns the schedules with `spec` from `slot` on, up to the next declared one. `lastSlot` is the newest slot before it
+ * that ran under the schedule before. Null: it is in force already, or a run stated another one for this slot or a later
+ * one.
  */
 export function withSchedule(
   schedules: Schedules,
@@ -239,13 +239,8 @@ function noRoom({ pauses, retirements }: TaskRecord): LedgerError {
 }
 
 /**
- * Returns the record of a task that runs again from `from` on: every pause and retirement that goes on after `from` ends
- * there. Returns null if there is none.
- *
- * An operator may date the resumption back. We must keep what was over by then, otherwise the slots of an old pause
- * would look missed and be caught up.
- *
- * With `onlyOfAll`, only the pauses of all tasks end: what an operator decided for this task stays in force.
+ * Ends every pause and retirement that goes on after `from`, or with `onlyOfAll` the pauses of all tasks. Returns null if
+ * there is none. What was over by then must stay, otherwise the slots of an old pause would look missed and be caught up.
  */
 export function withResumption(
   record: TaskRecord,

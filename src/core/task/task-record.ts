@@ -33,9 +33,8 @@ export interface ScheduleSince {
   /** The first slot that ran under the schedule, or the instant from which an operator declared it. */
   readonly since: Instant
   /**
-   * The last slot that is known to have run under the schedule before. It is unknown when the schedule changed between
-   * this slot and `since`. For the first schedule: the slot of the forced run that stated a schedule before. Left out: it is
-   * the `since` of the schedule before, if there is one.
+   * The last slot that ran under the schedule before, or the slot of a forced run before the first one. The schedule changed
+   * between it and `since`. Left out: it is the `since` of the schedule before.
    */
   readonly after?: Instant
   readonly spec: ScheduleSpec
@@ -137,11 +136,7 @@ export function isUnconfirmed({ declared }: Pick<ScheduleSince, 'declared'>): bo
 }
 
 /** Returns whether the task is only declared: it has schedules, and no run has stated one of them. */
-export function isOnlyDeclared({
-  schedules,
-}: {
-  readonly schedules: readonly Pick<ScheduleSince, 'declared'>[]
-}): boolean {
+export function isOnlyDeclared({ schedules }: { readonly schedules: readonly Pick<ScheduleSince, 'declared'>[] }) {
   return schedules.length > 0 && schedules.every(({ declared }) => declared === 'unconfirmed')
 }
 

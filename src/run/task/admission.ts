@@ -18,13 +18,12 @@ export type Obstacle =
   | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /**
- * Reads the task record before the start of a scheduled run, and returns why the run may not start, or null. Records what
- * the run states about its task, if that is new. A forced run may always start, because its operator knows about pauses. It
- * states its schedule if the task has no record yet, and nothing else.
+ * Returns why a scheduled run may not start, or null. Records what the run states about its task, if that is new. A forced
+ * run may always start, and states its schedule only if the task has no record yet.
  *
  * We must read the record again after each conflict. Otherwise this run would write over a pause that was set after the
- * read, or start in it. Each read may take `ms` milliseconds. Throws `Halted`, and `LedgerError` if the record cannot be read:
- * a pause might be in force.
+ * read, or start in it. Each read may take `ms` milliseconds. Throws `Halted`, and `LedgerError` if the record cannot be
+ * read.
  */
 export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obstacle | null> {
   const { request, settings, io, halt } = claimedSlot

@@ -81,8 +81,8 @@ export async function catchUp<R>(
 }
 
 /**
- * Returns the task record. Returns null if nothing may be caught up now: a stop came, the slot of the run itself is
- * paused, its schedule is another one than the recorded one and it is strict, or a newer cronledger wrote the record.
+ * Returns the task record. Null: nothing may be caught up, because of a stop, a pause of the own slot, another schedule of a
+ * strict run, or a record of a newer cronledger.
  */
 async function readUsable(
   { task, window: { slot }, schedule }: CatchUpRequest,

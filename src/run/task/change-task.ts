@@ -37,14 +37,10 @@ export async function readChangeable(task: string, io: ChangeIo): Promise<Change
 }
 
 /**
- * Writes a change on top of the record that was found, by compare-and-set. After a conflict, reads the record and makes
- * the change again on top of that, until the ledger timeout.
+ * Writes a change by compare-and-set, and makes it again on top of what is found after a conflict. That may come from our
+ * own write, if its answer was lost: we must look for the change in the record then, otherwise it would be made twice.
  *
- * A conflict may come from our own write, if its answer was lost. We must look for the change in the record then,
- * otherwise it would be made twice.
- *
- * Throws `unreachable` if it is unknown whether the change is recorded, and `shape` if a newer cronledger wrote the
- * record since then.
+ * Throws `unreachable` if it is unknown whether the change is recorded, and `shape` if a newer cronledger wrote the record.
  */
 export function changeTask(request: TaskChangeRequest, found: ChangeableRecord, io: ChangeIo): Promise<ChangedRecord> {
   const { task } = request

@@ -51,9 +51,8 @@ export function statesNothing(known: TaskRecord, claimedSlot: ClaimedSlot): bool
 }
 
 /**
- * Writes what the run states on top of `record`, if that is new. `stored` is the record in the ledger, which may have values
- * of a host whose clock was ahead. A later run may have stated something since, and this run then states nothing. The record
- * serves audits, so a write that fails is logged and does not prevent the start. Throws `Halted`.
+ * Writes what the run states on top of `record`, if that is new. `stored` may have values of a host whose clock was ahead.
+ * The record serves audits, so a write that fails is logged and does not prevent the start. Throws `Halted`.
  */
 export async function writeStatement(
   record: TaskRecord,
@@ -87,8 +86,8 @@ export async function writeStatement(
 }
 
 /**
- * Returns the record with what the run states about its task, or null if that is not new. A slot that is caught up is older
- * than the slot of the run, so it states nothing. `lastSlot` is the last slot that ran under the schedule before.
+ * Returns the record with what the run states, or null if that is not new. A slot that is caught up states nothing, because
+ * it is older. `lastSlot` is the last slot that ran under the schedule before.
  */
 function changeBy(
   record: TaskRecord,
@@ -118,9 +117,8 @@ function warnOfOther({ trigger, schedule, window }: ClaimRequest, { schedules }:
 }
 
 /**
- * Returns whether a later slot had a scheduled run. Then this run states something out of date. The record does not show
- * that, because a run that states nothing new leaves the record as it is. If the ledger does not answer, the run states
- * nothing. The usual run is the newest one, and need not ask the ledger.
+ * If a later slot had a scheduled run, this run states something out of date, which the record does not show. If the ledger
+ * does not answer, the run states nothing. The usual run is the newest one, and need not ask.
  */
 async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
   const { request, settings, io } = claimedSlot
@@ -143,9 +141,8 @@ async function withLastSlot(record: TaskRecord, claimedSlot: ClaimedSlot): Promi
 }
 
 /**
- * Returns the newest slot before `before` for which a scheduler has started a run under the schedule in force then. A forced run
- * does not count, because an operator may force a slot of an old schedule, and neither does a slot that was caught up.
- * Returns null if none is found among the newest rows. Throws `LedgerError`.
+ * Returns the newest slot before `before` for which a scheduler started a run under the schedule in force then: not a forced
+ * run, which may be of an old schedule, and not a catch-up. Null: not among the newest rows. Throws `LedgerError`.
  */
 export async function findLastSlot(
   { task, schedules, before }: { readonly task: string; readonly schedules: Schedules; readonly before: Instant },
