@@ -71,7 +71,7 @@ function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant):
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
   const { cause, row, survivor, holder, inForce } = event
-  const { schedule, trigger, window } = context
+  const { guards, schedule, trigger, window } = context
   const ofRow = verdictOfRow(row, context, now)
   const target = targetOf(context, row)
   const refused = (reason: string, steps: readonly Step[]): EventVerdict => ({
@@ -80,15 +80,17 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
     nextTrigger: 'refused',
     steps,
   })
+  const meant = guards.only === undefined ? '' : `this run is only for a slot that is ${guards.only.join(' or ')}, and `
   switch (cause) {
     case 'running':
-    case 'stale':
-    case 'failed':
     case 'newerRow':
       return ofRow
+    case 'stale':
+    case 'failed':
+      return { ...ofRow, happened: [meant, ...ofRow.happened] }
     case 'completed':
     case 'skipped':
-      return { ...ofRow, steps: allSteps(ofRow) }
+      return { ...ofRow, happened: [meant, ...ofRow.happened], steps: allSteps(ofRow) }
     case 'newerAttempt':
       return { ...ofRow, happened: ['since you asked for this run, ', ...ofRow.happened], steps: allSteps(ofRow) }
     case 'survivor':
@@ -142,8 +144,9 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
     case 'noRow':
       return {
         ...ofRow,
-        happened: ['nothing is recorded for this slot. It was missed, or its record expired or was deleted'],
-        steps: [rerunStep('run it anyway', target)],
+        happened: [`${meant}nothing is recorded for this slot. It was missed, or its record expired or was deleted`],
+        // With the statuses of this run, it would be refused again.
+        steps: [rerunStep('run it anyway', { ...target, only: undefined })],
       }
     case 'overlap': {
       const claimed = readableRow(row)

@@ -103,6 +103,14 @@ describe('the answers after an event', () => {
   })
 })
 
+test('a rerun that its statuses exclude says so, and its step has no statuses that exclude it again', () => {
+  const rerun: RunContext = { ...ONCE, trigger: FORCED, guards: { ...ONCE.guards, only: ['completed'] } }
+  for (const event of [refused('failed', rowWith({ ending: FAILED })), refused('noRow')]) {
+    expect(verdictOn(event, rerun).happened.join('')).toMatch(/^this run is only for a slot that is completed, and /)
+    expect(commandsOf(event, rerun)).not.toContain('--only')
+  }
+})
+
 describe('the steps after an event', () => {
   test.each<[what: string, event: RunEvent, commands: RegExp]>([
     // The lease of the run still holds, so the command names the run. A row that is gone has none.

@@ -27,6 +27,17 @@ type Explain = (...groups: readonly string[]) => Mistake | null
 /** The most frequent mistakes come first. Several spaces are read as one. */
 const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
   [/^([^()@]*\?[^()@]*)$/, (text = '') => inAws('"?" exists only in cron(…)', text)],
+  [
+    /^\$/,
+    () => ({ what: 'a variable in it was not replaced', advice: 'Write its value, or use double quotes in a shell.' }),
+  ],
+  [
+    /^((?:cron|rate|at)\(.*\))$/i,
+    (text = '') => ({
+      what: 'its form is written in lower case',
+      schedule: text.replace(/^\w+/, (word) => word.toLowerCase()),
+    }),
+  ],
   [/^cron\((.*)\)$/, (text = '') => inAws('cron(…) has minutes first, and no seconds', text)],
   [/^(?:CRON_TZ|TZ) ?= ?([^\s]+) (\S.*)$/i, (zone = '', schedule = '') => withZone(schedule, zone)],
   [/^(\S.*\S) ([A-Z][a-z]+\/[A-Z][\w/+-]+|UTC|GMT|JST)$/, withZone],

@@ -12,8 +12,13 @@ export function scheduleWarnings(schedule: Schedule, now: Instant, zoneData: str
   return [...formWarnings(schedule), ...endWarnings(schedule, now), ...zoned]
 }
 
+/** Short names of IANA whose clocks never change, and a place whose clocks do. */
+const FIXED_ZONES: Readonly<Record<string, string>> = { EST: 'America/New_York', MST: 'America/Denver' }
+
 /** The names of IANA for an offset have the sign of POSIX, which is the reverse of the usual one. */
 function signWarnings(zone: string): readonly string[] {
+  const place = FIXED_ZONES[zone.toUpperCase()]
+  if (place !== undefined) return [`${zone} has no daylight saving time. If you want it, use ${place}.`]
   const [, sign, hours] = /^Etc\/GMT([+-])(\d{1,2})$/i.exec(zone) ?? []
   if (hours === undefined || Number(hours) === 0) return []
   const [side, other] = sign === '+' ? ['behind', '-'] : ['ahead of', '+']

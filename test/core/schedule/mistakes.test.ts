@@ -36,6 +36,8 @@ test.each([
   ['TZ=JST  @midnight', `${ZONE} Use --schedule '@midnight' --timezone Asia/Tokyo.`],
   ['TZ=CST 0 3 * * *', `${ZONE} Use --schedule '0 3 * * *' --timezone America/Chicago.`],
   ['0 3 * * * Asia/Tokyo', `${ZONE} Use --schedule '0 3 * * *' --timezone Asia/Tokyo.`],
+  ['CRON(0 3 * * ? *)', "its form is written in lower case. Use --schedule 'cron(0 3 * * ? *)'."],
+  ['$SCHEDULE', 'a variable in it was not replaced. Write its value, or use double quotes in a shell.'],
   ['@nightly', "this macro does not exist. Use --schedule '@daily'."],
   ['@quarterly', "this macro does not exist. Use --schedule '0 0 1 */3 *'."],
   ['@every 5m', `${WORDS} Use --schedule '*/5 * * * *'.`],

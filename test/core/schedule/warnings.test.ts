@@ -84,7 +84,8 @@ test('zone data that is older than a change of law is a warning', () => {
 test.each([
   ['Etc/GMT+9', 'Etc/GMT+9 is 9 hours behind UTC, because its sign is reversed. If UTC+9 is meant, use Etc/GMT-9,'],
   ['Etc/GMT-5', 'Etc/GMT-5 is 5 hours ahead of UTC, because its sign is reversed. If UTC-5 is meant, use Etc/GMT+5,'],
-])('the reversed sign of %s is a warning', (zone, message) => {
+  ['EST', 'EST has no daylight saving time. If you want it, use America/New_York.'],
+])('a zone that is easily mistaken is a warning: %s', (zone, message) => {
   expect(warnings('0 3 * * *', { zone })).toEqual([expect.stringContaining(message)])
   expect(warnings('0 3 * * *', { zone: 'Etc/GMT' })).toEqual([])
 })
