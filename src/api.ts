@@ -226,9 +226,10 @@ export interface Ledger {
    */
   slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
   /**
-   * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed, failed, stale,
-   * overdue, late, or with a row that cannot be read. Throws a usage error if the task is unknown or no schedule of it is recorded, or if no task is known at
-   * all. The error of a task whose records cannot be read is thrown after the findings of all other tasks.
+   * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed, failed,
+   * stale, overdue, late, or with a row that cannot be read. Throws a usage error if the task is unknown or no schedule
+   * of it is recorded, or if no task is known at all. The error of a task whose records cannot be read is thrown after
+   * the findings of all other tasks.
    */
   check(options: CheckOptions): AsyncGenerator<TaskFinding>
   /**

@@ -76,7 +76,7 @@ export function operatorMethods(
   }
 }
 
-/** Two declarations of the same content are equal, also by two operators, so a change that is found in the record needs no second write. */
+/** Equal declarations need one write, also if two operators made them. */
 async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise<ChangedTask> {
   const { task } = options
   checkTaskName(task)

@@ -95,7 +95,7 @@ describe('run', () => {
     }
   })
 
-  test('elsewhere: the attempt has only the host', async () => {
+  test('outside of ECS, the attempt has only the host', async () => {
     const ledger = newLedger()
     const { slot } = await ledger.run(NIGHT, () => null)
     const row = readableRow(await ledger.get({ task: 'nightly', slot }))
@@ -206,7 +206,7 @@ describe('run', () => {
     await expect(run).rejects.toBeInstanceOf(LedgerError)
   })
 
-  test('an unknown store is an error, and closing it is not', async () => {
+  test('a store of an unknown kind is a usage error', async () => {
     const ledger = createLedger({ store: 'redis:x' })
     await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
   })

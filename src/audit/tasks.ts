@@ -76,7 +76,7 @@ export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<K
   return entry === null ? null : { task, ...decodeReadable(task, entry.document) }
 }
 
-/** Returns the task as its task record has it, also without a schedule. Throws `UnknownTaskError` if it has no record and no row. */
+/** Also returns a task without a schedule. Throws `UnknownTaskError` if it has no record and no row. */
 export async function checkedTask(task: string, deps: HistoryDeps): Promise<KnownTask> {
   checkTaskName(task)
   const known = await readTaskRecord(task, deps)

@@ -271,7 +271,7 @@ interface NewerSchemaRow extends Key {
   readonly newerSchema: true
 }
 
-/** A row of this version that cronledger cannot have written. Readers are shown what is wrong with it. For a run, it is an error. */
+/** cronledger cannot have written this row. Readers are shown what is wrong with it. For a run, it is an error. */
 interface DamagedRow extends Key {
   readonly damage: string
 }

@@ -27,10 +27,10 @@ export function probe(id: number): 'living' | 'forbidden' | null {
 }
 
 /**
- * Returns the pid of a process of the group that still runs, or null. Zombies do not count: as PID 1 cronledger
- * inherits orphans that it cannot reap. A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked first. If /proc shows no member
- * (another PID namespace, `hidepid`), the answer of the kernel must do: the id of the group stands for its members. With
- * `hidepid`, a zombie that is shown says nothing about the members that are not.
+ * Returns the pid of a process of the group that still runs, or null. Zombies do not count: as PID 1 cronledger inherits
+ * orphans that it cannot reap. A scan of /proc costs some milliseconds on a busy host, so the `known` member is checked
+ * first. If /proc shows no member (another PID namespace, `hidepid`), the answer of the kernel must do: the id of the group
+ * stands for its members. With `hidepid`, a zombie that is shown says nothing about the members that are not.
  *
  * `forbiddenOnly`: only one that this process may not signal counts.
  */

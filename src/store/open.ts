@@ -37,8 +37,8 @@ const VARIABLE = /^\$|\$\{/
 const NOT_REPLACED = 'A variable in it was not replaced. Write its value, or use double quotes in a shell.'
 
 /**
- * Reads `dynamodb:TABLE`, `postgres://…` or `file:PATH`. Throws a usage error for any other text. The user must give a name, because a
- * default ledger that the user did not choose would reject no duplicates.
+ * Reads `dynamodb:TABLE`, `postgres://…` or `file:PATH`. Throws a usage error for any other text. The user must give a
+ * name, because a default ledger that the user did not choose would reject no duplicates.
  */
 export function parseStoreName(name = ''): StoreName {
   const [, kind, rest = ''] = /^(dynamodb|file):(.*)$/s.exec(name) ?? []

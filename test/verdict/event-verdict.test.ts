@@ -181,7 +181,7 @@ describe('the steps after an event', () => {
     expect(commandsOf(event)).toContain(`${slot} --reason 'YOUR REASON'`)
   })
 
-  test('repeat it also where the operator accepts a new schedule', () => {
+  test('repeat what keeps the run apart also where the operator accepts a new schedule', () => {
     const event = refused('scheduleChanged', null, { inForce: { expression: '0 4 * * *', zone: 'UTC' } })
     const accept = 'cronledger run .* --event-time 2026-11-24T03:00:05Z'
     expect(commandsOf(event, { ...ONCE, guards: { overlap: 'wait' } })).toMatch(

@@ -182,7 +182,7 @@ describe('where the batch runs', () => {
 describe('a slot that has completed', () => {
   const done = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
 
-  test('also before a force that failed: the force says that it is meant', async () => {
+  test('is run again with --only completed, also if a later force failed', async () => {
     const command = textOf(rerunStep('', { ...target, ...ofRow(rowOn(ON_ECS, done)) }))
     expect(overridesIn(command).environment).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
     expect(textOf(rerunStep('', { ...target, ...ofRow(done) }))).toContain(`--slot ${SLOT} --only completed --reason`)

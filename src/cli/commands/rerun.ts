@@ -237,7 +237,7 @@ async function* planJson(slots: readonly Planned[], task: string) {
   }
 }
 
-/** Returns the slots of the range to run, oldest first, and those that are left out. Throws a usage error if there are more than `MAX_SLOTS`. */
+/** The slots to run come oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
 async function plan(ledger: Ledger, { values }: RerunRequest): Promise<Plan> {
   const { from = '', store } = values
   const slots: Planned[] = []

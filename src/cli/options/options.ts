@@ -6,7 +6,7 @@ export interface CommandHelp {
   /** An imperative, and further sentences. */
   readonly summary: string
   readonly options: OptionTable
-  /** The options of the usual help, with spaces between them, if there are too many for one screen. `help COMMAND --all` shows the others, too. */
+  /** The options of the usual help, separated by spaces. `help COMMAND --all` shows the others, too. */
   readonly usual?: string
   /** The first argument may be the task, instead of `--task`. */
   readonly takesTask?: true

@@ -17,10 +17,10 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
     case 'text':
       return hidePassword(text)
     case 'choice':
-      return choiceOf(name, text, spec.choices, '')
+      return readChoice(name, text, spec.choices, '')
     case 'words': {
       const words = text.split(',').map((word) => word.trim().toLowerCase())
-      return words.map((word) => choiceOf(name, word, spec.choices, ', or several of them with commas'))
+      return words.map((word) => readChoice(name, word, spec.choices, ', or several of them with commas'))
     }
     case 'switch':
       return switchValue(name, text)
@@ -61,7 +61,7 @@ function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
   }
 }
 
-function choiceOf(name: string, word: string, choices: readonly string[], several: string): string {
+function readChoice(name: string, word: string, choices: readonly string[], several: string): string {
   if (choices.includes(word)) return word
   throw usageError(
     `${name} ${quote(word)} is not allowed.${suggestion(word, choices)} Use ${listed(choices, 'or')}${several}.`,

@@ -73,7 +73,7 @@ const tooManyAttempts: Rule = ({ row }) => row !== null && startedAttempts(row) 
 /** Its work may be of no use any more, and an operator can still force it. */
 const tooLate: Rule = ({ isTooLate }) => isTooLate && 'tooLate'
 
-/** The rules that keep each kind of trigger from starting. The first rule that applies decides. If none does, the trigger starts. */
+/** The first rule that applies decides. If none does, the trigger starts. */
 const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
   scheduled: [
     // The work is done, or an operator decided against it. This comes before the lease: while a force repeats a completed

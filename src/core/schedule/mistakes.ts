@@ -1,8 +1,8 @@
 import { isNear } from '../near.ts'
 import { isForm } from './form.ts'
 
-// The texts that users often write instead of a schedule or a zone, and the form that they probably meant. Everything else gets the error of the
-// parser, which has the value and the allowed form. A correction is given only if the parsers accept it.
+// The texts that users often write instead of a schedule or a zone, and the form that they probably meant. Everything else
+// gets the error of the parser, which has the value and the allowed form. A correction is given only if the parsers accept it.
 
 /** What is wrong, the schedule that was probably meant, what follows it on the command line, and what else to do. */
 interface Mistake {

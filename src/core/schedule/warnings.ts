@@ -46,7 +46,7 @@ function endWarnings(schedule: Schedule, now: Instant): readonly string[] {
   return [`The schedule never fires again.${last === null ? '' : ` Its last slot was ${formatInstant(last)}.`}`]
 }
 
-/** A change of the clocks of some zones: the first release of the data that has it, and the date from which older data is wrong. */
+/** The first release of the data that has the change, and the date from which older data is wrong. */
 type LawChange = readonly [release: string, from: string, what: string, ...zones: string[]]
 
 /**

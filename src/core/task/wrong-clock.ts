@@ -21,7 +21,7 @@ export function isBeforeAnyRun(slot: Instant, now: Instant): boolean {
   return slot < EARLIEST_RUN && now < EARLIEST_RUN
 }
 
-/** Returns the latest slot after `latest` for which a run stated something. Null: none. An operator may declare a schedule ahead. */
+/** Returns the latest slot after `latest` for which a run stated something: an operator may declare ahead. */
 export function futureSlotIn({ schedules, ecsSince }: TaskRecord, latest: Instant): Instant | null {
   const stated = schedules.flatMap(({ since, declared }) => (declared === 'unconfirmed' ? [] : [since]))
   const slot = Math.max(...stated, ecsSince ?? latest)

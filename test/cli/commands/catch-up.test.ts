@@ -81,7 +81,7 @@ test('the event time in the environment is for the own slot only, so a batch of 
   expect(stdout).toBe(`${slotBefore(1)}\n${slotBefore(0)} ${slotBefore(0)}\n`)
 })
 
-test('by the environment too, and not without it', async () => {
+test('CRONLEDGER_CATCH_UP turns catch-up on, and an empty one leaves it off', async () => {
   const { run } = await missedFor(1)
   expect(slotsOf(await run(slotBefore(0), [], PRINT_SLOT, { CRONLEDGER_CATCH_UP: '' }))).toEqual([slotBefore(0)])
   const ended = await run(slotBefore(0), [], PRINT_SLOT, { CRONLEDGER_CATCH_UP: '31d' })

@@ -55,7 +55,7 @@ test('five slots each way by default, of this moment, for a task that is not nam
   expect((await lines(['--schedule', '0 3 * * *'])).join('\n')).toMatch(/^key {8}task TASK, slot /m)
 })
 
-test('JSON for programs', async () => {
+test('--json prints the slot, the schedule and its words for programs', async () => {
   const found = await json(['--schedule', '30 1 * * *', ...NEW_YORK, '--at', '2026-11-01T05:29:50Z', '--count', '1'])
   expect(found).toEqual({
     schedule: { expression: '30 1 * * *', zone: 'America/New_York' },

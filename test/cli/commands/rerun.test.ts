@@ -551,7 +551,7 @@ describe('on a terminal', () => {
     expect(shown).not.toMatch(/\[#|\[\./)
   })
 
-  test('a range that is only looked at has no bar, and its lines go to stdout', async () => {
+  test('--dry-run of a range draws no bar, and prints its lines to stdout', async () => {
     const { env } = await week(newFile())
     const lines = linesOf(await onTerminal(['rerun', ...WEEK, '--dry-run'], env))
     expect(lines).toEqual([...[11, 12, 13, 16].map(() => expect.stringMatching(/^2026/)), '3 missed, 1 failed', ''])

@@ -262,7 +262,7 @@ describe.skipIf(!hasPrograms)('Sentry', () => {
     expect(new Set(accepted.map(({ id }) => id)).size).toBe(4)
   })
 
-  test('what check finds is left to Sentry', async () => {
+  test('a finding of check is not sent to Sentry', async () => {
     const { url, accepted } = await opened(startSentry())
     const { run, cli } = withScript('notify-sentry.sh', { SENTRY_CRONS: url })
     await run(['false'], '--notify-on', 'refused')

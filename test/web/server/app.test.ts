@@ -128,7 +128,7 @@ test('a page that others wait for is shared also where further pages are refused
   expect(new Set((await Promise.all(searches)).map(({ status }) => status))).toEqual(new Set([200]))
 })
 
-test('what is asked of a task stays in the fields and on the newest page, and leads back to all', async () => {
+test('the filters of a task stay in the fields and on the newest page, and a link leads back to all slots', async () => {
   const { ask } = open()
   const column = 'since=2026-11-24T03:00:00Z&until=2026-11-24T07:00:00Z'
   const { html } = await ask(`/task?task=a&${column}&status=unknown`)
@@ -153,7 +153,7 @@ test('an address takes the times that the command line takes', async () => {
   expect((await ask(`/slot?task=a&slot=${slot}`)).html).toContain(`${day} 03:00`)
 })
 
-test('the strip has the newest slots also where the history is filtered', async () => {
+test('the newest slots are shown above a filtered history, too', async () => {
   const { html } = await open().ask('/task?task=a&status=skipped')
   expect(html).toContain('No slots match.')
   expect(html).toContain('>Last 5 slots<')

@@ -83,7 +83,7 @@ test('viewers share one reading, also shortly after its end', async () => {
   expect(readings).toHaveLength(2)
 })
 
-test('a reading that is shorter than a page waits is given as a whole', async () => {
+test('a reading that ends while a page waits for it is shown complete', async () => {
   const { get, reading } = open()
   const answer = get()
   reading(0).read(3)

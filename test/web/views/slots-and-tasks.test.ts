@@ -30,7 +30,7 @@ describe('a command', () => {
       .flat()
       .flatMap((part) => (typeof part === 'string' ? [] : `${part.blank}${part.inJson ? ' in JSON' : ''}`))
 
-  test('is whole in its groups, and no option is without its value', () => {
+  test('loses no word in its groups, and no option stands apart from its value', () => {
     const textIn = (command: CommandWords) =>
       commandGroups(command)
         .map((parts) => parts.map((part) => (typeof part === 'string' ? part : BLANKS[part.blank])).join(''))

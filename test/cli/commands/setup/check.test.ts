@@ -492,7 +492,7 @@ describe('the environment of a run', () => {
     expect(found.lines[what]).toMatch(line)
   })
 
-  test('what would end a run with 64 is what the command finds', async () => {
+  test('the check finds what would end a run with 64, in the same words', async () => {
     const env = { CRONLEDGER_STORE: store, CRONLEDGER_TASK: 'nightly', ...SCHEDULE, CRONLEDGER_LEASE: '1m' }
     const [run, found] = await Promise.all([
       cronledger(['run', '--', 'true'], { env }),
@@ -564,7 +564,7 @@ describe('a file', () => {
     expect(code).toBe(77)
   })
 
-  test('whose lock another process holds: 75, within the ledger timeout', async () => {
+  test('whose lock another process holds: exits with 75 within the ledger timeout', async () => {
     const holder = new Libsql(await made('locked.db'))
     holder.exec('BEGIN EXCLUSIVE')
     const found = await check(`file:${join(folder, 'locked.db')}`, {}, { ledgerTimeoutMs: 1_000 })

@@ -114,7 +114,7 @@ test.each([
   expect(parametersOf({ timezone }).values['Timezone']).toBe(spelled)
 })
 
-test('tasks of other names have other families, whatever AWS takes of the name', () => {
+test('two tasks never have the same family, also if their names differ only in what AWS does not allow', () => {
   const familyOf = (task: string) => parametersOf({ task }).values['Family'] ?? ''
   const families = ['a/b', 'a.b', 'a-b', `${'x'.repeat(90)}1`, `${'x'.repeat(90)}2`].map(familyOf)
   expect(new Set(families).size).toBe(families.length)
