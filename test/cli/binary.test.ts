@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Loose, scratch } from '../support/cli.ts'
 import { hasPostgres, startPostgres } from '../support/postgres.ts'
-import { CREDENTIALS, REGION, type Server, startDynalite } from '../support/servers.ts'
+import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -26,10 +26,7 @@ describe.skipIf(!canHold)('the executable', () => {
     server = await startDynalite()
     env = {
       PATH: '/usr/bin:/bin',
-      AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
-      AWS_REGION: REGION,
-      AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+      ...awsEnv(server),
       CRONLEDGER_STORE: 'dynamodb:cronledger',
       CRONLEDGER_TASK: 'nightly',
     }
@@ -59,15 +56,8 @@ describe.skipIf(!canHold)('the executable', () => {
 
   test('serves the whole DynamoDB store', async () => {
     expect(await run('setup')).toMatchObject({ code: 0, stdout: expect.stringContaining('table created') })
-    const trigger = [
-      'run',
-      '--schedule',
-      '0 3 * * *',
-      '--timezone',
-      'Asia/Tokyo',
-      '--event-time',
-      '2026-11-24T18:00:00Z',
-    ]
+    const schedule = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
+    const trigger = ['run', ...schedule, '--event-time', '2026-11-24T18:00:00Z']
     const first = await run(...trigger, '--', 'sh', '-c', 'echo "$CRONLEDGER_RUN_SLOT"')
     expect(first).toMatchObject({ code: 0, stdout: '2026-11-24T18:00:00Z\n' })
     expect(await run(...trigger, '--', 'echo', 'again')).toMatchObject({ code: 0, stdout: '' })

@@ -64,9 +64,3 @@ test.each([
 ])('%j is refused', async (args, message) => {
   expect(await cronledger(args)).toMatchObject({ code: 64, stdout: '', stderr: `cronledger: ${message}\n` })
 })
-
-test('a flag for the format takes precedence over the environment', async () => {
-  const env = { CRONLEDGER_FORMAT: 'text' }
-  const { code, stdout } = await cronledger(['tasks', '--store', store, '--json'], { env })
-  expect({ code, tasks: JSON.parse(stdout) }).toMatchObject({ code: 0, tasks: [{ task: 'nightly' }] })
-})

@@ -75,9 +75,7 @@ function answerInGroups(rounds: readonly number[] = [1]): void {
 }
 
 const COMMANDS = {
-  check: ['check', '--since', '3d'],
   'check --format json': ['check', '--since', '3d', '--format', 'json'],
-  tasks: ['tasks'],
   'tasks --format json': ['tasks', '--format', 'json'],
 } as const
 

@@ -9,7 +9,7 @@ import { CONTAINER, serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
 import { cronledger, type Ended, type Loose, MAIN, scratch } from '../support/cli.ts'
 import { type Server, startMoto } from '../support/servers.ts'
 import { startOfToday } from '../support/today.ts'
-import { filledIn, overridesIn } from '../verdict/pasted.ts'
+import { filledIn } from '../verdict/pasted.ts'
 
 // What the program prints on ECS, pasted into a shell with the AWS command line, against a server that has the cluster,
 // the task definition and the log.
@@ -163,19 +163,6 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect((await ask('show', 'nightly', '--slot', daysAgo(2))).stdout).toContain('resolved as completed')
   })
 
-  test('a placeholder that was not replaced is refused', async () => {
-    const { run } = await batch(await metadataOf())
-    const { steps } = logged(await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2'), 'failed')
-    const command = stepOf(steps, 'run it again')
-    // moto refuses a subnet that does not exist, as AWS does. It ignores a public IP that is not ENABLED or DISABLED.
-    await expect(paste(command)).rejects.toThrow(/YOUR_SUBNETS' does not exist/)
-    const { environment } = overridesIn(command)
-    const unnamed = await run({ ...environment, CRONLEDGER_REASON: 'the input file was fixed' })
-    expect(unnamed).toMatchObject({ code: 64, stderr: expect.stringContaining('placeholder "YOUR NAME"') })
-    const unexplained = await run({ ...environment, CRONLEDGER_BY: 'Ada' })
-    expect(unexplained).toMatchObject({ code: 64, stderr: expect.stringContaining('placeholder "YOUR REASON"') })
-  })
-
   test('check, show and a page: a slot that failed, and slots that were missed', async () => {
     const { run, ask } = await batch(await metadataOf())
     await run({ CRONLEDGER_EVENT_TIME: daysAgo(5) })
@@ -222,19 +209,6 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const overrides = await started(command)
     expect(overrides).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
     expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
-  })
-
-  test('show of a slot that was missed', async () => {
-    const { run, ask } = await batch(await metadataOf())
-    await run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
-    const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
-    expect(shown.code).toBe(1)
-    expect(await run(await started(stepOf(shown.stdout, 'run it now')))).toMatchObject({ stdout: `${daysAgo(2)}\n` })
-    // On another host than ECS, the operator runs the batch there.
-    const local = await batch({})
-    await local.run({ CRONLEDGER_EVENT_TIME: daysAgo(3) })
-    const { stdout } = await local.ask('show', 'nightly', '--slot', daysAgo(2))
-    expect(stepOf(stdout, 'run it now')).toMatch(/^cronledger rerun .* -- YOUR_COMMAND$/)
   })
 })
 

@@ -1,20 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { readStat } from '../../src/process/proc.ts'
-import { cronledger, type Loose, MAIN, NIGHTLY, type Running, scratch, start } from '../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, type Running, scratch, start } from '../support/cli.ts'
 import { expectCounted } from '../support/processes/crowd.ts'
-import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
 const folder = scratch()
-let server: Server
-beforeAll(async () => {
-  server = await startDynalite()
-})
-afterAll(() => server.stop())
-
 /** Looks often, and trusts long: ten processes at once are slow. */
 const PATIENT = ['--lease', '10m', '--heartbeat', '500ms', '--ledger-timeout', '5m']
 /** A lease that a test can wait for, and that a busy machine still renews in time. */
@@ -33,34 +24,28 @@ rmdir busy`
 
 let places = 0
 
-async function task(kind: 'file' | 'dynamodb') {
+async function task() {
   const cwd = join(folder, `place-${++places}`)
   mkdirSync(cwd)
-  const table = `overlap-${places}`
-  const store = kind === 'file' ? `file:${join(cwd, 'ledger.db')}` : `dynamodb:${table}`
-  const env = kind === 'file' ? {} : awsEnv(server)
-  expect((await cronledger(['setup', '--store', store], { env })).code).toBe(0)
+  const store = `file:${join(cwd, 'ledger.db')}`
+  expect((await cronledger(['setup', '--store', store])).code).toBe(0)
   const named = ['--store', store, ...NIGHTLY]
   const run = (day: number, overlap: string, ...more: string[]): Running => {
     const when = more.includes('--force-slot') ? [] : ['--event-time', DAYS[day] as string]
     const settings = more.includes('--lease') ? [] : PATIENT
     const args = ['run', ...named, ...when, '--overlap', overlap, ...settings, ...more, '--', 'sh', '-c', BATCH]
-    return start(args, { cwd, env })
+    return start(args, { cwd })
   }
   const rerun = (slot: string, ...more: string[]): Running => {
     const args = ['rerun', '--store', store, '--task', 'nightly', '--slot', slot, '--reason', 'again', ...more]
-    return start([...args, '--', 'sh', '-c', BATCH], { cwd, env })
+    return start([...args, '--', 'sh', '-c', BATCH], { cwd })
   }
   const rows = async (): Promise<Loose[]> => {
-    const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'], {
-      env,
-    })
+    const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'])
     return JSON.parse(stdout).reverse()
   }
   const has = (name: string) => existsSync(join(cwd, name))
   return {
-    cwd,
-    env,
     run,
     rerun,
     rows,
@@ -71,9 +56,9 @@ async function task(kind: 'file' | 'dynamodb') {
   }
 }
 
-describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a %s ledger', (kind) => {
+describe('slots that must not overlap', () => {
   test('--overlap skip: of 10 processes beside a neighbour that runs, one is SKIPPED and 9 are duplicates', async () => {
-    const { run, rows, go, ran, has } = await task(kind)
+    const { run, rows, go, ran, has } = await task()
     const holder = run(0, 'skip')
     await holder.printed('began')
     const others = await Promise.all(Array.from({ length: 10 }, () => run(1, 'skip').ended))
@@ -88,7 +73,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
   })
 
   test('--overlap wait: 10 processes of two neighbouring slots: both run, one after the other', async () => {
-    const { run, rows, go, ran, has } = await task(kind)
+    const { run, rows, go, ran, has } = await task()
     go()
     const all = await Promise.all(Array.from({ length: 10 }, (_, index) => run(index % 2, 'wait').ended))
     expect(all.map(({ code }) => code)).toEqual(all.map(() => 0))
@@ -102,32 +87,8 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
     expect(has('bad')).toBe(false)
   })
 
-  test('a forced slot is refused while another one runs', async () => {
-    const { run, go, ran, cwd, env } = await task(kind)
-    const holder = run(0, 'skip')
-    await holder.printed('began')
-    const forced = await run(1, 'skip', '--force-slot', '2026-11-23', '--reason', 'again').ended
-    expect(forced.code).toBe(65)
-    expect(JSON.parse(forced.stderr)).toMatchObject({
-      event: 'refused',
-      cause: 'overlap',
-      holder: { slot: '2026-11-22T03:00:00Z' },
-    })
-    // The advice, as it is printed: it keeps apart from the holder too.
-    const step = JSON.parse(forced.stderr).steps.at(-1)
-    const [, advice = ''] = /^(cronledger rerun .*) -- YOUR_COMMAND$/.exec(step.command) ?? []
-    const command = advice
-      .replace('cronledger', `exec '${process.execPath}' '${MAIN}'`)
-      .replace('YOUR REASON', 'once more')
-    const copied = spawn('sh', ['-c', `${command} -- sh -c '${BATCH}'`], { cwd, env: { ...process.env, ...env } })
-    expect(await once(copied, 'exit')).toEqual([65, null])
-    go()
-    await holder.ended
-    expect(ran()).toEqual(['2026-11-22T03:00:00Z'])
-  })
-
   test('a rerun without --overlap uses the overlap lock if the runs of the task do', async () => {
-    const { run, rerun, rows, go, stop, ran, has } = await task(kind)
+    const { run, rerun, rows, go, stop, ran, has } = await task()
     go()
     expect((await run(0, 'skip').ended).code).toBe(0)
     stop()
@@ -157,7 +118,7 @@ describe.each(['file', 'dynamodb'] as const)('slots that must not overlap, on a 
 })
 
 test.concurrent('the holder is killed by kill -9: the other slot waits for its lease, and for the child that it left behind', async () => {
-  const { run, rows, go, ran, has } = await task('file')
+  const { run, rows, go, ran, has } = await task()
   const holder = run(0, 'wait', ...SHORT)
   await holder.printed('began')
   // From its first renewal on, the row knows the child.
@@ -199,19 +160,6 @@ describe.concurrent('retries in the same process', () => {
       },
     }
   }
-
-  test('the third attempt goes well: exit 0, and each attempt is on record with its exit code', async () => {
-    const { run, row } = host()
-    const script = 'echo "attempt $CRONLEDGER_RUN_ATTEMPT"; exit $((3 - CRONLEDGER_RUN_ATTEMPT))'
-    const { code, stdout } = await run(['--max-attempts', '3', '--retry-delay', '50ms', '--retry-backoff', '2'], script)
-      .ended
-    expect(code).toBe(0)
-    expect(stdout).toBe('attempt 1\nattempt 2\nattempt 3\n')
-    expect(await row()).toMatchObject({
-      state: 'COMPLETED',
-      attempts: [{ exitCode: 2 }, { exitCode: 1 }, { outcome: 'succeeded' }],
-    })
-  })
 
   test.each([
     ['', ''],
@@ -267,15 +215,6 @@ describe.concurrent('retries in the same process', () => {
     for (const pid of pids) process.kill(pid, 'SIGKILL')
   })
 
-  test('SIGTERM while it waits ends it at once: 143, and the slot has failed', async () => {
-    const { run, row } = host()
-    const waiting = run(['--max-attempts', '2', '--retry-delay', '10m'], 'exit 3')
-    await vi.waitFor(async () => expect((await row())?.['attempts']).toHaveLength(2), OFTEN)
-    waiting.child.kill('SIGTERM')
-    expect((await waiting.ended).code).toBe(143)
-    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ exitCode: 3 }, { outcome: 'notStarted' }] })
-  })
-
   test('--timeout ends an attempt, not the run', async () => {
     const { run, row } = host()
     const script = '[ "$CRONLEDGER_RUN_ATTEMPT" = 2 ] || exec sleep 60'
@@ -284,17 +223,4 @@ describe.concurrent('retries in the same process', () => {
     expect((await run(options, script).ended).code).toBe(0)
     expect(await row()).toMatchObject({ attempts: [{ outcome: 'timedOut' }, { outcome: 'succeeded' }] })
   })
-})
-
-test('--retention puts the expiry into the row, in seconds after the run', async () => {
-  const cwd = join(folder, 'retention')
-  mkdirSync(cwd)
-  const store = `file:${join(cwd, 'ledger.db')}`
-  const before = Date.now()
-  const named = ['--store', store, ...NIGHTLY, '--event-time', DAYS[0] as string]
-  expect((await cronledger(['run', ...named, '--retention', '400d', '--', 'true'])).code).toBe(0)
-  const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', '2026-11-22', '--json'])
-  const keptMs = Date.parse(JSON.parse(stdout).expiresAt) - before
-  expect(keptMs).toBeGreaterThanOrEqual(400 * 86_400_000)
-  expect(keptMs).toBeLessThan(400 * 86_400_000 + 3_600_000)
 })

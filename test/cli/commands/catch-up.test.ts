@@ -43,7 +43,7 @@ const slotsOf = ({ stdout }: Ended) =>
 const eventNames = (ended: Ended) => eventsOf(ended).map(({ event, slot }) => `${event} ${slot}`)
 
 test('each missed slot runs before the own one, with its own environment, log lines and metrics', async () => {
-  const { run, rows } = await missedFor(2)
+  const { store, run, rows } = await missedFor(2)
   const ended = await run(slotBefore(0), [...CATCH_UP, '--metrics', 'cronledger'], PRINT_SLOT)
   expect(ended.code, ended.stderr).toBe(0)
   const slots = [2, 1, 0].map(slotBefore)
@@ -71,6 +71,8 @@ test('each missed slot runs before the own one, with its own environment, log li
     {},
     ...slots.map((slot) => ({ slot, state: 'COMPLETED', rejections: { count: 0 } })),
   ])
+  const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', slotBefore(1)])
+  expect(stdout).toMatch(/attempt 1 started .* caught up by a run of a later slot, because the slot was missed\)/)
 })
 
 test('the event time in the environment is for the own slot only, so a batch of a missed slot does not get it', async () => {
@@ -79,14 +81,6 @@ test('the event time in the environment is for the own slot only, so a batch of 
   const print = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT $CRONLEDGER_EVENT_TIME']
   const { stdout } = await cronledger(['run', '--store', store, ...NIGHTLY, ...CATCH_UP, '--', ...print], { env })
   expect(stdout).toBe(`${slotBefore(1)}\n${slotBefore(0)} ${slotBefore(0)}\n`)
-})
-
-test('CRONLEDGER_CATCH_UP turns catch-up on, and an empty one leaves it off', async () => {
-  const { run } = await missedFor(1)
-  expect(slotsOf(await run(slotBefore(0), [], PRINT_SLOT, { CRONLEDGER_CATCH_UP: '' }))).toEqual([slotBefore(0)])
-  const ended = await run(slotBefore(0), [], PRINT_SLOT, { CRONLEDGER_CATCH_UP: '31d' })
-  expect(slotsOf(ended)).toEqual([slotBefore(1)])
-  expect(eventNames(ended).at(-1)).toBe(`duplicate ${slotBefore(0)}`)
 })
 
 test('a failed one does not stop the rest; the exit code is the own one, or else that of the first that failed', async () => {
@@ -107,13 +101,6 @@ test('a failed one does not stop the rest; the exit code is the own one, or else
   expect((await other.run(slotBefore(0), CATCH_UP, both)).code).toBe(6)
 })
 
-test('exit codes of a duplicate are for the own slot', async () => {
-  const { run } = await missedFor(1)
-  await run(slotBefore(0), [], ['true'])
-  const ended = await run(slotBefore(0), [...CATCH_UP, '--exit-on-duplicate', '9'], failsIn(slotBefore(1), 4))
-  expect(ended.code).toBe(9)
-})
-
 test('SIGTERM in the middle: the attempt ends in order, and what is left is caught up next time', async () => {
   const { args, run, rows } = await missedFor(3)
   const running = start(args(slotBefore(0), CATCH_UP, ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT; exec sleep 60']))
@@ -128,18 +115,6 @@ test('SIGTERM in the middle: the attempt ends in order, and what is left is caug
     { slot: slotBefore(3), state: 'FAILED', attempts: [{ outcome: 'interrupted' }] },
   ])
   expect(slotsOf(await run(slotBefore(0), CATCH_UP, PRINT_SLOT))).toEqual([2, 1, 0].map(slotBefore))
-})
-
-test('a batch that ends well after SIGTERM: its slot is completed, and no other slot starts', async () => {
-  const { args, rows } = await missedFor(2)
-  const batch = ['sh', '-c', 'trap "exit 0" TERM; echo $CRONLEDGER_RUN_SLOT; while :; do sleep 0.05; done']
-  const running = start(args(slotBefore(0), CATCH_UP, batch))
-  await running.printed(slotBefore(2))
-  running.child.kill('SIGTERM')
-  const ended = await running.ended
-  expect(ended.code).toBe(143)
-  expect(await rows()).toMatchObject([{}, { slot: slotBefore(2), attempts: [{}] }])
-  expect(await rows()).toHaveLength(2)
 })
 
 test('a forced run does not catch up: with both flags a usage error, else the variable of one is ignored', async () => {
@@ -161,30 +136,6 @@ test('a forced run does not catch up: with both flags a usage error, else the va
   expect(slotsOf(await run(slotBefore(0), CATCH_UP, PRINT_SLOT))).toEqual([slotBefore(1)])
 })
 
-test('the first run of a new file ledger has nothing to catch up, and creates the file', async () => {
-  const args = [
-    'run',
-    '--store',
-    `file:${join(folder, 'new.db')}`,
-    ...NIGHTLY,
-    ...CATCH_UP,
-    '--log',
-    'json',
-    '--',
-    'true',
-  ]
-  const first = await cronledger(args)
-  expect(first.code, first.stderr).toBe(0)
-  expect(eventsOf(first).map(({ event }) => event)).toEqual(['ledger-created', 'claimed', 'completed'])
-})
-
-test.each([['999ms'], ['32d']])('--catch-up %s is out of bounds', async (span) => {
-  const { run } = await missedFor(0)
-  const ended = await run(slotBefore(0), ['--catch-up', span], ['true'])
-  expect(ended.code).toBe(64)
-  expect(ended.stderr).toContain(`catch-up ${span} is not allowed. Use 1s to 31d`)
-})
-
 test('a notification about a failed missed slot names that slot', async () => {
   const { run } = await missedFor(1)
   const file = join(folder, 'notice.json')
@@ -196,11 +147,4 @@ test('a notification about a failed missed slot names that slot', async () => {
     slot: slotBefore(1),
     source: 'catch-up',
   })
-})
-
-test('show names the source of the attempt', async () => {
-  const { store, run } = await missedFor(1)
-  await run(slotBefore(0), CATCH_UP, ['true'])
-  const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', slotBefore(1)])
-  expect(stdout).toMatch(/attempt 1 started .* caught up by a run of a later slot, because the slot was missed\)/)
 })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Loose, scratch } from '../../support/cli.ts'
 import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 
 const store = `file:${join(scratch(), 'ledger.db')}`
@@ -133,61 +133,6 @@ describe('a ledger with faults, over a clock change and a change of the schedule
   })
 })
 
-describe('5 missed, 3 failed, 2 stale and 2 late, over a clock change, with a schedule changed in between', () => {
-  const planted = {
-    CRONLEDGER_STORE: `file:${join(scratch(), 'planted.db')}`,
-    CRONLEDGER_LOG: 'quiet',
-    CRONLEDGER_LATE_AFTER: '1h',
-  }
-  const SHORT = ['--lease', '4s', '--heartbeat', '1s', '--skew', '0s', '--kill-after', '1s']
-  const [MISSED, FAILED, STALE, LATE] = ['missed', 'failed', 'stale', 'late']
-  // 02:30 in New York until 8 March, when there is none; from the 10th on at 05:00. In UTC: 07:30, then 09:00.
-  const SLOTS: ReadonlyArray<readonly [slot: string, fault: string | undefined]> = [
-    ['2026-03-01T07:30:00Z', LATE],
-    ['2026-03-02T07:30:00Z', MISSED],
-    ['2026-03-03T07:30:00Z', FAILED],
-    ['2026-03-04T07:30:00Z', STALE],
-    ['2026-03-05T07:30:00Z', undefined],
-    ['2026-03-06T07:30:00Z', undefined],
-    ['2026-03-07T07:30:00Z', MISSED],
-    ['2026-03-09T06:30:00Z', LATE],
-    ['2026-03-10T09:00:00Z', FAILED],
-    ['2026-03-11T09:00:00Z', MISSED],
-    ['2026-03-12T09:00:00Z', MISSED],
-    ['2026-03-13T09:00:00Z', STALE],
-    ['2026-03-14T09:00:00Z', FAILED],
-    ['2026-03-15T09:00:00Z', MISSED],
-    ['2026-03-16T09:00:00Z', undefined],
-  ]
-  const scheduleAt = (slot: string) => (slot < '2026-03-10' ? '30 2 * * *' : '0 5 * * *')
-
-  test('it finds these, and beside them only doubts', async () => {
-    for (const [slot, fault] of SLOTS) {
-      if (fault === MISSED) continue
-      const options = ['--task', 'nightly', '--schedule', scheduleAt(slot), '--timezone', 'America/New_York']
-      // A forced attempt is never late, and all of these start months after their slots.
-      const when = fault === undefined ? ['--force-slot', slot, '--reason', 'backfill'] : ['--event-time', slot]
-      const args = ['run', ...options, ...when, ...(fault === STALE ? SHORT : []), '--']
-      if (fault === STALE) {
-        const killed = start([...args, 'sh', '-c', 'echo began; exec sleep 60'], { env: planted })
-        await killed.printed('began')
-        killed.child.kill('SIGKILL')
-        await killed.exited
-      } else await cronledger([...args, fault === FAILED ? 'false' : 'true'], { env: planted })
-    }
-    const range = ['--task', 'nightly', '--since', '2026-03-01', '--until', '2026-03-16']
-    const args = ['check', ...range, '--skew', '0s', '--format', 'json']
-    const audit = async () => {
-      const { code, stdout } = await cronledger(args, { env: planted })
-      const certain = (JSON.parse(stdout) as Loose[]).filter(({ doubt }) => doubt === undefined)
-      return { code, found: certain.map(({ kind, slot }) => [slot, kind]).reverse() }
-    }
-    // The killed ones are stale when their leases are over.
-    while ((await audit()).found.filter(([, kind]) => kind === STALE).length < 2);
-    expect(await audit()).toEqual({ code: 1, found: SLOTS.filter(([, fault]) => fault !== undefined) })
-  })
-})
-
 test('tasks: the last slot is none that is still to come', async () => {
   const today = `${new Date().toISOString().slice(0, 10)}T00:00:00Z`
   await run('coming', { schedule: '@daily', timezone: 'UTC' }, today)
@@ -226,40 +171,6 @@ describe('in the container of a batch whose schedule is not recorded', () => {
     const rerun = await cronledger(['rerun', ...again, '--', 'true'], { env: own })
     expect(rerun).toMatchObject({ code: 0, stderr: expect.stringContaining('"slot":"2026-11-09T00:00:00Z"') })
   })
-})
-
-test('after a change of the schedule, a miss is certain if a later run of the old one proves it, otherwise a doubt', async () => {
-  const task = 'hourly'
-  for (const hour of ['00', '01', '02', '05', '06']) {
-    await run(task, { schedule: '@hourly', timezone: 'UTC' }, `2025-11-20T${hour}:00:00Z`)
-  }
-  const range = ['--since', '2025-11-20', '--until', '2025-12-01T03:00:00Z']
-  expect((await check('--task', task, ...range)).found).toHaveLength(11 * 24 + 3 - 5)
-  await run(task, { schedule: '0 3 1 * *', timezone: 'UTC' }, '2025-12-01T03:00:00Z')
-  const proven = ['2025-11-20T04:00:00Z', '2025-11-20T03:00:00Z']
-  const { code, found } = await check('--task', task, ...range)
-  expect(code).toBe(1)
-  expect(found).toHaveLength(2 + 11 * 24 + 3 - 7)
-  expect(found.filter((text) => !text.endsWith('?'))).toEqual(proven.map((slot) => `missed ${task} ${slot}`))
-  // In text, the doubts of one change are one line, with one command that settles them.
-  const text = await cronledger(['check', '--task', task, ...range], { env })
-  const lines = text.stdout.split('\n').filter((line) => line.startsWith('missed'))
-  expect(lines).toEqual([
-    expect.stringMatching(/ 2025-11-20T07:00:00Z .* 260 slots up to 2025-12-01 02:00 UTC may not have been due: /),
-    ...proven.map((slot) => expect.stringContaining(` ${slot} `)),
-  ])
-  expect(text.stdout).toContain('--from 2025-11-20T06:00:01Z --until 2025-12-01T03:00:00Z')
-  // The run that proves it, at 05:00, lies behind the end.
-  const before = ['--since', '2025-11-20', '--until', '2025-11-20T05:00:00Z']
-  expect((await check('--task', task, ...before)).found).toHaveLength(2)
-  const history = await cronledger(['history', '--task', task, '--status', 'missed', '--json', ...before], { env })
-  expect(JSON.parse(history.stdout).map(({ slot }: Loose) => slot)).toEqual(proven)
-  const plan = await cronledger(['rerun', '--dry-run', '--task', task, '--from', '2025-11-20', '--to', '2025-12-01'], {
-    env,
-  })
-  const [first, second] = plan.stdout.split('\n').map((line) => line.slice(0, 20))
-  expect([first, second]).toEqual(proven.toReversed())
-  expect(plan.stdout).toMatch(/^2 missed\. 260 slots of the range were left out, because they may not have been due\./m)
 })
 
 describe('on a terminal', () => {

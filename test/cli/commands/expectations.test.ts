@@ -164,13 +164,6 @@ describe('check --new', () => {
     expect(told).toEqual(['24T03:05 failed 24', '25T03:20 missed 25'])
   })
 
-  test('without a grace, it reports a slot that is due at the very millisecond of the check', async () => {
-    const { run, call } = ledgerOf()
-    await run('03:00', ['--grace', '0s'])
-    const { stdout } = await call('2026-11-25T03:00:00Z', ['check', '--new', '15m', '--json'])
-    expect(JSON.parse(stdout)).toMatchObject([{ kind: 'missed', slot: '2026-11-25T03:00:00Z' }])
-  })
-
   test('says that the slots are new', async () => {
     const { run, call } = ledgerOf()
     await run('03:00', [], 'false')

@@ -11,7 +11,7 @@ import { openFileStore } from '../../../src/store/file/file-store.ts'
 import { cronledger, type Loose, MAIN, type Options, scratch, start } from '../../support/cli.ts'
 import { seedLedger } from '../../support/pages/big-ledger.ts'
 import { FAILED, rowWith, SUCCEEDED } from '../../support/rows.ts'
-import { CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
+import { awsEnv, CREDENTIALS, REGION, type Server, startDynalite } from '../../support/servers.ts'
 import { startOfToday } from '../../support/today.ts'
 
 const folder = scratch()
@@ -100,10 +100,6 @@ describe('what is shown of a task', () => {
       ['--status', 'duplicates,failed'],
       [2, 1],
     ],
-    [
-      ['--status', 'recorded'],
-      [4, 3, 2, 1],
-    ],
   ])('%j', async (args, expected) => {
     expect(await days(args)).toEqual(expected)
   })
@@ -113,16 +109,12 @@ describe('what is shown of a task', () => {
       ['--status', 'stal'],
       /status "stal" is not allowed. Did you mean stale\? Use running, waiting, stale, completed, failed, skipped, missed/,
     ],
-    [['--since', 'monday'], /since "monday" is not a valid time/],
     [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
     [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
     [['--json', '--json'], /--json is given more than once/],
     [['--no-missed'], /--no-missed was removed. Use --status recorded/],
     [['--all'], /--all was removed. Use --limit 0/],
-    [['--state', 'stale'], /--state/],
     [['--timezone', 'UTC'], /history has no option --timezone, because it uses the recorded schedule/],
-    [['--limit', '100001'], /limit 100001 is not allowed. Use 0 to 100000/],
-    [['--task', 'nightly\u001b[2J'], /--task is given more than once/],
   ])('%j is a usage error', async (args, message) => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: '' })
@@ -189,18 +181,15 @@ describe('what is shown of a task', () => {
     expect(all.stdout).toMatch(/^No tasks yet\. Run your first one: cronledger run --store \S+ --task NAME /)
   })
 
-  test.each([[[]], [['--status', 'recorded']], [['--status', 'failed']], [['--format', 'csv']]])(
-    'an unknown task is an error %j',
-    async (args) => {
-      const ended = await cronledger(['history', '--store', store, '--task', 'nigthly', ...args])
-      // The ledger has no task record, so there is no name to suggest.
-      expect(ended).toMatchObject({
-        ...{ code: 64, stdout: '' },
-        stderr:
-          'cronledger: unknown task: nigthly. No task is recorded in this ledger. Is this the right --store? To record a task before its first run: cronledger declare\n',
-      })
-    },
-  )
+  test('an unknown task is an error', async () => {
+    const ended = await cronledger(['history', '--store', store, '--task', 'nigthly', '--format', 'csv'])
+    // The ledger has no task record, so there is no name to suggest.
+    expect(ended).toMatchObject({
+      ...{ code: 64, stdout: '' },
+      stderr:
+        'cronledger: unknown task: nigthly. No task is recorded in this ledger. Is this the right --store? To record a task before its first run: cronledger declare\n',
+    })
+  })
 
   test('missed slots of a task whose schedule is not recorded are not shown, and a line says why', async () => {
     const print = (...args: string[]) =>
@@ -210,13 +199,6 @@ describe('what is shown of a task', () => {
     expect(shown.stderr).toBe(
       'cronledger: missed slots are not shown: no schedule is recorded for task nightly, because no scheduled run of it was recorded. Record its schedule: cronledger declare nightly --schedule EXPR\n',
     )
-  })
-
-  test('other digits of the machine change nothing', async () => {
-    // Only attempts that have ended, because the duration of a running one grows.
-    const args = ['history', '--store', store, '--task', 'nightly', '--status', 'completed,failed']
-    const env = { LC_ALL: 'ar-EG.UTF-8', LANG: 'ar-EG.UTF-8' }
-    expect((await cronledger(args, { env })).stdout).toBe((await cronledger(args)).stdout)
   })
 })
 
@@ -240,12 +222,7 @@ for (const kind of ['file', 'dynamodb'] as const) {
       }
       server = await startDynalite()
       store = 'dynamodb:ledger'
-      env = {
-        AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
-        AWS_REGION: REGION,
-        AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
-      }
+      env = awsEnv(server)
       expect(await cronledger(['setup', '--store', store], { env })).toMatchObject({ code: 0 })
       const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
       const open = openDynamoStore({ table: 'ledger', env: {}, config })
@@ -316,21 +293,6 @@ describe('slots without a row', () => {
   // Today's slot may be due or not, as the clock has it.
   const until = ['--until', since(1)]
 
-  test('stand in their places by default, and --status recorded leaves them out', async () => {
-    const store = await ledger()
-    const task = ['--task', 'nightly', ...until]
-    const all = await items(store, task)
-    expect(all).toEqual([
-      ...['missed nightly 2', 'missed nightly 3', 'completed nightly 4', 'missed nightly 5', 'failed nightly 6'],
-      ...['missed nightly 7', 'missed nightly 8', 'completed nightly 9'],
-    ])
-    const rows = all.filter((item) => !item.startsWith('missed'))
-    expect(await items(store, [...task, '--status', 'recorded'])).toEqual(rows)
-    expect(await items(store, [...task, '--status', 'completed,failed'])).toEqual(rows)
-    const { stdout } = await cronledger(['history', '--store', store, ...task, '--limit', '3', '--json'])
-    expect(JSON.parse(stdout).map(({ status }: Loose) => status)).toEqual(['missed', 'missed', 'completed'])
-  })
-
   test('a schedule that this version cannot read hides no row, and a line says so', async () => {
     const store = await ledger()
     const open = openFileStore(store.slice('file:'.length))
@@ -377,7 +339,9 @@ describe('slots without a row', () => {
     expect(await items(store, [...task, '--status', 'missed', '--since', since(30)])).toEqual(
       [2, 3, 5, 7, 8, 10, 11, 12].map((ago) => `missed nightly ${ago}`),
     )
-    expect(await items(store, [...task, '--status', 'failed'])).toEqual(['failed nightly 6'])
+    expect(await items(store, [...task, '--status', 'recorded'])).toEqual(
+      [4, 6, 9].map((ago) => `${ago === 6 ? 'failed' : 'completed'} nightly ${ago}`),
+    )
   })
 
   test('of all tasks with a task record stand among their rows', async () => {
@@ -417,16 +381,6 @@ describe('slots without a row', () => {
       return Date.now() - Date.parse(JSON.parse(stdout)[0].slot)
     }
     expect(await newest()).toBeGreaterThanOrEqual(15 * 60_000)
-  })
-
-  test('of a year of minutes are printed in constant memory', async () => {
-    const first = Math.floor(Date.now() / 60_000) * 60_000 - 365 * DAY_MS
-    const task = ['--task', 'nightly', '--status', 'missed', '--limit', '0', '--format', 'csv']
-    const store = ledgerOf([rowAt(first)])
-    await declareMinutes(store, '366d')
-    const ended = await cronledger(['history', '--store', store, ...task], { env: SMALL_HEAP })
-    expect({ code: ended.code, stderr: ended.stderr }).toEqual({ code: 0, stderr: '' })
-    expect(ended.stdout.match(/,missed,/g)?.length).toBeGreaterThan(525_000)
   })
 
   test.each([
@@ -472,9 +426,7 @@ describe('100,000 rows', () => {
   })
 
   test.each([
-    ['ndjson', 0],
     ['json', 2],
-    ['csv', 1],
     ['table', 1],
   ])('as %s: all of them, in constant memory', async (format, more) => {
     const { code, stdout, stderr } = await cronledger([...args, '--limit', '0', '--format', format], {
@@ -486,7 +438,7 @@ describe('100,000 rows', () => {
     expect(lines.filter((line) => line.includes('2026-01-01T00:00:00Z')).length).toBeGreaterThan(0)
   })
 
-  test.each(['table', 'json', 'ndjson', 'csv'])('as %s, a closed pipe ends it well', async (format) => {
+  test.each(['table', 'ndjson'])('as %s, a closed pipe ends it well', async (format) => {
     const command = `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`
     const words = [process.execPath, MAIN, ...args, '--limit', '0', '--format', format]
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', command, 'bash', ...words])

@@ -1,37 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { serveMetadata } from '../../support/aws/ecs-metadata.ts'
-import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, scratch } from '../../support/cli.ts'
 import { startOfToday } from '../../support/today.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 
 const folder = scratch()
-const store = `file:${join(folder, 'ledger.db')}`
 const DAY_MS = 86_400_000
 const slotBefore = (days: number) =>
   new Date(startOfToday() - days * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
-
-// test/cli/on-ecs.test.ts pastes such commands into a shell. This test needs no server of AWS.
-test('a missed slot of a task on ECS: check, its JSON and its notification have the command for ECS', async () => {
-  const { env } = await serveMetadata({})
-  const ran = await cronledger(['run', '--store', store, ...NIGHTLY, '--event-time', slotBefore(3), '--', 'true'], {
-    env,
-  })
-  expect(ran.code).toBe(0)
-  const range = ['--since', slotBefore(3), '--until', slotBefore(1)]
-  const notify = ['--notify', `cat >'${folder}/sent'`]
-  const { stdout } = await cronledger(['check', '--store', store, ...range, '--json', ...notify])
-  const [{ steps }] = JSON.parse(stdout)
-  expect(steps.map(({ what }: { readonly what: string }) => what)).toEqual(['run it now', 'or mark it as completed'])
-  expect(overridesIn(steps[0].command)).toMatchObject({
-    name: 'batch',
-    environment: { CRONLEDGER_FORCE_SLOT: slotBefore(2), CRONLEDGER_BY: 'YOUR NAME' },
-  })
-  expect(JSON.parse(readFileSync(join(folder, 'sent'), 'utf8'))).toMatchObject({ event: 'missed', steps })
-  const text = await cronledger(['check', '--store', store, ...range])
-  expect(text.stdout).toContain(`\n  run it now:               ${steps[0].command}\n`)
-})
 
 test('after a change of the schedule, the command for ECS runs a slot of the old one, and the page has it too', async () => {
   const { env } = await serveMetadata({})

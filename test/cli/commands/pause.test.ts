@@ -1,37 +1,21 @@
 // Also covers resume and retire.
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createLedger } from '../../../src/index.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
-import { awsEnv, type Server, startDynalite } from '../../support/servers.ts'
 
 const DAY_MS = 86_400_000
 const folder = scratch()
 let count = 0
-let server: Server
-
-beforeAll(async () => {
-  server = await startDynalite()
-})
-afterAll(() => server.stop())
-
-const STORES = {
-  file: async () => ({ CRONLEDGER_STORE: `file:${join(folder, `ledger-${++count}.db`)}` }),
-  dynamodb: async () => {
-    const env = { ...awsEnv(server), CRONLEDGER_STORE: `dynamodb:ledger-${++count}` }
-    expect((await cronledger(['setup'], { env })).code).toBe(0)
-    return env
-  },
-}
 
 const day = (offset: number) => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10)
 const WEEKLY = ['run', '--task', 'weekly', '--schedule', '@daily', '--event-time', `${day(-1)}T00:00:05Z`, '--', 'true']
 const WHY = ['--reason', 'database upgrade', '--by', 'ada']
 
-async function ledger(kind: keyof typeof STORES = 'file') {
+function ledger() {
   const env: Readonly<Record<string, string>> = {
-    ...(await STORES[kind]()),
+    CRONLEDGER_STORE: `file:${join(folder, `ledger-${++count}.db`)}`,
     CRONLEDGER_LOG: 'json',
     CRONLEDGER_GRACE: '0s',
   }
@@ -54,9 +38,9 @@ async function ledger(kind: keyof typeof STORES = 'file') {
   }
 }
 
-describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
+describe('a task', () => {
   test('a trigger in a pause is skipped and exits with 0, a force runs, and check is silent', async () => {
-    const { call, run, force, check, statuses } = await ledger(kind)
+    const { call, run, force, check, statuses } = ledger()
     await run(day(-4))
     const paused = await call('pause', 'nightly', ...WHY, '--from', day(-3))
     expect(paused).toMatchObject({ code: 0, stderr: '' })
@@ -69,7 +53,7 @@ describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
   })
 
   test('a pause counts in a check, also if only a forced run has stated a schedule', async () => {
-    const { call, force, check } = await ledger(kind)
+    const { call, force, check } = ledger()
     await force(day(-4))
     const given = ['--task', 'nightly', '--since', day(-4)]
     expect((await check(...given)).code).toBe(1)
@@ -78,7 +62,7 @@ describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
   })
 
   test('resume: the next slot runs again, and the slots of the pause are not reported', async () => {
-    const { call, run, check, task } = await ledger(kind)
+    const { call, run, check, task } = ledger()
     await run(day(-4))
     await call('pause', 'nightly', ...WHY, '--from', day(-3))
     expect(await task()).toMatchObject({ paused: true, next: null, pauses: [{ by: 'ada', until: null }] })
@@ -92,7 +76,7 @@ describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
   })
 
   test('retire: check is silent at once, and a scheduled trigger revives the task', async () => {
-    const { call, run, check, task } = await ledger(kind)
+    const { call, run, check, task } = ledger()
     await run(day(-4))
     expect((await check()).code).toBe(1)
     const retired = await call('retire', 'nightly', ...WHY)
@@ -112,7 +96,7 @@ describe.each(['file', 'dynamodb'] as const)('on a %s ledger', (kind) => {
 
 describe('the answer', () => {
   test('of pause says what is in force, what it means, and how to end it', async () => {
-    const { call, run, env } = await ledger()
+    const { call, run, env } = ledger()
     await run(day(-1))
     const { stdout } = await call('pause', 'nightly', ...WHY, '--until', '2199-01-01')
     expect(stdout.split('\n')).toEqual([
@@ -130,7 +114,7 @@ describe('the answer', () => {
   })
 
   test('of pause --all and resume --all names each task, and what could not be changed', async () => {
-    const { call, run, env } = await ledger()
+    const { call, run, env } = ledger()
     await run(day(-1))
     await call(...WEEKLY)
     await call('pause', 'weekly', '--reason', 'moved', '--by', 'bob')
@@ -159,7 +143,7 @@ describe('the answer', () => {
   })
 
   test('of pause --all with a task whose record is full: the others are paused, and the exit code is not 0', async () => {
-    const { call, run, env } = await ledger()
+    const { call, run, env } = ledger()
     await run(day(-1))
     await call(...WEEKLY)
     const open = createLedger({ store: env['CRONLEDGER_STORE'] ?? '' })
@@ -173,7 +157,7 @@ describe('the answer', () => {
   })
 
   test('of resume with nothing to resume, and of a second retire, says so; both exit with 0', async () => {
-    const { call, run } = await ledger()
+    const { call, run } = ledger()
     await run(day(-1))
     expect(await call('resume', 'nightly')).toEqual({
       ...{ code: 0, signal: null, stderr: '' },
@@ -186,7 +170,7 @@ describe('the answer', () => {
   })
 
   test('of resume from a time after the pause, and of retire before a planned retirement, says what is in force', async () => {
-    const { call, run } = await ledger()
+    const { call, run } = ledger()
     await run(day(-1))
     await call('pause', 'nightly', ...WHY, '--until', day(5))
     const late = await call('resume', 'nightly', '--from', day(9))
@@ -204,7 +188,7 @@ describe('the answer', () => {
   })
 
   test('as JSON has what was changed, and what is in force and planned', async () => {
-    const { call, run } = await ledger()
+    const { call, run } = ledger()
     await run(day(-1))
     const json = async (...args: string[]) => JSON.parse((await call(...args, '--json')).stdout)
     const planned = await json('pause', 'nightly', ...WHY, '--from', day(7), '--until', day(7))
@@ -230,17 +214,14 @@ describe('the answer', () => {
 describe('a command line that is wrong', () => {
   test.each([
     [['pause', 'nigthly', ...WHY], 'unknown task: nigthly. Did you mean nightly?'],
-    [['retire', 'nightly', '--reason', 'WHY'], 'the reason is still the placeholder "WHY"'],
     [['pause', 'nightly'], '--reason is missing'],
     [['pause', 'nightly', ...WHY, '--until', '2h'], 'until "2h" is not later than now'],
     [['pause', '--all', 'nightly', ...WHY], '--all and task nightly are both given'],
     [['pause', ...WHY], '--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.'],
     [['pause', 'nightly', ...WHY, '--for', '2h'], 'unknown option --for. Did you mean --until?'],
     [['unpause', 'nightly'], 'unknown command "unpause". Did you mean resume?'],
-    [['disable', 'nightly'], 'unknown command "disable". Did you mean pause or retire?'],
-    [['delete', 'nightly'], 'unknown command "delete". Did you mean retire?'],
   ])('%j', async (args, message) => {
-    const { call, run, task } = await ledger()
+    const { call, run, task } = ledger()
     await run(day(-1))
     const { code, stderr } = await call(...args)
     expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining(message) })
@@ -250,7 +231,7 @@ describe('a command line that is wrong', () => {
 
 describe('shown', () => {
   test('tasks lists what is in force and planned, and retired tasks apart at the end', async () => {
-    const { call, run } = await ledger()
+    const { call, run } = ledger()
     await run(day(-1))
     await call('run', '--task', 'zebra', '--schedule', '@daily', '--', 'true')
     await call('pause', 'zebra', ...WHY)
@@ -268,7 +249,7 @@ describe('shown', () => {
   })
 
   test('show names who paused or retired the task, for a slot with a row and without', async () => {
-    const { call, run } = await ledger()
+    const { call, run } = ledger()
     await run(day(-4))
     await call('pause', 'nightly', ...WHY, '--from', day(-3))
     await run(day(-2))
@@ -286,7 +267,7 @@ describe('shown', () => {
 })
 
 test('a pause set while 50 triggers arrive: each either ran before it was visible or is on record as skipped, and check is silent', async () => {
-  const { env, call } = await ledger()
+  const { env, call } = ledger()
   const first = Date.now() - 60 * DAY_MS
   const date = (index: number) => new Date(first + index * DAY_MS).toISOString().slice(0, 10)
   const run = (index: number) => {

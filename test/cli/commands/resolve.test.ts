@@ -9,39 +9,18 @@ let files = 0
 function ledger() {
   const env = { CRONLEDGER_STORE: `file:${join(folder, `ledger-${++files}.db`)}`, CRONLEDGER_LOG: 'quiet' }
   const run = (eventTime: string, ...command: string[]) => [
-    'run',
-    ...NIGHTLY,
-    '--event-time',
-    eventTime,
-    '--',
-    ...command,
+    ...['run', ...NIGHTLY, '--event-time', eventTime, '--', ...command],
   ]
+  const word = ['--reason', 'looked', '--by', 'ada']
   return {
     env,
     run: (eventTime: string, ...command: string[]) => cronledger(run(eventTime, ...command), { env }),
     start: (eventTime: string, ...command: string[]) => start(run(eventTime, ...command), { env }),
     resolve: (slot: string, state: string, ...more: string[]) =>
-      cronledger(
-        [
-          'resolve',
-          '--task',
-          'nightly',
-          '--slot',
-          slot,
-          '--state',
-          state,
-          '--reason',
-          'looked',
-          '--by',
-          'ada',
-          ...more,
-        ],
-        { env },
-      ),
+      cronledger(['resolve', '--task', 'nightly', '--slot', slot, '--state', state, ...word, ...more], { env }),
     async row(): Promise<Loose> {
-      return JSON.parse(
-        (await cronledger(['history', '--task', 'nightly', '--status', 'recorded', '--json'], { env })).stdout,
-      )[0]
+      const history = ['history', '--task', 'nightly', '--status', 'recorded', '--json']
+      return JSON.parse((await cronledger(history, { env })).stdout)[0]
     },
   }
 }

@@ -119,14 +119,6 @@ describe('the main job', () => {
     })
   })
 
-  test('the next slot is free', async () => {
-    const { store, run, rows } = ledger()
-    await run(['true'])
-    const next = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-24T03:00:00Z']
-    expect((await cronledger(['run', ...next, '--', 'echo', 'next'])).stdout).toBe('next\n')
-    expect((await rows()).map(({ slot }) => slot)).toEqual(['2026-11-24T03:00:00Z', '2026-11-23T03:00:00Z'])
-  })
-
   test('a command that fails gives its own exit code, and the duplicate is refused with what to do', async () => {
     const { run, store } = ledger()
     expect(await run(['sh', '-c', 'exit 3'])).toMatchObject({ code: 3 })
@@ -155,27 +147,8 @@ describe('the main job', () => {
     ])
     expect((await force(['echo', 'no'], ['--force-only', 'failed,stale'])).code).toBe(65)
     expect(await force(['echo', 'ran'], ['--force-only', 'completed'])).toMatchObject({ code: 0, stdout: 'ran\n' })
-    expect(await rows()).toMatchObject([{ attempts: [{}, { number: 2 }], rejections: { refused: 2 } }])
-  })
-
-  test('with --max-attempts a later trigger tries again', async () => {
-    const { run, rows } = ledger()
-    const twice = ['--max-attempts', '2']
-    expect((await run(['false'], twice)).code).toBe(1)
-    expect((await run(['true'], twice)).code).toBe(0)
-    expect((await run(['true'], twice)).code).toBe(0)
-    expect(await rows()).toMatchObject([
-      { state: 'COMPLETED', attempts: [{ outcome: 'failed' }, { outcome: 'succeeded' }], rejections: { count: 1 } },
-    ])
-  })
-
-  test('a forced slot runs again, with who and why on record', async () => {
-    const { run, force, rows } = ledger()
-    await run(['false'])
-    expect(await force(['echo', 'again'])).toMatchObject({ code: 0, stdout: 'again\n' })
-    expect(await rows()).toMatchObject([
-      { attempts: [{}, { number: 2, trigger: { kind: 'forced', by: 'ada', reason: 'bad input file' } }] },
-    ])
+    const trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
+    expect(await rows()).toMatchObject([{ attempts: [{}, { number: 2, trigger }], rejections: { refused: 2 } }])
   })
 
   test('--exit-on-duplicate is the exit code of a duplicate, also while the other run is running', async () => {
@@ -289,14 +262,6 @@ describe('a batch whose script calls cronledger again for the same slot', () => 
     const usual = await cronledger(['run', '--store', store, ...NIGHTLY, '--', 'env'], { env })
     expect(usual.stdout).toMatch(/^CRONLEDGER_EVENT_TIME=2026-11-22T03:00:00Z$/m)
   })
-
-  test('64 also where the run of another task is in between', async () => {
-    const { run, store } = ledger()
-    const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
-    const inside = (task: string) => [process.execPath, MAIN, 'run', '--store', store, '--task', task, ...options, '--']
-    const outer = await run([...inside('other'), ...inside('nightly'), 'echo', 'ran'])
-    expect(outer).toMatchObject({ code: 64, stdout: '' })
-  })
 })
 
 describe('a command that cannot be started', () => {
@@ -322,14 +287,6 @@ describe('a command that cannot be started', () => {
   }
 })
 
-describe('--timeout', () => {
-  test('124, recorded as timedOut', async () => {
-    const { run, rows } = ledger()
-    expect((await run(['sleep', '60'], ['--timeout', '100ms'])).code).toBe(124)
-    expect(await rows()).toMatchObject([{ state: 'FAILED', attempts: [{ outcome: 'timedOut', signal: 'SIGTERM' }] }])
-  })
-})
-
 describe('wrong input: 64, one line that names it, and nothing written', () => {
   const ok = [...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']
   const force = [...NIGHTLY, '--force-slot', '2026-11-23T03:00:00Z']
@@ -339,25 +296,13 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
   test.each<[readonly string[], RegExp, Readonly<Record<string, string>>?]>([
     [without('--schedule'), /--schedule is missing/],
     [[...ok, '--max-atempts', '2'], /unknown option --max-atempts. Did you mean --max-attempts\?/],
-    [[...ok, '--max-attempts', '0'], /--max-attempts 0 is not allowed. Use 1 to 100/],
-    [[...ok, '--max-attempts', '1e1'], /--max-attempts "1e1" is not a whole number/],
-    [[...ok, '--lease', '10'], /--lease "10" has no unit. Use a number and a unit/],
     [[...ok, '--lease', '3m'], /lease 3m is too short\. It must be at least 3 heartbeats/],
-    [[...ok, '--overlap', 'maybe'], /--overlap "maybe" is not allowed. Use allow, skip or wait/],
     [[...ok, '--on-mismatch', 'refuse'], /--on-mismatch was removed. Use --strict/],
     [ok, /CRONLEDGER_ON_MISMATCH was removed. Use CRONLEDGER_STRICT to refuse/, { CRONLEDGER_ON_MISMATCH: 'refuse' }],
     [ok, /CRONLEDGER_EVENT was removed. Use CRONLEDGER_EVENT_TIME/, { CRONLEDGER_EVENT: '-' }],
-    [ok, /CRONLEDGER_LEASE "long" is not a valid duration/, { CRONLEDGER_LEASE: 'long' }],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
     [ok, /--force-only requires --force-slot. Give both, or remove/, { CRONLEDGER_FORCE_ONLY: 'completed' }],
     [[...force, '--force-only', 'running'], /--force-only "running" is not allowed. Use missed, failed, stale/],
-    [[...ok, '--force-slot', 'latest', '--reason', 'x'], /a forced slot and an event time cannot be used together/],
-    [[...force, '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
-    [['stray', ...ok], /two tasks are given: "stray" and --task "nightly"/],
-    [[...ok, '--timezone', 'Asia/Tokio'], /Asia\/Tokio/],
-    [['--task', 'a b', ...without('--task')], /task "a b" is not a valid name. Use 1 to 128/],
-    [['--schedule', '0 0 31 2 *', ...without('--schedule')], /never fire/],
-    [['--event-time', '2036-11-23T03:00:05Z', ...without('--event-time')], /in the future/],
     [['--event-time', '@no-such-file', ...without('--event-time')], /"@no-such-file" cannot be read: there is no such/],
     [['--strict', ...without('--event-time')], /an event time is required/],
     [[...ok, `--${'x'.repeat(5000)}`], /^cronledger: unknown option --x{98}…. See cronledger run --help.\n$/],
@@ -374,7 +319,6 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['run', ...ok, '--', 'true'], /--store is missing.*dynamodb:TABLE.*file:PATH/],
     [['run', '--store', 'redis:x', ...ok, '--', 'true'], /DATABASE or file:PATH/],
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no batch command is given. Put it after --/],
-    [['run', '--store', 'file:/tmp/x.db', ...ok, '--', 'YOUR_COMMAND'], /the batch command is still the placeholder "/],
     [['rum'], /unknown command "rum". Did you mean run\?/],
     [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role requires --check\./],
   ])('%j: %s', async (args, message) => {
@@ -404,36 +348,30 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ])
   })
 
+  const ANOTHER = 'take another slot'
+  const EXCLUDED = 'start in a slot that you exclude'
   test.each([
-    ['CRONLEDGER_TIME_ZONE', 'CRONLEDGER_TIMEZONE'],
-    ['CRONLEDGER_TZ', 'CRONLEDGER_TIMEZONE'],
-    ['CRONLEDGER_TIMEZON', 'CRONLEDGER_TIMEZONE'],
-    ['CRONLEDGER_ANCHR', 'CRONLEDGER_ANCHOR'],
-    ['CRONLEDGER_EVENTTIME', 'CRONLEDGER_EVENT_TIME'],
-    ['CRONLEDGER_FORCESLOT', 'CRONLEDGER_FORCE_SLOT'],
-    // The option of rerun.
-    ['CRONLEDGER_SLOT', 'CRONLEDGER_FORCE_SLOT'],
-  ])('a variable that is nearly an option that chooses the slot is an error: %s', async (variable, meant) => {
-    const { store } = ledger()
-    const { code, stderr } = await refused(['run', '--store', store, ...NIGHTLY, '--', 'true'], {
-      [variable]: 'Asia/Tokyo',
-    })
-    expect({ code, stderr }).toEqual({
-      code: 64,
-      stderr: `cronledger: ${variable} is not an option of run, and without ${meant} the run could take another slot. Set ${meant}, or remove ${variable}.\n`,
-    })
-  })
-
-  // ONLY is the one of rerun.
-  test.each(['FORCE_ONLYS', 'ONLY'])(
-    'a variable that is nearly the one that limits a force is an error: %s',
-    async (name) => {
-      const args = ['run', '--store', ledger().store, ...force, '--reason', 'x', '--', 'echo', 'no']
-      const { code, stdout, stderr } = await refused(args, { [`CRONLEDGER_${name}`]: 'failed' })
+    ['run', 'TIME_ZONE', 'TIMEZONE', ANOTHER],
+    ['run', 'TZ', 'TIMEZONE', ANOTHER],
+    ['run', 'ANCHR', 'ANCHOR', ANOTHER],
+    ['run', 'EVENTTIME', 'EVENT_TIME', ANOTHER],
+    // The options of rerun.
+    ['run', 'SLOT', 'FORCE_SLOT', ANOTHER],
+    ['run', 'ONLY', 'FORCE_ONLY', EXCLUDED],
+    ['rerun', 'FORCE_ONLY', 'ONLY', EXCLUDED],
+  ])(
+    '%s: a variable that is nearly an option that chooses the slot is an error: %s',
+    async (command, name, meant, harm) => {
+      const own = {
+        run: [...NIGHTLY, ...(harm === EXCLUDED ? force.slice(-2) : [])],
+        rerun: ['--task', 'nightly', '--slot', 'latest'],
+      }
+      const args = [command, '--store', ledger().store, ...own[command as 'run'], '--', 'echo', 'no']
+      const env = { [`CRONLEDGER_${name}`]: 'failed', ...(harm === EXCLUDED && { CRONLEDGER_REASON: 'x' }) }
+      const { code, stdout, stderr } = await refused(args, env)
       expect({ code, stdout, stderr }).toEqual({
-        code: 64,
-        stdout: '',
-        stderr: `cronledger: CRONLEDGER_${name} is not an option of run, and without CRONLEDGER_FORCE_ONLY the run could start in a slot that you exclude. Set CRONLEDGER_FORCE_ONLY, or remove CRONLEDGER_${name}.\n`,
+        ...{ code: 64, stdout: '' },
+        stderr: `cronledger: CRONLEDGER_${name} is not an option of ${command}, and without CRONLEDGER_${meant} the run could ${harm}. Set CRONLEDGER_${meant}, or remove CRONLEDGER_${name}.\n`,
       })
     },
   )
@@ -456,30 +394,24 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     expect(await warnings([], 'Etc/UTC')).toEqual([])
   })
 
-  test('an argument that Node would change is refused', async () => {
+  test.each([
+    ['argument "a\ufffdb"', 'exec "$@" "$(printf "$value")"', ['echo'], 'a\\377b'],
+    [
+      'environment variable "OUT_DIR"',
+      'OUT_DIR="$(printf "$value")" exec "$@"',
+      ['sh', '-c', 'echo "$OUT_DIR"'],
+      'a\\244b',
+    ],
+  ])('what Node would change is refused: %s', (what, script, command, changed) => {
     const { store, path } = ledger()
-    const shell = (word: string) =>
-      spawnSync('sh', ['-c', `exec "$@" "$(printf '${word}')"`, 'sh', process.execPath, MAIN, ...batch], {
-        encoding: 'utf8',
-      })
-    const batch = ['run', '--store', store, ...ok, '--', 'echo']
-    const refused = shell('a\\377b')
+    const shell = (value: string) => {
+      const args = ['-c', script, 'sh', process.execPath, MAIN, 'run', '--store', store, ...ok, '--', ...command]
+      return spawnSync('sh', args, { encoding: 'utf8', env: { ...process.env, value } })
+    }
+    const refused = shell(changed)
     expect(refused).toMatchObject({ status: 64, stdout: '' })
-    expect(refused.stderr).toMatch(/^cronledger: argument "a\ufffdb" is not valid UTF-8[^\n]*\n$/)
-    expect(existsSync(path)).toBe(false)
-    expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
-  })
-
-  test('an environment variable that Node would change is refused', async () => {
-    const { store, path } = ledger()
-    const shell = (value: string) =>
-      spawnSync('sh', ['-c', `OUT_DIR="$(printf '${value}')" exec "$@"`, 'sh', process.execPath, MAIN, ...batch], {
-        encoding: 'utf8',
-      })
-    const batch = ['run', '--store', store, ...ok, '--', 'sh', '-c', 'echo "$OUT_DIR"']
-    const refused = shell('a\\244\\242')
-    expect(refused).toMatchObject({ status: 64, stdout: '' })
-    expect(refused.stderr).toMatch(/^cronledger: environment variable "OUT_DIR" is not valid UTF-8[^\n]*\n$/)
+    expect(refused.stderr).toMatch(/^cronledger: [^\n]* is not valid UTF-8[^\n]*\n$/)
+    expect(refused.stderr).toContain(what)
     expect(existsSync(path)).toBe(false)
     expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
   })
@@ -491,12 +423,6 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     const ended = spawnSync('sh', ['-c', script, 'sh', gone, process.execPath, MAIN, ...args], { encoding: 'utf8' })
     expect(ended).toMatchObject({ status: 78, stdout: '' })
     expect(JSON.parse(ended.stderr).message).toMatch(/^not started: the folder of file ledger "x.db" does not exist/)
-  })
-
-  test('a flag beats the environment', async () => {
-    const { run, rows } = ledger()
-    await run(['true'], ['--timezone', 'Asia/Tokyo'], { env: { CRONLEDGER_TIMEZONE: 'Mars/Olympus' } })
-    expect(await rows()).toMatchObject([{ zone: 'Asia/Tokyo' }])
   })
 })
 
@@ -560,17 +486,6 @@ describe('under ECS', () => {
     expect(JSON.parse(stdout)[0].ecs).toEqual(lasting)
   })
 
-  test('show says where the attempt ran and where its log is', async () => {
-    const { env } = await serveMetadata({})
-    const { run, store } = ledger()
-    await run(['true'], [], { env })
-    const { stdout } = await cronledger(['show', '--store', store, '--task', 'nightly', '--slot', '2026-11-23'])
-    const { ecsTask } = FARGATE.host
-    expect(stdout).toContain(
-      `(ECS task ${ecsTask}, task definition nightly:7, container batch, log /ecs/nightly ${ecs.logStream}, run `,
-    )
-  })
-
   test('a run that moved off ECS is no longer expected there, and one that ECS does not answer changes nothing', async () => {
     const { store } = ledger()
     const runOn = async (day: number, env: Record<string, string>) => {
@@ -597,15 +512,5 @@ describe('the log', () => {
     const other = ledger()
     await other.run(['false'])
     expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: not started: /)
-  })
-
-  test('a schedule that the event time does not fit: warned, or refused', async () => {
-    const { store } = ledger()
-    const base = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T05:00:00Z']
-    const warned = await cronledger(['run', ...base, '--', 'true'])
-    expect(logOf(warned).map(({ event }) => event)).toEqual(['schedule-mismatch', 'claimed', 'completed'])
-    const refused = await cronledger(['run', ...base, '--strict', '--', 'true'])
-    expect(refused.code).toBe(65)
-    expect(logOf(refused).at(-1)).toMatchObject({ event: 'refused', cause: 'scheduleMismatch', noted: true })
   })
 })

@@ -25,20 +25,6 @@ async function ledger() {
 
 const REFUSE = { CRONLEDGER_STRICT: 'true' }
 
-test('exits with 65, and names both schedules', async () => {
-  const { run } = await ledger()
-  const refused = await run(NEW, '2026-01-06T04:30:00Z', REFUSE)
-  expect(refused.code).toBe(65)
-  expect(lastOf(refused)).toMatchObject({
-    event: 'refused',
-    cause: 'scheduleChanged',
-    noted: true,
-    before: '0 3 * * * (UTC)',
-    after: '30 4 * * * (UTC)',
-  })
-  expect((await run(OLD, '2026-01-06T03:00:00Z', REFUSE)).code).toBe(0)
-})
-
 test('the printed commands work when they are pasted: compare the schedules, then accept the new one', async () => {
   const { run } = await ledger()
   const { steps } = lastOf(await run(NEW, '2026-01-06T04:30:00Z', REFUSE))

@@ -118,37 +118,6 @@ describe('the events that are sent', () => {
     expect(events()).toMatchObject([{ event: 'failed', outcome: 'interrupted' }])
   })
 
-  test('each attempt that fails, also one that is tried again', async () => {
-    const { run, keep, events } = ledger()
-    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--metrics', 'cronledger', ...keep]
-    const { stderr, code } = await run(['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))'], options)
-    expect(code).toBe(0)
-    expect(events()).toMatchObject([{ event: 'failed', attempt: 1 }])
-    const lines = stderr.split('\n').filter((line) => line.includes('_aws'))
-    expect(lines.map(readEmf)).toMatchObject([
-      { Failed: '1 Count', Completed: '0 Count', Attempts: '1 Count' },
-      { Failed: '0 Count', Completed: '1 Count', Attempts: '2 Count' },
-    ])
-  })
-
-  test('a ledger out of reach', async () => {
-    const { run, keep, events } = ledger()
-    const env = {
-      AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1',
-      AWS_REGION: 'eu-west-1',
-      AWS_ACCESS_KEY_ID: 'x',
-      AWS_SECRET_ACCESS_KEY: 'x',
-      CRONLEDGER_STORE: 'dynamodb:none',
-      CRONLEDGER_TASK: 'nightly',
-      CRONLEDGER_SCHEDULE: '0 3 * * *',
-      CRONLEDGER_EVENT_TIME: SLOT,
-    }
-    const { code } = await cronledger(['run', ...keep, '--ledger-timeout', '1s', '--', 'true'], { env })
-    expect(code).toBe(75)
-    expect(events()).toMatchObject([{ event: 'withdrawn' }])
-    expect((await run(['true'], ['--notify-on', 'refused, duplicate', ...keep])).code).toBe(0)
-  })
-
   test('a ledger that cannot be used, in the log and the metrics too', async () => {
     const { keep, events } = ledger()
     const options = [...NIGHTLY, '--event-time', SLOT, '--metrics', 'cronledger']
@@ -195,27 +164,20 @@ describe('the events that are sent', () => {
   })
 })
 
-test('a stop before the claim counts as failed, and a pause sends nothing, because an operator wanted it', async () => {
+test('a run that starts nothing counts as failed, and a pause sends nothing, because an operator wanted it', async () => {
   const { told } = ledger()
   const values = { notify: `echo $CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT >> ${told}`, notifyOn: undefined }
   const notify = openNotify(values, process.env)
   const about = { task: 'nightly', slot: Date.parse(SLOT), timezone: 'UTC' }
   const common = { time: SLOT, level: 'warn', task: 'nightly', slot: SLOT, message: '' } as const
-  for (const event of ['paused', 'stopped', 'waiting', 'claimed'] as const) notify?.emit({ ...common, event }, about)
+  for (const event of ['paused', 'withdrawn', 'stopped', 'waiting', 'claimed'] as const)
+    notify?.emit({ ...common, event }, about)
   expect(await notify?.end(AbortSignal.timeout(60_000))).toBe(null)
-  expect(readFileSync(told, 'utf8')).toBe('failed stopped\n')
+  expect(readFileSync(told, 'utf8').split('\n').sort()).toEqual(['', 'failed stopped', 'failed withdrawn'])
 })
 
 describe('started and succeeded', () => {
   const on = (kinds: string) => ['--notify-on', kinds]
-
-  test('are sent only if they are named', async () => {
-    const { run, keep, events } = ledger()
-    expect((await run(['true'], keep)).code).toBe(0)
-    expect(events()).toEqual([])
-    expect((await run(['true'], keep)).code).toBe(0)
-    expect(events()).toMatchObject([{ event: 'duplicate' }])
-  })
 
   test('are sent in this order, the success when it is on record', async () => {
     const { run, told, store, events } = ledger()
@@ -312,16 +274,8 @@ test.each<[readonly string[], RegExp]>([
   [['--metrics', 'AWS/ECS'], /--metrics "AWS\/ECS" is not valid\. Use/],
   [['--metrics', 'a\nb'], /--metrics "a\\nb" is not valid\. Use/],
 ])('%j is refused with 64 and one line', async (options, message) => {
-  const { code, stdout, stderr } = await refused([
-    'run',
-    '--store',
-    'file:no.db',
-    ...NIGHTLY,
-    ...options,
-    '--',
-    'echo',
-    'no',
-  ])
+  const args = ['run', '--store', 'file:no.db', ...NIGHTLY, ...options, '--', 'echo', 'no']
+  const { code, stdout, stderr } = await refused(args)
   expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
   expect(stderr.trim().split('\n')).toHaveLength(1)
 })
@@ -429,12 +383,5 @@ describe('--metrics', () => {
     const [progress, line = ''] = stderr.trim().split('\n')
     expect(progress).toBe('progress 50%')
     expect(readEmf(line)).toMatchObject({ Completed: '1 Count' })
-  })
-
-  test('off by default, and beside the log', async () => {
-    const { run } = ledger()
-    expect((await run(['false'])).stderr).not.toContain('_aws')
-    const both = await run(['true'], ['--metrics', 'cronledger'])
-    expect(logOf(both.stderr).map((line) => line['event'] ?? 'metrics')).toEqual(['refused', 'metrics'])
   })
 })

@@ -177,19 +177,6 @@ describe('the slot', () => {
     expect(await text(...at('2026-01-09'))).toMatch(/^task {7}neither paused nor retired at this slot$/m)
   })
 
-  test('that the schedule does not have: only what is in force and planned', async () => {
-    const { run, call, text, json } = ledger()
-    await run('2026-01-05T18:00:05Z', ['--schedule', 'at(2026-01-06T03:00:00)', '--timezone', 'Asia/Tokyo'])
-    await call('pause', 'nightly', ...BY_ADA)
-    const shown = await text('--at', '2025-01-01')
-    expect(shown).toMatch(/^slot {7}none/m)
-    expect(shown).not.toMatch(/^task /m)
-    expect(shown).toMatch(/^paused /m)
-    expect(await json('--at', '2025-01-01')).toMatchObject({
-      taskRecord: { notExpected: null, startsNothing: false, paused: true },
-    })
-  })
-
   test('with a reason that has control characters: they do not reach the terminal', async () => {
     const { run, call, text } = ledger()
     await run('2026-01-05T18:00:05Z')

@@ -303,9 +303,7 @@ describe('a table', () => {
   test.each([
     // The time of a request is in doubt as long as it takes, so a slow answer moves the seconds.
     [95_000, /^wrong: about 9[2-8]s behind the server's.*NTP/],
-    [-95_000, /^wrong: about 9[2-8]s ahead of the server's.*NTP/],
-    [25_000, /^wrong: about 2[2-8]s behind/],
-    [-25_000, /^wrong: about 2[2-8]s ahead/],
+    [-25_000, /^wrong: about 2[2-8]s ahead of the server's/],
     [8_000, /^ok: about ([5-9]|1[01])s behind/],
   ])('whose server has a clock that is %i ms ahead', async (clockMs, line) => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - clockMs })
@@ -339,18 +337,13 @@ describe('a server that cannot be asked', () => {
     expect(await answering(null, to, 1_000)).toMatchObject({ code: 75, wrong: ['answer'] })
   })
 
-  test.each(['ExpiredTokenException', 'UnrecognizedClientException', 'InvalidSignatureException'])(
-    '%s: 77',
-    async (name) => {
-      // The text of such an error may quote the token.
-      const body = JSON.stringify({ __type: `com.amazon.coral.service#${name}`, message: 'no: my-token' })
-      const found = await answering({ status: 400, body }, to)
-      expect(found).toMatchObject({ code: 77, wrong: ['credentials'] })
-      expect(found.lines['credentials']).toMatch(
-        new RegExp(`${name}.*from AWS_ACCESS_KEY_ID.*\\. Renew or correct them\\.$`),
-      )
-    },
-  )
+  test('credentials that are refused: 77', async () => {
+    // The text of such an error may quote the token.
+    const body = JSON.stringify({ __type: 'com.amazon.coral.service#ExpiredTokenException', message: 'no: my-token' })
+    const found = await answering({ status: 400, body }, to)
+    expect(found).toMatchObject({ code: 77, wrong: ['credentials'] })
+    expect(found.lines['credentials']).toMatch(/Expired.*from AWS_ACCESS_KEY_ID.*\. Renew or correct them\.$/)
+  })
 
   test.each([
     [{}, 77, /no AWS credentials.*Give the ECS task a role/],
@@ -368,9 +361,7 @@ describe('a server that cannot be asked', () => {
 
   test.each([
     [500, ''],
-    [404, ''],
     [403, '<html>Who are you?</html>'],
-    [200, '<html>Who are you?</html>'],
   ])('HTTP status %i of something else is named, and what that says is not: %j', async (status, body) => {
     const found = await answering({ status, body }, to)
     expect(found).toMatchObject({ code: 75, wrong: ['answer'] })
@@ -383,10 +374,6 @@ describe('a server that cannot be asked', () => {
     expect(await answering(null, source, 1_000)).toMatchObject({ code: 75, wrong: ['credentials'] })
   })
 
-  test('no region: 64', async () => {
-    expect(await check('dynamodb:good', { ...SECRETS, HOME: folder })).toMatchObject({ code: 64, wrong: ['region'] })
-  })
-
   describe('in an ECS task without AWS_REGION, as on EC2', () => {
     const task = { TaskARN: 'arn:aws:ecs:ap-northeast-1:123456789012:task/batch/0123456789abcdef' }
     const config = join(folder, 'config')
@@ -397,7 +384,6 @@ describe('a server that cannot be asked', () => {
       [task, { AWS_CONFIG_FILE: config }, /^ok: eu-central-1, from the shared files/],
       [task, { AWS_REGION: REGION }, /^ok: eu-west-1, from AWS_REGION/],
       [{}, {}, /^wrong: no AWS region is set\. Set AWS_REGION\.$/],
-      [{ TaskARN: 'arn:aws:ecs' }, {}, /^wrong: no AWS region is set\. Set AWS_REGION\.$/],
     ])('metadata %j, environment %j', async (metadata, more, region) => {
       const found = await answering({ status: 200, body: JSON.stringify(metadata) }, ({ endpoint }) => {
         return { ...SECRETS, HOME: folder, ...DEAD, ECS_CONTAINER_METADATA_URI_V4: endpoint, ...more }
@@ -443,18 +429,10 @@ describe('the environment of a run', () => {
 
   test.each<[Env, string, RegExp]>([
     [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 'event time', /^wrong: .*was not replaced/],
-    [{ CRONLEDGER_EVENT_TIME: '3 in the morning' }, 'event time', /^wrong: .*Use ISO 8601/],
     [{ CRONLEDGER_EVENT_TIME: '' }, 'event time', NOT_SET],
     [{ CRONLEDGER_STRICT: 'true' }, 'event time', /^ok: .* a run starts nothing \(64\)\./],
     [{ CRONLEDGER_EVENT_TIME: '{"time":"2026-11-24T03:00:00Z"}' }, 'event time', /^ok: 2026-11-24T03:00:00Z, from C/],
-    [{ CRONLEDGER_EVENT_TIME: '{"detail":{}}' }, 'event time', /^wrong: the event has no "time"/],
     [{ CRONLEDGER_EVENT_TIME: '-' }, 'event time', /^ok: from standard input/],
-    [{ CRONLEDGER_EVENT_TIME: '2099-01-01T00:00:00Z' }, 'event time', /^wrong: .*is in the future/],
-    [
-      { CRONLEDGER_FORCE_SLOT: 'latest', CRONLEDGER_REASON: 'x', ...TIME },
-      'event time',
-      /^wrong: .*cannot be used together/,
-    ],
     [
       { CRONLEDGER_FORCE_SLOT: '2026-11-24T09:00', CRONLEDGER_REASON: 'x' },
       'event time',
@@ -465,16 +443,8 @@ describe('the environment of a run', () => {
     [{ CRONLEDGER_SCHEDULE: 'at(2099-01-01T00:00:00)', ...TIME }, 'event time', /^wrong: schedule .* has no slot/],
     [{ CRONLEDGER_TASK: 'no spaces' }, 'task', /^wrong: task "no spaces" is not a valid name/],
     [{ CRONLEDGER_SCHEDULE: '61 3 * * *' }, 'schedule', /^wrong: .*61/],
-    [{ CRONLEDGER_SCHEDULE: 'rate(6 hours)' }, 'schedule', /^wrong: .*requires an anchor/],
-    [
-      { CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_TIMEZONE: 'JST' },
-      'schedule',
-      /^wrong: timezone "JST" is not an IANA/,
-    ],
     [{ CRONLEDGER_TIMEZONE: 'JST' }, 'schedule', /^wrong: timezone "JST" is not an IANA time zone name/],
-    [{ CRONLEDGER_MAX_ATTEMPTS: 'many' }, 'options', /^wrong: CRONLEDGER_MAX_ATTEMPTS "many" is not a whole number/],
     [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease 1m is too short/],
-    [{ CRONLEDGER_REASON: 'x' }, 'options', /^wrong: --reason requires --force-slot/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 'options', /^wrong: --reason is missing\. Give --reason TEXT /],
     [{ CRONLEDGER_TZ: 'Asia/Tokyo' }, 'options', /^wrong: CRONLEDGER_TZ is not an option of run, .* another slot/],
     [{ CRONLEDGER_MAX_LATNESS: '1h' }, 'options', /^ok: warning: CRONLEDGER_MAX_LATNESS is not an option of run and/],
@@ -490,19 +460,6 @@ describe('the environment of a run', () => {
     const isRight = line.source.startsWith('^ok')
     expect(found).toMatchObject({ code: isRight ? 0 : 64, wrong: isRight ? [] : [what] })
     expect(found.lines[what]).toMatch(line)
-  })
-
-  test('the check finds what would end a run with 64, in the same words', async () => {
-    const env = { CRONLEDGER_STORE: store, CRONLEDGER_TASK: 'nightly', ...SCHEDULE, CRONLEDGER_LEASE: '1m' }
-    const [run, found] = await Promise.all([
-      cronledger(['run', '--', 'true'], { env }),
-      cronledger(['setup', '--check'], { env }),
-    ])
-    expect(run).toMatchObject({ code: 64, stderr: expect.stringContaining('lease 1m is too short') })
-    expect(found).toMatchObject({
-      code: 64,
-      stdout: expect.stringMatching(/^wrong {2}options {17}lease 1m is too sh/m),
-    })
   })
 })
 
