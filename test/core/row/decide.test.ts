@@ -200,17 +200,6 @@ describe('a force that is meant for some slots only', () => {
     expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
   })
 
-  test('property: a force for undone slots never starts after a success', () => {
-    fc.assert(
-      fc.property(histories, fc.nat(1e12), (history, laterMs) => {
-        const row = rowWith(...history, { trigger: FORCED, ending: SUCCEEDED })
-        const situation = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, now: NOW + laterMs }
-        expect(answer(row, situation)).toBe('refused: completed')
-        expect(answer(row, { ...situation, forceOfRange: true })).toBe('duplicate: completed')
-      }),
-    )
-  })
-
   test('property: a force that does not name completed starts nothing in a slot that completed', () => {
     const named = fc.subarray(RERUNNABLE.filter((status) => status !== 'completed'))
     const ranges = fc.constantFrom({}, { forceOfRange: true as const })

@@ -12,7 +12,7 @@ import {
 import type { StoredDocument, StoredValue } from '../../../src/core/row/stored-fields.ts'
 import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-parts.ts'
 import { dayOf, decodeRow, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
-import { claimRow, finishRow, renewLease } from '../../../src/core/row/transition.ts'
+import { claimRow } from '../../../src/core/row/transition.ts'
 import {
   type EndedAttempt,
   EVENT_TIME_SOURCES,
@@ -112,13 +112,6 @@ describe('the stored form of a row', () => {
         expect(['string', 'number']).toEqual(expect.arrayContaining(leaves(encodeRow(row))))
       }),
     )
-  })
-
-  it('of a usual row is under 1 KB, so that a write costs one unit', () => {
-    const row = usualRow()
-    const running = sizeOf(encodeRow(row))
-    const ended = sizeOf(encodeRow(finishRow(row, SUCCEEDED, { writeId: uuid(4), now: NOW + 1_234_567 })))
-    expect(Math.max(running, ended)).toBeLessThan(1024)
   })
 
   it('names slots so that text order is time order', () => {
@@ -287,29 +280,6 @@ function usualClaim() {
   }
   expect(claim.host.ecsTask.length).toBeGreaterThanOrEqual(110)
   return claim
-}
-
-/** A row as a batch on ECS leaves it: long names, one attempt that renewed, no rejections. */
-function usualRow(): Row {
-  const claim = usualClaim()
-  const mark = { pid: 1_048_576, startTicks: 123_456_789_012, boot: `${uuid(2)}/4026531836` }
-  const row = claimRow(null, claim, { writeId: uuid(3), now: NOW + 123 }, 600_000)
-  return { ...renewLease(row, { writeId: uuid(4), now: NOW + 60_123 }, 600_000, mark), version: 600 }
-}
-
-/**
- * DynamoDB's size of an item: names and text in UTF-8, a number about a byte for two digits and one more, a list or map
- * 3 bytes and 1 for each element (AWS, "DynamoDB item sizes and formats").
- */
-function sizeOf(document: StoredDocument): number {
-  const bytes = (text: string) => new TextEncoder().encode(text).length
-  const size = (value: StoredValue): number => {
-    if (typeof value === 'string') return bytes(value)
-    if (typeof value === 'number') return Math.ceil(String(value).length / 2) + 1
-    if (Array.isArray(value)) return value.reduce((sum, item) => sum + 1 + size(item), 3)
-    return Object.entries(value).reduce((sum, [name, item]) => sum + 1 + bytes(name) + size(item), 3)
-  }
-  return Object.entries(document).reduce((sum, [name, value]) => sum + bytes(name) + size(value), 0)
 }
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })

@@ -54,32 +54,19 @@ describe('crontab fields', () => {
     ['0 0,30 * * *', 'hours has "30". Use 0-23, * , - /'],
     ['70 0 0 * * *', 'seconds is "70". Use 0-59'],
     ['0 0 0 * *', 'day of month is "0". Use 1-31, L'],
-    ['0 0 32 * *', 'day of month is "32"'],
     ['0 0 * 13 *', 'month is "13". Use 1-12 or JAN-DEC'],
     ['0 0 * MON *', 'month is "MON"'],
-    ['0 0 * janjan *', 'month is "janjan"'],
     ['0 0 * * 8', 'day of week is "8". Use 0-7 or SUN-SAT (Sunday is 0 or 7)'],
-    ['0 0 * * sunmon', 'day of week is "sunmon"'],
     ['0 0 * * JAN', 'day of week is "JAN"'],
     ['0 0 * * L', 'day of week is "L"'],
     ['0 0 * * 1#6', 'day of week is "1#6"'],
-    ['0 0 * * 1#0', 'day of week is "1#0"'],
-    ['0 0 * * 1#2.5', 'day of week is "1#2.5"'],
-    ['0 0 * * *#2', 'day of week is "*#2"'],
-    ['0 0 * * 8#2', 'day of week is "8#2"'],
     ['0 0 * * 1#1,3', 'day of week has "1#1"'],
     ['0 0 * * 1-5L', 'day of week is "1-5L"'],
     ['0 0 1L * *', 'day of month is "1L"'],
     ['*/ * * * *', 'minutes is "*/"'],
-    ['1/2/3 * * * *', 'minutes is "1/2/3"'],
     ['1-2-3 * * * *', 'minutes is "1-2-3"'],
-    ['5- * * * *', 'minutes is "5-"'],
     ['-5 * * * *', 'minutes is "-5"'],
-    ['+5 * * * *', 'minutes is "+5"'],
     ['1.5 * * * *', 'minutes is "1.5"'],
-    ['1e1 * * * *', 'minutes is "1e1"'],
-    ['0x1 * * * *', 'minutes is "0x1"'],
-    ['** * * * *', 'minutes is "**"'],
     [', * * * *', 'minutes has ""'],
     ['٣ * * * *', 'minutes is "٣"'],
     ['0 3 * * *\n0 4 * * *', 'it has 9 fields'],
@@ -136,37 +123,21 @@ describe('cron(…)', () => {
   it.each([
     ['cron()', 'cron(…) has 0 fields'],
     ['cron(0 10 * *)', 'cron(…) has 4 fields. Use 6 (minutes hours day-of-month month day-of-week year).'],
-    ['cron(5 0 10 * * ? *)', 'cron(…) has 7 fields'],
     ['cron(0 10 ?,1 * MON *)', 'Exactly one of the two must be "?"'],
     ['cron(0 10 ?,1 * ? *)', 'day of month has "?". Use 1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /'],
     ['cron(0 ? * * ? *)', 'hours is "?". Use 0-23'],
-    ['cron(0 24 * * ? *)', 'hours is "24"'],
     ['cron(*/0 * * * ? *)', 'minutes is "*/0"'],
-    ['cron(0/ * * * ? *)', 'minutes is "0/"'],
-    ['cron(H * * * ? *)', 'minutes is "H"'],
-    ['cron(0 0 0 * ? *)', 'day of month is "0"'],
     ['cron(0 0 32W * ? *)', 'day of month is "32W"'],
-    ['cron(0 0 0W * ? *)', 'day of month is "0W"'],
-    ['cron(0 0 W * ? *)', 'day of month is "W"'],
     ['cron(0 0 1-5W * ? *)', 'day of month is "1-5W"'],
     ['cron(0 0 L-31 * ? *)', 'day of month is "L-31"'],
     ['cron(0 0 L-3W * ? *)', 'day of month is "L-3W"'],
-    ['cron(0 0 1L * ? *)', 'day of month is "1L"'],
     ['cron(0 0 ? * 8 *)', 'day of week is "8". Use 1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L'],
-    ['cron(0 0 ? * 8L *)', 'day of week is "8L"'],
     ['cron(0 0 ? * LW *)', 'day of week is "LW"'],
-    ['cron(0 0 ? * 3W *)', 'day of week is "3W"'],
     ['cron(0 0 ? * 3#6 *)', 'day of week is "3#6"'],
-    ['cron(0 0 ? * 3#0 *)', 'day of week is "3#0"'],
-    ['cron(0 0 ? * #2 *)', 'day of week is "#2"'],
     ['cron(0 0 ? * 3#1,6#3 *)', 'day of week has "3#1"'],
-    ['cron(0 0 ? * 3#1,6 *)', 'day of week has "3#1"'],
-    ['cron(0 0 ? * MONTUE *)', 'day of week is "MONTUE"'],
     ['cron(0 0 1 foo ? *)', 'month is "foo". Use 1-12 or JAN-DEC'],
     ['cron(0 0 1 1 ? 1969)', 'year is "1969". Use 1970-2199'],
-    ['cron(0 0 1 1 ? 2200)', 'year is "2200"'],
     ['cron(0 0 1 1 ? 2030-2020)', 'year is "2030-2020"'],
-    ['cron(0 0 1 1 ? ?)', 'year is "?"'],
     ['foo(1)', 'this form is not known. Use crontab fields, a macro such as @daily, cron(…), rate(…) or at(…).'],
   ])('refuses %j', (expression, problem) => {
     expect(refusal(expression)).toContain(problem)
@@ -193,13 +164,9 @@ describe('rate(…)', () => {
     ],
     ['rate(36526 days)', 'rate is "36526 days"'],
     [`rate(${'9'.repeat(200)} days)`, '1 minute to 36525 days'],
-    ['rate(1.5 hours)', 'rate is "1.5 hours"'],
-    ['rate(-1 hours)', 'rate is "-1 hours"'],
     ['rate(5minutes)', 'rate(…) is not in this form'],
     ['rate(5 seconds)', 'rate is "5 seconds"'],
-    ['rate(2 weeks)', 'rate is "2 weeks"'],
     ['rate(5 Minutes)', 'rate(…) is not in this form'],
-    ['rate()', 'rate is ""'],
   ])('refuses %s', (expression, problem) => {
     expect(refusal(expression, 'UTC', 0)).toContain(problem)
   })
@@ -218,31 +185,23 @@ describe('rate(…)', () => {
 })
 
 describe('at(…)', () => {
-  it.each([
-    'at(2026-11-24)',
-    'at(2026-11-24T03:00)',
-    'at(2026-11-24T03:00:00Z)',
-    'at(2026-11-24T03:00:00+09:00)',
-    'at(2026-11-24T03:00:00.5)',
-    'at(2026-11-24 03:00:00)',
-  ])('refuses %s', (expression) => {
-    expect(refusal(expression)).toMatch(
-      /at\(…\) has a date and a time with seconds\.|Use a date and time without an offset/,
-    )
-  })
+  it.each(['at(2026-11-24T03:00)', 'at(2026-11-24T03:00:00Z)', 'at(2026-11-24T03:00:00.5)', 'at(2026-11-24 03:00:00)'])(
+    'refuses the form of %s',
+    (expression) => {
+      expect(refusal(expression)).toMatch(
+        /at\(…\) has a date and a time with seconds\.|Use a date and time without an offset/,
+      )
+    },
+  )
 
-  it.each([
-    'at(2026-02-29T03:00:00)',
-    'at(2026-11-24T24:00:00)',
-    'at(2026-11-24T03:00:60)',
-    'at(1969-12-31T23:59:59)',
-    'at(2200-01-01T00:00:00)',
-    'at()',
-  ])('refuses %s', (expression) => {
-    expect(refusal(expression)).toContain(
-      'Use a date and time without an offset (yyyy-mm-ddThh:mm:ss) in the years 1970 to 2199.',
-    )
-  })
+  it.each(['at(2026-02-29T03:00:00)', 'at(2026-11-24T24:00:00)', 'at(2200-01-01T00:00:00)', 'at()'])(
+    'refuses the time of %s',
+    (expression) => {
+      expect(refusal(expression)).toContain(
+        'Use a date and time without an offset (yyyy-mm-ddThh:mm:ss) in the years 1970 to 2199.',
+      )
+    },
+  )
 
   it('refuses a time that the clocks skip', () => {
     expect(refusal('at(2026-03-08T02:30:00)', 'America/Los_Angeles')).toBe(
@@ -279,40 +238,23 @@ describe('a schedule that can never fire', () => {
 })
 
 describe('timezone', () => {
-  it.each([
-    'UTC',
-    'Asia/Tokyo',
-    'Asia/Kolkata',
-    'America/Argentina/Buenos_Aires',
-    'Etc/GMT+9',
-    'EST5EDT',
-    'GB',
-    'EST',
-    'asia/tokyo',
-  ])('takes %s, and keeps it as it is written', (zone) => {
-    expect(parse('0 3 * * *', zone).spec.zone).toBe(zone)
-  })
+  it.each(['UTC', 'America/Argentina/Buenos_Aires', 'Etc/GMT+9', 'EST5EDT', 'GB', 'asia/tokyo'])(
+    'takes %s, and keeps it as it is written',
+    (zone) => {
+      expect(parse('0 3 * * *', zone).spec.zone).toBe(zone)
+    },
+  )
 
   it.each([
     '',
-    ' ',
     'local',
-    'system',
     'Asia/Tokio',
-    ' Asia/Tokyo',
     'Asia/Tokyo\n',
     '+09:00',
-    '-0900',
     'UTC+9',
-    'GMT+9',
-    'utc+09:00',
-    'Z',
-    // ICU takes these for Dhaka, Anchorage, Calcutta, Tokyo, Chicago and Los Angeles.
+    // ICU takes these for Dhaka and Calcutta, and knows the third one.
     'BST',
-    'AST',
     'ist',
-    'JST',
-    'CST',
     'SystemV/PST8PDT',
     'x'.repeat(5000),
     '\u001b[2J',
@@ -338,23 +280,7 @@ describe('the text of an expression', () => {
   it('may be anything: it parses, or is refused with one line', () => {
     const piece = fc.constantFrom(
       ...['*', '?', '/', '-', ',', '#', 'L', 'W', 'LW', 'H', ' ', '\t', '\n', '(', ')', '@', 'cron(', 'rate(', 'at('],
-      ...[
-        '0',
-        '1',
-        '5',
-        '7',
-        '23',
-        '31',
-        '60',
-        '99999999999',
-        'MON',
-        'jan',
-        '2026',
-        '1970-01-01T00:00:00',
-        'days',
-        '٣',
-        '\u0000',
-      ],
+      ...['0', '7', '23', '31', '60', '99999999999', 'MON', 'jan', '1970-01-01T00:00:00', 'days', '٣', '\u0000'],
     )
     const hostile = fc.oneof(
       fc.array(piece, { maxLength: 40 }).map((pieces) => pieces.join('')),
