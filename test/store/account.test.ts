@@ -6,14 +6,10 @@ import { CreateTableCommand, DynamoDBClient, PutItemCommand, ScanCommand } from 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createTableInput } from '../../src/store/dynamodb/table-definition.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
-import { awsEnv, CREDENTIALS, hasMoto, REGION, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { awsEnv, CREDENTIALS, hasMoto, REGION, type Server, startMoto } from '../support/servers.ts'
 
 const MAIN = fileURLToPath(new URL('../aws/main.mjs', import.meta.url))
 const TABLE = 'cronledger-test'
-const SERVERS = [
-  { name: 'dynalite', start: startDynalite, isThere: true, part: 'contract' },
-  { name: 'moto', start: startMoto, isThere: hasMoto, part: 'promises' },
-]
 
 /** Runs `npm run test:aws` without its build. No variable of this machine that names an account reaches it. */
 async function testAws(args: readonly string[], env: Readonly<Record<string, string>>) {
@@ -38,77 +34,75 @@ async function answer(typed: string, env: Readonly<Record<string, string>>) {
   return stdout
 }
 
-for (const { name, start, isThere, part } of SERVERS) {
-  describe.skipIf(!isThere)(`npm run test:aws on ${name}`, () => {
-    let server: Server
-    let proxy: FaultyProxy
-    let client: DynamoDBClient
-    const env = () => ({ ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_TEST_TABLE: TABLE })
-    const itemsLeft = async () => (await client.send(new ScanCommand({ TableName: TABLE }))).Items ?? []
+describe.skipIf(!hasMoto)('npm run test:aws', () => {
+  let server: Server
+  let proxy: FaultyProxy
+  let client: DynamoDBClient
+  const env = () => ({ ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_TEST_TABLE: TABLE })
+  const itemsLeft = async () => (await client.send(new ScanCommand({ TableName: TABLE }))).Items ?? []
 
-    beforeAll(async () => {
-      server = await start()
-      proxy = await startFaultyProxy(server.endpoint)
-      client = new DynamoDBClient({ endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS })
-      await client.send(new CreateTableCommand(createTableInput(TABLE)))
-    })
-    afterAll(async () => {
-      client.destroy()
-      proxy.close()
-      await server.stop()
-    })
-
-    test('asks before it starts, and sends nothing until then', async () => {
-      const { code, stdout } = await testAws([], env())
-      expect(code).toBe(64)
-      expect(stdout).toMatch(/against table cronledger-test \(http.*It costs less than 1 US cent.*Nothing was done/s)
-      expect(proxy.seen).toEqual([])
-    })
-
-    test('starts only if the answer is yes', async () => {
-      expect(await answer('y', env())).toContain('Nothing was done.')
-      expect(proxy.seen).toEqual([])
-      expect(await answer('yes', env())).toContain('removed 0 items')
-      expect(proxy.seen.map(({ action }) => action)).toEqual(['DescribeTable', 'Scan'])
-      proxy.seen.length = 0
-    })
-
-    test.each([[['--yes']], [['--remove', '0123abcd']]])(
-      '%j with a table that does not exist: 64, and none is created',
-      async (args) => {
-        const { code, stderr } = await testAws(args, { ...env(), CRONLEDGER_TEST_TABLE: 'misspelt' })
-        expect({ code, stderr }).toEqual({
-          code: 64,
-          stderr:
-            'table "misspelt" does not exist. Create it: cronledger setup --store dynamodb:misspelt. Nothing was done.\n',
-        })
-        expect(proxy.seen.map(({ action }) => action)).toEqual(['DescribeTable'])
-        proxy.seen.length = 0
-      },
-    )
-
-    test(`passes (${part}), removes its own items and no others, and writes no more than it said`, async () => {
-      const Item = { task: { S: 'nightly' }, slot: { S: '2026-11-01T18:00:00Z' } }
-      await client.send(new PutItemCommand({ TableName: TABLE, Item }))
-      const { code, stdout, stderr } = await testAws(['--yes', part], env())
-      expect({ code, stdout: code === 0 ? '' : stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' })
-      expect(stdout).toMatch(/removed [1-9]\d* items/)
-      expect(await itemsLeft()).toEqual([Item])
-      expect(proxy.seen.filter(({ action }) => /^(Put|Update|Delete)Item$/.test(action)).length).toBeLessThan(3_500)
-    })
-
-    test('removes what an interrupted run left', async () => {
-      const left = { task: { S: 'task-0123abcd-1' }, slot: { S: '2026-11-24T03:00:00Z' } }
-      await client.send(new PutItemCommand({ TableName: TABLE, Item: left }))
-      const { code, stdout } = await testAws(['--remove', '0123abcd'], env())
-      expect({ code, stdout }).toEqual({
-        code: 0,
-        stdout: 'removed 1 items of run 0123abcd from table cronledger-test\n',
-      })
-      expect(await itemsLeft()).toHaveLength(1)
-    })
+  beforeAll(async () => {
+    server = await startMoto()
+    proxy = await startFaultyProxy(server.endpoint)
+    client = new DynamoDBClient({ endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS })
+    await client.send(new CreateTableCommand(createTableInput(TABLE)))
   })
-}
+  afterAll(async () => {
+    client.destroy()
+    proxy.close()
+    await server.stop()
+  })
+
+  test('asks before it starts, and sends nothing until then', async () => {
+    const { code, stdout } = await testAws([], env())
+    expect(code).toBe(64)
+    expect(stdout).toMatch(/against table cronledger-test \(http.*It costs less than 1 US cent.*Nothing was done/s)
+    expect(proxy.seen).toEqual([])
+  })
+
+  test('starts only if the answer is yes', async () => {
+    expect(await answer('y', env())).toContain('Nothing was done.')
+    expect(proxy.seen).toEqual([])
+    expect(await answer('yes', env())).toContain('removed 0 items')
+    expect(proxy.seen.map(({ action }) => action)).toEqual(['DescribeTable', 'Scan'])
+    proxy.seen.length = 0
+  })
+
+  test.each([[['--yes']], [['--remove', '0123abcd']]])(
+    '%j with a table that does not exist: 64, and none is created',
+    async (args) => {
+      const { code, stderr } = await testAws(args, { ...env(), CRONLEDGER_TEST_TABLE: 'misspelt' })
+      expect({ code, stderr }).toEqual({
+        code: 64,
+        stderr:
+          'table "misspelt" does not exist. Create it: cronledger setup --store dynamodb:misspelt. Nothing was done.\n',
+      })
+      expect(proxy.seen.map(({ action }) => action)).toEqual(['DescribeTable'])
+      proxy.seen.length = 0
+    },
+  )
+
+  test('passes, removes its own items and no others, and writes no more than it said', async () => {
+    const Item = { task: { S: 'nightly' }, slot: { S: '2026-11-01T18:00:00Z' } }
+    await client.send(new PutItemCommand({ TableName: TABLE, Item }))
+    const { code, stdout, stderr } = await testAws(['--yes', 'promises'], env())
+    expect({ code, stdout: code === 0 ? '' : stdout, stderr }).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(stdout).toMatch(/removed [1-9]\d* items/)
+    expect(await itemsLeft()).toEqual([Item])
+    expect(proxy.seen.filter(({ action }) => /^(Put|Update|Delete)Item$/.test(action)).length).toBeLessThan(3_500)
+  })
+
+  test('removes what an interrupted run left', async () => {
+    const left = { task: { S: 'task-0123abcd-1' }, slot: { S: '2026-11-24T03:00:00Z' } }
+    await client.send(new PutItemCommand({ TableName: TABLE, Item: left }))
+    const { code, stdout } = await testAws(['--remove', '0123abcd'], env())
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: 'removed 1 items of run 0123abcd from table cronledger-test\n',
+    })
+    expect(await itemsLeft()).toHaveLength(1)
+  })
+})
 
 test('npm run test:aws without a Region: 64, and no test starts', async () => {
   const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b', AWS_EC2_METADATA_DISABLED: 'true' }

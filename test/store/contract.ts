@@ -124,11 +124,6 @@ export function contract(subject: () => Subject): void {
       expect(await store().get({ task: row.task, slot: SLOT + 1_000 }, call())).toBeNull()
     })
 
-    it('gives back the row that was put', async () => {
-      const row = await putOk(claimOf(newTask()), 'absent')
-      expect(await get(row)).toEqual(row)
-    })
-
     it('puts a row only where none is, and says which one is there', async () => {
       const winner = await putOk(claimOf(newTask(), { runId: 'winner' }), 'absent')
       const loser = claimOf(winner.task, { runId: 'loser' })
@@ -232,25 +227,10 @@ export function contract(subject: () => Subject): void {
       })
     })
 
-    it('counts a rejection that is noted twice once', async () => {
-      const row = await putOk(claimOf(newTask()), 'absent')
-      for (const runId of ['dup-1', 'dup-2', 'dup-1', 'dup-2']) expect(await note(row, rejectionOf(runId))).toBe(true)
-      const { rejections } = await get(row)
-      expect(rejections.count).toBe(2)
-      expect(rejections.first.map(({ runId }) => runId)).toEqual(['dup-1', 'dup-2'])
-    })
-
     it('makes no row where none is', async () => {
       const row = claimOf(newTask())
       expect(await note(row, rejectionOf('dup-1'))).toBe(false)
       expect(await store().get(row, call())).toBeNull()
-    })
-
-    it('never moves the version, so the owner is not disturbed', async () => {
-      const row = await putOk(claimOf(newTask()), 'absent')
-      await note(row, rejectionOf('dup-1'))
-      expect((await get(row)).version).toBe(1)
-      await putOk(renewLease(row, stamp(), 600_000, null), 1)
     })
 
     it('survives the finish, a takeover and a force', async () => {
@@ -363,14 +343,6 @@ export function contract(subject: () => Subject): void {
       return listed
     }
 
-    it('the two entries of a task do not touch each other', async () => {
-      const task = newTask()
-      await write(task, '#task', 3)
-      await write(task, '#lock', 8)
-      expect(await store().readEntry({ task, kind: '#task' }, call())).toMatchObject({ version: 3 })
-      expect(await store().readEntry({ task, kind: '#lock' }, call())).toMatchObject({ version: 8 })
-    })
-
     it('listTasks names each task with a task record once, over all pages', async () => {
       const mark = `listed-${RUN}-`
       const many = Array.from({ length: 1_050 }, (_, index) => `${mark}${index}`)
@@ -428,14 +400,6 @@ export function contract(subject: () => Subject): void {
       for (const day of ['#task', '#lock', '']) {
         await expect(rowsIn({ kind: 'day', day, limit: 1 })).rejects.toMatchObject({ kind: 'usage' })
       }
-    })
-
-    it('an entry without rows makes no row', async () => {
-      const task = newTask()
-      await write(task, '#task')
-      await write(task, '#lock')
-      expect(await store().list({ kind: 'task', task, limit: 10 }, call())).toEqual({ rows: [] })
-      expect(await store().get({ task, slot: SLOT }, call())).toBe(null)
     })
   })
 
@@ -593,15 +557,6 @@ export function contract(subject: () => Subject): void {
       })
       expect(await listed(SLOT + HOUR_MS, SLOT + 3 * HOUR_MS)).toEqual([2, 1].map(other))
       expect(await listed(SLOT + 1, SLOT + 1)).toEqual([])
-    })
-
-    it('gives rejections too', async () => {
-      const row = await putOk(claimOf(newTask()), 'absent')
-      await note(row, rejectionOf('dup-1'))
-      await eventually(async () => {
-        const { rows } = await store().list({ kind: 'task', task: row.task, limit: 1 }, call())
-        expect(rows).toMatchObject([{ rejections: { count: 1, latest: { runId: 'dup-1' } } }])
-      })
     })
 
     it('is empty where nothing is', async () => {

@@ -1,7 +1,5 @@
-import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
-  chownSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -400,51 +398,6 @@ describe('a file that is not a ledger', () => {
     const bytes = readFileSync(path)
     writeFileSync(path, bytes.fill(0xff, 100))
     await expect(get(path)).rejects.toMatchObject({ kind: 'shape', message: expect.stringContaining('damaged') })
-  })
-})
-
-describe('for another user', () => {
-  // Root may write everywhere: these need a user who may not.
-  const nobody = 65534
-  const asNobody = (path: string) => {
-    const args = [
-      '-e',
-      `
-      import('${new URL('../../../dist/store/file/file-store.js', import.meta.url)}').then(async ({ openFileStore }) => {
-        const call = { signal: AbortSignal.timeout(60_000) }
-        const store = openFileStore(process.argv[1])
-        const say = (error) => error.kind + ': ' + error.message
-        console.log(await store.get(JSON.parse(process.argv[2]), call).then(JSON.stringify, say))
-        console.log(await store.put(JSON.parse(process.argv[2]), { version: 1, owner: 'run-1' }, call).then(JSON.stringify, say))
-        console.log(await store.put(JSON.parse(process.argv[2]), 'absent', call).then(JSON.stringify, say))
-      })`,
-      path,
-      JSON.stringify({ ...claim, version: 2 }),
-    ]
-    const { stdout, stderr } = spawnSync(process.execPath, args, { uid: nobody, gid: nobody, encoding: 'utf8' })
-    expect(stderr).toBe('')
-    return stdout.trim().split('\n')
-  }
-
-  it.runIf(process.getuid?.() === 0)('what this user may not read or write is denied', async () => {
-    chmodSync(folder, 0o755)
-    const inner = join(folder, 'inner')
-    mkdirSync(inner)
-    const path = join(inner, 'ledger.db')
-    await put(path)
-    expect(asNobody(path)).toEqual(
-      Array(3).fill(expect.stringMatching(/^denied: file ledger ".*" cannot be opened or written/)),
-    )
-    chmodSync(path, 0o644)
-    const [read, ...writes] = asNobody(path)
-    expect(read).toContain('"owner":"run-1"')
-    expect(writes).toEqual(Array(2).fill(expect.stringMatching(/^denied: /)))
-    // The file is writable, its folder is not: SQLite cannot make its journal.
-    chownSync(path, nobody, nobody)
-    expect(asNobody(path)[1]).toMatch(/^denied: /)
-    expect(asNobody(join(inner, 'new.db'))[2]).toMatch(/^denied: /)
-    chownSync(inner, nobody, nobody)
-    expect(asNobody(path)[1]).toBe('{"kind":"ok"}')
   })
 })
 

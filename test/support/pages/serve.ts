@@ -1,7 +1,4 @@
-import type { Instant } from '../../../src/core/types.ts'
-import { cronledger, type Running, start } from '../cli.ts'
-import { awsEnv, openTestStore, startDynalite } from '../servers.ts'
-import { fillStore, type PlannedTask } from './ledger.ts'
+import { type Running, start } from '../cli.ts'
 
 export interface Served {
   /** The URL of the pages, with a slash at its end. */
@@ -44,16 +41,4 @@ export async function untilChecked({ url }: Served): Promise<void> {
     const answer = await fetch(`${url}needs`)
     if (!(await answer.text()).includes('The others are still being checked.')) return
   }
-}
-
-/** Returns a table with these tasks, on a server of its own. */
-export async function fillTable(plans: readonly PlannedTask[], now: Instant) {
-  const server = await startDynalite()
-  const env = awsEnv(server)
-  const made = await cronledger(['setup', '--store', 'dynamodb:ledger'], { env })
-  if (made.code !== 0) throw new Error(made.stderr)
-  const store = openTestStore(server.endpoint)
-  await fillStore(store, plans, now)
-  store.close()
-  return { store: 'dynamodb:ledger', env, close: () => server.stop() }
 }

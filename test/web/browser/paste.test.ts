@@ -2,15 +2,11 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
-import { aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
-import { seedLedger } from '../../support/pages/big-ledger.ts'
 import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
 import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
 import { openShell } from '../../support/pages/paste.ts'
 import { type Served, serve } from '../../support/pages/serve.ts'
-import { ON_ECS, rowOn } from '../../support/rows.ts'
-import { startMoto } from '../../support/servers.ts'
 
 // What the fields of a slot fill in, copied from the page and pasted into a shell.
 
@@ -80,17 +76,6 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
       expect(await page.locator('.timeline').innerText()).toContain(`: ${REASON}`)
       await close()
     })
-
-    test('a placeholder that is left is refused, as before', async () => {
-      const { page, close } = await openPage(browser, CLIPBOARD)
-      await page.goto(slotPage(billing.task, 'succeeded'))
-      await unfold(page)
-      await page.getByLabel('Reason').fill('  ')
-      const command = await copied(page, 'Run it again although it has completed')
-      expect(command).toContain("--reason 'YOUR REASON' -- YOUR_COMMAND")
-      await expect(shell()(command)).rejects.toThrow(/placeholder "YOUR/)
-      await close()
-    })
   })
 
   test('the first command of an empty ledger is refused until a batch replaces its placeholder', async () => {
@@ -108,45 +93,5 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
     await page.locator('tr[data-task=nightly]').waitFor()
     await served.stop()
     await close()
-  })
-
-  test.skipIf(!hasAws)('a task on ECS starts with the reason and the name as they were typed', async () => {
-    const server = await startMoto()
-    const on = (...args: readonly string[]) => aws(server.endpoint, ...args, '--region', ON_ECS.region)
-    await on('ecs', 'create-cluster', '--cluster-name', ON_ECS.cluster)
-    const containers = JSON.stringify([{ name: ON_ECS.container, image: 'batch', memory: 512 }])
-    const [family = ''] = ON_ECS.taskDefinition.split(':')
-    await on(
-      ...['ecs', 'register-task-definition', '--family', family, '--network-mode', 'awsvpc', '--cpu', '256'],
-      ...['--memory', '512', '--requires-compatibilities', 'FARGATE', '--container-definitions', containers],
-    )
-    const { Subnets } = await on('ec2', 'describe-subnets')
-    const { SecurityGroups } = await on('ec2', 'describe-security-groups')
-
-    const path = join(folder, 'ecs.db')
-    const spec = { expression: '0 3 * * *', zone: 'UTC' }
-    const [row] = rowsOf({ task: 'nightly', spec, count: 1, fateOf: () => 'failed' }, NOW)
-    if (row === undefined) throw new Error('no row')
-    seedLedger(path, [rowOn({ ...ON_ECS, taskDefinition: `${family}:1` }, row)])
-    const served = await serve(`file:${path}`)
-    const { page, close } = await openPage(browser, CLIPBOARD)
-    await page.goto(`${served.url}slot?task=nightly&slot=${formatInstant(row.slot)}`)
-    await page.getByLabel('Reason').fill(REASON)
-    await page.getByLabel('Your name').fill(`O'Brien "山田"`)
-    // The page cannot know the network.
-    const command = (await copied(page, 'Run it again'))
-      .replace('YOUR_SUBNETS', Subnets[0].SubnetId)
-      .replace('YOUR_SECURITY_GROUPS', SecurityGroups[0].GroupId)
-      .replace('ENABLED_OR_DISABLED', 'ENABLED')
-    const { tasks } = JSON.parse((await openShell(folder, awsEnv(server.endpoint))(command)).stdout)
-    const found = await on('ecs', 'describe-tasks', '--cluster', ON_ECS.cluster, '--tasks', tasks[0].taskArn)
-    expect(found.tasks[0].overrides.containerOverrides[0].environment).toEqual([
-      { name: 'CRONLEDGER_FORCE_SLOT', value: formatInstant(row.slot) },
-      { name: 'CRONLEDGER_REASON', value: REASON },
-      { name: 'CRONLEDGER_BY', value: `O'Brien "山田"` },
-    ])
-    await close()
-    await served.stop()
-    await server.stop()
   })
 })

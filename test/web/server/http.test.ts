@@ -8,9 +8,8 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
-import { fillTable, type Served, serve, untilChecked } from '../../support/pages/serve.ts'
-import { startFaultyProxy } from '../../support/proxy.ts'
-import { startAnswering } from '../../support/servers.ts'
+import { type Served, serve, untilChecked } from '../../support/pages/serve.ts'
+import { awsEnv, startAnswering } from '../../support/servers.ts'
 
 const folder = scratch()
 const NOW = Date.now()
@@ -77,15 +76,10 @@ test('a page has no inline script or style', async () => {
   }
 })
 
-test.each(['evil.example', `evil.example:1`, '10.1.2.3'])('Host %j is not answered', async (host) => {
-  expect(await ask('/', { headers: { host } })).toMatchObject({
-    status: 403,
-    body: expect.not.stringContaining('heartbeat'),
-  })
-})
-
-test.each(['localhost', '127.0.0.1', '[::1]'])('Host %s is', async (host) => {
-  expect((await ask('/', { headers: { host } })).status).toBe(200)
+test('only its own host is answered', async () => {
+  const body = expect.not.stringContaining('heartbeat')
+  expect(await ask('/', { headers: { host: 'evil.example:1' } })).toMatchObject({ status: 403, body })
+  expect((await ask('/', { headers: { host: 'localhost' } })).status).toBe(200)
 })
 
 test('another site may lead here, and fetch nothing', async () => {
@@ -233,13 +227,7 @@ test('Ctrl-C ends it at once, with connections that stay open', async () => {
 describe('a ledger that does not answer', () => {
   test('does not make a viewer wait longer than --ledger-timeout', async () => {
     const server = await startAnswering(null)
-    const env = {
-      AWS_ENDPOINT_URL_DYNAMODB: server.endpoint,
-      AWS_REGION: 'eu-west-1',
-      AWS_ACCESS_KEY_ID: 'a',
-      AWS_SECRET_ACCESS_KEY: 'b',
-    }
-    const own = await serve('dynamodb:ledger', { env, args: ['--ledger-timeout', '1s'] })
+    const own = await serve('dynamodb:ledger', { env: awsEnv(server), args: ['--ledger-timeout', '1s'] })
     for (const address of ['/', '/needs', '/task?task=a', '/slot?task=a&slot=2026-01-01T00:00:00Z']) {
       const { status, body } = await ask(address, { base: own.url })
       expect(status).toBe(503)
@@ -256,27 +244,4 @@ describe('a ledger that does not answer', () => {
     await own.stop()
     await server.stop()
   })
-})
-
-test('the permissions of an auditor are enough', async () => {
-  const plans = companyTasks(NOW).slice(0, 2)
-  const filled = await fillTable(
-    plans.map((plan) => ({ ...plan, count: 5 })),
-    NOW,
-  )
-  const proxy = await startFaultyProxy(filled.env['AWS_ENDPOINT_URL_DYNAMODB'] ?? '')
-  const env = { ...filled.env, AWS_ENDPOINT_URL_DYNAMODB: proxy.url }
-  const own = await serve(filled.store, { env })
-  const { body } = await ask('/', { base: own.url })
-  const links = [...body.matchAll(/href="(\/(?:slot|task)[^"]*)"/g)].map(
-    ([, link]) => link?.replaceAll('&amp;', '&') ?? '',
-  )
-  expect(links.length).toBeGreaterThan(10)
-  for (const link of ['/needs', ...links])
-    expect({ link, status: (await ask(link, { base: own.url })).status }).toEqual({ link, status: 200 })
-  await own.stop()
-  expect(await cronledger(['report', '--store', filled.store, '--out', '-'], { env })).toMatchObject({ code: 0 })
-  expect([...new Set(proxy.seen.map(({ action }) => action))].sort()).toEqual(['BatchGetItem', 'GetItem', 'Query'])
-  proxy.close()
-  await filled.close()
 })

@@ -91,24 +91,6 @@ describe('the file', () => {
     expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<h2>nightly<\/h2>.*<\/html>$/s)
   })
 
-  test('is of the days of the task’s zone', async () => {
-    const { stdout } = await cronledger([
-      ...args,
-      '--out',
-      '-',
-      '--task',
-      'nightly',
-      '--since',
-      '2026-01-01',
-      '--until',
-      '2026-01-02',
-    ])
-    expect(stdout).toContain(
-      '<h1>Report from 2026-01-01 00:00 Asia/Tokyo (2025-12-31T15:00:00Z) to 2026-01-03 00:00 Asia/Tokyo (2026-01-02T15:00:00Z)</h1>',
-    )
-    expect(stdout).toContain('No runs are recorded, and none were due.')
-  })
-
   test('is replaced as a whole, and a report that breaks off leaves the old one', async () => {
     const host = join(folder, 'replaced')
     mkdirSync(host)

@@ -275,7 +275,6 @@ describe('the changes of a task', () => {
       .split('\n')
 
   test.each([
-    ['from now on', suspension(1), [`${dayText(1)} Paused by ada: upgrade`]],
     ['with an end', suspension(1, until2), [`${dayText(1)} Paused until ${dayText(2)} by ada: upgrade`]],
     [
       'that was ended early',
@@ -286,14 +285,6 @@ describe('the changes of a task', () => {
       'that was planned',
       suspension(1, { ...from3, until: slot + 4 * DAY_MS }),
       [`${dayText(1)} Paused (planned) from ${dayText(3)} until ${dayText(4)} by ada: upgrade`],
-    ],
-    [
-      'that was cancelled before it began',
-      suspension(1, { ...from3, until: slot + 3 * DAY_MS, ended: ended(2) }),
-      [
-        `${dayText(2)} Planned pause cancelled by bob: resumed`,
-        `${dayText(1)} Paused (planned) from ${dayText(3)} by ada: upgrade`,
-      ],
     ],
     [
       'from a time in the past',

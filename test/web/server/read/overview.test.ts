@@ -59,16 +59,6 @@ test('a row that cannot be read is named with its task, and the findings of the 
   expect(needs.problems).toEqual([])
 })
 
-test('a report tells it too, beside the chapters of the others', async () => {
-  const store = `file:${await withMalformed('report.db')}`
-  const { code, stdout } = await cronledger(['report', '--store', store, '--out', '-'])
-  expect(code).toBe(0)
-  expect(stdout).toContain('>22 slots need attention</h2><p class="quiet">2 failed, 20 unknown ')
-  expect(stdout).toMatch(/<h2>b<\/h2>.*state is &quot;LOST&quot;.*<h2>c<\/h2>.*<\/html>$/s)
-  expect(stdout.match(/<article/g)).toHaveLength(22)
-  expect(stdout.match(/<p>Slots: 1 failed, 19 completed\.<\/p>/g)).toHaveLength(2)
-})
-
 test('a task without a record is not said to be well', async () => {
   const path = join(folder, 'one.db')
   await fillFile(path, [hourly('a')], NOW)
