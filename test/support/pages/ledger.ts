@@ -126,19 +126,6 @@ export async function fillFile(path: string, plans: readonly PlannedTask[], now:
   store.close()
 }
 
-/** Writes the tasks into any ledger, through the `Store` interface. */
-export async function fillStore(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
-  const call = { signal: AbortSignal.timeout(300_000) }
-  for (const plan of plans) {
-    for (const row of rowsOf(plan, now)) {
-      await store.put(row, 'absent', call)
-      for (let index = 0; index < row.rejections.count; index += 1)
-        await store.note(row, rejection(row.slot, index), call)
-    }
-  }
-  await register(store, plans, now)
-}
-
 async function register(store: Store, plans: readonly PlannedTask[], now: Instant): Promise<void> {
   const call = { signal: AbortSignal.timeout(300_000) }
   for (const plan of plans) {
