@@ -75,7 +75,10 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
     ...section('Log lines with next steps of a run on ECS', ecsLines()),
     ...section('Log lines of the rerun of a range', rerunLines()),
-    ...section('check', findings().map(findingLine)),
+    ...section(
+      'check',
+      findings().map((found) => findingLine(found)),
+    ),
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
     ...section('pause, resume and retire', taskChangeLines()),

@@ -17,10 +17,9 @@ import { sentenceText, verdictJson } from '../verdict.ts'
  * Returns a finding as one line of text:
  * `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 JST  due 3h 0m ago, no run is recorded`.
  */
-export function findingLine(found: TaskFinding): string {
+export function findingLine(found: TaskFinding, detail = findingDetail(found)): string {
   const { kind, task, slot, schedule } = found
-  const words = [kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, schedule.zone), findingDetail(found)]
-  return printable(words.join('  '))
+  return printable([kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, schedule.zone), detail].join('  '))
 }
 
 export interface FindingGroup {
@@ -57,10 +56,8 @@ export function isSameDoubt(one: TaskFinding, other: TaskFinding): boolean {
 
 function groupLine({ newest, oldest, count }: FindingGroup): string {
   if (count === 1) return findingLine(newest)
-  const { kind, task, slot, schedule } = oldest
-  const { zone } = schedule
-  const which = `${count} slots up to ${zonedTime(newest.slot, zone)} ${findingDetail(newest)}`
-  return printable([kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, zone), which].join('  '))
+  const end = zonedTime(newest.slot, oldest.schedule.zone)
+  return findingLine(oldest, `${count} slots up to ${end} ${findingDetail(newest)}`)
 }
 
 /** Returns `2 missed, 1 failed`, or an empty text when all counts are zero. */
@@ -70,12 +67,16 @@ export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>)
     .join(', ')
 }
 
+export function totalOf(count: Readonly<Record<TaskFinding['kind'], number>>): number {
+  return Object.values(count).reduce((sum, number) => sum + number, 0)
+}
+
 /**
  * Returns the line below the findings: `3 slots need attention: 2 missed, 1 failed`. With `newMs`, the findings are those
  * that arose in this last span.
  */
 export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>>, newMs?: number): string {
-  const total = Object.values(count).reduce((sum, number) => sum + number, 0)
+  const total = totalOf(count)
   const isNew = newMs !== undefined
   const when = isNew ? ` in the last ${formatDuration(newMs)}` : ''
   if (total === 0) return `no ${isNew ? 'new ' : ''}problems found${when}`

@@ -3,6 +3,7 @@ import type { ScheduleInForce } from '../../core/task/schedules-in-force.ts'
 import { pauseFor, retirementAt, suspensionOf } from '../../core/task/suspensions.ts'
 import type { TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
+import { instantOrNull } from '../row.ts'
 import { type Labelled, labelled, printable, sentence } from '../text.ts'
 import { bothTimes, notExpectedText, openJson, openTexts, suspensionJson } from './suspensions.ts'
 
@@ -72,10 +73,7 @@ export function explainedTaskJson({ record, inForce, now, skewMs }: ExplainedTas
   if (record === null) return null
   const found = slot === null ? null : suspensionOf(record, slot)
   return {
-    inForce:
-      inForce === null
-        ? null
-        : { since: formatInstant(inForce.since), until: inForce.until === null ? null : formatInstant(inForce.until) },
+    inForce: inForce && { since: formatInstant(inForce.since), until: instantOrNull(inForce.until) },
     notExpected: found === null ? null : { kind: found.kind, ...suspensionJson(found.suspension) },
     startsNothing: slot !== null && pauseFor(record, slot, now, skewMs) !== null,
     ...openJson(record, now),

@@ -1,11 +1,11 @@
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { cellSign, MARKS, MOST_URGENT_FIRST } from './marks.ts'
 
-export function Badge({ mark }: { readonly mark: SlotMark }) {
+export function Badge({ mark, word = MARKS[mark].word }: Readonly<{ mark: SlotMark; word?: string }>) {
   return (
     <span class="badge">
       <Sign mark={mark} />
-      {MARKS[mark].word}
+      {word}
     </span>
   )
 }

@@ -1,7 +1,7 @@
-import { findingDetail } from '../../../format/check/finding.ts'
+import { findingDetail, totalOf } from '../../../format/check/finding.ts'
 import { printable } from '../../../format/text.ts'
 import type { HeadingLevel } from '../frame/document.tsx'
-import { FindingLink, type NeedsProps, NeedsSummary, newestFirst, type TaskNeeds, totalOf } from './needs.tsx'
+import { FindingLink, type NeedsProps, NeedsSummary, newestFirst, type TaskNeeds } from './needs.tsx'
 
 /** The list of the findings, each with what is known about it, grouped by task. */
 export function NeedsList({ needs, links, now, level }: NeedsProps & { readonly level: HeadingLevel }) {

@@ -1,9 +1,9 @@
 import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
-import { countsText } from '../../../format/check/finding.ts'
+import { countsText, totalOf } from '../../../format/check/finding.ts'
 import { printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
-import { Sign } from '../frame/badge.tsx'
+import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
@@ -173,11 +173,8 @@ export function FindingLink({ found, links, now }: LinkProps & { readonly found:
   const { task, slot, kind, schedule } = found
   return (
     <a href={links.slot(task, slot)}>
-      <span class="badge">
-        <Sign mark={kind} />
-        {kind}
-      </span>{' '}
-      <Time at={slot} clock={wallClock(schedule.zone)} /> <small>({ageText(slot, now)})</small>
+      <Badge mark={kind} word={kind} /> <Time at={slot} clock={wallClock(schedule.zone)} />{' '}
+      <small>({ageText(slot, now)})</small>
     </a>
   )
 }
@@ -224,10 +221,6 @@ function spanText({ problems, isWhole, tasks, when }: Needs): string {
 
 function atLeast({ problems, isWhole }: Needs): string {
   return problems.length > 0 || !isWhole ? 'At least ' : ''
-}
-
-export function totalOf(count: Needs['count']): number {
-  return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
 /** Returns `(4) `, for the title of a page, or an empty text when nothing needs attention. */

@@ -1,8 +1,8 @@
 import type { TaskFinding } from '../../../core/task/findings.ts'
-import { countsText, findingDetail } from '../../../format/check/finding.ts'
+import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
 import type { TaskNeed } from '../../../format/check/needs.ts'
 import { printable } from '../../../format/text.ts'
-import { Sign } from '../frame/badge.tsx'
+import { Badge } from '../frame/badge.tsx'
 import type { Links } from '../frame/links.ts'
 import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
@@ -19,16 +19,14 @@ export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly problem: string | null
 }
 
-interface FindingsProps {
-  readonly findings: ShownFindings
-  readonly clock: WallClock
-  readonly links: Links
-}
-
 /** The slots of a task that need attention, and what to do about them. */
-export function Findings({ findings, clock, links }: FindingsProps) {
+export function Findings({
+  findings,
+  clock,
+  links,
+}: Readonly<{ findings: ShownFindings; clock: WallClock; links: Links }>) {
   const { count, newest, when, problem, cautions, steps } = findings
-  const total = Object.values(count).reduce((sum, number) => sum + number, 0)
+  const total = totalOf(count)
   return (
     <>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
@@ -41,10 +39,7 @@ export function Findings({ findings, clock, links }: FindingsProps) {
           <ul>
             {newest.map((one) => (
               <li>
-                <span class="badge">
-                  <Sign mark={one.kind} />
-                  {one.kind}
-                </span>{' '}
+                <Badge mark={one.kind} word={one.kind} />{' '}
                 <a href={links.slot(one.task, one.slot)}>
                   <Time at={one.slot} clock={clock} />
                 </a>{' '}

@@ -56,12 +56,7 @@ export function TaskView({ head, recent, page, findings, steps, links, now }: Ta
   )
 }
 
-interface HistoryProps {
-  readonly head: TaskHead
-  readonly page: TaskPage
-  readonly links: Links
-  readonly now: Instant
-}
+type HistoryProps = Pick<TaskViewProps, 'head' | 'page' | 'links' | 'now'>
 
 function History({ head, page, links, now }: HistoryProps) {
   const { task, clock } = head
