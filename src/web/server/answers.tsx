@@ -13,7 +13,6 @@ import { shareAnswers } from './shared.ts'
 
 export interface AppOptions {
   readonly ledger: Ledger
-  /** The name of the ledger. */
   readonly store: string
   readonly assets: Assets
   /** The host that the server listens on. The server accepts it as a name of its own. */
@@ -65,7 +64,7 @@ export interface View {
   readonly moves: boolean
   /** The time that the ledger took for the view. Left out: all the time that it took to make the view. */
   readonly costMs?: number
-  /** The status of the answer. Left out: 200. */
+  /** Left out: 200. */
   readonly status?: HttpStatus
   /** The address to which the answer leads instead. Left out: none. */
   readonly location?: string

@@ -94,7 +94,7 @@ function rejectRequest(context: Context, host: string): Response | null {
 
 type ReadingOf = ReturnType<typeof openReadings>
 
-/** Returns the views of all tasks. They share the findings that were just read. */
+/** They share the findings that were just read. */
 function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   const { clock, store } = options
   const sharedNeeds = shareNeeds(clock, () => {

@@ -8,7 +8,6 @@ import { shareAnswers } from './shared.ts'
 
 /** How many names are compared. That many take up to 100 ms, in which nothing else runs. */
 const MAX_NAMES = 10_000
-/** How many of the nearest names are shown. */
 const MAX_NEAR = 5
 
 /**

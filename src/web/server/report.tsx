@@ -40,9 +40,8 @@ const MAX_DETAILS = 100
 
 export interface ReportOptions {
   readonly span: Span
-  /** The only task of the report. Left out: all tasks. */
+  /** Left out: all tasks. */
   readonly task?: string | undefined
-  /** The name of the ledger. */
   readonly store: string
   readonly style: string
 }
@@ -119,7 +118,6 @@ async function* pieces(
   yield end
 }
 
-/** Yields all tasks on one axis, line by line. */
 async function* overviewPieces(
   tasks: readonly ReportTask[],
   { byTask }: Needs,
@@ -211,7 +209,6 @@ function slotsText(counts: ReadonlyMap<SlotMark, number>): string {
 const PIECES = '<!-- pieces -->'
 const PLACE = raw(PIECES)
 
-/** Returns the text before the position of the pieces, and the text after it. */
 function around(html: string): readonly [before: string, after: string] {
   const [before = '', after = ''] = html.split(PIECES)
   return [before, after]

@@ -20,7 +20,7 @@ export interface NeedsQuery {
   /** The slots to look at, and `when` in words. */
   readonly span: Span
   readonly when: string
-  /** The only task to check. Left out: all tasks. */
+  /** Left out: all tasks. */
   readonly task?: string | undefined
   /** The tasks, where they were listed before. They are then not listed again. */
   readonly known?: Iterable<KnownTask>
@@ -28,9 +28,7 @@ export interface NeedsQuery {
   readonly problems?: readonly string[]
 }
 
-/** A reading of the findings of `check` that goes on. */
 export interface NeedsReading {
-  /** The findings of all tasks. */
   readonly whole: Promise<Needs>
   /** Returns the findings of the tasks that were read so far. */
   soFar(): Needs
@@ -41,7 +39,6 @@ export function readNeeds(query: NeedsQuery, reading: Reading): Promise<Needs> {
   return beginNeeds(query, reading).whole
 }
 
-/** Begins to read what `readNeeds` returns. */
 export function beginNeeds(
   { span, when, task, known, problems: before = [] }: NeedsQuery,
   reading: Reading,
@@ -83,7 +80,6 @@ async function* findingsOf(task: KnownTask, span: Span, reading: Reading): Async
   yield 'end'
 }
 
-/** Yields what `check` finds in the slots of a task. */
 export function findingsIn(task: KnownTask | string, { since, until }: Span, reading: Reading) {
   const range = { task, since: new Date(since), until: new Date(until) }
   return reading.ledger.check({ ...range, skewMs: reading.skewMs, ...askOptions(reading) })

@@ -22,7 +22,6 @@ export const MAX_SCANNED = 10_000
 /** The ledger that the views are read from, and the time and settings of the reading. */
 export interface Reading {
   readonly ledger: Ledger
-  /** How long one request to the ledger may take. */
   readonly ledgerTimeoutMs: number
   readonly now: Instant
   readonly skewMs: number
@@ -30,7 +29,6 @@ export interface Reading {
   readonly signal: AbortSignal
 }
 
-/** A task with its parsed schedules. */
 export interface ReadTask {
   readonly head: TaskHead
   /** The task record, or null if the ledger has none. */
@@ -101,7 +99,6 @@ export function clockOf(spec: ScheduleSpec | undefined): WallClock {
   return wallClock(spec?.zone ?? 'UTC')
 }
 
-/** Returns the options of a request to the ledger. */
 export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
   return { ledgerTimeoutMs, signal }
 }
@@ -139,7 +136,6 @@ export async function* readSlotsWithStatus(
   }
 }
 
-/** Returns the times that decide what a slot of the task is. */
 export function settingsOf({ known }: Pick<ReadTask, 'known'>, reading: Reading): AuditSettings {
   const { now, skewMs } = reading
   return { now, skewMs, ...expectedTimes(known) }

@@ -39,7 +39,6 @@ export function parseSlot({ head, known }: ReadTask, text: string, now: Instant)
   return parseSlotBySchedules(schedules, text, now).window.slot
 }
 
-/** Returns the model of a slot that was read, without the slots before and after it. */
 export function slotModelOf(read: ReadTask, { slot, row, mark }: SlotWithStatus, store: string, reading: Reading) {
   const { head, known, inForce } = read
   const task = { store, task: head.task, record: known, inForce }

@@ -21,7 +21,6 @@ import {
   wordsOf,
 } from './reading.ts'
 
-/** How many slots one page of the history shows. */
 const SLOTS_PER_PAGE = 25
 
 /** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */

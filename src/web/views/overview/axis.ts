@@ -5,7 +5,6 @@ import { type WallClock, wallClock } from '../frame/wall-clock.ts'
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
-/** The spans of the overview, each with its columns. */
 export const SPANS = {
   '24h': { words: '24 h', columns: 48, stepMs: 30 * MINUTE_MS },
   '7d': { words: '7 d', columns: 42, stepMs: 4 * HOUR_MS },
@@ -104,7 +103,6 @@ export function commonZone(clocks: Iterable<Pick<WallClock, 'zone'>>): string {
   return [...counts].find(([, count]) => 2 * count > all)?.[0] ?? 'UTC'
 }
 
-/** Returns the length of the columns in words. */
 export function stepText(stepMs: number): string {
   if (stepMs < HOUR_MS) return `${stepMs / MINUTE_MS} min`
   if (stepMs < DAY_MS) return `${stepMs / HOUR_MS} h`

@@ -13,7 +13,6 @@ import { type SlotFacts, type SlotWithStatus, slotFactsOf, slotFactTexts } from 
 import { timeTexts, type WallClock } from '../frame/wall-clock.ts'
 import type { Axis, Column } from './axis.ts'
 
-/** The contents of one column in the line of a task. */
 export type GridCell =
   | ({ readonly kind: 'slot' } & SlotFacts)
   | {
@@ -22,7 +21,7 @@ export type GridCell =
       readonly counts: Readonly<Partial<Record<SlotMark, number>>>
       /** The oldest slot that needs attention. */
       readonly firstProblem: { readonly slot: Instant; readonly mark: SlotMark } | null
-      /** The most urgent mark of the slots. */
+      /** Of the most urgent slot. */
       readonly mark: SlotMark
       readonly rejected: RejectedCount
     }
@@ -60,7 +59,6 @@ function withSlot(before: GridCell, { slot, row, mark }: SlotWithStatus): GridCe
   }
 }
 
-/** Returns what a cell says, one fact an entry. */
 export function cellFacts(cell: GridCell, task: string, column: Column, clock: WallClock): readonly string[] {
   if (cell.kind === 'slot') return slotFactTexts(task, cell, clock)
   const { counts, firstProblem } = cell

@@ -11,11 +11,9 @@ import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
 import { type Axis, type Column, labelsOf, stepText } from './axis.ts'
 import { cellFacts, type GridCell } from './cells.ts'
 
-/** One task of the overview. */
 export interface TaskLine {
   readonly task: string
   readonly clock: WallClock
-  /** The schedule in words. */
   readonly words: string
   readonly expression: string
   /** The contents of each column of the axis. Null where no slot is. */
@@ -28,7 +26,6 @@ export interface TaskLine {
   readonly isMoving: boolean
   readonly lastSuccess: Instant | null
   readonly next: Instant | null
-  /** The pause or the retirement that is in force. */
   readonly suspended: FoundSuspension | null
   /** Why the slots could not be read. Null when they could be read. */
   readonly problem: string | null

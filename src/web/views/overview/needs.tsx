@@ -11,7 +11,6 @@ import { ageText, Time } from '../frame/time.tsx'
 import { UTC, wallClock } from '../frame/wall-clock.ts'
 import type { Outage } from './outage.ts'
 
-/** The findings of one task. */
 export interface TaskNeeds {
   readonly task: string
   readonly owner: string | undefined
@@ -29,7 +28,6 @@ export interface Needs {
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
   readonly now: Instant
-  /** The number of tasks that were read. */
   readonly tasks: number
   /** Whether all tasks were read. Otherwise these are the findings so far, while the other tasks are being read. */
   readonly isWhole: boolean
