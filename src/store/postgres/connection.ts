@@ -96,7 +96,7 @@ export function connectPostgres(name: string, env: Environment): Postgres {
             try {
               const client = await connected(pool, signal)
               request.wasSent = true
-              return await answered(client, sql, values, AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]))
+              return await answered(client, sql, values, signal)
             } catch (error) {
               if (!isConflict(error) || tries === CONFLICT_TRIES || signal.aborted) throw error
               request.wasSent = false
@@ -154,7 +154,7 @@ async function answered(
   client.on('notice', listen)
   let isClear = false
   try {
-    const { rows } = await unlessAborted(client.query<Columns>(sql, [...values]), signal)
+    const { rows } = await unlessAborted(client.query<Columns>(sql, [...values]), signal, ANSWER_MS)
     if (warning !== undefined) throw new Error(warning)
     isClear = true
     return rows
@@ -167,12 +167,20 @@ async function answered(
   }
 }
 
-/** Waits for an answer until the signal. An answer that comes later is dropped. */
-function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * Waits for an answer until the signal, and for up to `ms` milliseconds. An answer that comes later is dropped. On Node 20,
+ * `AbortSignal.any` loses an `AbortSignal.timeout` to the garbage collector.
+ */
+function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal, ms?: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)
+    const giveUp = () => reject(new DOMException('', 'TimeoutError'))
+    const timer = ms === undefined ? undefined : setTimeout(giveUp, ms)
     if (signal.aborted) abort()
     signal.addEventListener('abort', abort)
-    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+    answer.then(resolve, reject).finally(() => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', abort)
+    })
   })
 }

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { connectPostgres } from '../../../src/store/postgres/connection.ts'
-import { gate } from '../../support/gate.ts'
 
 const message = (type: string, body: string) => {
   const length = Buffer.alloc(4)
@@ -16,15 +15,11 @@ const DONE = Buffer.concat([
 ])
 const DOWN = message('E', 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')
 
-/** Accepts a connection, and answers each statement with no rows when `mayAnswer` has resolved. */
-function serve(socket: Socket, mayAnswer: Promise<void>, onStatement: () => void = () => undefined): void {
+/** Accepts a connection, and gives each statement to `onStatement`, with the function that answers it with no rows. */
+function serve(socket: Socket, onStatement: (answer: () => void) => void): void {
   socket.once('data', () => {
     socket.write(READY)
-    socket.on('data', async () => {
-      onStatement()
-      await mayAnswer
-      socket.write(DONE)
-    })
+    socket.on('data', () => onStatement(() => socket.write(DONE)))
   })
 }
 
@@ -61,20 +56,38 @@ test.each([
 
 test('a connection that is not accepted in the time of its request does not hold up the next request', async () => {
   const ask = await connectTo((socket, number) => {
-    if (number > 0) serve(socket, Promise.resolve())
+    if (number > 0) serve(socket, (answer) => answer())
   })
   await expect(ask(50)).rejects.toMatchObject({ kind: 'unreachable', changedNothing: true })
   expect(await ask(3_000)).toEqual([])
 })
 
-test('a request waits for others as long as it may, also longer than for a connection', async () => {
-  const [begun, mayAnswer] = [gate(), gate()]
-  const ask = await connectTo((socket) => serve(socket, mayAnswer.opened, begun.open))
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  onTestFinished(() => void vi.useRealTimers())
-  const replies = Promise.all([ask(), ask(), ask()])
-  await begun.opened
-  vi.advanceTimersByTime(60_000)
-  mayAnswer.open()
-  expect(await replies).toEqual([[], [], []])
+describe('with slow answers', () => {
+  const statements = new EventEmitter()
+  const connect = () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    return connectTo((socket) => serve(socket, (answer) => statements.emit('sent', answer)))
+  }
+
+  test('a request waits for others as long as it may, also longer than for a connection', async () => {
+    const ask = await connect()
+    const replies = Promise.all([ask(), ask(), ask(), ask()])
+    for (let left = 4; left > 0; left -= 1) {
+      const [answer] = await once(statements, 'sent')
+      vi.advanceTimersByTime(4_900)
+      answer()
+    }
+    expect(await replies).toEqual([[], [], [], []])
+  })
+
+  test('a statement without an answer is given up after 5 s of the clock, whatever is collected as garbage', async () => {
+    const ask = await connect()
+    const reply = ask()
+    await once(statements, 'sent')
+    const startMs = performance.now()
+    vi.advanceTimersByTime(5_000)
+    await expect(reply).rejects.toMatchObject({ kind: 'unreachable', changedNothing: false })
+    expect(performance.now() - startMs).toBeLessThan(4_000)
+  })
 })
