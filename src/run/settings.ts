@@ -48,20 +48,9 @@ export function readSettings(settings: RunSettings): Settings {
   }
 }
 
-export function expectationsOf({
-  graceMs,
-  lateAfterMs,
-  doneByMs,
-  owner,
-  overlap,
-}: Pick<Settings, keyof Expectations>): Expectations {
-  return {
-    ...(graceMs !== null && { graceMs }),
-    ...(lateAfterMs !== null && { lateAfterMs }),
-    ...(doneByMs !== null && { doneByMs }),
-    ...(owner !== null && { owner }),
-    ...(overlap !== 'allow' && { overlap }),
-  }
+export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Expectations {
+  const { graceMs, lateAfterMs, doneByMs, owner, overlap } = settings
+  return { ...defined({ graceMs, lateAfterMs, doneByMs, owner }), ...(overlap !== 'allow' && { overlap }) }
 }
 
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */

@@ -90,8 +90,8 @@ export function nearestMatch(fields: CronFields, local: number, direction: Direc
   }
   if (day === null) return null
   const { hours, minutes, seconds } = fields
-  const [hour, minute, second] = [edge(hours, direction), edge(minutes, direction), edge(seconds, direction)]
-  return day * DAY_SECONDS + hour * 3600 + minute * 60 + second
+  const minute = edge(hours, direction) * 60 + edge(minutes, direction)
+  return day * DAY_SECONDS + minute * 60 + edge(seconds, direction)
 }
 
 function nearestDay(fields: CronFields, from: number, direction: Direction): number | null {

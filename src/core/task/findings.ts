@@ -76,15 +76,8 @@ export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings)
 function findingOfAbsent({ slot, doubt }: DueKey, settings: AuditSettings): SlotFinding | null {
   const status = statusOfAbsent(slot, settings)
   const inDoubt = doubt !== undefined && { doubt }
-  switch (status) {
-    case 'missed':
-      return { kind: status, status, slot, ...inDoubt }
-    case 'overdue':
-      return { kind: status, status, slot, row: null, ...inDoubt }
-    case 'due':
-    case 'scheduled':
-      return null
-  }
+  if (status === 'missed') return { kind: status, status, slot, ...inDoubt }
+  return status === 'overdue' ? { kind: status, status, slot, row: null, ...inDoubt } : null
 }
 
 /**
