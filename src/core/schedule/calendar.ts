@@ -147,7 +147,11 @@ function nearestTime({ hours, minutes, seconds }: CronFields, time: number, dire
 }
 
 function nearestValue(values: readonly number[], from: number, direction: Direction): number {
-  return (direction === 1 ? values.find((one) => one >= from) : values.findLast((one) => one <= from)) ?? -1
+  if (direction === 1) return values.find((one) => one >= from) ?? -1
+  // With `findLast`, the slot of an event takes up to half as long again.
+  let index = values.length - 1
+  while (index >= 0 && (values[index] ?? 0) > from) index -= 1
+  return values[index] ?? -1
 }
 
 function edge(values: readonly number[], direction: Direction): number {
