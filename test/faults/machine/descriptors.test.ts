@@ -43,11 +43,18 @@ test('too few file descriptors for a ledger: 77, one line that says what to rais
 function printedBy(program: string): string {
   const source = (name: string) => fileURLToPath(new URL(`../../../src/process/${name}.ts`, import.meta.url))
   const entryPoints = ['notifier', 'clock', 'parent-thread'].map(source)
-  buildSync({ entryPoints, outdir: folder, bundle: true, platform: 'node', format: 'esm' })
+  buildSync({
+    entryPoints,
+    outdir: folder,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    outExtension: { '.js': '.mjs' },
+  })
   const takeAll = `
     import { once } from 'node:events'
     import { openSync } from 'node:fs'
-    const load = (name) => import(process.argv[1] + '/' + name + '.js')
+    const load = (name) => import(process.argv[1] + '/' + name + '.mjs')
     function takeAll() {
       try {
         for (;;) openSync('/dev/null', 'r')
