@@ -25,9 +25,9 @@ import {
   type Trigger,
   type UncheckedRow,
 } from '../../../src/core/types.ts'
-import { FARGATE, fargateTask } from '../../support/aws/ecs.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
 import { ecsFacts } from '../../support/aws/ecs-facts.ts'
-import { closed, FAILED, NOW, pending, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { closed, FAILED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const rejection = (runId: string): Rejection => ({
@@ -91,7 +91,10 @@ describe('the stored form of a row', () => {
   })
 
   it('leaves out the facts of ECS that the ARN of the task has', () => {
-    const claim = { ...usualClaim(), ...FARGATE }
+    const claim = {
+      ...{ task: 'nightly', window: { slot: SLOT, end: null }, schedule: { expression: '@daily', zone: 'UTC' } },
+      ...{ zoneData: '2026a', runId: 'run-1', trigger: SCHEDULED, ...FARGATE },
+    }
     const { region, cluster, awsvpc, logStream, ...others } = FARGATE.ecs
     const row = claimRow(null, claim, { writeId: 'w', now: NOW }, 600_000)
     expect(encodeRow(row)['attempts']).toMatchObject([
@@ -260,26 +263,6 @@ describe('rejections', () => {
 
 function jsonOf(document: StoredDocument): Record<string, unknown> {
   return JSON.parse(JSON.stringify(document))
-}
-
-const uuid = (n: number) => `3f2b8c1e-5d4a-4b7f-9e0c-${String(n).padStart(12, '0')}`
-
-/** A claim as a batch on ECS makes it, with long names. */
-function usualClaim() {
-  const claim = {
-    task: 'billing/nightly-settlement-eu',
-    window: { slot: SLOT, end: SLOT + 86_400_000 },
-    schedule: { expression: 'cron(0 3 ? * MON-FRI *)', zone: 'America/Argentina/Buenos_Aires' },
-    zoneData: '2026a',
-    runId: uuid(1),
-    trigger: { kind: 'scheduled', eventTime: SLOT, source: 'event-time' } as const,
-    ...fargateTask({
-      ...{ cluster: 'production-batch-cluster-main-01', id: '0123456789abcdef'.repeat(2) },
-      ...{ family: 'billing-nightly-settlement-eu', revision: 137, host: 'ip-10-120-233-104' },
-    }),
-  }
-  expect(claim.host.ecsTask.length).toBeGreaterThanOrEqual(110)
-  return claim
 }
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
