@@ -82,7 +82,7 @@ export interface StoredEntry {
 /** The most entries that one call of `readTaskEntries` reads, because `BatchGetItem` of DynamoDB reads no more. */
 export const ENTRIES_PER_READ = 100
 
-interface TaskNamesPage {
+export interface TaskNamesPage {
   readonly tasks: readonly string[]
   readonly next?: string
 }

@@ -1,16 +1,12 @@
 import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { fieldsOf } from '../../core/row/stored-fields.ts'
-import { decodeNotes, encodeNotes } from '../../core/row/stored-parts.ts'
-import { dayOf, decodeRow, encodeRow, OWNER_FIELDS, readableOrDamaged } from '../../core/row/stored-row.ts'
+import { encodeNotes } from '../../core/row/stored-parts.ts'
+import { dayOf, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,
   checkEntryCount,
   decodeTaskCursor,
-  encodeCursor,
-  encodeTaskCursor,
-  listedSlot,
   pageQuery,
   type StoredKey,
   slotBounds,
@@ -18,7 +14,8 @@ import {
   TASK_ENTRY,
   TASKS_PER_PAGE,
 } from '../page.ts'
-import type { CallOptions, EntryMethods, PutResult, Store, StoredEntry } from '../store.ts'
+import { columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
+import type { CallOptions, EntryMethods, PutResult, Store } from '../store.ts'
 import { type FileDatabase, openFileDatabase, type Transaction } from './database.ts'
 import { type LockWait, openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
@@ -44,8 +41,6 @@ const SELECT_SLOTS = `SELECT slot, document ->> 'state' AS state, document ->> '
   FROM (SELECT slot, iif(json_valid(document), document, '{}') AS document FROM rows
     WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?)
   ORDER BY slot DESC`
-/** Enough for one request, and few enough that reading them does not hold up a stop. */
-const SLOTS_PER_PAGE = 5_000
 const SELECT_DAY = `SELECT task, slot, document, notes FROM rows
   WHERE day = ? AND (slot, task) < (?, ?) ORDER BY slot DESC, task DESC LIMIT ?`
 
@@ -71,6 +66,18 @@ export function openFileStore(path: string, onCreated: (path: string) => void = 
     close: database.close,
   }
 }
+
+/** Returns the value of a column, or its text if that is not JSON. The decoder then says whose record is damaged. */
+function jsonOrText(column: unknown): unknown {
+  const text = String(column)
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+const columns = columnReader(jsonOrText)
 
 function rowMethods(
   database: FileDatabase,
@@ -120,7 +127,7 @@ function rowMethods(
       const write = ({ run, all }: Transaction) => {
         const [stored] = all(SELECT_NOTES, task, slot, SCHEMA_VERSION)
         if (stored === undefined) return false
-        const notes = decodeNotes(fieldsOf(jsonOrText(stored['notes']), rowName(task, slot)))
+        const notes = columns.readNotes({ ...stored, task, slot })
         if (isNoted(notes, rejection.runId)) return true
         return run(UPDATE_NOTES, JSON.stringify(encodeNotes(addRejection(notes, rejection))), task, slot) === 1
       }
@@ -129,7 +136,6 @@ function rowMethods(
 
     async list(query, call) {
       const page = pageQuery(query)
-      // We read one row more than asked for, because it shows whether there is another page.
       const limit = page.limit + 1
       const read = ({ all }: Transaction) =>
         page.kind === 'task'
@@ -137,27 +143,13 @@ function rowMethods(
             ? all(SELECT_TASK, page.task, page.first, page.last, limit)
             : all(SELECT_TASK_AFTER, page.task, page.first, page.after.slot, limit)
           : all(SELECT_DAY, page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit)
-      return soon(call, () => {
-        const found = database.transact('read', read) ?? []
-        const shown = found.slice(0, page.limit)
-        const last = shown.at(-1)
-        const next = last !== undefined && found.length > shown.length ? { next: encodeCursor(keyIn(last)) } : {}
-        return {
-          rows: shown.map((one) => readableOrDamaged({ task: one['task'], slot: one['slot'] }, () => decode(one))),
-          ...next,
-        }
-      })
+      return soon(call, () => columns.readPage(database.transact('read', read) ?? [], page.limit))
     },
 
     async listSlots({ task, ...range }, call) {
       const { first, last } = slotBounds(range)
       const read = ({ all }: Transaction) => all(SELECT_SLOTS, task, first, last, SLOTS_PER_PAGE + 1)
-      const found = await soon(call, () => database.transact('read', read) ?? [])
-      const slots = found
-        .slice(0, SLOTS_PER_PAGE)
-        .map(({ slot, state, outcome, source }) => listedSlot(task, { slot, state, outcome, source }))
-      const next = found.length > slots.length ? slots.at(-1)?.slot : undefined
-      return { slots, ...(next !== undefined && { next }) }
+      return slotsPage(task, await soon(call, () => database.transact('read', read) ?? []))
     },
   }
 }
@@ -165,7 +157,7 @@ function rowMethods(
 function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
   return {
     async readEntry({ kind, task }, call) {
-      const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(decodeEntry)[0]?.entry ?? null
+      const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(columns.readEntry)[0] ?? null
       return soon(call, () => database.transact('read', read))
     },
 
@@ -180,28 +172,18 @@ function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
 
     async listTasks(cursor, call) {
       const after = decodeTaskCursor(cursor) ?? ''
-      // We read one name more than a page has, because it shows whether there is another page.
       const read = ({ all }: Transaction) => all(SELECT_TASKS, TASK_ENTRY, after, TASKS_PER_PAGE + 1)
-      const found = await soon(call, () => database.transact('read', read) ?? [])
-      const tasks = found.slice(0, TASKS_PER_PAGE).map(({ task }) => String(task))
-      const last = tasks.at(-1)
-      return { tasks, ...(last !== undefined && found.length > tasks.length && { next: encodeTaskCursor(last) }) }
+      return taskNamesPage(await soon(call, () => database.transact('read', read) ?? []))
     },
 
     async readTaskEntries(tasks, call) {
       checkEntryCount(tasks)
-      const read = ({ all }: Transaction) => all(SELECT_ENTRIES, TASK_ENTRY, JSON.stringify(tasks)).map(decodeEntry)
+      const read = ({ all }: Transaction) => all(SELECT_ENTRIES, TASK_ENTRY, JSON.stringify(tasks))
       const found = await soon(call, () => database.transact('read', read) ?? [])
-      return new Map(found.map(({ task, entry }) => [task, entry]))
+      return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))
     },
   }
 }
-
-function decodeEntry({ task, version, document }: SqlColumns): { readonly task: string; readonly entry: StoredEntry } {
-  return { task: String(task), entry: { version: Number(version), document: jsonOrText(document) } }
-}
-
-type SqlColumns = Readonly<Record<string, unknown>>
 
 const NO_FIELDS = Object.fromEntries(OWNER_FIELDS.map((name) => [name, null]))
 
@@ -209,31 +191,7 @@ const EMPTY_NOTES = JSON.stringify(encodeNotes(NO_NOTES))
 
 function find(all: Transaction['all'], { task, slot }: StoredKey): StoredRow | null {
   const [found] = all(SELECT, task, slot)
-  return found === undefined ? null : decode({ ...found, task, slot })
-}
-
-function decode({ task, slot, document, notes }: SqlColumns): StoredRow {
-  const objectIn = (column: unknown) => fieldsOf(jsonOrText(column), rowName(task, slot)).values
-  // We must not use two spreads here, for the reason given in `decodeRow`.
-  return decodeRow(Object.assign(objectIn(document), objectIn(notes)))
-}
-
-/** Returns the value of a column, or its text if that is not JSON. The decoder then says whose record is damaged. */
-function jsonOrText(column: unknown): unknown {
-  const text = String(column)
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
-
-function rowName(task: unknown, slot: unknown): string {
-  return `row ${String(task)} ${String(slot)}`
-}
-
-function keyIn({ task, slot }: SqlColumns): StoredKey {
-  return { task: String(task), slot: String(slot) }
+  return found === undefined ? null : columns.readRow({ ...found, task, slot })
 }
 
 export async function setUpFile(path: string, call: CallOptions): Promise<'created' | 'found'> {

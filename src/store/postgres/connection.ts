@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import { asError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
+import type { Columns } from '../sql-rows.ts'
 import type { CallOptions } from '../store.ts'
 import { type PostgresAddress, readAddress } from './address.ts'
 import { isConflict, isRolledBack, postgresError } from './errors.ts'
@@ -27,8 +28,6 @@ const CONFLICT_TRIES = 5
  * Source: https://github.com/postgres/postgres/blob/master/src/backend/replication/syncrep.c
  */
 const WARNING = '01000'
-
-export type Columns = Readonly<Record<string, unknown>>
 
 export interface Postgres {
   readonly address: PostgresAddress

@@ -1,24 +1,21 @@
 import { LedgerError } from '../../core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { fieldsOf } from '../../core/row/stored-fields.ts'
-import { decodeNotes, encodeNotes } from '../../core/row/stored-parts.ts'
-import { dayOf, decodeRow, encodeRow, OWNER_FIELDS, readableOrDamaged } from '../../core/row/stored-row.ts'
+import { encodeNotes } from '../../core/row/stored-parts.ts'
+import { dayOf, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,
   checkEntryCount,
   decodeTaskCursor,
-  encodeCursor,
-  encodeTaskCursor,
-  listedSlot,
   pageQuery,
   slotBounds,
   storedKey,
   TASK_ENTRY,
   TASKS_PER_PAGE,
 } from '../page.ts'
-import type { CallOptions, EntryMethods, Store, StoredEntry } from '../store.ts'
-import { type Columns, connectPostgres, type Postgres } from './connection.ts'
+import { columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
+import type { CallOptions, EntryMethods, Store } from '../store.ts'
+import { connectPostgres, type Postgres } from './connection.ts'
 import { standbyText } from './errors.ts'
 import { parseJson, toJson } from './json.ts'
 
@@ -34,8 +31,7 @@ const DURABLE = `WITH durable AS MATERIALIZED (
       set_config('client_min_messages', 'warning', true) AS messages
   )`
 
-/** Enough for one request, and few enough that reading them does not hold up a stop. */
-const SLOTS_PER_PAGE = 5_000
+const columns = columnReader(parseJson)
 
 /** The statements of a ledger. Each write is one statement, so it is applied completely or not at all. */
 function statementsFor(table: string) {
@@ -102,7 +98,7 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
   async function get(key: Key, call: CallOptions): Promise<StoredRow | null> {
     const { task, slot } = storedKey(key)
     const found = await find(postgres, sql, task, slot, call)
-    return found === null ? null : decode({ ...found, task, slot })
+    return found === null ? null : columns.readRow({ ...found, task, slot })
   }
 
   return {
@@ -126,8 +122,8 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
       // One of those that write at the same time always succeeds, so this ends.
       for (;;) {
         const found = await find(postgres, sql, task, slot, call)
-        if (found === null || 'newerSchema' in decode({ ...found, task, slot })) return false
-        const notes = decodeNotes(fieldsOf(parseJson(found['notes']), rowName(task, slot)))
+        if (found === null || 'newerSchema' in columns.readRow({ ...found, task, slot })) return false
+        const notes = columns.readNotes({ ...found, task, slot })
         if (isNoted(notes, rejection.runId)) return true
         const more = toJson(encodeNotes(addRejection(notes, rejection)))
         const written = await postgres.ask('a note', sql.updateNotes, [task, slot, more, found['notes']], call)
@@ -137,7 +133,6 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
 
     async list(query, call) {
       const page = pageQuery(query)
-      // We read one row more than asked for, because it shows whether there is another page.
       const limit = page.limit + 1
       const found =
         page.kind === 'task'
@@ -153,24 +148,12 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
               [page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit],
               call,
             )
-      const shown = found.slice(0, page.limit)
-      const last = shown.at(-1)
-      const isMore = last !== undefined && found.length > shown.length
-      const next = isMore ? { next: encodeCursor({ task: String(last['task']), slot: String(last['slot']) }) } : {}
-      return {
-        rows: shown.map((one) => readableOrDamaged({ task: one['task'], slot: one['slot'] }, () => decode(one))),
-        ...next,
-      }
+      return columns.readPage(found, page.limit)
     },
 
     async listSlots({ task, ...range }, call) {
       const { first, last } = slotBounds(range)
-      const found = await postgres.ask('a query', sql.listSlots, [task, first, last], call)
-      const slots = found
-        .slice(0, SLOTS_PER_PAGE)
-        .map(({ slot, state, outcome, source }) => listedSlot(task, { slot, state, outcome, source }))
-      const next = found.length > slots.length ? slots.at(-1)?.slot : undefined
-      return { slots, ...(next !== undefined && { next }) }
+      return slotsPage(task, await postgres.ask('a query', sql.listSlots, [task, first, last], call))
     },
   }
 }
@@ -179,7 +162,7 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
   return {
     async readEntry({ kind, task }, call) {
       const found = await find(postgres, sql, task, kind, call)
-      return found === null ? null : decodeEntry(found)
+      return found === null ? null : columns.readEntry(found)
     },
 
     async writeEntry({ kind, task }, { version, document }, expected, call) {
@@ -198,33 +181,16 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
 
     async listTasks(cursor, call) {
       const after = decodeTaskCursor(cursor) ?? ''
-      const found = await postgres.ask('a query', sql.listTasks, [after], call)
-      const tasks = found.slice(0, TASKS_PER_PAGE).map(({ task }) => String(task))
-      const last = tasks.at(-1)
-      return { tasks, ...(last !== undefined && found.length > tasks.length && { next: encodeTaskCursor(last) }) }
+      return taskNamesPage(await postgres.ask('a query', sql.listTasks, [after], call))
     },
 
     async readTaskEntries(tasks, call) {
       checkEntryCount(tasks)
       if (tasks.length === 0) return new Map()
       const found = await postgres.ask('a query', sql.selectEntries, [tasks], call)
-      return new Map(found.map((entry) => [String(entry['task']), decodeEntry(entry)]))
+      return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))
     },
   }
 }
 
 const EMPTY_NOTES = toJson(encodeNotes(NO_NOTES))
-
-function decodeEntry({ version, document }: Columns): StoredEntry {
-  return { version: Number(version), document: parseJson(document) }
-}
-
-function decode({ task, slot, document, notes }: Columns): StoredRow {
-  const objectIn = (column: unknown) => fieldsOf(parseJson(column), rowName(task, slot)).values
-  // We must not use two spreads here, for the reason given in `decodeRow`.
-  return decodeRow(Object.assign(objectIn(document), objectIn(notes)))
-}
-
-function rowName(task: unknown, slot: unknown): string {
-  return `row ${String(task)} ${String(slot)}`
-}

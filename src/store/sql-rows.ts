@@ -1,0 +1,57 @@
+import { fieldsOf } from '../core/row/stored-fields.ts'
+import { decodeNotes } from '../core/row/stored-parts.ts'
+import { decodeRow, readableOrDamaged } from '../core/row/stored-row.ts'
+import type { StoredRow } from '../core/types.ts'
+import { encodeCursor, encodeTaskCursor, listedSlot, TASKS_PER_PAGE } from './page.ts'
+import type { Page, SlotsPage, StoredEntry, TaskNamesPage } from './store.ts'
+
+// The part that the stores with SQL share. Each query reads one more than a page has, because that shows whether there is
+// another page.
+
+export type Columns = Readonly<Record<string, unknown>>
+
+/** Enough for one request, and few enough that reading them does not hold up a stop. */
+export const SLOTS_PER_PAGE = 5_000
+
+/** Returns how to read the columns of a row or an entry. `parse` returns the value in a column of JSON. */
+export function columnReader(parse: (column: unknown) => unknown) {
+  const fieldsIn = (column: unknown, { task, slot }: Columns) =>
+    fieldsOf(parse(column), `row ${String(task)} ${String(slot)}`)
+
+  function readRow(columns: Columns): StoredRow {
+    const { document, notes } = columns
+    // We must not use two spreads here, for the reason given in `decodeRow`.
+    return decodeRow(Object.assign(fieldsIn(document, columns).values, fieldsIn(notes, columns).values))
+  }
+
+  return {
+    readRow,
+    readNotes: (columns: Columns) => decodeNotes(fieldsIn(columns['notes'], columns)),
+    readEntry: ({ version, document }: Columns): StoredEntry => ({
+      version: Number(version),
+      document: parse(document),
+    }),
+    readPage(found: readonly Columns[], limit: number): Page {
+      const shown = found.slice(0, limit)
+      const last = found.length > limit ? shown.at(-1) : undefined
+      return {
+        rows: shown.map((one) => readableOrDamaged({ task: one['task'], slot: one['slot'] }, () => readRow(one))),
+        ...(last && { next: encodeCursor({ task: String(last['task']), slot: String(last['slot']) }) }),
+      }
+    },
+  }
+}
+
+export function slotsPage(task: string, found: readonly Columns[]): SlotsPage {
+  const slots = found
+    .slice(0, SLOTS_PER_PAGE)
+    .map(({ slot, state, outcome, source }) => listedSlot(task, { slot, state, outcome, source }))
+  const next = found.length > slots.length ? slots.at(-1)?.slot : undefined
+  return { slots, ...(next !== undefined && { next }) }
+}
+
+export function taskNamesPage(found: readonly Columns[]): TaskNamesPage {
+  const tasks = found.slice(0, TASKS_PER_PAGE).map(({ task }) => String(task))
+  const last = tasks.at(-1)
+  return { tasks, ...(last !== undefined && found.length > tasks.length && { next: encodeTaskCursor(last) }) }
+}
