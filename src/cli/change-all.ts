@@ -1,19 +1,31 @@
-import type { FailedTaskChange, TaskChange } from '../api.ts'
+import type { FailedTaskChange, Ledger, TaskChange } from '../api.ts'
 import { type ErrorKind, usageError } from '../core/errors.ts'
 import { endsAfter } from '../core/task/suspensions.ts'
 import type { Environment } from '../core/types.ts'
-import { gravestExit } from '../exit-code.ts'
+import { EXIT, gravestExit } from '../exit-code.ts'
 import { type AllChanged, type ChangeReport, changeJson } from '../format/task/task-change.ts'
 import { jsonArray, printable, safeJson } from '../format/text.ts'
+import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import type { Sink } from '../process/log/sink.ts'
 import { isGiven } from './options/arguments.ts'
-import { printAll } from './output.ts'
+import { print, printAll } from './output.ts'
 
-interface AllTexts {
-  /** Returns the line of one task, or null if it has nothing to say. */
-  one(report: ChangeReport): string | null
-  end(all: AllChanged): string
+/** How a command changes one task or all of them, and what it says then. */
+interface Change {
+  one(ledger: Ledger, task: string): Promise<TaskChange>
+  all(ledger: Ledger): AsyncIterable<TaskChange | FailedTaskChange>
+  text(report: ChangeReport): string
+  /** Returns the line of one of all tasks, or null if it has nothing to say. */
+  lineOfAll(report: ChangeReport): string | null
+  endOfAll(all: AllChanged): string
+}
+
+interface ChangeValues {
+  readonly store: string
+  readonly json: boolean | undefined
+  readonly task: string | undefined
+  readonly all: boolean | undefined
 }
 
 /** Returns the environment without the task of a container, if the change on the command line is for all tasks. */
@@ -21,30 +33,42 @@ export function envForAll(argv: readonly string[], env: Environment): Environmen
   return isGiven('all', argv) ? { ...env, CRONLEDGER_TASK: undefined } : env
 }
 
-/** Throws a usage error unless the options have either a task or `--all`. */
-export function taskOrAll({ task, all }: { readonly task: string | undefined; readonly all: boolean | undefined }) {
+/** Returns the change as its texts need it. */
+export function reportOf({ timezone: zone, ...change }: TaskChange, store: string): ChangeReport {
+  return { ...change, zone, store, now: systemClock.now() }
+}
+
+/**
+ * Makes a change of one task, or of all tasks with `--all`, and prints its result. Returns the exit code. Throws a usage
+ * error unless the options have either a task or `--all`.
+ */
+export async function changeTasks(values: ChangeValues, change: Change, sink: Sink): Promise<number> {
+  const { store, json, task, all } = values
+  const ledger = createLedger({ store })
   if (all && task !== undefined) throw usageError(`--all and task ${task} are both given. Use one of them.`)
-  if (!all && task === undefined) {
+  if (all) return changeAll(values, change.all(ledger), change, sink)
+  if (task === undefined) {
     throw usageError('--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.')
   }
-  return all ? null : (task ?? null)
+  const report = reportOf(await change.one(ledger, task), store)
+  await print(json ? changeJson(report) : change.text(report))
+  return EXIT.ok
 }
 
 /**
  * Prints the results of a change of all tasks as they come, and the errors on standard error. Returns the exit code of the
  * gravest error.
  */
-export async function printChanges(
+async function changeAll(
+  { store, json }: ChangeValues,
   changes: AsyncIterable<TaskChange | FailedTaskChange>,
-  { store, json }: { readonly store: string; readonly json: boolean | undefined },
-  texts: AllTexts,
+  { lineOfAll, endOfAll }: Change,
   sink: Sink,
 ): Promise<number> {
   const kinds = new Set<ErrorKind>()
   const failed: string[] = []
   let changed = 0
   let isOpen = false
-  const reportOf = ({ timezone: zone, ...change }: TaskChange) => ({ ...change, zone, store, now: systemClock.now() })
   async function* counted() {
     for await (const one of changes) {
       if ('error' in one) {
@@ -60,13 +84,13 @@ export async function printChanges(
   }
   async function* lines() {
     for await (const one of counted()) {
-      const text = 'error' in one ? null : texts.one(reportOf(one))
+      const text = 'error' in one ? null : lineOfAll(reportOf(one, store))
       if (text !== null) yield `${text}\n`
     }
-    yield `${texts.end({ store, changed, failed, isOpen })}\n`
+    yield `${endOfAll({ store, changed, failed, isOpen })}\n`
   }
   const jsonOf = (one: TaskChange | FailedTaskChange) =>
-    'error' in one ? safeJson({ task: one.task, error: one.error.message }, 2) : changeJson(reportOf(one))
+    'error' in one ? safeJson({ task: one.task, error: one.error.message }, 2) : changeJson(reportOf(one, store))
   // A reader that has gone away must not end the changes.
   await printAll(json ? jsonArray(counted(), jsonOf) : lines(), { toTheEnd: true })
   return gravestExit(kinds)

@@ -133,16 +133,30 @@ async function printFindings(
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-  const emit = (finding: TaskFinding) => {
-    const { task, slot, schedule } = finding
-    notify?.emit(findingObject(finding, now, values.store), { task, slot, timezone: schedule.zone })
+  const hasFound = () => Object.values(count).some((number) => number > 0)
+  let fault = null as LedgerError | null
+  /**
+   * Yields the findings up to the error of the tasks that could not be checked, which comes last. So what was found is
+   * printed whole, with its summary. If nothing was found, the error is thrown at once: a summary would say that there are
+   * no problems, and that is unknown.
+   */
+  async function* found() {
+    try {
+      for await (const finding of ledger.check(options)) {
+        const { kind, task, slot, schedule } = finding
+        count[kind] += 1
+        notify?.emit(findingObject(finding, now, values.store), { task, slot, timezone: schedule.zone })
+        yield finding
+      }
+    } catch (error) {
+      if (!hasFound() || !isFaultOfTask(error)) throw error
+      fault = error
+    }
   }
-  const { readable, fault } = untilFault(ledger.check(options))
-  const findings = counted(readable, count, emit)
   const pieces =
     format === 'json'
-      ? jsonArray(findings, (finding) => safeJson(findingJson(finding, values.store)))
-      : plainText(findings, () => checkSummary(count, values.newMs), values.store)
+      ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
+      : plainText(found(), () => checkSummary(count, values.newMs), values.store)
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
@@ -150,31 +164,8 @@ async function printFindings(
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
-  const error = fault()
-  if (error !== null) throw error
-  return Object.values(count).some((number) => number > 0)
-}
-
-/**
- * Returns the findings up to the error of the tasks that could not be checked, which comes last. So what was found is
- * printed whole, with its summary. If nothing was found, the error is thrown at once: a summary would say that there are no
- * problems, and that is unknown.
- */
-function untilFault(found: AsyncIterable<TaskFinding>) {
-  let fault: LedgerError | null = null
-  async function* readable() {
-    let hasFound = false
-    try {
-      for await (const finding of found) {
-        hasFound = true
-        yield finding
-      }
-    } catch (error) {
-      if (!hasFound || !isFaultOfTask(error)) throw error
-      fault = error
-    }
-  }
-  return { readable: readable(), fault: (): LedgerError | null => fault }
+  if (fault !== null) throw fault
+  return hasFound()
 }
 
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */
@@ -200,18 +191,6 @@ async function* withProgress(progress: Progress, pieces: AsyncIterable<string>) 
     }
   } finally {
     progress.hide()
-  }
-}
-
-async function* counted(
-  found: AsyncIterable<TaskFinding>,
-  count: Record<TaskFinding['kind'], number>,
-  emit: (finding: TaskFinding) => void,
-) {
-  for await (const finding of found) {
-    count[finding.kind] += 1
-    emit(finding)
-    yield finding
   }
 }
 

@@ -1,13 +1,10 @@
-import { EXIT } from '../../exit-code.ts'
-import { changeJson, pausedAllText, pausedOneText, pausedText } from '../../format/task/task-change.ts'
-import { createLedger } from '../../ledger.ts'
-import { systemClock } from '../../process/clock.ts'
-import { envForAll, printChanges, taskOrAll } from '../change-all.ts'
+import type { Ledger } from '../../api.ts'
+import { pausedAllText, pausedOneText, pausedText } from '../../format/task/task-change.ts'
+import { changeTasks, envForAll } from '../change-all.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { readOptions } from '../options/arguments.ts'
 import type { CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE, TASK_OR_ALL } from '../options/task-change.ts'
-import { print } from '../output.ts'
 
 const help = {
   name: 'pause',
@@ -45,16 +42,14 @@ const help = {
 export const pause: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const { json, store, all, task: named, ...options } = readOptions(help, argv, envForAll(argv, env))
-    const ledger = createLedger({ store })
-    const task = taskOrAll({ task: named, all })
-    if (task === null) {
-      const texts = { one: pausedOneText, end: pausedAllText }
-      return printChanges(ledger.pauseAll(options), { store, json }, texts, sink)
+    const { store, json, task: named, all, ...options } = readOptions(help, argv, envForAll(argv, env))
+    const change = {
+      one: (ledger: Ledger, task: string) => ledger.pause({ ...options, task }),
+      all: (ledger: Ledger) => ledger.pauseAll(options),
+      text: pausedText,
+      lineOfAll: pausedOneText,
+      endOfAll: pausedAllText,
     }
-    const { timezone: zone, ...change } = await ledger.pause({ ...options, task })
-    const report = { ...change, zone, store, now: systemClock.now() }
-    await print(json ? changeJson(report) : pausedText(report))
-    return EXIT.ok
+    return changeTasks({ store, json, task: named, all }, change, sink)
   },
 }

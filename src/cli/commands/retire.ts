@@ -1,9 +1,7 @@
-import type { TaskChange } from '../../api.ts'
 import { countNotExpected, MAX_COUNTED } from '../../audit/retirement.ts'
-import type { Instant } from '../../core/types.ts'
-import { changeJson, type NotExpected, retiredText } from '../../format/task/task-change.ts'
+import { type ChangeReport, changeJson, type NotExpected, retiredText } from '../../format/task/task-change.ts'
 import { createLedger } from '../../ledger.ts'
-import { systemClock } from '../../process/clock.ts'
+import { reportOf } from '../change-all.ts'
 import { defineCommand } from '../command.ts'
 import type { CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE } from '../options/task-change.ts'
@@ -29,17 +27,12 @@ const help = {
 } as const satisfies CommandHelp
 
 export const retire = defineCommand(help, async ({ json, store, ...options }) => {
-  const { timezone: zone, ...change } = await createLedger({ store }).retire(options)
-  const now = systemClock.now()
-  const report = { ...change, zone, store, now }
-  const notExpected = notExpectedOf(change, now)
+  const report = reportOf(await createLedger({ store }).retire(options), store)
+  const notExpected = notExpectedOf(report)
   await print(json ? changeJson(report, notExpected) : retiredText(report, notExpected))
 })
 
-function notExpectedOf(
-  { record, suspensions: [retirement] }: Pick<TaskChange, 'record' | 'suspensions'>,
-  now: Instant,
-) {
+function notExpectedOf({ record, suspensions: [retirement], now }: ChangeReport) {
   if (retirement === undefined) return null
   const count = countNotExpected(record, retirement, now)
   return count === null ? null : ({ count, isMore: count === MAX_COUNTED } satisfies NotExpected)

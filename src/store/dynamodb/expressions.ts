@@ -20,6 +20,7 @@ export const DAY_INDEX = 'by-day'
 
 type Put = Omit<PutItemCommandInput, 'TableName'>
 type Update = Omit<UpdateItemCommandInput, 'TableName'>
+type Query = Omit<QueryCommandInput, 'TableName'>
 
 /** Returns the write that makes a row if there is none. Notes exist only in a row, so it cannot overwrite any. */
 export function firstPut(row: Row): Put {
@@ -111,38 +112,40 @@ function noteBracket(count: number, entry: StoredDocument): [condition: string, 
   ]
 }
 
-export function pageQueryInput(query: PageQuery): Omit<QueryCommandInput, 'TableName'> {
-  const after = query.after === null ? {} : { ExclusiveStartKey: startKey(query, query.after) }
-  if (query.kind === 'day') {
-    return {
-      IndexName: DAY_INDEX,
-      KeyConditionExpression: '#day = :day',
-      ExpressionAttributeNames: names('day'),
-      ExpressionAttributeValues: values({ day: query.day }),
-      ScanIndexForward: false,
-      Limit: query.limit,
-      ...after,
-    }
-  }
-  const { task, first, last } = query
+export function pageQueryInput(query: PageQuery): Query {
+  const { kind, limit, after } = query
   return {
-    KeyConditionExpression: '#task = :task AND #slot BETWEEN :first AND :last',
-    ExpressionAttributeNames: names('task', 'slot'),
-    ExpressionAttributeValues: values({ task, first, last }),
+    ...(kind === 'day' ? inDay(query.day) : slotsOf(query.task, query.first, query.last)),
     ScanIndexForward: false,
-    Limit: query.limit,
-    ...after,
+    Limit: limit,
+    ...(after !== null && { ExclusiveStartKey: toItem({ ...after, ...(kind === 'day' && { day: query.day }) }) }),
   }
 }
 
 /** Returns the query for the slots of a task, with what `listSlots` returns of each row. A page has at most 1 MB of rows. */
-export function slotsQueryInput(task: string, first: string, last: string): Omit<QueryCommandInput, 'TableName'> {
+export function slotsQueryInput(task: string, first: string, last: string): Query {
   return {
-    KeyConditionExpression: '#task = :task AND #slot BETWEEN :first AND :last',
+    ...slotsOf(task, first, last),
     ProjectionExpression: '#slot, #state, #attempts[0].#outcome, #attempts[0].#trigger.#source',
     ExpressionAttributeNames: names('task', 'slot', 'state', 'attempts', 'outcome', 'trigger', 'source'),
-    ExpressionAttributeValues: values({ task, first, last }),
     ScanIndexForward: false,
+  }
+}
+
+function inDay(day: string): Query {
+  return {
+    IndexName: DAY_INDEX,
+    KeyConditionExpression: '#day = :day',
+    ExpressionAttributeNames: names('day'),
+    ExpressionAttributeValues: values({ day }),
+  }
+}
+
+function slotsOf(task: string, first: string, last: string): Query {
+  return {
+    KeyConditionExpression: '#task = :task AND #slot BETWEEN :first AND :last',
+    ExpressionAttributeNames: names('task', 'slot'),
+    ExpressionAttributeValues: values({ task, first, last }),
   }
 }
 
@@ -176,20 +179,9 @@ export function entryPut(key: EntryKey, { version, document }: Entry, expected: 
   }
 }
 
-export function tasksQueryInput(after: string | null): Omit<QueryCommandInput, 'TableName'> {
+export function tasksQueryInput(after: string | null): Query {
   const key = (task: string) => toItem({ ...entryKey({ task, kind: TASK_ENTRY }), day: TASKS_DAY })
-  return {
-    IndexName: DAY_INDEX,
-    KeyConditionExpression: '#day = :day',
-    ExpressionAttributeNames: names('day'),
-    ExpressionAttributeValues: values({ day: TASKS_DAY }),
-    Limit: TASKS_PER_PAGE,
-    ...(after === null ? {} : { ExclusiveStartKey: key(after) }),
-  }
-}
-
-function startKey(query: PageQuery, { task, slot }: StoredKey): Item {
-  return toItem({ task, slot, ...(query.kind === 'day' ? { day: query.day } : {}) })
+  return { ...inDay(TASKS_DAY), Limit: TASKS_PER_PAGE, ...(after !== null && { ExclusiveStartKey: key(after) }) }
 }
 
 export function keysRequest(keys: readonly StoredKey[]): KeysAndAttributes {
