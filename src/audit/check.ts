@@ -6,7 +6,7 @@ import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
+import type { Instant, Row, ScheduleSpec, Status } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
@@ -21,13 +21,6 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly progress: (task: string, slot: Instant) => void
 }
 
-interface CheckedSlot {
-  readonly slot: Instant
-  readonly row: StoredRow | null
-  readonly status: Status
-  readonly finding: TaskFinding | null
-}
-
 /**
  * Yields the slots of one task in `[since, until)` that were due or have a row, newest first, each with what is wrong with
  * it. All views of the findings come from here. Holds one page of rows in memory.
@@ -35,11 +28,7 @@ interface CheckedSlot {
  * Throws a usage error if the task record holds a schedule that this version or its time zone data cannot read. After the
  * slots, throws `shape` if a host whose clock was ahead has run the task: its slots hide what is missing.
  */
-async function* checkedSlots(
-  stored: KnownTask,
-  settings: CheckSettings,
-  deps: HistoryDeps,
-): AsyncGenerator<CheckedSlot, void> {
+async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
   const { now } = settings
   const latest = latestSlot(settings)
   const known = withoutFuture(stored, latest)
@@ -65,27 +54,20 @@ async function* checkedSlots(
     }
     const { slot } = row ?? found.missed
     settings.progress(task, slot)
-    const finding = findingOf(found, times)
+    const wrong = findingOf(found, times)
     const recorded = scheduleWith(inForce.schedules, slot)?.spec
     const own = readableRow(row)?.schedule ?? recorded
     // A row that cannot be read does not say its schedule.
     const schedule = current ?? own ?? NO_SCHEDULE
     const isOther = own !== undefined && current !== undefined && !isSameSpec(own, current)
-    yield {
-      ...{ slot, row, status: statusOf({ slot, row }, times) },
-      finding:
-        finding === null
-          ? null
-          : {
-              ...finding,
-              ...ofTask,
-              schedule,
-              ...(isOther && { otherSchedule: own }),
-              ...(recorded === undefined && {
-                offSchedule: schedules.length === 0 ? ('none' as const) : ('other' as const),
-              }),
-            },
+    const finding: TaskFinding | null = wrong && {
+      ...wrong,
+      ...ofTask,
+      schedule,
+      ...(isOther && { otherSchedule: own }),
+      ...(recorded === undefined && { offSchedule: schedules.length === 0 ? 'none' : 'other' }),
     }
+    yield { slot, row, status: statusOf({ slot, row }, times), finding }
   }
   if (future !== null) throw wrongClock(task, future)
 }

@@ -49,6 +49,7 @@ const MAX_DAYS = 3_660
  * of a query without a task is too long.
  */
 export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
+  const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = asked
   let left = asked.limit
   for (const query of partsOf(asked, deps.clock.now())) {
     for (let cursor: string | undefined; ; ) {
@@ -56,7 +57,8 @@ export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): Asyn
       const page = await ask(deps, (call) => deps.store.list(part, call))
       // A file ledger answers without yielding to the event loop, and a stop signal would wait until all pages are read.
       await yieldToEventLoop()
-      for (const row of page.rows.filter(rangeFilter(asked)).slice(0, left)) {
+      // A day is listed as a whole.
+      for (const row of page.rows.filter(({ slot }) => slot >= since && slot < until).slice(0, left)) {
         yield row
         left -= 1
       }
@@ -112,11 +114,6 @@ export function rangeOf({ task, since, until }: Omit<HistoryQuery, 'limit'>, now
   const first = Math.max(0, Math.min(now, last) - DEFAULT_DAYS * DAY_MS)
   // The range starts at midnight UTC, because a day is listed as a whole.
   return { since: since ?? first - (first % DAY_MS), until: last }
-}
-
-/** Returns the filter for the rows in the range. We need it because a day is listed as a whole. */
-function rangeFilter({ since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY }: TimeRange) {
-  return ({ slot }: StoredRow) => slot >= since && slot < until
 }
 
 export function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {

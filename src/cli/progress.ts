@@ -1,11 +1,7 @@
 import { isatty, WriteStream } from 'node:tty'
 import type { Environment } from '../core/types.ts'
 
-export interface Progress {
-  /** Draws `done` of `total` with `text` after it, and leaves the cursor on that line. */
-  show(done: number, total: number, text: string): void
-  hide(): void
-}
+export type Progress = NonNullable<Awaited<ReturnType<typeof openProgress>>>
 
 /** Returns whether stderr is a terminal that can show progress. A terminal without a cursor cannot. */
 export function showsProgress(env: Environment): boolean {
@@ -13,12 +9,12 @@ export function showsProgress(env: Environment): boolean {
 }
 
 /**
- * Returns null if stderr cannot show progress.
+ * Opens a progress bar on the terminal on stderr. Returns null if stderr cannot show progress.
  *
  * The bar is not for a command that runs a batch: its writes block while the terminal does not take them (Ctrl-S), and
  * heartbeats and signals would wait.
  */
-export async function openProgress(env: Environment): Promise<Progress | null> {
+export async function openProgress(env: Environment) {
   if (!showsProgress(env)) return null
   // We must use the default export, since a bundle does not know the names that a CommonJS module exports.
   const { default: cliProgress } = await import('cli-progress')
@@ -33,7 +29,8 @@ export async function openProgress(env: Environment): Promise<Progress | null> {
     gracefulExit: false,
   })
   return {
-    show(done, total, text) {
+    /** Draws `done` of `total` with `text` after it, and leaves the cursor on that line. */
+    show(done: number, total: number, text: string) {
       if (bar.isActive) bar.update(done, { text })
       else bar.start(total, done, { text })
     },

@@ -7,29 +7,20 @@ import { systemClock } from '../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../process/notifier.ts'
 import { withinStop } from '../process/stop.ts'
 import { SETTINGS } from '../run/settings-table.ts'
-import type { ZonedSlot } from '../run/slot-variables.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { openNotify } from './options/notify.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 
-/** Reports the events of runs in the log, as metrics and by notifications. */
-export interface Reporter {
-  readonly format: LogFormat
-  emit(event: RunEvent, context: RunContext): void
-  /**
-   * Waits for the notifications that are on their way, for up to `NOTIFY_TIMEOUT_MS`, or less if a stop leaves less
-   * time. Never throws.
-   */
-  end(): Promise<void>
-}
-
-/** Opens a reporter. Throws a usage error if options contradict each other or the metrics namespace is not valid. */
+/**
+ * Opens a reporter, which reports the events of runs in the log, as metrics and by notifications. Throws a usage error if
+ * options contradict each other or the metrics namespace is not valid.
+ */
 export function openReporter(
   values: Values<typeof SUPERVISION_OPTIONS>,
   { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
-): Reporter {
-  const format = values.log ?? (isatty(2) ? 'text' : 'json')
+) {
+  const format: LogFormat = values.log ?? (isatty(2) ? 'text' : 'json')
   const namespace = values.metrics === undefined ? null : readNamespace(values.metrics)
   const notify = openNotify(values, env)
   const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
@@ -41,32 +32,25 @@ export function openReporter(
 
   return {
     format,
-    emit(event, context) {
+    emit(event: RunEvent, context: RunContext): void {
       last = context
       const now = systemClock.now()
       write(logLine(event, context, format, now))
-      if (namespace !== null) write(ownLine(emfLine(event, context, namespace, now), event))
-      notify?.emit(logObject(event, context, now), zonedSlotOf(context))
+      const metrics = namespace === null ? null : emfLine(event, context, namespace, now)
+      // The batch may have left its last line on stderr open (a progress bar), and CloudWatch would not recognise a metric
+      // in the middle of a line.
+      write(metrics !== null && event.event === 'ended' ? `\n${metrics}` : metrics)
+      const { task, window, schedule } = context
+      notify?.emit(logObject(event, context, now), { task, slot: window.slot, timezone: schedule.zone })
     },
-    async end() {
+    /** Waits for the notifications that are on their way, but not longer than a stop allows. Never throws. */
+    async end(): Promise<void> {
       if (notify === null || last === null) return
       const io = { clock: systemClock, stop: stops.aborted }
       const message = await withinStop(NOTIFY_TIMEOUT_MS, { stopTimeoutMs }, io, notify.end)
       if (message !== null) write(logLine({ event: 'warning', message }, last, format, systemClock.now()))
     },
   }
-}
-
-function zonedSlotOf({ task, window, schedule }: RunContext): ZonedSlot {
-  return { task, slot: window.slot, timezone: schedule.zone }
-}
-
-/**
- * Begins a new line before the metrics of an attempt that ended. The batch may have left its last line on stderr open
- * (a progress bar), and CloudWatch would not recognise a metric in the middle of a line.
- */
-function ownLine(line: string | null, { event }: RunEvent): string | null {
-  return line !== null && event === 'ended' ? `\n${line}` : line
 }
 
 /**

@@ -1,7 +1,6 @@
-import type { Ledger, RunOptions } from '../api.ts'
+import type { RunOptions } from '../api.ts'
 import { LedgerError, quote, usageError } from '../core/errors.ts'
 import { isPlaceholder } from '../core/placeholder.ts'
-import type { LogFormat } from '../format/log/log.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
@@ -13,33 +12,19 @@ import { misspeltVariables } from './options/misspelt.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { openReporter } from './reporter.ts'
 
-// The code that `run` and `rerun` share: a command under a claim.
-
-type SupervisionValues = Values<typeof SUPERVISION_OPTIONS>
-
 /** Returns the start time of this process, which is close to the moment when the operator gave the command. */
 export function askedAt(): Date {
   return new Date(systemClock.now() - process.uptime() * 1_000)
 }
 
-export interface Runner {
-  readonly ledger: Ledger
-  readonly format: LogFormat
-  /**
-   * Runs the command once and reports the run. If a `LedgerError` prevents the start of the command, the error is
-   * reported and the promise resolves to it.
-   */
-  run(options: RunOptions): Promise<RunOutcome<null> | LedgerError>
-  /** Waits for notifications. Never throws. */
-  end(): Promise<void>
-}
+export type Runner = ReturnType<typeof openRunner>
 
 /** Opens a runner for the command after `--`. Throws a usage error if the command is missing. */
 export function openRunner(
   name: string,
-  values: SupervisionValues & { readonly store: string },
+  values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
   context: CommandContext,
-): Runner {
+) {
   const { rest, env, stops, sink } = context
   const [file, ...args] = rest ?? []
   if (file === undefined)
@@ -65,7 +50,11 @@ export function openRunner(
     ledger,
     format,
     end,
-    run: (options) =>
+    /**
+     * Runs the command once and reports the run. If a `LedgerError` prevents the start of the command, the error is
+     * reported and the promise resolves to it.
+     */
+    run: (options: RunOptions): Promise<RunOutcome<null> | LedgerError> =>
       ledger.runCommand(options, command).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error
         // The log already has a line with this error and the state of the claim.

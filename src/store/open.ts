@@ -8,14 +8,11 @@ import type { OpenedStore } from './store.ts'
 export type { OpenedStore }
 export { hidePassword }
 
-export interface StoreDescription {
-  /** Whether the ledger is on this host, so that its calls use no network. */
-  readonly isLocal: boolean
-  /** Returns the name in a form that a command in any folder of this host can use. */
-  nameAnywhere(): string
-}
-
-export function describeStore(name: string): StoreDescription {
+/**
+ * Returns whether the ledger is on this host, so that its calls use no network, and its name in a form that a command in
+ * any folder of this host can use.
+ */
+export function describeStore(name: string) {
   const parsed = parseStoreName(name)
   return parsed.kind === 'file'
     ? { isLocal: true, nameAnywhere: () => `file:${resolve(parsed.path)}` }

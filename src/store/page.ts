@@ -54,14 +54,10 @@ export function slotBounds({ since, until }: { readonly since?: Instant; readonl
   }
 }
 
-interface ListedParts {
-  readonly slot: unknown
-  readonly state: unknown
-  readonly outcome: unknown
-  readonly source: unknown
-}
-
-export function listedSlot(task: string, { slot, state, outcome, source }: ListedParts): ListedSlot {
+export function listedSlot(
+  task: string,
+  { slot, state, outcome, source }: Readonly<Record<string, unknown>>,
+): ListedSlot {
   return {
     slot: instant(fieldsOf({ slot }, `a row of task ${task}`), 'slot'),
     // moto leaves out the members of an attempt, and an operator may resolve a slot without one.

@@ -43,9 +43,7 @@ export function columnReader(parse: (column: unknown) => unknown) {
 }
 
 export function slotsPage(task: string, found: readonly Columns[]): SlotsPage {
-  const slots = found
-    .slice(0, SLOTS_PER_PAGE)
-    .map(({ slot, state, outcome, source }) => listedSlot(task, { slot, state, outcome, source }))
+  const slots = found.slice(0, SLOTS_PER_PAGE).map((columns) => listedSlot(task, columns))
   const next = found.length > slots.length ? slots.at(-1)?.slot : undefined
   return { slots, ...(next !== undefined && { next }) }
 }

@@ -82,7 +82,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const ledger = createLedger({ store: values.store })
   const problems: string[] = []
   const emitProblem = hasMissed ? problems.push.bind(problems) : null
-  const read = await readItems(values, { ledger, now, emitProblem })
+  const read = await readItems(values, ledger, now, emitProblem)
   const { items, statusOf } = withStatusOf(read, values, ledger, now)
   let isCut = false
   const onCut = mayCut ? () => (isCut = true) : null
@@ -113,17 +113,15 @@ function wantedBy({ status }: HistoryValues, statusOf: StatusOf) {
   return (item: HistoryItem) => status === undefined || status.some((word) => isWanted(item, word))
 }
 
-interface ItemsReading {
-  readonly ledger: Ledger
-  readonly now: Instant
-  /** Called with the reason why missed slots are not shown. Null if they are not wanted. */
-  readonly emitProblem: ((problem: string) => void) | null
-}
-
-/** Returns the rows and the missed slots, newest first. Throws a usage error if the ledger has nothing about the task. */
+/**
+ * Returns the rows and the missed slots, newest first. Calls `emitProblem` with the reason why missed slots are not shown;
+ * it is null if they are not wanted. Throws a usage error if the ledger has nothing about the task.
+ */
 async function readItems(
   values: HistoryValues,
-  { ledger, now, emitProblem }: ItemsReading,
+  ledger: Ledger,
+  now: Instant,
+  emitProblem: ((problem: string) => void) | null,
 ): Promise<AsyncIterable<HistoryItem>> {
   const { task, status } = values
   const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }

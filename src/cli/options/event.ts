@@ -17,12 +17,10 @@ export async function readEventTime(value: string, stop: AbortSignal): Promise<s
 
 async function readEventFile(path: string): Promise<string> {
   try {
-    const { size } = await stat(path).then((found) => {
-      // We must refuse a pipe, otherwise the read could wait forever.
-      if (!found.isFile()) throw new Error('it is not a file')
-      return found
-    })
-    if (size > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
+    const found = await stat(path)
+    // We must refuse a pipe, otherwise the read could wait forever.
+    if (!found.isFile()) throw new Error('it is not a file')
+    if (found.size > MAX_EVENT_BYTES) throw new Error(`it is longer than ${MAX_EVENT_BYTES} bytes`)
     return await readFile(path, 'utf8')
   } catch (error) {
     const reason = errorCode(error) === 'ENOENT' ? 'there is no such file' : firstLine(error)

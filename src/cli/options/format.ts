@@ -1,17 +1,12 @@
 import { usageError } from '../../core/errors.ts'
 import { isGiven } from './arguments.ts'
 
-interface FormatValues<Format extends string> {
-  readonly format: Format | undefined
-  readonly json: boolean | undefined
-}
-
 /**
  * Returns the output format that `--format` and `--json` ask for, otherwise `usual`. A flag takes precedence over the
  * environment. Throws a usage error if the two contradict each other.
  */
 export function formatOf<Format extends string>(
-  { format, json }: FormatValues<Format | 'json'>,
+  { format, json }: { readonly format: Format | 'json' | undefined; readonly json: boolean | undefined },
   argv: readonly string[],
   usual: Format,
 ): Format | 'json' {

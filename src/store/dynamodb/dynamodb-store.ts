@@ -160,19 +160,20 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
     },
 
     async note(key, rejection, call) {
+      const stored = storedKey(key)
       let count = 0
       for (let tries = 0; tries < NOTE_TRIES; tries += 1) {
-        const write = update(noteUpdate(storedKey(key), rejection, count), call)
+        const write = update(noteUpdate(stored, rejection, count), call)
         const failed = await unlessConflict(write, key, dynamo, call)
         if (failed === null) return true
         if (failed.found === null) return false
-        const fields = fieldsOf(fromItem(failed.found), rowName(key))
+        const fields = fieldsOf(fromItem(failed.found), `row ${stored.task} ${stored.slot}`)
         if (fields.values['schemaVersion'] !== SCHEMA_VERSION) return false
         const notes = decodeNotes(fields)
         if (isNoted(notes, rejection.runId)) return true
         count = notes.count
       }
-      throw new LedgerError('unreachable', `the record of slot ${storedKey(key).slot} changed with each try`)
+      throw new LedgerError('unreachable', `the record of slot ${stored.slot} changed with each try`)
     },
 
     async list(query, call) {
@@ -292,9 +293,4 @@ function decodeEntry(item: Item): { readonly task: string; readonly entry: Store
 
 function keyOfItem(item: Record<string, unknown>): StoredKey {
   return { task: String(item['task']), slot: String(item['slot']) }
-}
-
-function rowName(key: Key): string {
-  const { task, slot } = storedKey(key)
-  return `row ${task} ${slot}`
 }

@@ -130,7 +130,7 @@ function noRegion(env: Environment): string {
  * write, if `error` comes from a read after the write.
  */
 export function errorOfWrite(error: unknown, answer = error instanceof LedgerError ? error.cause : error): unknown {
-  if (!(error instanceof LedgerError) || triesOf(answer) === 1) return error
+  if (!(error instanceof LedgerError) || (metadataOf(answer)?.attempts ?? 1) === 1) return error
   if (error.cause === answer && error.changedNothing) return error
   return new LedgerError('unreachable', error.message, { cause: error.cause })
 }
@@ -145,10 +145,6 @@ export function nameOfCause(error: unknown): string | null {
  */
 export function isByPolicy(error: unknown): boolean {
   return nameOfCause(error)?.startsWith('AccessDenied') ?? false
-}
-
-function triesOf(error: unknown): number {
-  return metadataOf(error)?.attempts ?? 1
 }
 
 /** The SDK adds its metadata to every error, also to one that is not of its own class. */

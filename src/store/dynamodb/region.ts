@@ -6,25 +6,19 @@ import type { Environment } from '../../core/types.ts'
 /** ECS answers from the same machine within milliseconds. */
 const METADATA_TIMEOUT_MS = 1_000
 
-export interface TaskRegion {
-  /** Returns the region of the SDK's own chain, or else that of the ECS task. */
-  readonly find: () => Promise<string>
-  readonly isUsed: () => boolean
-}
-
 /**
  * Returns how to find the region of this ECS task, or null if it is not needed: outside of ECS, and where `AWS_REGION` is
  * set. ECS sets it for its tasks, but does not document that for each launch type. The ARN of the task has the region, too.
  *
  * Sources: Amazon ECS Developer Guide, "Amazon ECS environment variables" and "Amazon ECS task metadata endpoint version 4".
  */
-export function taskRegion(env: Environment): TaskRegion | null {
+export function taskRegion(env: Environment) {
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
   if (env['AWS_REGION'] || !endpoint) return null
   let found: { readonly region: string; readonly isOfTask: boolean } | null = null
   return {
-    // The SDK asks for the region with each request.
-    async find() {
+    /** Returns the region of the SDK's own chain, or else that of the ECS task. The SDK asks for it with each request. */
+    async find(): Promise<string> {
       found ??= await sdkRegion().then(
         (region) => ({ region, isOfTask: false }),
         async (error: unknown) => {

@@ -29,7 +29,7 @@ export function checkHeader(path: string, { size }: Stats): void {
  * Returns 0 for an empty file and for a database without that number. Returns null for a file that is not a database.
  */
 function readApplicationId(path: string): number | null {
-  const probe = new Libsql(`file:${encodePath(path)}?mode=ro&immutable=1`)
+  const probe = new Libsql(`file:${path.replace(/[%?#]/g, encodeURIComponent)}?mode=ro&immutable=1`)
   try {
     // Without this, SQLite compares the size in page 1 with the size of the file. The two differ while another process
     // commits.
@@ -42,10 +42,6 @@ function readApplicationId(path: string): number | null {
   } finally {
     probe.close()
   }
-}
-
-function encodePath(path: string): string {
-  return path.replace(/[%?#]/g, encodeURIComponent)
 }
 
 export function foreign(path: string): LedgerError {

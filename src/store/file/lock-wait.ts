@@ -4,22 +4,18 @@ import { LedgerError, quote } from '../../core/errors.ts'
 import type { CallOptions } from '../store.ts'
 import { isBusy } from './errors.ts'
 
-/** The waits between two tries for the lock. They start with `firstMs` and double up to `longestMs`. */
-interface Waits {
-  readonly firstMs: number
-  readonly longestMs: number
-}
-
 /**
+ * The waits between two tries for the lock. They start with `firstMs` and double up to `longestMs`.
+ *
  * Hundreds of processes that try every few milliseconds take the CPU from the one that holds the lock. With these
  * waits, 400 of them use a part of one core, and each still tries about a hundred times within the ledger timeout.
  */
-const CLAIM: Waits = { firstMs: 25, longestMs: 250 }
+const CLAIM = { firstMs: 25, longestMs: 250 }
 /**
  * For writes that have minutes, such as a finish. When hundreds of runs are due at once, most of them still wait for
  * their claim, which has only seconds, so claims must get the lock more often.
  */
-export const PATIENT: Waits = { firstMs: 50, longestMs: 1_000 }
+export const PATIENT = { firstMs: 50, longestMs: 1_000 }
 
 /** A patient write steps back for at most this long before its first try. */
 const LONGEST_STEP_BACK_MS = 2_000
@@ -33,7 +29,7 @@ const BUSY_FOR_MS = 60_000
  */
 export function openLockWait(path: string) {
   let last = { waitedMs: 0, atMs: 0 }
-  return async <T>(call: CallOptions, work: () => T, waits: Waits = CLAIM): Promise<T> => {
+  return async <T>(call: CallOptions, work: () => T, waits = CLAIM): Promise<T> => {
     const startMs = performance.now()
     if (waits === PATIENT && last.waitedMs > CLAIM.longestMs && startMs - last.atMs < BUSY_FOR_MS) {
       const stepMs = Math.min(last.waitedMs, LONGEST_STEP_BACK_MS)
@@ -58,7 +54,7 @@ export async function untilUnlocked<T>(
   path: string,
   { signal }: CallOptions,
   work: () => T,
-  { firstMs, longestMs }: Waits = CLAIM,
+  { firstMs, longestMs } = CLAIM,
 ): Promise<T> {
   // A patient write is tried at least once. Its step back may have taken the whole time that a stop leaves.
   let mustTry = longestMs === PATIENT.longestMs

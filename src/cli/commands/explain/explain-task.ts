@@ -13,11 +13,6 @@ import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
 
-interface Explained {
-  readonly schedule: Schedule
-  readonly ofTask: ExplainedTask
-}
-
 /**
  * Reads what the ledger knows about a task. The schedule is the recorded one that was in force at the slot of `slotIn`, or
  * that of the newest row. Throws a usage error if the ledger does not know the task, or knows no schedule of it.
@@ -26,9 +21,9 @@ export async function explainTask(
   { store, ...reading }: TaskReading & { readonly store: string },
   slotIn: (schedule: Schedule) => Instant | null,
   now: Instant,
-): Promise<Explained> {
+) {
   const ledger = createLedger({ store })
-  const ofTask = (record: TaskRecord | null, inForce: ExplainedTask['inForce']) => ({
+  const ofTask = (record: TaskRecord | null, inForce: ExplainedTask['inForce']): ExplainedTask => ({
     record,
     inForce,
     now,

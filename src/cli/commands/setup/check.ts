@@ -32,7 +32,8 @@ export async function checkSetup(
       yield finding
     }
   }
-  await printAll(options.json ? jsonArray(counted(), setupFindingJson) : lines(counted()), { toTheEnd: true })
+  const jsonOf = ({ what, wrong, text }: SetupFinding) => safeJson({ what, ok: wrong === null, problem: wrong, text })
+  await printAll(options.json ? jsonArray(counted(), jsonOf) : lines(counted()), { toTheEnd: true })
   return gravestExit(found)
 }
 
@@ -77,9 +78,4 @@ async function* lines(findings: AsyncIterable<SetupFinding>) {
   for await (const { what, wrong, text } of findings) {
     yield `${printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`)}\n`
   }
-}
-
-/** `problem` is null if the check passed. */
-function setupFindingJson({ what, wrong, text }: SetupFinding): string {
-  return safeJson({ what, ok: wrong === null, problem: wrong, text })
 }
