@@ -11,7 +11,7 @@ import type { KnownTask } from './tasks.ts'
  * The number of slots after which the loop yields to the event loop. Otherwise stop signals and printed output would
  * wait while no request is sent to the ledger.
  */
-const SLOTS_PER_YIELD = 100
+export const SLOTS_PER_YIELD = 100
 
 /**
  * Parses the schedules of a task. Throws a usage error if the task record holds a schedule that this version or its

@@ -6,12 +6,9 @@ import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/task/e
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import type { Instant, Key } from '../core/types.ts'
 import type { ListedSlot, SlotsPage } from '../store/store.ts'
-import { taskInForce } from './expected.ts'
+import { SLOTS_PER_YIELD, taskInForce } from './expected.ts'
 import { ask, type HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
-
-/** As in the audits. */
-const SLOTS_PER_YIELD = 100
 
 /**
  * Yields the slots of one task in `[since, until)` that a run may catch up, newest first. They had certainly been due for

@@ -5,7 +5,6 @@ import { timeText } from '../core/schedule/schedule-options.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../core/schedule/slot-reference.ts'
 import { type MissedSlot, missedSlot, type TaskInForce } from '../core/task/expected-slots.ts'
 import { parseSlotBySchedules } from '../core/task/schedules-in-force.ts'
-
 import { type ExpectedTimes, expectedTimes, isOnlyDeclared } from '../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
 import { rowsAndMissed, taskInForce } from './expected.ts'

@@ -6,8 +6,6 @@ import { didYouMean, nearest } from '../core/near.ts'
 import type { Environment } from '../core/types.ts'
 import { COMMANDS, commandsMeant } from './command-table.ts'
 
-// The checks of a command line that do not depend on the options of a command.
-
 /** Returns the error for a word where the command belongs. `argv` has the words after it. */
 export function unknownCommand(name: string, argv: readonly string[]): LedgerError {
   const [command] = argv.filter((word) => Object.hasOwn(COMMANDS, word))
@@ -46,7 +44,6 @@ export function checkBatch(name: string, [file, word = '']: readonly string[]): 
   )
 }
 
-/** Throws a usage error where cronledger cannot watch a batch. */
 export function checkPlatform(name: string, platform: string): void {
   if (platform === 'linux') return
   throw usageError(
@@ -54,7 +51,6 @@ export function checkPlatform(name: string, platform: string): void {
   )
 }
 
-/** Throws a usage error if there are words after the `--` of a command that does not run a batch. */
 export function checkNoBatch(name: string, [word]: readonly string[]): void {
   if (word === undefined) return
   throw usageError(

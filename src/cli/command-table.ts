@@ -58,44 +58,31 @@ cronledger help TOPIC    explains exit-codes or environment.
 cronledger --version     shows the versions of cronledger, Node and the time zone data.
 The documentation is README.md and the folder docs of the package.`
 
-/** How other tools name a command, and the commands here that have its meaning. */
-const COMMANDS_OF_OTHERS: Readonly<Record<string, readonly string[]>> = {
-  start: ['run'],
-  trigger: ['run'],
-  retry: ['rerun'],
-  backfill: ['rerun'],
-  force: ['rerun'],
-  list: ['tasks', 'history'],
-  ls: ['tasks', 'history'],
-  status: ['check', 'history'],
-  doctor: ['setup --check'],
-  log: ['history', 'show'],
-  logs: ['history', 'show'],
-  describe: ['show'],
-  complete: ['resolve'],
-  skip: ['resolve'],
-  suspend: ['pause'],
-  disable: ['pause', 'retire'],
-  stop: ['pause'],
+/** The names that other tools have for a command, and the commands here that have their meaning. */
+const COMMANDS_OF_OTHERS: readonly (readonly [names: string, commands: readonly string[]])[] = [
+  ['start trigger', ['run']],
+  ['retry backfill force', ['rerun']],
+  ['list ls', ['tasks', 'history']],
+  ['status', ['check', 'history']],
+  ['doctor', ['setup --check']],
+  ['log logs', ['history', 'show']],
+  ['describe', ['show']],
+  ['complete skip', ['resolve']],
+  ['suspend stop', ['pause']],
+  ['disable', ['pause', 'retire']],
   // The nearest names would be the opposite: pause and retire.
-  unpause: ['resume'],
-  unretire: ['resume'],
-  enable: ['resume'],
-  delete: ['retire'],
-  remove: ['retire'],
-  init: ['setup'],
-  print: ['template'],
-  install: ['setup'],
-  ui: ['serve'],
-  dashboard: ['serve'],
-  export: ['report', 'history'],
-  next: ['explain', 'tasks'],
-  register: ['declare'],
-  add: ['declare'],
-  version: ['--version'],
-}
+  ['unpause unretire enable', ['resume']],
+  ['delete remove', ['retire']],
+  ['init install', ['setup']],
+  ['print', ['template']],
+  ['ui dashboard', ['serve']],
+  ['export', ['report', 'history']],
+  ['next', ['explain', 'tasks']],
+  ['register add', ['declare']],
+  ['version', ['--version']],
+]
 
 export function commandsMeant(name: string): readonly string[] {
-  const lower = name.toLowerCase()
-  return Object.hasOwn(COMMANDS_OF_OTHERS, lower) ? (COMMANDS_OF_OTHERS[lower] ?? []) : []
+  const [, commands] = COMMANDS_OF_OTHERS.find(([names]) => names.split(' ').includes(name.toLowerCase())) ?? []
+  return commands ?? []
 }

@@ -10,7 +10,6 @@ const HELP_COLUMNS = 100
 /** An option that the help explains by its variable, too. Each command with options has it. */
 const EXAMPLE_OPTION = 'store'
 
-/** The documentation of this version. */
 const DOCS = `${cronledger.homepage.replace(/#.*/, '')}/blob/v${cronledger.version}/docs`
 
 /**
@@ -64,7 +63,6 @@ export function topicText(name: string): string | null {
 /** The title of the first group of options, with the empty line before it. */
 const FIRST_GROUP = new RegExp(`\n\n(?:${OPTION_GROUPS.join('|')}):\n`)
 
-/** Returns the words of the usage line after the name of the command. */
 function argumentsOf({ takesTask, takes, options, runsBatch }: CommandHelp): string[] {
   return [
     ...(takesTask ? ['[NAME]'] : []),

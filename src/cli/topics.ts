@@ -1,5 +1,3 @@
-// The topics of `cronledger help`: what all commands have in common.
-
 const EXIT_CODES = `Exit codes of run and rerun: that of COMMAND, or 128 + n after signal n. Otherwise:
 
     0  duplicate (--exit-on-duplicate sets another code), skipped or paused

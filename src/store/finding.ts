@@ -1,10 +1,9 @@
 import { type ErrorKind, LedgerError } from '../core/errors.ts'
 import type { Environment, Instant } from '../core/types.ts'
 
-/** The result of one check. */
 export interface SetupFinding {
   readonly what: string
-  /** The kind of the notOk, or null if there is none. */
+  /** The kind of the problem, or null if there is none. */
   readonly wrong: ErrorKind | null
   /** What was found. If something is wrong, it also says what to do. */
   readonly text: string
@@ -22,7 +21,6 @@ export interface InspectSettings {
   readonly skewMs: number
   /** Whether a run in this environment sets a retention, for which the table needs its TTL. */
   readonly hasRetention: boolean
-  /** Returns the time of this host's clock. */
   now(): Instant
 }
 
@@ -64,7 +62,6 @@ export const PROTECTION = {
   },
 } as const
 
-/** A step that setup did, or found already done. */
 export interface SetupStep {
   readonly what: 'table' | 'timeToLive' | 'deletionProtection' | 'pointInTimeRecovery' | 'file'
   /**

@@ -4,7 +4,6 @@ import { parseStoreName, withSqlite } from './open.ts'
 import type { CallOptions } from './store.ts'
 
 export interface SetupReport {
-  /** The name of the ledger, `dynamodb:TABLE` or `file:PATH`. */
   readonly name: string
   readonly steps: readonly SetupStep[]
   readonly warnings: readonly string[]

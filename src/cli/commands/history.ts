@@ -10,9 +10,8 @@ import type { HistoryItem, StatusOf } from '../../format/row.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { SETTINGS } from '../../run/settings-table.ts'
 import { defineCommand } from '../command.ts'
-import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
+import { checkTaskIsKnown, readRange, recordOf, USUAL_SKEW_MS } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -74,7 +73,7 @@ type HistoryValues = Values<typeof help.options>
 export const history = defineCommand(help, async (values, { argv, env, sink }) => {
   const format = formatOf<HistoryFormat>(values, argv, help.options.format.default)
   const now = systemClock.now()
-  const hasMissed = showsMissed(values)
+  const hasMissed = values.status?.some((one) => one === 'missed' || one === 'overdue') ?? true
   // A program must get every slot. Only a table is cut, and says so.
   const mayCut = values.limit === undefined && format === 'table'
   const limit = mayCut ? help.options.limit.default : values.limit || Number.POSITIVE_INFINITY
@@ -99,10 +98,6 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
   if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
 })
-
-function showsMissed({ status }: HistoryValues): boolean {
-  return status === undefined || status.some((one) => one === 'missed' || one === 'overdue')
-}
 
 function wantedBy({ status }: HistoryValues, statusOf: StatusOf) {
   const isWanted = (item: HistoryItem, word: NonNullable<typeof status>[number]) => {
@@ -150,8 +145,6 @@ function withStatusOf(
   ledger: Ledger,
   now: Instant,
 ) {
-  // A row does not store the skew of its run. Most runs have the default, and only the output depends on it.
-  const skewMs = SETTINGS.skewMs.default
   const known = new Map<string, number | null>()
   async function* items(): AsyncGenerator<HistoryItem, void, undefined> {
     for await (const item of source) {
@@ -164,7 +157,7 @@ function withStatusOf(
     }
   }
   const statusOf = (item: HistoryItem) =>
-    isMissed(item) ? item.status : statusOfRow(item, { now, skewMs, doneByMs: known.get(item.task) })
+    isMissed(item) ? item.status : statusOfRow(item, { now, skewMs: USUAL_SKEW_MS, doneByMs: known.get(item.task) })
   return { items: items(), statusOf }
 }
 

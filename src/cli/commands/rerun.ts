@@ -134,7 +134,6 @@ const MAX_SLOTS = 1_000_000
 /** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
 const SLOTS_AT_A_TIME = 1_000
 
-/** The options that are for a range only. */
 const OF_RANGE = ['from', 'to', 'dryRun', 'keepGoing'] as const
 
 /** Stands for the user of this host, whose name each run finds. */

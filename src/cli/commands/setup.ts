@@ -50,13 +50,8 @@ export const setup: Command = {
     const signal = AbortSignal.timeout(ledgerTimeoutMs ?? help.options.ledgerTimeoutMs.default)
     const { name, steps, warnings } = await setUpStore(store, env, { signal })
     for (const warning of warnings) sink.write(`cronledger: ${warning}`)
-    if (json)
-      await print(
-        safeJson(
-          steps.map((step) => ({ ledger: name, ...step })),
-          2,
-        ),
-      )
+    const objects = steps.map((step) => ({ ledger: name, ...step }))
+    if (json) await print(safeJson(objects, 2))
     else for (const step of steps) await print(`${name}: ${setupStepText(name, step)}`)
     return EXIT.ok
   },

@@ -11,8 +11,8 @@ import { type TaskSummary, taskJson, taskText } from '../../format/task/tasks.ts
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { SETTINGS } from '../../run/settings-table.ts'
 import { defineCommand } from '../command.ts'
+import { USUAL_SKEW_MS } from '../lookup.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll } from '../output.ts'
@@ -41,13 +41,10 @@ export const tasks = defineCommand(help, async (values, { argv }) => {
   )
   await printAll(
     formatOf(values, argv, help.options.format.default) === 'json'
-      ? jsonArray(summaries, (summary) => summaryJson(summary, now))
+      ? jsonArray(summaries, (summary) => safeJson(taskJson(summary, now, USUAL_SKEW_MS), 2).replace(/^/gm, '  '))
       : summariesText(summaries, now, values.store),
   )
 })
-
-/** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
-const SKEW_MS = SETTINGS.skewMs.default
 
 /** Yields the tasks as text. Retired tasks come last, since an operator rarely looks for them. */
 async function* summariesText(
@@ -58,7 +55,7 @@ async function* summariesText(
   let before = ''
   const retired: string[] = []
   for await (const summary of summaries) {
-    const text = taskText(summary, now, SKEW_MS)
+    const text = taskText(summary, now, USUAL_SKEW_MS)
     if (isRetired(summary.record, now)) {
       retired.push(text)
       continue
@@ -68,10 +65,6 @@ async function* summariesText(
   }
   if (retired.length > 0) yield `${before}RETIRED\n\n${retired.join('\n')}`
   else if (before === '') yield `${printable(firstRunText(store))}\n`
-}
-
-function summaryJson(summary: TaskSummary, now: Instant): string {
-  return safeJson(taskJson(summary, now, SKEW_MS), 2).replace(/^/gm, '  ')
 }
 
 async function* readTaskSummary(

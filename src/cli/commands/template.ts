@@ -11,13 +11,8 @@ import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 import { stackParameters } from './template/parameters.ts'
 
-interface Template {
-  /** The file in `schema/`. The parameters have none, because they are computed. */
-  readonly file?: string
-  readonly what: string
-}
-
-const TEMPLATES: Readonly<Record<string, Template>> = {
+/** The templates, with their files in `schema/`. The parameters have none, because they are computed. */
+const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what: string }>> = {
   cloudformation: { file: 'cloudformation.yaml', what: 'Stack of a batch: task, schedule, roles, alarms and table' },
   parameters: { what: 'Parameters of that stack for one batch, computed from its schedule' },
   'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },

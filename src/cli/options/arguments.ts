@@ -39,7 +39,6 @@ export function readOptions<Table extends OptionTable>(
   return values as Values<Table>
 }
 
-/** What to do about two values of `--schedule`, after a sentence. */
 const ONE_SCHEDULE = " A task has one schedule, such as '0 3,15 * * *'. For two schedules, use two tasks."
 
 /** Returns whether an option is given by its flag. No value begins with two dashes, so such a word is always a flag. */

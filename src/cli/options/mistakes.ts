@@ -5,9 +5,6 @@ import { type OptionSpec, optionName } from '../../core/option.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import type { CommandHelp } from './options.ts'
 
-// Errors about arguments that cannot be read. Each names the mistake that a user has probably made.
-
-/** The parts of a command line that its errors depend on. */
 export interface Line {
   readonly command: CommandHelp
   /** The options of the command by the names of their flags. */
@@ -73,7 +70,6 @@ const AWS_VARIABLES: Readonly<Record<string, string>> = {
   'endpoint-url': 'AWS_ENDPOINT_URL_DYNAMODB',
 }
 
-/** The options that say when a task is due, for the commands that record that. */
 const OF_SCHEDULE: ReadonlySet<string> = new Set(['schedule', 'timezone', 'anchor'])
 
 /** The hyphens of an option, or the long dash that a word processor makes of them. */

@@ -28,7 +28,6 @@ export const COMMON = {
     help: 'The ledger: dynamodb:TABLE, postgres://HOST/DB or file:PATH (one host)',
   },
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
-  /** For the commands about all tasks. */
   onlyTask: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },
   schedule: {
     kind: 'text',
@@ -72,7 +71,6 @@ export const COMMON = {
     otherwise: 'the ECS task, or user and host',
     help: 'Name of the operator',
   },
-  /** For the commands about a range of slots. */
   since: {
     kind: 'text',
     value: 'TIME',
@@ -94,7 +92,6 @@ export const COMMON = {
     group: 'Notifications and output',
     help: 'Output format; json is one array',
   },
-  /** For the commands that print data. */
   json: { kind: 'switch', group: 'Notifications and output', help: 'Print JSON (short for --format json)' },
   notify: {
     kind: 'text',

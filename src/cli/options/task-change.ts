@@ -1,15 +1,6 @@
 import type { OptionTable } from '../../core/option.ts'
 import { COMMON } from './options.ts'
 
-const FROM = {
-  kind: 'text',
-  value: 'TIME',
-  otherwise: 'now',
-  help: 'From this time on: an instant, local time, or a date',
-  details: 'Local time and dates are in the time zone of the task.',
-} as const
-
-/** For the commands that change one task or all of them. */
 export const TASK_OR_ALL = {
   task: { ...COMMON.task, required: undefined, help: 'Name of the scheduled batch (required without --all)' },
   all: {
@@ -25,7 +16,13 @@ export const TASK_CHANGE = {
   task: COMMON.task,
   reason: { ...COMMON.reason, required: true, group: 'Options', help: 'Why; recorded with the task' },
   by: { ...COMMON.by, group: 'Options' },
-  from: FROM,
+  from: {
+    kind: 'text',
+    value: 'TIME',
+    otherwise: 'now',
+    help: 'From this time on: an instant, local time, or a date',
+    details: 'Local time and dates are in the time zone of the task.',
+  },
   json: { ...COMMON.json, help: 'Print a JSON object' },
   ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
 } as const satisfies OptionTable
