@@ -13,7 +13,7 @@ import { printOption } from './template.ts'
 const help = {
   name: 'setup',
   summary:
-    'Create the ledger, a DynamoDB table or a file. A ledger that exists is not changed. With --check, check what a run needs.',
+    'Create the ledger: a table in DynamoDB or PostgreSQL, or a file. A ledger that exists is not changed. With --check, check what a run needs.',
   options: {
     store: COMMON.store,
     check: { kind: 'switch', help: 'Change nothing; check that everything that a run needs is in place' },

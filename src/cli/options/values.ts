@@ -1,6 +1,7 @@
 import { parseDuration } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
-import { suggestion } from '../../core/near.ts'
+import { didYouMean, suggestion } from '../../core/near.ts'
+import { isKeyOf } from '../../core/objects.ts'
 import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
 import { listed } from '../../format/text.ts'
 import { hidePassword } from '../../store/password.ts'
@@ -61,11 +62,20 @@ function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
   }
 }
 
+/** How other tools name a status. An option has one of the words here. */
+const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
+  success: ['completed', 'succeeded'],
+  succeeded: ['completed'],
+  done: ['completed'],
+  error: ['failed'],
+}
+
 function readChoice(name: string, word: string, choices: readonly string[], several: string): string {
   if (choices.includes(word)) return word
-  throw usageError(
-    `${name} ${quote(word)} is not allowed.${suggestion(word, choices)} Use ${listed(choices, 'or')}${several}.`,
-  )
+  const meant =
+    (isKeyOf(word, OTHER_WORDS) ? OTHER_WORDS[word] : undefined)?.filter((one) => choices.includes(one)) ?? []
+  const hint = meant.length > 0 ? didYouMean(meant) : suggestion(word, choices)
+  throw usageError(`${name} ${quote(word)} is not allowed.${hint} Use ${listed(choices, 'or')}${several}.`)
 }
 
 function readInteger(name: string, text: string, spec: NumberSpec): number {

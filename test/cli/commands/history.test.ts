@@ -109,6 +109,7 @@ describe('what is shown of a task', () => {
       ['--status', 'stal'],
       /status "stal" is not allowed. Did you mean stale\? Use running, waiting, stale, completed, failed, skipped, missed/,
     ],
+    [['--status', 'error'], /status "error" is not allowed. Did you mean failed\? Use/],
     [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
     [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
     [['--json', '--json'], /--json is given more than once/],
