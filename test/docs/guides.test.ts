@@ -25,7 +25,7 @@ const ALL = [
 const TRANSLATIONS = ALL.filter((name) => name.endsWith('.ja.md'))
 const PAGES = ALL.filter((name) => !TRANSLATIONS.includes(name))
 const UPDATES = process.env['UPDATE_DOCS'] !== undefined
-const LANGUAGES = ['sh', 'text', 'json', 'yaml', 'dockerfile', 'js', 'ts', 'python', 'ini', 'hcl']
+const LANGUAGES = ['sh', 'text', 'json', 'yaml', 'dockerfile', 'js', 'ts', 'python', 'ini', 'hcl', 'sql']
 /** A page starts the AWS command line a dozen times, and each start takes seconds on a machine that has other work. */
 const SLOW = { timeout: 600_000 }
 

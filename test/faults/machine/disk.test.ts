@@ -32,11 +32,12 @@ const filled = () => {
     // Until nothing more fits, as is wanted.
   }
 }
+/** In a process of its own: when that has ended, it frees no more room on the disk. */
 const run = (task: string, settings: readonly string[], ...command: string[]) =>
-  cronledger([
+  start([
     ...['run', '--store', store, '--task', task, '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z'],
     ...[...settings, '--', ...command],
-  ])
+  ]).ended
 const rowOf = async (task: string): Promise<Loose> =>
   JSON.parse(
     (await cronledger(['history', '--store', store, '--task', task, '--status', 'recorded', '--json'])).stdout,

@@ -21,7 +21,7 @@ import {
   wordsOf,
 } from './reading.ts'
 
-const SLOTS_PER_PAGE = 25
+const SLOTS_PER_TABLE = 25
 
 /** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
@@ -64,15 +64,15 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
       ...range,
       ...(Number.isFinite(until) && { until }),
       // One more slot shows whether there is another page.
-      ...(!needsScan && { limit: SLOTS_PER_PAGE + 1 }),
+      ...(!needsScan && { limit: SLOTS_PER_TABLE + 1 }),
     },
     reading,
   )
   const page = { query, slots, before: null, scanned: null, problem: null }
   try {
     for await (const record of source) {
-      if (last !== null && (slots.length === SLOTS_PER_PAGE || scanned === MAX_SCANNED)) {
-        return { ...page, before: last, scanned: slots.length === SLOTS_PER_PAGE ? null : scanned }
+      if (last !== null && (slots.length === SLOTS_PER_TABLE || scanned === MAX_SCANNED)) {
+        return { ...page, before: last, scanned: slots.length === SLOTS_PER_TABLE ? null : scanned }
       }
       scanned += 1
       last = record.slot
