@@ -148,8 +148,9 @@ function nearestTime({ hours, minutes, seconds }: CronFields, time: number, dire
 
 function nearestValue(values: readonly number[], from: number, direction: Direction): number {
   if (direction === 1) return values.find((one) => one >= from) ?? -1
-  // With `findLast`, the slot of an event takes up to half as long again.
-  let index = values.length - 1
+  // No value is smaller than its index, so those behind `from` are too large. With `findLast` over all of them, the slot of an
+  // event takes up to half as long again.
+  let index = Math.min(from, values.length - 1)
   while (index >= 0 && (values[index] ?? 0) > from) index -= 1
   return values[index] ?? -1
 }
