@@ -82,11 +82,15 @@ export async function endLeftovers(
     kill(pid, 'SIGCONT')
   }
   await untilGone(found, () => (halt.aborted ? 0 : killAfterMs))
-  // They may have started others before they ended.
-  const left = processesThat(isPart)
-  for (const { pid } of left) kill(pid, 'SIGKILL')
-  await untilGone(left, () => (halt.aborted ? VANISH_MS : KILL_MS))
-  return survivorOf(processesThat(isPart))
+  const startedMs = clock.monotonicMs()
+  const limitMs = () => (halt.aborted ? VANISH_MS : KILL_MS)
+  for (;;) {
+    // They may have started others before they ended.
+    const left = processesThat(isPart)
+    if (left.length === 0 || clock.monotonicMs() >= startedMs + limitMs()) return survivorOf(left)
+    for (const { pid } of left) kill(pid, 'SIGKILL')
+    await untilGone(left, limitMs)
+  }
 }
 
 /** Returns the living processes, except this one, of which `isPart` is true. The environment is null if it is hidden. */

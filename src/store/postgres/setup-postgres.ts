@@ -5,7 +5,7 @@ import { connectPostgres, type Postgres } from './connection.ts'
 import { FIND_PARTS, partsOfLedger } from './table.ts'
 
 /** Another process made the same part a moment before. */
-const MADE_BY_ANOTHER = new Set(['23505', '42P07'])
+const MADE_BY_ANOTHER = new Set(['23505', '42710', '42P07'])
 
 /** Makes the table and its indexes if they are missing. */
 export async function setUpPostgres(name: string, env: Environment, call: CallOptions): Promise<'created' | 'found'> {
