@@ -131,7 +131,7 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
 
 describe.skipIf(!hasPostgres)('a synchronous standby that is promoted', () => {
   test('has all that was acknowledged, also with synchronous_commit off, so each batch runs once', async () => {
-    const primary = await startPostgres(['synchronous_standby_names=*', 'synchronous_commit=local'])
+    const primary = await startPostgres(['fsync=on', 'synchronous_commit=local'])
     const standby = await startPostgres([], primary)
     const proxy = await startPostgresProxy(primary)
     onTestFinished(async () => {
@@ -140,6 +140,19 @@ describe.skipIf(!hasPostgres)('a synchronous standby that is promoted', () => {
       await primary.remove()
     })
     await cronledger(['setup', '--store', primary.address()])
+    const becomes = async (question: string, answer: string) => {
+      while (primary.sql(question) !== answer) await delay(20)
+    }
+    // As a user without rights of an administrator, who sees less of the replication.
+    primary.sql('CREATE ROLE ada LOGIN; GRANT SELECT, INSERT, UPDATE ON cronledger TO ada')
+    const check = async () => (await cronledger(['setup', '--check', '--store', primary.address('ada')])).stdout
+    await becomes('SELECT count(*) FROM pg_stat_replication', '1')
+    expect(await check()).toMatch(/^ok +durability .*asynchronous: after a failover, the last claims .* can be gone/m)
+    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+    primary.sql('SELECT pg_reload_conf()')
+    await becomes('SELECT sync_state FROM pg_stat_replication', 'sync')
+    expect(await check()).toMatch(/^ok +durability .*on a synchronous standby before the batch starts/m)
+
     const onStandby = await slotOf(standby.address()).run('--ledger-timeout', '2s')
     expect(onStandby).toMatchObject({ code: 75, stdout: '' })
     expect(onStandby.stderr).toContain('is a standby')
