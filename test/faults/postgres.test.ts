@@ -156,6 +156,9 @@ describe.skipIf(!hasPostgres)('a synchronous standby that is promoted', () => {
     const onStandby = await slotOf(standby.address()).run('--ledger-timeout', '2s')
     expect(onStandby).toMatchObject({ code: 75, stdout: '' })
     expect(onStandby.stderr).toContain('is a standby')
+    // A read would show the past.
+    const shown = await cronledger(['show', 'nightly', '--store', standby.address(), '--slot', '2026-01-01T03:00:00Z'])
+    expect(shown).toMatchObject({ code: 75, stderr: expect.stringContaining('is a standby') })
 
     // Without its standby, the server acknowledges no claim, whatever the settings of the role say.
     primary.sql(`ALTER ROLE ${OWNER} SET synchronous_commit = off`)
