@@ -42,7 +42,7 @@ test('the tarball has the library, the command line, the schemas, and nothing el
     ].sort(),
   )
   const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.md$|^examples\//.test(name) && !name.startsWith('decisions/'))
+    .filter((name) => /\.md$|^examples\//.test(name) && !name.startsWith('development'))
     .map((name) => `docs/${name}`)
   expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(pages.sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])
@@ -60,7 +60,7 @@ test('README and guides link to what the tarball has', () => {
   )
   // For those who have the repository, as README and guides say there.
   expect(
-    missing.filter((target) => !/^(CONTRIBUTING\.md|Dockerfile|docs\/decisions.*|docs\/reference)$/.test(target)),
+    missing.filter((target) => !/^(CONTRIBUTING\.md|Dockerfile|docs\/development.*|docs\/reference)$/.test(target)),
   ).toEqual([])
 })
 

@@ -6,7 +6,7 @@ import { type Death, readDeath } from './proc.ts'
 
 // Node reports exit code 0 for a process that a signal from 32 to 64 killed. /proc shows the true cause only until the
 // parent has waited for the process, which Node does before it runs any of our code. So a separate thread starts the
-// command, and its event loop is blocked until the main thread has read /proc (docs/decisions/0019).
+// command, and its event loop is blocked until the main thread has read /proc (docs/development/decisions/0019).
 
 export interface CommandLine {
   readonly file: string
@@ -107,7 +107,7 @@ function openParentThread(): ParentThread {
     // Otherwise the thread would load the modules that NODE_OPTIONS requires. The command gets its own environment.
     env: {},
     execArgv: [],
-    // The thread has its own stdout and stderr, otherwise Node would open those of the process (docs/decisions/0004).
+    // The thread has its own stdout and stderr, otherwise Node would open those of the process (docs/development/decisions/0004).
     stdout: true,
     stderr: true,
     trackUnmanagedFds: false,

@@ -13,7 +13,7 @@ import { type Block, blocksOf } from './markdown.ts'
 import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
 
 /*
- * The commands of these pages run, and what they print is compared with what the page shows. docs/explanation/code.md has
+ * The commands of these pages run, and what they print is compared with what the page shows. docs/development/code.md has
  * the notation. `UPDATE_DOCS=1` writes the output of today into the pages.
  */
 const root = new URL('../../', import.meta.url)

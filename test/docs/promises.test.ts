@@ -5,7 +5,7 @@ import { MUTATIONS } from '../sim/mutations.ts'
 import { BOUNDS } from '../sim/planted/bounds.ts'
 
 const root = new URL('../../', import.meta.url)
-const text = readFileSync(new URL('docs/explanation/promises.md', root), 'utf8')
+const text = readFileSync(new URL('docs/development/promises.md', root), 'utf8')
 const named = [...text.matchAll(/`(test\/\S+) › ([^`]+)`/g)].map(([, file = '', name = '']) => [file, name] as const)
 
 test.each(named)('%s › %s is a test', (file, name) => {
@@ -17,18 +17,19 @@ test.each(named)('%s › %s is a test', (file, name) => {
   ).not.toEqual([])
 })
 
-test('each edge of the table names a test, and each file that is named exists', () => {
-  const [table = ''] = text.split('\n## ')
-  const lines = table.split('\n').filter((line) => line.startsWith('| ') && !/^\| (edge|---)/.test(line))
-  expect(lines.length).toBeGreaterThan(17)
-  for (const line of lines) expect(line).toMatch(/`test\/\S+ › [^`]+`/)
+test('both pages have the same edges, each names a test, and each file that is named exists', () => {
+  const promised = readFileSync(new URL('docs/explanation/promises.md', root), 'utf8')
+  const tested = tableOf('edge | tests')
+  expect(tested.length).toBeGreaterThan(17)
+  expect(tested.map(([edge]) => edge)).toEqual(tableOf('edge | promise', promised).map(([edge]) => edge))
+  for (const [, tests] of tested) expect(tests).toMatch(/`test\/\S+ › [^`]+`/)
   for (const [, file = ''] of text.matchAll(/`(test\/[\w/.-]+\.ts)/g))
     expect(existsSync(new URL(file, root)), file).toBe(true)
 })
 
 /** The rows of the table whose heading begins so, each as its cells. */
-function tableOf(heading: string): string[][] {
-  const [, section = ''] = text.split(`| ${heading} |`)
+function tableOf(heading: string, page = text): string[][] {
+  const [, section = ''] = page.split(`| ${heading} |`)
   const [table = ''] = section.split('\n\n', 1)
   return table
     .split('\n')

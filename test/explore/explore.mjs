@@ -1,5 +1,5 @@
 // Plays every schedule of each scenario in `scenarios.ts`, in one process for each core, and prints the figures of the
-// table in docs/explanation/promises.md. Fails if a schedule breaks a promise, or if a scenario was not played to its
+// table in docs/development/promises.md. Fails if a schedule breaks a promise, or if a scenario was not played to its
 // end.
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// Runs the batch on a thread that waits for it, so that its end is known (docs/decisions/0019). Both floors use it.
+// Runs the batch on a thread that waits for it, so that its end is known (docs/development/decisions/0019). Both floors use it.
 const { readFileSync } = require('node:fs')
 const { Worker } = require('node:worker_threads')
 

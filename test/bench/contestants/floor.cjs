@@ -1,5 +1,5 @@
 // The floor: what a guard that keeps the same promise cannot go below. Two signed HTTPS calls by Node alone, and a thread that
-// waits for the child, so that its end is known (docs/decisions/0019): no SDK, no options, no retries, no log, no answer to
+// waits for the child, so that its end is known (docs/development/decisions/0019): no SDK, no options, no retries, no log, no answer to
 // anything that goes wrong.
 const { createHash, createHmac } = require('node:crypto')
 const https = require('node:https')
