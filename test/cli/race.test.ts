@@ -17,7 +17,7 @@ test('50 processes at once on a fresh file: one child runs, 49 are recorded as d
   expect(row.rejections.count).toBe(49)
 })
 
-/** `EVERY=1` starts as many as were measured: see docs/development/decisions/0025-waiting-for-the-lock-of-a-file.md. */
+/** `EVERY=1` starts as many as were measured: see docs/development/decisions/0018-the-ledger-file.md. */
 const TASKS = process.env['EVERY'] ? 200 : 25
 
 // How long the lock is waited for depends on how busy the machine is, so the limit here is longer than the default.

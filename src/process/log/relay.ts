@@ -30,7 +30,7 @@ while IFS= read -r line; do
 done`
 
 /**
- * Writes to `fd` by a shell, which may block (docs/development/decisions/0020). It starts with the first line and ends with this
+ * Writes to `fd` by a shell, which may block (docs/development/decisions/0004). It starts with the first line and ends with this
  * process, even if it is blocked. If it cannot be started, this process writes, and then it may block.
  */
 export function openRelay(fd: number): Channel {
