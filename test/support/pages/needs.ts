@@ -39,7 +39,7 @@ export const WELL: Needs = {
   isWhole: true,
   count: NO_FINDINGS,
   byTask: new Map(),
-  outage: null,
+  incidents: [],
   when: 'in the last 7 days',
   now: LATER,
   problems: [],

@@ -15,7 +15,7 @@ function handReading() {
     isWhole,
     count: NO_FINDINGS,
     byTask: new Map(),
-    outage: null,
+    incidents: [],
     problems: [],
     when: '',
     now: 0,

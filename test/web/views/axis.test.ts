@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
-import { axisBetween, axisUntil, commonZone, labelsOf, SPANS } from '../../../src/web/views/overview/axis.ts'
+import { axisBetween, axisUntil, labelsOf, SPANS } from '../../../src/web/views/overview/axis.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -135,12 +135,4 @@ test('labels have room up to the next label', () => {
     'Thu 26',
   ])
   expect(labels('2026-11-26T03:10:00Z', '30d').filter(Boolean)).toEqual(['28 Oct', '2 Nov', '9 Nov', '16 Nov', '23'])
-})
-
-test('the zone is the one of more than half of the tasks, or else UTC', () => {
-  const [tokyo, berlin] = [wallClock('Asia/Tokyo'), wallClock('Europe/Berlin')]
-  expect(commonZone([tokyo, tokyo])).toBe('Asia/Tokyo')
-  expect(commonZone([tokyo, berlin, tokyo])).toBe('Asia/Tokyo')
-  expect(commonZone([tokyo, berlin])).toBe('UTC')
-  expect(commonZone([])).toBe('UTC')
 })

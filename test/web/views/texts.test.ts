@@ -6,6 +6,7 @@ import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
 import { type EcsFacts, STATUSES } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check/finding.ts'
 import { collectNeeds, needsOf } from '../../../src/format/check/needs.ts'
+import type { Incident } from '../../../src/verdict/incidents.ts'
 import { STALE_CAUTION } from '../../../src/verdict/rules.ts'
 import { ProblemView } from '../../../src/web/views/frame/document.tsx'
 import { SERVED } from '../../../src/web/views/frame/links.ts'
@@ -103,13 +104,18 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
     ...props,
   })
 
+const OUTAGE: Incident = {
+  ...{ cause: 'broken', from: LATER - 7_200_000, to: LATER, slots: 3, zone: 'Asia/Tokyo' },
+  tasks: ['a', 'b', 'c'].map((task) => ({ task })) as unknown as Incident['tasks'],
+}
+
 const OVERVIEWS: Readonly<Record<string, unknown>> = {
   'An empty ledger': NeedsLine({ needs: { ...WELL, tasks: 0 }, ...summary }),
   'Nothing needs attention': NeedsLine({ needs: WELL, ...summary }),
   'Checking goes on': NeedsLine({ needs: { ...WELL, isWhole: false, tasks: 1 }, ...summary }),
   'A task cannot be checked': NeedsLine({ needs: { ...WELL, problems: ['task a: …', 'task b: …'] }, ...summary }),
   'Slots need attention': NeedsLine({
-    needs: { ...ILL, outage: { tasks: 3, from: LATER - 7_200_000, to: LATER, zone: 'Asia/Tokyo' } },
+    needs: { ...ILL, incidents: [OUTAGE] },
     ...summary,
     now: LATER + 90_000,
   }),

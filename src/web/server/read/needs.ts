@@ -2,8 +2,8 @@ import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
+import { collectIncidents } from '../../../verdict/incidents.ts'
 import type { Needs, TaskNeeds } from '../../views/overview/needs.tsx'
-import { findOutage } from '../../views/overview/outage.ts'
 import { askOptions, faultOf, type Reading } from './reading.ts'
 
 /** How many findings are listed of one kind for one task, and in total, if each kind has one. All are counted. */
@@ -43,13 +43,13 @@ export function beginNeeds(
   { span, when, task, known, problems: before = [] }: NeedsQuery,
   reading: Reading,
 ): NeedsReading {
-  const { count, byTask, outage, add } = openTally()
+  const { count, byTask, incidents, add } = openTally()
   const problems = [...before]
   let tasks = 0
   const emitProblem = (problem: string) => problems.push(problem)
   const needs = (isWhole: boolean): Needs => ({
     ...{ count, byTask, problems, tasks, isWhole, when },
-    outage: outage(),
+    incidents: incidents(),
     now: reading.now,
   })
 
@@ -93,15 +93,15 @@ interface OpenTask extends Omit<TaskNeeds, 'kinds'> {
 function openTally() {
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const byTask = new Map<string, OpenTask>()
-  const { add: addToOutage, outage } = findOutage()
+  const { add: addToIncidents, incidents } = collectIncidents()
   let listed = 0
   return {
     count,
     byTask,
-    outage,
+    incidents,
     add(finding: TaskFinding): void {
       const { task, kind, owner } = finding
-      addToOutage(finding)
+      addToIncidents(finding)
       count[kind] += 1
       const own = byTask.get(task) ?? { task, owner, kinds: new Map() }
       byTask.set(task, own)

@@ -92,17 +92,6 @@ function instantOf(clock: WallClock, local: number): Instant {
   return clock.localMs(early) === local ? early : local - Math.min(before, after)
 }
 
-/** Returns the zone that more than half of the clocks have, or else UTC. */
-export function commonZone(clocks: Iterable<Pick<WallClock, 'zone'>>): string {
-  const counts = new Map<string, number>()
-  let all = 0
-  for (const { zone } of clocks) {
-    counts.set(zone, (counts.get(zone) ?? 0) + 1)
-    all += 1
-  }
-  return [...counts].find(([, count]) => 2 * count > all)?.[0] ?? 'UTC'
-}
-
 export function stepText(stepMs: number): string {
   if (stepMs < HOUR_MS) return `${stepMs / MINUTE_MS} min`
   if (stepMs < DAY_MS) return `${stepMs / HOUR_MS} h`

@@ -3,13 +3,13 @@ import type { Instant } from '../../../core/types.ts'
 import { countsText, totalOf } from '../../../format/check/finding.ts'
 import { printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
+import type { Incident } from '../../../verdict/incidents.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import type { Links } from '../frame/links.ts'
 import { ageText, Time } from '../frame/time.tsx'
 import { UTC, wallClock } from '../frame/wall-clock.ts'
-import type { Outage } from './outage.ts'
 
 export interface TaskNeeds {
   readonly task: string
@@ -23,8 +23,8 @@ export interface Needs {
   readonly count: Readonly<Record<TaskFinding['kind'], number>>
   /** The tasks that have findings, by their names. */
   readonly byTask: ReadonlyMap<string, TaskNeeds>
-  /** The tasks whose problems began at about the same time. Null if there are none. */
-  readonly outage: Outage | null
+  /** The incident of the most tasks comes first. */
+  readonly incidents: readonly Incident[]
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
   readonly now: Instant
@@ -99,7 +99,8 @@ export function NeedsSummary({
   /** The problems that are named. */
   readonly problems: readonly string[]
 }) {
-  const { count, when, outage, tasks, isWhole, now: readAt } = needs
+  const { count, when, tasks, isWhole, now: readAt } = needs
+  const [largest] = needs.incidents
   const total = totalOf(count)
   return (
     <>
@@ -109,7 +110,7 @@ export function NeedsSummary({
           : `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`} attention`}
       </Heading>
       <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
-      {outage !== null && <OutageLine outage={outage} />}
+      {largest !== undefined && largest.tasks.length > 1 && <OutageLine outage={largest} />}
       {!isWhole && (
         <p class="quiet">
           {tasks === 1 ? '1 task was' : `${tasks} tasks were`} checked so far. The others are still being checked.
@@ -128,12 +129,12 @@ export function NeedsSummary({
 }
 
 /** Says that several tasks have problems in one time, in the zone that most of these tasks share. */
-function OutageLine({ outage: { tasks, from, to, zone } }: { readonly outage: Outage }) {
+function OutageLine({ outage: { tasks, from, to, zone } }: { readonly outage: Incident }) {
   const clock = wallClock(zone)
   return (
     <p class="outage">
       <strong>
-        {tasks} tasks have problems that began {from === to ? 'at' : 'between'} <Time at={from} clock={clock} />
+        {tasks.length} tasks have problems that began {from === to ? 'at' : 'between'} <Time at={from} clock={clock} />
         {from !== to && (
           <>
             {' and '}

@@ -1,0 +1,169 @@
+import { DAY_MS } from '../core/duration.ts'
+import { commonZone } from '../core/schedule/zone.ts'
+import type { TaskFinding } from '../core/task/findings.ts'
+import type { Instant } from '../core/types.ts'
+
+type Kind = TaskFinding['kind']
+
+/**
+ * The kinds of a cause. The most urgent one comes first. `broken`: the work of the slots is not done, or not known to be.
+ * `doubtful`: a change of the schedule, after which slots may not have been due.
+ */
+const CAUSES = ['broken', 'unreadable', 'doubtful', 'late'] as const
+export type IncidentCause = (typeof CAUSES)[number]
+
+const CAUSE_OF_KIND: Readonly<Record<Kind, IncidentCause>> = {
+  missed: 'broken',
+  failed: 'broken',
+  stale: 'broken',
+  overdue: 'broken',
+  unknown: 'unreadable',
+  late: 'late',
+}
+
+/** The findings of one task in an incident. */
+interface IncidentTask {
+  readonly task: string
+  readonly owner: string | undefined
+  /** How many slots have each kind of finding. The kind that was found last comes first. */
+  readonly counts: ReadonlyMap<Kind, number>
+  /** The oldest and the newest of its slots. */
+  readonly from: Instant
+  readonly to: Instant
+  readonly newest: TaskFinding
+}
+
+/**
+ * Findings with one kind of cause. Those of at least three tasks began together: within an hour of each other, or while the
+ * problems of the others went on. All others of a task are one incident of this task, however far apart they are.
+ */
+export interface Incident {
+  readonly cause: IncidentCause
+  /** By name. */
+  readonly tasks: readonly IncidentTask[]
+  /** The oldest and the newest slot. */
+  readonly from: Instant
+  readonly to: Instant
+  readonly slots: number
+  /** The zone of more than half of the tasks, or else UTC. */
+  readonly zone: string
+}
+
+const GAP_MS = DAY_MS / 24
+/**
+ * What began later than this after the begin of an incident does not belong to it. Otherwise a task that fails for days, or
+ * many tasks that fail by chance, would join problems that have nothing to do with each other.
+ */
+const LONGEST_MS = 6 * GAP_MS
+/** Fewer tasks than this often fail at the same time by chance. */
+const MIN_TASKS = 3
+/** Memory holds this many rows of problems. With more of them, each task has one row for what comes later. */
+const MAX_STREAKS = 20_000
+
+/** Problems of one task with one kind of cause that follow each other. */
+interface Streak extends Omit<IncidentTask, 'from' | 'counts'> {
+  readonly cause: IncidentCause
+  readonly counts: Map<Kind, number>
+  from: Instant
+}
+
+/** Collects incidents. The findings must come task by task, and newest first for each task. */
+export function collectIncidents() {
+  const streaks: Streak[] = []
+  let open = new Map<IncidentCause, Streak>()
+  let task = ''
+  return {
+    add(found: TaskFinding): void {
+      if (found.task !== task) open = new Map()
+      task = found.task
+      const { kind, slot, owner } = found
+      const cause = causeOf(found)
+      let streak = open.get(cause)
+      if (streak === undefined || (streak.from - slot > GAP_MS && streaks.length < MAX_STREAKS)) {
+        streak = { task, owner, cause, counts: new Map(), from: slot, to: slot, newest: found }
+        streaks.push(streak)
+        open.set(cause, streak)
+      }
+      streak.from = slot
+      streak.counts.set(kind, (streak.counts.get(kind) ?? 0) + 1)
+    },
+    /** Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots. */
+    incidents: (): readonly Incident[] => CAUSES.flatMap((cause) => incidentsOf(cause, streaks)).sort(byWeight),
+  }
+}
+
+function byWeight(one: Incident, other: Incident): number {
+  return (
+    other.tasks.length - one.tasks.length ||
+    CAUSES.indexOf(one.cause) - CAUSES.indexOf(other.cause) ||
+    other.slots - one.slots
+  )
+}
+
+function causeOf(found: TaskFinding): IncidentCause {
+  const isDoubtful = 'doubt' in found && found.doubt !== undefined
+  return isDoubtful ? 'doubtful' : CAUSE_OF_KIND[found.kind]
+}
+
+function incidentsOf(cause: IncidentCause, streaks: readonly Streak[]): readonly Incident[] {
+  const common: Incident[] = []
+  const others = new Map<string, Streak[]>()
+  for (const group of begunTogether(streaks.filter((streak) => streak.cause === cause))) {
+    const byTask = new Map<string, Streak[]>()
+    for (const streak of group) append(byTask, streak)
+    if (byTask.size >= MIN_TASKS) common.push(incidentOf(cause, [...byTask.values()]))
+    else for (const streak of group) append(others, streak)
+  }
+  return [...common, ...[...others.values()].map((own) => incidentOf(cause, [own]))]
+}
+
+function append(byTask: Map<string, Streak[]>, streak: Streak): void {
+  const own = byTask.get(streak.task)
+  if (own === undefined) byTask.set(streak.task, [streak])
+  else own.push(streak)
+}
+
+/** Yields the streaks in groups, the oldest first. */
+function* begunTogether(streaks: readonly Streak[]): Generator<readonly Streak[], void> {
+  let group: Streak[] = []
+  let from = 0
+  let to = 0
+  for (const streak of streaks.toSorted((one, other) => one.from - other.from)) {
+    if (group.length === 0 || streak.from - to > GAP_MS || streak.from - from > LONGEST_MS) {
+      if (group.length > 0) yield group
+      group = []
+      from = streak.from
+      to = streak.to
+    }
+    group.push(streak)
+    to = Math.max(to, streak.to)
+  }
+  if (group.length > 0) yield group
+}
+
+function incidentOf(cause: IncidentCause, byTask: readonly (readonly Streak[])[]): Incident {
+  const tasks = byTask.flatMap(joined).sort((one, other) => (one.task < other.task ? -1 : 1))
+  return {
+    cause,
+    tasks,
+    from: Math.min(...tasks.map(({ from }) => from)),
+    to: Math.max(...tasks.map(({ to }) => to)),
+    slots: tasks.reduce((sum, { counts }) => sum + slotsOf(counts), 0),
+    zone: commonZone(tasks.map(({ newest }) => newest.schedule)),
+  }
+}
+
+/** Returns the streaks of one task, the oldest first, as one. Returns none for none. */
+function joined(streaks: readonly Streak[]): readonly IncidentTask[] {
+  const [oldest, last] = [streaks[0], streaks.at(-1)]
+  if (oldest === undefined || last === undefined) return []
+  const { task, owner, to, newest } = last
+  const counts = new Map<Kind, number>()
+  for (const [kind, count] of streaks.toReversed().flatMap((streak) => [...streak.counts]))
+    counts.set(kind, (counts.get(kind) ?? 0) + count)
+  return [{ task, owner, counts, from: oldest.from, to, newest }]
+}
+
+function slotsOf(counts: IncidentTask['counts']): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0)
+}

@@ -1,0 +1,121 @@
+import { expect, test } from 'vitest'
+import type { TaskFinding } from '../../src/core/task/findings.ts'
+import { collectIncidents, type Incident } from '../../src/verdict/incidents.ts'
+import { FINDINGS } from '../support/pages/needs.ts'
+
+const HOUR_MS = 3_600_000
+const at = (text: string) => Date.parse(`2026-11-${text}Z`)
+
+/** The slots of each task; a text before the time is the kind, and `missed` is left out. */
+function incidentsOf(tasks: Readonly<Record<string, readonly (number | readonly [TaskFinding['kind'], number])[]>>) {
+  const { add, incidents } = collectIncidents()
+  for (const [task, slots] of Object.entries(tasks)) {
+    const found = slots.map((one) => (typeof one === 'number' ? (['missed', one] as const) : one))
+    for (const [kind, slot] of found.toSorted(([, one], [, other]) => other - one)) add(finding(kind, task, slot))
+  }
+  return incidents()
+}
+
+function finding(kind: TaskFinding['kind'], task: string, slot: number, zone = 'UTC'): TaskFinding {
+  const sample = FINDINGS.find((one) => one.kind === kind)
+  if (sample === undefined) throw new Error(`no sample of ${kind}`)
+  return { ...sample, task, slot, schedule: { expression: '0 * * * *', zone }, owner: `${task} team` }
+}
+
+const short = ({ tasks, from, to, slots }: Incident) => ({
+  tasks: tasks.map(({ task }) => task).join(''),
+  from,
+  to,
+  slots,
+})
+
+test('three tasks with problems at most an hour apart are one incident', () => {
+  const tasks = { c: [at('25T18:40')], b: [at('25T18:00')], a: [at('25T17:00')] }
+  expect(incidentsOf(tasks).map(short)).toEqual([{ tasks: 'abc', from: at('25T17:00'), to: at('25T18:40'), slots: 3 }])
+  expect(incidentsOf({ ...tasks, c: [at('25T19:01')] })).toHaveLength(3)
+  expect(incidentsOf({ a: [at('25T17:00'), at('25T17:30')], b: [at('25T18:00')] })).toHaveLength(2)
+  expect(incidentsOf({})).toEqual([])
+})
+
+test('an incident has the slots of each task by kind, its times and its owner', () => {
+  const [from, to] = [at('25T17:00'), at('25T18:00')]
+  const [incident] = incidentsOf({ a: [['failed', from], from + 1, ['failed', to]], b: [from], c: [to] })
+  expect(incident).toMatchObject({ cause: 'broken', slots: 5, zone: 'UTC' })
+  expect(incident?.tasks[0]).toEqual({
+    ...{ task: 'a', owner: 'a team', from, to },
+    counts: new Map([
+      ['failed', 2],
+      ['missed', 1],
+    ]),
+    newest: finding('failed', 'a', to),
+  })
+})
+
+test('a problem that begins while the others go on belongs to them, at most six hours after the begin', () => {
+  const long = Array.from({ length: 10 }, (_, index) => at('25T00:00') + index * HOUR_MS)
+  expect(incidentsOf({ a: long, b: long, c: long, d: [at('25T05:30')] }).map(short)).toMatchObject([{ tasks: 'abcd' }])
+  const late = { d: [at('25T06:30')] }
+  expect(incidentsOf({ a: long, b: long, c: long, ...late }).map(short)).toMatchObject([
+    { tasks: 'abc' },
+    { tasks: 'd' },
+  ])
+})
+
+test('a late slot does not move the begin of an outage', () => {
+  const from = at('25T17:00')
+  const incidents = incidentsOf({ a: [['late', from - 60_000], from], b: [from], c: [from], d: [['late', from]] })
+  expect(incidents.map(({ cause, ...one }) => [cause, short(one as Incident).tasks, one.from])).toEqual([
+    ['broken', 'abc', from],
+    ['late', 'a', from - 60_000],
+    ['late', 'd', from],
+  ])
+})
+
+test('what began otherwise is one incident of its task, however often it happened', () => {
+  const days = [20, 21, 22, 23].map((day) => at(`${day}T03:00`))
+  expect(incidentsOf({ a: days, b: [at('21T09:00')] }).map(short)).toEqual([
+    { tasks: 'a', from: days[0], to: days[3], slots: 4 },
+    { tasks: 'b', from: at('21T09:00'), to: at('21T09:00'), slots: 1 },
+  ])
+})
+
+test('the incident of the most tasks comes first, then the most urgent one, then that of the most slots', () => {
+  const [early, later] = [at('20T03:00'), at('25T03:00')]
+  const incidents = incidentsOf({
+    ...{ a: [early, later], b: [early, later], c: [early, later], d: [early] },
+    ...{
+      e: [
+        ['late', at('23T03:00')],
+        ['late', at('23T04:00')],
+      ],
+      f: [at('22T03:00')],
+    },
+    ...{ g: [at('23T08:00'), at('23T09:00')] },
+  })
+  expect(incidents.map((one) => short(one).tasks)).toEqual(['abcd', 'abc', 'g', 'f', 'e'])
+})
+
+test('a task that fails for days does not join the problems of other days', () => {
+  const hourly = Array.from({ length: 100 }, (_, index) => at('20T00:00') + index * HOUR_MS)
+  const night = [at('23T02:00')]
+  expect(incidentsOf({ a: hourly, b: night, c: night, d: night }).map(short)).toMatchObject([
+    { tasks: 'bcd', from: night[0], to: night[0] },
+    { tasks: 'a', slots: 100 },
+  ])
+})
+
+test('with very many problems, a task has one row for what comes later', () => {
+  const rare = Array.from({ length: 30_000 }, (_, index) => at('01T00:00') + index * 2 * HOUR_MS)
+  expect(incidentsOf({ a: rare, b: rare }).map(short)).toMatchObject([{ slots: 30_000 }, { slots: 30_000 }])
+})
+
+test('the times are in the zone of more than half of the tasks', () => {
+  const { add, incidents } = collectIncidents()
+  for (const [task, zone] of [
+    ['a', 'Asia/Tokyo'],
+    ['b', 'Europe/Berlin'],
+    ['c', 'Asia/Tokyo'],
+  ] as const)
+    add(finding('missed', task, at('25T18:00'), zone))
+  expect(incidents()[0]?.zone).toBe('Asia/Tokyo')
+})
