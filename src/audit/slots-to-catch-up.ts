@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import { isLeftByCatchUp } from '../core/row/attempts.ts'
+import { isLeftOpen } from '../core/row/attempts.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/task/expected-slots.ts'
@@ -39,7 +39,7 @@ export async function* slotsToCatchUp(
     // The run that left it may have had a shorter grace, or an earlier schedule.
     if (row.slot >= missedUntil(settings) || scheduleWith(inForce.schedules, row.slot) === null) continue
     const own = readableRow(await ask(deps, (call) => deps.store.get(row, call)))
-    if (own !== null && isLeftByCatchUp(own)) yield missedSlot(own, inForce.schedules, settings)
+    if (own !== null && isLeftOpen(own)) yield missedSlot(own, inForce.schedules, settings)
   }
 }
 

@@ -38,7 +38,13 @@ export const TRIGGER_KINDS = ['scheduled', 'forced'] as const satisfies readonly
 /** One delivery: a process that asks to run a task. */
 export type Trigger =
   | { readonly kind: 'scheduled'; readonly eventTime: Instant; readonly source: EventTimeSource }
-  | { readonly kind: 'forced'; readonly by: string; readonly reason: string }
+  | {
+      readonly kind: 'forced'
+      readonly by: string
+      readonly reason: string
+      /** The operator started it although a slot that it waits for may not have completed. Left out: it waited. */
+      readonly ignoresAfter?: true
+    }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -98,9 +104,11 @@ interface AttemptFacts extends Host {
   readonly startedAt: Instant
 }
 
-/** The slot is claimed. The attempt waits for the overlap lock, or for the delay before a retry. */
+/** The slot is claimed. The attempt waits for a slot of another task, for the overlap lock, or for the delay before a retry. */
 interface WaitingAttempt extends AttemptFacts {
   readonly phase: 'waiting'
+  /** The slot that it waits for (`--after`). Left out: it waits for something else. */
+  readonly blockedBy?: Key
   /** Declared so that the outcome of any attempt can be read. */
   readonly outcome?: undefined
 }
@@ -121,6 +129,8 @@ export interface EndedAttempt extends BegunFacts, Ending {
   readonly phase: 'ended'
   /** Left out if the attempt never reported its end. */
   readonly endedAt?: Instant
+  /** The slot for which it waited when its wait ended, so that it never started. Left out: it did not wait for one. */
+  readonly blockedBy?: Key
 }
 
 export type OpenAttempt = WaitingAttempt | RunningAttempt

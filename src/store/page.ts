@@ -54,15 +54,11 @@ export function slotBounds({ since, until }: { readonly since?: Instant; readonl
   }
 }
 
-export function listedSlot(
-  task: string,
-  { slot, state, outcome, source }: Readonly<Record<string, unknown>>,
-): ListedSlot {
+export function listedSlot(task: string, { slot, state, outcome }: Readonly<Record<string, unknown>>): ListedSlot {
   return {
     slot: instant(fieldsOf({ slot }, `a row of task ${task}`), 'slot'),
     // moto leaves out the members of an attempt, and an operator may resolve a slot without one.
-    mayBeLeft:
-      state === 'FAILED' && (outcome ?? 'notStarted') === 'notStarted' && (source ?? 'catch-up') === 'catch-up',
+    mayBeLeft: state === 'FAILED' && (outcome ?? 'notStarted') === 'notStarted',
   }
 }
 

@@ -50,7 +50,7 @@ export interface Page {
 /** A slot that has a row, which was not read. The row may be damaged. */
 export interface ListedSlot {
   readonly slot: Instant
-  /** Whether the row may be one that a catch-up left without a start. Only the whole row says whether it is. */
+  /** Whether the row may be one in which nothing started (`isLeftOpen`). Only the whole row says whether it is. */
   readonly mayBeLeft: boolean
 }
 

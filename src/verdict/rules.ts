@@ -1,10 +1,10 @@
 import { elapsed } from '../core/duration.ts'
-import { countedAttempts, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
+import { blockerOf, countedAttempts, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import { isEndUnknown } from '../core/row/status.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { AttemptRecord, Instant, Row, UnreadableRow } from '../core/types.ts'
-import { decisionSentence, endedText, lastSentence, type Sentence, successSentence } from './sentence.ts'
+import { decisionSentence, endedText, keySentence, lastSentence, type Sentence, successSentence } from './sentence.ts'
 import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep, skipStep } from './steps.ts'
 import type { StepTarget } from './target.ts'
 
@@ -256,11 +256,18 @@ function openSentence(row: Row | null, now?: Instant): Sentence {
   const before = row?.attempts.at(-2)
   const earlier = before === undefined ? '' : `${endedText(before)}, then `
   const isWaiting = attempt.phase === 'waiting'
-  const awaited =
-    before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot of the task to end'
+  const blocker = blockerOf(attempt)
+  const awaited: Sentence =
+    blocker !== null
+      ? [' for ', ...keySentence(blocker)]
+      : [before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot of the task to end']
   const ran = now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
   const does = isWaiting ? 'waiting' : 'running'
-  return [`${earlier}${openName(row)} has been ${does} since `, { at: attempt.startedAt }, isWaiting ? awaited : ran]
+  return [
+    `${earlier}${openName(row)} has been ${does} since `,
+    { at: attempt.startedAt },
+    ...(isWaiting ? awaited : [ran]),
+  ]
 }
 
 function staleSentence(row: Row | null): Sentence {

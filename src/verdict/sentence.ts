@@ -1,8 +1,8 @@
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
+import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
-import type { AttemptRecord, Instant, Resolution, Row, ScheduleSpec } from '../core/types.ts'
+import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec } from '../core/types.ts'
 import { endingText } from './endings.ts'
 
 /** Without its first capital and full stop. Each surface writes the times in its own way. Not yet safe to show. */
@@ -43,8 +43,15 @@ export function lastSentence(row: Row): Sentence {
       ...decisionSentence(resolution),
     ]
   if (last === undefined) return ['it has no attempt']
+  const blocker = blockerOf(last)
+  const why: Sentence = blocker === null ? [] : [': it waited for ', ...keySentence(blocker)]
   // An attempt that never started says nothing about the work.
-  return [ran === undefined || ran === last ? endedText(last) : `${endedText(ran)}, then ${endedText(last)}`]
+  return [ran === undefined || ran === last ? endedText(last) : `${endedText(ran)}, then ${endedText(last)}`, ...why]
+}
+
+/** Names a slot of another task: `2026-11-25 03:00 of extract`. */
+export function keySentence({ task, slot }: Key): Sentence {
+  return [{ at: slot }, ` of ${task}`]
 }
 
 export function decisionSentence({ by, state, at, reason }: Resolution): Sentence {

@@ -527,7 +527,7 @@ export function contract(subject: () => Subject): void {
       })
     })
 
-    it('listSlots gives the slots of a range over all pages, and which of them a catch-up may have left', async () => {
+    it('listSlots gives the slots of a range over all pages, and in which of them nothing may have started', async () => {
       const task = newTask()
       const caughtUp: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'catch-up' }
       const listed = async (since: Instant, until: Instant) => {

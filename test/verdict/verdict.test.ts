@@ -1,5 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { isLeftOpen } from '../../src/core/row/attempts.ts'
+import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
+import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
+import { findingOf } from '../../src/core/task/findings.ts'
 import type { StoredRow } from '../../src/core/types.ts'
 import { sentenceText } from '../../src/format/verdict.ts'
 import { type SlotSituation, VERDICT_RULES } from '../../src/verdict/rules.ts'
@@ -23,6 +27,7 @@ import {
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const HOUR_MS = 3_600_000
+const STAMP = { writeId: 'w', now: NOW }
 
 function verdict(row: StoredRow | null, more: Partial<VerdictSettings> = {}, found: Partial<SlotFound> = {}): Verdict {
   const target = { store: 's', task: 'nightly', slot: SLOT, schedule: null, ...ofRow(row) }
@@ -50,6 +55,8 @@ const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
     resolutions: [{ state, at: NOW + 30_000, by: 'ada', reason: 'the file was sent by hand', afterAttempt: 1 }],
   }) as StoredRow
 const unstarted = rowWith({ ending: { outcome: 'notStarted', exitCode: 127 } })
+const waitsForOther = blockAttempt(lastWaiting(rowWith({})), { task: 'extract', slot: SLOT - HOUR_MS }, STAMP, LEASE_MS)
+const blocked = finishRow(waitsForOther, NOT_STARTED, STAMP)
 const repeated = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
 
 const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string])[]>> = {
@@ -103,6 +110,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       verdict(lastWaiting(rowWith({}))),
       'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot of the task to end | not done | duplicate | see what happened',
     ],
+    [
+      verdict(waitsForOther),
+      'waiting | attempt 1 on host has been waiting since 03:00:05 for 02:00:00 of extract | not done | duplicate | see what happened',
+    ],
   ],
   running: [
     [
@@ -144,6 +155,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(unstarted),
       'failed | attempt 1 on host could not be started (exit code 127) | not done | starts | see what happened, run it now, or mark it as completed',
+    ],
+    [
+      verdict(blocked),
+      'failed | attempt 1 on host was not started: it waited for 02:00:00 of extract | not done | starts | see what happened, run it now, or mark it as completed',
     ],
   ],
   completed: [
@@ -234,4 +249,17 @@ test('the table in the docs has a row for each situation', () => {
   const page = readFileSync(new URL('../../docs/reference/verdicts.md', import.meta.url), 'utf8')
   const rows = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
   expect(rows).toEqual(Object.keys(VERDICT_RULES))
+})
+
+test('a slot that never started because of another one says so in its row and its finding, and stays open', () => {
+  const key = { task: 'extract', slot: SLOT - HOUR_MS }
+  expect(decodeRow(encodeRow(blocked))).toEqual(blocked)
+  expect(isLeftOpen(blocked)).toBe(true)
+  const found = findingOf({ row: blocked, missed: null }, timesAt(NOW))
+  expect(found).toMatchObject({ kind: 'failed', blockedBy: key })
+  const overdue = { ...timesAt(NOW), doneByMs: 1 }
+  expect(findingOf({ row: waitsForOther, missed: null }, overdue)).toMatchObject({ kind: 'overdue', blockedBy: key })
+  // Its own failure needs attention, whatever it waits for now.
+  const tried = { ...blocked, attempts: [...rowWith({ ending: FAILED }).attempts, ...blocked.attempts] } as StoredRow
+  expect(findingOf({ row: tried, missed: null }, timesAt(NOW))).not.toHaveProperty('blockedBy')
 })

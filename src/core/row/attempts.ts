@@ -1,4 +1,4 @@
-import type { AttemptRecord, EndedAttempt, OpenAttempt, PendingRow, ProcessMark, Row, Trigger } from '../types.ts'
+import type { AttemptRecord, EndedAttempt, Key, OpenAttempt, PendingRow, ProcessMark, Row, Trigger } from '../types.ts'
 
 export function isOpen(attempt: AttemptRecord): attempt is OpenAttempt {
   return attempt.phase !== 'ended'
@@ -65,13 +65,20 @@ export function isOfScheduler({ trigger }: AttemptRecord): boolean {
   return trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
 }
 
-/** Returns whether only catch-ups claimed the slot, and none started anything. It is still to be caught up. */
-export function isLeftByCatchUp(row: Row): boolean {
-  return (
-    row.state === 'FAILED' &&
-    row.resolutions.length === 0 &&
-    row.attempts.every((attempt) => isUnstarted(attempt) && isCatchUpTrigger(attempt.trigger))
-  )
+/** Returns the slot for which the attempt waits, or which kept it from starting. Null: there is none. */
+export function blockerOf(attempt: AttemptRecord | undefined): Key | null {
+  return attempt === undefined || attempt.phase === 'running' ? null : (attempt.blockedBy ?? null)
+}
+
+/** Returns the slot for which the latest attempt waits or waited, if no attempt has started. Null: nothing blocks the slot. */
+export function blockedBy({ attempts }: Row): Key | null {
+  return attempts.some(hasStarted) ? null : blockerOf(attempts.at(-1))
+}
+
+/** Returns whether nothing has started, and all claims were of catch-ups or blocked. The slot is still to be caught up. */
+export function isLeftOpen({ state, resolutions, attempts }: Row): boolean {
+  const isOpen = (one: AttemptRecord) => isUnstarted(one) && (isCatchUpTrigger(one.trigger) || blockerOf(one) !== null)
+  return state === 'FAILED' && resolutions.length === 0 && attempts.every(isOpen)
 }
 
 /** The number of the latest attempt, because numbers are never reused. */

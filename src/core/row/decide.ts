@@ -16,7 +16,7 @@ import {
   hasCompleted,
   hasStarted,
   isCatchUpTrigger,
-  isLeftByCatchUp,
+  isLeftOpen,
   openAttempt,
   startedAttempts,
 } from './attempts.ts'
@@ -88,8 +88,8 @@ const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
     tooLate,
   ],
   caughtUp: [
-    // The slot is not missed any more. Rows do not count if runs that caught up made them and started nothing.
-    ({ row, isTooLate }) => row !== null && (isTooLate || !isLeftByCatchUp(row)) && { kind: 'taken', row },
+    // The slot is not missed any more. Rows do not count if catch-ups or blocked runs made them and started nothing.
+    ({ row, isTooLate }) => row !== null && (isTooLate || !isLeftOpen(row)) && { kind: 'taken', row },
     tooLate,
   ],
   forced: [

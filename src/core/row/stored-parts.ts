@@ -2,6 +2,7 @@ import {
   type AttemptRecord,
   type EndedAttempt,
   EVENT_TIME_SOURCES,
+  type Key,
   OUTCOMES,
   type Outcome,
   type ProcessMark,
@@ -19,6 +20,7 @@ import { ECS_OF_ATTEMPT } from './stored-ecs.ts'
 import {
   damaged,
   type Fields,
+  flag,
   formOf,
   INSTANT,
   INTEGER,
@@ -38,10 +40,16 @@ import {
 } from './stored-fields.ts'
 
 const HOST = { host: TEXT, ecsTask: maybe(TEXT) }
+export const KEY = formOf<Key>({ task: TEXT, slot: INSTANT })
 const PROCESS = formOf<ProcessMark>({ pid: INTEGER, startTicks: maybe(INTEGER), boot: TEXT })
 
 type TriggerOf<Kind> = Extract<Trigger, { kind: Kind }>
-const FORCED = formOf<TriggerOf<'forced'>>({ kind: oneOf(['forced']), by: TEXT, reason: TEXT })
+const FORCED = formOf<TriggerOf<'forced'>>({
+  kind: oneOf(['forced']),
+  by: TEXT,
+  reason: TEXT,
+  ignoresAfter: flag('after', 'ignored'),
+})
 const SCHEDULED = formOf<TriggerOf<'scheduled'>>({
   kind: oneOf(['scheduled']),
   eventTime: INSTANT,
@@ -101,6 +109,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   exitCode: maybe(INTEGER),
   signal: maybe(TEXT),
   process: maybe(nested(PROCESS)),
+  blockedBy: maybe(nested(KEY)),
 }) as StoredForm<AttemptRecord>
 
 export const REJECTION = formOf<Rejection>({

@@ -106,9 +106,19 @@ export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): PendingRo
   const open = openAttempt(pending)
   // The attempt is not waiting, so this write was already applied.
   if (open.phase !== 'waiting') return renewLease(pending, stamp, leaseMs, null)
-  const begun = { ...open, phase: 'running', claimedAt: open.startedAt, startedAt: stamp.now } as const
+  const { blockedBy: _, ...claimed } = open
+  const begun = { ...claimed, phase: 'running', claimedAt: open.startedAt, startedAt: stamp.now } as const
   const attempts = [...endedAttempts(pending), begun] as const
   return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+}
+
+/** Returns the row, with a new lease, whose waiting attempt says which slot it waits for. */
+export function blockAttempt(row: Row, blockedBy: Key, stamp: Stamp, leaseMs: number): PendingRow {
+  const renewed = renewLease(row, stamp, leaseMs, null)
+  const open = openAttempt(renewed)
+  return open.phase === 'waiting'
+    ? { ...renewed, attempts: [...endedAttempts(renewed), { ...open, blockedBy }] }
+    : renewed
 }
 
 /** Ends the attempt and lets the next one wait, in one write, so that no other trigger can claim the slot. */

@@ -1,6 +1,6 @@
-import { hasStarted, latenessMsOf } from '../row/attempts.ts'
+import { blockedBy, hasStarted, latenessMsOf } from '../row/attempts.ts'
 import { isUnreadable, statusOfAbsent, statusOfRow } from '../row/status.ts'
-import type { EcsFacts, Instant, Row, ScheduleSpec, Status, UnreadableRow } from '../types.ts'
+import type { EcsFacts, Instant, Key, Row, ScheduleSpec, Status, UnreadableRow } from '../types.ts'
 import type { AuditedSlot, Doubt, DueKey } from './expected-slots.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
@@ -23,11 +23,18 @@ export type SlotFinding =
       readonly slot: Instant
       readonly row: Row | null
       readonly doubt?: Doubt
+      readonly blockedBy?: Key
     }
   /** The row cannot be read: a newer cronledger wrote it, or it is damaged. */
   | { readonly kind: 'unknown'; readonly status: 'unknown'; readonly slot: Instant; readonly row: UnreadableRow }
-  /** A late slot has any status, because it may have completed. */
-  | { readonly kind: 'failed' | 'stale' | 'late'; readonly status: Status; readonly slot: Instant; readonly row: Row }
+  /** A late slot has any status, because it may have completed. `blockedBy`: nothing started, because of that slot. */
+  | {
+      readonly kind: 'failed' | 'stale' | 'late'
+      readonly status: Status
+      readonly slot: Instant
+      readonly row: Row
+      readonly blockedBy?: Key
+    }
 
 /** Why no schedule on record has a slot: the task has none, or only others. */
 export type OffSchedule = 'none' | 'other'
@@ -68,9 +75,11 @@ export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings)
   const { slot } = row
   if (isUnreadable(row)) return { kind: 'unknown', status: 'unknown', slot, row }
   const status = statusOfRow(row, settings)
-  if (status === 'overdue') return { kind: status, status, slot, row }
+  const blocker = blockedBy(row)
+  const isBlocked = blocker !== null && { blockedBy: blocker }
+  if (status === 'overdue') return { kind: status, status, slot, row, ...isBlocked }
   const kind = status === 'stale' || status === 'failed' ? status : isLate(row, settings) ? 'late' : null
-  return kind === null ? null : { kind, status, slot, row }
+  return kind === null ? null : { kind, status, slot, row, ...(kind === 'failed' && isBlocked) }
 }
 
 function findingOfAbsent({ slot, doubt }: DueKey, settings: AuditSettings): SlotFinding | null {

@@ -2,6 +2,7 @@ import { formatDuration } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
+import { KEY } from '../../core/row/stored-parts.ts'
 import type { Doubt } from '../../core/task/expected-slots.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
@@ -97,6 +98,7 @@ export function findingJson(found: TaskFinding, store: string): Record<string, u
     zone: schedule.zone,
     ...(row !== null && { state: row.state, attempts: attemptCount(row) }),
     ...(doubt !== undefined && { doubt: doubtJson(doubt) }),
+    ...('blockedBy' in found && found.blockedBy !== undefined && { blockedBy: KEY.encode(found.blockedBy) }),
     ...(owner !== undefined && { owner }),
     ...verdictJson(verdict, slot, schedule.zone),
   }

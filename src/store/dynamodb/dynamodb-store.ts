@@ -197,13 +197,8 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
       const send = new QueryCommand({ TableName, ...slotsQueryInput(task, first, last) })
       const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
       const slots = (reply.Items ?? []).map((item) => {
-        const attempt = item['attempts']?.L?.[0]?.M
-        return listedSlot(task, {
-          slot: item['slot']?.S,
-          state: item['state']?.S,
-          outcome: attempt?.['outcome']?.S,
-          source: attempt?.['trigger']?.M?.['source']?.S,
-        })
+        const outcome = item['attempts']?.L?.[0]?.M?.['outcome']?.S
+        return listedSlot(task, { slot: item['slot']?.S, state: item['state']?.S, outcome })
       })
       const next = reply.LastEvaluatedKey && slots.at(-1)?.slot
       return { slots, ...(next !== undefined && { next }) }

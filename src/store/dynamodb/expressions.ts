@@ -126,8 +126,8 @@ export function pageQueryInput(query: PageQuery): Query {
 export function slotsQueryInput(task: string, first: string, last: string): Query {
   return {
     ...slotsOf(task, first, last),
-    ProjectionExpression: '#slot, #state, #attempts[0].#outcome, #attempts[0].#trigger.#source',
-    ExpressionAttributeNames: names('task', 'slot', 'state', 'attempts', 'outcome', 'trigger', 'source'),
+    ProjectionExpression: '#slot, #state, #attempts[0].#outcome',
+    ExpressionAttributeNames: names('task', 'slot', 'state', 'attempts', 'outcome'),
     ScanIndexForward: false,
   }
 }

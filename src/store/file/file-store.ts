@@ -36,8 +36,7 @@ const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
   WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
 const SELECT_TASK_AFTER = SELECT_TASK.replace('<=', '<')
 // A document may be damaged. Its slot has a row all the same.
-const SELECT_SLOTS = `SELECT slot, document ->> 'state' AS state, document ->> '$.attempts[0].outcome' AS outcome,
-    document ->> '$.attempts[0].trigger.source' AS source
+const SELECT_SLOTS = `SELECT slot, document ->> 'state' AS state, document ->> '$.attempts[0].outcome' AS outcome
   FROM (SELECT slot, iif(json_valid(document), document, '{}') AS document FROM rows
     WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?)
   ORDER BY slot DESC`
