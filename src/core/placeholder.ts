@@ -1,13 +1,10 @@
 export const REASON_PLACEHOLDER = 'YOUR REASON'
 /** The text in a printed command in whose place the operator writes the batch. No program has this name. */
 export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
-/** The text that the operator replaces with a name. Only a command that runs on another host needs it. */
-export const NAME_PLACEHOLDER = 'YOUR NAME'
 
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
   REASON_PLACEHOLDER,
   COMMAND_PLACEHOLDER,
-  NAME_PLACEHOLDER,
   'WHY',
   'REASON',
   'COMMAND',

@@ -9,7 +9,12 @@ export function commandText(command: CommandWords): string {
 }
 
 function placeholderOf(part: string | Blank): string {
-  return typeof part === 'string' ? part : BLANKS[part.blank]
+  return typeof part === 'string' ? part : blankText(part)
+}
+
+/** Returns the text that stands for a blank until it is filled in. */
+export function blankText({ blank, inJson }: Blank): string {
+  return inJson ? `'"${BLANKS[blank]}"'` : BLANKS[blank]
 }
 
 /** Returns a word with its texts escaped for a shell, so that its blanks are the only parts that are not yet so. */

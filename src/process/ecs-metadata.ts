@@ -12,6 +12,12 @@ const MAX_ARN_BYTES = 400
 /** Those of a usual task have 50 to 150 bytes. A row may hold them 110 times, and must stay below 400 KB. */
 const MAX_FACTS_BYTES = 320
 
+/** The most that AWS allows, 16 subnets and 5 security groups, have about 600. */
+const MAX_NETWORK_BYTES = 1_000
+
+/** The variable of the container with its network, which no metadata has. */
+export const NETWORK_VARIABLE = 'CRONLEDGER_ECS_NETWORK'
+
 interface EcsMetadata {
   readonly ecsTask?: string
   /** Left out if an answer is missing or incomplete, or if its names are too long to be stored. */
@@ -75,6 +81,36 @@ function logOf(container: unknown, region: string): Pick<EcsFacts, 'logGroup' | 
 function textIn(value: unknown, name: string): string | undefined {
   const found = isRecord(value) ? value[name] : undefined
   return typeof found === 'string' && found !== '' ? found : undefined
+}
+
+/**
+ * Returns the network of the task as `run-task --network-configuration` takes it, or null if the text is not such a value.
+ * Empty items are left out, because a template may have none.
+ */
+export function readNetwork(text: string): string | null {
+  const found = parsed(text)
+  const given = isRecord(found) ? found['awsvpcConfiguration'] : undefined
+  if (!isRecord(given)) return null
+  const [subnets, securityGroups] = ['subnets', 'securityGroups'].map((name) => textsOf(given[name] ?? []))
+  const { assignPublicIp = 'DISABLED' } = given
+  if (!subnets?.length || !securityGroups || (assignPublicIp !== 'ENABLED' && assignPublicIp !== 'DISABLED'))
+    return null
+  const groups = securityGroups.length > 0 && { securityGroups }
+  const network = JSON.stringify({ awsvpcConfiguration: { subnets, ...groups, assignPublicIp } })
+  return bytesOf(network) <= MAX_NETWORK_BYTES ? network : null
+}
+
+function textsOf(value: unknown): readonly string[] | null {
+  const isTexts = Array.isArray(value) && value.every((one) => typeof one === 'string')
+  return isTexts ? value.filter((one) => one !== '') : null
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function readJson(url: string, signal: AbortSignal): Promise<unknown> {

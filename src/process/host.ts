@@ -1,12 +1,15 @@
 import { hostname, userInfo } from 'node:os'
 import type { KnownEcs } from '../core/ecs.ts'
+import { quote } from '../core/errors.ts'
 import type { Environment, Host } from '../core/types.ts'
 import { bytesOf, MAX_PERSON_BYTES } from '../core/user-text.ts'
-import { readEcsMetadata } from './ecs-metadata.ts'
+import { NETWORK_VARIABLE, readEcsMetadata, readNetwork } from './ecs-metadata.ts'
 
 export interface HostFacts {
   readonly host: Host
   readonly ecs: KnownEcs
+  /** What is wrong with the variable that says the network. Left out: nothing. */
+  readonly warning?: string
 }
 
 /** Returns where this process runs. Under ECS, it asks ECS for up to a second. Else only the host name is known. */
@@ -16,7 +19,15 @@ export async function findHost(env: Environment, host = hostname()): Promise<Hos
   const { ecsTask, ecs = 'unknown' } = await readEcsMetadata(endpoint)
   if (ecsTask === undefined) return { host: { host }, ecs }
   // The domain of a host of AWS is its Region, which the ARN has too. A row must stay small.
-  return { host: { host: host.replace(/\..*/, ''), ecsTask }, ecs }
+  return { host: { host: host.replace(/\..*/, ''), ecsTask }, ...withNetwork(ecs, env[NETWORK_VARIABLE]) }
+}
+
+function withNetwork(ecs: KnownEcs, given: string | undefined): Omit<HostFacts, 'host'> {
+  if (ecs === null || ecs === 'unknown' || !given) return { ecs }
+  const network = readNetwork(given)
+  if (network !== null) return { ecs: { ...ecs, network } }
+  const warning = `${NETWORK_VARIABLE} is ${quote(given)}, which is not the network of a task, so the printed commands have blanks for it. Use the JSON of run-task --network-configuration: {"awsvpcConfiguration":{"subnets":["subnet-…"]}}`
+  return { ecs, warning }
 }
 
 /** Returns the default name of the operator: the ECS task, or user and host. The user of a container may have no name. */

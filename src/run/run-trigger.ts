@@ -194,13 +194,13 @@ async function readRequest(
 ) {
   checkTaskName(options.task)
   const schedule = readSchedule(options, parse)
-  const { host, ecs: knownEcs } = await findHost()
+  const { host, ecs: knownEcs, warning: hostWarning } = await findHost()
   // POSIX lets a name of a file of zone data begin with a colon.
   const hostZone = env['TZ']?.replace(/^:/, '')
   const { eventTime, force } = options
   const input = { eventTime, force: force && { ...force, by: force.by ?? operatorOf(host) }, hostZone }
   const { trigger, window, objection, notices } = readTrigger(input, schedule, settings, clock.now())
-  const warning = options.timezone === undefined ? defaultZoneWarning(schedule, hostZone) : null
+  const zoneWarning = options.timezone === undefined ? defaultZoneWarning(schedule, hostZone) : null
   const context: RunContext = {
     task: options.task,
     window,
@@ -214,7 +214,9 @@ async function readRequest(
     maxAttempts: settings.maxAttempts,
     ...(settings.owner !== null && { owner: settings.owner }),
   }
-  const warnings: RunEvent[] = warning === null ? [] : [{ event: 'warning', message: warning }]
+  const warnings = [zoneWarning, hostWarning].flatMap((message): RunEvent[] =>
+    message == null ? [] : [{ event: 'warning', message }],
+  )
   return { context, knownEcs, objection, notices: [...warnings, ...notices] }
 }
 

@@ -1,12 +1,13 @@
 import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import { COMMAND_PLACEHOLDER, NAME_PLACEHOLDER, REASON_PLACEHOLDER } from '../core/placeholder.ts'
+import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../core/placeholder.ts'
 import type { ScheduleSpec } from '../core/types.ts'
 
 /** The places in a command that the operator fills in, each with the text that stands there until then. */
 export const BLANKS = {
   reason: REASON_PLACEHOLDER,
-  name: NAME_PLACEHOLDER,
+  // The shell fills it in. Without such a variable, the ARN of the task is recorded.
+  name: '$USER',
   command: COMMAND_PLACEHOLDER,
   // AWS refuses a command that still has one of these.
   taskDefinition: 'YOUR_TASK_DEFINITION',
@@ -16,7 +17,10 @@ export const BLANKS = {
   publicIp: 'ENABLED_OR_DISABLED',
 } as const
 
-/** A place that the operator fills in. With `inJson`, it is a part of a text in JSON. */
+/**
+ * A place that the operator fills in. With `inJson`, it is a part of a text in JSON, which is in single quotes. It is shown in
+ * double quotes of its own there, so that a reason with an apostrophe does not end the word.
+ */
 export interface Blank {
   readonly blank: keyof typeof BLANKS
   readonly inJson?: true

@@ -24,7 +24,7 @@ export function forceTaskCommand(
 
 /** The container has all other options of the run, so only these variables are given. */
 export function runTaskCommand(
-  { region, cluster, taskDefinition, container, launchType, awsvpc }: EcsPlace,
+  { region, cluster, taskDefinition, container, launchType, awsvpc, network }: EcsPlace,
   variables: Readonly<Record<string, string | Blank>>,
 ): CommandWords {
   const environment = Object.entries(variables).flatMap(([name, value], index) => [
@@ -38,8 +38,11 @@ export function runTaskCommand(
     cluster,
     'task-definition': taskDefinition ?? [{ blank: 'taskDefinition' }],
     'launch-type': launchType,
-    'network-configuration': awsvpc ? networkWord(launchType) : undefined,
+    'network-configuration': network ?? (awsvpc ? networkWord(launchType) : undefined),
     overrides: ['{"containerOverrides":[{"name":', ...name, ',"environment":[', ...environment, ']}]}'],
+    // The ARN of the task that was started, or why none was: AWS answers both with success.
+    query: '[tasks[].taskArn,failures[].reason][]',
+    output: 'text',
   })
 }
 
@@ -48,8 +51,8 @@ function jsonText(value: string | Blank): Exclude<Word, string> {
 }
 
 /**
- * No metadata has the network of a task, and AWS refuses each placeholder. On Fargate, a task in a public subnet needs a
- * public IP address to pull its image. On EC2, AWS refuses the setting.
+ * The network of a task that no variable of its container says. AWS refuses each placeholder. On Fargate, a task in a public
+ * subnet needs a public IP address to pull its image. On EC2, AWS refuses the setting.
  */
 function networkWord(launchType: string | undefined): Word {
   const publicIp: Word = launchType === 'FARGATE' ? ['],assignPublicIp=', { blank: 'publicIp' }, '}'] : [']}']

@@ -115,8 +115,8 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
 
   /** Pastes a command that starts a task. Returns the environment that the task in the cluster has in its overrides. */
   async function started(command: string, reason = 'the input file was fixed') {
-    const { tasks } = JSON.parse(await paste(filledIn(command, { ...network, reason, by: 'Ada Lovelace' })))
-    const found = await on('ecs', 'describe-tasks', '--cluster', 'batch', '--tasks', tasks[0].taskArn)
+    const arn = (await paste(filledIn(command, { ...network, reason, by: 'Ada Lovelace' }))).trim()
+    const found = await on('ecs', 'describe-tasks', '--cluster', 'batch', '--tasks', arn)
     const [{ taskDefinitionArn, launchType, overrides }] = found.tasks
     expect([taskDefinitionArn, launchType]).toEqual([expect.stringMatching(/:task-definition\/nightly:1$/), 'FARGATE'])
     const [{ name, environment }] = overrides.containerOverrides

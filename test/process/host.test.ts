@@ -21,6 +21,41 @@ test('the container and the task are asked for at the same time', async () => {
   expect(asked.sort()).toEqual(['/v4/abc', '/v4/abc/task'])
 })
 
+const network = (value: object) => JSON.stringify({ awsvpcConfiguration: value })
+
+describe('the network of the task, which no metadata has', () => {
+  const withNetwork = async (value: string) =>
+    findHost({ ...(await serveMetadata({})).env, CRONLEDGER_ECS_NETWORK: value }, HOST)
+
+  test.each([
+    [{ subnets: ['subnet-1'], securityGroups: ['sg-1'], assignPublicIp: 'ENABLED' }],
+    [{ assignPublicIp: 'DISABLED', securityGroups: [''], subnets: ['subnet-1', 'subnet-2'] }],
+  ])('is that of the variable: %j', async (value) => {
+    const { ecs, warning } = await withNetwork(network(value))
+    const { subnets, securityGroups, assignPublicIp } = value
+    const groups = securityGroups.filter(Boolean)
+    const expected = { subnets, ...(groups.length > 0 && { securityGroups: groups }), assignPublicIp }
+    expect([ecs, warning]).toEqual([{ ...FARGATE.ecs, network: network(expected) }, undefined])
+  })
+
+  test.each([
+    'subnet-1',
+    '{}',
+    network({ subnets: [] }),
+    network({ subnets: 'subnet-1' }),
+    network({ subnets: ['subnet-1'], assignPublicIp: true }),
+    network({ subnets: Array(100).fill('subnet-0123456789abcdef0') }),
+  ])('is left out with a warning if the variable has another value: %s', async (value) => {
+    const { ecs, warning } = await withNetwork(value)
+    expect(ecs).toEqual(FARGATE.ecs)
+    expect(warning).toMatch(/^CRONLEDGER_ECS_NETWORK is ".*", which is not the network of a task/)
+  })
+
+  test('is not stated outside of ECS', async () => {
+    expect(await findHost({ CRONLEDGER_ECS_NETWORK: 'no' }, HOST)).toEqual({ host: { host: HOST }, ecs: null })
+  })
+})
+
 test('on an EC2 instance: a short name of the cluster, and the network of the instance', async () => {
   const ec2 = { ...CONTAINER, Networks: [{ NetworkMode: 'bridge', IPv4Addresses: ['172.17.0.2'] }] }
   const { awsvpc: _, ...facts } = FARGATE.ecs

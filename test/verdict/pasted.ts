@@ -5,7 +5,10 @@ import { insideQuotes } from '../../src/format/shell-quotes.ts'
 
 /** Returns the words of a command as bash passes them to the program, with the name of the program. Starts nothing. */
 export function wordsOf(command: string): readonly string[] {
-  const out = execFileSync('bash', ['-c', `printf '%s\\0' ${command}`], { encoding: 'utf8' })
+  const out = execFileSync('bash', ['-c', `printf '%s\\0' ${command}`], {
+    encoding: 'utf8',
+    env: { ...process.env, USER: 'ada' },
+  })
   return out.split('\0').slice(0, -1)
 }
 
@@ -40,8 +43,8 @@ interface Values {
 export function filledIn(command: string, { reason, by, subnets, securityGroups }: Values): string {
   const write = command.startsWith('aws ') ? escaped : insideQuotes
   return command
-    .replace('YOUR REASON', () => write(reason))
-    .replace('YOUR NAME', () => write(by))
+    .replace(/'"YOUR REASON"'|YOUR REASON/, () => write(reason))
+    .replace(`'"$USER"'`, () => write(by))
     .replace('YOUR_SUBNETS', subnets)
     .replace('YOUR_SECURITY_GROUPS', securityGroups)
     .replace('ENABLED_OR_DISABLED', 'ENABLED')

@@ -83,15 +83,25 @@ describe('on ECS', () => {
     ])
     expect(overridesIn(command).name).toBe('batch')
     const options = await forcedBy(command)
-    expect(options.force).toMatchObject({ slot: SLOT, reason: 'YOUR REASON', by: 'YOUR NAME' })
+    expect(options.force).toMatchObject({ slot: SLOT, reason: 'YOUR REASON', by: 'ada' })
     // The rest of the run is in the environment of the container. A forced run does not catch up.
     expect(options).toMatchObject({ task: 'nightly', schedule: '0 3 * * *', overlap: 'wait', catchUpMs: undefined })
   })
 
+  test('with the network of the container, only the reason is left to fill in, and an apostrophe in it is no problem', () => {
+    const network = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp":"DISABLED"}}'
+    const command = textOf(rerunStep('run it again', { ...target, ecs: { ...ON_ECS, network } }))
+    expect(command).not.toMatch(/YOUR_|ENABLED_OR/)
+    const words = wordsOf(command.replace('YOUR REASON', "it's late"))
+    expect(words[words.indexOf('--network-configuration') + 1]).toBe(network)
+    expect(words.slice(-4)).toEqual(['--query', '[tasks[].taskArn,failures[].reason][]', '--output', 'text'])
+    const written = overridesIn(command.replace('YOUR REASON', "it's late")).environment
+    expect(written).toMatchObject({ CRONLEDGER_REASON: "it's late", CRONLEDGER_BY: 'ada' })
+  })
+
   test('what the ledger cannot know is a placeholder that cronledger or AWS refuses', () => {
     const command = textOf(rerunStep('run it again', target))
-    const { CRONLEDGER_REASON, CRONLEDGER_BY } = overridesIn(command).environment
-    expect([CRONLEDGER_REASON, CRONLEDGER_BY].map((text) => isPlaceholder(text ?? ''))).toEqual([true, true])
+    expect(isPlaceholder(overridesIn(command).environment['CRONLEDGER_REASON'] ?? '')).toBe(true)
     expect(wordsOf(command)[12]).toBe(
       'awsvpcConfiguration={subnets=[YOUR_SUBNETS],securityGroups=[YOUR_SECURITY_GROUPS],assignPublicIp=ENABLED_OR_DISABLED}',
     )

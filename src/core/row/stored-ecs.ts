@@ -12,15 +12,17 @@ export const ECS = formOf<EcsFacts>({
   logGroup: maybe(TEXT),
   logStream: maybe(TEXT),
   awsvpc: flag('networkMode', 'awsvpc'),
+  network: maybe(TEXT),
 })
 
 /**
- * Encodes the facts of an attempt for the ledger. A row must stay small, so what the ARN of the task says too is left
- * out: the region, the cluster, and the id of the task at the end of the log stream. So is the network mode on Fargate.
+ * Encodes the facts of an attempt for the ledger. A row must stay small, so the network is left out, and what the ARN of the
+ * task says too: the region, the cluster, and the id of the task at the end of the log stream. So is the network mode on
+ * Fargate.
  */
 export function encodeEcsBeside(facts: EcsFacts, ecsTask = ''): StoredDocument {
   const task = parseTaskArn(ecsTask)
-  const all = ECS.encode(facts)
+  const { network: _, ...all } = ECS.encode(facts)
   if (task === null) return all
   const { region, cluster, networkMode, logStream, ...others } = all
   const shortStream = facts.logStream?.endsWith(`/${task.id}`) ? facts.logStream.slice(0, -task.id.length) : logStream

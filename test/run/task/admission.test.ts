@@ -56,7 +56,7 @@ describe('the requests of a run', () => {
   })
 
   test('a run on ECS asks as often: its container is part of what it states', async () => {
-    const { play } = ledgerOf()
+    const { play, record, row } = ledgerOf()
     const known = NO_KNOWN_RECORDS
     const verbs = async (runId: string, day: number, ecs: KnownEcs) => (await play(runId, { known, day, ecs })).verbs
     const [usual, stating] = [
@@ -67,8 +67,14 @@ describe('the requests of a run', () => {
     expect(await verbs('b', 1, { ...FARGATE.ecs, logStream: 'cronledger/batch/b' })).toEqual(usual)
     expect(await verbs('c', 2, 'unknown')).toEqual(usual)
     expect(await verbs('d', 3, { ...FARGATE.ecs, taskDefinition: 'nightly:8' })).toEqual(stating)
-    expect(await verbs('e', 4, null)).toEqual(stating)
-    expect(await verbs('f', 5, null)).toEqual(usual)
+    const network = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp":"DISABLED"}}'
+    const withNetwork = { ...FARGATE.ecs, taskDefinition: 'nightly:8', network }
+    expect(await verbs('e', 4, withNetwork)).toEqual(stating)
+    expect(await verbs('f', 5, withNetwork)).toEqual(usual)
+    expect((await record()).ecs?.network).toBe(network)
+    expect(JSON.stringify(await row())).not.toContain('subnet')
+    expect(await verbs('g', 6, null)).toEqual(stating)
+    expect(await verbs('h', 7, null)).toEqual(usual)
   })
 
   test('a duplicate and a forced run do not read the record. A forced run makes sure that its task is listed', async () => {

@@ -3,8 +3,8 @@ import { DateTime } from 'luxon'
 import { describe, expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import type { Status } from '../../../src/core/types.ts'
-import { commandText } from '../../../src/format/command-line.ts'
-import { BLANKS, type CommandWords, cronledger } from '../../../src/verdict/command.ts'
+import { blankText, commandText } from '../../../src/format/command-line.ts'
+import { type CommandWords, cronledger } from '../../../src/verdict/command.ts'
 import { againSteps, rangeSteps } from '../../../src/verdict/steps.ts'
 import { commandGroups } from '../../../src/web/views/frame/command.tsx'
 import { SERVED } from '../../../src/web/views/frame/links.ts'
@@ -33,7 +33,7 @@ describe('a command', () => {
   test('loses no word in its groups, and no option stands apart from its value', () => {
     const textIn = (command: CommandWords) =>
       commandGroups(command)
-        .map((parts) => parts.map((part) => (typeof part === 'string' ? part : BLANKS[part.blank])).join(''))
+        .map((parts) => parts.map((part) => (typeof part === 'string' ? part : blankText(part))).join(''))
         .join(' ')
     for (const ecs of [null, ON_ECS]) {
       for (const { command } of [...againSteps('run it', { ...target, ecs }), ...rangeSteps({ ...target, ecs }, 1)]) {

@@ -1,4 +1,4 @@
-import { shellParts } from '../../../format/command-line.ts'
+import { blankText, shellParts } from '../../../format/command-line.ts'
 import { listed, printable } from '../../../format/text.ts'
 import { BLANKS, type Blank, type CommandWords } from '../../../verdict/command.ts'
 
@@ -66,8 +66,9 @@ function unfilledBlanks(command: CommandWords): readonly string[] {
   return [...new Set(blanks)].filter((blank) => !FIELDS[blank]).map((blank) => BLANKS[blank])
 }
 
-function BlankMark({ blank: { blank, inJson } }: { readonly blank: Blank }) {
-  const text = BLANKS[blank]
+function BlankMark({ blank: part }: { readonly blank: Blank }) {
+  const { blank, inJson } = part
+  const text = blankText(part)
   if (!FIELDS[blank]) return <mark>{text}</mark>
   return (
     <mark data-fill={blank} data-as={inJson ? 'json' : blank === 'command' ? 'bare' : 'word'} data-blank={text}>
