@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { blocksOf } from '../docs/markdown.ts'
+import { blocksIn } from '../docs/markdown.ts'
 import { type Loose, scratch } from '../support/cli.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -52,9 +52,8 @@ beforeAll(async () => {
     mkdirSync(dirname(path), { recursive: true })
     symlinkSync(target, path)
   }
-  for (const { isComment, kind, attributes, text } of blocksOf(
-    readFileSync(join(ROOT, 'docs/guides/cdk.md'), 'utf8'),
-  )) {
+  const guide = new URL('../../docs/guides/cdk.md', import.meta.url)
+  for (const { isComment, kind, attributes, text } of blocksIn(guide)) {
     if (!isComment && kind === 'ts') writeFileSync(join(folder, attributes['file'] ?? ''), text)
   }
   await run(TSC, [...OPTIONS, 'app.ts', 'batch-stack.ts'], { cwd: folder })

@@ -9,7 +9,7 @@ import { awsEnv, hasAws } from '../support/aws/aws.ts'
 import { isInstalled } from '../support/processes/programs.ts'
 import { startMoto } from '../support/servers.ts'
 import { startStripe } from './fakes/stripe.ts'
-import { type Block, blocksOf } from './markdown.ts'
+import { type Block, blocksIn, blocksOf as blocksOfText } from './markdown.ts'
 import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
 
 /*
@@ -20,7 +20,9 @@ const root = new URL('../../', import.meta.url)
 const ALL = [
   'README.md',
   'README.ja.md',
-  ...readdirSync(new URL('docs/guides/', root)).map((name) => `docs/guides/${name}`),
+  ...readdirSync(new URL('docs/guides/', root))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/guides/${name}`),
 ]
 const TRANSLATIONS = ALL.filter((name) => name.endsWith('.ja.md'))
 const PAGES = ALL.filter((name) => !TRANSLATIONS.includes(name))
@@ -30,14 +32,15 @@ const LANGUAGES = ['sh', 'text', 'json', 'yaml', 'dockerfile', 'js', 'ts', 'pyth
 const SLOW = { timeout: 600_000 }
 
 const read = (page: string) => readFileSync(new URL(page, root), 'utf8')
-const isOnAws = (page: string) => blocksOf(read(page)).some(({ isComment, kind }) => isComment && kind === 'needs')
+const blocksOf = (page: string) => blocksIn(new URL(page, root))
+const isOnAws = (page: string) => blocksOf(page).some(({ isComment, kind }) => isComment && kind === 'needs')
 
 /** The programs of the pages that not every machine has. */
 const PROGRAMS = ['jq', 'curl', 'python3']
 
 /** Returns a program that the commands of the page need and that is not installed. */
 function missingFor(page: string): string | undefined {
-  const commands = blocksOf(read(page))
+  const commands = blocksOf(page)
     .filter(isRun)
     .map(({ text: body }) => body)
   if (isOnAws(page) && !hasAws) return 'aws or moto_server'
@@ -45,12 +48,11 @@ function missingFor(page: string): string | undefined {
 }
 
 test.each(PAGES)('%s: each block has a language, and those that do not run say why', (page) => {
-  for (const { isComment, kind, attributes, text: body, from } of blocksOf(read(page))) {
+  for (const { isComment, kind, attributes, text: body, from } of blocksOf(page)) {
     if (isComment) continue
     const place = `${page}:${from}`
     expect(LANGUAGES, place).toContain(kind)
     if ('not-run' in attributes) expect(attributes['not-run']?.length, place).toBeGreaterThan(9)
-    else if (kind === 'text') expect(attributes, place).toHaveProperty('output')
     else if (kind === 'json' && !('output' in attributes)) expect(() => JSON.parse(body), place).not.toThrow()
     else if (kind === 'yaml') expect(() => parseYaml(body), place).not.toThrow()
   }
@@ -75,7 +77,7 @@ test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
           STRIPE_URL: stripe.url,
           ...(server !== null && awsEnv(server.endpoint)),
         }
-        const printed = await runPage(read(page), { folder, env }).finally(() => {
+        const printed = await runPage(blocksOf(page), { folder, env }).finally(() => {
           webhook.stop()
           stripe.stop()
         })
@@ -93,7 +95,10 @@ test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
 )
 
 /** The visible blocks of a page. */
-const shownIn = (page: string) => blocksOf(read(page)).filter(({ isComment }) => !isComment)
+const shownIn = (page: string) => blocksOf(page).filter(({ isComment }) => !isComment)
+/** The blocks of a translation. Their instructions are those of the English page. */
+const translatedIn = (page: string, english: readonly Block[]) =>
+  blocksOfText(read(page)).map((block, index) => ({ ...block, attributes: english[index]?.attributes ?? {} }))
 /** Returns the commands without the comments behind them, which a translation translates. */
 const withoutRemarks = (commands: string) => commands.replace(/ +# .*$/gm, '')
 
@@ -103,13 +108,13 @@ test.each(TRANSLATIONS)('%s: has the commands and the output of the English page
     const outputs = english.filter(isOutput)
     write(
       page,
-      shownIn(page)
+      translatedIn(page, english)
         .filter(isOutput)
         .map((shown, index) => ({ shown, output: outputs[index]?.text ?? '' })),
     )
   }
   const commandsOf = (blocks: readonly Block[]) => blocks.map(({ kind, text: body }) => [kind, withoutRemarks(body)])
-  expect(commandsOf(shownIn(page))).toEqual(commandsOf(english))
+  expect(commandsOf(translatedIn(page, english))).toEqual(commandsOf(english))
 })
 
 interface Output {
@@ -117,13 +122,15 @@ interface Output {
   readonly output: string
 }
 
-const isOutput = ({ attributes }: Block) => attributes['output'] !== undefined
+/** A text is an output, unless the instructions say that it is not. */
+const isOutput = ({ kind, attributes }: Block) =>
+  attributes['output'] !== undefined || (kind === 'text' && attributes['not-run'] === undefined)
 
 /** The blocks of a page that show an output, each with what was printed. */
 function outputsOf(page: string, printed: readonly Printed[]): readonly Output[] {
   const outputs: Output[] = []
   let next = 0
-  for (const block of blocksOf(read(page))) {
+  for (const block of blocksOf(page)) {
     if (isRun(block)) next++
     else if (isOutput(block)) outputs.push({ shown: block, output: printed[next - 1]?.output ?? '' })
   }

@@ -1,4 +1,7 @@
-/** A fenced block of a Markdown file, or an HTML comment that the guard reads. Line numbers begin at 0. */
+import { existsSync, readFileSync } from 'node:fs'
+import { parse } from 'yaml'
+
+/** A fenced block of a Markdown file, or commands that are run before one and not shown. Line numbers begin at 0. */
 export interface Block {
   /** The language of a fence, or the first word of a comment: `clock`, `run` or `needs`. */
   readonly kind: string
@@ -51,6 +54,44 @@ function attributesOf(text: string): Record<string, string> {
       quoted ?? word ?? '',
     ]),
   )
+}
+
+/**
+ * What a test does with the blocks of a page: the file `NAME.run.yaml` beside it, which translations share. `blocks` names a block by its first line,
+ * in the order of the page.
+ */
+interface Instructions {
+  readonly needs?: string
+  readonly clock?: string
+  readonly after?: string
+  readonly blocks?: readonly { readonly at: string; readonly before?: string }[]
+}
+
+/** Returns the blocks of a page of the repository, with the instructions of the file beside it. */
+export function blocksIn(page: URL): readonly Block[] {
+  const blocks = blocksOf(readFileSync(page, 'utf8'))
+  // Those of the README are in docs/, which keeps the top folder small.
+  const beside = new URL(
+    page.href.replace(/README(\.\w\w)?\.md$/, 'docs/README.md').replace(/(\.\w\w)?\.md$/, '.run.yaml'),
+  )
+  return existsSync(beside) ? instructed(blocks, parse(readFileSync(beside, 'utf8'))) : blocks
+}
+
+function instructed(blocks: readonly Block[], { needs, clock, after, blocks: told = [] }: Instructions) {
+  const hidden = (kind: string, text = '', from = 0): Block[] =>
+    text === '' ? [] : [{ kind, isComment: true, attributes: {}, text: `${text.trimEnd()}\n`, from, to: from }]
+  let next = 0
+  const all = blocks.flatMap((block) => {
+    const instruction = told[next]
+    if (instruction === undefined || block.isComment || block.text.split('\n', 1)[0] !== instruction.at) return [block]
+    next++
+    const { at: _, before, ...attributes } = instruction
+    const texts = Object.entries(attributes).map(([name, value]) => [name, String(value)])
+    const merged = { ...block, attributes: { ...block.attributes, ...Object.fromEntries(texts) } }
+    return [...hidden('run', before, block.from), merged]
+  })
+  if (next < told.length) throw new Error(`no block of the page begins with: ${told[next]?.at}`)
+  return [...hidden('needs', needs), ...hidden('clock', clock), ...all, ...hidden('run', after)]
 }
 
 /** Returns the lines of a Markdown text that are neither in a fence nor in a comment. The others are empty. */

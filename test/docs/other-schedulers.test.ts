@@ -1,15 +1,16 @@
 // The snippets of the guide for other schedulers: their form, and the run that they start with the values that the scheduler puts in.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { cronledger, type Ended, type Loose, scratch } from '../support/cli.ts'
-import { blocksOf } from './markdown.ts'
+import { blocksIn } from './markdown.ts'
 
-const page = readFileSync(new URL('../../docs/guides/other-schedulers.md', import.meta.url), 'utf8')
-const blocks = blocksOf(page).filter(({ isComment }) => !isComment)
+const blocks = blocksIn(new URL('../../docs/guides/other-schedulers.md', import.meta.url)).filter(
+  ({ isComment }) => !isComment,
+)
 const folder = scratch()
 const SYSTEMD_ANALYZE = '/usr/bin/systemd-analyze'
 

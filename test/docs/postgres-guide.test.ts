@@ -1,17 +1,20 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { scratch } from '../support/cli.ts'
 import { hasPostgres, startPostgres } from '../support/postgres.ts'
+import { blocksIn } from './markdown.ts'
 import { runPage } from './session.ts'
 
-const page = readFileSync(new URL('../../docs/guides/postgres.md', import.meta.url), 'utf8')
+const blocks = blocksIn(new URL('../../docs/guides/postgres.md', import.meta.url))
 
 describe.skipIf(!hasPostgres)('the guide for PostgreSQL', () => {
   test('works from top to bottom: one run, one duplicate, the roles, and the removal of old rows', async () => {
     const server = await startPostgres()
     onTestFinished(() => server.remove())
-    const markdown = page.replaceAll('postgres://ledger@db.example/billing', `"${server.address()}"`)
-    const printed = await runPage(markdown, { folder: scratch() })
+    const here = blocks.map((block) => ({
+      ...block,
+      text: block.text.replaceAll('postgres://ledger@db.example/billing', `"${server.address()}"`),
+    }))
+    const printed = await runPage(here, { folder: scratch() })
     const all = printed.map(({ block, code, output }) => `${block.text}${code}\n${output}`).join('\n')
     // The clock of the page is years from that of the server, and a test server does not sync its disk.
     expect(printed.map(({ code }) => code).slice(1), all).toEqual([0, expect.any(Number), 0])

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { AWS_PATH } from '../support/aws/aws.ts'
 import { MAIN } from '../support/cli.ts'
-import { type Block, blocksOf } from './markdown.ts'
+import type { Block } from './markdown.ts'
 
 const CLOCK = new URL('fakes/clock.mjs', import.meta.url).href
 /** The time of a page that does not say another one: 19 s after 03:00 in Tokyo. */
@@ -38,14 +38,16 @@ export function isRun({ kind, isComment, attributes }: Block): boolean {
  * `cronledger`, and the AWS command line of Debian. The wall clock of `cronledger` shows the time that the page says, and
  * each further command starts a minute later. Returns what each block printed.
  */
-export async function runPage(markdown: string, { env = {}, folder }: SessionOptions): Promise<readonly Printed[]> {
+export async function runPage(
+  blocks: readonly Block[],
+  { env = {}, folder }: SessionOptions,
+): Promise<readonly Printed[]> {
   const bin = join(folder, 'bin')
   const work = join(folder, 'work')
   for (const path of [bin, work]) mkdirSync(path)
   writeFileSync(join(bin, 'cronledger'), STARTER)
   chmodSync(join(bin, 'cronledger'), 0o755)
   symlinkSync(process.execPath, join(bin, 'node'))
-  const blocks = blocksOf(markdown)
   const script = [`set_clock '${DEFAULT_CLOCK}'`, ...blocks.flatMap(stepOf)]
   const child = spawn('bash', ['-c', `${PRELUDE}\n${script.join('\n')}\n`], {
     cwd: work,

@@ -6,13 +6,14 @@ import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
 import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
 import { startMoto } from '../../support/servers.ts'
-import { blocksOf } from '../markdown.ts'
+import { blocksIn } from '../markdown.ts'
 import { type Service, startHealthchecks, startSentry, startSlack } from './services.ts'
 
 /*
  * The scripts of docs/guides/notifications.md, each against a server that answers as the service does.
  */
-const GUIDE = readFileSync(new URL('../../../docs/guides/notifications.md', import.meta.url), 'utf8')
+const PAGE = new URL('../../../docs/guides/notifications.md', import.meta.url)
+const GUIDE = readFileSync(PAGE, 'utf8')
 const hasPrograms = ['jq', 'curl'].every(isInstalled)
 const SLOT = '2026-11-23T03:00:00Z'
 const KEY = runKey('nightly', Date.parse(SLOT))
@@ -28,7 +29,7 @@ let work: string
 beforeEach(() => {
   work = join(folder, `test-${++tests}`)
   mkdirSync(work)
-  for (const { attributes, text } of blocksOf(GUIDE)) {
+  for (const { attributes, text } of blocksIn(PAGE)) {
     if (attributes['file'] !== undefined) writeFileSync(join(work, attributes['file']), text)
   }
 })
