@@ -77,7 +77,6 @@ export interface HealthOptions extends ReadOptions {
   readonly since: Date
   /** A slot at this instant is left out. */
   readonly until: Date
-  readonly skewMs?: number | undefined
   /** Called for each slot, newest first. The check waits for it. The slots of up to 16 tasks are mixed. */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
 }
@@ -101,7 +100,6 @@ export interface RerunnableOptions extends OfOneTask {
   readonly only?: readonly Rerunnable[] | undefined
   /** How long rows are kept, in milliseconds. A range must not begin before that: a slot whose row was removed looks missed. */
   readonly retentionMs?: number | undefined
-  readonly skewMs?: number | undefined
   /** Called with each missed slot that may not have been due, because the schedule changed around it. It is left out. */
   readonly emitDoubt?: ((slot: Date) => void) | undefined
 }
@@ -110,6 +108,8 @@ export interface RerunnableOptions extends OfOneTask {
 export interface FoundSlot {
   readonly slot: Date
   readonly schedule: ScheduleOptions
+  /** That of the runs of the task, in milliseconds. Another run of the slot must have the same. */
+  readonly skewMs: number
 }
 
 export interface RerunnableSlot extends FoundSlot {
@@ -126,7 +126,6 @@ export interface ResolveOptions extends FindSlotOptions {
   readonly runId?: string | undefined
   /** Default: the ECS task, or user and host. */
   readonly by?: string | undefined
-  readonly skewMs?: number | undefined
 }
 
 export type Resolved = ResolveResult & { readonly slot: Date }

@@ -11,6 +11,7 @@ import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
 import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
+import { expectedTimes } from './core/task/task-record.ts'
 import type { Instant, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
 import { runFunction, tryFunction } from './function-work.ts'
@@ -101,15 +102,15 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       yield* audit(options, await reading(options), taskHealth, tasksHealth)
     },
     async findSlot(options) {
-      const { window, spec } = await findSlot(options, await reading(options))
-      return { slot: new Date(window.slot), schedule: scheduleOptions(spec) }
+      const { window, spec, skewMs } = await findSlot(options, await reading(options))
+      return { slot: new Date(window.slot), schedule: scheduleOptions(spec), skewMs }
     },
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {
-      const { skewMs = SETTINGS.skewMs.default } = options
       const deps = await reading(options)
       const known = await knownTask(task, deps)
+      const { skewMs } = expectedTimes(known)
       const settings = {
-        ...{ from, to, only, skewMs, retentionMs },
+        ...{ from, to, only, retentionMs },
         emitDoubt: emitDoubt && ((slot: Instant) => emitDoubt(new Date(slot))),
       }
       // A caller that keeps a list of many slots keeps each schedule once.
@@ -117,7 +118,7 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       for await (const { slot, why, schedule: spec } of rerunnableSlots(known, settings, deps)) {
         const schedule = schedules.get(spec) ?? scheduleOptions(spec)
         schedules.set(spec, schedule)
-        yield { slot: new Date(slot), why, schedule }
+        yield { slot: new Date(slot), why, schedule, skewMs }
       }
     },
     async *tasks({ task, emitProblem, ...options } = {}) {
@@ -131,13 +132,13 @@ export function readMethods(reading: OpenForReading): ReadMethods {
 }
 
 async function* audit<T>(
-  { task, since, until, skewMs = SETTINGS.skewMs.default, newMs, progress }: CheckOptions,
+  { task, since, until, newMs, progress }: CheckOptions,
   deps: HistoryDeps,
   ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
   ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const settings: CheckSettings = {
-    ...{ now: deps.clock.now(), since: since.getTime(), until: until.getTime(), skewMs, newMs },
+    ...{ now: deps.clock.now(), since: since.getTime(), until: until.getTime(), newMs },
     progress: (name, slot) => progress?.(name, new Date(slot)),
   }
   if (task === undefined) yield* ofAll(settings, deps)
@@ -145,13 +146,13 @@ async function* audit<T>(
 }
 
 async function resolveReference(
-  { task, slot, state, reason, runId: endedRun, by, skewMs = SETTINGS.skewMs.default }: ResolveOptions,
+  { task, slot, state, reason, runId: endedRun, by }: ResolveOptions,
   deps: HistoryDeps,
   { host, newId, random, zoneData }: TriggerParts,
 ): Promise<Resolved> {
   const decision = { state: readResolvedState(state), reason, by: by ?? operatorOf((await host()).host) }
   checkOperator(decision)
-  const { window, spec } = await findSlot({ task, slot }, deps)
+  const { window, spec, skewMs } = await findSlot({ task, slot }, deps)
   const request = { task, window, schedule: spec, zoneData, runId: newId(), ...defined({ endedRun }), ...decision }
   const settings = { skewMs, ledgerTimeoutMs: deps.pageTimeoutMs }
   const io = { ...deps, newId, random, findSurvivor }

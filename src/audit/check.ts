@@ -15,7 +15,6 @@ import { type KnownTask, readTaskRecords } from './tasks.ts'
 export interface CheckSettings extends Required<TimeRange> {
   /** The time of the check. All tasks have the same, although they are read one after another. */
   readonly now: Instant
-  readonly skewMs: number
   /** Only the findings that arose in this last span, in milliseconds. Left out: all. */
   readonly newMs?: number | undefined
   readonly progress: (task: string, slot: Instant) => void
@@ -30,12 +29,12 @@ export interface CheckSettings extends Required<TimeRange> {
  */
 async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
   const { now } = settings
-  const latest = latestSlot(settings)
+  const latest = latestSlot({ now, ...expectedTimes(stored) })
   const known = withoutFuture(stored, latest)
   let future = futureSlotIn(stored, latest)
   const { task, schedules, ecs } = known
   const owner = known.expectations?.owner
-  const times = { now, skewMs: settings.skewMs, ...expectedTimes(known) }
+  const times = { now, ...expectedTimes(known) }
   const inForce = taskInForce(known, Math.max(unmetUntil(times), now + 1))
   const ofTask = {
     task,

@@ -19,7 +19,6 @@ export interface RerunnableSettings {
   /** The end of the range (exclusive). A date counts as a whole. Left out: now. */
   readonly to?: string | Date | undefined
   readonly only: readonly Rerunnable[]
-  readonly skewMs: number
   /** How long rows are kept. Left out: forever. */
   readonly retentionMs?: number | undefined
   /** Called with each missed slot that is left out, because it may not have been due. Left out: they are not told. */
@@ -45,8 +44,8 @@ export async function* rerunnableSlots(
   const now = deps.clock.now()
   const { since, until } = askedRange(known, settings, now)
   const only = readRerunnable(settings.only)
-  const { skewMs } = settings
-  const inForce = taskInForce(known, missedUntil({ now, ...expectedTimes(known) }))
+  const times = { now, ...expectedTimes(known) }
+  const inForce = taskInForce(known, missedUntil(times))
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
   const due = { since, until: Math.min(until, now + 1) }
   for await (const { row, missed } of auditedSlots(inForce, due, deps)) {
@@ -56,7 +55,7 @@ export async function* rerunnableSlots(
       if (only.includes('missed')) settings.emitDoubt?.(slot)
       continue
     }
-    const why = rerunnableAs(row, now, skewMs)
+    const why = rerunnableAs(row, now, times.skewMs)
     if (why === null || !only.includes(why)) continue
     const schedule = scheduleWith(inForce.schedules, slot)?.spec ?? scheduleOfStarted(row)
     if (schedule !== null) yield { slot, why, schedule }

@@ -102,17 +102,22 @@ interface FoundWindow {
  * Finds the slot by the schedules of the task record. An instant may also be a slot that only its row knows, because its
  * schedule was never recorded. Throws a usage error where no schedule is recorded, and where none has the slot.
  */
-export async function findSlot({ task, slot }: SlotReference, deps: HistoryDeps): Promise<FoundWindow> {
+export async function findSlot(
+  { task, slot }: SlotReference,
+  deps: HistoryDeps,
+): Promise<FoundWindow & Pick<ExpectedTimes, 'skewMs'>> {
+  let { skewMs } = expectedTimes(null)
   const text = timeText(slot, 'slot')
   const now = deps.clock.now()
   try {
-    const { schedules } = await knownTask(task, deps)
-    return parseSlotBySchedules(schedules, text, now)
+    const known = await knownTask(task, deps)
+    skewMs = expectedTimes(known).skewMs
+    return { ...parseSlotBySchedules(known.schedules, text, now), skewMs }
   } catch (error) {
     const mayHaveRow = error instanceof LedgerError && (error.kind === 'usage' || error.kind === 'shape')
     const found = mayHaveRow ? await slotOfRow(task, text, now, deps) : null
     if (found === null) throw error
-    return found
+    return { ...found, skewMs }
   }
 }
 

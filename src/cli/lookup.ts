@@ -7,10 +7,6 @@ import { readableRow } from '../core/row/status.ts'
 import { needsZone, parseTimeRange, type RangeText, type TimeRange } from '../core/schedule/time-range.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
-import { SETTINGS } from '../run/settings-table.ts'
-
-/** A row does not store the skew of its run. Most runs have the default, and only the output depends on it. */
-export const USUAL_SKEW_MS = SETTINGS.skewMs.default
 
 export type TaskReading = ReadOptions & { readonly task: string }
 

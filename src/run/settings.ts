@@ -49,12 +49,16 @@ export function readSettings(settings: RunSettings): Settings {
 }
 
 export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, owner, overlap } = settings
-  return { ...defined({ graceMs, lateAfterMs, doneByMs, owner }), ...(overlap !== 'allow' && { overlap }) }
+  const { graceMs, lateAfterMs, doneByMs, owner, overlap, skewMs } = settings
+  return {
+    ...defined({ graceMs, lateAfterMs, doneByMs, owner }),
+    ...(overlap !== 'allow' && { overlap }),
+    ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
+  }
 }
 
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
-export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap'>>): Expectations {
+export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap' | 'skewMs'>>): Expectations {
   const { graceMs, lateAfterMs, doneByMs, owner } = given
   const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, owner }))
   if (filled.owner !== null) checkOwner(filled.owner)

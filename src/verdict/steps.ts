@@ -6,7 +6,6 @@ import {
   type CommandFlags,
   type CommandWords,
   cronledger,
-  durationFlag,
   REASON_WORD,
   scheduleFlags,
   type Word,
@@ -115,12 +114,11 @@ export function againSteps(what: string, target: StepTarget, run?: string): read
   return [rerunStep(what, target), complete('or mark it as completed')]
 }
 
-/** It needs the skew of this run, otherwise it could change a slot whose lease has not run out yet. */
 function changeCommand(
   name: string,
-  { store, task, slot, guards: { skewMs } = {} }: StepTarget,
+  { store, task, slot }: StepTarget,
   flags: CommandFlags,
   ...more: CommandWords
 ): CommandWords {
-  return cronledger(name, { store, task, slot: formatInstant(slot), skew: durationFlag(skewMs), ...flags }, ...more)
+  return cronledger(name, { store, task, slot: formatInstant(slot), ...flags }, ...more)
 }

@@ -13,7 +13,7 @@ const { slot, schedule } = rowWith({})
 const DAILY = [{ since: slot - 10 * DAY_MS, spec: schedule }]
 const TASK: KnownTask = { task: 'nightly', ...recordWith(DAILY) }
 const SETTINGS: CheckSettings = {
-  ...{ now: NOW + 60_000, since: slot - 2 * DAY_MS, until: NOW + DAY_MS, skewMs: 30_000 },
+  ...{ now: NOW + 60_000, since: slot - 2 * DAY_MS, until: NOW + DAY_MS },
   progress: () => undefined,
 }
 

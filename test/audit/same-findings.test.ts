@@ -139,9 +139,7 @@ test('all views of a ledger have the same findings and the same newest slots, in
   const range = { since: new Date(SINCE), until: new Date(NOW + 1) }
   for (let seed = 1; seed <= LEDGERS; seed++) {
     const { ledger, tasks } = await ledgerOf(numbers(seed))
-    const reading = { ledger, ledgerTimeoutMs: 9_000, now: NOW, skewMs: 30_000, ...CALL } as unknown as Parameters<
-      typeof readNeeds
-    >[1]
+    const reading = { ledger, ledgerTimeoutMs: 9_000, now: NOW, ...CALL } as unknown as Parameters<typeof readNeeds>[1]
     const found = await all(ledger.check(range))
     total += found.length
     // One task after the other has the same ones.

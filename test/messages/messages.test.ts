@@ -337,9 +337,7 @@ function explainLines(): readonly string[] {
     null,
   ]
   return records.flatMap((record) =>
-    taskLines({ record, inForce: null, now: LATER, skewMs: 0 }, SLOT, CONTEXT.schedule.zone).map((words) =>
-      words.join('  '),
-    ),
+    taskLines({ record, inForce: null, now: LATER }, SLOT, CONTEXT.schedule.zone).map((words) => words.join('  ')),
   )
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { optionName } from '../../src/core/option.ts'
-import { guardsOf, type RunSettings, readSettings, withOverlapLock } from '../../src/run/settings.ts'
+import { expectationsOf, guardsOf, type RunSettings, readSettings, withOverlapLock } from '../../src/run/settings.ts'
 import { SETTINGS } from '../../src/run/settings-table.ts'
 
 test('the defaults of the design', () => {
@@ -47,6 +47,11 @@ test('a run hands on the settings that keep runs apart, unless they have their d
   expect(guards({ overlap: 'skip' })).toEqual({ overlap: 'skip' })
   expect(guards({ maxAttempts: 2 })).toEqual({ onLeaseLost: 'stop' })
   expect(guards({ skewMs: 5_000 })).toEqual({ skewMs: 5_000 })
+})
+
+test('a run states its skew for the commands that judge its slots, unless it has the default', () => {
+  expect(expectationsOf(readSettings({ skewMs: 5_000 }))).toEqual({ skewMs: 5_000 })
+  expect(expectationsOf(readSettings({}))).toEqual({})
 })
 
 test('a delay before retries that there are none of is refused', () => {

@@ -176,8 +176,8 @@ describe('the steps after an event', () => {
     const event = refused(cause, cause === 'failed' || cause === 'stale' ? STALE : null, { holder })
     const slot = '--slot 2026-11-24T03:00:00Z'
     expect(commandsOf(event, { ...ONCE, guards: { overlap: 'wait' } })).toContain(`${slot} --overlap wait --reason`)
-    const guards = { onLeaseLost: 'stop', skewMs: 40_000 } as const
-    expect(commandsOf(event, { ...ONCE, guards })).toContain(`${slot} --skew 40s --on-lease-lost stop --reason`)
+    const guards = { onLeaseLost: 'stop' } as const
+    expect(commandsOf(event, { ...ONCE, guards })).toContain(`${slot} --on-lease-lost stop --reason`)
     expect(commandsOf(event)).toContain(`${slot} --reason 'YOUR REASON'`)
   })
 

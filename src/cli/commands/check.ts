@@ -13,7 +13,6 @@ import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
-import { SETTINGS } from '../../run/settings-table.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { readBoundedRange } from '../lookup.ts'
 import { isGiven, type Values } from '../options/arguments.ts'
@@ -43,7 +42,6 @@ const help = {
       details:
         'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
     },
-    skewMs: { ...SETTINGS.skewMs, help: 'Treat a lease as expired this long after its end' },
     format: {
       ...COMMON.format,
       choices: ['text', 'json', 'openmetrics'],

@@ -2,7 +2,7 @@ import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
 import { isUnreadable, readableRow, statusOfRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
-import { expectedTimes } from '../../core/task/task-record.ts'
+import { type ExpectedTimes, expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
@@ -11,7 +11,7 @@ import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { defineCommand } from '../command.ts'
-import { checkTaskIsKnown, readRange, recordOf, USUAL_SKEW_MS } from '../lookup.ts'
+import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -135,9 +135,8 @@ async function readItems(
 }
 
 /**
- * Returns the same items, and a function that returns the status of each. The items read the time within which a task should
- * complete from its record before they yield a row in which something runs or waits. No other row can be overdue, so a
- * history reads few task records.
+ * Returns the same items, and a function that returns the status of each. The items read the record of a task before they
+ * yield a row in which something runs or waits. The status of no other row depends on it, so a history reads few records.
  */
 function withStatusOf(
   source: AsyncIterable<HistoryItem>,
@@ -145,19 +144,19 @@ function withStatusOf(
   ledger: Ledger,
   now: Instant,
 ) {
-  const known = new Map<string, number | null>()
+  const known = new Map<string, ExpectedTimes>()
   async function* items(): AsyncGenerator<HistoryItem, void, undefined> {
     for await (const item of source) {
       const { task } = item
-      const mayBeOverdue = !isMissed(item) && readableRow(item)?.state === 'PENDING'
-      if (mayBeOverdue && !known.has(task)) {
-        known.set(task, expectedTimes(await recordOf(ledger, { task, ledgerTimeoutMs })).doneByMs)
+      const isPending = !isMissed(item) && readableRow(item)?.state === 'PENDING'
+      if (isPending && !known.has(task)) {
+        known.set(task, expectedTimes(await recordOf(ledger, { task, ledgerTimeoutMs })))
       }
       yield item
     }
   }
   const statusOf = (item: HistoryItem) =>
-    isMissed(item) ? item.status : statusOfRow(item, { now, skewMs: USUAL_SKEW_MS, doneByMs: known.get(item.task) })
+    isMissed(item) ? item.status : statusOfRow(item, { now, ...(known.get(item.task) ?? expectedTimes(null)) })
   return { items: items(), statusOf }
 }
 

@@ -44,7 +44,6 @@ const help = {
       required: true,
       help: 'HTML file to write or replace, or - for standard output',
     },
-    skewMs: SETTINGS.skewMs,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   takesTask: true,
@@ -63,7 +62,6 @@ export const report = defineCommand(help, async (values, { stops }) => {
   const reading = {
     ledger: createLedger({ store }),
     ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
-    skewMs: values.skewMs ?? SETTINGS.skewMs.default,
     signal: stops.aborted,
     now,
   }

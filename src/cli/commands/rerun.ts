@@ -89,7 +89,7 @@ const help = {
     ],
   ],
   notes: `COMMAND must work on the slot that it gets (cronledger help environment), not on the current time.
-Give --skew the value that the runs of the task have. If they have --overlap skip or wait, a rerun is refused while another slot is running.
+If the runs of the task have --overlap skip or wait, a rerun is refused while another slot is running.
 Exit codes: those of run (cronledger help exit-codes). For a range: 0 if every slot succeeded or there was nothing to do, otherwise the exit code of the first slot that did not succeed.`,
 } as const satisfies CommandHelp
 
@@ -119,6 +119,7 @@ interface Planned {
   readonly slot: Instant
   readonly why: Rerunnable
   readonly schedule: ScheduleOptions
+  readonly skewMs: number
 }
 
 interface Plan {
@@ -163,7 +164,7 @@ async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: 
   const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
   const outcome = await runner.run(
-    optionsOf(values, found.schedule, { slot: found.slot, only: values.only ?? DEFAULT_FORCED, askedAt: askedAt() }),
+    optionsOf(values, found, { slot: found.slot, only: values.only ?? DEFAULT_FORCED, askedAt: askedAt() }),
   )
   return exitCodeOf(outcome, { stopSignal: stops.first()?.signal })
 }
@@ -177,12 +178,12 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): P
   const hasProgress = format === 'text' && showsProgress(env)
   const counts = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: slots.length }
   let exitCode: number = EXIT.ok
-  for (const { slot, why, schedule } of slots) {
+  for (const { slot, why, schedule, skewMs } of slots) {
     if (stops.aborted.aborted) break
     const done = slots.length - counts.left
     // The progress goes through the log, which never blocks: a terminal may be stopped (Ctrl-S).
     if (hasProgress) sink.write(progressLine(done, slots.length, slot, schedule.timezone ?? 'UTC', why))
-    const outcome = await run(optionsOf(values, schedule, { slot: new Date(slot), only, ofRange: true }))
+    const outcome = await run(optionsOf(values, { schedule, skewMs }, { slot: new Date(slot), only, ofRange: true }))
     exitCode ||= exitCodeOf(outcome, { stopSignal: stops.first()?.signal })
     // A ledger that cannot be used for this slot cannot be used for the next one.
     if (outcome instanceof LedgerError) break
@@ -202,11 +203,11 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): P
 
 function optionsOf(
   values: RerunValues,
-  schedule: ScheduleOptions,
+  { schedule, skewMs }: Pick<Planned, 'schedule' | 'skewMs'>,
   which: Pick<Force, 'slot' | 'only' | 'askedAt' | 'ofRange'>,
 ): RunOptions {
   const { reason = '', by } = values
-  return { ...values, ...schedule, anchor: schedule.anchor, force: { ...which, reason, by } }
+  return { ...values, ...schedule, anchor: schedule.anchor, skewMs, force: { ...which, reason, by } }
 }
 
 async function showPlan(ask: RerunRequest): Promise<number> {
@@ -244,13 +245,18 @@ async function plan(ledger: Ledger, { values }: RerunRequest): Promise<Plan> {
   const emitDoubt = (slot: Date) => {
     doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
   }
-  for await (const { slot, why, schedule } of ledger.rerunnable({ ...values, from, only: onlyOf(values), emitDoubt })) {
+  for await (const { slot, why, schedule, skewMs } of ledger.rerunnable({
+    ...values,
+    from,
+    only: onlyOf(values),
+    emitDoubt,
+  })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(
         `the range has more than ${MAX_SLOTS} slots to run. Give a shorter range, or select fewer slots with --only.`,
       )
     }
-    slots.push({ slot: slot.getTime(), why, schedule })
+    slots.push({ slot: slot.getTime(), why, schedule, skewMs })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
   return { slots: slots.reverse(), doubts }

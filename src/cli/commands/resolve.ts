@@ -1,5 +1,5 @@
 import { keysOf } from '../../core/objects.ts'
-import { RESOLVED_STATE } from '../../core/row/policy.ts'
+import { DEFAULT_SKEW_MS, RESOLVED_STATE } from '../../core/row/policy.ts'
 import { statusOfRow } from '../../core/row/status.ts'
 import { EXIT } from '../../exit-code.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
@@ -7,7 +7,6 @@ import { rowJson } from '../../format/row.ts'
 import { safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { SETTINGS } from '../../run/settings-table.ts'
 import { defineCommand } from '../command.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
@@ -37,7 +36,6 @@ const help = {
     reason: { ...COMMON.reason, required: true },
     by: { ...COMMON.by, group: 'Options' },
     json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
-    skewMs: SETTINGS.skewMs,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   takesTask: true,
@@ -60,10 +58,9 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   const { store, task, state, reason, run: runId } = values
   const result = await createLedger({ store }).resolve({ ...values, runId, state })
   if (result.kind === 'resolved') {
-    const skewMs = values.skewMs ?? SETTINGS.skewMs.default
     await print(
       values.json
-        ? safeJson(rowJson(result.row, statusOfRow(result.row, { now: systemClock.now(), skewMs })), 2)
+        ? safeJson(rowJson(result.row, statusOfRow(result.row, { now: systemClock.now(), skewMs: DEFAULT_SKEW_MS })), 2)
         : resolvedText(result.row, RESOLVED_STATE[state], reason),
     )
     return EXIT.ok

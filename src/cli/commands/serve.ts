@@ -30,7 +30,6 @@ const help = {
       default: '127.0.0.1',
       help: 'Address to listen on, without a login',
     },
-    skewMs: SETTINGS.skewMs,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   examples: [
@@ -55,7 +54,6 @@ export const serve = defineCommand(help, async (values, { sink }) => {
     assets: readAssets(),
     host,
     ledgerTimeoutMs,
-    skewMs: values.skewMs ?? SETTINGS.skewMs.default,
     clock: systemClock,
     report: emit,
   })

@@ -15,7 +15,7 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import { defineCommand } from '../command.ts'
-import { findNewestRow, recordOf, type TaskReading, USUAL_SKEW_MS, unknownTaskOf } from '../lookup.ts'
+import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
@@ -51,7 +51,7 @@ export const show = defineCommand(help, async (given, { sink }) => {
   const row = await ledger.get({ ...reading, slot: new Date(slot) })
   const known = row === null ? await knownOf(ledger, reading, record) : await unlessDamaged(record, sink)
   const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
-  const times = { now, skewMs: USUAL_SKEW_MS, ...expectedTimes(known ?? null) }
+  const times = { now, ...expectedTimes(known ?? null) }
   const shown = shownSlot(slot, row, { store, task, record: known, inForce }, times)
   await print(json ? showJson(shown) : showText(shown))
   return row === null ? EXIT.noRow : EXIT.ok

@@ -12,7 +12,6 @@ import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { defineCommand } from '../command.ts'
-import { USUAL_SKEW_MS } from '../lookup.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll } from '../output.ts'
@@ -41,7 +40,7 @@ export const tasks = defineCommand(help, async (values, { argv }) => {
   )
   await printAll(
     formatOf(values, argv, help.options.format.default) === 'json'
-      ? jsonArray(summaries, (summary) => safeJson(taskJson(summary, now, USUAL_SKEW_MS), 2).replace(/^/gm, '  '))
+      ? jsonArray(summaries, (summary) => safeJson(taskJson(summary, now), 2).replace(/^/gm, '  '))
       : summariesText(summaries, now, values.store),
   )
 })
@@ -55,7 +54,7 @@ async function* summariesText(
   let before = ''
   const retired: string[] = []
   for await (const summary of summaries) {
-    const text = taskText(summary, now, USUAL_SKEW_MS)
+    const text = taskText(summary, now)
     if (isRetired(summary.record, now)) {
       retired.push(text)
       continue

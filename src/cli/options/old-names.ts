@@ -23,6 +23,7 @@ const OLD_OF_READERS: Readonly<Record<string, string>> = {
   grace: OF_RECORD,
   'late-after': OF_RECORD,
   'done-by': OF_RECORD,
+  skew: OF_RECORD,
 }
 const OLD_OF_HISTORY: Readonly<Record<string, string>> = {
   'no-missed': 'Use --status recorded.',

@@ -91,8 +91,11 @@ export const RUN_GROUPS = {
   },
 } as const satisfies Readonly<Record<string, OptionTable>>
 
+/** A rerun has the skew of the runs of its task. */
+const { skewMs: _, ...ownLease } = lease
+
 /** The options that `run` and `rerun` share, about the supervision of a command under a claim. */
-export const SUPERVISION_OPTIONS = { ...starts, ...RUN_GROUPS.batch, ...lease, ...ledger, ...RUN_GROUPS.log }
+export const SUPERVISION_OPTIONS = { ...starts, ...RUN_GROUPS.batch, ...ownLease, ...ledger, ...RUN_GROUPS.log }
 
 export const RUN_OPTIONS = {
   ...RUN_GROUPS.slot,

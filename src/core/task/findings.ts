@@ -67,7 +67,6 @@ export interface TaskHealth {
 
 export interface AuditSettings extends ExpectedTimes {
   readonly now: Instant
-  readonly skewMs: number
 }
 
 export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {

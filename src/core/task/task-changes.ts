@@ -181,7 +181,7 @@ function withExpectations(
   return { ...expectations, since: slot }
 }
 
-const EXPECTED = ['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap'] as const satisfies (keyof Expectations)[]
+const EXPECTED: readonly (keyof Expectations)[] = ['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap', 'skewMs']
 
 function isSameExpectations(one: Expectations, other: Expectations): boolean {
   return EXPECTED.every((name) => one[name] === other[name])

@@ -1,3 +1,4 @@
+import { DEFAULT_SKEW_MS } from '../row/policy.ts'
 import { ECS } from '../row/stored-ecs.ts'
 import {
   beforeRelease,
@@ -57,6 +58,8 @@ export interface Expectations {
   readonly owner?: string
   /** The behaviour of the runs while another slot of the task runs. Left out: they start. */
   readonly overlap?: (typeof OVERLAP_RULES)[number]
+  /** The largest difference between the clocks of two hosts, in milliseconds. A lease is trusted this long after its end. */
+  readonly skewMs?: number
 }
 
 const OVERLAP_RULES = ['skip', 'wait'] as const
@@ -69,12 +72,14 @@ export interface ExpectedTimes {
   readonly graceMs: number
   readonly lateAfterMs: number | null
   readonly doneByMs: number | null
+  readonly skewMs: number
 }
 
 /** Returns the times that the runs of a task state, otherwise the defaults. */
 export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): ExpectedTimes {
-  const { graceMs = USUAL_GRACE_MS, lateAfterMs = null, doneByMs = null } = record?.expectations ?? {}
-  return { graceMs, lateAfterMs, doneByMs }
+  const stated: Expectations = record?.expectations ?? {}
+  const { graceMs = USUAL_GRACE_MS, lateAfterMs = null, doneByMs = null, skewMs = DEFAULT_SKEW_MS } = stated
+  return { graceMs, lateAfterMs, doneByMs, skewMs }
 }
 
 export interface Decided {
@@ -155,6 +160,7 @@ const EXPECTATIONS = formOf<NonNullable<TaskRecord['expectations']>>({
   doneByMs: maybe(INTEGER),
   owner: maybe(TEXT),
   overlap: maybe(oneOf(OVERLAP_RULES)),
+  skewMs: maybe(INTEGER),
 })
 
 const DECIDED = { at: INSTANT, by: TEXT, reason: TEXT }

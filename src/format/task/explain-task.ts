@@ -1,7 +1,7 @@
 import { formatInstant } from '../../core/instant.ts'
 import type { ScheduleInForce } from '../../core/task/schedules-in-force.ts'
 import { pauseFor, retirementAt, suspensionOf } from '../../core/task/suspensions.ts'
-import type { TaskRecord } from '../../core/task/task-record.ts'
+import { expectedTimes, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { instantOrNull } from '../row.ts'
 import { type Labelled, labelled, printable, sentence } from '../text.ts'
@@ -13,7 +13,6 @@ export interface ExplainedTask {
   /** When the schedule was in force. Null if it is that of a row. */
   readonly inForce: Pick<ScheduleInForce, 'since' | 'until'> | null
   readonly now: Instant
-  readonly skewMs: number
 }
 
 export function inForceLines({ inForce }: ExplainedTask, zone: string): readonly Labelled[] {
@@ -43,9 +42,9 @@ export function taskLines(explained: ExplainedTask, slot: Instant | null, zone: 
   return lines.map(([label, text]) => [label, printable(text)])
 }
 
-function slotTexts(record: TaskRecord, { now, skewMs }: ExplainedTask, slot: Instant, zone: string): readonly string[] {
+function slotTexts(record: TaskRecord, { now }: ExplainedTask, slot: Instant, zone: string): readonly string[] {
   const found = suspensionOf(record, slot)
-  const startsNothing = pauseFor(record, slot, now, skewMs) !== null
+  const startsNothing = pauseFor(record, slot, now, expectedTimes(record).skewMs) !== null
   if (found === null) {
     return startsNothing
       ? [
@@ -69,13 +68,13 @@ export function suspendedWord({ record }: ExplainedTask, slot: Instant): 'paused
 }
 
 /** Returns what the task record says about the slot as JSON for programs. Null if it is not known. */
-export function explainedTaskJson({ record, inForce, now, skewMs }: ExplainedTask, slot: Instant | null) {
+export function explainedTaskJson({ record, inForce, now }: ExplainedTask, slot: Instant | null) {
   if (record === null) return null
   const found = slot === null ? null : suspensionOf(record, slot)
   return {
     inForce: inForce && { since: formatInstant(inForce.since), until: instantOrNull(inForce.until) },
     notExpected: found === null ? null : { kind: found.kind, ...suspensionJson(found.suspension) },
-    startsNothing: slot !== null && pauseFor(record, slot, now, skewMs) !== null,
+    startsNothing: slot !== null && pauseFor(record, slot, now, expectedTimes(record).skewMs) !== null,
     ...openJson(record, now),
   }
 }

@@ -19,7 +19,7 @@ export interface TaskSummary {
 }
 
 /** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
-export function taskText(summary: TaskSummary, now: Instant, skewMs: number): string {
+export function taskText(summary: TaskSummary, now: Instant): string {
   const { task, current, last, next, record } = summary
   const zone = zoneOfTask(summary)
   const owner = record.expectations?.owner
@@ -28,7 +28,7 @@ export function taskText(summary: TaskSummary, now: Instant, skewMs: number): st
     task,
     ...(current === null ? ['  schedule   none recorded: cronledger declare records one'] : []),
     ...schedulesAhead(record, now).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
-    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now, skewMs)}`}`,
+    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
     ...openTexts(record, now, zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
     ...(owner === undefined ? [] : [`  owner      ${owner}`]),
@@ -36,7 +36,7 @@ export function taskText(summary: TaskSummary, now: Instant, skewMs: number): st
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 
-export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
+export function taskJson(summary: TaskSummary, now: Instant) {
   const { task, current, last, next, record } = summary
   const { spec, since } = current ?? {}
   return {
@@ -48,7 +48,7 @@ export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
     planned: record.schedules.filter((one) => one.since > now && one.since !== since).map(storedScheduleJson),
     last: last && {
       slot: formatInstant(last.slot),
-      status: lastStatus(last, summary, now, skewMs),
+      status: lastStatus(last, summary, now),
       state: readableRow(last.row)?.state ?? null,
     },
     next: instantOrNull(next),
@@ -58,8 +58,8 @@ export function taskJson(summary: TaskSummary, now: Instant, skewMs: number) {
   }
 }
 
-function lastStatus(last: SlotRecord, { record }: TaskSummary, now: Instant, skewMs: number): Status {
-  return statusOf(last, { now, skewMs, ...expectedTimes(record) })
+function lastStatus(last: SlotRecord, { record }: TaskSummary, now: Instant): Status {
+  return statusOf(last, { now, ...expectedTimes(record) })
 }
 
 function zoneOfTask({ current, last }: TaskSummary): string {

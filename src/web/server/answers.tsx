@@ -22,7 +22,6 @@ export interface AppOptions {
    * for each request to the ledger.
    */
   readonly ledgerTimeoutMs: number
-  readonly skewMs: number
   readonly clock: Clock
   /** Called with the text of each error that is a bug. */
   readonly report: (message: string) => void
@@ -82,8 +81,8 @@ export type ReadView = (context: Context, untilMs: number) => Promise<View>
 
 /** Returns a reading that begins now, and that ends when `signal` aborts. */
 export function openReading(options: AppOptions, signal: AbortSignal): Reading {
-  const { ledger, clock, ledgerTimeoutMs, skewMs } = options
-  return { ledger, ledgerTimeoutMs, skewMs, now: clock.now(), signal }
+  const { ledger, clock, ledgerTimeoutMs } = options
+  return { ledger, ledgerTimeoutMs, now: clock.now(), signal }
 }
 
 /**

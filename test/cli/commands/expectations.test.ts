@@ -55,7 +55,7 @@ describe('the expectations that a run states', () => {
     // It is the slot that was due last, as on the page of the task.
     expect(task).toMatchObject({ last: { status: 'due' } })
     expect(task.expectations).toEqual({
-      ...{ graceMs: 7_200_000, lateAfterMs: 600_000, doneByMs: 10_800_000, owner: 'the data team' },
+      ...{ graceMs: 7_200_000, lateAfterMs: 600_000, doneByMs: 10_800_000, owner: 'the data team', skewMs: 30_000 },
     })
     const report = await call(next, ['report', '--out', '-'], env)
     expect(report.stdout).toContain('No problems found')
@@ -97,6 +97,28 @@ describe('the expectations that a run states', () => {
     const [task] = JSON.parse((await call('03:11', ['tasks', '--json'])).stdout)
     expect(task.expectations.owner).toBe('the data team')
   })
+})
+
+test('the skew that a run states decides for every command when a slot without heartbeats is stale', async () => {
+  const { at, call, found } = ledgerOf()
+  const fifo = join(folder, 'silent')
+  const batch = ['sh', '-c', `mkfifo ${fifo}; echo began; cat ${fifo}`]
+  const running = start(['run', ...NIGHTLY, '--skew', '0s', '--lease', '10m', '--', ...batch], at('03:00'))
+  await running.printed('began')
+  expect((await found('2026-11-24T03:09:59Z')).kinds).toEqual([])
+  // With the default it would be running for 10 more seconds.
+  const silent = '2026-11-24T03:10:20Z'
+  const asked = async (...args: readonly string[]) => (await call(silent, args)).stdout
+  expect((await found(silent)).kinds).toEqual(['stale 24T03:00'])
+  expect(await asked('history', '--status', 'stale')).toContain('2026-11-24T03:00:00Z')
+  expect(await asked('show', 'nightly')).toMatch(/status +stale/)
+  expect(await asked('tasks', '--json')).toContain('"status": "stale"')
+  expect(await asked('rerun', 'nightly', '--from', '1d', '--dry-run')).toMatch(/^2026-11-24T03:00:00Z .*stale/)
+  expect(await asked('report', '--out', '-')).toMatch(/<h2 id="needs-title">1 slot needs attention/)
+  const decision = ['--slot', 'latest', '--state', 'failed', '--reason', 'it hangs']
+  expect(await call(silent, ['resolve', 'nightly', ...decision])).toMatchObject({ code: 0 })
+  await writeFile(fifo, '')
+  await running.ended
 })
 
 describe('an overdue slot', () => {

@@ -318,11 +318,12 @@ describe('a range', () => {
 
   test('a ledger that goes away ends it, also with --keep-going', async () => {
     const server = await startDynalite()
-    const store = { ...dynamo, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint }
+    const store = { ...dynamo, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint, CRONLEDGER_SKEW: '0s' }
     await cronledger(['setup'], { env: store })
     const { env } = await week(store)
-    const soon = ['--keep-going', '--lease', '2s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '0s']
-    const args = ['rerun', '--reason', 'x', ...WEEK, ...soon, '--', 'sh', '-c', 'echo ready; read line; true']
+    const short = ['--lease', '2s', '--heartbeat', '500ms', '--kill-after', '0s', '--ledger-timeout', '4s']
+    const batch = ['sh', '-c', 'echo ready; read line; true']
+    const args = ['rerun', '--reason', 'x', ...WEEK, '--keep-going', ...short, '--', ...batch]
     const running = start(args, { env, input: null })
     await running.printed('ready')
     await server.stop()

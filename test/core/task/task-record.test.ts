@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { DEFAULT_SKEW_MS } from '../../../src/core/row/policy.ts'
 import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
@@ -87,9 +88,13 @@ test.each([
 })
 
 test('the times of a task are those that its runs state, else the defaults', () => {
-  const stated = { expectations: { since: 0, graceMs: 1, doneByMs: 3 } }
-  expect(expectedTimes(null)).toEqual({ graceMs: USUAL_GRACE_MS, lateAfterMs: null, doneByMs: null })
-  expect(expectedTimes(stated)).toEqual({ graceMs: 1, lateAfterMs: null, doneByMs: 3 })
+  const usual = { graceMs: USUAL_GRACE_MS, lateAfterMs: null, doneByMs: null, skewMs: DEFAULT_SKEW_MS }
+  expect(expectedTimes(null)).toEqual(usual)
+  expect(expectedTimes({ expectations: { since: 0, graceMs: 1, doneByMs: 3 } })).toEqual({
+    ...usual,
+    ...{ graceMs: 1, doneByMs: 3 },
+  })
+  expect(expectedTimes({ expectations: { since: 0, skewMs: 0 } }).skewMs).toBe(0)
 })
 
 describe('schema/task.schema.json', () => {

@@ -27,7 +27,7 @@ function ledgerOf() {
   async function check() {
     const clock = time.clock()
     const now = clock.now()
-    const settings = { now, since: slotOf(-30), until: now, skewMs: 30_000, progress: () => {} }
+    const settings = { now, since: slotOf(-30), until: now, progress: () => {} }
     const deps = { store: ledger, clock, pageTimeoutMs: 1_000, signals: [] }
     const found: unknown[] = []
     for await (const one of checkTask({ task: TASK, ...(await record()) }, settings, deps))

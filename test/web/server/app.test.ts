@@ -54,7 +54,6 @@ function open(settings: Partial<AppOptions> = {}) {
     assets: { script: '', style: '' },
     host: '127.0.0.1',
     ledgerTimeoutMs: 60_000,
-    skewMs: 30_000,
     clock,
     report: (message) => expect.unreachable(message),
     ...settings,

@@ -111,7 +111,7 @@ async function surfaces({ row, raw, record: more, isLeftOutOf }: Situation, now:
   const own = await ledger.get({ task: 'nightly', slot: new Date(slot) })
   const times = timesAt(now, { skewMs: 30_000 })
   const shown = shownSlot(slot, own, { store: STORE, ...known, record: known, inForce: parseSchedules(known) }, times)
-  const options = { ledger, ledgerTimeoutMs: 9_000, skewMs: 30_000 }
+  const options = { ledger, ledgerTimeoutMs: 9_000 }
   const unexpected = (message: string) => expect.unreachable(message)
   const app = createApp({
     ...{ ...options, store: STORE, assets: { script: '', style: '' }, host: 'localhost', clock },
@@ -127,7 +127,7 @@ async function surfaces({ row, raw, record: more, isLeftOutOf }: Situation, now:
       report += typeof piece === 'string' ? piece : new TextDecoder().decode(piece)
   }
   const found: Record<string, unknown>[] = []
-  for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS), skewMs: 30_000 }))
+  for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS) }))
     found.push(findingJson(one, STORE))
   const pages = { report: [page], pages: [] }
   return { shown, pages: (isLeftOutOf === undefined ? [page, report] : pages[isLeftOutOf]).map(textOf), found }

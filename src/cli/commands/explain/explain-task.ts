@@ -7,7 +7,7 @@ import type { TaskRecord } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import type { ExplainedTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
-import { findNewestRow, recordOf, type TaskReading, USUAL_SKEW_MS, unknownTaskOf } from '../../lookup.ts'
+import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
 
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
@@ -26,7 +26,6 @@ export async function explainTask(
     record,
     inForce,
     now,
-    skewMs: USUAL_SKEW_MS,
   })
   const record = await recordOf(ledger, reading)
   const inForce = record === null ? null : scheduleInForce(record.schedules, slotIn)

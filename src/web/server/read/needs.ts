@@ -82,7 +82,7 @@ async function* findingsOf(task: KnownTask, span: Span, reading: Reading): Async
 
 export function findingsIn(task: KnownTask | string, { since, until }: Span, reading: Reading) {
   const range = { task, since: new Date(since), until: new Date(until) }
-  return reading.ledger.check({ ...range, skewMs: reading.skewMs, ...askOptions(reading) })
+  return reading.ledger.check({ ...range, ...askOptions(reading) })
 }
 
 interface OpenTask extends Omit<TaskNeeds, 'kinds'> {

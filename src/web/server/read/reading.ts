@@ -24,7 +24,6 @@ export interface Reading {
   readonly ledger: Ledger
   readonly ledgerTimeoutMs: number
   readonly now: Instant
-  readonly skewMs: number
   /** Ends the reading when its time is up, or when its result is not needed any more. */
   readonly signal: AbortSignal
 }
@@ -137,8 +136,7 @@ export async function* readSlotsWithStatus(
 }
 
 export function settingsOf({ known }: Pick<ReadTask, 'known'>, reading: Reading): AuditSettings {
-  const { now, skewMs } = reading
-  return { now, skewMs, ...expectedTimes(known) }
+  return { now: reading.now, ...expectedTimes(known) }
 }
 
 /** Returns a slot that was due or has a row, with its status and its mark. */
