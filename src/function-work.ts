@@ -29,6 +29,8 @@ export interface Attempt {
   readonly key: string
   /** Null after the schedule's last slot. */
   readonly windowEnd: Date | null
+  /** The newest completed slot before this one. Null without `sinceLastSuccess`, and if none was found. */
+  readonly since: Date | null
   /** Counts from 1. A later attempt of the slot has a higher number, so it can be passed on as a fencing token. */
   readonly number: number
   readonly runId: string
@@ -39,7 +41,7 @@ export interface Attempt {
   readonly signal: AbortSignal
   /**
    * The variables that a command gets: `CRONLEDGER_RUN_TASK`, `_SLOT`, `_DATE`, `_LOCAL`, `_TIMEZONE`, `_KEY`,
-   * `_WINDOW_END`, `_ATTEMPT`, `_ID` and `_ANCESTORS`. Pass them on to the processes and worker threads that the work
+   * `_WINDOW_END`, `_SINCE`, `_ATTEMPT`, `_ID` and `_ANCESTORS`. Pass them on to the processes and worker threads that the work
    * starts: `{ env: { ...process.env, ...attempt.env } }`. Then cronledger recognises a run of the same slot inside them,
    * and finds a process that outlives this one.
    */
@@ -169,7 +171,7 @@ async function callWork<T>(
 }
 
 function attemptOf(live: LiveAttempt, signal: AbortSignal): Attempt {
-  const { task, slot, timezone, windowEnd, number, runId } = live
+  const { task, slot, timezone, windowEnd, since, number, runId } = live
   return {
     task,
     slot: new Date(slot),
@@ -177,6 +179,7 @@ function attemptOf(live: LiveAttempt, signal: AbortSignal): Attempt {
     timezone,
     key: runKey(task, slot),
     windowEnd: windowEnd === null ? null : new Date(windowEnd),
+    since: since === null ? null : new Date(since),
     number,
     runId,
     signal,

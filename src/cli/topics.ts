@@ -29,6 +29,7 @@ that force a slot, and these:
   CRONLEDGER_RUN_TIMEZONE    the time zone of the schedule
   CRONLEDGER_RUN_KEY         an idempotency key, the same in every attempt
   CRONLEDGER_RUN_WINDOW_END  the next slot; empty after the last one
+  CRONLEDGER_RUN_SINCE       the last completed slot, with --since-last-success
   CRONLEDGER_RUN_ATTEMPT     the number of the attempt, from 1: a fencing token
   CRONLEDGER_RUN_ID          the id of the run
   CRONLEDGER_RUN_ANCESTORS   the ids of the runs around this one

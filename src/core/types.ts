@@ -100,6 +100,8 @@ interface AttemptFacts extends Host {
   readonly number: number
   readonly runId: string
   readonly trigger: Trigger
+  /** The newest completed slot before this one, as the batch gets it. Left out: it did not ask for it, or there is none. */
+  readonly since?: Instant
   /** When the attempt was claimed. For an attempt that waited, this is when its wait was over. */
   readonly startedAt: Instant
 }

@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount } from '../core/row/attempts.ts'
+import { attemptCount, sinceOf } from '../core/row/attempts.ts'
 import { readableRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
@@ -129,6 +129,7 @@ function factTable(facts: Readonly<Record<string, string>>): readonly string[] {
 export function slotFacts(row: Row): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
   const { count, refused } = rejections
+  const since = sinceOf(row)
   const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
@@ -139,6 +140,7 @@ export function slotFacts(row: Row): Readonly<Record<string, string>> {
     window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
+    ...(since === undefined ? {} : { covers: `${formatInstant(since)} to ${formatInstant(slot)}` }),
     attempts: `${attemptCount(row)}${unlisted}`,
     rejected: `${count}${notes === '' ? '' : ` (${notes})`}`,
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),

@@ -29,13 +29,16 @@ export const FORCING_VARIABLES = ['FORCE_SLOT', 'FORCE_ONLY', 'SLOT', 'FROM', 'T
 
 const EVENT_VARIABLE = 'CRONLEDGER_EVENT_TIME'
 
+/** It is not set if it is unknown. A run around this one may have one of its own. */
+const SINCE_VARIABLE = 'CRONLEDGER_RUN_SINCE'
+
 /**
  * Returns the variables that the child must not get. The slot of an operator, or one that is caught up, is not that of the
  * event, and a `cronledger` in the batch would take the slot of the event.
  */
 function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
   const isOfEvent = trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
-  return isOfEvent ? FORCING_VARIABLES : [...FORCING_VARIABLES, EVENT_VARIABLE]
+  return [...FORCING_VARIABLES, SINCE_VARIABLE, ...(isOfEvent ? [] : [EVENT_VARIABLE])]
 }
 
 /** Returns the work of an attempt: start the command, supervise it, and return how it ended. */
@@ -101,6 +104,7 @@ export function attemptVariables(attempt: LiveAttempt): Readonly<Record<string, 
   return {
     ...slotVariables(attempt),
     CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),
+    ...(attempt.since !== null && { [SINCE_VARIABLE]: formatInstant(attempt.since) }),
     CRONLEDGER_RUN_ATTEMPT: String(attempt.number),
     CRONLEDGER_RUN_ID: attempt.runId,
     CRONLEDGER_RUN_ANCESTORS: ancestorsText(attempt.insideOf, attempt.runId),

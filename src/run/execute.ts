@@ -25,6 +25,7 @@ import { Lease, type LeaseLoss, startableMs } from './lease.ts'
 import { beginRetry, type EndToWrite, recordRetry } from './next-attempt.ts'
 import { takeOverlapLock } from './overlap.ts'
 import type { Settings } from './settings.ts'
+import { lookBack } from './task/since.ts'
 import type { RunIo } from './write.ts'
 
 export interface LiveAttempt {
@@ -33,6 +34,8 @@ export interface LiveAttempt {
   readonly timezone: string
   /** Null after the schedule's last slot. */
   readonly windowEnd: Instant | null
+  /** The newest completed slot before this one. Null: it was not asked for, or none was found. */
+  readonly since: Instant | null
   /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
@@ -193,6 +196,7 @@ async function makeAttempts<T>(
   const { halt, settings, io } = claimedSlot
   let row = first
   for (let retry = 1; ; retry++) {
+    row = await lookBack(row, claimedSlot)
     await openGate(claimedSlot)
     const { end, ended } = await runWork(row, work, progress, claimedSlot)
     const { number } = ended.attempt
@@ -245,11 +249,12 @@ function errorPart(before: RunResult<unknown> | null): { readonly error?: unknow
 }
 
 function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot): LiveAttempt {
-  const { number, runId } = openAttempt(row)
+  const { number, runId, since = null } = openAttempt(row)
   return {
     ...keyOf(row),
     timezone: request.schedule.zone,
     windowEnd: row.windowEnd,
+    since,
     number,
     runId,
     trigger: request.trigger,

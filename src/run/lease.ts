@@ -1,8 +1,8 @@
 import { firstLine } from '../core/errors.ts'
 import type { LeaseLossCause } from '../core/event.ts'
 import { attemptCount } from '../core/row/attempts.ts'
-import { renewLease, type Stamp } from '../core/row/transition.ts'
-import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
+import { renewLease, type Stamp, withSince } from '../core/row/transition.ts'
+import type { Instant, PendingRow, ProcessMark, Row } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
 import { type Ask, type Limit, Unanswered, within } from './ask.ts'
@@ -30,6 +30,7 @@ export class Lease {
   readonly #lost = new AbortController()
   #held: Leased
   #process: ProcessMark | null = null
+  #since: Instant | null | undefined
   #lapses = 0
   #isFailing = false
   #released = new AbortController()
@@ -58,6 +59,11 @@ export class Lease {
     this.#process = process
   }
 
+  /** Puts `since` into the row with the next write, which may be that of the end. */
+  recordSince(since: Instant | null): void {
+    this.#since = since
+  }
+
   ageMs(): number {
     return ageMs(this.#held, this.#settings, this.#io.clock)
   }
@@ -78,7 +84,11 @@ export class Lease {
   /** Ends the renewals, including one that is in flight, and returns the last known row. A finish builds on it. */
   async release(): Promise<PendingRow> {
     await this.#stopHeartbeats()
-    return this.#held.row
+    return this.#noted(this.#held.row)
+  }
+
+  #noted(row: PendingRow): PendingRow {
+    return this.#since === undefined ? row : withSince(row, this.#since)
   }
 
   /** Stops the heartbeats for a write. If it throws, they stay stopped, and the run ends. */
@@ -144,7 +154,8 @@ export class Lease {
 
   async #send(change: OwnerChange, ask: Ask): Promise<WriteResult> {
     const { killAfterMs } = this.#settings
-    const written = await writeAsOwner(this.#held.row, change, this.#io, ask)
+    const noted: OwnerChange = (row, stamp) => change(row.state === 'PENDING' ? this.#noted(row) : row, stamp)
+    const written = await writeAsOwner(this.#held.row, noted, this.#io, ask)
     if (written.kind === 'lost') {
       const loss = lossOf(written.found, attemptCount(this.#held.row))
       this.#lose(loss === 'lost' ? 'taken' : loss, killAfterMs)

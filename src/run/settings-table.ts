@@ -65,6 +65,14 @@ export const SETTING_GROUPS = {
       bounds: [1, 10],
       help: 'Multiply the delay by this after each retry',
     },
+    /** A run that goes on from the last success needs it also where an operator forces it. */
+    sinceLastSuccess: {
+      kind: 'switch',
+      group: 'Retries',
+      help: 'Give the command the last completed slot as CRONLEDGER_RUN_SINCE',
+      details:
+        'It is the newest slot before this one that completed, by a run or by the word of an operator. It is not set if there is none in the 31 days before (at most 1,000 rows). A forced run of a slot whose earlier attempt had it gets it, too.',
+    },
     /** What a scheduled trigger does while another slot runs. A forced one is then refused unless it is `allow`. */
     overlap: {
       kind: 'choice',

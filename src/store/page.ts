@@ -21,7 +21,13 @@ export function storedKey({ task, slot }: Key): StoredKey {
 
 /** A query in the form that the stores need: bounds as text, both inclusive, and the last key of the previous page. */
 export type PageQuery = (
-  | { readonly kind: 'task'; readonly task: string; readonly first: string; readonly last: string }
+  | {
+      readonly kind: 'task'
+      readonly task: string
+      readonly first: string
+      readonly last: string
+      readonly consistent: boolean
+    }
   | { readonly kind: 'day'; readonly day: string }
 ) & { readonly limit: number; readonly after: StoredKey | null }
 
@@ -40,10 +46,10 @@ export function pageQuery(query: ListQuery): PageQuery {
       throw usageError(`day ${quote(day)} is not valid. Use a UTC date, for example 2026-11-24.`)
     return { kind: 'day', day, limit, after: decodeCursor(cursor, ({ slot }) => slot.startsWith(day)) }
   }
-  const { task } = query
+  const { task, consistent = false } = query
   const { first, last } = slotBounds(query)
   const after = decodeCursor(cursor, (key) => key.task === task && key.slot >= first && key.slot <= last)
-  return { kind: 'task', task, first, last, limit, after }
+  return { kind: 'task', task, first, last, consistent, limit, after }
 }
 
 export function slotBounds({ since, until }: { readonly since?: Instant; readonly until?: Instant }) {

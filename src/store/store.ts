@@ -31,6 +31,8 @@ export type ListQuery = (
       readonly since?: Instant
       /** Exclusive. */
       readonly until?: Instant
+      /** The read is strongly consistent, so it may decide what a run does. */
+      readonly consistent?: true
     }
   | {
       readonly kind: 'day'
@@ -113,8 +115,8 @@ export interface Store {
   note(key: Key, rejection: Rejection, call: CallOptions): Promise<boolean>
 
   /**
-   * Reads one page of rows. The read is eventually consistent, so it is for people and audits, and never for a
-   * decision. A damaged row is returned as one, so that it hides no other.
+   * Reads one page of rows. Unless it says `consistent`, the read is eventually consistent, so it is for people and
+   * audits, and never for a decision. A damaged row is returned as one, so that it hides no other.
    */
   list(query: ListQuery, call: CallOptions): Promise<Page>
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts'
 import { cronledger, type Ended, type Loose } from '../support/cli.ts'
 import {
   hasBouncer,
@@ -159,6 +160,10 @@ describe.skipIf(!hasPostgres)('a synchronous standby that is promoted', () => {
     // A read would show the past.
     const shown = await cronledger(['show', 'nightly', '--store', standby.address(), '--slot', '2026-01-01T03:00:00Z'])
     expect(shown).toMatchObject({ code: 75, stderr: expect.stringContaining('is a standby') })
+    const past = openPostgresStore(standby.address(), {})
+    const query = { kind: 'task', task: 'nobody', limit: 1, consistent: true } as const
+    await expect(past.list(query, { signal: AbortSignal.timeout(20_000) })).rejects.toThrow(/is a standby/)
+    past.close()
 
     // Without its standby, the server acknowledges no claim, whatever the settings of the role say.
     primary.sql(`ALTER ROLE ${OWNER} SET synchronous_commit = off`)

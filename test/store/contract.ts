@@ -491,6 +491,15 @@ export function contract(subject: () => Subject): void {
       })
     })
 
+    it('gives a consistent reader the rows of a task that were just written, newest first and limited', async () => {
+      const task = newTask()
+      const rows = await hours(task, 5)
+      const query = { kind: 'task', task, since: SLOT + HOUR_MS, until: SLOT + 4 * HOUR_MS, consistent: true } as const
+      expect((await store().list({ ...query, limit: 2 }, call())).rows).toEqual([rows[3], rows[2]])
+      expect(await all({ ...query, limit: 2 })).toEqual([rows[3], rows[2], rows[1]])
+      expect(await all({ ...query, task: newTask(), limit: 2 })).toEqual([])
+    })
+
     it('keeps to since (inclusive) and until (exclusive)', async () => {
       const task = newTask()
       const rows = await hours(task, 5)

@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, test } from 'vitest'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import type { Row } from '../../src/core/types.ts'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
+import { pageQueryInput } from '../../src/store/dynamodb/expressions.ts'
 import { type Item, toItem } from '../../src/store/dynamodb/item.ts'
-import { storedKey } from '../../src/store/page.ts'
+import { pageQuery, storedKey } from '../../src/store/page.ts'
 import { CREDENTIALS, REGION, type Server, startAnswering } from '../support/servers.ts'
 import { claimOf } from './contract.ts'
 
@@ -55,6 +56,12 @@ async function tableOf(keys: readonly Row[], there: readonly Row[], { perQuery =
   const list = (ms = 20_000) => store.list({ kind: 'day', day: DAY, limit: 1000 }, { signal: AbortSignal.timeout(ms) })
   return { list, taken }
 }
+
+test('a reader that decides something gets a strongly consistent read of the table, and any other one does not', () => {
+  const query = { kind: 'task', task: 'nightly', limit: 10 } as const
+  expect(pageQueryInput(pageQuery({ ...query, consistent: true }))).toMatchObject({ ConsistentRead: true })
+  expect(pageQueryInput(pageQuery(query))).not.toHaveProperty('ConsistentRead')
+})
 
 describe('the rows of a day', () => {
   it('are fetched 100 at a time, and keep the order of the index', async () => {

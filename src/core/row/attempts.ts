@@ -1,4 +1,14 @@
-import type { AttemptRecord, EndedAttempt, Key, OpenAttempt, PendingRow, ProcessMark, Row, Trigger } from '../types.ts'
+import type {
+  AttemptRecord,
+  EndedAttempt,
+  Instant,
+  Key,
+  OpenAttempt,
+  PendingRow,
+  ProcessMark,
+  Row,
+  Trigger,
+} from '../types.ts'
 
 export function isOpen(attempt: AttemptRecord): attempt is OpenAttempt {
   return attempt.phase !== 'ended'
@@ -59,6 +69,11 @@ export function processLeftBy(attempt: AttemptRecord): ProcessMark | undefined {
 
 export function isCatchUpTrigger(trigger: Trigger): boolean {
   return trigger.kind === 'scheduled' && trigger.source === 'catch-up'
+}
+
+/** Returns the completed slot from which the latest attempt went on. Undefined: it did not ask for one, or there was none. */
+export function sinceOf({ attempts }: Pick<Row, 'attempts'>): Instant | undefined {
+  return attempts.at(-1)?.since
 }
 
 export function isOfScheduler({ trigger }: AttemptRecord): boolean {

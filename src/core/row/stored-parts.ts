@@ -101,6 +101,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   trigger: nested(TRIGGER),
   ...HOST,
   ecs: maybe(ECS_OF_ATTEMPT),
+  since: maybe(INSTANT),
   startedAt: INSTANT,
   phase: PHASE,
   claimedAt: maybe(INSTANT),

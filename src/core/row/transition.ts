@@ -152,6 +152,12 @@ export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: Pro
   return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
 }
 
+/** Returns the row with the `since` that the work of its open attempt gets. Null: none. */
+export function withSince(row: PendingRow, since: Instant | null): PendingRow {
+  const { since: _, ...open } = openAttempt(row)
+  return { ...row, attempts: [...endedAttempts(row), since === null ? open : { ...open, since }] }
+}
+
 export function finishRow(row: Row, ending: Ending, stamp: Stamp): ClosedRow {
   const attempts = row.state === 'PENDING' ? endOpenAttempt(row, ending, stamp) : row.attempts
   return { ...nextVersion(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }

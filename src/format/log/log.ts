@@ -88,7 +88,7 @@ function ownEntry(event: OwnEvent, { trigger, window, schedule }: RunContext, no
   const { zone } = schedule
   switch (event.event) {
     case 'claimed':
-      return claimedEntry(event.attempt, trigger, now - window.slot)
+      return claimedEntry(event.attempt, trigger, now - window.slot, zone)
     case 'waiting': {
       const holder = sentenceText(holderSentence(event.holder), window.slot, zone)
       const fields = { holder: lockFields(event.holder) }
@@ -148,17 +148,24 @@ function warning(message: string, fields: Readonly<Record<string, unknown>> = {}
   return { level: 'warn', message, fields }
 }
 
-function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number): LogEntry {
+function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: number, zone: string): LogEntry {
   const due = `${elapsed(latenessMs)} after the scheduled time`
   const waitedMs = waitMsOf(attempt)
   const waited = waitedMs === null ? '' : `, waited ${elapsed(waitedMs)}`
   const how =
     (trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCatchUpTrigger(trigger) ? `missed slot, ${due}` : due) +
     waited
+  const { number, since, ecs } = attempt
+  const from = since === undefined ? '' : `, the last success is ${zonedTime(since, zone)}`
   return {
     level: 'info',
-    message: `starting attempt ${attempt.number} (${how})`,
-    fields: { attempt: attempt.number, latenessMs, ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }) },
+    message: `starting attempt ${number} (${how}${from})`,
+    fields: {
+      attempt: number,
+      latenessMs,
+      ...(since !== undefined && { since: formatInstant(since) }),
+      ...(ecs && { ecs: ECS.encode(ecs) }),
+    },
   }
 }
 

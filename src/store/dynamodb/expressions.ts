@@ -116,6 +116,7 @@ export function pageQueryInput(query: PageQuery): Query {
   const { kind, limit, after } = query
   return {
     ...(kind === 'day' ? inDay(query.day) : slotsOf(query.task, query.first, query.last)),
+    ...(kind === 'task' && query.consistent && { ConsistentRead: true }),
     ScanIndexForward: false,
     Limit: limit,
     ...(after !== null && { ExclusiveStartKey: toItem({ ...after, ...(kind === 'day' && { day: query.day }) }) }),

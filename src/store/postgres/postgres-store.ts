@@ -13,7 +13,7 @@ import {
   TASK_ENTRY,
   TASKS_PER_PAGE,
 } from '../page.ts'
-import { columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
+import { type Columns, columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
 import type { CallOptions, EntryMethods, Store } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
 import { standbyText } from './errors.ts'
@@ -55,8 +55,11 @@ function statementsFor(table: string) {
     updateEntry: `${DURABLE}
       UPDATE ${table} SET version = $3::int, document = $4::jsonb FROM durable
       WHERE task = $1 AND slot = $2 AND version = $5::int RETURNING version`,
-    listTask: `SELECT task, slot, document::text, notes::text FROM ${table}
-      WHERE task = $1 AND slot >= $2 AND slot <= $3 AND slot < $4 ORDER BY slot DESC LIMIT $5`,
+    // As `select`, it answers with a row even if there is nothing to find.
+    listTask: `SELECT rows.*, pg_is_in_recovery() AS standby FROM (SELECT 1) AS one LEFT JOIN (
+        SELECT task, slot, document::text, notes::text FROM ${table}
+        WHERE task = $1 AND slot >= $2 AND slot <= $3 AND slot < $4 ORDER BY slot DESC LIMIT $5
+      ) AS rows ON true ORDER BY slot DESC`,
     listDay: `SELECT task, slot, document::text, notes::text FROM ${table}
       WHERE day = $1 AND (slot, task) < ($2, $3) ORDER BY slot DESC, task DESC LIMIT $4`,
     listSlots: `SELECT slot, document ->> 'state' AS state, document #>> '{attempts,0,outcome}' AS outcome
@@ -88,9 +91,13 @@ type Statements = ReturnType<typeof statementsFor>
 /** Reads what is stored under a key. Throws if the server is a standby, because that one shows the past. */
 async function find(postgres: Postgres, sql: Statements, task: string, slot: string, call: CallOptions) {
   const [found] = await postgres.ask('a read', sql.select, [task, slot], call)
-  if (found?.['standby'] === true)
-    throw new LedgerError('unreachable', standbyText(postgres.address.place), { changedNothing: true })
+  checkPrimary(postgres, found)
   return found === undefined || found['version'] === null ? null : found
+}
+
+function checkPrimary(postgres: Postgres, answer: Columns | undefined): void {
+  if (answer?.['standby'] === true)
+    throw new LedgerError('unreachable', standbyText(postgres.address.place), { changedNothing: true })
 }
 
 function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
@@ -133,21 +140,20 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
     async list(query, call) {
       const page = pageQuery(query)
       const limit = page.limit + 1
-      const found =
-        page.kind === 'task'
-          ? await postgres.ask(
-              'a query',
-              sql.listTask,
-              [page.task, page.first, page.last, page.after?.slot ?? `${AFTER_ALL}~`, limit],
-              call,
-            )
-          : await postgres.ask(
-              'a query',
-              sql.listDay,
-              [page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit],
-              call,
-            )
-      return columns.readPage(found, page.limit)
+      if (page.kind === 'day') {
+        const after = [page.after?.slot ?? AFTER_ALL, page.after?.task ?? '']
+        return columns.readPage(
+          await postgres.ask('a query', sql.listDay, [page.day, ...after, limit], call),
+          page.limit,
+        )
+      }
+      const range = [page.task, page.first, page.last, page.after?.slot ?? `${AFTER_ALL}~`]
+      const found = await postgres.ask('a query', sql.listTask, [...range, limit], call)
+      if (page.consistent) checkPrimary(postgres, found[0])
+      return columns.readPage(
+        found.filter(({ task }) => task !== null),
+        page.limit,
+      )
     },
 
     async listSlots({ task, ...range }, call) {

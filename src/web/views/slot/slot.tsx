@@ -1,4 +1,5 @@
 import type { Child } from 'hono/jsx'
+import { sinceOf } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { Instant, Row } from '../../../core/types.ts'
 import { type ShownSlot, slotFacts } from '../../../format/show.ts'
@@ -114,6 +115,7 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
 function detailsOf(row: Row, { clock, found }: SlotDetailProps['model']): Readonly<Record<string, Child>> {
   const { slot, windowEnd, leaseUntil, expiresAt } = row
   const { schedule = '', attempts = '', rejected = '' } = slotFacts(row)
+  const since = sinceOf(row)
   const time = (at: Instant) => <Time at={at} clock={clock} />
   return {
     window: (
@@ -122,6 +124,13 @@ function detailsOf(row: Row, { clock, found }: SlotDetailProps['model']): Readon
       </>
     ),
     schedule: printable(schedule),
+    ...(since !== undefined && {
+      covers: (
+        <>
+          {time(since)} to {time(slot)}
+        </>
+      ),
+    }),
     attempts,
     'rejected triggers': rejected,
     ...(leaseUntil !== null && { lease: <>until {time(leaseUntil)}</> }),

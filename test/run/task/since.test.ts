@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest'
+import type { Instant } from '../../../src/core/types.ts'
+import { attemptVariables } from '../../../src/run/command.ts'
+import type { LiveAttempt } from '../../../src/run/execute.ts'
+import { FAILED, rowWith } from '../../support/rows.ts'
+import { failsAfter, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
+
+const HOUR_MS = 3_600_000
+const SINCE = { settings: { sinceLastSuccess: true } } as const
+const FORCE = { by: 'ada', reason: 'bad input file', only: ['failed', 'completed'] } as const
+const call = () => ({ signal: new AbortController().signal })
+
+/** Returns a world of hourly slots, and a function that runs one of them and returns the `since` of its attempts, in slots. */
+function sinceWorld() {
+  const at = world('hourly', 10)
+  let runs = 0
+  const slotsOf = (since: Instant | null | undefined) => (since == null ? null : (since - at.slotOfDay(0)) / HOUR_MS)
+  async function sinceOf(day: number, options: HostOptions = SINCE, work = works(1)) {
+    const seen: LiveAttempt[] = []
+    const runId = `run-${++runs}`
+    const watched: typeof work = (live, clock) => {
+      seen.push(live)
+      return work(live, clock)
+    }
+    const run = at.trigger(runId, watched, { day, ...options })
+    await at.time.run(run.result)
+    const row = await at.row(day)
+    const recorded = row.attempts.filter((one) => one.runId === runId).map(({ since }) => slotsOf(since))
+    // What the batch got is on record.
+    expect(seen.map(({ since }) => slotsOf(since))).toEqual(recorded)
+    return { given: recorded.at(-1) ?? null, all: recorded, events: run.events, seen }
+  }
+  const before = (day: number, work = works(1), options: HostOptions = {}) =>
+    at.time.run(at.trigger(`before-${day}`, work, { day, ...options }).result)
+  return { ...at, sinceOf, runs: before }
+}
+
+describe('since the last success', () => {
+  test('is the newest slot before the own one that completed, by a run or by the word of an operator', async () => {
+    const { sinceOf, runs, resolve, time } = sinceWorld()
+    expect((await sinceOf(1)).given).toBeNull()
+    await runs(2)
+    await runs(4, failsAfter(1))
+    await time.run(resolve('skip', 'SKIPPED', { day: 5 }))
+    await runs(7)
+    expect((await sinceOf(6)).given).toBe(2)
+    await time.run(resolve('done', 'COMPLETED', { day: 4 }))
+    expect((await sinceOf(5, { ...SINCE, force: { ...FORCE, only: ['skipped'] } })).given).toBe(4)
+  })
+
+  test('counts a slot that completed once, although a later force of it failed', async () => {
+    const { sinceOf, runs } = sinceWorld()
+    await runs(2)
+    await runs(2, failsAfter(1), { force: FORCE })
+    expect((await sinceOf(4)).given).toBe(2)
+  })
+
+  test('is read after the wait for another slot, and again before a retry', async () => {
+    const { sinceOf, trigger, runs, time } = sinceWorld()
+    const settings = { sinceLastSuccess: true, overlap: 'wait' } as const
+    await runs(1)
+    const before = trigger('long', works(20 * 60_000), { day: 2, settings: { overlap: 'wait' } })
+    await time.run(time.clock().wait(1_000))
+    expect((await sinceOf(3, { settings })).given).toBe(2)
+    await time.run(before.result)
+    const retries = { settings: { sinceLastSuccess: true, maxAttempts: 2, retryDelayMs: 60_000 } }
+    const failsOnce = async (live: LiveAttempt, clock: Parameters<ReturnType<typeof works>>[1]) => {
+      if (live.number === 2) return works(1)(live, clock)
+      await trigger('meanwhile', works(1), { day: 4 }).result
+      return failsAfter(1)(live, clock)
+    }
+    expect((await sinceOf(5, retries, failsOnce)).all).toEqual([3, 4])
+  })
+
+  test('is one query that decides on what is written now; without the option, a run reads no other slot', async () => {
+    const { sinceOf, runs, slotOfDay } = sinceWorld()
+    await runs(3)
+    const { verbs, fateOf } = recordVerbs()
+    const asked: unknown[] = []
+    const watch = {
+      asked: (store) => store,
+      applied: (store) => ({
+        ...store,
+        list(query, how) {
+          asked.push(query)
+          return store.list(query, how)
+        },
+      }),
+    } satisfies NonNullable<HostOptions['watch']>
+    await sinceOf(4, { ...SINCE, fateOf, watch })
+    expect(verbs.filter((verb) => verb !== 'writeEntry')).toEqual(['put', 'readEntry', 'list', 'put'])
+    expect(asked).toMatchObject([{ task: TASK, until: slotOfDay(4), consistent: true, limit: 10 }])
+    verbs.length = 0
+    await sinceOf(5, { fateOf })
+    expect(verbs.filter((verb) => verb !== 'writeEntry')).toEqual(['put', 'readEntry', 'put'])
+  })
+
+  test('is not set if it is more than 31 days or 1,000 rows back, and the log says so', async () => {
+    const { sinceOf, ledger, slotOfDay, runs } = sinceWorld()
+    const warning = expect.objectContaining({ event: 'warning', message: expect.stringContaining('is not set') })
+    const first = 40 * 24
+    await runs(first)
+    const month = first + 31 * 24
+    expect((await sinceOf(month)).given).toBe(first)
+    const { given, events } = await sinceOf(month + 32 * 24)
+    expect({ given, events }).toEqual({ given: null, events: expect.arrayContaining([warning]) })
+    const last = month + 32 * 24
+    const failed = rowWith({ ending: FAILED })
+    for (let day = last + 1; day <= last + 1_000; day++)
+      await ledger.put({ ...failed, slot: slotOfDay(day), windowEnd: null, version: 1 }, 'absent', call())
+    expect((await sinceOf(last + 1_001)).given).toBeNull()
+    expect((await sinceOf(last + 1_002)).given).toBe(last + 1_001)
+  })
+
+  test('is given also to a forced run of a slot whose earlier attempt had it', async () => {
+    const { sinceOf, runs } = sinceWorld()
+    await runs(1)
+    await sinceOf(2, SINCE, failsAfter(1))
+    expect((await sinceOf(2, { force: FORCE })).given).toBe(1)
+  })
+
+  test('is a variable of the batch, which is not set if it is not known', async () => {
+    const { sinceOf, runs, slotOfDay } = sinceWorld()
+    const variablesOf = ([live]: readonly LiveAttempt[]) => (live === undefined ? {} : attemptVariables(live))
+    expect(variablesOf((await sinceOf(1)).seen)).not.toHaveProperty('CRONLEDGER_RUN_SINCE')
+    await runs(2)
+    const since = new Date(slotOfDay(2)).toISOString().replace('.000', '')
+    expect(variablesOf((await sinceOf(3)).seen)).toMatchObject({ CRONLEDGER_RUN_SINCE: since })
+  })
+
+  test('nothing starts if the ledger does not answer the query', async () => {
+    const { trigger, time, row } = sinceWorld()
+    const fateOf = ({ verb }: { verb: string }) => ({ kind: verb === 'list' ? 'denied' : 'answered' }) as const
+    const run = trigger('a', works(1), { day: 3, ...SINCE, fateOf })
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'denied' })
+    expect(run.starts()).toBe(0)
+    expect(await row(3)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
+  })
+})
