@@ -1,5 +1,7 @@
 import { firstLine, LedgerError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
+import { defined } from './core/objects.ts'
+import { type ReportedFacts, reportOfValue } from './core/row/report.ts'
 import { link, onAbort, systemClock } from './process/clock.ts'
 import type { StopReason } from './process/stop.ts'
 import { insideRun } from './process/surrounding-runs.ts'
@@ -46,6 +48,11 @@ export interface Attempt {
    * and finds a process that outlives this one.
    */
   readonly env: Readonly<Record<string, string>>
+  /**
+   * Says what the work did: facts, or a text. It is kept with the attempt, at most 2 KB, and shown where the attempt is. The
+   * last call before the end counts. Never throws.
+   */
+  report(said: ReportedFacts | string): void
 }
 
 const THROWN = ['failed', 'refused', 'unrecorded'] as const
@@ -159,18 +166,26 @@ async function callWork<T>(
   const error = new DOMException('The lease of this attempt is lost, so its work must end.', 'AbortError')
   const unlinkLease = onAbort(lost, () => end.abort(error))
   const unlink = link(signal === undefined ? [] : [signal], end)
+  let report: string | null = null
+  const attempt: Attempt = {
+    ...attemptOf(live, end.signal),
+    report(said) {
+      report = reportOfValue(said)
+    },
+  }
   try {
-    return { outcome: 'succeeded', value: await insideRun(runId, () => work(attemptOf(live, end.signal))) }
+    const value = await insideRun(runId, () => work(attempt))
+    return { outcome: 'succeeded', value, ...defined({ report }) }
   } catch (error) {
     const outcome = lost.aborted ? 'leaseLost' : signal?.aborted ? 'interrupted' : 'failed'
-    return { outcome, error, detail: firstLine(error) }
+    return { outcome, error, detail: firstLine(error), ...defined({ report }) }
   } finally {
     unlinkLease()
     unlink()
   }
 }
 
-function attemptOf(live: LiveAttempt, signal: AbortSignal): Attempt {
+function attemptOf(live: LiveAttempt, signal: AbortSignal): Omit<Attempt, 'report'> {
   const { task, slot, timezone, windowEnd, since, number, runId } = live
   return {
     task,

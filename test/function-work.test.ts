@@ -2,6 +2,8 @@
 import { getEventListeners } from 'node:events'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { batchReport } from '../src/core/row/attempts.ts'
+import { readableRow } from '../src/core/row/status.ts'
 import {
   type Attempt,
   createLedger,
@@ -63,6 +65,25 @@ describe('a run whose work throws', () => {
     const ledger = newLedger()
     expect((await thrownBy(ledger.run(NIGHT, fails(value)))).thrown).toBe(value)
     expect(await ledger.get(KEY)).toMatchObject({ state: 'FAILED' })
+  })
+
+  test.each([
+    ['facts', { rows: 1234, complete: true }, '{"rows":1234,"complete":true}'],
+    ['a text', 'disk full\n', 'disk full'],
+    ['what has no JSON', { rows: 10n }, undefined],
+    ['nothing', undefined, undefined],
+    ['too much, with half of a character', '\ud800x'.repeat(3_000), `${'\ufffdx'.repeat(511)}…`],
+  ])('keeps what the work reported, however it ended: %s', async (_, said: unknown, report) => {
+    const ledger = newLedger()
+    const work = (attempt: Attempt) => {
+      attempt.report('an earlier word')
+      attempt.report(said as string)
+      throw new Error('no paper')
+    }
+    await ledger.tryRun(NIGHT, work)
+    const row = readableRow(await ledger.get(KEY))
+    expect(row?.attempts).toMatchObject([{ outcome: 'failed' }])
+    expect(row?.attempts.map(batchReport)).toEqual([report])
   })
 
   test('throws the error of the attempt before if a stop comes before the retry', async () => {

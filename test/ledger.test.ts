@@ -38,7 +38,7 @@ describe('run', () => {
   test('calls the function once in a slot, and gives its value', async () => {
     const ledger = newLedger()
     const seen: unknown[] = []
-    const work = async ({ signal, env: _, ...attempt }: Attempt) => {
+    const work = async ({ signal, env: _, report: __, ...attempt }: Attempt) => {
       seen.push(attempt)
       expect(signal.aborted).toBe(false)
       return 42

@@ -1,4 +1,6 @@
 import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
+import { batchReport, successOf } from '../core/row/attempts.ts'
+import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { aroseAt, findingOf, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../core/task/findings.ts'
@@ -109,16 +111,20 @@ export async function* taskHealth(
   let status: Status | null = null
   let lastSuccess = Number.NEGATIVE_INFINITY
   let hasFound = false
+  let facts: ReportedFacts | null = null
   for await (const one of checkedSlots(known, settings, deps)) {
     // A slot that is due later can have a row, because an operator may resolve it in advance.
     if (one.slot <= settings.now) status ??= one.status
     if (one.finding !== null) findings[one.finding.kind] += 1
     hasFound ||= one.finding !== null
     const own = readableRow(one.row)
+    const success = own && successOf(own)
+    if (success) facts ??= reportedFacts(batchReport(success)) ?? {}
     if (own !== null) lastSuccess = Math.max(lastSuccess, successAt(own))
   }
   if (isRetired(known, settings.now) && !hasFound) return
-  yield { task: known.task, status, lastSuccessAt: Number.isFinite(lastSuccess) ? lastSuccess : null, findings }
+  const lastSuccessAt = Number.isFinite(lastSuccess) ? lastSuccess : null
+  yield { task: known.task, status, lastSuccessAt, facts: facts ?? {}, findings }
 }
 
 function successAt({ attempts }: Row): Instant {

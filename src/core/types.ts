@@ -91,6 +91,8 @@ export interface Ending {
   readonly signal?: string
   /** A process of the batch that could not be ended, and lived on. Nothing may start beside it. */
   readonly process?: ProcessMark
+  /** What the batch said of the attempt. Left out: nothing, or it is not among the newest that are kept. */
+  readonly report?: string
 }
 
 interface AttemptFacts extends Host {

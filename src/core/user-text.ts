@@ -1,6 +1,10 @@
 import { quote, usageError } from './errors.ts'
 import { isPlaceholder } from './placeholder.ts'
 
+/** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
+export const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
 /** No task looks like an option. Names that begin with `#` are left to the ledger itself. */
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/
 

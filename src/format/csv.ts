@@ -1,31 +1,37 @@
 import { stringify } from 'csv-stringify/sync'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount } from '../core/row/attempts.ts'
+import { type Fact, factOf, reportLine } from '../core/row/report.ts'
 import { isUnreadable } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
-import { durationMsOf, type HistoryItem, instantOrNull, type StatusOf } from './row.ts'
+import { durationMsOf, type HistoryItem, instantOrNull, lastReport, type StatusOf } from './row.ts'
 import { printable } from './text.ts'
 
 const HEAD = [
   ...['task', 'slot', 'windowEnd', 'status', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt'],
   ...['durationMs', 'outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
-  ...['resolvedAs', 'resolvedBy', 'resolvedReason'],
+  ...['resolvedAs', 'resolvedBy', 'resolvedReason', 'report'],
 ]
 
-type CsvValue = string | number | null | undefined
+type CsvValue = Fact | null | undefined
 
-/** With its line end. */
-export function csvHead(): string {
-  return lines([HEAD])
+/** With its line end. `fields` are the names of facts, each of which has a column. */
+export function csvHead(fields: readonly string[] = []): string {
+  return lines([[...HEAD, ...fields]])
 }
 
 /** Returns one line for each item, with line ends. A cell is empty when its value is not known. */
-export function csvLines(items: readonly HistoryItem[], statusOf: StatusOf, now: Instant): string {
+export function csvLines(
+  items: readonly HistoryItem[],
+  statusOf: StatusOf,
+  now: Instant,
+  fields: readonly string[] = [],
+): string {
   return lines(
     items.map((item) => {
       const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, statusOf(item), now)]
-      return HEAD.map((_, index) => cells[index])
+      return [...HEAD.map((_, index) => cells[index]), ...fields.map((name) => factOf(lastReport(item), name))]
     }),
   )
 }
@@ -40,6 +46,7 @@ function ownCells(row: Row, status: Status, now: Instant): CsvValue[] {
   const ended = attempt?.phase === 'ended' ? attempt : undefined
   const trigger = attempt?.trigger
   const resolution = row.resolutions.at(-1)
+  const report = lastReport(row)
   return [
     instantOrNull(row.windowEnd),
     status,
@@ -62,6 +69,7 @@ function ownCells(row: Row, status: Status, now: Instant): CsvValue[] {
     resolution?.state,
     resolution?.by,
     resolution?.reason,
+    report === undefined ? null : reportLine(report),
   ]
 }
 

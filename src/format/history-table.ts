@@ -3,17 +3,20 @@ import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isKeyOf } from '../core/objects.ts'
 import { attemptCount } from '../core/row/attempts.ts'
+import { factOf } from '../core/row/report.ts'
 import { isUnreadable } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { markOf, type SlotMark } from '../verdict/mark.ts'
 import { localTime } from './local-time.ts'
-import { durationMsOf, type HistoryItem, type StatusOf } from './row.ts'
+import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from './row.ts'
 import { printable } from './text.ts'
 
 export interface TableStyle {
   /** Whether the table has a column for the task, because the items can belong to several tasks. */
   readonly withTask: boolean
+  /** The names of facts that the batch reports. Each has a column. */
+  readonly fields: readonly string[]
   /** The width of the terminal. Null when the output is not a terminal, so that a line may have any length. */
   readonly columns: number | null
   readonly color: boolean
@@ -58,6 +61,10 @@ function zoneOf(item: HistoryItem): string {
   return !isMissed(item) && isUnreadable(item) ? '' : item.schedule.zone
 }
 
+function factTexts(fields: readonly string[]): CellTexts {
+  return Object.fromEntries(fields.map((name) => [name, (item) => String(factOf(lastReport(item), name) ?? '')]))
+}
+
 /** The columns that a narrow terminal leaves out, in this order. A width of 60 is enough for the others. */
 const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
 /**
@@ -94,12 +101,13 @@ export async function* tableText(
   style: TableStyle,
 ): AsyncGenerator<string, void, undefined> {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
-  let columns: readonly TableColumn[] = Object.keys(CELL_TEXTS)
+  const cellTexts: CellTexts = { ...factTexts(style.fields), ...CELL_TEXTS }
+  let columns: readonly TableColumn[] = [...Object.keys(CELL_TEXTS), ...style.fields]
     .filter((head) => head !== 'TASK' || style.withTask)
     .map((head) => ({ head, width: head.length }))
   let isFirst = true
   for await (const items of groups) {
-    const cells = columns.map(({ head }) => items.map((item) => printable(CELL_TEXTS[head]?.(item, style) ?? '')))
+    const cells = columns.map(({ head }) => items.map((item) => printable(cellTexts[head]?.(item, style) ?? '')))
     const wider = columns.map(({ head, width }, index) => ({ head, width: widest(width, cells[index] ?? []) }))
     if (isFirst) columns = fitted(wider, limit)
     else if (widthOfAll(wider) <= limit) columns = wider

@@ -31,7 +31,7 @@ async function* ndjsonText(groups: Groups, { statusOf }: HistoryStyle): Pieces {
   for await (const items of groups) yield items.map((item) => `${itemLine(item, statusOf(item))}\n`).join('')
 }
 
-async function* csvText(groups: Groups, { statusOf, now }: HistoryStyle): Pieces {
-  yield csvHead()
-  for await (const items of groups) yield csvLines(items, statusOf, now)
+async function* csvText(groups: Groups, { fields, statusOf, now }: HistoryStyle): Pieces {
+  yield csvHead(fields)
+  for await (const items of groups) yield csvLines(items, statusOf, now, fields)
 }

@@ -1,6 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
-import { hasStarted } from '../core/row/attempts.ts'
-import { isUnreadable } from '../core/row/status.ts'
+import { batchReport, hasStarted } from '../core/row/attempts.ts'
+import { reportJson } from '../core/row/report.ts'
+import { isUnreadable, readableRow } from '../core/row/status.ts'
 import { ECS } from '../core/row/stored-ecs.ts'
 import { ATTEMPT, REJECTION } from '../core/row/stored-parts.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
@@ -59,8 +60,8 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
 
 /** The stored form leaves out the facts of ECS that the ARN of the task has. A program gets all of them. */
 function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
-  const stored = ATTEMPT.encode(attempt)
-  return attempt.ecs === undefined ? stored : { ...stored, ecs: ECS.encode(attempt.ecs) }
+  const { report: _, ...stored } = ATTEMPT.encode(attempt)
+  return { ...stored, ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }), ...reportJson(batchReport(attempt)) }
 }
 
 export function itemLine(item: HistoryItem, status: Status): string {
@@ -110,6 +111,12 @@ export function durationMsOf({ attempts }: Row, status: Status, now: Instant): n
   const end = (attempt.phase === 'ended' ? attempt.endedAt : undefined) ?? runsAt
   // The clock of the host may have been set back during the attempt.
   return end === null ? null : Math.max(0, end - attempt.startedAt)
+}
+
+/** Returns what the batch said of the last attempt of a slot. Undefined: nothing, or the slot has none. */
+export function lastReport(item: HistoryItem): string | undefined {
+  const last = isMissed(item) ? undefined : readableRow(item)?.attempts.at(-1)
+  return last && batchReport(last)
 }
 
 export function instantOrNull(instant: Instant | null | undefined): string | null {

@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount, sinceOf } from '../core/row/attempts.ts'
+import { attemptCount, batchReport, sinceOf } from '../core/row/attempts.ts'
 import { readableRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
@@ -89,7 +89,7 @@ export function showText(shown: ShownSlot): string {
       ...(row === null ? absentFacts(shown) : slotFacts(row)),
       ...foundFact(shown),
     }),
-    ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row)]),
+    ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row), ...reportLines(row)]),
     ...(steps.length === 0 ? [] : ['', 'NEXT STEPS', ...ownedSteps(owner, steps, verdict.caution)]),
   ]
   return lines.map(printable).join('\n')
@@ -160,6 +160,13 @@ function timelineLines(row: Row): string[] {
   )
   const width = Math.max(0, ...entries.map(({ at }) => formatInstant(at).length))
   return entries.map((entry) => `${formatInstant(entry.at).padEnd(width)}  ${timelineText(entry)}`)
+}
+
+/** The timeline has the last line of a report. Here is the newest one whole, if it has more. */
+function reportLines({ attempts }: Row): readonly string[] {
+  const attempt = attempts.findLast((one) => batchReport(one) !== undefined)
+  const lines = (attempt && batchReport(attempt)?.split('\n')) ?? []
+  return lines.length < 2 ? [] : ['', `REPORT OF ATTEMPT ${attempt?.number}`, ...lines.map((line) => `  ${line}`)]
 }
 
 function timelineText(entry: TimelineEntry): string {

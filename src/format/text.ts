@@ -1,8 +1,5 @@
+import { UNPRINTABLE } from '../core/user-text.ts'
 import { insideQuotes } from './shell-quotes.ts'
-
-/** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
 /** Returns text from a ledger or an event in a form that is safe on a terminal and stays on one line. */
 export function printable(text: string): string {

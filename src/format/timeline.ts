@@ -12,7 +12,7 @@ import type {
   Row,
   Trigger,
 } from '../core/types.ts'
-import { endingText } from '../verdict/endings.ts'
+import { endingText, reportedText } from '../verdict/endings.ts'
 
 // The events of a slot. The texts are not yet safe on a terminal.
 
@@ -135,7 +135,7 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   // A clock that was set back must not put the end before the start.
   const at = Math.max(startedAt, endedAt)
   const took = hasStarted(attempt) ? ` after ${elapsed(at - startedAt)}` : ''
-  return [start, event(at, `attempt ${number} ${end}${code}${took}`)]
+  return [start, event(at, `attempt ${number} ${end}${code}${took}${reportedText(attempt)}`)]
 }
 
 function rejectionEvent(rejection: Rejection, slot: Instant): TimelineEvent {

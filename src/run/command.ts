@@ -1,6 +1,8 @@
 import { formatInstant } from '../core/instant.ts'
+import { defined } from '../core/objects.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import type { Environment } from '../core/types.ts'
+import { FILE_VARIABLES, makeAttemptFiles } from '../process/attempt-files.ts'
 import { link, systemClock } from '../process/clock.ts'
 import { signalProcess } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'
@@ -38,7 +40,7 @@ const SINCE_VARIABLE = 'CRONLEDGER_RUN_SINCE'
  */
 function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
   const isOfEvent = trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
-  return [...FORCING_VARIABLES, SINCE_VARIABLE, ...(isOfEvent ? [] : [EVENT_VARIABLE])]
+  return [...FORCING_VARIABLES, ...FILE_VARIABLES, SINCE_VARIABLE, ...(isOfEvent ? [] : [EVENT_VARIABLE])]
 }
 
 /** Returns the work of an attempt: start the command, supervise it, and return how it ended. */
@@ -50,10 +52,11 @@ export function commandWork(
   prepareStart()
   return async (attempt) => {
     let batchPid: number | null = null
+    const files = makeAttemptFiles(env, attempt.warn)
     const end = await superviseChild(
       {
         argv,
-        env: { ...without(variablesToHide(attempt), env), ...attemptVariables(attempt) },
+        env: { ...without(variablesToHide(attempt), env), ...attemptVariables(attempt), ...files?.variables },
         timeoutMs,
         killAfterMs,
         stopTimeoutMs,
@@ -72,10 +75,12 @@ export function commandWork(
       },
     )
     const { outcome } = end
-    if (outcome === 'succeeded') return { ...end, outcome, value: null }
+    const reported = defined({ report: files?.readReport() })
+    files?.remove()
+    if (outcome === 'succeeded') return { ...end, ...reported, outcome, value: null }
     const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}
-    return { ...end, outcome, ...left }
+    return { ...end, ...reported, outcome, ...left }
   }
 }
 

@@ -49,6 +49,8 @@ export interface LiveAttempt {
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   record(process: ProcessMark): void
+  /** Logs a warning. The work goes on. */
+  warn(message: string): void
 }
 
 /** How the work ended, with the details for the caller that the row does not keep. */
@@ -248,7 +250,7 @@ function errorPart(before: RunResult<unknown> | null): { readonly error?: unknow
   return before !== null && 'error' in before ? { error: before.error } : {}
 }
 
-function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot): LiveAttempt {
+function liveAttempt(row: PendingRow, { request, lease, settings, io }: ClaimedSlot): LiveAttempt {
   const { number, runId, since = null } = openAttempt(row)
   return {
     ...keyOf(row),
@@ -263,6 +265,7 @@ function liveAttempt(row: PendingRow, { request, lease, settings }: ClaimedSlot)
     mayRetry: mayRetry(row, 'failed', settings),
     mayStart: () => lease.ageMs() < startableMs(settings),
     record: (process) => lease.record(process),
+    warn: (message) => io.emit({ event: 'warning', message }),
   }
 }
 
@@ -275,6 +278,6 @@ async function startWork<T>(work: Work<T>, live: LiveAttempt): Promise<WorkEnd<T
   }
 }
 
-function endingOf({ outcome, exitCode, signal, process }: Ending): Ending {
-  return { outcome, ...defined({ exitCode, signal, process }) }
+function endingOf({ outcome, exitCode, signal, process, report }: Ending): Ending {
+  return { outcome, ...defined({ exitCode, signal, process, report }) }
 }

@@ -1,3 +1,5 @@
+import { batchReport, hasSucceeded } from '../core/row/attempts.ts'
+import { reportedFacts, reportLine } from '../core/row/report.ts'
 import type { AttemptRecord, Ending, Outcome } from '../core/types.ts'
 
 const OUTCOME_WORDS: Readonly<Record<Outcome, string>> = {
@@ -16,6 +18,14 @@ export function endingText({ outcome, exitCode, signal }: Ending): string {
   const words = outcome === 'notStarted' && exitCode !== undefined ? 'could not be started' : OUTCOME_WORDS[outcome]
   if (signal !== undefined) return `${words} (${signal})`
   return exitCode === undefined || exitCode === 0 ? words : `${words} (exit code ${exitCode})`
+}
+
+/** Returns what the batch said of an attempt, to follow how it ended. The last line of a text is why it failed. */
+export function reportedText(attempt: AttemptRecord): string {
+  const report = batchReport(attempt)
+  if (report === undefined) return ''
+  const isCause = !hasSucceeded(attempt) && reportedFacts(report) === null
+  return isCause ? `: ${reportLine(report)}` : ` (reported: ${reportLine(report)})`
 }
 
 /** Returns what an attempt does, `is running` or `is waiting`, or how it ended. */

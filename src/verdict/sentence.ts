@@ -3,7 +3,7 @@ import { formatInstant } from '../core/instant.ts'
 import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
 import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec } from '../core/types.ts'
-import { endingText } from './endings.ts'
+import { endingText, reportedText } from './endings.ts'
 
 /** Without its first capital and full stop. Each surface writes the times in its own way. Not yet safe to show. */
 export type Sentence = readonly (string | { readonly at: Instant })[]
@@ -21,7 +21,7 @@ export function endedText(attempt: AttemptRecord): string {
   const took = tookText(attempt)
   const left = processLeftBy(attempt)
   const lived = left === undefined ? '' : `, and its process ${left.pid} lived on`
-  return `${name} ${endingText(attempt)}${took === '' ? '' : ` after ${took}`}${lived}`
+  return `${name} ${endingText(attempt)}${took === '' ? '' : ` after ${took}`}${reportedText(attempt)}${lived}`
 }
 
 /** Returns how long an attempt took. Returns an empty text if it did not start, or if its end is not known. */
@@ -68,6 +68,7 @@ export function successSentence(row: Row): Sentence {
   return [
     `attempt ${success.number} on ${success.host} succeeded`,
     ...(endedAt === undefined ? [] : [' at ', { at: endedAt }, ` in ${tookText(success)}`]),
+    reportedText(success),
     ...(before === undefined ? [] : [`, after ${endedText(before)}`]),
   ]
 }

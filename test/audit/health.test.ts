@@ -33,7 +33,7 @@ describe('the condition of a task', () => {
 
   test('has the newest slot that was due, the newest success, and the number of findings', async () => {
     expect(await healthOf(TASK, [rowWith({ ending: FAILED }), yesterday])).toEqual({
-      ...{ task: 'nightly', status: 'failed', lastSuccessAt: NOW + 1_000 },
+      ...{ task: 'nightly', status: 'failed', lastSuccessAt: NOW + 1_000, facts: {} },
       findings: { ...NO_FINDINGS, failed: 1, missed: 1 },
     })
     expect(await healthOf(TASK, [yesterday])).toMatchObject({ status: 'due' })
@@ -47,6 +47,17 @@ describe('the condition of a task', () => {
   test('counts a success that a later attempt of the slot did not repeat', async () => {
     const row = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
     expect(await healthOf(TASK, [row])).toMatchObject({ status: 'failed', lastSuccessAt: NOW + 1_000 })
+  })
+
+  test('has what the batch of the newest completed slot reported', async () => {
+    const said = (report: string) => rowWith({ ending: { ...SUCCEEDED, report } })
+    const rows = [said('{"rows":7}'), { ...said('{"rows":8}'), slot: slot - DAY_MS }]
+    expect(await healthOf(TASK, rows)).toMatchObject({ facts: { rows: 7 } })
+    expect(
+      await healthOf(TASK, [rowWith({ ending: { ...FAILED, report: '{"rows":9}' } }), ...rows.slice(1)]),
+    ).toMatchObject({
+      facts: { rows: 8 },
+    })
   })
 
   test('ignores a slot of the future that an operator has resolved', async () => {

@@ -211,6 +211,7 @@ describe('a row of the ledger', () => {
   test('with anything missing, of a wrong type or unknown is read and shown, or refused in one line', async () => {
     const style = {
       withTask: true,
+      fields: [],
       columns: 80,
       color: false,
       now: NOW,

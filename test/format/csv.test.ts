@@ -2,13 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { openAttempt } from '../../src/core/row/attempts.ts'
 import type { Row } from '../../src/core/types.ts'
 import { csvHead, csvLines } from '../../src/format/csv.ts'
-import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith, statusAt } from '../support/rows.ts'
+import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith, SUCCEEDED, statusAt } from '../support/rows.ts'
 
 /** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
-function cells(row: Row, now = NOW): Record<string, string | undefined> {
-  const line = csvLines([row], statusAt(now), now).trimEnd().split(',')
+function cells(row: Row, now = NOW, fields: readonly string[] = []): Record<string, string | undefined> {
+  const line = csvLines([row], statusAt(now), now, fields).trimEnd().split(',')
   return Object.fromEntries(
-    csvHead()
+    csvHead(fields)
       .trimEnd()
       .split(',')
       .map((head, index) => [head, line[index]]),
@@ -39,6 +39,7 @@ describe('a line of CSV', () => {
       forcedBy: 'ada',
       reason: 'bad input',
       rejections: '0',
+      report: '',
       refused: '0',
       resolvedAs: '',
       resolvedBy: '',
@@ -74,7 +75,15 @@ describe('a line of CSV', () => {
   })
 
   test('a comma is quoted', () => {
-    expect(csvLines([forced('a, b')], statusAt(NOW), NOW)).toContain(',"a, b",0,0,,,\n')
+    expect(csvLines([forced('a, b')], statusAt(NOW), NOW)).toContain(',"a, b",0,0,,,,\n')
+  })
+
+  test('has what the batch reported, and each fact that is asked for in a column of its own', () => {
+    const row = rowWith({ ending: FAILED }, { ending: { ...SUCCEEDED, report: '{"rows":1234,"=x":"=1"}' } })
+    expect(csvLines([row], statusAt(NOW), NOW, ['rows', '=x', 'none'])).toMatch(/,"rows=1234, =x=""=1""",1234,'=1,\n$/)
+    // What attempt 1 said is not what the slot says.
+    const other = rowWith({ ending: { ...FAILED, report: '{"rows":7}' } }, { ending: SUCCEEDED })
+    expect(cells(other, NOW, ['rows'])).toMatchObject({ report: '', rows: '' })
   })
 
   test('a clock that was set back makes no negative duration', () => {

@@ -23,14 +23,24 @@ interface Wish {
   readonly columns?: number
   readonly color?: boolean
   readonly withTask?: boolean
+  readonly fields?: readonly string[]
 }
 
 async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish = {}): Promise<string[]> {
   async function* source() {
     yield* groups
   }
-  const { format = 'table', columns = null, color = false, withTask = false } = wish
-  const style = { format, columns, color, withTask, now: NOW, statusOf: statusAt(NOW), nothing: async () => 'nothing' }
+  const { format = 'table', columns = null, color = false, withTask = false, fields = [] } = wish
+  const style = {
+    format,
+    columns,
+    color,
+    withTask,
+    fields,
+    now: NOW,
+    statusOf: statusAt(NOW),
+    nothing: async () => 'nothing',
+  }
   const printed: string[] = []
   for await (const piece of historyText(source(), style)) printed.push(piece)
   return printed
@@ -56,6 +66,16 @@ describe('a table', () => {
       (line) => /completed.*?(?= {2})/.exec(line)?.[0],
     )
     expect(statuses.slice(1)).toEqual(['completed, repaired', 'completed, marked'])
+  })
+
+  test('has a column for each fact that is asked for, of the last attempt', async () => {
+    const reported = rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234,"file":"a\\u001bb"}' } })
+    const printed = await lines([[reported, failed, missed, newer]], { fields: ['rows', 'file'] })
+    expect(printed.map((line) => line.split(/ {2,}/).slice(7))).toEqual([
+      ['rows', 'file'],
+      ['1234', 'a\\u001bb'],
+      ...[[], [], []],
+    ])
   })
 
   test('is printed group by group, with one head', async () => {

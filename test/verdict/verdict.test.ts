@@ -147,6 +147,14 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'failed | attempt 1 on host failed (exit code 3) after 1s | may be half done | depends | see what happened, run it again, or mark it as completed',
     ],
     [
+      verdict(rowWith({ ending: { ...FAILED, report: 'reading\ndisk full' } })),
+      'failed | attempt 1 on host failed (exit code 3) after 1s: disk full | may be half done | depends | see what happened, run it again, or mark it as completed',
+    ],
+    [
+      verdict(rowWith({ ending: { ...FAILED, report: '{"rows":1}' } })),
+      'failed | attempt 1 on host failed (exit code 3) after 1s (reported: rows=1) | may be half done | depends | see what happened, run it again, or mark it as completed',
+    ],
+    [
       verdict(marked('FAILED')),
       'failed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as failed at 03:00:35: the file was sent by hand | may be half done | depends | see what happened, run it again, or mark it as completed',
     ],
@@ -163,6 +171,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   ],
   completed: [
     [
+      verdict(rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234}' } })),
+      'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=1234) | done | duplicate | ',
+    ],
+    [
       verdict(rowWith({ ending: SUCCEEDED })),
       'completed | attempt 1 on host succeeded at 03:00:06 in 1s | done | duplicate | ',
     ],
@@ -172,6 +184,12 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
   ],
   repaired: [
+    [
+      verdict(
+        rowWith({ ending: { ...FAILED, report: 'disk full' } }, { ending: { ...SUCCEEDED, report: 'all is well' } }),
+      ),
+      'completed | attempt 2 on host succeeded at 03:00:06 in 1s (reported: all is well), after attempt 1 on host failed (exit code 3) after 1s: disk full | done, after a failed attempt | duplicate | ',
+    ],
     [
       verdict(rowWith({ ending: FAILED }, { ending: SUCCEEDED })),
       'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host failed (exit code 3) after 1s | done, after a failed attempt | duplicate | ',

@@ -44,6 +44,13 @@ const help = {
       bounds: [0, 100_000],
       help: 'Show at most this many slots; 0 shows all',
     },
+    fields: {
+      kind: 'text',
+      value: 'NAME[,…]',
+      group: 'Notifications and output',
+      help: 'Add a column for each of these facts that the batch reports',
+      details: 'In a table and in CSV. JSON has all facts.',
+    },
     format: {
       kind: 'choice',
       choices: HISTORY_FORMATS,
@@ -62,6 +69,7 @@ const help = {
       'what went wrong in the last seven days, in all tasks',
     ],
     ['cronledger history … --since 30d --status failed --limit 0', 'all failures of the last thirty days'],
+    ['cronledger history nightly … --fields rows', 'what the batch reported, as a column'],
     ['cronledger history nightly … --format csv > nightly.csv', 'all slots, for a spreadsheet'],
   ],
   notes:
@@ -89,6 +97,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const text = historyText(grouped(wanted, idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
     format,
     withTask: values.task === undefined,
+    fields: [...new Set(values.fields?.split(',').filter((name) => name !== ''))],
     ...screenOf(env),
     now,
     statusOf,

@@ -62,6 +62,11 @@ export function hasSucceeded(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'succeeded'
 }
 
+/** Returns what the batch said of the attempt. Undefined: nothing, or the row does not keep it any more. */
+export function batchReport(attempt: AttemptRecord): string | undefined {
+  return attempt.phase === 'ended' ? attempt.report : undefined
+}
+
 /** Returns the process of the attempt that could not be ended and lived on. Returns undefined if there was none. */
 export function processLeftBy(attempt: AttemptRecord): ProcessMark | undefined {
   return attempt.phase === 'ended' && attempt.outcome !== 'abandoned' ? attempt.process : undefined

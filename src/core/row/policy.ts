@@ -9,6 +9,9 @@ export const MAX_ATTEMPTS = 100
 /** A row lists only this many of the attempts that never started, the latest ones. The others are counted. */
 export const MAX_UNSTARTED = 10
 
+/** Only this many of the newest reports of the batch are kept in a row, which must stay small. */
+export const MAX_REPORTS = 3
+
 /** The most resolutions of one slot. Only a program would need more, and a row must stay small. */
 export const MAX_RESOLUTIONS = 100
 

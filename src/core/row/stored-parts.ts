@@ -111,6 +111,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   signal: maybe(TEXT),
   process: maybe(nested(PROCESS)),
   blockedBy: maybe(nested(KEY)),
+  report: maybe(TEXT),
 }) as StoredForm<AttemptRecord>
 
 export const REJECTION = formOf<Rejection>({

@@ -19,7 +19,7 @@ import {
   type Window,
 } from '../types.ts'
 import { attemptCount, endedAttempts, hasSucceeded, isEnded, isUnstarted, openAttempt } from './attempts.ts'
-import { MAX_UNSTARTED } from './policy.ts'
+import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
 /** The slot of a write, and the run that will own its row. */
@@ -229,7 +229,15 @@ function pendingRow(row: Row): PendingRow {
 }
 
 function endOpenAttempt(row: PendingRow, ending: Ending, stamp: Stamp): readonly EndedAttempt[] {
-  return [...endedAttempts(row), endAttempt(openAttempt(row), ending, stamp.now)]
+  const earlier = endedAttempts(row)
+  const mayKeep = ending.report === undefined ? MAX_REPORTS : MAX_REPORTS - 1
+  const kept = new Set(earlier.filter(({ report }) => report !== undefined).slice(-mayKeep))
+  const trimmed = earlier.map((attempt) => (kept.has(attempt) ? attempt : withoutReport(attempt)))
+  return [...trimmed, endAttempt(openAttempt(row), ending, stamp.now)]
+}
+
+function withoutReport({ report: _, ...attempt }: EndedAttempt): EndedAttempt {
+  return attempt
 }
 
 function abandonAttempt(attempt: AttemptRecord): EndedAttempt {

@@ -1,4 +1,5 @@
 import { blockedBy, hasStarted, latenessMsOf } from '../row/attempts.ts'
+import type { ReportedFacts } from '../row/report.ts'
 import { isUnreadable, statusOfAbsent, statusOfRow } from '../row/status.ts'
 import type { EcsFacts, Instant, Key, Row, ScheduleSpec, Status, UnreadableRow } from '../types.ts'
 import type { AuditedSlot, Doubt, DueKey } from './expected-slots.ts'
@@ -62,6 +63,8 @@ export interface TaskHealth {
   readonly status: Status | null
   /** Null if the range has none. */
   readonly lastSuccessAt: Instant | null
+  /** What the batch of the newest completed slot reported. Empty: nothing, or a text. */
+  readonly facts: ReportedFacts
   readonly findings: Readonly<Record<SlotFinding['kind'], number>>
 }
 

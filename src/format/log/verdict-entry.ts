@@ -2,6 +2,7 @@ import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, hasStarted, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
+import { reportJson } from '../../core/row/report.ts'
 import { readableRow } from '../../core/row/status.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
@@ -89,6 +90,7 @@ const OF_SLOT: readonly RefusalCause[] = ['running', 'stale', 'failed', 'newerAt
 
 function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
   const { attempt, ending, durationMs, finish, row, retries } = event
+  const { report, ...ended } = ending
   const isRecorded = finish === 'recorded'
   const isGood = ending.outcome === 'succeeded' && isRecorded
   const isDecided = isGood || !isRecorded || retries === true || row === null
@@ -100,7 +102,8 @@ function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
     }),
     fields: {
       attempt: attempt.number,
-      ...ending,
+      ...ended,
+      ...reportJson(report),
       ...(ending.outcome !== 'notStarted' && { durationMs: Math.round(durationMs) }),
       ...finishFields(event),
     },

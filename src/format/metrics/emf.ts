@@ -1,6 +1,7 @@
 import type { RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
+import { reportedFacts } from '../../core/row/report.ts'
 import type { Instant } from '../../core/types.ts'
 import { safeJson } from '../text.ts'
 
@@ -32,6 +33,8 @@ const ZEROS: Metrics = { Claimed: 0, Duplicate: 0, Refused: 0, Failed: 0, Comple
 export function emfLine(event: RunEvent, context: RunContext, namespace: string, now: Instant): string | null {
   const metrics = metricsOf(event, context)
   if (metrics === null) return null
+  const reported = reportedMetrics(event)
+  const names = Object.keys(reported)
   return safeJson({
     _aws: {
       Timestamp: now,
@@ -42,14 +45,33 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
           Dimensions: [['Task'], []],
           Metrics: keysOf(metrics).map((name) => ({ Name: name, Unit: METRIC_UNITS[name] })),
         },
+        // What the batch of one task counts says nothing of another task.
+        ...(names.length === 0
+          ? []
+          : [{ Namespace: namespace, Dimensions: [['Task']], Metrics: names.map((Name) => ({ Name, Unit: 'None' })) }]),
       ],
     },
     Task: context.task,
     ...metrics,
+    ...reported,
     // These two are not metrics. They lead an operator from a point in a graph to the row.
     Slot: formatInstant(context.window.slot),
     RunId: context.runId,
   })
+}
+
+/** The names of metrics are ASCII, and CloudWatch refuses larger numbers. */
+const LARGEST_NUMBER = 2 ** 360
+
+/** Returns the numbers that the batch reported. Their prefix keeps them apart from the metrics above. */
+function reportedMetrics(event: RunEvent): Readonly<Record<string, number>> {
+  const facts = event.event === 'ended' ? (reportedFacts(event.ending.report) ?? {}) : {}
+  return Object.fromEntries(
+    Object.entries(facts).flatMap(([name, value]): readonly [string, number][] => {
+      const isMetric = typeof value === 'number' && Math.abs(value) < LARGEST_NUMBER && /^[!-~]{1,200}$/.test(name)
+      return isMetric ? [[`Reported.${name}`, value]] : []
+    }),
+  )
 }
 
 function metricsOf(event: RunEvent, { trigger, window }: RunContext): Metrics | null {

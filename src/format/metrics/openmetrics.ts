@@ -30,6 +30,14 @@ const FAMILIES: readonly Family[] = [
     samples: ({ status }) => STATUSES.map((name) => ({ labels: { status: name }, value: name === status ? 1 : 0 })),
   },
   {
+    name: 'cronledger_reported',
+    help: 'The numbers that the batch of the newest completed slot reported, by their name.',
+    samples: ({ facts }) =>
+      Object.entries(facts).flatMap(([fact, value]) =>
+        typeof value === 'number' ? [{ labels: { fact }, value }] : [],
+      ),
+  },
+  {
     name: 'cronledger_findings',
     help: 'How many slots need attention, by kind.',
     samples: ({ findings }) => Object.entries(findings).map(([kind, value]) => ({ labels: { kind }, value })),

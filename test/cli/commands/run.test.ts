@@ -1,6 +1,6 @@
 // Also covers src/run/command.ts, since the work of a command is a process.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FARGATE } from '../../support/aws/ecs.ts'
@@ -191,6 +191,33 @@ describe('what the command gets', () => {
     expect(variables.some((line) => /^CRONLEDGER_RUN_ID=.{10,}/.test(line))).toBe(true)
     expect(variables).toContain('OTHER=kept')
     expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
+  })
+
+  test('a file for its report, which is kept with its attempt, however it ended, and then removed', async () => {
+    const { run, rows } = ledger()
+    const TMPDIR = join(folder, `tmp-${files}`)
+    mkdirSync(TMPDIR)
+    const script =
+      'echo "in $CRONLEDGER_RUN_ATTEMPT" >"$CRONLEDGER_RUN_REPORT"; [ $CRONLEDGER_RUN_ATTEMPT = 2 ] || sleep 60'
+    const options = ['--max-attempts', '2', '--retry-delay', '0s', '--timeout', '1s']
+    expect(await run(['sh', '-c', script], options, { env: { TMPDIR } })).toMatchObject({ code: 0 })
+    expect((await rows())[0]?.['attempts']).toMatchObject([
+      { outcome: 'timedOut', report: 'in 1' },
+      { outcome: 'succeeded', report: 'in 2' },
+    ])
+    expect(readdirSync(TMPDIR)).toEqual([])
+  })
+
+  test('no file for its report if none can be made, and not that of a run around it', async () => {
+    const { run } = ledger()
+    const env = { TMPDIR: '/proc/none', CRONLEDGER_RUN_REPORT: join(folder, 'outer') }
+    const ended = await run(['sh', '-c', '[ -z "$CRONLEDGER_RUN_REPORT" ]'], [], { env })
+    expect(ended.code).toBe(0)
+    expect(logOf(ended).map(({ event, message }) => [event, message])).toEqual([
+      ['warning', expect.stringMatching(/^the batch has no file for a report/)],
+      ['claimed', expect.any(String)],
+      ['completed', expect.any(String)],
+    ])
   })
 
   test('its arguments untouched by any shell or option parser', async () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { attemptCount } from '../../../src/core/row/attempts.ts'
+import { attemptCount, batchReport } from '../../../src/core/row/attempts.ts'
 import { MAX_UNSTARTED } from '../../../src/core/row/policy.ts'
 import { decodeRow, encodeRow } from '../../../src/core/row/stored-row.ts'
 import {
@@ -72,6 +72,20 @@ test('each attempt has the facts of the container in which it runs', () => {
   const row = claimRow(rowWith({ ending: FAILED }), { ...CLAIM, ecs: FARGATE.ecs }, STAMP, LEASE_MS)
   expect(row.attempts.map(({ ecs }) => ecs)).toEqual([undefined, FARGATE.ecs])
   expect(retryAttempt(row, FAILED, STAMP, LEASE_MS).attempts.at(-1)).toMatchObject({ number: 3, ecs: FARGATE.ecs })
+})
+
+test('a report is that of one attempt, and a row keeps only the newest ones', () => {
+  const said = (index: number) => ({ ...FAILED, report: `attempt ${index}` })
+  const retried = retryAttempt(rowWith({}), said(1), STAMP, LEASE_MS)
+  expect(retried.attempts.map((attempt) => batchReport(attempt))).toEqual(['attempt 1', undefined])
+  expect(retried.attempts[1]).not.toHaveProperty('report')
+  let row: Row = finishRow(beginAttempt(retried, STAMP, LEASE_MS), FAILED, STAMP)
+  for (let index = 3; index <= 8; index += 1) row = finishRow(claimRow(row, CLAIM, STAMP, LEASE_MS), said(index), STAMP)
+  const kept = [...Array(5).fill(undefined), ...[6, 7, 8].map((index) => `attempt ${index}`)]
+  expect(row.attempts.map((attempt) => batchReport(attempt))).toEqual(kept)
+  expect(decodeRow(encodeRow(row))).toEqual(row)
+  const silent = finishRow(claimRow(row, CLAIM, STAMP, LEASE_MS), SUCCEEDED, STAMP)
+  expect(silent.attempts.map((attempt) => batchReport(attempt))).toEqual([...kept, undefined])
 })
 
 const SKIP = { by: 'cronledger', reason: 'another slot runs' }

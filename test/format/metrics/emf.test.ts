@@ -34,6 +34,14 @@ const DURATION = { Duration: '1235 Milliseconds' }
 
 const CASES: [what: string, event: RunEvent, metrics: object, context?: Partial<RunContext>][] = [
   ['completed', ended(SUCCEEDED), { ...CLAIMED, ...LATENESS, ...DURATION, Completed: '1 Count' }],
+  [
+    'completed, with numbers, of which one cannot be a metric, and one has the name of another',
+    ended({ ...SUCCEEDED, report: '{"rows":1234,"Failed":2,"Task":3,"file":"a","größe":4,"huge":1e300}' }),
+    {
+      ...{ ...CLAIMED, ...LATENESS, ...DURATION, Completed: '1 Count' },
+      ...{ 'Reported.rows': '1234 None', 'Reported.Failed': '2 None', 'Reported.Task': '3 None' },
+    },
+  ],
   ['failed', ended(FAILED), { ...CLAIMED, ...LATENESS, ...DURATION, Failed: '1 Count' }],
   ['not started', ended(NOT_STARTED), { ...CLAIMED, ...LATENESS, Failed: '1 Count' }],
   [
@@ -67,8 +75,10 @@ for (const [what, event, metrics, context] of CASES) {
   test(`${what}: a line that AWS's schema allows`, () => {
     const line = emfLine(event, { ...CONTEXT, ...context }, 'batches', NOW) ?? ''
     expect(readEmf(line)).toEqual(metrics)
-    expect(JSON.parse(line)).toMatchObject({
-      _aws: { Timestamp: NOW, CloudWatchMetrics: [{ Namespace: 'batches', Dimensions: [['Task'], []] }] },
+    const { _aws, ...root } = JSON.parse(line)
+    expect(_aws).toMatchObject({ Timestamp: NOW })
+    expect(_aws.CloudWatchMetrics[0]).toMatchObject({ Namespace: 'batches', Dimensions: [['Task'], []] })
+    expect(root).toMatchObject({
       Task: 'nightly',
       Slot: '2026-11-24T03:00:00Z',
       RunId: 'me',

@@ -17,12 +17,14 @@ const WELL: TaskHealth = {
   task: 'nightly',
   status: 'completed',
   lastSuccessAt: 1_764_000_000_123,
+  facts: { rows: 1234, file: 'a', 'x"y': 0.5 },
   findings: NO_FINDINGS,
 }
 const ILL: TaskHealth = {
   task: 'hourly',
   status: 'missed',
   lastSuccessAt: null,
+  facts: {},
   findings: { ...NO_FINDINGS, missed: 3 },
 }
 
@@ -53,6 +55,14 @@ test('the last success is in seconds, and absent where there is none', async () 
   const name = 'cronledger_last_success_timestamp_seconds'
   expect(parseOpenMetrics(await metricsOf(WELL, ILL)).filter((sample) => sample.name === name)).toEqual([
     { name, labels: { task: 'nightly' }, value: 1_764_000_000.123 },
+  ])
+})
+
+test('what the batch of the newest completed slot reported has a sample for each number', async () => {
+  const name = 'cronledger_reported'
+  expect(parseOpenMetrics(await metricsOf(WELL, ILL)).filter((sample) => sample.name === name)).toEqual([
+    { name, labels: { task: 'nightly', fact: 'rows' }, value: 1234 },
+    { name, labels: { task: 'nightly', fact: 'x"y' }, value: 0.5 },
   ])
 })
 

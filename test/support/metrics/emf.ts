@@ -14,12 +14,14 @@ export function readEmf(line: string): Loose {
   const root = JSON.parse(line)
   validate(root)
   expect(validate.errors).toBe(null)
-  const [directive, ...more] = root._aws.CloudWatchMetrics
-  expect(more).toEqual([])
-  for (const name of directive.Dimensions.flat()) expect(root[name]).toEqual(expect.any(String))
-  const metrics = directive.Metrics.map(({ Name, Unit }: Loose) => {
-    expect(root[Name as string]).toEqual(expect.any(Number))
-    return [Name, `${root[Name as string]} ${Unit}`]
-  })
+  const directives: readonly Loose[] = root._aws.CloudWatchMetrics
+  for (const name of directives.flatMap(({ Dimensions }) => Dimensions.flat()))
+    expect(root[name]).toEqual(expect.any(String))
+  const metrics = directives
+    .flatMap(({ Metrics }) => Metrics)
+    .map(({ Name, Unit }: Loose) => {
+      expect(root[Name as string]).toEqual(expect.any(Number))
+      return [Name, `${root[Name as string]} ${Unit}`]
+    })
   return Object.fromEntries(metrics)
 }
