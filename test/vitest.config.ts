@@ -1,7 +1,23 @@
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The folders whose tests need no build, no process and no server: `npm run test:unit`. */
 const UNIT = ['core', 'verdict', 'format', 'web/views', 'run', 'audit'].map((folder) => `test/${folder}/**/*.test.ts`)
+
+/** The files that take longest, by wall time. One of them that starts last would run alone. */
+const LONGEST = [
+  ...['faults/hosts', 'faults/wire', 'store/dynamodb/dynamodb-store', 'docs/guides', 'cli/overlap', 'faults/matrix'],
+  ...['cli/commands/template/stack', 'cli/commands/setup/check', 'faults/kill', 'faults/crash', 'faults/hostile'],
+  ...['cli/commands/history', 'cli/commands/run', 'cli/commands/rerun', 'cli/commands/pause', 'sim/sim'],
+].map((name) => `/test/${name}.test.ts`)
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.some((name) => moduleId.endsWith(name))
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
 
 /** What all tests have in common, also those of `npm run test:image`, `test:aws` and `test:cdk`. */
 export const common = {
@@ -10,8 +26,8 @@ export const common = {
   // and states, so a machine without free CPU makes it slow, and must not make it fail.
   testTimeout: 300_000,
   hookTimeout: 300_000,
-  // Three files run side by side on two cores, because many wait for processes and leases; tests inside a file run in order.
-  maxWorkers: 3,
+  // Four files run side by side on two cores, because many wait for processes and leases; tests inside a file run in order.
+  maxWorkers: 4,
   // For the tests that are marked for it, because they mostly wait for their processes.
   maxConcurrency: 10,
   reporters: ['default', './test/summary.ts'],
@@ -20,6 +36,7 @@ export const common = {
 export default defineConfig({
   test: {
     ...common,
+    sequence: { sequencer: LongestFirst },
     projects: [
       // These files leave nothing behind, so they can share a process. Half of their time was its start and its imports.
       { extends: true, test: { name: 'unit', include: UNIT, isolate: false } },

@@ -175,9 +175,12 @@ for (const [name, startServer] of [
       if (name === 'dynalite') await expectWithdrawn()
     })
 
+    // What the second server answers differently is the row that made a condition fail. The rest has no need of it.
+    if (name === 'moto') return
+
     // The claim is answered so late that the rest of its lease is less than the kill-after: no start is safe without a
     // renewal.
-    const LATE = { leaseMs: 2_000, heartbeatMs: 200, skewMs: 0, killAfterMs: 1_000, ledgerTimeoutMs: 8_000 }
+    const LATE = { leaseMs: 2_000, heartbeatMs: 200, skewMs: 0, killAfterMs: 1_000, ledgerTimeoutMs: 5_000 }
     const NO_RENEWAL = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no UpdateItem', 'Message')
 
     test('a claim that took longer than a heartbeat, and is then denied its renewal: withdrawn, the slot is free', async () => {
@@ -205,9 +208,6 @@ for (const [name, startServer] of [
       expect({ code, started, last: events.at(-1) }).toMatchObject({ code: 74, started: 1, last })
       expect(await row()).toMatchObject({ state: 'PENDING' })
     })
-
-    // What the second server answers differently is the row that made a condition fail. The rest has no need of it.
-    if (name === 'moto') return
 
     test('requests: three for a run on ECS, and four if its container is new', async () => {
       const asked = async (container: object, task: object = TASK) => {
