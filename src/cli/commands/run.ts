@@ -4,7 +4,6 @@ import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEventTime } from '../options/event.ts'
-import { checkOldVariables } from '../options/old-names.ts'
 import { variableOf } from '../options/options.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
@@ -30,7 +29,6 @@ export const run: Command = {
   help,
   async execute(context: CommandContext) {
     const { argv, env, stops } = context
-    checkOldVariables(env)
     const values = readOptions(help, argv, env, context.rest)
     if (isGiven('catchUpMs', argv) && isGiven('forceSlot', argv)) {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')

@@ -4,7 +4,6 @@ import type { Environment } from '../../core/types.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
-import { oldOption } from './old-names.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
 
@@ -72,7 +71,7 @@ function readWords(line: Line, argv: readonly string[]): Words {
       const needy = open === null || isSwitch ? undefined : flags.get(open)
       if (!flags.has(flag)) {
         if (open !== null && needy !== undefined) throw noValue(open, needy)
-        throw oldOption(flag, line.command.name) ?? unknownWord(line, { word, before }, strays)
+        throw unknownWord(line, { word, before }, strays)
       }
       if (given.has(flag))
         throw usageError(`--${flag} is given more than once. Give it once.${flag === 'schedule' ? ONE_SCHEDULE : ''}`)

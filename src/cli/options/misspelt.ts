@@ -1,10 +1,9 @@
 import { usageError } from '../../core/errors.ts'
 import { nearest } from '../../core/near.ts'
-import { isKeyOf } from '../../core/objects.ts'
 import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { FORCING_VARIABLES } from '../../run/command.ts'
-import { OTHER_NAMES } from './mistakes.ts'
+import { otherName } from './mistakes.ts'
 import { variableOf } from './options.ts'
 
 const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor event-time force-slot'.split(' '))
@@ -34,7 +33,7 @@ export function misspeltVariables(
   return Object.keys(env).flatMap((variable) => {
     const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
     if (!env[variable] || !variable.startsWith(PREFIX) || name.startsWith('run-') || names.includes(name)) return []
-    const near = (isKeyOf(name, OTHER_NAMES) ? OTHER_NAMES[name]?.[0] : null) ?? nearest(name, names)
+    const near = otherName(name) ?? nearest(name, names)
     const isGuard = near !== null && GUARD_OPTIONS.has(near) && mayForce
     if (near !== null && left.includes(near) && (isGuard || SLOT_OPTIONS.has(near))) {
       const risk = isGuard ? 'start in a slot that you exclude' : 'take another slot'

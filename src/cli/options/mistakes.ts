@@ -13,54 +13,42 @@ export interface Line {
   readonly hasBatch: boolean
 }
 
-/**
- * How other tools name an option. A command has one of the options here, or none. Some have a value. The first one is also
- * meant by a variable of that name.
- */
-export const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
-  tz: ['timezone'],
-  zone: ['timezone'],
-  'time-zone': ['timezone'],
-  'schedule-expression-timezone': ['timezone'],
-  'schedule-expression': ['schedule'],
-  cron: ['schedule'],
-  'start-date': ['anchor'],
-  name: ['task'],
-  'task-name': ['task'],
-  table: ['store'],
-  from: ['since'],
-  to: ['until'],
-  for: ['until'],
-  since: ['from'],
-  until: ['to'],
-  date: ['slot', 'force-slot', 'since', 'at'],
-  time: ['event-time', 'slot', 'at'],
-  'scheduled-time': ['event-time'],
-  'event-time': ['slot'],
-  slot: ['force-slot', 'at'],
-  force: ['force-slot', 'slot'],
-  f: ['force-slot', 'slot'],
-  only: ['force-only'],
-  'force-only': ['only'],
-  failed: ['only failed', 'status failed'],
-  missed: ['only missed', 'status missed'],
-  status: ['state', 'only'],
-  state: ['status', 'only'],
-  retries: ['max-attempts'],
-  retry: ['max-attempts'],
-  attempts: ['max-attempts'],
-  'max-retries': ['max-attempts'],
-  delay: ['retry-delay'],
-  last: ['limit', 'since'],
-  n: ['limit', 'count'],
-  s: ['schedule'],
-  quiet: ['log quiet'],
-  'run-id': ['run'],
-  message: ['reason'],
-  m: ['reason'],
-  user: ['by'],
-  output: ['out', 'format'],
-  json: ['log'],
+/** For each option, how other tools or other commands name it. Some have a value. The first one that a command has is meant. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  timezone: 'tz zone time-zone schedule-expression-timezone',
+  schedule: 'schedule-expression cron',
+  task: 'name task-name',
+  store: 'table',
+  'event-time': 'time event scheduled-time',
+  'force-slot': 'slot force f',
+  'force-only': 'only',
+  slot: 'event-time date time force f',
+  state: 'status',
+  status: 'state',
+  only: 'force-only status state',
+  'only failed': 'failed',
+  'status failed': 'failed',
+  'only missed': 'missed',
+  'status missed': 'missed',
+  'status duplicates': 'duplicates',
+  from: 'since',
+  to: 'until',
+  since: 'from last date',
+  until: 'to for',
+  at: 'slot time date',
+  'limit 0': 'all',
+  limit: 'last',
+  'max-attempts': 'retries retry attempts max-retries',
+  reason: 'message',
+  out: 'output',
+  format: 'output',
+  log: 'json quiet',
+}
+
+/** Returns the option that a name of another tool or command means, or null. `has`: whether a command has an option. */
+export function otherName(name: string, has: (option: string) => boolean = () => true): string | null {
+  const others = Object.entries(OTHER_NAMES).filter(([, names]) => names.split(' ').includes(name))
+  return others.find(([option]) => has(option.replace(/ .*/, '')))?.[0] ?? null
 }
 
 /** Options of the command line of AWS, and the variables that have their meaning here. */
@@ -70,7 +58,8 @@ const AWS_VARIABLES: Readonly<Record<string, string>> = {
   'endpoint-url': 'AWS_ENDPOINT_URL_DYNAMODB',
 }
 
-const OF_SCHEDULE: ReadonlySet<string> = new Set(['schedule', 'timezone', 'anchor'])
+/** What the record of a task says. Most commands only read it. */
+const OF_RECORD: ReadonlySet<string> = new Set('schedule timezone anchor grace late-after done-by skew'.split(' '))
 
 /** The hyphens of an option, or the long dash that a word processor makes of them. */
 export const DASHES = /^[-\u2010-\u2015\u2212]+/
@@ -88,14 +77,15 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   }
   if (word === '-v') return usageError(`${what} Did you mean cronledger --version?`)
   if (isKeyOf(name, AWS_VARIABLES)) return usageError(`${what} Set the variable ${AWS_VARIABLES[name]} instead.`)
-  const others = isKeyOf(name, OTHER_NAMES) ? (OTHER_NAMES[name] ?? []) : []
-  if (flags.has('store') && !flags.has('schedule') && [name, ...others].some((one) => OF_SCHEDULE.has(one))) {
+  const recorded = OF_RECORD.has(name) ? name : otherName(name, (option) => OF_RECORD.has(option))
+  if (recorded !== null && flags.has('store') && !flags.has('schedule')) {
     return usageError(
-      `${command.name} has no option ${shown}, because it uses the recorded schedule of the task. To record a schedule before the first run, or before a change: cronledger declare`,
+      `${command.name} has no option ${shown}, because it uses what the runs of the task have recorded. To record that before the first run, or a change ahead: cronledger declare`,
     )
   }
-  const other = others.find((candidate) => flags.has(candidate.replace(/ .*/, '')))
-  const near = flags.has(name) ? name : (other ?? nearest(name, [...flags.keys()]))
+  const near = flags.has(name)
+    ? name
+    : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]))
   return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
 }
 

@@ -13,14 +13,6 @@ interface Mistake {
 }
 
 const MARK = 'cron(…) needs a "?" for day of month or day of week'
-/** Macros that do not exist, and what they mean. */
-const MACROS_MEANT: Readonly<Record<string, string>> = {
-  nightly: '@daily',
-  minutely: '* * * * *',
-  quarterly: '0 0 1 */3 *',
-}
-
-const IN_WORDS = 'a schedule in words is not supported'
 
 type Explain = (...groups: readonly string[]) => Mistake | null
 
@@ -41,10 +33,9 @@ const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
   [/^cron\((.*)\)$/, (text = '') => inAws('cron(…) has minutes first, and no seconds', text)],
   [/^(?:CRON_TZ|TZ) ?= ?([^\s]+) (\S.*)$/i, (zone = '', schedule = '') => withZone(schedule, zone)],
   [/^(\S.*\S) ([A-Z][a-z]+\/[A-Z][\w/+-]+|UTC|GMT|JST)$/, withZone],
-  [/^(?:@?every )?(?:(\d+|an?|other) ?)?(\w+)$/i, (count, unit) => macro(unit) ?? interval(IN_WORDS, unit, count)],
   [
-    /^@(nightly|minutely|quarterly)$/i,
-    (name = '') => ({ what: 'this macro does not exist', schedule: MACROS_MEANT[name.toLowerCase()] ?? '' }),
+    /^(?:@?every )?(?:(\d+|an?) ?)?(\w+)$/i,
+    (count, unit) => macro(unit) ?? interval('a schedule in words is not supported', unit, count),
   ],
   [
     /^(?:every ?)?(?:day|daily)? ?(?:at )?(\d{1,2})(?=:| ?[ap]m)(?::(\d\d))?(?::00)? ?([ap]m)?$/i,
@@ -58,10 +49,14 @@ const MISTAKES: readonly (readonly [RegExp, Explain])[] = [
     /^(@\w+|(?:\S+ ){4}\S+) (?:\w+ )?[~.]?\/[\w.].*$/,
     (schedule = '') => ({ what: 'the command of a crontab line is not part of the expression', schedule }),
   ],
-  [/^((?:\S+ ){4}[^\s,;|]+) ?[,;|]+ ?((?:\S+ ){4}\S+)$/, twoSchedules],
+  [
+    /^(?:\S+ ){4}[^\s,;|]+ ?[,;|]+ ?(?:\S+ ){4}\S+$/,
+    () => ({
+      what: 'this is a list of two expressions, and a task has one schedule',
+      advice: "Use one with a list in a field, such as '0 3,15 * * *', or two tasks.",
+    }),
+  ],
   [/^rate ?\((\d+) ?([a-z]+)\)$/i, (count, unit) => interval('rate(…) is not in this form', unit, count, true)],
-  [/^\*\/(\d+) \* \* \* \*$/, (count) => interval('a step of the minutes is at most 60', 'm', count, true)],
-  [/^0 \*\/(\d+) \* \* \*$/, (count) => interval('a step of the hours is at most 24', 'h', count, true)],
 ]
 
 /** Returns the text of the error about an expression that was refused, or null if the mistake is not a frequent one. */
@@ -129,7 +124,7 @@ function macro(name = ''): Mistake | null {
 /** A crontab needs no anchor, so it is shown if its steps fit. */
 function interval(what: string, unitText = '', countText = '1', isRate = false): Mistake | null {
   const [, letter] = /^(m|h|d)(?:ins?|inutes?|rs?|ours?|ays?)?$/i.exec(unitText.toLowerCase()) ?? []
-  const count = { a: 1, an: 1, other: 2 }[countText] ?? Number(countText)
+  const count = Number(countText.replace(/an?/i, '1'))
   if (letter === undefined) return null
   const [unit, crontab, size] = {
     m: ['minute', `*/${count} * * * *`, 60] as const,
@@ -145,24 +140,10 @@ function timeOfDay(what: string, hour = '', minute = '00', half?: string): Mista
   return { what, schedule: `${Number(minute)} ${of24} * * *` }
 }
 
-/** They are joined if they differ in one field. */
-function twoSchedules(...both: readonly string[]): Mistake {
-  const [one = [], other = []] = both.map((part) => part.split(' '))
-  const joined = one.map((field, at) => (field === other[at] ? field : `${field},${other[at]}`))
-  const what = 'this is a list of two expressions, and a task has one schedule'
-  return joined.filter((field, at) => field !== one[at]).length === 1
-    ? { what, schedule: joined.join(' '), advice: 'Or use two tasks.' }
-    : { what, advice: 'Use two tasks.' }
-}
-
 /** Abbreviations that are not IANA names, or that mean something else there. */
 const ZONES: Readonly<Record<string, string>> = {
   jst: 'Asia/Tokyo',
-  osaka: 'Asia/Tokyo',
-  kst: 'Asia/Seoul',
   beijing: 'Asia/Shanghai',
-  ist: 'Asia/Kolkata',
-  bst: 'Europe/London',
   cest: 'Europe/Berlin',
   edt: 'America/New_York',
   cst: 'America/Chicago (or Asia/Shanghai)',

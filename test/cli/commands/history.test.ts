@@ -113,9 +113,11 @@ describe('what is shown of a task', () => {
     [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
     [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
     [['--json', '--json'], /--json is given more than once/],
-    [['--no-missed'], /--no-missed was removed. Use --status recorded/],
-    [['--all'], /--all was removed. Use --limit 0/],
-    [['--timezone', 'UTC'], /history has no option --timezone, because it uses the recorded schedule/],
+    [['--all'], /unknown option --all. Did you mean --limit 0\?/],
+    [
+      ['--timezone', 'UTC'],
+      /history has no option --timezone, because it uses what the runs of the task have recorded/,
+    ],
   ])('%j is a usage error', async (args, message) => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: '' })

@@ -148,6 +148,8 @@ test.each([
   ['rerun', ['--since', 'x'], '--since. Did you mean --from?'],
   ['rerun', ['--event-time', 'x'], '--event-time. Did you mean --slot?'],
   ['rerun', ['--failed'], '--failed. Did you mean --only failed?'],
+  ['run', ['--event', '-'], '--event. Did you mean --event-time?'],
+  ['history', ['--duplicates'], '--duplicates. Did you mean --status duplicates?'],
   ['rerun', ['-f'], '-f. Did you mean --slot?'],
   ['history', ['--from', 'x'], '--from. Did you mean --since?'],
   ['history', ['--lmit', '5'], '--lmit. Did you mean --limit?'],
@@ -170,6 +172,16 @@ test.each([
   ['--store', ['file:x'], 'Put the command before its options: cronledger run --store …'],
 ])('the unknown command %s %j', (name, argv, hint) => {
   expect(unknownCommand(name, argv).message).toBe(`unknown command "${name}". ${hint}`)
+})
+
+test.each([
+  ['history', '--tz'],
+  ['rerun', '--skew'],
+  ['check', '--grace'],
+])('%s has no option %s: the runs of a task state it', (command, option) => {
+  expect(mistake(command, [...STORE, option, 'x'])).toMatch(
+    / because it uses what the runs of the task have recorded\./,
+  )
 })
 
 describe('the task as an argument', () => {

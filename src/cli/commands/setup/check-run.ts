@@ -14,7 +14,6 @@ import { look, type SetupFinding } from '../../../store/finding.ts'
 import { readOptions } from '../../options/arguments.ts'
 import { readEventTime } from '../../options/event.ts'
 import { misspeltVariables } from '../../options/misspelt.ts'
-import { checkOldVariables } from '../../options/old-names.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
 import { runOptions } from '../run.ts'
 
@@ -47,7 +46,6 @@ export async function* inspectRun(
 ): AsyncGenerator<SetupFinding, RunOptions | undefined> {
   const read: Read = {}
   const options = await look('options', async () => {
-    checkOldVariables(env)
     const values = readOptions(RUN, [], env)
     read.eventTime = values.eventTime
     const all = { ...values, task: task ?? '', schedule: values.schedule ?? '', eventTime: undefined }
