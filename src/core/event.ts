@@ -1,6 +1,7 @@
 import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
 import type { Suspension } from './task/task-record.ts'
+import type { UpstreamSlot } from './task/upstream.ts'
 import type {
   AttemptRecord,
   DuplicateCause,
@@ -55,9 +56,12 @@ export type RunEvent =
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
       readonly holder?: OverlapLock
+      readonly missing?: UpstreamSlot
       readonly inForce?: ScheduleSpec
     } & NoteResult)
   | { readonly event: 'waiting'; readonly holder: OverlapLock }
+  /** The run starts when this slot has completed, if that is within `leftMs`. */
+  | { readonly event: 'waiting'; readonly missing: UpstreamSlot; readonly leftMs: number }
   /** Another slot of the task runs, and this slot is skipped. No later scheduled trigger runs it. */
   | ({ readonly event: 'skipped'; readonly holder: OverlapLock } & Finish)
   /** The run found missed slots, and starts these before its own slot, the oldest first. */

@@ -1,4 +1,5 @@
 import { formatDuration } from './duration.ts'
+import { isTaskName } from './user-text.ts'
 
 export const OPTION_GROUPS = [
   'Required',
@@ -56,12 +57,19 @@ interface ChoiceSpec extends Described {
   readonly default?: string | null
 }
 
+/** Names of tasks, separated by commas. */
+interface NamesSpec extends Described {
+  readonly kind: 'names'
+  readonly value: string
+  readonly default?: null
+}
+
 interface SwitchSpec extends Described {
   readonly kind: 'switch'
 }
 
 /** One option. Its type, flag, variable, help and line in the reference follow from this and its name. */
-export type OptionSpec = NumberSpec | TextSpec | ChoiceSpec | SwitchSpec
+export type OptionSpec = NumberSpec | TextSpec | ChoiceSpec | NamesSpec | SwitchSpec
 
 export type OptionTable = Readonly<Record<string, OptionSpec>>
 
@@ -69,6 +77,7 @@ interface KindValues<Word> {
   text: string
   choice: Word
   words: readonly Word[]
+  names: readonly string[]
   duration: number
   integer: number
   switch: boolean
@@ -88,6 +97,7 @@ export function optionName(name: string): string {
 
 export function allowedText(spec: OptionSpec): string {
   if ('choices' in spec) return spec.choices.join(', ')
+  if (spec.kind === 'names') return 'names of tasks'
   return 'bounds' in spec ? spec.bounds.map((bound) => numberText(spec.kind, bound)).join(' to ') : ''
 }
 
@@ -98,6 +108,7 @@ export function allowedWithReason(spec: OptionSpec): string {
 export function isAllowed(value: unknown, spec: OptionSpec): boolean {
   if ('choices' in spec) return spec.choices.some((choice) => choice === value)
   if (spec.kind === 'text') return typeof value === 'string'
+  if (spec.kind === 'names') return Array.isArray(value) && value.length > 0 && value.every(isTaskName)
   if (!('bounds' in spec)) return true
   const [min, max] = spec.bounds
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max

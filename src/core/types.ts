@@ -202,6 +202,8 @@ const REFUSAL_CAUSES = [
   'scheduleChanged',
   // Another slot of the task runs.
   'overlap',
+  // A slot that this one comes after has not completed.
+  'blocked',
   // A forced trigger is meant only for slots with a row, and this slot has no row.
   'noRow',
   // A forced trigger was asked for before the latest attempt of the slot began.

@@ -17,6 +17,8 @@ export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
   /** The ids of the runs that the caller is a part of. Left out: the caller is a part of no run. */
   readonly insideOf?: readonly string[] | undefined
+  /** The monotonic time at which it stops to wait for other tasks. Left out: that of `afterTimeoutMs`. */
+  readonly waitUntilMs?: number
   /** The facts of ECS that the run states about its task. Left out: it does not run there. */
   readonly knownEcs?: KnownEcs
 }

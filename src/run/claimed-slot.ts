@@ -1,8 +1,8 @@
 import type { Finish } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
-import { beginAttempt } from '../core/row/transition.ts'
-import type { Ending, PendingRow } from '../core/types.ts'
+import { beginAttempt, type Stamp } from '../core/row/transition.ts'
+import type { Ending, PendingRow, Row } from '../core/types.ts'
 import { Halted } from './ask.ts'
 import type { ClaimRequest } from './claim.ts'
 import { type Lease, startableMs } from './lease.ts'
@@ -36,8 +36,17 @@ export async function openGate({ lease, halt, settings }: ClaimedSlot): Promise<
  * The work may start only after this write, so that a waiting run that dies has started nothing. It may take `ms`
  * milliseconds. Throws `Halted` if nothing may start, and `LedgerError` if the ledger does not answer.
  */
-export async function beginWaiting({ lease, halt, settings }: ClaimedSlot, ms: number): Promise<PendingRow> {
-  const written = await lease.write((row, stamp) => beginAttempt(row, stamp, settings.leaseMs), { ms, halt })
+export function beginWaiting(claimedSlot: ClaimedSlot, ms: number): Promise<PendingRow> {
+  return writeClaimed((row, stamp) => beginAttempt(row, stamp, claimedSlot.settings.leaseMs), claimedSlot, ms)
+}
+
+/** Changes the row of the claimed slot. Throws as `beginWaiting` does. */
+export async function writeClaimed(
+  change: (row: Row, stamp: Stamp) => PendingRow,
+  { lease, halt }: ClaimedSlot,
+  ms: number,
+): Promise<PendingRow> {
+  const written = await lease.write(change, { ms, halt })
   if (written.kind === 'lost') throw new Halted()
   return written.row
 }

@@ -25,9 +25,17 @@ export interface CommandOptions {
 }
 
 /** A `cronledger` in the batch must not force the same slots, so the child does not get these. */
-export const FORCING_VARIABLES = ['FORCE_SLOT', 'FORCE_ONLY', 'SLOT', 'FROM', 'TO', 'ONLY', 'REASON', 'BY'].map(
-  (name) => `CRONLEDGER_${name}`,
-)
+export const FORCING_VARIABLES = [
+  'FORCE_SLOT',
+  'FORCE_ONLY',
+  'IGNORE_AFTER',
+  'SLOT',
+  'FROM',
+  'TO',
+  'ONLY',
+  'REASON',
+  'BY',
+].map((name) => `CRONLEDGER_${name}`)
 
 const EVENT_VARIABLE = 'CRONLEDGER_EVENT_TIME'
 

@@ -4,7 +4,9 @@ import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
+import type { UpstreamSlot } from '../core/task/upstream.ts'
 import type { PendingRow, Resolution, Row } from '../core/types.ts'
+import { waitForUpstream } from './after.ts'
 import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
 import { beginWaiting, type ClaimedSlot, endClaim } from './claimed-slot.ts'
@@ -19,7 +21,12 @@ export type GaveWay =
   | { readonly status: 'paused'; readonly attempt: number; readonly pause: Suspension; readonly recorded: boolean }
   | { readonly status: 'refused'; readonly cause: RefusedClaim['cause']; readonly row: null }
 
-type RefusedClaim = { readonly cause: 'overlap'; readonly holder: OverlapLock } | Exclude<Obstacle, { cause: 'paused' }>
+type RefusedClaim =
+  | { readonly cause: 'overlap'; readonly holder: OverlapLock }
+  | { readonly cause: 'blocked'; readonly missing: UpstreamSlot }
+  | Exclude<Obstacle, { cause: 'paused' }>
+
+const NO_LOCK = { holder: null, hasWaited: false } as const
 
 /**
  * Returns the row of the attempt that has begun, or how the slot was given up. Calls `onLock` when it holds the overlap
@@ -34,11 +41,15 @@ export async function enter(
   const refused = await unlessAdmitted(row, claimedSlot)
   if (refused !== null) return refused
   if (request.phase !== 'waiting') return row
-  const { holder, hasWaited } = await acquireOverlapLock(row, claimedSlot)
+  // The overlap lock comes last, so that a run that waits for another task does not keep the slots of its own from running.
+  const { missing, ...upstream } = await waitForUpstream(claimedSlot)
+  if (missing !== null) return refuseClaimed({ cause: 'blocked', missing }, claimedSlot)
+  const { holder, ...lock } = settings.overlap === 'allow' ? NO_LOCK : await acquireOverlapLock(row, claimedSlot)
   if (holder !== null) return giveWayToHolder(row, holder, claimedSlot)
-  onLock()
+  if (settings.overlap !== 'allow') onLock()
   const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
   // A pause may have been set while this run waited for another slot.
+  const hasWaited = upstream.hasWaited || lock.hasWaited
   return (hasWaited ? await unlessAdmitted(begun, claimedSlot) : null) ?? begun
 }
 

@@ -15,6 +15,7 @@ import { findSurvivor } from '../process/survivors.ts'
 import type { OpenedStore } from '../store/store.ts'
 import { verdictOfEvent } from '../verdict/event-verdict.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
+import { readAfter } from './after.ts'
 import { ifHalted } from './ask.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
 import { unfailing } from './claimed-slot.ts'
@@ -54,6 +55,8 @@ export interface Force {
    * duplicate and is not refused. The default of `only` is then that of `rerunnable`.
    */
   readonly ofRange?: boolean | undefined
+  /** Starts although a slot that this one comes after has not completed. It is recorded. */
+  readonly ignoreAfter?: boolean | undefined
 }
 
 /** The options of a trigger. An option that is undefined counts as left out. */
@@ -123,6 +126,9 @@ export async function runTrigger<T>(
   if (options.force !== undefined && settings.catchUpMs !== null) {
     throw usageError('catch-up and a forced slot cannot be used together. Leave one of them out.')
   }
+  if (options.force === undefined && options.afterTimeoutMs !== undefined && settings.after === null) {
+    throw usageError('--after-timeout needs --after.')
+  }
   const { context, objection, notices, knownEcs } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
   const report = reportAndRethrow(emit)
@@ -138,12 +144,15 @@ export async function runTrigger<T>(
   // The operator may not know that slots of the task must not overlap, so the ledger is asked whether the task has a lock.
   const isUnsure = options.force !== undefined && options.overlap === undefined
   const needsLock = isUnsure && (await hasOverlapLock(options.task, settings, io).catch(ifHalted(false)).catch(report))
-  const effective = needsLock ? withOverlapLock(settings, given) : settings
+  const after = await readAfter(context, options.force, settings, io).catch(ifHalted(null)).catch(report)
+  const effective = { ...(needsLock ? withOverlapLock(settings, given) : settings), after }
   const own = { ...context, guards: guardsOf(effective) }
   const runSlot = slotRunner(work, effective, { insideOf, knownEcs }, io, opened, parts)
+  // The slots that are caught up share one wait for other tasks, so that they do not hold up the own slot for days.
+  const waitUntilMs = io.clock.monotonicMs() + settings.afterTimeoutMs
   const runMissed = ({ slot, end, schedule }: MissedSlot) => {
     const trigger = { kind: 'scheduled', eventTime: slot, source: 'catch-up' } as const
-    return runSlot({ ...own, window: { slot, end }, schedule, trigger, runId: parts.newId() }, null)
+    return runSlot({ ...own, window: { slot, end }, schedule, trigger, runId: parts.newId() }, null, waitUntilMs)
   }
   // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
   const caughtUp = objection === null ? await catchUp(own, effective, { ...io, emit }, runMissed).catch(report) : []
@@ -161,14 +170,19 @@ function slotRunner<T>(
   { takeCreated }: OpenedStore,
   parts: TriggerParts,
 ) {
-  return async (context: RunContext, objection: ClaimRequest['objection']): Promise<CaughtUp<T>> => {
+  return async (
+    context: RunContext,
+    objection: ClaimRequest['objection'],
+    waitUntilMs?: number,
+  ): Promise<CaughtUp<T>> => {
     const request: ClaimRequest = {
       ...context,
       ...shared,
       zoneData: parts.zoneData,
       objection,
       retentionMs: settings.retentionMs,
-      ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
+      ...((settings.overlap !== 'allow' || settings.after !== null) && { phase: 'waiting' }),
+      ...defined({ waitUntilMs }),
     }
     const log = emitterOf(context, parts)
     let verdict: EventVerdict | null = null

@@ -91,6 +91,16 @@ export const SETTING_GROUPS = {
       bounds: [SECOND_MS, 31 * DAY_MS],
       help: 'Refuse the run after it has waited this long',
     },
+    /** A longer wait keeps a container running, which costs money. */
+    afterTimeoutMs: {
+      kind: 'duration',
+      group: 'Overlap',
+      default: HOUR_MS,
+      bounds: [0, 31 * DAY_MS],
+      help: 'Refuse the run if it has waited this long for --after',
+      details:
+        'With 0s, it does not wait. The slot stays open: a later trigger, a catch-up or a forced run may start in it.',
+    },
     /** The minimum is a month plus the time in which a late duplicate of its last day may arrive. */
     retentionMs: {
       kind: 'duration',
@@ -188,6 +198,17 @@ export const SETTING_GROUPS = {
       otherwise: 'never',
       help: 'Report a slot as overdue if not completed this long after it was due',
       details: 'A slot is overdue also while it runs or waits.',
+    },
+    /** Left out: the runs of this task wait for no other. */
+    after: {
+      kind: 'names',
+      value: 'TASK[,…]',
+      group: 'Overlap',
+      default: null,
+      otherwise: 'none',
+      help: 'Wait for the slots of these tasks; self: the previous slot',
+      details:
+        'The slots of each task that were due after the previous slot of this task and not after this one, or else the latest one before. It starts nothing: a slot that failed or is missing has to be repaired.',
     },
     owner: {
       kind: 'text',

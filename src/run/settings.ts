@@ -49,9 +49,9 @@ export function readSettings(settings: RunSettings): Settings {
 }
 
 export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, owner, overlap, skewMs } = settings
+  const { graceMs, lateAfterMs, doneByMs, after, owner, overlap, skewMs } = settings
   return {
-    ...defined({ graceMs, lateAfterMs, doneByMs, owner }),
+    ...defined({ graceMs, lateAfterMs, doneByMs, after, owner }),
     ...(overlap !== 'allow' && { overlap }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
   }
@@ -59,8 +59,8 @@ export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Ex
 
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
 export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap' | 'skewMs'>>): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, owner } = given
-  const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, owner }))
+  const { graceMs, lateAfterMs, doneByMs, after, owner } = given
+  const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, after, owner }))
   if (filled.owner !== null) checkOwner(filled.owner)
   return expectationsOf(filled)
 }
@@ -118,7 +118,8 @@ function withDefaults(settings: RunSettings): TableSettings {
 
 function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
   if (value === undefined) return spec.kind === 'switch' ? false : (spec.default ?? null)
-  if (isAllowed(value, spec)) return value
+  // The order says nothing, so that the record does not change with it.
+  if (isAllowed(value, spec)) return spec.kind === 'names' ? [...new Set(value as string[])].sort() : value
   if (spec.kind === 'text') throw usageError(`${optionName(name)} is not a text. Use a text.`)
   const text = typeof value === 'number' ? numberText(spec.kind, value) : quote(String(value))
   throw usageError(`${optionName(name)} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)

@@ -21,7 +21,14 @@ export interface TriggerInput {
   /** An instant, or the JSON of an EventBridge event. */
   readonly eventTime?: string | Date | undefined
   /** The slot is an instant, a local time, a date, or `latest`. */
-  readonly force?: { readonly slot: string | Date; readonly reason: string; readonly by: string } | undefined
+  readonly force?:
+    | {
+        readonly slot: string | Date
+        readonly reason: string
+        readonly by: string
+        readonly ignoreAfter?: boolean | undefined
+      }
+    | undefined
   /** The variable `TZ`, which many programs read as their zone, without the colon that it may begin with. */
   readonly hostZone?: string | undefined
 }
@@ -141,7 +148,7 @@ export function defaultZoneWarning(schedule: Schedule, zone = ''): string | null
 
 function readForced(
   { eventTime }: TriggerInput,
-  { slot, reason, by }: NonNullable<TriggerInput['force']>,
+  { slot, reason, by, ignoreAfter }: NonNullable<TriggerInput['force']>,
   schedule: Schedule,
   settings: TriggerSettings,
   now: Instant,
@@ -156,7 +163,8 @@ function readForced(
       `slot ${formatInstant(window.slot)} is not due yet. Only a slot whose scheduled time has come can be forced.`,
     )
   }
-  return { trigger: { kind: 'forced', by, reason }, window, objection: null, notices: [] }
+  const trigger = { kind: 'forced', by, reason, ...(ignoreAfter && { ignoresAfter: true as const }) } as const
+  return { trigger, window, objection: null, notices: [] }
 }
 
 /** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */

@@ -12,6 +12,7 @@ import { endedText, type Sentence, scheduleText } from './sentence.ts'
 import { neededSteps, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
 import { targetOf } from './target.ts'
 import { endedAttempt, unansweredSteps, unrecordedText, verdictOfUnrecorded } from './unrecorded.ts'
+import { missingSentence, verdictOfUpstream } from './upstream.ts'
 import { type EventVerdict, type Verdict, verdictOf } from './verdict.ts'
 
 // What is said after an event of a run. It is the verdict on the slot, with what only the run knows.
@@ -70,7 +71,7 @@ function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant):
 }
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
-  const { cause, row, survivor, holder, inForce } = event
+  const { cause, row, survivor, holder, missing, inForce } = event
   const { guards, schedule, trigger, window } = context
   const ofRow = verdictOfRow(row, context, now)
   const target = targetOf(context, row)
@@ -148,6 +149,16 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
         // With the statuses of this run, it would be refused again.
         steps: [rerunStep('run it anyway', { ...target, only: undefined })],
       }
+    case 'blocked': {
+      if (missing === undefined) return ofRow
+      const upstream = verdictOfUpstream(missing, context, now)
+      return {
+        ...ofRow,
+        happened: missingSentence(missing, upstream),
+        caution: upstream.caution ?? ofRow.caution,
+        steps: [...allSteps(upstream), rerunStep('then run this slot', target)],
+      }
+    }
     case 'overlap': {
       const claimed = readableRow(row)
       const earlier = claimed !== null && isUndecided(claimed)

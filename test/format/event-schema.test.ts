@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import { openAttempt } from '../../src/core/row/attempts.ts'
 import { findingOf } from '../../src/core/task/findings.ts'
+import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
 import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/core/types.ts'
 import { findingObject } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
@@ -62,15 +63,19 @@ const CAUSES: Readonly<Record<RefusalCause, true>> = {
   newerTaskRecord: true,
   scheduleChanged: true,
   overlap: true,
+  blocked: true,
   noRow: true,
   newerAttempt: true,
   completed: true,
   skipped: true,
 }
 
+const missing = { task: 'extract', slot: SLOT, row: null, record: EMPTY_TASK_RECORD }
+
 function refusalOf(cause: RefusalCause, found: Row | null): RunEvent {
   const event = { event: 'refused', cause, row: found, survivor: null, noted: found !== null } as const
   if (cause === 'overlap') return { ...event, holder }
+  if (cause === 'blocked') return { ...event, missing }
   if (cause === 'scheduleChanged') return { ...event, inForce: { expression: '30 4 * * *', zone: 'Asia/Tokyo' } }
   return cause === 'survivor' ? { ...event, survivor: { pid: 7, command: 'sleep' } } : event
 }
@@ -85,7 +90,10 @@ const EVENTS: { readonly [Kind in RunEvent['event']]: readonly Extract<RunEvent,
   refused: Object.keys(CAUSES).flatMap((cause) =>
     [row, null].map((found) => refusalOf(cause as RefusalCause, found) as Extract<RunEvent, { event: 'refused' }>),
   ),
-  waiting: [{ event: 'waiting', holder }],
+  waiting: [
+    { event: 'waiting', holder },
+    { event: 'waiting', missing, leftMs: 60_000 },
+  ],
   'catch-up': [{ event: 'catch-up', count: 2, oldest: SLOT, newest: SLOT, left: 0 }],
   skipped: [
     { event: 'skipped', holder, ...SKIPPED },

@@ -1,5 +1,6 @@
 import type { FinishResult, LeaseLossCause, RunContext, RunEvent } from '../../src/core/event.ts'
 import type { OverlapLock } from '../../src/core/row/overlap-lock.ts'
+import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
 import type {
   AttemptRecord,
   DuplicateCause,
@@ -83,6 +84,7 @@ const REFUSALS: Readonly<Record<RefusalCause, StoredRow | null>> = {
   newerTaskRecord: null,
   scheduleChanged: null,
   overlap: null,
+  blocked: null,
   noRow: null,
   newerAttempt: rowWith({ ending: FAILED }, { ending: FAILED }),
   completed: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
@@ -118,11 +120,20 @@ const LOSSES: Readonly<Record<LeaseLossCause, true>> = {
 const entries = <Key extends string, Value>(table: Readonly<Record<Key, Value>>) =>
   Object.entries(table) as [Key, Value][]
 
+/** A slot of another task that failed, and that this one comes after. */
+const MISSING = {
+  task: 'extract',
+  slot: SLOT - 3_600_000,
+  row: { ...rowWith({ ending: FAILED }), task: 'extract' },
+  record: EMPTY_TASK_RECORD,
+}
+
 function refused(cause: RefusalCause, row: StoredRow | null): RunEvent {
   const holder = cause === 'overlap' ? { holder: HOLDER } : {}
   const inForce = cause === 'scheduleChanged' ? { inForce: { expression: '30 4 * * *', zone: 'Asia/Tokyo' } } : {}
   const survivor = cause === 'survivor' ? SURVIVOR : null
-  return { event: 'refused', cause, row, survivor, noted: true, ...holder, ...inForce }
+  const missing = cause === 'blocked' ? { missing: MISSING } : {}
+  return { event: 'refused', cause, row, survivor, noted: true, ...holder, ...missing, ...inForce }
 }
 
 function ended(ending: Ending, finish: FinishResult, more: object = {}, before = RUNNING) {
@@ -164,7 +175,10 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     refused('completed', resolvedAs('COMPLETED')),
     { ...refused('overlap', rowWith({ ending: FAILED }, { ending: NOT_STARTED })), holder: HOLDER } as RunEvent,
   ],
-  waiting: [{ event: 'waiting', holder: HOLDER }],
+  waiting: [
+    { event: 'waiting', holder: HOLDER },
+    { event: 'waiting', missing: MISSING, leftMs: 3_600_000 },
+  ],
   'catch-up': [
     { event: 'catch-up', count: 1, oldest: SLOT - DAY_MS, newest: SLOT - DAY_MS, left: 0 },
     { event: 'catch-up', count: 2, oldest: SLOT - 2 * DAY_MS, newest: SLOT - DAY_MS, left: 0 },

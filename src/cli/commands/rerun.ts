@@ -29,7 +29,7 @@ import type { Force } from '../../run/run-trigger.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { isGiven, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp, variableOf } from '../options/options.ts'
-import { SUPERVISION_OPTIONS } from '../options/run-options.ts'
+import { IGNORE_AFTER, SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { printAll, showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
@@ -61,6 +61,7 @@ const help = {
     dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
     json: { ...COMMON.json, help: 'With --dry-run, print JSON' },
     keepGoing: { kind: 'switch', help: 'Continue with the next slot after one that failed or was refused' },
+    ignoreAfter: { ...IGNORE_AFTER, group: 'Options' },
     reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
     by: { ...COMMON.by, group: 'Options' },
     ...SUPERVISION_OPTIONS,
@@ -206,8 +207,8 @@ function optionsOf(
   { schedule, skewMs }: Pick<Planned, 'schedule' | 'skewMs'>,
   which: Pick<Force, 'slot' | 'only' | 'askedAt' | 'ofRange'>,
 ): RunOptions {
-  const { reason = '', by } = values
-  return { ...values, ...schedule, anchor: schedule.anchor, skewMs, force: { ...which, reason, by } }
+  const { ignoreAfter, reason = '', by } = values
+  return { ...values, ...schedule, anchor: schedule.anchor, skewMs, force: { ...which, ignoreAfter, reason, by } }
 }
 
 async function showPlan(ask: RerunRequest): Promise<number> {

@@ -63,15 +63,16 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, forceOnly: only, reason, by } = values
-  if (slot === undefined && (reason !== undefined || only !== undefined)) {
-    const option = reason === undefined ? 'force-only' : 'reason'
+  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by } = values
+  if (slot === undefined && (reason !== undefined || only !== undefined || ignoreAfter)) {
+    const option = reason !== undefined ? 'reason' : only === undefined ? 'ignore-after' : 'force-only'
     throw usageError(`--${option} requires --force-slot. Give both, or remove --${option} and ${variableOf(option)}.`)
   }
   if (slot !== undefined && reason === undefined) {
     throw usageError(`--reason is missing. Give --reason TEXT with --force-slot, or set ${variableOf('reason')}.`)
   }
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
-  const force = slot === undefined ? undefined : { slot, only, reason: reason ?? '', by, askedAt: askedAt() }
+  const force =
+    slot === undefined ? undefined : { slot, only, ignoreAfter, reason: reason ?? '', by, askedAt: askedAt() }
   return { ...values, eventTime, force, ...(force !== undefined && { catchUpMs: undefined }) }
 }

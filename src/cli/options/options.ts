@@ -145,5 +145,5 @@ export function defaultText(spec: OptionSpec): string {
 export function valueName(spec: OptionSpec): string {
   if (spec.value !== undefined) return spec.value
   if ('choices' in spec) return spec.choices.join('|')
-  return { text: '', switch: '', duration: 'DURATION', integer: 'N' }[spec.kind]
+  return { text: '', names: '', switch: '', duration: 'DURATION', integer: 'N' }[spec.kind]
 }

@@ -3,6 +3,7 @@ import { quote, usageError } from '../../core/errors.ts'
 import { didYouMean, suggestion } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
 import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
+import { checkTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import { hidePassword } from '../../store/password.ts'
 
@@ -22,6 +23,11 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
     case 'words': {
       const words = text.split(',').map((word) => word.trim().toLowerCase())
       return words.map((word) => readChoice(name, word, spec.choices, ', or several of them with commas'))
+    }
+    case 'names': {
+      const names = text.split(',').map((one) => one.trim())
+      for (const one of names) checkTaskName(one)
+      return names
     }
     case 'switch':
       return switchValue(name, text)

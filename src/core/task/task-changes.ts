@@ -181,10 +181,18 @@ function withExpectations(
   return { ...expectations, since: slot }
 }
 
-const EXPECTED: readonly (keyof Expectations)[] = ['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap', 'skewMs']
+const EXPECTED: readonly (keyof Expectations)[] = [
+  'graceMs',
+  'lateAfterMs',
+  'doneByMs',
+  'after',
+  'owner',
+  'overlap',
+  'skewMs',
+]
 
 function isSameExpectations(one: Expectations, other: Expectations): boolean {
-  return EXPECTED.every((name) => one[name] === other[name])
+  return EXPECTED.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]))
 }
 
 function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): Pick<TaskRecord, 'ecs' | 'ecsSince'> | null {

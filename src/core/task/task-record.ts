@@ -11,6 +11,8 @@ import {
   integer,
   listOf,
   listOrNone,
+  type Member,
+  malformed,
   maybe,
   nested,
   oneOf,
@@ -20,6 +22,7 @@ import {
 } from '../row/stored-fields.ts'
 import { SCHEDULE } from '../row/stored-parts.ts'
 import { type EcsFacts, type Instant, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
+import { isTaskName } from '../user-text.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 
@@ -54,6 +57,8 @@ export interface Expectations {
   readonly lateAfterMs?: number
   /** A slot that has not completed this many milliseconds after it was due is overdue. */
   readonly doneByMs?: number
+  /** The tasks whose slots must have completed before a run starts, by name. `self`: its own previous slot. */
+  readonly after?: readonly string[]
   /** A name, URL or runbook. It is shown where the task needs attention. */
   readonly owner?: string
   /** The behaviour of the runs while another slot of the task runs. Left out: they start. */
@@ -153,11 +158,21 @@ export function isSameSpec(one: ScheduleSpec, other: ScheduleSpec): boolean {
   return one.expression === other.expression && one.zone === other.zone && one.anchor === other.anchor
 }
 
+const NAMES: Member<readonly string[]> = {
+  encode: (names) => names,
+  decode: ({ what, path, values }, name) => {
+    const found = values[name]
+    if (Array.isArray(found) && found.every(isTaskName)) return found
+    throw malformed(what, path + name, found, 'a list of task names')
+  },
+}
+
 const EXPECTATIONS = formOf<NonNullable<TaskRecord['expectations']>>({
   since: INSTANT,
   graceMs: maybe(INTEGER),
   lateAfterMs: maybe(INTEGER),
   doneByMs: maybe(INTEGER),
+  after: maybe(NAMES),
   owner: maybe(TEXT),
   overlap: maybe(oneOf(OVERLAP_RULES)),
   skewMs: maybe(INTEGER),

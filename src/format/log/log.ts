@@ -4,12 +4,14 @@ import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import { ECS } from '../../core/row/stored-ecs.ts'
+import { KEY } from '../../core/row/stored-parts.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
 import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
 import { switchStep } from '../../verdict/event-steps.ts'
 import { holderSentence, verdictOfEvent } from '../../verdict/event-verdict.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
+import { missingSentence, verdictOfUpstream } from '../../verdict/upstream.ts'
 import { ownedSteps, stepJson } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { printable, safeJson } from '../text.ts'
@@ -84,12 +86,14 @@ type OwnEvent = Exclude<
   { event: 'duplicate' | 'refused' | 'ended' | 'skipped' | 'paused' | 'withdrawn' | 'stopped' | 'unusable' }
 >
 
-function ownEntry(event: OwnEvent, { trigger, window, schedule }: RunContext, now: Instant): LogEntry {
+function ownEntry(event: OwnEvent, context: RunContext, now: Instant): LogEntry {
+  const { trigger, window, schedule } = context
   const { zone } = schedule
   switch (event.event) {
     case 'claimed':
       return claimedEntry(event.attempt, trigger, now - window.slot, zone)
     case 'waiting': {
+      if ('missing' in event) return blockedEntry(event, context, now)
       const holder = sentenceText(holderSentence(event.holder), window.slot, zone)
       const fields = { holder: lockFields(event.holder) }
       return { level: 'info', message: `waiting, not started yet: ${holder}`, fields }
@@ -142,6 +146,17 @@ function ownEntry(event: OwnEvent, { trigger, window, schedule }: RunContext, no
     case 'warning':
       return warning(event.message)
   }
+}
+
+function blockedEntry(
+  { missing, leftMs }: Extract<OwnEvent, { missing: unknown }>,
+  context: RunContext,
+  now: Instant,
+): LogEntry {
+  const { window, schedule } = context
+  const found = missingSentence(missing, verdictOfUpstream(missing, context, now))
+  const message = `waiting up to ${elapsed(leftMs)}, not started yet: ${sentenceText(found, window.slot, schedule.zone)}`
+  return { level: 'info', message, fields: { missing: KEY.encode(missing), leftMs: Math.round(leftMs) } }
 }
 
 function warning(message: string, fields: Readonly<Record<string, unknown>> = {}): LogEntry {

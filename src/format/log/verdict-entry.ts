@@ -4,6 +4,7 @@ import { attemptCount, hasStarted, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { reportJson } from '../../core/row/report.ts'
 import { readableRow } from '../../core/row/status.ts'
+import { KEY } from '../../core/row/stored-parts.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
@@ -68,7 +69,7 @@ function refusedPart(
   { schedule }: RunContext,
   latenessMs: number,
 ): OwnPart {
-  const { cause, row, noted, holder, survivor, inForce } = event
+  const { cause, row, noted, holder, missing, survivor, inForce } = event
   const last = lastFor(cause, row)
   return {
     level: 'error',
@@ -79,6 +80,7 @@ function refusedPart(
       ...{ cause, noted, latenessMs },
       ...(last !== undefined && { last: attemptFields(last) }),
       ...(holder !== undefined && { holder: lockFields(holder) }),
+      ...(missing !== undefined && { missing: KEY.encode(missing) }),
       ...(survivor !== null && { survivor: { pid: survivor.pid, command: survivor.command } }),
       ...(inForce !== undefined && changedFields(inForce, schedule)),
     },

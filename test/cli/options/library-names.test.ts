@@ -28,6 +28,7 @@ function sampleOf(name: string, spec: OptionSpec): string {
   if (name === 'task') return 'nightly'
   if (name === 'event') return '{"time": "2026-11-24T03:00:00Z"}'
   if ('choices' in spec) return spec.choices[0] ?? ''
+  if (spec.kind === 'names') return 'extract'
   if (!('bounds' in spec)) return '2026-11-24T03:00:00Z'
   return numberText(spec.kind, spec.bounds[1])
 }

@@ -87,6 +87,7 @@ beforeAll(async () => {
 function sampleOf(spec: OptionSpec): [text: string, value: unknown] {
   if (spec.kind === 'switch') return ['true', true]
   if ('choices' in spec) return [spec.choices.at(-1) ?? '', spec.choices.at(-1)]
+  if (spec.kind === 'names') return ['b, a,b', ['b', 'a', 'b']]
   if (!('bounds' in spec)) return ['text', 'text']
   const [, max] = spec.bounds
   return [numberText(spec.kind, max), max]

@@ -1,0 +1,88 @@
+import { usageError } from '../errors.ts'
+import { hasStarted } from '../row/attempts.ts'
+import { isUnreadable } from '../row/status.ts'
+import { expectedSlotBefore, type Schedule } from '../schedule/slot.ts'
+import type { Instant, Key, StoredRow } from '../types.ts'
+import { type DueKey, dueKeys } from './expected-slots.ts'
+import { type InForce, parseSince } from './schedules-in-force.ts'
+import { suspensionOf } from './suspensions.ts'
+import type { TaskRecord } from './task-record.ts'
+
+/** A task that waits for itself: for its previous slot. No other task can be waited for by this name. */
+export const SELF = 'self'
+
+/** The slots of a day of a task that is due each minute. Each is a read before the start. */
+const MAX_SLOTS = 1_440
+
+/** A slot that another one waits for, with what is known of it. */
+export interface UpstreamSlot extends Key {
+  readonly row: StoredRow | null
+  /** The record of its task. */
+  readonly record: TaskRecord
+}
+
+/**
+ * Returns the slot before `slot` that was certainly due, by the record of the task, or else by the schedule of the run: the
+ * record may not know the task yet. Null: there is none.
+ */
+export function previousSlot(record: TaskRecord, schedule: Schedule, slot: Instant): Instant | null {
+  for (const key of dueBefore('', record, slot)) if (key.doubt === undefined) return key.slot
+  return expectedSlotBefore(schedule, slot)
+}
+
+/**
+ * Returns the slots of the task that were due after `after` and before `until`, or the latest one before, the oldest first.
+ * It is empty if the task had no slot before `until`. Slots in a pause are part of it. Throws a usage error for too many.
+ */
+export function upstreamSlots(
+  task: string,
+  record: TaskRecord,
+  { after, until }: { readonly after: Instant; readonly until: Instant },
+): readonly DueKey[] {
+  const slots: DueKey[] = []
+  for (const key of dueBefore(task, record, until)) {
+    const isCertain = key.doubt === undefined
+    if (key.slot <= after) {
+      if (slots.some(({ doubt }) => doubt === undefined)) break
+      if (!isCertain) continue
+      slots.push(key)
+      break
+    }
+    slots.push(key)
+    if (slots.length > MAX_SLOTS) {
+      throw usageError(
+        `after ${task} would wait for more than ${MAX_SLOTS} slots of it. Wait for a task with fewer slots.`,
+      )
+    }
+  }
+  return slots.reverse()
+}
+
+function dueBefore(task: string, { schedules }: TaskRecord, until: Instant): Iterable<DueKey> {
+  const inForce: readonly InForce[] = schedules.map(parseSince)
+  return dueKeys([{ task, schedules: inForce }], Number.NEGATIVE_INFINITY, until)
+}
+
+/** Whether a slot has what another one waits for. `excused`: it need not complete, and `why` follows the name of the slot. */
+export type Need = { readonly kind: 'met' | 'open' } | { readonly kind: 'excused'; readonly why: string }
+
+/**
+ * Decides whether the work that comes after a slot may start. Only the row counts, and no lease: a slot that has completed
+ * and runs again, or whose repetition failed, does not have its work in order.
+ */
+export function needOf({ doubt, slot }: DueKey, row: StoredRow | null, record: TaskRecord): Need {
+  if (row !== null && isUnreadable(row)) return { kind: 'open' }
+  if (row?.state === 'COMPLETED') return { kind: 'met' }
+  const found = suspensionOf(record, slot)
+  if (found !== null && !row?.attempts.some(hasStarted)) {
+    const { by, reason } = found.suspension
+    return { kind: 'excused', why: `lies in a ${found.kind} by ${by}: ${reason}` }
+  }
+  if (row === null && doubt !== undefined)
+    return { kind: 'excused', why: 'may not have been due, since its schedule changed' }
+  const skip = row?.state === 'SKIPPED' ? row.resolutions.findLast(({ state }) => state === 'SKIPPED') : undefined
+  // A run that gave way to another slot has not decided that the work is not needed.
+  if (skip !== undefined && skip.by !== 'cronledger')
+    return { kind: 'excused', why: `was skipped by ${skip.by}: ${skip.reason}` }
+  return { kind: 'open' }
+}

@@ -1,0 +1,218 @@
+import { LedgerError, usageError } from '../core/errors.ts'
+import { formatInstant } from '../core/instant.ts'
+import { readableRow } from '../core/row/status.ts'
+import { blockAttempt } from '../core/row/transition.ts'
+import { parseSchedule } from '../core/schedule/schedule.ts'
+import type { DueKey } from '../core/task/expected-slots.ts'
+import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
+import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../core/task/upstream.ts'
+import { latestSlot, withoutFuture } from '../core/task/wrong-clock.ts'
+import type { ScheduleSpec, StoredRow, Window } from '../core/types.ts'
+import { type AskIo, askWithin, type Limit } from './ask.ts'
+import { type ClaimedSlot, writeClaimed } from './claimed-slot.ts'
+import type { Settings } from './settings.ts'
+import { readRecord } from './task/task-record.ts'
+import type { RunIo } from './write.ts'
+
+// A run that comes after other tasks (`--after`). It reads what it needs before the claim, so that a mistake leaves nothing
+// in the ledger, and waits after the claim, so that a second trigger of its slot is a duplicate.
+
+/** A batch that waits for hours need not start within a second, and each read costs a request. */
+const POLL_MS = 10_000
+/** Runs that wait for the same slot do not read it at the same moment. */
+const JITTER = 0.2
+
+type AfterSettings = Pick<Settings, 'after' | 'ledgerTimeoutMs' | 'skewMs'>
+type RecordIo = AskIo & Pick<RunIo, 'store' | 'stop'>
+
+interface AfterRequest {
+  readonly task: string
+  readonly window: Pick<Window, 'slot'>
+  readonly schedule: ScheduleSpec
+}
+
+interface Upstream {
+  readonly record: TaskRecord
+  readonly slots: readonly DueKey[]
+}
+
+/**
+ * Returns the tasks that a run comes after: those of its options, or for a forced run without them, those of the runs of the
+ * task. Throws a usage error if one of them is unknown, has no schedule, or itself comes after this task. Throws `Halted`,
+ * and `LedgerError` if the ledger cannot be used.
+ */
+export async function readAfter(
+  request: AfterRequest,
+  force: { readonly ignoreAfter?: boolean | undefined } | undefined,
+  given: AfterSettings,
+  io: RecordIo,
+): Promise<Settings['after']> {
+  if (force?.ignoreAfter) return null
+  if (force === undefined && given.after === null) return null
+  const records = new Map<string, Promise<TaskRecord | null>>()
+  const read = (task: string) => {
+    const known = records.get(task) ?? recordOf(task, given, io, io.stop)
+    records.set(task, known)
+    return known
+  }
+  try {
+    const after = given.after ?? (await read(request.task))?.expectations?.after ?? null
+    if (after === null) return null
+    await upstreamOf(request, after, read)
+    await checkCircle(request.task, after, read)
+    return after
+  } catch (error) {
+    // The claim creates the file of a new ledger, in which no slot before it can be missing.
+    const isNew = error instanceof LedgerError && error.kind === 'shape'
+    if (isNew && (given.after ?? []).every((name) => name === SELF)) return given.after
+    throw error
+  }
+}
+
+/** Returns the slots that the slot of the request comes after, by task. The records may have changed since the last time. */
+async function upstreamOf(
+  { task, schedule, window: { slot } }: AfterRequest,
+  names: readonly string[],
+  read: (task: string) => Promise<TaskRecord | null>,
+): Promise<readonly Upstream[]> {
+  const own = (await read(task)) ?? EMPTY_TASK_RECORD
+  const after = previousSlot(own, parseSchedule(schedule), slot) ?? slot
+  const all: Upstream[] = []
+  for (const name of names) {
+    const isOwn = name === SELF
+    const record = isOwn ? own : scheduled(name, task, await read(name))
+    const until = isOwn ? slot : slot + 1
+    all.push({ record, slots: upstreamSlots(isOwn ? task : name, record, { after, until }) })
+  }
+  return all
+}
+
+function scheduled(name: string, task: string, record: TaskRecord | null): TaskRecord {
+  if (name === task)
+    throw usageError(`--after ${name} names the task itself. Use --after ${SELF} for its previous slot.`)
+  if (record !== null && record.schedules.length > 0) return record
+  const problem = record === null ? 'is unknown: no run of it is recorded in this ledger' : 'has no recorded schedule'
+  throw usageError(
+    `task ${name} of --after ${problem}. Check the name, or record the task first: cronledger declare ${name} --schedule EXPR`,
+  )
+}
+
+async function recordOf(
+  task: string,
+  { ledgerTimeoutMs, skewMs }: AfterSettings,
+  io: RecordIo,
+  halt: AbortSignal,
+): Promise<TaskRecord | null> {
+  const limit = { ms: ledgerTimeoutMs, halt }
+  const { record, version } = await askWithin(limit, io, (call) => readRecord(task, io.store, call))
+  if (isNewerRecord(record)) {
+    throw new LedgerError(
+      'shape',
+      `a newer version of cronledger wrote the record of task ${task}, so it is unknown when it is due. Update cronledger on this host or in this image.`,
+    )
+  }
+  return version === 'absent' ? null : withoutFuture(record, latestSlot({ now: io.clock.now(), skewMs }))
+}
+
+/** Throws a usage error if one of the tasks comes after `task`, also by others. A role may be denied the records of those. */
+async function checkCircle(
+  task: string,
+  after: readonly string[],
+  read: (task: string) => Promise<TaskRecord | null>,
+): Promise<void> {
+  const paths = after.filter((name) => name !== SELF).map((name) => [name])
+  const seen = new Set<string>()
+  for (const path of paths) {
+    const last = path.at(-1) ?? ''
+    if (last === task) {
+      const words = [task, ...path].join(' after ')
+      throw usageError(`the tasks wait for each other: ${words}. Remove one --after, so that one of them can start.`)
+    }
+    if (seen.has(last)) continue
+    seen.add(last)
+    const record = await read(last).catch((error: unknown) => {
+      if (error instanceof LedgerError && error.kind === 'denied') return null
+      throw error
+    })
+    paths.push(...(record?.expectations?.after ?? []).filter((name) => name !== SELF).map((name) => [...path, name]))
+  }
+}
+
+/**
+ * Waits until all slots that this one comes after have completed, or need not complete. Returns the slot that is missing at
+ * the end of the time. Throws `Halted`, `LedgerError`, and a usage error if it would wait for the run that this process is a
+ * part of.
+ */
+export async function waitForUpstream(
+  claimedSlot: ClaimedSlot,
+): Promise<{ readonly missing: UpstreamSlot | null; readonly hasWaited: boolean }> {
+  const { request, settings, io } = claimedSlot
+  const untilMs = request.waitUntilMs ?? io.clock.monotonicMs() + settings.afterTimeoutMs
+  let last: UpstreamSlot | null = null
+  for (let hasWaited = false; ; hasWaited = true) {
+    const missing = await findMissing(claimedSlot)
+    if (missing === null) return { missing, hasWaited }
+    const leftMs = untilMs - io.clock.monotonicMs()
+    if (missing.task !== last?.task || missing.slot !== last.slot) {
+      const { task, slot } = missing
+      await writeClaimed(
+        (row, stamp) => blockAttempt(row, { task, slot }, stamp, settings.leaseMs),
+        claimedSlot,
+        settings.ledgerTimeoutMs,
+      )
+      if (leftMs > 0) io.emit({ event: 'waiting', missing, leftMs })
+    }
+    last = missing
+    if (leftMs <= 0) return { missing, hasWaited }
+    await waitForRow(missing, untilMs, claimedSlot)
+  }
+}
+
+/**
+ * Reads all slots, until one has not what this run needs. Each time from the first one on: a slot that had completed may run
+ * again since, and its work is then not in order.
+ */
+async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
+  const { request, settings, io, halt } = claimedSlot
+  const excused: string[] = []
+  const read = (task: string) => recordOf(task, settings, io, halt)
+  for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read)) {
+    for (const key of slots) {
+      const row = await readRow(key, claimedSlot)
+      const need = needOf(key, row, record)
+      if (need.kind === 'open') return { task: key.task, slot: key.slot, row: notInside(row, claimedSlot), record }
+      if (need.kind === 'excused') excused.push(`${formatInstant(key.slot)} of ${key.task} ${need.why}`)
+    }
+  }
+  if (excused.length > 0) {
+    const message = `this run starts although not all that it comes after has completed: ${excused.join('; ')}`
+    io.emit({ event: 'warning', message })
+  }
+  return null
+}
+
+/** Waits for the slot that is missing, at most until `untilMs`. */
+async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: ClaimedSlot): Promise<void> {
+  const { clock, random } = claimedSlot.io
+  for (;;) {
+    const leftMs = untilMs - clock.monotonicMs()
+    if (leftMs <= 0) return
+    await clock.wait(Math.min(leftMs, POLL_MS * (1 + JITTER * (2 * random() - 1))), claimedSlot.halt)
+    const row = await readRow(missing, claimedSlot)
+    if (needOf(missing, row, missing.record).kind !== 'open') return
+  }
+}
+
+function readRow({ task, slot }: DueKey, { settings, io, halt }: ClaimedSlot): Promise<StoredRow | null> {
+  const limit: Limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }
+  return askWithin(limit, io, (call) => io.store.get({ task, slot }, call))
+}
+
+/** Throws a usage error if the row runs in a batch that calls this process: each would wait for the other. */
+function notInside(row: StoredRow | null, { request }: ClaimedSlot): StoredRow | null {
+  const owner = readableRow(row)?.state === 'PENDING' ? readableRow(row)?.owner : undefined
+  if (owner === undefined || !request.insideOf?.includes(owner)) return row
+  throw usageError(
+    `cronledger was called inside run ${owner} of a task that this one comes after, and would wait for it to end. Call the batch itself instead of cronledger.`,
+  )
+}

@@ -1,0 +1,356 @@
+import { describe, expect, test } from 'vitest'
+import { readableRow } from '../../src/core/row/status.ts'
+import { withDeclaration, withPause, withRetirement } from '../../src/core/task/task-changes.ts'
+import { EMPTY_TASK_RECORD, type TaskRecord } from '../../src/core/task/task-record.ts'
+import { needOf, upstreamSlots } from '../../src/core/task/upstream.ts'
+import type { Row, StoredRow } from '../../src/core/types.ts'
+import type { TriggerOptions } from '../../src/run/run-trigger.ts'
+import { writeRecord } from '../../src/run/task/task-record.ts'
+import { closed, FAILED, lastWaiting, PAUSE, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { slotOf, type TriggerHost, triggers } from '../support/simulated/triggers.ts'
+import { failsAfter, isRenewal, recordVerbs, works } from '../support/simulated/world.ts'
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60 * SECOND_MS
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+const CALL = { signal: new AbortController().signal }
+const FORCE = { by: 'ada', reason: 'repaired' }
+/** The slot of `extract` on a day is an hour before that of `nightly`. */
+const extractOf = (day: number) => slotOf(day) - HOUR_MS
+const EXTRACT = { task: 'extract', schedule: '0 2 * * *' } as const
+const AFTER = { after: ['extract'] } as const
+
+/** Returns a ledger in which `extract` is declared, and functions that run both tasks. */
+async function chain() {
+  const at = triggers()
+  const { time, ledger } = at
+  const declared = declaration('extract', '0 2 * * *', extractOf(-3))
+  await writeRecord('extract', declared, 'absent', ledger, CALL)
+  const extract = (day: number, options: Partial<TriggerOptions> = {}, work = works(MINUTE_MS)) =>
+    at.trigger({ ...EXTRACT, eventTime: new Date(extractOf(day)), ...options }, work)
+  const nightly = (day: number, options: Partial<TriggerOptions> = {}, host: TriggerHost = {}, work = works(1)) =>
+    at.trigger({ eventTime: new Date(slotOf(day)), ...AFTER, ...options }, work, host)
+  const rowOf = async (task: string, slot: number) => readableRow(await ledger.get({ task, slot }, CALL)) as Row
+  return { ...at, extract, nightly, rowOf, wait: (ms: number) => time.run(time.clock().wait(ms)) }
+}
+
+function declaration(task: string, expression: string, from: number): TaskRecord {
+  const spec = { expression, zone: 'UTC' }
+  const record = withDeclaration(EMPTY_TASK_RECORD, { spec, from, now: from, expectations: {} })
+  if (record === null) throw new Error(`${task} is not declared`)
+  return record
+}
+
+const names = ({ events }: { readonly events: readonly { readonly event: { readonly event: string } }[] }) =>
+  events.map(({ event }) => event.event)
+
+describe('the slots that a slot comes after', () => {
+  const spec = { expression: '0 * * * *', zone: 'UTC' }
+  const hourly: TaskRecord = { ...EMPTY_TASK_RECORD, schedules: [{ since: slotOf(-7), spec }] }
+  const hours = (record: TaskRecord, after: number, until: number) =>
+    upstreamSlots('feed', record, { after, until }).map(({ slot }) => (slot - slotOf(0)) / HOUR_MS)
+
+  test.each([
+    ['all that were due since its own previous slot', hourly, -3, 0, [-2, -1, 0]],
+    [
+      'the latest one before, if none was due since',
+      { ...hourly, schedules: [{ since: slotOf(-7), spec: { expression: '0 3 * * *', zone: 'UTC' } }] },
+      -3,
+      -1,
+      [-24],
+    ],
+    [
+      'none, before the first slot of the other task',
+      { ...hourly, schedules: [{ since: slotOf(7), spec }] },
+      -3,
+      0,
+      [],
+    ],
+    [
+      'also those of a pause, which is looked at later',
+      withPause(hourly, { ...PAUSE, from: slotOf(0) - 2 * HOUR_MS, until: null }),
+      -3,
+      0,
+      [-2, -1, 0],
+    ],
+  ])('%s', (_, record, after, until, expected) => {
+    expect(hours(record, slotOf(0) + after * HOUR_MS, slotOf(0) + until * HOUR_MS + 1)).toEqual(expected)
+  })
+
+  test('more than a day of minutes is refused', () => {
+    const minutes = { ...hourly, schedules: [{ since: slotOf(-7), spec: { expression: '* * * * *', zone: 'UTC' } }] }
+    expect(() => hours(minutes, slotOf(-2), slotOf(0))).toThrow('more than 1440 slots')
+  })
+
+  const marked = (state: 'SKIPPED' | 'COMPLETED', by: string): StoredRow => ({
+    ...closed(rowWith({ ending: FAILED })),
+    state,
+    resolutions: [{ state, at: 0, by, reason: 'r', afterAttempt: 1 }],
+  })
+  test.each([
+    ['completed', rowWith({ ending: SUCCEEDED }), 'met'],
+    ['marked as completed by an operator', marked('COMPLETED', 'ada'), 'met'],
+    ['completed, and forced again', rowWith({ ending: SUCCEEDED }, {}), 'open'],
+    ['completed, and its force waits', lastWaiting(rowWith({ ending: SUCCEEDED }, {})), 'open'],
+    ['completed, and its force failed', rowWith({ ending: SUCCEEDED }, { ending: FAILED }), 'open'],
+    ['failed', rowWith({ ending: FAILED }), 'open'],
+    ['without a row', null, 'open'],
+    ['of a newer version', { task: 't', slot: 0, schemaVersion: 99, newerSchema: true } as const, 'open'],
+    ['skipped by an operator', marked('SKIPPED', 'ada'), 'excused'],
+    ['skipped by a run, because another slot ran', marked('SKIPPED', 'cronledger'), 'open'],
+  ])('a slot %s', (_, row, kind) => {
+    const key = { task: 'feed', slot: slotOf(0) }
+    expect(needOf(key, row, hourly).kind).toBe(kind)
+    const paused = withPause(hourly, { ...PAUSE, from: slotOf(0), until: null })
+    // In a pause, an attempt that has started still counts.
+    expect(needOf(key, row, paused).kind).toBe(row === null ? 'excused' : kind)
+  })
+})
+
+test('the run waits in the phase waiting until the other task has completed, and says for what', async () => {
+  const { time, extract, nightly, rowOf, wait } = await chain()
+  const before = extract(0, {}, works(30 * MINUTE_MS))
+  await wait(MINUTE_MS)
+  const run = nightly(0)
+  await wait(5 * MINUTE_MS)
+  expect(await rowOf('nightly', slotOf(0))).toMatchObject({
+    state: 'PENDING',
+    attempts: [{ phase: 'waiting', blockedBy: { task: 'extract', slot: extractOf(0) } }],
+  })
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
+  expect(await time.run(before.result)).toMatchObject({ status: 'completed' })
+  expect(names(run)).toEqual(['waiting', 'claimed', 'ended'])
+  const [attempt] = (await rowOf('nightly', slotOf(0))).attempts
+  const upstream = (await rowOf('extract', extractOf(0))).attempts[0]
+  expect(attempt).not.toHaveProperty('blockedBy')
+  expect(attempt?.startedAt).toBeGreaterThan(upstream?.phase === 'ended' ? (upstream.endedAt ?? 0) : Number.NaN)
+})
+
+test('nothing is asked for again where all has completed, and one row is read every ten seconds otherwise', async () => {
+  const { time, extract, nightly } = await chain()
+  await time.run(extract(-1).result)
+  const quick = recordVerbs()
+  await time.run(nightly(-1, {}, { fateOf: quick.fateOf }).result)
+  // The records of both tasks before the claim and after it, the task's own once more, and the row of the slot.
+  expect(quick.verbs).toEqual([
+    'readEntry',
+    'readEntry',
+    'put',
+    'readEntry',
+    'writeEntry',
+    'readEntry',
+    'readEntry',
+    'get',
+    'put',
+    'put',
+  ])
+  const slow = recordVerbs()
+  const run = nightly(0, { afterTimeoutMs: 10 * MINUTE_MS, heartbeatMs: 2 * MINUTE_MS }, { fateOf: slow.fateOf })
+  expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'blocked' })
+  expect(slow.verbs.filter((verb) => verb === 'get').length).toBeLessThan(75)
+})
+
+test.each([0, 20 * MINUTE_MS])(
+  '--after-timeout %i: nothing starts, the claim says why, and the slot stays open',
+  async (afterTimeoutMs) => {
+    const { time, extract, nightly, rowOf } = await chain()
+    await time.run(extract(0, {}, failsAfter(MINUTE_MS)).result)
+    const startMs = time.now()
+    const run = nightly(0, { afterTimeoutMs })
+    expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'blocked', row: null })
+    expect(time.now() - startMs).toBeLessThan(afterTimeoutMs + SECOND_MS)
+    expect(time.now() - startMs).toBeGreaterThanOrEqual(afterTimeoutMs)
+    expect(run.started).toEqual([])
+    expect(run.events.at(-1)?.event).toMatchObject({
+      event: 'refused',
+      missing: { task: 'extract', slot: extractOf(0), row: { state: 'FAILED' } },
+      noted: true,
+    })
+    expect(await rowOf('nightly', slotOf(0))).toMatchObject({
+      state: 'FAILED',
+      attempts: [{ outcome: 'notStarted', blockedBy: { task: 'extract', slot: extractOf(0) } }],
+      rejections: { latest: { cause: 'blocked' } },
+    })
+    await time.run(extract(0, { eventTime: undefined, force: { slot: new Date(extractOf(0)), ...FORCE } }).result)
+    expect(await time.run(nightly(0).result)).toMatchObject({ status: 'completed', attempt: 2 })
+  },
+)
+
+test('an upstream that is forced again while the run waits for another one: it waits for its end', async () => {
+  const { time, ledger, trigger, extract, nightly, rowOf, wait } = await chain()
+  await writeRecord('load', declaration('load', '30 2 * * *', extractOf(-3)), 'absent', ledger, CALL)
+  const load = () => trigger({ task: 'load', schedule: '30 2 * * *', eventTime: new Date(slotOf(0)) }, works(MINUTE_MS))
+  await time.run(extract(0).result)
+  const run = nightly(0, { after: ['extract', 'load'] })
+  await wait(MINUTE_MS)
+  const again = { slot: new Date(extractOf(0)), ...FORCE, only: ['completed'] } as const
+  const forced = extract(0, { eventTime: undefined, force: again }, works(30 * MINUTE_MS))
+  await wait(MINUTE_MS)
+  await time.run(load().result)
+  await wait(5 * MINUTE_MS)
+  expect(run.started).toEqual([])
+  expect(await time.run(forced.result)).toMatchObject({ status: 'completed' })
+  const endMs = time.now()
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+  expect((await rowOf('nightly', slotOf(0))).attempts[0]?.startedAt).toBeGreaterThanOrEqual(endMs)
+})
+
+test('a slot that an operator skipped, one in a pause and one after a retirement hold nothing up, and the log says so', async () => {
+  const { time, ledger, nightly } = await chain()
+  const change = async (record: TaskRecord | null) => {
+    const { version } = (await ledger.readEntry({ task: 'extract', kind: '#task' }, CALL)) ?? { version: 0 }
+    if (record !== null) await writeRecord('extract', record, version, ledger, CALL)
+  }
+  const record = declaration('extract', '0 2 * * *', extractOf(-3))
+  const whole = { ...PAUSE, from: extractOf(-2), until: null }
+  await change(withPause(record, whole))
+  const paused = nightly(-1)
+  expect(await time.run(paused.result)).toMatchObject({ status: 'completed' })
+  expect(paused.events[0]?.event).toMatchObject({
+    event: 'warning',
+    message: expect.stringContaining('2026-11-23T02:00:00Z of extract lies in a pause by ada: maintenance'),
+  })
+  await change(withRetirement(record, whole))
+  expect(await time.run(nightly(0).result)).toMatchObject({ status: 'completed' })
+})
+
+test('--after self waits for the previous slot of the task, and the first slot of a new ledger for none', async () => {
+  const { time, trigger, rowOf } = triggersWithRows()
+  const self = (day: number, work = works(1)) =>
+    trigger({ eventTime: new Date(slotOf(day)), after: ['self'], afterTimeoutMs: 0 }, work)
+  expect(await time.run(self(-2, failsAfter(1)).result)).toMatchObject({ status: 'failed' })
+  expect(await time.run(self(-1).result)).toMatchObject({ status: 'refused', cause: 'blocked' })
+  expect((await rowOf('nightly', slotOf(-1))).attempts).toMatchObject([
+    { blockedBy: { task: 'nightly', slot: slotOf(-2) } },
+  ])
+})
+
+function triggersWithRows() {
+  const at = triggers()
+  return {
+    ...at,
+    rowOf: async (task: string, slot: number) => readableRow(await at.ledger.get({ task, slot }, CALL)) as Row,
+  }
+}
+
+describe('what cannot be waited for is a usage error, and nothing is written', () => {
+  test.each([
+    ['an unknown task', ['extrct'], 'task extrct of --after is unknown'],
+    ['the task itself', ['nightly'], 'Use --after self'],
+    ['a task without a schedule', ['paused'], 'task paused of --after has no recorded schedule'],
+    ['a task that comes after this one', ['load'], 'nightly after load after nightly'],
+    [
+      'a task that comes after one that comes after this one',
+      ['report'],
+      'nightly after report after load after nightly',
+    ],
+  ])('%s', async (_, after, message) => {
+    const { time, ledger, nightly } = await chain()
+    await writeRecord('paused', withPause(EMPTY_TASK_RECORD, PAUSE), 'absent', ledger, CALL)
+    for (const [task, need] of [
+      ['load', 'nightly'],
+      ['report', 'load'],
+    ] as const) {
+      const record = declaration(task, '0 2 * * *', extractOf(-3))
+      const expectations = { since: 0, after: [need] }
+      await writeRecord(task, { ...record, expectations }, 'absent', ledger, CALL)
+    }
+    const { verbs, fateOf } = recordVerbs()
+    const run = nightly(0, { after }, { fateOf })
+    await expect(time.run(run.result)).rejects.toThrow(message)
+    expect(new Set(verbs)).toEqual(new Set(['readEntry']))
+  })
+
+  test('a timeout without a task to wait for', async () => {
+    const { time, nightly } = await chain()
+    await expect(time.run(nightly(0, { after: undefined, afterTimeoutMs: 0 }).result)).rejects.toThrow('needs --after')
+  })
+})
+
+test('a stop while it waits ends the claim, and the slot is open', async () => {
+  const { time, nightly, rowOf, wait } = await chain()
+  const run = nightly(0)
+  await wait(MINUTE_MS)
+  run.stop()
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+  expect(await rowOf('nightly', slotOf(0))).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
+})
+
+test('a ledger that is gone while it waits: the claim is withdrawn after the ledger timeout', async () => {
+  const { time, nightly, rowOf } = await chain()
+  const endMs = time.now() + 5 * MINUTE_MS
+  const isDown = () => time.now() > endMs && time.now() < endMs + 10 * MINUTE_MS
+  const run = nightly(0, {}, { fateOf: () => ({ kind: isDown() ? 'dropped' : 'answered' }) })
+  await expect(time.run(run.result)).rejects.toThrow(/no answer/)
+  expect(names(run).at(-1)).toBe('withdrawn')
+  expect(run.started).toEqual([])
+  expect(await rowOf('nightly', slotOf(0))).toMatchObject({ attempts: [{ phase: 'waiting' }] })
+})
+
+test('each caught-up slot has needs of its own: a blocked one does not stop the rest, and stays to be caught up', async () => {
+  const { time, extract, nightly, rowOf } = await chain()
+  await time.run(nightly(-4, { after: undefined }).result)
+  for (const day of [-3, -2, -1]) await time.run(extract(day, {}, day === -3 ? failsAfter(1) : works(1)).result)
+  const startMs = time.now()
+  const run = nightly(-1, { catchUpMs: 4 * DAY_MS, afterTimeoutMs: 10 * MINUTE_MS })
+  const { caughtUp, ...own } = await time.run(run.result)
+  expect([...caughtUp, own].map(({ status }) => status)).toEqual(['refused', 'completed', 'completed'])
+  expect(time.now() - startMs).toBeLessThan(11 * MINUTE_MS)
+  await time.run(extract(-3, { eventTime: undefined, force: { slot: new Date(extractOf(-3)), ...FORCE } }).result)
+  await time.run(extract(0).result)
+  const next = await time.run(nightly(0, { catchUpMs: 5 * DAY_MS }).result)
+  expect(next.caughtUp.map(({ slot, status }) => [slot.getTime(), status])).toEqual([[slotOf(-3), 'completed']])
+  expect((await rowOf('nightly', slotOf(-3))).attempts).toMatchObject([
+    { outcome: 'notStarted' },
+    { outcome: 'succeeded' },
+  ])
+})
+
+test('a forced run waits as the runs of the task do, unless it ignores that, which is recorded', async () => {
+  const { time, nightly, rowOf, record } = await chain()
+  await time.run(nightly(0, { afterTimeoutMs: 0 }).result)
+  expect((await record()).expectations).toMatchObject({ after: ['extract'] })
+  const force = { slot: new Date(slotOf(0)), ...FORCE }
+  const forced = { eventTime: undefined, after: undefined }
+  const waits = nightly(0, { ...forced, afterTimeoutMs: 0, force })
+  expect(await time.run(waits.result)).toMatchObject({ status: 'refused', cause: 'blocked' })
+  const ignores = nightly(0, { ...forced, force: { ...force, ignoreAfter: true } })
+  expect(await time.run(ignores.result)).toMatchObject({ status: 'completed' })
+  expect((await rowOf('nightly', slotOf(0))).attempts.map(({ trigger }) => trigger)).toMatchObject([
+    { kind: 'scheduled' },
+    { kind: 'forced' },
+    { kind: 'forced', ignoresAfter: true },
+  ])
+})
+
+test('a run that waits for another task does not hold the overlap lock', async () => {
+  const { time, extract, nightly, wait } = await chain()
+  const overlap = 'wait' as const
+  await time.run(extract(-1).result)
+  const blocked = nightly(0, { overlap, afterTimeoutMs: 2 * HOUR_MS })
+  await wait(MINUTE_MS)
+  expect(await time.run(nightly(-1, { overlap }).result)).toMatchObject({ status: 'completed' })
+  expect(blocked.started).toEqual([])
+  await time.run(extract(0).result)
+  expect(await time.run(blocked.result)).toMatchObject({ status: 'completed' })
+})
+
+test('the lease is renewed while it waits', async () => {
+  const { time, nightly, wait } = await chain()
+  const renewals: number[] = []
+  const run = nightly(
+    0,
+    {},
+    {
+      fateOf(call) {
+        if (isRenewal(call)) renewals.push(time.now())
+        return { kind: 'answered', afterMs: 5 }
+      },
+    },
+  )
+  await wait(5 * MINUTE_MS)
+  expect(renewals.length).toBeGreaterThanOrEqual(5)
+  run.stop()
+  await time.run(run.result)
+})
