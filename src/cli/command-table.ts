@@ -36,7 +36,7 @@ See what happened:
   history     List the slots of a task, or of all tasks, with their status
   show        Show one slot as a timeline
   serve       Show all tasks and slots in a browser
-  report      Write all tasks and what went wrong into one HTML file
+  report      Write what an auditor files of a month: HTML, JSON or CSV
 
 Fix a slot:
   resolve     Record the outcome of a stale or failed slot by hand, or skip a future slot

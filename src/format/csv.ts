@@ -18,7 +18,7 @@ type CsvValue = Fact | null | undefined
 
 /** With its line end. `fields` are the names of facts, each of which has a column. */
 export function csvHead(fields: readonly string[] = []): string {
-  return lines([[...HEAD, ...fields]])
+  return csvText([[...HEAD, ...fields]])
 }
 
 /** Returns one line for each item, with line ends. A cell is empty when its value is not known. */
@@ -28,7 +28,7 @@ export function csvLines(
   now: Instant,
   fields: readonly string[] = [],
 ): string {
-  return lines(
+  return csvText(
     items.map((item) => {
       const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, statusOf(item), now)]
       return [...HEAD.map((_, index) => cells[index]), ...fields.map((name) => factOf(lastReport(item), name))]
@@ -78,7 +78,7 @@ function ownCells(row: Row, status: Status, now: Instant): CsvValue[] {
  * free text. We must put `'` before such a text, otherwise an operator's spreadsheet runs it. This also changes a
  * schedule such as `@daily`, which a spreadsheet would reject as a wrong formula.
  */
-function lines(cells: readonly (readonly CsvValue[])[]): string {
+export function csvText(cells: readonly (readonly CsvValue[])[]): string {
   const texts = cells.map((line) => line.map((cell) => (typeof cell === 'string' ? printable(cell) : cell)))
   return stringify(texts, { escape_formulas: true })
 }

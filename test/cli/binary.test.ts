@@ -66,7 +66,7 @@ describe.skipIf(!canHold)('the executable', () => {
     expect((await run('show', '--slot', '2026-11-24T18:00:00Z')).stdout).toMatch(/status +completed/)
     expect((await run('explain', '--schedule', '@daily')).stdout).toContain('@daily')
     expect((await run('run', '--help')).stdout).toContain('--max-attempts')
-    expect((await run('report', '--out', '-')).stdout).toMatch(/<style>:root\{.*<h2>nightly<\/h2>/s)
+    expect((await run('report', '--out', '-')).stdout).toMatch(/<style>:root\{.*<th scope="row">nightly<\/th>/s)
   })
 
   test.skipIf(!hasPostgres)('serves a ledger in PostgreSQL', async () => {

@@ -9,46 +9,57 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import { checkTaskName } from '../../core/user-text.ts'
+import { reportCsv, reportJson } from '../../format/report.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore } from '../../store/open.ts'
 import { readAssets } from '../../web/server/assets.ts'
+import { readReport } from '../../web/server/read/report.ts'
 import { reportPieces } from '../../web/server/report.tsx'
 import { defineCommand } from '../command.ts'
-import { readBoundedRange, unknownTaskOf } from '../lookup.ts'
+import { unknownTaskOf } from '../lookup.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
 
 /** The mode of the report. A ledger file has the same mode, since it contains the same facts. */
 const OWNER_ONLY = 0o600
 
-const PAGE_BEGIN = '<!doctype html>'
+/** How a report begins in each format. Only such a file is replaced. */
+const BEGINS = { html: '<!doctype html>', json: '{"since":', csv: 'since,until' } as const
+type Format = keyof typeof BEGINS
 
 const help = {
   name: 'report',
   summary:
-    'Write what needs attention, all tasks, and each slot that did not complete as usual into one HTML file, for example for a ticket or an auditor. The file needs no server and no network.',
+    'Write what an auditor files: for each task the slots that were due, completed in time, late, missed or failed, the duplicates that were rejected, and what operators decided and why. The file needs no server and no network, and can be printed.',
   options: {
     store: COMMON.store,
     task: COMMON.onlyTask,
-    since: { ...COMMON.since, otherwise: '30d' },
+    since: { ...COMMON.since, otherwise: 'last month', details: 'In the time zone of the task, or of most tasks.' },
     until: COMMON.until,
+    format: {
+      kind: 'choice',
+      choices: ['html', 'json', 'csv'],
+      default: 'html',
+      help: 'File format; csv has one line for each task',
+    },
     out: {
       kind: 'text',
       value: 'FILE|-',
       required: true,
-      help: 'HTML file to write or replace, or - for standard output',
+      help: 'File to write or replace, or - for standard output',
     },
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   takesTask: true,
   examples: [
-    ['cronledger report --store dynamodb:cronledger --since 30d --out report.html', 'all tasks of thirty days'],
+    ['cronledger report --store dynamodb:cronledger --out november.html', 'all tasks, the last calendar month'],
     ['cronledger report nightly … --since 2026-11-01 --until 2026-11-30 --out nightly.html', 'one task, one month'],
   ],
   notes: 'Exit codes: 0 also if slots need attention, otherwise as in run.',
@@ -57,24 +68,25 @@ const help = {
 export const report = defineCommand(help, async (values, { stops }) => {
   const { store, task, out } = values
   if (task !== undefined) checkTaskName(task)
-  const place = out === '-' ? null : filePathOf(out)
-  const now = systemClock.now()
+  const format = values.format ?? 'html'
+  const place = out === '-' ? null : filePathOf(out, format)
   const reading = {
     ledger: createLedger({ store }),
     ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
     signal: stops.aborted,
-    now,
+    now: systemClock.now(),
   }
-  const { since, until } = await readBoundedRange(values, reading.ledger, now, help.options.since.otherwise)
-  const about = {
-    span: { since, until },
+  const query = {
+    range: { since: values.since, until: values.until },
     task,
     store: describeStore(store).nameAnywhere(),
-    style: readAssets().style,
   }
-  const pieces = await reportPieces(about, reading)
-  if (pieces === null)
+  const read = await readReport(query, reading)
+  if (read === null)
     throw await unknownTaskOf(reading.ledger, { task: task ?? '', ledgerTimeoutMs: reading.ledgerTimeoutMs })
+  const pieces = Readable.from(
+    format === 'html' ? reportPieces(read, readAssets().style) : format === 'json' ? reportJson(read) : reportCsv(read),
+  )
   if (place === null) await printAll(pieces)
   else {
     await replaceFile(place, pieces)
@@ -85,30 +97,30 @@ export const report = defineCommand(help, async (values, { stops }) => {
 /**
  * Returns the path of the file to replace. For a link, this is the file that the link leads to.
  *
- * Throws a usage error for a device or a pipe, which cannot be replaced, and for a file that is not an HTML page. Such
- * a file is not an earlier report, and a typing error must not replace a ledger.
+ * Throws a usage error for a device or a pipe, which cannot be replaced, and for a file that does not begin
+ * as a report. It is not an earlier report, and a typing error must not replace a ledger.
  */
-function filePathOf(path: string): string {
+function filePathOf(path: string, format: Format): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
     throw usageError(`--out ${quote(path)} is not a file. Use a file, or - for standard output.`)
   }
   let begin: string
   try {
-    begin = beginOf(path)
+    begin = beginOf(path, BEGINS[format].length)
   } catch (error) {
     throw usageError(`--out ${quote(path)} cannot be read: ${firstLine(error)}`)
   }
-  if (begin !== '' && begin.toLowerCase() !== PAGE_BEGIN) {
+  if (begin !== '' && begin.toLowerCase() !== BEGINS[format].toLowerCase()) {
     throw usageError(
-      `--out ${quote(path)} exists and is not an HTML page, so it was not overwritten. Use another path, or remove the file.`,
+      `--out ${quote(path)} exists and is not a report in this format, so it was not overwritten. Use another path, or remove the file.`,
     )
   }
   return realpathSync(path)
 }
 
-function beginOf(path: string): string {
-  const bytes = Buffer.alloc(PAGE_BEGIN.length)
+function beginOf(path: string, length: number): string {
+  const bytes = Buffer.alloc(length)
   const file = openSync(path, 'r')
   try {
     return bytes.toString('latin1', 0, readSync(file, bytes))

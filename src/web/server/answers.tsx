@@ -124,7 +124,6 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   function render({ title, main, moves, costMs = 0, status = 200, location }: View): PageAnswer {
     const frame: Frame = {
       title,
-      links: SERVED,
       dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
       store,
       now: clock.now(),

@@ -3,18 +3,141 @@ import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, watch, wri
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { Ledger } from '../../../src/api.ts'
+import type { TaskRecord } from '../../../src/core/task/task-record.ts'
+import { type Report, shareText } from '../../../src/format/report.ts'
+import { readMethods } from '../../../src/ledger.ts'
+import { systemClock } from '../../../src/process/clock.ts'
+import { writeRecord } from '../../../src/run/task/task-record.ts'
+import { readReport } from '../../../src/web/server/read/report.ts'
 import { cronledger, scratch, start } from '../../support/cli.ts'
 import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
-import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
+import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
+import { PAUSE, recordWith } from '../../support/rows.ts'
+import { memoryStore } from '../../support/simulated/memory-store.ts'
 
 const folder = scratch()
 const NOW = Date.now()
-const HOSTILE = '</style></title><script>alert(1)</script>\u202e\u001b[2J'
-const PLANS = companyTasks(NOW).map((plan) => ({ ...plan, count: Math.min(plan.count, 70), reason: HOSTILE }))
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const CALL = { signal: new AbortController().signal }
+
+describe('what a report says', () => {
+  const at = Date.parse('2026-11-24T10:00:00Z')
+  const spec = { expression: '0 3 * * *', zone: 'UTC' }
+  const first = Date.parse('2026-10-01T03:00:00Z')
+  const plan: PlannedTask = { task: 'nightly', spec, count: 55, fateOf: () => 'succeeded' }
+
+  /** Reads the report of a task with these slots, newest first. The slots before them have succeeded. */
+  async function reportOf(
+    fates: readonly ReturnType<PlannedTask['fateOf']>[],
+    more: Partial<TaskRecord> = {},
+    range: Parameters<typeof readReport>[0]['range'] = { since: '2026-11-01' },
+  ): Promise<Report> {
+    const store = memoryStore()
+    const own = { ...plan, fateOf: (ago: number) => fates[ago] ?? 'succeeded' }
+    for (const row of rowsOf(own, at)) await store.put(row, 'absent', CALL)
+    await writeRecord('nightly', recordWith([{ since: first, spec }], more), 'absent', store, CALL)
+    const clock = { ...systemClock, now: () => at }
+    const ledger = readMethods(async () => ({ store, clock, pageTimeoutMs: 9_000, signals: [] })) as Ledger
+    const reading = { ledger, ledgerTimeoutMs: 9_000, skewMs: 0, now: at, ...CALL }
+    const report = await readReport({ range, store: 'file:x' }, reading)
+    if (report === null) return expect.unreachable()
+    return report
+  }
+
+  test('each slot that was due counts once, and repaired slots, duplicates and decisions are counted beside them', async () => {
+    const { tasks } = await reportOf(['failed', 'stale', 'rerun', 'missed', 'missed', 'done-by-hand', 'skipped'])
+    expect(tasks[0]?.counts).toEqual({
+      ...{
+        due: 24,
+        inTime: 17,
+        late: 1,
+        missed: 2,
+        failed: 1,
+        stale: 1,
+        overdue: 0,
+        unknown: 0,
+        skipped: 1,
+        marked: 1,
+      },
+      ...{ repaired: 1, duplicates: 0, refused: 0 },
+    })
+    expect(tasks[0]?.exceptions.map(({ class: name, happened }) => [name, happened])).toEqual([
+      ['failed', expect.stringMatching(/^attempt 1 on .* failed \(exit code 3\) after /)],
+      ['stale', expect.stringMatching(/stopped reporting/)],
+      ['late', expect.stringMatching(/^attempt 2 on .* succeeded at .*, after attempt 1 .* failed/)],
+      ['missed', 'no run is recorded'],
+      ['missed', 'no run is recorded'],
+      ['marked', expect.stringMatching(/ada@desk marked it as completed at .*: the input file was bad$/)],
+      ['skipped', expect.stringMatching(/^ada@desk skipped it/)],
+    ])
+    expect(tasks[0]?.decisions.map(({ by, what, reason }) => [by, what, reason])).toEqual(
+      ['ran it again: succeeded', 'marked it as completed', 'skipped it'].map((what) => [
+        'ada@desk',
+        what,
+        'the input file was bad',
+      ]),
+    )
+  })
+
+  test.each([
+    ['a start after --late-after is late', { lateAfterMs: 3_000 }, 0],
+    ['an end after --done-by is late', { doneByMs: 60_000 }, 0],
+    ['without them, a start within the grace is in time', {}, 24],
+  ])('%s', async (_, times, inTime) => {
+    const { tasks } = await reportOf([], { expectations: { since: first, ...times } })
+    expect(tasks[0]?.counts).toMatchObject({ due: 24, inTime, late: 24 - inTime })
+    expect([tasks[0]?.usualMs, tasks[0]?.longestMs]).toEqual([expect.any(Number), expect.any(Number)])
+  })
+
+  test('slots in a pause were not due, and the pause is listed', async () => {
+    const pause = { ...PAUSE, from: at - 3 * DAY_MS, until: at - DAY_MS }
+    const { tasks } = await reportOf(['succeeded', 'skipped', 'missed'], { pauses: [pause] })
+    expect(tasks[0]).toMatchObject({ counts: { due: 22, inTime: 22, skipped: 0 }, exceptions: [], pauses: [pause] })
+  })
+
+  test('a change of the schedule in the period is listed, and the first schedule is none', async () => {
+    const since = Date.parse('2026-11-10T03:00:00Z')
+    const { tasks } = await reportOf([], {
+      schedules: [
+        { since: first, spec: { ...spec, expression: '0 4 * * *' } },
+        { since, spec },
+      ],
+    })
+    expect(tasks[0]?.schedules).toEqual([{ since, spec }])
+  })
+
+  test.each([
+    [{}, '2026-10-01T00:00:00Z', '2026-11-01T00:00:00Z'],
+    [{ until: '2026-10-15' }, '2026-10-01T00:00:00Z', '2026-10-16T00:00:00Z'],
+    [{ since: '2026-11-20' }, '2026-11-20T00:00:00Z', '2026-11-24T10:00:00.001Z'],
+  ])('the period of %j', async (range, since, until) => {
+    const report = await reportOf([], {}, range)
+    expect([report.since, report.until].map((one) => new Date(one).toISOString().replace('.000', ''))).toEqual([
+      since,
+      until,
+    ])
+  })
+
+  test('99.99 % is not shown as 100 %', () => {
+    expect(
+      [
+        [0, 0],
+        [10_000, 9_999],
+        [7, 7],
+      ].map(([due = 0, inTime = 0]) => shareText({ due, inTime })),
+    ).toEqual([null, '99.9 %', '100 %'])
+  })
+})
 
 describe('a report', () => {
   const store = `file:${join(folder, 'ledger.db')}`
+  const HOSTILE = '</style></title><script>alert(1)</script>\u202e\u001b[2J'
+  const PLANS = companyTasks(NOW).map((plan) => ({ ...plan, count: Math.min(plan.count, 70), reason: HOSTILE }))
   const out = join(folder, 'ledger.html')
+  const reportAs = (format: string) =>
+    cronledger(['report', '--store', store, '--since', '460d', '--format', format, '--out', '-'])
   let html = ''
   beforeAll(async () => {
     await fillFile(join(folder, 'ledger.db'), PLANS, NOW)
@@ -23,50 +146,47 @@ describe('a report', () => {
     html = readFileSync(out, 'utf8')
   })
 
-  test('has no script, and nothing of it is elsewhere', () => {
+  test('has no script, nothing of it is elsewhere, and every link leads somewhere', () => {
     expect(html).not.toMatch(/<script|\son\w+=|\sstyle=|javascript:/i)
     for (const [, address] of html.matchAll(/\s(?:href|src|action)="([^"]*)"/g)) {
       expect(address).toMatch(/^(#|data:image\/svg\+xml,)/)
     }
-  })
-
-  test('every link leads somewhere, and no place is there twice', () => {
     const ids = [...html.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id)
     expect(ids).toEqual([...new Set(ids)])
     const links = new Set([...html.matchAll(/\shref="#([^"]*)"/g)].map(([, id]) => id))
     expect([...links].filter((link) => !ids.includes(link))).toEqual([])
   })
 
-  test('counts all slots that were due, and describes those that did not complete as usual', () => {
-    const fates = PLANS.flatMap(({ task, count, fateOf }) =>
-      Array.from({ length: count }, (_, ago) => [task, fateOf(ago)] as const),
+  test('HTML, JSON and CSV have the same numbers, task by task', async () => {
+    const [json, csv] = await Promise.all([reportAs('json'), reportAs('csv')])
+    const { total, tasks } = JSON.parse(json.stdout)
+    const completed = PLANS.flatMap(({ count, fateOf }) => Array.from({ length: count }, (_, ago) => fateOf(ago)))
+    expect(total.inTime).toBe(completed.filter((fate) => fate === 'succeeded').length)
+    const rejected = PLANS.flatMap(({ count, rejectedOf }) =>
+      Array.from({ length: count }, (_, ago) => rejectedOf?.(ago) ?? 0),
     )
-    expect(html.match(/<article/g)).toHaveLength(fates.filter(([, fate]) => fate !== 'succeeded').length)
-    const completed = [...html.matchAll(/<p>Slots: .*?(\d+) completed\.<\/p>/g)].map(([, count]) => Number(count))
-    expect(completed).toEqual(
-      PLANS.map(({ task }) => fates.filter(([own, fate]) => own === task && fate === 'succeeded').length),
-    )
-  })
-
-  test('names what check finds', async () => {
-    const { stdout } = await cronledger(['check', '--store', store, '--since', '460d'])
-    const [, counts] = / slots? needs? attention: (.*)/.exec(stdout) ?? []
-    expect(html).toContain(`${counts} from `)
+    expect(total.duplicates).toBe(rejected.reduce((sum, one) => sum + one, 0))
+    expect(html).toContain(`<h1>${shareText(total)} of ${total.due} slots completed in time</h1>`)
+    const lines = csv.stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(1 + PLANS.length)
+    for (const [index, { task, counts }] of tasks.entries()) {
+      expect(lines[index + 1]).toContain(`,${task},,${PLANS[index]?.spec.zone},`)
+      expect(lines[index + 1]).toContain(`,${Object.values(counts).join(',')},`)
+    }
   })
 
   test.skipIf(!hasChromium)(
-    'loads nothing, leads to its details, is accessible, fits a narrow screen, and prints',
+    'loads nothing, leads to its details, is accessible, fits a narrow screen, and prints what is folded',
     async () => {
       const browser = await openBrowser()
       const { page, complaints, requests } = await openPage(browser, { viewport: { width: 360, height: 800 } })
       await page.goto(pathToFileURL(out).href)
       expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
       await expectAccessible(page)
-      await page.locator('#needs a', { hasText: 'failed' }).first().click()
-      const detail = page.locator('.detail:target')
-      expect(await detail.innerText()).toMatch(/What to do[\s\S]*cronledger rerun [\s\S]*Timeline/)
-      expect(await detail.locator('input, button').count()).toBe(0)
-      expect((await page.pdf()).length).toBeGreaterThan(10_000)
+      await page.locator('.report a').first().click()
+      expect(await page.locator('.chapter:target').count()).toBe(1)
+      await page.emulateMedia({ media: 'print' })
+      expect(await page.locator('.chapter td', { hasText: 'marked it as completed' }).first().innerText()).not.toBe('')
       expect(complaints).toEqual([])
       expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(out).href])
       await browser.close()
@@ -88,7 +208,7 @@ describe('the file', () => {
   test('goes to standard output', async () => {
     const { code, stdout } = await cronledger([...args, '--out', '-', '--task', 'nightly'])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<h2>nightly<\/h2>.*<\/html>$/s)
+    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<th scope="row">nightly<\/th>.*<\/html>$/s)
   })
 
   test('is replaced as a whole, and a report that breaks off leaves the old one', async () => {
@@ -111,7 +231,7 @@ describe('the file', () => {
     const { code, stderr } = await cronledger([...args, '--out', path])
     expect({ code, stderr }).toEqual({
       code: 64,
-      stderr: `cronledger: --out "${path}" exists and is not an HTML page, so it was not overwritten. Use another path, or remove the file.\n`,
+      stderr: `cronledger: --out "${path}" exists and is not a report in this format, so it was not overwritten. Use another path, or remove the file.\n`,
     })
     expect(readFileSync(path)).toEqual(before)
   })

@@ -16,7 +16,7 @@ import type { SlotSituation } from '../../../src/verdict/rules.ts'
 import { neededSteps } from '../../../src/verdict/steps.ts'
 import type { AppOptions } from '../../../src/web/server/answers.tsx'
 import { createApp } from '../../../src/web/server/app.tsx'
-import { reportPieces } from '../../../src/web/server/report.tsx'
+import { readReport } from '../../../src/web/server/read/report.ts'
 import { MARKS } from '../../../src/web/views/frame/marks.ts'
 import {
   FAILED,
@@ -48,15 +48,15 @@ interface Situation {
   /** How long after its slot it is looked at. Left out: an hour. */
   readonly afterMs?: number
   readonly record?: Partial<TaskRecord>
-  /** The surfaces that do not have the slot: a report has no future one, and only `show` has one that was not due. */
-  readonly isLeftOutOf?: 'report' | 'pages'
+  /** Only `show` has a slot that was not due. */
+  readonly isLeftOutOf?: 'pages'
   readonly isFinding?: true
 }
 
 const RAW = { ...encodeRow(rowWith({})), version: 1 }
 
 const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
-  scheduled: { afterMs: -HOUR_MS, isLeftOutOf: 'report' },
+  scheduled: { afterMs: -HOUR_MS },
   due: { afterMs: 60_000 },
   missed: { isFinding: true },
   doubtful: {
@@ -77,8 +77,7 @@ const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
   stale: { row: rowWith({}), isFinding: true },
   failed: { row: rowWith({ ending: FAILED }), isFinding: true },
   notStarted: { row: rowWith({ ending: NOT_STARTED }), isFinding: true },
-  // A report describes the slots that did not complete as usual.
-  completed: { row: rowWith({ ending: SUCCEEDED }), isLeftOutOf: 'report' },
+  completed: { row: rowWith({ ending: SUCCEEDED }) },
   repaired: { row: rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }) },
   marked: { row: resolvedAs('COMPLETED') },
   repeated: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), isFinding: true },
@@ -119,18 +118,19 @@ async function surfaces({ row, raw, record: more, isLeftOutOf }: Situation, now:
   })
   const address = `/slot?task=nightly&slot=${new Date(slot).toISOString()}`
   const page = await (await app.request(address, { headers: { host: 'localhost' } })).text()
-  const span = { since: slot, until: now }
-  let report = ''
-  if (isLeftOutOf === undefined) {
-    const pieces = await reportPieces({ span, store: STORE, style: '' }, { ...options, ...CALL, now })
-    for await (const piece of pieces ?? [])
-      report += typeof piece === 'string' ? piece : new TextDecoder().decode(piece)
-  }
+  const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
+  const range = { since, until }
+  const report = now < slot ? null : await readReport({ range, store: STORE }, { ...options, ...CALL, now })
   const found: Record<string, unknown>[] = []
   for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS) }))
     found.push(findingJson(one, STORE))
-  const pages = { report: [page], pages: [] }
-  return { shown, pages: (isLeftOutOf === undefined ? [page, report] : pages[isLeftOutOf]).map(textOf), found }
+  const exceptions = report?.tasks[0]?.exceptions ?? []
+  return {
+    shown,
+    pages: isLeftOutOf === undefined ? [textOf(page)] : [],
+    filed: exceptions.map((one) => one.happened),
+    found,
+  }
 }
 
 test.each(
@@ -140,7 +140,7 @@ test.each(
   ]) as [SlotSituation, string, EcsFacts | null][],
 )('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, ecs) => {
   const situation = SITUATIONS[name]
-  const { shown, pages, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), ecs)
+  const { shown, pages, filed, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), ecs)
   const { verdict } = shown
   expect(verdict.situation).toBe(name)
   const { status } = verdict
@@ -155,6 +155,8 @@ test.each(
   const mark = name === 'repaired' || name === 'marked' ? name : status
   if (mark !== null) for (const text of pages) expect(text).toContain(MARKS[mark].word)
   const { work, nextTrigger, happened, caution, steps } = json
+  if (filed.length > 0 && status !== 'missed') expect(filed).toEqual([happened])
+  if (situation.isFinding) expect(filed).toHaveLength(1)
   const said = { status, work, nextTrigger, happened, ...(caution && { caution }), ...(steps && { steps }) }
   expect(found).toEqual(situation.isFinding ? [expect.objectContaining(said)] : [])
 })

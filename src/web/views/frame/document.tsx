@@ -13,7 +13,6 @@ type Dress =
 
 export interface Frame {
   readonly title: string
-  readonly links: Links
   readonly dress: Dress
   readonly store: string
   readonly now: Instant
@@ -30,7 +29,7 @@ const ICON =
 
 /** Returns the HTML of a whole page. We must make all text with JSX, because JSX escapes all values. */
 export function pageText(frame: Frame): string {
-  const { title, links, dress, store, now, pollMs, children } = frame
+  const { title, dress, store, now, pollMs, children } = frame
   const page = (
     <html lang="en">
       <head>
@@ -49,17 +48,19 @@ export function pageText(frame: Frame): string {
           Skip to content
         </a>
         <header>
-          <a class="home" href={links.overview()}>
+          <a class="home" href={dress.kind === 'alone' ? '#main' : '/'}>
             cronledger
           </a>
           <span class="store">{printable(store)}</span>
           <span class="as-of" id="as-of">
             as of <time datetime={formatInstant(now)}>{secondText(now)}</time> UTC
           </span>
-          <label title="Show all times in UTC">
-            <input type="checkbox" id="utc" autocomplete="off" aria-label="Show all times in UTC" />
-            UTC
-          </label>
+          {dress.kind === 'served' && (
+            <label title="Show all times in UTC">
+              <input type="checkbox" id="utc" autocomplete="off" aria-label="Show all times in UTC" />
+              UTC
+            </label>
+          )}
           <div class="banner">
             <p id="connection" role="status" />
             <p id="retry" hidden>

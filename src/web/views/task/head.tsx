@@ -3,6 +3,7 @@ import { readableRow } from '../../../core/row/status.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { ScheduleSince, TaskRecord } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
+import { medianOf } from '../../../format/report.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
@@ -12,7 +13,6 @@ import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
-import { medianOf } from './recent.tsx'
 
 export interface ScheduleChange extends ScheduleSince {
   /** The schedule in words. Null when this version cannot read it. */

@@ -1,6 +1,7 @@
 import { elapsed } from '../../../core/duration.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { Instant } from '../../../core/types.ts'
+import { medianOf } from '../../../format/report.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
@@ -167,13 +168,6 @@ export function Plot({ points }: { readonly points: readonly Point[] }) {
       )}
     </tbody>
   )
-}
-
-/** Returns the median. Returns null for an empty list. */
-export function medianOf(values: readonly number[]): number | null {
-  const sorted = values.toSorted((one, other) => one - other)
-  const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]
-  return low === undefined || high === undefined ? null : (low + high) / 2
 }
 
 /** A time without its year and offset, in two parts that stand below each other where the columns are narrow. */

@@ -1,0 +1,129 @@
+import { concurrently } from '../../../audit/concurrently.ts'
+import type { KnownTask } from '../../../audit/tasks.ts'
+import { usageError } from '../../../core/errors.ts'
+import { formatInstant } from '../../../core/instant.ts'
+import { readableRow } from '../../../core/row/status.ts'
+import { parseTime, parseTimeRange, type RangeText, type TimeRange } from '../../../core/schedule/time-range.ts'
+import { commonZone } from '../../../core/schedule/zone.ts'
+import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
+import { isRetired, suspensionOf } from '../../../core/task/suspensions.ts'
+import { EMPTY_TASK_RECORD, expectedTimes, type Suspension } from '../../../core/task/task-record.ts'
+import type { Instant } from '../../../core/types.ts'
+import { openTaskTally, type Report, type ReportedSlot, type TaskReport } from '../../../format/report.ts'
+import { shownSlot } from '../../../format/show.ts'
+import { sentenceText } from '../../../format/verdict.ts'
+import { scheduleText } from '../../../verdict/sentence.ts'
+import { wallClock } from '../../views/frame/wall-clock.ts'
+import {
+  askOptions,
+  faultOf,
+  type Reading,
+  type ReadTask,
+  readEach,
+  readKnown,
+  readSlotsWithStatus,
+  settingsOf,
+  taskZone,
+} from './reading.ts'
+import { readTask } from './task.ts'
+
+export interface ReportQuery {
+  /** The period as the operator wrote it. Left out: the last calendar month. */
+  readonly range: RangeText
+  /** Left out: all tasks. */
+  readonly task?: string | undefined
+  readonly store: string
+}
+
+/**
+ * Reads the report of a period. Returns null when the ledger has nothing about the task. Memory holds the exceptional slots
+ * of all tasks, and the rows of the tasks that are being read. Throws a usage error for an empty period.
+ */
+export async function readReport({ range, task, store }: ReportQuery, reading: Reading): Promise<Report | null> {
+  const problems: string[] = []
+  let zone: string
+  let tasks: Iterable<ReadTask>
+  if (task === undefined) {
+    const emitProblem = (problem: string) => problems.push(problem)
+    const known: KnownTask[] = []
+    for await (const one of reading.ledger.tasks({ emitProblem, ...askOptions(reading) })) known.push(one)
+    zone = commonZone(known.map((one) => taskZone(one, reading)))
+    tasks = readEach(known, (one) => readKnown(one, reading.now))
+  } else {
+    const own = await readTask(task, reading)
+    if (own === null) return null
+    zone = own.head.clock.zone
+    tasks = [own]
+  }
+  const period = periodOf(range, zone, reading.now)
+  async function* reportOne(read: ReadTask, signal: AbortSignal) {
+    yield await taskReport(read, period, store, { ...reading, signal })
+  }
+  const reports: TaskReport[] = []
+  for await (const one of concurrently(() => tasks, reportOne, [reading.signal]))
+    if (isToBeFiled(one)) reports.push(one)
+  return { ...period, zone, madeAt: reading.now, store, tasks: reports, problems }
+}
+
+/** Reads the period. It ends with the last calendar month, and begins with the month in which it ends, if nothing else is said. */
+function periodOf(range: RangeText, zone: string, now: Instant): Required<TimeRange> {
+  const monthOf = (at: Instant) => parseTime(`${wallClock(zone).day(at).slice(0, 7)}-01`, '--since', zone, now)
+  const given = parseTimeRange(range, zone, now, ['--since', '--until'])
+  const until = given.until ?? (given.since === undefined ? monthOf(now) : now + 1)
+  const since = given.since ?? monthOf(until - 1)
+  if (since < until) return { since, until }
+  throw usageError(`--since ${formatInstant(since)} is not earlier than now. Use an earlier start.`)
+}
+
+/** A task that was retired before the period has nothing to file. */
+function isToBeFiled({ counts, decisions, retirements, problem }: TaskReport): boolean {
+  return counts.due > 0 || decisions.length > 0 || problem !== null || retirements.length === 0
+}
+
+async function taskReport(
+  read: ReadTask,
+  period: Required<TimeRange>,
+  store: string,
+  reading: Reading,
+): Promise<TaskReport> {
+  const { head, known, inForce } = read
+  const { task, clock, current } = head
+  const settings = settingsOf(read, reading)
+  const happenedOf = ({ slot, row, status }: ReportedSlot) => {
+    const { verdict } = shownSlot(slot, row, { store, task, record: known, inForce }, settings)
+    // The verdict says how long ago that was, which has no meaning in a file.
+    if (status !== 'missed') return sentenceText(verdict.happened, slot, clock.zone)
+    const doubt = verdict.situation === 'doubtful' ? ', and it may not have been due: the schedule changed' : ''
+    return `no run is recorded${doubt}`
+  }
+  const tally = openTaskTally(expectedTimes(known), happenedOf)
+  let problem = read.problem
+  try {
+    for await (const one of readSlotsWithStatus(read, period, reading)) {
+      const isSuspended = suspensionOf(known, one.slot) !== null
+      // The pause itself is listed, and not each slot that it skipped.
+      if (isSuspended && one.status === 'skipped') continue
+      tally.addDecisions(one)
+      if (!isSuspended && wasDue(one, read)) tally.add(one, reading.now)
+    }
+  } catch (error) {
+    problem ??= faultOf(error)
+  }
+  const record = known ?? EMPTY_TASK_RECORD
+  const within = ({ from, until }: Suspension) =>
+    from < period.until && (until ?? Number.POSITIVE_INFINITY) > Math.max(from, period.since)
+  return {
+    ...{ task, zone: clock.zone, owner: head.owner, problem, ...tally.result() },
+    schedule: current === null ? null : scheduleText(current.spec),
+    pauses: record.pauses.filter(within),
+    retirements: record.retirements.filter((one) => within(one) || isRetired(record, period.since)),
+    // The first one is no change.
+    schedules: record.schedules.slice(1).filter(({ since }) => since >= period.since && since < period.until),
+  }
+}
+
+/** A slot without a row is only found if it was due. An operator can force a slot that no schedule has. */
+function wasDue({ slot, row }: ReportedSlot, { inForce }: ReadTask): boolean {
+  const isScheduled = readableRow(row)?.attempts.some(({ trigger }) => trigger.kind === 'scheduled') ?? row === null
+  return isScheduled || inForce.length === 0 || scheduleWith(inForce, slot) !== null
+}

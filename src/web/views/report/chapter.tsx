@@ -1,0 +1,175 @@
+import type { Child } from 'hono/jsx'
+import type { Instant } from '../../../core/types.ts'
+import type { ExceptionalSlot, SlotClass, TaskReport } from '../../../format/report.ts'
+import { printable } from '../../../format/text.ts'
+import { scheduleText } from '../../../verdict/sentence.ts'
+import { Sign } from '../frame/badge.tsx'
+import { type WallClock, wallClock } from '../frame/wall-clock.ts'
+
+/** How many lines of exceptional slots, and of decisions, the file has of a task. 61 tasks must stay under 1 MB. */
+const MAX_LINES = 40
+
+export const CLASS_WORDS: Readonly<Record<SlotClass, string>> = {
+  inTime: 'in time',
+  late: 'late',
+  missed: 'missed',
+  failed: 'failed',
+  stale: 'stale',
+  overdue: 'overdue',
+  unknown: 'not readable',
+  skipped: 'skipped',
+  marked: 'marked as completed',
+}
+
+/** Returns whether a task has more to file than its numbers. */
+export function hasMore(task: TaskReport): boolean {
+  return task.exceptions.length > 0 || changesOf(task).length > 0
+}
+
+/** The decisions and changes of a task, and its exceptional slots, folded. */
+export function TaskChapter({ task }: { readonly task: TaskReport }) {
+  const { exceptions, unlisted, zone } = task
+  const clock = wallClock(zone)
+  const changes = changesOf(task)
+  const groups = groupsOf(exceptions)
+  const total = exceptions.length + unlisted
+  return (
+    <section class="chapter" id={idOf(task.task)}>
+      <h2>{printable(task.task)}</h2>
+      <p class="quiet">
+        {[...(task.schedule === null ? [] : [task.schedule]), `times in ${zone}`].map(printable).join(' · ')}
+      </p>
+      {changes.length > 0 && (
+        <Lines
+          summary={changes.length === 1 ? '1 decision or change' : `${number(changes.length)} decisions and changes`}
+          head={['Time', 'Who', 'What', 'Why']}
+          rows={changes.map(({ at, by, what, why }) => [clock.time(at), by, what(clock), why])}
+          sizes={changes.map(() => 1)}
+        />
+      )}
+      {total > 0 && (
+        <Lines
+          summary={total === 1 ? '1 exceptional slot' : `${number(total)} exceptional slots`}
+          head={['Slot', 'Status', 'What happened']}
+          rows={groups.map(({ newest, oldest, slots }) => [
+            newest === oldest
+              ? clock.time(newest.slot)
+              : `${clock.time(oldest.slot)} to ${timeAfter(oldest.slot, newest.slot, clock)}`,
+            <>
+              <Sign mark={newest.class === 'inTime' ? 'completed' : newest.class} />{' '}
+              {slots === 1 ? wordOf(newest.class) : `${slots} ${wordOf(newest.class)}`}
+            </>,
+            slots === 1 ? newest.happened : `the last one: ${newest.happened}`,
+          ])}
+          sizes={groups.map(({ slots }) => slots)}
+          unlisted={unlisted}
+        />
+      )}
+    </section>
+  )
+}
+
+type Cell = Child | string
+
+interface LinesProps {
+  readonly summary: string
+  readonly head: readonly string[]
+  readonly rows: readonly (readonly Cell[])[]
+  /** How many slots or decisions each row stands for. */
+  readonly sizes: readonly number[]
+  readonly unlisted?: number
+}
+
+/** A folded table of at most `MAX_LINES` rows, which says what it leaves out. */
+function Lines({ summary, head, rows, sizes, unlisted = 0 }: LinesProps) {
+  const rest = sizes.slice(MAX_LINES).reduce((sum, size) => sum + size, unlisted)
+  return (
+    <details>
+      <summary>{summary}</summary>
+      <table class="list">
+        <thead>
+          <tr>
+            {head.map((name) => (
+              <th scope="col">{name}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, MAX_LINES).map((cells) => (
+            <tr>
+              {cells.map((cell) => (
+                <td>{typeof cell === 'string' ? printable(cell) : cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rest > 0 && <p class="quiet">{number(rest)} earlier ones are not listed here. --format json lists them.</p>}
+    </details>
+  )
+}
+
+interface Change {
+  readonly at: Instant
+  readonly by: string
+  readonly what: (clock: WallClock) => string
+  readonly why: string
+}
+
+/** Returns what operators decided about a task and its slots, and the changes of its schedule, newest first. */
+export function changesOf({ decisions, pauses, retirements, schedules }: TaskReport): readonly Change[] {
+  const suspended = (what: string, { at, from, until, by, reason, ended }: TaskReport['pauses'][number]) => [
+    {
+      ...{ at, by, why: reason },
+      what: (clock: WallClock) =>
+        `${what} it from ${clock.time(from)}${until === null ? '' : ` until ${clock.time(until)}`}`,
+    },
+    ...(ended === undefined ? [] : [{ at: ended.at, by: ended.by, why: ended.reason, what: () => 'resumed it' }]),
+  ]
+  return [
+    ...decisions.map(({ at, by, slot, what, reason }) => ({
+      ...{ at, by, why: reason },
+      what: (clock: WallClock) => `${clock.time(slot)}: ${what}`,
+    })),
+    ...pauses.flatMap((pause) => suspended('paused', pause)),
+    ...retirements.flatMap((retirement) => suspended('retired', retirement)),
+    ...schedules.map(({ since, spec }) => ({
+      at: since,
+      by: '',
+      why: '',
+      what: () => `schedule changed to ${scheduleText(spec)}`,
+    })),
+  ].sort((one, other) => other.at - one.at)
+}
+
+interface Group {
+  readonly newest: ExceptionalSlot
+  readonly oldest: ExceptionalSlot
+  readonly slots: number
+}
+
+/** Joins slots with the same status that follow each other. */
+function groupsOf(exceptions: readonly ExceptionalSlot[]): readonly Group[] {
+  const groups: Group[] = []
+  for (const one of exceptions) {
+    const last = groups.at(-1)
+    if (last?.oldest.follows && last.oldest.class === one.class)
+      groups[groups.length - 1] = { ...last, oldest: one, slots: last.slots + 1 }
+    else groups.push({ newest: one, oldest: one, slots: 1 })
+  }
+  return groups
+}
+
+const wordOf = (name: ExceptionalSlot['class']) => (name === 'repaired' ? 'failed and repaired' : CLASS_WORDS[name])
+
+/** Returns a local time without its date, if it is the date of `before`. */
+function timeAfter(before: Instant, at: Instant, clock: WallClock): string {
+  return clock.day(before) === clock.day(at) ? clock.time(at).slice(11) : clock.time(at)
+}
+
+export const number = (count: number) => count.toLocaleString('en')
+
+/** Returns the id of a chapter. Its characters need no escape in an address or an id. */
+export function idOf(task: string): string {
+  return encodeURIComponent(`task ${task}`).replaceAll('_', '_5F').replaceAll('%', '_')
+}

@@ -1,0 +1,147 @@
+import { elapsed } from '../../../core/duration.ts'
+import {
+  type Report,
+  type ReportCounts,
+  SLOT_CLASSES,
+  shareText,
+  type TaskReport,
+  totalCounts,
+} from '../../../format/report.ts'
+import { printable } from '../../../format/text.ts'
+import { type WallClock, wallClock } from '../frame/wall-clock.ts'
+import { CLASS_WORDS, changesOf, hasMore, idOf, number } from './chapter.tsx'
+
+/** A column of the table that has numbers. Those that are not `always` there need a number other than 0. */
+interface Column {
+  readonly name: keyof ReportCounts
+  readonly words: string
+  readonly always: boolean
+}
+
+const COLUMNS: readonly Column[] = [
+  { name: 'due', words: 'due', always: true },
+  ...SLOT_CLASSES.map((name) => ({
+    ...{ name, words: CLASS_WORDS[name], always: ['inTime', 'late', 'missed', 'failed'].includes(name) },
+  })),
+  { name: 'repaired', words: 'failed and repaired', always: true },
+  { name: 'duplicates', words: 'duplicates rejected', always: true },
+  { name: 'refused', words: 'triggers refused', always: false },
+]
+
+export function reportTitle({ since, until }: Report, clock: WallClock): string {
+  return `Report ${clock.time(since)} to ${clock.time(until)} ${clock.zone}`
+}
+
+/** The share of the slots that completed in time, what the numbers mean, and a line for each task. */
+export function ReportSummary({ report }: { readonly report: Report }) {
+  const { tasks, problems, zone, since, until } = report
+  const clock = wallClock(zone)
+  const total = totalCounts(tasks)
+  const share = shareText(total)
+  const columns = COLUMNS.filter(({ name, always }) => always || total[name] > 0)
+  const isWhole = problems.length === 0 && tasks.every(({ problem }) => problem === null)
+  return (
+    <>
+      <h1>
+        {share === null
+          ? 'No slot was due'
+          : `${share} of ${number(total.due)} slots completed in time${isWhole ? '' : ', as far as they can be read'}`}
+      </h1>
+      <p>
+        {clock.time(since)} to {clock.time(until)} {clock.zone} ·{' '}
+        {tasks.length === 1 ? '1 task' : `${tasks.length} tasks`}
+      </p>
+      {problems.map((problem) => (
+        <p class="problem">{printable(problem)}</p>
+      ))}
+      <section class="scroll" tabindex={0} aria-label="Table of the tasks">
+        <table class="list report">
+          <thead>
+            <tr>
+              <th scope="col">Task</th>
+              <th scope="col" class="number">
+                share in time
+              </th>
+              {columns.map(({ words }) => (
+                <th scope="col" class="number">
+                  {words}
+                </th>
+              ))}
+              <th scope="col" class="number">
+                usual duration
+              </th>
+              <th scope="col" class="number">
+                longest
+              </th>
+              <th scope="col" class="number">
+                decisions and changes
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {tasks.map((task) => (
+              <TaskLine task={task} columns={columns} />
+            ))}
+          </tbody>
+          {tasks.length > 1 && (
+            <tfoot>
+              <tr>
+                <th scope="row">All tasks</th>
+                <td class="number">{share}</td>
+                {columns.map(({ name }) => (
+                  <td class="number">{number(total[name])}</td>
+                ))}
+                <td colspan={3} />
+              </tr>
+            </tfoot>
+          )}
+        </table>
+      </section>
+      <Meaning />
+    </>
+  )
+}
+
+function TaskLine({ task, columns }: Readonly<{ task: TaskReport; columns: readonly Column[] }>) {
+  const { counts, usualMs, longestMs, problem, owner } = task
+  return (
+    <tr>
+      <th scope="row">
+        {hasMore(task) ? <a href={`#${idOf(task.task)}`}>{printable(task.task)}</a> : printable(task.task)}
+        {owner !== undefined && <small> {printable(owner)}</small>}
+      </th>
+      {problem !== null ? (
+        <td colspan={columns.length + 4} class="problem">
+          {printable(problem)}
+        </td>
+      ) : (
+        <>
+          <td class="number">{shareText(counts)}</td>
+          {columns.map(({ name }) => (
+            <td class={counts[name] === 0 ? 'number quiet' : isBad(name) ? 'number bad' : 'number'}>
+              {number(counts[name])}
+            </td>
+          ))}
+          <td class="number">{usualMs === null ? '' : elapsed(usualMs)}</td>
+          <td class="number">{longestMs === null ? '' : elapsed(longestMs)}</td>
+          <td class="number">{number(changesOf(task).length)}</td>
+        </>
+      )}
+    </tr>
+  )
+}
+
+/** Says what the columns mean, because the file may be read by a person who does not know cronledger. */
+function Meaning() {
+  return (
+    <p class="quiet">
+      A slot is a time at which a task was due. It completed in time if the attempt that completed it started before the
+      slot counted as late (without --late-after: before it counted as missed), and ended within --done-by, if the task
+      states it. A missed slot has no run on record. “failed and repaired” are slots that completed after a failed
+      attempt, and are counted in time or late, too. Slots in a pause or after a retirement were not due. The usual
+      duration is the median of the slots that completed.
+    </p>
+  )
+}
+
+const isBad = (name: keyof ReportCounts) => name === 'missed' || name === 'failed' || name === 'stale'
