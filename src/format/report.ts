@@ -22,7 +22,7 @@ export const SLOT_CLASSES = [
 ] as const
 export type SlotClass = (typeof SLOT_CLASSES)[number]
 
-export const REPORT_COUNTS = ['due', ...SLOT_CLASSES, 'repaired', 'duplicates', 'refused'] as const
+const REPORT_COUNTS = ['due', ...SLOT_CLASSES, 'repaired', 'duplicates', 'refused'] as const
 export type ReportCounts = Record<(typeof REPORT_COUNTS)[number], number>
 
 /** A forced attempt, or the decision of an operator about a slot. */

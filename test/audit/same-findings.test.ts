@@ -11,7 +11,7 @@ import { isNotInRange } from '../../src/format/check/needs.ts'
 import { readMethods } from '../../src/ledger.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { writeRecord } from '../../src/run/task/task-record.ts'
-import { readNeeds } from '../../src/web/server/read/needs.ts'
+import { beginNeeds } from '../../src/web/server/read/needs.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { chanceOf } from '../sim/chance.ts'
 import { FAILED, FORCED, NOT_STARTED, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
@@ -139,7 +139,7 @@ test('all views of a ledger have the same findings and the same newest slots, in
   const range = { since: new Date(SINCE), until: new Date(NOW + 1) }
   for (let seed = 1; seed <= LEDGERS; seed++) {
     const { ledger, tasks } = await ledgerOf(numbers(seed))
-    const reading = { ledger, ledgerTimeoutMs: 9_000, now: NOW, ...CALL } as unknown as Parameters<typeof readNeeds>[1]
+    const reading = { ledger, ledgerTimeoutMs: 9_000, now: NOW, ...CALL } as unknown as Parameters<typeof beginNeeds>[1]
     const found = await all(ledger.check(range))
     total += found.length
     // One task after the other has the same ones.
@@ -153,7 +153,7 @@ test('all views of a ledger have the same findings and the same newest slots, in
     for (const { findings } of await all(ledger.health(range)))
       for (const [kind, count] of Object.entries(findings)) metrics[kind as TaskFinding['kind']] += count
     expect(metrics, `seed ${seed}`).toEqual(counts)
-    const needs = await readNeeds({ span: { since: SINCE, until: NOW + 1 }, when: '' }, reading)
+    const needs = await beginNeeds({ span: { since: SINCE, until: NOW + 1 }, when: '' }, reading).whole
     expect([needs.count, needs.tasks, needs.problems], `seed ${seed}`).toEqual([counts, tasks.length, []])
     for (const known of await all(ledger.tasks())) {
       const read = await readTask(known.task, reading)

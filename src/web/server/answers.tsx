@@ -6,7 +6,6 @@ import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
 import { type Clock, link } from '../../process/clock.ts'
 import { type Frame, ProblemView, pageText } from '../views/frame/document.tsx'
-import { SERVED } from '../views/frame/links.ts'
 import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
 import { shareAnswers } from './shared.ts'
@@ -134,7 +133,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   }
 
   function problem(context: Context, title: string, message: string, status: HttpStatus) {
-    const main = <ProblemView title={title} message={message} links={SERVED} retries={status >= 500} />
+    const main = <ProblemView title={title} message={message} retries={status >= 500} />
     return send(context, render({ title, main, moves: true, status }))
   }
 

@@ -6,7 +6,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { instantWithoutSchedule } from '../../core/schedule/slot-reference.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
-import { type OverviewQuery, SERVED, type TaskQuery } from '../views/frame/links.ts'
+import { links, type OverviewQuery, type TaskQuery } from '../views/frame/links.ts'
 import { MissingSlot, NO_SLOT } from '../views/frame/missing.tsx'
 import { isMoving } from '../views/frame/slot-facts.ts'
 import { countInTitle, isEmpty, NeedsLine } from '../views/overview/needs.tsx'
@@ -113,7 +113,7 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
     }
     const [{ modelWith, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), found])
     const model = modelWith(needs)
-    const props = { links: SERVED, now: clock.now() }
+    const props = { now: clock.now() }
     return {
       title: `${countInTitle(needs)}Tasks`,
       main: (
@@ -133,9 +133,9 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
     const main = (
       <>
         <nav class="crumbs" aria-label="Breadcrumbs">
-          <a href={SERVED.overview()}>Tasks</a>
+          <a href={links.overview()}>Tasks</a>
         </nav>
-        <NeedsList needs={needs} links={SERVED} level={1} now={clock.now()} />
+        <NeedsList needs={needs} now={clock.now()} />
       </>
     )
     return { title: `${countInTitle(needs)}Needs attention`, main, moves: !needs.isWhole, costMs: 0 }
@@ -169,7 +169,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       const steps = read.known === null ? [] : taskSteps({ store, task: name, suspended: read.head.suspended })
       return {
         title: name,
-        main: <TaskView {...{ head: read.head, findings, recent, page, steps }} links={SERVED} now={own.now} />,
+        main: <TaskView {...{ head: read.head, findings, recent, page, steps }} now={own.now} />,
         moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
       }
     })
@@ -184,19 +184,19 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       const slot = parseSlot(read, text, own.now)
       if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
       // A page of `latest` would turn into that of another slot while a person types a reason.
-      const location = SERVED.slot(task, slot)
+      const location = links.slot(task, slot)
       if (instantWithoutSchedule(text) === null) return { title: task, main: '', moves: false, status: 302, location }
       const model = await readSlot(read, slot, store, own)
       if (model === null)
         return {
           title: NO_SLOT,
-          main: <MissingSlot task={task} slot={slot} clock={clock} links={SERVED} />,
+          main: <MissingSlot task={task} slot={slot} clock={clock} />,
           moves: true,
           status: 404,
         }
       return {
         title: `${task} ${formatInstant(slot)}`,
-        main: <SlotView model={model} links={SERVED} />,
+        main: <SlotView model={model} />,
         // The page asks often, because its reader is probably about to act, and one row is cheap to read.
         moves: true,
       }

@@ -1,6 +1,5 @@
 import { nearestFew } from '../../core/near.ts'
 import type { Clock } from '../../process/clock.ts'
-import { SERVED } from '../views/frame/links.ts'
 import { MissingTask, NO_TASK } from '../views/frame/missing.tsx'
 import type { openReadings, View } from './answers.tsx'
 import { type Reading, readableTasks } from './read/reading.ts'
@@ -19,7 +18,7 @@ export function openMissingTasks(clock: Clock, reading: ReturnType<typeof openRe
   return async (task: string, untilMs: number): Promise<View> => {
     const known = await sharedNames('names', () => reading(untilMs, [], readNames))
     const near = nearestFew(task, known, MAX_NEAR)
-    const main = <MissingTask task={task} near={near} isEmpty={known.length === 0} links={SERVED} />
+    const main = <MissingTask task={task} near={near} isEmpty={known.length === 0} />
     return { title: NO_TASK, main, moves: true, status: 404 }
   }
 }

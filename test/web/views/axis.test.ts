@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
-import { axisBetween, axisUntil, labelsOf, SPANS } from '../../../src/web/views/overview/axis.ts'
+import { axisUntil, labelsOf, SPANS } from '../../../src/web/views/overview/axis.ts'
 
 const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
 
 const begins = (zone: string, axis: { readonly columns: readonly { readonly from: number }[] }) =>
   axis.columns.map(({ from }) => wallClock(zone).time(from))
@@ -73,33 +72,6 @@ test('a change of the clocks: no column is empty, and the column of a time that 
   expect(lengths('2026-11-01T06:30:00Z', '7d')).toBe(5)
   expect(lengths('2026-03-08T12:00:00Z', '30d')).toBe(23)
   expect(lengths('2026-11-01T12:00:00Z', '30d')).toBe(25)
-})
-
-test.each([
-  [1, 30],
-  [1.2, 30],
-  [2, 4 * 60],
-  [9, 4 * 60],
-  [10, 24 * 60],
-  [59, 24 * 60],
-  [60, 7 * 24 * 60],
-  [365, 7 * 24 * 60],
-  [460, 14 * 24 * 60],
-  [3_660, 63 * 24 * 60],
-])('a report of %d days has columns of %d minutes', (days, minutes) => {
-  const until = Date.parse('2026-11-26T03:10:00Z')
-  const since = until - days * DAY_MS
-  for (const zone of ['UTC', 'Europe/Berlin']) {
-    const { columns, stepMs } = axisBetween({ since, until }, zone)
-    expect(stepMs).toBe(minutes * 60_000)
-    expect(columns.length).toBeLessThanOrEqual(60)
-    expect([columns[0]?.from, columns.at(-1)?.to]).toEqual([since, until])
-  }
-})
-
-test('a column of a week begins on a Monday', () => {
-  const until = Date.parse('2026-11-26T03:10:00Z')
-  expect(begins('UTC', axisBetween({ since: until - 100 * DAY_MS, until }, 'UTC')).at(-1)).toBe('2026-11-23 00:00')
 })
 
 test('labels have room up to the next label', () => {

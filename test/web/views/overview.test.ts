@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import type { SlotRecord } from '../../../src/core/row/status.ts'
 import { finishRow } from '../../../src/core/row/transition.ts'
 import type { SlotMark } from '../../../src/verdict/mark.ts'
-import { IN_ONE_FILE, SERVED } from '../../../src/web/views/frame/links.ts'
 import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
 import { UTC, wallClock } from '../../../src/web/views/frame/wall-clock.ts'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
@@ -60,9 +59,8 @@ const line: TaskLine = {
   ...{ task: 'nightly', clock, words: 'At 12:00', expression: '0 12 * * *', problem: null, suspended: null },
   ...{ cells: [], unread: 0, gaps: [], isMoving: false, lastSuccess: null, next: null },
 }
-const cellsOf = (more: Partial<TaskLine>, live = true) => {
-  const links = live ? SERVED : IN_ONE_FILE
-  const html = String(GridLine({ line: { ...line, ...more }, axis, links, now: NOW, live })).replaceAll('&amp;', '&')
+const cellsOf = (more: Partial<TaskLine>) => {
+  const html = String(GridLine({ line: { ...line, ...more }, axis, now: NOW })).replaceAll('&amp;', '&')
   return [...html.matchAll(/<td((?: (?!data-name)[^>]*)?)>(.*?)<\/td>/g)].slice(0, axis.columns.length)
 }
 
@@ -93,11 +91,6 @@ test('a cell leads to its slot, or to the slots of its column', () => {
   const failed = finishRow(rowWith({}), FAILED, { writeId: 'x', now: NOW })
   one.add({ slot: row.slot, row: failed, status: 'failed', mark: 'failed' })
   expect(cellsOf({ cells: one.cells }).at(-1)?.[2]).toContain('href="/slot?task=nightly&slot=2026-11-24T03%3A00%3A00Z"')
-  // A report has the facts as titles, and a link where something is not as usual.
-  expect(cellsOf({ cells }, false)[0]?.[2]).toMatch(
-    /^<span class="c completed" role="img" title="nightly; [^"]*"><\/span>$/,
-  )
-  expect(cellsOf({ cells: one.cells }, false).at(-1)?.[2]).toMatch(/^<a .*href="#task_20nightly".* title="nightly; /)
 })
 
 test('the newest cell leads to the slots that it counts, and not to later ones of its column', () => {
@@ -116,7 +109,7 @@ function overviewWith(model: Partial<OverviewModel>): string {
     ...{ isWhole: true, query: {}, more: null },
     ...model,
   }
-  return String(Overview({ model: own, links: SERVED, now: NOW })).replaceAll('&amp;', '&')
+  return String(Overview({ model: own, now: NOW })).replaceAll('&amp;', '&')
 }
 
 test('each filter keeps the others, and a new status begins with the first page', () => {
@@ -187,8 +180,8 @@ describe('what needs attention', () => {
     String(html)
       .replace(/<[^>]*>/g, '')
       .replaceAll('&#39;', "'")
-  const top = (needs: Needs) => NeedsLine({ needs, links: SERVED, now: LATER, store: 'file:/a b.db' })
-  const list = (needs: Needs) => NeedsList({ needs, links: SERVED, level: 1, now: LATER })
+  const top = (needs: Needs) => NeedsLine({ needs, now: LATER, store: 'file:/a b.db' })
+  const list = (needs: Needs) => NeedsList({ needs, now: LATER })
 
   // The snapshot of all texts has the other answers.
   test.each<[Needs, string]>([

@@ -8,7 +8,6 @@ import { medianOf } from '../../../src/format/report.ts'
 import { type CommandWords, cronledger } from '../../../src/verdict/command.ts'
 import { againSteps, rangeSteps } from '../../../src/verdict/steps.ts'
 import { commandGroups } from '../../../src/web/views/frame/command.tsx'
-import { SERVED } from '../../../src/web/views/frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, needsAttention, rejectedText } from '../../../src/web/views/frame/marks.ts'
 import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
 import { Time } from '../../../src/web/views/frame/time.tsx'
@@ -173,7 +172,7 @@ const many = (count: number) => slotsOf(...Array.from({ length: count }, () => '
 
 describe('the strip of the last slots', () => {
   const htmlOf = (slots: readonly SlotWithStatus[], problem: string | null = null) =>
-    String(Recent({ task: 'nightly', clock, links: SERVED, now, recent: { slots, problem } }))
+    String(Recent({ task: 'nightly', clock, now, recent: { slots, problem } }))
 
   test('has the oldest slot at the left, counts each status, and the Tab key stops at the newest one', () => {
     const html = htmlOf(slotsOf('failed', 'completed', 'missed', 'missed'))

@@ -9,7 +9,6 @@ import { collectNeeds, needsOf } from '../../../src/format/check/needs.ts'
 import type { Incident } from '../../../src/verdict/incidents.ts'
 import { STALE_CAUTION } from '../../../src/verdict/rules.ts'
 import { ProblemView } from '../../../src/web/views/frame/document.tsx'
-import { SERVED } from '../../../src/web/views/frame/links.ts'
 import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
 import { MissingSlot, MissingTask } from '../../../src/web/views/frame/missing.tsx'
 import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
@@ -30,7 +29,6 @@ import { FAILED, ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED, timesAt } 
 
 // Every text of the pages, in one snapshot.
 
-const links = SERVED
 const pause: FoundSuspension = { kind: 'pause', suspension: { ...PAUSE, until: now + 60_000 } }
 const retirement: FoundSuspension = { kind: 'retirement', suspension: { ...PAUSE, reason: 'replaced by nightly-v2' } }
 
@@ -38,27 +36,24 @@ const PROBLEMS: Readonly<Record<string, unknown>> = {
   'A page that does not exist': ProblemView({
     title: 'Page not found',
     message: 'This address does not exist.',
-    links,
   }),
   'A ledger that cannot be reached': ProblemView({
     title: 'The ledger cannot be reached',
     message: 'DynamoDB did not answer within 5s.',
-    links,
     retries: true,
   }),
-  'A task that does not exist': MissingTask({ task: 'weekly', near: [], isEmpty: false, links }),
+  'A task that does not exist': MissingTask({ task: 'weekly', near: [], isEmpty: false }),
   'A task with several similar names': MissingTask({
     task: 'nightl',
     near: ['nightly', 'nightly-2'],
     isEmpty: false,
-    links,
   }),
-  'A task in an empty ledger': MissingTask({ task: 'nightly', near: [], isEmpty: true, links }),
-  'A slot that does not exist': MissingSlot({ task: 'nightly', slot, clock, links }),
+  'A task in an empty ledger': MissingTask({ task: 'nightly', near: [], isEmpty: true }),
+  'A slot that does not exist': MissingSlot({ task: 'nightly', slot, clock }),
 }
 
 const axis = axisUntil(LATER, clock.zone, '30d')
-const props = { links, now: LATER }
+const props = { now: LATER }
 const summary = { store: 'dynamodb:cronledger', ...props }
 
 const NONE = { count: 0, refused: 0 }
@@ -144,7 +139,7 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
     more: 'billing/dunning',
     query: { after: 'b' },
   }),
-  'Needs attention': NeedsList({ needs: ILL, level: 1, ...props }),
+  'Needs attention': NeedsList({ needs: ILL, ...props }),
 }
 
 const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }
@@ -153,7 +148,7 @@ const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }
 function slotPage(record: SlotWithStatus, ecs?: EcsFacts) {
   const row = readableRow(record.row)
   const own = ecs === undefined || row === null ? record : { ...record, row: rowOn(ecs, row) }
-  return SlotView({ model: modelOf(own, { expectations, ...(ecs !== undefined && { ecs, ecsSince: slot }) }), links })
+  return SlotView({ model: modelOf(own, { expectations, ...(ecs !== undefined && { ecs, ecsSince: slot }) }) })
 }
 
 /** A slot that completed, and that 45 triggers from the same host wanted to run once more. */
@@ -177,13 +172,11 @@ const SLOTS: Readonly<Record<string, unknown>> = {
       .map((record) => [`Slot on ECS, ${record.status}`, slotPage(record, ON_ECS)]),
   ),
   'Slot with 45 duplicates': slotPage(repeated()),
-  'Slot in a pause, in a report': records
+  'Slot in a pause': records
     .filter(({ status }) => status === 'skipped')
     .map((record) =>
       SlotDetail({
         model: modelOf(record, { expectations, pauses: [{ ...PAUSE, from: slot }] }),
-        level: 3,
-        live: false,
       }),
     ),
 }
@@ -222,7 +215,7 @@ const findings = {
 }
 const well = { count: NO_FINDINGS, newest: [], when, problem: null, cautions: [], steps: [] }
 const steps = taskSteps({ ...ledger, suspended: null })
-const task = { head, findings, recent, page, steps, links, now }
+const task = { head, findings, recent, page, steps, now }
 
 const TASKS: Readonly<Record<string, unknown>> = {
   Task: TaskView(task),

@@ -20,12 +20,6 @@ export interface NeedsQuery {
   /** The slots to look at, and `when` in words. */
   readonly span: Span
   readonly when: string
-  /** Left out: all tasks. */
-  readonly task?: string | undefined
-  /** The tasks, where they were listed before. They are then not listed again. */
-  readonly known?: Iterable<KnownTask>
-  /** Why the records of some tasks could not be read, where the tasks were listed before. */
-  readonly problems?: readonly string[]
 }
 
 export interface NeedsReading {
@@ -35,16 +29,9 @@ export interface NeedsReading {
 }
 
 /** Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks. */
-export function readNeeds(query: NeedsQuery, reading: Reading): Promise<Needs> {
-  return beginNeeds(query, reading).whole
-}
-
-export function beginNeeds(
-  { span, when, task, known, problems: before = [] }: NeedsQuery,
-  reading: Reading,
-): NeedsReading {
+export function beginNeeds({ span, when }: NeedsQuery, reading: Reading): NeedsReading {
   const { count, byTask, incidents, add } = openTally()
-  const problems = [...before]
+  const problems: string[] = []
   let tasks = 0
   const emitProblem = (problem: string) => problems.push(problem)
   const needs = (isWhole: boolean): Needs => ({
@@ -54,16 +41,13 @@ export function beginNeeds(
   })
 
   async function readAllNeeds(): Promise<Needs> {
-    const list = (signal: AbortSignal) =>
-      known ?? reading.ledger.tasks({ task, emitProblem, ...askOptions({ ...reading, signal }) })
+    const list = (signal: AbortSignal) => reading.ledger.tasks({ emitProblem, ...askOptions({ ...reading, signal }) })
     const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
     for await (const part of concurrently(list, check, [reading.signal])) {
       if (part === 'end') tasks += 1
       else if (typeof part === 'string') emitProblem(part)
       else add(part)
     }
-    if (task !== undefined && tasks === 0)
-      emitProblem(`task ${task}: no scheduled run is recorded, so its missed slots are unknown`)
     return needs(true)
   }
 

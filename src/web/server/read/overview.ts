@@ -60,9 +60,13 @@ export async function readOverview(
   const rest = matching.filter(({ task }) => query.after === undefined || task > query.after)
   const shown = rest.slice(0, TASKS_SHOWN)
   const axis = axisUntil(reading.now, commonZone(shown.map((task) => taskZone(task, reading))), span)
+  const most = slotsPerTask(shown.length)
+  async function* lineOf(task: ReadTask, signal: AbortSignal) {
+    yield await readLine(task, axis, most, { ...reading, signal })
+  }
   const reads = readEach(shown, (task) => readKnown(task, reading.now))
   const lines: TaskLine[] = []
-  for await (const line of readLines(reads, axis, slotsPerTask(shown.length), reading)) lines.push(line)
+  for await (const line of concurrently(() => reads, lineOf, [reading.signal])) lines.push(line)
   return (needs) => ({
     ...{ lines, axis, span, state, query, isWhole: needs.isWhole },
     hasFindings: (task) => needs.byTask.has(task),
@@ -71,19 +75,6 @@ export async function readOverview(
     matching: matching.length,
     more: rest.length > shown.length ? (shown.at(-1)?.task ?? null) : null,
   })
-}
-
-/** Yields each task with the slots of the axis, in the order of the tasks. At most `most` slots of a task are read. */
-export function readLines(
-  tasks: Iterable<ReadTask>,
-  axis: Axis,
-  most: number,
-  reading: Reading,
-): AsyncGenerator<TaskLine, void> {
-  async function* lineOf(task: ReadTask, signal: AbortSignal) {
-    yield await readLine(task, axis, most, { ...reading, signal })
-  }
-  return concurrently(() => tasks, lineOf, [reading.signal])
 }
 
 async function readLine(read: ReadTask, axis: Axis, most: number, reading: Reading): Promise<TaskLine> {

@@ -97,7 +97,8 @@ async function taskReport(
     return `no run is recorded${doubt}`
   }
   const tally = openTaskTally(expectedTimes(known), happenedOf)
-  let problem = read.problem
+  const isUnscheduled = known === null || known.schedules.length === 0
+  let problem = isUnscheduled ? 'no schedule is recorded, so missed slots are unknown' : read.problem
   try {
     for await (const one of readSlotsWithStatus(read, period, reading)) {
       const isSuspended = suspensionOf(known, one.slot) !== null
@@ -107,7 +108,7 @@ async function taskReport(
       if (!isSuspended && wasDue(one, read)) tally.add(one, reading.now)
     }
   } catch (error) {
-    problem ??= faultOf(error)
+    problem = faultOf(error)
   }
   const record = known ?? EMPTY_TASK_RECORD
   const within = ({ from, until }: Suspension) =>

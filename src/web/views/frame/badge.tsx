@@ -25,14 +25,11 @@ const OTHER_LOOKS = [
   ['unread', 'not read: too many slots'],
 ] as const
 
-/**
- * The legend of the signs and of the keys, folded. The signs look as they do in cells. `live` is whether the page has the
- * script for the keys.
- */
-export function Legend({ live }: { readonly live: boolean }) {
+/** The legend of the signs and of the keys, folded. The signs look as they do in cells. */
+export function Legend() {
   return (
     <details class="legend" id="legend">
-      <summary>{live ? 'Legend and keys' : 'Legend'}</summary>
+      <summary>Legend and keys</summary>
       <ul class="bar">
         {MOST_URGENT_FIRST.map((mark) => (
           <li class="badge">
@@ -49,12 +46,10 @@ export function Legend({ live }: { readonly live: boolean }) {
           </li>
         ))}
       </ul>
-      {live && (
-        <p class="keys">
-          <kbd>Tab</kbd> moves from task to task, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move between
-          slots, <kbd>Enter</kbd> opens a slot.
-        </p>
-      )}
+      <p class="keys">
+        <kbd>Tab</kbd> moves from task to task, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move between slots,{' '}
+        <kbd>Enter</kbd> opens a slot.
+      </p>
     </details>
   )
 }

@@ -2,8 +2,7 @@ import type { SlotMark } from '../../../verdict/mark.ts'
 import { cellSign } from './marks.ts'
 
 interface CellProps {
-  /** The address of the slot. Null: the cell leads nowhere. */
-  readonly href: string | null
+  readonly href: string
   readonly mark: SlotMark
   /**
    * The facts of the slot, one an entry: the task, the local time with its zone, the status, and so on. The
@@ -17,23 +16,15 @@ interface CellProps {
    * the others.
    */
   readonly isStop: boolean
-  /** Whether the page has the script of the popover. Without it, the browser shows the facts as a title. */
-  readonly live: boolean
 }
 
 /** A tile for one slot, or for the slots of one column, which links to them. */
-export function Cell({ href, mark, facts, isRejected, isStop, live }: CellProps) {
+export function Cell({ href, mark, facts, isRejected, isStop }: CellProps) {
   const look = `c ${mark}${isRejected ? ' rejected' : ''}`
   // The popover splits the text again (browser/popover.ts).
   const text = facts.join('; ')
-  if (href === null)
-    return (
-      <span class={look} role="img" title={text}>
-        {cellSign(mark)}
-      </span>
-    )
   return (
-    <a class={look} href={href} tabindex={isStop ? undefined : -1} aria-label={text} title={live ? undefined : text}>
+    <a class={look} href={href} tabindex={isStop ? undefined : -1} aria-label={text}>
       {cellSign(mark)}
     </a>
   )

@@ -7,15 +7,13 @@ interface CommandProps {
   readonly what: string
   readonly command: CommandWords
   readonly note?: string | undefined
-  /** Whether the page has the script that copies commands and fills in their placeholders. */
-  readonly live: boolean
 }
 
 /**
  * A command to copy. Inside of a `<section class="commands">`, the script adds the fields that fill in the placeholders.
  * See browser/fill.ts.
  */
-export function CommandToCopy({ what, command, note, live }: CommandProps) {
+export function CommandToCopy({ what, command, note }: CommandProps) {
   const unfilled = unfilledBlanks(command)
   return (
     <div class="remedy">
@@ -29,11 +27,9 @@ export function CommandToCopy({ what, command, note, live }: CommandProps) {
             </span>,
           ])}
         </code>
-        {live && (
-          <button type="button" class="copy needs-script" aria-label={`Copy the command: ${what}`}>
-            Copy
-          </button>
-        )}
+        <button type="button" class="copy needs-script" aria-label={`Copy the command: ${what}`}>
+          Copy
+        </button>
       </div>
       {note !== undefined && <p class="quiet">{note}</p>}
       {unfilled.length > 0 && <p class="quiet">Replace {listed(unfilled, 'and')} before you run it.</p>}

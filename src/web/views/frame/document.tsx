@@ -2,7 +2,7 @@ import type { Child } from 'hono/jsx'
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
-import type { Links } from './links.ts'
+import { links } from './links.ts'
 
 /**
  * The source of the style of a page: an address of the server, or the page itself with a policy that allows that style.
@@ -48,7 +48,7 @@ export function pageText(frame: Frame): string {
           Skip to content
         </a>
         <header>
-          <a class="home" href={dress.kind === 'alone' ? '#main' : '/'}>
+          <a class="home" href={dress.kind === 'alone' ? '#main' : links.overview()}>
             cronledger
           </a>
           <span class="store">{printable(store)}</span>
@@ -85,14 +85,13 @@ function secondText(at: Instant): string {
 interface ProblemProps {
   readonly title: string
   readonly message: string
-  readonly links: Links
   /** Whether the same address may work later. The script then says when it tries again, and has a button for it. */
   readonly retries?: boolean
   readonly children?: Child
 }
 
 /** The page that is shown when a view cannot be shown. `children` are links that may help. */
-export function ProblemView({ title, message, links, retries = false, children }: ProblemProps) {
+export function ProblemView({ title, message, retries = false, children }: ProblemProps) {
   return (
     <section aria-labelledby="problem-title" data-retries={retries ? '' : undefined}>
       <h1 id="problem-title">{title}</h1>
@@ -108,12 +107,4 @@ export function ProblemView({ title, message, links, retries = false, children }
       </p>
     </section>
   )
-}
-
-export type HeadingLevel = 1 | 2 | 3 | 4
-
-/** A heading. Its level is 1 on a page of its own, and higher in a report. */
-export function Heading({ level, id, children }: Readonly<{ level: HeadingLevel; id?: string; children?: Child }>) {
-  const Tag = `h${level}` as const
-  return <Tag id={id}>{children}</Tag>
 }

@@ -1,14 +1,6 @@
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
 
-/** The addresses of the views. They are paths of `serve`, or anchors in the one file of `report`. */
-export interface Links {
-  overview(query?: OverviewQuery): string
-  needs: string
-  task(task: string, query?: TaskQuery): string
-  slot(task: string, slot: Instant): string
-}
-
 export interface OverviewQuery {
   /** The span of the time axis: `24h`, `7d` or `30d`. */
   readonly span?: string | undefined
@@ -35,34 +27,18 @@ export function isFiltered({ status, duplicates, since, until, before }: TaskQue
 }
 
 /**
- * The links of `serve`. Names must be in the query and not in the path. Otherwise a browser would change the name
+ * The addresses of the views. Names must be in the query and not in the path. Otherwise a browser would change the name
  * `a/../b`, which is a valid name of a task, into `b`.
  */
-export const SERVED: Links = {
-  overview: (query = {}) => address('/', { ...query }),
+export const links = {
+  overview: (query: OverviewQuery = {}) => address('/', { ...query }),
   needs: '/needs',
-  task: (task, query = {}) => address('/task', { task, ...query }),
-  slot: (task, slot) => address('/slot', { task, slot: formatInstant(slot) }),
+  task: (task: string, query: TaskQuery = {}) => address('/task', { task, ...query }),
+  slot: (task: string, slot: Instant) => address('/slot', { task, slot: formatInstant(slot) }),
 }
 
 function address(path: string, query: Readonly<Record<string, string | undefined>>): string {
   const given = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]))
   const text = new URLSearchParams(given).toString()
   return text === '' ? path : `${path}?${text}`
-}
-
-export const IN_ONE_FILE: Links = {
-  overview: () => '#overview',
-  needs: '#needs',
-  task: (task) => `#${anchorOf(task)}`,
-  slot: (task, slot) => `#${anchorOf(task, slot)}`,
-}
-
-/**
- * Returns the id of a view in the one file. Each view has a different id, and its characters need no escape in an
- * address or an id.
- */
-export function anchorOf(task: string, slot?: Instant): string {
-  const name = slot === undefined ? `task ${task}` : `slot ${task} ${formatInstant(slot)}`
-  return encodeURIComponent(name).replaceAll('_', '_5F').replaceAll('%', '_')
 }

@@ -1,7 +1,7 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { ProblemView } from './document.tsx'
-import type { Links } from './links.ts'
+import { links } from './links.ts'
 import type { WallClock } from './wall-clock.ts'
 
 export const NO_TASK = 'Task not found'
@@ -12,13 +12,12 @@ interface MissingTaskProps {
   /** The nearest first. */
   readonly near: readonly string[]
   readonly isEmpty: boolean
-  readonly links: Links
 }
 
-export function MissingTask({ task, near, isEmpty, links }: MissingTaskProps) {
+export function MissingTask({ task, near, isEmpty }: MissingTaskProps) {
   const message = `No task is named ${JSON.stringify(task)}.`
   return (
-    <ProblemView title={NO_TASK} message={isEmpty ? `${message} The ledger has no tasks yet.` : message} links={links}>
+    <ProblemView title={NO_TASK} message={isEmpty ? `${message} The ledger has no tasks yet.` : message}>
       {near.length > 0 && (
         <>
           <p id="near">{near.length === 1 ? 'A task with a similar name:' : 'Tasks with similar names:'}</p>
@@ -40,16 +39,14 @@ interface MissingSlotProps {
   readonly task: string
   readonly slot: Instant
   readonly clock: WallClock
-  readonly links: Links
 }
 
 /** The page of a time that is not a slot of a task. */
-export function MissingSlot({ task, slot, clock, links }: MissingSlotProps) {
+export function MissingSlot({ task, slot, clock }: MissingSlotProps) {
   return (
     <ProblemView
       title={NO_SLOT}
       message={`${task} has no slot at ${clock.both(slot)}: no run is recorded, and none was expected.`}
-      links={links}
     >
       <p>
         <a href={links.task(task)}>All slots of {printable(task)}</a>

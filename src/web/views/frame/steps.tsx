@@ -3,16 +3,12 @@ import { printable } from '../../../format/text.ts'
 import { neededSteps, type Step } from '../../../verdict/steps.ts'
 import { LogLink } from '../slot/log-link.tsx'
 import { CommandToCopy } from './command.tsx'
-import { Heading, type HeadingLevel } from './document.tsx'
 
 interface StepsProps {
   /** The likeliest first. */
   readonly steps: readonly Step[]
   /** The warnings that the operator must read before a command is run. */
   readonly cautions: readonly string[]
-  readonly level: HeadingLevel
-  /** Whether the page has the script that copies commands. */
-  readonly live: boolean
   /** The container that wrote the log. Left out: not known, or there are several. */
   readonly ecs?: EcsFacts | undefined
 }
@@ -21,19 +17,19 @@ interface StepsProps {
  * The steps, as commands to copy. Those that nothing calls for are folded. The commands that show a slot in a
  * terminal are left out, because the page shows it.
  */
-export function Steps({ steps, cautions, level, live, ecs }: StepsProps) {
+export function Steps({ steps, cautions, ecs }: StepsProps) {
   const shown = steps.filter(({ kind }) => kind !== 'show')
   const needed = neededSteps(shown)
   const others = shown.filter((step) => !needed.includes(step))
   if (shown.length + cautions.length === 0) return null
   return (
     <section class="commands">
-      <Heading level={level}>{needed.length + cautions.length > 0 ? 'What to do' : 'What you can do'}</Heading>
+      <h2>{needed.length + cautions.length > 0 ? 'What to do' : 'What you can do'}</h2>
       {cautions.map((caution) => (
         <p class="attention">{printable(caution)}</p>
       ))}
       {needed.map((step) => (
-        <StepToCopy step={step} live={live} ecs={ecs} />
+        <StepToCopy step={step} ecs={ecs} />
       ))}
       {others.length > 0 && (
         <details>
@@ -41,7 +37,7 @@ export function Steps({ steps, cautions, level, live, ecs }: StepsProps) {
             {needed.length > 0 ? 'Other commands' : 'Commands'}: {others.map(({ what }) => alone(what)).join(', ')}
           </summary>
           {others.map((step) => (
-            <StepToCopy step={step} live={live} ecs={ecs} />
+            <StepToCopy step={step} ecs={ecs} />
           ))}
         </details>
       )}
@@ -49,11 +45,11 @@ export function Steps({ steps, cautions, level, live, ecs }: StepsProps) {
   )
 }
 
-function StepToCopy({ step, live, ecs }: { readonly step: Step } & Pick<StepsProps, 'live' | 'ecs'>) {
+function StepToCopy({ step, ecs }: { readonly step: Step } & Pick<StepsProps, 'ecs'>) {
   const what = alone(step.what)
   return (
     <>
-      <CommandToCopy {...step} what={`${what.charAt(0).toUpperCase()}${what.slice(1)}`} live={live} />
+      <CommandToCopy {...step} what={`${what.charAt(0).toUpperCase()}${what.slice(1)}`} />
       {step.kind === 'log' && ecs && (
         <p>
           <LogLink ecs={ecs} text="Open this log in CloudWatch Logs" />

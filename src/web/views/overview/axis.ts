@@ -35,37 +35,11 @@ export function axisUntil(now: Instant, zone: string, span: SpanName): Axis {
   return { clock, stepMs, columns: columnsOf(clock, stepMs, last - columns + 1, last) }
 }
 
-const MAX_COLUMNS = 60
-const WEEK_MS = 7 * DAY_MS
-const STEPS_MS = [30 * MINUTE_MS, 4 * HOUR_MS, DAY_MS, WEEK_MS] as const
-
-/** Returns the axis of a report, with at most 60 columns. The columns of a very long span are several weeks long. */
-export function axisBetween(
-  { since, until }: { readonly since: Instant; readonly until: Instant },
-  zone: string,
-): Axis {
-  const clock = wallClock(zone)
-  // The first and the last column may be parts of a column.
-  const fits = (stepMs: number) => Math.ceil((until - since) / stepMs) + 1 <= MAX_COLUMNS
-  const weeks = Math.ceil((until - since) / WEEK_MS / (MAX_COLUMNS - 1))
-  const stepMs = STEPS_MS.find(fits) ?? weeks * WEEK_MS
-  // A report has no slot outside of its span, so its first and its last column must end there.
-  const columns = columnsOf(clock, stepMs, indexAt(clock, since, stepMs), indexAt(clock, until - 1, stepMs)).map(
-    ({ from, to }) => ({ from: Math.max(from, since), to: Math.min(to, until) }),
-  )
-  return { clock, stepMs, columns }
-}
-
-/** 1970-01-01 was a Thursday, and a week begins on a Monday. */
-const TO_MONDAY_MS = 3 * DAY_MS
-const shiftOf = (stepMs: number) => (stepMs % WEEK_MS === 0 ? TO_MONDAY_MS : 0)
-
 /** Returns the number of the column that has an instant. Columns begin at multiples of the step on the local clock. */
 function indexAt(clock: WallClock, at: Instant, stepMs: number): number {
-  const shift = shiftOf(stepMs)
-  let index = Math.floor((clock.localMs(at) + shift) / stepMs)
+  let index = Math.floor(clock.localMs(at) / stepMs)
   // When a time comes for the second time, the columns of its first time are over.
-  while (instantOf(clock, (index + 1) * stepMs - shift) <= at) index += 1
+  while (instantOf(clock, (index + 1) * stepMs) <= at) index += 1
   return index
 }
 
@@ -75,9 +49,9 @@ function indexAt(clock: WallClock, at: Instant, stepMs: number): number {
  */
 function columnsOf(clock: WallClock, stepMs: number, first: number, last: number): readonly Column[] {
   const columns: Column[] = []
-  let to = instantOf(clock, (last + 1) * stepMs - shiftOf(stepMs))
+  let to = instantOf(clock, (last + 1) * stepMs)
   for (let index = last; index >= first; index -= 1) {
-    const from = Math.min(to, instantOf(clock, index * stepMs - shiftOf(stepMs)))
+    const from = Math.min(to, instantOf(clock, index * stepMs))
     if (from < to) columns.unshift({ from, to })
     to = from
   }
@@ -95,7 +69,7 @@ function instantOf(clock: WallClock, local: number): Instant {
 export function stepText(stepMs: number): string {
   if (stepMs < HOUR_MS) return `${stepMs / MINUTE_MS} min`
   if (stepMs < DAY_MS) return `${stepMs / HOUR_MS} h`
-  return stepMs === DAY_MS ? '1 day' : `${stepMs / DAY_MS} days`
+  return '1 day'
 }
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
@@ -105,7 +79,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 type Choice = readonly [room: number, text: string]
 
 /**
- * Returns the label of each column: a text at the first column of each hour block, day, week or month, and otherwise null.
+ * Returns the label of each column: a text at the first column of each hour block, day or week, and otherwise null.
  * A label has no more letters than the columns up to the next label have room for.
  */
 export function labelsOf({ clock, stepMs, columns }: Axis): readonly (string | null)[] {
@@ -123,12 +97,14 @@ export function labelsOf({ clock, stepMs, columns }: Axis): readonly (string | n
   })
 }
 
+/** 1970-01-01 was a Thursday, and a week begins on a Monday. */
+const TO_MONDAY_MS = 3 * DAY_MS
+
 /** Returns what the columns of one label have in common. `text` is the local time at which a column begins. */
 function keyOfGroup(text: string, stepMs: number): string {
   if (stepMs < HOUR_MS) return `${text.slice(0, 10)} ${Math.floor(Number(text.slice(11, 13)) / 4)}`
   if (stepMs < DAY_MS) return text.slice(0, 10)
-  if (stepMs < WEEK_MS) return String(Math.floor((Date.parse(text.slice(0, 10)) + TO_MONDAY_MS) / WEEK_MS))
-  return text.slice(0, stepMs < 4 * WEEK_MS ? 7 : 4)
+  return String(Math.floor((Date.parse(text.slice(0, 10)) + TO_MONDAY_MS) / (7 * DAY_MS)))
 }
 
 function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Choice[] {
@@ -143,17 +119,8 @@ function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Cho
   ]
   if (stepMs < HOUR_MS) return isFirst || text.endsWith(' 00:00') ? days : [[4, text.slice(11)]]
   if (stepMs < DAY_MS) return days
-  if (stepMs < WEEK_MS) {
-    return [
-      [5, `${number} ${month}`],
-      [2, String(number)],
-    ]
-  }
-  const year = text.slice(0, 4)
-  return stepMs < 4 * WEEK_MS
-    ? [
-        [5, `${month} ${year}`],
-        [2, month],
-      ]
-    : [[3, year]]
+  return [
+    [5, `${number} ${month}`],
+    [2, String(number)],
+  ]
 }

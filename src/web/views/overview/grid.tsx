@@ -4,7 +4,7 @@ import type { FoundSuspension, Gap } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { Cell } from '../frame/cell.tsx'
-import type { Links } from '../frame/links.ts'
+import { links } from '../frame/links.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
@@ -33,10 +33,7 @@ export interface TaskLine {
 
 export interface GridProps {
   readonly axis: Axis
-  readonly links: Links
   readonly now: Instant
-  /** Whether the page has the script for the arrow keys and the popover, and a page for each slot. */
-  readonly live: boolean
 }
 
 /** The columns that a narrow screen shows, see overview.css. A few more columns still fit, so none is hidden then. */
@@ -111,7 +108,7 @@ export function GridGroup({
   )
 }
 
-export function GridLine({ line, axis, links, now, live }: { readonly line: TaskLine } & GridProps) {
+export function GridLine({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   const { task, clock, words, expression, lastSuccess, next, suspended, problem } = line
   return (
     <tr id={`line-${encodeURIComponent(task)}`} data-task={task.toLowerCase()}>
@@ -130,7 +127,7 @@ export function GridLine({ line, axis, links, now, live }: { readonly line: Task
         </span>
       </th>
       {problem === null ? (
-        <Cells line={line} axis={axis} links={links} now={now} live={live} />
+        <Cells line={line} axis={axis} now={now} />
       ) : (
         <td colspan={axis.columns.length} class="problem">
           {printable(problem)}
@@ -150,7 +147,7 @@ export function GridLine({ line, axis, links, now, live }: { readonly line: Task
   )
 }
 
-function Cells({ line, axis, links, now, live }: { readonly line: TaskLine } & GridProps) {
+function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   const { task, clock, cells, unread, gaps } = line
   const stop = cells.findLastIndex((cell) => cell !== null)
   const labels = labelsOf(axis)
@@ -163,14 +160,11 @@ function Cells({ line, axis, links, now, live }: { readonly line: TaskLine } & G
       <td class={names.length === 0 ? undefined : names.join(' ')} title={isUnread ? UNREAD : undefined}>
         {cell !== null && (
           <Cell
-            href={
-              live ? hrefOf(task, cell, { ...column, links, now }) : cell.mark === 'completed' ? null : links.task(task)
-            }
+            href={hrefOf(task, cell, { ...column, now })}
             mark={cell.mark}
             facts={cellFacts(cell, task, column, clock)}
             isRejected={cell.rejected.count > 0}
-            isStop={!live || index === stop}
-            live={live}
+            isStop={index === stop}
           />
         )}
       </td>
@@ -180,10 +174,10 @@ function Cells({ line, axis, links, now, live }: { readonly line: TaskLine } & G
 
 const UNREAD = 'not read: too many slots'
 
-type PlaceOfCell = Column & Pick<GridProps, 'links' | 'now'>
+type PlaceOfCell = Column & Pick<GridProps, 'now'>
 
 /** A cell leads to its slot. If it has several, it leads to the history of the task in the time of the column. */
-function hrefOf(task: string, cell: GridCell, { from, to, links, now }: PlaceOfCell): string {
+function hrefOf(task: string, cell: GridCell, { from, to, now }: PlaceOfCell): string {
   if (cell.kind === 'slot') return links.slot(task, cell.slot)
   // The history also has slots of the future that are resolved, which the cell does not count. A slot is a whole second.
   const until = to > now ? Math.min(to, cell.newest + 1_000) : to

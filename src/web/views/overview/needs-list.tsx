@@ -1,15 +1,15 @@
 import { findingDetail, totalOf } from '../../../format/check/finding.ts'
 import { printable } from '../../../format/text.ts'
-import type { HeadingLevel } from '../frame/document.tsx'
+import { links } from '../frame/links.ts'
 import { FindingLink, type NeedsProps, NeedsSummary, newestFirst, type TaskNeeds } from './needs.tsx'
 
 /** The list of the findings, each with what is known about it, grouped by task. */
-export function NeedsList({ needs, links, now, level }: NeedsProps & { readonly level: HeadingLevel }) {
+export function NeedsList({ needs, now }: NeedsProps) {
   const tasks = newestFirst(needs)
   const listed = tasks.flatMap(listedOf).length
   return (
     <section id="needs" aria-labelledby="needs-title">
-      <NeedsSummary needs={needs} now={now} level={level} problems={needs.problems} />
+      <NeedsSummary needs={needs} now={now} problems={needs.problems} />
       {totalOf(needs.count) > listed && <p>Only {listed} of them are listed here.</p>}
       {listed > 0 && (
         <section class="scroll" tabindex={0} aria-label="Slots that need attention">
@@ -33,7 +33,7 @@ export function NeedsList({ needs, links, now, level }: NeedsProps & { readonly 
                 {listedOf(own).map((found) => (
                   <tr>
                     <th scope="row">
-                      <FindingLink found={found} links={links} now={now} />
+                      <FindingLink found={found} now={now} />
                     </th>
                     <td>{printable(findingDetail(found))}</td>
                   </tr>

@@ -6,8 +6,7 @@ import { firstRun } from '../../../verdict/command.ts'
 import type { Incident } from '../../../verdict/incidents.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
-import { Heading, type HeadingLevel } from '../frame/document.tsx'
-import type { Links } from '../frame/links.ts'
+import { links } from '../frame/links.ts'
 import { ageText, Time } from '../frame/time.tsx'
 import { UTC, wallClock } from '../frame/wall-clock.ts'
 
@@ -45,13 +44,12 @@ type LinkProps = Omit<NeedsProps, 'needs'>
 
 export interface NeedsProps {
   readonly needs: Needs
-  readonly links: Links
   /** The time of the page. */
   readonly now: Instant
 }
 
 /** The top of the overview: what needs attention, task by task. `store` is for the first command of an empty ledger. */
-export function NeedsLine({ needs, links, now, store }: NeedsProps & { readonly store: string }) {
+export function NeedsLine({ needs, now, store }: NeedsProps & { readonly store: string }) {
   const { byTask, count, problems, isWhole } = needs
   if (isEmpty(needs)) return <EmptyLedger store={store} />
   const total = totalOf(count)
@@ -63,7 +61,7 @@ export function NeedsLine({ needs, links, now, store }: NeedsProps & { readonly 
       class={`needs ${isWhole && isCalm ? 'well' : isCalm ? 'open' : ''}`}
       aria-labelledby="needs-title"
     >
-      <NeedsSummary needs={needs} now={now} level={1} problems={problems.slice(0, 1)} />
+      <NeedsSummary needs={needs} now={now} problems={problems.slice(0, 1)} />
       {problems.length > 1 && (
         <p class="problem">
           <a href={links.needs}>and {problems.length === 2 ? '1 more task' : `${problems.length - 1} more tasks`}</a>
@@ -75,7 +73,7 @@ export function NeedsLine({ needs, links, now, store }: NeedsProps & { readonly 
             {newestFirst(needs)
               .slice(0, NAMED)
               .map((task) => (
-                <FindingsOfTask task={task} links={links} now={now} />
+                <FindingsOfTask task={task} now={now} />
               ))}
           </ul>
           <p>
@@ -92,10 +90,8 @@ export function NeedsLine({ needs, links, now, store }: NeedsProps & { readonly 
 export function NeedsSummary({
   needs,
   now,
-  level,
   problems,
 }: Pick<NeedsProps, 'needs' | 'now'> & {
-  readonly level: HeadingLevel
   /** The problems that are named. */
   readonly problems: readonly string[]
 }) {
@@ -104,11 +100,11 @@ export function NeedsSummary({
   const total = totalOf(count)
   return (
     <>
-      <Heading level={level} id="needs-title">
+      <h1 id="needs-title">
         {total === 0
           ? wellText(needs)
           : `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`} attention`}
-      </Heading>
+      </h1>
       <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
       {largest !== undefined && largest.tasks.length > 1 && <OutageLine outage={largest} />}
       {!isWhole && (
@@ -148,7 +144,7 @@ function OutageLine({ outage: { tasks, from, to, zone } }: { readonly outage: In
   )
 }
 
-function FindingsOfTask({ task: { task, owner, kinds }, links, now }: LinkProps & { readonly task: TaskNeeds }) {
+function FindingsOfTask({ task: { task, owner, kinds }, now }: LinkProps & { readonly task: TaskNeeds }) {
   return (
     <li>
       <a class="task" href={links.task(task)}>
@@ -157,7 +153,7 @@ function FindingsOfTask({ task: { task, owner, kinds }, links, now }: LinkProps 
       <span class="findings">
         {[...kinds.values()].map(({ count, listed: [newest] }) => (
           <span>
-            {newest !== undefined && <FindingLink found={newest} links={links} now={now} />}
+            {newest !== undefined && <FindingLink found={newest} now={now} />}
             {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
           </span>
         ))}
@@ -168,7 +164,7 @@ function FindingsOfTask({ task: { task, owner, kinds }, links, now }: LinkProps 
 }
 
 /** The kind of a finding, and its slot as a link. */
-export function FindingLink({ found, links, now }: LinkProps & { readonly found: TaskFinding }) {
+export function FindingLink({ found, now }: LinkProps & { readonly found: TaskFinding }) {
   const { task, slot, kind, schedule } = found
   return (
     <a href={links.slot(task, slot)}>
@@ -186,7 +182,6 @@ function EmptyLedger({ store }: { readonly store: string }) {
       <CommandToCopy
         what="Run a batch at most once for each slot of its schedule"
         command={firstRun(store, 'nightly')}
-        live
       />
     </section>
   )

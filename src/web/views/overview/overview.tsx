@@ -1,7 +1,7 @@
 import { isKeyOf, keysOf } from '../../../core/objects.ts'
 import { printable } from '../../../format/text.ts'
 import { Legend, Sign } from '../frame/badge.tsx'
-import type { OverviewQuery } from '../frame/links.ts'
+import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS, needsAttention } from '../frame/marks.ts'
 import { DEFAULT_SPAN, SPANS, type SpanName } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, type TaskLine } from './grid.tsx'
@@ -27,12 +27,12 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly more: string | null
 }
 
-type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis' | 'live'>
+type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
 
 /** All tasks on one time axis, with a search and filters. */
-export function Overview({ model, links, now }: OverviewProps) {
+export function Overview({ model, now }: OverviewProps) {
   const { lines, axis, query, more, matching, hasFindings } = model
-  const grid = { axis, links, now, live: true }
+  const grid = { axis, now }
   const groups = groupTasks(lines, {
     needsAttention: (line) => isUrgent(line) || hasFindings(line.task),
     isRetired: ({ suspended }) => suspended?.kind === 'retirement',
@@ -42,8 +42,8 @@ export function Overview({ model, links, now }: OverviewProps) {
       <div class="bar tools">
         <h2 id="overview-title">Tasks</h2>
         <Search query={query} />
-        <States model={model} links={links} />
-        <Spans model={model} links={links} />
+        <States model={model} />
+        <Spans model={model} />
       </div>
       <div id="tasks">
         {lines.length === 0 ? (
@@ -70,7 +70,7 @@ export function Overview({ model, links, now }: OverviewProps) {
           {more !== null && <a href={links.overview({ ...query, after: more })}>More tasks</a>}
         </nav>
       </div>
-      {lines.length > 0 && <Legend live />}
+      {lines.length > 0 && <Legend />}
     </section>
   )
 }
@@ -105,7 +105,7 @@ function Search({ query: { q, span, status } }: { readonly query: OverviewQuery 
   )
 }
 
-function Spans({ model: { span, query }, links }: Pick<OverviewProps, 'model' | 'links'>) {
+function Spans({ model: { span, query } }: Pick<OverviewProps, 'model'>) {
   return (
     <nav id="spans" class="choices" aria-label="Time span">
       {keysOf(SPANS).map((name) => (
@@ -121,7 +121,7 @@ function Spans({ model: { span, query }, links }: Pick<OverviewProps, 'model' | 
 }
 
 /** The filter by state. Its signs explain those of the cells. It is hidden where all tasks are as usual. */
-function States({ model: { counts, state, total, query }, links }: Pick<OverviewProps, 'model' | 'links'>) {
+function States({ model: { counts, state, total, query } }: Pick<OverviewProps, 'model'>) {
   const href = (status: TaskState | undefined) => links.overview({ ...query, status, after: undefined })
   return (
     <nav id="states" class="choices" aria-label="Filter by status" hidden={counts.length === 0 && state === null}>

@@ -9,8 +9,7 @@ import { nextTriggerText } from '../../../format/verdict.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
-import { Heading, type HeadingLevel } from '../frame/document.tsx'
-import type { Links } from '../frame/links.ts'
+import { links } from '../frame/links.ts'
 import { needsAttention } from '../frame/marks.ts'
 import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
@@ -26,7 +25,7 @@ export interface SlotModel extends ShownSlot {
   readonly after: Instant | null
 }
 
-export function SlotView({ model, links }: { readonly model: SlotModel; readonly links: Links }) {
+export function SlotView({ model }: { readonly model: SlotModel }) {
   const { task, clock, before, after } = model
   const neighbour = (slot: Instant | null, before: string, after = '') =>
     slot !== null && (
@@ -40,7 +39,7 @@ export function SlotView({ model, links }: { readonly model: SlotModel; readonly
       <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a> <a href={links.task(task)}>{printable(task)}</a>
       </nav>
-      <SlotDetail model={model} level={1} live />
+      <SlotDetail model={model} />
       <nav class="pages" aria-label="Previous and next slot">
         {neighbour(before, '← Previous slot:')}
         {neighbour(after, 'Next slot:', ' →')}
@@ -49,27 +48,18 @@ export function SlotView({ model, links }: { readonly model: SlotModel; readonly
   )
 }
 
-interface SlotDetailProps {
-  readonly model: Omit<SlotModel, 'before' | 'after'>
-  readonly level: HeadingLevel
-  /** Whether the page has the script that copies commands. */
-  readonly live: boolean
-}
-
-/** The level of a heading below a heading of each level. */
-const BELOW = { 1: 2, 2: 3, 3: 4, 4: 4 } as const satisfies Record<HeadingLevel, HeadingLevel>
+type Described = Omit<SlotModel, 'before' | 'after'>
 
 /** The full description of a slot: what is said of it, the commands, the timeline and the details. */
-export function SlotDetail({ model, level, live }: SlotDetailProps) {
+export function SlotDetail({ model }: { readonly model: Described }) {
   const { task, slot, row, mark, verdict, clock, now, owner } = model
   const { caution, steps } = verdict
   const own = readableRow(row)
-  const below = BELOW[level]
   return (
     <>
-      <Heading level={level}>
+      <h1>
         {printable(task)} <Time at={slot} clock={clock} now={now} />
-      </Heading>
+      </h1>
       <p class="facts">
         <Badge mark={mark} /> · {clock.zone}
         {owner !== undefined && needsAttention(mark) && ` · owner: ${printable(owner)}`}
@@ -86,17 +76,11 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
         <dt>next trigger</dt>
         <dd>{nextTriggerText(verdict)}</dd>
       </dl>
-      <Steps
-        steps={steps}
-        cautions={caution === null ? [] : [caution]}
-        level={below}
-        live={live}
-        ecs={ofRow(row).attempt?.ecs}
-      />
-      {own !== null && <Timeline row={own} clock={clock} level={below} />}
+      <Steps steps={steps} cautions={caution === null ? [] : [caution]} ecs={ofRow(row).attempt?.ecs} />
+      {own !== null && <Timeline row={own} clock={clock} />}
       {own !== null && (
         <section>
-          <Heading level={below}>Details</Heading>
+          <h2>Details</h2>
           <dl>
             {Object.entries(detailsOf(own, model)).map(([name, fact]) => (
               <>
@@ -112,7 +96,7 @@ export function SlotDetail({ model, level, live }: SlotDetailProps) {
 }
 
 /** Returns the facts of the row that the rest of the page does not have, by name. */
-function detailsOf(row: Row, { clock, found }: SlotDetailProps['model']): Readonly<Record<string, Child>> {
+function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<string, Child>> {
   const { slot, windowEnd, leaseUntil, expiresAt } = row
   const { schedule = '', attempts = '', rejected = '' } = slotFacts(row)
   const since = sinceOf(row)

@@ -1,13 +1,12 @@
 import type { Instant, Row } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { slotTimeline, type TimelineEvent } from '../../../format/timeline.ts'
-import { Heading, type HeadingLevel } from '../frame/document.tsx'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { LogLink } from './log-link.tsx'
 
 /** The events of a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
-export function Timeline({ row, clock, level }: Readonly<{ row: Row; clock: WallClock; level: HeadingLevel }>) {
+export function Timeline({ row, clock }: Readonly<{ row: Row; clock: WallClock }>) {
   const moment = (at: Instant) => <Time at={at} near={row.slot} clock={clock} />
   const line = ({ at, text, source, starts }: TimelineEvent) => (
     <li>
@@ -20,7 +19,7 @@ export function Timeline({ row, clock, level }: Readonly<{ row: Row; clock: Wall
   )
   return (
     <section class="timeline">
-      <Heading level={level}>Timeline</Heading>
+      <h2>Timeline</h2>
       <ol>
         {slotTimeline(row).map((entry) => {
           if (entry.kind === 'event') return line(entry)

@@ -43,7 +43,7 @@ export function Commands({ steps }: { readonly steps: readonly Step[] }) {
     <section class="commands" aria-labelledby="commands">
       <h2 id="commands">Commands</h2>
       {steps.map((step) => (
-        <CommandToCopy {...step} live />
+        <CommandToCopy {...step} />
       ))}
     </section>
   )

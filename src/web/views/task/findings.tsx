@@ -3,7 +3,7 @@ import { countsText, findingDetail, totalOf } from '../../../format/check/findin
 import type { TaskNeed } from '../../../format/check/needs.ts'
 import { printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
-import type { Links } from '../frame/links.ts'
+import { links } from '../frame/links.ts'
 import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
@@ -20,11 +20,7 @@ export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
 }
 
 /** The slots of a task that need attention, and what to do about them. */
-export function Findings({
-  findings,
-  clock,
-  links,
-}: Readonly<{ findings: ShownFindings; clock: WallClock; links: Links }>) {
+export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings; clock: WallClock }>) {
   const { count, newest, when, problem, cautions, steps } = findings
   const total = totalOf(count)
   return (
@@ -50,7 +46,7 @@ export function Findings({
           {total > newest.length && <p class="quiet">and {total - newest.length} earlier</p>}
         </section>
       )}
-      <Steps steps={steps} cautions={cautions} level={3} live />
+      <Steps steps={steps} cautions={cautions} />
     </>
   )
 }

@@ -7,8 +7,7 @@ import { medianOf } from '../../../format/report.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
 import { Badge } from '../frame/badge.tsx'
-import { Heading, type HeadingLevel } from '../frame/document.tsx'
-import type { Links } from '../frame/links.ts'
+import { links } from '../frame/links.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
@@ -43,18 +42,16 @@ interface TitleProps {
   readonly head: TaskHead
   /** The slots that were due, newest first. */
   readonly slots: readonly SlotWithStatus[]
-  readonly links: Links
   readonly now: Instant
-  readonly level: HeadingLevel
 }
 
 /** The name of a task, its status now, and the facts that an operator needs first. */
-export function TaskTitle({ head, slots, links, now, level }: TitleProps) {
+export function TaskTitle({ head, slots, now }: TitleProps) {
   const { task, clock, next, owner, suspended } = head
   return (
     <>
-      <Heading level={level}>{printable(task)}</Heading>
-      <StatusNow {...{ head, slots, links, now }} />
+      <h1>{printable(task)}</h1>
+      <StatusNow {...{ head, slots, now }} />
       {suspended !== null && (
         <p>
           <SuspensionInForce found={suspended} clock={clock} />
@@ -85,7 +82,7 @@ export function TaskTitle({ head, slots, links, now, level }: TitleProps) {
 }
 
 /** The newest slot that was due. */
-function StatusNow({ head: { task, clock }, slots, links, now }: Omit<TitleProps, 'level'>) {
+function StatusNow({ head: { task, clock }, slots, now }: TitleProps) {
   const newest = slots[0]
   if (newest === undefined) return null
   const text = durationText(newest, slots, now)

@@ -4,7 +4,7 @@ import { readableRow } from '../../../core/row/status.ts'
 import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { Badge } from '../frame/badge.tsx'
-import type { Links } from '../frame/links.ts'
+import { links } from '../frame/links.ts'
 import { rejectedText } from '../frame/marks.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Time } from '../frame/time.tsx'
@@ -14,12 +14,11 @@ interface HistoryProps {
   readonly task: string
   readonly slots: readonly SlotWithStatus[]
   readonly clock: WallClock
-  readonly links: Links
   readonly now: Instant
 }
 
 /** The slots of a page. It has the columns of `cronledger history`, and shows how late the first attempt started. */
-export function HistoryTable({ task, slots, clock, links, now }: HistoryProps) {
+export function HistoryTable({ task, slots, clock, now }: HistoryProps) {
   return (
     <table class="list">
       <thead>

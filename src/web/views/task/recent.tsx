@@ -7,7 +7,7 @@ import { printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
-import type { Links } from '../frame/links.ts'
+import { links } from '../frame/links.ts'
 import { cellSign, MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
 import { type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import { UTC, type WallClock } from '../frame/wall-clock.ts'
@@ -31,7 +31,6 @@ interface RecentProps {
   readonly task: string
   readonly recent: RecentSlots
   readonly clock: WallClock
-  readonly links: Links
   readonly now: Instant
 }
 
@@ -75,7 +74,7 @@ function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
 }
 
 /** The strip and the plot, as a table, so that each bar stands below its cell. `slots` comes oldest first. */
-function Strip({ task, slots, clock, links, now }: Omit<RecentProps, 'recent'> & Pick<RecentSlots, 'slots'>) {
+function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<RecentSlots, 'slots'>) {
   return (
     <table class="chart">
       <thead data-roving>
@@ -88,7 +87,6 @@ function Strip({ task, slots, clock, links, now }: Omit<RecentProps, 'recent'> &
                 facts={slotFactTexts(task, slotFactsOf(record, now), clock)}
                 isRejected={rejectedText(record.row) !== ''}
                 isStop={index === slots.length - 1}
-                live
               />
             </th>
           ))}

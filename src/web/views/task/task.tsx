@@ -1,7 +1,7 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import type { Step } from '../../../verdict/steps.ts'
-import { isFiltered, type Links, type TaskQuery } from '../frame/links.ts'
+import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Changes } from './changes.tsx'
 import { Commands } from './commands.tsx'
@@ -32,21 +32,20 @@ interface TaskViewProps {
   readonly findings: ShownFindings
   /** The steps for the task itself. Empty: the ledger has no record of the task. */
   readonly steps: readonly Step[]
-  readonly links: Links
   readonly now: Instant
 }
 
-export function TaskView({ head, recent, page, findings, steps, links, now }: TaskViewProps) {
+export function TaskView({ head, recent, page, findings, steps, now }: TaskViewProps) {
   const { task, clock } = head
   return (
     <>
       <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a>
       </nav>
-      <TaskTitle head={head} slots={recent.slots} links={links} now={now} level={1} />
-      <Findings {...{ findings, clock, links }} />
-      <Recent {...{ task, recent, clock, links, now }} />
-      <History head={head} page={page} links={links} now={now} />
+      <TaskTitle head={head} slots={recent.slots} now={now} />
+      <Findings {...{ findings, clock }} />
+      <Recent {...{ task, recent, clock, now }} />
+      <History head={head} page={page} now={now} />
       <Commands steps={steps} />
       <section aria-labelledby="changes-title">
         <h2 id="changes-title">Changes</h2>
@@ -56,9 +55,9 @@ export function TaskView({ head, recent, page, findings, steps, links, now }: Ta
   )
 }
 
-type HistoryProps = Pick<TaskViewProps, 'head' | 'page' | 'links' | 'now'>
+type HistoryProps = Pick<TaskViewProps, 'head' | 'page' | 'now'>
 
-function History({ head, page, links, now }: HistoryProps) {
+function History({ head, page, now }: HistoryProps) {
   const { task, clock } = head
   const { query, slots, problem } = page
   return (
@@ -81,15 +80,15 @@ function History({ head, page, links, now }: HistoryProps) {
       )}
       {slots.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Table of the history">
-          <HistoryTable {...{ task, slots, clock, links, now }} />
+          <HistoryTable {...{ task, slots, clock, now }} />
         </section>
       )}
-      <Pages head={head} page={page} links={links} />
+      <Pages head={head} page={page} />
     </section>
   )
 }
 
-function Pages({ head: { task, clock }, page, links }: Omit<HistoryProps, 'now'>) {
+function Pages({ head: { task, clock }, page }: Omit<HistoryProps, 'now'>) {
   const { query, before, scanned, slots } = page
   const first = { ...query, before: undefined }
   return (
