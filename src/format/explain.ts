@@ -2,7 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { formatInstant, utcDate } from '../core/instant.ts'
 import type { ClockNote } from '../core/schedule/clock-changes.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
-import type { Instant, Window } from '../core/types.ts'
+import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
 import { type ExplainedTask, explainedTaskJson, inForceLines, suspendedWord, taskLines } from './task/explain-task.ts'
@@ -72,14 +72,14 @@ export function labelledText(lines: readonly Labelled[]): string {
 export function explainJson(explanation: Explanation): Record<string, unknown> {
   const { schedule, zoneData, task, ofTask, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
-  const { expression, zone, anchor } = schedule.spec
+  const { zone } = schedule.spec
   const shown = (instant: Instant) => instantJson(instant, zone)
   const neighbour = (slot: Instant) => ({
     ...shown(slot),
     ...(ofTask !== null && { suspended: suspendedWord(ofTask, slot) }),
   })
   return {
-    schedule: { expression, zone, ...(anchor === undefined ? {} : { anchor: formatInstant(anchor) }) },
+    schedule: specJson(schedule.spec),
     words: inWords(schedule),
     zoneData,
     at: formatInstant(at),
@@ -100,6 +100,10 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     })),
     warnings: explanation.warnings,
   }
+}
+
+export function specJson({ expression, zone, anchor }: ScheduleSpec) {
+  return { expression, zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }
 
 export function instantJson(at: Instant, zone: string) {

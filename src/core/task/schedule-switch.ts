@@ -32,19 +32,14 @@ export interface Period {
   withTo: number
 }
 
-/** A slot of one of the two schedules. `affected` is its period, or null if that is not affected. */
-export interface SwitchSlot {
-  readonly slot: Instant
-  readonly schedule: 'from' | 'to'
-  readonly affected: Period | null
-}
-
-/** A switch at `at`, with the slots of both schedules around it. The oldest comes first in each list. */
+/** A switch at `at`. The oldest comes first in each list. */
 export interface ExplainedSwitch {
   readonly from: Schedule
   readonly to: Schedule
   readonly at: Instant
-  readonly slots: readonly SwitchSlot[]
+  /** The last slots of the old schedule and the first ones of the new one, which run. */
+  readonly before: readonly Instant[]
+  readonly after: readonly Instant[]
   /** The units in which slots were counted, and the affected periods of the shortest one that has any. */
   readonly units: readonly Unit[]
   readonly affected: readonly Period[]
@@ -57,7 +52,11 @@ export interface ExplainedSwitch {
 const MAX_SLOTS = 100_000
 const MAX_SPANS = 3
 
-type Listed = Omit<SwitchSlot, 'affected'> & { readonly periods: readonly Period[] }
+interface Listed {
+  readonly slot: Instant
+  readonly schedule: 'from' | 'to'
+  readonly periods: readonly Period[]
+}
 
 export function explainSwitch(from: Schedule, to: Schedule, at: Instant): ExplainedSwitch {
   // A schedule that ends is counted by days.
@@ -81,7 +80,7 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   listed.slice(0, listed.length - later.length).forEach(pass)
   const shortest = units.find((unit) => [...wrong].some((period) => period.unit === unit))
   // The switch moves on, so the periods are copied.
-  const affected = new Map([...wrong].filter(({ unit }) => unit === shortest).map((one) => [one, { ...one }]))
+  const affected = [...wrong].filter(({ unit }) => unit === shortest).map((one) => ({ ...one }))
   const safe: { after: Instant; before: Instant | null }[] = []
   let begun = wrong.size === 0 ? at : null
   for (const [index, one] of later.entries()) {
@@ -96,10 +95,9 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   if (begun !== null) safe.push({ after: begun, before: null })
   return {
     ...{ from, to, at, units, safe, searchedUntil },
-    slots: listed.map(({ periods, ...slot }) => {
-      return { ...slot, affected: periods.map((one) => affected.get(one)).find(Boolean) ?? null }
-    }),
-    affected: [...affected.values()].sort((one, other) => (one.name < other.name ? -1 : 1)),
+    before: listed.flatMap(({ schedule, slot }) => (schedule === 'from' && slot < at ? slot : [])),
+    after: listed.flatMap(({ schedule, slot }) => (schedule === 'to' && slot >= at ? slot : [])),
+    affected: affected.sort((one, other) => (one.name < other.name ? -1 : 1)),
   }
 }
 

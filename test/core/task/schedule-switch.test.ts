@@ -63,17 +63,6 @@ test.each([
   expect(affectedIn(between(from, to, at, zone))).toBe(expected)
 })
 
-test('each slot names its affected period', () => {
-  const { slots } = between('30 4 * * *', '0 3 * * *', '2026-11-25T03:30:00+09:00')
-  const near = slots.slice(slots.length / 2 - 2, slots.length / 2 + 2)
-  expect(near.map(({ slot, schedule, affected }) => [utc(slot), schedule, affected?.name])).toEqual([
-    ['11-23T19:30', 'from', undefined],
-    ['11-24T18:00', 'to', '2026-11-25'],
-    ['11-24T19:30', 'from', '2026-11-25'],
-    ['11-25T18:00', 'to', undefined],
-  ])
-})
-
 test('the safe spans begin after a slot and end before one', () => {
   const of = (at: string) => spansOf(between('0 3 * * *', '30 4 * * *', at))
   const next = ['11-24T19:30 11-25T18:00', '11-25T19:30 11-26T18:00', '11-26T19:30 11-27T18:00']

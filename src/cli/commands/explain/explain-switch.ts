@@ -9,8 +9,8 @@ import type { Instant } from '../../../core/types.ts'
 import type { TaskReading } from '../../lookup.ts'
 import { isGiven } from '../../options/arguments.ts'
 
-type Given<Name extends string> = Readonly<Record<Name, string | undefined>>
-type SwitchOptions = Given<`${'from' | 'to'}${'Schedule' | 'Timezone' | 'Anchor'}` | 'timezone' | 'at'>
+type Named = `${'from' | 'to'}${'Schedule' | 'Timezone' | 'Anchor'}`
+type SwitchOptions = Readonly<Record<Named | 'timezone' | 'at', string | undefined>>
 
 /** The options that need `--to-schedule`, and those that would be ignored together with it. */
 const OF_SWITCH = ['fromSchedule', 'fromTimezone', 'fromAnchor', 'toTimezone', 'toAnchor'] as const
