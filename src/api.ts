@@ -91,7 +91,9 @@ export interface FindSlotOptions extends OfOneTask {
   readonly slot: string | Date
 }
 
-export interface RerunnableOptions extends OfOneTask {
+export interface RerunnableOptions extends ReadOptions {
+  /** A task that `tasks` returned is not read again. */
+  readonly task: string | KnownTask
   /** The earliest slot: an instant, a local time or a date in the schedule's zone, or how long ago (`7d`). */
   readonly from: string | Date
   /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */
@@ -114,6 +116,8 @@ export interface FoundSlot {
 
 export interface RerunnableSlot extends FoundSlot {
   readonly why: Rerunnable
+  /** Its row, or null if the slot was missed. */
+  readonly row: StoredRow | null
 }
 
 export interface ResolveOptions extends FindSlotOptions {

@@ -107,7 +107,7 @@ export function readMethods(reading: OpenForReading): ReadMethods {
     },
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {
       const deps = await reading(options)
-      const known = await knownTask(task, deps)
+      const known = typeof task === 'string' ? await knownTask(task, deps) : task
       const { skewMs } = expectedTimes(known)
       const settings = {
         ...{ from, to, only, retentionMs },
@@ -115,10 +115,10 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
-      for await (const { slot, why, schedule: spec } of rerunnableSlots(known, settings, deps)) {
+      for await (const { slot, why, row, schedule: spec } of rerunnableSlots(known, settings, deps)) {
         const schedule = schedules.get(spec) ?? scheduleOptions(spec)
         schedules.set(spec, schedule)
-        yield { slot: new Date(slot), why, schedule, skewMs }
+        yield { slot: new Date(slot), why, row, schedule, skewMs }
       }
     },
     async *tasks({ task, emitProblem, ...options } = {}) {

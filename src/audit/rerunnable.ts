@@ -28,6 +28,8 @@ export interface RerunnableSettings {
 export interface RerunCandidate {
   readonly slot: Instant
   readonly why: Rerunnable
+  /** Null if the slot was missed. */
+  readonly row: StoredRow | null
   /** The schedule that was in force at the slot, or else the latest one of the task that has the slot, or that of its row. */
   readonly schedule: ScheduleSpec
 }
@@ -58,7 +60,7 @@ export async function* rerunnableSlots(
     const why = rerunnableAs(row, now, times.skewMs)
     if (why === null || !only.includes(why)) continue
     const schedule = scheduleWith(inForce.schedules, slot)?.spec ?? scheduleOfStarted(row)
-    if (schedule !== null) yield { slot, why, schedule }
+    if (schedule !== null) yield { slot, why, row, schedule }
   }
 }
 

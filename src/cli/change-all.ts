@@ -38,6 +38,15 @@ export function reportOf({ timezone: zone, ...change }: TaskChange, store: strin
   return { ...change, zone, store, now: systemClock.now() }
 }
 
+/** Returns the name of the task, or null for all tasks. Throws a usage error unless the options have one of the two. */
+export function taskOrAll({ task, all }: Pick<ChangeValues, 'task' | 'all'>): string | null {
+  if (all && task !== undefined) throw usageError(`--all and task ${task} are both given. Use one of them.`)
+  if (!all && task === undefined) {
+    throw usageError('--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.')
+  }
+  return task ?? null
+}
+
 /**
  * Makes a change of one task, or of all tasks with `--all`, and prints its result. Returns the exit code. Throws a usage
  * error unless the options have either a task or `--all`.
@@ -45,12 +54,9 @@ export function reportOf({ timezone: zone, ...change }: TaskChange, store: strin
 export async function changeTasks(values: ChangeValues, change: Change, sink: Sink): Promise<number> {
   const { store, json, task, all } = values
   const ledger = createLedger({ store })
-  if (all && task !== undefined) throw usageError(`--all and task ${task} are both given. Use one of them.`)
-  if (all) return changeAll(values, change.all(ledger), change, sink)
-  if (task === undefined) {
-    throw usageError('--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.')
-  }
-  const report = reportOf(await change.one(ledger, task), store)
+  const named = taskOrAll({ task, all })
+  if (named === null) return changeAll(values, change.all(ledger), change, sink)
+  const report = reportOf(await change.one(ledger, named), store)
   await print(json ? changeJson(report) : change.text(report))
   return EXIT.ok
 }

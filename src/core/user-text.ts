@@ -19,6 +19,17 @@ export function checkTaskName(task: string): void {
   )
 }
 
+/** Returns whether a text stands for several tasks: a prefix with a star at its end. Without a prefix, it means all tasks. */
+export function isTaskPattern(text: string): boolean {
+  const prefix = text.slice(0, -1)
+  return text.endsWith('*') && (prefix === '' || TASK_NAME.test(prefix))
+}
+
+/** Returns whether a task has the name, or the prefix of the pattern. */
+export function matchesTask(pattern: string, task: string): boolean {
+  return isTaskPattern(pattern) ? task.startsWith(pattern.slice(0, -1)) : task === pattern
+}
+
 // The limits count bytes of UTF-8, because the stores count bytes. A row with 100 attempts and 100 resolutions that all
 // have the longest texts must stay below the 400 KB of a DynamoDB item.
 

@@ -10,7 +10,7 @@ import { isOnlyDeclared, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { scheduleText } from '../verdict/sentence.ts'
 import { neededSteps } from '../verdict/steps.ts'
-import { ofRow, otherScheduleOf } from '../verdict/target.ts'
+import { ofRow, otherScheduleOf, type StepTarget } from '../verdict/target.ts'
 import { type Verdict, type VerdictSettings, verdictOf } from '../verdict/verdict.ts'
 import { ownedSteps } from './command-line.ts'
 import { localTimeIn } from './local-time.ts'
@@ -28,6 +28,8 @@ export interface ShownSlot {
   /** The schedule that has the slot. Null if it is not known, or if none has it. */
   readonly schedule: ScheduleSpec | null
   readonly verdict: Verdict
+  /** For further commands. */
+  readonly target: StepTarget
   readonly found: FoundSuspension | null
   readonly owner: string | undefined
 }
@@ -53,8 +55,9 @@ export function shownSlot(
   const [key] = row === null ? dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1) : []
   const of = { ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
   const found = suspensionOf(known, slot)
+  const target = { store, task, slot, doubt: key?.doubt, ...of }
   const slotFound = {
-    target: { store, task, slot, doubt: key?.doubt, ...of },
+    target,
     row,
     found,
     isExpected: key !== undefined,
@@ -64,7 +67,7 @@ export function shownSlot(
   }
   const end = recorded === null ? null : slotAfter(recorded, slot)
   return {
-    ...{ task, slot, row, schedule, found },
+    ...{ task, slot, row, schedule, target, found },
     windowEnd: row === null ? end : (own?.windowEnd ?? null),
     verdict: verdictOf(slotFound, settings),
     owner: known?.expectations?.owner,

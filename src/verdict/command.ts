@@ -36,6 +36,20 @@ export const REASON_WORD: Word = [{ blank: 'reason' }]
 /** The command of the batch, which may have any number of words. */
 export const BATCH_WORD: Word = [{ blank: 'command' }]
 
+/** Returns a command with these texts in place of its blanks. */
+export function filledIn(
+  command: CommandWords,
+  texts: Readonly<Partial<Record<Blank['blank'], string>>>,
+): CommandWords {
+  const textOf = ({ blank, inJson }: Blank) => {
+    const text = texts[blank]
+    return text !== undefined && inJson ? JSON.stringify(text).slice(1, -1) : text
+  }
+  return command.map((word) =>
+    typeof word === 'string' ? word : word.map((part) => (typeof part === 'string' ? part : (textOf(part) ?? part))),
+  )
+}
+
 /** Options by name, without the leading dashes. An option that is undefined is left out. */
 export type CommandFlags = Readonly<Record<string, Word | undefined>>
 

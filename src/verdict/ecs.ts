@@ -46,6 +46,12 @@ export function runTaskCommand(
   })
 }
 
+/** Returns the query that finds the exit code of the batch in the answer of `describe-tasks`: a task may have other containers. */
+export function exitCodeQuery({ container }: EcsPlace): string {
+  const which = container === undefined ? '0' : `?name=='${container.replace(/[\\']/g, '\\$&')}'`
+  return `tasks[0].containers[${which}].exitCode${container === undefined ? '' : ' | [0]'}`
+}
+
 function jsonText(value: string | Blank): Exclude<Word, string> {
   return typeof value === 'string' ? [JSON.stringify(value)] : ['"', value, '"']
 }

@@ -56,24 +56,36 @@ export function rerunStep(what: string, target: StepTarget): Step {
   return { kind: 'run', what, command: changeCommand('rerun', target, flags, '--', BATCH_WORD) }
 }
 
+/** Slots of one task, of the tasks with a prefix (`pay/*`), or of all tasks (null), from `from` to `to`, both included. */
+interface SlotRange {
+  readonly store: string
+  readonly task: string | null
+  readonly from: Instant
+  readonly to: Instant
+}
+
+/**
+ * Returns the step that runs the missed and failed slots of several tasks again, on ECS and on hosts: it prints a script with
+ * all of their commands, and starts nothing.
+ */
+export function repairStep({ store, task, from, to }: SlotRange): Step {
+  const flags = { store, task: task ?? undefined, from: formatInstant(from), to: formatInstant(to + 1000) }
+  const command = cronledger('rerun', { ...flags, reason: REASON_WORD }, ...(task === null ? ['--all'] : []))
+  return { kind: 'run', what: 'print the script that runs them again', command }
+}
+
 /** Steps for the slots from that of `target` to `to` with a status in `only`, or else what a range runs by default. */
 export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly Step[] {
   const { store, task, slot, ecs } = target
-  const oldest = formatInstant(slot)
-  const range = { store, task, from: oldest, to: formatInstant(to), only: only?.join(',') }
+  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), only: only?.join(',') }
   const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
   const list: Step = { kind: 'other', what: `list ${statuses} slots`, command: cronledger('rerun', range, '--dry-run') }
-  // On ECS, a task runs one slot.
-  if (ecs !== null) {
-    const others = 'Then run the other slots of the list, one after the other'
-    const note =
-      target.otherSchedule === undefined
-        ? `${others}: the same command, with the slot in place of ${oldest}.`
-        : `${others}. They may have another schedule, so get the command of each slot from cronledger show.`
-    return [list, { ...rerunStep('run the oldest one', target), note }]
-  }
-  const command = cronledger('rerun', { ...range, reason: REASON_WORD }, '--', BATCH_WORD)
-  return [list, { kind: 'run', what: 'run them again, the oldest first', command }]
+  const flags = { ...range, reason: REASON_WORD }
+  const run: Omit<Step, 'kind'> =
+    ecs === null
+      ? { what: 'run them again, the oldest first', command: cronledger('rerun', flags, '--', BATCH_WORD) }
+      : { what: 'print the script that runs them again', command: cronledger('rerun', flags, '--ecs') }
+  return [list, { kind: 'run', ...run }]
 }
 
 /** Records a decision, and starts nothing. `run` is the run that has ended, if its lease may still hold. */

@@ -177,8 +177,11 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     )
     const list = await paste(stepOf(check.stdout, 'list these slots'))
     expect(list.split('\n')).toEqual([...listed, '2 missed, 1 failed', ''])
-    const oldest = await started(stepOf(check.stdout, 'run the oldest one'))
-    expect(await run(oldest)).toMatchObject({ code: 0, stdout: `${daysAgo(4)}\n` })
+    const script = await paste(
+      filledIn(stepOf(check.stdout, 'print the script that runs them again'), { ...network, reason: 'outage', by: '' }),
+    )
+    const oldest = /run_slot '.*? (aws .*) \|\| exit/.exec(script)?.[1] ?? ''
+    expect(await run(await started(oldest))).toMatchObject({ code: 0, stdout: `${daysAgo(4)}\n` })
 
     // Each finding has the commands for its own slot.
     const [failed, missed] = JSON.parse((await ask('check', ...range, '--json')).stdout)

@@ -6,7 +6,7 @@ import { isPlaceholder } from '../../src/core/placeholder.ts'
 import type { Row } from '../../src/core/types.ts'
 import { commandText } from '../../src/format/command-line.ts'
 import { decisionSteps } from '../../src/verdict/rules.ts'
-import { rangeSteps, rerunStep, type Step } from '../../src/verdict/steps.ts'
+import { rangeSteps, repairStep, rerunStep, type Step } from '../../src/verdict/steps.ts'
 import { ofRow, type StepTarget, targetOf } from '../../src/verdict/target.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import {
@@ -71,8 +71,6 @@ describe('on ECS', () => {
     const rate = { ...CONTAINER, CRONLEDGER_SCHEDULE: 'rate(2 days)', CRONLEDGER_ANCHOR: SLOT }
     const back = textOf(rerunStep('run it again', { ...target, otherSchedule: daily }))
     expect(await forcedBy(back, rate)).toMatchObject({ schedule: '0 3 * * *', anchor: undefined })
-    const [, { note } = { note: '' }] = rangeSteps({ ...target, otherSchedule }, slot + 1)
-    expect(note).toMatch(/get the command of each slot from cronledger show/)
   })
 
   test('the run command starts the recorded task definition again, and the parser of run reads its overrides', async () => {
@@ -146,11 +144,17 @@ describe('on ECS', () => {
     expect(textOf(first)).toBe(`cronledger show --store dynamodb:ledger --task nightly --slot ${SLOT}`)
   })
 
-  test('several slots: one task for each, the oldest first', () => {
-    const steps = rangeSteps(target, slot + 86_401_000)
-    expect(textOf(steps[0])).toContain(`--from ${SLOT} --to 2026-11-25T03:00:01Z --dry-run`)
-    expect(overridesIn(textOf(steps[1])).environment).toMatchObject({ CRONLEDGER_FORCE_SLOT: SLOT })
-    expect(steps[1]?.note).toContain(`in place of ${SLOT}`)
+  test('several slots: the script of rerun, because a task runs one slot', () => {
+    const [list, run] = rangeSteps(target, slot + 86_401_000).map(textOf)
+    const range = `cronledger rerun --store dynamodb:ledger --task nightly --from ${SLOT} --to 2026-11-25T03:00:01Z`
+    expect([list, run]).toEqual([`${range} --dry-run`, `${range} --reason 'YOUR REASON' --ecs`])
+  })
+
+  test('several tasks: the script of rerun, on ECS and on hosts', () => {
+    const of = (task: string | null) => textOf(repairStep({ store: 'file:a.db', task, from: slot, to: slot + 60_000 }))
+    const range = `--from ${SLOT} --to 2026-11-24T03:01:01Z --reason 'YOUR REASON'`
+    expect(of(null)).toBe(`cronledger rerun --store file:a.db ${range} --all`)
+    expect(of('pay/*')).toBe(`cronledger rerun --store file:a.db --task 'pay/*' ${range}`)
   })
 })
 

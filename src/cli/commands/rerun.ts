@@ -1,5 +1,4 @@
-import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import type { Ledger, RunOptions } from '../../api.ts'
+import type { RerunnableSlot, RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import { optionName } from '../../core/option.ts'
 import {
@@ -9,38 +8,38 @@ import {
   type Rerunnable,
   readRerunnable,
 } from '../../core/row/policy.ts'
-import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
-import type { Instant } from '../../core/types.ts'
-import { checkOperator } from '../../core/user-text.ts'
+import { checkOperator, isTaskPattern } from '../../core/user-text.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../../exit-code.ts'
-import {
-  type LeftOutDoubts,
-  leftOutLine,
-  plannedJson,
-  plannedLine,
-  planSummary,
-  progressLine,
-  rerunLine,
-} from '../../format/rerun.ts'
-import { jsonArray } from '../../format/text.ts'
+import { progressLine, rerunLine } from '../../format/rerun.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Force } from '../../run/run-trigger.ts'
-import { type CommandContext, defineCommand } from '../command.ts'
-import { isGiven, type Values } from '../options/arguments.ts'
+import { envForAll, taskOrAll } from '../change-all.ts'
+import type { Command, CommandContext } from '../command.ts'
+import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp, variableOf } from '../options/options.ts'
 import { IGNORE_AFTER, SUPERVISION_OPTIONS } from '../options/run-options.ts'
-import { printAll, showStandardStreams } from '../output.ts'
+import { TASK_OR_ALL } from '../options/task-change.ts'
+import { showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
+import { planRange, printPlan } from './rerun/plan.ts'
+import { printScript } from './rerun/script.ts'
 
 const help = {
   name: 'rerun',
   summary:
-    'Run COMMAND again in one slot, unless it is running or has completed, or in the missed, failed and stale slots of a range, one after the other, oldest first.',
+    'Run COMMAND again in one slot, unless it is running or has completed, or in the missed, failed and stale slots of a range, one after the other, oldest first. With --ecs, or for several tasks, print a script that does so.',
   options: {
     store: COMMON.store,
-    task: COMMON.task,
+    task: { ...TASK_OR_ALL.task, help: "Name of the scheduled batch, or a prefix: 'pay/*'" },
+    all: { kind: 'switch', help: 'All tasks that the ledger knows' },
+    ecs: {
+      kind: 'switch',
+      help: 'Print a script that runs the slots on ECS, and start nothing',
+      details:
+        'For several tasks (--all, or a prefix), that is the only thing that rerun does. A task that does not run on ECS has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
+    },
     slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
     from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
     to: {
@@ -75,7 +74,7 @@ const help = {
       help: 'Run beside another slot (allow) or be refused',
     },
   },
-  usual: 'slot from to only dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
+  usual: 'task all ecs slot from to only dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
   takesTask: true,
   runsBatch: true,
   examples: [
@@ -88,53 +87,48 @@ const help = {
       "cronledger rerun nightly … --from 2026-11-01 --to 2026-11-23 --reason 'database was down' -- ./batch.sh",
       'run them; after a failure or Ctrl-C, the same command continues',
     ],
+    [
+      "cronledger rerun --all … --from 2026-11-23T02:00 --to 2026-11-23T05:00 --reason 'network outage' >night.sh",
+      'a script for what all tasks missed or failed then: read it, and run it with sh',
+    ],
   ],
   notes: `COMMAND must work on the slot that it gets (cronledger help environment), not on the current time.
 If the runs of the task have --overlap skip or wait, a rerun is refused while another slot is running.
 Exit codes: those of run (cronledger help exit-codes). For a range: 0 if every slot succeeded or there was nothing to do, otherwise the exit code of the first slot that did not succeed.`,
 } as const satisfies CommandHelp
 
-export const rerun = defineCommand(help, async (values, context) => {
-  const { argv, stops } = context
-  checkTogether(values)
-  if (isGiven('json', argv) && !values.dryRun)
-    throw usageError('--json requires --dry-run. For the log, use --log json.')
-  const ask = { ...context, values }
-  // Nothing runs here, so a stop may end the command at once.
-  if (values.dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
-  const runner = openRunner(help.name, values, context)
-  try {
-    return await (values.slot === undefined ? rerunRange(ask, runner) : rerunSlot(ask, runner, values.slot))
-  } finally {
-    await runner.end()
-  }
-})
+export const rerun: Command = {
+  help,
+  async execute(context) {
+    const { argv, env, rest, stops } = context
+    const values = readOptions(help, argv, envForAll(argv, env), rest)
+    const { ecs, dryRun, slot } = values
+    const task = taskOrAll(values)
+    checkTogether(values)
+    if (isGiven('json', argv) && !dryRun) throw usageError('--json requires --dry-run. For the log, use --log json.')
+    // Nothing runs here, so a stop may end the command at once.
+    if (task === null || ecs || isTaskPattern(task)) {
+      if (slot !== undefined && !ecs) throw usageError('--slot is for one task. Give --from for several tasks.')
+      if (dryRun)
+        throw usageError(`--dry-run has no effect with ${scriptOption(values)}, which starts nothing. Leave it out.`)
+      return Promise.race([printScript(values, context), exitCodeOfStop(stops)])
+    }
+    const ask = { ...context, values: { ...values, task } }
+    if (dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
+    const runner = openRunner(help.name, values, context)
+    try {
+      return await (slot === undefined ? rerunRange(ask, runner) : rerunSlot(ask, runner, slot))
+    } finally {
+      await runner.end()
+    }
+  },
+}
 
 type RerunValues = Values<typeof help.options>
 
 interface RerunRequest extends CommandContext {
-  readonly values: RerunValues
+  readonly values: RerunValues & { readonly task: string }
 }
-
-interface Planned {
-  readonly slot: Instant
-  readonly why: Rerunnable
-  readonly schedule: ScheduleOptions
-  readonly skewMs: number
-}
-
-interface Plan {
-  readonly slots: readonly Planned[]
-  readonly doubts: LeftOutDoubts
-}
-
-/**
- * The largest number of slots in a range: nearly two years, with one slot a minute. We must keep them in memory, at
- * under 100 bytes each, since the newest slot is found first and the oldest one runs first.
- */
-const MAX_SLOTS = 1_000_000
-/** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
-const SLOTS_AT_A_TIME = 1_000
 
 const OF_RANGE = ['from', 'to', 'dryRun', 'keepGoing'] as const
 
@@ -161,6 +155,10 @@ function checkTogether(values: RerunValues): void {
   checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 
+function scriptOption({ all, ecs, task }: RerunValues): string {
+  return all ? '--all' : ecs ? '--ecs' : `the prefix ${task}`
+}
+
 async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: string): Promise<number> {
   const found = await Promise.race([runner.ledger.findSlot({ ...values, slot }), exitCodeOfStop(stops)])
   if (typeof found === 'number') return found
@@ -172,10 +170,10 @@ async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: 
 
 async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): Promise<number> {
   const { values, stops, sink, env } = ask
-  const planned = await Promise.race([plan(ledger, ask), exitCodeOfStop(stops)])
+  const only = onlyOf(values)
+  const planned = await Promise.race([planRange(ledger, rangeOf(values)), exitCodeOfStop(stops)])
   if (typeof planned === 'number') return planned
   const { slots, doubts } = planned
-  const only = onlyOf(values)
   const hasProgress = format === 'text' && showsProgress(env)
   const counts = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: slots.length }
   let exitCode: number = EXIT.ok
@@ -203,66 +201,25 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): P
 }
 
 function optionsOf(
-  values: RerunValues,
-  { schedule, skewMs }: Pick<Planned, 'schedule' | 'skewMs'>,
+  values: RerunRequest['values'],
+  { schedule, skewMs }: Pick<RerunnableSlot, 'schedule' | 'skewMs'>,
   which: Pick<Force, 'slot' | 'only' | 'askedAt' | 'ofRange'>,
 ): RunOptions {
   const { ignoreAfter, reason = '', by } = values
   return { ...values, ...schedule, anchor: schedule.anchor, skewMs, force: { ...which, ignoreAfter, reason, by } }
 }
 
-async function showPlan(ask: RerunRequest): Promise<number> {
-  const { values, sink } = ask
+async function showPlan({ values, sink }: RerunRequest): Promise<number> {
   showStandardStreams()
-  const { slots, doubts } = await plan(createLedger({ store: values.store }), ask)
-  await printAll(
-    values.json ? jsonArray(planJson(slots, values.task), (lines) => lines) : planText({ slots, doubts }, values),
-  )
-  const leftOut = values.json ? leftOutLine(values.task, doubts) : null
-  if (leftOut !== null) sink.write(leftOut)
+  const range = rangeOf(values)
+  await printPlan(await planRange(createLedger({ store: values.store }), range), range, values.json === true, sink)
   return EXIT.ok
 }
 
-async function* planText({ slots, doubts }: Plan, values: RerunValues) {
-  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
-    const lines = slots.slice(done, done + SLOTS_AT_A_TIME)
-    yield lines.map(({ slot, why, schedule }) => `${plannedLine(slot, schedule.timezone ?? 'UTC', why)}\n`).join('')
-  }
-  yield `${planSummary(values.task, slots, onlyOf(values), doubts)}\n`
+function rangeOf({ from = '', ...values }: RerunRequest['values']) {
+  return { ...values, from, only: onlyOf(values) }
 }
 
-async function* planJson(slots: readonly Planned[], task: string) {
-  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
-    const objects = slots.slice(done, done + SLOTS_AT_A_TIME)
-    yield objects.map(({ slot, why, schedule }) => plannedJson(task, slot, why, schedule)).join(',\n')
-  }
-}
-
-/** The slots to run come oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
-async function plan(ledger: Ledger, { values }: RerunRequest): Promise<Plan> {
-  const { from = '', store } = values
-  const slots: Planned[] = []
-  let doubts: LeftOutDoubts = { store, count: 0, oldest: null }
-  const emitDoubt = (slot: Date) => {
-    doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
-  }
-  for await (const { slot, why, schedule, skewMs } of ledger.rerunnable({
-    ...values,
-    from,
-    only: onlyOf(values),
-    emitDoubt,
-  })) {
-    if (slots.length === MAX_SLOTS) {
-      throw usageError(
-        `the range has more than ${MAX_SLOTS} slots to run. Give a shorter range, or select fewer slots with --only.`,
-      )
-    }
-    slots.push({ slot: slot.getTime(), why, schedule, skewMs })
-    if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
-  }
-  return { slots: slots.reverse(), doubts }
-}
-
-function onlyOf({ only }: RerunValues): readonly Rerunnable[] {
+function onlyOf({ only }: Pick<RerunValues, 'only'>): readonly Rerunnable[] {
   return only === undefined ? DEFAULT_RERUNNABLE : readRerunnable(only)
 }

@@ -1,7 +1,7 @@
 import { type LedgerError, quote, usageError } from '../../core/errors.ts'
 import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
-import { isTaskName } from '../../core/user-text.ts'
+import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
@@ -106,7 +106,8 @@ function takeTask(
 ): void {
   if (first === undefined) return
   // A word that becomes the task by mistake would be another task, whose slots are all free. So it must come first.
-  const isElsewhere = first.word !== argv[0] || (!line.hasBatch && !isTaskName(first.word))
+  const isElsewhere =
+    first.word !== argv[0] || (!line.hasBatch && !isTaskName(first.word) && !isTaskPattern(first.word))
   if (!line.command.takesTask || (line.command.runsBatch && isElsewhere) || isSplit(first, line))
     throw unexpectedArgument(line, second === undefined ? [first] : [first, second, ...others])
   if (second !== undefined) throw unexpectedArgument(line, [second, ...others])

@@ -3,7 +3,16 @@ import { terminalState } from '../../core/row/decide.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
 import { STALE_SLOTS_CAUTION } from '../../verdict/rules.ts'
-import { lookStep, neededSteps, pauseStep, rangeSteps, rerunStep, type Step, showStep } from '../../verdict/steps.ts'
+import {
+  lookStep,
+  neededSteps,
+  pauseStep,
+  rangeSteps,
+  repairStep,
+  rerunStep,
+  type Step,
+  showStep,
+} from '../../verdict/steps.ts'
 import type { Verdict } from '../../verdict/verdict.ts'
 import { ownerLines, stepLines } from '../command-line.ts'
 import { printable } from '../text.ts'
@@ -112,9 +121,26 @@ export function needsOf(needs: OpenFindingsOfTasks, store: string): readonly Tas
 
 /** Returns the same as lines: the name of each task, its owner, and the commands below it. */
 export function needsLines(needs: OpenFindingsOfTasks, store: string): readonly string[] {
-  return needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) =>
-    ['', `${task}:`, ...ownerLines(owner), ...cautions.map((text) => `  ${text}`), ...stepLines(steps)].map(printable),
-  )
+  const repair = repairOf(needs, store)
+  return [
+    ...needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) => [
+      '',
+      `${task}:`,
+      ...ownerLines(owner),
+      ...cautions.map((text) => `  ${text}`),
+      ...stepLines(steps),
+    ]),
+    ...(repair === null ? [] : ['', 'all of these tasks:', ...stepLines([repair])]),
+  ].map(printable)
+}
+
+/** Returns the step that runs the slots of several tasks again. Returns null if there is only one task. */
+function repairOf(needs: OpenFindingsOfTasks, store: string): Step | null {
+  const found = [...needs.values()].flatMap(({ rerunnable }) => (rerunnable === null ? [] : [rerunnable]))
+  if (found.length < 2) return null
+  const from = Math.min(...found.map(({ oldest }) => oldest.slot))
+  const to = Math.max(...found.map(({ newest }) => newest.slot))
+  return repairStep({ store, task: null, from, to })
 }
 
 type Need = Pick<Verdict, 'caution' | 'steps'>

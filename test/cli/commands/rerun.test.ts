@@ -246,6 +246,9 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       ['--from', '400d', '--retention', '100d'],
       /from 400d is too early: records are kept for 100d, .* Use a later start\./,
     ],
+    [['--slot', day(10), '--task', 'night*'], /--slot is for one task\. Give --from for several tasks\./],
+    [['--from', day(10), '--ecs', '--dry-run'], /--dry-run has no effect with --ecs, which starts nothing/],
+    [['--from', 'yesterdy', '--task', '*'], /^cronledger: from "yesterdy" is not a valid time/],
     [['--from', day(9), '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
   ] as const) {
     test(args.join(' '), async () => {
@@ -421,6 +424,34 @@ describe('a range', () => {
     expect(plan.stdout).toContain(`${minute(29)}  `)
     // Five minutes within the grace, and the plan is made later than `now`.
     expect(plan.stdout).not.toContain(`${minute(15)}  `)
+  })
+})
+
+describe('several tasks', () => {
+  test('the script of rerun, with the command of each batch filled in: one paste runs the slots of all of them', async () => {
+    const store = newFile()
+    const [capture, report] = [await week(store), task(store, 'other/report')]
+    const third = task(store, 'other/mail')
+    for (const one of [report, third]) {
+      await one.run(day(14), ['true'], ['--schedule', '30 2 * * *'])
+      await one.run(day(16), ['true'], ['--schedule', '30 2 * * *'])
+    }
+    const ask = (...args: string[]) =>
+      cronledger(['rerun', ...args, ...WEEK, '--reason', "it's late"], {
+        env: { ...store, CRONLEDGER_TASK: 'nightly' },
+      })
+    expect((await ask('other/*')).stdout.match(/--task \S+/g)).toEqual(['--task other/mail', '--task other/report'])
+    const { code, stdout } = await ask('--all')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/)
+    expect(stdout).toContain('# Replace before: YOUR_COMMAND\n')
+    const script = stdout.replaceAll(' -- YOUR_COMMAND', ` -- sh -c 'echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT'`)
+    const ran = await pasted(script, store)
+    const slots = [11, 12, 13, 16].map((date) => `nightly ${day(date)}`)
+    const others = ['mail', 'report'].map((name) => `other/${name} 2026-11-15T02:30:00Z`)
+    expect(ran).toMatchObject({ code: 0, stdout: [...others, ...slots, ''].join('\n') })
+    expect((await ask('--all')).stdout).toBe('# Nothing to run.\n')
+    expect((await capture.rows()).at(-1)).toMatchObject({ state: 'COMPLETED' })
   })
 })
 

@@ -1,0 +1,81 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import type { Ledger, RerunnableOptions } from '../../../api.ts'
+import { usageError } from '../../../core/errors.ts'
+import type { Rerunnable } from '../../../core/row/policy.ts'
+import type { ScheduleOptions } from '../../../core/schedule/schedule-options.ts'
+import type { Instant } from '../../../core/types.ts'
+import { type LeftOutDoubts, leftOutLine, plannedJson, plannedLine, planSummary } from '../../../format/rerun.ts'
+import { jsonArray } from '../../../format/text.ts'
+import type { Sink } from '../../../process/log/sink.ts'
+import { printAll } from '../../output.ts'
+
+interface Planned {
+  readonly slot: Instant
+  readonly why: Rerunnable
+  readonly schedule: ScheduleOptions
+  readonly skewMs: number
+}
+
+/** The slots of a range that a command changes, oldest first. */
+interface Plan {
+  readonly slots: readonly Planned[]
+  readonly doubts: LeftOutDoubts
+}
+
+interface RangeOfTask extends RerunnableOptions {
+  readonly store: string
+  readonly task: string
+  readonly only: readonly Rerunnable[]
+}
+
+/**
+ * The largest number of slots in a range: nearly two years, with one slot a minute. We must keep them in memory, at
+ * under 100 bytes each, since the newest slot is found first and the oldest one runs first.
+ */
+const MAX_SLOTS = 1_000_000
+/** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
+const SLOTS_AT_A_TIME = 1_000
+
+/** Throws a usage error if there are more than `MAX_SLOTS`. */
+export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Plan> {
+  const { store } = range
+  const slots: Planned[] = []
+  let doubts: LeftOutDoubts = { store, count: 0, oldest: null }
+  const emitDoubt = (slot: Date) => {
+    doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
+  }
+  for await (const { slot, why, schedule, skewMs } of ledger.rerunnable({ ...range, emitDoubt })) {
+    if (slots.length === MAX_SLOTS) {
+      throw usageError(
+        `the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer slots with --only.`,
+      )
+    }
+    slots.push({ slot: slot.getTime(), why, schedule, skewMs })
+    if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
+  }
+  return { slots: slots.reverse(), doubts }
+}
+
+/** Prints the slots of a plan, and what must be known before it is carried out. */
+export async function printPlan({ slots, doubts }: Plan, { task, only }: RangeOfTask, json: boolean, sink: Sink) {
+  await printAll(
+    json ? jsonArray(planJson(slots, task), (lines) => lines) : planText(slots, planSummary(task, slots, only, doubts)),
+  )
+  const leftOut = json ? leftOutLine(task, doubts) : null
+  if (leftOut !== null) sink.write(leftOut)
+}
+
+async function* planText(slots: readonly Planned[], summary: string) {
+  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
+    const lines = slots.slice(done, done + SLOTS_AT_A_TIME)
+    yield lines.map(({ slot, why, schedule }) => `${plannedLine(slot, schedule.timezone ?? 'UTC', why)}\n`).join('')
+  }
+  yield `${summary}\n`
+}
+
+async function* planJson(slots: readonly Planned[], task: string) {
+  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
+    const objects = slots.slice(done, done + SLOTS_AT_A_TIME)
+    yield objects.map(({ slot, why, schedule }) => plannedJson(task, slot, why, schedule)).join(',\n')
+  }
+}

@@ -1,0 +1,137 @@
+import { hostname } from 'node:os'
+import type { Ledger } from '../../../api.ts'
+import { concurrently } from '../../../audit/concurrently.ts'
+import { parseSchedules } from '../../../audit/expected.ts'
+import type { KnownTask } from '../../../audit/tasks.ts'
+import { type ErrorKind, isFaultOfTask, usageError } from '../../../core/errors.ts'
+import { DEFAULT_FORCED, type Rerunnable } from '../../../core/row/policy.ts'
+import { parseTimeRange } from '../../../core/schedule/time-range.ts'
+import { expectedTimes } from '../../../core/task/task-record.ts'
+import type { StoredRow } from '../../../core/types.ts'
+import { isTaskPattern, matchesTask } from '../../../core/user-text.ts'
+import { gravestExit } from '../../../exit-code.ts'
+import { scriptLines } from '../../../format/rerun-script.ts'
+import { type ShownSlot, shownSlot } from '../../../format/show.ts'
+import { printable } from '../../../format/text.ts'
+import { createLedger } from '../../../ledger.ts'
+import { systemClock } from '../../../process/clock.ts'
+import { operatorOf } from '../../../process/host.ts'
+import type { CommandContext } from '../../command.ts'
+import { recordOf, unknownTaskOf } from '../../lookup.ts'
+import { print } from '../../output.ts'
+
+interface ScriptValues {
+  readonly store: string
+  /** A name, or a prefix with a star at its end. Undefined: all tasks. */
+  readonly task: string | undefined
+  readonly slot: string | undefined
+  readonly from: string | undefined
+  readonly to: string | undefined
+  readonly only: readonly Rerunnable[] | undefined
+  readonly reason: string | undefined
+  readonly by: string | undefined
+  readonly keepGoing: boolean | undefined
+  readonly retentionMs: number | undefined
+  readonly ledgerTimeoutMs: number | undefined
+}
+
+/** The work of a stale slot may be done, so it is run only if the operator names its status. */
+const USUAL = ['missed', 'failed'] as const satisfies readonly Rerunnable[]
+/** Nobody pastes a longer script. */
+const MAX_SLOTS = 10_000
+
+interface Found {
+  readonly why: Rerunnable | 'named'
+  readonly shown: ShownSlot
+}
+
+/** What the script leaves out, beside the stale slots. */
+interface LeftOut {
+  /** For each task, how many slots may not have been due. */
+  readonly doubts: Map<string, number>
+  /** A task whose records cannot be read does not hide the others. */
+  fault(text: string, kind: ErrorKind): void
+}
+
+/** Prints a script that runs the slots again where their batches run. Starts nothing. Returns the exit code. */
+export async function printScript(values: ScriptValues, { rest, sink, stops }: CommandContext): Promise<number> {
+  const { store, slot, only = USUAL, reason = '', by = operatorOf({ host: hostname() }), keepGoing = false } = values
+  const ledger = createLedger({ store })
+  const kinds = new Set<ErrorKind>()
+  const doubts = new Map<string, number>()
+  const fault: LeftOut['fault'] = (text, kind) => {
+    kinds.add(kind)
+    sink.write(printable(`cronledger: left out: ${text}`))
+  }
+  const found =
+    slot === undefined
+      ? slotsOfRange(values, ledger, { doubts, fault }, stops.aborted)
+      : namedSlot(values, slot, ledger)
+  const slots: ShownSlot[] = []
+  const leftOut: ShownSlot[] = []
+  for await (const { why, shown } of found) {
+    const isRun = why === 'named' || only.includes(why)
+    ;(isRun ? slots : leftOut).push(shown)
+    if (slots.length > MAX_SLOTS)
+      throw usageError(`the script would have more than ${MAX_SLOTS} slots. Give a shorter range, or fewer tasks.`)
+  }
+  const statuses = slot === undefined ? only : DEFAULT_FORCED
+  const script = { store, slots, leftOut, doubts, reason, by, keepGoing, batch: rest, only: statuses }
+  await print(scriptLines(script).join('\n'))
+  return gravestExit(kinds)
+}
+
+/** Yields the slots of the range, ordered by task. */
+function slotsOfRange(
+  values: ScriptValues,
+  ledger: Ledger,
+  { doubts, fault }: LeftOut,
+  stop: AbortSignal,
+): AsyncGenerator<Found> {
+  const { task = '*', from = '', to, only = USUAL, ledgerTimeoutMs } = values
+  const isOne = !isTaskPattern(task)
+  // Each task reads the range in its own zone. A mistake in it must be said once.
+  parseTimeRange({ since: from, until: to }, 'UTC', systemClock.now(), ['from', 'to'])
+
+  async function* tasks() {
+    if (isOne) yield await knownOf(values, task, ledger)
+    else {
+      const emitProblem = (text: string) => fault(text, 'shape')
+      for await (const one of ledger.tasks({ ledgerTimeoutMs, emitProblem })) if (matchesTask(task, one.task)) yield one
+    }
+  }
+
+  async function* slotsOf(known: KnownTask): AsyncGenerator<Found> {
+    const emitDoubt = () => doubts.set(known.task, (doubts.get(known.task) ?? 0) + 1)
+    const asked = { ...values, from, task: known, only: [...new Set([...only, 'stale' as const])], emitDoubt }
+    try {
+      for await (const { slot, why, row } of ledger.rerunnable(asked))
+        yield { why, shown: shownOf(values.store, known, slot, row) }
+    } catch (error) {
+      if (isOne || !isFaultOfTask(error)) throw error
+      fault(`task ${known.task}: ${error.message}`, error.kind)
+    }
+  }
+
+  return concurrently(tasks, slotsOf, [stop])
+}
+
+/** Yields the slot that the operator names, whatever its status is. */
+async function* namedSlot(values: ScriptValues, reference: string, ledger: Ledger): AsyncGenerator<Found> {
+  const { store, task = '', ledgerTimeoutMs } = values
+  const { slot } = await ledger.findSlot({ task, slot: reference, ledgerTimeoutMs })
+  const known = await knownOf(values, task, ledger)
+  yield { why: 'named', shown: shownOf(store, known, slot, await ledger.get({ task, slot, ledgerTimeoutMs })) }
+}
+
+async function knownOf({ ledgerTimeoutMs }: ScriptValues, task: string, ledger: Ledger): Promise<KnownTask> {
+  const known = await recordOf(ledger, { task, ledgerTimeoutMs })
+  if (known === null) throw await unknownTaskOf(ledger, { task, ledgerTimeoutMs })
+  return known
+}
+
+function shownOf(store: string, known: KnownTask, slot: Date, row: StoredRow | null): ShownSlot {
+  const times = { now: systemClock.now(), ...expectedTimes(known) }
+  const of = { store, task: known.task, record: known, inForce: parseSchedules(known) }
+  return shownSlot(slot.getTime(), row, of, times)
+}

@@ -1,0 +1,179 @@
+import { formatInstant } from '../core/instant.ts'
+import type { Instant } from '../core/types.ts'
+import { BATCH_WORD, type CommandWords, cronledger, filledIn } from '../verdict/command.ts'
+import { exitCodeQuery, forceTaskCommand } from '../verdict/ecs.ts'
+import { STALE_SLOTS_CAUTION } from '../verdict/rules.ts'
+import { logSteps, neededSteps } from '../verdict/steps.ts'
+import type { EcsPlace } from '../verdict/target.ts'
+import { commandText, stepLines } from './command-line.ts'
+import { zonedTime } from './local-time.ts'
+import type { ShownSlot } from './show.ts'
+import { printable } from './text.ts'
+import { sentenceText } from './verdict.ts'
+
+// The script that runs the slots of one or several tasks again, where their batches run. It is for any POSIX shell.
+
+export interface RerunScript {
+  readonly store: string
+  /** In any order. */
+  readonly slots: readonly ShownSlot[]
+  /** The slots that need a look at each before they are run. */
+  readonly leftOut: readonly ShownSlot[]
+  /** For each task, how many slots are left out because they may not have been due. */
+  readonly doubts: ReadonlyMap<string, number>
+  readonly reason: string
+  readonly by: string
+  /** The statuses of the slots of a range. */
+  readonly only: readonly string[]
+  readonly keepGoing: boolean
+  /** The command of the batches that do not run on ECS. Null: the reader writes it. */
+  readonly batch: readonly string[] | null
+}
+
+/** One command of the script. */
+interface Part {
+  readonly task: string
+  readonly at: Instant
+  /** Nothing of the work of this task was done, as far as the ledger knows. */
+  readonly isSafe: boolean
+  readonly lines: readonly string[]
+}
+
+/** Starts a task of ECS, waits until it has stopped, and returns the exit code of its container. */
+const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit code, and the command that starts the task
+    slot=$1 region=$2 cluster=$3 query=$4
+    shift 4
+    task=$("$@") || return
+    case $task in
+      arn:*) echo "$slot: started $task" ;;
+      *) echo "$slot: ECS started nothing: $task" >&2; return 1 ;;
+    esac
+    # The wait gives up after ten minutes. A batch may take longer.
+    until aws ecs wait tasks-stopped --region "$region" --cluster "$cluster" --tasks "$task" 2>/dev/null; do
+      status=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query 'tasks[0].lastStatus' --output text) || return
+      [ "$status" != None ] || break
+      sleep 5
+    done
+    code=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query "$query" --output text) || return
+    case $code in
+      0) echo "$slot: succeeded" ;;
+      None) echo "$slot: $task ended without an exit code" >&2; return 1 ;;
+      *) echo "$slot: exit code $code (cronledger help exit-codes)" >&2; return "$code" ;;
+    esac
+  }`
+
+/**
+ * Returns the lines of the script. The tasks of which nothing was done come first, each slot in its order. A slot that fails
+ * ends the script, unless it is to keep going.
+ */
+export function scriptLines(script: RerunScript): readonly string[] {
+  const parts = partsOf(script)
+  const left = leftOutLines(script)
+  if (parts.length === 0) return ['# Nothing to run.', ...left]
+  const commands = parts.flatMap(({ lines }) => lines)
+  const blanks = [...new Set(commands.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
+  const onEcs = script.slots.some(({ target }) => target.ecs !== null)
+  return [
+    `# ${headline(script)}`,
+    '# Read it, then paste it into a shell, or add "| sh" to the command that printed it.',
+    ...(blanks.length === 0 ? [] : [`# Replace before: ${blanks.join(', ')}`]),
+    script.keepGoing
+      ? '# A slot that fails does not stop the others.'
+      : '# If a slot fails, the others are not run. Then the command that printed this prints what is left.',
+    '(',
+    ...(script.keepGoing ? ['  failed=0'] : []),
+    ...(onEcs ? [RUN_SLOT] : []),
+    ...commands.map((line) => `  ${line}`),
+    ...(script.keepGoing ? ['  exit "$failed"'] : []),
+    ')',
+    ...left,
+  ]
+}
+
+function headline({ slots }: RerunScript): string {
+  const tasks = new Set(slots.map(({ task }) => task)).size
+  const counts = [counted(slots.length, 'slot'), ...(tasks > 1 ? [`of ${tasks} tasks`] : [])].join(' ')
+  const order = tasks > 1 ? ' Tasks of which nothing was done come first.' : ''
+  return slots.length === 1 ? `${counts}.` : `${counts}, one after the other, the oldest first.${order}`
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+function partsOf(script: RerunScript): readonly Part[] {
+  const byTask = new Map<string, ShownSlot[]>()
+  for (const one of script.slots) {
+    const own = byTask.get(one.task)
+    if (own === undefined) byTask.set(one.task, [one])
+    else own.push(one)
+  }
+  const parts = [...byTask.values()].flatMap((slots) => {
+    const inOrder = slots.sort((one, other) => one.slot - other.slot)
+    const isSafe = inOrder.every(({ verdict }) => verdict.work === 'not done')
+    return partsOfTask(inOrder, script).map((part) => ({ ...part, isSafe }))
+  })
+  const rank = ({ isSafe }: Part) => (isSafe ? 0 : 1)
+  return parts.sort((one, other) => rank(one) - rank(other) || one.at - other.at || (one.task < other.task ? -1 : 1))
+}
+
+/** On a host, one command runs all slots of a task in their order. On ECS, a task runs one slot. */
+function partsOfTask(slots: readonly ShownSlot[], script: RerunScript): readonly Omit<Part, 'isSafe'>[] {
+  const [oldest, newest] = [slots[0], slots.at(-1)]
+  if (oldest === undefined || newest === undefined) return []
+  const end = script.keepGoing ? ' || failed=$?' : ' || exit'
+  const { task } = oldest
+  const ecs = oldest.target.ecs
+  if (ecs !== null)
+    return slots.map((one) => ({
+      ...{ task, at: one.slot },
+      lines: [...aboutLines(one), `${runSlotText(one, ecs, script)}${end}`],
+    }))
+  const command = commandText(rangeCommand(oldest, newest, script))
+  return [{ task, at: oldest.slot, lines: [...slots.flatMap(aboutLines), `${command}${end}`] }]
+}
+
+function runSlotText(shown: ShownSlot, ecs: EcsPlace, { reason, by }: RerunScript): string {
+  const { region, cluster } = ecs
+  const command = filledIn(forceTaskCommand(ecs, shown.target), { reason, name: by })
+  const what = `${shown.task} ${formatInstant(shown.slot)}`
+  return commandText(['run_slot', what, region, cluster, exitCodeQuery(ecs), ...command])
+}
+
+function rangeCommand(oldest: ShownSlot, newest: ShownSlot, script: RerunScript): CommandWords {
+  const { store, only, reason, by, keepGoing, batch } = script
+  const [from, to] = [oldest.slot, newest.slot + 1000].map(formatInstant)
+  const which = oldest === newest ? { slot: from } : { from, to }
+  const flags = { store, task: oldest.task, ...which, only: only.join(','), reason, by }
+  const goOn = keepGoing && oldest !== newest ? ['--keep-going'] : []
+  return cronledger('rerun', flags, ...goOn, '--', ...(batch ?? [BATCH_WORD]))
+}
+
+/** Returns what is known of a slot, as comments. */
+function aboutLines(shown: ShownSlot): readonly string[] {
+  const { task, slot, schedule, verdict, target } = shown
+  const zone = schedule?.zone ?? 'UTC'
+  const work = verdict.work === 'not done' ? '' : ` (work: ${verdict.workText})`
+  const happened = `${task} ${zonedTime(slot, zone)} ${sentenceText(verdict.happened, slot, zone)}${work}`
+  const look = verdict.work === 'not done' ? [] : logSteps('check its log first', target)
+  return [happened, ...(verdict.caution ?? '').split('\n').filter(Boolean), ...stepLines(look)].map(comment)
+}
+
+function leftOutLines({ leftOut, doubts }: RerunScript): readonly string[] {
+  const stale = leftOut.flatMap((shown) => [
+    ...aboutLines({ ...shown, verdict: { ...shown.verdict, caution: null } }),
+    ...stepLines(neededSteps(shown.verdict.steps).filter(({ kind }) => kind !== 'log')).map(comment),
+  ])
+  return [
+    ...(stale.length === 0 ? [] : [`# Left out: ${counted(leftOut.length, 'stale slot')}. ${STALE_SLOTS_CAUTION}`]),
+    ...stale,
+    ...[...doubts].map(
+      ([task, count]) =>
+        `# Left out: ${counted(count, 'slot')} of ${task} that may not have been due. See: cronledger check ${task}`,
+    ),
+  ]
+}
+
+function comment(line: string): string {
+  return `# ${printable(line)}`
+}

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process'
+import { describe, expect, test } from 'vitest'
+import { parseSince } from '../../src/core/task/schedules-in-force.ts'
+import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
+import type { EcsFacts, StoredRow } from '../../src/core/types.ts'
+import { type RerunScript, scriptLines } from '../../src/format/rerun-script.ts'
+import { shownSlot } from '../../src/format/show.ts'
+import { FAILED, NOW, ON_ECS, pending, rowOn, rowWith, timesAt } from '../support/rows.ts'
+import { overridesIn } from '../verdict/pasted.ts'
+
+const HOUR_MS = 3_600_000
+const SLOT = Date.parse('2026-11-24T03:00:00Z')
+const NETWORK = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp":"DISABLED"}}'
+
+function slotOf(task: string, hour: number, ecs: EcsFacts | null = null, row: StoredRow | null = null) {
+  const slot = SLOT + hour * HOUR_MS
+  const schedules = [{ since: SLOT - HOUR_MS, spec: { expression: '@hourly', zone: 'UTC' } }]
+  const record = { ...EMPTY_TASK_RECORD, schedules, ecs: ecs && { ...ecs, network: NETWORK } }
+  const of = { store: 'file:a.db', task, record, inForce: schedules.map(parseSince) }
+  return shownSlot(slot, row && ({ ...row, task, slot } as StoredRow), of, timesAt(NOW + 12 * HOUR_MS))
+}
+
+const script = (more: Partial<RerunScript> = {}) =>
+  scriptLines({
+    ...{ store: 'file:a.db', slots: [], leftOut: [], doubts: new Map(), reason: "it's late", by: 'ada' },
+    ...{ only: ['missed', 'failed'], keepGoing: false, batch: null },
+    ...more,
+  })
+
+const commandsIn = (lines: readonly string[]) =>
+  lines.flatMap((line) => /^ {2}(?:run_slot '|cronledger rerun).*/.exec(line) ?? [])
+const failed = rowWith({ ending: FAILED })
+
+describe('the script that runs slots again', () => {
+  test('is one command for each slot on ECS, and one for each task elsewhere, all in the order of their slots', () => {
+    const slots = [slotOf('a', 2, ON_ECS), slotOf('b', 1), slotOf('b', 3), slotOf('a', 0, ON_ECS)]
+    const commands = commandsIn(script({ slots }))
+    expect(commands.map((line) => /run_slot '(\S+ \S+)'|--task (\S+)/.exec(line)?.slice(1).join(''))).toEqual([
+      ...['a 2026-11-24T03:00:00Z', 'b', 'a 2026-11-24T05:00:00Z'],
+    ])
+    expect(commands[1]).toBe(
+      `  cronledger rerun --store file:a.db --task b --from 2026-11-24T04:00:00Z --to 2026-11-24T06:00:01Z --only missed,failed --reason 'it'"'"'s late' --by ada -- YOUR_COMMAND || exit`,
+    )
+  })
+
+  test('has the commands of ECS whole: the reason, the operator and the network', () => {
+    const lines = script({ slots: [slotOf('a', 0, ON_ECS)] })
+    expect(lines.join('\n')).not.toMatch(/YOUR|\$USER/)
+    const [command = ''] = commandsIn(lines)
+    const { environment } = overridesIn(command.replace(/ \|\| exit/, ''))
+    expect(environment).toEqual({
+      CRONLEDGER_FORCE_SLOT: '2026-11-24T03:00:00Z',
+      CRONLEDGER_REASON: "it's late",
+      CRONLEDGER_BY: 'ada',
+    })
+    expect(command).toContain(`--network-configuration '${NETWORK}'`)
+  })
+
+  test('begins with the tasks of which nothing was done, and says what may be half done', () => {
+    const lines = script({
+      slots: [slotOf('a', 0, ON_ECS, rowOn(ON_ECS, failed)), slotOf('a', 1, ON_ECS), slotOf('b', 2, ON_ECS)],
+    })
+    expect(commandsIn(lines).map((line) => /run_slot '(\S+)/.exec(line)?.[1])).toEqual(['b', 'a', 'a'])
+    expect(lines.join('\n')).toMatch(
+      /# a .* failed \(exit code 3\).*\(work: may be half done\)\n {2}# {3}check its log first: +aws logs tail/,
+    )
+  })
+
+  test('leaves out what is stale, and says what to do with it, and what may not have been due', () => {
+    const leftOut = [slotOf('a', 0, null, pending(rowWith({})))]
+    const lines = script({ slots: [slotOf('a', 1)], leftOut, doubts: new Map([['b', 2]]) })
+    const [end, ...left] = lines.slice(lines.indexOf(')'))
+    expect(end).toBe(')')
+    expect(left.every((line) => line.startsWith('# '))).toBe(true)
+    expect(left.join('\n')).toMatch(
+      /Left out: 1 stale slot\. .* may still be running.*\n# a .*\n[\s\S]*cronledger resolve/,
+    )
+    expect(left.at(-1)).toBe('# Left out: 2 slots of b that may not have been due. See: cronledger check b')
+    expect(script({ leftOut })[0]).toBe('# Nothing to run.')
+  })
+
+  test('ends with the first failure, or keeps going and ends with its exit code', () => {
+    const slots = [slotOf('a', 0), slotOf('b', 1), slotOf('c', 2)]
+    const run = (keepGoing: boolean) => {
+      const text = `cronledger() { echo "$5"; [ "$5" != b ] || return 7; }\n${script({ slots, keepGoing, batch: ['true'] }).join('\n')}`
+      try {
+        return `0 ${execFileSync('sh', { input: text, encoding: 'utf8' })}`
+      } catch (error) {
+        const { status, stdout } = error as { status: number; stdout: string }
+        return `${status} ${stdout}`
+      }
+    }
+    expect([run(false), run(true)]).toEqual(['7 a\nb\n', '7 a\nb\nc\n'])
+  })
+})
