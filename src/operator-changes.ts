@@ -18,12 +18,20 @@ import { formatInstant } from './core/instant.ts'
 import { readableRow } from './core/row/status.ts'
 import { readSchedule, timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
-import { withDeclaration, withPause, withResumption, withRetirement } from './core/task/task-changes.ts'
+import {
+  type Declaration,
+  withDeclaration,
+  withPause,
+  withResumption,
+  withRetirement,
+} from './core/task/task-changes.ts'
 import { type Decided, inForceAt, type Suspension, type TaskRecord } from './core/task/task-record.ts'
 import type { Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
+import { readAfter } from './run/after.ts'
 import { readExpectations } from './run/settings.ts'
+import { SETTINGS } from './run/settings-table.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
@@ -85,11 +93,27 @@ async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise
   const now = secondOf(deps.clock.now())
   const { from = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
   const declaration = { spec, from: secondOf(from), now, expectations }
+  await checkDeclaredAfter(task, declaration, deps)
   const change = (record: TaskRecord) => withDeclaration(record, declaration)
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
   const { changed, record } = await changeTask(request, await readChangeable(task, deps), deps)
   deps.known.add(task, record)
   return { task, changed, record }
+}
+
+/** Throws a usage error if the task cannot come after those of the declaration. */
+async function checkDeclaredAfter(
+  task: string,
+  { spec, from, expectations }: Pick<Declaration, 'spec' | 'from' | 'expectations'>,
+  deps: OperatorDeps,
+): Promise<void> {
+  const settings = {
+    after: expectations.after ?? null,
+    ledgerTimeoutMs: deps.pageTimeoutMs,
+    skewMs: SETTINGS.skewMs.default,
+  }
+  const stop = AbortSignal.any([...deps.signals])
+  await readAfter({ task, window: { slot: from }, schedule: spec }, undefined, settings, { ...deps, stop })
 }
 
 /**

@@ -5,6 +5,7 @@ import { expectedTimes, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { instantOrNull } from '../row.ts'
 import { type Labelled, labelled, printable, sentence } from '../text.ts'
+import { type ExplainedWaits, waitLines, waitsJson } from './explain-waits.ts'
 import { bothTimes, notExpectedText, openJson, openTexts, suspensionJson } from './suspensions.ts'
 
 export interface ExplainedTask {
@@ -13,6 +14,8 @@ export interface ExplainedTask {
   /** When the schedule was in force. Null if it is that of a row. */
   readonly inForce: Pick<ScheduleInForce, 'since' | 'until'> | null
   readonly now: Instant
+  /** What the slot waits for, and what waits for the task. Null or left out: not known. */
+  readonly waits?: ExplainedWaits | null
 }
 
 export function inForceLines({ inForce }: ExplainedTask, zone: string): readonly Labelled[] {
@@ -27,7 +30,7 @@ export function inForceLines({ inForce }: ExplainedTask, zone: string): readonly
  * planned, as labelled lines. The slot is null if the schedule has none.
  */
 export function taskLines(explained: ExplainedTask, slot: Instant | null, zone: string): readonly Labelled[] {
-  const { record, now } = explained
+  const { record, now, waits = null } = explained
   if (record === null) return [['task', 'its pauses are not known, because no scheduled run of it is recorded']]
   const found = slot === null ? null : suspensionOf(record, slot)
   const others = {
@@ -38,6 +41,7 @@ export function taskLines(explained: ExplainedTask, slot: Instant | null, zone: 
   const lines = [
     ...(slot === null ? [] : labelled('task', slotTexts(record, explained, slot, zone))),
     ...openTexts(others, now, zone),
+    ...(waits === null ? [] : waitLines(waits, zone)),
   ]
   return lines.map(([label, text]) => [label, printable(text)])
 }
@@ -68,7 +72,7 @@ export function suspendedWord({ record }: ExplainedTask, slot: Instant): 'paused
 }
 
 /** Returns what the task record says about the slot as JSON for programs. Null if it is not known. */
-export function explainedTaskJson({ record, inForce, now }: ExplainedTask, slot: Instant | null) {
+export function explainedTaskJson({ record, inForce, now, waits = null }: ExplainedTask, slot: Instant | null) {
   if (record === null) return null
   const found = slot === null ? null : suspensionOf(record, slot)
   return {
@@ -76,5 +80,6 @@ export function explainedTaskJson({ record, inForce, now }: ExplainedTask, slot:
     notExpected: found === null ? null : { kind: found.kind, ...suspensionJson(found.suspension) },
     startsNothing: slot !== null && pauseFor(record, slot, now, expectedTimes(record).skewMs) !== null,
     ...openJson(record, now),
+    ...(waits !== null && waitsJson(waits)),
   }
 }

@@ -22,7 +22,7 @@ export interface TaskSummary {
 export function taskText(summary: TaskSummary, now: Instant): string {
   const { task, current, last, next, record } = summary
   const zone = zoneOfTask(summary)
-  const owner = record.expectations?.owner
+  const { after, owner } = record.expectations ?? {}
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, zone)}`
   const lines = [
     task,
@@ -31,6 +31,7 @@ export function taskText(summary: TaskSummary, now: Instant): string {
     `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
     ...openTexts(record, now, zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
+    ...(after === undefined ? [] : [`  after      ${after.join(', ')}`]),
     ...(owner === undefined ? [] : [`  owner      ${owner}`]),
   ]
   return lines.map((line) => `${printable(line)}\n`).join('')
@@ -53,7 +54,11 @@ export function taskJson(summary: TaskSummary, now: Instant) {
     },
     next: instantOrNull(next),
     ...openJson(record, now),
-    expectations: { ...expectedTimes(record), owner: record.expectations?.owner ?? null },
+    expectations: {
+      ...expectedTimes(record),
+      owner: record.expectations?.owner ?? null,
+      after: record.expectations?.after ?? [],
+    },
     ecs: record.ecs && ECS.encode(record.ecs),
   }
 }

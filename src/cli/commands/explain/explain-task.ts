@@ -8,6 +8,7 @@ import type { Instant } from '../../../core/types.ts'
 import type { ExplainedTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
+import { readWaits } from './explain-waits.ts'
 
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
@@ -29,7 +30,12 @@ export async function explainTask(
   })
   const record = await recordOf(ledger, reading)
   const inForce = record === null ? null : scheduleInForce(record.schedules, slotIn)
-  if (inForce !== null) return { schedule: inForce.schedule, ofTask: ofTask(record, inForce) }
+  if (record !== null && inForce !== null) {
+    const { schedule } = inForce
+    const slot = slotIn(schedule)
+    const waits = slot === null ? null : await readWaits(ledger, reading, { record, schedule, slot }, now)
+    return { schedule, ofTask: { ...ofTask(record, inForce), waits } }
+  }
   const row = await findNewestRow(ledger, reading)
   if (record === null && row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule

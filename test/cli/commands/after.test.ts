@@ -1,0 +1,118 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cronledger, scratch } from '../../support/cli.ts'
+
+const folder = scratch()
+const SLOT = '2026-01-06T03:00:00Z'
+
+/** Three tasks of a night, each after the one before, and a file with what has run, in order. */
+function night(name: string) {
+  const ran = join(folder, `${name}.txt`)
+  const env = { CRONLEDGER_STORE: `file:${join(folder, `${name}.db`)}`, CRONLEDGER_LOG: 'text' }
+  const call = (...args: string[]) => cronledger(args, { env })
+  const run = (task: string, options: readonly string[] = [], status = 0) =>
+    call(
+      'run',
+      task,
+      '--schedule',
+      '0 3 * * *',
+      '--event-time',
+      SLOT,
+      '--after-timeout',
+      '0s',
+      ...options,
+      '--',
+      'sh',
+      '-c',
+      `echo ${task} >> ${ran}; exit ${status}`,
+    )
+  const rerun = (task: string) =>
+    call(
+      'rerun',
+      task,
+      '--slot',
+      SLOT,
+      '--after-timeout',
+      '0s',
+      '--reason',
+      'new file',
+      '--',
+      'sh',
+      '-c',
+      `echo ${task} >> ${ran}`,
+    )
+  return { call, run, rerun, ran: () => (existsSync(ran) ? readFileSync(ran, 'utf8').trim().split('\n') : []) }
+}
+
+test('a night of three tasks in a chain: the first one fails and is repaired in the morning', async () => {
+  const { call, run, rerun, ran } = night('night')
+  const extract = ['--after', 'self']
+  expect(await run('extract', extract, 3)).toMatchObject({ code: 3 })
+  const load = await run('load', ['--after', 'extract'])
+  expect(load.code).toBe(65)
+  expect(load.stderr).toMatch(
+    /^cronledger: load 2026-01-06 03:00 UTC: not started: 03:00:00 of extract has not completed \(failed: attempt 1 on \S+ failed \(exit code 3\)/,
+  )
+  expect(load.stderr).toContain(`cronledger rerun --store file:${folder}/night.db --task extract --slot ${SLOT}`)
+  const report = await run('report', ['--after', 'load'])
+  expect(report).toMatchObject({ code: 65 })
+  expect(report.stderr).toContain('03:00:00 of load has not completed (failed: attempt 1 on')
+  expect(report.stderr).toContain('was not started: it waited for 03:00:00 of extract)')
+  expect(ran()).toEqual(['extract'])
+
+  const found = JSON.parse((await call('check', '--since', '2026-01-06', '--until', '2026-01-06', '--json')).stdout)
+  const blockers = found.map(({ task, blockedBy }: { task: string; blockedBy?: object }) => [task, blockedBy])
+  expect(blockers).toEqual([
+    ['extract', undefined],
+    ['load', { task: 'extract', slot: SLOT }],
+    ['report', { task: 'load', slot: SLOT }],
+  ])
+  // Repeated in the wrong order, nothing runs.
+  expect(await rerun('report')).toMatchObject({ code: 65 })
+  for (const task of ['extract', 'load', 'report']) expect(await rerun(task)).toMatchObject({ code: 0 })
+  expect(ran()).toEqual(['extract', 'extract', 'load', 'report'])
+  expect(await run('report', ['--after', 'load'])).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('duplicate'),
+  })
+  expect(await call('check', '--since', '2026-01-06', '--until', '2026-01-06')).toMatchObject({ code: 0 })
+})
+
+test('a forced run with --ignore-after starts, and its attempt says so', async () => {
+  const { call, run, ran } = night('ignored')
+  await run('extract', ['--after', 'self'], 3)
+  const load = ['--after', 'extract', '--force-slot', SLOT, '--reason', 'the file is there']
+  const forced = ['run', 'load', '--schedule', '0 3 * * *', ...load, '--ignore-after', '--', 'true']
+  expect(await call(...forced)).toMatchObject({ code: 0 })
+  expect(ran()).toEqual(['extract'])
+  const shown = JSON.parse((await call('show', 'load', '--slot', SLOT, '--json')).stdout)
+  expect(shown.attempts).toMatchObject([{ trigger: { kind: 'forced', after: 'ignored' } }])
+  expect(await run('load', ['--ignore-after'])).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('--force-slot'),
+  })
+})
+
+test('declare records what a task comes after, and explain shows what a slot waits for and what waits for it', async () => {
+  const { call } = night('declared')
+  await call('setup')
+  const declare = (task: string, schedule: string, ...more: string[]) =>
+    call('declare', task, '--schedule', schedule, '--from', '2026-01-01', ...more)
+  expect(await declare('feed', '0 * * * *')).toMatchObject({ code: 0 })
+  expect(await declare('report', '0 5 * * *', '--after', 'fed')).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('task fed of --after is unknown'),
+  })
+  expect(await declare('report', '0 5 * * *', '--after', 'feed')).toMatchObject({ code: 0 })
+  expect(await declare('feed', '0 * * * *', '--after', 'report')).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('feed after report after feed'),
+  })
+  const report = await call('explain', 'report', '--at', '2026-01-03T05:00:00Z')
+  expect(report.stdout.replaceAll(/\n {11}/g, ' ')).toContain(
+    'waits for  feed, 24 slots up to 2026-01-03 05:00 UTC (2026-01-03T05:00:00Z): 24 of them are open   2026-01-02 06:00 UTC (2026-01-02T06:00:00Z), missed',
+  )
+  expect((await call('explain', 'feed')).stdout).toMatch(/^needed by {2}report$/m)
+  expect((await call('tasks')).stdout).toMatch(/^ {2}after {6}feed$/m)
+})
