@@ -1,11 +1,13 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { setWithin } from '../core/bounded-map.ts'
 import { DAY_MS } from '../core/duration.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
-import { isUnreadable } from '../core/row/status.ts'
+import { withCovering } from '../core/row/covering.ts'
+import { isUnreadable, readableRow } from '../core/row/status.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
-import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
+import type { Instant, Key, OrUndefined, StoredRow } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
 import type { CallOptions, ListQuery, Store } from '../store/store.ts'
@@ -51,6 +53,7 @@ const MAX_DAYS = 3_660
 export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
   const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = asked
   let left = asked.limit
+  const covered = coveredReader(deps)
   for (const query of partsOf(asked, deps.clock.now())) {
     for (let cursor: string | undefined; ; ) {
       const part = { ...query, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }
@@ -59,7 +62,7 @@ export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): Asyn
       await yieldToEventLoop()
       // A day is listed as a whole.
       for (const row of page.rows.filter(({ slot }) => slot >= since && slot < until).slice(0, left)) {
-        yield row
+        yield await covered(row)
         left -= 1
       }
       if (left <= 0) return
@@ -81,7 +84,7 @@ export async function readRow(
   const slot = parseInstant(timeText(text, 'slot'), 'slot')
   // Slots are whole seconds, so no other instant has a row, and the stores have no key for it.
   if (slot % 1000 !== 0) return null
-  return ask(deps, (call) => deps.store.get({ task, slot }, call)).catch(async (error: unknown) => {
+  const row = await ask(deps, (call) => deps.store.get({ task, slot }, call)).catch(async (error: unknown) => {
     if (!(error instanceof LedgerError) || error.kind !== 'shape') throw error
     // A listing says what is wrong with the row.
     const query = { kind: 'task', task, since: slot, until: slot + 1_000, limit: 1 } as const
@@ -89,6 +92,27 @@ export async function readRow(
     if (row === undefined || !isUnreadable(row)) throw error
     return row
   })
+  return row && coveredReader(deps)(row)
+}
+
+/** More than slots of different outages are in one page. */
+const MAX_COVERING = 100
+
+/** Returns a function that adds to a covered row the row of the slot that covers it. Reads each such row once. */
+function coveredReader(deps: HistoryDeps): (row: StoredRow) => Promise<StoredRow> {
+  const known = new Map<string, StoredRow | null>()
+  const nameOf = ({ task, slot }: Key) => `${slot} ${task}`
+  return async (row) => {
+    // The newest slot comes first, so the covering row has usually gone by.
+    if (readableRow(row)?.covers !== undefined) setWithin(known, MAX_COVERING, nameOf(row), row)
+    const read = async (key: Key) => {
+      const name = nameOf(key)
+      const found = known.get(name) ?? (await ask(deps, (call) => deps.store.get(key, call)))
+      setWithin(known, MAX_COVERING, name, found)
+      return found
+    }
+    return (await withCovering(row, read)) ?? row
+  }
 }
 
 type ListPart = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>

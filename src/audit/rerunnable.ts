@@ -1,6 +1,6 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
-import { hasStarted } from '../core/row/attempts.ts'
+import { coveringSlot, hasStarted } from '../core/row/attempts.ts'
 import { rerunnableAs } from '../core/row/decide.ts'
 import { type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
@@ -57,6 +57,9 @@ export async function* rerunnableSlots(
       if (only.includes('missed')) settings.emitDoubt?.(slot)
       continue
     }
+    // The run of the slot that covers it does its work, also if it is repeated. Outside of the range, it runs alone.
+    const coveredBy = coveringSlotOf(row)
+    if (coveredBy !== null && coveredBy < due.until) continue
     const why = rerunnableAs(row, now, times.skewMs)
     if (why === null || !only.includes(why)) continue
     const schedule = scheduleWith(inForce.schedules, slot)?.spec ?? scheduleOfStarted(row)
@@ -68,6 +71,11 @@ export async function* rerunnableSlots(
 function scheduleOfStarted(row: StoredRow | null): ScheduleSpec | null {
   const own = readableRow(row)
   return own?.attempts.some(hasStarted) ? own.schedule : null
+}
+
+function coveringSlotOf(row: StoredRow | null): Instant | null {
+  const own = readableRow(row)
+  return own === null || own.covering === null ? null : coveringSlot(own)
 }
 
 function askedRange(

@@ -67,6 +67,8 @@ export type RunEvent =
   /** The run found missed slots, and starts these before its own slot, the oldest first. */
   | {
       readonly event: 'catch-up'
+      /** The run of its own slot does their work, and they are recorded as covered by it. Left out: it starts each. */
+      readonly mode?: 'once'
       readonly count: number
       readonly oldest: Instant
       readonly newest: Instant

@@ -253,7 +253,19 @@ interface RowFacts extends Key {
   readonly unlistedAttempts: number
   readonly resolutions: readonly Resolution[]
   readonly expiresAt: Instant | null
+  /** The slot whose run does the work of this one, while the row is SKIPPED (`--catch-up-mode once`). */
+  readonly coveredBy?: Instant
+  /** The missed slots whose work the run of this slot does, too. */
+  readonly covers?: Covers
+  /** The row at the end of `coveredBy`, if a reader has read it. Null: there is none. It is never stored. */
+  readonly covering?: StoredRow | null
   readonly rejections: Rejections
+}
+
+export interface Covers {
+  readonly slots: number
+  /** The `since` of the attempt that covered them. A later attempt goes on from there, too. Left out: it had none. */
+  readonly since?: Instant
 }
 
 // `attempts` of a row lists the oldest attempt first: all that started, and the latest of those that never started.

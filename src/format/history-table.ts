@@ -2,9 +2,9 @@ import stringWidth from 'string-width'
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isKeyOf } from '../core/objects.ts'
-import { attemptCount } from '../core/row/attempts.ts'
+import { attemptCount, coveringSlot } from '../core/row/attempts.ts'
 import { factOf } from '../core/row/report.ts'
-import { isUnreadable } from '../core/row/status.ts'
+import { isUnreadable, readableRow } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
 import { markOf, type SlotMark } from '../verdict/mark.ts'
@@ -39,7 +39,10 @@ const CELL_TEXTS: CellTexts = {
   ZONE: zoneOf,
   STATUS: (item, { statusOf }) => {
     const status = statusOf(item)
-    const mark = markOf(status, isMissed(item) ? null : item, { lateAfterMs: null })
+    const row = isMissed(item) ? null : item
+    const own = readableRow(row)
+    if (own !== null && coveringSlot(own) !== null) return `${status}, covered`
+    const mark = markOf(status, row, { lateAfterMs: null })
     return mark === status ? status : `completed, ${mark}`
   },
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),

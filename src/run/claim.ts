@@ -2,6 +2,7 @@ import type { KnownEcs } from '../core/ecs.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import { withCovering } from '../core/row/covering.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
@@ -76,6 +77,7 @@ async function tryToClaim(
   signal: AbortSignal,
 ): Promise<ClaimResult> {
   const slot = { task: request.task, slot: request.window.slot }
+  const covered = (row: StoredRow | null) => withCovering(row, (key) => ask((call) => io.store.get(key, call)))
   let found: StoredRow | null = null
   for (let isRead = false; ; isRead = true) {
     const now = io.clock.now()
@@ -87,11 +89,11 @@ async function tryToClaim(
     if (decision.kind === 'start') {
       const written = await claim.write(decision.base, ask, signal)
       if (written.kind === 'ok') return { ...written, kind: 'claimed' }
-      found = written.found
+      found = await covered(written.found)
     } else if (isRead) {
       return decision
     } else {
-      found = await ask((call) => io.store.get(slot, call))
+      found = await covered(await ask((call) => io.store.get(slot, call)))
     }
   }
 }

@@ -37,6 +37,16 @@ export const SETTING_GROUPS = {
       details:
         'They run one after the other, oldest first, at most 100 in one run. A slot is missed if it was due, has no record and was not paused. A failed slot stays for an operator. A forced run does not catch up.',
     },
+    /** With `once`, the work goes on from the last success, as with `sinceLastSuccess`. */
+    catchUpMode: {
+      kind: 'choice',
+      group: 'Retries',
+      choices: ['each', 'once'],
+      default: 'each',
+      help: 'Run each missed slot, or do the work of all in one run',
+      details:
+        'With once, the missed slots after the last success are recorded as covered by the slot of this run, which implies --since-last-success. Only this slot runs. A covered slot has the status of the slot that covers it.',
+    },
   },
   starts: {
     /** With the default, half-done work never runs again without an operator. */

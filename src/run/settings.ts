@@ -57,6 +57,11 @@ export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Ex
   }
 }
 
+/** Returns whether one run does the work of all missed slots. */
+export function isOnce({ catchUpMs, catchUpMode }: Pick<Settings, 'catchUpMs' | 'catchUpMode'>): boolean {
+  return catchUpMs !== null && catchUpMode === 'once'
+}
+
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
 export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap' | 'skewMs'>>): Expectations {
   const { graceMs, lateAfterMs, doneByMs, after, owner } = given
@@ -93,6 +98,9 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   }
   if (given.retryBackoff !== undefined && retryDelayMs === null) {
     throw usageError('--retry-backoff needs --retry-delay.')
+  }
+  if (given.catchUpMode !== undefined && filled.catchUpMs === null) {
+    throw usageError('--catch-up-mode needs --catch-up with the span of the slots.')
   }
   if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
     throw usageError(`--overlap-timeout needs --overlap wait, but --overlap is ${overlap}.`)

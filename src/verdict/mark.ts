@@ -1,3 +1,4 @@
+import { coveringSlot } from '../core/row/attempts.ts'
 import { readableRow } from '../core/row/status.ts'
 import { isLate } from '../core/task/findings.ts'
 import type { Status, StoredRow } from '../core/types.ts'
@@ -16,6 +17,6 @@ export function markOf(
   times: { readonly lateAfterMs: number | null },
 ): SlotMark {
   const own = readableRow(row)
-  if (status !== 'completed' || own === null) return status
+  if (status !== 'completed' || own === null || coveringSlot(own) !== null) return status
   return isLate(own, times) ? 'late' : completedSituation(own)
 }

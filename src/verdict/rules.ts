@@ -29,6 +29,8 @@ export interface VerdictFacts {
   readonly found: FoundSuspension | null
   /** The first slot that the task record expects. Undefined: not known. */
   readonly firstSlot: Instant | undefined
+  /** What is said of the slot that covers this one. Null: its row was not read, or is gone. */
+  readonly covering: { readonly slot: Instant; readonly verdict: VerdictRule } | null
 }
 
 /** The statements about a slot in one situation. */
@@ -169,6 +171,22 @@ export const VERDICT_RULES = {
     workText: hasBegun(row) ? PARTLY : 'not done',
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
+  covered: ({ target, row, covering }) => {
+    const by = covering?.slot ?? row?.coveredBy ?? target.slot
+    const alone: Step = { ...rerunStep('run only this slot', target), isOptional: true }
+    const is = ['is covered by ', { at: by }] as const
+    if (covering === null) {
+      const isGone = row?.covering === null
+      const steps = isGone
+        ? againSteps('run it now', target)
+        : [showStep('see that slot', { ...target, slot: by }), alone]
+      const happened = isGone ? [...is, ', whose record is gone'] : is
+      const caution = isGone ? 'Its work may be done: look at the data before you run it.' : null
+      return { ...UNREAD, happened, nextTrigger: 'duplicate', caution, steps }
+    }
+    const { happened, steps, ...rule } = covering.verdict
+    return { ...rule, happened: [...is, ': ', ...happened], nextTrigger: 'duplicate', steps: [...steps, alone] }
+  },
   newer: ({ target, unread }) => ({
     ...UNREAD,
     happened: [

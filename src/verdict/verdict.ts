@@ -1,5 +1,13 @@
 import { elapsed } from '../core/duration.ts'
-import { countedAttempts, hasCompleted, hasStarted, isRepaired, latenessMsOf, successOf } from '../core/row/attempts.ts'
+import {
+  countedAttempts,
+  coveringSlot,
+  hasCompleted,
+  hasStarted,
+  isRepaired,
+  latenessMsOf,
+  successOf,
+} from '../core/row/attempts.ts'
 import { isUnreadable, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
 import { isLate, type OffSchedule } from '../core/task/findings.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
@@ -7,7 +15,7 @@ import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
 import type { Sentence } from './sentence.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
-import type { StepTarget } from './target.ts'
+import { ofRow, type StepTarget } from './target.ts'
 
 /**
  * Everything that cronledger says of a slot: the log, notifications, the commands, the pages and JSON only render it.
@@ -63,12 +71,14 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const row = readableRow(slot.row)
   const { now, skewMs, maxAttempts } = settings
   const unread = slot.row !== null && isUnreadable(slot.row) ? slot.row : null
-  const facts: VerdictFacts = { target, row, unread, now, skewMs, found, firstSlot: slot.firstSlot }
+  const covering = row === null ? null : verdictOfCovering(row, slot, settings)
+  const facts: VerdictFacts = { target, row, unread, now, skewMs, found, firstSlot: slot.firstSlot, covering }
   const at = { slot: target.slot, row: slot.row }
   const status = slot.row === null && !isExpected ? null : statusOf(at, settings)
-  const isOverdue = status === 'overdue'
+  const isCovered = row !== null && coveringSlot(row) !== null
+  const isOverdue = status === 'overdue' && !isCovered
   const basic = isOverdue ? statusOf(at, { ...settings, doneByMs: null }) : status
-  const situation = situationOf(basic, facts, isOnlyDeclared)
+  const situation = isCovered ? 'covered' : situationOf(basic, facts, isOnlyDeclared)
   const attempts = row === null ? 0 : countedAttempts(row)
   const rule: VerdictRule = VERDICT_RULES[situation](facts)
   return {
@@ -84,12 +94,28 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
       ...(isOverdue ? [', and should have completed by ', { at: target.slot + (settings.doneByMs ?? 0) }] : []),
       ...(offSchedule === undefined ? [] : [OFF_SCHEDULE[offSchedule]]),
       ...lateSentence(row, settings),
+      ...coversSentence(row),
     ],
     steps: [
       ...(isOverdue ? overdueSteps(rule, target) : rule.steps),
       ...(offSchedule === 'none' && row !== null ? [declareStep(target, row.schedule)] : []),
     ],
   }
+}
+
+/** A covered slot is what the slot is that covers it. */
+function verdictOfCovering({ covering }: Row, slot: SlotFound, settings: VerdictSettings): VerdictFacts['covering'] {
+  if (covering == null) return null
+  const { doubt: _, attempt: __, only: ___, ...same } = slot.target
+  const target = { ...same, slot: covering.slot, ...ofRow(covering), ...(same.ecs && { ecs: same.ecs }) }
+  return { slot: covering.slot, verdict: verdictOf({ target, row: covering }, settings) }
+}
+
+function coversSentence(row: Row | null): Sentence {
+  if (row?.covers === undefined) return []
+  const { slots, since } = row.covers
+  const missed = slots === 1 ? '1 missed slot' : `${slots} missed slots`
+  return since === undefined ? [`. It covers ${missed}`] : [`. It covers ${missed} after `, { at: since }]
 }
 
 function situationOf(

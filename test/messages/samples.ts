@@ -13,6 +13,7 @@ import type {
 } from '../../src/core/types.ts'
 import { dynamoError } from '../../src/store/dynamodb/errors.ts'
 import {
+  coveredRow,
   endedEvent,
   FAILED,
   FORCED,
@@ -65,7 +66,7 @@ const WAITED = { ...FIRST, phase: 'running', claimedAt: FIRST.startedAt - 26_000
 
 const DUPLICATES: Readonly<Record<DuplicateCause, readonly Row[]>> = {
   completed: [rowWith({ ending: SUCCEEDED }), resolvedAs('COMPLETED')],
-  skipped: [resolvedAs('SKIPPED')],
+  skipped: [resolvedAs('SKIPPED'), coveredRow(rowWith({ ending: SUCCEEDED }))],
   running: [RUNNING, lastWaiting(RUNNING)],
 }
 
@@ -183,6 +184,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     { event: 'catch-up', count: 1, oldest: SLOT - DAY_MS, newest: SLOT - DAY_MS, left: 0 },
     { event: 'catch-up', count: 2, oldest: SLOT - 2 * DAY_MS, newest: SLOT - DAY_MS, left: 0 },
     { event: 'catch-up', count: 100, oldest: SLOT - 101 * DAY_MS, newest: SLOT - 2 * DAY_MS, left: 1 },
+    { event: 'catch-up', mode: 'once', count: 2, oldest: SLOT - 2 * DAY_MS, newest: SLOT - DAY_MS, left: 0 },
     { event: 'catch-up', count: 100, oldest: SLOT - 120 * DAY_MS, newest: SLOT - 21 * DAY_MS, left: 20 },
   ],
   skipped: entries(FINISHES).map(([finish, more]) => ({

@@ -1,7 +1,7 @@
 import type { Finish, RunContext, RunEvent } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
 import { statusOfRow } from '../../src/core/row/status.ts'
-import { claimRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
+import { claimRow, coverRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
 import { isMissed } from '../../src/core/task/expected-slots.ts'
 import type { AuditSettings } from '../../src/core/task/findings.ts'
 import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
@@ -74,6 +74,15 @@ export function closed(row: Row): ClosedRow {
 export function lastWaiting(row: Row): PendingRow {
   const open = openAttempt(pending(row))
   return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting' }] }
+}
+
+/** Returns a row that is covered by the slot a day later, whose row is this one. Undefined: it was not read. */
+export function coveredRow(covering?: Row | null): Row {
+  const slot = CONTEXT.window.slot
+  const by = slot + 24 * 3_600_000
+  const cover = { ...CONTEXT, window: { slot, end: by }, zoneData: '2026a', runId: 'covers', by, retentionMs: null }
+  const row = covering && ({ ...covering, slot: by, windowEnd: null } as Row)
+  return { ...coverRow(null, cover, { writeId: 'w', now: NOW }), ...(row !== undefined && { covering: row }) }
 }
 
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }

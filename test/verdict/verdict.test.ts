@@ -12,6 +12,7 @@ import { ofRow } from '../../src/verdict/target.ts'
 import { type SlotFound, type Verdict, type VerdictSettings, verdictOf } from '../../src/verdict/verdict.ts'
 import {
   closed,
+  coveredRow,
   FAILED,
   FORCED,
   LEASE_MS,
@@ -217,6 +218,24 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'skipped | attempt 1 on host failed (exit code 3) after 1s, then ada skipped it at 03:00:35: the file was sent by hand | an earlier attempt may have done a part of it | duplicate | ',
     ],
   ],
+  covered: [
+    [
+      verdict(coveredRow(rowWith({ ending: SUCCEEDED }))),
+      'completed | is covered by 2026-11-25 03:00:00: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
+    ],
+    [
+      verdict(coveredRow({ ...rowWith({ ending: FAILED }), covers: { slots: 1, since: SLOT - HOUR_MS } })),
+      'failed | is covered by 2026-11-25 03:00:00: attempt 1 on host failed (exit code 3) after 1s. It covers 1 missed slot after 2026-11-24 02:00:00 | may be half done | duplicate | see what happened, run it again, or mark it as completed',
+    ],
+    [
+      verdict(coveredRow(null)),
+      'missed | is covered by 2026-11-25 03:00:00, whose record is gone | unknown | duplicate | run it now, or mark it as completed',
+    ],
+    [
+      verdict(coveredRow(undefined)),
+      'skipped | is covered by 2026-11-25 03:00:00 | unknown | duplicate | see that slot',
+    ],
+  ],
   newer: [
     [
       verdict({ task: 'nightly', slot: SLOT, schemaVersion: 9, newerSchema: true }),
@@ -247,7 +266,8 @@ test('wherever the batch may still run, or its work may be done, a caution stand
   expect(verdict(repeated).caution).toContain('does its work a second time')
   for (const [one] of Object.values(TABLE).flat()) {
     const runs = neededSteps(one.steps).some(({ kind }) => kind === 'run')
-    if (runs && one.work !== 'not done' && one.situation !== 'failed') expect(one.caution).not.toBeNull()
+    if (runs && one.work !== 'not done' && !['failed', 'covered'].includes(one.situation))
+      expect(one.caution).not.toBeNull()
   }
 })
 

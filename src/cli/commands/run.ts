@@ -74,5 +74,9 @@ export async function runOptions(
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
   const force =
     slot === undefined ? undefined : { slot, only, ignoreAfter, reason: reason ?? '', by, askedAt: askedAt() }
-  return { ...values, eventTime, force, ...(force !== undefined && { catchUpMs: undefined }) }
+  if (force === undefined) return { ...values, eventTime, force }
+  const { catchUpMs, catchUpMode } = values
+  // What the force repeats went on from the last success.
+  const sinceLastSuccess = values.sinceLastSuccess || (catchUpMs !== undefined && catchUpMode === 'once')
+  return { ...values, eventTime, force, sinceLastSuccess, catchUpMs: undefined, catchUpMode: undefined }
 }

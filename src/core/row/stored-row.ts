@@ -1,6 +1,7 @@
 import { LedgerError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
 import {
+  type Covers,
   type Instant,
   type Key,
   type Row,
@@ -26,6 +27,8 @@ import {
   listOrNone,
   type Member,
   malformed,
+  maybe,
+  nested,
   oneOf,
   optional,
   orNull,
@@ -58,7 +61,7 @@ const NONE_IF_ZERO: Member<number> = {
   decode: (fields, name) => optional(fields, name, integer) ?? 0,
 }
 
-const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
+const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections' | 'covering'>>({
   schemaVersion: { ...INTEGER, decode: () => SCHEMA_VERSION },
   windowEnd: orNull(INSTANT),
   state: oneOf(STATES),
@@ -72,6 +75,8 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
   leaseUntil: orNull(INSTANT),
   resolutions: listOrNone(RESOLUTION),
   expiresAt: orNull(SECONDS),
+  coveredBy: maybe(INSTANT),
+  covers: maybe(nested(formOf<Covers>({ slots: INTEGER, since: maybe(INSTANT) }))),
 })
 
 /** The owner's part of a row without its key. A write sets those that the row has, and removes the others. */
@@ -136,6 +141,7 @@ function rowInvariantViolation(row: UncheckedRow): string | null {
   // Each number was given once: to an attempt that is listed, or to an attempt that is only counted.
   if (row.unlistedAttempts < 0 || (last?.number ?? 0) !== attempts.length + row.unlistedAttempts)
     return `its last attempt is ${last?.number ?? 0}, but it lists ${attempts.length} attempts and counts ${row.unlistedAttempts} more`
+  if (row.coveredBy !== undefined && row.coveredBy <= row.slot) return 'it is covered by a slot that is not later'
   if (state !== 'PENDING')
     return open.length > 0 || leaseUntil !== null ? `it is ${state}, but still has a lease or an open attempt` : null
   if (leaseUntil === null) return 'it is PENDING, but has no lease'

@@ -1,3 +1,4 @@
+import { formatInstant } from '../instant.ts'
 import {
   type AttemptRecord,
   type ClosedRow,
@@ -18,7 +19,15 @@ import {
   type Trigger,
   type Window,
 } from '../types.ts'
-import { attemptCount, endedAttempts, hasSucceeded, isEnded, isUnstarted, openAttempt } from './attempts.ts'
+import {
+  attemptCount,
+  coveringSlot,
+  endedAttempts,
+  hasSucceeded,
+  isEnded,
+  isUnstarted,
+  openAttempt,
+} from './attempts.ts'
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
@@ -95,7 +104,11 @@ function takenOver(found: Row | null, { task, window, schedule, zoneData, runId 
 }
 
 /** Counts from the later of the slot and now, otherwise an old slot that runs again could vanish tomorrow. */
-function expiryOf(base: Row | null, { window, retentionMs = null }: Claim, now: Instant): Instant | null {
+function expiryOf(
+  base: Row | null,
+  { window, retentionMs = null }: Pick<Claim, 'window' | 'retentionMs'>,
+  now: Instant,
+): Instant | null {
   const before = base?.expiresAt ?? null
   if (retentionMs === null) return before
   return Math.max(before ?? 0, Math.max(window.slot, now) + retentionMs)
@@ -178,6 +191,32 @@ export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Ro
   return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)
 }
 
+export interface Cover extends NewOwner {
+  /** The slot of the run that does the work. */
+  readonly by: Instant
+  readonly retentionMs: number | null
+}
+
+/** Returns the row of a missed slot whose work the run of another slot does. `found` never started anything. */
+export function coverRow(found: Row | null, cover: Cover, stamp: Stamp): Row {
+  const { by, window, schedule, zoneData } = cover
+  // The write was applied before.
+  if (found !== null && coveringSlot(found) === by) return nextVersion(found, stamp)
+  const reason = `covered by slot ${formatInstant(by)}`
+  const resolution: Resolution = {
+    ...{ state: 'SKIPPED', at: stamp.now, by: 'cronledger', reason },
+    afterAttempt: attemptCount(found),
+  }
+  const row = takenOver(found, cover, stamp)
+  return {
+    ...row,
+    ...{ windowEnd: window.end, schedule, zoneData, state: 'SKIPPED', leaseUntil: null, coveredBy: by },
+    attempts: endedAttempts(found),
+    resolutions: [...row.resolutions, resolution],
+    expiresAt: expiryOf(found, cover, stamp.now),
+  }
+}
+
 export interface ResolutionRequest extends NewOwner, Pick<Resolution, 'state' | 'by' | 'reason'> {
   /** Known to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
@@ -193,7 +232,8 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state, by, reason } = request
   const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
-  const row = takenOver(found, request, stamp)
+  // The decision of the operator replaces that of the run that covers the slot.
+  const { coveredBy: _, ...row } = { coveredBy: 0, ...takenOver(found, request, stamp) }
   return { ...row, state, attempts, leaseUntil: null, resolutions: [...row.resolutions, resolution] }
 }
 

@@ -1,4 +1,4 @@
-import { blockedBy, hasStarted, latenessMsOf } from '../row/attempts.ts'
+import { blockedBy, coveringSlot, hasStarted, latenessMsOf } from '../row/attempts.ts'
 import type { ReportedFacts } from '../row/report.ts'
 import { isUnreadable, statusOfAbsent, statusOfRow } from '../row/status.ts'
 import type { EcsFacts, Instant, Key, Row, ScheduleSpec, Status, UnreadableRow } from '../types.ts'
@@ -76,6 +76,8 @@ export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings)
   if (row === null) return findingOfAbsent(missed, settings)
   const { slot } = row
   if (isUnreadable(row)) return { kind: 'unknown', status: 'unknown', slot, row }
+  // It is a part of the finding of the slot that covers it. If that record is gone, it is one of its own.
+  if (coveringSlot(row) !== null) return row.covering === null ? { kind: 'failed', status: 'missed', slot, row } : null
   const status = statusOfRow(row, settings)
   const blocker = blockedBy(row)
   const isBlocked = blocker !== null && { blockedBy: blocker }

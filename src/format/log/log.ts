@@ -185,18 +185,23 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
 }
 
 function catchUpEntry(
-  { count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
+  { mode, count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
   zone: string,
 ): LogEntry {
-  const slots =
-    count === 1
-      ? `1 missed slot to catch up: ${zonedTime(oldest, zone)}`
-      : `${count} missed slots to catch up, the oldest first: ${zonedTime(oldest, zone)} to ${zonedTime(newest, zone)}`
+  const what = `${count} missed ${count === 1 ? 'slot' : 'slots'}`
+  const span = count === 1 ? zonedTime(oldest, zone) : `${zonedTime(oldest, zone)} to ${zonedTime(newest, zone)}`
+  const how = mode === 'once' ? 'covered by this slot' : count === 1 ? 'to catch up' : 'to catch up, the oldest first'
   const more = left === 0 ? '' : `. ${left} more ${left === 1 ? 'is' : 'are'} left for the next run.`
   return {
     level: 'info',
-    message: slots + more,
-    fields: { count, oldest: formatInstant(oldest), newest: formatInstant(newest), left },
+    message: `${what} ${how}: ${span}${more}`,
+    fields: {
+      ...(mode !== undefined && { mode }),
+      count,
+      oldest: formatInstant(oldest),
+      newest: formatInstant(newest),
+      left,
+    },
   }
 }
 

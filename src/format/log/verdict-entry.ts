@@ -3,7 +3,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, hasStarted, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { reportJson } from '../../core/row/report.ts'
-import { readableRow } from '../../core/row/status.ts'
+import { readableRow, workRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-parts.ts'
 import type { Suspension } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
@@ -43,7 +43,8 @@ function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now
   switch (event.event) {
     case 'duplicate': {
       const { row, cause, noted } = event
-      const winner = successOf(row) ?? row.attempts.at(-1)
+      const done = workRow(row)
+      const winner = successOf(done) ?? done.attempts.at(-1)
       const fields = { cause, noted, latenessMs, winner: { state: row.state, ...attemptFields(winner) } }
       const source = sourceText(row, winner) + unnoted(event)
       return { level: 'info', head: 'duplicate trigger ignored: ', source, fields }

@@ -9,7 +9,7 @@ import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin, ifHalted } from '../ask.ts'
 import type { ClaimRequest } from '../claim.ts'
-import type { Settings } from '../settings.ts'
+import { isOnce, type Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
 import { findLastSlot } from './statement.ts'
 import { readRecord } from './task-record.ts'
@@ -36,7 +36,7 @@ export interface CatchUpIo extends Pick<RunIo, 'store' | 'clock' | 'random' | 's
 }
 
 /** More would take very long. The slots that are left stay missed, so the next run catches them up. */
-const MAX_SLOTS = 100
+export const MAX_CAUGHT_UP = 100
 
 /**
  * Runs the missed slots before the slot of a scheduled run, the oldest first, and returns their results. Each of them is
@@ -52,7 +52,7 @@ export async function catchUp<R>(
   runSlot: (slot: MissedSlot) => Promise<R>,
 ): Promise<readonly R[]> {
   const { catchUpMs, maxLatenessMs, skewMs } = settings
-  if (catchUpMs === null) return []
+  if (catchUpMs === null || isOnce(settings)) return []
   const longestMs = Math.min(catchUpMs, maxLatenessMs ?? Number.POSITIVE_INFINITY)
   const since = io.clock.now() - longestMs
   if (since >= request.window.slot) return []
@@ -144,13 +144,13 @@ async function findOldest(
   }
 }
 
-/** Returns the oldest of the slots, which come newest first. Holds `MAX_SLOTS` of them. */
+/** Returns the oldest of the slots, which come newest first. Holds `MAX_CAUGHT_UP` of them. */
 async function oldestOf(missed: AsyncIterable<MissedSlot>): Promise<Missed> {
   const slots: MissedSlot[] = []
   let left = 0
   for await (const slot of missed) {
     slots.push(slot)
-    if (slots.length <= MAX_SLOTS) continue
+    if (slots.length <= MAX_CAUGHT_UP) continue
     slots.shift()
     left += 1
   }

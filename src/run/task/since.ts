@@ -1,12 +1,14 @@
 import { DAY_MS } from '../../core/duration.ts'
-import { hasCompleted } from '../../core/row/attempts.ts'
-import { readableRow } from '../../core/row/status.ts'
+import { coveringSlot, hasCompleted, isCatchUpTrigger, successOf } from '../../core/row/attempts.ts'
+import { withCovering } from '../../core/row/covering.ts'
+import { readableRow, workRow } from '../../core/row/status.ts'
 import { withSince } from '../../core/row/transition.ts'
-import type { Instant, Key, PendingRow } from '../../core/types.ts'
+import type { Instant, Key, PendingRow, StoredRow } from '../../core/types.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin } from '../ask.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
-import type { Settings } from '../settings.ts'
+import { isOnce, type Settings } from '../settings.ts'
+import { coverMissed, type LookedBack } from './cover.ts'
 
 /** The longest month, and the hour by which clocks may be set back in it. */
 const LOOK_BACK_MS = 31 * DAY_MS + 3_600_000
@@ -19,35 +21,72 @@ const NOT_FOUND =
   'no completed slot was found in the 31 days before this slot (at most 1,000 rows), so CRONLEDGER_RUN_SINCE is not set.'
 
 /**
- * Returns the row with the newest completed slot before its own as `since`, if the work is to know it. It must follow every
- * wait: a slot before may complete meanwhile. A run that repeats an attempt which knew it needs it, too.
+ * Returns the row with the newest completed slot before its own as `since`, if the work is to know it, and covers the missed
+ * slots between them with `--catch-up-mode once`. It must follow every wait: a slot before may complete meanwhile. A run that
+ * repeats an attempt which knew it needs it, too.
  *
  * Throws `Halted`, and `LedgerError` if the ledger does not answer.
  */
-export async function lookBack(row: PendingRow, { lease, halt, settings, io }: ClaimedSlot): Promise<PendingRow> {
-  if (!isAsked(row, settings)) return row
+export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promise<PendingRow> {
+  const { request, lease, halt, settings, io } = claimedSlot
+  const { trigger } = request
+  const mayCover = isOnce(settings) && trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
+  if (!mayCover && !isAsked(row, settings)) return row
   const limit = { ms: settings.ledgerTimeoutMs, halt }
-  const since = await askWithin(limit, io, (call) => newestCompleted(row, io.store, call))
+  const back = await askWithin(limit, io, (call) => readBack(row, mayCover, io.store, call))
+  const since = sinceFor(row, back.since)
   if (since === null) io.emit({ event: 'warning', message: NOT_FOUND })
   lease.recordSince(since)
+  if (mayCover) await coverMissed(row, { ...back, since }, claimedSlot)
   return withSince(row, since)
 }
 
-function isAsked({ attempts }: PendingRow, { sinceLastSuccess }: Pick<Settings, 'sinceLastSuccess'>): boolean {
-  return sinceLastSuccess || attempts.some(({ since }) => since !== undefined)
+function isAsked({ attempts, covers }: PendingRow, settings: Settings): boolean {
+  return settings.sinceLastSuccess || covers !== undefined || attempts.some(({ since }) => since !== undefined)
 }
 
-/** Returns the newest completed slot before `slot`. Null: there is none within the limits. The reads are strongly consistent. */
-async function newestCompleted({ task, slot }: Key, store: Store, call: CallOptions): Promise<Instant | null> {
+/**
+ * The slots that this one covers are done when it is. So a repetition must go on from where the attempt did that covered
+ * them, although one of them may have run alone since.
+ */
+function sinceFor({ covers }: PendingRow, newest: Instant | null): Instant | null {
+  if (covers === undefined || newest === null) return newest
+  return covers.since === undefined ? null : Math.min(newest, covers.since)
+}
+
+/**
+ * Reads the rows before `slot` up to the newest that completed, with strongly consistent reads. `whole`: also those of which
+ * the run that completed it may have left some missed.
+ */
+async function readBack({ task, slot }: Key, whole: boolean, store: Store, call: CallOptions): Promise<LookedBack> {
   const query = { kind: 'task', task, since: slot - LOOK_BACK_MS, until: slot, consistent: true } as const
+  const rows: StoredRow[] = []
+  let [since, floor]: [Instant | null, Instant] = [null, query.since]
   let cursor: string | undefined
-  for (let limit = FIRST_ROWS, read = 0; read < MAX_ROWS; limit = MORE_ROWS) {
-    const most = Math.min(limit, MAX_ROWS - read)
-    const { rows, next } = await store.list({ ...query, limit: most, ...(cursor && { cursor }) }, call)
-    const found = rows.map(readableRow).find((row) => row !== null && hasCompleted(row))
-    if (found != null || next === undefined) return found?.slot ?? null
-    read += rows.length
-    cursor = next
+  for (let limit = FIRST_ROWS; ; limit = MORE_ROWS) {
+    const most = Math.min(limit, MAX_ROWS - rows.length)
+    const page = await store.list({ ...query, limit: most, ...(cursor && { cursor }) }, call)
+    for (const row of page.rows) {
+      rows.push(row)
+      if (since !== null || !(await isDone(row, slot, store, call))) continue
+      since = row.slot
+      const own = readableRow(row)
+      floor = (own && successOf(own))?.since ?? since
+      if (!whole) return { since, floor, rows }
+    }
+    const oldest = rows.at(-1)?.slot ?? floor
+    if (page.next === undefined || (since !== null && oldest <= floor)) return { since, floor, rows }
+    if (rows.length >= MAX_ROWS) return { since, floor: Math.max(floor, oldest), rows }
+    cursor = page.next
   }
-  return null
+}
+
+/** Returns whether the work of a slot before `slot` was done, by its own run or by that of a later slot that covers it. */
+async function isDone(row: StoredRow, slot: Instant, store: Store, call: CallOptions): Promise<boolean> {
+  const own = readableRow(row)
+  if (own === null || hasCompleted(own)) return own !== null
+  // A slot before this one that covers it was read before, and has not completed. This slot covers it only once it has.
+  if ((coveringSlot(own) ?? slot) <= slot) return false
+  const covered = readableRow(await withCovering(own, (key) => store.get(key, call)))
+  return covered !== null && hasCompleted(workRow(covered))
 }

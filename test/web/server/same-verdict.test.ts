@@ -19,6 +19,7 @@ import { createApp } from '../../../src/web/server/app.tsx'
 import { readReport } from '../../../src/web/server/read/report.ts'
 import { MARKS } from '../../../src/web/views/frame/marks.ts'
 import {
+  coveredRow,
   FAILED,
   FORCED,
   lastWaiting,
@@ -43,6 +44,8 @@ const SINCE = slot - 24 * HOUR_MS
 
 interface Situation {
   readonly row?: Row
+  /** The row of the slot that covers it, whose finding is that of both. */
+  readonly covering?: Row
   /** The stored form of a row that cannot be read. */
   readonly raw?: StoredDocument
   /** How long after its slot it is looked at. Left out: an hour. */
@@ -82,6 +85,11 @@ const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
   marked: { row: resolvedAs('COMPLETED') },
   repeated: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), isFinding: true },
   skipped: { row: resolvedAs('SKIPPED') },
+  covered: {
+    row: coveredRow(),
+    covering: { ...rowWith({ ending: FAILED }), slot: slot + 24 * HOUR_MS, windowEnd: null },
+    afterMs: 25 * HOUR_MS,
+  },
   newer: { raw: { ...RAW, schemaVersion: 9 }, isFinding: true },
   damaged: { raw: { ...RAW, state: 'odd' }, isFinding: true },
 }
@@ -94,9 +102,14 @@ const textOf = (html: string) =>
     .replaceAll('&#39;', "'")
     .replaceAll('&lt;', '<')
 
-async function surfaces({ row, raw, record: more, isLeftOutOf }: Situation, now: number, ecs: EcsFacts | null) {
+async function surfaces(
+  { row, covering, raw, record: more, isLeftOutOf }: Situation,
+  now: number,
+  ecs: EcsFacts | null,
+) {
   const store = memoryStore()
   if (row !== undefined) await store.put(ecs === null ? row : rowOn(ecs, row), 'absent', CALL)
+  if (covering !== undefined) await store.put(ecs === null ? covering : rowOn(ecs, covering), 'absent', CALL)
   if (raw !== undefined) store.writeRaw(raw)
   const record = recordWith([{ since: SINCE, spec: schedule }], {
     ...(ecs !== null && { ecs, ecsSince: SINCE }),

@@ -1,0 +1,31 @@
+import { LedgerError } from '../errors.ts'
+import type { Key, StoredRow } from '../types.ts'
+import { coveringSlot } from './attempts.ts'
+import { readableRow } from './status.ts'
+
+/** A slot is covered by one with a run, so a chain is rare: the record of the first covering slot was deleted. */
+const LONGEST_CHAIN = 10
+
+/**
+ * Returns the row with the row of the slot that covers it, at the end of the chain. A row that is not covered is returned as
+ * it is. Throws what `read` throws, but shows a damaged row as one.
+ */
+export async function withCovering(
+  row: StoredRow | null,
+  read: (key: Key) => Promise<StoredRow | null>,
+): Promise<StoredRow | null> {
+  const own = readableRow(row)
+  let covering: StoredRow | null = null
+  let next = own && coveringSlot(own)
+  if (own === null || next === null) return row
+  for (let length = 0; next !== null && length < LONGEST_CHAIN; length++) {
+    const key = { task: own.task, slot: next }
+    covering = await read(key).catch((error: unknown) => {
+      if (!(error instanceof LedgerError) || error.kind !== 'shape') throw error
+      return { ...key, damage: error.message }
+    })
+    const found = readableRow(covering)
+    next = found && coveringSlot(found)
+  }
+  return { ...own, covering }
+}
