@@ -1,5 +1,6 @@
 import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
-import type { Needs, TaskNeeds } from '../../../src/web/views/overview/needs.tsx'
+import { collectIncidents } from '../../../src/verdict/incidents.ts'
+import type { Needs } from '../../../src/web/views/overview/needs.tsx'
 import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED, timesAt } from '../rows.ts'
 
 // Findings for tests of the views.
@@ -45,22 +46,19 @@ export const WELL: Needs = {
   problems: [],
 }
 
+const collected = collectIncidents()
+const older = FINDINGS.filter(({ kind }) => kind === 'missed').map((found) => ({ ...found, slot: slot - 86_400_000 }))
+for (const found of [...FINDINGS.slice(0, 4), ...older, ...FINDINGS.slice(4)]) collected.add(found)
+
 /** One slot of each kind needs attention, and two were missed. */
 export const ILL: Needs = {
   ...WELL,
   count: { missed: 2, failed: 1, stale: 1, unknown: 1, overdue: 1, late: 1 },
   byTask: new Map(
-    ['nightly', 'weekly'].map((task) => {
-      const own = FINDINGS.filter((found) => found.task === task)
-      const groups = own.map((found) => ({ count: found.kind === 'missed' ? 2 : 1, listed: [found] }))
-      return [
-        task,
-        {
-          task,
-          owner: own[0]?.owner,
-          kinds: new Map(own.map(({ kind }, index) => [kind, groups[index]])),
-        } as TaskNeeds,
-      ]
-    }),
+    ['nightly', 'weekly'].map((task) => [
+      task,
+      new Set(FINDINGS.flatMap((found) => (found.task === task ? found.kind : []))),
+    ]),
   ),
+  incidents: collected.incidents(),
 }

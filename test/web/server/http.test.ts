@@ -125,17 +125,15 @@ test('the code of the page is small', () => {
 })
 
 test('what needs attention is what check finds', async () => {
-  const { stdout } = await cronledger(['check', '--store', store])
-  const [findings = '', counts = ''] = stdout.split(/^\d+ slots? needs? attention: /m)
-  const lines = findings.trimEnd().split('\n')
+  const { stdout } = await cronledger(['check', '--store', store, '--json'])
+  const found: { readonly task: string; readonly kind: string }[] = JSON.parse(stdout)
   const { body } = await ask('/needs')
-  expect(body).toContain(`${counts.split('\n')[0]} in the last 7 days.`)
-  const [found = ''] = /<tbody>.*<\/tbody>/s.exec(body) ?? []
-  expect(found.match(/<tr>/g)).toHaveLength(lines.length)
-  for (const line of lines) {
-    const [, task = '', slot = ''] = line.split(/ {2,}/)
-    expect(found).toContain(`/slot?${new URLSearchParams({ task, slot })}`.replaceAll('&', '&amp;'))
-  }
+  const counts = [...body.matchAll(/<p class="quiet">(.*?) in the last 7 days\.</g)].map(([, text]) => text)
+  const kinds = ['missed', 'failed', 'stale'].map(
+    (kind) => `${found.filter((one) => one.kind === kind).length} ${kind}`,
+  )
+  expect(counts).toEqual([kinds.join(', ')])
+  for (const { task } of found) expect(body).toContain(`"/task?${new URLSearchParams({ task })}"`)
 })
 
 test('a task with thousands of missed slots hides no other', async () => {
@@ -161,15 +159,13 @@ test('a task with thousands of missed slots hides no other', async () => {
   expect(top).toMatch(/\d+ slots need attention<\/h1><p class="quiet">\d+ missed, 1 failed /)
   expect(top.match(/href="[^"]*"/g)).toEqual([
     'href="/task?task=a"',
-    expect.stringMatching(/task=a&/),
+    'href="/task?task=a"',
     'href="/task?task=b"',
     expect.stringMatching(/task=b&/),
     'href="/needs"',
   ])
-  expect(top).toMatch(/ and \d+ earlier/)
   const list = (await ask('/needs', { base: own.url })).body
-  expect(list.match(/<tr><th scope="row">/g)).toHaveLength(21)
-  expect(list).toContain('Only 21 of them are listed here.')
+  expect(list.match(/<tr><th scope="row">/g)).toHaveLength(2)
   await own.stop()
 })
 

@@ -7,8 +7,7 @@ import { UTC, wallClock } from '../../../src/web/views/frame/wall-clock.ts'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
 import { cellFacts, fillCells } from '../../../src/web/views/overview/cells.ts'
 import { GridLine, type TaskLine } from '../../../src/web/views/overview/grid.tsx'
-import { countInTitle, type Needs, NeedsLine } from '../../../src/web/views/overview/needs.tsx'
-import { NeedsList } from '../../../src/web/views/overview/needs-list.tsx'
+import { countInTitle, type Needs, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
 import { countStates, groupTasks, statesOf } from '../../../src/web/views/overview/order.ts'
 import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
 import { ILL, LATER, WELL } from '../../support/pages/needs.ts'
@@ -200,21 +199,19 @@ describe('what needs attention', () => {
     expect([WELL, ILL, { ...ILL, isWhole: false }].map(countInTitle)).toEqual(['', '(7) ', '(7+) '])
   })
 
-  test('the task with the newest finding comes first, and eight are named at the top', () => {
-    const own = [...ILL.byTask.values()][0]?.kinds.values().next().value?.listed[0]
-    const byTask = new Map(
-      Array.from({ length: 12 }, (_, index) => {
-        const found = { ...(own ?? expect.unreachable()), task: `task-${index}`, slot: NOW + index * 1_000 }
-        return [
-          found.task,
-          { task: found.task, owner: undefined, kinds: new Map([['missed', { count: 1, listed: [found] }]]) },
-        ]
-      }),
-    ) as unknown as Needs['byTask']
-    const text = textOf(top({ ...ILL, byTask }))
-    expect(text.match(/task-\d+/g)).toEqual([11, 10, 9, 8, 7, 6, 5, 4].map((index) => `task-${index}`))
-    expect(text).toMatch(/All 7 slots of 12 tasks$/)
-    expect(textOf(list({ ...ILL, byTask })).match(/task-\d+/g)).toHaveLength(12)
+  test('an outage is one line, five incidents are named at the top, and the list has all of them', () => {
+    const [own] = ILL.incidents[0]?.tasks ?? []
+    const tasks = Array.from({ length: 12 }, (_, index) => ({
+      ...(own ?? expect.unreachable()),
+      task: `task-${index}`,
+    }))
+    const of = (some: typeof tasks) => ({ ...(ILL.incidents[0] ?? expect.unreachable()), tasks: some, slots: 36 })
+    const incidents = [of(tasks.slice(0, 4)), ...tasks.slice(4).map((task) => of([task]))]
+    const text = textOf(top({ ...ILL, incidents }))
+    expect(text).toMatch(/Outage.* · 4 tasks · 36 slots/)
+    expect(text.match(/task-\d+/g)).toEqual([4, 5, 6, 7].map((index) => `task-${index}`))
+    expect(text).toMatch(/All details and 4 more$/)
+    expect(textOf(list({ ...ILL, incidents })).match(/task-\d+/g)).toHaveLength(12)
   })
 
   test('while tasks are still checked, and in an empty ledger, nothing looks like a success or like a problem', () => {

@@ -15,8 +15,7 @@ import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
 import type { GridCell } from '../../../src/web/views/overview/cells.ts'
 import type { TaskLine } from '../../../src/web/views/overview/grid.tsx'
-import { NeedsLine } from '../../../src/web/views/overview/needs.tsx'
-import { NeedsList } from '../../../src/web/views/overview/needs-list.tsx'
+import { NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
 import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
 import { SlotDetail, SlotView } from '../../../src/web/views/slot/slot.tsx'
 import { taskSteps } from '../../../src/web/views/task/commands.tsx'
@@ -99,9 +98,10 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
     ...props,
   })
 
+const [own] = ILL.incidents
 const OUTAGE: Incident = {
   ...{ cause: 'broken', from: LATER - 7_200_000, to: LATER, slots: 3, zone: 'Asia/Tokyo' },
-  tasks: ['a', 'b', 'c'].map((task) => ({ task })) as unknown as Incident['tasks'],
+  tasks: own === undefined ? [] : ['a', 'b', 'c'].flatMap((task) => own.tasks.map((one) => ({ ...one, task }))),
 }
 
 const OVERVIEWS: Readonly<Record<string, unknown>> = {
@@ -110,7 +110,7 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
   'Checking goes on': NeedsLine({ needs: { ...WELL, isWhole: false, tasks: 1 }, ...summary }),
   'A task cannot be checked': NeedsLine({ needs: { ...WELL, problems: ['task a: …', 'task b: …'] }, ...summary }),
   'Slots need attention': NeedsLine({
-    needs: { ...ILL, incidents: [OUTAGE] },
+    needs: { ...ILL, incidents: [OUTAGE, ...ILL.incidents] },
     ...summary,
     now: LATER + 90_000,
   }),
@@ -139,7 +139,7 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
     more: 'billing/dunning',
     query: { after: 'b' },
   }),
-  'Needs attention': NeedsList({ needs: ILL, ...props }),
+  'Needs attention': NeedsList({ needs: { ...ILL, incidents: [OUTAGE, ...ILL.incidents] }, ...props }),
 }
 
 const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }

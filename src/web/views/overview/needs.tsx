@@ -1,6 +1,6 @@
-import type { TaskFinding } from '../../../core/task/findings.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
-import { countsText, totalOf } from '../../../format/check/finding.ts'
+import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
 import { printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
 import type { Incident } from '../../../verdict/incidents.ts'
@@ -10,18 +10,13 @@ import { links } from '../frame/links.ts'
 import { ageText, Time } from '../frame/time.tsx'
 import { UTC, wallClock } from '../frame/wall-clock.ts'
 
-export interface TaskNeeds {
-  readonly task: string
-  readonly owner: string | undefined
-  /** The findings of each kind, newest first, some of them only counted. The kind with the newest finding comes first. */
-  readonly kinds: ReadonlyMap<TaskFinding['kind'], { readonly count: number; readonly listed: readonly TaskFinding[] }>
-}
+type Kind = TaskFinding['kind']
 
 /** The findings of `check`: the slots that need attention. */
 export interface Needs {
-  readonly count: Readonly<Record<TaskFinding['kind'], number>>
-  /** The tasks that have findings, by their names. */
-  readonly byTask: ReadonlyMap<string, TaskNeeds>
+  readonly count: Readonly<Record<Kind, number>>
+  /** The kinds of the findings of each task that has some. */
+  readonly byTask: ReadonlyMap<string, ReadonlySet<Kind>>
   /** The incident of the most tasks comes first. */
   readonly incidents: readonly Incident[]
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
@@ -34,13 +29,11 @@ export interface Needs {
   readonly problems: readonly string[]
 }
 
-/** How many tasks the top of the overview names, one a line. The others are one click away. */
-const NAMED = 8
+/** How many incidents the top of the overview names, one a line. The others are one click away. */
+const NAMED = 5
 
 /** The page says when the findings were read if that was this long before the page was made. */
 const OLD_MS = 60_000
-
-type LinkProps = Omit<NeedsProps, 'needs'>
 
 export interface NeedsProps {
   readonly needs: Needs
@@ -48,9 +41,9 @@ export interface NeedsProps {
   readonly now: Instant
 }
 
-/** The top of the overview: what needs attention, task by task. `store` is for the first command of an empty ledger. */
+/** The top of the overview: what needs attention, by incident. `store` is for the first command of an empty ledger. */
 export function NeedsLine({ needs, now, store }: NeedsProps & { readonly store: string }) {
-  const { byTask, count, problems, isWhole } = needs
+  const { incidents, count, problems, isWhole } = needs
   if (isEmpty(needs)) return <EmptyLedger store={store} />
   const total = totalOf(count)
   // A page that is still checking must neither look like a problem nor like a success.
@@ -70,15 +63,13 @@ export function NeedsLine({ needs, now, store }: NeedsProps & { readonly store: 
       {total > 0 && (
         <>
           <ul>
-            {newestFirst(needs)
-              .slice(0, NAMED)
-              .map((task) => (
-                <FindingsOfTask task={task} now={now} />
-              ))}
+            {incidents.slice(0, NAMED).map((incident, index) => (
+              <IncidentLine incident={incident} index={index} />
+            ))}
           </ul>
           <p>
-            <a href={links.needs}>{total === 1 ? 'Details' : `All ${total} slots`}</a>
-            {byTask.size > NAMED && <span class="quiet"> of {byTask.size} tasks</span>}
+            <a href={links.needs}>All details</a>
+            {incidents.length > NAMED && <span class="quiet"> and {incidents.length - NAMED} more</span>}
           </p>
         </>
       )}
@@ -86,8 +77,8 @@ export function NeedsLine({ needs, now, store }: NeedsProps & { readonly store: 
   )
 }
 
-/** Says how many slots need attention, in which time, whether it was one outage, and which tasks are not part of it. */
-export function NeedsSummary({
+/** Says how many slots need attention, and in which time. */
+function NeedsSummary({
   needs,
   now,
   problems,
@@ -96,7 +87,6 @@ export function NeedsSummary({
   readonly problems: readonly string[]
 }) {
   const { count, when, tasks, isWhole, now: readAt } = needs
-  const [largest] = needs.incidents
   const total = totalOf(count)
   return (
     <>
@@ -106,7 +96,6 @@ export function NeedsSummary({
           : `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`} attention`}
       </h1>
       <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
-      {largest !== undefined && largest.tasks.length > 1 && <OutageLine outage={largest} />}
       {!isWhole && (
         <p class="quiet">
           {tasks === 1 ? '1 task was' : `${tasks} tasks were`} checked so far. The others are still being checked.
@@ -124,53 +113,132 @@ export function NeedsSummary({
   )
 }
 
-/** Says that several tasks have problems in one time, in the zone that most of these tasks share. */
-function OutageLine({ outage: { tasks, from, to, zone } }: { readonly outage: Incident }) {
-  const clock = wallClock(zone)
-  return (
-    <p class="outage">
-      <strong>
-        {tasks.length} tasks have problems that began {from === to ? 'at' : 'between'} <Time at={from} clock={clock} />
-        {from !== to && (
-          <>
-            {' and '}
-            <Time at={to} near={from} clock={clock} />
-          </>
-        )}
-        .
-      </strong>{' '}
-      They may have one cause.
-    </p>
-  )
+/** What several tasks have in common. */
+const CAUSES: Readonly<Record<Incident['cause'], string>> = {
+  broken: 'Outage',
+  unreadable: 'Unreadable records',
+  doubtful: 'Slots that may not have been due',
+  late: 'Late starts',
 }
 
-function FindingsOfTask({ task: { task, owner, kinds }, now }: LinkProps & { readonly task: TaskNeeds }) {
+/** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, or the findings of one task. */
+function IncidentLine({ incident, index }: { readonly incident: Incident; readonly index: number }) {
+  const { cause, tasks, slots, from, to, zone } = incident
+  const [only] = tasks
+  if (tasks.length === 1 && only !== undefined)
+    return (
+      <li>
+        <a class="task" href={links.task(only.task)}>
+          {printable(only.task)}
+        </a>
+        <TaskFindings found={only} />
+      </li>
+    )
   return (
     <li>
-      <a class="task" href={links.task(task)}>
-        {printable(task)}
-      </a>
-      <span class="findings">
-        {[...kinds.values()].map(({ count, listed: [newest] }) => (
-          <span>
-            {newest !== undefined && <FindingLink found={newest} now={now} />}
-            {count > 1 && <span class="quiet"> and {count - 1} earlier</span>}
-          </span>
-        ))}
+      <strong>{CAUSES[cause]}</strong>
+      <span>
+        <strong>
+          <Span from={from} to={to} zone={zone} />
+        </strong>{' '}
+        · <a href={`${links.needs}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
+        <span class="quiet">({countsText(sumOf(tasks))})</span>
       </span>
-      {owner !== undefined && <span class="quiet">owner: {printable(owner)}</span>}
     </li>
   )
 }
 
-/** The kind of a finding, and its slot as a link. */
-export function FindingLink({ found, now }: LinkProps & { readonly found: TaskFinding }) {
-  const { task, slot, kind, schedule } = found
+type IncidentTask = Incident['tasks'][number]
+
+/** The findings of one task: their kinds, the time of the slots, and the owner. */
+function TaskFindings({ found: { task, counts, from, to, newest, owner } }: { readonly found: IncidentTask }) {
   return (
-    <a href={links.slot(task, slot)}>
-      <Badge mark={kind} word={kind} /> <Time at={slot} clock={wallClock(schedule.zone)} />{' '}
-      <small>({ageText(slot, now)})</small>
-    </a>
+    <span>
+      {[...counts].map(([kind, count]) => (
+        <>
+          <Badge mark={kind} word={`${count === 1 ? '' : `${count} `}${kind}`} />{' '}
+        </>
+      ))}
+      <a href={from === to ? links.slot(task, from) : links.task(task)}>
+        <Span from={from} to={to} zone={newest.schedule.zone} />
+      </a>
+      {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
+    </span>
+  )
+}
+
+function Span({ from, to, zone }: Readonly<{ from: Instant; to: Instant; zone: string }>) {
+  const clock = wallClock(zone)
+  if (from === to) return <Time at={from} clock={clock} />
+  return (
+    <>
+      <Time at={from} clock={clock} /> to <Time at={to} near={from} clock={clock} />
+    </>
+  )
+}
+
+function sumOf(tasks: readonly IncidentTask[]): Readonly<Record<Kind, number>> {
+  const sum: Record<Kind, number> = { ...NO_FINDINGS }
+  for (const [kind, count] of tasks.flatMap(({ counts }) => [...counts])) sum[kind] += count
+  return sum
+}
+
+/** All incidents, each with its tasks and what is known of the newest finding of each. */
+export function NeedsList({ needs, now }: NeedsProps) {
+  return (
+    <section id="needs" aria-labelledby="needs-title">
+      <NeedsSummary needs={needs} now={now} problems={needs.problems} />
+      {needs.incidents.length > 0 && (
+        <section class="scroll" tabindex={0} aria-label="Slots that need attention">
+          <table class="list stacked">
+            <thead>
+              <tr>
+                <th scope="col">Task</th>
+                <th scope="col">Slots</th>
+                <th scope="col">Newest slot</th>
+              </tr>
+            </thead>
+            {needs.incidents.map((incident, index) => (
+              <IncidentRows incident={incident} index={index} now={now} />
+            ))}
+          </table>
+        </section>
+      )}
+    </section>
+  )
+}
+
+function IncidentRows({
+  incident: { cause, tasks, slots, from, to, zone },
+  index,
+  now,
+}: Readonly<{ incident: Incident; index: number; now: Instant }>) {
+  return (
+    <tbody id={`incident-${index + 1}`}>
+      {tasks.length > 1 && (
+        <tr class="group">
+          <th scope="rowgroup" colspan={3}>
+            <strong>
+              {CAUSES[cause]} <Span from={from} to={to} zone={zone} /> · {tasks.length} tasks · {slots} slots
+            </strong>
+          </th>
+        </tr>
+      )}
+      {tasks.map((own) => (
+        <tr>
+          <th scope="row">
+            <a href={links.task(own.task)}>{printable(own.task)}</a>
+          </th>
+          <td>
+            <TaskFindings found={own} />
+          </td>
+          <td>
+            <a href={links.slot(own.task, own.newest.slot)}>{ageText(own.newest.slot, now)}</a>:{' '}
+            {printable(findingDetail(own.newest))}
+          </td>
+        </tr>
+      ))}
+    </tbody>
   )
 }
 
@@ -185,12 +253,6 @@ function EmptyLedger({ store }: { readonly store: string }) {
       />
     </section>
   )
-}
-
-/** Returns the tasks that have findings. The task with the newest finding comes first. */
-export function newestFirst({ byTask }: Needs): readonly TaskNeeds[] {
-  const newestOf = ({ kinds }: TaskNeeds) => [...kinds.values()][0]?.listed[0]?.slot ?? 0
-  return [...byTask.values()].sort((one, other) => newestOf(other) - newestOf(one))
 }
 
 /** Returns whether the ledger has no tasks. */

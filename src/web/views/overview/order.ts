@@ -1,14 +1,17 @@
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
-import type { TaskNeeds } from './needs.tsx'
+import type { Needs } from './needs.tsx'
 
 /** The states by which tasks can be filtered, the most urgent first: kinds of findings, and what the task record says. */
 export const TASK_STATES = ['failed', 'stale', 'unknown', 'missed', 'overdue', 'late', 'paused', 'retired'] as const
 export type TaskState = (typeof TASK_STATES)[number]
 
 /** Returns what is not usual about a task: what needs attention, and whether it is paused. A retired task has no other state. */
-export function statesOf(needs: TaskNeeds | undefined, suspended: FoundSuspension | null): ReadonlySet<TaskState> {
+export function statesOf(
+  kinds: ReturnType<Needs['byTask']['get']>,
+  suspended: FoundSuspension | null,
+): ReadonlySet<TaskState> {
   if (suspended?.kind === 'retirement') return new Set<TaskState>(['retired'])
-  const states = new Set<TaskState>(needs?.kinds.keys())
+  const states = new Set<TaskState>(kinds)
   if (suspended !== null) states.add('paused')
   return states
 }
