@@ -1,16 +1,19 @@
 import { LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
-import { readableRow } from '../core/row/status.ts'
+import { coveringSlot } from '../core/row/attempts.ts'
+import { withCovering } from '../core/row/covering.ts'
+import { missedUntil, readableRow } from '../core/row/status.ts'
 import { blockAttempt } from '../core/row/transition.ts'
 import { parseSchedule } from '../core/schedule/schedule.ts'
 import type { DueKey } from '../core/task/expected-slots.ts'
-import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../core/task/task-record.ts'
+import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../core/task/task-record.ts'
 import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../core/task/upstream.ts'
 import { latestSlot, withoutFuture } from '../core/task/wrong-clock.ts'
-import type { ScheduleSpec, StoredRow, Window } from '../core/types.ts'
+import type { Key, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
 import { type AskIo, askWithin, type Limit } from './ask.ts'
 import { type ClaimedSlot, writeClaimed } from './claimed-slot.ts'
 import type { Settings } from './settings.ts'
+import { mayCover } from './task/cover.ts'
 import { readRecord } from './task/task-record.ts'
 import type { RunIo } from './write.ts'
 
@@ -180,6 +183,7 @@ async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | nul
     for (const key of slots) {
       const row = await readRow(key, claimedSlot)
       const need = needOf(key, row, record)
+      if (doesItself(key, row, claimedSlot)) continue
       if (need.kind === 'open') return { task: key.task, slot: key.slot, row: notInside(row, claimedSlot), record }
       if (need.kind === 'excused') excused.push(`${formatInstant(key.slot)} of ${key.task} ${need.why}`)
     }
@@ -205,7 +209,17 @@ async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: C
 
 function readRow({ task, slot }: DueKey, { settings, io, halt }: ClaimedSlot): Promise<StoredRow | null> {
   const limit: Limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }
-  return askWithin(limit, io, (call) => io.store.get({ task, slot }, call))
+  const get = (key: Key) => askWithin(limit, io, (call) => io.store.get(key, call))
+  return get({ task, slot }).then((row) => withCovering(row, get))
+}
+
+/** Returns whether this run does the work of the previous slot, too: it was missed, and the run catches up once. */
+function doesItself({ task, slot }: DueKey, row: StoredRow | null, { request, settings, io }: ClaimedSlot): boolean {
+  if (task !== request.task) return false
+  const own = readableRow(row)
+  if (own !== null) return coveringSlot(own) === request.window.slot
+  const times = { now: io.clock.now(), graceMs: settings.graceMs ?? USUAL_GRACE_MS }
+  return row === null && mayCover(request, settings) && slot < missedUntil(times)
 }
 
 /** Throws a usage error if the row runs in a batch that calls this process: each would wait for the other. */

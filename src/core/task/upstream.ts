@@ -1,6 +1,6 @@
 import { usageError } from '../errors.ts'
 import { hasStarted } from '../row/attempts.ts'
-import { isUnreadable } from '../row/status.ts'
+import { isUnreadable, workRow } from '../row/status.ts'
 import { expectedSlotBefore, type Schedule } from '../schedule/slot.ts'
 import type { Instant, Key, StoredRow } from '../types.ts'
 import { type DueKey, dueKeys } from './expected-slots.ts'
@@ -70,13 +70,14 @@ export type Need = { readonly kind: 'met' | 'open' } | { readonly kind: 'excused
  * Decides whether the work that comes after a slot may start. Only the row counts, and no lease: a slot that has completed
  * and runs again, or whose repetition failed, does not have its work in order.
  */
-export function needOf({ doubt, slot }: DueKey, row: StoredRow | null, record: TaskRecord): Need {
-  if (row !== null && isUnreadable(row)) return { kind: 'open' }
+export function needOf({ doubt, slot }: DueKey, found: StoredRow | null, record: TaskRecord): Need {
+  if (found !== null && isUnreadable(found)) return { kind: 'open' }
+  const row = found && workRow(found)
   if (row?.state === 'COMPLETED') return { kind: 'met' }
-  const found = suspensionOf(record, slot)
-  if (found !== null && !row?.attempts.some(hasStarted)) {
-    const { by, reason } = found.suspension
-    return { kind: 'excused', why: `lies in a ${found.kind} by ${by}: ${reason}` }
+  const off = suspensionOf(record, slot)
+  if (off !== null && !row?.attempts.some(hasStarted)) {
+    const { by, reason } = off.suspension
+    return { kind: 'excused', why: `lies in a ${off.kind} by ${by}: ${reason}` }
   }
   if (row === null && doubt !== undefined)
     return { kind: 'excused', why: 'may not have been due, since its schedule changed' }

@@ -1,5 +1,5 @@
 import { firstLine, LedgerError } from '../../core/errors.ts'
-import { isLeftOpen } from '../../core/row/attempts.ts'
+import { isCatchUpTrigger, isLeftOpen } from '../../core/row/attempts.ts'
 import { missedUntil, readableRow } from '../../core/row/status.ts'
 import { coverRow, renewLease, type Stamp } from '../../core/row/transition.ts'
 import { dueKeys, type MissedSlot, missedSlot } from '../../core/task/expected-slots.ts'
@@ -9,7 +9,9 @@ import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/
 import { withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, PendingRow, Row, StoredRow } from '../../core/types.ts'
 import { askWithin, Halted, within } from '../ask.ts'
+import type { ClaimRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
+import { isOnce, type Settings } from '../settings.ts'
 import { writeAsOwner } from '../write.ts'
 import { MAX_CAUGHT_UP } from './catch-up.ts'
 import { latestDueSlot } from './statement.ts'
@@ -27,6 +29,11 @@ export interface LookedBack {
 
 /** A slot to cover, and its row if one was left open in which nothing started. */
 type ToCover = MissedSlot & { readonly left: Row | null }
+
+/** Returns whether the run does the work of missed slots, too. */
+export function mayCover({ trigger }: Pick<ClaimRequest, 'trigger'>, settings: Settings): boolean {
+  return isOnce(settings) && trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
+}
 
 /**
  * Covers the missed slots whose work this run is about to do (`--catch-up-mode once`), the oldest first. The work of a slot

@@ -1,5 +1,5 @@
 import { DAY_MS } from '../../core/duration.ts'
-import { coveringSlot, hasCompleted, isCatchUpTrigger, successOf } from '../../core/row/attempts.ts'
+import { coveringSlot, hasCompleted, successOf } from '../../core/row/attempts.ts'
 import { withCovering } from '../../core/row/covering.ts'
 import { readableRow, workRow } from '../../core/row/status.ts'
 import { withSince } from '../../core/row/transition.ts'
@@ -8,7 +8,7 @@ import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin } from '../ask.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
 import { isOnce, type Settings } from '../settings.ts'
-import { coverMissed, type LookedBack } from './cover.ts'
+import { coverMissed, type LookedBack, mayCover } from './cover.ts'
 
 /** The longest month, and the hour by which clocks may be set back in it. */
 const LOOK_BACK_MS = 31 * DAY_MS + 3_600_000
@@ -29,20 +29,24 @@ const NOT_FOUND =
  */
 export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promise<PendingRow> {
   const { request, lease, halt, settings, io } = claimedSlot
-  const { trigger } = request
-  const mayCover = isOnce(settings) && trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
-  if (!mayCover && !isAsked(row, settings)) return row
+  const covers = mayCover(request, settings)
+  if (!covers && !isAsked(row, settings)) return row
   const limit = { ms: settings.ledgerTimeoutMs, halt }
-  const back = await askWithin(limit, io, (call) => readBack(row, mayCover, io.store, call))
+  const back = await askWithin(limit, io, (call) => readBack(row, covers, io.store, call))
   const since = sinceFor(row, back.since)
   if (since === null) io.emit({ event: 'warning', message: NOT_FOUND })
   lease.recordSince(since)
-  if (mayCover) await coverMissed(row, { ...back, since }, claimedSlot)
+  if (covers) await coverMissed(row, { ...back, since }, claimedSlot)
   return withSince(row, since)
 }
 
 function isAsked({ attempts, covers }: PendingRow, settings: Settings): boolean {
-  return settings.sinceLastSuccess || covers !== undefined || attempts.some(({ since }) => since !== undefined)
+  return (
+    settings.sinceLastSuccess ||
+    isOnce(settings) ||
+    covers !== undefined ||
+    attempts.some(({ since }) => since !== undefined)
+  )
 }
 
 /**

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { slotsToCatchUp } from '../../../src/audit/slots-to-catch-up.ts'
 import { withPause } from '../../../src/core/task/task-changes.ts'
+import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
+import { needOf } from '../../../src/core/task/upstream.ts'
 import type { Row } from '../../../src/core/types.ts'
-import { PAUSE } from '../../support/rows.ts'
+import { coveredRow, FAILED, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
@@ -192,6 +194,31 @@ describe('catch up once', () => {
     const found: unknown[] = []
     for await (const one of slotsToCatchUp({ task: TASK, ...(await record()) }, range, deps)) found.push(one)
     expect(found).toEqual([])
+  })
+})
+
+describe('what comes after a covered slot', () => {
+  test.each([
+    ['completed', coveredRow(rowWith({ ending: SUCCEEDED })), 'met'],
+    ['failed', coveredRow(rowWith({ ending: FAILED })), 'open'],
+    ['been deleted', coveredRow(null), 'open'],
+  ])('starts only if the covering slot has completed: it has %s', (_, row, kind) => {
+    expect(needOf({ task: TASK, slot: row.slot }, row, EMPTY_TASK_RECORD)).toMatchObject({ kind })
+  })
+
+  test('is not the run that covers it: with --after self, it does not wait for a slot whose work is its own', async () => {
+    const { run, map, trigger, time } = await afterOutage()
+    const afterSelf = { ...ONCE, settings: { ...ONCE.settings, after: ['self'], afterTimeoutMs: 0 } }
+    expect((await run(5, afterSelf, failsAfter(1))).result).toMatchObject({ status: 'failed' })
+    expect(await map()).toEqual([5, 5, 5, 5])
+    // Nor does it wait where it is repeated. A slot that failed holds up the next one.
+    expect(
+      (await run(5, { ...afterSelf, settings: { ...afterSelf.settings, maxAttempts: 2 } }, failsAfter(1), 'again'))
+        .result,
+    ).toMatchObject({ status: 'failed', attempt: 2 })
+    expect(await time.run(trigger('next', works(1), { day: 6, ...afterSelf }).result)).toMatchObject({
+      status: 'refused',
+    })
   })
 })
 

@@ -198,7 +198,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
       insideOf: options.insideOf ?? [],
       knownEcs: ecs,
       ...(ecs !== null && ecs !== 'unknown' && { ecs }),
-      ...(settings.overlap !== 'allow' && { phase: 'waiting' }),
+      ...((settings.overlap !== 'allow' || settings.after !== null) && { phase: 'waiting' }),
     }
     const result = execute(
       request,
