@@ -21,6 +21,8 @@ export interface RerunScript {
   readonly leftOut: readonly ShownSlot[]
   /** For each task, how many slots are left out because they may not have been due. */
   readonly doubts: ReadonlyMap<string, number>
+  /** For each task that must come after others, their names. */
+  readonly upstreams: ReadonlyMap<string, readonly string[]>
   readonly reason: string
   readonly by: string
   /** The statuses of the slots of a range. */
@@ -36,6 +38,8 @@ interface Part {
   readonly at: Instant
   /** Nothing of the work of this task was done, as far as the ledger knows. */
   readonly isSafe: boolean
+  /** How many tasks of the script, one after the other, it comes after. */
+  readonly depth: number
   readonly lines: readonly string[]
 }
 
@@ -110,15 +114,30 @@ function partsOf(script: RerunScript): readonly Part[] {
   }
   const parts = [...byTask.values()].flatMap((slots) => {
     const inOrder = slots.sort((one, other) => one.slot - other.slot)
-    const isSafe = inOrder.every(({ verdict }) => verdict.work === 'not done')
-    return partsOfTask(inOrder, script).map((part) => ({ ...part, isSafe }))
+    const depth = depthOf(slots[0]?.task ?? '', new Set(byTask.keys()), script.upstreams)
+    const isSafe = depth === 0 && inOrder.every(({ verdict }) => verdict.work === 'not done')
+    return partsOfTask(inOrder, depth, script).map((part) => ({ ...part, isSafe, depth }))
   })
   const rank = ({ isSafe }: Part) => (isSafe ? 0 : 1)
-  return parts.sort((one, other) => rank(one) - rank(other) || one.at - other.at || (one.task < other.task ? -1 : 1))
+  return parts.sort(
+    (one, other) =>
+      rank(one) - rank(other) || one.at - other.at || one.depth - other.depth || (one.task < other.task ? -1 : 1),
+  )
+}
+
+/** A slot waits for slots of other tasks that are not later than itself (`--after`), so these must come first. */
+function depthOf(task: string, left: ReadonlySet<string>, upstreams: RerunScript['upstreams']): number {
+  const others = new Set([...left].filter((one) => one !== task))
+  const own = upstreams.get(task)?.filter((one) => others.has(one)) ?? []
+  return Math.max(0, ...own.map((one) => 1 + depthOf(one, others, upstreams)))
 }
 
 /** On a host, one command runs all slots of a task in their order. On ECS, a task runs one slot. */
-function partsOfTask(slots: readonly ShownSlot[], script: RerunScript): readonly Omit<Part, 'isSafe'>[] {
+function partsOfTask(
+  slots: readonly ShownSlot[],
+  depth: number,
+  script: RerunScript,
+): readonly Omit<Part, 'isSafe' | 'depth'>[] {
   const [oldest, newest] = [slots[0], slots.at(-1)]
   if (oldest === undefined || newest === undefined) return []
   const end = script.keepGoing ? ' || failed=$?' : ' || exit'
@@ -130,7 +149,8 @@ function partsOfTask(slots: readonly ShownSlot[], script: RerunScript): readonly
       lines: [...aboutLines(one), `${runSlotText(one, ecs, script)}${end}`],
     }))
   const command = commandText(rangeCommand(oldest, newest, script))
-  return [{ task, at: oldest.slot, lines: [...slots.flatMap(aboutLines), `${command}${end}`] }]
+  const at = depth === 0 ? oldest.slot : newest.slot
+  return [{ task, at, lines: [...slots.flatMap(aboutLines), `${command}${end}`] }]
 }
 
 function runSlotText(shown: ShownSlot, ecs: EcsPlace, { reason, by }: RerunScript): string {

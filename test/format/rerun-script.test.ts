@@ -22,7 +22,15 @@ function slotOf(task: string, hour: number, ecs: EcsFacts | null = null, row: St
 
 const script = (more: Partial<RerunScript> = {}) =>
   scriptLines({
-    ...{ store: 'file:a.db', slots: [], leftOut: [], doubts: new Map(), reason: "it's late", by: 'ada' },
+    ...{
+      store: 'file:a.db',
+      slots: [],
+      leftOut: [],
+      doubts: new Map(),
+      upstreams: new Map(),
+      reason: "it's late",
+      by: 'ada',
+    },
     ...{ only: ['missed', 'failed'], keepGoing: false, batch: null },
     ...more,
   })
@@ -64,6 +72,19 @@ describe('the script that runs slots again', () => {
     expect(lines.join('\n')).toMatch(
       /# a .* failed \(exit code 3\).*\(work: may be half done\)\n {2}# {3}check its log first: +aws logs tail/,
     )
+  })
+
+  test('has a task that comes after others of the script after them, in a chain too, and a circle is no problem', () => {
+    const upstreams = new Map([
+      ['a', ['b', 'gone', 'self']],
+      ['b', ['c']],
+    ])
+    const slots = [slotOf('a', 0), slotOf('a', 1), slotOf('b', 1), slotOf('c', 1), slotOf('d', 2)]
+    const order = (more: Partial<RerunScript>) =>
+      commandsIn(script({ slots, ...more })).map((line) => /--task (\S+)/.exec(line)?.[1])
+    expect(order({ upstreams })).toEqual(['c', 'd', 'b', 'a'])
+    expect(order({})).toEqual(['a', 'b', 'c', 'd'])
+    expect(order({ upstreams: new Map([...upstreams, ['c', ['a']]]) })).toHaveLength(4)
   })
 
   test('leaves out what is stale, and says what to do with it, and what may not have been due', () => {

@@ -45,10 +45,12 @@ interface Found {
   readonly shown: ShownSlot
 }
 
-/** What the script leaves out, beside the stale slots. */
-interface LeftOut {
+/** What is known of the tasks of a range, beside their slots. */
+interface OfTasks {
   /** For each task, how many slots may not have been due. */
   readonly doubts: Map<string, number>
+  /** For each task, those that it comes after. */
+  readonly upstreams: Map<string, readonly string[]>
   /** A task whose records cannot be read does not hide the others. */
   fault(text: string, kind: ErrorKind): void
 }
@@ -59,13 +61,14 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
   const ledger = createLedger({ store })
   const kinds = new Set<ErrorKind>()
   const doubts = new Map<string, number>()
-  const fault: LeftOut['fault'] = (text, kind) => {
+  const upstreams = new Map<string, readonly string[]>()
+  const fault: OfTasks['fault'] = (text, kind) => {
     kinds.add(kind)
     sink.write(printable(`cronledger: left out: ${text}`))
   }
   const found =
     slot === undefined
-      ? slotsOfRange(values, ledger, { doubts, fault }, stops.aborted)
+      ? slotsOfRange(values, ledger, { doubts, upstreams, fault }, stops.aborted)
       : namedSlot(values, slot, ledger)
   const slots: ShownSlot[] = []
   const leftOut: ShownSlot[] = []
@@ -76,7 +79,7 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
       throw usageError(`the script would have more than ${MAX_SLOTS} slots. Give a shorter range, or fewer tasks.`)
   }
   const statuses = slot === undefined ? only : DEFAULT_FORCED
-  const script = { store, slots, leftOut, doubts, reason, by, keepGoing, batch: rest, only: statuses }
+  const script = { store, slots, leftOut, doubts, upstreams, reason, by, keepGoing, batch: rest, only: statuses }
   await print(scriptLines(script).join('\n'))
   return gravestExit(kinds)
 }
@@ -85,7 +88,7 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
 function slotsOfRange(
   values: ScriptValues,
   ledger: Ledger,
-  { doubts, fault }: LeftOut,
+  { doubts, upstreams, fault }: OfTasks,
   stop: AbortSignal,
 ): AsyncGenerator<Found> {
   const { task = '*', from = '', to, only = USUAL, ledgerTimeoutMs } = values
@@ -102,6 +105,7 @@ function slotsOfRange(
   }
 
   async function* slotsOf(known: KnownTask): AsyncGenerator<Found> {
+    upstreams.set(known.task, known.expectations?.after ?? [])
     const emitDoubt = () => doubts.set(known.task, (doubts.get(known.task) ?? 0) + 1)
     const asked = { ...values, from, task: known, only: [...new Set([...only, 'stale' as const])], emitDoubt }
     try {

@@ -1,0 +1,151 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws/aws.ts'
+import { FARGATE } from '../support/aws/ecs.ts'
+import { serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
+import { startRunningEcs } from '../support/aws/running-ecs.ts'
+import { cronledger, MAIN, scratch } from '../support/cli.ts'
+import { type Server, startMoto } from '../support/servers.ts'
+import { startOfToday } from '../support/today.ts'
+
+// A night in which the batches of a team failed on ECS, repaired by what cronledger prints, pasted into a shell.
+
+const folder = scratch()
+const REGION = FARGATE.ecs.region
+const TASKS = ['pay/capture', 'pay/refund', 'pay/report', 'crm/export', 'crm/mail', 'crm/sync'] as const
+const store = `file:${join(folder, 'ledger.db')}`
+const slotOf = (hour: number, days = 2) =>
+  new Date(startOfToday() - days * 86_400_000 + hour * 3_600_000).toISOString().replace('.000', '')
+
+describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () => {
+  let moto: Server
+  let ecs: Server
+  const envs = new Map<string, Record<string, string>>()
+  const ran: string[] = []
+  /** The tasks whose batch still fails. */
+  const broken = new Set<string>()
+  const env = () => ({ CRONLEDGER_STORE: store })
+
+  /** Runs the container of a task with these overrides. */
+  async function container(family: string, overrides: Readonly<Record<string, string>>, script = 'exit 0') {
+    const { code, stdout } = await cronledger(
+      ['run', '--', 'sh', '-c', `echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT; ${script}`],
+      { env: { ...env(), ...envs.get(family), ...overrides } },
+    )
+    if (stdout !== '') ran.push(stdout.trim())
+    return code ?? 137
+  }
+  const familyOf = (task: string) => task.replace('/', '-')
+
+  beforeAll(async () => {
+    moto = await startMoto()
+    ecs = await startRunningEcs(moto, (family, overrides) =>
+      container(family, overrides, broken.has(family) ? 'exit 3' : 'exit 0'),
+    )
+    const on = (...args: readonly string[]) => aws(moto.endpoint, ...args, '--region', REGION)
+    await on('ecs', 'create-cluster', '--cluster-name', 'batch')
+    const { Subnets } = await on('ec2', 'describe-subnets')
+    const { SecurityGroups } = await on('ec2', 'describe-security-groups')
+    const network = { subnets: [Subnets[0].SubnetId], securityGroups: [SecurityGroups[0].GroupId] }
+    writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 })
+    await cronledger(['setup'], { env: env() })
+    for (const [index, task] of TASKS.entries()) {
+      const family = familyOf(task)
+      const containers = JSON.stringify([{ name: 'batch', image: 'batch:7', memory: 512 }])
+      await on(
+        ...['ecs', 'register-task-definition', '--family', family, '--network-mode', 'awsvpc', '--cpu', '256'],
+        ...['--memory', '512', '--requires-compatibilities', 'FARGATE', '--container-definitions', containers],
+      )
+      envs.set(family, {
+        CRONLEDGER_ECS_NETWORK: JSON.stringify({ awsvpcConfiguration: { ...network, assignPublicIp: 'ENABLED' } }),
+        CRONLEDGER_TASK: task,
+        CRONLEDGER_SCHEDULE: `0 ${index + 1} * * *`,
+        CRONLEDGER_LOG: 'text',
+        // The killed attempt is stale before the other tasks are repaired.
+        ...{
+          CRONLEDGER_LEASE: '8s',
+          CRONLEDGER_HEARTBEAT: '1s',
+          CRONLEDGER_SKEW: '0s',
+          CRONLEDGER_KILL_AFTER: '500ms',
+        },
+      })
+    }
+  }, 120_000)
+  afterAll(async () => {
+    await ecs?.stop()
+    await moto?.stop()
+  })
+
+  /** The day before, all of them succeed. In the night, the first two are never started, and the last one is killed. */
+  async function playNight() {
+    for (const [index, task] of TASKS.entries()) {
+      const family = familyOf(task)
+      const metadata = await serveMetadata({ task: { ...TASK, Family: family, Revision: '1' } })
+      envs.set(family, { ...envs.get(family), ...metadata.env })
+      await container(family, { CRONLEDGER_EVENT_TIME: slotOf(index + 1, 3) })
+      const failing = index === 5 ? 'kill -9 $PPID' : 'exit 2'
+      if (index > 1) await container(family, { CRONLEDGER_EVENT_TIME: slotOf(index + 1) }, failing)
+    }
+    ran.length = 0
+  }
+
+  /** Runs a command line in sh, as an operator pastes it. */
+  async function paste(command: string) {
+    const ofAws = awsEnv(ecs.endpoint)
+    const options = { env: { ...ofAws, PATH: `${folder}:${AWS_PATH}:/bin`, LANG: 'C.UTF-8', USER: 'ada' } }
+    return promisify(execFile)('sh', ['-c', command], options).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
+    )
+  }
+
+  test('is repaired by what check prints, pasted into sh, in one go', async () => {
+    await playNight()
+    const range = ['--since', slotOf(0), '--until', slotOf(12)]
+    const { stdout: checked } = await cronledger(['check', ...range], { env: env() })
+    const command = /print the script that runs them again: +(cronledger rerun .* --all.*)/.exec(checked)?.[1] ?? ''
+    const repair = command.replace("'YOUR REASON'", `"it's the network"`)
+    expect((await paste(repair)).stdout).not.toMatch(/YOUR_|\$USER/)
+
+    broken.add('pay-report')
+    const first = await paste(`${repair} | sh`)
+    expect(first).toMatchObject({ code: 3, stderr: expect.stringContaining(`pay/report ${slotOf(3)}: exit code 3`) })
+    broken.clear()
+    const second = await paste(`${repair} | sh`)
+    expect([second.code, second.stderr]).toEqual([0, ''])
+    // Those that never started come first. One that failed stops the others, and the same command goes on from there.
+    expect(ran).toEqual([
+      `pay/capture ${slotOf(1)}`,
+      ...[`pay/refund ${slotOf(2)}`, `pay/report ${slotOf(3)}`, `pay/report ${slotOf(3)}`],
+      ...[`crm/export ${slotOf(4)}`, `crm/mail ${slotOf(5)}`],
+    ])
+    const { stdout: left } = await cronledger(['check', ...range, '--json'], { env: env() })
+    expect(JSON.parse(left)).toMatchObject([{ task: 'crm/sync', status: 'stale' }])
+    const shown = JSON.parse(
+      (await cronledger(['show', 'pay/refund', '--slot', slotOf(2), '--json'], { env: env() })).stdout,
+    )
+    expect(shown.attempts[0].trigger).toMatchObject({ kind: 'forced', reason: "it's the network" })
+
+    // The stale slot is listed with its caution and its commands, and is run if the operator names its status.
+    const rerun = `cronledger rerun 'crm/*' --store ${store} --from ${slotOf(0)} --to ${slotOf(12)} --reason 'looked at it'`
+    const { stdout: listed } = await paste(rerun)
+    expect(listed).toMatch(/^# Nothing to run\.\n# Left out: 1 stale slot\. .*Look at each of them before/)
+    expect(listed).toMatch(/^# +or mark it as completed: +cronledger resolve .*--task crm\/sync/m)
+    expect((await paste(`${rerun} --only stale | sh`)).code).toBe(0)
+    expect(ran.at(-1)).toBe(`crm/sync ${slotOf(6)}`)
+  }, 180_000)
+
+  test('a task that ECS does not start is said, with the reason of ECS, and nothing waits for it', async () => {
+    const { stdout } = await paste(
+      `cronledger rerun pay/capture --store ${store} --slot ${slotOf(1)} --only completed --ecs --reason again`,
+    )
+    const refusing = stdout.replaceAll(/aws ecs run-task .*(?= \|\|)/g, 'echo RESOURCE:MEMORY')
+    expect(await paste(refusing)).toMatchObject({
+      code: 1,
+      stderr: `pay/capture ${slotOf(1)}: ECS started nothing: RESOURCE:MEMORY\n`,
+    })
+  })
+})
