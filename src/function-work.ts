@@ -1,6 +1,7 @@
 import { firstLine, LedgerError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
 import { defined } from './core/objects.ts'
+import { checkpointReader } from './core/row/checkpoint.ts'
 import { type ReportedFacts, reportOfValue } from './core/row/report.ts'
 import { link, onAbort, systemClock } from './process/clock.ts'
 import type { StopReason } from './process/stop.ts'
@@ -53,6 +54,13 @@ export interface Attempt {
    * last call before the end counts. Never throws.
    */
   report(said: ReportedFacts | string): void
+  /** What the last attempt of the same slot has saved. Null: nothing, or the slot has completed since. */
+  readonly checkpoint: string | null
+  /**
+   * Saves a text of at most 4 KB for the next attempt of the slot, with the next heartbeat or with the end. An empty text
+   * removes it. A text that cannot be kept is a warning in the log, and what was saved before stays. Never throws.
+   */
+  saveCheckpoint(text: string): void
 }
 
 const THROWN = ['failed', 'refused', 'unrecorded'] as const
@@ -167,10 +175,19 @@ async function callWork<T>(
   const unlinkLease = onAbort(lost, () => end.abort(error))
   const unlink = link(signal === undefined ? [] : [signal], end)
   let report: string | null = null
+  let saved: string | null | undefined
+  let hasEnded = false
+  live.keepCheckpoint(() => saved)
+  const readSaved = checkpointReader(live.warn)
   const attempt: Attempt = {
     ...attemptOf(live, end.signal),
+    checkpoint: live.checkpoint,
     report(said) {
       report = reportOfValue(said)
+    },
+    saveCheckpoint(text) {
+      const read = hasEnded ? undefined : readSaved(() => new TextEncoder().encode(text))
+      if (read !== undefined) saved = read
     },
   }
   try {
@@ -180,12 +197,13 @@ async function callWork<T>(
     const outcome = lost.aborted ? 'leaseLost' : signal?.aborted ? 'interrupted' : 'failed'
     return { outcome, error, detail: firstLine(error), ...defined({ report }) }
   } finally {
+    hasEnded = true
     unlinkLease()
     unlink()
   }
 }
 
-function attemptOf(live: LiveAttempt, signal: AbortSignal): Omit<Attempt, 'report'> {
+function attemptOf(live: LiveAttempt, signal: AbortSignal): Omit<Attempt, 'report' | 'checkpoint' | 'saveCheckpoint'> {
   const { task, slot, timezone, windowEnd, since, number, runId } = live
   return {
     task,

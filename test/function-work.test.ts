@@ -96,6 +96,33 @@ describe('a run whose work throws', () => {
   })
 })
 
+test('what the work saves is there for the next attempt of the slot, and gone when the slot has completed', async () => {
+  const warnings: string[] = []
+  const ledger = newLedger((event) => event.event === 'warning' && warnings.push(event.message))
+  const got: unknown[] = []
+  const saves =
+    (...texts: readonly string[]) =>
+    (attempt: Attempt) => {
+      got.push(attempt.checkpoint)
+      for (const text of texts) attempt.saveCheckpoint(text)
+      throw new Error('no paper')
+    }
+  const run = (work: (attempt: Attempt) => void) => ledger.tryRun({ ...NIGHT, maxAttempts: 9 }, work)
+  await run(saves('row 6', 'row 7', 'x'.repeat(4_097), 'a\0'))
+  await run(saves())
+  await run(saves(''))
+  await run(saves('row 8'))
+  await run(({ checkpoint }) => void got.push(checkpoint))
+  expect(got).toEqual([null, 'row 7', 'row 7', null, 'row 8'])
+  expect(warnings).toEqual(['the checkpoint of the batch is not kept: it has more than 4096 bytes'])
+  expect(readableRow(await ledger.get(KEY))).toMatchObject({ state: 'COMPLETED' })
+  const force = { slot: '2026-11-23', reason: 'again', only: ['completed'] } as const
+  await ledger.tryRun({ ...NIGHT, eventTime: undefined, force }, saves('row 9'))
+  await ledger.tryRun({ ...NIGHT, eventTime: undefined, force: { ...force, fresh: true } }, saves())
+  expect(got.slice(5)).toEqual([null, null])
+  expect(readableRow(await ledger.get(KEY))?.attempts.at(-1)).toMatchObject({ trigger: { isFresh: true } })
+})
+
 describe('a slot about which an operator has to decide', () => {
   /** An operator resolves the slot during its work, so the run cannot record its end. */
   const resolveInside = (ledger: Ledger, { task, slot, runId }: Attempt) =>

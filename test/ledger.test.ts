@@ -38,7 +38,7 @@ describe('run', () => {
   test('calls the function once in a slot, and gives its value', async () => {
     const ledger = newLedger()
     const seen: unknown[] = []
-    const work = async ({ signal, env: _, report: __, ...attempt }: Attempt) => {
+    const work = async ({ signal, env: _, report: __, saveCheckpoint: ___, ...attempt }: Attempt) => {
       seen.push(attempt)
       expect(signal.aborted).toBe(false)
       return 42
@@ -53,6 +53,8 @@ describe('run', () => {
         local: '2026-11-24T03:00:00+09:00',
         timezone: 'Asia/Tokyo',
         key: '515a9eaf-9045-5116-97e5-c45013199f52',
+        checkpoint: null,
+        since: null,
         windowEnd: new Date('2026-11-24T18:00:00Z'),
         number: 1,
         runId: first.runId,

@@ -33,6 +33,7 @@ that force a slot, and these:
   CRONLEDGER_RUN_ATTEMPT     the number of the attempt, from 1: a fencing token
   CRONLEDGER_RUN_ID          the id of the run
   CRONLEDGER_RUN_REPORT      a file in which COMMAND says what it did
+  CRONLEDGER_RUN_CHECKPOINT  a file with what the last attempt of the slot left
   CRONLEDGER_RUN_ANCESTORS   the ids of the runs around this one
 
 For DynamoDB, the AWS SDK reads AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB

@@ -44,6 +44,8 @@ export type Trigger =
       readonly reason: string
       /** The operator started it although a slot that it waits for may not have completed. Left out: it waited. */
       readonly ignoresAfter?: true
+      /** The operator gave the batch no checkpoint. Left out: it gets that of the attempt before. */
+      readonly isFresh?: true
     }
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -259,6 +261,8 @@ interface RowFacts extends Key {
   readonly covers?: Covers
   /** The row at the end of `coveredBy`, if a reader has read it. Null: there is none. It is never stored. */
   readonly covering?: StoredRow | null
+  /** What the batch of the latest attempt left for the next one. Left out: nothing, or the slot has completed since. */
+  readonly checkpoint?: string
   readonly rejections: Rejections
 }
 

@@ -51,6 +51,7 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
       latest: latest === null ? null : REJECTION.encode(latest),
     },
     resolutions,
+    ...(row.checkpoint !== undefined && { checkpoint: row.checkpoint }),
     owner: stored['owner'],
     version: stored['version'],
     leaseUntil: instantOrNull(row.leaseUntil),

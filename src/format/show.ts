@@ -8,6 +8,7 @@ import { type InForce, scheduleWith } from '../core/task/schedules-in-force.ts'
 import { type FoundSuspension, gapsOf, suspensionOf } from '../core/task/suspensions.ts'
 import { isOnlyDeclared, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
+import { bytesOf } from '../core/user-text.ts'
 import { scheduleText } from '../verdict/sentence.ts'
 import { neededSteps } from '../verdict/steps.ts'
 import { ofRow, otherScheduleOf, type StepTarget } from '../verdict/target.ts'
@@ -147,8 +148,17 @@ export function slotFacts(row: Row): Readonly<Record<string, string>> {
     attempts: `${attemptCount(row)}${unlisted}`,
     rejected: `${count}${notes === '' ? '' : ` (${notes})`}`,
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
+    ...(row.checkpoint === undefined ? {} : { checkpoint: checkpointText(row.checkpoint) }),
     ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),
   }
+}
+
+/** In characters: what fits on a line. JSON has all of it. */
+const SHOWN_CHECKPOINT = 60
+
+function checkpointText(checkpoint: string): string {
+  const shown = [...checkpoint].slice(0, SHOWN_CHECKPOINT).join('')
+  return `${shown}${shown === checkpoint ? '' : '…'} (${bytesOf(checkpoint)} bytes, for the next attempt)`
 }
 
 /**

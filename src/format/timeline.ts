@@ -178,7 +178,8 @@ function ecsText({ taskDefinition, container, logGroup, logStream }: EcsFacts): 
 }
 
 function triggerText(trigger: Trigger): string {
-  if (trigger.kind === 'forced') return `forced by ${trigger.by}: ${trigger.reason}`
+  if (trigger.kind === 'forced')
+    return `forced by ${trigger.by}${trigger.isFresh ? ' without a checkpoint' : ''}: ${trigger.reason}`
   const { source, eventTime } = trigger
   if (source === 'catch-up') return 'caught up by a run of a later slot, because the slot was missed'
   return source === 'clock'

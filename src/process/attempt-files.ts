@@ -8,16 +8,19 @@ import {
   readSync,
   rmdirSync,
   unlinkSync,
+  writeFileSync,
 } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { errorCode, firstLine } from '../core/errors.ts'
+import { checkpointReader, MAX_CHECKPOINT_BYTES } from '../core/row/checkpoint.ts'
 import { MAX_REPORT_BYTES, readReport } from '../core/row/report.ts'
 import type { Environment } from '../core/types.ts'
 
-// The files in which the batch of an attempt says what it did. Only the user that runs cronledger can open their folder.
+// The files in which the batch of an attempt says what it did, and where the next attempt of its slot can go on. Only the
+// user that runs cronledger can open their folder.
 
 /** The variables of these files. Those of an outer run must not reach the batch. */
-export const FILE_VARIABLES = ['CRONLEDGER_RUN_REPORT']
+export const FILE_VARIABLES = ['CRONLEDGER_RUN_REPORT', 'CRONLEDGER_RUN_CHECKPOINT']
 
 /** A batch may leave the temporary files from which it replaced one. More stay, with the folder. */
 const MOST_REMOVED = 100
@@ -25,40 +28,68 @@ const MOST_REMOVED = 100
 export interface AttemptFiles {
   /** The variables that name the files. */
   readonly variables: Environment
-  /** Reads the report, once, after the end of the batch. Null: there is none. */
-  readReport(): string | null
-  remove(): void
+  /** Reads the checkpoint. Null: there is none. Undefined: it cannot be kept, and the first time there is a warning. */
+  readCheckpoint(): string | null | undefined
+  /**
+   * Removes the files after the end of the batch, and returns its report. Null: there is none. The checkpoint stays as it is
+   * then.
+   */
+  end(): string | null
+}
+
+interface FilesOf {
+  /** What the attempt before has left. */
+  readonly checkpoint: string | null
+  warn(message: string): void
 }
 
 /** Makes the files in `TMPDIR`. Without a folder that can be written, returns null after a warning. */
-export function makeAttemptFiles(env: Environment, warn: (message: string) => void): AttemptFiles | null {
+export function makeAttemptFiles(env: Environment, attempt: FilesOf): AttemptFiles | null {
   const parent = env['TMPDIR'] || '/tmp'
   try {
-    return filesIn(mkdtempSync(join(resolve(parent), 'cronledger-')), warn)
+    return filesIn(mkdtempSync(join(resolve(parent), 'cronledger-run-')), attempt)
   } catch (error) {
-    warn(`the batch has no file for a report, because none can be made: ${firstLine(error)}. Set TMPDIR to a folder.`)
+    const why = firstLine(error)
+    attempt.warn(
+      `the batch has no files for a report and a checkpoint, because they cannot be made: ${why}. Set TMPDIR to a folder that this user can write to.`,
+    )
     return null
   }
 }
 
-function filesIn(folder: string, warn: (message: string) => void): AttemptFiles {
-  const report = join(folder, 'report')
-  const made = openSync(report, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
-  // On some network file systems, a file belongs to another user than the one who made it.
-  const { uid } = fstatSync(made)
-  closeSync(made)
+function filesIn(folder: string, { checkpoint: left, warn }: FilesOf): AttemptFiles {
+  const [report, checkpoint] = [join(folder, 'report'), join(folder, 'checkpoint')]
+  const uid = makeFile(report, '')
+  if (left !== null) makeFile(checkpoint, left)
+  const read = checkpointReader(warn)
+  let readLast = () => read(() => readOwn(checkpoint, uid, MAX_CHECKPOINT_BYTES + 1))
   return {
-    variables: { CRONLEDGER_RUN_REPORT: report },
-    readReport() {
+    variables: { CRONLEDGER_RUN_REPORT: report, CRONLEDGER_RUN_CHECKPOINT: checkpoint },
+    readCheckpoint: () => readLast(),
+    end() {
+      const last = readLast()
+      readLast = () => last
       try {
         const bytes = readOwn(report, uid, MAX_REPORT_BYTES + 1)
         return bytes === null ? null : readReport(bytes)
       } catch (error) {
         warn(`the report of the batch was not read: ${firstLine(error)}`)
         return null
+      } finally {
+        removeFolder(folder)
       }
     },
-    remove: () => removeFolder(folder),
+  }
+}
+
+/** Returns the owner of the new file. On some network file systems, that is not the user who made it. */
+function makeFile(path: string, content: string): number {
+  const file = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
+  try {
+    writeFileSync(file, content)
+    return fstatSync(file).uid
+  } finally {
+    closeSync(file)
   }
 }
 

@@ -68,7 +68,7 @@ export async function endClaim(
   { lease, settings, io }: ClaimedSlot,
 ): Promise<{ readonly held: PendingRow; readonly finish: Finish }> {
   const held = await lease.release()
-  return { held, finish: await finishAttempt(held, ending, settings, io) }
+  return { held, finish: await finishAttempt(held, ending, settings, io, (row) => lease.noted(row)) }
 }
 
 /** Ends an attempt whose work did not start. `detail`: why, unless it is a stop or a lost lease. */

@@ -35,6 +35,7 @@ export const FORCING_VARIABLES = [
   'ONLY',
   'REASON',
   'BY',
+  'FRESH',
 ].map((name) => `CRONLEDGER_${name}`)
 
 const EVENT_VARIABLE = 'CRONLEDGER_EVENT_TIME'
@@ -60,7 +61,8 @@ export function commandWork(
   prepareStart()
   return async (attempt) => {
     let batchPid: number | null = null
-    const files = makeAttemptFiles(env, attempt.warn)
+    const files = makeAttemptFiles(env, attempt)
+    if (files !== null) attempt.keepCheckpoint(files.readCheckpoint)
     const end = await superviseChild(
       {
         argv,
@@ -83,8 +85,7 @@ export function commandWork(
       },
     )
     const { outcome } = end
-    const reported = defined({ report: files?.readReport() })
-    files?.remove()
+    const reported = defined({ report: files?.end() })
     if (outcome === 'succeeded') return { ...end, ...reported, outcome, value: null }
     const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}

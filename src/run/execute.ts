@@ -49,6 +49,13 @@ export interface LiveAttempt {
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   record(process: ProcessMark): void
+  /** What the attempt before has left. Null: nothing. */
+  readonly checkpoint: string | null
+  /**
+   * Keeps what `read` returns for the next attempt of the slot, with each heartbeat and with the end. Undefined: the row
+   * keeps what it has. Must not throw.
+   */
+  keepCheckpoint(read: () => string | null | undefined): void
   /** Logs a warning. The work goes on. */
   warn(message: string): void
 }
@@ -265,6 +272,8 @@ function liveAttempt(row: PendingRow, { request, lease, settings, io }: ClaimedS
     mayRetry: mayRetry(row, 'failed', settings),
     mayStart: () => lease.ageMs() < startableMs(settings),
     record: (process) => lease.record(process),
+    checkpoint: row.checkpoint ?? null,
+    keepCheckpoint: (read) => lease.keepCheckpoint(read),
     warn: (message) => io.emit({ event: 'warning', message }),
   }
 }

@@ -1,7 +1,7 @@
 import { firstLine } from '../core/errors.ts'
 import type { LeaseLossCause } from '../core/event.ts'
 import { attemptCount } from '../core/row/attempts.ts'
-import { renewLease, type Stamp, withSince } from '../core/row/transition.ts'
+import { renewLease, type Stamp, withCheckpoint, withSince } from '../core/row/transition.ts'
 import type { Instant, PendingRow, ProcessMark, Row } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
@@ -31,6 +31,7 @@ export class Lease {
   #held: Leased
   #process: ProcessMark | null = null
   #since: Instant | null | undefined
+  #readCheckpoint: () => string | null | undefined = () => undefined
   #lapses = 0
   #isFailing = false
   #released = new AbortController()
@@ -64,6 +65,11 @@ export class Lease {
     this.#since = since
   }
 
+  /** Puts what `read` returns into the row with each write. Undefined: the row keeps what it has. Must not throw. */
+  keepCheckpoint(read: () => string | null | undefined): void {
+    this.#readCheckpoint = read
+  }
+
   ageMs(): number {
     return ageMs(this.#held, this.#settings, this.#io.clock)
   }
@@ -84,11 +90,14 @@ export class Lease {
   /** Ends the renewals, including one that is in flight, and returns the last known row. A finish builds on it. */
   async release(): Promise<PendingRow> {
     await this.#stopHeartbeats()
-    return this.#noted(this.#held.row)
+    return this.noted(this.#held.row)
   }
 
-  #noted(row: PendingRow): PendingRow {
-    return this.#since === undefined ? row : withSince(row, this.#since)
+  /** Returns the row with what the work has said so far. */
+  noted(row: PendingRow): PendingRow {
+    const checkpoint = this.#readCheckpoint()
+    const saved = checkpoint === undefined ? row : withCheckpoint(row, checkpoint)
+    return this.#since === undefined ? saved : withSince(saved, this.#since)
   }
 
   /** Stops the heartbeats for a write. If it throws, they stay stopped, and the run ends. */
@@ -154,7 +163,7 @@ export class Lease {
 
   async #send(change: OwnerChange, ask: Ask): Promise<WriteResult> {
     const { killAfterMs } = this.#settings
-    const noted: OwnerChange = (row, stamp) => change(row.state === 'PENDING' ? this.#noted(row) : row, stamp)
+    const noted: OwnerChange = (row, stamp) => change(row.state === 'PENDING' ? this.noted(row) : row, stamp)
     const written = await writeAsOwner(this.#held.row, noted, this.#io, ask)
     if (written.kind === 'lost') {
       const loss = lossOf(written.found, attemptCount(this.#held.row))

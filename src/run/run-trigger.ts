@@ -39,6 +39,8 @@ export interface Force {
   readonly reason: string
   /** The operator's name. The default is the ECS task, or the user and the host. */
   readonly by?: string | undefined
+  /** Gives the work no checkpoint, and removes that of the attempt before. */
+  readonly fresh?: boolean | undefined
   /**
    * The statuses that the force is meant for. If the slot has another status when it is claimed, nothing starts, and the
    * force is refused. A slot that completed once counts as `completed`, also if a later force failed. Default: `missed`,

@@ -27,6 +27,7 @@ export interface TriggerInput {
         readonly reason: string
         readonly by: string
         readonly ignoreAfter?: boolean | undefined
+        readonly fresh?: boolean | undefined
       }
     | undefined
   /** The variable `TZ`, which many programs read as their zone, without the colon that it may begin with. */
@@ -148,7 +149,7 @@ export function defaultZoneWarning(schedule: Schedule, zone = ''): string | null
 
 function readForced(
   { eventTime }: TriggerInput,
-  { slot, reason, by, ignoreAfter }: NonNullable<TriggerInput['force']>,
+  { slot, reason, by, ignoreAfter, fresh }: NonNullable<TriggerInput['force']>,
   schedule: Schedule,
   settings: TriggerSettings,
   now: Instant,
@@ -163,8 +164,8 @@ function readForced(
       `slot ${formatInstant(window.slot)} is not due yet. Only a slot whose scheduled time has come can be forced.`,
     )
   }
-  const trigger = { kind: 'forced', by, reason, ...(ignoreAfter && { ignoresAfter: true as const }) } as const
-  return { trigger, window, objection: null, notices: [] }
+  const chosen = { ...(ignoreAfter && { ignoresAfter: true as const }), ...(fresh && { isFresh: true as const }) }
+  return { trigger: { kind: 'forced', by, reason, ...chosen }, window, objection: null, notices: [] }
 }
 
 /** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */

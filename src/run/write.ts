@@ -105,15 +105,20 @@ export function lossOf(found: StoredRow | null, number: number): 'lost' | 'resol
 /** The time of one slow answer, for work that could not be stopped in time, such as a function of `ledger.run`. */
 const LATE_MS = 5_000
 
-/** Writes how the attempt ended, on top of `row` or of a late renewal of it. Never throws. */
+/**
+ * Writes how the attempt ended, on top of `row` or of a late renewal of it, to which `noted` adds what the work has said.
+ * Never throws.
+ */
 export function finishAttempt(
   row: PendingRow,
   ending: Ending,
   { finishTimeoutMs, stopTimeoutMs }: Pick<Settings, 'finishTimeoutMs' | 'stopTimeoutMs'>,
   io: RunIo,
+  noted: (row: PendingRow) => PendingRow,
 ): Promise<Finish> {
   const limit = { ms: finishTimeoutMs, stopTimeoutMs, lateMs: LATE_MS, retry: 'any' } as const
-  const write = within(limit, io, (ask) => writeAsOwner(row, (base, stamp) => finishRow(base, ending, stamp), io, ask))
+  const change = (base: Row, stamp: Stamp) => finishRow(base.state === 'PENDING' ? noted(base) : base, ending, stamp)
+  const write = within(limit, io, (ask) => writeAsOwner<PendingRow, Row>(row, change, io, ask))
   const own = openAttempt(row)
   const showsEnd = (found: StoredRow | null) => {
     // Only the run of the attempt can have written its end.

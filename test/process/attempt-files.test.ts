@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -19,14 +20,15 @@ import { expect, onTestFinished, test } from 'vitest'
 import { reportedFacts, reportLine } from '../../src/core/row/report.ts'
 import { makeAttemptFiles } from '../../src/process/attempt-files.ts'
 
-function openFiles() {
+function openFiles(checkpoint: string | null = null) {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-files-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const warnings: string[] = []
-  const files = makeAttemptFiles({ TMPDIR: folder }, (message) => warnings.push(message))
+  const warn = (message: string) => void warnings.push(message)
+  const files = makeAttemptFiles({ TMPDIR: folder }, { checkpoint, warn })
   if (files === null) throw new Error(warnings.join())
-  const report = files.variables['CRONLEDGER_RUN_REPORT'] ?? ''
-  return { folder, files, report, warnings }
+  const { CRONLEDGER_RUN_REPORT: report = '', CRONLEDGER_RUN_CHECKPOINT: saved = '' } = files.variables
+  return { folder, files, report, saved, warnings }
 }
 
 const write = (content: string | Uint8Array) => (path: string) => writeFileSync(path, content)
@@ -65,9 +67,8 @@ const LEFT: [what: string, leave: (path: string) => void, report: string | null,
 test.each(LEFT)('a batch that leaves %s as its report', (what, leave, expected, warning) => {
   const { folder, files, report, warnings } = openFiles()
   leave(report)
-  expect(files.readReport()).toBe(expected)
+  expect(files.end()).toBe(expected)
   expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)])
-  files.remove()
   // A folder inside it stays, because nothing is removed recursively.
   expect(readdirSync(folder)).toHaveLength(what === 'a folder' ? 1 : 0)
 })
@@ -87,26 +88,28 @@ test.runIf(process.getuid?.() === 0).each([
 ])('a report %s is not read', (_, leave) => {
   const { files, report, warnings } = openFiles()
   leave(report)
-  expect(files.readReport()).toBe(null)
+  expect(files.end()).toBe(null)
   expect(warnings).toEqual([expect.stringMatching(/belongs to another user/)])
 })
 
 test('only the user of the run can open the folder, and what is written after the end is not kept', () => {
-  const { folder, files, report } = openFiles()
+  const { folder, files, report, saved } = openFiles()
   expect(statSync(dirname(report)).mode & 0o777).toBe(0o700)
   expect(statSync(report)).toMatchObject({ size: 0 })
-  expect(files.readReport()).toBe(null)
-  writeFileSync(report, 'too late')
   writeFileSync(`${report}.tmp`, 'half of it')
-  files.remove()
+  writeFileSync(saved, 'row 7')
+  expect(files.end()).toBe(null)
   expect(existsSync(dirname(report))).toBe(false)
   expect(readdirSync(folder)).toEqual([])
+  expect(files.readCheckpoint()).toBe('row 7')
+  expect(() => writeFileSync(report, 'too late')).toThrow('ENOENT')
 })
 
 test('without a folder that can be written, there is no file, and one warning', () => {
   const warnings: string[] = []
-  expect(makeAttemptFiles({ TMPDIR: '/proc/nowhere' }, (message) => warnings.push(message))).toBe(null)
-  expect(warnings).toEqual([expect.stringMatching(/^the batch has no file for a report, .*ENOENT.* Set TMPDIR/)])
+  const warn = (message: string) => void warnings.push(message)
+  expect(makeAttemptFiles({ TMPDIR: '/proc/nowhere' }, { checkpoint: null, warn })).toBe(null)
+  expect(warnings).toEqual([expect.stringMatching(/^the batch has no files for a report and a .*ENOENT.* Set TMPDIR/)])
 })
 
 test.each([
@@ -128,4 +131,40 @@ test.each([
 test('the line of a text is its last one, and fits into a log', () => {
   expect(reportLine('Traceback:\n  disk full')).toBe('disk full')
   expect(reportLine(`a\n${'é'.repeat(300)}`)).toBe(`${'é'.repeat(198)}…`)
+})
+
+/** What the batch leaves, the checkpoint that is kept (undefined: that of before), and the warning. */
+const SAVED: [what: string, leave: (path: string) => void, kept: string | null | undefined, warning?: RegExp][] = [
+  ['nothing new', () => undefined, 'row 6\n'],
+  [
+    'a rename over it',
+    (path) => {
+      writeFileSync(`${path}.tmp`, '\ufeffrow 7')
+      renameSync(`${path}.tmp`, path)
+    },
+    '\ufeffrow 7',
+  ],
+  ['no file', unlinkSync, null],
+  ['an empty file', write(''), null],
+  ['4 KB', write('é'.repeat(2048)), 'é'.repeat(2048)],
+  ['4 KB and a byte', write('x'.repeat(4097)), undefined, /it has more than 4096 bytes$/],
+  ['100 MB', (path) => truncateSync(path, 100_000_000), undefined, /it has more than 4096 bytes$/],
+  ['invalid UTF-8', write(Uint8Array.of(0xc3)), undefined, /it is not text in UTF-8$/],
+  ['the character NUL', write('a\0'), undefined, /it is not text in UTF-8$/],
+  ['a FIFO', replace((path) => execFileSync('mkfifo', [path])), undefined, /is not a regular file$/],
+  ['a link to a file of root', replace((path) => symlinkSync('/etc/shadow', path)), undefined, /is a symbolic link$/],
+]
+
+test.each(SAVED)('a batch that leaves %s as its checkpoint: one warning at most', (_, leave, kept, warning) => {
+  const { files, saved, warnings } = openFiles('row 6\n')
+  expect(statSync(saved).mode & 0o777).toBe(0o600)
+  leave(saved)
+  expect([files.readCheckpoint(), files.readCheckpoint()]).toEqual([kept, kept])
+  expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)])
+})
+
+test('the first attempt of a slot has no checkpoint', () => {
+  const { files, saved } = openFiles()
+  expect(existsSync(saved)).toBe(false)
+  expect(files.readCheckpoint()).toBe(null)
 })

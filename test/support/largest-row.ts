@@ -1,6 +1,13 @@
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { MAX_ATTEMPTS, MAX_RESOLUTIONS, MAX_UNSTARTED } from '../../src/core/row/policy.ts'
-import { beginAttempt, claimRow, finishRow, renewLease, resolveRow } from '../../src/core/row/transition.ts'
+import {
+  beginAttempt,
+  claimRow,
+  finishRow,
+  renewLease,
+  resolveRow,
+  withCheckpoint,
+} from '../../src/core/row/transition.ts'
 import type { EcsFacts, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { FARGATE } from './aws/ecs.ts'
 
@@ -48,11 +55,11 @@ export function largestRow(task: string): Row {
     row = claimRow(row, { ...claim, runId: RUN_ID(index) }, stamp(index), 600_000)
     // The first attempts never start, and the row keeps all of them.
     if (index >= MAX_UNSTARTED) row = beginAttempt(row, stamp(index + 1), 600_000)
-    row = renewLease(row, stamp(index + 1), 600_000, PROCESS)
+    row = renewLease(withCheckpoint(row, text(4_096)), stamp(index + 1), 600_000, PROCESS)
     row = finishRow(row, index < MAX_UNSTARTED ? { outcome: 'notStarted' } : ENDING, stamp(index + 2))
   }
   if (row === null) throw new Error('no attempts')
-  const word = { ...claim, state: 'COMPLETED', by: text(200), reason: text(800) } as const
+  const word = { ...claim, state: 'SKIPPED', by: text(200), reason: text(800) } as const
   for (let index = 0; index < MAX_RESOLUTIONS; index += 1) {
     row = resolveRow(row, { ...word, runId: RUN_ID(index) }, stamp(1_000 + index))
   }

@@ -63,6 +63,7 @@ const help = {
     ignoreAfter: { ...IGNORE_AFTER, group: 'Options' },
     reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
     by: { ...COMMON.by, group: 'Options' },
+    fresh: { ...COMMON.fresh, group: 'Options' },
     ...SUPERVISION_OPTIONS,
     maxAttempts: {
       ...SUPERVISION_OPTIONS.maxAttempts,
@@ -205,8 +206,9 @@ function optionsOf(
   { schedule, skewMs }: Pick<RerunnableSlot, 'schedule' | 'skewMs'>,
   which: Pick<Force, 'slot' | 'only' | 'askedAt' | 'ofRange'>,
 ): RunOptions {
-  const { ignoreAfter, reason = '', by } = values
-  return { ...values, ...schedule, anchor: schedule.anchor, skewMs, force: { ...which, ignoreAfter, reason, by } }
+  const { ignoreAfter, reason = '', by, fresh } = values
+  const force = { ...which, ignoreAfter, reason, by, fresh }
+  return { ...values, ...schedule, anchor: schedule.anchor, skewMs, force }
 }
 
 async function showPlan({ values, sink }: RerunRequest): Promise<number> {

@@ -1,5 +1,6 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
+import { keysOf } from '../../core/objects.ts'
 import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
@@ -63,9 +64,15 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by } = values
-  if (slot === undefined && (reason !== undefined || only !== undefined || ignoreAfter)) {
-    const option = reason !== undefined ? 'reason' : only === undefined ? 'ignore-after' : 'force-only'
+  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh } = values
+  const given = {
+    reason,
+    'force-only': only,
+    'ignore-after': ignoreAfter || undefined,
+    fresh: fresh || undefined,
+  }
+  const option = keysOf(given).find((name) => given[name] !== undefined)
+  if (slot === undefined && option !== undefined) {
     throw usageError(`--${option} requires --force-slot. Give both, or remove --${option} and ${variableOf(option)}.`)
   }
   if (slot !== undefined && reason === undefined) {
@@ -73,7 +80,7 @@ export async function runOptions(
   }
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
   const force =
-    slot === undefined ? undefined : { slot, only, ignoreAfter, reason: reason ?? '', by, askedAt: askedAt() }
+    slot === undefined ? undefined : { slot, only, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   if (force === undefined) return { ...values, eventTime, force }
   const { catchUpMs, catchUpMode } = values
   // What the force repeats went on from the last success.

@@ -64,6 +64,12 @@ export const COMMON = {
     help: 'Why; recorded with the slot',
     details: 'At most 800 bytes.',
   },
+  fresh: {
+    kind: 'switch',
+    group: 'Running a slot again',
+    help: 'Give the batch no checkpoint of the attempt before',
+    details: 'The checkpoint is removed. See docs/guides/checkpoints.md.',
+  },
   by: {
     kind: 'text',
     value: 'NAME',

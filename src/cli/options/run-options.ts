@@ -53,6 +53,7 @@ export const RUN_GROUPS = {
     ignoreAfter: IGNORE_AFTER,
     reason: { ...COMMON.reason, help: 'Why the slot is run again; required with --force-slot' },
     by: COMMON.by,
+    fresh: COMMON.fresh,
   },
   batch: {
     timeoutMs: {

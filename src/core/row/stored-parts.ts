@@ -49,6 +49,7 @@ const FORCED = formOf<TriggerOf<'forced'>>({
   by: TEXT,
   reason: TEXT,
   ignoresAfter: flag('after', 'ignored'),
+  isFresh: flag('checkpoint', 'dropped'),
 })
 const SCHEDULED = formOf<TriggerOf<'scheduled'>>({
   kind: oneOf(['scheduled']),

@@ -77,6 +77,7 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections' | 'covering'>>(
   expiresAt: orNull(SECONDS),
   coveredBy: maybe(INSTANT),
   covers: maybe(nested(formOf<Covers>({ slots: INTEGER, since: maybe(INSTANT) }))),
+  checkpoint: maybe(TEXT),
 })
 
 /** The owner's part of a row without its key. A write sets those that the row has, and removes the others. */

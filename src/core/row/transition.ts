@@ -72,8 +72,10 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     startedAt: stamp.now,
   }
   const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))
+  const isFresh = claim.trigger.kind === 'forced' && claim.trigger.isFresh
+  const found = isFresh && base !== null ? withCheckpoint(base, null) : base
   return {
-    ...takenOver(base, claim, stamp),
+    ...takenOver(found, claim, stamp),
     windowEnd: claim.window.end,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
@@ -171,7 +173,15 @@ export function withSince(row: PendingRow, since: Instant | null): PendingRow {
   return { ...row, attempts: [...endedAttempts(row), since === null ? open : { ...open, since }] }
 }
 
-export function finishRow(row: Row, ending: Ending, stamp: Stamp): ClosedRow {
+/** Returns the row with what the batch has left for the next attempt. Null: nothing. */
+export function withCheckpoint<R extends Row>(row: R, checkpoint: string | null): R {
+  const { checkpoint: _, ...others } = row
+  return { ...others, ...(checkpoint !== null && { checkpoint }) } as R
+}
+
+/** The next attempt of a slot that has completed repeats all of its work, so it gets no checkpoint. */
+export function finishRow(found: Row, ending: Ending, stamp: Stamp): ClosedRow {
+  const row = ending.outcome === 'succeeded' ? withCheckpoint(found, null) : found
   const attempts = row.state === 'PENDING' ? endOpenAttempt(row, ending, stamp) : row.attempts
   return { ...nextVersion(row, stamp), attempts, leaseUntil: null, state: deriveState(attempts, row.resolutions) }
 }
@@ -232,8 +242,9 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state, by, reason } = request
   const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
+  const base = found && state === 'COMPLETED' ? withCheckpoint(found, null) : found
   // The decision of the operator replaces that of the run that covers the slot.
-  const { coveredBy: _, ...row } = { coveredBy: 0, ...takenOver(found, request, stamp) }
+  const { coveredBy: _, ...row } = { coveredBy: 0, ...takenOver(base, request, stamp) }
   return { ...row, state, attempts, leaseUntil: null, resolutions: [...row.resolutions, resolution] }
 }
 

@@ -214,7 +214,7 @@ describe('what the command gets', () => {
     const ended = await run(['sh', '-c', '[ -z "$CRONLEDGER_RUN_REPORT" ]'], [], { env })
     expect(ended.code).toBe(0)
     expect(logOf(ended).map(({ event, message }) => [event, message])).toEqual([
-      ['warning', expect.stringMatching(/^the batch has no file for a report/)],
+      ['warning', expect.stringMatching(/^the batch has no files for a report/)],
       ['claimed', expect.any(String)],
       ['completed', expect.any(String)],
     ])
@@ -331,6 +331,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ],
     [[...ok, '--reason', 'x'], /--reason requires --force-slot/],
     [ok, /--force-only requires --force-slot. Give both, or remove/, { CRONLEDGER_FORCE_ONLY: 'completed' }],
+    [[...ok, '--fresh'], /--fresh requires --force-slot/],
     [[...force, '--force-only', 'running'], /--force-only "running" is not allowed. Use missed, failed, stale/],
     [['--event-time', '@no-such-file', ...without('--event-time')], /"@no-such-file" cannot be read: there is no such/],
     [['--strict', ...without('--event-time')], /an event time is required/],

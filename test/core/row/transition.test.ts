@@ -11,6 +11,7 @@ import {
   resolveRow,
   retryAttempt,
   skipRow,
+  withCheckpoint,
   withdrawClaim,
 } from '../../../src/core/row/transition.ts'
 import type { Ending, Row } from '../../../src/core/types.ts'
@@ -86,6 +87,28 @@ test('a report is that of one attempt, and a row keeps only the newest ones', ()
   expect(decodeRow(encodeRow(row))).toEqual(row)
   const silent = finishRow(claimRow(row, CLAIM, STAMP, LEASE_MS), SUCCEEDED, STAMP)
   expect(silent.attempts.map((attempt) => batchReport(attempt))).toEqual([...kept, undefined])
+})
+
+test('the next attempt of a slot gets what the latest one left, until the slot has completed', () => {
+  const left = withCheckpoint(rowWith({}), 'row 7')
+  const resolved = (state: 'COMPLETED' | 'SKIPPED') =>
+    resolveRow(left, { ...CLAIM, state, by: 'ada', reason: 'x' }, STAMP)
+  const fresh = { ...CLAIM, trigger: { ...FORCED, isFresh: true } } as const
+  expect(decodeRow(encodeRow(left))).toEqual(left)
+  for (const [row, checkpoint] of [
+    [renewLease(left, STAMP, LEASE_MS, null), 'row 7'],
+    [retryAttempt(left, FAILED, STAMP, LEASE_MS), 'row 7'],
+    [finishRow(left, FAILED, STAMP), 'row 7'],
+    [finishRow(left, NOT_STARTED, STAMP), 'row 7'],
+    [claimRow(left, CLAIM, STAMP, LEASE_MS), 'row 7'],
+    [resolved('SKIPPED'), 'row 7'],
+    [finishRow(left, SUCCEEDED, STAMP), undefined],
+    [resolved('COMPLETED'), undefined],
+    [claimRow(left, fresh, STAMP, LEASE_MS), undefined],
+  ] as const) {
+    expect(row.checkpoint).toBe(checkpoint)
+  }
+  expect(claimRow(left, fresh, STAMP, LEASE_MS).attempts.at(-1)?.trigger).toMatchObject({ isFresh: true })
 })
 
 const SKIP = { by: 'cronledger', reason: 'another slot runs' }
