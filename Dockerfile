@@ -1,6 +1,6 @@
 # cronledger for containers. Use one of these two stages:
 #
-#   binary    the executable and its licences, for `COPY --from` into the image of a batch
+#   binary    the executable, the library for file ledgers, and the licences, for `COPY --from` into the image of a batch
 #   runtime   a small image with the executable as entrypoint
 #
 # docker build --target runtime --tag cronledger .
@@ -24,7 +24,8 @@ RUN mkdir /licences && cp LICENSE /licences/cronledger.txt && cp dist/cli/THIRD-
     cp "$(dirname "$(command -v node)")/../LICENSE" /licences/node.txt
 
 FROM scratch AS binary
-COPY --from=build /cronledger/dist-bin/cronledger /cronledger
+# A file ledger needs the library beside the executable. The other ledgers do not.
+COPY --from=build /cronledger/dist-bin/cronledger /cronledger/dist-bin/cronledger-file.node /
 COPY --from=build /licences /licences
 
 FROM ${RUNTIME_IMAGE} AS runtime
@@ -35,7 +36,7 @@ LABEL org.opencontainers.image.title="cronledger" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=binary /cronledger /usr/local/bin/cronledger
+COPY --from=binary /cronledger /cronledger-file.node /usr/local/bin/
 COPY --from=binary /licences /usr/local/share/licences/cronledger
 COPY --from=build /usr/bin/tini-static /usr/local/bin/tini
 COPY --from=build /usr/share/doc/tini/copyright /usr/local/share/licences/cronledger/tini.txt

@@ -1,5 +1,5 @@
 // Makes one executable, dist-bin/cronledger, from dist/cli (`npm run build` must run first) and the Node that runs this
-// file.
+// file, and dist-bin/cronledger-file.node, SQLite's native library, which a file ledger needs beside it.
 //
 // `npm run build:binary -- NODE` makes dist-bin/cronledger-linux-ARCH from another file instead: a Node of the same
 // version, for another processor. The executable starts faster if build/compile.mjs has run with that Node.
@@ -8,6 +8,7 @@ import {
   chmodSync,
   closeSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -20,6 +21,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { inject } from 'postject'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -67,6 +69,8 @@ try {
   const config = join(folder, 'sea.json')
   const blob = join(folder, 'sea.blob')
   const main = join(CLI, 'main.js')
+  assets['libsql.js'] = join(folder, 'libsql.js')
+  await bundleLibsql(assets['libsql.js'])
   writeFileSync(
     config,
     JSON.stringify({
@@ -90,6 +94,32 @@ try {
   // We must remove the old executable first, since the system refuses a write to a program that is running.
   rmSync(BINARY, { force: true })
   copyFileSync(program, BINARY)
+  copyNativeLibrary()
 } finally {
   rmSync(folder, { recursive: true })
+}
+
+/** Bundles the JavaScript of libsql as a function. Its native library stays a `require`, which src/cli/load.ts answers. */
+async function bundleLibsql(outfile) {
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: [join(ROOT, 'node_modules/libsql/index.js')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    external: ['@libsql/*'],
+    banner: { js: '(function(exports,require,module){' },
+    footer: { js: '})' },
+    logLevel: 'error',
+  })
+}
+
+/** npm installs the library of this processor only. */
+function copyNativeLibrary() {
+  const library = join(ROOT, `node_modules/@libsql/linux-${arch}-gnu/index.node`)
+  const target = join(OUT, otherNode === undefined ? 'cronledger-file.node' : `cronledger-file-linux-${arch}.node`)
+  rmSync(target, { force: true })
+  if (existsSync(library)) copyFileSync(library, target)
+  else process.stderr.write(`${library} is missing, so there is no library for file ledgers\n`)
 }

@@ -27,6 +27,8 @@ const NODE = {
   // libsql is native code, which a bundle cannot contain.
   external: ['libsql'],
 }
+/** What build/binary.mjs adds to the executable. */
+const LIBSQL = ['libsql', '@neon-rs/load', 'detect-libc'].map((name) => `node_modules/${name}`)
 const CJS = { ...NODE, format: 'cjs', supported: { 'dynamic-import': false } }
 
 /**
@@ -52,7 +54,7 @@ const inputs = await splitProgram()
 await joinProgram()
 rmSync(PARTS, { recursive: true })
 writeFileSync(join(OUT, 'package.json'), '{ "type": "commonjs" }\n')
-writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses([...inputs, ...(await bundlePage())]))
+writeFileSync(join(OUT, 'THIRD-PARTY.txt'), licenses([...inputs, ...LIBSQL, ...(await bundlePage())]))
 execFileSync(process.execPath, [join(ROOT, 'build/compile.mjs')], { stdio: 'pipe' })
 
 /**

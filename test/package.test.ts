@@ -5,22 +5,25 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
+import { COMMANDS } from '../src/cli/command-table.ts'
 import { scratch } from './support/cli.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const run = promisify(execFile)
 const folder = scratch()
+const QUIET = ['--no-audit', '--no-fund', '--ignore-scripts']
 let files: readonly string[]
+let tarball: string
 
 // The registry gives the packages that the tarball depends on. We must skip `prepack`, otherwise it would remove dist while
 // other tests use it. `.ci/package` runs it, in a clone.
 beforeAll(async () => {
   const packed = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT })
   const [{ filename, files: listed }] = JSON.parse(packed.stdout)
+  tarball = `./${filename}`
   files = listed.map(({ path }: { path: string }) => path)
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
-  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts']
-  await run('npm', ['install', ...quiet, `./${filename}`], { cwd: folder })
+  await run('npm', ['install', ...QUIET, tarball], { cwd: folder })
 }, 300_000)
 
 test('the tarball has the library, the command line, the schemas, and nothing else', () => {
@@ -36,6 +39,7 @@ test('the tarball has the library, the command line, the schemas, and nothing el
       'dist/cli/app.js',
       'dist/cli/main.js',
       'dist/cli/package.json',
+      'dist/cronledger.1',
       'dist/page/page.css',
       'dist/page/page.js',
       'package.json',
@@ -83,6 +87,16 @@ test('npx runs it', async () => {
   expect((await start()).stdout).toBe('paid\n')
   expect((await start()).stdout).toBe('')
 })
+
+test('npm install --global makes the command and its manual page', async () => {
+  const prefix = join(folder, 'prefix')
+  await run('npm', ['install', '--global', '--prefix', prefix, ...QUIET, tarball], { cwd: folder })
+  expect((await run(join(prefix, 'bin/cronledger'), ['--version'])).stdout).toMatch(/^cronledger \d/)
+  const manual = readFileSync(join(prefix, 'share/man/man1/cronledger.1'), 'utf8')
+  const sections = [...manual.matchAll(/^\.SH (.*)$/gm)].map(([, title]) => title)
+  expect(sections).toEqual(expect.arrayContaining(Object.keys(COMMANDS).map((name) => name.toUpperCase())))
+  expect(manual).toContain('\n  \\-\\-event\\-time INSTANT')
+}, 300_000)
 
 test('another Node, other flags: it runs', async () => {
   const main = join(folder, 'node_modules/cronledger/dist/cli/main.js')

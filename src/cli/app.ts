@@ -29,8 +29,6 @@ const OWN_WARNINGS = [
   'NodeVersionSupportWarning',
   // The driver of PostgreSQL reads ~/.pgpass, and wants another way for that in its next major version.
   'pgpass support is deprecated',
-  // The executable has no SQLite. A message of our own says so.
-  'Currently the require() provided to the main script embedded into single-executable applications',
 ]
 
 /** Runs the command line. Returns the exit code, and never throws. */

@@ -51,7 +51,7 @@ Set up:
   setup       Create the ledger, or check the setup
   template    Print a template for AWS, or the parameters of a batch
   explain     Show what a schedule means: its slots and the effects of clock changes
-  completion  Print a script for completion in bash or zsh
+  completion  Print a script for completion in bash, zsh or fish
 
 cronledger help COMMAND  shows the options of a command, with examples.
 cronledger help TOPIC    explains exit-codes or environment.

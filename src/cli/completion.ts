@@ -14,11 +14,12 @@ const help = {
   name: 'completion',
   summary: 'Print a script that completes commands, options, their values and task names in a shell.',
   options: {},
-  takes: 'bash|zsh',
-  words: ['bash', 'zsh'],
+  takes: 'bash|zsh|fish',
+  words: ['bash', 'zsh', 'fish'],
   examples: [
     ['source <(cronledger completion bash)', 'in ~/.bashrc'],
     ['source <(cronledger completion zsh)', 'in ~/.zshrc, after compinit'],
+    ['cronledger completion fish >~/.config/fish/completions/cronledger.fish', 'once, for fish'],
   ],
 } as const
 
@@ -41,7 +42,7 @@ export function completionOf(commands: CompletedCommands): Command {
       const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined
       if (script === undefined || more.length > 0) {
         throw usageError(
-          `${argv.length === 0 ? 'no shell is given' : `the shell ${quote(argv.join(' '))} is not supported`}. Use cronledger completion ${Object.keys(SCRIPTS).join(' or cronledger completion ')}.`,
+          `${argv.length === 0 ? 'no shell is given' : `the shell ${quote(argv.join(' '))} is not supported`}. Use one of: cronledger completion ${Object.keys(SCRIPTS).join(', cronledger completion ')}.`,
         )
       }
       await print(script(quoted([...Object.keys(commands), '--help', '--version']), await cases(commands)))
@@ -62,32 +63,57 @@ async function printTasks(argv: readonly string[], env: Environment): Promise<nu
   return EXIT.ok
 }
 
-/**
- * Returns the branches of a `case "$command $before" in`, in a form that both shells understand. Each branch offers the
- * words that may follow `$before`. With `tasks`, the names of the tasks may follow, too. A branch for a free text offers
- * nothing, so that the shell offers file names.
- */
-async function cases(commands: CompletedCommands): Promise<string> {
-  const lines: string[] = []
-  for (const [name, load] of Object.entries(commands)) {
+/** What may follow the words before the cursor: a command, and the word before it or any word. */
+interface Case {
+  readonly command: string
+  /** Options, such as `--log`. Without any, all other words. */
+  readonly after: readonly string[]
+  /** The words that may follow, in quotes. Without any, a free text follows, for which the shell offers file names. */
+  readonly offer?: string
+  /** Whether the names of the tasks may follow, too. */
+  readonly tasks?: boolean
+}
+
+async function cases(commands: CompletedCommands): Promise<readonly Case[]> {
+  const all: Case[] = []
+  for (const [command, load] of Object.entries(commands)) {
     const { options, takesTask, words: first = [] } = (await load()).help
     const free: string[] = []
     for (const [option, spec] of Object.entries(options)) {
-      const after = `'${name} --${optionName(option)}'`
-      if (option === 'task') lines.push(`  ${after}) tasks=1 ;;`)
-      else if ('choices' in spec) lines.push(`  ${after}) offer=${quoted(spec.choices)} ;;`)
-      else if (spec.kind !== 'switch') free.push(after)
+      const name = `--${optionName(option)}`
+      if (option === 'task') all.push({ command, after: [name], tasks: true })
+      else if ('choices' in spec) all.push({ command, after: [name], offer: quoted(spec.choices) })
+      else if (spec.kind !== 'switch') free.push(name)
     }
-    if (free.length > 0) lines.push(`  ${free.join('|')}) ;;`)
+    if (free.length > 0) all.push({ command, after: free })
     const words = [...first, ...Object.keys(options).map((option) => `--${optionName(option)}`), '--help']
-    lines.push(`  '${name} '*) offer=${quoted(words)}${takesTask ? ' tasks=1' : ''} ;;`)
+    all.push({ command, after: [], offer: quoted(words), tasks: takesTask === true })
   }
+  return all
+}
+
+/** Returns the branches of a `case "$command $before" in`, in a form that bash and zsh understand. */
+function branches(all: readonly Case[]): string {
+  const lines = all.map(({ command, after, offer, tasks }) => {
+    const pattern = after.length === 0 ? `'${command} '*` : after.map((name) => `'${command} ${name}'`).join('|')
+    return `  ${pattern})${offer === undefined ? '' : ` offer=${offer}`}${tasks ? ' tasks=1' : ''} ;;`
+  })
+  return lines.join('\n')
+}
+
+/** The same for the `switch "$command $before"` of fish. */
+function fishBranches(all: readonly Case[]): string {
+  const lines = all.flatMap(({ command, after, offer, tasks }) => [
+    `    case ${after.length === 0 ? `'${command} *'` : after.map((name) => `'${command} ${name}'`).join(' ')}`,
+    ...(offer === undefined ? [] : [`      set offer ${offer.slice(1, -1)}`]),
+    ...(tasks ? ['      set tasks 1'] : []),
+  ])
   return lines.join('\n')
 }
 
 const quoted = (words: readonly string[]) => `'${words.join(' ')}'`
 
-type Script = (commands: string, cases: string) => string
+type Script = (commands: string, cases: readonly Case[]) => string
 
 const SCRIPTS: Readonly<Record<string, Script>> = {
   // In `--log=json`, bash takes `=` as a separate word. After `--` comes the command of the batch, which bash completes
@@ -103,7 +129,7 @@ _cronledger() {
   [[ $before == = ]] && before=\${COMP_WORDS[at - 2]}
   [[ $word == = ]] && word=
   if ((at == 1)); then offer=${commands}; else case "$command $before" in
-${cases}
+${branches(cases)}
   esac; fi
   if [[ -n $tasks && $word != -* ]]; then
     local store=()
@@ -121,7 +147,7 @@ _cronledger() {
   if (( \${words[(i)--]} < CURRENT )); then _files; return; fi
   if [[ $PREFIX == --*=* ]]; then before=\${PREFIX%%=*}; compset -P '*='; fi
   if (( CURRENT == 2 )); then offer=${commands}; else case "$command $before" in
-${cases}
+${branches(cases)}
   esac; fi
   if [[ -n $tasks && $PREFIX != -* ]]; then
     local at=\${words[(I)--store]} store=()
@@ -133,4 +159,39 @@ ${cases}
   if [[ -n $offer ]]; then compadd -- \${=offer}; else _files; fi
 }
 if [[ $funcstack[1] == _cronledger ]]; then _cronledger "$@"; else compdef _cronledger cronledger; fi`,
+
+  // fish reads the branches in a function that says whether there is something to offer. If not, it offers files.
+  fish: (commands, cases) => `# cronledger completion fish >~/.config/fish/completions/cronledger.fish
+function __cronledger_find
+  set -g __cronledger_offer
+  set -l words (commandline -opc)
+  set -l word (commandline -ct)
+  contains -- -- $words; and return 1
+  set -l command $words[2]
+  set -l before $words[-1]
+  set -l prefix ''
+  set -l offer
+  set -l tasks
+  if string match -qr -- '^--[^=]*=' $word
+    set before (string replace -r -- '=.*' '' $word)
+    set prefix $before=
+  end
+  if test (count $words) = 1
+    set offer ${commands.slice(1, -1)}
+  else
+    switch "$command $before"
+${fishBranches(cases)}
+    end
+  end
+  if set -q tasks[1]; and not string match -q -- '-*' (string replace -r -- '^--[^=]*=' '' $word)
+    set -l store
+    set -l at (contains -i -- --store $words)
+    and set store --store $words[(math $at + 1)]
+    set -a store (string match -- '--store=*' $words)
+    set -a offer ($words[1] completion tasks $store 2>/dev/null)
+  end
+  test (count $offer) -gt 0; or return 1
+  set -g __cronledger_offer $prefix$offer
+end
+complete -c cronledger -n __cronledger_find -f -a '$__cronledger_offer'`,
 }

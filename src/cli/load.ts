@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { getRawAsset, isSea } from 'node:sea'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
@@ -8,6 +8,9 @@ import type * as App from './app.ts'
 
 /** The length of a checksum: a CRC-32 in eight hexadecimal digits. */
 const SUM_BYTES = 8
+
+/** SQLite's native library, beside the executable, which cannot load a library that it contains. */
+const SQLITE = 'cronledger-file.node'
 
 /**
  * Loads the program that the build made of `app.ts` and the modules behind it. It uses V8's compiled form, if the build
@@ -28,7 +31,19 @@ export function loadApp(): typeof App {
   // The build writes ASCII only, so one byte is one character, which is also the form that V8 keeps.
   const script = new Script(source.toString('latin1'), { filename: 'app.js', ...(isWhole && { cachedData }) })
   const module = { exports: {} as typeof App }
-  script.runInThisContext()(module.exports, require, module, pathToFileURL(__filename).href)
+  const requires = isSea() ? requireInExecutable : require
+  script.runInThisContext()(module.exports, requires, module, pathToFileURL(__filename).href)
+  return module.exports
+}
+
+/** The `require` of the program in the executable: the modules of Node, and `libsql` with its native library. */
+function requireInExecutable(name: string): unknown {
+  const module = { exports: {} }
+  if (name === 'libsql') {
+    const source = readAsset('libsql.js')?.toString('latin1') ?? ''
+    new Script(source, { filename: 'libsql.js' }).runInThisContext()(module.exports, requireInExecutable, module)
+  } else if (name.startsWith('@libsql/')) process.dlopen(module, join(dirname(process.execPath), SQLITE))
+  else return require(name)
   return module.exports
 }
 

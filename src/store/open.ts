@@ -121,7 +121,7 @@ export async function withSqlite<T>(loading: Promise<T>): Promise<T> {
     if (short !== null) throw short
     const why = firstLine(error)
     throw usageError(
-      `this build of cronledger has no file: ledger (${why}). Use dynamodb:TABLE, or install cronledger from npm.`,
+      `SQLite, which a file: ledger needs, cannot be loaded (${why}). Put cronledger-file.node of the same release beside the executable, use dynamodb:TABLE or postgres://…, or install cronledger from npm.`,
     )
   }
 }

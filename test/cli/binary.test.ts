@@ -1,6 +1,6 @@
 // The single executable, alone: in an empty folder, on a PATH without Node.
 import { type ExecFileException, execFile, execFileSync } from 'node:child_process'
-import { copyFileSync, readFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -17,12 +17,14 @@ if (!canHold) process.stderr.write(`the executable is NOT tested here: ${process
 describe.skipIf(!canHold)('the executable', () => {
   const folder = scratch()
   const binary = join(folder, 'cronledger')
+  const library = join(folder, 'cronledger-file.node')
   let server: Server
   let env: Record<string, string>
 
   beforeAll(async () => {
     execFileSync(process.execPath, ['build/binary.mjs'], { cwd: ROOT, stdio: 'ignore' })
     copyFileSync(join(ROOT, 'dist-bin/cronledger'), binary)
+    copyFileSync(join(ROOT, 'dist-bin/cronledger-file.node'), library)
     server = await startDynalite()
     env = {
       PATH: '/usr/bin:/bin',
@@ -69,31 +71,28 @@ describe.skipIf(!canHold)('the executable', () => {
     expect((await run('report', '--out', '-')).stdout).toMatch(/<style>:root\{.*<th scope="row">nightly<\/th>/s)
   })
 
+  const TRIGGER = ['--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:00Z', '--', 'echo', 'paid']
+
+  /** Runs a slot, and its duplicate. */
+  async function expectOneRun(store: readonly string[]) {
+    expect(await run('run', ...store, ...TRIGGER)).toMatchObject({ code: 0, stdout: 'paid\n' })
+    expect(await run('run', ...store, ...TRIGGER)).toMatchObject({ code: 0, stdout: '' })
+  }
+
   test.skipIf(!hasPostgres)('serves a ledger in PostgreSQL', async () => {
     const postgres = await startPostgres()
     onTestFinished(() => postgres.remove())
     const store = ['--store', postgres.address()]
     expect(await run('setup', ...store)).toMatchObject({ code: 0, stdout: expect.stringContaining('table created') })
-    const trigger = [
-      'run',
-      ...store,
-      '--schedule',
-      '0 3 * * *',
-      '--event-time',
-      '2026-11-24T03:00:00Z',
-      '--',
-      'echo',
-      'paid',
-    ]
-    expect(await run(...trigger)).toMatchObject({ code: 0, stdout: 'paid\n' })
-    expect(await run(...trigger)).toMatchObject({ code: 0, stdout: '' })
+    await expectOneRun(store)
   })
 
-  test('says in one line that it has no file: ledger', async () => {
-    const ended = await run('history', '--store', 'file:ledger.db')
+  test('serves a ledger in a file with the library beside it, and without it says so in one line', async () => {
+    const store = ['--store', 'file:ledger.db']
+    await expectOneRun(store)
+    rmSync(library)
+    const ended = await run('history', ...store)
     expect(ended).toMatchObject({ code: 64, stdout: '' })
-    expect(ended.stderr).toMatch(
-      /^cronledger: this build of cronledger has no file: ledger .*\. Use dynamodb:TABLE.*\n$/,
-    )
+    expect(ended.stderr).toMatch(/^cronledger: SQLite, .*Put cronledger-file\.node .* use dynamodb:TABLE.*\n$/)
   })
 })

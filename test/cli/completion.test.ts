@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
@@ -11,7 +11,7 @@ const store = `file:${folder}/ledger.db`
 const script = (shell: string) => join(folder, `completion.${shell}`)
 
 beforeAll(async () => {
-  for (const shell of ['bash', 'zsh']) {
+  for (const shell of ['bash', 'zsh', 'fish']) {
     const { code, stdout, stderr } = await cronledger(['completion', shell])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     writeFileSync(script(shell), stdout)
@@ -41,7 +41,7 @@ const CASES: [words: string[], offered: string[]][] = [
   [['explain', '--time'], ['--timezone']],
   [
     ['completion', ''],
-    ['bash', 'zsh', '--help'],
+    ['bash', 'zsh', 'fish', '--help'],
   ],
   // Free text, an unknown command and the batch's own command: the shell's own, files.
   [['run', '--event-time', ''], []],
@@ -139,10 +139,40 @@ describe.skipIf(!hasZsh)('zsh', () => {
   })
 })
 
-test.each([[[]], [['fish']], [['bash', 'zsh']]])('%j is not a shell: one line and 64', async (args) => {
+test.each([[[]], [['ksh']], [['bash', 'zsh']]])('%j is not a shell: one line and 64', async (args) => {
   const { code, stdout, stderr } = await cronledger(['completion', ...args])
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
   expect(stderr).toMatch(
-    /^cronledger: (no shell is given|the shell ".*" is not supported)\. Use cronledger completion bash or cronledger completion zsh.\n$/,
+    /^cronledger: (no shell is given|the shell ".*" is not supported)\. Use one of: cronledger completion bash, cronledger completion zsh, cronledger completion fish\.\n$/,
   )
+})
+
+const hasFish = spawnSync('fish', ['--version']).status === 0
+if (!hasFish) process.stdout.write('fish is not installed: its completion is not tested\n')
+
+describe.skipIf(!hasFish)('fish', () => {
+  /**
+   * fish completes a command line by itself. It sorts what it offers, offers files where the script offers nothing, and also
+   * offers words that only contain the letters of the last one, which are left out here.
+   */
+  function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
+    const line = ['cronledger', ...words].map((word) => (word === '*' ? "'*" : word)).join(' ')
+    const program = 'source $argv[1]; cd $argv[2]; complete -C $argv[3]'
+    const offered = linesOf('fish', ['--no-config', '-c', program, script('fish'), empty, line], variables)
+    return offered.filter((word) => word.startsWith(words.at(-1) ?? ''))
+  }
+  const empty = join(folder, 'empty')
+  beforeAll(() => mkdirSync(empty))
+
+  test.each(TASK_CASES)('%j with %j: the names of tasks', (words, variables, offered) => {
+    expect(complete(words, variables)).toEqual(offered.toSorted())
+  })
+
+  test('the names of tasks after --task=', () => {
+    expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['--task=nightly'])
+  })
+
+  test.each([...CASES, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])('%j', (words, offered) => {
+    expect(complete(words).toSorted()).toEqual(offered.toSorted())
+  })
 })

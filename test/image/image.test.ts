@@ -105,9 +105,9 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(version.stdout).toMatch(/^cronledger \d+\.\d+\.\d+ \(Node v[\d.]+, AWS SDK [\d.]+, zone data \w+\)\n$/)
   })
 
-  test('has a stage with nothing but the executable and its licences', async () => {
+  test('has a stage with nothing but the executable, the library for file ledgers and the licences', async () => {
     const { stdout } = await images.podman('image', 'mount', images.binary)
-    expect(readdirSync(stdout.trim())).toEqual(['cronledger', 'licences'])
+    expect(readdirSync(stdout.trim())).toEqual(['cronledger', 'cronledger-file.node', 'licences'])
     await images.podman('image', 'unmount', images.binary)
   })
 
