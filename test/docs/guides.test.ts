@@ -58,8 +58,8 @@ test.each(PAGES)('%s: each block has a language, and those that do not run say w
   }
 })
 
-/** It needs a server, which postgres-guide.test.ts starts. */
-const WITH_OWN_TEST = 'docs/guides/postgres.md'
+/** It needs a server, which without-aws.test.ts starts. */
+const WITH_OWN_TEST = 'docs/guides/without-aws.md'
 
 test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
   '%s: the commands print what the page shows',

@@ -1,4 +1,4 @@
-// The snippets of the guide for other schedulers: their form, and the run that they start with the values that the scheduler puts in.
+// The snippets of the guides for other schedulers and without AWS: their form, and the run that they start with the values that the scheduler puts in.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,9 +8,10 @@ import { parse as parseYaml } from 'yaml'
 import { cronledger, type Ended, type Loose, scratch } from '../support/cli.ts'
 import { blocksIn } from './markdown.ts'
 
-const blocks = blocksIn(new URL('../../docs/guides/other-schedulers.md', import.meta.url)).filter(
-  ({ isComment }) => !isComment,
+const pages = ['other-schedulers', 'without-aws'].map(
+  (name) => new URL(`../../docs/guides/${name}.md`, import.meta.url),
 )
+const blocks = pages.flatMap(blocksIn).filter(({ isComment }) => !isComment)
 const folder = scratch()
 const SYSTEMD_ANALYZE = '/usr/bin/systemd-analyze'
 
@@ -268,7 +269,7 @@ describe('systemd', () => {
 })
 
 test('cron: the line has the schedule of its variables, and the second host is a duplicate', async () => {
-  const lines = blockWith('text', 'CRON_TZ=').trim().split('\n')
+  const lines = blockWith('text', 'CRONLEDGER_STORE=postgres').trim().split('\n')
   const isVariable = (line: string) => /^[A-Z_]+=/.test(line)
   const env = Object.fromEntries(lines.filter(isVariable).map((line) => line.split(/=(.*)/s).slice(0, 2)))
   const jobs = lines.filter((line) => !isVariable(line))

@@ -4,7 +4,7 @@ import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { blocksIn } from './markdown.ts'
 import { runPage } from './session.ts'
 
-const blocks = blocksIn(new URL('../../docs/guides/postgres.md', import.meta.url))
+const blocks = blocksIn(new URL('../../docs/guides/without-aws.md', import.meta.url))
 
 describe.skipIf(!hasPostgres)('the guide for PostgreSQL', () => {
   test('works from top to bottom: one run, one duplicate, the roles, and the removal of old rows', async () => {
