@@ -21,6 +21,9 @@ writeFileSync(new URL('../dist/cronledger.1', import.meta.url), `.TH CRONLEDGER 
 
 /** Returns a text that the manual shows as it is, in lines of its own. */
 function literal(text) {
-  const lines = text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replace(/^(?=[.'])/gm, '\\&')
+  const lines = text
+    .replaceAll('\\', '\\e')
+    .replaceAll('-', '\\-')
+    .replace(/^(?=[.'])/gm, '\\&')
   return `.nf\n${lines}\n.fi`
 }
