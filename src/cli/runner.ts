@@ -1,6 +1,7 @@
 import type { RunOptions } from '../api.ts'
 import { LedgerError, quote, usageError } from '../core/errors.ts'
 import { isPlaceholder } from '../core/placeholder.ts'
+import type { Environment } from '../core/types.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
@@ -15,6 +16,16 @@ import { openReporter } from './reporter.ts'
 /** Returns the start time of this process, which is close to the moment when the operator gave the command. */
 export function askedAt(): Date {
   return new Date(systemClock.now() - process.uptime() * 1_000)
+}
+
+/**
+ * Returns a note about a trigger that EventBridge Scheduler had to deliver again. AWS does not document whether its scheduled
+ * time stays the same then, so the log has both.
+ */
+function deliveryNote({ CRONLEDGER_DELIVERY_ATTEMPT: attempt = '', CRONLEDGER_EVENT_TIME: time }: Environment) {
+  return /^[2-9]$|^\d\d+$/.test(attempt)
+    ? [`EventBridge Scheduler delivered this trigger at its attempt ${attempt}, with the scheduled time ${time}`]
+    : []
 }
 
 export type Runner = ReturnType<typeof openRunner>
@@ -35,7 +46,7 @@ export function openRunner(
     )
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
-  const warnings = misspeltVariables(name, values, env)
+  const warnings = [...misspeltVariables(name, values, env), ...deliveryNote(env)]
   // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({

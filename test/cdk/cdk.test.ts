@@ -21,7 +21,7 @@ const templates = new Map<string, Loose>()
 
 /** Returns the names and types of the resources of the template in the package. */
 function packagedResources(): Readonly<Record<string, string>> {
-  const text = readFileSync(join(ROOT, 'schema/cloudformation.yaml'), 'utf8')
+  const text = readFileSync(join(ROOT, 'schema/batch.yaml'), 'utf8')
   const { Resources } = parseYaml(text, { logLevel: 'silent' })
   return Object.fromEntries(Object.entries<Loose>(Resources).map(([name, { Type }]) => [name, Type]))
 }
@@ -71,7 +71,8 @@ describe.each(STACKS)('the stack %s', (stack) => {
   test('starts the task in the cluster and the subnets of the app', () => {
     const { Target } = resourcesOf(stack)['BatchSchedule'].Properties
     expect(JSON.stringify(Target.Arn)).toContain('ClusterEB0386A7')
-    const { Subnets, SecurityGroups } = Target.EcsParameters.NetworkConfiguration.AwsvpcConfiguration
+    const [, , parameters] = Target.EcsParameters['Fn::If']
+    const { Subnets, SecurityGroups } = parameters.NetworkConfiguration.AwsvpcConfiguration
     expect(Subnets).toHaveLength(2)
     for (const subnet of Subnets) expect(JSON.stringify(subnet)).toContain('VpcPrivateSubnet')
     expect(JSON.stringify(SecurityGroups)).toContain('GroupC77FDACD')
@@ -93,10 +94,9 @@ test('EventBridge and the container have the same schedule', () => {
   })
 })
 
-test('one stack makes the table, and the other parameters are those of the app', () => {
-  const makesTable = (stack: string) => templates.get(stack)?.['Conditions'].MakesTable
-  expect(makesTable('nightly')).toEqual({ 'Fn::Equals': ['true', 'true'] })
-  expect(makesTable('hourly')).toEqual({ 'Fn::Equals': ['false', 'true'] })
+test('the batches use the table and the group of the ledger, and the other parameters are those of the app', () => {
+  expect(JSON.stringify(environmentOf('nightly')['CRONLEDGER_STORE'])).toContain('dynamodb:cronledger')
+  expect(JSON.stringify(resourcesOf('nightly')['BatchSchedule'].Properties.GroupName)).toContain('ScheduleGroup')
   const { TaskDefinition } = resourcesOf('nightly')
   expect(String(TaskDefinition.Properties.Memory)).toBe('1024')
   expect(TaskDefinition.Properties.ContainerDefinitions[0].Image).toMatch(/\/nightly:1$/)

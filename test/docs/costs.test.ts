@@ -31,7 +31,7 @@ const NIGHTLY = { runs: 30, writes: 30 * 12, hours: 30 }
 const FREQUENT = { runs: 8_760, writes: 8_760 * 3, hours: HOURS }
 const BATCHES = [NIGHTLY, FREQUENT]
 
-const { Resources, Parameters } = parseYaml(read('schema/cloudformation.yaml'), { logLevel: 'silent' })
+const { Resources, Parameters } = parseYaml(read('schema/batch.yaml'), { logLevel: 'silent' })
 const alarms = Object.values<Loose>(Resources).filter(
   ({ Type, Condition }) => Type === 'AWS::CloudWatch::Alarm' && Condition !== 'HasDuplicateAlarm',
 ).length
@@ -39,7 +39,7 @@ const metrics = read('docs/guides/metrics.md').match(/^\| `[A-Z][a-z]+` /gm)?.le
 
 const ledger = BATCHES.map(({ runs, writes }) => writes * PRICES.write + runs * PRICES.read)
 const metered = BATCHES.map(({ hours }) => (metrics * PRICES.metric * hours) / HOURS)
-const watched = alarms * PRICES.alarm
+const watched = Number((alarms * PRICES.alarm).toFixed(2))
 
 test('the stack has as many alarms, and a task as many metrics, as the page counts', () => {
   expect(Parameters.AlarmOnDuplicates.Default).toBe('false')

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { quote, usageError } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
@@ -13,8 +14,15 @@ import { stackParameters } from './template/parameters.ts'
 
 /** The templates, with their files in `schema/`. The parameters have none, because they are computed. */
 const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what: string }>> = {
-  cloudformation: { file: 'cloudformation.yaml', what: 'Stack of a batch: task, schedule, roles, alarms and table' },
-  parameters: { what: 'Parameters of that stack for one batch, computed from its schedule' },
+  ledger: {
+    file: 'ledger.yaml',
+    what: 'CloudFormation stack that all batches share: table, policies, alarms, check',
+  },
+  batch: {
+    file: 'batch.yaml',
+    what: 'CloudFormation stack of a batch: schedule, task definition, roles, log group, alarms',
+  },
+  parameters: { what: 'Parameters of the stack of one batch, computed from its schedule' },
   'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },
   'auditor-policy': { file: 'iam/auditor.json', what: 'IAM policy for the commands that read' },
   'operator-policy': { file: 'iam/operator.json', what: 'IAM policy for all commands' },
@@ -29,9 +37,10 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
 const OTHER_TEMPLATE_NAMES = new Map([
   ['iam', ['runner-policy', 'auditor-policy', 'operator-policy']],
   ['eventbridge', ['schedule', 'rule']],
-  ['cfn', ['cloudformation']],
-  ['stack', ['cloudformation']],
-  ['terraform', ['cloudformation']],
+  ['cloudformation', ['ledger', 'batch']],
+  ['cfn', ['ledger', 'batch']],
+  ['stack', ['ledger', 'batch']],
+  ['terraform', ['ledger', 'batch']],
 ])
 
 const PAGE = 'docs/reference/templates.md'
@@ -53,14 +62,19 @@ const help = {
       help: "Image, Cluster, Subnets and others, such as 'Memory=1024'",
       details: 'The file has all parameters, so a later deployment without one of these sets it back to its default.',
     },
+    outputs: {
+      kind: 'text',
+      value: 'FILE',
+      help: 'Outputs of the stack of the ledger, as aws cloudformation describe-stacks prints them',
+    },
   },
   takes: '[TEMPLATE]',
   words: Object.keys(TEMPLATES),
   examples: [
     ['cronledger template', 'list the templates'],
-    ['cronledger template cloudformation >cronledger.yaml', 'print the CloudFormation template'],
+    ['cronledger template batch >batch.yaml', 'print the CloudFormation template of a batch'],
     [
-      "cronledger template parameters … --parameters 'Image=IMAGE Cluster=batch Subnets=subnet-0a1b2c3d' >nightly.json",
+      "cronledger template parameters … --outputs ledger.json --parameters 'Image=IMAGE Cluster=batch …' >nightly.json",
       'print its parameters for a batch',
     ],
   ],
@@ -78,7 +92,9 @@ export const template: Command = {
     const { file } = isKeyOf(name, TEMPLATES) ? (TEMPLATES[name] ?? {}) : {}
     if (file === undefined && name !== 'parameters') throw unknownTemplate(name)
     if (file === undefined) {
-      const { text, notes } = stackParameters(readOptions(help, argv, env), systemClock.now())
+      const { outputs: path, ...options } = readOptions(help, argv, env)
+      const outputs = path === undefined ? undefined : readOutputsFile(path)
+      const { text, notes } = stackParameters({ ...options, outputs }, systemClock.now())
       for (const note of notes) sink.write(printable(`cronledger: ${note}`))
       await print(text)
       return EXIT.ok
@@ -91,6 +107,14 @@ export const template: Command = {
     await print(readSchema(file).trimEnd())
     return EXIT.ok
   },
+}
+
+function readOutputsFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    throw usageError(`--outputs ${quote(path)} cannot be read. Give a file.`)
+  }
 }
 
 function templateList(): string {

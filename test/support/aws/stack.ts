@@ -1,39 +1,60 @@
-import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { parse, type ScalarTag } from 'yaml'
 import { type BatchOptions, stackParameters } from '../../../src/cli/commands/template/parameters.ts'
 import type { Loose } from '../cli.ts'
-import { PYTHON } from '../servers.ts'
-import { aws, awsEnv } from './aws.ts'
+import { aws } from './aws.ts'
 
-export const TEMPLATE = fileURLToPath(new URL('../../../schema/cloudformation.yaml', import.meta.url))
-const COMPLETE = fileURLToPath(new URL('complete_stack.py', import.meta.url))
+export const TEMPLATES = ['ledger', 'batch'] as const
+export type Template = (typeof TEMPLATES)[number]
+export const pathOf = (name: Template) => fileURLToPath(new URL(`../../../schema/${name}.yaml`, import.meta.url))
 
 /** The parameters that each batch must give. */
-export const PLACE = 'Image=batch:1 Cluster=batch Subnets=subnet-1,subnet-2'
+export const PLACE = 'Image=batch:1 Command=./batch.sh Cluster=batch Subnets=subnet-1,subnet-2'
+/** Some outputs of the stack of a ledger. */
+const OUTPUTS = {
+  ScheduleGroup: 'group',
+  SchedulerRole: 'arn:aws:iam::123456789012:role/scheduler',
+  DeadLetters: 'arn:aws:sqs:eu-west-1:123456789012:dead',
+  AlarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms',
+}
+export const outputsFile = (outputs: Readonly<Record<string, string>> = OUTPUTS) =>
+  JSON.stringify({
+    Stacks: [{ Outputs: Object.entries(outputs).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })) }],
+  })
 /** The options of `template parameters` for a batch. */
 export const BATCH: BatchOptions = {
   ...{ store: 'dynamodb:money', task: 'nightly', schedule: '0 3 * * *' },
-  ...{ timezone: undefined, anchor: undefined, parameters: PLACE },
+  ...{ timezone: undefined, anchor: undefined, parameters: PLACE, outputs: outputsFile() },
 }
 
-/** Returns the template with CloudFormation's short forms as plain objects, `!Ref x` as `{ Ref: 'x' }`. */
-export function readTemplate(): Loose {
+/** Returns a template with CloudFormation's short forms as plain objects, `!Ref x` as `{ Ref: 'x' }`. */
+export function readTemplate(name: Template): Loose {
   const form = (tag: string) => ({ tag: `!${tag}`, resolve: (value: unknown) => ({ [tag]: value }) }) as ScalarTag
   const list = (tag: string) => ({
     tag: `!${tag}`,
     collection: 'seq' as const,
     resolve: (seq: { toJSON(): unknown }) => ({ [tag]: seq.toJSON() }),
   })
-  return parse(readFileSync(TEMPLATE, 'utf8'), {
+  return parse(readFileSync(pathOf(name), 'utf8'), {
     customTags: [
       ...['Ref', 'Sub', 'GetAtt'].map(form),
-      ...(['If', 'Equals', 'Not', 'Join', 'Select', 'Split'].map(list) as never[]),
+      ...(['If', 'Equals', 'Not', 'Join', 'Select', 'Split', 'Sub'].map(list) as never[]),
     ],
   })
+}
+
+/** The ids of the resources that moto made, by their names in the template. */
+type Made = Readonly<Record<string, string>>
+
+async function deploy(endpoint: string, stack: string, template: Template, overrides: readonly string[]) {
+  const options = ['--template-file', pathOf(template), '--capabilities', 'CAPABILITY_IAM']
+  const parameters = overrides.length > 0 ? ['--parameter-overrides', ...overrides] : []
+  await aws(endpoint, 'cloudformation', 'deploy', '--stack-name', stack, ...options, ...parameters)
+  const { StackResources } = await aws(endpoint, 'cloudformation', 'describe-stack-resources', '--stack-name', stack)
+  const made = StackResources.map((one: Loose) => [one['LogicalResourceId'], one['PhysicalResourceId']])
+  return Object.fromEntries(made.filter(([name]: readonly string[]) => name)) as Made
 }
 
 export interface Deployment {
@@ -44,35 +65,14 @@ export interface Deployment {
   readonly batch?: Partial<BatchOptions>
 }
 
-/**
- * Computes the parameters of a batch and deploys its stack. Returns the ids of the resources that moto made, by their names
- * in the template.
- */
-export async function deployStack({
-  endpoint,
-  folder,
-  stack = 'money',
-  batch = {},
-}: Deployment): Promise<Readonly<Record<string, string>>> {
-  const path = join(folder, `${stack}.json`)
-  writeFileSync(path, stackParameters({ ...BATCH, timezone: 'Asia/Tokyo', ...batch }, Date.now()).text)
-  const options = ['--template-file', TEMPLATE, '--capabilities', 'CAPABILITY_IAM']
-  const parameters = ['--parameter-overrides', `file://${path}`]
-  await aws(endpoint, 'cloudformation', 'deploy', '--stack-name', stack, ...options, ...parameters)
-  const { StackResources } = await aws(endpoint, 'cloudformation', 'describe-stack-resources', '--stack-name', stack)
-  return Object.fromEntries(
-    StackResources.map((one: Loose) => [one['LogicalResourceId'], one['PhysicalResourceId']]).filter(
-      ([name]: readonly string[]) => name,
-    ),
-  )
-}
+/** Deploys the stack of the ledger, with `NAME=VALUE` parameters. */
+export const deployLedger = (endpoint: string, ...parameters: readonly string[]) =>
+  deploy(endpoint, 'ledger', 'ledger', ['Table=money', ...parameters])
 
-/** Makes the resources that moto's CloudFormation leaves out of a stack. */
-export async function completeStack({
-  endpoint,
-  stack = 'money',
-}: Pick<Deployment, 'endpoint' | 'stack'>): Promise<void> {
-  await promisify(execFile)(PYTHON, [COMPLETE, stack, TEMPLATE], {
-    env: { PATH: process.env['PATH'], ...awsEnv(endpoint) },
-  })
+/** Computes the parameters of a batch, with the outputs of the stack of the ledger, and deploys its stack. */
+export async function deployBatch({ endpoint, folder, stack = 'nightly', batch = {} }: Deployment): Promise<Made> {
+  const outputs = JSON.stringify(await aws(endpoint, 'cloudformation', 'describe-stacks', '--stack-name', 'ledger'))
+  const path = join(folder, `${stack}.json`)
+  writeFileSync(path, stackParameters({ ...BATCH, outputs, timezone: 'Asia/Tokyo', ...batch }, Date.now()).text)
+  return deploy(endpoint, stack, 'batch', [`file://${path}`])
 }

@@ -6,9 +6,9 @@ import { isKeyOf } from '../../../core/objects.ts'
 import { awsExpression } from '../../../core/schedule/aws-expression.ts'
 import { longestGapMs } from '../../../core/schedule/gaps.ts'
 import { readSchedule } from '../../../core/schedule/schedule-options.ts'
-import { type Schedule, slotAfter, slotBefore } from '../../../core/schedule/slot.ts'
+import type { Schedule } from '../../../core/schedule/slot.ts'
 import { scheduleWarnings } from '../../../core/schedule/warnings.ts'
-import { openZone, spelledZone } from '../../../core/schedule/zone.ts'
+import { spelledZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
 import { checkTaskName } from '../../../core/user-text.ts'
 import { listed } from '../../../format/text.ts'
@@ -23,13 +23,15 @@ export interface BatchOptions {
   readonly timezone: string | undefined
   readonly anchor: string | undefined
   readonly parameters: string | undefined
+  /** What `aws cloudformation describe-stacks` printed for the stack of the ledger. */
+  readonly outputs: string | undefined
 }
 
 type ParameterValues = Readonly<Record<string, string>>
 
 /** The parameters that follow from an option, and the option. */
 const OPTION_OF: ParameterValues = {
-  TableName: 'store',
+  Table: 'store',
   Task: 'task',
   Family: 'task',
   Schedule: 'schedule',
@@ -39,12 +41,17 @@ const OPTION_OF: ParameterValues = {
   Anchor: 'anchor',
 }
 
+/** The parameters that are outputs of the stack of the ledger, and have no default. */
+const OUTPUTS = ['ScheduleGroup', 'SchedulerRole', 'DeadLetters', 'AlarmTopic']
+
+/** The template cannot split VARIABLE=ARN, and each of its lists has this number of items. */
+const SECRETS = { max: 5, parameters: ['SecretNames', 'SecretArns', 'SecretResources'] }
+
 /** An alarm of CloudWatch looks back over at most seven days. */
 const MAX_NO_RUN_HOURS = 168
-/** The time for the batch and for the delivery of its log, before the alarm or the check calls an operator. */
+/** The time for the batch and for the delivery of its log, before the alarm calls an operator. */
 const EXTRA_HOURS = 2
 const HOUR_MS = 3_600_000
-const LONGEST_DAY_MS = 25 * HOUR_MS
 /** The limit for the name of a schedule in EventBridge. */
 const MAX_NAME_LENGTH = 64
 /** The hexadecimal digits of the hash: four billion values, and an account has some hundred batches. */
@@ -60,31 +67,37 @@ export function stackParameters(options: BatchOptions, now: Instant) {
   const schedule = readSchedule(options)
   const { expression, startDate } = awsExpression(schedule, now)
   const missing = whenNoneRuns(schedule, now)
-  const known = readTemplate(readSchema('cloudformation.yaml'))
+  const known = readTemplate(readSchema('batch.yaml'))
   const given = readParameters(options.parameters ?? '', known)
+  const outputs = readOutputs(options.outputs)
   const computed: ParameterValues = {
-    TableName: tableOf(options.store),
-    CreateTable: 'true',
+    Container: 'batch',
+    ...outputs,
+    Table: tableOf(options.store),
     Task: options.task,
-    Family: familyOf(options.task),
+    Family: familyOf(options.task, outputs['FamilyPrefix'] ?? 'cronledger-'),
     Schedule: schedule.spec.expression,
     Timezone: spelledZone(schedule.spec.zone),
     Anchor: options.anchor ?? '',
     ScheduleExpression: expression,
     StartDate: startDate === null ? '' : formatInstant(startDate),
-    Container: 'batch',
     SecurityGroups: '',
-    ...missing.values,
+    NoRunHours: missing.hours,
+    ...secretParameters(given['Secrets'] ?? ''),
   }
   const values = [...known.keys()].map((name) => [name, given[name] ?? computed[name] ?? known.get(name)?.otherwise])
   const open = values.flatMap(([name, value]) => (value === null ? [name ?? ''] : []))
   if (open.length > 0) {
+    if (open.some((name) => OUTPUTS.includes(name)) && options.outputs === undefined) {
+      throw usageError(
+        '--outputs is missing. Give the outputs of the stack of the ledger: aws cloudformation describe-stacks --stack-name STACK >outputs.json',
+      )
+    }
     const what = open.map((name) => `${name} (${known.get(name)?.what.replace(/\.$/, '')})`)
     throw usageError(
       `${listed(what, 'and')} ${open.length === 1 ? 'has' : 'have'} no value. Give --parameters '${open.map((name) => `${name}=…`).join(' ')}'.`,
     )
   }
-  const isOwnChoice = Object.keys(missing.values).some((name) => name in given)
   return {
     text: JSON.stringify({ Parameters: Object.fromEntries(values) }, null, 2),
     notes: [
@@ -94,7 +107,7 @@ export function stackParameters(options: BatchOptions, now: Instant) {
         : [
             `EventBridge Scheduler counts from ${formatInstant(startDate)}. Deploy the stack before that time, and print the parameters again before each later deployment`,
           ]),
-      ...(isOwnChoice ? [] : missing.notes),
+      ...('NoRunHours' in given ? [] : missing.notes),
     ],
   }
 }
@@ -104,57 +117,66 @@ function tableOf(store: string): string {
   if (parsed.kind !== 'dynamodb') {
     throw usageError(`--store ${quote(store)} is not on AWS. The stack is for a ledger in DynamoDB: dynamodb:TABLE`)
   }
-  if (!parsed.table.includes(':')) return parsed.table
-  throw usageError(
-    `--store ${quote(store)} is an ARN, but a stack uses the table of its own account and Region. Use the name of the table: dynamodb:${parsed.table.replace(/^.*\//, '')}`,
-  )
+  return parsed.table
+}
+
+/** Returns the outputs of the stack of the ledger. Throws a usage error if the text is something else. */
+function readOutputs(text: string | undefined): ParameterValues {
+  if (text === undefined) return {}
+  try {
+    const [{ Outputs }] = JSON.parse(text).Stacks
+    return Object.fromEntries(Outputs.map(({ OutputKey, OutputValue }: ParameterValues) => [OutputKey, OutputValue]))
+  } catch {
+    throw usageError(
+      'the file of --outputs is not valid. Make it by: aws cloudformation describe-stacks --stack-name STACK >outputs.json',
+    )
+  }
+}
+
+/** Returns the lists for the secrets `VARIABLE=ARN,VARIABLE=ARN`. */
+function secretParameters(text: string): ParameterValues {
+  const secrets = text.split(/ *, */).filter(Boolean)
+  if (secrets.length > SECRETS.max) {
+    throw usageError(
+      `Secrets has ${secrets.length} secrets. At most ${SECRETS.max} are possible. Let the batch read the others itself.`,
+    )
+  }
+  const names = secrets.map((secret) => secret.replace(/=.*/, ''))
+  const arns = secrets.map((secret) => secret.replace(/^.*?=/, ''))
+  const fiveOf = (items: readonly string[]) =>
+    Array.from({ length: SECRETS.max }, (_, index) => items[index] ?? '').join(',')
+  // After the name of a secret, an ARN may have a key of its JSON, a stage and a version, which a policy does not have.
+  const resources = arns.map((arn) => arn.split(':').slice(0, 7).join(':'))
+  return { SecretNames: fiveOf(names), SecretArns: fiveOf(arns), SecretResources: [...new Set(resources)].join(',') }
 }
 
 /**
  * Returns the name of the batch in ECS and EventBridge. A task name may be longer than those allow, and contain other
  * characters. Such a name is changed and gets a hash, otherwise two tasks could get the same name.
  */
-function familyOf(task: string): string {
-  const whole = `cronledger-${task}`
+function familyOf(task: string, prefix: string): string {
+  const whole = prefix + task
   const name = whole.replace(/[^A-Za-z0-9_-]/g, '-')
   if (name === whole && name.length <= MAX_NAME_LENGTH) return name
   const hash = createHash('sha256').update(task).digest('hex').slice(0, HASH_LENGTH)
   return `${name.slice(0, MAX_NAME_LENGTH - HASH_LENGTH - 1)}-${hash}`
 }
 
-/** Returns what tells an operator that no run came: an alarm, or a daily check if the alarm cannot look back far enough. */
+/** Returns the hours of the alarm that tells an operator that no run came. CloudWatch cannot look back far enough for all schedules. */
 function whenNoneRuns(schedule: Schedule, now: Instant) {
   const gapMs = longestGapMs(schedule, now)
   const hours = gapMs === null ? null : Math.ceil(gapMs / HOUR_MS) + EXTRA_HOURS
-  if (hours !== null && hours <= MAX_NO_RUN_HOURS) {
-    return { values: { NoRunHours: String(hours), CheckExpression: '' }, notes: [] }
-  }
+  if (hours !== null && hours <= MAX_NO_RUN_HOURS) return { hours: String(hours), notes: [] }
   const why =
     hours === null
       ? 'the schedule ends'
       : `it would have to wait for ${hours} hours (the longest time between two slots, and ${EXTRA_HOURS} more), and CloudWatch looks back at most 7 days (${MAX_NO_RUN_HOURS} hours)`
   return {
-    values: { NoRunHours: '0', CheckExpression: dailyCheck(schedule, now) },
-    notes: [`the stack has no alarm for a missing run, because ${why}. Instead, it runs cronledger check once a day`],
+    hours: '0',
+    notes: [
+      `the stack has no alarm for a missing run, because ${why}. Let the daily check find it: CheckImage in the stack of the ledger`,
+    ],
   }
-}
-
-/**
- * Returns the expression of a check each day, some time after the slots of the schedule in its own time zone. The check
- * is an hour later where the clocks skip its time on one day of the year, because it would not run on that day.
- */
-function dailyCheck(schedule: Schedule, now: Instant): string {
-  const { zone } = schedule.spec
-  const slot = slotAfter(schedule, now) ?? slotBefore(schedule, now) ?? now
-  const { offset } = openZone(zone).pieceAt(slot / 1000)
-  const timeAfter = (hours: number) => {
-    const local = new Date(slot + offset * 1000 + hours * HOUR_MS)
-    return `${local.getUTCMinutes()} ${local.getUTCHours()}`
-  }
-  const first = timeAfter(EXTRA_HOURS)
-  const gapMs = longestGapMs(readSchedule({ schedule: `${first} * * *`, timezone: zone }), now)
-  const isSkipped = gapMs !== null && gapMs > LONGEST_DAY_MS
-  return `cron(${isSkipped ? timeAfter(EXTRA_HOURS + 1) : first} * * ? *)`
 }
 
 interface Parameter {
@@ -194,9 +216,12 @@ function readParameters(text: string, known: ReadonlyMap<string, Parameter>): Pa
       const [, name = '', value] = /^(\w+)=(.*)$/s.exec(word) ?? []
       if (value === undefined) throw wrong(' is not valid. Use NAME=VALUE NAME=VALUE ….')
       if (isKeyOf(name, OPTION_OF)) throw wrong(`: ${name} follows from --${OPTION_OF[name]}. Use that option.`)
-      const parameter = known.get(name)
+      const parameter = SECRETS.parameters.includes(name) ? undefined : known.get(name)
+      if (name === 'Secrets' && /^(?:[A-Za-z_]\w*=arn:[^,=]+(?: *, *|$))*$/.test(value)) return [name, value]
+      if (name === 'Secrets') throw wrong(' is not allowed. Use Secrets=VARIABLE=ARN,VARIABLE=ARN.')
       if (parameter === undefined) {
-        const names = [...known.keys()].filter((one) => !isKeyOf(one, OPTION_OF))
+        const isOpen = (one: string) => !isKeyOf(one, OPTION_OF) && !SECRETS.parameters.includes(one)
+        const names = [...known.keys(), 'Secrets'].filter(isOpen)
         throw wrong(`: the template has no parameter ${name}.${suggestion(name, names)} Use ${names.join(', ')}.`)
       }
       const items = parameter.what.includes('separated by commas') ? value.split(/ *, */) : [value]

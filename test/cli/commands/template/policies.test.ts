@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aws, awsEnv, hasAws } from '../../../support/aws/aws.ts'
-import { completeStack, deployStack } from '../../../support/aws/stack.ts'
+import { deployBatch, deployLedger } from '../../../support/aws/stack.ts'
 import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
 import { serve } from '../../../support/pages/serve.ts'
 import { type FaultyProxy, startFaultyProxy } from '../../../support/proxy.ts'
@@ -29,14 +29,12 @@ describe.skipIf(!hasAws)('the policy', () => {
   beforeAll(async () => {
     server = await startMoto()
     proxy = await startFaultyProxy(server.endpoint)
-    const made = await deployStack({ endpoint: server.endpoint, folder })
-    await completeStack({ endpoint: server.endpoint })
-    // moto's CloudFormation leaves out the time to live.
-    await run(['setup', '--store', TABLE])
-    const inline = ['--role-name', made['TaskRole'] ?? '', '--policy-name', 'runner']
+    const ledger = await deployLedger(server.endpoint)
+    const made = await deployBatch({ endpoint: server.endpoint, folder })
+    const inline = ['--role-name', made['BatchRole'] ?? '', '--policy-name', 'runner']
     policies['runner'] = (await call('iam', 'get-role-policy', ...inline)).PolicyDocument
     for (const role of ['auditor', 'operator']) {
-      const arn = made[`${role[0]?.toUpperCase()}${role.slice(1)}Policy`] ?? ''
+      const arn = ledger[`${role[0]?.toUpperCase()}${role.slice(1)}Policy`] ?? ''
       const reply = await call('iam', 'get-policy-version', '--policy-arn', arn, '--version-id', 'v1')
       policies[role] = reply.PolicyVersion.Document
     }
@@ -87,9 +85,11 @@ describe.skipIf(!hasAws)('the policy', () => {
 
   /** The requests that a policy allows, in the same form. */
   const allowed = (role: (typeof ROLES)[number]) =>
-    policies[role]?.['Statement'].flatMap(({ Action, Resource }: Loose) =>
+    statementsOf(role).flatMap(({ Action, Resource }) =>
       Action.map((action: string) => `${action} ${Resource.split(':table/money')[1] || null}`),
     )
+  const statementsOf = (role: (typeof ROLES)[number]): readonly Loose[] =>
+    policies[role]?.['Statement'].filter(({ Sid }: Loose) => ['Table', 'Index'].includes(Sid))
 
   test('is that of schema/iam, for each role', async () => {
     const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/money'
@@ -97,8 +97,21 @@ describe.skipIf(!hasAws)('the policy', () => {
       const text = readFileSync(new URL(`../../../../schema/iam/${role}.json`, import.meta.url), 'utf8')
       // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders of the file
       const filled = text.replaceAll('${TABLE_ARN}', arn).replaceAll('${TASK}', 'nightly')
-      expect(policies[role]).toEqual(JSON.parse(filled))
+      expect(statementsOf(role)).toEqual(JSON.parse(filled).Statement)
     }
+  })
+
+  test('of the operator allows what the operating guide calls, and no more of AWS than that', () => {
+    const guide = readFileSync(new URL('../../../../docs/guides/operating.md', import.meta.url), 'utf8')
+    const shown = guide.replaceAll(/<!--.*?-->/gs, '').replaceAll('aws ecs wait', 'aws ecs describe-tasks')
+    const calls = [...shown.matchAll(/aws (ecs|logs|sqs|cloudformation) ([a-z-]+)/g)].map(([, service, name = '']) =>
+      service === 'logs' && name === 'tail'
+        ? 'logs:FilterLogEvents'
+        : `${service}:${name.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}`,
+    )
+    const others = policies['operator']?.['Statement'].filter((one: Loose) => !statementsOf('operator').includes(one))
+    const actions = others.flatMap(({ Action }: Loose) => Action)
+    expect(new Set([...calls, 'iam:PassRole'])).toEqual(new Set(actions))
   })
 
   test('of the runner has what run asks for, and nothing else', async () => {

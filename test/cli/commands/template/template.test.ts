@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stackParameters } from '../../../../src/cli/commands/template/parameters.ts'
 import { printOption, template } from '../../../../src/cli/commands/template.ts'
-import { BATCH, PLACE, readTemplate } from '../../../support/aws/stack.ts'
-import { cronledger } from '../../../support/cli.ts'
+import { BATCH, outputsFile, PLACE, readTemplate } from '../../../support/aws/stack.ts'
+import { cronledger, scratch } from '../../../support/cli.ts'
 
 const file = (name: string) => readFileSync(new URL(`../../../../schema/${name}`, import.meta.url), 'utf8')
 const read = (name: string) => readFileSync(new URL(`../../../../${name}`, import.meta.url), 'utf8')
+const folder = scratch()
 const NOW = Date.UTC(2026, 10, 24)
 
 /** Returns the parameters of a batch, and the notes about them. */
@@ -25,32 +27,31 @@ const refusal = (...argv: readonly string[]) =>
 test('template lists what it prints, and prints a file of the package byte for byte', async () => {
   const list = (await cronledger(['template'])).stdout
   expect(template.help.words?.every((name) => list.includes(`${name}  `))).toBe(true)
-  expect(await cronledger(['template', 'cloudformation'])).toMatchObject({
-    code: 0,
-    stdout: file('cloudformation.yaml'),
-    stderr: '',
-  })
-  const { stdout } = await cronledger(['template', 'parameters', ...'--store dynamodb:money --task a'.split(' ')], {
+  expect(await cronledger(['template', 'batch'])).toMatchObject({ code: 0, stdout: file('batch.yaml'), stderr: '' })
+  const outputs = join(folder, 'outputs.json')
+  writeFileSync(outputs, outputsFile())
+  const options = ['--store', 'dynamodb:money', '--task', 'a', '--outputs', outputs]
+  const { stdout } = await cronledger(['template', 'parameters', ...options], {
     env: { CRONLEDGER_SCHEDULE: '@daily', CRONLEDGER_PARAMETERS: PLACE },
   })
   expect(JSON.parse(stdout).Parameters.ScheduleExpression).toBe('cron(0 0 * * ? *)')
 })
 
 test.each([
-  [['everything'], /^unknown template "everything"\. Use cloudformation, parameters, .* or rule-targets\.$/],
+  [['everything'], /^unknown template "everything"\. Use ledger, batch, parameters, .* or rule-targets\.$/],
   [['scedule'], /Did you mean schedule\?/],
   [['iam'], /Did you mean runner-policy or auditor-policy or operator-policy\?/],
-  [['terraform'], /Did you mean cloudformation\? Terraform deploys it, too \(docs\/guides\/terraform\.md\)/],
-  [['cfn'], /Did you mean cloudformation\?/],
+  [['terraform'], /Did you mean ledger or batch\? Terraform deploys it, too \(docs\/guides\/terraform\.md\)/],
+  [['cfn'], /Did you mean ledger or batch\?/],
   [['--task', 'x'], /the template comes first/],
-  [['cloudformation', '--task=x'], /^template cloudformation takes no --task, because it prints the same file/],
+  [['batch', '--task=x'], /^template batch takes no --task, because it prints the same file/],
   [['parameters'], /^--store, --task and --schedule are missing\./],
 ])('template %j is refused', async (argv, message) => {
   expect(await refusal(...argv)).toMatch(message)
 })
 
 test.each([
-  ['cfn', 'template cloudformation;'],
+  ['cfn', 'template ledger;'],
   ['iam', 'template runner-policy;'],
   ['task-definition', 'template task-definition;'],
   [undefined, 'template NAME;'],
@@ -77,32 +78,59 @@ test('both kinds of EventBridge pass the time of the event to the container of t
     [Input, '<aws.scheduler.scheduled-time>'],
     [InputTransformer.InputTemplate, '<time>'],
   ]) {
-    expect(JSON.parse(input).containerOverrides).toEqual([
-      { name: containerDefinitions[0].name, environment: [{ name: 'CRONLEDGER_EVENT_TIME', value: time }] },
-    ])
+    const [{ name, environment }] = JSON.parse(input).containerOverrides
+    expect(name).toBe(containerDefinitions[0].name)
+    expect(environment[0]).toEqual({ name: 'CRONLEDGER_EVENT_TIME', value: time })
   }
 })
 
 test('template parameters gives each parameter of the template a value, so that none keeps an earlier one', () => {
   const parameters = `${PLACE} SecurityGroups=sg-1,sg-2`
   const { values, notes } = parametersOf({ timezone: 'Asia/Tokyo', parameters })
-  const known: Record<string, { Default?: unknown }> = readTemplate()['Parameters']
+  const known: Record<string, { Default?: unknown }> = readTemplate('batch')['Parameters']
   expect(Object.keys(values)).toEqual(Object.keys(known))
   expect(notes).toBe('')
   expect(values).toMatchObject({
-    ...{ TableName: 'money', CreateTable: 'true', Family: 'cronledger-nightly', Schedule: '0 3 * * *' },
+    ...{ Table: 'money', Family: 'cronledger-nightly', Schedule: '0 3 * * *', ScheduleGroup: 'group' },
     ...{ ScheduleExpression: 'cron(0 3 * * ? *)', Timezone: 'Asia/Tokyo', StartDate: '', Container: 'batch' },
-    ...{ Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1,sg-2', NoRunHours: '26', CheckExpression: '' },
+    ...{ Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1,sg-2', NoRunHours: '26' },
   })
   for (const [name, { Default }] of Object.entries(known)) {
     if (Default !== undefined) expect([name, values[name]]).toEqual([name, String(Default)])
   }
 })
 
-test('a second batch uses the table of the first, and other parameters can be given', () => {
-  const more = { CreateTable: 'false', Memory: '1024', AlarmEmail: 'ops@example.org', Command: 'sh,-c,echo a b' }
+test('other parameters can be given', () => {
+  const more = { Memory: '1024', CapacityProvider: 'FARGATE_SPOT', Command: 'sh,-c,echo a b' }
   const words = Object.entries(more).map(([name, value]) => `${name}=${value}`)
   expect(parametersOf({ parameters: `${PLACE} ${words.join(' ')}` }).values).toMatchObject(more)
+})
+
+test('what is no value of one batch comes from the outputs of the ledger, and the table may be in another account', () => {
+  const own = {
+    FamilyPrefix: 'pay-',
+    Container: 'job',
+    StateMachine: 'arn:aws:states:x',
+    TableKey: 'arn:aws:kms:x',
+    Store: 'x',
+  }
+  const outputs = outputsFile({ ...own, ScheduleGroup: 'g', SchedulerRole: 'r', DeadLetters: 'd', AlarmTopic: 't' })
+  const store = 'dynamodb:arn:aws:dynamodb:eu-west-1:210987654321:table/money'
+  const { Family, Container, StateMachine, TableKey, ScheduleGroup, Table } = parametersOf({ outputs, store }).values
+  expect([Family, Container, StateMachine, TableKey, ScheduleGroup]).toEqual([
+    ...['pay-nightly', 'job', 'arn:aws:states:x', 'arn:aws:kms:x', 'g'],
+  ])
+  expect(`dynamodb:${Table}`).toBe(store)
+})
+
+test('secrets become three lists, because a template cannot take them apart', () => {
+  const secret = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf'
+  const parameter = 'arn:aws:ssm:eu-west-1:123456789012:parameter/nightly/token'
+  const parameters = `${PLACE} Secrets=USER=${secret}:user::,PASSWORD=${secret}:password::,TOKEN=${parameter}`
+  const { SecretNames, SecretArns, SecretResources } = parametersOf({ parameters }).values
+  expect(SecretNames).toBe('USER,PASSWORD,TOKEN,,')
+  expect(SecretArns).toBe(`${secret}:user::,${secret}:password::,${parameter},,`)
+  expect(SecretResources).toBe(`${secret},${parameter}`)
 })
 
 test.each([
@@ -131,31 +159,39 @@ test('a rate starts at a slot of its own grid, and a form that AWS does not docu
 })
 
 test.each([
-  ['0 3 * * *', {}, '26', ''],
-  ['* * * * *', {}, '3', ''],
-  ['0 9-17 * * 1-5', {}, '66', ''],
-  ['15 23 1 * *', {}, '0', 'cron(15 1 * * ? *)'],
-  ['0 3 * * 1', { timezone: 'Asia/Tokyo' }, '0', 'cron(0 5 * * ? *)'],
-  // At 02:30 in New York and at 00:30 in Santiago, a check would not run on the day on which the clocks skip that hour.
-  ['30 0 1 * *', { timezone: 'America/New_York' }, '0', 'cron(30 3 * * ? *)'],
-  ['30 22 1 * *', { timezone: 'America/Santiago' }, '0', 'cron(30 1 * * ? *)'],
-  ['rate(7 days)', { anchor: '2026-01-01T00:00:00Z' }, '0', 'cron(0 2 * * ? *)'],
-  ['at(2099-12-31T23:00:00)', {}, '0', 'cron(0 1 * * ? *)'],
-])(
-  '%s %j: an alarm, or a daily check where CloudWatch does not look back far enough',
-  (schedule, batch, hours, check) => {
-    const { values, notes } = parametersOf({ schedule, ...batch })
-    expect([values['NoRunHours'], values['CheckExpression']]).toEqual([hours, check])
-    expect(notes.includes('it runs cronledger check once a day')).toBe(check !== '')
-    const parameters = `${PLACE} CheckExpression=cron(0 9 * * ? *)`
-    const own = parametersOf({ schedule, ...batch, parameters })
-    expect(own.values['CheckExpression']).toBe('cron(0 9 * * ? *)')
-    expect(own.notes).not.toContain('check once a day')
-  },
-)
+  ['0 3 * * *', {}, '26'],
+  ['* * * * *', {}, '3'],
+  ['0 9-17 * * 1-5', {}, '66'],
+  ['15 23 1 * *', {}, '0'],
+  ['0 3 * * 1', { timezone: 'Asia/Tokyo' }, '0'],
+  ['rate(7 days)', { anchor: '2026-01-01T00:00:00Z' }, '0'],
+  ['at(2099-12-31T23:00:00)', {}, '0'],
+])('%s %j: an alarm, or a note where CloudWatch does not look back far enough', (schedule, batch, hours) => {
+  const { values, notes } = parametersOf({ schedule, ...batch })
+  expect(values['NoRunHours']).toBe(hours)
+  expect(notes.includes('Let the daily check find it: CheckImage')).toBe(hours === '0')
+  const own = parametersOf({ schedule, ...batch, parameters: `${PLACE} NoRunHours=100` })
+  expect(own.values['NoRunHours']).toBe('100')
+  expect(own.notes).not.toContain('daily check')
+})
 
 test.each([
-  [{ parameters: undefined }, /^Image \(.*\), Cluster \(.*\) and Subnets \(.*\) have no value\. Give --parameters 'Im/],
+  [
+    { parameters: undefined },
+    /^Image \(.*\), Command \(.*\), Cluster \(.*\) and Subnets \(.*\) have no value\. Give --parameters 'Im/,
+  ],
+  [
+    { outputs: undefined },
+    /^--outputs is missing\. .*: aws cloudformation describe-stacks --stack-name STACK >outputs\.json$/,
+  ],
+  [{ outputs: '{}' }, /^the file of --outputs is not valid\./],
+  [{ outputs: outputsFile({ ScheduleGroup: 'g' }) }, /^SchedulerRole \(.*\), DeadLetters .* have no value\./],
+  [{ parameters: `${PLACE} Secrets=PASSWORD` }, /is not allowed\. Use Secrets=VARIABLE=ARN,VARIABLE=ARN\.$/],
+  [{ parameters: `${PLACE} Secrets=${'A=arn:aws:x,'.repeat(6)}` }, /^Secrets has 6 secrets\. At most 5 are possible\./],
+  [
+    { parameters: `${PLACE} SecretArns=arn:aws:x` },
+    /the template has no parameter SecretArns\. Did you mean Secrets\?/,
+  ],
   [{ parameters: `${PLACE} SecurityGroups=default` }, /"SecurityGroups=default" is not allowed\. Ids of the security/],
   [{ parameters: `${PLACE} Memry=1024` }, /the template has no parameter Memry\. Did you mean Memory\?/],
   [{ parameters: 'Memory' }, /Use NAME=VALUE/],
@@ -169,10 +205,6 @@ test.each([
   [{ schedule: '0 3 1 * 5' }, /a day of month or a day of week, never both/],
   [{ schedule: '30 0 3 * * *' }, /AWS has no seconds/],
   [{ store: 'file:x' }, /^--store "file:x" is not on AWS\./],
-  [
-    { store: 'dynamodb:arn:aws:dynamodb:eu-west-1:123456789012:table/money' },
-    /Use the name of the table: dynamodb:money/,
-  ],
 ] as const)('template parameters refuses %j', (batch, message) => {
   expect(() => stackParameters({ ...BATCH, ...batch }, NOW)).toThrow(message)
 })
