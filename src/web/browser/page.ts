@@ -4,14 +4,14 @@ import { startLive } from './live.ts'
 import { startPopover } from './popover.ts'
 import { startRoving } from './roving.ts'
 import { startSearch } from './search.ts'
-import { startUtc } from './utc.ts'
+import { startTimes } from './times.ts'
 
-// The pages work without this script. It adds the arrow keys, the popover, the memory of the switch for UTC, copying,
-// fields, the search while a person types, and updates.
+// The pages work without this script. It adds the arrow keys, the popover, the choice of a zone, copying, fields,
+// the search while a person types, and updates.
 document.documentElement.classList.add('scripted')
 startRoving()
 startPopover()
-startUtc()
+startTimes()
 startCopying()
 startFilling()
 startSearch()

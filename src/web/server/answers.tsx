@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events'
 import type { Context } from 'hono'
+import { getCookie } from 'hono/cookie'
 import type { Child } from 'hono/jsx'
+import { IANAZone } from 'luxon'
 import pLimit from 'p-limit'
 import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
 import { type Clock, link } from '../../process/clock.ts'
-import { type Frame, ProblemView, pageText } from '../views/frame/document.tsx'
+import { type Frame, ProblemView, pageText, ZONE_COOKIE } from '../views/frame/document.tsx'
 import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
 import { shareAnswers } from './shared.ts'
@@ -75,13 +77,19 @@ interface PageAnswer {
   readonly location?: string | undefined
 }
 
+/** Returns the zone in which the reader wants all times, which the script of the page stores. Undefined: that of each task. */
+export function zoneOf(context: Context): string | undefined {
+  const zone = getCookie(context, ZONE_COOKIE)
+  return zone !== undefined && IANAZone.isValidZone(zone) ? zone : undefined
+}
+
 /** Reads the view that a request asks for, until `untilMs` of the monotonic clock. */
 export type ReadView = (context: Context, untilMs: number) => Promise<View>
 
 /** Returns a reading that begins now, and that ends when `signal` aborts. */
-export function openReading(options: AppOptions, signal: AbortSignal): Reading {
+export function openReading(options: AppOptions, signal: AbortSignal, zone?: string): Reading {
   const { ledger, clock, ledgerTimeoutMs } = options
-  return { ledger, ledgerTimeoutMs, now: clock.now(), signal }
+  return { ledger, ledgerTimeoutMs, now: clock.now(), zone, signal }
 }
 
 /**
@@ -95,6 +103,7 @@ export function openReadings(options: AppOptions) {
     untilMs: number,
     leaves: readonly AbortSignal[],
     read: (reading: Reading) => Promise<T>,
+    zone?: string,
   ): Promise<T> {
     const over = new AbortController()
     // One listener for each request to the ledger that is in flight. Many tasks are read at the same time.
@@ -103,7 +112,7 @@ export function openReadings(options: AppOptions) {
     void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
     const unlink = link(leaves, over)
     try {
-      return await read(openReading(options, over.signal))
+      return await read(openReading(options, over.signal, zone))
     } finally {
       finished.abort()
       unlink()
@@ -120,11 +129,13 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
   const pageOf = shareAnswers<PageAnswer | 'refused'>(clock, (page) => (page === 'refused' ? 0 : page.costMs))
 
   /** Returns the page of a view as bytes, so that requests that share it also share its memory. */
-  function render({ title, main, moves, costMs = 0, status = 200, location }: View): PageAnswer {
+  function render(view: View, zone: string | undefined): PageAnswer {
+    const { title, main, moves, costMs = 0, status = 200, location } = view
     const frame: Frame = {
       title,
       dress: { kind: 'served', stylePath: '/page.css', scriptPath: '/page.js' },
       store,
+      zone,
       now: clock.now(),
       pollMs: Math.round(Math.max(moves ? MOVING_POLL_MS : QUIET_POLL_MS, POLL_FACTOR * costMs)),
       children: main,
@@ -134,7 +145,7 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
 
   function problem(context: Context, title: string, message: string, status: HttpStatus) {
     const main = <ProblemView title={title} message={message} retries={status >= 500} />
-    return send(context, render({ title, main, moves: true, status }))
+    return send(context, render({ title, main, moves: true, status }, zoneOf(context)))
   }
 
   function failure(context: Context, error: Error) {
@@ -155,14 +166,16 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     return limit(async () => {
       const begunMs = clock.monotonicMs()
       const view = await read(context, begunMs + ledgerTimeoutMs)
-      return render({ costMs: clock.monotonicMs() - begunMs, ...view })
+      return render({ costMs: clock.monotonicMs() - begunMs, ...view }, zoneOf(context))
     })
   }
 
   /** Returns a handler that shows a view. Requests for which `keyOf` returns the same key share one page. */
   function show(read: ReadView, keyOf?: (context: Context) => string) {
     return async (context: Context) => {
-      const page = await (keyOf ? pageOf(keyOf(context), () => make(read, context)) : make(read, context))
+      const page = await (keyOf
+        ? pageOf(JSON.stringify([keyOf(context), zoneOf(context)]), () => make(read, context))
+        : make(read, context))
       return page === 'refused'
         ? problem(context, 'Too many requests', 'The server is busy. The page tries again automatically.', 503)
         : send(context, page)

@@ -15,7 +15,15 @@ import { SlotView } from '../views/slot/slot.tsx'
 import { taskSteps } from '../views/task/commands.tsx'
 import type { ShownFindings } from '../views/task/findings.tsx'
 import { TaskView } from '../views/task/task.tsx'
-import { type AppOptions, openAnswers, openReading, openReadings, type ReadView, type View } from './answers.tsx'
+import {
+  type AppOptions,
+  openAnswers,
+  openReading,
+  openReadings,
+  type ReadView,
+  type View,
+  zoneOf,
+} from './answers.tsx'
 import { isOwnHost } from './guard.ts'
 import { openMissingTasks } from './missing.tsx'
 import { readFindings } from './read/findings.ts'
@@ -110,15 +118,15 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
       const modelWith = await readOverview(query, found, own)
       return { modelWith, costMs: clock.monotonicMs() - begunMs }
     }
-    const [{ modelWith, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid), found])
+    const [{ modelWith, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid, zoneOf(context)), found])
     const model = modelWith(needs)
-    const props = { now: clock.now() }
+    const props = { zone: zoneOf(context), now: clock.now() }
     return {
       title: `${countInTitle(needs)}Tasks`,
       main: (
         <>
           <NeedsLine needs={needs} store={store} {...props} />
-          {!isEmpty(needs) && <Overview model={model} {...props} />}
+          {!isEmpty(needs) && <Overview model={model} now={props.now} />}
         </>
       ),
       moves: !needs.isWhole || model.lines.some(({ isMoving }) => isMoving),
@@ -127,14 +135,14 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
     }
   }
 
-  const needs: ReadView = async () => {
+  const needs: ReadView = async (context) => {
     const needs = await sharedNeeds()
     const main = (
       <>
         <nav class="crumbs" aria-label="Breadcrumbs">
           <a href={links.overview()}>Tasks</a>
         </nav>
-        <NeedsList needs={needs} now={clock.now()} />
+        <NeedsList needs={needs} zone={zoneOf(context)} now={clock.now()} />
       </>
     )
     return { title: `${countInTitle(needs)}Needs attention`, main, moves: !needs.isWhole, costMs: 0 }
@@ -158,48 +166,58 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     )
 
   const task: ReadView = (context, untilMs) =>
-    reading(untilMs, [context.req.raw.signal], async (own): Promise<View> => {
-      const name = taskParameter(context)
-      const read = await readTask(name, own)
-      if (read === null) return missingTask(name, untilMs)
-      const page = await readTaskPage(read, taskQueryOf(context), own)
-      const recent = await readRecent(read, page, own)
-      const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
-      const steps = read.known === null ? [] : taskSteps({ store, task: name, suspended: read.head.suspended })
-      return {
-        title: name,
-        main: <TaskView {...{ head: read.head, findings, recent, page, steps }} now={own.now} />,
-        moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
-      }
-    })
+    reading(
+      untilMs,
+      [context.req.raw.signal],
+      async (own): Promise<View> => {
+        const name = taskParameter(context)
+        const read = await readTask(name, own)
+        if (read === null) return missingTask(name, untilMs)
+        const page = await readTaskPage(read, taskQueryOf(context), own)
+        const recent = await readRecent(read, page, own)
+        const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
+        const steps = read.known === null ? [] : taskSteps({ store, task: name, suspended: read.head.suspended })
+        return {
+          title: name,
+          main: <TaskView {...{ head: read.head, findings, recent, page, steps }} now={own.now} />,
+          moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
+        }
+      },
+      zoneOf(context),
+    )
 
   const slot: ReadView = (context, untilMs) =>
-    reading(untilMs, [context.req.raw.signal], async (own): Promise<View> => {
-      const text = required(context, 'slot')
-      const name = taskParameter(context)
-      const read = await readTask(name, own)
-      if (read === null) return missingTask(name, untilMs)
-      const { task, clock } = read.head
-      const slot = parseSlot(read, text, own.now)
-      if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
-      // A page of `latest` would turn into that of another slot while a person types a reason.
-      const location = links.slot(task, slot)
-      if (instantWithoutSchedule(text) === null) return { title: task, main: '', moves: false, status: 302, location }
-      const model = await readSlot(read, slot, store, own)
-      if (model === null)
+    reading(
+      untilMs,
+      [context.req.raw.signal],
+      async (own): Promise<View> => {
+        const text = required(context, 'slot')
+        const name = taskParameter(context)
+        const read = await readTask(name, own)
+        if (read === null) return missingTask(name, untilMs)
+        const { task, clock } = read.head
+        const slot = parseSlot(read, text, own.now)
+        if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
+        // A page of `latest` would turn into that of another slot while a person types a reason.
+        const location = links.slot(task, slot)
+        if (instantWithoutSchedule(text) === null) return { title: task, main: '', moves: false, status: 302, location }
+        const model = await readSlot(read, slot, store, own)
+        if (model === null)
+          return {
+            title: NO_SLOT,
+            main: <MissingSlot task={task} slot={slot} clock={clock} />,
+            moves: true,
+            status: 404,
+          }
         return {
-          title: NO_SLOT,
-          main: <MissingSlot task={task} slot={slot} clock={clock} />,
+          title: `${task} ${formatInstant(slot)}`,
+          main: <SlotView model={model} />,
+          // The page asks often, because its reader is probably about to act, and one row is cheap to read.
           moves: true,
-          status: 404,
         }
-      return {
-        title: `${task} ${formatInstant(slot)}`,
-        main: <SlotView model={model} />,
-        // The page asks often, because its reader is probably about to act, and one row is cheap to read.
-        moves: true,
-      }
-    })
+      },
+      zoneOf(context),
+    )
 
   return { task, slot }
 }

@@ -161,60 +161,25 @@ describe.skipIf(!hasChromium)('in a browser', () => {
   test('without a script there are the commands with their placeholders, and nothing that needs a script', async () => {
     const { page, close } = await open(slotOf(failed), { javaScriptEnabled: false })
     expect(await page.locator('.command').nth(1).innerText()).toMatch(/"YOUR REASON".*"\$USER"/s)
-    expect(await page.locator('input:not(#utc), button').filter({ visible: true }).count()).toBe(0)
+    expect(await page.locator('input, select, button').filter({ visible: true }).count()).toBe(0)
     await page.locator('summary').first().click()
     expect(await page.getByText('Skip it', { exact: true }).isVisible()).toBe(true)
     await close()
   })
 
-  describe('the switch for UTC', () => {
-    const address = 'task?task=billing/invoices'
-    const timeOf = (page: Page) => page.locator('.list tbody tr:first-child time').first()
-
-    test('shows all times in UTC, and the browser remembers it before the next page is painted', async () => {
-      const { page, complaints, close } = await open('')
-      // The first frame that has the switch: on a busy machine, a frame may come before any of the page.
-      await page.addInitScript(`(function look() {
-        const box = document.getElementById('utc')
-        if (box === null) requestAnimationFrame(look)
-        else globalThis.firstPaint = box.checked
-      })()`)
-      await page.goto(served().url + address)
-      const time = timeOf(page)
-      expect(await time.locator('.local').innerText()).toMatch(/^\d{4}-\d\d-\d\d 0[35]:00 \+09:00$/)
-      // A copied time is in both zones.
-      const copied = await page.evaluate(`(() => {
-        getSelection().selectAllChildren(document.querySelector('.list tbody time'))
-        return getSelection().toString()
-      })()`)
-      expect(copied).toMatch(/0[35]:00 \+09:00\s+\d{4}-\d\d-\d\d (18|20):00 UTC/)
-      await page.getByLabel('Show all times in UTC').check()
-      expect(await time.locator('.local').isVisible()).toBe(false)
-      expect(await time.innerText()).toMatch(/^\s*\d{4}-\d\d-\d\d (18|20):00 UTC( \(\d+ (min|h) ago\))?$/)
-      await page.goto(served().url)
-      expect(await page.evaluate('globalThis.firstPaint')).toBe(true)
-      await page.goto(served().url + address)
-      await page.getByLabel('Show all times in UTC').uncheck()
-      await page.goBack()
-      expect(await page.getByLabel('Show all times in UTC').isChecked()).toBe(false)
-      expect(complaints).toEqual([])
-      await close()
-    })
-
-    test('works without a script, and where the browser stores nothing', async () => {
-      const bare = await open(address, { javaScriptEnabled: false })
-      await bare.page.getByLabel('Show all times in UTC').check()
-      expect(await timeOf(bare.page).locator('.local').isVisible()).toBe(false)
-      await bare.close()
-      const { page, complaints, close } = await open('')
-      await page.addInitScript(
-        `Object.defineProperty(globalThis, 'localStorage', { get() { throw new DOMException('', 'SecurityError') } })`,
-      )
-      await page.goto(served().url + address)
-      await page.getByLabel('Show all times in UTC').check()
-      expect(await timeOf(page).locator('.local').isVisible()).toBe(false)
-      expect(complaints).toEqual([])
-      await close()
-    })
+  test('one choice for all times: of the task, of the browser, or UTC; the next page has it, too', async () => {
+    const { page, complaints, close } = await open('task?task=billing/invoices', { timezoneId: 'America/New_York' })
+    const time = page.locator('.list tbody tr:first-child time').first()
+    expect(await time.innerText()).toMatch(/^\d{4}-\d\d-\d\d 0[35]:00 \+09:00/)
+    await page.getByLabel('Times').selectOption('UTC')
+    await time.filter({ hasText: /^\d{4}-\d\d-\d\d (18|20):00 UTC/ }).waitFor()
+    await page.getByLabel('Times').selectOption('browser')
+    await time.filter({ hasText: /^\d{4}-\d\d-\d\d 1[3-6]:00 -0[45]:00/ }).waitFor()
+    await page.goto(served().url)
+    expect(await page.locator('.zone').innerText()).toContain('America/New_York')
+    await page.getByLabel('Times').selectOption('')
+    await page.locator('.zone', { hasText: 'UTC' }).waitFor()
+    expect(complaints).toEqual([])
+    await close()
   })
 })

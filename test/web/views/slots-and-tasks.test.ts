@@ -80,8 +80,8 @@ describe('a time', () => {
   const textIn = (zone: string, now?: number) =>
     textOf(Time({ at, clock: wallClock(zone), ...(now !== undefined && { now }) }))
 
-  test('has its offset, and UTC in the copy and under the pointer', () => {
-    expect(textIn('Asia/Tokyo')).toBe('2026-11-25 03:00 +09:00 2026-11-24 18:00 UTC')
+  test('has its offset, and UTC under the pointer', () => {
+    expect(textIn('Asia/Tokyo')).toBe('2026-11-25 03:00 +09:00')
     expect(textIn('UTC')).toBe('2026-11-24 18:00 UTC')
     expect(String(Time({ at, clock }))).toContain('title="2026-11-24T18:00:00Z"')
   })
@@ -191,7 +191,7 @@ describe('the strip of the last slots', () => {
   ])('of %i slots has a label below each fifth column that has room for it', (count, columns, labels) => {
     const [foot = ''] = /<tfoot.*<\/tfoot>/s.exec(htmlOf(many(count))) ?? []
     expect([...foot.matchAll(/<td colspan="(\d+)"/g)].map(([, text]) => Number(text))).toEqual(columns)
-    expect(foot.match(/class="local"/g)).toHaveLength(labels)
+    expect(foot.match(/<span><span>/g)).toHaveLength(labels)
   })
 
   test('that is broken says so', () => {
@@ -271,7 +271,7 @@ describe('the changes of a task', () => {
   const [until2, from3] = [{ until: slot + 2 * DAY_MS }, { from: slot + 3 * DAY_MS }]
   const linesOf = (more: Partial<TaskHead>) =>
     textOf(Changes({ head: { ...head, ...more } }))
-      .replaceAll(/ \+09:00 \S+ \S+ UTC/g, '')
+      .replaceAll(/ \+09:00/g, '')
       .split('\n')
 
   test.each([

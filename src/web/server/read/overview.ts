@@ -64,7 +64,7 @@ export async function readOverview(
   async function* lineOf(task: ReadTask, signal: AbortSignal) {
     yield await readLine(task, axis, most, { ...reading, signal })
   }
-  const reads = readEach(shown, (task) => readKnown(task, reading.now))
+  const reads = readEach(shown, (task) => readKnown(task, reading))
   const lines: TaskLine[] = []
   for await (const line of concurrently(() => reads, lineOf, [reading.signal])) lines.push(line)
   return (needs) => ({

@@ -24,6 +24,8 @@ export interface Reading {
   readonly ledger: Ledger
   readonly ledgerTimeoutMs: number
   readonly now: Instant
+  /** The zone in which the reader wants all times. Left out: each task has its own. */
+  readonly zone?: string | undefined
   /** Ends the reading when its time is up, or when its result is not needed any more. */
   readonly signal: AbortSignal
 }
@@ -51,7 +53,8 @@ export function wordsOf(spec: ScheduleSpec): string | null {
 }
 
 /** Parses the schedules of a task record. A schedule that cannot be read becomes the `problem` of the task. */
-export function readKnown(known: KnownTask, now: Instant): ReadTask {
+export function readKnown(known: KnownTask, reading: Pick<Reading, 'now' | 'zone'>): ReadTask {
+  const { now } = reading
   const { task, schedules } = known
   const inForce: InForce[] = []
   let problem: string | null = null
@@ -71,7 +74,7 @@ export function readKnown(known: KnownTask, now: Instant): ReadTask {
   const next = current === null ? null : nextSlotDue(inForce, gapsOf(known), now)
   const head = {
     task,
-    clock: clockOf(currentChange?.spec),
+    clock: clockOf(currentChange?.spec, reading),
     current: currentChange,
     schedules: changes,
     next,
@@ -89,13 +92,13 @@ export function* readEach<T>(tasks: readonly T[], read: (task: T) => ReadTask): 
 }
 
 /** Returns the zone of the schedule in force, as a clock has it. */
-export function taskZone({ schedules }: KnownTask, { now }: Reading): Pick<WallClock, 'zone'> {
-  return clockOf(inForceAt(schedules, now)?.spec)
+export function taskZone({ schedules }: KnownTask, reading: Reading): Pick<WallClock, 'zone'> {
+  return clockOf(inForceAt(schedules, reading.now)?.spec, reading)
 }
 
-/** Returns the clock of the zone of a schedule, or the clock of UTC when there is none. */
-export function clockOf(spec: ScheduleSpec | undefined): WallClock {
-  return wallClock(spec?.zone ?? 'UTC')
+/** Returns the clock that the reader wants, otherwise that of the zone of a schedule, otherwise that of UTC. */
+export function clockOf(spec: ScheduleSpec | undefined, { zone }: Pick<Reading, 'zone'>): WallClock {
+  return wallClock(zone ?? spec?.zone ?? 'UTC')
 }
 
 export function askOptions({ ledgerTimeoutMs, signal }: Reading) {

@@ -48,7 +48,7 @@ export async function readReport({ range, task, store }: ReportQuery, reading: R
     const known: KnownTask[] = []
     for await (const one of reading.ledger.tasks({ emitProblem, ...askOptions(reading) })) known.push(one)
     zone = commonZone(known.map((one) => taskZone(one, reading)))
-    tasks = readEach(known, (one) => readKnown(one, reading.now))
+    tasks = readEach(known, (one) => readKnown(one, reading))
   } else {
     const own = await readTask(task, reading)
     if (own === null) return null

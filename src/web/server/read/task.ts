@@ -26,13 +26,13 @@ const SLOTS_PER_TABLE = 25
 /** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   let read: ReadTask | null = null
-  for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) read = readKnown(known, reading.now)
+  for await (const known of reading.ledger.tasks({ task, ...askOptions(reading) })) read = readKnown(known, reading)
   if (read !== null && read.head.schedules.length > 0) return read
   for await (const row of reading.ledger.history({ task, limit: 1, ...askOptions(reading) })) {
     const spec = readableRow(row)?.schedule
     const current = spec === undefined ? null : { spec, words: wordsOf(spec) }
     const none = { schedules: [], next: null, suspensions: EMPTY_TASK_RECORD, suspended: null, expectations: null }
-    const head = { ...none, ...read?.head, task, clock: clockOf(spec), current }
+    const head = { ...none, ...read?.head, task, clock: clockOf(spec, reading), current }
     return { head, known: read?.known ?? null, inForce: [], current: null, problem: null }
   }
   return read

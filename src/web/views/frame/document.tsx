@@ -15,6 +15,8 @@ export interface Frame {
   readonly title: string
   readonly dress: Dress
   readonly store: string
+  /** The zone in which the reader wants all times. Left out: each task has its own. */
+  readonly zone?: string | undefined
   readonly now: Instant
   /** The time after which the page asks for itself again, in milliseconds. Null when it never does. */
   readonly pollMs: number | null
@@ -29,7 +31,7 @@ const ICON =
 
 /** Returns the HTML of a whole page. We must make all text with JSX, because JSX escapes all values. */
 export function pageText(frame: Frame): string {
-  const { title, dress, store, now, pollMs, children } = frame
+  const { title, dress, store, zone, now, pollMs, children } = frame
   const page = (
     <html lang="en">
       <head>
@@ -40,7 +42,7 @@ export function pageText(frame: Frame): string {
         <title>{`${title} · cronledger`}</title>
         <link rel="icon" href={ICON} />
         {dress.kind === 'alone' ? <style>{dress.style}</style> : <link rel="stylesheet" href={dress.stylePath} />}
-        {/* The script sets the switch for UTC, so it must run before the first paint. */}
+        {/* The style depends on whether the script runs, so it must run before the first paint. */}
         {dress.kind === 'served' && <script src={dress.scriptPath} defer blocking="render" />}
       </head>
       <body>
@@ -55,12 +57,7 @@ export function pageText(frame: Frame): string {
           <span class="as-of" id="as-of">
             as of <time datetime={formatInstant(now)}>{secondText(now)}</time> UTC
           </span>
-          {dress.kind === 'served' && (
-            <label title="Show all times in UTC">
-              <input type="checkbox" id="utc" autocomplete="off" aria-label="Show all times in UTC" />
-              UTC
-            </label>
-          )}
+          {dress.kind === 'served' && <TimesChoice zone={zone} />}
           <div class="banner">
             <p id="connection" role="status" />
             <p id="retry" hidden>
@@ -75,6 +72,28 @@ export function pageText(frame: Frame): string {
     </html>
   )
   return `<!doctype html>\n${page}`
+}
+
+/** The cookie that has the zone of all times. The script of the page sets it, and the server makes pages in that zone. */
+export const ZONE_COOKIE = 'cronledger-times'
+
+/** One choice for all times: in the zone of each task, of the browser, or in UTC. */
+function TimesChoice({ zone }: Pick<Frame, 'zone'>) {
+  const isOther = zone !== undefined && zone !== 'UTC'
+  return (
+    <label class="needs-script">
+      Times
+      <select id="times" autocomplete="off" data-cookie={ZONE_COOKIE}>
+        <option value="">of the task</option>
+        <option value="browser" selected={isOther}>
+          {isOther ? `of the browser (${zone})` : 'of the browser'}
+        </option>
+        <option value="UTC" selected={zone === 'UTC'}>
+          UTC
+        </option>
+      </select>
+    </label>
+  )
 }
 
 /** Returns `2026-11-24 03:00:00` in UTC. It always has seconds, so that its width never changes. */

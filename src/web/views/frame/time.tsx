@@ -1,43 +1,29 @@
 import { DAY_MS } from '../../../core/duration.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
-import { UTC, type WallClock } from './wall-clock.ts'
+import type { WallClock } from './wall-clock.ts'
 
 interface TimeProps {
   readonly at: Instant
-  /** The clock of the zone of the task. */
+  /** The clock that the reader wants, or that of the zone of the task. */
   readonly clock: WallClock
   /** The time of the page. With it, a time of the last or the next day also says how far away it is. */
   readonly now?: Instant
-  /** A time that stands before it. The date is left out if it is the date of that time. */
+  /** A time that stands before it. What both have in common is left out: the date, the offset. */
   readonly near?: Instant
 }
 
-/**
- * A time in the zone of the task with its offset. The style shows it in UTC instead when the switch in the header is on.
- * The text that a person copies contains both, and a pointer on it shows the time in UTC.
- */
+/** A time by its clock, with its offset. A pointer on it shows the time in UTC. */
 export function Time({ at, clock, now, near }: TimeProps) {
   const utc = formatInstant(at)
-  const textIn = (one: WallClock) => {
-    const text = one.time(at)
-    return near !== undefined && one.day(at) === one.day(near) ? text.slice('2026-11-24 '.length) : text
-  }
+  const text = clock.time(at)
+  const isSameDay = near !== undefined && clock.day(at) === clock.day(near)
+  const hasOffset = near === undefined || clock.offset(at) !== clock.offset(near)
   const isNear = now !== undefined && Math.abs(now - at) < DAY_MS
   return (
     <time class="time" datetime={utc} title={utc}>
-      {clock.zone !== 'UTC' && (
-        <>
-          <span class="local">
-            {textIn(clock)} <small>{clock.offset(at)}</small>
-          </span>
-          {/* It separates the two times of a copied text, and takes no room before a comma or a full stop. */}
-          <span class="aside"> </span>
-        </>
-      )}
-      <span class={clock.zone === 'UTC' ? undefined : 'utc'}>
-        {textIn(UTC)} <small>UTC</small>
-      </span>
+      {isSameDay ? text.slice('2026-11-24 '.length) : text}
+      {hasOffset && <small> {clock.offset(at)}</small>}
       {isNear && <small class="age"> ({ageText(at, now)})</small>}
     </time>
   )

@@ -37,12 +37,14 @@ const OLD_MS = 60_000
 
 export interface NeedsProps {
   readonly needs: Needs
+  /** The zone in which the reader wants all times. Left out: each task has its own. */
+  readonly zone?: string | undefined
   /** The time of the page. */
   readonly now: Instant
 }
 
 /** The top of the overview: what needs attention, by incident. `store` is for the first command of an empty ledger. */
-export function NeedsLine({ needs, now, store }: NeedsProps & { readonly store: string }) {
+export function NeedsLine({ needs, zone, now, store }: NeedsProps & { readonly store: string }) {
   const { incidents, count, problems, isWhole } = needs
   if (isEmpty(needs)) return <EmptyLedger store={store} />
   const total = totalOf(count)
@@ -64,7 +66,7 @@ export function NeedsLine({ needs, now, store }: NeedsProps & { readonly store: 
         <>
           <ul>
             {incidents.slice(0, NAMED).map((incident, index) => (
-              <IncidentLine incident={incident} index={index} />
+              <IncidentLine incident={incident} index={index} zone={zone} />
             ))}
           </ul>
           <p>
@@ -121,9 +123,14 @@ const CAUSES: Readonly<Record<Incident['cause'], string>> = {
   late: 'Late starts',
 }
 
+interface IncidentProps extends Pick<NeedsProps, 'zone'> {
+  readonly incident: Incident
+  readonly index: number
+}
+
 /** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, or the findings of one task. */
-function IncidentLine({ incident, index }: { readonly incident: Incident; readonly index: number }) {
-  const { cause, tasks, slots, from, to, zone } = incident
+function IncidentLine({ incident, index, zone }: IncidentProps) {
+  const { cause, tasks, slots, from, to } = incident
   const [only] = tasks
   if (tasks.length === 1 && only !== undefined)
     return (
@@ -131,7 +138,7 @@ function IncidentLine({ incident, index }: { readonly incident: Incident; readon
         <a class="task" href={links.task(only.task)}>
           {printable(only.task)}
         </a>
-        <TaskFindings found={only} />
+        <TaskFindings found={only} zone={zone} />
       </li>
     )
   return (
@@ -139,7 +146,7 @@ function IncidentLine({ incident, index }: { readonly incident: Incident; readon
       <strong>{CAUSES[cause]}</strong>
       <span>
         <strong>
-          <Span from={from} to={to} zone={zone} />
+          <Span from={from} to={to} zone={zone ?? incident.zone} />
         </strong>{' '}
         · <a href={`${links.needs}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
         <span class="quiet">({countsText(sumOf(tasks))})</span>
@@ -151,7 +158,10 @@ function IncidentLine({ incident, index }: { readonly incident: Incident; readon
 type IncidentTask = Incident['tasks'][number]
 
 /** The findings of one task: their kinds, the time of the slots, and the owner. */
-function TaskFindings({ found: { task, counts, from, to, newest, owner } }: { readonly found: IncidentTask }) {
+function TaskFindings({
+  found: { task, counts, from, to, newest, owner },
+  zone = newest.schedule.zone,
+}: Readonly<{ found: IncidentTask; zone: string | undefined }>) {
   return (
     <span>
       {[...counts].map(([kind, count]) => (
@@ -160,7 +170,7 @@ function TaskFindings({ found: { task, counts, from, to, newest, owner } }: { re
         </>
       ))}
       <a href={from === to ? links.slot(task, from) : links.task(task)}>
-        <Span from={from} to={to} zone={newest.schedule.zone} />
+        <Span from={from} to={to} zone={zone} />
       </a>
       {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
     </span>
@@ -184,7 +194,7 @@ function sumOf(tasks: readonly IncidentTask[]): Readonly<Record<Kind, number>> {
 }
 
 /** All incidents, each with its tasks and what is known of the newest finding of each. */
-export function NeedsList({ needs, now }: NeedsProps) {
+export function NeedsList({ needs, zone, now }: NeedsProps) {
   return (
     <section id="needs" aria-labelledby="needs-title">
       <NeedsSummary needs={needs} now={now} problems={needs.problems} />
@@ -199,7 +209,7 @@ export function NeedsList({ needs, now }: NeedsProps) {
               </tr>
             </thead>
             {needs.incidents.map((incident, index) => (
-              <IncidentRows incident={incident} index={index} now={now} />
+              <IncidentRows incident={incident} index={index} zone={zone} now={now} />
             ))}
           </table>
         </section>
@@ -208,18 +218,16 @@ export function NeedsList({ needs, now }: NeedsProps) {
   )
 }
 
-function IncidentRows({
-  incident: { cause, tasks, slots, from, to, zone },
-  index,
-  now,
-}: Readonly<{ incident: Incident; index: number; now: Instant }>) {
+function IncidentRows({ incident, index, zone, now }: IncidentProps & Pick<NeedsProps, 'now'>) {
+  const { cause, tasks, slots, from, to } = incident
   return (
     <tbody id={`incident-${index + 1}`}>
       {tasks.length > 1 && (
         <tr class="group">
           <th scope="rowgroup" colspan={3}>
             <strong>
-              {CAUSES[cause]} <Span from={from} to={to} zone={zone} /> · {tasks.length} tasks · {slots} slots
+              {CAUSES[cause]} <Span from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length} tasks · {slots}{' '}
+              slots
             </strong>
           </th>
         </tr>
@@ -230,7 +238,7 @@ function IncidentRows({
             <a href={links.task(own.task)}>{printable(own.task)}</a>
           </th>
           <td>
-            <TaskFindings found={own} />
+            <TaskFindings found={own} zone={zone} />
           </td>
           <td>
             <a href={links.slot(own.task, own.newest.slot)}>{ageText(own.newest.slot, now)}</a>:{' '}

@@ -127,12 +127,12 @@ function noNextText({ suspended, current }: TaskHead): string {
   return current === null ? 'unknown' : 'none'
 }
 
-function ScheduleNow({ head: { current, schedules, clock } }: { readonly head: TaskHead }) {
+function ScheduleNow({ head: { current, schedules } }: { readonly head: TaskHead }) {
   if (current === null) return <>unknown</>
   const words = current.words ?? 'This version cannot read the schedule'
   return (
     <>
-      {printable(wordsIn(clock.zone, words))} · <code>{printable(current.spec.expression)}</code>
+      {printable(wordsIn(current.spec.zone, words))} · <code>{printable(current.spec.expression)}</code>
       {schedules.length === 0 && ' (from its newest run, because no scheduled run is recorded)'}
     </>
   )

@@ -10,7 +10,7 @@ import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
 import { cellSign, MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
 import { type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
-import { UTC, type WallClock } from '../frame/wall-clock.ts'
+import type { WallClock } from '../frame/wall-clock.ts'
 
 /** How many slots the strip and the plot show. They have that many columns, also if there are fewer slots. */
 export const RECENT = 20
@@ -170,18 +170,10 @@ export function Plot({ points }: { readonly points: readonly Point[] }) {
 
 /** A time without its year and offset, in two parts that stand below each other where the columns are narrow. */
 function ShortTime({ at, clock }: { readonly at: Instant; readonly clock: WallClock }) {
-  const parts = (of: WallClock) => {
-    const [day = '', time = ''] = of.time(at).split(' ')
-    return (
-      <>
-        <span>{day.slice(5)}</span> <span>{time}</span>
-      </>
-    )
-  }
+  const [day = '', time = ''] = clock.time(at).split(' ')
   return (
-    <>
-      <span class="local">{parts(clock)}</span>
-      <span class="utc">{parts(UTC)}</span>
-    </>
+    <span>
+      <span>{day.slice(5)}</span> <span>{time}</span>
+    </span>
   )
 }

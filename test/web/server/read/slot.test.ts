@@ -20,7 +20,7 @@ const { slot, schedule } = row
 test('a slot on ECS is run where the latest scheduled run ran, and its log is that of its own attempt', () => {
   const latest = { ...ON_ECS, taskDefinition: 'nightly:8' }
   const record = recordWith([{ since: slot, spec: schedule }], { ecs: latest, ecsSince: slot })
-  const read = readKnown({ task: 'nightly', ...record }, NOW)
+  const read = readKnown({ task: 'nightly', ...record }, { now: NOW })
   const commands = (own: Row | null, status: Status) =>
     slotModelOf(read, { slot, row: own, status, mark: status }, 'dynamodb:ledger', reading)
       .verdict.steps.map(({ command }) => commandText(command))
