@@ -54,10 +54,10 @@ describe('run', () => {
         timezone: 'Asia/Tokyo',
         key: '515a9eaf-9045-5116-97e5-c45013199f52',
         checkpoint: null,
-        since: null,
         windowEnd: new Date('2026-11-24T18:00:00Z'),
         number: 1,
         runId: first.runId,
+        since: null,
       },
     ])
     expect(await ledger.run({ ...NIGHT, eventTime: new Date('2026-11-23T20:00:00Z') }, work)).toMatchObject({

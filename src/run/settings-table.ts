@@ -1,6 +1,7 @@
-import { DAY_MS } from '../core/duration.ts'
+import { DAY_MS, formatDuration } from '../core/duration.ts'
 import type { OptionTable } from '../core/option.ts'
 import { DEFAULT_SKEW_MS, LONGEST_RETRY_DELAY_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
+import { USUAL_GRACE_MS } from '../core/task/task-record.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
@@ -183,13 +184,12 @@ export const SETTING_GROUPS = {
   },
   /** The statements of the run about its task. `check`, the reports and the pages use it. */
   expectations: {
-    /** Left out: 15 min. */
     graceMs: {
       kind: 'duration',
       group: 'Expectations',
       default: null,
       bounds: [0, 366 * DAY_MS],
-      otherwise: '15m',
+      otherwise: formatDuration(USUAL_GRACE_MS),
       help: 'Report a slot as missed this long after it was due',
     },
     lateAfterMs: {

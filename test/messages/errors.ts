@@ -71,7 +71,7 @@ export const STORE_NAME_ERRORS = (): readonly string[] =>
 const settings = (given: RunSettings) => messageOf(() => readSettings(given))
 
 export const SETTING_ERRORS = (): readonly string[] => [
-  settings({ leaseMs: 60_000 }),
+  settings({ leaseMs: 60_000, heartbeatMs: 60_000, skewMs: 30_000, killAfterMs: 20_000 }),
   settings({ retryDelayMs: 1_000 }),
   settings({ retryBackoff: 2 }),
   settings({ overlapTimeoutMs: 60_000 }),

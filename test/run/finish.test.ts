@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { LedgerError } from '../../src/core/errors.ts'
 import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
 import type { ResolvedState, Row } from '../../src/core/types.ts'
+import { SETTINGS } from '../../src/run/settings-table.ts'
 import { lossOf } from '../../src/run/write.ts'
 import { CONTEXT, FORCED, LEASE_MS, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 import type { Call } from '../support/simulated/faulty-store.ts'
@@ -16,7 +17,7 @@ describe('renewal still on its way when the child ends', () => {
     const { time, trigger, row } = world()
     // The renewal is applied while the finish is on its way, and never answered.
     const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
-    const run = trigger('a', works(MINUTE_MS + 10), { fateOf })
+    const run = trigger('a', works(SETTINGS.heartbeatMs.default + 10), { fateOf })
     expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
     expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 3 })
   })

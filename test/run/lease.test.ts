@@ -9,14 +9,14 @@ import { failsAfter, fates, isRenewal, recordVerbs, works, worksUntilLost, world
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const RETRYING = { maxAttempts: 2 }
-const { leaseMs, skewMs, killAfterMs, finishTimeoutMs } = readSettings(RETRYING)
+const { leaseMs, heartbeatMs, skewMs, killAfterMs, finishTimeoutMs } = readSettings(RETRYING)
 const noRenewal = (call: Call): Fate => ({ kind: isRenewal(call) ? 'dropped' : 'answered' })
 
 test('a renewal each heartbeat, and none after the end', async () => {
   const { time, trigger } = world()
   const renewedMs: number[] = []
   const startMs = time.now()
-  const run = trigger('a', works(3.5 * MINUTE_MS), {
+  const run = trigger('a', works(3.5 * heartbeatMs), {
     fateOf: (call) => {
       if (isRenewal(call)) renewedMs.push(time.now() - startMs)
       return { kind: 'answered' }
@@ -24,7 +24,7 @@ test('a renewal each heartbeat, and none after the end', async () => {
   })
   await time.run(run.result)
   await time.run(time.clock().wait(10 * MINUTE_MS))
-  expect(renewedMs).toEqual([1, 2, 3].map((minutes) => minutes * MINUTE_MS))
+  expect(renewedMs).toEqual([1, 2, 3].map((count) => count * heartbeatMs))
 })
 
 test('the child goes on record with the next renewal', async () => {
@@ -199,13 +199,13 @@ describe('ledger down in mid-run', () => {
   test('or is stopped in time (more)', async () => {
     const { time, trigger } = world()
     const startMs = time.now()
-    const fateOf = outage(startMs + 90_000, startMs + HOUR_MS, time.now)
+    const fateOf = outage(startMs + 1.5 * heartbeatMs, startMs + HOUR_MS, time.now)
     const { work, heard } = worksUntilLost()
     const run = trigger('a', work, { fateOf, settings: RETRYING })
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
     const [{ cause, atMs, killInMs } = { cause: '', atMs: 0, killInMs: 0 }] = heard
-    // The last renewal that was answered left a minute after the claim.
-    const endMs = startMs + MINUTE_MS + leaseMs - skewMs
+    // The last renewal that was answered left a heartbeat after the claim.
+    const endMs = startMs + heartbeatMs + leaseMs - skewMs
     expect(cause).toBe('expired')
     expect(atMs + killInMs).toBeLessThanOrEqual(endMs + 10)
     expect(atMs + killInMs).toBeGreaterThan(endMs - 100)
