@@ -1,24 +1,40 @@
+import type { Ledger } from '../../api.ts'
+import { usageError } from '../../core/errors.ts'
 import { keysOf } from '../../core/objects.ts'
-import { DEFAULT_SKEW_MS, RESOLVED_STATE } from '../../core/row/policy.ts'
+import { optionName } from '../../core/option.ts'
+import { DEFAULT_RERUNNABLE, DEFAULT_SKEW_MS, RESOLVED_STATE } from '../../core/row/policy.ts'
 import { statusOfRow } from '../../core/row/status.ts'
 import { EXIT } from '../../exit-code.ts'
+import { leftOutLine } from '../../format/rerun.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { rowJson } from '../../format/row.ts'
-import { safeJson } from '../../format/text.ts'
+import { jsonArray, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { defineCommand } from '../command.ts'
+import type { Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
-import { print } from '../output.ts'
+import { print, printAll } from '../output.ts'
+import { planRange, printPlan } from './rerun/plan.ts'
 
 const help = {
   name: 'resolve',
   summary:
-    'Record the outcome of a stale or failed slot by hand, or skip a slot, also one that is not due yet. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
+    'Record the outcome of a stale or failed slot by hand, or skip a slot, also one that is not due yet. In a range, that of its missed, failed and stale slots. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
   options: {
     store: COMMON.store,
     task: COMMON.task,
-    slot: COMMON.slot,
+    slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
+    from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
+    to: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'End of the range; a date includes the whole day' },
+    only: {
+      kind: 'words',
+      value: 'STATUS[,…]',
+      choices: ['missed', 'failed', 'stale', 'skipped'],
+      otherwise: DEFAULT_RERUNNABLE.join(','),
+      help: 'In a range, only slots with these statuses',
+    },
+    dryRun: { kind: 'switch', help: 'Print the slots of the range and record nothing' },
     state: {
       kind: 'choice',
       value: 'STATE',
@@ -35,7 +51,7 @@ const help = {
     },
     reason: { ...COMMON.reason, required: true },
     by: { ...COMMON.by, group: 'Options' },
-    json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
+    json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json); in a range, an array' },
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   takesTask: true,
@@ -49,22 +65,83 @@ const help = {
       'its batch succeeded, but the run could not record that; without waiting for the lease to end',
     ],
     ["cronledger resolve nightly … --slot 2026-12-24T03:00 --state skipped --reason 'holiday'", 'skip a future slot'],
+    [
+      "cronledger resolve nightly … --from 2026-11-20 --to 2026-11-22 --state skipped --reason 'no data' --dry-run",
+      'list the slots of a range that would be skipped',
+    ],
   ],
   notes:
     'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, 65 if the slot is running or completed, if it is not due and is not to be skipped, or if its latest attempt is not of the run that --run names, otherwise as in run.',
 } as const satisfies CommandHelp
 
+type ResolveValues = Values<typeof help.options>
+
 export const resolve = defineCommand(help, async (values, { sink }) => {
-  const { store, task, state, reason, run: runId } = values
-  const result = await createLedger({ store }).resolve({ ...values, runId, state })
-  if (result.kind === 'resolved') {
-    await print(
-      values.json
-        ? safeJson(rowJson(result.row, statusOfRow(result.row, { now: systemClock.now(), skewMs: DEFAULT_SKEW_MS })), 2)
-        : resolvedText(result.row, RESOLVED_STATE[state], reason),
-    )
+  checkTogether(values)
+  const ledger = createLedger({ store: values.store })
+  const { slot, from } = values
+  if (slot !== undefined) {
+    const answer = await resolveOne(ledger, values, slot)
+    if (answer.text !== null) await print(answer.text)
+    if (answer.refusal === null) return EXIT.ok
+    sink.write(answer.refusal)
+    return EXIT.refused
+  }
+  const only = values.only ?? DEFAULT_RERUNNABLE
+  const range = { ...values, from: from ?? '', only }
+  const plan = await planRange(ledger, range)
+  if (values.dryRun || plan.slots.length === 0) {
+    await printPlan(plan, range, values.json === true, sink)
     return EXIT.ok
   }
-  sink.write(unresolvedText(result, { store, task, slot: result.slot.getTime(), state: RESOLVED_STATE[state], runId }))
-  return EXIT.refused
+  let refused = 0
+  async function* texts() {
+    for (const one of plan.slots) {
+      const { text, refusal } = await resolveOne(ledger, values, new Date(one.slot))
+      if (text !== null) yield text
+      if (refusal === null) continue
+      refused += 1
+      sink.write(refusal)
+    }
+  }
+  // A reader that has gone away must not end the changes.
+  await printAll(values.json ? jsonArray(texts(), (text) => text) : lined(texts()), { toTheEnd: true })
+  const leftOut = leftOutLine(values.task, plan.doubts)
+  if (leftOut !== null) sink.write(leftOut)
+  return refused > 0 ? EXIT.refused : EXIT.ok
 })
+
+const OF_RANGE = ['from', 'to', 'dryRun'] as const
+
+function checkTogether(values: ResolveValues): void {
+  const { slot, from, run } = values
+  if (slot === undefined && from === undefined) {
+    throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
+  }
+  const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
+  const other = slot === undefined ? (run === undefined ? undefined : 'run') : ofRange
+  if (other === undefined) return
+  const [one, kind] = slot === undefined ? ['from', 'one slot'] : ['slot', 'a range']
+  const name = optionName(other)
+  throw usageError(`--${one} and --${name} cannot be used together, because --${name} is for ${kind}. Use one of them.`)
+}
+
+/** Records the decision for one slot. Returns the answer, and the line of the log if it was refused. */
+async function resolveOne(ledger: Ledger, values: ResolveValues, slot: string | Date) {
+  const { store, task, state, reason, run: runId, json } = values
+  const result = await ledger.resolve({ ...values, slot, runId, state })
+  const recorded = RESOLVED_STATE[state]
+  if (result.kind !== 'resolved') {
+    const asked = { store, task, slot: result.slot.getTime(), state: recorded, runId }
+    return { text: null, refusal: unresolvedText(result, asked) }
+  }
+  const { row } = result
+  const text = json
+    ? safeJson(rowJson(row, statusOfRow(row, { now: systemClock.now(), skewMs: DEFAULT_SKEW_MS })), 2)
+    : resolvedText(row, recorded, reason)
+  return { text, refusal: null }
+}
+
+async function* lined(texts: AsyncIterable<string>) {
+  for await (const text of texts) yield `${text}\n`
+}

@@ -49,6 +49,43 @@ describe('the resolution of a slot', () => {
     expect(await run('2026-11-24T03:00:00Z', 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
   })
 
+  test('a range: its missed, failed and stale slots, or those with other statuses, each with the reason', async () => {
+    const { env, run, resolve } = ledger()
+    for (const [day, command] of [
+      [23, 'false'],
+      [25, 'true'],
+      [27, 'false'],
+    ] as const)
+      await run(`2026-11-${day}T03:00:00Z`, command)
+    await resolve('2026-11-26', 'skipped')
+    const range = (...args: string[]) =>
+      cronledger(['resolve', 'nightly', '--from', '2026-11-23', '--to', '2026-11-27', '--reason', 'no data', ...args], {
+        env,
+      })
+    const planned = await range('--state', 'skipped', '--dry-run')
+    expect(planned.stdout.split('\n').map((line) => line.split(/ {2,}/).at(-1))).toEqual([
+      ...['failed', 'missed', 'failed', '1 missed, 2 failed', ''],
+    ])
+    const { code, stdout } = await range('--state', 'skipped', '--only', 'missed,failed')
+    expect([code, stdout.match(/2026-11-\d\d 03:00 UTC: recorded as skipped: no data$/gm)?.length]).toEqual([0, 3])
+    expect((await range('--state', 'skipped')).stdout).toMatch(/^nothing to do: /)
+    const again = JSON.parse((await range('--state', 'completed', '--only', 'skipped', '--json')).stdout)
+    expect(again.map(({ slot, status }: Loose) => [slot, status])).toEqual(
+      [23, 24, 26, 27].map((day) => [`2026-11-${day}T03:00:00Z`, 'completed']),
+    )
+  })
+
+  test.each([
+    [[], '--slot or --from is required'],
+    [['--slot', NIGHT, '--from', '7d'], '--slot and --from cannot be used together'],
+    [['--from', '7d', '--run', 'abc'], '--from and --run cannot be used together, because --run is for one slot'],
+    [['--from', '7d', '--only', 'completed'], '--only "completed" is not allowed'],
+  ])('%s is refused', async (args, message) => {
+    const { env } = ledger()
+    const asked = ['resolve', 'nightly', '--state', 'skipped', '--reason', 'x', ...args]
+    expect(await cronledger(asked, { env })).toMatchObject({ code: 64, stderr: expect.stringContaining(message) })
+  })
+
   test('never a running one, nor one that has completed', async () => {
     const { run, start: begin, resolve } = ledger()
     const running = begin(NIGHT, 'sh', '-c', 'echo ready; exec sleep 60')
