@@ -74,6 +74,8 @@ export interface TasksOptions extends OfTasks, ProblemOptions {}
 export interface HealthOptions extends ReadOptions {
   /** Default: every known task. A task that `tasks` returned is not read again. */
   readonly task?: string | KnownTask | undefined
+  /** Which of all known tasks are read. Default: all. */
+  readonly only?: ((task: KnownTask) => boolean) | undefined
   readonly since: Date
   /** A slot at this instant is left out. */
   readonly until: Date

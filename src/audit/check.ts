@@ -19,6 +19,8 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly now: Instant
   /** Only the findings that arose in this last span, in milliseconds. Left out: all. */
   readonly newMs?: number | undefined
+  /** Which of all known tasks are read. Left out: all. */
+  readonly only?: ((task: KnownTask) => boolean) | undefined
   readonly progress: (task: string, slot: Instant) => void
 }
 
@@ -142,11 +144,11 @@ function isNew(arose: Instant, now: Instant, newMs: number): boolean {
  * time. Throws a usage error if the ledger has no task record.
  */
 export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
-  return ofAllTasks((task, own) => checkTask(task, settings, own), deps)
+  return ofAllTasks((task, own) => checkTask(task, settings, own), settings, deps)
 }
 
 export function tasksHealth(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskHealth, void> {
-  return ofAllTasks((task, own) => taskHealth(task, settings, own), deps)
+  return ofAllTasks((task, own) => taskHealth(task, settings, own), settings, deps)
 }
 
 /**
@@ -156,14 +158,18 @@ export function tasksHealth(settings: CheckSettings, deps: HistoryDeps): AsyncGe
  */
 async function* ofAllTasks<T>(
   read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
+  { only }: CheckSettings,
   deps: HistoryDeps,
 ): AsyncGenerator<T, void> {
   let known = 0
+  let wanted = 0
   const faults = new Map<string, LedgerError>()
   const keepFault = (task: string, error: LedgerError) => faults.set(task, error)
   async function* recorded(signal: AbortSignal) {
     for await (const task of readTaskRecords({ ...deps, signals: [signal] }, keepFault)) {
       known += 1
+      if (only?.(task) === false) continue
+      wanted += 1
       yield task
     }
   }
@@ -184,6 +190,8 @@ async function* ofAllTasks<T>(
       'no task has run yet in this ledger, so there is nothing to check. Is this the right --store? To check a task before its first run, record it: cronledger declare',
     )
   }
+  if (wanted === 0)
+    throw usageError('no task has this name and owner, so there is nothing to check. To see them: cronledger tasks')
 }
 
 const MAX_NAMED = 5

@@ -5,7 +5,7 @@ import { rerunnableAs } from '../core/row/decide.ts'
 import { type Rerunnable, readRerunnable } from '../core/row/policy.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
-import { parseTimeRange, type TimeRange } from '../core/schedule/time-range.ts'
+import { parseTimeRange, type TimeRange, withDates } from '../core/schedule/time-range.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { expectedTimes, inForceAt } from '../core/task/task-record.ts'
 import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
@@ -85,7 +85,7 @@ function askedRange(
 ): Required<TimeRange> {
   const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
   const zone = inForceAt(schedules, now)?.spec.zone ?? 'UTC'
-  const { since = 0, until = now } = parseTimeRange(text, zone, now, ['from', 'to'])
+  const { since = 0, until = now } = parseTimeRange(withDates(text, zone, now), zone, now, ['from', 'to'])
   if (only.includes('missed') && since < now - retentionMs) {
     throw usageError(
       `from ${text.since} is too early: records are kept for ${formatDuration(retentionMs)}, so older slots that succeeded would look missed. Use a later start.`,

@@ -4,9 +4,10 @@ import { parseDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import { nearest } from '../core/near.ts'
 import { readableRow } from '../core/row/status.ts'
-import { needsZone, parseTimeRange, type RangeText, type TimeRange } from '../core/schedule/time-range.ts'
+import { needsZone, parseTimeRange, type RangeText, type TimeRange, withDates } from '../core/schedule/time-range.ts'
+import { openZone } from '../core/schedule/zone.ts'
 import { inForceAt } from '../core/task/task-record.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
 
 export type TaskReading = ReadOptions & { readonly task: string }
 
@@ -41,20 +42,25 @@ export function hintAbout(error: Error): string {
 
 interface RangeOptions extends RangeText {
   readonly task: string | undefined
+  readonly timezone: string | undefined
   readonly ledgerTimeoutMs: number | undefined
 }
 
 /**
- * Reads `--since` and `--until`. Local times and dates are in the zone of the task, or in UTC if no task is given. Throws
- * as `parseTimeRange` does.
+ * Reads `--since` and `--until`. Local times and dates are in the zone of `--timezone`, or else of the task, or of this
+ * terminal if no task is given. Throws as `parseTimeRange` does.
  */
 export async function readRange(options: RangeOptions, ledger: Ledger, now: Instant): Promise<TimeRange> {
-  const { task, since, until } = options
-  const zone =
-    task !== undefined && needsZone(options)
-      ? await zoneOfTask({ task, ledgerTimeoutMs: options.ledgerTimeoutMs }, ledger, now)
-      : 'UTC'
-  return parseTimeRange({ since, until }, zone, now, ['--since', '--until'])
+  const { task, timezone, ledgerTimeoutMs } = options
+  const zone = !needsZone(options)
+    ? 'UTC'
+    : (timezone ?? (task === undefined ? zoneOfTerminal() : await zoneOfTask({ task, ledgerTimeoutMs }, ledger, now)))
+  openZone(zone)
+  return parseTimeRange(withDates(options, zone, now), zone, now, ['--since', '--until'])
+}
+
+function zoneOfTerminal(): string {
+  return new Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 
 /** Reads a range that ends now, and begins `usualSpan` (`7d`) ago, if the options do not say otherwise. */
@@ -77,4 +83,23 @@ async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): P
   const schedules = (await recordOf(ledger, reading))?.schedules ?? []
   const spec = inForceAt(schedules, now)?.spec ?? readableRow(await findNewestRow(ledger, reading))?.schedule
   return spec?.zone ?? 'UTC'
+}
+
+/** The tasks that an operator asks for. */
+export interface WantedTasks {
+  /** One task by its name. Undefined: all those of `only`. */
+  readonly task: string | undefined
+  readonly only: ((task: KnownTask) => boolean) | undefined
+}
+
+/** Reads `--task`, which may be the begin of a name (`pay/*`), and `--owner`. */
+export function wantedTasks({ task, owner }: OrUndefined<{ task: string; owner: string }>): WantedTasks {
+  const isPrefix = task?.endsWith('*') ?? false
+  if (owner === undefined && !isPrefix) return { task, only: undefined }
+  const begin = isPrefix ? task?.slice(0, -1) : undefined
+  const text = owner?.toLowerCase() ?? ''
+  const only = (known: KnownTask) =>
+    (begin === undefined ? (task ?? known.task) === known.task : known.task.startsWith(begin)) &&
+    (known.expectations?.owner ?? '').toLowerCase().includes(text)
+  return { task: undefined, only }
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import { writeSync } from 'node:fs'
 import { usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
+import type { Screen } from '../format/table.ts'
 
 /**
  * Replaces `process.stdout` and `process.stderr` with streams that discard everything. The first access to the real ones
@@ -80,12 +81,6 @@ async function write(text: string | Uint8Array): Promise<boolean> {
 }
 
 function ignore(): void {}
-
-export interface Screen {
-  /** The width of the terminal; null if stdout is not a terminal. */
-  readonly columns: number | null
-  readonly color: boolean
-}
 
 /** The width that we assume for a terminal that does not report one. */
 const USUAL_COLUMNS = 80

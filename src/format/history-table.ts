@@ -1,29 +1,27 @@
-import stringWidth from 'string-width'
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import { isKeyOf } from '../core/objects.ts'
-import { attemptCount, coveringSlot } from '../core/row/attempts.ts'
+import { attemptCount, coveringSlot, isRepaired } from '../core/row/attempts.ts'
 import { factOf } from '../core/row/report.ts'
 import { isUnreadable, readableRow } from '../core/row/status.ts'
 import { isMissed } from '../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../core/types.ts'
-import { markOf, type SlotMark } from '../verdict/mark.ts'
-import { localTime } from './local-time.ts'
+import { markOf } from '../verdict/mark.ts'
+import { zonedTime } from './local-time.ts'
 import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from './row.ts'
+import { type Cell, colorOfStatus, lineWidthOf, type Screen, tableLine, widthOf } from './table.ts'
 import { printable } from './text.ts'
 
-export interface TableStyle {
+export interface TableStyle extends Screen {
   /** Whether the table has a column for the task, because the items can belong to several tasks. */
   readonly withTask: boolean
   /** The names of facts that the batch reports. Each has a column. */
   readonly fields: readonly string[]
-  /** The width of the terminal. Null when the output is not a terminal, so that a line may have any length. */
-  readonly columns: number | null
-  readonly color: boolean
   readonly now: Instant
   readonly statusOf: StatusOf
   /** Returns the line that is shown instead of an empty table. */
   readonly nothing: () => Promise<string>
+  /** Returns the line below the table. It is called at the end. */
+  readonly total: () => string
 }
 
 /** By the heading of the column. */
@@ -32,11 +30,7 @@ type CellTexts = Readonly<Record<string, (item: HistoryItem, style: TableStyle) 
 const CELL_TEXTS: CellTexts = {
   'SLOT (UTC)': ({ slot }) => formatInstant(slot),
   TASK: ({ task }) => task,
-  'LOCAL TIME': (item) => {
-    const zone = zoneOf(item)
-    return zone === '' ? '' : localTime(item.slot, zone)
-  },
-  ZONE: zoneOf,
+  'LOCAL TIME': (item) => (!isMissed(item) && isUnreadable(item) ? '' : zonedTime(item.slot, item.schedule.zone)),
   STATUS: (item, { statusOf }) => {
     const status = statusOf(item)
     const row = isMissed(item) ? null : item
@@ -60,35 +54,21 @@ function ofOwn(cell: (row: Row, style: TableStyle) => string): CellTexts[string]
   return (item, style) => (isMissed(item) || isUnreadable(item) ? '' : cell(item, style))
 }
 
-function zoneOf(item: HistoryItem): string {
-  return !isMissed(item) && isUnreadable(item) ? '' : item.schedule.zone
-}
+const NUMBERS: readonly string[] = ['ATTEMPTS', 'DURATION', 'DUPLICATES']
+/** A fact that is a number. */
+const NUMBER = /^-?\d[\d.e+-]*$/
 
 function factTexts(fields: readonly string[]): CellTexts {
   return Object.fromEntries(fields.map((name) => [name, (item) => String(factOf(lastReport(item), name) ?? '')]))
 }
 
 /** The columns that a narrow terminal leaves out, in this order. A width of 60 is enough for the others. */
-const LEFT_OUT_FIRST = ['ZONE', 'ATTEMPTS', 'LOCAL TIME', 'DURATION']
+const LEFT_OUT_FIRST = ['ATTEMPTS', 'LOCAL TIME', 'DURATION']
 /**
  * Task names are cut to the first width before a column is left out. After that they are cut to the space that is left,
  * but not below the second width.
  */
 const [LONG_TASK, SHORT_TASK] = [32, 8]
-
-const [RED, GREEN, YELLOW, CYAN] = [31, 32, 33, 36]
-const COLORS: Readonly<Partial<Record<Status | `completed, ${SlotMark}`, number>>> = {
-  completed: GREEN,
-  'completed, repaired': YELLOW,
-  'completed, marked': YELLOW,
-  failed: RED,
-  stale: RED,
-  missed: RED,
-  overdue: RED,
-  running: CYAN,
-  waiting: CYAN,
-  skipped: YELLOW,
-}
 
 interface TableColumn {
   readonly head: string
@@ -120,7 +100,7 @@ export async function* tableText(
     yield lines.map((line) => `${line}\n`).join('')
     isFirst = false
   }
-  if (isFirst) yield `${printable(await style.nothing())}\n`
+  yield `${isFirst ? printable(await style.nothing()) : style.total()}\n`
 }
 
 function lineOf(
@@ -128,13 +108,14 @@ function lineOf(
   cellOf: (column: TableColumn) => string,
   { color }: TableStyle,
 ): string {
+  const cells = columns.map((column): Cell => {
+    const text = cellOf(column)
+    const isRight = NUMBERS.includes(column.head) || (!Object.hasOwn(CELL_TEXTS, column.head) && NUMBER.test(text))
+    return color && column.head === 'STATUS' ? { text, color: colorOfStatus(text) } : { text, isRight }
+  })
   return tableLine(
-    columns.map(cellOf),
+    cells,
     columns.map(({ width }) => width),
-    (cell, index) => {
-      const isColored = color && columns[index]?.head === 'STATUS' && isKeyOf(cell, COLORS)
-      return isColored ? `\u001b[${COLORS[cell]}m${cell}\u001b[0m` : cell
-    },
   )
 }
 
@@ -155,46 +136,30 @@ function widthOfAll(columns: readonly TableColumn[]): number {
 }
 
 function widest(width: number, cells: readonly string[]): number {
-  return cells.reduce((most, cell) => Math.max(most, stringWidth(cell)), width)
+  return Math.max(width, widthOf(cells))
 }
 
-// Only spaces separate the columns. This is readable on a terminal, and easy to cut in a pipe.
-
-const GAP = 2
-const GRAPHEMES = new Intl.Segmenter('en')
-
-export function lineWidthOf(widths: readonly number[]): number {
-  return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1))
-}
-
-/**
- * Returns a line with each cell padded or cut to its width. `painted` adds the colour to a cell, which takes no space.
- */
-export function tableLine(
-  cells: readonly string[],
-  widths: readonly number[],
-  painted: (cell: string, index: number) => string = (cell) => cell,
-): string {
-  const last = cells.findLastIndex((cell) => cell !== '')
-  const texts = cells.slice(0, last + 1).map((cell, index) => {
-    const shown = cut(cell, widths[index] ?? 0)
-    const room = index === last ? 0 : (widths[index] ?? 0) - stringWidth(shown)
-    return painted(shown, index) + ' '.repeat(room)
-  })
-  return texts.join(' '.repeat(GAP))
-}
-
-/**
- * Returns the text cut to at most `width` columns. It never splits a grapheme, which a reader sees as one character.
- */
-function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text
-  let left = width - 1
-  let shown = ''
-  for (const { segment } of GRAPHEMES.segment(text)) {
-    left -= stringWidth(segment)
-    if (left < 0) break
-    shown += segment
+/** Counts slots for the line below a table: `21 slots: 20 completed (2 repaired), 1 failed; 3 duplicates`. */
+export function openTotal() {
+  const counts = new Map<Status, number>()
+  let [slots, repaired, duplicates, refused] = [0, 0, 0, 0]
+  return {
+    add(item: HistoryItem, status: Status): void {
+      slots += 1
+      counts.set(status, (counts.get(status) ?? 0) + 1)
+      if (isMissed(item) || isUnreadable(item)) return
+      if (status === 'completed' && isRepaired(item)) repaired += 1
+      duplicates += item.rejections.count - item.rejections.refused
+      refused += item.rejections.refused
+    },
+    text(): string {
+      const parts = [...counts].map(([status, count]) => {
+        const more = status === 'completed' && repaired > 0 ? ` (${repaired} repaired)` : ''
+        return `${count} ${status}${more}`
+      })
+      const rejected = `${duplicates} ${duplicates === 1 ? 'duplicate' : 'duplicates'}`
+      const total = `${slots} ${slots === 1 ? 'slot' : 'slots'}: ${parts.join(', ')}; ${rejected}`
+      return refused === 0 ? total : `${total}, ${refused} refused`
+    },
   }
-  return `${shown}…`
 }

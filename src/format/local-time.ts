@@ -5,7 +5,7 @@ import type { Instant } from '../core/types.ts'
  * Returns the local time in a zone as `2026-11-24 12:00`, with seconds only where they are not zero. Returns `-` when
  * this Node does not know the zone. A host with newer time zone data may have written it.
  */
-export function localTime(instant: Instant, zone: string): string {
+function localTime(instant: Instant, zone: string): string {
   const local = inZone(instant, zone)
   if (!local.isValid) return '-'
   return local.toFormat(local.second === 0 ? 'yyyy-MM-dd HH:mm' : 'yyyy-MM-dd HH:mm:ss')
@@ -42,6 +42,18 @@ export function zonedTime(instant: Instant, zone: string): string {
 export function timeNear(instant: Instant, near: Instant, zone: string): string {
   const { date, time } = readClock(instant, zone)
   return date === readClock(near, zone).date ? time : `${date} ${time}`
+}
+
+/**
+ * Returns the local times of a span to the minute, with their zone: `11-29 02:10 to 04:20 JST`. A date has its year if
+ * that is not the year of `now`.
+ */
+export function spanTime(from: Instant, to: Instant, zone: string, now: Instant): string {
+  const [start, end] = [readClock(from, zone), readClock(to, zone)]
+  const year = readClock(now, zone).date.slice(0, 5)
+  const shown = ({ date, time }: ClockReading) => `${date.replace(year, '')} ${time.slice(0, 5)}`
+  const until = end.date === start.date ? end.time.slice(0, 5) : shown(end)
+  return `${shown(start)}${from === to ? '' : ` to ${until}`} ${end.name()}`
 }
 
 interface ClockReading {

@@ -1,6 +1,6 @@
 import { DAY_MS } from '../core/duration.ts'
 import { commonZone } from '../core/schedule/zone.ts'
-import type { TaskFinding } from '../core/task/findings.ts'
+import { NO_FINDINGS, type TaskFinding } from '../core/task/findings.ts'
 import type { Instant } from '../core/types.ts'
 
 type Kind = TaskFinding['kind']
@@ -21,11 +21,13 @@ const CAUSE_OF_KIND: Readonly<Record<Kind, IncidentCause>> = {
   late: 'late',
 }
 
+const KINDS = Object.keys(CAUSE_OF_KIND) as readonly Kind[]
+
 /** The findings of one task in an incident. */
-interface IncidentTask {
+export interface IncidentTask {
   readonly task: string
   readonly owner: string | undefined
-  /** How many slots have each kind of finding. The kind that was found last comes first. */
+  /** How many slots have each kind of finding. */
   readonly counts: ReadonlyMap<Kind, number>
   /** The oldest and the newest of its slots. */
   readonly from: Instant
@@ -63,7 +65,7 @@ const MAX_STREAKS = 20_000
 /** Problems of one task with one kind of cause that follow each other. */
 interface Streak extends Omit<IncidentTask, 'from' | 'counts'> {
   readonly cause: IncidentCause
-  readonly counts: Map<Kind, number>
+  readonly counts: Record<Kind, number>
   from: Instant
 }
 
@@ -80,12 +82,12 @@ export function collectIncidents() {
       const cause = causeOf(found)
       let streak = open.get(cause)
       if (streak === undefined || (streak.from - slot > GAP_MS && streaks.length < MAX_STREAKS)) {
-        streak = { task, owner, cause, counts: new Map(), from: slot, to: slot, newest: found }
+        streak = { task, owner, cause, counts: { ...NO_FINDINGS }, from: slot, to: slot, newest: found }
         streaks.push(streak)
         open.set(cause, streak)
       }
       streak.from = slot
-      streak.counts.set(kind, (streak.counts.get(kind) ?? 0) + 1)
+      streak.counts[kind] += 1
     },
     /** Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots. */
     incidents: (): readonly Incident[] => CAUSES.flatMap((cause) => incidentsOf(cause, streaks)).sort(byWeight),
@@ -148,7 +150,7 @@ function incidentOf(cause: IncidentCause, byTask: readonly (readonly Streak[])[]
     tasks,
     from: Math.min(...tasks.map(({ from }) => from)),
     to: Math.max(...tasks.map(({ to }) => to)),
-    slots: tasks.reduce((sum, { counts }) => sum + slotsOf(counts), 0),
+    slots: tasks.flatMap(({ counts }) => [...counts.values()]).reduce((sum, count) => sum + count, 0),
     zone: commonZone(tasks.map(({ newest }) => newest.schedule)),
   }
 }
@@ -158,12 +160,7 @@ function joined(streaks: readonly Streak[]): readonly IncidentTask[] {
   const [oldest, last] = [streaks[0], streaks.at(-1)]
   if (oldest === undefined || last === undefined) return []
   const { task, owner, to, newest } = last
-  const counts = new Map<Kind, number>()
-  for (const [kind, count] of streaks.toReversed().flatMap((streak) => [...streak.counts]))
-    counts.set(kind, (counts.get(kind) ?? 0) + count)
+  const countOf = (kind: Kind) => streaks.reduce((sum, { counts: one }) => sum + one[kind], 0)
+  const counts = new Map(KINDS.map((kind) => [kind, countOf(kind)] as const).filter(([, count]) => count > 0))
   return [{ task, owner, counts, from: oldest.from, to, newest }]
-}
-
-function slotsOf(counts: IncidentTask['counts']): number {
-  return [...counts.values()].reduce((sum, count) => sum + count, 0)
 }

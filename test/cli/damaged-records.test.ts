@@ -35,7 +35,7 @@ async function ledgerWith(name: string, ...sql: readonly string[]): Promise<stri
 
 const check = (store: string, ...more: readonly string[]) =>
   cronledger(['check', '--store', store, '--since', '3d', ...more])
-const failedTasks = (stdout: string) => [...stdout.matchAll(/^failed +(\w)/gm)].map(([, task]) => task)
+const failedTasks = (stdout: string) => [...stdout.matchAll(/^ *(\w) +1 failed/gm)].map(([, task]) => task)
 
 const DAMAGED_ROW = "UPDATE rows SET document = '{}' WHERE task = 'd'"
 const DAMAGED_RECORD = `UPDATE entries SET document = '{"schedules":1}' WHERE task = 'b'`
@@ -44,7 +44,7 @@ test('a row that cannot be read is a finding, in check, history, show and JSON',
   const store = await ledgerWith('row', DAMAGED_ROW)
   const { code, stdout, stderr } = await check(store)
   expect(failedTasks(stdout)).toEqual(['a', 'b', 'c', 'e', 'f', 'g'])
-  expect(stdout).toMatch(/^unknown +d .* a row of the ledger is damaged: task is missing, /m)
+  expect(stdout).toMatch(/^ +d +1 unknown .*\n +a row of the ledger is damaged: task is missing, /m)
   expect(stdout).toMatch(/^7 slots need attention: 6 failed, 1 unknown$/m)
   expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
   const [found] = JSON.parse((await check(store, '--task', 'd', '--json')).stdout)
@@ -82,7 +82,7 @@ test('check names the task whose record is not JSON, and shows a row that is not
   ]
   const { code, stdout, stderr } = await check(await ledgerWith('cut', ...cut))
   expect(failedTasks(stdout)).toEqual(['a', 'c', 'e', 'f', 'g'])
-  expect(stdout).toMatch(/^unknown +d .* is damaged: all of it is "cut off", but must be an object/m)
+  expect(stdout).toMatch(/^ +d +1 unknown .*\n.* is damaged: all of it is "cut off", but must be an object/m)
   expect(stderr).toBe(
     'cronledger: task b could not be checked completely: the record of task b is damaged: all of it is "cut off", but must be an object. Correct it in the ledger.\n',
   )

@@ -217,6 +217,7 @@ describe('a row of the ledger', () => {
       now: NOW,
       statusOf: statusAt(NOW),
       nothing: async () => '',
+      total: () => '',
     }
     let read = 0
     await fc.assert(

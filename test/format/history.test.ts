@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type HistoryFormat, historyText } from '../../src/format/history.ts'
+import { openTotal } from '../../src/format/history-table.ts'
 import type { HistoryItem } from '../../src/format/row.ts'
 import { FAILED, FORCED, NOW, resolvedAs, rowWith, SUCCEEDED, statusAt } from '../support/rows.ts'
 
@@ -40,6 +41,7 @@ async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish 
     now: NOW,
     statusOf: statusAt(NOW),
     nothing: async () => 'nothing',
+    total: () => '',
   }
   const printed: string[] = []
   for await (const piece of historyText(source(), style)) printed.push(piece)
@@ -49,14 +51,22 @@ async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish 
 const lines = async (groups: ReadonlyArray<readonly HistoryItem[]>, wish?: Wish) =>
   (await pieces(groups, wish)).join('').trimEnd().split('\n')
 
+test('the total counts the slots, the repaired ones, duplicates and refusals', () => {
+  const { add, text } = openTotal()
+  const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
+  const rejected = { ...row, rejections: { ...row.rejections, count: 40, refused: 30 } }
+  for (const item of [repaired, rejected, missed, newer]) add(item, statusAt(NOW)(item))
+  expect(text()).toBe('4 slots: 2 completed (1 repaired), 1 missed, 1 unknown; 10 duplicates, 30 refused')
+})
+
 describe('a table', () => {
   test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
     expect(await lines([[row, tokyo, missed, newer]])).toEqual([
-      'SLOT (UTC)            LOCAL TIME        ZONE                            STATUS     ATTEMPTS  DURATION  DUPLICATES',
-      '2026-11-24T03:00:00Z  2026-11-24 03:00  UTC                             completed  1         1s        0',
-      '2026-11-24T03:00:00Z  2026-11-24 00:00  America/Argentina/Buenos_Aires  completed  1         1s        0',
-      '2026-11-24T03:00:00Z  2026-11-24 12:00  Asia/Tokyo                      missed',
-      '2026-11-24T03:00:00Z                                                    unknown',
+      'SLOT (UTC)            LOCAL TIME               STATUS     ATTEMPTS  DURATION  DUPLICATES',
+      '2026-11-24T03:00:00Z  2026-11-24 03:00 UTC     completed         1        1s           0',
+      '2026-11-24T03:00:00Z  2026-11-24 00:00 -03:00  completed         1        1s           0',
+      '2026-11-24T03:00:00Z  2026-11-24 12:00 JST     missed',
+      '2026-11-24T03:00:00Z                           unknown',
     ])
   })
 
@@ -71,7 +81,7 @@ describe('a table', () => {
   test('has a column for each fact that is asked for, of the last attempt', async () => {
     const reported = rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234,"file":"a\\u001bb"}' } })
     const printed = await lines([[reported, failed, missed, newer]], { fields: ['rows', 'file'] })
-    expect(printed.map((line) => line.split(/ {2,}/).slice(7))).toEqual([
+    expect(printed.map((line) => line.split(/ {2,}/).slice(6))).toEqual([
       ['rows', 'file'],
       ['1234', 'a\\u001bb'],
       ...[[], [], []],
@@ -80,22 +90,23 @@ describe('a table', () => {
 
   test('is printed group by group, with one head', async () => {
     const printed = await pieces([[row], [failed, row]])
-    expect(printed).toHaveLength(2)
+    expect(printed).toHaveLength(3)
     expect(printed.join('').match(/SLOT/g)).toHaveLength(1)
   })
 
   test('grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
-    expect((await lines([[row], [tokyo]]))[2]).toContain('America/Argentina/Buenos_Aires  completed')
-    const narrow = await lines([[row], [tokyo]], { columns: 95 })
-    expect(narrow[2]).toContain('Ame…')
-    expect(narrow.every((line) => line.length <= 95)).toBe(true)
+    const skipped = { ...resolvedAs('COMPLETED'), rejections: { ...row.rejections, count: 40, refused: 30 } }
+    expect((await lines([[row], [skipped]]))[2]).toContain('completed, marked  ')
+    const narrow = await lines([[row], [skipped]], { columns: 86 })
+    expect(narrow[2]).toContain('complete…')
+    expect(narrow.every((line) => line.length <= 86)).toBe(true)
   })
 
   test.each([
     [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'DUPLICATES']],
     [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'DUPLICATES']],
     [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
-    [200, ['SLOT (UTC)', 'LOCAL TIME', 'ZONE', 'STATUS', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
+    [200, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
   ])('in %i columns has %j', async (columns, heads) => {
     const [head = '', ...rest] = await lines([[tokyo, row]], { columns })
     expect(head.split(/ {2,}/)).toEqual(heads)
@@ -112,8 +123,8 @@ describe('a table', () => {
   test('has colour on the statuses alone, if colour is asked for', async () => {
     const [head, first, second, third] = await lines([[row, failed, missed]], { columns: 200, color: true })
     expect(head).not.toContain('\u001b')
-    expect(first).toContain('\u001b[32mcompleted\u001b[0m  1 ')
-    expect(second).toContain('\u001b[31mfailed\u001b[0m     1 ')
+    expect(first).toContain('\u001b[32mcompleted\u001b[0m         1 ')
+    expect(second).toContain('\u001b[31mfailed\u001b[0m            1 ')
     expect(third?.endsWith('\u001b[31mmissed\u001b[0m')).toBe(true)
   })
 
@@ -129,20 +140,22 @@ describe('a table', () => {
     expect(cells).toEqual(['DUPLICATES', '3', '10, 30 refused', '0, 3 refused'])
   })
 
-  test('has no local time of a zone that this Node does not know', async () => {
+  test('has the time in UTC of a zone that this Node does not know', async () => {
     const unknown = { ...row, schedule: { expression: 'x', zone: 'No/Where' } }
-    expect((await lines([[unknown]]))[1]).toMatch(/Z {2}- +No\/Where {2}completed/)
+    expect((await lines([[unknown]]))[1]).toMatch(/Z {2}2026-11-24 03:00 UTC {2}completed/)
   })
 
   test('has the seconds of a local time where there are some', async () => {
     const at = (slot: string) => ({ ...row, slot: Date.parse(slot), schedule: { expression: 'x', zone: 'Asia/Tokyo' } })
     const printed = await lines([[at('2026-11-23T18:00:30Z'), at('2026-11-23T18:00:00Z')]])
-    expect(printed.slice(1).map((line) => line.split(/ {2,}/)[1])).toEqual(['2026-11-24 03:00:30', '2026-11-24 03:00'])
+    expect(printed.slice(1).map((line) => line.split(/ {2,}/)[1])).toEqual([
+      '2026-11-24 03:00:30 JST',
+      '2026-11-24 03:00 JST',
+    ])
   })
 
   test('has nothing in it that a terminal obeys', async () => {
-    const evil = { ...row, schedule: { expression: 'x', zone: '\u001b[2J\u009b' } }
-    expect((await lines([[evil]])).join()).toContain('\\u001b[2J\\u009b')
+    expect((await lines([[named('\u001b[2J\u009b')]], { withTask: true })).join()).toContain('\\u001b[2J\\u009b')
   })
 })
 

@@ -6,7 +6,8 @@ import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
 import { NO_FINDINGS, type SlotFinding, type TaskFinding } from '../../src/core/task/findings.ts'
 import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Resolution, Row, StoredRow } from '../../src/core/types.ts'
-import { checkSummary, findingLine, findingObject } from '../../src/format/check/finding.ts'
+import { checkSummary, findingObject } from '../../src/format/check/finding.ts'
+import { incidentLines } from '../../src/format/check/incidents.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { leftOutLine, plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun.ts'
@@ -23,6 +24,7 @@ import {
   resumedText,
   retiredText,
 } from '../../src/format/task/task-change.ts'
+import { collectIncidents } from '../../src/verdict/incidents.ts'
 import {
   FAILED,
   lastWaiting,
@@ -36,6 +38,7 @@ import {
   SUCCEEDED,
   timesAt,
 } from '../support/rows.ts'
+
 import {
   DYNAMODB_ERRORS,
   FILE_ERRORS,
@@ -75,10 +78,7 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('Log lines of a run that other runs must not overlap', [line('refused', GUARDED_CONTEXT)]),
     ...section('Log lines with next steps of a run on ECS', ecsLines()),
     ...section('Log lines of the rerun of a range', rerunLines()),
-    ...section(
-      'check',
-      findings().map((found) => findingLine(found)),
-    ),
+    ...section('check', incidentSamples()),
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
     ...section('pause, resume and retire', taskChangeLines()),
@@ -208,6 +208,21 @@ function onEcsToo(found: TaskFinding): TaskFinding {
 }
 
 const CHECKED = 'dynamodb:cronledger'
+
+/** Each finding alone, and an outage of three tasks. */
+function incidentSamples(): readonly string[] {
+  const linesOf = (found: readonly TaskFinding[]) => {
+    const { add, incidents } = collectIncidents()
+    for (const one of found) add(one)
+    return incidentLines(incidents(), { columns: null, color: false }, LATER)
+  }
+  const outage = ['etl', 'pay', 'sync'].flatMap((name) =>
+    findings()
+      .slice(0, 1)
+      .map((found) => ({ ...found, task: name })),
+  )
+  return [...findings().flatMap((found) => linesOf([found])), ...linesOf([...outage, ...findings().slice(-1)])]
+}
 
 function checkLines(): readonly string[] {
   const { needs, add } = collectNeeds()

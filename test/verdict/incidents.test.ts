@@ -44,8 +44,8 @@ test('an incident has the slots of each task by kind, its times and its owner', 
   expect(incident?.tasks[0]).toEqual({
     ...{ task: 'a', owner: 'a team', from, to },
     counts: new Map([
-      ['failed', 2],
       ['missed', 1],
+      ['failed', 2],
     ]),
     newest: finding('failed', 'a', to),
   })

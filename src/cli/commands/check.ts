@@ -6,20 +6,23 @@ import { optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import { checkSummary, findingJson, findingLines, findingObject } from '../../format/check/finding.ts'
+import { checkSummary, findingJson, findingObject } from '../../format/check/finding.ts'
+import { incidentLines } from '../../format/check/incidents.ts'
 import { collectNeeds, needsLines } from '../../format/check/needs.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
+import type { Screen } from '../../format/table.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
+import { collectIncidents } from '../../verdict/incidents.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
-import { readBoundedRange } from '../lookup.ts'
+import { readBoundedRange, wantedTasks } from '../lookup.ts'
 import { isGiven, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { openNotify } from '../options/notify.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
-import { printAll } from '../output.ts'
+import { printAll, screenOf } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
 
 type CheckValues = Values<typeof help.options>
@@ -30,9 +33,20 @@ const help = {
     'Find missed, failed, stale, overdue and late slots, and records that cannot be read. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
   options: {
     store: COMMON.store,
-    task: COMMON.onlyTask,
+    task: COMMON.someTasks,
+    owner: COMMON.onlyOwner,
+    status: {
+      kind: 'words',
+      value: 'STATUS[,…]',
+      choices: ['missed', 'failed', 'stale', 'unknown', 'overdue', 'late'],
+      otherwise: 'all',
+      isFlagOnly: true,
+      help: 'Find only slots with one of these',
+    },
     since: { ...COMMON.since, otherwise: '7d' },
     until: COMMON.until,
+    timezone: COMMON.rangeZone,
+    commands: { kind: 'switch', help: 'Print the commands for each task; for one task, always' },
     newMs: {
       kind: 'duration',
       default: null,
@@ -61,7 +75,7 @@ const help = {
   takesTask: true,
   examples: [
     ['cronledger check --store dynamodb:cronledger', 'all tasks of the last seven days'],
-    ['cronledger check nightly … --since 2026-01-01', 'one task, this year'],
+    ["cronledger check 'pay/*' … --since yesterday --commands", 'some tasks, with what to do about each'],
     [
       "cronledger check … --new 15m --notify 'mail -s cronledger ops@example.org'",
       'each finding once, if it runs every 15 minutes',
@@ -76,11 +90,13 @@ export const check = defineCommand(help, async (values, context) => {
   const now = systemClock.now()
   const format = formatOf<CheckFormat>(values, argv, help.options.format.default)
   const ledger = createLedger({ store: values.store })
-  const { since, until } = await readBoundedRange(values, ledger, now, help.options.since.otherwise)
+  const wanted = wantedTasks(values)
+  const { since, until } = await readBoundedRange({ ...values, ...wanted }, ledger, now, help.options.since.otherwise)
   const progress = await openProgress(env)
   stops.aborted.addEventListener('abort', () => progress?.hide())
   const options = {
     ...values,
+    ...wanted,
     progress: progress === null ? undefined : drawn(progress, since, until),
     since: new Date(since),
     until: new Date(until),
@@ -142,6 +158,7 @@ async function printFindings(
     try {
       for await (const finding of ledger.check(options)) {
         const { kind, task, slot, schedule } = finding
+        if (values.status?.includes(kind) === false) continue
         count[kind] += 1
         notify?.emit(findingObject(finding, now, values.store), { task, slot, timezone: schedule.zone })
         yield finding
@@ -154,7 +171,7 @@ async function printFindings(
   const pieces =
     format === 'json'
       ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
-      : plainText(found(), () => checkSummary(count, values.newMs), values.store)
+      : checkText(found(), () => checkSummary(count, values.newMs), values, screenOf(env), now)
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
@@ -192,14 +209,32 @@ async function* withProgress(progress: Progress, pieces: AsyncIterable<string>) 
   }
 }
 
-async function* plainText(found: AsyncIterable<TaskFinding>, summary: () => string, store: string) {
-  const { needs, add } = collectNeeds()
-  async function* added() {
+/** Yields the incidents, the commands if they are wanted or if there is only one task, and the summary. */
+async function* checkText(
+  found: AsyncIterable<TaskFinding>,
+  summary: () => string,
+  { store, task, commands = task !== undefined }: CheckValues,
+  screen: Screen,
+  now: Instant,
+) {
+  const { needs, add: addToNeeds } = collectNeeds()
+  const { incidents, add } = collectIncidents()
+  let failure: unknown = null
+  try {
     for await (const finding of found) {
       add(finding)
-      yield finding
+      addToNeeds(finding)
     }
+  } catch (error) {
+    // What was found before it is printed, without a summary.
+    failure = error
   }
-  for await (const line of findingLines(added())) yield `${line}\n`
-  for (const line of [summary(), ...needsLines(needs, store)]) yield `${line}\n`
+  const all = incidents()
+  const tasks = new Set(all.flatMap((one) => one.tasks.map((own) => own.task))).size
+  const hasCommands = commands || tasks === 1
+  const lines = [...incidentLines(all, screen, now), ...(hasCommands ? needsLines(needs, store) : [])]
+  for (const line of lines) yield `${line}\n`
+  if (failure !== null) throw failure
+  const advice = hasCommands || tasks === 0 ? '' : 'To see what to do, add --commands, or check one task.\n'
+  yield `${tasks === 0 ? '' : '\n'}${summary()}\n${advice}`
 }

@@ -6,6 +6,7 @@ import { type ExpectedTimes, expectedTimes } from '../../core/task/task-record.t
 import { type Instant, STATUSES } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history.ts'
+import { openTotal } from '../../format/history-table.ts'
 import type { HistoryItem, StatusOf } from '../../format/row.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -28,6 +29,7 @@ const help = {
     task: { ...COMMON.onlyTask, otherwise: 'all tasks' },
     since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
     until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
+    timezone: COMMON.rangeZone,
     status: {
       kind: 'words',
       value: 'STATUS[,…]',
@@ -91,10 +93,24 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const emitProblem = hasMissed ? problems.push.bind(problems) : null
   const read = await readItems(values, ledger, now, emitProblem)
   const { items, statusOf } = withStatusOf(read, values, ledger, now)
+  const total = openTotal()
+  const isWanted = wantedBy(values, statusOf)
   let isCut = false
-  const onCut = mayCut ? () => (isCut = true) : null
-  const wanted = first(limit, items, wantedBy(values, statusOf), onCut)
-  const text = historyText(grouped(wanted, idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
+  async function* wanted() {
+    let left = limit
+    for await (const item of items) {
+      if (!isWanted(item)) continue
+      isCut = left === 0
+      // The total of a range has all of its slots, also those that are not shown.
+      if (isCut && values.since === undefined) return
+      total.add(item, statusOf(item))
+      if (isCut) continue
+      yield item
+      left -= 1
+      if (left === 0 && !mayCut) return
+    }
+  }
+  const text = historyText(grouped(wanted(), idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
     format,
     withTask: values.task === undefined,
     fields: [...new Set(values.fields?.split(',').filter((name) => name !== ''))],
@@ -102,6 +118,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
     now,
     statusOf,
     nothing: () => emptyText(values, ledger),
+    total: total.text,
   })
   await printAll(text)
   for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
@@ -178,24 +195,4 @@ async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string>
   for await (const _ of ledger.tasks({ ledgerTimeoutMs }))
     return 'No slots in the last 7 days. To look further back, use --since.'
   return firstRunText(store)
-}
-
-/** Yields the first `limit` items that are wanted. Calls `onCut`, if given, when there are further items. */
-async function* first(
-  limit: number,
-  items: AsyncIterable<HistoryItem>,
-  isWanted: (item: HistoryItem) => boolean,
-  onCut: (() => void) | null,
-): AsyncGenerator<HistoryItem, void, undefined> {
-  let left = limit
-  for await (const item of items) {
-    if (left === 0) {
-      onCut?.()
-      return
-    }
-    if (!isWanted(item)) continue
-    yield item
-    left -= 1
-    if (left === 0 && onCut === null) return
-  }
 }

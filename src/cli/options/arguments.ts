@@ -121,7 +121,7 @@ function readOption(flag: string, spec: OptionSpec, given: Words['given'], env: 
   const text = given.get(flag)
   if (text === undefined) {
     const variable = variableOf(flag)
-    return env[variable] ? readValue(variable, spec, env[variable]) : undefined
+    return env[variable] && spec.isFlagOnly !== true ? readValue(variable, spec, env[variable]) : undefined
   }
   if (text === null && spec.kind === 'switch') return true
   if (!text && spec.kind !== 'switch') throw noValue(flag, spec)

@@ -29,6 +29,19 @@ export const COMMON = {
   },
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
   onlyTask: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },
+  someTasks: {
+    kind: 'text',
+    value: 'NAME',
+    otherwise: 'all tasks',
+    help: "Only this task, or all whose names begin so: 'pay/*'",
+  },
+  onlyOwner: {
+    kind: 'text',
+    value: 'TEXT',
+    otherwise: 'all tasks',
+    isFlagOnly: true,
+    help: 'Only the tasks whose owner has this text, in any letter case',
+  },
   schedule: {
     kind: 'text',
     value: 'EXPR',
@@ -81,13 +94,20 @@ export const COMMON = {
     kind: 'text',
     value: 'TIME',
     help: 'Slots since an instant, local time, a date, or 7d ago',
-    details: 'Local time and dates are in the time zone of the task; for all tasks, in UTC.',
+    details: 'Also yesterday, today, or a time of day (02:00), which is the latest one.',
   },
   until: {
     kind: 'text',
     value: 'TIME',
     otherwise: 'now',
     help: 'Slots before this time; a date includes the whole day',
+  },
+  rangeZone: {
+    kind: 'text',
+    value: 'ZONE',
+    otherwise: 'that of the task; for several tasks, that of the terminal',
+    isFlagOnly: true,
+    help: 'Time zone of --since and --until',
   },
   /** For the commands that only read, or write once. */
   ledgerTimeoutMs: { ...SETTINGS.ledgerTimeoutMs, otherwise: undefined },

@@ -1,9 +1,10 @@
 import { DAY_MS, parseDuration } from '../duration.ts'
 import { quote, usageError } from '../errors.ts'
 import { formatInstant, isDate, isLocalTime, parseInstant, utcDate } from '../instant.ts'
-import { defined } from '../objects.ts'
+import { defined, isKeyOf } from '../objects.ts'
 import type { Instant } from '../types.ts'
 import { ambiguousTime, dayIn, instantsOf } from './local-time.ts'
+import { offsetSeconds } from './zone.ts'
 
 /** The range `[since, until)`. An absent end is open. */
 export interface TimeRange {
@@ -16,9 +17,29 @@ export interface RangeText {
   readonly until?: string | undefined
 }
 
-/** Returns whether an end is a date or a local time, which have a meaning only in a zone. */
+const DAYS_AGO = { today: 0, yesterday: 1 }
+const TIME_OF_DAY = /^\d{2}:\d{2}$/
+
+/** Returns whether an end is a day or a local time, which have a meaning only in a zone. */
 export function needsZone({ since, until }: RangeText): boolean {
-  return [since, until].some((text) => text !== undefined && (isDate(text) || isLocalTime(text)))
+  return [since, until].some(
+    (text = '') => isDate(text) || isLocalTime(text) || isKeyOf(text, DAYS_AGO) || TIME_OF_DAY.test(text),
+  )
+}
+
+/**
+ * Returns a range of the past with dates for `today` and `yesterday`, and with a date before a time of day (`02:00`): it is
+ * the latest such time before `now`.
+ */
+export function withDates({ since, until }: RangeText, zone: string, now: Instant): RangeText {
+  const local = new Date(now + (offsetSeconds(zone, now) ?? 0) * 1000).toISOString()
+  const dateOf = (daysAgo: number) => utcDate(Date.parse(local) - daysAgo * DAY_MS)
+  const spelled = (text: string | undefined) => {
+    if (text === undefined) return undefined
+    if (TIME_OF_DAY.test(text)) return `${dateOf(text > local.slice(11, 16) ? 1 : 0)}T${text}`
+    return isKeyOf(text, DAYS_AGO) ? dateOf(DAYS_AGO[text]) : text
+  }
+  return { since: spelled(since), until: spelled(until) }
 }
 
 /**

@@ -11,40 +11,12 @@ import { type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { zonedTime } from '../local-time.ts'
 import type { LogObject } from '../log/log.ts'
 import { doubtJson } from '../row.ts'
-import { printable } from '../text.ts'
 import { sentenceText, verdictJson } from '../verdict.ts'
-
-/**
- * Returns a finding as one line of text:
- * `missed  nightly  2026-11-24T03:00:00Z  2026-11-24 12:00 JST  due 3h 0m ago, no run is recorded`.
- */
-export function findingLine(found: TaskFinding, detail = findingDetail(found)): string {
-  const { kind, task, slot, schedule } = found
-  return printable([kind.padEnd(6), task, formatInstant(slot), zonedTime(slot, schedule.zone), detail].join('  '))
-}
 
 export interface FindingGroup {
   readonly newest: TaskFinding
   readonly oldest: TaskFinding
   readonly count: number
-}
-
-/**
- * Yields a line for each finding, which come newest first. The slots that one change of the schedule leaves in doubt are one
- * line, because there may be hundreds.
- */
-export async function* findingLines(found: AsyncIterable<TaskFinding>): AsyncGenerator<string, void> {
-  let group: FindingGroup | null = null
-  for await (const finding of found) {
-    if (group !== null && isSameDoubt(group.newest, finding)) {
-      group = { newest: group.newest, oldest: finding, count: group.count + 1 }
-      continue
-    }
-    if (group !== null) yield groupLine(group)
-    group = doubtOf(finding) === undefined ? null : { newest: finding, oldest: finding, count: 1 }
-    if (group === null) yield findingLine(finding)
-  }
-  if (group !== null) yield groupLine(group)
 }
 
 export function isSameDoubt(one: TaskFinding, other: TaskFinding): boolean {
@@ -55,14 +27,8 @@ export function isSameDoubt(one: TaskFinding, other: TaskFinding): boolean {
   )
 }
 
-function groupLine({ newest, oldest, count }: FindingGroup): string {
-  if (count === 1) return findingLine(newest)
-  const end = zonedTime(newest.slot, oldest.schedule.zone)
-  return findingLine(oldest, `${count} slots up to ${end} ${findingDetail(newest)}`)
-}
-
 /** Returns `2 missed, 1 failed`, or an empty text when all counts are zero. */
-export function countsText(count: Readonly<Record<TaskFinding['kind'], number>>): string {
+export function countsText(count: Readonly<Partial<Record<TaskFinding['kind'], number>>>): string {
   return Object.entries(count)
     .flatMap(([kind, number]) => (number === 0 ? [] : `${number} ${kind}`))
     .join(', ')

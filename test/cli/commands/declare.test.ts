@@ -30,7 +30,9 @@ test('a first trigger that never came is missed, and the slot can be run', async
   expect((await call('declare')).stdout).toMatch(/^nightly: not changed: it is recorded already\n/)
   const found = await call('check')
   expect(found.code).toBe(1)
-  expect(found.stdout).toMatch(/^missed {2}nightly .* ago, and no scheduled run of this task is recorded at all\n/)
+  expect(found.stdout).toMatch(
+    /^nightly {2}2 missed .*\n {2}latest: was due .* ago, and no scheduled run of this task is recorded at all\n/,
+  )
   expect(found.stdout).toContain('owner: the night team')
   const ran = await call('rerun', '--slot', 'latest', '--reason', 'the rule was off', '--', 'echo', 'ran')
   expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' })

@@ -128,20 +128,19 @@ describe('an overdue slot', () => {
     expect(await found('04:00')).toEqual({ code: 1, kinds: ['overdue 24T03:00'] })
     const { stdout } = await call('05:05', ['check'])
     expect(stdout.split('\n')).toEqual([
+      'nightly  1 overdue  11-24 03:00 UTC',
       expect.stringMatching(
-        /^overdue {2}nightly .* attempt 1 on .* has been running since 03:00:00 \(2h 5m\), and should have completed by 04:00:00$/,
+        /^ {2}attempt 1 on .* has been running since 03:00:00 \(2h 5m\), and should have completed by 04:00:00$/,
       ),
-      '1 slot needs attention: 1 overdue',
-      '',
-      'nightly:',
+      ...['', 'nightly:'],
       expect.stringMatching(/^ {2}see why it is overdue: {2}cronledger show .* --slot 2026-11-24T03:00:00Z$/),
-      '',
+      ...['', '1 slot needs attention: 1 overdue', ''],
     ])
     const status = async (...args: readonly string[]) => (await call('05:05', args)).stdout
     expect(await status('show', 'nightly', '--slot', 'latest')).toMatch(/\n {2}status +overdue\n/)
     expect(JSON.parse(await status('show', 'nightly', '--slot', 'latest', '--json')).status).toBe('overdue')
     expect(JSON.parse(await status('history', '--status', 'overdue', '--json'))).toMatchObject([{ status: 'overdue' }])
-    expect(await status('history', '--status', 'running,overdue')).toContain('overdue  1         2h 5m')
+    expect(await status('history', '--status', 'running,overdue')).toContain('overdue         1     2h 5m')
     expect(await status('history', '--format', 'csv')).toContain(',overdue,PENDING,')
     expect(JSON.parse(await status('tasks', '--json'))[0].last.status).toBe('overdue')
     await writeFile(fifo, 'go on')

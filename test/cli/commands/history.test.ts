@@ -115,8 +115,8 @@ describe('what is shown of a task', () => {
     [['--json', '--json'], /--json is given more than once/],
     [['--all'], /unknown option --all. Did you mean --limit 0\?/],
     [
-      ['--timezone', 'UTC'],
-      /history has no option --timezone, because it uses what the runs of the task have recorded/,
+      ['--schedule', '@daily'],
+      /history has no option --schedule, because it uses what the runs of the task have recorded/,
     ],
   ])('%j is a usage error', async (args, message) => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
@@ -150,9 +150,9 @@ describe('what is shown of a task', () => {
     expect(ndjson.map((line) => JSON.parse(line))).toEqual(rows)
     expect((await print('csv')).trimEnd().split('\n')).toHaveLength(1 + rows.length)
     const table = await print('table')
-    expect(table.trimEnd().split('\n')).toHaveLength(1 + rows.length)
+    expect(table.trimEnd().split('\n')).toHaveLength(2 + rows.length)
     expect(table).toMatch(
-      /^SLOT \(UTC\) .*\n2026-01-04T03:00:00Z {2}2026-01-04 03:00 {2}UTC {3}completed {2}1 {9}1s {8}0\n/,
+      /^SLOT \(UTC\) .*\n2026-01-04T03:00:00Z {2}2026-01-04 03:00 UTC {2}completed {9}1 {8}1s {11}0\n/,
     )
   })
 
@@ -161,12 +161,15 @@ describe('what is shown of a task', () => {
     const print = (...args: string[]) =>
       cronledger(['history', '--store', many, '--task', 'nightly', '--status', 'recorded', ...args])
     const cut = await print()
-    expect(cut.stdout.trimEnd().split('\n')).toHaveLength(21)
+    expect(cut.stdout.trimEnd().split('\n')).toHaveLength(22)
+    expect(cut.stdout).toMatch(/\n20 slots: 20 completed; 0 duplicates\n$/)
     expect(cut.stderr).toBe('cronledger: only the newest 20 slots are shown. Use --limit 0 to show all of them.\n')
     const whole = new Date(TODAY - 19 * DAY_MS).toISOString()
     for (const args of ['--limit=20', '--limit=0', `--since=${whole}`]) {
       expect(await print(args)).toMatchObject({ code: 0, stderr: '' })
     }
+    // The total of a range has also the slots that are not shown.
+    expect((await print('--since=2000-01-01')).stdout).toMatch(/\n21 slots: /)
     for (const [format, lines] of Object.entries({ json: 23, ndjson: 21, csv: 22 })) {
       const { stdout, stderr } = await print('--format', format)
       expect({ lines: stdout.trimEnd().split('\n').length, stderr }).toEqual({ lines, stderr: '' })
@@ -430,7 +433,7 @@ describe('100,000 rows', () => {
 
   test.each([
     ['json', 2],
-    ['table', 1],
+    ['table', 2],
   ])('as %s: all of them, in constant memory', async (format, more) => {
     const { code, stdout, stderr } = await cronledger([...args, '--limit', '0', '--format', format], {
       env: SMALL_HEAP,
@@ -493,14 +496,14 @@ describe.skipIf(!existsSync(SCRIPT))('on a terminal', () => {
 
   test('of 60 columns a line is no longer, and states have colour', async () => {
     const lines = await onTerminal(60)
-    expect(lines).toHaveLength(2)
+    expect(lines).toHaveLength(3)
     expect(lines[1]).toContain('\u001b[32mcompleted\u001b[0m')
     expect(lines.every((line) => stripVTControlCharacters(line).length <= 60)).toBe(true)
   })
 
   test('of 200 columns there is everything; with NO_COLOR, no colour', async () => {
     const [head, line] = await onTerminal(200, { NO_COLOR: '1' })
-    expect(head).toContain('ZONE')
+    expect(head).toContain('LOCAL TIME')
     expect(line).not.toContain('\u001b')
     expect((await onTerminal(200, { NO_COLOR: '' }))[1]).toContain('\u001b')
   })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
-import { daysIn, needsZone, parseTimeRange, type RangeText } from '../../../src/core/schedule/time-range.ts'
+import { daysIn, needsZone, parseTimeRange, type RangeText, withDates } from '../../../src/core/schedule/time-range.ts'
 
 const NOW = Date.parse('2026-11-24T12:00:00Z')
 
@@ -47,9 +47,9 @@ describe('the ends of a range', () => {
 
   test.each([
     [
-      { since: 'yesterday' },
+      { since: 'last week' },
       'UTC',
-      /^since "yesterday" is not a valid time. Use an instant .*, a local time .*, a date .*, or how long ago/,
+      /^since "last week" is not a valid time. Use an instant .*, a local time .*, a date .*, or how long ago/,
     ],
     [{ until: '7' }, 'UTC', /^until "7" is not a valid time. Use/],
     [{ since: '-7d' }, 'UTC', /^since "-7d" is not a valid time. Use/],
@@ -85,4 +85,16 @@ test('the days of a range, newest first: the end is outside', () => {
   expect(days('2026-11-22T23:59:59Z', '2026-11-24T00:00:01Z')).toEqual(['2026-11-24', '2026-11-23', '2026-11-22'])
   expect(days('2026-11-23T00:00:00Z', '2026-11-24T00:00:00Z')).toEqual(['2026-11-23'])
   expect(days('2026-11-24T00:00:00Z', '2026-11-24T00:00:00Z')).toEqual([])
+})
+
+test.each([
+  [{ since: 'yesterday', until: 'today' }, 'UTC', { since: '2026-11-23', until: '2026-11-24' }],
+  // 12:00 UTC is 21:00 in Tokyo, and 01:00 of the next day in Auckland.
+  [{ since: 'yesterday' }, 'Pacific/Auckland', { since: '2026-11-24' }],
+  [{ since: '20:59', until: '21:01' }, 'Asia/Tokyo', { since: '2026-11-24T20:59', until: '2026-11-23T21:01' }],
+  [{ since: '02:00' }, 'Pacific/Auckland', { since: '2026-11-24T02:00' }],
+  [{ since: '7d', until: 'constructor' }, 'UTC', { since: '7d', until: 'constructor' }],
+] as const)('%j in %s is %j: a time of day is the latest one', (text, zone, expected) => {
+  expect(withDates(text, zone, NOW)).toEqual({ until: undefined, ...expected })
+  expect(needsZone(text)).toBe('since' in text && text.since !== '7d')
 })

@@ -1,0 +1,63 @@
+import type { Instant } from '../../core/types.ts'
+import type { Incident, IncidentCause, IncidentTask } from '../../verdict/incidents.ts'
+import { spanTime } from '../local-time.ts'
+import { alignedLines, cut, painted, RED, type Screen, YELLOW } from '../table.ts'
+import { printable } from '../text.ts'
+import { countsText, findingDetail } from './finding.ts'
+
+const COLORS: Readonly<Record<IncidentCause, number>> = { broken: RED, unreadable: RED, doubtful: YELLOW, late: YELLOW }
+
+/** What several tasks have in common. */
+const NAMES: Readonly<Record<IncidentCause, string>> = {
+  broken: 'Outage',
+  unreadable: 'Unreadable records',
+  doubtful: 'Slots that may not have been due',
+  late: 'Late starts',
+}
+
+/** Returns an incident as one line: `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots`. */
+function incidentTitle({ cause, from, to, zone, tasks, slots }: Incident, now: Instant): string {
+  return `${NAMES[cause]} ${spanTime(from, to, zone, now)} · ${tasks.length} tasks · ${slots} slots`
+}
+
+/**
+ * Returns the incidents as lines: each one of several tasks with its title, and a line for each of its tasks. All other
+ * tasks come last, each with what happened in its newest slot.
+ */
+export function incidentLines(incidents: readonly Incident[], screen: Screen, now: Instant): readonly string[] {
+  const rows = incidents.flatMap((incident) => incident.tasks.map((task) => ({ incident, task })))
+  const indent = incidents.some(isShared) ? '  ' : ''
+  const columns = screen.columns === null ? null : screen.columns - indent.length
+  const cells = rows.map(({ incident, task }) => cellsOf(task, incident, now))
+  const lines = alignedLines(cells, { ...screen, columns }, [3, 0])
+  return rows.flatMap(({ incident, task }, index) => {
+    const line = `${indent}${lines[index]}`
+    const before = rows[index - 1]?.incident
+    const space = before === undefined ? [] : ['']
+    if (!isShared(incident)) {
+      const isFirst = indent !== '' && before !== undefined && isShared(before)
+      return [...(isFirst ? [...space, 'Other problems'] : []), line, detailLine(task, indent, columns)]
+    }
+    const title = painted(incidentTitle(incident, now), screen.color ? COLORS[incident.cause] : undefined)
+    return [...(incident === before ? [] : [...space, title]), line]
+  })
+}
+
+function isShared({ tasks }: Incident): boolean {
+  return tasks.length > 1
+}
+
+function cellsOf({ task, counts, from, to, owner = '' }: IncidentTask, { cause, zone }: Incident, now: Instant) {
+  const color = COLORS[cause]
+  return [
+    { text: task },
+    { text: countsText(Object.fromEntries(counts)), color },
+    { text: spanTime(from, to, zone, now) },
+    { text: owner },
+  ]
+}
+
+function detailLine({ newest, from, to }: IncidentTask, indent: string, columns: number | null): string {
+  const text = printable(`${from === to ? '' : 'latest: '}${findingDetail(newest)}`)
+  return `${indent}  ${cut(text, columns === null ? Number.POSITIVE_INFINITY : columns - 2)}`
+}

@@ -1,0 +1,107 @@
+import stringWidth from 'string-width'
+import { isKeyOf } from '../core/objects.ts'
+import type { Status } from '../core/types.ts'
+import type { SlotMark } from '../verdict/mark.ts'
+import { printable } from './text.ts'
+
+export interface Screen {
+  /** The width of the terminal. Null when the output is not a terminal, so that a line may have any length. */
+  readonly columns: number | null
+  readonly color: boolean
+}
+
+export const RED = 31
+export const YELLOW = 33
+const [GREEN, CYAN] = [32, 36]
+const COLORS: Readonly<Partial<Record<Status | `completed, ${SlotMark}`, number>>> = {
+  completed: GREEN,
+  'completed, repaired': YELLOW,
+  'completed, marked': YELLOW,
+  failed: RED,
+  stale: RED,
+  missed: RED,
+  overdue: RED,
+  running: CYAN,
+  waiting: CYAN,
+  skipped: YELLOW,
+}
+
+/** Returns the text in a colour, which takes no space. Undefined: as it is. */
+export function painted(text: string, color: number | undefined): string {
+  return color === undefined ? text : `\u001b[${color}m${text}\u001b[0m`
+}
+
+export function colorOfStatus(status: string): number | undefined {
+  return isKeyOf(status, COLORS) ? COLORS[status] : undefined
+}
+
+// Only spaces separate the columns. This is readable on a terminal, and easy to cut in a pipe.
+
+const GAP = 2
+const GRAPHEMES = new Intl.Segmenter('en')
+
+export function lineWidthOf(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1))
+}
+
+export interface Cell {
+  readonly text: string
+  readonly color?: number | undefined
+  /** A number is at the right end of its column. */
+  readonly isRight?: boolean
+}
+
+/** Returns a line with each cell padded or cut to its width. */
+export function tableLine(cells: readonly Cell[], widths: readonly number[]): string {
+  const last = cells.findLastIndex(({ text }) => text !== '')
+  const texts = cells.slice(0, last + 1).map(({ text, color, isRight = false }, index) => {
+    const shown = cut(text, widths[index] ?? 0)
+    const room = ' '.repeat((widths[index] ?? 0) - stringWidth(shown))
+    if (isRight) return room + painted(shown, color)
+    return painted(shown, color) + (index === last ? '' : room)
+  })
+  return texts.join(' '.repeat(GAP))
+}
+
+/**
+ * Returns the text cut to at most `width` columns. It never splits a grapheme, which a reader sees as one character.
+ */
+export function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text
+  let left = width - 1
+  let shown = ''
+  for (const { segment } of GRAPHEMES.segment(text)) {
+    left -= stringWidth(segment)
+    if (left < 0) break
+    shown += segment
+  }
+  return `${shown}…`
+}
+
+export function widthOf(texts: readonly string[]): number {
+  return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
+}
+
+/** A text that may be cut keeps at least this much of its beginning. */
+const SHORTEST = 8
+
+/**
+ * Returns the rows as lines with aligned columns. Their texts need not be safe on a terminal. If the lines are wider than
+ * the screen, the columns in `flexible` are cut, the first of them first.
+ */
+export function alignedLines(
+  rows: readonly (readonly Cell[])[],
+  { columns, color }: Screen,
+  flexible: readonly number[],
+): readonly string[] {
+  const safe = rows.map((row) =>
+    row.map((cell) => ({ ...cell, text: printable(cell.text), color: color ? cell.color : undefined })),
+  )
+  const widths = (rows[0] ?? []).map((_, index) => widthOf(safe.map((row) => row[index]?.text ?? '')))
+  for (const index of flexible) {
+    const width = widths[index] ?? 0
+    const excess = Math.max(0, lineWidthOf(widths) - (columns ?? Number.POSITIVE_INFINITY))
+    widths[index] = Math.max(Math.min(width, SHORTEST), width - excess)
+  }
+  return safe.map((row) => tableLine(row, widths))
+}

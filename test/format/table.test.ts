@@ -1,0 +1,62 @@
+import stringWidth from 'string-width'
+import { describe, expect, test } from 'vitest'
+import { alignedLines, lineWidthOf, tableLine } from '../../src/format/table.ts'
+
+const lineOf = (texts: readonly string[], widths: readonly number[]) =>
+  tableLine(
+    texts.map((text) => ({ text })),
+    widths,
+  )
+
+describe('a line of a table', () => {
+  test('holds its cells in their widths, and has no space at its end', () => {
+    expect(lineOf(['a', 'bc', ''], [3, 2, 5])).toBe('a    bc')
+    expect(lineOf(['', '', 'x'], [3, 2, 5])).toBe('         x')
+    expect(lineOf(['', ''], [3, 2])).toBe('')
+    expect(lineWidthOf([3, 2, 5])).toBe(14)
+  })
+
+  test.each([
+    ['夜間バッチ', 10, '夜間バッチ|'],
+    ['夜間バッチ', 9, '夜間バッ…|'],
+    // Half of a wide character does not fit: the room stays empty.
+    ['夜間バッチ', 8, '夜間バ… |'],
+    ['e\u0301e\u0301e\u0301', 2, 'e\u0301…|'],
+    ['👩‍👩‍👧‍👦👩‍👩‍👧‍👦', 3, '👩‍👩‍👧‍👦…|'],
+    ['long', 1, '…|'],
+  ])('%s in %i columns', (text, width, expected) => {
+    const line = lineOf([text, '|'], [width, 1])
+    expect(line.replace('  |', '|')).toBe(expected)
+    expect(stringWidth(line)).toBe(width + 3)
+  })
+
+  test('has colour that takes no room', () => {
+    expect(tableLine([{ text: 'ab', color: 31 }, { text: 'c' }], [3, 1])).toBe('\u001b[31mab\u001b[0m   c')
+  })
+
+  test('has numbers at the right', () => {
+    expect(
+      tableLine(
+        [
+          { text: '7', isRight: true },
+          { text: '12', isRight: true },
+        ],
+        [3, 4],
+      ),
+    ).toBe('  7    12')
+  })
+})
+
+test('aligned lines fit the screen: the flexible texts are cut, and none of them is lost', () => {
+  const rows = [
+    ['a-task-with-a-name', '1 failed', 'https://example.org/runbook'],
+    ['b', '12 missed', ''],
+  ].map((texts) => texts.map((text) => ({ text, color: 31 })))
+  const lines = (columns: number | null) => alignedLines(rows, { columns, color: false }, [2, 0])
+  expect(lines(null)).toEqual([
+    'a-task-with-a-name  1 failed   https://example.org/runbook',
+    'b                   12 missed',
+  ])
+  expect(lines(45)).toEqual(['a-task-with-a-name  1 failed   https://examp…', 'b                   12 missed'])
+  expect(lines(34)).toEqual(['a-task-with-…  1 failed   https:/…', 'b              12 missed'])
+})
