@@ -183,6 +183,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
       'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | ',
     ],
+    [
+      verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: SUCCEEDED })),
+      'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host succeeded after 1s | done | duplicate | ',
+    ],
   ],
   repaired: [
     [

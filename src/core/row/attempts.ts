@@ -126,10 +126,11 @@ export function hasCompleted(row: Row): boolean {
 
 /** Returns whether an attempt that failed or stopped reporting came before the one that completed the slot. */
 export function isRepaired(row: Row): boolean {
-  const success = successOf(row)
-  return success !== undefined && row.attempts.some((one) => one.number < success.number && hasStarted(one))
+  const first = row.attempts.find(hasSucceeded)
+  return first !== undefined && row.attempts.some((one) => one.number < first.number && hasStarted(one))
 }
 
+/** Returns the last attempt that succeeded. */
 export function successOf(row: Row): AttemptRecord | undefined {
-  return row.attempts.find(hasSucceeded)
+  return row.attempts.findLast(hasSucceeded)
 }
