@@ -17,7 +17,7 @@ import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
  * options contradict each other or the metrics namespace is not valid.
  */
 export function openReporter(
-  values: Values<typeof SUPERVISION_OPTIONS>,
+  values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
   { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
 ) {
   const format: LogFormat = values.log ?? (isatty(2) ? 'text' : 'json')

@@ -64,6 +64,7 @@ const help = {
     },
     json: COMMON.json,
     notify: COMMON.notify,
+    notifyFormat: COMMON.notifyFormat,
     notifyOn: {
       ...COMMON.notifyOn,
       otherwise: 'all',
@@ -120,7 +121,7 @@ interface Asking {
  * Prints the metrics of the tasks. Returns whether any slot needs attention. Throws a usage error for a flag without effect.
  */
 async function printMetrics({ ledger, options, progress }: Asking, argv: readonly string[]): Promise<boolean> {
-  const ignored = ['newMs', 'notify', 'notifyOn'].find((name) => isGiven(name, argv))
+  const ignored = ['newMs', 'notify', 'notifyFormat', 'notifyOn'].find((name) => isGiven(name, argv))
   if (ignored !== undefined) {
     throw usageError(`--${optionName(ignored)} has no effect with --format openmetrics. Leave it out.`)
   }

@@ -1,10 +1,12 @@
 import { usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
+import { cloudEvent } from '../../format/cloud-event.ts'
 import type { LogObject } from '../../format/log/log.ts'
 import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'
 import { slotVariables, type ZonedSlot } from '../../run/slot-variables.ts'
+import { hidePassword } from '../../store/open.ts'
 import type { Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
 
@@ -12,7 +14,7 @@ import { COMMON, variableOf } from './options.ts'
  * The variables that the notification command must not get. Otherwise a `cronledger` in it could force a slot, or start
  * notifications of its own, which would start others.
  */
-const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyOn'].map(variableOf)]
+const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyFormat', 'notifyOn'].map(variableOf)]
 
 type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
 
@@ -54,7 +56,7 @@ const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
 /** The kinds that are sent without `--notify-on`. A message after each success would teach its readers to ignore all. */
 const USUAL_KINDS = COMMON.notifyOn.choices.filter((kind) => kind !== 'started' && kind !== 'succeeded')
 
-type NotifyValues = Pick<Values<typeof COMMON>, 'notify' | 'notifyOn'>
+type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'>
 
 export interface Notify extends Omit<Notifier, 'send'> {
   /** Sends a notification if the event is of a kind that the user asked for. `about` is the slot of the event. */
@@ -63,13 +65,14 @@ export interface Notify extends Omit<Notifier, 'send'> {
 
 /** Opens a notifier, or returns null without `--notify`. Throws a usage error for `--notify-on` without `--notify`. */
 export function openNotify(values: NotifyValues, env: Environment): Notify | null {
-  const { notify, notifyOn: kinds } = values
+  const { store, notify, notifyFormat, notifyOn: kinds } = values
   if (notify === undefined) {
     if (kinds === undefined) return null
     throw usageError('--notify-on requires --notify.')
   }
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)
+  const source = hidePassword(store)
   return {
     ...notifier,
     emit(event, about) {
@@ -80,7 +83,7 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
       send({
         kind,
         slot: `${event.task} ${event.slot}`,
-        input: `${JSON.stringify(event)}\n`,
+        input: `${JSON.stringify(notifyFormat === 'cloudevents' ? cloudEvent(event, source) : event)}\n`,
         env: { ...base, ...variables },
       })
     },

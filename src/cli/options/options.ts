@@ -129,6 +129,13 @@ export const COMMON = {
     help: 'Shell command that gets each event as JSON on stdin',
     details: 'It is killed after 10 s.',
   },
+  notifyFormat: {
+    kind: 'choice',
+    choices: ['json', 'cloudevents'],
+    default: 'json',
+    group: 'Notifications and output',
+    help: 'What --notify gets: an event of the log, or a CloudEvent',
+  },
   /** All commands have the same kinds, since they read the same environment. Each reports the kinds that it finds. */
   notifyOn: {
     kind: 'words',

@@ -96,6 +96,7 @@ export const RUN_GROUPS = {
       details: "They have CloudWatch's embedded metric format (EMF): a line for each attempt and each rejection.",
     },
     notify: COMMON.notify,
+    notifyFormat: COMMON.notifyFormat,
     notifyOn: COMMON.notifyOn,
   },
 } as const satisfies Readonly<Record<string, OptionTable>>

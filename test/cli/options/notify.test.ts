@@ -166,7 +166,10 @@ describe('the events that are sent', () => {
 
 test('a run that starts nothing counts as failed, and a pause sends nothing, because an operator wanted it', async () => {
   const { told } = ledger()
-  const values = { notify: `echo $CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT >> ${told}`, notifyOn: undefined }
+  const values = {
+    notify: `echo $CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT >> ${told}`,
+    ...{ store: 'file:a.db', notifyFormat: undefined, notifyOn: undefined },
+  }
   const notify = openNotify(values, process.env)
   const about = { task: 'nightly', slot: Date.parse(SLOT), timezone: 'UTC' }
   const common = { time: SLOT, level: 'warn', task: 'nightly', slot: SLOT, message: '' } as const
@@ -174,6 +177,37 @@ test('a run that starts nothing counts as failed, and a pause sends nothing, bec
     notify?.emit({ ...common, event }, about)
   expect(await notify?.end(AbortSignal.timeout(60_000))).toBe(null)
   expect(readFileSync(told, 'utf8').split('\n').sort()).toEqual(['', 'failed stopped', 'failed withdrawn'])
+})
+
+test('as CloudEvents 1.0: those of a run, and a finding that each check tells under the same id', async () => {
+  const { run, events, keep, store } = ledger()
+  const format = ['--notify-format', 'cloudevents']
+  const ended = await run(['false'], [...keep, ...format, '--notify-on', 'started,failed', '--log', 'json'])
+  const checks = ['check', '--store', store, '--since', SLOT, '--until', '2026-11-23T12:00:00Z', ...keep, ...format]
+  for (const _ of [1, 2]) await cronledger(checks)
+  const [started, failed, ...found] = events()
+  const attributes = {
+    specversion: '1.0',
+    source: store,
+    subject: `nightly/${SLOT}`,
+    datacontenttype: 'application/json',
+  }
+  const data = logOf(ended.stderr).at(-1)
+  expect(failed).toEqual({
+    ...attributes,
+    id: `${data?.['runId']}/failed/1`,
+    type: 'cronledger.failed',
+    time: data?.['time'],
+    data,
+  })
+  expect(started).toMatchObject({ ...attributes, id: `${data?.['runId']}/claimed/1`, type: 'cronledger.claimed' })
+  const finding = {
+    ...attributes,
+    id: `nightly/${SLOT}/failed/1`,
+    type: 'cronledger.failed',
+    data: { status: 'failed' },
+  }
+  expect(found).toMatchObject([finding, finding])
 })
 
 describe('started and succeeded', () => {

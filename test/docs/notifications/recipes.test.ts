@@ -171,6 +171,34 @@ describe.skipIf(!hasAws)('SNS', () => {
   })
 })
 
+describe.skipIf(!hasAws || !hasPrograms)('EventBridge', () => {
+  test('a bus gets the event as a CloudEvent, with a hostile text too', async () => {
+    const server = await startMoto()
+    onTestFinished(() => server.stop())
+    const call = (...args: readonly string[]) => aws(server.endpoint, ...args)
+    const { QueueUrl: queue } = await call('sqs', 'create-queue', '--queue-name', 'inbox')
+    const pattern = JSON.stringify({ source: ['cronledger'], detail: { type: ['cronledger.failed'] } })
+    await call('events', 'create-event-bus', '--name', 'batches')
+    await call('events', 'put-rule', '--name', 'failed', '--event-bus-name', 'batches', '--event-pattern', pattern)
+    const targets = JSON.stringify([{ Id: 'inbox', Arn: 'arn:aws:sqs:eu-west-1:123456789012:inbox' }])
+    await call('events', 'put-targets', '--rule', 'failed', '--event-bus-name', 'batches', '--targets', targets)
+
+    const { runHostile } = withScript('notify-eventbridge.sh', {
+      ...awsEnv(server.endpoint),
+      EVENT_BUS: 'batches',
+      CRONLEDGER_NOTIFY_FORMAT: 'cloudevents',
+    })
+    const ended = await runHostile()
+    expectHarmless(ended)
+    const { Messages } = await call('sqs', 'receive-message', '--queue-url', queue)
+    const event = JSON.parse(Messages[0].Body)
+    const data = logOf(ended).at(-1)
+    expect(event).toMatchObject({ source: 'cronledger', 'detail-type': 'cronledger.failed' })
+    expect(event.detail).toMatchObject({ id: `${data?.['runId']}/failed/1`, type: 'cronledger.failed', data })
+    expect(event.detail.data.reason).toBe(HOSTILE)
+  })
+})
+
 describe.skipIf(!hasPrograms)('healthchecks.io', () => {
   const on = { CRONLEDGER_NOTIFY_ON: /^export CRONLEDGER_NOTIFY_ON=(started,\S+missed\S+)$/m.exec(GUIDE)?.[1] ?? '' }
 
