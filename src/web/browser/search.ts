@@ -8,7 +8,8 @@ export function startSearch(): void {
   const showMatches = () => {
     const part = input.value.trim().toLowerCase()
     const rows = [...document.querySelectorAll<HTMLElement>('#tasks tr[data-task]')]
-    for (const row of rows) row.hidden = !row.dataset['task']?.includes(part)
+    const isWanted = (name = '') => (part.endsWith('*') ? name.startsWith(part.slice(0, -1)) : name.includes(part))
+    for (const row of rows) row.hidden = !isWanted(row.dataset['task'])
     const found = rows.filter(({ hidden }) => !hidden).length
     const output = document.getElementById('found')
     // A screen reader reads the number.

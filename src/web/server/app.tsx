@@ -238,6 +238,9 @@ function overviewQueryOf({ req }: Context): OverviewQuery {
     after: req.query('after'),
     span: req.query('span'),
     status: req.query('status'),
+    owner: req.query('owner'),
+    sort: req.query('sort'),
+    whole: req.query('whole'),
   }
 }
 

@@ -46,7 +46,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     const before = requests.length
     await page.clock.install()
     await page.reload()
-    await page.getByLabel('Name').pressSequentially('ETL/')
+    await page.getByRole('searchbox', { name: 'Name' }).pressSequentially('ETL/')
     const found = await shownTasks(page)
     expect(found).toHaveLength(sixtyTasks(NOW).filter(({ task }) => task.startsWith('etl/')).length)
     expect(found.every((task) => task.startsWith('etl/'))).toBe(true)
@@ -121,7 +121,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     const widths = [360, 600, 601, 1150, 1151, 1399, 1400, 1920]
     await expectNoSidewaysScroll(page, addresses, widths)
     const cellsOf = () =>
-      page.locator('#tasks tr[data-task] >> nth=0 >> td:not(.when)').evaluateAll((cells) => {
+      page.locator('#tasks tr[data-task] >> nth=0 >> td:not(.when, .took)').evaluateAll((cells) => {
         const shown = cells.map((cell) => cell.getBoundingClientRect()).filter(({ width }) => width > 0)
         return { count: shown.length, lines: new Set(shown.map(({ top }) => top)).size }
       })
@@ -134,7 +134,7 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
           return range.getBoundingClientRect()
         }
         return heads.flatMap((head) => {
-          const shown = [...head.querySelectorAll('.label, .when')].filter((one) => one.getClientRects().length > 0)
+          const shown = [...head.querySelectorAll('.label, .took')].filter((one) => one.getClientRects().length > 0)
           return shown.flatMap((one, index) => {
             const next = shown[index + 1]
             const reaches = one.className === 'label' && next !== undefined && edges(one).right > edges(next).left

@@ -55,8 +55,25 @@ test('the facts of several slots: counts, and the first problem', () => {
 })
 
 const line: TaskLine = {
-  ...{ task: 'nightly', clock, words: 'At 12:00', expression: '0 12 * * *', problem: null, suspended: null },
-  ...{ cells: [], unread: 0, gaps: [], isMoving: false, lastSuccess: null, next: null },
+  ...{
+    task: 'nightly',
+    clock,
+    words: 'At 12:00',
+    expression: '0 12 * * *',
+    zone: clock.zone,
+    owner: undefined,
+    problem: null,
+    suspended: null,
+  },
+  ...{
+    cells: [],
+    unread: 0,
+    gaps: [],
+    isMoving: false,
+    durationsMs: [192_000, 61_000, 60_000],
+    lastSuccess: null,
+    next: null,
+  },
 }
 const cellsOf = (more: Partial<TaskLine>) => {
   const html = String(GridLine({ line: { ...line, ...more }, axis, now: NOW })).replaceAll('&amp;', '&')
@@ -73,10 +90,21 @@ test('a column that a pause overlaps is hatched, and an empty pause hatches none
   expect(paused([])).toEqual([])
 })
 
-test('a column that was not read says so', () => {
+test('columns that were not read look so, and have a link that reads them', () => {
   const cells = cellsOf({ unread: 2 })
-  expect(cells[1]?.[1]).toContain('title="not read: too many slots"')
+  expect(cells[0]?.[1]).toContain('class="unread')
+  expect(cells[1]?.[2]).toContain('href="/?q=nightly&span=7d&whole=1"')
   expect(cells[2]?.[1]).not.toContain('unread')
+})
+
+test('the duration of the newest slot stands beside the usual one, and stands out if it is much longer', () => {
+  const took = (durationsMs: readonly number[]) => {
+    const html = String(GridLine({ line: { ...line, durationsMs }, axis, now: NOW }))
+    return /<td class="took"[^>]*>(.*?)<\/td>/.exec(html)?.[1] ?? ''
+  }
+  expect(took([90_000, 60_000, 60_000])).toMatch(/points="0,5 2,5 4,1".*<strong>1m 30s<\/strong> <small>usual 1m 0s/)
+  expect(took([61_000, 60_000, 60_000])).not.toContain('<strong>')
+  expect(took([])).toBe('')
 })
 
 test('a cell leads to its slot, or to the slots of its column', () => {
@@ -104,7 +132,17 @@ test('the newest cell leads to the slots that it counts, and not to later ones o
 
 function overviewWith(model: Partial<OverviewModel>): string {
   const own: OverviewModel = {
-    ...{ axis, lines: [line], hasFindings: () => false, span: '7d', state: null, counts: [], total: 1, matching: 1 },
+    ...{
+      axis,
+      lines: [line],
+      hasFindings: () => false,
+      sort: 'severity',
+      owners: [],
+      state: null,
+      counts: [],
+      total: 1,
+      matching: 1,
+    },
     ...{ isWhole: true, query: {}, more: null },
     ...model,
   }

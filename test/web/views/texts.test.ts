@@ -70,8 +70,16 @@ const cells = axis.columns.map(({ from }, index): GridCell | null => {
   }
 })
 const line: TaskLine = {
-  ...{ task: 'billing/invoices', clock, words: 'At 12:00', expression: '0 12 * * *', problem: null },
-  ...{ cells, unread: 0, gaps: [], isMoving: false },
+  ...{
+    task: 'billing/invoices',
+    clock,
+    words: 'At 12:00',
+    expression: '0 12 * * *',
+    zone: clock.zone,
+    owner: undefined,
+    problem: null,
+  },
+  ...{ cells, unread: 0, gaps: [], isMoving: false, durationsMs: [192_000, 61_000, 60_000] },
   ...{ lastSuccess: LATER - 3_600_000, next: LATER + 3_600_000, suspended: null },
 }
 const several: GridCell = {
@@ -91,7 +99,16 @@ const calm: TaskLine = {
 const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}) =>
   Overview({
     model: {
-      ...{ lines, axis, span: '30d', state: null, counts: [], total: lines.length, matching: lines.length },
+      ...{
+        lines,
+        axis,
+        sort: 'severity',
+        owners: ['the data team'],
+        state: null,
+        counts: [],
+        total: lines.length,
+        matching: lines.length,
+      },
       ...{ isWhole: true, query: {}, more: null, hasFindings: () => false },
       ...model,
     },

@@ -1,9 +1,11 @@
 import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { keysOf } from '../../../core/objects.ts'
+import { readableRow } from '../../../core/row/status.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
+import { durationMsOf } from '../../../format/row.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
 import { isMoving } from '../../views/frame/slot-facts.ts'
 import { type Axis, axisUntil, DEFAULT_SPAN, SPANS } from '../../views/overview/axis.ts'
@@ -11,7 +13,7 @@ import { fillCells } from '../../views/overview/cells.ts'
 import type { TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
 import { countStates, statesOf, TASK_STATES, type TaskState } from '../../views/overview/order.ts'
-import type { OverviewModel } from '../../views/overview/overview.tsx'
+import { type OverviewModel, SORTS } from '../../views/overview/overview.tsx'
 import {
   choiceOf,
   faultOf,
@@ -34,9 +36,15 @@ const MIN_SLOTS = 60
 /** How many slots before the axis are read to find the last success. A monthly task has none in a week. */
 const SLOTS_BEFORE = 12
 
+/** How many slots of one task are read if the reader asks for those that were not read. */
+const MAX_SLOTS_ASKED = 10_000
+
 /** Returns how many slots are read of each task at most, on a page with this number of tasks. */
-export function slotsPerTask(tasks: number): number {
-  return Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks))))
+export function slotsPerTask(tasks: number, isAsked = false): number {
+  return Math.min(
+    isAsked ? MAX_SLOTS_ASKED : MAX_SLOTS,
+    Math.max(MIN_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks))),
+  )
 }
 
 /**
@@ -50,9 +58,14 @@ export async function readOverview(
 ): Promise<(needs: Needs) => OverviewModel> {
   const span = choiceOf('span', query.span, keysOf(SPANS)) ?? DEFAULT_SPAN
   const state = choiceOf('status', query.status, TASK_STATES)
-  const part = query.q?.toLowerCase() ?? ''
+  const sort = choiceOf('sort', query.sort, keysOf(SORTS)) ?? 'severity'
   const all: KnownTask[] = []
-  for await (const task of readableTasks(reading)) if (task.task.toLowerCase().includes(part)) all.push(task)
+  const owners = new Set<string>()
+  for await (const task of readableTasks(reading)) {
+    const owner = task.expectations?.owner
+    if (owner !== undefined) owners.add(owner)
+    if (isNamed(task.task, query.q) && (!query.owner || query.owner === owner)) all.push(task)
+  }
   const stateOf = (task: KnownTask, { byTask }: Needs) =>
     statesOf(byTask.get(task.task), suspensionAt(task, reading.now))
   const found = state === null ? null : await needs
@@ -60,7 +73,7 @@ export async function readOverview(
   const rest = matching.filter(({ task }) => query.after === undefined || task > query.after)
   const shown = rest.slice(0, TASKS_SHOWN)
   const axis = axisUntil(reading.now, commonZone(shown.map((task) => taskZone(task, reading))), span)
-  const most = slotsPerTask(shown.length)
+  const most = slotsPerTask(shown.length, Boolean(query.whole))
   async function* lineOf(task: ReadTask, signal: AbortSignal) {
     yield await readLine(task, axis, most, { ...reading, signal })
   }
@@ -68,7 +81,8 @@ export async function readOverview(
   const lines: TaskLine[] = []
   for await (const line of concurrently(() => reads, lineOf, [reading.signal])) lines.push(line)
   return (needs) => ({
-    ...{ lines, axis, span, state, query, isWhole: needs.isWhole },
+    ...{ lines, axis, state, sort, query, isWhole: needs.isWhole },
+    owners: [...owners].sort(),
     hasFindings: (task) => needs.byTask.has(task),
     counts: countStates(all.map((task) => stateOf(task, needs))),
     total: all.length,
@@ -77,17 +91,23 @@ export async function readOverview(
   })
 }
 
+/** Returns whether a task has this part in its name, or begins with it (`pay/*`). */
+function isNamed(task: string, part = ''): boolean {
+  const [name, wanted] = [task.toLowerCase(), part.toLowerCase()]
+  return wanted.endsWith('*') ? name.startsWith(wanted.slice(0, -1)) : name.includes(wanted)
+}
+
 async function readLine(read: ReadTask, axis: Axis, most: number, reading: Reading): Promise<TaskLine> {
   const { head, known, problem } = read
   const { task, clock, current, next, suspended } = head
   const [since, end] = [axis.columns[0]?.from ?? 0, axis.columns.at(-1)?.to ?? 0]
   const line = {
-    ...{ task, clock, next, suspended },
+    ...{ task, clock, next, suspended, owner: head.owner, zone: current?.spec.zone ?? clock.zone },
     words: current === null ? 'no schedule is recorded' : (current.words ?? ''),
     expression: current?.spec.expression ?? '',
     gaps: gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since),
   }
-  const nothing = { cells: [], unread: 0, lastSuccess: null, isMoving: false }
+  const nothing = { cells: [], unread: 0, lastSuccess: null, isMoving: false, durationsMs: [] }
   if (problem !== null) return { ...line, ...nothing, problem }
   try {
     return { ...line, ...(await readCells(read, axis, most, reading)), problem: null }
@@ -105,6 +125,7 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
   let lastSuccess: Instant | null = null
   let anyMoves = false
   let unread = 0
+  const durationsMs: number[] = []
   for await (const record of readSlotsWithStatus(read, { since, until, limit: most + 1 }, reading)) {
     if (scanned === most) {
       // The column of this slot has more slots than were read, so it shows none of them.
@@ -114,7 +135,12 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
     }
     scanned += 1
     add(record)
-    if (record.status === 'completed') lastSuccess ??= record.slot
+    if (record.status === 'completed') {
+      lastSuccess ??= record.slot
+      const own = readableRow(record.row)
+      const tookMs = own && durationMsOf(own, record.status, reading.now)
+      if (tookMs !== null) durationsMs.push(tookMs)
+    }
     anyMoves ||= isMoving(record)
   }
   if (lastSuccess === null && unread === 0) {
@@ -125,5 +151,5 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
       if (lastSuccess !== null || before === SLOTS_BEFORE) break
     }
   }
-  return { cells, unread, lastSuccess, isMoving: anyMoves }
+  return { cells, unread, lastSuccess, isMoving: anyMoves, durationsMs }
 }

@@ -22,7 +22,7 @@ export function Sign({ mark }: { readonly mark: SlotMark }) {
 const OTHER_LOOKS = [
   ['completed rejected', 'with rejected triggers'],
   ['paused', 'paused'],
-  ['unread', 'not read: too many slots'],
+  ['unread', 'not read yet: many slots'],
 ] as const
 
 /** The legend of the signs and of the keys, folded. The signs look as they do in cells. */

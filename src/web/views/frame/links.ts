@@ -6,7 +6,13 @@ export interface OverviewQuery {
   readonly span?: string | undefined
   /** Only tasks with this state are shown. */
   readonly status?: string | undefined
+  /** A part of the name, or its begin (`pay/*`). */
   readonly q?: string | undefined
+  readonly owner?: string | undefined
+  /** `severity`, `name` or `duration`. */
+  readonly sort?: string | undefined
+  /** Set: more slots of each task are read, for a page with few tasks. */
+  readonly whole?: string | undefined
   /** Only tasks whose name comes after this one are shown. */
   readonly after?: string | undefined
 }

@@ -29,6 +29,25 @@ export function Time({ at, clock, now, near }: TimeProps) {
   )
 }
 
+interface BriefProps extends TimeProps {
+  readonly now: Instant
+  /** The zone of the table. A time in another one has its offset. */
+  readonly zone: string
+}
+
+/** A time for a column: the time of the day, with the date if it is not today's. A pointer on it shows the time in UTC. */
+export function BriefTime({ at, clock, now, zone }: BriefProps) {
+  const utc = formatInstant(at)
+  const text = clock.time(at).slice(clock.day(at) === clock.day(now) ? '2026-11-24 '.length : '2026-'.length)
+  return (
+    <time class="time" datetime={utc} title={utc}>
+      {text}
+      {clock.zone !== zone && <small> {clock.offset(at)}</small>}
+      {Math.abs(now - at) < DAY_MS && <small class="age"> ({ageText(at, now)})</small>}
+    </time>
+  )
+}
+
 const UNITS = [
   { name: 'd', ms: DAY_MS },
   { name: 'h', ms: 3_600_000 },

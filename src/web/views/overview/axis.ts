@@ -21,6 +21,7 @@ export interface Column {
 
 /** The time axis that all tasks of an overview share. Its columns follow each other, the oldest first. */
 export interface Axis {
+  readonly span: SpanName
   readonly clock: WallClock
   /** The usual length of a column. A column in which the clocks change may be shorter or longer. */
   readonly stepMs: number
@@ -32,7 +33,7 @@ export function axisUntil(now: Instant, zone: string, span: SpanName): Axis {
   const { columns, stepMs } = SPANS[span]
   const clock = wallClock(zone)
   const last = indexAt(clock, now, stepMs)
-  return { clock, stepMs, columns: columnsOf(clock, stepMs, last - columns + 1, last) }
+  return { span, clock, stepMs, columns: columnsOf(clock, stepMs, last - columns + 1, last) }
 }
 
 /** Returns the number of the column that has an instant. Columns begin at multiples of the step on the local clock. */

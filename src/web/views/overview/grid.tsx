@@ -1,12 +1,14 @@
 import type { Child } from 'hono/jsx'
+import { elapsed } from '../../../core/duration.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import type { FoundSuspension, Gap } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
+import { medianOf } from '../../../format/report.ts'
 import { printable } from '../../../format/text.ts'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
-import { Time } from '../frame/time.tsx'
+import { BriefTime } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
 import { type Axis, type Column, labelsOf, stepText } from './axis.ts'
 import { cellFacts, type GridCell } from './cells.ts'
@@ -14,8 +16,11 @@ import { cellFacts, type GridCell } from './cells.ts'
 export interface TaskLine {
   readonly task: string
   readonly clock: WallClock
+  /** The schedule, and its zone. */
   readonly words: string
   readonly expression: string
+  readonly zone: string
+  readonly owner: string | undefined
   /** The contents of each column of the axis. Null where no slot is. */
   readonly cells: readonly (GridCell | null)[]
   /** How many of the oldest columns show nothing, because the task has too many slots. */
@@ -25,6 +30,8 @@ export interface TaskLine {
   /** Whether a slot of the axis runs, or may start at any moment. */
   readonly isMoving: boolean
   readonly lastSuccess: Instant | null
+  /** How long the slots that completed took, in milliseconds, the newest first. */
+  readonly durationsMs: readonly number[]
   readonly next: Instant | null
   readonly suspended: FoundSuspension | null
   /** Why the slots could not be read. Null when they could be read. */
@@ -60,7 +67,7 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
               </small>
             </th>
             {columns.map(({ from }, index) => (
-              <th scope="col" class={labels[index] === null ? undefined : 'edge'}>
+              <th scope="col" class={columnClass(index, axis, labels)}>
                 <span class="aside">{clock.time(from)}</span>
                 {labels[index] !== null && (
                   <span class="label" aria-hidden="true">
@@ -69,6 +76,9 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
                 )}
               </th>
             ))}
+            <th scope="col" class="took">
+              Duration
+            </th>
             <th scope="col" class="when">
               Last success
             </th>
@@ -98,7 +108,7 @@ export function GridGroup({
     <tbody>
       {name !== null && (
         <tr class="group">
-          <th scope="rowgroup" colspan={axis.columns.length + 3}>
+          <th scope="rowgroup" colspan={axis.columns.length + 4}>
             <strong>{printable(name)}</strong> <small>{tasks === 1 ? '1 task' : `${tasks} tasks`}</small>
           </th>
         </tr>
@@ -109,21 +119,16 @@ export function GridGroup({
 }
 
 export function GridLine({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
-  const { task, clock, words, expression, lastSuccess, next, suspended, problem } = line
+  const { task, clock, words, expression, zone, owner, lastSuccess, durationsMs, next, suspended, problem } = line
   return (
     <tr id={`line-${encodeURIComponent(task)}`} data-task={task.toLowerCase()}>
       <th scope="row" class="name">
         <span class="line">
-          <a href={links.task(task)} title={printable(task)}>
+          <a href={links.task(task)} title={printable(`${task}: ${wordsIn(zone, words)} (${expression})`)}>
             {printable(task)}
           </a>
-          {suspended === null ? (
-            <span class="words" title={printable(`${wordsIn(clock.zone, words)} (${expression})`)}>
-              {printable(clock.zone === axis.clock.zone ? words : wordsIn(clock.zone, words))}
-            </span>
-          ) : (
-            <SuspensionInForce found={suspended} clock={clock} />
-          )}
+          {suspended !== null && <SuspensionInForce found={suspended} clock={clock} />}
+          {suspended === null && owner !== undefined && <span title={printable(owner)}>{printable(owner)}</span>}
         </span>
       </th>
       {problem === null ? (
@@ -133,15 +138,18 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
           {printable(problem)}
         </td>
       )}
+      <td class="took" data-name="Duration">
+        <Took durationsMs={durationsMs} />
+      </td>
       <td class="when" data-name="Last success">
         {problem !== null ? null : lastSuccess === null ? (
           <small title="No success in the slots that this page read">none found</small>
         ) : (
-          <Time at={lastSuccess} clock={clock} now={now} />
+          <BriefTime at={lastSuccess} clock={clock} now={now} zone={axis.clock.zone} />
         )}
       </td>
       <td class="when" data-name="Next slot">
-        {next === null ? <small>none</small> : <Time at={next} clock={clock} now={now} />}
+        {next === null ? <small>none</small> : <BriefTime at={next} clock={clock} now={now} zone={axis.clock.zone} />}
       </td>
     </tr>
   )
@@ -155,9 +163,15 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
     const cell = cells[index] ?? null
     const isUnread = index < unread
     const isPaused = gaps.some(({ from, until }) => from < column.to && until > column.from)
-    const names = [isUnread && 'unread', isPaused && 'paused', labels[index] !== null && 'edge'].filter(Boolean)
+    const names = [isUnread && 'unread', isPaused && 'paused', columnClass(index, axis, labels)].filter(Boolean)
     return (
-      <td class={names.length === 0 ? undefined : names.join(' ')} title={isUnread ? UNREAD : undefined}>
+      <td class={names.length === 0 ? undefined : names.join(' ')}>
+        {index === unread - 1 && (
+          <a class="more" href={links.overview({ q: task, span: axis.span, whole: '1' })} title="These are many slots">
+            {unread < MIN_UNREAD ? '…' : 'not read'}
+            <span class="aside"> yet: the older slots of {printable(task)}</span>
+          </a>
+        )}
         {cell !== null && (
           <Cell
             href={hrefOf(task, cell, { ...column, now })}
@@ -172,7 +186,43 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   })
 }
 
-const UNREAD = 'not read: too many slots'
+/** So many columns have room for the words. */
+const MIN_UNREAD = 5
+
+function columnClass(index: number, { columns }: Axis, labels: readonly (string | null)[]): string | undefined {
+  const names = [labels[index] !== null && 'edge', index === columns.length - 1 && 'now'].filter(Boolean)
+  return names.length === 0 ? undefined : names.join(' ')
+}
+
+/** A line for the last slots, how long the newest one took, and how long the others usually take. */
+function Took({ durationsMs }: Pick<TaskLine, 'durationsMs'>) {
+  const [lastMs] = durationsMs
+  const usualMs = medianOf(durationsMs)
+  if (lastMs === undefined || usualMs === null) return null
+  const points = durationsMs.slice(0, LINE_POINTS).reverse()
+  const most = Math.max(1, ...points)
+  const text = points.map(
+    (ms, index) => `${index * LINE_STEP},${Math.round(LINE_HEIGHT - (ms / most) * LINE_HEIGHT) + 1}`,
+  )
+  const isSlow = slownessOf(durationsMs) >= SLOW
+  return (
+    <span title={`the last one ${elapsed(lastMs)}, usually ${elapsed(usualMs)}`}>
+      <svg width={(LINE_POINTS - 1) * LINE_STEP} height={LINE_HEIGHT + 2} aria-hidden="true">
+        <polyline points={text.join(' ')} />
+      </svg>
+      {isSlow ? <strong>{elapsed(lastMs)}</strong> : elapsed(lastMs)} <small>usual {elapsed(usualMs)}</small>
+    </span>
+  )
+}
+
+const [LINE_POINTS, LINE_STEP, LINE_HEIGHT] = [20, 2, 12]
+/** A slot that takes this many times as long as usual stands out. */
+const SLOW = 1.5
+
+/** Returns how many times as long as usual the newest slot took. 0: not known. */
+export function slownessOf(durationsMs: readonly number[]): number {
+  return (durationsMs[0] ?? 0) / (medianOf(durationsMs) || Number.POSITIVE_INFINITY)
+}
 
 type PlaceOfCell = Column & Pick<GridProps, 'now'>
 

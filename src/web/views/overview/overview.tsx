@@ -3,15 +3,21 @@ import { printable } from '../../../format/text.ts'
 import { Legend, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS, needsAttention } from '../frame/marks.ts'
-import { DEFAULT_SPAN, SPANS, type SpanName } from './axis.ts'
-import { Grid, GridGroup, GridLine, type GridProps, type TaskLine } from './grid.tsx'
-import { groupTasks, type StateCounts, type TaskState } from './order.ts'
+import { DEFAULT_SPAN, SPANS } from './axis.ts'
+import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
+import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
+
+/** The orders of the tasks, by their words. */
+export const SORTS = { severity: 'severity', name: 'name', duration: 'slower than usual' } as const
+type Sort = keyof typeof SORTS
 
 export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
   /** Returns whether the findings have something about this task. */
   readonly hasFindings: (task: string) => boolean
-  readonly span: SpanName
+  readonly sort: Sort
+  /** The owners of all tasks, by name. */
+  readonly owners: readonly string[]
   /** The state that all tasks have, or null. */
   readonly state: TaskState | null
   /** How many tasks have each state. */
@@ -31,17 +37,14 @@ type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
 
 /** All tasks on one time axis, with a search and filters. */
 export function Overview({ model, now }: OverviewProps) {
-  const { lines, axis, query, more, matching, hasFindings } = model
+  const { lines, axis, query, more, matching } = model
   const grid = { axis, now }
-  const groups = groupTasks(lines, {
-    needsAttention: (line) => isUrgent(line) || hasFindings(line.task),
-    isRetired: ({ suspended }) => suspended?.kind === 'retirement',
-  })
+  const groups = groupsOf(model)
   return (
     <section id="overview" aria-labelledby="overview-title">
       <div class="bar tools">
         <h2 id="overview-title">Tasks</h2>
-        <Search query={query} />
+        <Search model={model} />
         <States model={model} />
         <Spans model={model} />
       </div>
@@ -75,6 +78,16 @@ export function Overview({ model, now }: OverviewProps) {
   )
 }
 
+function groupsOf({ lines, sort, hasFindings }: OverviewModel): readonly TaskGroup<TaskLine>[] {
+  if (sort === 'severity')
+    return groupTasks(lines, {
+      needsAttention: (line) => isUrgent(line) || hasFindings(line.task),
+      isRetired: ({ suspended }) => suspended?.kind === 'retirement',
+    })
+  const bySlowness = (one: TaskLine, other: TaskLine) => slownessOf(other.durationsMs) - slownessOf(one.durationsMs)
+  return [{ name: null, tasks: sort === 'name' ? lines : lines.toSorted(bySlowness) }]
+}
+
 /** A task whose slots cannot be read may have a problem too, so it must not stand among the calm ones. */
 function isUrgent({ cells, problem }: TaskLine): boolean {
   return problem !== null || cells.some((cell) => cell !== null && needsAttention(cell.mark))
@@ -89,13 +102,47 @@ function emptyText({ query: { q, after }, state, isWhole }: OverviewModel): stri
   return after ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
-/** A search by name. The script also hides the other tasks of the page while a person types. */
-function Search({ query: { q, span, status } }: { readonly query: OverviewQuery }) {
+/** A search by name and owner, and the order. The script also hides the other tasks of the page while a person types. */
+function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>) {
+  const { q, span, status, owner } = query
   return (
     <search>
       <form method="get" action="/">
         <label for="q">Name</label>
-        <input id="q" type="search" name="q" value={q ?? ''} maxlength={128} autocomplete="off" spellcheck={false} />
+        <input
+          id="q"
+          type="search"
+          name="q"
+          value={q ?? ''}
+          placeholder="a part, or pay/*"
+          size={14}
+          maxlength={128}
+          autocomplete="off"
+          spellcheck={false}
+        />
+        {owners.length > 0 && (
+          <label>
+            Owner
+            <select name="owner">
+              <option value="">any</option>
+              {owners.map((one) => (
+                <option value={one} selected={one === owner}>
+                  {printable(one)}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
+        <label>
+          Sort by
+          <select name="sort">
+            {keysOf(SORTS).map((one) => (
+              <option value={one === 'severity' ? '' : one} selected={one === sort}>
+                {SORTS[one]}
+              </option>
+            ))}
+          </select>
+        </label>
         {span && <input type="hidden" name="span" value={span} />}
         {status && <input type="hidden" name="status" value={status} />}
         <button type="submit">Find</button>
@@ -105,13 +152,13 @@ function Search({ query: { q, span, status } }: { readonly query: OverviewQuery 
   )
 }
 
-function Spans({ model: { span, query } }: Pick<OverviewProps, 'model'>) {
+function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   return (
     <nav id="spans" class="choices" aria-label="Time span">
       {keysOf(SPANS).map((name) => (
         <a
           href={links.overview({ ...query, span: name === DEFAULT_SPAN ? undefined : name })}
-          aria-current={name === span ? 'true' : undefined}
+          aria-current={name === axis.span ? 'true' : undefined}
         >
           {SPANS[name].words}
         </a>

@@ -114,6 +114,27 @@ test('the columns before the slots that were read are marked as not read', async
   expect(cells.filter((cell) => cell !== null).length).toBeGreaterThanOrEqual(26)
   expect(cells.slice(0, unread)).toEqual(Array(unread).fill(null))
   expect(cells.slice(unread).every((cell) => cell !== null)).toBe(true)
+  const whole = await overview({ span: '24h', whole: '1' }, reading(path))
+  expect(whole.lines[0]?.unread).toBe(0)
+})
+
+test('the tasks of a page: by a part or the begin of the name, by owner, and in three orders', async () => {
+  const path = join(folder, 'filters.db')
+  const slow = (ago: number) => (ago === 7 ? 'failed' : 'succeeded')
+  await fillFile(path, [hourly('pay/a', slow), hourly('pay/b'), hourly('repay/c')], NOW)
+  const own = reading(path)
+  await own.ledger.declare({ task: 'pay/b', schedule: '0 * * * *', owner: 'payments' })
+  const shown = async (query: OverviewQuery) => {
+    const model = await overview(query, own)
+    const rows = [...String(Overview({ model, now: NOW })).matchAll(/<tr id="[^"]*" data-task="([^"]*)"/g)]
+    return rows.map(([, task]) => task)
+  }
+  expect(await shown({ q: 'pay/' })).toEqual(['pay/a', 'pay/b', 'repay/c'])
+  expect(await shown({ q: 'PAY/*' })).toEqual(['pay/a', 'pay/b'])
+  expect(await shown({ owner: 'payments' })).toEqual(['pay/b'])
+  expect((await overview({}, own)).owners).toEqual(['payments'])
+  expect((await shown({ sort: 'duration' })).toSorted()).toEqual(await shown({ sort: 'name' }))
+  await expect(overview({ sort: 'size' }, own)).rejects.toThrow('sort "size" is not allowed')
 })
 
 test.each([
