@@ -25,11 +25,6 @@ export function isTaskPattern(text: string): boolean {
   return text.endsWith('*') && (prefix === '' || TASK_NAME.test(prefix))
 }
 
-/** Returns whether a task has the name, or the prefix of the pattern. */
-export function matchesTask(pattern: string, task: string): boolean {
-  return isTaskPattern(pattern) ? task.startsWith(pattern.slice(0, -1)) : task === pattern
-}
-
 // The limits count bytes of UTF-8, because the stores count bytes. A row with 100 attempts and 100 resolutions that all
 // have the longest texts must stay below the 400 KB of a DynamoDB item.
 

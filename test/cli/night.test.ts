@@ -106,7 +106,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     await playNight()
     const range = ['--since', slotOf(0), '--until', slotOf(12)]
     const { stdout: checked } = await cronledger(['check', ...range], { env: env() })
-    const command = /print the script that runs them again: +(cronledger rerun .* --all.*)/.exec(checked)?.[1] ?? ''
+    const command = /^To print the script that runs them again: (cronledger rerun .* --all)$/m.exec(checked)?.[1] ?? ''
     const repair = command.replace("'YOUR REASON'", `"it's the network"`)
     expect((await paste(repair)).stdout).not.toMatch(/YOUR_|\$USER/)
 

@@ -8,7 +8,7 @@ import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { checkSummary, findingJson, findingObject } from '../../format/check/finding.ts'
 import { incidentLines } from '../../format/check/incidents.ts'
-import { collectNeeds, needsLines } from '../../format/check/needs.ts'
+import { collectNeeds, needsLines, repairLine } from '../../format/check/needs.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import type { Screen } from '../../format/table.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
@@ -237,5 +237,6 @@ async function* checkText(
   for (const line of lines) yield `${line}\n`
   if (failure !== null) throw failure
   const advice = hasCommands || tasks === 0 ? '' : 'To see what to do, add --commands, or check one task.\n'
-  yield `${tasks === 0 ? '' : '\n'}${summary()}\n${advice}`
+  const repair = repairLine(needs, store)
+  yield `${tasks === 0 ? '' : '\n'}${summary()}\n${advice}${repair === null ? '' : `${repair}\n`}`
 }

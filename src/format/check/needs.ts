@@ -14,7 +14,7 @@ import {
   showStep,
 } from '../../verdict/steps.ts'
 import type { Verdict } from '../../verdict/verdict.ts'
-import { ownerLines, stepLines } from '../command-line.ts'
+import { commandText, ownerLines, stepLines } from '../command-line.ts'
 import { printable } from '../text.ts'
 import { doubtOf, type FindingGroup, findingTarget, isSameDoubt, rowOf, verdictOfFinding } from './finding.ts'
 
@@ -121,26 +121,19 @@ export function needsOf(needs: OpenFindingsOfTasks, store: string): readonly Tas
 
 /** Returns the same as lines: the name of each task, its owner, and the commands below it. */
 export function needsLines(needs: OpenFindingsOfTasks, store: string): readonly string[] {
-  const repair = repairOf(needs, store)
-  return [
-    ...needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) => [
-      '',
-      `${task}:`,
-      ...ownerLines(owner),
-      ...cautions.map((text) => `  ${text}`),
-      ...stepLines(steps),
-    ]),
-    ...(repair === null ? [] : ['', 'all of these tasks:', ...stepLines([repair])]),
-  ].map(printable)
+  return needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) =>
+    ['', `${task}:`, ...ownerLines(owner), ...cautions.map((text) => `  ${text}`), ...stepLines(steps)].map(printable),
+  )
 }
 
-/** Returns the step that runs the slots of several tasks again. Returns null if there is only one task. */
-function repairOf(needs: OpenFindingsOfTasks, store: string): Step | null {
+/** Returns the line with the one command for the missed and failed slots of several tasks. Null: there is only one task. */
+export function repairLine(needs: OpenFindingsOfTasks, store: string): string | null {
   const found = [...needs.values()].flatMap(({ rerunnable }) => (rerunnable === null ? [] : [rerunnable]))
   if (found.length < 2) return null
   const from = Math.min(...found.map(({ oldest }) => oldest.slot))
   const to = Math.max(...found.map(({ newest }) => newest.slot))
-  return repairStep({ store, task: null, from, to })
+  const { what, command } = repairStep({ store, task: null, from, to })
+  return printable(`To ${what}: ${commandText(command)}`)
 }
 
 type Need = Pick<Verdict, 'caution' | 'steps'>

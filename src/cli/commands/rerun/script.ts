@@ -8,7 +8,7 @@ import { DEFAULT_FORCED, type Rerunnable } from '../../../core/row/policy.ts'
 import { parseTimeRange } from '../../../core/schedule/time-range.ts'
 import { expectedTimes } from '../../../core/task/task-record.ts'
 import type { StoredRow } from '../../../core/types.ts'
-import { isTaskPattern, matchesTask } from '../../../core/user-text.ts'
+import { isTaskPattern } from '../../../core/user-text.ts'
 import { gravestExit } from '../../../exit-code.ts'
 import { scriptLines } from '../../../format/rerun-script.ts'
 import { type ShownSlot, shownSlot } from '../../../format/show.ts'
@@ -17,7 +17,7 @@ import { createLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { operatorOf } from '../../../process/host.ts'
 import type { CommandContext } from '../../command.ts'
-import { recordOf, unknownTaskOf } from '../../lookup.ts'
+import { recordOf, unknownTaskOf, wantedTasks } from '../../lookup.ts'
 import { print } from '../../output.ts'
 
 interface ScriptValues {
@@ -92,6 +92,7 @@ function slotsOfRange(
   stop: AbortSignal,
 ): AsyncGenerator<Found> {
   const { task = '*', from = '', to, only = USUAL, ledgerTimeoutMs } = values
+  const { only: isWanted = () => true } = wantedTasks({ task, owner: undefined })
   const isOne = !isTaskPattern(task)
   // Each task reads the range in its own zone. A mistake in it must be said once.
   parseTimeRange({ since: from, until: to }, 'UTC', systemClock.now(), ['from', 'to'])
@@ -100,7 +101,7 @@ function slotsOfRange(
     if (isOne) yield await knownOf(values, task, ledger)
     else {
       const emitProblem = (text: string) => fault(text, 'shape')
-      for await (const one of ledger.tasks({ ledgerTimeoutMs, emitProblem })) if (matchesTask(task, one.task)) yield one
+      for await (const one of ledger.tasks({ ledgerTimeoutMs, emitProblem })) if (isWanted(one)) yield one
     }
   }
 
