@@ -2,101 +2,133 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import { parseSchedules, rowsAndMissed, taskInForce } from '../../audit/expected.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
 import { inForceAt } from '../../core/task/task-record.ts'
-import type { Instant } from '../../core/types.ts'
+import { type Instant, STATUSES, type StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
-import { type TaskSummary, taskJson, taskText } from '../../format/task/tasks.ts'
+import { durationMsOf } from '../../format/row.ts'
+import type { Screen } from '../../format/table.ts'
+import { lastStatus, type TaskSummary, taskJson, tasksTable, taskText } from '../../format/task/tasks.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { defineCommand } from '../command.ts'
+import { recordOf, unknownTaskOf, wantedTasks } from '../lookup.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
-import { printAll } from '../output.ts'
+import { printAll, screenOf } from '../output.ts'
 
 const help = {
   name: 'tasks',
   summary:
-    'List the tasks with their schedules, their last slots with the status, their next slots, and their pauses. Retired tasks come last.',
+    'List the tasks with the status of their last slots, their next slots, and how long the last slot took and how long the 20 before it usually took. With a name: its schedule, pauses and expectations. Retired tasks come last.',
   options: {
     store: COMMON.store,
+    task: COMMON.someTasks,
+    owner: COMMON.onlyOwner,
+    status: {
+      kind: 'words',
+      value: 'STATUS[,…]',
+      choices: STATUSES,
+      otherwise: 'all',
+      isFlagOnly: true,
+      help: 'Only the tasks whose last slot has one of these',
+    },
     format: COMMON.format,
     json: COMMON.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
-  examples: [['cronledger tasks --store dynamodb:cronledger', 'all tasks']],
+  takesTask: true,
+  examples: [
+    ['cronledger tasks --store dynamodb:cronledger', 'all tasks'],
+    ['cronledger tasks nightly …', 'all that is recorded of one task'],
+    ["cronledger tasks 'pay/*' … --status failed,stale", 'some tasks'],
+  ],
 } as const satisfies CommandHelp
 
-export const tasks = defineCommand(help, async (values, { argv }) => {
-  const ledger = createLedger({ store: values.store })
+export const tasks = defineCommand(help, async (values, { argv, env }) => {
+  const { store, status, ledgerTimeoutMs } = values
+  const ledger = createLedger({ store })
   const now = systemClock.now()
-  const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
-  const summaries = concurrently(
-    (signal) => ledger.tasks({ ...reading, signal }),
-    (task, signal) => readTaskSummary(task, ledger, { ...reading, signal }, now),
-    [],
-  )
+  const reading = { ledgerTimeoutMs }
+  const { task, only } = wantedTasks(values)
+  if (task !== undefined && (await recordOf(ledger, { ...reading, task })) === null)
+    throw await unknownTaskOf(ledger, { ...reading, task })
+  async function* readTask(known: KnownTask, signal: AbortSignal) {
+    if (only?.(known) === false) return
+    const summary = await readTaskSummary(known, ledger, { ...reading, signal }, now)
+    const last = summary.last && lastStatus(summary.last, summary, now)
+    if (status === undefined || (last !== null && status.includes(last))) yield summary
+  }
+  const summaries = concurrently((signal) => ledger.tasks({ ...reading, task, signal }), readTask, [])
+  const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   await printAll(
-    formatOf(values, argv, help.options.format.default) === 'json'
+    isJson
       ? jsonArray(summaries, (summary) => safeJson(taskJson(summary, now), 2).replace(/^/gm, '  '))
-      : summariesText(summaries, now, values.store),
+      : task !== undefined
+        ? blocks(summaries, now)
+        : table(summaries, screenOf(env), now, only === undefined && status === undefined ? firstRunText(store) : NONE),
   )
 })
 
-/** Yields the tasks as text. Retired tasks come last, since an operator rarely looks for them. */
-async function* summariesText(
-  summaries: AsyncIterable<TaskSummary>,
-  now: Instant,
-  store: string,
-): AsyncGenerator<string, void, undefined> {
-  let before = ''
-  const retired: string[] = []
-  for await (const summary of summaries) {
-    const text = taskText(summary, now)
-    if (isRetired(summary.record, now)) {
-      retired.push(text)
-      continue
-    }
-    yield before + text
-    before = '\n'
-  }
-  if (retired.length > 0) yield `${before}RETIRED\n\n${retired.join('\n')}`
-  else if (before === '') yield `${printable(firstRunText(store))}\n`
+const NONE = 'No task matches.'
+
+async function* blocks(summaries: AsyncIterable<TaskSummary>, now: Instant) {
+  for await (const summary of summaries) yield taskText(summary, now)
 }
 
-async function* readTaskSummary(
+/** Yields the tasks as a table. Retired tasks come last, since an operator rarely looks for them. */
+async function* table(summaries: AsyncIterable<TaskSummary>, screen: Screen, now: Instant, nothing: string) {
+  const [active, retired]: [TaskSummary[], TaskSummary[]] = [[], []]
+  for await (const summary of summaries) (isRetired(summary.record, now) ? retired : active).push(summary)
+  const all = [...active, ...retired]
+  for (const line of all.length === 0 ? [printable(nothing)] : tasksTable(all, screen, now)) yield `${line}\n`
+}
+
+async function readTaskSummary(
   known: KnownTask,
   ledger: Ledger,
   reading: ReadOptions,
   now: Instant,
-): AsyncGenerator<TaskSummary, void> {
+): Promise<TaskSummary> {
   const { task, schedules } = known
-  const gaps = gapsOf(known)
-  yield {
+  return {
     task,
     current: inForceAt(schedules, now) ?? null,
-    last: await lastDueSlot(known, ledger, reading, now),
-    next: nextSlotDue(parseSchedules(known), gaps, now),
+    ...(await lastSlots(known, ledger, reading, now)),
+    next: nextSlotDue(parseSchedules(known), gapsOf(known), now),
     record: known,
   }
 }
 
+/** How many slots say how long a task usually takes, and the newest one. */
+const COMPARED = 21
+
 /**
- * Returns the newest slot of a task that was due or has a row, as the page of the task has it. Returns null if there is
- * none. A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now.
+ * Returns the newest slot of a task that was due or has a row, as the page of the task has it, or null if there is none, and
+ * the durations of the newest rows. A future slot can have a row, which an operator has resolved, so we must ask only for
+ * slots up to now.
  */
-export async function lastDueSlot(
+export async function lastSlots(
   known: KnownTask,
   ledger: Pick<Ledger, 'history'>,
   reading: ReadOptions,
   now: Instant,
-): Promise<TaskSummary['last']> {
+): Promise<Pick<TaskSummary, 'last' | 'durationsMs'>> {
   const range = { since: 0, until: now + 1 }
+  const rows: StoredRow[] = []
   const until = new Date(range.until)
-  const rows = ledger.history({ ...reading, task: known.task, until, limit: 1 })
-  for await (const { row, missed } of rowsAndMissed(rows, [taskInForce(known, range.until)], range, true))
-    return { slot: (row ?? missed).slot, row }
-  return null
+  for await (const row of ledger.history({ ...reading, task: known.task, until, limit: COMPARED })) rows.push(row)
+  const durationsMs = rows.flatMap((row) => {
+    const own = readableRow(row)
+    return own?.state === 'COMPLETED' ? (durationMsOf(own, 'completed', now) ?? []) : []
+  })
+  async function* newest() {
+    yield* rows
+  }
+  for await (const { row, missed } of rowsAndMissed(newest(), [taskInForce(known, range.until)], range, true))
+    return { last: { slot: (row ?? missed).slot, row }, durationsMs }
+  return { last: null, durationsMs }
 }

@@ -1,10 +1,14 @@
+import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { readableRow, type SlotRecord, statusOf } from '../../core/row/status.ts'
 import { ECS } from '../../core/row/stored-ecs.ts'
+import { suspensionAt } from '../../core/task/suspensions.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant, Status } from '../../core/types.ts'
-import { localTimeIn } from '../local-time.ts'
+import { localTimeIn, spanTime } from '../local-time.ts'
+import { medianOf } from '../report.ts'
 import { instantOrNull } from '../row.ts'
+import { alignedLines, type Cell, colorOfStatus, type Screen, YELLOW } from '../table.ts'
 import { printable } from '../text.ts'
 import { schedulesAhead, storedScheduleJson } from './declaration.ts'
 import { openJson, openTexts } from './suspensions.ts'
@@ -13,14 +17,51 @@ export interface TaskSummary {
   readonly task: string
   readonly current: ScheduleSince | null
   readonly last: SlotRecord | null
+  /** How long the attempts of the newest slots took that succeeded, in milliseconds, the newest one first. */
+  readonly durationsMs: readonly number[]
   /** The next slot that is expected. Null if there is none, or if the task is retired. */
   readonly next: Instant | null
   readonly record: TaskRecord
 }
 
-/** Returns a task as a block of lines. In a table, the local times would make the lines too wide for a terminal. */
+/** Returns the tasks as a table, a line for each. A duration of at least `SLOW` times the usual one has a colour. */
+export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, now: Instant): readonly string[] {
+  const heads = ['TASK', 'STATUS', 'LAST', 'NEXT', 'TOOK (USUALLY)', 'OWNER'].map((text) => ({ text }))
+  return alignedLines([heads, ...summaries.map((summary) => cellsOf(summary, now))], screen, [5, 0])
+}
+
+const SLOW = 2
+
+function cellsOf(summary: TaskSummary, now: Instant): readonly Cell[] {
+  const { task, last, next, record, durationsMs } = summary
+  const [newest, ...others] = durationsMs
+  const usual = medianOf(others)
+  const zone = zoneOfTask(summary)
+  const time = (instant: Instant) => spanTime(instant, instant, zone, now)
+  const status = last === null ? '' : lastStatus(last, summary, now)
+  const kind = suspensionAt(record, now)?.kind
+  return [
+    { text: task },
+    { text: status, color: colorOfStatus(status) },
+    { text: last === null ? 'none' : time(last.slot) },
+    { text: kind === 'pause' ? 'paused' : kind === 'retirement' ? 'retired' : next === null ? 'none' : time(next) },
+    {
+      text: durationsText(durationsMs),
+      color: newest !== undefined && usual !== null && newest >= SLOW * usual ? YELLOW : undefined,
+    },
+    { text: record.expectations?.owner ?? '' },
+  ]
+}
+
+/** Returns `3m 5s (5m 2s)`: how long the newest attempt took, and how long they usually take. */
+function durationsText([newest, ...others]: readonly number[]): string {
+  const usual = medianOf(others)
+  return newest === undefined ? '' : `${elapsed(newest)}${usual === null ? '' : ` (${elapsed(usual)})`}`
+}
+
+/** Returns a task as a block of lines. */
 export function taskText(summary: TaskSummary, now: Instant): string {
-  const { task, current, last, next, record } = summary
+  const { task, current, last, next, record, durationsMs } = summary
   const zone = zoneOfTask(summary)
   const { after, owner } = record.expectations ?? {}
   const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, zone)}`
@@ -30,6 +71,7 @@ export function taskText(summary: TaskSummary, now: Instant): string {
     ...schedulesAhead(record, now).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
     `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now)}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
+    ...(durationsMs.length === 0 ? [] : [`  took       ${durationsText(durationsMs).replace('(', '(usually ')}`]),
     ...openTexts(record, now, zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
     ...(after === undefined ? [] : [`  after      ${after.join(', ')}`]),
     ...(owner === undefined ? [] : [`  owner      ${owner}`]),
@@ -38,7 +80,7 @@ export function taskText(summary: TaskSummary, now: Instant): string {
 }
 
 export function taskJson(summary: TaskSummary, now: Instant) {
-  const { task, current, last, next, record } = summary
+  const { task, current, last, next, record, durationsMs } = summary
   const { spec, since } = current ?? {}
   return {
     task,
@@ -52,6 +94,8 @@ export function taskJson(summary: TaskSummary, now: Instant) {
       status: lastStatus(last, summary, now),
       state: readableRow(last.row)?.state ?? null,
     },
+    durationMs: durationsMs[0] ?? null,
+    usualDurationMs: medianOf(durationsMs.slice(1)),
     next: instantOrNull(next),
     ...openJson(record, now),
     expectations: {
@@ -63,7 +107,7 @@ export function taskJson(summary: TaskSummary, now: Instant) {
   }
 }
 
-function lastStatus(last: SlotRecord, { record }: TaskSummary, now: Instant): Status {
+export function lastStatus(last: SlotRecord, { record }: TaskSummary, now: Instant): Status {
   return statusOf(last, { now, ...expectedTimes(record) })
 }
 

@@ -124,7 +124,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       },
       { task: 'other', schedule: '@daily', last: { status: 'missed' } },
     ])
-    const text = await cronledger(['tasks'], { env })
+    const text = await cronledger(['tasks', 'nightly'], { env })
     expect(text.stdout).toMatch(
       /^nightly\n {2}schedule {3}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last slot {2}\S+T12:00:00Z {2}.* {2}missed\n/,
     )

@@ -53,7 +53,9 @@ test('a change ahead: the runs before it go on, and its first run confirms it', 
   })
   const again = await call('run', ...eventTime, '--strict', '--log', 'text', '--', 'true')
   expect(again.stderr).toContain('duplicate trigger ignored')
-  expect((await call('tasks')).stdout).toMatch(/ {2}then {7}0 5 \* \* \* \(Asia\/Tokyo\), from 2098-12-31T15:00:00Z on/)
+  expect((await call('tasks', 'nightly')).stdout).toMatch(
+    / {2}then {7}0 5 \* \* \* \(Asia\/Tokyo\), from 2098-12-31T15:00:00Z on/,
+  )
 })
 
 test('is refused without a schedule, and where it would change the past', async () => {

@@ -237,12 +237,17 @@ describe('shown', () => {
     await call('pause', 'zebra', ...WHY)
     await call('pause', 'zebra', ...WHY, '--from', day(5), '--until', day(6))
     await call('retire', 'nightly', ...WHY)
-    const { stdout } = await call('tasks')
-    const [zebra, title, nightly] = stdout.split('\n\n')
+    const { stdout: list } = await call('tasks')
+    expect(list.split('\n').map((line) => line.replace(/ +/g, ' '))).toEqual([
+      'TASK STATUS LAST NEXT TOOK (USUALLY) OWNER',
+      expect.stringMatching(/^zebra completed \S+ \S+ UTC paused \S+s$/),
+      expect.stringMatching(/^nightly \S+ .* retired \S+s$/),
+      '',
+    ])
+    const [zebra, nightly] = [(await call('tasks', 'zebra')).stdout, (await call('tasks', 'nightly')).stdout]
     expect(zebra).toMatch(/^zebra\n/)
     expect(zebra).toMatch(/^ {2}paused {5}from .* on, by ada: database upgrade$/m)
     expect(zebra).toMatch(/^ {2}planned {4}pause from .* until .*, by ada: database upgrade$/m)
-    expect(title).toBe('RETIRED')
     expect(nightly).toMatch(/^nightly\n/)
     expect(nightly).toMatch(/^ {2}next slot {2}none$/m)
     expect(nightly).toMatch(/^ {2}retired {4}from .* on, by ada: database upgrade$/m)
