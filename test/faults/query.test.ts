@@ -88,14 +88,10 @@ describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
     }
   })
 
-  test.each([
-    ['throttled for good', 'unreachable', THROTTLED],
-    ['denied', 'denied', DENIED],
-    ['never answered', 'unreachable', 'stall'],
-  ] as const)('%s: %s, and one line', async (_, kind, fault) => {
-    proxy.treat(() => fault)
+  test('denied: one line', async () => {
+    proxy.treat(() => DENIED)
     const message = expect.stringMatching(/^[^\n]*dynamodb:[^\n]*$/)
-    await expect(ask(name, kind === 'denied' ? 120_000 : 1_000)).rejects.toMatchObject({ kind, message })
+    await expect(ask(name)).rejects.toMatchObject({ kind: 'denied', message })
   })
 
   test('the last question is given up after --ledger-timeout like any other: no second try, which would come later', async () => {
@@ -109,88 +105,34 @@ describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
   })
 })
 
-describe('answers that are not faults', () => {
-  test.each(['history of a task', 'history of all'] as const)('%s: pages that are empty, but go on', async (name) => {
-    const clean = await ask(name)
-    expect(clean).toHaveLength(name === 'history of all' ? 6 : 3)
-    // Each page is asked for twice: the first time it comes empty, with the key that it would have started after.
-    const asked = new Set<string>()
-    let empty = 0
-    proxy.treat(({ action }) =>
-      action !== 'Query'
-        ? 'pass'
-        : {
-            change(body) {
-              const first = JSON.stringify(body.Items?.[0] ?? null)
-              const day = body.Items?.[0]
-              if (day === undefined || asked.has(first)) return body
-              asked.add(first)
-              empty += 1
-              const { task, slot, day: date } = day
-              // Newest first: the key of a row an hour later comes right before it.
-              const key = { task, slot: { S: slot.S.replace('T03', 'T04') } }
-              return {
-                Count: 0,
-                ScannedCount: 0,
-                Items: [],
-                LastEvaluatedKey: name === 'history of all' ? { ...key, day: date } : key,
-              }
-            },
+test.each(['history of a task', 'history of all'] as const)('%s: pages that are empty, but go on', async (name) => {
+  const clean = await ask(name)
+  expect(clean).toHaveLength(name === 'history of all' ? 6 : 3)
+  // Each page is asked for twice: the first time it comes empty, with the key that it would have started after.
+  const asked = new Set<string>()
+  let empty = 0
+  proxy.treat(({ action }) =>
+    action !== 'Query'
+      ? 'pass'
+      : {
+          change(body) {
+            const first = JSON.stringify(body.Items?.[0] ?? null)
+            const day = body.Items?.[0]
+            if (day === undefined || asked.has(first)) return body
+            asked.add(first)
+            empty += 1
+            const { task, slot, day: date } = day
+            // Newest first: the key of a row an hour later comes right before it.
+            const key = { task, slot: { S: slot.S.replace('T03', 'T04') } }
+            return {
+              Count: 0,
+              ScannedCount: 0,
+              Items: [],
+              LastEvaluatedKey: name === 'history of all' ? { ...key, day: date } : key,
+            }
           },
-    )
-    expect(await ask(name)).toEqual(clean)
-    expect(empty).toBeGreaterThan(0)
-  })
-
-  test('unprocessed keys are asked for again', async () => {
-    const clean = await ask('history of all')
-    let left = 4
-    proxy.treat(({ action }) =>
-      action !== 'BatchGetItem' || left-- <= 0
-        ? 'pass'
-        : {
-            change({ Responses }) {
-              const [kept, ...rest] = Responses.ledger
-              const Keys = rest.map(({ task, slot }: Loose) => ({ task, slot }))
-              return { Responses: { ledger: [kept] }, UnprocessedKeys: Keys.length > 0 ? { ledger: { Keys } } : {} }
-            },
-          },
-    )
-    expect(await ask('history of all')).toEqual(clean)
-    expect(left).toBeLessThan(3)
-  })
-
-  test('keys that stay unprocessed: unreachable, not a part of the rows', async () => {
-    proxy.treat(({ action }) =>
-      action !== 'BatchGetItem'
-        ? 'pass'
-        : {
-            change({ Responses }) {
-              const Keys = Responses.ledger.map(({ task, slot }: Loose) => ({ task, slot }))
-              return { Responses: { ledger: [] }, UnprocessedKeys: { ledger: { Keys } } }
-            },
-          },
-    )
-    const message = expect.stringMatching(/throttles dynamodb:BatchGetItem| in time/)
-    await expect(ask('history of all', 1_000)).rejects.toMatchObject({ kind: 'unreachable', message })
-  })
-
-  test('an index that lags: keys whose rows are gone are left out, rows that it does not know yet are missing', async () => {
-    const clean = await ask('history of all')
-    proxy.treat(({ action }) =>
-      action !== 'Query'
-        ? 'pass'
-        : {
-            change(body) {
-              const [first, ...rest] = body.Items
-              if (first === undefined) return body
-              const gone = { ...first, task: { S: 'deleted' } }
-              return { ...body, Items: [gone, ...rest] }
-            },
-          },
-    )
-    const seen = await ask('history of all')
-    expect(clean).toEqual(expect.arrayContaining([...seen]))
-    expect(seen.length).toBe(clean.length - DAYS.length)
-  })
+        },
+  )
+  expect(await ask(name)).toEqual(clean)
+  expect(empty).toBeGreaterThan(0)
 })
