@@ -1,6 +1,7 @@
 import {
   BatchGetItemCommand,
   ConditionalCheckFailedException,
+  DeleteItemCommand,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
@@ -52,6 +53,8 @@ const PROBES = {
       ExpressionAttributeNames: { '#day': 'day' },
       ExpressionAttributeValues: toItem({ ':day': NOTHING }),
     }),
+  // No command of cronledger deletes an item.
+  'dynamodb:DeleteItem': (TableName: string, Key: Item) => new DeleteItemCommand({ TableName, Key, ...NEVER }),
   'dynamodb:BatchGetItem': (table: string, Key: Item) =>
     new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [Key] } } }),
 } as const
@@ -106,6 +109,21 @@ export async function* inspectActions(
     const more = isByPolicy(error) ? `${limit}See the policy: cronledger template ${role}-policy` : ''
     yield error === null ? ok(action, 'allowed') : wrong(action, error, more)
   }
+  if (role === 'runner' && task !== null) yield await inspectExcess(dynamo, settings, call)
+}
+
+/** Returns what the role of one task may do, although a run does not need it. */
+async function inspectExcess(dynamo: Dynamo, settings: InspectSettings, call: CallOptions): Promise<SetupFinding> {
+  const others = { ...settings, task: null }
+  const reads = (await tryAction('dynamodb:GetItem', dynamo, others, call)) === null
+  const deletes = (await tryAction('dynamodb:DeleteItem', dynamo, settings, call)) === null
+  const excess = [...(reads ? ['read the rows of other tasks'] : []), ...(deletes ? ['delete rows'] : [])]
+  return ok(
+    'other permissions',
+    excess.length === 0
+      ? 'none of those that were tried'
+      : `this role may also ${excess.join(' and ')}, which a run does not need. To limit it: cronledger template runner-policy`,
+  )
 }
 
 const LIMITED = 'If this role is limited to one task, give --task NAME and check again. '

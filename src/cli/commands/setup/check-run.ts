@@ -1,5 +1,5 @@
 import type { RunOptions } from '../../../api.ts'
-import { usageError } from '../../../core/errors.ts'
+import { quote, usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { defined } from '../../../core/objects.ts'
 import type { Schedule } from '../../../core/schedule/schedule.ts'
@@ -8,6 +8,7 @@ import { scheduleWarnings } from '../../../core/schedule/warnings.ts'
 import type { Environment } from '../../../core/types.ts'
 import { checkTaskName } from '../../../core/user-text.ts'
 import { systemClock, ZONE_DATA } from '../../../process/clock.ts'
+import { NETWORK_VARIABLE, readNetwork } from '../../../process/ecs-metadata.ts'
 import { readSettings } from '../../../run/settings.ts'
 import { readTrigger, type TriggerInput } from '../../../run/trigger.ts'
 import { look, type SetupFinding } from '../../../store/finding.ts'
@@ -44,6 +45,7 @@ export async function* inspectRun(
   env: Environment,
   stop: AbortSignal,
 ): AsyncGenerator<SetupFinding, RunOptions | undefined> {
+  yield* inspectContainer(env)
   const read: Read = {}
   const options = await look('options', async () => {
     const values = readOptions(RUN, [], env)
@@ -78,6 +80,37 @@ export async function* inspectRun(
   }
   if (options.wrong === null) yield await look('event time', () => eventTimeText(run, read, stop))
   return run
+}
+
+/** Yields a finding about the network and the secrets that the task definition says of its container, if it says any. */
+async function* inspectContainer(env: Environment): AsyncGenerator<SetupFinding> {
+  const network = env[NETWORK_VARIABLE]
+  if (network || env['ECS_CONTAINER_METADATA_URI_V4']) yield await look('network', () => networkText(network ?? ''))
+  const names = env['CRONLEDGER_SECRETS']?.split(',').filter(Boolean) ?? []
+  const empty = names.filter((name) => !env[name])
+  if (names.length === 0) return
+  yield await look('secrets', () => {
+    if (empty.length === 0) return names.join(', ')
+    throw usageError(
+      `${empty.join(', ')} ${empty.length === 1 ? 'is' : 'are'} empty. Look at the value of the secret, and at the key of its JSON.`,
+    )
+  })
+}
+
+/** Describes the network that printed commands have. No metadata of a task has the ids of its network. */
+function networkText(given: string): string {
+  if (given === '') return `${NETWORK_VARIABLE} is not set, so printed commands have blanks for the network`
+  const network = readNetwork(given)
+  if (network === null) throw usageError(`${NETWORK_VARIABLE} is ${quote(given)}, which is not the network of a task.`)
+  const { subnets, securityGroups = [] } = JSON.parse(network).awsvpcConfiguration
+  const wrong = [
+    ...subnets.filter((id: string) => !/^subnet-[0-9a-z]+$/.test(id)),
+    ...securityGroups.filter((id: string) => !/^sg-[0-9a-z]+$/.test(id)),
+  ]
+  if (wrong.length > 0)
+    throw usageError(`${NETWORK_VARIABLE} has ${wrong.map(quote).join(', ')}. Use ids of subnets and security groups.`)
+  const single = '. If its Availability Zone has no capacity, no task starts: give two'
+  return [...subnets, ...securityGroups].join(', ') + (subnets.length === 1 ? single : '')
 }
 
 /**

@@ -300,6 +300,20 @@ describe('a table', () => {
     expect(await behind(denying(...forbidden), { role })).toMatchObject({ code: 0, wrong: [] })
   })
 
+  test('the role of one task that may do more than a run needs: 0, and what it may do is named', async () => {
+    const more = { CRONLEDGER_TASK: 'nightly' }
+    const all = await behind(() => 'pass', { role: 'runner', more })
+    expect(all.lines['other permissions']).toMatch(
+      /^ok: this role may also read the rows of other tasks and delete rows,/,
+    )
+    const proxy = await startFaultyProxy(server.endpoint)
+    const isAllowed = (action: string, [task = '']: readonly string[]) => action !== 'DeleteItem' && task !== '#check'
+    proxy.treat(({ action, partitions }) => (isAllowed(action, partitions) ? 'pass' : { answer: denied(action) }))
+    const limited = await check('dynamodb:good', { ...env(proxy.url), ...more }, { role: 'runner' })
+    proxy.close()
+    expect(limited).toMatchObject({ code: 0, lines: { 'other permissions': 'ok: none of those that were tried' } })
+  })
+
   test.each([
     // The time of a request is in doubt as long as it takes, so a slow answer moves the seconds.
     [95_000, /^wrong: about 9[2-8]s behind the server's.*NTP/],
@@ -422,6 +436,9 @@ describe('the environment of a run', () => {
   const TIME = { CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z' }
   const SCHEDULE = { CRONLEDGER_SCHEDULE: '0 4 * * *', ...TIME }
   const NOT_SET = /^ok: not set here\. Without it, a run uses the time of its own start\. Let the scheduler pass it/
+  const networkOf = (subnets: readonly string[], securityGroups: readonly string[] = []) => ({
+    CRONLEDGER_ECS_NETWORK: JSON.stringify({ awsvpcConfiguration: { subnets, securityGroups } }),
+  })
   let store = ''
   beforeAll(async () => {
     store = `file:${await made('events.db')}`
@@ -449,6 +466,17 @@ describe('the environment of a run', () => {
     [{ CRONLEDGER_TZ: 'Asia/Tokyo' }, 'options', /^wrong: CRONLEDGER_TZ is not an option of run, .* another slot/],
     [{ CRONLEDGER_MAX_LATNESS: '1h' }, 'options', /^ok: warning: CRONLEDGER_MAX_LATNESS is not an option of run and/],
     [{ CRONLEDGER_TASK: 'nightly' }, 'task', /^ok: nightly$/],
+    [networkOf(['subnet-1', 'subnet-2'], ['sg-1']), 'network', /^ok: subnet-1, subnet-2, sg-1$/],
+    [networkOf(['subnet-1']), 'network', /^ok: subnet-1\. If its Availability Zone has no capacity, .* give two$/],
+    [networkOf(['subnet-1', 'vpc-2'], ['default']), 'network', /^wrong: .* has "vpc-2", "default"\. Use ids/],
+    [{ CRONLEDGER_ECS_NETWORK: 'subnet-1' }, 'network', /^wrong: .* is not the network of a task/],
+    [{ ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:9' }, 'network', /^ok: CRONLEDGER_ECS_NETWORK is not set, so/],
+    [{ CRONLEDGER_SECRETS: 'A,B,,,', A: 'very-secret', B: 'my-token' }, 'secrets', /^ok: A, B$/],
+    [
+      { CRONLEDGER_SECRETS: 'A,B,C,,', A: 'very-secret', B: '' },
+      'secrets',
+      /^wrong: B, C are empty\. Look at the value/,
+    ],
     [{ ...SCHEDULE, CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }, 'schedule', /^ok: 0 4 \* \* \* in Asia\/Tokyo$/],
     [
       { ...SCHEDULE, CRONLEDGER_TIMEZONE: 'Etc/GMT+9' },

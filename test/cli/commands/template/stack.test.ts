@@ -192,7 +192,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     const check = await environmentOf('cronledger--check')
     expect([...check.container.entryPoint, ...check.container.command]).toEqual(['cronledger', 'check', '--new', '26h'])
     const found = await run(['check', '--since', '2026-11-20', '--until', '2026-11-25'], check.env)
-    expect(found).toMatchObject({ code: 1, stdout: expect.stringMatching(/^missed {2}weekly/m) })
+    expect(found).toMatchObject({ code: 1, stdout: expect.stringMatching(/^weekly .*missed/m) })
   })
 
   test('a batch with roles of its own makes none, and the state machine starts it with the same network', async () => {
