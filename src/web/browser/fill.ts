@@ -33,7 +33,7 @@ export function startFilling(): void {
  * the page that is shown. Otherwise each refresh would change the commands and remove the fields.
  */
 export function fillIn(root: ParentNode): void {
-  for (const section of root.querySelectorAll('section.commands')) addFields(section)
+  for (const section of root.querySelectorAll('.commands')) addFields(section)
   for (const blank of root.querySelectorAll<HTMLElement>('[data-fill]')) {
     const { fill = '', as = '', blank: placeholder = '' } = blank.dataset
     const value = values.get(fill) ?? ''

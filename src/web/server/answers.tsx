@@ -8,6 +8,7 @@ import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
 import { type Clock, link } from '../../process/clock.ts'
 import { type Frame, ProblemView, pageText, ZONE_COOKIE } from '../views/frame/document.tsx'
+import { LedgerHelp } from '../views/frame/missing.tsx'
 import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
 import { shareAnswers } from './shared.ts'
@@ -53,6 +54,14 @@ const TITLES: Readonly<Record<ErrorKind, string>> = {
   unreachable: 'The ledger cannot be reached',
   denied: 'Access to the ledger is denied',
   shape: 'The ledger cannot be read',
+}
+
+/** What to check. The command of `LedgerHelp` finds most of it. */
+const HELP: Readonly<Partial<Record<ErrorKind, string>>> = {
+  unreachable:
+    'Check that the host of this server reaches the ledger: its network and DNS, the endpoint and the Region, or the disk of a file. Runs on other hosts may still work.',
+  denied: 'Check the credentials of this server, and that its role may do what an auditor may.',
+  shape: 'Check that --store names the right ledger, and that this cronledger is as new as that of the runs.',
 }
 
 type HttpStatus = 200 | 302 | 404 | (typeof HTTP_STATUS)[ErrorKind]
@@ -143,14 +152,18 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     return { bytes: new TextEncoder().encode(pageText(frame)), costMs, status, location }
   }
 
-  function problem(context: Context, title: string, message: string, status: HttpStatus) {
-    const main = <ProblemView title={title} message={message} retries={status >= 500} />
+  function problem(context: Context, title: string, message: string, status: HttpStatus, help?: string) {
+    const main = (
+      <ProblemView title={title} message={message} retries={status >= 500}>
+        {help !== undefined && <LedgerHelp text={help} store={store} />}
+      </ProblemView>
+    )
     return send(context, render({ title, main, moves: true, status }, zoneOf(context)))
   }
 
   function failure(context: Context, error: Error) {
     if (error instanceof LedgerError)
-      return problem(context, TITLES[error.kind], error.message, HTTP_STATUS[error.kind])
+      return problem(context, TITLES[error.kind], error.message, HTTP_STATUS[error.kind], HELP[error.kind])
     report(`internal error, please report it: ${error.stack ?? error}`)
     return problem(
       context,

@@ -125,6 +125,11 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
       title: `${countInTitle(needs)}Tasks`,
       main: (
         <>
+          {!isEmpty(needs) && (
+            <a class="skip" href="#tasks">
+              Skip to the table of the tasks
+            </a>
+          )}
           <NeedsLine needs={needs} store={store} {...props} />
           {!isEmpty(needs) && <Overview model={model} now={props.now} />}
         </>

@@ -1,11 +1,26 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
+import { cronledger } from '../../../verdict/command.ts'
+import { CommandToCopy } from './command.tsx'
 import { ProblemView } from './document.tsx'
 import { links } from './links.ts'
 import type { WallClock } from './wall-clock.ts'
 
 export const NO_TASK = 'Task not found'
 export const NO_SLOT = 'Slot not found'
+
+/** What to do if the ledger cannot be read. */
+export function LedgerHelp({ text, store }: Readonly<{ text: string; store: string }>) {
+  return (
+    <>
+      <p>{text}</p>
+      <CommandToCopy
+        what="Check the ledger from the host of this server"
+        command={cronledger('setup', { store, role: 'auditor' }, '--check')}
+      />
+    </>
+  )
+}
 
 interface MissingTaskProps {
   readonly task: string

@@ -48,7 +48,7 @@ export function Overview({ model, now }: OverviewProps) {
         <States model={model} />
         <Spans model={model} />
       </div>
-      <div id="tasks">
+      <div id="tasks" tabindex={-1}>
         {lines.length === 0 ? (
           <p class="empty">{emptyText(model)}</p>
         ) : (

@@ -14,7 +14,7 @@ import { needsAttention } from '../frame/marks.ts'
 import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
-import { Timeline } from './timeline.tsx'
+import { ForcedBy, Timeline } from './timeline.tsx'
 
 export interface SlotModel extends ShownSlot {
   readonly mark: SlotMark
@@ -55,6 +55,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
   const { task, slot, row, mark, verdict, clock, now, owner } = model
   const { caution, steps } = verdict
   const own = readableRow(row)
+  const newest = own?.attempts.at(-1)
   return (
     <>
       <h1>
@@ -62,6 +63,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
       </h1>
       <p class="facts">
         <Badge mark={mark} /> · {clock.zone}
+        {newest !== undefined && <ForcedBy attempt={newest} />}
         {owner !== undefined && needsAttention(mark) && ` · owner: ${printable(owner)}`}
       </p>
       <dl class="why">
@@ -79,8 +81,8 @@ export function SlotDetail({ model }: { readonly model: Described }) {
       <Steps steps={steps} cautions={caution === null ? [] : [caution]} ecs={ofRow(row).attempt?.ecs} />
       {own !== null && <Timeline row={own} clock={clock} />}
       {own !== null && (
-        <section>
-          <h2>Details</h2>
+        <details>
+          <summary>Details</summary>
           <dl>
             {Object.entries(detailsOf(own, model)).map(([name, fact]) => (
               <>
@@ -89,7 +91,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
               </>
             ))}
           </dl>
-        </section>
+        </details>
       )}
     </>
   )

@@ -1,9 +1,14 @@
-import type { Instant, Row } from '../../../core/types.ts'
+import type { AttemptRecord, Instant, Row } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { slotTimeline, type TimelineEvent } from '../../../format/timeline.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { LogLink } from './log-link.tsx'
+
+/** Who forced an attempt, and why. */
+export function ForcedBy({ attempt: { trigger } }: { readonly attempt: AttemptRecord }) {
+  return trigger.kind === 'forced' ? <> · forced by {printable(`${trigger.by}: ${trigger.reason}`)}</> : null
+}
 
 /** The events of a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
 export function Timeline({ row, clock }: Readonly<{ row: Row; clock: WallClock }>) {
@@ -12,8 +17,15 @@ export function Timeline({ row, clock }: Readonly<{ row: Row; clock: WallClock }
     <li>
       {moment(at)}
       <span>
-        {printable(text)} {starts?.ecs && <LogLink ecs={starts.ecs} text={`Log of attempt ${starts.number}`} />}{' '}
-        <small>{printable(source)}</small>
+        {printable(text)}
+        {starts !== undefined && <ForcedBy attempt={starts} />}{' '}
+        {starts?.ecs && <LogLink ecs={starts.ecs} text={`Log of attempt ${starts.number}`} />}
+        {source !== '' && (
+          <details>
+            <summary>ids</summary>
+            <small>{printable(source)}</small>
+          </details>
+        )}
       </span>
     </li>
   )

@@ -40,11 +40,11 @@ export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
 export function Commands({ steps }: { readonly steps: readonly Step[] }) {
   if (steps.length === 0) return null
   return (
-    <section class="commands" aria-labelledby="commands">
-      <h2 id="commands">Commands</h2>
+    <details class="commands">
+      <summary>Commands: {steps.map(({ what }) => what.toLowerCase()).join(', ')}</summary>
       {steps.map((step) => (
         <CommandToCopy {...step} />
       ))}
-    </section>
+    </details>
   )
 }

@@ -2,11 +2,34 @@ import { STATUSES } from '../../../core/types.ts'
 import type { TaskQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
 
-/** The form that filters the history of a task. Its times are as those of `cronledger history`. */
-export function Filters({ task, query, zone }: Readonly<{ task: string; query: TaskQuery; zone: string }>) {
+/** The form that opens a slot, and the form that filters the history of a task. The times are as those of `cronledger history`. */
+export function Filters({
+  task,
+  query,
+  zone,
+  slotZone,
+}: Readonly<{ task: string; query: TaskQuery; zone: string; slotZone: string }>) {
   const { status, duplicates, since, until } = query
   return (
     <search>
+      <form method="get" action="/slot" autocomplete="off">
+        <input type="hidden" name="task" value={task} />
+        <label>
+          Jump to slot
+          <input
+            name="slot"
+            size={18}
+            required
+            spellcheck={false}
+            placeholder="latest"
+            aria-describedby="times-of-slot"
+          />
+        </label>
+        <button type="submit">Open</button>
+        <span id="times-of-slot" class="quiet">
+          latest, 2026-11-24 or 2026-11-24 03:00, in {slotZone}
+        </span>
+      </form>
       <form method="get" action="/task" autocomplete="off">
         <input type="hidden" name="task" value={task} />
         <label>
@@ -27,7 +50,7 @@ export function Filters({ task, query, zone }: Readonly<{ task: string; query: T
           Only with rejected triggers
         </label>
         <button type="submit">Show</button>
-        <span id="times" class="quiet">
+        <span id="times-of-history" class="quiet">
           2026-11-24, 2026-11-24 03:00 or 7d, in {zone}
         </span>
       </form>
@@ -40,7 +63,7 @@ function Bound({ label, name, value = '' }: Readonly<{ label: string; name: stri
   return (
     <label>
       {label}
-      <input name={name} value={value} size={20} spellcheck={false} aria-describedby="times" />
+      <input name={name} value={value} size={20} spellcheck={false} aria-describedby="times-of-history" />
     </label>
   )
 }

@@ -44,9 +44,9 @@ export function TaskView({ head, recent, page, findings, steps, now }: TaskViewP
       </nav>
       <TaskTitle head={head} slots={recent.slots} now={now} />
       <Findings {...{ findings, clock }} />
+      <Commands steps={steps} />
       <Recent {...{ task, recent, clock, now }} />
       <History head={head} page={page} now={now} />
-      <Commands steps={steps} />
       <section aria-labelledby="changes-title">
         <h2 id="changes-title">Changes</h2>
         <Changes head={head} />
@@ -64,7 +64,7 @@ function History({ head, page, now }: HistoryProps) {
     <section aria-labelledby="history-title">
       <div class="bar">
         <h2 id="history-title">History</h2>
-        <Filters task={task} query={query} zone={clock.zone} />
+        <Filters task={task} query={query} zone={clock.zone} slotZone={head.current?.spec.zone ?? clock.zone} />
       </div>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {slots.length === 0 && problem === null && (
