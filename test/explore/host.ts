@@ -1,10 +1,10 @@
 import type { RunEvent } from '../../src/core/event.ts'
 import { EMPTY_TASK_RECORD, type TaskRecord } from '../../src/core/task/task-record.ts'
-import type { Trigger } from '../../src/core/types.ts'
+import type { Row, Trigger } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
-import type { Settings } from '../../src/run/settings.ts'
+import { expectationsOf, type Settings } from '../../src/run/settings.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
 import type { Store } from '../../src/store/store.ts'
 import { EMPTY, type Hash, mix } from './hash.ts'
@@ -14,10 +14,10 @@ import { DAY_MS, type HostPlan, isTrigger, START_MS, slotOf, TASK } from './scen
 
 const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
 /** Returns a task record that says what all runs of the scenario state, and no pause. So they write nothing into it. */
-const knownRecord = ({ overlap }: Settings): TaskRecord => ({
+export const knownRecord = (settings: Settings): TaskRecord => ({
   ...EMPTY_TASK_RECORD,
-  schedules: [{ since: START_MS - DAY_MS, spec: SCHEDULE.schedule }],
-  ...(overlap !== 'allow' && { expectations: { since: START_MS - DAY_MS, overlap } }),
+  schedules: [{ since: START_MS, spec: SCHEDULE.schedule }],
+  expectations: { since: START_MS, ...expectationsOf(settings) },
 })
 
 /** One execution of the batch. It goes on while its supervisor is paused or has crashed. */
@@ -63,6 +63,8 @@ export interface Host {
   answer: Answer | null
   /** The true time at which it sent the latest of its writes that the ledger applied. */
   leaseFromMs: number | null
+  /** The state of the slot before its own, by its latest read of that. Null: it has read none. */
+  before: Row['state'] | null
   /** What it knows of the record of the task. */
   readonly knows: RecordKnowledge
   hear(text: string): void
@@ -128,6 +130,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     events: [],
     answer: null,
     leaseFromMs: null,
+    before: null,
     knows: { isRead: plan.asks !== true, askedInPause: false, isPaused: false },
     hear(text) {
       host.history = mix(host.history, `${now()} ${text};`)
@@ -210,7 +213,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       host: { host: plan.name },
       objection: null,
       retentionMs: null,
-      ...(settings.overlap !== 'allow' && { phase: 'waiting' as const }),
+      ...((settings.overlap !== 'allow' || settings.after !== null) && { phase: 'waiting' as const }),
     }
     const io = {
       store,

@@ -1,7 +1,8 @@
 import { LedgerError } from '../../src/core/errors.ts'
+import { readableRow } from '../../src/core/row/status.ts'
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
-import { readRecord } from '../../src/run/task/task-record.ts'
+import { readRecord, writeRecord } from '../../src/run/task/task-record.ts'
 import type { EntryKey, PutResult, Store } from '../../src/store/store.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 import type { Request } from './network.ts'
@@ -38,12 +39,18 @@ async function readTaskRecord(store: Store): Promise<TaskRecord> {
   return record
 }
 
-/** Returns a ledger in memory that calls `onWrite` after each write of a row, and `onError` for an unexpected error. */
+/**
+ * Returns a ledger in memory that calls `onWrite` after each write of a row, and `onError` for an unexpected error. `known` is
+ * the record that it begins with.
+ */
 export function watchedLedger(
   onWrite: (request: Request, before: Row | undefined, row: Row) => void,
   onError: (error: Error) => void,
+  known: TaskRecord | null = null,
 ): WatchedLedger {
   const store = memoryStore()
+  // The store answers at once.
+  if (known !== null) void writeRecord(TASK, known, 'absent', store, { signal: new AbortController().signal })
   const slots = new Map<number, Stored>()
   let lockVersion = 0
   let record: StoredRecord = { version: 0, task: EMPTY_TASK_RECORD }
@@ -113,6 +120,21 @@ export interface RecordKnowledge {
 }
 
 const isRecord = ({ kind }: EntryKey) => kind === '#task'
+
+/** Returns the store of a host, and keeps what the host reads of the slot before its own. */
+export function watchSlotBefore(
+  store: Store,
+  host: () => { readonly slot: number; before: Row['state'] | null },
+): Store {
+  return {
+    ...store,
+    async get(key, options) {
+      const row = readableRow(await store.get(key, options))
+      if (key.slot < host().slot) host().before = row?.state ?? null
+      return row
+    },
+  }
+}
 
 /** Returns the store of a host, and keeps what the host knows of the record. */
 export function watchRecord(store: Store, knows: () => RecordKnowledge, isPausedNow: () => boolean): Store {

@@ -3,7 +3,7 @@ import type { AttemptRecord, Row } from '../../src/core/types.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import type { Answer, Host, Work } from './host.ts'
 import type { Stored } from './ledger.ts'
-import { isTrigger } from './scenario.ts'
+import { DAY_MS, isTrigger, START_MS } from './scenario.ts'
 
 // The promises, in the form that an outside observer can check. The observer knows the true time, the starts and ends
 // of work, the rows in the ledger and the answer of each process. This file shares no code with the rules. Each check
@@ -39,6 +39,9 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
   if (host.plan.does === 'run' && host.works.length === 1) {
     if (!host.knows.isRead) say('nothing starts without the record', `${name} could not read it`)
     if (host.knows.isPaused) say('nothing starts in a pause', `${name} asked after the pause was applied`)
+  }
+  if (settings.after !== null && slots.has(host.slot - DAY_MS) && host.before !== 'COMPLETED') {
+    say('a run waits for what it comes after', `${name} started, and the slot before was ${host.before}`)
   }
   if (row !== undefined && host.plan.does === 'force' && !isCalledEnded) {
     const isDone = hasSuccess(row) || row.resolutions.some(({ state }) => state === 'COMPLETED')
@@ -127,6 +130,7 @@ export function checkWrite(
       say('every start is on record', `attempt ${number} of ${runId} is on record as not started`)
     }
   }
+  if (settings.after !== null && row.state === 'SKIPPED') say('a blocked slot stays open', `${name} skipped it`)
   const said = row.resolutions.some(({ state }) => state === 'COMPLETED')
   if (row.state === 'COMPLETED' && !hasSuccess(row) && !said) say('no success is invented', 'the row says COMPLETED')
   for (const other of hosts.filter(({ slot }) => slot === host.slot)) {
@@ -212,8 +216,10 @@ export function checkAnswer(host: Host, answer: Answer, { slots, record }: Obser
 }
 
 /** Checks the state when no process is left. Late requests may still be on their way. */
-export function checkEnd({ hosts, slots, record }: Observed, say: Say): void {
-  const triggers = hosts.filter(({ life, plan }) => life !== 'idle' && isTrigger(plan))
+export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say): void {
+  // A slot that comes after another one may be blocked.
+  const mayStart = ({ slot }: Host) => settings.after === null || slot === START_MS
+  const triggers = hosts.filter((host) => host.life !== 'idle' && isTrigger(host.plan) && mayStart(host))
   const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')
   const isRejected = ({ answer }: Host) => answer?.status === 'duplicate' || answer?.status === 'refused'
   const mayRun = triggers.some(({ plan }) => plan.only === undefined)

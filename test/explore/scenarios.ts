@@ -1,4 +1,5 @@
 import { RERUNNABLE } from '../../src/core/row/policy.ts'
+import type { RunSettings } from '../../src/run/settings.ts'
 import type { Budget, HostPlan, Scenario } from './scenario.ts'
 
 const A: HostPlan = { name: 'A', does: 'run' }
@@ -18,6 +19,9 @@ const P: HostPlan = { name: 'P', does: 'pause' }
 /** Two clocks that differ by the whole skew. */
 const SLOW: HostPlan = { name: 'A', does: 'run', offsetMs: -2_500 }
 const FAST: HostPlan = { name: 'B', does: 'run', offsetMs: 2_500 }
+
+/** The run of the second slot waits for the first one. */
+const AFTER: RunSettings = { after: ['self'], afterTimeoutMs: 8_000 }
 
 const ONE_FAULT: Budget = { all: 1, network: 1 }
 const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, outage: 1 }
@@ -93,6 +97,29 @@ export const SCENARIOS: readonly Scenario[] = [
     settings: { overlap: 'wait', overlapTimeoutMs: 8_000 },
     budget: ONE_FAULT,
     horizonMs: 11_000,
+  },
+  {
+    name: 'a slot after another',
+    hosts: [A, NEXT],
+    settings: AFTER,
+    failures: 1,
+    budget: ONE_FAULT,
+    horizonMs: 11_000,
+  },
+  {
+    name: 'a slot after another, a force',
+    hosts: [A, AGAIN, NEXT],
+    settings: AFTER,
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'a slot after another, skewed clocks',
+    hosts: [SLOW, { ...FAST, day: 1 }],
+    settings: AFTER,
+    budget: { all: 1, crash: 1, stop: 1 },
+    horizonMs: TAKEOVER_MS,
   },
   {
     name: 'two slots, a pause',

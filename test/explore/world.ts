@@ -2,8 +2,8 @@ import { LedgerError } from '../../src/core/errors.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import { type Action, actionsIn, fullBudget, type Left } from './actions.ts'
 import { EMPTY, mix, toNumber } from './hash.ts'
-import { type Host, hostOf } from './host.ts'
-import { watchedLedger, watchRecord } from './ledger.ts'
+import { type Host, hostOf, knownRecord } from './host.ts'
+import { watchedLedger, watchRecord, watchSlotBefore } from './ledger.ts'
 import { isWrite, portOf, type Request, remove, textOf } from './network.ts'
 import { checkAnswer, checkEnd, checkStart, checkState, checkWrite, type Observed, type Say } from './promises.ts'
 import type { Scenario } from './scenario.ts'
@@ -43,6 +43,8 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
       host.leaseFromMs = request.sentMs
     },
     (error) => say('an error', error.message),
+    // Only a run that comes after another slot reads the schedules.
+    settings.after === null ? null : knownRecord(settings),
   )
   const observed: Observed = { hosts, slots: ledger.slots, record: ledger.record, settings, nowMs: () => nowMs }
   for (const plan of scenario.hosts) {
@@ -51,6 +53,7 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
       store(name) {
         const port = portOf(name, ledger.store, pool, () => nowMs)
         const knows = () => hostNamed(name).knows
+        if (settings.after !== null) return watchSlotBefore(port, () => hostNamed(name))
         return plan.asks ? watchRecord(port, knows, () => ledger.record().pauses.length > 0) : port
       },
       now: () => nowMs,

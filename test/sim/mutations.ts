@@ -1,3 +1,4 @@
+import { AFTER_MUTATIONS } from './planted/after-mutations.ts'
 import { FORCE_MUTATIONS } from './planted/force-mutations.ts'
 import type { Mutation } from './planted/mutation.ts'
 import { TASK_MUTATIONS } from './planted/task-mutations.ts'
@@ -228,6 +229,7 @@ export const MUTATIONS: readonly Mutation[] = [
     from: 'return unansweredFinish(error)',
     to: "return { finish: 'recorded' }",
   },
+  ...AFTER_MUTATIONS,
   ...FORCE_MUTATIONS,
   ...TASK_MUTATIONS,
 ]
