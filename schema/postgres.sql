@@ -26,3 +26,5 @@ CREATE ROLE nightly LOGIN PASSWORD NULL;
 GRANT USAGE ON SCHEMA public TO nightly;
 GRANT SELECT, INSERT, UPDATE ON public.cronledger TO nightly;
 CREATE POLICY nightly ON public.cronledger TO nightly USING (task = 'nightly');
+-- If it comes after other tasks (`run --after`), it must read their rows:
+--   CREATE POLICY nightly_after ON public.cronledger FOR SELECT TO nightly USING (task IN ('extract'));

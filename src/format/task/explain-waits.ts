@@ -6,29 +6,29 @@ import { bothTimes } from './suspensions.ts'
 /** A task that another one waits for. */
 export interface UpstreamTask {
   readonly task: string
-  /** The oldest first. `isOpen`: the slot keeps the other one from starting now. Null: nothing is recorded of the task. */
+  /** The oldest first. `isOpen`: the slot keeps the other one from starting now. Null: no record of the task can be read. */
   readonly slots: readonly { readonly slot: Instant; readonly status: Status; readonly isOpen: boolean }[] | null
 }
 
 export interface ExplainedWaits {
   readonly waitsFor: readonly UpstreamTask[]
-  /** The tasks that wait for slots of this one. */
-  readonly neededBy: readonly string[]
+  /** The tasks that wait for slots of this one. Null: the tasks cannot be listed. */
+  readonly neededBy: readonly string[] | null
 }
 
-/** One line for each task, so that the lines stay short: `feed: 24 slots up to …, of which 1 is open: … (failed)`. */
+/** One line for each task, with a line for each slot that holds the run up. */
 export function waitLines({ waitsFor, neededBy }: ExplainedWaits, zone: string): readonly Labelled[] {
   return [
     ...labelled(
       'waits for',
       waitsFor.flatMap((one) => upstreamTexts(one, zone)),
     ),
-    ...labelled('needed by', neededBy.length === 0 ? [] : [neededBy.join(', ')]),
+    ...labelled('needed by', neededBy === null || neededBy.length === 0 ? [] : [neededBy.join(', ')]),
   ]
 }
 
 function upstreamTexts({ task, slots }: UpstreamTask, zone: string): readonly string[] {
-  if (slots === null) return [`${task}, of which nothing is recorded: a run is refused (64)`]
+  if (slots === null) return [`${task}, of which no record can be read, so a run does not start`]
   const newest = slots.at(-1)
   if (newest === undefined) return [`${task}, which has no slot before this one`]
   const open = slots.filter(({ isOpen }) => isOpen)
@@ -36,7 +36,7 @@ function upstreamTexts({ task, slots }: UpstreamTask, zone: string): readonly st
   if (slots.length === 1) return [`${task} ${slotText(newest)}`]
   const others = open.length > MAX_OPEN ? [`and ${open.length - MAX_OPEN} more`] : []
   return [
-    `${task}, ${slots.length} slots up to ${bothTimes(newest.slot, zone)}: ${open.length === 0 ? 'none is open' : `${open.length} of them are open`}`,
+    `${task}, ${slots.length} slots up to ${bothTimes(newest.slot, zone)}: ${open.length === 0 ? 'nothing to wait for' : `it must wait for ${open.length} of them`}`,
     ...open.slice(0, MAX_OPEN).map((one) => `  ${slotText(one)}`),
     ...others.map((text) => `  ${text}`),
   ]

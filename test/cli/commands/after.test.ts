@@ -111,7 +111,7 @@ test('declare records what a task comes after, and explain shows what a slot wai
   })
   const report = await call('explain', 'report', '--at', '2026-01-03T05:00:00Z')
   expect(report.stdout.replaceAll(/\n {11}/g, ' ')).toContain(
-    'waits for  feed, 24 slots up to 2026-01-03 05:00 UTC (2026-01-03T05:00:00Z): 24 of them are open   2026-01-02 06:00 UTC (2026-01-02T06:00:00Z), missed',
+    'waits for  feed, 24 slots up to 2026-01-03 05:00 UTC (2026-01-03T05:00:00Z): it must wait for 24 of them   2026-01-02 06:00 UTC (2026-01-02T06:00:00Z), missed',
   )
   expect((await call('explain', 'feed')).stdout).toMatch(/^needed by {2}report$/m)
   expect((await call('tasks', 'report')).stdout).toMatch(/^ {2}after {6}feed$/m)

@@ -33,8 +33,8 @@ beforeAll(async () => {
   await store.writeEntry({ task: 'other', kind: '#task' }, { version: 1, document: {} }, 'absent', call)
   store.close()
   const file = new URL('../../../schema/iam/runner.json', import.meta.url)
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders of the file
-  const text = readFileSync(file, 'utf8').replace('${TASK}', 'nightly').replace('${TABLE_ARN}', 'arn:table/ledger')
+  const values: Readonly<Record<string, string>> = { TASK: 'nightly', AFTER: 'extract', TABLE_ARN: 'arn:table/ledger' }
+  const text = readFileSync(file, 'utf8').replaceAll(/\$\{(\w+)\}/g, (_, name: string) => values[name] ?? name)
   const policy = JSON.parse(text)
   proxy = await startFaultyProxy(server.endpoint)
   proxy.treat((passing) => (isAllowed(policy, passing) ? 'pass' : DENIED))
@@ -75,6 +75,9 @@ const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: s
     // A duplicate.
     [0, ...run, ...day(20), '--', 'false'],
     [0, ...run, ...day(21), '--overlap', 'wait', '--retention', '400d', '--', 'true'],
+    // A role may read the rows of the task that its own comes after, and of no other.
+    [64, ...run, ...day(22), '--after', 'extract', '--', 'true'],
+    [77, ...run, ...day(22), '--after', 'other', '--', 'true'],
     [0, ...run, ...day(22), '--max-attempts', '2', '--retry-delay', '50ms', ...FAILS_ONCE],
     [0, ...run, ...day(22), '--heartbeat', '100ms', '--', 'false'],
     [3, ...run, ...day(23), '--', 'sh', '-c', 'exit 3'],

@@ -5,7 +5,7 @@ export const AFTER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a wait takes a stale or failed slot for completed',
     simulation: false,
-    scenario: 'a slot after another',
+    scenario: 'a slot after another, skewed clocks',
     file: 'src/core/task/upstream.ts',
     from: "if (row?.state === 'COMPLETED') return",
     to: "if (row !== null && (row.state !== 'PENDING' || row.attempts.some(hasStarted))) return",

@@ -1,4 +1,5 @@
 import type { Ledger } from '../../../api.ts'
+import { LedgerError } from '../../../core/errors.ts'
 import { statusOf } from '../../../core/row/status.ts'
 import type { Schedule } from '../../../core/schedule/schedule.ts'
 import { expectedTimes, type TaskRecord } from '../../../core/task/task-record.ts'
@@ -14,14 +15,25 @@ export async function readWaits(
   own: { readonly record: TaskRecord; readonly schedule: Schedule; readonly slot: Instant },
   now: Instant,
 ): Promise<ExplainedWaits> {
-  const neededBy: string[] = []
-  for await (const { task, expectations } of ledger.tasks({ ...reading, task: undefined, emitProblem: () => {} })) {
-    if (expectations?.after?.includes(reading.task)) neededBy.push(task)
-  }
+  const neededBy = await readNeededBy(ledger, reading).catch(ifDenied)
   const waitsFor: UpstreamTask[] = []
   for (const name of own.record.expectations?.after ?? [])
     waitsFor.push(await readUpstream(name, ledger, reading, own, now))
   return { waitsFor, neededBy }
+}
+
+/** A role that is limited to one task may read no other. */
+function ifDenied(error: unknown): null {
+  if (error instanceof LedgerError && error.kind === 'denied') return null
+  throw error
+}
+
+async function readNeededBy(ledger: Ledger, { task: own, ...reading }: TaskReading): Promise<readonly string[]> {
+  const names: string[] = []
+  for await (const { task, expectations } of ledger.tasks({ ...reading, emitProblem: () => {} })) {
+    if (expectations?.after?.includes(own)) names.push(task)
+  }
+  return names
 }
 
 async function readUpstream(
@@ -33,7 +45,7 @@ async function readUpstream(
 ): Promise<UpstreamTask> {
   const isOwn = name === SELF
   const task = isOwn ? reading.task : name
-  const record = isOwn ? own : await recordOf(ledger, { ...reading, task })
+  const record = isOwn ? own : await recordOf(ledger, { ...reading, task }).catch(ifDenied)
   if (record === null) return { task, slots: null }
   const span = { after: previousSlot(own, schedule, slot) ?? slot, until: isOwn ? slot : slot + 1 }
   const keys = upstreamSlots(task, record, span)

@@ -255,7 +255,7 @@ test('the task definition without a stack has the same environment and log, but 
   const [ours] = propertiesOf('batch', 'TaskDefinition')['ContainerDefinitions']
   const [plain] = JSON.parse(schema('task-definition.json')).containerDefinitions
   const namesOf = (variables: Loose[]) => variables.map(({ Name, name }) => Name ?? name)
-  const own = ['CRONLEDGER_ANCHOR', 'CRONLEDGER_SECRETS', 'CRONLEDGER_ECS_NETWORK']
+  const own = ['CRONLEDGER_ANCHOR', 'CRONLEDGER_AFTER', 'CRONLEDGER_SECRETS', 'CRONLEDGER_ECS_NETWORK']
   expect(namesOf(plain.environment)).toEqual(namesOf(ours.Environment).filter((name) => !own.includes(name)))
   expect(Object.keys(plain.logConfiguration.options)).toEqual(Object.keys(ours.LogConfiguration.Options))
 })
