@@ -1,10 +1,14 @@
 import { join } from 'node:path'
 import Libsql from 'libsql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run } from '../../src/cli/commands/run.ts'
 import { variableOf } from '../../src/cli/options/options.ts'
 import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
+import type { LedgerError } from '../../src/core/errors.ts'
 import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import type { ClosedRow, Row } from '../../src/core/types.ts'
+import { EXIT } from '../../src/exit-code.ts'
+import { printable } from '../../src/format/text.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
 import { cronledger, type Ended, NIGHTLY, scratch } from '../support/cli.ts'
 import { seedLedger } from '../support/pages/big-ledger.ts'
@@ -105,7 +109,10 @@ describe('text from the ledger never reaches a terminal with its escape sequence
   })
 })
 
-function expectOneLine({ code, stdout, stderr }: Ended, codes: readonly number[]): void {
+function expectOneLine(
+  { code, stdout, stderr }: Pick<Ended, 'code' | 'stdout' | 'stderr'>,
+  codes: readonly number[],
+): void {
   expect(codes, stderr).toContain(code)
   expect(stdout).toBe('')
   expect(stderr.trimEnd().split('\n')).toHaveLength(1)
@@ -187,6 +194,7 @@ describe('a row that cronledger did not write', () => {
 })
 
 describe('an environment of garbage: 64 and one line, for every variable', () => {
+  const { signal: aborted } = new AbortController()
   // Free text that is harmless: the name of an operator without a force, the owner of the task, and a command that gets
   // events.
   const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'owner', 'notify'].includes(name))
@@ -195,7 +203,15 @@ describe('an environment of garbage: 64 and one line, for every variable', () =>
       ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },
       ...{ CRONLEDGER_SCHEDULE: '0 3 * * *', [variable]: `${EVIL}${'9'.repeat(10_000)}x` },
     }
-    expectOneLine(await cronledger(['run', '--', 'echo', 'started'], { env }), [64])
+    const lines: string[] = []
+    const sink = { write: (line: string) => void lines.push(line), flush: async () => {} }
+    const stops = { first: () => null, onSignal: () => () => {}, onSuspend: () => () => {}, aborted }
+    const code = await run.execute({ argv: [], rest: ['echo', 'started'], env, sink, stops }).catch((error) => {
+      // As the program writes it.
+      sink.write(printable(`cronledger: ${error.message}`))
+      return EXIT[(error as LedgerError).kind]
+    })
+    expectOneLine({ code, stdout: '', stderr: lines.join('\n') }, [64])
   })
 })
 
