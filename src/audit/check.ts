@@ -4,14 +4,16 @@ import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { aroseAt, findingOf, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../core/task/findings.ts'
+import { unmetRules } from '../core/task/rules.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { isRetired } from '../core/task/suspensions.ts'
-import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec } from '../core/task/task-record.ts'
+import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec, rulesOf } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
 import type { Instant, Row, ScheduleSpec, Status } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, taskInForce } from './expected.ts'
-import type { HistoryDeps } from './history.ts'
+import { type HistoryDeps, readHistory } from './history.ts'
+import { LOOKED_AT, withOlder } from './older.ts'
 import { type KnownTask, readTaskRecords } from './tasks.ts'
 
 export interface CheckSettings extends Required<TimeRange> {
@@ -48,7 +50,10 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
     ...(isOnlyDeclared(known) && { isOnlyDeclared: true as const }),
   }
   const current = inForceAt(schedules, now)?.spec
-  for await (const found of auditedSlots(inForce, withFuture(settings), deps)) {
+  const rules = rulesOf(known)
+  const slots = auditedSlots(inForce, withFuture(settings), deps)
+  const before = () => readHistory({ task, until: settings.since, limit: LOOKED_AT }, deps)
+  for await (const { slot: found, older } of withOlder(slots, rules && before)) {
     const { row } = found
     const run = futureRun(row, latest)
     if (run !== null) {
@@ -57,7 +62,9 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
     }
     const { slot } = row ?? found.missed
     settings.progress(task, slot)
-    const wrong = findingOf(found, times)
+    const completed = readableRow(row)
+    const unmet = rules === null || completed === null ? [] : unmetRules(completed, rules, older)
+    const wrong = findingOf(found, times, unmet)
     const recorded = scheduleWith(inForce.schedules, slot)?.spec
     const own = readableRow(row)?.schedule ?? recorded
     // A row that cannot be read does not say its schedule.

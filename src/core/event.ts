@@ -134,4 +134,6 @@ export interface RunContext {
   /** How many attempts scheduled triggers may start. Left out: it is not known yet. */
   readonly maxAttempts?: number
   readonly owner?: string
+  /** The rules of a completed slot that the run states. Left out: none. */
+  readonly expect?: string
 }

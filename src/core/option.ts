@@ -48,6 +48,8 @@ interface TextSpec extends Described {
   readonly default?: string | null
   /** The value usually contains spaces, so that users forget to quote it. */
   readonly spaces?: true
+  /** The option may be given several times. The values are joined by commas. */
+  readonly repeats?: true
   /** The value may begin and end with quotes that belong to it. */
   readonly quotes?: true
 }

@@ -1,6 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted, isRepaired, successOf } from '../core/row/attempts.ts'
 import { readableRow, type SlotRecord } from '../core/row/status.ts'
+import { medianOf, type Rules, unmetRules } from '../core/task/rules.ts'
 import type { ExpectedTimes, ScheduleSince, Suspension } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, Status } from '../core/types.ts'
 import { csvText } from './csv.ts'
@@ -10,6 +11,7 @@ import { safeJson } from './text.ts'
 /** Each slot that was due is counted as one of these. */
 export const SLOT_CLASSES = [
   'inTime',
+  'unusual',
   'late',
   'missed',
   'failed',
@@ -69,13 +71,15 @@ const MAX_LISTED = 10_000
 
 export interface ReportedSlot extends SlotRecord {
   readonly status: Status
+  /** The rows before it, the newest first. */
+  readonly older: readonly Row[]
 }
 
 /**
  * Counts the slots of a task. They must come newest first, without those that were not due. `happenedOf` describes a slot
  * that did not complete in time with its first attempt.
  */
-export function openTaskTally(times: ExpectedTimes, happenedOf: (slot: ReportedSlot) => string) {
+export function openTaskTally(times: ExpectedTimes, rules: Rules | null, happenedOf: (slot: ReportedSlot) => string) {
   const counts = Object.fromEntries(REPORT_COUNTS.map((name) => [name, 0])) as ReportCounts
   const exceptions: ExceptionalSlot[] = []
   const decisions: SlotDecision[] = []
@@ -93,7 +97,8 @@ export function openTaskTally(times: ExpectedTimes, happenedOf: (slot: ReportedS
       const { count = 0, refused = 0 } = own?.rejections ?? {}
       counts.duplicates += count - refused
       counts.refused += refused
-      const className = classOf(one.status, own, times)
+      const isUnusual = own !== null && rules !== null && unmetRules(own, rules, one.older).length > 0
+      const className = isUnusual ? 'unusual' : classOf(one.status, own, times)
       if (className === null) return
       counts.due += 1
       counts[className] += 1
@@ -170,13 +175,6 @@ function forcedText(attempt: AttemptRecord): string {
   return hasStarted(attempt)
     ? `ran it again: ${attempt.outcome ?? 'running'}`
     : 'asked to run it again, and it was not started'
-}
-
-/** Returns the median. Returns null for an empty list. */
-export function medianOf(values: readonly number[]): number | null {
-  const sorted = values.toSorted((one, other) => one - other)
-  const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]
-  return low === undefined || high === undefined ? null : (low + high) / 2
 }
 
 /** Returns the counts of all tasks together. */

@@ -4,9 +4,10 @@ import { readableRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import type { OffSchedule } from '../core/task/findings.ts'
+import { unmetRules } from '../core/task/rules.ts'
 import { type InForce, scheduleWith } from '../core/task/schedules-in-force.ts'
 import { type FoundSuspension, gapsOf, suspensionOf } from '../core/task/suspensions.ts'
-import { isOnlyDeclared, type TaskRecord } from '../core/task/task-record.ts'
+import { isOnlyDeclared, rulesOf, type TaskRecord } from '../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec, StoredRow } from '../core/types.ts'
 import { bytesOf } from '../core/user-text.ts'
 import { scheduleText } from '../verdict/sentence.ts'
@@ -42,15 +43,18 @@ export interface SlotTask {
   readonly record: TaskRecord | null | undefined
   /** Its schedules, the oldest first, without those that cannot be read. */
   readonly inForce: readonly InForce[]
+  /** The rows before the slot, the newest first, which say what is usual. Left out: that is not known. */
+  readonly older?: readonly Row[]
 }
 
 export function shownSlot(
   slot: Instant,
   row: StoredRow | null,
-  { store, task, record, inForce }: SlotTask,
+  { store, task, record, inForce, older = [] }: SlotTask,
   settings: VerdictSettings,
 ): ShownSlot {
   const known = record ?? null
+  const rules = rulesOf(known)
   const [recorded, own] = [scheduleWith(inForce, slot), readableRow(row)]
   const schedule = own?.schedule ?? recorded?.spec ?? null
   const [key] = row === null ? dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1) : []
@@ -63,6 +67,7 @@ export function shownSlot(
     found,
     isExpected: key !== undefined,
     isOnlyDeclared: known !== null && isOnlyDeclared(known),
+    unmet: rules === null || own === null ? [] : unmetRules(own, rules, older),
     firstSlot: known?.schedules[0]?.since,
     offSchedule: record === undefined || recorded !== null ? undefined : offScheduleOf(row, known),
   }

@@ -228,7 +228,7 @@ async function readRequest(
     store: storeName,
     guards: guardsOf(settings),
     maxAttempts: settings.maxAttempts,
-    ...(settings.owner !== null && { owner: settings.owner }),
+    ...defined({ owner: settings.owner, expect: settings.expect }),
   }
   const warnings = [zoneWarning, hostWarning].flatMap((message): RunEvent[] =>
     message == null ? [] : [{ event: 'warning', message }],

@@ -220,6 +220,18 @@ export const SETTING_GROUPS = {
       details:
         'The slots of each task that were due after the previous slot of this task and not after this one, or else the latest one before. It starts nothing: a slot that failed or is missing has to be repaired.',
     },
+    /** Only `check` and the readers compare it. No rule changes how a run ends. */
+    expect: {
+      kind: 'text',
+      value: 'RULE[,…]',
+      group: 'Expectations',
+      repeats: true,
+      default: null,
+      otherwise: 'none',
+      help: 'Report a completed slot as unusual unless it meets these rules',
+      details:
+        'A rule has the name of a fact that the batch reports, or duration, one of >= <= > < =, and a value: rows>=1, duration>=5m. A value such as 3x is that many times the usual value: the median of the last 20 completed slots, if at least 5 have one. A slot whose batch does not report the fact is unusual too. At most 10 rules.',
+    },
     owner: {
       kind: 'text',
       value: 'TEXT',

@@ -3,6 +3,7 @@ import { quote, usageError } from '../core/errors.ts'
 import { defined } from '../core/objects.ts'
 import { allowedWithReason, isAllowed, numberText, type OptionSpec, optionName, type ValueOf } from '../core/option.ts'
 import type { Guards, Policy } from '../core/row/policy.ts'
+import { parseRules } from '../core/task/rules.ts'
 import type { Expectations } from '../core/task/task-record.ts'
 import type { OrUndefined } from '../core/types.ts'
 import { checkOwner } from '../core/user-text.ts'
@@ -49,9 +50,9 @@ export function readSettings(settings: RunSettings): Settings {
 }
 
 export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, after, owner, overlap, skewMs } = settings
+  const { graceMs, lateAfterMs, doneByMs, after, expect, owner, overlap, skewMs } = settings
   return {
-    ...defined({ graceMs, lateAfterMs, doneByMs, after, owner }),
+    ...defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }),
     ...(overlap !== 'allow' && { overlap }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
   }
@@ -64,9 +65,9 @@ export function isOnce({ catchUpMs, catchUpMode }: Pick<Settings, 'catchUpMs' | 
 
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
 export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap' | 'skewMs'>>): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, after, owner } = given
-  const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, after, owner }))
-  if (filled.owner !== null) checkOwner(filled.owner)
+  const { graceMs, lateAfterMs, doneByMs, after, expect, owner } = given
+  const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }))
+  checkTexts(filled)
   return expectationsOf(filled)
 }
 
@@ -83,16 +84,21 @@ export function withOverlapLock(settings: Settings, given: RunSettings): Setting
   return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
 }
 
+function checkTexts({ owner, expect }: Pick<TableSettings, 'owner' | 'expect'>): void {
+  if (owner !== null) checkOwner(owner)
+  if (expect !== null) parseRules(expect)
+}
+
 /** A setting without the one that gives it a meaning had a purpose, so ignoring it would be wrong. */
 function checkTogether(filled: TableSettings, given: RunSettings): void {
-  const { leaseMs, heartbeatMs, skewMs, killAfterMs, maxAttempts, retryDelayMs, overlap, owner } = filled
+  const { leaseMs, heartbeatMs, skewMs, killAfterMs, maxAttempts, retryDelayMs, overlap } = filled
   const least = 3 * heartbeatMs + skewMs + killAfterMs
   if (leaseMs < least) {
     throw usageError(
       `lease ${formatDuration(leaseMs)} is too short. It must be at least 3 heartbeats + skew + kill-after, which is ${formatDuration(least)} here.`,
     )
   }
-  if (owner !== null) checkOwner(owner)
+  checkTexts(filled)
   if (retryDelayMs !== null && maxAttempts === 1) {
     throw usageError('--retry-delay needs --max-attempts 2 or more.')
   }

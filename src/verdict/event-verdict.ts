@@ -5,6 +5,7 @@ import { isUndecided } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
+import { parseRules, type Unmet, unmetRules } from '../core/task/rules.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { cronledger, scheduleFlags } from './command.ts'
 import { acceptStep, endStep, forceStep, switchStep, unusableSteps } from './event-steps.ts'
@@ -67,7 +68,14 @@ function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant):
     // The option of a rerun is not that of the scheduled triggers.
     ...(trigger.kind === 'scheduled' && { maxAttempts }),
   }
-  return verdictOf({ target: targetOf(context, row), row }, settings)
+  return verdictOf({ target: targetOf(context, row), row, unmet: unmetOf(row, context) }, settings)
+}
+
+/** A run does not read the slots before its own, so it does not know what is usual. */
+function unmetOf(row: StoredRow | null, { expect }: RunContext): readonly Unmet[] {
+  const own = readableRow(row)
+  if (own === null || expect === undefined) return []
+  return unmetRules(own, { since: own.slot, rules: parseRules(expect) }, [])
 }
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {

@@ -9,7 +9,7 @@ type Kind = TaskFinding['kind']
  * The kinds of a cause. The most urgent one comes first. `broken`: the work of the slots is not done, or not known to be.
  * `doubtful`: a change of the schedule, after which slots may not have been due.
  */
-const CAUSES = ['broken', 'unreadable', 'doubtful', 'late'] as const
+const CAUSES = ['broken', 'unreadable', 'unusual', 'doubtful', 'late'] as const
 export type IncidentCause = (typeof CAUSES)[number]
 
 const CAUSE_OF_KIND: Readonly<Record<Kind, IncidentCause>> = {
@@ -18,6 +18,7 @@ const CAUSE_OF_KIND: Readonly<Record<Kind, IncidentCause>> = {
   stale: 'broken',
   overdue: 'broken',
   unknown: 'unreadable',
+  unusual: 'unusual',
   late: 'late',
 }
 

@@ -5,7 +5,7 @@ import type { Status, StoredRow } from '../core/types.ts'
 import { completedSituation } from './verdict.ts'
 
 /** The difference of a completed slot from those that completed on time with their first attempt. */
-type Remark = 'late' | 'repaired' | 'marked'
+type Remark = 'late' | 'repaired' | 'marked' | 'unusual'
 
 /** The meaning of a sign of a slot: its status, or how it completed. */
 export type SlotMark = Status | Remark

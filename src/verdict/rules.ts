@@ -2,6 +2,7 @@ import { elapsed } from '../core/duration.ts'
 import { blockerOf, countedAttempts, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import { isEndUnknown } from '../core/row/status.ts'
+import { type Unmet, unmetText } from '../core/task/rules.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { AttemptRecord, Instant, Row, UnreadableRow } from '../core/types.ts'
 import { decisionSentence, endedText, keySentence, lastSentence, type Sentence, successSentence } from './sentence.ts'
@@ -27,6 +28,8 @@ export interface VerdictFacts {
   readonly skewMs: number
   /** The pause or the retirement that has the slot. */
   readonly found: FoundSuspension | null
+  /** The rules of the task that the slot does not meet. */
+  readonly unmet: readonly Unmet[]
   /** The first slot that the task record expects. Undefined: not known. */
   readonly firstSlot: Instant | undefined
   /** What is said of the slot that covers this one. Null: its row was not read, or is gone. */
@@ -147,6 +150,18 @@ export const VERDICT_RULES = {
     steps: [lookStep(target), ...againSteps('run it now', target), skipStep('or skip it', target)],
   }),
   completed: (facts) => completedRule('done', facts),
+  unusual: (facts) => {
+    const again = rerunStep('or run it again, if its work is wrong', { ...facts.target, only: ['completed'] })
+    return {
+      ...completedRule('done, perhaps wrongly', facts),
+      happened: [
+        ...(facts.row === null ? [] : successSentence(facts.row)),
+        `, but ${facts.unmet.map(unmetText).join(', ')}`,
+      ],
+      caution: 'Look at the data before you run it again: that does its work a second time.',
+      steps: [lookStep(facts.target), again],
+    }
+  },
   repaired: (facts) =>
     completedRule(
       facts.row?.attempts.some(isLost)

@@ -10,6 +10,7 @@ import {
 } from '../core/row/attempts.ts'
 import { isUnreadable, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
 import { isLate, type OffSchedule } from '../core/task/findings.ts'
+import type { Unmet } from '../core/task/rules.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
 import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
@@ -48,6 +49,8 @@ export interface SlotFound {
   readonly offSchedule?: OffSchedule | undefined
   /** Whether the task is only declared: no scheduled run has stated its schedule. Left out: no. */
   readonly isOnlyDeclared?: boolean
+  /** The rules of the task that the slot does not meet. Left out: none. */
+  readonly unmet?: readonly Unmet[]
   /** The first slot that the task record expects. Left out: not known. */
   readonly firstSlot?: Instant | undefined
 }
@@ -67,12 +70,12 @@ const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
 
 /** Returns what is to be said of a slot. */
 export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
-  const { target, isExpected = true, found = null, offSchedule, isOnlyDeclared = false } = slot
+  const { target, isExpected = true, found = null, offSchedule, isOnlyDeclared = false, unmet = [] } = slot
   const row = readableRow(slot.row)
   const { now, skewMs, maxAttempts } = settings
   const unread = slot.row !== null && isUnreadable(slot.row) ? slot.row : null
   const covering = row === null ? null : verdictOfCovering(row, slot, settings)
-  const facts: VerdictFacts = { target, row, unread, now, skewMs, found, firstSlot: slot.firstSlot, covering }
+  const facts: VerdictFacts = { target, row, unread, now, skewMs, found, firstSlot: slot.firstSlot, covering, unmet }
   const at = { slot: target.slot, row: slot.row }
   const status = slot.row === null && !isExpected ? null : statusOf(at, settings)
   const isCovered = row !== null && coveringSlot(row) !== null
@@ -120,7 +123,7 @@ function coversSentence(row: Row | null): Sentence {
 
 function situationOf(
   status: Status | null,
-  { target, row, unread, now }: VerdictFacts,
+  { target, row, unread, now, unmet }: VerdictFacts,
   isOnlyDeclared: boolean,
 ): SlotSituation {
   switch (status) {
@@ -141,6 +144,7 @@ function situationOf(
     case 'skipped':
       return status
     case 'completed':
+      if (unmet.length > 0) return 'unusual'
       return row === null ? status : completedSituation(row)
     case 'stale':
     case 'failed':

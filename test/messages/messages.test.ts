@@ -193,6 +193,15 @@ function findings(): readonly TaskFinding[] {
         damage: `row ${task} 2026-11-24T03:00:00Z is damaged: version is 0. Correct it in the ledger.`,
       },
     ].map((row) => ({ kind: 'unknown', status: 'unknown', slot: SLOT, row })),
+    unusual: [
+      {
+        ...{ kind: 'unusual', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) },
+        unmet: [
+          { name: 'rows', operator: '>=', bound: 1, isRelative: false, value: null, usual: 1_200 },
+          { name: 'duration', operator: '<=', bound: 3, isRelative: true, value: 1_200_000, usual: 300_000 },
+        ],
+      },
+    ],
     late: [{ kind: 'late', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) }],
   }
   return Object.values(samples).flatMap((some) =>

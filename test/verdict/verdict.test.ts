@@ -188,6 +188,16 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host succeeded after 1s | done | duplicate | ',
     ],
   ],
+  unusual: [
+    [
+      verdict(
+        rowWith({ ending: { ...SUCCEEDED, report: '{"rows":0}' } }),
+        {},
+        { unmet: [{ name: 'rows', operator: '>=', bound: 1, isRelative: false, value: 0, usual: 1_200 }] },
+      ),
+      'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200) | done, perhaps wrongly | duplicate | see what happened, or run it again, if its work is wrong',
+    ],
+  ],
   repaired: [
     [
       verdict(

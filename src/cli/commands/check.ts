@@ -38,7 +38,7 @@ const help = {
     status: {
       kind: 'words',
       value: 'STATUS[,…]',
-      choices: ['missed', 'failed', 'stale', 'unknown', 'overdue', 'late'],
+      choices: ['missed', 'failed', 'stale', 'unknown', 'overdue', 'unusual', 'late'],
       otherwise: 'all',
       isFlagOnly: true,
       help: 'Find only slots with one of these',

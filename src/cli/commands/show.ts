@@ -1,13 +1,14 @@
-import type { Ledger } from '../../api.ts'
+import type { HistoryOptions, Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
+import { LOOKED_AT } from '../../audit/older.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import { type InForce, parseSince, parseSlotBySchedules } from '../../core/task/schedules-in-force.ts'
-import { expectedTimes } from '../../core/task/task-record.ts'
-import type { Instant } from '../../core/types.ts'
+import { expectedTimes, rulesOf } from '../../core/task/task-record.ts'
+import type { Instant, Row } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { showJson, shownSlot, showText } from '../../format/show.ts'
 import { printable } from '../../format/text.ts'
@@ -52,10 +53,21 @@ export const show = defineCommand(help, async (given, { sink }) => {
   const known = row === null ? await knownOf(ledger, reading, record) : await unlessDamaged(record, sink)
   const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
   const times = { now, ...expectedTimes(known ?? null) }
-  const shown = shownSlot(slot, row, { store, task, record: known, inForce }, times)
+  const older = rulesOf(known ?? null) === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
+  const shown = shownSlot(slot, row, { store, task, record: known, inForce, older }, times)
   await print(json ? showJson(shown) : showText(shown))
   return row === null ? EXIT.noRow : EXIT.ok
 })
+
+/** Reads the rows before a slot, which say what is usual. */
+async function readOlder(ledger: Ledger, of: HistoryOptions): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  for await (const row of ledger.history({ ...of, limit: LOOKED_AT })) {
+    const own = readableRow(row)
+    if (own !== null) rows.push(own)
+  }
+  return rows
+}
 
 type RecordReader = () => Promise<KnownTask | null>
 

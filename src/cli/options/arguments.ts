@@ -63,7 +63,7 @@ function readWords(line: Line, argv: readonly string[]): Words {
   for (const word of argv) {
     const isSwitch = open !== null && flags.get(open)?.kind === 'switch'
     if (open !== null && (isSwitch ? /^(true|false)$/.test(word) : !word.startsWith('--'))) {
-      given.set(open, word)
+      given.set(open, (given.get(open) ?? '') + word)
       before = { flag: open, value: word }
       open = null
     } else if (word !== '-' && DASHES.test(word)) {
@@ -73,9 +73,11 @@ function readWords(line: Line, argv: readonly string[]): Words {
         if (open !== null && needy !== undefined) throw noValue(open, needy)
         throw unknownWord(line, { word, before }, strays)
       }
-      if (given.has(flag))
+      const spec = flags.get(flag)
+      const mayRepeat = spec !== undefined && 'repeats' in spec
+      if (given.has(flag) && !mayRepeat)
         throw usageError(`--${flag} is given more than once. Give it once.${flag === 'schedule' ? ONE_SCHEDULE : ''}`)
-      given.set(flag, value)
+      given.set(flag, given.has(flag) ? `${given.get(flag)},${value ?? ''}` : value)
       open = value === null ? flag : null
       before = value === null ? null : { flag, value }
     } else {

@@ -50,6 +50,7 @@ const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
   stale: 'stale',
   unknown: 'unknown',
   overdue: 'overdue',
+  unusual: 'unusual',
   late: 'late',
 }
 

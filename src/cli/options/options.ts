@@ -152,11 +152,12 @@ export const COMMON = {
       'stale',
       'unknown',
       'overdue',
+      'unusual',
       'late',
     ],
     otherwise: 'all but started and succeeded',
     help: 'Notify only about started, succeeded, duplicate, refused, skipped, failed',
-    details: 'check notifies about failed, missed, stale, unknown, overdue and late.',
+    details: 'check notifies about failed, missed, stale, unknown, overdue, unusual and late.',
   },
 } as const satisfies OptionTable
 

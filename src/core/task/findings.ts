@@ -3,6 +3,7 @@ import type { ReportedFacts } from '../row/report.ts'
 import { isUnreadable, statusOfAbsent, statusOfRow } from '../row/status.ts'
 import type { EcsFacts, Instant, Key, Row, ScheduleSpec, Status, UnreadableRow } from '../types.ts'
 import type { AuditedSlot, Doubt, DueKey } from './expected-slots.ts'
+import type { Unmet } from './rules.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
 export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
@@ -11,6 +12,7 @@ export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
   stale: 0,
   unknown: 0,
   overdue: 0,
+  unusual: 0,
   late: 0,
 }
 
@@ -35,6 +37,15 @@ export type SlotFinding =
       readonly slot: Instant
       readonly row: Row
       readonly blockedBy?: Key
+    }
+
+  /** The slot completed, and does not meet the rules of its task (`--expect`). */
+  | {
+      readonly kind: 'unusual'
+      readonly status: Status
+      readonly slot: Instant
+      readonly row: Row
+      readonly unmet: readonly Unmet[]
     }
 
 /** Why no schedule on record has a slot: the task has none, or only others. */
@@ -72,7 +83,12 @@ export interface AuditSettings extends ExpectedTimes {
   readonly now: Instant
 }
 
-export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings): SlotFinding | null {
+/** `unmet`: the rules that the slot does not meet. */
+export function findingOf(
+  { row, missed }: AuditedSlot,
+  settings: AuditSettings,
+  unmet: readonly Unmet[] = [],
+): SlotFinding | null {
   if (row === null) return findingOfAbsent(missed, settings)
   const { slot } = row
   if (isUnreadable(row)) return { kind: 'unknown', status: 'unknown', slot, row }
@@ -82,6 +98,7 @@ export function findingOf({ row, missed }: AuditedSlot, settings: AuditSettings)
   const blocker = blockedBy(row)
   const isBlocked = blocker !== null && { blockedBy: blocker }
   if (status === 'overdue') return { kind: status, status, slot, row, ...isBlocked }
+  if (unmet.length > 0) return { kind: 'unusual', status, slot, row, unmet }
   const kind = status === 'stale' || status === 'failed' ? status : isLate(row, settings) ? 'late' : null
   return kind === null ? null : { kind, status, slot, row, ...(kind === 'failed' && isBlocked) }
 }
@@ -112,6 +129,7 @@ export function aroseAt(found: SlotFinding, { now, graceMs, doneByMs, skewMs }: 
       // At the end of the lease itself, the attempt still counts as running.
       return found.row.leaseUntil === null ? closedAt(found.row) : found.row.leaseUntil + skewMs + 1
     case 'failed':
+    case 'unusual':
       return closedAt(found.row)
   }
 }

@@ -186,6 +186,7 @@ const EXPECTED: readonly (keyof Expectations)[] = [
   'lateAfterMs',
   'doneByMs',
   'after',
+  'expect',
   'owner',
   'overlap',
   'skewMs',

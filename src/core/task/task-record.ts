@@ -23,6 +23,7 @@ import {
 import { SCHEDULE } from '../row/stored-parts.ts'
 import { type EcsFacts, type Instant, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 import { isTaskName } from '../user-text.ts'
+import { parseRules, type Rules } from './rules.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 
@@ -59,6 +60,8 @@ export interface Expectations {
   readonly doneByMs?: number
   /** The tasks whose slots must have completed before a run starts, by name. `self`: its own previous slot. */
   readonly after?: readonly string[]
+  /** The rules of a completed slot: `rows>=1, duration<=3x`. Only slots since these expectations were stated are measured. */
+  readonly expect?: string
   /** A name, URL or runbook. It is shown where the task needs attention. */
   readonly owner?: string
   /** The behaviour of the runs while another slot of the task runs. Left out: they start. */
@@ -85,6 +88,18 @@ export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): 
   const stated: Expectations = record?.expectations ?? {}
   const { graceMs = USUAL_GRACE_MS, lateAfterMs = null, doneByMs = null, skewMs = DEFAULT_SKEW_MS } = stated
   return { graceMs, lateAfterMs, doneByMs, skewMs }
+}
+
+/** Returns the rules that the runs of a task state for its completed slots. Null: none that this version can read. */
+export function rulesOf(record: Pick<TaskRecord, 'expectations'> | null): Rules | null {
+  const { since = 0, expect } = record?.expectations ?? {}
+  if (expect === undefined) return null
+  try {
+    return { since, rules: parseRules(expect) }
+  } catch {
+    // A newer version may have other rules.
+    return null
+  }
 }
 
 export interface Decided {
@@ -173,6 +188,7 @@ const EXPECTATIONS = formOf<NonNullable<TaskRecord['expectations']>>({
   lateAfterMs: maybe(INTEGER),
   doneByMs: maybe(INTEGER),
   after: maybe(NAMES),
+  expect: maybe(TEXT),
   owner: maybe(TEXT),
   overlap: maybe(oneOf(OVERLAP_RULES)),
   skewMs: maybe(INTEGER),

@@ -76,6 +76,7 @@ const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
   stale: 'is stale',
   unknown: 'cannot be read',
   overdue: 'is overdue',
+  unusual: 'is unusual',
   late: 'was late',
 }
 
@@ -108,7 +109,9 @@ export function findingTarget(found: TaskFinding, store: string): StepTarget {
 
 export function verdictOfFinding(found: TaskFinding, store: string): Verdict {
   const { isOnlyDeclared = false, offSchedule, times } = found
-  return verdictOf({ target: findingTarget(found, store), row: rowOf(found), isOnlyDeclared, offSchedule }, times)
+  const unmet = found.kind === 'unusual' ? found.unmet : []
+  const target = findingTarget(found, store)
+  return verdictOf({ target, row: rowOf(found), isOnlyDeclared, offSchedule, unmet }, times)
 }
 
 /** Returns what happened in the slot of a finding. The text is not yet safe on a terminal. */

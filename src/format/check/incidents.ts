@@ -5,12 +5,19 @@ import { alignedLines, cut, painted, RED, type Screen, YELLOW } from '../table.t
 import { printable } from '../text.ts'
 import { countsText, findingDetail } from './finding.ts'
 
-const COLORS: Readonly<Record<IncidentCause, number>> = { broken: RED, unreadable: RED, doubtful: YELLOW, late: YELLOW }
+const COLORS: Readonly<Record<IncidentCause, number>> = {
+  broken: RED,
+  unreadable: RED,
+  unusual: YELLOW,
+  doubtful: YELLOW,
+  late: YELLOW,
+}
 
 /** What several tasks have in common. */
 const NAMES: Readonly<Record<IncidentCause, string>> = {
   broken: 'Outage',
   unreadable: 'Unreadable records',
+  unusual: 'Unusual results',
   doubtful: 'Slots that may not have been due',
   late: 'Late starts',
 }

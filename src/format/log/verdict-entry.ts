@@ -98,7 +98,8 @@ function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
   const isGood = ending.outcome === 'succeeded' && isRecorded
   const isDecided = isGood || !isRecorded || retries === true || row === null
   return {
-    level: isGood ? 'info' : 'error',
+    // A success that is unusual has a caution.
+    level: !isGood ? 'error' : verdict.caution === null ? 'info' : 'warn',
     head: '',
     ...(!isDecided && {
       more: `The slot is recorded as failed, and a further trigger ${nextTriggerText(verdict)}.`,

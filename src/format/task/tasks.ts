@@ -2,11 +2,11 @@ import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { readableRow, type SlotRecord, statusOf } from '../../core/row/status.ts'
 import { ECS } from '../../core/row/stored-ecs.ts'
+import { medianOf } from '../../core/task/rules.ts'
 import { suspensionAt } from '../../core/task/suspensions.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import { localTimeIn, spanTime } from '../local-time.ts'
-import { medianOf } from '../report.ts'
 import { instantOrNull } from '../row.ts'
 import { alignedLines, type Cell, colorOfStatus, type Screen, YELLOW } from '../table.ts'
 import { printable } from '../text.ts'
@@ -101,6 +101,7 @@ export function taskJson(summary: TaskSummary, now: Instant) {
     expectations: {
       ...expectedTimes(record),
       owner: record.expectations?.owner ?? null,
+      expect: record.expectations?.expect ?? null,
       after: record.expectations?.after ?? [],
     },
     ecs: record.ecs && ECS.encode(record.ecs),

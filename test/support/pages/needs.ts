@@ -23,6 +23,11 @@ export const FINDINGS: readonly TaskFinding[] = [
   },
   { kind: 'overdue', status: 'overdue', slot, task: 'weekly', times, schedule, row: live, owner: 'the data team' },
   {
+    ...{ kind: 'unusual', status: 'completed', slot: slot - 3_600_000, task: 'weekly', times, schedule },
+    row: { ...rowWith({ ending: SUCCEEDED }), slot: slot - 3_600_000 },
+    unmet: [{ name: 'rows', operator: '>=', bound: 1, isRelative: false, value: 0, usual: null }],
+  },
+  {
     kind: 'late',
     status: 'completed',
     slot,
@@ -53,7 +58,7 @@ for (const found of [...FINDINGS.slice(0, 4), ...older, ...FINDINGS.slice(4)]) c
 /** One slot of each kind needs attention, and two were missed. */
 export const ILL: Needs = {
   ...WELL,
-  count: { missed: 2, failed: 1, stale: 1, unknown: 1, overdue: 1, late: 1 },
+  count: { missed: 2, failed: 1, stale: 1, unknown: 1, overdue: 1, unusual: 1, late: 1 },
   byTask: new Map(
     ['nightly', 'weekly'].map((task) => [
       task,

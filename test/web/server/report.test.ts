@@ -52,6 +52,7 @@ describe('what a report says', () => {
       ...{
         due: 24,
         inTime: 17,
+        unusual: 0,
         late: 1,
         missed: 2,
         failed: 1,

@@ -12,6 +12,7 @@ import { nextTriggerText } from '../../../src/format/verdict.ts'
 import { readMethods } from '../../../src/ledger.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { writeRecord } from '../../../src/run/task/task-record.ts'
+import type { SlotMark } from '../../../src/verdict/mark.ts'
 import type { SlotSituation } from '../../../src/verdict/rules.ts'
 import { neededSteps } from '../../../src/verdict/steps.ts'
 import type { AppOptions } from '../../../src/web/server/answers.tsx'
@@ -81,6 +82,11 @@ const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
   failed: { row: rowWith({ ending: FAILED }), isFinding: true },
   notStarted: { row: rowWith({ ending: NOT_STARTED }), isFinding: true },
   completed: { row: rowWith({ ending: SUCCEEDED }) },
+  unusual: {
+    row: rowWith({ ending: { ...SUCCEEDED, report: '{"rows":0}' } }),
+    record: { expectations: { since: slot, expect: 'rows>=1' } },
+    isFinding: true,
+  },
   repaired: { row: rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }) },
   marked: { row: resolvedAs('COMPLETED') },
   repeated: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), isFinding: true },
@@ -165,7 +171,7 @@ test.each(
     if (verdict.caution !== null) expect(text).toContain(verdict.caution)
     for (const { command } of neededSteps(verdict.steps, 'record')) expect(text).toContain(commandText(command))
   }
-  const mark = name === 'repaired' || name === 'marked' ? name : status
+  const mark = ['repaired', 'marked', 'unusual'].includes(name) ? (name as SlotMark) : status
   if (mark !== null) for (const text of pages) expect(text).toContain(MARKS[mark].word)
   const { work, nextTrigger, happened, caution, steps } = json
   if (filed.length > 0 && status !== 'missed') expect(filed).toEqual([happened])

@@ -200,7 +200,7 @@ describe('the order of the tasks', () => {
 
   test('a task has the states of its findings, and a retired one has no other', () => {
     const weekly = ILL.byTask.get('weekly')
-    expect([...statesOf(weekly, null)]).toEqual(['overdue', 'late'])
+    expect([...statesOf(weekly, null)]).toEqual(['overdue', 'unusual', 'late'])
     expect([...statesOf(undefined, { kind: 'pause', suspension: PAUSE })]).toEqual(['paused'])
     expect([...statesOf(weekly, { kind: 'retirement', suspension: PAUSE })]).toEqual(['retired'])
     const states = [new Set(['paused', 'missed'] as const), new Set(['missed', 'failed'] as const), new Set([])]
@@ -231,10 +231,10 @@ describe('what needs attention', () => {
 
   test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
     const problems = ['task x: no', 'task y: no', 'task z: no']
-    expect(textOf(top({ ...ILL, problems }))).toMatch(/^At least 7 slots need attention.*task x: noand 2 more tasks/)
-    expect(textOf(top({ ...ILL, isWhole: false }))).toMatch(/^At least 7 slots .*3 tasks were checked so far\./)
-    expect(textOf(list({ ...ILL, problems }))).toMatch(/^At least 7 slots .*task x: notask y: notask z: no/)
-    expect([WELL, ILL, { ...ILL, isWhole: false }].map(countInTitle)).toEqual(['', '(7) ', '(7+) '])
+    expect(textOf(top({ ...ILL, problems }))).toMatch(/^At least 8 slots need attention.*task x: noand 2 more tasks/)
+    expect(textOf(top({ ...ILL, isWhole: false }))).toMatch(/^At least 8 slots .*3 tasks were checked so far\./)
+    expect(textOf(list({ ...ILL, problems }))).toMatch(/^At least 8 slots .*task x: notask y: notask z: no/)
+    expect([WELL, ILL, { ...ILL, isWhole: false }].map(countInTitle)).toEqual(['', '(8) ', '(8+) '])
   })
 
   test('an outage is one line, five incidents are named at the top, and the list has all of them', () => {

@@ -148,7 +148,11 @@ export function withMark(record: SlotRecord, settings: AuditSettings): SlotWithS
   return { ...record, status, mark: markOf(status, record.row, settings) }
 }
 
-function readRows(task: string, { since, until, limit }: SlotsQuery, reading: Reading): AsyncIterable<StoredRow> {
+export function readRows(
+  task: string,
+  { since, until, limit }: SlotsQuery,
+  reading: Reading,
+): AsyncIterable<StoredRow> {
   return reading.ledger.history({
     task,
     ...(since !== undefined && { since: new Date(since) }),

@@ -1,4 +1,5 @@
 import { concurrently } from '../../../audit/concurrently.ts'
+import { LOOKED_AT, withOlder } from '../../../audit/older.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
@@ -7,7 +8,7 @@ import { parseTime, parseTimeRange, type RangeText, type TimeRange } from '../..
 import { commonZone } from '../../../core/schedule/zone.ts'
 import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
 import { isRetired, suspensionOf } from '../../../core/task/suspensions.ts'
-import { EMPTY_TASK_RECORD, expectedTimes, type Suspension } from '../../../core/task/task-record.ts'
+import { EMPTY_TASK_RECORD, expectedTimes, rulesOf, type Suspension } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { openTaskTally, type Report, type ReportedSlot, type TaskReport } from '../../../format/report.ts'
 import { shownSlot } from '../../../format/show.ts'
@@ -21,6 +22,7 @@ import {
   type ReadTask,
   readEach,
   readKnown,
+  readRows,
   readSlotsWithStatus,
   settingsOf,
   taskZone,
@@ -89,18 +91,21 @@ async function taskReport(
   const { head, known, inForce } = read
   const { task, clock, current } = head
   const settings = settingsOf(read, reading)
-  const happenedOf = ({ slot, row, status }: ReportedSlot) => {
-    const { verdict } = shownSlot(slot, row, { store, task, record: known, inForce }, settings)
+  const rules = rulesOf(known)
+  const happenedOf = ({ slot, row, status, older }: ReportedSlot) => {
+    const { verdict } = shownSlot(slot, row, { store, task, record: known, inForce, older }, settings)
     // The verdict says how long ago that was, which has no meaning in a file.
     if (status !== 'missed') return sentenceText(verdict.happened, slot, clock.zone)
     const doubt = verdict.situation === 'doubtful' ? ', and it may not have been due: the schedule changed' : ''
     return `no run is recorded${doubt}`
   }
-  const tally = openTaskTally(expectedTimes(known), happenedOf)
+  const tally = openTaskTally(expectedTimes(known), rules, happenedOf)
   const isUnscheduled = known === null || known.schedules.length === 0
   let problem = isUnscheduled ? 'no schedule is recorded, so missed slots are unknown' : read.problem
   try {
-    for await (const one of readSlotsWithStatus(read, period, reading)) {
+    const before = () => readRows(task, { until: period.since, limit: LOOKED_AT }, reading)
+    for await (const { slot, older } of withOlder(readSlotsWithStatus(read, period, reading), rules && before)) {
+      const one = { ...slot, older }
       const isSuspended = suspensionOf(known, one.slot) !== null
       // The pause itself is listed, and not each slot that it skipped.
       if (isSuspended && one.status === 'skipped') continue

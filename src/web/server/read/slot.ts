@@ -1,8 +1,11 @@
+import { LOOKED_AT } from '../../../audit/older.ts'
+import { readableRow } from '../../../core/row/status.ts'
 import { instantWithoutSchedule } from '../../../core/schedule/slot-reference.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
 import { parseSlotBySchedules } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf } from '../../../core/task/suspensions.ts'
-import type { Instant } from '../../../core/types.ts'
+import { rulesOf } from '../../../core/task/task-record.ts'
+import type { Instant, Row } from '../../../core/types.ts'
 import { shownSlot } from '../../../format/show.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
@@ -17,13 +20,18 @@ export async function readSlot(
 ): Promise<SlotModel | null> {
   const { head, known, inForce } = read
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
-  const model = slotModelOf(read, withMark({ slot, row }, settingsOf(read, reading)), store, reading)
-  if (model.verdict.status === null) return null
   let before: Instant | null = null
-  for await (const older of readSlotsWithStatus(read, { until: slot, limit: 1 }, reading)) {
-    before = older.slot
-    break
+  const older: Row[] = []
+  let left = rulesOf(read.known) === null ? 1 : LOOKED_AT
+  for await (const one of readSlotsWithStatus(read, { until: slot, limit: left }, reading)) {
+    before ??= one.slot
+    const own = readableRow(one.row)
+    if (own !== null) older.push(own)
+    left -= 1
+    if (left === 0) break
   }
+  const model = slotModelOf(read, withMark({ slot, row }, settingsOf(read, reading)), store, reading, older)
+  if (model.verdict.status === null) return null
   return { ...model, before, after: nextSlotDue(inForce, gapsOf(known), slot) }
 }
 
@@ -39,9 +47,17 @@ export function parseSlot({ head, known }: ReadTask, text: string, now: Instant)
   return parseSlotBySchedules(schedules, text, now).window.slot
 }
 
-export function slotModelOf(read: ReadTask, { slot, row, mark }: SlotWithStatus, store: string, reading: Reading) {
+export function slotModelOf(
+  read: ReadTask,
+  { slot, row, mark }: SlotWithStatus,
+  store: string,
+  reading: Reading,
+  older: readonly Row[] = [],
+): Omit<SlotModel, 'before' | 'after'> {
   const { head, known, inForce } = read
-  const task = { store, task: head.task, record: known, inForce }
+  const task = { store, task: head.task, record: known, inForce, older }
   const shown = shownSlot(slot, row, task, settingsOf(read, reading))
-  return { ...shown, mark, clock: head.clock, now: reading.now }
+  // The mark of a row alone does not say what is usual.
+  const seen = shown.verdict.situation === 'unusual' ? 'unusual' : mark
+  return { ...shown, mark: seen, clock: head.clock, now: reading.now }
 }

@@ -17,6 +17,7 @@ export const MARKS: Readonly<Record<SlotMark, Mark>> = {
   unknown: { sign: '#', word: 'unknown (cannot be read)' },
   missed: { sign: 'M', word: 'missed' },
   overdue: { sign: '!', word: 'overdue' },
+  unusual: { sign: '≠', word: 'completed, unusual' },
   late: { sign: 'L', word: 'completed, started late' },
   running: { sign: 'R', word: 'running' },
   waiting: { sign: 'W', word: 'waiting' },

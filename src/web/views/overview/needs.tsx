@@ -120,6 +120,7 @@ const CAUSES: Readonly<Record<Incident['cause'], string>> = {
   broken: 'Outage',
   unreadable: 'Unreadable records',
   doubtful: 'Slots that may not have been due',
+  unusual: 'Unusual results',
   late: 'Late starts',
 }
 

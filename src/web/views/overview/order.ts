@@ -2,7 +2,17 @@ import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { Needs } from './needs.tsx'
 
 /** The states by which tasks can be filtered, the most urgent first: kinds of findings, and what the task record says. */
-export const TASK_STATES = ['failed', 'stale', 'unknown', 'missed', 'overdue', 'late', 'paused', 'retired'] as const
+export const TASK_STATES = [
+  'failed',
+  'stale',
+  'unknown',
+  'missed',
+  'overdue',
+  'unusual',
+  'late',
+  'paused',
+  'retired',
+] as const
 export type TaskState = (typeof TASK_STATES)[number]
 
 /** Returns what is not usual about a task: what needs attention, and whether it is paused. A retired task has no other state. */

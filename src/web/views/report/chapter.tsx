@@ -11,6 +11,7 @@ const MAX_LINES = 40
 
 export const CLASS_WORDS: Readonly<Record<SlotClass, string>> = {
   inTime: 'in time',
+  unusual: 'unusual',
   late: 'late',
   missed: 'missed',
   failed: 'failed',

@@ -1,7 +1,7 @@
 import { elapsed } from '../../../core/duration.ts'
 import { readableRow } from '../../../core/row/status.ts'
+import { medianOf } from '../../../core/task/rules.ts'
 import type { Instant } from '../../../core/types.ts'
-import { medianOf } from '../../../format/report.ts'
 import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'

@@ -1,0 +1,137 @@
+import { elapsed, formatDuration, parseDuration } from '../duration.ts'
+import { LedgerError, quote, usageError } from '../errors.ts'
+import { isKeyOf } from '../objects.ts'
+import { batchReport, successOf } from '../row/attempts.ts'
+import { type Fact, factOf } from '../row/report.ts'
+import type { Instant, Row } from '../types.ts'
+
+// What is expected of a slot that has completed (`--expect`): of its duration, and of what its batch reports.
+
+const MEETS = {
+  '>=': (order: number) => order >= 0,
+  '<=': (order: number) => order <= 0,
+  '>': (order: number) => order > 0,
+  '<': (order: number) => order < 0,
+  '=': (order: number) => order === 0,
+} as const
+
+interface Rule {
+  /** The name of a fact, or `duration`: how long the attempt that succeeded took, in milliseconds. */
+  readonly name: string
+  readonly operator: keyof typeof MEETS
+  /** With `isRelative`, the bound is this many times the usual value. */
+  readonly bound: Fact
+  readonly isRelative: boolean
+}
+
+/** The rules of a task, and the first slot that they are for. */
+export interface Rules {
+  readonly since: Instant
+  readonly rules: readonly Rule[]
+}
+
+/** A rule that a completed slot does not meet. */
+export interface Unmet extends Rule {
+  /** Null: the batch did not report it. */
+  readonly value: Fact | null
+  /** The median of the slots before. Null: too few of them have it. */
+  readonly usual: number | null
+}
+
+const MAX_RULES = 10
+/** The usual value is the median of up to this many completed slots, and of at least so many. */
+const [MOST_USUAL, LEAST_USUAL] = [20, 5]
+
+const FORM = /^([A-Za-z_][\w.-]{0,63})\s*(>=|<=|=|>|<)\s*([^<>=].*)$/
+
+/** Reads rules that are separated by commas: `rows>=1, duration<=3x`. Throws a usage error. */
+export function parseRules(text: string): readonly Rule[] {
+  const rules = text.split(',').map((one) => parseRule(one.trim()))
+  if (rules.length > MAX_RULES) throw usageError(`expect has ${rules.length} rules. At most ${MAX_RULES} are allowed.`)
+  return rules
+}
+
+function parseRule(text: string): Rule {
+  const [, name = '', operator = '', value = ''] = FORM.exec(text) ?? []
+  if (!isKeyOf(operator, MEETS)) throw problem(text, 'is not a rule')
+  const times = /^(\d{1,6}(?:\.\d{1,3})?)x$/.exec(value)?.[1]
+  if (times !== undefined && operator !== '=') return { name, operator, bound: Number(times), isRelative: true }
+  return { name, operator, bound: boundOf(text, name, operator, value), isRelative: false }
+}
+
+function boundOf(text: string, name: string, operator: string, value: string): Fact {
+  if (name === 'duration') {
+    try {
+      return parseDuration(value)
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      throw problem(text, `has ${quote(value)}, which is not a duration`)
+    }
+  }
+  if (/^-?\d+(\.\d+)?$/.test(value)) return Number(value)
+  if (operator !== '=') throw problem(text, `has ${quote(value)}, which is not a number`)
+  return value === 'true' || value === 'false' ? value === 'true' : value
+}
+
+function problem(text: string, what: string): LedgerError {
+  return usageError(
+    `expect ${quote(text)} ${what}. Use the name of a fact or duration, one of >= <= > < =, and a value, for example rows>=1, duration>=5m or duration<=3x (times the usual one).`,
+  )
+}
+
+/**
+ * Returns the rules that a slot does not meet. `older` has the slots before it, the newest first. A slot that an operator
+ * marked as completed, or that completed before the rules were stated, is not measured.
+ */
+export function unmetRules(row: Row, { since, rules }: Rules, older: readonly Row[]): readonly Unmet[] {
+  if (row.state !== 'COMPLETED' || row.slot < since || row.resolutions.length > 0) return []
+  return rules.flatMap((rule) => {
+    const value = measured(row, rule.name) ?? null
+    const usual = usualOf(rule.name, older)
+    return value === null || !meets(value, rule, usual) ? [{ ...rule, value, usual }] : []
+  })
+}
+
+function measured(row: Row, name: string): Fact | undefined {
+  const success = successOf(row)
+  if (success?.phase !== 'ended') return undefined
+  if (name !== 'duration') return factOf(batchReport(success), name)
+  return success.endedAt === undefined ? undefined : Math.max(0, success.endedAt - success.startedAt)
+}
+
+function usualOf(name: string, older: readonly Row[]): number | null {
+  const values = older
+    .filter(({ state }) => state === 'COMPLETED')
+    .map((row) => measured(row, name))
+    .filter((value) => typeof value === 'number')
+    .slice(0, MOST_USUAL)
+  return values.length < LEAST_USUAL ? null : medianOf(values)
+}
+
+/** Returns the median. Returns null for an empty list. */
+export function medianOf(values: readonly number[]): number | null {
+  const sorted = values.toSorted((one, other) => one - other)
+  const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]
+  return low === undefined || high === undefined ? null : (low + high) / 2
+}
+
+function meets(value: Fact, { operator, bound, isRelative }: Rule, usual: number | null): boolean {
+  const most = isRelative ? (usual === null ? null : Number(bound) * usual) : bound
+  // Without a usual value, nothing is too much.
+  if (most === null) return true
+  if (typeof value !== typeof most) return false
+  return MEETS[operator](value === most ? 0 : value > most ? 1 : -1)
+}
+
+/** Returns `rows is 0 (expected >= 1, usually 1,200)`. Not yet safe to show. */
+export function unmetText({ name, operator, bound, isRelative, value, usual }: Unmet): string {
+  const shown = (one: Fact) => (name === 'duration' ? elapsed(Number(one)) : numberText(one))
+  const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : numberText(bound)
+  const is = value === null ? `${name} was not reported` : `${name} is ${shown(value)}`
+  return `${is} (expected ${operator} ${limit}${usual === null ? '' : `, usually ${shown(usual)}`})`
+}
+
+/** Returns a number with commas: `1,200.5`. */
+function numberText(value: Fact): string {
+  return typeof value === 'number' ? String(value).replace(/(?<!\.\d*)\B(?=(\d{3})+(?!\d))/g, ',') : String(value)
+}

@@ -1,0 +1,77 @@
+// Covers src/audit/older.ts: what is usual follows from the slots before, also from those before the range of the check.
+import { expect, test } from 'vitest'
+import { checkTask } from '../../src/audit/check.ts'
+import { encodeRow } from '../../src/core/row/stored-row.ts'
+import type { Expectations } from '../../src/core/task/task-record.ts'
+import type { Row } from '../../src/core/types.ts'
+import { findingDetail } from '../../src/format/check/finding.ts'
+import { systemClock } from '../../src/process/clock.ts'
+import { FAILED, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
+
+const DAY_MS = 86_400_000
+const { slot, schedule } = rowWith({})
+const FIRST = slot - 29 * DAY_MS
+
+/** Returns the slot of a day of a month, whose attempt took this long and reported so many rows. */
+function slotOf(day: number, seconds: number, rows: number): Row {
+  const row = rowWith({ ending: { ...SUCCEEDED, report: `{"rows":${rows}}` } })
+  const moved = FIRST + day * DAY_MS - slot
+  const attempts = row.attempts.map((one) => ({
+    ...one,
+    startedAt: one.startedAt + moved,
+    endedAt: one.startedAt + moved + seconds * 1_000,
+  }))
+  return { ...row, attempts, slot: FIRST + day * DAY_MS, windowEnd: null } as Row
+}
+
+/** Returns the findings of a check of a month, oldest first: the day, the kind and what is unusual. */
+async function found(rows: readonly Row[], expectations: Expectations & { since: number }, days = 30, newMs?: number) {
+  const store = memoryStore()
+  for (const row of rows) store.writeRaw(encodeRow(row))
+  const known = { task: 'nightly', ...recordWith([{ since: FIRST, spec: schedule }], { expectations }) }
+  const now = slot + DAY_MS / 2
+  const range = { since: slot - (days - 1) * DAY_MS, until: now, now, newMs, progress: () => undefined }
+  const deps = { store, clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
+  const lines: string[] = []
+  for await (const one of checkTask(known, range, deps)) {
+    lines.unshift(`${(one.slot - FIRST) / DAY_MS} ${one.kind} ${/but (.*)$/.exec(findingDetail(one))?.[1] ?? ''}`)
+  }
+  return lines
+}
+
+test('a task that writes nothing on two days, and one that gets slower and slower, are found', async () => {
+  const empty = Array.from({ length: 30 }, (_, day) => slotOf(day, 60, day === 12 || day === 29 ? 0 : 1_200))
+  const rules = { since: FIRST, expect: 'rows>=1' }
+  expect(await found(empty, rules)).toEqual([
+    '12 unusual rows is 0 (expected >= 1, usually 1,200)',
+    '29 unusual rows is 0 (expected >= 1, usually 1,200)',
+  ])
+  // What is usual is known at the begin of the range, too.
+  expect(await found(empty, rules, 1)).toEqual(['29 unusual rows is 0 (expected >= 1, usually 1,200)'])
+  expect(await found(empty, rules, 30, DAY_MS)).toHaveLength(1)
+  const slower = Array.from({ length: 30 }, (_, day) => slotOf(day, Math.round(60 * 1.2 ** day), 1))
+  expect((await found(slower, { since: FIRST, expect: 'duration<=3x' })).at(0)).toBe(
+    '12 unusual duration is 8m 55s (expected <= 3x, usually 2m 44s)',
+  )
+  expect(await found(slower, { since: FIRST, expect: 'duration<=3x' }, 1)).toHaveLength(1)
+})
+
+test('a slot from before the rules, a failed one and one that meets them are not found; of a late one, the rule counts', async () => {
+  const rows = [
+    slotOf(27, 60, 0),
+    {
+      ...slotOf(28, 60, 0),
+      attempts: rowWith({ ending: { ...FAILED, report: '{"rows":0}' } }).attempts,
+      state: 'FAILED',
+    },
+    slotOf(29, 60, 0),
+  ] as Row[]
+  const since = FIRST + 28 * DAY_MS
+  expect(await found(rows, { since, expect: 'rows>=1', lateAfterMs: 1_000 }, 3)).toEqual([
+    '27 late ',
+    '28 failed ',
+    '29 unusual rows is 0 (expected >= 1). The first attempt started 5s late',
+  ])
+  expect(await found(rows, { since, expect: 'rules of a newer version' }, 3)).toEqual(['28 failed '])
+})
