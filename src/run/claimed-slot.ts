@@ -2,6 +2,7 @@ import type { Finish } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { beginAttempt, type Stamp } from '../core/row/transition.ts'
+import type { TaskRecord } from '../core/task/task-record.ts'
 import type { Ending, PendingRow, Row } from '../core/types.ts'
 import { Halted } from './ask.ts'
 import type { ClaimRequest } from './claim.ts'
@@ -16,6 +17,8 @@ export interface ClaimedSlot {
   readonly halt: AbortSignal
   readonly settings: Settings
   readonly io: RunIo
+  /** The task record by which the run was admitted last. Null: it has not asked, or is forced. */
+  record: TaskRecord | null
 }
 
 /**

@@ -26,6 +26,7 @@ type RefusedClaim =
   | { readonly cause: 'blocked'; readonly missing: UpstreamSlot }
   | Exclude<Obstacle, { cause: 'paused' }>
 
+const NO_UPSTREAM = { missing: null, hasWaited: false } as const
 const NO_LOCK = { holder: null, hasWaited: false } as const
 
 /**
@@ -42,7 +43,7 @@ export async function enter(
   if (refused !== null) return refused
   if (request.phase !== 'waiting') return row
   // The overlap lock comes last, so that a run that waits for another task does not keep the slots of its own from running.
-  const { missing, ...upstream } = await waitForUpstream(claimedSlot)
+  const { missing, ...upstream } = settings.after === null ? NO_UPSTREAM : await waitForUpstream(claimedSlot)
   if (missing !== null) return refuseClaimed({ cause: 'blocked', missing }, claimedSlot)
   const { holder, ...lock } = settings.overlap === 'allow' ? NO_LOCK : await acquireOverlapLock(row, claimedSlot)
   if (holder !== null) return giveWayToHolder(row, holder, claimedSlot)

@@ -145,7 +145,7 @@ async function runClaimed<T>(
   })
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
-  const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io }
+  const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io, record: null }
   const progress: ClaimProgress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null }
   try {
     const entered = await enter(row, claimedSlot, () => {

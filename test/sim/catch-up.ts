@@ -51,6 +51,8 @@ function storyOfMissed(own: Story, day: number): Story {
     requests,
     states,
     catchesUp: null,
+    catchesUpOnce: false,
+    asksSince: false,
     caughtUpBy: runId,
   }
 }

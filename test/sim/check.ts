@@ -1,5 +1,6 @@
 import type { Row } from '../../src/core/types.ts'
 import { checkCatchUp } from './checks/catch-up.ts'
+import { checkCovering } from './checks/cover.ts'
 import { checkForces, checkNaming, endedByWord, isNamed } from './checks/forces.ts'
 import { checkRecord } from './checks/record.ts'
 import { checkScheduleChange } from './checks/schedule-change.ts'
@@ -33,6 +34,7 @@ export function brokenPromises(observed: Observed): string[] {
   checkForces(observed, say)
   checkNaming(observed, say)
   checkCatchUp(observed, say)
+  checkCovering(observed, say)
   checkScheduleChange(observed, say)
 
   for (const first of works) {
@@ -82,7 +84,8 @@ export function brokenPromises(observed: Observed): string[] {
     const mayRun = told.some(({ only }) => only === null)
     const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
     const isChanged = told.some(({ answer }) => answer?.cause === 'scheduleChanged')
-    if (mayRun && rejected.length === told.length && !isResolved && !isChanged && !alone) {
+    const isCovered = finals.get(day)?.coveredBy !== undefined
+    if (mayRun && rejected.length === told.length && !isResolved && !isChanged && !isCovered && !alone) {
       say('the run happens', 'every trigger was rejected')
     }
     const final = finals.get(day)

@@ -1,4 +1,5 @@
 import { AFTER_MUTATIONS } from './planted/after-mutations.ts'
+import { COVER_MUTATIONS } from './planted/cover-mutations.ts'
 import { FORCE_MUTATIONS } from './planted/force-mutations.ts'
 import type { Mutation } from './planted/mutation.ts'
 import { TASK_MUTATIONS } from './planted/task-mutations.ts'
@@ -230,6 +231,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "return { finish: 'recorded' }",
   },
   ...AFTER_MUTATIONS,
+  ...COVER_MUTATIONS,
   ...FORCE_MUTATIONS,
   ...TASK_MUTATIONS,
 ]

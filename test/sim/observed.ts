@@ -36,12 +36,18 @@ export interface Story {
   }
   /** Which slots its process catches up; null if it starts only its own. */
   readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
+  /** Whether its work goes on from the last success. */
+  readonly asksSince: boolean
+  /** Whether it does the work of all these slots in its own run. */
+  readonly catchesUpOnce: boolean
   /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */
   readonly caughtUpBy: string | null
 }
 
 interface Started {
   readonly attempt: number
+  /** The number of the slot from which its work went on; null if it got none. */
+  readonly since: number | null
   readonly startMs: number
   endMs: number
   /** The place of the start among all requests about the record. */

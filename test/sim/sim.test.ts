@@ -26,6 +26,7 @@ async function playAll<Met extends Record<string, number>>(subject: Subject, met
       count(answer?.cause ?? 'no cause')
       if (caughtUpBy !== null) count('caught up', works.length)
     }
+    for (const row of observed.finals.values()) count('covered', row?.coveredBy === undefined ? 0 : 1)
     count('called ended', observed.words.filter(({ runId }) => observed.named.has(runId)).length)
     for (const { only, works } of observed.stories) if (only?.includes('completed')) count('forced', works.length)
     for (const { kind, answer } of observed.changes) count(`${kind} ${answer}`)
@@ -55,6 +56,7 @@ test(`no promise is broken on ${SEEDS.length} bad days of operators and catch-up
     paused: 0,
     scheduleChanged: 0,
     'caught up': 0,
+    covered: 0,
     taken: 0,
     unreachable: 0,
     'pause made': 0,

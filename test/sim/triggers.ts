@@ -45,6 +45,9 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       subject === 'task' && !forced && chance(day.hasGap ? 80 : 40)
         ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
         : null,
+    // As above.
+    asksSince: day.hasGap && (forced || pauseMs % 2 === 0),
+    catchesUpOnce: day.hasGap && !forced && pauseMs % 2 === 0,
     caughtUpBy: null,
   }
   // Some crash at a step: as a call leaves, or as it is applied.
@@ -66,6 +69,8 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       ...(states.owner !== null && { owner: states.owner }),
       ...(states.refusesChange && { strict: true }),
       ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
+      ...(catchesUp !== null && story.catchesUpOnce && { catchUpMode: 'once' }),
+      ...(forced && story.asksSince && { sinceLastSuccess: true }),
     },
     schedule: { expression: at.expression, zone: states.zone },
     ecs: states.ecs,
@@ -148,7 +153,7 @@ async function tell(story: Story, options: HostOptions, beginMs: number, stories
   }
   const shared = { ...options, stop, ...(force && { force: { ...force, askedAt: story.askedMs } }) }
   try {
-    if (story.catchesUp !== null) await catchUpBefore(story, shared, stories, day, tellSlot)
+    if (story.catchesUp !== null && !story.catchesUpOnce) await catchUpBefore(story, shared, stories, day, tellSlot)
     await tellSlot(story, shared, day)
   } catch (error) {
     story.answer ??= answerOf(kindOf(error), {}, [], time.now())
@@ -185,6 +190,7 @@ async function work(
   const { time } = at
   const started = {
     attempt: attempt.number,
+    since: attempt.since === null ? null : (attempt.since - at.slotOfDay(0)) / at.everyMs,
     startMs: time.now(),
     endMs: Number.POSITIVE_INFINITY,
     order: log.next(),

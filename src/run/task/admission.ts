@@ -35,6 +35,7 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
   const pauseIn = (record: TaskRecord) => pauseFor(record, window.slot, io.clock.now(), settings.skewMs)
   // A known record may be a minute old, so it must not decide whether the schedule changed.
   const known = settings.strict ? null : io.known.get(task)
+  claimedSlot.record = known
   if (known !== null && pauseIn(known) === null && statesNothing(known, claimedSlot)) return null
   for (;;) {
     const { record: stored, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call))
@@ -46,6 +47,7 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
     const isCompared = settings.strict && !isCatchUpTrigger(trigger)
     const inForce = isCompared ? otherScheduleAt(record.schedules, schedule, window.slot) : null
     if (inForce !== null) return { cause: 'scheduleChanged', inForce }
+    claimedSlot.record = record
     if ((await writeStatement(record, { record: stored, version }, claimedSlot)) !== 'conflict') return null
   }
 }

@@ -5,23 +5,21 @@ import { coverRow, renewLease, type Stamp } from '../../core/row/transition.ts'
 import { dueKeys, type MissedSlot, missedSlot } from '../../core/task/expected-slots.ts'
 import { parseSince } from '../../core/task/schedules-in-force.ts'
 import { gapsOf } from '../../core/task/suspensions.ts'
-import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
-import { withoutFuture } from '../../core/task/wrong-clock.ts'
+import { otherScheduleAt } from '../../core/task/task-changes.ts'
+import { type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { Instant, PendingRow, Row, StoredRow } from '../../core/types.ts'
-import { askWithin, Halted, within } from '../ask.ts'
+import { Halted, within } from '../ask.ts'
 import type { ClaimRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
 import { isOnce, type Settings } from '../settings.ts'
 import { writeAsOwner } from '../write.ts'
 import { MAX_CAUGHT_UP } from './catch-up.ts'
-import { latestDueSlot } from './statement.ts'
-import { readRecord } from './task-record.ts'
 
 /** The slots before a slot, as a run has read them. */
 export interface LookedBack {
   /** The newest completed slot. Null: none was found. */
-  readonly since: Instant | null
-  /** The work of this run, or of the one that completed `since`, goes on from here. */
+  readonly newest: Instant | null
+  /** The run that completed `newest` went on from here. */
   readonly floor: Instant
   /** All rows between `floor` and the slot. */
   readonly rows: readonly StoredRow[]
@@ -36,43 +34,45 @@ export function mayCover({ trigger }: Pick<ClaimRequest, 'trigger'>, settings: S
 }
 
 /**
- * Covers the missed slots whose work this run is about to do (`--catch-up-mode once`), the oldest first. The work of a slot
- * before `floor` is not among it, so such a slot stays missed. A trigger that is first keeps its slot.
+ * Covers the missed slots whose work this run is about to do (`--catch-up-mode once`), the oldest first. A trigger that is
+ * first keeps its slot. A slot that the last completed run had to leave is covered by that one. An older one stays missed,
+ * because its work is not known to be done.
  *
  * We must say in the own row first what it covers. Otherwise a force of it, after this run died, would not know.
  *
  * Throws `Halted`, and `LedgerError` if the ledger does not answer. The work does not start then, and the covered slots are
  * a part of the finding of this slot.
  */
-export async function coverMissed(row: PendingRow, back: LookedBack, claimedSlot: ClaimedSlot): Promise<void> {
-  const { request, settings, halt, io } = claimedSlot
+export async function coverMissed(
+  row: PendingRow,
+  since: Instant | null,
+  back: LookedBack,
+  claimedSlot: ClaimedSlot,
+): Promise<void> {
+  const { newest } = back
+  const { request, settings, halt, io, record } = claimedSlot
   const limit = { ms: settings.ledgerTimeoutMs, halt }
-  const { record } = await askWithin(limit, io, (call) => readRecord(request.task, io.store, call))
-  // The admission has refused the run, unless a newer version has written the record since.
-  if (isNewerRecord(record)) return
-  const { slots, left } = slotsToCover(withoutFuture(record, latestDueSlot(claimedSlot)), back, claimedSlot)
-  if (slots.length === 0) return
-  await stateCovers(row, slots.length, back.since, claimedSlot)
+  // Under a new schedule, it is not yet known until when the earlier one was in force. The next run covers what this one has.
+  if (record === null || otherScheduleAt(record.schedules, request.schedule, row.slot) !== null) return
+  const { slots, left } = slotsToCover(record, back, claimedSlot)
+  const isOwn = ({ slot }: MissedSlot) => slot > (newest ?? Number.NEGATIVE_INFINITY)
+  const wanted = slots.filter(isOwn).length
+  if (wanted > 0) await stateCovers(row, wanted, since, claimedSlot)
   const covered: MissedSlot[] = []
   for (const missed of slots) {
-    const { end, schedule } = missed
-    const cover = {
-      ...request,
-      window: { slot: missed.slot, end },
-      schedule,
-      by: row.slot,
-      retentionMs: settings.retentionMs,
-    }
+    const { slot, end, schedule } = missed
+    const by = isOwn(missed) ? row.slot : (newest ?? row.slot)
+    const cover = { ...request, window: { slot, end }, schedule, by, retentionMs: settings.retentionMs }
     const change = (base: Row | null, stamp: Stamp) => coverRow(base, cover, stamp)
     const written = await within(limit, io, (ask) =>
       writeAsOwner<Row | null, Row>(missed.left, change, io, ask, request.runId),
     )
-    if (written.kind === 'ok') covered.push(missed)
+    if (written.kind === 'ok' && isOwn(missed)) covered.push(missed)
   }
-  if (covered.length < slots.length) await stateCovers(row, covered.length, back.since, claimedSlot)
-  const [oldest, newest] = [covered.at(0), covered.at(-1)]
-  if (oldest === undefined || newest === undefined) return
-  const span = { count: covered.length, oldest: oldest.slot, newest: newest.slot, left }
+  if (covered.length < wanted) await stateCovers(row, covered.length, since, claimedSlot)
+  const [oldest, last] = [covered.at(0), covered.at(-1)]
+  if (oldest === undefined || last === undefined) return
+  const span = { count: covered.length, oldest: oldest.slot, newest: last.slot, left }
   io.emit({ event: 'catch-up', mode: 'once', ...span })
 }
 

@@ -33,10 +33,10 @@ export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promi
   if (!covers && !isAsked(row, settings)) return row
   const limit = { ms: settings.ledgerTimeoutMs, halt }
   const back = await askWithin(limit, io, (call) => readBack(row, covers, io.store, call))
-  const since = sinceFor(row, back.since)
+  const since = sinceFor(row, back.newest)
   if (since === null) io.emit({ event: 'warning', message: NOT_FOUND })
   lease.recordSince(since)
-  if (covers) await coverMissed(row, { ...back, since }, claimedSlot)
+  if (covers) await coverMissed(row, since, back, claimedSlot)
   return withSince(row, since)
 }
 
@@ -65,22 +65,22 @@ function sinceFor({ covers }: PendingRow, newest: Instant | null): Instant | nul
 async function readBack({ task, slot }: Key, whole: boolean, store: Store, call: CallOptions): Promise<LookedBack> {
   const query = { kind: 'task', task, since: slot - LOOK_BACK_MS, until: slot, consistent: true } as const
   const rows: StoredRow[] = []
-  let [since, floor]: [Instant | null, Instant] = [null, query.since]
+  let [newest, floor]: [Instant | null, Instant] = [null, query.since]
   let cursor: string | undefined
   for (let limit = FIRST_ROWS; ; limit = MORE_ROWS) {
     const most = Math.min(limit, MAX_ROWS - rows.length)
     const page = await store.list({ ...query, limit: most, ...(cursor && { cursor }) }, call)
     for (const row of page.rows) {
       rows.push(row)
-      if (since !== null || !(await isDone(row, slot, store, call))) continue
-      since = row.slot
+      if (newest !== null || !(await isDone(row, slot, store, call))) continue
+      newest = row.slot
       const own = readableRow(row)
-      floor = (own && successOf(own))?.since ?? since
-      if (!whole) return { since, floor, rows }
+      floor = (own && successOf(own))?.since ?? newest
+      if (!whole) return { newest, floor, rows }
     }
     const oldest = rows.at(-1)?.slot ?? floor
-    if (page.next === undefined || (since !== null && oldest <= floor)) return { since, floor, rows }
-    if (rows.length >= MAX_ROWS) return { since, floor: Math.max(floor, oldest), rows }
+    if (page.next === undefined || (newest !== null && oldest <= floor)) return { newest, floor, rows }
+    if (rows.length >= MAX_ROWS) return { newest, floor: Math.max(floor, oldest), rows }
     cursor = page.next
   }
 }

@@ -129,9 +129,9 @@ describe('catch up once', () => {
     expect([await map(), since()]).toEqual([['missed', 'COMPLETED', 5, 5], 2])
   })
 
-  test('at most 100 slots, the oldest; the next run covers those that the work of this one had, too', async () => {
+  test('at most 100 slots, the oldest; the next run records the others as covered by this one', async () => {
     const hourly = world('hourly', 150)
-    const { time, trigger, find, slotOfDay } = hourly
+    const { time, trigger, find, row, slotOfDay } = hourly
     await time.run(trigger('before', works(1), { day: 0 }).result)
     const own = trigger('own', works(1), { day: 150, ...ONCE })
     await time.run(own.result)
@@ -139,7 +139,9 @@ describe('catch up once', () => {
     expect(await find(100)).toMatchObject({ coveredBy: slotOfDay(150) })
     expect(await find(101)).toBeNull()
     await time.run(trigger('next', works(1), { day: 151, ...ONCE }).result)
-    expect(await find(101)).toMatchObject({ coveredBy: slotOfDay(151) })
+    // That run has done their work.
+    expect(await find(101)).toMatchObject({ coveredBy: slotOfDay(150) })
+    expect((await row(151)).covers).toBeUndefined()
   })
 
   test('a run that dies between the rows and its start leaves them to a force of its slot, which covers them again', async () => {

@@ -18,7 +18,7 @@ interface CatchUp {
 export function checkCatchUp(observed: Observed, say: Say): void {
   const { stories, writes } = observed
   for (const own of stories) {
-    if (own.catchesUp === null) continue
+    if (own.catchesUp === null || own.catchesUpOnce) continue
     const catchUp = { own, ...own.catchesUp, missed: stories.filter(({ caughtUpBy }) => caughtUpBy === own.runId) }
     for (const story of catchUp.missed) checkMissed(story, catchUp, observed, say)
     checkOrder(catchUp, say)
@@ -113,6 +113,8 @@ function checkAll({ own, spanMs, graceMs }: CatchUp, observed: Observed, say: Sa
   const isPlain = versions.every(({ record }) => record.pauses.length + record.retirements.length === 0)
   if (known === undefined || !isPlain || versions.some(({ record }) => record.schedules.length > 1)) return
   const [schedule] = known.schedules
+  // A run with another schedule leaves what was due before it to an operator.
+  if (schedule !== undefined && schedule.spec.zone !== own.states.zone) return
   // Only a scheduled run makes it certain that later slots are due.
   const certainSince =
     schedule === undefined || schedule.declared === 'forced' ? Number.POSITIVE_INFINITY : schedule.since

@@ -1,0 +1,41 @@
+import type { Mutation } from './mutation.ts'
+
+/** Bugs of runs that go on from the last success, and of slots that are covered. */
+export const COVER_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'a run that covers goes on from a slot that has not completed',
+    file: 'src/run/task/since.ts',
+    from: 'if (own === null || hasCompleted(own)) return own !== null',
+    to: 'if (own !== null) return true',
+  },
+  {
+    name: 'a covered slot counts as done although the run that covers it failed',
+    file: 'src/run/task/since.ts',
+    from: 'return covered !== null && hasCompleted(workRow(covered))',
+    to: 'return covered !== null',
+  },
+  {
+    name: 'a run covers a slot that has a row',
+    file: 'src/run/task/cover.ts',
+    from: 'const isMissed = row === null || (own !== null && isLeftOpen(own))',
+    to: 'const isMissed = true',
+  },
+  {
+    name: 'a run covers a slot in its grace',
+    file: 'src/run/task/cover.ts',
+    from: 'dueUntil: missedUntil(times)',
+    to: 'dueUntil: times.now',
+  },
+  {
+    name: 'a run covers slots before the one from which it goes on',
+    file: 'src/run/task/cover.ts',
+    from: 'Math.max(floor + 1, times.now - longestMs)',
+    to: 'times.now - longestMs',
+  },
+  {
+    name: 'a repetition of a run that covers goes on from a slot that it covers',
+    file: 'src/run/task/since.ts',
+    from: 'const since = sinceFor(row, back.newest)',
+    to: 'const since = back.newest',
+  },
+]
