@@ -1,6 +1,6 @@
 import { LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
-import { coveringSlot } from '../core/row/attempts.ts'
+import { coveringSlot, isLeftOpen } from '../core/row/attempts.ts'
 import { withCovering } from '../core/row/covering.ts'
 import { missedUntil, readableRow } from '../core/row/status.ts'
 import { blockAttempt } from '../core/row/transition.ts'
@@ -217,9 +217,10 @@ function readRow({ task, slot }: DueKey, { settings, io, halt }: ClaimedSlot): P
 function doesItself({ task, slot }: DueKey, row: StoredRow | null, { request, settings, io }: ClaimedSlot): boolean {
   if (task !== request.task) return false
   const own = readableRow(row)
-  if (own !== null) return coveringSlot(own) === request.window.slot
+  if (own !== null && !isLeftOpen(own)) return coveringSlot(own) === request.window.slot
   const times = { now: io.clock.now(), graceMs: settings.graceMs ?? USUAL_GRACE_MS }
-  return row === null && mayCover(request, settings) && slot < missedUntil(times)
+  const isMissed = row === null || own !== null
+  return isMissed && mayCover(request, settings) && slot < missedUntil(times)
 }
 
 /** Throws a usage error if the row runs in a batch that calls this process: each would wait for the other. */

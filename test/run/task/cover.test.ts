@@ -221,6 +221,10 @@ describe('what comes after a covered slot', () => {
     expect(await time.run(trigger('next', works(1), { day: 6, ...afterSelf }).result)).toMatchObject({
       status: 'refused',
     })
+    // Once that is repaired, the blocked slot is covered as a missed one.
+    await run(5, { force: FORCE }, works(1), 'repair')
+    await time.run(time.clock().wait(2 * DAY_MS))
+    expect((await run(7, afterSelf)).result).toMatchObject({ status: 'completed' })
   })
 })
 
