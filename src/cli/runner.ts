@@ -23,7 +23,7 @@ export function askedAt(): Date {
  * time stays the same then, so the log has both.
  */
 function deliveryNote({ CRONLEDGER_DELIVERY_ATTEMPT: attempt = '', CRONLEDGER_EVENT_TIME: time }: Environment) {
-  return /^[2-9]$|^\d\d+$/.test(attempt)
+  return time !== undefined && /^[2-9]$|^\d\d+$/.test(attempt)
     ? [`EventBridge Scheduler delivered this trigger at its attempt ${attempt}, with the scheduled time ${time}`]
     : []
 }

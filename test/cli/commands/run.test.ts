@@ -378,6 +378,20 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ])
   })
 
+  test.each([
+    ['1', []],
+    [
+      '3',
+      ['EventBridge Scheduler delivered this trigger at its attempt 3, with the scheduled time 2026-11-24T03:00:00Z'],
+    ],
+  ])('attempt %s of the scheduler to deliver a trigger: %j', async (attempt, notes) => {
+    const { run } = ledger()
+    const time = { CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z', CRONLEDGER_DELIVERY_ATTEMPT: attempt }
+    const ended = await run(['true'], [], { env: { ...time, CRONLEDGER_SECRETS: ',,,,' } })
+    const warnings = logOf(ended).filter(({ event }) => event === 'warning')
+    expect(warnings.map(({ message }) => message)).toEqual(notes)
+  })
+
   const ANOTHER = 'take another slot'
   const EXCLUDED = 'start in a slot that you exclude'
   test.each([
