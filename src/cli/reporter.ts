@@ -1,10 +1,13 @@
 import { isatty } from 'node:tty'
 import { quote, usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
+import { traceOf } from '../core/trace.ts'
 import { type LogFormat, logLine, logObject } from '../format/log/log.ts'
 import { emfLine } from '../format/metrics/emf.ts'
+import { spanBody } from '../format/otlp-span.ts'
 import { systemClock } from '../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../process/notifier.ts'
+import { openSpanSender, resourceOf } from '../process/otlp.ts'
 import { withinStop } from '../process/stop.ts'
 import { SETTINGS } from '../run/settings-table.ts'
 import type { CommandContext } from './command.ts'
@@ -23,11 +26,18 @@ export function openReporter(
   const format: LogFormat = values.log ?? (isatty(2) ? 'text' : 'json')
   const namespace = values.metrics === undefined ? null : readNamespace(values.metrics)
   const notify = openNotify(values, env)
+  const spans = openSpanSender(env)
   const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
   let last: RunContext | null = null
 
   function write(line: string | null): void {
     if (line !== null) sink.write(line)
+  }
+
+  function sendSpan(event: RunEvent, context: RunContext): void {
+    if (spans === null || event.event !== 'ended' || event.attempt.traceId === undefined) return
+    const trace = traceOf(env, context.runId)
+    if (trace?.isSampled) spans.send(spanBody(event, context, trace, resourceOf(env)))
   }
 
   return {
@@ -40,15 +50,20 @@ export function openReporter(
       // The batch may have left its last line on stderr open (a progress bar), and CloudWatch would not recognise a metric
       // in the middle of a line.
       write(metrics !== null && event.event === 'ended' ? `\n${metrics}` : metrics)
+      sendSpan(event, context)
       const { task, window, schedule } = context
       notify?.emit(logObject(event, context, now), { task, slot: window.slot, timezone: schedule.zone })
     },
-    /** Waits for the notifications that are on their way, but not longer than a stop allows. Never throws. */
+    /** Waits for the notifications and spans that are on their way, but not longer than a stop allows. Never throws. */
     async end(): Promise<void> {
-      if (notify === null || last === null) return
+      const context = last
+      if (context === null) return
       const io = { clock: systemClock, stop: stops.aborted }
-      const message = await withinStop(NOTIFY_TIMEOUT_MS, { stopTimeoutMs }, io, notify.end)
-      if (message !== null) write(logLine({ event: 'warning', message }, last, format, systemClock.now()))
+      const ends = [notify, spans].map(async (one) => {
+        const message = one === null ? null : await withinStop(NOTIFY_TIMEOUT_MS, { stopTimeoutMs }, io, one.end)
+        if (message !== null) write(logLine({ event: 'warning', message }, context, format, systemClock.now()))
+      })
+      await Promise.all(ends)
     },
   }
 }

@@ -36,6 +36,9 @@ that force a slot, and these:
   CRONLEDGER_RUN_CHECKPOINT  a file with what the last attempt of the slot left
   CRONLEDGER_RUN_ANCESTORS   the ids of the runs around this one
 
+In a trace of OpenTelemetry, COMMAND also gets TRACEPARENT with the span of its attempt.
+The run reads TRACEPARENT, OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_SDK_DISABLED.
+
 For DynamoDB, the AWS SDK reads AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB
 and the role of the task. NO_COLOR turns off colours.`
 

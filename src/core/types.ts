@@ -100,6 +100,8 @@ export interface Ending {
 interface AttemptFacts extends Host {
   /** Left out if the process did not run on ECS, or if ECS did not say enough. */
   readonly ecs?: EcsFacts
+  /** The trace of OpenTelemetry that the attempt is a part of. Left out: none. */
+  readonly traceId?: string
   /** The fencing token. Numbers start at 1 and are never reused in a slot. */
   readonly number: number
   readonly runId: string

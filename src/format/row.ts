@@ -6,6 +6,7 @@ import { ECS } from '../core/row/stored-ecs.ts'
 import { ATTEMPT, REJECTION } from '../core/row/stored-parts.ts'
 import { encodeRow } from '../core/row/stored-row.ts'
 import { type Doubt, isMissed, type MissedSlot } from '../core/task/expected-slots.ts'
+import { spanIdOf } from '../core/trace.ts'
 import type { AttemptRecord, Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 import { safeJson } from './text.ts'
 
@@ -64,7 +65,13 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
 /** The stored form leaves out the facts of ECS that the ARN of the task has. A program gets all of them. */
 function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   const { report: _, ...stored } = ATTEMPT.encode(attempt)
-  return { ...stored, ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }), ...reportJson(batchReport(attempt)) }
+  const spanId = attempt.traceId === undefined ? undefined : spanIdOf(attempt)
+  return {
+    ...stored,
+    ...(spanId && { spanId }),
+    ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }),
+    ...reportJson(batchReport(attempt)),
+  }
 }
 
 export function itemLine(item: HistoryItem, status: Status): string {

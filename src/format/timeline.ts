@@ -164,12 +164,18 @@ function delayText(at: Instant, slot: Instant): string {
     : `${elapsed(at - slot)} after the scheduled time`
 }
 
-function sourceText({ ecsTask, ecs, runId, trigger }: Source): string {
-  const words = [ecsTask && `ECS task ${ecsTask}`, ecs && ecsText(ecs), `run ${runId}`, triggerText(trigger)]
+function sourceText({ ecsTask, ecs, runId, traceId, trigger }: Source): string {
+  const words = [
+    ecsTask && `ECS task ${ecsTask}`,
+    ecs && ecsText(ecs),
+    `run ${runId}`,
+    traceId && `trace ${traceId}`,
+    triggerText(trigger),
+  ]
   return words.filter(Boolean).join(', ')
 }
 
-type Source = Host & Pick<AttemptRecord, 'ecs'> & Pick<Rejection, 'runId' | 'trigger'>
+type Source = Host & Pick<AttemptRecord, 'ecs' | 'traceId'> & Pick<Rejection, 'runId' | 'trigger'>
 
 /** The region and the cluster are part of the ARN of the task. */
 function ecsText({ taskDefinition, container, logGroup, logStream }: EcsFacts): string {

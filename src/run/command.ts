@@ -1,6 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { defined } from '../core/objects.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
+import { spanIdOf, traceOf, traceparent } from '../core/trace.ts'
 import type { Environment } from '../core/types.ts'
 import { FILE_VARIABLES, makeAttemptFiles } from '../process/attempt-files.ts'
 import { link, systemClock } from '../process/clock.ts'
@@ -66,7 +67,12 @@ export function commandWork(
     const end = await superviseChild(
       {
         argv,
-        env: { ...without(variablesToHide(attempt), env), ...attemptVariables(attempt), ...files?.variables },
+        env: {
+          ...without(variablesToHide(attempt), env),
+          ...attemptVariables(attempt),
+          ...files?.variables,
+          ...traceVariables(env, attempt),
+        },
         timeoutMs,
         killAfterMs,
         stopTimeoutMs,
@@ -123,6 +129,14 @@ export function attemptVariables(attempt: LiveAttempt): Readonly<Record<string, 
     CRONLEDGER_RUN_ID: attempt.runId,
     CRONLEDGER_RUN_ANCESTORS: ancestorsText(attempt.insideOf, attempt.runId),
   }
+}
+
+/** Returns the variables that make the spans of the batch parts of the attempt. The state belongs to the trace of the caller. */
+function traceVariables(env: Environment, attempt: LiveAttempt): Readonly<Record<string, string>> {
+  const trace = traceOf(env, attempt.runId)
+  if (trace === null) return {}
+  const isNew = trace.parentSpanId === undefined && env['TRACESTATE'] !== undefined
+  return { TRACEPARENT: traceparent(trace, spanIdOf(attempt)), ...(isNew && { TRACESTATE: '' }) }
 }
 
 export function without(names: readonly string[], env: Environment): Environment {

@@ -5,6 +5,7 @@ import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readR
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { MissedSlot } from '../core/task/expected-slots.ts'
+import { traceOf } from '../core/trace.ts'
 import type { Environment, OrUndefined, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type VerdictJson, verdictJson } from '../format/verdict.ts'
@@ -103,6 +104,8 @@ export interface TriggerParts
   host(): Promise<HostFacts>
   parse(spec: ScheduleSpec): Schedule
   readonly env: Environment
+  /** Whether the environment is that of this run alone, so that its trace is that of the run. Left out: no. */
+  readonly isTraced?: true
   readonly zoneData: string
   readonly log: ((event: RunEvent, context: RunContext) => void) | undefined
 }
@@ -181,6 +184,7 @@ function slotRunner<T>(
       ...context,
       ...shared,
       zoneData: parts.zoneData,
+      ...(parts.isTraced && { traceId: traceOf(parts.env, context.runId)?.traceId }),
       objection,
       retentionMs: settings.retentionMs,
       ...((settings.overlap !== 'allow' || settings.after !== null) && { phase: 'waiting' }),

@@ -102,6 +102,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   trigger: nested(TRIGGER),
   ...HOST,
   ecs: maybe(ECS_OF_ATTEMPT),
+  traceId: maybe(TEXT),
   since: maybe(INSTANT),
   startedAt: INSTANT,
   phase: PHASE,

@@ -44,6 +44,7 @@ export interface Claim extends NewOwner {
   readonly trigger: Trigger
   readonly host: Host
   readonly ecs?: EcsFacts
+  readonly traceId?: string | undefined
   /** The batch must not start yet, because another slot of the task may be running. */
   readonly phase?: 'waiting'
   /** How long the row is kept, in milliseconds. If it is left out or null, the claim does not limit it. */
@@ -69,6 +70,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     trigger: claim.trigger,
     ...claim.host,
     ...(claim.ecs && { ecs: claim.ecs }),
+    ...(claim.traceId !== undefined && { traceId: claim.traceId }),
     startedAt: stamp.now,
   }
   const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))

@@ -170,7 +170,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
   const how =
     (trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCatchUpTrigger(trigger) ? `missed slot, ${due}` : due) +
     waited
-  const { number, since, ecs } = attempt
+  const { number, since, ecs, traceId } = attempt
   const from = since === undefined ? '' : `, the last success is ${zonedTime(since, zone)}`
   return {
     level: 'info',
@@ -180,6 +180,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
       latenessMs,
       ...(since !== undefined && { since: formatInstant(since) }),
       ...(ecs && { ecs: ECS.encode(ecs) }),
+      ...(traceId !== undefined && { traceId }),
     },
   }
 }

@@ -1,0 +1,67 @@
+import { asError, firstLine } from '../core/errors.ts'
+import { tracesUrl } from '../core/trace.ts'
+import type { Environment } from '../core/types.ts'
+import { onAbort } from './clock.ts'
+
+export interface SpanSender {
+  /** Begins to send a request body. Never waits or throws. */
+  send(body: string): void
+  /** Waits until all are sent, or until `signal` aborts. Returns a line about the failures, or null if there were none. */
+  end(signal: AbortSignal): Promise<string | null>
+}
+
+/** Returns what sends spans by OTLP/HTTP, or null if the environment does not say where to. */
+export function openSpanSender(env: Environment): SpanSender | null {
+  const url = tracesUrl(env)
+  if (url === null) return null
+  const headers = {
+    ...keyValues(env['OTEL_EXPORTER_OTLP_TRACES_HEADERS'] || env['OTEL_EXPORTER_OTLP_HEADERS']),
+    'content-type': 'application/json',
+  }
+  const over = new AbortController()
+  const sent: Promise<string | null>[] = []
+  return {
+    send: (body) => sent.push(post(url, { method: 'POST', headers, body, signal: over.signal })),
+    async end(signal) {
+      onAbort(signal, () => over.abort(new Error('no answer in time')))
+      const failures = (await Promise.all(sent)).filter((failure) => failure !== null)
+      return failures.length === 0 ? null : `${failures.length} of ${sent.length} spans were not sent: ${failures[0]}`
+    },
+  }
+}
+
+/** Returns the attributes that describe the sender of the spans. */
+export function resourceOf(env: Environment): Readonly<Record<string, string>> {
+  const given = keyValues(env['OTEL_RESOURCE_ATTRIBUTES'])
+  return { ...given, 'service.name': env['OTEL_SERVICE_NAME'] || given['service.name'] || 'cronledger' }
+}
+
+/** Reads `key=value,key=value`. A value may be percent-encoded. */
+function keyValues(text = ''): Record<string, string> {
+  const pairs = text.split(',').flatMap((pair) => {
+    const [, key, value = ''] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? []
+    return key === undefined ? [] : [[key, decoded(value)] as const]
+  })
+  return Object.fromEntries(pairs)
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}
+
+/** Returns why the request failed, or null. It is made once: a span is not worth a wait. */
+async function post(url: string, request: RequestInit): Promise<string | null> {
+  try {
+    const response = await fetch(url, request)
+    await response.body?.cancel()
+    return response.ok ? null : `${url} answered ${response.status}`
+  } catch (error) {
+    // The error of `fetch` only says that it failed.
+    const { cause } = asError(error)
+    return `${url}: ${firstLine(cause ?? error)}`
+  }
+}
