@@ -31,7 +31,7 @@ import { beginNeeds } from './read/needs.ts'
 import { readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
 import { parseSlot, readSlot } from './read/slot.ts'
-import { readRecent, readTask, readTaskPage } from './read/task.ts'
+import { readDays, readRecent, readTask, readTaskPage } from './read/task.ts'
 import { AGE_FACTOR, shareAnswers } from './shared.ts'
 import { shareNeeds } from './shared-needs.ts'
 
@@ -178,13 +178,15 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
         const name = taskParameter(context)
         const read = await readTask(name, own)
         if (read === null) return missingTask(name, untilMs)
-        const page = await readTaskPage(read, taskQueryOf(context), own)
+        const query = taskQueryOf(context)
+        const page = await readTaskPage(read, query, own)
         const recent = await readRecent(read, page, own)
+        const days = await readDays(read, query, own)
         const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
         const steps = read.known === null ? [] : taskSteps({ store, task: name, suspended: read.head.suspended })
         return {
           title: name,
-          main: <TaskView {...{ head: read.head, findings, recent, page, steps }} now={own.now} />,
+          main: <TaskView {...{ head: read.head, findings, recent, days, page, steps }} now={own.now} />,
           moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
         }
       },
@@ -262,5 +264,6 @@ function taskQueryOf({ req }: Context): TaskQuery {
     since: req.query('since'),
     until: req.query('until'),
     before: req.query('before'),
+    plot: req.query('plot'),
   }
 }

@@ -3,9 +3,10 @@ import { DateTime } from 'luxon'
 import { describe, expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import { medianOf } from '../../../src/core/task/rules.ts'
-import type { Status } from '../../../src/core/types.ts'
+import type { Row, Status } from '../../../src/core/types.ts'
 import { blankText, commandText } from '../../../src/format/command-line.ts'
 import { type CommandWords, cronledger } from '../../../src/verdict/command.ts'
+import type { SlotMark } from '../../../src/verdict/mark.ts'
 import { againSteps, rangeSteps } from '../../../src/verdict/steps.ts'
 import { commandGroups } from '../../../src/web/views/frame/command.tsx'
 import { MARKS, MOST_URGENT_FIRST, needsAttention, rejectedText } from '../../../src/web/views/frame/marks.ts'
@@ -15,7 +16,8 @@ import { wallClock, wordsIn } from '../../../src/web/views/frame/wall-clock.ts'
 import { LogLink, logAddress } from '../../../src/web/views/slot/log-link.tsx'
 import { Changes } from '../../../src/web/views/task/changes.tsx'
 import { addressOf, durationText, type TaskHead } from '../../../src/web/views/task/head.tsx'
-import { Plot, RECENT, Recent } from '../../../src/web/views/task/recent.tsx'
+import { Plot, Plots, valuesOf } from '../../../src/web/views/task/plot.tsx'
+import { RECENT, Recent } from '../../../src/web/views/task/recent.tsx'
 import { clock, live, now, schedule, slot } from '../../support/pages/slots.ts'
 import { textOf } from '../../support/pages/text.ts'
 import { FAILED, ON_ECS, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
@@ -172,7 +174,7 @@ const many = (count: number) => slotsOf(...Array.from({ length: count }, () => '
 
 describe('the strip of the last slots', () => {
   const htmlOf = (slots: readonly SlotWithStatus[], problem: string | null = null) =>
-    String(Recent({ task: 'nightly', clock, now, recent: { slots, problem } }))
+    String(Recent({ task: 'nightly', clock, now, recent: { slots, problem }, days: null }))
 
   test('has the oldest slot at the left, counts each status, and the Tab key stops at the newest one', () => {
     const html = htmlOf(slotsOf('failed', 'completed', 'missed', 'missed'))
@@ -201,8 +203,9 @@ describe('the strip of the last slots', () => {
   })
 
   test('has a bar and a sign for each slot, and a gap with its sign for a slot without a run', () => {
-    const columnsOf = (...points: Parameters<typeof Plot>[0]['points']) => {
-      const html = String(Plot({ points }))
+    const columnsOf = (...slots: { readonly mark: SlotMark; readonly ms: number | null }[]) => {
+      const points = slots.map(({ mark, ms }) => ({ mark, values: new Map(ms === null ? [] : [['Duration', ms]]) }))
+      const html = String(Plot({ name: 'Duration', points, columns: RECENT }))
       return [...html.matchAll(/<svg height="\d+" aria-hidden="true" class="(\w+)">(.*?)<\/svg>/gs)].map(
         ([, mark, text = '']) =>
           [
@@ -228,6 +231,18 @@ describe('the strip of the last slots', () => {
     expect(columnsOf({ mark: 'missed', ms: null })).toEqual([])
     expect([[], [7], [9, 1], [3, 1, 2], [4, 4, 4, 4]].map(medianOf)).toEqual([null, 7, 5, 2, 4])
   })
+})
+
+test('numbers that the batch reported have a plot of their own, at most three of them', () => {
+  const report = JSON.stringify({ rows: 1_200, file: 'a.csv', errors: 0, skipped: 3, more: 4 })
+  const [completed] = slotsOf('completed')
+  const own = completed?.row as Row
+  const row = { ...own, attempts: own.attempts.map((attempt) => ({ ...attempt, report })) } as Row
+  const values = valuesOf({ ...(completed ?? expect.unreachable()), row }, now)
+  expect([...values.keys()]).toEqual(['Duration', 'rows', 'errors', 'skipped', 'more'])
+  const titles = textOf(Plots({ points: [{ mark: 'completed', values }], columns: 20 })?.join(''))
+  expect(titles).toMatch(/Duration.*rows 1,200.*errors 0.*skipped 3/s)
+  expect(titles).not.toContain('more')
 })
 
 describe('how long the newest slot took', () => {

@@ -209,7 +209,8 @@ const head: TaskHead = {
   owner: 'https://wiki.example.com/nightly',
   expectations: { since: slot, graceMs: 600_000, lateAfterMs: 60_000, doneByMs: 3_600_000, owner: 'the data team' },
 }
-const page = { query: {}, slots: records, before: slot, scanned: null, problem: null }
+const TOTAL = { counts: { failed: 2, completed: 1_200 }, rejected: { count: 3, refused: 1 }, isWhole: false }
+const page = { query: {}, slots: records, before: slot, scanned: null, problem: null, total: null }
 const recent = { slots: records.filter((record) => record.slot <= now), problem: null }
 const none = { head: { ...head, owner: undefined, expectations: null }, recent: { slots: [], problem: null } }
 const noPage = { ...page, slots: [], before: null }
@@ -232,7 +233,7 @@ const findings = {
 }
 const well = { count: NO_FINDINGS, newest: [], when, problem: null, cautions: [], steps: [] }
 const steps = taskSteps({ ...ledger, suspended: null })
-const task = { head, findings, recent, page, steps, now }
+const task = { head, findings, recent, days: null, page, steps, now }
 
 const TASKS: Readonly<Record<string, unknown>> = {
   Task: TaskView(task),
@@ -271,7 +272,7 @@ const TASKS: Readonly<Record<string, unknown>> = {
     ...task,
     ...none,
     findings: well,
-    page: { ...noPage, query: { status: 'failed', since: '7d' }, scanned: 9 },
+    page: { ...noPage, query: { status: 'failed', since: '7d' }, scanned: 9, slots: records, total: TOTAL },
     steps: [],
   }),
   'Task without runs and schedule': TaskView({

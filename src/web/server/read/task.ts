@@ -1,11 +1,16 @@
 import { parseInstant } from '../../../core/instant.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange } from '../../../core/schedule/time-range.ts'
+import { medianOf } from '../../../core/task/rules.ts'
 import { EMPTY_TASK_RECORD } from '../../../core/task/task-record.ts'
 import { type Instant, STATUSES } from '../../../core/types.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 import { isFiltered, type TaskQuery } from '../../views/frame/links.ts'
-import { rejectedText } from '../../views/frame/marks.ts'
+import { rejectedCount, rejectedText } from '../../views/frame/marks.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
+import { axisUntil } from '../../views/overview/axis.ts'
+import { fillCells } from '../../views/overview/cells.ts'
+import { PLOT_SPANS, type PlotDays, valuesOf } from '../../views/task/plot.tsx'
 import { RECENT, type RecentSlots } from '../../views/task/recent.tsx'
 import type { TaskPage } from '../../views/task/task.tsx'
 import {
@@ -55,33 +60,76 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
     (wanted === null || status === wanted) && (!query.duplicates || rejectedText(row) !== '')
   const needsScan = wanted !== null || Boolean(query.duplicates)
 
+  // A further page has the total of the first one.
+  const isCounted = isFiltered(query) && !query.before
   const slots: SlotWithStatus[] = []
+  const counts: Partial<Record<SlotMark, number>> = {}
+  const rejected = { count: 0, refused: 0 }
   let scanned = 0
   let last: Instant | null = null
+  let next: Instant | null = null
   const source = readSlotsWithStatus(
     read,
     {
       ...range,
       ...(Number.isFinite(until) && { until }),
       // One more slot shows whether there is another page.
-      ...(!needsScan && { limit: SLOTS_PER_TABLE + 1 }),
+      ...(!needsScan && !isCounted && { limit: SLOTS_PER_TABLE + 1 }),
     },
     reading,
   )
-  const page = { query, slots, before: null, scanned: null, problem: null }
+  const pageOf = (more: Partial<TaskPage>): TaskPage => ({
+    ...{ query, slots, before: next, scanned: null, problem: null },
+    total: isCounted ? { counts, rejected, isWhole: scanned < MAX_SCANNED } : null,
+    ...more,
+  })
   try {
     for await (const record of source) {
-      if (last !== null && (slots.length === SLOTS_PER_TABLE || scanned === MAX_SCANNED)) {
-        return { ...page, before: last, scanned: slots.length === SLOTS_PER_TABLE ? null : scanned }
-      }
+      const isFull = slots.length === SLOTS_PER_TABLE
+      if (isFull) next ??= last
+      if (isFull && !isCounted) return pageOf({})
+      if (scanned === MAX_SCANNED) return pageOf(isFull ? {} : { before: last, scanned })
       scanned += 1
       last = record.slot
-      if (isWanted(record)) slots.push(record)
+      if (!isWanted(record)) continue
+      counts[record.mark] = (counts[record.mark] ?? 0) + 1
+      const { count, refused } = rejectedCount(record.row)
+      rejected.count += count
+      rejected.refused += refused
+      if (!isFull) slots.push(record)
     }
   } catch (error) {
-    return { ...page, problem: faultOf(error) }
+    return pageOf({ problem: faultOf(error) })
   }
-  return page
+  return pageOf({})
+}
+
+/** Reads the days of a plot: each with its slots, and the medians of their durations and of what they reported. */
+export async function readDays(read: ReadTask, { plot }: TaskQuery, reading: Reading): Promise<PlotDays | null> {
+  const span = choiceOf('plot', plot, PLOT_SPANS)
+  if (span === null) return null
+  const axis = axisUntil(reading.now, read.head.clock.zone, span)
+  const { cells, add } = fillCells(axis, reading.now)
+  const values = axis.columns.map(() => new Map<string, number[]>())
+  const since = axis.columns[0]?.from ?? 0
+  let scanned = 0
+  let problem: string | null = null
+  try {
+    for await (const record of readSlotsWithStatus(read, { since, limit: MAX_SCANNED + 1 }, reading)) {
+      if (scanned === MAX_SCANNED) break
+      scanned += 1
+      add(record)
+      const index = axis.columns.findLastIndex(({ from }) => from <= record.slot)
+      for (const [name, value] of valuesOf(record, reading.now)) {
+        const own = values[index]
+        own?.set(name, [...(own.get(name) ?? []), value])
+      }
+    }
+  } catch (error) {
+    problem = faultOf(error)
+  }
+  const medians = values.map((own) => new Map([...own].map(([name, all]) => [name, medianOf(all) ?? 0])))
+  return { axis, cells, values: medians, isWhole: scanned < MAX_SCANNED, problem }
 }
 
 /** Reads the newest slots that were due. A page that begins with all of them saves the reading. */

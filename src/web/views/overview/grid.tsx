@@ -174,7 +174,7 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
         )}
         {cell !== null && (
           <Cell
-            href={hrefOf(task, cell, { ...column, now })}
+            href={hrefOfCell(task, cell, { ...column, now })}
             mark={cell.mark}
             facts={cellFacts(cell, task, column, clock)}
             isRejected={cell.rejected.count > 0}
@@ -227,7 +227,7 @@ export function slownessOf(durationsMs: readonly number[]): number {
 type PlaceOfCell = Column & Pick<GridProps, 'now'>
 
 /** A cell leads to its slot. If it has several, it leads to the history of the task in the time of the column. */
-function hrefOf(task: string, cell: GridCell, { from, to, now }: PlaceOfCell): string {
+export function hrefOfCell(task: string, cell: GridCell, { from, to, now }: PlaceOfCell): string {
   if (cell.kind === 'slot') return links.slot(task, cell.slot)
   // The history also has slots of the future that are resolved, which the cell does not count. A slot is a whole second.
   const until = to > now ? Math.min(to, cell.newest + 1_000) : to

@@ -1,16 +1,16 @@
-import { elapsed } from '../../../core/duration.ts'
-import { readableRow } from '../../../core/row/status.ts'
-import { medianOf } from '../../../core/task/rules.ts'
 import type { Instant } from '../../../core/types.ts'
-import { durationMsOf } from '../../../format/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
-import { cellSign, MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
+import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
 import { type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import type { WallClock } from '../frame/wall-clock.ts'
+import { labelsOf, SPANS } from '../overview/axis.ts'
+import { cellFacts } from '../overview/cells.ts'
+import { hrefOfCell } from '../overview/grid.tsx'
+import { PLOT_SPANS, type PlotDays, Plots, valuesOf } from './plot.tsx'
 
 /** How many slots the strip and the plot show. They have that many columns, also if there are fewer slots. */
 export const RECENT = 20
@@ -34,11 +34,35 @@ interface RecentProps {
   readonly now: Instant
 }
 
-/** The newest slots: a strip of cells, and below it how long each slot took. */
-export function Recent({ recent: { slots, problem }, ...props }: RecentProps) {
+/** The newest slots, or days: a strip of cells, and below it how long each slot took, and what it reported. */
+export function Recent({ recent, days, ...props }: RecentProps & { readonly days: PlotDays | null }) {
+  const { slots } = recent
   return (
     <section class="recent">
-      <h2>{slots.length > 1 ? `Last ${slots.length} slots` : 'Last slot'}</h2>
+      <div class="bar">
+        <h2>
+          {days !== null
+            ? `Last ${days.axis.columns.length} days`
+            : slots.length > 1
+              ? `Last ${slots.length} slots`
+              : 'Last slot'}
+        </h2>
+        <nav class="choices" aria-label="Plot">
+          {[undefined, ...PLOT_SPANS].map((plot) => (
+            <a href={links.task(props.task, { plot })} aria-current={plot === days?.axis.span ? 'true' : undefined}>
+              {plot === undefined ? `${RECENT} slots` : SPANS[plot].words}
+            </a>
+          ))}
+        </nav>
+      </div>
+      {days === null ? <Newest recent={recent} {...props} /> : <Days days={days} {...props} />}
+    </section>
+  )
+}
+
+function Newest({ recent: { slots, problem }, ...props }: RecentProps) {
+  return (
+    <>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {slots.length > 0 && (
         <>
@@ -47,7 +71,7 @@ export function Recent({ recent: { slots, problem }, ...props }: RecentProps) {
         </>
       )}
       {slots.length === 0 && problem === null && <p class="empty">No slot has been due yet.</p>}
-    </section>
+    </>
   )
 }
 
@@ -93,12 +117,7 @@ function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<R
           {slots.length < RECENT && <td colspan={RECENT - slots.length} />}
         </tr>
       </thead>
-      <Plot
-        points={slots.map(({ mark, row, status }) => {
-          const own = readableRow(row)
-          return { mark, ms: own && durationMsOf(own, status, now) }
-        })}
-      />
+      <Plots columns={RECENT} points={slots.map((one) => ({ mark: one.mark, values: valuesOf(one, now) }))} />
       <tfoot aria-hidden="true">
         <tr>
           {slots.map(({ slot }, index) => {
@@ -113,58 +132,52 @@ function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<R
   )
 }
 
-/** The height of the plot in pixels. The top has room for the sign above the longest bar. */
-const HEIGHT = 80
-const TOP = 18
-
-/** One column of the plot. */
-interface Point {
-  readonly mark: SlotMark
-  /** The height of the bar. Null when there is nothing to draw. */
-  readonly ms: number | null
-}
-
-/**
- * A bar chart as rows of the table. Each column has a picture of its own without a viewBox, so its text keeps its size and
- * its lines meet those of the next column.
- */
-export function Plot({ points }: { readonly points: readonly Point[] }) {
-  const values = points.flatMap(({ ms }) => (ms === null ? [] : [ms]))
-  const [median, most] = [medianOf(values) ?? 0, Math.max(1, ...values)]
-  const yOf = (ms: number) => Math.round(HEIGHT - (ms / most) * (HEIGHT - TOP))
+/** One column for each day. A cell of several slots leads to them. */
+function Days({ days, task, clock, now }: Omit<RecentProps, 'recent'> & { readonly days: PlotDays }) {
+  const { axis, cells, values, isWhole, problem } = days
+  const { columns } = axis
+  const labels = labelsOf(axis)
+  const starts = labels.flatMap((label, index) => (label === null && index > 0 ? [] : [index]))
+  const stop = cells.findLastIndex((cell) => cell !== null)
   return (
-    <tbody>
-      <tr>
-        <th scope="rowgroup" colspan={RECENT}>
-          <strong>Duration</strong>{' '}
-          <span class="quiet">
-            {values.length === 0 && 'no data'}
-            {values.length === 1 && elapsed(most)}
-            {values.length > 1 && `median ${elapsed(median)} (dashed line), longest ${elapsed(most)}`}
-          </span>
-        </th>
-      </tr>
-      {values.length > 0 && (
-        <tr>
-          {points.map(({ mark, ms }) => {
-            const y = ms === null ? HEIGHT : Math.min(yOf(ms), HEIGHT - 2)
-            return (
-              <td>
-                <svg height={HEIGHT} aria-hidden="true" class={mark}>
-                  {ms !== null && <rect x="20%" width="60%" y={y} height={HEIGHT - y} />}
-                  <line x1="0" x2="100%" y1={yOf(median)} y2={yOf(median)} />
-                  {/* The sign comes last, so that no line crosses it. */}
-                  <text x="50%" y={y - 4} text-anchor="middle">
-                    {cellSign(mark)}
-                  </text>
-                </svg>
-                <span class="aside">{ms === null ? MARKS[mark].word : elapsed(ms)}</span>
-              </td>
-            )
-          })}
-        </tr>
-      )}
-    </tbody>
+    <section class="scroll" tabindex={0} aria-label="Plot of the days">
+      {problem !== null && <p class="problem">{printable(problem)}</p>}
+      {!isWhole && <p class="quiet">The task has very many slots, so older days are not read.</p>}
+      <table class={columns.length > RECENT * 2 ? 'chart wide' : 'chart'}>
+        <thead data-roving>
+          <tr>
+            {columns.map((column, index) => {
+              const cell = cells[index] ?? null
+              return (
+                <th scope="col">
+                  <span class="aside">{clock.day(column.from)}</span>
+                  {cell !== null && (
+                    <Cell
+                      href={hrefOfCell(task, cell, { ...column, now })}
+                      mark={cell.mark}
+                      facts={cellFacts(cell, task, column, clock)}
+                      isRejected={cell.rejected.count > 0}
+                      isStop={index === stop}
+                    />
+                  )}
+                </th>
+              )
+            })}
+          </tr>
+        </thead>
+        <Plots
+          columns={columns.length}
+          points={columns.map((_, index) => ({ mark: cells[index]?.mark ?? null, values: values[index] ?? new Map() }))}
+        />
+        <tfoot aria-hidden="true">
+          <tr>
+            {starts.map((start, index) => (
+              <td colspan={(starts[index + 1] ?? columns.length) - start}>{labels[start]}</td>
+            ))}
+          </tr>
+        </tfoot>
+      </table>
+    </section>
   )
 }
 

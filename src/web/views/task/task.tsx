@@ -1,7 +1,9 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
 import type { Step } from '../../../verdict/steps.ts'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
+import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectionsText } from '../frame/marks.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Changes } from './changes.tsx'
 import { Commands } from './commands.tsx'
@@ -9,7 +11,16 @@ import { Filters } from './filters.tsx'
 import { Findings, type ShownFindings } from './findings.tsx'
 import { type TaskHead, TaskTitle } from './head.tsx'
 import { HistoryTable } from './history-table.tsx'
+import type { PlotDays } from './plot.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
+
+/** How many slots match a filter. */
+interface HistoryTotal {
+  readonly counts: Readonly<Partial<Record<SlotMark, number>>>
+  readonly rejected: RejectedCount
+  /** Whether all slots were looked at. */
+  readonly isWhole: boolean
+}
 
 export interface TaskPage {
   readonly query: TaskQuery
@@ -23,11 +34,15 @@ export interface TaskPage {
   readonly scanned: number | null
   /** Why the page ends early. Null when all rows could be read. */
   readonly problem: string | null
+  /** The slots that match the filter. Null: there is none, or this is a further page. */
+  readonly total: HistoryTotal | null
 }
 
 interface TaskViewProps {
   readonly head: TaskHead
   readonly recent: RecentSlots
+  /** The days of the plot. Null: the plot has the newest slots. */
+  readonly days: PlotDays | null
   readonly page: TaskPage
   readonly findings: ShownFindings
   /** The steps for the task itself. Empty: the ledger has no record of the task. */
@@ -35,7 +50,7 @@ interface TaskViewProps {
   readonly now: Instant
 }
 
-export function TaskView({ head, recent, page, findings, steps, now }: TaskViewProps) {
+export function TaskView({ head, recent, days, page, findings, steps, now }: TaskViewProps) {
   const { task, clock } = head
   return (
     <>
@@ -45,7 +60,7 @@ export function TaskView({ head, recent, page, findings, steps, now }: TaskViewP
       <TaskTitle head={head} slots={recent.slots} now={now} />
       <Findings {...{ findings, clock }} />
       <Commands steps={steps} />
-      <Recent {...{ task, recent, clock, now }} />
+      <Recent {...{ task, recent, days, clock, now }} />
       <History head={head} page={page} now={now} />
       <section aria-labelledby="changes-title">
         <h2 id="changes-title">Changes</h2>
@@ -59,7 +74,7 @@ type HistoryProps = Pick<TaskViewProps, 'head' | 'page' | 'now'>
 
 function History({ head, page, now }: HistoryProps) {
   const { task, clock } = head
-  const { query, slots, problem } = page
+  const { query, slots, problem, total } = page
   return (
     <section aria-labelledby="history-title">
       <div class="bar">
@@ -67,6 +82,7 @@ function History({ head, page, now }: HistoryProps) {
         <Filters task={task} query={query} zone={clock.zone} slotZone={head.current?.spec.zone ?? clock.zone} />
       </div>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
+      {total !== null && slots.length > 0 && <Total total={total} />}
       {slots.length === 0 && problem === null && (
         <p class="empty">
           {isFiltered(query) ? (
@@ -85,6 +101,21 @@ function History({ head, page, now }: HistoryProps) {
       )}
       <Pages head={head} page={page} />
     </section>
+  )
+}
+
+/** How many slots match the filter, by their marks. */
+function Total({ total: { counts, rejected, isWhole } }: { readonly total: HistoryTotal }) {
+  const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
+  const all = marks.reduce((sum, mark) => sum + (counts[mark] ?? 0), 0)
+  const texts = marks.map((mark) => `${(counts[mark] ?? 0).toLocaleString('en')} ${MARKS[mark].word}`)
+  const more = rejectionsText(rejected)
+  return (
+    <p id="total">
+      {isWhole ? '' : 'At least '}
+      {all === 1 ? '1 slot' : `${all.toLocaleString('en')} slots`}: {texts.join(', ')}
+      {more !== '' && ` · ${more}`}
+    </p>
   )
 }
 

@@ -6,6 +6,7 @@ import { openFileDatabase } from '../../../../src/store/file/database.ts'
 import { beginNeeds } from '../../../../src/web/server/read/needs.ts'
 import { readOverview, slotsPerTask } from '../../../../src/web/server/read/overview.ts'
 import type { Reading } from '../../../../src/web/server/read/reading.ts'
+import { readDays, readTask, readTaskPage } from '../../../../src/web/server/read/task.ts'
 import type { OverviewQuery } from '../../../../src/web/views/frame/links.ts'
 import type { Needs } from '../../../../src/web/views/overview/needs.tsx'
 import { Overview } from '../../../../src/web/views/overview/overview.tsx'
@@ -255,4 +256,25 @@ test('slots in a pause or after a retirement are not shown as missed', async () 
   ]).toContainEqual(missed)
   const needs = await beginNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own).whole
   expect([...needs.byTask.keys()]).toEqual(['well'])
+})
+
+test('a filtered history has its total on the first page, and a plot has a column for each day', async () => {
+  const path = join(folder, 'total.db')
+  const plan = hourly('a', (ago) => (ago % 4 === 0 ? 'failed' : 'succeeded'))
+  await fillFile(path, [{ ...plan, count: 200, rejectedOf: (ago) => (ago === 8 ? 2 : 0) }], NOW)
+  const own = reading(path)
+  const read = (await readTask('a', own)) ?? expect.unreachable()
+  const page = await readTaskPage(read, { status: 'failed' }, own)
+  const rejected = { count: 2, refused: 0 }
+  expect([page.slots.length, page.total]).toEqual([25, { counts: { failed: 50 }, rejected, isWhole: true }])
+  const next = { status: 'failed', before: new Date(page.before ?? expect.unreachable()).toISOString() }
+  const second = await readTaskPage(read, next, own)
+  expect([second.slots.length, second.total]).toEqual([25, null])
+  expect((await readTaskPage(read, {}, own)).total).toBe(null)
+  const days = (await readDays(read, { plot: '30d' }, own)) ?? expect.unreachable()
+  expect([days.cells.length, days.values.length, days.isWhole]).toEqual([30, 30, true])
+  const counted = days.cells.flatMap((cell) => (cell?.kind === 'slots' ? [cell.counts] : []))
+  expect(counted.reduce((sum, { failed = 0 }) => sum + failed, 0)).toBe(50)
+  expect(days.values.at(-2)?.get('Duration')).toBeGreaterThan(180_000)
+  await expect(readDays(read, { plot: '7d' }, own)).rejects.toThrow('plot "7d" is not allowed')
 })

@@ -1,0 +1,117 @@
+import { elapsed } from '../../../core/duration.ts'
+import { batchReport } from '../../../core/row/attempts.ts'
+import { reportedFacts } from '../../../core/row/report.ts'
+import { readableRow } from '../../../core/row/status.ts'
+import { medianOf } from '../../../core/task/rules.ts'
+import type { Instant } from '../../../core/types.ts'
+import { durationMsOf } from '../../../format/row.ts'
+import { printable } from '../../../format/text.ts'
+import type { SlotMark } from '../../../verdict/mark.ts'
+import { cellSign, MARKS } from '../frame/marks.ts'
+import type { SlotWithStatus } from '../frame/slot-facts.ts'
+import type { Axis } from '../overview/axis.ts'
+import type { GridCell } from '../overview/cells.ts'
+
+export const PLOT_SPANS = ['30d', '90d'] as const
+
+/** What a plot shows of a slot or a day, by the name of the series. */
+export type PlotValues = ReadonlyMap<string, number>
+
+/** The days of a plot, oldest first. */
+export interface PlotDays {
+  readonly axis: Axis
+  readonly cells: readonly (GridCell | null)[]
+  /** The medians of each day. */
+  readonly values: readonly PlotValues[]
+  /** Whether all slots were read. */
+  readonly isWhole: boolean
+  /** Why they could not be read to the end. Null: they could. */
+  readonly problem: string | null
+}
+
+/** The series of the durations. The others have the names of the numbers that the batch reports. */
+const DURATION = 'Duration'
+/** How many of the reported numbers have a plot. */
+const MAX_FACTS = 3
+
+/** Returns how long a slot took, and the numbers that its last attempt reported. */
+export function valuesOf({ row, status }: SlotWithStatus, now: Instant): PlotValues {
+  const own = readableRow(row)
+  const last = own?.attempts.at(-1)
+  const tookMs = own && durationMsOf(own, status, now)
+  const facts = Object.entries((last && reportedFacts(batchReport(last))) ?? {})
+  return new Map([
+    ...(tookMs === null ? [] : [[DURATION, tookMs] as const]),
+    ...facts.flatMap(([name, value]) =>
+      typeof value === 'number' && name !== DURATION ? [[name, value] as const] : [],
+    ),
+  ])
+}
+
+/** One column of the plot: a slot, or a day. */
+interface Point {
+  /** Null: the day has no slot. */
+  readonly mark: SlotMark | null
+  readonly values: PlotValues
+}
+
+/** A bar chart for each series. */
+export function Plots({ points, columns }: { readonly points: readonly Point[]; readonly columns: number }) {
+  const names = new Set(points.flatMap(({ values }) => [...values.keys()]))
+  names.delete(DURATION)
+  return [DURATION, ...[...names].slice(0, MAX_FACTS)].map((name) => (
+    <Plot name={name} points={points} columns={columns} />
+  ))
+}
+
+/** The height of a plot in pixels. The top has room for the sign above the longest bar. */
+const HEIGHT = 80
+const TOP = 18
+
+/**
+ * A bar chart as rows of the table. Each column has a picture of its own without a viewBox, so its text keeps its size and
+ * its lines meet those of the next column.
+ */
+export function Plot({ name, points, columns }: Readonly<{ name: string; points: readonly Point[]; columns: number }>) {
+  const values = points.flatMap((point) => point.values.get(name) ?? [])
+  const [median, most] = [medianOf(values) ?? 0, values.reduce((one, other) => Math.max(one, other), 1)]
+  const yOf = (value: number) => Math.round(HEIGHT - (Math.max(0, value) / most) * (HEIGHT - TOP))
+  const textOf = (value: number) => (name === DURATION ? elapsed(value) : value.toLocaleString('en'))
+  return (
+    <tbody>
+      <tr>
+        <th scope="rowgroup" colspan={columns}>
+          <strong>{printable(name)}</strong>{' '}
+          <span class="quiet">
+            {values.length === 0 && 'no data'}
+            {values.length === 1 && textOf(values[0] ?? 0)}
+            {values.length > 1 && `median ${textOf(median)} (dashed line), most ${textOf(most)}`}
+          </span>
+        </th>
+      </tr>
+      {values.length > 0 && (
+        <tr>
+          {points.map((point) => {
+            const value = point.values.get(name)
+            const y = value === undefined ? HEIGHT : Math.min(yOf(value), HEIGHT - 2)
+            return (
+              <td>
+                <svg height={HEIGHT} aria-hidden="true" class={point.mark ?? undefined}>
+                  {value !== undefined && <rect x="20%" width="60%" y={y} height={HEIGHT - y} />}
+                  <line x1="0" x2="100%" y1={yOf(median)} y2={yOf(median)} />
+                  {/* The sign comes last, so that no line crosses it. */}
+                  <text x="50%" y={y - 4} text-anchor="middle">
+                    {point.mark !== null && cellSign(point.mark)}
+                  </text>
+                </svg>
+                <span class="aside">
+                  {value !== undefined ? textOf(value) : point.mark === null ? '' : MARKS[point.mark].word}
+                </span>
+              </td>
+            )
+          })}
+        </tr>
+      )}
+    </tbody>
+  )
+}
