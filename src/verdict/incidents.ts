@@ -1,7 +1,7 @@
 import { DAY_MS } from '../core/duration.ts'
 import { commonZone } from '../core/schedule/zone.ts'
 import { NO_FINDINGS, type TaskFinding } from '../core/task/findings.ts'
-import type { Instant } from '../core/types.ts'
+import type { Instant, Key } from '../core/types.ts'
 
 type Kind = TaskFinding['kind']
 
@@ -34,15 +34,18 @@ export interface IncidentTask {
   readonly from: Instant
   readonly to: Instant
   readonly newest: TaskFinding
+  /** The task whose problem keeps this one from starting (`--after`). Left out: none. */
+  readonly blockedBy?: string
 }
 
 /**
  * Findings with one kind of cause. Those of at least three tasks began together: within an hour of each other, or while the
- * problems of the others went on. All others of a task are one incident of this task, however far apart they are.
+ * problems of the others went on. All others of a task are one incident of this task, however far apart they are. What is
+ * blocked belongs to the incident of what blocks it.
  */
 export interface Incident {
   readonly cause: IncidentCause
-  /** By name. */
+  /** By name, and those that are blocked come last. */
   readonly tasks: readonly IncidentTask[]
   /** The oldest and the newest slot. */
   readonly from: Instant
@@ -64,7 +67,9 @@ const MIN_TASKS = 3
 const MAX_STREAKS = 20_000
 
 /** Problems of one task with one kind of cause that follow each other. */
-interface Streak extends Omit<IncidentTask, 'from' | 'counts'> {
+interface Streak extends Omit<IncidentTask, 'from' | 'counts' | 'blockedBy'> {
+  /** The slot that keeps the newest one from starting. Null: none does. */
+  readonly blockedBy: Key | null
   readonly cause: IncidentCause
   readonly counts: Record<Kind, number>
   from: Instant
@@ -73,7 +78,7 @@ interface Streak extends Omit<IncidentTask, 'from' | 'counts'> {
 /** Collects incidents. The findings must come task by task, and newest first for each task. */
 export function collectIncidents() {
   const streaks: Streak[] = []
-  let open = new Map<IncidentCause, Streak>()
+  let open = new Map<string, Streak>()
   let task = ''
   return {
     add(found: TaskFinding): void {
@@ -81,17 +86,24 @@ export function collectIncidents() {
       task = found.task
       const { kind, slot, owner } = found
       const cause = causeOf(found)
-      let streak = open.get(cause)
+      const blockedBy = ('blockedBy' in found && found.blockedBy) || null
+      const like = `${cause} ${blockedBy?.task}`
+      let streak = open.get(like)
       if (streak === undefined || (streak.from - slot > GAP_MS && streaks.length < MAX_STREAKS)) {
-        streak = { task, owner, cause, counts: { ...NO_FINDINGS }, from: slot, to: slot, newest: found }
+        streak = { task, owner, cause, blockedBy, counts: { ...NO_FINDINGS }, from: slot, to: slot, newest: found }
         streaks.push(streak)
-        open.set(cause, streak)
+        open.set(like, streak)
       }
       streak.from = slot
       streak.counts[kind] += 1
     },
     /** Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots. */
-    incidents: (): readonly Incident[] => CAUSES.flatMap((cause) => incidentsOf(cause, streaks)).sort(byWeight),
+    incidents: (): readonly Incident[] => {
+      const blocked = blockedStreaks(streaks)
+      const others = new Set([...blocked.values()].flat())
+      const roots = streaks.filter((streak) => !others.has(streak))
+      return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked)).sort(byWeight)
+    },
   }
 }
 
@@ -108,16 +120,38 @@ function causeOf(found: TaskFinding): IncidentCause {
   return isDoubtful ? 'doubtful' : CAUSE_OF_KIND[found.kind]
 }
 
-function incidentsOf(cause: IncidentCause, streaks: readonly Streak[]): readonly Incident[] {
+type Blocked = ReadonlyMap<Streak, readonly Streak[]>
+
+/** Returns the streaks that a streak blocks, also by others. It is not blocked itself. */
+function blockedStreaks(streaks: readonly Streak[]): Blocked {
+  const byTask = new Map<string, Streak[]>()
+  for (const streak of streaks) append(byTask, streak)
+  const blockerOf = ({ blockedBy }: Streak) =>
+    blockedBy && byTask.get(blockedBy.task)?.find(({ from, to }) => from <= blockedBy.slot && blockedBy.slot <= to)
+  const blocked = new Map<Streak, Streak[]>()
+  for (const streak of streaks) {
+    let root = streak
+    // Records may have changed into a circle since, so each streak is visited once.
+    for (let left = streaks.length, next = blockerOf(root); next && left > 0; left--, next = blockerOf(root))
+      root = next
+    if (root === streak || blockerOf(root)) continue
+    const others = blocked.get(root) ?? []
+    others.push(streak)
+    blocked.set(root, others)
+  }
+  return blocked
+}
+
+function incidentsOf(cause: IncidentCause, streaks: readonly Streak[], blocked: Blocked): readonly Incident[] {
   const common: Incident[] = []
   const others = new Map<string, Streak[]>()
   for (const group of begunTogether(streaks.filter((streak) => streak.cause === cause))) {
     const byTask = new Map<string, Streak[]>()
     for (const streak of group) append(byTask, streak)
-    if (byTask.size >= MIN_TASKS) common.push(incidentOf(cause, [...byTask.values()]))
+    if (byTask.size >= MIN_TASKS) common.push(incidentOf(cause, group, blocked))
     else for (const streak of group) append(others, streak)
   }
-  return [...common, ...[...others.values()].map((own) => incidentOf(cause, [own]))]
+  return [...common, ...[...others.values()].map((own) => incidentOf(cause, own, blocked))]
 }
 
 function append(byTask: Map<string, Streak[]>, streak: Streak): void {
@@ -144,8 +178,9 @@ function* begunTogether(streaks: readonly Streak[]): Generator<readonly Streak[]
   if (group.length > 0) yield group
 }
 
-function incidentOf(cause: IncidentCause, byTask: readonly (readonly Streak[])[]): Incident {
-  const tasks = byTask.flatMap(joined).sort((one, other) => (one.task < other.task ? -1 : 1))
+function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blocked): Incident {
+  const followers = roots.flatMap((root) => blocked.get(root) ?? [])
+  const tasks = [...joinedByTask(roots), ...joinedByTask(followers)]
   return {
     cause,
     tasks,
@@ -156,12 +191,18 @@ function incidentOf(cause: IncidentCause, byTask: readonly (readonly Streak[])[]
   }
 }
 
+function joinedByTask(streaks: readonly Streak[]): readonly IncidentTask[] {
+  const byTask = new Map<string, Streak[]>()
+  for (const streak of streaks.toSorted((one, other) => one.from - other.from)) append(byTask, streak)
+  return [...byTask.values()].flatMap(joined).sort((one, other) => (one.task < other.task ? -1 : 1))
+}
+
 /** Returns the streaks of one task, the oldest first, as one. Returns none for none. */
 function joined(streaks: readonly Streak[]): readonly IncidentTask[] {
   const [oldest, last] = [streaks[0], streaks.at(-1)]
   if (oldest === undefined || last === undefined) return []
-  const { task, owner, to, newest } = last
+  const { task, owner, to, newest, blockedBy } = last
   const countOf = (kind: Kind) => streaks.reduce((sum, { counts: one }) => sum + one[kind], 0)
   const counts = new Map(KINDS.map((kind) => [kind, countOf(kind)] as const).filter(([, count]) => count > 0))
-  return [{ task, owner, counts, from: oldest.from, to, newest }]
+  return [{ task, owner, counts, from: oldest.from, to, newest, ...(blockedBy && { blockedBy: blockedBy.task }) }]
 }

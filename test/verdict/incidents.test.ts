@@ -119,3 +119,29 @@ test('the times are in the zone of more than half of the tasks', () => {
     add(finding('missed', task, at('25T18:00'), zone))
   expect(incidents()[0]?.zone).toBe('Asia/Tokyo')
 })
+
+test('what is blocked belongs to the incident of what blocks it, also by others, and comes last', () => {
+  const { add, incidents } = collectIncidents()
+  const slot = at('25T03:00')
+  const chain = [
+    ['cleanup', null],
+    ['extract', null],
+    ['load', 'extract'],
+    ['report', 'load'],
+    // What blocked it has been repaired.
+    ['stale', 'gone'],
+  ] as const
+  for (const [task, blocker] of chain) {
+    const found = finding('failed', task, slot)
+    add(blocker === null ? found : ({ ...found, blockedBy: { task: blocker, slot } } as TaskFinding))
+  }
+  expect(incidents().map(({ tasks }) => tasks.map((one) => [one.task, one.blockedBy]))).toEqual([
+    [
+      ['cleanup', undefined],
+      ['extract', undefined],
+      ['stale', 'gone'],
+      ['load', 'extract'],
+      ['report', 'load'],
+    ],
+  ])
+})

@@ -54,11 +54,18 @@ function isShared({ tasks }: Incident): boolean {
   return tasks.length > 1
 }
 
-function cellsOf({ task, counts, from, to, owner = '' }: IncidentTask, { cause, zone }: Incident, now: Instant) {
+function cellsOf(
+  { task, counts, from, to, owner = '', blockedBy }: IncidentTask,
+  { cause, zone }: Incident,
+  now: Instant,
+) {
   const color = COLORS[cause]
   return [
     { text: task },
-    { text: countsText(Object.fromEntries(counts)), color },
+    {
+      text: countsText(Object.fromEntries(counts)) + (blockedBy === undefined ? '' : `, blocked by ${blockedBy}`),
+      color,
+    },
     { text: spanTime(from, to, zone, now) },
     { text: owner },
   ]
