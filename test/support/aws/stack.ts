@@ -65,9 +65,9 @@ export interface Deployment {
   readonly batch?: Partial<BatchOptions>
 }
 
-/** Deploys the stack of the ledger, with `NAME=VALUE` parameters. */
-export const deployLedger = (endpoint: string, ...parameters: readonly string[]) =>
-  deploy(endpoint, 'ledger', 'ledger', ['Table=money', ...parameters])
+/** Deploys the stack of a ledger, with `NAME=VALUE` parameters. */
+export const deployLedger = (endpoint: string, parameters: readonly string[] = ['Table=money'], stack = 'ledger') =>
+  deploy(endpoint, stack, 'ledger', parameters)
 
 /** Computes the parameters of a batch, with the outputs of the stack of the ledger, and deploys its stack. */
 export async function deployBatch({ endpoint, folder, stack = 'nightly', batch = {} }: Deployment): Promise<Made> {

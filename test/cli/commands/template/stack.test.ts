@@ -20,7 +20,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
   beforeAll(async () => {
     server = await startMoto()
     const check = ['CheckImage=check:1', 'Cluster=batch', 'Subnets=subnet-1,subnet-2']
-    ledger = await deployLedger(server.endpoint, ...check)
+    ledger = await deployLedger(server.endpoint, ['Table=money', ...check])
     made = await deployBatch({ endpoint: server.endpoint, folder })
   }, 300_000)
   afterAll(() => server.stop())
@@ -221,6 +221,22 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     expect(request.Overrides.ContainerOverrides[0].Environment[0]).toEqual({
       ...{ Name: 'CRONLEDGER_EVENT_TIME', Value: '<aws.scheduler.scheduled-time>' },
     })
+  })
+
+  test('the table of another account is used by its ARN, by the batch and by people', async () => {
+    const arn = 'arn:aws:dynamodb:eu-west-1:210987654321:table/money'
+    const far = await deployLedger(server.endpoint, [`Table=${arn}`, 'FamilyPrefix=far-'], 'far')
+    expect(Object.keys(far)).not.toContain('LedgerTable')
+    const version = ['--policy-arn', far['AuditorPolicy'] ?? '', '--version-id', 'v1']
+    const { PolicyVersion } = await call('iam', 'get-policy-version', ...version)
+    const resources = PolicyVersion.Document.Statement.map(({ Resource }: Loose) => Resource)
+    expect(resources).toEqual([arn, `${arn}/index/by-day`])
+    const batch = { task: 'far', store: `dynamodb:${arn}` }
+    const made = await deployBatch({ endpoint: server.endpoint, folder, stack: 'far-batch', batch })
+    const inline = ['--role-name', made['BatchRole'] ?? '', '--policy-name', 'runner']
+    const { PolicyDocument } = await call('iam', 'get-role-policy', ...inline)
+    expect(PolicyDocument.Statement[0].Resource).toBe(arn)
+    expect((await environmentOf('cronledger-far')).env['CRONLEDGER_STORE']).toBe(`dynamodb:${arn}`)
   })
 
   test('a task gets another name in its stack, and its log stays', async () => {
