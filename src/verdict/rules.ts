@@ -147,7 +147,11 @@ export const VERDICT_RULES = {
     ...NOT_DONE,
     happened: row === null ? [] : lastSentence(row),
     nextTrigger: nextTriggerOf(row),
-    steps: [lookStep(target), ...againSteps('run it now', target), skipStep('or skip it', target)],
+    steps: [
+      blockerStep(target, row) ?? lookStep(target),
+      ...againSteps('run it now', target),
+      skipStep('or skip it', target),
+    ],
   }),
   completed: (facts) => completedRule('done', facts),
   unusual: (facts) => {
@@ -238,6 +242,12 @@ function completedRule(workText: string, { target, row }: VerdictFacts): Verdict
 export function decisionSteps(target: StepTarget): readonly Step[] {
   const again = againSteps('run it again', target)
   return [lookStep(target), ...again, ...(target.only === undefined ? [skipStep('or skip it', target)] : [])]
+}
+
+/** Returns the step that shows what kept the slot from starting. Its own record, or a reader of it, does not show that. */
+function blockerStep({ store }: StepTarget, row: Row | null): Step | null {
+  const blocker = blockerOf(row?.attempts.at(-1))
+  return blocker && { ...showStep('see what blocks it', { store, ...blocker }), kind: 'other' }
 }
 
 /** Something runs or waits, so nothing can be decided yet. */

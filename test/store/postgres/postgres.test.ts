@@ -69,6 +69,12 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       return rows.map(({ task }) => task).sort()
     }
     expect(await tasksOf('nightly')).toEqual(['nightly'])
+    // What a task comes after, it may read, and not change.
+    const [, policy = ''] = /^-- {3}(CREATE POLICY nightly_after .*)$/m.exec(ROLES) ?? []
+    server.sql(policy.replace('extract', 'other'))
+    expect(await tasksOf('nightly')).toEqual(['nightly', 'other'])
+    await expect(claim(address('nightly'), 'other')).rejects.toMatchObject({ kind: 'denied' })
+    server.sql('DROP POLICY nightly_after ON public.cronledger')
     expect(await tasksOf('ada')).toEqual(['nightly', 'other'])
 
     const all = ['server', 'clock', 'table', 'indexes', 'rights']
