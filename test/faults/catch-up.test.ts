@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, scratch, start } from '../support/cli.ts'
 import { eventsOf } from '../support/processes/crowd.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
@@ -39,11 +39,12 @@ for (const name of ['file', 'dynalite'] as const) {
 
     const store = name === 'file' ? `file:${join(folder, 'ledger.db')}` : 'dynamodb:ledger'
     const environment = () => (proxy === null ? {} : awsEnv({ endpoint: proxy.url }))
-    const run = (task: string, slot: string, options: readonly string[] = [], batch = ['true']) => {
+    const commandOf = (task: string, slot: string, options: readonly string[], batch: readonly string[]) => {
       const schedule = ['--schedule', '0 3 * * *', '--event-time', slot, '--ledger-timeout', '5m']
-      const args = ['run', '--store', store, '--task', task, ...schedule, ...options, '--', ...batch]
-      return cronledger(args, { env: environment() })
+      return ['run', '--store', store, '--task', task, ...schedule, ...options, '--', ...batch]
     }
+    const run = (task: string, slot: string, options: readonly string[] = [], batch = ['true']) =>
+      cronledger(commandOf(task, slot, options, batch), { env: environment() })
     async function rowsOf(task: string): Promise<Loose[]> {
       const args = ['history', '--store', store, '--task', task, '--status', 'recorded', '--json']
       return JSON.parse((await cronledger(args, { env: environment() })).stdout)
@@ -67,6 +68,40 @@ for (const name of ['file', 'dynalite'] as const) {
       expect(rows).toHaveLength(MISSED + 2)
       expect(rows.filter(({ state, attempts }) => state === 'COMPLETED' && attempts.length === 1)).toEqual(rows)
       expect(rows.slice(1).every(({ rejections }) => rejections.count === 0)).toBe(true)
+    })
+
+    test('20 processes that catch up the same ten slots once, some killed: each slot is covered by one run, and has its status', async () => {
+      await run('once', slotBefore(12))
+      const missed = Array.from({ length: 10 }, (_, index) => slotBefore(index + 2))
+      const batch = ['sh', '-c', 'echo "$CRONLEDGER_RUN_SINCE"']
+      const crowd = Array.from({ length: 20 }, (_, index) =>
+        start(commandOf('once', slotBefore(index % 2), [...CATCH_UP, '--catch-up-mode', 'once'], batch), {
+          env: environment(),
+        }),
+      )
+      for (const { child } of crowd.filter((_, index) => index % 4 < 2)) {
+        const kill = setTimeout(() => child.kill('SIGKILL'), 300 + 3_000 * Math.random())
+        child.once('exit', () => clearTimeout(kill))
+      }
+      await Promise.all(crowd.map(({ ended }) => ended))
+      const late = await Promise.all(missed.map((slot) => run('once', slot, [], ['echo', 'started'])))
+      const history = await cronledger(['history', '--store', store, '--task', 'once', '--json'], {
+        env: environment(),
+      })
+      const rows = new Map<string, Loose>(JSON.parse(history.stdout).map((row: Loose) => [row['slot'], row]))
+      for (const [index, slot] of missed.entries()) {
+        const { coveredBy, status, attempts, rejections } = rows.get(slot) ?? {}
+        expect(late[index]).toMatchObject({ code: 0, stdout: coveredBy === undefined ? 'started\n' : '' })
+        if (coveredBy === undefined) continue
+        expect({ status, attempts, rejections }).toMatchObject({
+          status: rows.get(coveredBy)?.['status'],
+          attempts: [],
+          rejections: { count: 1 },
+        })
+        // What counts as done is in the range of the run that did it.
+        const success = rows.get(coveredBy)?.['attempts'].find(({ outcome }: Loose) => outcome === 'succeeded')
+        if (status === 'completed') expect(success.since < slot).toBe(true)
+      }
     })
 
     if (name === 'file') return
