@@ -2,7 +2,7 @@ import { LedgerError } from '../../src/core/errors.ts'
 import type { Row } from '../../src/core/types.ts'
 import type { CallOptions, EntryKey, Store } from '../../src/store/store.ts'
 
-type Verb = 'put' | 'note' | 'get' | 'readEntry' | 'writeEntry'
+type Verb = 'put' | 'note' | 'get' | 'list' | 'readEntry' | 'writeEntry'
 
 /**
  * - `sent`: on its way to the ledger.
@@ -126,7 +126,7 @@ export function portOf(host: string, ledger: Store, pool: Request[], now: () => 
         options,
       )
     },
-    list: () => Promise.reject(new Error('a run lists nothing')),
+    list: (query, options) => send('list', {}, () => ledger.list(query, NEVER), options),
     listSlots: () => Promise.reject(new Error('a run lists nothing')),
     listTasks: () => Promise.reject(new Error('a run lists nothing')),
     readTaskEntries: () => Promise.reject(new Error('a run lists nothing')),

@@ -113,7 +113,8 @@ export function checkWrite(
 ): void {
   const { hosts, settings } = observed
   const name = host.plan.name
-  if (host.answer?.certain)
+  // A slot that is still missed may be covered later, by a request that was on its way.
+  if (host.answer?.certain && row.coveredBy === undefined)
     say('nothing lands later', `a write of ${name} landed after it answered ${host.answer.status}`)
   if (row.version !== (before?.version ?? 0) + 1)
     say('every write is fenced', `version ${before?.version}, then ${row.version}`)
@@ -131,9 +132,12 @@ export function checkWrite(
     }
   }
   if (settings.after !== null && row.state === 'SKIPPED') say('a blocked slot stays open', `${name} skipped it`)
+  const wasMissed = before === undefined || before.attempts.every(({ outcome }) => outcome === 'notStarted')
+  if (row.coveredBy !== undefined && before?.coveredBy === undefined && !wasMissed)
+    say('only a missed slot is covered', `${name} covered it after a run of ${before?.owner}`)
   const said = row.resolutions.some(({ state }) => state === 'COMPLETED')
   if (row.state === 'COMPLETED' && !hasSuccess(row) && !said) say('no success is invented', 'the row says COMPLETED')
-  for (const other of hosts.filter(({ slot }) => slot === host.slot)) {
+  for (const other of hosts.filter(({ slot }) => slot === row.slot)) {
     for (const { number } of other.works) {
       const kept = row.attempts.some((attempt) => attempt.number === number && attempt.runId === other.plan.name)
       if (!kept) say('nothing is lost', `attempt ${number} of ${other.plan.name} is gone`)

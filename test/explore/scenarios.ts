@@ -23,6 +23,10 @@ const FAST: HostPlan = { name: 'B', does: 'run', offsetMs: 2_500 }
 /** The run of the second slot waits for the first one. */
 const AFTER: RunSettings = { after: ['self'], afterTimeoutMs: 8_000 }
 
+/** A trigger of the slot before the first one, which was missed. */
+const LATE: HostPlan = { name: 'B', does: 'run', day: -1 }
+const ONCE = { catchUpMs: 86_400_000, catchUpMode: 'once', graceMs: 0 } as const
+
 const ONE_FAULT: Budget = { all: 1, network: 1 }
 const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, outage: 1 }
 
@@ -119,6 +123,30 @@ export const SCENARIOS: readonly Scenario[] = [
     hosts: [SLOW, { ...FAST, day: 1 }],
     settings: AFTER,
     budget: { all: 1, crash: 1, stop: 1 },
+    horizonMs: TAKEOVER_MS,
+  },
+  {
+    name: 'a run that covers, and a late trigger',
+    hosts: [A, LATE],
+    settings: ONCE,
+    budget: { all: 1, network: 1, crash: 1 },
+    endless: true,
+    horizonMs: 5_000,
+  },
+  {
+    name: 'two runs that cover',
+    hosts: [A, NEXT],
+    settings: ONCE,
+    budget: ONE_FAULT,
+    endless: true,
+    horizonMs: 5_000,
+  },
+  {
+    name: 'a run that covers, and a force of it',
+    hosts: [A, F],
+    settings: ONCE,
+    budget: { all: 1, crash: 1 },
+    endless: true,
     horizonMs: TAKEOVER_MS,
   },
   {

@@ -40,7 +40,7 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     (request, before, row) => {
       const host = hostNamed(request.host)
       checkWrite(host, { before, row, sentMs: request.sentMs }, observed, say)
-      host.leaseFromMs = request.sentMs
+      if (row.slot === host.slot) host.leaseFromMs = request.sentMs
     },
     (error) => say('an error', error.message),
     // Only a run that comes after another slot reads the schedules.

@@ -16,6 +16,7 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a run covers a slot that has a row',
+    scenario: 'a run that covers, and a late trigger',
     file: 'src/run/task/cover.ts',
     from: 'const isMissed = row === null || (own !== null && isLeftOpen(own))',
     to: 'const isMissed = true',
