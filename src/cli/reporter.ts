@@ -10,6 +10,7 @@ import { NOTIFY_TIMEOUT_MS } from '../process/notifier.ts'
 import { openSpanSender, resourceOf } from '../process/otlp.ts'
 import { withinStop } from '../process/stop.ts'
 import { SETTINGS } from '../run/settings-table.ts'
+import { causeText } from '../verdict/endings.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { openNotify } from './options/notify.ts'
@@ -52,7 +53,12 @@ export function openReporter(
       write(metrics !== null && event.event === 'ended' ? `\n${metrics}` : metrics)
       sendSpan(event, context)
       const { task, window, schedule } = context
-      notify?.emit(logObject(event, context, now), { task, slot: window.slot, timezone: schedule.zone })
+      const object = logObject(event, context, now)
+      const hasFailed = event.event === 'ended' && object.event === 'failed'
+      notify?.emit(object, {
+        ...{ task, slot: window.slot, timezone: schedule.zone, owner: context.owner },
+        cause: hasFailed ? causeText(event.ending) : object.message,
+      })
     },
     /** Waits for the notifications and spans that are on their way, but not longer than a stop allows. Never throws. */
     async end(): Promise<void> {

@@ -136,4 +136,6 @@ export interface RunContext {
   readonly owner?: string
   /** The rules of a completed slot that the run states. Left out: none. */
   readonly expect?: string
+  /** Left out: the defaults. */
+  readonly expected?: { readonly graceMs: number; readonly doneByMs: number | null }
 }

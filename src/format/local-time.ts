@@ -56,6 +56,12 @@ export function spanTime(from: Instant, to: Instant, zone: string, now: Instant)
   return `${shown(start)}${from === to ? '' : ` to ${until}`} ${end.name()}`
 }
 
+/** Returns the same without the date of today: `02:10 to 04:20 JST`. */
+export function briefTime(from: Instant, to: Instant, zone: string, now: Instant): string {
+  const [today = ''] = spanTime(now, now, zone, now).split(' ')
+  return spanTime(from, to, zone, now).replace(new RegExp(`^${today} `), '')
+}
+
 interface ClockReading {
   readonly date: string
   readonly time: string

@@ -5,6 +5,7 @@ import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readR
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { MissedSlot } from '../core/task/expected-slots.ts'
+import { USUAL_GRACE_MS } from '../core/task/task-record.ts'
 import { traceOf } from '../core/trace.ts'
 import type { Environment, OrUndefined, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
@@ -233,6 +234,7 @@ async function readRequest(
     guards: guardsOf(settings),
     maxAttempts: settings.maxAttempts,
     ...defined({ owner: settings.owner, expect: settings.expect }),
+    expected: { graceMs: settings.graceMs ?? USUAL_GRACE_MS, doneByMs: settings.doneByMs },
   }
   const warnings = [zoneWarning, hostWarning].flatMap((message): RunEvent[] =>
     message == null ? [] : [{ event: 'warning', message }],

@@ -32,3 +32,9 @@ export function reportedText(attempt: AttemptRecord): string {
 export function progressText(attempt: AttemptRecord): string {
   return attempt.phase === 'ended' ? endingText(attempt) : `is ${attempt.phase}`
 }
+
+/** Returns why an attempt failed: the last line that the batch reported, otherwise how it ended. */
+export function causeText(ending: Ending): string {
+  const { report } = ending
+  return report !== undefined && reportedFacts(report) === null ? reportLine(report) : endingText(ending)
+}

@@ -8,7 +8,10 @@ import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
 import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/core/types.ts'
 import { findingObject } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
+import { digestOf } from '../../src/format/notice.ts'
 import { rerunLine } from '../../src/format/rerun.ts'
+import { collectIncidents } from '../../src/verdict/incidents.ts'
+import { FINDINGS } from '../support/pages/needs.ts'
 import {
   endedEvent,
   FAILED,
@@ -176,6 +179,12 @@ describe('schema/event.schema.json', () => {
     expect(found?.kind).toBe(kind)
     if (found !== null)
       expectValid(findingObject({ ...found, task: 'nightly', times, schedule: before, owner: 'ops' }, now, CHECKED))
+  })
+
+  test('describes the digest of a check', () => {
+    const { add, incidents } = collectIncidents()
+    for (const found of FINDINGS) add(found)
+    expectValid(digestOf(incidents(), { store: CHECKED, since: SLOT, now: NOW }))
   })
 
   test('describes the last line of a rerun', () => {

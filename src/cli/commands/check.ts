@@ -6,10 +6,11 @@ import { optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import { checkSummary, findingJson, findingObject } from '../../format/check/finding.ts'
+import { checkSummary, findingCause, findingJson, findingObject } from '../../format/check/finding.ts'
 import { incidentLines } from '../../format/check/incidents.ts'
 import { collectNeeds, needsLines, repairLine } from '../../format/check/needs.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
+import { digestOf } from '../../format/notice.ts'
 import type { Screen } from '../../format/table.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
@@ -20,7 +21,7 @@ import { type CommandContext, defineCommand } from '../command.ts'
 import { readBoundedRange, wantedTasks } from '../lookup.ts'
 import { isGiven, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
-import { openNotify } from '../options/notify.ts'
+import { type Notify, openNotify } from '../options/notify.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll, screenOf } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
@@ -64,11 +65,17 @@ const help = {
     },
     json: COMMON.json,
     notify: COMMON.notify,
+    notifyEach: {
+      kind: 'switch',
+      group: 'Notifications and output',
+      help: 'Send each finding, not one digest of several; for programs',
+      details: 'With --notify-format cloudevents, each is sent always.',
+    },
     notifyFormat: COMMON.notifyFormat,
     notifyOn: {
       ...COMMON.notifyOn,
       otherwise: 'all',
-      help: 'Notify only about failed, missed, stale, unknown, overdue, late',
+      help: 'Notify only about failed, missed, stale, unknown, overdue, unusual, late',
       details: 'A check finds no other kinds.',
     },
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
@@ -81,7 +88,10 @@ const help = {
       "cronledger check … --new 15m --notify 'mail -s cronledger ops@example.org'",
       'each finding once, if it runs every 15 minutes',
     ],
-    ["cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'", 'send each finding to a webhook'],
+    [
+      "cronledger check … --notify 'curl -sSf -d @- https://example.org/hook'",
+      'send what was found to a webhook, as one message',
+    ],
   ],
   notes: 'Exit codes: 0 nothing found, 1 something found, otherwise as in run.',
 } as const satisfies CommandHelp
@@ -145,6 +155,7 @@ async function printFindings(
   { env, stops, sink }: CommandContext,
 ): Promise<boolean> {
   const notify = openNotify(values, env)
+  const teller = notify && openTeller(notify, values, now)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
@@ -158,10 +169,9 @@ async function printFindings(
   async function* found() {
     try {
       for await (const finding of ledger.check(options)) {
-        const { kind, task, slot, schedule } = finding
-        if (values.status?.includes(kind) === false) continue
-        count[kind] += 1
-        notify?.emit(findingObject(finding, now, values.store), { task, slot, timezone: schedule.zone })
+        if (values.status?.includes(finding.kind) === false) continue
+        count[finding.kind] += 1
+        teller?.add(finding)
         yield finding
       }
     } catch (error) {
@@ -177,11 +187,41 @@ async function printFindings(
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
   } finally {
+    teller?.end(options.since.getTime())
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
   if (fault !== null) throw fault
   return hasFound()
+}
+
+/** Sends each finding, or one digest of them. If there is only one, it is sent itself, since it says more. */
+function openTeller(notify: Notify, { store, notifyEach, notifyFormat }: CheckValues, now: Instant) {
+  const isEach = notifyEach === true || notifyFormat === 'cloudevents'
+  const { add, incidents } = collectIncidents()
+  let first: TaskFinding | null = null
+  let count = 0
+  const emit = (finding: TaskFinding) => {
+    const { task, slot, schedule, owner } = finding
+    const about = { task, slot, timezone: schedule.zone, owner, cause: findingCause(finding) }
+    notify.emit(findingObject(finding, now, store), about)
+  }
+  return {
+    add(finding: TaskFinding): void {
+      if (!notify.wants(finding.kind)) return
+      if (isEach) {
+        emit(finding)
+        return
+      }
+      first ??= finding
+      count += 1
+      add(finding)
+    },
+    end(since: Instant): void {
+      if (count > 1) notify.emitDigest(digestOf(incidents(), { store, since, now }))
+      else if (first !== null) emit(first)
+    },
+  }
 }
 
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */

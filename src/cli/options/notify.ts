@@ -2,10 +2,11 @@ import { usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import { cloudEvent } from '../../format/cloud-event.ts'
 import type { LogObject } from '../../format/log/log.ts'
+import { type Digest, type TitleParts, titleText } from '../../format/notice.ts'
 import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'
-import { slotVariables, type ZonedSlot } from '../../run/slot-variables.ts'
+import { slotVariables } from '../../run/slot-variables.ts'
 import { hidePassword } from '../../store/open.ts'
 import type { Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
@@ -14,7 +15,7 @@ import { COMMON, variableOf } from './options.ts'
  * The variables that the notification command must not get. Otherwise a `cronledger` in it could force a slot, or start
  * notifications of its own, which would start others.
  */
-const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyFormat', 'notifyOn'].map(variableOf)]
+const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyEach', 'notifyFormat', 'notifyOn'].map(variableOf)]
 
 type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
 
@@ -57,11 +58,19 @@ const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
 /** The kinds that are sent without `--notify-on`. A message after each success would teach its readers to ignore all. */
 const USUAL_KINDS = COMMON.notifyOn.choices.filter((kind) => kind !== 'started' && kind !== 'succeeded')
 
+/** A digest is about no single slot, and must not seem to be about that of an outer run. */
+const NO_SLOT = Object.fromEntries(
+  Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, '']),
+)
+
 type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'>
 
 export interface Notify extends Omit<Notifier, 'send'> {
-  /** Sends a notification if the event is of a kind that the user asked for. `about` is the slot of the event. */
-  emit(event: LogObject, about: ZonedSlot): void
+  /** Sends a notification if the event is of a kind that the user asked for. `about` has the parts of its title. */
+  emit(event: LogObject, about: Omit<TitleParts, 'word'>): void
+  /** Sends one notification for several slots. */
+  emitDigest(digest: Digest): void
+  wants(kind: NotifyKind): boolean
 }
 
 /** Opens a notifier, or returns null without `--notify`. Throws a usage error for `--notify-on` without `--notify`. */
@@ -74,19 +83,29 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)
   const source = hidePassword(store)
+  const wants = (kind: NotifyKind) => (kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)
   return {
     ...notifier,
+    wants,
     emit(event, about) {
-      const kind = KIND_OF_EVENT[event.event]
-      if (kind === null || !(kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)) return
+      const usual = KIND_OF_EVENT[event.event]
+      const kind = event['recovered'] === true && wants('recovered') ? 'recovered' : usual
+      if (kind === null || !wants(kind)) return
+      const word = event.event === 'unrecorded' ? event.event : kind
+      const told = { title: titleText({ ...about, word }, Date.parse(event.time)), ...event }
       // A shell sees these variables, so we pass only texts whose characters are restricted.
       const variables = { ...slotVariables(about), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: event.event }
       send({
         kind,
         slot: `${event.task} ${event.slot}`,
-        input: `${JSON.stringify(notifyFormat === 'cloudevents' ? cloudEvent(event, source) : event)}\n`,
+        input: `${JSON.stringify(notifyFormat === 'cloudevents' ? cloudEvent(told, source) : told)}\n`,
         env: { ...base, ...variables },
       })
+    },
+    emitDigest(digest) {
+      const { event: kind } = digest
+      const variables = { ...NO_SLOT, CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
+      send({ kind, slot: kind, input: `${JSON.stringify(digest)}\n`, env: { ...base, ...variables } })
     },
   }
 }

@@ -144,6 +144,7 @@ export const COMMON = {
     choices: [
       'started',
       'succeeded',
+      'recovered',
       'duplicate',
       'refused',
       'skipped',
@@ -156,7 +157,7 @@ export const COMMON = {
       'late',
     ],
     otherwise: 'all but started and succeeded',
-    help: 'Notify only about started, succeeded, duplicate, refused, skipped, failed',
+    help: 'Notify only about started, succeeded, recovered, duplicate, refused, skipped, failed',
     details: 'check notifies about failed, missed, stale, unknown, overdue, unusual and late.',
   },
 } as const satisfies OptionTable

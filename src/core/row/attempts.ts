@@ -130,6 +130,19 @@ export function isRepaired(row: Row): boolean {
   return first !== undefined && row.attempts.some((one) => one.number < first.number && hasStarted(one))
 }
 
+/**
+ * Returns whether the slot completed by its latest attempt after somebody was told of it: an attempt failed or never reported
+ * its end, or a check found the slot missed (nothing claimed it within the grace) or overdue.
+ */
+export function isRecovered(row: Row, graceMs: number, doneByMs: number | null): boolean {
+  const first = row.attempts[0]
+  const success = row.attempts.find(hasSucceeded)
+  if (first === undefined || success?.phase !== 'ended' || success.number !== attemptCount(row)) return false
+  const claimedAt = first.phase === 'waiting' ? row.slot : (first.claimedAt ?? first.startedAt)
+  const isOverdue = doneByMs !== null && (success.endedAt ?? 0) > row.slot + doneByMs
+  return first !== success || claimedAt > row.slot + graceMs || isOverdue
+}
+
 /** Returns the last attempt that succeeded. */
 export function successOf(row: Row): AttemptRecord | undefined {
   return row.attempts.findLast(hasSucceeded)

@@ -1,11 +1,15 @@
 import { formatDuration } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { defined } from '../../core/objects.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
+import { decidingAttempt } from '../../core/row/decide.ts'
+import { reportJson } from '../../core/row/report.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-parts.ts'
 import type { Doubt } from '../../core/task/expected-slots.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
-import type { Instant, StoredRow } from '../../core/types.ts'
+import type { Instant, Row, StoredRow } from '../../core/types.ts'
+import { causeText } from '../../verdict/endings.ts'
 import { ofRow, type StepTarget } from '../../verdict/target.ts'
 import { type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { zonedTime } from '../local-time.ts'
@@ -65,9 +69,19 @@ export function findingJson(found: TaskFinding, store: string): Record<string, u
     ...(row !== null && { state: row.state, attempts: attemptCount(row) }),
     ...(doubt !== undefined && { doubt: doubtJson(doubt) }),
     ...('blockedBy' in found && found.blockedBy !== undefined && { blockedBy: KEY.encode(found.blockedBy) }),
+    local: zonedTime(slot, schedule.zone),
     ...(owner !== undefined && { owner }),
+    ...(row !== null && endingJson(row)),
     ...verdictJson(verdict, slot, schedule.zone),
+    message: messageOf(found),
   }
+}
+
+/** Returns where and how the attempt ended that decides about the slot. */
+function endingJson(row: Row) {
+  const attempt = decidingAttempt(row)
+  const { outcome, exitCode, signal, report } = attempt?.phase === 'ended' ? attempt : {}
+  return { ...defined({ host: attempt?.host, outcome, exitCode, signal }), ...reportJson(report) }
 }
 
 const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
@@ -80,6 +94,17 @@ const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
   late: 'was late',
 }
 
+function messageOf(found: TaskFinding): string {
+  return `${zonedTime(found.slot, found.schedule.zone)} ${KIND_WORDS[found.kind]}: ${findingDetail(found)}`
+}
+
+/** Returns why a slot was found, in a few words: what the batch reported of its failure, or what happened. */
+export function findingCause(found: TaskFinding): string {
+  const row = readableRow(rowOf(found))
+  const attempt = found.kind === 'failed' && row !== null ? decidingAttempt(row) : undefined
+  return attempt?.phase === 'ended' ? causeText(attempt) : findingDetail(found)
+}
+
 /** For a notification. */
 export function findingObject(found: TaskFinding, now: Instant, store: string): LogObject {
   const { kind, ...fields } = findingJson(found, store)
@@ -90,7 +115,7 @@ export function findingObject(found: TaskFinding, now: Instant, store: string): 
     task: found.task,
     slot: formatInstant(found.slot),
     ...fields,
-    message: `${zonedTime(found.slot, found.schedule.zone)} ${KIND_WORDS[found.kind]}: ${findingDetail(found)}`,
+    message: messageOf(found),
   }
 }
 

@@ -22,9 +22,23 @@ const NAMES: Readonly<Record<IncidentCause, string>> = {
   late: 'Late starts',
 }
 
-/** Returns an incident as one line: `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots`. */
-function incidentTitle({ cause, from, to, zone, tasks, slots }: Incident, now: Instant): string {
-  return `${NAMES[cause]} ${spanTime(from, to, zone, now)} · ${tasks.length} tasks · ${slots} slots`
+/**
+ * Returns an incident as one line: `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots`, or for one task
+ * `pay/capture: 3 failed, 11-29 02:10 to 02:20 JST (Payments)`.
+ */
+export function incidentTitle(incident: Incident, now: Instant): string {
+  const { cause, from, to, zone, tasks, slots } = incident
+  const when = spanTime(from, to, zone, now)
+  if (isShared(incident)) return `${NAMES[cause]} ${when} · ${tasks.length} tasks · ${slots} slots`
+  return tasks
+    .map(
+      ({ task, counts, owner }) => `${task}: ${countsOf(counts)}, ${when}${owner === undefined ? '' : ` (${owner})`}`,
+    )
+    .join()
+}
+
+function countsOf(counts: IncidentTask['counts']): string {
+  return countsText(Object.fromEntries(counts))
 }
 
 /**
@@ -63,7 +77,7 @@ function cellsOf(
   return [
     { text: task },
     {
-      text: countsText(Object.fromEntries(counts)) + (blockedBy === undefined ? '' : `, blocked by ${blockedBy}`),
+      text: countsOf(counts) + (blockedBy === undefined ? '' : `, blocked by ${blockedBy}`),
       color,
     },
     { text: spanTime(from, to, zone, now) },

@@ -1,11 +1,11 @@
 import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { attemptCount, hasStarted, successOf } from '../../core/row/attempts.ts'
+import { attemptCount, hasStarted, isRecovered, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { reportJson } from '../../core/row/report.ts'
 import { readableRow, workRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-parts.ts'
-import type { Suspension } from '../../core/task/task-record.ts'
+import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
@@ -52,7 +52,7 @@ function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now
     case 'refused':
       return refusedPart(event, verdict, context, latenessMs)
     case 'ended':
-      return endedPart(event, verdict)
+      return endedPart(event, verdict, context)
     case 'skipped':
       return givenUp(event, 'skipped, ', { holder: lockFields(event.holder) })
     case 'paused':
@@ -91,11 +91,13 @@ function refusedPart(
 /** The causes that are about an attempt in the slot. The others are about the trigger. */
 const OF_SLOT: readonly RefusalCause[] = ['running', 'stale', 'failed', 'newerAttempt', 'completed', 'survivor']
 
-function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
+function endedPart(event: Event<'ended'>, verdict: EventVerdict, { expected }: RunContext): OwnPart {
   const { attempt, ending, durationMs, finish, row, retries } = event
   const { report, ...ended } = ending
   const isRecorded = finish === 'recorded'
   const isGood = ending.outcome === 'succeeded' && isRecorded
+  const { graceMs = USUAL_GRACE_MS, doneByMs = null } = expected ?? {}
+  const hasRecovered = isGood && row !== null && isRecovered(row, graceMs, doneByMs)
   const isDecided = isGood || !isRecorded || retries === true || row === null
   return {
     // A success that is unusual has a caution.
@@ -110,6 +112,7 @@ function endedPart(event: Event<'ended'>, verdict: EventVerdict): OwnPart {
       ...reportJson(report),
       ...(ending.outcome !== 'notStarted' && { durationMs: Math.round(durationMs) }),
       ...finishFields(event),
+      ...(hasRecovered && { recovered: true }),
     },
   }
 }

@@ -80,7 +80,7 @@ async function expectGone(group: string): Promise<void> {
 }
 
 describe('the events that are sent', () => {
-  test('a duplicate, by a webhook: the JSON of the log', async () => {
+  test('a duplicate, by a webhook: its title and the JSON of the log', async () => {
     const { run } = ledger()
     const bodies: string[] = []
     const server = createServer((request, response) => {
@@ -90,13 +90,16 @@ describe('the events that are sent', () => {
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo
     const options = ['--notify', `curl -sSf -H 'content-type: application/json' -d @- http://127.0.0.1:${port}/hook`]
+    options.push('--notify-on', 'duplicate')
     const first = await run(['echo', 'paid'], options)
     expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
     expect(bodies).toEqual([])
     const second = await run(['echo', 'paid'], options)
     server.close()
     expect(second).toMatchObject({ code: 0, stdout: '' })
-    expect(logOf(second.stderr)).toEqual([JSON.parse(bodies.join(''))])
+    const { title, ...logged } = JSON.parse(bodies.join(''))
+    expect(logOf(second.stderr)).toEqual([logged])
+    expect(title).toBe(`DUPLICATE nightly 11-23 03:00 UTC: ${logged.message}`)
     expect(JSON.parse(bodies.join(''))).toMatchObject({ event: 'duplicate', task: 'nightly', slot: SLOT })
   })
 
@@ -129,6 +132,23 @@ describe('the events that are sent', () => {
     expect(readEmf(metrics)).toMatchObject({ Failed: '1 Count', Claimed: '0 Count' })
     expect(events()).toMatchObject([{ event: 'unusable' }])
   })
+
+  test.each([
+    ['a failure before', ['false'], [], { event: 'completed', recovered: true }],
+    ['nothing before, within the grace', null, ['--grace', '90d'], undefined],
+    ['nothing before, after the grace', null, ['--grace', '1h'], { event: 'completed', recovered: true }],
+    ['nothing before, after the time to complete', null, ['--grace', '90d', '--done-by', '1h'], { recovered: true }],
+  ] as const)(
+    'a slot that completes after it was told as a problem is recovered: %s',
+    async (_, before, more, told) => {
+      const { run, keep, events } = ledger()
+      if (before !== null) await run(before)
+      const again = ['--max-attempts', '2', ...more]
+      expect((await run(['true'], [...again, ...keep])).code).toBe(0)
+      expect(events()[0]).toEqual(told && expect.objectContaining(told))
+      if (told !== undefined) expect(events()[0]?.['title']).toMatch(/^RECOVERED nightly 11-23 03:00 UTC: attempt/)
+    },
+  )
 
   test('only of the kinds that were asked for, and those of other commands do no harm', async () => {
     const { run, keep, events } = ledger()
@@ -171,7 +191,7 @@ test('a run that starts nothing counts as failed, and a pause sends nothing, bec
     ...{ store: 'file:a.db', notifyFormat: undefined, notifyOn: undefined },
   }
   const notify = openNotify(values, process.env)
-  const about = { task: 'nightly', slot: Date.parse(SLOT), timezone: 'UTC' }
+  const about = { task: 'nightly', slot: Date.parse(SLOT), timezone: 'UTC', owner: undefined, cause: '' }
   const common = { time: SLOT, level: 'warn', task: 'nightly', slot: SLOT, message: '' } as const
   for (const event of ['paused', 'withdrawn', 'stopped', 'waiting', 'claimed'] as const)
     notify?.emit({ ...common, event }, about)
@@ -198,7 +218,7 @@ test('as CloudEvents 1.0: those of a run, and a finding that each check tells un
     id: `${data?.['runId']}/failed/1`,
     type: 'cronledger.failed',
     time: data?.['time'],
-    data,
+    data: { title: 'FAILED nightly 11-23 03:00 UTC: failed (exit code 1)', ...data },
   })
   expect(started).toMatchObject({ ...attributes, id: `${data?.['runId']}/claimed/1`, type: 'cronledger.claimed' })
   const finding = {
@@ -340,15 +360,41 @@ describe('as PID 1', () => {
 describe('check', () => {
   const range = ['--since', '2026-11-23', '--until', '2026-11-24']
 
-  test('sends each finding, and its output and exit code stay', async () => {
+  test('sends each finding with --notify-each, and its output and exit code stay', async () => {
     const { run, store, keep, events } = ledger()
     await run(['false'])
     const plain = await cronledger(['check', '--store', store, ...range])
-    const told = await cronledger(['check', '--store', store, ...range, ...keep])
+    const told = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-each'])
     expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
     expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
     const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)
     expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
+  })
+
+  test('sends one digest of several findings, which names no slot in the environment', async () => {
+    const { store, told, events } = ledger()
+    await cronledger(['setup', '--store', store])
+    for (const task of ['a', 'b', 'c', 'd']) {
+      const schedule = task === 'd' ? '@daily' : '0 3-5 * * *'
+      const owner = ['--owner', `${task} team`]
+      await cronledger(['declare', task, '--store', store, '--schedule', schedule, '--from', '2026-11-01', ...owner])
+    }
+    const day = ['--since', '2026-11-22T12:00:00Z', '--until', '2026-11-23T05:00:00Z']
+    const notify = ['--notify', `cat >>${told}; env | grep ^CRONLEDGER_RUN | sort >&2; exit 3`]
+    const { stderr } = await cronledger(['check', '--store', store, ...day, ...notify])
+    expect(stderr).toContain('(event digest): exit code 3')
+    expect(events()).toMatchObject([
+      {
+        title: 'Outage 11-23 03:00 to 04:00 UTC · 3 tasks · 6 slots · 1 other problem',
+        ...{ event: 'digest', slots: 7, tasks: 4 },
+        incidents: [
+          { cause: 'broken', slots: 6, tasks: [{ task: 'a', owner: 'a team', counts: { missed: 2 } }, {}, {}] },
+          { title: 'd: 1 missed, 11-23 00:00 UTC (d team)', slots: 1 },
+        ],
+        command: `cronledger check --store ${store} --since 2026-11-22T12:00:00Z --commands`,
+        message: expect.stringMatching(/^Outage .*\n {2}a {2}2 missed {2}11-23 03:00 to 04:00 UTC {2}a team\n/),
+      },
+    ])
   })
 
   test('names the kind and the slot in the environment, in the zone of its schedule', async () => {
@@ -364,7 +410,7 @@ describe('check', () => {
     )
   })
 
-  test('sends each finding also if the reader of its output has gone', async () => {
+  test('sends what it found also if the reader of its output has gone', async () => {
     const { store, keep, events } = ledger()
     await cronledger(['setup', '--store', store])
     await cronledger(['declare', 'hourly', '--store', store, '--schedule', '0 * * * *', '--from', '2026-11-01'])
@@ -372,7 +418,7 @@ describe('check', () => {
     const command = [process.execPath, MAIN, 'check', '--store', store, ...days, ...keep]
     // A pipe whose reader is gone before anything is printed.
     execFileSync('bash', ['-c', 'exec 3> >(exit 0); wait $!; "$@" >&3 || [ $? = 1 ]', 'bash', ...command])
-    expect(events()).toHaveLength(48)
+    expect(events()).toMatchObject([{ event: 'digest', slots: 48 }])
   })
 
   test('only of the kinds that were asked for; what goes wrong is one line', async () => {

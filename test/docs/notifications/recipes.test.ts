@@ -94,7 +94,7 @@ async function opened<T>(starting: Promise<Service<T>>): Promise<Service<T>> {
 const shown = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
 
 describe.skipIf(!hasPrograms)('Slack', () => {
-  test('the message has the task, the slot, what happened and the next step', async () => {
+  test('the message has the title, what happened and the next step', async () => {
     const { url, accepted } = await opened(startSlack())
     const { run } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
     const ended = await run(['sh', '-c', 'exit 2'])
@@ -102,7 +102,19 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     expectHarmless(ended)
     const [first] = logOf(ended).at(-1)?.['steps'] ?? []
     expect(accepted.map(({ text }) => shown(text))).toEqual([
-      `*nightly* slot ${SLOT} (2026-11-23T03:00:00+00:00)\n${messageOf(ended, 'failed')}\n${first.what}:\n\`\`\`${first.command}\`\`\``,
+      `*FAILED nightly 11-23 03:00 UTC: failed (exit code 2)*\n${messageOf(ended, 'failed')}\n${first.what}:\n\`\`\`${first.command}\`\`\``,
+    ])
+  })
+
+  test('a digest of check has the incidents and the command', async () => {
+    const { url, accepted } = await opened(startSlack())
+    const { run, cli } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
+    await run(['false'], '--notify-on', 'refused')
+    await cli('check', '--since', SLOT, '--until', '2026-11-24T03:00:01Z')
+    expect(accepted.map(({ text }) => shown(text))).toEqual([
+      expect.stringMatching(
+        /^\*nightly: 1 missed, 1 failed, 11-23 03:00 to 11-24 03:00 UTC\*\nnightly .*\n.*\nsee the commands:\n```cronledger check /,
+      ),
     ])
   })
 
@@ -118,7 +130,7 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     expect(texts.join()).not.toMatch(/[<>]|&(?!(amp|lt|gt);)/)
     expect(texts.map(shown)).toEqual([
       expect.stringContaining(messageOf(failed, 'failed')),
-      `*nightly* slot ${SLOT} (2026-11-23T03:00:00+00:00)\n${messageOf(duplicate, 'duplicate')}`,
+      expect.stringContaining(`\n${messageOf(duplicate, 'duplicate')}`),
     ])
     expect(messageOf(duplicate, 'duplicate')).toContain('<!channel> %s $HOME 失敗した バッチ')
   })
@@ -147,15 +159,17 @@ describe.skipIf(!hasAws)('SNS', () => {
     }
   }
 
-  test('the subject names the event, the task and the slot, and the message is the event, with a hostile text too', async () => {
+  test('the subject is the title, and the message is the event, with a hostile text too', async () => {
     const { env, received } = await startTopic()
     const { runHostile } = withScript('notify-sns.sh', env)
     const ended = await runHostile()
     expect(ended.code).toBe(127)
     expectHarmless(ended)
     const messages = await received()
-    expect(messages).toMatchObject([{ Subject: 'cronledger: failed nightly 2026-11-23T03:00:00+00:00' }])
-    expect(JSON.parse(messages[0].Message)).toEqual(logOf(ended).at(-1))
+    expect(messages).toMatchObject([
+      { Subject: expect.stringMatching(/^FAILED nightly 11-23 03:00 UTC: could not be started/) },
+    ])
+    expect(JSON.parse(messages[0].Message)).toEqual({ title: expect.any(String), ...logOf(ended).at(-1) })
     expect(JSON.parse(messages[0].Message)).toMatchObject({ reason: HOSTILE, by: HOSTILE_OPERATOR })
   })
 
@@ -167,7 +181,7 @@ describe.skipIf(!hasAws)('SNS', () => {
       ...['run', '--task', task, '--schedule', '0 3 * * *', '--event-time', SLOT, '--log', 'json', '--', 'false'],
     )
     expectHarmless(ended)
-    expect(await received()).toMatchObject([{ Subject: `cronledger: failed ${task}`.slice(0, 99) }])
+    expect(await received()).toMatchObject([{ Subject: `FAILED ${task}`.slice(0, 99) }])
   })
 })
 
@@ -237,15 +251,11 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     expect(accepted.map(({ action, rid }) => [action, rid])).toEqual([
       ['fail', KEY],
       ['fail', KEY],
-      ['fail', expect.stringMatching(/./)],
-      ['fail', expect.stringMatching(/./)],
+      // A digest is about no single slot.
+      ['fail', null],
       ['log', KEY],
     ])
-    const found = accepted.slice(2, 4)
-    expect(found.map(({ rid }) => rid).toSorted()).toEqual(
-      [KEY, runKey('nightly', Date.parse('2026-11-24T03:00:00Z'))].toSorted(),
-    )
-    expect(found.map(({ body }) => body).join()).toMatch(/missed: was due/)
+    expect(accepted[2]?.body).toMatch(/^nightly {2}1 missed, 1 failed /)
   })
 
   test('a hostile text is the body, as it is', async () => {

@@ -1,0 +1,79 @@
+import { formatInstant } from '../core/instant.ts'
+import type { Instant } from '../core/types.ts'
+import { cronledger } from '../verdict/command.ts'
+import type { Incident } from '../verdict/incidents.ts'
+import { incidentLines, incidentTitle } from './check/incidents.ts'
+import { commandText } from './command-line.ts'
+import { briefTime } from './local-time.ts'
+import { printable } from './text.ts'
+
+export interface TitleParts {
+  /** `failed`: the status, or the kind of the event. */
+  readonly word: string
+  readonly task: string
+  readonly slot: Instant
+  readonly timezone: string
+  readonly owner: string | undefined
+  /** Only the first sentence is shown. */
+  readonly cause: string
+}
+
+/** Returns the title of a notification about one slot: `FAILED pay/capture 03:00 JST (Payments): disk full`. */
+export function titleText({ word, task, slot, timezone, owner, cause }: TitleParts, now: Instant): string {
+  const whose = owner === undefined ? '' : ` (${owner})`
+  const [brief] = cause.split(/\.\s/)
+  return printable(`${word.toUpperCase()} ${task} ${briefTime(slot, slot, timezone, now)}${whose}: ${brief}`)
+}
+
+/** One message of a digest must fit the smallest service, so it has this many lines of its incidents. */
+const MAX_LINES = 40
+
+/** A notification of `check` about several slots. */
+export interface Digest extends Readonly<Record<string, unknown>> {
+  readonly event: 'digest'
+  readonly title: string
+}
+
+/** Returns one notification for all incidents, the largest one first. */
+export function digestOf(
+  incidents: readonly Incident[],
+  { store, since, now }: { readonly store: string; readonly since: Instant; readonly now: Instant },
+): Digest {
+  const lines = incidentLines(incidents, { columns: null, color: false }, now)
+  const left = lines.length - MAX_LINES
+  const slots = incidents.reduce((sum, one) => sum + one.slots, 0)
+  const tasks = new Set(incidents.flatMap((one) => one.tasks.map(({ task }) => task))).size
+  const command = commandText(cronledger('check', { store, since: formatInstant(since) }, '--commands'))
+  return {
+    title: digestTitle(incidents, now),
+    time: formatInstant(now),
+    level: 'error',
+    event: 'digest',
+    slots,
+    tasks,
+    incidents: incidents.map((one) => incidentJson(one, now)),
+    command,
+    message: [...lines.slice(0, MAX_LINES), ...(left > 0 ? [`… and ${left} more lines`] : [])].join('\n'),
+  }
+}
+
+function digestTitle([first, ...others]: readonly Incident[], now: Instant): string {
+  if (first === undefined) return ''
+  const more =
+    others.length === 0 ? '' : ` · ${others.length} ${others.length === 1 ? 'other problem' : 'other problems'}`
+  return printable(`${incidentTitle(first, now)}${more}`)
+}
+
+function incidentJson({ cause, from, to, zone, slots, tasks, ...incident }: Incident, now: Instant) {
+  return {
+    title: incidentTitle({ cause, from, to, zone, slots, tasks, ...incident }, now),
+    ...{ cause, zone, slots },
+    from: formatInstant(from),
+    to: formatInstant(to),
+    tasks: tasks.map(({ task, owner, counts, from: oldest, to: newest }) => ({
+      task,
+      ...(owner !== undefined && { owner }),
+      ...{ counts: Object.fromEntries(counts), from: formatInstant(oldest), to: formatInstant(newest) },
+    })),
+  }
+}
