@@ -111,7 +111,7 @@ export function checkWrite(
   observed: Observed,
   say: Say,
 ): void {
-  const { hosts, settings } = observed
+  const { hosts, slots, settings } = observed
   const name = host.plan.name
   // A slot that is still missed may be covered later, by a request that was on its way.
   if (host.answer?.certain && row.coveredBy === undefined)
@@ -135,6 +135,8 @@ export function checkWrite(
   const wasMissed = before === undefined || before.attempts.every(({ outcome }) => outcome === 'notStarted')
   if (row.coveredBy !== undefined && before?.coveredBy === undefined && !wasMissed)
     say('only a missed slot is covered', `${name} covered it after a run of ${before?.owner}`)
+  if (row.coveredBy !== undefined && slots.get(row.coveredBy)?.row.covers === undefined)
+    say('a run states first what it covers', `the row of ${name} does not say that it covers another slot`)
   const said = row.resolutions.some(({ state }) => state === 'COMPLETED')
   if (row.state === 'COMPLETED' && !hasSuccess(row) && !said) say('no success is invented', 'the row says COMPLETED')
   for (const other of hosts.filter(({ slot }) => slot === row.slot)) {

@@ -22,6 +22,22 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
     to: 'const isMissed = true',
   },
   {
+    name: 'a run covers a slot without the condition that it has no row',
+    simulation: false,
+    scenario: 'two runs that cover',
+    file: 'src/run/task/cover.ts',
+    from: 'writeAsOwner<Row | null, Row>(missed.left, change, io, ask, request.runId)',
+    to: 'ask((call) => io.store.get({ ...row, slot }, call)).then((found) => writeAsOwner(found as Row | null, change, io, ask, request.runId))',
+  },
+  {
+    name: 'a run does not state what it covers before it does',
+    simulation: false,
+    scenario: 'a run that covers, and a force of it',
+    file: 'src/run/task/cover.ts',
+    from: 'if (wanted > 0) await stateCovers(row, wanted, since, claimedSlot)',
+    to: '',
+  },
+  {
     name: 'a run covers a slot in its grace',
     file: 'src/run/task/cover.ts',
     from: 'dueUntil: missedUntil(times)',
