@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { batchReport, hasStarted } from '../core/row/attempts.ts'
-import { reportJson } from '../core/row/report.ts'
+import { reportMembers } from '../core/row/report.ts'
 import { isUnreadable, readableRow } from '../core/row/status.ts'
 import { ECS } from '../core/row/stored-ecs.ts'
 import { ATTEMPT, REJECTION } from '../core/row/stored-parts.ts'
@@ -70,7 +70,7 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
     ...stored,
     ...(spanId && { spanId }),
     ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }),
-    ...reportJson(batchReport(attempt)),
+    ...reportMembers(batchReport(attempt)),
   }
 }
 

@@ -13,7 +13,7 @@ import {
 import { join, resolve } from 'node:path'
 import { errorCode, firstLine } from '../core/errors.ts'
 import { checkpointReader, MAX_CHECKPOINT_BYTES } from '../core/row/checkpoint.ts'
-import { MAX_REPORT_BYTES, readReport } from '../core/row/report.ts'
+import { keptReport, MAX_REPORT_BYTES } from '../core/row/report.ts'
 import type { Environment } from '../core/types.ts'
 
 // The files in which the batch of an attempt says what it did, and where the next attempt of its slot can go on. Only the
@@ -71,7 +71,7 @@ function filesIn(folder: string, { checkpoint: left, warn }: FilesOf): AttemptFi
       readLast = () => last
       try {
         const bytes = readOwn(report, uid, MAX_REPORT_BYTES + 1)
-        return bytes === null ? null : readReport(bytes)
+        return bytes === null ? null : keptReport(bytes)
       } catch (error) {
         warn(`the report of the batch was not read: ${firstLine(error)}`)
         return null

@@ -3,6 +3,7 @@ import { checkCatchUp } from './checks/catch-up.ts'
 import { checkCovering } from './checks/cover.ts'
 import { checkForces, checkNaming, endedByWord, isNamed } from './checks/forces.ts'
 import { checkRecord } from './checks/record.ts'
+import { checkSaid } from './checks/said.ts'
 import { checkScheduleChange } from './checks/schedule-change.ts'
 import { TIMES } from './day.ts'
 import type { Observed, Story, Write } from './observed.ts'
@@ -36,6 +37,7 @@ export function brokenPromises(observed: Observed): string[] {
   checkCatchUp(observed, say)
   checkCovering(observed, say)
   checkScheduleChange(observed, say)
+  checkSaid(observed, say)
 
   for (const first of works) {
     for (const second of works) {

@@ -50,6 +50,8 @@ interface Started {
   readonly since: number | null
   readonly startMs: number
   endMs: number
+  /** What the attempt before has left, as the work got it. */
+  readonly checkpoint: string | null
   /** The place of the start among all requests about the record. */
   readonly order: number
 }

@@ -194,8 +194,11 @@ async function work(
     startMs: time.now(),
     endMs: Number.POSITIVE_INFINITY,
     order: log.next(),
+    checkpoint: attempt.checkpoint,
   }
   story.works.push(started)
+  const name = `${story.runId} ${attempt.number}`
+  attempt.keepCheckpoint(() => `${name} ${Math.min(time.now(), started.endMs)}`)
   // The child lives by its machine's time: a paused or killed supervisor does not stop it.
   const child = new AbortController()
   const machine = time.clock(story.pause?.suspended ? { suspend: story.pause } : {})
@@ -214,8 +217,11 @@ async function work(
   attempt.lost.removeEventListener('abort', stop)
   await clock.wait(0)
   if (child.signal.aborted) return { outcome: 'leaseLost' }
-  return chance(60) ? { outcome: 'succeeded', value: 'done' } : FAILED
+  const end = chance(60) ? SUCCEEDED : FAILED
+  return { ...end, report: name }
 }
+
+const SUCCEEDED = { outcome: 'succeeded', value: 'done' } as const
 
 const FAILED: Ending & { outcome: 'failed' } = { outcome: 'failed', exitCode: 3 }
 

@@ -17,7 +17,7 @@ const MAX_LINE_BYTES = 400
 const TERMINAL_SEQUENCE = /\u001b\[[0-?]*[ -/]*[@-~]/g
 
 /** Returns the report as it is kept, or null if it is empty. `bytes` need not have more than the limit and one byte. */
-export function readReport(bytes: Uint8Array): string | null {
+export function keptReport(bytes: Uint8Array): string | null {
   const isCut = bytes.length > MAX_REPORT_BYTES
   // With `stream`, a character that the limit cuts in two is left out.
   const decoded = new TextDecoder().decode(bytes.subarray(0, MAX_REPORT_BYTES), { stream: isCut })
@@ -35,7 +35,7 @@ export function readReport(bytes: Uint8Array): string | null {
 
 /** Returns the report that a program gives as a value. Never throws: a report must not fail the work. */
 export function reportOfValue(value: unknown): string | null {
-  return readReport(new TextEncoder().encode(valueText(value).slice(0, MAX_REPORT_BYTES + 1)))
+  return keptReport(new TextEncoder().encode(valueText(value).slice(0, MAX_REPORT_BYTES + 1)))
 }
 
 function valueText(value: unknown): string {
@@ -77,7 +77,10 @@ function isFact(value: unknown): value is Fact {
 }
 
 /** Returns a report as the members of a JSON object: `facts`, or the text as `report`. */
-export function reportJson(report: string | undefined): { readonly facts?: ReportedFacts; readonly report?: string } {
+export function reportMembers(report: string | undefined): {
+  readonly facts?: ReportedFacts
+  readonly report?: string
+} {
   const facts = reportedFacts(report)
   return facts !== null ? { facts } : report === undefined ? {} : { report }
 }

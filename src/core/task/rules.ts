@@ -125,13 +125,13 @@ function meets(value: Fact, { operator, bound, isRelative }: Rule, usual: number
 
 /** Returns `rows is 0 (expected >= 1, usually 1,200)`. Not yet safe to show. */
 export function unmetText({ name, operator, bound, isRelative, value, usual }: Unmet): string {
-  const shown = (one: Fact) => (name === 'duration' ? elapsed(Number(one)) : numberText(one))
-  const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : numberText(bound)
+  const shown = (one: Fact) => (name === 'duration' ? elapsed(Number(one)) : shownFact(one))
+  const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : shownFact(bound)
   const is = value === null ? `${name} was not reported` : `${name} is ${shown(value)}`
   return `${is} (expected ${operator} ${limit}${usual === null ? '' : `, usually ${shown(usual)}`})`
 }
 
 /** Returns a number with commas: `1,200.5`. */
-function numberText(value: Fact): string {
+function shownFact(value: Fact): string {
   return typeof value === 'number' ? String(value).replace(/(?<!\.\d*)\B(?=(\d{3})+(?!\d))/g, ',') : String(value)
 }

@@ -2,7 +2,7 @@ import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, hasStarted, isRecovered, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
-import { reportJson } from '../../core/row/report.ts'
+import { reportMembers } from '../../core/row/report.ts'
 import { readableRow, workRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-parts.ts'
 import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
@@ -109,7 +109,7 @@ function endedPart(event: Event<'ended'>, verdict: EventVerdict, { expected }: R
     fields: {
       attempt: attempt.number,
       ...ended,
-      ...reportJson(report),
+      ...reportMembers(report),
       ...(ending.outcome !== 'notStarted' && { durationMs: Math.round(durationMs) }),
       ...finishFields(event),
       ...(hasRecovered && { recovered: true }),
