@@ -2,6 +2,7 @@ import { AFTER_MUTATIONS } from './planted/after-mutations.ts'
 import { COVER_MUTATIONS } from './planted/cover-mutations.ts'
 import { FORCE_MUTATIONS } from './planted/force-mutations.ts'
 import type { Mutation } from './planted/mutation.ts'
+import { SAID_MUTATIONS } from './planted/said-mutations.ts'
 import { TASK_MUTATIONS } from './planted/task-mutations.ts'
 
 /** Bugs of the kind that this field has had. The simulation, the explorer or both must find each: `npm run test:mutations`. */
@@ -233,5 +234,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...AFTER_MUTATIONS,
   ...COVER_MUTATIONS,
   ...FORCE_MUTATIONS,
+  ...SAID_MUTATIONS,
   ...TASK_MUTATIONS,
 ]

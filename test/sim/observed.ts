@@ -52,6 +52,8 @@ interface Started {
   endMs: number
   /** What the attempt before has left, as the work got it. */
   readonly checkpoint: string | null
+  /** Whether the work itself said that it succeeded. */
+  succeeded: boolean
   /** The place of the start among all requests about the record. */
   readonly order: number
 }

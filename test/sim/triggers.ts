@@ -66,6 +66,8 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     day: story.day,
     settings: {
       ...day.settings,
+      // No work reports it.
+      expect: 'rows>=1',
       ...(states.owner !== null && { owner: states.owner }),
       ...(states.refusesChange && { strict: true }),
       ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
@@ -195,6 +197,7 @@ async function work(
     endMs: Number.POSITIVE_INFINITY,
     order: log.next(),
     checkpoint: attempt.checkpoint,
+    succeeded: false,
   }
   story.works.push(started)
   const name = `${story.runId} ${attempt.number}`
@@ -217,8 +220,8 @@ async function work(
   attempt.lost.removeEventListener('abort', stop)
   await clock.wait(0)
   if (child.signal.aborted) return { outcome: 'leaseLost' }
-  const end = chance(60) ? SUCCEEDED : FAILED
-  return { ...end, report: name }
+  started.succeeded = chance(60)
+  return { ...(started.succeeded ? SUCCEEDED : FAILED), report: name }
 }
 
 const SUCCEEDED = { outcome: 'succeeded', value: 'done' } as const

@@ -24,6 +24,7 @@ export function checkSaid({ stories, writes }: Observed, say: Say): void {
         say('the next attempt goes on', `${story.runId} got ${work.checkpoint} and not ${claim.row.checkpoint}`)
       const end = applied.find(({ row }) => endOf(row, story.runId, work.attempt) === 'failed')
       const saved = end && savedIn(end.row)
+      if (work.succeeded && end !== undefined) say('a success is recorded as one', `${story.runId} failed`)
       if (end !== undefined && (saved?.number !== work.attempt || saved.atMs < work.endMs))
         say('the end saves the checkpoint', `${story.runId} ended at ${work.endMs} and left ${saved?.text}`)
     }
