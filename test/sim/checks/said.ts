@@ -49,6 +49,8 @@ function checkReports(row: Row, say: Say): void {
 
 function checkCheckpoint({ row, atMs }: Write, before: Row | undefined, say: Say): void {
   const [saved, last] = [savedIn(row), savedIn(before)]
+  const isDone = row.state === 'COMPLETED' || row.attempts.at(-1)?.outcome === 'succeeded'
+  if (saved === null && last !== null && !isDone) say('a checkpoint is kept', `${row.writeId} dropped ${last.text}`)
   if (saved === null) return
   if (row.state === 'COMPLETED') say('no checkpoint after completion', `${row.writeId} kept ${saved.text}`)
   if (saved.text === last?.text) return
