@@ -3,7 +3,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { defined } from '../../core/objects.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
 import { decidingAttempt } from '../../core/row/decide.ts'
-import { reportJson } from '../../core/row/report.ts'
+import { reportMembers } from '../../core/row/report.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-parts.ts'
 import type { Doubt } from '../../core/task/expected-slots.ts'
@@ -81,7 +81,7 @@ export function findingJson(found: TaskFinding, store: string): Record<string, u
 function endingJson(row: Row) {
   const attempt = decidingAttempt(row)
   const { outcome, exitCode, signal, report } = attempt?.phase === 'ended' ? attempt : {}
-  return { ...defined({ host: attempt?.host, outcome, exitCode, signal }), ...reportJson(report) }
+  return { ...defined({ host: attempt?.host, outcome, exitCode, signal }), ...reportMembers(report) }
 }
 
 const KIND_WORDS: Readonly<Record<TaskFinding['kind'], string>> = {
