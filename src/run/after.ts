@@ -54,7 +54,7 @@ export async function readAfter(
   if (force === undefined && given.after === null) return null
   const records = new Map<string, Promise<TaskRecord | null>>()
   const read = (task: string) => {
-    const known = records.get(task) ?? recordOf(task, given, io, io.stop)
+    const known = records.get(task) ?? recordOf(task, given, io, { halt: io.stop })
     records.set(task, known)
     return known
   }
@@ -104,9 +104,9 @@ async function recordOf(
   task: string,
   { ledgerTimeoutMs, skewMs }: AfterSettings,
   io: RecordIo,
-  halt: AbortSignal,
+  limits: Pick<Limit, 'halt' | 'retry'>,
 ): Promise<TaskRecord | null> {
-  const limit = { ms: ledgerTimeoutMs, halt }
+  const limit = { ms: ledgerTimeoutMs, ...limits }
   const { record, version } = await askWithin(limit, io, (call) => readRecord(task, io.store, call))
   if (isNewerRecord(record)) {
     throw new LedgerError(
@@ -178,7 +178,7 @@ export async function waitForUpstream(
 async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
   const { request, settings, io, halt } = claimedSlot
   const excused: string[] = []
-  const read = (task: string) => recordOf(task, settings, io, halt)
+  const read = (task: string) => recordOf(task, settings, io, { halt, retry: 'denied' })
   for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read)) {
     for (const key of slots) {
       const row = await readRow(key, claimedSlot)

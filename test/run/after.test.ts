@@ -288,6 +288,18 @@ test('a ledger that is gone while it waits: the claim is withdrawn after the led
   expect(await rowOf('nightly', slotOf(0))).toMatchObject({ attempts: [{ phase: 'waiting' }] })
 })
 
+test('permissions that fail for a moment while it waits do not end the run', async () => {
+  const { time, extract, nightly, wait } = await chain()
+  let left = 0
+  const isDenied = (verb: string) => verb === 'readEntry' && left-- > 0
+  const run = nightly(0, {}, { fateOf: ({ verb }) => ({ kind: isDenied(verb) ? 'denied' : 'answered' }) })
+  await wait(MINUTE_MS)
+  left = 3
+  await time.run(extract(0).result)
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+  expect(left).toBeLessThan(0)
+})
+
 test('each caught-up slot has needs of its own: a blocked one does not stop the rest, and stays to be caught up', async () => {
   const { time, extract, nightly, rowOf } = await chain()
   await time.run(nightly(-4, { after: undefined }).result)
