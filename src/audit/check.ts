@@ -3,15 +3,16 @@ import { batchReport, successOf } from '../core/row/attempts.ts'
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
+import { nextSlotDue } from '../core/task/expected-slots.ts'
 import { aroseAt, findingOf, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../core/task/findings.ts'
 import { unmetRules } from '../core/task/rules.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
-import { isRetired } from '../core/task/suspensions.ts'
+import { gapsOf, isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec, rulesOf } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant, Row, ScheduleSpec, Status } from '../core/types.ts'
+import type { AttemptRecord, Instant, Row, ScheduleSpec, Status } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
-import { auditedSlots, taskInForce } from './expected.ts'
+import { auditedSlots, parseSchedules, taskInForce } from './expected.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
 import { LOOKED_AT, withOlder } from './older.ts'
 import { type KnownTask, readTaskRecords } from './tasks.ts'
@@ -121,6 +122,8 @@ export async function* taskHealth(
   let lastSuccess = Number.NEGATIVE_INFINITY
   let hasFound = false
   let facts: ReportedFacts | null = null
+  let lastDurationMs: number | null = null
+  let duplicates = 0
   for await (const one of checkedSlots(known, settings, deps)) {
     // A slot that is due later can have a row, because an operator may resolve it in advance.
     if (one.slot <= settings.now) status ??= one.status
@@ -128,12 +131,35 @@ export async function* taskHealth(
     hasFound ||= one.finding !== null
     const own = readableRow(one.row)
     const success = own && successOf(own)
-    if (success) facts ??= reportedFacts(batchReport(success)) ?? {}
-    if (own !== null) lastSuccess = Math.max(lastSuccess, successAt(own))
+    if (success) {
+      facts ??= reportedFacts(batchReport(success)) ?? {}
+      lastDurationMs ??= durationMsOf(success)
+    }
+    if (own === null) continue
+    lastSuccess = Math.max(lastSuccess, successAt(own))
+    duplicates += own.rejections.count - own.rejections.refused
   }
   if (isRetired(known, settings.now) && !hasFound) return
   const lastSuccessAt = Number.isFinite(lastSuccess) ? lastSuccess : null
-  yield { task: known.task, status, lastSuccessAt, facts: facts ?? {}, findings }
+  const next = nextSlotDue(parseSchedules(known), gapsOf(known), settings.now)
+  const { owner } = known.expectations ?? {}
+  yield {
+    task: known.task,
+    status,
+    lastSuccessAt,
+    lastDurationMs,
+    next,
+    duplicates,
+    owner,
+    facts: facts ?? {},
+    findings,
+  }
+}
+
+/** The clock of the host may have been set back during the attempt. */
+function durationMsOf(attempt: AttemptRecord): number | null {
+  const isEnded = attempt.phase === 'ended' && attempt.endedAt !== undefined
+  return isEnded ? Math.max(0, attempt.endedAt - attempt.startedAt) : null
 }
 
 function successAt({ attempts }: Row): Instant {

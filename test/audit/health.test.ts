@@ -32,13 +32,15 @@ describe('the condition of a task', () => {
   const yesterday = { ...rowWith({ ending: SUCCEEDED }), slot: slot - DAY_MS }
 
   test('has the newest slot that was due, the newest success, and the number of findings', async () => {
-    expect(await healthOf(TASK, [rowWith({ ending: FAILED }), yesterday])).toEqual({
+    const expectations = { since: slot, owner: 'ops' }
+    const known = { ...TASK, expectations }
+    expect(await healthOf(known, [rowWith({ ending: FAILED }), yesterday])).toEqual({
       ...{ task: 'nightly', status: 'failed', lastSuccessAt: NOW + 1_000, facts: {} },
+      ...{ lastDurationMs: 1_000, next: slot + DAY_MS, duplicates: 0, owner: 'ops' },
       findings: { ...NO_FINDINGS, failed: 1, missed: 1 },
     })
     expect(await healthOf(TASK, [yesterday])).toMatchObject({ status: 'due' })
-    const expectations = { since: slot, doneByMs: 30_000 }
-    expect(await healthOf({ ...TASK, expectations }, [yesterday])).toMatchObject({
+    expect(await healthOf({ ...TASK, expectations: { since: slot, doneByMs: 30_000 } }, [yesterday])).toMatchObject({
       ...{ status: 'overdue', findings: { ...NO_FINDINGS, overdue: 1, missed: 1 } },
     })
     expect(await healthOf(TASK, [], { since: NOW })).toMatchObject({ status: null, lastSuccessAt: null })

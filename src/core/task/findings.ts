@@ -74,6 +74,13 @@ export interface TaskHealth {
   readonly status: Status | null
   /** Null if the range has none. */
   readonly lastSuccessAt: Instant | null
+  /** How long the attempt took that succeeded last, in milliseconds. Null if the range has none. */
+  readonly lastDurationMs: number | null
+  /** The next slot that is expected. Null: none. */
+  readonly next: Instant | null
+  /** How many duplicate triggers were rejected in the range. */
+  readonly duplicates: number
+  readonly owner: string | undefined
   /** What the batch of the newest completed slot reported. Empty: nothing, or a text. */
   readonly facts: ReportedFacts
   readonly findings: Readonly<Record<SlotFinding['kind'], number>>

@@ -25,6 +25,28 @@ const FAMILIES: readonly Family[] = [
     samples: ({ lastSuccessAt }) => (lastSuccessAt === null ? [] : [{ value: lastSuccessAt / 1_000 }]),
   },
   {
+    name: 'cronledger_last_duration_seconds',
+    help: 'How long the attempt took that succeeded last. Absent if none succeeded in the range of the check.',
+    unit: 'seconds',
+    samples: ({ lastDurationMs }) => (lastDurationMs === null ? [] : [{ value: lastDurationMs / 1_000 }]),
+  },
+  {
+    name: 'cronledger_next_slot_timestamp_seconds',
+    help: 'The next slot that is expected. Absent if there is none.',
+    unit: 'seconds',
+    samples: ({ next }) => (next === null ? [] : [{ value: next / 1_000 }]),
+  },
+  {
+    name: 'cronledger_duplicates',
+    help: 'How many duplicate triggers were rejected in the slots of the range of the check.',
+    samples: ({ duplicates }) => [{ value: duplicates }],
+  },
+  {
+    name: 'cronledger_task_owner',
+    help: 'Always 1, with the owner as a label. Absent if the runs of the task state none.',
+    samples: ({ owner }) => (owner === undefined ? [] : [{ labels: { owner }, value: 1 }]),
+  },
+  {
     name: 'cronledger_task_status',
     help: 'The status of the newest slot that was due: 1 for that status, and 0 for the others.',
     samples: ({ status }) => STATUSES.map((name) => ({ labels: { status: name }, value: name === status ? 1 : 0 })),

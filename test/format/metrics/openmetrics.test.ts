@@ -17,6 +17,7 @@ const WELL: TaskHealth = {
   task: 'nightly',
   status: 'completed',
   lastSuccessAt: 1_764_000_000_123,
+  ...{ lastDurationMs: 90_500, next: 1_764_086_400_000, duplicates: 2, owner: 'the "data" team' },
   facts: { rows: 1234, file: 'a', 'x"y': 0.5 },
   findings: NO_FINDINGS,
 }
@@ -24,6 +25,7 @@ const ILL: TaskHealth = {
   task: 'hourly',
   status: 'missed',
   lastSuccessAt: null,
+  ...{ lastDurationMs: null, next: null, duplicates: 0, owner: undefined },
   facts: {},
   findings: { ...NO_FINDINGS, missed: 3 },
 }
@@ -82,4 +84,18 @@ test('the text is the one that Prometheus and node_exporter read', async () => {
   ])
   expect(text.endsWith('\n# EOF\n')).toBe(true)
   expect(parseOpenMetrics(await metricsOf())).toEqual([])
+})
+
+test('the last duration, the next slot, duplicates and the owner; absent where there is none', async () => {
+  const names = ['last_duration_seconds', 'next_slot_timestamp_seconds', 'duplicates', 'task_owner'].map(
+    (name) => `cronledger_${name}`,
+  )
+  const samples = parseOpenMetrics(await metricsOf(WELL, ILL)).filter(({ name }) => names.includes(name))
+  expect(samples.map(({ name, labels, value }) => [name.slice(11), labels, value])).toEqual([
+    ['last_duration_seconds', { task: 'nightly' }, 90.5],
+    ['next_slot_timestamp_seconds', { task: 'nightly' }, 1_764_086_400],
+    ['duplicates', { task: 'nightly' }, 2],
+    ['duplicates', { task: 'hourly' }, 0],
+    ['task_owner', { task: 'nightly', owner: 'the "data" team' }, 1],
+  ])
 })
