@@ -76,7 +76,7 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once'
       // A worker thread cannot tell a signal from 32 to 64 from a success, and gets no signals to pass on.
       if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
-      const own = { ...parts, known: NO_KNOWN_RECORDS, isTraced: true } as const
+      const own = { ...parts, known: NO_KNOWN_RECORDS, traceEnv: command.env }
       return runTrigger(options, (settings) => commandWork(command, settings), command.stops.aborted, own)
     },
   }

@@ -43,6 +43,8 @@ interface Part {
   readonly lines: readonly string[]
 }
 
+const END = 'END_OF_CRONLEDGER'
+
 /** Starts a task of ECS, waits until it has stopped, and returns the exit code of its container. */
 const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit code, and the command that starts the task
     slot=$1 region=$2 cluster=$3 query=$4
@@ -54,8 +56,8 @@ const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit
     esac
     # The wait gives up after ten minutes. A batch may take longer.
     until aws ecs wait tasks-stopped --region "$region" --cluster "$cluster" --tasks "$task" 2>/dev/null; do
-      status=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query 'tasks[0].lastStatus' --output text) || return
-      [ "$status" != None ] || break
+      state=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query 'tasks[0].lastStatus' --output text) || return
+      [ "$state" != None ] || break
       sleep 5
     done
     code=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query "$query" --output text) || return
@@ -78,8 +80,10 @@ export function scriptLines(script: RerunScript): readonly string[] {
   const blanks = [...new Set(commands.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
   const onEcs = script.slots.some(({ target }) => target.ecs !== null)
   return [
+    // zsh takes no comments from a terminal, and has variables that cannot be set.
+    `sh <<'${END}'`,
     `# ${headline(script)}`,
-    '# Read it, then paste it into a shell, or add "| sh" to the command that printed it.',
+    '# Read it, then paste it into bash or zsh, or add "| sh" to the command that printed it.',
     ...(blanks.length === 0 ? [] : [`# Replace before: ${blanks.join(', ')}`]),
     script.keepGoing
       ? '# A slot that fails does not stop the others.'
@@ -89,8 +93,10 @@ export function scriptLines(script: RerunScript): readonly string[] {
     ...(onEcs ? [RUN_SLOT] : []),
     ...commands.map((line) => `  ${line}`),
     ...(script.keepGoing ? ['  exit "$failed"'] : []),
-    ')',
+    // The batches must not read the script.
+    ') </dev/null',
     ...left,
+    END,
   ]
 }
 

@@ -105,8 +105,8 @@ export interface TriggerParts
   host(): Promise<HostFacts>
   parse(spec: ScheduleSpec): Schedule
   readonly env: Environment
-  /** Whether the environment is that of this run alone, so that its trace is that of the run. Left out: no. */
-  readonly isTraced?: true
+  /** The environment of the batch, whose trace the run continues. Left out: the run is in none. */
+  readonly traceEnv?: Environment
   readonly zoneData: string
   readonly log: ((event: RunEvent, context: RunContext) => void) | undefined
 }
@@ -185,7 +185,7 @@ function slotRunner<T>(
       ...context,
       ...shared,
       zoneData: parts.zoneData,
-      ...(parts.isTraced && { traceId: traceOf(parts.env, context.runId)?.traceId }),
+      ...(parts.traceEnv && { traceId: traceOf(parts.traceEnv, context.runId)?.traceId }),
       objection,
       retentionMs: settings.retentionMs,
       ...((settings.overlap !== 'allow' || settings.after !== null) && { phase: 'waiting' }),

