@@ -14,7 +14,7 @@ const COLORS: Readonly<Record<IncidentCause, number>> = {
 }
 
 /** What several tasks have in common. */
-const NAMES: Readonly<Record<IncidentCause, string>> = {
+export const INCIDENT_NAMES: Readonly<Record<IncidentCause, string>> = {
   broken: 'Outage',
   unreadable: 'Unreadable records',
   unusual: 'Unusual results',
@@ -29,7 +29,7 @@ const NAMES: Readonly<Record<IncidentCause, string>> = {
 export function incidentTitle(incident: Incident, now: Instant): string {
   const { cause, from, to, zone, tasks, slots } = incident
   const when = spanTime(from, to, zone, now)
-  if (isShared(incident)) return `${NAMES[cause]} ${when} · ${tasks.length} tasks · ${slots} slots`
+  if (isShared(incident)) return `${INCIDENT_NAMES[cause]} ${when} · ${tasks.length} tasks · ${slots} slots`
   return tasks
     .map(
       ({ task, counts, owner }) => `${task}: ${countsOf(counts)}, ${when}${owner === undefined ? '' : ` (${owner})`}`,

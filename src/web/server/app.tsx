@@ -147,7 +147,7 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
         <nav class="crumbs" aria-label="Breadcrumbs">
           <a href={links.overview()}>Tasks</a>
         </nav>
-        <NeedsList needs={needs} zone={zoneOf(context)} now={clock.now()} />
+        <NeedsList needs={needs} store={store} zone={zoneOf(context)} now={clock.now()} />
       </>
     )
     return { title: `${countInTitle(needs)}Needs attention`, main, moves: !needs.isWhole, costMs: 0 }

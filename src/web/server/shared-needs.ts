@@ -3,8 +3,8 @@ import type { Needs } from '../views/overview/needs.tsx'
 import type { NeedsReading } from './read/needs.ts'
 import { AGE_FACTOR } from './shared.ts'
 
-/** How long a page waits for the whole answer. 1,000 tasks are read in this time, even by a busy server. */
-const WAIT_MS = 5_000
+/** How long a page waits for the whole answer. Otherwise the first page of 10,000 tasks would come late. */
+const WAIT_MS = 1_500
 
 /** The error of a reading for which no page waited goes to the next page, but not later than this. */
 const ERROR_MS = 60_000

@@ -218,7 +218,7 @@ describe('what needs attention', () => {
       .replace(/<[^>]*>/g, '')
       .replaceAll('&#39;', "'")
   const top = (needs: Needs) => NeedsLine({ needs, now: LATER, store: 'file:/a b.db' })
-  const list = (needs: Needs) => NeedsList({ needs, now: LATER })
+  const list = (needs: Needs) => NeedsList({ needs, now: LATER, store: 'file:x' })
 
   // The snapshot of all texts has the other answers.
   test.each<[Needs, string]>([

@@ -156,7 +156,7 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
     more: 'billing/dunning',
     query: { after: 'b' },
   }),
-  'Needs attention': NeedsList({ needs: { ...ILL, incidents: [OUTAGE, ...ILL.incidents] }, ...props }),
+  'Needs attention': NeedsList({ needs: { ...ILL, incidents: [OUTAGE, ...ILL.incidents] }, ...summary }),
 }
 
 const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }

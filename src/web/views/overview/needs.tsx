@@ -1,9 +1,11 @@
 import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
+import { INCIDENT_NAMES } from '../../../format/check/incidents.ts'
 import { printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
 import type { Incident } from '../../../verdict/incidents.ts'
+import { repairStep } from '../../../verdict/steps.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { links } from '../frame/links.ts'
@@ -115,15 +117,6 @@ function NeedsSummary({
   )
 }
 
-/** What several tasks have in common. */
-const CAUSES: Readonly<Record<Incident['cause'], string>> = {
-  broken: 'Outage',
-  unreadable: 'Unreadable records',
-  doubtful: 'Slots that may not have been due',
-  unusual: 'Unusual results',
-  late: 'Late starts',
-}
-
 interface IncidentProps extends Pick<NeedsProps, 'zone'> {
   readonly incident: Incident
   readonly index: number
@@ -144,7 +137,7 @@ function IncidentLine({ incident, index, zone }: IncidentProps) {
     )
   return (
     <li>
-      <strong>{CAUSES[cause]}</strong>
+      <strong>{INCIDENT_NAMES[cause]}</strong>
       <span>
         <strong>
           <Span from={from} to={to} zone={zone ?? incident.zone} />
@@ -195,7 +188,7 @@ function sumOf(tasks: readonly IncidentTask[]): Readonly<Record<Kind, number>> {
 }
 
 /** All incidents, each with its tasks and what is known of the newest finding of each. */
-export function NeedsList({ needs, zone, now }: NeedsProps) {
+export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly store: string }) {
   return (
     <section id="needs" aria-labelledby="needs-title">
       <NeedsSummary needs={needs} now={now} problems={needs.problems} />
@@ -210,7 +203,7 @@ export function NeedsList({ needs, zone, now }: NeedsProps) {
               </tr>
             </thead>
             {needs.incidents.map((incident, index) => (
-              <IncidentRows incident={incident} index={index} zone={zone} now={now} />
+              <IncidentRows incident={incident} index={index} store={store} zone={zone} now={now} />
             ))}
           </table>
         </section>
@@ -219,7 +212,13 @@ export function NeedsList({ needs, zone, now }: NeedsProps) {
   )
 }
 
-function IncidentRows({ incident, index, zone, now }: IncidentProps & Pick<NeedsProps, 'now'>) {
+function IncidentRows({
+  incident,
+  index,
+  store,
+  zone,
+  now,
+}: IncidentProps & Pick<NeedsProps, 'now'> & { readonly store: string }) {
   const { cause, tasks, slots, from, to } = incident
   return (
     <tbody id={`incident-${index + 1}`}>
@@ -227,9 +226,15 @@ function IncidentRows({ incident, index, zone, now }: IncidentProps & Pick<Needs
         <tr class="group">
           <th scope="rowgroup" colspan={3}>
             <strong>
-              {CAUSES[cause]} <Span from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length} tasks · {slots}{' '}
-              slots
+              {INCIDENT_NAMES[cause]} <Span from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length} tasks ·{' '}
+              {slots} slots
             </strong>
+            {cause === 'broken' && (
+              <details class="commands">
+                <summary>Run these slots again</summary>
+                <CommandToCopy {...repairStep({ store, task: null, from, to })} />
+              </details>
+            )}
           </th>
         </tr>
       )}
