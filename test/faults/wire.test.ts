@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Attempt } from '../../src/function-work.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { CONTAINER, serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
 import { cronledger, type Loose, pasted, start } from '../support/cli.ts'
@@ -66,7 +67,7 @@ for (const [name, startServer] of [
     const launch = (command: readonly string[], options?: readonly string[]) =>
       start(args(command, options), { env: environment() })
     /** The same in this process, with a function as batch. */
-    const trigger = (settings: RunSettings = {}, batch?: () => unknown) =>
+    const trigger = (settings: RunSettings = {}, batch?: (attempt: Attempt) => unknown) =>
       table.run({ task: 'nightly', schedule: '0 3 * * *', eventTime, ...settings }, batch)
     async function row(): Promise<Loose> {
       const call = { signal: AbortSignal.timeout(120_000) }
@@ -128,16 +129,20 @@ for (const [name, startServer] of [
 
     test('a renewal whose answer is lost: the finish lands on top of it', async () => {
       let cut = 0
-      const batch = async () => {
+      const batch = async (attempt: Attempt) => {
+        attempt.saveCheckpoint('row 7')
         proxy.treat((passing) => {
           if (!isRenewal(passing)) return 'pass'
           cut += 1
           return 'cutAnswer'
         })
         await proxy.arrived(() => cut > 1)
+        attempt.report({ rows: 8 })
       }
       expect(await trigger({ heartbeatMs: 200 }, batch)).toMatchObject({ code: 0 })
-      expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
+      const found = await row()
+      expect(found).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded', report: '{"rows":8}' }] })
+      expect(found).not.toHaveProperty('checkpoint')
     })
 
     /** What is left of a claim that was withdrawn, after the next trigger. */
@@ -214,7 +219,9 @@ for (const [name, startServer] of [
         const { env } = await serveMetadata({ container, task })
         const options = { env: { ...environment(), CRONLEDGER_TASK: 'on-ecs', ...env } }
         proxy.seen.length = 0
-        expect(await cronledger(args(['echo', 'paid']), options)).toMatchObject({ code: 0, stdout: 'paid\n' })
+        expect(await cronledger(args(['sh', '-c', 'echo paid | tee "$CRONLEDGER_RUN_REPORT"']), options)).toMatchObject(
+          { code: 0, stdout: 'paid\n' },
+        )
         nextSlot()
         return proxy.seen.map(({ action }) => action)
       }

@@ -3,7 +3,7 @@ import { LedgerError } from '../../src/core/errors.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import { rememberingParser } from '../../src/core/schedule/schedule-options.ts'
 import { exitCodeOf } from '../../src/exit-code.ts'
-import { tryFunction } from '../../src/function-work.ts'
+import { type Attempt, tryFunction } from '../../src/function-work.ts'
 import { readMethods } from '../../src/ledger.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import type { TriggerOptions, TriggerParts } from '../../src/run/run-trigger.ts'
@@ -35,12 +35,15 @@ export function openTable(endpoint: string) {
   return {
     store,
     /** Runs a trigger. Returns the exit code of `cronledger run`, how often the batch ran, and the events. */
-    async run(options: TriggerOptions & { readonly signal?: AbortSignal }, batch: () => unknown = () => undefined) {
+    async run(
+      options: TriggerOptions & { readonly signal?: AbortSignal },
+      batch: (attempt: Attempt) => unknown = () => undefined,
+    ) {
       let started = 0
       const events: RunEvent[] = []
-      const work = () => {
+      const work = (attempt: Attempt) => {
         started += 1
-        return batch()
+        return batch(attempt)
       }
       const log = (event: RunEvent) => void events.push(event)
       const ended = await tryFunction(options, work, { ...parts, log }).catch((error: unknown) => {
