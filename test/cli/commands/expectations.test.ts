@@ -56,7 +56,7 @@ describe('the expectations that a run states', () => {
     // It is the slot that was due last, as on the page of the task.
     expect(task).toMatchObject({ last: { status: 'due' } })
     const times = { graceMs: 7_200_000, lateAfterMs: 600_000, doneByMs: 10_800_000, skewMs: DEFAULT_SKEW_MS }
-    expect(task.expectations).toEqual({ ...times, owner: 'the data team', after: [] })
+    expect(task.expectations).toEqual({ ...times, owner: 'the data team', after: [], expect: null })
   })
 
   test('come from the environment too, and name the owner wherever the task needs attention', async () => {
@@ -207,7 +207,7 @@ describe('check --format openmetrics', () => {
     expect(of('last_success_timestamp_seconds')).toEqual([`nightly ${Date.parse('2026-11-24T03:00:00Z') / 1000}`])
     expect(of('task_status', (value) => value === 1)).toEqual(['hourly failed 1', 'nightly completed 1'])
     expect(of('findings', (value) => value > 0)).toEqual(['hourly failed 1'])
-    expect(of('findings')).toHaveLength(12)
+    expect(of('findings')).toHaveLength(14)
   })
 
   test('refuses a flag that would have no effect, and takes the environment that has one', async () => {
