@@ -38,7 +38,7 @@ test('the topic about exit codes has each code of cronledger', () => {
   for (const code of Object.values(ofRun)) expect(text).toMatch(new RegExp(`^ +${code} `, 'm'))
 })
 
-describe('the page of events', () => {
+describe('the page of records', () => {
   const { $defs: parts } = schemaOf('event')
 
   test('has each event and each of its members', () => {
@@ -46,27 +46,27 @@ describe('the page of events', () => {
     const members = Object.entries(parts).flatMap(([name, part]) =>
       name === 'runEvent' || name === 'finding' || name === 'rerun' || name.startsWith('event-') ? membersOf(part) : [],
     )
-    expect(missingIn(page('log-events'), [...events, ...members])).toEqual([])
+    expect(missingIn(page('records'), [...events, ...members])).toEqual([])
   })
 
   test('has each cause of a refusal, each outcome and each source of an event time', () => {
     const outcomes = OUTCOMES.filter((outcome) => outcome !== 'abandoned')
-    expect(missingIn(page('log-events'), [...parts.refusalCause.enum, ...outcomes, ...EVENT_TIME_SOURCES])).toEqual([])
+    expect(missingIn(page('records'), [...parts.refusalCause.enum, ...outcomes, ...EVENT_TIME_SOURCES])).toEqual([])
   })
 })
 
-test('the page of the row has each member of a row and each state', () => {
+test('the page of records has each member of a row and each state', () => {
   const { row, ecs } = schemaOf('row').$defs
   expect(membersOf(ecs)).toContain('logStream')
-  expect(missingIn(page('row'), [...membersOf(row), ...membersOf(ecs), ...STATES])).toEqual([])
+  expect(missingIn(page('records'), [...membersOf(row), ...membersOf(ecs), ...STATES])).toEqual([])
 })
 
-test('the page of the task record has each member', () => {
+test('the page of records has each member of the task record', () => {
   const { $defs: parts } = schemaOf('task')
   const { record, schedule, expectations, suspension, ended } = parts
   const members = [record, schedule, expectations, suspension, ended].flatMap(membersOf)
   expect(members).toContain('retirements')
-  expect(missingIn(page('task-record'), members)).toEqual([])
+  expect(missingIn(page('records'), members)).toEqual([])
 })
 
 test('the page of the library has each method and each exported function', () => {
