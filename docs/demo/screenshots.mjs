@@ -40,6 +40,8 @@ try {
     reducedMotion: 'reduce',
   })
   await page.goto(url)
+  // The page shows the findings so far until all tasks are checked.
+  await page.locator('h1', { hasNotText: 'At least' }).waitFor()
   await page.screenshot({ path: pictureOf('overview') })
   await page.goto(await addressOfFailure(page, url))
   await page.screenshot({ path: pictureOf('slot') })

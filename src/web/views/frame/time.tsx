@@ -35,15 +35,16 @@ interface BriefProps extends TimeProps {
   readonly zone: string
 }
 
-/** A time for a column: the time of the day, with the date if it is not today's. A pointer on it shows the time in UTC. */
+/** A time for a column: the time of the day with its age, or with the date if it is not today's. A pointer on it shows the time in UTC. */
 export function BriefTime({ at, clock, now, zone }: BriefProps) {
   const utc = formatInstant(at)
-  const text = clock.time(at).slice(clock.day(at) === clock.day(now) ? '2026-11-24 '.length : '2026-'.length)
+  const isToday = clock.day(at) === clock.day(now)
+  const text = clock.time(at).slice(isToday ? '2026-11-24 '.length : '2026-'.length)
   return (
     <time class="time" datetime={utc} title={utc}>
       {text}
       {clock.zone !== zone && <small> {clock.offset(at)}</small>}
-      {Math.abs(now - at) < DAY_MS && <small class="age"> ({ageText(at, now)})</small>}
+      {isToday && <small class="age"> ({ageText(at, now)})</small>}
     </time>
   )
 }
