@@ -29,9 +29,9 @@ import { type Decided, inForceAt, type Suspension, type TaskRecord } from './cor
 import type { Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
-import { readAfter } from './run/after.ts'
 import { readExpectations } from './run/settings.ts'
 import { SETTINGS } from './run/settings-table.ts'
+import { readAfter } from './run/task/after.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 

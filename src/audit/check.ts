@@ -133,7 +133,7 @@ export async function* taskHealth(
     const success = own && successOf(own)
     if (success) {
       facts ??= reportedFacts(batchReport(success)) ?? {}
-      lastDurationMs ??= durationMsOf(success)
+      lastDurationMs ??= ranMs(success)
     }
     if (own === null) continue
     lastSuccess = Math.max(lastSuccess, successAt(own))
@@ -157,7 +157,7 @@ export async function* taskHealth(
 }
 
 /** The clock of the host may have been set back during the attempt. */
-function durationMsOf(attempt: AttemptRecord): number | null {
+function ranMs(attempt: AttemptRecord): number | null {
   const isEnded = attempt.phase === 'ended' && attempt.endedAt !== undefined
   return isEnded ? Math.max(0, attempt.endedAt - attempt.startedAt) : null
 }

@@ -4,7 +4,7 @@ import { readableRow, type SlotRecord } from '../core/row/status.ts'
 import { medianOf, type Rules, unmetRules } from '../core/task/rules.ts'
 import type { ExpectedTimes, ScheduleSince, Suspension } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, Status } from '../core/types.ts'
-import { csvText } from './csv.ts'
+import { csvText } from './history/csv.ts'
 import { durationMsOf } from './row.ts'
 import { safeJson } from './text.ts'
 
@@ -211,11 +211,11 @@ export function* reportJson(report: Report): Generator<string, void> {
     ...{ total: totalCounts(tasks), problems },
   }
   yield `${safeJson(head).slice(0, -1)},"tasks":[`
-  for (const [index, task] of tasks.entries()) yield `${index === 0 ? '' : ','}\n${safeJson(taskJson(task))}`
+  for (const [index, task] of tasks.entries()) yield `${index === 0 ? '' : ','}\n${safeJson(taskReportJson(task))}`
   yield ']}\n'
 }
 
-function taskJson({ decisions, pauses, retirements, schedules, exceptions, ...task }: TaskReport) {
+function taskReportJson({ decisions, pauses, retirements, schedules, exceptions, ...task }: TaskReport) {
   const suspension = ({ from, until, by, reason }: Suspension) => ({
     ...{ from: formatInstant(from), until: until === null ? null : formatInstant(until), by, reason },
   })

@@ -44,7 +44,7 @@ export function lineWidthOf(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1))
 }
 
-export interface Cell {
+export interface TableCell {
   readonly text: string
   readonly color?: number | undefined
   /** A number is at the right end of its column. */
@@ -52,7 +52,7 @@ export interface Cell {
 }
 
 /** Returns a line with each cell padded or cut to its width. */
-export function tableLine(cells: readonly Cell[], widths: readonly number[]): string {
+export function tableLine(cells: readonly TableCell[], widths: readonly number[]): string {
   const last = cells.findLastIndex(({ text }) => text !== '')
   const texts = cells.slice(0, last + 1).map(({ text, color, isRight = false }, index) => {
     const shown = cut(text, widths[index] ?? 0)
@@ -90,7 +90,7 @@ const SHORTEST = 8
  * the screen, the columns in `flexible` are cut, the first of them first.
  */
 export function alignedLines(
-  rows: readonly (readonly Cell[])[],
+  rows: readonly (readonly TableCell[])[],
   { columns, color }: Screen,
   flexible: readonly number[],
 ): readonly string[] {

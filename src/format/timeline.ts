@@ -99,7 +99,7 @@ function rejectedEntry(same: readonly Rejection[], rejections: Rejections, slot:
     kind: 'rejections',
     at: first.at,
     until: last.at,
-    text: `${same.length + unlisted} ${what} (${causeText(one)})${where}`,
+    text: `${same.length + unlisted} ${what} (${rejectionCause(one)})${where}`,
     source: unlisted > 0 ? `${unlisted} of them are only counted` : '',
     listed,
   }
@@ -141,11 +141,15 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
 function rejectionEvent(rejection: Rejection, slot: Instant): TimelineEvent {
   const { at, kind, host } = rejection
   const what = kind === 'duplicate' ? 'duplicate trigger ignored' : 'trigger refused'
-  return event(at, `${what} (${causeText(rejection)}) ${delayText(at, slot)} on host ${host}`, sourceText(rejection))
+  return event(
+    at,
+    `${what} (${rejectionCause(rejection)}) ${delayText(at, slot)} on host ${host}`,
+    sourceText(rejection),
+  )
 }
 
 /** Turns `tooManyAttempts` into `too many attempts`. */
-function causeText({ cause }: Rejection): string {
+function rejectionCause({ cause }: Rejection): string {
   if (cause === 'survivor') return 'a process of an earlier attempt still runs'
   return cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }

@@ -40,12 +40,12 @@ export function resourceOf(env: Environment): Readonly<Record<string, string>> {
 function keyValues(text = ''): Record<string, string> {
   const pairs = text.split(',').flatMap((pair) => {
     const [, key, value = ''] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? []
-    return key === undefined ? [] : [[key, decoded(value)] as const]
+    return key === undefined ? [] : [[key, percentDecoded(value)] as const]
   })
   return Object.fromEntries(pairs)
 }
 
-function decoded(value: string): string {
+function percentDecoded(value: string): string {
   try {
     return decodeURIComponent(value)
   } catch {

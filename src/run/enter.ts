@@ -6,12 +6,12 @@ import { skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
 import type { UpstreamSlot } from '../core/task/upstream.ts'
 import type { PendingRow, Resolution, Row } from '../core/types.ts'
-import { waitForUpstream } from './after.ts'
 import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
 import { beginWaiting, type ClaimedSlot, endClaim } from './claimed-slot.ts'
 import { acquireOverlapLock } from './overlap.ts'
 import { admit, type Obstacle } from './task/admission.ts'
+import { waitForUpstream } from './task/after.ts'
 import { finishBy, writeAsOwner } from './write.ts'
 
 export type GaveWay =

@@ -17,7 +17,6 @@ import { findSurvivor } from '../process/survivors.ts'
 import type { OpenedStore } from '../store/store.ts'
 import { verdictOfEvent } from '../verdict/event-verdict.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
-import { readAfter } from './after.ts'
 import { ifHalted } from './ask.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
 import { unfailing } from './claimed-slot.ts'
@@ -31,6 +30,7 @@ import {
   usualLedgerTimeoutMs,
   withOverlapLock,
 } from './settings.ts'
+import { readAfter } from './task/after.ts'
 import { type CatchUpIo, catchUp } from './task/catch-up.ts'
 import { defaultZoneWarning, readTrigger } from './trigger.ts'
 import type { RunIo } from './write.ts'

@@ -9,7 +9,7 @@ import { OUTCOMES, type RefusalCause, type Row, type Trigger } from '../../src/c
 import { findingObject } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { digestOf } from '../../src/format/notice.ts'
-import { rerunLine } from '../../src/format/rerun.ts'
+import { rerunLine } from '../../src/format/rerun/rerun.ts'
 import { collectIncidents } from '../../src/verdict/incidents.ts'
 import { FINDINGS } from '../support/pages/needs.ts'
 import {

@@ -10,7 +10,7 @@ import {
 } from '../../core/row/policy.ts'
 import { checkOperator, isTaskPattern } from '../../core/user-text.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../../exit-code.ts'
-import { progressLine, rerunLine } from '../../format/rerun.ts'
+import { progressLine, rerunLine } from '../../format/rerun/rerun.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Force } from '../../run/run-trigger.ts'
@@ -172,7 +172,7 @@ async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: 
 async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): Promise<number> {
   const { values, stops, sink, env } = ask
   const only = onlyOf(values)
-  const planned = await Promise.race([planRange(ledger, rangeOf(values)), exitCodeOfStop(stops)])
+  const planned = await Promise.race([planRange(ledger, statedRange(values)), exitCodeOfStop(stops)])
   if (typeof planned === 'number') return planned
   const { slots, doubts } = planned
   const hasProgress = format === 'text' && showsProgress(env)
@@ -213,12 +213,12 @@ function optionsOf(
 
 async function showPlan({ values, sink }: RerunRequest): Promise<number> {
   showStandardStreams()
-  const range = rangeOf(values)
+  const range = statedRange(values)
   await printPlan(await planRange(createLedger({ store: values.store }), range), range, values.json === true, sink)
   return EXIT.ok
 }
 
-function rangeOf({ from = '', ...values }: RerunRequest['values']) {
+function statedRange({ from = '', ...values }: RerunRequest['values']) {
   return { ...values, from, only: onlyOf(values) }
 }
 

@@ -59,7 +59,7 @@ const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
 const USUAL_KINDS = COMMON.notifyOn.choices.filter((kind) => kind !== 'started' && kind !== 'succeeded')
 
 /** A digest is about no single slot, and must not seem to be about that of an outer run. */
-const NO_SLOT = Object.fromEntries(
+const NO_SLOT_VARIABLES = Object.fromEntries(
   Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, '']),
 )
 
@@ -104,7 +104,7 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
     },
     emitDigest(digest) {
       const { event: kind } = digest
-      const variables = { ...NO_SLOT, CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
+      const variables = { ...NO_SLOT_VARIABLES, CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
       send({ kind, slot: kind, input: `${JSON.stringify(digest)}\n`, env: { ...base, ...variables } })
     },
   }

@@ -136,9 +136,9 @@ export function repairLine(needs: OpenFindingsOfTasks, store: string): string | 
   return printable(`To ${what}: ${commandText(command)}`)
 }
 
-type Need = Pick<Verdict, 'caution' | 'steps'>
+type NextSteps = Pick<Verdict, 'caution' | 'steps'>
 
-function needOfOne(found: TaskFinding, store: string): Need {
+function needOfOne(found: TaskFinding, store: string): NextSteps {
   const verdict = verdictOfFinding(found, store)
   return { caution: verdict.caution, steps: neededSteps(verdict.steps) }
 }
@@ -150,7 +150,7 @@ function needOfOne(found: TaskFinding, store: string): Need {
 function needOfRerunnable(
   { oldest, newest, newestTried, newestStale, oldestKnown }: RerunnableNeeds,
   store: string,
-): Need {
+): NextSteps {
   if (oldest === newest) return needOfOne(oldest, store)
   const target = (found: TaskFinding) => findingTarget(found, store)
   const end = newest.slot + 1000
@@ -165,14 +165,14 @@ function needOfRerunnable(
 }
 
 /** The slot needs a decision of its own, so its rerun is not beside the reruns of other slots. */
-function needOfLeftOut(found: TaskFinding, store: string, isAlone: boolean): Need {
+function needOfLeftOut(found: TaskFinding, store: string, isAlone: boolean): NextSteps {
   return isAlone
     ? needOfOne(found, store)
     : { caution: null, steps: [showStep('see the slot that needs its own decision', findingTarget(found, store))] }
 }
 
 /** A pause of the time around the change of the schedule settles all slots that were not due. */
-function needOfDoubts({ newest, count }: FindingGroup, store: string, isAlone: boolean): Need {
+function needOfDoubts({ newest, count }: FindingGroup, store: string, isAlone: boolean): NextSteps {
   const doubt = doubtOf(newest)
   if (count === 1 || doubt === undefined) return needOfLeftOut(newest, store, isAlone)
   const target = findingTarget(newest, store)

@@ -8,7 +8,7 @@ import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/t
 import type { Instant, Status } from '../../core/types.ts'
 import { localTimeIn, spanTime } from '../local-time.ts'
 import { instantOrNull } from '../row.ts'
-import { alignedLines, type Cell, colorOfStatus, type Screen, YELLOW } from '../table.ts'
+import { alignedLines, colorOfStatus, type Screen, type TableCell, YELLOW } from '../table.ts'
 import { printable } from '../text.ts'
 import { schedulesAhead, storedScheduleJson } from './declaration.ts'
 import { openJson, openTexts } from './suspensions.ts'
@@ -32,7 +32,7 @@ export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, no
 
 const SLOW = 2
 
-function cellsOf(summary: TaskSummary, now: Instant): readonly Cell[] {
+function cellsOf(summary: TaskSummary, now: Instant): readonly TableCell[] {
   const { task, last, next, record, durationsMs } = summary
   const [newest, ...others] = durationsMs
   const usual = medianOf(others)

@@ -16,7 +16,7 @@ import { wallClock, wordsIn } from '../../../src/web/views/frame/wall-clock.ts'
 import { LogLink, logAddress } from '../../../src/web/views/slot/log-link.tsx'
 import { Changes } from '../../../src/web/views/task/changes.tsx'
 import { addressOf, durationText, type TaskHead } from '../../../src/web/views/task/head.tsx'
-import { Plot, Plots, valuesOf } from '../../../src/web/views/task/plot.tsx'
+import { Plot, Plots, plotValues } from '../../../src/web/views/task/plot.tsx'
 import { RECENT, Recent } from '../../../src/web/views/task/recent.tsx'
 import { clock, live, now, schedule, slot } from '../../support/pages/slots.ts'
 import { textOf } from '../../support/pages/text.ts'
@@ -238,7 +238,7 @@ test('numbers that the batch reported have a plot of their own, at most three of
   const [completed] = slotsOf('completed')
   const own = completed?.row as Row
   const row = { ...own, attempts: own.attempts.map((attempt) => ({ ...attempt, report })) } as Row
-  const values = valuesOf({ ...(completed ?? expect.unreachable()), row }, now)
+  const values = plotValues({ ...(completed ?? expect.unreachable()), row }, now)
   expect([...values.keys()]).toEqual(['Duration', 'rows', 'errors', 'skipped', 'more'])
   const titles = textOf(Plots({ points: [{ mark: 'completed', values }], columns: 20 })?.join(''))
   expect(titles).toMatch(/Duration.*rows 1,200.*errors 0.*skipped 3/s)

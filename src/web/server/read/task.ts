@@ -10,7 +10,7 @@ import { rejectedCount, rejectedText } from '../../views/frame/marks.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import { axisUntil } from '../../views/overview/axis.ts'
 import { fillCells } from '../../views/overview/cells.ts'
-import { PLOT_SPANS, type PlotDays, valuesOf } from '../../views/task/plot.tsx'
+import { PLOT_SPANS, type PlotDays, plotValues } from '../../views/task/plot.tsx'
 import { RECENT, type RecentSlots } from '../../views/task/recent.tsx'
 import type { TaskPage } from '../../views/task/task.tsx'
 import {
@@ -120,7 +120,7 @@ export async function readDays(read: ReadTask, { plot }: TaskQuery, reading: Rea
       scanned += 1
       add(record)
       const index = axis.columns.findLastIndex(({ from }) => from <= record.slot)
-      for (const [name, value] of valuesOf(record, reading.now)) {
+      for (const [name, value] of plotValues(record, reading.now)) {
         const own = values[index]
         own?.set(name, [...(own.get(name) ?? []), value])
       }

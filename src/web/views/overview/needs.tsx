@@ -4,7 +4,7 @@ import { countsText, findingDetail, totalOf } from '../../../format/check/findin
 import { INCIDENT_NAMES } from '../../../format/check/incidents.ts'
 import { printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
-import type { Incident } from '../../../verdict/incidents.ts'
+import type { Incident, IncidentTask } from '../../../verdict/incidents.ts'
 import { repairStep } from '../../../verdict/steps.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
@@ -140,7 +140,7 @@ function IncidentLine({ incident, index, zone }: IncidentProps) {
       <strong>{INCIDENT_NAMES[cause]}</strong>
       <span>
         <strong>
-          <Span from={from} to={to} zone={zone ?? incident.zone} />
+          <DatesOf from={from} to={to} zone={zone ?? incident.zone} />
         </strong>{' '}
         · <a href={`${links.needs}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
         <span class="quiet">({countsText(sumOf(tasks))})</span>
@@ -148,8 +148,6 @@ function IncidentLine({ incident, index, zone }: IncidentProps) {
     </li>
   )
 }
-
-type IncidentTask = Incident['tasks'][number]
 
 /** The findings of one task: their kinds, the time of the slots, and the owner. */
 function TaskFindings({
@@ -164,14 +162,14 @@ function TaskFindings({
         </>
       ))}
       <a href={from === to ? links.slot(task, from) : links.task(task)}>
-        <Span from={from} to={to} zone={zone} />
+        <DatesOf from={from} to={to} zone={zone} />
       </a>
       {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
     </span>
   )
 }
 
-function Span({ from, to, zone }: Readonly<{ from: Instant; to: Instant; zone: string }>) {
+function DatesOf({ from, to, zone }: Readonly<{ from: Instant; to: Instant; zone: string }>) {
   const clock = wallClock(zone)
   if (from === to) return <Time at={from} clock={clock} />
   return (
@@ -226,8 +224,8 @@ function IncidentRows({
         <tr class="group">
           <th scope="rowgroup" colspan={3}>
             <strong>
-              {INCIDENT_NAMES[cause]} <Span from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length} tasks ·{' '}
-              {slots} slots
+              {INCIDENT_NAMES[cause]} <DatesOf from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length}{' '}
+              tasks · {slots} slots
             </strong>
             {cause === 'broken' && (
               <details class="commands">

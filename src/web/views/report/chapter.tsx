@@ -70,12 +70,12 @@ export function TaskChapter({ task }: { readonly task: TaskReport }) {
   )
 }
 
-type Cell = Child | string
+type Content = Child | string
 
 interface LinesProps {
   readonly summary: string
   readonly head: readonly string[]
-  readonly rows: readonly (readonly Cell[])[]
+  readonly rows: readonly (readonly Content[])[]
   /** How many slots or decisions each row stands for. */
   readonly sizes: readonly number[]
   readonly unlisted?: number

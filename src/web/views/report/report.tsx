@@ -12,13 +12,13 @@ import { type WallClock, wallClock } from '../frame/wall-clock.ts'
 import { CLASS_WORDS, changesOf, hasMore, idOf, number } from './chapter.tsx'
 
 /** A column of the table that has numbers. Those that are not `always` there need a number other than 0. */
-interface Column {
+interface CountColumn {
   readonly name: keyof ReportCounts
   readonly words: string
   readonly always: boolean
 }
 
-const COLUMNS: readonly Column[] = [
+const COUNT_COLUMNS: readonly CountColumn[] = [
   { name: 'due', words: 'due', always: true },
   ...SLOT_CLASSES.map((name) => ({
     ...{ name, words: CLASS_WORDS[name], always: ['inTime', 'late', 'missed', 'failed'].includes(name) },
@@ -38,7 +38,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
   const clock = wallClock(zone)
   const total = totalCounts(tasks)
   const share = shareText(total)
-  const columns = COLUMNS.filter(({ name, always }) => always || total[name] > 0)
+  const columns = COUNT_COLUMNS.filter(({ name, always }) => always || total[name] > 0)
   const isWhole = problems.length === 0 && tasks.every(({ problem }) => problem === null)
   return (
     <>
@@ -80,7 +80,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
           </thead>
           <tbody>
             {tasks.map((task) => (
-              <TaskLine task={task} columns={columns} />
+              <TaskRow task={task} columns={columns} />
             ))}
           </tbody>
           {tasks.length > 1 && (
@@ -102,7 +102,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
   )
 }
 
-function TaskLine({ task, columns }: Readonly<{ task: TaskReport; columns: readonly Column[] }>) {
+function TaskRow({ task, columns }: Readonly<{ task: TaskReport; columns: readonly CountColumn[] }>) {
   const { counts, usualMs, longestMs, problem, owner } = task
   return (
     <tr>

@@ -35,7 +35,7 @@ const DURATION = 'Duration'
 const MAX_FACTS = 3
 
 /** Returns how long a slot took, and the numbers that its last attempt reported. */
-export function valuesOf({ row, status }: SlotWithStatus, now: Instant): PlotValues {
+export function plotValues({ row, status }: SlotWithStatus, now: Instant): PlotValues {
   const own = readableRow(row)
   const last = own?.attempts.at(-1)
   const tookMs = own && durationMsOf(own, status, now)

@@ -10,7 +10,7 @@ import type { WallClock } from '../frame/wall-clock.ts'
 import { labelsOf, SPANS } from '../overview/axis.ts'
 import { cellFacts } from '../overview/cells.ts'
 import { hrefOfCell } from '../overview/grid.tsx'
-import { PLOT_SPANS, type PlotDays, Plots, valuesOf } from './plot.tsx'
+import { PLOT_SPANS, type PlotDays, Plots, plotValues } from './plot.tsx'
 
 /** How many slots the strip and the plot show. They have that many columns, also if there are fewer slots. */
 export const RECENT = 20
@@ -117,7 +117,7 @@ function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<R
           {slots.length < RECENT && <td colspan={RECENT - slots.length} />}
         </tr>
       </thead>
-      <Plots columns={RECENT} points={slots.map((one) => ({ mark: one.mark, values: valuesOf(one, now) }))} />
+      <Plots columns={RECENT} points={slots.map((one) => ({ mark: one.mark, values: plotValues(one, now) }))} />
       <tfoot aria-hidden="true">
         <tr>
           {slots.map(({ slot }, index) => {

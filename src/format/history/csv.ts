@@ -1,12 +1,12 @@
 import { stringify } from 'csv-stringify/sync'
-import { formatInstant } from '../core/instant.ts'
-import { attemptCount } from '../core/row/attempts.ts'
-import { type Fact, factOf, reportLine } from '../core/row/report.ts'
-import { isUnreadable } from '../core/row/status.ts'
-import { isMissed } from '../core/task/expected-slots.ts'
-import type { Instant, Row, Status } from '../core/types.ts'
-import { durationMsOf, type HistoryItem, instantOrNull, lastReport, type StatusOf } from './row.ts'
-import { printable } from './text.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { attemptCount } from '../../core/row/attempts.ts'
+import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
+import { isUnreadable } from '../../core/row/status.ts'
+import { isMissed } from '../../core/task/expected-slots.ts'
+import type { Instant, Row, Status } from '../../core/types.ts'
+import { durationMsOf, type HistoryItem, instantOrNull, lastReport, type StatusOf } from '../row.ts'
+import { printable } from '../text.ts'
 
 const HEAD = [
   ...['task', 'slot', 'windowEnd', 'status', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt'],

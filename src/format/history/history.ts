@@ -1,7 +1,7 @@
+import { type HistoryItem, itemLine } from '../row.ts'
+import { jsonArray } from '../text.ts'
 import { csvHead, csvLines } from './csv.ts'
-import { type TableStyle, tableText } from './history-table.ts'
-import { type HistoryItem, itemLine } from './row.ts'
-import { jsonArray } from './text.ts'
+import { type TableStyle, tableText } from './table.ts'
 
 export const HISTORY_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const
 export type HistoryFormat = (typeof HISTORY_FORMATS)[number]
@@ -23,7 +23,7 @@ export function historyText(groups: Groups, style: HistoryStyle): Pieces {
     case 'ndjson':
       return ndjsonText(groups, style)
     case 'csv':
-      return csvText(groups, style)
+      return csvPieces(groups, style)
   }
 }
 
@@ -31,7 +31,7 @@ async function* ndjsonText(groups: Groups, { statusOf }: HistoryStyle): Pieces {
   for await (const items of groups) yield items.map((item) => `${itemLine(item, statusOf(item))}\n`).join('')
 }
 
-async function* csvText(groups: Groups, { fields, statusOf, now }: HistoryStyle): Pieces {
+async function* csvPieces(groups: Groups, { fields, statusOf, now }: HistoryStyle): Pieces {
   yield csvHead(fields)
   for await (const items of groups) yield csvLines(items, statusOf, now, fields)
 }

@@ -1,15 +1,15 @@
-import { elapsed } from '../core/duration.ts'
-import { formatInstant } from '../core/instant.ts'
-import { attemptCount, coveringSlot, isRepaired } from '../core/row/attempts.ts'
-import { factOf } from '../core/row/report.ts'
-import { isUnreadable, readableRow } from '../core/row/status.ts'
-import { isMissed } from '../core/task/expected-slots.ts'
-import type { Instant, Row, Status } from '../core/types.ts'
-import { markOf } from '../verdict/mark.ts'
-import { zonedTime } from './local-time.ts'
-import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from './row.ts'
-import { type Cell, colorOfStatus, lineWidthOf, type Screen, tableLine, widthOf } from './table.ts'
-import { printable } from './text.ts'
+import { elapsed } from '../../core/duration.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { attemptCount, coveringSlot, isRepaired } from '../../core/row/attempts.ts'
+import { factOf } from '../../core/row/report.ts'
+import { isUnreadable, readableRow } from '../../core/row/status.ts'
+import { isMissed } from '../../core/task/expected-slots.ts'
+import type { Instant, Row, Status } from '../../core/types.ts'
+import { markOf } from '../../verdict/mark.ts'
+import { zonedTime } from '../local-time.ts'
+import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from '../row.ts'
+import { colorOfStatus, lineWidthOf, type Screen, type TableCell, tableLine, widthOf } from '../table.ts'
+import { printable } from '../text.ts'
 
 export interface TableStyle extends Screen {
   /** Whether the table has a column for the task, because the items can belong to several tasks. */
@@ -108,7 +108,7 @@ function lineOf(
   cellOf: (column: TableColumn) => string,
   { color }: TableStyle,
 ): string {
-  const cells = columns.map((column): Cell => {
+  const cells = columns.map((column): TableCell => {
     const text = cellOf(column)
     const isRight = NUMBERS.includes(column.head) || (!Object.hasOwn(CELL_TEXTS, column.head) && NUMBER.test(text))
     return color && column.head === 'STATUS' ? { text, color: colorOfStatus(text) } : { text, isRight }

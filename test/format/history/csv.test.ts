@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { openAttempt } from '../../src/core/row/attempts.ts'
-import type { Row } from '../../src/core/types.ts'
-import { csvHead, csvLines } from '../../src/format/csv.ts'
-import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith, SUCCEEDED, statusAt } from '../support/rows.ts'
+import { openAttempt } from '../../../src/core/row/attempts.ts'
+import type { Row } from '../../../src/core/types.ts'
+import { csvHead, csvLines } from '../../../src/format/history/csv.ts'
+import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith, SUCCEEDED, statusAt } from '../../support/rows.ts'
 
 /** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
 function cells(row: Row, now = NOW, fields: readonly string[] = []): Record<string, string | undefined> {

@@ -1,27 +1,27 @@
-import { LedgerError, usageError } from '../core/errors.ts'
-import { formatInstant } from '../core/instant.ts'
-import { coveringSlot, isLeftOpen } from '../core/row/attempts.ts'
-import { withCovering } from '../core/row/covering.ts'
-import { missedUntil, readableRow } from '../core/row/status.ts'
-import { blockAttempt } from '../core/row/transition.ts'
-import { parseSchedule } from '../core/schedule/schedule.ts'
-import type { DueKey } from '../core/task/expected-slots.ts'
-import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../core/task/task-record.ts'
-import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../core/task/upstream.ts'
-import { latestSlot, withoutFuture } from '../core/task/wrong-clock.ts'
-import type { Key, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
-import { type AskIo, askWithin, type Limit } from './ask.ts'
-import { type ClaimedSlot, writeClaimed } from './claimed-slot.ts'
-import type { Settings } from './settings.ts'
-import { mayCover } from './task/cover.ts'
-import { readRecord } from './task/task-record.ts'
-import type { RunIo } from './write.ts'
+import { LedgerError, usageError } from '../../core/errors.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { coveringSlot, isLeftOpen } from '../../core/row/attempts.ts'
+import { withCovering } from '../../core/row/covering.ts'
+import { missedUntil, readableRow } from '../../core/row/status.ts'
+import { blockAttempt } from '../../core/row/transition.ts'
+import { parseSchedule } from '../../core/schedule/schedule.ts'
+import type { DueKey } from '../../core/task/expected-slots.ts'
+import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
+import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../../core/task/upstream.ts'
+import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
+import type { Key, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
+import { type AskIo, askWithin, type Limit } from '../ask.ts'
+import { type ClaimedSlot, writeClaimed } from '../claimed-slot.ts'
+import type { Settings } from '../settings.ts'
+import type { RunIo } from '../write.ts'
+import { mayCover } from './cover.ts'
+import { readRecord } from './task-record.ts'
 
 // A run that comes after other tasks (`--after`). It reads what it needs before the claim, so that a mistake leaves nothing
 // in the ledger, and waits after the claim, so that a second trigger of its slot is a duplicate.
 
 /** A batch that waits for hours need not start within a second, and each read costs a request. */
-const POLL_MS = 10_000
+const READ_EVERY_MS = 10_000
 /** Runs that wait for the same slot do not read it at the same moment. */
 const JITTER = 0.2
 
@@ -54,7 +54,7 @@ export async function readAfter(
   if (force === undefined && given.after === null) return null
   const records = new Map<string, Promise<TaskRecord | null>>()
   const read = (task: string) => {
-    const known = records.get(task) ?? recordOf(task, given, io, { halt: io.stop })
+    const known = records.get(task) ?? readUpstreamRecord(task, given, io, { halt: io.stop })
     records.set(task, known)
     return known
   }
@@ -100,7 +100,7 @@ function scheduled(name: string, task: string, record: TaskRecord | null): TaskR
   )
 }
 
-async function recordOf(
+async function readUpstreamRecord(
   task: string,
   { ledgerTimeoutMs, skewMs }: AfterSettings,
   io: RecordIo,
@@ -178,10 +178,10 @@ export async function waitForUpstream(
 async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
   const { request, settings, io, halt } = claimedSlot
   const excused: string[] = []
-  const read = (task: string) => recordOf(task, settings, io, { halt, retry: 'denied' })
+  const read = (task: string) => readUpstreamRecord(task, settings, io, { halt, retry: 'denied' })
   for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read)) {
     for (const key of slots) {
-      const row = await readRow(key, claimedSlot)
+      const row = await readUpstreamRow(key, claimedSlot)
       const need = needOf(key, row, record)
       if (doesItself(key, row, claimedSlot)) continue
       if (need.kind === 'open') return { task: key.task, slot: key.slot, row: notInside(row, claimedSlot), record }
@@ -201,13 +201,13 @@ async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: C
   for (;;) {
     const leftMs = untilMs - clock.monotonicMs()
     if (leftMs <= 0) return
-    await clock.wait(Math.min(leftMs, POLL_MS * (1 + JITTER * (2 * random() - 1))), claimedSlot.halt)
-    const row = await readRow(missing, claimedSlot)
+    await clock.wait(Math.min(leftMs, READ_EVERY_MS * (1 + JITTER * (2 * random() - 1))), claimedSlot.halt)
+    const row = await readUpstreamRow(missing, claimedSlot)
     if (needOf(missing, row, missing.record).kind !== 'open') return
   }
 }
 
-function readRow({ task, slot }: DueKey, { settings, io, halt }: ClaimedSlot): Promise<StoredRow | null> {
+function readUpstreamRow({ task, slot }: DueKey, { settings, io, halt }: ClaimedSlot): Promise<StoredRow | null> {
   const limit: Limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }
   const get = (key: Key) => askWithin(limit, io, (call) => io.store.get(key, call))
   return get({ task, slot }).then((row) => withCovering(row, get))
