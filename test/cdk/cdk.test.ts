@@ -1,13 +1,16 @@
-// The code of docs/guides/cdk.md, compiled and synthesised. The packages of the CDK are not among those of the project.
+// The constructs: those of docs/guides/cdk-and-terraform.md synthesised, and a batch with more compared with batch.yaml. The
+// packages of the CDK are not among those of the project.
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { parse as parseYaml } from 'yaml'
+import { beforeAll, expect, test } from 'vitest'
+import { stackParameters } from '../../src/cli/commands/template/parameters.ts'
 import { blocksIn } from '../docs/markdown.ts'
+import { BATCH, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
+import { evaluateTemplate, meaningOf } from './meaning.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const TSC = join(ROOT, 'node_modules/.bin/tsc')
@@ -16,32 +19,56 @@ const LINKS = { cronledger: ROOT, '@types/node': join(ROOT, 'node_modules/@types
 const OPTIONS = ['--target', 'es2022', '--module', 'nodenext', '--strict', '--skipLibCheck', '--types', 'node']
 const run = promisify(execFile)
 const folder = scratch()
-const STACKS = ['nightly', 'hourly']
-const templates = new Map<string, Loose>()
 
-/** Returns the names and types of the resources of the template in the package. */
-function packagedResources(): Readonly<Record<string, string>> {
-  const text = readFileSync(join(ROOT, 'schema/batch.yaml'), 'utf8')
-  const { Resources } = parseYaml(text, { logLevel: 'silent' })
-  return Object.fromEntries(Object.entries<Loose>(Resources).map(([name, { Type }]) => [name, Type]))
+const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf'
+const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/1'
+const OUTPUTS = {
+  scheduleGroup: 'group',
+  schedulerRole: 'arn:aws:iam::123456789012:role/scheduler',
+  deadLetters: 'arn:aws:sqs:eu-west-1:123456789012:dead',
+  alarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms',
 }
+/** A batch with the outputs of a stack, whose values are those of the parameters below. */
+const COMPARED = `import { App, aws_ec2 as ec2, aws_ecs as ecs, aws_logs as logs, aws_secretsmanager as secretsmanager, Size, Stack } from 'aws-cdk-lib'
+import { GuardedScheduledTask } from './guarded-scheduled-task.js'
+const stack = new Stack(new App(), 'compared')
+const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['a'] })
+const cluster = ecs.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'batch', vpc })
+const subnets = ['subnet-1', 'subnet-2'].map((id) => ec2.Subnet.fromSubnetId(stack, id, id))
+const securityGroups = ['sg-1', 'sg-2'].map((id) => ec2.SecurityGroup.fromSecurityGroupId(stack, id, id))
+const runtimePlatform = { cpuArchitecture: ecs.CpuArchitecture.X86_64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX }
+const taskDefinition = new ecs.FargateTaskDefinition(stack, 'Definition', { runtimePlatform })
+const secret = secretsmanager.Secret.fromSecretCompleteArn(stack, 'Secret', '${SECRET}')
+taskDefinition.addContainer('batch', {
+  image: ecs.ContainerImage.fromRegistry('batch:1'),
+  command: ['./batch.sh'],
+  secrets: { PASSWORD: ecs.Secret.fromSecretsManager(secret, 'password') },
+  logging: ecs.LogDrivers.awsLogs({
+    streamPrefix: 'cronledger',
+    mode: ecs.AwsLogDriverMode.NON_BLOCKING,
+    maxBufferSize: Size.mebibytes(25),
+    logGroup: new logs.LogGroup(stack, 'Log', { logGroupName: '/ecs/cronledger-nightly/1', retention: 90 }),
+  }),
+})
+const ledger = ${JSON.stringify({ table: 'money', tableKey: KEY, ...OUTPUTS })}
+new GuardedScheduledTask(stack, 'Nightly', {
+  ledger, task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo', after: ['import', 'billing'],
+  taskDefinition, cluster, subnetSelection: { subnets }, securityGroups, enabled: false,
+})
+;(stack.node.root as App).synth()
+`
 
-const synthesise = () =>
-  run(process.execPath, ['app.js'], { cwd: folder, env: { ...process.env, CDK_OUTDIR: 'cdk.out' } })
+const synthesise = (app: string) =>
+  run(process.execPath, [app], { cwd: folder, env: { ...process.env, CDK_OUTDIR: 'cdk.out' } })
 
-function readTemplate(stack: string): Loose {
+function readStack(stack: string): Loose {
   return JSON.parse(readFileSync(join(folder, 'cdk.out', `${stack}.template.json`), 'utf8'))
 }
 
-/** Returns the synthesised resources of a stack. */
-function resourcesOf(stack: string): Loose {
-  return templates.get(stack)?.['Resources'] ?? {}
-}
-
-function environmentOf(stack: string): Readonly<Record<string, unknown>> {
-  const [container] = resourcesOf(stack)['TaskDefinition'].Properties.ContainerDefinitions
-  return Object.fromEntries(container.Environment.map(({ Name, Value }: Loose) => [Name, Value]))
-}
+const resources = (stack: string, type: string): readonly Loose[] =>
+  Object.values<Loose>(readStack(stack)['Resources']).flatMap(({ Type, Properties }) =>
+    Type === type ? Properties : [],
+  )
 
 beforeAll(async () => {
   writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }')
@@ -52,60 +79,54 @@ beforeAll(async () => {
     mkdirSync(dirname(path), { recursive: true })
     symlinkSync(target, path)
   }
-  const guide = new URL('../../docs/guides/cdk.md', import.meta.url)
-  for (const { isComment, kind, attributes, text } of blocksIn(guide)) {
-    if (!isComment && kind === 'ts') writeFileSync(join(folder, attributes['file'] ?? ''), text)
-  }
-  await run(TSC, [...OPTIONS, 'app.ts', 'batch-stack.ts'], { cwd: folder })
-  await synthesise()
-  for (const stack of STACKS) templates.set(stack, readTemplate(stack))
+  copyFileSync(join(ROOT, 'schema/cdk/guarded-scheduled-task.ts'), join(folder, 'guarded-scheduled-task.ts'))
+  const guide = new URL('../../docs/guides/cdk-and-terraform.md', import.meta.url)
+  const [app] = blocksIn(guide).filter(({ isComment, kind }) => !isComment && kind === 'ts')
+  writeFileSync(join(folder, 'app.ts'), app?.text ?? '')
+  writeFileSync(join(folder, 'compared.ts'), COMPARED)
+  await run(TSC, [...OPTIONS, 'app.ts', 'compared.ts'], { cwd: folder }).catch(({ stdout }) => expect(stdout).toBe(''))
+  await synthesise('app.js')
+  await synthesise('compared.js')
 }, 600_000)
 
-describe.each(STACKS)('the stack %s', (stack) => {
-  test('has all resources of the template, and no parameter that a deployment could keep', () => {
-    const types = Object.entries<Loose>(resourcesOf(stack)).map(([name, { Type }]) => [name, Type])
-    expect(Object.fromEntries(types)).toMatchObject(packagedResources())
-    expect(Object.keys(templates.get(stack)?.['Parameters'])).toEqual(['BootstrapVersion'])
+test('a batch makes what batch.yaml makes', () => {
+  const parameters = `SecurityGroups=sg-1,sg-2 After=import,billing TableKey=${KEY} Secrets=PASSWORD=${SECRET}:password:: ScheduleState=DISABLED`
+  const options = { ...BATCH, timezone: 'Asia/Tokyo', parameters: `${BATCH.parameters} ${parameters}` }
+  const given = JSON.parse(stackParameters(options, Date.UTC(2026, 10, 24)).text).Parameters
+  const [made, expected] = [
+    meaningOf(evaluateTemplate(JSON.parse(JSON.stringify(readStack('compared')).replace('26214400b', '25m')))),
+    meaningOf(evaluateTemplate(readTemplate('batch'), given)),
+  ]
+  // The CDK makes the roles, so the execution role has its own grants, and both may be assumed by ECS in any account.
+  const roleOf = ({ path, statements }: Loose) => ({ path, statements })
+  const ofConstruct = ({ definitions: [{ TaskRoleArn, ExecutionRoleArn, ...definition }], ...meaning }: Loose) => ({
+    ...meaning,
+    definition: { ...definition, TaskRoleArn: roleOf(TaskRoleArn), path: ExecutionRoleArn.path },
   })
-
-  test('starts the task in the cluster and the subnets of the app', () => {
-    const { Target } = resourcesOf(stack)['BatchSchedule'].Properties
-    expect(JSON.stringify(Target.Arn)).toContain('ClusterEB0386A7')
-    const [, , parameters] = Target.EcsParameters['Fn::If']
-    const { Subnets, SecurityGroups } = parameters.NetworkConfiguration.AwsvpcConfiguration
-    expect(Subnets).toHaveLength(2)
-    for (const subnet of Subnets) expect(JSON.stringify(subnet)).toContain('VpcPrivateSubnet')
-    expect(JSON.stringify(SecurityGroups)).toContain('GroupC77FDACD')
-  })
+  expect(ofConstruct(made)).toEqual(ofConstruct(expected))
 })
 
-test('EventBridge and the container have the same schedule', () => {
-  const schedules = Object.fromEntries(
-    STACKS.map((stack) => {
-      const { ScheduleExpression, ScheduleExpressionTimezone } = resourcesOf(stack)['BatchSchedule'].Properties
-      const { CRONLEDGER_SCHEDULE, CRONLEDGER_TIMEZONE } = environmentOf(stack)
-      return [stack, { ScheduleExpression, ScheduleExpressionTimezone, CRONLEDGER_SCHEDULE, CRONLEDGER_TIMEZONE }]
-    }),
-  )
-  const tokyo = { ScheduleExpressionTimezone: 'Asia/Tokyo', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
-  expect(schedules).toEqual({
-    nightly: { ...tokyo, ScheduleExpression: 'cron(0 3 * * ? *)', CRONLEDGER_SCHEDULE: '0 3 * * *' },
-    hourly: { ...tokyo, ScheduleExpression: 'cron(0 * * * ? *)', CRONLEDGER_SCHEDULE: '0 * * * *' },
-  })
+test('the app of the guide starts its task in the cluster, for the ledger of another stack, and no parameter stays', () => {
+  expect(Object.keys(readStack('nightly')['Parameters'])).toEqual(['BootstrapVersion'])
+  const [schedule] = resources('nightly', 'AWS::Scheduler::Schedule')
+  expect(schedule).toMatchObject({ Name: 'cronledger-nightly', ScheduleExpression: 'cron(0 3 * * ? *)' })
+  expect(JSON.stringify(schedule?.['GroupName'])).toContain('ScheduleGroup')
+  expect(JSON.stringify(schedule?.['Target'].Arn)).toContain('ClusterEB0386A7')
+  const [definition] = resources('nightly', 'AWS::ECS::TaskDefinition')
+  const [container] = definition?.['ContainerDefinitions'] ?? []
+  const env = Object.fromEntries(container.Environment.map(({ Name, Value }: Loose) => [Name, Value]))
+  expect(env).toMatchObject({ CRONLEDGER_STORE: 'dynamodb:cronledger', CRONLEDGER_CATCH_UP: '3d' })
+  expect(JSON.stringify(env['CRONLEDGER_ECS_NETWORK'])).toContain('VpcPrivateSubnet')
+  expect(resources('shared', 'AWS::DynamoDB::Table')).toMatchObject([{ TableName: 'cronledger' }])
 })
 
-test('the batches use the table and the group of the ledger, and the other parameters are those of the app', () => {
-  expect(JSON.stringify(environmentOf('nightly')['CRONLEDGER_STORE'])).toContain('dynamodb:cronledger')
-  expect(JSON.stringify(resourcesOf('nightly')['BatchSchedule'].Properties.GroupName)).toContain('ScheduleGroup')
-  const { TaskDefinition } = resourcesOf('nightly')
-  expect(String(TaskDefinition.Properties.Memory)).toBe('1024')
-  expect(TaskDefinition.Properties.ContainerDefinitions[0].Image).toMatch(/\/nightly:1$/)
-})
-
-test('another schedule changes the template', async () => {
+test.each([
+  ["'batch'", "'main'", /the default container must be named batch/],
+  ["command: ['./batch.sh'],", '', /the container has no command/],
+  ["'0 3 * * *'", "'0 3 1 * 5'", /AWS/],
+  ['logging:', 'unused:', /the container needs logging/],
+])('%s as %s is refused', async (from, to, message) => {
   const source = readFileSync(join(folder, 'app.js'), 'utf8')
-  writeFileSync(join(folder, 'app.js'), source.replace("'0 3 * * *'", "'30 4 * * *'"))
-  await synthesise()
-  const { BatchSchedule } = readTemplate('nightly')['Resources']
-  expect(BatchSchedule.Properties.ScheduleExpression).toBe('cron(30 4 * * ? *)')
+  writeFileSync(join(folder, 'wrong.js'), source.replace(from, to))
+  await expect(synthesise('wrong.js')).rejects.toThrow(message)
 })

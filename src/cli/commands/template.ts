@@ -23,6 +23,9 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
     what: 'CloudFormation stack of a batch: schedule, task definition, roles, log group, alarms',
   },
   parameters: { what: 'Parameters of the stack of one batch, computed from its schedule' },
+  cdk: { file: 'cdk/guarded-scheduled-task.ts', what: 'Constructs for the CDK, for a task definition of yours' },
+  'terraform-ledger': { file: 'terraform/ledger/main.tf', what: 'Terraform module with what all batches share' },
+  'terraform-batch': { file: 'terraform/batch/main.tf', what: 'Terraform module of a batch' },
   'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },
   'auditor-policy': { file: 'iam/auditor.json', what: 'IAM policy for the commands that read' },
   'operator-policy': { file: 'iam/operator.json', what: 'IAM policy for all commands' },
@@ -40,7 +43,7 @@ const OTHER_TEMPLATE_NAMES = new Map([
   ['cloudformation', ['ledger', 'batch']],
   ['cfn', ['ledger', 'batch']],
   ['stack', ['ledger', 'batch']],
-  ['terraform', ['ledger', 'batch']],
+  ['terraform', ['terraform-ledger', 'terraform-batch']],
 ])
 
 const PAGE = 'docs/reference/templates.md'
@@ -67,6 +70,7 @@ const help = {
       value: 'FILE',
       help: 'Outputs of the stack of the ledger, as aws cloudformation describe-stacks prints them',
     },
+    computed: { kind: 'switch', help: 'Only what follows from the schedule, for the CDK and Terraform' },
   },
   takes: '[TEMPLATE]',
   words: Object.keys(TEMPLATES),
@@ -130,9 +134,7 @@ function meantBy(name: string): readonly string[] {
 }
 
 function unknownTemplate(name: string) {
-  const more = name === 'terraform' ? ' Terraform deploys it, too (docs/guides/terraform.md).' : ''
-  const meant = didYouMean(meantBy(name)) + more
-  return usageError(`unknown template ${quote(name)}.${meant} Use ${listed(help.words, 'or')}.`)
+  return usageError(`unknown template ${quote(name)}.${didYouMean(meantBy(name))} Use ${listed(help.words, 'or')}.`)
 }
 
 /** Returns the error for `setup --print`, the earlier form of this command. */

@@ -25,6 +25,8 @@ export interface BatchOptions {
   readonly parameters: string | undefined
   /** What `aws cloudformation describe-stacks` printed for the stack of the ledger. */
   readonly outputs: string | undefined
+  /** Only the parameters that follow from the schedule and the task. */
+  readonly computed?: boolean | undefined
 }
 
 type ParameterValues = Readonly<Record<string, string>>
@@ -85,7 +87,8 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     NoRunHours: missing.hours,
     ...secretParameters(given['Secrets'] ?? ''),
   }
-  const values = [...known.keys()].map((name) => [name, given[name] ?? computed[name] ?? known.get(name)?.otherwise])
+  const names = options.computed === true ? [...Object.keys(OPTION_OF), 'NoRunHours'] : [...known.keys()]
+  const values = names.map((name) => [name, given[name] ?? computed[name] ?? known.get(name)?.otherwise])
   const open = values.flatMap(([name, value]) => (value === null ? [name ?? ''] : []))
   if (open.length > 0) {
     if (open.some((name) => OUTPUTS.includes(name)) && options.outputs === undefined) {

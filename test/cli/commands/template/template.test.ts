@@ -41,7 +41,7 @@ test.each([
   [['everything'], /^unknown template "everything"\. Use ledger, batch, parameters, .* or rule-targets\.$/],
   [['scedule'], /Did you mean schedule\?/],
   [['iam'], /Did you mean runner-policy or auditor-policy or operator-policy\?/],
-  [['terraform'], /Did you mean ledger or batch\? Terraform deploys it, too \(docs\/guides\/terraform\.md\)/],
+  [['terraform'], /Did you mean terraform-ledger or terraform-batch\?/],
   [['cfn'], /Did you mean ledger or batch\?/],
   [['--task', 'x'], /the template comes first/],
   [['batch', '--task=x'], /^template batch takes no --task, because it prints the same file/],

@@ -1,0 +1,580 @@
+# One scheduled batch on ECS Fargate: its schedule, task definition, roles, log group and alarms. What it makes is that of
+# batch.yaml, and a test compares both. What all batches share is the module of the ledger.
+# Guide: docs/guides/cdk-and-terraform.md.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0"
+    }
+  }
+}
+
+variable "parameters" {
+  description = "The member Parameters of what `cronledger template parameters --computed` printed for this batch."
+  type = object({
+    Task               = string
+    Family             = string
+    Schedule           = string
+    Timezone           = string
+    Anchor             = string
+    ScheduleExpression = string
+    StartDate          = string
+    NoRunHours         = string
+  })
+}
+
+variable "ledger" {
+  description = "The module of the ledger, or values of the same names."
+  type = object({
+    table          = string
+    table_key      = optional(string)
+    schedule_group = string
+    scheduler_role = string
+    dead_letters   = string
+    alarm_topics   = list(string)
+  })
+}
+
+variable "image" {
+  description = "Image of the batch, which contains cronledger."
+  type        = string
+}
+
+variable "command" {
+  description = "Words of the command of the batch. The entrypoint and the command of the image are not used."
+  type        = list(string)
+}
+
+variable "cluster" {
+  description = "ARN of the ECS cluster."
+  type        = string
+}
+
+variable "subnets" {
+  description = "Ids of the subnets. Give two in different Availability Zones, in case one has no capacity."
+  type        = list(string)
+}
+
+variable "security_groups" {
+  description = "Ids of the security groups. Empty for the default group of the VPC."
+  type        = list(string)
+  default     = []
+}
+
+variable "assign_public_ip" {
+  description = "True in public subnets, where a task has no other way to the registry of the image."
+  type        = bool
+  default     = false
+}
+
+variable "after" {
+  description = "Names of the tasks whose slots must have completed before the batch starts (--after)."
+  type        = list(string)
+  default     = []
+}
+
+variable "schedule_state" {
+  description = "DISABLED for no triggers. To stop a batch for some time, use cronledger pause."
+  type        = string
+  default     = "ENABLED"
+}
+
+variable "environment_files" {
+  description = "ARNs of files NAME.env in S3 with the environment variables of the batch."
+  type        = list(string)
+  default     = []
+}
+
+variable "secrets" {
+  description = "Variables of the batch, with the ARNs of their secrets in Secrets Manager (also ARN:KEY::) or Parameter Store."
+  type        = map(string)
+  default     = {}
+}
+
+variable "decrypt_keys" {
+  description = "ARNs of the customer managed keys of the files and the secrets."
+  type        = list(string)
+  default     = []
+}
+
+variable "roles" {
+  description = "ARNs of roles of yours, as `task` and `execution`, which must be in batch_roles of the ledger. Others are made."
+  type        = map(string)
+  default     = {}
+}
+
+variable "task_policies" {
+  description = "ARNs of the policies that the batch itself needs, for the role that is made."
+  type        = list(string)
+  default     = []
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of the roles that are made."
+  type        = string
+  default     = null
+}
+
+variable "cpu" {
+  description = "CPU units of the task."
+  type        = number
+  default     = 256
+}
+
+variable "memory" {
+  description = "Memory of the task in MiB. Fargate allows some values for each number of CPU units."
+  type        = number
+  default     = 512
+}
+
+variable "ephemeral_storage" {
+  description = "Disk of the task in GiB, more than 20. Null for 20."
+  type        = number
+  default     = null
+}
+
+variable "architecture" {
+  description = "Architecture of the image, X86_64 or ARM64."
+  type        = string
+  default     = "X86_64"
+}
+
+variable "platform_version" {
+  description = "Platform version of Fargate."
+  type        = string
+  default     = "LATEST"
+}
+
+variable "capacity_provider" {
+  description = "Capacity provider of the cluster. An interruption of FARGATE_SPOT fails the slot, which nothing starts again."
+  type        = string
+  default     = null
+}
+
+variable "readonly_root" {
+  description = "True for a file system that cannot be written, except for an empty folder /tmp."
+  type        = bool
+  default     = false
+}
+
+variable "log_format" {
+  description = "Form of the log of cronledger, text for people or json for programs."
+  type        = string
+  default     = "text"
+}
+
+variable "log_retention" {
+  description = "For how many days the log is kept."
+  type        = number
+  default     = 90
+}
+
+variable "log_key" {
+  description = "ARN of the customer managed key of the log group, whose policy must allow CloudWatch Logs."
+  type        = string
+  default     = null
+}
+
+variable "alarm_on_duplicates" {
+  description = "True for an alarm about duplicates, which need no action."
+  type        = bool
+  default     = false
+}
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  batch                = var.parameters
+  account              = data.aws_caller_identity.current.account_id
+  partition            = data.aws_partition.current.partition
+  region               = data.aws_region.current.region
+  table_arn            = startswith(var.ledger.table, "arn:") ? var.ledger.table : "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger.table}"
+  makes_task_role      = !contains(keys(var.roles), "task")
+  makes_execution_role = !contains(keys(var.roles), "execution")
+  task_role            = local.makes_task_role ? aws_iam_role.task[0].arn : var.roles["task"]
+  execution_role       = local.makes_execution_role ? aws_iam_role.execution[0].arn : var.roles["execution"]
+  check                = "AWS_REGION=${local.region} cronledger check --store dynamodb:${var.ledger.table} --task ${local.batch.Task}"
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "task_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+# By their path, the policies of the ledger know the roles of batches.
+resource "aws_iam_role" "task" {
+  count                = local.makes_task_role ? 1 : 0
+  path                 = "/cronledger/"
+  permissions_boundary = var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.task_trust.json
+}
+
+resource "aws_iam_role_policy_attachment" "task" {
+  count      = local.makes_task_role ? length(var.task_policies) : 0
+  role       = aws_iam_role.task[0].name
+  policy_arn = var.task_policies[count.index]
+}
+
+data "aws_iam_policy_document" "runner" {
+  statement {
+    sid       = "Table"
+    actions   = ["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:Query"]
+    resources = [local.table_arn]
+    # Everything of a task is in its own partition of the table.
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "dynamodb:LeadingKeys"
+      values   = [local.batch.Task]
+    }
+  }
+  dynamic "statement" {
+    for_each = length(var.after) > 0 ? [1] : []
+    content {
+      sid       = "After"
+      actions   = ["dynamodb:GetItem"]
+      resources = [local.table_arn]
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "dynamodb:LeadingKeys"
+        values   = var.after
+      }
+    }
+  }
+  # DynamoDB uses a customer managed key in the name of the caller.
+  dynamic "statement" {
+    for_each = var.ledger.table_key == null ? [] : [1]
+    content {
+      sid       = "Key"
+      actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+      resources = [var.ledger.table_key]
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "runner" {
+  count  = local.makes_task_role ? 1 : 0
+  name   = "runner"
+  role   = aws_iam_role.task[0].name
+  policy = data.aws_iam_policy_document.runner.json
+}
+
+# This role pulls the image, reads the environment files and the secrets, and writes the log.
+resource "aws_iam_role" "execution" {
+  count                = local.makes_execution_role ? 1 : 0
+  path                 = "/cronledger/"
+  permissions_boundary = var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+}
+
+resource "aws_iam_role_policy_attachment" "execution" {
+  count      = local.makes_execution_role ? 1 : 0
+  role       = aws_iam_role.execution[0].name
+  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+}
+
+data "aws_iam_policy_document" "read" {
+  dynamic "statement" {
+    for_each = length(var.environment_files) > 0 ? [1] : []
+    content {
+      sid       = "File"
+      actions   = ["s3:GetObject"]
+      resources = var.environment_files
+    }
+  }
+  dynamic "statement" {
+    for_each = length(var.environment_files) > 0 ? [1] : []
+    content {
+      sid       = "Bucket"
+      actions   = ["s3:GetBucketLocation"]
+      resources = [for file in var.environment_files : split("/", file)[0]]
+    }
+  }
+  dynamic "statement" {
+    for_each = length(var.secrets) > 0 ? [1] : []
+    content {
+      sid     = "Secrets"
+      actions = ["secretsmanager:GetSecretValue", "ssm:GetParameters"]
+      # After the name of a secret, an ARN may have a key of its JSON, a stage and a version, which a policy does not have.
+      resources = [for arn in values(var.secrets) : join(":", slice(split(":", arn), 0, min(7, length(split(":", arn)))))]
+    }
+  }
+  dynamic "statement" {
+    for_each = length(var.decrypt_keys) > 0 ? [1] : []
+    content {
+      sid       = "Keys"
+      actions   = ["kms:Decrypt"]
+      resources = var.decrypt_keys
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "read" {
+  count  = local.makes_execution_role && length(var.environment_files) + length(var.secrets) + length(var.decrypt_keys) > 0 ? 1 : 0
+  name   = "read"
+  role   = aws_iam_role.execution[0].name
+  policy = data.aws_iam_policy_document.read.json
+}
+
+# The log is evidence, so it stays when the batch is removed. Its name ends with a random part, so a later one does not meet it.
+resource "aws_cloudwatch_log_group" "batch" {
+  name_prefix       = "/ecs/${local.batch.Family}/"
+  retention_in_days = var.log_retention
+  kms_key_id        = var.log_key
+  skip_destroy      = true
+}
+
+locals {
+  volumes = var.readonly_root ? ["tmp"] : []
+  network = {
+    subnets        = var.subnets
+    securityGroups = var.security_groups
+    assignPublicIp = var.assign_public_ip ? "ENABLED" : "DISABLED"
+  }
+  environment = {
+    CRONLEDGER_STORE    = "dynamodb:${var.ledger.table}"
+    CRONLEDGER_TASK     = local.batch.Task
+    CRONLEDGER_SCHEDULE = local.batch.Schedule
+    CRONLEDGER_TIMEZONE = local.batch.Timezone
+    # An empty value is none.
+    CRONLEDGER_ANCHOR = local.batch.Anchor
+    CRONLEDGER_AFTER  = join(",", var.after)
+    # A task that was started in another way than by the schedule or by force must not choose a slot by its clock, and one
+    # with another schedule than the recorded one not by that schedule.
+    CRONLEDGER_STRICT = "true"
+    # ECS does not start a task again because of its exit code, so the run itself waits for the ledger.
+    CRONLEDGER_LEDGER_TIMEOUT = "15m"
+    CRONLEDGER_STOP_TIMEOUT   = "120s"
+    # The part of the stop timeout that the batch gets after SIGTERM.
+    CRONLEDGER_KILL_AFTER = "110s"
+    CRONLEDGER_METRICS    = "cronledger"
+    CRONLEDGER_LOG        = var.log_format
+    # `setup --check` looks whether they have a value.
+    CRONLEDGER_SECRETS = join(",", keys(var.secrets))
+    # For the commands that run a slot again. ECS tells a task its cluster, and not its network.
+    CRONLEDGER_ECS_NETWORK = jsonencode({
+      awsvpcConfiguration = { for name, value in local.network : name => value if length(value) > 0 }
+    })
+  }
+}
+
+resource "aws_ecs_task_definition" "batch" {
+  family                   = local.batch.Family
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.cpu
+  memory                   = var.memory
+  task_role_arn            = local.task_role
+  execution_role_arn       = local.execution_role
+  # Earlier revisions stay active, so that a slot can be run again with the revision that is on record.
+  skip_destroy = true
+  runtime_platform {
+    cpu_architecture        = var.architecture
+    operating_system_family = "LINUX"
+  }
+  dynamic "ephemeral_storage" {
+    for_each = var.ephemeral_storage == null ? [] : [1]
+    content {
+      size_in_gib = var.ephemeral_storage
+    }
+  }
+  dynamic "volume" {
+    for_each = local.volumes
+    content {
+      name = volume.value
+    }
+  }
+  container_definitions = jsonencode([{
+    name  = "batch"
+    image = var.image
+    # Overrides of a task can replace the command, and not the entrypoint. So `setup --check` can run in this definition, too.
+    entryPoint             = ["cronledger"]
+    command                = concat(["run", "--"], var.command)
+    essential              = true
+    readonlyRootFilesystem = var.readonly_root
+    mountPoints            = [for name in local.volumes : { sourceVolume = name, containerPath = "/tmp" }]
+    # The maximum on Fargate. The time that is left after the batch has stopped is for recording its outcome.
+    stopTimeout = 120
+    # The init of ECS is PID 1. It collects the zombies of orphans, which cronledger cannot do.
+    linuxParameters  = { initProcessEnabled = true }
+    environmentFiles = [for file in var.environment_files : { type = "s3", value = file }]
+    environment      = [for name, value in local.environment : { name = name, value = value }]
+    secrets          = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.batch.name
+        awslogs-region        = local.region
+        awslogs-stream-prefix = "cronledger"
+        # A batch must not wait for CloudWatch Logs. If the buffer is full, lines are lost, those of the metrics too.
+        mode            = "non-blocking"
+        max-buffer-size = "25m"
+      }
+    }
+  }])
+}
+
+resource "aws_scheduler_schedule" "batch" {
+  name                         = local.batch.Family
+  group_name                   = var.ledger.schedule_group
+  state                        = var.schedule_state
+  schedule_expression          = local.batch.ScheduleExpression
+  schedule_expression_timezone = local.batch.Timezone
+  start_date                   = local.batch.StartDate == "" ? null : local.batch.StartDate
+  flexible_time_window {
+    mode = "OFF"
+  }
+  target {
+    arn      = var.cluster
+    role_arn = var.ledger.scheduler_role
+    ecs_parameters {
+      # With the revision, so that the schedule here and the one in the container change at the same moment.
+      task_definition_arn = aws_ecs_task_definition.batch.arn
+      task_count          = 1
+      launch_type         = var.capacity_provider == null ? "FARGATE" : null
+      platform_version    = var.platform_version
+      propagate_tags      = "TASK_DEFINITION"
+      dynamic "capacity_provider_strategy" {
+        for_each = var.capacity_provider == null ? [] : [1]
+        content {
+          capacity_provider = var.capacity_provider
+          weight            = 1
+        }
+      }
+      network_configuration {
+        assign_public_ip = var.assign_public_ip
+        subnets          = var.subnets
+        security_groups  = var.security_groups
+      }
+    }
+    # EventBridge Scheduler replaces the attributes, so that a late trigger finds its slot. jsonencode would escape < and >.
+    input = replace(replace(jsonencode({
+      containerOverrides = [{
+        name = "batch"
+        environment = [
+          { name = "CRONLEDGER_EVENT_TIME", value = "<aws.scheduler.scheduled-time>" },
+          { name = "CRONLEDGER_DELIVERY_ATTEMPT", value = "<aws.scheduler.attempt-number>" },
+        ]
+      }]
+    }), "\\u003c", "<"), "\\u003e", ">")
+    # The longest that EventBridge Scheduler allows. A trigger that comes late still runs its own slot.
+    retry_policy {
+      maximum_event_age_in_seconds = 86400
+      maximum_retry_attempts       = 185
+    }
+    dead_letter_config {
+      arn = var.ledger.dead_letters
+    }
+  }
+  # A trigger must not start a task before its role may use the table.
+  depends_on = [aws_iam_role_policy.runner, aws_iam_role_policy.read, aws_iam_role_policy_attachment.execution]
+}
+
+locals {
+  alarms = {
+    Refused   = "a trigger was refused, and the batch was not started. An operator has to decide. See which slots need attention, and what to do: ${local.check}. If it finds nothing, see the log: aws logs tail ${aws_cloudwatch_log_group.batch.name} --region ${local.region} --since 3h"
+    Failed    = "an attempt failed or did not start, or a success could not be recorded. If the log says that the batch SUCCEEDED, do not run it again: record the success with the command in the log. Otherwise see which slots need attention, and what to do: ${local.check}. With --retry-delay or --max-attempts, a later attempt may have succeeded since."
+    Duplicate = "a trigger came twice, and the second one started nothing. You need not do anything."
+  }
+}
+
+# These alarms use the metrics that cronledger writes to its log (CRONLEDGER_METRICS=cronledger).
+resource "aws_cloudwatch_metric_alarm" "one" {
+  for_each            = { for name, text in local.alarms : name => text if name != "Duplicate" || var.alarm_on_duplicates }
+  alarm_name          = "${local.batch.Family}-${each.key}"
+  alarm_description   = "cronledger ${local.batch.Task}: ${each.value}"
+  namespace           = "cronledger"
+  metric_name         = each.key
+  dimensions          = { Task = local.batch.Task }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.ledger.alarm_topics
+}
+
+# This alarm also covers what cannot report itself: no trigger came, the ledger could not be reached, or the task was killed.
+# In a new batch it is in the state ALARM until the first run has completed.
+resource "aws_cloudwatch_metric_alarm" "no_run" {
+  count             = local.batch.NoRunHours == "0" ? 0 : 1
+  alarm_name        = "${local.batch.Family}-NoRun"
+  alarm_description = "cronledger ${local.batch.Task}: no run has completed for ${local.batch.NoRunHours} hours. Find out why: ${local.check}"
+  # Without FILL, CloudWatch looks some periods further back before it treats data as missing.
+  metric_query {
+    id          = "filled"
+    expression  = "FILL(completed, 0)"
+    return_data = true
+  }
+  metric_query {
+    id = "completed"
+    metric {
+      namespace   = "cronledger"
+      metric_name = "Completed"
+      dimensions  = { Task = local.batch.Task }
+      stat        = "Sum"
+      period      = 3600
+    }
+  }
+  evaluation_periods  = local.batch.NoRunHours
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  alarm_actions       = var.ledger.alarm_topics
+  ok_actions          = var.ledger.alarm_topics
+}
+
+output "family" {
+  description = "Name of the task definition and of the schedule."
+  value       = local.batch.Family
+}
+
+output "task_definition" {
+  description = "ARN of the task definition, with its revision."
+  value       = aws_ecs_task_definition.batch.arn
+}
+
+output "task_role" {
+  description = "ARN of the role of the batch."
+  value       = local.task_role
+}
+
+output "runner_policy" {
+  description = "Policy that the role of the batch needs, in JSON, for a role of yours."
+  value       = data.aws_iam_policy_document.runner.json
+}
+
+output "log_group" {
+  description = "Name of the log group."
+  value       = aws_cloudwatch_log_group.batch.name
+}

@@ -1,0 +1,590 @@
+# What all batches of an account and Region share: the table of the ledger, policies for people, the start of tasks, the topic of
+# the alarms, and an optional daily check. It makes what ledger.yaml makes without its options StartAgain and Dashboard, and a
+# test compares both. Guide: docs/guides/cdk-and-terraform.md.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.0"
+    }
+  }
+}
+
+variable "table" {
+  description = "Name of the table that the module makes, or the ARN of one that exists, as a text that is known when Terraform plans."
+  type        = string
+  default     = "cronledger"
+}
+
+variable "table_key" {
+  description = "ARN of the customer managed key that encrypts the table. Null for a key that AWS owns."
+  type        = string
+  default     = null
+}
+
+variable "batch_roles" {
+  description = "ARNs of roles of yours that batches use. Those that the module of a batch makes are always allowed."
+  type        = list(string)
+  default     = []
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the permissions boundary of the roles."
+  type        = string
+  default     = null
+}
+
+variable "alarm_topics" {
+  description = "ARNs of topics of yours, whose policies must allow CloudWatch and EventBridge to publish. Empty to make one."
+  type        = list(string)
+  default     = []
+}
+
+variable "alarm_emails" {
+  description = "Email addresses for the alarms, for the topic that is made."
+  type        = list(string)
+  default     = []
+}
+
+variable "check" {
+  description = "For a daily check of all tasks: an image with cronledger, the ARN of the cluster, and its subnets."
+  type = object({
+    image            = string
+    cluster          = string
+    subnets          = list(string)
+    security_groups  = optional(list(string), [])
+    assign_public_ip = optional(bool, false)
+    expression       = optional(string, "cron(0 6 * * ? *)")
+    timezone         = optional(string, "UTC")
+  })
+  default = null
+}
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  # `template parameters` begins the names of batches in ECS with it.
+  prefix      = "cronledger-"
+  account     = data.aws_caller_identity.current.account_id
+  partition   = data.aws_partition.current.partition
+  region      = data.aws_region.current.region
+  makes_table = !startswith(var.table, "arn:")
+  table_arn   = local.makes_table ? "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.table}" : var.table
+  definitions = "arn:${local.partition}:ecs:${local.region}:${local.account}:task-definition/${local.prefix}*"
+  tasks       = "arn:${local.partition}:ecs:${local.region}:${local.account}:task/*"
+  roles       = concat(["arn:${local.partition}:iam::${local.account}:role/cronledger/*"], var.batch_roles)
+  topics      = length(var.alarm_topics) > 0 ? var.alarm_topics : aws_sns_topic.alarms[*].arn
+  check       = "AWS_REGION=${local.region} cronledger check --store dynamodb:${var.table}"
+}
+
+# The policies allow the actions that the commands and the operating guide call, and no others.
+data "aws_iam_policy_document" "auditor" {
+  statement {
+    sid       = "Table"
+    actions   = ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:BatchGetItem"]
+    resources = [local.table_arn]
+  }
+  statement {
+    sid       = "Index"
+    actions   = ["dynamodb:Query"]
+    resources = ["${local.table_arn}/index/by-day"]
+  }
+  # DynamoDB uses a customer managed key in the name of the caller.
+  dynamic "statement" {
+    for_each = var.table_key == null ? [] : [1]
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:DescribeKey"]
+      resources = [var.table_key]
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+}
+
+resource "aws_iam_policy" "auditor" {
+  name_prefix = "cronledger-auditor-"
+  description = "cronledger auditor"
+  policy      = data.aws_iam_policy_document.auditor.json
+}
+
+data "aws_iam_policy_document" "operator" {
+  statement {
+    sid = "Table"
+    actions = [
+      "dynamodb:PutItem",
+      "dynamodb:UpdateItem",
+      "dynamodb:GetItem",
+      "dynamodb:Query",
+      "dynamodb:BatchGetItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:DescribeTimeToLive",
+      "dynamodb:DescribeContinuousBackups",
+    ]
+    resources = [local.table_arn]
+  }
+  statement {
+    sid       = "Index"
+    actions   = ["dynamodb:Query"]
+    resources = ["${local.table_arn}/index/by-day"]
+  }
+  dynamic "statement" {
+    for_each = var.table_key == null ? [] : [1]
+    content {
+      sid       = "Key"
+      actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+      resources = [var.table_key]
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["dynamodb.${local.region}.amazonaws.com"]
+      }
+    }
+  }
+  statement {
+    sid       = "Start"
+    actions   = ["ecs:RunTask"]
+    resources = [local.definitions]
+  }
+  statement {
+    sid       = "Roles"
+    actions   = ["iam:PassRole"]
+    resources = local.roles
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+  # Tasks have no names of their own, so these are about all tasks of the account.
+  statement {
+    sid       = "Tasks"
+    actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
+    resources = [local.tasks]
+  }
+  statement {
+    sid       = "List"
+    actions   = ["ecs:ListTasks"]
+    resources = ["*"]
+  }
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:FilterLogEvents"]
+    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/ecs/${local.prefix}*"]
+  }
+  statement {
+    sid       = "DeadLetters"
+    actions   = ["sqs:ReceiveMessage", "sqs:PurgeQueue"]
+    resources = [aws_sqs_queue.dead_letters.arn]
+  }
+}
+
+resource "aws_iam_policy" "operator" {
+  name_prefix = "cronledger-operator-"
+  description = "cronledger operator"
+  policy      = data.aws_iam_policy_document.operator.json
+}
+
+# The role with which EventBridge Scheduler starts the tasks of all batches.
+data "aws_iam_policy_document" "scheduler_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_scheduler_schedule_group.batches.arn]
+    }
+  }
+}
+
+resource "aws_iam_role" "scheduler" {
+  permissions_boundary = var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.scheduler_trust.json
+}
+
+data "aws_iam_policy_document" "start" {
+  statement {
+    sid       = "Start"
+    actions   = ["ecs:RunTask"]
+    resources = [local.definitions]
+  }
+  # The tags of the task definition go to the task.
+  statement {
+    sid       = "Tags"
+    actions   = ["ecs:TagResource"]
+    resources = [local.tasks]
+    condition {
+      test     = "StringEquals"
+      variable = "ecs:CreateAction"
+      values   = ["RunTask"]
+    }
+  }
+  statement {
+    sid       = "Roles"
+    actions   = ["iam:PassRole"]
+    resources = local.roles
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+  statement {
+    sid       = "DeadLetters"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead_letters.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "start" {
+  name   = "start"
+  role   = aws_iam_role.scheduler.name
+  policy = data.aws_iam_policy_document.start.json
+}
+
+# With a group, EventBridge Scheduler deletes its schedules.
+resource "aws_scheduler_schedule_group" "batches" {
+  name_prefix = local.prefix
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+# Triggers that EventBridge Scheduler gave up.
+resource "aws_sqs_queue" "dead_letters" {
+  name_prefix               = local.prefix
+  message_retention_seconds = 1209600
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_sns_topic" "alarms" {
+  count       = length(var.alarm_topics) > 0 ? 0 : 1
+  name_prefix = local.prefix
+}
+
+resource "aws_sns_topic_subscription" "alarms" {
+  count     = length(var.alarm_topics) > 0 ? 0 : length(var.alarm_emails)
+  topic_arn = aws_sns_topic.alarms[0].arn
+  protocol  = "email"
+  endpoint  = var.alarm_emails[count.index]
+}
+
+# This policy replaces the default one, which lets only the account itself publish. The statement of EventBridge must not have a
+# condition, because EventBridge does not support one for a topic: its messages would never arrive.
+data "aws_iam_policy_document" "alarms" {
+  count = length(var.alarm_topics) > 0 ? 0 : 1
+  statement {
+    sid       = "Alarms"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms[0].arn]
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+  statement {
+    sid       = "TaskStopped"
+    actions   = ["sns:Publish"]
+    resources = [aws_sns_topic.alarms[0].arn]
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  count  = length(var.alarm_topics) > 0 ? 0 : 1
+  arn    = aws_sns_topic.alarms[0].arn
+  policy = data.aws_iam_policy_document.alarms[0].json
+}
+
+# Any exit code but 0 and any task that did not start: the batch failed, a trigger was refused, the ledger could not be reached,
+# the check found something, the image could not be pulled, and so on.
+resource "aws_cloudwatch_event_rule" "task_stopped" {
+  name_prefix = local.prefix
+  description = "cronledger: a task of a batch exited with another code than 0, or did not start."
+  event_pattern = jsonencode({
+    source      = ["aws.ecs"]
+    detail-type = ["ECS Task State Change"]
+    detail = {
+      lastStatus        = ["STOPPED"]
+      taskDefinitionArn = [{ prefix = trimsuffix(local.definitions, "*") }]
+      # Both fields must be those of one container. GuardDuty adds a container of its own.
+      "$or" = [
+        { containers = { name = ["batch"], exitCode = [{ anything-but = 0 }] } },
+        { stopCode = ["TaskFailedToStart"] },
+      ]
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "task_stopped" {
+  count = max(1, length(var.alarm_topics))
+  rule  = aws_cloudwatch_event_rule.task_stopped.name
+  arn   = local.topics[count.index]
+  input_transformer {
+    input_paths = {
+      task          = "$.detail.taskArn"
+      definition    = "$.detail.taskDefinitionArn"
+      name          = "$.detail.containers[0].name"
+      exitCode      = "$.detail.containers[0].exitCode"
+      otherName     = "$.detail.containers[1].name"
+      otherExitCode = "$.detail.containers[1].exitCode"
+      stopCode      = "$.detail.stopCode"
+      reason        = "$.detail.stoppedReason"
+    }
+    # EventBridge leaves out what the event does not have: the exit code of a task that did not start, a second container.
+    input_template = join("\n", [for line in [
+      "cronledger: an ECS task exited with another code than 0, or did not start.",
+      "Task definition: <definition>",
+      "Exit codes: <name> <exitCode>, <otherName> <otherExitCode>",
+      "Stopped because: <stopCode> <reason>",
+      "Task: <task>",
+      "If the exit code is 74 and the log says that the batch SUCCEEDED, do not run it again. Record the success with the command in the log.",
+      "See which slots need attention (one that did not start: 15 minutes after it was due), and how to read their logs: ${local.check}",
+    ] : "\"${line}\""])
+  }
+}
+
+# These alarms use the metrics of AWS.
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  alarm_name          = "${local.prefix}dead-letters"
+  alarm_description   = "cronledger: EventBridge Scheduler could not start a task, and gave up after its last retry, at most a day later. The message in the dead-letter queue ${aws_sqs_queue.dead_letters.name} has the schedule, the reason and the scheduled time. Find the missed slots: ${local.check}"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead_letters.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.topics
+}
+
+resource "aws_cloudwatch_metric_alarm" "dropped" {
+  alarm_name          = "${local.prefix}dropped"
+  alarm_description   = "cronledger: EventBridge Scheduler dropped a trigger after its last retry. Find the missed slots: ${local.check}"
+  namespace           = "AWS/Scheduler"
+  metric_name         = "InvocationDroppedCount"
+  dimensions          = { ScheduleGroup = aws_scheduler_schedule_group.batches.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.topics
+}
+
+# `cronledger check` of all tasks. A batch never has this name, because the name of a task begins with a letter or a digit.
+locals {
+  checks = var.check == null ? 0 : 1
+}
+
+data "aws_iam_policy_document" "check_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "check" {
+  count                = local.checks
+  path                 = "/cronledger/"
+  permissions_boundary = var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.check_trust.json
+}
+
+resource "aws_iam_role_policy_attachment" "check" {
+  count = 2 * local.checks
+  role  = aws_iam_role.check[0].name
+  policy_arn = [
+    aws_iam_policy.auditor.arn,
+    "arn:${local.partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy",
+  ][count.index]
+}
+
+resource "aws_cloudwatch_log_group" "check" {
+  count             = local.checks
+  name_prefix       = "/ecs/${local.prefix}-check/"
+  retention_in_days = 90
+  skip_destroy      = true
+}
+
+resource "aws_ecs_task_definition" "check" {
+  count                    = local.checks
+  family                   = "${local.prefix}-check"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = 256
+  memory                   = 512
+  task_role_arn            = aws_iam_role.check[0].arn
+  execution_role_arn       = aws_iam_role.check[0].arn
+  container_definitions = jsonencode([{
+    name       = "batch"
+    image      = var.check.image
+    entryPoint = ["cronledger"]
+    # It runs once a day. A day has up to 25 hours. The hour more is for a check that starts late.
+    command     = ["check", "--new", "26h"]
+    essential   = true
+    environment = [{ name = "CRONLEDGER_STORE", value = "dynamodb:${var.table}" }]
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        awslogs-group         = aws_cloudwatch_log_group.check[0].name
+        awslogs-region        = local.region
+        awslogs-stream-prefix = "check"
+      }
+    }
+  }])
+}
+
+resource "aws_scheduler_schedule" "check" {
+  count                        = local.checks
+  name                         = "${local.prefix}-check"
+  group_name                   = aws_scheduler_schedule_group.batches.name
+  schedule_expression          = var.check.expression
+  schedule_expression_timezone = var.check.timezone
+  flexible_time_window {
+    mode = "OFF"
+  }
+  target {
+    arn      = var.check.cluster
+    role_arn = aws_iam_role.scheduler.arn
+    ecs_parameters {
+      task_definition_arn = aws_ecs_task_definition.check[0].arn
+      task_count          = 1
+      launch_type         = "FARGATE"
+      network_configuration {
+        assign_public_ip = var.check.assign_public_ip
+        subnets          = var.check.subnets
+        security_groups  = var.check.security_groups
+      }
+    }
+    retry_policy {
+      maximum_event_age_in_seconds = 86400
+      maximum_retry_attempts       = 185
+    }
+    dead_letter_config {
+      arn = aws_sqs_queue.dead_letters.arn
+    }
+  }
+}
+
+# The same as table.json, which `cronledger setup` creates. The rows reject duplicates, so the table must outlive the module.
+resource "aws_dynamodb_table" "ledger" {
+  count                       = local.makes_table ? 1 : 0
+  name                        = var.table
+  billing_mode                = "PAY_PER_REQUEST"
+  deletion_protection_enabled = true
+  hash_key                    = "task"
+  range_key                   = "slot"
+  attribute {
+    name = "task"
+    type = "S"
+  }
+  attribute {
+    name = "slot"
+    type = "S"
+  }
+  attribute {
+    name = "day"
+    type = "S"
+  }
+  global_secondary_index {
+    name            = "by-day"
+    hash_key        = "day"
+    range_key       = "slot"
+    projection_type = "KEYS_ONLY"
+  }
+  ttl {
+    attribute_name = "expiresAt"
+    enabled        = true
+  }
+  point_in_time_recovery {
+    enabled = true
+  }
+  dynamic "server_side_encryption" {
+    for_each = var.table_key == null ? [] : [1]
+    content {
+      enabled     = true
+      kms_key_arn = var.table_key
+    }
+  }
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+output "table" {
+  description = "Name or ARN of the table: --store dynamodb:TABLE."
+  value       = var.table
+}
+
+output "table_key" {
+  description = "ARN of the key of the table."
+  value       = var.table_key
+}
+
+output "schedule_group" {
+  description = "Name of the group of the schedules."
+  value       = aws_scheduler_schedule_group.batches.name
+}
+
+output "scheduler_role" {
+  description = "ARN of the role with which EventBridge Scheduler starts tasks."
+  value       = aws_iam_role.scheduler.arn
+  # Without its policy, EventBridge Scheduler could start nothing.
+  depends_on = [aws_iam_role_policy.start]
+}
+
+output "dead_letters" {
+  description = "ARN of the queue for triggers that EventBridge Scheduler gave up."
+  value       = aws_sqs_queue.dead_letters.arn
+}
+
+output "alarm_topics" {
+  description = "ARNs of the topics of the alarms."
+  value       = local.topics
+}
+
+output "auditor_policy" {
+  description = "ARN of the policy for people who read."
+  value       = aws_iam_policy.auditor.arn
+}
+
+output "operator_policy" {
+  description = "ARN of the policy for people who change something."
+  value       = aws_iam_policy.operator.arn
+}

@@ -1,0 +1,180 @@
+// The Terraform modules, parsed, evaluated and compared with the templates. Terraform itself does not run here.
+import { execFile } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { stackParameters } from '../../src/cli/commands/template/parameters.ts'
+import { BATCH, readTemplate } from '../support/aws/stack.ts'
+import { type Loose, scratch } from '../support/cli.ts'
+import { evaluateModule, type Module, type Parser } from './hcl.ts'
+import { evaluateTemplate, meaningOf } from './meaning.ts'
+import { asResources, hasAttribute, schemaErrors } from './terraform-resources.ts'
+
+const run = promisify(execFile)
+const folder = scratch()
+const bindings = join(folder, 'package/lib')
+const NOW = Date.UTC(2026, 10, 24)
+const read = (name: string) => readFileSync(new URL(`../../schema/terraform/${name}/main.tf`, import.meta.url), 'utf8')
+let parser: Parser
+
+beforeAll(async () => {
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }')
+  mkdirSync(bindings, { recursive: true })
+  const quiet = ['--no-audit', '--no-fund', '--ignore-scripts']
+  await run('npm', ['install', ...quiet, '@cdktf/hcl2json@0.21'], { cwd: folder })
+  // Types that were generated from the schema of version 6 of the AWS provider.
+  const { stdout } = await run('npm', ['pack', '--silent', '@cdktf/provider-aws@21'], { cwd: folder })
+  await run('tar', ['-xzf', stdout.trim(), '--wildcards', 'package/lib/*/index.d.ts'], { cwd: folder })
+  parser = createRequire(join(folder, 'package.json'))('@cdktf/hcl2json')
+}, 600_000)
+
+const arn = (service: string, rest: string) => `arn:aws:${service}:eu-west-1:123456789012:${rest}`
+const KEYS = { table: arn('kms', 'key/1'), log: arn('kms', 'key/2'), secret: arn('kms', 'key/3') }
+const SECRETS = { API_KEY: arn('ssm', 'parameter/api'), PASSWORD: arn('secretsmanager', 'secret:db-AbCdEf:password::') }
+const BOUNDARY = 'arn:aws:iam::123456789012:policy/boundary'
+const LEDGER = {
+  ...{ table: 'money', schedule_group: 'group', scheduler_role: 'arn:aws:iam::123456789012:role/scheduler' },
+  ...{ dead_letters: arn('sqs', 'dead'), alarm_topics: [arn('sns', 'alarms')] },
+}
+const PLACE = {
+  ...{
+    image: 'batch:1',
+    command: ['./batch.sh'],
+    cluster: arn('ecs', 'cluster/batch'),
+    subnets: ['subnet-1', 'subnet-2'],
+  },
+}
+
+const BATCHES: readonly (readonly [what: string, options: Loose, parameters: string, variables: Loose])[] = [
+  ['with all defaults', {}, '', {}],
+  [
+    'with everything',
+    { task: 'a/b', schedule: 'rate(6 hours)', timezone: 'UTC', anchor: '2026-11-01T00:00:00Z' },
+    `SecurityGroups=sg-1,sg-2 AssignPublicIp=ENABLED After=import,billing TableKey=${KEYS.table} ScheduleState=DISABLED
+     EnvironmentFile=arn:aws:s3:::bucket/weekly.env Secrets=${Object.entries(SECRETS)
+       .map((one) => one.join('='))
+       .join(',')}
+     DecryptKeys=${KEYS.secret} Cpu=512 Memory=1024 EphemeralStorage=100 Architecture=ARM64 PlatformVersion=1.4.0
+     CapacityProvider=FARGATE_SPOT ReadonlyRoot=true TaskPolicies=arn:aws:iam::aws:policy/A,arn:aws:iam::aws:policy/B
+     PermissionsBoundary=${BOUNDARY} LogFormat=json LogRetention=30 LogKey=${KEYS.log} AlarmOnDuplicates=true`,
+    {
+      ...{ security_groups: ['sg-1', 'sg-2'], assign_public_ip: true, after: ['import', 'billing'] },
+      ...{ ledger: { ...LEDGER, table_key: KEYS.table }, schedule_state: 'DISABLED' },
+      ...{ environment_files: ['arn:aws:s3:::bucket/weekly.env'], secrets: SECRETS, decrypt_keys: [KEYS.secret] },
+      ...{ cpu: 512, memory: 1024, ephemeral_storage: 100, architecture: 'ARM64', platform_version: '1.4.0' },
+      ...{ capacity_provider: 'FARGATE_SPOT', readonly_root: true, permissions_boundary: BOUNDARY },
+      ...{ task_policies: ['arn:aws:iam::aws:policy/A', 'arn:aws:iam::aws:policy/B'], log_format: 'json' },
+      ...{ log_retention: 30, log_key: KEYS.log, alarm_on_duplicates: true },
+    },
+  ],
+  [
+    'with roles of yours, the table of another account, and a schedule without an alarm for a missing run',
+    { store: 'dynamodb:arn:aws:dynamodb:eu-west-1:210987654321:table/money', schedule: '0 3 1 * *' },
+    'TaskRole=arn:aws:iam::123456789012:role/task ExecutionRole=arn:aws:iam::123456789012:role/pull',
+    {
+      ledger: { ...LEDGER, table: 'arn:aws:dynamodb:eu-west-1:210987654321:table/money' },
+      roles: { task: 'arn:aws:iam::123456789012:role/task', execution: 'arn:aws:iam::123456789012:role/pull' },
+    },
+  ],
+]
+const CHECK = { image: 'check:1', cluster: arn('ecs', 'cluster/batch'), subnets: ['subnet-1', 'subnet-2'] }
+const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: Loose])[] = [
+  ['with all defaults', {}, {}],
+  [
+    'with everything',
+    {
+      ...{ Table: 'money', TableKey: KEYS.table, BatchRoles: 'arn:aws:iam::1:role/x', PermissionsBoundary: BOUNDARY },
+      ...{ CheckImage: 'check:1', Cluster: 'batch', Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1' },
+      ...{ CheckExpression: 'cron(0 7 * * ? *)', CheckTimezone: 'Asia/Tokyo', AssignPublicIp: 'ENABLED' },
+    },
+    {
+      ...{
+        table: 'money',
+        table_key: KEYS.table,
+        batch_roles: ['arn:aws:iam::1:role/x'],
+        permissions_boundary: BOUNDARY,
+      },
+      alarm_emails: ['ops@example.org'],
+      check: {
+        ...{ ...CHECK, security_groups: ['sg-1'], assign_public_ip: true, expression: 'cron(0 7 * * ? *)' },
+        timezone: 'Asia/Tokyo',
+      },
+    },
+  ],
+  [
+    'with a table and a topic of yours',
+    { Table: arn('dynamodb', 'table/old'), AlarmTopic: arn('sns', 'ours') },
+    { table: arn('dynamodb', 'table/old'), alarm_topics: [arn('sns', 'ours')] },
+  ],
+]
+
+const modules: Module[] = []
+async function evaluated(name: string, variables: Loose) {
+  const module = await evaluateModule(parser, read(name), variables)
+  modules.push(module)
+  return { ...module, meaning: meaningOf(asResources(module.instances)) }
+}
+
+describe('the module of a batch', () => {
+  test.each(BATCHES)('%s makes what batch.yaml makes', async (_, options, parameters, variables) => {
+    const more = `${BATCH.parameters} ${parameters.replaceAll(/\s+/g, ' ')}`
+    const batch = { ...BATCH, timezone: 'Asia/Tokyo', ...options, parameters: more }
+    const all = JSON.parse(stackParameters(batch, NOW).text).Parameters
+    const computed = stackParameters({ ...batch, parameters: '', outputs: undefined, computed: true }, NOW)
+    const given = { ledger: LEDGER, ...PLACE, ...variables, parameters: JSON.parse(computed.text).Parameters }
+    const { meaning } = await evaluated('batch', given)
+    expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('batch'), all)))
+  })
+})
+
+describe('the module of the ledger', () => {
+  test.each(LEDGERS)('%s makes what ledger.yaml makes', async (_, parameters, variables) => {
+    const { meaning } = await evaluated('ledger', variables)
+    expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('ledger'), parameters)))
+  })
+
+  test('has what the module of a batch takes', async () => {
+    const { outputs } = await evaluated('ledger', {})
+    const options = { ...BATCH, timezone: undefined, parameters: '', computed: true }
+    const parameters = JSON.parse(stackParameters(options, NOW).text).Parameters
+    const { used } = await evaluated('batch', { ledger: outputs, ...PLACE, parameters })
+    const taken = [...used].flatMap((name) => /^var\.ledger\.(\w+)$/.exec(name)?.[1] ?? [])
+    expect(taken.sort()).toEqual(
+      Object.keys(outputs)
+        .filter((name) => !/^(auditor|operator)_/.test(name))
+        .sort(),
+    )
+  })
+})
+
+test.each(['batch', 'ledger'])(
+  'the module %s uses each variable, local and document, and describes what it has',
+  async (name) => {
+    const { variable, locals, data, output } = await parser.parse('main.tf', read(name))
+    const used = [...modules.flatMap((module) => [...module.used])]
+    const isUsed = (prefix: string) => used.some((one) => one.startsWith(prefix))
+    const documents = Object.keys(data.aws_iam_policy_document).map((one) => `data.aws_iam_policy_document.${one}`)
+    const names = [
+      ...Object.keys(variable).map((one) => `var.${one}`),
+      ...locals.flatMap((one: Loose) => Object.keys(one)).map((one: string) => `local.${one}`),
+    ]
+    expect([...names, ...documents].filter((one) => !isUsed(one))).toEqual([])
+    const described = [...Object.values<Loose[]>(variable), ...Object.values<Loose[]>(output)]
+    expect(described.filter(([one]) => !/^[A-Z`].*\.$/.test(one?.['description']))).toEqual([])
+  },
+)
+
+test('the AWS provider knows each resource and argument, and none that it needs is missing', () => {
+  const instances = modules.flatMap((module) => module.instances)
+  expect(new Set(instances.flatMap(({ type, values }) => schemaErrors(bindings, type, values)))).toEqual(new Set())
+  const references = modules.flatMap(({ used }) => [...used].filter((one) => one.startsWith('aws_')))
+  const unknown = references.filter((one) => {
+    const [type = '', , attribute = ''] = one.split('.')
+    return attribute !== '' && !hasAttribute(bindings, type, attribute)
+  })
+  expect(unknown).toEqual([])
+  expect(references.length).toBeGreaterThan(10)
+  expect(schemaErrors(bindings, 'aws_sqs_queue', { fifo: true })).toEqual(['aws_sqs_queue: fifo is not known'])
+})
