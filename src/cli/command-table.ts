@@ -36,7 +36,7 @@ See what happened:
   history     List the slots of a task, or of all tasks, with their status
   show        Show one slot as a timeline
   serve       Show all tasks and slots in a browser
-  report      Write what an auditor files of a month: HTML, JSON or CSV
+  report      Write a monthly report for an auditor: HTML, JSON or CSV
 
 Fix a slot:
   resolve     Record the outcome of a stale or failed slot by hand, or skip a future slot

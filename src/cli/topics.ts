@@ -33,7 +33,7 @@ that force a slot, and these:
   CRONLEDGER_RUN_ATTEMPT     the number of the attempt, from 1: a fencing token
   CRONLEDGER_RUN_ID          the id of the run
   CRONLEDGER_RUN_REPORT      a file in which COMMAND says what it did
-  CRONLEDGER_RUN_CHECKPOINT  a file with what the last attempt of the slot left
+  CRONLEDGER_RUN_CHECKPOINT  a file in which an attempt keeps its progress for the next
   CRONLEDGER_RUN_ANCESTORS   the ids of the runs around this one
 
 In a trace of OpenTelemetry, COMMAND also gets TRACEPARENT with the span of its attempt.

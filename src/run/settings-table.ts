@@ -82,7 +82,7 @@ export const SETTING_GROUPS = {
       group: 'Retries',
       help: 'Give the command the last completed slot as CRONLEDGER_RUN_SINCE',
       details:
-        'It is the newest slot before this one that completed, by a run or by the word of an operator. It is not set if there is none in the 31 days before (at most 1,000 rows). A forced run of a slot whose earlier attempt had it gets it, too.',
+        'It is the newest slot before this one that completed, by a run or by a decision of an operator. It is not set if there is none in the 31 days before (at most 1,000 rows). A forced run of a slot whose earlier attempt had it gets it, too.',
     },
     /** What a scheduled trigger does while another slot runs. A forced one is then refused unless it is `allow`. */
     overlap: {
@@ -218,7 +218,7 @@ export const SETTING_GROUPS = {
       otherwise: 'none',
       help: 'Wait for the slots of these tasks; self: the previous slot',
       details:
-        'The slots of each task that were due after the previous slot of this task and not after this one, or else the latest one before. It starts nothing: a slot that failed or is missing has to be repaired.',
+        'It waits for the slots of each task that were due after the previous slot of this task and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed.',
     },
     /** Only `check` and the readers compare it. No rule changes how a run ends. */
     expect: {

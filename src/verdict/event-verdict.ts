@@ -39,7 +39,7 @@ export function verdictOfEvent(event: RunEvent, context: RunContext, now: Instan
     case 'stopped':
       return {
         ...NOTHING_STARTED,
-        happened: ['a signal stopped this run before it claimed the slot'],
+        happened: ['a signal stopped this run before it recorded anything'],
         steps: [forceStep('run it now', context)],
       }
     case 'unusable':

@@ -173,7 +173,7 @@ export const VERDICT_RULES = {
         : 'done, after a failed attempt',
       facts,
     ),
-  marked: (facts) => completedRule('done, by the word of an operator', facts),
+  marked: (facts) => completedRule('done, as an operator recorded', facts),
   repeated: ({ target, row }) => ({
     ...DONE,
     happened: repeatedSentence(row),
@@ -193,13 +193,13 @@ export const VERDICT_RULES = {
   covered: ({ target, row, covering }) => {
     const by = covering?.slot ?? row?.coveredBy ?? target.slot
     const alone: Step = { ...rerunStep('run only this slot', target), isOptional: true }
-    const is = ['is covered by ', { at: by }] as const
+    const is = ['slot ', { at: by }, ' covers this one'] as const
     if (covering === null) {
       const isGone = row?.covering === null
       const steps = isGone
         ? againSteps('run it now', target)
         : [showStep('see that slot', { ...target, slot: by }), alone]
-      const happened = isGone ? [...is, ', whose record is gone'] : is
+      const happened = isGone ? [...is, ', and its record is gone'] : is
       const caution = isGone ? 'Its work may be done: look at the data before you run it.' : null
       return { ...UNREAD, happened, nextTrigger: 'duplicate', caution, steps }
     }

@@ -49,9 +49,9 @@ export function lastSentence(row: Row): Sentence {
   return [ran === undefined || ran === last ? endedText(last) : `${endedText(ran)}, then ${endedText(last)}`, ...why]
 }
 
-/** Names a slot of another task: `2026-11-25 03:00 of extract`. */
+/** Names a slot of another task: `slot 2026-11-25 03:00 of extract`. */
 export function keySentence({ task, slot }: Key): Sentence {
-  return [{ at: slot }, ` of ${task}`]
+  return ['slot ', { at: slot }, ` of ${task}`]
 }
 
 export function decisionSentence({ by, state, at, reason }: Resolution): Sentence {

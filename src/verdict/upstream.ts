@@ -18,7 +18,7 @@ export function verdictOfUpstream(
   return verdictOf({ target, row, isOnlyDeclared: isOnlyDeclared(record) }, { now, ...expectedTimes(record) })
 }
 
-/** Says which slot is missing and why: `03:00 of extract has not completed (failed: attempt 1 failed)`. */
+/** Says which slot is missing and why: `slot 03:00 of extract has not completed (failed: attempt 1 failed)`. */
 export function missingSentence(missing: UpstreamSlot, { status, happened }: Verdict): Sentence {
   return [...keySentence(missing), ` has not completed (${status ?? 'not due'}: `, ...happened, ')']
 }

@@ -113,7 +113,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
     [
       verdict(waitsForOther),
-      'waiting | attempt 1 on host has been waiting since 03:00:05 for 02:00:00 of extract | not done | duplicate | see what happened',
+      'waiting | attempt 1 on host has been waiting since 03:00:05 for slot 02:00:00 of extract | not done | duplicate | see what happened',
     ],
   ],
   running: [
@@ -167,7 +167,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
     [
       verdict(blocked),
-      'failed | attempt 1 on host was not started: it waited for 02:00:00 of extract | not done | starts | see what blocks it, run it now, or mark it as completed',
+      'failed | attempt 1 on host was not started: it waited for slot 02:00:00 of extract | not done | starts | see what blocks it, run it now, or mark it as completed',
     ],
   ],
   completed: [
@@ -217,7 +217,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   marked: [
     [
       verdict(marked('COMPLETED')),
-      'completed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as completed at 03:00:35: the file was sent by hand | done, by the word of an operator | duplicate | ',
+      'completed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as completed at 03:00:35: the file was sent by hand | done, as an operator recorded | duplicate | ',
     ],
   ],
   repeated: [
@@ -235,19 +235,19 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   covered: [
     [
       verdict(coveredRow(rowWith({ ending: SUCCEEDED }))),
-      'completed | is covered by 2026-11-25 03:00:00: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
+      'completed | slot 2026-11-25 03:00:00 covers this one: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
     ],
     [
       verdict(coveredRow({ ...rowWith({ ending: FAILED }), covers: { slots: 1, since: SLOT - HOUR_MS } })),
-      'failed | is covered by 2026-11-25 03:00:00: attempt 1 on host failed (exit code 3) after 1s. It covers 1 missed slot after 2026-11-24 02:00:00 | may be half done | duplicate | see what happened, run it again, or mark it as completed',
+      'failed | slot 2026-11-25 03:00:00 covers this one: attempt 1 on host failed (exit code 3) after 1s. It covers 1 missed slot after 2026-11-24 02:00:00 | may be half done | duplicate | see what happened, run it again, or mark it as completed',
     ],
     [
       verdict(coveredRow(null)),
-      'missed | is covered by 2026-11-25 03:00:00, whose record is gone | unknown | duplicate | run it now, or mark it as completed',
+      'missed | slot 2026-11-25 03:00:00 covers this one, and its record is gone | unknown | duplicate | run it now, or mark it as completed',
     ],
     [
       verdict(coveredRow(undefined)),
-      'skipped | is covered by 2026-11-25 03:00:00 | unknown | duplicate | see that slot',
+      'skipped | slot 2026-11-25 03:00:00 covers this one | unknown | duplicate | see that slot',
     ],
   ],
   newer: [

@@ -42,7 +42,7 @@ const help = {
       choices: ['missed', 'failed', 'stale', 'unknown', 'overdue', 'unusual', 'late'],
       otherwise: 'all',
       isFlagOnly: true,
-      help: 'Find only slots with one of these',
+      help: 'Find only slots with one of these statuses',
     },
     since: { ...COMMON.since, otherwise: '7d' },
     until: COMMON.until,
@@ -53,7 +53,7 @@ const help = {
       default: null,
       bounds: [1_000, 366 * DAY_MS],
       otherwise: 'all findings',
-      help: 'Report only what began in this last span',
+      help: 'Report only findings that began within this time',
       details:
         'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
     },
@@ -68,8 +68,8 @@ const help = {
     notifyEach: {
       kind: 'switch',
       group: 'Notifications and output',
-      help: 'Send each finding, not one digest of several; for programs',
-      details: 'With --notify-format cloudevents, each is sent always.',
+      help: 'Send a message for each finding, instead of one for all; for programs',
+      details: 'With --notify-format cloudevents, this is always so.',
     },
     notifyFormat: COMMON.notifyFormat,
     notifyOn: {

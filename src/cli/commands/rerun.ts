@@ -29,7 +29,7 @@ import { printScript } from './rerun/script.ts'
 const help = {
   name: 'rerun',
   summary:
-    'Run COMMAND again in one slot, unless it is running or has completed, or in the missed, failed and stale slots of a range, one after the other, oldest first. With --ecs, or for several tasks, print a script that does so.',
+    'Run COMMAND again in one slot, unless it is running or has completed. With --from, run it in the missed, failed and stale slots of a range, one after the other, oldest first. With --ecs, or for several tasks, print a script that does so.',
   options: {
     store: COMMON.store,
     task: { ...TASK_OR_ALL.task, help: "Name of the scheduled batch, or a prefix: 'pay/*'" },
@@ -38,7 +38,7 @@ const help = {
       kind: 'switch',
       help: 'Print a script that runs the slots on ECS, and start nothing',
       details:
-        'For several tasks (--all, or a prefix), that is the only thing that rerun does. A task that does not run on ECS has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
+        'For several tasks (--all, or a prefix), rerun always prints a script. A task that does not run on ECS has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
     },
     slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
     from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },

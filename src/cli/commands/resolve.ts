@@ -20,7 +20,7 @@ import { planRange, printPlan } from './rerun/plan.ts'
 const help = {
   name: 'resolve',
   summary:
-    'Record the outcome of a stale or failed slot by hand, or skip a slot, also one that is not due yet. In a range, that of its missed, failed and stale slots. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
+    'Record the outcome of a stale or failed slot by hand, or skip a slot, even before it is due. With --from, do this for the missed, failed and stale slots of a range. Starts nothing. Later scheduled triggers of a slot that is completed or skipped are duplicates.',
   options: {
     store: COMMON.store,
     task: COMMON.task,

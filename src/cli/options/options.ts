@@ -33,14 +33,14 @@ export const COMMON = {
     kind: 'text',
     value: 'NAME',
     otherwise: 'all tasks',
-    help: "Only this task, or all whose names begin so: 'pay/*'",
+    help: "Only this task, or the tasks with this prefix: 'pay/*'",
   },
   onlyOwner: {
     kind: 'text',
     value: 'TEXT',
     otherwise: 'all tasks',
     isFlagOnly: true,
-    help: 'Only the tasks whose owner has this text, in any letter case',
+    help: 'Only the tasks whose owner contains this text, in upper or lower case',
   },
   schedule: {
     kind: 'text',
@@ -80,7 +80,7 @@ export const COMMON = {
   fresh: {
     kind: 'switch',
     group: 'Running a slot again',
-    help: 'Give the batch no checkpoint of the attempt before',
+    help: 'Start without the checkpoint of the attempt before',
     details: 'The checkpoint is removed. See docs/guides/checkpoints.md.',
   },
   by: {

@@ -10,7 +10,7 @@ const { slot, starts, batch, lease, expectations, ledger } = SETTING_GROUPS
 export const IGNORE_AFTER = {
   kind: 'switch',
   group: 'Running a slot again',
-  help: 'Do not wait for the tasks of --after, recorded with the attempt',
+  help: 'Do not wait for the tasks of --after; recorded with the attempt',
 } as const satisfies OptionSpec
 
 /** The options of `run`, in groups: the settings of a run, and what only the command line needs. */

@@ -191,11 +191,12 @@ function catchUpEntry(
 ): LogEntry {
   const what = `${count} missed ${count === 1 ? 'slot' : 'slots'}`
   const span = count === 1 ? zonedTime(oldest, zone) : `${zonedTime(oldest, zone)} to ${zonedTime(newest, zone)}`
-  const how = mode === 'once' ? 'covered by this slot' : count === 1 ? 'to catch up' : 'to catch up, the oldest first'
+  const how = count === 1 ? 'to catch up' : 'to catch up, the oldest first'
+  const which = mode === 'once' ? `this run also does the work of ${what}` : `${what} ${how}`
   const more = left === 0 ? '' : `. ${left} more ${left === 1 ? 'is' : 'are'} left for the next run.`
   return {
     level: 'info',
-    message: `${what} ${how}: ${span}${more}`,
+    message: `${which}: ${span}${more}`,
     fields: {
       ...(mode !== undefined && { mode }),
       count,

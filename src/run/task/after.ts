@@ -189,7 +189,7 @@ async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | nul
     }
   }
   if (excused.length > 0) {
-    const message = `this run starts although not all that it comes after has completed: ${excused.join('; ')}`
+    const message = `this run starts, although these slots of --after have not completed: ${excused.join('; ')}`
     io.emit({ event: 'warning', message })
   }
   return null

@@ -52,13 +52,13 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   const load = await run('load', ['--after', 'extract'])
   expect(load.code).toBe(65)
   expect(load.stderr).toMatch(
-    /^cronledger: load 2026-01-06 03:00 UTC: not started: 03:00:00 of extract has not completed \(failed: attempt 1 on \S+ failed \(exit code 3\)/,
+    /^cronledger: load 2026-01-06 03:00 UTC: not started: slot 03:00:00 of extract has not completed \(failed: attempt 1 on \S+ failed \(exit code 3\)/,
   )
   expect(load.stderr).toContain(`cronledger rerun --store file:${folder}/night.db --task extract --slot ${SLOT}`)
   const report = await run('report', ['--after', 'load'])
   expect(report).toMatchObject({ code: 65 })
   expect(report.stderr).toContain('03:00:00 of load has not completed (failed: attempt 1 on')
-  expect(report.stderr).toContain('was not started: it waited for 03:00:00 of extract)')
+  expect(report.stderr).toContain('was not started: it waited for slot 03:00:00 of extract)')
   expect(ran()).toEqual(['extract'])
 
   const found = JSON.parse((await call('check', '--since', '2026-01-06', '--until', '2026-01-06', '--json')).stdout)

@@ -36,7 +36,7 @@ function sinceWorld() {
 }
 
 describe('since the last success', () => {
-  test('is the newest slot before the own one that completed, by a run or by the word of an operator', async () => {
+  test('is the newest slot before the own one that completed, by a run or by a decision of an operator', async () => {
     const { sinceOf, runs, resolve, time } = sinceWorld()
     expect((await sinceOf(1)).given).toBeNull()
     await runs(2)

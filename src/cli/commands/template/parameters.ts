@@ -131,7 +131,7 @@ function readOutputs(text: string | undefined): ParameterValues {
     return Object.fromEntries(Outputs.map(({ OutputKey, OutputValue }: ParameterValues) => [OutputKey, OutputValue]))
   } catch {
     throw usageError(
-      'the file of --outputs is not valid. Make it by: aws cloudformation describe-stacks --stack-name STACK >outputs.json',
+      'the file of --outputs is not valid. Make it with: aws cloudformation describe-stacks --stack-name STACK >outputs.json',
     )
   }
 }

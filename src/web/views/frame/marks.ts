@@ -24,7 +24,7 @@ export const MARKS: Readonly<Record<SlotMark, Mark>> = {
   due: { sign: 'D', word: 'due' },
   scheduled: { sign: '○', word: 'scheduled' },
   skipped: { sign: '–', word: 'skipped' },
-  marked: { sign: '=', word: 'completed by the word of an operator' },
+  marked: { sign: '=', word: 'marked as completed by an operator' },
   repaired: { sign: '↻', word: 'completed after a failed attempt' },
   completed: { sign: '✓', word: 'completed' },
 }
