@@ -109,7 +109,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
 
   test('the overrides of run-task run the slot again', async () => {
     program('batch.sh', '#!/bin/sh\necho "$CRONLEDGER_RUN_SLOT"\n')
-    const overrides = /--overrides '(.*?)'/s.exec(block("--overrides '"))?.[1] ?? ''
+    const overrides = /--overrides '(.*?)'/s.exec(block('CRONLEDGER_FORCE_SLOT'))?.[1] ?? ''
     const { environment } = JSON.parse(overrides).containerOverrides[0]
     const variables = Object.fromEntries(environment.map(({ name, value }: Loose) => [name, value]))
     // The slot of the other tests has completed.
@@ -132,10 +132,9 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     const names = { CLUSTER: 'batch', NETWORK: network, FAMILY: 'cronledger-nightly' }
     const env = { PATH: `${AWS_PATH}:/bin`, ...awsEnv(ecs.endpoint), ...names }
     const overrides = readFileSync(new URL('../fixtures/aws/scheduler-input.json', import.meta.url))
-    for (const file of ['setup-check.json', 'declare.json', 'trigger.json'])
-      writeFileSync(join(folder, file), overrides)
+    writeFileSync(join(folder, 'trigger.json'), overrides)
     const script = blocks().filter((code) => code.includes('aws ecs run-task'))
-    expect(script.length).toBe(6)
+    expect(script.length).toBe(5)
     await promisify(execFile)('sh', ['-euc', script.join('\n')], { cwd: folder, env })
     await ecs.stop()
     const request = {
