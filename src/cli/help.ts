@@ -1,6 +1,6 @@
 import yargs from 'yargs'
-import cronledger from '../../package.json' with { type: 'json' }
 import { groupOf, OPTION_GROUPS, type OptionSpec, optionName } from '../core/option.ts'
+import { DOCS } from '../format/docs.ts'
 import { type CommandHelp, defaultText, valueName, variableOf } from './options/options.ts'
 import { TOPICS } from './topics.ts'
 
@@ -9,8 +9,6 @@ const HELP_COLUMNS = 100
 
 /** An option that the help explains by its variable, too. Each command with options has it. */
 const EXAMPLE_OPTION = 'store'
-
-const DOCS = `${cronledger.homepage.replace(/#.*/, '')}/blob/v${cronledger.version}/docs`
 
 /**
  * Returns the help of a command, at most `columns` wide. Without `all`, it has only the usual options, if the command says

@@ -128,6 +128,7 @@ function normalise(output: string, folder: string): string {
       .replace(/"durationMs":\d+/g, '"durationMs":31')
       .replace(/(?<=http:\/\/127\.0\.0\.1:)\d+/g, '8276')
       .replace(/; AWS_ENDPOINT_URL\w* sends requests elsewhere/, '')
+      .replace(/(?<=\/blob\/v)[\d.]+(?=\/docs)/g, '0.1.0')
       // A newer Node has newer zone data.
       .replace(/(?<=\bzone data +)\d{4}[a-z]\b/g, '2025c')
       .replace(/[ \t]+$/gm, '')

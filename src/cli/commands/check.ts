@@ -9,6 +9,7 @@ import { EXIT } from '../../exit-code.ts'
 import { checkSummary, findingCause, findingJson, findingObject } from '../../format/check/finding.ts'
 import { incidentLines } from '../../format/check/incidents.ts'
 import { collectNeeds, needsLines, repairLine } from '../../format/check/needs.ts'
+import { OPERATING_GUIDE } from '../../format/docs.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import { digestOf } from '../../format/notice.ts'
 import type { Screen } from '../../format/table.ts'
@@ -278,5 +279,6 @@ async function* checkText(
   if (failure !== null) throw failure
   const advice = hasCommands || tasks === 0 ? '' : 'To see what to do, add --commands, or check one task.\n'
   const repair = repairLine(needs, store)
-  yield `${tasks === 0 ? '' : '\n'}${summary()}\n${advice}${repair === null ? '' : `${repair}\n`}`
+  const guide = tasks === 0 ? '' : `Guide: ${OPERATING_GUIDE}\n`
+  yield `${tasks === 0 ? '' : '\n'}${summary()}\n${advice}${repair === null ? '' : `${repair}\n`}${guide}`
 }

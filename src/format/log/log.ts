@@ -13,6 +13,7 @@ import { scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
 import { missingSentence, verdictOfUpstream } from '../../verdict/upstream.ts'
 import { ownedSteps, stepJson } from '../command-line.ts'
+import { OPERATING_GUIDE } from '../docs.ts'
 import { zonedTime } from '../local-time.ts'
 import { printable, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
@@ -45,7 +46,9 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
   const entry = logEntry(event, context, now)
   if (format === 'quiet' && entry.level !== 'error') return null
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
-  return [line, ...ownedSteps(context.owner, neededSteps(entry.steps ?? []))].map(printable).join('\n')
+  const steps = ownedSteps(context.owner, neededSteps(entry.steps ?? []))
+  const guide = steps.length > 0 && entry.level === 'error' ? [`  guide: ${OPERATING_GUIDE}`] : []
+  return [line, ...steps, ...guide].map(printable).join('\n')
 }
 
 export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {

@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose, scratch } from '../../support/cli.ts'
 import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 
+const GUIDE = expect.stringMatching(/^Guide: https:.*\/operating\.md$/)
+
 const store = `file:${join(scratch(), 'ledger.db')}`
 const env = { CRONLEDGER_STORE: store, CRONLEDGER_LOG: 'quiet' }
 const NEW_YORK = { schedule: '30 1 * * *', timezone: 'America/New_York' }
@@ -62,6 +64,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       `  run them again, the oldest first:  cronledger rerun ${range} --reason 'YOUR REASON' -- YOUR_COMMAND`,
       '',
       '2 slots need attention: 1 missed, 1 failed',
+      GUIDE,
     ])
     const listed = await cronledger(['rerun', ...range.split(' '), '--dry-run'], { env })
     expect(listed.stdout.split('\n').map((line) => line.slice(0, 20))).toEqual([
@@ -83,6 +86,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       ),
       '',
       '1 slot needs attention: 1 missed',
+      GUIDE,
       '',
     ])
   })
@@ -188,7 +192,7 @@ describe('on a terminal', () => {
       `minutes  ${count} missed  01-01 00:00 to 02-28 23:59 UTC`,
       expect.stringMatching(/^ {2}latest: was due .*…$/),
       ...['', 'minutes:', expect.any(String), expect.any(String)],
-      ...['', `${count} slots need attention: ${count} missed`, ''],
+      ...['', `${count} slots need attention: ${count} missed`, GUIDE, ''],
     ])
   })
 

@@ -1,4 +1,5 @@
 import type { EcsFacts } from '../../../core/types.ts'
+import { OPERATING_GUIDE } from '../../../format/docs.ts'
 import { printable } from '../../../format/text.ts'
 import { neededSteps, type Step } from '../../../verdict/steps.ts'
 import { LogLink } from '../slot/log-link.tsx'
@@ -31,6 +32,13 @@ export function Steps({ steps, cautions, ecs }: StepsProps) {
       {needed.map((step) => (
         <StepToCopy step={step} ecs={ecs} />
       ))}
+      {needed.length > 0 && (
+        <p class="quiet">
+          <a href={OPERATING_GUIDE} rel="noreferrer noopener">
+            Operating guide
+          </a>
+        </p>
+      )}
       {others.length > 0 && (
         <details>
           <summary>
