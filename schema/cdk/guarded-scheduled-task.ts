@@ -63,7 +63,8 @@ export class Ledger extends Construct implements LedgerParts {
     this.scheduleGroup = output('ScheduleGroup')
     this.schedulerRole = output('SchedulerRole')
     this.deadLetters = output('DeadLetters')
-    this.alarmTopic = output('AlarmTopic')
+    // The output has a condition of the template, which the stack of a batch does not have.
+    this.alarmTopic = parameters['AlarmTopic']?.toString() ?? this.template.getResource('Alarms').ref
   }
 }
 
@@ -120,6 +121,7 @@ export class GuardedScheduledTask extends Construct {
     const definition = taskDefinition.node.defaultChild as ecs.CfnTaskDefinition
     definition.family = computed.Family
     // Earlier revisions stay active, so that a slot can be run again with the revision that is on record.
+    definition.cfnOptions.deletionPolicy = CfnDeletionPolicy.DELETE
     definition.cfnOptions.updateReplacePolicy = CfnDeletionPolicy.RETAIN
     const override = (name: string, value: unknown) =>
       definition.addPropertyOverride(

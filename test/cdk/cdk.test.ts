@@ -108,6 +108,8 @@ test('a batch makes what batch.yaml makes', () => {
 
 test('the app of the guide starts its task in the cluster, for the ledger of another stack, and no parameter stays', () => {
   expect(Object.keys(readStack('nightly')['Parameters'])).toEqual(['BootstrapVersion'])
+  // A condition of the ledger does not exist in this stack.
+  expect(JSON.stringify(readStack('nightly')['Resources'])).not.toContain('Fn::If')
   const [schedule] = resources('nightly', 'AWS::Scheduler::Schedule')
   expect(schedule).toMatchObject({ Name: 'cronledger-nightly', ScheduleExpression: 'cron(0 3 * * ? *)' })
   expect(JSON.stringify(schedule?.['GroupName'])).toContain('ScheduleGroup')

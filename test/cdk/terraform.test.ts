@@ -166,6 +166,19 @@ test.each(['batch', 'ledger'])(
   },
 )
 
+test('the guide gives the modules what they take', async () => {
+  const guide = readFileSync(new URL('../../docs/guides/cdk-and-terraform.md', import.meta.url), 'utf8')
+  const [, text = ''] = /^```hcl\n(.*?)^```$/ms.exec(guide) ?? []
+  const calls = Object.values<Loose[]>((await parser.parse('guide.tf', text))['module']).flat()
+  expect(calls.map(({ source }) => source)).toEqual(['./modules/ledger', './modules/batch'])
+  for (const { source, ...given } of calls) {
+    const { variable } = await parser.parse('main.tf', read(source.replace('./modules/', '')))
+    expect(Object.keys(variable)).toEqual(expect.arrayContaining(Object.keys(given)))
+    const required = Object.keys(variable).filter((name) => !('default' in variable[name][0]))
+    expect(Object.keys(given)).toEqual(expect.arrayContaining(required))
+  }
+})
+
 test('the AWS provider knows each resource and argument, and none that it needs is missing', () => {
   const instances = modules.flatMap((module) => module.instances)
   expect(new Set(instances.flatMap(({ type, values }) => schemaErrors(bindings, type, values)))).toEqual(new Set())
