@@ -141,7 +141,11 @@ test('a notification about a failed missed slot names that slot', async () => {
   const file = join(folder, 'notice.json')
   const script = join(folder, 'notify.sh')
   writeFileSync(script, `cat >> ${file}; echo "$CRONLEDGER_RUN_SLOT"`)
-  await run(slotBefore(0), [...CATCH_UP, '--notify', `sh ${script}`], failsIn(slotBefore(1), 4))
+  await run(
+    slotBefore(0),
+    [...CATCH_UP, '--notify', `sh ${script}`, '--notify-on', 'failed'],
+    failsIn(slotBefore(1), 4),
+  )
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({
     event: 'failed',
     slot: slotBefore(1),

@@ -217,7 +217,7 @@ test('a system other than Linux: run says so, and package.json and the promises 
   expect(() => checkPlatform('run', 'darwin')).toThrow('run needs Linux (this is darwin), because it')
   const read = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8')
   expect(JSON.parse(read('package.json')).os).toEqual(['linux', 'darwin'])
-  expect(read('README.md')).toContain('`run` and `rerun` need Linux')
+  expect(read('README.md')).toContain('You need Linux')
   expect(read('docs/explanation/promises.md')).toContain('`run` and `rerun` refuse to start there.')
 })
 
