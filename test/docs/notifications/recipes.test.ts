@@ -10,9 +10,9 @@ import { blocksIn } from '../markdown.ts'
 import { type Service, startHealthchecks, startSentry, startSlack } from './services.ts'
 
 /*
- * The scripts of docs/guides/notifications.md, each against a server that answers as the service does.
+ * The scripts of docs/guides/outcomes.md, each against a server that answers as the service does.
  */
-const PAGE = new URL('../../../docs/guides/notifications.md', import.meta.url)
+const PAGE = new URL('../../../docs/guides/outcomes.md', import.meta.url)
 const GUIDE = readFileSync(PAGE, 'utf8')
 const hasPrograms = ['jq', 'curl'].every(isInstalled)
 const SLOT = '2026-11-23T03:00:00Z'
@@ -214,7 +214,7 @@ describe.skipIf(!hasAws || !hasPrograms)('EventBridge', () => {
 })
 
 describe.skipIf(!hasPrograms)('healthchecks.io', () => {
-  const on = { CRONLEDGER_NOTIFY_ON: /^export CRONLEDGER_NOTIFY_ON=(started,\S+missed\S+)$/m.exec(GUIDE)?.[1] ?? '' }
+  const on = { CRONLEDGER_NOTIFY_ON: /`CRONLEDGER_NOTIFY_ON=(started,\S+missed\S+)`/.exec(GUIDE)?.[1] ?? '' }
 
   test('a start and its success, under the key of the slot', async () => {
     const { url, accepted } = await opened(startHealthchecks())
