@@ -224,7 +224,9 @@ async function* ofAllTasks<T>(
     )
   }
   if (wanted === 0)
-    throw usageError('no task has this name and owner, so there is nothing to check. To see them: cronledger tasks')
+    throw usageError(
+      'no task matches the given name and owner, so there is nothing to check. To see all tasks: cronledger tasks',
+    )
 }
 
 const MAX_NAMED = 5

@@ -133,7 +133,7 @@ export async function runTrigger<T>(
     throw usageError('catch-up and a forced slot cannot be used together. Leave one of them out.')
   }
   if (options.force === undefined && options.afterTimeoutMs !== undefined && settings.after === null) {
-    throw usageError('--after-timeout needs --after.')
+    throw usageError('--after-timeout requires --after.')
   }
   const { context, objection, notices, knownEcs } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)

@@ -100,16 +100,16 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   }
   checkTexts(filled)
   if (retryDelayMs !== null && maxAttempts === 1) {
-    throw usageError('--retry-delay needs --max-attempts 2 or more.')
+    throw usageError('--retry-delay requires --max-attempts 2 or more.')
   }
   if (given.retryBackoff !== undefined && retryDelayMs === null) {
-    throw usageError('--retry-backoff needs --retry-delay.')
+    throw usageError('--retry-backoff requires --retry-delay.')
   }
   if (given.catchUpMode !== undefined && filled.catchUpMs === null) {
-    throw usageError('--catch-up-mode needs --catch-up with the span of the slots.')
+    throw usageError('--catch-up-mode requires --catch-up DURATION.')
   }
   if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
-    throw usageError(`--overlap-timeout needs --overlap wait, but --overlap is ${overlap}.`)
+    throw usageError(`--overlap-timeout requires --overlap wait, but --overlap is ${overlap}.`)
   }
   // If another run may start then, the batch that goes on without its lease would run beside it.
   if (filled.onLeaseLost === 'continue' && maxAttempts > 1) {

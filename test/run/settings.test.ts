@@ -55,7 +55,7 @@ test('a run states its skew for the commands that judge its slots, unless it has
 })
 
 test('a delay before retries that there are none of is refused', () => {
-  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/^--retry-delay needs --max-attempts 2 or more/)
+  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/^--retry-delay requires --max-attempts 2 or more/)
 })
 
 test('the lease covers three heartbeats, the skew and the kill', () => {

@@ -111,7 +111,7 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   return refused > 0 ? EXIT.refused : EXIT.ok
 })
 
-const OF_RANGE = ['from', 'to', 'dryRun'] as const
+const OF_RANGE = ['from', 'to', 'only', 'dryRun'] as const
 
 function checkTogether(values: ResolveValues): void {
   const { slot, from, run } = values

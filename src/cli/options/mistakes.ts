@@ -118,7 +118,16 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
   const asTask = mayBeTask ? ` If it is the task, use --task ${word}.` : ''
   const meant = flags.has(name) ? didYouMean([`--${name}`]) : asTask
   const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`
-  return usageError(`${what}.${meant} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
+  return usageError(
+    `${what}.${asList(first, line)}${meant} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`,
+  )
+}
+
+/** Returns advice for an argument that may belong to the list before it: `--after feed, rates`. */
+function asList({ word, before }: Stray, { flags }: Line): string {
+  const spec = before === null ? undefined : flags.get(before.flag)
+  const isPart = spec?.kind === 'names' || (spec?.kind === 'words' && spec.choices.includes(word))
+  return before !== null && isPart ? ` Put commas between the values of --${before.flag}, without spaces.` : ''
 }
 
 /** Returns whether the argument is probably a part of the value before it, which a shell has split. */

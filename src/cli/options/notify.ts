@@ -63,7 +63,9 @@ const NO_SLOT_VARIABLES = Object.fromEntries(
   Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, '']),
 )
 
-type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'>
+type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'> & {
+  readonly notifyEach?: boolean | undefined
+}
 
 export interface Notify extends Omit<Notifier, 'send'> {
   /** Sends a notification if the event is of a kind that the user asked for. `about` has the parts of its title. */
@@ -73,12 +75,13 @@ export interface Notify extends Omit<Notifier, 'send'> {
   wants(kind: NotifyKind): boolean
 }
 
-/** Opens a notifier, or returns null without `--notify`. Throws a usage error for `--notify-on` without `--notify`. */
+/** Opens a notifier, or returns null without `--notify`. Throws a usage error for an option of `--notify` without it. */
 export function openNotify(values: NotifyValues, env: Environment): Notify | null {
   const { store, notify, notifyFormat, notifyOn: kinds } = values
   if (notify === undefined) {
-    if (kinds === undefined) return null
-    throw usageError('--notify-on requires --notify.')
+    const alone = kinds !== undefined ? 'notify-on' : values.notifyEach === true ? 'notify-each' : null
+    if (alone === null) return null
+    throw usageError(`--${alone} requires --notify.`)
   }
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)

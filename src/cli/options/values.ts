@@ -26,7 +26,10 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
     }
     case 'names': {
       const names = text.split(',').map((one) => one.trim())
-      for (const one of names) checkTaskName(one)
+      for (const one of names) {
+        if (one.includes(' ')) throw usageError(`${name} ${quote(one)} has a space. Put commas between the tasks.`)
+        checkTaskName(one)
+      }
       return names
     }
     case 'switch':

@@ -47,7 +47,8 @@ const FORM = /^([A-Za-z_][\w.-]{0,63})\s*(>=|<=|=|>|<)\s*([^<>=].*)$/
 /** Reads rules that are separated by commas: `rows>=1, duration<=3x`. Throws a usage error. */
 export function parseRules(text: string): readonly Rule[] {
   const rules = text.split(',').map((one) => parseRule(one.trim()))
-  if (rules.length > MAX_RULES) throw usageError(`expect has ${rules.length} rules. At most ${MAX_RULES} are allowed.`)
+  if (rules.length > MAX_RULES)
+    throw usageError(`--expect has ${rules.length} rules. At most ${MAX_RULES} are allowed.`)
   return rules
 }
 
@@ -75,7 +76,7 @@ function boundOf(text: string, name: string, operator: string, value: string): F
 
 function problem(text: string, what: string): LedgerError {
   return usageError(
-    `expect ${quote(text)} ${what}. Use the name of a fact or duration, one of >= <= > < =, and a value, for example rows>=1, duration>=5m or duration<=3x (times the usual one).`,
+    `--expect ${quote(text)} ${what}. Use duration or a name that the batch reports, one of >= <= > < =, and a value: rows>=1, duration>=5m, or duration<=3x (3 times the usual duration).`,
   )
 }
 

@@ -441,6 +441,10 @@ describe('several tasks', () => {
       cronledger(['rerun', ...args, ...WEEK, '--reason', "it's late"], {
         env: { ...store, CRONLEDGER_TASK: 'nightly' },
       })
+    expect(await ask('othr/*')).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('no task matches "othr/*"'),
+    })
     expect((await ask('other/*')).stdout.match(/--task \S+/g)).toEqual(['--task other/mail', '--task other/report'])
     const { code, stdout } = await ask('--all')
     expect(code).toBe(0)

@@ -78,6 +78,10 @@ describe('the resolution of a slot', () => {
   test.each([
     [[], '--slot or --from is required'],
     [['--slot', NIGHT, '--from', '7d'], '--slot and --from cannot be used together'],
+    [
+      ['--slot', 'latest', '--only', 'failed'],
+      '--slot and --only cannot be used together, because --only is for a range',
+    ],
     [['--from', '7d', '--run', 'abc'], '--from and --run cannot be used together, because --run is for one slot'],
     [['--from', '7d', '--only', 'completed'], '--only "completed" is not allowed'],
   ])('%s is refused', async (args, message) => {

@@ -67,6 +67,16 @@ test('run takes its task as its first word only, since another word could become
   expect(mistake('run', [...options, 'nightly'], {}, ['true'])).toMatch(/If it is the task, use --task nightly/)
 })
 
+test('the values of a list have commas between them', () => {
+  const commas = (flag: string) =>
+    expect.stringContaining(`Put commas between the values of --${flag}, without spaces.`)
+  const after = (...words: string[]) =>
+    mistake('run', [...NIGHTLY, '--schedule', '@daily', '--after', ...words], {}, ['true'])
+  expect(after('feed,', 'rates')).toEqual(commas('after'))
+  expect(after('feed rates')).toBe('--after "feed rates" has a space. Put commas between the tasks.')
+  expect(mistake('check', [...STORE, 'nightly', '--status', 'failed', 'stale'])).toEqual(commas('status'))
+})
+
 describe('the batch command', () => {
   test.each([
     [['./batch.py'], '"./batch.py". Put the batch command after --, for example: cronledger run … -- ./batch.py'],

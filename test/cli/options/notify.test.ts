@@ -365,6 +365,8 @@ describe('check', () => {
     await run(['false'])
     const plain = await cronledger(['check', '--store', store, ...range])
     const told = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-each'])
+    const untold = await cronledger(['check', '--store', store, ...range, '--notify-each'])
+    expect(untold).toMatchObject({ code: 64, stderr: expect.stringContaining('--notify-each requires --notify.') })
     expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
     expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
     const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)

@@ -67,15 +67,15 @@ test('only a slot that an attempt completed since the rules were stated is measu
 })
 
 test.each([
-  ['rows', 'expect "rows" is not a rule.'],
-  ['rows>=', 'expect "rows>=" is not a rule.'],
-  ['>=1', 'expect ">=1" is not a rule.'],
-  ['rows>=1,', 'expect "" is not a rule.'],
-  ['rows>=many', 'expect "rows>=many" has "many", which is not a number.'],
-  ['rows>=3 x', 'expect "rows>=3 x" has "3 x", which is not a number.'],
-  ['duration>=5', 'expect "duration>=5" has "5", which is not a duration.'],
-  ['duration=3x', 'expect "duration=3x" has "3x", which is not a duration.'],
-  [Array(11).fill('rows>=1').join(','), 'expect has 11 rules. At most 10 are allowed.'],
+  ['rows', '--expect "rows" is not a rule.'],
+  ['rows>=', '--expect "rows>=" is not a rule.'],
+  ['>=1', '--expect ">=1" is not a rule.'],
+  ['rows>=1,', '--expect "" is not a rule.'],
+  ['rows>=many', '--expect "rows>=many" has "many", which is not a number.'],
+  ['rows>=3 x', '--expect "rows>=3 x" has "3 x", which is not a number.'],
+  ['duration>=5', '--expect "duration>=5" has "5", which is not a duration.'],
+  ['duration=3x', '--expect "duration=3x" has "3x", which is not a duration.'],
+  [Array(11).fill('rows>=1').join(','), '--expect has 11 rules. At most 10 are allowed.'],
 ])('%s is a usage error', (rules, message) => {
   expect(() => parseRules(rules)).toThrow(message)
 })

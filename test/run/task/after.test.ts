@@ -264,7 +264,9 @@ describe('what cannot be waited for is a usage error, and nothing is written', (
 
   test('a timeout without a task to wait for', async () => {
     const { time, nightly } = await chain()
-    await expect(time.run(nightly(0, { after: undefined, afterTimeoutMs: 0 }).result)).rejects.toThrow('needs --after')
+    await expect(time.run(nightly(0, { after: undefined, afterTimeoutMs: 0 }).result)).rejects.toThrow(
+      'requires --after',
+    )
   })
 })
 

@@ -3,9 +3,9 @@ import type { Ledger } from '../../../api.ts'
 import { concurrently } from '../../../audit/concurrently.ts'
 import { parseSchedules } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
-import { type ErrorKind, isFaultOfTask, usageError } from '../../../core/errors.ts'
+import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
 import { DEFAULT_FORCED, type Rerunnable } from '../../../core/row/policy.ts'
-import { parseTimeRange } from '../../../core/schedule/time-range.ts'
+import { parseTimeRange, withDates } from '../../../core/schedule/time-range.ts'
 import { expectedTimes } from '../../../core/task/task-record.ts'
 import type { StoredRow } from '../../../core/types.ts'
 import { isTaskPattern } from '../../../core/user-text.ts'
@@ -95,13 +95,20 @@ function slotsOfRange(
   const { only: isWanted = () => true } = wantedTasks({ task, owner: undefined })
   const isOne = !isTaskPattern(task)
   // Each task reads the range in its own zone. A mistake in it must be said once.
-  parseTimeRange({ since: from, until: to }, 'UTC', systemClock.now(), ['from', 'to'])
+  const now = systemClock.now()
+  parseTimeRange(withDates({ since: from, until: to }, 'UTC', now), 'UTC', now, ['from', 'to'])
 
   async function* tasks() {
     if (isOne) yield await knownOf(values, task, ledger)
     else {
+      let matches = task === '*'
       const emitProblem = (text: string) => fault(text, 'shape')
-      for await (const one of ledger.tasks({ ledgerTimeoutMs, emitProblem })) if (isWanted(one)) yield one
+      for await (const one of ledger.tasks({ ledgerTimeoutMs, emitProblem })) {
+        if (!isWanted(one)) continue
+        matches = true
+        yield one
+      }
+      if (!matches) throw usageError(`no task matches ${quote(task)}. To see all tasks: cronledger tasks`)
     }
   }
 
