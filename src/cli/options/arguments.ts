@@ -71,7 +71,9 @@ function readWords(line: Line, argv: readonly string[]): Words {
       const needy = open === null || isSwitch ? undefined : flags.get(open)
       if (!flags.has(flag)) {
         if (open !== null && needy !== undefined) throw noValue(open, needy)
-        throw unknownWord(line, { word, before }, strays)
+        // The first word is the task, and not the batch, if known options come after it.
+        const isTask = given.size > 0 && strays[0]?.word === argv[0] && isTaskName(argv[0])
+        throw unknownWord(line, { word, before }, isTask ? strays.slice(1) : strays)
       }
       const spec = flags.get(flag)
       const mayRepeat = spec !== undefined && 'repeats' in spec

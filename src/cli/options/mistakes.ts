@@ -42,6 +42,9 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   reason: 'message',
   out: 'output',
   format: 'output',
+  'format csv': 'csv',
+  after: 'depends-on dependencies upstream needs wait-for',
+  'done-by': 'sla deadline',
   log: 'json quiet',
 }
 

@@ -153,6 +153,9 @@ test.each([
   ['run', ['--event_time', 'x'], '--event_time. Did you mean --event-time?'],
   ['run', ['--Task', 'x'], '--Task. Did you mean --task?'],
   ['run', ['-task', 'x'], '-task. Did you mean --task?'],
+  ['run', ['--depends-on', 'feed'], '--depends-on. Did you mean --after?'],
+  ['run', ['--sla', '5m'], '--sla. Did you mean --done-by?'],
+  ['history', ['--csv'], '--csv. Did you mean --format csv?'],
   ['run', ['--colour=red'], '--colour. See cronledger run --help.'],
   ['run', ['-v'], '-v. Did you mean cronledger --version?'],
   ['rerun', ['--since', 'x'], '--since. Did you mean --from?'],
@@ -169,6 +172,11 @@ test.each([
   ['show', ['--endpoint-url', 'x'], '--endpoint-url. Set the variable AWS_ENDPOINT_URL_DYNAMODB instead.'],
 ])('the unknown option %s %j', (command, argv, message) => {
   expect(mistake(command, [...STORE, ...argv])).toContain(`unknown option ${message}`)
+})
+
+test('an unknown option after the task and known options is not taken for one of the batch', () => {
+  expect(mistake('rerun', ['nightly', ...STORE, '--colour', 'red'])).toContain('unknown option --colour.')
+  expect(mistake('run', ['python', '-m', 'job'])).toContain('-- python')
 })
 
 test.each([
