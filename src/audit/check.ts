@@ -1,5 +1,5 @@
 import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
-import { batchReport, successOf } from '../core/row/attempts.ts'
+import { batchReport, ranMsOf, successOf } from '../core/row/attempts.ts'
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
@@ -10,7 +10,7 @@ import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec, rulesOf } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { AttemptRecord, Instant, Row, ScheduleSpec, Status } from '../core/types.ts'
+import type { Instant, ScheduleSpec, Status } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, parseSchedules, taskInForce } from './expected.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
@@ -133,10 +133,10 @@ export async function* taskHealth(
     const success = own && successOf(own)
     if (success) {
       facts ??= reportedFacts(batchReport(success)) ?? {}
-      lastDurationMs ??= ranMs(success)
+      lastDurationMs ??= ranMsOf(success) ?? null
+      lastSuccess = Math.max(lastSuccess, success.endedAt ?? success.startedAt)
     }
     if (own === null) continue
-    lastSuccess = Math.max(lastSuccess, successAt(own))
     duplicates += own.rejections.count - own.rejections.refused
   }
   if (isRetired(known, settings.now) && !hasFound) return
@@ -154,17 +154,6 @@ export async function* taskHealth(
     facts: facts ?? {},
     findings,
   }
-}
-
-/** The clock of the host may have been set back during the attempt. */
-function ranMs(attempt: AttemptRecord): number | null {
-  const isEnded = attempt.phase === 'ended' && attempt.endedAt !== undefined
-  return isEnded ? Math.max(0, attempt.endedAt - attempt.startedAt) : null
-}
-
-function successAt({ attempts }: Row): Instant {
-  const ends = attempts.flatMap((one) => (one.outcome === 'succeeded' ? [one.endedAt ?? one.startedAt] : []))
-  return Math.max(...ends, Number.NEGATIVE_INFINITY)
 }
 
 /** A finding that arises while the check reads the ledger is left to the next check, otherwise both would report it. */

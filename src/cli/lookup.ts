@@ -85,7 +85,6 @@ async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): P
   return spec?.zone ?? 'UTC'
 }
 
-/** The tasks that an operator asks for. */
 export interface WantedTasks {
   /** One task by its name. Undefined: all those of `only`. */
   readonly task: string | undefined

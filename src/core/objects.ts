@@ -11,6 +11,17 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Returns the items by key, both in their order. `Map.groupBy` needs Node 21. */
+export function groupedBy<Item, K>(items: Iterable<Item>, keyOf: (item: Item) => K): Map<K, Item[]> {
+  const groups = new Map<K, Item[]>()
+  for (const item of items) {
+    const group = groups.get(keyOf(item))
+    if (group === undefined) groups.set(keyOf(item), [item])
+    else group.push(item)
+  }
+  return groups
+}
+
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }
 
 export function defined<T extends object>(values: T): Defined<T> {

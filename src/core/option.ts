@@ -61,7 +61,6 @@ interface ChoiceSpec extends Described {
   readonly default?: string | null
 }
 
-/** Names of tasks, separated by commas. */
 interface NamesSpec extends Described {
   readonly kind: 'names'
   readonly value: string

@@ -1,6 +1,5 @@
 import type { Environment } from './types.ts'
 
-/** The trace that a run is a part of. */
 export interface TraceContext {
   readonly traceId: string
   /** The span that started this process. Left out: the run begins the trace. */

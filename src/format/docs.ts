@@ -1,6 +1,5 @@
 import cronledger from '../../package.json' with { type: 'json' }
 
-/** The address of the docs of this version. */
 export const DOCS = `${cronledger.homepage.replace(/#.*/, '')}/blob/v${cronledger.version}/docs`
 
 /** The address of the guide for an operator who has to do something now. */

@@ -28,7 +28,6 @@ export function titleText({ word, task, slot, timezone, owner, cause }: TitlePar
 /** One message of a digest must fit the smallest service, so it has this many lines of its incidents. */
 const MAX_LINES = 40
 
-/** A notification of `check` about several slots. */
 export interface Digest extends Readonly<Record<string, unknown>> {
   readonly event: 'digest'
   readonly title: string
@@ -59,14 +58,14 @@ export function digestOf(
 
 function digestTitle([first, ...others]: readonly Incident[], now: Instant): string {
   if (first === undefined) return ''
-  const more =
-    others.length === 0 ? '' : ` · ${others.length} ${others.length === 1 ? 'other problem' : 'other problems'}`
+  const more = others.length === 0 ? '' : ` · ${others.length} other problem${others.length === 1 ? '' : 's'}`
   return printable(`${incidentTitle(first, now)}${more}`)
 }
 
-function incidentJson({ cause, from, to, zone, slots, tasks, ...incident }: Incident, now: Instant) {
+function incidentJson(incident: Incident, now: Instant) {
+  const { cause, from, to, zone, slots, tasks } = incident
   return {
-    title: incidentTitle({ cause, from, to, zone, slots, tasks, ...incident }, now),
+    title: incidentTitle(incident, now),
     ...{ cause, zone, slots },
     from: formatInstant(from),
     to: formatInstant(to),

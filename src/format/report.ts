@@ -150,8 +150,7 @@ function classOf(status: Status, row: Row | null, times: ExpectedTimes): SlotCla
 function isInTime(row: Row, { graceMs, lateAfterMs, doneByMs }: ExpectedTimes): boolean {
   const success = successOf(row)
   if (success === undefined || success.startedAt - row.slot > (lateAfterMs ?? graceMs)) return false
-  const endedAt = success.phase === 'ended' ? (success.endedAt ?? success.startedAt) : success.startedAt
-  return doneByMs === null || endedAt - row.slot <= doneByMs
+  return doneByMs === null || (success.endedAt ?? success.startedAt) - row.slot <= doneByMs
 }
 
 function decisionsOf({ attempts, resolutions }: Row, slot: Instant): readonly SlotDecision[] {
@@ -177,7 +176,6 @@ function forcedText(attempt: AttemptRecord): string {
     : 'asked to run it again, and it was not started'
 }
 
-/** Returns the counts of all tasks together. */
 export function totalCounts(tasks: readonly Pick<TaskReport, 'counts'>[]): ReportCounts {
   const sumOf = (name: keyof ReportCounts) => tasks.reduce((sum, { counts }) => sum + counts[name], 0)
   return Object.fromEntries(REPORT_COUNTS.map((name) => [name, sumOf(name)])) as ReportCounts
@@ -233,7 +231,6 @@ function taskReportJson({ decisions, pauses, retirements, schedules, exceptions,
   }
 }
 
-/** Yields the report as CSV, with one line for each task. */
 export function* reportCsv({ since, until, tasks }: Report): Generator<string, void> {
   const lists = ['decisions', 'pauses', 'retirements', 'schedules'] as const
   const head = ['since', 'until', 'task', 'owner', 'zone', 'schedule', ...REPORT_COUNTS, 'usualMs', 'longestMs']

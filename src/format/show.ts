@@ -30,7 +30,6 @@ export interface ShownSlot {
   /** The schedule that has the slot. Null if it is not known, or if none has it. */
   readonly schedule: ScheduleSpec | null
   readonly verdict: Verdict
-  /** For further commands. */
   readonly target: StepTarget
   readonly found: FoundSuspension | null
   readonly owner: string | undefined

@@ -26,7 +26,6 @@ export const FILE_VARIABLES = ['CRONLEDGER_RUN_REPORT', 'CRONLEDGER_RUN_CHECKPOI
 const MOST_REMOVED = 100
 
 export interface AttemptFiles {
-  /** The variables that name the files. */
   readonly variables: Environment
   /** Reads the checkpoint. Null: there is none. Undefined: it cannot be kept, and the first time there is a warning. */
   readCheckpoint(): string | null | undefined
@@ -38,7 +37,6 @@ export interface AttemptFiles {
 }
 
 interface FilesOf {
-  /** What the attempt before has left. */
   readonly checkpoint: string | null
   warn(message: string): void
 }

@@ -1,4 +1,5 @@
 import { DAY_MS } from '../core/duration.ts'
+import { groupedBy } from '../core/objects.ts'
 import { commonZone } from '../core/schedule/zone.ts'
 import { NO_FINDINGS, type TaskFinding } from '../core/task/findings.ts'
 import type { Instant, Key } from '../core/types.ts'
@@ -120,44 +121,35 @@ function causeOf(found: TaskFinding): IncidentCause {
   return isDoubtful ? 'doubtful' : CAUSE_OF_KIND[found.kind]
 }
 
-type Blocked = ReadonlyMap<Streak, readonly Streak[]>
+type Blocked = ReadonlyMap<Streak | null, readonly Streak[]>
+
+const taskOf = ({ task }: Streak) => task
 
 /** Returns the streaks that a streak blocks, also by others. It is not blocked itself. */
 function blockedStreaks(streaks: readonly Streak[]): Blocked {
-  const byTask = new Map<string, Streak[]>()
-  for (const streak of streaks) append(byTask, streak)
+  const byTask = groupedBy(streaks, taskOf)
   const blockerOf = ({ blockedBy }: Streak) =>
     blockedBy && byTask.get(blockedBy.task)?.find(({ from, to }) => from <= blockedBy.slot && blockedBy.slot <= to)
-  const blocked = new Map<Streak, Streak[]>()
-  for (const streak of streaks) {
+  const rootOf = (streak: Streak) => {
     let root = streak
     // Records may have changed into a circle since, so each streak is visited once.
     for (let left = streaks.length, next = blockerOf(root); next && left > 0; left--, next = blockerOf(root))
       root = next
-    if (root === streak || blockerOf(root)) continue
-    const others = blocked.get(root) ?? []
-    others.push(streak)
-    blocked.set(root, others)
+    return root === streak || blockerOf(root) ? null : root
   }
+  const blocked = groupedBy(streaks, rootOf)
+  blocked.delete(null)
   return blocked
 }
 
 function incidentsOf(cause: IncidentCause, streaks: readonly Streak[], blocked: Blocked): readonly Incident[] {
   const common: Incident[] = []
-  const others = new Map<string, Streak[]>()
+  const others: Streak[] = []
   for (const group of begunTogether(streaks.filter((streak) => streak.cause === cause))) {
-    const byTask = new Map<string, Streak[]>()
-    for (const streak of group) append(byTask, streak)
-    if (byTask.size >= MIN_TASKS) common.push(incidentOf(cause, group, blocked))
-    else for (const streak of group) append(others, streak)
+    if (new Set(group.map(taskOf)).size >= MIN_TASKS) common.push(incidentOf(cause, group, blocked))
+    else for (const streak of group) others.push(streak)
   }
-  return [...common, ...[...others.values()].map((own) => incidentOf(cause, own, blocked))]
-}
-
-function append(byTask: Map<string, Streak[]>, streak: Streak): void {
-  const own = byTask.get(streak.task)
-  if (own === undefined) byTask.set(streak.task, [streak])
-  else own.push(streak)
+  return [...common, ...[...groupedBy(others, taskOf).values()].map((own) => incidentOf(cause, own, blocked))]
 }
 
 /** Yields the streaks in groups, the oldest first. */
@@ -192,8 +184,10 @@ function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blo
 }
 
 function joinedByTask(streaks: readonly Streak[]): readonly IncidentTask[] {
-  const byTask = new Map<string, Streak[]>()
-  for (const streak of streaks.toSorted((one, other) => one.from - other.from)) append(byTask, streak)
+  const byTask = groupedBy(
+    streaks.toSorted((one, other) => one.from - other.from),
+    taskOf,
+  )
   return [...byTask.values()].flatMap(joined).sort((one, other) => (one.task < other.task ? -1 : 1))
 }
 

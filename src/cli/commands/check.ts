@@ -6,7 +6,7 @@ import { optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import { checkSummary, findingCause, findingJson, findingObject } from '../../format/check/finding.ts'
+import { checkSummary, findingCause, findingJson, findingObject, totalOf } from '../../format/check/finding.ts'
 import { incidentLines } from '../../format/check/incidents.ts'
 import { collectNeeds, needsLines, repairLine } from '../../format/check/needs.ts'
 import { OPERATING_GUIDE } from '../../format/docs.ts'
@@ -139,12 +139,11 @@ async function printMetrics({ ledger, options, progress }: Asking, argv: readonl
   let hasFound = false
   async function* healths() {
     for await (const health of ledger.health(options)) {
-      hasFound ||= Object.values(health.findings).some((number) => number > 0)
+      hasFound ||= totalOf(health.findings) > 0
       yield health
     }
   }
-  const pieces = healthMetrics(healths())
-  await printAll(progress === null ? pieces : withProgress(progress, pieces))
+  await printAll(withProgress(progress, healthMetrics(healths())))
   return hasFound
 }
 
@@ -160,7 +159,7 @@ async function printFindings(
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-  const hasFound = () => Object.values(count).some((number) => number > 0)
+  const hasFound = () => totalOf(count) > 0
   let fault = null as LedgerError | null
   /**
    * Yields the findings up to the error of the tasks that could not be checked, which comes last. So what was found is
@@ -186,7 +185,7 @@ async function printFindings(
       : checkText(found(), () => checkSummary(count, values.newMs), values, screenOf(env), now)
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
-    await printAll(progress === null ? pieces : withProgress(progress, pieces), { toTheEnd: notify !== null })
+    await printAll(withProgress(progress, pieces), { toTheEnd: notify !== null })
   } finally {
     teller?.end(options.since.getTime())
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
@@ -240,14 +239,14 @@ function drawn(progress: Progress, since: Instant, until: Instant): (task: strin
 }
 
 /** Hides the bar before each piece, which may go to the same terminal, and at the end, also after an error. */
-async function* withProgress(progress: Progress, pieces: AsyncIterable<string>) {
+async function* withProgress(progress: Progress | null, pieces: AsyncIterable<string>) {
   try {
     for await (const piece of pieces) {
-      progress.hide()
+      progress?.hide()
       yield piece
     }
   } finally {
-    progress.hide()
+    progress?.hide()
   }
 }
 

@@ -10,6 +10,10 @@ import type {
   Trigger,
 } from '../types.ts'
 
+interface Attempts {
+  readonly attempts: readonly AttemptRecord[]
+}
+
 export function isOpen(attempt: AttemptRecord): attempt is OpenAttempt {
   return attempt.phase !== 'ended'
 }
@@ -58,8 +62,14 @@ export function isUnstarted(attempt: AttemptRecord): boolean {
   return attempt.outcome === 'notStarted'
 }
 
-export function hasSucceeded(attempt: AttemptRecord): boolean {
+export function hasSucceeded(attempt: AttemptRecord): attempt is EndedAttempt & { readonly outcome: 'succeeded' } {
   return attempt.outcome === 'succeeded'
+}
+
+/** Returns how long an attempt took, in milliseconds. Undefined: its end is not known. */
+export function ranMsOf({ startedAt, endedAt }: EndedAttempt): number | undefined {
+  // The clock of the host may have been set back during the attempt.
+  return endedAt === undefined ? undefined : Math.max(0, endedAt - startedAt)
 }
 
 /** Returns what the batch said of the attempt. Undefined: nothing, or the row does not keep it any more. */
@@ -111,7 +121,7 @@ export function attemptCount(row: Pick<Row, 'attempts'> | null): number {
   return row?.attempts.at(-1)?.number ?? 0
 }
 
-export function startedAttempts({ attempts }: { readonly attempts: readonly AttemptRecord[] }): number {
+export function startedAttempts({ attempts }: Attempts): number {
   return attempts.filter(hasStarted).length
 }
 
@@ -143,7 +153,6 @@ export function isRecovered(row: Row, graceMs: number, doneByMs: number | null):
   return first !== success || claimedAt > row.slot + graceMs || isOverdue
 }
 
-/** Returns the last attempt that succeeded. */
-export function successOf(row: Row): AttemptRecord | undefined {
-  return row.attempts.findLast(hasSucceeded)
+export function successOf({ attempts }: Attempts): EndedAttempt | undefined {
+  return attempts.findLast(hasSucceeded)
 }

@@ -78,7 +78,6 @@ export interface TaskHealth {
   readonly lastDurationMs: number | null
   /** The next slot that is expected. Null: none. */
   readonly next: Instant | null
-  /** How many duplicate triggers were rejected in the range. */
   readonly duplicates: number
   readonly owner: string | undefined
   /** What the batch of the newest completed slot reported. Empty: nothing, or a text. */

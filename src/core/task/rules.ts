@@ -1,7 +1,7 @@
 import { elapsed, formatDuration, parseDuration } from '../duration.ts'
 import { LedgerError, quote, usageError } from '../errors.ts'
 import { isKeyOf } from '../objects.ts'
-import { batchReport, successOf } from '../row/attempts.ts'
+import { batchReport, ranMsOf, successOf } from '../row/attempts.ts'
 import { type Fact, factOf } from '../row/report.ts'
 import type { Instant, Row } from '../types.ts'
 
@@ -30,7 +30,6 @@ export interface Rules {
   readonly rules: readonly Rule[]
 }
 
-/** A rule that a completed slot does not meet. */
 export interface Unmet extends Rule {
   /** Null: the batch did not report it. */
   readonly value: Fact | null
@@ -95,9 +94,8 @@ export function unmetRules(row: Row, { since, rules }: Rules, older: readonly Ro
 
 function measured(row: Row, name: string): Fact | undefined {
   const success = successOf(row)
-  if (success?.phase !== 'ended') return undefined
-  if (name !== 'duration') return factOf(batchReport(success), name)
-  return success.endedAt === undefined ? undefined : Math.max(0, success.endedAt - success.startedAt)
+  if (success === undefined) return undefined
+  return name === 'duration' ? ranMsOf(success) : factOf(batchReport(success), name)
 }
 
 function usualOf(name: string, older: readonly Row[]): number | null {
@@ -109,7 +107,6 @@ function usualOf(name: string, older: readonly Row[]): number | null {
   return values.length < LEAST_USUAL ? null : medianOf(values)
 }
 
-/** Returns the median. Returns null for an empty list. */
 export function medianOf(values: readonly number[]): number | null {
   const sorted = values.toSorted((one, other) => one - other)
   const [low, high] = [sorted[Math.ceil(sorted.length / 2) - 1], sorted[Math.floor(sorted.length / 2)]]

@@ -17,7 +17,6 @@ const MAX_SLOTS = 1_440
 /** A slot that another one waits for, with what is known of it. */
 export interface UpstreamSlot extends Key {
   readonly row: StoredRow | null
-  /** The record of its task. */
   readonly record: TaskRecord
 }
 

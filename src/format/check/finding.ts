@@ -77,7 +77,6 @@ export function findingJson(found: TaskFinding, store: string): Record<string, u
   }
 }
 
-/** Returns where and how the attempt ended that decides about the slot. */
 function endingJson(row: Row) {
   const attempt = decidingAttempt(row)
   const { outcome, exitCode, signal, report } = attempt?.phase === 'ended' ? attempt : {}

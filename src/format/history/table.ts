@@ -55,7 +55,6 @@ function ofOwn(cell: (row: Row, style: TableStyle) => string): CellTexts[string]
 }
 
 const NUMBERS: readonly string[] = ['ATTEMPTS', 'DURATION', 'DUPLICATES']
-/** A fact that is a number. */
 const NUMBER = /^-?\d[\d.e+-]*$/
 
 function factTexts(fields: readonly string[]): CellTexts {

@@ -1,4 +1,5 @@
 import { formatInstant } from '../../core/instant.ts'
+import { groupedBy } from '../../core/objects.ts'
 import type { Instant } from '../../core/types.ts'
 import { BATCH_WORD, type CommandWords, cronledger, filledIn } from '../../verdict/command.ts'
 import { exitCodeQuery, forceTaskCommand } from '../../verdict/ecs.ts'
@@ -21,7 +22,6 @@ export interface RerunScript {
   readonly leftOut: readonly ShownSlot[]
   /** For each task, how many slots are left out because they may not have been due. */
   readonly doubts: ReadonlyMap<string, number>
-  /** For each task that must come after others, their names. */
   readonly upstreams: ReadonlyMap<string, readonly string[]>
   readonly reason: string
   readonly by: string
@@ -32,7 +32,6 @@ export interface RerunScript {
   readonly batch: readonly string[] | null
 }
 
-/** One command of the script. */
 interface Part {
   readonly task: string
   readonly at: Instant
@@ -112,15 +111,10 @@ function counted(count: number, what: string): string {
 }
 
 function partsOf(script: RerunScript): readonly Part[] {
-  const byTask = new Map<string, ShownSlot[]>()
-  for (const one of script.slots) {
-    const own = byTask.get(one.task)
-    if (own === undefined) byTask.set(one.task, [one])
-    else own.push(one)
-  }
-  const parts = [...byTask.values()].flatMap((slots) => {
+  const byTask = groupedBy(script.slots, ({ task }) => task)
+  const parts = [...byTask].flatMap(([task, slots]) => {
     const inOrder = slots.sort((one, other) => one.slot - other.slot)
-    const depth = depthOf(slots[0]?.task ?? '', new Set(byTask.keys()), script.upstreams)
+    const depth = depthOf(task, new Set(byTask.keys()), script.upstreams)
     const isSafe = depth === 0 && inOrder.every(({ verdict }) => verdict.work === 'not done')
     return partsOfTask(inOrder, depth, script).map((part) => ({ ...part, isSafe, depth }))
   })

@@ -3,7 +3,6 @@ import type { Instant, Status } from '../../core/types.ts'
 import { type Labelled, labelled } from '../text.ts'
 import { bothTimes } from './suspensions.ts'
 
-/** A task that another one waits for. */
 export interface UpstreamTask {
   readonly task: string
   /** The oldest first. `isOpen`: the slot keeps the other one from starting now. Null: no record of the task can be read. */

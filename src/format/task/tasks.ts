@@ -59,7 +59,6 @@ function durationsText([newest, ...others]: readonly number[]): string {
   return newest === undefined ? '' : `${elapsed(newest)}${usual === null ? '' : ` (${elapsed(usual)})`}`
 }
 
-/** Returns a task as a block of lines. */
 export function taskText(summary: TaskSummary, now: Instant): string {
   const { task, current, last, next, record, durationsMs } = summary
   const zone = zoneOfTask(summary)

@@ -195,7 +195,6 @@ async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | nul
   return null
 }
 
-/** Waits for the slot that is missing, at most until `untilMs`. */
 async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: ClaimedSlot): Promise<void> {
   const { clock, random } = claimedSlot.io
   for (;;) {

@@ -28,7 +28,6 @@ export interface LookedBack {
 /** A slot to cover, and its row if one was left open in which nothing started. */
 type ToCover = MissedSlot & { readonly left: Row | null }
 
-/** Returns whether the run does the work of missed slots, too. */
 export function mayCover({ trigger }: Pick<ClaimRequest, 'trigger'>, settings: Settings): boolean {
   return isOnce(settings) && trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
 }

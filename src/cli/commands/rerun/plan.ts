@@ -56,7 +56,6 @@ export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Pla
   return { slots: slots.reverse(), doubts }
 }
 
-/** Prints the slots of a plan, and what must be known before it is carried out. */
 export async function printPlan({ slots, doubts }: Plan, { task, only }: RangeOfTask, json: boolean, sink: Sink) {
   await printAll(
     json ? jsonArray(planJson(slots, task), (lines) => lines) : planText(slots, planSummary(task, slots, only, doubts)),

@@ -45,7 +45,6 @@ interface Found {
   readonly shown: ShownSlot
 }
 
-/** What is known of the tasks of a range, beside their slots. */
 interface OfTasks {
   /** For each task, how many slots may not have been due. */
   readonly doubts: Map<string, number>
@@ -84,7 +83,6 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
   return gravestExit(kinds)
 }
 
-/** Yields the slots of the range, ordered by task. */
 function slotsOfRange(
   values: ScriptValues,
   ledger: Ledger,
