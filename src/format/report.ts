@@ -5,7 +5,7 @@ import { medianOf, type Rules, unmetRules } from '../core/task/rules.ts'
 import type { ExpectedTimes, ScheduleSince, Suspension } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, Status } from '../core/types.ts'
 import { csvText } from './history/csv.ts'
-import { durationMsOf } from './row.ts'
+import { durationMsOf } from './slot/row.ts'
 import { safeJson } from './text.ts'
 
 /** Each slot that was due is counted as one of these. */

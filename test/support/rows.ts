@@ -15,7 +15,7 @@ import type {
   Row,
   Trigger,
 } from '../../src/core/types.ts'
-import type { StatusOf } from '../../src/format/row.ts'
+import type { StatusOf } from '../../src/format/slot/row.ts'
 import { FARGATE } from './aws/ecs.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')

@@ -10,7 +10,7 @@ import { type InForce, parseSince, parseSlotBySchedules } from '../../core/task/
 import { expectedTimes, rulesOf } from '../../core/task/task-record.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import { showJson, shownSlot, showText } from '../../format/show.ts'
+import { showJson, shownSlot, showText } from '../../format/slot/show.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'

@@ -14,7 +14,7 @@ import { ofRow, type StepTarget } from '../../verdict/target.ts'
 import { type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { zonedTime } from '../local-time.ts'
 import type { LogObject } from '../log/log.ts'
-import { doubtJson } from '../row.ts'
+import { doubtJson } from '../slot/row.ts'
 import { sentenceText, verdictJson } from '../verdict.ts'
 
 export interface FindingGroup {

@@ -5,7 +5,7 @@ import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../../core/types.ts'
-import { durationMsOf, type HistoryItem, instantOrNull, lastReport, type StatusOf } from '../row.ts'
+import { durationMsOf, type HistoryItem, instantOrNull, lastReport, type StatusOf } from '../slot/row.ts'
 import { printable } from '../text.ts'
 
 const HEAD = [

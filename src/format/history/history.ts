@@ -1,4 +1,4 @@
-import { type HistoryItem, itemLine } from '../row.ts'
+import { type HistoryItem, itemLine } from '../slot/row.ts'
 import { jsonArray } from '../text.ts'
 import { csvHead, csvLines } from './csv.ts'
 import { type TableStyle, tableText } from './table.ts'

@@ -7,7 +7,7 @@ import { isMissed } from '../../core/task/expected-slots.ts'
 import type { Instant, Row, Status } from '../../core/types.ts'
 import { markOf } from '../../verdict/mark.ts'
 import { zonedTime } from '../local-time.ts'
-import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from '../row.ts'
+import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from '../slot/row.ts'
 import { colorOfStatus, lineWidthOf, type Screen, type TableCell, tableLine, widthOf } from '../table.ts'
 import { printable } from '../text.ts'
 

@@ -8,7 +8,7 @@ import { logSteps, neededSteps } from '../../verdict/steps.ts'
 import type { EcsPlace } from '../../verdict/target.ts'
 import { commandText, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import type { ShownSlot } from '../show.ts'
+import type { ShownSlot } from '../slot/show.ts'
 import { printable } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type HistoryFormat, historyText } from '../../../src/format/history/history.ts'
 import { openTotal } from '../../../src/format/history/table.ts'
-import type { HistoryItem } from '../../../src/format/row.ts'
+import type { HistoryItem } from '../../../src/format/slot/row.ts'
 import { FAILED, FORCED, NOW, resolvedAs, rowWith, SUCCEEDED, statusAt } from '../../support/rows.ts'
 
 const row = rowWith({ ending: SUCCEEDED })

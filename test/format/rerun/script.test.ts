@@ -7,7 +7,7 @@ import { parseSince } from '../../../src/core/task/schedules-in-force.ts'
 import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import type { EcsFacts, StoredRow } from '../../../src/core/types.ts'
 import { type RerunScript, scriptLines } from '../../../src/format/rerun/script.ts'
-import { shownSlot } from '../../../src/format/show.ts'
+import { shownSlot } from '../../../src/format/slot/show.ts'
 import { FAILED, NOW, ON_ECS, pending, rowOn, rowWith, timesAt } from '../../support/rows.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 

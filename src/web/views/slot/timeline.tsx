@@ -1,6 +1,6 @@
 import type { AttemptRecord, Instant, Row } from '../../../core/types.ts'
+import { slotTimeline, type TimelineEvent } from '../../../format/slot/timeline.ts'
 import { printable } from '../../../format/text.ts'
-import { slotTimeline, type TimelineEvent } from '../../../format/timeline.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { LogLink } from './log-link.tsx'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
-import type { Rejection, Row } from '../../src/core/types.ts'
-import { slotTimeline } from '../../src/format/timeline.ts'
-import { FAILED, FORCED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
+import type { Rejection, Row } from '../../../src/core/types.ts'
+import { slotTimeline } from '../../../src/format/slot/timeline.ts'
+import { FAILED, FORCED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 /** Returns a row with these rejections, which came a second apart from each other, from `fromMs` after the attempt on. */
 function rejecting(

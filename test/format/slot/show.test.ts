@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
-import { claimRow } from '../../src/core/row/transition.ts'
-import type { Rejection, Row, StoredRow } from '../../src/core/types.ts'
-import { shownSlot, showText } from '../../src/format/show.ts'
-import { closed, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED, timesAt } from '../support/rows.ts'
+import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
+import { claimRow } from '../../../src/core/row/transition.ts'
+import type { Rejection, Row, StoredRow } from '../../../src/core/types.ts'
+import { shownSlot, showText } from '../../../src/format/slot/show.ts'
+import { closed, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED, timesAt } from '../../support/rows.ts'
 
 const show = (row: StoredRow, now = NOW) =>
   showText(shownSlot(row.slot, row, { store: 's', task: row.task, record: undefined, inForce: [] }, timesAt(now)))

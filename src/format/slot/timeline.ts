@@ -1,6 +1,6 @@
-import { elapsed } from '../core/duration.ts'
-import { formatInstant } from '../core/instant.ts'
-import { hasStarted, waitMsOf } from '../core/row/attempts.ts'
+import { elapsed } from '../../core/duration.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { hasStarted, waitMsOf } from '../../core/row/attempts.ts'
 import type {
   AttemptRecord,
   EcsFacts,
@@ -11,8 +11,8 @@ import type {
   Resolution,
   Row,
   Trigger,
-} from '../core/types.ts'
-import { endingText, reportedText } from '../verdict/endings.ts'
+} from '../../core/types.ts'
+import { endingText, reportedText } from '../../verdict/endings.ts'
 
 // The events of a slot. The texts are not yet safe on a terminal.
 

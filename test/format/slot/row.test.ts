@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
-import { addRejection, NO_NOTES } from '../../src/core/row/rejections.ts'
+import { endedAttempts, openAttempt } from '../../../src/core/row/attempts.ts'
+import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import {
   type Ending,
   EVENT_TIME_SOURCES,
@@ -18,14 +18,14 @@ import {
   STATUSES,
   TRIGGER_KINDS,
   type Trigger,
-} from '../../src/core/types.ts'
-import { itemLine, rowJson } from '../../src/format/row.ts'
-import { FARGATE } from '../support/aws/ecs.ts'
-import { ecsFacts } from '../support/aws/ecs-facts.ts'
-import { closed } from '../support/closed-schema.ts'
-import { NOW, pending, rowWith, SUCCEEDED, statusAt } from '../support/rows.ts'
+} from '../../../src/core/types.ts'
+import { itemLine, rowJson } from '../../../src/format/slot/row.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
+import { ecsFacts } from '../../support/aws/ecs-facts.ts'
+import { closed } from '../../support/closed-schema.ts'
+import { NOW, pending, rowWith, SUCCEEDED, statusAt } from '../../support/rows.ts'
 
-const schema = JSON.parse(readFileSync(new URL('../../schema/row.schema.json', import.meta.url), 'utf8'))
+const schema = JSON.parse(readFileSync(new URL('../../../schema/row.schema.json', import.meta.url), 'utf8'))
 
 const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true })
 const validate = ajv.compile(schema)
