@@ -33,10 +33,12 @@ function rowOf([name, spec]: [string, OptionSpec]): string {
   return `| \`${flag}\` | ${cell(meaning)} | ${cell(defaultText(spec))} | ${cell(allowedText(spec))} |\n`
 }
 
+const tableOfRows = (heading: string, rows: readonly string[]) =>
+  `\n## ${heading}\n\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.join('')}`
+
 /** The table of some options, under its heading. */
 function tableOf(heading: string, options: readonly [string, OptionSpec][]): string {
-  if (options.length === 0) return ''
-  return `\n## ${heading}\n\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${options.map(rowOf).join('')}`
+  return options.length === 0 ? '' : tableOfRows(heading, options.map(rowOf))
 }
 
 /** The options of `run`, group by group. */
@@ -50,15 +52,35 @@ function tablesOfRun(): string {
   ).join('')
 }
 
-/** The options of the other commands, in the order of their help. */
+/**
+ * The options of the other commands, in the order of their help. A row that most commands have comes once. Rows that are those of `run`
+ * are only named, if there are at least three of them.
+ */
 async function tablesOfOthers(): Promise<string> {
   const others = Object.entries(COMMANDS).filter(([name]) => name !== 'run')
-  const tables = others.map(async ([name, load]) => {
-    const options = Object.entries<OptionSpec>((await load()).help.options)
-    const inGroups = OPTION_GROUPS.flatMap((group) => options.filter(([, spec]) => groupOf(spec) === group))
-    return tableOf(`\`${name}\``, inGroups)
+  const commands = await Promise.all(
+    others.map(async ([name, load]) => {
+      const options = Object.entries<OptionSpec>((await load()).help.options)
+      return {
+        name,
+        rows: OPTION_GROUPS.flatMap((group) => options.filter(([, spec]) => groupOf(spec) === group)).map(rowOf),
+      }
+    }),
+  )
+  const all = commands.flatMap(({ rows }) => rows)
+  const common = [...new Set(all)].filter((row) => all.filter((other) => other === row).length > others.length / 2)
+  const ofRun = new Set(Object.entries<OptionSpec>(RUN_OPTIONS).map(rowOf))
+  const tables = commands.map(({ name, rows }) => {
+    const own = rows.filter((row) => !common.includes(row))
+    const shared = own.filter((row) => ofRun.has(row))
+    if (shared.length < 3) return own.length === 0 ? '' : tableOfRows(`\`${name}\``, own)
+    const named = shared.map((row) => row.match(/`--[a-z-]+/)?.[0]).join('`, ')
+    return `${tableOfRows(
+      `\`${name}\``,
+      own.filter((row) => !ofRun.has(row)),
+    )}\nAs for [\`run\`](options.md): ${named}\`.\n`
   })
-  return (await Promise.all(tables)).join('')
+  return [tableOfRows('All commands that open a ledger', common), ...tables].join('')
 }
 
 test.each([
