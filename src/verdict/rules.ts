@@ -50,7 +50,7 @@ export interface VerdictRule {
 }
 
 export const STALE_CAUTION =
-  'It may still be running, or its work may be done: look at its log (a line "The batch SUCCEEDED") and at the data before you run it again.'
+  'It may still be running, or its work may be done. Before you run it again, look at its log (a line "The batch SUCCEEDED") and at the data.'
 /** The caution of several slots, of which some are stale. */
 export const STALE_SLOTS_CAUTION =
   'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
@@ -162,7 +162,7 @@ export const VERDICT_RULES = {
         ...(facts.row === null ? [] : successSentence(facts.row)),
         `, but ${facts.unmet.map(unmetText).join(', ')}`,
       ],
-      caution: 'Look at the data before you run it again: that does its work a second time.',
+      caution: 'Look at the data first. To run it again does its work a second time.',
       steps: [lookStep(facts.target), again],
     }
   },

@@ -94,7 +94,7 @@ describe('the answers after an event', () => {
   test('a trigger that finds the slot stale is told that its batch may still be running or may have succeeded', () => {
     const { work, nextTrigger, caution } = verdictOn(refused('stale', STALE))
     expect([work, nextTrigger]).toEqual(['unknown', 'refused'])
-    expect(caution).toMatch(/may still be running, or its work may be done: .*The batch SUCCEEDED/)
+    expect(caution).toMatch(/may still be running, or its work may be done\. .*The batch SUCCEEDED/)
   })
 
   test('with an attempt left, the next trigger starts it, and a force says nothing of that', () => {

@@ -15,7 +15,7 @@ import { print } from '../output.ts'
 const help = {
   name: 'declare',
   summary:
-    'Record the schedule of a task before its first run, so that a first trigger that never comes is reported as missed, or before a change. Prints the next slots. The same declaration again changes nothing.',
+    'Record the schedule of a task before its first run, or before a change. Then a first trigger that never comes is reported as missed. Prints the next slots. The same declaration again changes nothing.',
   options: {
     store: COMMON.store,
     task: COMMON.task,

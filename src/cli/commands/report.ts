@@ -37,7 +37,7 @@ type Format = keyof typeof BEGINS
 const help = {
   name: 'report',
   summary:
-    'Write a report for an auditor. For each task, it has the slots that were due, completed in time, late, missed or failed, the duplicates that were rejected, and what operators decided and why. The file needs no server and no network, and can be printed.',
+    'Write a report for an auditor. For each task, it counts the slots that were due, in time, late, missed or failed, and the rejected duplicates. It lists what operators decided and why. The file needs no server and no network, and can be printed.',
   options: {
     store: COMMON.store,
     task: COMMON.onlyTask,

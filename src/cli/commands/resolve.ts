@@ -71,7 +71,7 @@ const help = {
     ],
   ],
   notes:
-    'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, 65 if the slot is running or completed, if it is not due and is not to be skipped, or if its latest attempt is not of the run that --run names, otherwise as in run.',
+    'Give --run only if that run has ended. If it is still alive, another run may start before it stops.\nExit codes: 0, otherwise as in run. 65: the slot is running or completed, or is not due yet (but may be skipped), or its latest attempt belongs to another run than --run names.',
 } as const satisfies CommandHelp
 
 type ResolveValues = Values<typeof help.options>

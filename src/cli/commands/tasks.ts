@@ -23,7 +23,7 @@ import { printAll, screenOf } from '../output.ts'
 const help = {
   name: 'tasks',
   summary:
-    'List the tasks with the status of the last slot, the next slot, and how long the last slot took beside the usual time (the median of the 20 before it). With a name: its schedule, pauses and expectations. Retired tasks come last.',
+    'List the tasks with the status of the last slot, the next slot, and how long the last one took. The usual time beside it is the median of the 20 before. With a name: its schedule, pauses and expectations. Retired tasks come last.',
   options: {
     store: COMMON.store,
     task: COMMON.someTasks,
