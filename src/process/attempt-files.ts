@@ -3,8 +3,8 @@ import {
   constants,
   fstatSync,
   mkdtempSync,
-  opendirSync,
   openSync,
+  readdirSync,
   readSync,
   rmdirSync,
   unlinkSync,
@@ -118,12 +118,7 @@ function readOwn(path: string, uid: number, most: number): Uint8Array | null {
 /** Removes the files of the folder, and the folder unless something else is in it. */
 function removeFolder(folder: string): void {
   try {
-    const entries = opendirSync(folder)
-    const names: string[] = []
-    for (let entry = entries.readSync(); entry !== null && names.length < MOST_REMOVED; entry = entries.readSync())
-      names.push(entry.name)
-    entries.closeSync()
-    for (const name of names) unlinkSync(join(folder, name))
+    for (const name of readdirSync(folder).slice(0, MOST_REMOVED)) unlinkSync(join(folder, name))
     rmdirSync(folder)
   } catch {
     // The batch may have removed it, or left a folder in it. What is left is small, and only this user can open it.

@@ -39,6 +39,8 @@ export function ReportSummary({ report }: { readonly report: Report }) {
   const total = totalCounts(tasks)
   const share = shareText(total)
   const columns = COUNT_COLUMNS.filter(({ name, always }) => always || total[name] > 0)
+  const counts = columns.map(({ words }) => words)
+  const heads = ['share in time', ...counts, 'usual duration', 'longest', 'decisions and changes']
   const isWhole = problems.length === 0 && tasks.every(({ problem }) => problem === null)
   return (
     <>
@@ -59,23 +61,11 @@ export function ReportSummary({ report }: { readonly report: Report }) {
           <thead>
             <tr>
               <th scope="col">Task</th>
-              <th scope="col" class="number">
-                share in time
-              </th>
-              {columns.map(({ words }) => (
+              {heads.map((words) => (
                 <th scope="col" class="number">
                   {words}
                 </th>
               ))}
-              <th scope="col" class="number">
-                usual duration
-              </th>
-              <th scope="col" class="number">
-                longest
-              </th>
-              <th scope="col" class="number">
-                decisions and changes
-              </th>
             </tr>
           </thead>
           <tbody>
