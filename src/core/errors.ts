@@ -39,6 +39,12 @@ export function isFaultOfTask(error: unknown): error is LedgerError {
   return error instanceof LedgerError && (error.kind === 'shape' || error.kind === 'usage')
 }
 
+/** For a `catch`: a role that is limited to one task may read no other. Throws all other errors. */
+export function nullIfDenied(error: unknown): null {
+  if (error instanceof LedgerError && error.kind === 'denied') return null
+  throw error
+}
+
 /** Returns the code of an error of the system, such as `ENOENT`. Returns undefined for any other error. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

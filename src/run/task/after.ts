@@ -1,4 +1,4 @@
-import { LedgerError, usageError } from '../../core/errors.ts'
+import { LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { coveringSlot, isLeftOpen } from '../../core/row/attempts.ts'
 import { withCovering } from '../../core/row/covering.ts'
@@ -133,10 +133,7 @@ async function checkCircle(
     }
     if (seen.has(last)) continue
     seen.add(last)
-    const record = await read(last).catch((error: unknown) => {
-      if (error instanceof LedgerError && error.kind === 'denied') return null
-      throw error
-    })
+    const record = await read(last).catch(nullIfDenied)
     paths.push(...(record?.expectations?.after ?? []).filter((name) => name !== SELF).map((name) => [...path, name]))
   }
 }

@@ -1,5 +1,5 @@
 import type { Ledger } from '../../../api.ts'
-import { LedgerError } from '../../../core/errors.ts'
+import { nullIfDenied } from '../../../core/errors.ts'
 import { statusOf } from '../../../core/row/status.ts'
 import type { Schedule } from '../../../core/schedule/schedule.ts'
 import { expectedTimes, type TaskRecord } from '../../../core/task/task-record.ts'
@@ -15,17 +15,11 @@ export async function readWaits(
   own: { readonly record: TaskRecord; readonly schedule: Schedule; readonly slot: Instant },
   now: Instant,
 ): Promise<ExplainedWaits> {
-  const neededBy = await readNeededBy(ledger, reading).catch(ifDenied)
+  const neededBy = await readNeededBy(ledger, reading).catch(nullIfDenied)
   const waitsFor: UpstreamTask[] = []
   for (const name of own.record.expectations?.after ?? [])
     waitsFor.push(await readUpstream(name, ledger, reading, own, now))
   return { waitsFor, neededBy }
-}
-
-/** A role that is limited to one task may read no other. */
-function ifDenied(error: unknown): null {
-  if (error instanceof LedgerError && error.kind === 'denied') return null
-  throw error
 }
 
 async function readNeededBy(ledger: Ledger, { task: own, ...reading }: TaskReading): Promise<readonly string[]> {
@@ -45,7 +39,7 @@ async function readUpstream(
 ): Promise<UpstreamTask> {
   const isOwn = name === SELF
   const task = isOwn ? reading.task : name
-  const record = isOwn ? own : await recordOf(ledger, { ...reading, task }).catch(ifDenied)
+  const record = isOwn ? own : await recordOf(ledger, { ...reading, task }).catch(nullIfDenied)
   if (record === null) return { task, slots: null }
   const span = { after: previousSlot(own, schedule, slot) ?? slot, until: isOwn ? slot : slot + 1 }
   const keys = upstreamSlots(task, record, span)
