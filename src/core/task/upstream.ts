@@ -49,9 +49,7 @@ export function upstreamSlots(
     }
     slots.push(key)
     if (slots.length > MAX_SLOTS) {
-      throw usageError(
-        `after ${task} would wait for more than ${MAX_SLOTS} slots of it. Wait for a task with fewer slots.`,
-      )
+      throw usageError(`--after ${task} would wait for more than ${MAX_SLOTS} slots. Use a task with fewer slots.`)
     }
   }
   return slots.reverse()
@@ -76,7 +74,7 @@ export function needOf({ doubt, slot }: DueKey, found: StoredRow | null, record:
   const off = suspensionOf(record, slot)
   if (off !== null && !row?.attempts.some(hasStarted)) {
     const { by, reason } = off.suspension
-    return { kind: 'excused', why: `lies in a ${off.kind} by ${by}: ${reason}` }
+    return { kind: 'excused', why: `is in a ${off.kind} by ${by}: ${reason}` }
   }
   if (row === null && doubt !== undefined)
     return { kind: 'excused', why: 'may not have been due, since its schedule changed' }

@@ -72,7 +72,7 @@ export function restoreFinding({ TableName, RestoreSummary }: TableDescription, 
   // A slot that was due before that may have started after it.
   const from = formatInstant(restoredTo - (restoredTo % 1000) - DAY_MS)
   const pause = `cronledger pause --all --store dynamodb:${TableName} --from ${from} --reason 'YOUR REASON'`
-  const text = `${was}. A slot that started after that may run again, because its record is lost. Unless that is dealt with, pause all tasks: ${pause}. Then follow docs/guides/backup.md#restore. This is reported for 31 days.`
+  const text = `${was}. A slot that started after that may run again, because its record is lost. If you have not done so yet, pause all tasks: ${pause}. Then follow docs/guides/backup.md#restore. This is reported for 31 days.`
   return notOk('restore', 'usage', text)
 }
 

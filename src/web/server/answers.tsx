@@ -60,7 +60,7 @@ const TITLES: Readonly<Record<ErrorKind, string>> = {
 const HELP: Readonly<Partial<Record<ErrorKind, string>>> = {
   unreachable:
     'Check that the host of this server reaches the ledger: its network and DNS, the endpoint and the Region, or the disk of a file. Runs on other hosts may still work.',
-  denied: 'Check the credentials of this server, and that its role may do what an auditor may.',
+  denied: 'Check the credentials of this server, and that its role has the permissions of an auditor.',
   shape: 'Check that --store names the right ledger, and that this cronledger is as new as that of the runs.',
 }
 

@@ -209,7 +209,7 @@ test('a slot that an operator skipped, one in a pause and one after a retirement
   expect(await time.run(paused.result)).toMatchObject({ status: 'completed' })
   expect(paused.events[0]?.event).toMatchObject({
     event: 'warning',
-    message: expect.stringContaining('2026-11-23T02:00:00Z of extract lies in a pause by ada: maintenance'),
+    message: expect.stringContaining('2026-11-23T02:00:00Z of extract is in a pause by ada: maintenance'),
   })
   await change(withRetirement(record, whole))
   expect(await time.run(nightly(0).result)).toMatchObject({ status: 'completed' })
