@@ -22,17 +22,20 @@ const NOT_FOUND =
 
 /**
  * Returns the row with the newest completed slot before its own as `since`, if the work is to know it, and covers the missed
- * slots between them with `--catch-up-mode once`. It must follow every wait: a slot before may complete meanwhile. A run that
- * repeats an attempt which knew it needs it, too.
+ * slots between them with `--catch-up-mode once`. It must follow every wait: a slot before may complete meanwhile. A forced
+ * run needs it, too, if an attempt of its slot or of a slot before knew it.
  *
  * Throws `Halted`, and `LedgerError` if the ledger does not answer.
  */
 export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promise<PendingRow> {
   const { request, lease, halt, settings, io } = claimedSlot
   const covers = mayCover(request, settings)
-  if (!covers && !isAsked(row, settings)) return row
+  const isWanted = covers || isAsked(row, settings)
+  if (!isWanted && request.trigger.kind !== 'forced') return row
   const limit = { ms: settings.ledgerTimeoutMs, halt }
   const back = await askWithin(limit, io, (call) => readBack(row, covers, io.store, call))
+  // Who forces a slot that never ran may not know that the work takes a range. Without its start, it would do all again.
+  if (!isWanted && !back.rows.some(hasKnownSince)) return row
   const since = sinceFor(row, back.newest)
   if (since === null) io.emit({ event: 'warning', message: NOT_FOUND })
   lease.recordSince(since)
@@ -40,13 +43,14 @@ export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promi
   return withSince(row, since)
 }
 
-function isAsked({ attempts, covers }: PendingRow, settings: Settings): boolean {
-  return (
-    settings.sinceLastSuccess ||
-    isOnce(settings) ||
-    covers !== undefined ||
-    attempts.some(({ since }) => since !== undefined)
-  )
+function isAsked(row: PendingRow, settings: Settings): boolean {
+  return settings.sinceLastSuccess || isOnce(settings) || row.covers !== undefined || hasKnownSince(row)
+}
+
+/** Returns whether the work of the slot took a range, or that of the slot that covers it. */
+function hasKnownSince(row: StoredRow): boolean {
+  const own = readableRow(row)
+  return own !== null && (own.coveredBy !== undefined || own.attempts.some(({ since }) => since !== undefined))
 }
 
 /**

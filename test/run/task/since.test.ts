@@ -119,6 +119,18 @@ describe('since the last success', () => {
     expect((await sinceOf(2, { force: FORCE })).given).toBe(1)
   })
 
+  test('is given to a forced run of a missed or a covered slot, if the work of the slots before took a range', async () => {
+    const { sinceOf, runs } = sinceWorld()
+    const force = { ...FORCE, only: ['missed', 'failed'] } as const
+    await runs(1)
+    expect((await sinceOf(2, { force })).given).toBeNull()
+    await sinceOf(3)
+    expect((await sinceOf(5, { force })).given).toBe(3)
+    const once = { settings: { catchUpMs: 24 * HOUR_MS, catchUpMode: 'once', graceMs: 0 } } as const
+    await sinceOf(8, once, failsAfter(1))
+    expect((await sinceOf(7, { force })).given).toBe(5)
+  })
+
   test('is a variable of the batch, which is not set if it is not known', async () => {
     const { sinceOf, runs, slotOfDay } = sinceWorld()
     const variablesOf = ([live]: readonly LiveAttempt[]) => (live === undefined ? {} : attemptVariables(live))
