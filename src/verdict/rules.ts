@@ -55,6 +55,12 @@ export const STALE_CAUTION =
 export const STALE_SLOTS_CAUTION =
   'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
+/** Of an attempt that stopped reporting after its work had started. */
+const LOST = {
+  work: 'unknown',
+  workText: 'may be done, half done, or still going on',
+  caution: STALE_CAUTION,
+} as const
 const PARTLY = 'an earlier attempt may have done a part of it'
 
 const NOT_DONE = { work: 'not done', workText: 'not done', nextTrigger: 'starts', caution: null } as const
@@ -129,10 +135,8 @@ export const VERDICT_RULES = {
   },
   stale: ({ target, row }) => ({
     happened: staleSentence(row),
-    work: 'unknown',
-    workText: 'may be done, half done, or still going on',
+    ...(hasBegun(row) ? LOST : NOT_DONE),
     nextTrigger: nextTriggerOf(row),
-    caution: STALE_CAUTION,
     steps: decisionSteps(target),
   }),
   failed: ({ target, row }) => ({

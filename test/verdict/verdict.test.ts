@@ -141,6 +141,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       verdict(rowWith({}, { ending: NOT_STARTED }), { now: NOW + HOUR_MS }),
       'stale | attempt 1 on host never reported its end, then attempt 2 on host was not started | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed',
     ],
+    [
+      verdict(waitsForOther, { now: NOW + HOUR_MS }),
+      'stale | attempt 1 on host claimed the slot and never started: its lease ended at 03:10:05 | not done | starts | see what happened, run it again, or mark it as completed',
+    ],
   ],
   failed: [
     [
