@@ -144,7 +144,8 @@ async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Arr
     renameSync(begun, path)
   } catch (error) {
     if (error instanceof LedgerError || errorCode(error) === undefined) throw error
-    throw usageError(`--out ${quote(path)} cannot be written: ${firstLine(error)}`)
+    const why = errorCode(error) === 'ENOENT' ? 'its folder does not exist. Create it first.' : firstLine(error)
+    throw usageError(`--out ${quote(path)} cannot be written: ${why}`)
   } finally {
     process.off('exit', remove)
     remove()

@@ -265,7 +265,10 @@ describe('the file', () => {
       ['--out', '/dev/null'],
       /^cronledger: --out "\/dev\/null" is not a file\. Use a file, or - for standard output\.$/,
     ],
-    [['--out', '/nowhere/report.html'], /^cronledger: --out "\/nowhere\/report\.html" cannot be written: ENOENT/],
+    [
+      ['--out', '/nowhere/report.html'],
+      /^cronledger: --out "\/nowhere\/report\.html" cannot be written: its folder does not exist/,
+    ],
     [['--out', '-', '--task', 'nobody'], /^cronledger: unknown task: nobody\. /],
     [
       ['--out', '-', '--since', '2026-02-01', '--until', '2026-01-01'],
