@@ -81,7 +81,7 @@ beforeAll(async () => {
   }
   copyFileSync(join(ROOT, 'schema/cdk/guarded-scheduled-task.ts'), join(folder, 'guarded-scheduled-task.ts'))
   const guide = new URL('../../docs/guides/cdk-and-terraform.md', import.meta.url)
-  const [app] = blocksIn(guide).filter(({ isComment, kind }) => !isComment && kind === 'ts')
+  const [app] = blocksIn(guide).filter(({ isHidden, kind }) => !isHidden && kind === 'ts')
   writeFileSync(join(folder, 'app.ts'), app?.text ?? '')
   writeFileSync(join(folder, 'compared.ts'), COMPARED)
   await run(TSC, [...OPTIONS, 'app.ts', 'compared.ts'], { cwd: folder }).catch(({ stdout }) => expect(stdout).toBe(''))

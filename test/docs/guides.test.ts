@@ -33,7 +33,7 @@ const SLOW = { timeout: 600_000 }
 
 const read = (page: string) => readFileSync(new URL(page, root), 'utf8')
 const blocksOf = (page: string) => blocksIn(new URL(page, root))
-const isOnAws = (page: string) => blocksOf(page).some(({ isComment, kind }) => isComment && kind === 'needs')
+const isOnAws = (page: string) => blocksOf(page).some(({ isHidden, kind }) => isHidden && kind === 'needs')
 
 /** The programs of the pages that not every machine has. */
 const PROGRAMS = ['jq', 'curl', 'python3']
@@ -48,8 +48,8 @@ function missingFor(page: string): string | undefined {
 }
 
 test.each(PAGES)('%s: each block has a language, and those that do not run say why', (page) => {
-  for (const { isComment, kind, attributes, text: body, from } of blocksOf(page)) {
-    if (isComment) continue
+  for (const { isHidden, kind, attributes, text: body, from } of blocksOf(page)) {
+    if (isHidden) continue
     const place = `${page}:${from}`
     expect(LANGUAGES, place).toContain(kind)
     if ('not-run' in attributes) expect(attributes['not-run']?.length, place).toBeGreaterThan(9)
@@ -95,7 +95,7 @@ test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
 )
 
 /** The visible blocks of a page. */
-const shownIn = (page: string) => blocksOf(page).filter(({ isComment }) => !isComment)
+const shownIn = (page: string) => blocksOf(page).filter(({ isHidden }) => !isHidden)
 /** The blocks of a translation. Their instructions are those of the English page. */
 const translatedIn = (page: string, english: readonly Block[]) =>
   blocksOfText(read(page)).map((block, index) => ({ ...block, attributes: english[index]?.attributes ?? {} }))

@@ -3,10 +3,10 @@ import { parse } from 'yaml'
 
 /** A fenced block of a Markdown file, or commands that are run before one and not shown. Line numbers begin at 0. */
 export interface Block {
-  /** The language of a fence, or the first word of a comment: `clock`, `run` or `needs`. */
+  /** The language of a fence, or what an instruction does: `clock`, `run` or `needs`. */
   readonly kind: string
-  readonly isComment: boolean
-  /** The words after the language: `{ exit: '1' }` of `exit=1`, and `{ output: '' }` of `output`. */
+  readonly isHidden: boolean
+  /** What the file beside the page says of the block, for example `{ exit: '1' }`. */
   readonly attributes: Readonly<Record<string, string>>
   readonly text: string
   /** The line after the opening fence, and the line of the closing fence. */
@@ -14,7 +14,7 @@ export interface Block {
   readonly to: number
 }
 
-/** Returns the fenced blocks and the comments of a Markdown text, in their order. */
+/** Returns the fenced blocks of a Markdown text, in their order. */
 export function blocksOf(markdown: string): readonly Block[] {
   const lines = markdown.split('\n')
   const blocks: Block[] = []
@@ -24,36 +24,19 @@ export function blocksOf(markdown: string): readonly Block[] {
     if (indent !== undefined && fence !== undefined) {
       const to = lines.findIndex((other, index) => index > at && other.trim() === fence)
       if (to === -1) throw new Error(`line ${at + 1}: the fence is not closed`)
-      const [, kind = '', rest = ''] = /^(\S*)(.*)$/.exec((info ?? '').trim()) ?? []
       const text = lines.slice(at + 1, to).map((inside) => inside.slice(indent.length))
       blocks.push({
-        kind,
-        isComment: false,
-        attributes: attributesOf(rest),
+        kind: (info ?? '').trim(),
+        isHidden: false,
+        attributes: {},
         text: text.map((inside) => `${inside}\n`).join(''),
         from: at + 1,
         to,
       })
       at = to
-    } else if (line.startsWith('<!-- ')) {
-      const to = lines.findIndex((other, index) => index >= at && other.endsWith('-->'))
-      if (to === -1) throw new Error(`line ${at + 1}: the comment is not closed`)
-      const text = lines.slice(at, to + 1).join('\n')
-      const [, kind = '', body = ''] = /^<!-- ([a-z]+):?\s(.*?)\s*-->$/s.exec(text) ?? []
-      blocks.push({ kind, isComment: true, attributes: {}, text: `${body}\n`, from: at + 1, to })
-      at = to
     }
   }
   return blocks
-}
-
-function attributesOf(text: string): Record<string, string> {
-  return Object.fromEntries(
-    [...text.matchAll(/([a-z-]+)(?:=(?:"([^"]*)"|(\S+)))?/g)].map(([, name = '', quoted, word]) => [
-      name,
-      quoted ?? word ?? '',
-    ]),
-  )
 }
 
 /**
@@ -79,11 +62,11 @@ export function blocksIn(page: URL): readonly Block[] {
 
 function instructed(blocks: readonly Block[], { needs, clock, after, blocks: told = [] }: Instructions) {
   const hidden = (kind: string, text = '', from = 0): Block[] =>
-    text === '' ? [] : [{ kind, isComment: true, attributes: {}, text: `${text.trimEnd()}\n`, from, to: from }]
+    text === '' ? [] : [{ kind, isHidden: true, attributes: {}, text: `${text.trimEnd()}\n`, from, to: from }]
   let next = 0
   const all = blocks.flatMap((block) => {
     const instruction = told[next]
-    if (instruction === undefined || block.isComment || block.text.split('\n', 1)[0] !== instruction.at) return [block]
+    if (instruction === undefined || block.isHidden || block.text.split('\n', 1)[0] !== instruction.at) return [block]
     next++
     const { at: _, before, ...attributes } = instruction
     const texts = Object.entries(attributes).map(([name, value]) => [name, String(value)])
@@ -94,7 +77,7 @@ function instructed(blocks: readonly Block[], { needs, clock, after, blocks: tol
   return [...hidden('needs', needs), ...hidden('clock', clock), ...all, ...hidden('run', after)]
 }
 
-/** Returns the lines of a Markdown text that are neither in a fence nor in a comment. The others are empty. */
+/** Returns the lines of a Markdown text that are not in a fence. The others are empty. */
 export function proseOf(markdown: string): readonly string[] {
   const lines = markdown.split('\n')
   for (const { from, to } of blocksOf(markdown)) lines.fill('', from - 1, to + 1)

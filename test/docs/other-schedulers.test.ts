@@ -11,7 +11,7 @@ import { blocksIn } from './markdown.ts'
 const pages = ['other-schedulers', 'without-aws'].map(
   (name) => new URL(`../../docs/guides/${name}.md`, import.meta.url),
 )
-const blocks = pages.flatMap(blocksIn).filter(({ isComment }) => !isComment)
+const blocks = pages.flatMap(blocksIn).filter(({ isHidden }) => !isHidden)
 const folder = scratch()
 const SYSTEMD_ANALYZE = '/usr/bin/systemd-analyze'
 

@@ -27,9 +27,9 @@ export interface SessionOptions {
   readonly folder: string
 }
 
-/** Whether the guard runs this block: a comment `run`, or a shell block that is neither a file nor excluded with a reason. */
-export function isRun({ kind, isComment, attributes }: Block): boolean {
-  if (isComment) return kind === 'run'
+/** Whether the guard runs this block: hidden commands, or a shell block that is neither a file nor excluded with a reason. */
+export function isRun({ kind, isHidden, attributes }: Block): boolean {
+  if (isHidden) return kind === 'run'
   return kind === 'sh' && attributes['not-run'] === undefined && attributes['file'] === undefined
 }
 
@@ -93,7 +93,7 @@ set_clock() {
 }`
 
 function stepOf(block: Block): readonly string[] {
-  if (block.isComment && block.kind === 'clock') return [`set_clock '${block.text.trim()}'`]
+  if (block.isHidden && block.kind === 'clock') return [`set_clock '${block.text.trim()}'`]
   const { file, run, clock } = block.attributes
   if (file !== undefined) {
     const path = `"$PWD/${file}"`
