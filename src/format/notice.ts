@@ -33,16 +33,21 @@ export interface Digest extends Readonly<Record<string, unknown>> {
   readonly title: string
 }
 
+interface DigestContext {
+  readonly store: string
+  /** The task or the prefix of the check. */
+  readonly task: string | undefined
+  readonly since: Instant
+  readonly now: Instant
+}
+
 /** Returns one notification for all incidents, the largest one first. */
-export function digestOf(
-  incidents: readonly Incident[],
-  { store, since, now }: { readonly store: string; readonly since: Instant; readonly now: Instant },
-): Digest {
+export function digestOf(incidents: readonly Incident[], { store, task, since, now }: DigestContext): Digest {
   const lines = incidentLines(incidents, { columns: null, color: false }, now)
   const left = lines.length - MAX_LINES
   const slots = incidents.reduce((sum, one) => sum + one.slots, 0)
   const tasks = new Set(incidents.flatMap((one) => one.tasks.map(({ task }) => task))).size
-  const command = commandText(cronledger('check', { store, since: formatInstant(since) }, '--commands'))
+  const command = commandText(cronledger('check', { store, task, since: formatInstant(since) }, '--commands'))
   return {
     title: digestTitle(incidents, now),
     time: formatInstant(now),

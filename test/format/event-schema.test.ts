@@ -184,7 +184,7 @@ describe('schema/event.schema.json', () => {
   test('describes the digest of a check', () => {
     const { add, incidents } = collectIncidents()
     for (const found of FINDINGS) add(found)
-    expectValid(digestOf(incidents(), { store: CHECKED, since: SLOT, now: NOW }))
+    expectValid(digestOf(incidents(), { store: CHECKED, task: undefined, since: SLOT, now: NOW }))
   })
 
   test('describes the last line of a rerun', () => {

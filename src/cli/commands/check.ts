@@ -196,7 +196,7 @@ async function printFindings(
 }
 
 /** Sends each finding, or one digest of them. If there is only one, it is sent itself, since it says more. */
-function openTeller(notify: Notify, { store, notifyEach, notifyFormat }: CheckValues, now: Instant) {
+function openTeller(notify: Notify, { store, task, notifyEach, notifyFormat }: CheckValues, now: Instant) {
   const isEach = notifyEach === true || notifyFormat === 'cloudevents'
   const { add, incidents } = collectIncidents()
   let first: TaskFinding | null = null
@@ -218,7 +218,7 @@ function openTeller(notify: Notify, { store, notifyEach, notifyFormat }: CheckVa
       add(finding)
     },
     end(since: Instant): void {
-      if (count > 1) notify.emitDigest(digestOf(incidents(), { store, since, now }))
+      if (count > 1) notify.emitDigest(digestOf(incidents(), { store, task, since, now }))
       else if (first !== null) emit(first)
     },
   }
