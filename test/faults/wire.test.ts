@@ -288,7 +288,8 @@ for (const [name, startServer] of [
       proxy.treat((passing) => (isFinish(passing) ? 'cutRequest' : 'pass'))
       const ended = await run(['echo', 'paid'], [...SHORT_FINISH, '--log', 'text'])
       expect(ended).toMatchObject({ code: 74, stdout: 'paid\n' })
-      const [line = '', step = ''] = ended.stderr.trim().split('\n').slice(-3)
+      const lines = ended.stderr.split('\n')
+      const [line = '', step = ''] = lines.slice(lines.findIndex((one) => one.includes('The batch SUCCEEDED')))
       expect(line).toMatch(/: The batch SUCCEEDED, but its result may not be recorded: .* Do not run it again\.$/)
       // The lease of the run still holds.
       expect(await row()).toMatchObject({ state: 'PENDING' })
