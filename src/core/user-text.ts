@@ -14,7 +14,9 @@ export function isTaskName(task: unknown): task is string {
 
 export function checkTaskName(task: string): void {
   if (isTaskName(task)) return
-  if (isTaskPattern(task)) throw usageError(`${quote(task)} stands for several tasks. Give the name of one task here.`)
+  // A caller of the library may give anything.
+  if (typeof task === 'string' && isTaskPattern(task))
+    throw usageError(`${quote(task)} stands for several tasks. Give the name of one task here.`)
   throw usageError(
     `task ${quote(String(task).slice(0, 200))} is not a valid name. Use 1 to 128 of the characters A-Z a-z 0-9 . _ / - and begin with a letter or a digit.`,
   )

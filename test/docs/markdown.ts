@@ -40,7 +40,7 @@ export function blocksOf(markdown: string): readonly Block[] {
 }
 
 /**
- * What a test does with the blocks of a page: the file `NAME.run.yaml` beside it, which translations share. `blocks` names a block by its first line,
+ * What a test does with the blocks of a page: the file `NAME.run.yaml` beside it, which translations share. `blocks` names a block by how it begins,
  * in the order of the page.
  */
 interface Instructions {
@@ -66,7 +66,7 @@ function instructed(blocks: readonly Block[], { needs, clock, after, blocks: tol
   let next = 0
   const all = blocks.flatMap((block) => {
     const instruction = told[next]
-    if (instruction === undefined || block.isHidden || block.text.split('\n', 1)[0] !== instruction.at) return [block]
+    if (instruction === undefined || block.isHidden || !block.text.startsWith(instruction.at)) return [block]
     next++
     const { at: _, before, ...attributes } = instruction
     const texts = Object.entries(attributes).map(([name, value]) => [name, String(value)])

@@ -82,8 +82,10 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   if (isKeyOf(name, AWS_VARIABLES)) return usageError(`${what} Set the variable ${AWS_VARIABLES[name]} instead.`)
   const recorded = OF_RECORD.has(name) ? name : otherName(name, (option) => OF_RECORD.has(option))
   if (recorded !== null && flags.has('store') && !flags.has('schedule')) {
+    const ahead =
+      recorded === 'skew' ? '' : ' To record that before the first run, or a change ahead: cronledger declare'
     return usageError(
-      `${command.name} has no option ${shown}, because it uses what the runs of the task have recorded. To record that before the first run, or a change ahead: cronledger declare`,
+      `${command.name} has no option ${shown}, because it uses what the runs of the task have recorded.${ahead}`,
     )
   }
   const near = flags.has(name)

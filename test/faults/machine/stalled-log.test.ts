@@ -60,8 +60,8 @@ const BATCH = `
   console.log('ready')`
 
 const TASK = ['--task', 'nightly', '--schedule', '@daily']
-const SHORT_LEASE = ['--lease', '6s', '--heartbeat', '300ms', '--skew', '1s']
-const SHORT_TIMES = [...SHORT_LEASE, '--kill-after', '1s', '--stop-timeout', '20s']
+const SHORT_TIMES = ['--heartbeat', '300ms', '--kill-after', '1s', '--stop-timeout', '20s']
+const SHORT_LEASE = ['--lease', '6s', '--skew', '1s']
 
 async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: readonly string[]) {
   const home = mkdtempSync(join(folder, 'ledger-'))
@@ -73,7 +73,8 @@ async function start({ stderr, uid = 0, mount, log = 'json' }: Kind, command: re
   const [name = '', ...args] = command
   if (name === 'rerun') await cronledger(['declare', ...store, ...TASK, '--from', '2026-11-20'], { uid, gid: uid })
   const task = name === 'rerun' ? TASK.slice(0, 2) : TASK
-  const options = [...store, ...task, ...SHORT_TIMES, '--log', log, ...args]
+  const times = name === 'rerun' ? SHORT_TIMES : [...SHORT_TIMES, ...SHORT_LEASE]
+  const options = [...store, ...task, ...times, '--log', log, ...args]
   const own = [process.execPath, MAIN, name, ...options, '--', process.execPath, '-e', BATCH]
   const launched = mount === undefined ? own : ['unshare', '--mount', 'sh', '-c', `${mount} && exec "$@"`, 'sh', ...own]
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !/^(CRONLEDGER|AWS|NODE_)/.test(key)))
