@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose, scratch, start } from '../support/cli.ts'
+import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { eventsOf } from '../support/processes/crowd.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
-import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
+import { awsEnv, startDynalite } from '../support/servers.ts'
 import { startOfToday } from '../support/today.ts'
 import { awsError } from './faults.ts'
 
@@ -21,34 +22,47 @@ const slotBefore = (days: number) =>
 
 const folder = scratch()
 
-for (const name of ['file', 'dynalite'] as const) {
-  describe(`real processes on ${name}`, () => {
-    let server: Server | null = null
-    let proxy: FaultyProxy | null = null
+interface Ledger {
+  readonly store: string
+  readonly env: Readonly<Record<string, string>>
+  readonly proxy?: FaultyProxy
+  stop?(): Promise<void>
+}
 
+const LEDGERS = {
+  file: async () => ({ store: `file:${join(folder, 'ledger.db')}`, env: {} }),
+  async dynalite() {
+    const server = await startDynalite()
+    const proxy = await startFaultyProxy(server.endpoint)
+    const env = awsEnv({ endpoint: proxy.url })
+    return { store: 'dynamodb:ledger', env, proxy, stop: () => server.stop().finally(proxy.close) }
+  },
+  async postgres() {
+    const server = await startPostgres()
+    return { store: server.address(), env: {}, stop: server.remove }
+  },
+} satisfies Record<string, () => Promise<Ledger>>
+
+for (const [name, open] of Object.entries(LEDGERS)) {
+  describe.skipIf(name === 'postgres' && !hasPostgres)(`real processes on ${name}`, () => {
+    let ledger: Ledger
     beforeAll(async () => {
-      if (name === 'file') return
-      server = await startDynalite()
-      proxy = await startFaultyProxy(server.endpoint)
-      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: environment() })
+      ledger = await open()
+      await on(['setup'])
     })
-    afterAll(async () => {
-      proxy?.close()
-      await server?.stop()
-    })
+    afterAll(() => ledger.stop?.())
 
-    const store = name === 'file' ? `file:${join(folder, 'ledger.db')}` : 'dynamodb:ledger'
-    const environment = () => (proxy === null ? {} : awsEnv({ endpoint: proxy.url }))
+    const env = () => ({ ...ledger.env, CRONLEDGER_STORE: ledger.store })
+    const on = (args: readonly string[]) => cronledger(args, { env: env() })
     const commandOf = (task: string, slot: string, options: readonly string[], batch: readonly string[]) => {
       const schedule = ['--schedule', '0 3 * * *', '--event-time', slot, '--ledger-timeout', '5m']
-      return ['run', '--store', store, '--task', task, ...schedule, ...options, '--', ...batch]
+      return ['run', '--task', task, ...schedule, ...options, '--', ...batch]
     }
     const run = (task: string, slot: string, options: readonly string[] = [], batch = ['true']) =>
-      cronledger(commandOf(task, slot, options, batch), { env: environment() })
-    async function rowsOf(task: string): Promise<Loose[]> {
-      const args = ['history', '--store', store, '--task', task, '--status', 'recorded', '--json']
-      return JSON.parse((await cronledger(args, { env: environment() })).stdout)
-    }
+      on(commandOf(task, slot, options, batch))
+    const historyOf = async (task: string, ...options: readonly string[]): Promise<Loose[]> =>
+      JSON.parse((await on(['history', task, ...options, '--json'])).stdout)
+    const rowsOf = (task: string) => historyOf(task, '--status', 'recorded')
 
     test('two triggers that catch up at once: each missed slot runs once', async () => {
       await run('crowd', slotBefore(MISSED + 1))
@@ -76,7 +90,7 @@ for (const name of ['file', 'dynalite'] as const) {
       const batch = ['sh', '-c', 'echo "$CRONLEDGER_RUN_SINCE"']
       const crowd = Array.from({ length: 20 }, (_, index) =>
         start(commandOf('once', slotBefore(index % 2), [...CATCH_UP, '--catch-up-mode', 'once'], batch), {
-          env: environment(),
+          env: env(),
         }),
       )
       for (const { child } of crowd.filter((_, index) => index % 4 < 2)) {
@@ -85,10 +99,7 @@ for (const name of ['file', 'dynalite'] as const) {
       }
       await Promise.all(crowd.map(({ ended }) => ended))
       const late = await Promise.all(missed.map((slot) => run('once', slot, [], ['echo', 'started'])))
-      const history = await cronledger(['history', '--store', store, '--task', 'once', '--json'], {
-        env: environment(),
-      })
-      const rows = new Map<string, Loose>(JSON.parse(history.stdout).map((row: Loose) => [row['slot'], row]))
+      const rows = new Map((await historyOf('once')).map((row) => [row['slot'], row]))
       for (const [index, slot] of missed.entries()) {
         const { coveredBy, status, attempts, rejections } = rows.get(slot) ?? {}
         expect(late[index]).toMatchObject({ code: 0, stdout: coveredBy === undefined ? 'started\n' : '' })
@@ -104,13 +115,13 @@ for (const name of ['file', 'dynalite'] as const) {
       }
     })
 
-    if (name === 'file') return
+    if (name !== 'dynalite') return
 
     /** Runs a trigger, and returns its exit code and the requests that it sent. */
     async function requestsOf(task: string, slot: string, options: readonly string[] = []) {
-      const before = proxy?.seen.length
+      const before = ledger.proxy?.seen.length
       const { code } = await run(task, slot, options)
-      return { code, actions: proxy?.seen.slice(before).map(({ action }) => action) }
+      return { code, actions: ledger.proxy?.seen.slice(before).map(({ action }) => action) }
     }
 
     test('a catch-up of three sends 17 requests, and one of none sends two more than a run', async () => {
@@ -131,9 +142,9 @@ for (const name of ['file', 'dynalite'] as const) {
     test('a role that may not query: 77, nothing starts, and the message names the action and the option', async () => {
       await run('denied', slotBefore(2))
       const denied = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'not authorized', 'Message')
-      proxy?.treat(({ action }) => (action === 'Query' ? denied : 'pass'))
+      ledger.proxy?.treat(({ action }) => (action === 'Query' ? denied : 'pass'))
       const ended = await run('denied', slotBefore(0), CATCH_UP, ['echo', 'started'])
-      proxy?.treat(() => 'pass')
+      ledger.proxy?.treat(() => 'pass')
       expect([ended.code, ended.stdout]).toEqual([77, ''])
       expect(eventsOf(ended)).toMatchObject([
         {
