@@ -61,12 +61,16 @@ const LOST = {
   workText: 'may be done, half done, or still going on',
   caution: STALE_CAUTION,
 } as const
-const PARTLY = 'an earlier attempt may have done a part of it'
-
 const NOT_DONE = { work: 'not done', workText: 'not done', nextTrigger: 'starts', caution: null } as const
 const RUNNING = { work: 'running', workText: 'running', nextTrigger: 'duplicate', caution: null } as const
 const UNREAD = { work: 'unknown', workText: 'unknown', nextTrigger: 'refused', caution: null } as const
 const DONE = { work: 'done', nextTrigger: 'duplicate', caution: null } as const
+/** Nothing runs, and a trigger starts nothing. */
+const notDone = (row: Row | null) => ({
+  ...NOT_DONE,
+  ...(hasBegun(row) && { work: 'unknown' as const, workText: 'an earlier attempt may have done a part of it' }),
+  nextTrigger: 'duplicate' as const,
+})
 
 /** The rule of each situation. A new situation is a line here, and a row of the table in the docs. */
 export const VERDICT_RULES = {
@@ -106,10 +110,8 @@ export const VERDICT_RULES = {
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
   waiting: ({ target, row }) => ({
-    ...NOT_DONE,
+    ...notDone(row),
     happened: openSentence(row),
-    workText: hasBegun(row) ? PARTLY : 'not done',
-    nextTrigger: 'duplicate',
     steps: watchSteps(target),
   }),
   running: ({ target, row, now }) => ({
@@ -188,10 +190,8 @@ export const VERDICT_RULES = {
     steps: decisionSteps(target),
   }),
   skipped: ({ target, row }) => ({
-    ...NOT_DONE,
+    ...notDone(row),
     happened: row === null ? [] : lastSentence(row),
-    nextTrigger: 'duplicate',
-    workText: hasBegun(row) ? PARTLY : 'not done',
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
   covered: ({ target, row, covering }) => {

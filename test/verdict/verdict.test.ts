@@ -115,6 +115,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       verdict(waitsForOther),
       'waiting | attempt 1 on host has been waiting since 03:00:05 for slot 02:00:00 of extract | not done | duplicate | see what happened',
     ],
+    [
+      verdict(lastWaiting(rowWith({ ending: FAILED }, {}))),
+      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot of the task to end | an earlier attempt may have done a part of it | duplicate | see what happened',
+    ],
   ],
   running: [
     [
@@ -276,6 +280,8 @@ test.each(Object.entries(TABLE))('the row of the table: %s', (situation, samples
   for (const [one, line] of samples) {
     expect(one.situation).toBe(situation)
     expect(lineOf(one)).toBe(line)
+    // The word for programs must not be safer than the text.
+    expect(one.work === 'not done').toBe(one.workText.startsWith('not done'))
   }
 })
 

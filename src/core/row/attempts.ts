@@ -134,23 +134,23 @@ export function hasCompleted(row: Row): boolean {
   return successOf(row) !== undefined || row.resolutions.some(({ state }) => state === 'COMPLETED')
 }
 
-/** Returns whether an attempt that failed or stopped reporting came before the one that completed the slot. */
-export function isRepaired(row: Row): boolean {
-  const first = row.attempts.find(hasSucceeded)
-  return first !== undefined && row.attempts.some((one) => one.number < first.number && hasStarted(one))
+/** Returns whether an attempt that failed or stopped reporting came before the latest success. */
+export function isRepaired({ attempts }: Row): boolean {
+  const last = attempts.findLastIndex(hasSucceeded)
+  return attempts.slice(0, Math.max(0, last)).some((one) => hasStarted(one) && !hasSucceeded(one))
 }
 
 /**
- * Returns whether the slot completed by its latest attempt after somebody was told of it: an attempt failed or never reported
- * its end, or a check found the slot missed (nothing claimed it within the grace) or overdue.
+ * Returns whether the slot completed by its latest attempt after somebody was told of it: an attempt before it failed or never
+ * reported its end, or a check found the slot missed (nothing claimed it within the grace) or overdue.
  */
-export function isRecovered(row: Row, graceMs: number, doneByMs: number | null): boolean {
-  const first = row.attempts[0]
-  const success = row.attempts.find(hasSucceeded)
-  if (first === undefined || success?.phase !== 'ended' || success.number !== attemptCount(row)) return false
-  const claimedAt = first.phase === 'waiting' ? row.slot : (first.claimedAt ?? first.startedAt)
-  const isOverdue = doneByMs !== null && (success.endedAt ?? 0) > row.slot + doneByMs
-  return first !== success || claimedAt > row.slot + graceMs || isOverdue
+export function isRecovered({ slot, attempts }: Row, graceMs: number, doneByMs: number | null): boolean {
+  const [before, success] = [attempts.at(-2), attempts.at(-1)]
+  if (success === undefined || !hasSucceeded(success)) return false
+  // Nobody is told of a success that a force repeats.
+  if (before !== undefined) return !hasSucceeded(before)
+  const claimedAt = success.claimedAt ?? success.startedAt
+  return claimedAt > slot + graceMs || (doneByMs !== null && (success.endedAt ?? 0) > slot + doneByMs)
 }
 
 export function successOf({ attempts }: Attempts): EndedAttempt | undefined {

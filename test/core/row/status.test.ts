@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { isRecovered, isRepaired } from '../../../src/core/row/attempts.ts'
 import {
   missedUntil,
   type SlotRecord,
@@ -93,3 +94,22 @@ test.each([null, 60_000, 3_600_000])(
     }
   },
 )
+
+const ok = { ending: SUCCEEDED }
+const bad = { ending: FAILED }
+
+test.each([
+  ['a success in time', [ok], {}, false, false],
+  ['a success that was claimed after the grace', [ok], { graceMs: 4_000 }, true, false],
+  ['a success that ended after its time', [ok], { doneByMs: 5_500 }, true, false],
+  ['a failure', [bad], {}, false, false],
+  ['a success after a failure', [bad, ok], {}, true, true],
+  ['a success after an attempt that never reported its end', [{}, ok], {}, true, true],
+  ['a success that repeats one', [ok, ok], { graceMs: 4_000 }, false, false],
+  ['a success after the repetition of one has failed', [ok, bad, ok], {}, true, true],
+  ['a repetition that failed', [bad, ok, bad], {}, false, true],
+])('%s: whether it is recovered, and whether it is repaired', (_, attempts, times, recovered, repaired) => {
+  const { graceMs, doneByMs } = { graceMs: 900_000, doneByMs: null, ...times }
+  const found = rowWith(...attempts)
+  expect([isRecovered(found, graceMs, doneByMs), isRepaired(found)]).toEqual([recovered, repaired])
+})
