@@ -1,167 +1,25 @@
 import { expect, test } from 'vitest'
+import { parseSchedules } from '../../src/audit/expected.ts'
 import { lastSlots } from '../../src/cli/commands/tasks.ts'
-import { statusOf } from '../../src/core/row/status.ts'
-import { encodeRow } from '../../src/core/row/stored-row.ts'
-import { claimRow, coverRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
-import { parseSchedule } from '../../src/core/schedule/schedule.ts'
-import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
+import { formatInstant } from '../../src/core/instant.ts'
+import { readableRow, statusOf } from '../../src/core/row/status.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../src/core/task/findings.ts'
-import {
-  EMPTY_TASK_RECORD,
-  expectedTimes,
-  type ScheduleSince,
-  type Suspension,
-} from '../../src/core/task/task-record.ts'
-import type { Instant, Row, ScheduleSpec } from '../../src/core/types.ts'
+import { expectedTimes } from '../../src/core/task/task-record.ts'
+import type { Instant } from '../../src/core/types.ts'
 import { isNotInRange } from '../../src/format/check/needs.ts'
-import { readMethods } from '../../src/ledger.ts'
-import { systemClock } from '../../src/process/clock.ts'
-import { writeRecord } from '../../src/run/task/task-record.ts'
+import { itemLine } from '../../src/format/slot/row.ts'
+import { showJson, shownSlot, showText } from '../../src/format/slot/show.ts'
+import type { Attempt } from '../../src/function-work.ts'
+import { createApp } from '../../src/web/server/app.tsx'
 import { beginNeeds } from '../../src/web/server/read/needs.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
-import { chanceOf } from '../sim/chance.ts'
-import { FAILED, FORCED, NOT_STARTED, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
-import { memoryStore } from '../support/simulated/memory-store.ts'
+import { inProcess } from '../support/in-process.ts'
+import { timesAt } from '../support/rows.ts'
+import { CLOCK, ledgerOf, NOW, numbers, pick, SINCE } from './random-ledger.ts'
 
 /** `EVERY=1` compares more, as .ci/deep does. */
 const LEDGERS = process.env['EVERY'] === '1' ? 400 : 60
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
-const NOW = Date.parse('2026-11-24T12:34:56Z')
-const SINCE = NOW - 36 * HOUR_MS
 const CALL = { signal: new AbortController().signal }
-
-/** Returns a generator of numbers in [0, 1), the same ones for each seed. */
-function numbers(seed: number): () => number {
-  const { int } = chanceOf(seed)
-  return () => int(0, 999_999) / 1_000_000
-}
-
-const SPECS: readonly ScheduleSpec[] = [
-  { expression: '17 * * * *', zone: 'UTC' },
-  { expression: '0 */3 * * *', zone: 'Asia/Tokyo' },
-  { expression: '30 1,13 * * *', zone: 'America/New_York' },
-]
-
-type Chance = () => number
-const pick = <T>(items: readonly T[], chance: Chance): T => items[Math.floor(chance() * items.length)] as T
-
-/** Returns a time up to `spanMs` after the begin, in whole seconds. */
-const somewhen = (spanMs: number, chance: Chance) => SINCE + Math.floor((chance() * spanMs) / 1_000) * 1_000
-
-let writes = 0
-/** Returns a row of any fate. */
-function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance): Row {
-  const window = { slot, end: slotAfter(parseSchedule(spec), slot) }
-  const stamp = (now: Instant) => ({ writeId: `w${++writes}`, now })
-  const at = slot + pick([5_000, 40 * 60_000], chance)
-  const claim = { task, window, schedule: spec, zoneData: 'z', runId: `r${++writes}`, host: { host: 'h' } }
-  if (chance() < 0.1) {
-    const [state, by, reason] = [pick(['SKIPPED', 'COMPLETED', 'FAILED'] as const, chance), 'ada', 'x']
-    return resolveRow(null, { ...claim, state, by, reason }, stamp(at))
-  }
-  let row: Row | null = null
-  const attempts = pick([1, 1, 1, 2, 3], chance)
-  for (let number = 1; number <= attempts; number++) {
-    const trigger = chance() < 0.3 ? FORCED : { ...SCHEDULED, eventTime: slot }
-    row = claimRow(row, { ...claim, trigger }, stamp(at + number * 1_000), chance() < 0.5 ? DAY_MS * 9 : 1_000)
-    const ending = pick([SUCCEEDED, SUCCEEDED, FAILED, NOT_STARTED, null], chance)
-    if (ending !== null) row = finishRow(row, ending, stamp(at + number * 1_000 + 500))
-    else if (number === attempts) break
-  }
-  return row as Row
-}
-
-/** Returns a row that is covered by a later slot. */
-function coveredBy(by: Instant, task: string, schedule: ScheduleSpec, slot: Instant): Row {
-  const owner = { task, schedule, zoneData: 'z', runId: `r${++writes}` }
-  const cover = { ...owner, window: { slot, end: slotAfter(parseSchedule(schedule), slot) }, by, retentionMs: null }
-  return coverRow(null, cover, { writeId: `w${++writes}`, now: by })
-}
-
-interface Covered {
-  readonly task: string
-  readonly slot: Instant
-  /** The slot at the end of the chain. Null: its row is gone. */
-  readonly end: Instant | null
-}
-
-/** Fills a ledger with tasks of any kind: with one schedule or two, forced only, paused, retired. */
-async function ledgerOf(chance: Chance) {
-  const store = memoryStore()
-  const tasks = ['a', 'b', 'c'].slice(0, 1 + Math.floor(chance() * 3))
-  const covered: Covered[] = []
-  for (const task of tasks) {
-    /** By slot: where the chain of a slot ends that has a row. */
-    const ends = new Map<Instant, Instant | null>()
-    const [spec, later] = [pick(SPECS, chance), pick(SPECS, chance)]
-    const isForcedOnly = chance() < 0.25
-    const changeAt = somewhen(36 * HOUR_MS, chance)
-    let last: Instant = NOW
-    for (const one of [later, spec]) {
-      const schedule = parseSchedule(one)
-      let slot = windowOf(schedule, last)?.slot ?? null
-      for (; slot !== null && slot > (one === later ? changeAt : SINCE - DAY_MS); slot = slotBefore(schedule, slot)) {
-        const by = pick([...ends.keys(), slot + HOUR_MS], chance)
-        const end = ends.get(by) ?? null
-        if (
-          chance() < 0.2 &&
-          by > slot &&
-          by <= NOW &&
-          (end !== null || (await store.get({ task, slot: by }, CALL)) === null)
-        ) {
-          await store.put(coveredBy(by, task, one, slot), 'absent', CALL)
-          covered.push({ task, slot, end })
-          ends.set(slot, end)
-        } else if (chance() < 0.4) {
-          await store.put(rowOf(task, one, slot, chance), 'absent', CALL)
-          ends.set(slot, slot)
-        }
-        // A row that this version cannot read.
-        else if (chance() < 0.05) {
-          const raw = encodeRow(rowOf(task, one, slot, chance))
-          store.writeRaw({ ...raw, ...pick([{ schemaVersion: 9 }, { state: 'odd' }], chance) })
-        }
-      }
-      last = changeAt
-    }
-    // A slot that an operator forced under a schedule that is not on record.
-    const odd = { expression: '41 * * * *', zone: 'UTC' }
-    const forced = windowOf(parseSchedule(odd), somewhen(DAY_MS, chance))?.slot
-    if (forced !== undefined && chance() < 0.3) await store.put(rowOf(task, odd, forced, chance), 'absent', CALL)
-    if (isForcedOnly) {
-      await writeRecord(task, EMPTY_TASK_RECORD, 'absent', store, CALL)
-      continue
-    }
-    const first = slotAfter(parseSchedule(later), changeAt) ?? NOW
-    const schedules: ScheduleSince[] = [
-      { since: SINCE - 9 * DAY_MS, spec },
-      ...(first <= NOW ? [{ since: first, spec: later }] : []),
-    ]
-    const span = (from: Instant, until: Instant | null): Suspension => ({
-      from,
-      until,
-      at: from,
-      by: 'ada',
-      reason: 'x',
-    })
-    const from = somewhen(DAY_MS, chance)
-    const record = {
-      ...EMPTY_TASK_RECORD,
-      schedules,
-      pauses: chance() < 0.3 ? [span(from, from + 5 * HOUR_MS)] : [],
-      retirements: chance() < 0.2 ? [span(from + DAY_MS, null)] : [],
-      expectations: {
-        since: SINCE,
-        ...(chance() < 0.5 && { lateAfterMs: 60_000 }),
-        ...(chance() < 0.5 && { doneByMs: HOUR_MS }),
-      },
-    }
-    await writeRecord(task, record, 'absent', store, CALL)
-  }
-  const deps = { store, clock: { ...systemClock, now: () => NOW }, pageTimeoutMs: 9_000, signals: [] }
-  return { ledger: readMethods(async () => deps), tasks, covered }
-}
 
 async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
   const found: T[] = []
@@ -175,11 +33,11 @@ test('all views of a ledger have the same findings and the same newest slots, in
   let [total, coveredSlots] = [0, 0]
   const range = { since: new Date(SINCE), until: new Date(NOW + 1) }
   for (let seed = 1; seed <= LEDGERS; seed++) {
-    const { ledger, tasks, covered } = await ledgerOf(numbers(seed))
+    const { ledger, models } = await ledgerOf(numbers(seed))
+    const tasks = [...models.keys()]
     const reading = { ledger, ledgerTimeoutMs: 9_000, now: NOW, ...CALL } as unknown as Parameters<typeof beginNeeds>[1]
     const found = await all(ledger.check(range))
     total += found.length
-    coveredSlots += covered.length
     // One task after the other has the same ones.
     const ofEach: TaskFinding[] = []
     for (const task of tasks) ofEach.push(...(await all(ledger.check({ ...range, task }))))
@@ -200,8 +58,12 @@ test('all views of a ledger have the same findings and the same newest slots, in
       expect((await lastSlots(known, ledger, {}, NOW)).last?.slot, `seed ${seed} ${known.task}`).toBe(slots[0]?.slot)
       // A covered slot is what the slot is that covers it, and a part of its finding.
       const shown = new Map(slots.map((one) => [one.slot, one]))
-      for (const { slot, end } of covered.filter(({ task }) => task === known.task)) {
+      const model = models.get(known.task)
+      for (const [slot, { by }] of model?.slots ?? []) {
+        if (model === undefined || by === undefined) continue
+        coveredSlots += 1
         const name = `seed ${seed} ${known.task} ${new Date(slot).toISOString()}`
+        const end = model.hasRow(model.endOf(by)) ? model.endOf(by) : null
         const ofEnd = end === null ? null : await ledger.get({ task: known.task, slot: new Date(end) })
         const own = await ledger.get({ task: known.task, slot: new Date(slot) })
         const times = { now: NOW, ...expectedTimes(known) }
@@ -230,4 +92,64 @@ test('all views of a ledger have the same findings and the same newest slots, in
     }
   }
   expect(Math.min(total, coveredSlots)).toBeGreaterThan(LEDGERS)
+})
+
+test('the row, show, the history, the page and the library say from which slot a run went on, in random ledgers', async () => {
+  const counts = { known: 0, none: 0 }
+  for (let seed = 1; seed <= LEDGERS / 4; seed++) {
+    const chance = numbers(seed)
+    const { store, ledger, models } = await ledgerOf(chance)
+    const { run } = inProcess(store, CLOCK)
+    const options = { ledger, ledgerTimeoutMs: 9_000, store: 'memory:', host: 'localhost', clock: CLOCK }
+    const app = createApp({ ...options, assets: { script: '', style: '' }, report: expect.unreachable } as never)
+    for (const [task, model] of models) {
+      const went = new Map<Instant, string | null>()
+      for (const slot of [
+        Math.min(...model.slots.keys()),
+        ...[1, 2, 3].map(() => pick([...model.slots.keys()], chance)),
+      ]) {
+        const { spec, row } = model.slots.get(slot) ?? {}
+        if (spec === undefined) continue
+        const only = ['missed', 'failed', 'stale', 'skipped', 'completed'] as const
+        const force = { slot: new Date(slot), reason: 'x', by: 'ada', only }
+        const how = row === 'none' && chance() < 0.5 ? { eventTime: force.slot } : { force }
+        const fails = chance() < 0.3
+        const given: Attempt[] = []
+        const trigger = { task, schedule: spec.expression, timezone: spec.zone, sinceLastSuccess: true, ...how }
+        await run(trigger, (attempt) => {
+          given.push(attempt)
+          if (fails) throw new Error('x')
+        })
+        if (given.length === 0) continue
+        const since = model.sinceOf(slot)
+        const name = `seed ${seed} ${task} ${formatInstant(slot)}`
+        expect(
+          given.map((one) => one.since),
+          name,
+        ).toEqual([since === null ? null : new Date(since)])
+        went.set(slot, since === null ? null : formatInstant(since))
+        model.slots.set(slot, { spec, row: fails && row !== 'done' ? 'notDone' : 'done' })
+      }
+      const [known] = await all(ledger.tasks({ task }))
+      const history = new Map<unknown, string>()
+      for await (const one of ledger.history({ task })) history.set(one.slot, itemLine(one, 'completed'))
+      for (const [slot, since] of went) {
+        counts[since === null ? 'none' : 'known'] += 1
+        const row = await ledger.get({ task, slot: new Date(slot) })
+        const of = { store: 'memory:', task, record: known ?? null, inForce: known ? parseSchedules(known) : [] }
+        const shown = shownSlot(slot, row, of, timesAt(NOW))
+        const url = `/slot?task=${task}&slot=${formatInstant(slot)}`
+        const page = await (await app.request(url, { headers: { host: 'localhost' } })).text()
+        const [, onPage] = /<dt>covers<\/dt>\s*<dd>.*?datetime="([^"]*)"/s.exec(page) ?? []
+        const [, inText] = /^ {2}covers +(\S+) to /m.exec(showText(shown)) ?? []
+        const lastOf = (json: string | undefined) => JSON.parse(json ?? '').attempts.at(-1).since
+        const inRow = readableRow(row)?.attempts.at(-1)?.since
+        expect(
+          [inRow && formatInstant(inRow), inText, lastOf(showJson(shown)), lastOf(history.get(slot)), onPage],
+          `seed ${seed} ${url}`,
+        ).toEqual(Array(5).fill(since ?? undefined))
+      }
+    }
+  }
+  expect(Math.min(counts.known, counts.none)).toBeGreaterThan(LEDGERS / 4)
 })

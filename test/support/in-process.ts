@@ -5,19 +5,19 @@ import { rememberingParser } from '../../src/core/schedule/schedule-options.ts'
 import { exitCodeOf } from '../../src/exit-code.ts'
 import { type Attempt, tryFunction } from '../../src/function-work.ts'
 import { readMethods } from '../../src/ledger.ts'
-import { systemClock } from '../../src/process/clock.ts'
+import { type Clock, systemClock } from '../../src/process/clock.ts'
 import type { TriggerOptions, TriggerParts } from '../../src/run/run-trigger.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import type { Store } from '../../src/store/store.ts'
 import { openTestStore } from './servers.ts'
 
 let ids = 0
 
-/**
- * Returns what `cronledger` does on the table behind `endpoint`, without a process: it runs triggers, whose batch is a
- * function, and reads.
- */
-export function openTable(endpoint: string) {
-  const store = openTestStore(endpoint)
+/** Returns what `cronledger` does on the table behind `endpoint`, without a process. */
+export const openTable = (endpoint: string) => inProcess(openTestStore(endpoint))
+
+/** Returns what `cronledger` does on a ledger, without a process: it runs triggers, whose batch is a function, and reads. */
+export function inProcess(store: Store, clock: Clock = systemClock) {
   const parts: Omit<TriggerParts, 'log'> = {
     storeName: 'dynamodb:ledger',
     isLocal: () => false,
@@ -26,7 +26,7 @@ export function openTable(endpoint: string) {
     parse: rememberingParser(),
     known: NO_KNOWN_RECORDS,
     findMissed: slotsToCatchUp,
-    clock: systemClock,
+    clock,
     newId: () => `id-${process.pid}-${++ids}`,
     random: Math.random,
     env: {},
@@ -53,7 +53,6 @@ export function openTable(endpoint: string) {
       return { code: exitCodeOf(ended), started, events }
     },
     /** Returns the reading methods of the library. */
-    reading: (pageTimeoutMs: number) =>
-      readMethods(async () => ({ store, clock: systemClock, pageTimeoutMs, signals: [] })),
+    reading: (pageTimeoutMs: number) => readMethods(async () => ({ store, clock, pageTimeoutMs, signals: [] })),
   }
 }
