@@ -1,4 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
+import { defined } from '../core/objects.ts'
 import type { Instant } from '../core/types.ts'
 import { cronledger } from '../verdict/command.ts'
 import type { Incident } from '../verdict/incidents.ts'
@@ -74,9 +75,9 @@ function incidentJson(incident: Incident, now: Instant) {
     ...{ cause, zone, slots },
     from: formatInstant(from),
     to: formatInstant(to),
-    tasks: tasks.map(({ task, owner, counts, from: oldest, to: newest }) => ({
+    tasks: tasks.map(({ task, owner, counts, blockedBy, from: oldest, to: newest }) => ({
       task,
-      ...(owner !== undefined && { owner }),
+      ...defined({ owner, blockedBy }),
       ...{ counts: Object.fromEntries(counts), from: formatInstant(oldest), to: formatInstant(newest) },
     })),
   }

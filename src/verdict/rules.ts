@@ -149,16 +149,16 @@ export const VERDICT_RULES = {
     caution: leftCaution(row?.attempts),
     steps: decisionSteps(target),
   }),
-  notStarted: ({ target, row }) => ({
-    ...NOT_DONE,
-    happened: row === null ? [] : lastSentence(row),
-    nextTrigger: nextTriggerOf(row),
-    steps: [
-      blockerStep(target, row) ?? lookStep(target),
-      ...againSteps('run it now', target),
-      skipStep('or skip it', target),
-    ],
-  }),
+  notStarted: ({ target, row }) => {
+    const blocker = blockerStep(target, row)
+    const again = againSteps(blocker === null ? 'run it now' : 'then run it', target)
+    return {
+      ...NOT_DONE,
+      happened: row === null ? [] : lastSentence(row),
+      nextTrigger: nextTriggerOf(row),
+      steps: [blocker ?? lookStep(target), ...again, skipStep('or skip it', target)],
+    }
+  },
   completed: (facts) => completedRule('done', facts),
   unusual: (facts) => {
     const again = rerunStep('or run it again, if its work is wrong', { ...facts.target, only: ['completed'] })

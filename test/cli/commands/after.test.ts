@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 const SLOT = '2026-01-06T03:00:00Z'
@@ -61,12 +61,20 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   expect(report.stderr).toContain('was not started: it waited for slot 03:00:00 of extract)')
   expect(ran()).toEqual(['extract'])
 
-  const found = JSON.parse((await call('check', '--since', '2026-01-06', '--until', '2026-01-06', '--json')).stdout)
-  const blockers = found.map(({ task, blockedBy }: { task: string; blockedBy?: object }) => [task, blockedBy])
-  expect(blockers).toEqual([
+  expect(report.stderr.match(/^ {2}[a-z ]+(?=:)/gm)).toEqual([
+    ...['  see what blocks it', '  then run it', '  or mark it as completed', '  then run this slot', '  guide'],
+  ])
+  const checked = ['check', '--since', '2026-01-06', '--until', '2026-01-06']
+  const { stdout } = await call(...checked, '--json', '--notify', `sh -c 'cat > ${folder}/digest.json'`)
+  expect(JSON.parse(stdout).map(({ task, blockedBy }: Loose) => [task, blockedBy])).toEqual([
     ['extract', undefined],
     ['load', { task: 'extract', slot: SLOT }],
     ['report', { task: 'load', slot: SLOT }],
+  ])
+  // One incident, in a notification, too.
+  const { incidents } = JSON.parse(readFileSync(join(folder, 'digest.json'), 'utf8'))
+  expect(incidents).toMatchObject([
+    { tasks: [{ task: 'extract' }, { task: 'load', blockedBy: 'extract' }, { task: 'report', blockedBy: 'load' }] },
   ])
   // Repeated in the wrong order, nothing runs.
   expect(await rerun('report')).toMatchObject({ code: 65 })
@@ -76,7 +84,7 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
     code: 0,
     stderr: expect.stringContaining('duplicate'),
   })
-  expect(await call('check', '--since', '2026-01-06', '--until', '2026-01-06')).toMatchObject({ code: 0 })
+  expect(await call(...checked)).toMatchObject({ code: 0 })
 })
 
 test('a forced run with --ignore-after starts, and its attempt says so', async () => {
