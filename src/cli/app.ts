@@ -23,13 +23,8 @@ import { hideStandardStreams, print, screenOf } from './output.ts'
 /** A slow reader gets this long for the last lines of the log. After that, the exit code matters more. */
 const LAST_LINES_MS = 2_000
 
-/** How the warnings begin that concern only the developers of cronledger. */
-const OWN_WARNINGS = [
-  // Later versions of the AWS SDK need a later Node. It comes with every run.
-  'NodeVersionSupportWarning',
-  // The driver of PostgreSQL reads ~/.pgpass, and wants another way for that in its next major version.
-  'pgpass support is deprecated',
-]
+/** How a warning begins that concerns only the developers of cronledger: later versions of the AWS SDK need a later Node. */
+const OWN_WARNING = 'NodeVersionSupportWarning'
 
 /** Runs the command line. Returns the exit code, and never throws. */
 export async function main(args: readonly string[], env: Environment, stops: Stops): Promise<number> {
@@ -62,7 +57,7 @@ function logWarnings(sink: Sink): void {
   if (process.listenerCount('warning') === 0) return
   process.removeAllListeners('warning')
   process.on('warning', ({ name, message }) => {
-    if (OWN_WARNINGS.some((start) => message.startsWith(start))) return
+    if (message.startsWith(OWN_WARNING)) return
     sink.write(printable(`cronledger: Node warns: ${name}: ${message}`))
   })
 }

@@ -4,6 +4,9 @@ const passwords = new Map<string, string>()
 /** No address is equal to it, because a host has no space. */
 const INVALID = 'postgres://(not a valid address)'
 
+/** A parameter that can be meant for a password. */
+const MISSPELT = /^(?!password$|passfile$).*(pass|pw|secret|[^a-z_])/
+
 /** Returns whether the name of a ledger is an address of PostgreSQL. */
 export function isPostgresAddress(name: string): boolean {
   return /^postgres(ql)?:\/\//.test(name)
@@ -18,8 +21,10 @@ export function hidePassword(name: string): string {
   if (!isPostgresAddress(name)) return name
   const url = URL.canParse(name) ? new URL(name) : null
   if (url === null || url.hash !== '' || url.pathname.includes('@')) return INVALID
-  // A password can be in a parameter that is misspelt, or be read as one because it contains a question mark.
-  if ([...url.searchParams.keys()].some((key) => key !== 'password' && /pass|pwd|[^a-z]/.test(key))) return INVALID
+  for (const [key, value] of url.searchParams) {
+    // After a question mark in a password, the rest of it and the @ before the host are read as a parameter.
+    if (MISSPELT.test(key) || (value.includes('@') && !/^(user|password)$/.test(key))) return INVALID
+  }
   const password = url.searchParams.get('password') || decoded(url.password)
   if (password === '') return name
   url.password = ''

@@ -105,6 +105,16 @@ describe('Kubernetes', () => {
       if (value !== undefined) expect([name, typeof value]).toEqual([name, 'string'])
   })
 
+  test('takes the password of a ledger in PostgreSQL from the Secret that is made, and no AWS', () => {
+    const variables: Loose[] = parseYaml(blockWith('yaml', 'PGPASSWORD'))
+    const env = Object.fromEntries(variables.map(({ name, value, valueFrom }) => [name, value ?? valueFrom]))
+    const [, secret, key] = /secret generic (\S+) --from-file=(\w+)=/.exec(blockWith('sh', 'create secret')) ?? []
+    expect(env).toEqual({
+      CRONLEDGER_STORE: expect.stringMatching(/^postgres:/),
+      PGPASSWORD: { secretKeyRef: { name: secret, key } },
+    })
+  })
+
   test('gives both sides the same schedule, zone and time to stop', () => {
     const env = envOf('nightly-1')
     expect(env).toMatchObject({ CRONLEDGER_SCHEDULE: spec.schedule, CRONLEDGER_TIMEZONE: spec.timeZone })

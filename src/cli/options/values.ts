@@ -16,8 +16,12 @@ export type OptionValue = string | number | boolean | readonly string[]
 export function readValue(name: string, spec: OptionSpec, text: string): OptionValue {
   refuseFileMarks(name, spec, text)
   switch (spec.kind) {
-    case 'text':
-      return hidePassword(text)
+    case 'text': {
+      const shown = hidePassword(text)
+      // Otherwise, the password would stay in the process list.
+      if (shown !== text) process.title = 'cronledger'
+      return shown
+    }
     case 'choice':
       return readChoice(name, text, spec.choices, '')
     case 'words': {

@@ -3,9 +3,10 @@ import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { ConnectionOptions } from 'node:tls'
 import type { ClientConfig } from 'pg'
-import { firstLine, quote, usageError } from '../../core/errors.ts'
+import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import { decoded, hiddenPassword, hidePassword } from '../password.ts'
+import { DEFAULT_SOCKET, findPassword } from './password-file.ts'
 
 /** Where a ledger in PostgreSQL is, and how to connect to it. */
 export interface PostgresAddress {
@@ -25,6 +26,7 @@ const CONNECTION_VARIABLES = {
   dbname: 'PGDATABASE',
   user: 'PGUSER',
   password: 'PGPASSWORD',
+  passfile: 'PGPASSFILE',
   sslmode: 'PGSSLMODE',
   sslrootcert: 'PGSSLROOTCERT',
   sslcert: 'PGSSLCERT',
@@ -46,13 +48,13 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
   const invalid = (why: string) => usageError(`store ${quote(name)} is not valid. ${why}`)
   if (!URL.canParse(name))
     throw invalid(
-      'Use postgres://USER@HOST:PORT/DATABASE. In a password, write % and two hexadecimal digits for a special character, or leave it out and set PGPASSWORD.',
+      'Use postgres://USER@HOST:PORT/DATABASE with one host, or postgres:///DATABASE?host=/FOLDER&user=USER for a socket. In a password, write % and two hexadecimal digits for a special character, or leave it out and set PGPASSWORD.',
     )
   const url = new URL(name)
   const {
     schema = 'public',
     table = 'cronledger',
-    service = env['PGSERVICE'],
+    service = env['PGSERVICE'] || undefined,
     ...rest
   } = Object.fromEntries(url.searchParams)
   const unknown = Object.keys(rest).find((key) => !(key in CONNECTION_VARIABLES))
@@ -70,8 +72,16 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
   for (const [key, variable] of Object.entries(CONNECTION_VARIABLES) as [keyof ConnectionSettings, string][]) {
     settings[key] = inAddress[key] ?? inService[key] ?? (env[variable] || undefined)
   }
-  const { host = '/var/run/postgresql', port = '5432', user = userInfo().username, dbname = user } = settings
+  const { host = DEFAULT_SOCKET, port = '5432', user = userInfo().username, dbname = user } = settings
+  if (host.includes(','))
+    throw invalid(`${quote(host)} is several hosts. Name one, such as that of a pooler or a proxy.`)
   if (!/^\d+$/.test(port)) throw invalid(`${quote(port)} is not the number of a port.`)
+  const place = `database ${quote(dbname)} on ${isSocket(host) ? host : `${host}:${port}`}`
+  const askForPassword = () => {
+    const found = findPassword(settings.passfile ?? join(homedir(), '.pgpass'), [host, port, dbname, user])
+    if ('password' in found) return found.password
+    throw new LedgerError('denied', `${place} wants a password of user ${quote(user)}. ${found.why}`)
+  }
   return {
     name,
     config: {
@@ -79,11 +89,11 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
       port: Number(port),
       user,
       database: dbname,
-      password: settings.password,
+      password: settings.password ?? askForPassword,
       ssl: tlsOptions(settings, host, env, invalid),
       application_name: 'cronledger',
     },
-    place: `database ${quote(dbname)} on ${isSocket(host) ? host : `${host}:${port}`}`,
+    place,
     schema,
     table,
   }
@@ -101,7 +111,7 @@ function partsOf({ hostname, port, username, password, pathname }: URL): Connect
  * Source: https://www.postgresql.org/docs/current/libpq-pgservice.html
  */
 function readService(service: string, env: Environment): ConnectionSettings {
-  const path = env['PGSERVICEFILE'] ?? join(homedir(), '.pg_service.conf')
+  const path = env['PGSERVICEFILE'] || join(homedir(), '.pg_service.conf')
   const lines = readText(path, `service ${quote(service)} (PGSERVICE) is in the service file`).split('\n')
   const start = lines.findIndex((line) => line.trim() === `[${service}]`)
   if (start < 0) throw usageError(`the service file ${quote(path)} has no service ${quote(service)} (PGSERVICE).`)

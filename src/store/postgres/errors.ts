@@ -14,8 +14,8 @@ interface PostgresRequest {
 /** Serialization failure and deadlock: the transaction was rolled back in favour of another one. */
 const CONFLICTS = new Set(['40001', '40P01'])
 
-/** No table, no column, no schema; a column of another type, and a key that the table does not have. */
-const WRONG_TABLE = new Set(['42P01', '42703', '3F000', '42804', '42883', '42P10', '23502', '42809'])
+/** No table, no column; a column of another type, and a key that the table does not have. */
+const WRONG_TABLE = new Set(['42P01', '42703', '42804', '42883', '42P10', '23502', '42809'])
 
 /** Returns whether the server ended a statement in favour of another one. Nothing was written. */
 export function isConflict(error: unknown): boolean {
@@ -58,6 +58,8 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
     return make('denied', `${what} in ${place} was denied (${why}). ${how}`)
   }
   if (state === '3D000') return make('shape', `${place} does not exist. Check the address, or create the database.`)
+  if (state === '3F000')
+    return make('shape', `${place} has no schema ${schema}. Check the address, or make it: CREATE SCHEMA ${schema}`)
   if (WRONG_TABLE.has(state)) {
     return make(
       'shape',
@@ -71,10 +73,15 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
       'unreachable',
       `${place} has no free connection (${why}). Start fewer runs at once, or raise max_connections.`,
     )
-  if (why.includes('password must be a string'))
-    return make('denied', `${place} wants a password. Set PGPASSWORD, or write it into ~/.pgpass.`)
-  if (!wasSent) return make('unreachable', `cannot connect to ${place}: ${why}. Check the address and the network.`)
+  if (!wasSent) return make('unreachable', `cannot connect to ${place}: ${why}. ${connectHint(why)}`)
   return make('unreachable', `no clear answer from ${place} to ${what}: ${why}`)
+}
+
+function connectHint(why: string): string {
+  if (why.includes('not support SSL'))
+    return 'Turn TLS on in the server, or add sslmode=disable if you trust the network.'
+  if (!/certificate|altnames/.test(why)) return 'Check the address and the network.'
+  return 'Check the certificate of the server. For a private authority, add sslrootcert=FILE to the address.'
 }
 
 /** In another encoding, the name of a host or an error of a batch can be a text that the database refuses. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -20,7 +20,8 @@ describe('the address of a ledger in PostgreSQL', () => {
   test('takes what it leaves out from the service file, then from the variables of libpq', () => {
     const PGSERVICEFILE = join(folder, 'services')
     writeFileSync(PGSERVICEFILE, '[other]\nhost=no\n\n[ledger]\n# here\nhost = db.example\nuser=ada\n[last]\nuser=no\n')
-    const env = { PGSERVICEFILE, PGUSER: 'bob', PGPASSWORD: 'secret', PGDATABASE: 'billing', PGPORT: '' }
+    const env = { PGSERVICEFILE, PGUSER: 'bob', PGPASSWORD: 'secret', PGDATABASE: 'billing', PGPORT: '', PGSERVICE: '' }
+    expect(readAddress('postgres://', env).config).toMatchObject({ user: 'bob' })
     expect(readAddress('postgresql://?service=ledger', env).config).toMatchObject({
       host: 'db.example',
       user: 'ada',
@@ -46,12 +47,35 @@ describe('the address of a ledger in PostgreSQL', () => {
     expect(() => ssl('postgres://db.example/x?sslrootcert=/none.pem')).toThrow('"/none.pem", which cannot be read')
   })
 
+  test('takes the password from the first line of ~/.pgpass that fits, as libpq does', () => {
+    const PGPASSFILE = join(folder, 'pgpass')
+    const lines = ['# *:*:*:*:no', 'db:5433:*:*:no', String.raw`db:5432:a\:\\b:ada:s3\:c\\ret`, '*:*:*:bob:on:e\r']
+    writeFileSync(PGPASSFILE, [...lines, 'localhost:*:*:*:here', '*:*:*:*:last'].join('\n'), { mode: 0o600 })
+    const passwordOf = (address: string) => {
+      const { password } = readAddress(address, { PGPASSFILE, PGPASSWORD: '' }).config
+      return typeof password === 'function' ? password() : password
+    }
+    expect(passwordOf('postgres://ada@db/a:%5Cb')).toBe('s3:c\\ret')
+    expect(passwordOf('postgres://bob@db/x')).toBe('on:e')
+    expect(passwordOf('postgres://?user=eve')).toBe('here')
+    expect(passwordOf('postgres://eve@db/x')).toBe('last')
+    expect(() => passwordOf(`postgres://eve@db/x?passfile=${folder}/none`)).toThrow(`write it into ${folder}/none`)
+    writeFileSync(PGPASSFILE, 'other:*:*:*:no')
+    expect(() => passwordOf('postgres://eve@db/x')).toThrow(/of user "eve".* has no line for it/)
+    chmodSync(PGPASSFILE, 0o640)
+    expect(() => passwordOf('postgres://eve@db/x')).toThrow(`Run: chmod 600 ${PGPASSFILE}`)
+  })
+
   test.each([
     ['postgres://ada:s#cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:s/cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:12?s3cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://db/x?sslpassword=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://db/x?PASSWORD=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://ada:12?s_cret=x@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://ada:s3cret@/x?host=/tmp', 'postgres:///DATABASE?host=/FOLDER&user=USER for a socket'],
+    ['postgres://ada:s3cret@one,two/x', '"one,two" is several hosts. Name one'],
+    ['postgres://db/x?target_session_attrs=any', 'It has no parameter "target_session_attrs". Allowed: schema,'],
     ['postgres://db/x?sslmod=require', 'It has no parameter "sslmod"'],
     ['postgres://db/x?schema=Batch', '"Batch" is not a name of a-z, 0-9 and _'],
     ['postgres://db/x?port=five', '"five" is not the number of a port'],

@@ -54,6 +54,23 @@ test.each([
   await expect(ask()).rejects.toMatchObject({ kind: 'unreachable', changedNothing: true })
 })
 
+test.each(['40001', '40P01'])(
+  'a statement that the server ends with %s is sent again, four times at most',
+  async (code) => {
+    const lost = Buffer.concat([message('E', `SERROR\0C${code}\0Mended for another one\0\0`), message('Z', 'I')])
+    let sent = 0
+    let failures = 1
+    const ask = await connectTo((socket) =>
+      serve(socket, (answer) => (++sent > failures ? answer() : socket.write(lost))),
+    )
+    expect([await ask(), sent]).toEqual([[], 2])
+    sent = 0
+    failures = Number.POSITIVE_INFINITY
+    await expect(ask()).rejects.toMatchObject({ kind: 'unreachable', changedNothing: true })
+    expect(sent).toBe(5)
+  },
+)
+
 test('a connection that is not accepted in the time of its request does not hold up the next request', async () => {
   const ask = await connectTo((socket, number) => {
     if (number > 0) serve(socket, (answer) => answer())

@@ -10,13 +10,19 @@ const answer = (code: string, wasSent: boolean, what = 'a claim') => {
 
 describe('an error of PostgreSQL', () => {
   test.each([
-    ['28P01', 'a claim', /Check PGPASSWORD/],
-    ['28000', 'a claim', /Check the user, and pg_hba.conf/],
-    ['42501', 'a claim', /cronledger template postgres/],
-    ['42501', 'setup', /GRANT USAGE, CREATE ON SCHEMA public TO "/],
-    ['3D000', 'a claim', /create the database/],
-  ])('%s of %s says who can mend it', (code, what, text) => {
-    expect(answer(code, true, what).message).toMatch(text)
+    ['28P01', 'a claim', 'denied', /Check PGPASSWORD/],
+    ['28000', 'a claim', 'denied', /Check the user, and pg_hba.conf/],
+    ['42501', 'a claim', 'denied', /cronledger template postgres/],
+    ['42501', 'setup', 'denied', /GRANT USAGE, CREATE ON SCHEMA public TO "/],
+    ['3D000', 'a claim', 'shape', /create the database/],
+    ['3F000', 'setup', 'shape', /CREATE SCHEMA public/],
+    ['42P01', 'a claim', 'shape', /cronledger setup --store/],
+    ['42703', 'a claim', 'shape', /cronledger setup --store/],
+    ['25006', 'a claim', 'unreachable', /is a standby or read-only/],
+    ['53300', 'a claim', 'unreachable', /raise max_connections/],
+    ['57P03', 'a claim', 'unreachable', /no clear answer/],
+  ])('%s of %s is %s, and the message says who can mend it', (code, what, kind, text) => {
+    expect(answer(code, true, what)).toMatchObject({ kind, message: expect.stringMatching(text) })
   })
 
   test.each(['40001', '42501', '53100', '55P03', '22P05'])(

@@ -5,21 +5,17 @@ import { encodeNotes } from '../../../src/core/row/stored-parts.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { contract } from '../contract.ts'
 
 const call = () => ({ signal: AbortSignal.timeout(120_000) })
 
-let server: PostgresServer
-beforeAll(async () => {
-  server = await startPostgres()
-})
-afterAll(() => server.remove())
-
-describe('the PostgreSQL store', () => {
+describe.skipIf(!hasPostgres)('the PostgreSQL store', () => {
+  let server: PostgresServer
   let store: Store
   let raw: pg.Client
   beforeAll(async () => {
+    server = await startPostgres()
     await setUpPostgres(server.address(), {}, call())
     store = openPostgresStore(server.address(), {})
     raw = new pg.Client({ host: server.folder, user: OWNER, database: 'postgres' })
@@ -28,6 +24,7 @@ describe('the PostgreSQL store', () => {
   afterAll(async () => {
     store.close()
     await raw.end()
+    await server.remove()
   })
   contract(() => ({
     store,

@@ -49,6 +49,11 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     const did = await Promise.all([1, 2, 3].map(() => setUpPostgres(address, {}, call())))
     expect(did.filter((one) => one === 'created')).toHaveLength(1)
     expect(await setUpPostgres(address, {}, call())).toBe('found')
+    const nowhere = setUpPostgres(server.address(undefined, '&schema=nowhere'), {}, call())
+    await expect(nowhere).rejects.toMatchObject({
+      kind: 'shape',
+      message: expect.stringContaining('CREATE SCHEMA nowhere'),
+    })
   })
 
   test('with the roles of the template: a batch reaches its own task only, an auditor writes nothing', async () => {
@@ -115,6 +120,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
   test.each([
     ['a table that is missing', '&table=nothing', 'shape', 'has no ledger public.nothing'],
     ['a table of another program', '&schema=information_schema&table=tables', 'shape', 'has no ledger'],
+    ['a schema that is missing', '&schema=nowhere', 'shape', 'has no ledger nowhere.cronledger'],
     ['a database that is missing', '&dbname=nothing', 'shape', 'does not exist. Check the address'],
     ['a user who does not exist', '&user=nobody_here', 'denied', 'Check the user, and pg_hba.conf'],
     ['a port where nothing listens', '&port=1', 'unreachable', 'cannot connect to'],
@@ -137,7 +143,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
 })
 
 test.skipIf(!hasPostgres)(
-  'a connection to another host is encrypted and verified, with a password from the address',
+  'a connection to another host is encrypted and verified, with a password that the process list does not have',
   async () => {
     const folder = scratch()
     const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
@@ -161,13 +167,25 @@ test.skipIf(!hasPostgres)(
     expect(await ask(address.replace(':s3cret', ''), { PGPASSWORD: 's3cret', PGSSLROOTCERT: certificate })).toBe(
       'found',
     )
-    const file = join(folder, 'pgpass')
-    writeFileSync(file, '127.0.0.1:*:*:ada:s3cret\n', { mode: 0o600 })
+    const PGPASSFILE = join(folder, 'pgpass')
+    writeFileSync(PGPASSFILE, '127.0.0.1:*:*:ada:s3cret\n', { mode: 0o600 })
     const withFile = ['setup', '--store', `${address.replace(':s3cret', '')}&sslrootcert=${certificate}`]
-    expect(await cronledger(withFile, { env: { PGPASSFILE: file } })).toMatchObject({ code: 0, stderr: '' })
+    expect(await cronledger(withFile, { env: { PGPASSFILE } })).toMatchObject({ code: 0, stderr: '' })
+    const run = [
+      'run',
+      '--store',
+      `${address}&sslrootcert=${certificate}`,
+      '--task',
+      'nightly',
+      '--schedule',
+      '0 3 * * *',
+    ]
+    const seen = await cronledger([...run, '--', 'sh', '-c', 'tr "\\0" " " </proc/$PPID/cmdline'])
+    expect([seen.code, seen.stdout.trim()]).toEqual([0, 'cronledger'])
+    expect(seen.stderr).not.toContain('s3cret')
     await expect(ask(address)).rejects.toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('certificate'),
+      message: expect.stringContaining('add sslrootcert=FILE'),
     })
     await expect(ask(address.replace('verify-full', 'disable'))).rejects.toMatchObject({ kind: 'denied' })
     await expect(ask(address.replace('s3cret', 'wrong').replace('verify-full', 'require'))).rejects.toMatchObject({
