@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { insideQuotes } from '../../src/format/shell-quotes.ts'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws/aws.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import { serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
@@ -16,6 +17,7 @@ import { startOfToday } from '../support/today.ts'
 const folder = scratch()
 const REGION = FARGATE.ecs.region
 const TASKS = ['pay/capture', 'pay/refund', 'pay/report', 'crm/export', 'crm/mail', 'crm/sync'] as const
+const REASON = `it's the "network": $5 \`id\` \\n \\`
 const store = `file:${join(folder, 'ledger.db')}`
 const slotOf = (hour: number, days = 2) =>
   new Date(startOfToday() - days * 86_400_000 + hour * 3_600_000).toISOString().replace('.000', '')
@@ -107,7 +109,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     const range = ['--since', slotOf(0), '--until', slotOf(12)]
     const { stdout: checked } = await cronledger(['check', ...range], { env: env() })
     const command = /^To print the script that runs them again: (cronledger rerun .* --all)$/m.exec(checked)?.[1] ?? ''
-    const repair = command.replace("'YOUR REASON'", `"it's the network"`)
+    const repair = command.replace('YOUR REASON', () => insideQuotes(REASON))
     expect((await paste(repair)).stdout).not.toMatch(/YOUR_|\$USER/)
 
     broken.add('pay-report')
@@ -129,7 +131,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     const shown = JSON.parse(
       (await cronledger(['show', 'pay/refund', '--slot', slotOf(2), '--json'], { env: env() })).stdout,
     )
-    expect(shown.attempts[0].trigger).toMatchObject({ kind: 'forced', reason: "it's the network" })
+    expect(shown.attempts[0].trigger).toMatchObject({ kind: 'forced', reason: REASON })
 
     // The stale slot is listed with its caution and its commands, and is run if the operator names its status.
     const rerun = `cronledger rerun 'crm/*' --store ${store} --from ${slotOf(0)} --to ${slotOf(12)} --reason 'looked at it'`

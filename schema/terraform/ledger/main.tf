@@ -180,6 +180,11 @@ data "aws_iam_policy_document" "operator" {
     resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/ecs/${local.prefix}*"]
   }
   statement {
+    sid       = "Schedules"
+    actions   = ["scheduler:GetSchedule"]
+    resources = ["arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule/*/${local.prefix}*"]
+  }
+  statement {
     sid       = "DeadLetters"
     actions   = ["sqs:ReceiveMessage", "sqs:PurgeQueue"]
     resources = [aws_sqs_queue.dead_letters.arn]

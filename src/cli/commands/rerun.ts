@@ -109,9 +109,14 @@ export const rerun: Command = {
     if (isGiven('json', argv) && !dryRun) throw usageError('--json requires --dry-run. For the log, use --log json.')
     // Nothing runs here, so a stop may end the command at once.
     if (task === null || ecs || isTaskPattern(task)) {
-      if (slot !== undefined && !ecs) throw usageError('--slot is for one task. Give --from for several tasks.')
-      if (dryRun)
-        throw usageError(`--dry-run has no effect with ${scriptOption(values)}, which starts nothing. Leave it out.`)
+      if (slot !== undefined && (task === null || isTaskPattern(task)))
+        throw usageError('--slot is for one task. Give --from for several tasks.')
+      const without = NOT_OF_SCRIPT.find((option) => isGiven(option, argv))
+      if (without !== undefined) {
+        throw usageError(
+          `--${optionName(without)} has no effect with ${scriptOption(values)}, which prints a script and starts nothing. Leave it out.`,
+        )
+      }
       return Promise.race([printScript(values, context), exitCodeOfStop(stops)])
     }
     const ask = { ...context, values: { ...values, task } }
@@ -132,6 +137,10 @@ interface RerunRequest extends CommandContext {
 }
 
 const OF_RANGE = ['from', 'to', 'dryRun', 'keepGoing'] as const
+
+/** A script reads the ledger, and starts no batch under its own options. */
+const { retentionMs: _, ledgerTimeoutMs: __, ...OF_BATCHES } = SUPERVISION_OPTIONS
+const NOT_OF_SCRIPT = ['dryRun', 'ignoreAfter', 'fresh', ...Object.keys(OF_BATCHES)]
 
 /** Stands for the user of this host, whose name each run finds. */
 const FOUND_LATER = 'user'

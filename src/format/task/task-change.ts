@@ -154,7 +154,9 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
 
 export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen'>): string {
   return lines([
-    `The pause of ${tasksText(changed)} ended. Slots of it that did not run stay as they are: nothing starts them.`,
+    changed === 0
+      ? 'No task had a pause of pause --all to end.'
+      : `The pause of ${tasksText(changed)} ended. Slots of it that did not run stay as they are: nothing starts them.`,
     ...failedLines(failed, 'resumed'),
     ...stepLines([{ kind: 'other', what: 'see all tasks', command: cronledger('tasks', { store }) }]),
   ])

@@ -138,6 +138,8 @@ describe('the answer', () => {
       expect.stringMatching(/^ {2}see all tasks: {2}cronledger tasks /),
       '',
     ])
+    const again = await inContainer('resume', '--all')
+    expect(again.stdout).toContain('No task had a pause of pause --all to end.')
     const over = await call('pause', '--all', ...WHY, '--from', '3d', '--until', '1d', '--json')
     expect(JSON.parse(over.stdout)).toMatchObject([{ changes: [{ scope: 'all' }] }, { task: 'weekly', changed: true }])
   })

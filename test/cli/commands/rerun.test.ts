@@ -248,7 +248,10 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       /from 400d is too early: records are kept for 100d, .* Use a later start\./,
     ],
     [['--slot', day(10), '--task', 'night*'], /--slot is for one task\. Give --from for several tasks\./],
-    [['--from', day(10), '--ecs', '--dry-run'], /--dry-run has no effect with --ecs, which starts nothing/],
+    [['--slot', day(10), '--all', '--ecs'], /--slot is for one task\. Give --from for several tasks\./],
+    [['--from', day(10), '--ecs', '--dry-run'], /--dry-run has no effect with --ecs, which prints a script and/],
+    [['--from', day(10), '--ecs', '--timeout', '3h'], /--timeout has no effect with --ecs, which prints a script and/],
+    [['--from', day(10), '--task', '*', '--fresh'], /--fresh has no effect with the prefix \*, which prints a script/],
     [['--from', 'yesterdy', '--task', '*'], /^cronledger: from "yesterdy" is not a valid time/],
     [['--from', day(9), '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
   ] as const) {

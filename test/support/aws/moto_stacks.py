@@ -219,9 +219,12 @@ def without_none(cleaned, *_):
 
 
 def keep(resources):
-    for resource in resources._resource_json_map.values():
+    for name, resource in resources._resource_json_map.items():
         if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
             resource["DeletionPolicy"] = "Retain"
+        elif resource["Type"] == "AWS::IAM::Role":
+            for policy in list(resources._parsed_resources[name].managed_policies.values()):
+                policy.detach_from(resources._parsed_resources[name])
 
 
 after(Role, "create_from_cloudformation_json", complete_role)

@@ -104,10 +104,11 @@ describe.skipIf(!hasAws)('the policy', () => {
   test('of the operator allows what the operating guide calls, and no more of AWS than that', () => {
     const guide = readFileSync(new URL('../../../../docs/guides/operating.md', import.meta.url), 'utf8')
     const shown = guide.replaceAll(/<!--.*?-->/gs, '').replaceAll('aws ecs wait', 'aws ecs describe-tasks')
-    const calls = [...shown.matchAll(/aws (ecs|logs|sqs|cloudformation) ([a-z-]+)/g)].map(([, service, name = '']) =>
-      service === 'logs' && name === 'tail'
-        ? 'logs:FilterLogEvents'
-        : `${service}:${name.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}`,
+    const calls = [...shown.matchAll(/aws (ecs|logs|sqs|cloudformation|scheduler) ([a-z-]+)/g)].map(
+      ([, service, name = '']) =>
+        service === 'logs' && name === 'tail'
+          ? 'logs:FilterLogEvents'
+          : `${service}:${name.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())}`,
     )
     const others = policies['operator']?.['Statement'].filter((one: Loose) => !statementsOf('operator').includes(one))
     const actions = others.flatMap(({ Action }: Loose) => Action)

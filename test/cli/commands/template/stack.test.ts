@@ -239,6 +239,20 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     expect((await environmentOf('cronledger-far')).env['CRONLEDGER_STORE']).toBe(`dynamodb:${arn}`)
   })
 
+  test('a deleted ledger leaves its table and the policy that a person has, and is deployed again on that table', async () => {
+    const place = ['CheckImage=check:1', 'Cluster=batch', 'Subnets=subnet-1']
+    const first = await deployLedger(server.endpoint, ['Table=kept', 'FamilyPrefix=kept-', ...place], 'kept')
+    const ada = ['--user-name', 'ada']
+    await call('iam', 'create-user', ...ada)
+    await call('iam', 'attach-user-policy', ...ada, '--policy-arn', first['OperatorPolicy'] ?? '')
+    await call('cloudformation', 'delete-stack', '--stack-name', 'kept')
+    const { AttachedPolicies } = await call('iam', 'list-attached-user-policies', ...ada)
+    expect(AttachedPolicies).toMatchObject([{ PolicyArn: first['OperatorPolicy'] }])
+    const { Table } = await call('dynamodb', 'describe-table', '--table-name', 'kept')
+    const second = await deployLedger(server.endpoint, [`Table=${Table.TableArn}`, 'FamilyPrefix=kept2-'], 'kept')
+    expect([second['LedgerTable'], second['ScheduleGroup'] === first['ScheduleGroup']]).toEqual([undefined, false])
+  })
+
   test('a task gets another name in its stack, and its log stays', async () => {
     const stack = { endpoint: server.endpoint, folder, stack: 'renamed' }
     const before = await deployBatch({ ...stack, batch: { task: 'before' } })
