@@ -22,6 +22,14 @@ export function groupedBy<Item, K>(items: Iterable<Item>, keyOf: (item: Item) =>
   return groups
 }
 
+/** Sets an entry of a map, and drops the oldest one if the map then has more than `most`. */
+export function setWithin<Key, Value>(map: Map<Key, Value>, most: number, key: Key, value: Value): void {
+  map.delete(key)
+  map.set(key, value)
+  const [first] = map.keys()
+  if (map.size > most && first !== undefined) map.delete(first)
+}
+
 type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined | null> }
 
 export function defined<T extends object>(values: T): Defined<T> {

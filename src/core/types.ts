@@ -42,9 +42,9 @@ export type Trigger =
       readonly kind: 'forced'
       readonly by: string
       readonly reason: string
-      /** The operator started it although a slot that it waits for may not have completed. Left out: it waited. */
+      /** It did not wait for the slots of `--after`. Left out: it did. */
       readonly ignoresAfter?: true
-      /** The operator gave the batch no checkpoint. Left out: it gets that of the attempt before. */
+      /** The batch got no checkpoint. Left out: that of the attempt before. */
       readonly isFresh?: true
     }
 
@@ -55,12 +55,12 @@ export interface Host {
   readonly ecsTask?: string
 }
 
-/** Identifies a process of one machine, and distinguishes it from a later process with the same pid. */
+/** Distinguishes a process from a later one with the same pid, and from one in another container. */
 export interface ProcessMark {
   readonly pid: number
   /** When the process started, in clock ticks since boot (field 22 of /proc/PID/stat). Left out if /proc hides it. */
   readonly startTicks?: number
-  /** The boot id and the PID namespace. The same pid in two containers of one machine means two processes. */
+  /** The boot id and the PID namespace. */
   readonly boot: string
 }
 
@@ -117,7 +117,7 @@ interface WaitingAttempt extends AttemptFacts {
   readonly phase: 'waiting'
   /** The slot that it waits for (`--after`). Left out: it waits for something else. */
   readonly blockedBy?: Key
-  /** Declared so that the outcome of any attempt can be read. */
+  /** So that the outcome of any attempt can be read. */
   readonly outcome?: undefined
 }
 
@@ -274,11 +274,10 @@ export interface Covers {
   readonly since?: Instant
 }
 
-// `attempts` of a row lists the oldest attempt first: all that started, and the latest of those that never started.
-
 /** A row whose last attempt waits or runs, or has not reported its end. */
 export interface PendingRow extends RowFacts {
   readonly state: 'PENDING'
+  /** The oldest first: all that started, and the latest of those that never started. */
   readonly attempts: readonly [...EndedAttempt[], OpenAttempt]
   /** Until when PENDING is trusted, by the owner's clock. */
   readonly leaseUntil: Instant
@@ -299,17 +298,13 @@ export interface UncheckedRow extends RowFacts {
   readonly leaseUntil: Instant | null
 }
 
-/** A row that a newer cronledger wrote. It is shown and refused, but never read further or overwritten. */
-interface NewerSchemaRow extends Key {
+/** What a newer cronledger wrote. It is shown and refused, but never read further or overwritten. */
+export interface NewerSchema {
   readonly schemaVersion: number
   readonly newerSchema: true
 }
 
-/** cronledger cannot have written this row. Readers are shown what is wrong with it. For a run, it is an error. */
-interface DamagedRow extends Key {
-  readonly damage: string
-}
-
-export type UnreadableRow = NewerSchemaRow | DamagedRow
+/** `damage`: cronledger cannot have written this row. Readers are shown what is wrong with it. For a run, it is an error. */
+export type UnreadableRow = Key & (NewerSchema | { readonly damage: string })
 
 export type StoredRow = Row | UnreadableRow

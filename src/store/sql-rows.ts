@@ -1,6 +1,5 @@
 import { fieldsOf } from '../core/row/stored-fields.ts'
-import { decodeNotes } from '../core/row/stored-parts.ts'
-import { decodeRow, readableOrDamaged } from '../core/row/stored-row.ts'
+import { decodeNotes, decodeRow, readableOrDamaged } from '../core/row/stored-row.ts'
 import type { StoredRow } from '../core/types.ts'
 import { encodeCursor, encodeTaskCursor, listedSlot, TASKS_PER_PAGE } from './page.ts'
 import type { Page, SlotsPage, StoredEntry, TaskNamesPage } from './store.ts'

@@ -1,7 +1,6 @@
 // Rows of slots that ran, and ledgers full of them.
 import { NO_NOTES } from '../../dist/core/row/rejections.js'
-import { encodeNotes } from '../../dist/core/row/stored-parts.js'
-import { encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
+import { encodeNotes, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { claimRow, finishRow } from '../../dist/core/row/transition.js'
 import { EMPTY_TASK_RECORD, encodeTaskRecord } from '../../dist/core/task/task-record.js'
 import { openFileDatabase } from '../../dist/store/file/database.js'

@@ -125,8 +125,7 @@ export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): PendingRo
   if (open.phase !== 'waiting') return renewLease(pending, stamp, leaseMs, null)
   const { blockedBy: _, ...claimed } = open
   const begun = { ...claimed, phase: 'running', claimedAt: open.startedAt, startedAt: stamp.now } as const
-  const attempts = [...endedAttempts(pending), begun] as const
-  return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+  return withOpen(pending, begun, stamp, leaseMs)
 }
 
 /** Returns the row, with a new lease, whose waiting attempt says which slot it waits for. */
@@ -155,27 +154,28 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
 export function skipRow(row: Row, { by, reason }: Pick<Resolution, 'by' | 'reason'>, stamp: Stamp): Row {
   // The attempt has ended, so this write was already applied.
   if (row.state !== 'PENDING') return nextVersion(row, stamp)
-  const resolution: Resolution = { state: 'SKIPPED', at: stamp.now, by, reason, afterAttempt: attemptCount(row) }
-  const resolutions = [...row.resolutions, resolution]
-  return finishRow({ ...row, resolutions }, { outcome: 'notStarted' }, stamp)
+  const resolution = resolutionOf(row, { state: 'SKIPPED', by, reason }, stamp)
+  return finishRow({ ...row, resolutions: [...row.resolutions, resolution] }, { outcome: 'notStarted' }, stamp)
 }
 
 /** Returns the row with a new lease. `process` is that of the batch, or null to keep what is recorded. */
 export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: ProcessMark | null): PendingRow {
   const pending = pendingRow(row)
   const open = openAttempt(pending)
-  const renewed = process === null || open.phase === 'waiting' ? open : { ...open, process }
-  const attempts = [...endedAttempts(pending), renewed] as const
-  return { ...nextVersion(pending, stamp), attempts, leaseUntil: stamp.now + leaseMs }
+  return withOpen(pending, process === null || open.phase === 'waiting' ? open : { ...open, process }, stamp, leaseMs)
 }
 
-/** Returns the row with the `since` that the work of its open attempt gets. Null: none. */
+/** Returns the row with this open attempt in place of the one that it has, and with a new lease. */
+function withOpen(row: PendingRow, open: OpenAttempt, stamp: Stamp, leaseMs: number): PendingRow {
+  return { ...nextVersion(row, stamp), attempts: [...endedAttempts(row), open], leaseUntil: stamp.now + leaseMs }
+}
+
+/** `since`: what the work of the open attempt gets. */
 export function withSince(row: PendingRow, since: Instant | null): PendingRow {
   const { since: _, ...open } = openAttempt(row)
   return { ...row, attempts: [...endedAttempts(row), since === null ? open : { ...open, since }] }
 }
 
-/** Returns the row with what the batch has left for the next attempt. Null: nothing. */
 export function withCheckpoint<R extends Row>(row: R, checkpoint: string | null): R {
   const { checkpoint: _, ...others } = row
   return { ...others, ...(checkpoint !== null && { checkpoint }) } as R
@@ -193,8 +193,7 @@ export function finishRow(found: Row, ending: Ending, stamp: Stamp): ClosedRow {
  * applied first makes the other one fail.
  *
  * - The claim was applied: its attempt never started.
- * - The row belongs to another run: the row stays as it is, with a new version. The owner may be running, and takes the
- *   new version over with its next write.
+ * - The row belongs to another run, which may be alive: it stays, with a new version that its next write takes over.
  * - The slot has no row: only a row can fence the claim, so this makes a row with an attempt that never started.
  */
 export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Row {
@@ -214,22 +213,18 @@ export function coverRow(found: Row | null, cover: Cover, stamp: Stamp): Row {
   const { by, window, schedule, zoneData } = cover
   // The write was applied before.
   if (found !== null && coveringSlot(found) === by) return nextVersion(found, stamp)
-  const reason = `covered by slot ${formatInstant(by)}`
-  const resolution: Resolution = {
-    ...{ state: 'SKIPPED', at: stamp.now, by: 'cronledger', reason },
-    afterAttempt: attemptCount(found),
-  }
+  const decision = { state: 'SKIPPED', by: 'cronledger', reason: `covered by slot ${formatInstant(by)}` } as const
   const row = takenOver(found, cover, stamp)
   return {
     ...row,
     ...{ windowEnd: window.end, schedule, zoneData, state: 'SKIPPED', leaseUntil: null, coveredBy: by },
     attempts: endedAttempts(found),
-    resolutions: [...row.resolutions, resolution],
+    resolutions: [...row.resolutions, resolutionOf(found, decision, stamp)],
     expiresAt: expiryOf(found, cover, stamp.now),
   }
 }
 
-export interface ResolutionRequest extends NewOwner, Pick<Resolution, 'state' | 'by' | 'reason'> {
+export interface ResolutionRequest extends NewOwner, Decision {
   /** Known to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
 }
@@ -242,19 +237,22 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   // The resolution was applied before, and another run's withdrawal is on top of it.
   if (found?.owner === request.runId) return nextVersion(found, stamp)
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
-  const { state, by, reason } = request
-  const resolution: Resolution = { state, at: stamp.now, by, reason, afterAttempt: attemptCount(found) }
+  const { state } = request
   const base = found && state === 'COMPLETED' ? withCheckpoint(found, null) : found
   // The decision of the operator replaces that of the run that covers the slot.
   const { coveredBy: _, ...row } = { coveredBy: 0, ...takenOver(base, request, stamp) }
-  return { ...row, state, attempts, leaseUntil: null, resolutions: [...row.resolutions, resolution] }
+  const resolutions = [...row.resolutions, resolutionOf(found, request, stamp)]
+  return { ...row, state, attempts, leaseUntil: null, resolutions }
+}
+
+type Decision = Pick<Resolution, 'state' | 'by' | 'reason'>
+
+function resolutionOf(row: Row | null, { state, by, reason }: Decision, { now }: Stamp): Resolution {
+  return { state, at: now, by, reason, afterAttempt: attemptCount(row) }
 }
 
 /** Lists only the latest of the attempts that never started, so that given up claims leave room for others. */
-function listedAttempts(
-  base: Row | null,
-  attempts: readonly EndedAttempt[],
-): { readonly ended: readonly EndedAttempt[]; readonly unlistedAttempts: number } {
+function listedAttempts(base: Row | null, attempts: readonly EndedAttempt[]) {
   const unstarted = attempts.filter(isUnstarted)
   const unlisted = new Set(unstarted.slice(0, Math.max(0, unstarted.length - MAX_UNSTARTED)))
   return {
@@ -285,12 +283,11 @@ function endOpenAttempt(row: PendingRow, ending: Ending, stamp: Stamp): readonly
   const earlier = endedAttempts(row)
   const mayKeep = ending.report === undefined ? MAX_REPORTS : MAX_REPORTS - 1
   const kept = new Set(earlier.filter(({ report }) => report !== undefined).slice(-mayKeep))
-  const trimmed = earlier.map((attempt) => (kept.has(attempt) ? attempt : withoutReport(attempt)))
+  const trimmed = earlier.map((attempt) => {
+    const { report: _, ...others } = attempt
+    return kept.has(attempt) ? attempt : others
+  })
   return [...trimmed, endAttempt(openAttempt(row), ending, stamp.now)]
-}
-
-function withoutReport({ report: _, ...attempt }: EndedAttempt): EndedAttempt {
-  return attempt
 }
 
 function abandonAttempt(attempt: AttemptRecord): EndedAttempt {

@@ -1,6 +1,6 @@
-import { setWithin } from '../bounded-map.ts'
 import { usageError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
+import { setWithin } from '../objects.ts'
 import type { ScheduleSpec } from '../types.ts'
 import { parseSchedule, type Schedule } from './schedule.ts'
 import { windowOf } from './slot.ts'

@@ -30,10 +30,6 @@ export function pauseFor(
   )
 }
 
-export function pauseAt({ pauses }: Pick<TaskRecord, 'pauses'>, now: Instant): Suspension | null {
-  return pauses.findLast((pause) => covers(pause, now)) ?? null
-}
-
 /** Returns the retirement that covers `slot` and that nothing has ended, or null. */
 export function retirementAt({ retirements }: Pick<TaskRecord, 'retirements'>, slot: Instant): Suspension | null {
   return retirements.findLast((one) => one.until === null && covers(one, slot)) ?? null

@@ -8,6 +8,7 @@ import { endsAfter, retirementAt } from './suspensions.ts'
 import {
   type Decided,
   EMPTY_TASK_RECORD,
+  EXPECTATIONS,
   type Expectations,
   inForceAt,
   isSameSpec,
@@ -181,19 +182,9 @@ function withExpectations(
   return { ...expectations, since: slot }
 }
 
-const EXPECTED: readonly (keyof Expectations)[] = [
-  'graceMs',
-  'lateAfterMs',
-  'doneByMs',
-  'after',
-  'expect',
-  'owner',
-  'overlap',
-  'skewMs',
-]
-
 function isSameExpectations(one: Expectations, other: Expectations): boolean {
-  return EXPECTED.every((name) => JSON.stringify(one[name]) === JSON.stringify(other[name]))
+  const [known, stated] = [one, other].map((own) => JSON.stringify(EXPECTATIONS.encode({ ...own, since: 0 })))
+  return known === stated
 }
 
 function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): Pick<TaskRecord, 'ecs' | 'ecsSince'> | null {

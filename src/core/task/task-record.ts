@@ -20,8 +20,8 @@ import {
   type StoredDocument,
   TEXT,
 } from '../row/stored-fields.ts'
-import { SCHEDULE } from '../row/stored-parts.ts'
-import { type EcsFacts, type Instant, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
+import { SCHEDULE } from '../row/stored-row.ts'
+import { type EcsFacts, type Instant, type NewerSchema, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 import { isTaskName } from '../user-text.ts'
 import { parseRules, type Rules } from './rules.ts'
 
@@ -132,12 +132,6 @@ export interface TaskRecord {
   readonly ecsSince: Instant | null
 }
 
-/** A record that a newer cronledger wrote. It is never read further or overwritten. */
-export interface NewerTaskRecord {
-  readonly schemaVersion: number
-  readonly newerSchema: true
-}
-
 export const EMPTY_TASK_RECORD: TaskRecord = {
   schedules: [],
   expectations: null,
@@ -165,7 +159,7 @@ export function isOnlyDeclared({ schedules }: { readonly schedules: readonly Pic
   return schedules.length > 0 && schedules.every(({ declared }) => declared === 'unconfirmed')
 }
 
-export function isNewerRecord(record: TaskRecord | NewerTaskRecord): record is NewerTaskRecord {
+export function isNewerRecord(record: TaskRecord | NewerSchema): record is NewerSchema {
   return 'newerSchema' in record
 }
 
@@ -182,7 +176,7 @@ const NAMES: Member<readonly string[]> = {
   },
 }
 
-const EXPECTATIONS = formOf<NonNullable<TaskRecord['expectations']>>({
+export const EXPECTATIONS = formOf<NonNullable<TaskRecord['expectations']>>({
   since: INSTANT,
   graceMs: maybe(INTEGER),
   lateAfterMs: maybe(INTEGER),
@@ -225,7 +219,7 @@ export function encodeTaskRecord(record: TaskRecord): StoredDocument {
 }
 
 /** Reads a task record, unread if its schema version is newer. Throws `shape` if it is malformed. */
-export function decodeTaskRecord(document: unknown, task: string): TaskRecord | NewerTaskRecord {
+export function decodeTaskRecord(document: unknown, task: string): TaskRecord | NewerSchema {
   const fields = fieldsOf(document, `the record of task ${task}`)
   const schemaVersion = integer(fields, 'schemaVersion')
   if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)

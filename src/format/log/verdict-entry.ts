@@ -4,7 +4,7 @@ import { attemptCount, hasStarted, isRecovered, successOf } from '../../core/row
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { reportMembers } from '../../core/row/report.ts'
 import { readableRow, workRow } from '../../core/row/status.ts'
-import { KEY } from '../../core/row/stored-parts.ts'
+import { KEY } from '../../core/row/stored-row.ts'
 import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'

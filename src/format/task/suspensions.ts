@@ -1,5 +1,5 @@
 import { formatInstant } from '../../core/instant.ts'
-import { type FoundSuspension, isRetired, openSuspensions, pauseAt } from '../../core/task/suspensions.ts'
+import { type FoundSuspension, isRetired, openSuspensions } from '../../core/task/suspensions.ts'
 import type { Decided, Suspension, TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { zonedTime } from '../local-time.ts'
@@ -65,7 +65,7 @@ function decidedJson({ at, by, reason }: Decided) {
 export function openJson(record: TaskRecord, now: Instant) {
   const { pauses, retirement } = openSuspensions(record, now)
   return {
-    paused: pauseAt(record, now) !== null,
+    paused: pauses.some(({ from }) => from <= now),
     pauses: pauses.map(suspensionJson),
     retired: isRetired(record, now),
     retirement: retirement === null ? null : suspensionJson(retirement),

@@ -1,12 +1,6 @@
-import { setWithin } from '../../core/bounded-map.ts'
-import {
-  decodeTaskRecord,
-  EMPTY_TASK_RECORD,
-  encodeTaskRecord,
-  type NewerTaskRecord,
-  type TaskRecord,
-} from '../../core/task/task-record.ts'
-import type { Instant } from '../../core/types.ts'
+import { setWithin } from '../../core/objects.ts'
+import { decodeTaskRecord, EMPTY_TASK_RECORD, encodeTaskRecord, type TaskRecord } from '../../core/task/task-record.ts'
+import type { Instant, NewerSchema } from '../../core/types.ts'
 import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 
@@ -42,7 +36,7 @@ export function knownRecords(clock: Clock): KnownRecords {
 }
 
 export interface ReadRecord {
-  readonly record: TaskRecord | NewerTaskRecord
+  readonly record: TaskRecord | NewerSchema
   readonly version: number | 'absent'
 }
 

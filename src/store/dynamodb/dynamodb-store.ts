@@ -13,8 +13,7 @@ import { spread } from '../../core/duration.ts'
 import { LedgerError, quote } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
 import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
-import { decodeNotes } from '../../core/row/stored-parts.ts'
-import { decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
+import { decodeNotes, decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   checkEntryCount,

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { encodeNotes } from '../../core/row/stored-parts.ts'
-import { dayOf, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
+import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,

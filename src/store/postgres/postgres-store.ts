@@ -1,7 +1,6 @@
 import { LedgerError } from '../../core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
-import { encodeNotes } from '../../core/row/stored-parts.ts'
-import { dayOf, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
+import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
   AFTER_ALL,

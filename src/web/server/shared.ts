@@ -1,4 +1,4 @@
-import { setWithin } from '../../core/bounded-map.ts'
+import { setWithin } from '../../core/objects.ts'
 import type { Clock } from '../../process/clock.ts'
 
 /** An answer is kept for this multiple of its cost. So reading it fills at most one sixth of the time. */

@@ -10,8 +10,7 @@ import {
   type Notes,
 } from '../../../src/core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../../src/core/row/stored-fields.ts'
-import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-parts.ts'
-import { dayOf, decodeRow, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
+import { dayOf, decodeNotes, decodeRow, encodeNotes, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
 import { claimRow } from '../../../src/core/row/transition.ts'
 import {
   type EndedAttempt,

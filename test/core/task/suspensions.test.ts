@@ -4,7 +4,6 @@ import {
   isRetired,
   isSuspended,
   openSuspensions,
-  pauseAt,
   pauseFor,
   retirementAt,
   suspensionAt,
@@ -51,8 +50,6 @@ describe('a scheduled trigger starts nothing in a pause', () => {
   test('and the pause that was recorded last is named', () => {
     const second = { ...ENDING, reason: 'and another one' }
     expect(pauseFor({ pauses: [PAUSE, second] }, from, from, SKEW_MS)).toBe(second)
-    expect(pauseAt({ pauses: [PAUSE, second] }, until)).toBe(PAUSE)
-    expect(pauseAt({ pauses: [second] }, until)).toBe(null)
   })
 })
 

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { NO_NOTES } from '../../../src/core/row/rejections.ts'
-import { encodeNotes } from '../../../src/core/row/stored-parts.ts'
+import { encodeNotes } from '../../../src/core/row/stored-row.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
 import type { Store } from '../../../src/store/store.ts'

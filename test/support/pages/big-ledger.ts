@@ -1,6 +1,5 @@
 import { NO_NOTES } from '../../../src/core/row/rejections.ts'
-import { encodeNotes } from '../../../src/core/row/stored-parts.ts'
-import { dayOf, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
+import { dayOf, encodeNotes, encodeRow, formatSlot } from '../../../src/core/row/stored-row.ts'
 import type { Row } from '../../../src/core/types.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
 

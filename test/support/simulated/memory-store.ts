@@ -1,8 +1,14 @@
 import { LedgerError } from '../../../src/core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { fieldsOf, type StoredDocument } from '../../../src/core/row/stored-fields.ts'
-import { decodeNotes, encodeNotes } from '../../../src/core/row/stored-parts.ts'
-import { decodeRow, encodeRow, OWNER_FIELDS, readableOrDamaged } from '../../../src/core/row/stored-row.ts'
+import {
+  decodeNotes,
+  decodeRow,
+  encodeNotes,
+  encodeRow,
+  OWNER_FIELDS,
+  readableOrDamaged,
+} from '../../../src/core/row/stored-row.ts'
 import { SCHEMA_VERSION } from '../../../src/core/types.ts'
 import {
   checkEntryCount,
