@@ -1,27 +1,24 @@
 import type { KnownTask } from './audit/tasks.ts'
 import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
+import type { OrUndefined } from './core/objects.ts'
 import type { Rerunnable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
 import type { MissedSlot } from './core/task/expected-slots.ts'
 import type { TaskFinding, TaskHealth } from './core/task/findings.ts'
 import type { Expectations, Suspension, TaskRecord } from './core/task/task-record.ts'
-import type { OrUndefined, ResolvedState, StoredRow } from './core/types.ts'
+import type { ResolvedState, StoredRow } from './core/types.ts'
 import type { Attempt, WorkOutcome } from './function-work.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 
-// The types of the library. An option that is undefined counts as left out, because a variable of the environment may be
-// undefined.
+// An option that is undefined counts as left out, because a variable of the environment may be undefined.
 
 export interface LedgerOptions {
   /** `dynamodb:TABLE`, `postgres://USER@HOST/DATABASE` or `file:PATH`. It must be given. */
   readonly store: string
-  /**
-   * Called with each event of each run. Heartbeats wait for it, so it must return within milliseconds. Errors that it
-   * throws are ignored.
-   */
+  /** Called with each event of a run. Heartbeats wait for it, so it must be quick. Its errors are ignored. */
   readonly log?: ((event: RunEvent, context: RunContext) => void) | undefined
 }
 
@@ -46,10 +43,7 @@ interface OfTasks extends ReadOptions {
 }
 
 interface ProblemOptions {
-  /**
-   * Called for a task whose record, schedule or missed slots cannot be read. Everything else is yielded all the same. Left
-   * out: the error is thrown.
-   */
+  /** Called for a task that cannot be read. All others are yielded all the same. Left out: the error is thrown. */
   readonly emitProblem?: ((problem: string) => void) | undefined
 }
 

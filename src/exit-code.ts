@@ -6,10 +6,7 @@ import { onAbort } from './process/clock.ts'
 import type { Stops } from './process/signals.ts'
 import type { CaughtUp, RunOutcome } from './run/run-trigger.ts'
 
-/**
- * The exit codes of cronledger itself, which follow sysexits.h. Otherwise `run` exits with the code of the batch, or
- * with 128 + the number of the signal that ended it. Each kind of a `LedgerError` has the code of the same name.
- */
+/** Those of cronledger itself, after sysexits.h. Each kind of a `LedgerError` has the code of the same name. */
 export const EXIT = {
   ok: 0,
   /** `check` found something, so that it can be used as a dead man's switch. */
@@ -43,10 +40,7 @@ export interface ExitCodeOptions {
   readonly stopSignal?: string | null | undefined
 }
 
-/**
- * Returns the exit code that `cronledger run` has for the outcome: that of its own slot, or else that of the first slot that
- * was caught up and did not succeed.
- */
+/** Returns the exit code of `run`: that of its own slot, or else of the first caught-up slot that did not succeed. */
 export function exitCodeOf(outcome: RunOutcome<unknown> | LedgerError, options: ExitCodeOptions = {}): number {
   if (outcome instanceof LedgerError) return EXIT[outcome.kind]
   const codes = [outcome, ...outcome.caughtUp].map((one) => exitCodeOfSlot(one, options))
@@ -100,10 +94,7 @@ function exitCodeOfFailure(failed: Failed, stopSignal: string | null): number {
   }
 }
 
-/**
- * Returns 128 + the number of the signal, as shells do. We exit with a code and do not raise the signal, since PID 1
- * cannot end itself by a signal.
- */
+/** Returns 128 + the number, as shells do. We do not raise the signal, since PID 1 cannot end itself by one. */
 export function exitCodeOfSignal(signal: string): number {
   return 128 + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : (realTimeSignalNumber(signal) ?? 0))
 }

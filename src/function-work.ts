@@ -17,8 +17,6 @@ import {
 } from './run/run-trigger.ts'
 import { localSlot, runKey } from './run/slot-variables.ts'
 
-// The runs whose work is a function of the caller, as `ledger.run` has them.
-
 export interface Attempt {
   readonly task: string
   readonly slot: Date

@@ -191,10 +191,7 @@ function hostOnce(): () => Promise<HostFacts> {
   }
 }
 
-/**
- * Returns 80 random bits. They are unique among all runs of a ledger, and short, because every row holds several ids. They
- * are the parts of a UUID without its version, because Node draws the randomness of many UUIDs at once.
- */
+/** Returns 80 random bits, because each row holds several ids. Node draws the randomness of many UUIDs at once. */
 function newId(): string {
   const uuid = randomUUID()
   return uuid.slice(0, 8) + uuid.slice(24)

@@ -35,8 +35,7 @@ import { readAfter } from './run/task/after.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
-// The changes that operators make in the record of a task. The rules are in core/task/task-changes.ts, and the write is in
-// run/task/change-task.ts. This file reads the options of the caller and what the ledger knows about the task.
+// The rules are in core/task/task-changes.ts, and the write is in run/task/change-task.ts.
 
 interface OperatorParts {
   readonly host: () => Promise<HostFacts>
@@ -117,8 +116,8 @@ async function checkDeclaredAfter(
 }
 
 /**
- * Changes each task that has a record, some of them at a time, and yields the results by name. The error of one task does
- * not stop the others. Asks for the names again at the end, because a first run may have made a record since.
+ * Yields the results by name. The error of one task does not stop the others. Asks for the names again at the end, because a
+ * first run may have made a record since.
  */
 async function* changeAll(
   deps: OperatorDeps,
@@ -233,7 +232,6 @@ interface TaskToChange {
   readonly zone: string
 }
 
-/** Reads a task that has a record or a row. Throws `UnknownTaskError` if it has neither. */
 async function readTaskToChange(task: string, deps: OperatorDeps): Promise<TaskToChange> {
   const found = await readChangeable(task, deps)
   const spec = inForceAt(found.record.schedules, deps.clock.now())?.spec

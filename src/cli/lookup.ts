@@ -3,11 +3,12 @@ import { type KnownTask, UnknownTaskError, unknownTask } from '../audit/tasks.ts
 import { parseDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import { nearest } from '../core/near.ts'
+import type { OrUndefined } from '../core/objects.ts'
 import { readableRow } from '../core/row/status.ts'
 import { needsZone, parseTimeRange, type RangeText, type TimeRange, withDates } from '../core/schedule/time-range.ts'
 import { openZone } from '../core/schedule/zone.ts'
 import { inForceAt } from '../core/task/task-record.ts'
-import type { Instant, OrUndefined, StoredRow } from '../core/types.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
 
 export type TaskReading = ReadOptions & { readonly task: string }
 

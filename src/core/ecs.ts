@@ -9,10 +9,7 @@ export interface EcsFacts {
   readonly launchType?: string
   /** True if the task has a network interface of its own, so that `run-task` needs a network configuration. */
   readonly awsvpc?: true
-  /**
-   * The network of the task, as the JSON that `run-task --network-configuration` takes. Left out: the variable of
-   * the container that says it is not set. Only the task record keeps it, because a row must stay small.
-   */
+  /** The JSON for `run-task --network-configuration`, if a variable says it. Only the task record keeps it. */
   readonly network?: string
   /** The log group in CloudWatch, in the same Region. Left out if the log of the container goes elsewhere. */
   readonly logGroup?: string

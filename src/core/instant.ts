@@ -35,9 +35,8 @@ export function parseInstant(text: string, name = 'time'): Instant {
 }
 
 /**
- * Reads a wall-clock time, `2026-11-24T03:00` or `2026-11-24 03:00`, with or without seconds. Returns milliseconds since
- * 1970 on that wall clock. Returns null if the date or the time does not exist, because `Date` alone would turn 30
- * February into a day of March.
+ * Reads `2026-11-24T03:00` or `2026-11-24 03:00`, with or without seconds, as milliseconds since 1970 on that wall clock.
+ * Returns null if the date or the time does not exist: `Date` alone would turn 30 February into a day of March.
  */
 export function parseLocal(text: string): number | null {
   const full = (text.length === 16 ? `${text}:00` : text).replace(' ', 'T')

@@ -13,8 +13,7 @@ const TRACEPARENT = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9
 const SAMPLED = 1
 
 /**
- * Returns the trace of a run: that of the variable `TRACEPARENT`, or else a new one if spans are to be sent somewhere. Null: the
- * run has none, so that a usual row does not grow.
+ * Returns the trace of a run: that of `TRACEPARENT`, or a new one if spans are sent. Null: none, and the row stays small.
  *
  * Sources: W3C Trace Context; OpenTelemetry, "Environment variables as context propagation carriers".
  */
@@ -38,7 +37,6 @@ export function traceparent({ traceId, isSampled }: TraceContext, spanId: string
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
 }
 
-/** Returns where spans are sent to, or null if they are not sent. */
 export function tracesUrl(env: Environment): string | null {
   const exporters = env['OTEL_TRACES_EXPORTER'] || 'otlp'
   if (!exporters.split(',').some((one) => one.trim() === 'otlp')) return null

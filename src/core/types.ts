@@ -15,9 +15,6 @@ export interface ScheduleSpec {
   readonly anchor?: Instant
 }
 
-/** Every member may be left out, or be undefined. */
-export type OrUndefined<T> = { readonly [Name in keyof T]?: T[Name] | undefined }
-
 export interface Key {
   readonly task: string
   readonly slot: Instant
@@ -70,7 +67,7 @@ export const OUTCOMES = [
   'timedOut',
   'interrupted',
   'leaseLost',
-  // The attempt never reported its end. Another run took the slot over, or an operator resolved it.
+  // It never reported its end. Another run took the slot over, or an operator resolved it.
   'abandoned',
   // The claim was made, but the batch was not started. Such an attempt never counts against `maxAttempts`.
   'notStarted',
@@ -86,7 +83,6 @@ export interface Survivor {
   readonly isForeign?: true
 }
 
-/** How the batch of an attempt ended, as the row records it. */
 export interface Ending {
   readonly outcome: Outcome
   readonly exitCode?: number
@@ -112,7 +108,7 @@ interface AttemptFacts extends Host {
   readonly startedAt: Instant
 }
 
-/** The slot is claimed. The attempt waits for a slot of another task, for the overlap lock, or for the delay before a retry. */
+/** Waits for a slot of another task, for the overlap lock, or for the delay before a retry. */
 interface WaitingAttempt extends AttemptFacts {
   readonly phase: 'waiting'
   /** The slot that it waits for (`--after`). Left out: it waits for something else. */
@@ -144,19 +140,19 @@ export interface EndedAttempt extends BegunFacts, Ending {
 export type OpenAttempt = WaitingAttempt | RunningAttempt
 export type AttemptRecord = OpenAttempt | EndedAttempt
 
-/** The states that a resolution gives a row. They are also the states of a row in which nothing runs. */
+/** The states of a row in which nothing runs, and those that a resolution gives it. */
 export const RESOLVED_STATES = ['COMPLETED', 'FAILED', 'SKIPPED'] as const
 export type ResolvedState = (typeof RESOLVED_STATES)[number]
 
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
 type State = (typeof STATES)[number]
 
-/** What people see, and filter by. No row stores it: `statusOf` derives it from the row, the schedule and the time. */
+/** What people see, and filter by. `statusOf` derives it from the row, the schedule and the time. */
 export const STATUSES = [
   'running',
-  // The slot is claimed, and its attempt has started nothing yet.
+  // Claimed, and nothing has started yet.
   'waiting',
-  // The lease of the attempt ran out: its owner was killed, is paused, or cannot reach the ledger.
+  // The lease ran out: the owner was killed, is paused, or cannot reach the ledger.
   'stale',
   'completed',
   'failed',
@@ -165,7 +161,7 @@ export const STATUSES = [
   'missed',
   // The slot has not completed within the time that the runs of its task state. It runs, waits, or has no row yet.
   'overdue',
-  // The slot was due, has no row, and its grace period is not over. Its trigger may still come.
+  // The slot was due, and its grace period is not over. Its trigger may still come.
   'due',
   // The slot has no row, and is due later.
   'scheduled',
@@ -198,13 +194,11 @@ const REFUSAL_CAUSES = [
   'scheduleMismatch',
   // A process of the stale attempt still runs on this host.
   'survivor',
-  // A newer cronledger wrote the row.
   'newerRow',
   // A newer cronledger wrote the record of the task, so it is unknown whether the task is paused.
   'newerTaskRecord',
   // The task record has another schedule for this slot, and the caller does not accept a change.
   'scheduleChanged',
-  // Another slot of the task runs.
   'overlap',
   // A slot that this one comes after has not completed.
   'blocked',
@@ -212,18 +206,15 @@ const REFUSAL_CAUSES = [
   'noRow',
   // A forced trigger was asked for before the latest attempt of the slot began.
   'newerAttempt',
-  // The slot completed once, and the forced trigger does not say that it is meant for completed slots.
+  // The slot completed once or was skipped, and the forced trigger is not meant for such slots.
   'completed',
-  // The slot was skipped, and the forced trigger is meant only for slots with other statuses.
   'skipped',
 ] as const
 export type RefusalCause = (typeof REFUSAL_CAUSES)[number]
 
 export const REJECTION_KINDS = ['duplicate', 'refused'] as const
-/** The causes of both kinds. */
 export const REJECTION_CAUSES = [...new Set<DuplicateCause | RefusalCause>([...DUPLICATE_CAUSES, ...REFUSAL_CAUSES])]
 
-/** A trigger that started nothing, as the row records it. */
 export interface Rejection extends Host {
   readonly runId: string
   readonly kind: (typeof REJECTION_KINDS)[number]
@@ -235,7 +226,7 @@ export interface Rejection extends Host {
 /** The rejections of a row. All are counted. The first ones and the latest one are kept in full. */
 export interface Rejections {
   readonly count: number
-  /** How many of the rejections were refused. The others are duplicates. */
+  /** The others are duplicates. */
   readonly refused: number
   readonly first: readonly Rejection[]
   readonly latest: Rejection | null
@@ -251,9 +242,8 @@ interface RowFacts extends Key {
   /** The run id of the process whose write made the row or took it over last. It is the only proof of ownership. */
   readonly owner: string
   readonly schedule: ScheduleSpec
-  /** The version of the IANA zone data from which the slot was computed. */
   readonly zoneData: string
-  /** How many attempts that never started are only counted here, and are not listed any more. */
+  /** Attempts that never started and are only counted here. */
   readonly unlistedAttempts: number
   readonly resolutions: readonly Resolution[]
   readonly expiresAt: Instant | null
@@ -291,7 +281,7 @@ export interface ClosedRow extends RowFacts {
 
 export type Row = PendingRow | ClosedRow
 
-/** A row as it is read, before it is checked that its state agrees with its attempts and its lease. */
+/** Before it is checked that its state agrees with its attempts and its lease. */
 export interface UncheckedRow extends RowFacts {
   readonly state: State
   readonly attempts: readonly AttemptRecord[]

@@ -1,11 +1,10 @@
 import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
-import { defined } from '../core/objects.ts'
+import { defined, type OrUndefined } from '../core/objects.ts'
 import { allowedWithReason, isAllowed, numberText, type OptionSpec, optionName, type ValueOf } from '../core/option.ts'
 import type { Guards, Policy } from '../core/row/policy.ts'
 import { parseRules } from '../core/task/rules.ts'
 import type { Expectations } from '../core/task/task-record.ts'
-import type { OrUndefined } from '../core/types.ts'
 import { checkOwner } from '../core/user-text.ts'
 import { SETTINGS } from './settings-table.ts'
 

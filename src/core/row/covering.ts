@@ -6,10 +6,7 @@ import { readableRow } from './status.ts'
 /** A slot is covered by one with a run, so a chain is rare: the record of the first covering slot was deleted. */
 const LONGEST_CHAIN = 10
 
-/**
- * Returns the row with the row of the slot that covers it, at the end of the chain. A row that is not covered is returned as
- * it is. Throws what `read` throws, but shows a damaged row as one.
- */
+/** Adds the row at the end of the chain of covering slots. Throws what `read` throws, but shows a damaged row as one. */
 export async function withCovering(
   row: StoredRow | null,
   read: (key: Key) => Promise<StoredRow | null>,

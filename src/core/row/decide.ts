@@ -110,9 +110,7 @@ const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
   ],
 }
 
-/**
- * Decides whether this trigger may start an attempt in this slot. docs/explanation/how-it-works.md explains the rules.
- */
+/** docs/explanation/how-it-works.md explains the rules. */
 export function decide(
   found: StoredRow | null,
   trigger: Trigger & { readonly slot: Instant },
@@ -186,12 +184,9 @@ export interface ResolveFacts {
 }
 
 /**
- * Decides whether an operator may resolve this row. A running attempt reports its own end, unless the operator knows that
- * its run has ended. A resolution cannot undo a completed slot, but a force can run it again. If the latest force on a
- * completed slot failed, an operator may resolve the slot. A run that a host with a wrong clock made in a slot of the future
- * may be confirmed, because `check` reports it until then.
- *
- * A slot that is not due can only be skipped. Otherwise its batch would never run, and no audit would find that.
+ * A running attempt reports its own end, unless the operator knows that its run has ended. A completed slot stays completed,
+ * but a force can run it again. A run of the future, by a host with a wrong clock, may be confirmed, because `check` reports
+ * it until then. A slot that is not due can only be skipped: otherwise its batch would never run, and no audit would tell.
  */
 export function decideResolution(
   found: StoredRow | null,

@@ -32,9 +32,7 @@ export interface Policy {
 
 /** The options that protect a run from others, where they are not the defaults. A command that runs it again repeats them. */
 export interface Guards {
-  /**
-   * This run does not run while another slot of the task runs. With `skip` it gives the slot up, with `wait` it waits.
-   */
+  /** What the run does while another slot of the task runs. */
   readonly overlap?: 'skip' | 'wait'
   /** The batch must not outlive the lease, because other runs may take the slot over when the lease has run out. */
   readonly onLeaseLost?: 'stop'
@@ -50,10 +48,10 @@ export interface RetryPolicy {
   readonly retryBackoff: number
 }
 
-/** Far above the error of a clock that NTP keeps. A difference of an hour is a broken clock. */
+/** Far above the error of a clock that NTP keeps. */
 export const DEFAULT_SKEW_MS = 30_000
 
-/** A daily batch is due again after this long, so a longer delay has no use. */
+/** A daily batch is due again after this long. */
 export const LONGEST_RETRY_DELAY_MS = DAY_MS
 
 /** `retry` counts from 1. */
@@ -69,7 +67,7 @@ export interface Facts {
   readonly objection: Extract<RefusalCause, 'scheduleMismatch'> | null
 }
 
-/** `missed`: the slot has no row. `completed`: it completed once, also if a later force failed. */
+/** `completed`: it completed once, also if a later force failed. */
 export const RERUNNABLE = ['missed', 'failed', 'stale', 'completed', 'skipped'] as const
 export type Rerunnable = (typeof RERUNNABLE)[number]
 

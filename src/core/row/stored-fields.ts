@@ -42,7 +42,6 @@ export interface StoredForm<T> {
   readonly names: readonly string[]
 }
 
-/** Returns the stored form of an object, whose members are stored in this order. */
 export function formOf<T extends object>(members: Members<T>): StoredForm<T> {
   const all = Object.entries(members as unknown as Record<string, Member<unknown> & Partial<Maybe<unknown>>>).map(
     ([key, { encode, decode, name = key, isFlat = false, isOptional = false }]) => {

@@ -99,7 +99,6 @@ export const RESOLUTION = formOf<Resolution>({
   afterAttempt: INTEGER,
 })
 
-/** An attempt of any phase, before it is known which members its phase has. */
 interface AnyAttempt extends Omit<EndedAttempt, 'phase' | 'outcome'> {
   readonly phase: AttemptRecord['phase']
   readonly outcome?: Outcome

@@ -19,15 +19,7 @@ import {
   type Trigger,
   type Window,
 } from '../types.ts'
-import {
-  attemptCount,
-  coveringSlot,
-  endedAttempts,
-  hasSucceeded,
-  isEnded,
-  isUnstarted,
-  openAttempt,
-} from './attempts.ts'
+import { attemptCount, coveringSlot, endedAttempts, isEnded, isUnstarted, openAttempt } from './attempts.ts'
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
@@ -47,7 +39,7 @@ export interface Claim extends NewOwner {
   readonly traceId?: string | undefined
   /** The batch must not start yet, because another slot of the task may be running. */
   readonly phase?: 'waiting'
-  /** How long the row is kept, in milliseconds. If it is left out or null, the claim does not limit it. */
+  /** How long the row is kept, in milliseconds. Null or left out: no limit. */
   readonly retentionMs?: number | null
 }
 
@@ -150,9 +142,9 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   return { ...nextVersion(pending, stamp), attempts, unlistedAttempts, leaseUntil: stamp.now + leaseMs }
 }
 
-/** Returns the row of a slot that was given up: another slot was running, or the task is paused. */
+/** For a slot that was given up: another one was running, or the task is paused. */
 export function skipRow(row: Row, { by, reason }: Pick<Resolution, 'by' | 'reason'>, stamp: Stamp): Row {
-  // The attempt has ended, so this write was already applied.
+  // This write was already applied.
   if (row.state !== 'PENDING') return nextVersion(row, stamp)
   const resolution = resolutionOf(row, { state: 'SKIPPED', by, reason }, stamp)
   return finishRow({ ...row, resolutions: [...row.resolutions, resolution] }, { outcome: 'notStarted' }, stamp)
@@ -181,7 +173,7 @@ export function withCheckpoint<R extends Row>(row: R, checkpoint: string | null)
   return { ...others, ...(checkpoint !== null && { checkpoint }) } as R
 }
 
-/** The next attempt of a slot that has completed repeats all of its work, so it gets no checkpoint. */
+/** An attempt after a success repeats all of its work, so it gets no checkpoint. */
 export function finishRow(found: Row, ending: Ending, stamp: Stamp): ClosedRow {
   const row = ending.outcome === 'succeeded' ? withCheckpoint(found, null) : found
   const attempts = row.state === 'PENDING' ? endOpenAttempt(row, ending, stamp) : row.attempts
@@ -225,7 +217,7 @@ export function coverRow(found: Row | null, cover: Cover, stamp: Stamp): Row {
 }
 
 export interface ResolutionRequest extends NewOwner, Decision {
-  /** Known to have ended, also if its lease still holds. Null or left out: none. */
+  /** Known to have ended, also if its lease holds. */
   readonly endedRun?: string | null
 }
 
@@ -266,14 +258,14 @@ function deriveState(attempts: readonly EndedAttempt[], resolutions: readonly Re
   const attempt = attempts.findLast((one) => !isUnstarted(one))
   const resolution = resolutions.at(-1)
   if (resolution !== undefined && resolution.afterAttempt >= (attempt?.number ?? 0)) return resolution.state
-  return attempt !== undefined && hasSucceeded(attempt) ? 'COMPLETED' : 'FAILED'
+  return attempt?.outcome === 'succeeded' ? 'COMPLETED' : 'FAILED'
 }
 
 function nextVersion<R extends Row>(row: R, stamp: Stamp): R {
   return { ...row, version: row.version + 1, writeId: stamp.writeId }
 }
 
-/** Throws on a bug: a run writes on its own row only while its attempt is open, and no other run can end that. */
+/** Throws on a bug: a run writes on its own row only while its attempt is open. */
 function pendingRow(row: Row): PendingRow {
   if (row.state !== 'PENDING') throw new Error(`the owner of a row that is ${row.state} writes as if its attempt ran`)
   return row

@@ -3,17 +3,13 @@ import type { Instant } from '../types.ts'
 import { type CronFields, daysOfShapes, sorted, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
-
 export interface AwsExpression {
   readonly expression: string
   /** The slot after now, from which `rate(…)` starts counting. Only EventBridge Scheduler has a start date. */
   readonly startDate: Instant | null
 }
-
 type Cron = Extract<Schedule, { kind: 'cron' }>
-
 const MAX_LENGTH = 256
-
 /** Throws a usage error if AWS cannot express the schedule: an approximation would fire at other times. */
 export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   const words = argumentWords(schedule.spec.expression)
@@ -28,13 +24,11 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
       return { expression: cronOf(schedule, words), startDate: null }
   }
 }
-
 /** EventBridge rules accept the plural only with more than one. */
 export function rateText(count: string, unit: string): string {
   const number = Number(count)
   return `${number} ${unit.replace(/s$/, '')}${number === 1 ? '' : 's'}`
 }
-
 /** Returns the words between the parentheses of an AWS form. Any other expression has none. */
 function argumentWords(expression: string): readonly string[] {
   const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
@@ -81,10 +75,7 @@ function rangesText(values: readonly number[], first: number, last: number): str
   return ranges.map(([low, high]) => (low === high ? low : `${low}-${high}`)).join(',')
 }
 
-/**
- * One of the two texts must be `?`. AWS's guides show the special forms only alone, so the candidate is taken that our own
- * parser for AWS reads as the same days.
- */
+/** One of the two texts must be `?`. The special forms stand alone. Takes the candidate that our parser reads as these days. */
 function dayTexts({ days, months }: CronFields, problem: Problem): readonly [dayOfMonth: string, dayOfWeek: string] {
   const wanted = daysOfShapes(days, months)
   const found = candidates(wanted).find(([dayOfMonth, dayOfWeek]) => {

@@ -3,26 +3,21 @@
 import { DAY_MS } from '../duration.ts'
 
 export type Direction = 1 | -1
-
 export interface Day {
   readonly day: number
   /** 0 is Sunday. */
   readonly weekday: number
   readonly length: number
 }
-
 export type DayTest = (day: Day) => boolean
-
 export function onDay(wanted: number): DayTest {
   return ({ day }) => day === wanted
 }
-
 /** Matches a weekday, 0 for Sunday: each one of a month, its `nth`, or its last one. */
 export function onWeekday(wanted: number, nth?: number | 'last'): DayTest {
   return ({ day, weekday, length }) =>
     weekday === wanted && (nth === undefined || (nth === 'last' ? day > length - 7 : Math.ceil(day / 7) === nth))
 }
-
 /** The compiled form of an expression, in either dialect. No field is empty. Times are sorted and without duplicates. */
 export interface CronFields {
   readonly seconds: readonly number[]
@@ -34,7 +29,6 @@ export interface CronFields {
   /** Whether the expression matches on every day. Most schedules do, and then the search needs no date. */
   readonly everyDay: boolean
 }
-
 /** Returns the days that match in a month of `length` days that starts on `firstWeekday`. Day 1 is bit 0. */
 type DaysOf = (length: number, firstWeekday: number) => number
 

@@ -18,7 +18,7 @@ export interface ClockNote {
 /** Enough for every 15 minutes. A longer list, such as 60 times of every minute, would not be read. */
 const MAX_TIMES = 4
 
-/** Most zones change their clocks twice a year, and Morocco four times. A range with more changes spans years. */
+/** Most zones change their clocks twice a year. */
 const MAX_NOTES = 10
 
 /** Returns the fire times that the clocks skip or show twice. A rate has none, because it counts real time. */

@@ -4,9 +4,8 @@ import type { Instant } from '../types.ts'
 import { DAY_SECONDS } from './calendar.ts'
 import { openZone, stretchesOf } from './zone.ts'
 
-// This file converts local times of a zone to instants. The conversion of Luxon guesses an offset, and near a clock
-// change it guesses wrong. It takes the second midnight of a day that has two, and it treats some times as skipped that
-// are not skipped.
+// The conversion of Luxon guesses an offset, and near a clock change it guesses wrong. It takes the second midnight of a day
+// that has two, and it treats some times as skipped that are not.
 
 /** The usage error about a time that has several meanings. Only its author can say which one is right. */
 export class AmbiguousTime extends LedgerError {
@@ -22,10 +21,7 @@ interface Stretch {
 
 type Several<T> = readonly [T, ...T[]]
 
-/**
- * Returns when it is that day (`2026-11-24`): in two stretches if the clocks are put back over midnight. Throws a usage
- * error that calls the value `name` if the zone has no such day.
- */
+/** Returns when it is that day: in two stretches if clocks go back over midnight. Throws a usage error if it never is. */
 export function dayIn(date: string, zone: string, name: string): Several<Stretch> {
   const midnight = parseLocal(`${date}T00:00`)
   if (midnight === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
@@ -35,10 +31,7 @@ export function dayIn(date: string, zone: string, name: string): Several<Stretch
   return [first, ...others]
 }
 
-/**
- * Returns the instants at which the clocks of the zone show a local time, for which `isLocalTime` is true. There are two
- * in a fold. Throws a usage error that calls the value `name` if the time does not exist in the zone.
- */
+/** Returns when the clocks show a local time (`isLocalTime`): twice in a fold. Throws a usage error if they never do. */
 export function instantsOf(text: string, zone: string, name: string): Several<Instant> {
   const local = parseLocal(text)
   if (local === null)
@@ -49,7 +42,6 @@ export function instantsOf(text: string, zone: string, name: string): Several<In
   return [first, ...others]
 }
 
-/** Returns the error about a local time that comes at several instants, without anything that tells which is meant. */
 export function ambiguousTime(text: string, zone: string, name: string, instants: readonly Instant[]): AmbiguousTime {
   const named = instants.map(formatInstant).join(' or ')
   return new AmbiguousTime(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)

@@ -34,7 +34,6 @@ export function slotOf(
 /** Enough for a program with a few hundred tasks. A schedule and its computed values take a few KB. */
 const MAX_PARSED = 500
 
-/** Returns a parser that parses each schedule once, for a program that uses the same schedules again and again. */
 export function rememberingParser(): typeof parseSchedule {
   const parsed = new Map<string, Schedule>()
   return (spec) => {

@@ -9,9 +9,8 @@ import { slotAfter, slotBefore, slotsBetween, windowOf } from './slot.ts'
 const NAMED_SLOTS = 4
 
 /**
- * Returns the slot of an instant, of a local time in the zone of the schedule, of a date with exactly one slot, or of
- * `latest`. Throws a usage error that names the nearest slots if the text is not a slot, and `AmbiguousTime` if it means
- * several.
+ * Reads an instant, a local time, a date with exactly one slot, or `latest`. Throws a usage error that names the nearest
+ * slots if it is not a slot, and `AmbiguousTime` if it means several.
  */
 export function parseSlotReference(schedule: Schedule, text: string, now: Instant): Window {
   const slot = instantOf(schedule, text, now)

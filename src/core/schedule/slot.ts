@@ -25,10 +25,7 @@ const LAST_SECOND = Date.UTC(LAST_SEARCHED_YEAR + 1, 0, 1) / 1000 - 1
 export const MAX_EARLY_TOLERANCE_MS = 30_000
 const EARLY_TOLERANCE_SHARE = 20
 
-/**
- * Returns the latest fire time at or before `at`, and the next one. Null: before the first one. An event that is up to
- * `earlyToleranceMs` milliseconds before a slot belongs to that slot.
- */
+/** Returns the latest fire time at or before `at`, and the next one. Null: `at` is before the first one. */
 export function windowOf(
   schedule: Schedule,
   at: Instant,
@@ -51,10 +48,7 @@ export function slotBefore(schedule: Schedule, at: Instant): Instant | null {
   return nearestSlot(schedule, Math.ceil(at) - 1, -1)
 }
 
-/**
- * Returns whether a trigger may come for this slot or not. If clocks are put back and the schedule fires in every hour, both
- * passes of that time are slots. AWS does not say whether it fires in the second one, so its absence is not a missed slot.
- */
+/** Returns whether the slot is the second pass of a time, after clocks were put back. AWS does not say if it fires then. */
 export function isOptional(schedule: Schedule, slot: Instant): boolean {
   if (schedule.kind !== 'cron' || schedule.fields.hours.length < 24) return false
   const { zone } = schedule

@@ -27,10 +27,7 @@ export function needsZone({ since, until }: RangeText): boolean {
   )
 }
 
-/**
- * Returns a range of the past with dates for `today` and `yesterday`, and with a date before a time of day (`02:00`): it is
- * the latest such time before `now`.
- */
+/** Spells out `today`, `yesterday`, and a time of day (`02:00`), which means the latest such time before `now`. */
 export function withDates({ since, until }: RangeText, zone: string, now: Instant): RangeText {
   const local = new Date(now + (offsetSeconds(zone, now) ?? 0) * 1000).toISOString()
   const dateOf = (daysAgo: number) => utcDate(Date.parse(local) - daysAgo * DAY_MS)
@@ -43,8 +40,8 @@ export function withDates({ since, until }: RangeText, zone: string, now: Instan
 }
 
 /**
- * Reads both ends: an instant, a time before `now` (`7d`), or a local time or a date in `zone`. A range includes the whole
- * day of a date. Throws a usage error for another form or an empty range, which calls the ends by `names`.
+ * Reads both ends: an instant, a time before `now` (`7d`), or a local time or a date in `zone`, whose whole day counts.
+ * Throws a usage error for another form or an empty range, which calls the ends by `names`.
  */
 export function parseTimeRange(
   text: RangeText,

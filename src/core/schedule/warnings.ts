@@ -50,9 +50,8 @@ function endWarnings(schedule: Schedule, now: Instant): readonly string[] {
 type LawChange = readonly [release: string, from: string, what: string, ...zones: string[]]
 
 /**
- * The latest changes of law, from https://data.iana.org/time-zones/tzdb/NEWS. The releases of Node have recent data, but
- * a Node that uses the ICU of its operating system can have any release. Add a line when a release of the time zone
- * data changes future times, and remove a line when every supported Node has that release.
+ * From https://data.iana.org/time-zones/tzdb/NEWS. A Node that uses the ICU of its operating system can have any release.
+ * Add a release that changes future times, and remove one that every supported Node has.
  */
 const LAW_CHANGES: readonly LawChange[] = [
   ['2024a', '2024-03-01', 'Kazakhstan has UTC+5', 'Asia/Almaty', 'Asia/Qostanay'],

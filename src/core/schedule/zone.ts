@@ -49,10 +49,7 @@ const ALWAYS: Piece = { from: -8.64e12, to: 8.64e12, offset: 0 }
 /** The default zone, which does not need ICU. The first use of ICU in a process takes 9 ms and 8 MB. */
 const UTC_ZONE: Zone = { pieceAt: () => ALWAYS }
 
-/**
- * Returns the clocks of a zone. Throws a usage error unless `name` is an IANA name. The name is used as it is written,
- * because ICU's own spelling differs between versions.
- */
+/** Throws a usage error unless `name` is an IANA name. It is used as written: ICU's own spelling differs between versions. */
 export function openZone(name: string): Zone {
   if (name === 'UTC') return UTC_ZONE
   if (!isZone(name)) {
@@ -113,9 +110,8 @@ export function isUtc(name: string): boolean {
 }
 
 /**
- * Returns the name of a zone that `openZone` accepts, in the letters of IANA: AWS does not accept `asia/tokyo`. ICU
- * knows the spelling of its own names. For an alias, ICU returns another name, which is sometimes an old one
- * (Asia/Calcutta). So an alias that is written as a region and a city is returned unchanged.
+ * Returns the name in the letters of IANA: AWS does not accept `asia/tokyo`. For an alias, ICU returns another name, sometimes
+ * an old one (Asia/Calcutta). So an alias that is written as a region and a city stays.
  */
 export function spelledZone(name: string): string {
   const known = new Intl.DateTimeFormat('en-US', { timeZone: name }).resolvedOptions().timeZone

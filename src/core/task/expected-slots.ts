@@ -40,14 +40,12 @@ export interface DueKey extends Key {
 }
 
 /**
- * Yields the slots of several tasks that were due in `[since, until)`, the newest first, each under the schedule that
- * was in force then. Optional slots (see `isOptional`) and slots in a gap are left out. Memory holds one slot of each
- * task.
+ * Yields the slots of several tasks that were due in `[since, until)`, the newest first, each under the schedule that was in
+ * force then, without optional slots and those in a gap. Memory holds one slot of each task.
  *
- * The rule for a change of the schedule: the old one was certainly in force up to the last slot that ran under it
- * (`after`), and the new one from the first slot that ran under it (`since`). Each slot between them that one of the two
- * has is in doubt, because the triggers around the change may have been lost. Nothing is in doubt where an operator
- * declared the change.
+ * The old schedule was certainly in force up to the last slot that ran under it (`after`), and the new one from the first
+ * slot that ran under it (`since`). Each slot between them that one of the two has is in doubt, because triggers around the
+ * change may have been lost, unless an operator declared the change.
  */
 export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
   let open = tasks.map((task) => {

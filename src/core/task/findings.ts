@@ -89,7 +89,6 @@ export interface AuditSettings extends ExpectedTimes {
   readonly now: Instant
 }
 
-/** `unmet`: the rules that the slot does not meet. */
 export function findingOf(
   { row, missed }: AuditedSlot,
   settings: AuditSettings,
@@ -116,10 +115,7 @@ function findingOfAbsent({ slot, doubt }: DueKey, settings: AuditSettings): Slot
   return status === 'overdue' ? { kind: status, status, slot, row: null, ...inDoubt } : null
 }
 
-/**
- * Returns the instant at which the finding arose, for checks at regular times that look at the time since the check before
- * them: none of them misses a finding. Each is reported once, or again after a later attempt that never started.
- */
+/** For checks at regular times, each of which looks at the time since the one before: each finding is reported once. */
 export function aroseAt(found: SlotFinding, { now, graceMs, doneByMs, skewMs }: AuditSettings): Instant {
   switch (found.kind) {
     case 'unknown':

@@ -9,10 +9,7 @@ import type { Instant } from '../types.ts'
 // new one from the switch on will run. A period is affected if it has more of these slots than under each of the two
 // schedules alone, or fewer. A slot belongs to the date in the zone of its own schedule, because the batch gets this date.
 
-/**
- * The units in which slots are counted, with their longest length, and the longest gap of a schedule that has a slot in
- * each. The clocks may change by two hours, and the third Monday of a month comes up to 35 days after the one before.
- */
+/** Clocks may change by two hours, and the third Monday of a month comes up to 35 days after the one before. */
 const UNITS = [
   { unit: 'day', days: 1, gapMs: DAY_MS * (1 + 1 / 12) },
   { unit: 'week', days: 7, gapMs: DAY_MS * (7 + 1 / 12) },
@@ -101,7 +98,6 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   }
 }
 
-/** Returns the slots of both schedules with their periods, which count as if the switch were before all of them. */
 function slotsAround(schedules: Record<'from' | 'to', Schedule>, at: Instant, reachMs: number, units: readonly Unit[]) {
   const counted = new Map<string, Period>()
   const listed: Listed[] = []

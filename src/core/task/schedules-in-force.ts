@@ -11,19 +11,14 @@ export interface InForce extends Omit<ScheduleSince, 'spec'> {
   readonly schedule: Schedule
 }
 
-/** Throws a usage error if this version or its time zone data cannot read the schedule. */
 export function parseSince({ spec, ...rest }: ScheduleSince): InForce {
   return { ...rest, schedule: parseSchedule(spec) }
 }
 
 /**
- * Returns the slot that the operator means by `text`, and its schedule. This is the schedule that was in force at that
- * slot, otherwise the latest schedule that has the slot. Throws the usage error of the latest schedule if no schedule
- * has the slot.
- *
- * A date and a local time are less exact than an instant. If the schedule that was in force on that day has several slots
- * for them, or no slot on the date, the function throws the usage error of that schedule, because the operator did not
- * mean a slot of another one.
+ * Returns the slot that the operator means: that of the schedule in force then, or else of the latest schedule that has it.
+ * A date and a local time are less exact than an instant: if the schedule in force on that day has several slots for them,
+ * or none on the date, the operator did not mean a slot of another one. Throws the usage error of the latest schedule.
  */
 export function parseSlotBySchedules(
   schedules: Schedules,
@@ -68,10 +63,7 @@ export interface ScheduleInForce {
   readonly until: Instant | null
 }
 
-/**
- * Returns the schedule that was in force at the slot of a time, which `slotIn` finds by a schedule, or the oldest one if the
- * time is before all. `schedules` begins with the oldest. Null: it is empty.
- */
+/** Returns the schedule in force at the slot that `slotIn` finds, or the oldest. Null: `schedules` is empty. */
 export function scheduleInForce(
   schedules: Schedules,
   slotIn: (schedule: Schedule) => Instant | null,

@@ -11,11 +11,9 @@ export function endsAfter({ from, until }: Suspension, instant: Instant): boolea
 }
 
 /**
- * Returns the pause in which a scheduled trigger starts nothing, or null. It is a pause that covers the slot of the
- * trigger, or one that has begun when a trigger of an earlier slot arrives: an operator who pauses a task now expects
- * that nothing starts from now on.
- *
- * The clock of the operator may be ahead of this host's clock by `skewMs`, so a pause counts as begun that much earlier.
+ * Returns the pause in which a scheduled trigger starts nothing: it covers the slot, or it has begun and the slot is earlier,
+ * because an operator who pauses a task expects that nothing starts from now on. The clock of the operator may be ahead by
+ * `skewMs`.
  */
 export function pauseFor(
   { pauses }: Pick<TaskRecord, 'pauses'>,
@@ -74,13 +72,11 @@ export function isRetired({ retirements }: Pick<TaskRecord, 'retirements'>, now:
   return retirements.some((one) => covers(one, now))
 }
 
-/** A range in which no slot is expected: from `from` until before `until`. */
 export interface Gap {
   readonly from: Instant
   readonly until: Instant
 }
 
-/** Returns the ranges in which the task was paused or retired, so that no slot is expected. */
 export function gapsOf(record: Suspensions | null): readonly Gap[] {
   if (record === null) return []
   return [...record.pauses, ...record.retirements].map(({ from, until }) => ({

@@ -65,9 +65,8 @@ export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided)
 }
 
 /**
- * Returns the schedules with `spec` from `slot` on, up to the next declared one. `lastSlot` is the newest slot before it
- * that ran under the schedule before. Null: it is in force already, or a run stated another one for this slot or a later
- * one.
+ * Returns the schedules with `spec` from `slot` on, up to the next declared one. `lastSlot` is the newest slot that ran under
+ * the schedule before. Null: it is in force already, or a run stated another one for this slot or a later one.
  */
 export function withSchedule(
   schedules: Schedules,
@@ -128,11 +127,8 @@ export interface Declaration {
 }
 
 /**
- * Returns the record with a declared schedule, in force from `from` until the next one of the record. Returns null if
- * nothing changes.
- *
- * Throws a usage error if the declaration changes the past of a task that has run: which slots were due then is known from
- * its runs. It may say that the oldest schedule was in force before its first run.
+ * Returns the record with a declared schedule, in force from `from` until the next one. Null: nothing changes. Throws a usage
+ * error if it changes the past of a task that has run. It may say that the oldest one was in force before its first run.
  */
 export function withDeclaration(record: TaskRecord, declaration: Declaration): TaskRecord | null {
   const schedules = withDeclaredSchedule(record.schedules, declaration)
@@ -164,9 +160,8 @@ function withDeclaredSchedule(recorded: Schedules, { spec, from, now }: Declarat
 }
 
 /**
- * Returns the schedule that was in force at `slot`, if it is another one than `spec`. A slot before all schedules is
- * compared with the oldest one, unless that is only declared. Returns null if the schedules are the same, or if none is
- * recorded but that of a forced run: an operator may force an old slot under an old schedule.
+ * Returns the schedule in force at `slot`, or the oldest, if it is another one than `spec`. Null: it is the same, is only
+ * declared for later, or is that of a forced run, because an operator may force an old slot under an old schedule.
  */
 export function otherScheduleAt(schedules: Schedules, spec: ScheduleSpec, slot: Instant): ScheduleSpec | null {
   const inForce = inForceAt(schedules, slot)
@@ -206,10 +201,7 @@ function isSameEcs(one: EcsFacts | null, other: EcsFacts | null): boolean {
   return known === stated
 }
 
-/**
- * Throws a usage error if the record has no room. What is over stays: views look back as far as they like, and a slot of a
- * pause that was dropped would be missed, and be run.
- */
+/** Throws a usage error if the record has no room. What is over stays, otherwise its slots would be missed, and be run. */
 export function withPause(record: TaskRecord, pause: Suspension): TaskRecord {
   const isOpen = (one: Suspension) => endsAfter(one, pause.at)
   if (isOpen(pause) && record.pauses.filter(isOpen).length >= MAX_OPEN_PAUSES) {
@@ -239,8 +231,8 @@ function noRoom({ pauses, retirements }: TaskRecord): LedgerError {
 }
 
 /**
- * Ends every pause and retirement that goes on after `from`, or with `onlyOfAll` the pauses of all tasks. Returns null if
- * there is none. What was over by then must stay, otherwise the slots of an old pause would look missed and be caught up.
+ * Ends every pause and retirement that goes on after `from`, or with `onlyOfAll` the pauses of all tasks. Null: none does.
+ * What was over by then stays, otherwise the slots of an old pause would look missed and be caught up.
  */
 export function withResumption(
   record: TaskRecord,

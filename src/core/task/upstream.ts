@@ -20,10 +20,7 @@ export interface UpstreamSlot extends Key {
   readonly record: TaskRecord
 }
 
-/**
- * Returns the slot before `slot` that was certainly due, by the record of the task, or else by the schedule of the run: the
- * record may not know the task yet. Null: there is none.
- */
+/** Returns the slot before `slot` that was certainly due, by the record, or else by the schedule of the run. Null: none. */
 export function previousSlot(record: TaskRecord, schedule: Schedule, slot: Instant): Instant | null {
   for (const key of dueBefore('', record, slot)) if (key.doubt === undefined) return key.slot
   return expectedSlotBefore(schedule, slot)
@@ -63,10 +60,7 @@ function dueBefore(task: string, { schedules }: TaskRecord, until: Instant): Ite
 /** Whether a slot has what another one waits for. `excused`: it need not complete, and `why` follows the name of the slot. */
 export type Need = { readonly kind: 'met' | 'open' } | { readonly kind: 'excused'; readonly why: string }
 
-/**
- * Decides whether the work that comes after a slot may start. Only the row counts, and no lease: a slot that has completed
- * and runs again, or whose repetition failed, does not have its work in order.
- */
+/** Only the row counts, and no lease: a slot that completed and runs again does not have its work in order. */
 export function needOf({ doubt, slot }: DueKey, found: StoredRow | null, record: TaskRecord): Need {
   if (found !== null && isUnreadable(found)) return { kind: 'open' }
   const row = found && workRow(found)
