@@ -91,7 +91,7 @@ export const SCHEDULE = formOf<ScheduleSpec>({
   anchor: maybe(INSTANT),
 })
 
-export const RESOLUTION = formOf<Resolution>({
+const RESOLUTION = formOf<Resolution>({
   state: oneOf(RESOLVED_STATES),
   at: INSTANT,
   by: TEXT,
