@@ -1,6 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted, isRepaired, successOf } from '../core/row/attempts.ts'
-import { readableRow, type SlotRecord } from '../core/row/status.ts'
+import { readableRow, type SlotRecord, workRow } from '../core/row/status.ts'
 import { medianOf, type Rules, unmetRules } from '../core/task/rules.ts'
 import type { ExpectedTimes, ScheduleSince, Suspension } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, Status } from '../core/types.ts'
@@ -136,21 +136,22 @@ function classOf(status: Status, row: Row | null, times: ExpectedTimes): SlotCla
     case 'scheduled':
       return null
     case 'completed':
-      if (row === null || successOf(row) === undefined) return 'marked'
-      return isInTime(row, times) ? 'inTime' : 'late'
+      return row === null ? 'marked' : classOfCompleted(row, times)
     default:
       return status
   }
 }
 
 /**
- * Returns whether the attempt that completed the slot started and ended in time. Without `--late-after`, it may start until
- * its slot would count as missed.
+ * The attempt that completed the slot may be one of the slot that covers it. Without `--late-after`, it may start until its slot
+ * would count as missed.
  */
-function isInTime(row: Row, { graceMs, lateAfterMs, doneByMs }: ExpectedTimes): boolean {
-  const success = successOf(row)
-  if (success === undefined || success.startedAt - row.slot > (lateAfterMs ?? graceMs)) return false
-  return doneByMs === null || (success.endedAt ?? success.startedAt) - row.slot <= doneByMs
+function classOfCompleted(row: Row, { graceMs, lateAfterMs, doneByMs }: ExpectedTimes): SlotClass {
+  const success = successOf(workRow(row))
+  if (success === undefined) return 'marked'
+  if (success.startedAt - row.slot > (lateAfterMs ?? graceMs)) return 'late'
+  const isOverdue = doneByMs !== null && (success.endedAt ?? success.startedAt) - row.slot > doneByMs
+  return isOverdue ? 'late' : 'inTime'
 }
 
 function decisionsOf({ attempts, resolutions }: Row, slot: Instant): readonly SlotDecision[] {

@@ -3,12 +3,12 @@ import { claimRow, coverRow, finishRow, resolveRow } from '../../src/core/row/tr
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
 import { EMPTY_TASK_RECORD, type ScheduleSince, type Suspension } from '../../src/core/task/task-record.ts'
-import type { Instant, Row, ScheduleSpec } from '../../src/core/types.ts'
+import type { Ending, Instant, Row, ScheduleSpec } from '../../src/core/types.ts'
 import { readMethods } from '../../src/ledger.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { writeRecord } from '../../src/run/task/task-record.ts'
 import { chanceOf } from '../sim/chance.ts'
-import { FAILED, FORCED, NOT_STARTED, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
+import { FAILED, FORCED, lastWaiting, NOT_STARTED, ON_ECS, rowOn, SCHEDULED, SUCCEEDED } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
 // Ledgers with tasks and rows of any kind, and an independent model of them. The model keeps what was written, and reads no
@@ -73,6 +73,10 @@ export class TaskModel {
   }
 }
 
+/** A task may have the rule that it does not meet. */
+const UNUSUAL: Ending = { ...SUCCEEDED, report: '{"rows":0}' }
+const LEFT: Ending = { ...FAILED, process: { pid: 4711, boot: 'b' } }
+
 let writes = 0
 /** Returns a row of any fate, and whether its work was done. */
 function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance): { row: Row; isDone: boolean } {
@@ -80,21 +84,24 @@ function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance):
   const stamp = (now: Instant) => ({ writeId: `w${++writes}`, now })
   const at = slot + pick([5_000, 40 * 60_000], chance)
   const claim = { task, window, schedule: spec, zoneData: 'z', runId: `r${++writes}`, host: { host: 'h' } }
-  if (chance() < 0.1) {
-    const [state, by, reason] = [pick(['SKIPPED', 'COMPLETED', 'FAILED'] as const, chance), 'ada', 'x']
-    return { row: resolveRow(null, { ...claim, state, by, reason }, stamp(at)), isDone: state === 'COMPLETED' }
-  }
+  const state = pick(['SKIPPED', 'COMPLETED', 'FAILED'] as const, chance)
+  const decided = (found: Row | null) =>
+    resolveRow(found, { ...claim, state, by: 'ada', reason: 'x' }, stamp(at + 9_000))
+  if (chance() < 0.1) return { row: decided(null), isDone: state === 'COMPLETED' }
   let row: Row | null = null
   let isDone = false
   const attempts = pick([1, 1, 1, 2, 3], chance)
   for (let number = 1; number <= attempts; number++) {
     const trigger = chance() < 0.3 ? FORCED : { ...SCHEDULED, eventTime: slot }
     row = claimRow(row, { ...claim, trigger }, stamp(at + number * 1_000), chance() < 0.5 ? DAY_MS * 9 : 1_000)
-    const ending = pick([SUCCEEDED, SUCCEEDED, FAILED, NOT_STARTED, null], chance)
-    isDone ||= ending === SUCCEEDED
+    const isWaiting = number === attempts && chance() < 0.1
+    if (isWaiting) row = lastWaiting(row)
+    const ending = pick(isWaiting ? [NOT_STARTED, null] : [SUCCEEDED, UNUSUAL, FAILED, LEFT, NOT_STARTED, null], chance)
+    isDone ||= ending?.outcome === 'succeeded'
     if (ending !== null) row = finishRow(row, ending, stamp(at + number * 1_000 + 500))
     else if (number === attempts) break
   }
+  if (row?.state === 'FAILED' && chance() < 0.1) return { row: decided(row), isDone: isDone || state === 'COMPLETED' }
   return { row: row as Row, isDone }
 }
 
@@ -113,9 +120,10 @@ export async function ledgerOf(chance: Chance) {
     const model = new TaskModel()
     models.set(task, model)
     const { slots } = model
+    const ecs = pick([null, ON_ECS], chance)
     const write = async (spec: ScheduleSpec, slot: Instant) => {
       const { row, isDone } = rowOf(task, spec, slot, chance)
-      await store.put(row, 'absent', CALL)
+      await store.put(ecs === null ? row : rowOn(ecs, row), 'absent', CALL)
       slots.set(slot, { spec, row: isDone ? 'done' : 'notDone' })
     }
     const [spec, later] = [pick(SPECS, chance), pick(SPECS, chance)]
@@ -168,12 +176,14 @@ export async function ledgerOf(chance: Chance) {
     const record = {
       ...EMPTY_TASK_RECORD,
       schedules,
+      ...(ecs !== null && { ecs, ecsSince: SINCE }),
       pauses: chance() < 0.3 ? [span(from, from + 5 * HOUR_MS)] : [],
       retirements: chance() < 0.2 ? [span(from + DAY_MS, null)] : [],
       expectations: {
         since: SINCE,
         ...(chance() < 0.5 && { lateAfterMs: 60_000 }),
         ...(chance() < 0.5 && { doneByMs: HOUR_MS }),
+        ...(chance() < 0.5 && { expect: 'rows>=1' }),
       },
     }
     await writeRecord(task, record, 'absent', store, CALL)

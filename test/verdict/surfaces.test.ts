@@ -1,0 +1,314 @@
+import { expect, test } from 'vitest'
+import { parseSchedules } from '../../src/audit/expected.ts'
+import { LOOKED_AT } from '../../src/audit/older.ts'
+import type { RunEvent } from '../../src/core/event.ts'
+import { keysOf } from '../../src/core/objects.ts'
+import { decide, decideResolution, rerunnableAs } from '../../src/core/row/decide.ts'
+import { DEFAULT_SKEW_MS } from '../../src/core/row/policy.ts'
+import { readableRow, statusOfRow, workRow } from '../../src/core/row/status.ts'
+import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
+import { encodeRow } from '../../src/core/row/stored-row.ts'
+import { isMissed } from '../../src/core/task/expected-slots.ts'
+import { isLate, type TaskFinding } from '../../src/core/task/findings.ts'
+import { expectedTimes, rulesOf, type TaskRecord } from '../../src/core/task/task-record.ts'
+import type { EcsFacts, Row, Status } from '../../src/core/types.ts'
+import { findingJson, verdictOfFinding } from '../../src/format/check/finding.ts'
+import { commandText, stepJson } from '../../src/format/command-line.ts'
+import { logObject } from '../../src/format/log/log.ts'
+import { type ShownSlot, showJson, shownSlot, showText } from '../../src/format/slot/show.ts'
+import { nextTriggerText } from '../../src/format/verdict.ts'
+import { readMethods } from '../../src/ledger.ts'
+import { systemClock } from '../../src/process/clock.ts'
+import { writeRecord } from '../../src/run/task/task-record.ts'
+import type { SlotMark } from '../../src/verdict/mark.ts'
+import type { SlotSituation } from '../../src/verdict/rules.ts'
+import { neededSteps } from '../../src/verdict/steps.ts'
+import { completedSituation } from '../../src/verdict/verdict.ts'
+import type { AppOptions } from '../../src/web/server/answers.tsx'
+import { createApp } from '../../src/web/server/app.tsx'
+import { readReport } from '../../src/web/server/read/report.ts'
+import { MARKS } from '../../src/web/views/frame/marks.ts'
+import { ledgerOf, numbers, NOW as RANDOM_NOW, SINCE as RANDOM_SINCE } from '../audit/random-ledger.ts'
+import {
+  CONTEXT,
+  coveredRow,
+  FAILED,
+  FORCED,
+  lastWaiting,
+  NOT_STARTED,
+  ON_ECS,
+  PAUSE,
+  recordWith,
+  resolvedAs,
+  rowOn,
+  rowWith,
+  SUCCEEDED,
+  timesAt,
+} from '../support/rows.ts'
+import { memoryStore } from '../support/simulated/memory-store.ts'
+
+const HOUR_MS = 3_600_000
+const CALL = { signal: new AbortController().signal }
+const STORE = 'dynamodb:cronledger'
+const { slot, schedule } = rowWith({})
+
+const SINCE = slot - 24 * HOUR_MS
+
+interface Situation {
+  readonly row?: Row
+  /** The row of the slot that covers it, whose finding is that of both. */
+  readonly covering?: Row
+  /** The stored form of a row that cannot be read. */
+  readonly raw?: StoredDocument
+  /** How long after its slot it is looked at. Left out: an hour. */
+  readonly afterMs?: number
+  readonly record?: Partial<TaskRecord>
+  /** Only `show` has a slot that was not due. */
+  readonly isLeftOutOf?: 'pages'
+  readonly isFinding?: true
+}
+
+const RAW = { ...encodeRow(rowWith({})), version: 1 }
+
+const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
+  scheduled: { afterMs: -HOUR_MS },
+  due: { afterMs: 60_000 },
+  missed: { isFinding: true },
+  doubtful: {
+    record: {
+      schedules: [
+        { since: SINCE, spec: schedule },
+        { since: slot + 30 * HOUR_MS, spec: { expression: '0 9 * * *', zone: 'UTC' } },
+      ],
+    },
+    afterMs: 31 * HOUR_MS,
+    isFinding: true,
+  },
+  declared: { record: { schedules: [{ since: slot, spec: schedule, declared: 'unconfirmed' }] }, isFinding: true },
+  notExpected: { record: { pauses: [{ ...PAUSE, from: slot, until: slot + 1_000 }] }, isLeftOutOf: 'pages' },
+  waiting: { row: lastWaiting(rowWith({})), afterMs: 60_000 },
+  running: { row: rowWith({}), afterMs: 60_000 },
+  silent: { row: rowWith({}), afterMs: 610_000 },
+  stale: { row: rowWith({}), isFinding: true },
+  failed: { row: rowWith({ ending: FAILED }), isFinding: true },
+  notStarted: { row: rowWith({ ending: NOT_STARTED }), isFinding: true },
+  completed: { row: rowWith({ ending: SUCCEEDED }) },
+  unusual: {
+    row: rowWith({ ending: { ...SUCCEEDED, report: '{"rows":0}' } }),
+    record: { expectations: { since: slot, expect: 'rows>=1' } },
+    isFinding: true,
+  },
+  repaired: { row: rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }) },
+  marked: { row: resolvedAs('COMPLETED') },
+  repeated: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), isFinding: true },
+  skipped: { row: resolvedAs('SKIPPED') },
+  covered: {
+    row: coveredRow(),
+    covering: { ...rowWith({ ending: FAILED }), slot: slot + 24 * HOUR_MS, windowEnd: null },
+    afterMs: 25 * HOUR_MS,
+  },
+  newer: { raw: { ...RAW, schemaVersion: 9 }, isFinding: true },
+  damaged: { raw: { ...RAW, state: 'odd' }, isFinding: true },
+}
+
+/** Returns the text of a page without its elements. */
+const textOf = (html: string) =>
+  html
+    .replaceAll(/<[^>]+>/g, '')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&lt;', '<')
+
+/** Returns the function that asks for the page of a slot. */
+function pagesOf(ledger: AppOptions['ledger'], now: number) {
+  const app = createApp({
+    ...{ ledger, ledgerTimeoutMs: 9_000, store: STORE, assets: { script: '', style: '' }, host: 'localhost' },
+    clock: { ...systemClock, now: () => now },
+    report: (message) => expect.unreachable(message),
+  })
+  return async (task: string, at: number) => {
+    const address = `/slot?task=${task}&slot=${new Date(at).toISOString()}`
+    return (await app.request(address, { headers: { host: 'localhost' } })).text()
+  }
+}
+
+/** Compares a text for people with the verdict. */
+function expectSaid(text: string, { verdict }: ShownSlot) {
+  expect(text).toContain(verdict.workText)
+  expect(text).toContain(nextTriggerText(verdict))
+  if (verdict.caution !== null) expect(text).toContain(verdict.caution)
+  for (const { command } of neededSteps(verdict.steps, 'record')) expect(text).toContain(commandText(command))
+}
+
+async function surfaces(
+  { row, covering, raw, record: more, isLeftOutOf }: Situation,
+  now: number,
+  ecs: EcsFacts | null,
+) {
+  const store = memoryStore()
+  if (row !== undefined) await store.put(ecs === null ? row : rowOn(ecs, row), 'absent', CALL)
+  if (covering !== undefined) await store.put(ecs === null ? covering : rowOn(ecs, covering), 'absent', CALL)
+  if (raw !== undefined) store.writeRaw(raw)
+  const record = recordWith([{ since: SINCE, spec: schedule }], {
+    ...(ecs !== null && { ecs, ecsSince: SINCE }),
+    ...more,
+  })
+  await writeRecord('nightly', record, 'absent', store, CALL)
+  const clock = { ...systemClock, now: () => now }
+  const deps = { store, clock, pageTimeoutMs: 9_000, signals: [] }
+  const ledger = readMethods(async () => deps) as AppOptions['ledger']
+  const known = { task: 'nightly', ...record }
+  const own = await ledger.get({ task: 'nightly', slot: new Date(slot) })
+  const times = timesAt(now, { skewMs: 30_000 })
+  const shown = shownSlot(slot, own, { store: STORE, ...known, record: known, inForce: parseSchedules(known) }, times)
+  const options = { ledger, ledgerTimeoutMs: 9_000 }
+  const page = await pagesOf(ledger, now)('nightly', slot)
+  const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
+  const range = { since, until }
+  const report = now < slot ? null : await readReport({ range, store: STORE }, { ...options, ...CALL, now })
+  const found: Record<string, unknown>[] = []
+  for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS) }))
+    found.push(findingJson(one, STORE))
+  const exceptions = report?.tasks[0]?.exceptions ?? []
+  return {
+    shown,
+    pages: isLeftOutOf === undefined ? [textOf(page)] : [],
+    filed: exceptions.map((one) => one.happened),
+    found,
+  }
+}
+
+test.each(
+  keysOf(SITUATIONS).flatMap((name) => [
+    [name, 'a host', null],
+    [name, 'ECS', ON_ECS],
+  ]) as [SlotSituation, string, EcsFacts | null][],
+)('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, ecs) => {
+  const situation = SITUATIONS[name]
+  const { shown, pages, filed, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), ecs)
+  const { verdict } = shown
+  expect(verdict.situation).toBe(name)
+  const { status } = verdict
+  const json = JSON.parse(showJson(shown))
+  expect([json.status, json.work]).toEqual([status, verdict.work])
+  for (const text of [showText(shown), ...pages]) expectSaid(text, shown)
+  const mark = ['repaired', 'marked', 'unusual'].includes(name) ? (name as SlotMark) : status
+  if (mark !== null) for (const text of pages) expect(text).toContain(MARKS[mark].word)
+  const { work, nextTrigger, happened, caution, steps } = json
+  if (filed.length > 0 && status !== 'missed') expect(filed).toEqual([happened])
+  if (situation.isFinding) expect(filed).toHaveLength(1)
+  const said = { status, work, nextTrigger, happened, ...(caution && { caution }), ...(steps && { steps }) }
+  expect(found).toEqual(situation.isFinding ? [expect.objectContaining(said)] : [])
+})
+
+/** `EVERY=1` compares more, as .ci/deep does. */
+const LEDGERS = process.env['EVERY'] === '1' ? 400 : 10
+const BAD = new Set<Status | null>(['missed', 'failed', 'stale', 'overdue', 'unknown'])
+const POLICY = { maxLatenessMs: null, skewMs: DEFAULT_SKEW_MS }
+
+/** Returns what the log says of a scheduled trigger that comes now. Null: it starts. */
+function logged({ task, slot, row, schedule, target }: ShownSlot, { expectations }: TaskRecord, maxAttempts: number) {
+  const trigger = { kind: 'scheduled', eventTime: slot, source: 'event-time' } as const
+  const facts = { now: RANDOM_NOW, survivor: null, objection: null }
+  const decision = decide(row, { ...trigger, slot }, { ...POLICY, maxAttempts }, facts)
+  if (decision.kind !== 'duplicate' && decision.kind !== 'refused') return null
+  const at = { task, trigger, window: { slot, end: null }, store: STORE, maxAttempts, ...expectations }
+  const context = {
+    ...CONTEXT,
+    ...at,
+    ...(schedule && { schedule }),
+    ...(target.ecs && { ecs: target.ecs as EcsFacts }),
+  }
+  const event = { event: decision.kind, ...decision, noted: true } as RunEvent
+  return logObject(event, context, RANDOM_NOW)
+}
+
+/** Returns what `resolve --state completed` answers now: why it does not record that, or null. */
+function objection({ slot, row }: ShownSlot) {
+  const facts = { slot, state: 'COMPLETED', now: RANDOM_NOW, skewMs: DEFAULT_SKEW_MS } as const
+  const decision = decideResolution(row, facts)
+  return decision.kind === 'refused' ? decision.cause : null
+}
+
+function expectedObjection({ row, verdict: { status, situation } }: ShownSlot) {
+  if (status === 'unknown') return 'newerRow'
+  if (row === null || situation === 'covered') return null
+  if (status === 'running' || status === 'waiting' || status === 'overdue') return 'running'
+  return status === 'completed' ? 'completed' : null
+}
+
+test('every surface has the same status, the same answer about the work, and the same steps, in random ledgers', async () => {
+  const seen = new Set<string>()
+  for (let seed = 1; seed <= LEDGERS; seed++) {
+    const { ledger } = await ledgerOf(numbers(seed))
+    const [since, until] = [new Date(RANDOM_SINCE), new Date(RANDOM_NOW + 1)]
+    const found = new Map<string, TaskFinding>()
+    for await (const one of ledger.check({ since, until })) found.set(`${one.task} ${one.slot}`, one)
+    const metrics = new Map<string, Status | null>()
+    for await (const { task, status } of ledger.health({ since, until })) metrics.set(task, status)
+    const ask = pagesOf(ledger as AppOptions['ledger'], RANDOM_NOW)
+    const range = { since: since.toISOString(), until: until.toISOString() }
+    const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readReport>[1]
+    const report = await readReport({ range, store: STORE }, reading)
+    for await (const known of ledger.tasks()) {
+      const { task } = known
+      const times = { now: RANDOM_NOW, ...expectedTimes(known) }
+      const of = { store: STORE, task, record: known, inForce: parseSchedules(known) }
+      const filed = new Map(report?.tasks.find((one) => one.task === task)?.exceptions.map((one) => [one.slot, one]))
+      let newest: Status | null | undefined
+      for await (const item of ledger.slots({ since, until, task, emitProblem: () => {} })) {
+        const { slot } = item
+        // What is usual follows from the rows before it.
+        const older: Row[] = []
+        if (rulesOf(known) !== null)
+          for await (const one of ledger.history({ task, until: new Date(slot), limit: LOOKED_AT })) {
+            const before = readableRow(one)
+            if (before !== null) older.push(before)
+          }
+        const shown = shownSlot(slot, isMissed(item) ? null : item, { ...of, older }, times)
+        const { row, verdict } = shown
+        const { status, situation, work } = verdict
+        const name = `seed ${seed} ${task} ${new Date(slot).toISOString()} ${situation}`
+        // A page takes long.
+        const isNew = !seen.has(`${situation} ${shown.target.ecs === null}`)
+        seen.add(`${situation} ${shown.target.ecs === null}`)
+        if (isNew) expectSaid(textOf(await ask(task, slot)), shown)
+        newest ??= status
+        // `history`, the rerun of a range, `resolve` and the report.
+        expect(row === null ? status : statusOfRow(row, times), name).toBe(status)
+        const isOpen = ['running', 'waiting', 'overdue', 'unknown'].includes(status ?? '') && row !== null
+        const again = isOpen ? null : work === 'done' ? 'completed' : status
+        if (status !== 'overdue') expect(rerunnableAs(row, RANDOM_NOW, DEFAULT_SKEW_MS), name).toBe(again)
+        expect(objection(shown), name).toBe(expectedObjection(shown))
+        const filedAs = filed.get(slot)?.class
+        const own = readableRow(row)
+        const how = status === 'completed' && own !== null ? completedSituation(workRow(own)) : status
+        if (filedAs !== undefined) expect([how, situation, 'late'], name).toContain(filedAs)
+        // `check` and its notifications, which may write the times in another zone. A covered slot is a part of the finding of
+        // the slot that covers it, while that has a row.
+        const finding = found.get(`${task} ${slot}`)
+        if (finding !== undefined) expect(verdictOfFinding(finding, STORE), name).toEqual(verdict)
+        const isBad = situation === 'unusual' || (own !== null && isLate(own, times)) || BAD.has(status)
+        expect(finding !== undefined, name).toBe(situation === 'covered' ? own?.covering === null : isBad)
+        // The log of a trigger that comes now.
+        for (const maxAttempts of [1, 99]) {
+          const line = logged(shown, known, maxAttempts)
+          const depends = maxAttempts === 1 ? 'refused' : undefined
+          const { nextTrigger } = verdict
+          expect(line?.event, name).toBe(
+            { starts: undefined, depends, duplicate: nextTrigger, refused: nextTrigger }[nextTrigger],
+          )
+          if (line === null) continue
+          expect([line['work'], line['caution'] ?? null], name).toEqual([work, verdict.caution])
+          // A run records its schedule, and its container has it.
+          const hasSchedule = known.schedules.length > 0 && shown.target.otherSchedule === undefined
+          if (line.event === 'refused' && hasSchedule)
+            expect(line.steps, name).toEqual(neededSteps(verdict.steps).map(stepJson))
+        }
+      }
+      // The metrics, `tasks` and the page of the task.
+      if (metrics.has(task)) expect(metrics.get(task) ?? undefined, `seed ${seed} ${task}`).toBe(newest)
+    }
+  }
+  expect(seen.size).toBeGreaterThan(15)
+})
