@@ -10,11 +10,13 @@ import {
   Duration,
   type aws_ec2 as ec2,
   type aws_ecs as ecs,
+  aws_events as events,
   aws_iam as iam,
   Stack,
   aws_scheduler as scheduler,
   aws_sns as sns,
   Token,
+  aws_events_targets as targets,
 } from 'aws-cdk-lib'
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include'
 import { Construct } from 'constructs'
@@ -35,13 +37,19 @@ export interface LedgerParts {
   readonly deadLetters: string
   /** The ARN of the topic of the alarms. */
   readonly alarmTopic: string
+  /** The ARN of the state machine that starts tasks, and tries again. Default: EventBridge Scheduler starts them itself. */
+  readonly stateMachine?: string | undefined
+  /** The start of the names of batches in ECS. Default: cronledger-. */
+  readonly familyPrefix?: string | undefined
+  /** The name of containers that the rule about stopped tasks knows. A batch with another one gets its own rule. Default: batch. */
+  readonly container?: string | undefined
 }
 
-/** The parameters of ledger.yaml. The names of batches begin with the default of FamilyPrefix. */
+/** The parameters of ledger.yaml. */
 export type LedgerParameters = Readonly<Record<string, string | readonly string[] | undefined>> & {
   readonly Table: string
-  readonly FamilyPrefix?: never
-  readonly Container?: never
+  readonly FamilyPrefix?: string
+  readonly Container?: string
 }
 
 /** The template ledger.yaml: the table, the policies, what starts the batches, and what sends the alarms. */
@@ -53,6 +61,9 @@ export class Ledger extends Construct implements LedgerParts {
   readonly schedulerRole: string
   readonly deadLetters: string
   readonly alarmTopic: string
+  readonly stateMachine: string | undefined
+  readonly familyPrefix: string | undefined
+  readonly container: string | undefined
 
   constructor(scope: Construct, id: string, parameters: LedgerParameters) {
     super(scope, id)
@@ -63,8 +74,11 @@ export class Ledger extends Construct implements LedgerParts {
     this.scheduleGroup = output('ScheduleGroup')
     this.schedulerRole = output('SchedulerRole')
     this.deadLetters = output('DeadLetters')
-    // The output has a condition of the template, which the stack of a batch does not have.
+    this.familyPrefix = parameters.FamilyPrefix
+    this.container = parameters.Container
+    // These outputs have a condition of the template, which the stack of a batch does not have.
     this.alarmTopic = parameters['AlarmTopic']?.toString() ?? this.template.getResource('Alarms').ref
+    if (parameters['StartAgain'] === 'true') this.stateMachine = this.template.getResource('StateMachine').ref
   }
 }
 
@@ -81,17 +95,27 @@ export interface GuardedScheduledTaskProps {
   /** The tasks whose slots must have completed before the batch starts. */
   readonly after?: readonly string[]
   /**
-   * Any task definition for Fargate. Its default container is named `batch`, has the batch in its entry point and
+   * Any task definition for Fargate. The container of the batch is essential, has the batch in its entry point and
    * command, a log, and cronledger in its image. A role that is not made by the task definition must be in BatchRoles
    * of the ledger.
    */
   readonly taskDefinition: ecs.FargateTaskDefinition
+  /** The name of the container of the batch. Default: the first essential one of the task definition. */
+  readonly containerName?: string
   readonly cluster: ecs.ICluster
   /** Default: the private subnets of the cluster's VPC. */
   readonly subnetSelection?: ec2.SubnetSelection
   /** Default: the default group of the VPC. */
   readonly securityGroups?: readonly ec2.ISecurityGroup[]
   readonly assignPublicIp?: boolean
+  /** A capacity provider of the cluster. An interruption of FARGATE_SPOT fails the slot, which nothing starts again. */
+  readonly capacityProvider?: string
+  /** The version of Fargate. Default: LATEST. */
+  readonly platformVersion?: string
+  /** Alarm if no run has completed for this number of hours. Default: it follows from the schedule. 0: no alarm. */
+  readonly noRunHours?: number
+  /** Alarm about duplicates, which need no action. Default: false. */
+  readonly alarmOnDuplicates?: boolean
   /** Default: true. To stop a batch for some time, use cronledger pause. */
   readonly enabled?: boolean
 }
@@ -99,9 +123,12 @@ export interface GuardedScheduledTaskProps {
 export class GuardedScheduledTask extends Construct {
   readonly schedule: scheduler.CfnSchedule
   readonly alarms: readonly cloudwatch.Alarm[]
+  /** The container of the batch. Its name is that of overrides and of the rule about stopped tasks. */
+  readonly container: ecs.ContainerDefinition
 
   constructor(scope: Construct, id: string, props: GuardedScheduledTaskProps) {
     super(scope, id)
+    this.container = batchContainer(props)
     const computed = computeParameters(props)
     const network = networkOf(props)
     this.guard(props, computed, network)
@@ -113,7 +140,7 @@ export class GuardedScheduledTask extends Construct {
   /** Lets the container run the batch by cronledger, and gives it the settings. */
   private guard(props: GuardedScheduledTaskProps, computed: Computed, network: Network): void {
     const { taskDefinition, ledger } = props
-    const container = batchContainer(props)
+    const { container } = this
     const { entryPoint = [], command = [], secrets = [], stopTimeout } = container.renderContainerDefinition()
     const batch = [entryPoint, command].flat()
     if (batch.length === 0)
@@ -192,12 +219,24 @@ export class GuardedScheduledTask extends Construct {
   }
 
   private makeSchedule(props: GuardedScheduledTaskProps, computed: Computed, awsvpcConfiguration: Network) {
-    const { ledger, taskDefinition, cluster, enabled = true } = props
+    const { ledger, taskDefinition, cluster, capacityProvider, platformVersion = 'LATEST', enabled = true } = props
     // EventBridge Scheduler replaces the attributes, so that a late trigger finds its slot.
     const environment = [
       { name: 'CRONLEDGER_EVENT_TIME', value: '<aws.scheduler.scheduled-time>' },
       { name: 'CRONLEDGER_DELIVERY_ATTEMPT', value: '<aws.scheduler.attempt-number>' },
     ]
+    const overrides = { containerOverrides: [{ name: this.container.containerName, environment }] }
+    // With the revision, so that the schedule here and the one in the container change at the same moment.
+    const { taskDefinitionArn } = taskDefinition
+    const place = {
+      ...(capacityProvider === undefined
+        ? { launchType: 'FARGATE' }
+        : { capacityProviderStrategy: [{ capacityProvider, weight: 1 }] }),
+      platformVersion,
+      propagateTags: 'TASK_DEFINITION',
+      networkConfiguration: { awsvpcConfiguration },
+    }
+    const request = { cluster: cluster.clusterName, taskDefinition: taskDefinitionArn, ...place, overrides }
     return new scheduler.CfnSchedule(this, 'Schedule', {
       name: computed.Family,
       groupName: ledger.scheduleGroup,
@@ -207,18 +246,14 @@ export class GuardedScheduledTask extends Construct {
       ...(computed.StartDate !== '' && { startDate: computed.StartDate }),
       flexibleTimeWindow: { mode: 'OFF' },
       target: {
-        arn: cluster.clusterArn,
+        ...(ledger.stateMachine === undefined
+          ? {
+              arn: cluster.clusterArn,
+              ecsParameters: { taskDefinitionArn, taskCount: 1, ...place },
+              input: JSON.stringify(overrides),
+            }
+          : { arn: ledger.stateMachine, input: Stack.of(this).toJsonString(capitals(request)) }),
         roleArn: ledger.schedulerRole,
-        ecsParameters: {
-          // With the revision, so that the schedule here and the one in the container change at the same moment.
-          taskDefinitionArn: taskDefinition.taskDefinitionArn,
-          taskCount: 1,
-          launchType: 'FARGATE',
-          platformVersion: 'LATEST',
-          propagateTags: 'TASK_DEFINITION',
-          networkConfiguration: { awsvpcConfiguration },
-        },
-        input: JSON.stringify({ containerOverrides: [{ name: batchContainer(props).containerName, environment }] }),
         // The longest that EventBridge Scheduler allows. A trigger that comes late still runs its own slot.
         retryPolicy: { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 },
         deadLetterConfig: { arn: ledger.deadLetters },
@@ -226,8 +261,8 @@ export class GuardedScheduledTask extends Construct {
     })
   }
 
-  /** Makes the alarms on the metrics that cronledger writes to its log. */
-  private makeAlarms(props: GuardedScheduledTaskProps, { NoRunHours }: Computed): cloudwatch.Alarm[] {
+  /** Makes the alarms on the metrics that cronledger writes to its log, and on stopped tasks if the ledger has no rule for them. */
+  private makeAlarms(props: GuardedScheduledTaskProps, { Family, NoRunHours }: Computed): cloudwatch.Alarm[] {
     const { ledger, task } = props
     const check = `AWS_REGION=${Stack.of(this).region} cronledger check --store dynamodb:${ledger.table} --task ${task}`
     const metric = (metricName: string, period: Duration) =>
@@ -249,15 +284,20 @@ export class GuardedScheduledTask extends Construct {
     const alarms = [
       onOne(
         'Refused',
-        `a trigger was refused, and the batch was not started. An operator has to decide. See which slots need attention, and what to do: ${check}. If it finds nothing, see the log: aws logs tail ${logGroupOf(props)} --region ${Stack.of(this).region} --since 3h`,
+        `a trigger was refused, and the batch was not started. An operator has to decide. See which slots need attention, and what to do: ${check}. If it finds nothing, see the log: aws logs tail ${logGroupOf(this.container)} --region ${Stack.of(this).region} --since 3h`,
       ),
       onOne(
         'Failed',
         `an attempt failed or did not start, or a success could not be recorded. If the log says that the batch SUCCEEDED, do not run it again: record the success with the command in the log. Otherwise see which slots need attention, and what to do: ${check}. With --retry-delay or --max-attempts, a later attempt may have succeeded since.`,
       ),
+      ...(props.alarmOnDuplicates === true
+        ? [onOne('Duplicate', 'a trigger came twice, and the second one started nothing. You need not do anything.')]
+        : []),
     ]
-    const topic = new actions.SnsAction(sns.Topic.fromTopicArn(this, 'Alarms', ledger.alarmTopic))
+    const alarmTopic = sns.Topic.fromTopicArn(this, 'Alarms', ledger.alarmTopic)
+    const topic = new actions.SnsAction(alarmTopic)
     for (const alarm of alarms) alarm.addAlarmAction(topic)
+    if (this.container.containerName !== (ledger.container ?? 'batch')) this.makeRule(task, Family, alarmTopic, check)
     if (NoRunHours === '0') return alarms
     // This alarm also covers what cannot report itself: no trigger came, or the task was killed. Without FILL, CloudWatch
     // looks some periods further back before it treats data as missing.
@@ -277,6 +317,43 @@ export class GuardedScheduledTask extends Construct {
     noRun.addOkAction(topic)
     return [...alarms, noRun]
   }
+
+  /** Sends exit codes other than 0 of this container. Tasks that did not start are in the rule of the ledger. */
+  private makeRule(task: string, family: string, topic: sns.ITopic, check: string): void {
+    const field = (name: string) => events.EventField.fromPath(`$.detail.${name}`)
+    const exit = (index: number) => `${field(`containers[${index}].name`)} ${field(`containers[${index}].exitCode`)}`
+    new events.Rule(this, 'TaskStopped', {
+      description: 'cronledger: the container of a batch exited with another code than 0.',
+      eventPattern: {
+        source: ['aws.ecs'],
+        detailType: ['ECS Task State Change'],
+        detail: {
+          lastStatus: ['STOPPED'],
+          taskDefinitionArn: [
+            {
+              prefix: `${Stack.of(this).formatArn({ service: 'ecs', resource: 'task-definition', resourceName: family })}:`,
+            },
+          ],
+          containers: { name: [this.container.containerName], exitCode: [{ 'anything-but': 0 }] },
+        },
+      },
+      targets: [
+        new targets.SnsTopic(topic, {
+          message: events.RuleTargetInput.fromMultilineText(
+            [
+              `cronledger ${task}: the ECS task exited with another code than 0.`,
+              `Task definition: ${field('taskDefinitionArn')}`,
+              `Exit codes: ${exit(0)}, ${exit(1)}`,
+              `Stopped because: ${field('stopCode')} ${field('stoppedReason')}`,
+              `Task: ${field('taskArn')}`,
+              'If the exit code is 74 and the log says that the batch SUCCEEDED, do not run it again. Record the success with the command in the log.',
+              `See which slots need attention, and how to read their logs: ${check}`,
+            ].join('\n'),
+          ),
+        }),
+      ],
+    })
+  }
 }
 
 type Computed = Readonly<
@@ -284,8 +361,10 @@ type Computed = Readonly<
 >
 
 /** Returns the parameters of batch.yaml that follow from the schedule. Fails if AWS cannot express the schedule. */
-function computeParameters({ task, schedule, timezone = 'UTC', anchor }: GuardedScheduledTaskProps): Computed {
-  const options = ['--task', task, '--schedule', schedule, '--timezone', timezone]
+function computeParameters(props: GuardedScheduledTaskProps): Computed {
+  const { ledger, task, schedule, timezone = 'UTC', anchor, noRunHours } = props
+  const parameters = `FamilyPrefix=${ledger.familyPrefix ?? 'cronledger-'}${noRunHours === undefined ? '' : ` NoRunHours=${noRunHours}`}`
+  const options = ['--task', task, '--schedule', schedule, '--timezone', timezone, '--parameters', parameters]
   if (anchor !== undefined) options.push('--anchor', anchor)
   // The table is not among them, and its name may not be known yet.
   const words = ['template', 'parameters', '--computed', '--store', 'dynamodb:later', ...options]
@@ -311,19 +390,33 @@ function networkOf({
   }
 }
 
-function batchContainer({ taskDefinition }: GuardedScheduledTaskProps): ecs.ContainerDefinition {
-  const container = taskDefinition.defaultContainer
-  if (container?.containerName === 'batch') return container
+/** Step Functions names the members of a request with a capital letter. */
+function capitals(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(capitals)
+  if (typeof part !== 'object' || part === null) return part
+  const named = Object.entries(part).map(([name, value]) => [
+    name.replace(/^./, (letter) => letter.toUpperCase()),
+    value,
+  ])
+  return Object.fromEntries(named.map(([name, value]) => [name, capitals(value)]))
+}
+
+function batchContainer({ taskDefinition, containerName }: GuardedScheduledTaskProps): ecs.ContainerDefinition {
+  const container = containerName === undefined ? undefined : taskDefinition.findContainer(containerName)
+  const found = containerName === undefined ? taskDefinition.defaultContainer : container
+  // Without it, the task would go on after the batch.
+  if (found?.essential) return found
+  const what = containerName === undefined ? 'essential container' : `essential container named ${containerName}`
   throw new Error(
-    `${taskDefinition.node.path}: the default container must be named batch, because alarms and overrides use this name.`,
+    `${taskDefinition.node.path}: the task definition has no ${what}. Add the container of the batch first.`,
   )
 }
 
 /** The metrics of the alarms, and what a person reads after one, are in the log. */
-function logGroupOf(props: GuardedScheduledTaskProps): string {
-  const { logConfiguration } = batchContainer(props).renderContainerDefinition()
+function logGroupOf(container: ecs.ContainerDefinition): string {
+  const { logConfiguration } = container.renderContainerDefinition()
   const options = logConfiguration !== undefined && 'options' in logConfiguration ? logConfiguration.options : undefined
   const group = options !== undefined && 'awslogs-group' in options ? options['awslogs-group'] : undefined
   if (group !== undefined) return String(group)
-  throw new Error(`${props.taskDefinition.node.path}: the container needs logging: ecs.LogDrivers.awsLogs({ … }).`)
+  throw new Error(`${container.node.path}: the container needs logging: ecs.LogDrivers.awsLogs({ … }).`)
 }

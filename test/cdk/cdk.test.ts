@@ -28,34 +28,46 @@ const OUTPUTS = {
   deadLetters: 'arn:aws:sqs:eu-west-1:123456789012:dead',
   alarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms',
 }
-/** A batch with the outputs of a stack, whose values are those of the parameters below. */
+const MACHINE = 'arn:aws:states:eu-west-1:123456789012:stateMachine:start'
+/** Two batches with the outputs of a stack, whose values are those of the parameters below. */
 const COMPARED = `import { App, aws_ec2 as ec2, aws_ecs as ecs, aws_logs as logs, aws_secretsmanager as secretsmanager, Size, Stack } from 'aws-cdk-lib'
-import { GuardedScheduledTask } from './guarded-scheduled-task.js'
-const stack = new Stack(new App(), 'compared')
-const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['a'] })
-const cluster = ecs.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'batch', vpc })
-const subnets = ['subnet-1', 'subnet-2'].map((id) => ec2.Subnet.fromSubnetId(stack, id, id))
-const securityGroups = ['sg-1', 'sg-2'].map((id) => ec2.SecurityGroup.fromSecurityGroupId(stack, id, id))
+import { GuardedScheduledTask, type GuardedScheduledTaskProps, type LedgerParts } from './guarded-scheduled-task.js'
+const app = new App()
 const runtimePlatform = { cpuArchitecture: ecs.CpuArchitecture.X86_64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX }
-const taskDefinition = new ecs.FargateTaskDefinition(stack, 'Definition', { runtimePlatform })
-const secret = secretsmanager.Secret.fromSecretCompleteArn(stack, 'Secret', '${SECRET}')
-taskDefinition.addContainer('batch', {
-  image: ecs.ContainerImage.fromRegistry('batch:1'),
-  command: ['./batch.sh'],
-  secrets: { PASSWORD: ecs.Secret.fromSecretsManager(secret, 'password') },
-  logging: ecs.LogDrivers.awsLogs({
-    streamPrefix: 'cronledger',
-    mode: ecs.AwsLogDriverMode.NON_BLOCKING,
-    maxBufferSize: Size.mebibytes(25),
-    logGroup: new logs.LogGroup(stack, 'Log', { logGroupName: '/ecs/cronledger-nightly/1', retention: 90 }),
-  }),
-})
-const ledger = ${JSON.stringify({ table: 'money', tableKey: KEY, ...OUTPUTS })}
-new GuardedScheduledTask(stack, 'Nightly', {
-  ledger, task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo', after: ['import', 'billing'],
-  taskDefinition, cluster, subnetSelection: { subnets }, securityGroups, enabled: false,
-})
-;(stack.node.root as App).synth()
+const image = ecs.ContainerImage.fromRegistry('batch:1')
+function batch(name: string, container: string, more: Partial<GuardedScheduledTaskProps> = {}, parts: Partial<LedgerParts> = {}) {
+  const stack = new Stack(app, name)
+  const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['a'] })
+  const cluster = ecs.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'batch', vpc })
+  const subnets = ['subnet-1', 'subnet-2'].map((id) => ec2.Subnet.fromSubnetId(stack, id, id))
+  const securityGroups = ['sg-1', 'sg-2'].map((id) => ec2.SecurityGroup.fromSecurityGroupId(stack, id, id))
+  const taskDefinition = new ecs.FargateTaskDefinition(stack, 'Definition', { runtimePlatform })
+  const secret = secretsmanager.Secret.fromSecretCompleteArn(stack, 'Secret', '${SECRET}')
+  if (container !== 'batch') taskDefinition.addContainer('proxy', { image })
+  taskDefinition.addContainer(container, {
+    image,
+    command: ['./batch.sh'],
+    secrets: { PASSWORD: ecs.Secret.fromSecretsManager(secret, 'password') },
+    logging: ecs.LogDrivers.awsLogs({
+      streamPrefix: 'cronledger',
+      mode: ecs.AwsLogDriverMode.NON_BLOCKING,
+      maxBufferSize: Size.mebibytes(25),
+      logGroup: new logs.LogGroup(stack, 'Log', { logGroupName: '/ecs/cronledger-nightly/1', retention: 90 }),
+    }),
+  })
+  const ledger = { ...${JSON.stringify({ table: 'money', tableKey: KEY, ...OUTPUTS })}, ...parts }
+  return new GuardedScheduledTask(stack, 'Nightly', {
+    ledger, task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo', after: ['import', 'billing'],
+    taskDefinition, cluster, subnetSelection: { subnets }, securityGroups, enabled: false, ...more,
+  })
+}
+batch('plain', 'batch')
+batch('more', 'job', {
+  containerName: 'job', capacityProvider: 'FARGATE_SPOT', platformVersion: '1.4.0', assignPublicIp: true,
+  noRunHours: 30, alarmOnDuplicates: true,
+}, { stateMachine: '${MACHINE}', familyPrefix: 'pay-' })
+batch('known', 'job', { containerName: 'job' }, { container: 'job' })
+app.synth()
 `
 
 const synthesise = (app: string) =>
@@ -89,21 +101,68 @@ beforeAll(async () => {
   await synthesise('compared.js')
 }, 600_000)
 
-test('a batch makes what batch.yaml makes', () => {
+const MORE = `CapacityProvider=FARGATE_SPOT PlatformVersion=1.4.0 AssignPublicIp=ENABLED NoRunHours=30 AlarmOnDuplicates=true
+  StateMachine=${MACHINE} Container=job`
+/** A container beside that of the batch. */
+const isOther = ({ Name }: Loose) => Name === 'proxy'
+
+test.each([
+  ['plain', '', 'cronledger-nightly'],
+  ['more', MORE.replaceAll(/\s+/g, ' '), 'pay-nightly'],
+])('the batch %s makes what batch.yaml makes', (stack, more, family) => {
   const parameters = `SecurityGroups=sg-1,sg-2 After=import,billing TableKey=${KEY} Secrets=PASSWORD=${SECRET}:password:: ScheduleState=DISABLED`
-  const options = { ...BATCH, timezone: 'Asia/Tokyo', parameters: `${BATCH.parameters} ${parameters}` }
+  const options = { ...BATCH, timezone: 'Asia/Tokyo', parameters: `${BATCH.parameters} ${parameters} ${more}` }
   const given = JSON.parse(stackParameters(options, Date.UTC(2026, 10, 24)).text).Parameters
+  const { TaskStopped, ...resources } = evaluateTemplate(
+    JSON.parse(
+      JSON.stringify(readStack(stack))
+        .replaceAll('26214400b', '25m')
+        .replaceAll(/NightlyTaskStopped\w+/g, 'TaskStopped'),
+    ),
+  )
   const [made, expected] = [
-    meaningOf(evaluateTemplate(JSON.parse(JSON.stringify(readStack('compared')).replace('26214400b', '25m')))),
-    meaningOf(evaluateTemplate(readTemplate('batch'), given)),
+    meaningOf(resources),
+    meaningOf(evaluateTemplate(readTemplate('batch'), { ...given, Family: family })),
   ]
   // The CDK makes the roles, so the execution role has its own grants, and both may be assumed by ECS in any account.
   const roleOf = ({ path, statements }: Loose) => ({ path, statements })
-  const ofConstruct = ({ definitions: [{ TaskRoleArn, ExecutionRoleArn, ...definition }], ...meaning }: Loose) => ({
+  const ofConstruct = ({
+    definitions: [{ TaskRoleArn, ExecutionRoleArn, ...definition }],
+    logs: _,
+    ...meaning
+  }: Loose) => ({
     ...meaning,
-    definition: { ...definition, TaskRoleArn: roleOf(TaskRoleArn), path: ExecutionRoleArn.path },
+    definition: {
+      ...definition,
+      ContainerDefinitions: definition.ContainerDefinitions.filter((one: Loose) => !isOther(one)),
+      TaskRoleArn: roleOf(TaskRoleArn),
+      path: ExecutionRoleArn.path,
+    },
   })
   expect(ofConstruct(made)).toEqual(ofConstruct(expected))
+  expect(TaskStopped === undefined).toBe(stack === 'plain')
+})
+
+test('a container whose name the ledger does not know has a rule of its own, which is that of the ledger for this batch', () => {
+  expect(['plain', 'known'].flatMap((stack) => resources(stack, 'AWS::Events::Rule'))).toEqual([])
+  const ruleOf = (template: Loose, parameters: Loose = {}) =>
+    Object.values(evaluateTemplate(template, parameters)).find(({ Type }) => Type === 'AWS::Events::Rule')
+      ?.Properties ?? {}
+  const [made, expected] = [ruleOf(readStack('more')), ruleOf(readTemplate('ledger'), { Container: 'job' })]
+  const { $or, taskDefinitionArn, ...detail } = expected['EventPattern'].detail
+  const [{ prefix }] = taskDefinitionArn
+  expect(made['EventPattern']).toEqual({
+    ...expected['EventPattern'],
+    detail: {
+      ...{ ...detail, ...$or[0] },
+      taskDefinitionArn: [{ prefix: prefix.replace('cronledger-', 'pay-nightly:') }],
+    },
+  })
+  const [{ Arn, InputTransformer }] = made['Targets']
+  expect(Arn).toBe(OUTPUTS.alarmTopic)
+  const pathsOf = ({ InputPathsMap }: Loose) => Object.values(InputPathsMap).sort()
+  expect(pathsOf(InputTransformer)).toEqual(pathsOf(expected['Targets'][0].InputTransformer))
+  expect(InputTransformer.InputTemplate).toContain('cronledger check --store dynamodb:money --task nightly')
 })
 
 test('the app of the guide starts its task in the cluster, for the ledger of another stack, and no parameter stays', () => {
@@ -123,7 +182,8 @@ test('the app of the guide starts its task in the cluster, for the ledger of ano
 })
 
 test.each([
-  ["'batch'", "'main'", /the default container must be named batch/],
+  ["task: 'nightly',", "task: 'nightly', containerName: 'main',", /no essential container named main/],
+  ["addContainer('batch', {", "addContainer('batch', { essential: false,", /no essential container\. Add/],
   ["command: ['./batch.sh'],", '', /the container has no command/],
   ["'0 3 * * *'", "'0 3 1 * 5'", /AWS/],
   ['logging:', 'unused:', /the container needs logging/],

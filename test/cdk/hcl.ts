@@ -39,6 +39,7 @@ const FUNCTIONS: Readonly<Record<string, (...args: never[]) => unknown>> = {
   slice: (list: unknown[], from: number, to: number) => list.slice(from, to),
   split: (by: string, text: string) => text.split(by),
   startsWith: (text: string, start: string) => text.startsWith(start),
+  title: (text: string) => text.replace(/\b[a-z]/g, (letter) => letter.toUpperCase()),
   trimsuffix: (text: string, end: string) => (text.endsWith(end) ? text.slice(0, -end.length) : text),
   values: (map: Loose) =>
     Object.keys(map)
@@ -217,6 +218,10 @@ export async function evaluateModule(parser: Parser, text: string, given: Loose)
       await value(blocks[name][0].depends_on, {}).catch((error: Error) => {
         if (!error.message.includes('is not made')) throw error
       })
+      for (const { condition, error_message } of blocks[name][0].lifecycle?.[0].precondition ?? []) {
+        const message = await value(error_message, {})
+        if (!(await value(condition, {}))) throw new Error(message)
+      }
       for (const scope of await instancesOf(type, name)) {
         const index = scope['each']?.key ?? (scope['count']?.index || undefined)
         const id = `${type}.${name}${index === undefined ? '' : `[${index}]`}`

@@ -83,7 +83,7 @@ export function meaningOf(resources: Resources): Loose {
 
   const schedules = all('AWS::Scheduler::Schedule').map(({ Target, State = 'ENABLED', ...schedule }) => ({
     ...{ ...schedule, State },
-    Target: { ...Target, RoleArn: roleOf(Target.RoleArn), Input: Target.Input && JSON.parse(Target.Input) },
+    Target: { ...Target, RoleArn: roleOf(Target.RoleArn), Input: inputOf(Target) },
   }))
   const definitions = all('AWS::ECS::TaskDefinition').map(({ TaskRoleArn, ExecutionRoleArn, ...definition }) => ({
     ...{ ...definition, TaskRoleArn: roleOf(TaskRoleArn), ExecutionRoleArn: roleOf(ExecutionRoleArn) },
@@ -103,6 +103,8 @@ export function meaningOf(resources: Resources): Loose {
     topics: all('AWS::SNS::TopicPolicy').map(({ PolicyDocument }) => statementsOf([PolicyDocument])),
     ...{ schedules, definitions, alarms: all('AWS::CloudWatch::Alarm').map(alarmOf).sort(byText) },
     others: ['AWS::DynamoDB::Table', 'AWS::SQS::Queue', 'AWS::Events::Rule'].map(all),
+    machines: all('AWS::StepFunctions::StateMachine').map((one) => ({ ...one, RoleArn: roleOf(one['RoleArn']) })),
+    dashboards: all('AWS::CloudWatch::Dashboard').map(({ DashboardBody }) => JSON.parse(DashboardBody)),
     // The end of the name is different in each stack.
     logs: all('AWS::Logs::LogGroup').map((one) => ({
       ...one,
@@ -113,6 +115,12 @@ export function meaningOf(resources: Resources): Loose {
   return JSON.parse(
     ids.reduce((text, id) => text.replaceAll(`<${id}>`, `<${resources[id]?.Type}>`), JSON.stringify(plain(meaning))),
   )
+}
+
+/** In a request of Step Functions, a cluster has its name or its ARN, which ends with the name. */
+function inputOf({ Input }: Loose) {
+  const { Cluster, ...input } = JSON.parse(Input ?? '{}')
+  return { ...input, Cluster: Cluster?.split('/').at(-1) }
 }
 
 const byText = (one: unknown, other: unknown) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1)
@@ -154,7 +162,7 @@ function statementsOf(documents: readonly Loose[]) {
 }
 
 /** The form of the log is text by default. The lists of secrets in batch.yaml have empty items. */
-const environmentOf = (variables: readonly Loose[]) =>
+const environmentOf = (variables: readonly Loose[] = []) =>
   Object.fromEntries(
     variables
       .filter(({ Name, Value }) => `${Name}=${Value}` !== 'CRONLEDGER_LOG=text')

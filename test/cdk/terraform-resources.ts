@@ -63,6 +63,7 @@ const CONVERT: Readonly<Record<string, Convert>> = {
     },
   ],
   aws_scheduler_schedule: ({ Target, ...schedule }) => {
+    if (Target.EcsParameters === undefined) return ['AWS::Scheduler::Schedule', { ...schedule, Target }]
     const { NetworkConfiguration, ...ecs } = Target.EcsParameters
     const AssignPublicIp = NetworkConfiguration.AssignPublicIp ? 'ENABLED' : 'DISABLED'
     const network = { AwsvpcConfiguration: { ...NetworkConfiguration, AssignPublicIp } }
@@ -83,6 +84,11 @@ const CONVERT: Readonly<Record<string, Convert>> = {
       }),
     },
   ],
+  aws_sfn_state_machine: ({ RoleArn, Definition }) => [
+    'AWS::StepFunctions::StateMachine',
+    { RoleArn, Definition: JSON.parse(Definition) },
+  ],
+  aws_cloudwatch_dashboard: ({ DashboardBody }) => ['AWS::CloudWatch::Dashboard', { DashboardBody }],
   aws_sqs_queue: ({ MessageRetentionSeconds, SqsManagedSseEnabled }) => [
     'AWS::SQS::Queue',
     { MessageRetentionPeriod: MessageRetentionSeconds, SqsManagedSseEnabled },

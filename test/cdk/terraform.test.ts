@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { stackParameters } from '../../src/cli/commands/template/parameters.ts'
-import { BATCH, readTemplate } from '../support/aws/stack.ts'
+import { BATCH, OUTPUTS, outputsFile, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
 import { evaluateModule, type Module, type Parser } from './hcl.ts'
 import { evaluateTemplate, meaningOf } from './meaning.ts'
@@ -38,6 +38,7 @@ const LEDGER = {
   ...{ table: 'money', schedule_group: 'group', scheduler_role: 'arn:aws:iam::123456789012:role/scheduler' },
   ...{ dead_letters: arn('sqs', 'dead'), alarm_topics: [arn('sns', 'alarms')] },
 }
+const MACHINE = arn('states', 'stateMachine:start')
 const PLACE = {
   ...{
     image: 'batch:1',
@@ -78,6 +79,15 @@ const BATCHES: readonly (readonly [what: string, options: Loose, parameters: str
       roles: { task: 'arn:aws:iam::123456789012:role/task', execution: 'arn:aws:iam::123456789012:role/pull' },
     },
   ],
+  [
+    'that Step Functions starts, in a container with another name and with another prefix of the family',
+    { outputs: outputsFile({ ...OUTPUTS, FamilyPrefix: 'pay-', Container: 'job', StateMachine: MACHINE }) },
+    'AssignPublicIp=ENABLED CapacityProvider=FARGATE_SPOT',
+    {
+      ledger: { ...LEDGER, family_prefix: 'pay-', container: 'job', state_machines: [MACHINE] },
+      ...{ assign_public_ip: true, capacity_provider: 'FARGATE_SPOT' },
+    },
+  ],
 ]
 const CHECK = { image: 'check:1', cluster: arn('ecs', 'cluster/batch'), subnets: ['subnet-1', 'subnet-2'] }
 const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: Loose])[] = [
@@ -87,6 +97,7 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
     {
       ...{ Table: 'money', TableKey: KEYS.table, BatchRoles: 'arn:aws:iam::1:role/x', PermissionsBoundary: BOUNDARY },
       ...{ CheckImage: 'check:1', Cluster: 'batch', Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1' },
+      ...{ FamilyPrefix: 'pay-', Container: 'job', StartAgain: 'true', Dashboard: 'true' },
       ...{ CheckExpression: 'cron(0 7 * * ? *)', CheckTimezone: 'Asia/Tokyo', AssignPublicIp: 'ENABLED' },
     },
     {
@@ -96,6 +107,7 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
         batch_roles: ['arn:aws:iam::1:role/x'],
         permissions_boundary: BOUNDARY,
       },
+      ...{ family_prefix: 'pay-', container: 'job', start_again: true, dashboard: true },
       alarm_emails: ['ops@example.org'],
       check: {
         ...{ ...CHECK, security_groups: ['sg-1'], assign_public_ip: true, expression: 'cron(0 7 * * ? *)' },
@@ -122,7 +134,8 @@ describe('the module of a batch', () => {
     const more = `${BATCH.parameters} ${parameters.replaceAll(/\s+/g, ' ')}`
     const batch = { ...BATCH, timezone: 'Asia/Tokyo', ...options, parameters: more }
     const all = JSON.parse(stackParameters(batch, NOW).text).Parameters
-    const computed = stackParameters({ ...batch, parameters: '', outputs: undefined, computed: true }, NOW)
+    const prefix = `FamilyPrefix=${all.Family.replace(/-.*/, '-')}`
+    const computed = stackParameters({ ...batch, parameters: prefix, outputs: undefined, computed: true }, NOW)
     const given = { ledger: LEDGER, ...PLACE, ...variables, parameters: JSON.parse(computed.text).Parameters }
     const { meaning } = await evaluated('batch', given)
     expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('batch'), all)))

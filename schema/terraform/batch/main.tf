@@ -35,6 +35,9 @@ variable "ledger" {
     scheduler_role = string
     dead_letters   = string
     alarm_topics   = list(string)
+    state_machines = optional(list(string), [])
+    family_prefix  = optional(string, "cronledger-")
+    container      = optional(string, "batch")
   })
 }
 
@@ -397,6 +400,12 @@ resource "aws_ecs_task_definition" "batch" {
   execution_role_arn       = local.execution_role
   # Earlier revisions stay active, so that a slot can be run again with the revision that is on record.
   skip_destroy = true
+  lifecycle {
+    precondition {
+      condition     = startswith(local.batch.Family, var.ledger.family_prefix)
+      error_message = "The policies of the ledger do not know this family. Compute the parameters with --parameters FamilyPrefix=${var.ledger.family_prefix}"
+    }
+  }
   runtime_platform {
     cpu_architecture        = var.architecture
     operating_system_family = "LINUX"
@@ -414,7 +423,7 @@ resource "aws_ecs_task_definition" "batch" {
     }
   }
   container_definitions = jsonencode([{
-    name  = "batch"
+    name  = var.ledger.container
     image = var.image
     # Overrides of a task can replace the command, and not the entrypoint. So `setup --check` can run in this definition, too.
     entryPoint             = ["cronledger"]
@@ -443,6 +452,38 @@ resource "aws_ecs_task_definition" "batch" {
   }])
 }
 
+locals {
+  # EventBridge Scheduler replaces the attributes, so that a late trigger finds its slot.
+  trigger = [
+    { name = "CRONLEDGER_EVENT_TIME", value = "<aws.scheduler.scheduled-time>" },
+    { name = "CRONLEDGER_DELIVERY_ATTEMPT", value = "<aws.scheduler.attempt-number>" },
+  ]
+  overrides = jsonencode({ containerOverrides = [{ name = var.ledger.container, environment = local.trigger }] })
+  # The same for Step Functions, which has capital letters.
+  starts_again = length(var.ledger.state_machines) > 0
+  request = jsonencode({
+    for name, value in {
+      Cluster                  = var.cluster
+      TaskDefinition           = aws_ecs_task_definition.batch.arn
+      LaunchType               = var.capacity_provider == null ? "FARGATE" : null
+      CapacityProviderStrategy = var.capacity_provider == null ? null : [{ CapacityProvider = var.capacity_provider, Weight = 1 }]
+      PlatformVersion          = var.platform_version
+      PropagateTags            = "TASK_DEFINITION"
+      NetworkConfiguration = {
+        AwsvpcConfiguration = {
+          for name, value in local.network : title(name) => value if length(value) > 0
+        }
+      }
+      Overrides = {
+        ContainerOverrides = [{
+          Name        = var.ledger.container
+          Environment = [for one in local.trigger : { Name = one.name, Value = one.value }]
+        }]
+      }
+    } : name => value if value != null
+  })
+}
+
 resource "aws_scheduler_schedule" "batch" {
   name                         = local.batch.Family
   group_name                   = var.ledger.schedule_group
@@ -454,38 +495,33 @@ resource "aws_scheduler_schedule" "batch" {
     mode = "OFF"
   }
   target {
-    arn      = var.cluster
+    arn      = local.starts_again ? var.ledger.state_machines[0] : var.cluster
     role_arn = var.ledger.scheduler_role
-    ecs_parameters {
-      # With the revision, so that the schedule here and the one in the container change at the same moment.
-      task_definition_arn = aws_ecs_task_definition.batch.arn
-      task_count          = 1
-      launch_type         = var.capacity_provider == null ? "FARGATE" : null
-      platform_version    = var.platform_version
-      propagate_tags      = "TASK_DEFINITION"
-      dynamic "capacity_provider_strategy" {
-        for_each = var.capacity_provider == null ? [] : [1]
-        content {
-          capacity_provider = var.capacity_provider
-          weight            = 1
+    dynamic "ecs_parameters" {
+      for_each = local.starts_again ? [] : [1]
+      content {
+        # With the revision, so that the schedule here and the one in the container change at the same moment.
+        task_definition_arn = aws_ecs_task_definition.batch.arn
+        task_count          = 1
+        launch_type         = var.capacity_provider == null ? "FARGATE" : null
+        platform_version    = var.platform_version
+        propagate_tags      = "TASK_DEFINITION"
+        dynamic "capacity_provider_strategy" {
+          for_each = var.capacity_provider == null ? [] : [1]
+          content {
+            capacity_provider = var.capacity_provider
+            weight            = 1
+          }
+        }
+        network_configuration {
+          assign_public_ip = var.assign_public_ip
+          subnets          = var.subnets
+          security_groups  = var.security_groups
         }
       }
-      network_configuration {
-        assign_public_ip = var.assign_public_ip
-        subnets          = var.subnets
-        security_groups  = var.security_groups
-      }
     }
-    # EventBridge Scheduler replaces the attributes, so that a late trigger finds its slot. jsonencode would escape < and >.
-    input = replace(replace(jsonencode({
-      containerOverrides = [{
-        name = "batch"
-        environment = [
-          { name = "CRONLEDGER_EVENT_TIME", value = "<aws.scheduler.scheduled-time>" },
-          { name = "CRONLEDGER_DELIVERY_ATTEMPT", value = "<aws.scheduler.attempt-number>" },
-        ]
-      }]
-    }), "\\u003c", "<"), "\\u003e", ">")
+    # jsonencode would escape < and >.
+    input = replace(replace(local.starts_again ? local.request : local.overrides, "\\u003c", "<"), "\\u003e", ">")
     # The longest that EventBridge Scheduler allows. A trigger that comes late still runs its own slot.
     retry_policy {
       maximum_event_age_in_seconds = 86400

@@ -1,6 +1,6 @@
 # What all batches of an account and Region share: the table of the ledger, policies for people, the start of tasks, the topic of
-# the alarms, and an optional daily check. It makes what ledger.yaml makes without its options StartAgain and Dashboard, and a
-# test compares both. Guide: docs/guides/cdk-and-terraform.md.
+# the alarms, and an optional daily check. It makes what ledger.yaml makes, and a test compares both.
+# Guide: docs/guides/cdk-and-terraform.md.
 
 terraform {
   required_version = ">= 1.5"
@@ -22,6 +22,18 @@ variable "table_key" {
   description = "ARN of the customer managed key that encrypts the table. Null for a key that AWS owns."
   type        = string
   default     = null
+}
+
+variable "family_prefix" {
+  description = "Start of the names of all batches in ECS. It separates the ledgers of one account."
+  type        = string
+  default     = "cronledger-"
+}
+
+variable "container" {
+  description = "Name of the container of the batches. The exit codes of other containers in their tasks send no alarm."
+  type        = string
+  default     = "batch"
 }
 
 variable "batch_roles" {
@@ -48,6 +60,18 @@ variable "alarm_emails" {
   default     = []
 }
 
+variable "start_again" {
+  description = "True to start tasks by Step Functions, which tries again for a day if Fargate has no capacity."
+  type        = bool
+  default     = false
+}
+
+variable "dashboard" {
+  description = "True for a dashboard of all batches in CloudWatch."
+  type        = bool
+  default     = false
+}
+
 variable "check" {
   description = "For a daily check of all tasks: an image with cronledger, the ARN of the cluster, and its subnets."
   type = object({
@@ -67,8 +91,7 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 locals {
-  # `template parameters` begins the names of batches in ECS with it.
-  prefix      = "cronledger-"
+  prefix      = var.family_prefix
   account     = data.aws_caller_identity.current.account_id
   partition   = data.aws_partition.current.partition
   region      = data.aws_region.current.region
@@ -110,7 +133,7 @@ data "aws_iam_policy_document" "auditor" {
 }
 
 resource "aws_iam_policy" "auditor" {
-  name_prefix = "cronledger-auditor-"
+  name_prefix = "${local.prefix}auditor-"
   description = "cronledger auditor"
   policy      = data.aws_iam_policy_document.auditor.json
 }
@@ -192,7 +215,7 @@ data "aws_iam_policy_document" "operator" {
 }
 
 resource "aws_iam_policy" "operator" {
-  name_prefix = "cronledger-operator-"
+  name_prefix = "${local.prefix}operator-"
   description = "cronledger operator"
   policy      = data.aws_iam_policy_document.operator.json
 }
@@ -250,16 +273,94 @@ data "aws_iam_policy_document" "start" {
       values   = ["ecs-tasks.amazonaws.com"]
     }
   }
+}
+
+data "aws_iam_policy_document" "deliver" {
   statement {
     sid       = "DeadLetters"
     actions   = ["sqs:SendMessage"]
     resources = [aws_sqs_queue.dead_letters.arn]
+  }
+  dynamic "statement" {
+    for_each = aws_sfn_state_machine.start[*].arn
+    content {
+      sid       = "StartAgain"
+      actions   = ["states:StartExecution"]
+      resources = [statement.value]
+    }
   }
 }
 
 resource "aws_iam_role_policy" "start" {
   name   = "start"
   role   = aws_iam_role.scheduler.name
+  policy = data.aws_iam_policy_document.start.json
+}
+
+resource "aws_iam_role_policy" "deliver" {
+  name   = "deliver"
+  role   = aws_iam_role.scheduler.name
+  policy = data.aws_iam_policy_document.deliver.json
+}
+
+# RunTask can answer without an error and without a task, for example if Fargate has no capacity. EventBridge Scheduler takes that
+# as delivered. This one looks at the answer. The request is its input.
+resource "aws_sfn_state_machine" "start" {
+  count       = var.start_again ? 1 : 0
+  name_prefix = local.prefix
+  role_arn    = aws_iam_role.start_again[0].arn
+  definition = jsonencode({
+    QueryLanguage  = "JSONata"
+    TimeoutSeconds = 86400
+    StartAt        = "Start"
+    States = {
+      Start = {
+        Type      = "Task"
+        Resource  = "arn:${local.partition}:states:::ecs:runTask"
+        Arguments = "{% $states.input %}"
+        Assign    = { failures = "{% $count($states.result.Failures) %}" }
+        Output    = "{% $states.input %}"
+        Retry     = [{ ErrorEquals = ["States.ALL"], IntervalSeconds = 60, MaxAttempts = 30, MaxDelaySeconds = 600 }]
+        Next      = "IsStarted"
+      }
+      IsStarted = {
+        Type    = "Choice"
+        Choices = [{ Condition = "{% $failures = 0 %}", Next = "Started" }]
+        Default = "Wait"
+      }
+      Wait    = { Type = "Wait", Seconds = 120, Next = "Start" }
+      Started = { Type = "Succeed" }
+    }
+  })
+  # Without its policy, the first tasks would wait for the next try.
+  depends_on = [aws_iam_role_policy.start_again]
+}
+
+data "aws_iam_policy_document" "start_again_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["states.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+}
+
+resource "aws_iam_role" "start_again" {
+  count                = var.start_again ? 1 : 0
+  permissions_boundary = var.permissions_boundary
+  assume_role_policy   = data.aws_iam_policy_document.start_again_trust.json
+}
+
+resource "aws_iam_role_policy" "start_again" {
+  count  = var.start_again ? 1 : 0
+  name   = "start"
+  role   = aws_iam_role.start_again[0].name
   policy = data.aws_iam_policy_document.start.json
 }
 
@@ -338,7 +439,7 @@ resource "aws_cloudwatch_event_rule" "task_stopped" {
       taskDefinitionArn = [{ prefix = trimsuffix(local.definitions, "*") }]
       # Both fields must be those of one container. GuardDuty adds a container of its own.
       "$or" = [
-        { containers = { name = ["batch"], exitCode = [{ anything-but = 0 }] } },
+        { containers = { name = [var.container], exitCode = [{ anything-but = 0 }] } },
         { stopCode = ["TaskFailedToStart"] },
       ]
     }
@@ -404,6 +505,25 @@ resource "aws_cloudwatch_metric_alarm" "dropped" {
   alarm_actions       = local.topics
 }
 
+resource "aws_cloudwatch_dashboard" "batches" {
+  count          = var.dashboard ? 1 : 0
+  dashboard_name = "${local.prefix}batches"
+  dashboard_body = jsonencode({
+    widgets = [for one in [["Failed and refused", "(Failed OR Refused)"], ["Completed", "Completed"]] : {
+      type   = "metric"
+      width  = 24
+      height = 8
+      properties = {
+        region  = local.region
+        title   = one[0]
+        stat    = "Sum"
+        period  = 3600
+        metrics = [[{ expression = "SEARCH('{cronledger,Task} MetricName=${one[1]}', 'Sum', 3600)" }]]
+      }
+    }]
+  })
+}
+
 # `cronledger check` of all tasks. A batch never has this name, because the name of a task begins with a letter or a digit.
 locals {
   checks = var.check == null ? 0 : 1
@@ -457,7 +577,7 @@ resource "aws_ecs_task_definition" "check" {
   task_role_arn            = aws_iam_role.check[0].arn
   execution_role_arn       = aws_iam_role.check[0].arn
   container_definitions = jsonencode([{
-    name       = "batch"
+    name       = var.container
     image      = var.check.image
     entryPoint = ["cronledger"]
     # It runs once a day. A day has up to 25 hours. The hour more is for a check that starts late.
@@ -570,8 +690,23 @@ output "schedule_group" {
 output "scheduler_role" {
   description = "ARN of the role with which EventBridge Scheduler starts tasks."
   value       = aws_iam_role.scheduler.arn
-  # Without its policy, EventBridge Scheduler could start nothing.
-  depends_on = [aws_iam_role_policy.start]
+  # Without its policies, EventBridge Scheduler could start nothing.
+  depends_on = [aws_iam_role_policy.start, aws_iam_role_policy.deliver]
+}
+
+output "state_machines" {
+  description = "ARN of the state machine that starts tasks, and tries again. Empty without start_again."
+  value       = aws_sfn_state_machine.start[*].arn
+}
+
+output "family_prefix" {
+  description = "Start of the names of all batches in ECS."
+  value       = var.family_prefix
+}
+
+output "container" {
+  description = "Name of the container of the batches."
+  value       = var.container
 }
 
 output "dead_letters" {

@@ -13,7 +13,7 @@ export const pathOf = (name: Template) => fileURLToPath(new URL(`../../../schema
 /** The parameters that each batch must give. */
 export const PLACE = 'Image=batch:1 Command=./batch.sh Cluster=batch Subnets=subnet-1,subnet-2'
 /** Some outputs of the stack of a ledger. */
-const OUTPUTS = {
+export const OUTPUTS = {
   ScheduleGroup: 'group',
   SchedulerRole: 'arn:aws:iam::123456789012:role/scheduler',
   DeadLetters: 'arn:aws:sqs:eu-west-1:123456789012:dead',

@@ -70,6 +70,9 @@ export function stackParameters(options: BatchOptions, now: Instant) {
   const { expression, startDate } = awsExpression(schedule, now)
   const missing = whenNoneRuns(schedule, now)
   const known = readTemplate(readSchema('batch.yaml'))
+  // Without the outputs of a stack, the family needs it.
+  const prefix = readTemplate(readSchema('ledger.yaml')).get('FamilyPrefix')
+  if (options.computed === true && prefix !== undefined) known.set('FamilyPrefix', prefix)
   const given = readParameters(options.parameters ?? '', known)
   const outputs = readOutputs(options.outputs)
   const computed: ParameterValues = {
@@ -77,7 +80,7 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     ...outputs,
     Table: tableOf(options.store),
     Task: options.task,
-    Family: familyOf(options.task, outputs['FamilyPrefix'] ?? 'cronledger-'),
+    Family: familyOf(options.task, given['FamilyPrefix'] ?? outputs['FamilyPrefix'] ?? 'cronledger-'),
     Schedule: schedule.spec.expression,
     Timezone: spelledZone(schedule.spec.zone),
     Anchor: options.anchor ?? '',
@@ -190,7 +193,7 @@ interface Parameter {
   readonly allowed: RegExp
 }
 
-function readTemplate(template: string): ReadonlyMap<string, Parameter> {
+function readTemplate(template: string): Map<string, Parameter> {
   const [, section = ''] = /^Parameters:\n((?: .*\n|\n)+)/m.exec(template) ?? []
   const blocks = section.matchAll(/^ {2}(\w+):\n((?: {4}.*\n)+)/gm)
   return new Map(

@@ -123,6 +123,16 @@ test('what is no value of one batch comes from the outputs of the ledger, and th
   expect(`dynamodb:${Table}`).toBe(store)
 })
 
+test('the CDK and Terraform give the prefix of the families themselves, and in a stack it is an output of the ledger', () => {
+  const computed = { outputs: undefined, computed: true, parameters: 'FamilyPrefix=pay- NoRunHours=30' }
+  expect(parametersOf(computed).values).toMatchObject({ Family: 'pay-nightly', NoRunHours: '30' })
+  expect(Object.keys(parametersOf(computed).values)).not.toContain('FamilyPrefix')
+  expect(() => parametersOf({ ...computed, parameters: 'FamilyPrefix=p' })).toThrow(
+    /is not allowed\. Start of the names/,
+  )
+  expect(() => parametersOf({ parameters: `${PLACE} FamilyPrefix=pay-` })).toThrow(/has no parameter FamilyPrefix/)
+})
+
 test('secrets become three lists, because a template cannot take them apart', () => {
   const secret = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf'
   const parameter = 'arn:aws:ssm:eu-west-1:123456789012:parameter/nightly/token'
