@@ -17,6 +17,8 @@ export interface InspectSettings {
   readonly role: Role
   /** The task in whose partition the permissions are tried, or null if no task is known. */
   readonly task: string | null
+  /** The other tasks that a run comes after, and whose records it reads. */
+  readonly after: readonly string[]
   /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
   /** Whether a run in this environment sets a retention, for which the table needs its TTL. */

@@ -101,13 +101,18 @@ export async function* inspectActions(
   read: LedgerError | null,
   call: CallOptions,
 ): AsyncGenerator<SetupFinding> {
-  const { role, task } = settings
+  const { role, task, after } = settings
   // Only the policy of the runner can be limited to one task.
   const limit = role === 'runner' && task === null ? LIMITED : ''
   for (const action of ['dynamodb:GetItem', ...NEEDED_ACTIONS[role]] as const) {
     const error = action === 'dynamodb:GetItem' ? read : await tryAction(action, dynamo, settings, call)
     const more = isByPolicy(error) ? `${limit}See the policy: cronledger template ${role}-policy` : ''
     yield error === null ? ok(action, 'allowed') : wrong(action, error, more)
+  }
+  for (const upstream of after) {
+    const error = await tryAction('dynamodb:GetItem', dynamo, { ...settings, task: upstream }, call)
+    const what = `after ${upstream}`
+    yield error === null ? ok(what, 'its rows can be read') : wrong(what, error, UPSTREAM)
   }
   if (role === 'runner' && task !== null) yield await inspectExcess(dynamo, settings, call)
 }
@@ -126,4 +131,5 @@ async function inspectExcess(dynamo: Dynamo, settings: InspectSettings, call: Ca
   )
 }
 
+const UPSTREAM = 'Add this task to the statement After of the policy: cronledger template runner-policy'
 const LIMITED = 'If this role is limited to one task, give --task NAME and check again. '

@@ -36,7 +36,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     }
   }
   const inspect = async (address: string, role: 'runner' | 'auditor' | 'operator', task: string | null = null) => {
-    const settings = { env: {}, role, task, skewMs: 30_000, hasRetention: false, now: Date.now }
+    const settings = { env: {}, role, task, after: [], skewMs: 30_000, hasRetention: false, now: Date.now }
     const findings: string[] = []
     for await (const { what, wrong, text } of inspectStore(address, settings, call())) {
       findings.push(wrong === null ? what : `${what}: ${wrong}: ${text}`)

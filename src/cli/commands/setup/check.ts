@@ -1,4 +1,5 @@
 import { type ErrorKind, LedgerError } from '../../../core/errors.ts'
+import { SELF } from '../../../core/task/upstream.ts'
 import type { Environment } from '../../../core/types.ts'
 import { gravestExit } from '../../../exit-code.ts'
 import { jsonArray, printable, safeJson } from '../../../format/text.ts'
@@ -43,7 +44,11 @@ export async function* inspectSetup(options: SetupCheckOptions, env: Environment
   const signal = AbortSignal.timeout(ledgerTimeoutMs)
   const run = yield* inspectRun(options, env, signal)
   const { skewMs = SETTINGS.skewMs.default, retentionMs } = run ?? {}
-  const settings = { env, role, task, skewMs, hasRetention: retentionMs !== undefined, now: () => systemClock.now() }
+  const after = run?.after?.filter((name) => name !== SELF) ?? []
+  const settings = {
+    ...{ env, role, task, after, skewMs, hasRetention: retentionMs !== undefined },
+    now: () => systemClock.now(),
+  }
   let isUsable = true
   for await (const finding of inspectStore(store, settings, { signal })) {
     isUsable &&= finding.wrong === null

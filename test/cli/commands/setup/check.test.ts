@@ -314,6 +314,22 @@ describe('a table', () => {
     expect(limited).toMatchObject({ code: 0, lines: { 'other permissions': 'ok: none of those that were tried' } })
   })
 
+  test('a task that the run comes after, whose rows its role may not read: 77', async () => {
+    const more = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_AFTER: 'import,billing,self' }
+    const proxy = await startFaultyProxy(server.endpoint)
+    proxy.treat(({ partitions }) => (partitions.includes('billing') ? { answer: denied('GetItem') } : 'pass'))
+    const found = await check('dynamodb:good', { ...env(proxy.url), ...more }, { role: 'runner' })
+    proxy.close()
+    expect(found).toMatchObject({
+      code: 77,
+      wrong: ['after billing'],
+      lines: { 'after import': 'ok: its rows can be read' },
+    })
+    expect(found.lines['after billing']).toMatch(
+      /GetItem .* was denied.* statement After of the policy: .* runner-policy/,
+    )
+  })
+
   test.each([
     // The time of a request is in doubt as long as it takes, so a slow answer moves the seconds.
     [95_000, /^wrong: about 9[2-8]s behind the server's.*NTP/],
