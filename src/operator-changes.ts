@@ -31,7 +31,7 @@ import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
 import { readExpectations } from './run/settings.ts'
 import { SETTINGS } from './run/settings-table.ts'
-import { readAfter } from './run/task/after.ts'
+import { readNeeds } from './run/task/after.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
@@ -108,11 +108,12 @@ async function checkDeclaredAfter(
 ): Promise<void> {
   const settings = {
     after: expectations.after ?? null,
+    sinceLastSuccess: false,
     ledgerTimeoutMs: deps.pageTimeoutMs,
     skewMs: SETTINGS.skewMs.default,
   }
   const stop = AbortSignal.any([...deps.signals])
-  await readAfter({ task, window: { slot: from }, schedule: spec }, undefined, settings, { ...deps, stop })
+  await readNeeds({ task, window: { slot: from }, schedule: spec }, undefined, settings, { ...deps, stop })
 }
 
 /**

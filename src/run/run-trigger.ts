@@ -30,7 +30,7 @@ import {
   usualLedgerTimeoutMs,
   withOverlapLock,
 } from './settings.ts'
-import { readAfter } from './task/after.ts'
+import { readNeeds } from './task/after.ts'
 import { type CatchUpIo, catchUp } from './task/catch-up.ts'
 import { defaultZoneWarning, readTrigger } from './trigger.ts'
 import type { RunIo } from './write.ts'
@@ -150,8 +150,10 @@ export async function runTrigger<T>(
   // The operator may not know that slots of the task must not overlap, so the ledger is asked whether the task has a lock.
   const isUnsure = options.force !== undefined && options.overlap === undefined
   const needsLock = isUnsure && (await hasOverlapLock(options.task, settings, io).catch(ifHalted(false)).catch(report))
-  const after = await readAfter(context, options.force, settings, io).catch(ifHalted(null)).catch(report)
-  const effective = { ...(needsLock ? withOverlapLock(settings, given) : settings), after }
+  const needs = await readNeeds(context, options.force, settings, io)
+    .catch(ifHalted({ after: null }))
+    .catch(report)
+  const effective = { ...(needsLock ? withOverlapLock(settings, given) : settings), ...needs }
   const own = { ...context, guards: guardsOf(effective) }
   const runSlot = slotRunner(work, effective, { insideOf, knownEcs }, io, opened, parts)
   // The slots that are caught up share one wait for other tasks, so that they do not hold up the own slot for days.

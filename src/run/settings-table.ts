@@ -82,7 +82,7 @@ export const SETTING_GROUPS = {
       group: 'Retries',
       help: 'Give the command the last completed slot as CRONLEDGER_RUN_SINCE',
       details:
-        'It is the newest slot before this one that completed, by a run or by a decision of an operator. It is not set if there is none in the 31 days before (at most 1,000 rows). A forced run of a slot whose earlier attempt had it gets it, too.',
+        'It is the newest slot before this one that completed, by a run or by a decision of an operator. It is not set if there is none in the 31 days before (at most 1,000 rows). A forced run gets it, too, if the runs of the task do.',
     },
     /** What a scheduled trigger does while another slot runs. A forced one is then refused unless it is `allow`. */
     overlap: {

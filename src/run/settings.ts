@@ -48,12 +48,15 @@ export function readSettings(settings: RunSettings): Settings {
   }
 }
 
-export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Expectations {
+type ForExpectations = Pick<Settings, keyof Expectations | 'catchUpMs' | 'catchUpMode'>
+
+export function expectationsOf(settings: ForExpectations): Expectations {
   const { graceMs, lateAfterMs, doneByMs, after, expect, owner, overlap, skewMs } = settings
   return {
     ...defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }),
     ...(overlap !== 'allow' && { overlap }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
+    ...((settings.sinceLastSuccess || isOnce(settings)) && { sinceLastSuccess: true }),
   }
 }
 
@@ -63,7 +66,9 @@ export function isOnce({ catchUpMs, catchUpMode }: Pick<Settings, 'catchUpMs' | 
 }
 
 /** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
-export function readExpectations(given: OrUndefined<Omit<Expectations, 'overlap' | 'skewMs'>>): Expectations {
+export function readExpectations(
+  given: OrUndefined<Omit<Expectations, 'overlap' | 'skewMs' | 'sinceLastSuccess'>>,
+): Expectations {
   const { graceMs, lateAfterMs, doneByMs, after, expect, owner } = given
   const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }))
   checkTexts(filled)

@@ -15,6 +15,7 @@ import {
   isUnconfirmed,
   type ScheduleSince,
   type Schedules,
+  type StatedExpectations,
   SUSPENSION,
   type Suspension,
   type TaskRecord,
@@ -132,7 +133,7 @@ export interface Declaration {
  */
 export function withDeclaration(record: TaskRecord, declaration: Declaration): TaskRecord | null {
   const schedules = withDeclaredSchedule(record.schedules, declaration)
-  const { since = declaration.from, ...stated } = record.expectations ?? {}
+  const { since = declaration.from, expectSince: _, ...stated } = record.expectations ?? {}
   const expectations = { ...stated, ...declaration.expectations }
   const hasSame = isSameExpectations(stated, expectations)
   if (schedules === null && hasSame) return null
@@ -140,7 +141,7 @@ export function withDeclaration(record: TaskRecord, declaration: Declaration): T
     ...record,
     schedules: schedules ?? record.schedules,
     // A run of an earlier slot does not have them yet.
-    ...(!hasSame && { expectations: { ...expectations, since: Math.max(since, declaration.from) } }),
+    ...(!hasSame && { expectations: statedFrom(Math.max(since, declaration.from), expectations, record.expectations) }),
   }
 }
 
@@ -174,11 +175,23 @@ function withExpectations(
   { slot, expectations }: StatedByRun,
 ): TaskRecord['expectations'] {
   if (isSameExpectations(before ?? {}, expectations) || (before !== null && before.since >= slot)) return null
-  return { ...expectations, since: slot }
+  return statedFrom(slot, expectations, before)
 }
 
-function isSameExpectations(one: Expectations, other: Expectations): boolean {
-  const [known, stated] = [one, other].map((own) => JSON.stringify(EXPECTATIONS.encode({ ...own, since: 0 })))
+/** Rules that stay as they are go on. Otherwise a new owner would hide the unusual slots before. */
+function statedFrom(
+  since: Instant,
+  expectations: Expectations,
+  before: TaskRecord['expectations'],
+): StatedExpectations {
+  const goesOn = before !== null && before.expect !== undefined && before.expect === expectations.expect
+  return { ...expectations, since, ...(goesOn && { expectSince: before.expectSince ?? before.since }) }
+}
+
+function isSameExpectations(...both: readonly [Partial<StatedExpectations>, Expectations]): boolean {
+  const [known, stated] = both.map(({ expectSince: _, ...own }: Partial<StatedExpectations>) =>
+    JSON.stringify(EXPECTATIONS.encode({ ...own, since: 0 })),
+  )
   return known === stated
 }
 

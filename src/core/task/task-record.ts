@@ -60,7 +60,7 @@ export interface Expectations {
   readonly doneByMs?: number
   /** The tasks whose slots must have completed before a run starts, by name. `self`: its own previous slot. */
   readonly after?: readonly string[]
-  /** The rules of a completed slot: `rows>=1, duration<=3x`. Only slots since these expectations were stated are measured. */
+  /** The rules of a completed slot: `rows>=1, duration<=3x`. Only slots since they were stated are measured. */
   readonly expect?: string
   /** A name, URL or runbook. It is shown where the task needs attention. */
   readonly owner?: string
@@ -68,6 +68,8 @@ export interface Expectations {
   readonly overlap?: (typeof OVERLAP_RULES)[number]
   /** The largest difference between the clocks of two hosts, in milliseconds. A lease is trusted this long after its end. */
   readonly skewMs?: number
+  /** The work of a run takes what has arrived since the last success. A forced run, which may not know it, must, too. */
+  readonly sinceLastSuccess?: true
 }
 
 const OVERLAP_RULES = ['skip', 'wait'] as const
@@ -92,10 +94,10 @@ export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): 
 
 /** Returns the rules that the runs of a task state for its completed slots. Null: none that this version can read. */
 export function rulesOf(record: Pick<TaskRecord, 'expectations'> | null): Rules | null {
-  const { since = 0, expect } = record?.expectations ?? {}
+  const { since = 0, expectSince = since, expect } = record?.expectations ?? {}
   if (expect === undefined) return null
   try {
-    return { since, rules: parseRules(expect) }
+    return { since: expectSince, rules: parseRules(expect) }
   } catch {
     // A newer version may have other rules.
     return null
@@ -120,10 +122,17 @@ export interface Suspension extends Decided {
   readonly ended?: Decided
 }
 
+export interface StatedExpectations extends Expectations {
+  /** The slot of the run that stated them. */
+  readonly since: Instant
+  /** Since when `expect` is the same. Left out: `since`. */
+  readonly expectSince?: Instant
+}
+
 export interface TaskRecord {
   readonly schedules: Schedules
-  /** Those of the latest run that changed them, and the slot of that run. Null: no run stated any. */
-  readonly expectations: (Expectations & { readonly since: Instant }) | null
+  /** Those of the latest run that changed them. Null: no run stated any. */
+  readonly expectations: StatedExpectations | null
   readonly pauses: readonly Suspension[]
   readonly retirements: readonly Suspension[]
   /** Where the latest scheduled run ran, without its log stream. Null: not on ECS, or no run has said. */
@@ -176,16 +185,18 @@ const NAMES: Member<readonly string[]> = {
   },
 }
 
-export const EXPECTATIONS = formOf<NonNullable<TaskRecord['expectations']>>({
+export const EXPECTATIONS = formOf<StatedExpectations>({
   since: INSTANT,
   graceMs: maybe(INTEGER),
   lateAfterMs: maybe(INTEGER),
   doneByMs: maybe(INTEGER),
   after: maybe(NAMES),
   expect: maybe(TEXT),
+  expectSince: maybe(INSTANT),
   owner: maybe(TEXT),
   overlap: maybe(oneOf(OVERLAP_RULES)),
   skewMs: maybe(INTEGER),
+  sinceLastSuccess: flag('goesOnFrom', 'last-success'),
 })
 
 const DECIDED = { at: INSTANT, by: TEXT, reason: TEXT }

@@ -25,7 +25,8 @@ const READ_EVERY_MS = 10_000
 /** Runs that wait for the same slot do not read it at the same moment. */
 const JITTER = 0.2
 
-type AfterSettings = Pick<Settings, 'after' | 'ledgerTimeoutMs' | 'skewMs'>
+type Needs = Pick<Settings, 'after' | 'sinceLastSuccess'>
+type NeedSettings = Needs & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
 type RecordIo = AskIo & Pick<RunIo, 'store' | 'stop'>
 
 interface AfterRequest {
@@ -40,18 +41,18 @@ interface Upstream {
 }
 
 /**
- * Returns the tasks that a run comes after: those of its options, or for a forced run without them, those of the runs of the
- * task. Throws a usage error if one of them is unknown, has no schedule, or itself comes after this task. Throws `Halted`,
- * and `LedgerError` if the ledger cannot be used.
+ * Returns the tasks that a run comes after, and whether it goes on from the last success: as its options say, or for a forced
+ * run without them, as the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
+ * schedule, or itself comes after this task. Throws `Halted`, and `LedgerError` if the ledger cannot be used.
  */
-export async function readAfter(
+export async function readNeeds(
   request: AfterRequest,
   force: { readonly ignoreAfter?: boolean | undefined } | undefined,
-  given: AfterSettings,
+  given: NeedSettings,
   io: RecordIo,
-): Promise<Settings['after']> {
-  if (force?.ignoreAfter) return null
-  if (force === undefined && given.after === null) return null
+): Promise<Needs> {
+  const { sinceLastSuccess } = given
+  if (force === undefined && given.after === null) return { after: null, sinceLastSuccess }
   const records = new Map<string, Promise<TaskRecord | null>>()
   const read = (task: string) => {
     const known = records.get(task) ?? readUpstreamRecord(task, given, io, { halt: io.stop })
@@ -59,15 +60,17 @@ export async function readAfter(
     return known
   }
   try {
-    const after = given.after ?? (await read(request.task))?.expectations?.after ?? null
-    if (after === null) return null
-    await upstreamOf(request, after, read)
-    await checkCircle(request.task, after, read)
-    return after
+    const stated = force && (await read(request.task))?.expectations
+    const after = force?.ignoreAfter ? null : (given.after ?? stated?.after ?? null)
+    if (after !== null) {
+      await upstreamOf(request, after, read)
+      await checkCircle(request.task, after, read)
+    }
+    return { after, sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true }
   } catch (error) {
     // The claim creates the file of a new ledger, in which no slot before it can be missing.
     const isNew = error instanceof LedgerError && error.kind === 'shape'
-    if (isNew && (given.after ?? []).every((name) => name === SELF)) return given.after
+    if (isNew && (given.after ?? []).every((name) => name === SELF)) return { after: given.after, sinceLastSuccess }
     throw error
   }
 }
@@ -102,7 +105,7 @@ function scheduled(name: string, task: string, record: TaskRecord | null): TaskR
 
 async function readUpstreamRecord(
   task: string,
-  { ledgerTimeoutMs, skewMs }: AfterSettings,
+  { ledgerTimeoutMs, skewMs }: NeedSettings,
   io: RecordIo,
   limits: Pick<Limit, 'halt' | 'retry'>,
 ): Promise<TaskRecord | null> {

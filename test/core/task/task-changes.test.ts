@@ -13,6 +13,7 @@ import {
 import {
   EMPTY_TASK_RECORD,
   type Expectations,
+  rulesOf,
   type Schedules,
   type Suspension,
   type TaskRecord,
@@ -98,6 +99,20 @@ describe('what a run states', () => {
     const record = recordWith(KNOWN, { expectations: { since: FIRST + DAY_MS, graceMs: 60_000 } })
     expect(withRun(record, stated(FIRST, { graceMs: 5_000 }), ENDED)).toBe(null)
     expect(withRun(record, stated(FIRST + DAY_MS, { graceMs: 5_000 }), ENDED)).toBe(null)
+  })
+
+  test('rules that stay as they are go on when another expectation changes, so that no unusual slot is hidden', () => {
+    const record = recordWith(KNOWN, { expectations: { since: FIRST, expect: 'rows>=1', owner: 'ada' } })
+    const [later, last] = [FIRST + DAY_MS, FIRST + 2 * DAY_MS]
+    const expect1 = { expect: 'rows>=1', owner: 'bob' }
+    const after = withRun(record, stated(later, expect1), ENDED)
+    expect(after?.expectations).toEqual({ ...expect1, since: later, expectSince: FIRST })
+    expect(rulesOf(after)?.since).toBe(FIRST)
+    expect(after && withRun(after, stated(last, expect1), ENDED)).toBe(null)
+    const declared = { spec: DAILY, from: last, now: last, expectations: { graceMs: 60_000 } }
+    expect(rulesOf(after && withDeclaration(after, declared))?.since).toBe(FIRST)
+    // Other rules are not for slots that ran under these.
+    expect(rulesOf(after && withRun(after, stated(last, { expect: 'rows>=2' }), ENDED))?.since).toBe(last)
   })
 
   describe('about ECS', () => {

@@ -32,6 +32,9 @@ const FULL: TaskRecord = {
     graceMs: 60_000,
     lateAfterMs: 0,
     doneByMs: 7_200_000,
+    expect: 'rows>=1',
+    expectSince: at('2026-11-02T00:00:00Z'),
+    sinceLastSuccess: true,
     owner: 'data team, https://example.org/runbook',
     overlap: 'wait',
   },
@@ -122,6 +125,7 @@ describe('schema/task.schema.json', () => {
       doneByMs: fc.nat(),
       owner: text,
       overlap: fc.constantFrom('skip', 'wait'),
+      sinceLastSuccess: fc.constant(true),
     },
     { requiredKeys: ['since'] },
   )

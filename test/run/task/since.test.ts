@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Instant } from '../../../src/core/types.ts'
+import type { Attempt } from '../../../src/function-work.ts'
+import { systemClock } from '../../../src/process/clock.ts'
 import { attemptVariables } from '../../../src/run/command.ts'
 import type { LiveAttempt } from '../../../src/run/execute.ts'
+import { inProcess } from '../../support/in-process.ts'
 import { FAILED, rowWith } from '../../support/rows.ts'
+import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { failsAfter, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
 
 const HOUR_MS = 3_600_000
@@ -74,7 +78,7 @@ describe('since the last success', () => {
 
   test('is one query that decides on what is written now; without the option, a run reads no other slot', async () => {
     const { sinceOf, runs, slotOfDay } = sinceWorld()
-    await runs(3)
+    await sinceOf(3)
     const { verbs, fateOf } = recordVerbs()
     const asked: unknown[] = []
     const watch = {
@@ -90,8 +94,9 @@ describe('since the last success', () => {
     await sinceOf(4, { ...SINCE, fateOf, watch })
     expect(verbs.filter((verb) => verb !== 'writeEntry')).toEqual(['put', 'readEntry', 'list', 'put'])
     expect(asked).toMatchObject([{ task: TASK, until: slotOfDay(4), consistent: true, limit: 10 }])
+    await runs(5)
     verbs.length = 0
-    await sinceOf(5, { fateOf })
+    await sinceOf(6, { fateOf })
     expect(verbs.filter((verb) => verb !== 'writeEntry')).toEqual(['put', 'readEntry', 'put'])
   })
 
@@ -129,6 +134,18 @@ describe('since the last success', () => {
     const once = { settings: { catchUpMs: 24 * HOUR_MS, catchUpMode: 'once', graceMs: 0 } } as const
     await sinceOf(8, once, failsAfter(1))
     expect((await sinceOf(7, { force })).given).toBe(5)
+  })
+
+  test('is given to a forced run also after a first run that found none, because the record says that the runs take it', async () => {
+    const now = Date.parse('2026-11-26T04:00:00Z')
+    const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
+    const daily = { task: TASK, schedule: '0 3 * * *' }
+    const given: unknown[] = []
+    const batch = ({ since }: Attempt) => given.push(since)
+    const [first, missed] = [new Date('2026-11-24T03:00:00Z'), new Date('2026-11-25T03:00:00Z')]
+    await run({ ...daily, eventTime: first, sinceLastSuccess: true }, batch)
+    await run({ ...daily, force: { slot: missed, reason: 'missed' } }, batch)
+    expect(given).toEqual([null, first])
   })
 
   test('is a variable of the batch, which is not set if it is not known', async () => {
