@@ -199,7 +199,10 @@ function readTemplate(template: string): Map<string, Parameter> {
   return new Map(
     [...blocks].map(([, name = '', block = '']) => {
       const member = (key: string) =>
-        new RegExp(`^ {4}${key}: (?:"(.*)"|(.*))$`, 'm').exec(block)?.slice(1).find(isText)
+        new RegExp(`^ {4}${key}: (?:"(.*)"|(.*))$`, 'm')
+          .exec(block)
+          ?.slice(1)
+          .find((text) => text !== undefined)
       const choices = member('AllowedValues')?.match(/\w+/g)
       const pattern = choices?.join('|') ?? member('AllowedPattern')?.replaceAll('\\\\', '\\') ?? '.*'
       const what = member('Description') ?? ''
@@ -207,8 +210,6 @@ function readTemplate(template: string): Map<string, Parameter> {
     }),
   )
 }
-
-const isText = (text: string | undefined) => text !== undefined
 
 /**
  * Reads `Memory=1024 AlarmEmail=ops@example.org`. A value may contain spaces. Throws a usage error for a parameter that

@@ -89,11 +89,11 @@ describe('a table', () => {
   const env = (endpoint = server.endpoint) => ({ ...SECRETS, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: endpoint })
   /** Checks a table behind a server that treats some requests itself. */
   const behind = async (
-    treat: (action: string) => Treatment,
+    treat: (action: string, partitions: readonly string[]) => Treatment,
     { table = 'good', more = {}, ...options }: Partial<SetupCheckOptions> & { table?: string; more?: Env } = {},
   ) => {
     const proxy = await startFaultyProxy(server.endpoint)
-    proxy.treat(({ action }) => treat(action))
+    proxy.treat(({ action, partitions }) => treat(action, partitions))
     return check(`dynamodb:${table}`, { ...env(proxy.url), ...more }, options).finally(() => proxy.close())
   }
   const denying =
@@ -301,33 +301,23 @@ describe('a table', () => {
   })
 
   test('the role of one task that may do more than a run needs: 0, and what it may do is named', async () => {
-    const more = { CRONLEDGER_TASK: 'nightly' }
-    const all = await behind(() => 'pass', { role: 'runner', more })
+    const [role, more] = ['runner' as const, { CRONLEDGER_TASK: 'nightly' }]
+    const all = await behind(() => 'pass', { role, more })
     expect(all.lines['other permissions']).toMatch(
       /^ok: this role may also read the rows of other tasks and delete rows,/,
     )
-    const proxy = await startFaultyProxy(server.endpoint)
     const isAllowed = (action: string, [task = '']: readonly string[]) => action !== 'DeleteItem' && task !== '#check'
-    proxy.treat(({ action, partitions }) => (isAllowed(action, partitions) ? 'pass' : { answer: denied(action) }))
-    const limited = await check('dynamodb:good', { ...env(proxy.url), ...more }, { role: 'runner' })
-    proxy.close()
+    const limited = await behind((...one) => (isAllowed(...one) ? 'pass' : { answer: denied(one[0]) }), { role, more })
     expect(limited).toMatchObject({ code: 0, lines: { 'other permissions': 'ok: none of those that were tried' } })
   })
 
   test('a task that the run comes after, whose rows its role may not read: 77', async () => {
     const more = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_AFTER: 'import,billing,self' }
-    const proxy = await startFaultyProxy(server.endpoint)
-    proxy.treat(({ partitions }) => (partitions.includes('billing') ? { answer: denied('GetItem') } : 'pass'))
-    const found = await check('dynamodb:good', { ...env(proxy.url), ...more }, { role: 'runner' })
-    proxy.close()
-    expect(found).toMatchObject({
-      code: 77,
-      wrong: ['after billing'],
-      lines: { 'after import': 'ok: its rows can be read' },
-    })
-    expect(found.lines['after billing']).toMatch(
-      /GetItem .* was denied.* statement After of the policy: .* runner-policy/,
-    )
+    const treat = (action: string, [task]: readonly string[]) =>
+      task === 'billing' ? { answer: denied(action) } : ('pass' as const)
+    const { code, wrong, lines } = await behind(treat, { role: 'runner', more })
+    expect([code, wrong, lines['after import']]).toEqual([77, ['after billing'], 'ok: its rows can be read'])
+    expect(lines['after billing']).toMatch(/GetItem .* was denied.* statement After of the policy: .* runner-policy/)
   })
 
   test.each([

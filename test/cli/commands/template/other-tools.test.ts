@@ -1,52 +1,35 @@
-// What the templates can, the constructs of the CDK and the Terraform modules can, too: each parameter is in both, or here with a reason.
+// Each parameter of the templates is in the construct of the CDK and in the Terraform modules, or stands here with a reason.
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { readTemplate, type Template } from '../../../support/aws/stack.ts'
 
-const namesIn = (path: string, pattern: RegExp) =>
-  new Set(
-    [...readFileSync(new URL(`../../../../schema/${path}`, import.meta.url), 'utf8').matchAll(pattern)].map(
-      ([, name = '', member = '']) => name || member,
-    ),
-  )
-const because = (reason: string, ...parameters: readonly string[]) =>
-  Object.fromEntries(parameters.map((parameter) => [parameter, `${reason}.`]))
+/** The reason why parameters are not there. It ends with a full stop, which no name does. */
+const because = (reason: string, parameters: string) =>
+  Object.fromEntries(parameters.split(' ').map((parameter) => [parameter, reason]))
 
-const isReason = (text: string) => text.endsWith('.')
+/** The names in the file, and for parameters with another name or none, the name or the reason. */
+type Tool = readonly [template: Template, path: string, names: RegExp, others: Readonly<Record<string, string>>]
 
-/** For the parameters that have another name or none: the name, or the reason. Ledger of the CDK takes all those of ledger.yaml. */
-const TOOLS: readonly (readonly [template: Template, path: string, names: RegExp, others: Record<string, string>])[] = [
+const VARIABLES = /^(?:variable "(\w+)"| {4}(\w+) += (?:string|list|optional)\b)/gm
+// The construct `Ledger` takes all parameters of ledger.yaml, because it includes that template.
+const TOOLS: readonly Tool[] = [
   [
     'batch',
     'cdk/guarded-scheduled-task.ts',
     /^ {2}readonly (\w+)\??:/gm,
     {
       ...{ Container: 'containerName', Subnets: 'subnetSelection', ScheduleState: 'enabled' },
-      ...because('The construct computes it from the schedule', 'Family', 'ScheduleExpression', 'StartDate'),
-      ...because(
-        'The user makes the task definition',
-        'Cpu',
-        'Memory',
-        'EphemeralStorage',
-        'Architecture',
-        'ReadonlyRoot',
-      ),
-      ...because('The user makes the container', 'Image', 'Command', 'EnvironmentFile', 'LogFormat'),
-      ...because('The user makes the log group', 'LogRetention', 'LogKey'),
-      ...because('The CDK makes the roles', 'TaskRole', 'TaskPolicies', 'ExecutionRole', 'PermissionsBoundary'),
-      ...because(
-        'A container has secrets, and the CDK grants them',
-        'SecretNames',
-        'SecretArns',
-        'SecretResources',
-        'DecryptKeys',
-      ),
+      ...because('The construct computes it from the schedule.', 'Family ScheduleExpression StartDate'),
+      ...because('The task definition is yours.', 'Cpu Memory EphemeralStorage Architecture ReadonlyRoot'),
+      ...because('The container is yours.', 'Image Command EnvironmentFile LogFormat LogRetention LogKey'),
+      ...because('The CDK makes the roles.', 'TaskRole TaskPolicies ExecutionRole PermissionsBoundary'),
+      ...because('The CDK grants the secrets of a container.', 'SecretNames SecretArns SecretResources DecryptKeys'),
     },
   ],
   [
     'batch',
     'terraform/batch/main.tf',
-    /^(?:variable "(\w+)"| {4}(\w+) += (?:string|list|optional)\b)/gm,
+    VARIABLES,
     {
       ...{ AlarmTopic: 'alarm_topics', StateMachine: 'state_machines', EnvironmentFile: 'environment_files' },
       ...{ SecretNames: 'secrets', SecretArns: 'secrets', SecretResources: 'secrets' },
@@ -56,7 +39,7 @@ const TOOLS: readonly (readonly [template: Template, path: string, names: RegExp
   [
     'ledger',
     'terraform/ledger/main.tf',
-    /^(?:variable "(\w+)"| {4}(\w+) += (?:string|list|optional)\b)/gm,
+    VARIABLES,
     {
       ...{ AlarmTopic: 'alarm_topics', AlarmEmail: 'alarm_emails' },
       ...{ CheckImage: 'image', CheckExpression: 'expression', CheckTimezone: 'timezone' },
@@ -65,16 +48,15 @@ const TOOLS: readonly (readonly [template: Template, path: string, names: RegExp
 ]
 
 test.each(TOOLS)('each parameter of %s.yaml is in %s', (template, path, pattern, others) => {
-  const names = namesIn(path, pattern)
+  const text = readFileSync(new URL(`../../../../schema/${path}`, import.meta.url), 'utf8')
+  const names = new Set([...text.matchAll(pattern)].map(([, name, member]) => name ?? member))
   const parameters = Object.keys(readTemplate(template)['Parameters'])
-  const usual = (parameter: string) => [
-    parameter,
-    parameter.replace(/^./, (letter) => letter.toLowerCase()),
-    parameter.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase(),
-  ]
-  const isThere = (parameter: string) => usual(parameter).some((name) => names.has(name))
+  const isThere = (one: string) =>
+    [one, one[0]?.toLowerCase() + one.slice(1), one.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()].some((name) =>
+      names.has(name),
+    )
   expect(parameters.filter((one) => !isThere(one) && !(one in others))).toEqual([])
-  const isKnown = (one: string) => names.has(one) || isReason(one)
-  const stale = Object.entries(others).filter(([one, name]) => !parameters.includes(one) || !isKnown(name))
-  expect(stale).toEqual([])
+  const isUsed = ([one, name]: readonly [string, string]) =>
+    parameters.includes(one) && (names.has(name) || name.endsWith('.'))
+  expect(Object.entries(others).filter((entry) => !isUsed(entry))).toEqual([])
 })

@@ -192,10 +192,6 @@ test('each role that is made has the boundary, and the policies of the ledger fi
   }
 })
 
-test('a parameter disables the schedule, so that a deployment does not enable it again', () => {
-  expect(propertiesOf('batch', 'BatchSchedule')['State']).toEqual({ Ref: 'ScheduleState' })
-})
-
 test('the schedule names a revision, so that both schedules change at once, and earlier revisions stay usable', () => {
   const { EcsParameters } = propertiesOf('batch', 'BatchSchedule')['Target']
   expect(EcsParameters.If[2].TaskDefinitionArn).toEqual({ Ref: 'TaskDefinition' })
@@ -210,11 +206,9 @@ test('tags of the task definition reach the task, which the role of the schedule
   expect(statement('ledger', 'Tags')).toMatchObject([{ Action: 'ecs:TagResource', Condition: created }])
 })
 
-test('a capacity provider says what an interruption does, and replaces the launch type', () => {
+test('a capacity provider says what an interruption does, and the subnets that there should be two', () => {
   expect(templates.batch['Parameters'].CapacityProvider.Description).toMatch(/interruption .* fails the slot/)
   expect(templates.batch['Parameters'].Subnets.Description).toContain('two in different Availability Zones')
-  const { LaunchType } = propertiesOf('batch', 'BatchSchedule')['Target'].EcsParameters.If[2]
-  expect(LaunchType.If).toEqual(['HasCapacityProvider', { Ref: 'AWS::NoValue' }, 'FARGATE'])
 })
 
 test('the state machine looks at the failures of RunTask, and starts the task again', () => {
