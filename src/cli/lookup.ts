@@ -52,7 +52,12 @@ interface RangeOptions extends RangeText {
  * terminal if no task is given. Throws as `parseTimeRange` does.
  */
 export async function readRange(options: RangeOptions, ledger: Ledger, now: Instant): Promise<TimeRange> {
-  const { task, timezone, ledgerTimeoutMs } = options
+  const { task, timezone, since, until, ledgerTimeoutMs } = options
+  if (timezone !== undefined && since === undefined && until === undefined) {
+    throw usageError(
+      '--timezone is the time zone of --since and --until, and neither is given. Give one, or leave it out.',
+    )
+  }
   const zone = !needsZone(options)
     ? 'UTC'
     : (timezone ?? (task === undefined ? zoneOfTerminal() : await zoneOfTask({ task, ledgerTimeoutMs }, ledger, now)))

@@ -46,7 +46,7 @@ export function openRunner(
     )
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
-  const warnings = [...misspeltVariables(name, values, env), ...deliveryNote(env)]
+  const warnings = [misspeltVariables(name, values, env) ?? [], deliveryNote(env)].flat()
   // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({

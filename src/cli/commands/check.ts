@@ -2,6 +2,7 @@ import type { CheckOptions, Ledger } from '../../api.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { keysOf } from '../../core/objects.ts'
 import { optionName } from '../../core/option.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
@@ -13,7 +14,7 @@ import { OPERATING_GUIDE } from '../../format/docs.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import { digestOf } from '../../format/notice.ts'
 import type { Screen } from '../../format/table.ts'
-import { jsonArray, printable, safeJson } from '../../format/text.ts'
+import { jsonArray, listed, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
@@ -152,9 +153,13 @@ async function printFindings(
   { ledger, options, now, progress }: Asking,
   values: CheckValues,
   format: 'text' | 'json',
-  { env, stops, sink }: CommandContext,
+  { argv, env, stops, sink }: CommandContext,
 ): Promise<boolean> {
   const notify = openNotify(values, env)
+  const kinds = keysOf(NO_FINDINGS)
+  if (isGiven('notifyOn', argv) && !kinds.some((kind) => notify?.wants(kind))) {
+    throw usageError(`--notify-on has no kind that check finds. Use ${listed(kinds, 'or')}.`)
+  }
   const teller = notify && openTeller(notify, values, now)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())

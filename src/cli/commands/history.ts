@@ -1,5 +1,7 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
+import { didYouMean, nearest } from '../../core/near.ts'
+import { reportedFacts } from '../../core/row/report.ts'
 import { isUnreadable, readableRow, statusOfRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { type ExpectedTimes, expectedTimes } from '../../core/task/task-record.ts'
@@ -7,8 +9,8 @@ import { type Instant, STATUSES } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history/history.ts'
 import { openTotal } from '../../format/history/table.ts'
-import type { HistoryItem, StatusOf } from '../../format/slot/row.ts'
-import { printable } from '../../format/text.ts'
+import { type HistoryItem, lastReport, type StatusOf } from '../../format/slot/row.ts'
+import { listed, printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { defineCommand } from '../command.ts'
@@ -95,6 +97,8 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const { items, statusOf } = withStatusOf(read, values, ledger, now)
   const total = openTotal()
   const isWanted = wantedBy(values, statusOf)
+  const fields = [...new Set(values.fields?.split(',').filter((name) => name !== ''))]
+  const reported = new Set<string>()
   let isCut = false
   async function* wanted() {
     let left = limit
@@ -105,6 +109,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
       if (isCut && values.since === undefined) return
       total.add(item, statusOf(item))
       if (isCut) continue
+      for (const name of Object.keys(reportedFacts(lastReport(item)) ?? {})) reported.add(name)
       yield item
       left -= 1
       if (left === 0 && !mayCut) return
@@ -113,7 +118,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const text = historyText(grouped(wanted(), idle, format === 'table' ? delay(PATIENCE_MS) : undefined), {
     format,
     withTask: values.task === undefined,
-    fields: [...new Set(values.fields?.split(',').filter((name) => name !== ''))],
+    fields,
     ...screenOf(env),
     now,
     statusOf,
@@ -122,6 +127,11 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   })
   await printAll(text)
   for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
+  const unknown = fields.filter((name) => !reported.has(name))
+  if (unknown.length > 0) {
+    const near = unknown.flatMap((name) => nearest(name, [...reported]) ?? [])
+    sink.write(printable(`cronledger: none of these slots has reported ${listed(unknown, 'or')}.${didYouMean(near)}`))
+  }
   if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
 })
 

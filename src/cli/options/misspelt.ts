@@ -1,53 +1,61 @@
 import { usageError } from '../../core/errors.ts'
-import { nearest } from '../../core/near.ts'
+import { didYouMean, nearest } from '../../core/near.ts'
 import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
-import { FORCING_VARIABLES } from '../../run/command.ts'
+import { listed } from '../../format/text.ts'
 import { otherName } from './mistakes.ts'
 import { variableOf } from './options.ts'
+import { RUN_OPTIONS } from './run-options.ts'
 
 const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor event-time force-slot'.split(' '))
 const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only', 'only'])
 
 const PREFIX = variableOf('')
 
-/** Shorter names (`log`, `by`) are close to too many names that may belong to the batch. */
+/** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
+export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
+  `all ecs slot from to only dry-run json keep-going since until commands new format notify-each status limit fields port host
+  out state run check role parameters outputs computed at from-schedule from-timezone from-anchor to-schedule to-timezone
+  to-anchor count ecs-network delivery-attempt secrets`.split(/\s+/),
+)
+
+/** Shorter names (`log`, `by`) are close to too many others. */
 const MIN_LETTERS = 5
 
 /**
- * Returns a warning for each variable whose name is nearly that of an option of the command that is not given. Without a
- * warning, a misspelt limit would silently have no effect. We refuse only unknown flags, since the environment also
- * belongs to the batch.
+ * Returns a warning about the variables `CRONLEDGER_…` that are no option of any command, or null. Without it, a misspelt
+ * limit would silently have no effect. We refuse only unknown flags, since the environment also belongs to the batch.
  *
- * Throws a usage error if the option chooses the slot or limits a force, because the run could go to another slot, or
- * start in a slot for which the force is not meant.
+ * Throws a usage error if such a variable is nearly an option that chooses the slot or limits a force and is not given: the
+ * run could go to another slot, or start in a slot for which the force is not meant.
  */
 export function misspeltVariables(
   command: string,
   values: Readonly<Record<string, unknown>>,
   env: Environment,
-): string[] {
+): string | null {
   const names = Object.keys(values).map(optionName)
   const left = Object.keys(values).flatMap((name) => (values[name] === undefined ? [optionName(name)] : []))
   const mayForce = !('forceSlot' in values) || values['forceSlot'] !== undefined
-  return Object.keys(env).flatMap((variable) => {
-    const name = variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
-    if (!env[variable] || !variable.startsWith(PREFIX) || name.startsWith('run-') || names.includes(name)) return []
-    const near = otherName(name) ?? nearest(name, names)
-    const isGuard = near !== null && GUARD_OPTIONS.has(near) && mayForce
-    if (near !== null && left.includes(near) && (isGuard || SLOT_OPTIONS.has(near))) {
-      const risk = isGuard ? 'start in a slot that you exclude' : 'take another slot'
-      throw usageError(
-        `${variable} is not an option of ${command}, and without ${variableOf(near)} the run could ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
-      )
-    }
-    if (FORCING_VARIABLES.includes(variable)) return []
-    const meant = nearest(
-      name,
-      left.filter((one) => one.length >= MIN_LETTERS),
-    )
-    return meant === null
-      ? []
-      : [`${variable} is not an option of ${command} and has no effect. Did you mean ${variableOf(meant)}?`]
+  const nameOf = (variable: string) => variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
+  const others = Object.keys(env).filter((variable) => {
+    const name = nameOf(variable)
+    return env[variable] && variable.startsWith(PREFIX) && !name.startsWith('run-') && !names.includes(name)
   })
+  for (const variable of others) {
+    const near = otherName(nameOf(variable)) ?? nearest(nameOf(variable), names)
+    const isGuard = near !== null && GUARD_OPTIONS.has(near) && mayForce
+    if (near === null || !left.includes(near) || !(isGuard || SLOT_OPTIONS.has(near))) continue
+    const risk = isGuard ? 'start in a slot that you exclude' : 'take another slot'
+    throw usageError(
+      `${variable} is not an option of ${command}, and without ${variableOf(near)} the run could ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
+    )
+  }
+  const ofRun = new Set(Object.keys(RUN_OPTIONS).map(optionName))
+  const unknown = others.filter((variable) => !ofRun.has(nameOf(variable)) && !KNOWN_ELSEWHERE.has(nameOf(variable)))
+  if (unknown.length === 0) return null
+  const long = left.filter((name) => name.length >= MIN_LETTERS)
+  const meant = unknown.flatMap((variable) => nearest(nameOf(variable), long) ?? [])
+  const are = unknown.length === 1 ? 'is not an option of cronledger and has' : 'are not options of cronledger and have'
+  return `${listed(unknown, 'and')} ${are} no effect.${didYouMean(meant.map(variableOf))}`
 }

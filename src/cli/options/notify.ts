@@ -1,4 +1,6 @@
 import { usageError } from '../../core/errors.ts'
+import { defined, keysOf } from '../../core/objects.ts'
+import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { cloudEvent } from '../../format/cloud-event.ts'
 import type { LogObject } from '../../format/log/log.ts'
@@ -76,11 +78,11 @@ export interface Notify extends Omit<Notifier, 'send'> {
 
 /** Opens a notifier, or returns null without `--notify`. Throws a usage error for an option of `--notify` without it. */
 export function openNotify(values: NotifyValues, env: Environment): Notify | null {
-  const { store, notify, notifyFormat, notifyOn: kinds } = values
+  const { store, notify, notifyEach, notifyFormat, notifyOn: kinds } = values
   if (notify === undefined) {
-    const alone = kinds !== undefined ? 'notify-on' : values.notifyEach === true ? 'notify-each' : null
-    if (alone === null) return null
-    throw usageError(`--${alone} requires --notify.`)
+    const [alone] = keysOf(defined({ notifyOn: kinds, notifyFormat, notifyEach: notifyEach || undefined }))
+    if (alone === undefined) return null
+    throw usageError(`--${optionName(alone)} requires --notify.`)
   }
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)

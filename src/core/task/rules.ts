@@ -41,6 +41,9 @@ const MAX_RULES = 10
 /** The usual value is the median of up to this many completed slots, and of at least so many. */
 const [MOST_USUAL, LEAST_USUAL] = [20, 5]
 
+/** Another form of a number, such as `1e3`, is refused, also as a text: it would never be equal to what the batch reports. */
+const NUMBER = /^-?\d+(\.\d+)?$/
+const TIMES = /^(\d{1,6}(?:\.\d{1,3})?)x$/
 const FORM = /^([A-Za-z_][\w.-]{0,63})\s*(>=|<=|=|>|<)\s*([^<>=].*)$/
 
 /** Reads rules that are separated by commas: `rows>=1, duration<=3x`. Throws a usage error. */
@@ -54,8 +57,8 @@ export function parseRules(text: string): readonly Rule[] {
 function parseRule(text: string): Rule {
   const [, name = '', operator = '', value = ''] = FORM.exec(text) ?? []
   if (!isKeyOf(operator, MEETS)) throw problem(text, 'is not a rule')
-  const times = /^(\d{1,6}(?:\.\d{1,3})?)x$/.exec(value)?.[1]
-  if (times !== undefined && operator !== '=') return { name, operator, bound: Number(times), isRelative: true }
+  const times = Number(TIMES.exec(value)?.[1] ?? 0)
+  if (times > 0 && operator !== '=') return { name, operator, bound: times, isRelative: true }
   return { name, operator, bound: boundOf(text, name, operator, value), isRelative: false }
 }
 
@@ -68,8 +71,10 @@ function boundOf(text: string, name: string, operator: string, value: string): F
       throw problem(text, `has ${quote(value)}, which is not a duration`)
     }
   }
-  if (/^-?\d+(\.\d+)?$/.test(value)) return Number(value)
-  if (operator !== '=') throw problem(text, `has ${quote(value)}, which is not a number`)
+  const number = Number(value)
+  if (NUMBER.test(value) && Number.isFinite(number)) return number
+  if (operator !== '=' || !Number.isNaN(number) || TIMES.test(value))
+    throw problem(text, `has ${quote(value)}, which is not a number such as 1000, -5 or 0.5`)
   return value === 'true' || value === 'false' ? value === 'true' : value
 }
 

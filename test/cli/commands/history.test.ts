@@ -113,6 +113,7 @@ describe('what is shown of a task', () => {
     [['--format', 'xml'], /--format "xml" is not allowed. Use table, json, ndjson or csv/],
     [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
     [['--json', '--json'], /--json is given more than once/],
+    [['--timezone', 'Asia/Tokyo'], /--timezone is the time zone of --since and --until, and neither is given\./],
     [['--all'], /unknown option --all. Did you mean --limit 0\?/],
     [
       ['--schedule', '@daily'],
@@ -139,6 +140,14 @@ describe('what is shown of a task', () => {
     const day = (date: string) => slots(tokyo, ['--task', 'nightly', '--since', date, '--until', date])
     expect(await day('2026-01-02')).toEqual(['2026-01-01T15:00:00Z'])
     expect(await day('2026-01-01')).toEqual(['2026-01-01T14:59:59Z'])
+  })
+
+  test('a field that no slot has reported is said in a line, with the nearest one', async () => {
+    const own = ledgerOf([rowAt('2026-01-01T15:00:00Z', { ending: { ...SUCCEEDED, report: '{"rows":7}' } })])
+    const args = ['--task', 'nightly', '--status', 'completed', '--fields', 'rows,rowz']
+    const ended = await cronledger(['history', '--store', own, ...args])
+    expect(ended.stdout).toMatch(/ rows {2}rowz\n.* 7 *\n/)
+    expect(ended.stderr).toBe('cronledger: none of these slots has reported rowz. Did you mean rows?\n')
   })
 
   test('every format', async () => {

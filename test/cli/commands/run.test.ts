@@ -357,22 +357,21 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 
-  test('a variable that is nearly an option is ignored with a warning', async () => {
+  test('variables that are no option are ignored with one warning', async () => {
     const { run } = ledger()
     const env = {
-      ...{ CRONLEDGER_MAX_LATNESS: '1h', CRONLEDGER_LEAS: '' },
-      // Options of rerun, what another cronledger tells its child, and the batch's own.
       ...{
-        CRONLEDGER_FROM: '7d',
-        CRONLEDGER_ONLY: 'failed',
-        CRONLEDGER_TAG: 'x',
-        CRONLEDGER_RUN_LOG: 'x',
-        CRONLEDGER_IMAGE: 'x',
+        CRONLEDGER_MAX_LATNESS: '1h',
+        CRONLEDGER_ON_MISMATCH: 'refuse',
+        CRONLEDGER_SHEDULE: '@daily',
+        CRONLEDGER_LEAS: '',
       },
+      // Options of rerun, what another cronledger tells its child, and what the stack gives to the container.
+      ...{ CRONLEDGER_FROM: '7d', CRONLEDGER_ONLY: 'failed', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_ECS_NETWORK: 'x' },
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
-      'CRONLEDGER_MAX_LATNESS is not an option of run and has no effect. Did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_MAX_LATNESS, CRONLEDGER_ON_MISMATCH and CRONLEDGER_SHEDULE are not options of cronledger and have no effect. Did you mean CRONLEDGER_MAX_LATENESS?',
       'claimed',
       'completed',
     ])

@@ -316,6 +316,7 @@ describe('a notification that goes wrong is one line of the log, and the exit co
 
 test.each<[readonly string[], RegExp]>([
   [['--notify-on', 'failed'], /--notify-on requires --notify/],
+  [['--notify-format', 'cloudevents'], /--notify-format requires --notify/],
   [
     ['--notify', 'cat', '--notify-on', 'failed,dupplicate'],
     /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use started, suc/,
@@ -365,6 +366,11 @@ describe('check', () => {
     const told = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-each'])
     const untold = await cronledger(['check', '--store', store, ...range, '--notify-each'])
     expect(untold).toMatchObject({ code: 64, stderr: expect.stringContaining('--notify-each requires --notify.') })
+    const never = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-on', 'started,succeeded'])
+    expect(never).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining('--notify-on has no kind that check finds.'),
+    })
     expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
     expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
     const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)

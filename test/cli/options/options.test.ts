@@ -5,6 +5,7 @@ import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { run, runOptions } from '../../../src/cli/commands/run.ts'
 import { helpOf } from '../../../src/cli/help.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
+import { KNOWN_ELSEWHERE } from '../../../src/cli/options/misspelt.ts'
 import { defaultText, valueName, variableOf } from '../../../src/cli/options/options.ts'
 import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
 import {
@@ -142,4 +143,11 @@ test('a batch gets none of the variables by which a slot is forced', () => {
   const names = Object.keys({ ...run.help.options, ...rerun.help.options }).map(variableOf)
   expect(names).toEqual(expect.arrayContaining(FORCING_VARIABLES))
   expect(FORCING_VARIABLES).toEqual(expect.arrayContaining(Object.keys(RUN_GROUPS.force).map(variableOf)))
+})
+
+test('each option of a command that starts no batch is known to the warning about unknown variables', async () => {
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()))
+  const specs = commands.flatMap(({ help }) => Object.entries<OptionSpec>(help.options))
+  const others = specs.flatMap(([name, spec]) => (name in RUN_OPTIONS || spec.isFlagOnly ? [] : optionName(name)))
+  expect([...KNOWN_ELSEWHERE]).toEqual([...new Set(others), 'ecs-network', 'delivery-attempt', 'secrets'])
 })

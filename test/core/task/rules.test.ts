@@ -71,11 +71,16 @@ test.each([
   ['rows>=', '--expect "rows>=" is not a rule.'],
   ['>=1', '--expect ">=1" is not a rule.'],
   ['rows>=1,', '--expect "" is not a rule.'],
-  ['rows>=many', '--expect "rows>=many" has "many", which is not a number.'],
-  ['rows>=3 x', '--expect "rows>=3 x" has "3 x", which is not a number.'],
+  ['rows>=many', '--expect "rows>=many" has "many", which is not a number such as'],
+  ['rows>=3 x', '--expect "rows>=3 x" has "3 x", which is not a number such as'],
+  ...['>=0x', '=3x', '>=1e3', '=1e3', '=0b1', '=0x10', '>=+5', '=.5', '=Infinity'].map((one) => [
+    `rows${one}`,
+    `has "${one.replace(/^>?=/, '')}", which is not a number such as 1000, -5 or 0.5. Use duration or`,
+  ]),
   ['duration>=5', '--expect "duration>=5" has "5", which is not a duration.'],
   ['duration=3x', '--expect "duration=3x" has "3x", which is not a duration.'],
+  [`rows>=${'9'.repeat(400)}`, '9…", which is not a number such as'],
   [Array(11).fill('rows>=1').join(','), '--expect has 11 rules. At most 10 are allowed.'],
-])('%s is a usage error', (rules, message) => {
+] as [string, string][])('%s is a usage error', (rules, message) => {
   expect(() => parseRules(rules)).toThrow(message)
 })

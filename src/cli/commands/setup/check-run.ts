@@ -53,9 +53,8 @@ export async function* inspectRun(
     const all = { ...values, task: task ?? '', schedule: values.schedule ?? '', eventTime: undefined }
     read.options = await runOptions(all, stop)
     readSettings(defined(read.options))
-    return misspeltVariables(RUN.name, { ...values, store, task }, env)
-      .map((warning) => `warning: ${warning}`)
-      .join(' ')
+    const warning = misspeltVariables(RUN.name, { ...values, store, task }, env)
+    return warning === null ? '' : `warning: ${warning}`
   })
   if (options.wrong !== null || options.text !== '') yield options
   if (task !== undefined) {
