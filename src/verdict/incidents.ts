@@ -41,8 +41,8 @@ export interface IncidentTask {
 
 /**
  * Findings with one kind of cause. Those of at least three tasks began together: within an hour of each other, or while the
- * problems of the others went on. All others of a task are one incident of this task, however far apart they are. What is
- * blocked belongs to the incident of what blocks it.
+ * problems of the others went on. If three did so within half an hour, one or two that are further away are left out. All others
+ * of a task are one incident of this task, however far apart they are. What is blocked belongs to the incident of what blocks it.
  */
 export interface Incident {
   readonly cause: IncidentCause
@@ -57,6 +57,8 @@ export interface Incident {
 }
 
 const GAP_MS = DAY_MS / 24
+/** Many tasks are due each half hour. What is further from the problems of three tasks has another cause more often. */
+const NEAR_MS = GAP_MS / 2
 /**
  * What began later than this after the begin of an incident does not belong to it. Otherwise a task that fails for days, or
  * many tasks that fail by chance, would join problems that have nothing to do with each other.
@@ -145,20 +147,29 @@ function blockedStreaks(streaks: readonly Streak[]): Blocked {
 function incidentsOf(cause: IncidentCause, streaks: readonly Streak[], blocked: Blocked): readonly Incident[] {
   const common: Incident[] = []
   const others: Streak[] = []
-  for (const group of begunTogether(streaks.filter((streak) => streak.cause === cause))) {
-    if (new Set(group.map(taskOf)).size >= MIN_TASKS) common.push(incidentOf(cause, group, blocked))
-    else for (const streak of group) others.push(streak)
+  const own = streaks.filter((streak) => streak.cause === cause)
+  for (const group of begunTogether(own, GAP_MS)) {
+    const parts = [...begunTogether(group, NEAR_MS)]
+    const [first, last] = [parts.findIndex(isCommon), parts.findLastIndex(isCommon)]
+    const core = first === -1 ? (isCommon(group) ? group : []) : parts.slice(first, last + 1).flat()
+    if (core.length > 0) common.push(incidentOf(cause, core, blocked))
+    const inCore = new Set(core)
+    for (const streak of group) if (!inCore.has(streak)) others.push(streak)
   }
-  return [...common, ...[...groupedBy(others, taskOf).values()].map((own) => incidentOf(cause, own, blocked))]
+  return [...common, ...[...groupedBy(others, taskOf).values()].map((streaks) => incidentOf(cause, streaks, blocked))]
 }
 
-/** Yields the streaks in groups, the oldest first. */
-function* begunTogether(streaks: readonly Streak[]): Generator<readonly Streak[], void> {
+function isCommon(streaks: readonly Streak[]): boolean {
+  return new Set(streaks.map(taskOf)).size >= MIN_TASKS
+}
+
+/** Yields the streaks in groups, the oldest first. `gapMs` after the problems of a group, another one begins. */
+function* begunTogether(streaks: readonly Streak[], gapMs: number): Generator<readonly Streak[], void> {
   let group: Streak[] = []
   let from = 0
   let to = 0
   for (const streak of streaks.toSorted((one, other) => one.from - other.from)) {
-    if (group.length === 0 || streak.from - to > GAP_MS || streak.from - from > LONGEST_MS) {
+    if (group.length === 0 || streak.from - to > gapMs || streak.from - from > LONGEST_MS) {
       if (group.length > 0) yield group
       group = []
       from = streak.from

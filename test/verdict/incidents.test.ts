@@ -37,6 +37,17 @@ test('three tasks with problems at most an hour apart are one incident', () => {
   expect(incidentsOf({})).toEqual([])
 })
 
+test('a problem more than half an hour before or after those of three tasks is not a part of their incident', () => {
+  const outage = { a: [at('25T02:10')], b: [at('25T02:30'), at('25T03:30')], c: [at('25T03:00')], d: [at('25T04:00')] }
+  const [early, late] = [at('25T01:30'), at('25T04:40')]
+  expect(incidentsOf({ ...outage, x: [early], y: [late] }).map(short)).toEqual([
+    { tasks: 'abcd', from: at('25T02:10'), to: at('25T04:00'), slots: 5 },
+    { tasks: 'x', from: early, to: early, slots: 1 },
+    { tasks: 'y', from: late, to: late, slots: 1 },
+  ])
+  expect(incidentsOf({ ...outage, x: [at('25T01:40')] }).map(short)).toMatchObject([{ tasks: 'abcdx' }])
+})
+
 test('an incident has the slots of each task by kind, its times and its owner', () => {
   const [from, to] = [at('25T17:00'), at('25T18:00')]
   const [incident] = incidentsOf({ a: [['failed', from], from + 1, ['failed', to]], b: [from], c: [to] })
