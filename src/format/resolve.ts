@@ -4,10 +4,12 @@ import { readableRow } from '../core/row/status.ts'
 import type { Instant, Resolution, Row } from '../core/types.ts'
 import { progressText } from '../verdict/endings.ts'
 import { stepsOfObjection } from '../verdict/event-steps.ts'
+import { openSentence } from '../verdict/sentence.ts'
 import { ofRow } from '../verdict/target.ts'
 import { stepLines } from './command-line.ts'
 import { timeNear, zonedTime } from './local-time.ts'
 import { printable } from './text.ts'
+import { sentenceText } from './verdict.ts'
 
 /** Returns the answer to a decision that was recorded. If the answer of the ledger was lost, the row may be newer than it. */
 export function resolvedText(row: Row, state: Resolution['state'], reason: string): string {
@@ -48,7 +50,7 @@ function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state
     case 'notDue':
       return `the slot is not due yet, so its batch cannot have ${state.toLowerCase()}. Only --state skipped can be recorded before it is due.`
     case 'running':
-      return `the slot is still running. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
+      return `${openText(row)}. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
     case 'completed':
       return `the slot is already completed${state === 'COMPLETED' ? ', so there is nothing to do' : ''}`
     case 'newerRow':
@@ -60,6 +62,11 @@ function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state
     case 'survivor':
       return `process ${survivor?.pid} (${survivor?.command}) of run ${runId} still runs on this host. Wait until it ends, or end it. Then try again.`
   }
+}
+
+/** The attempt may be waiting. */
+function openText(row: Row | null): string {
+  return row === null ? 'the slot is still running' : sentenceText(openSentence(row), row.slot, row.schedule.zone)
 }
 
 /** A process that is gone cannot report its end, so the slot stays running until the lease ends. */

@@ -1,11 +1,20 @@
 import { elapsed } from '../core/duration.ts'
-import { blockerOf, countedAttempts, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
+import { blockerOf, countedAttempts, hasStarted, processLeftBy } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import { isEndUnknown } from '../core/row/status.ts'
 import { type Unmet, unmetText } from '../core/task/rules.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { AttemptRecord, Instant, Row, UnreadableRow } from '../core/types.ts'
-import { decisionSentence, endedText, keySentence, lastSentence, type Sentence, successSentence } from './sentence.ts'
+import {
+  doubtSentence,
+  lastSentence,
+  openName,
+  openSentence,
+  repeatedSentence,
+  type Sentence,
+  staleSentence,
+  successSentence,
+} from './sentence.ts'
 import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep, skipStep } from './steps.ts'
 import type { StepTarget } from './target.ts'
 
@@ -273,15 +282,6 @@ export function leftCaution(attempts: readonly AttemptRecord[] = []): string | n
     : `Process ${left.pid} of attempt ${attempt?.number} may still run on ${attempt?.host}: end it there before you run the slot again. On that host nothing starts beside it.`
 }
 
-function doubtSentence({ doubt }: StepTarget): Sentence {
-  if (doubt === undefined) return []
-  const between = [{ at: doubt.after }, ' and ', { at: doubt.until }]
-  if (doubt.isFirst) return ['may not have been due: the first scheduled run is that of ', { at: doubt.until }, NO_RUN]
-  return ['may not have been due: the schedule changed between ', ...between, NO_RUN]
-}
-
-const NO_RUN = ', no run is recorded'
-
 /** Returns whether the attempt may have done the work without a report of its end. */
 function isLost(attempt: AttemptRecord): boolean {
   return attempt.phase === 'ended' && attempt.outcome === 'abandoned' && hasStarted(attempt)
@@ -289,52 +289,4 @@ function isLost(attempt: AttemptRecord): boolean {
 
 function hasBegun(row: Row | null): boolean {
   return row?.attempts.some(hasStarted) ?? false
-}
-
-function openName(row: Row | null): string {
-  const attempt = row?.attempts.at(-1)
-  return attempt === undefined ? 'an attempt' : `attempt ${attempt.number} on ${attempt.host}`
-}
-
-/** Says what an attempt does that has not ended, and how the attempt before it ended. */
-function openSentence(row: Row | null, now?: Instant): Sentence {
-  const attempt = row?.attempts.at(-1)
-  if (attempt === undefined) return ['it has no attempt']
-  const before = row?.attempts.at(-2)
-  const earlier = before === undefined ? '' : `${endedText(before)}, then `
-  const isWaiting = attempt.phase === 'waiting'
-  const blocker = blockerOf(attempt)
-  const awaited: Sentence =
-    blocker !== null
-      ? [' for ', ...keySentence(blocker)]
-      : [before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot of the task to end']
-  const ran = now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
-  const does = isWaiting ? 'waiting' : 'running'
-  return [
-    `${earlier}${openName(row)} has been ${does} since `,
-    { at: attempt.startedAt },
-    ...(isWaiting ? awaited : [ran]),
-  ]
-}
-
-function staleSentence(row: Row | null): Sentence {
-  if (row === null || row.state !== 'PENDING') return row === null ? [] : lastSentence(row)
-  const last: AttemptRecord | undefined = row.attempts.at(-1)
-  const before = row.attempts.at(-2)
-  const earlier = before === undefined || last?.phase !== 'waiting' ? '' : `${endedText(before)}, then `
-  return [`${earlier}${last === undefined ? 'it' : endedText(last)}: its lease ended at `, { at: row.leaseUntil }]
-}
-
-function repeatedSentence(row: Row | null): Sentence {
-  if (row === null) return []
-  const success = successOf(row)
-  const resolution = row.resolutions.findLast(({ state }) => state === 'COMPLETED')
-  const last = row.attempts.at(-1)
-  const first: Sentence =
-    success !== undefined
-      ? [`attempt ${success.number} completed it`]
-      : resolution === undefined
-        ? ['it completed']
-        : decisionSentence(resolution)
-  return [...first, `, then ${last === undefined ? 'nothing' : endedText(last)}`]
 }

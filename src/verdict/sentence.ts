@@ -4,6 +4,7 @@ import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf } from '.
 import { decidingAttempt } from '../core/row/decide.ts'
 import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec } from '../core/types.ts'
 import { endingText, reportedText } from './endings.ts'
+import type { StepTarget } from './target.ts'
 
 /** Without its first capital and full stop. Each surface writes the times in its own way. Not yet safe to show. */
 export type Sentence = readonly (string | { readonly at: Instant })[]
@@ -71,4 +72,65 @@ export function successSentence(row: Row): Sentence {
     reportedText(success),
     ...(before === undefined ? [] : [`, after ${endedText(before)}`]),
   ]
+}
+
+/** Says why the slot may not have been due. */
+export function doubtSentence({ doubt }: StepTarget): Sentence {
+  if (doubt === undefined) return []
+  const until = { at: doubt.until }
+  const why: Sentence = doubt.isFirst
+    ? ['the first scheduled run is that of ', until]
+    : ['the schedule changed between ', { at: doubt.after }, ' and ', until]
+  return ['may not have been due: ', ...why, ', no run is recorded']
+}
+
+/** Names the attempt that has not ended: `attempt 2 on ip-10-0-3-17`. */
+export function openName(row: Row | null): string {
+  const attempt = row?.attempts.at(-1)
+  return attempt === undefined ? 'an attempt' : `attempt ${attempt.number} on ${attempt.host}`
+}
+
+/** Says what an attempt does that has not ended, and how the attempt before it ended. */
+export function openSentence(row: Row | null, now?: Instant): Sentence {
+  const attempt = row?.attempts.at(-1)
+  if (attempt === undefined) return ['it has no attempt']
+  const before = row?.attempts.at(-2)
+  const earlier = before === undefined ? '' : `${endedText(before)}, then `
+  const isWaiting = attempt.phase === 'waiting'
+  const blocker = blockerOf(attempt)
+  const awaited: Sentence =
+    blocker !== null
+      ? [' for ', ...keySentence(blocker)]
+      : [before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot of the task to end']
+  const ran = now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
+  const does = isWaiting ? 'waiting' : 'running'
+  return [
+    `${earlier}${openName(row)} has been ${does} since `,
+    { at: attempt.startedAt },
+    ...(isWaiting ? awaited : [ran]),
+  ]
+}
+
+/** Says which attempt stopped reporting, and when its lease ended. */
+export function staleSentence(row: Row | null): Sentence {
+  if (row === null || row.state !== 'PENDING') return row === null ? [] : lastSentence(row)
+  const last: AttemptRecord | undefined = row.attempts.at(-1)
+  const before = row.attempts.at(-2)
+  const earlier = before === undefined || last?.phase !== 'waiting' ? '' : `${endedText(before)}, then `
+  return [`${earlier}${last === undefined ? 'it' : endedText(last)}: its lease ended at `, { at: row.leaseUntil }]
+}
+
+/** Says how the slot completed, and how the attempt after that ended. */
+export function repeatedSentence(row: Row | null): Sentence {
+  if (row === null) return []
+  const success = successOf(row)
+  const resolution = row.resolutions.findLast(({ state }) => state === 'COMPLETED')
+  const last = row.attempts.at(-1)
+  const first: Sentence =
+    success !== undefined
+      ? [`attempt ${success.number} completed it`]
+      : resolution === undefined
+        ? ['it completed']
+        : decisionSentence(resolution)
+  return [...first, `, then ${last === undefined ? 'nothing' : endedText(last)}`]
 }

@@ -99,7 +99,7 @@ describe('the resolution of a slot', () => {
       code: 65,
       stdout: '',
       stderr: expect.stringMatching(
-        /not changed: the slot is still running\. .* until its lease ends at .*\n {2}see what is recorded: {2}cronledger show /,
+        /not changed: attempt 1 on \S+ has been running since .*\. Stop it, .* until its lease ends at .*\n {2}see what is recorded: {2}cronledger show /,
       ),
     })
     running.child.kill('SIGTERM')
