@@ -55,7 +55,7 @@ export function keySentence({ task, slot }: Key): Sentence {
   return ['slot ', { at: slot }, ` of ${task}`]
 }
 
-export function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
+function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
   const what = state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
   return [`${by} ${what} at `, { at }, `: ${reason}`]
 }
