@@ -70,6 +70,9 @@ test('all views of a ledger have the same findings and the same newest slots, in
         const status = ofEnd === null || end === null ? 'missed' : statusOf({ slot: end, row: ofEnd }, times)
         expect(statusOf({ slot, row: own }, times), name).toBe(status)
         if (shown.has(slot)) expect(shown.get(slot)?.status, name).toBe(status)
+        const isFinding = (one: TaskFinding) => one.task === known.task && one.slot === end
+        if (['failed', 'stale'].includes(status) && end !== null && end >= SINCE)
+          expect(found.some(isFinding), name).toBe(true)
         if (end !== null)
           expect(
             found.filter((one) => one.task === known.task && one.slot === slot),

@@ -9,9 +9,11 @@ import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
 import { encodeRow, REJECTION } from '../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
+import { systemClock } from '../../src/process/clock.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { EntryKey, ListQuery, Page, SlotsPage, Store } from '../../src/store/store.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
+import { inProcess } from '../support/in-process.ts'
 
 /** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {
@@ -26,6 +28,8 @@ export interface Subject {
   readonly listingLagMs?: number
 }
 
+/** Rows of slots that have not completed. `EVERY=1` writes as many as a run reads. */
+const OTHER_ROWS = process.env['EVERY'] === '1' ? 1_000 : 120
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -498,6 +502,28 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect((await store().list({ ...query, limit: 2 }, call())).rows).toEqual([rows[3], rows[2]])
       expect(await all({ ...query, limit: 2 })).toEqual([rows[3], rows[2], rows[1]])
       expect(await all({ ...query, task: newTask(), limit: 2 })).toEqual([])
+    })
+
+    it('a run finds the last success 31 days and some pages before its slot, and no further, and the log says so', async () => {
+      const task = newTask()
+      const clock = { ...systemClock, now: () => SLOT + 200 * DAY_MS }
+      const { run } = inProcess(store(), clock)
+      const sinceOf = async (hour: number) => {
+        const given: unknown[] = []
+        const eventTime = new Date(SLOT + hour * HOUR_MS)
+        const trigger = { task, schedule: '0 * * * *', eventTime, sinceLastSuccess: true }
+        const { events } = await run(trigger, ({ since }) => given.push(since && (since.getTime() - SLOT) / HOUR_MS))
+        const isSaid = events.some((one) => one.event === 'warning' && one.message.includes('RUN_SINCE is not set'))
+        return [...given, isSaid]
+      }
+      const month = 31 * 24
+      expect(await sinceOf(0)).toEqual([null, true])
+      expect(await sinceOf(month)).toEqual([0, false])
+      expect(await sinceOf(2 * month + 2)).toEqual([null, true])
+      const slots = Array.from({ length: OTHER_ROWS }, (_, index) => SLOT + (2 * month + 3 + index / 2) * HOUR_MS)
+      const inParallel = pLimit(20)
+      await Promise.all(slots.map((slot) => inParallel(() => putOk(claimOf(task, { slot }), 'absent'))))
+      expect(await sinceOf(2 * month + 503)).toEqual(OTHER_ROWS < 1_000 ? [2 * month + 2, false] : [null, true])
     })
 
     it('keeps to since (inclusive) and until (exclusive)', async () => {

@@ -82,13 +82,16 @@ describe('catch up once', () => {
   })
 
   test('never a slot that runs, failed, is stale, was skipped or paused, or may still get its trigger', async () => {
-    const { run, map, trigger, time, resolve, changeRecord, slotOfDay } = await afterOutage()
+    const { run, map, trigger, time, ledger, resolve, changeRecord, slotOfDay } = await afterOutage()
+    await time.run(time.clock().wait(DAY_MS))
     trigger('long', works(40 * DAY_MS), { day: 1 })
     await run(2, {}, failsAfter(1))
     await time.run(resolve('skip', 'SKIPPED', { day: 3 }))
     await changeRecord((record) => withPause(record, { ...PAUSE, from: slotOfDay(4), until: slotOfDay(4) + 1 }))
-    await run(5)
-    expect(await map()).toEqual(['PENDING', 'FAILED', 'SKIPPED', 'missed'])
+    const stale = { ...rowWith({}), slot: slotOfDay(5), windowEnd: slotOfDay(6) }
+    await ledger.put(stale, 'absent', { signal: new AbortController().signal })
+    await run(6)
+    expect(await map(6)).toEqual(['PENDING', 'FAILED', 'SKIPPED', 'missed', 'PENDING'])
     const hourly = world('hourly', 3)
     await hourly.time.run(hourly.trigger('before', works(1), { day: 0 }).result)
     const settings = { ...ONCE.settings, graceMs: 3_600_000 + 60_000 }
