@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import { stackParameters } from '../../src/cli/commands/template/parameters.ts'
 import { blocksIn } from '../docs/markdown.ts'
-import { BATCH, readTemplate } from '../support/aws/stack.ts'
+import { BATCH, OUTPUTS, outputsFile, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
 import { evaluateTemplate, meaningOf } from './meaning.ts'
 
@@ -22,12 +22,7 @@ const folder = scratch()
 
 const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf'
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/1'
-const OUTPUTS = {
-  scheduleGroup: 'group',
-  schedulerRole: 'arn:aws:iam::123456789012:role/scheduler',
-  deadLetters: 'arn:aws:sqs:eu-west-1:123456789012:dead',
-  alarmTopic: 'arn:aws:sns:eu-west-1:123456789012:alarms',
-}
+const PARTS = { table: 'money', tableKey: KEY, ...withSmallLetters(OUTPUTS) }
 const MACHINE = 'arn:aws:states:eu-west-1:123456789012:stateMachine:start'
 /** Two batches with the outputs of a stack, whose values are those of the parameters below. */
 const COMPARED = `import { App, aws_ec2 as ec2, aws_ecs as ecs, aws_logs as logs, aws_secretsmanager as secretsmanager, Size, Stack } from 'aws-cdk-lib'
@@ -55,7 +50,7 @@ function batch(name: string, container: string, more: Partial<GuardedScheduledTa
       logGroup: new logs.LogGroup(stack, 'Log', { logGroupName: '/ecs/cronledger-nightly/1', retention: 90 }),
     }),
   })
-  const ledger = { ...${JSON.stringify({ table: 'money', tableKey: KEY, ...OUTPUTS })}, ...parts }
+  const ledger = { ...${JSON.stringify(PARTS)}, ...parts }
   return new GuardedScheduledTask(stack, 'Nightly', {
     ledger, task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo', after: ['import', 'billing'],
     taskDefinition, cluster, subnetSelection: { subnets }, securityGroups, enabled: false, ...more,
@@ -69,6 +64,13 @@ batch('more', 'job', {
 batch('known', 'job', { containerName: 'job' }, { container: 'job' })
 app.synth()
 `
+
+/** The outputs of a stack as those who give them to the construct write them. */
+function withSmallLetters(outputs: Loose) {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, one]) => [name.replace(/^./, (letter) => letter.toLowerCase()), one]),
+  )
+}
 
 const synthesise = (app: string) =>
   run(process.execPath, [app], { cwd: folder, env: { ...process.env, CDK_OUTDIR: 'cdk.out' } })
@@ -101,46 +103,33 @@ beforeAll(async () => {
   await synthesise('compared.js')
 }, 600_000)
 
-const MORE = `CapacityProvider=FARGATE_SPOT PlatformVersion=1.4.0 AssignPublicIp=ENABLED NoRunHours=30 AlarmOnDuplicates=true
-  StateMachine=${MACHINE} Container=job`
-/** A container beside that of the batch. */
-const isOther = ({ Name }: Loose) => Name === 'proxy'
-
 test.each([
-  ['plain', '', 'cronledger-nightly'],
-  ['more', MORE.replaceAll(/\s+/g, ' '), 'pay-nightly'],
-])('the batch %s makes what batch.yaml makes', (stack, more, family) => {
+  ['plain', '', {}],
+  [
+    'more',
+    'CapacityProvider=FARGATE_SPOT PlatformVersion=1.4.0 AssignPublicIp=ENABLED NoRunHours=30 AlarmOnDuplicates=true',
+    { FamilyPrefix: 'pay-', Container: 'job', StateMachine: MACHINE },
+  ],
+])('the batch %s makes what batch.yaml makes', (stack, more, outputs) => {
   const parameters = `SecurityGroups=sg-1,sg-2 After=import,billing TableKey=${KEY} Secrets=PASSWORD=${SECRET}:password:: ScheduleState=DISABLED`
   const options = { ...BATCH, timezone: 'Asia/Tokyo', parameters: `${BATCH.parameters} ${parameters} ${more}` }
-  const given = JSON.parse(stackParameters(options, Date.UTC(2026, 10, 24)).text).Parameters
-  const { TaskStopped, ...resources } = evaluateTemplate(
-    JSON.parse(
-      JSON.stringify(readStack(stack))
-        .replaceAll('26214400b', '25m')
-        .replaceAll(/NightlyTaskStopped\w+/g, 'TaskStopped'),
-    ),
-  )
-  const [made, expected] = [
-    meaningOf(resources),
-    meaningOf(evaluateTemplate(readTemplate('batch'), { ...given, Family: family })),
-  ]
+  const all = stackParameters({ ...options, outputs: outputsFile({ ...OUTPUTS, ...outputs }) }, Date.UTC(2026, 10, 24))
+  const resources = evaluateTemplate(JSON.parse(JSON.stringify(readStack(stack)).replaceAll('26214400b', '25m')))
+  const isOfBatch = ([, { Type }]: readonly [string, Loose]) => Type !== 'AWS::Events::Rule'
+  const made = meaningOf(Object.fromEntries(Object.entries(resources).filter(isOfBatch)))
+  const expected = meaningOf(evaluateTemplate(readTemplate('batch'), JSON.parse(all.text).Parameters))
   // The CDK makes the roles, so the execution role has its own grants, and both may be assumed by ECS in any account.
   const roleOf = ({ path, statements }: Loose) => ({ path, statements })
-  const ofConstruct = ({
-    definitions: [{ TaskRoleArn, ExecutionRoleArn, ...definition }],
-    logs: _,
-    ...meaning
-  }: Loose) => ({
+  const ofConstruct = ({ definitions: [definition], logs: _, ...meaning }: Loose) => ({
     ...meaning,
     definition: {
       ...definition,
-      ContainerDefinitions: definition.ContainerDefinitions.filter((one: Loose) => !isOther(one)),
-      TaskRoleArn: roleOf(TaskRoleArn),
-      path: ExecutionRoleArn.path,
+      ContainerDefinitions: definition.ContainerDefinitions.filter(({ Name }: Loose) => Name !== 'proxy'),
+      TaskRoleArn: roleOf(definition.TaskRoleArn),
+      ExecutionRoleArn: definition.ExecutionRoleArn.path,
     },
   })
   expect(ofConstruct(made)).toEqual(ofConstruct(expected))
-  expect(TaskStopped === undefined).toBe(stack === 'plain')
 })
 
 test('a container whose name the ledger does not know has a rule of its own, which is that of the ledger for this batch', () => {
@@ -150,16 +139,13 @@ test('a container whose name the ledger does not know has a rule of its own, whi
       ?.Properties ?? {}
   const [made, expected] = [ruleOf(readStack('more')), ruleOf(readTemplate('ledger'), { Container: 'job' })]
   const { $or, taskDefinitionArn, ...detail } = expected['EventPattern'].detail
-  const [{ prefix }] = taskDefinitionArn
+  const prefix = taskDefinitionArn[0].prefix.replace('cronledger-', 'pay-nightly:')
   expect(made['EventPattern']).toEqual({
     ...expected['EventPattern'],
-    detail: {
-      ...{ ...detail, ...$or[0] },
-      taskDefinitionArn: [{ prefix: prefix.replace('cronledger-', 'pay-nightly:') }],
-    },
+    detail: { ...detail, ...$or[0], taskDefinitionArn: [{ prefix }] },
   })
   const [{ Arn, InputTransformer }] = made['Targets']
-  expect(Arn).toBe(OUTPUTS.alarmTopic)
+  expect(Arn).toBe(OUTPUTS.AlarmTopic)
   const pathsOf = ({ InputPathsMap }: Loose) => Object.values(InputPathsMap).sort()
   expect(pathsOf(InputTransformer)).toEqual(pathsOf(expected['Targets'][0].InputTransformer))
   expect(InputTransformer.InputTemplate).toContain('cronledger check --store dynamodb:money --task nightly')
