@@ -1,7 +1,6 @@
 // Also covers src/run/run-trigger.ts, the path from the options of a caller to the result.
 import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
@@ -11,7 +10,6 @@ import {
   createLedger,
   LedgerError,
   type LedgerOptions,
-  type RunContext,
   type RunEvent,
   type RunOptions,
   slotOf,
@@ -68,20 +66,6 @@ describe('run', () => {
     expect(seen).toHaveLength(1)
   })
 
-  test('on ECS: the attempt has the facts of its container, and so has the log', async () => {
-    const { env } = await serveMetadata({})
-    vi.stubEnv('ECS_CONTAINER_METADATA_URI_V4', env.ECS_CONTAINER_METADATA_URI_V4)
-    onTestFinished(() => void vi.unstubAllEnvs())
-    const logged: RunContext[] = []
-    const ledger = newLedger((_, context) => logged.push(context))
-    const { slot } = await ledger.run(NIGHT, () => null)
-    const { ecsTask } = FARGATE.host
-    const row = await ledger.get({ task: 'nightly', slot })
-    expect(row).toMatchObject({ attempts: [{ ecsTask, ecs: FARGATE.ecs }] })
-    // The ledger file is new, then the attempt starts and succeeds.
-    expect(logged.map(({ ecs }) => ecs)).toEqual([FARGATE.ecs, FARGATE.ecs, FARGATE.ecs])
-  })
-
   test('on ECS: a ledger that is kept open asks again if ECS did not answer completely', async () => {
     onTestFinished(() => void vi.unstubAllEnvs())
     const ledger = newLedger()
@@ -95,25 +79,6 @@ describe('run', () => {
       const row = readableRow(await ledger.get({ task: 'nightly', slot }))
       expect(row?.attempts[0]?.ecs).toEqual(ecs)
     }
-  })
-
-  test('outside of ECS, the attempt has only the host', async () => {
-    const ledger = newLedger()
-    const { slot } = await ledger.run(NIGHT, () => null)
-    const row = readableRow(await ledger.get({ task: 'nightly', slot }))
-    expect(row?.attempts[0]).toMatchObject({ host: hostname() })
-    expect(row?.attempts[0]).not.toHaveProperty('ecs')
-  })
-
-  test('in the batch of a run of the same slot: a usage error', async () => {
-    const ledger = newLedger()
-    const outer = await ledger.run(NIGHT, async ({ runId }) => {
-      vi.stubEnv('CRONLEDGER_RUN_ID', runId)
-      onTestFinished(() => void vi.unstubAllEnvs())
-      const inner = ledger.run(NIGHT, () => expect.fail('it was started'))
-      await expect(inner).rejects.toMatchObject({ kind: 'usage', message: expect.stringContaining(runId) })
-    })
-    expect(outer).toMatchObject({ status: 'completed' })
   })
 
   test('a ledger that could not be opened is opened by a later call', async () => {
@@ -144,23 +109,6 @@ describe('run', () => {
     expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })
     const early = { ...force, only, askedAt: new Date(Date.now() - 60_000) }
     expect(await ledger.tryRun({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
-  })
-
-  test('a slot that runs is resolved only if its run is named', async () => {
-    const ledger = newLedger()
-    const decision = { task: 'nightly', slot: '2026-11-24', state: 'completed', reason: 'its log says so' } as const
-    const seen: unknown[] = []
-    const ran = await ledger.tryRun(NIGHT, async ({ runId }) => {
-      for (const named of [undefined, 'another', runId]) seen.push(await ledger.resolve({ ...decision, runId: named }))
-      return 'done'
-    })
-    expect(seen).toMatchObject([
-      { kind: 'refused', cause: 'running' },
-      { kind: 'refused', cause: 'otherRun', row: { owner: ran.runId } },
-      { kind: 'resolved', row: { state: 'COMPLETED', attempts: [{ outcome: 'abandoned' }] } },
-    ])
-    // It was alive, so its result comes too late.
-    expect(ran).toMatchObject({ status: 'unrecorded', value: 'done' })
   })
 
   test('the history goes on to its limit, and no further', async () => {

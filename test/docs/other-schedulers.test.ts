@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { cronledger, type Ended, type Loose, scratch } from '../support/cli.ts'
+import { cronledger, type Ended, type Loose, STOPPED_CLOCK, scratch } from '../support/cli.ts'
 import { blocksIn } from './markdown.ts'
 
 const pages = ['other-schedulers', 'without-aws'].map(
@@ -32,8 +32,7 @@ function blockWith(kind: string, text: string): string {
 
 /** Returns the variables that set the clock of a program. */
 function clockAt(instant: string) {
-  const clock = new URL('fakes/clock.mjs', import.meta.url).href
-  return { NODE_OPTIONS: `--import=${clock}`, DOCS_CLOCK: String(Date.parse(instant)) }
+  return { NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(instant)) }
 }
 
 /** Returns a runner on a ledger of its own. The ledger of the snippet may be in AWS. */

@@ -4,10 +4,9 @@ import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { AWS_PATH } from '../support/aws/aws.ts'
-import { MAIN } from '../support/cli.ts'
+import { MAIN, STOPPED_CLOCK } from '../support/cli.ts'
 import type { Block } from './markdown.ts'
 
-const CLOCK = new URL('fakes/clock.mjs', import.meta.url).href
 /** The time of a page that does not say another one: 19 s after 03:00 in Tokyo. */
 const DEFAULT_CLOCK = '2026-11-24T18:00:19Z'
 const MARK = '@@ end of block'
@@ -59,7 +58,7 @@ export async function runPage(
       TZ: 'UTC',
       // As on a terminal.
       CRONLEDGER_LOG: 'text',
-      NODE_OPTIONS: `--import=${CLOCK}`,
+      NODE_OPTIONS: STOPPED_CLOCK,
       DOCS_STARTS: join(folder, 'starts'),
       REPOSITORY: new URL('../..', import.meta.url).pathname,
       ...env,

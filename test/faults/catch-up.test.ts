@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch, start } from '../support/cli.ts'
+import { cronledger, type Loose, start } from '../support/cli.ts'
 import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { eventsOf } from '../support/processes/crowd.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
@@ -20,8 +19,6 @@ const MISSED = 5
 const slotBefore = (days: number) =>
   new Date(TODAY - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
 
-const folder = scratch()
-
 interface Ledger {
   readonly store: string
   readonly env: Readonly<Record<string, string>>
@@ -30,7 +27,6 @@ interface Ledger {
 }
 
 const LEDGERS = {
-  file: async () => ({ store: `file:${join(folder, 'ledger.db')}`, env: {} }),
   async dynalite() {
     const server = await startDynalite()
     const proxy = await startFaultyProxy(server.endpoint)
@@ -116,28 +112,6 @@ for (const [name, open] of Object.entries(LEDGERS)) {
     })
 
     if (name !== 'dynalite') return
-
-    /** Runs a trigger, and returns its exit code and the requests that it sent. */
-    async function requestsOf(task: string, slot: string, options: readonly string[] = []) {
-      const before = ledger.proxy?.seen.length
-      const { code } = await run(task, slot, options)
-      return { code, actions: ledger.proxy?.seen.slice(before).map(({ action }) => action) }
-    }
-
-    test('a catch-up of three sends 17 requests, and one of none sends two more than a run', async () => {
-      await run('counted', slotBefore(4))
-      const missed = ['GetItem', 'PutItem', 'GetItem', 'UpdateItem']
-      const own = ['PutItem', 'GetItem', 'UpdateItem']
-      expect(await requestsOf('counted', slotBefore(0), CATCH_UP)).toEqual({
-        code: 0,
-        actions: ['GetItem', 'Query', ...missed, ...missed, ...missed, ...own],
-      })
-      await run('none', slotBefore(1))
-      expect(await requestsOf('none', slotBefore(0), CATCH_UP)).toEqual({
-        code: 0,
-        actions: ['GetItem', 'Query', ...own],
-      })
-    })
 
     test('a role that may not query: 77, nothing starts, and the message names the action and the option', async () => {
       await run('denied', slotBefore(2))

@@ -9,11 +9,11 @@ import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger } from '../support/cli.ts'
 import { openTable } from '../support/in-process.ts'
-import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
-import { awsEnv, hasMoto, openTestStore, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { type Passing, startFaultyProxy } from '../support/proxy.ts'
+import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { FAULTS, type Fault } from './faults.ts'
 
-// Every fault of the network, at every point of a run, once and permanently, with real servers. wire.test.ts has processes.
+// Every fault of the network, at every point of a run, once and permanently, with a real server. wire.test.ts has processes.
 
 /** The requests of each point. They do not include the withdrawal of a claim and the task record. */
 const POINTS = {
@@ -90,78 +90,63 @@ function timeouts(point: Point, { is }: Fault, times: Times): RunSettings {
 
 let slots = 0
 
-for (const [server, startServer] of [
-  ['dynalite', startDynalite],
-  ['moto', startMoto],
-] as const) {
-  if (server === 'moto' && !hasMoto) {
-    test.skip('moto_server is not installed here: its tests are skipped', () => {})
-    continue
-  }
-  describe.concurrent(`${server}: each fault at each point`, () => {
-    let running: Server
-    let door: FaultyProxy
-    let store: Store
-    beforeAll(async () => {
-      running = await startServer()
-      // One for all: moto's threads get in each other's way on different rows too.
-      door = await startFaultyProxy(running.endpoint, { oneByOne: server === 'moto' })
-      await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv({ endpoint: door.url }) })
-      store = openTestStore(door.url)
-    })
-    afterAll(async () => {
-      store.close()
-      door.close()
-      await running.stop()
-    })
-
-    // A fault in which no request reaches the server need not be tested with the second one.
-    const faults = server === 'dynalite' ? FAULTS : FAULTS.filter(({ applied }) => applied !== 'never')
-    const cells = (['claim', 'renewal', 'finish', 'note', 'query'] as const).flatMap((point) =>
-      faults.flatMap((fault) => (['once', 'for good'] as const).map((times) => ({ point, fault, times }))),
-    )
-    test.each(cells)('the $point, $fault.name, $times', async ({ point, fault, times }) => {
-      const task = `task-${++slots}`
-      const proxy = await startFaultyProxy(door.url)
-      const table = openTable(proxy.url)
-      const call = { signal: AbortSignal.timeout(300_000) }
-      const slot = Date.parse('2026-01-02T03:00:00Z')
-      if (point === 'note' || point === 'query') {
-        const claim = claimOf(task, { slot })
-        await store.put(claim, 'absent', call)
-        const stamp = { writeId: 'w', now: slot + 2_000 }
-        await store.put(finishRow(claim, { outcome: 'succeeded', exitCode: 0 }, stamp), claim, call)
-      }
-
-      let armed = point !== 'renewal'
-      let met = 0
-      let renewals = 0
-      proxy.treat((passing) => {
-        if (!armed || !POINTS[point](passing)) return 'pass'
-        renewals += 1
-        if (times === 'once' && met > 0) return 'pass'
-        met += 1
-        return fault.how
-      })
-      const settings = timeouts(point, fault, times)
-      const batch = async () => {
-        if (point !== 'renewal') return
-        // Not before the batch runs: a claim whose answer is long in coming is renewed at once, which is part of the claim.
-        armed = true
-        await proxy.arrived(() => renewals > 1)
-      }
-      const trigger = { task, schedule: '0 3 * * *', eventTime: '2026-01-02T03:00:05Z', ...settings }
-      const { code, started } = await (point === 'query' ? history(table, task, settings) : table.run(trigger, batch))
-      await proxy.release()
-      table.store.close()
-      proxy.close()
-
-      expect(met, 'the fault was met').toBeGreaterThan(0)
-      const found = await store.get({ task, slot }, call)
-      expect({ code, started, row: summary(found) }).toEqual(promised(point, fault, times))
-    })
+describe.concurrent('each fault at each point', () => {
+  let server: Server
+  let store: Store
+  beforeAll(async () => {
+    server = await startDynalite()
+    await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv(server) })
+    store = openTestStore(server.endpoint)
   })
-}
+  afterAll(async () => {
+    store.close()
+    await server.stop()
+  })
+
+  const cells = (['claim', 'renewal', 'finish', 'note', 'query'] as const).flatMap((point) =>
+    FAULTS.flatMap((fault) => (['once', 'for good'] as const).map((times) => ({ point, fault, times }))),
+  )
+  test.each(cells)('the $point, $fault.name, $times', async ({ point, fault, times }) => {
+    const task = `task-${++slots}`
+    const proxy = await startFaultyProxy(server.endpoint)
+    const table = openTable(proxy.url)
+    const call = { signal: AbortSignal.timeout(300_000) }
+    const slot = Date.parse('2026-01-02T03:00:00Z')
+    if (point === 'note' || point === 'query') {
+      const claim = claimOf(task, { slot })
+      await store.put(claim, 'absent', call)
+      const stamp = { writeId: 'w', now: slot + 2_000 }
+      await store.put(finishRow(claim, { outcome: 'succeeded', exitCode: 0 }, stamp), claim, call)
+    }
+
+    let armed = point !== 'renewal'
+    let met = 0
+    let renewals = 0
+    proxy.treat((passing) => {
+      if (!armed || !POINTS[point](passing)) return 'pass'
+      renewals += 1
+      if (times === 'once' && met > 0) return 'pass'
+      met += 1
+      return fault.how
+    })
+    const settings = timeouts(point, fault, times)
+    const batch = async () => {
+      if (point !== 'renewal') return
+      // Not before the batch runs: a claim whose answer is long in coming is renewed at once, which is part of the claim.
+      armed = true
+      await proxy.arrived(() => renewals > 1)
+    }
+    const trigger = { task, schedule: '0 3 * * *', eventTime: '2026-01-02T03:00:05Z', ...settings }
+    const { code, started } = await (point === 'query' ? history(table, task, settings) : table.run(trigger, batch))
+    await proxy.release()
+    table.store.close()
+    proxy.close()
+
+    expect(met, 'the fault was met').toBeGreaterThan(0)
+    const found = await store.get({ task, slot }, call)
+    expect({ code, started, row: summary(found) }).toEqual(promised(point, fault, times))
+  })
+})
 
 /** Reads the rows of the task. Returns the exit code of a command that does. */
 async function history(table: ReturnType<typeof openTable>, task: string, { ledgerTimeoutMs = 0 }: RunSettings) {

@@ -40,15 +40,6 @@ import {
 } from '../support/rows.ts'
 
 import {
-  DYNAMODB_ERRORS,
-  FILE_ERRORS,
-  OPTION_ERRORS,
-  SETTING_ERRORS,
-  STORE_NAME_ERRORS,
-  TRIGGER_ERRORS,
-  VALUE_ERRORS,
-} from './errors.ts'
-import {
   CAUGHT_UP_CONTEXT,
   CONTEXT,
   ECS_CONTEXT,
@@ -84,13 +75,6 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('pause, resume and retire', taskChangeLines()),
     ...section('Pauses and retirements in tasks, show and explain', suspensionLines()),
     ...section('Notifications and the log as JSON', notifications()),
-    ...section('Errors of options', OPTION_ERRORS()),
-    ...section('Errors of --store', STORE_NAME_ERRORS()),
-    ...section('Errors of settings', SETTING_ERRORS()),
-    ...section('Errors of the event time and of a forced slot', TRIGGER_ERRORS()),
-    ...section('Errors of other values', VALUE_ERRORS()),
-    ...section('Errors of DynamoDB', await DYNAMODB_ERRORS()),
-    ...section('Errors of the file ledger', FILE_ERRORS()),
     ...section('Every error text, as the source has it', sourceTexts()),
   ].join('\n')
   await expect(`${catalogue}\n`).toMatchFileSnapshot('catalogue.txt')

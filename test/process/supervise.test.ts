@@ -129,35 +129,19 @@ describe.runIf(process.platform === 'linux')(
       expect(await superviseHere(argv)).toEqual({ outcome: 'failed', signal: 'SIGRTMIN+6', starts: 1 })
     })
 
-    test.runIf(process.getuid?.() === 0)(
-      'one that changed its user, under a supervisor that may not look into it',
-      async () => {
-        const code =
-          'import os; os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534); os.kill(os.getpid(), 40)'
-        const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
-        expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
-          outcome: 'failed',
-          signal: 'SIGRTMIN+6',
-        })
-      },
-    )
-
-    test.runIf(process.getuid?.() === 0)('one whose wait status the kernel hides from its own user', async () => {
-      const code = 'import ctypes, os; ctypes.CDLL(None).prctl(4, 0); os.kill(os.getpid(), 40)'
-      const user = ['setpriv', '--reuid', '54321', '--clear-groups']
-      expect(await supervise({ argv: [PYTHON, '-c', code] }, user).end).toMatchObject({
-        outcome: 'failed',
-        signal: 'SIGRTMIN+6',
-      })
-    })
-
-    test.runIf(process.getuid?.() === 0)('the exit code of such a child is kept', async () => {
-      const code = 'import os, sys; os.setresuid(65534, 65534, 65534); sys.exit(7)'
-      const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
-      expect(await supervise({ argv: [PYTHON, '-c', code] }, bound).end).toMatchObject({
-        outcome: 'failed',
-        exitCode: 7,
-      })
+    const bound = ['setpriv', '--bounding-set', '-sys_ptrace', '--inh-caps', '-sys_ptrace']
+    const user = ['setpriv', '--reuid', '54321', '--clear-groups']
+    const otherUser = 'import os, sys; os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)'
+    const killed = { outcome: 'failed', signal: 'SIGRTMIN+6' }
+    test.runIf(process.getuid?.() === 0).each([
+      ['a signal', 'that changed its user', bound, `${otherUser}; os.kill(os.getpid(), 40)`, killed],
+      [
+        ...(['a signal', 'whose wait status the kernel hides from its own user', user] as const),
+        ...(['import ctypes, os; ctypes.CDLL(None).prctl(4, 0); os.kill(os.getpid(), 40)', killed] as const),
+      ],
+      ['an exit code', 'that changed its user', bound, `${otherUser}; sys.exit(7)`, { outcome: 'failed', exitCode: 7 }],
+    ])('%s of one %s, under a supervisor that may not look into it', async (_, __, launcher, code, end) => {
+      expect(await supervise({ argv: [PYTHON, '-c', code] }, launcher).end).toMatchObject(end)
     })
   },
 )

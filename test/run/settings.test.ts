@@ -54,8 +54,12 @@ test('a run states its skew for the commands that judge its slots, unless it has
   expect(expectationsOf(readSettings({}))).toEqual({})
 })
 
-test('a delay before retries that there are none of is refused', () => {
-  expect(() => readSettings({ retryDelayMs: 1_000 })).toThrow(/^--retry-delay requires --max-attempts 2 or more/)
+test.each<[RunSettings, string]>([
+  [{ retryDelayMs: 1_000 }, '--retry-delay requires --max-attempts 2 or more'],
+  [{ retryBackoff: 2 }, '--retry-backoff requires --retry-delay.'],
+  [{ overlapTimeoutMs: 60_000 }, '--overlap-timeout requires --overlap wait, but --overlap is allow.'],
+])('%j is refused, because it would have no effect', (settings, message) => {
+  expect(() => readSettings(settings)).toThrow(message)
 })
 
 test('the lease covers three heartbeats, the skew and the kill', () => {

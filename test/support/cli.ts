@@ -9,6 +9,9 @@ import { runShared } from './processes/shared.ts'
 /** The built command line. `npm test` builds it first. */
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
+/** The option of Node with which the clock of a command stands at `DOCS_CLOCK`. The process that many commands share needs none. */
+export const STOPPED_CLOCK = `--import ${new URL('../docs/fakes/clock.mjs', import.meta.url).href}`
+
 /** The options of a batch that is due each day at 03:00 UTC. */
 export const NIGHTLY = ['--task', 'nightly', '--schedule', '0 3 * * *'] as const
 
@@ -106,8 +109,9 @@ export function refused(args: readonly string[], env: Options['env'] = {}): Prom
 }
 
 function shared(args: readonly string[], { env = {}, cwd = process.cwd(), ...others }: Options): Promise<Ended> | null {
-  if (Object.keys(others).length > 0 || !canShare(args) || Object.keys(env).some((name) => name.startsWith('NODE_')))
-    return null
+  const { NODE_OPTIONS = STOPPED_CLOCK, ...variables } = env
+  const isOfProcess = NODE_OPTIONS !== STOPPED_CLOCK || Object.keys(variables).some((name) => name.startsWith('NODE_'))
+  if (Object.keys(others).length > 0 || !canShare(args) || isOfProcess) return null
   return runShared({ args, env: { ...BASE_ENV, ...env }, cwd })
 }
 

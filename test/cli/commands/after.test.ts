@@ -11,37 +11,13 @@ function night(name: string) {
   const ran = join(folder, `${name}.txt`)
   const env = { CRONLEDGER_STORE: `file:${join(folder, `${name}.db`)}`, CRONLEDGER_LOG: 'text' }
   const call = (...args: string[]) => cronledger(args, { env })
-  const run = (task: string, options: readonly string[] = [], status = 0) =>
-    call(
-      'run',
-      task,
-      '--schedule',
-      '0 3 * * *',
-      '--event-time',
-      SLOT,
-      '--after-timeout',
-      '0s',
-      ...options,
-      '--',
-      'sh',
-      '-c',
-      `echo ${task} >> ${ran}; exit ${status}`,
-    )
-  const rerun = (task: string) =>
-    call(
-      'rerun',
-      task,
-      '--slot',
-      SLOT,
-      '--after-timeout',
-      '0s',
-      '--reason',
-      'new file',
-      '--',
-      'sh',
-      '-c',
-      `echo ${task} >> ${ran}`,
-    )
+  const noWait = ['--after-timeout', '0s']
+  const batch = (task: string, status = 0) => ['--', 'sh', '-c', `echo ${task} >> ${ran}; exit ${status}`]
+  const run = (task: string, options: readonly string[] = [], status = 0) => {
+    const slot = ['--schedule', '0 3 * * *', '--event-time', SLOT]
+    return call('run', task, ...slot, ...noWait, ...options, ...batch(task, status))
+  }
+  const rerun = (task: string) => call('rerun', task, '--slot', SLOT, ...noWait, '--reason', 'new file', ...batch(task))
   return { call, run, rerun, ran: () => (existsSync(ran) ? readFileSync(ran, 'utf8').trim().split('\n') : []) }
 }
 

@@ -52,15 +52,6 @@ describe('a task', () => {
     expect(await statuses()).toEqual({ [day(-4)]: 'completed', [day(-2)]: 'skipped', [day(-1)]: 'completed' })
   })
 
-  test('a pause counts in a check, also if only a forced run has stated a schedule', async () => {
-    const { call, force, check } = ledger()
-    await force(day(-4))
-    const given = ['--task', 'nightly', '--since', day(-4)]
-    expect((await check(...given)).code).toBe(1)
-    expect((await call('pause', 'nightly', ...WHY, '--from', day(-3))).code).toBe(0)
-    expect(await check(...given)).toMatchObject({ code: 0, stdout: 'no problems found\n' })
-  })
-
   test('resume: the next slot runs again, and the slots of the pause are not reported', async () => {
     const { call, run, check, task } = ledger()
     await run(day(-4))
@@ -95,24 +86,6 @@ describe('a task', () => {
 })
 
 describe('the answer', () => {
-  test('of pause says what is in force, what it means, and how to end it', async () => {
-    const { call, run, env } = ledger()
-    await run(day(-1))
-    const { stdout } = await call('pause', 'nightly', ...WHY, '--until', '2199-01-01')
-    expect(stdout.split('\n')).toEqual([
-      expect.stringMatching(
-        /^nightly: paused from \S+ \S+ UTC \(\S+Z\) until 2199-01-02 00:00 UTC \(2199-01-02T00:00:00Z\), by ada: database upgrade$/,
-      ),
-      '  During the pause, a scheduled trigger starts nothing, exits with 0 and marks its slot as skipped. A forced run starts.',
-      '  Slots in the pause are not missed. A slot that was missed before the pause is still reported.',
-      `  end the pause:  cronledger resume --store ${env['CRONLEDGER_STORE']} --task nightly`,
-      '',
-    ])
-    const second = await call('pause', 'nightly', ...WHY, '--from', day(-9))
-    expect(second.stdout).toContain('  also paused from ')
-    expect(second.stdout).toContain('That includes the slots since then that have no run.')
-  })
-
   test('of pause --all and resume --all names each task, and what could not be changed', async () => {
     const { call, run, env } = ledger()
     await run(day(-1))
@@ -156,19 +129,6 @@ describe('the answer', () => {
     expect(paused.stderr).toMatch(/^cronledger: weekly: not changed: the task has 100 pauses that are not over/)
     expect(paused.stdout).toMatch(/^nightly: paused .*\n1 task paused\. /)
     expect(paused.stdout).toContain('\n  NOT paused: weekly. Run the same command again.')
-  })
-
-  test('of resume with nothing to resume, and of a second retire, says so; both exit with 0', async () => {
-    const { call, run } = ledger()
-    await run(day(-1))
-    expect(await call('resume', 'nightly')).toEqual({
-      ...{ code: 0, signal: null, stderr: '' },
-      stdout: 'nightly: nothing to resume: it is neither paused nor retired\n',
-    })
-    await call('retire', 'nightly', ...WHY)
-    const again = await call('retire', 'nightly', ...WHY, '--from', day(3))
-    expect(again.code).toBe(0)
-    expect(again.stdout).toMatch(/^nightly: not changed: it is retired already, from /)
   })
 
   test('of resume from a time after the pause, and of retire before a planned retirement, says what is in force', async () => {
@@ -217,10 +177,8 @@ describe('a command line that is wrong', () => {
   test.each([
     [['pause', 'nigthly', ...WHY], 'unknown task: nigthly. Did you mean nightly?'],
     [['pause', 'nightly'], '--reason is missing'],
-    [['pause', 'nightly', ...WHY, '--until', '2h'], 'until "2h" is not later than now'],
     [['pause', '--all', 'nightly', ...WHY], '--all and task nightly are both given'],
     [['pause', ...WHY], '--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.'],
-    [['pause', 'nightly', ...WHY, '--for', '2h'], 'unknown option --for. Did you mean --until?'],
     [['unpause', 'nightly'], 'unknown command "unpause". Did you mean resume?'],
   ])('%j', async (args, message) => {
     const { call, run, task } = ledger()
@@ -273,7 +231,7 @@ describe('shown', () => {
   })
 })
 
-test('a pause set while 50 triggers arrive: each either ran before it was visible or is on record as skipped, and check is silent', async () => {
+test('a pause set while 24 triggers arrive: each either ran before it was visible or is on record as skipped, and check is silent', async () => {
   const { env, call } = ledger()
   const first = Date.now() - 60 * DAY_MS
   const date = (index: number) => new Date(first + index * DAY_MS).toISOString().slice(0, 10)
@@ -282,7 +240,7 @@ test('a pause set while 50 triggers arrive: each either ran before it was visibl
     return cronledger(['run', ...slot, '--ledger-timeout', '4m', '--', 'echo', 'ran'], { env })
   }
   await run(0)
-  const half = 25
+  const half = 12
   const triggers = Array.from({ length: half }, (_, index) => run(index + 1))
   const paused = call('pause', 'nightly', ...WHY, '--from', date(0), '--ledger-timeout', '4m')
   triggers.push(...Array.from({ length: half }, (_, index) => run(half + index + 1)))
@@ -296,6 +254,6 @@ test('a pause set while 50 triggers arrive: each either ran before it was visibl
   expect(ended.map((_, index) => stateOf(index + 1))).toEqual(
     ended.map(({ stdout }) => (stdout === 'ran\n' ? 'COMPLETED' : 'SKIPPED')),
   )
-  expect(await run(51)).toMatchObject({ code: 0, stdout: '' })
+  expect(await run(2 * half + 1)).toMatchObject({ code: 0, stdout: '' })
   expect(await call('check', '--since', '70d')).toMatchObject({ code: 0 })
 })

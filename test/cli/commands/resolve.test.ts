@@ -146,27 +146,11 @@ describe('the resolution of a slot', () => {
     expect((await run(NIGHT, 'true')).code).toBe(65)
   })
 
-  test('an unknown task: the nearest one, and nothing is written', async () => {
-    const { run, env, row } = ledger()
-    await run(NIGHT, 'true')
-    const before = await row()
-    const decision = ['--slot', NIGHT, '--state', 'failed', '--reason', 'looked']
-    const ended = await cronledger(['resolve', '--task', 'nigthly', ...decision], { env })
-    expect(ended).toMatchObject({ code: 64, stderr: 'cronledger: unknown task: nigthly. Did you mean nightly?\n' })
-    expect(await row()).toEqual(before)
-  })
-
-  for (const [slot, state, message] of [
-    ['2026-11-23T03:00:01Z', 'skipped', /is not a slot of 0 3 \* \* \* in UTC. The nearest slots are/],
-    ['lastest', 'skipped', /slot "lastest" is not valid. Use an instant .*, a local time .*, a date .*, or latest/],
-    ['2026-11-23', 'paused', /--state "paused" is not allowed. Use completed, failed or skipped/],
-  ] as const) {
-    test(`wrong input is one line: ${message}`, async () => {
-      const { run, resolve } = ledger()
-      await run(NIGHT, 'true')
-      const { code, stderr } = await resolve(slot, state)
-      expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(message) })
-      expect(stderr.trim().split('\n')).toHaveLength(1)
+  test('an unknown state is one line', async () => {
+    const { code, stderr } = await ledger().resolve('2026-11-23', 'paused')
+    expect({ code, stderr }).toEqual({
+      code: 64,
+      stderr: expect.stringMatching(/^.*--state "paused" is not allowed. Use completed, failed or skipped.*\n$/),
     })
-  }
+  })
 })

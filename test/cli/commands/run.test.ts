@@ -36,11 +36,6 @@ function ledger() {
       const history = ['history', 'nightly', '--store', store, '--status', 'recorded', '--json']
       return JSON.parse((await cronledger(history)).stdout)
     },
-    force: (command: readonly string[], options: readonly string[] = []) =>
-      cronledger([
-        ...['run', '--store', store, ...NIGHTLY, '--force-slot', '2026-11-23'],
-        ...['--reason', 'bad input file', '--by', 'ada', ...options, '--', ...command],
-      ]),
   }
 }
 
@@ -132,25 +127,6 @@ describe('the main job', () => {
     })
   })
 
-  test('a force on a completed slot is refused, unless --force-only or its variable says completed', async () => {
-    const { run, force, rows } = ledger()
-    await run(['true'])
-    const refused = await force(['echo', 'no'])
-    expect(refused).toMatchObject({ code: 65, stdout: '' })
-    expect(logOf(refused)).toMatchObject([
-      {
-        event: 'refused',
-        cause: 'completed',
-        noted: true,
-        message: expect.stringMatching(/^not started: attempt 1 on .* succeeded at /),
-      },
-    ])
-    expect((await force(['echo', 'no'], ['--force-only', 'failed,stale'])).code).toBe(65)
-    expect(await force(['echo', 'ran'], ['--force-only', 'completed'])).toMatchObject({ code: 0, stdout: 'ran\n' })
-    const trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
-    expect(await rows()).toMatchObject([{ attempts: [{}, { number: 2, trigger }], rejections: { refused: 2 } }])
-  })
-
   test('--exit-on-duplicate is the exit code of a duplicate, also while the other run is running', async () => {
     const { run, start } = ledger()
     const first = start(['sh', '-c', 'echo ready; exec sleep 60'])
@@ -180,16 +156,13 @@ describe('what the command gets', () => {
       },
     })
     const variables = stdout.split('\n').filter((line) => /^(CRONLEDGER_|OTHER)/.test(line))
-    expect(variables).toContain('CRONLEDGER_RUN_TASK=nightly')
-    expect(variables).toContain('CRONLEDGER_RUN_SLOT=2026-11-22T18:00:00Z')
-    expect(variables).toContain('CRONLEDGER_RUN_DATE=2026-11-23')
-    expect(variables).toContain('CRONLEDGER_RUN_LOCAL=2026-11-23T03:00:00+09:00')
-    expect(variables).toContain('CRONLEDGER_RUN_TIMEZONE=Asia/Tokyo')
-    expect(variables.some((line) => /^CRONLEDGER_RUN_KEY=[0-9a-f-]{36}$/.test(line))).toBe(true)
-    expect(variables).toContain('CRONLEDGER_RUN_WINDOW_END=2026-11-23T18:00:00Z')
-    expect(variables).toContain('CRONLEDGER_RUN_ATTEMPT=1')
-    expect(variables.some((line) => /^CRONLEDGER_RUN_ID=.{10,}/.test(line))).toBe(true)
-    expect(variables).toContain('OTHER=kept')
+    expect(variables).toEqual(
+      expect.arrayContaining([
+        ...['CRONLEDGER_RUN_TASK=nightly', 'CRONLEDGER_RUN_ATTEMPT=1', 'CRONLEDGER_RUN_SLOT=2026-11-22T18:00:00Z'],
+        ...['CRONLEDGER_RUN_WINDOW_END=2026-11-23T18:00:00Z', 'CRONLEDGER_RUN_DATE=2026-11-23', 'OTHER=kept'],
+        expect.stringMatching(/^CRONLEDGER_RUN_ID=.{10,}/),
+      ]),
+    )
     expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
   })
 

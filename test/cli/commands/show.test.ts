@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, NIGHTLY, scratch } from '../../support/cli.ts'
+import { cronledger, NIGHTLY, refused, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 let ledgers = 0
@@ -76,21 +76,21 @@ describe('show', () => {
       notExpected(': it is before the first recorded slot, 2025-11-24 03:00:00'),
     )
   })
+})
 
-  test('an unknown task: the nearest task', async () => {
-    const { store } = await ledger()
-    const other = await cronledger(['show', '--store', store, '--task', 'nigthly', '--slot', 'latest'])
-    expect(other).toMatchObject({
-      ...{ code: 64, stdout: '', stderr: 'cronledger: unknown task: nigthly. Did you mean nightly?\n' },
-    })
-  })
-
-  test.each([
-    [['--slot', 'tomorrow'], /slot "tomorrow" is not valid. Use an instant .*, a local time .*, a date .*, or latest/],
-    [['--slot', '2025-11-24T04:00'], /is not a slot of 0 3 \* \* \* in Asia\/Tokyo. The nearest slots are/],
-    [['--slot', '2025-02-30'], /is not a valid date/],
-  ])('%j is a usage error', async (args, message) => {
-    const { show } = await ledger()
-    expect(await show(...args)).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
-  })
+test.each([
+  ['show', []],
+  ['history', []],
+  ['history', ['--status', 'missed']],
+  ['check', []],
+  ['tasks', []],
+  ['resolve', ['--slot', 'latest', '--state', 'failed', '--reason', 'looked']],
+  ['rerun', ['--from', '7d', '--reason', 'x', '--', 'true']],
+  ['pause', ['--reason', 'x']],
+])('an unknown task of %s %j: the nearest one, and nothing is written', async (command, args) => {
+  const { store } = await ledger()
+  const ended = await refused([command, '--store', store, '--task', 'nigthly', ...args])
+  expect(ended).toMatchObject({ code: 64, stdout: '' })
+  expect(ended.stderr).toBe('cronledger: unknown task: nigthly. Did you mean nightly?\n')
+  expect(JSON.parse((await cronledger(['tasks', '--store', store, '--json'])).stdout)).toHaveLength(1)
 })

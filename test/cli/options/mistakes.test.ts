@@ -4,6 +4,7 @@ import { checkBatch, checkNoBatch, checkPlatform, unknownCommand } from '../../.
 import { check } from '../../../src/cli/commands/check.ts'
 import { declare } from '../../../src/cli/commands/declare.ts'
 import { history } from '../../../src/cli/commands/history.ts'
+import { pause } from '../../../src/cli/commands/pause.ts'
 import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { resolve } from '../../../src/cli/commands/resolve.ts'
 import { run } from '../../../src/cli/commands/run.ts'
@@ -16,7 +17,7 @@ const STORE = ['--store', 'file:ledger.db']
 const NIGHTLY = [...STORE, '--task', 'nightly']
 
 const HELP: Readonly<Record<string, CommandHelp>> = Object.fromEntries(
-  [run, rerun, history, show, check, declare, resolve].map(({ help }) => [help.name, help]),
+  [run, rerun, history, show, check, declare, resolve, pause].map(({ help }) => [help.name, help]),
 )
 
 /** Returns the error of a command line, which is given as the shell passes it on. */
@@ -156,6 +157,7 @@ test.each([
   ['run', ['--depends-on', 'feed'], '--depends-on. Did you mean --after?'],
   ['run', ['--sla', '5m'], '--sla. Did you mean --done-by?'],
   ['history', ['--csv'], '--csv. Did you mean --format csv?'],
+  ['history', ['--all'], '--all. Did you mean --limit 0?'],
   ['run', ['--colour=red'], '--colour. See cronledger run --help.'],
   ['run', ['-v'], '-v. Did you mean cronledger --version?'],
   ['rerun', ['--since', 'x'], '--since. Did you mean --from?'],
@@ -164,6 +166,7 @@ test.each([
   ['run', ['--event', '-'], '--event. Did you mean --event-time?'],
   ['history', ['--duplicates'], '--duplicates. Did you mean --status duplicates?'],
   ['rerun', ['-f'], '-f. Did you mean --slot?'],
+  ['pause', ['--for', '2h'], '--for. Did you mean --until?'],
   ['history', ['--from', 'x'], '--from. Did you mean --since?'],
   ['history', ['--lmit', '5'], '--lmit. Did you mean --limit?'],
   ['history', ['\u2014store', 'x'], '\u2014store. It begins with a long dash. Type two hyphens: --store'],

@@ -152,6 +152,13 @@ describe('clock changes', () => {
     },
   )
 
+  it('counts the first pass only where an hour does not fire', () => {
+    expect(slots('0 0-22 * * *', 'Europe/London', '2026-10-24T23:30:00Z', '2026-10-25T02:30:00Z')).toEqual([
+      '2026-10-25T00:00:00Z',
+      '2026-10-25T02:00:00Z',
+    ])
+  })
+
   it('fires once in a day that came twice but for an hour', () => {
     // Kwajalein went from +11 to -12 at 1969-09-30T13:00Z: the largest fold since 1900.
     const schedule = parse('0 12 * * *', 'Pacific/Kwajalein')
@@ -159,6 +166,12 @@ describe('clock changes', () => {
     expect(slotAfter(schedule, first)).toBe(Date.UTC(1969, 9, 2))
     expect(slotBefore(schedule, Date.UTC(1969, 9, 2))).toBe(first)
     expect(windowOf(schedule, Date.UTC(1969, 9, 1, 6))?.slot).toBe(first)
+  })
+
+  it('sees a summer time of one week', () => {
+    // Recife, at -03:00, was at -02:00 from 2000-10-08 to 2000-10-15.
+    const noons = slots('0 12 * * *', 'America/Recife', '2000-10-07T00:00:00Z', '2000-10-17T00:00:00Z')
+    expect(noons.map((slot) => slot.slice(11, 13))).toEqual(['15', ...Array(7).fill('14'), '15', '15'])
   })
 
   it('knows offsets with seconds', () => {

@@ -228,15 +228,6 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     ])
   })
 
-  test('a retry: a start and a failure, then a start and a success', async () => {
-    const { url, accepted } = await opened(startHealthchecks())
-    const { run } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url, ...on })
-    const retries = ['--max-attempts', '2', '--retry-delay', '0ms']
-    expectHarmless(await run(['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))'], ...retries))
-    expect(accepted.map(({ action }) => action)).toEqual(['start', 'fail', 'start', 'success'])
-    expect(new Set(accepted.map(({ rid }) => rid))).toEqual(new Set([KEY]))
-  })
-
   test('neither a duplicate nor a slot that check finds is reported as a success', async () => {
     const { url, accepted } = await opened(startHealthchecks())
     const { run, cli } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url })

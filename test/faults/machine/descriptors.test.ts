@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { buildSync } from 'esbuild'
 import { expect, test } from 'vitest'
+import { noDescriptors } from '../../../src/store/descriptors.ts'
 import { MAIN, messageLines, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
@@ -69,6 +70,10 @@ function printedBy(program: string): string {
   expect(rest).toEqual({ code: 0, stderr: '' })
   return stdout
 }
+
+test('the limit of the whole machine is another one, which the error names', () => {
+  expect(noDescriptors(new Error('ENFILE: file table overflow'))?.message).toContain('Raise fs.file-max')
+})
 
 test('too few file descriptors for a notification: it fails, and the process that sent it goes on', () => {
   const printed = printedBy(`

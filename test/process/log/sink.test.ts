@@ -66,16 +66,6 @@ test('a full pipe holds nothing up; its lines come later, in order, by themselve
   expect(all).toBe(text(lines))
 })
 
-test("the child's own descriptor stays blocking", () => {
-  const { writer } = pipe()
-  const flags = () => readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8').match(/flags:\s*(\d+)/)?.[1]
-  const before = flags()
-  const sink = openSink(writer)
-  for (const line of numbered(300)) sink.write(line)
-  expect(flags()).toBe(before)
-  expect(Number.parseInt(before ?? '', 8) & constants.O_NONBLOCK).toBe(0)
-})
-
 test('a line longer than the pipe comes in one piece', async () => {
   const { writer, read } = pipe()
   const sink = openSink(writer)
@@ -88,22 +78,6 @@ test('a line longer than the pipe comes in one piece', async () => {
     await sink.flush(10)
   }
   expect(all === `${long}\nnext\n`).toBe(true)
-})
-
-test('flush waits for a slow reader, but not forever', async () => {
-  const { writer, read } = pipe()
-  const sink = openSink(writer)
-  const lines = numbered(300)
-  for (const line of lines) sink.write(line)
-  await sink.flush(20)
-  let all = ''
-  const flushed = sink.flush(60_000)
-  while (all.length < text(lines).length) {
-    all += read()
-    await new Promise(setImmediate)
-  }
-  await flushed
-  expect(all).toBe(text(lines))
 })
 
 test('drops the oldest lines of too many, and says how many', async () => {
@@ -124,19 +98,6 @@ test('drops the oldest lines of too many, and says how many', async () => {
   expect(lines[gap - 1]).toMatch(new RegExp(`^line ${gap - 1} `))
   expect(lines[gap + 1]).toMatch(new RegExp(`^line ${gap + lost} `))
   expect(lines.length - gap - 1).toBe(1_000)
-})
-
-test('a reader that goes away, or is gone from the start, ends the log, and flush does not wait for it', async () => {
-  for (const lines of [numbered(300), []]) {
-    const { reader, writer } = pipe()
-    const sink = openSink(writer)
-    for (const line of lines) sink.write(line)
-    closeSync(reader)
-    await sink.flush(60_000)
-    sink.write('more')
-    await sink.flush(60_000)
-    rmSync(join(folder, 'pipe'))
-  }
 })
 
 test('a closed descriptor and a full disk end the log', async () => {
@@ -160,19 +121,19 @@ test('in a file, lines stand after what others wrote to the same descriptor', ()
   expect(readFileSync(path, 'utf8')).toBe('child\nlog\nchild again\n')
 })
 
-describe('by a relay, where the descriptor cannot be opened again', () => {
-  test('lines arrive in order and unchanged, whatever characters they have', async () => {
-    const { writer, read } = pipe()
-    const sink = openSink(writer, openRelay(writer))
-    const lines = ['größe 日本', String.raw`\0101 \n %s "$HOME" \`id\``, '\n{"metric":1}', '  \t ', '', ...numbered(20)]
-    for (const line of lines) sink.write(line)
-    await sink.flush(60_000)
-    expect(read()).toBe(Buffer.from(text(lines)).toString('latin1'))
-  })
+const HOW = [
+  ['by itself', undefined],
+  ['by a relay, where the descriptor cannot be opened again', openRelay],
+] as const
+
+describe.each(HOW)('%s', (_, relay) => {
+  const open = (writer: number) => openSink(writer, relay?.(writer))
+  const flagsOf = (writer: number) =>
+    readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8').match(/flags:\s*(\d+)/)?.[1] ?? ''
 
   test('a full pipe holds nothing up, flush ends after its time, and the lines come when they are read', async () => {
     const { writer, read } = pipe()
-    const sink = openSink(writer, openRelay(writer))
+    const sink = open(writer)
     const lines = numbered(300)
     for (const line of lines) sink.write(line)
     await sink.flush(500)
@@ -189,12 +150,12 @@ describe('by a relay, where the descriptor cannot be opened again', () => {
 
   test('the flags of the descriptor stay, and a batch that makes it non-blocking costs no line', async () => {
     const { writer, read } = pipe()
-    const flags = () => readFileSync(`/proc/self/fdinfo/${writer}`, 'utf8').match(/flags:\s*(\d+)/)?.[1]
-    const before = flags()
-    const sink = openSink(writer, openRelay(writer))
+    const before = flagsOf(writer)
+    expect(Number.parseInt(before, 8) & constants.O_NONBLOCK).toBe(0)
+    const sink = open(writer)
     sink.write('first')
     await sink.flush(60_000)
-    expect(flags()).toBe(before)
+    expect(flagsOf(writer)).toBe(before)
     const nonBlocking = 'import fcntl, os; fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)'
     execFileSync('python3', ['-c', nonBlocking], { stdio: ['ignore', 'ignore', writer] })
     const lines = numbered(300)
@@ -207,13 +168,25 @@ describe('by a relay, where the descriptor cannot be opened again', () => {
     expect(all).toBe(text(['first', ...lines]))
   })
 
-  test('a reader that goes away ends the log, and flush does not wait for it', async () => {
-    const { reader, writer } = pipe()
-    const sink = openSink(writer, openRelay(writer))
-    for (const line of numbered(300)) sink.write(line)
-    closeSync(reader)
-    await sink.flush(60_000)
-    sink.write('more')
-    await sink.flush(60_000)
+  test('a reader that goes away, or is gone from the start, ends the log, and flush does not wait for it', async () => {
+    for (const lines of [numbered(300), []]) {
+      const { reader, writer } = pipe()
+      const sink = open(writer)
+      for (const line of lines) sink.write(line)
+      closeSync(reader)
+      await sink.flush(60_000)
+      sink.write('more')
+      await sink.flush(60_000)
+      rmSync(join(folder, 'pipe'))
+    }
   })
+})
+
+test('by a relay, lines arrive in order and unchanged, whatever characters they have', async () => {
+  const { writer, read } = pipe()
+  const sink = openSink(writer, openRelay(writer))
+  const lines = ['größe 日本', String.raw`\0101 \n %s "$HOME" \`id\``, '\n{"metric":1}', '  \t ', '', ...numbered(20)]
+  for (const line of lines) sink.write(line)
+  await sink.flush(60_000)
+  expect(read()).toBe(Buffer.from(text(lines)).toString('latin1'))
 })

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { Script } from 'node:vm'
+import { dateAt } from '../../docs/fakes/clock.mjs'
 
 const MAIN = new URL('../../../dist/cli/main.js', import.meta.url)
 const source = readFileSync(new URL('app.js', MAIN), 'latin1')
@@ -24,6 +25,7 @@ process.on('disconnect', () => process.exit())
 process.on('message', async ({ args, env, cwd }) => {
   process.chdir(cwd)
   process.env = env
+  globalThis.Date = dateAt(env.DOCS_CLOCK)
   const code = await module.exports.main(args, env, stops())
   Object.defineProperties(process, streams)
   process.send(code)

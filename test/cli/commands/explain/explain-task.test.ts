@@ -127,35 +127,6 @@ describe('the slot', () => {
     expect(JSON.parse(late.stderr)).toMatchObject({ event: 'paused' })
   })
 
-  test('outside of every pause: it says so, with the pauses that are planned', async () => {
-    const { run, call, text, json } = ledger()
-    await run('2026-01-05T18:00:05Z')
-    await call('pause', 'nightly', ...BY_ADA, '--from', '2199-01-01', '--until', '2199-01-02')
-    const shown = await text(...at('2026-01-06'))
-    expect(shown).toMatch(/^task {7}neither paused nor retired at this slot$/m)
-    expect(shown).toMatch(/^planned {4}pause from 2199-01-01 00:00 JST .* until .*, by ada: database upgrade$/m)
-    expect(await json(...at('2026-01-06'))).toMatchObject({
-      taskRecord: { notExpected: null, startsNothing: false, paused: false, pauses: [{ by: 'ada' }] },
-    })
-    expect(await text(...at('2199-01-02'))).not.toMatch(/^planned/m)
-  })
-
-  test('before a pause that goes on: a trigger that comes now starts nothing, but the slot is missed', async () => {
-    const { run, call, text, json } = ledger()
-    await run('2026-01-05T18:00:05Z')
-    await call('pause', 'nightly', ...BY_ADA)
-    const shown = await text(...at('2026-01-08'))
-    expect(shown).toMatch(
-      /^task {7}this slot is before the pause\. A scheduled trigger that comes for it now starts nothing\. Without a run, the slot is missed\.$/m,
-    )
-    expect(shown).toMatch(/^paused {5}from .* JST .* on, by ada: database upgrade$/m)
-    expect(await json(...at('2026-01-08'))).toMatchObject({
-      taskRecord: { notExpected: null, startsNothing: true, paused: true },
-    })
-    const late = await run('2026-01-07T18:00:05Z')
-    expect(JSON.parse(late.stderr)).toMatchObject({ event: 'paused' })
-  })
-
   test('after a retirement: it is not missed, but a trigger still runs and ends the retirement', async () => {
     const { run, call, text, json } = ledger()
     await run('2026-01-05T18:00:05Z')
