@@ -8,7 +8,6 @@ import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 import { checkSetup } from './setup/check.ts'
 import { setupStepText } from './setup/step-text.ts'
-import { printOption } from './template.ts'
 
 const help = {
   name: 'setup',
@@ -41,8 +40,8 @@ const help = {
 export const setup: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const at = argv.findIndex((word) => /^--print(=|$)/.test(word))
-    if (at !== -1) throw printOption(argv[at]?.split('=')[1] ?? argv[at + 1])
+    if (argv.some((word) => /^--print(=|$)/.test(word)))
+      throw usageError('setup has no option --print. Use cronledger template NAME; cronledger template lists them all.')
     const { check, store, json, ledgerTimeoutMs, ...values } = readOptions(help, argv, env)
     if (check) return checkSetup({ store, json, ledgerTimeoutMs, ...values }, env)
     const ofCheck = ['role', 'task'].find((name) => isGiven(name, argv))

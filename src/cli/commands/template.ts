@@ -36,7 +36,7 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
   'rule-targets': { file: 'eventbridge/rule-targets.json', what: 'Target of that rule' },
 }
 
-/** The names of `setup --print`, and those of other tools. */
+/** The names of version 0.1.0, and those of other tools. */
 const OTHER_TEMPLATE_NAMES = new Map([
   ['iam', ['runner-policy', 'auditor-policy', 'operator-policy']],
   ['eventbridge', ['schedule', 'rule']],
@@ -127,20 +127,7 @@ function templateList(): string {
   return [...lines, '', `To print one: cronledger template NAME. ${PAGE} explains each of them.`].join('\n')
 }
 
-function meantBy(name: string): readonly string[] {
-  return isKeyOf(name, TEMPLATES)
-    ? [name]
-    : (OTHER_TEMPLATE_NAMES.get(name) ?? [nearest(name, help.words) ?? []].flat())
-}
-
 function unknownTemplate(name: string) {
-  return usageError(`unknown template ${quote(name)}.${didYouMean(meantBy(name))} Use ${listed(help.words, 'or')}.`)
-}
-
-/** Returns the error for `setup --print`, the earlier form of this command. */
-export function printOption(name = '') {
-  const [meant = 'NAME'] = meantBy(name)
-  return usageError(
-    `setup has no option --print. Use cronledger template ${meant}; cronledger template lists them all.`,
-  )
+  const meant = OTHER_TEMPLATE_NAMES.get(name) ?? [nearest(name, help.words) ?? []].flat()
+  return usageError(`unknown template ${quote(name)}.${didYouMean(meant)} Use ${listed(help.words, 'or')}.`)
 }

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { stackParameters } from '../../../../src/cli/commands/template/parameters.ts'
-import { printOption, template } from '../../../../src/cli/commands/template.ts'
+import { template } from '../../../../src/cli/commands/template.ts'
 import { BATCH, outputsFile, PLACE, readTemplate } from '../../../support/aws/stack.ts'
 import { cronledger, scratch } from '../../../support/cli.ts'
 
@@ -48,15 +48,6 @@ test.each([
   [['parameters'], /^--store, --task and --schedule are missing\./],
 ])('template %j is refused', async (argv, message) => {
   expect(await refusal(...argv)).toMatch(message)
-})
-
-test.each([
-  ['cfn', 'template ledger;'],
-  ['iam', 'template runner-policy;'],
-  ['task-definition', 'template task-definition;'],
-  [undefined, 'template NAME;'],
-])('setup --print %s names the command', async (name, command) => {
-  expect(printOption(name).message).toContain(`setup has no option --print. Use cronledger ${command}`)
 })
 
 test('each placeholder of a template is on its page, and no other', () => {
