@@ -110,7 +110,7 @@ export const VERDICT_RULES = {
     happened:
       found === null
         ? target.slot < firstSlot
-          ? ['was not expected to run: it is before the first recorded slot, ', { at: firstSlot }]
+          ? ['was not expected to run: its schedule is recorded from ', { at: firstSlot }, ' on']
           : ['was not expected to run, no run is recorded']
         : [
             `${found.suspension.by} ${found.kind === 'pause' ? 'paused' : 'retired'} the task: ${found.suspension.reason}`,

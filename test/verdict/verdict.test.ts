@@ -99,7 +99,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [verdict(null, {}, { isExpected: false }), ' | was not expected to run, no run is recorded | not done | starts | '],
     [
       verdict(null, {}, { isExpected: false, firstSlot: SLOT + HOUR_MS }),
-      ' | was not expected to run: it is before the first recorded slot, 04:00:00 | not done | starts | ',
+      ' | was not expected to run: its schedule is recorded from 04:00:00 on | not done | starts | ',
     ],
     [
       verdict(null, {}, { isExpected: false, found: { kind: 'pause', suspension: PAUSE } }),

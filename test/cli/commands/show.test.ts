@@ -73,7 +73,7 @@ describe('show', () => {
       expect.stringMatching(new RegExp(`status +not expected\\n +happened +was not expected to run${happened}\\n`))
     expect(await absent('2025-11-23T18:00:00.500Z')).toEqual(notExpected(', no run is recorded'))
     expect(await absent('2025-11-22T18:00:00Z')).toEqual(
-      notExpected(': it is before the first recorded slot, 2025-11-24 03:00:00'),
+      notExpected(': its schedule is recorded from 2025-11-24 03:00:00 on'),
     )
   })
 })
