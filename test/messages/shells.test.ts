@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { SHELL_CASES, wordsIn } from '../support/processes/shells.ts'
 
-// The errors of options come after the texts with next steps.
-const [STEPS = ''] = readFileSync(new URL('catalogue.txt', import.meta.url), 'utf8').split('## Errors of options')
+// The errors come after the texts with next steps.
+const [STEPS = ''] = readFileSync(new URL('catalogue.txt', import.meta.url), 'utf8').split('## Every error text')
 const COMMANDS = [...STEPS.matchAll(/^ {2}[^\n`]*?: +((?:cronledger|aws) [^`\n]*)$/gm)].map(
   ([, command = '']) => command,
 )
