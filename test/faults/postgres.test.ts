@@ -14,6 +14,9 @@ import { type PostgresProxy, type StatementFault, startPostgresProxy } from '../
 import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
 import { hasHosts, hostBooter } from '../support/processes/hosts.ts'
 
+/** `EVERY=1` starts as many as fit into the memory of a test machine. */
+const CROWD = process.env['EVERY'] ? 400 : 40
+
 let slots = 0
 /** Returns the commands of one slot of its own in the ledger at this address. */
 function slotOf(store: string, env: Readonly<Record<string, string>> = {}) {
@@ -76,9 +79,9 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
     },
   )
 
-  test('40 processes at once on a server with 15 connections: one runs the batch, 39 wait and are duplicates', async () => {
+  test('many processes at once on a server with 15 connections: one runs the batch, the others wait and are duplicates', async () => {
     const slot = slotOf(server.address())
-    const ended = await Promise.all(Array.from({ length: 40 }, () => slot.run('--ledger-timeout', '5m')))
+    const ended = await Promise.all(Array.from({ length: CROWD }, () => slot.run('--ledger-timeout', '5m')))
     expectOneRan(ended, await slot.row())
   })
 
@@ -92,19 +95,6 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
       expectOneRan(ended, await slot.row())
     },
   )
-
-  test('a server that is killed and started again under 30 runs of 10 slots: each slot runs once', async () => {
-    const all = Array.from({ length: 10 }, () => slotOf(server.address()))
-    const runs = all.flatMap((slot) => Array.from({ length: 3 }, () => slot.run('--ledger-timeout', '5m')))
-    // Until some slots have been claimed.
-    while (server.sql('SELECT count(*) FROM cronledger WHERE version > 0') === '0') await delay(20)
-    await server.stop('SIGQUIT')
-    await server.start()
-    const ended = await Promise.all(runs)
-    expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
-    expect(paid(ended)).toBe(10)
-    for (const slot of all) expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }] })
-  })
 
   const boot = hostBooter()
   test.skipIf(!hasHosts)(
@@ -130,13 +120,12 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
   })
 })
 
-describe.skipIf(!hasPostgres)('a synchronous standby that is promoted', () => {
-  test('has all that was acknowledged, also with synchronous_commit off, so each batch runs once', async () => {
+test.skipIf(!hasPostgres)(
+  'a standby answers no run, and without its synchronous standby a server acknowledges no claim',
+  async () => {
     const primary = await startPostgres(['fsync=on', 'synchronous_commit=local'])
     const standby = await startPostgres([], primary)
-    const proxy = await startPostgresProxy(primary)
     onTestFinished(async () => {
-      proxy.close()
       await standby.remove()
       await primary.remove()
     })
@@ -170,17 +159,5 @@ describe.skipIf(!hasPostgres)('a synchronous standby that is promoted', () => {
     await standby.stop()
     const alone = await slotOf(primary.address()).run('--ledger-timeout', '3s')
     expect(alone).toMatchObject({ code: 75, stdout: '' })
-    await standby.start()
-    const store = `postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres`
-    const all = Array.from({ length: 12 }, () => slotOf(store))
-    const runs = all.map((slot) => slot.run('--ledger-timeout', '5m'))
-    while (Number(primary.sql('SELECT count(*) FROM cronledger WHERE day IS NOT NULL')) < 3) await delay(20)
-    await primary.stop('SIGQUIT')
-    standby.sql('SELECT pg_promote()')
-    proxy.leadTo(standby)
-    const ended = await Promise.all(runs)
-    expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
-    expect(paid(ended)).toBe(12)
-    for (const slot of all) expect(await slot.row()).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }] })
-  })
-})
+  },
+)

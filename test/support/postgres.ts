@@ -4,6 +4,7 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { childrenOf } from './processes/supervise.ts'
 
 const VERSIONS = '/usr/lib/postgresql'
 const version = existsSync(VERSIONS) ? readdirSync(VERSIONS).sort().at(-1) : undefined
@@ -98,7 +99,10 @@ export async function startPostgres(settings: readonly string[] = [], from?: Pos
     async stop(signal = 'SIGINT') {
       if (child === null || child.exitCode !== null || child.signalCode !== null) return
       const exited = once(child, 'exit')
+      const others = signal === 'SIGKILL' ? childrenOf(child.pid) : []
       child.kill(signal)
+      // Those that have ended already are none of our concern.
+      spawnSync('kill', ['-9', ...others.map(String)])
       await exited
     },
     async remove() {
