@@ -52,6 +52,10 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   expect(incidents).toMatchObject([
     { tasks: [{ task: 'extract' }, { task: 'load', blockedBy: 'extract' }, { task: 'report', blockedBy: 'load' }] },
   ])
+  expect(await run('load', ['--ignore-after'])).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('--force-slot'),
+  })
   // Repeated in the wrong order, nothing runs.
   expect(await rerun('report')).toMatchObject({ code: 65 })
   for (const task of ['extract', 'load', 'report']) expect(await rerun(task)).toMatchObject({ code: 0 })
@@ -61,21 +65,6 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
     stderr: expect.stringContaining('duplicate'),
   })
   expect(await call(...checked)).toMatchObject({ code: 0 })
-})
-
-test('a forced run with --ignore-after starts, and its attempt says so', async () => {
-  const { call, run, ran } = night('ignored')
-  await run('extract', ['--after', 'self'], 3)
-  const load = ['--after', 'extract', '--force-slot', SLOT, '--reason', 'the file is there']
-  const forced = ['run', 'load', '--schedule', '0 3 * * *', ...load, '--ignore-after', '--', 'true']
-  expect(await call(...forced)).toMatchObject({ code: 0 })
-  expect(ran()).toEqual(['extract'])
-  const shown = JSON.parse((await call('show', 'load', '--slot', SLOT, '--json')).stdout)
-  expect(shown.attempts).toMatchObject([{ trigger: { kind: 'forced', after: 'ignored' } }])
-  expect(await run('load', ['--ignore-after'])).toMatchObject({
-    code: 64,
-    stderr: expect.stringContaining('--force-slot'),
-  })
 })
 
 test('declare records what a task comes after, and explain shows what a slot waits for and what waits for it', async () => {

@@ -13,7 +13,7 @@ import { FARGATE } from '../../support/aws/ecs.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call } from '../../support/simulated/faulty-store.ts'
 import { virtualTime } from '../../support/simulated/virtual-clock.ts'
-import { failsAfter, fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
+import { failsAfter, fates, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
 const DAY_MS = 86_400_000
 const SECOND_MS = 1_000
@@ -22,17 +22,9 @@ const FORCE = { by: 'ada', reason: 'bad input file' }
 const CALL = { signal: new AbortController().signal }
 const OTHER = { schedule: { expression: '30 3 * * *', zone: 'UTC' } }
 
-/** Runs triggers on one ledger, and counts what each of them asks. */
 function ledgerOf(firstDay = 0) {
   const at = world('daily', firstDay)
-  const { time, trigger } = at
-  async function play(runId: string, options: HostOptions = {}, work = works(SECOND_MS)) {
-    const { verbs, fateOf } = recordVerbs()
-    const run = trigger(runId, work, { fateOf, ...options })
-    const result = await time.run(run.result)
-    return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
-  }
-  return { ...at, play, change: at.changeRecord }
+  return { ...at, change: at.changeRecord }
 }
 
 const pausing = (pause: Suspension) => (record: TaskRecord) => withPause(record, pause)
@@ -46,13 +38,8 @@ describe('the requests of a run', () => {
     expect((await play('b', { known, day: 1 })).verbs).toEqual(['put', 'readEntry', 'put'])
     const changed = await play('c', { known, day: 2, settings: { doneByMs: 7_200_000, owner: 'data team' } })
     expect(changed.verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
-    expect((await play('d', { known, day: 3, ...OTHER })).verbs).toEqual([
-      'put',
-      'readEntry',
-      'list',
-      'writeEntry',
-      'put',
-    ])
+    const { verbs } = await play('d', { known, day: 3, ...OTHER })
+    expect(verbs).toEqual(['put', 'readEntry', 'list', 'writeEntry', 'put'])
   })
 
   test('a run on ECS asks as often: its container is part of what it states', async () => {
@@ -288,13 +275,6 @@ describe('a pause', () => {
       resolutions: [{ state: 'SKIPPED', by: 'ada', reason: 'paused: maintenance of the database', afterAttempt: 1 }],
     })
     expect((await play('b')).result).toMatchObject({ status: 'duplicate', cause: 'skipped' })
-  })
-
-  test('a force still runs', async () => {
-    const { play, change } = ledgerOf()
-    await change(pausing(NOW_PAUSED))
-    await play('a')
-    expect((await play('b', { force: FORCE })).result).toMatchObject({ status: 'completed', attempt: 2 })
   })
 
   test('a slot in which an attempt failed stays failed, since an operator has to decide about it', async () => {

@@ -348,14 +348,6 @@ describe('how it goes on and ends', () => {
     expect(days.toSorted((a, b) => a - b)).toEqual([-4, -3, -2, -1, 0])
     for (const day of [-4, -3, -2, -1, 0]) expect(await rowOf(day)).toMatchObject({ state: 'COMPLETED' })
   })
-
-  test('with an overlap setting, each slot takes the lock in turn', async () => {
-    const { play, ledger } = ledgerOf()
-    await play(-3)
-    const { days } = await play(0, { ...CATCH_UP, overlap: 'wait' })
-    expect(days).toEqual([-2, -1, 0])
-    expect(await ledger.readEntry({ task: TASK, kind: '#lock' }, CALL)).not.toBe(null)
-  })
 })
 
 describe('a ledger that does not answer', () => {
@@ -429,16 +421,4 @@ describe('a ledger that does not answer', () => {
     expect(run.events.at(-1)).toMatchObject({ slot: slotOf(0), event: { event: 'unusable' } })
     expect([await rowOf(-2), await rowOf(0)]).toEqual([null, null])
   })
-})
-
-test('a catch-up of three asks 17 times: record and rows, then record, claim, record and finish of each, then the run', async () => {
-  const { play } = ledgerOf()
-  await play(-4)
-  const { verbs, fateOf } = recordVerbs()
-  await play(0, CATCH_UP, works(1), { fateOf })
-  expect(verbs).toEqual([
-    ...['readEntry', 'listSlots'],
-    ...Array.from({ length: 3 }, () => ['readEntry', 'put', 'readEntry', 'put']).flat(),
-    ...['put', 'readEntry', 'put'],
-  ])
 })

@@ -4,7 +4,7 @@ import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import { knownRecords, writeRecord } from '../../../src/run/task/task-record.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
-import { fates, type HostOptions, recordVerbs, TASK, works, world } from '../../support/simulated/world.ts'
+import { fates, TASK, works, world } from '../../support/simulated/world.ts'
 
 const DAY_MS = 86_400_000
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -15,18 +15,11 @@ const NEW = { expression: '0 3 * * 1-6', zone: 'UTC' }
 const REFUSE = { settings: { strict: true } } as const
 const CHANGED = { ...REFUSE, schedule: NEW }
 
-/** Runs triggers on one ledger. Day 0 has run with the old schedule. */
+/** Returns a world in which day 0 has run with the old schedule. */
 async function changedAfterDay0() {
   const at = world()
-  const { time, trigger } = at
-  async function play(runId: string, options: HostOptions = {}) {
-    const { verbs, fateOf } = recordVerbs()
-    const run = trigger(runId, works(1_000), { fateOf, ...options })
-    const result = await time.run(run.result)
-    return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
-  }
-  await play('day-0', REFUSE)
-  return { ...at, play, change: at.changeRecord }
+  await at.play('day-0', REFUSE)
+  return { ...at, change: at.changeRecord }
 }
 
 describe('with --strict', () => {

@@ -40,25 +40,6 @@ function sinceWorld() {
 }
 
 describe('since the last success', () => {
-  test('is the newest slot before the own one that completed, by a run or by a decision of an operator', async () => {
-    const { sinceOf, runs, resolve, time } = sinceWorld()
-    expect((await sinceOf(1)).given).toBeNull()
-    await runs(2)
-    await runs(4, failsAfter(1))
-    await time.run(resolve('skip', 'SKIPPED', { day: 5 }))
-    await runs(7)
-    expect((await sinceOf(6)).given).toBe(2)
-    await time.run(resolve('done', 'COMPLETED', { day: 4 }))
-    expect((await sinceOf(5, { ...SINCE, force: { ...FORCE, only: ['skipped'] } })).given).toBe(4)
-  })
-
-  test('counts a slot that completed once, although a later force of it failed', async () => {
-    const { sinceOf, runs } = sinceWorld()
-    await runs(2)
-    await runs(2, failsAfter(1), { force: FORCE })
-    expect((await sinceOf(4)).given).toBe(2)
-  })
-
   test('is read after the wait for another slot, and again before a retry', async () => {
     const { sinceOf, trigger, runs, time } = sinceWorld()
     const settings = { sinceLastSuccess: true, overlap: 'wait' } as const

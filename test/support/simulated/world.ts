@@ -217,6 +217,14 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
     }
   }
 
+  /** Runs a trigger to its end, and returns what it asked the ledger, and what it said. */
+  async function play(runId: string, options: HostOptions = {}, work = works(1_000)) {
+    const { verbs, fateOf } = recordVerbs()
+    const run = trigger(runId, work, { fateOf, ...options })
+    const result = await time.run(run.result)
+    return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
+  }
+
   /** Resolves a slot as an operator does. */
   function resolve(runId: string, state: Resolution['state'], options: ResolveOptions = {}): Promise<ResolveResult> {
     const slot = slotOfDay(options.day ?? 0)
@@ -257,6 +265,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
     expression: schedule.expression,
     hostIo,
     trigger,
+    play,
     resolve,
     change,
     async row(day = 0): Promise<Row> {
