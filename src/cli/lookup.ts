@@ -79,8 +79,13 @@ export async function readBoundedRange(
   // The slot of this very millisecond is due. We must not leave it out: it is too old for the next `check --new`.
   const { since = now - parseDuration(usualSpan), until = now + 1 } = await readRange(options, ledger, now)
   if (since < until) return { since, until }
+  if (options.since === undefined) {
+    throw usageError(
+      `--until ${quote(options.until ?? 'now')} is more than ${usualSpan} ago, where the range begins. Give --since, too.`,
+    )
+  }
   throw usageError(
-    `--since ${quote(options.since ?? usualSpan)} is not earlier than --until ${quote(options.until ?? 'now')}. Use an earlier start.`,
+    `--since ${quote(options.since)} is not earlier than --until ${quote(options.until ?? 'now')}. Use an earlier start.`,
   )
 }
 

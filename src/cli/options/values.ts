@@ -85,8 +85,10 @@ const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
 
 function readChoice(name: string, word: string, choices: readonly string[], several: string): string {
   if (choices.includes(word)) return word
-  const meant =
-    (isKeyOf(word, OTHER_WORDS) ? OTHER_WORDS[word] : undefined)?.filter((one) => choices.includes(one)) ?? []
+  const lower = word.toLowerCase()
+  const meant = [lower, ...(isKeyOf(lower, OTHER_WORDS) ? (OTHER_WORDS[lower] ?? []) : [])].filter((one) =>
+    choices.includes(one),
+  )
   const hint = meant.length > 0 ? didYouMean(meant) : suggestion(word, choices)
   throw usageError(`${name} ${quote(word)} is not allowed.${hint} Use ${listed(choices, 'or')}${several}.`)
 }

@@ -183,6 +183,7 @@ describe('on a terminal', () => {
 
 test.each([
   [['--schedule', '@daily'], /check has no option --schedule, because .*: cronledger declare/],
+  [['--until', '2026-01-01'], /--until "2026-01-01" is more than 7d ago, where the range begins\. Give --since, too\./],
   [['--since', 'last week'], /--since "last week" is not a valid time/],
 ])('check %j: 64, one line', async (args, message) => {
   const { code, stderr } = await cronledger(['check', ...args], { env })

@@ -147,10 +147,10 @@ describe('the resolution of a slot', () => {
   })
 
   test('an unknown state is one line', async () => {
-    const { code, stderr } = await ledger().resolve('2026-11-23', 'paused')
+    const { code, stderr } = await ledger().resolve('2026-11-23', 'COMPLETED')
     expect({ code, stderr }).toEqual({
       code: 64,
-      stderr: expect.stringMatching(/^.*--state "paused" is not allowed. Use completed, failed or skipped.*\n$/),
+      stderr: expect.stringMatching(/^.*--state "COMPLETED" is not allowed. Did you mean completed\?.*\n$/),
     })
   })
 })

@@ -186,6 +186,7 @@ test.each([
   ['list', [], 'Did you mean tasks or history? See cronledger --help.'],
   ['Status', [], 'Did you mean check or history? See cronledger --help.'],
   ['histroy', [], 'Did you mean history? See cronledger --help.'],
+  ['exit-code', [], 'Did you mean exit-codes? See cronledger --help.'],
   ['--verison', [], 'Did you mean --version? See cronledger --help.'],
   ['./batch.py', [], 'To run a batch: cronledger run … -- ./batch.py'],
   ['xyz', [], 'See cronledger --help.'],

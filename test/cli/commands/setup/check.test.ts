@@ -470,7 +470,11 @@ describe('the environment of a run', () => {
     [{ CRONLEDGER_LEASE: '1m' }, 'options', /^wrong: lease 1m is too short/],
     [{ CRONLEDGER_FORCE_SLOT: '2026-11-24' }, 'options', /^wrong: --reason is missing\. Give --reason TEXT /],
     [{ CRONLEDGER_TZ: 'Asia/Tokyo' }, 'options', /^wrong: CRONLEDGER_TZ is not an option of run, .* another slot/],
-    [{ CRONLEDGER_MAX_LATNESS: '1h' }, 'options', /^ok: warning: CRONLEDGER_MAX_LATNESS is not an option of run and/],
+    [
+      { CRONLEDGER_MAX_LATNESS: '1h' },
+      'options',
+      /^ok: warning: CRONLEDGER_MAX_LATNESS is not an option of cronledger and/,
+    ],
     [{ CRONLEDGER_TASK: 'nightly' }, 'task', /^ok: nightly$/],
     [networkOf(['subnet-1', 'subnet-2'], ['sg-1']), 'network', /^ok: subnet-1, subnet-2, sg-1$/],
     [networkOf(['subnet-1']), 'network', /^ok: subnet-1\. If its Availability Zone has no capacity, .* give two$/],
