@@ -106,7 +106,7 @@ export interface RerunnableOptions extends ReadOptions {
 export interface FoundSlot {
   readonly slot: Date
   readonly schedule: ScheduleOptions
-  /** That of the runs of the task, in milliseconds. Another run of the slot must have the same. */
+  /** The `skewMs` of the runs of the task. Another run of the slot must have the same. */
   readonly skewMs: number
 }
 

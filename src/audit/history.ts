@@ -95,7 +95,7 @@ export async function readRow(
   return row && coveredReader(deps)(row)
 }
 
-/** More than slots of different outages are in one page. */
+/** One page rarely has slots of so many outages, each of which one row covers. */
 const MAX_COVERING = 100
 
 /** Returns a function that adds to a covered row the row of the slot that covers it. Reads each such row once. */
@@ -103,7 +103,7 @@ function coveredReader(deps: HistoryDeps): (row: StoredRow) => Promise<StoredRow
   const known = new Map<string, StoredRow | null>()
   const nameOf = ({ task, slot }: Key) => `${slot} ${task}`
   return async (row) => {
-    // The newest slot comes first, so the covering row has usually gone by.
+    // Rows come newest first, so the row that covers a slot usually came before that of the slot.
     if (readableRow(row)?.covers !== undefined) setWithin(known, MAX_COVERING, nameOf(row), row)
     const read = async (key: Key) => {
       const name = nameOf(key)

@@ -133,7 +133,7 @@ export interface EndedAttempt extends BegunFacts, Ending {
   readonly phase: 'ended'
   /** Left out if the attempt never reported its end. */
   readonly endedAt?: Instant
-  /** The slot for which it waited when its wait ended, so that it never started. Left out: it did not wait for one. */
+  /** The slot for which it waited until it was given up, so that it never started. Left out: it waited for none. */
   readonly blockedBy?: Key
 }
 

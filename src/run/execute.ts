@@ -226,7 +226,7 @@ async function makeAttempts<T>(
   }
 }
 
-/** Runs the work of one attempt, which may start at this moment. Returns how it ended, also for the log. */
+/** Runs the work of one attempt, right after `openGate`: nothing may be awaited in between. Returns how it ended. */
 async function runWork<T>(
   row: PendingRow,
   work: Work<T>,

@@ -82,7 +82,7 @@ export function readableRow(row: StoredRow | null): Row | null {
   return row === null || isUnreadable(row) ? null : row
 }
 
-/** Returns whether its lease may still be valid on a clock that runs `skewMs` behind this one. */
+/** Returns whether the row is PENDING and its lease may still hold on a clock that runs `skewMs` behind this one. */
 export function isRunning(row: Row, now: Instant, skewMs: number): boolean {
   return row.state === 'PENDING' && now <= row.leaseUntil + skewMs
 }

@@ -38,8 +38,8 @@ export interface ScheduleSince {
   /** The first slot that ran under the schedule, or the instant from which an operator declared it. */
   readonly since: Instant
   /**
-   * The last slot that ran under the schedule before, or the slot of a forced run before the first one. The schedule changed
-   * between it and `since`. Left out: it is the `since` of the schedule before.
+   * The schedule changed between this slot and `since`: the last slot that ran under the schedule before or, for the first
+   * schedule, a slot that was forced earlier. Left out: the `since` of the schedule before.
    */
   readonly after?: Instant
   readonly spec: ScheduleSpec

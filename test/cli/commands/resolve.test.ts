@@ -90,7 +90,7 @@ describe('the resolution of a slot', () => {
     expect(await cronledger(asked, { env })).toMatchObject({ code: 64, stderr: expect.stringContaining(message) })
   })
 
-  test('never a running one, nor one that has completed', async () => {
+  test('is refused while the slot runs, and after it has completed', async () => {
     const { run, start: begin, resolve } = ledger()
     const running = begin(NIGHT, 'sh', '-c', 'echo ready; exec sleep 60')
     await running.printed('ready')

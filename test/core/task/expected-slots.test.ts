@@ -120,7 +120,7 @@ describe('the slots that were due', () => {
   const daily = inForce('2026-11-01T03:00:00Z', '0 3 * * *')
   const moved = (after?: string) => inForce('2026-11-04T05:00:00Z', '0 5 * * *', 'UTC', after)
 
-  test('each by the schedule of its time; what either had while the schedule changed is in doubt', () => {
+  test('are those of the schedule of their time, and in doubt while the schedule changed', () => {
     expect(due([daily, moved('2026-11-02T03:00:00Z')], '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([
       '2026-11-05T05:00',
       '2026-11-04T05:00',

@@ -133,7 +133,7 @@ describe('the JSON of a row', () => {
     expect(schema.$defs[part].properties[name].enum).toEqual(values)
   })
 
-  test('is on one line, without a character that a terminal obeys', () => {
+  test('is on one line, without control characters', () => {
     fc.assert(
       fc.property(rows, (row) => {
         // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal

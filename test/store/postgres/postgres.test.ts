@@ -92,7 +92,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     expect(server.sql(`SELECT count(*) FROM cronledger WHERE slot = '#probe'`)).toBe('0')
   })
 
-  test('that loses claims in a crash, has no index, or another form: setup --check says so', async () => {
+  test('that loses claims in a crash, or has no index or another form, is found by setup --check', async () => {
     const address = await newLedger('checked')
     expect(await inspect(address(), 'operator')).toContainEqual(
       expect.stringMatching(/^durability: shape: fsync is off/),
