@@ -36,7 +36,7 @@ export interface CatchUpIo extends Pick<RunIo, 'store' | 'clock' | 'random' | 's
 }
 
 /** More would take very long. The slots that are left stay missed, so the next run catches them up. */
-export const MAX_CAUGHT_UP = 100
+const MAX_CAUGHT_UP = 100
 
 /**
  * Runs the missed slots before the slot of a scheduled run, the oldest first, and returns their results. Each of them is
@@ -100,19 +100,17 @@ async function readUsable(
   return pauseFor(record, slot, io.clock.now(), settings.skewMs) === null ? record : null
 }
 
-interface Missed {
-  /** The oldest first. */
-  readonly slots: readonly MissedSlot[]
+/** The oldest missed slots, the oldest of them first, and how many are left. */
+export interface Oldest<One> {
+  readonly slots: readonly One[]
   readonly left: number
 }
 
-const NOTHING: Missed = { slots: [], left: 0 }
+const NOTHING = { slots: [], left: 0 }
 
 /**
  * Returns the oldest missed slots. The run itself may be the first one of a new schedule. So its schedule counts from its
  * slot on, otherwise the slots that the earlier schedule had after the change would look missed.
- *
- * An old schedule that cannot be read must not prevent the run of today, so it is only logged.
  */
 async function findOldest(
   record: TaskRecord,
@@ -120,7 +118,7 @@ async function findOldest(
   { task, window: { slot }, schedule }: CatchUpRequest,
   settings: Settings,
   io: CatchUpIo,
-): Promise<Missed> {
+): Promise<Oldest<MissedSlot>> {
   const { schedules: recorded } = record
   const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
   const pageTimeoutMs = settings.ledgerTimeoutMs
@@ -136,17 +134,22 @@ async function findOldest(
     }
     return await askWithin(limit, io, find).catch(ifHalted(NOTHING))
   } catch (error) {
-    if (!(error instanceof LedgerError)) throw error
-    const message = `catch-up cannot find the missed slots: ${firstLine(error)}`
-    if (error.kind !== 'usage' && error.kind !== 'shape') throw new LedgerError(error.kind, message, { cause: error })
-    io.emit({ event: 'warning', message })
-    return NOTHING
+    return warnOfSchedule(error, io)
   }
 }
 
+/** An old schedule that cannot be read must not prevent the run of today, so it is only logged. Throws any other error. */
+export function warnOfSchedule(error: unknown, io: Pick<RunIo, 'emit'>): typeof NOTHING {
+  if (!(error instanceof LedgerError)) throw error
+  const message = `catch-up cannot find the missed slots: ${firstLine(error)}`
+  if (error.kind !== 'usage' && error.kind !== 'shape') throw new LedgerError(error.kind, message, { cause: error })
+  io.emit({ event: 'warning', message })
+  return NOTHING
+}
+
 /** Returns the oldest of the slots, which come newest first. Holds `MAX_CAUGHT_UP` of them. */
-async function oldestOf(missed: AsyncIterable<MissedSlot>): Promise<Missed> {
-  const slots: MissedSlot[] = []
+export async function oldestOf<One>(missed: AsyncIterable<One> | Iterable<One>): Promise<Oldest<One>> {
+  const slots: One[] = []
   let left = 0
   for await (const slot of missed) {
     slots.push(slot)

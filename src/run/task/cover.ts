@@ -1,4 +1,3 @@
-import { firstLine, LedgerError } from '../../core/errors.ts'
 import { isCatchUpTrigger, isLeftOpen } from '../../core/row/attempts.ts'
 import { missedUntil, readableRow } from '../../core/row/status.ts'
 import { coverRow, renewLease, type Stamp } from '../../core/row/transition.ts'
@@ -13,7 +12,7 @@ import type { ClaimRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
 import { isOnce, type Settings } from '../settings.ts'
 import { writeAsOwner } from '../write.ts'
-import { MAX_CAUGHT_UP } from './catch-up.ts'
+import { oldestOf, warnOfSchedule } from './catch-up.ts'
 
 /** The slots before a slot, as a run has read them. */
 export interface LookedBack {
@@ -53,7 +52,9 @@ export async function coverMissed(
   const limit = { ms: settings.ledgerTimeoutMs, halt }
   // Under a new schedule, it is not yet known until when the earlier one was in force. The next run covers what this one has.
   if (record === null || otherScheduleAt(record.schedules, request.schedule, row.slot) !== null) return
-  const { slots, left } = slotsToCover(record, back, claimedSlot)
+  const { slots, left } = await oldestOf(slotsToCover(record, back, claimedSlot)).catch((error: unknown) =>
+    warnOfSchedule(error, io),
+  )
   const isOwn = ({ slot }: MissedSlot) => slot > (newest ?? Number.NEGATIVE_INFINITY)
   const wanted = slots.filter(isOwn).length
   if (wanted > 0) await stateCovers(row, wanted, since, claimedSlot)
@@ -91,38 +92,24 @@ async function stateCovers(
   if (written.kind === 'lost') throw new Halted()
 }
 
-/** Returns the oldest of the missed slots after `floor`, and how many are left. */
-function slotsToCover(
+/** Yields the missed slots of the span after `floor`, the newest first. */
+function* slotsToCover(
   record: TaskRecord,
   { rows, floor }: LookedBack,
   { request, settings, io }: ClaimedSlot,
-): { readonly slots: readonly ToCover[]; readonly left: number } {
+): Generator<ToCover, void> {
   const { task, window } = request
   const { catchUpMs, maxLatenessMs, graceMs } = settings
   const longestMs = Math.min(catchUpMs ?? 0, maxLatenessMs ?? Number.POSITIVE_INFINITY)
   const times = { now: io.clock.now(), graceMs: graceMs ?? USUAL_GRACE_MS }
   const bySlot = new Map(rows.map((row) => [row.slot, row]))
-  const slots: ToCover[] = []
-  let left = 0
-  try {
-    const schedules = record.schedules.map(parseSince)
-    const inForce = { task, schedules, gaps: gapsOf(record), dueUntil: missedUntil(times) }
-    for (const key of dueKeys([inForce], Math.max(floor + 1, times.now - longestMs), window.slot)) {
-      const row = bySlot.get(key.slot) ?? null
-      const own = readableRow(row)
-      const isMissed = row === null || (own !== null && isLeftOpen(own))
-      // It is unknown whether a slot in doubt was due, so an operator decides.
-      if (!isMissed || key.doubt !== undefined) continue
-      slots.push({ ...missedSlot(key, schedules, times), left: own })
-      if (slots.length <= MAX_CAUGHT_UP) continue
-      slots.shift()
-      left += 1
-    }
-  } catch (error) {
-    // An old schedule that cannot be read must not prevent the run of today.
-    if (!(error instanceof LedgerError)) throw error
-    io.emit({ event: 'warning', message: `catch-up cannot find the missed slots: ${firstLine(error)}` })
-    return { slots: [], left: 0 }
+  const schedules = record.schedules.map(parseSince)
+  const inForce = { task, schedules, gaps: gapsOf(record), dueUntil: missedUntil(times) }
+  for (const key of dueKeys([inForce], Math.max(floor + 1, times.now - longestMs), window.slot)) {
+    const row = bySlot.get(key.slot) ?? null
+    const own = readableRow(row)
+    const isMissed = row === null || (own !== null && isLeftOpen(own))
+    // It is unknown whether a slot in doubt was due, so an operator decides.
+    if (isMissed && key.doubt === undefined) yield { ...missedSlot(key, schedules, times), left: own }
   }
-  return { slots: slots.reverse(), left }
 }
