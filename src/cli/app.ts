@@ -110,7 +110,6 @@ async function answer(text: string): Promise<number> {
   return EXIT.ok
 }
 
-/** Has the version of Node's zone data, which decides the slots. */
 export function versionText(): string {
   return `cronledger ${cronledger.version} (Node ${process.version}, AWS SDK ${sdk.version}, zone data ${ZONE_DATA})`
 }

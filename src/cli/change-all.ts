@@ -33,7 +33,6 @@ export function envForAll(argv: readonly string[], env: Environment): Environmen
   return isGiven('all', argv) ? { ...env, CRONLEDGER_TASK: undefined } : env
 }
 
-/** Returns the change as its texts need it. */
 export function reportOf({ timezone: zone, ...change }: TaskChange, store: string): ChangeReport {
   return { ...change, zone, store, now: systemClock.now() }
 }
@@ -47,10 +46,7 @@ export function taskOrAll({ task, all }: Pick<ChangeValues, 'task' | 'all'>): st
   return task ?? null
 }
 
-/**
- * Makes a change of one task, or of all tasks with `--all`, and prints its result. Returns the exit code. Throws a usage
- * error unless the options have either a task or `--all`.
- */
+/** Changes one task, or all tasks with `--all`, and prints the result. Returns the exit code. Throws a usage error. */
 export async function changeTasks(values: ChangeValues, change: Change, sink: Sink): Promise<number> {
   const { store, json, task, all } = values
   const ledger = createLedger({ store })
@@ -61,10 +57,7 @@ export async function changeTasks(values: ChangeValues, change: Change, sink: Si
   return EXIT.ok
 }
 
-/**
- * Prints the results of a change of all tasks as they come, and the errors on standard error. Returns the exit code of the
- * gravest error.
- */
+/** Prints the results as they come. Returns the exit code of the gravest error. */
 async function changeAll(
   { store, json }: ChangeValues,
   changes: AsyncIterable<TaskChange | FailedTaskChange>,

@@ -47,10 +47,7 @@ interface RangeOptions extends RangeText {
   readonly ledgerTimeoutMs: number | undefined
 }
 
-/**
- * Reads `--since` and `--until`. Local times and dates are in the zone of `--timezone`, or else of the task, or of this
- * terminal if no task is given. Throws as `parseTimeRange` does.
- */
+/** Local times are in the zone of `--timezone`, else of the task, or of this terminal. Throws as `parseTimeRange` does. */
 export async function readRange(options: RangeOptions, ledger: Ledger, now: Instant): Promise<TimeRange> {
   const { task, timezone, since, until, ledgerTimeoutMs } = options
   if (timezone !== undefined && since === undefined && until === undefined) {

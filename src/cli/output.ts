@@ -30,20 +30,14 @@ const REAL: PropertyDescriptorMap = Object.fromEntries(
 /** The capacity of a pipe, in bytes. A shorter answer does not wait for its reader if the pipe is empty. */
 const PIPE_BYTES = 65_536
 
-/**
- * Prints the answer of a command. A reader that has gone away (`| head`) is not an error. Throws a usage error if
- * standard output fails in any other way.
- */
+/** A reader that has gone away (`| head`) is no error. Throws a usage error if standard output fails otherwise. */
 export async function print(text: string): Promise<void> {
   const bytes = Buffer.from(`${text}\n`)
   const written = bytes.length <= PIPE_BYTES ? writeAtOnce(bytes) : 0
   if (written < bytes.length) await write(bytes.subarray(written))
 }
 
-/**
- * Writes without `process.stdout`, which would load all of Node's streams. Returns the number of bytes that the system
- * took. After an error this is 0, and the stream then reports the error.
- */
+/** `process.stdout` would load all streams of Node. Returns the bytes that were taken, or 0: the stream reports the error. */
 function writeAtOnce(bytes: Buffer): number {
   try {
     return writeSync(1, bytes)
@@ -52,10 +46,7 @@ function writeAtOnce(bytes: Buffer): number {
   }
 }
 
-/**
- * Prints an answer piece by piece, no faster than it is read. When the reader has gone away, it ends `pieces`. With
- * `toTheEnd`, it takes the other pieces instead, without printing them.
- */
+/** No faster than it is read. When the reader has gone away, it ends `pieces`, or with `toTheEnd` takes the others. */
 export async function printAll(
   pieces: AsyncIterable<string | Uint8Array>,
   { toTheEnd }: { readonly toTheEnd: boolean } = { toTheEnd: false },

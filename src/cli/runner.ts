@@ -61,10 +61,7 @@ export function openRunner(
     ledger,
     format,
     end,
-    /**
-     * Runs the command once and reports the run. If a `LedgerError` prevents the start of the command, the error is
-     * reported and the promise resolves to it.
-     */
+    /** Reports the run. A `LedgerError` that prevents its start is reported, too, and is the result. */
     run: (options: RunOptions): Promise<RunOutcome<null> | LedgerError> =>
       ledger.runCommand(options, command).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error

@@ -129,9 +129,7 @@ interface Asking {
   readonly progress: Progress | null
 }
 
-/**
- * Prints the metrics of the tasks. Returns whether any slot needs attention. Throws a usage error for a flag without effect.
- */
+/** Returns whether any slot needs attention. Throws a usage error for a flag without effect. */
 async function printMetrics({ ledger, options, progress }: Asking, argv: readonly string[]): Promise<boolean> {
   const ignored = ['newMs', 'notify', 'notifyFormat', 'notifyOn'].find((name) => isGiven(name, argv))
   if (ignored !== undefined) {
@@ -166,11 +164,7 @@ async function printFindings(
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const hasFound = () => totalOf(count) > 0
   let fault = null as LedgerError | null
-  /**
-   * Yields the findings up to the error of the tasks that could not be checked, which comes last. So what was found is
-   * printed whole, with its summary. If nothing was found, the error is thrown at once: a summary would say that there are
-   * no problems, and that is unknown.
-   */
+  /** The error of tasks comes last, after what was found and its summary. Without findings, no summary may say "no problems". */
   async function* found() {
     try {
       for await (const finding of ledger.check(options)) {

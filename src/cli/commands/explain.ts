@@ -164,11 +164,7 @@ function taskNamed({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): string 
   return readOptions(help, argv, { ...env, [variableOf('task')]: undefined }).task
 }
 
-/**
- * Returns the schedule to explain, and what the ledger knows about the task on the command line. The container of a batch
- * has the ledger and the task in its environment, and must be able to explain a schedule without a ledger. So the
- * environment alone does not make this function read one.
- */
+/** A container has ledger and task in its environment, and must explain a schedule without reading them. */
 async function readExplained(
   { argv, env }: CommandContext,
   slotIn: (schedule: Schedule) => Instant | null,

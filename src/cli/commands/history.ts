@@ -144,10 +144,7 @@ function wantedBy({ status }: HistoryValues, statusOf: StatusOf) {
   return (item: HistoryItem) => status === undefined || status.some((word) => isWanted(item, word))
 }
 
-/**
- * Returns the rows and the missed slots, newest first. Calls `emitProblem` with the reason why missed slots are not shown;
- * it is null if they are not wanted. Throws a usage error if the ledger has nothing about the task.
- */
+/** Newest first. `emitProblem` gets the reason why missed slots are not shown. Null: they are not wanted. */
 async function readItems(
   values: HistoryValues,
   ledger: Ledger,
@@ -170,10 +167,7 @@ async function readItems(
   return ledger.slots(status?.includes('missed') ? wished : { ...wished, emitProblem })
 }
 
-/**
- * Returns the same items, and a function that returns the status of each. The items read the record of a task before they
- * yield a row in which something runs or waits. The status of no other row depends on it, so a history reads few records.
- */
+/** A record is read before a row in which something runs or waits. No other status depends on it, so few are read. */
 function withStatusOf(
   source: AsyncIterable<HistoryItem>,
   { ledgerTimeoutMs }: HistoryValues,

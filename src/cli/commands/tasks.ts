@@ -106,11 +106,7 @@ async function readTaskSummary(
 /** How many slots say how long a task usually takes, and the newest one. */
 const COMPARED = 21
 
-/**
- * Returns the newest slot of a task that was due or has a row, as the page of the task has it, or null if there is none, and
- * the durations of the newest rows. A future slot can have a row, which an operator has resolved, so we must ask only for
- * slots up to now.
- */
+/** A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now. */
 export async function lastSlots(
   known: KnownTask,
   ledger: Pick<Ledger, 'history'>,

@@ -12,10 +12,7 @@ export type Values<Table extends OptionTable> = {
   readonly [Name in keyof Table]: ValueOf<Table[Name]> | (Table[Name] extends { required: true } ? never : undefined)
 }
 
-/**
- * Reads the options of a command. `rest` has the arguments after `--`. Throws a usage error for any argument or value
- * that it would have to guess.
- */
+/** Reads the options of a command. Throws a usage error for all that it would have to guess. `rest` comes after `--`. */
 export function readOptions<Table extends OptionTable>(
   command: CommandHelp & { readonly options: Table },
   argv: readonly string[],
@@ -90,10 +87,7 @@ function readWords(line: Line, argv: readonly string[]): Words {
   return { given, strays }
 }
 
-/**
- * Returns the error for an unknown option. After an unexpected argument, it may be an option of the batch. After a
- * value that was not quoted, it may be a part of the value.
- */
+/** It may be an option of the batch after an unexpected argument, or a part of a value without quotes. */
 function unknownWord(line: Line, at: Stray, [first, ...others]: readonly Stray[]): Error {
   if (line.command.runsBatch && !line.hasBatch && first !== undefined)
     return unexpectedArgument(line, [first, ...others])

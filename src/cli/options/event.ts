@@ -6,10 +6,7 @@ const MAX_EVENT_BYTES = 1_048_576
 /** A program pipes the event in, so it arrives at once. Without this limit, a missing event would hang the run. */
 const STDIN_TIMEOUT_MS = 10_000
 
-/**
- * Returns the text that `--event-time` names: the value itself, the content of `@FILE`, or standard input for `-`. A stop
- * ends the wait for standard input. Throws a usage error if the text cannot be read.
- */
+/** Returns the value, or the text of `@FILE` or standard input (`-`), whose wait ends with a stop. Throws a usage error. */
 export async function readEventTime(value: string, stop: AbortSignal): Promise<string> {
   if (value === '-') return (await readStdin(stop)).trim()
   return value.startsWith('@') ? (await readEventFile(value.slice(1))).trim() : value

@@ -1,10 +1,7 @@
 import { usageError } from '../../core/errors.ts'
 import { isGiven } from './arguments.ts'
 
-/**
- * Returns the output format that `--format` and `--json` ask for, otherwise `usual`. A flag takes precedence over the
- * environment. Throws a usage error if the two contradict each other.
- */
+/** A flag takes precedence over the environment. Throws a usage error if the two contradict each other. */
 export function formatOf<Format extends string>(
   { format, json }: { readonly format: Format | 'json' | undefined; readonly json: boolean | undefined },
   argv: readonly string[],

@@ -9,10 +9,7 @@ import { hidePassword } from '../../store/password.ts'
 
 export type OptionValue = string | number | boolean | readonly string[]
 
-/**
- * Reads the value of an option. `name` is the flag or the variable that the value comes from. Throws a usage error
- * unless the option may have the value.
- */
+/** `name` is the flag or the variable. Throws a usage error unless the option may have the value. */
 export function readValue(name: string, spec: OptionSpec, text: string): OptionValue {
   refuseFileMarks(name, spec, text)
   switch (spec.kind) {
@@ -56,10 +53,7 @@ function switchValue(name: string, text: string): boolean {
 /** The pairs of quotes that shells, env files and word processors put around a value. */
 const QUOTED = /^(?:".*"|'.*'|[\u201c\u201e].*[\u201c\u201d]|[\u2018\u201a].*[\u2018\u2019])$/s
 
-/**
- * Throws a usage error for a value with the quotes or the line ends of the file that it was read from. `docker
- * --env-file`, for example, does not remove quotes. With them, a task name would be invalid or another task.
- */
+/** `docker --env-file` keeps quotes and line ends. With them, a task name would be invalid, or another task. */
 function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
   const shown = quote(text.replace(/:\/\/.*@/, '://…@'))
   if (/\r$/.test(text)) {

@@ -26,10 +26,7 @@ export function isSwitch(argv: readonly string[], toSchedule: string | undefined
   )
 }
 
-/**
- * Compares two schedules around the time at which they are switched. The old one is `--from-schedule`, or that of the record of
- * the task on the command line. The zone of the new one is that of the old one, unless it is given.
- */
+/** The zone of the new schedule is that of the old one, unless it is given. */
 export async function readSwitch(
   options: SwitchOptions,
   named: (TaskReading & { readonly store: string }) | null,

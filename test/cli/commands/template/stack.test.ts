@@ -264,16 +264,6 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     expect(logGroups.map(({ logGroupName }: Loose) => logGroupName)).toEqual([before['LogGroup']])
   })
 
-  test('a deleted batch can be deployed again, and its first log stays', async () => {
-    const stack = { endpoint: server.endpoint, folder, stack: 'again', batch: { task: 'again' } }
-    const first = await deployBatch(stack)
-    await call('cloudformation', 'delete-stack', '--stack-name', 'again')
-    const second = await deployBatch(stack)
-    const { logGroups } = await call('logs', 'describe-log-groups', '--log-group-name-prefix', '/ecs/cronledger-again')
-    const names: string[] = logGroups.map(({ logGroupName }: Loose) => logGroupName)
-    expect(names.sort()).toEqual([first['LogGroup'], second['LogGroup']].sort())
-  })
-
   test('a second deployment with another schedule and image changes both', async () => {
     const batch = { schedule: '0 4 * * 1-5', parameters: PLACE.replace('batch:1', 'batch:2') }
     await deployBatch({ endpoint: server.endpoint, folder, batch })
