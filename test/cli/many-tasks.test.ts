@@ -120,28 +120,26 @@ describe.each(Object.entries(COMMANDS))('%s', (_, args) => {
   })
 })
 
-describe('the overview', () => {
-  test('a task that was listed is not read again: a query for its slots, one for its findings, and one for an older success', async () => {
-    const served = await serve('dynamodb:ledger', { env: env() })
-    const before = proxy.seen.length
-    await untilChecked(served)
-    const answer = await fetch(served.url)
-    const html = await answer.text()
-    expect(await served.stop()).toBe(130)
-    const seen = proxy.seen.slice(before)
-    // No task has a success on the axis, so the page looks for an older one.
-    expect(seen.filter(isOfTask)).toHaveLength(3 * TASKS.length)
-    // The names are one page and the task records one batch, and both are read for each of the two.
-    const ofRecords = seen.filter((passing) => !isOfTask(passing)).map(({ action, taskRecord }) => [action, taskRecord])
-    expect(ofRecords.sort()).toEqual([
-      ['BatchGetItem', true],
-      ['BatchGetItem', true],
-      ['Query', true],
-      ['Query', true],
-    ])
-    expect([...html.matchAll(/id="line-(task-\d\d)"/g)].map(([, name]) => name)).toEqual(TASKS)
-    expect(html).toMatch(/>40 slots need attention<\/h1><p class="quiet">40 failed /)
-  })
+test('the overview does not read a listed task again: a query for its slots, one for its findings, and one for an older success', async () => {
+  const served = await serve('dynamodb:ledger', { env: env() })
+  const before = proxy.seen.length
+  await untilChecked(served)
+  const answer = await fetch(served.url)
+  const html = await answer.text()
+  expect(await served.stop()).toBe(130)
+  const seen = proxy.seen.slice(before)
+  // No task has a success on the axis, so the page looks for an older one.
+  expect(seen.filter(isOfTask)).toHaveLength(3 * TASKS.length)
+  // The names are one page and the task records one batch, and both are read for each of the two.
+  const ofRecords = seen.filter((passing) => !isOfTask(passing)).map(({ action, taskRecord }) => [action, taskRecord])
+  expect(ofRecords.sort()).toEqual([
+    ['BatchGetItem', true],
+    ['BatchGetItem', true],
+    ['Query', true],
+    ['Query', true],
+  ])
+  expect([...html.matchAll(/id="line-(task-\d\d)"/g)].map(([, name]) => name)).toEqual(TASKS)
+  expect(html).toMatch(/>40 slots need attention<\/h1><p class="quiet">40 failed /)
 })
 
 describe('report', () => {

@@ -10,15 +10,13 @@ const HOUR_MS = 60 * MINUTE_MS
 const FORCE = { by: 'ada', reason: 'bad input file' }
 const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
-describe('two triggers at once, on two hosts', () => {
-  test('one starts; the other is recorded as a duplicate', async () => {
-    const { time, trigger, row } = world()
-    const [a, b] = [trigger('a', works(MINUTE_MS)), trigger('b', works(MINUTE_MS))]
-    const results = await time.run(Promise.all([a.result, b.result]))
-    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'duplicate'])
-    expect(a.starts() + b.starts()).toBe(1)
-    expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, first: [{ cause: 'running' }] } })
-  })
+test('two triggers at once, on two hosts: one starts; the other is recorded as a duplicate', async () => {
+  const { time, trigger, row } = world()
+  const [a, b] = [trigger('a', works(MINUTE_MS)), trigger('b', works(MINUTE_MS))]
+  const results = await time.run(Promise.all([a.result, b.result]))
+  expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'duplicate'])
+  expect(a.starts() + b.starts()).toBe(1)
+  expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, first: [{ cause: 'running' }] } })
 })
 
 describe('a run without an event time, inside a run of another slot of the task', () => {
@@ -91,14 +89,12 @@ describe('second trigger after the first completed, any time later, also after a
   })
 })
 
-describe('claim applied, answer lost', () => {
-  test('the run happens, once', async () => {
-    const { time, trigger, row } = world()
-    const run = trigger('a', works(MINUTE_MS), { fateOf: fates(isClaim, { kind: 'answerLost' }) })
-    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
-    expect(run.starts()).toBe(1)
-    expect((await row()).attempts).toHaveLength(1)
-  })
+test('a claim that is applied and whose answer is lost: the run happens, once', async () => {
+  const { time, trigger, row } = world()
+  const run = trigger('a', works(MINUTE_MS), { fateOf: fates(isClaim, { kind: 'answerLost' }) })
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
+  expect(run.starts()).toBe(1)
+  expect((await row()).attempts).toHaveLength(1)
 })
 
 describe('claim sent, never answered', () => {
@@ -296,31 +292,27 @@ describe('signal between claim and start', () => {
   })
 })
 
-describe('two forces at once', () => {
-  test('one starts', async () => {
-    const { time, trigger, row } = world()
-    await time.run(trigger('a', works(1)).result)
-    const forces = ['b', 'c'].map((id) => trigger(id, works(MINUTE_MS), { force: FORCE_COMPLETED }))
-    const results = await time.run(Promise.all(forces.map(({ result }) => result)))
-    expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'refused'])
-    expect(await row()).toMatchObject({ attempts: [{}, { trigger: { kind: 'forced', ...FORCE } }] })
-    expect((await row()).rejections.first).toMatchObject([{ kind: 'refused', cause: 'running' }])
-  })
+test('two forces at once: one starts', async () => {
+  const { time, trigger, row } = world()
+  await time.run(trigger('a', works(1)).result)
+  const forces = ['b', 'c'].map((id) => trigger(id, works(MINUTE_MS), { force: FORCE_COMPLETED }))
+  const results = await time.run(Promise.all(forces.map(({ result }) => result)))
+  expect(results.map(({ status }) => status).sort()).toEqual(['completed', 'refused'])
+  expect(await row()).toMatchObject({ attempts: [{}, { trigger: { kind: 'forced', ...FORCE } }] })
+  expect((await row()).rejections.first).toMatchObject([{ kind: 'refused', cause: 'running' }])
 })
 
-describe('row written by a newer cronledger', () => {
-  test('refused, untouched', async () => {
-    const { time, trigger, ledger, find } = world()
-    ledger.writeRaw({ task: TASK, slot: '2026-11-24T03:00:00Z', schemaVersion: 3, state: 'DREAMING', version: 1 })
-    const before = await find()
-    for (const force of [undefined, FORCE]) {
-      const run = trigger('a', works(1), force === undefined ? {} : { force })
-      expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'newerRow' })
-      expect(run.starts()).toBe(0)
-    }
-    expect(await find()).toEqual(before)
-    expect(before).toMatchObject({ newerSchema: true, schemaVersion: 3 })
-  })
+test('a row of a newer cronledger: refused, untouched', async () => {
+  const { time, trigger, ledger, find } = world()
+  ledger.writeRaw({ task: TASK, slot: '2026-11-24T03:00:00Z', schemaVersion: 3, state: 'DREAMING', version: 1 })
+  const before = await find()
+  for (const force of [undefined, FORCE]) {
+    const run = trigger('a', works(1), force === undefined ? {} : { force })
+    expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'newerRow' })
+    expect(run.starts()).toBe(0)
+  }
+  expect(await find()).toEqual(before)
+  expect(before).toMatchObject({ newerSchema: true, schemaVersion: 3 })
 })
 
 function lostFor(times: number) {

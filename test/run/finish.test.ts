@@ -12,15 +12,13 @@ import { fates, isFinish, isRenewal, works, world } from '../support/simulated/w
 const MINUTE_MS = 60_000
 const FORCE_COMPLETED = { by: 'ada', reason: 'bad input file', only: ['completed'] } as const
 
-describe('renewal still on its way when the child ends', () => {
-  test('the finish lands on top of it', async () => {
-    const { time, trigger, row } = world()
-    // The renewal is applied while the finish is on its way, and never answered.
-    const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
-    const run = trigger('a', works(SETTINGS.heartbeatMs.default + 10), { fateOf })
-    expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
-    expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 3 })
-  })
+test('a renewal that is still on its way when the child ends: the finish lands on top of it', async () => {
+  const { time, trigger, row } = world()
+  // The renewal is applied while the finish is on its way, and never answered.
+  const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
+  const run = trigger('a', works(SETTINGS.heartbeatMs.default + 10), { fateOf })
+  expect(await time.run(run.result)).toMatchObject({ status: 'completed' })
+  expect(await row()).toMatchObject({ state: 'COMPLETED', leaseUntil: null, version: 3 })
 })
 
 test('work that succeeds long after a stop, because a function cannot be killed, is recorded', async () => {

@@ -381,36 +381,34 @@ describe('a range', () => {
   })
 })
 
-describe('several tasks', () => {
-  test('the script of rerun, with the command of each batch filled in: one paste runs the slots of all of them', async () => {
-    const store = newFile()
-    const [capture, report] = [await week(store), task(store, 'other/report')]
-    const third = task(store, 'other/mail')
-    for (const one of [report, third]) {
-      await one.run(day(14), ['true'], ['--schedule', '30 2 * * *'])
-      await one.run(day(16), ['true'], ['--schedule', '30 2 * * *'])
-    }
-    const ask = (...args: string[]) =>
-      cronledger(['rerun', ...args, ...WEEK, '--reason', "it's late"], {
-        env: { ...store, CRONLEDGER_TASK: 'nightly' },
-      })
-    expect(await ask('othr/*')).toMatchObject({
-      code: 64,
-      stderr: expect.stringContaining('no task matches "othr/*"'),
+test('the script of rerun for several tasks, with the command of each batch filled in: one paste runs the slots of all of them', async () => {
+  const store = newFile()
+  const [capture, report] = [await week(store), task(store, 'other/report')]
+  const third = task(store, 'other/mail')
+  for (const one of [report, third]) {
+    await one.run(day(14), ['true'], ['--schedule', '30 2 * * *'])
+    await one.run(day(16), ['true'], ['--schedule', '30 2 * * *'])
+  }
+  const ask = (...args: string[]) =>
+    cronledger(['rerun', ...args, ...WEEK, '--reason', "it's late"], {
+      env: { ...store, CRONLEDGER_TASK: 'nightly' },
     })
-    expect((await ask('other/*')).stdout.match(/--task \S+/g)).toEqual(['--task other/mail', '--task other/report'])
-    const { code, stdout } = await ask('--all')
-    expect(code).toBe(0)
-    expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/m)
-    expect(stdout).toContain('# Replace before: YOUR_COMMAND\n')
-    const script = stdout.replaceAll(' -- YOUR_COMMAND', ` -- sh -c 'echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT'`)
-    const ran = await openShell(folder, store)(script, 'sh')
-    const slots = [11, 12, 13, 16].map((date) => `nightly ${day(date)}`)
-    const others = ['mail', 'report'].map((name) => `other/${name} 2026-11-15T02:30:00Z`)
-    expect(ran).toMatchObject({ stdout: [...others, ...slots, ''].join('\n') })
-    expect((await ask('--all')).stdout).toBe('# Nothing to run.\n')
-    expect((await capture.rows()).at(-1)).toMatchObject({ state: 'COMPLETED' })
+  expect(await ask('othr/*')).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('no task matches "othr/*"'),
   })
+  expect((await ask('other/*')).stdout.match(/--task \S+/g)).toEqual(['--task other/mail', '--task other/report'])
+  const { code, stdout } = await ask('--all')
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/m)
+  expect(stdout).toContain('# Replace before: YOUR_COMMAND\n')
+  const script = stdout.replaceAll(' -- YOUR_COMMAND', ` -- sh -c 'echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT'`)
+  const ran = await openShell(folder, store)(script, 'sh')
+  const slots = [11, 12, 13, 16].map((date) => `nightly ${day(date)}`)
+  const others = ['mail', 'report'].map((name) => `other/${name} 2026-11-15T02:30:00Z`)
+  expect(ran).toMatchObject({ stdout: [...others, ...slots, ''].join('\n') })
+  expect((await ask('--all')).stdout).toBe('# Nothing to run.\n')
+  expect((await capture.rows()).at(-1)).toMatchObject({ state: 'COMPLETED' })
 })
 
 describe('on a terminal', () => {

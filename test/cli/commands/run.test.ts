@@ -520,14 +520,12 @@ describe('under ECS', () => {
   })
 })
 
-describe('the log', () => {
-  test('text, and quiet', async () => {
-    const { run } = ledger()
-    const text = await run(['true'], ['--log', 'text'])
-    expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: starting attempt 1 /m)
-    expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
-    const other = ledger()
-    await other.run(['false'])
-    expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: not started: /)
-  })
+test('the log is text, or quiet', async () => {
+  const { run } = ledger()
+  const text = await run(['true'], ['--log', 'text'])
+  expect(text.stderr).toMatch(/^cronledger: nightly 2026-11-23 03:00 UTC: starting attempt 1 /m)
+  expect((await run(['true'], ['--log', 'quiet'])).stderr).toBe('')
+  const other = ledger()
+  await other.run(['false'])
+  expect((await other.run(['true'], ['--log', 'quiet'])).stderr).toMatch(/^cronledger: .*: not started: /)
 })

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
+import type { RunOptions } from '../../../src/api.ts'
 import { COMMANDS } from '../../../src/cli/command-table.ts'
 import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { run, runOptions } from '../../../src/cli/commands/run.ts'
@@ -19,6 +20,7 @@ import {
 } from '../../../src/core/option.ts'
 import type { Environment } from '../../../src/core/types.ts'
 import { FORCING_VARIABLES } from '../../../src/run/command.ts'
+import type { Force } from '../../../src/run/run-trigger.ts'
 import { SETTINGS } from '../../../src/run/settings-table.ts'
 import { cronledger } from '../../support/cli.ts'
 
@@ -118,8 +120,8 @@ function sampleOf(spec: OptionSpec): [text: string, value: unknown] {
 
 /** The options that the library gets from the command line of `run`. */
 const given = (argv: readonly string[], env: Environment) => {
-  const required = ['--store', 'file:ledger', '--task', 'nightly', '--schedule', '@daily']
-  const values = readOptions({ ...run.help, options: RUN_OPTIONS }, [...required, ...argv], env)
+  const required = { CRONLEDGER_STORE: 'file:ledger', CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '@daily' }
+  const values = readOptions({ ...run.help, options: RUN_OPTIONS }, argv, { ...required, ...env })
   return runOptions(values, new AbortController().signal)
 }
 
@@ -150,4 +152,29 @@ test('each option of a command that starts no batch is known to the warning abou
   const specs = commands.flatMap(({ help }) => Object.entries<OptionSpec>(help.options))
   const others = specs.flatMap(([name, spec]) => (name in RUN_OPTIONS || spec.isFlagOnly ? [] : optionName(name)))
   expect([...KNOWN_ELSEWHERE]).toEqual([...new Set(others), 'ecs-network', 'delivery-attempt', 'secrets'])
+})
+
+/** What only a command line needs, and what the library takes elsewhere: by `createLedger`, or with the command. */
+const NOT_OF_A_RUN = { ...RUN_GROUPS.exit, ...RUN_GROUPS.log, store: null, timeoutMs: null }
+
+// The compiler checks the names below, so one that the library does not have is an error of `npm run typecheck`.
+type OfForce = keyof typeof RUN_GROUPS.force
+type SameName = Exclude<keyof typeof RUN_OPTIONS, keyof typeof NOT_OF_A_RUN | OfForce>
+type WithoutPrefix<N> = N extends `force${infer Rest}` ? Uncapitalize<Rest> : N
+const isSameName = (name: string): name is SameName => !(name in NOT_OF_A_RUN) && !(name in RUN_GROUPS.force)
+const SAME: ReadonlyArray<keyof RunOptions & string> = Object.keys(RUN_OPTIONS).filter(isSameName)
+const withoutPrefix = <N extends string>(name: N) =>
+  name.replace(/^force(\w)/, (_, letter: string) => letter.toLowerCase()) as WithoutPrefix<N>
+const FORCE: ReadonlyArray<keyof Force> = (Object.keys(RUN_GROUPS.force) as OfForce[]).map(withoutPrefix)
+
+test.each(SAME.filter((name) => !(name in SETTINGS)))('%s has the same name in the library', async (name) => {
+  const text = name === 'task' ? 'nightly' : '2026-11-24T03:00:00Z'
+  const options: RunOptions = await given([`--${optionName(name)}=${text}`], {})
+  expect(options[name]).toBeDefined()
+})
+
+test('the options of a force have the same names in the library, without the prefix', async () => {
+  expect(FORCE).toEqual(expect.arrayContaining(['slot', 'reason', 'by']))
+  const { force } = await given(['--force-slot=latest', '--reason=paper is there', '--by=ada'], {})
+  expect(force).toMatchObject({ slot: 'latest', reason: 'paper is there', by: 'ada' })
 })

@@ -375,15 +375,13 @@ describe('attempts', () => {
   })
 })
 
-describe('lateness', () => {
-  test('refuses a scheduled start, with or without a row, and never a forced one', () => {
-    const late = { now: SLOT + 3_600_001, maxLatenessMs: 3_600_000 }
-    expect(answer(null, late)).toBe('refused: tooLate')
-    expect(answer(null, { ...late, now: SLOT + 3_600_000 })).toBe('start')
-    expect(answer(rowWith({ ending: FAILED }), { ...late, maxAttempts: 2 })).toBe('refused: tooLate')
-    expect(answer(rowWith({ ending: SUCCEEDED }), late)).toBe('duplicate: completed')
-    expect(answer(null, { ...late, trigger: FORCED })).toBe('start')
-  })
+test('lateness refuses a scheduled start, with or without a row, and never a forced one', () => {
+  const late = { now: SLOT + 3_600_001, maxLatenessMs: 3_600_000 }
+  expect(answer(null, late)).toBe('refused: tooLate')
+  expect(answer(null, { ...late, now: SLOT + 3_600_000 })).toBe('start')
+  expect(answer(rowWith({ ending: FAILED }), { ...late, maxAttempts: 2 })).toBe('refused: tooLate')
+  expect(answer(rowWith({ ending: SUCCEEDED }), late)).toBe('duplicate: completed')
+  expect(answer(null, { ...late, trigger: FORCED })).toBe('start')
 })
 
 test('while a process of a stale attempt lives on this host, no trigger starts', () => {

@@ -39,20 +39,10 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     const { AWS_ENDPOINT_URL_DYNAMODB = '', AWS_REGION = '' } = awsEnv(server)
     return { AWS_ENDPOINT_URL_DYNAMODB, AWS_REGION, AWS_CONTAINER_CREDENTIALS_FULL_URI: endpoint.endpoint }
   }
-  const runArgs = (task: string, options: readonly string[], ...command: string[]) => [
-    ...[
-      'run',
-      '--store',
-      'dynamodb:ledger',
-      '--task',
-      task,
-      '--schedule',
-      '0 3 * * *',
-      '--event-time',
-      '2026-01-02T03:00:05Z',
-    ],
-    ...[...options, '--', ...command],
-  ]
+  const runArgs = (task: string, options: readonly string[], ...command: string[]) => {
+    const slot = ['--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z']
+    return ['run', '--store', 'dynamodb:ledger', '--task', task, ...slot, ...options, '--', ...command]
+  }
   const stateOf = async (task: string) => {
     const store = openTestStore(server.endpoint)
     const key = { task, slot: Date.parse('2026-01-02T03:00:00Z') }

@@ -185,12 +185,45 @@ describe('from the environment', () => {
   }
   const keys = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'SECRET' }
 
-  it('no region', async () => {
-    expect(await failureWith(keys)).toBe('usage: no AWS region is set. Set AWS_REGION.')
-  })
-
-  it('a wrong region', async () => {
-    expect(await failureWith({ ...keys, AWS_REGION: 'eu west 1' })).toMatch(/^usage: .*"eu west 1".*AWS_REGION\.$/)
+  const PROFILE = { AWS_REGION: REGION, AWS_PROFILE: 'nightlly' }
+  it.each<[string, Record<string, string>, RegExp]>([
+    ['no region', keys, /^usage: no AWS region is set\. Set AWS_REGION\.$/],
+    ['a wrong region', { ...keys, AWS_REGION: 'eu west 1' }, /^usage: .*"eu west 1".*AWS_REGION\.$/],
+    [
+      'a wrong profile, without the advice to set one',
+      PROFILE,
+      /^denied: no AWS credentials .* AWS_PROFILE is "nightlly"\. Check that ~\/\.aws has this profile \(aws configure list-profiles\)(?!.*set AWS_PROFILE)/,
+    ],
+    [
+      'a wrong profile without a region',
+      { AWS_PROFILE: 'nightlly' },
+      /^usage: no AWS region is set, and profile "nightlly" \(AWS_PROFILE\) has none\./,
+    ],
+    [
+      'a profile that is a key, and not shown',
+      { ...PROFILE, AWS_PROFILE: 'AKIAVERYPRIVATE00' },
+      /AWS_PROFILE is "AKIA…"/,
+    ],
+    [
+      'an endpoint that is not a URL',
+      { ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'localhost 8000' },
+      /^usage: .*AWS_ENDPOINT_URL_DYNAMODB/,
+    ],
+    [
+      'an endpoint that is ignored and not used, so the request is sent with TLS',
+      {
+        ...{ ...keys, AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' },
+        AWS_REGION: 'test-nowhere-1',
+      },
+      /^unreachable: cannot connect to DynamoDB \(test-nowhere-1\) .*Check AWS_REGION and the network\.$/,
+    ],
+    [
+      'an endpoint with a password, which is not shown',
+      { ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'http://me:PASS@127.0.0.1:9' },
+      /^unreachable: (?!.*PASS).*127\.0\.0\.1:9/,
+    ],
+  ])('%s', async (_, env, message) => {
+    expect(await failureWith(env)).toMatch(message)
   })
 
   it('no credentials', async () => {
@@ -200,52 +233,10 @@ describe('from the environment', () => {
     )
   })
 
-  it('a wrong profile is named, and not the advice to set one', async () => {
-    const error = await failureWith({ AWS_REGION: REGION, AWS_PROFILE: 'nightlly' })
-    expect(error).toMatch(
-      /^denied: no AWS credentials .* AWS_PROFILE is "nightlly"\. Check that ~\/\.aws has this profile \(aws configure list-profiles\)/,
-    )
-    expect(error).not.toContain('set AWS_PROFILE')
-  })
-
-  it('a wrong profile without a region', async () => {
-    expect(await failureWith({ AWS_PROFILE: 'nightlly' })).toMatch(
-      /^usage: no AWS region is set, and profile "nightlly" \(AWS_PROFILE\) has none\./,
-    )
-  })
-
-  it('a profile that is a key is not shown', async () => {
-    const error = await failureWith({ AWS_REGION: REGION, AWS_PROFILE: 'AKIAVERYPRIVATE00' })
-    expect(error).toContain('AWS_PROFILE is "AKIA…"')
-  })
-
   it('an endpoint', async () => {
     const endpoint = await answering(400, 'UnrecognizedClientException', 'x')
     const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: endpoint })
     expect(error).toContain(`in ${new URL(endpoint).host} was denied (UnrecognizedClientException)`)
     expect(error).not.toContain('SECRET')
-  })
-
-  it('an endpoint that is not a URL', async () => {
-    const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'localhost 8000' })
-    expect(error).toMatch(/^usage: .*AWS_ENDPOINT_URL_DYNAMODB/)
-  })
-
-  it('an endpoint that is ignored is not used, and a request can be sent with TLS', async () => {
-    const env = { AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' }
-    const error = await failureWith({ ...keys, ...env, AWS_REGION: 'test-nowhere-1' })
-    expect(error).toMatch(
-      /^unreachable: cannot connect to DynamoDB \(test-nowhere-1\) .*Check AWS_REGION and the network\.$/,
-    )
-  })
-
-  it('an endpoint with a password in it', async () => {
-    const error = await failureWith({
-      ...keys,
-      AWS_REGION: REGION,
-      AWS_ENDPOINT_URL_DYNAMODB: 'http://me:PASS@127.0.0.1:9',
-    })
-    expect(error).toMatch(/^unreachable: .*127\.0\.0\.1:9/)
-    expect(error).not.toContain('PASS')
   })
 })

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
 import { type Served, serve, untilChecked } from '../../support/pages/serve.ts'
@@ -220,24 +220,22 @@ test('Ctrl-C ends it at once, with connections that stay open', async () => {
   idle.destroy()
 })
 
-describe('a ledger that does not answer', () => {
-  test('does not make a viewer wait longer than --ledger-timeout', async () => {
-    const server = await startAnswering(null)
-    const own = await serve('dynamodb:ledger', { env: awsEnv(server), args: ['--ledger-timeout', '1s'] })
-    for (const address of ['/', '/needs', '/task?task=a', '/slot?task=a&slot=2026-01-01T00:00:00Z']) {
-      const { status, body } = await ask(address, { base: own.url })
-      expect(status).toBe(503)
-      expect(body).toContain('The ledger cannot be reached')
-    }
-    // Four are read at a time and 32 wait: the others are not kept. Four more find a place in each second that the requests
-    // take to arrive.
-    const many = Array.from({ length: 80 }, (_, index) => ask(`/task?task=t${index}`, { base: own.url }))
-    const bodies = (await Promise.all(many)).map(({ status, body }) => `${status} ${/<h1[^>]*>(.*?)</.exec(body)?.[1]}`)
-    const refused = bodies.filter((text) => text === '503 Too many requests').length
-    expect(refused).toBeGreaterThan(0)
-    expect(refused).toBeLessThanOrEqual(80 - 36)
-    expect(bodies.filter((text) => text === '503 The ledger cannot be reached')).toHaveLength(80 - refused)
-    await own.stop()
-    await server.stop()
-  })
+test('a ledger that does not answer does not make a viewer wait longer than --ledger-timeout', async () => {
+  const server = await startAnswering(null)
+  const own = await serve('dynamodb:ledger', { env: awsEnv(server), args: ['--ledger-timeout', '1s'] })
+  for (const address of ['/', '/needs', '/task?task=a', '/slot?task=a&slot=2026-01-01T00:00:00Z']) {
+    const { status, body } = await ask(address, { base: own.url })
+    expect(status).toBe(503)
+    expect(body).toContain('The ledger cannot be reached')
+  }
+  // Four are read at a time and 32 wait: the others are not kept. Four more find a place in each second that the requests
+  // take to arrive.
+  const many = Array.from({ length: 80 }, (_, index) => ask(`/task?task=t${index}`, { base: own.url }))
+  const bodies = (await Promise.all(many)).map(({ status, body }) => `${status} ${/<h1[^>]*>(.*?)</.exec(body)?.[1]}`)
+  const refused = bodies.filter((text) => text === '503 Too many requests').length
+  expect(refused).toBeGreaterThan(0)
+  expect(refused).toBeLessThanOrEqual(80 - 36)
+  expect(bodies.filter((text) => text === '503 The ledger cannot be reached')).toHaveLength(80 - refused)
+  await own.stop()
+  await server.stop()
 })

@@ -115,15 +115,13 @@ safe       after   2026-11-24T19:30:00Z  Wed 2026-11-25 04:30:00 +09:00
   })
 })
 
-describe('a task', () => {
-  test('is compared by the schedule that was in force at the switch', async () => {
-    const env = await ledger(OLD, NEW)
-    const expression = async (...args: string[]) =>
-      (await jsonOf(['nightly', '--to-schedule', '0 9 * * *', ...args], env))['from'].expression
-    expect(await expression()).toBe(NEW)
-    expect(await expression('--at', '2026-01-06T12:00')).toBe(OLD)
-    expect(await expression('--from-schedule', '0 1 * * *')).toBe('0 1 * * *')
-  })
+test('a task is compared by the schedule that was in force at the switch', async () => {
+  const env = await ledger(OLD, NEW)
+  const expression = async (...args: string[]) =>
+    (await jsonOf(['nightly', '--to-schedule', '0 9 * * *', ...args], env))['from'].expression
+  expect(await expression()).toBe(NEW)
+  expect(await expression('--at', '2026-01-06T12:00')).toBe(OLD)
+  expect(await expression('--from-schedule', '0 1 * * *')).toBe('0 1 * * *')
 })
 
 test.each([
