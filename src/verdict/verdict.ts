@@ -8,11 +8,11 @@ import {
   latenessMsOf,
   successOf,
 } from '../core/row/attempts.ts'
-import { isUnreadable, readableRow, type StatusSettings, statusOf } from '../core/row/status.ts'
+import { isUnreadable, readableRow, type SlotRecord, type StatusSettings, statusOf } from '../core/row/status.ts'
 import { isLate, type OffSchedule } from '../core/task/findings.ts'
 import type { Unmet } from '../core/task/rules.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
-import type { Instant, Row, Status, StoredRow } from '../core/types.ts'
+import type { Instant, Key, Row, Status, StoredRow } from '../core/types.ts'
 import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
 import type { Sentence } from './sentence.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
@@ -104,6 +104,11 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
       ...(offSchedule === 'none' && row !== null ? [declareStep(target, row.schedule)] : []),
     ],
   }
+}
+
+/** Returns whether the work of a slot was done, for a list that has no room for the rest. */
+export function workOf({ task, slot, row }: Key & SlotRecord, settings: VerdictSettings): VerdictRule['work'] {
+  return verdictOf({ target: { store: '', task, slot, ecs: null }, row }, settings).work
 }
 
 /** A covered slot is what the slot is that covers it. */

@@ -14,7 +14,7 @@ const OF_NIGHTLY = ['nightly', '--store', store]
 
 /** The commands that print data, with the arguments that make them print some. */
 const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = [
-  [['history', ...OF_NIGHTLY, '--status', 'recorded'], 0, [{ task: 'nightly', slot: SLOT }]],
+  [['history', ...OF_NIGHTLY, '--status', 'recorded'], 0, [{ task: 'nightly', slot: SLOT, work: 'unknown' }]],
   [['show', ...OF_NIGHTLY, '--slot', SLOT], 0, { task: 'nightly', slot: SLOT }],
   [['check', ...OF_NIGHTLY, '--since', SLOT, '--until', '2026-11-23'], 1, [{ task: 'nightly', slot: SLOT }]],
   [['tasks', '--store', store], 0, [{ task: 'nightly', zone: 'UTC' }]],
@@ -29,7 +29,7 @@ const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = 
   [
     ['resolve', ...OF_NIGHTLY, '--slot', SLOT, '--state', 'completed', '--reason', 'by hand'],
     0,
-    { task: 'nightly', slot: SLOT, state: 'COMPLETED' },
+    { task: 'nightly', slot: SLOT, state: 'COMPLETED', work: 'done' },
   ],
   [['declare', ...OF_NIGHTLY, '--schedule', '0 3 * * *'], 0, { task: 'nightly', changed: false, paused: false }],
   [['pause', ...OF_NIGHTLY, '--reason', 'x'], 0, { task: 'nightly', changed: true, paused: true }],

@@ -216,6 +216,7 @@ describe('a row of the ledger', () => {
       color: false,
       now: NOW,
       statusOf: statusAt(NOW),
+      workOf: () => 'unknown' as const,
       nothing: async () => '',
       total: () => '',
     }

@@ -13,6 +13,7 @@ import { type HistoryItem, lastReport, type StatusOf } from '../../format/slot/r
 import { listed, printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import { workOf } from '../../verdict/verdict.ts'
 import { defineCommand } from '../command.ts'
 import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
@@ -94,7 +95,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const problems: string[] = []
   const emitProblem = hasMissed ? problems.push.bind(problems) : null
   const read = await readItems(values, ledger, now, emitProblem)
-  const { items, statusOf } = withStatusOf(read, values, ledger, now)
+  const { items, statusOf, workOf } = withStatusOf(read, values, ledger, now)
   const total = openTotal()
   const isWanted = wantedBy(values, statusOf)
   const fields = [...new Set(values.fields?.split(',').filter((name) => name !== ''))]
@@ -122,6 +123,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
     ...screenOf(env),
     now,
     statusOf,
+    workOf,
     nothing: () => emptyText(values, ledger),
     total: total.text,
   })
@@ -185,9 +187,10 @@ function withStatusOf(
       yield item
     }
   }
-  const statusOf = (item: HistoryItem) =>
-    isMissed(item) ? item.status : statusOfRow(item, { now, ...(known.get(item.task) ?? expectedTimes(null)) })
-  return { items: items(), statusOf }
+  const timesOf = ({ task }: HistoryItem) => ({ now, ...(known.get(task) ?? expectedTimes(null)) })
+  const statusOf: StatusOf = (item) => (isMissed(item) ? item.status : statusOfRow(item, timesOf(item)))
+  const ofItem = (item: HistoryItem) => workOf({ ...item, row: isMissed(item) ? null : item }, timesOf(item))
+  return { items: items(), statusOf, workOf: ofItem }
 }
 
 /** Returns what to say instead of an empty table. */

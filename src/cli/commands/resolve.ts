@@ -2,8 +2,9 @@ import type { Ledger } from '../../api.ts'
 import { usageError } from '../../core/errors.ts'
 import { keysOf } from '../../core/objects.ts'
 import { optionName } from '../../core/option.ts'
-import { DEFAULT_RERUNNABLE, DEFAULT_SKEW_MS, RESOLVED_STATE } from '../../core/row/policy.ts'
+import { DEFAULT_RERUNNABLE, RESOLVED_STATE } from '../../core/row/policy.ts'
 import { statusOfRow } from '../../core/row/status.ts'
+import { expectedTimes } from '../../core/task/task-record.ts'
 import { EXIT } from '../../exit-code.ts'
 import { leftOutLine } from '../../format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
@@ -11,6 +12,7 @@ import { rowJson } from '../../format/slot/row.ts'
 import { jsonArray, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import { workOf } from '../../verdict/verdict.ts'
 import { defineCommand } from '../command.ts'
 import type { Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -136,8 +138,9 @@ async function resolveOne(ledger: Ledger, values: ResolveValues, slot: string | 
     return { text: null, refusal: unresolvedText(result, asked) }
   }
   const { row } = result
+  const times = { now: systemClock.now(), ...expectedTimes(null) }
   const text = json
-    ? safeJson(rowJson(row, statusOfRow(row, { now: systemClock.now(), skewMs: DEFAULT_SKEW_MS })), 2)
+    ? safeJson({ ...rowJson(row, statusOfRow(row, times)), work: workOf({ ...row, row }, times) }, 2)
     : resolvedText(row, recorded, reason)
   return { text, refusal: null }
 }

@@ -1,3 +1,4 @@
+import type { VerdictRule } from '../../verdict/rules.ts'
 import { type HistoryItem, itemLine } from '../slot/row.ts'
 import { jsonArray } from '../text.ts'
 import { csvHead, csvLines } from './csv.ts'
@@ -8,6 +9,7 @@ export type HistoryFormat = (typeof HISTORY_FORMATS)[number]
 
 export interface HistoryStyle extends TableStyle {
   readonly format: HistoryFormat
+  readonly workOf: (item: HistoryItem) => VerdictRule['work']
 }
 
 type Groups = AsyncIterable<readonly HistoryItem[]>
@@ -19,7 +21,7 @@ export function historyText(groups: Groups, style: HistoryStyle): Pieces {
     case 'table':
       return tableText(groups, style)
     case 'json':
-      return jsonArray(groups, (items) => items.map((item) => itemLine(item, style.statusOf(item))).join(',\n'))
+      return jsonArray(groups, (items) => jsonLines(items, style).join(',\n'))
     case 'ndjson':
       return ndjsonText(groups, style)
     case 'csv':
@@ -27,8 +29,15 @@ export function historyText(groups: Groups, style: HistoryStyle): Pieces {
   }
 }
 
-async function* ndjsonText(groups: Groups, { statusOf }: HistoryStyle): Pieces {
-  for await (const items of groups) yield items.map((item) => `${itemLine(item, statusOf(item))}\n`).join('')
+async function* ndjsonText(groups: Groups, style: HistoryStyle): Pieces {
+  for await (const items of groups)
+    yield jsonLines(items, style)
+      .map((line) => `${line}\n`)
+      .join('')
+}
+
+function jsonLines(items: readonly HistoryItem[], { statusOf, workOf }: HistoryStyle): readonly string[] {
+  return items.map((item) => itemLine(item, statusOf(item), workOf(item)))
 }
 
 async function* csvPieces(groups: Groups, { fields, statusOf, now }: HistoryStyle): Pieces {

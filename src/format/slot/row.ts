@@ -7,6 +7,7 @@ import { ATTEMPT, encodeRow, REJECTION } from '../../core/row/stored-row.ts'
 import { type Doubt, isMissed, type MissedSlot } from '../../core/task/expected-slots.ts'
 import { spanIdOf } from '../../core/trace.ts'
 import type { AttemptRecord, Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../../core/types.ts'
+import type { VerdictRule } from '../../verdict/rules.ts'
 import { safeJson } from '../text.ts'
 
 export type HistoryItem = StoredRow | MissedSlot
@@ -73,8 +74,9 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   }
 }
 
-export function itemLine(item: HistoryItem, status: Status): string {
-  return safeJson(isMissed(item) ? missedJson({ ...item, windowEnd: item.end }, status) : rowJson(item, status))
+export function itemLine(item: HistoryItem, status: Status, work?: VerdictRule['work']): string {
+  const own = isMissed(item) ? missedJson({ ...item, windowEnd: item.end }, status) : rowJson(item, status)
+  return safeJson({ ...own, ...(work && { work }) })
 }
 
 export function doubtJson({ after, until }: Doubt) {

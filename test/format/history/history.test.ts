@@ -40,6 +40,7 @@ async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish 
     fields,
     now: NOW,
     statusOf: statusAt(NOW),
+    workOf: () => 'unknown' as const,
     nothing: async () => 'nothing',
     total: () => '',
   }
