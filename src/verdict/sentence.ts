@@ -98,10 +98,11 @@ export function openSentence(row: Row | null, now?: Instant): Sentence {
   const earlier = before === undefined ? '' : `${endedText(before)}, then `
   const isWaiting = attempt.phase === 'waiting'
   const blocker = blockerOf(attempt)
+  // A slot of its own task with `--overlap`, or one of another that a run with `--after` has not named yet.
   const awaited: Sentence =
     blocker !== null
       ? [' for ', ...keySentence(blocker)]
-      : [before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot of the task to end']
+      : [before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot to end']
   const ran = now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
   const does = isWaiting ? 'waiting' : 'running'
   return [

@@ -109,7 +109,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   waiting: [
     [
       verdict(lastWaiting(rowWith({}))),
-      'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot of the task to end | not done | duplicate | see what happened',
+      'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot to end | not done | duplicate | see what happened',
     ],
     [
       verdict(waitsForOther),
@@ -117,7 +117,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
     [
       verdict(lastWaiting(rowWith({ ending: FAILED }, {}))),
-      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot of the task to end | an earlier attempt may have done a part of it | duplicate | see what happened',
+      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | an earlier attempt may have done a part of it | duplicate | see what happened',
     ],
   ],
   running: [
