@@ -12,15 +12,12 @@ import { shownSlot, showText } from '../../src/format/slot/show.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { readTrigger } from '../../src/run/trigger.ts'
 import { FORCED, NOW, rowWith, SUCCEEDED, statusAt, timesAt } from '../support/rows.ts'
+import { UNSAFE } from './faults.ts'
 
 // Bounded and seeded: `SEED=17` takes other inputs, and a failure prints the seed and the smallest input that fails.
 const SEED = Number(process.env['SEED'] ?? 1)
 const bounded = (numRuns: number) => ({ seed: SEED, numRuns })
 const EVENT_TIME = Date.parse('2026-11-24T03:00:05Z')
-
-/** Characters that must not reach a terminal: control characters except the line feed, and those that change the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is about these
-const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 
 /** The value, or null after a refusal in one clear line. Anything else that is thrown fails the test. */
 function valueOr<T>(kinds: readonly LedgerError['kind'][], work: () => T): T | null {

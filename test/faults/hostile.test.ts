@@ -16,13 +16,10 @@ import { startFaultyProxy } from '../support/proxy.ts'
 import { closed, FAILED, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { awsEnv, type Server, startAnswering, startDynalite } from '../support/servers.ts'
 import { startOfToday } from '../support/today.ts'
-import { awsError } from './faults.ts'
+import { awsError, UNSAFE } from './faults.ts'
 
 const folder = scratch()
 
-/** Characters that must not reach a terminal: control characters except the line feed, and those that change the direction of writing. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is about these
-const UNSAFE = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 /** Clears the screen, sets the title, moves the cursor (by C1), turns the writing, rings, ends the line. */
 const EVIL = '\u001b[2J\u001b]0;owned\u0007\u009b1A\u202eevil\u2066\u007f\r\n\u2028'
 

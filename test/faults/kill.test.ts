@@ -6,9 +6,10 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, type Running, scratch, start } from '../support/cli.ts'
+import { hasPostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
-// `kill -9` at moments that a seed picks: of 80 supervisors, whose children write a diary of their own. What the ledger
+// `kill -9` at moments that a seed picks: of the supervisors, whose children write a diary of their own. What the ledger
 // says afterwards is held against it. `SEED=17` picks other moments.
 const SEED = Number(process.env['SEED'] ?? 1)
 const RUNS = 40
@@ -17,10 +18,12 @@ const FIRST_SLOT = Date.parse('2026-01-02T03:00:00Z')
 
 const folder = scratch()
 let server: Server
+let postgres: PostgresServer | null = null
 beforeAll(async () => {
   server = await startDynalite()
+  if (hasPostgres) postgres = await startPostgres()
 })
-afterAll(() => server.stop())
+afterAll(() => Promise.all([server.stop(), postgres?.remove()]))
 
 /** The lines that the child writes: one when it begins, and one when it is done. */
 const DIARY = 'echo began >> "$0"; echo began; sleep 0.1; echo ended >> "$0"'
@@ -38,18 +41,19 @@ async function killAt(running: Running, { from, ms }: Moment): Promise<Ended> {
   return running.ended
 }
 
-const STORES: Record<string, { name: string; env(): Record<string, string> }> = {
-  file: { name: `file:${join(folder, 'ledger.db')}`, env: () => ({}) },
-  dynalite: { name: 'dynamodb:ledger', env: () => awsEnv(server) },
+const STORES: Record<string, () => Readonly<Record<string, string>>> = {
+  file: () => ({ CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}` }),
+  dynalite: () => ({ CRONLEDGER_STORE: 'dynamodb:ledger', ...awsEnv(server) }),
+  ...(hasPostgres && { postgres: () => ({ CRONLEDGER_STORE: postgres?.address() ?? '' }) }),
 }
 
 test.each(Object.entries(STORES))(
   '%s: kill -9 at a random moment of 40 runs loses and invents nothing',
   { timeout: 900_000 },
-  async (kind, { name, env }) => {
+  async (kind, environment) => {
     const random = xoroshiro128plus(SEED)
     const int = (from: number, to: number) => uniformInt(random, from, to)
-    const all = { env: { ...env(), CRONLEDGER_STORE: name, CRONLEDGER_TASK: 'nightly' } }
+    const all = { env: { ...environment(), CRONLEDGER_TASK: 'nightly' } }
     await cronledger(['setup'], all)
 
     const stories = Array.from({ length: RUNS }, (_, index) => ({
@@ -74,7 +78,7 @@ test.each(Object.entries(STORES))(
     await Promise.all(Array.from({ length: AT_A_TIME }, host))
 
     if (kind === 'file') {
-      const database = new Libsql(name.slice('file:'.length))
+      const database = new Libsql(join(folder, 'ledger.db'))
       expect(database.pragma('integrity_check')).toEqual([{ integrity_check: 'ok' }])
       database.close()
     }

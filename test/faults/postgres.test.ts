@@ -53,6 +53,23 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
     await server.remove()
   })
 
+  test('statements: three for a run on one connection (four if its schedule is new), four for a duplicate', async () => {
+    const asked = async (slot: ReturnType<typeof slotOf>) => {
+      const before = proxy.connections()
+      const statements: unknown[] = []
+      proxy.treat((statement) => {
+        statements.push(/INSERT|UPDATE|SELECT document/.exec(statement)?.[0].slice(0, 6))
+        return 'pass'
+      })
+      expect(await slot.run()).toMatchObject({ code: 0 })
+      return [...statements, proxy.connections() - before]
+    }
+    expect(await asked(slotOf(store))).toEqual(['INSERT', 'SELECT', 'INSERT', 'UPDATE', 1])
+    const slot = slotOf(store)
+    expect(await asked(slot)).toEqual(['INSERT', 'SELECT', 'UPDATE', 1])
+    expect(await asked(slot)).toEqual(['INSERT', 'SELECT', 'SELECT', 'UPDATE', 1])
+  })
+
   const isClaim = (statement: string) => statement.includes('INSERT') && statement.includes('"state":"PENDING"')
   const isFinish = (statement: string) => statement.includes('UPDATE') && statement.includes('"state":"COMPLETED"')
   /** The first statement that `which` takes gets the fault. A retry passes. */

@@ -122,12 +122,6 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
   }
 
   describe('get and put', () => {
-    it('finds nothing where nothing is', async () => {
-      const row = await putOk(claimOf(newTask()), 'absent')
-      expect(await store().get({ task: newTask(), slot: SLOT }, call())).toBeNull()
-      expect(await store().get({ task: row.task, slot: SLOT + 1_000 }, call())).toBeNull()
-    })
-
     it('puts a row only where none is, and says which one is there', async () => {
       const winner = await putOk(claimOf(newTask(), { runId: 'winner' }), 'absent')
       const loser = claimOf(winner.task, { runId: 'loser' })
@@ -592,11 +586,6 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       })
       expect(await listed(SLOT + HOUR_MS, SLOT + 3 * HOUR_MS)).toEqual([2, 1].map(other))
       expect(await listed(SLOT + 1, SLOT + 1)).toEqual([])
-    })
-
-    it('is empty where nothing is', async () => {
-      expect(await store().list({ kind: 'task', task: newTask(), limit: 5 }, call())).toEqual({ rows: [] })
-      expect(await store().list({ kind: 'day', day: '2199-01-01', limit: 5 }, call())).toEqual({ rows: [] })
     })
 
     it('refuses a limit, a day or a cursor that is none', async () => {

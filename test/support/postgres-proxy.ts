@@ -16,6 +16,8 @@ export type StatementFault =
 
 export interface PostgresProxy {
   readonly port: number
+  /** How many connections were made. */
+  readonly connections: () => number
   /** Makes `decide` choose the fault of each statement from now on, by its text and its values. */
   treat(decide: (statement: string) => StatementFault): void
   /** Cuts all connections, and leads new ones to another server, as an address does after a failover. */
@@ -30,11 +32,13 @@ export interface PostgresProxy {
 export async function startPostgresProxy(server: PostgresServer): Promise<PostgresProxy> {
   let decide: (statement: string) => StatementFault = () => 'pass'
   let { folder } = server
+  let connections = 0
   const open = new Set<Socket>()
   const cutAll = () => {
     for (const socket of open) socket.destroy()
   }
   const listener = createServer((client) => {
+    connections += 1
     const upstream = connect(`${folder}/.s.PGSQL.5432`)
     let fault: StatementFault = 'pass'
     const cut = () => {
@@ -62,6 +66,7 @@ export async function startPostgresProxy(server: PostgresServer): Promise<Postgr
   await once(listener, 'listening')
   return {
     port: (listener.address() as AddressInfo).port,
+    connections: () => connections,
     treat(next) {
       decide = next
     },

@@ -1,5 +1,5 @@
 import type { LedgerError } from '../../core/errors.ts'
-import { type InspectSettings, ok, type SetupFinding, wrong } from '../finding.ts'
+import { type InspectSettings, notOk, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { Columns } from '../sql-rows.ts'
 import type { CallOptions } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
@@ -15,7 +15,7 @@ const RIGHTS = {
 } as const
 
 const SERVER = `SELECT current_setting('server_version') AS version, pg_is_in_recovery() AS standby,
-  current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+  current_setting('fsync') AS fsync,
   current_setting('synchronous_standby_names') AS synchronous, current_setting('server_encoding') AS encoding,
   (SELECT count(*) FROM pg_stat_replication)::int AS standbys,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
@@ -35,11 +35,10 @@ export async function* inspectPostgres(
     const [server = {}] = await ask(SERVER)
     const answered = settings.now()
     yield server['standby'] === true
-      ? { what, wrong: 'shape', text: standbyText(place) }
+      ? notOk(what, 'shape', standbyText(place))
       : ok(what, `PostgreSQL ${String(server['version'])}, ${place}`)
     const { encoding } = server
-    if (encoding !== 'UTF8')
-      yield { what: 'encoding', wrong: 'shape', text: `the encoding is ${String(encoding)}. ${NEEDS_UTF8}` }
+    if (encoding !== 'UTF8') yield notOk('encoding', 'shape', `the encoding is ${String(encoding)}. ${NEEDS_UTF8}`)
     yield durabilityFinding(server)
     yield clockFinding(Number(server['now']) - (sent + answered) / 2, settings.skewMs)
 
@@ -54,7 +53,7 @@ export async function* inspectPostgres(
       const is =
         names.size === 0 ? 'does not exist, or this user may not see it' : `has no column ${missing.join(', ')}`
       const text = `table ${schema}.${table} ${is}. Check the address, or make it: cronledger setup --store '${postgres.address.name}'`
-      yield { what, wrong: 'shape', text }
+      yield notOk(what, 'shape', text)
       return
     }
     yield ok(what, `${schema}.${table}`)
@@ -65,7 +64,7 @@ export async function* inspectPostgres(
       const [found] = await ask('SELECT has_table_privilege($1, $2) AS has', [`${schema}.${table}`, right])
       if (found?.['has'] === true) continue
       const text = `the user may not ${right} in ${schema}.${table}. Give it the rights of the role ${settings.role}: cronledger template postgres`
-      yield { what, wrong: 'denied', text }
+      yield notOk(what, 'denied', text)
       return
     }
     yield ok(what, `${RIGHTS[settings.role].join(', ')}, as the role ${settings.role} needs them`)
@@ -80,19 +79,16 @@ export async function* inspectPostgres(
 /** Says whether a claim that was acknowledged can be lost. */
 function durabilityFinding(server: Columns): SetupFinding {
   const what = 'durability'
-  if (server['fsync'] === 'off') {
-    const text =
-      'fsync is off, so a crash of the server can lose a claim, and its batch would run twice. Turn fsync on.'
-    return { what, wrong: 'shape', text }
-  }
-  if (server['synchronous'] !== '') return ok(what, 'a claim is on a synchronous standby before the batch starts')
-  if (Number(server['standbys']) > 0) {
-    return ok(
+  const { fsync, synchronous, standbys } = server
+  if (fsync === 'off')
+    return notOk(
       what,
-      'on the disk of the server. Its standbys are asynchronous: after a failover, the last claims before it can be gone, and their batches run twice',
+      'shape',
+      'fsync is off, so a crash of the server can lose a claim, and its batch would run twice. Turn fsync on.',
     )
-  }
-  return ok(what, 'on the disk of the server')
+  if (synchronous !== '') return ok(what, 'a claim is on a synchronous standby before the batch starts')
+  const failover = 'after a failover, the last claims before it can be gone, and their batches run twice'
+  return ok(what, `on the disk of the server${standbys === 0 ? '' : `. Its standbys are asynchronous: ${failover}`}`)
 }
 
 /** Two hosts may differ by `skewMs`, so each of them may be off by half of that. */
@@ -101,7 +97,7 @@ function clockFinding(offsetMs: number, skewMs: number): SetupFinding {
   const off = `about ${seconds}s ${offsetMs > 0 ? 'behind' : 'ahead of'} the server's clock`
   if (Math.abs(offsetMs) > skewMs / 2 + 1000) {
     const text = `${off}, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
-    return { what: 'clock', wrong: 'usage', text }
+    return notOk('clock', 'usage', text)
   }
   return ok('clock', seconds === 0 ? "equal to the server's clock, within a second" : off)
 }
@@ -110,7 +106,7 @@ async function indexFinding(postgres: Postgres, call: CallOptions): Promise<Setu
   const missing = [...(await missingParts(postgres, call))]
   if (missing.length === 0) return ok('indexes', 'by day, and one for the tasks')
   const text = `${missing.join(' and ')} is missing, so check and history read the whole table. Make it: cronledger setup --store '${postgres.address.name}'`
-  return { what: 'indexes', wrong: 'shape', text }
+  return notOk('indexes', 'shape', text)
 }
 
 /** Tries whether row-level security lets the user read and write this task. The write is rolled back. */
