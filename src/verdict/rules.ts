@@ -151,7 +151,7 @@ export const VERDICT_RULES = {
     steps: decisionSteps(target),
   }),
   failed: ({ target, row }) => ({
-    happened: row === null ? [] : lastSentence(row),
+    happened: lastSentence(row),
     work: 'unknown',
     workText: leftCaution(row?.attempts) === null ? 'may be half done' : 'may be half done, or still going on',
     nextTrigger: nextTriggerOf(row),
@@ -163,7 +163,7 @@ export const VERDICT_RULES = {
     const again = againSteps(blocker === null ? 'run it now' : 'then run it', target)
     return {
       ...NOT_DONE,
-      happened: row === null ? [] : lastSentence(row),
+      happened: lastSentence(row),
       nextTrigger: nextTriggerOf(row),
       steps: [blocker ?? lookStep(target), ...again, skipStep('or skip it', target)],
     }
@@ -173,10 +173,7 @@ export const VERDICT_RULES = {
     const again = rerunStep('or run it again, if its work is wrong', { ...facts.target, only: ['completed'] })
     return {
       ...completedRule('done, perhaps wrongly', facts),
-      happened: [
-        ...(facts.row === null ? [] : successSentence(facts.row)),
-        `, but ${facts.unmet.map(unmetText).join(', ')}`,
-      ],
+      happened: [...successSentence(facts.row), `, but ${facts.unmet.map(unmetText).join(', ')}`],
       caution: 'Look at the data first. To run it again does its work a second time.',
       steps: [lookStep(facts.target), again],
     }
@@ -200,7 +197,7 @@ export const VERDICT_RULES = {
   }),
   skipped: ({ target, row }) => ({
     ...notDone(row),
-    happened: row === null ? [] : lastSentence(row),
+    happened: lastSentence(row),
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
   covered: ({ target, row, covering }) => {
@@ -248,7 +245,7 @@ function missedRule(what: string, { target, now }: VerdictFacts): VerdictRule {
 function completedRule(workText: string, { target, row }: VerdictFacts): VerdictRule {
   const again = rerunStep('run it again although it has completed', { ...target, only: ['completed'] })
   const steps = [{ ...again, note: REPEATED_CAUTION, isOptional: true }] as const
-  return { ...DONE, workText, happened: row === null ? [] : successSentence(row), steps }
+  return { ...DONE, workText, happened: successSentence(row), steps }
 }
 
 /** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */

@@ -34,7 +34,8 @@ function tookText(attempt: AttemptRecord): string {
 }
 
 /** Says how the attempts of a slot in which nothing runs have ended, or what an operator decided since. */
-export function lastSentence(row: Row): Sentence {
+export function lastSentence(row: Row | null): Sentence {
+  if (row === null) return []
   const last = row.attempts.at(-1)
   const resolution = row.resolutions.at(-1)
   const ran = decidingAttempt(row)
@@ -61,9 +62,9 @@ function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
 }
 
 /** Says how the slot completed, and which attempt had failed before. */
-export function successSentence(row: Row): Sentence {
-  const success = successOf(row)
-  if (success === undefined) return lastSentence(row)
+export function successSentence(row: Row | null): Sentence {
+  const success = row === null ? undefined : successOf(row)
+  if (row === null || success === undefined) return lastSentence(row)
   const before = row.attempts.findLast((one) => one.number < success.number && hasStarted(one))
   const endedAt = success.phase === 'ended' ? success.endedAt : undefined
   return [
@@ -114,7 +115,7 @@ export function openSentence(row: Row | null, now?: Instant): Sentence {
 
 /** Says which attempt stopped reporting, and when its lease ended. */
 export function staleSentence(row: Row | null): Sentence {
-  if (row === null || row.state !== 'PENDING') return row === null ? [] : lastSentence(row)
+  if (row?.state !== 'PENDING') return lastSentence(row)
   const last: AttemptRecord | undefined = row.attempts.at(-1)
   const before = row.attempts.at(-2)
   const earlier = before === undefined || last?.phase !== 'waiting' ? '' : `${endedText(before)}, then `

@@ -13,6 +13,7 @@ import { isLate, type TaskFinding } from '../../src/core/task/findings.ts'
 import { expectedTimes, rulesOf, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { EcsFacts, Row, Status } from '../../src/core/types.ts'
 import { findingJson, verdictOfFinding } from '../../src/format/check/finding.ts'
+import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { commandText, stepJson } from '../../src/format/command-line.ts'
 import { logObject } from '../../src/format/log/log.ts'
 import { type ShownSlot, showJson, shownSlot, showText } from '../../src/format/slot/show.ts'
@@ -167,12 +168,16 @@ async function surfaces(
   const range = { since, until }
   const report = now < slot ? null : await readReport({ range, store: STORE }, { ...options, ...CALL, now })
   const found: Record<string, unknown>[] = []
-  for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS) }))
+  const needs = collectNeeds()
+  for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS) })) {
     found.push(findingJson(one, STORE))
+    needs.add(one)
+  }
   const exceptions = report?.tasks[0]?.exceptions ?? []
   return {
     shown,
     pages: isLeftOutOf === undefined ? [textOf(page)] : [],
+    advised: needsLines(needs.needs, STORE).join('\n'),
     filed: exceptions.map((one) => one.happened),
     found,
   }
@@ -185,7 +190,7 @@ test.each(
   ]) as [SlotSituation, string, EcsFacts | null][],
 )('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, ecs) => {
   const situation = SITUATIONS[name]
-  const { shown, pages, filed, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), ecs)
+  const { shown, pages, advised, filed, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), ecs)
   const { verdict } = shown
   expect(verdict.situation).toBe(name)
   const { status } = verdict
@@ -196,7 +201,11 @@ test.each(
   if (mark !== null) for (const text of pages) expect(text).toContain(MARKS[mark].word)
   const { work, nextTrigger, happened, caution, steps } = json
   if (filed.length > 0 && status !== 'missed') expect(filed).toEqual([happened])
-  if (situation.isFinding) expect(filed).toHaveLength(1)
+  if (situation.isFinding) {
+    expect(filed).toHaveLength(1)
+    if (verdict.caution !== null) expect(advised).toContain(verdict.caution)
+    for (const { command } of neededSteps(verdict.steps)) expect(advised).toContain(commandText(command))
+  }
   const said = { status, work, nextTrigger, happened, ...(caution && { caution }), ...(steps && { steps }) }
   expect(found).toEqual(situation.isFinding ? [expect.objectContaining(said)] : [])
 })
