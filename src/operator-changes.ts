@@ -47,7 +47,6 @@ interface OperatorDeps extends HistoryDeps, OperatorParts {}
 
 const NO_TASKS = 'no task has run yet in this ledger, so there is none to change. Is this the right --store?'
 
-/** The reason on record of a task that is resumed without one. */
 const USUAL_RESUME_REASON = 'resumed'
 
 /** `reading` opens the ledger as the options of a call ask for it. */

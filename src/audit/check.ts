@@ -28,11 +28,8 @@ export interface CheckSettings extends Required<TimeRange> {
 }
 
 /**
- * Yields the slots of one task in `[since, until)` that were due or have a row, newest first, each with what is wrong with
- * it. All views of the findings come from here. Holds one page of rows in memory.
- *
- * Throws a usage error if the task record holds a schedule that this version or its time zone data cannot read. After the
- * slots, throws `shape` if a host whose clock was ahead has run the task: its slots hide what is missing.
+ * Yields the slots of one task in `[since, until)` that were due or have a row, newest first, with what is wrong with each.
+ * After them, throws `shape` if a host whose clock was ahead has run the task: its slots hide what is missing.
  */
 async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
   const { now } = settings
@@ -83,10 +80,7 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
   if (future !== null) throw wrongClock(task, future)
 }
 
-/**
- * Returns the range of an audit up to the present, with all rows after it: only a host with a wrong clock makes one there. The
- * caller may have read the clock a moment before.
- */
+/** An audit up to the present has all rows after it: only a wrong clock makes one. The caller read its clock before. */
 function withFuture({ since, until, now }: CheckSettings): Required<TimeRange> {
   return { since, until: until > now - JUST_NOW_MS ? END_OF_TIME : until }
 }
@@ -108,10 +102,7 @@ export async function* checkTask(
   }
 }
 
-/**
- * Yields the condition of one task, from its slots in `[since, until)`. Yields nothing for a retired task in which nothing
- * is wrong. Throws as `checkedSlots` does.
- */
+/** Yields nothing for a retired task in which nothing is wrong. Throws as `checkedSlots` does. */
 export async function* taskHealth(
   known: KnownTask,
   settings: CheckSettings,
@@ -161,10 +152,7 @@ function isNew(arose: Instant, now: Instant, newMs: number): boolean {
   return arose > now - newMs && arose <= now
 }
 
-/**
- * Yields the slots of all tasks that need attention, ordered by task, as `checkTask` does. It reads several tasks at a
- * time. Throws a usage error if the ledger has no task record.
- */
+/** Reads several tasks at a time, and yields in their order. Throws a usage error if the ledger has no task record. */
 export function checkTasks(settings: CheckSettings, deps: HistoryDeps): AsyncGenerator<TaskFinding, void> {
   return ofAllTasks((task, own) => checkTask(task, settings, own), settings, deps)
 }
@@ -173,11 +161,7 @@ export function tasksHealth(settings: CheckSettings, deps: HistoryDeps): AsyncGe
   return ofAllTasks((task, own) => taskHealth(task, settings, own), settings, deps)
 }
 
-/**
- * Yields what `read` yields for each task, ordered by task. It reads several tasks at a time. A task whose records cannot
- * be read does not hide the others: the error is thrown after all of them. Throws a usage error if the ledger has no task
- * record.
- */
+/** A task whose records cannot be read does not hide the others: the error is thrown after all of them. */
 async function* ofAllTasks<T>(
   read: (task: KnownTask, deps: HistoryDeps) => AsyncGenerator<T, void>,
   { only }: CheckSettings,

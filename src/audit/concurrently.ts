@@ -1,10 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { link } from '../process/clock.ts'
 
-/**
- * The number of items that are read at a time. DynamoDB answers them in parallel, and one reader must not take all its
- * throughput.
- */
+/** DynamoDB answers them in parallel, and one reader must not take all its throughput. */
 const AT_A_TIME = 16
 
 /** The largest number of items in memory. Later items can go on while one long item is read. */
@@ -20,11 +17,9 @@ interface Begun<Result> {
 }
 
 /**
- * Reads up to 16 items at a time and yields their results in the order of the items, as if they were read one after the
- * other. Holds up to 64 items in memory, with up to 100 results of each.
- *
- * An error is thrown after the results of the items before it, and no further item is begun. The signal that `items`
- * and `read` are given aborts with any of `parents`, and when the caller stops or an error is thrown.
+ * Reads up to 16 items at a time and yields their results in the order of the items. Holds up to 64 items in memory, with up
+ * to 100 results of each. An error is thrown after the results of the items before it. The signal aborts with any of
+ * `parents`, and at the end.
  */
 export async function* concurrently<Item, Result>(
   items: (signal: AbortSignal) => AsyncIterable<Item> | Iterable<Item>,

@@ -7,32 +7,20 @@ import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
-/**
- * The number of slots after which the loop yields to the event loop. Otherwise stop signals and printed output would
- * wait while no request is sent to the ledger.
- */
+/** After this many slots, stop signals and printed output get their turn. */
 export const SLOTS_PER_YIELD = 100
 
-/**
- * Parses the schedules of a task. Throws a usage error if the task record holds a schedule that this version or its
- * time zone data cannot read.
- */
+/** Throws a usage error if this version or its time zone data cannot read one of them. */
 export function parseSchedules({ schedules }: Pick<KnownTask, 'schedules'>): readonly InForce[] {
   return schedules.map(parseSince)
 }
 
-/**
- * Returns what says which slots of a task were due. A slot at `dueUntil` or later does not count as due. Throws as
- * `parseSchedules` does.
- */
+/** A slot at `dueUntil` or later does not count as due. Throws as `parseSchedules` does. */
 export function taskInForce(known: KnownTask, dueUntil: Instant): TaskInForce {
   return { task: known.task, schedules: parseSchedules(known), gaps: gapsOf(known), dueUntil }
 }
 
-/**
- * Yields the slots of one task in `[since, until)`, newest first: those that have a row, and those that were due and
- * have none. Slots and rows are merged as they arrive, so memory holds one page of rows.
- */
+/** Yields the slots that were due or have a row, newest first. Memory holds one page of rows. */
 export function auditedSlots(
   task: TaskInForce,
   range: Required<TimeRange>,
@@ -42,10 +30,7 @@ export function auditedSlots(
   return rowsAndMissed(rows, [task], range, true)
 }
 
-/**
- * Yields the rows, and between them in order the slots of `tasks` that were due and have no row. `withOlder` also
- * includes those slots that are older than the last row.
- */
+/** Between the rows come the slots that were due and have none, with `withOlder` also those older than the last row. */
 export function rowsAndMissed(
   rows: AsyncIterable<StoredRow>,
   tasks: readonly TaskInForce[],

@@ -45,11 +45,7 @@ const DEFAULT_DAYS = 7
 /** Each day costs a request, even if it has no rows. Ten years take some minutes. */
 const MAX_DAYS = 3_660
 
-/**
- * Yields the rows of one task or of all tasks, newest slot first. The rows of one slot have the order in which the
- * store lists them. Holds one page in memory, and a page costs the same at any depth. Throws a usage error if the range
- * of a query without a task is too long.
- */
+/** Newest slot first, with one page in memory. Throws a usage error if the range without a task is too long. */
 export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
   const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = asked
   let left = asked.limit
@@ -72,10 +68,7 @@ export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): Asyn
   }
 }
 
-/**
- * Returns the row of one slot by a strongly consistent read, or null if the slot has no row. Throws a usage error if the
- * name of the task or the instant is wrong.
- */
+/** Reads strongly consistent. Returns null without a row. Throws a usage error for a wrong task or instant. */
 export async function readRow(
   { task, slot: text }: { readonly task: string; readonly slot: string | Date },
   deps: HistoryDeps,

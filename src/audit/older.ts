@@ -8,10 +8,7 @@ interface Found {
   readonly row: StoredRow | null
 }
 
-/**
- * Yields each slot with the rows of up to `LOOKED_AT` slots before it, the newest first, for which it reads ahead. `before`
- * returns the rows before the oldest slot. Null: no rule needs them, and there are none.
- */
+/** Yields each slot with the rows of up to `LOOKED_AT` slots before it. `before` reads those before the oldest one. */
 export async function* withOlder<Slot extends Found>(
   slots: AsyncIterable<Slot>,
   before: (() => AsyncIterable<StoredRow>) | null,

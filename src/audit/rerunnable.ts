@@ -34,10 +34,7 @@ export interface RerunCandidate {
   readonly schedule: ScheduleSpec
 }
 
-/**
- * Yields the due slots of a task whose state is one of `only`, newest first. It leaves out a row whose slot none of the
- * task's schedules has, if nothing started in it. Holds one page of rows in memory. Throws as `parseSchedules` does.
- */
+/** Yields the newest first. Leaves out a row that no schedule has, if nothing started in it. */
 export async function* rerunnableSlots(
   known: KnownTask,
   settings: RerunnableSettings,

@@ -17,10 +17,7 @@ export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: Histor
   return null
 }
 
-/**
- * Returns from when on a task is retired, if the operator says only that it is retired at `now`: from the first slot after
- * its newest row. The scheduler has not started the task since, and check must not report those slots as missed.
- */
+/** Returns the first slot after the newest row. The scheduler has not started the task since, which is not missed. */
 export function usualRetirementStart(record: TaskRecord, newest: StoredRow | null, now: Instant): Instant {
   if (newest === null) return Math.min(record.schedules[0]?.since ?? now, now)
   const spec = inForceAt(record.schedules, now)?.spec ?? readableRow(newest)?.schedule
@@ -34,10 +31,7 @@ function nextSlot(spec: ScheduleSpec, slot: Instant, now: Instant): Instant {
 /** A person reads it as "very many". Counting the slots of a year of a task that runs each minute takes seconds. */
 export const MAX_COUNTED = 10_000
 
-/**
- * Returns how many slots up to `now` the retirement takes out of the expected slots, at most `MAX_COUNTED`. Slots in a
- * pause were not expected before, so they do not count. Returns null if this version cannot read the schedules of the task.
- */
+/** Counts at most `MAX_COUNTED`, without slots in a pause. Returns null if this version cannot read the schedules. */
 export function countNotExpected(record: TaskRecord, retirement: Suspension, now: Instant): number | null {
   const others = { ...record, retirements: record.retirements.filter((one) => one !== retirement) }
   return unlessUnreadable(() => {

@@ -11,11 +11,8 @@ import { ask, type HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
 /**
- * Yields the slots of one task in `[since, until)` that a run may catch up, newest first. They had certainly been due for
- * the grace period and have no row, or only a row that an earlier catch-up left without a start. Reads only the slots of
- * the rows, and the rows that a catch-up may have left. Holds one page of slots in memory.
- *
- * `pause` lets a stop signal through. Throws `LedgerError` as `listSlots` does, and as `parseSchedules` does.
+ * Yields the newest first: those that had certainly been due for the grace period and have no row, or only one that an earlier
+ * catch-up left without a start. Reads only the slots of the rows. `pause` lets a stop signal through.
  */
 export async function* slotsToCatchUp(
   known: KnownTask,

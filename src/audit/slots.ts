@@ -12,20 +12,13 @@ import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory, readRow } fr
 import { type KnownTask, knownTask, readTaskRecords, UnknownTaskError } from './tasks.ts'
 
 export interface SlotsSettings {
-  /**
-   * Called when the missed slots of a task cannot be found, because its schedule is not known or cannot be read. Left out:
-   * a usage error is thrown.
-   */
+  /** Called when the missed slots of a task cannot be found. Left out: a usage error is thrown. */
   readonly emitProblem?: ((problem: string) => void) | undefined
 }
 
 /**
- * Yields the rows that `query` names, and the slots that are missed or overdue and have no row, newest first. For one
- * task without `since`, it starts at the first row, because older rows may have expired. A task that is only declared has
- * none yet.
- *
- * Holds one page of rows and the schedules of the tasks in memory. Throws a usage error if the ledger has nothing about
- * the task of the query, and as `readHistory` does.
+ * Yields the rows, and the slots that are missed or overdue and have none, newest first. For one task without `since`, it
+ * starts at the first row, because older rows may have expired. Throws a usage error for an unknown task.
  */
 export async function* readSlots(
   query: Omit<HistoryQuery, 'limit'>,
@@ -98,10 +91,7 @@ interface FoundWindow {
   readonly spec: ScheduleSpec
 }
 
-/**
- * Finds the slot by the schedules of the task record. An instant may also be a slot that only its row knows, because its
- * schedule was never recorded. Throws a usage error where no schedule is recorded, and where none has the slot.
- */
+/** An instant may also be a slot that only its row knows. Throws a usage error if no schedule has the slot. */
 export async function findSlot(
   { task, slot }: SlotReference,
   deps: HistoryDeps,

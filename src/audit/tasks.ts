@@ -9,10 +9,7 @@ export interface KnownTask extends TaskRecord {
   readonly task: string
 }
 
-/**
- * Yields the task records by name. Holds all names in memory, and the records of two batches: while the caller works on
- * one batch, the next one is read. Calls `keepFault` for a record that cannot be read. Without it, throws the error.
- */
+/** Yields by name. While the caller works on one batch, the next one is read. Without `keepFault`, throws the error. */
 export async function* readTaskRecords(
   deps: HistoryDeps,
   keepFault?: (task: string, error: LedgerError) => void,
@@ -119,10 +116,7 @@ export class UnknownTaskError extends LedgerError {
   }
 }
 
-/**
- * Returns the error about a task without a record and without a row. `tasks` yields the tasks that the ledger knows. A
- * role that is limited to one task may not list them, and a newer cronledger may have written the record of one.
- */
+/** A role that is limited to one task may not list them, and a newer cronledger may have written the record of one. */
 export async function unknownTask(
   task: string,
   tasks: AsyncIterable<{ readonly task: string }>,

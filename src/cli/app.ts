@@ -49,10 +49,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
   }
 }
 
-/**
- * Writes Node's warnings to the log. Node's own listener prints them with a call that blocks while the reader of the log
- * stalls. With `NODE_NO_WARNINGS`, Node has not added a listener, and the user gets no warnings.
- */
+/** Node's own listener blocks while the reader of the log stalls. With `NODE_NO_WARNINGS`, Node has not added one. */
 function logWarnings(sink: Sink): void {
   if (process.listenerCount('warning') === 0) return
   process.removeAllListeners('warning')
@@ -84,10 +81,7 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   return Promise.race([command.execute(context), exitCodeOfStop(context.stops)])
 }
 
-/**
- * Prints the overview, for a user who wants to know the commands. The exit code is that of an error: a container that
- * starts without its arguments has not run the batch, and the scheduler must not take it for a success.
- */
+/** The exit code is that of an error: a container without its arguments has not run the batch. */
 async function withoutCommand({ rest, sink }: CommandContext): Promise<number> {
   if (rest !== null) throw usageError('no command before --. To run a batch: cronledger run … -- ./batch.sh')
   await print(OVERVIEW)

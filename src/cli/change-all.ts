@@ -1,5 +1,6 @@
 import type { FailedTaskChange, Ledger, TaskChange } from '../api.ts'
 import { type ErrorKind, usageError } from '../core/errors.ts'
+import type { OptionTable } from '../core/option.ts'
 import { endsAfter } from '../core/task/suspensions.ts'
 import type { Environment } from '../core/types.ts'
 import { EXIT, gravestExit } from '../exit-code.ts'
@@ -8,25 +9,24 @@ import { jsonArray, printable, safeJson } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import type { Sink } from '../process/log/sink.ts'
-import { isGiven } from './options/arguments.ts'
+import type { Command, CommandContext } from './command.ts'
+import { isGiven, readOptions, type Values } from './options/arguments.ts'
+import type { CommandHelp } from './options/options.ts'
+import type { TASK_CHANGE, TASK_OR_ALL } from './options/task-change.ts'
 import { print, printAll } from './output.ts'
 
 /** How a command changes one task or all of them, and what it says then. */
-interface Change {
-  one(ledger: Ledger, task: string): Promise<TaskChange>
-  all(ledger: Ledger): AsyncIterable<TaskChange | FailedTaskChange>
+interface Change<Options> {
+  one(ledger: Ledger, options: Options & { readonly task: string }): Promise<TaskChange>
+  all(ledger: Ledger, options: Options): AsyncIterable<TaskChange | FailedTaskChange>
   text(report: ChangeReport): string
   /** Returns the line of one of all tasks, or null if it has nothing to say. */
   lineOfAll(report: ChangeReport): string | null
   endOfAll(all: AllChanged): string
 }
 
-interface ChangeValues {
-  readonly store: string
-  readonly json: boolean | undefined
-  readonly task: string | undefined
-  readonly all: boolean | undefined
-}
+type OfAll = typeof TASK_OR_ALL & Pick<typeof TASK_CHANGE, 'store' | 'json'>
+type ChangeValues = Values<OfAll>
 
 /** Returns the environment without the task of a container, if the change on the command line is for all tasks. */
 export function envForAll(argv: readonly string[], env: Environment): Environment {
@@ -46,22 +46,31 @@ export function taskOrAll({ task, all }: Pick<ChangeValues, 'task' | 'all'>): st
   return task ?? null
 }
 
-/** Changes one task, or all tasks with `--all`, and prints the result. Returns the exit code. Throws a usage error. */
-export async function changeTasks(values: ChangeValues, change: Change, sink: Sink): Promise<number> {
-  const { store, json, task, all } = values
-  const ledger = createLedger({ store })
-  const named = taskOrAll({ task, all })
-  if (named === null) return changeAll(values, change.all(ledger), change, sink)
-  const report = reportOf(await change.one(ledger, named), store)
-  await print(json ? changeJson(report) : change.text(report))
-  return EXIT.ok
+/** Returns a command that makes a change of one task, or of all tasks with `--all`, and prints its result. */
+export function changeCommand<Options extends OptionTable & OfAll>(
+  help: CommandHelp & { readonly options: Options },
+  change: Change<Values<Options>>,
+): Command {
+  return {
+    help,
+    async execute({ argv, env, sink }: CommandContext) {
+      const values = readOptions(help, argv, envForAll(argv, env))
+      const { store, json }: ChangeValues = values
+      const ledger = createLedger({ store })
+      const task = taskOrAll(values)
+      if (task === null) return changeAll(values, change.all(ledger, values), change, sink)
+      const report = reportOf(await change.one(ledger, { ...values, task }), store)
+      await print(json ? changeJson(report) : change.text(report))
+      return EXIT.ok
+    },
+  }
 }
 
-/** Prints the results as they come. Returns the exit code of the gravest error. */
+/** Prints the results as they come, and the errors on standard error. Returns the exit code of the gravest error. */
 async function changeAll(
   { store, json }: ChangeValues,
   changes: AsyncIterable<TaskChange | FailedTaskChange>,
-  { lineOfAll, endOfAll }: Change,
+  { lineOfAll, endOfAll }: Pick<Change<never>, 'lineOfAll' | 'endOfAll'>,
   sink: Sink,
 ): Promise<number> {
   const kinds = new Set<ErrorKind>()

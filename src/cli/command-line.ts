@@ -58,10 +58,7 @@ export function checkNoBatch(name: string, [word]: readonly string[]): void {
   )
 }
 
-/**
- * Throws a usage error if an argument is not valid UTF-8. Node replaces the invalid bytes with U+FFFD, so the batch
- * would get an argument that differs from the given one. A U+FFFD in a valid command line was given as such.
- */
+/** Node replaces invalid bytes with U+FFFD, so the batch would get another argument. A valid U+FFFD was given as such. */
 export function checkBytes(args: readonly string[]): void {
   const changed = args.find((word) => word.includes('\ufffd'))
   if (changed === undefined || isUtf8(ownBytes('cmdline'))) return

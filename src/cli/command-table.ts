@@ -21,7 +21,6 @@ export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   completion: async () => (await import('./completion.ts')).completionOf(COMMANDS),
 }
 
-/** The help of `cronledger` itself. */
 export const OVERVIEW = `Usage: cronledger COMMAND [options]
 
 Runs a scheduled batch once per period, even if the scheduler starts it more than once.

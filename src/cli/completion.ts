@@ -29,10 +29,7 @@ const TASKS = 'tasks'
 /** A user who has pressed the tab key does not wait longer. */
 const TASKS_TIMEOUT_MS = 1_000
 
-/**
- * Returns the `completion` command. Its script contains all words but the names of the tasks, for which it starts
- * cronledger. The script must be created again for a new version of cronledger.
- */
+/** The script contains all words but the names of the tasks, for which it starts cronledger. */
 export function completionOf(commands: CompletedCommands): Command {
   return {
     help,

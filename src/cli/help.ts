@@ -10,10 +10,7 @@ const HELP_COLUMNS = 100
 /** An option that the help explains by its variable, too. Each command with options has it. */
 const EXAMPLE_OPTION = 'store'
 
-/**
- * Returns the help of a command, at most `columns` wide. Without `all`, it has only the usual options, if the command says
- * which those are. This function has a file of its own, since yargs takes longer to load than all the rest of a run.
- */
+/** Without `all`, the help has only the usual options. A file of its own, since yargs takes longer to load than a run. */
 export async function helpOf(command: CommandHelp, columns: number | null, all = false): Promise<string> {
   const { name, summary, notes, usual, examples } = command
   const isShort = usual !== undefined && !all

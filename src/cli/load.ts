@@ -13,13 +13,9 @@ const SUM_BYTES = 8
 const SQLITE = 'cronledger-file.node'
 
 /**
- * Loads the program that the build made of `app.ts` and the modules behind it. It uses V8's compiled form, if the build
- * put one next to the program, since that makes the start faster. Throws an error with one line if there is no program.
- *
- * V8 refuses a compiled form of another version or with other flags (`NODE_OPTIONS`), and compiles again. It does not
- * check the processor, so the file name contains it. V8 checks only the length of the source and does not look for
- * damage, so a flipped bit would crash or hang this process. The compiled form therefore begins with one checksum of its
- * source and itself together. We must not use it if that is wrong.
+ * Loads the program with V8's compiled form, if the build made one, since that makes the start faster. V8 refuses a form of
+ * another version or with other flags. It does not check the processor, so the name of the file has it, and does not look for
+ * damage: a flipped bit would crash or hang this process. So the form begins with a checksum of its source and itself.
  */
 export function loadApp(): typeof App {
   const read = isSea() ? readAsset : readBeside

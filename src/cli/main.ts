@@ -6,10 +6,7 @@ import { installStops } from '../process/signals.ts'
 const stops = installStops()
 void start()
 
-/**
- * Loads the program and runs it. If it cannot be loaded, prints one line and exits with the code of a bug (`EXIT` in
- * exit-code.ts), since the batch has not failed.
- */
+/** If the program cannot be loaded, exits with the code of a bug (`EXIT` in exit-code.ts), since the batch has not failed. */
 async function start(): Promise<never> {
   const { loadApp } = await import('./load.ts')
   let main: ReturnType<typeof loadApp>['main']

@@ -5,10 +5,8 @@ import type { Environment } from '../core/types.ts'
 import type { Screen } from '../format/table.ts'
 
 /**
- * Replaces `process.stdout` and `process.stderr` with streams that discard everything. The first access to the real ones
- * opens them, and that makes a pipe non-blocking for every process that shares it. A batch that writes more than the pipe
- * holds would then lose output. yargs accesses them when it is imported, to read the width of the terminal. The AWS SDK
- * writes warnings to the console, for example about a slow credentials endpoint, and must not end the process by that.
+ * The first access to the real streams makes a pipe non-blocking for every process that shares it, and a batch that writes
+ * more than the pipe holds would lose output. yargs accesses them when it is imported, and the AWS SDK writes warnings.
  */
 export function hideStandardStreams(): void {
   for (const name of Object.keys(REAL)) {
@@ -82,21 +80,15 @@ export function screenOf(env: Environment): Screen {
   return { columns: columns || USUAL_COLUMNS, color: !env['NO_COLOR'] && env['TERM'] !== 'dumb' }
 }
 
-/**
- * The most items in a group, which is also the number of rows in a page. Without this limit, items that need no read,
- * such as slots without a row, would all arrive in one group.
- */
+/** The rows of a page. Without this limit, items that need no read would all arrive in one group. */
 const MAX_GROUP = 100
 
 /** How long the first group of a table stays open. A person does not notice such a wait for the first line. */
 export const PATIENCE_MS = 1_000
 
 /**
- * Yields items in groups, as they arrive. The items of one page make one write, and do not wait for the next page.
- * `idle` must resolve when the event loop has nothing left to do at once.
- *
- * The first group stays open until `patience` resolves, because the columns of a table are sized for it. A short first
- * group, for example of a day with one slot, would cut names for which there is room.
+ * Yields items in groups, as they arrive. `idle` must resolve when the event loop has nothing left to do at once. The first
+ * group stays open until `patience` resolves, because the columns of a table are sized for it.
  */
 export async function* grouped<T>(
   items: AsyncIterable<T>,

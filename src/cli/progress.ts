@@ -8,12 +8,7 @@ export function showsProgress(env: Environment): boolean {
   return isatty(2) && env['TERM'] !== 'dumb'
 }
 
-/**
- * Opens a progress bar on the terminal on stderr. Returns null if stderr cannot show progress.
- *
- * The bar is not for a command that runs a batch: its writes block while the terminal does not take them (Ctrl-S), and
- * heartbeats and signals would wait.
- */
+/** Not for a command that runs a batch: its writes block while the terminal does not take them (Ctrl-S). */
 export async function openProgress(env: Environment) {
   if (!showsProgress(env)) return null
   // We must use the default export, since a bundle does not know the names that a CommonJS module exports.

@@ -16,10 +16,7 @@ import type { Values } from './options/arguments.ts'
 import { openNotify } from './options/notify.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 
-/**
- * Opens a reporter, which reports the events of runs in the log, as metrics and by notifications. Throws a usage error if
- * options contradict each other or the metrics namespace is not valid.
- */
+/** Reports the events of runs in the log, as metrics and by notifications. Throws a usage error for a wrong option. */
 export function openReporter(
   values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
   { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
@@ -74,10 +71,7 @@ export function openReporter(
   }
 }
 
-/**
- * Returns the namespace, or throws a usage error if CloudWatch does not allow it. CloudWatch would drop the metrics
- * without an error that an operator sees.
- */
+/** Throws a usage error for what CloudWatch does not allow: it would drop the metrics without an error. */
 function readNamespace(text: string): string {
   if (['emf', 'off', 'true', 'false'].includes(text)) {
     throw usageError(

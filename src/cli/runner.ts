@@ -18,10 +18,7 @@ export function askedAt(): Date {
   return new Date(systemClock.now() - process.uptime() * 1_000)
 }
 
-/**
- * Returns a note about a trigger that EventBridge Scheduler had to deliver again. AWS does not document whether its scheduled
- * time stays the same then, so the log has both.
- */
+/** AWS does not document whether the scheduled time stays the same in a later delivery, so the log has both. */
 function deliveryNote({ CRONLEDGER_DELIVERY_ATTEMPT: attempt = '', CRONLEDGER_EVENT_TIME: time }: Environment) {
   return time !== undefined && /^[2-9]$|^\d\d+$/.test(attempt)
     ? [`EventBridge Scheduler delivered this trigger at its attempt ${attempt}, with the scheduled time ${time}`]

@@ -1,11 +1,6 @@
 import type { LogObject } from './log/log.ts'
 
-/**
- * Returns an event as a CloudEvent 1.0 in structured mode. `store` is the name of the ledger. The id is the same each time that
- * an event is told: a check tells what it finds again and again, until the slot has another attempt.
- *
- * Source: CloudEvents 1.0.2, "JSON event format".
- */
+/** The id is the same each time that an event is told. Source: CloudEvents 1.0.2, "JSON event format", structured mode. */
 export function cloudEvent(event: LogObject, store: string) {
   // A finding of a check has no run, and its row may have attempts.
   const [runId, attempt = 0, attempts = 0] = ['runId', 'attempt', 'attempts'].map((name) => event[name])

@@ -1,10 +1,7 @@
 import { DateTime, IANAZone } from 'luxon'
 import type { Instant } from '../core/types.ts'
 
-/**
- * Returns the local time in a zone as `2026-11-24 12:00`, with seconds only where they are not zero. Returns `-` when
- * this Node does not know the zone. A host with newer time zone data may have written it.
- */
+/** Returns `2026-11-24 12:00`, with seconds if they are not zero, or `-` for a zone that this Node does not know. */
 function localTime(instant: Instant, zone: string): string {
   const local = inZone(instant, zone)
   if (!local.isValid) return '-'
@@ -22,32 +19,21 @@ export function localTimeIn(instant: Instant, zone: string): string {
   return `${localTime(instant, zone)} ${zone}`
 }
 
-// The functions below serve every run. They use only the part of luxon that a run needs in any case to find its slot, so
-// that the script of `run` stays small.
+// The functions below serve every run, so they use only the part of luxon that finds a slot. The script of `run` is small.
 
-/**
- * Returns the local time with the abbreviation of its zone, or with its offset if the zone has no abbreviation:
- * `2026-11-24 12:00 JST`, `2026-11-24 11:00 +08:00`. It has seconds only where they are not zero. If this Node does not
- * know the zone, returns the time in UTC.
- */
+/** Returns `2026-11-24 12:00 JST`, or the offset without an abbreviation, or UTC if this Node does not know the zone. */
 export function zonedTime(instant: Instant, zone: string): string {
   const { date, time, name } = readClock(instant, zone)
   return `${date} ${time.replace(/:00$/, '')} ${name()}`
 }
 
-/**
- * Returns the local time of day with seconds, `12:00:05`. The date comes first if it is not the date of `near`, whose
- * local time stands before it in the same line.
- */
+/** Returns `12:00:05`, after the date if that is not the date of `near`, which stands before it in the same line. */
 export function timeNear(instant: Instant, near: Instant, zone: string): string {
   const { date, time } = readClock(instant, zone)
   return date === readClock(near, zone).date ? time : `${date} ${time}`
 }
 
-/**
- * Returns the local times of a span to the minute, with their zone: `11-29 02:10 to 04:20 JST`. A date has its year if
- * that is not the year of `now`.
- */
+/** Returns `11-29 02:10 to 04:20 JST`. A date has its year if that is not the year of `now`. */
 export function spanTime(from: Instant, to: Instant, zone: string, now: Instant): string {
   const [start, end] = [readClock(from, zone), readClock(to, zone)]
   const year = readClock(now, zone).date.slice(0, 5)

@@ -6,7 +6,7 @@ import type { Incident } from '../verdict/incidents.ts'
 import { incidentLines, incidentTitle } from './check/incidents.ts'
 import { commandText } from './command-line.ts'
 import { briefTime } from './local-time.ts'
-import { printable } from './text.ts'
+import { counted, printable } from './text.ts'
 
 export interface TitleParts {
   /** `failed`: the status, or the kind of the event. */
@@ -64,7 +64,7 @@ export function digestOf(incidents: readonly Incident[], { store, task, since, n
 
 function digestTitle([first, ...others]: readonly Incident[], now: Instant): string {
   if (first === undefined) return ''
-  const more = others.length === 0 ? '' : ` · ${others.length} other problem${others.length === 1 ? '' : 's'}`
+  const more = others.length === 0 ? '' : ` · ${counted(others.length, 'other problem')}`
   return printable(`${incidentTitle(first, now)}${more}`)
 }
 

@@ -5,6 +5,7 @@ import { medianOf, type Rules, unmetRules } from '../core/task/rules.ts'
 import type { ExpectedTimes, ScheduleSince, Suspension } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, Status } from '../core/types.ts'
 import { csvText } from './history/csv.ts'
+import { suspensionFields } from './log/verdict-entry.ts'
 import { durationMsOf } from './slot/row.ts'
 import { safeJson } from './text.ts'
 
@@ -45,7 +46,6 @@ export interface ExceptionalSlot {
   readonly follows: boolean
 }
 
-/** The slots of a task in a period, as an auditor files them. */
 export interface TaskReport {
   readonly task: string
   readonly zone: string
@@ -75,10 +75,7 @@ export interface ReportedSlot extends SlotRecord {
   readonly older: readonly Row[]
 }
 
-/**
- * Counts the slots of a task. They must come newest first, without those that were not due. `happenedOf` describes a slot
- * that did not complete in time with its first attempt.
- */
+/** The slots must come newest first, without those that were not due. `happenedOf` describes an exceptional one. */
 export function openTaskTally(times: ExpectedTimes, rules: Rules | null, happenedOf: (slot: ReportedSlot) => string) {
   const counts = Object.fromEntries(REPORT_COUNTS.map((name) => [name, 0])) as ReportCounts
   const exceptions: ExceptionalSlot[] = []
@@ -182,10 +179,7 @@ export function totalCounts(tasks: readonly Pick<TaskReport, 'counts'>[]): Repor
   return Object.fromEntries(REPORT_COUNTS.map((name) => [name, sumOf(name)])) as ReportCounts
 }
 
-/**
- * Returns the share of the slots that completed in time, as `99.2 %`. It is cut and not rounded, because 100 % must mean all
- * of them. Null: none was due.
- */
+/** Returns `99.2 %`, cut and not rounded, because 100 % must mean all of them. Null: none was due. */
 export function shareText({ due, inTime }: Pick<ReportCounts, 'due' | 'inTime'>): string | null {
   return due === 0 ? null : `${Math.floor((1000 * inTime) / due) / 10} %`
 }
@@ -198,7 +192,6 @@ export interface Report {
   readonly madeAt: Instant
   readonly store: string
   readonly tasks: readonly TaskReport[]
-  /** Why the records of some tasks could not be read. */
   readonly problems: readonly string[]
 }
 
@@ -215,14 +208,11 @@ export function* reportJson(report: Report): Generator<string, void> {
 }
 
 function taskReportJson({ decisions, pauses, retirements, schedules, exceptions, ...task }: TaskReport) {
-  const suspension = ({ from, until, by, reason }: Suspension) => ({
-    ...{ from: formatInstant(from), until: until === null ? null : formatInstant(until), by, reason },
-  })
   return {
     ...task,
     decisions: decisions.map((one) => ({ ...one, slot: formatInstant(one.slot), at: formatInstant(one.at) })),
-    pauses: pauses.map(suspension),
-    retirements: retirements.map(suspension),
+    pauses: pauses.map(suspensionFields),
+    retirements: retirements.map(suspensionFields),
     schedules: schedules.map(({ since, spec: { expression, zone } }) => ({
       ...{ since: formatInstant(since), expression, zone },
     })),

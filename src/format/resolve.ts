@@ -35,7 +35,6 @@ interface AskedResolution {
   readonly runId?: string | undefined
 }
 
-/** Returns the line of the log for a decision that was not recorded, with the next steps below it. */
 export function unresolvedText(refused: RefusedResolution, asked: AskedResolution): string {
   const { store, task, slot, state } = asked
   const row = readableRow(refused.row)

@@ -16,11 +16,8 @@ const LONG_MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
 const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }
 
 /**
- * Returns a schedule in English words, with times in the 24-hour format.
- *
- * cronstrue makes the words of each field. We must not give it the text of the schedule, because it describes three
- * things wrongly: the two day fields of a crontab, a step that does not meet the end of its field, and seconds. Instead
- * we parse each field and write it in a form that has only one meaning (see `fieldText`).
+ * cronstrue describes three things wrongly: the two day fields of a crontab, a step that does not meet the end of its field,
+ * and seconds. So it gets each parsed field in a form that has only one meaning (see `fieldText`).
  */
 export function inWords(schedule: Schedule): string {
   const { expression, zone } = schedule.spec
@@ -110,10 +107,7 @@ function dayOfWeekWords(text: string, aws: boolean): string {
   return [...usual, ...special.map((day) => phrase(`0 0 * * ${day}`, !aws))].join(' or ')
 }
 
-/**
- * Splits the items of a day field. `plain` has the items that are sets of values, as one text. `special` lists the items
- * whose days depend on the month, such as `L`.
- */
+/** `special` lists the items whose days depend on the month, such as `L`. */
 function itemsOf(text: string, special: RegExp): { plain: string; special: string[] } {
   const items = text
     .toUpperCase()
@@ -125,10 +119,7 @@ function itemsOf(text: string, special: RegExp): { plain: string; special: strin
   }
 }
 
-/**
- * Returns the days of a span on which an expression fires, counted from 0. It uses the parser that runs use, so that
- * the words cannot differ from the runs.
- */
+/** Counts from 0, and uses the parser that runs use, so that the words cannot differ from the runs. */
 function firingDays(expression: string, { from, days }: typeof LONG_MONTH): number[] {
   const slots = slotsBetween(parseSchedule({ expression, zone: 'UTC' }), from, from + days * DAY_MS)
   return [...slots].map((slot) => (slot - from) / DAY_MS)
@@ -143,11 +134,7 @@ function words(cron: string, sundayIsZero = true): string {
   return cronstrue.toString(cron, { use24HourTimeFormat: true, dayOfWeekStartIndexZero: sundayIsZero })
 }
 
-/**
- * Returns sorted values of a field as cron text that has only one meaning: `*`, a step, or a list of values and ranges.
- * A step that does not meet the end of the field is written with its last value (0-56/7). `size` is the number of
- * values that the field has.
- */
+/** Returns cron text with only one meaning. A step that does not meet the end of the field has its last value (0-56/7). */
 export function fieldText(values: readonly number[], size: number): string {
   const [first = 0, second = 0] = values
   const last = values.at(-1) ?? 0

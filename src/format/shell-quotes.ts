@@ -1,10 +1,7 @@
 /** A quote, and a backslash that fish would take for an escape: before another backslash, before a quote, and at the end. */
 const SPECIAL = /(?:'|\\(?=['\\]|$))+/g
 
-/**
- * Returns a text as it must be written inside of single quotes. A POSIX shell changes nothing there, but fish reads `\\` and
- * `\'`. So these characters are in double quotes, where all shells read them in the same way.
- */
+/** A POSIX shell changes nothing in single quotes, but fish reads `\\` and `\'`, so these are in double quotes. */
 export function insideQuotes(text: string): string {
   return text.replace(SPECIAL, (found) => `'"${found.replaceAll('\\', '\\\\')}"'`)
 }

@@ -63,9 +63,7 @@ export function tableLine(cells: readonly TableCell[], widths: readonly number[]
   return texts.join(' '.repeat(GAP))
 }
 
-/**
- * Returns the text cut to at most `width` columns. It never splits a grapheme, which a reader sees as one character.
- */
+/** Never splits a grapheme, which a reader sees as one character. */
 export function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text
   let left = width - 1
@@ -85,10 +83,7 @@ export function widthOf(texts: readonly string[]): number {
 /** A text that may be cut keeps at least this much of its beginning. */
 const SHORTEST = 8
 
-/**
- * Returns the rows as lines with aligned columns. Their texts need not be safe on a terminal. If the lines are wider than
- * the screen, the columns in `flexible` are cut, the first of them first.
- */
+/** If the lines are wider than the screen, the columns in `flexible` are cut, the first of them first. */
 export function alignedLines(
   rows: readonly (readonly TableCell[])[],
   { columns, color }: Screen,

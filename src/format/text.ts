@@ -24,6 +24,11 @@ export function listed(items: readonly string[], word: 'and' | 'or'): string {
   return items.length < 2 ? items.join('') : `${items.slice(0, -1).join(', ')} ${word} ${items.at(-1)}`
 }
 
+/** Returns `1 slot` or `2 slots`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** A line with a label. An empty label belongs to the line above. */
 export type Labelled = readonly [label: string, text: string]
 
@@ -37,10 +42,7 @@ export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
-/**
- * Yields one JSON array, piece by piece, with each part on its own line. `textOf` returns the JSON of the item of a
- * part, or of several items with `,\n` between them.
- */
+/** Each part is on its own line. `textOf` returns the JSON of an item, or of several with `,\n` between them. */
 export async function* jsonArray<T>(
   parts: AsyncIterable<T>,
   textOf: (part: T) => string,

@@ -5,11 +5,9 @@ import { neededSteps } from '../verdict/steps.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { stepJson } from './command-line.ts'
 import { timeNear } from './local-time.ts'
+import { counted } from './text.ts'
 
-/**
- * Returns a sentence of a verdict with local times. A time has its date if that is another one than that of the time
- * before it, which is the slot for the first one. The sentence is not yet safe on a terminal.
- */
+/** A time has its date if that is not the date of the time before it, or of the slot. Not yet safe on a terminal. */
 export function sentenceText(sentence: Sentence, slot: Instant, zone: string): string {
   let near = slot
   const texts = sentence.map((part) => {
@@ -32,7 +30,7 @@ export function nextTriggerText({
     case 'starts':
       return `starts it${attempts === 0 ? '' : ofMost}`
     case 'depends':
-      return `starts it only if --max-attempts leaves it an attempt (${attempts} ${attempts === 1 ? 'attempt' : 'attempts'} used)`
+      return `starts it only if --max-attempts leaves it an attempt (${counted(attempts, 'attempt')} used)`
     case 'duplicate':
       return 'is a duplicate'
     case 'refused':

@@ -29,10 +29,7 @@ export interface AttemptFiles {
   readonly variables: Environment
   /** Reads the checkpoint. Null: there is none. Undefined: it cannot be kept, and the first time there is a warning. */
   readCheckpoint(): string | null | undefined
-  /**
-   * Removes the files after the end of the batch, and returns its report. Null: there is none. The checkpoint stays as it is
-   * then.
-   */
+  /** Removes the files after the end of the batch, and returns its report. Null: there is none. */
   end(): string | null
 }
 
@@ -91,10 +88,7 @@ function makeFile(path: string, content: string): number {
   }
 }
 
-/**
- * Returns the first bytes of a regular file of `uid`, or null if there is none. Never waits, and follows no link: the batch
- * may have put anything there. Throws if it is something else, or cannot be read.
- */
+/** Returns null if there is none. Never waits, and follows no link: the batch may have put anything there. */
 function readOwn(path: string, uid: number, most: number): Uint8Array | null {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
   let file: number

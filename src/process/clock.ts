@@ -85,10 +85,7 @@ export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSi
   }
 }
 
-/**
- * Aborts `controller` with the first of `parents`, and with its reason. Returns a function that ends the link. On Node 20,
- * `AbortSignal.any` loses a parent to the garbage collector.
- */
+/** Passes on the reason of a parent. On Node 20, `AbortSignal.any` loses a parent to the garbage collector. */
 export function link(parents: readonly AbortSignal[], controller: AbortController): () => void {
   const links = parents.map((parent) => onAbort(parent, () => controller.abort(parent.reason)))
   return () => {

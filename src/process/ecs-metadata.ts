@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { get } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { parseTaskArn } from '../core/ecs.ts'
 import { isRecord } from '../core/objects.ts'
 import { encodeEcsBeside, isOnFargate } from '../core/row/stored-ecs.ts'
@@ -83,10 +85,7 @@ function textIn(value: unknown, name: string): string | undefined {
   return typeof found === 'string' && found !== '' ? found : undefined
 }
 
-/**
- * Returns the network of the task as `run-task --network-configuration` takes it, or null if the text is not such a value.
- * Empty items are left out, because a template may have none.
- */
+/** Returns the JSON for `run-task --network-configuration`, or null. A template may have empty items. */
 export function readNetwork(text: string): string | null {
   const found = parsed(text)
   const given = isRecord(found) ? found['awsvpcConfiguration'] : undefined
@@ -113,23 +112,9 @@ function parsed(text: string): unknown {
   }
 }
 
-function readJson(url: string, signal: AbortSignal): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const request = get(url, { signal }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        body += chunk
-      })
-      response.on('end', () => {
-        try {
-          resolve(JSON.parse(body))
-        } catch (error) {
-          reject(error)
-        }
-      })
-      response.on('error', reject)
-    })
-    request.on('error', reject)
-  })
+async function readJson(url: string, signal: AbortSignal): Promise<unknown> {
+  // The request may fail after its response has begun, too.
+  const request = get(url, { signal }).on('error', () => undefined)
+  const [response] = await once(request, 'response')
+  return json(response)
 }

@@ -15,10 +15,7 @@ const MAX_SLOTS = 200
 /** One log line of the command's stderr. */
 const MAX_SAID_CHARS = 300
 
-/**
- * Runs `$1` with a pipe as its stdin. Node gives its children a socket, which no program can open by the name
- * `/dev/stdin`. The exit code is that of `$1`.
- */
+/** Gives `$1` a pipe as its stdin. Node gives a socket, which no program can open as `/dev/stdin`. */
 const WITH_PIPE = 'cat | exec /bin/sh -c "$1"'
 
 interface Notice {
@@ -32,19 +29,12 @@ interface Notice {
 export interface Notifier {
   /** Starts the command for this notice as soon as its turn has come. Never waits or throws. */
   send(notice: Notice): void
-  /**
-   * Waits for all notices that were sent, and kills the commands that still run when `signal` aborts. Returns a line
-   * about the failures, or null if there were none.
-   */
+  /** Waits for all notices, until `signal` aborts. Returns a line about the failures, or null. */
   end(signal: AbortSignal): Promise<string | null>
-  /** Kills all commands at once. */
   kill(): void
 }
 
-/**
- * Runs `command` with `/bin/sh`, once for each notice. Each has its own process group, which is killed at the time limit or
- * when the command has ended. Failures are only reported by `end`.
- */
+/** Each command has its own process group, which is killed at the time limit or when the command has ended. */
 export function openNotifier(command: string, clock: Clock): Notifier {
   const over = new AbortController()
   const queue: Notice[] = []

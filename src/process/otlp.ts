@@ -30,7 +30,6 @@ export function openSpanSender(env: Environment): SpanSender | null {
   }
 }
 
-/** Returns the attributes that describe the sender of the spans. */
 export function resourceOf(env: Environment): Readonly<Record<string, string>> {
   const given = keyValues(env['OTEL_RESOURCE_ATTRIBUTES'])
   return { ...given, 'service.name': env['OTEL_SERVICE_NAME'] || given['service.name'] || 'cronledger' }

@@ -1,10 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { isRecord } from '../core/objects.ts'
 
-/**
- * Returns whether /proc shows the processes of this PID namespace. There is none on systems other than Linux. After
- * `unshare --pid` without a new /proc, it has other processes under the same numbers.
- */
+/** After `unshare --pid` without a new /proc, it has other processes under the same numbers. Only Linux has it. */
 export function hasOwnProc(): boolean {
   try {
     return readlinkSync('/proc/self') === String(process.pid)
@@ -65,10 +62,7 @@ const SHORTAGES = ['EMFILE', 'ENFILE', 'ENOMEM']
 /** `killer` is the signal that killed a process, or null if it exited or the signal is not known. */
 export type Death = { readonly killer: number | null } | 'hidden' | 'unreadable'
 
-/**
- * Returns an object if the process has ended and its parent has not read its exit status yet. Returns null while it runs,
- * `hidden` if /proc does not show it, and `unreadable` if the system lacks what it takes to read /proc.
- */
+/** Returns `hidden` if /proc does not show it, `unreadable` if descriptors or memory are short, and null while it runs. */
 export function readDeath(pid: number): Death | null {
   try {
     const stat = processStat(pid)
@@ -108,10 +102,7 @@ function mayLookInto(pid: number): boolean {
   }
 }
 
-/**
- * Returns the environment that the process was started with, each variable between NUL bytes. Returns null if it has
- * ended or this process may not read it.
- */
+/** Each variable is between NUL bytes. Returns null if the process has ended or this one may not read it. */
 export function readEnvironment(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/environ`, 'latin1')

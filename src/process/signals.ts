@@ -26,10 +26,7 @@ export interface Stops {
   first(): StopRequest | null
   /** Calls `listener` with every later signal that is to be passed on. Returns a function that removes the listener. */
   onSignal(listener: (signal: PassedSignal) => void): () => void
-  /**
-   * Calls `suspend`, which must not reject, before Ctrl-Z (SIGTSTP) stops this process, and `resume` when it goes on.
-   * Only one caller may use it at a time. Returns a function that ends this.
-   */
+  /** Calls `suspend`, which must not reject, before Ctrl-Z stops this process, and `resume` after it. Only for one caller. */
   onSuspend(suspend: () => Promise<void>, resume: () => void): () => void
   /** Aborts with the first stop signal, before the listeners are called. */
   readonly aborted: AbortSignalWith<StopRequest>
@@ -40,12 +37,7 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }
 
-/**
- * Replaces the default action of the stop signals, for the rest of the process.
- *
- * A signal that was ignored when the process began (`nohup`, `&` in a script) is a stop like any other. Node resets all
- * dispositions before the first line of JavaScript, so cronledger cannot know that it was ignored.
- */
+/** A signal that was ignored when the process began (`nohup`) is a stop, too: Node resets all dispositions at its start. */
 export function installStops(): Stops {
   const controller = new AbortController()
   const listeners = new Set<(signal: PassedSignal) => void>()

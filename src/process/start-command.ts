@@ -30,10 +30,7 @@ export function prepareStart(): void {
   if (usesParentThread()) prepareParentThread()
 }
 
-/**
- * Starts the command. `mayStart` is called right before the start. Returns `notStarted` if the command cannot be
- * started. Throws only on a bug.
- */
+/** `mayStart` is called right before the start. Throws only on a bug. */
 export async function startCommand(command: CommandLine, mayStart: () => boolean): Promise<Start> {
   if (!mayStart()) return { kind: 'prevented' }
   const start = await (usesParentThread() ? startOnParentThread : startDirectly)(command, mayStart)

@@ -8,7 +8,6 @@ export interface StopSettings {
 
 export interface StopIo {
   readonly clock: Clock
-  /** Aborts when the run must stop. */
   readonly stop: AbortSignalWith<StopReason>
 }
 
@@ -30,9 +29,8 @@ export function finishReserveMs(stopTimeoutMs: number): number {
 }
 
 /**
- * Runs `job` under a signal that aborts after `ms` milliseconds. If a stop comes before or during the job, the signal
- * also aborts at the end of the stop timeout, less the time that is kept for the exit. `lateMs` is the time of a job that
- * begins after that: then this process was evidently not killed. Left out: the job gets no time.
+ * Runs `job` under a signal that aborts after `ms` milliseconds, or at the end of the stop timeout, less the time of the exit.
+ * `lateMs` is for a job that begins after that: then this process was evidently not killed. Left out: no time.
  */
 export async function withinStop<T>(
   ms: number,

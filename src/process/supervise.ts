@@ -37,10 +37,7 @@ export interface ChildHooks {
   readonly onStarted: (pid: number) => void
 }
 
-/**
- * How the child really ended: `exitCode` or `signal`, or neither if it lives on or its end is not known. For `notStarted`,
- * `exitCode` is the one of a shell, and is left out if a stop or the loss of the lease came before the start.
- */
+/** Neither `exitCode` nor `signal`: it lives on, or its end is not known. For `notStarted`, the code is that of a shell. */
 export interface ChildEnd extends Ending {
   readonly stoppedBy?: StopSignal
   /** One line for the log. */
@@ -54,15 +51,10 @@ type Cause =
   | { readonly outcome: 'timedOut' | 'leaseLost' | 'failed' }
 
 /**
- * Runs the command in its own process group, with the stdin, stdout and stderr of cronledger, and resolves when it has
- * ended. The first of these decides the outcome: the exit, a stop signal, the timeout, or the loss of the lease. The
- * kernel is asked whether the exit came first, because a busy process learns of it late.
- *
- * After a stop, a timeout or the loss of the lease, no process of the group is left behind. After an exit, the
- * background processes of the child keep running. They are ended if the child failed and another attempt may follow, or
- * if the end of the child is not known.
- *
- * Rejects only on a bug.
+ * Runs the command in its own process group, with the streams of cronledger. The first of these decides the outcome: the
+ * exit, a stop signal, the timeout, or the loss of the lease. The kernel says whether the exit came first, because a busy
+ * process learns of it late. No process of the group is left behind, except after an exit: then background processes go on,
+ * unless the child failed and another attempt may follow, or its end is not known. Rejects only on a bug.
  */
 export async function superviseChild(request: ChildRequest, hooks: ChildHooks): Promise<ChildEnd> {
   const { stops, leaseLost } = hooks

@@ -13,7 +13,6 @@ const MAX_ANCESTORS = 100
 
 const functionRuns = new AsyncLocalStorage<readonly FunctionRun[]>()
 
-/** Calls `work` as a part of the run. */
 export async function insideRun<T>(runId: string, work: () => T | Promise<T>): Promise<T> {
   const run: FunctionRun = { runId, hasEnded: false }
   try {
@@ -49,7 +48,6 @@ export function ancestorsText(insideOf: readonly string[], runId: string): strin
 
 const ANCESTORS = 'CRONLEDGER_RUN_ANCESTORS='
 
-/** A run whose processes are searched for. */
 export interface SearchedRun {
   readonly runId: string
   readonly task: string

@@ -8,10 +8,7 @@ import { isPartOf, type SearchedRun } from './surrounding-runs.ts'
 /** The time in which killed processes must be gone, unless a stop comes. SIGKILL takes seconds where the CPU is short. */
 const KILL_MS = 10_000
 
-/**
- * Returns the data that distinguishes `pid` from a later process with the same number. Returns null if the process has
- * ended, and on systems without /proc.
- */
+/** Returns null if the process has ended, and on systems without /proc. */
 export function markProcess(pid: number): ProcessMark | null {
   const stat = readStat(pid)
   const boot = readBoot()
@@ -29,11 +26,8 @@ interface SearchedSlot {
 }
 
 /**
- * Looks for a process that an attempt left behind: its recorded process, or one that has the run id of an attempt that
- * never reported its end in its environment. The second way finds grandchildren, and a child that was not recorded yet.
- * An attempt that reported its end may have left background processes on purpose.
- *
- * Processes that this one may not inspect are skipped. Returns null if nothing is found, and on systems without /proc.
+ * Looks for the recorded process of an attempt, and for one that has the run id of an attempt that never reported its end in
+ * its environment: a grandchild, for example. An attempt that reported its end may have left processes on purpose.
  */
 export function findSurvivor({ task, attempts }: SearchedSlot): Survivor | null {
   const unreported = attempts.filter(({ outcome }) => outcome === undefined || outcome === 'abandoned')
@@ -58,9 +52,8 @@ interface LeftoverIo {
 }
 
 /**
- * Ends the processes of an attempt that left its process group: SIGTERM, and SIGKILL after `killAfterMs` milliseconds.
- * They are found by their environment, or by the session of the batch if this process may not read that. Returns one
- * that is still there, or null. A process that starts another one and ends at every moment may not be found.
+ * Sends SIGTERM, and SIGKILL after `killAfterMs` milliseconds, to what left the process group. Finds it by its environment, or
+ * by the session of the batch. A process that starts another one and ends at every moment may not be found.
  */
 export async function endLeftovers(
   run: SearchedRun,
@@ -106,19 +99,13 @@ function survivorOf([stat]: readonly ProcessStat[]): Survivor | null {
   return stat === undefined ? null : { pid: stat.pid, command: stat.command }
 }
 
-/**
- * Returns whether the marked process lives. A process that /proc hides lives as long as the kernel knows its pid or its
- * group. It cannot be distinguished from a later one with the same pid.
- */
+/** A process that /proc hides lives as long as the kernel knows its pid or its group. It may be a later one. */
 function lives({ pid, startTicks }: Pick<ProcessMark, 'pid' | 'startTicks'>, stat: ProcessStat | null): boolean {
   if (stat === null) return [pid, -pid].some((id) => probe(id) !== null)
   return stat.living && (startTicks === undefined || startTicks === stat.startTicks)
 }
 
-/**
- * Returns the boot and the PID namespace, shortened, because a row must stay small. 32 bits of the random boot id are
- * enough to distinguish boots.
- */
+/** Returns the boot and the PID namespace. 32 bits of the random boot id are enough, and a row must stay small. */
 function readBoot(): string | null {
   try {
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').slice(0, 8)

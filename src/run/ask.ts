@@ -21,10 +21,7 @@ export interface Limit {
   readonly stopTimeoutMs?: number
   /** The time in milliseconds of requests that begin after the end of the stop timeout. Left out: none. */
   readonly lateMs?: number
-  /**
-   * `any` tries again after every error of the ledger, for an owner whose work is done or under way. `denied` does not if
-   * the ledger is not usable, for example because a row is damaged. Left out: `unreachable`.
-   */
+  /** `any` tries again after every error, for an owner whose work is under way. `denied`: not if the ledger is unusable. */
   readonly retry?: Retry
 }
 

@@ -34,10 +34,7 @@ const WITHDRAWAL_SHARE = 1 / 3
 /** The ledger has just answered the claim. An answer that takes longer than two tries is an outage. */
 const NOTE_TIMEOUT_MS = 10_000
 
-/**
- * Makes this run the owner of the slot, or returns why it is not. Throws `Halted` on a stop, `LedgerError` if the ledger
- * fails, and a usage error if the caller is a part of the run that has the slot. An event says why.
- */
+/** Throws `Halted` on a stop, `LedgerError`, and a usage error if the caller is a part of the run that has the slot. */
 export async function claimSlot(request: ClaimRequest, settings: Settings, io: RunIo): Promise<ClaimResult> {
   const { ledgerTimeoutMs } = settings
   const withdrawalMs = Math.floor(ledgerTimeoutMs * WITHDRAWAL_SHARE)
@@ -98,10 +95,7 @@ async function tryToClaim(
   }
 }
 
-/**
- * Throws a usage error if the caller is a part of the run that has the slot. As a duplicate, it would exit successfully
- * although the batch never ran. Nor may it start a batch beside the one that it is a part of.
- */
+/** As a duplicate, the caller would exit successfully although the batch never ran. Nor may it start beside its own run. */
 function checkNotInside(decision: Decision, { insideOf }: ClaimRequest): void {
   // Nothing waits for a slot that is caught up, and the run that has it also records its end.
   if (decision.kind === 'taken') return
@@ -190,10 +184,7 @@ async function giveUpClaim(
   return (await send((ask) => writeAsOwner(sent.row, finish, io, ask))).finish === 'recorded'
 }
 
-/**
- * Records the rejection of a trigger, for up to 10 s, or the ledger timeout if it waits for the lock of a file. A rejection
- * that could not be recorded is still one, because the row guards the slot and the note does not.
- */
+/** Tries for up to 10 s. A rejection that could not be recorded is still one, because the row guards the slot. */
 export async function noteRejection(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
   { task, window, runId, trigger, host }: ClaimRequest,

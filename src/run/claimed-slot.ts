@@ -21,11 +21,7 @@ export interface ClaimedSlot {
   record: TaskRecord | null
 }
 
-/**
- * Waits until the work may start at this moment, because this process may have been paused since the lease was written. A
- * lease that is a heartbeat old is renewed first. Throws `Halted`, and `LedgerError` if a lease that is too old is not
- * renewed.
- */
+/** Renews a lease that is a heartbeat old. Throws `Halted`, and `LedgerError` if one that is too old is not renewed. */
 export async function openGate({ lease, halt, settings }: ClaimedSlot): Promise<void> {
   let oldestMs = settings.heartbeatMs
   while (!halt.aborted && lease.ageMs() >= oldestMs) {
@@ -35,10 +31,7 @@ export async function openGate({ lease, halt, settings }: ClaimedSlot): Promise<
   if (halt.aborted) throw new Halted()
 }
 
-/**
- * The work may start only after this write, so that a waiting run that dies has started nothing. It may take `ms`
- * milliseconds. Throws `Halted` if nothing may start, and `LedgerError` if the ledger does not answer.
- */
+/** The work may start only after this write, so that a waiting run that dies has started nothing. It may take `ms`. */
 export function beginWaiting(claimedSlot: ClaimedSlot, ms: number): Promise<PendingRow> {
   return writeClaimed((row, stamp) => beginAttempt(row, stamp, claimedSlot.settings.leaseMs), claimedSlot, ms)
 }

@@ -44,16 +44,12 @@ const EVENT_VARIABLE = 'CRONLEDGER_EVENT_TIME'
 /** It is not set if it is unknown. A run around this one may have one of its own. */
 const SINCE_VARIABLE = 'CRONLEDGER_RUN_SINCE'
 
-/**
- * Returns the variables that the child must not get. The slot of an operator, or one that is caught up, is not that of the
- * event, and a `cronledger` in the batch would take the slot of the event.
- */
+/** The slot of a force or a catch-up is not that of the event, which a `cronledger` in the batch would take. */
 function variablesToHide({ trigger }: LiveAttempt): readonly string[] {
   const isOfEvent = trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
   return [...FORCING_VARIABLES, ...FILE_VARIABLES, SINCE_VARIABLE, ...(isOfEvent ? [] : [EVENT_VARIABLE])]
 }
 
-/** Returns the work of an attempt: start the command, supervise it, and return how it ended. */
 export function commandWork(
   { argv, env, stops, timeoutMs }: CommandOptions,
   { killAfterMs, stopTimeoutMs }: Pick<Settings, 'killAfterMs' | 'stopTimeoutMs'>,

@@ -29,10 +29,7 @@ type RefusedClaim =
 const NO_UPSTREAM = { missing: null, hasWaited: false } as const
 const NO_LOCK = { holder: null, hasWaited: false } as const
 
-/**
- * Returns the row of the attempt that has begun, or how the slot was given up. Calls `onLock` when it holds the overlap
- * lock. Throws `Halted` on a stop and `LedgerError` if the ledger does not answer: then the attempt must still be ended.
- */
+/** Calls `onLock` when it holds the overlap lock. Throws `Halted` and `LedgerError`: then the attempt must still be ended. */
 export async function enter(
   row: PendingRow,
   claimedSlot: ClaimedSlot,
@@ -63,10 +60,7 @@ async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot): Promis
     : refuseClaimed(obstacle, claimedSlot)
 }
 
-/**
- * Gives the slot up to the one that holds the lock, and marks it as skipped if the settings say so. We must not skip a slot
- * in which an attempt has started: its failure would no longer be shown, and an operator has to decide about it.
- */
+/** We must not skip a slot in which an attempt has started: an operator has to decide about its failure. */
 async function giveWayToHolder(row: PendingRow, holder: OverlapLock, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { request, settings, io } = claimedSlot
   const hasRun = endedAttempts(row).some(hasStarted)

@@ -51,10 +51,7 @@ export interface LiveAttempt {
   record(process: ProcessMark): void
   /** What the attempt before has left. Null: nothing. */
   readonly checkpoint: string | null
-  /**
-   * Keeps what `read` returns for the next attempt of the slot, with each heartbeat and with the end. Undefined: the row
-   * keeps what it has. Must not throw.
-   */
+  /** Keeps what `read` returns for the next attempt, with each heartbeat. Undefined: the row stays. Must not throw. */
   keepCheckpoint(read: () => string | null | undefined): void
   /** Logs a warning. The work goes on. */
   warn(message: string): void
@@ -94,10 +91,7 @@ export interface Taken {
 /** It is called for each attempt. */
 export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
-/**
- * Runs one trigger. The work is called at most once in an attempt, and only under a claim that the ledger confirmed. Throws
- * `LedgerError` if the ledger could not be used, or if this process is a part of the run that it would wait for.
- */
+/** The work is called at most once in an attempt, and only under a claim that the ledger confirmed. Throws `LedgerError`. */
 export async function execute<T>(
   request: ClaimRequest,
   work: Work<T>,
@@ -168,10 +162,7 @@ interface ClaimProgress<T> {
   before: RunResult<T> | null
 }
 
-/**
- * Ends a claimed slot whose attempt cannot go on: a stop came, its lease is lost, or the ledger does not answer. Throws the
- * error, unless the run has a result: a retry that cannot begin leaves the result of the attempt before it.
- */
+/** A stop came, the lease is lost, or no answer came. Throws the error, unless the attempt before has a result. */
 async function endEarly<T>(
   error: unknown,
   progress: ClaimProgress<T>,

@@ -16,10 +16,7 @@ export interface LeaseLoss {
 
 type OwnerChange = (row: Row, stamp: Stamp) => PendingRow
 
-/**
- * A pause (a stopped process or a frozen container) can outlast the lease. The next renewal gets this long before the
- * lease counts as lost. It is the time of one request, and short because another run may already have started.
- */
+/** A pause of the process can outlast the lease. Then the next renewal gets the time of one request before it is lost. */
 const RENEWAL_AFTER_PAUSE_MS = 5_000
 
 /** The row that this run owns. Its lease is renewed each heartbeat. All deadlines count from before the last write was sent. */
@@ -211,10 +208,7 @@ export function startableMs({ leaseMs, skewMs, killAfterMs }: Settings): number 
   return leaseMs - skewMs - killAfterMs
 }
 
-/**
- * In milliseconds. The monotonic clock stops while the machine is suspended, so the wall clock counts if it is ahead by more
- * than the skew. A smaller difference only means that it was set.
- */
+/** The monotonic clock stops while the machine is suspended, so the wall clock counts if it is ahead by more than the skew. */
 function ageMs({ row, preparedAtMs }: Leased, { leaseMs, skewMs }: Settings, clock: Clock): number {
   const byMonotonicMs = clock.monotonicMs() - preparedAtMs
   const byWallMs = clock.now() - (row.leaseUntil - leaseMs)
@@ -222,11 +216,8 @@ function ageMs({ row, preparedAtMs }: Leased, { leaseMs, skewMs }: Settings, clo
 }
 
 /**
- * Renews a lease that is a heartbeat old before work starts under it, because the answer took long or this process was
- * paused.
- *
- * A renewal that is not answered does not prevent a start that is safe without it. `renew` gets the time that it may take:
- * at most a heartbeat, and half of the time in which a start is still safe, or no limit if it is not safe.
+ * Renews a lease that is a heartbeat old. A renewal that is not answered does not prevent a start that is safe without it.
+ * `renew` gets at most a heartbeat, and half of the time in which a start is still safe, or no limit if it is not safe.
  */
 export async function ensureFreshLease(
   first: WriteResult,

@@ -24,10 +24,7 @@ export async function recordRetry(ended: EndToWrite, { lease, halt, settings, io
   return isRecorded
 }
 
-/**
- * Waits until the next attempt is due, and begins it. `retry` counts from 1. Returns null if it may not begin any more, and
- * its end is recorded then. Throws `Halted`, and `LedgerError`.
- */
+/** `retry` counts from 1. Returns null if the attempt may not begin any more, and its end is recorded. Throws `Halted`. */
 export async function beginRetry(attempt: number, retry: number, claimedSlot: ClaimedSlot): Promise<PendingRow | null> {
   const { halt, settings, io } = claimedSlot
   if (halt.aborted) throw new Halted()
@@ -43,10 +40,7 @@ export async function beginRetry(attempt: number, retry: number, claimedSlot: Cl
   return null
 }
 
-/**
- * Returns why the next attempt must not begin, or null. The delay may take a day, and an operator who pauses the task in
- * that time expects that nothing starts. A change of the schedule does not matter: the slot has begun under its own.
- */
+/** The delay may take a day, and an operator who pauses the task in that time expects that nothing starts. */
 function whyNotNow(obstacle: Obstacle): string | null {
   switch (obstacle.cause) {
     case 'paused':

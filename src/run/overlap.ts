@@ -14,10 +14,7 @@ import type { RunIo } from './write.ts'
 /** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
 const LONGEST_POLL_MS = 5_000
 
-/**
- * Takes the overlap lock, and waits for it if the settings say so. Returns the slot that keeps it, if one does. Throws
- * `Halted`, `LedgerError`, and a usage error if it would wait for the run that this process is a part of.
- */
+/** Returns the slot that keeps the lock, if one does. Throws a usage error if this process is a part of its run. */
 export async function acquireOverlapLock(
   row: PendingRow,
   { request, lease, halt, settings, io }: ClaimedSlot,
@@ -48,11 +45,8 @@ export async function acquireOverlapLock(
 }
 
 /**
- * Returns how long a trigger waits for the slot that holds the lock, in milliseconds.
- *
- * A slot that is skipped or refused never runs by itself. So a missed slot that a run catches up waits for any other slot,
- * and the slot of today waits for a missed slot, also with `skip`. Otherwise two runs that catch up at once would skip
- * slots of each other. They take turns in no fixed order, so they may wait for as long as the span of the catch-up.
+ * In milliseconds. A slot that is skipped or refused never runs by itself. So a missed slot that a run catches up waits for
+ * any other slot, and the slot of today for a missed one, also with `skip`. Otherwise two such runs would skip each other's.
  */
 function patienceMs(
   trigger: Trigger,
@@ -65,10 +59,7 @@ function patienceMs(
   return overlap === 'wait' ? overlapTimeoutMs : 0
 }
 
-/**
- * Returns whether the task has an overlap lock, which a forced run respects without `--overlap`. Throws `Halted` if a stop
- * came first, and `LedgerError` if the ledger does not answer.
- */
+/** A forced run respects the lock without `--overlap`. Throws `Halted` and `LedgerError`. */
 export async function hasOverlapLock(
   task: string,
   { ledgerTimeoutMs }: Pick<Settings, 'ledgerTimeoutMs'>,

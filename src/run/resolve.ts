@@ -17,10 +17,7 @@ export interface ResolveIo extends WriteIo {
   findSurvivor(slot: { readonly task: string; readonly attempts: readonly AttemptRecord[] }): Survivor | null
 }
 
-/**
- * Records the decision of an operator, unless the slot is running or completed. The lease of a run that the operator knows
- * to have ended does not matter. Throws `LedgerError`, and `Unanswered` if the resolution may be, or may yet be, recorded.
- */
+/** The lease of a run that is known to have ended does not matter. Throws `LedgerError`, also if it may yet be recorded. */
 export function resolveSlot(
   request: ResolutionRequest,
   settings: Pick<Settings, 'skewMs' | 'ledgerTimeoutMs'>,

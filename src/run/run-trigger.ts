@@ -112,11 +112,8 @@ export interface TriggerParts
 }
 
 /**
- * Runs one trigger, from the options of the caller to the result. Reads the settings once and gives them to `workWith`,
- * which returns the work to run. `stop` ends the run, and its reason is a `StopReason`.
- *
- * Throws `LedgerError` for wrong options, and when the ledger cannot be used. Then the slot of the trigger was not started,
- * but a catch-up may have run missed slots before.
+ * Runs one trigger, from the options of the caller to the result. Gives the settings to `workWith`. Throws `LedgerError` for
+ * wrong options, and when the ledger cannot be used: a catch-up may have run missed slots before.
  */
 export async function runTrigger<T>(
   options: TriggerOptions,
@@ -169,7 +166,6 @@ export async function runTrigger<T>(
   return { ...result, caughtUp }
 }
 
-/** Returns a function that runs one slot, and logs its events with its own context. */
 function slotRunner<T>(
   work: Work<T>,
   settings: Settings,
@@ -209,7 +205,6 @@ function slotRunner<T>(
   }
 }
 
-/** Reads what the caller asks for. Throws a usage error for wrong options. */
 async function readRequest(
   options: TriggerOptions,
   settings: Settings,
@@ -254,7 +249,6 @@ function preconditionsOf(
   return ofRange ? { forceOnly, forceOfRange: true } : { forceOnly, forceAskedAt: askedAt?.getTime() ?? clock.now() }
 }
 
-/** Returns the function that gives the events of one run to the log of the caller. */
 function emitterOf(context: RunContext, { log }: TriggerParts): (event: RunEvent) => void {
   return unfailing((event) => log?.(event, context))
 }

@@ -75,10 +75,7 @@ export function readExpectations(
   return expectationsOf(filled)
 }
 
-/**
- * Returns the settings of a force without `overlap`, for a task whose runs must not overlap. Throws a usage error if those
- * that were given say that the work goes on without its lease.
- */
+/** For a force without `overlap`. Throws a usage error if the given settings let the work go on without its lease. */
 export function withOverlapLock(settings: Settings, given: RunSettings): Settings {
   if (given.onLeaseLost === 'continue') {
     throw usageError(
@@ -143,10 +140,7 @@ function readSetting(name: string, spec: OptionSpec, value: unknown): unknown {
   throw usageError(`${optionName(name)} ${text} is not allowed. Use ${allowedWithReason(spec)}.`)
 }
 
-/**
- * Returns the settings that a rerun must repeat, because they keep runs apart, where they are not the defaults. A run with
- * an overlap setting stops with its lease by default. A force for a completed slot must say so again.
- */
+/** Returns the settings that keep runs apart, where they are not the defaults. A rerun must repeat them. */
 export function guardsOf({ overlap, onLeaseLost, skewMs, forceOnly }: Settings & Pick<Policy, 'forceOnly'>): Guards {
   return {
     ...(overlap !== 'allow' && { overlap }),

@@ -12,10 +12,7 @@ export interface ZonedSlot {
 /** A random UUID. It must never change, otherwise the work of a slot would get another key and could be done twice. */
 const KEY_NAMESPACE = '92018dac-55ae-4b8c-bfdb-45fc6b24539d'
 
-/**
- * Returns the key of the work of a slot: the UUID version 5 (RFC 9562) of the task, one space and the slot in UTC. It is
- * the same in every attempt. A task name has no space, so no two slots have the same name.
- */
+/** Returns the UUID version 5 (RFC 9562) of the task, one space and the slot in UTC. It is the same in every attempt. */
 export function runKey(task: string, slot: Instant): string {
   return uuidV5(KEY_NAMESPACE, `${task} ${formatInstant(slot)}`)
 }
@@ -27,10 +24,7 @@ function uuidV5(namespace: string, name: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
 
-/**
- * Returns the date (`2026-11-25`) and the local time of a slot (`2026-11-25T03:00:00+09:00`), with seconds in the offset if
- * it has any. Both are empty if this Node does not know the zone, which only a host with newer zone data can have recorded.
- */
+/** Returns `2026-11-25` and `2026-11-25T03:00:00+09:00`. Both are empty if this Node does not know the zone. */
 export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): { date: string; local: string } {
   const offset = offsetSeconds(timezone, slot)
   if (offset === null) return { date: '', local: '' }

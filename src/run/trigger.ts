@@ -67,10 +67,7 @@ export function readTrigger(
   return read
 }
 
-/**
- * A deleted row rejects nothing, so it must be kept until no trigger for its slot can arrive. The longest window counts, so
- * that a retention that is too short fails on the first day and not months later.
- */
+/** A deleted row rejects nothing. The longest window counts, so that a retention that is too short fails on the first day. */
 function checkRetention(retentionMs: number | null, schedule: Schedule, { slot, end }: Window): void {
   if (retentionMs === null || end === null) return
   const leastMs = RETAINED_WINDOWS * Math.max(end - slot, longestGapMs(schedule, slot) ?? 0)

@@ -105,10 +105,7 @@ export function lossOf(found: StoredRow | null, number: number): 'lost' | 'resol
 /** The time of one slow answer, for work that could not be stopped in time, such as a function of `ledger.run`. */
 const LATE_MS = 5_000
 
-/**
- * Writes how the attempt ended, on top of `row` or of a late renewal of it, to which `noted` adds what the work has said.
- * Never throws.
- */
+/** Writes on top of `row` or of a late renewal of it, to which `noted` adds what the work has said. Never throws. */
 export function finishAttempt(
   row: PendingRow,
   ending: Ending,

@@ -1,12 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { LedgerError } from '../core/errors.ts'
 
-/**
- * How many file descriptors a run needs in addition to those of Node. They are for SQLite's files or the connections to
- * DynamoDB, and for the start of the batch. SQLite's native library also makes a runtime of its own, and ends the whole
- * process if it gets no descriptors. With fewer descriptors, the claim could succeed and the start of the batch could
- * fail.
- */
+/** Beside those of Node: for SQLite or DynamoDB, and for the start of the batch, which must not fail after the claim. */
 const NEEDED_FILES = 12
 
 /** Throws `denied` if this process cannot open `NEEDED_FILES` more files. It opens only `/dev/null`. */
@@ -21,10 +16,7 @@ export function checkDescriptors(): void {
   }
 }
 
-/**
- * Returns the error for a ledger that could not be opened because no descriptors were left. Returns null if that is not
- * the reason.
- */
+/** Returns null if missing descriptors are not the reason. */
 export function noDescriptors(cause: unknown): LedgerError | null {
   const text = String(cause)
   const make = (what: string, remedy: string) =>

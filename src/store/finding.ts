@@ -66,10 +66,6 @@ export const PROTECTION = {
 
 export interface SetupStep {
   readonly what: 'table' | 'timeToLive' | 'deletionProtection' | 'pointInTimeRecovery' | 'file'
-  /**
-   * `off` means that the feature of an existing table is off, and was left so. `unsupported` means that the server does
-   * not have the feature, `impossible` that this table cannot have it, and `unknown` that the role may not read it. The
-   * ledger works without it in all these cases.
-   */
+  /** `off` was left so. `unsupported`: by the server. `impossible`: on this table. `unknown`: the role may not read it. */
   readonly did: 'created' | 'found' | 'enabled' | 'off' | 'unsupported' | 'impossible' | 'unknown'
 }

@@ -8,10 +8,7 @@ import type { OpenedStore } from './store.ts'
 export type { OpenedStore }
 export { hidePassword }
 
-/**
- * Returns whether the ledger is on this host, so that its calls use no network, and its name in a form that a command in
- * any folder of this host can use.
- */
+/** Says whether its calls use no network, and names it for a command in any folder of this host. */
 export function describeStore(name: string) {
   const parsed = parseStoreName(name)
   return parsed.kind === 'file'
@@ -33,10 +30,7 @@ const LEDGERS = 'dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH'
 const VARIABLE = /^\$|\$\{/
 const NOT_REPLACED = 'A variable in it was not replaced. Write its value, or use double quotes in a shell.'
 
-/**
- * Reads `dynamodb:TABLE`, `postgres://…` or `file:PATH`. Throws a usage error for any other text. The user must give a
- * name, because a default ledger that the user did not choose would reject no duplicates.
- */
+/** The user must give a name: a default ledger that the user did not choose would reject no duplicates. */
 export function parseStoreName(name = ''): StoreName {
   const [, kind, rest = ''] = /^(dynamodb|file):(.*)$/s.exec(name) ?? []
   if (kind === 'dynamodb') {
@@ -76,10 +70,7 @@ function wrongName(name: string, why: string): LedgerError {
   return usageError(`store ${quote(name)} is not valid. ${why}`)
 }
 
-/**
- * Opens the ledger of that name. It sends no request yet, so a missing table or a denied access shows with the first
- * call.
- */
+/** Sends no request yet, so a missing table or a denied access shows with the first call. */
 export async function openStore(name: string | undefined, env: Environment): Promise<OpenedStore> {
   const parsed = parseStoreName(name)
   checkDescriptors()
@@ -109,10 +100,7 @@ export async function openStore(name: string | undefined, env: Environment): Pro
   return { warnings, store, takeCreated }
 }
 
-/**
- * Waits for a module that needs SQLite, which is native code. Throws a usage error if SQLite is not available, as in
- * the single executable.
- */
+/** Throws a usage error if SQLite, which is native code, is not available, as in the single executable. */
 export async function withSqlite<T>(loading: Promise<T>): Promise<T> {
   try {
     return await loading

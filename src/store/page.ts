@@ -5,9 +5,7 @@ import { formatSlot } from '../core/row/stored-row.ts'
 import type { Instant, Key } from '../core/types.ts'
 import { ENTRIES_PER_READ, type ListedSlot, type ListQuery } from './store.ts'
 
-/**
- * The most rows in a page. DynamoDB reads about this many in one second, and a person can still scroll such a table.
- */
+/** DynamoDB reads about this many rows in one second. */
 const MAX_LIMIT = 1000
 
 export interface StoredKey {

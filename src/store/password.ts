@@ -7,15 +7,13 @@ const INVALID = 'postgres://(not a valid address)'
 /** A parameter that can be meant for a password. */
 const MISSPELT = /^(?!password$|passfile$).*(pass|pw|secret|[^a-z_])/
 
-/** Returns whether the name of a ledger is an address of PostgreSQL. */
 export function isPostgresAddress(name: string): boolean {
   return /^postgres(ql)?:\/\//.test(name)
 }
 
 /**
- * Returns the name of a ledger without the password of an address, which it remembers. Only that name goes into logs,
- * messages and printed commands. Of a text that is not a valid address nothing is kept, because a password can be anywhere
- * in it.
+ * Remembers the password of an address. Only the name without it goes into logs, messages and printed commands. Of a text
+ * that is not a valid address nothing is kept, because a password can be anywhere in it.
  */
 export function hidePassword(name: string): string {
   if (!isPostgresAddress(name)) return name

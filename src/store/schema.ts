@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { getAsset, isSea } from 'node:sea'
 
-/**
- * Returns a file of `schema/` as text. AWS and other programs read these files too. The single executable contains
- * them, so all code must read them with this function.
- */
+/** AWS and other programs read these files too. The single executable contains them. */
 export function readSchema(name: string): string {
   if (isSea()) return getAsset(`schema/${name}`, 'utf8')
   // The relative path is the same from `src` and from `dist`.

@@ -9,10 +9,7 @@ export interface SetupReport {
   readonly warnings: readonly string[]
 }
 
-/**
- * Makes the missing parts of the ledger of that name. It may be called again, and by two processes at once. Throws
- * `LedgerError`. The kind is `shape` if something else has that name, and then nothing was changed.
- */
+/** Two processes may call it at once. Throws `shape` if something else has that name, and then changes nothing. */
 export async function setUpStore(name: string, env: Environment, call: CallOptions): Promise<SetupReport> {
   const parsed = parseStoreName(name)
   if (parsed.kind === 'dynamodb') {
@@ -30,10 +27,7 @@ export async function setUpStore(name: string, env: Environment, call: CallOptio
   return { name, steps: [{ what: 'file', did: await setUpFile(path, call) }], warnings }
 }
 
-/**
- * Inspects everything that the ledger of that name needs, and changes nothing. It yields each finding as soon as it is
- * made. It ends early if a finding makes the other checks impossible, such as an endpoint that does not answer.
- */
+/** Changes nothing. Ends early if a finding makes the other checks impossible, such as an endpoint that does not answer. */
 export async function* inspectStore(
   name: string,
   settings: InspectSettings,

@@ -8,21 +8,13 @@ export interface CallOptions {
 
 export type PutResult =
   | { readonly kind: 'ok' }
-  /**
-   * The expectation did not hold, so nothing was written. `found` is the row as it is now, or null if there is none.
-   */
+  /** The expectation did not hold, so nothing was written. `found` is the row as it is now. */
   | { readonly kind: 'conflict'; readonly found: StoredRow | null }
 
-/**
- * The stored row that a write builds on. The version alone is not enough. If an operator deletes a row and another run
- * makes it again, its versions start again at 1.
- */
+/** The version alone is not enough: if an operator deletes a row and a run makes it again, its versions start again at 1. */
 export type Expected = 'absent' | Pick<Row, 'version' | 'owner'>
 
-/**
- * A query for the rows of one task, or for the rows of all tasks on one UTC day. The newest slot comes first, and the
- * rows of one slot come in a fixed order.
- */
+/** The newest slot comes first, and the rows of one slot come in a fixed order. */
 export type ListQuery = (
   | {
       readonly kind: 'task'
@@ -62,10 +54,7 @@ export interface SlotsPage {
   readonly next?: Instant
 }
 
-/**
- * The key of a small document of a task, in the partition of the task beside its rows. `#task` holds the task record.
- * `#lock` holds the overlap lock. A kind begins with `#`, which no slot does.
- */
+/** The key of a small document in the partition of a task. A kind begins with `#`, which no slot does. */
 export interface EntryKey {
   readonly task: string
   readonly kind: '#task' | '#lock'

@@ -4,7 +4,7 @@ import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.t
 import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
 import { optionName } from '../../core/option.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
+import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { checkSummary, findingCause, findingJson, findingObject, totalOf } from '../../format/check/finding.ts'
@@ -41,7 +41,7 @@ const help = {
     status: {
       kind: 'words',
       value: 'STATUS[,…]',
-      choices: ['missed', 'failed', 'stale', 'unknown', 'overdue', 'unusual', 'late'],
+      choices: FINDING_KINDS,
       otherwise: 'all',
       isFlagOnly: true,
       help: 'Find only slots with one of these statuses',

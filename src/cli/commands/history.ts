@@ -193,7 +193,6 @@ function withStatusOf(
   return { items: items(), statusOf, workOf: ofItem }
 }
 
-/** Returns what to say instead of an empty table. */
 async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string> {
   const { store, task, status, since, until, ledgerTimeoutMs } = values
   const isFiltered = status !== undefined || since !== undefined || until !== undefined

@@ -1,8 +1,5 @@
-import type { Ledger } from '../../api.ts'
 import { pausedAllText, pausedOneText, pausedText } from '../../format/task/task-change.ts'
-import { changeTasks, envForAll } from '../change-all.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { readOptions } from '../options/arguments.ts'
+import { changeCommand } from '../change-all.ts'
 import type { CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE, TASK_OR_ALL } from '../options/task-change.ts'
 
@@ -39,17 +36,10 @@ const help = {
     'A pause with --from in the past also covers the slots since then that were missed. If --until is in the past, too, the pause is over, but its slots are not missed. A program that keeps a ledger open sees the pause within a minute.\nExit codes: 0, otherwise as in run.',
 } as const satisfies CommandHelp
 
-export const pause: Command = {
-  help,
-  async execute({ argv, env, sink }: CommandContext) {
-    const { store, json, task: named, all, ...options } = readOptions(help, argv, envForAll(argv, env))
-    const change = {
-      one: (ledger: Ledger, task: string) => ledger.pause({ ...options, task }),
-      all: (ledger: Ledger) => ledger.pauseAll(options),
-      text: pausedText,
-      lineOfAll: pausedOneText,
-      endOfAll: pausedAllText,
-    }
-    return changeTasks({ store, json, task: named, all }, change, sink)
-  },
-}
+export const pause = changeCommand(help, {
+  one: (ledger, options) => ledger.pause(options),
+  all: (ledger, options) => ledger.pauseAll(options),
+  text: pausedText,
+  lineOfAll: pausedOneText,
+  endOfAll: pausedAllText,
+})

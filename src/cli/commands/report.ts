@@ -95,10 +95,8 @@ export const report = defineCommand(help, async (values, { stops }) => {
 })
 
 /**
- * Returns the path of the file to replace. For a link, this is the file that the link leads to.
- *
- * Throws a usage error for a device or a pipe, which cannot be replaced, and for a file that does not begin
- * as a report. It is not an earlier report, and a typing error must not replace a ledger.
+ * Returns the path of the file to replace: of a link, the file that it leads to. Throws a usage error for a device or a pipe,
+ * and for a file that does not begin as a report: a typing error must not replace a ledger.
  */
 function filePathOf(path: string, format: Format): string {
   if (!existsSync(path)) return path
@@ -129,10 +127,7 @@ function beginOf(path: string, length: number): string {
   }
 }
 
-/**
- * Writes the report to another file in the same folder, and renames that when it is complete. Otherwise an incomplete
- * report could look like a complete one. Throws a usage error if the file cannot be written.
- */
+/** Renames the file when it is complete: an incomplete report could look like a complete one. */
 async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
   const begun = `${path}.${process.pid}.part`
   // After the rename there is nothing to remove.

@@ -23,7 +23,7 @@ import { TASK_OR_ALL } from '../options/task-change.ts'
 import { showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
-import { planRange, printPlan } from './rerun/plan.ts'
+import { checkSlotOrRange, planRange, printPlan, SLOT_OR_RANGE } from './rerun/plan.ts'
 import { printScript } from './rerun/script.ts'
 
 const help = {
@@ -40,14 +40,7 @@ const help = {
       details:
         'For several tasks (--all, or a prefix), rerun always prints a script. A task that does not run on ECS has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
     },
-    slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
-    from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
-    to: {
-      kind: 'text',
-      value: 'TIME',
-      otherwise: 'now',
-      help: 'End of the range; a date includes the whole day',
-    },
+    ...SLOT_OR_RANGE,
     only: {
       kind: 'words',
       value: 'STATUS[,…]',
@@ -136,8 +129,6 @@ interface RerunRequest extends CommandContext {
   readonly values: RerunValues & { readonly task: string }
 }
 
-const OF_RANGE = ['from', 'to', 'dryRun', 'keepGoing'] as const
-
 /** A script reads the ledger, and starts no batch under its own options. */
 const { retentionMs: _, ledgerTimeoutMs: __, ...OF_BATCHES } = SUPERVISION_OPTIONS
 const NOT_OF_SCRIPT = ['dryRun', 'ignoreAfter', 'fresh', ...Object.keys(OF_BATCHES)]
@@ -146,15 +137,8 @@ const NOT_OF_SCRIPT = ['dryRun', 'ignoreAfter', 'fresh', ...Object.keys(OF_BATCH
 const FOUND_LATER = 'user'
 
 function checkTogether(values: RerunValues): void {
-  const { slot, from, reason, by, dryRun } = values
-  if (slot === undefined && from === undefined) {
-    throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
-  }
-  const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
-  if (slot !== undefined && ofRange !== undefined) {
-    const name = optionName(ofRange)
-    throw usageError(`--slot and --${name} cannot be used together, because --${name} is for a range. Use one of them.`)
-  }
+  const { reason, by, dryRun } = values
+  checkSlotOrRange(values, { ofRange: ['dryRun', 'keepGoing'] })
   if (dryRun) return
   if (reason === undefined) {
     throw usageError(

@@ -1,7 +1,5 @@
 import type { Ledger } from '../../api.ts'
-import { usageError } from '../../core/errors.ts'
 import { keysOf } from '../../core/objects.ts'
-import { optionName } from '../../core/option.ts'
 import { DEFAULT_RERUNNABLE, RESOLVED_STATE } from '../../core/row/policy.ts'
 import { statusOfRow } from '../../core/row/status.ts'
 import { expectedTimes } from '../../core/task/task-record.ts'
@@ -17,7 +15,7 @@ import { defineCommand } from '../command.ts'
 import type { Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print, printAll } from '../output.ts'
-import { planRange, printPlan } from './rerun/plan.ts'
+import { checkSlotOrRange, planRange, printPlan, SLOT_OR_RANGE } from './rerun/plan.ts'
 
 const help = {
   name: 'resolve',
@@ -26,9 +24,7 @@ const help = {
   options: {
     store: COMMON.store,
     task: COMMON.task,
-    slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
-    from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
-    to: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'End of the range; a date includes the whole day' },
+    ...SLOT_OR_RANGE,
     only: {
       kind: 'words',
       value: 'STATUS[,…]',
@@ -79,7 +75,7 @@ const help = {
 type ResolveValues = Values<typeof help.options>
 
 export const resolve = defineCommand(help, async (values, { sink }) => {
-  checkTogether(values)
+  checkSlotOrRange(values, { ofSlot: ['run'], ofRange: ['only', 'dryRun'] })
   const ledger = createLedger({ store: values.store })
   const { slot, from } = values
   if (slot !== undefined) {
@@ -112,21 +108,6 @@ export const resolve = defineCommand(help, async (values, { sink }) => {
   if (leftOut !== null) sink.write(leftOut)
   return refused > 0 ? EXIT.refused : EXIT.ok
 })
-
-const OF_RANGE = ['from', 'to', 'only', 'dryRun'] as const
-
-function checkTogether(values: ResolveValues): void {
-  const { slot, from, run } = values
-  if (slot === undefined && from === undefined) {
-    throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
-  }
-  const ofRange = OF_RANGE.find((option) => values[option] !== undefined && values[option] !== false)
-  const other = slot === undefined ? (run === undefined ? undefined : 'run') : ofRange
-  if (other === undefined) return
-  const [one, kind] = slot === undefined ? ['from', 'one slot'] : ['slot', 'a range']
-  const name = optionName(other)
-  throw usageError(`--${one} and --${name} cannot be used together, because --${name} is for ${kind}. Use one of them.`)
-}
 
 /** Records the decision for one slot. Returns the answer, and the line of the log if it was refused. */
 async function resolveOne(ledger: Ledger, values: ResolveValues, slot: string | Date) {

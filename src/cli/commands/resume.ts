@@ -1,8 +1,5 @@
-import type { Ledger } from '../../api.ts'
 import { resumedAllText, resumedOneText, resumedText } from '../../format/task/task-change.ts'
-import { changeTasks, envForAll } from '../change-all.ts'
-import type { Command, CommandContext } from '../command.ts'
-import { readOptions } from '../options/arguments.ts'
+import { changeCommand } from '../change-all.ts'
 import type { CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE, TASK_OR_ALL } from '../options/task-change.ts'
 
@@ -24,17 +21,10 @@ const help = {
     'With --all, only pauses that pause --all recorded end. A pause of one task, and a retirement, stay.\nExit codes: 0, also if there is nothing to resume, otherwise as in run.',
 } as const satisfies CommandHelp
 
-export const resume: Command = {
-  help,
-  async execute({ argv, env, sink }: CommandContext) {
-    const { store, json, task: named, all, ...options } = readOptions(help, argv, envForAll(argv, env))
-    const change = {
-      one: (ledger: Ledger, task: string) => ledger.resume({ ...options, task }),
-      all: (ledger: Ledger) => ledger.resumeAll(options),
-      text: resumedText,
-      lineOfAll: resumedOneText,
-      endOfAll: resumedAllText,
-    }
-    return changeTasks({ store, json, task: named, all }, change, sink)
-  },
-}
+export const resume = changeCommand(help, {
+  one: (ledger, options) => ledger.resume(options),
+  all: (ledger, options) => ledger.resumeAll(options),
+  text: resumedText,
+  lineOfAll: resumedOneText,
+  endOfAll: resumedAllText,
+})

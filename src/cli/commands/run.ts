@@ -55,10 +55,8 @@ export const run: Command = {
 }
 
 /**
- * Returns the options in the form that the library takes. A stop ends the read of the event. A forced run does not catch
- * up: the variable of the operator forces a run whose usual options say that it catches up. Throws a usage error if
- * the event time cannot be read, and for a reason or statuses without a slot to force: the operator may have lost the slot,
- * and the run would take another one.
+ * Returns the options of the library. A forced run does not catch up, although its usual options may say so. Throws a usage
+ * error for a reason or statuses without a slot to force: the run would take another slot.
  */
 export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,

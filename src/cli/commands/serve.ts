@@ -69,10 +69,7 @@ export const serve = defineCommand(help, async (values, { sink }) => {
   return new Promise<never>(() => {})
 })
 
-/**
- * Reads from the ledger once. Throws the error at once if the store is not a ledger or access is denied. A ledger that
- * cannot be reached may come back, and a record that cannot be read concerns one task, so these are only warnings.
- */
+/** Throws if the store is not a ledger or access is denied. A ledger that cannot be reached may come back. */
 async function firstLook(
   ledger: ReturnType<typeof createLedger>,
   ledgerTimeoutMs: number,

@@ -1,13 +1,14 @@
 import { usageError } from '../../core/errors.ts'
+import { isKeyOf } from '../../core/objects.ts'
 import { EXIT } from '../../exit-code.ts'
 import { safeJson } from '../../format/text.ts'
+import { PROTECTION, type SetupStep } from '../../store/finding.ts'
 import { setUpStore } from '../../store/setup.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 import { checkSetup } from './setup/check.ts'
-import { setupStepText } from './setup/step-text.ts'
 
 const help = {
   name: 'setup',
@@ -54,4 +55,23 @@ export const setup: Command = {
     else for (const step of steps) await print(`${name}: ${setupStepText(name, step)}`)
     return EXIT.ok
   },
+}
+
+const DEEDS: Readonly<Record<Exclude<SetupStep['did'], 'off'>, string>> = {
+  created: 'created',
+  found: 'already exists, nothing to change',
+  enabled: 'turned on',
+  unsupported: 'not supported by this server; the ledger works without it',
+  impossible: 'not possible on this table. The ledger works without it, but --retention has no effect',
+  unknown: 'not known, because these credentials may not read it',
+}
+
+/** Returns what setup says about a step. If a feature of an existing table is off, it says how to turn it on. */
+export function setupStepText(ledger: string, { what, did }: SetupStep): string {
+  const feature = isKeyOf(what, PROTECTION) ? PROTECTION[what] : null
+  const name = feature?.name ?? (what === 'timeToLive' ? 'time to live' : what)
+  if (did === 'off') {
+    return `${name} is off, and was left off. To turn it on: ${feature?.command} --table-name ${ledger.replace(/^dynamodb:/, '')}`
+  }
+  return `${name} ${did === 'found' && name !== what ? 'is on already' : DEEDS[did]}`
 }

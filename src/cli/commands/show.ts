@@ -47,10 +47,13 @@ export const show = defineCommand(help, async (given, { sink }) => {
   const ledger = createLedger({ store })
   const reading = { task, ledgerTimeoutMs }
   const now = systemClock.now()
-  const record = recordOnce(ledger, reading)
+  const record = await recordOf(ledger, reading).catch((error: unknown) => {
+    if (error instanceof LedgerError && error.kind === 'shape') return error
+    throw error
+  })
   const slot = await slotFrom(values, ledger, reading, record, now)
   const row = await ledger.get({ ...reading, slot: new Date(slot) })
-  const known = row === null ? await knownOf(ledger, reading, record) : await unlessDamaged(record, sink)
+  const known = row === null ? await knownOf(ledger, reading, record) : unlessDamaged(record, sink)
   const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
   const times = { now, ...expectedTimes(known ?? null) }
   const older = rulesOf(known ?? null) === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
@@ -69,25 +72,14 @@ async function readOlder(ledger: Ledger, of: HistoryOptions): Promise<readonly R
   return rows
 }
 
-type RecordReader = () => Promise<KnownTask | null>
+/** An error: the record is damaged, or a newer cronledger wrote it. Null: there is none. */
+type FoundRecord = KnownTask | LedgerError | null
 
-function recordOnce(ledger: Ledger, reading: TaskReading): RecordReader {
-  let record: ReturnType<RecordReader> | null = null
-  return () => {
-    record ??= recordOf(ledger, reading)
-    return record
-  }
-}
-
-/** Returns the record. One that is damaged, or that a newer cronledger wrote, does not hide the row: the log says so. */
-async function unlessDamaged(record: RecordReader, sink: Sink): Promise<KnownTask | null | undefined> {
-  try {
-    return await record()
-  } catch (error) {
-    if (!(error instanceof LedgerError) || error.kind !== 'shape') throw error
-    sink.write(printable(`cronledger: pauses are not shown: ${error.message}`))
-    return undefined
-  }
+/** Returns the record. One that cannot be read does not hide the row: the log says so. */
+function unlessDamaged(record: FoundRecord, sink: Sink): KnownTask | null | undefined {
+  if (!(record instanceof LedgerError)) return record
+  sink.write(printable(`cronledger: pauses are not shown: ${record.message}`))
+  return undefined
 }
 
 /** Returns the schedules that this version can read. The row has its own, so another one must not hide it. */
@@ -103,28 +95,27 @@ function readableSchedules({ schedules }: KnownTask): readonly InForce[] {
 }
 
 /** Returns the record of the task of a slot without a row. Throws a usage error if the ledger does not know the task. */
-async function knownOf(ledger: Ledger, reading: TaskReading, record: RecordReader): Promise<KnownTask | null> {
-  const known = await record()
-  if (known === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
-  return known
+async function knownOf(ledger: Ledger, reading: TaskReading, record: FoundRecord): Promise<KnownTask | null> {
+  if (record instanceof LedgerError) throw record
+  if (record === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
+  return record
 }
 
 /**
- * Returns the slot that the user means. An instant needs no schedule, so it also finds a row whose schedule is unknown.
- * Any other form needs a schedule: that of the task record, or that of the newest row. Throws a usage error if none is
- * recorded, and no row has one that this version can read.
+ * An instant needs no schedule, so it also finds a row whose schedule is unknown. Any other form needs that of the task
+ * record, or else of the newest row. Throws a usage error without one.
  */
 async function slotFrom(
   { task, slot }: ShowValues,
   ledger: Ledger,
   reading: TaskReading,
-  record: RecordReader,
+  record: FoundRecord,
   now: Instant,
 ): Promise<Instant> {
   const instant = instantWithoutSchedule(slot)
   if (instant !== null) return instant
-  const recorded = await record()
-  if (recorded?.schedules.length) return parseSlotBySchedules(recorded.schedules, slot, now).window.slot
+  if (record instanceof LedgerError) throw record
+  if (record?.schedules.length) return parseSlotBySchedules(record.schedules, slot, now).window.slot
   const row = await findNewestRow(ledger, reading)
   if (row === null) throw await unknownTaskOf(ledger, reading)
   const spec = readableRow(row)?.schedule

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { quote, usageError } from '../../core/errors.ts'
-import { didYouMean, nearest } from '../../core/near.ts'
+import { didYouMean, suggestion } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
 import { EXIT } from '../../exit-code.ts'
 import { listed, printable } from '../../format/text.ts'
@@ -128,6 +128,6 @@ function templateList(): string {
 }
 
 function unknownTemplate(name: string) {
-  const meant = OTHER_TEMPLATE_NAMES.get(name) ?? [nearest(name, help.words) ?? []].flat()
-  return usageError(`unknown template ${quote(name)}.${didYouMean(meant)} Use ${listed(help.words, 'or')}.`)
+  const hint = didYouMean(OTHER_TEMPLATE_NAMES.get(name) ?? []) || suggestion(name, help.words)
+  return usageError(`unknown template ${quote(name)}.${hint} Use ${listed(help.words, 'or')}.`)
 }

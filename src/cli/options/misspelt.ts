@@ -23,11 +23,8 @@ export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
 const MIN_LETTERS = 5
 
 /**
- * Returns a warning about the variables `CRONLEDGER_…` that are no option of any command, or null. Without it, a misspelt
- * limit would silently have no effect. We refuse only unknown flags, since the environment also belongs to the batch.
- *
- * Throws a usage error if such a variable is nearly an option that chooses the slot or limits a force and is not given: the
- * run could go to another slot, or start in a slot for which the force is not meant.
+ * Returns a warning about the variables `CRONLEDGER_…` that are no option of any command: a misspelt limit would silently have
+ * no effect. Throws a usage error if one is nearly an option that chooses the slot or limits a force and is not given.
  */
 export function misspeltVariables(
   command: string,

@@ -7,9 +7,7 @@ import type { CommandHelp } from './options.ts'
 
 export interface Line {
   readonly command: CommandHelp
-  /** The options of the command by the names of their flags. */
   readonly flags: ReadonlyMap<string, OptionSpec>
-  /** There is a batch command after `--`. */
   readonly hasBatch: boolean
 }
 

@@ -13,48 +13,22 @@ import { hidePassword } from '../../store/open.ts'
 import type { Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
 
-/**
- * The variables that the notification command must not get. Otherwise a `cronledger` in it could force a slot, or start
- * notifications of its own, which would start others.
- */
+/** With these, a `cronledger` in the command could force a slot, or start notifications that start others. */
 const KEPT_FROM_IT = [...FORCING_VARIABLES, ...['notify', 'notifyEach', 'notifyFormat', 'notifyOn'].map(variableOf)]
 
 type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
 
 /**
- * The kind of each event. Null: it is never sent. A batch that did not run counts as failed, and so does a batch whose end
- * the ledger does not know. An operator paused the task, so a trigger in the pause needs no notification.
+ * The events whose kind has another name. A batch that did not run counts as failed, and so does one whose end the ledger
+ * does not know. An event that is no kind is never sent: an operator paused the task, for example.
  */
-const KIND_OF_EVENT: Readonly<Record<LogObject['event'], NotifyKind | null>> = {
+const KIND_OF_EVENT: Readonly<Partial<Record<LogObject['event'], NotifyKind>>> = {
   claimed: 'started',
   completed: 'succeeded',
-  failed: 'failed',
   unrecorded: 'failed',
   withdrawn: 'failed',
   stopped: 'failed',
   unusable: 'failed',
-  duplicate: 'duplicate',
-  refused: 'refused',
-  skipped: 'skipped',
-  paused: null,
-  waiting: null,
-  'catch-up': null,
-  retry: null,
-  'renewal-failed': null,
-  'renewal-recovered': null,
-  'lease-lost': null,
-  'clock-event-time': null,
-  'schedule-mismatch': null,
-  'schedule-changed': null,
-  'ledger-created': null,
-  revived: null,
-  warning: null,
-  missed: 'missed',
-  stale: 'stale',
-  unknown: 'unknown',
-  overdue: 'overdue',
-  unusual: 'unusual',
-  late: 'late',
 }
 
 /** The kinds that are sent without `--notify-on`. A message after each success would teach its readers to ignore all. */
@@ -92,9 +66,9 @@ export function openNotify(values: NotifyValues, env: Environment): Notify | nul
     ...notifier,
     wants,
     emit(event, about) {
-      const usual = KIND_OF_EVENT[event.event]
+      const usual = KIND_OF_EVENT[event.event] ?? COMMON.notifyOn.choices.find((one) => one === event.event)
       const kind = event['recovered'] === true && wants('recovered') ? 'recovered' : usual
-      if (kind === null || !wants(kind)) return
+      if (kind === undefined || !wants(kind)) return
       const word = event.event === 'unrecorded' ? event.event : kind
       const told = { title: titleText({ ...about, word }, Date.parse(event.time)), ...event }
       // A shell sees these variables, so we pass only texts whose characters are restricted.

@@ -1,4 +1,5 @@
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
+import { FINDING_KINDS } from '../../core/task/findings.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 
 export interface CommandHelp {
@@ -141,21 +142,7 @@ export const COMMON = {
     kind: 'words',
     value: 'KIND[,…]',
     group: 'Notifications and output',
-    choices: [
-      'started',
-      'succeeded',
-      'recovered',
-      'duplicate',
-      'refused',
-      'skipped',
-      'failed',
-      'missed',
-      'stale',
-      'unknown',
-      'overdue',
-      'unusual',
-      'late',
-    ],
+    choices: ['started', 'succeeded', 'recovered', 'duplicate', 'refused', 'skipped', ...FINDING_KINDS],
     otherwise: 'all but started and succeeded',
     help: 'Notify only about started, succeeded, recovered, duplicate, refused, skipped, failed',
     details: 'check notifies about failed, missed, stale, unknown, overdue, unusual and late.',

@@ -32,7 +32,6 @@ export interface Policy {
 
 /** The options that protect a run from others, where they are not the defaults. A command that runs it again repeats them. */
 export interface Guards {
-  /** What the run does while another slot of the task runs. */
   readonly overlap?: 'skip' | 'wait'
   /** The batch must not outlive the lease, because other runs may take the slot over when the lease has run out. */
   readonly onLeaseLost?: 'stop'

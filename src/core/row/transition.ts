@@ -23,7 +23,6 @@ import { attemptCount, coveringSlot, endedAttempts, isEnded, isUnstarted, openAt
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
-/** The slot of a write, and the run that will own its row. */
 interface NewOwner {
   readonly task: string
   readonly window: Window
@@ -157,7 +156,6 @@ export function renewLease(row: Row, stamp: Stamp, leaseMs: number, process: Pro
   return withOpen(pending, process === null || open.phase === 'waiting' ? open : { ...open, process }, stamp, leaseMs)
 }
 
-/** Returns the row with this open attempt in place of the one that it has, and with a new lease. */
 function withOpen(row: PendingRow, open: OpenAttempt, stamp: Stamp, leaseMs: number): PendingRow {
   return { ...nextVersion(row, stamp), attempts: [...endedAttempts(row), open], leaseUntil: stamp.now + leaseMs }
 }

@@ -6,15 +6,12 @@ import type { AuditedSlot, Doubt, DueKey } from './expected-slots.ts'
 import type { Unmet } from './rules.ts'
 import type { ExpectedTimes } from './task-record.ts'
 
-export const NO_FINDINGS: Readonly<Record<SlotFinding['kind'], number>> = {
-  missed: 0,
-  failed: 0,
-  stale: 0,
-  unknown: 0,
-  overdue: 0,
-  unusual: 0,
-  late: 0,
-}
+export const FINDING_KINDS = ['missed', 'failed', 'stale', 'unknown', 'overdue', 'unusual', 'late'] as const
+type FindingKind = (typeof FINDING_KINDS)[number]
+
+export const NO_FINDINGS = Object.fromEntries(FINDING_KINDS.map((kind) => [kind, 0])) as Readonly<
+  Record<FindingKind, number>
+>
 
 export type SlotFinding =
   /** No trigger asked to run it, or no run reached the ledger. `doubt`: why it may not have been due. */

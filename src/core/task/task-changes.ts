@@ -120,7 +120,6 @@ function withoutRepeat(schedules: Schedules, next: ScheduleSince): Schedules {
 
 export interface Declaration {
   readonly spec: ScheduleSpec
-  /** The instant from which the schedule is in force. */
   readonly from: Instant
   readonly now: Instant
   /** An expectation that is left out stays as it is. */

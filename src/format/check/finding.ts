@@ -42,10 +42,7 @@ export function totalOf(count: Readonly<Record<TaskFinding['kind'], number>>): n
   return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
-/**
- * Returns the line below the findings: `3 slots need attention: 2 missed, 1 failed`. With `newMs`, the findings are those
- * that arose in this last span.
- */
+/** Returns `3 slots need attention: 2 missed, 1 failed`. With `newMs`, the findings are those of this last span. */
 export function checkSummary(count: Readonly<Record<TaskFinding['kind'], number>>, newMs?: number): string {
   const total = totalOf(count)
   const isNew = newMs !== undefined

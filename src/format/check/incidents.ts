@@ -13,7 +13,6 @@ const COLORS: Readonly<Record<IncidentCause, number>> = {
   late: YELLOW,
 }
 
-/** What several tasks have in common. */
 export const INCIDENT_NAMES: Readonly<Record<IncidentCause, string>> = {
   broken: 'Outage',
   unreadable: 'Unreadable records',
@@ -41,10 +40,7 @@ function countsOf(counts: IncidentTask['counts']): string {
   return countsText(Object.fromEntries(counts))
 }
 
-/**
- * Returns the incidents as lines: each one of several tasks with its title, and a line for each of its tasks. All other
- * tasks come last, each with what happened in its newest slot.
- */
+/** An incident of several tasks has a title and a line for each task. All others come last, with their newest slot. */
 export function incidentLines(incidents: readonly Incident[], screen: Screen, now: Instant): readonly string[] {
   const rows = incidents.flatMap((incident) => incident.tasks.map((task) => ({ incident, task })))
   const indent = incidents.some(isShared) ? '  ' : ''

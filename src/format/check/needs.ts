@@ -119,7 +119,6 @@ export function needsOf(needs: OpenFindingsOfTasks, store: string): readonly Tas
   })
 }
 
-/** Returns the same as lines: the name of each task, its owner, and the commands below it. */
 export function needsLines(needs: OpenFindingsOfTasks, store: string): readonly string[] {
   return needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) =>
     ['', `${task}:`, ...ownerLines(owner), ...cautions.map((text) => `  ${text}`), ...stepLines(steps)].map(printable),
@@ -143,10 +142,7 @@ function needOfOne(found: TaskFinding, store: string): NextSteps {
   return { caution: verdict.caution, steps: neededSteps(verdict.steps) }
 }
 
-/**
- * We must not offer to run slots again before the operator has seen what an attempt has already done. The work of a stale
- * slot may be complete, so the commands for several slots leave these out.
- */
+/** The operator must first see what an attempt has done. The work of a stale slot may be complete, so ranges leave it out. */
 function needOfRerunnable(
   { oldest, newest, newestTried, newestStale, oldestKnown }: RerunnableNeeds,
   store: string,

@@ -9,7 +9,7 @@ import { markOf } from '../../verdict/mark.ts'
 import { zonedTime } from '../local-time.ts'
 import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from '../slot/row.ts'
 import { colorOfStatus, lineWidthOf, type Screen, type TableCell, tableLine, widthOf } from '../table.ts'
-import { printable } from '../text.ts'
+import { counted, printable } from '../text.ts'
 
 export interface TableStyle extends Screen {
   /** Whether the table has a column for the task, because the items can belong to several tasks. */
@@ -74,10 +74,7 @@ interface TableColumn {
   readonly width: number
 }
 
-/**
- * Yields one line for each slot. The first group decides which columns there are. A later group makes them wider where
- * all of them still fit.
- */
+/** The first group decides which columns there are. A later group makes them wider where all of them still fit. */
 export async function* tableText(
   groups: AsyncIterable<readonly HistoryItem[]>,
   style: TableStyle,
@@ -156,8 +153,7 @@ export function openTotal() {
         const more = status === 'completed' && repaired > 0 ? ` (${repaired} repaired)` : ''
         return `${count} ${status}${more}`
       })
-      const rejected = `${duplicates} ${duplicates === 1 ? 'duplicate' : 'duplicates'}`
-      const total = `${slots} ${slots === 1 ? 'slot' : 'slots'}: ${parts.join(', ')}; ${rejected}`
+      const total = `${counted(slots, 'slot')}: ${parts.join(', ')}; ${counted(duplicates, 'duplicate')}`
       return refused === 0 ? total : `${total}, ${refused} refused`
     },
   }

@@ -15,17 +15,19 @@ import { missingSentence, verdictOfUpstream } from '../../verdict/upstream.ts'
 import { ownedSteps, stepJson } from '../command-line.ts'
 import { OPERATING_GUIDE } from '../docs.ts'
 import { zonedTime } from '../local-time.ts'
-import { printable, safeJson } from '../text.ts'
+import { counted, printable, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
-import type { LogEntry, LogEventName, LogLevel } from './entry.ts'
-import { changedFields, lockFields, suspensionFields, verdictEntry } from './verdict-entry.ts'
+import { changedFields, type LogEntry, lockFields, suspensionFields, verdictEntry } from './verdict-entry.ts'
 
 export type LogFormat = 'json' | 'text' | 'quiet'
+
+/** The name of an event in the log. The end of an attempt has one of three names, which say how it ended. */
+type LogEventName = Exclude<RunEvent['event'], 'ended'> | 'completed' | 'failed' | 'unrecorded'
 
 /** An event as a JSON object. It has these fields, and others that depend on the event. */
 export interface LogObject {
   readonly time: string
-  readonly level: LogLevel
+  readonly level: LogEntry['level']
   readonly event: LogEventName | TaskFinding['kind']
   readonly task: string
   readonly slot: string
@@ -36,10 +38,7 @@ export interface LogObject {
   readonly [field: string]: unknown
 }
 
-/**
- * Returns the text for an event, without its last line end. As text, the next steps are lines of their own below the
- * first line. Returns null when the format leaves the event out.
- */
+/** As text, the next steps are lines below the first one. Returns null when the format leaves the event out. */
 export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
   if (format === 'json') return safeJson(logObject(event, context, now))
   const { task, window, schedule } = context
@@ -192,7 +191,7 @@ function catchUpEntry(
   { mode, count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
   zone: string,
 ): LogEntry {
-  const what = `${count} missed ${count === 1 ? 'slot' : 'slots'}`
+  const what = counted(count, 'missed slot')
   const span = count === 1 ? zonedTime(oldest, zone) : `${zonedTime(oldest, zone)} to ${zonedTime(newest, zone)}`
   const how = count === 1 ? 'to catch up' : 'to catch up, the oldest first'
   const which = mode === 'once' ? `this run also does the work of ${what}` : `${what} ${how}`

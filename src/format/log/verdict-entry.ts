@@ -8,12 +8,19 @@ import { KEY } from '../../core/row/stored-row.ts'
 import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
+import type { Step } from '../../verdict/steps.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
 import { sentence } from '../text.ts'
 import { nextTriggerText, sentenceText } from '../verdict.ts'
-import type { LogEntry } from './entry.ts'
 
 // The log lines that render a verdict, with the facts that only the log has: run ids, and whether anything was recorded.
+
+export interface LogEntry {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly fields?: Readonly<Record<string, unknown>>
+  readonly steps?: readonly Step[]
+}
 
 type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 

@@ -66,10 +66,7 @@ const FAMILIES: readonly Family[] = [
   },
 ]
 
-/**
- * Yields the metrics of the tasks in the text format of OpenMetrics. The samples of a family must be together, so memory
- * holds a few numbers of each task.
- */
+/** The samples of a family must be together, so memory holds a few numbers of each task. */
 export async function* healthMetrics(tasks: AsyncIterable<TaskHealth>): AsyncGenerator<string, void, undefined> {
   const all: TaskHealth[] = []
   for await (const health of tasks) all.push(health)

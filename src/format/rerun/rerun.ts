@@ -18,7 +18,6 @@ export interface LeftOutDoubts {
   readonly oldest: Instant | null
 }
 
-/** The results of the rerun of a slot, in words. */
 const COUNT_WORDS = {
   completed: 'succeeded',
   failed: 'failed',

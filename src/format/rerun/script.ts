@@ -9,7 +9,7 @@ import type { EcsPlace } from '../../verdict/target.ts'
 import { commandText, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import type { ShownSlot } from '../slot/show.ts'
-import { printable } from '../text.ts'
+import { counted, printable } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 
 // The script that runs the slots of one or several tasks again, where their batches run. It is for any POSIX shell.
@@ -67,10 +67,7 @@ const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit
     esac
   }`
 
-/**
- * Returns the lines of the script. The tasks of which nothing was done come first, each slot in its order. A slot that fails
- * ends the script, unless it is to keep going.
- */
+/** The tasks of which nothing was done come first. A slot that fails ends the script, unless it is to keep going. */
 export function scriptLines(script: RerunScript): readonly string[] {
   const parts = partsOf(script)
   const left = leftOutLines(script)
@@ -104,10 +101,6 @@ function headline({ slots }: RerunScript): string {
   const counts = [counted(slots.length, 'slot'), ...(tasks > 1 ? [`of ${tasks} tasks`] : [])].join(' ')
   const order = tasks > 1 ? ' Tasks of which nothing was done come first.' : ''
   return slots.length === 1 ? `${counts}.` : `${counts}, one after the other, the oldest first.${order}`
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function partsOf(script: RerunScript): readonly Part[] {
@@ -169,7 +162,6 @@ function rangeCommand(oldest: ShownSlot, newest: ShownSlot, script: RerunScript)
   return cronledger('rerun', flags, ...goOn, '--', ...(batch ?? [BATCH_WORD]))
 }
 
-/** Returns what is known of a slot, as comments. */
 function aboutLines(shown: ShownSlot): readonly string[] {
   const { task, slot, schedule, verdict, target } = shown
   const zone = schedule?.zone ?? 'UTC'

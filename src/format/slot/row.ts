@@ -14,11 +14,7 @@ export type HistoryItem = StoredRow | MissedSlot
 
 export type StatusOf = (item: HistoryItem) => Status
 
-/**
- * Returns a row as a JSON object for programs, as `schema/row.schema.json` describes it. It has the names and texts of
- * the stored form, without the fields that only the stores need. A change that would break a reader needs a new schema
- * version.
- */
+/** Returns what `schema/row.schema.json` describes. A change that would break a reader needs a new schema version. */
 export function rowJson(row: StoredRow, status: Status | null): Record<string, unknown> {
   if (isUnreadable(row)) {
     const { task, slot, ...more } = row
@@ -89,10 +85,7 @@ interface AbsentSlot extends Key, Pick<MissedSlot, 'doubt'> {
   readonly schedule: ScheduleSpec | null
 }
 
-/**
- * A missed slot has no row, and therefore no schema version and no stored state. Its fields have the same names as those
- * of a row.
- */
+/** Its fields have the names of those of a row. */
 export function missedJson(
   { task, slot, windowEnd, schedule, doubt }: AbsentSlot,
   status: Status | null,
@@ -110,11 +103,7 @@ export function missedJson(
   }
 }
 
-/**
- * Returns how long the last attempt took, in milliseconds. An attempt that is running, as the status of the slot says, is
- * measured until `now`. Returns null for a stale or abandoned attempt, whose end is not known, and for an
- * attempt that did not start the batch.
- */
+/** One that runs is measured until `now`. Null: its end is not known, or it did not start the batch. */
 export function durationMsOf({ attempts }: Row, status: Status, now: Instant): number | null {
   const runsAt = status === 'running' || status === 'overdue' ? now : null
   const attempt = attempts.at(-1)

@@ -84,7 +84,6 @@ function offScheduleOf(row: StoredRow | null, known: TaskRecord | null): OffSche
   return known === null || known.schedules.length === 0 ? 'none' : 'other'
 }
 
-/** Returns everything about one slot as text: its facts, its timeline in order of time, and the next steps. */
 export function showText(shown: ShownSlot): string {
   const { task, slot, verdict, owner } = shown
   const row = readableRow(shown.row)
@@ -165,10 +164,7 @@ function checkpointText(checkpoint: string): string {
   return `${shown}${shown === checkpoint ? '' : '…'} (${bytesOf(checkpoint)} bytes, for the next attempt)`
 }
 
-/**
- * Up to this many rejected triggers are lines of their own, although they are alike: a reader of a terminal cannot open an
- * entry, and needs the run and the place on ECS of each to find out where they come from.
- */
+/** Up to this many rejected triggers that are alike have lines of their own: a terminal cannot open an entry. */
 const FEW = 3
 
 function timelineLines(row: Row): string[] {

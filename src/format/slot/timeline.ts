@@ -39,10 +39,7 @@ interface RejectedTriggers extends TimelineItem {
 
 export type TimelineEntry = TimelineEvent | RejectedTriggers
 
-/**
- * Returns the events of a slot, in order of time. Rejected triggers are one entry if they have the same cause and nothing
- * else happened between them.
- */
+/** In order of time. Rejected triggers are one entry if they have the same cause and nothing happened between them. */
 export function slotTimeline(row: Row): readonly TimelineEntry[] {
   const { slot, rejections } = row
   const events: readonly (TimelineEvent | Rejection)[] = [
@@ -105,10 +102,7 @@ function rejectedEntry(same: readonly Rejection[], rejections: Rejections, slot:
   }
 }
 
-/**
- * Returns how many rejections that the row only counts belong to these. They came after the first ones and before the
- * latest one. They belong here if these are around them, and if all of them are of this kind.
- */
+/** Those that are only counted came between the first ones and the latest. They belong here if these are around them. */
 function unlistedAmong(same: readonly Rejection[], { count, refused, first, latest }: Rejections): number {
   const before = first.at(-1)
   const hidden = count - first.length - 1

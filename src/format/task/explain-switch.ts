@@ -5,7 +5,7 @@ import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { instantJson, labelledText, moment, specJson } from '../explain.ts'
 import { inWords } from '../schedule-words.ts'
-import { labelled, listed, printable } from '../text.ts'
+import { counted, labelled, listed, printable } from '../text.ts'
 
 /** Returns the comparison as text, with up to `count` slots on each side. Its lines are at most 80 columns wide. */
 export function explainSwitchText(explained: ExplainedSwitch, count: number, zoneData: string): string {
@@ -49,7 +49,6 @@ export function explainSwitchJson(explained: ExplainedSwitch, count: number, zon
 const runsText = ({ runs }: Period) => ['never runs', 'runs once', 'runs twice'][runs] ?? `runs ${runs} times`
 
 function periodText(period: Period): string {
-  const slots = (count: number) => (count === 1 ? '1 slot' : `${count} slots`)
   const name = `${period.unit === 'week' ? 'the week of ' : ''}${period.name}`
-  return `${name} ${runsText(period)}: it has ${slots(period.withFrom)} under the old schedule, and ${slots(period.withTo)} under the new one`
+  return `${name} ${runsText(period)}: it has ${counted(period.withFrom, 'slot')} under the old schedule, and ${counted(period.withTo, 'slot')} under the new one`
 }

@@ -4,7 +4,7 @@ import type { Instant } from '../../core/types.ts'
 import { cronledger, program } from '../../verdict/command.ts'
 import type { Step } from '../../verdict/steps.ts'
 import { stepLines } from '../command-line.ts'
-import { printable, safeJson } from '../text.ts'
+import { counted, printable, safeJson } from '../text.ts'
 import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './suspensions.ts'
 
 export interface ChangeReport {
@@ -141,7 +141,7 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
     command: program(['cronledger', 'resume', '--all'], { store }),
   } as const
   return lines([
-    `${tasksText(changed)} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
+    `${counted(changed, 'task')} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
     ...(isOpen
       ? [
           '  A batch that runs now goes on. A run that read the task record just before this pause still starts its batch.',
@@ -156,14 +156,10 @@ export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isO
   return lines([
     changed === 0
       ? 'No task had a pause of pause --all to end.'
-      : `The pause of ${tasksText(changed)} ended. Slots of it that did not run stay as they are: nothing starts them.`,
+      : `The pause of ${counted(changed, 'task')} ended. Slots of it that did not run stay as they are: nothing starts them.`,
     ...failedLines(failed, 'resumed'),
     ...stepLines([{ kind: 'other', what: 'see all tasks', command: cronledger('tasks', { store }) }]),
   ])
-}
-
-function tasksText(count: number): string {
-  return count === 1 ? '1 task' : `${count} tasks`
 }
 
 function failedLines(failed: readonly string[], done: string): readonly string[] {

@@ -27,10 +27,7 @@ export function openChannel(fd: number): Channel {
   }
 }
 
-/**
- * We need NOCTTY, otherwise the first process of a container takes the terminal as its own, and a hang-up of the
- * terminal would stop it.
- */
+/** Without NOCTTY, the first process of a container takes the terminal, and its hang-up would stop it. */
 function reopen(fd: number): number {
   return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
 }

@@ -29,10 +29,7 @@ while IFS= read -r line; do
   echo
 done`
 
-/**
- * Writes to `fd` by a shell, which may block (docs/development/decisions/0004). It starts with the first line and ends with this
- * process, even if it is blocked. If it cannot be started, this process writes, and then it may block.
- */
+/** A shell may block (docs/development/decisions/0004), and ends with this process. If none can start, this one writes. */
 export function openRelay(fd: number): Channel {
   let starting: Promise<Relay | null> | null = null
   let hasEnded = false

@@ -4,9 +4,7 @@ import type { Channel } from './relay.ts'
 
 /** The log of this process. Its writer never waits for its reader. */
 export interface Sink {
-  /**
-   * Writes `line` and a line end: at once if the reader is ready, otherwise later and in order. Never waits or throws.
-   */
+  /** Writes at once if the reader is ready, otherwise later and in order. Never waits or throws. */
   write(line: string): void
   /** Resolves when all lines are written, when the log accepts no more, or after `budgetMs` milliseconds. */
   flush(budgetMs: number): Promise<void>
@@ -15,10 +13,7 @@ export interface Sink {
 /** The lines that are kept for a slow reader. A `rerun` of months writes some hundred, each under 1 KB. */
 const MAX_WAITING_LINES = 1_000
 
-/**
- * Opens a log on the file descriptor `fd`, which this process shares with the batch. If too many lines wait, the oldest
- * are dropped, and one line replaces them.
- */
+/** This process shares `fd` with the batch. If too many lines wait, one line replaces the oldest ones. */
 export function openSink(fd: number, channel: Channel = openChannel(fd)): Sink {
   const waiting: string[] = []
   let lost = 0

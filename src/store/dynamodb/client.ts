@@ -6,38 +6,22 @@ import { missingCredentials } from './credentials.ts'
 import { dynamoError, isAboutCredentials, isNotConnected } from './errors.ts'
 import { taskRegion } from './region.ts'
 
-/**
- * Within a region, connecting takes milliseconds, so an attempt that takes this long is lost. The SDK has no limit by
- * default.
- */
+/** Connecting takes milliseconds within a region. The SDK has no limit by default. */
 const CONNECT_TIMEOUT_MS = 2_000
 
 /** DynamoDB itself gives up a request after about 5 s. Three tries fit into the default `--ledger-timeout`. */
 const REQUEST_TIMEOUT_MS = 5_000
 
-/**
- * A connection that was idle for longer is not used again, because it may be dead. A finish that notices this only by
- * the timeout of a request has used up the time that a short stop leaves. A new connection takes some milliseconds.
- */
+/** An idle connection may be dead. To notice that by a timeout takes the time that a short stop leaves for a finish. */
 const IDLE_TIMEOUT_MS = 4_000
 
-/**
- * Three tries are enough for a lost packet or a throttled request. The caller has to wait for the end of a longer
- * outage.
- */
+/** Enough for a lost packet or a throttled request. The caller waits for the end of a longer outage. */
 const MAX_TRIES = 3
 
-/**
- * An agent that does nothing, for an endpoint without TLS, as development servers have. Without it, the SDK makes an
- * agent for TLS in any case, and loading TLS takes milliseconds.
- */
+/** For an endpoint without TLS. Without it, the SDK makes an agent for TLS in any case, which takes milliseconds to load. */
 const NO_TLS = { destroy() {} } as Agent
 
-/**
- * The SDK warns through the console, which would make the batch's pipe non-blocking. Everything that it says here also
- * comes as an error. It does not build a text for a method that the logger does not have (`info` and `error`, for each
- * request and its answer).
- */
+/** The console would make the batch's pipe non-blocking. Everything that the SDK warns of also comes as an error. */
 const SILENT = { trace() {}, debug() {}, warn() {} } as NonNullable<DynamoDBClientConfig['logger']>
 
 export interface DynamoOptions {
@@ -51,10 +35,7 @@ export interface Dynamo {
   readonly client: DynamoDBClient
   /** Returns whether the region is that of the ECS task, because nothing else names one. */
   isRegionOfTask(): boolean
-  /**
-   * Sends one request, named as IAM names its action. It ends with an answer, a timeout, or when the signal aborts.
-   * Throws `LedgerError`, or an error that `ANSWERS` names.
-   */
+  /** Sends one request. `action` is the name that IAM has for it. Throws `LedgerError`, or an error that `ANSWERS` names. */
   ask<T>(action: string, send: Send<T>, call: CallOptions): Promise<T>
   close(): void
 }
@@ -110,10 +91,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
 
   watchTries(client)
 
-  /**
-   * Returns the host of the endpoint if one was given, otherwise the region. It is the first thing for the operator to
-   * check.
-   */
+  /** Returns the host of a given endpoint, or else the region: the first thing for the operator to check. */
   async function place(): Promise<string> {
     if (typeof endpoint === 'string') {
       return URL.canParse(endpoint) ? new URL(endpoint).host : String(endpointVariable)

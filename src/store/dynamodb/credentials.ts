@@ -8,21 +8,14 @@ export interface MissingCredentials {
   readonly hint: string
 }
 
-/**
- * The variables that name a source of credentials, in the order of the SDK's chain, and what to check in that source.
- * The chain keeps only the last of its errors, which says that there are no more sources. The values of these variables
- * are not shown, because some are secrets.
- */
+/** In the order of the SDK's chain, with what to check. The chain keeps only its last error. Some values are secrets. */
 const SOURCE_VARIABLES: readonly (readonly [variable: string, check: string])[] = [
   ['AWS_WEB_IDENTITY_TOKEN_FILE', 'Check that the file can be read, and AWS_ROLE_ARN.'],
   ['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI', 'Check that the container can reach its credentials endpoint.'],
   ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'Check that the container can reach its credentials endpoint.'],
 ]
 
-/**
- * Finds out why the SDK found no credentials. A profile is not an outage: most of them fail because they do not exist, or
- * because a sign-in has expired.
- */
+/** A profile is not an outage: most of them fail because they do not exist, or because a sign-in has expired. */
 export async function missingCredentials(env: Environment, signal: AbortSignal): Promise<MissingCredentials> {
   const profile = env['AWS_PROFILE']
   if (profile) {
@@ -55,10 +48,7 @@ export function shownProfile(profile: string): string {
   return quote(withoutSecrets(profile))
 }
 
-/**
- * Removes the ids of access keys, and the headers of a request that AWS or a proxy may quote, because many people read
- * a log.
- */
+/** Removes the ids of access keys, and headers that AWS or a proxy may quote, because many people read a log. */
 export function withoutSecrets(text: string): string {
   return text
     .replace(/\b(AKIA|ASIA)[A-Z0-9]{12,}/g, '$1…')

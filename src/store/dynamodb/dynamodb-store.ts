@@ -45,23 +45,14 @@ import { fromItem, type Item, toItem } from './item.ts'
 
 const KEYS_PER_BATCH = 100
 
-/**
- * How often one batch is tried. The last wait is at most 0.8 s. If the table still throttles after that, the caller
- * must ask again.
- */
+/** The last wait is at most 0.8 s. If the table still throttles after that, the caller must ask again. */
 const BATCH_TRIES = 6
 const FIRST_BATCH_WAIT_MS = 50
 
-/**
- * The notes have three brackets, and a row only moves up. The fourth try is for a row that was deleted between two
- * tries.
- */
+/** The notes have three brackets, and a row only moves up. The fourth try is for a row that was deleted. */
 const NOTE_TRIES = 4
 
-/**
- * Opens a ledger in one DynamoDB table. A claim and a finish are one request each. Region and credentials come from the
- * SDK.
- */
+/** A claim and a finish are one request each. Region and credentials come from the SDK. */
 export function openDynamoStore(options: DynamoOptions): Store {
   const dynamo = withNewRole(connect(options))
   return {
@@ -107,10 +98,7 @@ async function fetchItem(dynamo: Dynamo, key: StoredKey, call: CallOptions): Pro
   return Item ?? null
 }
 
-/**
- * Returns null if the write was made. Otherwise returns the row on which its condition failed. If the server does not
- * return that row with the error, it is read.
- */
+/** Returns the row on which the condition failed, which is read if the server does not return it. Null: it was written. */
 async function unlessConflict(
   write: Promise<unknown>,
   key: Key,

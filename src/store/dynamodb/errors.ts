@@ -16,10 +16,7 @@ export interface DynamoRequest {
   readonly changedNothing: boolean
 }
 
-/**
- * The names of the errors that say that credentials are missing, wrong, or do not allow the action. `AccessDenied…` has
- * many endings.
- */
+/** Credentials are missing, wrong, or do not allow the action. `AccessDenied…` has many endings. */
 const DENIED_NAMES =
   /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|InvalidClientTokenId|RequestExpired|OptInRequired|NotAuthorized|TokenProvider/
 
@@ -34,21 +31,14 @@ export function isNotConnected(error: unknown): boolean {
   return NOT_CONNECTED.test(errorCode(error) ?? '') || NOT_CONNECTED_IN_TIME.test(firstLine(error))
 }
 
-/**
- * Returns whether an error from before the first try can only be about credentials: none were found, their file cannot be
- * read, or the service that gives them (STS) did not.
- */
+/** Before the first try, such an error can only be about credentials: none were found, or their source failed. */
 export function isAboutCredentials(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const isOfFile = 'path' in error && errorCode(error) !== undefined
   return error.name === 'CredentialsProviderError' || isOfFile || '$fault' in error || isNotConnected(error)
 }
 
-/**
- * Turns an error of the SDK into a `LedgerError`. If its meaning is uncertain, the kind is `unreachable`, because the
- * request may have been applied. Only messages that hold no secrets are shown. The message of a wrong signature, for
- * example, quotes the session token.
- */
+/** The kind is `unreachable` if the request may have been applied. Only messages that hold no secrets are shown. */
 export function dynamoError(error: unknown, asked: DynamoRequest): LedgerError {
   if (error instanceof LedgerError) return error
   const { action, table, place, env, endpointVariable, missing, changedNothing } = asked
@@ -125,9 +115,8 @@ function noRegion(env: Environment): string {
 }
 
 /**
- * Returns the error of a write as its caller must treat it. The SDK reports only the last of its tries. An earlier try
- * may have been applied, even if the answer to the last try is clear. `answer` is the error that ended the tries of the
- * write, if `error` comes from a read after the write.
+ * The SDK reports only the last of its tries, and an earlier one may have been applied. `answer` is the error that ended the
+ * tries of the write, if `error` comes from a read after it.
  */
 export function errorOfWrite(error: unknown, answer = error instanceof LedgerError ? error.cause : error): unknown {
   if (!(error instanceof LedgerError) || (metadataOf(answer)?.attempts ?? 1) === 1) return error
@@ -139,10 +128,7 @@ export function nameOfCause(error: unknown): string | null {
   return error instanceof LedgerError && error.cause instanceof Error ? error.cause.name : null
 }
 
-/**
- * Returns whether the error denies only the action that it names. The other denials reject the credentials for all
- * actions.
- */
+/** The other denials reject the credentials for all actions. */
 export function isByPolicy(error: unknown): boolean {
   return nameOfCause(error)?.startsWith('AccessDenied') ?? false
 }

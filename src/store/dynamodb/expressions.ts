@@ -31,10 +31,7 @@ export function firstPut(row: Row): Put {
   }
 }
 
-/**
- * Returns the write that sets the owner's attributes and removes those that are absent. It touches no other attributes,
- * so the data that `note` wrote stays.
- */
+/** Sets the owner's attributes and removes those that are absent, so the data that `note` wrote stays. */
 export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update {
   const { task: _, slot: __, ...owned }: StoredDocument = encodeRow(row)
   const set = OWNER_FIELDS.filter((name) => owned[name] !== undefined).map((name) => `#${name} = :${name}`)
@@ -53,11 +50,7 @@ export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update
   }
 }
 
-/**
- * Returns one update that counts a rejection once, even if other processes note at the same time. Its content depends
- * on the number of rejections so far, which only the row knows. So it is built for a guess, `count`, and its condition
- * fails if the row is in another bracket.
- */
+/** Counts a rejection once. The form depends on the count, which only the row knows: the condition fails for a wrong one. */
 export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
   const entry = REJECTION.encode(rejection)
   const [condition, set, add, own] = noteBracket(count, entry)
@@ -81,10 +74,7 @@ interface Own {
   readonly values: StoredDocument
 }
 
-/**
- * Returns the parts of the update that depend on the number of rejections so far: the condition, the attributes to set
- * and to add to, and the names and values that these use.
- */
+/** Returns the condition, the attributes to set and to add to, and the names and values that these use. */
 function noteBracket(count: number, entry: StoredDocument): [condition: string, set: string, add: string, own: Own] {
   const remember = ', #rejectedBy :runIds'
   if (count < FIRST_REJECTIONS) {
@@ -149,10 +139,7 @@ function slotsOf(task: string, first: string, last: string): Query {
   }
 }
 
-/**
- * The `day` of every task record. So the index lists the tasks under this value. It is not a date, so a query for the
- * rows of a day never returns a task record.
- */
+/** The `day` of every task record, under which the index lists them. It is not a date, so no day has a task record. */
 const TASKS_DAY = '#task'
 
 /** Returns the key of an entry. A query for rows never returns it, because `#` sorts before every slot. */

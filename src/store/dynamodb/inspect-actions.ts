@@ -71,10 +71,7 @@ const NEEDED_ACTIONS: Readonly<Record<Role, readonly Action[]>> = {
   operator: [...WRITES, ...READS],
 }
 
-/**
- * Tries an action with a harmless call. If a task is given, the key is in the partition of that task, because a role may
- * be limited to it, otherwise in a partition that no task can have. Returns null if the call is allowed, or its error.
- */
+/** A role may be limited to one task, so the key is in its partition, if there is one. Null: the call is allowed. */
 export async function tryAction(
   action: Action,
   { ask, table }: Dynamo,

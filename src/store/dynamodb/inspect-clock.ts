@@ -26,10 +26,7 @@ export function watchClock({ client }: Dynamo, { now, skewMs }: InspectSettings)
   return () => finding
 }
 
-/**
- * Returns the finding about a server's clock that is ahead of this one by a time in this range, in milliseconds. Two hosts
- * may differ by `skewMs`, so each of them may be off by half of that.
- */
+/** The server is ahead by a time in this range. Two hosts may differ by `skewMs`, so each may be off by half of it. */
 function clockFinding(leastMs: number, mostMs: number, skewMs: number): SetupFinding {
   const offset = (leastMs + mostMs) / 2
   const off = `about ${Math.round(Math.abs(offset) / 1000)}s ${offset > 0 ? 'behind' : 'ahead of'} the server's clock`

@@ -22,10 +22,7 @@ export function deletionProtection({ DeletionProtectionEnabled }: TableDescripti
   return isNew ? 'enabled' : 'found'
 }
 
-/**
- * Turns point-in-time recovery on. DynamoDB answers `ContinuousBackupsUnavailableException` until it has prepared the
- * backups of a new table, so the request is repeated until then.
- */
+/** Repeats the request until DynamoDB has prepared the backups of a new table. */
 export async function enableRecovery(
   dynamo: Dynamo,
   { PointInTimeRecoverySpecification }: TableDefinition,

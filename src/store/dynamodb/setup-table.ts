@@ -12,9 +12,8 @@ import { canHaveTtl, describeTtl, enableTtl, ttlDifferences } from './time-to-li
 const TABLE_POLL_MS = 500
 
 /**
- * Makes the table, waits until it is active, and turns on its TTL, its deletion protection and its point-in-time
- * recovery. A table that exists only gets the TTL, if it can have one, because its owner may have turned the others
- * off. Throws `shape` if a table of that name differs from `schema/table.json`, and then changes nothing.
+ * A table that exists only gets the TTL, if it can have one, because its owner may have turned the other features off.
+ * Throws `shape` if it differs from `schema/table.json`, and then changes nothing.
  */
 export async function setUpTable(options: DynamoOptions, call: CallOptions): Promise<readonly SetupStep[]> {
   const dynamo = connect(options)

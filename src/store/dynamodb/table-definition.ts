@@ -58,10 +58,7 @@ function partsOf(table: TableDescription): ReadonlyMap<string, string> {
   return new Map([['its key', keyText(table.KeySchema)], ...(ofIndexes ?? [])])
 }
 
-/**
- * Returns how an existing table differs from the definition, one phrase for each difference. Anything more than the
- * definition (other indexes, other attributes, another billing mode) is not a difference.
- */
+/** Returns a phrase for each difference. What a table has in addition, such as another index, is not one. */
 export function differences(found: TableDescription, wanted: TableDefinition): readonly string[] {
   const parts = partsOf(found)
   const phrases = [...partsOf(wanted)].map(([what, should]) => {

@@ -8,11 +8,7 @@ import { APPLICATION_ID, checkHeader, checkLinks, findFile, foreign } from './he
 /** In layout 1, which no release wrote, the entries had other kinds. */
 const LAYOUT_VERSION = 2
 
-/**
- * How long SQLite itself may wait for a lock, in milliseconds. This wait blocks the event loop, on which heartbeats and
- * signals depend, so the caller does the longer waiting between its tries. It must not be 0, otherwise a reader could
- * stop a commit.
- */
+/** In milliseconds. This wait blocks the event loop, so the caller waits longer. With 0, a reader could stop a commit. */
 const BUSY_TIMEOUT_MS = 20
 
 const LAYOUT = `
@@ -40,10 +36,7 @@ const LAYOUT = `
 
 type SqlValues = readonly (string | number)[]
 
-/**
- * `read` and `write` find nothing in a file that is still empty, and fail if the file is missing. `create` makes the
- * file and its tables.
- */
+/** `read` and `write` find nothing in an empty file, and fail without one. `create` makes the file and its tables. */
 type Mode = 'read' | 'write' | 'create'
 
 export interface Transaction {
@@ -77,10 +70,7 @@ function absolute(name: string): string {
   }
 }
 
-/**
- * Returns the database of a ledger file. The first call opens the file, and every call is synchronous. The calls throw
- * `LedgerError`, or an error that `isBusy` recognises.
- */
+/** The first call opens the file, and every call is synchronous. Throws `LedgerError`, or what `isBusy` recognises. */
 export function openFileDatabase(name: string): FileDatabase {
   // The path must be absolute, otherwise libsql could take `http:…` and the like for the address of a server.
   const path = absolute(name)
@@ -154,10 +144,7 @@ export function openFileDatabase(name: string): FileDatabase {
   }
 }
 
-/**
- * Returns whether the database has no content, as a file has none between its creation and its first commit. Throws
- * `shape` if another version of cronledger or another program made the database.
- */
+/** A file is empty between its creation and its first commit. Throws `shape` if something else made the database. */
 function isEmptyFile(all: Transaction['all'], path: string): boolean {
   const number = (sql: string) => Number(Object.values(all(sql)[0] ?? {})[0])
   const application = number('PRAGMA application_id')

@@ -20,10 +20,7 @@ const BUSY: ReadonlySet<number> = new Set([5, 6])
 const DENIED_CODES: ReadonlySet<number> = new Set([3, 8, 23])
 /** The file or its journal could not be opened. SQLite does not say why. */
 const CANTOPEN = 14
-/**
- * ERROR (of a statement, for example because a table is missing), CORRUPT and NOTADB. SQLite says CORRUPT or NOTADB also if
- * the disk fails to read a page (EIO).
- */
+/** ERROR (of a statement), CORRUPT and NOTADB. SQLite says the last two also if the disk fails to read a page (EIO). */
 const DAMAGED: ReadonlySet<number> = new Set([1, 11, 26])
 const NOTADB = 26
 const FULL = 13
@@ -40,10 +37,7 @@ export function isNotDatabase(error: unknown): boolean {
   return sqliteCode(error) === NOTADB
 }
 
-/**
- * Turns an error of SQLite or of the file system into a `LedgerError`. Any other error is a bug and is returned
- * unchanged.
- */
+/** An error that is not of SQLite or of the file system is a bug, and is returned unchanged. */
 export function explainFileError(error: unknown, path: string): unknown {
   if (error instanceof LedgerError) return error
   // SQLite says FULL before the end of a transaction, which is then rolled back.
@@ -117,10 +111,7 @@ function isOverQuota(error: unknown): boolean {
 /** SQLite's smallest write is a page, and the limit of a disk may let less pass. */
 const PAGE = Buffer.alloc(4_096)
 
-/**
- * Finds out why SQLite could not open or write the file or its journal. Returns null if it finds no reason. We must not
- * open the ledger file itself here, otherwise closing it would drop the locks that this process holds on it.
- */
+/** Returns null if no reason is found. We must not open the ledger itself: closing it would drop locks of this process. */
 function whyNotWritten(path: string): unknown {
   const folder = dirname(path)
   // In containers, another process may have the same pid.

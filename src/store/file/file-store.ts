@@ -49,10 +49,7 @@ const SELECT_TASKS = 'SELECT task FROM entries WHERE kind = ? AND task > ? ORDER
 const SELECT_ENTRIES = `SELECT task, version, document FROM entries
   WHERE kind = ? AND task IN (SELECT value FROM json_each(?))`
 
-/**
- * Opens a ledger in one SQLite file, which is safe between the processes of one host. The first claim makes the file, and
- * then calls `onCreated` with its absolute path.
- */
+/** It is safe between the processes of one host. The first claim makes the file, and calls `onCreated` with its path. */
 export function openFileStore(path: string, onCreated: (path: string) => void = () => {}): Store {
   const database = openFileDatabase(path)
   const soon = openLockWait(path)

@@ -2,10 +2,7 @@ import { readFileSync, realpathSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { LedgerError, quote } from '../../core/errors.ts'
 
-/**
- * The file systems on which another host, or another client on the same host, may not see this process's locks in time.
- * Two triggers could then both claim the slot. The magic numbers are from linux/magic.h unless another source is named.
- */
+/** There, another host may not see locks in time, and two triggers could claim a slot. From linux/magic.h, if not named. */
 const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -33,10 +30,7 @@ const SHARED_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
 /** The type of a container's own disk on Docker, Podman, containerd and ECS, from linux/magic.h. */
 const OVERLAYFS = 0x794c7630
 
-/**
- * Throws `shape` if the file system of the file cannot keep locks safe between hosts, or if the file was mounted without
- * its folder. Returns a warning if the file will be deleted with its container.
- */
+/** Throws `shape` where locks are not safe. Returns a warning if the file will be deleted with its container. */
 export function checkPlace(path: string, typeOf = fileSystemType): readonly string[] {
   const type = typeOf(path) ?? typeOf(dirname(path))
   const shared = type === null ? undefined : SHARED_FILE_SYSTEMS.get(type)
@@ -59,11 +53,8 @@ export function checkPlace(path: string, typeOf = fileSystemType): readonly stri
 }
 
 /**
- * Returns whether the file was mounted into its folder, as `docker run -v FILE:FILE` does. The journal, which repairs the
- * file after a crash, would be lost with the container, and other containers would not see it. We must not compare device
- * numbers: on overlayfs, a file may have another one than its folder.
- *
- * Source: proc_pid_mountinfo(5).
+ * Returns whether it was mounted as by `docker run -v FILE:FILE`: its journal would be lost with the container. We must not
+ * compare device numbers: on overlayfs, a file may have another one than its folder. Source: proc_pid_mountinfo(5).
  */
 function isMountPoint(path: string): boolean {
   try {

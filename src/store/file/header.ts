@@ -7,16 +7,12 @@ import { isNotDatabase } from './errors.ts'
 // those of a transaction in another thread. SQLite knows this and closes its own descriptors at the right time. So only
 // SQLite may open the ledger file. We must never open it with `openSync`, `readFileSync` or the like.
 
-/**
- * The bytes `CRLG`. SQLite keeps them in the header of the file, where `file` and other programs can see whose database
- * it is.
- */
+/** The bytes `CRLG` in the header, where `file` and other programs can see whose database it is. */
 export const APPLICATION_ID = 0x43524c47
 
 /**
- * Throws if the file is neither empty nor a ledger, and does not change it. An ordinary connection would recover or
- * convert another program's database. This connection treats the file as one that never changes (`immutable`), so it
- * takes no lock, looks for no journal, and reads only page 1.
+ * Throws if the file is neither empty nor a ledger. An ordinary connection would recover or convert another program's
+ * database. With `immutable`, it takes no lock, looks for no journal, and reads only page 1.
  */
 export function checkHeader(path: string, { size }: Stats): void {
   // SQLite also says that a file is not a database if its disk fails to read the first page. That may pass.
@@ -25,9 +21,7 @@ export function checkHeader(path: string, { size }: Stats): void {
   if (!isEmpty && application !== APPLICATION_ID) throw foreign(path)
 }
 
-/**
- * Returns 0 for an empty file and for a database without that number. Returns null for a file that is not a database.
- */
+/** Returns 0 for an empty file or a database without that number, and null for what is not a database. */
 function readApplicationId(path: string): number | null {
   const probe = new Libsql(`file:${path.replace(/[%?#]/g, encodeURIComponent)}?mode=ro&immutable=1`)
   try {
@@ -71,10 +65,7 @@ export function checkLinks(path: string, { nlink }: Stats): void {
   )
 }
 
-/**
- * Makes an empty file that only its owner can read, because reasons and hosts are private. SQLite gives its journal the
- * same mode. SQLite must make the file: closing a descriptor of ours could drop a lock of another thread.
- */
+/** Reasons and hosts are private. SQLite must make the file: closing a descriptor of ours could drop another's lock. */
 function makeFile(path: string): void {
   new Libsql(path).close()
   try {

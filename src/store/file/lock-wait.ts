@@ -4,17 +4,9 @@ import { LedgerError, quote } from '../../core/errors.ts'
 import type { CallOptions } from '../store.ts'
 import { isBusy } from './errors.ts'
 
-/**
- * The waits between two tries for the lock. They start with `firstMs` and double up to `longestMs`.
- *
- * Hundreds of processes that try every few milliseconds take the CPU from the one that holds the lock. With these
- * waits, 400 of them use a part of one core, and each still tries about a hundred times within the ledger timeout.
- */
+/** The waits double up to `longestMs`. With shorter ones, hundreds of processes take the CPU from the one with the lock. */
 const CLAIM = { firstMs: 25, longestMs: 250 }
-/**
- * For writes that have minutes, such as a finish. When hundreds of runs are due at once, most of them still wait for
- * their claim, which has only seconds, so claims must get the lock more often.
- */
+/** For writes that have minutes, such as a finish. Claims have only seconds, so they must get the lock more often. */
 export const PATIENT = { firstMs: 50, longestMs: 1_000 }
 
 /** A patient write steps back for at most this long before its first try. */
@@ -23,9 +15,8 @@ const LONGEST_STEP_BACK_MS = 2_000
 const BUSY_FOR_MS = 60_000
 
 /**
- * Returns a function that waits for the lock of one file and then calls `work`. It remembers its last wait. A process
- * that has just got the lock is running while the others sleep, so it would also get the lock for its next write. A
- * patient write therefore steps back while the lock is busy.
+ * It remembers its last wait. A process that has just got the lock is running while the others sleep, so it would also get
+ * the lock for its next write. A patient write therefore steps back while the lock is busy.
  */
 export function openLockWait(path: string) {
   let last = { waitedMs: 0, atMs: 0 }
@@ -46,10 +37,7 @@ export function openLockWait(path: string) {
 
 export type LockWait = ReturnType<typeof openLockWait>
 
-/**
- * Calls `work` until no other process holds the lock, and returns its result. The event loop runs between the tries, so
- * heartbeats and signals go on. Throws `unreachable` if the signal aborts first. Then nothing was written.
- */
+/** The event loop runs between the tries. Throws `unreachable` if the signal aborts first. Then nothing was written. */
 export async function untilUnlocked<T>(
   path: string,
   { signal }: CallOptions,

@@ -28,10 +28,7 @@ export function startFilling(): void {
   document.addEventListener('drop', (event) => refuse(event, event.dataTransfer))
 }
 
-/**
- * Shows the fields, and what a person has typed, in a document. A fetched page must get the same before it is compared with
- * the page that is shown. Otherwise each refresh would change the commands and remove the fields.
- */
+/** A fetched page must get the same before it is compared, otherwise each refresh would remove the fields. */
 export function fillIn(root: ParentNode): void {
   for (const section of root.querySelectorAll('.commands')) addFields(section)
   for (const blank of root.querySelectorAll<HTMLElement>('[data-fill]')) {

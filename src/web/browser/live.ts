@@ -6,10 +6,7 @@ const LONGEST_RETRY_MS = 30_000
 /** How long to wait for an answer. It is longer than the server waits for the ledger by default. */
 const ANSWER_MS = 45_000
 
-/**
- * Fetches the page again and again, and shows the parts that changed. After each change, the document gets the event
- * `refreshed`. A banner says that the page could not be refreshed.
- */
+/** After each change, the document gets the event `refreshed`. A banner says that the page could not be refreshed. */
 export function startLive(): void {
   let failures = 0
   let timer = 0
@@ -50,10 +47,7 @@ export function startLive(): void {
 /** The problem that the banner names. */
 let told: string | null = null
 
-/**
- * Says that the page could not be refreshed, or hides the banner. `problem` is a sentence that says why, an empty text if
- * the page itself says it, or null. `wasAsked` is whether a person asked for the try.
- */
+/** `problem` says why, is empty if the page says it, or null to hide the banner. `wasAsked`: a person asked for the try. */
 function showBanner(problem: string | null, wasAsked: boolean): void {
   const [status, retry] = [document.getElementById('connection'), document.getElementById('retry')]
   if (!status || !retry) return
@@ -74,10 +68,7 @@ function isProblem(page: Document): boolean {
   return page.querySelector('[data-retries]') !== null
 }
 
-/**
- * Fetches the page and shows it. An answer that says why it cannot be shown does not replace a view. Returns the problem as
- * `showBanner` takes it.
- */
+/** An answer that says why it cannot be shown does not replace a view. Returns the problem as `showBanner` takes it. */
 async function refresh(): Promise<string | null> {
   let answer: Document
   try {

@@ -1,15 +1,9 @@
-/**
- * How long the pointer must rest before the popover follows it, in milliseconds. It may cross other slots on its way into
- * the popover, and a popover that follows each move would flicker.
- */
+/** In milliseconds. The pointer may cross other slots on its way into the popover, and it would flicker. */
 const REST_MS = 150
 /** The tiles of slots. */
 const OWNERS = 'main a.c[aria-label]'
 
-/**
- * Shows the facts of the slot under the pointer or the focus. The style puts the popover beside its cell. Screen readers
- * read the label of the cell instead, which says the same.
- */
+/** The style puts the popover beside its cell. Screen readers read the label of the cell, which says the same. */
 export function startPopover(): void {
   const popover = document.createElement('div')
   popover.id = 'popover'

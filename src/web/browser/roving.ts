@@ -1,7 +1,4 @@
-/**
- * Makes the arrow keys move between the links of a table. A table can have thousands of links, and the Tab key stops at
- * only a few of them.
- */
+/** A table can have thousands of links, and the Tab key stops at only a few of them. */
 export function startRoving(): void {
   document.addEventListener('keydown', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a') : null

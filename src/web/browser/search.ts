@@ -1,7 +1,4 @@
-/**
- * Hides the other tasks of the page while a person types a part of a name, also after each refresh. Enter asks the server,
- * which looks at all tasks.
- */
+/** Enter asks the server, which looks at all tasks. */
 export function startSearch(): void {
   const input = document.querySelector<HTMLInputElement>('search input[name="q"]')
   if (!input) return

@@ -5,10 +5,7 @@ import { insideQuotes } from '../../format/shell-quotes.ts'
 /** Control characters, line and paragraph separators, characters that change the direction of writing, and half characters. */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Bidi_Control}]/u
 
-/**
- * Returns whether a text may be a part of a command. A newline would end the command early, and another control character
- * could do anything to a terminal.
- */
+/** A newline would end the command early, and another control character could do anything to a terminal. */
 export function isSafe(text: string): boolean {
   return !UNSAFE.test(text)
 }

@@ -19,10 +19,7 @@ export interface AppOptions {
   readonly assets: Assets
   /** The host that the server listens on. The server accepts it as a name of its own. */
   readonly host: string
-  /**
-   * How long the views of one request may wait for the ledger in total. The background reading of the findings uses it
-   * for each request to the ledger.
-   */
+  /** For all views of a request in total, and for each request of the findings in the background. */
   readonly ledgerTimeoutMs: number
   readonly clock: Clock
   /** Called with the text of each error that is a bug. */
@@ -37,10 +34,7 @@ const MAX_WAITING = 32
 /** The time after which a page asks for itself again: while something runs, and while nothing runs. */
 const MOVING_POLL_MS = 5_000
 const QUIET_POLL_MS = 30_000
-/**
- * A page also waits for this multiple of the time that its reading took. Otherwise a tab that stays open would cost the
- * ledger many reads.
- */
+/** A page also waits this many times as long as its reading took, otherwise an open tab would cost many reads. */
 const POLL_FACTOR = 10
 
 const HTTP_STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
@@ -101,11 +95,7 @@ export function openReading(options: AppOptions, signal: AbortSignal, zone?: str
   return { ledger, ledgerTimeoutMs, now: clock.now(), zone, signal }
 }
 
-/**
- * Returns a function that calls `read` with a reading that ends at `untilMs` of the monotonic clock. All readings of a
- * request end at the same time. A reading also ends when one of `leaves` aborts. A reading that several requests share
- * must have no `leaves`, otherwise it would end for all of them when one client disconnects.
- */
+/** All readings of a request end at `untilMs`. One that several requests share must not end when a client leaves. */
 export function openReadings(options: AppOptions) {
   const { clock } = options
   return async function reading<T>(

@@ -26,8 +26,7 @@ import {
 } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
 import { openMissingTasks } from './missing.tsx'
-import { readFindings } from './read/findings.ts'
-import { beginNeeds } from './read/needs.ts'
+import { beginNeeds, readFindings } from './read/needs.ts'
 import { readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
 import { parseSlot, readSlot } from './read/slot.ts'
@@ -170,61 +169,48 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
       }),
     )
 
-  const task: ReadView = (context, untilMs) =>
-    reading(
-      untilMs,
-      [context.req.raw.signal],
-      async (own): Promise<View> => {
-        const name = taskParameter(context)
+  const viewOfTask =
+    (view: (read: ReadTask, own: Reading, context: Context, untilMs: number) => Promise<View>): ReadView =>
+    (context, untilMs) => {
+      const readView = async (own: Reading) => {
+        const name = required(context, 'task')
+        checkTaskName(name)
         const read = await readTask(name, own)
-        if (read === null) return missingTask(name, untilMs)
-        const query = taskQueryOf(context)
-        const page = await readTaskPage(read, query, own)
-        const recent = await readRecent(read, page, own)
-        const days = await readDays(read, query, own)
-        const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
-        const steps = read.known === null ? [] : taskSteps({ store, task: name, suspended: read.head.suspended })
-        return {
-          title: name,
-          main: <TaskView {...{ head: read.head, findings, recent, days, page, steps }} now={own.now} />,
-          moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
-        }
-      },
-      zoneOf(context),
-    )
+        return read === null ? missingTask(name, untilMs) : view(read, own, context, untilMs)
+      }
+      return reading(untilMs, [context.req.raw.signal], readView, zoneOf(context))
+    }
 
-  const slot: ReadView = (context, untilMs) =>
-    reading(
-      untilMs,
-      [context.req.raw.signal],
-      async (own): Promise<View> => {
-        const text = required(context, 'slot')
-        const name = taskParameter(context)
-        const read = await readTask(name, own)
-        if (read === null) return missingTask(name, untilMs)
-        const { task, clock } = read.head
-        const slot = parseSlot(read, text, own.now)
-        if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
-        // A page of `latest` would turn into that of another slot while a person types a reason.
-        const location = links.slot(task, slot)
-        if (instantWithoutSchedule(text) === null) return { title: task, main: '', moves: false, status: 302, location }
-        const model = await readSlot(read, slot, store, own)
-        if (model === null)
-          return {
-            title: NO_SLOT,
-            main: <MissingSlot task={task} slot={slot} clock={clock} />,
-            moves: true,
-            status: 404,
-          }
-        return {
-          title: `${task} ${formatInstant(slot)}`,
-          main: <SlotView model={model} />,
-          // The page asks often, because its reader is probably about to act, and one row is cheap to read.
-          moves: true,
-        }
-      },
-      zoneOf(context),
-    )
+  const task = viewOfTask(async (read, own, context, untilMs) => {
+    const { head, known } = read
+    const query = taskQueryOf(context)
+    const page = await readTaskPage(read, query, own)
+    const recent = await readRecent(read, page, own)
+    const days = await readDays(read, query, own)
+    const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
+    const steps = known === null ? [] : taskSteps({ store, task: head.task, suspended: head.suspended })
+    return {
+      title: head.task,
+      main: <TaskView {...{ head, findings, recent, days, page, steps }} now={own.now} />,
+      moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
+    }
+  })
+
+  const slot = viewOfTask(async (read, own, context) => {
+    const text = required(context, 'slot')
+    const { task, clock } = read.head
+    const slot = parseSlot(read, text, own.now)
+    if (slot % 1000 !== 0) throw usageError(`slot ${formatInstant(slot)} is not valid. Slots are whole seconds.`)
+    // A page of `latest` would turn into that of another slot while a person types a reason.
+    const location = links.slot(task, slot)
+    if (instantWithoutSchedule(text) === null) return { title: task, main: '', moves: false, status: 302, location }
+    const model = await readSlot(read, slot, store, own)
+    if (model === null) {
+      return { title: NO_SLOT, main: <MissingSlot task={task} slot={slot} clock={clock} />, moves: true, status: 404 }
+    }
+    // The page asks often, because its reader is probably about to act, and one row is cheap to read.
+    return { title: `${task} ${formatInstant(slot)}`, main: <SlotView model={model} />, moves: true }
+  })
 
   return { task, slot }
 }
@@ -240,30 +226,11 @@ function required(context: Context, name: string): string {
 }
 
 function overviewQueryOf({ req }: Context): OverviewQuery {
-  return {
-    q: req.query('q')?.trim(),
-    after: req.query('after'),
-    span: req.query('span'),
-    status: req.query('status'),
-    owner: req.query('owner'),
-    sort: req.query('sort'),
-    whole: req.query('whole'),
-  }
-}
-
-function taskParameter(context: Context): string {
-  const task = required(context, 'task')
-  checkTaskName(task)
-  return task
+  const { q, after, span, status, owner, sort, whole } = req.query()
+  return { q: q?.trim(), after, span, status, owner, sort, whole }
 }
 
 function taskQueryOf({ req }: Context): TaskQuery {
-  return {
-    status: req.query('status'),
-    duplicates: req.query('duplicates'),
-    since: req.query('since'),
-    until: req.query('until'),
-    before: req.query('before'),
-    plot: req.query('plot'),
-  }
+  const { status, duplicates, since, until, before, plot } = req.query()
+  return { status, duplicates, since, until, before, plot }
 }

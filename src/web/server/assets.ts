@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { getAsset, isSea } from 'node:sea'
 
-/** The files that a page needs in addition to its HTML. */
 export interface Assets {
   readonly script: string
   readonly style: string

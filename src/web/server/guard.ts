@@ -12,12 +12,9 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Returns whether the Host header of a request names this server.
- *
- * Another site can make its own name resolve to a loopback address (DNS rebinding). The scripts of its pages could then
- * read the answers of this server, but the Host header still has the name of the other site. We must refuse such a
- * header. The server accepts the names of loopback and the host that it listens on. A server that does not listen on
- * loopback also accepts any IP address, because a name of another site cannot look like one.
+ * Another site can make its own name resolve to a loopback address (DNS rebinding), and its scripts could then read the
+ * answers. But the Host header still has its name. A server that does not listen on loopback also accepts any IP address,
+ * because a name of another site cannot look like one.
  */
 export function isOwnHost(header: string | undefined, listensOn: string): boolean {
   const host = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::\d{1,5})?$/i.exec(header ?? '')

@@ -11,15 +11,10 @@ const STALLED_MS = 30_000
 /** Enough for about twenty browsers, because a browser opens up to six connections to a server. */
 const MAX_CONNECTIONS = 128
 
-/**
- * How often Node looks for requests that take too long. With its default of 30 s, a limit of 10 s could become 40 s.
- */
+/** With Node's default of 30 s, a limit of 10 s could become 40 s. */
 const LOOK_MS = 1_000
 
-/**
- * Serves `app` over HTTP and returns its address. A client that reads nothing of its answer for `stalledMs` is
- * disconnected. Throws a usage error when it cannot listen on `host` and `port`.
- */
+/** A client that reads nothing for `stalledMs` is disconnected. Throws a usage error when it cannot listen. */
 export async function listen(app: Hono, host: string, port: number, stalledMs = STALLED_MS): Promise<string> {
   const server = createAdaptorServer({
     fetch: app.fetch,

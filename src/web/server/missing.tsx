@@ -9,10 +9,7 @@ import { shareAnswers } from './shared.ts'
 const MAX_NAMES = 10_000
 const MAX_NEAR = 5
 
-/**
- * Returns a function that makes the page of a task that does not exist, with the names nearest to it. The names are read
- * once for all viewers, so that many wrong addresses do not cost the ledger more than one.
- */
+/** The names are read once for all viewers, so that many wrong addresses do not cost the ledger more than one. */
 export function openMissingTasks(clock: Clock, reading: ReturnType<typeof openReadings>) {
   const sharedNames = shareAnswers<readonly string[]>(clock)
   return async (task: string, untilMs: number): Promise<View> => {

@@ -9,10 +9,7 @@ import { ReportSummary, reportTitle } from '../views/report/report.tsx'
 /** Marks the position in an element where the pieces go. Text of a ledger cannot contain it, because it is escaped. */
 const PIECES = '<!-- pieces -->'
 
-/**
- * Yields the report as one HTML file, task by task. It has no script, and its policy allows only its own style and images in
- * `data:` addresses.
- */
+/** Yields one HTML file, task by task. Its policy allows only its own style and images in `data:` addresses. */
 export function* reportPieces(report: Report, style: string): Generator<string, void> {
   const hash = createHash('sha256').update(style).digest('base64')
   const policy = `default-src 'none'; style-src 'sha256-${hash}'; img-src data:; base-uri 'none'; form-action 'none'`

@@ -9,10 +9,7 @@ const WAIT_MS = 1_500
 /** The error of a reading for which no page waited goes to the next page, but not later than this. */
 const ERROR_MS = 60_000
 
-/**
- * We must keep the findings for this long, in which an open page asks again. Otherwise a ledger that has become slow would
- * take them from the page until all tasks are read again.
- */
+/** An open page asks again in this time. Otherwise a ledger that has become slow would take the findings from it. */
 const USABLE_MS = 60_000
 
 interface NeedsAnswer {
@@ -24,12 +21,8 @@ interface NeedsAnswer {
 }
 
 /**
- * Gives all viewers the same findings. The reading that `begin` begins goes on while no page waits for it, so a page never
- * waits until thousands of tasks are read. We must not end it when a viewer leaves, because other viewers share it.
- *
- * The function that it returns gives the findings of all tasks. While they take longer to read than a page waits, it gives
- * the findings before them if these are not too old, or else those of the tasks that were read so far. It throws if they
- * cannot be read.
+ * Gives all viewers the same findings. The reading goes on while no page waits for it, so a page never waits until thousands
+ * of tasks are read: it gets the findings before them if these are not too old, or else those so far.
  */
 export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promise<Needs> {
   let last: NeedsAnswer | null = null

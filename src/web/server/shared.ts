@@ -12,11 +12,7 @@ interface Answer<T> {
   freshUntilMs: number | null
 }
 
-/**
- * Returns a function that gives one answer to all callers that ask for the same key at the same time or shortly after. An
- * error goes to the callers that wait for the answer, and is not kept. `costOf` returns the time that an answer cost the
- * ledger, if that is not all the time that it took.
- */
+/** Gives one answer to all callers of a key at the same time or shortly after. An error is not kept. */
 export function shareAnswers<T>(clock: Clock, costOf?: (value: T) => number) {
   const answers = new Map<string, Answer<T>>()
   return (key: string, make: () => Promise<T>): Promise<T> => {

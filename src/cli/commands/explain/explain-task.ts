@@ -1,22 +1,20 @@
+import type { Ledger } from '../../../api.ts'
 import { noScheduleText } from '../../../audit/tasks.ts'
-import { usageError } from '../../../core/errors.ts'
-import { readableRow } from '../../../core/row/status.ts'
+import { nullIfDenied, usageError } from '../../../core/errors.ts'
+import { readableRow, statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { scheduleInForce } from '../../../core/task/schedules-in-force.ts'
-import type { TaskRecord } from '../../../core/task/task-record.ts'
-import type { Instant } from '../../../core/types.ts'
-import type { ExplainedTask } from '../../../format/task/explain-task.ts'
+import { expectedTimes, type TaskRecord } from '../../../core/task/task-record.ts'
+import { needOf, previousSlot, SELF, upstreamSlots } from '../../../core/task/upstream.ts'
+import type { Instant, StoredRow } from '../../../core/types.ts'
+import type { ExplainedTask, ExplainedWaits, UpstreamTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
-import { readWaits } from './explain-waits.ts'
 
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
 
-/**
- * Reads what the ledger knows about a task. The schedule is the recorded one that was in force at the slot of `slotIn`, or
- * that of the newest row. Throws a usage error if the ledger does not know the task, or knows no schedule of it.
- */
+/** The schedule is the recorded one at the slot of `slotIn`, or that of the newest row. Throws a usage error without one. */
 export async function explainTask(
   { store, ...reading }: TaskReading & { readonly store: string },
   slotIn: (schedule: Schedule) => Instant | null,
@@ -41,4 +39,53 @@ export async function explainTask(
   const spec = readableRow(row)?.schedule
   if (spec === undefined) throw usageError(noScheduleText(reading.task))
   return { schedule: parseSchedule(spec), ofTask: ofTask(record, null) }
+}
+
+/** Returns what the slot of a task waits for, with what is recorded of it now, and the tasks that wait for this one. */
+async function readWaits(
+  ledger: Ledger,
+  reading: TaskReading,
+  own: { readonly record: TaskRecord; readonly schedule: Schedule; readonly slot: Instant },
+  now: Instant,
+): Promise<ExplainedWaits> {
+  const neededBy = await readNeededBy(ledger, reading).catch(nullIfDenied)
+  const waitsFor: UpstreamTask[] = []
+  for (const name of own.record.expectations?.after ?? [])
+    waitsFor.push(await readUpstream(name, ledger, reading, own, now))
+  return { waitsFor, neededBy }
+}
+
+async function readNeededBy(ledger: Ledger, { task: own, ...reading }: TaskReading): Promise<readonly string[]> {
+  const names: string[] = []
+  for await (const { task, expectations } of ledger.tasks({ ...reading, emitProblem: () => {} })) {
+    if (expectations?.after?.includes(own)) names.push(task)
+  }
+  return names
+}
+
+async function readUpstream(
+  name: string,
+  ledger: Ledger,
+  reading: TaskReading,
+  { record: own, schedule, slot }: Parameters<typeof readWaits>[2],
+  now: Instant,
+): Promise<UpstreamTask> {
+  const isOwn = name === SELF
+  const task = isOwn ? reading.task : name
+  const record = isOwn ? own : await recordOf(ledger, { ...reading, task }).catch(nullIfDenied)
+  if (record === null) return { task, slots: null }
+  const span = { after: previousSlot(own, schedule, slot) ?? slot, until: isOwn ? slot : slot + 1 }
+  const keys = upstreamSlots(task, record, span)
+  const [oldest, newest] = [keys.at(0), keys.at(-1)]
+  const rows = new Map<Instant, StoredRow>()
+  if (oldest !== undefined && newest !== undefined) {
+    const range = { since: new Date(oldest.slot), until: new Date(newest.slot + 1) }
+    for await (const row of ledger.history({ ...reading, task, ...range })) rows.set(row.slot, row)
+  }
+  const slots = keys.map((key) => {
+    const row = rows.get(key.slot) ?? null
+    const status = statusOf({ slot: key.slot, row }, { now, ...expectedTimes(record) })
+    return { slot: key.slot, status, isOpen: needOf(key, row, record).kind === 'open' }
+  })
+  return { task, slots }
 }

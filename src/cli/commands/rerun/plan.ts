@@ -1,13 +1,40 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Ledger, RerunnableOptions } from '../../../api.ts'
 import { usageError } from '../../../core/errors.ts'
+import { type OptionTable, optionName } from '../../../core/option.ts'
 import type { Rerunnable } from '../../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../../core/types.ts'
 import { type LeftOutDoubts, leftOutLine, plannedJson, plannedLine, planSummary } from '../../../format/rerun/rerun.ts'
 import { jsonArray } from '../../../format/text.ts'
 import type { Sink } from '../../../process/log/sink.ts'
+import { COMMON } from '../../options/options.ts'
 import { printAll } from '../../output.ts'
+
+/** The options of a command that changes one slot, or the slots of a range. */
+export const SLOT_OR_RANGE = {
+  slot: { ...COMMON.slot, required: undefined, help: 'One slot: an instant, local time, a date, or latest' },
+  from: { kind: 'text', value: 'TIME', help: 'Or a range that begins here: an instant, local time, a date, or 7d' },
+  to: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'End of the range; a date includes the whole day' },
+} as const satisfies OptionTable
+
+/** Throws a usage error unless the options are those of one slot, or of a range. */
+export function checkSlotOrRange(
+  values: Readonly<Record<string, unknown>>,
+  { ofSlot = [], ofRange }: { readonly ofSlot?: readonly string[]; readonly ofRange: readonly string[] },
+): void {
+  const isGiven = (name: string) => values[name] !== undefined && values[name] !== false
+  if (!isGiven('slot') && !isGiven('from')) {
+    throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
+  }
+  const [one, kind, others] = isGiven('slot')
+    ? ['slot', 'a range', ['from', 'to', ...ofRange]]
+    : ['from', 'one slot', ofSlot]
+  const other = others.find(isGiven)
+  if (other === undefined) return
+  const name = optionName(other)
+  throw usageError(`--${one} and --${name} cannot be used together, because --${name} is for ${kind}. Use one of them.`)
+}
 
 interface Planned {
   readonly slot: Instant
@@ -28,10 +55,7 @@ interface RangeOfTask extends RerunnableOptions {
   readonly only: readonly Rerunnable[]
 }
 
-/**
- * The largest number of slots in a range: nearly two years, with one slot a minute. We must keep them in memory, at
- * under 100 bytes each, since the newest slot is found first and the oldest one runs first.
- */
+/** Nearly two years of one slot a minute. They are in memory, because the newest is found first and the oldest runs first. */
 const MAX_SLOTS = 1_000_000
 /** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
 const SLOTS_AT_A_TIME = 1_000

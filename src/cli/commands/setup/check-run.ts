@@ -18,10 +18,7 @@ import { misspeltVariables } from '../../options/misspelt.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
 import { runOptions } from '../run.ts'
 
-/**
- * A schedule that has a slot for every event time. If no schedule is known, it still finds the errors that an event
- * time has under every schedule.
- */
+/** It has a slot for every event time, and finds the errors that an event time has under every schedule. */
 const ANY_SCHEDULE = { schedule: '@daily' }
 
 /** The options of `run`, none of them required: what is not set here may come from the flags of the run. */
@@ -36,10 +33,7 @@ interface Read {
   schedule?: Schedule
 }
 
-/**
- * Reads the values that a run in this environment would read, in the way that the run does, and yields a finding for
- * each. Each wrong value would end the run with 64. Returns the options of the run, if they can be read.
- */
+/** Yields a finding for each value that a run here would read. A wrong one would end it with 64. Returns its options. */
 export async function* inspectRun(
   { store, task }: { readonly store: string; readonly task: string | undefined },
   env: Environment,
@@ -112,10 +106,7 @@ function networkText(given: string): string {
   return [...subnets, ...securityGroups].join(', ') + (subnets.length === 1 ? single : '')
 }
 
-/**
- * Describes where a run in this environment would get its event time from. Throws a usage error if the run would refuse
- * the event time.
- */
+/** Throws a usage error if the run would refuse the event time. */
 async function eventTimeText(run: RunOptions, { eventTime, schedule }: Read, stop: AbortSignal): Promise<string> {
   const { force } = run
   // Standard input can be read only once, and the run must do that.

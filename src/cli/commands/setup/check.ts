@@ -57,10 +57,7 @@ export async function* inspectSetup(options: SetupCheckOptions, env: Environment
   if (task !== null && isUsable) yield* inspectTask(task, store, { skewMs, signal })
 }
 
-/**
- * Yields a finding if the record of the task cannot be used, or if a host whose clock was ahead has run the task. A task that
- * never ran has no record.
- */
+/** Finds a record that cannot be used, and a host whose clock was ahead. A task that never ran has no record. */
 async function* inspectTask(
   task: string,
   store: string,

@@ -60,9 +60,8 @@ const MAX_NAME_LENGTH = 64
 const HASH_LENGTH = 8
 
 /**
- * Returns all parameters of the stack as a file for `--parameter-overrides`, and notes for the log. They include those
- * with a default, because a deployment keeps the previous value of a parameter that is not given. Throws a usage error
- * if a value is missing or not allowed, or if AWS cannot express the schedule.
+ * Returns all parameters of the stack as a file for `--parameter-overrides`, also those with a default, because a deployment
+ * keeps the previous value of one that is not given.
  */
 export function stackParameters(options: BatchOptions, now: Instant) {
   checkTaskName(options.task)
@@ -126,7 +125,6 @@ function tableOf(store: string): string {
   return parsed.table
 }
 
-/** Returns the outputs of the stack of the ledger. Throws a usage error if the text is something else. */
 function readOutputs(text: string | undefined): ParameterValues {
   if (text === undefined) return {}
   try {
@@ -156,10 +154,7 @@ function secretParameters(text: string): ParameterValues {
   return { SecretNames: fiveOf(names), SecretArns: fiveOf(arns), SecretResources: [...new Set(resources)].join(',') }
 }
 
-/**
- * Returns the name of the batch in ECS and EventBridge. A task name may be longer than those allow, and contain other
- * characters. Such a name is changed and gets a hash, otherwise two tasks could get the same name.
- */
+/** A name that AWS does not allow is changed and gets a hash, otherwise two tasks could get the same name. */
 function familyOf(task: string, prefix: string): string {
   const whole = prefix + task
   const name = whole.replace(/[^A-Za-z0-9_-]/g, '-')
@@ -211,10 +206,7 @@ function readTemplate(template: string): Map<string, Parameter> {
   )
 }
 
-/**
- * Reads `Memory=1024 AlarmEmail=ops@example.org`. A value may contain spaces. Throws a usage error for a parameter that
- * does not exist, that follows from an option, or whose value the template does not allow.
- */
+/** Reads `Memory=1024 AlarmEmail=ops@example.org`. A value may contain spaces. */
 function readParameters(text: string, known: ReadonlyMap<string, Parameter>): ParameterValues {
   const words = text.trim() === '' ? [] : text.trim().split(/\s+(?=\w+=)/)
   return Object.fromEntries(

@@ -2,12 +2,14 @@ import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
+import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
 import { collectIncidents } from '../../../verdict/incidents.ts'
 import type { Needs } from '../../views/overview/needs.tsx'
-import { askOptions, faultOf, type Reading } from './reading.ts'
+import type { ShownFindings } from '../../views/task/findings.tsx'
+import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
 
 /** The time from `since` to `until`, which is not part of it. */
-export interface Span {
+interface Span {
   readonly since: Instant
   readonly until: Instant
 }
@@ -20,7 +22,6 @@ export interface NeedsQuery {
 
 export interface NeedsReading {
   readonly whole: Promise<Needs>
-  /** Returns the findings of the tasks that were read so far. */
   soFar(): Needs
 }
 
@@ -69,7 +70,32 @@ async function* findingsOf(task: KnownTask, span: Span, reading: Reading): Async
   yield 'end'
 }
 
-export function findingsIn(task: KnownTask | string, { since, until }: Span, reading: Reading) {
+function findingsIn(task: KnownTask | string, { since, until }: Span, reading: Reading) {
   const range = { task, since: new Date(since), until: new Date(until) }
   return reading.ledger.check({ ...range, ...askOptions(reading) })
+}
+
+/** How many findings the page of a task lists. The history has the others. */
+const MAX_LISTED = 5
+
+export async function readFindings(
+  { head, known }: ReadTask,
+  { span, when, store }: Pick<NeedsQuery, 'span' | 'when'> & { readonly store: string },
+  reading: Reading,
+): Promise<ShownFindings> {
+  const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
+  const newest: TaskFinding[] = []
+  const { needs, add } = collectNeeds()
+  let problem: string | null = null
+  try {
+    for await (const one of findingsIn(known ?? head.task, span, reading)) {
+      count[one.kind] += 1
+      if (newest.length < MAX_LISTED) newest.push(one)
+      add(one)
+    }
+  } catch (error) {
+    problem = faultOf(error)
+  }
+  const { cautions = [], steps = [] } = needsOf(needs, store)[0] ?? {}
+  return { count, newest, when, problem, cautions, steps }
 }

@@ -47,10 +47,7 @@ export function slotsPerTask(tasks: number, isAsked = false): number {
   )
 }
 
-/**
- * Reads the tasks of a page, each with its slots of the span, while `needs`, the findings of all tasks, are read. Returns
- * a function that makes the page with these findings. Throws a usage error for a wrong filter.
- */
+/** Reads while `needs` are read. Returns a function that makes the page with them. Throws for a wrong filter. */
 export async function readOverview(
   query: OverviewQuery,
   needs: Promise<Needs>,

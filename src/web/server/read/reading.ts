@@ -19,7 +19,6 @@ import type { ScheduleChange, TaskHead } from '../../views/task/head.tsx'
 /** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
 export const MAX_SCANNED = 10_000
 
-/** The ledger that the views are read from, and the time and settings of the reading. */
 export interface Reading {
   readonly ledger: Ledger
   readonly ledgerTimeoutMs: number
@@ -105,10 +104,7 @@ export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
   return { ledgerTimeoutMs, signal }
 }
 
-/**
- * Yields all tasks whose record can be read. One that was damaged, or that a newer version wrote, must not hide the others.
- * The findings say which ones are left out.
- */
+/** A record that was damaged, or that a newer version wrote, must not hide the others. The findings say which. */
 export function readableTasks(reading: Reading): AsyncIterable<KnownTask> {
   return reading.ledger.tasks({ emitProblem: () => {}, ...askOptions(reading) })
 }
@@ -119,10 +115,7 @@ interface SlotsQuery {
   readonly limit?: number
 }
 
-/**
- * Yields the slots of a task in `[since, until)` that were due or have a row, newest first. Memory holds one page of
- * rows.
- */
+/** Yields those that were due or have a row, newest first. Memory holds one page of rows. */
 export async function* readSlotsWithStatus(
   read: ReadTask,
   query: SlotsQuery,
@@ -142,7 +135,6 @@ export function settingsOf({ known }: Pick<ReadTask, 'known'>, reading: Reading)
   return { now: reading.now, ...expectedTimes(known) }
 }
 
-/** Returns a slot that was due or has a row, with its status and its mark. */
 export function withMark(record: SlotRecord, settings: AuditSettings): SlotWithStatus {
   const status = statusOf(record, settings)
   return { ...record, status, mark: markOf(status, record.row, settings) }
@@ -162,10 +154,7 @@ export function readRows(
   })
 }
 
-/**
- * Returns the message of an error that concerns one task only, because such an error must not hide the other tasks.
- * Throws any other error again, for example when the ledger cannot be reached.
- */
+/** Returns the message of an error of one task, which must not hide the others. Throws any other error again. */
 export function faultOf(error: unknown): string {
   if (!(error instanceof LedgerError) || error.kind === 'unreachable' || error.kind === 'denied') throw error
   return error.message

@@ -37,10 +37,7 @@ export interface ReportQuery {
   readonly store: string
 }
 
-/**
- * Reads the report of a period. Returns null when the ledger has nothing about the task. Memory holds the exceptional slots
- * of all tasks, and the rows of the tasks that are being read. Throws a usage error for an empty period.
- */
+/** Returns null when the ledger has nothing about the task. Throws a usage error for an empty period. */
 export async function readReport({ range, task, store }: ReportQuery, reading: Reading): Promise<Report | null> {
   const problems: string[] = []
   let zone: string

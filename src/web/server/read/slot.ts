@@ -35,10 +35,7 @@ export async function readSlot(
   return { ...model, before, after: nextSlotDue(inForce, gapsOf(known), slot) }
 }
 
-/**
- * Returns the slot that an address names, as the command line takes it: an instant, a local time, a date with one slot, or
- * `latest`. Throws a usage error if it is none of them.
- */
+/** Reads an instant, a local time, a date with one slot, or `latest`. Throws a usage error for anything else. */
 export function parseSlot({ head, known }: ReadTask, text: string, now: Instant): Instant {
   const instant = instantWithoutSchedule(text)
   if (instant !== null) return instant

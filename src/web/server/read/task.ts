@@ -43,10 +43,7 @@ export async function readTask(task: string, reading: Reading): Promise<ReadTask
   return read
 }
 
-/**
- * Reads a page of the history. A page deep in the history costs the same as the first one, because it begins where the
- * page before it ended. Throws a usage error for a wrong filter.
- */
+/** A page begins where the one before it ended, so each costs the same. Throws a usage error for a wrong filter. */
 export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Reading): Promise<TaskPage> {
   const wanted = choiceOf('status', query.status, STATUSES)
   const range = parseTimeRange(

@@ -4,17 +4,10 @@ import { cellSign } from './marks.ts'
 interface CellProps {
   readonly href: string
   readonly mark: SlotMark
-  /**
-   * The facts of the slot, one an entry: the task, the local time with its zone, the status, and so on. The
-   * popover shows each fact on a line of its own, and a screen reader reads all of them.
-   */
+  /** The task, the local time, the status, and so on. The popover shows each on a line of its own. */
   readonly facts: readonly string[]
-  /** Whether a trigger was rejected. */
   readonly isRejected: boolean
-  /**
-   * Whether the Tab key stops at this cell. With the script it stops at one cell of a row, and the arrow keys lead to
-   * the others.
-   */
+  /** The Tab key stops at this cell. With the script it stops at one cell of a row. */
   readonly isStop: boolean
 }
 

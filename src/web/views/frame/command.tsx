@@ -9,10 +9,7 @@ interface CommandProps {
   readonly note?: string | undefined
 }
 
-/**
- * A command to copy. Inside of a `<section class="commands">`, the script adds the fields that fill in the placeholders.
- * See browser/fill.ts.
- */
+/** In a `<section class="commands">`, the script adds the fields that fill in the placeholders (browser/fill.ts). */
 export function CommandToCopy({ what, command, note }: CommandProps) {
   const unfilled = unfilledBlanks(command)
   return (
@@ -37,10 +34,7 @@ export function CommandToCopy({ what, command, note }: CommandProps) {
   )
 }
 
-/**
- * Returns the parts of a command, each option with its value in one group. A line can end before an option but not within
- * one. Otherwise the text that a person reads could differ from the text that is copied.
- */
+/** A line can end before an option but not within one, otherwise the text on the page could differ from the copied one. */
 export function commandGroups(command: CommandWords): readonly (readonly (string | Blank)[])[] {
   const groups: (string | Blank)[][] = []
   for (const word of command) {

@@ -4,9 +4,7 @@ import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
 import { links } from './links.ts'
 
-/**
- * The source of the style of a page: an address of the server, or the page itself with a policy that allows that style.
- */
+/** The style is on the server, or in the page itself with a policy that allows it. */
 type Dress =
   | { readonly kind: 'served'; readonly stylePath: string; readonly scriptPath: string }
   | { readonly kind: 'alone'; readonly style: Child; readonly policy: string }

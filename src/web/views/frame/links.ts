@@ -34,10 +34,7 @@ export function isFiltered({ status, duplicates, since, until, before }: TaskQue
   return [status, duplicates, since, until, before].some(Boolean)
 }
 
-/**
- * The addresses of the views. Names must be in the query and not in the path. Otherwise a browser would change the name
- * `a/../b`, which is a valid name of a task, into `b`.
- */
+/** Names must be in the query: in a path, a browser would change `a/../b`, which is a valid name of a task, into `b`. */
 export const links = {
   overview: (query: OverviewQuery = {}) => address('/', { ...query }),
   needs: '/needs',

@@ -2,6 +2,7 @@ import { keysOf } from '../../../core/objects.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import { NO_FINDINGS } from '../../../core/task/findings.ts'
 import type { Rejections, StoredRow } from '../../../core/types.ts'
+import { counted } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 
 interface Mark {
@@ -56,10 +57,6 @@ export function rejectedCount(row: StoredRow | null): RejectedCount {
 }
 
 export function rejectionsText({ count, refused }: RejectedCount): string {
-  const duplicates = count - refused
-  const texts = [
-    duplicates > 0 && `${duplicates} ${duplicates === 1 ? 'duplicate' : 'duplicates'}`,
-    refused > 0 && `${refused} refused`,
-  ]
+  const texts = [count > refused && counted(count - refused, 'duplicate'), refused > 0 && `${refused} refused`]
   return texts.filter(Boolean).join(', ')
 }

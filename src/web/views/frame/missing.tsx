@@ -9,7 +9,6 @@ import type { WallClock } from './wall-clock.ts'
 export const NO_TASK = 'Task not found'
 export const NO_SLOT = 'Slot not found'
 
-/** What to do if the ledger cannot be read. */
 export function LedgerHelp({ text, store }: Readonly<{ text: string; store: string }>) {
   return (
     <>

@@ -3,7 +3,7 @@ import { attemptCount } from '../../../core/row/attempts.ts'
 import { readableRow, type SlotRecord } from '../../../core/row/status.ts'
 import type { Instant, Status } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
-import { printable } from '../../../format/text.ts'
+import { counted, printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
 import { timeTexts, type WallClock } from './wall-clock.ts'
@@ -49,7 +49,7 @@ export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock):
     ...timeTexts(clock, (one) => one.time(slot), slot),
     MARKS[mark].word,
     durationMs === null ? '' : `${isRunning ? 'running for' : 'took'} ${elapsed(durationMs)}`,
-    attempts === 0 ? '' : attempts === 1 ? '1 attempt' : `${attempts} attempts`,
+    attempts === 0 ? '' : counted(attempts, 'attempt'),
     rejectionsText(rejected),
   ].filter(Boolean)
 }

@@ -14,10 +14,7 @@ interface StepsProps {
   readonly ecs?: EcsFacts | undefined
 }
 
-/**
- * The steps, as commands to copy. Those that nothing calls for are folded. The commands that show a slot in a
- * terminal are left out, because the page shows it.
- */
+/** Steps that nothing calls for are folded. Those that show a slot in a terminal are left out, because the page shows it. */
 export function Steps({ steps, cautions, ecs }: StepsProps) {
   const shown = steps.filter(({ kind }) => kind !== 'show')
   const needed = neededSteps(shown)

@@ -5,7 +5,6 @@ import type { WallClock } from './wall-clock.ts'
 
 const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
 
-/** The pause or the retirement that is in force: since and until when, who decided it, and why. */
 export function SuspensionInForce({
   found: { kind, suspension },
   clock,

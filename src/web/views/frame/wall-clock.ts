@@ -2,7 +2,6 @@ import { IANAZone } from 'luxon'
 import { formatInstant } from '../../../core/instant.ts'
 import type { Instant } from '../../../core/types.ts'
 
-/** The local time of one zone. */
 export interface WallClock {
   readonly zone: string
   /** Returns the instant at which a clock of UTC shows what this clock shows at `instant`. */
@@ -13,20 +12,13 @@ export interface WallClock {
   offset(instant: Instant): string
   /** Returns `2026-11-24`. */
   day(instant: Instant): string
-  /**
-   * Returns `2026-11-24 03:00 Asia/Tokyo (2026-11-23T18:00:00Z)` in whole seconds, for use in a sentence. The clock of
-   * UTC returns only the instant.
-   */
+  /** Returns `2026-11-24 03:00 Asia/Tokyo (2026-11-23T18:00:00Z)` in whole seconds. In UTC, only the instant. */
   both(instant: Instant): string
 }
 
-/** The clock of UTC. */
 export const UTC = wallClock('UTC')
 
-/**
- * Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`, or only the latter for the clock of UTC.
- * `textOf` returns the time or the range of times by a clock, and `at` is its begin.
- */
+/** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`. `at` is the begin of what `textOf` returns. */
 export function timeTexts(clock: WallClock, textOf: (clock: WallClock) => string, at: Instant): readonly string[] {
   const inUtc = `${textOf(UTC)} UTC`
   return clock.zone === 'UTC' ? [inUtc] : [`${textOf(clock)} ${clock.offset(at)} ${clock.zone}`, inUtc]
@@ -37,10 +29,7 @@ export function wordsIn(zone: string, words: string): string {
   return words.endsWith(` in ${zone}`) ? words : [words, zone].filter(Boolean).join(' · ')
 }
 
-/**
- * Returns the clock of a zone. It uses offsets, because a page has thousands of times and the formats of luxon take ten
- * times as long. A row may contain a zone that this Node does not know. The clock of UTC is returned then.
- */
+/** Uses offsets, because the formats of luxon take ten times as long. A zone that this Node does not know is UTC. */
 export function wallClock(name: string): WallClock {
   const zone = IANAZone.isValidZone(name) ? name : 'UTC'
   const clock = IANAZone.create(zone)

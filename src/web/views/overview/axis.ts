@@ -47,10 +47,7 @@ function indexAt(clock: WallClock, at: Instant, stepMs: number): number {
   return index
 }
 
-/**
- * Returns the columns with the numbers from `first` to `last`. A time that the clocks skip has no column, and a column whose
- * time comes twice is longer.
- */
+/** A time that the clocks skip has no column, and a column whose time comes twice is longer. */
 function columnsOf(clock: WallClock, stepMs: number, first: number, last: number): readonly Column[] {
   const columns: Column[] = []
   let to = instantOf(clock, (last + 1) * stepMs)
@@ -82,10 +79,7 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 /** A text for a group of columns, if it has at least `room` columns. The narrowest columns have 11 px. */
 type Choice = readonly [room: number, text: string]
 
-/**
- * Returns the label of each column: a text at the first column of each hour block, day or week, and otherwise null.
- * A label has no more letters than the columns up to the next label have room for.
- */
+/** Returns a text at the first column of each hour block, day or week, if it has room there, and otherwise null. */
 export function labelsOf({ clock, stepMs, columns }: Axis): readonly (string | null)[] {
   const starts = columns.map(({ from }) => clock.time(from))
   const keys = starts.map((text) => keyOfGroup(text, stepMs))

@@ -4,7 +4,7 @@ import { formatInstant } from '../../../core/instant.ts'
 import { medianOf } from '../../../core/task/rules.ts'
 import type { FoundSuspension, Gap } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
-import { printable } from '../../../format/text.ts'
+import { counted, printable } from '../../../format/text.ts'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
@@ -109,7 +109,7 @@ export function GridGroup({
       {name !== null && (
         <tr class="group">
           <th scope="rowgroup" colspan={axis.columns.length + 4}>
-            <strong>{printable(name)}</strong> <small>{tasks === 1 ? '1 task' : `${tasks} tasks`}</small>
+            <strong>{printable(name)}</strong> <small>{counted(tasks, 'task')}</small>
           </th>
         </tr>
       )}

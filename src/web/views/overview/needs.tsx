@@ -2,7 +2,7 @@ import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
 import { INCIDENT_NAMES } from '../../../format/check/incidents.ts'
-import { printable } from '../../../format/text.ts'
+import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
 import type { Incident, IncidentTask } from '../../../verdict/incidents.ts'
 import { repairStep } from '../../../verdict/steps.ts'
@@ -41,7 +41,6 @@ export interface NeedsProps {
   readonly needs: Needs
   /** The zone in which the reader wants all times. Left out: each task has its own. */
   readonly zone?: string | undefined
-  /** The time of the page. */
   readonly now: Instant
 }
 
@@ -61,7 +60,7 @@ export function NeedsLine({ needs, zone, now, store }: NeedsProps & { readonly s
       <NeedsSummary needs={needs} now={now} problems={problems.slice(0, 1)} />
       {problems.length > 1 && (
         <p class="problem">
-          <a href={links.needs}>and {problems.length === 2 ? '1 more task' : `${problems.length - 1} more tasks`}</a>
+          <a href={links.needs}>and {counted(problems.length - 1, 'more task')}</a>
         </p>
       )}
       {total > 0 && (
@@ -81,13 +80,11 @@ export function NeedsLine({ needs, zone, now, store }: NeedsProps & { readonly s
   )
 }
 
-/** Says how many slots need attention, and in which time. */
 function NeedsSummary({
   needs,
   now,
   problems,
 }: Pick<NeedsProps, 'needs' | 'now'> & {
-  /** The problems that are named. */
   readonly problems: readonly string[]
 }) {
   const { count, when, tasks, isWhole, now: readAt } = needs
@@ -149,7 +146,6 @@ function IncidentLine({ incident, index, zone }: IncidentProps) {
   )
 }
 
-/** The findings of one task: their kinds, the time of the slots, and the owner. */
 function TaskFindings({
   found: { task, counts, from, to, newest, owner },
   zone = newest.schedule.zone,
@@ -274,8 +270,7 @@ export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
 
 function wellText(needs: Needs): string {
   const { problems, isWhole } = needs
-  if (problems.length > 0)
-    return problems.length === 1 ? '1 task could not be checked' : `${problems.length} tasks could not be checked`
+  if (problems.length > 0) return `${counted(problems.length, 'task')} could not be checked`
   if (isEmpty(needs)) return 'No tasks yet'
   return isWhole ? 'No problems found' : 'No problems found so far'
 }

@@ -7,20 +7,17 @@ import { DEFAULT_SPAN, OVERVIEW_SPANS, SPANS } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
 
-/** The orders of the tasks, by their words. */
 export const SORTS = { severity: 'severity', name: 'name', duration: 'slower than usual' } as const
 type Sort = keyof typeof SORTS
 
 export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
-  /** Returns whether the findings have something about this task. */
   readonly hasFindings: (task: string) => boolean
   readonly sort: Sort
   /** The owners of all tasks, by name. */
   readonly owners: readonly string[]
   /** The state that all tasks have, or null. */
   readonly state: TaskState | null
-  /** How many tasks have each state. */
   readonly counts: StateCounts
   /** The number of tasks without the filter by state. */
   readonly total: number
@@ -35,7 +32,6 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
 
 type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
 
-/** All tasks on one time axis, with a search and filters. */
 export function Overview({ model, now }: OverviewProps) {
   const { lines, axis, query, more, matching } = model
   const grid = { axis, now }

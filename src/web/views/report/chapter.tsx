@@ -27,7 +27,6 @@ export function hasMore(task: TaskReport): boolean {
   return task.exceptions.length > 0 || changesOf(task).length > 0
 }
 
-/** The decisions and changes of a task, and its exceptional slots, folded. */
 export function TaskChapter({ task }: { readonly task: TaskReport }) {
   const { exceptions, unlisted, zone } = task
   const clock = wallClock(zone)

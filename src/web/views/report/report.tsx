@@ -7,7 +7,7 @@ import {
   type TaskReport,
   totalCounts,
 } from '../../../format/report.ts'
-import { printable } from '../../../format/text.ts'
+import { counted, printable } from '../../../format/text.ts'
 import { type WallClock, wallClock } from '../frame/wall-clock.ts'
 import { CLASS_WORDS, changesOf, hasMore, idOf, number } from './chapter.tsx'
 
@@ -32,7 +32,6 @@ export function reportTitle({ since, until }: Report, clock: WallClock): string 
   return `Report ${clock.time(since)} to ${clock.time(until)} ${clock.zone}`
 }
 
-/** The share of the slots that completed in time, what the numbers mean, and a line for each task. */
 export function ReportSummary({ report }: { readonly report: Report }) {
   const { tasks, problems, zone, since, until } = report
   const clock = wallClock(zone)
@@ -50,8 +49,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
           : `${share} of ${number(total.due)} slots completed in time${isWhole ? '' : ', as far as they can be read'}`}
       </h1>
       <p>
-        {clock.time(since)} to {clock.time(until)} {clock.zone} ·{' '}
-        {tasks.length === 1 ? '1 task' : `${tasks.length} tasks`}
+        {clock.time(since)} to {clock.time(until)} {clock.zone} · {counted(tasks.length, 'task')}
       </p>
       {problems.map((problem) => (
         <p class="problem">{printable(problem)}</p>

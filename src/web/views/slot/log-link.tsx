@@ -21,11 +21,7 @@ export function LogLink({ ecs, text }: Readonly<{ ecs: EcsFacts; text: string }>
   )
 }
 
-/**
- * Returns the address of a log stream in the console of CloudWatch. Returns null if the record does not have the stream, or
- * if the host of the console is unknown. AWS does not document this address, so it may change: the command
- * `aws logs tail` on the same page does not depend on it.
- */
+/** Returns null if it is not known. AWS does not document this address: `aws logs tail` does not depend on it. */
 export function logAddress({ region, logGroup, logStream }: EcsFacts): string | null {
   const host = CONSOLES.find(({ regions }) => regions.test(region))?.host
   if (host === undefined || logGroup === undefined || logStream === undefined) return null

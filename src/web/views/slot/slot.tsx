@@ -50,7 +50,6 @@ export function SlotView({ model }: { readonly model: SlotModel }) {
 
 type Described = Omit<SlotModel, 'before' | 'after'>
 
-/** The full description of a slot: what is said of it, the commands, the timeline and the details. */
 export function SlotDetail({ model }: { readonly model: Described }) {
   const { task, slot, row, mark, verdict, clock, now, owner } = model
   const { caution, steps } = verdict

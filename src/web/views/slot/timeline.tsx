@@ -5,7 +5,6 @@ import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { LogLink } from './log-link.tsx'
 
-/** Who forced an attempt, and why. */
 export function ForcedBy({ attempt: { trigger } }: { readonly attempt: AttemptRecord }) {
   return trigger.kind === 'forced' ? <> · forced by {printable(`${trigger.by}: ${trigger.reason}`)}</> : null
 }

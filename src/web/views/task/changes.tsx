@@ -4,7 +4,7 @@ import type { Suspension } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { confirmationText } from '../../../format/task/declaration.ts'
 import { isCancelled } from '../../../format/task/suspensions.ts'
-import { printable } from '../../../format/text.ts'
+import { counted, printable } from '../../../format/text.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
@@ -38,7 +38,7 @@ export function Changes({ head: { schedules, suspensions, expectations, clock } 
       <ChangeList changes={newest.slice(0, SHOWN)} clock={clock} />
       {earlier.length > 0 && (
         <details>
-          <summary>{earlier.length === 1 ? '1 earlier change' : `${earlier.length} earlier changes`}</summary>
+          <summary>{counted(earlier.length, 'earlier change')}</summary>
           <ChangeList changes={earlier} clock={clock} />
         </details>
       )}

@@ -6,11 +6,9 @@ import { CommandToCopy } from '../frame/command.tsx'
 interface OfTask {
   readonly store: string
   readonly task: string
-  /** The pause or the retirement that is in force. */
   readonly suspended: FoundSuspension | null
 }
 
-/** Returns the steps for the task itself: to pause it or let it run again, and to explain and check it. */
 export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
   const pause: Step = {
     kind: 'other',

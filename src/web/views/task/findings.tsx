@@ -8,7 +8,6 @@ import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 
-/** What `check` finds in a task. */
 export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly count: Readonly<Record<TaskFinding['kind'], number>>
   /** The newest findings, the newest one first. The others are only counted. */
@@ -19,7 +18,6 @@ export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly problem: string | null
 }
 
-/** The slots of a task that need attention, and what to do about them. */
 export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings; clock: WallClock }>) {
   const { count, newest, when, problem, cautions, steps } = findings
   const total = totalOf(count)

@@ -21,16 +21,12 @@ export interface ScheduleChange extends ScheduleSince {
 export interface TaskHead {
   readonly task: string
   readonly clock: WallClock
-  /**
-   * The schedule in force. For a task without a task record it is the schedule of the newest row, and null when that
-   * row has a newer schema.
-   */
+  /** Without a task record, that of the newest row. Null when that row has a newer schema. */
   readonly current: Pick<ScheduleChange, 'spec' | 'words'> | null
   /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
   readonly schedules: readonly ScheduleChange[]
   readonly next: Instant | null
   readonly suspensions: Pick<TaskRecord, 'pauses' | 'retirements'>
-  /** The pause or the retirement that is in force. */
   readonly suspended: FoundSuspension | null
   /** The owner that the runs of the task state. Left out: they state none. */
   readonly owner?: string | undefined
@@ -45,7 +41,6 @@ interface TitleProps {
   readonly now: Instant
 }
 
-/** The name of a task, its status now, and the facts that an operator needs first. */
 export function TaskTitle({ head, slots, now }: TitleProps) {
   const { task, clock, next, owner, suspended } = head
   return (
@@ -81,7 +76,6 @@ export function TaskTitle({ head, slots, now }: TitleProps) {
   )
 }
 
-/** The newest slot that was due. */
 function StatusNow({ head: { task, clock }, slots, now }: TitleProps) {
   const newest = slots[0]
   if (newest === undefined) return null

@@ -55,7 +55,6 @@ interface Point {
   readonly values: PlotValues
 }
 
-/** A bar chart for each series. */
 export function Plots({ points, columns }: { readonly points: readonly Point[]; readonly columns: number }) {
   const names = new Set(points.flatMap(({ values }) => [...values.keys()]))
   names.delete(DURATION)
@@ -68,10 +67,7 @@ export function Plots({ points, columns }: { readonly points: readonly Point[]; 
 const HEIGHT = 80
 const TOP = 18
 
-/**
- * A bar chart as rows of the table. Each column has a picture of its own without a viewBox, so its text keeps its size and
- * its lines meet those of the next column.
- */
+/** Each column has a picture without a viewBox, so its text keeps its size and its lines meet those of the next one. */
 export function Plot({ name, points, columns }: Readonly<{ name: string; points: readonly Point[]; columns: number }>) {
   const values = points.flatMap((point) => point.values.get(name) ?? [])
   const [median, most] = [medianOf(values) ?? 0, values.reduce((one, other) => Math.max(one, other), 1)]

@@ -14,7 +14,6 @@ import { HistoryTable } from './history-table.tsx'
 import type { PlotDays } from './plot.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
 
-/** How many slots match a filter. */
 interface HistoryTotal {
   readonly counts: Readonly<Partial<Record<SlotMark, number>>>
   readonly rejected: RejectedCount
@@ -28,9 +27,7 @@ export interface TaskPage {
   readonly slots: readonly SlotWithStatus[]
   /** The slot before which the next page begins. Null on the last page. */
   readonly before: Instant | null
-  /**
-   * The number of slots that were looked at, when too few of them matched the filter. Null when the page is complete.
-   */
+  /** The slots that were looked at, when too few of them matched the filter. Null when the page is complete. */
   readonly scanned: number | null
   /** Why the page ends early. Null when all rows could be read. */
   readonly problem: string | null
@@ -104,7 +101,6 @@ function History({ head, page, now }: HistoryProps) {
   )
 }
 
-/** How many slots match the filter, by their marks. */
 function Total({ total: { counts, rejected, isWhole } }: { readonly total: HistoryTotal }) {
   const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
   const all = marks.reduce((sum, mark) => sum + (counts[mark] ?? 0), 0)

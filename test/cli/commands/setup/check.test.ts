@@ -14,7 +14,7 @@ import {
 import Libsql from 'libsql'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { inspectSetup, type SetupCheckOptions } from '../../../../src/cli/commands/setup/check.ts'
-import { setupStepText } from '../../../../src/cli/commands/setup/step-text.ts'
+import { setupStepText } from '../../../../src/cli/commands/setup.ts'
 import type { ErrorKind } from '../../../../src/core/errors.ts'
 import { gravestExit } from '../../../../src/exit-code.ts'
 import { createTableInput, readTableDefinition } from '../../../../src/store/dynamodb/table-definition.ts'
