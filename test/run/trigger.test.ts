@@ -80,16 +80,12 @@ describe('the name of a Job of a Kubernetes CronJob', () => {
     )
   })
 
-  test('a label that the Pod does not have is an empty name', () => {
-    expect(() => read({ eventTime: 'k8s-job:' })).toThrow(
-      / has no name\. .* Before Kubernetes 1\.27, use the label job-name\.$/,
-    )
-  })
-
-  test('a variable that Kubernetes did not replace is named', () => {
-    expect(() => read({ eventTime: 'k8s-job:$(JOB_NAME)' })).toThrow(
-      'event time "k8s-job:$(JOB_NAME)" was not replaced. Define that variable in the env of the same container, before this one.',
-    )
+  test.each([
+    ['', / has no name\. .* Before Kubernetes 1\.27, use the label job-name\.$/],
+    ['$(JOB_NAME)', / was not replaced\. Define that variable in the env of the same container, before this one\.$/],
+    ['nightly-29400000-x7k2p', / is the name of a Pod\. Use the name of its Job, k8s-job:nightly-29400000\.$/],
+  ])('the name %j is a usage error that says what is wrong', (name, message) => {
+    expect(() => read({ eventTime: `k8s-job:${name}` })).toThrow(message)
   })
 
   test('the longest name of a CronJob has 52 characters', () => {
@@ -106,11 +102,6 @@ describe('the name of a Job of a Kubernetes CronJob', () => {
     }
   })
 
-  test('a CronJob that is resumed starts the latest missed time late: it is still the slot of that time', () => {
-    const missed = at('2026-11-22T18:00:00Z')
-    expect(read({ eventTime: `k8s-job:nightly-${missed / 60_000}` }).window.slot).toBe(missed)
-  })
-
   test('a minute in the future, and one that is not in the schedule, are as in any event time', () => {
     expect(() => read({ eventTime: `k8s-job:nightly-${at('2027-11-23T18:00:00Z') / 60_000}` })).toThrow(
       /is in the future/,
@@ -119,12 +110,6 @@ describe('the name of a Job of a Kubernetes CronJob', () => {
     const other = `k8s-job:nightly-${at('2026-11-23T12:00:00Z') / 60_000}`
     expect(read({ eventTime: other }).notices).toMatchObject([{ event: 'schedule-mismatch' }])
     expect(read({ eventTime: other }, { strict: true }).objection).toBe('scheduleMismatch')
-  })
-
-  test('the name of a Pod is a usage error that names the Job', () => {
-    expect(() => read({ eventTime: 'k8s-job:nightly-29400000-x7k2p' })).toThrow(
-      'event time "k8s-job:nightly-29400000-x7k2p" is the name of a Pod. Use the name of its Job, k8s-job:nightly-29400000.',
-    )
   })
 })
 
