@@ -53,9 +53,13 @@ export function pageQuery(query: ListQuery): PageQuery {
 export function slotBounds({ since, until }: { readonly since?: Instant; readonly until?: Instant }) {
   return {
     first: since === undefined ? BEFORE_ALL : formatSlot(Math.ceil(since / 1000) * 1000),
-    // Slots are whole seconds, so the last slot before `until` is one second before `until`, rounded up.
-    last: until === undefined ? AFTER_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000),
+    last: until === undefined ? AFTER_ALL : lastBefore(until),
   }
+}
+
+/** Slots are whole seconds, and none is before 1970. */
+function lastBefore(until: Instant): string {
+  return until <= 0 ? BEFORE_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000)
 }
 
 export function listedSlot(task: string, { slot, state, outcome }: Readonly<Record<string, unknown>>): ListedSlot {

@@ -532,6 +532,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await slots({ since: at(1) + 1, until: at(3) + 1 })).toEqual([3, 2])
       expect(await slots({ since: at(2), until: at(2) })).toEqual([])
       expect(await slots({ since: at(3), until: at(1) })).toEqual([])
+      expect(await slots({ until: 0 })).toEqual([])
     })
 
     it('gives the rows of one UTC day over all tasks, newest slot first, page by page', async () => {
