@@ -25,11 +25,9 @@ const CAUSE_OF_KIND: Readonly<Record<Kind, IncidentCause>> = {
 
 const KINDS = Object.keys(CAUSE_OF_KIND) as readonly Kind[]
 
-/** The findings of one task in an incident. */
 export interface IncidentTask {
   readonly task: string
   readonly owner: string | undefined
-  /** How many slots have each kind of finding. */
   readonly counts: ReadonlyMap<Kind, number>
   /** The oldest and the newest of its slots. */
   readonly from: Instant

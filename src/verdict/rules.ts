@@ -26,7 +26,6 @@ type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
 /** The effect of a further scheduled trigger of the slot. `depends`: it starts if its `--max-attempts` leaves it an attempt. */
 type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused'
 
-/** The facts that a rule uses. */
 export interface VerdictFacts {
   readonly target: StepTarget
   /** Null if there is none that this version can read. */
@@ -35,17 +34,13 @@ export interface VerdictFacts {
   readonly unread: UnreadableRow | null
   readonly now: Instant
   readonly skewMs: number
-  /** The pause or the retirement that has the slot. */
   readonly found: FoundSuspension | null
-  /** The rules of the task that the slot does not meet. */
   readonly unmet: readonly Unmet[]
-  /** The first slot that the task record expects. Undefined: not known. */
   readonly firstSlot: Instant | undefined
   /** What is said of the slot that covers this one. Null: its row was not read, or is gone. */
   readonly covering: { readonly slot: Instant; readonly verdict: VerdictRule } | null
 }
 
-/** The statements about a slot in one situation. */
 export interface VerdictRule {
   readonly happened: Sentence
   readonly work: WorkDone

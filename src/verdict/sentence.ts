@@ -75,7 +75,6 @@ export function successSentence(row: Row | null): Sentence {
   ]
 }
 
-/** Says why the slot may not have been due. */
 export function doubtSentence({ doubt }: StepTarget): Sentence {
   if (doubt === undefined) return []
   const until = { at: doubt.until }
@@ -113,7 +112,6 @@ export function openSentence(row: Row | null, now?: Instant): Sentence {
   ]
 }
 
-/** Says which attempt stopped reporting, and when its lease ended. */
 export function staleSentence(row: Row | null): Sentence {
   if (row?.state !== 'PENDING') return lastSentence(row)
   const last: AttemptRecord | undefined = row.attempts.at(-1)
@@ -122,7 +120,6 @@ export function staleSentence(row: Row | null): Sentence {
   return [`${earlier}${last === undefined ? 'it' : endedText(last)}: its lease ended at `, { at: row.leaseUntil }]
 }
 
-/** Says how the slot completed, and how the attempt after that ended. */
 export function repeatedSentence(row: Row | null): Sentence {
   if (row === null) return []
   const success = successOf(row)

@@ -13,7 +13,6 @@ import {
 import { forceTaskCommand, logsTailCommand } from './ecs.ts'
 import type { StepTarget } from './target.ts'
 
-/** Something that the operator can do. */
 export interface Step {
   /** `log` and `show` only read: the log of the batch, and the record of the slot, which a reader may see already. */
   readonly kind: 'log' | 'show' | 'run' | 'resolve' | 'other'
@@ -98,7 +97,6 @@ export function resolveStep(
   return { kind: 'resolve', what, command: changeCommand('resolve', target, { run, state, reason }) }
 }
 
-/** Returns the step that records the schedule of a task, so that its missed slots are found. */
 export function declareStep({ store, task }: StepTarget, schedule: ScheduleSpec): Step {
   const command = cronledger('declare', { store, task, ...scheduleFlags(schedule) })
   return { kind: 'other', what: 'record the schedule of the task', command }

@@ -62,7 +62,6 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
   return `was not recorded, because ${why[finish]}`
 }
 
-/** Returns the steps that record a success. */
 function recordSteps(finish: FinishResult, target: StepTarget, runId: string): readonly Step[] {
   const see = showStep('see what is recorded', target)
   const reason = `run ${runId} succeeded, but could not record it`

@@ -59,7 +59,6 @@ export interface SlotFound {
 export interface VerdictSettings extends StatusSettings {
   /** A slot is late if its first attempt started this long after it. Null or left out: never. */
   readonly lateAfterMs?: number | null | undefined
-  /** How many attempts scheduled triggers may start. Left out: not known. */
   readonly maxAttempts?: number | undefined
 }
 
@@ -68,7 +67,6 @@ const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
   other: ', and no recorded schedule has this slot',
 }
 
-/** Returns what is to be said of a slot. */
 export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const { target, isExpected = true, found = null, offSchedule, isOnlyDeclared = false, unmet = [] } = slot
   const row = readableRow(slot.row)
@@ -157,7 +155,6 @@ function situationOf(
   }
 }
 
-/** Returns how a slot completed. */
 export function completedSituation(row: Row): 'completed' | 'repaired' | 'marked' {
   if (successOf(row) === undefined) return 'marked'
   return isRepaired(row) ? 'repaired' : 'completed'
