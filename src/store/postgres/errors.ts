@@ -45,8 +45,9 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
     new LedgerError(kind, text, { cause: error, changedNothing })
   const why = messageOf(error)
 
-  if (state.startsWith('28')) {
-    const isPassword = state === '28P01'
+  // PgBouncer has the state 08P01 for a wrong password and for a database that is missing.
+  const isPassword = state === '28P01' || why.startsWith('password authentication failed')
+  if (state.startsWith('28') || isPassword) {
     const how = isPassword ? 'Check PGPASSWORD or ~/.pgpass.' : 'Check the user, and pg_hba.conf of the server.'
     return make('denied', `${place} does not let user ${quote(String(config.user))} in (${why}). ${how}`)
   }
@@ -57,7 +58,8 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
         : 'Give the user its rights: cronledger template postgres'
     return make('denied', `${what} in ${place} was denied (${why}). ${how}`)
   }
-  if (state === '3D000') return make('shape', `${place} does not exist. Check the address, or create the database.`)
+  if (state === '3D000' || why.startsWith('no such database'))
+    return make('shape', `${place} does not exist. Check the address, or create the database.`)
   if (state === '3F000')
     return make('shape', `${place} has no schema ${schema}. Check the address, or make it: CREATE SCHEMA ${schema}`)
   if (WRONG_TABLE.has(state)) {

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { readAddress } from '../../../src/store/postgres/address.ts'
 import { postgresError } from '../../../src/store/postgres/errors.ts'
 
-const answer = (code: string, wasSent: boolean, what = 'a claim') => {
-  const error = Object.assign(new pg.DatabaseError('no', 0, 'error'), { code })
+const answer = (code: string, wasSent: boolean, what = 'a claim', text = 'no') => {
+  const error = Object.assign(new pg.DatabaseError(text, 0, 'error'), { code })
   return postgresError(error, { what, address: readAddress('postgres://db.example/x', {}), wasSent })
 }
 
@@ -23,6 +23,11 @@ describe('an error of PostgreSQL', () => {
     ['57P03', 'a claim', 'unreachable', /no clear answer/],
   ])('%s of %s is %s, and the message says who can mend it', (code, what, kind, text) => {
     expect(answer(code, true, what)).toMatchObject({ kind, message: expect.stringMatching(text) })
+  })
+
+  test('that PgBouncer reports for a wrong password, or for a database that is missing, has the kind of its text', () => {
+    expect(answer('08P01', false, 'a claim', 'password authentication failed').kind).toBe('denied')
+    expect(answer('08P01', false, 'a claim', 'no such database: x').kind).toBe('shape')
   })
 
   test.each(['40001', '42501', '53100', '55P03', '22P05'])(
