@@ -6,9 +6,10 @@ const UNIT = ['core', 'verdict', 'format', 'web/views', 'run', 'audit'].map((fol
 
 /** The files that take longest, by wall time. One of them that starts last would run alone. */
 const LONGEST = [
-  ...['faults/hosts', 'faults/wire', 'store/dynamodb/dynamodb-store', 'docs/guides', 'cli/overlap', 'faults/matrix'],
-  ...['cli/commands/template/stack', 'cli/commands/setup/check', 'faults/kill', 'faults/crash', 'faults/hostile'],
-  ...['cli/commands/history', 'cli/commands/run', 'cli/commands/rerun', 'cli/commands/pause', 'sim/sim'],
+  ...['faults/hosts', 'faults/wire', 'store/dynamodb/dynamodb-store', 'docs/guides', 'faults/matrix', 'faults/kill'],
+  ...['cli/race', 'package', 'store/account', 'cli/commands/pause', 'cli/commands/history', 'cli/overlap'],
+  ...['cli/commands/template/stack-text', 'cli/commands/template/stack', 'cli/commands/setup/check', 'faults/crash'],
+  ...['faults/hostile', 'cli/commands/run', 'cli/commands/rerun', 'cli/night', 'cli/binary', 'sim/sim'],
 ].map((name) => `/test/${name}.test.ts`)
 
 class LongestFirst extends BaseSequencer {

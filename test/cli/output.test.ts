@@ -1,6 +1,7 @@
 import { setImmediate as idle } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { grouped } from '../../src/cli/output.ts'
+import { gate } from '../support/gate.ts'
 
 describe('items that come one by one', () => {
   /** Each after a while in which there is nothing else to do. */
@@ -31,10 +32,7 @@ describe('items that come one by one', () => {
   })
 
   test('are shown one by one from the end of that time on', async () => {
-    let end = () => {}
-    const patience = new Promise<void>((resolve) => {
-      end = resolve
-    })
+    const { opened: patience, open: end } = gate()
     const items = oneByOne(4, (item) => {
       if (item === 2) end()
     })

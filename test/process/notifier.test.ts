@@ -6,6 +6,7 @@ import { NOTIFY_TIMEOUT_MS, openNotifier } from '../../src/process/notifier.ts'
 import { readStat } from '../../src/process/proc.ts'
 import { livingMember, signalGroup } from '../../src/process/process-group.ts'
 import { scratch } from '../support/cli.ts'
+import { gate } from '../support/gate.ts'
 
 const folder = scratch()
 let files = 0
@@ -118,7 +119,7 @@ describe('the order', () => {
   })
 
   test('is kept if the first command is killed at its limit', async () => {
-    const { promise: due, resolve: beDue } = resolvers()
+    const { opened: due, open: beDue } = gate()
     const limits = [due]
     const clock: Clock = {
       ...systemClock,
@@ -173,7 +174,7 @@ describe('nothing of it matters', () => {
   })
 
   test('what it leaves in a session of its own is not waited for longer than the limit, and no failure', async () => {
-    const { promise: due, resolve: beDue } = resolvers()
+    const { opened: due, open: beDue } = gate()
     const leaving = `until [ -s "$FILE" ]; do :; done; ${GROUP} > "$FILE.leader"`
     const command = `setsid sh -c 'echo $$ > "$FILE"; exec sleep 300' & ${leaving}`
     const notifier = openNotifier(command, clockUntil(due))
@@ -192,7 +193,7 @@ describe('the limit', () => {
   const stubborn = `trap "" TERM INT; (trap "" TERM; sleep 300) & ${GROUP} >> "$FILE"; wait`
 
   test('kills a command that hangs, and its children, whatever they ignore', async () => {
-    const { promise: due, resolve: beDue } = resolvers()
+    const { opened: due, open: beDue } = gate()
     const notifier = openNotifier(stubborn, clockUntil(due))
     notifier.send(notice(''))
     const group = Number(await written())
@@ -231,11 +232,3 @@ describe('the limit', () => {
     expect(await notifier.end(NEVER)).toMatch(/killed$/)
   })
 })
-
-function resolvers() {
-  let resolve = () => {}
-  const promise = new Promise<void>((fulfil) => {
-    resolve = fulfil
-  })
-  return { promise, resolve }
-}

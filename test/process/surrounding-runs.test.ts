@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type Attempt, createLedger, type RunOptions } from '../../src/index.ts'
 import { ancestorsText } from '../../src/process/surrounding-runs.ts'
 import { cronledger, scratch } from '../support/cli.ts'
+import { gate } from '../support/gate.ts'
 
 const folder = scratch()
 let files = 0
@@ -19,15 +20,6 @@ const insideOf = (runId: string) => ({
 function commandLine(store: string, { task, schedule, eventTime }: RunOptions, ...batch: [string, ...string[]]) {
   const options = ['--store', store, '--task', task, '--schedule', String(schedule), '--event-time', String(eventTime)]
   return ['run', ...options, '--', ...batch]
-}
-
-/** A promise that the test resolves. */
-function signal() {
-  let send = () => {}
-  const sent = new Promise<void>((resolve) => {
-    send = resolve
-  })
-  return { sent, send }
 }
 
 describe('a run that the function of a run of the same slot calls', () => {
@@ -93,29 +85,29 @@ test('a command gets at most the latest 100 run ids, so that its environment doe
 describe('a run beside a run of the same slot', () => {
   test('duplicate: it was started outside of the function', async () => {
     const ledger = createLedger({ store: newStore() })
-    const [started, done] = [signal(), signal()]
+    const [started, done] = [gate(), gate()]
     const first = ledger.run(NIGHT, async () => {
-      started.send()
-      await done.sent
+      started.open()
+      await done.opened
     })
-    await started.sent
+    await started.opened
     expect(await ledger.run(NIGHT, never)).toMatchObject({ status: 'duplicate', cause: 'running' })
-    done.send()
+    done.open()
     expect(await first).toMatchObject({ status: 'completed' })
   })
 
   test('duplicate: two runs at once do not see each other', async () => {
     const ledger = createLedger({ store: newStore() })
-    const started = { nightly: signal(), other: signal() }
-    const asked = { nightly: signal(), other: signal() }
+    const started = { nightly: gate(), other: gate() }
+    const asked = { nightly: gate(), other: gate() }
     const runs = ([NIGHT, OTHER] as const).map((options, index) =>
       ledger.run(options, async ({ env, runId }) => {
         const [own, another] = index === 0 ? (['nightly', 'other'] as const) : (['other', 'nightly'] as const)
-        started[own].send()
-        await started[another].sent
+        started[own].open()
+        await started[another].opened
         const result = await ledger.run(index === 0 ? OTHER : NIGHT, never)
-        asked[own].send()
-        await asked[another].sent
+        asked[own].open()
+        await asked[another].opened
         expect(env).toMatchObject({ CRONLEDGER_RUN_ANCESTORS: runId })
         return result
       }),
@@ -128,23 +120,23 @@ describe('a run beside a run of the same slot', () => {
 describe('a function that left work behind', () => {
   test('duplicate: it calls cronledger for the same slot after its run has ended', async () => {
     const ledger = createLedger({ store: newStore() })
-    const ended = signal()
+    const ended = gate()
     let late: Promise<unknown> = Promise.resolve()
     await ledger.run(NIGHT, () => {
-      late = ended.sent.then(() => ledger.run(NIGHT, never))
+      late = ended.opened.then(() => ledger.run(NIGHT, never))
     })
-    ended.send()
+    ended.open()
     expect(await late).toMatchObject({ status: 'duplicate', cause: 'completed' })
   })
 
   test('the runs that it starts later are not inside of the run that has ended', async () => {
     const ledger = createLedger({ store: newStore() })
-    const ended = signal()
+    const ended = gate()
     let late: Promise<unknown> = Promise.resolve()
     await ledger.run(NIGHT, () => {
-      late = ended.sent.then(() => ledger.run(OTHER, ({ env, runId }) => [env['CRONLEDGER_RUN_ANCESTORS'], runId]))
+      late = ended.opened.then(() => ledger.run(OTHER, ({ env, runId }) => [env['CRONLEDGER_RUN_ANCESTORS'], runId]))
     })
-    ended.send()
+    ended.open()
     const { value } = (await late) as { value: [string, string] }
     expect(value[0]).toBe(value[1])
   })
