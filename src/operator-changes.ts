@@ -115,10 +115,7 @@ async function checkDeclaredAfter(
   await readNeeds({ task, window: { slot: from }, schedule: spec }, undefined, settings, { ...deps, stop })
 }
 
-/**
- * Yields the results by name. The error of one task does not stop the others. Asks for the names again at the end, because a
- * first run may have made a record since.
- */
+/** The error of one task does not stop the others. Names are read again at the end: a first run may have added one. */
 async function* changeAll(
   deps: OperatorDeps,
   change: (task: string, deps: OperatorDeps) => Promise<TaskChange>,

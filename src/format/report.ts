@@ -139,10 +139,7 @@ function classOf(status: Status, row: Row | null, times: ExpectedTimes): SlotCla
   }
 }
 
-/**
- * The attempt that completed the slot may be one of the slot that covers it. Without `--late-after`, it may start until its slot
- * would count as missed.
- */
+/** The attempt may be one of the covering slot. Without `--late-after`, it may start until its slot would be missed. */
 function classOfCompleted(row: Row, { graceMs, lateAfterMs, doneByMs }: ExpectedTimes): SlotClass {
   const success = successOf(workRow(row))
   if (success === undefined) return 'marked'

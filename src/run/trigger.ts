@@ -188,10 +188,7 @@ function parseEventTime(text: string): Instant {
 }
 
 const JOB_PREFIX = 'k8s-job:'
-/**
- * Kubernetes names the Jobs of a CronJob after the scheduled minute since Kubernetes 1.21. A smaller number is part of a
- * name that a user chose, such as a date (20261125).
- */
+/** Kubernetes 1.21 and later name Jobs after the minute. A smaller number is from a user, such as a date (20261125). */
 const FIRST_JOB_MINUTE = Date.UTC(2021, 0, 1) / 60_000
 
 /** The name of a Job of a CronJob ends with the scheduled time in minutes since 1970, in any time zone. */

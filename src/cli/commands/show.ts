@@ -101,10 +101,7 @@ async function knownOf(ledger: Ledger, reading: TaskReading, record: FoundRecord
   return record
 }
 
-/**
- * An instant needs no schedule, so it also finds a row whose schedule is unknown. Any other form needs that of the task
- * record, or else of the newest row. Throws a usage error without one.
- */
+/** An instant also finds a row whose schedule is unknown. Other forms need that of the record, or of the newest row. */
 async function slotFrom(
   { task, slot }: ShowValues,
   ledger: Ledger,

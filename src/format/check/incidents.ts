@@ -21,10 +21,7 @@ export const INCIDENT_NAMES: Readonly<Record<IncidentCause, string>> = {
   late: 'Late starts',
 }
 
-/**
- * Returns an incident as one line: `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots`, or for one task
- * `pay/capture: 3 failed, 11-29 02:10 to 02:20 JST (Payments)`.
- */
+/** Returns `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots`, or for one task `pay/capture: 3 failed, …`. */
 export function incidentTitle(incident: Incident, now: Instant): string {
   const { cause, from, to, zone, tasks, slots } = incident
   const when = spanTime(from, to, zone, now)

@@ -63,10 +63,7 @@ function factTexts(fields: readonly string[]): CellTexts {
 
 /** The columns that a narrow terminal leaves out, in this order. A width of 60 is enough for the others. */
 const LEFT_OUT_FIRST = ['ATTEMPTS', 'LOCAL TIME', 'DURATION']
-/**
- * Task names are cut to the first width before a column is left out. After that they are cut to the space that is left,
- * but not below the second width.
- */
+/** Task names are cut to the first width before a column is left out, and then at most to the second one. */
 const [LONG_TASK, SHORT_TASK] = [32, 8]
 
 interface TableColumn {

@@ -59,10 +59,7 @@ const MAX_NAME_LENGTH = 64
 /** The hexadecimal digits of the hash: four billion values, and an account has some hundred batches. */
 const HASH_LENGTH = 8
 
-/**
- * Returns all parameters of the stack as a file for `--parameter-overrides`, also those with a default, because a deployment
- * keeps the previous value of one that is not given.
- */
+/** A file for `--parameter-overrides`. A deployment keeps the previous value of each parameter that is not given. */
 export function stackParameters(options: BatchOptions, now: Instant) {
   checkTaskName(options.task)
   const schedule = readSchedule(options)
