@@ -83,17 +83,18 @@ function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance):
   const window = { slot, end: slotAfter(parseSchedule(spec), slot) }
   const stamp = (now: Instant) => ({ writeId: `w${++writes}`, now })
   const at = slot + pick([5_000, 40 * 60_000], chance)
-  const claim = { task, window, schedule: spec, zoneData: 'z', runId: `r${++writes}`, host: { host: 'h' } }
+  // Each run and each decision has an id of its own, otherwise it would count as one that is repeated.
+  const owner = () => ({ task, window, schedule: spec, zoneData: 'z', runId: `r${++writes}`, host: { host: 'h' } })
   const state = pick(['SKIPPED', 'COMPLETED', 'FAILED'] as const, chance)
   const decided = (found: Row | null) =>
-    resolveRow(found, { ...claim, state, by: 'ada', reason: 'x' }, stamp(at + 9_000))
+    resolveRow(found, { ...owner(), state, by: 'ada', reason: 'x' }, stamp(at + 9_000))
   if (chance() < 0.1) return { row: decided(null), isDone: state === 'COMPLETED' }
   let row: Row | null = null
   let isDone = false
   const attempts = pick([1, 1, 1, 2, 3], chance)
   for (let number = 1; number <= attempts; number++) {
     const trigger = chance() < 0.3 ? FORCED : { ...SCHEDULED, eventTime: slot }
-    row = claimRow(row, { ...claim, trigger }, stamp(at + number * 1_000), chance() < 0.5 ? DAY_MS * 9 : 1_000)
+    row = claimRow(row, { ...owner(), trigger }, stamp(at + number * 1_000), chance() < 0.5 ? DAY_MS * 9 : 1_000)
     const isWaiting = number === attempts && chance() < 0.1
     if (isWaiting) row = lastWaiting(row)
     const ending = pick(isWaiting ? [NOT_STARTED, null] : [SUCCEEDED, UNUSUAL, FAILED, LEFT, NOT_STARTED, null], chance)

@@ -1,5 +1,6 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, start } from '../support/cli.ts'
+import { cronledger, type Loose, scratch, start } from '../support/cli.ts'
 import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { eventsOf } from '../support/processes/crowd.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
@@ -19,6 +20,8 @@ const MISSED = 5
 const slotBefore = (days: number) =>
   new Date(TODAY - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
 
+const folder = scratch()
+
 interface Ledger {
   readonly store: string
   readonly env: Readonly<Record<string, string>>
@@ -27,6 +30,7 @@ interface Ledger {
 }
 
 const LEDGERS = {
+  file: async () => ({ store: `file:${join(folder, 'ledger.db')}`, env: {} }),
   async dynalite() {
     const server = await startDynalite()
     const proxy = await startFaultyProxy(server.endpoint)
@@ -60,7 +64,7 @@ for (const [name, open] of Object.entries(LEDGERS)) {
       JSON.parse((await on(['history', task, ...options, '--json'])).stdout)
     const rowsOf = (task: string) => historyOf(task, '--status', 'recorded')
 
-    test('two triggers that catch up at once: each missed slot runs once', async () => {
+    test.skipIf(name === 'file')('two triggers that catch up at once: each missed slot runs once', async () => {
       await run('crowd', slotBefore(MISSED + 1))
       const batch = ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT']
       const crowd = Array.from({ length: PROCESSES }, () => run('crowd', slotBefore(0), CATCH_UP, batch))
