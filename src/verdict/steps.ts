@@ -52,7 +52,7 @@ export function rerunStep(what: string, target: StepTarget): Step {
   if (target.ecs !== null) return { kind: 'run', what, command: forceTaskCommand(target.ecs, target) }
   const { overlap, onLeaseLost } = target.guards ?? {}
   const flags = { only: target.only?.join(','), overlap, 'on-lease-lost': onLeaseLost, reason: REASON_WORD }
-  return { kind: 'run', what, command: changeCommand('rerun', target, flags, '--', BATCH_WORD) }
+  return { kind: 'run', what, command: operatorCommand('rerun', target, flags, '--', BATCH_WORD) }
 }
 
 /** Slots of one task, of the tasks with a prefix (`pay/*`), or of all tasks (null), from `from` to `to`, both included. */
@@ -94,7 +94,7 @@ export function resolveStep(
   state: 'completed' | 'skipped' = 'completed',
   { reason = REASON_WORD, run }: { readonly reason?: Word; readonly run?: string | undefined } = {},
 ): Step {
-  return { kind: 'resolve', what, command: changeCommand('resolve', target, { run, state, reason }) }
+  return { kind: 'resolve', what, command: operatorCommand('resolve', target, { run, state, reason }) }
 }
 
 export function declareStep({ store, task }: StepTarget, schedule: ScheduleSpec): Step {
@@ -124,7 +124,7 @@ export function againSteps(what: string, target: StepTarget, run?: string): read
   return [rerunStep(what, target), complete('or mark it as completed')]
 }
 
-function changeCommand(
+function operatorCommand(
   name: string,
   { store, task, slot }: StepTarget,
   flags: CommandFlags,

@@ -214,7 +214,7 @@ export function coverRow(found: Row | null, cover: Cover, stamp: Stamp): Row {
   }
 }
 
-export interface ResolutionRequest extends NewOwner, Decision {
+export interface ResolutionRequest extends NewOwner, ResolutionText {
   /** Known to have ended, also if its lease holds. */
   readonly endedRun?: string | null
 }
@@ -235,9 +235,9 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   return { ...row, state, attempts, leaseUntil: null, resolutions }
 }
 
-type Decision = Pick<Resolution, 'state' | 'by' | 'reason'>
+type ResolutionText = Pick<Resolution, 'state' | 'by' | 'reason'>
 
-function resolutionOf(row: Row | null, { state, by, reason }: Decision, { now }: Stamp): Resolution {
+function resolutionOf(row: Row | null, { state, by, reason }: ResolutionText, { now }: Stamp): Resolution {
   return { state, at: now, by, reason, afterAttempt: attemptCount(row) }
 }
 

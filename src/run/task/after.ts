@@ -25,8 +25,8 @@ const READ_EVERY_MS = 10_000
 /** Runs that wait for the same slot do not read it at the same moment. */
 const JITTER = 0.2
 
-type Needs = Pick<Settings, 'after' | 'sinceLastSuccess'>
-type NeedSettings = Needs & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
+type NeedOptions = Pick<Settings, 'after' | 'sinceLastSuccess'>
+type NeedSettings = NeedOptions & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
 type RecordIo = AskIo & Pick<RunIo, 'store' | 'stop'>
 
 interface AfterRequest {
@@ -50,7 +50,7 @@ export async function readNeeds(
   force: { readonly ignoreAfter?: boolean | undefined } | undefined,
   given: NeedSettings,
   io: RecordIo,
-): Promise<Needs> {
+): Promise<NeedOptions> {
   const { sinceLastSuccess } = given
   if (force === undefined && given.after === null) return { after: null, sinceLastSuccess }
   const records = new Map<string, Promise<TaskRecord | null>>()
