@@ -5,7 +5,6 @@ import { neededSteps } from '../verdict/steps.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { stepJson } from './command-line.ts'
 import { timeNear } from './local-time.ts'
-import { counted } from './text.ts'
 
 /** A time has its date if that is not the date of the time before it, or of the slot. Not yet safe on a terminal. */
 export function sentenceText(sentence: Sentence, slot: Instant, zone: string): string {
@@ -30,7 +29,7 @@ export function nextTriggerText({
     case 'starts':
       return `starts it${attempts === 0 ? '' : ofMost}`
     case 'depends':
-      return `starts it only if --max-attempts leaves it an attempt (${counted(attempts, 'attempt')} used)`
+      return `starts it if its --max-attempts is ${attempts + 1} or more, and is refused otherwise`
     case 'duplicate':
       return 'is a duplicate'
     case 'refused':

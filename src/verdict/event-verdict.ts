@@ -107,11 +107,13 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
         ...ofRow,
         happened: [
           ...ofRow.happened,
-          `, and process ${survivor?.pid} (${survivor?.command}) of it still runs on this host`,
+          `, and its process ${survivor?.pid} (${survivor?.command}) still runs on this host`,
         ],
         work: 'running',
         workText: 'still going on',
         nextTrigger: 'refused',
+        caution:
+          'Nothing starts on this host until it has ended. Its work may be done then: look at its log and at the data before you run the slot again.',
         steps: [...endStep(survivor, context), ...ofRow.steps],
       }
     case 'tooManyAttempts':

@@ -23,7 +23,7 @@ import type { StepTarget } from './target.ts'
 /** Whether the work of a slot was done. It decides whether it is safe to run the slot again. */
 type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
 
-/** The effect of a further scheduled trigger of the slot. `depends`: it starts if its `--max-attempts` leaves it an attempt. */
+/** The effect of a further scheduled trigger of the slot. `depends`: on its `--max-attempts`. */
 type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused'
 
 export interface VerdictFacts {
@@ -165,7 +165,7 @@ export const VERDICT_RULES = {
   },
   completed: (facts) => completedRule('done', facts),
   unusual: (facts) => {
-    const again = rerunStep('or run it again, if its work is wrong', { ...facts.target, only: ['completed'] })
+    const again = rerunStep('run it again, if its work is wrong', { ...facts.target, only: ['completed'] })
     return {
       ...completedRule('done, perhaps wrongly', facts),
       happened: [...successSentence(facts.row), `, but ${facts.unmet.map(unmetText).join(', ')}`],

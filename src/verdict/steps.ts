@@ -70,7 +70,7 @@ interface SlotRange {
 export function repairStep({ store, task, from, to }: SlotRange): Step {
   const flags = { store, task: task ?? undefined, from: formatInstant(from), to: formatInstant(to + 1000) }
   const command = cronledger('rerun', { ...flags, reason: REASON_WORD }, ...(task === null ? ['--all'] : []))
-  return { kind: 'run', what: 'print the script that runs them again', command }
+  return { kind: 'run', what: 'print the script that runs them', command }
 }
 
 /** Steps for the slots from that of `target` to `to` with a status in `only`, or else what a range runs by default. */
@@ -82,8 +82,8 @@ export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Reru
   const flags = { ...range, reason: REASON_WORD }
   const run: Omit<Step, 'kind'> =
     ecs === null
-      ? { what: 'run them again, the oldest first', command: cronledger('rerun', flags, '--', BATCH_WORD) }
-      : { what: 'print the script that runs them again', command: cronledger('rerun', flags, '--ecs') }
+      ? { what: 'run them, the oldest first', command: cronledger('rerun', flags, '--', BATCH_WORD) }
+      : { what: 'print the script that runs them', command: cronledger('rerun', flags, '--ecs') }
   return [list, { kind: 'run', ...run }]
 }
 

@@ -114,7 +114,13 @@ function verdictOfCovering({ covering }: Row, slot: SlotFound, settings: Verdict
   if (covering == null) return null
   const { doubt: _, attempt: __, only: ___, ...same } = slot.target
   const target = { ...same, slot: covering.slot, ...ofRow(covering), ...(same.ecs && { ecs: same.ecs }) }
-  return { slot: covering.slot, verdict: verdictOf({ target, row: covering }, settings) }
+  const row = isUnreadable(covering) ? covering : withoutCovers(covering)
+  return { slot: covering.slot, verdict: verdictOf({ target, row }, settings) }
+}
+
+/** A covered slot is a part of what the other one covers, so its sentence does not say that again. */
+function withoutCovers({ covers: _, ...row }: Row): Row {
+  return row
 }
 
 function coversSentence(row: Row | null): Sentence {

@@ -178,7 +178,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const list = await paste(stepOf(check.stdout, 'list these slots'))
     expect(list.split('\n')).toEqual([...listed, '2 missed, 1 failed', ''])
     const script = await paste(
-      filledIn(stepOf(check.stdout, 'print the script that runs them again'), { ...network, reason: 'outage', by: '' }),
+      filledIn(stepOf(check.stdout, 'print the script that runs them'), { ...network, reason: 'outage', by: '' }),
     )
     const oldest = /run_slot '.*? (aws .*) \|\| exit/.exec(script)?.[1] ?? ''
     expect(await run(await started(oldest))).toMatchObject({ code: 0, stdout: `${daysAgo(4)}\n` })

@@ -32,7 +32,7 @@ describe('the next steps for several slots of a task', () => {
       '',
       row.task,
       '  list these slots',
-      '  run them again, the oldest first',
+      '  run them, the oldest first',
     ])
   })
 

@@ -64,7 +64,7 @@ describe('the answers after an event', () => {
       refused('survivor', STALE, { survivor: { pid: 4711, command: 'sh' } }),
       'running',
       'refused',
-      /may still be running/,
+      /Nothing starts on this host until it has ended/,
     ],
     ['a trigger that is too late', refused('tooLate'), 'not done', 'refused', null],
     [

@@ -203,7 +203,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
         {},
         { unmet: [{ name: 'rows', operator: '>=', bound: 1, isRelative: false, value: 0, usual: 1_200 }] },
       ),
-      'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200) | done, perhaps wrongly | duplicate | see what happened, or run it again, if its work is wrong',
+      'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200) | done, perhaps wrongly | duplicate | see what happened, run it again, if its work is wrong',
     ],
   ],
   repaired: [
@@ -247,7 +247,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
     [
       verdict(coveredRow({ ...rowWith({ ending: FAILED }), covers: { slots: 1, since: SLOT - HOUR_MS } })),
-      'failed | slot 2026-11-25 03:00:00 covers this one: attempt 1 on host failed (exit code 3) after 1s. It covers 1 missed slot after 2026-11-24 02:00:00 | may be half done | duplicate | see what happened, run it again, or mark it as completed',
+      'failed | slot 2026-11-25 03:00:00 covers this one: attempt 1 on host failed (exit code 3) after 1s | may be half done | duplicate | see what happened, run it again, or mark it as completed',
     ],
     [
       verdict(coveredRow(null)),

@@ -45,7 +45,7 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
   const events: readonly (TimelineEvent | Rejection)[] = [
     ...row.attempts.flatMap((attempt) => attemptEvents(attempt, slot)),
     ...keptOf(row),
-    ...row.resolutions.map(resolutionEvent),
+    ...row.resolutions.map((one) => resolutionEvent(one, row)),
   ].sort((one, other) => one.at - other.at)
   const entries: TimelineEntry[] = []
   let same: readonly Rejection[] = []
@@ -148,7 +148,9 @@ function rejectionCause({ cause }: Rejection): string {
   return cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-function resolutionEvent({ at, state, by, reason }: Resolution): TimelineEvent {
+function resolutionEvent({ at, state, by, reason }: Resolution, { coveredBy }: Row): TimelineEvent {
+  // The state is only where the row stands: a covered slot is what the other slot is.
+  if (coveredBy !== undefined && by === 'cronledger') return event(at, reason)
   return event(at, `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
 }
 

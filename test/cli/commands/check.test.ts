@@ -59,9 +59,9 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     expect(rest).toEqual([
       '',
       'nightly:',
-      `  see what happened:                 cronledger show --store ${store} --task nightly --slot 2026-10-31T05:30:00Z`,
-      `  list these slots:                  cronledger rerun ${range} --dry-run`,
-      `  run them again, the oldest first:  cronledger rerun ${range} --reason 'YOUR REASON' -- YOUR_COMMAND`,
+      `  see what happened:           cronledger show --store ${store} --task nightly --slot 2026-10-31T05:30:00Z`,
+      `  list these slots:            cronledger rerun ${range} --dry-run`,
+      `  run them, the oldest first:  cronledger rerun ${range} --reason 'YOUR REASON' -- YOUR_COMMAND`,
       '',
       '2 slots need attention: 1 missed, 1 failed',
       GUIDE,
