@@ -2,6 +2,7 @@ import type { KnownEcs } from '../core/ecs.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import { coveringSlot } from '../core/row/attempts.ts'
 import { withCovering } from '../core/row/covering.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import type { Facts } from '../core/row/policy.ts'
@@ -64,7 +65,15 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
   }
 }
 
-/** Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read. */
+const isCovered = (row: Row | null) => row !== null && coveringSlot(row) !== null
+const endUnstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
+
+/**
+ * Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read.
+ *
+ * The condition of a claim is about its own row. So after the claim of a covered slot, we must read the row of the slot that
+ * covers it once more: its run may have begun or completed in the meantime.
+ */
 async function tryToClaim(
   claim: ReturnType<typeof newClaim>,
   request: ClaimRequest,
@@ -75,17 +84,25 @@ async function tryToClaim(
 ): Promise<ClaimResult> {
   const slot = { task: request.task, slot: request.window.slot }
   const covered = (row: StoredRow | null) => withCovering(row, (key) => ask((call) => io.store.get(key, call)))
-  let found: StoredRow | null = null
-  for (let isRead = false; ; isRead = true) {
+  const decideOn = (found: StoredRow | null) => {
     const now = io.clock.now()
     const row = readableRow(found)
     const survivor = row === null || isRunning(row, now, settings.skewMs) ? null : io.findSurvivor(row)
     const facts: Facts = { now, survivor, objection: request.objection }
-    const decision = decide(found, { ...request.trigger, slot: slot.slot }, settings, facts)
+    return decide(found, { ...request.trigger, slot: slot.slot }, settings, facts)
+  }
+  let found: StoredRow | null = null
+  for (let isRead = false; ; isRead = true) {
+    const decision = decideOn(found)
     checkNotInside(decision, request)
     if (decision.kind === 'start') {
       const written = await claim.write(decision.base, ask, signal)
-      if (written.kind === 'ok') return { ...written, kind: 'claimed' }
+      if (written.kind === 'ok') {
+        const again = isCovered(decision.base) ? decideOn(await afterWrite(covered(decision.base))) : decision
+        if (again.kind === 'start') return { ...written, kind: 'claimed' }
+        await afterWrite(writeAsOwner<PendingRow, Row>(written.row, endUnstarted, io, ask))
+        return again
+      }
       found = await covered(written.found)
     } else if (isRead) {
       return decision
@@ -180,8 +197,7 @@ async function giveUpClaim(
   if (withdrawn.finish !== 'unanswered') return true
   // The claim may have been applied although its answer was lost. The write builds on the row that was sent, without a read,
   // so it is applied only if that row is in the ledger.
-  const finish = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
-  return (await send((ask) => writeAsOwner(sent.row, finish, io, ask))).finish === 'recorded'
+  return (await send((ask) => writeAsOwner(sent.row, endUnstarted, io, ask))).finish === 'recorded'
 }
 
 /** Tries for up to 10 s. A rejection that could not be recorded is still one, because the row guards the slot. */

@@ -66,6 +66,8 @@ export interface Host {
   leaseFromMs: number | null
   /** The state of the slot before its own, by its latest read of that. Null: it has read none. */
   before: Row['state'] | null
+  /** The slot that covered its own when it claimed that, as the ledger had it then. Null: it claimed no covered slot. */
+  covering: { readonly slot: number; readonly attempts: number; readonly isDone: boolean } | null
   /** What it knows of the record of the task. */
   readonly knows: RecordKnowledge
   hear(text: string): void
@@ -132,6 +134,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     answer: null,
     leaseFromMs: null,
     before: null,
+    covering: null,
     knows: { isRead: plan.asks !== true, askedInPause: false, isPaused: false },
     hear(text) {
       host.history = mix(host.history, `${now()} ${text};`)

@@ -49,6 +49,9 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
       say('completed work is not done again', `${name} started, and its force does not name completed`)
     }
   }
+  const { covering } = host
+  if (covering?.isDone && !host.plan.only?.includes('completed'))
+    say('a force of a covered slot knows its work', `${name} started, and the work was done before its claim`)
   if (row !== undefined && host.plan.does === 'run' && !isCalledEnded) {
     const resolved = row.resolutions.find(({ state }) => state !== 'FAILED')
     if (hasSuccess(row) || resolved !== undefined) say('nothing after completion', `${name} started after that`)
@@ -63,8 +66,11 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
     say('attempts are limited', `${name} started attempt ${scheduled + 1} of ${settings.maxAttempts}`)
   }
   for (const other of hosts) {
-    if (other === host || !isBeside(host, other, settings)) continue
+    const isCovering = other.slot === covering?.slot
+    if (other === host || !(isCovering || isBeside(host, other, settings))) continue
     const running = other.works.find(({ endMs }) => endMs === null)
+    // Whoever runs the covering slot later does the work of this one again.
+    if (running !== undefined && isCovering && running.number > covering.attempts) continue
     if (running === undefined || isAbsent(other, settings, nowMs())) continue
     if (maySurvive(other, observed) || ridesOut(other, host, work, settings)) continue
     say('one at a time', `${name} started while ${other.plan.name} ran`)

@@ -23,8 +23,9 @@ const FAST: HostPlan = { name: 'B', does: 'run', offsetMs: 2_500 }
 /** The run of the second slot waits for the first one. */
 const AFTER: RunSettings = { after: ['self'], afterTimeoutMs: 8_000 }
 
-/** A trigger of the slot before the first one, which was missed. */
+/** A trigger and a force of the slot before the first one, which was missed. */
 const LATE: HostPlan = { name: 'B', does: 'run', day: -1 }
+const ALONE: HostPlan = { name: 'F', does: 'force', day: -1 }
 const ONCE = { catchUpMs: 86_400_000, catchUpMode: 'once', graceMs: 0 } as const
 
 const ONE_FAULT: Budget = { all: 1, network: 1 }
@@ -146,6 +147,22 @@ export const SCENARIOS: readonly Scenario[] = [
     hosts: [A, F],
     settings: ONCE,
     budget: { all: 1, crash: 1 },
+    endless: true,
+    horizonMs: TAKEOVER_MS,
+  },
+  {
+    name: 'a force of a covered slot',
+    hosts: [A, B, ALONE],
+    settings: { ...ONCE, maxAttempts: 2 },
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 5_000,
+  },
+  {
+    name: 'a force of a covered slot, skewed clocks',
+    hosts: [SLOW, { ...ALONE, offsetMs: 2_500 }],
+    settings: { ...ONCE, maxAttempts: 2 },
+    budget: { all: 1, crash: 1, pause: 1, outage: 1 },
     endless: true,
     horizonMs: TAKEOVER_MS,
   },

@@ -40,7 +40,12 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     (request, before, row) => {
       const host = hostNamed(request.host)
       checkWrite(host, { before, row, sentMs: request.sentMs }, observed, say)
-      if (row.slot === host.slot) host.leaseFromMs = request.sentMs
+      if (row.slot !== host.slot) return
+      host.leaseFromMs = request.sentMs
+      const by = before?.state === 'SKIPPED' && row.state === 'PENDING' ? before.coveredBy : undefined
+      const attempts = by === undefined ? [] : (ledger.slots.get(by)?.row.attempts ?? [])
+      const isDone = attempts.some(({ outcome }) => outcome === 'succeeded')
+      if (by !== undefined) host.covering = { slot: by, attempts: attempts.length, isDone }
     },
     (error) => say('an error', error.message),
     // Only a run that comes after another slot reads the schedules.
@@ -213,9 +218,10 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     hash(actions) {
       const isQuiet = !actions.some(({ kind }) => DISTURBING.has(kind))
       let hash = mix(EMPTY, `${ledger.text()} ${nowMs} ${isDown} ${failuresLeft} ${isQuiet ? '' : `${first} ${last}`}`)
-      for (const { history, life, paused, wokeMs, works, leaseFromMs, plan, knows } of hosts) {
+      for (const { history, life, paused, wokeMs, works, leaseFromMs, covering, plan, knows } of hosts) {
         hash = mix(hash, `${history} ${life} ${paused} ${wokeMs} ${leaseFromMs} ${works.map(({ endMs }) => endMs)}`)
         if (plan.asks) hash = mix(hash, JSON.stringify(knows))
+        if (covering !== null) hash = mix(hash, JSON.stringify(covering))
       }
       return toNumber(mix(hash, `${pool.map(textOf).sort()}`))
     },

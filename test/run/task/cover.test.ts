@@ -246,6 +246,19 @@ describe('a force of a covered slot', () => {
     expect(since()).toBe(status === 'refused' ? 2 : 0)
   })
 
+  test('is refused if its covering slot completes between the read of that and the claim', async () => {
+    const { run, row, trigger } = await afterOutage()
+    await run(5, ONCE, failsAfter(1))
+    const fateOf = (call: Call): Fate => {
+      const isClaim = call.verb === 'put' && call.row.state === 'PENDING' && call.row.coveredBy !== undefined
+      if (isClaim) trigger('repair', works(1), { day: 5, force: FORCE })
+      return { kind: 'answered', afterMs: isClaim ? 90 : 1 }
+    }
+    const { result, starts } = await run(3, { force: FORCE, fateOf }, works(1), 'alone')
+    expect([result, starts()]).toMatchObject([{ status: 'refused', cause: 'completed' }, 0])
+    expect(await row(3)).toMatchObject({ state: 'SKIPPED', attempts: [{ outcome: 'notStarted' }] })
+  })
+
   test('is refused while its covering slot runs', async () => {
     const { run, trigger, time } = await afterOutage()
     const long = trigger('long', works(60_000), { day: 5, ...ONCE })

@@ -55,4 +55,20 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
     from: 'const since = sinceFor(row, back.newest)',
     to: 'const since = back.newest',
   },
+  {
+    name: 'a force of a covered slot does not look at the run that covers it again after its claim',
+    simulation: false,
+    scenario: 'a force of a covered slot',
+    file: 'src/run/claim.ts',
+    from: 'const again = isCovered(decision.base) ?',
+    to: 'const again = false ?',
+  },
+  {
+    name: 'a force of a covered slot trusts the lease of the run that covers it without the skew',
+    simulation: false,
+    scenario: 'a force of a covered slot, skewed clocks',
+    file: 'src/core/row/status.ts',
+    from: "return row.state === 'PENDING' && now <= row.leaseUntil + skewMs",
+    to: "return row.state === 'PENDING' && now <= row.leaseUntil + (row.covers === undefined ? skewMs : 0)",
+  },
 ]
