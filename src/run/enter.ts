@@ -26,7 +26,6 @@ type RefusedClaim =
   | { readonly cause: 'blocked'; readonly missing: UpstreamSlot }
   | Exclude<Obstacle, { cause: 'paused' }>
 
-const NO_UPSTREAM = { missing: null, hasWaited: false } as const
 const NO_LOCK = { holder: null, hasWaited: false } as const
 
 /** Calls `onLock` when it holds the overlap lock. Throws `Halted` and `LedgerError`: then the attempt must still be ended. */
@@ -40,14 +39,14 @@ export async function enter(
   if (refused !== null) return refused
   if (request.phase !== 'waiting') return row
   // The overlap lock comes last, so that a run that waits for another task does not keep the slots of its own from running.
-  const { missing, ...upstream } = settings.after === null ? NO_UPSTREAM : await waitForUpstream(claimedSlot)
+  const missing = settings.after === null ? null : await waitForUpstream(claimedSlot)
   if (missing !== null) return refuseClaimed({ cause: 'blocked', missing }, claimedSlot)
   const { holder, ...lock } = settings.overlap === 'allow' ? NO_LOCK : await acquireOverlapLock(row, claimedSlot)
   if (holder !== null) return giveWayToHolder(row, holder, claimedSlot)
   if (settings.overlap !== 'allow') onLock()
   const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
-  // A pause may have been set while this run waited for another slot.
-  const hasWaited = upstream.hasWaited || lock.hasWaited
+  // A pause may have been set while this run waited for another slot, or read the rows of others.
+  const hasWaited = settings.after !== null || lock.hasWaited
   return (hasWaited ? await unlessAdmitted(begun, claimedSlot) : null) ?? begun
 }
 

@@ -146,15 +146,13 @@ async function checkCircle(
  * the end of the time. Throws `Halted`, `LedgerError`, and a usage error if it would wait for the run that this process is a
  * part of.
  */
-export async function waitForUpstream(
-  claimedSlot: ClaimedSlot,
-): Promise<{ readonly missing: UpstreamSlot | null; readonly hasWaited: boolean }> {
+export async function waitForUpstream(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
   const { request, settings, io } = claimedSlot
   const untilMs = request.waitUntilMs ?? io.clock.monotonicMs() + settings.afterTimeoutMs
   let last: UpstreamSlot | null = null
-  for (let hasWaited = false; ; hasWaited = true) {
+  for (;;) {
     const missing = await findMissing(claimedSlot)
-    if (missing === null) return { missing, hasWaited }
+    if (missing === null) return null
     const leftMs = untilMs - io.clock.monotonicMs()
     if (missing.task !== last?.task || missing.slot !== last.slot) {
       const { task, slot } = missing
@@ -166,7 +164,7 @@ export async function waitForUpstream(
       if (leftMs > 0) io.emit({ event: 'waiting', missing, leftMs })
     }
     last = missing
-    if (leftMs <= 0) return { missing, hasWaited }
+    if (leftMs <= 0) return missing
     await waitForRow(missing, untilMs, claimedSlot)
   }
 }

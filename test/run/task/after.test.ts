@@ -7,6 +7,7 @@ import type { Row, StoredRow } from '../../../src/core/types.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { writeRecord } from '../../../src/run/task/task-record.ts'
 import { closed, FAILED, lastWaiting, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
 import { failsAfter, isRenewal, recordVerbs, works } from '../../support/simulated/world.ts'
 
@@ -132,8 +133,9 @@ test('nothing is asked for again where all has completed, and one row is read ev
   await time.run(extract(-1).result)
   const quick = recordVerbs()
   await time.run(nightly(-1, {}, { fateOf: quick.fateOf }).result)
-  // The records of both tasks before the claim and after it, the task's own once more, and the row of the slot.
-  expect(quick.verbs.join(' ')).toBe('readEntry readEntry put readEntry writeEntry readEntry readEntry get put put')
+  // The records of both tasks before the claim and after it, the row of the slot, and the task's own twice more.
+  const verbs = 'readEntry readEntry put readEntry writeEntry readEntry readEntry get put readEntry put'
+  expect(quick.verbs.join(' ')).toBe(verbs)
   const slow = recordVerbs()
   const run = nightly(0, { afterTimeoutMs: 10 * MINUTE_MS, heartbeatMs: 2 * MINUTE_MS }, { fateOf: slow.fateOf })
   expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'blocked' })
@@ -202,6 +204,19 @@ test('a slot that an operator skipped, one in a pause and one after a retirement
   })
   await change(withRetirement(record, whole))
   expect(await time.run(nightly(0).result)).toMatchObject({ status: 'completed' })
+})
+
+test('a pause that is set while the run looks at the slots of other tasks: it starts nothing', async () => {
+  const { time, extract, nightly, changeRecord } = await chain()
+  await time.run(extract(0).result)
+  const pause = (record: TaskRecord) => withPause(record, { ...PAUSE, from: slotOf(0), until: null })
+  const fateOf = ({ verb }: Call): Fate => {
+    if (verb === 'get') void changeRecord(pause)
+    return { kind: 'answered', afterMs: 5 }
+  }
+  const run = nightly(0, {}, { fateOf })
+  expect(await time.run(run.result)).toMatchObject({ status: 'paused', recorded: true })
+  expect(run.started).toEqual([])
 })
 
 test('--after self waits for the previous slot of the task, and the first slot of a new ledger for none', async () => {
