@@ -1,7 +1,7 @@
 import { slotsToCatchUp } from '../../src/audit/slots-to-catch-up.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { catchUp } from '../../src/run/task/catch-up.ts'
-import { type HostOptions, TASK } from '../support/simulated/world.ts'
+import type { HostOptions } from '../support/simulated/world.ts'
 import type { Day } from './day.ts'
 import type { Story } from './observed.ts'
 
@@ -19,11 +19,11 @@ export async function catchUpBefore(
   day: Day,
   run: RunStory,
 ): Promise<void> {
-  const { slotOfDay, everyMs, hostIo, expression } = day.at
+  const { task, slotOfDay, everyMs, hostIo, expression } = day.at
   const io = { ...hostIo(options, options.stop.signal, () => {}), findMissed: slotsToCatchUp }
   const schedule = options.schedule ?? { expression, zone: 'UTC' }
   const slot = slotOfDay(own.day)
-  const request = { task: TASK, window: { slot, end: slot + everyMs }, schedule }
+  const request = { task, window: { slot, end: slot + everyMs }, schedule }
   await catchUp(request, readSettings(options.settings ?? {}), io, async (missed) => {
     const slot = Math.round((missed.slot - slotOfDay(0)) / everyMs)
     const story = storyOfMissed(own, slot)
@@ -49,6 +49,8 @@ function storyOfMissed(own: Story, day: number): Story {
     answer: null,
     works: [],
     requests,
+    reads: own.reads,
+    ignoresAfter: false,
     states,
     catchesUp: null,
     catchesUpOnce: false,

@@ -1,4 +1,5 @@
 import type { Row } from '../../src/core/types.ts'
+import { checkAfter } from './checks/after.ts'
 import { checkCatchUp } from './checks/catch-up.ts'
 import { checkCovering } from './checks/cover.ts'
 import { checkForces, checkNaming, endedByWord, isNamed } from './checks/forces.ts'
@@ -38,6 +39,8 @@ export function brokenPromises(observed: Observed): string[] {
   checkCovering(observed, say)
   checkScheduleChange(observed, say)
   checkSaid(observed, say)
+  checkAfter(observed, say)
+  if (observed.after !== null) broken.push(...brokenPromises(observed.after.upstream))
 
   for (const first of works) {
     for (const second of works) {
@@ -87,7 +90,8 @@ export function brokenPromises(observed: Observed): string[] {
     const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
     const isChanged = told.some(({ answer }) => answer?.cause === 'scheduleChanged')
     const isCovered = finals.get(day)?.coveredBy !== undefined
-    if (mayRun && rejected.length === told.length && !isResolved && !isChanged && !isCovered && !alone) {
+    const isBlocked = told.some(({ answer }) => answer?.cause === 'blocked')
+    if (mayRun && rejected.length === told.length && !isResolved && !isChanged && !isCovered && !isBlocked && !alone) {
       say('the run happens', 'every trigger was rejected')
     }
     const final = finals.get(day)

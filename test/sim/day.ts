@@ -21,8 +21,9 @@ export const OFFSET_MS = TIMES.skewMs / 2
 /**
  * - `slots`: triggers of a few daily slots arrive within hours. Nobody changes the task.
  * - `task`: triggers of hourly slots arrive from hour to hour, and operators change the task at the same time.
+ * - `waits`: the same, and each slot comes after slots of another task, after the slot before it, or after both.
  */
-export type Subject = 'slots' | 'task'
+export type Subject = 'slots' | 'task' | 'waits'
 
 /** A day on which everything follows from the seed. */
 export interface Day extends Chance {
@@ -34,6 +35,8 @@ export interface Day extends Chance {
   /** Whether the scheduler was down after the first slot, so that most slots before the last one are missed. */
   readonly hasGap: boolean
   readonly settings: RunSettings
+  /** What each slot comes after. Null: nothing. */
+  readonly after: Pick<RunSettings, 'after' | 'afterTimeoutMs'> | null
   /** Whether every request is answered within seconds. */
   readonly isCalm: boolean
   /** The writes of rows that the ledger applied, by slot. */
@@ -45,25 +48,62 @@ export interface Day extends Chance {
   offset(): (nowMs: number) => number
 }
 
-export function dayOf(seed: number, subject: Subject): Day {
-  const { int, chance } = chanceOf(seed)
+/** Returns the day of a task, and that of the task that it comes after, if there is one. */
+export function daysOf(seed: number, subject: Subject): readonly Day[] {
+  const random = chanceOf(seed)
+  const { int, chance } = random
+  if (subject === 'waits') return daysInChain(random)
   const hasGap = subject === 'task' && chance(60)
   const slots = hasGap ? int(3, 6) : subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
   // All slots of a day about single slots are due at once.
   const at = subject === 'task' ? world('hourly') : world('daily', slots - 1)
+  return [dayOf({ subject, at, slots, hasGap, after: null, log: recordLog(at) }, random)]
+}
+
+const FREQUENCIES = [
+  ['threeHourly', 'hourly'],
+  ['hourly', 'hourly'],
+  ['hourly', 'threeHourly'],
+] as const
+
+function daysInChain(random: Chance): readonly Day[] {
+  const { int, chance } = random
+  const [own, upstream] = FREQUENCIES[int(0, 2)] ?? FREQUENCIES[0]
+  const at = world(own)
+  const feed = world(upstream, 0, { task: 'feed', time: at.time, ledger: at.ledger })
+  const hours = 3 * int(1, 2)
+  const log = recordLog(at)
+  const names = [['feed'], ['feed'], ['self'], ['feed', 'self']][int(0, 3)] ?? ['feed']
+  const slotsOf = ({ everyMs }: Day['at']) => 1 + (hours * HOUR_MS) / everyMs
+  const hasGap = chance(40)
+  const after = { after: names, afterTimeoutMs: chance(hasGap ? 10 : 30) ? 0 : int(1, hasGap ? 240 : 120) * MINUTE_MS }
+  const subject = 'waits'
+  return [
+    dayOf({ subject, at, slots: slotsOf(at), hasGap: false, after, log }, random),
+    dayOf({ subject, at: feed, slots: slotsOf(feed), hasGap, after: null, log: recordLog(feed, log.next) }, random),
+  ]
+}
+
+function dayOf(
+  known: Pick<Day, 'subject' | 'at' | 'slots' | 'hasGap' | 'after' | 'log'>,
+  { int, chance }: Chance,
+): Day {
+  const { at, slots, log } = known
   const { time, ledger, slotOfDay, everyMs } = at
   const startMs = time.now()
   const writes = new Map<number, Write[]>(Array.from({ length: slots }, (_, slot) => [slot, []]))
   const { put } = ledger
   ledger.put = async (row, expected, call) => {
     const answer = await put(row, expected, call)
-    if (answer.kind === 'ok') writes.get((row.slot - slotOfDay(0)) / everyMs)?.push({ atMs: time.now(), row })
+    if (answer.kind === 'ok' && row.task === at.task)
+      writes.get((row.slot - slotOfDay(0)) / everyMs)?.push({ atMs: time.now(), order: log.next(), row })
     return answer
   }
   const settings = settingsOf({ int, chance })
   // A day is calm, bad, or has an outage for everybody.
-  const faultPercent = [0, 5, 20, 40][int(0, 3)] ?? 0
-  const outageMs = chance(25) ? startMs + int(0, HOUR_MS) : Number.POSITIVE_INFINITY
+  // A run that waits sends many requests.
+  const faultPercent = ([0, 5, 20, 40][int(0, 3)] ?? 0) / (known.subject === 'waits' ? 5 : 1)
+  const outageMs = chance(known.subject === 'waits' ? 10 : 25) ? startMs + int(0, HOUR_MS) : Number.POSITIVE_INFINITY
   const outageEndMs = outageMs + int(SECOND_MS, 20 * MINUTE_MS)
 
   function fate(): Fate {
@@ -93,9 +133,8 @@ export function dayOf(seed: number, subject: Subject): Day {
     return (nowMs) => before + (after - before) * Math.min(1, Math.max(0, (nowMs - startMs) / (6 * HOUR_MS)))
   }
 
-  const log = recordLog(time.now)
   const isCalm = faultPercent === 0 && !Number.isFinite(outageMs)
-  return { subject, int, chance, at, startMs, slots, hasGap, settings, isCalm, writes, log, fate, offset }
+  return { ...known, int, chance, startMs, settings, isCalm, writes, fate, offset }
 }
 
 function settingsOf({ int, chance }: Chance): RunSettings {

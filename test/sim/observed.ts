@@ -27,6 +27,10 @@ export interface Story {
   readonly works: Started[]
   /** Its requests about the record of its task, in the order in which they were sent. */
   readonly requests: RecordRequest[]
+  /** Its reads of rows, in the order in which they were sent. */
+  readonly reads: RowRead[]
+  /** Whether its force names no tasks that it comes after, on purpose. */
+  readonly ignoresAfter: boolean
   /** What it states about its task. */
   readonly states: {
     readonly owner: string | null
@@ -76,7 +80,17 @@ export interface Answer {
 /** A write of a row that the ledger applied. */
 export interface Write {
   readonly atMs: number
+  readonly order: number
   readonly row: Row
+}
+
+/** A read of the row of one slot of a task, as its host sees it. */
+export interface RowRead {
+  readonly task: string
+  readonly slot: number
+  readonly sent: number
+  /** Its place in the order when the answer arrived; infinite if none did. */
+  answered: number
 }
 
 /** A request about the record of the task, as its host sees it. */
@@ -106,6 +120,7 @@ export interface OperatorChange {
 }
 
 export interface Observed {
+  readonly task: string
   readonly settings: RunSettings
   /** The first slot, and the time from one to the next. */
   readonly firstMs: number
@@ -122,4 +137,6 @@ export interface Observed {
   readonly isCalm: boolean
   readonly versions: readonly Version[]
   readonly changes: readonly OperatorChange[]
+  /** What each slot comes after, and the other task. Null: nothing. */
+  readonly after: (Pick<RunSettings, 'after' | 'afterTimeoutMs'> & { readonly upstream: Observed }) | null
 }

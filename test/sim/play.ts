@@ -6,7 +6,7 @@ import { simulate } from './simulate.ts'
 for (const seed of seedsUpTo(Number(process.env['SEEDS']))) {
   // A sign of life, since a bug may make a day endless.
   process.stderr.write('.')
-  for (const subject of ['slots', 'task'] as const) {
+  for (const subject of ['slots', 'task', 'waits'] as const) {
     try {
       const [first] = brokenPromises(await simulate(seed, subject))
       if (first === undefined) continue

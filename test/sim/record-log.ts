@@ -1,27 +1,25 @@
 import { decodeTaskRecord, isNewerRecord } from '../../src/core/task/task-record.ts'
 import type { EntryKey, Store } from '../../src/store/store.ts'
-import type { HostOptions } from '../support/simulated/world.ts'
-import type { RecordRequest, Version } from './observed.ts'
+import type { HostOptions, world } from '../support/simulated/world.ts'
+import type { RecordRequest, RowRead, Version } from './observed.ts'
 
 /** Sees every request about the record of the task, and brings requests, versions and starts into one order. */
 export interface RecordLog {
   readonly versions: readonly Version[]
   /** Returns the next place in the order. */
   next(): number
-  /** Watches the requests of one host, and adds them to `requests`. */
-  watch(name: string, requests: RecordRequest[]): NonNullable<HostOptions['watch']>
+  /** Watches the requests of one host, and adds them to `requests`, and its reads of rows to `reads`. */
+  watch(name: string, requests: RecordRequest[], reads?: RowRead[]): NonNullable<HostOptions['watch']>
 }
 
-const isRecord = ({ kind }: EntryKey) => kind === '#task'
-
-export function recordLog(nowMs: () => number): RecordLog {
+/** `next`: that of the log of another task on the same ledger. */
+export function recordLog({ task, time }: ReturnType<typeof world>, next = counter()): RecordLog {
   const versions: Version[] = []
-  let order = 0
-  const next = () => order++
+  const isRecord = (key: EntryKey) => key.kind === '#task' && key.task === task
 
-  function asked(store: Store, requests: RecordRequest[]): Store {
+  function asked(store: Store, requests: RecordRequest[], reads: RowRead[] | undefined): Store {
     async function send<T>(verb: RecordRequest['verb'], ask: () => Promise<T>): Promise<T> {
-      const request = { verb, sentMs: nowMs(), sent: next(), answered: Number.POSITIVE_INFINITY, conflict: false }
+      const request = { verb, sentMs: time.now(), sent: next(), answered: Number.POSITIVE_INFINITY, conflict: false }
       requests.push(request)
       const answer = await ask()
       request.answered = next()
@@ -30,6 +28,15 @@ export function recordLog(nowMs: () => number): RecordLog {
     }
     return {
       ...store,
+      ...(reads !== undefined && {
+        async get(key, options) {
+          const read: RowRead = { ...key, sent: next(), answered: Number.POSITIVE_INFINITY }
+          reads.push(read)
+          const row = await store.get(key, options)
+          read.answered = next()
+          return row
+        },
+      }),
       readEntry(key, options) {
         const ask = () => store.readEntry(key, options)
         return isRecord(key) ? send('read', ask) : ask()
@@ -58,9 +65,14 @@ export function recordLog(nowMs: () => number): RecordLog {
   return {
     versions,
     next,
-    watch: (name, requests) => ({
-      asked: (store) => asked(store, requests),
+    watch: (name, requests, reads) => ({
+      asked: (store) => asked(store, requests, reads),
       applied: (ledger) => applied(ledger, name),
     }),
   }
+}
+
+function counter(): () => number {
+  let order = 0
+  return () => order++
 }

@@ -2,8 +2,11 @@ import type { RunEvent } from '../../src/core/event.ts'
 import { RERUNNABLE, type Rerunnable } from '../../src/core/row/policy.ts'
 import type { Ending } from '../../src/core/types.ts'
 import type { Clock } from '../../src/process/clock.ts'
+import { ifHalted } from '../../src/run/ask.ts'
 import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
+import { type RunSettings, readSettings } from '../../src/run/settings.ts'
+import { readNeeds } from '../../src/run/task/after.ts'
 import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
@@ -17,12 +20,14 @@ import type { Answer, Story } from './observed.ts'
  */
 export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
   const { at, int, chance, subject, slots } = day
-  const known = subject === 'task' ? slotOf(index, day) : null
-  const beginMs = beginning(known ?? 0, stories, day)
+  const isOfTask = subject !== 'slots'
+  const known = isOfTask ? slotOf(index, day) : null
+  // After a gap, the first slot and one in the gap have run in time.
+  const isCalm = day.hasGap && index <= 1 && (known ?? 0) < slots - 1
+  const beginMs = beginning(known ?? 0, isCalm, stories, day)
   const forced = chance(day.hasGap ? 10 : 20) && !(day.hasGap && index === 0)
   // As good as at once: between a call and its answer.
   const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
-  const isCalm = day.hasGap && index === 0
   const disturbed = (percent: number) => chance(percent) && !isCalm
   const story: Story = {
     runId: `run-${index}`,
@@ -36,13 +41,15 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     answer: null,
     works: [],
     requests: [],
+    reads: [],
+    // This does not ask for a further random number, which would change all days.
+    ignoresAfter: forced && day.after !== null && pauseMs % 3 === 1,
     states: {
-      ...(subject === 'task' ? statementOf(index, day) : { owner: null, zone: 'UTC', ecs: null }),
-      // This does not ask for a further random number, which would change all days.
-      refusesChange: subject === 'task' && pauseMs % 3 === 0,
+      ...(isOfTask ? statementOf(index, day) : { owner: null, zone: 'UTC', ecs: null }),
+      refusesChange: isOfTask && pauseMs % 3 === 0,
     },
     catchesUp:
-      subject === 'task' && !forced && chance(day.hasGap ? 80 : 40)
+      isOfTask && day.after === null && !forced && !isCalm && chance(day.hasGap ? 80 : 40)
         ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
         : null,
     // As above.
@@ -61,11 +68,17 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       .clock()
       .wait(story.crashMs - at.time.now())
       .then(gone)
-  const { states, catchesUp } = story
+  const { states, catchesUp, pause } = story
+  // A machine that wakes may have no network for some time.
+  const isOffline = () => {
+    const agoMs = at.time.now() - (pause?.toMs ?? Number.POSITIVE_INFINITY)
+    return pause?.suspended === true && pause.toMs % 2 === 0 && agoMs >= 0 && agoMs < 15 * MINUTE_MS
+  }
   const options: HostOptions = {
     day: story.day,
     settings: {
       ...day.settings,
+      ...(!forced && day.after),
       // No work reports it.
       expect: 'rows>=1',
       ...(states.owner !== null && { owner: states.owner }),
@@ -78,16 +91,25 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     ecs: states.ecs,
     fateOf() {
       stepsLeft -= 1
+      if (isCalm) return { kind: 'answered', afterMs: 5 }
+      if (isOffline()) return { kind: 'dropped' }
       if (stepsLeft > 0) return day.fate()
       story.crashMs = Math.min(story.crashMs, at.time.now())
       gone()
       return { kind: chance(50) ? 'answerLost' : 'dropped' }
     },
     ...(forced
-      ? { force: { by: 'operator', reason: `reason ${index}`, ...(story.only && { only: story.only }) } }
+      ? {
+          force: {
+            by: 'operator',
+            reason: `reason ${index}`,
+            ...(story.only && { only: story.only }),
+            ...(story.ignoresAfter && { ignoresAfter: true }),
+          },
+        }
       : {}),
-    ...(subject === 'task' && { known: NO_KNOWN_RECORDS }),
-    watch: day.log.watch(story.runId, story.requests),
+    ...(isOfTask && { known: NO_KNOWN_RECORDS }),
+    watch: day.log.watch(story.runId, story.requests, day.after === null ? undefined : story.reads),
     time: {
       offsetMs: day.offset(),
       ...(story.pause !== null && { [story.pause.suspended ? 'suspend' : 'pause']: story.pause }),
@@ -105,14 +127,16 @@ function statusesOf({ int, chance }: Day): readonly Rerunnable[] | null {
 }
 
 /** After a gap, most triggers are of the last slot. The first trigger states the schedule that the gap is measured by. */
-function slotOf(index: number, { int, chance, slots, hasGap }: Day): number {
+function slotOf(index: number, { subject, int, chance, slots, hasGap }: Day): number {
+  if (hasGap && index === 1 && slots > 2 && chance(50)) return int(1, slots - 2)
+  if (subject === 'waits' && !hasGap && index < slots && chance(90)) return index
   if (!hasGap) return int(0, slots - 1)
   if (index === 0) return 0
   return chance(75) ? slots - 1 : int(0, slots - 1)
 }
 
 /** Different runs state different things about their task, and some state the same. */
-function statementOf(index: number, { chance, hasGap }: Day): Omit<Story['states'], 'refusesChange'> {
+function statementOf(index: number, { subject, chance, hasGap }: Day): Omit<Story['states'], 'refusesChange'> {
   // After a change of the schedule it is unknown which slots of a gap were due.
   const revision = (number: number) => ({
     ...FARGATE.ecs,
@@ -120,22 +144,24 @@ function statementOf(index: number, { chance, hasGap }: Day): Omit<Story['states
     logStream: `log/${index}`,
   })
   const ecs = [revision(1), revision(index), null, 'unknown' as const][index % 4] ?? null
-  return { owner: chance(50) ? 'team' : `team-${index}`, zone: chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', ecs }
+  const owner = chance(50) ? 'team' : `team-${index}`
+  return { owner, zone: subject === 'waits' || chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', ecs }
 }
 
 /** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */
 function beginning(
   slot: number,
+  isCalm: boolean,
   earlier: readonly Story[],
   { at, startMs, int, chance, subject, hasGap, slots }: Day,
 ): number {
   const disturbed = earlier.map(({ crashMs, pause }) => pause?.fromMs ?? crashMs).filter(Number.isFinite)
   const lostMs = disturbed[int(0, 3)]
   // A trigger of a slot in the gap is delivered late, when others catch that slot up.
-  const isLate = hasGap && slot > 0
-  const earliestMs = subject === 'task' ? startMs + (isLate ? slots - 1 : slot) * at.everyMs : startMs
-  if (lostMs !== undefined && chance(50)) return Math.max(earliestMs, lostMs + int(9 * MINUTE_MS, 11 * MINUTE_MS))
-  const isCalm = hasGap && slot === 0
+  const isLate = hasGap && !isCalm
+  const earliestMs = subject !== 'slots' ? startMs + (isLate ? slots - 1 : slot) * at.everyMs : startMs
+  if (lostMs !== undefined && chance(50))
+    return Math.max(earliestMs, lostMs + int(9 * MINUTE_MS, (chance(50) ? 11 : 20) * MINUTE_MS))
   return earliestMs + (chance(isCalm ? 90 : 50) ? int(0, 2 * SECOND_MS) : int(0, (isLate ? 1 : 3) * HOUR_MS))
 }
 
@@ -156,10 +182,29 @@ async function tell(story: Story, options: HostOptions, beginMs: number, stories
   const shared = { ...options, stop, ...(force && { force: { ...force, askedAt: story.askedMs } }) }
   try {
     if (story.catchesUp !== null && !story.catchesUpOnce) await catchUpBefore(story, shared, stories, day, tellSlot)
-    await tellSlot(story, shared, day)
+    const settings = day.after === null ? {} : { settings: await withAfter(story, shared, day) }
+    await tellSlot(story, { ...shared, ...settings }, day)
   } catch (error) {
     story.answer ??= answerOf(kindOf(error), {}, [], time.now())
   }
+}
+
+/** Returns the settings with the tasks that the run comes after, as a process finds them before its claim. */
+async function withAfter(
+  { day: slot, ignoresAfter }: Story,
+  options: HostOptions & { readonly stop: AbortController },
+  { at }: Day,
+): Promise<RunSettings> {
+  const { settings = {}, force, stop } = options
+  const request = {
+    task: at.task,
+    window: { slot: at.slotOfDay(slot) },
+    schedule: { expression: at.expression, zone: 'UTC' },
+  }
+  const io = at.hostIo(options, stop.signal, () => {})
+  const needs = readNeeds(request, force && { ignoreAfter: ignoresAfter }, readSettings(settings), io)
+  const { after } = await needs.catch(ifHalted({ after: null }))
+  return { ...settings, ...(after !== null && { after }) }
 }
 
 /** Tells the story of one slot. Throws the error of the ledger, as the process does. */
@@ -187,7 +232,7 @@ async function work(
   attempt: LiveAttempt,
   clock: Clock,
   story: Story,
-  { at, log, int, chance }: Day,
+  { subject, hasGap, at, log, int, chance }: Day,
 ): Promise<WorkEnd<string>> {
   const { time } = at
   const started = {
@@ -205,7 +250,10 @@ async function work(
   // The child lives by its machine's time: a paused or killed supervisor does not stop it.
   const child = new AbortController()
   const machine = time.clock(story.pause?.suspended ? { suspend: story.pause } : {})
-  const naturalEnd = machine.wait(int(1, chance(30) ? 2 * HOUR_MS : 10 * MINUTE_MS), child.signal)
+  const naturalEnd = machine.wait(
+    int(1, chance(30) || story.pause !== null ? 2 * HOUR_MS : 10 * MINUTE_MS),
+    child.signal,
+  )
   const over = naturalEnd.then(() => {
     started.endMs = time.now()
   })
@@ -220,7 +268,7 @@ async function work(
   attempt.lost.removeEventListener('abort', stop)
   await clock.wait(0)
   if (child.signal.aborted) return { outcome: 'leaseLost' }
-  started.succeeded = chance(60)
+  started.succeeded = chance(subject === 'waits' || hasGap ? 85 : 60)
   return { ...(started.succeeded ? SUCCEEDED : FAILED), report: name }
 }
 

@@ -31,7 +31,7 @@ export function checkCatchUp(observed: Observed, say: Say): void {
 }
 
 /** Checks that a slot that was caught up was missed at its claim, and that no pause or retirement was visible. */
-function checkMissed(story: Story, { own, spanMs, graceMs }: CatchUp, observed: Observed, say: Say): void {
+function checkMissed(story: Story, { own, spanMs, graceMs, missed }: CatchUp, observed: Observed, say: Say): void {
   const { runId, day, works, requests } = story
   const { writes, firstMs, everyMs, versions } = observed
   if (story.answer?.status === 'duplicate') {
@@ -59,6 +59,9 @@ function checkMissed(story: Story, { own, spanMs, graceMs }: CatchUp, observed: 
     say('nothing starts without the record', `${runId} claimed a missed slot without it`)
     return
   }
+  const earlier = missed.filter((one) => one.day < day).flatMap((one) => one.works)
+  if (earlier.some(({ startMs, endMs }) => startMs < claim.atMs && endMs > read.sentMs))
+    say('a catch-up asks again before each slot', `${runId} asked before the slot before it had ended`)
   for (const pause of pausesFor(own, read, claim.atMs, read.answered, observed)) {
     say(
       'a paused run catches nothing up',

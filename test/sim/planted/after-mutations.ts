@@ -4,7 +4,6 @@ import type { Mutation } from './mutation.ts'
 export const AFTER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a wait takes a stale or failed slot for completed',
-    simulation: false,
     scenario: 'a slot after another, skewed clocks',
     file: 'src/core/task/upstream.ts',
     from: "if (row?.state === 'COMPLETED') return",
@@ -12,15 +11,13 @@ export const AFTER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a wait takes a slot that completed once for completed, although it is forced again',
-    simulation: false,
     scenario: 'a slot after another, a force',
     file: 'src/core/task/upstream.ts',
     from: "if (row?.state === 'COMPLETED') return",
-    to: "if (row?.attempts.some(({ outcome }) => outcome === 'succeeded')) return",
+    to: "if (row?.state === 'COMPLETED' || row?.attempts.some(({ outcome }) => outcome === 'succeeded')) return",
   },
   {
     name: 'a wait ends when its row changes, whatever that says',
-    simulation: false,
     scenario: 'a slot after another',
     file: 'src/run/task/after.ts',
     from: 'await waitForRow(missing, untilMs, claimedSlot)',
@@ -28,7 +25,6 @@ export const AFTER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'the time of a wait is over, and the run starts',
-    simulation: false,
     scenario: 'a slot after another',
     file: 'src/run/task/after.ts',
     from: 'if (leftMs <= 0) return missing',
@@ -36,10 +32,51 @@ export const AFTER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a blocked slot is closed for good',
-    simulation: false,
     scenario: 'a slot after another',
     file: 'src/run/enter.ts',
     from: "const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)\n  const detail",
     to: "const { held, finish } = await skipClaim({ by: 'cronledger', reason: cause }, claimedSlot)\n  const detail",
+  },
+  {
+    name: 'a wait looks at the latest slot of the other task, and not at all that were due',
+    file: 'src/core/task/upstream.ts',
+    from: 'slots.push(key)\n    if (slots.length > MAX_SLOTS) {',
+    to: 'slots.push(key)\n    if (isCertain) break\n    if (slots.length > MAX_SLOTS) {',
+  },
+  {
+    name: 'a wait takes a covered slot for completed, whatever its run did',
+    file: 'src/core/task/upstream.ts',
+    from: "if (row?.state === 'COMPLETED') return",
+    to: "if (row?.state === 'COMPLETED' || (found !== null && !isUnreadable(found) && found.coveredBy !== undefined)) return",
+  },
+  {
+    name: 'a wait takes a slot that a run skipped for one that an operator skipped',
+    file: 'src/core/task/upstream.ts',
+    from: "skip !== undefined && skip.by !== 'cronledger'",
+    to: 'skip !== undefined',
+  },
+  {
+    name: 'a wait does not look again at the slots that had completed before',
+    file: 'src/run/task/after.ts',
+    from: 'await waitForRow(missing, untilMs, claimedSlot)',
+    to: 'await waitForRow(missing, untilMs, claimedSlot)\n    if ((await findMissing(claimedSlot))?.slot !== missing.slot) return null',
+  },
+  {
+    name: 'a wait lasts longer than it may',
+    file: 'src/run/task/after.ts',
+    from: 'io.clock.monotonicMs() + settings.afterTimeoutMs',
+    to: 'io.clock.monotonicMs() + 1.5 * settings.afterTimeoutMs',
+  },
+  {
+    name: 'a force waits for nothing',
+    file: 'src/run/task/after.ts',
+    from: 'const after = force?.ignoreAfter ? null :',
+    to: 'const after = force !== undefined ? null :',
+  },
+  {
+    name: 'a run that had not to wait is not asked again for a pause',
+    file: 'src/run/enter.ts',
+    from: 'settings.after !== null || lock.hasWaited',
+    to: 'lock.hasWaited',
   },
 ]

@@ -26,7 +26,7 @@ import type { RunIo, WriteIo } from '../../../src/run/write.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
-import { type HostTime, virtualTime } from './virtual-clock.ts'
+import { type HostTime, type VirtualTime, virtualTime } from './virtual-clock.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 export const TASK = 'nightly'
@@ -34,6 +34,7 @@ const HOUR_MS = 3_600_000
 const SCHEDULES = {
   daily: { schedule: { expression: '0 3 * * *', zone: 'UTC' }, everyMs: 24 * HOUR_MS },
   hourly: { schedule: { expression: '0 * * * *', zone: 'UTC' }, everyMs: HOUR_MS },
+  threeHourly: { schedule: { expression: '0 */3 * * *', zone: 'UTC' }, everyMs: 3 * HOUR_MS },
 } as const
 
 export interface HostOptions {
@@ -59,6 +60,7 @@ export interface HostOptions {
     readonly only?: readonly Rerunnable[]
     /** When the operator asked for it. By default, attempts that began later do not matter. */
     readonly askedAt?: number
+    readonly ignoresAfter?: true
   }
   readonly survivor?: Survivor
   /** The task records that the host's program has already seen; none by default. */
@@ -113,12 +115,19 @@ export function recordVerbs() {
 
 /**
  * Returns a ledger in memory, functions that run hosts on it, and time that passes only when every host waits. It begins 5 s
- * after the slot of `firstDay`.
+ * after the slot of `firstDay`. `beside`: the world of another task, whose ledger and time it has.
  */
-export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0) {
+export function world(
+  frequency: keyof typeof SCHEDULES = 'daily',
+  firstDay = 0,
+  beside: {
+    readonly task?: string
+    readonly time?: VirtualTime
+    readonly ledger?: ReturnType<typeof memoryStore>
+  } = {},
+) {
   const { schedule, everyMs } = SCHEDULES[frequency]
-  const time = virtualTime(SLOT + firstDay * everyMs + 5_000)
-  const ledger = memoryStore()
+  const { task = TASK, time = virtualTime(SLOT + firstDay * everyMs + 5_000), ledger = memoryStore() } = beside
   const slotOfDay = (day: number) => SLOT + day * everyMs
   const zoneData = '2026a'
   let ids = 0
@@ -163,7 +172,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
     work: (attempt: LiveAttempt, clock: Clock) => Promise<WorkEnd<string>>,
     options: HostOptions = {},
   ): Run {
-    const { by = '', reason = '', only, askedAt } = options.force ?? {}
+    const { by = '', reason = '', only, askedAt, ignoresAfter } = options.force ?? {}
     const settings: Settings = {
       ...readSettings(options.settings ?? {}),
       ...(only !== undefined && { forceOnly: only }),
@@ -184,9 +193,9 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
     const how: Trigger =
       options.force === undefined
         ? { kind: 'scheduled', eventTime: slot, source: options.source ?? 'event-time' }
-        : { kind: 'forced', by, reason }
+        : { kind: 'forced', by, reason, ...(ignoresAfter && { ignoresAfter }) }
     const request: ClaimRequest = {
-      task: TASK,
+      task,
       window: { slot, end: slot + everyMs },
       schedule: options.schedule ?? schedule,
       zoneData,
@@ -229,7 +238,7 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
   function resolve(runId: string, state: Resolution['state'], options: ResolveOptions = {}): Promise<ResolveResult> {
     const slot = slotOfDay(options.day ?? 0)
     const word = {
-      task: TASK,
+      task,
       window: { slot, end: slot + everyMs },
       schedule,
       zoneData,
@@ -252,11 +261,12 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
   /** Changes the task record as an operator does. */
   async function change(request: Omit<TaskChangeRequest, 'task' | 'what'>, options: Port = {}): Promise<boolean> {
     const io = { ...operatorIo(options), signals: [], pageTimeoutMs: readSettings({}).ledgerTimeoutMs }
-    const found = await readChangeable(TASK, io)
-    return (await changeTask({ task: TASK, what: 'the change', ...request }, found, io)).changed
+    const found = await readChangeable(task, io)
+    return (await changeTask({ task, what: 'the change', ...request }, found, io)).changed
   }
 
   return {
+    task,
     time,
     ledger,
     ...recordsOf(ledger),
@@ -269,15 +279,15 @@ export function world(frequency: keyof typeof SCHEDULES = 'daily', firstDay = 0)
     resolve,
     change,
     async row(day = 0): Promise<Row> {
-      const found = await ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
+      const found = await ledger.get({ task, slot: slotOfDay(day) }, { signal: new AbortController().signal })
       if (found === null || isUnreadable(found)) throw new Error(`no row, but ${JSON.stringify(found)}`)
       return found
     },
     find(day = 0): Promise<StoredRow | null> {
-      return ledger.get({ task: TASK, slot: slotOfDay(day) }, { signal: new AbortController().signal })
+      return ledger.get({ task, slot: slotOfDay(day) }, { signal: new AbortController().signal })
     },
     note(rejection: Rejection) {
-      return ledger.note({ task: TASK, slot: SLOT }, rejection, { signal: new AbortController().signal })
+      return ledger.note({ task, slot: SLOT }, rejection, { signal: new AbortController().signal })
     },
   }
 }

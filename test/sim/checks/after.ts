@@ -1,0 +1,127 @@
+import type { Row } from '../../../src/core/types.ts'
+import { HOUR_MS, MINUTE_MS } from '../day.ts'
+import type { Observed, Story } from '../observed.ts'
+
+// The promises about runs that come after other slots. Like check.ts, this file shares no code with the rules.
+
+type Say = (promise: string, text: string) => void
+
+/** A slot that a run comes after. */
+interface Needed {
+  readonly of: Observed
+  readonly day: number
+}
+
+/** A wait for another slot ends some seconds after that has completed, if each request is answered within seconds. */
+const NOTICE_MS = MINUTE_MS
+
+export function checkAfter(observed: Observed, say: Say): void {
+  if (observed.after === null) return
+  for (const story of observed.stories) {
+    checkStart(story, observed, say)
+    checkBlocked(story, observed, say)
+    checkPatience(story, observed, say)
+  }
+}
+
+/** Returns the slots that were due since the slot before, or the latest one before, and the slot before itself. */
+function neededBy(story: Story, observed: Observed): readonly Needed[] {
+  const { firstMs, everyMs, after } = observed
+  if (after === null || !comesAfter(story, observed)) return []
+  const slot = firstMs + story.day * everyMs
+  const { upstream } = after
+  const upstreamSlot = (day: number) => upstream.firstMs + day * upstream.everyMs
+  const before = [...upstream.finals.keys()].filter((day) => upstreamSlot(day) <= slot)
+  const due = before.filter((day) => upstreamSlot(day) > slot - everyMs)
+  const others = due.length > 0 ? due : before.slice(-1)
+  return (after.after ?? []).flatMap((name) => {
+    if (name === 'self') return story.day > 0 ? [{ of: observed, day: story.day - 1 }] : []
+    return others.map((day) => ({ of: upstream, day }))
+  })
+}
+
+/** Returns whether a run must wait. A force comes after what the runs of the task came after, as it finds it on record. */
+function comesAfter({ forced, ignoresAfter, requests }: Story, { versions }: Observed): boolean {
+  const [first] = requests
+  if (!forced) return true
+  if (ignoresAfter || first === undefined) return false
+  const known = versions.findLast(({ order }) => order < first.sent)
+  return known?.record.expectations?.after !== undefined
+}
+
+/** Returns the states of a row that the last read of it before `start` can have found. */
+function seenBefore(start: number, { of, day }: Needed, { reads }: Story): readonly (Row | undefined)[] {
+  const slot = of.firstMs + day * of.everyMs
+  const read = reads.findLast((one) => one.task === of.task && one.slot === slot && one.answered < start)
+  if (read === undefined) return []
+  const applied = of.writes.get(day) ?? []
+  const visible = applied.filter(({ order }) => order > read.sent && order < read.answered)
+  return [applied.findLast(({ order }) => order < read.sent)?.row, ...visible.map(({ row }) => row)]
+}
+
+/** Returns whether the work of a slot is done, or need not be. `by` returns the states of the slot that covers it. */
+function isMet(row: Row | undefined, of: Observed, by: (day: number) => readonly (Row | undefined)[]): boolean {
+  if (row?.state === 'COMPLETED') return true
+  if (row?.state !== 'SKIPPED') return false
+  if (row.coveredBy !== undefined) {
+    return by((row.coveredBy - of.firstMs) / of.everyMs).some((covering) => isMet(covering, of, by))
+  }
+  return row.resolutions.findLast(({ state }) => state === 'SKIPPED')?.by !== 'cronledger'
+}
+
+/** Returns whether a pause or a retirement that was on record before `start` has the slot, in which nothing started. */
+function isOff({ of, day }: Needed, row: Row | undefined, start: number): boolean {
+  const slot = of.firstMs + day * of.everyMs
+  const hasStarted = row?.attempts.some(({ phase, outcome }) => phase !== 'waiting' && outcome !== 'notStarted')
+  const known = of.versions.filter(({ order }) => order < start)
+  const all = known.flatMap(({ record }) => [...record.pauses, ...record.retirements])
+  return !hasStarted && all.some(({ from, until }) => from <= slot && (until === null || slot < until))
+}
+
+function checkStart(story: Story, observed: Observed, say: Say): void {
+  const [work] = story.works
+  if (work === undefined) return
+  for (const needed of neededBy(story, observed)) {
+    const { of, day } = needed
+    const seen = seenBefore(work.order, needed, story)
+    const by = (covering: number) => seenBefore(work.order, { of, day: covering }, story)
+    if (!seen.some((row) => isMet(row, of, by) || isOff(needed, row, work.order)))
+      say('a run waits for what it comes after', `${story.runId} started before slot ${day} of ${of.task}`)
+  }
+  const attempts = observed.finals.get(story.day)?.attempts.filter(({ runId }) => runId === story.runId) ?? []
+  if (
+    attempts.some(({ trigger }) => (trigger.kind === 'forced' && trigger.ignoresAfter === true) !== story.ignoresAfter)
+  )
+    say('a force that waits for nothing is on record', story.runId)
+}
+
+/** Checks that a blocked run leaves its slot as it was, and that something was missing. */
+function checkBlocked(story: Story, observed: Observed, say: Say): void {
+  const { runId, day, answer, pause } = story
+  if (answer?.cause !== 'blocked') return
+  const applied = observed.writes.get(day) ?? []
+  for (const [index, { row }] of applied.entries()) {
+    const isLonger = row.resolutions.length > (applied[index - 1]?.row.resolutions.length ?? 0)
+    if (row.owner === runId && isLonger) say('a blocked slot stays open', `${runId} closed it`)
+  }
+  if (!observed.isCalm || pause !== null) return
+  const isMissing = ({ of, day: needed }: Needed) => {
+    const rowAt = (slot: number) =>
+      (of.writes.get(slot) ?? []).findLast(({ atMs }) => atMs <= answer.atMs - NOTICE_MS)?.row
+    const isNew = of.writes.get(needed)?.some(({ atMs }) => atMs > answer.atMs - NOTICE_MS && atMs <= answer.atMs)
+    return isNew || !isMet(rowAt(needed), of, (slot) => [rowAt(slot)])
+  }
+  if (!neededBy(story, observed).some(isMissing)) say('a run that may start does', `${runId} was blocked by nothing`)
+}
+
+/** Checks that a run starts or gives up in time. On a bad day, each of its last requests may take as long as it may. */
+function checkPatience(story: Story, { writes, settings, after, isCalm }: Observed, say: Say): void {
+  const { runId, day, works, answer, pause, forced } = story
+  const claim = writes.get(day)?.find(({ row }) => row.attempts.some((attempt) => attempt.runId === runId))
+  const endMs = works[0]?.startMs ?? answer?.atMs
+  if (claim === undefined || endMs === undefined || pause !== null) return
+  const overlapMs = settings.overlap === 'wait' ? (settings.overlapTimeoutMs ?? HOUR_MS) : 0
+  const patienceMs = (forced ? HOUR_MS : (after?.afterTimeoutMs ?? HOUR_MS)) + overlapMs
+  if (endMs > claim.atMs + patienceMs + (isCalm ? 1 : 6) * NOTICE_MS)
+    say('nothing waits longer than it may', `${runId} waited ${endMs - claim.atMs} ms`)
+}
