@@ -26,7 +26,8 @@ const AFTER: RunSettings = { after: ['self'], afterTimeoutMs: 8_000 }
 /** A trigger and a force of the slot before the first one, which was missed. */
 const LATE: HostPlan = { name: 'B', does: 'run', day: -1 }
 const ALONE: HostPlan = { name: 'F', does: 'force', day: -1 }
-const ONCE = { catchUpMs: 86_400_000, catchUpMode: 'once', graceMs: 0 } as const
+/** A day and the skew, so that each clock has that slot in its span. */
+const ONCE = { catchUpMs: 86_405_000, catchUpMode: 'once', graceMs: 0 } as const
 
 const ONE_FAULT: Budget = { all: 1, network: 1 }
 const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, outage: 1 }
@@ -135,16 +136,16 @@ export const SCENARIOS: readonly Scenario[] = [
     horizonMs: 5_000,
   },
   {
-    name: 'two runs that cover',
-    hosts: [A, NEXT],
+    name: 'two runs that cover, skewed clocks',
+    hosts: [SLOW, { ...FAST, day: 1 }],
     settings: ONCE,
     budget: ONE_FAULT,
     endless: true,
     horizonMs: 5_000,
   },
   {
-    name: 'a run that covers, and a force of it',
-    hosts: [A, F],
+    name: 'a run that covers, and a force of it, skewed clocks',
+    hosts: [SLOW, { ...F, offsetMs: 2_500 }],
     settings: ONCE,
     budget: { all: 1, crash: 1 },
     endless: true,

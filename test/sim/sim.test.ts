@@ -9,7 +9,7 @@ import { simulate } from './simulate.ts'
 const ONE = process.env['SEED']
 const SEEDS = ONE === undefined ? seedsUpTo(Number(process.env['SEEDS'] ?? 250)) : [Number(ONE)]
 /** A simulation in which nothing bad happens proves nothing. */
-const LEAST = ONE === undefined ? SEEDS.length / 40 : 0
+const LEAST = ONE === undefined ? SEEDS.length / 60 : 0
 
 /** Plays the days, and returns how often each thing that matters happened. */
 async function playAll<Met extends Record<string, number>>(subject: Subject, met: Met): Promise<Met> {

@@ -24,7 +24,7 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run covers a slot without the condition that it has no row',
     simulation: false,
-    scenario: 'two runs that cover',
+    scenario: 'two runs that cover, skewed clocks',
     file: 'src/run/task/cover.ts',
     from: 'writeAsOwner<Row | null, Row>(missed.left, change, io, ask, request.runId)',
     to: 'ask((call) => io.store.get({ ...row, slot }, call)).then((found) => writeAsOwner(found as Row | null, change, io, ask, request.runId))',
@@ -32,7 +32,7 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run does not state what it covers before it does',
     simulation: false,
-    scenario: 'a run that covers, and a force of it',
+    scenario: 'a run that covers, and a force of it, skewed clocks',
     file: 'src/run/task/cover.ts',
     from: 'if (wanted > 0) await stateCovers(row, wanted, since, claimedSlot)',
     to: '',
