@@ -31,6 +31,8 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a resolution that names a run writes over what came between its read and its write',
+    simulation: false,
+    scenario: 'a run that is called ended',
     file: 'src/run/resolve.ts',
     from: 'found = written.found',
     to: 'const next = readableRow(written.found); const base = readableRow(found); found = request.endedRun != null && base !== null && next !== null ? { ...base, version: next.version, owner: next.owner } : written.found',
