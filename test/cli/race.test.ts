@@ -4,17 +4,17 @@ import { cronledger, scratch } from '../support/cli.ts'
 import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
 
 const SCHEDULE = ['--schedule', '0 3 * * *']
-test('25 processes at once on a fresh file: one child runs, 24 are recorded as duplicates', async () => {
+test('50 processes at once on a fresh file: one child runs, 49 are recorded as duplicates', async () => {
   const store = `file:${join(scratch(), 'ledger.db')}`
   const slot = ['--task', 'nightly', ...SCHEDULE, '--event-time', '2026-11-23T03:00:05Z']
   const run = () => cronledger(['run', '--store', store, ...slot, '--ledger-timeout', '5m', '--', 'echo', 'paid'])
-  const ended = await Promise.all(Array.from({ length: 25 }, run))
+  const ended = await Promise.all(Array.from({ length: 50 }, run))
   const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'])
   const [row] = JSON.parse(stdout)
   expectOneRan(ended, row)
   expect(ended.flatMap(eventsOf).filter(({ event }) => event === 'ledger-created')).toHaveLength(1)
   // A note waits for the lock of the file as long as the claim does.
-  expect(row.rejections.count).toBe(24)
+  expect(row.rejections.count).toBe(49)
 })
 
 /** `EVERY=1` starts as many as were measured: see docs/development/decisions/0018-the-ledger-file.md. */

@@ -15,7 +15,7 @@ import { eventsOf, expectOneRan } from '../support/processes/crowd.ts'
 import { hasHosts, hostBooter } from '../support/processes/hosts.ts'
 
 /** `EVERY=1` starts as many as fit into the memory of a test machine. */
-const CROWD = process.env['EVERY'] ? 400 : 40
+const CROWD = process.env['EVERY'] ? 400 : 50
 
 let slots = 0
 /** Returns the commands of one slot of its own in the ledger at this address. */
