@@ -54,6 +54,6 @@ export function wrongClock(task: string, slot: Instant): LedgerError {
   const at = formatInstant(slot)
   return new LedgerError(
     'shape',
-    `a run of the slot ${at} is recorded, which is in the future: the clock of its host was ahead. Correct that clock. The trigger of that slot will be a duplicate. If the work of the slot is done, record that, and this error ends: cronledger resolve --task ${task} --slot ${at} --state completed --reason 'YOUR REASON'`,
+    `the slot ${at}, which is in the future, has already run: the clock of its host was ahead. Correct that clock. When the slot is due, its trigger will be a duplicate, and its batch will not run. If that is right, say so, and this error ends: cronledger resolve --task ${task} --slot ${at} --state completed --reason 'YOUR REASON'`,
   )
 }

@@ -15,7 +15,7 @@ import { neededSteps } from '../../verdict/steps.ts'
 import { ofRow, otherScheduleOf, type StepTarget } from '../../verdict/target.ts'
 import { type Verdict, type VerdictSettings, verdictOf } from '../../verdict/verdict.ts'
 import { ownedSteps } from '../command-line.ts'
-import { localTimeIn } from '../local-time.ts'
+import { localTimeIn, zonedTime } from '../local-time.ts'
 import { notExpectedText } from '../task/suspensions.ts'
 import { printable, safeJson } from '../text.ts'
 import { nextTriggerText, sentenceText, verdictJson } from '../verdict.ts'
@@ -85,11 +85,12 @@ function offScheduleOf(row: StoredRow | null, known: TaskRecord | null): OffSche
 }
 
 export function showText(shown: ShownSlot): string {
-  const { task, slot, verdict, owner } = shown
+  const { task, slot, schedule, verdict, owner } = shown
   const row = readableRow(shown.row)
   const steps = neededSteps(verdict.steps, 'record')
   const lines = [
-    `${task} ${formatInstant(slot)}`,
+    // What happened has local times without a zone. Here is the zone.
+    `${task} ${zonedTime(slot, schedule?.zone ?? 'UTC')} (${formatInstant(slot)})`,
     ...factTable({
       ...verdictFacts(shown),
       ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),

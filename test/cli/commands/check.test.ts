@@ -149,7 +149,7 @@ describe('in the container of a batch whose schedule is not recorded', () => {
     const listed = await cronledger(['history', '--since', since, '--until', until, '--json'], { env: own })
     expect(JSON.parse(listed.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z', status: 'missed' }])
     const shown = await cronledger(['show', '--slot', '2026-11-10'], { env: own })
-    expect(shown.stdout).toMatch(/^contained 2026-11-10T00:00:00Z\n +status +missed\n/)
+    expect(shown.stdout).toMatch(/^contained 2026-11-10 00:00 UTC \(2026-11-10T00:00:00Z\)\n +status +missed\n/)
     const skip = ['--state', 'skipped', '--reason', 'holiday']
     const resolved = await cronledger(['resolve', '--slot', '2026-11-10', ...skip, '--json'], { env: own })
     expect(JSON.parse(resolved.stdout)).toMatchObject({ slot: '2026-11-10T00:00:00Z', status: 'skipped' })

@@ -23,7 +23,7 @@ describe('show', () => {
     const { show } = await ledger()
     const { code, stdout, stderr } = await show('--slot', '2025-11-23T18:00:00Z')
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^nightly 2025-11-23T18:00:00Z\n {2}status +completed\n/)
+    expect(stdout).toMatch(/^nightly 2025-11-24 03:00 JST \(2025-11-23T18:00:00Z\)\n {2}status +completed\n/)
     expect(stdout).toMatch(/schedule +0 3 \* \* \* \(Asia\/Tokyo\), zone data/)
     expect(stdout).toMatch(/attempt 1 started .*\n.*attempt 1 succeeded .*\n.*duplicate trigger ignored \(completed\) /)
 
@@ -40,7 +40,7 @@ describe('show', () => {
     const missing = await show()
     expect(missing).toMatchObject({ code: 1, stderr: '' })
     expect(missing.stdout).toMatch(
-      /^nightly 20\d\d-\d\d-\d\dT18:00:00Z\n +status +(missed|due)\n +happened +was due .* ago, no run /,
+      /^nightly .* 03:00 JST \(20\d\d-\d\d-\d\dT18:00:00Z\)\n +status +(missed|due)\n +happened +was due .* ago, no run /,
     )
     await run(new Date().toISOString())
     expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
@@ -60,7 +60,7 @@ describe('show', () => {
     ]
     const text = await absent('2025-11-24T18:00:00Z')
     expect(text).toMatch(
-      /^nightly 2025-11-24T18:00:00Z\n +status +missed\n +happened +was due .* ago, no run is recorded\n/,
+      /^nightly 2025-11-25 03:00 JST \(2025-11-24T18:00:00Z\)\n +status +missed\n +happened +was due .* ago, no run is recorded\n/,
     )
     expect(text).toMatch(/local time +2025-11-25 03:00 Asia\/Tokyo\n/)
     for (const command of commands) expect(text).toContain(`:  ${command}\n`.slice(1))

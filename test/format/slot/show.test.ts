@@ -27,7 +27,7 @@ describe('one slot for a person', () => {
       resolutions: [{ state: 'COMPLETED', at: NOW + 30_000, by: 'eve', reason: 'done by hand', afterAttempt: 2 }],
       expiresAt: NOW + 86_400_000,
     }
-    expect(show(row)).toBe(`nightly 2026-11-24T03:00:00Z
+    expect(show(row)).toBe(`nightly 2026-11-24 03:00 UTC (2026-11-24T03:00:00Z)
   status        failed
   happened      attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s
   work          done once. The repetition may be half done
