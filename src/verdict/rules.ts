@@ -1,5 +1,5 @@
 import { elapsed } from '../core/duration.ts'
-import { blockerOf, countedAttempts, hasStarted, processLeftBy } from '../core/row/attempts.ts'
+import { blockerOf, countedAttempts, hasCompleted, hasStarted, processLeftBy } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import { isEndUnknown } from '../core/row/status.ts'
 import { type Unmet, unmetText } from '../core/task/rules.ts'
@@ -69,12 +69,12 @@ const NOT_DONE = { work: 'not done', workText: 'not done', nextTrigger: 'starts'
 const RUNNING = { work: 'running', workText: 'running', nextTrigger: 'duplicate', caution: null } as const
 const UNREAD = { work: 'unknown', workText: 'unknown', nextTrigger: 'refused', caution: null } as const
 const DONE = { work: 'done', nextTrigger: 'duplicate', caution: null } as const
-/** Nothing runs, and a trigger starts nothing. */
-const notDone = (row: Row | null) => ({
-  ...NOT_DONE,
-  ...(hasBegun(row) && { work: 'unknown' as const, workText: 'an earlier attempt may have done a part of it' }),
-  nextTrigger: 'duplicate' as const,
-})
+/** Nothing runs, and a trigger starts nothing. The slot may have completed before a force of it failed, or waits. */
+function idleRule(row: Row | null): Omit<VerdictRule, 'happened' | 'steps'> {
+  if (row !== null && hasCompleted(row)) return { ...DONE, workText: 'done once', caution: REPEATED_CAUTION }
+  const begun = { work: 'unknown', workText: 'an earlier attempt may have done a part of it' } as const
+  return { ...NOT_DONE, ...(hasBegun(row) && begun), nextTrigger: 'duplicate' }
+}
 
 /** The rule of each situation. A new situation is a line here, and a row of the table in the docs. */
 export const VERDICT_RULES = {
@@ -114,7 +114,7 @@ export const VERDICT_RULES = {
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),
   waiting: ({ target, row }) => ({
-    ...notDone(row),
+    ...idleRule(row),
     happened: openSentence(row),
     steps: watchSteps(target),
   }),
@@ -191,7 +191,7 @@ export const VERDICT_RULES = {
     steps: decisionSteps(target),
   }),
   skipped: ({ target, row }) => ({
-    ...notDone(row),
+    ...idleRule(row),
     happened: lastSentence(row),
     steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
   }),

@@ -21,6 +21,7 @@ import {
   NOW,
   PAUSE,
   pending,
+  resolvedAs,
   rowWith,
   SUCCEEDED,
   timesAt,
@@ -118,6 +119,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(lastWaiting(rowWith({ ending: FAILED }, {}))),
       'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | an earlier attempt may have done a part of it | duplicate | see what happened',
+    ],
+    [
+      verdict(lastWaiting(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }))),
+      'waiting | attempt 1 on host succeeded after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | done once | duplicate | see what happened',
     ],
   ],
   running: [
@@ -235,6 +240,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
   ],
   skipped: [
+    [
+      verdict(resolvedAs('SKIPPED', rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))),
+      'skipped | attempt 2 on host failed (exit code 3) after 1s, then ada skipped it at 04:00:05: checked by hand | done once | duplicate | ',
+    ],
     [
       verdict(marked('SKIPPED')),
       'skipped | attempt 1 on host failed (exit code 3) after 1s, then ada skipped it at 03:00:35: the file was sent by hand | an earlier attempt may have done a part of it | duplicate | ',
