@@ -1,30 +1,35 @@
 import { readableRow } from '../core/row/status.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 
-/** Of up to this many slots before a slot, those that completed say what is usual. */
+/** Of up to this many rows before a slot, those that completed say what is usual. */
 export const LOOKED_AT = 40
 
 interface Found {
   readonly row: StoredRow | null
 }
 
-/** Yields each slot with the rows of up to `LOOKED_AT` slots before it. `before` reads those before the oldest one. */
+/** Yields each slot, one with a row with up to `LOOKED_AT` rows before it. `before` reads those before the oldest slot. */
 export async function* withOlder<Slot extends Found>(
   slots: AsyncIterable<Slot>,
   before: (() => AsyncIterable<StoredRow>) | null,
 ): AsyncGenerator<{ readonly slot: Slot; readonly older: readonly Row[] }, void> {
   const waiting: Slot[] = []
-  const next = (after: readonly Found[]) => {
+  const rows: StoredRow[] = []
+  const next = () => {
     const slot = waiting.shift()
-    const older = [...waiting, ...after].slice(0, LOOKED_AT)
-    return slot && { slot, older: older.flatMap(({ row }) => readableRow(row) ?? []) }
+    if (slot === undefined || slot.row === null) return slot && { slot, older: [] }
+    rows.shift()
+    return { slot, older: rows.slice(0, LOOKED_AT).flatMap((row) => readableRow(row) ?? []) }
   }
   for await (const slot of slots) {
     waiting.push(slot)
-    const one = before === null || waiting.length > LOOKED_AT ? next([]) : undefined
-    if (one !== undefined) yield one
+    if (slot.row !== null) rows.push(slot.row)
+    while (before === null || waiting[0]?.row === null || rows.length > LOOKED_AT) {
+      const one = next()
+      if (one === undefined) break
+      yield one
+    }
   }
-  const after: Found[] = []
-  if (waiting.length > 0 && before !== null) for await (const row of before()) after.push({ row })
-  for (let one = next(after); one !== undefined; one = next(after)) yield one
+  if (rows.length > 0 && before !== null) for await (const row of before()) rows.push(row)
+  for (let one = next(); one !== undefined; one = next()) yield one
 }

@@ -1,4 +1,4 @@
-// Covers src/audit/older.ts: what is usual follows from the slots before, also from those before the range of the check.
+// Covers src/audit/older.ts: what is usual follows from the rows before, also from those before the range of the check.
 import { expect, test } from 'vitest'
 import { checkTask } from '../../src/audit/check.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
@@ -29,7 +29,7 @@ function slotOf(day: number, seconds: number, rows: number): Row {
 async function found(rows: readonly Row[], expectations: Expectations & { since: number }, days = 30, newMs?: number) {
   const store = memoryStore()
   for (const row of rows) store.writeRaw(encodeRow(row))
-  const known = { task: 'nightly', ...recordWith([{ since: FIRST, spec: schedule }], { expectations }) }
+  const known = { task: 'nightly', ...recordWith([{ since: FIRST - 30 * DAY_MS, spec: schedule }], { expectations }) }
   const now = slot + DAY_MS / 2
   const range = { since: slot - (days - 1) * DAY_MS, until: now, now, newMs, progress: () => undefined }
   const deps = { store, clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
@@ -50,6 +50,9 @@ test('a task that writes nothing on two days, and one that gets slower and slowe
   // What is usual is known at the begin of the range, too.
   expect(await found(empty, rules, 1)).toEqual(['29 unusual rows is 0 (expected >= 1, usually 1,200)'])
   expect(await found(empty, rules, 30, DAY_MS)).toHaveLength(1)
+  // Before an outage of 50 days, too.
+  const [outage, last] = [Array.from({ length: 10 }, (_, day) => slotOf(day - 30, 60, 1_200)), slotOf(29, 60, 0)]
+  expect((await found([...outage, last], rules, 60)).at(-1)).toContain('(expected >= 1, usually 1,200)')
   const slower = Array.from({ length: 30 }, (_, day) => slotOf(day, Math.round(60 * 1.2 ** day), 1))
   expect((await found(slower, { since: FIRST, expect: 'duration<=3x' })).at(0)).toBe(
     '12 unusual duration is 8m 55s (expected <= 3x, usually 2m 44s)',
