@@ -77,7 +77,7 @@ function leaseText(row: Row | null): string {
 
 function otherRunText(row: Row | null, runId: string | undefined): string {
   const attempt = row === null ? undefined : decidingAttempt(row)
-  if (attempt === undefined) return `no run is recorded for this slot, so it cannot be run ${runId}`
+  if (attempt === undefined) return `no run is recorded for this slot, so run ${runId} is not a run of it`
   const { number, host } = attempt
   return `attempt ${number} ${progressText(attempt)}, and it is of run ${attempt.runId} (host ${host}), not of run ${runId}`
 }

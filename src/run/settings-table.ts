@@ -36,7 +36,7 @@ export const SETTING_GROUPS = {
       otherwise: 'off',
       help: 'First run the slots of this span that were missed',
       details:
-        'They run one after the other, oldest first, at most 100 in one run. A slot is missed if it was due, has no record and was not paused. A failed slot stays for an operator. A forced run does not catch up.',
+        'They run one after the other, oldest first, at most 100 in one run. The span is measured back from the start of the run: 3d at 03:00:10 does not include 03:00 of three days ago. A slot is missed if it was due, has no record and was not paused. A failed slot stays for an operator. A forced run does not catch up.',
     },
     /** With `once`, the work goes on from the last success, as with `sinceLastSuccess`. */
     catchUpMode: {

@@ -148,7 +148,7 @@ export function slotFacts(row: Row): Readonly<Record<string, string>> {
     window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
-    ...(since === undefined ? {} : { covers: `${formatInstant(since)} to ${formatInstant(slot)}` }),
+    ...(since === undefined ? {} : { range: `after ${formatInstant(since)}, up to ${formatInstant(slot)}` }),
     attempts: `${attemptCount(row)}${unlisted}`,
     rejected: `${count}${notes === '' ? '' : ` (${notes})`}`,
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),

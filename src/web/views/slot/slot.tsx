@@ -110,9 +110,9 @@ function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<strin
     ),
     schedule: printable(schedule),
     ...(since !== undefined && {
-      covers: (
+      range: (
         <>
-          {time(since)} to {time(slot)}
+          after {time(since)}, up to {time(slot)}
         </>
       ),
     }),
