@@ -14,16 +14,17 @@ import { causeText } from '../verdict/endings.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { openNotify } from './options/notify.ts'
+import { RUN_KINDS } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 
 /** Reports the events of runs in the log, as metrics and by notifications. Throws a usage error for a wrong option. */
 export function openReporter(
   values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
-  { env, stops, sink }: Pick<CommandContext, 'env' | 'stops' | 'sink'>,
+  { argv, env, stops, sink }: Pick<CommandContext, 'argv' | 'env' | 'stops' | 'sink'>,
 ) {
   const format: LogFormat = values.log ?? (isatty(2) ? 'text' : 'json')
   const namespace = values.metrics === undefined ? null : readNamespace(values.metrics)
-  const notify = openNotify(values, env)
+  const notify = openNotify(values, { argv, env }, RUN_KINDS)
   const spans = openSpanSender(env)
   const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
   let last: RunContext | null = null

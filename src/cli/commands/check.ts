@@ -2,7 +2,6 @@ import type { CheckOptions, Ledger } from '../../api.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { keysOf } from '../../core/objects.ts'
 import { optionName } from '../../core/option.ts'
 import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../core/task/findings.ts'
 import type { Instant } from '../../core/types.ts'
@@ -14,7 +13,7 @@ import { OPERATING_GUIDE } from '../../format/docs.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import { digestOf } from '../../format/notice.ts'
 import type { Screen } from '../../format/table.ts'
-import { jsonArray, listed, printable, safeJson } from '../../format/text.ts'
+import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
@@ -153,11 +152,7 @@ async function printFindings(
   format: 'text' | 'json',
   { argv, env, stops, sink }: CommandContext,
 ): Promise<boolean> {
-  const notify = openNotify(values, env)
-  const kinds = keysOf(NO_FINDINGS)
-  if (isGiven('notifyOn', argv) && !kinds.some((kind) => notify?.wants(kind))) {
-    throw usageError(`--notify-on has no kind that check finds. Use ${listed(kinds, 'or')}.`)
-  }
+  const notify = openNotify(values, { argv, env }, FINDING_KINDS)
   const teller = notify && openTeller(notify, values, now)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())

@@ -5,12 +5,13 @@ import type { Environment } from '../../core/types.ts'
 import { cloudEvent } from '../../format/cloud-event.ts'
 import type { LogObject } from '../../format/log/log.ts'
 import { type Digest, type TitleParts, titleText } from '../../format/notice.ts'
+import { listed } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'
 import { slotVariables } from '../../run/slot-variables.ts'
 import { hidePassword } from '../../store/open.ts'
-import type { Values } from './arguments.ts'
+import { isGiven, type Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
 
 /** With these, a `cronledger` in the command could force a slot, or start notifications that start others. */
@@ -50,18 +51,27 @@ export interface Notify extends Omit<Notifier, 'send'> {
   wants(kind: NotifyKind): boolean
 }
 
-/** Opens a notifier, or returns null without `--notify`. Throws a usage error for an option of `--notify` without it. */
-export function openNotify(values: NotifyValues, env: Environment): Notify | null {
+/**
+ * Opens a notifier for a command that sends the kinds of `sent`, or returns null without `--notify`. Throws a usage error for
+ * an option of `--notify` without it, and for a flag with none of these kinds: a variable may be for another command.
+ */
+export function openNotify(
+  values: NotifyValues,
+  { argv, env }: { readonly argv: readonly string[]; readonly env: Environment },
+  sent: readonly NotifyKind[],
+): Notify | null {
   const { store, notify, notifyEach, notifyFormat, notifyOn: kinds } = values
   if (notify === undefined) {
     const [alone] = keysOf(defined({ notifyOn: kinds, notifyFormat, notifyEach: notifyEach || undefined }))
     if (alone === undefined) return null
     throw usageError(`--${optionName(alone)} requires --notify.`)
   }
+  const wants = (kind: NotifyKind) => (kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)
+  if (isGiven('notifyOn', argv) && !sent.some(wants))
+    throw usageError(`--notify-on has no kind that this command sends. Use ${listed(sent, 'or')}.`)
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)
   const source = hidePassword(store)
-  const wants = (kind: NotifyKind) => (kinds ?? USUAL_KINDS).some((wanted) => wanted === kind)
   return {
     ...notifier,
     wants,

@@ -21,6 +21,9 @@ export interface CommandHelp {
   readonly notes?: string
 }
 
+/** The kinds of notifications that a run sends. `check` sends those of its findings. */
+export const RUN_KINDS = ['started', 'succeeded', 'recovered', 'duplicate', 'refused', 'skipped', 'failed'] as const
+
 export const COMMON = {
   store: {
     kind: 'text',
@@ -142,9 +145,9 @@ export const COMMON = {
     kind: 'words',
     value: 'KIND[,…]',
     group: 'Notifications and output',
-    choices: ['started', 'succeeded', 'recovered', 'duplicate', 'refused', 'skipped', ...FINDING_KINDS],
+    choices: [...RUN_KINDS, ...FINDING_KINDS.filter((kind) => kind !== 'failed')],
     otherwise: 'all but started and succeeded',
-    help: 'Notify only about started, succeeded, recovered, duplicate, refused, skipped, failed',
+    help: `Notify only about ${RUN_KINDS.join(', ')}`,
     details: 'check notifies about failed, missed, stale, unknown, overdue, unusual and late.',
   },
 } as const satisfies OptionTable

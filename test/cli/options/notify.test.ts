@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openNotify } from '../../../src/cli/options/notify.ts'
+import { RUN_KINDS } from '../../../src/cli/options/options.ts'
 import { livingMember } from '../../../src/process/process-group.ts'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import {
@@ -188,7 +189,7 @@ test('a run that starts nothing counts as failed, and a pause sends nothing, bec
     notify: `echo $CRONLEDGER_RUN_KIND $CRONLEDGER_RUN_EVENT >> ${told}`,
     ...{ store: 'file:a.db', notifyFormat: undefined, notifyOn: undefined },
   }
-  const notify = openNotify(values, process.env)
+  const notify = openNotify(values, { argv: [], env: process.env }, RUN_KINDS)
   const about = { task: 'nightly', slot: Date.parse(SLOT), timezone: 'UTC', owner: undefined, cause: '' }
   const common = { time: SLOT, level: 'warn', task: 'nightly', slot: SLOT, message: '' } as const
   for (const event of ['paused', 'withdrawn', 'stopped', 'waiting', 'claimed'] as const)
@@ -300,6 +301,10 @@ test.each<[readonly string[], RegExp]>([
     /--notify-on "dupplicate" is not allowed. Did you mean duplicate\? Use started, suc/,
   ],
   [['--notify', 'cat', '--notify-on', 'failed,'], /--notify-on "" is not allowed/],
+  [
+    ['--notify', 'cat', '--notify-on', 'missed,late'],
+    /--notify-on has no kind that this command sends\. Use started, /,
+  ],
   [['--metrics', 'emf'], /--metrics emf is not a namespace. Give the CloudWatch namespace/],
   [['--metrics', 'true'], /--metrics true is not a namespace/],
   [['--metrics', 'AWS/ECS'], /--metrics "AWS\/ECS" is not valid\. Use/],
@@ -324,7 +329,7 @@ describe('check', () => {
     const never = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-on', 'started,succeeded'])
     expect(never).toMatchObject({
       code: 64,
-      stderr: expect.stringContaining('--notify-on has no kind that check finds.'),
+      stderr: expect.stringContaining('--notify-on has no kind that this command sends.'),
     })
     expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
     expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
