@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { quote } from '../../core/errors.ts'
 
 /** A field of a line, in which a backslash stands before a colon or a backslash. */
 const FIELD = String.raw`((?:\\.|[^:\\])*):`
@@ -15,13 +16,17 @@ export const DEFAULT_SOCKET = '/var/run/postgresql'
 export function findPassword(path: string, wanted: readonly string[]): { password: string } | { why: string } {
   const [host, ...others] = wanted
   const values = [host === DEFAULT_SOCKET ? 'localhost' : host, ...others]
+  const name = quote(path)
   let text: string
   try {
-    const { mode } = statSync(path)
-    if ((mode & 0o077) !== 0) return { why: `${path} is not used, because others may read it. Run: chmod 600 ${path}` }
+    const found = statSync(path)
+    // Nothing may come from a FIFO, and this process would wait for it.
+    if (!found.isFile()) return { why: `Set PGPASSWORD. ${name} is not a regular file.` }
+    if ((found.mode & 0o077) !== 0)
+      return { why: `${name} is not used, because others may read it. Run: chmod 600 ${name}` }
     text = readFileSync(path, 'utf8')
   } catch {
-    return { why: `Set PGPASSWORD, or write it into ${path}.` }
+    return { why: `Set PGPASSWORD, or write it into ${name}.` }
   }
   for (const line of text.split(/\r?\n/)) {
     const [, ...fields] = line.startsWith('#') ? [] : (LINE.exec(line) ?? [])
@@ -29,7 +34,7 @@ export function findPassword(path: string, wanted: readonly string[]): { passwor
     const isFitting = fields.every((field, index) => field === '*' || plain(field) === values[index])
     if (password !== '' && isFitting) return { password }
   }
-  return { why: `Set PGPASSWORD. ${path} has no line for it.` }
+  return { why: `Set PGPASSWORD. ${name} has no line for it.` }
 }
 
 function plain(field: string): string {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -59,11 +60,15 @@ describe('the address of a ledger in PostgreSQL', () => {
     expect(passwordOf('postgres://bob@db/x')).toBe('on:e')
     expect(passwordOf('postgres://?user=eve')).toBe('here')
     expect(passwordOf('postgres://eve@db/x')).toBe('last')
-    expect(() => passwordOf(`postgres://eve@db/x?passfile=${folder}/none`)).toThrow(`write it into ${folder}/none`)
+    expect(() => passwordOf(`postgres://eve@db/x?passfile=${folder}/none`)).toThrow(`write it into "${folder}/none"`)
     writeFileSync(PGPASSFILE, 'other:*:*:*:no')
     expect(() => passwordOf('postgres://eve@db/x')).toThrow(/of user "eve".* has no line for it/)
     chmodSync(PGPASSFILE, 0o640)
-    expect(() => passwordOf('postgres://eve@db/x')).toThrow(`Run: chmod 600 ${PGPASSFILE}`)
+    expect(() => passwordOf('postgres://eve@db/x')).toThrow(`Run: chmod 600 "${PGPASSFILE}"`)
+    execFileSync('mkfifo', ['-m', '600', join(folder, 'pipe')])
+    for (const path of [join(folder, 'pipe'), folder, '/dev/null']) {
+      expect(() => passwordOf(`postgres://eve@db/x?passfile=${path}`)).toThrow(`"${path}" is not a regular file`)
+    }
   })
 
   test.each([
