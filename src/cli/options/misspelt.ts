@@ -11,6 +11,8 @@ const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor
 const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only', 'only'])
 
 const PREFIX = variableOf('')
+/** Of what a run tells its batch. */
+const RUN_PREFIX = variableOf('run-')
 
 /** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
 export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
@@ -35,12 +37,14 @@ export function misspeltVariables(
   const left = Object.keys(values).flatMap((name) => (values[name] === undefined ? [optionName(name)] : []))
   const mayForce = !('forceSlot' in values) || values['forceSlot'] !== undefined
   const nameOf = (variable: string) => variable.slice(PREFIX.length).toLowerCase().replaceAll('_', '-')
-  const others = Object.keys(env).filter((variable) => {
-    const name = nameOf(variable)
-    return env[variable] && variable.startsWith(PREFIX) && !name.startsWith('run-') && !names.includes(name)
-  })
+  const own = new Set(names.map(variableOf))
+  const others = Object.keys(env).filter(
+    (variable) =>
+      env[variable] && variable.startsWith(PREFIX) && !variable.startsWith(RUN_PREFIX) && !own.has(variable),
+  )
   for (const variable of others) {
-    const near = otherName(nameOf(variable)) ?? nearest(nameOf(variable), names)
+    const name = nameOf(variable)
+    const near = names.includes(name) ? name : (otherName(name) ?? nearest(name, names))
     const isGuard = near !== null && GUARD_OPTIONS.has(near) && mayForce
     if (near === null || !left.includes(near) || !(isGuard || SLOT_OPTIONS.has(near))) continue
     const risk = isGuard ? 'start in a slot that you exclude' : 'take another slot'
@@ -48,8 +52,8 @@ export function misspeltVariables(
       `${variable} is not an option of ${command}, and without ${variableOf(near)} the run could ${risk}. Set ${variableOf(near)}, or remove ${variable}.`,
     )
   }
-  const ofRun = new Set(Object.keys(RUN_OPTIONS).map(optionName))
-  const unknown = others.filter((variable) => !ofRun.has(nameOf(variable)) && !KNOWN_ELSEWHERE.has(nameOf(variable)))
+  const known = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))
+  const unknown = others.filter((variable) => !known.has(variable))
   if (unknown.length === 0) return null
   const long = left.filter((name) => name.length >= MIN_LETTERS)
   const meant = unknown.flatMap((variable) => nearest(nameOf(variable), long) ?? [])

@@ -145,9 +145,10 @@ export function isRepaired({ attempts }: Row): boolean {
  * reported its end, or a check found the slot missed (nothing claimed it within the grace) or overdue.
  */
 export function isRecovered({ slot, attempts }: Row, graceMs: number, doneByMs: number | null): boolean {
-  const [before, success] = [attempts.at(-2), attempts.at(-1)]
+  const [success, earlier] = [attempts.at(-1), attempts.slice(0, -1)]
   if (success === undefined || !hasSucceeded(success)) return false
-  // Nobody is told of a success that a force repeats.
+  // Nobody is told of a success that a force repeats, also after one that never started.
+  const before = earlier.findLast(hasStarted) ?? earlier.at(-1)
   if (before !== undefined) return !hasSucceeded(before)
   const claimedAt = success.claimedAt ?? success.startedAt
   return claimedAt > slot + graceMs || (doneByMs !== null && (success.endedAt ?? 0) > slot + doneByMs)

@@ -372,6 +372,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     ['run', 'TZ', 'TIMEZONE', ANOTHER],
     ['run', 'ANCHR', 'ANCHOR', ANOTHER],
     ['run', 'EVENTTIME', 'EVENT_TIME', ANOTHER],
+    ['run', 'event_time', 'EVENT_TIME', ANOTHER],
     // The options of rerun.
     ['run', 'SLOT', 'FORCE_SLOT', ANOTHER],
     ['run', 'ONLY', 'FORCE_ONLY', EXCLUDED],

@@ -97,6 +97,7 @@ test.each([null, 60_000, 3_600_000])(
 
 const ok = { ending: SUCCEEDED }
 const bad = { ending: FAILED }
+const unstarted = { ending: { outcome: 'notStarted' } } as const
 
 test.each([
   ['a success in time', [ok], {}, false, false],
@@ -106,6 +107,8 @@ test.each([
   ['a success after a failure', [bad, ok], {}, true, true],
   ['a success after an attempt that never reported its end', [{}, ok], {}, true, true],
   ['a success that repeats one', [ok, ok], { graceMs: 4_000 }, false, false],
+  ['a success that repeats one after a force that never started', [ok, unstarted, ok], {}, false, false],
+  ['a success after an attempt that never started', [unstarted, ok], {}, true, false],
   ['a success after the repetition of one has failed', [ok, bad, ok], {}, true, true],
   ['a repetition that failed', [bad, ok, bad], {}, false, true],
 ])('%s: whether it is recovered, and whether it is repaired', (_, attempts, times, recovered, repaired) => {
