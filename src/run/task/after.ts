@@ -70,7 +70,8 @@ export async function readNeeds(
   } catch (error) {
     // The claim creates the file of a new ledger, in which no slot before it can be missing.
     const isNew = error instanceof LedgerError && error.kind === 'shape'
-    if (isNew && (given.after ?? []).every((name) => name === SELF)) return { after: given.after, sinceLastSuccess }
+    const after = force?.ignoreAfter ? null : given.after
+    if (isNew && (after ?? []).every((name) => name === SELF)) return { after, sinceLastSuccess }
     throw error
   }
 }

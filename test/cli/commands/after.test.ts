@@ -67,6 +67,13 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   expect(await call(...checked)).toMatchObject({ code: 0 })
 })
 
+test('a force in a new ledger that ignores what it comes after needs no record of that', async () => {
+  const { call } = night('new')
+  const force = ['--force-slot', SLOT, '--force-only', 'missed', '--reason', 'new file', '--ignore-after']
+  const run = ['run', 'load', '--schedule', '0 3 * * *', '--after', 'extract', ...force]
+  expect(await call(...run, '--', 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
+})
+
 test('declare records what a task comes after, and explain shows what a slot waits for and what waits for it', async () => {
   const { call } = night('declared')
   await call('setup')
