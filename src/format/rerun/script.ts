@@ -74,13 +74,14 @@ export function scriptLines(script: RerunScript): readonly string[] {
   if (parts.length === 0) return ['# Nothing to run.', ...left]
   const commands = parts.flatMap(({ lines }) => lines)
   const blanks = [...new Set(commands.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
+  const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(script) > 1 ? '. Each task has its own command.' : ''
   const onEcs = script.slots.some(({ target }) => target.ecs !== null)
   return [
     // zsh takes no comments from a terminal, and has variables that cannot be set.
     `sh <<'${END}'`,
     `# ${headline(script)}`,
     '# Read it, then paste it into bash or zsh, or add "| sh" to the command that printed it.',
-    ...(blanks.length === 0 ? [] : [`# Replace before: ${blanks.join(', ')}`]),
+    ...(blanks.length === 0 ? [] : [`# Replace first: ${blanks.join(', ')}${ownCommands}`]),
     script.keepGoing
       ? '# A slot that fails does not stop the others.'
       : '# If a slot fails, the others are not run. Then the command that printed this prints what is left.',
@@ -96,10 +97,16 @@ export function scriptLines(script: RerunScript): readonly string[] {
   ]
 }
 
-function headline({ slots }: RerunScript): string {
-  const tasks = new Set(slots.map(({ task }) => task)).size
+function tasksOf({ slots }: RerunScript): number {
+  return new Set(slots.map(({ task }) => task)).size
+}
+
+function headline(script: RerunScript): string {
+  const { slots } = script
+  const tasks = tasksOf(script)
   const counts = [counted(slots.length, 'slot'), ...(tasks > 1 ? [`of ${tasks} tasks`] : [])].join(' ')
-  const order = tasks > 1 ? ' Tasks of which nothing was done come first.' : ''
+  const order =
+    tasks > 1 ? ' Tasks of which nothing was done come first, and a task after those that it waits for.' : ''
   return slots.length === 1 ? `${counts}.` : `${counts}, one after the other, the oldest first.${order}`
 }
 

@@ -401,7 +401,7 @@ test('the script of rerun for several tasks, with the command of each batch fill
   const { code, stdout } = await ask('--all')
   expect(code).toBe(0)
   expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/m)
-  expect(stdout).toContain('# Replace before: YOUR_COMMAND\n')
+  expect(stdout).toContain('# Replace first: YOUR_COMMAND. Each task has its own command.\n')
   const script = stdout.replaceAll(' -- YOUR_COMMAND', ` -- sh -c 'echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT'`)
   const ran = await openShell(folder, store)(script, 'sh')
   const slots = [11, 12, 13, 16].map((date) => `nightly ${day(date)}`)
