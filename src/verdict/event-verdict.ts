@@ -50,6 +50,8 @@ export function verdictOfEvent(event: RunEvent, context: RunContext, now: Instan
 }
 
 /** The run never read the slot, so an earlier attempt may have done its work. */
+const RUNNING_CAUTION = 'Wait until it ends. If its process is gone, the slot can be run again when it is stale.'
+
 const NOTHING_STARTED = {
   work: 'unknown',
   workText: 'this run started nothing',
@@ -92,6 +94,7 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
   const meant = guards.only === undefined ? '' : `this run is only for a slot that is ${guards.only.join(' or ')}, and `
   switch (cause) {
     case 'running':
+      return { ...ofRow, caution: ofRow.caution ?? RUNNING_CAUTION }
     case 'newerRow':
       return ofRow
     case 'stale':

@@ -66,6 +66,7 @@ describe('the answers after an event', () => {
       'refused',
       /Nothing starts on this host until it has ended/,
     ],
+    ['a force beside a run', refused('running', rowWith({})), 'running', 'duplicate', /^Wait until it ends\. If/],
     ['a trigger that is too late', refused('tooLate'), 'not done', 'refused', null],
     [
       'another slot, after an attempt that stopped reporting',
