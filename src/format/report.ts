@@ -1,5 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { hasStarted, isRepaired, successOf } from '../core/row/attempts.ts'
+import { isCover } from '../core/row/covering.ts'
 import { readableRow, type SlotRecord, workRow } from '../core/row/status.ts'
 import { medianOf, type Rules, unmetRules } from '../core/task/rules.ts'
 import type { ExpectedTimes, ScheduleSince, Suspension } from '../core/task/task-record.ts'
@@ -155,7 +156,10 @@ function decisionsOf({ attempts, resolutions }: Row, slot: Instant): readonly Sl
       if (trigger.kind !== 'forced') return []
       return [{ slot, at: startedAt, by: trigger.by, what: forcedText(attempt), reason: trigger.reason }]
     }),
-    ...resolutions.map(({ at, by, state, reason }) => ({ slot, at, by, what: RESOLVED[state], reason })),
+    ...resolutions.map((one) => {
+      const { at, by, state, reason } = one
+      return { slot, at, by, what: isCover(one) ? 'left it to a later slot' : RESOLVED[state], reason }
+    }),
   ].sort((one, other) => other.at - one.at)
 }
 

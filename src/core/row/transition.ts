@@ -1,4 +1,3 @@
-import { formatInstant } from '../instant.ts'
 import {
   type AttemptRecord,
   type ClosedRow,
@@ -20,6 +19,7 @@ import {
   type Window,
 } from '../types.ts'
 import { attemptCount, coveringSlot, endedAttempts, isEnded, isUnstarted, openAttempt } from './attempts.ts'
+import { coverDecision } from './covering.ts'
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 
@@ -203,13 +203,12 @@ export function coverRow(found: Row | null, cover: Cover, stamp: Stamp): Row {
   const { by, window, schedule, zoneData } = cover
   // The write was applied before.
   if (found !== null && coveringSlot(found) === by) return nextVersion(found, stamp)
-  const decision = { state: 'SKIPPED', by: 'cronledger', reason: `covered by slot ${formatInstant(by)}` } as const
   const row = takenOver(found, cover, stamp)
   return {
     ...row,
     ...{ windowEnd: window.end, schedule, zoneData, state: 'SKIPPED', leaseUntil: null, coveredBy: by },
     attempts: endedAttempts(found),
-    resolutions: [...row.resolutions, resolutionOf(found, decision, stamp)],
+    resolutions: [...row.resolutions, resolutionOf(found, coverDecision(by), stamp)],
     expiresAt: expiryOf(found, cover, stamp.now),
   }
 }

@@ -1,6 +1,7 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, waitMsOf } from '../../core/row/attempts.ts'
+import { isCover } from '../../core/row/covering.ts'
 import type {
   AttemptRecord,
   EcsFacts,
@@ -45,7 +46,7 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
   const events: readonly (TimelineEvent | Rejection)[] = [
     ...row.attempts.flatMap((attempt) => attemptEvents(attempt, slot)),
     ...keptOf(row),
-    ...row.resolutions.map((one) => resolutionEvent(one, row)),
+    ...row.resolutions.map(resolutionEvent),
   ].sort((one, other) => one.at - other.at)
   const entries: TimelineEntry[] = []
   let same: readonly Rejection[] = []
@@ -148,10 +149,9 @@ function rejectionCause({ cause }: Rejection): string {
   return cause.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
 }
 
-function resolutionEvent({ at, state, by, reason }: Resolution, { coveredBy }: Row): TimelineEvent {
-  // The state is only where the row stands: a covered slot is what the other slot is.
-  if (coveredBy !== undefined && by === 'cronledger') return event(at, reason)
-  return event(at, `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
+function resolutionEvent(resolution: Resolution): TimelineEvent {
+  const { at, state, by, reason } = resolution
+  return event(at, isCover(resolution) ? reason : `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
 }
 
 function event(at: Instant, text: string, source = ''): TimelineEvent {
