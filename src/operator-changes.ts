@@ -55,30 +55,23 @@ export function operatorMethods(
   { host, random, known }: OperatorParts,
 ): Pick<Ledger, 'declare' | 'pause' | 'pauseAll' | 'resume' | 'resumeAll' | 'retire'> {
   const open = async (options: ReadOptions) => ({ ...(await reading(options)), host, random, known })
+  const decide = async (options: ReadOptions & Parameters<typeof decidedBy>[0]) => {
+    const deps = await open(options)
+    return [await decidedBy(options, deps), deps] as const
+  }
   return {
     declare: async (options) => declareTask(options, await open(options)),
-    async pause(options) {
-      const deps = await open(options)
-      return pauseTask(options, await decidedBy(options, deps), deps)
-    },
+    pause: async (options) => pauseTask(options, ...(await decide(options))),
     async *pauseAll(options) {
-      const deps = await open(options)
-      const decided = await decidedBy(options, deps)
+      const [decided, deps] = await decide(options)
       yield* changeAll(deps, (task, own) => pauseTask({ ...options, task }, decided, own, true))
     },
-    async resume(options) {
-      const deps = await open(options)
-      return resumeTask(options, await decidedBy(withReason(options), deps), deps)
-    },
+    resume: async (options) => resumeTask(options, ...(await decide(withReason(options)))),
     async *resumeAll(options) {
-      const deps = await open(options)
-      const decided = await decidedBy(withReason(options), deps)
+      const [decided, deps] = await decide(withReason(options))
       yield* changeAll(deps, (task, own) => resumeTask({ ...options, task }, decided, own, true))
     },
-    async retire(options) {
-      const deps = await open(options)
-      return retireTask(options, await decidedBy(options, deps), deps)
-    },
+    retire: async (options) => retireTask(options, ...(await decide(options))),
   }
 }
 

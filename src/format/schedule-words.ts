@@ -1,7 +1,7 @@
 import cronstrue from 'cronstrue'
 import { DAY_MS } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import { rateText } from '../core/schedule/aws-expression.ts'
+import { rangesText, rateText } from '../core/schedule/aws-expression.ts'
 import { parseSchedule, type Schedule } from '../core/schedule/schedule.ts'
 import { slotsBetween } from '../core/schedule/slot.ts'
 import { listed } from './text.ts'
@@ -39,7 +39,7 @@ export function inWords(schedule: Schedule): string {
           ? `At ${listed(timesOf(seconds, minutes, hours), 'and')}`
           : timeWords(seconds, minutes, hours),
         dayWords(expression),
-        months.size < 12 && phrase(`0 0 * ${ranges([...months])} *`),
+        months.size < 12 && phrase(`0 0 * ${rangesText([...months])} *`),
         years.size < ALL_YEARS && phrase(`0 0 0 * * * ${fieldText([...years], ALL_YEARS)}`),
       ]
         .filter(Boolean)
@@ -68,7 +68,7 @@ function timeWords(seconds: readonly number[], minutes: readonly number[], hours
   // We do not use cronstrue for a single hour. It would say "at 03:00", but the schedule need not fire at that time.
   if (hours.length === 1) parts.push(`in hour ${hours[0]}`)
   else if (hours.length < 24)
-    parts.push(`in the hours ${listed(ranges(hours).replaceAll('-', ' to ').split(','), 'and')}`)
+    parts.push(`in the hours ${listed(rangesText(hours).replaceAll('-', ' to ').split(','), 'and')}`)
   return parts.map((part, index) => (index === 0 ? part : part.charAt(0).toLowerCase() + part.slice(1))).join(', ')
 }
 
@@ -102,7 +102,7 @@ function dayOfWeekWords(text: string, aws: boolean): string {
   const expression = aws ? `cron(0 0 ? * ${plain} *)` : `0 0 * * ${plain}`
   const days = plain === '' ? [] : firingDays(expression, WEEK)
   if (days.length === WEEK.days) return ''
-  const usual = days.length === 0 ? [] : [phrase(`0 0 * * ${ranges(days)}`)]
+  const usual = days.length === 0 ? [] : [phrase(`0 0 * * ${rangesText(days)}`)]
   // Sunday is 1 in AWS, and 0 or 7 in a crontab.
   return [...usual, ...special.map((day) => phrase(`0 0 * * ${day}`, !aws))].join(' or ')
 }
@@ -141,16 +141,6 @@ export function fieldText(values: readonly number[], size: number): string {
   if (values.length === size) return '*'
   const step = second - first
   const even = values.length > 3 && step > 1 && values.every((value, index) => value === first + index * step)
-  if (!even) return ranges(values)
+  if (!even) return rangesText(values)
   return first === 0 && last + step === size ? `*/${step}` : `${first}-${last}/${step}`
-}
-
-function ranges(values: readonly number[]): string {
-  const runs: number[][] = []
-  for (const value of values) {
-    const run = runs.at(-1)
-    if (run?.at(-1) === value - 1) run.push(value)
-    else runs.push([value])
-  }
-  return runs.map((run) => (run.length > 2 ? `${run[0]}-${run.at(-1)}` : run.join(','))).join(',')
 }

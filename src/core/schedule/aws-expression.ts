@@ -3,13 +3,17 @@ import type { Instant } from '../types.ts'
 import { type CronFields, daysOfShapes, sorted, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
+
 export interface AwsExpression {
   readonly expression: string
   /** The slot after now, from which `rate(…)` starts counting. Only EventBridge Scheduler has a start date. */
   readonly startDate: Instant | null
 }
+
 type Cron = Extract<Schedule, { kind: 'cron' }>
+
 const MAX_LENGTH = 256
+
 /** Throws a usage error if AWS cannot express the schedule: an approximation would fire at other times. */
 export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
   const words = argumentWords(schedule.spec.expression)
@@ -24,11 +28,13 @@ export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
       return { expression: cronOf(schedule, words), startDate: null }
   }
 }
+
 /** EventBridge rules accept the plural only with more than one. */
 export function rateText(count: string, unit: string): string {
   const number = Number(count)
   return `${number} ${unit.replace(/s$/, '')}${number === 1 ? '' : 's'}`
 }
+
 /** Returns the words between the parentheses of an AWS form. Any other expression has none. */
 function argumentWords(expression: string): readonly string[] {
   const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
@@ -60,19 +66,18 @@ function listText(values: readonly number[], first: number, last: number): strin
   const step = second - from
   const steps = values.every((value, index) => value === from + index * step) && from + values.length * step > last
   if (values.length > 2 && step > 1 && steps) return `${from}/${step}`
-  return rangesText(values, first, last)
+  return values.length === last - first + 1 ? '*' : rangesText(values)
 }
 
-/** Returns `*` or a list of values and ranges. The guide of EventBridge lists no steps for the day of week. */
-function rangesText(values: readonly number[], first: number, last: number): string {
-  if (values.length === last - first + 1) return '*'
-  const ranges: [number, number][] = []
+/** Returns `1,3-5`. */
+export function rangesText(values: readonly number[]): string {
+  const runs: number[][] = []
   for (const value of values) {
-    const range = ranges.at(-1)
-    if (range?.[1] === value - 1) range[1] = value
-    else ranges.push([value, value])
+    const run = runs.at(-1)
+    if (run?.at(-1) === value - 1) run.push(value)
+    else runs.push([value])
   }
-  return ranges.map(([low, high]) => (low === high ? low : `${low}-${high}`)).join(',')
+  return runs.map((run) => (run.length > 2 ? `${run[0]}-${run.at(-1)}` : run.join(','))).join(',')
 }
 
 /** One of the two texts must be `?`. The special forms stand alone. Takes the candidate that our parser reads as these days. */
@@ -97,7 +102,8 @@ function candidates(days: readonly number[]): readonly (readonly [string, string
   return [
     ['*', '?'],
     ...(inMonth.length === 0 ? [] : [[listText(inMonth, 1, 31), '?'] as const]),
-    ...(inWeek.length === 0 ? [] : [['?', rangesText(inWeek, 1, 7)] as const]),
+    // The guide of EventBridge lists no steps for the day of week.
+    ...(inWeek.length === 0 ? [] : [['?', rangesText(inWeek)] as const]),
     ['L', '?'],
     ...weekdays.flatMap((day) => span(1, 5).map((nth) => ['?', `${day}#${nth}`] as const)),
     ...weekdays.map((day) => ['?', `${day}L`] as const),

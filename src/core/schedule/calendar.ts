@@ -3,21 +3,26 @@
 import { DAY_MS } from '../duration.ts'
 
 export type Direction = 1 | -1
+
 export interface Day {
   readonly day: number
   /** 0 is Sunday. */
   readonly weekday: number
   readonly length: number
 }
+
 export type DayTest = (day: Day) => boolean
+
 export function onDay(wanted: number): DayTest {
   return ({ day }) => day === wanted
 }
+
 /** Matches a weekday, 0 for Sunday: each one of a month, its `nth`, or its last one. */
 export function onWeekday(wanted: number, nth?: number | 'last'): DayTest {
   return ({ day, weekday, length }) =>
     weekday === wanted && (nth === undefined || (nth === 'last' ? day > length - 7 : Math.ceil(day / 7) === nth))
 }
+
 /** The compiled form of an expression, in either dialect. No field is empty. Times are sorted and without duplicates. */
 export interface CronFields {
   readonly seconds: readonly number[]
@@ -29,6 +34,7 @@ export interface CronFields {
   /** Whether the expression matches on every day. Most schedules do, and then the search needs no date. */
   readonly everyDay: boolean
 }
+
 /** Returns the days that match in a month of `length` days that starts on `firstWeekday`. Day 1 is bit 0. */
 type DaysOf = (length: number, firstWeekday: number) => number
 
@@ -39,8 +45,10 @@ export const LAST_SEARCHED_YEAR = 2299
 export const EVERY_YEAR: ReadonlySet<number> = new Set(span(FIRST_SEARCHED_YEAR, LAST_SEARCHED_YEAR))
 
 export const DAY_SECONDS = DAY_MS / 1000
+
 const FIRST_DAY = Date.UTC(FIRST_SEARCHED_YEAR, 0, 1) / DAY_MS
 const LAST_DAY = Date.UTC(LAST_SEARCHED_YEAR, 11, 31) / DAY_MS
+
 /** 1970-01-01 was a Thursday. */
 const FIRST_WEEKDAY = 4
 

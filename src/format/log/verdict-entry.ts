@@ -1,5 +1,6 @@
 import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { defined } from '../../core/objects.ts'
 import { attemptCount, hasStarted, isRecovered, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { reportMembers } from '../../core/row/report.ts'
@@ -150,17 +151,10 @@ function sourceText(row: StoredRow | null, attempt: AttemptRecord | undefined): 
 
 function attemptFields(attempt: AttemptRecord | undefined): Readonly<Record<string, unknown>> {
   if (attempt === undefined) return {}
-  const { number, runId, host, ecsTask, startedAt, outcome } = attempt
-  const endedAt = attempt.phase === 'ended' ? attempt.endedAt : undefined
-  return {
-    attempt: number,
-    runId,
-    host,
-    ...(ecsTask !== undefined && { ecsTask }),
-    startedAt: formatInstant(startedAt),
-    ...(endedAt !== undefined && { endedAt: formatInstant(endedAt) }),
-    ...(outcome !== undefined && { outcome }),
-  }
+  const { number, runId, host, ecsTask, outcome } = attempt
+  const startedAt = formatInstant(attempt.startedAt)
+  const endedAt = attempt.phase === 'ended' && attempt.endedAt ? formatInstant(attempt.endedAt) : undefined
+  return defined({ attempt: number, runId, host, ecsTask, startedAt, endedAt, outcome })
 }
 
 /** Returns the attempt that the refusal is about. A newer one may have been claimed without being started. */

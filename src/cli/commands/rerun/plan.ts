@@ -23,14 +23,14 @@ export function checkSlotOrRange(
   values: Readonly<Record<string, unknown>>,
   { ofSlot = [], ofRange }: { readonly ofSlot?: readonly string[]; readonly ofRange: readonly string[] },
 ): void {
-  const isGiven = (name: string) => values[name] !== undefined && values[name] !== false
-  if (!isGiven('slot') && !isGiven('from')) {
+  const has = (name: string) => values[name] !== undefined && values[name] !== false
+  if (!has('slot') && !has('from')) {
     throw usageError('--slot or --from is required. Give --slot for one slot, or --from for a range.')
   }
-  const [one, kind, others] = isGiven('slot')
+  const [one, kind, others] = has('slot')
     ? ['slot', 'a range', ['from', 'to', ...ofRange]]
     : ['from', 'one slot', ofSlot]
-  const other = others.find(isGiven)
+  const other = others.find(has)
   if (other === undefined) return
   const name = optionName(other)
   throw usageError(`--${one} and --${name} cannot be used together, because --${name} is for ${kind}. Use one of them.`)
