@@ -156,9 +156,9 @@ function decisionsOf({ attempts, resolutions }: Row, slot: Instant): readonly Sl
       if (trigger.kind !== 'forced') return []
       return [{ slot, at: startedAt, by: trigger.by, what: forcedText(attempt), reason: trigger.reason }]
     }),
-    ...resolutions.map((one) => {
-      const { at, by, state, reason } = one
-      return { slot, at, by, what: isCover(one) ? 'left it to a later slot' : RESOLVED[state], reason }
+    ...resolutions.map(({ at, by, state, reason }) => {
+      const what = isCover({ by, reason }) ? 'left it to a later slot' : RESOLVED[state]
+      return { slot, at, by, what, reason }
     }),
   ].sort((one, other) => other.at - one.at)
 }

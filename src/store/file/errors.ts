@@ -99,7 +99,7 @@ function whatIsMissing(name: string, path: string, cause: unknown): LedgerError 
     )
   }
   return make(
-    `${name} does not exist. The first run creates it, or create it now: cronledger setup --store file:${path}`,
+    `${name} does not exist. If it existed before, restore it, because a new ledger does not know what has run. Otherwise the first run creates it, or create it now: cronledger setup --store file:${path}`,
   )
 }
 
