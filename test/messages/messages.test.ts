@@ -146,29 +146,18 @@ function findings(): readonly TaskFinding[] {
   const { schedule, task } = CONTEXT
   const row = rowWith({ ending: FAILED })
   const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
+  const missed = { kind: 'missed', status: 'missed', slot: SLOT } as const
   const samples: Readonly<Record<SlotFinding['kind'], readonly SlotFinding[]>> = {
-    missed: [
-      { kind: 'missed', status: 'missed', slot: SLOT },
-      {
-        ...{ kind: 'missed', status: 'missed', slot: SLOT },
-        doubt: { after: SLOT - 86_400_000, until: SLOT + 86_400_000 },
-      },
-    ],
+    missed: [missed, { ...missed, doubt: { after: SLOT - 86_400_000, until: SLOT + 86_400_000 } }],
     failed: [{ kind: 'failed', status: 'failed', slot: SLOT, row }],
-    stale: [
-      { kind: 'stale', status: 'stale', slot: SLOT, row: rowWith({}) },
-      { kind: 'stale', status: 'stale', slot: SLOT, row: lastWaiting(rowWith({})) },
-    ],
-    overdue: [
-      { kind: 'overdue', status: 'overdue', slot: SLOT, row: live },
-      {
-        kind: 'overdue',
-        status: 'overdue',
-        slot: SLOT,
-        row: { ...lastWaiting(rowWith({})), leaseUntil: LATER + 86_400_000 },
-      },
-      { kind: 'overdue', status: 'overdue', slot: SLOT, row: null },
-    ],
+    stale: [rowWith({}), lastWaiting(rowWith({}))].map((left) => ({
+      ...{ kind: 'stale', status: 'stale', slot: SLOT },
+      row: left,
+    })),
+    overdue: [live, { ...lastWaiting(rowWith({})), leaseUntil: live.leaseUntil }, null].map((open) => ({
+      ...{ kind: 'overdue', status: 'overdue', slot: SLOT },
+      row: open,
+    })),
     unknown: [
       { task, slot: SLOT, schemaVersion: 99, newerSchema: true as const },
       {
@@ -221,27 +210,12 @@ function checkLines(): readonly string[] {
   const { needs, add } = collectNeeds()
   for (const found of findings()) add({ ...found, task: found.kind })
   for (const found of findings()) add({ ...found, task: 'several' })
-  add({
-    ...CONTEXT,
-    times: timesOf('missed'),
-    kind: 'missed',
-    status: 'missed',
-    slot: SLOT + 86_400_000,
-    task: 'several',
-  })
-  for (const slot of [SLOT, SLOT - 86_400_000])
-    add({ ...CONTEXT, times: timesOf('missed'), kind: 'missed', status: 'missed', slot, task: 'hourly' })
+  const missed = { ...CONTEXT, times: timesOf('missed'), kind: 'missed', status: 'missed' } as const
+  add({ ...missed, slot: SLOT + 86_400_000, task: 'several' })
+  for (const slot of [SLOT, SLOT - 86_400_000]) add({ ...missed, slot, task: 'hourly' })
   for (const found of findings()) add({ ...onEcsToo(found), task: `${found.kind} on ECS`, ecs: ON_ECS })
   for (const found of findings()) add({ ...onEcsToo(found), task: 'several on ECS', ecs: ON_ECS })
-  add({
-    ...CONTEXT,
-    times: timesOf('missed'),
-    kind: 'missed',
-    status: 'missed',
-    slot: SLOT + 86_400_000,
-    task: 'several on ECS',
-    ecs: ON_ECS,
-  })
+  add({ ...missed, slot: SLOT + 86_400_000, task: 'several on ECS', ecs: ON_ECS })
   for (const found of findings()) add({ ...found, task: 'owned', owner: 'https://wiki.example.org/nightly' })
   return [
     checkSummary(NO_FINDINGS),

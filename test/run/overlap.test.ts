@@ -390,11 +390,8 @@ describe('a forced slot without --overlap: does the task have an overlap lock', 
     )
   }
 
-  test('the ledger says so', async () => {
+  test('the ledger says so, and one that is not there yet has none', async () => {
     expect(await asked({ kind: 'answered' })).toBe(true)
-  })
-
-  test('a ledger that is not there yet has none', async () => {
     expect(await asked(new LedgerError('shape', 'no table'))).toBe(false)
   })
 

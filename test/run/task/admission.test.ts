@@ -20,11 +20,16 @@ const SECOND_MS = 1_000
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const FORCE = { by: 'ada', reason: 'bad input file' }
 const CALL = { signal: new AbortController().signal }
+const NOT_UPDATED = { event: 'warning', message: expect.stringMatching(/record of the task could not be updated/) }
 const OTHER = { schedule: { expression: '30 3 * * *', zone: 'UTC' } }
 
 function ledgerOf(firstDay = 0) {
   const at = world('daily', firstDay)
-  return { ...at, change: at.changeRecord }
+  const changeLater: typeof at.changeRecord = async (change) => {
+    await at.time.clock().wait(60_000)
+    await at.changeRecord(change)
+  }
+  return { ...at, change: at.changeRecord, changeLater }
 }
 
 const pausing = (pause: Suspension) => (record: TaskRecord) => withPause(record, pause)
@@ -202,18 +207,10 @@ describe('a retry that falls due', () => {
   })
 
   test('after the schedule changed begins, because the slot has begun under its own', async () => {
-    const { time, trigger, change } = ledgerOf()
+    const { time, trigger, changeLater } = ledgerOf()
     const run = trigger('a', failsAfter(2), { settings: { ...settings, strict: true }, known })
     const later = { since: SLOT - DAY_MS, spec: OTHER.schedule }
-    await time.run(
-      Promise.all([
-        run.result,
-        time
-          .clock()
-          .wait(60_000)
-          .then(() => change((it) => ({ ...it, schedules: [later] }))),
-      ]),
-    )
+    await time.run(Promise.all([run.result, changeLater((it) => ({ ...it, schedules: [later] }))]))
     expect(run.starts()).toBe(2)
   })
 
@@ -240,18 +237,10 @@ describe('a retry that falls due', () => {
 
 describe('a pause', () => {
   test('that is set while a run waits for its retry: the next attempt does not start, and the slot stays failed', async () => {
-    const { time, change, row, trigger } = ledgerOf()
+    const { time, changeLater, row, trigger } = ledgerOf()
     const settings = { maxAttempts: 2, retryDelayMs: 3_600_000 }
     const run = trigger('a', failsAfter(2), { settings })
-    const [result] = await time.run(
-      Promise.all([
-        run.result,
-        time
-          .clock()
-          .wait(60_000)
-          .then(() => change(pausing(NOW_PAUSED))),
-      ]),
-    )
+    const [result] = await time.run(Promise.all([run.result, changeLater(pausing(NOW_PAUSED))]))
     expect(result).toMatchObject({ status: 'failed', attempt: 1, outcome: 'failed', recorded: true })
     expect(run.starts()).toBe(1)
     expect(run.events.at(-1)).toMatchObject({
@@ -415,10 +404,7 @@ describe('a record that changes while a run reads it', () => {
       fateOf: ({ verb }) => ({ kind: verb === 'writeEntry' ? 'stalled' : 'answered' }),
     })
     expect(result.status).toBe('completed')
-    expect(events[0]).toMatchObject({
-      event: 'warning',
-      message: expect.stringMatching(/record of the task could not be updated/),
-    })
+    expect(events[0]).toMatchObject(NOT_UPDATED)
     expect(time.now() - (await row()).slot).toBeLessThan(15_000)
   })
 })
@@ -497,10 +483,7 @@ describe('a slot that runs late', () => {
         fateOf: ({ verb }) => ({ kind: verb === 'list' ? kind : 'answered' }),
       })
       expect(result.status).toBe('completed')
-      expect(events[0]).toMatchObject({
-        event: 'warning',
-        message: expect.stringMatching(/record of the task could not be updated/),
-      })
+      expect(events[0]).toMatchObject(NOT_UPDATED)
       expect(await record()).toEqual(before)
     },
   )
