@@ -197,19 +197,23 @@ export const VERDICT_RULES = {
   }),
   covered: ({ target, row, covering }) => {
     const by = covering?.slot ?? row?.coveredBy ?? target.slot
-    const alone: Step = { ...rerunStep('run only this slot', target), isOptional: true }
     const is = ['slot ', { at: by }, ' covers this one'] as const
     if (covering === null) {
       const isGone = row?.covering === null
       const steps = isGone
         ? againSteps('run it now', target)
-        : [showStep('see that slot', { ...target, slot: by }), alone]
+        : [showStep('see that slot', { ...target, slot: by }), ...aloneSteps(target)]
       const happened = isGone ? [...is, ', and its record is gone'] : is
       const caution = isGone ? 'Its work may be done: look at the data before you run it.' : null
       return { ...UNREAD, happened, nextTrigger: 'duplicate', caution, steps }
     }
     const { happened, steps, ...rule } = covering.verdict
-    return { ...rule, happened: [...is, ': ', ...happened], nextTrigger: 'duplicate', steps: [...steps, alone] }
+    return {
+      ...rule,
+      happened: [...is, ': ', ...happened],
+      nextTrigger: 'duplicate',
+      steps: [...steps, ...aloneSteps(target, rule.work)],
+    }
   },
   newer: ({ target, unread }) => ({
     ...UNREAD,
@@ -241,6 +245,14 @@ function completedRule(workText: string, { target, row }: VerdictFacts): Verdict
   const again = rerunStep('run it again although it has completed', { ...target, only: ['completed'] })
   const steps = [{ ...again, note: REPEATED_CAUTION, isOptional: true }] as const
   return { ...DONE, workText, happened: successSentence(row), steps }
+}
+
+/** Returns the step that runs a covered slot alone. A force is refused while the run that covers it runs, or if that completed. */
+function aloneSteps(target: StepTarget, work?: WorkDone): readonly Step[] {
+  const what = 'run only this slot'
+  if (work === 'running') return []
+  if (work !== 'done') return [{ ...rerunStep(what, target), isOptional: true }]
+  return [{ ...rerunStep(what, { ...target, only: ['completed'] }), note: REPEATED_CAUTION, isOptional: true }]
 }
 
 /** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */

@@ -4,7 +4,8 @@ import { isLeftOpen } from '../../src/core/row/attempts.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
 import { findingOf } from '../../src/core/task/findings.ts'
-import type { StoredRow } from '../../src/core/types.ts'
+import type { Row, StoredRow } from '../../src/core/types.ts'
+import { commandText } from '../../src/format/command-line.ts'
 import { sentenceText } from '../../src/format/verdict.ts'
 import { type SlotSituation, VERDICT_RULES } from '../../src/verdict/rules.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
@@ -314,6 +315,16 @@ test('a slot in which an attempt left a process that it could not end says which
   expect(verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: left })).caution).toMatch(
     /^Process 4711 of .* second time\.$/,
   )
+})
+
+test('the command that runs a covered slot alone is one that a force accepts, and none while the slot that covers it runs', () => {
+  const aloneOf = (covering: Row) =>
+    verdict(coveredRow(covering))
+      .steps.filter(({ what }) => what === 'run only this slot')
+      .map(({ command, note }) => [commandText(command).includes('--only completed'), note !== undefined])
+  expect(aloneOf(rowWith({ ending: SUCCEEDED }))).toEqual([[true, true]])
+  expect(aloneOf(rowWith({ ending: FAILED }))).toEqual([[false, false]])
+  expect(aloneOf(rowWith({}))).toEqual([])
 })
 
 test('the table in the docs has a row for each situation', () => {
