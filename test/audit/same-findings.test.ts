@@ -143,8 +143,8 @@ test('the row, show, the history, the page and the library say from which slot a
         const shown = shownSlot(slot, row, of, timesAt(NOW))
         const url = `/slot?task=${task}&slot=${formatInstant(slot)}`
         const page = await (await app.request(url, { headers: { host: 'localhost' } })).text()
-        const [, onPage] = /<dt>covers<\/dt>\s*<dd>.*?datetime="([^"]*)"/s.exec(page) ?? []
-        const [, inText] = /^ {2}covers +(\S+) to /m.exec(showText(shown)) ?? []
+        const [, onPage] = /<dt>range<\/dt>\s*<dd>.*?datetime="([^"]*)"/s.exec(page) ?? []
+        const [, inText] = /^ {2}range +after (\S+), up to /m.exec(showText(shown)) ?? []
         const lastOf = (json: string | undefined) => JSON.parse(json ?? '').attempts.at(-1).since
         const inRow = readableRow(row)?.attempts.at(-1)?.since
         expect(
