@@ -86,10 +86,12 @@ function problem(text: string, what: string): LedgerError {
 
 /**
  * Returns the rules that a slot does not meet. `older` has the slots before it, the newest first. A slot that an operator
- * marked as completed, or that completed before the rules were stated, is not measured.
+ * marked as completed after its last success, or that completed before the rules were stated, is not measured.
  */
 export function unmetRules(row: Row, { since, rules }: Rules, older: readonly Row[]): readonly Unmet[] {
-  if (row.state !== 'COMPLETED' || row.slot < since || row.resolutions.length > 0) return []
+  const success = successOf(row)
+  const isMarked = success === undefined || row.resolutions.some(({ afterAttempt }) => afterAttempt >= success.number)
+  if (row.state !== 'COMPLETED' || row.slot < since || isMarked) return []
   return rules.flatMap((rule) => {
     const value = measured(row, rule.name) ?? null
     const usual = usualOf(rule.name, older)
@@ -130,7 +132,8 @@ function meets(value: Fact, { operator, bound, isRelative }: Rule, usual: number
 export function unmetText({ name, operator, bound, isRelative, value, usual }: Unmet): string {
   const shown = (one: Fact) => (name === 'duration' ? elapsed(Number(one)) : shownFact(one))
   const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : shownFact(bound)
-  const is = value === null ? `${name} was not reported` : `${name} is ${shown(value)}`
+  const isText = typeof value === 'string' && typeof bound === 'number'
+  const is = value === null ? `${name} was not reported` : `${name} is ${isText ? quote(value) : shown(value)}`
   return `${is} (expected ${operator} ${limit}${usual === null ? '' : `, usually ${shown(usual)}`})`
 }
 

@@ -25,7 +25,7 @@ test.each([
   ['rows>=1,rows<=2,rows>0,rows<2,rows=1', '{"rows":1}', [], []],
   ['rows>=1', 'a text', [], ['rows was not reported (expected >= 1)']],
   ['rows>=1', undefined, [], ['rows was not reported (expected >= 1)']],
-  ['rows>=1', '{"rows":"12"}', [], ['rows is 12 (expected >= 1)']],
+  ['rows>=1', '{"rows":"12"}', [], ['rows is "12" (expected >= 1)']],
   ['rows>=1', '{"Rows":12}', [], ['rows was not reported (expected >= 1)']],
   ['rows>=0.5x', '{"rows":600}', USUAL, ['rows is 600 (expected >= 0.5x, usually 1,250)']],
   ['rows>=0.5x', undefined, [], ['rows was not reported (expected >= 0.5x)']],
@@ -56,6 +56,7 @@ test('only a slot that an attempt completed since the rules were stated is measu
     rowWith({}),
     resolvedAs('COMPLETED'),
     rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
+    resolvedAs('COMPLETED', rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })),
   ]) {
     expect(unmet(row, rules)).toEqual([])
   }
@@ -64,6 +65,9 @@ test('only a slot that an attempt completed since the rules were stated is measu
   // The attempt that succeeded counts, and not the one before it.
   const repaired = rowWith({ ending: { ...FAILED, report: '{"rows":7}' } }, { ending: SUCCEEDED })
   expect(unmet(repaired, 'rows>=1')).toEqual(['rows was not reported (expected >= 1)'])
+  // A slot that was skipped, and was then forced.
+  const { resolutions } = resolvedAs('SKIPPED')
+  expect(unmet({ ...repaired, resolutions }, 'rows>=1')).toHaveLength(1)
 })
 
 test.each([
