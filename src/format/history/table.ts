@@ -89,7 +89,7 @@ export async function* tableText(
     else if (widthOfAll(wider) <= limit) columns = wider
     const byHead = new Map(wider.map(({ head }, index) => [head, cells[index] ?? []]))
     const lines = items.map((_, index) => lineOf(columns, ({ head }) => byHead.get(head)?.[index] ?? '', style))
-    if (isFirst) lines.unshift(lineOf(columns, ({ head }) => head, style))
+    if (isFirst) lines.unshift(lineOf(columns, ({ head }) => printable(head), style))
     yield lines.map((line) => `${line}\n`).join('')
     isFirst = false
   }

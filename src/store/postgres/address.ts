@@ -72,13 +72,14 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
   for (const [key, variable] of Object.entries(CONNECTION_VARIABLES) as [keyof ConnectionSettings, string][]) {
     settings[key] = inAddress[key] ?? inService[key] ?? (env[variable] || undefined)
   }
-  const { host = DEFAULT_SOCKET, port = '5432', user = userInfo().username, dbname = user } = settings
+  const { host = DEFAULT_SOCKET, port = '5432', user = ownName(invalid), dbname = user } = settings
   if (host.includes(','))
     throw invalid(`${quote(host)} is several hosts. Name one, such as that of a pooler or a proxy.`)
-  if (!/^\d+$/.test(port)) throw invalid(`${quote(port)} is not the number of a port.`)
+  if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
+    throw invalid(`${quote(port)} is not the number of a port.`)
   const place = `database ${quote(dbname)} on ${isSocket(host) ? host : `${host}:${port}`}`
   const askForPassword = () => {
-    const found = findPassword(settings.passfile ?? join(homedir(), '.pgpass'), [host, port, dbname, user])
+    const found = findPassword(settings.passfile ?? join(homeOf(env), '.pgpass'), [host, port, dbname, user])
     if ('password' in found) return found.password
     throw new LedgerError('denied', `${place} wants a password of user ${quote(user)}. ${found.why}`)
   }
@@ -111,7 +112,7 @@ function partsOf({ hostname, port, username, password, pathname }: URL): Connect
  * Source: https://www.postgresql.org/docs/current/libpq-pgservice.html
  */
 function readService(service: string, env: Environment): ConnectionSettings {
-  const path = env['PGSERVICEFILE'] || join(homedir(), '.pg_service.conf')
+  const path = env['PGSERVICEFILE'] || join(homeOf(env), '.pg_service.conf')
   const lines = readText(path, `service ${quote(service)} (PGSERVICE) is in the service file`).split('\n')
   const start = lines.findIndex((line) => line.trim() === `[${service}]`)
   if (start < 0) throw usageError(`the service file ${quote(path)} has no service ${quote(service)} (PGSERVICE).`)
@@ -150,13 +151,30 @@ function tlsOptions(
   // As with libpq, `require` verifies the authority if one is named.
   const isVerified = mode !== 'require' || sslrootcert !== undefined
   const read = (path: string | undefined, what: string) =>
-    path === undefined ? {} : { [what]: readText(path.replace(/^~(?=\/)/, env['HOME'] ?? homedir()), 'TLS needs') }
+    path === undefined ? {} : { [what]: readText(path.replace(/^~(?=\/)/, homeOf(env)), 'TLS needs') }
   return {
     ...read(sslrootcert === 'system' ? undefined : sslrootcert, 'ca'),
     ...read(sslcert, 'cert'),
     ...read(sslkey, 'key'),
     rejectUnauthorized: isVerified,
     ...(mode !== 'verify-full' && { checkServerIdentity: () => undefined }),
+  }
+}
+
+/** A container can run under a user id without an entry in /etc/passwd. */
+function ownName(invalid: (why: string) => LedgerError): string {
+  try {
+    return userInfo().username
+  } catch {
+    throw invalid('It names no user, and the user of this process has no name. Add user=NAME, or set PGUSER.')
+  }
+}
+
+function homeOf(env: Environment): string {
+  try {
+    return env['HOME'] || homedir()
+  } catch {
+    return '/'
   }
 }
 

@@ -434,6 +434,15 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
   })
 
+  test.runIf(process.getuid?.() === 0).each([
+    ['postgres://db/x', 'Add user=NAME, or set PGUSER'],
+    ['postgres://db/x?service=y', '"/.pg_service.conf", which cannot be read'],
+  ])('a user without a name and a home, as a container can have one: %s', (store, message) => {
+    const args = [MAIN, 'run', '--store', store, ...ok, '--', 'echo', 'no']
+    const ended = spawnSync(process.execPath, args, { encoding: 'utf8', uid: 54_321, gid: 54_321, env: {} })
+    expect(ended).toMatchObject({ status: 64, stdout: '', stderr: expect.stringContaining(message) })
+  })
+
   test('a relative path in a folder that was deleted is not a ledger', () => {
     const gone = join(folder, 'gone')
     const args = ['run', '--store', 'file:x.db', ...ok, '--', 'echo', 'no']

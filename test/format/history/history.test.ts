@@ -81,9 +81,9 @@ describe('a table', () => {
 
   test('has a column for each fact that is asked for, of the last attempt', async () => {
     const reported = rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234,"file":"a\\u001bb"}' } })
-    const printed = await lines([[reported, failed, missed, newer]], { fields: ['rows', 'file'] })
+    const printed = await lines([[reported, failed, missed, newer]], { fields: ['rows', 'file', 'b\u001b'] })
     expect(printed.map((line) => line.split(/ {2,}/).slice(6))).toEqual([
-      ['rows', 'file'],
+      ['rows', 'file', 'b\\u001b'],
       ['1234', 'a\\u001bb'],
       ...[[], [], []],
     ])

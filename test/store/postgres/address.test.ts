@@ -83,8 +83,8 @@ describe('the address of a ledger in PostgreSQL', () => {
     ['postgres://db/x?target_session_attrs=any', 'It has no parameter "target_session_attrs". Allowed: schema,'],
     ['postgres://db/x?sslmod=require', 'It has no parameter "sslmod"'],
     ['postgres://db/x?schema=Batch', '"Batch" is not a name of a-z, 0-9 and _'],
-    ['postgres://db/x?port=five', '"five" is not the number of a port'],
-  ])('%s is not valid, and no part of a password is shown', (address, text) => {
+    ...['five', '0', '70000'].map((port) => [`postgres://db/x?port=${port}`, `"${port}" is not the number of a port`]),
+  ] as [string, string][])('%s is not valid, and no part of a password is shown', (address, text) => {
     expect(() => readAddress(address, {})).toThrow(text)
     expect(() => readAddress(address, {})).not.toThrow(/s.cret/)
   })
