@@ -80,7 +80,7 @@ export async function* tableText(
   const cellTexts: CellTexts = { ...factTexts(style.fields), ...CELL_TEXTS }
   let columns: readonly TableColumn[] = [...Object.keys(CELL_TEXTS), ...style.fields]
     .filter((head) => head !== 'TASK' || style.withTask)
-    .map((head) => ({ head, width: head.length }))
+    .map((head) => ({ head, width: printable(head).length }))
   let isFirst = true
   for await (const items of groups) {
     const cells = columns.map(({ head }) => items.map((item) => printable(cellTexts[head]?.(item, style) ?? '')))
