@@ -59,9 +59,10 @@ export async function readNeeds(
     records.set(task, known)
     return known
   }
+  let after = force?.ignoreAfter ? null : given.after
   try {
     const stated = force && (await read(request.task))?.expectations
-    const after = force?.ignoreAfter ? null : (given.after ?? stated?.after ?? null)
+    if (!force?.ignoreAfter) after ??= stated?.after ?? null
     if (after !== null) {
       await upstreamOf(request, after, read)
       await checkCircle(request.task, after, read)
@@ -70,7 +71,6 @@ export async function readNeeds(
   } catch (error) {
     // The claim creates the file of a new ledger, in which no slot before it can be missing.
     const isNew = error instanceof LedgerError && error.kind === 'shape'
-    const after = force?.ignoreAfter ? null : given.after
     if (isNew && (after ?? []).every((name) => name === SELF)) return { after, sinceLastSuccess }
     throw error
   }

@@ -70,8 +70,8 @@ export const AFTER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a force waits for nothing',
     file: 'src/run/task/after.ts',
-    from: 'const after = force?.ignoreAfter ? null :',
-    to: 'const after = force !== undefined ? null :',
+    from: 'if (!force?.ignoreAfter) after ??=',
+    to: 'if (false) after ??=',
   },
   {
     name: 'a run that had not to wait is not asked again for a pause',
