@@ -95,7 +95,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const problems: string[] = []
   const emitProblem = hasMissed ? problems.push.bind(problems) : null
   const read = await readItems(values, ledger, now, emitProblem)
-  const { items, statusOf, workOf } = withStatusOf(read, values, ledger, now)
+  const { items, statusOf, workOf } = withStatusAndWork(read, values, ledger, now)
   const total = openTotal()
   const isWanted = wantedBy(values, statusOf)
   const fields = [...new Set(values.fields?.split(',').filter((name) => name !== ''))]
@@ -170,7 +170,7 @@ async function readItems(
 }
 
 /** A record is read before a row in which something runs or waits. No other status depends on it, so few are read. */
-function withStatusOf(
+function withStatusAndWork(
   source: AsyncIterable<HistoryItem>,
   { ledgerTimeoutMs }: HistoryValues,
   ledger: Ledger,
