@@ -21,11 +21,11 @@ import type { Answer, Story } from './observed.ts'
 export function sendTrigger(index: number, stories: Story[], day: Day): Promise<unknown> {
   const { at, int, chance, subject, slots } = day
   const isOfTask = subject !== 'slots'
-  const known = isOfTask ? slotOf(index, day) : null
+  const forced = chance(20) && !(day.hasGap && index === 0)
+  const known = isOfTask ? slotOf(index, forced, day) : null
   // After a gap, the first slot and one in the gap have run in time.
   const isCalm = day.hasGap && index <= 1 && (known ?? 0) < slots - 1
   const beginMs = beginning(known ?? 0, isCalm, stories, day)
-  const forced = chance(day.hasGap ? 10 : 20) && !(day.hasGap && index === 0)
   // As good as at once: between a call and its answer.
   const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
   const disturbed = (percent: number) => chance(percent) && !isCalm
@@ -126,13 +126,16 @@ function statusesOf({ int, chance }: Day): readonly Rerunnable[] | null {
   return chance(60) ? RERUNNABLE : RERUNNABLE.filter((_, at) => at === int(0, 4) || at === int(0, 4))
 }
 
-/** After a gap, most triggers are of the last slot. The first trigger states the schedule that the gap is measured by. */
-function slotOf(index: number, { subject, int, chance, slots, hasGap }: Day): number {
+/**
+ * After a gap, most scheduled triggers are of the last slot. The first trigger states the schedule that the gap is measured
+ * by.
+ */
+function slotOf(index: number, forced: boolean, { subject, int, chance, slots, hasGap }: Day): number {
   if (hasGap && index === 1 && slots > 2 && chance(50)) return int(1, slots - 2)
   if (subject === 'waits' && !hasGap && index < slots && chance(90)) return index
   if (!hasGap) return int(0, slots - 1)
   if (index === 0) return 0
-  return chance(75) ? slots - 1 : int(0, slots - 1)
+  return !forced && chance(75) ? slots - 1 : int(0, slots - 1)
 }
 
 /** Different runs state different things about their task, and some state the same. */
