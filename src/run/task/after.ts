@@ -1,4 +1,4 @@
-import { LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
+import { errorCode, LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { coveringSlot, isLeftOpen } from '../../core/row/attempts.ts'
 import { withCovering } from '../../core/row/covering.ts'
@@ -69,9 +69,12 @@ export async function readNeeds(
     }
     return { after, sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true }
   } catch (error) {
-    // The claim creates the file of a new ledger, in which no slot before it can be missing.
-    const isNew = error instanceof LedgerError && error.kind === 'shape'
-    if (isNew && (after ?? []).every((name) => name === SELF)) return { after, sinceLastSuccess }
+    const isUnusable = error instanceof LedgerError && error.kind === 'shape'
+    // The claim creates the file of a new ledger, in which no slot before it can be missing. A record that cannot be read
+    // may state what the run comes after.
+    const isNew = isUnusable && errorCode(error.cause) === 'ENOENT'
+    const isIgnored = isUnusable && force?.ignoreAfter
+    if ((isNew || isIgnored) && (after ?? []).every((name) => name === SELF)) return { after, sinceLastSuccess }
     throw error
   }
 }

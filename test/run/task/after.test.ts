@@ -334,6 +334,18 @@ test('a forced run waits as the runs of the task do, unless it ignores that, whi
   ])
 })
 
+test('a forced run whose task record cannot be read starts only if it ignores what it comes after', async () => {
+  const { time, nightly, ledger } = await chain()
+  const entry = { version: 7, document: { schemaVersion: 3 } }
+  await ledger.writeEntry({ kind: '#task', task: 'nightly' }, entry, 'absent', CALL)
+  const force = { slot: new Date(slotOf(0)), ...FORCE }
+  const forced = { eventTime: undefined, after: undefined }
+  const plain = nightly(0, { ...forced, force })
+  await expect(time.run(plain.result)).rejects.toMatchObject({ kind: 'shape' })
+  const ignores = nightly(0, { ...forced, force: { ...force, ignoreAfter: true } })
+  expect(await time.run(ignores.result)).toMatchObject({ status: 'completed' })
+})
+
 test('a run that waits for another task does not hold the overlap lock', async () => {
   const { time, extract, nightly, wait } = await chain()
   const overlap = 'wait' as const
