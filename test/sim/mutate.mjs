@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { bundle, onEachCore, play } from './bundles.mjs'
 
-/** The days that are played if no day of `seeds.ts` finds a bug. */
+/** The days that are played. */
 const SEEDS = process.env.SEEDS ?? '2000'
 /** A bug may make a day endless; a whole day takes milliseconds, also where the machine is busy with others. */
 const LIMIT_OF_A_DAY_MS = 60_000
@@ -55,11 +55,12 @@ try {
 }
 
 /** Returns the first day that breaks a promise; undefined if none does. */
-async function simulate(mutation, own) {
-  const { code, out, signs } = await play(join(own, 'simulation.mjs'), { SEEDS }, LIMIT_OF_A_DAY_MS)
+async function simulate({ name, subject = '', day = '' }, own) {
+  const env = { SEEDS, SUBJECT: subject, DAY: String(day) }
+  const { code, out, signs } = await play(join(own, 'simulation.mjs'), env, LIMIT_OF_A_DAY_MS)
   if (code === 0) return undefined
   // Without a first day, the bundle itself is broken, and the bug was not found.
-  if (signs === 0) throw new Error(`${mutation.name}: the simulation does not start: ${out}`)
+  if (signs === 0) throw new Error(`${name}: the simulation does not start: ${out}`)
   const [, count, broken] = /^SEED=(\d+): ([^:\n]*)/m.exec(out) ?? []
   return { count: count ?? signs, broken: broken ?? `it stops working: ${out.trim().split('\n')[0]}` }
 }

@@ -1,12 +1,15 @@
 import { brokenPromises } from './check.ts'
+import type { Subject } from './day.ts'
 import { seedsUpTo } from './seeds.ts'
 import { simulate } from './simulate.ts'
 
-// Plays days of each subject until one breaks a promise, and says which: for the planted bugs of `mutate.mjs`.
-for (const seed of seedsUpTo(Number(process.env['SEEDS']))) {
+// Plays days of the subjects until one breaks a promise, and says which: for the planted bugs of `mutate.mjs`.
+const { DAY, SEEDS, SUBJECT } = process.env
+const subjects = SUBJECT ? [SUBJECT as Subject] : (['slots', 'task'] as const)
+for (const seed of [...(DAY ? [Number(DAY)] : []), ...seedsUpTo(Number(SEEDS))]) {
   // A sign of life, since a bug may make a day endless.
   process.stderr.write('.')
-  for (const subject of ['slots', 'task', 'waits'] as const) {
+  for (const subject of subjects) {
     try {
       const [first] = brokenPromises(await simulate(seed, subject))
       if (first === undefined) continue

@@ -1,7 +1,6 @@
 import type { Mutation } from './mutation.ts'
 
-/** Bugs of runs that wait for other slots. */
-export const AFTER_MUTATIONS: readonly Mutation[] = [
+const BUGS: readonly Mutation[] = [
   {
     name: 'a wait takes a stale or failed slot for completed',
     scenario: 'a slot after another, skewed clocks',
@@ -80,3 +79,6 @@ export const AFTER_MUTATIONS: readonly Mutation[] = [
     to: 'lock.hasWaited',
   },
 ]
+
+/** Bugs of runs that wait for other slots. */
+export const AFTER_MUTATIONS = BUGS.map((bug): Mutation => ({ ...bug, subject: 'waits' }))

@@ -1,3 +1,5 @@
+import type { Subject } from '../day.ts'
+
 /** A planted bug: in `file`, the text `from` becomes `to`. */
 export interface Mutation {
   readonly name: string
@@ -8,4 +10,8 @@ export interface Mutation {
   readonly scenario?: string
   /** False: the simulation need not find it. */
   readonly simulation?: false
+  /** The subject of the days that are played. Left out: `slots` and `task`, because a day of `waits` takes ten times as long. */
+  readonly subject?: Subject
+  /** The day that is played first, for a bug that few days show. */
+  readonly day?: number
 }
