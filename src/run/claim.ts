@@ -66,7 +66,7 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
 }
 
 const isCovered = (row: Row | null) => row !== null && coveringSlot(row) !== null
-const endUnstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
+const unstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
 
 /**
  * Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read.
@@ -100,7 +100,7 @@ async function tryToClaim(
       if (written.kind === 'ok') {
         const again = isCovered(decision.base) ? decideOn(await afterWrite(covered(decision.base))) : decision
         if (again.kind === 'start') return { ...written, kind: 'claimed' }
-        await afterWrite(writeAsOwner<PendingRow, Row>(written.row, endUnstarted, io, ask))
+        await afterWrite(writeAsOwner<PendingRow, Row>(written.row, unstarted, io, ask))
         return again
       }
       found = await covered(written.found)
@@ -197,7 +197,7 @@ async function giveUpClaim(
   if (withdrawn.finish !== 'unanswered') return true
   // The claim may have been applied although its answer was lost. The write builds on the row that was sent, without a read,
   // so it is applied only if that row is in the ledger.
-  return (await send((ask) => writeAsOwner(sent.row, endUnstarted, io, ask))).finish === 'recorded'
+  return (await send((ask) => writeAsOwner(sent.row, unstarted, io, ask))).finish === 'recorded'
 }
 
 /** Tries for up to 10 s. A rejection that could not be recorded is still one, because the row guards the slot. */

@@ -101,6 +101,8 @@ describe('a ledger with faults, over a clock change and a change of the schedule
 
   test('tasks shows each with its schedule, its last slot and the next', async () => {
     const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
+    // For some minutes after noon and after midnight, the last slot is in its grace.
+    const missed = expect.stringMatching(/^(missed|due)$/)
     expect(JSON.parse(stdout)).toMatchObject([
       {
         task: 'nightly',
@@ -108,13 +110,13 @@ describe('a ledger with faults, over a clock change and a change of the schedule
         zone: 'UTC',
         since: '2026-11-05T12:00:00Z',
         // No trigger came since then.
-        last: { slot: expect.stringMatching(/T12:00:00Z$/), status: 'missed', state: null },
+        last: { slot: expect.stringMatching(/T12:00:00Z$/), status: missed, state: null },
       },
-      { task: 'other', schedule: '@daily', last: { status: 'missed' } },
+      { task: 'other', schedule: '@daily', last: { status: missed } },
     ])
     const text = await cronledger(['tasks', 'nightly'], { env })
     expect(text.stdout).toMatch(
-      /^nightly\n {2}schedule {3}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last slot {2}\S+T12:00:00Z {2}.* {2}missed\n/,
+      /^nightly\n {2}schedule {3}0 12 \* \* \* \(UTC\), since 2026-11-05T12:00:00Z\n {2}last slot {2}\S+T12:00:00Z {2}.* {2}(missed|due)\n/,
     )
   })
 })
