@@ -74,6 +74,15 @@ test('a force in a new ledger that ignores what it comes after needs no record o
   expect(await call(...run, '--', 'echo', 'ran')).toMatchObject({ code: 0, stdout: 'ran\n' })
 })
 
+test('in a new ledger file, a run after its own previous slot starts, and so does a force', async () => {
+  const scheduled = ['--schedule', '0 3 * * *', '--after', 'self', '--event-time', SLOT]
+  const ran = await night('first').call('run', 'load', ...scheduled, '--', 'echo', 'ran')
+  expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' })
+  const forced = ['--schedule', '0 3 * * *', '--force-slot', SLOT, '--force-only', 'missed', '--reason', 'new file']
+  const again = await night('forced').call('run', 'load', ...forced, '--', 'echo', 'ran')
+  expect(again).toMatchObject({ code: 0, stdout: 'ran\n' })
+})
+
 test('declare records what a task comes after, and explain shows what a slot waits for and what waits for it', async () => {
   const { call } = night('declared')
   await call('setup')
