@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { readStat } from '../../src/process/proc.ts'
 import { livingMember, signalGroup } from '../../src/process/process-group.ts'
-import { BATCHES } from '../support/processes/supervise.ts'
+import { startFutureZombie } from '../support/processes/zombie.ts'
 
 test('a group lives as long as one of its processes', async () => {
   const leader = spawn('sh', ['-c', 'sleep 60 & echo $!; wait'], { detached: true })
@@ -20,12 +19,8 @@ test('a group lives as long as one of its processes', async () => {
 })
 
 test('a zombie is not a living member, although the kernel still knows its group', async () => {
-  const child = spawn(join(BATCHES, 'zombie-keeper.sh'), { detached: true })
-  const leaderPid = child.pid as number
-  onTestFinished(() => void signalGroup(leaderPid, 'SIGKILL'))
-  const [line] = await once(child.stdout, 'data')
-  const zombie = Number(line)
-  while (readStat(zombie)?.living) await new Promise(setImmediate)
+  const { pid: zombie, parentPid: leaderPid, die } = await startFutureZombie()
+  await die()
   expect(readStat(zombie)).toMatchObject({ groupId: leaderPid, living: false })
   expect(livingMember(leaderPid, zombie)).toBe(leaderPid)
 })

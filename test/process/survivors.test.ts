@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -11,7 +10,7 @@ import { readStat } from '../../src/process/proc.ts'
 import { signalProcess } from '../../src/process/process-group.ts'
 import type { SearchedRun } from '../../src/process/surrounding-runs.ts'
 import { endLeftovers, findSurvivor, markProcess } from '../../src/process/survivors.ts'
-import { BATCHES } from '../support/processes/supervise.ts'
+import { startFutureZombie } from '../support/processes/zombie.ts'
 
 const HOUR_MS = 3_600_000
 const STUBBORN = 'trap "" TERM; while :; do sleep 1; done'
@@ -85,12 +84,10 @@ describe('a process that an attempt left behind is found', () => {
 
   test('a zombie is none', async () => {
     const runId = randomUUID()
-    const parent = spawn(join(BATCHES, 'zombie-keeper.sh'), [`CRONLEDGER_RUN_ID=${runId}`])
-    onTestFinished(() => void parent.kill('SIGKILL'))
-    const [line] = await once(parent.stdout, 'data')
-    const attempt = { runId, process: mark(Number(line)) }
-    while (readStat(Number(line))?.living) await yieldToEventLoop()
-    expect(readStat(Number(line))).toMatchObject({ living: false })
+    const zombie = await startFutureZombie([`CRONLEDGER_RUN_ID=${runId}`])
+    const attempt = { runId, process: mark(zombie.pid) }
+    await zombie.die()
+    expect(readStat(zombie.pid)).toMatchObject({ living: false })
     expect(find([attempt])).toBe(null)
   })
 })
