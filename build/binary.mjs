@@ -57,7 +57,7 @@ const assets = Object.fromEntries([
     .map((path) => [path.slice(ROOT.length), path]),
   ...['page.js', 'page.css'].map((name) => [`page/${name}`, join(ROOT, 'dist/page', name)]),
 ])
-// Without the caches of its own Node, each start would compile the program again.
+// Without the caches, which are for one Node, each start would compile the program again.
 if (!(`app${CACHES}` in assets)) {
   const missing = `dist/cli/app${CACHES} is missing`
   if (otherNode === undefined) throw new Error(`${missing}: run "npm run build" with this Node first`)

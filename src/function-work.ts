@@ -52,7 +52,7 @@ export interface Attempt {
    * last call before the end counts. Never throws.
    */
   report(said: ReportedFacts | string): void
-  /** What the last attempt of the same slot has saved. Null: nothing, or the slot has completed since. */
+  /** The checkpoint that the last attempt of the same slot saved. Null: there is none, or the slot has completed since. */
   readonly checkpoint: string | null
   /**
    * Saves a text of at most 4 KB for the next attempt of the slot, with the next heartbeat or with the end. An empty text

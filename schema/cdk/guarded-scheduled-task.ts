@@ -1,5 +1,5 @@
 // A scheduled batch on ECS Fargate that cronledger runs once for each slot of its schedule, for the AWS CDK.
-// Guide: docs/guides/cdk-and-terraform.md. What it makes is that of batch.yaml, and a test compares both.
+// Guide: docs/guides/cdk-and-terraform.md. It makes the same resources as batch.yaml, and a test compares both.
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
@@ -21,10 +21,10 @@ import {
 import { CfnInclude } from 'aws-cdk-lib/cloudformation-include'
 import { Construct } from 'constructs'
 
-/** The package cronledger is a dependency of the app, in whose folder the CDK works. */
+/** The folder of the package cronledger, which the app has as a dependency. The CDK works in the folder of the app. */
 const PACKAGE = dirname(createRequire(join(process.cwd(), 'package.json')).resolve('cronledger/package.json'))
 
-/** What all batches share: a construct `Ledger`, or the outputs of a stack of ledger.yaml that exists. */
+/** The resources that all batches share: a construct `Ledger`, or the outputs of a stack of ledger.yaml that exists. */
 export interface LedgerParts {
   /** The name of the table, or the ARN of one in another account or Region. */
   readonly table: string

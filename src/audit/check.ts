@@ -102,7 +102,7 @@ export async function* checkTask(
   }
 }
 
-/** Yields nothing for a retired task in which nothing is wrong. Throws as `checkedSlots` does. */
+/** Yields nothing for a retired task without findings. Throws as `checkedSlots` does. */
 export async function* taskHealth(
   known: KnownTask,
   settings: CheckSettings,

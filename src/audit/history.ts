@@ -88,7 +88,7 @@ export async function readRow(
   return row && coveredReader(deps)(row)
 }
 
-/** One page rarely has slots of so many outages, each of which one row covers. */
+/** A page reads at most this many covering rows. It rarely needs more, because one row usually covers all slots of an outage. */
 const MAX_COVERING = 100
 
 /** Returns a function that adds to a covered row the row of the slot that covers it. Reads each such row once. */

@@ -1,7 +1,7 @@
 import { readableRow } from '../core/row/status.ts'
 import type { Row, StoredRow } from '../core/types.ts'
 
-/** Of up to this many rows before a slot, those that completed say what is usual. */
+/** The usual values of a slot come from the completed rows among up to this many before it. */
 export const LOOKED_AT = 40
 
 interface Found {

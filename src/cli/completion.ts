@@ -60,7 +60,7 @@ async function printTasks(argv: readonly string[], env: Environment): Promise<nu
   return EXIT.ok
 }
 
-/** What may follow the words before the cursor: a command, and the word before it or any word. */
+/** The words before the cursor. The cases below say which words may follow them. */
 interface Case {
   readonly command: string
   /** Options, such as `--log`. Without any, all other words. */

@@ -28,7 +28,7 @@ const REAL: PropertyDescriptorMap = Object.fromEntries(
 /** The capacity of a pipe, in bytes. A shorter answer does not wait for its reader if the pipe is empty. */
 const PIPE_BYTES = 65_536
 
-/** A reader that has gone away (`| head`) is no error. Throws a usage error if standard output fails otherwise. */
+/** It is not an error if the reader has closed the pipe (`| head`). Throws a usage error if standard output fails otherwise. */
 export async function print(text: string): Promise<void> {
   const bytes = Buffer.from(`${text}\n`)
   const written = bytes.length <= PIPE_BYTES ? writeAtOnce(bytes) : 0

@@ -72,7 +72,7 @@ export function openReporter(
   }
 }
 
-/** Throws a usage error for what CloudWatch does not allow: it would drop the metrics without an error. */
+/** Throws a usage error if CloudWatch does not allow the name: CloudWatch would drop the metrics without an error. */
 function readNamespace(text: string): string {
   if (['emf', 'off', 'true', 'false'].includes(text)) {
     throw usageError(

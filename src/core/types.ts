@@ -5,7 +5,7 @@ export type { EcsFacts } from './ecs.ts'
 /** Milliseconds since 1970-01-01T00:00:00Z. Text is only for input and output. */
 export type Instant = number
 
-/** The layout of rows and task records. What has another version is never overwritten. */
+/** The layout of rows and task records. A row or record with another version is never overwritten. */
 export const SCHEMA_VERSION = 2
 
 /** A schedule as the user wrote it, with its IANA zone, and for `rate(…)` the instant from which it counts. */
@@ -87,9 +87,9 @@ export interface Ending {
   readonly outcome: Outcome
   readonly exitCode?: number
   readonly signal?: string
-  /** A process of the batch that could not be ended, and lived on. Nothing may start beside it. */
+  /** A process of the batch that could not be ended, and lived on. Nothing may start while it lives. */
   readonly process?: ProcessMark
-  /** What the batch said of the attempt. Left out: nothing, or it is not among the newest that are kept. */
+  /** The report of the batch. Left out: it reported nothing, or its report is not among the newest that are kept. */
   readonly report?: string
 }
 
@@ -147,7 +147,7 @@ export type ResolvedState = (typeof RESOLVED_STATES)[number]
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
 type State = (typeof STATES)[number]
 
-/** What people see, and filter by. `statusOf` derives it from the row, the schedule and the time. */
+/** The status of a slot, as users see it and filter by it. `statusOf` derives it from the row, the schedule and the time. */
 export const STATUSES = [
   'running',
   // Claimed, and nothing has started yet.
@@ -253,7 +253,7 @@ interface RowFacts extends Key {
   readonly covers?: Covers
   /** The row at the end of `coveredBy`, if a reader has read it. Null: there is none. It is never stored. */
   readonly covering?: StoredRow | null
-  /** What the batch of the latest attempt left for the next one. Left out: nothing, or the slot has completed since. */
+  /** The checkpoint that the latest attempt left for the next one. Left out: there is none, or the slot has completed since. */
   readonly checkpoint?: string
   readonly rejections: Rejections
 }
@@ -288,7 +288,7 @@ export interface UncheckedRow extends RowFacts {
   readonly leaseUntil: Instant | null
 }
 
-/** What a newer cronledger wrote. It is shown and refused, but never read further or overwritten. */
+/** A row or a record that a newer cronledger wrote. It is shown and refused, but never read further or overwritten. */
 export interface NewerSchema {
   readonly schemaVersion: number
   readonly newerSchema: true

@@ -1,6 +1,6 @@
 import type { LogObject } from './log/log.ts'
 
-/** The id is the same each time that an event is told. Source: CloudEvents 1.0.2, "JSON event format", structured mode. */
+/** An event that is sent twice has the same id both times. Source: CloudEvents 1.0.2, "JSON event format", structured mode. */
 export function cloudEvent(event: LogObject, store: string) {
   // A finding of a check has no run, and its row may have attempts.
   const [runId, attempt = 0, attempts = 0] = ['runId', 'attempt', 'attempts'].map((name) => event[name])

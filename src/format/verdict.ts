@@ -42,11 +42,11 @@ export interface VerdictJson {
   readonly happened: string
   /** Whether the work of the slot was done: `done`, `not done`, `unknown` or `running`. */
   readonly work: VerdictRule['work']
-  /** What a further scheduled trigger of this slot does: `starts`, `depends` (on `--max-attempts`), `duplicate` or `refused`. */
+  /** The answer to a further scheduled trigger of this slot: `starts`, `depends` (on `--max-attempts`), `duplicate` or `refused`. */
   readonly nextTrigger: VerdictRule['nextTrigger']
   /** A warning to read before anything is run. Left out: none. */
   readonly caution?: string
-  /** What the operator can do, as commands. Left out: nothing is to be done. */
+  /** The commands that the operator can run. Left out: there is nothing to do. */
   readonly steps?: readonly ReturnType<typeof stepJson>[]
 }
 

@@ -10,7 +10,7 @@ import { signalGroup } from './process-group.ts'
 /** The time limit of one notification, and again the time that the end of the process waits for all. */
 export const NOTIFY_TIMEOUT_MS = 10_000
 const LANES = 4
-/** A run starts its own slot after at most 100 missed ones, and reports on each. Nobody reads more than twice as many. */
+/** A run starts its own slot after at most 100 missed ones, and reports on each. Twice as many are too many to read. */
 const MAX_SLOTS = 200
 /** One log line of the command's stderr. */
 const MAX_SAID_CHARS = 300

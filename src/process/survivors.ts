@@ -86,7 +86,7 @@ export async function endLeftovers(
   }
 }
 
-/** Returns the living processes, except this one, of which `isPart` is true. The environment is null if it is hidden. */
+/** Returns the living processes for which `isPart` returns true, except this one. The environment is null if it is hidden. */
 function processesThat(isPart: (environment: string | null, pid: number) => boolean): readonly ProcessStat[] {
   return processIds().flatMap((pid) => {
     if (pid === process.pid || !isPart(readEnvironment(pid), pid)) return []

@@ -71,8 +71,8 @@ const unstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStar
 /**
  * Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read.
  *
- * The condition of a claim is about its own row. So after the claim of a covered slot, we must read the row of the slot that
- * covers it once more: its run may have begun or completed in the meantime.
+ * The condition of a claim is about its own row. So after the claim of a covered slot, we must read the row of its covering
+ * slot again: the covering run may have begun or completed before our claim.
  */
 async function tryToClaim(
   claim: ReturnType<typeof newClaim>,

@@ -95,7 +95,10 @@ export function commandWork(
   }
 }
 
-/** Ends what left the process group, because no other attempt may start beside it. Returns what lives on. */
+/**
+ * Ends the processes that left the process group, because no other attempt may start while they live. Returns those that live
+ * on.
+ */
 async function endAllOf(
   attempt: LiveAttempt,
   batchPid: number | null,

@@ -49,7 +49,7 @@ export interface LiveAttempt {
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   record(process: ProcessMark): void
-  /** What the attempt before has left. Null: nothing. */
+  /** The checkpoint that the attempt before left. Null: there is none. */
   readonly checkpoint: string | null
   /** Keeps what `read` returns for the next attempt, with each heartbeat. Undefined: the row stays. Must not throw. */
   keepCheckpoint(read: () => string | null | undefined): void

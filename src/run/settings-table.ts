@@ -84,7 +84,7 @@ export const SETTING_GROUPS = {
       details:
         'It is the newest slot before this one that completed, by a run or by a decision of an operator. It is not set if there is none in the 31 days before (at most 1,000 rows). A forced run gets it, too, if the runs of the task do.',
     },
-    /** What a scheduled trigger does while another slot runs. A forced one is then refused unless it is `allow`. */
+    /** The answer to a scheduled trigger while another slot runs. A forced trigger is refused then, unless this is `allow`. */
     overlap: {
       kind: 'choice',
       group: 'Overlap',

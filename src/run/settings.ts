@@ -112,7 +112,7 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
     throw usageError(`--overlap-timeout requires --overlap wait, but --overlap is ${overlap}.`)
   }
-  // If another run may start then, the batch that goes on without its lease would run beside it.
+  // Otherwise a batch that continues without its lease could run at the same time as the next attempt.
   if (filled.onLeaseLost === 'continue' && maxAttempts > 1) {
     throw usageError(
       `on-lease-lost continue cannot be used with max-attempts ${maxAttempts}, because another run may take over the slot. Leave on-lease-lost out, or set max-attempts to 1.`,

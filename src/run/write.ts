@@ -70,7 +70,7 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
   }
 }
 
-/** What a write of the end of attempt `number` means. `showsEnd`: the row of another run shows that end. */
+/** Returns the result of a write of the end of attempt `number`. `showsEnd`: the row of another run shows that end. */
 export async function finishBy(
   write: Promise<WriteResult<Row>>,
   number: number,

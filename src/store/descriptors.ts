@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { LedgerError } from '../core/errors.ts'
 
-/** Beside those of Node: for SQLite or DynamoDB, and for the start of the batch, which must not fail after the claim. */
+/** In addition to those of Node: for SQLite or DynamoDB, and for the start of the batch, which must not fail after the claim. */
 const NEEDED_FILES = 12
 
 /** Throws `denied` if this process cannot open `NEEDED_FILES` more files. It opens only `/dev/null`. */

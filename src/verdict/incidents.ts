@@ -39,8 +39,9 @@ export interface IncidentTask {
 
 /**
  * Findings with one kind of cause. Those of at least three tasks began together: within an hour of each other, or while the
- * problems of the others went on. If three did so within half an hour, one or two that are further away are left out. All others
- * of a task are one incident of this task, however far apart they are. What is blocked belongs to the incident of what blocks it.
+ * problems of the others went on. If three did so within half an hour, one or two that are further away are left out. All other
+ * findings of a task are one incident of this task, however far apart they are. A blocked slot belongs to the incident of the
+ * slot that blocks it.
  */
 export interface Incident {
   readonly cause: IncidentCause
@@ -58,13 +59,13 @@ const GAP_MS = DAY_MS / 24
 /** Many tasks are due each half hour. What is further from the problems of three tasks has another cause more often. */
 const NEAR_MS = GAP_MS / 2
 /**
- * What began later than this after the begin of an incident does not belong to it. Otherwise a task that fails for days, or
+ * A problem that began later than this after the begin of an incident is not a part of it. Otherwise a task that fails for days, or
  * many tasks that fail by chance, would join problems that have nothing to do with each other.
  */
 const LONGEST_MS = 6 * GAP_MS
 /** Fewer tasks than this often fail at the same time by chance. */
 const MIN_TASKS = 3
-/** Memory holds this many rows of problems. With more of them, each task has one row for what comes later. */
+/** Memory holds this many rows of problems. With more of them, each task has one row for all later problems. */
 const MAX_STREAKS = 20_000
 
 /** Problems of one task with one kind of cause that follow each other. */

@@ -55,11 +55,11 @@ export interface VerdictRule {
 
 export const STALE_CAUTION =
   'It may still be running, or its work may be done. Before you run it again, look at its log (a line "The batch SUCCEEDED") and at the data.'
-/** The caution of several slots, of which some are stale. */
+/** The caution of several slots, if some of them are stale. */
 export const STALE_SLOTS_CAUTION =
   'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
-/** Of an attempt that stopped reporting after its work had started. */
+/** An attempt that stopped reporting after its work had started. */
 const LOST = {
   work: 'unknown',
   workText: 'may be done, half done, or still going on',
@@ -277,7 +277,7 @@ function nextTriggerOf(row: Row | null): NextTrigger {
   return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
 }
 
-/** Returns the caution for attempts of which one left a process that it could not end. Null: none did. */
+/** Returns the caution if one of the attempts left a process that it could not end. Null: none did. */
 export function leftCaution(attempts: readonly AttemptRecord[] = []): string | null {
   const attempt = attempts.findLast((one) => processLeftBy(one) !== undefined)
   const left = attempt && processLeftBy(attempt)

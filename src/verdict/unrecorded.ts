@@ -13,7 +13,7 @@ export function endedAttempt({ attempt, ending, durationMs }: EndedEvent): Attem
   return { ...attempt, phase: 'ended', ...ending, endedAt: attempt.startedAt + Math.round(durationMs) } as EndedAttempt
 }
 
-/** The end of an attempt that is not recorded for certain. What the run knows counts, because the row does not say it. */
+/** The end of an attempt that may not be recorded. The verdict follows what the run knows, because the row may not say it. */
 export function verdictOfUnrecorded(
   event: EndedEvent,
   finish: Exclude<FinishResult, 'recorded'>,

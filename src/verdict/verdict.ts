@@ -118,7 +118,7 @@ function verdictOfCovering({ covering }: Row, slot: SlotFound, settings: Verdict
   return { slot: covering.slot, verdict: verdictOf({ target, row }, settings) }
 }
 
-/** A covered slot is a part of what the other one covers, so its sentence does not say that again. */
+/** A covered slot is one of the slots that the other one covers, so its sentence does not list them again. */
 function withoutCovers({ covers: _, ...row }: Row): Row {
   return row
 }

@@ -41,7 +41,7 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
     if (host.knows.isPaused) say('nothing starts in a pause', `${name} asked after the pause was applied`)
   }
   if (settings.after !== null && slots.has(host.slot - DAY_MS) && host.before !== 'COMPLETED') {
-    say('a run waits for what it comes after', `${name} started, and the slot before was ${host.before}`)
+    say('a run waits for the slots before it', `${name} started, and the slot before was ${host.before}`)
   }
   if (row !== undefined && host.plan.does === 'force' && !isCalledEnded) {
     const isDone = hasSuccess(row) || row.resolutions.some(({ state }) => state === 'COMPLETED')

@@ -1,5 +1,5 @@
-# One scheduled batch on ECS Fargate: its schedule, task definition, roles, log group and alarms. What it makes is that of
-# batch.yaml, and a test compares both. What all batches share is the module of the ledger.
+# One scheduled batch on ECS Fargate: its schedule, task definition, roles, log group and alarms. It makes the same resources as
+# batch.yaml, and a test compares both. The resources that all batches share are in the module of the ledger.
 # Guide: docs/guides/cdk-and-terraform.md.
 
 terraform {

@@ -1,4 +1,4 @@
-# What all batches of an account and Region share: the table of the ledger, policies for people, the start of tasks, the topic of
+# The resources that all batches of an account and Region share: the table of the ledger, policies for people, the start of tasks, the topic of
 # the alarms, and an optional daily check. It makes what ledger.yaml makes, and a test compares both.
 # Guide: docs/guides/cdk-and-terraform.md.
 

@@ -261,7 +261,7 @@ async function* checkText(
       addToNeeds(finding)
     }
   } catch (error) {
-    // What was found before it is printed, without a summary.
+    // The findings before the error are printed, without a summary.
     failure = error
   }
   const all = incidents()

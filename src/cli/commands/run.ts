@@ -81,7 +81,7 @@ export async function runOptions(
     slot === undefined ? undefined : { slot, only, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   if (force === undefined) return { ...values, eventTime, force }
   const { catchUpMs, catchUpMode } = values
-  // What the force repeats went on from the last success.
+  // The run that the force repeats started from the last success, so the force must do the same.
   const sinceLastSuccess = values.sinceLastSuccess || (catchUpMs !== undefined && catchUpMode === 'once')
   return { ...values, eventTime, force, sinceLastSuccess, catchUpMs: undefined, catchUpMode: undefined }
 }

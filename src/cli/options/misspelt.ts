@@ -11,7 +11,7 @@ const SLOT_OPTIONS: ReadonlySet<string> = new Set('task schedule timezone anchor
 const GUARD_OPTIONS: ReadonlySet<string> = new Set(['force-only', 'only'])
 
 const PREFIX = variableOf('')
-/** Of what a run tells its batch. */
+/** The prefix of the variables that a run sets for its batch. */
 const RUN_PREFIX = variableOf('run-')
 
 /** Options of other commands, which read the same environment, and variables that the stack gives to the container. */
@@ -25,8 +25,8 @@ export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
 const MIN_LETTERS = 5
 
 /**
- * Returns a warning about the variables `CRONLEDGER_…` that are no option of any command: a misspelt limit would silently have
- * no effect. Throws a usage error if one is nearly an option that chooses the slot or limits a force and is not given.
+ * Returns a warning about the variables `CRONLEDGER_…` that do not belong to an option of any command: a misspelt limit would
+ * silently have no effect. Throws a usage error if one is nearly an option that chooses the slot or limits a force and is not given.
  */
 export function misspeltVariables(
   command: string,

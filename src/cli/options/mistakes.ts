@@ -59,7 +59,7 @@ const AWS_VARIABLES: Readonly<Record<string, string>> = {
   'endpoint-url': 'AWS_ENDPOINT_URL_DYNAMODB',
 }
 
-/** What the record of a task says. Most commands only read it. */
+/** The options whose values are in the record of a task. Most commands only read the record. */
 const OF_RECORD: ReadonlySet<string> = new Set('schedule timezone anchor grace late-after done-by skew'.split(' '))
 
 /** The hyphens of an option, or the long dash that a word processor makes of them. */

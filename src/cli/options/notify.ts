@@ -21,7 +21,7 @@ type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
 
 /**
  * The events whose kind has another name. A batch that did not run counts as failed, and so does one whose end the ledger
- * does not know. An event that is no kind is never sent: an operator paused the task, for example.
+ * does not know. An event without a kind is never sent: for example, that an operator paused the task.
  */
 const KIND_OF_EVENT: Readonly<Partial<Record<LogObject['event'], NotifyKind>>> = {
   claimed: 'started',

@@ -141,13 +141,13 @@ export function isRepaired({ attempts }: Row): boolean {
 }
 
 /**
- * Returns whether the slot completed by its latest attempt after somebody was told of it: an attempt before it failed or never
+ * Returns whether the latest attempt completed the slot after a problem was reported: an earlier attempt failed or never
  * reported its end, or a check found the slot missed (nothing claimed it within the grace) or overdue.
  */
 export function isRecovered({ slot, attempts }: Row, graceMs: number, doneByMs: number | null): boolean {
   const [success, earlier] = [attempts.at(-1), attempts.slice(0, -1)]
   if (success === undefined || !hasSucceeded(success)) return false
-  // Nobody is told of a success that a force repeats, also after one that never started.
+  // A success that a force repeats is not a recovery, also if a force that never started came in between.
   const before = earlier.findLast(hasStarted) ?? earlier.at(-1)
   if (before !== undefined) return !hasSucceeded(before)
   const claimedAt = success.claimedAt ?? success.startedAt

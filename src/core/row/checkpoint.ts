@@ -1,12 +1,12 @@
 import { firstLine } from '../errors.ts'
 
-// What the batch of an attempt leaves for the next attempt of the same slot, to go on from there.
+// A checkpoint is a text that the batch saves. The next attempt of the same slot gets it, and continues from there.
 
 export const MAX_CHECKPOINT_BYTES = 4_096
 
 /**
- * Returns a function that reads a checkpoint from its bytes, of which it needs one more than the limit. Null: there is none,
- * or it is empty. Undefined: it cannot be kept, and the first time `warn` is told why.
+ * Returns a function that reads a checkpoint from its bytes. Give it one byte more than the limit, if the file has that many.
+ * Null: there is none, or it is empty. Undefined: it cannot be kept, and `warn` gets the reason the first time.
  */
 export function checkpointReader(warn: (message: string) => void) {
   let hasWarned = false

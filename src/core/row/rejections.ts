@@ -6,7 +6,7 @@ export const FIRST_REJECTIONS = 20
 /** The run ids that are kept to recognise a note that is sent again. They take 7 KB at most. */
 export const NOTED_RUN_IDS = 200
 
-/** What a store keeps for `note`, separate from the owner's part of the row. */
+/** The rejections that a store keeps for `note`, separate from the owner's part of the row. */
 export interface Notes extends Rejections {
   readonly rejectedBy: readonly string[]
 }

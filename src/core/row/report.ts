@@ -1,8 +1,8 @@
 import { isRecord } from '../objects.ts'
 import { UNPRINTABLE } from '../user-text.ts'
 
-// What the batch says of an attempt. The row keeps the text, and facts are read from it, so that a store never has to
-// accept the names and numbers of a batch.
+// The report is a text that the batch writes about an attempt. The row keeps the text, and facts are read from it, so that a
+// store never has to accept the names and numbers of a batch.
 
 export type Fact = number | string | boolean
 export type ReportedFacts = Readonly<Record<string, Fact>>

@@ -104,7 +104,7 @@ interface AnyAttempt extends Omit<EndedAttempt, 'phase' | 'outcome'> {
   readonly outcome?: Outcome
 }
 
-/** Of an attempt that runs or has ended, the phase is not stored: the outcome tells them apart. */
+/** Only the phase `waiting` is stored. The outcome tells an attempt that runs from one that has ended. */
 const PHASE: Member<AttemptRecord['phase']> = {
   encode: (phase) => (phase === 'waiting' ? phase : null),
   decode(fields, name) {

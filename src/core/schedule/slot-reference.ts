@@ -31,7 +31,7 @@ function instantOf(schedule: Schedule, text: string, now: Instant): Instant {
   return givenInstant(text)
 }
 
-/** Returns the instant of the text, also if it is no slot. Null: it has a meaning only with a schedule. */
+/** Returns the instant of the text, also if it is not a slot. Null: the text has a meaning only with a schedule. */
 export function instantWithoutSchedule(text: string): Instant | null {
   return text === 'latest' || isDate(text) || isLocalTime(text) ? null : givenInstant(text)
 }

@@ -67,7 +67,7 @@ export type TaskFinding = SlotFinding & {
 
 export interface TaskHealth {
   readonly task: string
-  /** Of the newest slot that was due. Null if the range has none. */
+  /** The status of the newest slot that was due. Null if the range has none. */
   readonly status: Status | null
   /** Null if the range has none. */
   readonly lastSuccessAt: Instant | null
@@ -77,7 +77,7 @@ export interface TaskHealth {
   readonly next: Instant | null
   readonly duplicates: number
   readonly owner: string | undefined
-  /** What the batch of the newest completed slot reported. Empty: nothing, or a text. */
+  /** The facts that the batch of the newest completed slot reported. Empty: it reported nothing, or a text. */
   readonly facts: ReportedFacts
   readonly findings: Readonly<Record<SlotFinding['kind'], number>>
 }
@@ -112,7 +112,7 @@ function findingOfAbsent({ slot, doubt }: DueKey, settings: AuditSettings): Slot
   return status === 'overdue' ? { kind: status, status, slot, row: null, ...inDoubt } : null
 }
 
-/** For checks at regular times, each of which looks at the time since the one before: each finding is reported once. */
+/** Lets checks at regular times report each finding once: a check reports the findings that arose since the check before it. */
 export function aroseAt(found: SlotFinding, { now, graceMs, doneByMs, skewMs }: AuditSettings): Instant {
   switch (found.kind) {
     case 'unknown':

@@ -5,7 +5,7 @@ import { batchReport, ranMsOf, successOf } from '../row/attempts.ts'
 import { type Fact, factOf } from '../row/report.ts'
 import type { Instant, Row } from '../types.ts'
 
-// What is expected of a slot that has completed (`--expect`): of its duration, and of what its batch reports.
+// The expectations of a completed slot (`--expect`): of its duration, and of the facts that its batch reports.
 
 const MEETS = {
   '>=': (order: number) => order >= 0,
@@ -38,7 +38,7 @@ export interface Unmet extends Rule {
 }
 
 const MAX_RULES = 10
-/** The usual value is the median of up to this many completed slots, and of at least so many. */
+/** The usual value is the median of at most 20 completed slots. With fewer than 5, it is unknown. */
 const [MOST_USUAL, LEAST_USUAL] = [20, 5]
 
 /** Another form of a number, such as `1e3`, is refused, also as a text: it would never be equal to what the batch reports. */

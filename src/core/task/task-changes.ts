@@ -244,7 +244,7 @@ function noRoom({ pauses, retirements }: TaskRecord): LedgerError {
 
 /**
  * Ends every pause and retirement that goes on after `from`, or with `onlyOfAll` the pauses of all tasks. Null: none does.
- * What was over by then stays, otherwise the slots of an old pause would look missed and be caught up.
+ * A pause that was over by then stays, otherwise its slots would look missed and be caught up.
  */
 export function withResumption(
   record: TaskRecord,

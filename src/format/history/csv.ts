@@ -16,7 +16,7 @@ const HEAD = [
 
 type CsvValue = Fact | null | undefined
 
-/** With its line end. `fields` are the names of facts, each of which has a column. */
+/** Returns the first line, with its line end. `fields` are the names of the facts that have columns. */
 export function csvHead(fields: readonly string[] = []): string {
   return csvText([[...HEAD, ...fields]])
 }

@@ -45,7 +45,7 @@ export function emfLine(event: RunEvent, context: RunContext, namespace: string,
           Dimensions: [['Task'], []],
           Metrics: keysOf(metrics).map((name) => ({ Name: name, Unit: METRIC_UNITS[name] })),
         },
-        // What the batch of one task counts says nothing of another task.
+        // The facts of two tasks mean different things, even if their names are the same.
         ...(names.length === 0
           ? []
           : [{ Namespace: namespace, Dimensions: [['Task']], Metrics: names.map((Name) => ({ Name, Unit: 'None' })) }]),

@@ -35,7 +35,7 @@ export interface RerunScript {
 interface Part {
   readonly task: string
   readonly at: Instant
-  /** Nothing of the work of this task was done, as far as the ledger knows. */
+  /** According to the ledger, no part of the work of this task was done. */
   readonly isSafe: boolean
   /** How many tasks of the script, one after the other, it comes after. */
   readonly depth: number
@@ -67,7 +67,7 @@ const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit
     esac
   }`
 
-/** The tasks of which nothing was done come first. A slot that fails ends the script, unless it is to keep going. */
+/** Tasks without any work done come first. A slot that fails ends the script, unless the script has `--keep-going`. */
 export function scriptLines(script: RerunScript): readonly string[] {
   const parts = partsOf(script)
   const left = leftOutLines(script)

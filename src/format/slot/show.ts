@@ -89,7 +89,7 @@ export function showText(shown: ShownSlot): string {
   const row = readableRow(shown.row)
   const steps = neededSteps(verdict.steps, 'record')
   const lines = [
-    // What happened has local times without a zone. Here is the zone.
+    // The lines below have local times without a zone. Here is the zone.
     `${task} ${zonedTime(slot, schedule?.zone ?? 'UTC')} (${formatInstant(slot)})`,
     ...factTable({
       ...verdictFacts(shown),

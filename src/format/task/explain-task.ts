@@ -13,7 +13,7 @@ export interface ExplainedTask {
   /** When the schedule was in force. Null if it is that of a row. */
   readonly inForce: Pick<ScheduleInForce, 'since' | 'until'> | null
   readonly now: Instant
-  /** What the slot waits for, and what waits for the task. Null or left out: not known. */
+  /** The slots that the slot waits for, and the tasks that wait for its task. Null or left out: not known. */
   readonly waits?: ExplainedWaits | null
 }
 

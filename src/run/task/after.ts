@@ -41,8 +41,8 @@ interface Upstream {
 }
 
 /**
- * Returns the tasks that a run comes after, and whether it goes on from the last success: as its options say, or for a forced
- * run without them, as the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
+ * Returns the tasks that a run comes after, and whether it starts from the last success. A forced run without these options
+ * takes the values that the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
  * schedule, or itself comes after this task. Throws `Halted`, and `LedgerError` if the ledger cannot be used.
  */
 export async function readNeeds(

@@ -37,8 +37,9 @@ export async function readChangeable(task: string, io: ChangeIo): Promise<Change
 }
 
 /**
- * Writes a change by compare-and-set, and makes it again on top of what is found after a conflict. That may come from our
- * own write, if its answer was lost: we must look for the change in the record then, otherwise it would be made twice.
+ * Writes a change by compare-and-set. After a conflict, makes the change again on top of the record that was found. The
+ * conflict may come from our own write, if its answer was lost: we must look for the change in the record, otherwise it would
+ * be made twice.
  *
  * Throws `unreachable` if it is unknown whether the change is recorded, and `shape` if a newer cronledger wrote the record.
  */

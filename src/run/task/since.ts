@@ -22,8 +22,8 @@ const NOT_FOUND =
 
 /**
  * Returns the row with the newest completed slot before its own as `since`, if the work is to know it, and covers the missed
- * slots between them with `--catch-up-mode once`. It must follow every wait: a slot before may complete meanwhile. A forced
- * run needs it, too, if an attempt of its slot or of a slot before knew it.
+ * slots between them with `--catch-up-mode once`. It must come after every wait, because an earlier slot may complete during
+ * the wait. A forced run needs it, too, if an attempt of its slot or of an earlier slot knew it.
  *
  * Throws `Halted`, and `LedgerError` if the ledger does not answer.
  */
@@ -34,7 +34,8 @@ export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promi
   if (!isWanted && request.trigger.kind !== 'forced') return row
   const limit = { ms: settings.ledgerTimeoutMs, halt }
   const back = await askWithin(limit, io, (call) => readBack(row, covers, io.store, call))
-  // Who forces a slot that never ran may not know that the work takes a range. Without its start, it would do all again.
+  // An operator who forces a slot that never ran may not know that the batch needs a range. Without the start of the range,
+  // the batch would do all work again.
   if (!isWanted && !back.rows.some(hasKnownSince)) return row
   const since = sinceFor(row, back.newest)
   if (since === null) io.emit({ event: 'warning', message: NOT_FOUND })

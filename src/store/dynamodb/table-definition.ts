@@ -43,7 +43,7 @@ export function remedyFor(table: string, different: readonly string[], wanted: T
 
 const noIndex = (name: string) => `it has no index ${name}`
 
-/** Returns what makes a table a ledger, by what it is called in a message. */
+/** Returns the properties that a ledger needs, by the name that a message gives them. */
 function partsOf(table: TableDescription): ReadonlyMap<string, string> {
   const types = new Map(table.AttributeDefinitions?.map((one) => [one.AttributeName, one.AttributeType]))
   const keyText = (schema: TableDescription['KeySchema']) =>
@@ -58,7 +58,7 @@ function partsOf(table: TableDescription): ReadonlyMap<string, string> {
   return new Map([['its key', keyText(table.KeySchema)], ...(ofIndexes ?? [])])
 }
 
-/** Returns a phrase for each difference. What a table has in addition, such as another index, is not one. */
+/** Returns a phrase for each difference. An addition to the table, such as another index, is not a difference. */
 export function differences(found: TableDescription, wanted: TableDefinition): readonly string[] {
   const parts = partsOf(found)
   const phrases = [...partsOf(wanted)].map(([what, should]) => {

@@ -21,7 +21,7 @@ export function checkHeader(path: string, { size }: Stats): void {
   if (!isEmpty && application !== APPLICATION_ID) throw foreign(path)
 }
 
-/** Returns 0 for an empty file or a database without that number, and null for what is not a database. */
+/** Returns 0 for an empty file or a database without that number, and null for a file that is not a database. */
 function readApplicationId(path: string): number | null {
   const probe = new Libsql(`file:${path.replace(/[%?#]/g, encodeURIComponent)}?mode=ro&immutable=1`)
   try {

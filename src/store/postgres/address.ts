@@ -19,7 +19,7 @@ export interface PostgresAddress {
   readonly table: string
 }
 
-/** What an address, a service file and the environment may say. The names are those of libpq. */
+/** The settings of an address, a service file and the environment. The names are those of libpq. */
 const CONNECTION_VARIABLES = {
   host: 'PGHOST',
   port: 'PGPORT',

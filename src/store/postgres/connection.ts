@@ -23,7 +23,7 @@ const ANSWER_MS = 5_000
 const CONFLICT_TRIES = 5
 
 /**
- * The server says this, and then that all is well, if an administrator ends the wait for a standby. The transaction is
+ * If an administrator ends the wait for a standby, the server sends this warning before its usual answer. The transaction is
  * committed on this server and may be missing on the standby.
  * Source: https://github.com/postgres/postgres/blob/master/src/backend/replication/syncrep.c
  */

@@ -4,10 +4,10 @@ import type { PostgresAddress } from './address.ts'
 
 /** The statement that failed, for a message that the operator can act on. */
 interface PostgresRequest {
-  /** What the statement does, such as `the claim`. */
+  /** The purpose of the statement, such as `the claim`. */
   readonly what: string
   readonly address: PostgresAddress
-  /** False if there was no connection on which the statement could be sent. */
+  /** False if the statement was not sent, because there was no connection. */
   readonly wasSent: boolean
 }
 
@@ -23,8 +23,8 @@ export function isConflict(error: unknown): boolean {
 }
 
 /**
- * Returns whether an error is about the statement itself, so that its transaction was rolled back. The end of a session, also
- * one that a pooler reports (08P01), can come after the commit, and 40003 says that nobody knows.
+ * Returns whether an error is about the statement itself, so that its transaction was rolled back. The end of a session can
+ * come after the commit, also if a pooler reports it (08P01), and 40003 says that the result is unknown.
  */
 export function isRolledBack(error: unknown): boolean {
   const state = stateOf(error)

@@ -7,7 +7,7 @@ import { NEEDS_UTF8, standbyText } from './errors.ts'
 import { missingParts } from './setup-postgres.ts'
 import { COLUMNS } from './table.ts'
 
-/** What the roles of `schema/postgres.sql` may do with the table. */
+/** The rights that the roles of `schema/postgres.sql` have on the table. */
 const RIGHTS = {
   runner: ['SELECT', 'INSERT', 'UPDATE'],
   operator: ['SELECT', 'INSERT', 'UPDATE'],

@@ -86,7 +86,7 @@ function checkStart(story: Story, observed: Observed, say: Say): void {
     const seen = seenBefore(work.order, needed, story)
     const by = (covering: number) => seenBefore(work.order, { of, day: covering }, story)
     if (!seen.some((row) => isMet(row, of, by) || isOff(needed, row, work.order)))
-      say('a run waits for what it comes after', `${story.runId} started before slot ${day} of ${of.task}`)
+      say('a run waits for the slots before it', `${story.runId} started before slot ${day} of ${of.task}`)
   }
   const attempts = observed.finals.get(story.day)?.attempts.filter(({ runId }) => runId === story.runId) ?? []
   if (

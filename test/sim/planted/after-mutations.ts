@@ -16,7 +16,7 @@ const BUGS: readonly Mutation[] = [
     to: "if (row?.state === 'COMPLETED' || row?.attempts.some(({ outcome }) => outcome === 'succeeded')) return",
   },
   {
-    name: 'a wait ends when its row changes, whatever that says',
+    name: 'a wait ends at any change of its row',
     scenario: 'a slot after another',
     file: 'src/run/task/after.ts',
     from: 'await waitForRow(missing, untilMs, claimedSlot)',
@@ -30,7 +30,7 @@ const BUGS: readonly Mutation[] = [
     to: 'if (leftMs <= 0) return null',
   },
   {
-    name: 'a blocked slot is closed for good',
+    name: 'a blocked slot is closed forever',
     scenario: 'a slot after another',
     file: 'src/run/enter.ts',
     from: "const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)\n  const detail",
@@ -43,7 +43,7 @@ const BUGS: readonly Mutation[] = [
     to: 'slots.push(key)\n    if (isCertain) break\n    if (slots.length > MAX_SLOTS) {',
   },
   {
-    name: 'a wait takes a covered slot for completed, whatever its run did',
+    name: 'a wait takes a covered slot for completed, even if its run failed',
     file: 'src/core/task/upstream.ts',
     from: "if (row?.state === 'COMPLETED') return",
     to: "if (row?.state === 'COMPLETED' || (found !== null && !isUnreadable(found) && found.coveredBy !== undefined)) return",

@@ -37,7 +37,7 @@ interface ScriptValues {
 
 /** The work of a stale slot may be done, so it is run only if the operator names its status. */
 const USUAL = ['missed', 'failed'] as const satisfies readonly Rerunnable[]
-/** Nobody pastes a longer script. */
+/** A longer script is too long to paste. */
 const MAX_SLOTS = 10_000
 
 interface Found {

@@ -26,7 +26,7 @@ const { store: _, task: __, schedule, ...REST } = RUN_OPTIONS
 const OPTIONS = { ...REST, schedule: { ...schedule, required: undefined } }
 const RUN = { name: 'run', summary: '', options: OPTIONS, examples: [] }
 
-/** What a run in this environment would read, as far as it can be read. */
+/** The settings of a run in this environment. Those that cannot be read are left out. */
 interface Read {
   options?: RunOptions
   eventTime?: string | undefined

@@ -181,7 +181,7 @@ interface Parameter {
   readonly what: string
   /** The default of the template, or null if it has none. */
   readonly otherwise: string | null
-  /** Of a list, each item must match it. */
+  /** In a list, each item must match it. */
   readonly allowed: RegExp
 }
 

@@ -120,7 +120,7 @@ async function taskReport(
     schedule: current === null ? null : scheduleText(current.spec),
     pauses: record.pauses.filter(within),
     retirements: record.retirements.filter((one) => within(one) || isRetired(record, period.since)),
-    // The first one is no change.
+    // The first one is not a change.
     schedules: record.schedules.slice(1).filter(({ since }) => since >= period.since && since < period.until),
   }
 }

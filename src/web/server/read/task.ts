@@ -101,7 +101,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   return pageOf({})
 }
 
-/** Reads the days of a plot: each with its slots, and the medians of their durations and of what they reported. */
+/** Reads the days of a plot: each with its slots, and the medians of their durations and of the facts that they reported. */
 export async function readDays(read: ReadTask, { plot }: TaskQuery, reading: Reading): Promise<PlotDays | null> {
   const span = choiceOf('plot', plot, PLOT_SPANS)
   if (span === null) return null

@@ -9,7 +9,7 @@ interface TimeProps {
   readonly clock: WallClock
   /** The time of the page. With it, a time of the last or the next day also says how far away it is. */
   readonly now?: Instant
-  /** A time that stands before it. What both have in common is left out: the date, the offset. */
+  /** A time that stands before it. A date or an offset that both share is left out. */
   readonly near?: Instant
 }
 

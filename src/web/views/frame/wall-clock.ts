@@ -18,7 +18,7 @@ export interface WallClock {
 
 export const UTC = wallClock('UTC')
 
-/** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`. `at` is the begin of what `textOf` returns. */
+/** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`. `at` is the begin of the text of `textOf`. */
 export function timeTexts(clock: WallClock, textOf: (clock: WallClock) => string, at: Instant): readonly string[] {
   const inUtc = `${textOf(UTC)} UTC`
   return clock.zone === 'UTC' ? [inUtc] : [`${textOf(clock)} ${clock.offset(at)} ${clock.zone}`, inUtc]

@@ -21,7 +21,7 @@ export type GridCell =
       readonly counts: Readonly<Partial<Record<SlotMark, number>>>
       /** The oldest slot that needs attention. */
       readonly firstProblem: { readonly slot: Instant; readonly mark: SlotMark } | null
-      /** Of the most urgent slot. */
+      /** The mark of the most urgent slot. */
       readonly mark: SlotMark
       readonly rejected: RejectedCount
     }

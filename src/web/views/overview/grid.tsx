@@ -186,7 +186,7 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   })
 }
 
-/** So many columns have room for the words. */
+/** This many columns have room for the words. */
 const MIN_UNREAD = 5
 
 function columnClass(index: number, { columns }: Axis, labels: readonly (string | null)[]): string | undefined {

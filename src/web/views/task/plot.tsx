@@ -14,7 +14,7 @@ import type { GridCell } from '../overview/cells.ts'
 
 export const PLOT_SPANS = ['30d', '90d'] as const
 
-/** What a plot shows of a slot or a day, by the name of the series. */
+/** The values of a slot or a day in a plot, by the name of the series. */
 export type PlotValues = ReadonlyMap<string, number>
 
 /** The days of a plot, oldest first. */
