@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { type LedgerError, quote, usageError } from '../core/errors.ts'
+import { type LedgerError, quote, usageError, withoutSecret } from '../core/errors.ts'
 import { didYouMean, nearest } from '../core/near.ts'
 import type { Environment } from '../core/types.ts'
 import { COMMANDS, commandsMeant } from './command-table.ts'
@@ -14,9 +14,11 @@ export function unknownCommand(name: string, argv: readonly string[]): LedgerErr
   const what = `unknown command ${quote(name)}.`
   if (meant.length > 0) return usageError(`${what}${didYouMean(meant)} See cronledger --help.`)
   if (name.startsWith('-')) {
-    return usageError(`${what} Put the command before its options: cronledger ${command ?? 'run'} ${name} …`)
+    return usageError(
+      `${what} Put the command before its options: cronledger ${command ?? 'run'} ${withoutSecret(name)} …`,
+    )
   }
-  if (/[./]/.test(name)) return usageError(`${what} To run a batch: cronledger run … -- ${name}`)
+  if (/[./]/.test(name)) return usageError(`${what} To run a batch: cronledger run … -- ${withoutSecret(name)}`)
   return usageError(`${what} See cronledger --help.`)
 }
 
@@ -35,7 +37,7 @@ export function checkBatch(name: string, [file, word = '']: readonly string[]): 
   }
   if (/^-./.test(file)) {
     throw usageError(
-      `${quote(file)} after -- is not a command. Put the options of cronledger before --, and the batch command after it, for example: cronledger ${name} ${file} … -- ./batch.sh`,
+      `${quote(file)} after -- is not a command. Put the options of cronledger before --, and the batch command after it, for example: cronledger ${name} ${withoutSecret(file)} … -- ./batch.sh`,
     )
   }
   if (basename(file) !== 'cronledger' || !Object.hasOwn(COMMANDS, word)) return

@@ -67,9 +67,18 @@ export function firstLine(error: unknown): string {
 /** In characters: enough to recognise the value, and the error stays on one line. */
 const MAX_QUOTED_LENGTH = 300
 
-/** Returns a value in quotes, with each character escaped that could move a cursor or reorder text. */
+/**
+ * Hides what can be the password of an address, however it is mistyped: from the first colon to the last @, and after
+ * `password=` and the like. All that the user gave must go through this or `quote` before an error shows it.
+ */
+export function withoutSecret(text: string): string {
+  return text.replace(/((pass|pw|secret)\w*=).*/is, '$1…').replace(/:(?!\/\/[^:@]*@[^@]*$).*@/s, ':…@')
+}
+
+/** Returns a value in quotes, without a password, and with each character escaped that could move a cursor or reorder text. */
 export function quote(value: string): string {
-  const shown = value.length > MAX_QUOTED_LENGTH ? `${value.slice(0, MAX_QUOTED_LENGTH)}…` : value
+  const safe = withoutSecret(value)
+  const shown = safe.length > MAX_QUOTED_LENGTH ? `${safe.slice(0, MAX_QUOTED_LENGTH)}…` : safe
   return JSON.stringify(shown).replace(
     /[\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

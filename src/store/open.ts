@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { firstLine, type LedgerError, quote, usageError } from '../core/errors.ts'
+import { firstLine, type LedgerError, quote, usageError, withoutSecret } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import { checkDescriptors, noDescriptors } from './descriptors.ts'
 import { hidePassword, isPostgresAddress } from './password.ts'
@@ -27,6 +27,7 @@ const TABLE_ARN = /^arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table\/[A-Za-z0-9_
 
 const LEDGERS = 'dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH'
 
+const OTHER_ADDRESS = /^\s*(\w+:\/\/|dynamodb:|postgres(ql)?:)/i
 const VARIABLE = /^\$|\$\{/
 const NOT_REPLACED = 'A variable in it was not replaced. Write its value, or use double quotes in a shell.'
 
@@ -35,7 +36,8 @@ export function parseStoreName(name = ''): StoreName {
   const [, kind, rest = ''] = /^(dynamodb|file):(.*)$/s.exec(name) ?? []
   if (kind === 'dynamodb') {
     if (rest === 'TABLE') throw wrongName(name, 'Replace TABLE with the name of your table.')
-    if (rest.startsWith('//')) throw wrongName(name, `Remove the //: dynamodb:${rest.replace(/^\/+/, '')}`)
+    const table = rest.replace(/^\/+/, '')
+    if (table !== rest && TABLE_NAME.test(table)) throw wrongName(name, `Remove the //: dynamodb:${table}`)
     if (VARIABLE.test(rest)) throw wrongName(name, NOT_REPLACED)
     if (TABLE_NAME.test(rest) || TABLE_ARN.test(rest)) return { kind, table: rest }
     throw wrongName(
@@ -46,9 +48,13 @@ export function parseStoreName(name = ''): StoreName {
   if (kind === 'file') {
     if (rest === 'PATH') throw wrongName(name, 'Replace PATH with the path of your file.')
     if (/^~($|\/)/.test(rest)) {
-      throw wrongName(name, `The shell does not replace the ~ here. Write file:"$HOME"${rest.slice(1)} instead.`)
+      throw wrongName(
+        name,
+        `The shell does not replace the ~ here. Write file:"$HOME"${withoutSecret(rest.slice(1))} instead.`,
+      )
     }
     if (VARIABLE.test(rest)) throw wrongName(name, NOT_REPLACED)
+    if (OTHER_ADDRESS.test(rest)) throw wrongName(name, `Leave out file: before an address. Use ${LEDGERS}.`)
     if (rest.trim() === '' || rest.includes('\0')) throw wrongName(name, 'Use file: and the path of a file.')
     // An env file can leave a space at the end. Then the run would use another ledger and would reject no duplicates.
     if (rest !== rest.trim()) throw wrongName(name, 'Remove the white space around the path.')
@@ -60,10 +66,8 @@ export function parseStoreName(name = ''): StoreName {
   }
   if (TABLE_ARN.test(name)) throw wrongName(name, 'Write dynamodb: before the ARN.')
   if (name === '') throw usageError(`store is not set. Set --store or CRONLEDGER_STORE to ${LEDGERS}.`)
-  // An address in the form of another program may have a password.
-  const shown = /[@=]|:\/\//.test(name) ? `${name.split(/[:=]/, 1)[0]}…` : name
-  const isPath = shown === name && /^[./].*[^/]$/.test(name)
-  throw wrongName(shown, isPath ? `If it is the file of a ledger, use file:${name}.` : `Use ${LEDGERS}.`)
+  const isPath = /^[./].*[^/]$/.test(name) && !/[@=]/.test(name)
+  throw wrongName(name, isPath ? `If it is the file of a ledger, use file:${name}.` : `Use ${LEDGERS}.`)
 }
 
 function wrongName(name: string, why: string): LedgerError {

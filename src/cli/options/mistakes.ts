@@ -1,4 +1,4 @@
-import { type LedgerError, quote, usageError } from '../../core/errors.ts'
+import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
@@ -70,7 +70,7 @@ const PLAIN = /^[\w./][\w./-]{0,99}$/
 
 /** Returns the error for an unknown option. It does not show the value, which may be a secret of the batch. */
 export function unknownOption(word: string, { command, flags }: Line): LedgerError {
-  const [shown = ''] = word.split('=', 1)
+  const [shown = ''] = withoutSecret(word).split('=', 1)
   const what = `unknown option ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}.`
   const name = shown.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
   if (!word.startsWith('-') && flags.has(name)) {

@@ -55,7 +55,7 @@ const QUOTED = /^(?:".*"|'.*'|[\u201c\u201e].*[\u201c\u201d]|[\u2018\u201a].*[\u
 
 /** `docker --env-file` keeps quotes and line ends. With them, a task name would be invalid, or another task. */
 function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
-  const shown = quote(text.replace(/:\/\/.*@/, '://…@'))
+  const shown = quote(text)
   if (/\r$/.test(text)) {
     throw usageError(
       `${name} ends with a carriage return: ${shown}. Save the file that it comes from with Unix line endings (LF).`,

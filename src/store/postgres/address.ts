@@ -35,6 +35,9 @@ const CONNECTION_VARIABLES = {
 
 type ConnectionSettings = Partial<Record<keyof typeof CONNECTION_VARIABLES, string | undefined>>
 
+/** PostgreSQL accepts no NUL. A control character or `decoded` bytes that are no text come from a mistyped `%`. */
+const UNREADABLE = /[\p{Cc}\ufffd]/u
+
 /** A name that needs no quotes in SQL, so that what an administrator types means the same table. */
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
@@ -67,6 +70,11 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
 
   const password = hiddenPassword(name)
   const inAddress: ConnectionSettings = { ...partsOf(url), ...rest, ...(password !== undefined && { password }) }
+  const garbled = Object.entries(inAddress).find(([, value]) => UNREADABLE.test(value ?? ''))
+  if (garbled !== undefined)
+    throw invalid(
+      `Its ${garbled[0]} has a control character, or bytes that are not UTF-8. Correct what follows each %.`,
+    )
   const inService = service === undefined ? {} : readService(service, env)
   const settings: ConnectionSettings = {}
   for (const [key, variable] of Object.entries(CONNECTION_VARIABLES) as [keyof ConnectionSettings, string][]) {

@@ -83,6 +83,11 @@ describe('the address of a ledger in PostgreSQL', () => {
     ['postgres://db/x?target_session_attrs=any', 'It has no parameter "target_session_attrs". Allowed: schema,'],
     ['postgres://db/x?sslmod=require', 'It has no parameter "sslmod"'],
     ['postgres://db/x?schema=Batch', '"Batch" is not a name of a-z, 0-9 and _'],
+    ['postgres://ada:s%00cret@db/x', 'Its password has a control character'],
+    ['postgres://ada@db/x%00', 'Its dbname has a control character'],
+    ['postgres://ada%FF@db/x', 'Its user has a control character, or bytes that are not UTF-8'],
+    ['postgres://ada@/x?host=a%0Ab', 'postgres:///DATABASE?host=/FOLDER&user=USER for a socket'],
+    ['postgres:///x?user=a%7f', 'Its user has a control character'],
     ...['five', '0', '70000'].map((port) => [`postgres://db/x?port=${port}`, `"${port}" is not the number of a port`]),
   ] as [string, string][])('%s is not valid, and no part of a password is shown', (address, text) => {
     expect(() => readAddress(address, {})).toThrow(text)
