@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { MAIN, scratch } from '../support/cli.ts'
+import { MAIN, NIGHTLY, scratch } from '../support/cli.ts'
 
 const folder = scratch()
 const CACHE = `app-${process.version}-${process.platform}-${process.arch}.cache`
@@ -131,4 +131,13 @@ describe('a command with a fast start', () => {
       expect(loadedBy(...args).match(/^NativeModule (http|https|tls|crypto)$/gm)).toBe(null)
     },
   )
+
+  // Its first use in a process takes 9 ms and 8 MB. The tables on a screen need it, which a run must not load.
+  test('run does not use ICU in UTC', () => {
+    const without = join(folder, 'without-icu.cjs')
+    writeFileSync(without, 'globalThis.Intl = undefined')
+    const args = ['run', '--store', `file:${join(folder, 'ledger.db')}`, ...NIGHTLY, '--', 'true']
+    const { status, stderr } = spawnSync(process.execPath, ['--require', without, MAIN, ...args], { encoding: 'utf8' })
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('"event":"completed"') })
+  })
 })
