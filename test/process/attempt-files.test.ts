@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import {
   chownSync,
   existsSync,
@@ -19,6 +18,7 @@ import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { reportedFacts, reportLine } from '../../src/core/row/report.ts'
 import { makeAttemptFiles } from '../../src/process/attempt-files.ts'
+import { makeFifo } from '../support/processes/fifo.ts'
 
 function openFiles(checkpoint: string | null = null) {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-files-'))
@@ -59,7 +59,7 @@ const LEFT: [what: string, leave: (path: string) => void, report: string | null,
   ['a rename over it', replace(write('{"rows":1}')), '{"rows":1}'],
   ['no file any more', unlinkSync, null],
   ['no folder any more', (path) => rmSync(dirname(path), { recursive: true }), null],
-  ['a FIFO', replace((path) => execFileSync('mkfifo', [path])), null, /is not a regular file/],
+  ['a FIFO', replace(makeFifo), null, /is not a regular file/],
   ['a link to a file of root', replace((path) => symlinkSync('/etc/shadow', path)), null, /is a symbolic link/],
   ['a folder', replace((path) => mkdirSync(path)), null, /is not a regular file/],
 ]
@@ -151,7 +151,7 @@ const SAVED: [what: string, leave: (path: string) => void, kept: string | null |
   ['100 MB', (path) => truncateSync(path, 100_000_000), undefined, /it has more than 4096 bytes$/],
   ['invalid UTF-8', write(Uint8Array.of(0xc3)), undefined, /it is not text in UTF-8$/],
   ['the character NUL', write('a\0'), undefined, /it is not text in UTF-8$/],
-  ['a FIFO', replace((path) => execFileSync('mkfifo', [path])), undefined, /is not a regular file$/],
+  ['a FIFO', replace(makeFifo), undefined, /is not a regular file$/],
   ['a link to a file of root', replace((path) => symlinkSync('/etc/shadow', path)), undefined, /is a symbolic link$/],
 ]
 

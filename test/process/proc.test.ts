@@ -10,10 +10,10 @@ test('a program name with spaces and parentheses does not shift the fields', asy
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-proc-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const program = join(folder, 'a) Z 1 (é')
-  copyFileSync('/bin/sleep', program)
-  const child = spawn(program, ['60'], { detached: true })
+  copyFileSync('/bin/sh', program)
+  const child = spawn(program, ['-c', 'echo ready; read _'], { detached: true })
   onTestFinished(() => void child.kill('SIGKILL'))
-  await once(child, 'spawn')
+  await once(child.stdout, 'data')
   const pid = child.pid as number
   const own = readStat(process.pid)
   const stat = readStat(pid)

@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hidePassword } from '../../../src/store/password.ts'
 import { readAddress } from '../../../src/store/postgres/address.ts'
+import { scratch } from '../../support/cli.ts'
+import { makeFifo } from '../../support/processes/fifo.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
+const folder = scratch()
 
 describe('the address of a ledger in PostgreSQL', () => {
   test('gives the server, the user, the database and the table', () => {
@@ -65,7 +65,7 @@ describe('the address of a ledger in PostgreSQL', () => {
     expect(() => passwordOf('postgres://eve@db/x')).toThrow(/of user "eve".* has no line for it/)
     chmodSync(PGPASSFILE, 0o640)
     expect(() => passwordOf('postgres://eve@db/x')).toThrow(`Run: chmod 600 "${PGPASSFILE}"`)
-    execFileSync('mkfifo', ['-m', '600', join(folder, 'pipe')])
+    makeFifo(join(folder, 'pipe'), 0)
     for (const path of [join(folder, 'pipe'), folder, '/dev/null']) {
       expect(() => passwordOf(`postgres://eve@db/x?passfile=${path}`)).toThrow(`"${path}" is not a regular file`)
     }
