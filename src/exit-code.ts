@@ -36,7 +36,6 @@ export function gravestExit(kinds: ReadonlySet<ErrorKind | null>): number {
 export interface ExitCodeOptions {
   /** Default: 0. */
   readonly exitOnDuplicate?: number | undefined
-  /** The first stop signal that this process received, or null. */
   readonly stopSignal?: string | null | undefined
 }
 

@@ -138,7 +138,7 @@ function isNotThrown<T>(outcome: RunOutcome<T>): outcome is WorkOutcome<T> {
 }
 
 /**
- * Returns what a run throws that failed in one of its slots. The error of the function comes first, also if a later attempt
+ * Returns the error that a run throws if it failed in one of its slots. The error of the function comes first, also if a later attempt
  * did not start. A run that started nothing throws why: the reason of the signal, or the lost lease.
  */
 function failureOf(outcome: RunOutcome<unknown>, signal: AbortSignal | undefined): unknown {

@@ -165,7 +165,6 @@ function openOnUse(name: string) {
   return {
     open() {
       opened ??= openStore(name, process.env).catch((error: unknown) => {
-        // The next call retries.
         opened = null
         throw error
       })

@@ -92,7 +92,6 @@ async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise
   return { task, changed, record }
 }
 
-/** Throws a usage error if the task cannot come after those of the declaration. */
 async function checkDeclaredAfter(
   task: string,
   { spec, from, expectations }: Pick<Declaration, 'spec' | 'from' | 'expectations'>,

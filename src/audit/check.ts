@@ -22,7 +22,6 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly now: Instant
   /** Only the findings that arose in this last span, in milliseconds. Left out: all. */
   readonly newMs?: number | undefined
-  /** Which of all known tasks are read. Left out: all. */
   readonly only?: ((task: KnownTask) => boolean) | undefined
   readonly progress: (task: string, slot: Instant) => void
 }
@@ -80,11 +79,12 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
   if (future !== null) throw wrongClock(task, future)
 }
 
-/** An audit up to the present has all rows after it: only a wrong clock makes one. The caller read its clock before. */
+/** An audit that ends now also reads the rows of the future, which only a host with a wrong clock makes. */
 function withFuture({ since, until, now }: CheckSettings): Required<TimeRange> {
   return { since, until: until > now - JUST_NOW_MS ? END_OF_TIME : until }
 }
 
+/** The caller has read its clock a moment ago. */
 const JUST_NOW_MS = 60_000
 
 const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }

@@ -30,7 +30,7 @@ export function auditedSlots(
   return rowsAndMissed(rows, [task], range, true)
 }
 
-/** Between the rows come the slots that were due and have none, with `withOlder` also those older than the last row. */
+/** Yields the rows, and the slots that were due and have none, with `withOlder` also slots that are older than the last row. */
 export function rowsAndMissed(
   rows: AsyncIterable<StoredRow>,
   tasks: readonly TaskInForce[],

@@ -8,7 +8,7 @@ interface Found {
   readonly row: StoredRow | null
 }
 
-/** Yields each slot, one with a row with up to `LOOKED_AT` rows before it. `before` reads those before the oldest slot. */
+/** Yields each slot. If it has a row, up to `LOOKED_AT` older rows come with it. `before` reads those before the oldest slot. */
 export async function* withOlder<Slot extends Found>(
   slots: AsyncIterable<Slot>,
   before: (() => AsyncIterable<StoredRow>) | null,

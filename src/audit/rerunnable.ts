@@ -14,21 +14,16 @@ import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
 
 export interface RerunnableSettings {
-  /** The start of the range (inclusive): an instant, a date in the time zone of the schedule, or how long ago (`7d`). */
   readonly from: string | Date
-  /** The end of the range (exclusive). A date counts as a whole. Left out: now. */
   readonly to?: string | Date | undefined
   readonly only: readonly Rerunnable[]
-  /** How long rows are kept. Left out: forever. */
   readonly retentionMs?: number | undefined
-  /** Called with each missed slot that is left out, because it may not have been due. Left out: they are not told. */
   readonly emitDoubt?: ((slot: Instant) => void) | undefined
 }
 
 export interface RerunCandidate {
   readonly slot: Instant
   readonly why: Rerunnable
-  /** Null if the slot was missed. */
   readonly row: StoredRow | null
   /** The schedule that was in force at the slot, or else the latest one of the task that has the slot, or that of its row. */
   readonly schedule: ScheduleSpec
@@ -54,7 +49,7 @@ export async function* rerunnableSlots(
       if (only.includes('missed')) settings.emitDoubt?.(slot)
       continue
     }
-    // The run of the slot that covers it does its work, also if it is repeated. Outside of the range, it runs alone.
+    // A rerun of the covering slot also does the work of this one. If that slot is outside of the range, this one runs alone.
     const coveredBy = coveringSlotOf(row)
     if (coveredBy !== null && coveredBy < due.until) continue
     const why = rerunnableAs(row, now, times.skewMs)

@@ -28,7 +28,7 @@ function nextSlot(spec: ScheduleSpec, slot: Instant, now: Instant): Instant {
   return unlessUnreadable(() => slotAfter(parseSchedule(spec), slot) ?? now) ?? slot + SECOND_MS
 }
 
-/** A person reads it as "very many". Counting the slots of a year of a task that runs each minute takes seconds. */
+/** A larger count only says "very many". Counting the slots of a year of a task that runs each minute takes seconds. */
 export const MAX_COUNTED = 10_000
 
 /** Counts at most `MAX_COUNTED`, without slots in a pause. Returns null if this version cannot read the schedules. */

@@ -12,7 +12,6 @@ import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory, readRow } fr
 import { type KnownTask, knownTask, readTaskRecords, UnknownTaskError } from './tasks.ts'
 
 export interface SlotsSettings {
-  /** Called when the missed slots of a task cannot be found. Left out: a usage error is thrown. */
   readonly emitProblem?: ((problem: string) => void) | undefined
 }
 
@@ -82,7 +81,6 @@ async function* tasksOfQuery(
 
 export interface SlotReference {
   readonly task: string
-  /** An instant, a local time, a date that has one slot, or `latest`. */
   readonly slot: string | Date
 }
 

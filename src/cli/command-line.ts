@@ -81,7 +81,6 @@ export function checkEnvironmentBytes(env: Environment): void {
   )
 }
 
-/** Returns a file about this process in /proc. The result is empty if the system does not provide it. */
 function ownBytes(name: 'cmdline' | 'environ'): Buffer {
   try {
     return readFileSync(`/proc/self/${name}`)

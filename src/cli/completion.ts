@@ -67,7 +67,6 @@ interface Case {
   readonly after: readonly string[]
   /** The words that may follow, in quotes. Without any, a free text follows, for which the shell offers file names. */
   readonly offer?: string
-  /** Whether the names of the tasks may follow, too. */
   readonly tasks?: boolean
 }
 

@@ -49,7 +49,6 @@ export async function helpOf(command: CommandHelp, columns: number | null, all =
   return `${body}\nDocs: ${DOCS}/reference/${page}`
 }
 
-/** Returns the text of a topic with the address of its page, or null if there is no such topic. */
 export function topicText(name: string): string | null {
   const topic = Object.hasOwn(TOPICS, name) ? TOPICS[name] : undefined
   return topic === undefined ? null : `${topic.text}\n\nDocs: ${DOCS}/${topic.page}`

@@ -93,14 +93,8 @@ async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): P
   return spec?.zone ?? 'UTC'
 }
 
-export interface WantedTasks {
-  /** One task by its name. Undefined: all those of `only`. */
-  readonly task: string | undefined
-  readonly only: ((task: KnownTask) => boolean) | undefined
-}
-
-/** Reads `--task`, which may be the begin of a name (`pay/*`), and `--owner`. */
-export function wantedTasks({ task, owner }: OrUndefined<{ task: string; owner: string }>): WantedTasks {
+/** Reads `--task`, which may be the begin of a name (`pay/*`), and `--owner`. Without a `task`, all those of `only` are wanted. */
+export function wantedTasks({ task, owner }: OrUndefined<{ task: string; owner: string }>) {
   const isPrefix = task?.endsWith('*') ?? false
   if (owner === undefined && !isPrefix) return { task, only: undefined }
   const begin = isPrefix ? task?.slice(0, -1) : undefined

@@ -44,7 +44,7 @@ function writeAtOnce(bytes: Buffer): number {
   }
 }
 
-/** No faster than it is read. When the reader has gone away, it ends `pieces`, or with `toTheEnd` takes the others. */
+/** Prints as fast as the reader reads. If the reader closes the pipe, ends `pieces`, or with `toTheEnd` still takes the others. */
 export async function printAll(
   pieces: AsyncIterable<string | Uint8Array>,
   { toTheEnd }: { readonly toTheEnd: boolean } = { toTheEnd: false },
@@ -71,7 +71,6 @@ async function write(text: string | Uint8Array): Promise<boolean> {
 
 function ignore(): void {}
 
-/** The width that we assume for a terminal that does not report one. */
 const USUAL_COLUMNS = 80
 
 export function screenOf(env: Environment): Screen {

@@ -27,7 +27,6 @@ function deliveryNote({ CRONLEDGER_DELIVERY_ATTEMPT: attempt = '', CRONLEDGER_EV
 
 export type Runner = ReturnType<typeof openRunner>
 
-/** Opens a runner for the command after `--`. Throws a usage error if the command is missing. */
 export function openRunner(
   name: string,
   values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },

@@ -42,7 +42,6 @@ The run reads TRACEPARENT, OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_SDK_DISABLED.
 For DynamoDB, the AWS SDK reads AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB
 and the role of the task. NO_COLOR turns off colours.`
 
-/** The topics by name, each with the page of the documentation that says more. */
 export const TOPICS: Readonly<Record<string, { readonly text: string; readonly page: string }>> = {
   'exit-codes': { text: EXIT_CODES, page: 'reference/exit-codes.md' },
   environment: { text: ENVIRONMENT, page: 'reference/options.md' },

@@ -72,7 +72,7 @@ export type RunEvent =
       readonly count: number
       readonly oldest: Instant
       readonly newest: Instant
-      /** For a later run. */
+      /** How many slots are left for a later run. */
       readonly left: number
     }
   /** The previous attempt failed. The same trigger starts this attempt after the delay. */
@@ -126,16 +126,12 @@ export interface RunContext {
   readonly runId: string
   readonly trigger: Trigger
   readonly host: Host
-  /** Left out if the process does not run on ECS, or if ECS did not say enough. */
   readonly ecs?: EcsFacts
-  /** The name of the ledger as the user writes it. */
   readonly store: string
   readonly guards: Guards
   /** How many attempts scheduled triggers may start. Left out: it is not known yet. */
   readonly maxAttempts?: number
   readonly owner?: string
-  /** The rules of a completed slot that the run states. Left out: none. */
   readonly expect?: string
-  /** Left out: the defaults. */
   readonly expected?: { readonly graceMs: number; readonly doneByMs: number | null }
 }

@@ -27,9 +27,9 @@ interface Described {
   /** The placeholder for the value in the help, if it does not follow from the kind. */
   readonly value?: string
   readonly required?: true | undefined
-  /** No variable sets it: the variables of a batch would limit what its operator sees. */
+  /** Only a flag sets it: a variable of a batch would limit what its operator sees. */
   readonly isFlagOnly?: true
-  /** The default for the help, if it is not one value. */
+  /** The text of the default in the help, if the default is not one value. */
   readonly otherwise?: string | undefined
 }
 

@@ -281,7 +281,7 @@ export interface ClosedRow extends RowFacts {
 
 export type Row = PendingRow | ClosedRow
 
-/** Before it is checked that its state agrees with its attempts and its lease. */
+/** A row whose state was not yet compared with its attempts and its lease. */
 export interface UncheckedRow extends RowFacts {
   readonly state: State
   readonly attempts: readonly AttemptRecord[]

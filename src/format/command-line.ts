@@ -29,7 +29,6 @@ export function stepJson({ what, command, note }: Step) {
   return { what, command: commandText(command), ...(note !== undefined && { note }) }
 }
 
-/** Returns the owner of a task as a line, or no line if its runs state none. */
 export function ownerLines(owner: string | undefined): readonly string[] {
   return owner === undefined ? [] : [`  owner: ${owner}`]
 }

@@ -63,7 +63,6 @@ export interface TaskReport {
   /** Newest first, at most 10,000 of them. */
   readonly exceptions: readonly ExceptionalSlot[]
   readonly unlisted: number
-  /** Why the slots could not be read to the end. Null: they could. */
   readonly problem: string | null
 }
 
@@ -196,7 +195,6 @@ export interface Report {
   readonly problems: readonly string[]
 }
 
-/** Yields the report as one JSON object, task by task. */
 export function* reportJson(report: Report): Generator<string, void> {
   const { since, until, zone, madeAt, store, tasks, problems } = report
   const head = {

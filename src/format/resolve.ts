@@ -63,7 +63,6 @@ function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state
   }
 }
 
-/** The attempt may be waiting. */
 function openText(row: Row | null): string {
   return row === null ? 'the slot is still running' : sentenceText(openSentence(row), row.slot, row.schedule.zone)
 }

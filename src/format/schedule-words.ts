@@ -72,7 +72,6 @@ function timeWords(seconds: readonly number[], minutes: readonly number[], hours
   return parts.map((part, index) => (index === 0 ? part : part.charAt(0).toLowerCase() + part.slice(1))).join(', ')
 }
 
-/** Empty when the schedule fires on every day. */
 function dayWords(expression: string): string {
   const aws = expression.startsWith('cron(')
   const texts = (aws ? expression.slice('cron('.length, -1).trim() : expression).split(/[ \t]+/)

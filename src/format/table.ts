@@ -51,7 +51,6 @@ export interface TableCell {
   readonly isRight?: boolean
 }
 
-/** Returns a line with each cell padded or cut to its width. */
 export function tableLine(cells: readonly TableCell[], widths: readonly number[]): string {
   const last = cells.findLastIndex(({ text }) => text !== '')
   const texts = cells.slice(0, last + 1).map(({ text, color, isRight = false }, index) => {

@@ -47,13 +47,11 @@ export function openNotifier(command: string, clock: Clock): Notifier {
   let failed = 0
   let first = ''
 
-  /** Takes the first notice whose slot has no command that runs. */
   function take(): Notice | undefined {
     const index = queue.findIndex(({ slot }) => !busySlots.has(slot))
     return index === -1 ? undefined : queue.splice(index, 1)[0]
   }
 
-  /** Delivers notices until none is left that may start now. */
   async function runLane(): Promise<void> {
     // The batch starts in this turn of the event loop, and the start of a process would delay it.
     await yieldToEventLoop()

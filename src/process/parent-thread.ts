@@ -98,7 +98,6 @@ export async function startOnParentThread(command: CommandLine, mayStart: () => 
   return { kind: 'prevented' }
 }
 
-/** Creates a thread. Throws Node's error if the system refuses it. */
 function openParentThread(): ParentThread {
   const gate = new Int32Array(new SharedArrayBuffer(4))
   const worker = new Worker(SOURCE, {

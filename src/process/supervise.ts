@@ -11,9 +11,7 @@ export interface ChildRequest {
   readonly argv: readonly [string, ...string[]]
   /** The whole environment of the child. The command is looked up in its `PATH`. */
   readonly env: Environment
-  /** Milliseconds until SIGTERM. Null: never. */
   readonly timeoutMs: number | null
-  /** Milliseconds from SIGTERM to SIGKILL. */
   readonly killAfterMs: number
   /** The milliseconds from a stop signal until the orchestrator kills cronledger itself. */
   readonly stopTimeoutMs: number
@@ -171,7 +169,7 @@ async function superviseGroup(
   over.abort()
   unsubscribe()
   if (exit === null) abandon()
-  // A command that has not exited lives, whatever its group says.
+  // A command that has not exited is alive, even if its group looks empty.
   const left = exit === null ? pid : member
   const outcome = cause ?? { outcome: exit?.code === 0 ? ('succeeded' as const) : ('failed' as const) }
   return { ...outcome, ...exitDetails(exit, left) }

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Environment, Instant } from '../core/types.ts'
 
-/** A run whose function runs in this process. */
 interface FunctionRun {
   readonly runId: string
   /** Work that the function left behind is not a part of the run any more. */

@@ -118,7 +118,7 @@ async function untilAnswered<T>(
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error
       changedNothing &&= error.changedNothing
-      // The deadline has cut this try short. That says less than an answer to the try before it, such as a denial.
+      // The deadline ended this try. The answer to the try before it, such as a denial, says more.
       const wasCut = signal.aborted && error.kind === 'unreachable'
       before = wasCut ? (before ?? error) : error
       const again = retry === 'any' || ['unreachable', retry].includes(error.kind)

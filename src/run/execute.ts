@@ -32,11 +32,8 @@ export interface LiveAttempt {
   readonly task: string
   readonly slot: Instant
   readonly timezone: string
-  /** Null after the schedule's last slot. */
   readonly windowEnd: Instant | null
-  /** The newest completed slot before this one. Null: it was not asked for, or none was found. */
   readonly since: Instant | null
-  /** The fencing token. It starts at 1, and a later attempt of the slot has a higher number. */
   readonly number: number
   readonly runId: string
   readonly trigger: Trigger
@@ -49,7 +46,6 @@ export interface LiveAttempt {
   /** Returns whether the lease is young enough to start the work at this moment. A start that takes time asks again. */
   mayStart(): boolean
   record(process: ProcessMark): void
-  /** The checkpoint that the attempt before left. Null: there is none. */
   readonly checkpoint: string | null
   /** Keeps what `read` returns for the next attempt, with each heartbeat. Undefined: the row stays. Must not throw. */
   keepCheckpoint(read: () => string | null | undefined): void
@@ -88,7 +84,6 @@ export interface Taken {
   readonly status: 'taken'
 }
 
-/** It is called for each attempt. */
 export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
 /** The work is called at most once in an attempt, and only under a claim that the ledger confirmed. Throws `LedgerError`. */

@@ -90,7 +90,6 @@ export class Lease {
     return this.noted(this.#held.row)
   }
 
-  /** Returns the row with what the work has said so far. */
   noted(row: PendingRow): PendingRow {
     const checkpoint = this.#readCheckpoint()
     const saved = checkpoint === undefined ? row : withCheckpoint(row, checkpoint)

@@ -16,11 +16,8 @@ import { checkOperator } from '../core/user-text.ts'
 import type { Settings } from './settings.ts'
 import { localSlot } from './slot-variables.ts'
 
-/** The texts are not parsed yet: this module parses them. */
 export interface TriggerInput {
-  /** An instant, or the JSON of an EventBridge event. */
   readonly eventTime?: string | Date | undefined
-  /** The slot is an instant, a local time, a date, or `latest`. */
   readonly force?:
     | {
         readonly slot: string | Date

@@ -3,7 +3,6 @@ import type { Environment, Instant } from '../core/types.ts'
 
 export interface SetupFinding {
   readonly what: string
-  /** The kind of the problem, or null if there is none. */
   readonly wrong: ErrorKind | null
   /** What was found. If something is wrong, it also says what to do. */
   readonly text: string
@@ -19,7 +18,6 @@ export interface InspectSettings {
   readonly task: string | null
   /** The other tasks that a run comes after, and whose records it reads. */
   readonly after: readonly string[]
-  /** The largest difference between the clocks of two hosts, in milliseconds. */
   readonly skewMs: number
   /** Whether a run in this environment sets a retention, for which the table needs its TTL. */
   readonly hasRetention: boolean

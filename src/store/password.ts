@@ -12,8 +12,8 @@ export function isPostgresAddress(name: string): boolean {
 }
 
 /**
- * Remembers the password of an address. Only the name without it goes into logs, messages and printed commands. Of a text
- * that is not a valid address nothing is kept, because a password can be anywhere in it.
+ * Remembers the password of an address. Only the name without it goes into logs, messages and printed commands. If the
+ * text is not a valid address, nothing of it is kept, because a password can be anywhere in it.
  */
 export function hidePassword(name: string): string {
   if (!isPostgresAddress(name)) return name

@@ -36,7 +36,6 @@ export const REASON_WORD: Word = [{ blank: 'reason' }]
 /** The command of the batch, which may have any number of words. */
 export const BATCH_WORD: Word = [{ blank: 'command' }]
 
-/** Returns a command with these texts in place of its blanks. */
 export function filledIn(
   command: CommandWords,
   texts: Readonly<Partial<Record<Blank['blank'], string>>>,
@@ -74,7 +73,6 @@ export function durationFlag(ms: number | undefined): string | undefined {
   return ms === undefined ? undefined : formatDuration(ms)
 }
 
-/** Returns a command that runs the first batch. It is refused until the batch was filled in. */
 export function firstRun(store: string, task: string): CommandWords {
   return cronledger('run', { store, task, schedule: '0 3 * * *' }, '--', BATCH_WORD)
 }

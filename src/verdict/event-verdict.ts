@@ -187,7 +187,7 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
   }
 }
 
-/** Nothing calls for a step, but a run of this slot was asked for. */
+/** Returns the optional steps if none is needed, because an operator asked for a run of this slot. */
 function allSteps({ steps }: Verdict): readonly Step[] {
   return neededSteps(steps).length > 0 ? steps : steps.map(({ isOptional, ...step }) => step)
 }

@@ -29,7 +29,6 @@ export interface IncidentTask {
   readonly task: string
   readonly owner: string | undefined
   readonly counts: ReadonlyMap<Kind, number>
-  /** The oldest and the newest of its slots. */
   readonly from: Instant
   readonly to: Instant
   readonly newest: TaskFinding
@@ -47,7 +46,6 @@ export interface Incident {
   readonly cause: IncidentCause
   /** By name, and those that are blocked come last. */
   readonly tasks: readonly IncidentTask[]
-  /** The oldest and the newest slot. */
   readonly from: Instant
   readonly to: Instant
   readonly slots: number

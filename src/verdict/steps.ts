@@ -20,11 +20,11 @@ export interface Step {
   readonly command: CommandWords
   /** A sentence that the operator must read with the command. Left out: there is none. */
   readonly note?: string
-  /** Nothing calls for it. Only a surface that has room for all that can be done shows it. */
+  /** The step is not needed. Only a surface with room for all possible steps shows it. */
   readonly isOptional?: true
 }
 
-/** Returns the steps that something calls for. A reader who sees the record needs no step that shows it. */
+/** Returns the steps that are needed. A reader who sees the record needs no step that shows it. */
 export function neededSteps(steps: readonly Step[], sees: 'record' | 'line' = 'line'): readonly Step[] {
   return steps.filter(({ kind, isOptional }) => isOptional !== true && (sees === 'line' || kind !== 'show'))
 }
@@ -108,7 +108,7 @@ export function pauseStep(what: string, { store, task }: StepTarget, from: Insta
   return { kind: 'other', what, command: cronledger('pause', span) }
 }
 
-/** Returns the step that skips the slot, which is never likelier than to run it. */
+/** Returns the step that skips the slot. It is optional, because to run the slot is likelier. */
 export function skipStep(what: string, target: StepTarget): Step {
   return { ...resolveStep(what, target, 'skipped'), isOptional: true }
 }

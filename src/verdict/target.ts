@@ -20,7 +20,6 @@ export interface StepTarget {
   readonly slot: Instant
   /** The schedule of the slot, if the container of the latest run has another one and would refuse it. */
   readonly otherSchedule?: ScheduleSpec | undefined
-  /** The settings that the command must repeat. Left out: none. */
   readonly guards?: Guards
   /** Where the batch runs, if that is on ECS. Null: elsewhere, or unknown. A run of the slot must start there. */
   readonly ecs: EcsPlace | null

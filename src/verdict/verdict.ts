@@ -43,21 +43,17 @@ export interface SlotFound {
   readonly row: StoredRow | null
   /** Whether a slot without a row was due, or will be. Left out: yes. */
   readonly isExpected?: boolean
-  /** The pause or the retirement that has the slot. Left out: none. */
   readonly found?: FoundSuspension | null
   /** Left out: a recorded schedule has the slot. */
   readonly offSchedule?: OffSchedule | undefined
   /** Whether the task is only declared: no scheduled run has stated its schedule. Left out: no. */
   readonly isOnlyDeclared?: boolean
-  /** The rules of the task that the slot does not meet. Left out: none. */
   readonly unmet?: readonly Unmet[]
-  /** The first slot that the task record expects. Left out: not known. */
   readonly firstSlot?: Instant | undefined
 }
 
 /** The times that decide what a slot is, in milliseconds. */
 export interface VerdictSettings extends StatusSettings {
-  /** A slot is late if its first attempt started this long after it. Null or left out: never. */
   readonly lateAfterMs?: number | null | undefined
   readonly maxAttempts?: number | undefined
 }
@@ -109,7 +105,7 @@ export function workOf({ task, slot, row }: Key & SlotRecord, settings: VerdictS
   return verdictOf({ target: { store: '', task, slot, ecs: null }, row }, settings).work
 }
 
-/** A covered slot is what the slot is that covers it. */
+/** Returns the verdict on the covering slot, which the covered slot repeats. */
 function verdictOfCovering({ covering }: Row, slot: SlotFound, settings: VerdictSettings): VerdictFacts['covering'] {
   if (covering == null) return null
   const { doubt: _, attempt: __, only: ___, ...same } = slot.target

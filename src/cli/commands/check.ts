@@ -145,7 +145,6 @@ async function printMetrics({ ledger, options, progress }: Asking, argv: readonl
   return hasFound
 }
 
-/** Returns whether there are any. */
 async function printFindings(
   { ledger, options, now, progress }: Asking,
   values: CheckValues,
@@ -159,7 +158,7 @@ async function printFindings(
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const hasFound = () => totalOf(count) > 0
   let fault = null as LedgerError | null
-  /** The error of tasks comes last, after what was found and its summary. Without findings, no summary may say "no problems". */
+  /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
       for await (const finding of ledger.check(options)) {
@@ -221,7 +220,7 @@ function openTeller(notify: Notify, { store, task, notifyEach, notifyFormat }: C
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */
 const REDRAW_MS = 100
 
-/** Returns a callback that draws the progress of a check, at most once in `REDRAW_MS`. A check goes back in time. */
+/** Returns a callback that draws the progress of a check, at most once in `REDRAW_MS`. The newest slot comes first. */
 function drawn(progress: Progress, since: Instant, until: Instant): (task: string, slot: Date) => void {
   let nextMs = 0
   return (task, slot) => {
@@ -244,7 +243,6 @@ async function* withProgress(progress: Progress | null, pieces: AsyncIterable<st
   }
 }
 
-/** Yields the incidents, the commands if they are wanted or if there is only one task, and the summary. */
 async function* checkText(
   found: AsyncIterable<TaskFinding>,
   summary: () => string,

@@ -26,7 +26,6 @@ const CLOCKS_MS = 366 * DAY_MS
 
 const CHANGING = 'Changing a schedule'
 
-/** The options that name one of two schedules to compare. */
 const OF_SWITCH = {
   schedule: { kind: 'text', value: 'EXPR', group: CHANGING, spaces: true },
   timezone: { kind: 'text', value: 'ZONE', group: CHANGING },

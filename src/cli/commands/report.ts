@@ -95,7 +95,7 @@ export const report = defineCommand(help, async (values, { stops }) => {
 })
 
 /**
- * Returns the path of the file to replace: of a link, the file that it leads to. Throws a usage error for a device or a pipe,
+ * Returns the path of the file to replace. If it is a link, that is its target. Throws a usage error for a device or a pipe,
  * and for a file that does not begin as a report: a typing error must not replace a ledger.
  */
 function filePathOf(path: string, format: Format): string {

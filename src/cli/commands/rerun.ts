@@ -133,7 +133,7 @@ interface RerunRequest extends CommandContext {
 const { retentionMs: _, ledgerTimeoutMs: __, ...OF_BATCHES } = SUPERVISION_OPTIONS
 const NOT_OF_SCRIPT = ['dryRun', 'ignoreAfter', 'fresh', ...Object.keys(OF_BATCHES)]
 
-/** Stands for the user of this host, whose name each run finds. */
+/** Stands for the name of the operator, which each run finds later. */
 const FOUND_LATER = 'user'
 
 function checkTogether(values: RerunValues): void {

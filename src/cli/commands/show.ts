@@ -62,7 +62,6 @@ export const show = defineCommand(help, async (given, { sink }) => {
   return row === null ? EXIT.noRow : EXIT.ok
 })
 
-/** Reads the rows before a slot, which say what is usual. */
 async function readOlder(ledger: Ledger, of: HistoryOptions): Promise<readonly Row[]> {
   const rows: Row[] = []
   for await (const row of ledger.history({ ...of, limit: LOOKED_AT })) {

@@ -46,7 +46,6 @@ export function isGiven(name: string, argv: readonly string[]): boolean {
 interface Words {
   /** The options by the names of their flags. The value of one that is given without a value is null. */
   readonly given: Map<string, string | null>
-  /** The words that are neither options nor their values. */
   readonly strays: readonly Stray[]
 }
 
@@ -87,7 +86,7 @@ function readWords(line: Line, argv: readonly string[]): Words {
   return { given, strays }
 }
 
-/** It may be an option of the batch after an unexpected argument, or a part of a value without quotes. */
+/** The unknown word may be an option of the batch after an unexpected argument, or a part of a value without quotes. */
 function unknownWord(line: Line, at: Stray, [first, ...others]: readonly Stray[]): Error {
   if (line.command.runsBatch && !line.hasBatch && first !== undefined)
     return unexpectedArgument(line, [first, ...others])

@@ -46,7 +46,6 @@ type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyForm
 }
 
 export interface Notify extends Omit<Notifier, 'send'> {
-  /** Sends a notification if the event is of a kind that the user asked for. `about` has the parts of its title. */
   emit(event: LogObject, about: Omit<TitleParts, 'word'>): void
   emitDigest(digest: Digest): void
   wants(kind: NotifyKind): boolean

@@ -6,7 +6,6 @@ import { COMMON } from './options.ts'
 
 const { slot, starts, batch, lease, expectations, ledger } = SETTING_GROUPS
 
-/** It is recorded with the attempt. */
 export const IGNORE_AFTER = {
   kind: 'switch',
   group: 'Running a slot again',

@@ -66,7 +66,7 @@ type Duplicate = Extract<Decision, { kind: 'duplicate' }>
 
 type TriggerKind = Trigger['kind'] | 'caughtUp'
 
-/** A new attempt would run beside a process of an earlier one. */
+/** A new attempt would run at the same time as a process of an earlier one. */
 const survivor: Rule = ({ facts }) => facts.survivor !== null && 'survivor'
 /** A row must stay small. */
 const tooManyAttempts: Rule = ({ row }) => row !== null && startedAttempts(row) >= MAX_ATTEMPTS && 'tooManyAttempts'
@@ -179,7 +179,6 @@ export interface ResolveFacts {
   readonly skewMs: number
   /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
-  /** A process on this host that belongs to an attempt which never reported its end. */
   readonly survivor?: Survivor | null
 }
 

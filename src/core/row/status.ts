@@ -9,9 +9,7 @@ export interface SlotRecord {
 export interface StatusSettings {
   readonly now: Instant
   readonly skewMs: number
-  /** A slot without a row is missed this long after it was due, in milliseconds. */
   readonly graceMs: number
-  /** A slot that has not completed this many milliseconds after it was due is overdue. Null or left out: never. */
   readonly doneByMs?: number | null | undefined
 }
 
@@ -45,7 +43,7 @@ export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'grac
   }
 }
 
-/** A covered slot has the status of the slot that covers it. If the row of that one is gone, nothing is known of its work. */
+/** A covered slot has the status of its covering slot. If the row of that one is gone, it is unknown whether the work was done. */
 function statusOfSkipped(row: Row, settings: Omit<StatusSettings, 'graceMs'>): Status {
   const { covering } = row
   if (coveringSlot(row) === null || covering === undefined) return 'skipped'

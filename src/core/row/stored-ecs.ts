@@ -16,8 +16,8 @@ export const ECS = formOf<EcsFacts>({
 })
 
 /**
- * A row must stay small, so the network is left out, and what the ARN of the task says too: the region, the cluster, and the
- * id of the task at the end of the log stream. So is the network mode on Fargate.
+ * A row must stay small, so this leaves out the network, the network mode on Fargate, and what the ARN of the task says: the
+ * region, the cluster, and the id of the task at the end of the log stream.
  */
 export function encodeEcsBeside(facts: EcsFacts, ecsTask = ''): StoredDocument {
   const task = parseTaskArn(ecsTask)

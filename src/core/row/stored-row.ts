@@ -242,7 +242,7 @@ export function decodeRow(stored: unknown): StoredRow {
   return row as Row
 }
 
-/** Returns what `read` returns, or what is wrong with the row, so that a damaged row of a listing hides no other one. */
+/** Returns what `read` returns, or what is wrong with the row, so that a damaged row of a listing does not hide the others. */
 export function readableOrDamaged(
   stored: { readonly task: unknown; readonly slot: unknown },
   read: () => StoredRow,

@@ -38,7 +38,6 @@ export interface Claim extends NewOwner {
   readonly traceId?: string | undefined
   /** The batch must not start yet, because another slot of the task may be running. */
   readonly phase?: 'waiting'
-  /** How long the row is kept, in milliseconds. Null or left out: no limit. */
   readonly retentionMs?: number | null
 }
 
@@ -214,13 +213,12 @@ export function coverRow(found: Row | null, cover: Cover, stamp: Stamp): Row {
 }
 
 export interface ResolutionRequest extends NewOwner, ResolutionText {
-  /** Known to have ended, also if its lease holds. */
   readonly endedRun?: string | null
 }
 
 /**
  * Returns the row with the resolution of an operator, which also ends an open attempt. Makes a row if there was none. The
- * row has a new owner, so a run that is still alive against the word of the operator can write nothing any more.
+ * row has a new owner, so a run can write nothing any more, even if it is still alive.
  */
 export function resolveRow(found: Row | null, request: ResolutionRequest, stamp: Stamp): Row {
   // The resolution was applied before, and another run's withdrawal is on top of it.

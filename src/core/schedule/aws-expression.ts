@@ -35,7 +35,6 @@ export function rateText(count: string, unit: string): string {
   return `${number} ${unit.replace(/s$/, '')}${number === 1 ? '' : 's'}`
 }
 
-/** Returns the words between the parentheses of an AWS form. Any other expression has none. */
 function argumentWords(expression: string): readonly string[] {
   const [, text = ''] = /^\w+\((.*)\)$/.exec(expression) ?? []
   return text.split(/[ \t]+/).filter(Boolean)

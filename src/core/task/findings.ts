@@ -53,11 +53,9 @@ export type TaskFinding = SlotFinding & {
   readonly times: AuditSettings
   /** The schedule that is in force now, or that of the slot if none is recorded. Operators read times in its zone. */
   readonly schedule: ScheduleSpec
-  /** The schedule of the slot, if it is another one. */
   readonly otherSchedule?: ScheduleSpec
   /** No schedule on record has the slot, because an operator forced it. A range does not run it. Left out: one has it. */
   readonly offSchedule?: OffSchedule
-  /** The owner that the runs of the task state: a name, URL or runbook. Left out: they state none. */
   readonly owner?: string
   /** The task is only declared: no scheduled run has stated its schedule. Left out: one has. */
   readonly isOnlyDeclared?: true
@@ -69,11 +67,9 @@ export interface TaskHealth {
   readonly task: string
   /** The status of the newest slot that was due. Null if the range has none. */
   readonly status: Status | null
-  /** Null if the range has none. */
   readonly lastSuccessAt: Instant | null
   /** How long the attempt took that succeeded last, in milliseconds. Null if the range has none. */
   readonly lastDurationMs: number | null
-  /** The next slot that is expected. Null: none. */
   readonly next: Instant | null
   readonly duplicates: number
   readonly owner: string | undefined
@@ -94,7 +90,7 @@ export function findingOf(
   if (row === null) return findingOfAbsent(missed, settings)
   const { slot } = row
   if (isUnreadable(row)) return { kind: 'unknown', status: 'unknown', slot, row }
-  // It is a part of the finding of the slot that covers it. If that record is gone, it is one of its own.
+  // A covered slot is a part of the finding of its covering slot. If that row is gone, the covered slot is a finding itself.
   if (coveringSlot(row) !== null) return row.covering === null ? { kind: 'failed', status: 'missed', slot, row } : null
   const status = statusOfRow(row, settings)
   const blocker = blockedBy(row)

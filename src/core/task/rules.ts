@@ -24,7 +24,6 @@ interface Rule {
   readonly isRelative: boolean
 }
 
-/** The rules of a task, and the first slot that they are for. */
 export interface Rules {
   readonly since: Instant
   readonly rules: readonly Rule[]
@@ -122,7 +121,7 @@ export function medianOf(values: readonly number[]): number | null {
 
 function meets(value: Fact, { operator, bound, isRelative }: Rule, usual: number | null): boolean {
   const most = isRelative ? (usual === null ? null : Number(bound) * usual) : bound
-  // Without a usual value, nothing is too much.
+  // Without a usual value, no value is too large.
   if (most === null) return true
   if (typeof value !== typeof most) return false
   return MEETS[operator](value === most ? 0 : value > most ? 1 : -1)
@@ -137,7 +136,6 @@ export function unmetText({ name, operator, bound, isRelative, value, usual }: U
   return `${is} (expected ${operator} ${limit}${usual === null ? '' : `, usually ${shown(usual)}`})`
 }
 
-/** Returns a number with commas: `1,200.5`. */
 function shownFact(value: Fact): string {
   return typeof value === 'number' ? String(value).replace(/(?<!\.\d*)\B(?=(\d{3})+(?!\d))/g, ',') : String(value)
 }

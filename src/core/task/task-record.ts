@@ -68,7 +68,7 @@ export interface Expectations {
   readonly overlap?: (typeof OVERLAP_RULES)[number]
   /** The largest difference between the clocks of two hosts, in milliseconds. A lease is trusted this long after its end. */
   readonly skewMs?: number
-  /** The work of a run takes what has arrived since the last success. A forced run, which may not know it, must, too. */
+  /** Each run processes what has arrived since the last success. A forced run must do so, too, even if its options do not say so. */
   readonly sinceLastSuccess?: true
 }
 

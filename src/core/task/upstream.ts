@@ -60,7 +60,7 @@ function dueBefore(task: string, { schedules }: TaskRecord, until: Instant): Ite
 /** Whether a slot has what another one waits for. `excused`: it need not complete, and `why` follows the name of the slot. */
 export type Need = { readonly kind: 'met' | 'open' } | { readonly kind: 'excused'; readonly why: string }
 
-/** Only the row counts, and no lease: a slot that completed and runs again does not have its work in order. */
+/** Only the row counts, and not its lease. A slot that completed and runs again is open: its work may be half done now. */
 export function needOf({ doubt, slot }: DueKey, found: StoredRow | null, record: TaskRecord): Need {
   if (found !== null && isUnreadable(found)) return { kind: 'open' }
   const row = found && workRow(found)

@@ -101,7 +101,6 @@ export function findingCause(found: TaskFinding): string {
   return attempt?.phase === 'ended' ? causeText(attempt) : findingDetail(found)
 }
 
-/** For a notification. */
 export function findingObject(found: TaskFinding, now: Instant, store: string): LogObject {
   const { kind, ...fields } = findingJson(found, store)
   return {

@@ -36,7 +36,6 @@ interface RerunnableNeeds {
   readonly newestTried: TaskFinding | null
   /** The newest slot in which it is unknown how much of the work was done. Null if there is none. */
   readonly newestStale: TaskFinding | null
-  /** The oldest slot that is not stale. Null if all are. */
   readonly oldestKnown: TaskFinding | null
 }
 
@@ -82,7 +81,7 @@ function older(one: TaskFinding | null, other: TaskFinding): TaskFinding {
   return one === null || other.slot < one.slot ? other : one
 }
 
-/** The doubts of an older change are shown when those of the newest one are settled: what settles them is another span. */
+/** Only the doubts of the newest change are shown. Those of an older one need a pause of another span, and are shown later. */
 function withDoubt(before: FindingGroup | null, found: TaskFinding): FindingGroup {
   if (before === null) return { newest: found, oldest: found, count: 1 }
   return isSameDoubt(before.newest, found) ? { ...before, oldest: found, count: before.count + 1 } : before
@@ -160,7 +159,7 @@ function needOfRerunnable(
   }
 }
 
-/** The slot needs a decision of its own, so its rerun is not beside the reruns of other slots. */
+/** The slot needs its own decision, so its rerun is not listed with the reruns of other slots. */
 function needOfLeftOut(found: TaskFinding, store: string, isAlone: boolean): NextSteps {
   return isAlone
     ? needOfOne(found, store)

@@ -14,11 +14,9 @@ import { counted, printable } from '../text.ts'
 export interface TableStyle extends Screen {
   /** Whether the table has a column for the task, because the items can belong to several tasks. */
   readonly withTask: boolean
-  /** The names of facts that the batch reports. Each has a column. */
   readonly fields: readonly string[]
   readonly now: Instant
   readonly statusOf: StatusOf
-  /** Returns the line that is shown instead of an empty table. */
   readonly nothing: () => Promise<string>
   /** Returns the line below the table. It is called at the end. */
   readonly total: () => string

@@ -209,7 +209,6 @@ function catchUpEntry(
   }
 }
 
-/** Returns what to do if an event time does not match. `matchesIn` is a zone in which it would match. */
 function mismatchAdvice(matchesIn: string | undefined): string {
   return matchesIn === undefined
     ? 'The scheduler and cronledger must have the same schedule and time zone.'

@@ -30,7 +30,6 @@ const COUNT_WORDS = {
   left: 'not run',
 } as const
 
-/** `only` names the kinds of slots that were to run. */
 export interface RerunReport {
   readonly task: string
   readonly only: readonly Rerunnable[]

@@ -16,7 +16,6 @@ import { sentenceText } from '../verdict.ts'
 
 export interface RerunScript {
   readonly store: string
-  /** In any order. */
   readonly slots: readonly ShownSlot[]
   /** The slots that need a look at each before they are run. */
   readonly leftOut: readonly ShownSlot[]
@@ -25,7 +24,6 @@ export interface RerunScript {
   readonly upstreams: ReadonlyMap<string, readonly string[]>
   readonly reason: string
   readonly by: string
-  /** The statuses of the slots of a range. */
   readonly only: readonly string[]
   readonly keepGoing: boolean
   /** The command of the batches that do not run on ECS. Null: the reader writes it. */
@@ -44,7 +42,6 @@ interface Part {
 
 const END = 'END_OF_CRONLEDGER'
 
-/** Starts a task of ECS, waits until it has stopped, and returns the exit code of its container. */
 const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit code, and the command that starts the task
     slot=$1 region=$2 cluster=$3 query=$4
     shift 4

@@ -85,7 +85,7 @@ interface AbsentSlot extends Key, Pick<MissedSlot, 'doubt'> {
   readonly schedule: ScheduleSpec | null
 }
 
-/** Its fields have the names of those of a row. */
+/** Its fields have the same names as those of a row. */
 export function missedJson(
   { task, slot, windowEnd, schedule, doubt }: AbsentSlot,
   status: Status | null,
@@ -103,7 +103,7 @@ export function missedJson(
   }
 }
 
-/** One that runs is measured until `now`. Null: its end is not known, or it did not start the batch. */
+/** A last attempt that runs is measured until `now`. Null: its end is not known, or it did not start the batch. */
 export function durationMsOf({ attempts }: Row, status: Status, now: Instant): number | null {
   const runsAt = status === 'running' || status === 'overdue' ? now : null
   const attempt = attempts.at(-1)

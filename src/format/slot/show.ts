@@ -103,7 +103,6 @@ export function showText(shown: ShownSlot): string {
   return lines.map(printable).join('\n')
 }
 
-/** Returns the slot as JSON on several lines, as `schema/row.schema.json` describes it. */
 export function showJson(shown: ShownSlot): string {
   const { row, slot, schedule, verdict } = shown
   const own = row === null ? missedJson(shown, verdict.status) : rowJson(row, verdict.status)

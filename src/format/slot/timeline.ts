@@ -26,7 +26,6 @@ interface TimelineItem {
 
 export interface TimelineEvent extends TimelineItem {
   readonly kind: 'event'
-  /** The attempt that starts here. Left out for all other events. */
   readonly starts?: AttemptRecord
 }
 
@@ -80,7 +79,6 @@ function isAlike(one: Rejection, other: Rejection): boolean {
   return one.kind === other.kind && one.cause === other.cause
 }
 
-/** Returns one entry for rejections of the same kind and cause. `same` has at least one. */
 function rejectedEntry(same: readonly Rejection[], rejections: Rejections, slot: Instant): TimelineEntry {
   const listed = same.map((rejection) => rejectionEvent(rejection, slot))
   const [first, ...others] = listed
@@ -103,7 +101,7 @@ function rejectedEntry(same: readonly Rejection[], rejections: Rejections, slot:
   }
 }
 
-/** Those that are only counted came between the first ones and the latest. They belong here if these are around them. */
+/** The triggers that are only counted came after the first ones and before the latest. `same` has them if it has both ends. */
 function unlistedAmong(same: readonly Rejection[], { count, refused, first, latest }: Rejections): number {
   const before = first.at(-1)
   const hidden = count - first.length - 1

@@ -61,13 +61,11 @@ function slotTexts(record: TaskRecord, { now }: ExplainedTask, slot: Instant, zo
   ]
 }
 
-/** Returns the word for a slot in a list of slots: `paused` or `retired`. Returns null if neither has the slot. */
 export function suspendedWord({ record }: ExplainedTask, slot: Instant): 'paused' | 'retired' | null {
   const found = suspensionOf(record, slot)
   return found === null ? null : found.kind === 'pause' ? 'paused' : 'retired'
 }
 
-/** Returns what the task record says about the slot as JSON for programs. Null if it is not known. */
 export function explainedTaskJson({ record, inForce, now, waits = null }: ExplainedTask, slot: Instant | null) {
   if (record === null) return null
   const found = slot === null ? null : suspensionOf(record, slot)

@@ -13,7 +13,6 @@ export interface ChangeReport {
   readonly zone: string
   readonly now: Instant
   readonly changed: boolean
-  /** The pause or the retirement that was recorded, or those that were ended. */
   readonly suspensions: readonly Suspension[]
   readonly record: TaskRecord
 }

@@ -174,8 +174,8 @@ export async function waitForUpstream(claimedSlot: ClaimedSlot): Promise<Upstrea
 }
 
 /**
- * Reads all slots, until one has not what this run needs. Each time from the first one on: a slot that had completed may run
- * again since, and its work is then not in order.
+ * Returns the first slot that does not have what this run needs. Each call reads from the first slot on, because a slot that had
+ * completed may run again since, and its work is then not in order.
  */
 async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
   const { request, settings, io, halt } = claimedSlot

@@ -15,14 +15,12 @@ export interface TaskChangeRequest {
 }
 
 export interface ChangedRecord {
-  /** False if nothing had to be changed. */
   readonly changed: boolean
   readonly record: TaskRecord
 }
 
 export interface ChangeIo extends AskIo {
   readonly store: Store
-  /** How long the ledger may take for the read, and for the change, in milliseconds. */
   readonly pageTimeoutMs: number
   readonly signals: readonly AbortSignal[]
 }

@@ -18,7 +18,7 @@ import { oldestOf, warnOfSchedule } from './catch-up.ts'
 export interface LookedBack {
   /** The newest completed slot. Null: none was found. */
   readonly newest: Instant | null
-  /** The run that completed `newest` went on from here. */
+  /** The slot from which the run that completed `newest` started. */
   readonly floor: Instant
   /** All rows between `floor` and the slot. */
   readonly rows: readonly StoredRow[]

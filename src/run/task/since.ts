@@ -48,15 +48,15 @@ function isAsked(row: PendingRow, settings: Settings): boolean {
   return settings.sinceLastSuccess || isOnce(settings) || row.covers !== undefined || hasKnownSince(row)
 }
 
-/** Returns whether the work of the slot took a range, or that of the slot that covers it. */
+/** Returns whether the work of the slot, or of its covering slot, took a range. */
 function hasKnownSince(row: StoredRow): boolean {
   const own = readableRow(row)
   return own !== null && (own.coveredBy !== undefined || own.attempts.some(({ since }) => since !== undefined))
 }
 
 /**
- * The slots that this one covers are done when it is. So a repetition must go on from where the attempt did that covered
- * them, although one of them may have run alone since.
+ * When this slot completes, the slots that it covers are done. So a repetition must start from the same slot as the attempt
+ * that covered them, although one of them may have run alone since.
  */
 function sinceFor({ covers }: PendingRow, newest: Instant | null): Instant | null {
   if (covers === undefined || newest === null) return newest
@@ -64,8 +64,8 @@ function sinceFor({ covers }: PendingRow, newest: Instant | null): Instant | nul
 }
 
 /**
- * Reads the rows before `slot` up to the newest that completed, with strongly consistent reads. `whole`: also those of which
- * the run that completed it may have left some missed.
+ * Reads the rows before `slot` back to the newest that completed, with strongly consistent reads. `whole`: also the rows before
+ * that one, among which its run may have left missed slots.
  */
 async function readBack({ task, slot }: Key, whole: boolean, store: Store, call: CallOptions): Promise<LookedBack> {
   const query = { kind: 'task', task, since: slot - LOOK_BACK_MS, until: slot, consistent: true } as const
@@ -94,7 +94,7 @@ async function readBack({ task, slot }: Key, whole: boolean, store: Store, call:
 async function isDone(row: StoredRow, slot: Instant, store: Store, call: CallOptions): Promise<boolean> {
   const own = readableRow(row)
   if (own === null || hasCompleted(own)) return own !== null
-  // A slot before this one that covers it was read before, and has not completed. This slot covers it only once it has.
+  // A covering slot before `slot` was read already, and has not completed. A row that says `slot` itself is not done yet.
   if ((coveringSlot(own) ?? slot) <= slot) return false
   const covered = readableRow(await withCovering(own, (key) => store.get(key, call)))
   return covered !== null && hasCompleted(workRow(covered))

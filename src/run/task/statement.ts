@@ -21,7 +21,7 @@ import { type ReadRecord, writeRecord } from './task-record.ts'
 /** Operators may have forced or resolved some of the newest slots, and triggers in a pause may have left rows. */
 const NEWEST_ROWS = 100
 
-/** The start of the batch waits for this write, and the next run tries again, so it gets one slow answer. */
+/** The start of the batch waits for this write, so it gets the time of one slow answer. The next run tries again. */
 const WRITE_TIMEOUT_MS = 5_000
 
 const CORRECTED =

@@ -50,7 +50,7 @@ export function nextPut(row: Row, expected: Exclude<Expected, 'absent'>): Update
   }
 }
 
-/** Counts a rejection once. The form depends on the count, which only the row knows: the condition fails for a wrong one. */
+/** Counts a rejection once. The form of the update depends on the count in the row. If that is wrong, the condition fails. */
 export function noteUpdate(key: StoredKey, rejection: Rejection, count: number): Update {
   const entry = REJECTION.encode(rejection)
   const [condition, set, add, own] = noteBracket(count, entry)

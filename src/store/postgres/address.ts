@@ -108,7 +108,6 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
   }
 }
 
-/** Returns what stands before the parameters of an address. */
 function partsOf({ hostname, port, username, password, pathname }: URL): ConnectionSettings {
   const parts = { host: hostname, port, user: username, password, dbname: pathname.slice(1) }
   const stated = Object.entries(parts).filter(([, value]) => value !== '')

@@ -115,8 +115,8 @@ export function connectPostgres(name: string, env: Environment): Postgres {
 const ignore = () => undefined
 
 /**
- * Returns a function that runs each job after the jobs before it, unless its signal aborts first. The queue of the pool would
- * give a request up that waits for others longer than a connection may take.
+ * Returns a function that runs each job after the jobs before it, unless its signal aborts first. We do not use the queue of the
+ * pool, because it gives up a request that waits longer than a connection may take.
  */
 function takeTurns() {
   let last: Promise<unknown> = Promise.resolve()

@@ -7,12 +7,9 @@ const FIELDS = [
   { name: 'command', label: 'Batch command' },
 ] as const
 
-/** The texts that the person has typed, by the name of the field. */
 const values = new Map<string, string>()
-/** The fields whose last paste or value was refused. */
 const refused = new Set<string>()
 
-/** Starts the fields that fill in the placeholders of the commands as a person types. */
 export function startFilling(): void {
   fillIn(document)
   document.addEventListener('input', (event) => {
@@ -28,7 +25,7 @@ export function startFilling(): void {
   document.addEventListener('drop', (event) => refuse(event, event.dataTransfer))
 }
 
-/** A fetched page must get the same before it is compared, otherwise each refresh would remove the fields. */
+/** A fetched page must be filled, too, before it is compared. Otherwise each refresh would remove the fields. */
 export function fillIn(root: ParentNode): void {
   for (const section of root.querySelectorAll('.commands')) addFields(section)
   for (const blank of root.querySelectorAll<HTMLElement>('[data-fill]')) {

@@ -44,7 +44,6 @@ export function startLive(): void {
   if (plan() && isProblem(document)) showBanner('', false)
 }
 
-/** The problem that the banner names. */
 let told: string | null = null
 
 /** `problem` says why, is empty if the page says it, or null to hide the banner. `wasAsked`: a person asked for the try. */

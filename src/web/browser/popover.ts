@@ -1,6 +1,5 @@
 /** In milliseconds. The pointer may cross other slots on its way into the popover, and it would flicker. */
 const REST_MS = 150
-/** The tiles of slots. */
 const OWNERS = 'main a.c[aria-label]'
 
 /** The style puts the popover beside its cell. Screen readers read the label of the cell, which says the same. */

@@ -54,7 +54,6 @@ function rowBeside(row: HTMLTableRowElement, table: Element, step: -1 | 1): Elem
   return rows[rows.indexOf(row) + step]
 }
 
-/** Returns the link of a row that is closest to the same column. */
 function nearestIn(link: HTMLAnchorElement, row: Element | undefined): HTMLAnchorElement | undefined {
   const columnOf = (one: Element) => one.closest<HTMLTableCellElement>('th, td')?.cellIndex ?? 0
   const distanceOf = (one: Element) => Math.abs(columnOf(one) - columnOf(link))

@@ -20,7 +20,7 @@ const ESCAPES: Readonly<Record<string, (text: string) => string>> = {
   bare: (text) => text,
 }
 
-/** Returns a text as it must be written at a position. Returns null if it may not be, or if there is no such position. */
+/** Returns a text as it must be written at a position. Null: the text is not safe, or the position is unknown. */
 export function writtenAs(position: string, text: string): string | null {
   const write = Object.hasOwn(ESCAPES, position) ? ESCAPES[position] : undefined
   return write === undefined || !isSafe(text) ? null : write(text)

@@ -67,9 +67,7 @@ export interface View {
   readonly moves: boolean
   /** The time that the ledger took for the view. Left out: all the time that it took to make the view. */
   readonly costMs?: number
-  /** Left out: 200. */
   readonly status?: HttpStatus
-  /** The address to which the answer leads instead. Left out: none. */
   readonly location?: string
 }
 
@@ -89,7 +87,6 @@ export function zoneOf(context: Context): string | undefined {
 /** Reads the view that a request asks for, until `untilMs` of the monotonic clock. */
 export type ReadView = (context: Context, untilMs: number) => Promise<View>
 
-/** Returns a reading that begins now, and that ends when `signal` aborts. */
 export function openReading(options: AppOptions, signal: AbortSignal, zone?: string): Reading {
   const { ledger, clock, ledgerTimeoutMs } = options
   return { ledger, ledgerTimeoutMs, now: clock.now(), zone, signal }
@@ -121,7 +118,6 @@ export function openReadings(options: AppOptions) {
   }
 }
 
-/** Makes the answers of the server: the pages of views, and pages that say why a view cannot be shown. */
 export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
   const limit = pLimit(VIEWS_AT_A_TIME)
   // Only a page is kept after the requests that share it.
@@ -163,7 +159,6 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     )
   }
 
-  /** Makes the page of a view when the limit lets it. */
   async function make(read: ReadView, context: Context): Promise<PageAnswer | 'refused'> {
     if (limit.pendingCount >= MAX_WAITING) return 'refused'
     return limit(async () => {

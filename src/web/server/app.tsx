@@ -83,7 +83,6 @@ const HEADERS = secureHeaders({
   strictTransportSecurity: false,
 })
 
-/** Returns the answer to a request that this server does not take, or null if it takes the request. */
 function rejectRequest(context: Context, host: string): Response | null {
   if (!isOwnHost(context.req.header('host'), host)) {
     return context.text('The Host header does not name this server.\n', 403)
@@ -155,7 +154,6 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   return { overview, needs }
 }
 
-/** Returns the views of one task. They share the findings that were just read. */
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   const missingTask = openMissingTasks(clock, reading)
   const sharedFindings = shareAnswers<ShownFindings>(clock)

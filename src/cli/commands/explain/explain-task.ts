@@ -41,7 +41,6 @@ export async function explainTask(
   return { schedule: parseSchedule(spec), ofTask: ofTask(record, null) }
 }
 
-/** Returns what the slot of a task waits for, with what is recorded of it now, and the tasks that wait for this one. */
 async function readWaits(
   ledger: Ledger,
   reading: TaskReading,

@@ -18,7 +18,6 @@ export const SLOT_OR_RANGE = {
   to: { kind: 'text', value: 'TIME', otherwise: 'now', help: 'End of the range; a date includes the whole day' },
 } as const satisfies OptionTable
 
-/** Throws a usage error unless the options are those of one slot, or of a range. */
 export function checkSlotOrRange(
   values: Readonly<Record<string, unknown>>,
   { ofSlot = [], ofRange }: { readonly ofSlot?: readonly string[]; readonly ofRange: readonly string[] },

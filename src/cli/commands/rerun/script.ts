@@ -46,7 +46,6 @@ interface Found {
 }
 
 interface OfTasks {
-  /** For each task, how many slots may not have been due. */
   readonly doubts: Map<string, number>
   /** For each task, those that it comes after. */
   readonly upstreams: Map<string, readonly string[]>
@@ -126,7 +125,6 @@ function slotsOfRange(
   return concurrently(tasks, slotsOf, [stop])
 }
 
-/** Yields the slot that the operator names, whatever its status is. */
 async function* namedSlot(values: ScriptValues, reference: string, ledger: Ledger): AsyncGenerator<Found> {
   const { store, task = '', ledgerTimeoutMs } = values
   const { slot } = await ledger.findSlot({ task, slot: reference, ledgerTimeoutMs })

@@ -106,7 +106,6 @@ function networkText(given: string): string {
   return [...subnets, ...securityGroups].join(', ') + (subnets.length === 1 ? single : '')
 }
 
-/** Throws a usage error if the run would refuse the event time. */
 async function eventTimeText(run: RunOptions, { eventTime, schedule }: Read, stop: AbortSignal): Promise<string> {
   const { force } = run
   // Standard input can be read only once, and the run must do that.

@@ -54,7 +54,6 @@ const MAX_NO_RUN_HOURS = 168
 /** The time for the batch and for the delivery of its log, before the alarm calls an operator. */
 const EXTRA_HOURS = 2
 const HOUR_MS = 3_600_000
-/** The limit for the name of a schedule in EventBridge. */
 const MAX_NAME_LENGTH = 64
 /** The hexadecimal digits of the hash: four billion values, and an account has some hundred batches. */
 const HASH_LENGTH = 8
@@ -134,7 +133,6 @@ function readOutputs(text: string | undefined): ParameterValues {
   }
 }
 
-/** Returns the lists for the secrets `VARIABLE=ARN,VARIABLE=ARN`. */
 function secretParameters(text: string): ParameterValues {
   const secrets = text.split(/ *, */).filter(Boolean)
   if (secrets.length > SECRETS.max) {

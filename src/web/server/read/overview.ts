@@ -39,7 +39,6 @@ const SLOTS_BEFORE = 12
 /** How many slots of one task are read if the reader asks for those that were not read. */
 const MAX_SLOTS_ASKED = 10_000
 
-/** Returns how many slots are read of each task at most, on a page with this number of tasks. */
 export function slotsPerTask(tasks: number, isAsked = false): number {
   return Math.min(
     isAsked ? MAX_SLOTS_ASKED : MAX_SLOTS,

@@ -31,13 +31,10 @@ export interface Reading {
 
 export interface ReadTask {
   readonly head: TaskHead
-  /** The task record, or null if the ledger has none. */
   readonly known: KnownTask | null
   /** The schedules that this version can read, oldest first. */
   readonly inForce: readonly InForce[]
-  /** The schedule in force. Null when it is not known, or when this version cannot read it. */
   readonly current: Schedule | null
-  /** Why a schedule cannot be read. Null when all of them can be read. */
   readonly problem: string | null
 }
 
@@ -90,7 +87,6 @@ export function* readEach<T>(tasks: readonly T[], read: (task: T) => ReadTask): 
   for (const task of tasks) yield read(task)
 }
 
-/** Returns the zone of the schedule in force, as a clock has it. */
 export function taskZone({ schedules }: KnownTask, reading: Reading): Pick<WallClock, 'zone'> {
   return clockOf(inForceAt(schedules, reading.now)?.spec, reading)
 }

@@ -32,7 +32,6 @@ import { readTask } from './task.ts'
 export interface ReportQuery {
   /** The period as the operator wrote it. Left out: the last calendar month. */
   readonly range: RangeText
-  /** Left out: all tasks. */
   readonly task?: string | undefined
   readonly store: string
 }

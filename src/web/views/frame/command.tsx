@@ -3,7 +3,6 @@ import { listed, printable } from '../../../format/text.ts'
 import { BLANKS, type Blank, type CommandWords } from '../../../verdict/command.ts'
 
 interface CommandProps {
-  /** The effect of the command, in a few words. */
   readonly what: string
   readonly command: CommandWords
   readonly note?: string | undefined

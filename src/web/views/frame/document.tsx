@@ -13,7 +13,6 @@ export interface Frame {
   readonly title: string
   readonly dress: Dress
   readonly store: string
-  /** The zone in which the reader wants all times. Left out: each task has its own. */
   readonly zone?: string | undefined
   readonly now: Instant
   /** The time after which the page asks for itself again, in milliseconds. Null when it never does. */

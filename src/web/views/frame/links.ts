@@ -4,7 +4,6 @@ import type { Instant } from '../../../core/types.ts'
 export interface OverviewQuery {
   /** The span of the time axis: `24h`, `7d` or `30d`. */
   readonly span?: string | undefined
-  /** Only tasks with this state are shown. */
   readonly status?: string | undefined
   /** A part of the name, or its begin (`pay/*`). */
   readonly q?: string | undefined

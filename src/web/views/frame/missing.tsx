@@ -23,7 +23,6 @@ export function LedgerHelp({ text, store }: Readonly<{ text: string; store: stri
 
 interface MissingTaskProps {
   readonly task: string
-  /** The nearest first. */
   readonly near: readonly string[]
   readonly isEmpty: boolean
 }

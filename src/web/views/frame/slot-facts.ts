@@ -22,7 +22,6 @@ export function isMoving({ status }: SlotWithStatus): boolean {
 export interface SlotFacts {
   readonly slot: Instant
   readonly mark: SlotMark
-  /** How long the batch ran, or has run until now. Null if that is not known. */
   readonly durationMs: number | null
   readonly isRunning: boolean
   readonly attempts: number

@@ -6,9 +6,7 @@ import { LogLink } from '../slot/log-link.tsx'
 import { CommandToCopy } from './command.tsx'
 
 interface StepsProps {
-  /** The likeliest first. */
   readonly steps: readonly Step[]
-  /** The warnings that the operator must read before a command is run. */
   readonly cautions: readonly string[]
   /** The container that wrote the log. Left out: not known, or there are several. */
   readonly ecs?: EcsFacts | undefined

@@ -5,7 +5,6 @@ import type { WallClock } from './wall-clock.ts'
 
 interface TimeProps {
   readonly at: Instant
-  /** The clock that the reader wants, or that of the zone of the task. */
   readonly clock: WallClock
   /** The time of the page. With it, a time of the last or the next day also says how far away it is. */
   readonly now?: Instant

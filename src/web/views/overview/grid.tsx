@@ -16,25 +16,20 @@ import { cellFacts, type GridCell } from './cells.ts'
 export interface TaskLine {
   readonly task: string
   readonly clock: WallClock
-  /** The schedule, and its zone. */
   readonly words: string
   readonly expression: string
   readonly zone: string
   readonly owner: string | undefined
-  /** The contents of each column of the axis. Null where no slot is. */
   readonly cells: readonly (GridCell | null)[]
   /** How many of the oldest columns show nothing, because the task has too many slots. */
   readonly unread: number
-  /** The pauses and retirements that overlap the axis. */
   readonly gaps: readonly Gap[]
-  /** Whether a slot of the axis runs, or may start at any moment. */
   readonly isMoving: boolean
   readonly lastSuccess: Instant | null
   /** How long the slots that completed took, in milliseconds, the newest first. */
   readonly durationsMs: readonly number[]
   readonly next: Instant | null
   readonly suspended: FoundSuspension | null
-  /** Why the slots could not be read. Null when they could be read. */
   readonly problem: string | null
 }
 

@@ -17,9 +17,7 @@ type Kind = TaskFinding['kind']
 /** The findings of `check`: the slots that need attention. */
 export interface Needs {
   readonly count: Readonly<Record<Kind, number>>
-  /** The kinds of the findings of each task that has some. */
   readonly byTask: ReadonlyMap<string, ReadonlySet<Kind>>
-  /** The incident of the most tasks comes first. */
   readonly incidents: readonly Incident[]
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
@@ -39,7 +37,6 @@ const OLD_MS = 60_000
 
 export interface NeedsProps {
   readonly needs: Needs
-  /** The zone in which the reader wants all times. Left out: each task has its own. */
   readonly zone?: string | undefined
   readonly now: Instant
 }

@@ -14,16 +14,13 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
   readonly hasFindings: (task: string) => boolean
   readonly sort: Sort
-  /** The owners of all tasks, by name. */
   readonly owners: readonly string[]
-  /** The state that all tasks have, or null. */
   readonly state: TaskState | null
   readonly counts: StateCounts
   /** The number of tasks without the filter by state. */
   readonly total: number
   /** The number of tasks with the filter by state. A page shows some of them if there are very many. */
   readonly matching: number
-  /** Whether the findings of all tasks were read. Otherwise the states of some tasks are not known yet. */
   readonly isWhole: boolean
   readonly query: OverviewQuery
   /** The task after which the next page begins. Null on the last page. */

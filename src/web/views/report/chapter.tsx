@@ -162,7 +162,6 @@ function groupsOf(exceptions: readonly ExceptionalSlot[]): readonly Group[] {
 
 const wordOf = (name: ExceptionalSlot['class']) => (name === 'repaired' ? 'failed and repaired' : CLASS_WORDS[name])
 
-/** Returns a local time without its date, if it is the date of `before`. */
 function timeAfter(before: Instant, at: Instant, clock: WallClock): string {
   return clock.day(before) === clock.day(at) ? clock.time(at).slice(11) : clock.time(at)
 }

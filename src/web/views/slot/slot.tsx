@@ -96,7 +96,6 @@ export function SlotDetail({ model }: { readonly model: Described }) {
   )
 }
 
-/** Returns the facts of the row that the rest of the page does not have, by name. */
 function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<string, Child>> {
   const { slot, windowEnd, leaseUntil, expiresAt } = row
   const { schedule = '', attempts = '', rejected = '' } = slotFacts(row)

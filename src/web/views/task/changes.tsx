@@ -90,7 +90,6 @@ function ExpectationsText({ expectations }: { readonly expectations: NonNullable
   )
 }
 
-/** Returns the begin of a pause or a retirement, and its end if an operator ended it. */
 function suspensionChanges(name: 'pause' | 'retirement', suspension: Suspension, clock: WallClock): readonly Change[] {
   const { at, from, until, by, reason, ended } = suspension
   const begin = (

@@ -14,7 +14,6 @@ export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly newest: readonly TaskFinding[]
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
-  /** Why the task could not be checked to the end. Null if it could. */
   readonly problem: string | null
 }
 

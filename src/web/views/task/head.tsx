@@ -28,9 +28,7 @@ export interface TaskHead {
   readonly next: Instant | null
   readonly suspensions: Pick<TaskRecord, 'pauses' | 'retirements'>
   readonly suspended: FoundSuspension | null
-  /** The owner that the runs of the task state. Left out: they state none. */
   readonly owner?: string | undefined
-  /** The expectations that the runs of the task state. Null: none. */
   readonly expectations: TaskRecord['expectations']
 }
 
@@ -137,7 +135,6 @@ export function addressOf(owner: string): string | null {
   return /^https?:\/\/\S+$/i.test(owner) && URL.canParse(owner) ? owner : null
 }
 
-/** The owner of a task. An address on the web becomes a link. */
 function Owner({ owner }: { readonly owner: string }) {
   const address = addressOf(owner)
   if (address === null) return <span>{printable(owner)}</span>

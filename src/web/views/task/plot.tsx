@@ -21,11 +21,8 @@ export type PlotValues = ReadonlyMap<string, number>
 export interface PlotDays {
   readonly axis: Axis
   readonly cells: readonly (GridCell | null)[]
-  /** The medians of each day. */
   readonly values: readonly PlotValues[]
-  /** Whether all slots were read. */
   readonly isWhole: boolean
-  /** Why they could not be read to the end. Null: they could. */
   readonly problem: string | null
 }
 

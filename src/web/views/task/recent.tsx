@@ -23,7 +23,6 @@ const MIN_COLUMNS = 3
 export interface RecentSlots {
   /** At most `RECENT` slots, newest first. */
   readonly slots: readonly SlotWithStatus[]
-  /** Why some of them are missing. Null when all rows could be read. */
   readonly problem: string | null
 }
 

@@ -17,7 +17,6 @@ import { Recent, type RecentSlots } from './recent.tsx'
 interface HistoryTotal {
   readonly counts: Readonly<Partial<Record<SlotMark, number>>>
   readonly rejected: RejectedCount
-  /** Whether all slots were looked at. */
   readonly isWhole: boolean
 }
 
@@ -29,7 +28,6 @@ export interface TaskPage {
   readonly before: Instant | null
   /** The slots that were looked at, when too few of them matched the filter. Null when the page is complete. */
   readonly scanned: number | null
-  /** Why the page ends early. Null when all rows could be read. */
   readonly problem: string | null
   /** The slots that match the filter. Null: there is none, or this is a further page. */
   readonly total: HistoryTotal | null
@@ -38,7 +36,6 @@ export interface TaskPage {
 interface TaskViewProps {
   readonly head: TaskHead
   readonly recent: RecentSlots
-  /** The days of the plot. Null: the plot has the newest slots. */
   readonly days: PlotDays | null
   readonly page: TaskPage
   readonly findings: ShownFindings
