@@ -24,6 +24,9 @@ export const KNOWN_ELSEWHERE: ReadonlySet<string> = new Set(
 /** Shorter names (`log`, `by`) are close to too many others. */
 const MIN_LETTERS = 5
 
+/** In the warning. Kubernetes gives seven variables `CRONLEDGER_…` to each pod beside a service of that name. */
+const MOST_NAMED = 3
+
 /**
  * Returns a warning about the variables `CRONLEDGER_…` that do not belong to an option of any command: a misspelt limit would
  * silently have no effect. Throws a usage error if one is nearly an option that chooses the slot or limits a force and is not given.
@@ -44,7 +47,7 @@ export function misspeltVariables(
   )
   for (const variable of others) {
     const name = nameOf(variable)
-    const near = names.includes(name) ? name : (otherName(name) ?? nearest(name, names))
+    const near = otherName(name, (option) => names.includes(option)) ?? nearest(name, names)
     const isGuard = near !== null && GUARD_OPTIONS.has(near) && mayForce
     if (near === null || !left.includes(near) || !(isGuard || SLOT_OPTIONS.has(near))) continue
     const risk = isGuard ? 'start in a slot that you exclude' : 'take another slot'
@@ -53,10 +56,16 @@ export function misspeltVariables(
     )
   }
   const known = new Set([...Object.keys(RUN_OPTIONS), ...KNOWN_ELSEWHERE].map(variableOf))
-  const unknown = others.filter((variable) => !known.has(variable))
-  if (unknown.length === 0) return null
   const long = left.filter((name) => name.length >= MIN_LETTERS)
-  const meant = unknown.flatMap((variable) => nearest(nameOf(variable), long) ?? [])
+  const unknown = others.flatMap((variable) =>
+    known.has(variable) ? [] : [{ variable, near: nearest(nameOf(variable), long) }],
+  )
+  if (unknown.length === 0) return null
+  const meant = unknown.filter(({ near }) => near !== null)
+  const shown = (meant.length === 0 ? unknown : meant).slice(0, MOST_NAMED).map(({ variable }) => variable)
+  const more = unknown.length - shown.length
+  const all = listed([...shown, ...(more === 0 ? [] : [`${more} more`])], 'and')
   const are = unknown.length === 1 ? 'is not an option of cronledger and has' : 'are not options of cronledger and have'
-  return `${listed(unknown, 'and')} ${are} no effect.${didYouMean(meant.map(variableOf))}`
+  const hint = didYouMean(meant.slice(0, MOST_NAMED).flatMap(({ near }) => (near === null ? [] : [variableOf(near)])))
+  return `${all} ${are} no effect.${hint} For all options: cronledger help ${command} --all`
 }

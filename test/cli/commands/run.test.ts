@@ -339,13 +339,15 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
         CRONLEDGER_ON_MISMATCH: 'refuse',
         CRONLEDGER_SHEDULE: '@daily',
         CRONLEDGER_LEAS: '',
+        // Of Kubernetes, for a service with the name cronledger.
+        ...{ CRONLEDGER_PORT: 'tcp://10.0.0.1:80', CRONLEDGER_SERVICE_HOST: '10.0.0.1', CRONLEDGER_SERVICE_PORT: '80' },
       },
       // Options of rerun, what another cronledger tells its child, and what the stack gives to the container.
       ...{ CRONLEDGER_FROM: '7d', CRONLEDGER_ONLY: 'failed', CRONLEDGER_RUN_LOG: 'x', CRONLEDGER_ECS_NETWORK: 'x' },
     }
     const ended = await run(['true'], [], { env })
     expect(logOf(ended).map(({ event, message }) => (event === 'warning' ? message : event))).toEqual([
-      'CRONLEDGER_MAX_LATNESS, CRONLEDGER_ON_MISMATCH and CRONLEDGER_SHEDULE are not options of cronledger and have no effect. Did you mean CRONLEDGER_MAX_LATENESS?',
+      'CRONLEDGER_MAX_LATNESS and 4 more are not options of cronledger and have no effect. Did you mean CRONLEDGER_MAX_LATENESS? For all options: cronledger help run --all',
       'claimed',
       'completed',
     ])
