@@ -100,9 +100,14 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   }
 }
 
-/** Returns whether the work of a slot was done, for a list that has no room for the rest. */
-export function workOf({ task, slot, row }: Key & SlotRecord, settings: VerdictSettings): VerdictRule['work'] {
-  return verdictOf({ target: { store: '', task, slot, ecs: null }, row }, settings).work
+/** Returns what is said of a slot, for a list that has no room for steps and does not read the task record. */
+export function saidOf(
+  { task, slot, row }: Key & SlotRecord,
+  settings: VerdictSettings,
+): Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> {
+  const target = { store: '', task, slot, ecs: null }
+  const { happened, work, workText, caution } = verdictOf({ target, row }, settings)
+  return { happened, work, workText, caution }
 }
 
 /** Returns the verdict on the covering slot, which the covered slot repeats. */

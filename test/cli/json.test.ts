@@ -22,7 +22,17 @@ const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = 
   [
     ['rerun', '--store', store, '--task', 'nightly', '--from', SLOT, '--to', '2026-11-23', '--dry-run'],
     0,
-    [{ task: 'nightly', slot: SLOT, status: 'failed', schedule: '0 3 * * *', zone: 'UTC', anchor: null }],
+    [
+      {
+        task: 'nightly',
+        slot: SLOT,
+        status: 'failed',
+        schedule: '0 3 * * *',
+        zone: 'UTC',
+        anchor: null,
+        work: 'unknown',
+      },
+    ],
   ],
   [['setup', '--store', store], 0, [{ ledger: store, what: 'file', did: 'found' }]],
   [['setup', '--store', store, '--check'], 0, [{ ok: true, problem: null }]],

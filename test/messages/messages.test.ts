@@ -10,7 +10,7 @@ import { checkSummary, findingObject } from '../../src/format/check/finding.ts'
 import { incidentLines } from '../../src/format/check/incidents.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
-import { leftOutLine, plannedLine, planSummary, progressLine, rerunLine } from '../../src/format/rerun/rerun.ts'
+import { leftOutLine, plannedLines, planSummary, progressLine, rerunLine } from '../../src/format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
 import { taskLines } from '../../src/format/task/explain-task.ts'
 import { openTexts } from '../../src/format/task/suspensions.ts'
@@ -25,6 +25,7 @@ import {
   retiredText,
 } from '../../src/format/task/task-change.ts'
 import { collectIncidents } from '../../src/verdict/incidents.ts'
+import { saidOf } from '../../src/verdict/verdict.ts'
 import {
   FAILED,
   lastWaiting,
@@ -120,6 +121,13 @@ function rerunLines(): readonly string[] {
       'text',
       LATER,
     ) ?? ''
+  const left = rowWith({ ending: { ...FAILED, process: { pid: 4711, boot: 'b' } } })
+  const rows = { missed: null, failed: left, stale: pending(rowWith({})), completed: rowWith({ ending: SUCCEEDED }) }
+  const planned = keysOf(rows).map((why) => {
+    const at = { task: 'nightly', slot: SLOT, row: rows[why] }
+    const verdict = at.row && saidOf(at, timesAt(NOW + 86_400_000))
+    return { slot: SLOT, why, schedule: { schedule: '0 3 * * *', timezone: 'Asia/Tokyo' }, verdict }
+  })
   return [
     progressLine(1, 4, SLOT, 'Asia/Tokyo', 'missed'),
     report({ completed: 4 }, 0),
@@ -129,7 +137,7 @@ function rerunLines(): readonly string[] {
     report({}, 0, 1),
     report({ failed: 1, left: 2 }, 3, 4),
     leftOutLine('nightly', doubts(4)) ?? '',
-    plannedLine(SLOT, 'Asia/Tokyo', 'missed'),
+    ...planned.map(plannedLines),
     planSummary('nightly', [{ why: 'missed' }, { why: 'failed' }], DEFAULT_RERUNNABLE, doubts(1)),
     planSummary('nightly', [{ why: 'stale' }], DEFAULT_RERUNNABLE, doubts(0)),
     planSummary('nightly', [], DEFAULT_RERUNNABLE, doubts(0)),

@@ -13,7 +13,7 @@ import { type HistoryItem, lastReport, type StatusOf } from '../../format/slot/r
 import { listed, printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { workOf } from '../../verdict/verdict.ts'
+import { saidOf } from '../../verdict/verdict.ts'
 import { defineCommand } from '../command.ts'
 import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
@@ -189,7 +189,7 @@ function withStatusAndWork(
   }
   const timesOf = ({ task }: HistoryItem) => ({ now, ...(known.get(task) ?? expectedTimes(null)) })
   const statusOf: StatusOf = (item) => (isMissed(item) ? item.status : statusOfRow(item, timesOf(item)))
-  const ofItem = (item: HistoryItem) => workOf({ ...item, row: isMissed(item) ? null : item }, timesOf(item))
+  const ofItem = (item: HistoryItem) => saidOf({ ...item, row: isMissed(item) ? null : item }, timesOf(item)).work
   return { items: items(), statusOf, workOf: ofItem }
 }
 

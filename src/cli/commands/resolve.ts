@@ -10,7 +10,7 @@ import { rowJson } from '../../format/slot/row.ts'
 import { jsonArray, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { workOf } from '../../verdict/verdict.ts'
+import { saidOf } from '../../verdict/verdict.ts'
 import { defineCommand } from '../command.ts'
 import type { Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -121,7 +121,7 @@ async function resolveOne(ledger: Ledger, values: ResolveValues, slot: string | 
   const { row } = result
   const times = { now: systemClock.now(), ...expectedTimes(null) }
   const text = json
-    ? safeJson({ ...rowJson(row, statusOfRow(row, times)), work: workOf({ ...row, row }, times) }, 2)
+    ? safeJson({ ...rowJson(row, statusOfRow(row, times)), work: saidOf({ ...row, row }, times).work }, 2)
     : resolvedText(row, recorded, reason)
   return { text, refusal: null }
 }

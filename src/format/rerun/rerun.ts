@@ -4,12 +4,13 @@ import type { Rerunnable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { cronledger } from '../../verdict/command.ts'
-import { STALE_SLOTS_CAUTION } from '../../verdict/rules.ts'
+import { STALE_SLOTS_CAUTION, type VerdictRule } from '../../verdict/rules.ts'
 import type { Step } from '../../verdict/steps.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
 import type { LogFormat } from '../log/log.ts'
 import { listed, printable, safeJson } from '../text.ts'
+import { sentenceText } from '../verdict.ts'
 
 /** The slots that a range leaves out, because they may not have been due. `oldest` is null if there are none. */
 export interface LeftOutDoubts {
@@ -72,14 +73,33 @@ export function progressLine(done: number, total: number, next: Instant, zone: s
   return `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${zonedTime(next, zone)} (${why})`
 }
 
-/** Returns the line of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`. */
-export function plannedLine(slot: Instant, zone: string, why: Rerunnable): string {
-  return printable(`${formatInstant(slot)}  ${localTimeIn(slot, zone)}  ${why}`)
+/** One slot of a plan. */
+export interface PlannedSlot {
+  readonly slot: Instant
+  readonly why: Rerunnable
+  readonly schedule: ScheduleOptions
+  /** What is said of the slot. Null: it has no row, so nothing is known to have run. */
+  readonly verdict: Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> | null
 }
 
-export function plannedJson(task: string, slot: Instant, status: Rerunnable, schedule: ScheduleOptions): string {
+/** Returns the lines of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`, and what happened. */
+export function plannedLines({ slot, why, schedule: { timezone = 'UTC' }, verdict }: PlannedSlot): string {
+  const line = `${formatInstant(slot)}  ${localTimeIn(slot, timezone)}  ${why}`
+  if (verdict === null) return printable(line)
+  const { happened, workText, caution } = verdict
+  const said = `: ${sentenceText(happened, slot, timezone)} (work: ${workText})`
+  // The summary has the caution of all stale slots.
+  return [`${line}${said}`, ...(caution === null || why === 'stale' ? [] : [`  ${caution}`])].map(printable).join('\n')
+}
+
+export function plannedJson(task: string, { slot, why: status, schedule, verdict }: PlannedSlot): string {
   const { schedule: expression, timezone = 'UTC', anchor = null } = schedule
-  return safeJson({ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor })
+  const { happened = [], work = 'not done', caution = null } = verdict ?? {}
+  return safeJson({
+    ...{ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor, work },
+    ...(verdict !== null && { happened: sentenceText(happened, slot, timezone) }),
+    ...(caution !== null && { caution }),
+  })
 }
 
 /** Returns the last lines of a plan: `2 missed, 1 failed`, and what must be known before it is run. */

@@ -3,11 +3,18 @@ import type { Ledger, RerunnableOptions } from '../../../api.ts'
 import { usageError } from '../../../core/errors.ts'
 import { type OptionTable, optionName } from '../../../core/option.ts'
 import type { Rerunnable } from '../../../core/row/policy.ts'
-import type { ScheduleOptions } from '../../../core/schedule/schedule-options.ts'
-import type { Instant } from '../../../core/types.ts'
-import { type LeftOutDoubts, leftOutLine, plannedJson, plannedLine, planSummary } from '../../../format/rerun/rerun.ts'
+import {
+  type LeftOutDoubts,
+  leftOutLine,
+  type PlannedSlot,
+  plannedJson,
+  plannedLines,
+  planSummary,
+} from '../../../format/rerun/rerun.ts'
 import { jsonArray } from '../../../format/text.ts'
+import { systemClock } from '../../../process/clock.ts'
 import type { Sink } from '../../../process/log/sink.ts'
+import { saidOf } from '../../../verdict/verdict.ts'
 import { COMMON } from '../../options/options.ts'
 import { printAll } from '../../output.ts'
 
@@ -35,10 +42,7 @@ export function checkSlotOrRange(
   throw usageError(`--${one} and --${name} cannot be used together, because --${name} is for ${kind}. Use one of them.`)
 }
 
-interface Planned {
-  readonly slot: Instant
-  readonly why: Rerunnable
-  readonly schedule: ScheduleOptions
+interface Planned extends PlannedSlot {
   readonly skewMs: number
 }
 
@@ -61,19 +65,27 @@ const SLOTS_AT_A_TIME = 1_000
 
 /** Throws a usage error if there are more than `MAX_SLOTS`. */
 export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Plan> {
-  const { store } = range
+  const { store, task } = range
   const slots: Planned[] = []
   let doubts: LeftOutDoubts = { store, count: 0, oldest: null }
   const emitDoubt = (slot: Date) => {
     doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
   }
-  for await (const { slot, why, schedule, skewMs } of ledger.rerunnable({ ...range, emitDoubt })) {
+  const times = { now: systemClock.now(), graceMs: 0 }
+  for await (const { slot, why, row, schedule, skewMs } of ledger.rerunnable({ ...range, emitDoubt })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(
         `the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer slots with --only.`,
       )
     }
-    slots.push({ slot: slot.getTime(), why, schedule, skewMs })
+    const at = slot.getTime()
+    slots.push({
+      slot: at,
+      why,
+      schedule,
+      skewMs,
+      verdict: row && saidOf({ task, slot: at, row }, { ...times, skewMs }),
+    })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
   return { slots: slots.reverse(), doubts }
@@ -90,7 +102,7 @@ export async function printPlan({ slots, doubts }: Plan, { task, only }: RangeOf
 async function* planText(slots: readonly Planned[], summary: string) {
   for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
     const lines = slots.slice(done, done + SLOTS_AT_A_TIME)
-    yield lines.map(({ slot, why, schedule }) => `${plannedLine(slot, schedule.timezone ?? 'UTC', why)}\n`).join('')
+    yield lines.map((one) => `${plannedLines(one)}\n`).join('')
   }
   yield `${summary}\n`
 }
@@ -98,6 +110,6 @@ async function* planText(slots: readonly Planned[], summary: string) {
 async function* planJson(slots: readonly Planned[], task: string) {
   for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
     const objects = slots.slice(done, done + SLOTS_AT_A_TIME)
-    yield objects.map(({ slot, why, schedule }) => plannedJson(task, slot, why, schedule)).join(',\n')
+    yield objects.map((one) => plannedJson(task, one)).join(',\n')
   }
 }
