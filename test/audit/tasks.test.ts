@@ -89,7 +89,7 @@ test('a caller that stops ends the request for the next batch', async () => {
   expect(aborted).toEqual([2])
 })
 
-test('an unknown task is one also where a newer cronledger wrote the record of another task', async () => {
+test('a task is reported as unknown also if a newer cronledger wrote the record of another task', async () => {
   const store = memoryStore()
   const call = { signal: new AbortController().signal }
   const newer = { ...document, schemaVersion: 99 }

@@ -15,7 +15,7 @@ for (const text of ['', '10', '10 m', 'm', '-1s', '1e3s', '1.5.5s', '١s', '10mi
   })
 }
 
-test('property: what is printed reads back', () => {
+test('property: a printed schedule is read back as the same schedule', () => {
   fc.assert(
     fc.property(fc.nat(1e9), (ms) => {
       expect(parseDuration(formatDuration(ms))).toBe(ms)

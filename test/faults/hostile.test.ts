@@ -85,14 +85,14 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     if (args.includes('json')) for (const text of [stdout, ...stderr.split('\n')]) if (text !== '') JSON.parse(text)
   })
 
-  test('nor a CSV as a formula', async () => {
+  test('no cell of a CSV is a formula', async () => {
     const { stdout } = await cronledger(['history', '--format', 'csv'], { env: { CRONLEDGER_STORE: store } })
     expect(stdout).toContain('=HYPERLINK')
     // A cell begins after a comma, a line end or a quote; a quote inside of a cell is doubled.
     expect(stdout).not.toMatch(/(?:^|,)"?[=+\-@]/m)
   })
 
-  test('nor does a task record whose schedule is not valid: one line', async () => {
+  test('a task record whose schedule is not valid is an error of one line', async () => {
     const path = join(folder, 'task-record.db')
     seedLedger(path, [evilRow('nightly', () => ({}))])
     const ledger = openFileStore(path)

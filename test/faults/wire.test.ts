@@ -119,14 +119,14 @@ for (const [name, startServer] of [
         expect(before['resolutions']).toHaveLength(1)
       })
 
-      test('at once, and what is answered is the second delivery, which finds the first', async () => {
+      test('at once: the answer is that of the second delivery, which finds the first', async () => {
         proxy.treat(() => 'twiceAtOnce')
         await all()
         expect(await row()).toMatchObject(ONCE)
       })
     })
 
-    test('a renewal whose answer is lost: the finish lands on top of it', async () => {
+    test('a renewal whose answer is lost: the finish is written after it', async () => {
       let cut = 0
       const batch = async (attempt: Attempt) => {
         attempt.saveCheckpoint('row 7')

@@ -85,7 +85,7 @@ describe('what goes wrong is one line', () => {
     )
   })
 
-  test('about more slots than anybody reads are not sent, and those about the others are', async () => {
+  test('about more slots than anybody reads are not sent, but those about other slots are', async () => {
     const notifier = openNotifier('echo >> "$FILE"', patientClock)
     for (let n = 0; n < 203; n++) notifier.send(notice('', `slot ${n}`))
     notifier.send(notice('', 'slot 0'))

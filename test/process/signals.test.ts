@@ -42,7 +42,7 @@ test('a suspension that ends while Ctrl-Z is handled hears no later Ctrl-Z', asy
   expect(await next()).toBe('asked')
 })
 
-test('loads nothing before the handlers stand', () => {
+test('loads nothing before the signal handlers are installed', () => {
   const source = readFileSync(new URL('../../src/process/signals.ts', import.meta.url), 'utf8')
   expect(source).not.toMatch(/^import/m)
 })

@@ -122,7 +122,7 @@ describe('before a retry', () => {
     expect([part, next, other].map(isLiving)).toEqual([false, true, true])
   })
 
-  test('one that ignores SIGTERM is killed, at once after a stop', async () => {
+  test('one that ignores SIGTERM is killed, and at once if the run was stopped', async () => {
     const runId = randomUUID()
     const stubborn = await start({ CRONLEDGER_RUN_ID: runId }, STUBBORN)
     expect(await end({ runId }, { halt: AbortSignal.abort() })).toBe(null)

@@ -273,7 +273,7 @@ describe('signal between claim and start', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
   })
 
-  test('also where a long ledger timeout would outlast what the stop leaves', async () => {
+  test('also where a long ledger timeout would take longer than the stop allows', async () => {
     const { time, trigger } = world()
     const run = trigger('a', works(1), { fateOf: () => ({ kind: 'stalled' }), settings: { ledgerTimeoutMs: 600_000 } })
     const stopMs = time.now() + 1_000

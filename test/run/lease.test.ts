@@ -100,14 +100,14 @@ describe('the checkpoint', () => {
     }
   })
 
-  test('of the end is on record also if a late renewal lands before it', async () => {
+  test('of the end is recorded also if a late renewal is applied before it', async () => {
     const { time, trigger, row } = world()
     const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
     await time.run(trigger('a', counts(MINUTE_MS + 5_000).work, { fateOf }).result)
     expect(await row()).toMatchObject({ state: 'FAILED', version: 3, checkpoint: '65' })
   })
 
-  test('of a run that lost its lease never lands', async () => {
+  test('of a run that lost its lease is never applied', async () => {
     const { time, trigger, row } = world()
     const backMs = time.now() + 20 * MINUTE_MS
     const lost = trigger('a', counts(HOUR_MS).work, {

@@ -211,7 +211,7 @@ describe('retries in the same process', () => {
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['failed', 'notStarted', 'succeeded'])
   })
 
-  test('nor does one that was taken over before its attempt failed, and its log says that the end is lost', async () => {
+  test('a run that another one took over before its attempt failed starts nothing more, and its log says that the end is lost', async () => {
     const { time, trigger } = world()
     const run = trigger('a', failsAfter(20 * MINUTE_MS), {
       settings: RETRIES,
@@ -226,7 +226,7 @@ describe('retries in the same process', () => {
     expect(await time.run(other.result)).toMatchObject({ status: 'completed', attempt: 2 })
   })
 
-  test('also where the write that begins the next attempt is the first to find that', async () => {
+  test('a run learns only from the write that begins its next attempt that another run took over: it starts nothing more', async () => {
     const { time, trigger } = world()
     const run = trigger('a', worksAt(2), {
       settings: { ...RETRIES, retryDelayMs: 30 * MINUTE_MS },
@@ -256,7 +256,7 @@ describe('retries in the same process', () => {
     }
   })
 
-  test('without a delay attempts are for later triggers', async () => {
+  test('without a retry delay, only a later trigger starts the next attempt', async () => {
     const { time, trigger } = world()
     const run = trigger('a', worksAt(2), { settings: { maxAttempts: 3 } })
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 1 })

@@ -324,7 +324,7 @@ describe('a lease that ran out while the overlap lock was asked for, or after', 
     return { results, running }
   }
 
-  test('by a pause: the answer is older than that, and the overlap lock is asked for again', async () => {
+  test('by a pause of the process: the answer is older than the pause, and the overlap lock is asked for again', async () => {
     const { results, running } = await two((startMs) => ({
       settings: SHORT,
       fateOf: lateTurn,
@@ -334,7 +334,7 @@ describe('a lease that ran out while the overlap lock was asked for, or after', 
     expect(results).toMatchObject([{ status: 'skipped' }, { status: 'completed' }])
   })
 
-  test('by an outage that the run outlives: the same', async () => {
+  test('by an outage that the run survives: the same', async () => {
     const { running } = await two((startMs, now) => ({
       settings: SHORT,
       overrides: { onLeaseLost: 'continue' },

@@ -95,7 +95,7 @@ describe('the rows of a day', () => {
   })
 })
 
-it('what a decision is made on is read consistently: the row, and an entry', async () => {
+it('what a decision depends on is read consistently: the row, and an entry', async () => {
   const consistent: unknown[] = []
   server = await startAnswering((_, body) => {
     consistent.push(JSON.parse(body).ConsistentRead)

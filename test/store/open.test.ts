@@ -106,7 +106,7 @@ describe('the place of a file', () => {
     return openStore('file:/nowhere/ledger.db', {})
   }
 
-  it('is looked at before the file is opened: one that cannot keep the promise is refused', async () => {
+  it('is checked before the file is opened, and refused if it cannot keep what was written', async () => {
     const refusal = () => {
       throw new Error('on NFS')
     }

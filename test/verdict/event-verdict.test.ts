@@ -104,7 +104,7 @@ describe('the answers after an event', () => {
   })
 })
 
-test('a rerun that its statuses exclude says so, and its step has no statuses that exclude it again', () => {
+test('a rerun names the statuses that excluded the slot, and the command of its step does not have them', () => {
   const rerun: RunContext = { ...ONCE, trigger: FORCED, guards: { ...ONCE.guards, only: ['completed'] } }
   for (const event of [refused('failed', rowWith({ ending: FAILED })), refused('noRow')]) {
     expect(verdictOn(event, rerun).happened.join('')).toMatch(/^this run is only for a slot that is completed, and /)

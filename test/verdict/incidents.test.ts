@@ -48,7 +48,7 @@ test('a problem more than half an hour before or after those of three tasks is n
   expect(incidentsOf({ ...outage, x: [at('25T01:40')] }).map(short)).toMatchObject([{ tasks: 'abcdx' }])
 })
 
-test('an incident has the slots of each task by kind, its times and its owner', () => {
+test('an incident has the slots of each task by kind, its times and the owner', () => {
   const [from, to] = [at('25T17:00'), at('25T18:00')]
   const [incident] = incidentsOf({ a: [['failed', from], from + 1, ['failed', to]], b: [from], c: [to] })
   expect(incident).toMatchObject({ cause: 'broken', slots: 5, zone: 'UTC' })

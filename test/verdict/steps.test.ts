@@ -63,7 +63,7 @@ describe('on ECS', () => {
     }
   })
 
-  test('the command for a slot of another schedule overrides that of the container', async () => {
+  test('the command for a slot of another schedule replaces the schedule of the container', async () => {
     const otherSchedule = { expression: 'rate(2 days)', zone: 'Asia/Tokyo', anchor: slot }
     const command = textOf(rerunStep('run it again', { ...target, otherSchedule }))
     expect(await forcedBy(command)).toMatchObject({ schedule: 'rate(2 days)', timezone: 'Asia/Tokyo', anchor: SLOT })

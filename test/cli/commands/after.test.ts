@@ -67,7 +67,7 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   expect(await call(...checked)).toMatchObject({ code: 0 })
 })
 
-test('a force in a new ledger that ignores what it comes after needs no record of that', async () => {
+test('in a new ledger, a force with --ignore-after needs no record of the tasks that it comes after', async () => {
   const { call } = night('new')
   const force = ['--force-slot', SLOT, '--force-only', 'missed', '--reason', 'new file', '--ignore-after']
   const run = ['run', 'load', '--schedule', '0 3 * * *', '--after', 'extract', ...force]

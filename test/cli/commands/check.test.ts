@@ -31,7 +31,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     await run('other', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
   })
 
-  test('finds these and nothing else, and exits with 1', async () => {
+  test('finds these and no others, and exits with 1', async () => {
     expect(await check('--since', '2026-10-01', '--until', '2026-11-07')).toEqual({
       code: 1,
       found: [

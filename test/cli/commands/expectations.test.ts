@@ -79,7 +79,7 @@ describe('the expectations that a run states', () => {
     expect(await run('03:06', ['--owner', '<owner>'])).toMatchObject({ code: 64 })
   })
 
-  test('do not break a rerun in the environment that has them, which states nothing', async () => {
+  test('do not break a rerun in the environment that has them, because a rerun states nothing', async () => {
     const own = {
       CRONLEDGER_GRACE: '2h',
       CRONLEDGER_LATE_AFTER: '1h',

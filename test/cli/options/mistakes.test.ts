@@ -137,7 +137,7 @@ describe('a value as an env file has it', () => {
     }
   })
 
-  test('may have quotes where they belong to it', () => {
+  test('may have quotes that are part of it', () => {
     const argv = [...NIGHTLY, '--slot', 'latest', '--state', 'failed', '--reason', '"no space left"']
     expect(readOptions(resolve.help, argv, {})).toMatchObject({ reason: '"no space left"' })
     expect(readOptions(check.help, STORE, { CRONLEDGER_NOTIFY: "'/opt/my tools/tell'" })).toMatchObject({

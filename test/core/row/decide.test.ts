@@ -313,7 +313,7 @@ describe('settling', () => {
     })
   })
 
-  test('as often as a row can hold', () => {
+  test('as many times as a row can hold', () => {
     const row = resolvedAs(rowWith({ ending: FAILED }), 'FAILED')
     const [resolution] = row.resolutions
     const many = resolution === undefined ? [] : Array.from({ length: MAX_RESOLUTIONS }, () => resolution)

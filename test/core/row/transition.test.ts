@@ -225,7 +225,7 @@ describe('a person’s word', () => {
 })
 
 describe('a withdrawal', () => {
-  test('of a claim that did not land fences it: same expectation, one version on', () => {
+  test('of a claim that was not applied excludes it: same expectation, next version', () => {
     for (const found of [null, rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {})]) {
       const row = withdrawClaim(found, CLAIM, STAMP)
       expect(row.version).toBe(claimRow(found, CLAIM, STAMP, LEASE_MS).version)
@@ -249,7 +249,7 @@ describe('a withdrawal', () => {
     }
   })
 
-  test('of a claim that landed ends its attempt', () => {
+  test('of a claim that was applied ends its attempt', () => {
     const landed = claimRow(null, CLAIM, STAMP, LEASE_MS)
     const row = withdrawClaim(landed, CLAIM, STAMP)
     expect(row.attempts).toMatchObject([{ number: 1, outcome: 'notStarted' }])

@@ -65,7 +65,7 @@ describe('a crontab as AWS has it', () => {
     )
   })
 
-  test('whatever is not refused has the same slots, in any zone', () => {
+  test('an expression that is not refused has the same slots in any zone', () => {
     const field = (first: number, last: number) =>
       fc.oneof(
         fc.constant('*'),

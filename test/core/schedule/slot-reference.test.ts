@@ -22,7 +22,7 @@ describe('a local time that comes twice in autumn', () => {
     expect(slotOf('rate(2 hours)', 'America/New_York', '2026-11-01T01:30', anchor)).toBe('2026-11-01T06:30:00.000Z')
   })
 
-  test('is refused with both named, where both are slots', () => {
+  test('is refused with the names of both, where both are slots', () => {
     expect(() => slotOf('30 * * * *', 'America/New_York', '2026-11-01T01:30')).toThrow(
       'occurs twice in America/New_York, because the clocks go back. Use 2026-11-01T05:30:00Z or 2026-11-01T06:30:00Z.',
     )

@@ -306,7 +306,7 @@ describe('the edges of a window', () => {
     expect(() => windowOf(daily, three, Number.NaN)).toThrow('early tolerance is NaN')
   })
 
-  it('refuses a time that is none, which would mean "now" to others', () => {
+  it('refuses an invalid time, which other code would take for "now"', () => {
     for (const look of [windowOf, slotAfter, slotBefore]) expect(() => look(daily, Number.NaN)).toThrow('time is NaN')
     expect(() => [...slotsBetween(daily, Number.NaN, 1)]).toThrow('time is NaN')
   })

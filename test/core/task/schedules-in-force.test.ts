@@ -76,7 +76,7 @@ describe('a slot has the window of the schedule that was in force', () => {
       )
     })
 
-    test('from before anybody ran it, the latest that has it', () => {
+    test('from before the first run: the latest schedule that has it', () => {
       expect(resolve('2026-10-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-10-05T04:00:00Z'))
     })
   })

@@ -87,7 +87,7 @@ test('each line of text is safe on a terminal', () => {
   expect(line).toBe('cronledger: nightly 2026-11-24 03:00 UTC: a\\u000ab\\u001b[31mc\\u202e')
 })
 
-test('quiet keeps what a person is needed for', () => {
+test('quiet keeps each event that needs a person', () => {
   expect(logLine(DUPLICATE, CONTEXT, 'quiet', NOW)).toBe(null)
   expect(logLine({ event: 'lease-lost', cause: 'taken' }, CONTEXT, 'quiet', NOW)).toMatch(/another run took over/)
 })

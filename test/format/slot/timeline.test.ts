@@ -74,7 +74,7 @@ test('those that are only counted belong to the entry around them', () => {
   expect(linesOf(rejecting(many(21)))).toEqual(['21 duplicate triggers ignored (completed) on host b'])
 })
 
-test('those that are only counted belong to no entry if one of them is of another kind, or if something is between', () => {
+test('rejections that are only counted stand in no entry if one is of another kind, or if something is between them', () => {
   const refused = { kind: 'refused', cause: 'failed' } as const
   expect(linesOf(rejecting([...many(25), refused, ...many(4)]))).toEqual([
     '21 duplicate triggers ignored (completed) on host b',

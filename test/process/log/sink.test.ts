@@ -66,7 +66,7 @@ test('a full pipe holds nothing up; its lines come later, in order, by themselve
   expect(all).toBe(text(lines))
 })
 
-test('a line longer than the pipe comes in one piece', async () => {
+test('a line that is longer than the pipe holds arrives in one piece', async () => {
   const { writer, read } = pipe()
   const sink = openSink(writer)
   const long = 'x'.repeat(200_000)

@@ -178,7 +178,7 @@ describe('a retry that falls due', () => {
     expect(await row()).toMatchObject({ state: 'FAILED' })
   })
 
-  test('and cannot read the record for two minutes begins after that', async () => {
+  test('and cannot read the record for two minutes: the next attempt begins after that', async () => {
     const { time, trigger } = ledgerOf()
     const beginMs = time.now()
     const isOut = () => time.now() > beginMs + 3_600_000 && time.now() < beginMs + 3_720_000
@@ -214,7 +214,7 @@ describe('a retry that falls due', () => {
     expect(run.starts()).toBe(2)
   })
 
-  test('and is forced begins also in a pause, because an operator wants it', async () => {
+  test('and is forced: the next attempt begins also in a pause, because an operator wants it', async () => {
     const { time, trigger, change } = ledgerOf()
     await change(pausing(NOW_PAUSED))
     const run = trigger('a', failsAfter(2), { settings, known, force: FORCE })
@@ -222,7 +222,7 @@ describe('a retry that falls due', () => {
     expect(run.starts()).toBe(2)
   })
 
-  test('and is stopped while it asks does not begin', async () => {
+  test('and is stopped while it asks: the next attempt does not begin', async () => {
     const { time, trigger } = ledgerOf()
     let reads = 0
     const fateOf = ({ verb }: Call) =>

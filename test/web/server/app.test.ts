@@ -176,7 +176,7 @@ describe('a page asks for itself again', () => {
     return Number(/data-poll-ms="(\d+)"/.exec(html)?.[1])
   }
 
-  test.each(['/', '/task?task=a'])('%s: soon while something runs, and seldom if it costs much', async (address) => {
+  test.each(['/', '/task?task=a'])('%s: is soon while something runs, and seldom if it costs much', async (address) => {
     expect(await pollMsOf(address, 'running', 0)).toBe(5_000)
     expect(await pollMsOf(address, 'succeeded', 0)).toBe(30_000)
     expect(await pollMsOf(address, 'succeeded', 7_000)).toBeGreaterThanOrEqual(70_000)

@@ -237,7 +237,7 @@ describe('the file', () => {
     expect(readFileSync(path)).toEqual(before)
   })
 
-  test('may be empty, and is that which a link leads to', async () => {
+  test('may be empty, and a link to it is followed', async () => {
     const host = join(folder, 'linked')
     mkdirSync(host)
     writeFileSync(join(host, 'empty.html'), '')

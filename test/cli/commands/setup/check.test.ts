@@ -236,7 +236,7 @@ describe('a table', () => {
 
   const RETENTION = { CRONLEDGER_RETENTION: '400d' }
 
-  test.skipIf(!hasMoto)('with its time to live off: 0, and 78 with a retention', async () => {
+  test.skipIf(!hasMoto)('with its time to live off: 0, or 78 if a retention is given', async () => {
     await make('ttl-off')
     const off = await check('dynamodb:ttl-off', env())
     expect(off).toMatchObject({ code: 0, wrong: [] })

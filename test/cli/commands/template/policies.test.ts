@@ -167,7 +167,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     expect(new Set([...actions, ...allowed('auditor')])).toEqual(new Set(allowed('operator')))
   })
 
-  test('is none of who makes the table, who needs what the guide says', async () => {
+  test('of a person who makes the table is in the guide', async () => {
     const before = proxy.seen.length
     expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
     const guide = readFileSync(new URL('../../../../docs/guides/ecs.md', import.meta.url), 'utf8')

@@ -111,7 +111,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     ])
   })
 
-  test('sends its alarms and the tasks that failed to the topic, which lets both publish', async () => {
+  test('sends its alarms and its failed tasks to the topic, which allows both to publish', async () => {
     const { MetricAlarms } = await call('cloudwatch', 'describe-alarms')
     expect(MetricAlarms.map(({ AlarmActions }: Loose) => AlarmActions)).toEqual(
       MetricAlarms.map(() => [ledger['Alarms']]),
