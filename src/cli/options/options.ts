@@ -148,7 +148,7 @@ export const COMMON = {
     choices: [...RUN_KINDS, ...FINDING_KINDS.filter((kind) => kind !== 'failed')],
     otherwise: 'all but started and succeeded',
     help: `Notify only about ${RUN_KINDS.join(', ')}`,
-    details: 'check notifies about failed, missed, stale, unknown, overdue, unusual and late.',
+    details: `check notifies about ${FINDING_KINDS.join(', ')}.`,
   },
 } as const satisfies OptionTable
 
