@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { mkdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { MAIN, writeLedger } from './ledger.mjs'
@@ -26,12 +27,13 @@ const server = spawn(process.execPath, [MAIN, 'serve', '--store', 'file:ledger.d
   stdio: ['ignore', 'pipe', 'inherit'],
 })
 try {
-  const [line] = await once(server.stdout.setEncoding('utf8'), 'data')
-  const url = line.trim()
+  const [url] = await once(createInterface(server.stdout), 'line')
   const browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
     // Chromium has no sandbox when root runs it, for example in a container.
     args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+    // A busy machine may take long, here and for each step below.
+    timeout: 0,
   })
   const page = await browser.newPage({
     viewport: SIZE,
@@ -39,6 +41,7 @@ try {
     colorScheme: 'light',
     reducedMotion: 'reduce',
   })
+  page.setDefaultTimeout(0)
   await page.goto(url)
   // The page shows the findings so far until all tasks are checked.
   await page.locator('h1', { hasNotText: 'At least' }).waitFor()

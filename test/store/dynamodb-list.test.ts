@@ -53,7 +53,7 @@ async function tableOf(keys: readonly Row[], there: readonly Row[], { perQuery =
   }
   const config = { endpoint: server.endpoint, region: REGION, credentials: CREDENTIALS }
   const store = openDynamoStore({ table: 'ledger', env: {}, config })
-  const list = (ms = 20_000) => store.list({ kind: 'day', day: DAY, limit: 1000 }, { signal: AbortSignal.timeout(ms) })
+  const list = (ms = 120_000) => store.list({ kind: 'day', day: DAY, limit: 1000 }, { signal: AbortSignal.timeout(ms) })
   return { list, taken }
 }
 

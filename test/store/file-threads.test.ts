@@ -34,6 +34,6 @@ test('worker threads that open one file ledger for each call, beside another pro
   database.close()
   const store = openFileStore(path)
   const key = { kind: '#task', task: `b-0-${calls - 1}` } as const
-  expect(await store.readEntry(key, { signal: AbortSignal.timeout(20_000) })).toMatchObject({ version: 1 })
+  expect(await store.readEntry(key, { signal: AbortSignal.timeout(120_000) })).toMatchObject({ version: 1 })
   store.close()
 })

@@ -125,6 +125,6 @@ it('a table that is named by its ARN is asked in its own region', async () => {
   const table = 'arn:aws:dynamodb:eu-north-1:123456789012:table/ledger'
   const store = openDynamoStore({ table, env: {}, config: { credentials } })
   const key = { task: 'nightly', slot: 0 }
-  await expect(store.get(key, { signal: AbortSignal.timeout(20_000) })).rejects.toThrow('(eu-north-1)')
+  await expect(store.get(key, { signal: AbortSignal.timeout(120_000) })).rejects.toThrow('(eu-north-1)')
   store.close()
 })

@@ -176,7 +176,8 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
       const { page, complaints, close } = await open('', { viewport: { width: 1280, height: 300 } })
       await page.clock.install()
       await page.reload()
-      await page.clock.pauseAt(Date.now() + 1_000)
+      // A time that has not passed when the browser hears of it, and before the page asks again.
+      await page.clock.pauseAt(Date.now() + 25_000)
       const popover = page.locator('#popover')
       const cell = page.locator('.grid a.missed').first()
       await cell.hover()

@@ -229,13 +229,13 @@ test('a ledger that does not answer does not make a viewer wait longer than --le
     expect(body).toContain('The ledger cannot be reached')
   }
   // Four are read at a time and 32 wait: the others are not kept. Four more find a place in each second that the requests
-  // take to arrive.
-  const many = Array.from({ length: 80 }, (_, index) => ask(`/task?task=t${index}`, { base: own.url }))
+  // take to arrive: also on a busy machine, not all of so many.
+  const many = Array.from({ length: 120 }, (_, index) => ask(`/task?task=t${index}`, { base: own.url }))
   const bodies = (await Promise.all(many)).map(({ status, body }) => `${status} ${/<h1[^>]*>(.*?)</.exec(body)?.[1]}`)
   const refused = bodies.filter((text) => text === '503 Too many requests').length
   expect(refused).toBeGreaterThan(0)
-  expect(refused).toBeLessThanOrEqual(80 - 36)
-  expect(bodies.filter((text) => text === '503 The ledger cannot be reached')).toHaveLength(80 - refused)
+  expect(refused).toBeLessThanOrEqual(120 - 36)
+  expect(bodies.filter((text) => text === '503 The ledger cannot be reached')).toHaveLength(120 - refused)
   await own.stop()
   await server.stop()
 })
