@@ -156,7 +156,7 @@ function decisionsOf({ attempts, resolutions }: Row, slot: Instant): readonly Sl
       return [{ slot, at: startedAt, by: trigger.by, what: forcedText(attempt), reason: trigger.reason }]
     }),
     ...resolutions.map(({ at, by, state, reason }) => {
-      const what = isCover({ by, reason }) ? 'left it to a later slot' : RESOLVED[state]
+      const what = state === 'SKIPPED' && isCover({ by, reason }) ? 'left it to a later slot' : RESOLVED[state]
       return { slot, at, by, what, reason }
     }),
   ].sort((one, other) => other.at - one.at)

@@ -18,10 +18,19 @@ import {
   type Trigger,
   type Window,
 } from '../types.ts'
-import { attemptCount, coveringSlot, endedAttempts, isEnded, isUnstarted, openAttempt } from './attempts.ts'
+import {
+  attemptCount,
+  coveringSlot,
+  endedAttempts,
+  hasCompleted,
+  isEnded,
+  isUnstarted,
+  openAttempt,
+} from './attempts.ts'
 import { coverDecision } from './covering.ts'
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { NO_REJECTIONS } from './rejections.ts'
+import { workRow } from './status.ts'
 
 interface NewOwner {
   readonly task: string
@@ -68,6 +77,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
   const found = isFresh && base !== null ? withCheckpoint(base, null) : base
   return {
     ...takenOver(found, claim, stamp),
+    resolutions: [...(found?.resolutions ?? []), ...workDone(found, stamp)],
     windowEnd: claim.window.end,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
@@ -77,6 +87,14 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     leaseUntil: stamp.now + leaseMs,
     expiresAt: expiryOf(base, claim, stamp.now),
   }
+}
+
+/** Without it, a force of a covered slot that fails would hide that the work of the slot was done. */
+function workDone(row: Row | null, stamp: Stamp): readonly Resolution[] {
+  const by = row === null ? null : coveringSlot(row)
+  if (row === null || by === null || !hasCompleted(workRow(row))) return []
+  const { reason, ...decision } = coverDecision(by)
+  return [resolutionOf(row, { ...decision, state: 'COMPLETED', reason: `${reason}, which completed` }, stamp)]
 }
 
 /** Returns what a row keeps, or begins with, when another run becomes its owner. */

@@ -4,6 +4,7 @@ import { withPause } from '../../../src/core/task/task-changes.ts'
 import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import { needOf } from '../../../src/core/task/upstream.ts'
 import type { Row } from '../../../src/core/types.ts'
+import { verdictOf } from '../../../src/verdict/verdict.ts'
 import { coveredRow, FAILED, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
@@ -244,6 +245,25 @@ describe('a force of a covered slot', () => {
     const named = { force: { ...FORCE, only: ['completed', 'failed'] }, settings: { sinceLastSuccess: true } } as const
     if (status === 'refused') await run(3, named, works(1), 'named')
     expect(since()).toBe(status === 'refused' ? 2 : 0)
+  })
+
+  test.each([
+    [
+      'completed',
+      works(1),
+      { situation: 'repeated', status: 'failed', workText: 'done once. The repetition may be half done' },
+    ],
+    ['failed', failsAfter(1), { situation: 'failed', status: 'failed', workText: 'may be half done' }],
+  ] as const)('that fails says whether its work was done before: its covering slot has %s', async (_, work, said) => {
+    const { run, row, slotOfDay, time } = await afterOutage()
+    await run(5, ONCE, work)
+    await run(3, { force: { ...FORCE, only: ['completed', 'failed'] } }, failsAfter(1), 'alone')
+    const target = { store: '', task: TASK, slot: slotOfDay(3), ecs: null }
+    const verdict = verdictOf({ target, row: await row(3) }, { now: time.now(), skewMs: 0, graceMs: 0 })
+    expect(verdict).toMatchObject({ ...said, nextTrigger: 'duplicate' })
+    const { result } = await run(3, { force: FORCE }, works(1), 'again')
+    const again = { repeated: { status: 'refused', cause: 'completed' }, failed: { status: 'completed' } }
+    expect(result).toMatchObject(again[said.situation])
   })
 
   test('is refused if its covering slot completes between the read of that and the claim', async () => {
