@@ -55,8 +55,8 @@ try {
 }
 
 /** Returns the first day that breaks a promise; undefined if none does. */
-async function simulate({ name, subject = '', day = '' }, own) {
-  const env = { SEEDS, SUBJECT: subject, DAY: String(day) }
+async function simulate({ name, subject = '' }, own) {
+  const env = { SEEDS, SUBJECT: subject }
   const { code, out, signs } = await play(join(own, 'simulation.mjs'), env, LIMIT_OF_A_DAY_MS)
   if (code === 0) return undefined
   // Without a first day, the bundle itself is broken, and the bug was not found.

@@ -14,6 +14,7 @@ export function checkCovering(observed: Observed, say: Say): void {
     const index = applied.findIndex(({ row }) => row.coveredBy !== undefined)
     const write = applied[index]
     if (write !== undefined) checkCovered(day, write, applied[index - 1]?.row, observed, say)
+    for (const { row } of applied) checkRepetition(row, say)
   }
 }
 
@@ -45,6 +46,13 @@ function checkSince(story: Story, { attempt, since, startMs }: Story['works'][nu
     if (doneMs(newer, day, observed) < claim.atMs)
       say('a run goes on from the newest completed slot', `${runId} went on from ${since}, not from ${newer}`)
   }
+}
+
+/** Checks that the latest attempt of a run that covers goes on from before all slots that it covers. */
+function checkRepetition({ attempts, covers, owner }: Row, say: Say): void {
+  const since = attempts.at(-1)?.since ?? Number.NEGATIVE_INFINITY
+  if (covers !== undefined && since > (covers.since ?? Number.NEGATIVE_INFINITY))
+    say('a repetition does all that is covered', `${owner} went on from ${since}, and covers from ${covers.since}`)
 }
 
 /** Checks a slot when it is covered, and that it counts as done only if its work was done. */

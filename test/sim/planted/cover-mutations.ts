@@ -51,8 +51,6 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a repetition of a run that covers goes on from a slot that it covers',
-    subject: 'waits',
-    day: 1870,
     file: 'src/run/task/since.ts',
     from: 'const since = sinceFor(row, back.newest)',
     to: 'const since = back.newest',

@@ -12,6 +12,4 @@ export interface Mutation {
   readonly simulation?: false
   /** The subject of the days that are played. Left out: `slots` and `task`, because a day of `waits` takes ten times as long. */
   readonly subject?: Subject
-  /** The day that is played first, for a bug that few days show. */
-  readonly day?: number
 }
