@@ -4,10 +4,7 @@ import { usageError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import type { Screen } from '../format/table.ts'
 
-/**
- * The first access to the real streams makes a pipe non-blocking for every process that shares it, and a batch that writes
- * more than the pipe holds would lose output. yargs accesses them when it is imported, and the AWS SDK writes warnings.
- */
+/** The first access makes a shared pipe non-blocking, so a batch would lose output. yargs and the AWS SDK access it. */
 export function hideStandardStreams(): void {
   for (const name of Object.keys(REAL)) {
     const value = Object.assign(new EventEmitter(), { write: () => true })

@@ -6,10 +6,7 @@ const LAST_YEAR = 2199
 
 const ISO_INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/
 
-/**
- * Reads an ISO 8601 instant with an offset: `2026-11-24T03:00:00Z`, `2026-11-24T12:00+09:00`. Seconds may be left out.
- * Digits below a millisecond are cut off. Throws a usage error that calls the value `name`.
- */
+/** Reads ISO 8601 with an offset: `2026-11-24T12:00+09:00`. Cuts off microseconds. Errors call the value `name`. */
 export function parseInstant(text: string, name = 'time'): Instant {
   const match = ISO_INSTANT.exec(text)
   if (match === null) {
@@ -34,10 +31,7 @@ export function parseInstant(text: string, name = 'time'): Instant {
   return instant
 }
 
-/**
- * Reads `2026-11-24T03:00` or `2026-11-24 03:00`, with or without seconds, as milliseconds since 1970 on that wall clock.
- * Returns null if the date or the time does not exist: `Date` alone would turn 30 February into a day of March.
- */
+/** Reads a local time, `2026-11-24T03:00`, as if it were UTC. Null: not valid. `Date` would accept 30 February. */
 export function parseLocal(text: string): number | null {
   const full = (text.length === 16 ? `${text}:00` : text).replace(' ', 'T')
   const ms = Date.parse(`${full}Z`)

@@ -95,10 +95,7 @@ export function commandWork(
   }
 }
 
-/**
- * Ends the processes that left the process group, because no other attempt may start while they live. Returns those that live
- * on.
- */
+/** Ends those that left the process group: no other attempt may start while they live. Returns those that live on. */
 async function endAllOf(
   attempt: LiveAttempt,
   batchPid: number | null,

@@ -144,10 +144,7 @@ export const SETTING_GROUPS = {
     },
   },
   lease: {
-    /**
-     * With the defaults, work that stops with its lease continues for nine minutes while the ledger cannot be reached.
-     * The maximum is a day, because a takeover waits until the lease has run out.
-     */
+    /** By default, work goes on for nine minutes without the ledger. A takeover waits for the end of a lease. */
     leaseMs: {
       kind: 'duration',
       group: 'Advanced',

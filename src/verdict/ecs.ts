@@ -56,10 +56,7 @@ function jsonText(value: string | Blank): Exclude<Word, string> {
   return typeof value === 'string' ? [JSON.stringify(value)] : ['"', value, '"']
 }
 
-/**
- * The network of a task that no variable of its container says. AWS refuses each placeholder. On Fargate, a task in a public
- * subnet needs a public IP address to pull its image. On EC2, AWS refuses the setting.
- */
+/** On Fargate, a task in a public subnet needs a public IP address to pull its image. On EC2, AWS refuses it. */
 function networkWord(launchType: string | undefined): Word {
   const publicIp: Word = launchType === 'FARGATE' ? ['],assignPublicIp=', { blank: 'publicIp' }, '}'] : [']}']
   return [

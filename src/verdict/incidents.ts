@@ -6,10 +6,7 @@ import type { Instant, Key } from '../core/types.ts'
 
 type Kind = TaskFinding['kind']
 
-/**
- * The kinds of a cause. The most urgent one comes first. `broken`: the work of the slots is not done, or not known to be.
- * `doubtful`: a change of the schedule, after which slots may not have been due.
- */
+/** Most urgent first. `broken`: work is not done or not known to be. `doubtful`: the slots may not have been due. */
 const CAUSES = ['broken', 'unreadable', 'unusual', 'doubtful', 'late'] as const
 export type IncidentCause = (typeof CAUSES)[number]
 
@@ -56,10 +53,7 @@ export interface Incident {
 const GAP_MS = DAY_MS / 24
 /** Many tasks are due each half hour. What is further from the problems of three tasks has another cause more often. */
 const NEAR_MS = GAP_MS / 2
-/**
- * A problem that began later than this after the begin of an incident is not a part of it. Otherwise a task that fails for days, or
- * many tasks that fail by chance, would join problems that have nothing to do with each other.
- */
+/** A problem that begins later than this is not a part of the incident, or unrelated problems would be joined. */
 const LONGEST_MS = 6 * GAP_MS
 /** Fewer tasks than this often fail at the same time by chance. */
 const MIN_TASKS = 3

@@ -44,10 +44,7 @@ export function lookStep(target: StepTarget, log = 'check its log'): Step {
   return logSteps(log, target)[0] ?? showStep('see what happened', target)
 }
 
-/**
- * On ECS, the container has all options. Elsewhere, a rerun without the overlap and lease settings of this run could run
- * beside another slot, or go on after its lease is lost.
- */
+/** Outside of ECS, a rerun needs the overlap and lease settings of this run: it could run beside another slot. */
 export function rerunStep(what: string, target: StepTarget): Step {
   if (target.ecs !== null) return { kind: 'run', what, command: forceTaskCommand(target.ecs, target) }
   const { overlap, onLeaseLost } = target.guards ?? {}
@@ -63,10 +60,7 @@ interface SlotRange {
   readonly to: Instant
 }
 
-/**
- * Returns the step that runs the missed and failed slots of several tasks again, on ECS and on hosts: it prints a script with
- * all of their commands, and starts nothing.
- */
+/** Returns the step that prints a script with the reruns of all missed and failed slots. It starts nothing. */
 export function repairStep({ store, task, from, to }: SlotRange): Step {
   const flags = { store, task: task ?? undefined, from: formatInstant(from), to: formatInstant(to + 1000) }
   const command = cronledger('rerun', { ...flags, reason: REASON_WORD }, ...(task === null ? ['--all'] : []))
@@ -113,10 +107,7 @@ export function skipStep(what: string, target: StepTarget): Step {
   return { ...resolveStep(what, target, 'skipped'), isOptional: true }
 }
 
-/**
- * Returns the steps that run the slot or mark it as completed. A slot that completed before a force failed in it needs no
- * other run, so its rerun comes last and says so. `run` is the run that has ended, if its lease may still hold.
- */
+/** A completed slot needs no other run, so its rerun comes last. `run` has ended, and its lease may still hold. */
 export function againSteps(what: string, target: StepTarget, run?: string): readonly [Step, Step] {
   const complete = (text: string) => resolveStep(text, target, 'completed', { run })
   if (target.only?.includes('completed'))

@@ -51,10 +51,7 @@ function ecsOfTask(host: Pick<Host, 'ecsTask'> | undefined): EcsPlace | null {
   return region === undefined || cluster === undefined ? null : { region, cluster }
 }
 
-/**
- * Returns the parts of a target that come from its row. `recorded` is the place of the latest scheduled run, by the task
- * record. It comes first, because its task definition is the newest one.
- */
+/** `recorded`: where the latest scheduled run ran. It comes first, because its task definition is the newest. */
 export function ofRow(
   row: StoredRow | null,
   recorded: EcsFacts | null = null,

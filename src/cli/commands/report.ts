@@ -94,10 +94,7 @@ export const report = defineCommand(help, async (values, { stops }) => {
   }
 })
 
-/**
- * Returns the path of the file to replace. If it is a link, that is its target. Throws a usage error for a device or a pipe,
- * and for a file that does not begin as a report: a typing error must not replace a ledger.
- */
+/** Returns the file behind a link. Throws a usage error if it is no report, because a ledger must not be replaced. */
 function filePathOf(path: string, format: Format): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {

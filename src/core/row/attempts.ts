@@ -140,10 +140,7 @@ export function isRepaired({ attempts }: Row): boolean {
   return attempts.slice(0, Math.max(0, last)).some((one) => hasStarted(one) && !hasSucceeded(one))
 }
 
-/**
- * Returns whether the latest attempt completed the slot after a problem was reported: an earlier attempt failed or never
- * reported its end, or a check found the slot missed (nothing claimed it within the grace) or overdue.
- */
+/** Returns whether the latest attempt completed the slot after a problem that a run or a check had reported. */
 export function isRecovered({ slot, attempts }: Row, graceMs: number, doneByMs: number | null): boolean {
   const [success, earlier] = [attempts.at(-1), attempts.slice(0, -1)]
   if (success === undefined || !hasSucceeded(success)) return false

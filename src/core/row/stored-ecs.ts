@@ -15,10 +15,7 @@ export const ECS = formOf<EcsFacts>({
   network: maybe(TEXT),
 })
 
-/**
- * A row must stay small, so this leaves out the network, the network mode on Fargate, and what the ARN of the task says: the
- * region, the cluster, and the id of the task at the end of the log stream.
- */
+/** A row must stay small, so this leaves out the network, and what the launch type or the ARN of the task says. */
 export function encodeEcsBeside(facts: EcsFacts, ecsTask = ''): StoredDocument {
   const task = parseTaskArn(ecsTask)
   const { network: _, ...all } = ECS.encode(facts)

@@ -234,10 +234,7 @@ export interface ResolutionRequest extends NewOwner, ResolutionText {
   readonly endedRun?: string | null
 }
 
-/**
- * Returns the row with the resolution of an operator, which also ends an open attempt. Makes a row if there was none. The
- * row has a new owner, so a run can write nothing any more, even if it is still alive.
- */
+/** Makes a row if there is none. The operator is the new owner, so a run that is still alive can write nothing. */
 export function resolveRow(found: Row | null, request: ResolutionRequest, stamp: Stamp): Row {
   // The resolution was applied before, and another run's withdrawal is on top of it.
   if (found?.owner === request.runId) return nextVersion(found, stamp)

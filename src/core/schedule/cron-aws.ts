@@ -56,10 +56,7 @@ export function parseAws(text: string, problem: Problem): CronFields {
   }
 }
 
-/**
- * Returns the parts of a valid expression that AWS's user guides do not describe. They do describe an hour range over
- * midnight (`20-2`), and other guides of AWS have `SUNL` and `MON-SUN`.
- */
+/** Returns the valid parts that no guide of AWS describes. `20-2`, `SUNL` and `MON-SUN` are in a guide. */
 export function undocumentedForms(text: string): readonly string[] {
   const texts = text.split(/[ \t]+/)
   const forms = texts.length === 5 ? ['cron(…) with five fields (write the year as the sixth field, "*")'] : []
@@ -100,10 +97,7 @@ function parseItems<T>(
   })
 }
 
-/**
- * Reads `*`, `a` or `a-b`, each with or without `/n`, or `/n` alone, as in AWS's `cron(0 /8 * * ? *)`. `a/n` runs to the end
- * of the field. Returns null for any other text.
- */
+/** Reads `*`, `a` and `a-b`, also with `/n`, and `/n` alone. `a/n` runs to the end of the field. Null: other text. */
 function valuesOf(field: AwsField, item: string): readonly number[] | null {
   const match = /^(?:\*|(?=\/)|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)
   if (match === null) return null

@@ -19,10 +19,7 @@ export interface Zone {
 /** No zone has been further from UTC since 1900. The widest offsets are +14:00 and -12:00, so there is room. */
 export const MAX_OFFSET_SECONDS = 16 * 3600
 
-/**
- * A zone must not leave and regain an offset inside a cell. The shortest such excursion since 1900 is 3.98 days (Freetown
- * 1939), and since 1970 it is 6.95 days (Recife 2000, Gaza 2040).
- */
+/** No zone may leave and regain an offset in a cell. The shortest such time is 3.98 days (Freetown 1939). */
 const CELL_SECONDS = 3 * 86_400
 
 /** 33 years of cells, half a megabyte: a walk over centuries must not fill the memory of the container. */

@@ -27,10 +27,7 @@ import { parseRules, type Rules } from './rules.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
 
-/**
- * Whether a run has run under a schedule that an operator declared. `forced`: only a forced run has stated the schedule. It
- * is then the only one of the record, and ends with the first scheduled run.
- */
+/** `forced`: only a forced run has stated the schedule. The record then has no other, until the first scheduled run. */
 const DECLARATIONS = ['unconfirmed', 'confirmed', 'forced'] as const
 type Declared = (typeof DECLARATIONS)[number]
 

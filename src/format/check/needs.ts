@@ -60,10 +60,7 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
   }
 }
 
-/**
- * Returns whether the rerun of a range leaves this slot out: it may not have been due, no schedule on record has it, it
- * completed once, a run with a schedule that is not in force was refused in it, or its row cannot be read.
- */
+/** Returns whether the rerun of a range leaves this slot out. */
 export function isNotInRange(found: TaskFinding): boolean {
   if (doubtOf(found) !== undefined) return true
   const row = rowOf(found)

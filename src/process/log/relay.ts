@@ -8,10 +8,7 @@ export type LineResult = 'written' | 'closed'
 
 /** Writes to a file descriptor without blocking the event loop. */
 export interface Channel {
-  /**
-   * Writes `line` and a line end in one call. Up to PIPE_BUF bytes, the kernel then does not mix it with the output of
-   * the batch. Returns a promise if the reader is not ready. The caller must wait for it before the next line.
-   */
+  /** The output of the batch does not mix with one call of up to PIPE_BUF bytes. Wait for a returned promise. */
   write(line: string): LineResult | Promise<LineResult>
 }
 

@@ -173,10 +173,7 @@ export async function waitForUpstream(claimedSlot: ClaimedSlot): Promise<Upstrea
   }
 }
 
-/**
- * Returns the first slot that does not have what this run needs. Each call reads from the first slot on, because a slot that had
- * completed may run again since, and its work is then not in order.
- */
+/** Reads from the first slot on at each call, because a slot that had completed may run again since. */
 async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
   const { request, settings, io, halt } = claimedSlot
   const excused: string[] = []

@@ -16,10 +16,7 @@ import { readRecord } from './task-record.ts'
 
 type CatchUpRequest = Pick<ClaimRequest, 'task' | 'window' | 'schedule'>
 
-/**
- * Yields the slots of a task in `[since, until)` that are missed, the newest first. Throws `LedgerError` if the ledger
- * does not answer, and a usage error if a schedule of the record cannot be read.
- */
+/** Yields the missed slots in `[since, until)`, newest first. Throws a usage error if a schedule cannot be read. */
 export type FindMissed = (
   known: TaskRecord & { readonly task: string },
   range: { readonly since: Instant; readonly until: Instant; readonly graceMs: number },
@@ -80,10 +77,7 @@ export async function catchUp<R>(
   return results
 }
 
-/**
- * Returns the task record. Null: nothing may be caught up, because of a stop, a pause of the own slot, another schedule of a
- * strict run, or a record of a newer cronledger.
- */
+/** Null: nothing may be caught up: a stop, a pause, another schedule of a strict run, or a newer record. */
 async function readUsable(
   { task, window: { slot }, schedule }: CatchUpRequest,
   settings: Settings,

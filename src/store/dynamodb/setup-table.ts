@@ -11,10 +11,7 @@ import { canHaveTtl, describeTtl, enableTtl, ttlDifferences } from './time-to-li
 
 const TABLE_POLL_MS = 500
 
-/**
- * A table that exists only gets the TTL, if it can have one, because its owner may have turned the other features off.
- * Throws `shape` if it differs from `schema/table.json`, and then changes nothing.
- */
+/** A table that exists only gets the TTL: its owner may have turned the rest off. Throws `shape` if it differs. */
 export async function setUpTable(options: DynamoOptions, call: CallOptions): Promise<readonly SetupStep[]> {
   const dynamo = connect(options)
   const wanted = readTableDefinition()

@@ -114,10 +114,7 @@ function partsOf({ hostname, port, username, password, pathname }: URL): Connect
   return Object.fromEntries(stated.map(([key, value]) => [key, decoded(value).replace(/^\[|\]$/g, '')]))
 }
 
-/**
- * Reads one section of the service file: `[name]`, and lines of `key=value`.
- * Source: https://www.postgresql.org/docs/current/libpq-pgservice.html
- */
+/** Reads `[name]` and its lines `key=value`: https://www.postgresql.org/docs/current/libpq-pgservice.html */
 function readService(service: string, env: Environment): ConnectionSettings {
   const path = env['PGSERVICEFILE'] || join(homeOf(env), '.pg_service.conf')
   const lines = readText(path, `service ${quote(service)} (PGSERVICE) is in the service file`).split('\n')
@@ -140,10 +137,7 @@ function isThisHost(host: string): boolean {
   return isSocket(host) || ['localhost', '127.0.0.1', '::1'].includes(host)
 }
 
-/**
- * Returns the options of TLS. A connection to another host is encrypted and verified unless `sslmode` says otherwise.
- * libpq would try without TLS by default, which a stranger in between can make happen.
- */
+/** Encrypted and verified to another host, unless `sslmode` says otherwise. libpq would try without TLS by default. */
 function tlsOptions(
   settings: ConnectionSettings,
   host: string,

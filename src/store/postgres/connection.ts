@@ -7,10 +7,7 @@ import type { CallOptions } from '../store.ts'
 import { type PostgresAddress, readAddress } from './address.ts'
 import { isConflict, isRolledBack, postgresError } from './errors.ts'
 
-/**
- * How long a connection stays open without a request, in milliseconds. A batch can run for hours, and a server allows
- * about a hundred connections, so a run must not hold one all that time.
- */
+/** In milliseconds. A server allows about a hundred connections, so a batch of hours must not hold one. */
 const IDLE_MS = 2_000
 
 /** How long the server may take to accept a connection, in milliseconds. The caller asks again. */
@@ -114,10 +111,7 @@ export function connectPostgres(name: string, env: Environment): Postgres {
 
 const ignore = () => undefined
 
-/**
- * Returns a function that runs each job after the jobs before it, unless its signal aborts first. We do not use the queue of the
- * pool, because it gives up a request that waits longer than a connection may take.
- */
+/** Runs one job at a time, unless its signal aborts first. The queue of the pool gives up a job that waits long. */
 function takeTurns() {
   let last: Promise<unknown> = Promise.resolve()
   return <T>(signal: AbortSignal, job: () => Promise<T>): Promise<T> => {
@@ -166,10 +160,7 @@ async function answered(
   }
 }
 
-/**
- * Waits for an answer until the signal, and for up to `ms` milliseconds. An answer that comes later is dropped. On Node 20,
- * `AbortSignal.any` loses an `AbortSignal.timeout` to the garbage collector.
- */
+/** Waits for up to `ms` milliseconds. On Node 20, `AbortSignal.any` loses a timeout to the garbage collector. */
 function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal, ms?: number): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason)

@@ -70,9 +70,7 @@ function statementsFor(table: string) {
   }
 }
 
-/**
- * Opens a ledger in one table of a PostgreSQL database. A claim and a finish are one statement each.
- */
+/** Opens a ledger in one table of a PostgreSQL database. A claim and a finish are one statement each. */
 export function openPostgresStore(name: string, env: Environment): Store {
   const postgres = connectPostgres(name, env)
   const { schema, table } = postgres.address
