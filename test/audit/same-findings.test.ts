@@ -49,7 +49,7 @@ test('all views of a ledger have the same findings and the same newest slots, in
     for (const { findings } of await all(ledger.health(range)))
       for (const [kind, count] of Object.entries(findings)) metrics[kind as TaskFinding['kind']] += count
     expect(metrics, `seed ${seed}`).toEqual(counts)
-    const needs = await beginNeeds({ span: { since: SINCE, until: NOW + 1 }, when: '' }, reading).whole
+    const needs = await beginNeeds(SINCE, { ...reading, now: NOW + 1 }).whole
     expect([needs.count, needs.tasks, needs.problems], `seed ${seed}`).toEqual([counts, tasks.length, []])
     for (const known of await all(ledger.tasks())) {
       const read = await readTask(known.task, reading)

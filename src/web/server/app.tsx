@@ -35,8 +35,7 @@ import { AGE_FACTOR, shareAnswers } from './shared.ts'
 import { shareNeeds } from './shared-needs.ts'
 
 /** The span of the findings. It is the default of `check`, and covers a weekend or a week off. */
-const NEEDS_DAYS = 7
-const NEEDS_MS = NEEDS_DAYS * DAY_MS
+const NEEDS_MS = 7 * DAY_MS
 
 /** Creates the app that serves the pages of one ledger. It only reads the ledger. */
 export function createApp(options: AppOptions): Hono {
@@ -104,8 +103,7 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
   const { clock, store } = options
   const sharedNeeds = shareNeeds(clock, () => {
     const own = openReading(options, new AbortController().signal)
-    const span = { since: own.now - NEEDS_MS, until: own.now }
-    return beginNeeds({ span, when: `in the last ${NEEDS_DAYS} days` }, own)
+    return beginNeeds(own.now - NEEDS_MS, own)
   })
 
   const overview: ReadView = async (context, untilMs) => {
@@ -160,11 +158,7 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
   /** Reads the findings of the last days, and of the slots from `oldest` on, which the page shows. */
   const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number) =>
     sharedFindings(read.head.task, () =>
-      reading(untilMs, [], (apart) => {
-        const since = Math.min(apart.now - NEEDS_MS, oldest)
-        const when = `in the last ${Math.ceil((apart.now - since) / DAY_MS)} days`
-        return readFindings(read, { span: { since, until: apart.now }, when, store }, apart)
-      }),
+      reading(untilMs, [], (apart) => readFindings(read, Math.min(apart.now - NEEDS_MS, oldest), store, apart)),
     )
 
   const viewOfTask =

@@ -1,5 +1,6 @@
 import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
+import { DAY_MS } from '../../../core/duration.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
@@ -8,25 +9,13 @@ import type { Needs } from '../../views/overview/needs.tsx'
 import type { ShownFindings } from '../../views/task/findings.tsx'
 import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
 
-/** The time from `since` to `until`, which is not part of it. */
-interface Span {
-  readonly since: Instant
-  readonly until: Instant
-}
-
-export interface NeedsQuery {
-  /** The slots to look at, and `when` in words. */
-  readonly span: Span
-  readonly when: string
-}
-
 export interface NeedsReading {
   readonly whole: Promise<Needs>
   soFar(): Needs
 }
 
 /** Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks. */
-export function beginNeeds({ span, when }: NeedsQuery, reading: Reading): NeedsReading {
+export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
   const count = { ...NO_FINDINGS }
   const byTask = new Map<string, Set<TaskFinding['kind']>>()
   const collected = collectIncidents()
@@ -34,7 +23,7 @@ export function beginNeeds({ span, when }: NeedsQuery, reading: Reading): NeedsR
   let tasks = 0
   const emitProblem = (problem: string) => problems.push(problem)
   const needs = (isWhole: boolean): Needs => ({
-    ...{ count, byTask, problems, tasks, isWhole, when },
+    ...{ count, byTask, problems, tasks, isWhole, when: lastDaysText(since, reading) },
     incidents: collected.incidents(),
     now: reading.now,
   })
@@ -48,7 +37,7 @@ export function beginNeeds({ span, when }: NeedsQuery, reading: Reading): NeedsR
 
   async function readAllNeeds(): Promise<Needs> {
     const list = (signal: AbortSignal) => reading.ledger.tasks({ emitProblem, ...askOptions({ ...reading, signal }) })
-    const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, span, { ...reading, signal })
+    const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, since, { ...reading, signal })
     for await (const part of concurrently(list, check, [reading.signal])) {
       if (part === 'end') tasks += 1
       else if (typeof part === 'string') emitProblem(part)
@@ -61,18 +50,26 @@ export function beginNeeds({ span, when }: NeedsQuery, reading: Reading): NeedsR
 }
 
 /** Yields the findings of a task, or the problem of one that cannot be checked, and then `end`. */
-async function* findingsOf(task: KnownTask, span: Span, reading: Reading): AsyncGenerator<TaskFinding | string, void> {
+async function* findingsOf(
+  task: KnownTask,
+  since: Instant,
+  reading: Reading,
+): AsyncGenerator<TaskFinding | string, void> {
   try {
-    yield* findingsIn(task, span, reading)
+    yield* findingsIn(task, since, reading)
   } catch (error) {
     yield `task ${task.task}: ${faultOf(error)}`
   }
   yield 'end'
 }
 
-function findingsIn(task: KnownTask | string, { since, until }: Span, reading: Reading) {
-  const range = { task, since: new Date(since), until: new Date(until) }
+function findingsIn(task: KnownTask | string, since: Instant, reading: Reading) {
+  const range = { task, since: new Date(since), until: new Date(reading.now) }
   return reading.ledger.check({ ...range, ...askOptions(reading) })
+}
+
+function lastDaysText(since: Instant, { now }: Reading): string {
+  return `in the last ${Math.ceil((now - since) / DAY_MS)} days`
 }
 
 /** How many findings the page of a task lists. The history has the others. */
@@ -80,7 +77,8 @@ const MAX_LISTED = 5
 
 export async function readFindings(
   { head, known }: ReadTask,
-  { span, when, store }: Pick<NeedsQuery, 'span' | 'when'> & { readonly store: string },
+  since: Instant,
+  store: string,
   reading: Reading,
 ): Promise<ShownFindings> {
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
@@ -88,7 +86,7 @@ export async function readFindings(
   const { needs, add } = collectNeeds()
   let problem: string | null = null
   try {
-    for await (const one of findingsIn(known ?? head.task, span, reading)) {
+    for await (const one of findingsIn(known ?? head.task, since, reading)) {
       count[one.kind] += 1
       if (newest.length < MAX_LISTED) newest.push(one)
       add(one)
@@ -97,5 +95,5 @@ export async function readFindings(
     problem = faultOf(error)
   }
   const { cautions = [], steps = [] } = needsOf(needs, store)[0] ?? {}
-  return { count, newest, when, problem, cautions, steps }
+  return { count, newest, when: lastDaysText(since, reading), problem, cautions, steps }
 }

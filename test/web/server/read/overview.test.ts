@@ -56,7 +56,7 @@ async function withMalformed(name: string): Promise<string> {
 
 test('a row that cannot be read is named with its task, and the findings of the others are counted', async () => {
   const own = reading(await withMalformed('malformed.db'))
-  const needs = await beginNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own).whole
+  const needs = await beginNeeds(NOW - 24 * HOUR_MS, own).whole
   expect(needs.count).toEqual({ ...NO_FINDINGS, failed: 2, unknown: 20 })
   expect(namesOf(needs).sort()).toEqual(['a 1 failed', 'b 20 unknown', 'c 1 failed'])
   expect(needs.problems).toEqual([])
@@ -64,7 +64,7 @@ test('a row that cannot be read is named with its task, and the findings of the 
 
 /** The page that a query asks for. */
 async function overview(query: OverviewQuery, own: Reading) {
-  const needs = beginNeeds({ span: { since: own.now - 7 * 24 * HOUR_MS, until: own.now }, when: '' }, own).whole
+  const needs = beginNeeds(own.now - 7 * 24 * HOUR_MS, own).whole
   const modelWith = await readOverview(query, needs, own)
   return modelWith(await needs)
 }
@@ -254,7 +254,7 @@ test('slots in a pause or after a retirement are not shown as missed', async () 
     [0, 0, 9],
     [0, 0, 10],
   ]).toContainEqual(missed)
-  const needs = await beginNeeds({ span: { since: NOW - 24 * HOUR_MS, until: NOW }, when: 'today' }, own).whole
+  const needs = await beginNeeds(NOW - 24 * HOUR_MS, own).whole
   expect([...needs.byTask.keys()]).toEqual(['well'])
 })
 
