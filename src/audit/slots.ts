@@ -79,11 +79,6 @@ async function* tasksOfQuery(
   }
 }
 
-export interface SlotReference {
-  readonly task: string
-  readonly slot: string | Date
-}
-
 interface FoundWindow {
   readonly window: Window
   readonly spec: ScheduleSpec
@@ -91,7 +86,7 @@ interface FoundWindow {
 
 /** An instant may also be a slot that only its row knows. Throws a usage error if no schedule has the slot. */
 export async function findSlot(
-  { task, slot }: SlotReference,
+  { task, slot }: { readonly task: string; readonly slot: string | Date },
   deps: HistoryDeps,
 ): Promise<FoundWindow & Pick<ExpectedTimes, 'skewMs'>> {
   let { skewMs } = expectedTimes(null)

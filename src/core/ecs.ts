@@ -19,17 +19,10 @@ export interface EcsFacts {
 /** The facts of a process. Null: it does not run on ECS. Unknown: it does, and ECS did not say enough. */
 export type KnownEcs = EcsFacts | null | 'unknown'
 
-interface TaskArn {
-  readonly region: string
-  /** Left out in an ARN from before 2018, which does not have it. */
-  readonly cluster?: string
-  readonly id: string
-}
-
 const TASK_ARN = /^arn:[^:]+:ecs:([^:]+):[^:]*:task\/(?:([^/]+)\/)?([^/]+)$/
 
-/** Returns the parts of the ARN of an ECS task, `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`. Null: it is not one. */
-export function parseTaskArn(arn: string): TaskArn | null {
+/** Reads the ARN of an ECS task, `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`. One from before 2018 has no cluster. */
+export function parseTaskArn(arn: string) {
   const [, region, cluster, id] = TASK_ARN.exec(arn) ?? []
   if (region === undefined || id === undefined) return null
   return { region, ...(cluster !== undefined && { cluster }), id }

@@ -1,11 +1,6 @@
 import { type Clock, onAbort, openDeadline } from './clock.ts'
 import type { AbortSignalWith } from './signals.ts'
 
-export interface StopSettings {
-  /** The milliseconds from a stop signal until the orchestrator kills this process. */
-  readonly stopTimeoutMs: number
-}
-
 export interface StopIo {
   readonly clock: Clock
   readonly stop: AbortSignalWith<StopReason>
@@ -34,7 +29,7 @@ export function finishReserveMs(stopTimeoutMs: number): number {
  */
 export async function withinStop<T>(
   ms: number,
-  settings: StopSettings,
+  { stopTimeoutMs }: { readonly stopTimeoutMs: number },
   io: StopIo,
   job: (signal: AbortSignal) => Promise<T>,
   lateMs?: number,
@@ -42,8 +37,8 @@ export async function withinStop<T>(
   const deadline = openDeadline(io.clock, ms, [])
   const countDown = () => {
     const { atMs } = io.stop.reason
-    const exitMs = finishReserveMs(settings.stopTimeoutMs) * EXIT_SHARE
-    const leftMs = atMs + settings.stopTimeoutMs - exitMs - io.clock.monotonicMs()
+    const exitMs = finishReserveMs(stopTimeoutMs) * EXIT_SHARE
+    const leftMs = atMs + stopTimeoutMs - exitMs - io.clock.monotonicMs()
     deadline.endIn(leftMs > 0 ? leftMs : (lateMs ?? leftMs))
   }
   const unlink = onAbort(io.stop, countDown)

@@ -19,15 +19,10 @@ export interface ChildRequest {
   readonly endsWhole: boolean
 }
 
-/** The reason of `leaseLost`. SIGTERM is sent at once, and SIGKILL after `killInMs` milliseconds. */
-interface LeaseStop {
-  readonly killInMs: number
-}
-
 export interface ChildHooks {
   readonly stops: Stops
-  /** Ends the child when it aborts. */
-  readonly leaseLost: AbortSignalWith<LeaseStop>
+  /** Ends the child when it aborts: by SIGTERM at once, and by SIGKILL after `killInMs` milliseconds. */
+  readonly leaseLost: AbortSignalWith<{ readonly killInMs: number }>
   /** Returns whether the lease is young enough for the start. It is called right before the start. */
   readonly mayStart: () => boolean
   readonly clock: Clock

@@ -36,7 +36,7 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
   'rule-targets': { file: 'eventbridge/rule-targets.json', what: 'Target of that rule' },
 }
 
-/** The names of version 0.1.0, and those of other tools. */
+/** The names that templates had before, and those that other tools use. */
 const OTHER_TEMPLATE_NAMES = new Map([
   ['iam', ['runner-policy', 'auditor-policy', 'operator-policy']],
   ['eventbridge', ['schedule', 'rule']],

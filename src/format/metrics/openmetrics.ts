@@ -9,12 +9,7 @@ interface Family {
   readonly name: string
   readonly help: string
   readonly unit?: string
-  samples(health: TaskHealth): readonly Sample[]
-}
-
-interface Sample {
-  readonly labels?: Readonly<Record<string, string>>
-  readonly value: number
+  samples(health: TaskHealth): readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[]
 }
 
 const FAMILIES: readonly Family[] = [

@@ -5,14 +5,8 @@ import type { Rejections, StoredRow } from '../../../core/types.ts'
 import { counted } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 
-interface Mark {
-  /** A sign that a reader can recognise without its colour. */
-  readonly sign: string
-  readonly word: string
-}
-
-/** The most urgent first. */
-export const MARKS: Readonly<Record<SlotMark, Mark>> = {
+/** The most urgent first. A reader can recognise the sign without its colour. */
+export const MARKS: Readonly<Record<SlotMark, { readonly sign: string; readonly word: string }>> = {
   failed: { sign: 'F', word: 'failed' },
   stale: { sign: '?', word: 'stale' },
   unknown: { sign: '#', word: 'unknown (cannot be read)' },

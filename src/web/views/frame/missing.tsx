@@ -48,14 +48,8 @@ export function MissingTask({ task, near, isEmpty }: MissingTaskProps) {
   )
 }
 
-interface MissingSlotProps {
-  readonly task: string
-  readonly slot: Instant
-  readonly clock: WallClock
-}
-
 /** The page of a time that is not a slot of a task. */
-export function MissingSlot({ task, slot, clock }: MissingSlotProps) {
+export function MissingSlot({ task, slot, clock }: Readonly<{ task: string; slot: Instant; clock: WallClock }>) {
   return (
     <ProblemView
       title={NO_SLOT}

@@ -3,11 +3,7 @@ import { cronledger, REASON_WORD } from '../../../verdict/command.ts'
 import type { Step } from '../../../verdict/steps.ts'
 import { CommandToCopy } from '../frame/command.tsx'
 
-interface OfTask {
-  readonly store: string
-  readonly task: string
-  readonly suspended: FoundSuspension | null
-}
+type OfTask = Readonly<{ store: string; task: string; suspended: FoundSuspension | null }>
 
 export function taskSteps({ store, task, suspended }: OfTask): readonly Step[] {
   const pause: Step = {
