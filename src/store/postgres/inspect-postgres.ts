@@ -69,6 +69,7 @@ export async function* inspectPostgres(
     }
     yield ok(what, `${RIGHTS[settings.role].join(', ')}, as the role ${settings.role} needs them`)
     if (settings.task !== null && settings.role === 'runner') yield await taskFinding(postgres, settings.task, call)
+    for (const upstream of settings.after) yield await upstreamFinding(postgres, upstream, call)
   } catch (error) {
     yield wrong(what, error)
   } finally {
@@ -126,6 +127,17 @@ async function taskFinding({ address, ask }: Postgres, task: string, call: CallO
     return wrong('task', error)
   }
   return ok('task', `task ${task}`)
+}
+
+/** Row-level security hides the rows of a task without an error, so a run with `--after` would call the task unknown. */
+async function upstreamFinding({ address, ask }: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
+  const what = `after ${task}`
+  const table = `${address.schema}.${address.table}`
+  const sql = `SELECT row_security_active($1) AND NOT EXISTS (SELECT FROM ${table} WHERE task = $2) AS hidden`
+  const [found] = await ask('a check', sql, [table, task], call)
+  if (found?.['hidden'] !== true) return ok(what, 'its rows can be read')
+  const why = 'no row of it can be seen: it has not run yet, or row-level security hides its rows'
+  return notOk(what, 'denied', `${why}. Let the user read them: see --after in cronledger template postgres`)
 }
 
 const DIVISION_BY_ZERO = '22012'

@@ -35,8 +35,13 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       store.close()
     }
   }
-  const inspect = async (address: string, role: 'runner' | 'auditor' | 'operator', task: string | null = null) => {
-    const settings = { env: {}, role, task, after: [], skewMs: 30_000, hasRetention: false, now: Date.now }
+  const inspect = async (
+    address: string,
+    role: 'runner' | 'auditor' | 'operator',
+    task: string | null = null,
+    after: string[] = [],
+  ) => {
+    const settings = { env: {}, role, task, after, skewMs: 30_000, hasRetention: false, now: Date.now }
     const findings: string[] = []
     for await (const { what, wrong, text } of inspectStore(address, settings, call())) {
       findings.push(wrong === null ? what : `${what}: ${wrong}: ${text}`)
@@ -75,10 +80,13 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     }
     expect(await tasksOf('nightly')).toEqual(['nightly'])
     // What a task comes after, it may read, and not change.
+    const [last] = (await inspect(address('nightly'), 'runner', 'nightly', ['other'])).slice(-1)
+    expect(last).toMatch(/^after other: denied: no row of it can be seen: .* row-level security hides its rows\. /)
     const [, policy = ''] = /^-- {3}(CREATE POLICY nightly_after .*)$/m.exec(ROLES) ?? []
     server.sql(policy.replace('extract', 'other'))
     expect(await tasksOf('nightly')).toEqual(['nightly', 'other'])
     await expect(claim(address('nightly'), 'other')).rejects.toMatchObject({ kind: 'denied' })
+    expect((await inspect(address('nightly'), 'runner', 'nightly', ['other'])).at(-1)).toBe('after other')
     server.sql('DROP POLICY nightly_after ON public.cronledger')
     expect(await tasksOf('ada')).toEqual(['nightly', 'other'])
 
