@@ -22,6 +22,13 @@ export function forceTaskCommand(
   })
 }
 
+/**
+ * The launch types that a command must name. With `EC2`, a cluster with capacity providers would not get the instances that the
+ * task needs, and AWS accepts no name for managed instances. Without a name, AWS takes what the cluster has as its default.
+ * Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html
+ */
+const NAMED: ReadonlySet<string> = new Set(['FARGATE', 'EXTERNAL'])
+
 /** The container has all other options of the run, so only these variables are given. */
 export function runTaskCommand(
   { region, cluster, taskDefinition, container, launchType, awsvpc, network }: EcsPlace,
@@ -37,7 +44,7 @@ export function runTaskCommand(
     region,
     cluster,
     'task-definition': taskDefinition ?? [{ blank: 'taskDefinition' }],
-    'launch-type': launchType,
+    'launch-type': launchType !== undefined && NAMED.has(launchType) ? launchType : undefined,
     'network-configuration': network ?? (awsvpc ? networkWord(launchType) : undefined),
     overrides: ['{"containerOverrides":[{"name":', ...name, ',"environment":[', ...environment, ']}]}'],
     // The ARN of the task that was started, or why none was: AWS answers both with success.

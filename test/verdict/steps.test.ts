@@ -110,6 +110,10 @@ describe('on ECS', () => {
     const commandOn = (ecs: StepTarget['ecs']) => textOf(rerunStep('run it', { ...target, ecs }))
     expect(commandOn({ ...bare, launchType: 'EC2' })).not.toContain('--network-configuration')
     expect(commandOn(bare)).not.toContain('--launch-type')
+    // On EC2, the capacity providers of the cluster decide.
+    for (const launchType of ['EC2', 'MANAGED_INSTANCES'])
+      expect(commandOn({ ...bare, launchType })).not.toContain('--launch-type')
+    expect(commandOn({ ...bare, launchType: 'EXTERNAL' })).toContain('--launch-type EXTERNAL')
     const onEc2 = commandOn({ ...bare, launchType: 'EC2', awsvpc: true })
     expect(onEc2).toContain('subnets=[YOUR_SUBNETS]')
     expect(onEc2).not.toContain('assignPublicIp')
