@@ -1,4 +1,6 @@
 import { DAY_MS } from '../../src/core/duration.ts'
 
-/** Returns the start of today in UTC. We must read the clock only once: between two reads the millisecond may change. */
-export const startOfToday = (): number => Math.floor(Date.now() / DAY_MS) * DAY_MS
+const TODAY = Math.floor(Date.now() / DAY_MS) * DAY_MS
+
+/** Returns the start in UTC of the day on which the test file began. Midnight may come before it ends. */
+export const startOfToday = (): number => TODAY

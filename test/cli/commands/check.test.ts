@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, STOPPED_CLOCK, scratch } from '../../support/cli.ts'
 import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 
 const GUIDE = expect.stringMatching(/^Guide: https:.*\/operating\.md$/)
@@ -122,11 +122,12 @@ describe('a ledger with faults, over a clock change and a change of the schedule
 })
 
 test('tasks: the last slot is none that is still to come', async () => {
-  const today = `${new Date().toISOString().slice(0, 10)}T00:00:00Z`
+  const today = '2026-11-24T00:00:00Z'
+  const then = { env: { ...env, NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(today)) } }
   await run('coming', { schedule: '@daily', timezone: 'UTC' }, today)
   const slot = ['--slot', '2126-11-06T00:00:00Z', '--state', 'skipped', '--reason', 'holiday']
   expect((await cronledger(['resolve', '--task', 'coming', ...slot], { env })).code).toBe(0)
-  const { stdout } = await cronledger(['tasks', '--format', 'json'], { env })
+  const { stdout } = await cronledger(['tasks', '--format', 'json'], then)
   const known = (JSON.parse(stdout) as Loose[]).find(({ task }) => task === 'coming')
   expect(known).toMatchObject({ last: { slot: today, status: 'completed', state: 'COMPLETED' } })
 })

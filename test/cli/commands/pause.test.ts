@@ -4,12 +4,13 @@ import { describe, expect, test } from 'vitest'
 import { createLedger } from '../../../src/index.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
+import { startOfToday } from '../../support/today.ts'
 
 const DAY_MS = 86_400_000
 const folder = scratch()
 let count = 0
 
-const day = (offset: number) => new Date(Date.now() + offset * DAY_MS).toISOString().slice(0, 10)
+const day = (offset: number) => new Date(startOfToday() + offset * DAY_MS).toISOString().slice(0, 10)
 const WEEKLY = ['run', '--task', 'weekly', '--schedule', '@daily', '--event-time', `${day(-1)}T00:00:05Z`, '--', 'true']
 const WHY = ['--reason', 'database upgrade', '--by', 'ada']
 
@@ -233,8 +234,7 @@ describe('shown', () => {
 
 test('a pause set while 24 triggers arrive: each either ran before it was visible or is on record as skipped, and check is silent', async () => {
   const { env, call } = ledger()
-  const first = Date.now() - 60 * DAY_MS
-  const date = (index: number) => new Date(first + index * DAY_MS).toISOString().slice(0, 10)
+  const date = (index: number) => day(index - 60)
   const run = (index: number) => {
     const slot = [...NIGHTLY, '--event-time', `${date(index)}T03:00:05Z`]
     return cronledger(['run', ...slot, '--ledger-timeout', '4m', '--', 'echo', 'ran'], { env })
