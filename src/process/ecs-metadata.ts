@@ -7,8 +7,8 @@ import { encodeEcsBeside, isOnFargate } from '../core/row/stored-ecs.ts'
 import type { EcsFacts } from '../core/types.ts'
 import { bytesOf } from '../core/user-text.ts'
 
-/** ECS answers from the same machine within milliseconds. */
-const METADATA_TIMEOUT_MS = 1_000
+/** ECS answers from the same machine within milliseconds, but a small task has little CPU to read the answer. */
+const METADATA_TIMEOUT_MS = 5_000
 /** The longest names of a cluster give an ARN of about 350 characters. A longer text is not an ARN. */
 const MAX_ARN_BYTES = 400
 /** Those of a usual task have 50 to 150 bytes. A row may hold them 110 times, and must stay below 400 KB. */
@@ -27,7 +27,7 @@ interface EcsMetadata {
 }
 
 /**
- * Asks ECS about the container of this process and about its task, for up to a second in all. Never throws: the batch
+ * Asks ECS about the container of this process and about its task, for up to 5 s in all. Never throws: the batch
  * does not need the answers.
  *
  * Source: Amazon ECS Developer Guide, "Amazon ECS task metadata endpoint version 4".

@@ -75,7 +75,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
         },
       })
     }
-  }, 120_000)
+  })
   afterAll(async () => {
     await ecs?.stop()
     await moto?.stop()
@@ -140,7 +140,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     expect(listed).toMatch(/^# +or mark it as completed: +cronledger resolve .*--task crm\/sync/m)
     expect((await paste(`${rerun} --only stale | sh`)).code).toBe(0)
     expect(ran.at(-1)).toBe(`crm/sync ${slotOf(6)}`)
-  }, 180_000)
+  })
 
   test('a task that ECS does not start is said, with the reason of ECS, and nothing waits for it', async () => {
     const { stdout } = await paste(

@@ -210,7 +210,7 @@ describe.concurrent('retries in the same process', () => {
     const { run, row } = host()
     const script = '[ "$CRONLEDGER_RUN_ATTEMPT" = 2 ] || exec sleep 60'
     // The second attempt has this time too.
-    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--timeout', '3s']
+    const options = ['--max-attempts', '2', '--retry-delay', '0ms', '--timeout', '10s']
     expect((await run(options, script).ended).code).toBe(0)
     expect(await row()).toMatchObject({ attempts: [{ outcome: 'timedOut' }, { outcome: 'succeeded' }] })
   })

@@ -133,5 +133,5 @@ describe('a collector', () => {
         expect([code, warnings]).toEqual([3, [expect.stringMatching(message)]])
       }),
     )
-  }, 30_000)
+  })
 })

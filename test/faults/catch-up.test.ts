@@ -93,8 +93,9 @@ for (const [name, open] of Object.entries(LEDGERS)) {
           env: env(),
         }),
       )
-      for (const { child } of crowd.filter((_, index) => index % 4 < 2)) {
-        const kill = setTimeout(() => child.kill('SIGKILL'), 300 + 3_000 * Math.random())
+      for (const [index, { child }] of crowd.entries()) {
+        if (index % 4 > 1) continue
+        const kill = setTimeout(() => child.kill('SIGKILL'), 300 + 150 * index)
         child.once('exit', () => clearTimeout(kill))
       }
       await Promise.all(crowd.map(({ ended }) => ended))

@@ -84,7 +84,7 @@ describe.concurrent('kill -9 in mid-run', () => {
 
   test('with attempts left a later trigger takes over', async () => {
     const { run, row } = ledger([...SHORT, '--max-attempts', '2'])
-    const first = start(run('sh', '-c', 'echo ready; exec sleep 300'))
+    const first = start(run('sh', '-c', 'echo ready; read _'), { input: null })
     await first.printed('ready')
     first.child.kill('SIGKILL')
     await first.exited
@@ -94,9 +94,9 @@ describe.concurrent('kill -9 in mid-run', () => {
   })
 })
 
-test('a lease that another run took over: the child is told, and ended if it does not mind, and the exit code is 73', async () => {
-  const { path, run, row } = ledger(['--heartbeat', '200ms', '--kill-after', '2s'])
-  const running = start(run('sh', '-c', "trap 'echo told' TERM; echo ready; while :; do sleep 0.1; done"))
+test('a lease that another run took over: the child is told, and the exit code is 73', async () => {
+  const { path, run, row } = ledger(['--heartbeat', '200ms', '--kill-after', '1m'])
+  const running = start(run('sh', '-c', "trap 'echo told; exit' TERM; echo ready; while :; do sleep 0.1; done"))
   await running.printed('ready')
   const runId = (await row())['attempts'][0].runId
   // The row is deleted, and another run claims the slot. The version is the same, and the owner is another one.

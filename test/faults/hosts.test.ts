@@ -29,9 +29,9 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** A lease that a test can wait for. A renewal has 5 s for its answer, and a batch has 3 s to stop. */
+/** A lease that a test can wait for. A renewal has 10 s for its answer, and a batch has 8 s to stop. */
 const SKEW_MS = 3_000
-const TWICE = ['--lease', '25s', '--heartbeat', '5s', '--skew', '3s', '--kill-after', '3s', '--max-attempts', '2']
+const TWICE = ['--lease', '25s', '--heartbeat', '4s', '--skew', '3s', '--kill-after', '8s', '--max-attempts', '2']
 const SLOT = Date.parse('2026-11-22T03:00:00Z')
 
 /** A batch that notices another one that runs at the same time. It ends when the file `go` exists, or with SIGTERM. */

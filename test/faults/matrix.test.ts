@@ -4,13 +4,13 @@ import { isUnreadable } from '../../src/core/row/status.ts'
 import { finishRow } from '../../src/core/row/transition.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import { exitCodeOf } from '../../src/exit-code.ts'
-import { type Clock, systemClock } from '../../src/process/clock.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger } from '../support/cli.ts'
 import { inProcess } from '../support/in-process.ts'
 import { type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+import { standingClock } from '../support/standing-clock.ts'
 import { FAULTS, type Fault } from './faults.ts'
 
 // Every fault of the network, at every point of a run, once and permanently, with a real server. wire.test.ts has processes.
@@ -72,30 +72,6 @@ function promised(point: Point, { name, is, applied }: Fault, times: Times): Pro
 
 /** A fault that stays is met this often before the limit comes: more often than the SDK tries a request. */
 const TIMES = 5
-
-/**
- * A clock that stands still, so that no limit depends on the speed of the machine. The waits between two tries and a short
- * heartbeat pass as they do, and all others end with `endLimits`.
- */
-function standingClock() {
-  const limits = new Set<() => void>()
-  const clock: Clock = {
-    now: () => Date.parse('2026-01-02T03:00:05Z'),
-    monotonicMs: () => 0,
-    wait: (ms, signal) =>
-      ms <= 2_000
-        ? systemClock.wait(ms, signal)
-        : new Promise((resolve) => {
-            limits.add(resolve)
-            signal?.addEventListener('abort', () => resolve())
-          }),
-  }
-  const endLimits = () => {
-    for (const end of limits) end()
-    limits.clear()
-  }
-  return { clock, endLimits }
-}
 
 let slots = 0
 

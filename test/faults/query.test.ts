@@ -4,9 +4,10 @@ import type { Row } from '../../src/core/types.ts'
 import type { Store } from '../../src/store/store.ts'
 import { claimOf } from '../store/contract.ts'
 import { cronledger, type Loose } from '../support/cli.ts'
-import { openTable } from '../support/in-process.ts'
+import { inProcess, openTable } from '../support/in-process.ts'
 import { type FaultyProxy, startFaultyProxy, type Treatment } from '../support/proxy.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
+import { standingClock } from '../support/standing-clock.ts'
 import { awsError } from './faults.ts'
 
 // Answers that a query may get from DynamoDB and not from the servers of the tests, for everything that reads.
@@ -74,8 +75,7 @@ beforeEach(() => {
 
 type Name = keyof typeof QUESTIONS
 
-/** A ledger that answers gets the time that a busy machine needs. One that does not is given up soon. */
-const ask = (name: Name, timeoutMs = 120_000) => QUESTIONS[name](table.reading(timeoutMs))
+const ask = (name: Name, on = table) => QUESTIONS[name](on.reading(120_000))
 
 describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
   test('a request that is cut, throttled or answered with 500 is asked again, and the answer is whole', async () => {
@@ -99,8 +99,13 @@ describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
     const questions = proxy.seen.length
     let left = questions
     proxy.seen.length = 0
-    proxy.treat(() => (--left > 0 ? 'pass' : 'stall'))
-    await expect(ask(name, 2_000)).rejects.toMatchObject({ kind: 'unreachable' })
+    const { clock, endLimits } = standingClock()
+    proxy.treat(() => {
+      if (--left > 0) return 'pass'
+      endLimits()
+      return 'stall'
+    })
+    await expect(ask(name, inProcess(table.store, clock))).rejects.toMatchObject({ kind: 'unreachable' })
     expect(proxy.seen).toHaveLength(questions)
   })
 })

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Attempt } from '../../src/function-work.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { cronledger, type Loose, pasted, start } from '../support/cli.ts'
-import { openTable } from '../support/in-process.ts'
+import { inProcess, openTable } from '../support/in-process.ts'
 import { expectOneRan } from '../support/processes/crowd.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
 import { awsEnv, hasMoto, type Server, startDynalite, startMoto } from '../support/servers.ts'
+import { standingClock } from '../support/standing-clock.ts'
 import { awsError } from './faults.ts'
 
 /** The result is tried to be recorded for half of the lease. */
@@ -66,8 +67,11 @@ for (const [name, startServer] of [
     const launch = (command: readonly string[], options?: readonly string[]) =>
       start(args(command, options), { env: environment() })
     /** The same in this process, with a function as batch. */
-    const trigger = (settings: RunSettings = {}, batch?: (attempt: Attempt) => unknown) =>
-      table.run({ task: 'nightly', schedule: '0 3 * * *', eventTime, ...settings }, batch)
+    const trigger = (settings: RunSettings = {}, batch?: (attempt: Attempt) => unknown, on = table) =>
+      on.run({ task: 'nightly', schedule: '0 3 * * *', eventTime, ...settings }, batch)
+    /** The same on a clock of the test, which `treat` may let pass. */
+    const triggerAt = ({ clock }: ReturnType<typeof standingClock>, settings: RunSettings) =>
+      trigger(settings, undefined, inProcess(table.store, clock))
     async function row(): Promise<Loose> {
       const call = { signal: AbortSignal.timeout(120_000) }
       const found = await table.store.get({ task: 'nightly', slot: Date.parse(eventTime) }, call)
@@ -152,8 +156,13 @@ for (const [name, startServer] of [
     }
 
     test('a claim that was given up (75) leaves the slot free, also if it arrives later', async () => {
-      proxy.treat((passing) => (isClaim(passing) ? 'hold' : 'pass'))
-      const givenUp = await trigger({ ledgerTimeoutMs: 3_000 })
+      const time = standingClock()
+      proxy.treat((passing) => {
+        if (!isClaim(passing)) return 'pass'
+        time.endLimits()
+        return 'hold'
+      })
+      const givenUp = await triggerAt(time, {})
       expect(givenUp).toMatchObject({ code: 75, started: 0, events: [{ event: 'withdrawn', certain: true }] })
       await proxy.release()
       await expectWithdrawn()
@@ -184,26 +193,33 @@ for (const [name, startServer] of [
 
     // The claim is answered so late that the rest of its lease is less than the kill-after: no start is safe without a
     // renewal.
-    const LATE = { leaseMs: 2_000, heartbeatMs: 200, skewMs: 0, killAfterMs: 1_000, ledgerTimeoutMs: 5_000 }
+    const LATE = { leaseMs: 100_000, heartbeatMs: 10_000, skewMs: 0, killAfterMs: 50_000 }
     const NO_RENEWAL = awsError(400, 'com.amazon.coral.service#AccessDeniedException', 'no UpdateItem', 'Message')
 
     test.each(['denied', 'denied, and then not answered until the deadline'])(
       'a claim that took longer than a heartbeat, and whose renewal is %s: withdrawn, the slot is free',
       async (how) => {
+        const time = standingClock()
         let renewals = 0
         proxy.treat((passing) => {
-          if (isClaim(passing)) return { delayMs: 1_200 }
-          return !isRenewal(passing) ? 'pass' : how === 'denied' || renewals++ === 0 ? NO_RENEWAL : 'hold'
+          if (isClaim(passing)) time.pass(60_000)
+          if (!isRenewal(passing)) return 'pass'
+          if (++renewals === 2) time.endLimits()
+          return how === 'denied' || renewals === 1 ? NO_RENEWAL : 'hold'
         })
-        expect(await trigger(LATE)).toMatchObject({ code: 77, started: 0 })
+        expect(await triggerAt(time, LATE)).toMatchObject({ code: 77, started: 0 })
         await expectWithdrawn()
       },
     )
 
     test('ledger down at the finish: 74, the outcome is unknown to the ledger, and the log says so', async () => {
-      proxy.treat((passing) => (isFinish(passing) ? 'stall' : 'pass'))
-      const settings = { leaseMs: 4_000, heartbeatMs: 500, skewMs: 0, killAfterMs: 500 }
-      const { code, started, events } = await trigger(settings)
+      const time = standingClock()
+      proxy.treat((passing) => {
+        if (!isFinish(passing)) return 'pass'
+        time.endLimits()
+        return 'stall'
+      })
+      const { code, started, events } = await triggerAt(time, {})
       const last = { event: 'ended', ending: { outcome: 'succeeded' }, finish: 'unanswered' }
       expect({ code, started, last: events.at(-1) }).toMatchObject({ code: 74, started: 1, last })
       expect(await row()).toMatchObject({ state: 'PENDING' })

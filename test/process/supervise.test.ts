@@ -341,13 +341,15 @@ describe('a stop', () => {
   test.each([
     ['stay', { killAfterMs: 100 }, { signal: 'SIGKILL' }],
     ['stay', { stopTimeoutMs: 5_100, killAfterMs: HOUR_MS }, { signal: 'SIGKILL' }],
-    // The leader needs a turn of the CPU to leave before its group is killed.
-    ['leave', { killAfterMs: 3_000 }, { exitCode: 0 }],
+    ['leave', { killAfterMs: DUE_AT_SIGWINCH, stopTimeoutMs: 5 * HOUR_MS }, { exitCode: 0 }],
   ] as const)('ends the whole group: family.sh %s with %j', async (how, settings, end) => {
     const run = supervise({ argv: [batch('family.sh'), how], ...settings })
     const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
     expect(isLiving(grandchild)).toBe(true)
+    const [leader] = childrenOf(run.process.pid)
     run.process.kill('SIGTERM')
+    if (how === 'leave') while (isLiving(String(leader))) await new Promise(setImmediate)
+    run.process.kill('SIGWINCH')
     expect(await run.end).toMatchObject({ outcome: 'interrupted', stoppedBy: 'SIGTERM', ...end })
     expect(isLiving(grandchild)).toBe(false)
   })

@@ -66,6 +66,8 @@ export interface FaultyProxy {
   release(): Promise<void>
   /** Keeps the open connections open and answers nothing on them from now on. New connections work. */
   deafen(): void
+  /** Returns the number of requests that came on such a connection. */
+  unheard(): number
   /** Closes the connections without a request, as servers do after some time. */
   closeIdle(): void
   close(): void
@@ -85,6 +87,7 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
   const open = new Set<Socket>()
   const deaf = new WeakSet<Socket>()
   let unanswered = 0
+  let unheard = 0
   let mostAtOnce = 0
   let decide: (passing: Passing) => Treatment = () => 'pass'
 
@@ -100,7 +103,10 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
 
   async function treatOne(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request)
-    if (deaf.has(request.socket)) return
+    if (deaf.has(request.socket)) {
+      unheard += 1
+      return
+    }
     const passing = describe(request, body, seen)
     seen.push(passing)
     for (const look of waiting) look()
@@ -158,7 +164,6 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     })
     void treatOne(request, response).catch(() => response.destroy())
   })
-  // We must not announce how long a connection is kept. DynamoDB does not, and Node's clients would follow it.
   server.keepAliveTimeout = 0
   server.on('connection', (socket) => {
     open.add(socket)
@@ -191,6 +196,7 @@ export async function startFaultyProxy(upstream: string, { oneByOne = false } = 
     deafen() {
       for (const socket of open) deaf.add(socket)
     },
+    unheard: () => unheard,
     closeIdle: () => server.closeIdleConnections(),
     close() {
       server.closeAllConnections()
@@ -255,10 +261,9 @@ function forward(upstream: string, from: IncomingMessage, body: Buffer): Promise
       upstream,
       { method: from.method ?? 'POST', path: from.url ?? '/', headers },
       (answer) => {
-        buffer(answer).then(
-          (whole) => resolve({ status: answer.statusCode ?? 500, headers: answer.headers, body: whole }),
-          reject,
-        )
+        // DynamoDB does not announce how long a connection is kept, and Node's clients would follow it.
+        const { connection: _, 'keep-alive': __, ...own } = answer.headers
+        buffer(answer).then((whole) => resolve({ status: answer.statusCode ?? 500, headers: own, body: whole }), reject)
       },
     )
     passed.on('error', reject)

@@ -16,7 +16,8 @@ async function ledger() {
       then,
     )
   for (let tries = 0; tries < 2; tries += 1) await run('2025-11-23T18:00:00Z')
-  const show = (...args: readonly string[]) => cronledger(['show', '--store', store, '--task', 'nightly', ...args], then)
+  const show = (...args: readonly string[]) =>
+    cronledger(['show', '--store', store, '--task', 'nightly', ...args], then)
   return { store, run, show }
 }
 

@@ -21,17 +21,17 @@ const template = join(folder, 'template.db')
 const CALLS = ['openat', 'fcntl', 'pread64', 'pwrite64', 'fsync', 'unlink'] as const
 type Call = (typeof CALLS)[number]
 
+/** What ends an error that stays. Elsewhere, a renewal between claim and finish would be one more commit. */
+const SHORT = ['--ledger-timeout', '2s', '--lease', '12s', '--heartbeat', '3s', '--skew', '0s', '--kill-after', '500ms']
+
 const slotOf = (store: string, day: number) => [
-  ...['--store', store, ...NIGHTLY],
-  ...['--event-time', `2026-01-0${day}T03:00:05Z`, '--ledger-timeout', '2s', '--log', 'text'],
-  // No renewal comes between claim and finish, however slow the machine is: it would be one more commit.
-  ...['--lease', '12s', '--heartbeat', '3s', '--skew', '0s', '--kill-after', '500ms'],
+  ...['--store', store, ...NIGHTLY, '--event-time', `2026-01-0${day}T03:00:05Z`, '--log', 'text'],
 ]
 
 let cases = 0
 
 /** One run of a fresh copy of the used ledger, with the fault that strace injects, and a second trigger after it. */
-async function play(inject: readonly string[]) {
+async function play(inject: readonly string[], times: readonly string[] = []) {
   cases += 1
   const own = join(folder, String(cases))
   mkdirSync(own)
@@ -42,7 +42,7 @@ async function play(inject: readonly string[]) {
   ]
   cpSync(template, ledger)
   const store = `file:${ledger}`
-  const run = ['run', ...slotOf(store, 2), '--', 'sh', '-c', 'echo started >> "$0"', marks]
+  const run = ['run', ...slotOf(store, 2), ...times, '--', 'sh', '-c', 'echo started >> "$0"', marks]
   // The folder is synced, too. `-y` names the file of a descriptor.
   const paths = ['-y', '-P', own, '-P', ledger, '-P', `${ledger}-journal`, '-e', `trace=${CALLS.join(',')}`]
   const traced = ['-f', '-qq', '-o', log, ...paths, ...inject, process.execPath, MAIN, ...run]
@@ -79,10 +79,14 @@ function points(call: Call, most: number): number[] {
 }
 
 /** Plays all of them, two at a time, and names the one that fails. */
-async function playAll(injections: readonly string[], check: (played: Awaited<ReturnType<typeof play>>) => void) {
+async function playAll(
+  injections: readonly string[],
+  check: (played: Awaited<ReturnType<typeof play>>) => void,
+  times: readonly string[] = [],
+) {
   const limit = pLimit(2)
   const one = async (injection: string) => {
-    const played = await play(['-e', `inject=${injection}`])
+    const played = await play(['-e', `inject=${injection}`], times)
     try {
       check(played)
     } catch (error) {
@@ -161,7 +165,7 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
   test('an error of it that stays: the run is recorded, or one line says why nothing started', async () => {
     const lasting = ['EIO', 'EACCES', 'EMFILE'].map((error) => `openat:error=${error}:when=3+`)
     const writes = (['pwrite64', 'fsync', 'unlink'] as const).flatMap((call) => [`${call}:error=EIO:when=1+`])
-    await playAll([...lasting, ...writes, 'pwrite64:error=ENOSPC:when=15+'], isSound)
+    await playAll([...lasting, ...writes, 'pwrite64:error=ENOSPC:when=15+'], isSound, SHORT)
   })
 
   test('only SQLite opens the file: closing another descriptor of it would drop the locks of this process', () => {

@@ -9,8 +9,8 @@ import type { ChildEnd, ChildRequest } from '../../../src/process/supervise.ts'
 export const BATCHES = fileURLToPath(new URL('../../fixtures/batches/', import.meta.url))
 
 /**
- * A value for `timeoutMs` with which the timeout is due when the supervisor gets SIGWINCH, so that a test does not
- * depend on a guessed time.
+ * A value for `timeoutMs` or `killAfterMs` that is due when the supervisor gets SIGWINCH, so that a test does not depend on a
+ * guessed time.
  */
 export const DUE_AT_SIGWINCH = 12_345_678
 
