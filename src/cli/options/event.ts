@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import { errorCode, firstLine, quote, usageError } from '../../core/errors.ts'
+import { onAbort } from '../../process/clock.ts'
 
 /** The limit of EventBridge for an entry. A longer text is not an event. */
 const MAX_EVENT_BYTES = 1_048_576
@@ -31,9 +32,7 @@ async function readStdin(stop: AbortSignal): Promise<string> {
     () => stdin.destroy(new Error(`nothing arrived within ${STDIN_TIMEOUT_MS / 1_000}s`)),
     STDIN_TIMEOUT_MS,
   )
-  const stopped = () => stdin.destroy(new Error('cronledger was told to stop'))
-  if (stop.aborted) stopped()
-  else stop.addEventListener('abort', stopped, { once: true })
+  const unlink = onAbort(stop, () => stdin.destroy(new Error('cronledger was told to stop')))
   let text = ''
   try {
     for await (const chunk of stdin.setEncoding('utf8')) {
@@ -45,6 +44,6 @@ async function readStdin(stop: AbortSignal): Promise<string> {
     throw usageError(`--event-time - could not be read from standard input: ${firstLine(error)}`)
   } finally {
     clearTimeout(tooLate)
-    stop.removeEventListener('abort', stopped)
+    unlink()
   }
 }

@@ -6,7 +6,7 @@ import { IANAZone } from 'luxon'
 import pLimit from 'p-limit'
 import type { Ledger } from '../../api.ts'
 import { type ErrorKind, LedgerError } from '../../core/errors.ts'
-import { type Clock, link } from '../../process/clock.ts'
+import { type Clock, withDeadline } from '../../process/clock.ts'
 import { type Frame, ProblemView, pageText, ZONE_COOKIE } from '../views/frame/document.tsx'
 import { LedgerHelp } from '../views/frame/missing.tsx'
 import type { Assets } from './assets.ts'
@@ -95,26 +95,17 @@ export function openReading(options: AppOptions, signal: AbortSignal, zone?: str
 /** All readings of a request end at `untilMs`. One that several requests share must not end when a client leaves. */
 export function openReadings(options: AppOptions) {
   const { clock } = options
-  return async function reading<T>(
+  return function reading<T>(
     untilMs: number,
     leaves: readonly AbortSignal[],
     read: (reading: Reading) => Promise<T>,
     zone?: string,
   ): Promise<T> {
-    const over = new AbortController()
-    // One listener for each request to the ledger that is in flight. Many tasks are read at the same time.
-    setMaxListeners(0, over.signal)
-    const finished = new AbortController()
-    void clock.wait(untilMs - clock.monotonicMs(), finished.signal).then(() => over.abort())
-    const unlink = link(leaves, over)
-    try {
-      return await read(openReading(options, over.signal, zone))
-    } finally {
-      finished.abort()
-      unlink()
-      // If one of many requests failed, the result of the others is not needed any more.
-      over.abort()
-    }
+    return withDeadline(clock, untilMs - clock.monotonicMs(), leaves, (signal) => {
+      // One listener for each request to the ledger that is in flight. Many tasks are read at the same time.
+      setMaxListeners(0, signal)
+      return read(openReading(options, signal, zone))
+    })
   }
 }
 
