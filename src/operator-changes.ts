@@ -75,7 +75,7 @@ export function operatorMethods(
   }
 }
 
-/** Equal declarations need one write, also if two operators made them. */
+/** If two operators declare the same, it is written once. */
 async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise<ChangedTask> {
   const { task } = options
   checkTaskName(task)

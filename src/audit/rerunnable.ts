@@ -25,7 +25,7 @@ export interface RerunCandidate {
   readonly slot: Instant
   readonly why: Rerunnable
   readonly row: StoredRow | null
-  /** The schedule that was in force at the slot, or else the latest one of the task that has the slot, or that of its row. */
+  /** The schedule in force at the slot. If it does not have the slot: the latest one that does, or that of the row. */
   readonly schedule: ScheduleSpec
 }
 

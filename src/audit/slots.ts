@@ -84,7 +84,7 @@ interface FoundWindow {
   readonly spec: ScheduleSpec
 }
 
-/** An instant may also be a slot that only its row knows. Throws a usage error if no schedule has the slot. */
+/** For an instant, the row of the slot is enough. Otherwise throws a usage error if no schedule has the slot. */
 export async function findSlot(
   { task, slot }: { readonly task: string; readonly slot: string | Date },
   deps: HistoryDeps,

@@ -20,7 +20,7 @@ interface Change<Options> {
   one(ledger: Ledger, options: Options & { readonly task: string }): Promise<TaskChange>
   all(ledger: Ledger, options: Options): AsyncIterable<TaskChange | FailedTaskChange>
   text(report: ChangeReport): string
-  /** Returns the line of one of all tasks, or null if it has nothing to say. */
+  /** Returns the line about one task, or null if there is nothing to say. */
   lineOfAll(report: ChangeReport): string | null
   endOfAll(all: AllChanged): string
 }

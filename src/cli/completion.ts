@@ -63,7 +63,7 @@ async function printTasks(argv: readonly string[], env: Environment): Promise<nu
 /** The words before the cursor. The cases below say which words may follow them. */
 interface Case {
   readonly command: string
-  /** Options, such as `--log`. Without any, all other words. */
+  /** The options before the cursor, such as `--log`. Empty: any other word. */
   readonly after: readonly string[]
   /** The words that may follow, in quotes. Without any, a free text follows, for which the shell offers file names. */
   readonly offer?: string

@@ -74,7 +74,7 @@ function withoutGaps(text: string): string {
 
 function describe(spec: OptionSpec): string {
   const usual = defaultText(spec)
-  // The name of the value lists the choices, if it is not given.
+  // A value without a name of its own is shown as its choices.
   const choices = spec.kind === 'choice' && spec.value !== undefined ? `: ${spec.choices.join(', ')}` : ''
   if (spec.required || spec.kind === 'switch' || usual === '') return spec.help + choices
   return `${spec.help}${choices} (default${usual.includes(' ') ? ':' : ''} ${usual})`

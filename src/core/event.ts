@@ -114,7 +114,7 @@ export type RunEvent =
     } & Finish)
   /** The claim has made the ledger, which is a file. A slot that ran before, by another ledger, may run again. */
   | { readonly event: 'ledger-created'; readonly path: string }
-  /** The task was retired, and this run has ended that. */
+  /** The task was retired, and this run has ended the retirement. */
   | { readonly event: 'revived'; readonly retirement: Suspension }
   | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }

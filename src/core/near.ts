@@ -33,7 +33,7 @@ export function nearestFew(given: string, names: readonly string[], most: number
     .map(({ name }) => name)
 }
 
-/** Two letters in the wrong order count as two slips. A slip in a short name makes another name too easily. */
+/** Two letters in the wrong order count as two slips. In a short name, one slip too easily makes another name. */
 const LETTERS_PER_SLIP = 3
 
 export function isNear(one: string, other: string): boolean {

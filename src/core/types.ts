@@ -41,7 +41,7 @@ export type Trigger =
       readonly reason: string
       /** It did not wait for the slots of `--after`. Left out: it did. */
       readonly ignoresAfter?: true
-      /** The batch got no checkpoint. Left out: that of the attempt before. */
+      /** The batch got no checkpoint. Left out: it got that of the attempt before. */
       readonly isFresh?: true
     }
 

@@ -14,7 +14,7 @@ export function isTaskName(task: unknown): task is string {
 
 export function checkTaskName(task: string): void {
   if (isTaskName(task)) return
-  // A caller of the library may give anything.
+  // A caller of the library may give a value of any type.
   if (typeof task === 'string' && isTaskPattern(task))
     throw usageError(`${quote(task)} stands for several tasks. Give the name of one task here.`)
   throw usageError(

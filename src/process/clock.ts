@@ -60,7 +60,7 @@ interface Deadline {
   readonly signal: AbortSignal
   /** Adds another deadline, in milliseconds from now. The earlier one counts. */
   endIn(ms: number): void
-  /** Releases the clock and the parents. The signal aborts no more. */
+  /** Releases the clock and the parents. After that, the signal does not abort. */
   close(): void
 }
 

@@ -52,7 +52,7 @@ function percentDecoded(value: string): string {
   }
 }
 
-/** Returns why the request failed, or null. It is made once: a span is not worth a wait. */
+/** Returns why the request failed, or null. It is not repeated, because a span is not worth a wait. */
 async function post(url: string, request: RequestInit): Promise<string | null> {
   try {
     const response = await fetch(url, request)

@@ -21,7 +21,7 @@ export interface Limit {
   readonly stopTimeoutMs?: number
   /** The time in milliseconds of requests that begin after the end of the stop timeout. Left out: none. */
   readonly lateMs?: number
-  /** `any` tries again after every error, for an owner whose work is under way. `denied`: not if the ledger is unusable. */
+  /** `any`: also after every other error, for an owner whose work is under way. `denied`: also after a denial. */
   readonly retry?: Retry
 }
 

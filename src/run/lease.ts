@@ -76,7 +76,7 @@ export class Lease {
     return this.#insteadOfHeartbeats(limit, (_, signal) => this.#freshen({ kind: 'ok', ...this.#held }, signal))
   }
 
-  /** Makes another write of this owner, which also renews the lease, and again if the answer took too long. */
+  /** Makes another write of this owner, which renews the lease. If the answer took too long, renews it again. */
   write(change: OwnerChange, limit: Limit): Promise<WriteResult> {
     return this.#insteadOfHeartbeats(limit, async (ask, signal) => {
       this.#process = null

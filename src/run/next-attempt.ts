@@ -31,7 +31,7 @@ export async function beginRetry(attempt: number, retry: number, claimedSlot: Cl
   const delayMs = delayBeforeRetryMs(settings, retry)
   io.emit({ event: 'retry', attempt, delayMs })
   await io.clock.wait(delayMs, halt)
-  // As the writes around it, the read may last through an outage.
+  // Like the writes before and after it, this read may wait until an outage is over.
   const obstacle = await admit(claimedSlot, settings.finishTimeoutMs)
   const why = obstacle === null ? null : whyNotNow(obstacle)
   if (why === null) return beginWaiting(claimedSlot, settings.finishTimeoutMs)

@@ -86,8 +86,7 @@ type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
 
 /**
  * Takes the overlap lock for the slot of `row`, or keeps it. It always writes, because a read would not fence a write of
- * another slot that is on its way: a run that takes the lock later reads the row of this run after that write. Returns null
- * if it holds it.
+ * another slot that is on its way: a run that takes the lock later reads the row of this run after that write. Null: it is held.
  */
 export async function takeOverlapLock(
   { task, slot, owner }: Row,

@@ -90,7 +90,7 @@ function checkTexts({ owner, expect }: Pick<TableSettings, 'owner' | 'expect'>):
   if (expect !== null) parseRules(expect)
 }
 
-/** A setting without the one that gives it a meaning had a purpose, so ignoring it would be wrong. */
+/** Throws a usage error for a setting that has no effect without another one: its author expects an effect. */
 function checkTogether(filled: TableSettings, given: RunSettings): void {
   const { leaseMs, heartbeatMs, skewMs, killAfterMs, maxAttempts, retryDelayMs, overlap } = filled
   const least = 3 * heartbeatMs + skewMs + killAfterMs

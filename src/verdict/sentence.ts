@@ -6,7 +6,7 @@ import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec } from 
 import { endingText, reportedText } from './endings.ts'
 import type { StepTarget } from './target.ts'
 
-/** Without its first capital and full stop. Each surface writes the times in its own way. Not yet safe to show. */
+/** It has no first capital and no full stop. Each surface writes the times in its own way. Not yet safe to show. */
 export type Sentence = readonly (string | { readonly at: Instant })[]
 
 /** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */

@@ -158,7 +158,7 @@ async function printSwitch(
   return EXIT.ok
 }
 
-/** The environment alone does not count. */
+/** Returns the task of the command line. One that only the environment names does not count. */
 function taskNamed({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): string | undefined {
   return readOptions(help, argv, { ...env, [variableOf('task')]: undefined }).task
 }

@@ -145,7 +145,7 @@ function checkTogether(values: RerunValues): void {
       `--reason is missing. Give --reason TEXT, or set ${variableOf('reason')}. It says why the slot is run again.`,
     )
   }
-  // We must refuse a placeholder before the first slot, otherwise a range would ask for the same command again.
+  // We must refuse a placeholder before the first slot, otherwise each slot of a range would fail because of it.
   checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 

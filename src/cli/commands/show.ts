@@ -81,7 +81,7 @@ function unlessDamaged(record: FoundRecord, sink: Sink): KnownTask | null | unde
   return undefined
 }
 
-/** Returns the schedules that this version can read. The row has its own, so another one must not hide it. */
+/** Returns the schedules that this version can read. One that cannot be read must not hide the row. */
 function readableSchedules({ schedules }: KnownTask): readonly InForce[] {
   return schedules.flatMap((one) => {
     try {

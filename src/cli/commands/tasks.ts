@@ -103,7 +103,7 @@ async function readTaskSummary(
   }
 }
 
-/** How many slots say how long a task usually takes, and the newest one. */
+/** The newest slot, and the 20 before it, which say how long the task usually takes. */
 const COMPARED = 21
 
 /** A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now. */

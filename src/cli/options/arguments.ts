@@ -67,7 +67,7 @@ function readWords(line: Line, argv: readonly string[]): Words {
       const needy = open === null || isSwitch ? undefined : flags.get(open)
       if (!flags.has(flag)) {
         if (open !== null && needy !== undefined) throw noValue(open, needy)
-        // The first word is the task, and not the batch, if known options come after it.
+        // If known options come after the first word, it is the task, and not the batch.
         const isTask = given.size > 0 && strays[0]?.word === argv[0] && isTaskName(argv[0])
         throw unknownWord(line, { word, before }, isTask ? strays.slice(1) : strays)
       }
@@ -102,7 +102,7 @@ function takeTask(
   [first, second, ...others]: readonly Stray[],
 ): void {
   if (first === undefined) return
-  // A word that becomes the task by mistake would be another task, whose slots are all free. So it must come first.
+  // A word that is read as the task by mistake has no slots yet, so the batch would start. So the task must come first.
   const isElsewhere =
     first.word !== argv[0] || (!line.hasBatch && !isTaskName(first.word) && !isTaskPattern(first.word))
   if (!line.command.takesTask || (line.command.runsBatch && isElsewhere) || isSplit(first, line))

@@ -69,7 +69,7 @@ function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
   }
 }
 
-/** How other tools name a status. An option has one of the words here. */
+/** The words of other tools for a status, with those that an option may have for it. */
 const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
   success: ['completed', 'succeeded'],
   succeeded: ['completed'],

@@ -20,7 +20,7 @@ export function isCover({ by, reason }: Pick<Resolution, 'by' | 'reason'>): bool
 /** A slot is covered by one with a run, so a chain is rare: the record of the first covering slot was deleted. */
 const LONGEST_CHAIN = 10
 
-/** Adds the row at the end of the chain of covering slots. Throws what `read` throws, but shows a damaged row as one. */
+/** Adds the row at the end of the chain of covering slots. Throws what `read` throws. Returns a damaged row. */
 export async function withCovering(
   row: StoredRow | null,
   read: (key: Key) => Promise<StoredRow | null>,

@@ -25,7 +25,7 @@ export interface Member<T> {
   readonly encode: (value: T, whole: object) => StoredValue | null
   readonly decode: Read<T>
   readonly name?: string
-  /** The stored members are members of the whole object. */
+  /** The members of the value are stored beside those of the whole object. */
   readonly isFlat?: true
 }
 

@@ -177,7 +177,7 @@ function withOpen(row: PendingRow, open: OpenAttempt, stamp: Stamp, leaseMs: num
   return { ...nextVersion(row, stamp), attempts: [...endedAttempts(row), open], leaseUntil: stamp.now + leaseMs }
 }
 
-/** `since`: what the work of the open attempt gets. */
+/** `since`: the completed slot from which the work of the open attempt starts. */
 export function withSince(row: PendingRow, since: Instant | null): PendingRow {
   const { since: _, ...open } = openAttempt(row)
   return { ...row, attempts: [...endedAttempts(row), since === null ? open : { ...open, since }] }

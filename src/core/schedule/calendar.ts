@@ -66,7 +66,7 @@ export function compileDays(test: DayTest): DaysOf {
   }
 }
 
-/** Returns the days of every shape of these months, the shortest that starts on a Sunday first. */
+/** Returns the days of each shape that these months can have. The shortest month from a Sunday on comes first. */
 export function daysOfShapes(days: DaysOf, months: ReadonlySet<number>): readonly number[] {
   // A year with a leap day and one without.
   const lengths = new Set([...months].flatMap((month) => [lengthOf(2027, month), lengthOf(2028, month)]))

@@ -101,7 +101,7 @@ function offsetAt(zone: IANAZone, second: number): number {
   return Math.round(zone.offset(second * 1000) * 60)
 }
 
-/** Any zone that is not named here had another offset at some time, or may get one. */
+/** Every other zone had another offset at some time, or may get one. */
 export function isUtc(name: string): boolean {
   return UTC_NAMES.has(name.toLowerCase())
 }

@@ -112,7 +112,7 @@ function findingOfAbsent({ slot, doubt }: DueKey, settings: AuditSettings): Slot
 export function aroseAt(found: SlotFinding, { now, graceMs, doneByMs, skewMs }: AuditSettings): Instant {
   switch (found.kind) {
     case 'unknown':
-      // Nothing says when, so each check reports it.
+      // The time is not known, so each check reports it.
       return now
     case 'missed':
       return found.slot + graceMs

@@ -65,7 +65,7 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   // The list has whole periods, also where the dates of two zones differ by more than a day.
   const listed = slotsAround({ from, to }, at, (4 * days + 3) * DAY_MS, units)
   const wrong = new Set<Period>()
-  /** Moves the switch from before a slot to after it. The slots that run change only there. */
+  /** Moves the switch from before a slot to after it. Only that changes which slots run. */
   const pass = ({ schedule, periods }: Listed) => {
     for (const period of periods) {
       period.runs += schedule === 'from' ? 1 : -1

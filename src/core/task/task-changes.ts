@@ -139,7 +139,7 @@ export function withDeclaration(record: TaskRecord, declaration: Declaration): T
   return {
     ...record,
     schedules: schedules ?? record.schedules,
-    // A run of an earlier slot does not have them yet.
+    // A run of an earlier slot does not state these expectations yet.
     ...(!hasSame && { expectations: statedFrom(Math.max(since, declaration.from), expectations, record.expectations) }),
   }
 }
@@ -213,7 +213,7 @@ function isSameEcs(one: EcsFacts | null, other: EcsFacts | null): boolean {
   return known === stated
 }
 
-/** Throws a usage error if the record has no room. What is over stays, otherwise its slots would be missed, and be run. */
+/** Throws a usage error if the record has no room. A pause that is over stays: its slots would be missed. */
 export function withPause(record: TaskRecord, pause: Suspension): TaskRecord {
   const isOpen = (one: Suspension) => endsAfter(one, pause.at)
   if (isOpen(pause) && record.pauses.filter(isOpen).length >= MAX_OPEN_PAUSES) {

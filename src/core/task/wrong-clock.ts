@@ -43,7 +43,7 @@ export function withoutFuture<R extends TaskRecord>(record: R, latest: Instant):
   }
 }
 
-/** Returns the slot of a row later than `latest` in which a run started. Null: none, or an operator resolved it. */
+/** Returns the slot of the row if it is later than `latest`, a run started in it, and no operator resolved it. */
 export function futureRun(row: StoredRow | null, latest: Instant): Instant | null {
   const own = readableRow(row)
   if (own === null || own.slot <= latest || own.resolutions.length > 0) return null

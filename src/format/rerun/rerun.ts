@@ -118,7 +118,7 @@ export function planSummary(
   return [summary, ...caution, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
 
-/** Returns what a plan as JSON does not have: the slots that are left out. Returns null if there are none. */
+/** Returns the line about the slots that a plan leaves out. The JSON does not have it. Null: there are none. */
 export function leftOutLine(task: string, doubts: LeftOutDoubts): string | null {
   if (doubts.count === 0) return null
   return [`cronledger: ${task}: ${doubtText(doubts)}`, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')

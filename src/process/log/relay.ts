@@ -66,7 +66,7 @@ export function openRelay(fd: number): Channel {
 
 /** Starts the shell, which takes 3 ms and 0.2 MB of memory. Returns null if there is none, or none can be started. */
 async function startShell(fd: number): Promise<Relay | null> {
-  // The environment marks the processes of a batch, and the relay is none. A shell with another locale could change bytes.
+  // The environment marks the processes of a batch, and this is none of them. Another locale could change bytes.
   const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
   try {
     // `detached` is setsid(), so a signal to the process group of the run does not reach the relay. The folder must

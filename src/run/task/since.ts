@@ -48,7 +48,7 @@ function isAsked(row: PendingRow, settings: Settings): boolean {
   return settings.sinceLastSuccess || isOnce(settings) || row.covers !== undefined || hasKnownSince(row)
 }
 
-/** Returns whether the work of the slot, or of its covering slot, took a range. */
+/** Returns whether an attempt of the slot, or of its covering slot, started from the last success. */
 function hasKnownSince(row: StoredRow): boolean {
   const own = readableRow(row)
   return own !== null && (own.coveredBy !== undefined || own.attempts.some(({ since }) => since !== undefined))

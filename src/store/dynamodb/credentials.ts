@@ -3,7 +3,7 @@ import { quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 
 export interface MissingCredentials {
-  /** Whether a source is there that gives credentials at other times. The same request may succeed later. */
+  /** Whether there is a source of credentials that gave none this time. The same request may succeed later. */
   readonly isOutage: boolean
   readonly hint: string
 }

@@ -46,7 +46,7 @@ export function startLive(): void {
 
 let told: string | null = null
 
-/** `problem` says why, is empty if the page says it, or null to hide the banner. `wasAsked`: a person asked for the try. */
+/** `problem`: why. Empty: the page says why. Null: hides the banner. `wasAsked`: a person asked for this try. */
 function showBanner(problem: string | null, wasAsked: boolean): void {
   const [status, retry] = [document.getElementById('connection'), document.getElementById('retry')]
   if (!status || !retry) return

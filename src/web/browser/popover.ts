@@ -32,7 +32,7 @@ export function startPopover(): void {
     if (target === pointed || !(target instanceof Element)) return
     pointed = target
     clearTimeout(timer)
-    // A finger opens the link. It cannot point at something.
+    // A touch opens the link. It cannot only point at a cell.
     if (pointerType === 'touch' || popover.contains(target)) return
     const next = target.closest<HTMLElement>(OWNERS)
     if (next !== null) timer = setTimeout(show, REST_MS, next, false)

@@ -6,7 +6,7 @@ import { AGE_FACTOR } from './shared.ts'
 /** How long a page waits for the whole answer. Otherwise the first page of 10,000 tasks would come late. */
 const WAIT_MS = 1_500
 
-/** The error of a reading for which no page waited goes to the next page, but not later than this. */
+/** If no page waited for a reading that failed, the next page gets the error, but not later than this. */
 const ERROR_MS = 60_000
 
 /** An open page asks again in this time. Otherwise a ledger that has become slow would take the findings from it. */

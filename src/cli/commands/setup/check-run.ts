@@ -33,7 +33,7 @@ interface Read {
   schedule?: Schedule
 }
 
-/** Yields a finding for each value that a run here would read. A wrong one would end it with 64. Returns its options. */
+/** Yields a finding for each value that a run here would read. A wrong one would end the run with 64. Returns its options. */
 export async function* inspectRun(
   { store, task }: { readonly store: string; readonly task: string | undefined },
   env: Environment,

@@ -44,7 +44,7 @@ export function commandGroups(command: CommandWords): readonly (readonly (string
   return groups
 }
 
-/** The fields of the page, by the blank that they fill. No field fills the others. */
+/** The blanks that a field of the page fills. No field fills the others. */
 const FIELDS: Readonly<Partial<Record<Blank['blank'], true>>> = { reason: true, name: true, command: true }
 
 /** Returns the placeholders that a person must replace by hand. */
