@@ -92,10 +92,13 @@ async function stateCovers(
   if (written.kind === 'lost') throw new Halted()
 }
 
-/** Yields the missed slots of the span after `floor`, the newest first. */
+/**
+ * Yields the missed slots after `floor`, the newest first. The work of all of them is in the range of the batch, however long
+ * ago they were. Only a batch that has no range to go on from is limited to the span.
+ */
 function* slotsToCover(
   record: TaskRecord,
-  { rows, floor }: LookedBack,
+  { rows, newest, floor }: LookedBack,
   { request, settings, io }: ClaimedSlot,
 ): Generator<ToCover, void> {
   const { task, window } = request
@@ -105,7 +108,8 @@ function* slotsToCover(
   const bySlot = new Map(rows.map((row) => [row.slot, row]))
   const schedules = record.schedules.map(parseSince)
   const inForce = { task, schedules, gaps: gapsOf(record), dueUntil: missedUntil(times) }
-  for (const key of dueKeys([inForce], Math.max(floor + 1, times.now - longestMs), window.slot)) {
+  const from = newest === null ? Math.max(floor + 1, times.now - longestMs) : floor + 1
+  for (const key of dueKeys([inForce], from, window.slot)) {
     const row = bySlot.get(key.slot) ?? null
     const own = readableRow(row)
     const isMissed = row === null || (own !== null && isLeftOpen(own))

@@ -80,7 +80,8 @@ async function readBack({ task, slot }: Key, whole: boolean, store: Store, call:
       if (newest !== null || !(await isDone(row, slot, store, call))) continue
       newest = row.slot
       const own = readableRow(row)
-      floor = (own && successOf(own))?.since ?? newest
+      // The record of an older slot may be deleted, and the slot would look missed.
+      floor = Math.max(query.since, (own && successOf(own))?.since ?? newest)
       if (!whole) return { newest, floor, rows }
     }
     const oldest = rows.at(-1)?.slot ?? floor

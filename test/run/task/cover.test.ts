@@ -126,6 +126,22 @@ describe('catch up once', () => {
     expect((await row(1)).resolutions).toHaveLength(1)
   })
 
+  test('the range of the run begins at the last success, so its slots are covered also if they are older than the span', async () => {
+    const { run, map, since } = await afterOutage()
+    const late = { catchUpMs: DAY_MS, catchUpMode: 'once', maxLatenessMs: DAY_MS } as const
+    await run(5, { settings: late })
+    expect([await map(), since()]).toEqual([[5, 5, 5, 5], 0])
+  })
+
+  test('without a success, only the slots of the span are covered', async () => {
+    const { time, trigger, find, slotOfDay } = world('daily', 5)
+    await time.run(trigger('before', failsAfter(1), { day: 0 }).result)
+    await time.run(
+      trigger('own', works(1), { day: 5, settings: { catchUpMs: 2 * DAY_MS, catchUpMode: 'once' } }).result,
+    )
+    expect([await find(3), await find(4)]).toMatchObject([null, { coveredBy: slotOfDay(5) }])
+  })
+
   test('a missed slot before a completed one is not part of the work, so it stays missed', async () => {
     const { run, map, since } = await afterOutage()
     await run(2, {})

@@ -97,7 +97,8 @@ function checkAllCovered(
   for (let day = (work.since ?? -1) + 1; day < own; day++) {
     const slot = firstMs + day * everyMs
     const wasDue = slot >= schedule.since && slot + catchesUp.graceMs + OFFSET_MS < first.sentMs
-    const isInSpan = slot - OFFSET_MS > work.startMs - catchesUp.spanMs
-    if (wasDue && isInSpan && finals.get(day) === null) say('what was missed is covered', `${runId} left slot ${day}`)
+    // The range of the work begins at the last success, also if that is before the span.
+    const isInRange = work.since !== null || slot - OFFSET_MS > work.startMs - catchesUp.spanMs
+    if (wasDue && isInRange && finals.get(day) === null) say('what was missed is covered', `${runId} left slot ${day}`)
   }
 }

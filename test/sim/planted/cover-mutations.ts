@@ -46,8 +46,8 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run covers slots before the one from which it goes on',
     file: 'src/run/task/cover.ts',
-    from: 'Math.max(floor + 1, times.now - longestMs)',
-    to: 'times.now - longestMs',
+    from: 'Math.max(floor + 1, times.now - longestMs) : floor + 1',
+    to: 'times.now - longestMs : times.now - longestMs',
   },
   {
     name: 'a repetition of a run that covers goes on from a slot that it covers',
