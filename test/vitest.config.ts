@@ -4,6 +4,11 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** The folders whose tests need no build, no process and no server: `npm run test:unit`. */
 const UNIT = ['core', 'verdict', 'format', 'web/views', 'run', 'audit'].map((folder) => `test/${folder}/**/*.test.ts`)
 
+/** The folders whose tests need a build, and leave nothing behind in their own process. */
+const SHARED = ['cli/commands', 'cli/options', 'web/server', 'web/browser', 'docs', 'messages'].map(
+  (folder) => `test/${folder}/**/*.test.ts`,
+)
+
 /** The files that take longest, by wall time. One of them that starts last would run alone. */
 const LONGEST = [
   ...['faults/hosts', 'faults/wire', 'store/dynamodb/dynamodb-store', 'docs/guides', 'faults/matrix', 'faults/kill'],
@@ -39,15 +44,16 @@ export default defineConfig({
     ...common,
     sequence: { sequencer: LongestFirst },
     projects: [
-      // These files leave nothing behind, so they can share a process. Half of their time was its start and its imports.
+      // Files that share a process save its start and its imports.
       { extends: true, test: { name: 'unit', include: UNIT, isolate: false } },
+      { extends: true, test: { name: 'shared', include: SHARED, isolate: false } },
       {
         extends: true,
         test: {
           name: 'system',
           include: ['test/**/*.test.ts'],
           // The last ones need tools or an account of their own.
-          exclude: [...UNIT, 'test/image/**', 'test/aws/**', 'test/cdk/**'],
+          exclude: [...UNIT, ...SHARED, 'test/image/**', 'test/aws/**', 'test/cdk/**'],
         },
       },
     ],

@@ -1,16 +1,16 @@
 import { execFile, spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { scratch } from '../cli.ts'
 import { CREDENTIALS, hasMoto, PYTHON, REGION } from '../servers.ts'
 
 const AWS = '/usr/bin/aws'
 /** Whether Debian's command line of AWS is installed, and a server for it. */
 export const hasAws = existsSync(AWS) && hasMoto
 
-const folder = hasAws ? scratch() : ''
+const folder = hasAws ? mkdtempSync(join(tmpdir(), 'cronledger-aws-')) : ''
 /** The start of a PATH on which `aws` is Debian's, regardless of what else this machine has. */
 export const AWS_PATH = `${folder}:/usr/bin`
 

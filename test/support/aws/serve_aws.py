@@ -1,12 +1,13 @@
 """Runs Debian's `aws` for many callers. A start of it takes half a second of CPU, most of it for imports that all of them share.
 
 Its argument is the path of a socket, to which the program `aws` beside it sends its arguments, environment and descriptors. Each
-call runs in a fork. It ends with its standard input.
+call runs in a fork. It ends with its standard input, and removes the folder of the socket.
 """
 
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -41,3 +42,4 @@ while sys.stdin not in select.select([listener, sys.stdin], [], [])[0]:
     if os.fork() == 0:
         answer(connection)
     connection.close()
+shutil.rmtree(os.path.dirname(sys.argv[1]))
