@@ -17,7 +17,7 @@ export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: Histor
   return null
 }
 
-/** Returns the first slot after the newest row. The scheduler has not started the task since, which is not missed. */
+/** Returns the first slot after the newest row. The scheduler started nothing since, so those slots are not missed. */
 export function usualRetirementStart(record: TaskRecord, newest: StoredRow | null, now: Instant): Instant {
   if (newest === null) return Math.min(record.schedules[0]?.since ?? now, now)
   const spec = inForceAt(record.schedules, now)?.spec ?? readableRow(newest)?.schedule

@@ -133,7 +133,7 @@ function words(cron: string, sundayIsZero = true): string {
   return cronstrue.toString(cron, { use24HourTimeFormat: true, dayOfWeekStartIndexZero: sundayIsZero })
 }
 
-/** Returns cron text with only one meaning. A step that does not meet the end of the field has its last value (0-56/7). */
+/** Returns cron text with only one meaning. A step that ends before the field ends gets its last value (0-56/7). */
 export function fieldText(values: readonly number[], size: number): string {
   const [first = 0, second = 0] = values
   const last = values.at(-1) ?? 0

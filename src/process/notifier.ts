@@ -12,7 +12,7 @@ export const NOTIFY_TIMEOUT_MS = 10_000
 const LANES = 4
 /** A run starts its own slot after at most 100 missed ones, and reports on each. Twice as many are too many to read. */
 const MAX_SLOTS = 200
-/** One log line of the command's stderr. */
+/** The end of the command's stderr must fit into one log line. */
 const MAX_SAID_CHARS = 300
 
 /** Gives `$1` a pipe as its stdin. Node gives a socket, which no program can open as `/dev/stdin`. */

@@ -283,7 +283,7 @@ export function leftCaution(attempts: readonly AttemptRecord[] = []): string | n
   const left = attempt && processLeftBy(attempt)
   return left === undefined
     ? null
-    : `Process ${left.pid} of attempt ${attempt?.number} may still run on ${attempt?.host}: end it there before you run the slot again. On that host nothing starts beside it.`
+    : `Process ${left.pid} of attempt ${attempt?.number} may still run on ${attempt?.host}: end it there before you run the slot again. While it runs, nothing starts in this slot on that host.`
 }
 
 /** Returns whether the attempt may have done the work without a report of its end. */

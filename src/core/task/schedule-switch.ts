@@ -19,7 +19,7 @@ const UNITS = [
 
 type Unit = (typeof UNITS)[number]['unit']
 
-/** A period with the slots that `runs` across the switch, and those that it has `withFrom` and `withTo` alone. */
+/** A period, and how many of its slots run: across the switch, and under each of the two schedules alone. */
 export interface Period {
   readonly unit: Unit
   /** Such as `2026-11-24` (of a week, its Monday), `2026-11` or `2026`. */

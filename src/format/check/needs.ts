@@ -163,7 +163,7 @@ function needOfLeftOut(found: TaskFinding, store: string, isAlone: boolean): Nex
     : { caution: null, steps: [showStep('see the slot that needs its own decision', findingTarget(found, store))] }
 }
 
-/** A pause of the time around the change of the schedule settles all slots that were not due. */
+/** One pause over the time around the change of the schedule settles all slots that were not due. */
 function needOfDoubts({ newest, count }: FindingGroup, store: string, isAlone: boolean): NextSteps {
   const doubt = doubtOf(newest)
   if (count === 1 || doubt === undefined) return needOfLeftOut(newest, store, isAlone)

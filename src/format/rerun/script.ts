@@ -103,7 +103,7 @@ function headline(script: RerunScript): string {
   const tasks = tasksOf(script)
   const counts = [counted(slots.length, 'slot'), ...(tasks > 1 ? [`of ${tasks} tasks`] : [])].join(' ')
   const order =
-    tasks > 1 ? ' Tasks of which nothing was done come first, and a task after those that it waits for.' : ''
+    tasks > 1 ? ' Tasks for which no work was done come first, and a task comes after those that it waits for.' : ''
   return slots.length === 1 ? `${counts}.` : `${counts}, one after the other, the oldest first.${order}`
 }
 

@@ -72,7 +72,7 @@ export function connectPostgres(name: string, env: Environment): Postgres {
   const pool = new pg.Pool({
     ...address.config,
     Client: QuietClient,
-    // The second one is for a request that comes while a connection is opened for one that no longer waits.
+    // The second one is for a request that comes while the first is opened for a request that no longer waits.
     max: 2,
     idleTimeoutMillis: IDLE_MS,
     connectionTimeoutMillis: CONNECT_MS,

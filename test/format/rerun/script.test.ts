@@ -71,7 +71,7 @@ describe('the script that runs slots again', () => {
     expect(command).toContain(`--network-configuration '${NETWORK}'`)
   })
 
-  test('begins with the tasks of which nothing was done, and says what may be half done', () => {
+  test('begins with the tasks for which no work was done, and says what may be half done', () => {
     const lines = script({
       slots: [slotOf('a', 0, ON_ECS, rowOn(ON_ECS, failed)), slotOf('a', 1, ON_ECS), slotOf('b', 2, ON_ECS)],
     })
