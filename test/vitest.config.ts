@@ -45,7 +45,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     projects: [
       // Files that share a process save its start and its imports.
-      { extends: true, test: { name: 'unit', include: UNIT, isolate: false } },
+      { extends: true, test: { name: 'unit', include: UNIT, isolate: false, setupFiles: ['test/support/seed.ts'] } },
       { extends: true, test: { name: 'shared', include: SHARED, isolate: false } },
       {
         extends: true,
