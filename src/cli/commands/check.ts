@@ -76,7 +76,7 @@ const help = {
     notifyOn: {
       ...COMMON.notifyOn,
       otherwise: 'all',
-      help: 'Notify only about failed, missed, stale, unknown, overdue, unusual, late',
+      help: `Notify only about ${FINDING_KINDS.join(', ')}`,
       details: 'A check finds no other kinds.',
     },
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
