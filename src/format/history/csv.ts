@@ -2,26 +2,63 @@ import { stringify } from 'csv-stringify/sync'
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
 import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
-import { isUnreadable } from '../../core/row/status.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
-import type { Instant, Row, Status } from '../../core/types.ts'
+import type { Instant, Status } from '../../core/types.ts'
 import { durationMsOf, type HistoryItem, instantOrNull, lastReport, type StatusOf } from '../slot/row.ts'
 import { printable } from '../text.ts'
 
-const HEAD = [
-  ...['task', 'slot', 'windowEnd', 'status', 'state', 'schedule', 'zone', 'attempts', 'startedAt', 'endedAt'],
-  ...['durationMs', 'outcome', 'exitCode', 'signal', 'host', 'ecsTask', 'forcedBy', 'reason', 'rejections', 'refused'],
-  ...['resolvedAs', 'resolvedBy', 'resolvedReason', 'report'],
-]
-
 type CsvValue = Fact | null | undefined
+
+/** By the name in the first line. A value that is not known is an empty cell. */
+const COLUMNS: Readonly<Record<string, (source: ReturnType<typeof sourceOf>) => CsvValue>> = {
+  task: ({ item }) => item.task,
+  slot: ({ item }) => formatInstant(item.slot),
+  windowEnd: ({ end }) => instantOrNull(end),
+  status: ({ status }) => status,
+  state: ({ row }) => row?.state,
+  schedule: ({ schedule }) => schedule?.expression,
+  zone: ({ schedule }) => schedule?.zone,
+  attempts: ({ row }) => row && attemptCount(row),
+  startedAt: ({ attempt }) => instantOrNull(attempt?.startedAt),
+  endedAt: ({ ended }) => instantOrNull(ended?.endedAt),
+  durationMs: ({ durationMs }) => durationMs,
+  outcome: ({ ended }) => ended?.outcome,
+  exitCode: ({ ended }) => ended?.exitCode,
+  signal: ({ ended }) => ended?.signal,
+  host: ({ attempt }) => attempt?.host,
+  ecsTask: ({ attempt }) => attempt?.ecsTask,
+  forcedBy: ({ forced }) => forced?.by,
+  reason: ({ forced }) => forced?.reason,
+  rejections: ({ row }) => row?.rejections.count,
+  refused: ({ row }) => row?.rejections.refused,
+  resolvedAs: ({ resolution }) => resolution?.state,
+  resolvedBy: ({ resolution }) => resolution?.by,
+  resolvedReason: ({ resolution }) => resolution?.reason,
+  report: ({ report }) => (report === undefined ? null : reportLine(report)),
+}
+
+function sourceOf(item: HistoryItem, status: Status, now: Instant) {
+  const row = isMissed(item) ? null : readableRow(item)
+  const attempt = row?.attempts.at(-1)
+  return {
+    ...{ item, status, row, attempt },
+    end: isMissed(item) ? item.end : row?.windowEnd,
+    schedule: isMissed(item) ? item.schedule : row?.schedule,
+    ended: attempt?.phase === 'ended' ? attempt : undefined,
+    durationMs: row && durationMsOf(row, status, now),
+    forced: attempt?.trigger.kind === 'forced' ? attempt.trigger : undefined,
+    resolution: row?.resolutions.at(-1),
+    report: lastReport(item),
+  }
+}
 
 /** Returns the first line, with its line end. `fields` are the names of the facts that have columns. */
 export function csvHead(fields: readonly string[] = []): string {
-  return csvText([[...HEAD, ...fields]])
+  return csvText([[...Object.keys(COLUMNS), ...fields]])
 }
 
-/** Returns one line for each item, with line ends. A cell is empty when its value is not known. */
+/** Returns one line for each item, with line ends. */
 export function csvLines(
   items: readonly HistoryItem[],
   statusOf: StatusOf,
@@ -30,47 +67,11 @@ export function csvLines(
 ): string {
   return csvText(
     items.map((item) => {
-      const cells = [item.task, formatInstant(item.slot), ...cellsOf(item, statusOf(item), now)]
-      return [...HEAD.map((_, index) => cells[index]), ...fields.map((name) => factOf(lastReport(item), name))]
+      const source = sourceOf(item, statusOf(item), now)
+      const cells = Object.values(COLUMNS).map((cellOf) => cellOf(source))
+      return [...cells, ...fields.map((name) => factOf(source.report, name))]
     }),
   )
-}
-
-function cellsOf(item: HistoryItem, status: Status, now: Instant): CsvValue[] {
-  if (isMissed(item)) return [instantOrNull(item.end), status, null, item.schedule.expression, item.schedule.zone]
-  return isUnreadable(item) ? [null, status] : ownCells(item, status, now)
-}
-
-function ownCells(row: Row, status: Status, now: Instant): CsvValue[] {
-  const attempt = row.attempts.at(-1)
-  const ended = attempt?.phase === 'ended' ? attempt : undefined
-  const trigger = attempt?.trigger
-  const resolution = row.resolutions.at(-1)
-  const report = lastReport(row)
-  return [
-    instantOrNull(row.windowEnd),
-    status,
-    row.state,
-    row.schedule.expression,
-    row.schedule.zone,
-    attemptCount(row),
-    instantOrNull(attempt?.startedAt),
-    instantOrNull(ended?.endedAt),
-    durationMsOf(row, status, now),
-    ended?.outcome,
-    ended?.exitCode,
-    ended?.signal,
-    attempt?.host,
-    attempt?.ecsTask,
-    trigger?.kind === 'forced' ? trigger.by : null,
-    trigger?.kind === 'forced' ? trigger.reason : null,
-    row.rejections.count,
-    row.rejections.refused,
-    resolution?.state,
-    resolution?.by,
-    resolution?.reason,
-    report === undefined ? null : reportLine(report),
-  ]
 }
 
 /**
