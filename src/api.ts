@@ -114,6 +114,8 @@ export interface RerunnableSlot extends FoundSlot {
   readonly why: Rerunnable
   /** Its row, or null if the slot was missed. */
   readonly row: StoredRow | null
+  /** The runs of the task go on from the last success, so a later one may have done the work of the slot. */
+  readonly sinceLastSuccess?: true
 }
 
 export interface ResolveOptions extends FindSlotOptions {

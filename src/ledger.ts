@@ -108,7 +108,7 @@ export function readMethods(reading: OpenForReading): ReadMethods {
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {
       const deps = await reading(options)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
-      const { skewMs } = expectedTimes(known)
+      const { skewMs, sinceLastSuccess } = expectedTimes(known)
       const settings = {
         ...{ from, to, only, retentionMs },
         emitDoubt: emitDoubt && ((slot: Instant) => emitDoubt(new Date(slot))),
@@ -118,7 +118,7 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       for await (const { slot, why, row, schedule: spec } of rerunnableSlots(known, settings, deps)) {
         const schedule = schedules.get(spec) ?? scheduleOptions(spec)
         schedules.set(spec, schedule)
-        yield { slot: new Date(slot), why, row, schedule, skewMs }
+        yield { slot: new Date(slot), why, row, schedule, skewMs, ...(sinceLastSuccess && { sinceLastSuccess }) }
       }
     },
     async *tasks({ task, emitProblem, ...options } = {}) {

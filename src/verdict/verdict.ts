@@ -56,7 +56,13 @@ export interface SlotFound {
 export interface VerdictSettings extends StatusSettings {
   readonly lateAfterMs?: number | null | undefined
   readonly maxAttempts?: number | undefined
+  /** Whether the runs of the task go on from the last success. Left out: no. */
+  readonly sinceLastSuccess?: boolean | undefined
 }
+
+export const RANGE_CAUTION =
+  'A run of this task does all work since the last success. If the range of a later completed slot (cronledger show) includes a slot, mark that slot as completed instead of running it.'
+const LEFT_TO_LATER: ReadonlySet<SlotSituation> = new Set(['missed', 'notStarted', 'failed', 'stale'])
 
 const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
   none: ', and no schedule of this task is recorded',
@@ -80,6 +86,7 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const rule: VerdictRule = VERDICT_RULES[situation](facts)
   return {
     ...rule,
+    ...(settings.sinceLastSuccess && LEFT_TO_LATER.has(situation) && { caution: joined(rule.caution, RANGE_CAUTION) }),
     situation,
     status,
     attempts,
@@ -108,6 +115,10 @@ export function saidOf(
   const target = { store: '', task, slot, ecs: null }
   const { happened, work, workText, caution } = verdictOf({ target, row }, settings)
   return { happened, work, workText, caution }
+}
+
+export function joined(...cautions: readonly (string | null)[]): string | null {
+  return cautions.filter((one) => one !== null).join(' ') || null
 }
 
 /** Returns the verdict on the covering slot, which the covered slot repeats. */

@@ -317,6 +317,14 @@ test('a slot in which an attempt left a process that it could not end says which
   )
 })
 
+test('if the runs go on from the last success, a slot that is left to run says that a later run may have done its work', () => {
+  const range = { sinceLastSuccess: true, now: NOW + HOUR_MS }
+  for (const row of [null, rowWith({ ending: FAILED }), rowWith({}), coveredRow(rowWith({ ending: FAILED }))])
+    expect(verdict(row, range).caution).toContain('If the range of a later completed slot')
+  expect(verdict(rowWith({}), range).caution).toContain('The batch SUCCEEDED')
+  expect(verdict(rowWith({ ending: SUCCEEDED }), range).caution).toBeNull()
+})
+
 test('the command that runs a covered slot alone is one that a force accepts, and none while the slot that covers it runs', () => {
   const aloneOf = (covering: Row) =>
     verdict(coveredRow(covering))

@@ -80,13 +80,15 @@ export interface ExpectedTimes {
   readonly lateAfterMs: number | null
   readonly doneByMs: number | null
   readonly skewMs: number
+  /** The runs go on from the last success, so a later one may have done the work of a slot that did not complete. */
+  readonly sinceLastSuccess?: true
 }
 
 /** Returns the times that the runs of a task state, otherwise the defaults. */
 export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): ExpectedTimes {
   const stated: Expectations = record?.expectations ?? {}
   const { graceMs = USUAL_GRACE_MS, lateAfterMs = null, doneByMs = null, skewMs = DEFAULT_SKEW_MS } = stated
-  return { graceMs, lateAfterMs, doneByMs, skewMs }
+  return { graceMs, lateAfterMs, doneByMs, skewMs, ...(stated.sinceLastSuccess && { sinceLastSuccess: true }) }
 }
 
 /** Returns the rules that the runs of a task state for its completed slots. Null: none that this version can read. */

@@ -13,7 +13,7 @@ import {
   type Step,
   showStep,
 } from '../../verdict/steps.ts'
-import type { Verdict } from '../../verdict/verdict.ts'
+import { joined, RANGE_CAUTION, type Verdict } from '../../verdict/verdict.ts'
 import { commandText, ownerLines, stepLines } from '../command-line.ts'
 import { printable } from '../text.ts'
 import { doubtOf, type FindingGroup, findingTarget, isSameDoubt, rowOf, verdictOfFinding } from './finding.ts'
@@ -148,10 +148,11 @@ function needOfRerunnable(
   const end = newest.slot + 1000
   const isSeen = newestTried === null || newestTried === newestStale
   const look = isSeen ? [] : [lookStep(findingTarget(newestTried, store), 'check the latest log')]
-  if (newestStale === null) return { caution: null, steps: [...look, ...rangeSteps(target(oldest), end)] }
+  const range = oldest.times.sinceLastSuccess ? RANGE_CAUTION : null
+  if (newestStale === null) return { caution: range, steps: [...look, ...rangeSteps(target(oldest), end)] }
   const others = oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])
   return {
-    caution: STALE_SLOTS_CAUTION,
+    caution: joined(STALE_SLOTS_CAUTION, range),
     steps: [...look, showStep('see the latest stale slot', target(newestStale)), ...others],
   }
 }

@@ -6,6 +6,7 @@ import type { Instant } from '../../core/types.ts'
 import { cronledger } from '../../verdict/command.ts'
 import { STALE_SLOTS_CAUTION, type VerdictRule } from '../../verdict/rules.ts'
 import type { Step } from '../../verdict/steps.ts'
+import { RANGE_CAUTION } from '../../verdict/verdict.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
 import type { LogFormat } from '../log/log.ts'
@@ -80,6 +81,7 @@ export interface PlannedSlot {
   readonly schedule: ScheduleOptions
   /** What is said of the slot. Null: it has no row, so nothing is known to have run. */
   readonly verdict: Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> | null
+  readonly sinceLastSuccess?: true
 }
 
 /** Returns the lines of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`, and what happened. */
@@ -105,7 +107,7 @@ export function plannedJson(task: string, { slot, why: status, schedule, verdict
 /** Returns the last lines of a plan: `2 missed, 1 failed`, and what must be known before it is run. */
 export function planSummary(
   task: string,
-  slots: readonly { readonly why: Rerunnable }[],
+  slots: readonly Pick<PlannedSlot, 'why' | 'sinceLastSuccess'>[],
   only: readonly Rerunnable[],
   doubts: LeftOutDoubts,
 ): string {
@@ -114,7 +116,10 @@ export function planSummary(
     return count === 0 ? [] : `${count} ${what}`
   })
   const summary = withDoubts(words.length === 0 ? nothing(only, doubts) : words.join(', '), doubts)
-  const caution = slots.some(({ why }) => why === 'stale') ? [STALE_SLOTS_CAUTION] : []
+  const caution = [
+    ...(slots.some(({ why }) => why === 'stale') ? [STALE_SLOTS_CAUTION] : []),
+    ...(slots.some(({ sinceLastSuccess }) => sinceLastSuccess) ? [RANGE_CAUTION] : []),
+  ]
   return [summary, ...caution, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
 

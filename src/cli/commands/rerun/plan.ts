@@ -72,20 +72,15 @@ export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Pla
     doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
   }
   const times = { now: systemClock.now(), graceMs: 0 }
-  for await (const { slot, why, row, schedule, skewMs } of ledger.rerunnable({ ...range, emitDoubt })) {
+  for await (const { slot, row, ...found } of ledger.rerunnable({ ...range, emitDoubt })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(
         `the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer slots with --only.`,
       )
     }
     const at = slot.getTime()
-    slots.push({
-      slot: at,
-      why,
-      schedule,
-      skewMs,
-      verdict: row && saidOf({ task, slot: at, row }, { ...times, skewMs }),
-    })
+    const verdict = row && saidOf({ task, slot: at, row }, { ...times, skewMs: found.skewMs })
+    slots.push({ slot: at, verdict, ...found })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
   return { slots: slots.reverse(), doubts }
