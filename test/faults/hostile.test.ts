@@ -10,7 +10,7 @@ import type { ClosedRow, Row } from '../../src/core/types.ts'
 import { EXIT } from '../../src/exit-code.ts'
 import { printable } from '../../src/format/text.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
-import { cronledger, type Ended, NIGHTLY, scratch } from '../support/cli.ts'
+import { commandsAt, cronledger, type Ended, NIGHTLY, scratch } from '../support/cli.ts'
 import { seedLedger } from '../support/pages/big-ledger.ts'
 import { startFaultyProxy } from '../support/proxy.ts'
 import { closed, FAILED, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
@@ -118,6 +118,7 @@ function expectOneLine(
 }
 
 describe('a row that cronledger did not write', () => {
+  const { cronledger } = commandsAt('2026-11-25T12:00:00Z')
   const rowsOf = (document: object, notes: object = {}) => {
     const path = join(folder, `row-${Math.random()}.db`)
     seedLedger(path, [rowWith({ ending: SUCCEEDED })])

@@ -108,6 +108,16 @@ export function refused(args: readonly string[], env: Options['env'] = {}): Prom
   return runShared({ args, env: { ...BASE_ENV, ...env }, cwd: process.cwd() }) ?? start(args, { env }).ended
 }
 
+/** Returns the same for a machine whose wall clock stands at `instant`: whether a time has its year, and an age, depend on it. */
+export function commandsAt(instant: string) {
+  const clock = { NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(instant)) }
+  const then = ({ env, ...more }: Options = {}) => ({ ...more, env: { ...clock, ...env } })
+  return {
+    cronledger: (args: readonly string[], options?: Options) => cronledger(args, then(options)),
+    start: (args: readonly string[], options?: Options) => start(args, then(options)),
+  }
+}
+
 function shared(args: readonly string[], { env = {}, cwd = process.cwd(), ...others }: Options): Promise<Ended> | null {
   const { NODE_OPTIONS = STOPPED_CLOCK, ...variables } = env
   const isOfProcess = NODE_OPTIONS !== STOPPED_CLOCK || Object.keys(variables).some((name) => name.startsWith('NODE_'))

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, STOPPED_CLOCK, scratch } from '../../support/cli.ts'
+import { commandsAt, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 let ledgers = 0
+const { cronledger } = commandsAt('2026-11-26T12:00:00Z')
 
 /** A ledger, and the variables of the container of a batch that has not run yet. */
 async function container() {
@@ -13,7 +14,6 @@ async function container() {
     CRONLEDGER_SCHEDULE: '0 3 * * *',
     CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
     CRONLEDGER_OWNER: 'the night team',
-    ...{ NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse('2026-11-26T12:00:00Z')) },
   }
   const call = (...args: string[]) => cronledger(args, { env })
   expect((await call('setup')).code).toBe(0)

@@ -1,23 +1,30 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cronledger, NIGHTLY, refused, STOPPED_CLOCK, scratch } from '../../support/cli.ts'
+import { commandsAt, NIGHTLY, refused, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 let ledgers = 0
 
-const then = { env: { NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse('2026-11-24T18:00:00Z')) } }
+const { cronledger } = commandsAt('2026-11-24T18:00:00Z')
 
 /** A ledger in which the slot of 24 November, 03:00 in Tokyo, ran and rejected a duplicate. */
 async function ledger() {
   const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
   const run = (eventTime: string) =>
-    cronledger(
-      ['run', '--store', store, ...NIGHTLY, '--timezone', 'Asia/Tokyo', '--event-time', eventTime, '--', 'true'],
-      then,
-    )
+    cronledger([
+      'run',
+      '--store',
+      store,
+      ...NIGHTLY,
+      '--timezone',
+      'Asia/Tokyo',
+      '--event-time',
+      eventTime,
+      '--',
+      'true',
+    ])
   for (let tries = 0; tries < 2; tries += 1) await run('2025-11-23T18:00:00Z')
-  const show = (...args: readonly string[]) =>
-    cronledger(['show', '--store', store, '--task', 'nightly', ...args], then)
+  const show = (...args: readonly string[]) => cronledger(['show', '--store', store, '--task', 'nightly', ...args])
   return { store, run, show }
 }
 

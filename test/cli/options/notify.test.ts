@@ -9,20 +9,11 @@ import { openNotify } from '../../../src/cli/options/notify.ts'
 import { RUN_KINDS } from '../../../src/cli/options/options.ts'
 import { livingMember } from '../../../src/process/process-group.ts'
 import { runKey } from '../../../src/run/slot-variables.ts'
-import {
-  cronledger,
-  type Ended,
-  type Loose,
-  MAIN,
-  NIGHTLY,
-  type Options,
-  refused,
-  scratch,
-  start,
-} from '../../support/cli.ts'
+import { commandsAt, type Ended, type Loose, MAIN, NIGHTLY, type Options, refused, scratch } from '../../support/cli.ts'
 import { readEmf } from '../../support/metrics/emf.ts'
 
 const folder = scratch()
+const { cronledger, start } = commandsAt('2026-11-24T12:00:00Z')
 let files = 0
 
 const SLOT = '2026-11-23T03:00:00Z'
