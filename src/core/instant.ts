@@ -31,11 +31,11 @@ export function parseInstant(text: string, name = 'time'): Instant {
   return instant
 }
 
-/** Reads a local time, `2026-11-24T03:00`, as if it were UTC. Null: not valid. `Date` would accept 30 February. */
+/** Reads a local time (`isLocalTime`) as if it were UTC. Null: not valid. */
 export function parseLocal(text: string): number | null {
-  const full = (text.length === 16 ? `${text}:00` : text).replace(' ', 'T')
-  const ms = Date.parse(`${full}Z`)
-  return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 19) !== full ? null : ms
+  const ms = Date.parse(`${text.replace(' ', 'T')}Z`)
+  // `Date` reads 30 February as 2 March, and 24:00 as the next day.
+  return new Date(ms).getUTCDate() === Number(text.slice(8, 10)) ? ms : null
 }
 
 /** Returns a text such as `2026-11-24T03:00:00Z`, with milliseconds only if they are not zero. */
