@@ -1,6 +1,6 @@
 import { keysOf } from '../../../core/objects.ts'
 import { readableRow } from '../../../core/row/status.ts'
-import { NO_FINDINGS } from '../../../core/task/findings.ts'
+import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Rejections, StoredRow } from '../../../core/types.ts'
 import { counted } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
@@ -32,7 +32,7 @@ export function cellSign(mark: SlotMark): string {
   return mark === 'completed' ? '' : MARKS[mark].sign
 }
 
-export function needsAttention(mark: SlotMark): boolean {
+export function needsAttention(mark: SlotMark): mark is TaskFinding['kind'] {
   return mark in NO_FINDINGS
 }
 

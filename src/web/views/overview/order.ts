@@ -1,19 +1,12 @@
+import type { TaskFinding } from '../../../core/task/findings.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
+import { MOST_URGENT_FIRST, needsAttention } from '../frame/marks.ts'
 import type { Needs } from './needs.tsx'
 
-/** The states by which tasks can be filtered, the most urgent first: kinds of findings, and what the task record says. */
-export const TASK_STATES = [
-  'failed',
-  'stale',
-  'unknown',
-  'missed',
-  'overdue',
-  'unusual',
-  'late',
-  'paused',
-  'retired',
-] as const
-export type TaskState = (typeof TASK_STATES)[number]
+export type TaskState = TaskFinding['kind'] | 'paused' | 'retired'
+
+/** The states by which tasks can be filtered, the most urgent first. */
+export const TASK_STATES: readonly TaskState[] = [...MOST_URGENT_FIRST.filter(needsAttention), 'paused', 'retired']
 
 /** Returns what is not usual about a task: what needs attention, and whether it is paused. A retired task has no other state. */
 export function statesOf(
