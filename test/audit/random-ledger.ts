@@ -40,7 +40,6 @@ export const pick = <T>(items: readonly T[], chance: Chance): T => items[Math.fl
 /** Returns a time up to `spanMs` after the begin, in whole seconds. */
 const somewhen = (spanMs: number, chance: Chance) => SINCE + Math.floor((chance() * spanMs) / 1_000) * 1_000
 
-/** What the model knows of a slot. */
 interface Known {
   readonly spec: ScheduleSpec
   /** `done`: a run has completed it, or an operator. */

@@ -55,7 +55,6 @@ export async function measure(argv, env = {}) {
   return usage
 }
 
-/** Starts `cronledger serve`. */
 export async function serve(env, ...options) {
   const [program, ...args] = ours()
   const child = spawn(program, [...args, 'serve', '--port', '0', ...options], {

@@ -70,7 +70,6 @@ async function race(rounds, server, started) {
   return { medians, targets: targetsOf(medians) }
 }
 
-/** Makes the table of the others. */
 async function makeLocks(endpoint) {
   const { CreateTableCommand, DynamoDBClient } = createRequire(import.meta.url)('@aws-sdk/client-dynamodb')
   const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench' }

@@ -73,7 +73,6 @@ describe.skipIf(!canHold)('the executable', () => {
 
   const TRIGGER = ['--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:00Z', '--', 'echo', 'paid']
 
-  /** Runs a slot, and its duplicate. */
   async function expectOneRun(store: readonly string[]) {
     expect(await run('run', ...store, ...TRIGGER)).toMatchObject({ code: 0, stdout: 'paid\n' })
     expect(await run('run', ...store, ...TRIGGER)).toMatchObject({ code: 0, stdout: '' })

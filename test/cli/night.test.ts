@@ -31,7 +31,6 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
   const broken = new Set<string>()
   const env = () => ({ CRONLEDGER_STORE: store })
 
-  /** Runs the container of a task with these overrides. */
   async function container(family: string, overrides: Readonly<Record<string, string>>, script = 'exit 0') {
     const { code, stdout } = await cronledger(
       ['run', '--', 'sh', '-c', `echo $CRONLEDGER_RUN_TASK $CRONLEDGER_RUN_SLOT; ${script}`],

@@ -54,7 +54,6 @@ async function batch(metadata: Readonly<Record<string, string>>) {
   }
   await cronledger(['setup', '--store', store])
   return {
-    /** Runs the container with these overrides. */
     run: (overrides: Readonly<Record<string, string>>, script = 'echo $CRONLEDGER_RUN_SLOT') =>
       cronledger(['run', '--', 'sh', '-c', script], { env: { ...env, ...overrides } }),
     /** Runs a command of an operator, who is not on ECS. */
@@ -62,7 +61,6 @@ async function batch(metadata: Readonly<Record<string, string>>) {
   }
 }
 
-/** Returns the last line of the log with this event. */
 function logged({ stderr }: Ended, event: string): Loose {
   const lines = stderr.split('\n').filter((line) => line.startsWith('{'))
   return lines.map((line) => JSON.parse(line)).findLast((line) => line.event === event) ?? {}
@@ -103,7 +101,6 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   })
   afterAll(() => server.stop())
 
-  /** Runs a command in bash, as an operator pastes it. */
   async function paste(command: string) {
     writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
     chmodSync(join(folder, 'cronledger'), 0o755)

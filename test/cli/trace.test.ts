@@ -15,7 +15,6 @@ const IN_TRACE = { TRACEPARENT: `00-${TRACE}-${PARENT}-01`, TRACESTATE: 'vendor=
 const SLOT = '2026-11-23T03:00:00Z'
 const SAY = 'echo "$TRACEPARENT $TRACESTATE"'
 
-/** Runs a batch in a ledger of its own. */
 async function run(env: Readonly<Record<string, string>>, script = SAY, ...options: readonly string[]) {
   const store = `file:${join(folder, `ledger-${++files}.db`)}`
   const ask = (...args: readonly string[]) => cronledger([...args, '--store', store])

@@ -16,7 +16,6 @@ const folder = scratch()
 const STORE = ['--store', 'dynamodb:cronledger']
 const TRIGGER = [...NIGHTLY, '--event-time', '2026-11-24T03:00:12Z']
 
-/** The shell blocks of the guide. */
 function blocks(): readonly string[] {
   return blocksOf(GUIDE)
     .filter(({ kind }) => kind === 'sh')
@@ -30,7 +29,6 @@ test('a second batch, or another table, needs no change but that of the values a
   expect(commands.flatMap((code) => literal.exec(code)?.[0] ?? [])).toEqual([])
 })
 
-/** The block of the guide that holds `text`. */
 function block(text: string): string {
   const found = blocks().find((code) => code.includes(text))
   if (found === undefined) throw new Error(`the guide has no block with ${text}`)

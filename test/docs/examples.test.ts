@@ -33,7 +33,6 @@ beforeAll(async () => {
   await run(process.execPath, [tsc, '--project', folder]).catch(({ stdout }) => expect(stdout).toBe(''))
 }, 300_000)
 
-/** Runs a compiled program, and returns how it ended. */
 async function program(name: string, args: readonly string[], env: Readonly<Record<string, string>>, cwd = folder) {
   const { PATH = '' } = process.env
   const options = { cwd, env: { PATH, ...env } }
@@ -43,7 +42,6 @@ async function program(name: string, args: readonly string[], env: Readonly<Reco
   )
 }
 
-/** Returns the row of the slot as the command line shows it. */
 async function rowOf(env: Readonly<Record<string, string>>) {
   const { stdout } = await cronledger(['show', ...SLOT, '--json'], { env })
   return JSON.parse(stdout)
@@ -94,7 +92,6 @@ describe('the Lambda function', () => {
     await server.stop()
   })
 
-  /** Creates a ledger, and returns the environment of a function that uses it. */
   async function newLedger() {
     const store = `dynamodb:ledger${Math.random().toString(36).slice(2)}`
     const { port } = payments.address() as AddressInfo
@@ -150,7 +147,6 @@ describe('the script', () => {
   const ENV = { CRONLEDGER_STORE: 'file:ledger.db', CRONLEDGER_EVENT_TIME: TIME }
   const DATE = '2026-11-24'
 
-  /** Creates a folder with the ledger and the invoices of the script. */
   function newFolder(invoices: string | null) {
     const cwd = mkdtempSync(join(folder, 'script-'))
     mkdirSync(join(cwd, 'invoices'))

@@ -94,7 +94,6 @@ test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
   },
 )
 
-/** The visible blocks of a page. */
 const shownIn = (page: string) => blocksOf(page).filter(({ isHidden }) => !isHidden)
 /** The blocks of a translation. Their instructions are those of the English page. */
 const translatedIn = (page: string, english: readonly Block[]) =>
@@ -144,7 +143,6 @@ function compare(page: string, printed: readonly Printed[]): void {
   }
 }
 
-/** Writes outputs into a page, if they differ from what it shows. */
 function write(page: string, outputs: readonly Output[]): void {
   const lines = read(page).split('\n')
   for (const { shown, output } of outputs.toReversed()) {

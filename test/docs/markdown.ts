@@ -14,7 +14,6 @@ export interface Block {
   readonly to: number
 }
 
-/** Returns the fenced blocks of a Markdown text, in their order. */
 export function blocksOf(markdown: string): readonly Block[] {
   const lines = markdown.split('\n')
   const blocks: Block[] = []

@@ -23,14 +23,12 @@ const NIGHTLY = {
   CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
 }
 
-/** Returns the only block of this kind that contains a text. */
 function blockWith(kind: string, text: string): string {
   const found = blocks.filter((block) => block.kind === kind && block.text.includes(text))
   expect(found, text).toHaveLength(1)
   return found[0]?.text ?? ''
 }
 
-/** Returns the variables that set the clock of a program. */
 function clockAt(instant: string) {
   return { NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(instant)) }
 }
@@ -44,7 +42,6 @@ function runner() {
   }
 }
 
-/** Returns the lines of the log. */
 function logOf({ stderr }: Ended): readonly Loose[] {
   return stderr
     .trim()
@@ -52,7 +49,6 @@ function logOf({ stderr }: Ended): readonly Loose[] {
     .map((line) => JSON.parse(line))
 }
 
-/** Returns the events of the log. */
 const eventsOf = (ended: Ended) => logOf(ended).map((line) => line['event'])
 
 /** Runs two triggers of the same scheduled time: the first one runs its slot, and the second one is a duplicate. */
@@ -202,7 +198,6 @@ describe('GitHub Actions', () => {
   const workflow: Loose = parseYaml(blockWith('yaml', 'workflow_dispatch'))
   const { nightly } = workflow['jobs']
   const { run, env } = nightly.steps.at(-1)
-  /** Returns the environment with the expressions replaced. */
   const envWith = (inputs: Readonly<Record<string, string>>) =>
     Object.fromEntries(
       Object.entries<string>(env).map(([name, value]) => [

@@ -13,7 +13,6 @@ const MARK = '@@ end of block'
 /** The run ids that the examples show, in their order. */
 const RUN_IDS = ['3148e9333408f2479a24', '7c01d5a9be62f4380d11', '19929ea0f4ad6805b5e5', 'a3f0c2771d9e48b65c02']
 
-/** The output of a block, with standard error, and its exit code. */
 export interface Printed {
   readonly block: Block
   readonly code: number

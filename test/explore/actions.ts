@@ -3,7 +3,6 @@ import { isWrite, type Request } from './network.ts'
 import type { Budget } from './scenario.ts'
 import { slotOf } from './scenario.ts'
 
-/** A step that the scheduler may take. */
 export type Action =
   | { readonly kind: 'begin' | 'crash' | 'pause' | 'wake' | 'stop' | 'overdue'; readonly host: Host }
   | { readonly kind: 'end'; readonly host: Host; readonly outcome: 'succeeded' | 'failed' }
@@ -25,7 +24,6 @@ export type Action =
   /** Time passes until something is due. */
   | { readonly kind: 'tick'; readonly toMs: number }
 
-/** The part of a budget that is left. */
 export type Left = { -readonly [Kind in keyof Budget]-?: number }
 
 export function fullBudget({ all, network = 0, crash = 0, pause = 0, stop = 0, outage = 0 }: Budget): Left {
@@ -38,7 +36,6 @@ export interface State {
   readonly left: Left
   readonly failuresLeft: number
   readonly isDown: boolean
-  /** Whether the scheduler may end work now. */
   readonly mayEnd: boolean
   readonly nowMs: number
   /**

@@ -8,7 +8,6 @@ export interface Explored {
   readonly cuts: Readonly<Record<Cut, number>>
   /** Whether every schedule within the bounds of the scenario was played. */
   readonly exhausted: boolean
-  /** The first schedule that breaks a promise. */
   readonly found: { readonly choices: readonly number[]; readonly broken: readonly string[] } | null
 }
 

@@ -30,7 +30,6 @@ export interface Work {
   end(outcome: 'succeeded' | 'failed' | 'leaseLost' | 'interrupted'): void
 }
 
-/** The single answer of a process. */
 export interface Answer {
   readonly status: string
   readonly outcome: string | null
@@ -239,7 +238,6 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     )
   }
 
-  /** Does what an operator does. */
   async function operate(): Promise<Answer> {
     const io = { store, clock, newId: () => `${plan.name}${++ids}`, random: () => 0.5 }
     return answerOf(await operatorAnswer(plan, SCHEDULE, settings, io), {})

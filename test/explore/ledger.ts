@@ -24,7 +24,6 @@ export interface WatchedLedger {
   apply(request: Request): Promise<unknown>
   /** Returns whether the request can change nothing any more. Versions only grow, and a rejection counts once. */
   isSpent(request: Request): boolean
-  /** Returns everything that the store contains. */
   text(): string
 }
 

@@ -77,7 +77,6 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
   }
 }
 
-/** Checks the state between two steps. */
 export function checkState(observed: Observed, say: Say): void {
   const { hosts, slots, settings, nowMs } = observed
   const running = hosts.flatMap((host) => host.works.flatMap((work) => (work.endMs === null ? [{ host, work }] : [])))
@@ -110,7 +109,6 @@ export function checkState(observed: Observed, say: Say): void {
   }
 }
 
-/** Checks one write of `host` that the ledger applied. */
 export function checkWrite(
   host: Host,
   { before, row, sentMs }: { readonly before: Row | undefined; readonly row: Row; readonly sentMs: number },
@@ -262,7 +260,6 @@ function isAbsent({ life, paused, wokeMs }: Host, { killAfterMs }: Settings, now
   return life === 'crashed' || paused || (wokeMs !== null && nowMs <= wokeMs + RENEWAL_AFTER_PAUSE_MS + killAfterMs)
 }
 
-/** Returns the attempt whose result the slot has or waits for. */
 function latestOf(row: Row): AttemptRecord | undefined {
   return row.attempts.findLast(({ outcome }) => outcome !== 'notStarted') ?? row.attempts.at(-1)
 }

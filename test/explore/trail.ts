@@ -4,7 +4,6 @@ import { START_MS } from './scenario.ts'
 
 const seconds = (ms: number) => ((ms - START_MS) / 1000).toFixed(3)
 
-/** Describes one step of a schedule in a line. */
 export function describe(action: Action, nowMs: number): string {
   const at = `${seconds(nowMs).padStart(8)} s `
   if (action.kind === 'tick') return `${at} time passes until ${seconds(action.toMs)} s`

@@ -24,7 +24,6 @@ function ledger(options: readonly string[] = []) {
   return { path, run, row }
 }
 
-/** Living processes whose environment names this run. */
 function familyOf(runId: string): number[] {
   const pids = execFileSync('ls', ['/proc'], { encoding: 'utf8' })
     .split('\n')
@@ -39,7 +38,6 @@ function familyOf(runId: string): number[] {
   })
 }
 
-/** Waits until the lease is over. */
 async function untilOver(row: () => Promise<Loose>): Promise<Loose> {
   for (;;) {
     const found = await row()

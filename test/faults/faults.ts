@@ -15,7 +15,6 @@ export const UNSAFE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is about these
   /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
 
-/** An error of AWS as it comes over the wire. */
 export function awsError(status: number, type: string, message: string, field = 'message'): Treatment {
   return { answer: { status, body: JSON.stringify({ __type: type, [field]: message }) } }
 }

@@ -175,7 +175,6 @@ describe('a row of the ledger', () => {
     rejectedBy: ['x'],
   }))
 
-  /** Every path in a document. */
   function pathsOf(value: unknown, path: readonly string[] = []): (readonly string[])[] {
     if (typeof value !== 'object' || value === null) return [path]
     return [path, ...Object.entries(value).flatMap(([name, inner]) => pathsOf(inner, [...path, name]))]

@@ -29,7 +29,6 @@ type Times = 'once' | 'for good'
 
 interface Promised {
   readonly code: number
-  /** How often the child was started. */
   readonly started: 0 | 1
   /** The row in the end, also after all requests that were held have arrived. Null: there is none. */
   readonly row: {

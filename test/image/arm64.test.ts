@@ -21,7 +21,6 @@ if (reason !== null) process.stderr.write(`arm64 is NOT emulated here: ${reason}
 const TRIGGER = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:00Z']
 const START = ['run', ...TRIGGER, '--', 'sh', '-c', 'echo "$CRONLEDGER_RUN_SLOT"']
 const HISTORY = ['history', 'nightly', '--status', 'recorded', '--format', 'json']
-/** The row after a run and its duplicate. */
 const RAN_ONCE = [{ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }], rejections: { count: 1 } }]
 
 describe.skipIf(reason !== null)('on arm64', () => {

@@ -170,7 +170,6 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'parent False zombies 20\n' })
   })
 
-  /** Starts the batch, waits until it runs, and stops the container. */
   async function stopped(
     task: string,
     graceSeconds: string,

@@ -45,7 +45,6 @@ export interface Images {
   readonly runtime: string
   /** The base image: Debian with Python, without Node. */
   readonly base: string
-  /** Builds from a Dockerfile's text. */
   build(name: string, dockerfile: string): Promise<void>
   podman(...args: string[]): Promise<Result>
   remove(): Promise<void>

@@ -85,7 +85,6 @@ function section(title: string, lines: readonly string[]): readonly string[] {
   return [`## ${title}`, '', ...lines, '']
 }
 
-/** Returns the first line of an event. */
 function line(event: keyof typeof EVENTS, context: RunContext): string {
   const [first] = EVENTS[event]
   if (first === undefined) throw new Error(`no sample of ${event}`)

@@ -146,7 +146,6 @@ const KEPT = { finish: 'recorded', row: rowWith({}, { ending: NOT_STARTED }) } a
 
 const LEFT: Ending = { ...FAILED, process: { pid: 4711, boot: 'b' } }
 
-/** The sample events of a run. */
 export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = {
   claimed: [
     { event: 'claimed', attempt: FIRST },

@@ -5,7 +5,6 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 export interface Chance {
   /** Returns a whole number, `from` and `to` included. */
   int(from: number, to: number): number
-  /** Returns true in `percent` of 100 cases. */
   chance(percent: number): boolean
 }
 

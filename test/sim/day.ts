@@ -42,7 +42,6 @@ export interface Day extends Chance {
   /** The writes of rows that the ledger applied, by slot. */
   readonly writes: ReadonlyMap<number, Write[]>
   readonly log: RecordLog
-  /** Returns what happens to the next request. */
   fate(): Fate
   /** Returns a wall clock that is off, drifts, or jumps, and never leaves the stated skew. */
   offset(): (nowMs: number) => number

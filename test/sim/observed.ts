@@ -6,7 +6,6 @@ import type { RunSettings } from '../../src/run/settings.ts'
 
 // Everything that an outside observer sees. The observer knows the true time.
 
-/** One trigger's story. */
 export interface Story {
   readonly runId: string
   readonly day: number
@@ -27,11 +26,9 @@ export interface Story {
   readonly works: Started[]
   /** Its requests about the record of its task, in the order in which they were sent. */
   readonly requests: RecordRequest[]
-  /** Its reads of rows, in the order in which they were sent. */
   readonly reads: RowRead[]
   /** Whether its force names no tasks that it comes after, on purpose. */
   readonly ignoresAfter: boolean
-  /** What it states about its task. */
   readonly states: {
     readonly owner: string | null
     readonly zone: string
@@ -65,9 +62,7 @@ interface Started {
 export interface Answer {
   readonly atMs: number
   readonly status: string
-  /** Why it was rejected, if it was. */
   readonly cause: string | null
-  /** How the work failed, if it did. */
   readonly outcome: string | null
   readonly recorded: boolean | null
   readonly noted: boolean
@@ -77,7 +72,6 @@ export interface Answer {
   readonly pausedBy: string | null
 }
 
-/** A write of a row that the ledger applied. */
 export interface Write {
   readonly atMs: number
   readonly order: number
@@ -107,7 +101,6 @@ export interface RecordRequest {
 export interface Version {
   readonly order: number
   readonly record: TaskRecord
-  /** The run or the operator that wrote it. */
   readonly by: string
 }
 

@@ -1,4 +1,3 @@
-/** Returns the days from 1 to `count`. */
 export function seedsUpTo(count: number): readonly number[] {
   return Array.from({ length: count }, (_, index) => index + 1)
 }

@@ -57,7 +57,6 @@ function playDay(day: Day) {
   return { done: Promise.all(telling), observe }
 }
 
-/** Records the schedule of the task, since the first slot. */
 async function state({ at, log }: Day): Promise<void> {
   const { task, ledger, slotOfDay, expression } = at
   const record = { ...EMPTY_TASK_RECORD, schedules: [{ since: slotOfDay(0), spec: { expression, zone: 'UTC' } }] }

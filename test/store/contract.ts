@@ -53,7 +53,6 @@ function onesThatDynaliteKeeps(tasks: readonly string[]): readonly string[] {
   return [...new Map(tasks.toReversed().map((task) => [bits(task), task])).values()]
 }
 let names = 0
-/** Every test has a task of its own. */
 const newTask = () => `task-${RUN}-${++names}`
 /** The day of a run is random, too. No slot is later than 2199. */
 const FIRST_DAY = Date.parse('2031-05-01T00:00:00Z') + (Number.parseInt(RUN, 16) % 5_800) * 10 * 86_400_000

@@ -32,9 +32,7 @@ export interface Running {
    * this while it keeps the output open.
    */
   readonly ended: Promise<Ended>
-  /** Resolves when the process itself has ended. */
   readonly exited: Promise<void>
-  /** Resolves when stdout contains this text. Rejects when the process ends before. */
   printed(text: string): Promise<void>
   /** Resolves when stderr contains this text. Rejects when the process ends before. */
   logged(text: string): Promise<void>
@@ -47,7 +45,6 @@ export interface Options {
   readonly input?: string | null
   /** A program with its arguments that starts the command line; none by default. */
   readonly launcher?: readonly string[]
-  /** The user that the process runs as. */
   readonly uid?: number
   readonly gid?: number
 }
@@ -57,7 +54,6 @@ const BASE_ENV = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(CRONLEDGER|AWS|ECS|NO_COLOR|FORCE_COLOR|NODE_OPTIONS)/.test(name)),
 )
 
-/** Starts `cronledger` as a process of its own. */
 export function start(args: readonly string[], { env = {}, input, launcher = [], ...where }: Options = {}): Running {
   const [program, ...words] = [...launcher, process.execPath, MAIN, ...args]
   const child = spawn(program as string, words, {

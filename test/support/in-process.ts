@@ -52,7 +52,6 @@ export function inProcess(store: Store, clock: Clock = systemClock) {
       })
       return { code: exitCodeOf(ended), started, events }
     },
-    /** Returns the reading methods of the library. */
     reading: (pageTimeoutMs: number) => readMethods(async () => ({ store, clock, pageTimeoutMs, signals: [] })),
   }
 }

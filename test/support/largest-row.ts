@@ -91,7 +91,6 @@ export function usualDuplicate(): Rejection {
   return { runId: RUN_ID(5), kind: 'duplicate', cause: 'completed', at, trigger: USUAL_TRIGGER, ...FARGATE.host }
 }
 
-/** Returns a rejection with the longest texts. */
 export function largestRejection(index: number): Rejection {
   const at = SLOT + index * 1001 + 1
   return { runId: RUN_ID(index), kind: 'duplicate', cause: 'scheduleMismatch', at, trigger: TRIGGER, ...PLACE }

@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { PostgresServer } from './postgres.ts'
 
-/** What happens to a statement, and to the connection that it is on. */
 export type StatementFault =
   | 'pass'
   /** The connection is cut before the server sees the statement. */
@@ -16,7 +15,6 @@ export type StatementFault =
 
 export interface PostgresProxy {
   readonly port: number
-  /** How many connections were made. */
   readonly connections: () => number
   /** Makes `decide` choose the fault of each statement from now on, by its text and its values. */
   treat(decide: (statement: string) => StatementFault): void

@@ -20,11 +20,9 @@ export const hasBouncer = hasPostgres && existsSync(BOUNCER)
 const NOBODY = 65_534
 const asNobody = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
 
-/** The administrator of a server that a test starts. */
 export const OWNER = 'owner'
 
 export interface PostgresServer {
-  /** The folder of its data and of its socket. */
   readonly folder: string
   /** The address of a ledger for that user, by the socket. */
   address(user?: string, more?: string): string
@@ -32,9 +30,7 @@ export interface PostgresServer {
   sql(script: string): string
   /** Ends the server with a signal: SIGINT (fast), SIGQUIT (at once), or SIGKILL for all of its processes. */
   stop(signal?: NodeJS.Signals): Promise<void>
-  /** Starts it again with the same data. */
   start(): Promise<void>
-  /** Ends it, and removes its data. */
   remove(): Promise<void>
 }
 

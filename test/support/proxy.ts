@@ -4,21 +4,17 @@ import { buffer } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Answer } from './servers.ts'
 
-/** A request to DynamoDB that passes through the proxy. */
 export interface Passing {
   /** `UpdateItem`, `GetItem`, … */
   readonly action: string
   /** The state that the write gives to the row (`PENDING`, `COMPLETED`, …), or null if the request contains none. */
   readonly state: string | null
-  /** Whether the request reads or writes task records. */
   readonly taskRecord: boolean
   /** The task whose rows the request reads, if it is a query of one task. */
   readonly task: string | null
   /** The partitions of the table that the keys of the request name. A query of an index names none of them. */
   readonly partitions: readonly string[]
-  /** The index that the request reads, if any. */
   readonly indexName: string | null
-  /** The number of earlier requests of this action. */
   readonly index: number
 }
 
@@ -54,7 +50,6 @@ export type Treatment =
 
 export interface FaultyProxy {
   readonly url: string
-  /** All requests so far, in order. */
   readonly seen: Passing[]
   /** Returns the largest number of requests so far that waited for an answer at the same time. */
   mostAtOnce(): number

@@ -23,7 +23,6 @@ export const LEASE_MS = 600_000
 export const SCHEDULED: Trigger = { kind: 'scheduled', eventTime: NOW, source: 'event-time' }
 export const FORCED: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
 
-/** The context of a run whose events are printed. */
 export const CONTEXT: RunContext = {
   task: 'nightly',
   window: { slot: Date.parse('2026-11-24T03:00:00Z'), end: null },
@@ -110,13 +109,11 @@ export function endedEvent(
   return { event: 'ended', attempt, ending, durationMs, finish, row: finish === 'recorded' ? ended : null, ...more }
 }
 
-/** The end of a claim that was skipped. */
 export const SKIPPED: Finish = {
   finish: 'recorded',
   row: skipRow(rowWith({}), { by: 'ada', reason: 'maintenance' }, stamp(NOW)),
 }
 
-/** A task record with these schedules. */
 export function recordWith(schedules: Schedules, more: Partial<TaskRecord> = {}): TaskRecord {
   return { ...EMPTY_TASK_RECORD, schedules, ...more }
 }
@@ -133,7 +130,6 @@ export const statusAt =
   (item) =>
     isMissed(item) ? item.status : statusOfRow(item, timesAt(now, more))
 
-/** A pause that an operator set at its start. */
 export const PAUSE: Suspension = {
   from: NOW,
   until: null,
@@ -142,7 +138,6 @@ export const PAUSE: Suspension = {
   reason: 'maintenance of the database',
 }
 
-/** The container of a task on ECS. */
 export const ON_ECS = FARGATE.ecs
 
 /** Returns the attempt as one that ran in this container. */

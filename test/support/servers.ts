@@ -10,7 +10,6 @@ import { fileURLToPath } from 'node:url'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import type { Store } from '../../src/store/store.ts'
 
-/** A server on a free port of the loopback interface. */
 export interface Server {
   readonly endpoint: string
   stop(): Promise<void>
@@ -20,7 +19,6 @@ export interface Server {
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' }
 export const REGION = 'eu-west-1'
 
-/** Returns the environment of a command that uses this server. */
 export function awsEnv({ endpoint }: Pick<Server, 'endpoint'>): Readonly<Record<string, string>> {
   return {
     AWS_ENDPOINT_URL_DYNAMODB: endpoint,

@@ -39,7 +39,6 @@ interface Values {
   readonly securityGroups: string
 }
 
-/** Returns a printed command with its placeholders replaced. */
 export function filledIn(command: string, { reason, by, subnets, securityGroups }: Values): string {
   const write = command.startsWith('aws ') ? escaped : insideQuotes
   return command

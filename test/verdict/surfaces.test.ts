@@ -112,7 +112,6 @@ const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
   damaged: { raw: { ...RAW, state: 'odd' }, isFinding: true },
 }
 
-/** Returns the text of a page without its elements. */
 const textOf = (html: string) =>
   html
     .replaceAll(/<[^>]+>/g, '')
@@ -120,7 +119,6 @@ const textOf = (html: string) =>
     .replaceAll('&#39;', "'")
     .replaceAll('&lt;', '<')
 
-/** Returns the function that asks for the page of a slot. */
 function pagesOf(ledger: AppOptions['ledger'], now: number) {
   const app = createApp({
     ...{ ledger, ledgerTimeoutMs: 9_000, store: STORE, assets: { script: '', style: '' }, host: 'localhost' },
@@ -133,7 +131,6 @@ function pagesOf(ledger: AppOptions['ledger'], now: number) {
   }
 }
 
-/** Compares a text for people with the verdict. */
 function expectSaid(text: string, { verdict }: ShownSlot) {
   expect(text).toContain(verdict.workText)
   expect(text).toContain(nextTriggerText(verdict))

@@ -16,7 +16,6 @@ const day = (date: number) => ['--event-time', `2026-11-${date}T03:00:09Z`]
 const slot = (date: number) => ['--slot', `2026-11-${date}`]
 const SCHEDULE = ['--schedule', '0 3 * * *']
 const REASON = ['--reason', 'by hand']
-/** A batch whose first attempt fails. */
 const FAILS_ONCE = ['--', 'sh', '-c', 'test "$CRONLEDGER_RUN_ATTEMPT" -gt 1']
 
 let server: Server

@@ -20,7 +20,6 @@ import {
 const folder = scratch()
 let files = 0
 
-/** A ledger of its own for each test. */
 function ledger() {
   const store = `file:${join(folder, `ledger-${++files}.db`)}`
   const base = ['--store', store, ...NIGHTLY, '--event-time', '2026-11-23T03:00:05Z']

@@ -37,7 +37,6 @@ function ledger() {
     events(): Loose[] {
       return existsSync(told) ? logOf(readFileSync(told, 'utf8')) : []
     },
-    /** Waits for the text that a notification wrote, and returns it. */
     async written(): Promise<string> {
       while (!existsSync(told) || statSync(told).size === 0) await new Promise(setImmediate)
       return readFileSync(told, 'utf8').trim()

@@ -28,7 +28,6 @@ import { cronledger } from '../../support/cli.ts'
 const REFERENCE = new URL('../../../docs/reference/', import.meta.url)
 const MARKS = /(?<=<!-- options: made by `npm run options` -->\n).*(?=<!-- \/options -->)/s
 
-/** The row of an option in the reference. */
 function rowOf([name, spec]: [string, OptionSpec]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
   const flag = cell(`--${optionName(name)} ${valueName(spec)}`.trimEnd())
@@ -39,12 +38,10 @@ function rowOf([name, spec]: [string, OptionSpec]): string {
 const tableOfRows = (heading: string, rows: readonly string[]) =>
   `\n## ${heading}\n\n| option | meaning | default | allowed |\n| --- | --- | --- | --- |\n${rows.join('')}`
 
-/** The table of some options, under its heading. */
 function tableOf(heading: string, options: readonly [string, OptionSpec][]): string {
   return options.length === 0 ? '' : tableOfRows(heading, options.map(rowOf))
 }
 
-/** The options of `run`, group by group. */
 function tablesOfRun(): string {
   const options = Object.entries<OptionSpec>(RUN_OPTIONS)
   return OPTION_GROUPS.map((group) =>

@@ -24,7 +24,6 @@ const HOSTILE_OPERATOR = '$(touch pwned) "O\'Brien" <@U123> 花子'
 
 const folder = scratch()
 let tests = 0
-/** The folder in which a test runs, with the scripts and nothing else. */
 let work: string
 beforeEach(() => {
   work = join(folder, `test-${++tests}`)
@@ -90,7 +89,6 @@ async function opened<T>(starting: Promise<Service<T>>): Promise<Service<T>> {
   return service
 }
 
-/** As Slack shows a text. */
 const shown = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
 
 describe.skipIf(!hasPrograms)('Slack', () => {

@@ -22,7 +22,6 @@ function pipe() {
   return {
     reader,
     writer,
-    /** Returns the current contents of the pipe. */
     read(): string {
       const buffer = Buffer.alloc(1 << 20)
       let length = 0

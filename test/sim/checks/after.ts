@@ -6,7 +6,6 @@ import type { Observed, Story } from '../observed.ts'
 
 type Say = (promise: string, text: string) => void
 
-/** A slot that a run comes after. */
 interface Needed {
   readonly of: Observed
   readonly day: number

@@ -63,7 +63,6 @@ export function checkForces(observed: Observed, say: Say): void {
   }
 }
 
-/** Returns the attempt whose result the slot has or waits for. */
 function latestOf(row: Row | undefined) {
   return row?.attempts.findLast(({ outcome }) => outcome !== 'notStarted') ?? row?.attempts.at(-1)
 }

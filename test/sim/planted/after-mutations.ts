@@ -80,5 +80,4 @@ const BUGS: readonly Mutation[] = [
   },
 ]
 
-/** Bugs of runs that wait for other slots. */
 export const AFTER_MUTATIONS = BUGS.map((bug): Mutation => ({ ...bug, subject: 'waits' }))

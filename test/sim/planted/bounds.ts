@@ -6,7 +6,6 @@ import type { Scenario } from '../../explore/scenario.ts'
  */
 export interface Bound {
   readonly name: string
-  /** The name of a planted bug of `../mutations.ts`. */
   readonly bug: string
   /** The bound alone, in the scenario of the bug. Left out: the whole scenario, as it is explored. */
   readonly within?: Partial<Scenario>

@@ -1,6 +1,5 @@
 import type { Mutation } from './mutation.ts'
 
-/** Bugs of forces, and of resolutions that name a run. */
 export const FORCE_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a force runs a completed slot without being told to',

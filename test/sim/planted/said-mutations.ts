@@ -1,6 +1,5 @@
 import type { Mutation } from './mutation.ts'
 
-/** Bugs about what a batch says and saves. */
 export const SAID_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a checkpoint of an earlier owner lands after a takeover',

@@ -1,6 +1,5 @@
 import type { Mutation } from './mutation.ts'
 
-/** Bugs of pauses, retirements, expectations and catch-ups. */
 export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a pause is ignored if the record cannot be read',

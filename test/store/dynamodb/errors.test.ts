@@ -15,7 +15,6 @@ const keep = (server: Server) => {
   return server
 }
 
-/** Returns the error that a put to this endpoint throws. */
 async function failure(
   config: DynamoOptions['config'] & object,
   { signal = AbortSignal.timeout(120_000), env = {}, table = 'ledger' } = {},

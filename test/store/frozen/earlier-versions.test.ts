@@ -150,7 +150,6 @@ describe.each(VERSIONS)('a ledger of %s', (version) => {
 
 type Stored = Readonly<Record<string, unknown>>
 
-/** Returns a stored row as this version writes it. */
 function rowAgain(stored: Stored): Stored {
   const row = decodeRow(stored)
   if (isUnreadable(row)) throw new Error('a newer row')

@@ -139,7 +139,6 @@ const decided = (at: Instant): Decided => ({ at, by: 'ada', reason: 'maintenance
 const NOON = Date.parse('2026-11-24T12:00:00Z')
 const { logStream: _, ...PLACE } = FARGATE.ecs
 
-/** The records of the tasks, by name. */
 const RECORDS: Readonly<Record<string, TaskRecord>> = {
   'every-kind': {
     schedules: [

@@ -224,7 +224,6 @@ test.skipIf(!hasPostgres)(
   },
 )
 
-/** Returns a port that no program has. */
 async function freePort(): Promise<number> {
   const listener = createServer().listen(0, '127.0.0.1')
   await once(listener, 'listening')

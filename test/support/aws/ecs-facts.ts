@@ -4,7 +4,6 @@ import { FARGATE } from './ecs.ts'
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
 
-/** Facts of any content. */
 export const ecsFacts: fc.Arbitrary<EcsFacts> = fc.record(
   {
     region: fc.oneof(text, fc.constant(FARGATE.ecs.region)),

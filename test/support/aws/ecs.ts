@@ -37,5 +37,4 @@ export function fargateTask({
   } satisfies { readonly host: Host; readonly ecs: EcsFacts }
 }
 
-/** The task of the fixtures. */
 export const FARGATE = fargateTask()

@@ -12,7 +12,6 @@ export const pathOf = (name: Template) => fileURLToPath(new URL(`../../../schema
 
 /** The parameters that each batch must give. */
 export const PLACE = 'Image=batch:1 Command=./batch.sh Cluster=batch Subnets=subnet-1,subnet-2'
-/** Some outputs of the stack of a ledger. */
 export const OUTPUTS = {
   ScheduleGroup: 'group',
   SchedulerRole: 'arn:aws:iam::123456789012:role/scheduler',
@@ -23,7 +22,6 @@ export const outputsFile = (outputs: Readonly<Record<string, string>> = OUTPUTS)
   JSON.stringify({
     Stacks: [{ Outputs: Object.entries(outputs).map(([OutputKey, OutputValue]) => ({ OutputKey, OutputValue })) }],
   })
-/** The options of `template parameters` for a batch. */
 export const BATCH: BatchOptions = {
   ...{ store: 'dynamodb:money', task: 'nightly', schedule: '0 3 * * *' },
   ...{ timezone: undefined, anchor: undefined, parameters: PLACE, outputs: outputsFile() },

@@ -1,4 +1,3 @@
-/** A sample of a metric: its family, its labels and its value. */
 export interface Sample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>

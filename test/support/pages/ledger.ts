@@ -9,13 +9,11 @@ import type { Store } from '../../../src/store/store.ts'
 import { FAILED, recordWith, SUCCEEDED } from '../rows.ts'
 import { seedLedger } from './big-ledger.ts'
 
-/** The status of a slot in a ledger on which the pages are tested. */
 type Fate = 'succeeded' | 'failed' | 'running' | 'stale' | 'missed' | 'skipped' | 'done-by-hand' | 'rerun'
 
 export interface PlannedTask {
   readonly task: string
   readonly spec: ScheduleSpec
-  /** The number of slots that the task had. */
   readonly count: number
   /** Returns the status of the slot that is `ago` slots before the newest one. */
   readonly fateOf: (ago: number) => Fate

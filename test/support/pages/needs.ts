@@ -12,7 +12,6 @@ export const LATER = NOW + 3_600_000
 const times = timesAt(LATER, { lateAfterMs: 1, doneByMs: null })
 const live = { ...pending(rowWith({})), leaseUntil: LATER + LEASE_MS }
 
-/** A finding of each kind. */
 export const FINDINGS: readonly TaskFinding[] = [
   { kind: 'missed', status: 'missed', slot, task: 'nightly', times, schedule },
   { kind: 'failed', status: 'failed', slot, task: 'nightly', times, schedule, row: rowWith({ ending: FAILED }) },
@@ -39,7 +38,6 @@ export const FINDINGS: readonly TaskFinding[] = [
   },
 ]
 
-/** Nothing needs attention. */
 export const WELL: Needs = {
   tasks: 3,
   isWhole: true,

@@ -8,7 +8,6 @@ export interface Served {
   stop(): Promise<number | null>
 }
 
-/** Starts `cronledger serve` on a free port. */
 export async function serve(
   store: string,
   { env = {}, args = [] }: { readonly env?: Readonly<Record<string, string>>; readonly args?: readonly string[] } = {},

@@ -25,7 +25,6 @@ export function sixtyTasks(now: Instant): readonly PlannedTask[] {
   })
 }
 
-/** Returns the names of the tasks that an overview shows. */
 export const shownTasks = (page: Page) =>
   page
     .locator('#tasks tr[data-task]')

@@ -51,7 +51,6 @@ const RECORDS: Readonly<Record<Status, SlotRecord>> = {
 
 const timesOf = (status: Status) => timesAt(now, { skewMs: 30_000, doneByMs: status === 'overdue' ? 600_000 : null })
 
-/** A slot of each status. */
 export const records: readonly SlotWithStatus[] = STATUSES.map((status) => {
   return withMark(RECORDS[status], timesOf(status))
 })

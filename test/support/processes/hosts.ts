@@ -26,18 +26,15 @@ export const hasHosts = (() => {
  */
 export interface Host {
   readonly name: string
-  /** Starts `cronledger` on this host. */
   start(args: readonly string[], options?: Omit<Options, 'launcher'>): OnHost
   /** Stops every process on the host, as when a virtual machine freezes. */
   freeze(): void
-  /** Resumes every process on the host. */
   thaw(): void
   /** Kills every process on the host, as a loss of power does. */
   lose(): Promise<void>
 }
 
 interface OnHost extends Running {
-  /** Sends a signal to `cronledger` itself. */
   signal(signal: NodeJS.Signals): void
 }
 

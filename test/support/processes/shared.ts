@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** How a command of the shared process ended. */
 export interface SharedEnd {
   readonly code: number
   readonly signal: null

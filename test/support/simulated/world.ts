@@ -45,7 +45,6 @@ export interface HostOptions {
   readonly onWait?: (ms: number) => void
   /** Returns the time, in milliseconds, for which the host was blocked. Its clocks are ahead by this time. */
   readonly blockedMs?: () => number
-  /** Called with each event of its log. */
   readonly onEvent?: (event: RunEvent) => void
   /** Settings that replace those of `settings`, also where the product would refuse the combination. */
   readonly overrides?: Partial<Settings>
@@ -77,7 +76,6 @@ export interface HostOptions {
   readonly watch?: Watch
 }
 
-/** How an operator resolves a slot. */
 interface ResolveOptions extends Port, Pick<HostOptions, 'day' | 'survivor'> {
   readonly endedRun?: string
   /** The run of the survivor; by default the one that the operator names. */
@@ -94,11 +92,9 @@ interface Watch {
 
 type Port = Pick<HostOptions, 'time' | 'fateOf' | 'watch'>
 
-/** A trigger and its run. */
 export interface Run {
   readonly result: Promise<RunResult<string> | Taken>
   readonly events: RunEvent[]
-  /** Returns how often the work was started. */
   starts(): number
   stop(): void
 }
@@ -234,7 +230,6 @@ export function world(
     return { verbs, result, events: run.events, names: run.events.map(({ event }) => event), starts: run.starts() }
   }
 
-  /** Resolves a slot as an operator does. */
   function resolve(runId: string, state: Resolution['state'], options: ResolveOptions = {}): Promise<ResolveResult> {
     const slot = slotOfDay(options.day ?? 0)
     const word = {
@@ -258,7 +253,6 @@ export function world(
     return resolveSlot(word, { skewMs, ledgerTimeoutMs }, io)
   }
 
-  /** Changes the task record as an operator does. */
   async function change(request: Omit<TaskChangeRequest, 'task' | 'what'>, options: Port = {}): Promise<boolean> {
     const io = { ...operatorIo(options), signals: [], pageTimeoutMs: readSettings({}).ledgerTimeoutMs }
     const found = await readChangeable(task, io)

@@ -15,7 +15,6 @@ const NOW = Date.now()
 const REASON = `it's <b>"fixed"</b>: $(touch no) \`id\` \\ ;&|!<>*? 入力 👩‍💻`
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] }
 
-/** Opens what is folded. */
 const unfold = (page: Page) => page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true')
 
 /** Opens what is folded, and copies the command with this title. */

@@ -5,7 +5,6 @@ import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
 import type { Needs } from '../../../src/web/views/overview/needs.tsx'
 import { gate } from '../../support/gate.ts'
 
-/** A reading that a test moves on by hand. */
 function handReading() {
   const done = gate()
   let tasks = 0

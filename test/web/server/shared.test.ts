@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { shareAnswers } from '../../../src/web/server/shared.ts'
 
-/** A clock that is set by hand. */
 function handClock() {
   const hand = { ms: 0 }
   return { hand, clock: { now: () => hand.ms, monotonicMs: () => hand.ms, wait: async () => {} } }

@@ -53,9 +53,7 @@ const denied = (action: string): Answer => ({
 
 interface Checked {
   readonly code: number
-  /** The names of what is wrong. */
   readonly wrong: readonly string[]
-  /** The findings, by the name of the check. */
   readonly lines: Readonly<Record<string, string>>
 }
 
@@ -432,7 +430,6 @@ describe('a server that cannot be asked', () => {
   })
 })
 
-/** Makes a ledger file, and returns its path. */
 async function made(name: string): Promise<string> {
   const path = join(folder, name)
   await setUpStore(`file:${path}`, {}, { signal: AbortSignal.timeout(60_000) })

@@ -50,7 +50,6 @@ describe.skipIf(!hasAws)('the policy', () => {
   const slot = (day: string) => [...WEEKLY, '--event-time', `2026-11-${day}T03:00:09Z`]
 
   const env = () => ({ AWS_ENDPOINT_URL_DYNAMODB: proxy.url })
-  /** The commands that were looked at. */
   const recorded = new Set<string>()
 
   /** The requests of the commands, such as `dynamodb:Query /index/by-day`. */

@@ -10,7 +10,6 @@ const resourcesOf = (name: Template) => Object.entries<Loose>(templates[name]['R
 const propertiesOf = (name: Template, resource: string): Loose => templates[name]['Resources'][resource].Properties
 const schema = (path: string) => readFileSync(new URL(`../../../../schema/${path}`, import.meta.url), 'utf8')
 
-/** Every object in a part of a template, the part included. */
 function* objectsIn(part: unknown): Generator<Loose> {
   if (typeof part !== 'object' || part === null) return
   if (!Array.isArray(part)) yield part as Loose

@@ -25,7 +25,6 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
   }, 300_000)
   afterAll(() => server.stop())
 
-  /** Returns the environment of the container of a task definition, with the overrides of a trigger. */
   async function environmentOf(definition: string, overrides: Loose = {}) {
     const args = ['describe-task-definition', '--task-definition', definition]
     const { taskDefinition } = await call('ecs', ...args)

@@ -17,7 +17,6 @@ function parametersOf(batch: Partial<typeof BATCH>, now = NOW) {
   return { values: JSON.parse(text).Parameters as Record<string, string>, notes: notes.join('\n') }
 }
 
-/** Returns the error of the command. */
 const refusal = (...argv: readonly string[]) =>
   template.execute({ argv, env: {} } as never).then(
     () => 'no error',

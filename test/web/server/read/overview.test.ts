@@ -62,7 +62,6 @@ test('a row that cannot be read is named with its task, and the findings of the 
   expect(needs.problems).toEqual([])
 })
 
-/** The page that a query asks for. */
 async function overview(query: OverviewQuery, own: Reading) {
   const needs = beginNeeds(own.now - 7 * 24 * HOUR_MS, own).whole
   const modelWith = await readOverview(query, needs, own)
