@@ -13,14 +13,14 @@ import { endLeftovers, findSurvivor, markProcess } from '../../src/process/survi
 import { startFutureZombie } from '../support/processes/zombie.ts'
 
 const HOUR_MS = 3_600_000
-const STUBBORN = 'trap "" TERM; while :; do sleep 1; done'
+const STUBBORN = 'trap "" TERM'
 
 type Child = ChildProcess & { readonly pid: number }
 
 /** Waits in the shell by default: while a process loads its program, the kernel shows no environment of it. */
-async function start(env: NodeJS.ProcessEnv = {}, command = 'read _'): Promise<Child> {
+async function start(env: NodeJS.ProcessEnv = {}, trap = ':', command = 'read _'): Promise<Child> {
   const options = { env: { PATH: process.env['PATH'], ...env }, detached: true }
-  const child = spawn('sh', ['-c', `echo ready; ${command}`], options)
+  const child = spawn('sh', ['-c', `${trap}; echo ready; ${command}`], options)
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   return child as Child
@@ -131,8 +131,8 @@ describe('before a retry', () => {
 
   test('one that starts another process before it ends: that one is killed too', async () => {
     const runId = randomUUID()
-    const script = `trap 'setsid sh -c "echo \\$\\$; while :; do sleep 1; done" & exit' TERM; while :; do sleep 0.02; done`
-    const parent = await start({ CRONLEDGER_RUN_ID: runId }, script)
+    const trap = `trap 'setsid sh -c "echo \\$\\$; while :; do sleep 1; done" & exit' TERM`
+    const parent = await start({ CRONLEDGER_RUN_ID: runId }, trap, 'while :; do sleep 0.02; done')
     const printed = once(parent.stdout as Readable, 'data')
     // The first wait is over when the new process is there.
     const clock = { ...systemClock, wait: async () => void (await printed) }
