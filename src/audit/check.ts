@@ -26,10 +26,7 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly progress: (task: string, slot: Instant) => void
 }
 
-/**
- * Yields the slots of one task in `[since, until)` that were due or have a row, newest first, with what is wrong with each.
- * After them, throws `shape` if a host whose clock was ahead has run the task: its slots hide what is missing.
- */
+/** Newest first. After them, throws `shape` if a host whose clock was ahead has run the task: its slots hide others. */
 async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
   const { now } = settings
   const latest = latestSlot({ now, ...expectedTimes(stored) })

@@ -15,10 +15,7 @@ const ALL_YEARS = 230
 const LONG_MONTH = { from: Date.UTC(2026, 0, 1), days: 31 }
 const WEEK = { from: Date.UTC(2026, 2, 1), days: 7 }
 
-/**
- * cronstrue describes three things wrongly: the two day fields of a crontab, a step that does not meet the end of its field,
- * and seconds. So it gets each parsed field in a form that has only one meaning (see `fieldText`).
- */
+/** cronstrue describes day fields, uneven steps and seconds wrongly, so it gets a form that has only one meaning. */
 export function inWords(schedule: Schedule): string {
   const { expression, zone } = schedule.spec
   switch (schedule.kind) {

@@ -51,10 +51,7 @@ export interface Notify extends Omit<Notifier, 'send'> {
   wants(kind: NotifyKind): boolean
 }
 
-/**
- * Opens a notifier for a command that sends the kinds of `sent`, or returns null without `--notify`. Throws a usage error for
- * an option of `--notify` without it, and for a flag with none of these kinds: a variable may be for another command.
- */
+/** Null: without `--notify`. Throws a usage error for its options without it, and for a flag with no kind of `sent`. */
 export function openNotify(
   values: NotifyValues,
   { argv, env }: { readonly argv: readonly string[]; readonly env: Environment },

@@ -6,10 +6,7 @@ import { type Schedule, slotAfter, slotBefore } from './slot.ts'
 const SPAN_MS = 366 * DAY_MS
 const LEAST_MS = 3_600_000
 
-/**
- * Returns the longest time between two slots in milliseconds, at least one hour. The search covers about a year, from
- * the last slot before `now` or otherwise from the first slot. Returns null if the schedule ends in that time.
- */
+/** At least one hour. The search covers about a year from the last slot before `now`. Null: the schedule ends in it. */
 export function longestGapMs(schedule: Schedule, now: Instant): number | null {
   const first = slotBefore(schedule, now) ?? slotAfter(schedule, now)
   if (first === null) return null

@@ -8,10 +8,7 @@ import { slotAfter, slotBefore, slotsBetween, windowOf } from './slot.ts'
 /** How many slots an error names if a day has several. These are enough to see the pattern, and fit into one line. */
 const NAMED_SLOTS = 4
 
-/**
- * Reads an instant, a local time, a date with exactly one slot, or `latest`. Throws a usage error that names the nearest
- * slots if it is not a slot, and `AmbiguousTime` if it means several.
- */
+/** Reads an instant, a local time, a date with one slot, or `latest`. Throws a usage error, or `AmbiguousTime`. */
 export function parseSlotReference(schedule: Schedule, text: string, now: Instant): Window {
   const slot = instantOf(schedule, text, now)
   const found = windowOf(schedule, slot)

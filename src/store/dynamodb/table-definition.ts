@@ -6,10 +6,7 @@ import type {
 } from '@aws-sdk/client-dynamodb'
 import { readSchema } from '../schema.ts'
 
-/**
- * The only definition of the table, `schema/table.json`: a `CreateTable` request without its name, and what other
- * requests turn on. It has no `SSESpecification`, because DynamoDB then encrypts with a key that AWS owns, at no cost.
- */
+/** It is in `schema/table.json`. Without `SSESpecification`, DynamoDB encrypts with a key of AWS, at no cost. */
 export interface TableDefinition extends Omit<CreateTableCommandInput, 'TableName'> {
   readonly AttributeDefinitions: NonNullable<CreateTableCommandInput['AttributeDefinitions']>
   readonly KeySchema: NonNullable<CreateTableCommandInput['KeySchema']>

@@ -14,10 +14,7 @@ const LONGEST_STEP_BACK_MS = 2_000
 /** A wait shows how busy the lock is, but only for this long. */
 const BUSY_FOR_MS = 60_000
 
-/**
- * It remembers its last wait. A process that has just got the lock is running while the others sleep, so it would also get
- * the lock for its next write. A patient write therefore steps back while the lock is busy.
- */
+/** A process that has just got the lock would also get it for its next write, so a patient write steps back. */
 export function openLockWait(path: string) {
   let last = { waitedMs: 0, atMs: 0 }
   return async <T>(call: CallOptions, work: () => T, waits = CLAIM): Promise<T> => {

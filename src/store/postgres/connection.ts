@@ -63,10 +63,7 @@ function guarded(stream: Duplex): Duplex {
   return { on } as Duplex
 }
 
-/**
- * Returns a connection that the first request opens. Requests wait for each other, for as long as their signals allow. Nothing
- * depends on the state of a session, so a pooler may give each statement to another one.
- */
+/** The first request opens it. Requests wait for each other. A pooler may give each statement to another session. */
 export function connectPostgres(name: string, env: Environment): Postgres {
   const address = readAddress(name, env)
   const pool = new pg.Pool({

@@ -1,9 +1,6 @@
 import type { PostgresAddress } from './address.ts'
 
-/**
- * The columns of the table. A row has the text of its slot, and an entry has its kind (`#task`, `#lock`) in its place.
- * Texts are compared byte by byte, so that slots sort by time and tasks as in the other stores.
- */
+/** A row has its slot, an entry its kind (`#task`). Texts are compared byte by byte, so that slots sort by time. */
 export const COLUMNS = ['task', 'slot', 'day', 'version', 'schema_version', 'expires_at', 'document', 'notes'] as const
 
 /** Returns the parts of a ledger by their names, each with the statement that makes it. */
