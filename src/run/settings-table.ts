@@ -215,7 +215,7 @@ export const SETTING_GROUPS = {
       otherwise: 'none',
       help: 'Wait for the slots of these tasks; self: the previous slot',
       details:
-        'It waits for the slots of each task that were due after the previous slot of this task and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed.',
+        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success or --catch-up-mode once: after the last completed one) and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed.',
     },
     /** Only `check` and the readers compare it. No rule changes how a run ends. */
     expect: {

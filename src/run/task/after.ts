@@ -9,12 +9,13 @@ import type { DueKey } from '../../core/task/expected-slots.ts'
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../../core/task/upstream.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
-import type { Key, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
+import type { Instant, Key, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
 import { type AskIo, askWithin, type Limit } from '../ask.ts'
 import { type ClaimedSlot, writeClaimed } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
 import { mayCover } from './cover.ts'
+import { rangeStart } from './since.ts'
 import { readRecord } from './task-record.ts'
 
 // A run that comes after other tasks (`--after`). It reads what it needs before the claim, so that a mistake leaves nothing
@@ -79,19 +80,24 @@ export async function readNeeds(
   }
 }
 
-/** Returns the slots that the slot of the request comes after, by task. The records may have changed since the last time. */
+/**
+ * Returns the slots that the slot of the request comes after, by task. The records may have changed since the last time.
+ * `since`: where the work begins, if that is before the previous slot. It then needs the slots of other tasks since then.
+ */
 async function upstreamOf(
   { task, schedule, window: { slot } }: AfterRequest,
   names: readonly string[],
   read: (task: string) => Promise<TaskRecord | null>,
+  since: Instant | null = null,
 ): Promise<readonly Upstream[]> {
   const own = (await read(task)) ?? EMPTY_TASK_RECORD
-  const after = previousSlot(own, parseSchedule(schedule), slot) ?? slot
+  const before = previousSlot(own, parseSchedule(schedule), slot) ?? slot
   const all: Upstream[] = []
   for (const name of names) {
     const isOwn = name === SELF
     const record = isOwn ? own : scheduled(name, task, await read(name))
     const until = isOwn ? slot : slot + 1
+    const after = isOwn ? before : Math.min(before, since ?? before)
     all.push({ record, slots: upstreamSlots(isOwn ? task : name, record, { after, until }) })
   }
   return all
@@ -178,7 +184,8 @@ async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | nul
   const { request, settings, io, halt } = claimedSlot
   const excused: string[] = []
   const read = (task: string) => readUpstreamRecord(task, settings, io, { halt, retry: 'denied' })
-  for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read)) {
+  const since = await rangeStart(claimedSlot)
+  for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read, since)) {
     for (const key of slots) {
       const row = await readUpstreamRow(key, claimedSlot)
       const need = needOf(key, row, record)

@@ -44,6 +44,17 @@ export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promi
   return withSince(row, since)
 }
 
+/**
+ * Returns the slot from which the work of a run goes on, as far as it is known while the run waits: a slot before its own can
+ * still complete. Null: the work has no range, or all that there is.
+ */
+export async function rangeStart({ request, halt, settings, io }: ClaimedSlot): Promise<Instant | null> {
+  if (!settings.sinceLastSuccess && !isOnce(settings)) return null
+  const key = { task: request.task, slot: request.window.slot }
+  const limit = { ms: settings.ledgerTimeoutMs, halt }
+  return (await askWithin(limit, io, (call) => readBack(key, false, io.store, call))).newest
+}
+
 function isAsked(row: PendingRow, settings: Settings): boolean {
   return settings.sinceLastSuccess || isOnce(settings) || row.covers !== undefined || hasKnownSince(row)
 }

@@ -206,6 +206,23 @@ test('a slot that an operator skipped, one in a pause and one after a retirement
   expect(await time.run(nightly(0).result)).toMatchObject({ status: 'completed' })
 })
 
+test.each([
+  ['since the last success', { sinceLastSuccess: true }],
+  ['of the slots that it covers', { catchUpMs: 7 * DAY_MS, catchUpMode: 'once' }],
+] as const)('a run that does the work %s waits for what all of that work needs', async (_, options) => {
+  const { time, extract, nightly, rowOf } = await chain()
+  await time.run(extract(-3).result)
+  await time.run(nightly(-3, options).result)
+  // The nights -2 and -1 are lost, for both tasks.
+  await time.run(extract(0).result)
+  const blocked = await time.run(nightly(0, { ...options, afterTimeoutMs: 0 }).result)
+  expect(blocked).toMatchObject({ status: 'refused', cause: 'blocked' })
+  const by = { task: 'extract', slot: extractOf(-2) }
+  expect((await rowOf('nightly', slotOf(0))).attempts).toMatchObject([{ outcome: 'notStarted', blockedBy: by }])
+  for (const day of [-2, -1]) await time.run(extract(day).result)
+  expect(await time.run(nightly(0, { ...options, afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
+})
+
 test('a pause that is set while the run looks at the slots of other tasks: it starts nothing', async () => {
   const { time, extract, nightly, changeRecord } = await chain()
   await time.run(extract(0).result)

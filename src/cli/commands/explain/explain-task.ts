@@ -1,6 +1,7 @@
 import type { Ledger } from '../../../api.ts'
 import { noScheduleText } from '../../../audit/tasks.ts'
 import { nullIfDenied, usageError } from '../../../core/errors.ts'
+import { hasCompleted } from '../../../core/row/attempts.ts'
 import { readableRow, statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { scheduleInForce } from '../../../core/task/schedules-in-force.ts'
@@ -10,6 +11,9 @@ import type { Instant, StoredRow } from '../../../core/types.ts'
 import type { ExplainedTask, ExplainedWaits, UpstreamTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
+
+/** As many as a run searches for its last success. */
+const SEARCHED_ROWS = 1_000
 
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
@@ -48,10 +52,19 @@ async function readWaits(
   now: Instant,
 ): Promise<ExplainedWaits> {
   const neededBy = await readNeededBy(ledger, reading).catch(nullIfDenied)
+  const since = own.record.expectations?.sinceLastSuccess ? await lastSuccess(ledger, reading, own.slot) : null
   const waitsFor: UpstreamTask[] = []
   for (const name of own.record.expectations?.after ?? [])
-    waitsFor.push(await readUpstream(name, ledger, reading, own, now))
+    waitsFor.push(await readUpstream(name, ledger, reading, { ...own, since }, now))
   return { waitsFor, neededBy }
+}
+
+async function lastSuccess(ledger: Ledger, reading: TaskReading, slot: Instant): Promise<Instant | null> {
+  for await (const row of ledger.history({ ...reading, until: new Date(slot), limit: SEARCHED_ROWS })) {
+    const own = readableRow(row)
+    if (own !== null && hasCompleted(own)) return own.slot
+  }
+  return null
 }
 
 async function readNeededBy(ledger: Ledger, { task: own, ...reading }: TaskReading): Promise<readonly string[]> {
@@ -66,14 +79,15 @@ async function readUpstream(
   name: string,
   ledger: Ledger,
   reading: TaskReading,
-  { record: own, schedule, slot }: Parameters<typeof readWaits>[2],
+  { record: own, schedule, slot, since }: Parameters<typeof readWaits>[2] & { readonly since: Instant | null },
   now: Instant,
 ): Promise<UpstreamTask> {
   const isOwn = name === SELF
   const task = isOwn ? reading.task : name
   const record = isOwn ? own : await recordOf(ledger, { ...reading, task }).catch(nullIfDenied)
   if (record === null) return { task, slots: null }
-  const span = { after: previousSlot(own, schedule, slot) ?? slot, until: isOwn ? slot : slot + 1 }
+  const before = previousSlot(own, schedule, slot) ?? slot
+  const span = { after: isOwn ? before : Math.min(before, since ?? before), until: isOwn ? slot : slot + 1 }
   const keys = upstreamSlots(task, record, span)
   const [oldest, newest] = [keys.at(0), keys.at(-1)]
   const rows = new Map<Instant, StoredRow>()
