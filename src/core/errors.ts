@@ -57,7 +57,9 @@ export function asError(thrown: unknown): Error {
 /** Never throws, because the error must reach its caller. */
 export function firstLine(error: unknown): string {
   try {
-    return String(error instanceof Error ? error.message : error).split('\n', 1)[0] ?? ''
+    // A failed connection to a name with several addresses is an AggregateError, which has no message.
+    const first: unknown = error instanceof AggregateError && error.message === '' ? error.errors[0] : error
+    return String(first instanceof Error ? first.message : first).split('\n', 1)[0] ?? ''
   } catch {
     // An object without a prototype, for example, cannot be turned into text.
     return 'an error without a message'

@@ -142,9 +142,7 @@ function nameAndMessage(error: unknown): { readonly name: string; readonly messa
   if (!(error instanceof Error)) return { name: 'unknown', message: 'given up' }
   // The text of an abort, "This operation was aborted", does not help the operator.
   if (error.name === 'AbortError') return { name: error.name, message: NOT_IN_TIME }
-  // A failed connection to a name with several addresses is an AggregateError, which has no message.
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : undefined
-  const message = error.message === '' && first !== undefined ? firstLine(first) : firstLine(error)
+  const message = firstLine(error)
   const status = metadataOf(error)?.httpStatusCode
   // The SDK makes such an error from an answer that is not one of DynamoDB's, for example the page of a proxy.
   if (message === 'UnknownError' || (error instanceof SyntaxError && status !== undefined)) {

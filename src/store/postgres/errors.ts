@@ -101,7 +101,5 @@ function stateOf(error: unknown): string {
 
 function messageOf(error: unknown): string {
   if (error instanceof Error && /^(Abort|Timeout)Error$/.test(error.name)) return 'no answer in time'
-  // A failed connection to a name with several addresses is an AggregateError, which has no message.
-  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
-  return firstLine(first) || (errorCode(first) ?? 'unknown error')
+  return firstLine(error) || (errorCode(error) ?? 'unknown error')
 }
