@@ -3,11 +3,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
 import { awsEnv, hasAws } from '../support/aws/aws.ts'
 import { isInstalled } from '../support/processes/programs.ts'
-import { startMoto } from '../support/servers.ts'
+import { type Server, startMoto } from '../support/servers.ts'
 import { startStripe } from './fakes/stripe.ts'
 import { type Block, blocksIn, blocksOf as blocksOfText } from './markdown.ts'
 import { isRun, isSame, type Printed, runPage, withFolder } from './session.ts'
@@ -58,6 +58,16 @@ test.each(PAGES)('%s: each block has a language, and those that do not run say w
   }
 })
 
+/** One server for all pages: it takes seconds to load its services. Each page gets it empty. */
+let started: Promise<Server> | null = null
+async function emptyMoto(): Promise<Server> {
+  started ??= startMoto()
+  const server = await started
+  await fetch(`${server.endpoint}/moto-api/reset`, { method: 'POST' })
+  return server
+}
+afterAll(async () => (await started)?.stop())
+
 /** It needs a server, which without-aws.test.ts starts. */
 const WITH_OWN_TEST = 'docs/guides/without-aws.md'
 
@@ -67,30 +77,26 @@ test.for(PAGES.filter((page) => page !== WITH_OWN_TEST))(
   async (page, { skip }) => {
     const missing = missingFor(page)
     if (missing !== undefined) return skip(`${missing} is not installed`)
-    const server = isOnAws(page) ? await startMoto() : null
-    try {
-      await withFolder(async (folder) => {
-        const webhook = await startWebhook(join(folder, 'work', 'webhook.log'))
-        const stripe = await startStripe()
-        const env = {
-          WEBHOOK_URL: webhook.url,
-          STRIPE_URL: stripe.url,
-          ...(server !== null && awsEnv(server.endpoint)),
-        }
-        const printed = await runPage(blocksOf(page), { folder, env }).finally(() => {
-          webhook.stop()
-          stripe.stop()
-        })
-        for (const { block, code, output } of printed) {
-          const place = `${page}:${block.from}: ${block.text}${output}`
-          expect(code, place).toBe(Number(block.attributes['exit'] ?? 0))
-        }
-        if (UPDATES) write(page, outputsOf(page, printed))
-        else compare(page, printed)
+    const server = isOnAws(page) ? await emptyMoto() : null
+    await withFolder(async (folder) => {
+      const webhook = await startWebhook(join(folder, 'work', 'webhook.log'))
+      const stripe = await startStripe()
+      const env = {
+        WEBHOOK_URL: webhook.url,
+        STRIPE_URL: stripe.url,
+        ...(server !== null && awsEnv(server.endpoint)),
+      }
+      const printed = await runPage(blocksOf(page), { folder, env }).finally(() => {
+        webhook.stop()
+        stripe.stop()
       })
-    } finally {
-      await server?.stop()
-    }
+      for (const { block, code, output } of printed) {
+        const place = `${page}:${block.from}: ${block.text}${output}`
+        expect(code, place).toBe(Number(block.attributes['exit'] ?? 0))
+      }
+      if (UPDATES) write(page, outputsOf(page, printed))
+      else compare(page, printed)
+    })
   },
 )
 
