@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts'
-import { cronledger, type Ended, type Loose } from '../support/cli.ts'
+import { clockAt, cronledger, type Ended, type Loose } from '../support/cli.ts'
 import {
   hasBouncer,
   hasPostgres,
@@ -119,7 +119,8 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
     async () => {
       const hosts = await Promise.all([boot('first'), boot('second')])
       const nightly = ['run', '--store', server.address(), '--task', 'on-hosts', '--schedule', '0 3 * * *']
-      const started = hosts.map((host) => host.start([...nightly, '--', 'echo', 'paid']))
+      const env = clockAt('2026-11-24T03:00:05Z')
+      const started = hosts.map((host) => host.start([...nightly, '--', 'echo', 'paid'], { env }))
       const ended = await Promise.all(started.map(({ ended }) => ended))
       expect(ended.map(({ code }) => code)).toEqual([0, 0])
       expect(paid(ended)).toBe(1)
@@ -129,7 +130,7 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
 
   test('a server that is gone: 75, the batch is not started, and its password is in no line', async () => {
     const gone = slotOf('postgres://ada:s3cret@127.0.0.1:1/billing')
-    const ended = await gone.run('--ledger-timeout', '1s')
+    const ended = await gone.run('--ledger-timeout', '4s')
     expect(ended).toMatchObject({ code: 75, stdout: '' })
     expect(ended.stderr).toContain('cannot connect to database \\"billing\\" on 127.0.0.1:1')
     expect(ended.stderr).not.toContain('s3cret')
@@ -160,7 +161,7 @@ test.skipIf(!hasPostgres)(
     await becomes('SELECT sync_state FROM pg_stat_replication', 'sync')
     expect(await check()).toMatch(/^ok +durability .*on a synchronous standby before the batch starts/m)
 
-    const onStandby = await slotOf(standby.address()).run('--ledger-timeout', '2s')
+    const onStandby = await slotOf(standby.address()).run('--ledger-timeout', '8s')
     expect(onStandby).toMatchObject({ code: 75, stdout: '' })
     expect(onStandby.stderr).toContain('is a standby')
     // A read would show the past.

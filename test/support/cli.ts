@@ -104,9 +104,12 @@ export function refused(args: readonly string[], env: Options['env'] = {}): Prom
   return runShared({ args, env: { ...BASE_ENV, ...env }, cwd: process.cwd() }) ?? start(args, { env }).ended
 }
 
-/** Returns the same for a machine whose wall clock stands at `instant`: whether a time has its year, and an age, depend on it. */
+/** Returns the environment of a process whose wall clock stands at `instant`. */
+export const clockAt = (instant: string) => ({ NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(instant)) })
+
+/** Returns `cronledger` and `start` with that clock: the age of a time, and whether its year is shown, depend on it. */
 export function commandsAt(instant: string) {
-  const clock = { NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(Date.parse(instant)) }
+  const clock = clockAt(instant)
   const then = ({ env, ...more }: Options = {}) => ({ ...more, env: { ...clock, ...env } })
   return {
     cronledger: (args: readonly string[], options?: Options) => cronledger(args, then(options)),
