@@ -2,12 +2,14 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import { describeStore, openStore, parseStoreName } from '../../src/store/open.ts'
 
+const ARN = 'arn:aws:dynamodb:eu-west-1:123456789012:table/ledger'
+
 describe('the name of a store', () => {
   it('is a table or a file', () => {
     expect(parseStoreName('dynamodb:ledger.prod_1')).toEqual({ kind: 'dynamodb', table: 'ledger.prod_1' })
-    const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/ledger'
-    expect(parseStoreName(`dynamodb:${arn}`)).toEqual({ kind: 'dynamodb', table: arn })
-    expect(parseStoreName('file:./a b:c.db')).toEqual({ kind: 'file', path: './a b:c.db' })
+    expect(parseStoreName(`dynamodb:${ARN}`)).toEqual({ kind: 'dynamodb', table: ARN })
+    for (const path of ['./a b:c.db', './~x', '/data/a$b.db'])
+      expect(parseStoreName(`file:${path}`)).toEqual({ kind: 'file', path })
   })
 
   it.each([undefined, ''])('is not %j, because there is no default', async (name) => {
@@ -18,15 +20,29 @@ describe('the name of a store', () => {
     })
   })
 
-  it.each(['ledger.db', 'dynamodb:', 'dynamodb:ab', 'dynamodb:a/b/c', 'file: ', 'File:x', 'dynamodb:arn:aws:s3:::x'])(
-    'is not %j',
-    async (name) => {
-      await expect(openStore(name, {})).rejects.toMatchObject({
-        kind: 'usage',
-        message: expect.stringMatching(/^store ".*" is not valid\. \S/),
-      })
-    },
-  )
+  const NOT_REPLACED = 'A variable in it was not replaced.'
+  it.each([
+    ...['ledger.db', 'File:x'].map((name) => [name, 'Use dynamodb:TABLE, postgres://']),
+    ...['dynamodb:', 'dynamodb:ab', 'dynamodb:a/b/c', 'dynamodb:arn:aws:s3:::x'].map((name) => [
+      name,
+      'A table name has',
+    ]),
+    ['file: ', 'Use file: and the path'],
+    // The placeholders of a printed command.
+    ['dynamodb:TABLE', 'Replace TABLE'],
+    ['file:PATH', 'Replace PATH'],
+    ['dynamodb://cronledger', 'Remove the //: dynamodb:cronledger'],
+    ...['$TABLE', '$' + '{TABLE}'].map((table) => [`dynamodb:${table}`, NOT_REPLACED]),
+    ...['$HOME/a.db', '$' + '{DATA}/a.db', '/data/$' + '{TASK}.db'].map((path) => [`file:${path}`, NOT_REPLACED]),
+    // The shell does not replace it after file:.
+    ['file:~/ledger.db', 'Write file:"$HOME"/ledger.db instead'],
+    // White space around the path would name another ledger.
+    ...['file:a.db ', 'file: a.db', 'file:a.db\n'].map((name) => [name, 'Remove the white space around the path']),
+    [ARN, 'Write dynamodb: before the ARN'],
+  ] as [string, string][])('is not %j', (name, hint) => {
+    expect(() => parseStoreName(name)).toThrow(/^store ".*" is not valid\. \S/)
+    expect(() => parseStoreName(name)).toThrow(hint)
+  })
 
   it.each([
     ...['POSTGRES://', ' postgres://', 'postgres:/', 'postgresql:', 'postgres ://', 'postgres//', 'mysql://', ''],
@@ -35,18 +51,6 @@ describe('the name of a store', () => {
     for (const name of [`${begin}u:s3 c@ret@db/x`, `${begin}db/x?user=u&password=s3 c@ret`, `${begin}h pwd=s3 c@ret`]) {
       expect(() => parseStoreName(name)).toThrow(/^store ".*….*" is not valid\. \S/)
       expect(() => parseStoreName(name)).not.toThrow(/s3|ret/)
-    }
-  })
-
-  it('is not the placeholder of a printed command', () => {
-    expect(() => parseStoreName('dynamodb:TABLE')).toThrow(/Replace TABLE/)
-    expect(() => parseStoreName('file:PATH')).toThrow(/Replace PATH/)
-  })
-
-  it('is not an address, nor a table whose variable was not replaced', () => {
-    expect(() => parseStoreName('dynamodb://cronledger')).toThrow(/Remove the \/\/: dynamodb:cronledger$/)
-    for (const table of ['$TABLE', '$' + '{TABLE}']) {
-      expect(() => parseStoreName(`dynamodb:${table}`)).toThrow(/A variable in it was not replaced/)
     }
   })
 
@@ -59,31 +63,6 @@ describe('the name of a store', () => {
       { isLocal: true, name: `file:${process.cwd()}/x.db` },
       { isLocal: false, name: 'dynamodb:ledger' },
     ])
-  })
-
-  it('is not a path with ~, which the shell does not replace after file:', () => {
-    expect(() => parseStoreName('file:~/ledger.db')).toThrow(/Write file:"\$HOME"\/ledger\.db instead/)
-    expect(parseStoreName('file:./~x')).toEqual({ kind: 'file', path: './~x' })
-  })
-
-  it.each(['$HOME/ledger.db', '$' + '{DATA}/ledger.db', '/data/$' + '{TASK}.db'])(
-    'is not the path %j, in which a variable was not replaced',
-    (path) => {
-      expect(() => parseStoreName(`file:${path}`)).toThrow(/A variable in it was not replaced/)
-      expect(parseStoreName('file:/data/a$b.db')).toEqual({ kind: 'file', path: '/data/a$b.db' })
-    },
-  )
-
-  it.each(['file:ledger.db ', 'file: ledger.db', 'file:ledger.db\n'])(
-    'is not %j, because white space around the path would name another ledger',
-    (name) => {
-      expect(() => parseStoreName(name)).toThrow(/Remove the white space around the path/)
-    },
-  )
-
-  it('is not an ARN without dynamodb:', () => {
-    const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/ledger'
-    expect(() => parseStoreName(arn)).toThrow(/Write dynamodb: before the ARN/)
   })
 
   it('names the store that was opened', async () => {
