@@ -1,6 +1,7 @@
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
+import { isCover } from '../core/row/covering.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
 import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec } from '../core/types.ts'
 import { endingText, reportedText } from './endings.ts'
@@ -57,6 +58,7 @@ export function keySentence({ task, slot }: Key): Sentence {
 }
 
 function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
+  if (isCover({ by, reason })) return [`it was ${reason}`]
   const what = state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
   return [`${by} ${what} at `, { at }, `: ${reason}`]
 }

@@ -118,7 +118,7 @@ export function planSummary(
   const summary = withDoubts(words.length === 0 ? nothing(only, doubts) : words.join(', '), doubts)
   const caution = [
     ...(slots.some(({ why }) => why === 'stale') ? [STALE_SLOTS_CAUTION] : []),
-    ...(slots.some(({ sinceLastSuccess }) => sinceLastSuccess) ? [RANGE_CAUTION] : []),
+    ...(slots.some(({ why, sinceLastSuccess }) => sinceLastSuccess && why !== 'completed') ? [RANGE_CAUTION] : []),
   ]
   return [summary, ...caution, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
