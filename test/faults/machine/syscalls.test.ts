@@ -145,7 +145,8 @@ describe.skipIf(whyNot !== null)('each system call on a ledger file and its jour
     else if (first.code === 74) expect(first).toMatchObject({ starts: 1, state: 'PENDING' })
     else expect(first).toMatchObject({ starts: 0, stderr: expect.stringContaining('not started') })
     expect(second.starts).toBeLessThanOrEqual(1)
-    expect(second.code).toBe(0)
+    // The lease of an unrecorded success may be over.
+    expect(first.code === 74 ? [0, 65] : [0]).toContain(second.code)
     if (second.state === 'COMPLETED') expect(second.starts).toBe(1)
   }
 
