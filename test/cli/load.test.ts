@@ -8,6 +8,7 @@ import { MAIN, NIGHTLY, scratch } from '../support/cli.ts'
 
 const folder = scratch()
 const CACHE = `app-${process.version}-${process.platform}-${process.arch}.cache`
+const LEDGER = `file:${join(folder, 'ledger.db')}`
 let copies = 0
 
 /** Runs the command line as it is built, in a place of its own, in which `change` has changed a file. */
@@ -21,6 +22,14 @@ function runChanged(name: string, change: (file: Buffer) => Buffer | null) {
   const options = { encoding: 'utf8', timeout: 120_000 } as const
   const { status, signal, stderr } = spawnSync(process.execPath, [join(cli, 'main.js'), 'xyz'], options)
   return { status, signal, stderr }
+}
+
+/** Runs the command line after a script. */
+function runAfter(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const file = join(folder, 'before.cjs')
+  writeFileSync(file, script)
+  const options = { encoding: 'utf8', env: { ...process.env, ...env } } as const
+  return spawnSync(process.execPath, ['--require', file, MAIN, ...args], options)
 }
 
 describe('the bundled program', () => {
@@ -85,20 +94,15 @@ describe('the compiled form', () => {
 })
 
 describe('a warning of Node', () => {
-  const warn = (text: string, env: NodeJS.ProcessEnv = {}) => {
-    const hook = join(folder, 'warn.cjs')
+  const warn = (text: string, env?: NodeJS.ProcessEnv) => {
     // The program has begun when it looks at its own command line.
-    writeFileSync(
-      hook,
-      `const fs = require('node:fs')
+    const script = `const fs = require('node:fs')
        const { readFileSync } = fs
        fs.readFileSync = (path, ...rest) => {
          if (path === '/proc/self/cmdline') process.emitWarning(${JSON.stringify(text)})
          return readFileSync(path, ...rest)
-       }`,
-    )
-    const args = ['--require', hook, MAIN, 'history', '--store', `file:${join(folder, 'none.db')}`, '--task', '\ufffd']
-    return spawnSync(process.execPath, args, { encoding: 'utf8', env: { ...process.env, ...env } }).stderr
+       }`
+    return runAfter(script, ['history', '--store', LEDGER, '--task', '\ufffd'], env).stderr
   }
 
   test('is one line of the log', () => {
@@ -117,27 +121,20 @@ describe('a warning of Node', () => {
 })
 
 describe('a command with a fast start', () => {
-  const loadedBy = (...args: string[]): string => {
-    const list = join(folder, 'list.cjs')
-    writeFileSync(list, "process.on('exit', () => require('node:fs').writeSync(2, process.moduleLoadList.join('\\n')))")
-    const { status, stderr } = spawnSync(process.execPath, ['--require', list, MAIN, ...args], { encoding: 'utf8' })
-    expect(status).toBe(0)
-    return stderr
-  }
-
   test.each([[['--help']], [['explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']]])(
     '%s loads neither HTTP nor TLS nor cryptography',
     (args) => {
-      expect(loadedBy(...args).match(/^NativeModule (http|https|tls|crypto)$/gm)).toBe(null)
+      const script = "process.on('exit', () => require('node:fs').writeSync(2, process.moduleLoadList.join('\\n')))"
+      const { status, stderr } = runAfter(script, args)
+      expect(status).toBe(0)
+      expect(stderr.match(/^NativeModule (http|https|tls|crypto)$/gm)).toBe(null)
     },
   )
 
   // Its first use in a process takes 9 ms and 8 MB. The tables on a screen need it, which a run must not load.
   test('run does not use ICU in UTC', () => {
-    const without = join(folder, 'without-icu.cjs')
-    writeFileSync(without, 'globalThis.Intl = undefined')
-    const args = ['run', '--store', `file:${join(folder, 'ledger.db')}`, ...NIGHTLY, '--', 'true']
-    const { status, stderr } = spawnSync(process.execPath, ['--require', without, MAIN, ...args], { encoding: 'utf8' })
+    const args = ['run', '--store', LEDGER, ...NIGHTLY, '--', 'true']
+    const { status, stderr } = runAfter('globalThis.Intl = undefined', args)
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('"event":"completed"') })
   })
 })
