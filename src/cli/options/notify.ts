@@ -36,11 +36,6 @@ const KIND_OF_EVENT: Readonly<Partial<Record<LogObject['event'], NotifyKind>>> =
 /** The kinds that are sent without `--notify-on`. A message after each success would teach its readers to ignore all. */
 const USUAL_KINDS = COMMON.notifyOn.choices.filter((kind) => kind !== 'started' && kind !== 'succeeded')
 
-/** A digest is about no single slot, and must not seem to be about that of an outer run. */
-const NO_SLOT_VARIABLES = Object.fromEntries(
-  Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, '']),
-)
-
 type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'> & {
   readonly notifyEach?: boolean | undefined
 }
@@ -89,7 +84,9 @@ export function openNotify(
     },
     emitDigest(digest) {
       const { event: kind } = digest
-      const variables = { ...NO_SLOT_VARIABLES, CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
+      // A digest is about no single slot, and must not seem to be about that of an outer run.
+      const none = Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, ''])
+      const variables = { ...Object.fromEntries(none), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
       send({ kind, slot: kind, input: `${JSON.stringify(digest)}\n`, env: { ...base, ...variables } })
     },
   }
