@@ -8,6 +8,7 @@ import { readOverview, slotsPerTask } from '../../../../src/web/server/read/over
 import type { Reading } from '../../../../src/web/server/read/reading.ts'
 import { readDays, readTask, readTaskPage } from '../../../../src/web/server/read/task.ts'
 import type { OverviewQuery } from '../../../../src/web/views/frame/links.ts'
+import type { GridCell } from '../../../../src/web/views/overview/cells.ts'
 import type { Needs } from '../../../../src/web/views/overview/needs.tsx'
 import { Overview } from '../../../../src/web/views/overview/overview.tsx'
 import { cronledger, scratch } from '../../../support/cli.ts'
@@ -88,14 +89,18 @@ test('slots that are resolved ahead are not on the axis, which ends now', async 
   expect(lines[0]?.lastSuccess).toBe(Math.floor(now / HOUR_MS) * HOUR_MS)
 })
 
+/** How many slots of the columns have a status. In the first hour of a day, its column has one slot. */
+function sumOf(cells: readonly (GridCell | null)[], status: 'completed' | 'failed'): number {
+  const counts = cells.map((cell) => (cell?.kind === 'slots' ? cell.counts : cell && { [cell.mark]: 1 }))
+  return counts.reduce((all, count) => all + (count?.[status] ?? 0), 0)
+}
+
 test('a column with several slots shows the most urgent one, and counts all of them', async () => {
   const path = join(folder, 'several.db')
   await fillFile(path, [hourly('a', (ago) => (ago === 2 || ago === 5 ? 'failed' : 'succeeded'))], NOW)
   const { lines, axis } = await overview({ span: '30d' }, reading(path))
   const cells = lines[0]?.cells.flatMap((cell) => (cell === null ? [] : [cell])) ?? []
-  const counts = cells.map((cell) => (cell.kind === 'slots' ? cell.counts : { [cell.mark]: 1 }))
-  const sum = (status: 'completed' | 'failed') => counts.reduce((all, count) => all + (count[status] ?? 0), 0)
-  expect([sum('completed'), sum('failed')]).toEqual([18, 2])
+  expect([sumOf(cells, 'completed'), sumOf(cells, 'failed')]).toEqual([18, 2])
   for (const cell of cells) {
     if (cell.kind !== 'slots') continue
     expect(cell.mark).toBe(cell.counts.failed === undefined ? 'completed' : 'failed')
@@ -272,8 +277,7 @@ test('a filtered history has its total on the first page, and a plot has a colum
   expect((await readTaskPage(read, {}, own)).total).toBe(null)
   const days = (await readDays(read, { plot: '30d' }, own)) ?? expect.unreachable()
   expect([days.cells.length, days.values.length, days.isWhole]).toEqual([30, 30, true])
-  const counted = days.cells.flatMap((cell) => (cell?.kind === 'slots' ? [cell.counts] : []))
-  expect(counted.reduce((sum, { failed = 0 }) => sum + failed, 0)).toBe(50)
+  expect(sumOf(days.cells, 'failed')).toBe(50)
   expect(days.values.at(-2)?.get('Duration')).toBeGreaterThan(180_000)
   await expect(readDays(read, { plot: '7d' }, own)).rejects.toThrow('plot "7d" is not allowed')
 })
