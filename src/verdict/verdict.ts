@@ -86,7 +86,8 @@ export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
   const rule: VerdictRule = VERDICT_RULES[situation](facts)
   return {
     ...rule,
-    ...(settings.sinceLastSuccess && LEFT_TO_LATER.has(situation) && { caution: joined(rule.caution, RANGE_CAUTION) }),
+    ...(settings.sinceLastSuccess &&
+      LEFT_TO_LATER.has(situation) && { caution: `${rule.caution ?? ''} ${RANGE_CAUTION}`.trim() }),
     situation,
     status,
     attempts,
@@ -115,10 +116,6 @@ export function saidOf(
   const target = { store: '', task, slot, ecs: null }
   const { happened, work, workText, caution } = verdictOf({ target, row }, settings)
   return { happened, work, workText, caution }
-}
-
-export function joined(...cautions: readonly (string | null)[]): string | null {
-  return cautions.filter((one) => one !== null).join(' ') || null
 }
 
 /** Returns the verdict on the covering slot, which the covered slot repeats. */

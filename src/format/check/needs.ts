@@ -13,7 +13,7 @@ import {
   type Step,
   showStep,
 } from '../../verdict/steps.ts'
-import { joined, RANGE_CAUTION, type Verdict } from '../../verdict/verdict.ts'
+import { RANGE_CAUTION, type Verdict } from '../../verdict/verdict.ts'
 import { commandText, ownerLines, stepLines } from '../command-line.ts'
 import { printable } from '../text.ts'
 import { doubtOf, type FindingGroup, findingTarget, isSameDoubt, rowOf, verdictOfFinding } from './finding.ts'
@@ -152,7 +152,7 @@ function needOfRerunnable(
   if (newestStale === null) return { caution: range, steps: [...look, ...rangeSteps(target(oldest), end)] }
   const others = oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])
   return {
-    caution: joined(STALE_SLOTS_CAUTION, range),
+    caution: `${STALE_SLOTS_CAUTION} ${range ?? ''}`.trim(),
     steps: [...look, showStep('see the latest stale slot', target(newestStale)), ...others],
   }
 }
