@@ -11,7 +11,7 @@ import { printable } from '../text.ts'
 type CsvValue = Fact | null | undefined
 
 /** By the name in the first line. A value that is not known is an empty cell. */
-const COLUMNS: Readonly<Record<string, (source: ReturnType<typeof sourceOf>) => CsvValue>> = {
+const CSV_COLUMNS: Readonly<Record<string, (source: ReturnType<typeof sourceOf>) => CsvValue>> = {
   task: ({ item }) => item.task,
   slot: ({ item }) => formatInstant(item.slot),
   windowEnd: ({ end }) => instantOrNull(end),
@@ -55,7 +55,7 @@ function sourceOf(item: HistoryItem, status: Status, now: Instant) {
 
 /** Returns the first line, with its line end. `fields` are the names of the facts that have columns. */
 export function csvHead(fields: readonly string[] = []): string {
-  return csvText([[...Object.keys(COLUMNS), ...fields]])
+  return csvText([[...Object.keys(CSV_COLUMNS), ...fields]])
 }
 
 /** Returns one line for each item, with line ends. */
@@ -68,7 +68,7 @@ export function csvLines(
   return csvText(
     items.map((item) => {
       const source = sourceOf(item, statusOf(item), now)
-      const cells = Object.values(COLUMNS).map((cellOf) => cellOf(source))
+      const cells = Object.values(CSV_COLUMNS).map((cellOf) => cellOf(source))
       return [...cells, ...fields.map((name) => factOf(source.report, name))]
     }),
   )
