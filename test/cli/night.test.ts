@@ -65,7 +65,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
         CRONLEDGER_TASK: task,
         CRONLEDGER_SCHEDULE: `0 ${index + 1} * * *`,
         CRONLEDGER_LOG: 'text',
-        // The killed attempt is stale before the other tasks are repaired.
+        // The killed attempt is soon stale.
         ...{
           CRONLEDGER_LEASE: '8s',
           CRONLEDGER_HEARTBEAT: '1s',

@@ -92,27 +92,6 @@ describe.concurrent('kill -9 in mid-run', () => {
   })
 })
 
-test('a lease that another run took over: the child is told, and the exit code is 73', async () => {
-  const { path, run, row } = ledger(['--heartbeat', '200ms', '--kill-after', '1m'])
-  const running = start(run('sh', '-c', "trap 'echo told; exit' TERM; echo ready; while :; do sleep 0.1; done"))
-  await running.printed('ready')
-  const runId = (await row())['attempts'][0].runId
-  // The row is deleted, and another run claims the slot. The version is the same, and the owner is another one.
-  const { default: Libsql } = await import('libsql')
-  const database = new Libsql(path)
-  // Heartbeats, and the task record after the start of the child, use the file now and then.
-  database.exec('PRAGMA busy_timeout = 60000')
-  database.exec("UPDATE rows SET document = json_set(document, '$.owner', 'another', '$.attempts[0].runId', 'another')")
-  database.close()
-  expect(await running.ended).toMatchObject({
-    code: 73,
-    stdout: 'ready\ntold\n',
-    stderr: expect.stringMatching(/"event":"lease-lost"/),
-  })
-  expect(familyOf(runId)).toEqual([])
-  expect(await row()).toMatchObject({ state: 'PENDING', owner: 'another' })
-})
-
 describe('batch with much output and a slow reader, or a closed stderr', () => {
   const flood = `for (let i = 0; i < 40_000; i++) console.log(String(i).padStart(49, '.'))`
 

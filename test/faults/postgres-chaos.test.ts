@@ -25,9 +25,7 @@ async function standbyOf(primary: PostgresServer): Promise<PostgresServer> {
 // a write be acknowledged early.
 test.skipIf(!hasPostgres)(
   'chaos: each slot runs once, each run ends well, and nothing that was acknowledged is lost',
-  {
-    timeout: 3_600_000,
-  },
+  { timeout: 3_600_000 },
   async () => {
     let primary = await startPostgres()
     primary.sql(`ALTER SYSTEM SET synchronous_standby_names = '*'`)
@@ -76,19 +74,9 @@ test.skipIf(!hasPostgres)(
         })
       })
       const slot = ['--schedule', '0 3 * * *', '--event-time', eventTime]
+      const batch = ['--', 'sh', '-c', 'sleep 1; echo paid']
       const run = (_: unknown, index: number) =>
-        cronledger([
-          'run',
-          ...store,
-          '--task',
-          `${TASKS[index % 3]}`,
-          ...slot,
-          ...WAIT,
-          '--',
-          'sh',
-          '-c',
-          'sleep 1; echo paid',
-        ])
+        cronledger(['run', ...store, '--task', `${TASKS[index % 3]}`, ...slot, ...WAIT, ...batch])
       const running = Promise.all(Array.from({ length: PROCESSES }, run))
       const [name, strike] = Object.entries(strikes)[round % 4] ?? []
       await Promise.race([struck, running])
@@ -106,16 +94,8 @@ test.skipIf(!hasPostgres)(
     }
     proxy.treat(() => 'pass')
     for (const task of TASKS) {
-      const { stdout } = await cronledger([
-        'history',
-        task,
-        ...store,
-        '--status',
-        'recorded',
-        '--json',
-        '--limit',
-        '1000',
-      ])
+      const all = ['--status', 'recorded', '--json', '--limit', '1000']
+      const { stdout } = await cronledger(['history', task, ...store, ...all])
       const rows: Loose[] = JSON.parse(stdout)
       expect(rows.map(({ state, attempts }) => `${state} ${attempts.length}`)).toEqual(
         Array(ROUNDS).fill('COMPLETED 1'),

@@ -22,14 +22,9 @@ let slots = 0
 function slotOf(store: string, env: Readonly<Record<string, string>> = {}) {
   const eventTime = new Date(Date.parse('2026-01-01T03:00:00Z') + ++slots * 86_400_000).toISOString()
   const task = ['--store', store, '--task', 'nightly']
+  const slot = ['--schedule', '0 3 * * *', '--event-time', eventTime]
   return {
-    run: (...more: string[]) =>
-      cronledger(
-        ['run', ...task, '--schedule', '0 3 * * *', '--event-time', eventTime, ...more, '--', 'echo', 'paid'],
-        {
-          env,
-        },
-      ),
+    run: (...more: string[]) => cronledger(['run', ...task, ...slot, ...more, '--', 'echo', 'paid'], { env }),
     async row(): Promise<Loose> {
       const { stdout } = await cronledger(['show', ...task, '--slot', eventTime, '--json'], { env })
       return JSON.parse(stdout)

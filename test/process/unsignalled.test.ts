@@ -19,14 +19,8 @@ child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.
 print(child.stdout.readline(), flush=True)
 sys.exit(3)`
 // Group 0 would see all processes in spite of `hidepid`.
-const HIDING = [
-  'unshare',
-  '--mount',
-  'sh',
-  '-c',
-  `mount -t proc -o hidepid=2 proc /proc && exec ${WITHOUT_KILL} --regid 54321 --clear-groups "$@"`,
-  'sh',
-]
+const HIDE = `mount -t proc -o hidepid=2 proc /proc && exec ${WITHOUT_KILL} --regid 54321 --clear-groups "$@"`
+const HIDING = ['unshare', '--mount', 'sh', '-c', HIDE, 'sh']
 
 describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batch that may not be signalled', () => {
   test.each([
@@ -61,16 +55,7 @@ describe.runIf(process.platform === 'linux' && process.getuid?.() === 0)('a batc
       const other = await trigger(3, 'true').ended
       expect(other.code).toBe(0)
       expect(JSON.parse(other.stderr.trim())).toMatchObject({ event: 'skipped' })
-      const { stdout } = await cronledger([
-        'show',
-        '--store',
-        store,
-        '--task',
-        'nightly',
-        '--slot',
-        '2026-11-22',
-        '--json',
-      ])
+      const { stdout } = await cronledger(['show', 'nightly', '--store', store, '--slot', '2026-11-22', '--json'])
       expect(JSON.parse(stdout)).toMatchObject({ attempts: [{ outcome: 'interrupted', process: { pid } }] })
     },
   )

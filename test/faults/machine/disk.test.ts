@@ -79,14 +79,8 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
 test.skipIf(!mounted)(
   'a disk that is full at the finish: 74 after the finish timeout, and PENDING, not COMPLETED',
   async () => {
-    const ended = await run(
-      'full',
-      ['--lease', '4s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms'],
-      'sh',
-      '-c',
-      fill,
-      filler,
-    )
+    const short = ['--lease', '4s', '--heartbeat', '500ms', '--skew', '0s', '--kill-after', '500ms']
+    const ended = await run('full', short, 'sh', '-c', fill, filler)
     expect(ended).toMatchObject({
       code: 74,
       stdout: 'paid\n',

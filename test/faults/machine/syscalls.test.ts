@@ -35,11 +35,7 @@ async function play(inject: readonly string[], times: readonly string[] = []) {
   cases += 1
   const own = join(folder, String(cases))
   mkdirSync(own)
-  const [ledger, log, marks] = ['ledger.db', 'strace.log', 'marks'].map((name) => join(own, name)) as [
-    string,
-    string,
-    string,
-  ]
+  const [ledger, log, marks] = [join(own, 'ledger.db'), join(own, 'strace.log'), join(own, 'marks')]
   cpSync(template, ledger)
   const store = `file:${ledger}`
   const run = ['run', ...slotOf(store, 2), ...times, '--', 'sh', '-c', 'echo started >> "$0"', marks]
