@@ -128,14 +128,8 @@ describe('where there is no slot', () => {
 
 describe('the clocks', () => {
   test('every minute: a line a change, not 60', async () => {
-    const found = await lines([
-      '--schedule',
-      '* * * * *',
-      '--timezone',
-      'Europe/Berlin',
-      '--at',
-      '2026-10-24T12:00:00Z',
-    ])
+    const berlin = ['--schedule', '* * * * *', '--timezone', 'Europe/Berlin']
+    const found = await lines([...berlin, '--at', '2026-10-24T12:00:00Z'])
     const start = found.findIndex((line) => line.startsWith('clocks'))
     expect(found.slice(start)).toEqual([
       'clocks     on 2026-10-25 the clocks in Europe/Berlin show 02:00, 02:01, 02:02,',

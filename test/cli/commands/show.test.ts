@@ -10,19 +10,8 @@ const { cronledger } = commandsAt('2026-11-24T18:00:00Z')
 /** A ledger in which the slot of 24 November, 03:00 in Tokyo, ran and rejected a duplicate. */
 async function ledger() {
   const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
-  const run = (eventTime: string) =>
-    cronledger([
-      'run',
-      '--store',
-      store,
-      ...NIGHTLY,
-      '--timezone',
-      'Asia/Tokyo',
-      '--event-time',
-      eventTime,
-      '--',
-      'true',
-    ])
+  const tokyo = ['--store', store, ...NIGHTLY, '--timezone', 'Asia/Tokyo']
+  const run = (eventTime: string) => cronledger(['run', ...tokyo, '--event-time', eventTime, '--', 'true'])
   for (let tries = 0; tries < 2; tries += 1) await run('2025-11-23T18:00:00Z')
   const show = (...args: readonly string[]) => cronledger(['show', '--store', store, '--task', 'nightly', ...args])
   return { store, run, show }
