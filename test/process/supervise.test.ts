@@ -251,10 +251,7 @@ describe('a command that cannot be started', () => {
   })
 
   test('the PATH that counts is the one of the child', async () => {
-    const request = { argv: ['sh'] as const, timeoutMs: null, killAfterMs: 1, stopTimeoutMs: 1, endsWhole: false }
-    const mayStart = () => true
-    const hooks = { stops: quietStops(), leaseLost: new AbortController().signal, mayStart, clock: systemClock }
-    const end = await superviseChild({ ...request, env: { PATH: folder } }, { ...hooks, onStarted: () => undefined })
+    const end = await superviseHere(['sh'], {}, { env: { PATH: folder } })
     expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
   })
 })
