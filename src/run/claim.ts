@@ -2,11 +2,11 @@ import type { KnownEcs } from '../core/ecs.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { coveringSlot } from '../core/row/attempts.ts'
+import { coveringSlot, hasCompleted } from '../core/row/attempts.ts'
 import { withCovering } from '../core/row/covering.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import type { Facts } from '../core/row/policy.ts'
-import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
+import { isRunning, isUnreadable, readableRow, workRow } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
@@ -66,6 +66,7 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
 }
 
 const isCovered = (row: Row | null) => row !== null && coveringSlot(row) !== null
+const isDone = (row: Row | null) => row !== null && hasCompleted(workRow(row))
 const unstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
 
 /**
@@ -99,11 +100,15 @@ async function tryToClaim(
       const written = await claim.write(decision.base, ask, signal)
       if (written.kind === 'ok') {
         const again = isCovered(decision.base) ? decideOn(await afterWrite(covered(decision.base))) : decision
-        if (again.kind === 'start') return { ...written, kind: 'claimed' }
-        await afterWrite(writeAsOwner<PendingRow, Row>(written.row, unstarted, io, ask))
-        return again
+        // A claim records whether the work was done before it.
+        if (again.kind === 'start' && isDone(again.base) === isDone(decision.base))
+          return { ...written, kind: 'claimed' }
+        const undone = await afterWrite(writeAsOwner<PendingRow, Row>(written.row, unstarted, io, ask))
+        if (again.kind !== 'start') return again
+        found = await covered(undone.kind === 'ok' ? undone.row : undone.found)
+      } else {
+        found = await covered(written.found)
       }
-      found = await covered(written.found)
     } else if (isRead) {
       return decision
     } else {

@@ -39,7 +39,7 @@ export async function enter(
   if (refused !== null) return refused
   if (request.phase !== 'waiting') return row
   // The overlap lock comes last, so that a run that waits for another task does not keep the slots of its own from running.
-  const missing = settings.after === null ? null : await waitForUpstream(claimedSlot)
+  const missing = settings.after === null ? null : await waitForUpstream(row, claimedSlot)
   if (missing !== null) return refuseClaimed({ cause: 'blocked', missing }, claimedSlot)
   const { holder, ...lock } = settings.overlap === 'allow' ? NO_LOCK : await acquireOverlapLock(row, claimedSlot)
   if (holder !== null) return giveWayToHolder(row, holder, claimedSlot)

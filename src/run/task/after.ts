@@ -9,7 +9,7 @@ import type { DueKey } from '../../core/task/expected-slots.ts'
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../../core/task/upstream.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
-import type { Instant, Key, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
+import type { Instant, Key, PendingRow, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
 import { type AskIo, askWithin, type Limit } from '../ask.ts'
 import { type ClaimedSlot, writeClaimed } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
@@ -156,12 +156,12 @@ async function checkCircle(
  * the end of the time. Throws `Halted`, `LedgerError`, and a usage error if it would wait for the run that this process is a
  * part of.
  */
-export async function waitForUpstream(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
+export async function waitForUpstream(row: PendingRow, claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
   const { request, settings, io } = claimedSlot
   const untilMs = request.waitUntilMs ?? io.clock.monotonicMs() + settings.afterTimeoutMs
   let last: UpstreamSlot | null = null
   for (;;) {
-    const missing = await findMissing(claimedSlot)
+    const missing = await findMissing(row, claimedSlot)
     if (missing === null) return null
     const leftMs = untilMs - io.clock.monotonicMs()
     if (missing.task !== last?.task || missing.slot !== last.slot) {
@@ -180,11 +180,11 @@ export async function waitForUpstream(claimedSlot: ClaimedSlot): Promise<Upstrea
 }
 
 /** Reads from the first slot on at each call, because a slot that had completed may run again since. */
-async function findMissing(claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
+async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<UpstreamSlot | null> {
   const { request, settings, io, halt } = claimedSlot
   const excused: string[] = []
   const read = (task: string) => readUpstreamRecord(task, settings, io, { halt, retry: 'denied' })
-  const since = await rangeStart(claimedSlot)
+  const since = await rangeStart(own, claimedSlot)
   for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read, since)) {
     for (const key of slots) {
       const row = await readUpstreamRow(key, claimedSlot)

@@ -57,7 +57,8 @@ export async function coverMissed(
   )
   const isOwn = ({ slot }: MissedSlot) => slot > (newest ?? Number.NEGATIVE_INFINITY)
   const wanted = slots.filter(isOwn).length
-  if (wanted > 0) await stateCovers(row, wanted, since, claimedSlot)
+  const earlier = back.rows.filter((one) => readableRow(one)?.coveredBy === row.slot).length
+  if (wanted > 0) await stateCovers(row, earlier + wanted, since, claimedSlot)
   const covered: MissedSlot[] = []
   for (const missed of slots) {
     const { slot, end, schedule } = missed
@@ -69,21 +70,21 @@ export async function coverMissed(
     )
     if (written.kind === 'ok' && isOwn(missed)) covered.push(missed)
   }
-  if (covered.length < wanted) await stateCovers(row, covered.length, since, claimedSlot)
+  if (covered.length < wanted) await stateCovers(row, earlier + covered.length, since, claimedSlot)
   const [oldest, last] = [covered.at(0), covered.at(-1)]
   if (oldest === undefined || last === undefined) return
   const span = { count: covered.length, oldest: oldest.slot, newest: last.slot, left }
   io.emit({ event: 'catch-up', mode: 'once', ...span })
 }
 
-/** Writes how many slots the own slot covers, beside those that an earlier attempt of it covered. */
+/** Writes how many slots the own slot covers. An earlier attempt may have said more than it covered before it died. */
 async function stateCovers(
   { covers: before }: PendingRow,
   count: number,
   since: Instant | null,
   { lease, halt, settings }: ClaimedSlot,
 ): Promise<void> {
-  const slots = (before?.slots ?? 0) + count
+  const slots = Math.max(before?.slots ?? 0, count)
   const state = (row: Row, stamp: Stamp): PendingRow => {
     const { covers: _, ...renewed } = renewLease(row, stamp, settings.leaseMs, null)
     return slots === 0 ? renewed : { ...renewed, covers: { slots, ...(since !== null && { since }) } }

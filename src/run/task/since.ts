@@ -48,11 +48,10 @@ export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promi
  * Returns the slot from which the work of a run goes on, as far as it is known while the run waits: a slot before its own can
  * still complete. Null: the work has no range, or all that there is.
  */
-export async function rangeStart({ request, halt, settings, io }: ClaimedSlot): Promise<Instant | null> {
-  if (!settings.sinceLastSuccess && !isOnce(settings)) return null
-  const key = { task: request.task, slot: request.window.slot }
+export async function rangeStart(row: PendingRow, { halt, settings, io }: ClaimedSlot): Promise<Instant | null> {
+  if (!isAsked(row, settings)) return null
   const limit = { ms: settings.ledgerTimeoutMs, halt }
-  return (await askWithin(limit, io, (call) => readBack(key, false, io.store, call))).newest
+  return sinceFor(row, (await askWithin(limit, io, (call) => readBack(row, false, io.store, call))).newest)
 }
 
 function isAsked(row: PendingRow, settings: Settings): boolean {
@@ -67,11 +66,11 @@ function hasKnownSince(row: StoredRow): boolean {
 
 /**
  * When this slot completes, the slots that it covers are done. So a repetition must start from the same slot as the attempt
- * that covered them, although one of them may have run alone since.
+ * that covered them, although one of them may have run alone since, or the record of that slot was deleted.
  */
 function sinceFor({ covers }: PendingRow, newest: Instant | null): Instant | null {
-  if (covers === undefined || newest === null) return newest
-  return covers.since === undefined ? null : Math.min(newest, covers.since)
+  if (covers === undefined) return newest
+  return covers.since === undefined ? null : Math.min(newest ?? covers.since, covers.since)
 }
 
 /**

@@ -223,6 +223,24 @@ test.each([
   expect(await time.run(nightly(0, { ...options, afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
 })
 
+test('a repetition waits for what all of its work needs, also if a slot that it covers has run alone since', async () => {
+  const { time, extract, nightly } = await chain()
+  const force = (day: number, more: object) => ({ slot: new Date(day), reason: 'repair', by: 'ada', ...more })
+  for (const day of [-3, -2, -1, 0]) await time.run(extract(day).result)
+  const once = { catchUpMs: 7 * DAY_MS, catchUpMode: 'once', afterTimeoutMs: 0 } as const
+  await time.run(nightly(-3, once).result)
+  await time.run(nightly(0, once, {}, failsAfter(1)).result)
+  const again = force(extractOf(-2), { only: ['completed'] })
+  await time.run(extract(-2, { force: again, eventTime: undefined }, failsAfter(1)).result)
+  const alone = { force: force(slotOf(-1), { ignoreAfter: true }), eventTime: undefined, sinceLastSuccess: true }
+  expect(await time.run(nightly(-1, alone).result)).toMatchObject({ status: 'completed' })
+  const repair = { force: force(slotOf(0), {}), eventTime: undefined, afterTimeoutMs: 0 }
+  const missing = { task: 'extract', slot: extractOf(-2) }
+  const { result, events } = nightly(0, repair)
+  expect(await time.run(result)).toMatchObject({ status: 'refused', cause: 'blocked' })
+  expect(events.at(-1)?.event).toMatchObject({ event: 'refused', missing })
+})
+
 test('a pause that is set while the run looks at the slots of other tasks: it starts nothing', async () => {
   const { time, extract, nightly, changeRecord } = await chain()
   await time.run(extract(0).result)

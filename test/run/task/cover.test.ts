@@ -3,7 +3,8 @@ import { slotsToCatchUp } from '../../../src/audit/slots-to-catch-up.ts'
 import { withPause } from '../../../src/core/task/task-changes.ts'
 import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import { needOf } from '../../../src/core/task/upstream.ts'
-import type { Row } from '../../../src/core/types.ts'
+import type { Row, StoredRow } from '../../../src/core/types.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { verdictOf } from '../../../src/verdict/verdict.ts'
 import { coveredRow, FAILED, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
@@ -187,6 +188,33 @@ describe('catch up once', () => {
     expect([since(), (await row(5)).state]).toEqual([0, 'COMPLETED'])
   })
 
+  test('a repetition goes on from the same success and counts each slot once, also if the record of that success is gone', async () => {
+    const { run, map, since, trigger, time, row, slotOfDay } = await afterOutage()
+    let isDead = false
+    const fateOf = (call: Call): Fate => {
+      isDead ||= call.verb === 'put' && call.row.coveredBy !== undefined && call.row.slot === slotOfDay(3)
+      return isDead ? { kind: 'dropped' } : { kind: 'answered' }
+    }
+    await expect(time.run(trigger('dead', works(1), { day: 5, ...ONCE, fateOf }).result)).rejects.toThrow()
+    await time.run(time.clock().wait(3_600_000))
+    const twice = { settings: { ...ONCE.settings, maxAttempts: 2 } }
+    await run(5, twice, failsAfter(1), 'again')
+    expect([await map(), since(), (await row(5)).covers]).toEqual([[5, 5, 5, 5], 0, { slots: 4, since: slotOfDay(0) }])
+    const isKept = ({ slot }: StoredRow) => slot !== slotOfDay(0)
+    const watch = {
+      asked: (store: Store) => store,
+      applied: (store: Store): Store => ({
+        ...store,
+        list: async (query, how) => {
+          const page = await store.list(query, how)
+          return { ...page, rows: page.rows.filter(isKept) }
+        },
+      }),
+    }
+    await run(5, { force: FORCE, watch }, works(1), 'forced')
+    expect(since()).toBe(0)
+  })
+
   test('two runs that cover at once: each missed slot is covered by one of them', async () => {
     const { map, trigger, time, row } = await afterOutage()
     const runs = [trigger('a', works(1), { day: 5, ...ONCE }), trigger('b', works(1), { day: 6, ...ONCE })]
@@ -290,6 +318,19 @@ describe('a force of a covered slot', () => {
     const { result, starts } = await run(3, { force: FORCE, fateOf }, works(1), 'alone')
     expect([result, starts()]).toMatchObject([{ status: 'refused', cause: 'completed' }, 0])
     expect(await row(3)).toMatchObject({ state: 'SKIPPED', attempts: [{ outcome: 'notStarted' }] })
+  })
+
+  test('that is meant, and fails, says that its work was done, also if that was after the read before the claim', async () => {
+    const { run, row, trigger } = await afterOutage()
+    await run(5, ONCE, failsAfter(1))
+    const fateOf = (call: Call): Fate => {
+      const isClaim = call.verb === 'put' && call.row.state === 'PENDING' && call.row.coveredBy !== undefined
+      if (isClaim) trigger('repair', works(1), { day: 5, force: FORCE })
+      return { kind: 'answered', afterMs: isClaim ? 90 : 1 }
+    }
+    const meant = { force: { ...FORCE, only: ['completed', 'failed'] }, fateOf } as const
+    expect((await run(3, meant, failsAfter(1), 'alone')).result).toMatchObject({ status: 'failed' })
+    expect((await row(3)).resolutions.map(({ state }) => state)).toEqual(['SKIPPED', 'COMPLETED'])
   })
 
   test('is refused while its covering slot runs', async () => {

@@ -34,7 +34,7 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
     simulation: false,
     scenario: 'a run that covers, and a force of it, skewed clocks',
     file: 'src/run/task/cover.ts',
-    from: 'if (wanted > 0) await stateCovers(row, wanted, since, claimedSlot)',
+    from: 'if (wanted > 0) await stateCovers(row, earlier + wanted, since, claimedSlot)',
     to: '',
   },
   {
