@@ -58,7 +58,7 @@ const BUGS: readonly Mutation[] = [
     name: 'a wait does not look again at the slots that had completed before',
     file: 'src/run/task/after.ts',
     from: 'await waitForRow(missing, untilMs, claimedSlot)',
-    to: 'await waitForRow(missing, untilMs, claimedSlot)\n    if ((await findMissing(claimedSlot))?.slot !== missing.slot) return null',
+    to: 'await waitForRow(missing, untilMs, claimedSlot)\n    if ((await findMissing(row, claimedSlot))?.slot !== missing.slot) return null',
   },
   {
     name: 'a wait lasts longer than it may',
