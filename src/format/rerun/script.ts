@@ -6,6 +6,7 @@ import { exitCodeQuery, forceTaskCommand } from '../../verdict/ecs.ts'
 import { STALE_SLOTS_CAUTION } from '../../verdict/rules.ts'
 import { logSteps, neededSteps } from '../../verdict/steps.ts'
 import type { EcsPlace } from '../../verdict/target.ts'
+import { RANGE_CAUTION } from '../../verdict/verdict.ts'
 import { commandText, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import type { ShownSlot } from '../slot/show.ts'
@@ -147,7 +148,10 @@ function partsOfTask(
     }))
   const command = commandText(rangeCommand(oldest, newest, script))
   const at = depth === 0 ? oldest.slot : newest.slot
-  return [{ task, at, lines: [...slots.flatMap(aboutLines), `${command}${end}`] }]
+  const about = slots.flatMap(aboutLines)
+  const repeated = about.lastIndexOf(comment(RANGE_CAUTION))
+  const once = about.filter((line, index) => index === repeated || line !== about[repeated])
+  return [{ task, at, lines: [...once, `${command}${end}`] }]
 }
 
 function runSlotText(shown: ShownSlot, ecs: EcsPlace, { reason, by }: RerunScript): string {
