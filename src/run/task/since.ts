@@ -37,7 +37,7 @@ export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promi
   // An operator who forces a slot that never ran may not know that the batch needs a range. Without the start of the range,
   // the batch would do all work again.
   if (!isWanted && !back.rows.some(hasKnownSince)) return row
-  const since = sinceFor(row, back.newest)
+  const since = await askWithin(limit, io, (call) => startOf(row, back.newest, io.store, call))
   if (since === null) io.emit({ event: 'warning', message: NOT_FOUND })
   lease.recordSince(since)
   if (covers) await coverMissed(row, since, back, claimedSlot)
@@ -51,7 +51,11 @@ export async function lookBack(row: PendingRow, claimedSlot: ClaimedSlot): Promi
 export async function rangeStart(row: PendingRow, { halt, settings, io }: ClaimedSlot): Promise<Instant | null> {
   if (!isAsked(row, settings)) return null
   const limit = { ms: settings.ledgerTimeoutMs, halt }
-  return sinceFor(row, (await askWithin(limit, io, (call) => readBack(row, false, io.store, call))).newest)
+  const start = async (call: CallOptions) => {
+    const { newest } = await readBack(row, false, io.store, call)
+    return startOf(row, newest, io.store, call)
+  }
+  return askWithin(limit, io, start)
 }
 
 function isAsked(row: PendingRow, settings: Settings): boolean {
@@ -65,12 +69,19 @@ function hasKnownSince(row: StoredRow): boolean {
 }
 
 /**
- * When this slot completes, the slots that it covers are done. So a repetition must start from the same slot as the attempt
- * that covered them, although one of them may have run alone since, or the record of that slot was deleted.
+ * When this slot completes, the slots that it covers are done. So a repetition must start before the oldest of them, although
+ * one of them may have run alone since, or the record of the last success was deleted. A slot before them may have been repaired.
  */
-function sinceFor({ covers }: PendingRow, newest: Instant | null): Instant | null {
-  if (covers === undefined) return newest
-  return covers.since === undefined ? null : Math.min(newest ?? covers.since, covers.since)
+async function startOf(row: PendingRow, newest: Instant | null, store: Store, call: CallOptions) {
+  const { task, slot, covers } = row
+  if (covers?.since === undefined) return covers === undefined ? newest : null
+  if (newest === null || newest <= covers.since) return Math.min(newest ?? covers.since, covers.since)
+  const range = { kind: 'task', task, since: covers.since, until: slot, consistent: true, limit: MAX_ROWS } as const
+  const { rows, next } = await store.list(range, call)
+  const oldest = rows.findLast((one) => readableRow(one)?.coveredBy === slot)?.slot
+  if (oldest === undefined || next !== undefined) return covers.since
+  const before = await readBack({ task, slot: oldest }, false, store, call)
+  return Math.max(covers.since, before.newest ?? covers.since)
 }
 
 /**

@@ -215,6 +215,16 @@ describe('catch up once', () => {
     expect(since()).toBe(0)
   })
 
+  test('a repetition goes on from a slot that was repaired since, if that is before all that it covers', async () => {
+    const { run, map, since } = await afterOutage()
+    await run(3, ONCE, failsAfter(1))
+    await run(5, ONCE, failsAfter(1))
+    expect(await map()).toEqual([3, 3, 'FAILED', 5])
+    await run(3, { force: FORCE }, works(1), 'first')
+    await run(5, { force: FORCE }, works(1), 'second')
+    expect(since()).toBe(3)
+  })
+
   test('two runs that cover at once: each missed slot is covered by one of them', async () => {
     const { map, trigger, time, row } = await afterOutage()
     const runs = [trigger('a', works(1), { day: 5, ...ONCE }), trigger('b', works(1), { day: 6, ...ONCE })]

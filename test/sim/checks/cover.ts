@@ -14,7 +14,7 @@ export function checkCovering(observed: Observed, say: Say): void {
     const index = applied.findIndex(({ row }) => row.coveredBy !== undefined)
     const write = applied[index]
     if (write !== undefined) checkCovered(day, write, applied[index - 1]?.row, observed, say)
-    for (const { row } of applied) checkRepetition(row, say)
+    for (const { row } of applied) checkRepetition(row, observed, say)
   }
 }
 
@@ -49,10 +49,12 @@ function checkSince(story: Story, { attempt, since, startMs }: Story['works'][nu
 }
 
 /** Checks that the latest attempt of a run that covers goes on from before all slots that it covers. */
-function checkRepetition({ attempts, covers, owner }: Row, say: Say): void {
-  const since = attempts.at(-1)?.since ?? Number.NEGATIVE_INFINITY
-  if (covers !== undefined && since > (covers.since ?? Number.NEGATIVE_INFINITY))
-    say('a repetition does all that is covered', `${owner} went on from ${since}, and covers from ${covers.since}`)
+function checkRepetition({ attempts, covers, owner, slot }: Row, { finals }: Observed, say: Say): void {
+  const since = attempts.at(-1)?.since
+  if (covers === undefined || since === undefined) return
+  const oldest = Math.min(slot, ...[...finals.values()].flatMap((one) => (one?.coveredBy === slot ? one.slot : [])))
+  if (since >= oldest || covers.since === undefined)
+    say('a repetition does all that is covered', `${owner} went on from ${since}, and covers from ${oldest}`)
 }
 
 /** Checks a slot when it is covered, and that it counts as done only if its work was done. */

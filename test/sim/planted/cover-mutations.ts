@@ -52,7 +52,7 @@ export const COVER_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a repetition of a run that covers goes on from a slot that it covers',
     file: 'src/run/task/since.ts',
-    from: 'const since = sinceFor(row, back.newest)',
+    from: 'const since = await askWithin(limit, io, (call) => startOf(row, back.newest, io.store, call))',
     to: 'const since = back.newest',
   },
   {
