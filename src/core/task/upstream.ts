@@ -46,7 +46,9 @@ export function upstreamSlots(
     }
     slots.push(key)
     if (slots.length > MAX_SLOTS) {
-      throw usageError(`--after ${task} would wait for more than ${MAX_SLOTS} slots. Use a task with fewer slots.`)
+      throw usageError(
+        `--after ${task} would wait for more than ${MAX_SLOTS} slots. If this task does all work since its last success, first run its missed and failed slots one by one, the oldest first. Otherwise, use a task with fewer slots.`,
+      )
     }
   }
   return slots.reverse()

@@ -11,8 +11,8 @@ import { isOnce, type Settings } from '../settings.ts'
 import { coverMissed, type LookedBack, mayCover } from './cover.ts'
 
 /** The longest month, and the hour by which clocks may be set back in it. */
-const LOOK_BACK_MS = 31 * DAY_MS + 3_600_000
-const MAX_ROWS = 1_000
+export const LOOK_BACK_MS = 31 * DAY_MS + 3_600_000
+export const MAX_ROWS = 1_000
 /** The slot before usually completed. DynamoDB charges for each row that it reads. */
 const FIRST_ROWS = 10
 const MORE_ROWS = 100

@@ -10,10 +10,8 @@ import { needOf, previousSlot, SELF, upstreamSlots } from '../../../core/task/up
 import type { Instant, StoredRow } from '../../../core/types.ts'
 import type { ExplainedTask, ExplainedWaits, UpstreamTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
+import { LOOK_BACK_MS, MAX_ROWS } from '../../../run/task/since.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
-
-/** As many as a run searches for its last success. */
-const SEARCHED_ROWS = 1_000
 
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
 // all the rest of the command.
@@ -59,8 +57,10 @@ async function readWaits(
   return { waitsFor, neededBy }
 }
 
+/** Looks as far back as a run does. */
 async function lastSuccess(ledger: Ledger, reading: TaskReading, slot: Instant): Promise<Instant | null> {
-  for await (const row of ledger.history({ ...reading, until: new Date(slot), limit: SEARCHED_ROWS })) {
+  const range = { since: new Date(slot - LOOK_BACK_MS), until: new Date(slot), limit: MAX_ROWS }
+  for await (const row of ledger.history({ ...reading, ...range })) {
     const own = readableRow(row)
     if (own !== null && hasCompleted(own)) return own.slot
   }

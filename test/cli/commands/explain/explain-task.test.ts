@@ -204,3 +204,17 @@ describe('the ledger', () => {
     }
   })
 })
+
+test('what a run waits for that does all work since the last success, which is at most 31 days ago', async () => {
+  const { call, json } = ledger()
+  const run = (task: string, ...options: string[]) =>
+    call('run', task, ...TOKYO, '--event-time', '2026-01-05T18:00:05Z', ...options, '--', 'true')
+  await run('feed')
+  await run('nightly', '--since-last-success', '--after', 'feed')
+  const waitsAt = async (at: string) => {
+    const [feed] = (await json('--at', at))['taskRecord'].waitsFor
+    return feed.slots.map(({ slot }: Loose) => slot)
+  }
+  expect(await waitsAt('2026-01-08T03:00')).toEqual(['2026-01-06T18:00:00Z', '2026-01-07T18:00:00Z'])
+  expect(await waitsAt('2026-03-01T03:00')).toEqual(['2026-02-28T18:00:00Z'])
+})
