@@ -45,6 +45,15 @@ async function afterOutage() {
   return { ...at, run, map, since: () => since }
 }
 
+/** The host of the run is cut off from the ledger before it covers the slot. */
+function diesAt(slot: number) {
+  let isDead = false
+  return (call: Call): Fate => {
+    isDead ||= call.verb === 'put' && call.row.coveredBy !== undefined && call.row.slot === slot
+    return isDead ? { kind: 'dropped' } : { kind: 'answered' }
+  }
+}
+
 describe('catch up once', () => {
   test('one run covers each missed slot after the last success, and goes on from there', async () => {
     const { run, map, since, row, slotOfDay } = await afterOutage()
@@ -166,14 +175,8 @@ describe('catch up once', () => {
   })
 
   test('a run that dies between the rows and its start leaves them to a force of its slot, which covers them again', async () => {
-    const { run, map, since, trigger, time, row } = await afterOutage()
-    let isDead = false
-    const fateOf = (call: Call): Fate => {
-      isDead ||=
-        call.verb === 'put' && call.row.coveredBy !== undefined && call.row.slot === (call.row.coveredBy ?? 0) - DAY_MS
-      return isDead ? { kind: 'dropped' } : { kind: 'answered' }
-    }
-    const dead = trigger('dead', works(1), { day: 5, ...ONCE, fateOf })
+    const { run, map, since, trigger, time, row, slotOfDay } = await afterOutage()
+    const dead = trigger('dead', works(1), { day: 5, ...ONCE, fateOf: diesAt(slotOfDay(4)) })
     await expect(time.run(dead.result)).rejects.toMatchObject({ kind: 'unreachable' })
     await time.run(time.clock().wait(3_600_000))
     expect([await map(), dead.starts()]).toEqual([[5, 5, 5, 'missed'], 0])
@@ -190,12 +193,8 @@ describe('catch up once', () => {
 
   test('a repetition goes on from the same success and counts each slot once, also if the record of that success is gone', async () => {
     const { run, map, since, trigger, time, row, slotOfDay } = await afterOutage()
-    let isDead = false
-    const fateOf = (call: Call): Fate => {
-      isDead ||= call.verb === 'put' && call.row.coveredBy !== undefined && call.row.slot === slotOfDay(3)
-      return isDead ? { kind: 'dropped' } : { kind: 'answered' }
-    }
-    await expect(time.run(trigger('dead', works(1), { day: 5, ...ONCE, fateOf }).result)).rejects.toThrow()
+    const dead = trigger('dead', works(1), { day: 5, ...ONCE, fateOf: diesAt(slotOfDay(3)) })
+    await expect(time.run(dead.result)).rejects.toThrow()
     await time.run(time.clock().wait(3_600_000))
     const twice = { settings: { ...ONCE.settings, maxAttempts: 2 } }
     await run(5, twice, failsAfter(1), 'again')
@@ -286,6 +285,18 @@ describe('what comes after a covered slot', () => {
   })
 })
 
+/** Returns a world in which day 5 failed and covers others, and is repaired while the force of one of them sends its claim. */
+async function repairedDuringClaim() {
+  const at = await afterOutage()
+  await at.run(5, ONCE, failsAfter(1))
+  const fateOf = (call: Call): Fate => {
+    const isClaim = call.verb === 'put' && call.row.state === 'PENDING' && call.row.coveredBy !== undefined
+    if (isClaim) at.trigger('repair', works(1), { day: 5, force: FORCE })
+    return { kind: 'answered', afterMs: isClaim ? 90 : 1 }
+  }
+  return { ...at, fateOf }
+}
+
 describe('a force of a covered slot', () => {
   const COVERED = expect.stringMatching(/^it was covered by slot .*, which completed$/)
   test.each([
@@ -318,26 +329,14 @@ describe('a force of a covered slot', () => {
   })
 
   test('is refused if its covering slot completes between the read of that and the claim', async () => {
-    const { run, row, trigger } = await afterOutage()
-    await run(5, ONCE, failsAfter(1))
-    const fateOf = (call: Call): Fate => {
-      const isClaim = call.verb === 'put' && call.row.state === 'PENDING' && call.row.coveredBy !== undefined
-      if (isClaim) trigger('repair', works(1), { day: 5, force: FORCE })
-      return { kind: 'answered', afterMs: isClaim ? 90 : 1 }
-    }
+    const { run, row, fateOf } = await repairedDuringClaim()
     const { result, starts } = await run(3, { force: FORCE, fateOf }, works(1), 'alone')
     expect([result, starts()]).toMatchObject([{ status: 'refused', cause: 'completed' }, 0])
     expect(await row(3)).toMatchObject({ state: 'SKIPPED', attempts: [{ outcome: 'notStarted' }] })
   })
 
   test('that is meant, and fails, says that its work was done, also if that was after the read before the claim', async () => {
-    const { run, row, trigger } = await afterOutage()
-    await run(5, ONCE, failsAfter(1))
-    const fateOf = (call: Call): Fate => {
-      const isClaim = call.verb === 'put' && call.row.state === 'PENDING' && call.row.coveredBy !== undefined
-      if (isClaim) trigger('repair', works(1), { day: 5, force: FORCE })
-      return { kind: 'answered', afterMs: isClaim ? 90 : 1 }
-    }
+    const { run, row, fateOf } = await repairedDuringClaim()
     const meant = { force: { ...FORCE, only: ['completed', 'failed'] }, fateOf } as const
     expect((await run(3, meant, failsAfter(1), 'alone')).result).toMatchObject({ status: 'failed' })
     expect((await row(3)).resolutions.map(({ state }) => state)).toEqual(['SKIPPED', 'COMPLETED'])
