@@ -12,7 +12,7 @@ export interface HostFacts {
   readonly warning?: string
 }
 
-/** Returns where this process runs. Under ECS, it asks ECS for up to a second. Else only the host name is known. */
+/** Returns where this process runs. Under ECS, it asks ECS. Else only the host name is known. */
 export async function findHost(env: Environment, host = hostname()): Promise<HostFacts> {
   const endpoint = env['ECS_CONTAINER_METADATA_URI_V4']
   if (endpoint === undefined || endpoint === '') return { host: { host }, ecs: null }

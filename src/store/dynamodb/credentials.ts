@@ -55,6 +55,7 @@ export function withoutSecrets(text: string): string {
     .replace(/\b(security-token|signature|credential|secret[\w-]*)(\s*[:=]\s*)[^\s,;]+/gi, '$1$2…')
 }
 
+/** As in the SDK. If an answer is late, the run asks for credentials again. */
 const METADATA_TIMEOUT_MS = 1_000
 
 /** The role of an instance is not that of an ECS task or of a pod on it. */

@@ -3,8 +3,8 @@ import { parseTaskArn } from '../../core/ecs.ts'
 import { isRecord } from '../../core/objects.ts'
 import type { Environment } from '../../core/types.ts'
 
-/** ECS answers from the same machine within milliseconds. */
-const METADATA_TIMEOUT_MS = 1_000
+/** ECS answers from the same machine within milliseconds, but a small task has little CPU, and without a region it does not run. */
+const METADATA_TIMEOUT_MS = 5_000
 
 /**
  * Returns how to find the region of this ECS task, or null if it is not needed: outside of ECS, and where `AWS_REGION` is

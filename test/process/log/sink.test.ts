@@ -181,6 +181,20 @@ describe.each(HOW)('%s', (_, relay) => {
   })
 })
 
+test('by a relay, a machine that stands still for longer than the limit of a flush costs no line', async () => {
+  const { writer, read } = pipe()
+  const sink = openSink(writer, openRelay(writer))
+  sink.write('line')
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim()
+  const relay = Number(children.split(' ').at(-1))
+  process.kill(relay, 'SIGSTOP')
+  const flushed = sink.flush(500)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600)
+  process.kill(relay, 'SIGCONT')
+  await flushed
+  expect(read()).toBe('line\n')
+})
+
 test('by a relay, lines arrive in order and unchanged, whatever characters they have', async () => {
   const { writer, read } = pipe()
   const sink = openSink(writer, openRelay(writer))

