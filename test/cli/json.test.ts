@@ -6,7 +6,7 @@ const store = `file:${scratch()}/ledger.db`
 const SLOT = '2026-11-23T03:00:00Z'
 
 beforeAll(async () => {
-  const run = ['run', '--store', store, ...NIGHTLY, '--event-time', SLOT, '--', 'false']
+  const run = ['run', '--store', store, ...NIGHTLY, '--since-last-success', '--event-time', SLOT, '--', 'false']
   expect((await cronledger(run)).code).toBe(1)
 })
 
@@ -31,6 +31,7 @@ const CASES: ReadonlyArray<[args: string[], code: number, expected: unknown]> = 
         zone: 'UTC',
         anchor: null,
         work: 'unknown',
+        caution: expect.stringContaining('since the last success'),
       },
     ],
   ],

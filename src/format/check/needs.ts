@@ -2,7 +2,6 @@ import { hasStarted } from '../../core/row/attempts.ts'
 import { terminalState } from '../../core/row/decide.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
-import { STALE_SLOTS_CAUTION } from '../../verdict/rules.ts'
 import {
   lookStep,
   neededSteps,
@@ -13,7 +12,7 @@ import {
   type Step,
   showStep,
 } from '../../verdict/steps.ts'
-import { RANGE_CAUTION, type Verdict } from '../../verdict/verdict.ts'
+import { cautionsOfSlots, type Verdict } from '../../verdict/verdict.ts'
 import { commandText, ownerLines, stepLines } from '../command-line.ts'
 import { printable } from '../text.ts'
 import { doubtOf, type FindingGroup, findingTarget, isSameDoubt, rowOf, verdictOfFinding } from './finding.ts'
@@ -148,13 +147,10 @@ function needOfRerunnable(
   const end = newest.slot + 1000
   const isSeen = newestTried === null || newestTried === newestStale
   const look = isSeen ? [] : [lookStep(findingTarget(newestTried, store), 'check the latest log')]
-  const range = oldest.times.sinceLastSuccess ? RANGE_CAUTION : null
-  if (newestStale === null) return { caution: range, steps: [...look, ...rangeSteps(target(oldest), end)] }
+  const caution = cautionsOfSlots(newestStale !== null, oldest.times.sinceLastSuccess === true).join(' ') || null
+  if (newestStale === null) return { caution, steps: [...look, ...rangeSteps(target(oldest), end)] }
   const others = oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])
-  return {
-    caution: `${STALE_SLOTS_CAUTION} ${range ?? ''}`.trim(),
-    steps: [...look, showStep('see the latest stale slot', target(newestStale)), ...others],
-  }
+  return { caution, steps: [...look, showStep('see the latest stale slot', target(newestStale)), ...others] }
 }
 
 /** The slot needs its own decision, so its rerun is not listed with the reruns of other slots. */

@@ -4,9 +4,9 @@ import type { Rerunnable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { cronledger } from '../../verdict/command.ts'
-import { STALE_SLOTS_CAUTION, type VerdictRule } from '../../verdict/rules.ts'
+import type { VerdictRule } from '../../verdict/rules.ts'
 import type { Step } from '../../verdict/steps.ts'
-import { RANGE_CAUTION } from '../../verdict/verdict.ts'
+import { cautionsOfSlots } from '../../verdict/verdict.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
 import type { LogFormat } from '../log/log.ts'
@@ -94,14 +94,20 @@ export function plannedLines({ slot, why, schedule: { timezone = 'UTC' }, verdic
   return [`${line}${said}`, ...(caution === null || why === 'stale' ? [] : [`  ${caution}`])].map(printable).join('\n')
 }
 
-export function plannedJson(task: string, { slot, why: status, schedule, verdict }: PlannedSlot): string {
+export function plannedJson(task: string, planned: PlannedSlot): string {
+  const { slot, why: status, schedule, verdict } = planned
   const { schedule: expression, timezone = 'UTC', anchor = null } = schedule
   const { happened = [], work = 'not done', caution = null } = verdict ?? {}
+  const cautions = [caution, ...cautionsOfSlots(false, mayBeDoneLater(planned))].filter((text) => text !== null)
   return safeJson({
     ...{ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor, work },
     ...(verdict !== null && { happened: sentenceText(happened, slot, timezone) }),
-    ...(caution !== null && { caution }),
+    ...(cautions.length > 0 && { caution: cautions.join(' ') }),
   })
+}
+
+function mayBeDoneLater({ why, sinceLastSuccess }: Pick<PlannedSlot, 'why' | 'sinceLastSuccess'>): boolean {
+  return sinceLastSuccess === true && why !== 'completed'
 }
 
 /** Returns the last lines of a plan: `2 missed, 1 failed`, and what must be known before it is run. */
@@ -116,11 +122,10 @@ export function planSummary(
     return count === 0 ? [] : `${count} ${what}`
   })
   const summary = withDoubts(words.length === 0 ? nothing(only, doubts) : words.join(', '), doubts)
-  const caution = [
-    ...(slots.some(({ why }) => why === 'stale') ? [STALE_SLOTS_CAUTION] : []),
-    ...(slots.some(({ why, sinceLastSuccess }) => sinceLastSuccess && why !== 'completed') ? [RANGE_CAUTION] : []),
-  ]
-  return [summary, ...caution, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
+  const hasStale = slots.some(({ why }) => why === 'stale')
+  return [summary, ...cautionsOfSlots(hasStale, slots.some(mayBeDoneLater)), ...stepLines(doubtSteps(task, doubts))]
+    .map(printable)
+    .join('\n')
 }
 
 /** Returns the line about the slots that a plan leaves out. The JSON does not have it. Null: there are none. */
