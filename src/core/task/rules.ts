@@ -132,7 +132,7 @@ export function unmetText({ name, operator, bound, isRelative, value, usual }: U
   const shown = (one: Fact) => (name === 'duration' ? elapsed(Number(one)) : shownFact(one))
   const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : shownFact(bound)
   const isText = typeof value === 'string' && typeof bound === 'number'
-  const is = value === null ? `${name} was not reported` : `${name} is ${isText ? quote(value) : shown(value)}`
+  const is = value === null ? `${name} was not reported` : `${name} is ${isText ? JSON.stringify(value) : shown(value)}`
   return `${is} (expected ${operator} ${limit}${usual === null ? '' : `, usually ${shown(usual)}`})`
 }
 

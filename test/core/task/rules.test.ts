@@ -26,6 +26,7 @@ test.each([
   ['rows>=1', 'a text', [], ['rows was not reported (expected >= 1)']],
   ['rows>=1', undefined, [], ['rows was not reported (expected >= 1)']],
   ['rows>=1', '{"rows":"12"}', [], ['rows is "12" (expected >= 1)']],
+  ['rows>=1', '{"rows":"at 3:00, ask a@b.example"}', [], ['rows is "at 3:00, ask a@b.example" (expected >= 1)']],
   ['rows>=1', '{"Rows":12}', [], ['rows was not reported (expected >= 1)']],
   ['rows>=0.5x', '{"rows":600}', USUAL, ['rows is 600 (expected >= 0.5x, usually 1,250)']],
   ['rows>=0.5x', undefined, [], ['rows was not reported (expected >= 0.5x)']],
