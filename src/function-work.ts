@@ -138,8 +138,8 @@ function isNotThrown<T>(outcome: RunOutcome<T>): outcome is WorkOutcome<T> {
 }
 
 /**
- * Returns the error that a run throws if it failed in one of its slots. The error of the function comes first, also if a later attempt
- * did not start. A run that started nothing throws why: the reason of the signal, or the lost lease.
+ * Returns the error that a run throws if one of its slots failed. The error of the function comes first, also if a later
+ * attempt did not start. A run that started nothing throws why: the reason of the signal, or the lost lease.
  */
 function failureOf(outcome: RunOutcome<unknown>, signal: AbortSignal | undefined): unknown {
   // The function may have thrown anything, also undefined.

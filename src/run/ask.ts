@@ -21,7 +21,7 @@ export interface Limit {
   readonly stopTimeoutMs?: number
   /** The time in milliseconds of requests that begin after the end of the stop timeout. Left out: none. */
   readonly lateMs?: number
-  /** `any`: also after every other error, for an owner whose work is under way. `denied`: also after a denial. */
+  /** The errors after which it is sent again. `denied`: a denial, too. `any`: all, for an owner whose work is under way. */
   readonly retry?: Retry
 }
 

@@ -46,8 +46,8 @@ export async function acquireOverlapLock(
 
 /**
  * In milliseconds. A slot that is skipped or refused never runs by itself. So a missed slot that a run catches up waits for
- * any other slot, and the slot of today for a missed one, also with `skip`. Otherwise two such
- * runs would skip the slot of each other.
+ * any other slot, and the slot of today for a missed one, also with `skip`. Otherwise two such runs
+ * would skip the slot of each other.
  */
 function patienceMs(
   trigger: Trigger,

@@ -8,7 +8,7 @@ export type LineResult = 'written' | 'closed'
 
 /** Writes to a file descriptor without blocking the event loop. */
 export interface Channel {
-  /** The output of the batch does not mix with one call of up to PIPE_BUF bytes. Wait for a returned promise. */
+  /** One write of up to PIPE_BUF bytes does not mix with the output of the batch. The caller must wait for a promise. */
   write(line: string): LineResult | Promise<LineResult>
 }
 
