@@ -47,7 +47,7 @@ export function stepLines(steps: readonly Step[]): readonly string[] {
   const width = Math.max(0, ...steps.map(({ what }) => what.length + 1))
   return [
     ...steps.map(({ what, command }) => `  ${`${what}:`.padEnd(width)}  ${commandText(command)}`),
-    ...steps.flatMap(({ note }) => (note === undefined ? [] : `  ${note}`)),
+    ...new Set(steps.flatMap(({ note }) => (note === undefined ? [] : `  ${note}`))),
   ]
 }
 

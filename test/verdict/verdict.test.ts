@@ -5,7 +5,7 @@ import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
 import { findingOf } from '../../src/core/task/findings.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
-import { commandText } from '../../src/format/command-line.ts'
+import { commandText, stepLines } from '../../src/format/command-line.ts'
 import { sentenceText } from '../../src/format/verdict.ts'
 import { type SlotSituation, VERDICT_RULES } from '../../src/verdict/rules.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
@@ -333,6 +333,8 @@ test('the command that runs a covered slot alone is one that a force accepts, an
   expect(aloneOf(rowWith({ ending: SUCCEEDED }))).toEqual([[true, true]])
   expect(aloneOf(rowWith({ ending: FAILED }))).toEqual([[false, false]])
   expect(aloneOf(rowWith({}))).toEqual([])
+  const printed = stepLines(verdict(coveredRow(rowWith({ ending: SUCCEEDED }))).steps)
+  expect(printed.filter((line) => line.includes('a second time'))).toHaveLength(1)
 })
 
 test('the table in the docs has a row for each situation', () => {
