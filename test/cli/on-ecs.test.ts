@@ -170,7 +170,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect(check.code).toBe(1)
     expect(stepOf(check.stdout, 'check the latest log')).toContain(`--log-stream-names ${STREAM} `)
     const listed = [4, 3, 2].map((days) =>
-      expect.stringMatching(`^${daysAgo(days)} .* ${days === 2 ? 'failed' : 'missed'}$`),
+      expect.stringMatching(`^${daysAgo(days)} .* ${days === 2 ? 'failed: attempt 2 .*' : 'missed'}$`),
     )
     const list = await paste(stepOf(check.stdout, 'list these slots'))
     expect(list.split('\n')).toEqual([...listed, '2 missed, 1 failed', ''])
