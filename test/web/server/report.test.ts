@@ -250,10 +250,13 @@ describe('the file', () => {
   test('is not begun where a signal ends it', async () => {
     const host = join(folder, 'stopped')
     mkdirSync(host)
-    const big = join(folder, 'big.db')
-    await fillFile(big, [{ ...plan, spec: { expression: '* * * * *', zone: 'UTC' }, count: 30_000 }], NOW)
     const begun = once(watch(host), 'change')
-    const running = start(['report', '--store', `file:${big}`, '--out', join(host, 'report.html')])
+    // The file is made, and is never ready to be written.
+    const preload = `import fs from 'node:fs'
+      const { open } = fs
+      fs.open = (path, flags, mode) => open(path, flags, mode, () => setInterval(() => {}, 1e6))`
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(preload)}` }
+    const running = start([...args, '--out', join(host, 'report.html')], { env })
     await begun
     running.child.kill('SIGINT')
     expect(await running.ended).toMatchObject({ code: 130, stdout: '' })
