@@ -232,12 +232,11 @@ function verdictOfWithdrawal({ certain, detail }: Event<'withdrawn'>, context: R
   const { trigger, runId } = context
   const target = targetOf(context)
   // A force may leave a slot in which scheduled triggers start nothing.
-  const free =
-    trigger.kind === 'forced' ? 'Nothing was recorded' : 'Nothing was recorded. The slot is free for the next trigger'
-  const state = certain ? free : `The slot may show run ${runId} as running until its lease ends`
+  const free = trigger.kind === 'forced' ? [] : ['The slot is free for the next trigger']
+  const state = certain ? free : [`The slot may show run ${runId} as running until its lease ends`]
   return {
     ...NOTHING_STARTED,
-    happened: [`${detail.replace(/\.$/, '')}. ${state}`],
+    happened: [[detail.replace(/\.$/, ''), ...state].join('. ')],
     nextTrigger: certain && trigger.kind === 'scheduled' ? 'starts' : 'depends',
     steps: certain
       ? [forceStep('run it now', context)]

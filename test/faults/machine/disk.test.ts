@@ -62,7 +62,7 @@ test.skipIf(!mounted).each(['a new file', 'a file with rows'])(
       stdout: '',
       lines: [
         expect.stringMatching(
-          /not started: .*disk is full\)\. Free some space, or inodes .* on its disk\. Nothing was recorded\. The slot is free/,
+          /not started: .*disk is full\)\. Free some space, or inodes .* on its disk\. The slot is free/,
         ),
       ],
     })
