@@ -37,9 +37,11 @@ export function verdictEntry(event: RunEvent, verdict: EventVerdict, context: Ru
   const { happened, work, nextTrigger, caution, steps } = verdict
   const first = `${head}${sentenceText(happened, window.slot, schedule.zone)}${source}`
   const others = [more, caution ?? ''].filter((text) => text !== '')
+  // An error has its own full stop, or ends with a command, which would be pasted with it.
+  const isWhole = others.length === 0 && (event.event === 'unusable' || !first.includes('. '))
   return {
     level,
-    message: others.length === 0 && !first.includes('. ') ? first : [sentence(first), ...others].join(' '),
+    message: isWhole ? first : [sentence(first), ...others].join(' '),
     fields: { ...fields, work, nextTrigger, ...(caution !== null && { caution }) },
     // A duplicate calls for nothing.
     ...(event.event !== 'duplicate' && steps.length > 0 && { steps }),

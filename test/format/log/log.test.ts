@@ -55,6 +55,11 @@ test('what was not started took no time', () => {
   expect(json(endedEvent(SUCCEEDED, { finish: 'lost' }))).toMatchObject({ level: 'error', event: 'unrecorded' })
 })
 
+test('a command at the end of an error has no full stop, which would be pasted with it', () => {
+  const unusable = { event: 'unusable', detail: 'the folder does not exist. Create it: mkdir -p "/data"' } as const
+  expect(text(unusable)).toMatch(/mkdir -p "\/data"$/m)
+})
+
 test('the next steps are lines of their own, with the commands below each other', () => {
   expect(text(endedEvent(FAILED), { maxAttempts: 3 })?.split('\n')).toEqual([
     'cronledger: nightly 2026-11-24 03:00 UTC: attempt 1 on host failed (exit code 3) after 12s. The slot is recorded as failed, and a further trigger starts it (1 of 3 attempts used).',
