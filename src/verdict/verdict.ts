@@ -37,7 +37,6 @@ export interface Verdict extends VerdictRule {
 /** What is said after an event of a run. The slot may not have been read. */
 export type EventVerdict = Omit<Verdict, 'situation' | 'status'>
 
-/** A slot, as it is found in a ledger. */
 export interface SlotFound {
   readonly target: StepTarget
   readonly row: StoredRow | null

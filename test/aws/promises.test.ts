@@ -22,18 +22,8 @@ function runArguments(name: string, batch: readonly string[], options: readonly 
 async function expectRow(name: string, expected: object): Promise<Loose> {
   return vi.waitFor(
     async () => {
-      const query = [
-        '--task',
-        taskOf(name),
-        '--since',
-        '2026-11-23',
-        '--until',
-        '2026-11-25',
-        '--status',
-        'recorded',
-        '--json',
-      ]
-      const { stdout } = await cronledger(['history', ...STORE, ...query], { env: AWS_ENV })
+      const range = ['--since', '2026-11-23', '--until', '2026-11-25', '--status', 'recorded']
+      const { stdout } = await cronledger(['history', taskOf(name), ...STORE, ...range, '--json'], { env: AWS_ENV })
       const [row] = JSON.parse(stdout)
       expect(row).toMatchObject(expected)
       return row
@@ -97,19 +87,9 @@ describe(`cronledger on table ${TABLE}`, () => {
 
   test('in a pause nothing starts, and the slot is recorded as skipped', async () => {
     expect(await run('paused', ['true'])).toMatchObject({ code: 0 })
-    const pause = [
-      'pause',
-      ...STORE,
-      '--task',
-      taskOf('paused'),
-      '--reason',
-      'test',
-      '--by',
-      'test:aws',
-      '--from',
-      NEXT,
-    ]
-    expect(await cronledger(pause, { env: AWS_ENV })).toMatchObject({ code: 0 })
+    const why = ['--reason', 'test', '--by', 'test:aws', '--from', NEXT]
+    const paused = await cronledger(['pause', taskOf('paused'), ...STORE, ...why], { env: AWS_ENV })
+    expect(paused).toMatchObject({ code: 0 })
     const next = runArguments('paused', ['echo', 'paid'], ['--event-time', NEXT])
     expect(await cronledger(next, { env: AWS_ENV })).toMatchObject({ code: 0, stdout: '' })
     await expectRow('paused', { state: 'SKIPPED', slot: NEXT })

@@ -24,7 +24,6 @@ function runChanged(name: string, change: (file: Buffer) => Buffer | null) {
   return { status, signal, stderr }
 }
 
-/** Runs the command line after a script. */
 function runAfter(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const file = join(folder, 'before.cjs')
   writeFileSync(file, script)

@@ -1,7 +1,6 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 
-/** Random choices that follow from one seed. */
 export interface Chance {
   /** Returns a whole number, `from` and `to` included. */
   int(from: number, to: number): number

@@ -49,19 +49,8 @@ export async function startPostgres(settings: readonly string[] = [], from?: Pos
     if (done.status !== 0) throw new Error(`${tool}: ${done.stderr}`)
     return done.stdout
   }
-  if (from === undefined)
-    run('initdb', [
-      '-D',
-      data,
-      '-U',
-      OWNER,
-      '--auth=trust',
-      '--no-sync',
-      '--no-instructions',
-      '-E',
-      'UTF8',
-      '--locale=C',
-    ])
+  const plain = ['--auth=trust', '--no-sync', '--no-instructions', '--encoding=UTF8', '--locale=C']
+  if (from === undefined) run('initdb', ['-D', data, '-U', OWNER, ...plain])
   else run('pg_basebackup', ['-D', data, '-h', from.folder, '-U', OWNER, '-R', '--checkpoint=fast', '--no-sync'])
 
   let child: ReturnType<typeof spawn> | null = null

@@ -74,7 +74,6 @@ export function progressLine(done: number, total: number, next: Instant, zone: s
   return `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${zonedTime(next, zone)} (${why})`
 }
 
-/** One slot of a plan. */
 export interface PlannedSlot {
   readonly slot: Instant
   readonly why: Rerunnable

@@ -30,7 +30,6 @@ function contrastOf(one: string, other: string, mode: 0 | 1): number {
   return (light + 0.05) / (dark + 0.05)
 }
 
-/** What is written in these inks, and on what. */
 const TEXTS: Readonly<Record<string, readonly string[]>> = {
   ink: ['paper', 'raised', 'warn', 'well'],
   quiet: ['paper', 'raised', 'warn', 'well'],

@@ -218,16 +218,8 @@ test('a report of a task that was only forced has its zone and the decision', as
   const given = ['--store', store, '--task', 'lone']
   const slot = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--force-slot', '2026-11-23T18:00:00Z']
   expect((await cronledger(['run', ...given, ...slot, '--reason', 'by hand', '--', 'true'])).code).toBe(0)
-  const { stdout } = await cronledger([
-    'report',
-    ...given,
-    '--since',
-    '2026-11-24',
-    '--until',
-    '2026-11-24',
-    '--out',
-    '-',
-  ])
+  const day = ['--since', '2026-11-24', '--until', '2026-11-24']
+  const { stdout } = await cronledger(['report', ...given, ...day, '--out', '-'])
   expect(stdout).toContain('<title>Report 2026-11-24 00:00 to 2026-11-25 00:00 Asia/Tokyo')
   expect(stdout).toMatch(/ran it again: succeeded.*by hand/)
 })
