@@ -1,10 +1,11 @@
 import { elapsed } from '../core/duration.ts'
-import { blockerOf, countedAttempts, hasCompleted, hasStarted, processLeftBy } from '../core/row/attempts.ts'
+import { blockerOf, countedAttempts, hasCompleted, hasStarted } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import { isEndUnknown } from '../core/row/status.ts'
 import { type Unmet, unmetText } from '../core/task/rules.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
-import type { AttemptRecord, Instant, Row, UnreadableRow } from '../core/types.ts'
+import type { Instant, Row, UnreadableRow } from '../core/types.ts'
+import { isLost, leftCaution, lostCaution, REPEATED_CAUTION, STALE_CAUTION } from './cautions.ts'
 import {
   doubtSentence,
   lastSentence,
@@ -53,12 +54,6 @@ export interface VerdictRule {
   readonly steps: readonly Step[]
 }
 
-export const STALE_CAUTION =
-  'It may still be running, or its work may be done. Before you run it again, look at its log (a line "The batch SUCCEEDED") and at the data.'
-/** The caution of several slots, if some of them are stale. */
-export const STALE_SLOTS_CAUTION =
-  'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
-const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
 /** An attempt that stopped reporting after its work had started. */
 const LOST = {
   work: 'unknown',
@@ -145,14 +140,18 @@ export const VERDICT_RULES = {
     nextTrigger: nextTriggerOf(row),
     steps: decisionSteps(target),
   }),
-  failed: ({ target, row }) => ({
-    happened: lastSentence(row),
-    work: 'unknown',
-    workText: leftCaution(row?.attempts) === null ? 'may be half done' : 'may be half done, or still going on',
-    nextTrigger: nextTriggerOf(row),
-    caution: leftCaution(row?.attempts),
-    steps: decisionSteps(target),
-  }),
+  failed: ({ target, row }) => {
+    const [lost, left] = [lostCaution(row), leftCaution(row?.attempts)]
+    const ofLast = left === null ? 'may be half done' : 'may be half done, or still going on'
+    return {
+      happened: lastSentence(row),
+      work: 'unknown',
+      workText: lost === null ? ofLast : LOST.workText,
+      nextTrigger: nextTriggerOf(row),
+      caution: lost === null ? left : `${lost} ${left ?? ''}`.trim(),
+      steps: decisionSteps(target),
+    }
+  },
   notStarted: ({ target, row }) => {
     const blocker = blockerStep(target, row)
     const again = againSteps(blocker === null ? 'run it now' : 'then run it', target)
@@ -275,20 +274,6 @@ function watchSteps(target: StepTarget): readonly Step[] {
 function nextTriggerOf(row: Row | null): NextTrigger {
   if (row !== null && terminalState(row) !== null) return 'duplicate'
   return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
-}
-
-/** Returns the caution if one of the attempts left a process that it could not end. Null: none did. */
-export function leftCaution(attempts: readonly AttemptRecord[] = []): string | null {
-  const attempt = attempts.findLast((one) => processLeftBy(one) !== undefined)
-  const left = attempt && processLeftBy(attempt)
-  return left === undefined
-    ? null
-    : `Process ${left.pid} of attempt ${attempt?.number} may still run on ${attempt?.host}: end it there before you run the slot again. While it runs, nothing starts in this slot on that host.`
-}
-
-/** Returns whether the attempt may have done the work without a report of its end. */
-function isLost(attempt: AttemptRecord): boolean {
-  return attempt.phase === 'ended' && attempt.outcome === 'abandoned' && hasStarted(attempt)
 }
 
 function hasBegun(row: Row | null): boolean {

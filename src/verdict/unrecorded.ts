@@ -1,6 +1,7 @@
 import type { FinishResult, RunContext, RunEvent } from '../core/event.ts'
 import type { AttemptRecord, EndedAttempt } from '../core/types.ts'
-import { decisionSteps, leftCaution } from './rules.ts'
+import { leftCaution } from './cautions.ts'
+import { decisionSteps } from './rules.ts'
 import { endedText } from './sentence.ts'
 import { againSteps, logSteps, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
 import { type StepTarget, targetOf } from './target.ts'

@@ -13,7 +13,8 @@ import { isLate, type OffSchedule } from '../core/task/findings.ts'
 import type { Unmet } from '../core/task/rules.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { Instant, Key, Row, Status, StoredRow } from '../core/types.ts'
-import { type SlotSituation, STALE_SLOTS_CAUTION, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
+import { RANGE_CAUTION } from './cautions.ts'
+import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
 import type { Sentence } from './sentence.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
 import { ofRow, type StepTarget } from './target.ts'
@@ -59,8 +60,6 @@ export interface VerdictSettings extends StatusSettings {
   readonly sinceLastSuccess?: boolean | undefined
 }
 
-export const RANGE_CAUTION =
-  'A run of this task does all work since the last success, so a later run may have done the work of an earlier slot. If the range of a later completed slot includes it (cronledger show), mark it as completed instead of running it.'
 const LEFT_TO_LATER: ReadonlySet<SlotSituation> = new Set(['missed', 'notStarted', 'failed', 'stale'])
 
 const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
@@ -115,11 +114,6 @@ export function saidOf(
   const target = { store: '', task, slot, ecs: null }
   const { happened, work, workText, caution } = verdictOf({ target, row }, settings)
   return { happened, work, workText, caution }
-}
-
-/** Returns the cautions of several slots that are missed, failed or stale. */
-export function cautionsOfSlots(hasStale: boolean, sinceLastSuccess: boolean): readonly string[] {
-  return [...(hasStale ? [STALE_SLOTS_CAUTION] : []), ...(sinceLastSuccess ? [RANGE_CAUTION] : [])]
 }
 
 /** Returns the verdict on the covering slot, which the covered slot repeats. */

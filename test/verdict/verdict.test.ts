@@ -60,6 +60,7 @@ const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
 const unstarted = rowWith({ ending: { outcome: 'notStarted', exitCode: 127 } })
 const waitsForOther = blockAttempt(lastWaiting(rowWith({})), { task: 'extract', slot: SLOT - HOUR_MS }, STAMP, LEASE_MS)
 const blocked = finishRow(waitsForOther, NOT_STARTED, STAMP)
+const lostThenFailed = rowWith({ ending: { outcome: 'abandoned' } }, { ending: FAILED })
 const repeated = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
 
 const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string])[]>> = {
@@ -168,6 +169,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(rowWith({ ending: { ...FAILED, report: '{"rows":1}' } })),
       'failed | attempt 1 on host failed (exit code 3) after 1s (reported: rows=1) | may be half done | depends | see what happened, run it again, or mark it as completed',
+    ],
+    [
+      verdict(lostThenFailed),
+      'failed | attempt 2 on host failed (exit code 3) after 1s | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed',
     ],
     [
       verdict(marked('FAILED')),
@@ -297,6 +302,8 @@ test.each(Object.entries(TABLE))('the row of the table: %s', (situation, samples
 
 test('wherever the batch may still run, or its work may be done, a caution stands with the steps', () => {
   expect(verdict(rowWith({}), { now: NOW + HOUR_MS }).caution).toContain('The batch SUCCEEDED')
+  expect(verdict(lostThenFailed).caution).toMatch(/^Attempt 1 on host never reported its end\. .*The batch SUCCEEDED/)
+  expect(verdict(resolvedAs('FAILED', lostThenFailed)).caution).toBeNull()
   expect(verdict(repeated).caution).toContain('does its work a second time')
   for (const [one] of Object.values(TABLE).flat()) {
     const runs = neededSteps(one.steps).some(({ kind }) => kind === 'run')

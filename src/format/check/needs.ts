@@ -2,6 +2,7 @@ import { hasStarted } from '../../core/row/attempts.ts'
 import { terminalState } from '../../core/row/decide.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
+import { cautionsOfSlots } from '../../verdict/cautions.ts'
 import {
   lookStep,
   neededSteps,
@@ -12,7 +13,7 @@ import {
   type Step,
   showStep,
 } from '../../verdict/steps.ts'
-import { cautionsOfSlots, type Verdict } from '../../verdict/verdict.ts'
+import type { Verdict } from '../../verdict/verdict.ts'
 import { commandText, ownerLines, stepLines } from '../command-line.ts'
 import { printable } from '../text.ts'
 import { doubtOf, type FindingGroup, findingTarget, isSameDoubt, rowOf, verdictOfFinding } from './finding.ts'

@@ -8,7 +8,7 @@ import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import type { EcsFacts, StoredRow } from '../../../src/core/types.ts'
 import { type RerunScript, scriptLines } from '../../../src/format/rerun/script.ts'
 import { type ShownSlot, shownSlot } from '../../../src/format/slot/show.ts'
-import { RANGE_CAUTION } from '../../../src/verdict/verdict.ts'
+import { RANGE_CAUTION } from '../../../src/verdict/cautions.ts'
 import { FAILED, NOW, ON_ECS, pending, rowOn, rowWith, timesAt } from '../../support/rows.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 

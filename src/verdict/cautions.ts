@@ -1,0 +1,37 @@
+import { hasStarted, processLeftBy } from '../core/row/attempts.ts'
+import type { AttemptRecord, Row } from '../core/types.ts'
+
+export const STALE_CAUTION =
+  'It may still be running, or its work may be done. Before you run it again, look at its log (a line "The batch SUCCEEDED") and at the data.'
+/** The caution of several slots, if some of them are stale. */
+export const STALE_SLOTS_CAUTION =
+  'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
+export const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
+export const RANGE_CAUTION =
+  'A run of this task does all work since the last success, so a later run may have done the work of an earlier slot. If the range of a later completed slot includes it (cronledger show), mark it as completed instead of running it.'
+
+/** Returns the cautions of several slots that are missed, failed or stale. */
+export function cautionsOfSlots(hasStale: boolean, sinceLastSuccess: boolean): readonly string[] {
+  return [...(hasStale ? [STALE_SLOTS_CAUTION] : []), ...(sinceLastSuccess ? [RANGE_CAUTION] : [])]
+}
+
+/** Returns the caution if one of the attempts left a process that it could not end. Null: none did. */
+export function leftCaution(attempts: readonly AttemptRecord[] = []): string | null {
+  const attempt = attempts.findLast((one) => processLeftBy(one) !== undefined)
+  const left = attempt && processLeftBy(attempt)
+  return left === undefined
+    ? null
+    : `Process ${left.pid} of attempt ${attempt?.number} may still run on ${attempt?.host}: end it there before you run the slot again. While it runs, nothing starts in this slot on that host.`
+}
+
+/** Returns the caution if an attempt before the one that failed may have done the work. Null: none may. */
+export function lostCaution(row: Row | null): string | null {
+  const decided = row?.resolutions.at(-1)?.afterAttempt ?? 0
+  const lost = row?.attempts.findLast((one) => isLost(one) && one.number > decided)
+  return lost === undefined ? null : `Attempt ${lost.number} on ${lost.host} never reported its end. ${STALE_CAUTION}`
+}
+
+/** Returns whether the attempt may have done the work without a report of its end. */
+export function isLost(attempt: AttemptRecord): boolean {
+  return attempt.phase === 'ended' && attempt.outcome === 'abandoned' && hasStarted(attempt)
+}
