@@ -25,8 +25,16 @@ const folder = scratch()
 let server: Server
 let proxy: FaultyProxy
 
+/** A request waits for the others of its group, however long they take to arrive: no limit ends it. */
+const PATIENT = `import { Socket } from 'node:net'
+  const { setTimeout } = globalThis
+  globalThis.setTimeout = (then, ms, ...more) => setTimeout(then, ms < 1000 ? ms : 1e9, ...more)
+  AbortSignal.timeout = () => new AbortController().signal
+  Socket.prototype.setTimeout = function () { return this }`
+const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(PATIENT)}`
+
 const env = () => ({ ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger' })
-const read = (args: readonly string[]) => cronledger(args, { env: env() })
+const read = (args: readonly string[]) => cronledger(args, { env: { ...env(), NODE_OPTIONS } })
 const isOfTask = ({ task }: Passing) => task?.startsWith('task-') === true
 
 beforeAll(async () => {
