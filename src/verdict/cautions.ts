@@ -31,6 +31,11 @@ export function lostCaution(row: Row | null): string | null {
   return lost === undefined ? null : `Attempt ${lost.number} on ${lost.host} never reported its end. ${STALE_CAUTION}`
 }
 
+/** Returns what must be known of the attempts of a failed slot before it is run again. Null: nothing. */
+export function failedCaution(row: Row | null): string | null {
+  return [lostCaution(row), leftCaution(row?.attempts)].filter((text) => text !== null).join(' ') || null
+}
+
 /** Returns whether the attempt may have done the work without a report of its end. */
 export function isLost(attempt: AttemptRecord): boolean {
   return attempt.phase === 'ended' && attempt.outcome === 'abandoned' && hasStarted(attempt)

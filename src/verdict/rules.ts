@@ -5,7 +5,7 @@ import { isEndUnknown } from '../core/row/status.ts'
 import { type Unmet, unmetText } from '../core/task/rules.ts'
 import type { FoundSuspension } from '../core/task/suspensions.ts'
 import type { Instant, Row, UnreadableRow } from '../core/types.ts'
-import { isLost, leftCaution, lostCaution, REPEATED_CAUTION, STALE_CAUTION } from './cautions.ts'
+import { failedCaution, isLost, leftCaution, lostCaution, REPEATED_CAUTION, STALE_CAUTION } from './cautions.ts'
 import {
   doubtSentence,
   lastSentence,
@@ -148,7 +148,7 @@ export const VERDICT_RULES = {
       work: 'unknown',
       workText: lost === null ? ofLast : LOST.workText,
       nextTrigger: nextTriggerOf(row),
-      caution: lost === null ? left : `${lost} ${left ?? ''}`.trim(),
+      caution: failedCaution(row),
       steps: decisionSteps(target),
     }
   },

@@ -43,6 +43,15 @@ describe('the next steps for several slots of a task', () => {
     expect(first).toContain('cronledger show --store dynamodb:ledger --task nightly --slot 2026-11-23T03:00:00Z')
   })
 
+  test('the commands for several slots have the caution of a failed one whose work may be done', () => {
+    const lost = rowWith({ ending: { outcome: 'abandoned' } }, { ending: FAILED })
+    const { needs, add } = collectNeeds()
+    for (const one of [missed(row.slot), { ...failed(row.slot - DAY_MS), row: lost } as TaskFinding]) add(one)
+    expect(needsLines(needs, 'dynamodb:ledger')[2]).toMatch(
+      /^ {2}2026-11-23 03:00 UTC: Attempt 1 on host never reported its end\. It may still be running/,
+    )
+  })
+
   const stale = (slot: number): TaskFinding => ({
     ...common,
     kind: 'stale',

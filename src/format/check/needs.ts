@@ -2,7 +2,7 @@ import { hasStarted } from '../../core/row/attempts.ts'
 import { terminalState } from '../../core/row/decide.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import type { TaskFinding } from '../../core/task/findings.ts'
-import { cautionsOfSlots } from '../../verdict/cautions.ts'
+import { cautionsOfSlots, failedCaution } from '../../verdict/cautions.ts'
 import {
   lookStep,
   neededSteps,
@@ -15,6 +15,7 @@ import {
 } from '../../verdict/steps.ts'
 import type { Verdict } from '../../verdict/verdict.ts'
 import { commandText, ownerLines, stepLines } from '../command-line.ts'
+import { zonedTime } from '../local-time.ts'
 import { printable } from '../text.ts'
 import { doubtOf, type FindingGroup, findingTarget, isSameDoubt, rowOf, verdictOfFinding } from './finding.ts'
 
@@ -37,11 +38,13 @@ interface RerunnableNeeds {
   /** The newest slot in which it is unknown how much of the work was done. Null if there is none. */
   readonly newestStale: TaskFinding | null
   readonly oldestKnown: TaskFinding | null
+  /** The newest failed slot whose work may be done or still going on. Null if there is none. */
+  readonly newestUnsure: TaskFinding | null
 }
 
 type OpenFindingsOfTasks = Map<string, OpenFindings>
 
-/** Returns an empty collection of the findings for `needsLines`. Memory holds nine findings of each task. */
+/** Returns an empty collection of the findings for `needsLines`. Memory holds ten findings of each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: OpenFindingsOfTasks } {
   const needs: OpenFindingsOfTasks = new Map()
   return {
@@ -85,14 +88,19 @@ function withDoubt(before: FindingGroup | null, found: TaskFinding): FindingGrou
 }
 
 function withRerunnable(before: RerunnableNeeds | null, found: TaskFinding): RerunnableNeeds {
-  const { newestTried = null, newestStale = null, oldestKnown = null } = before ?? {}
+  const { newestTried = null, newestStale = null, oldestKnown = null, newestUnsure = null } = before ?? {}
   return {
     oldest: older(before?.oldest ?? null, found),
     newest: newer(before?.newest ?? null, found),
     newestTried: found.kind === 'missed' ? newestTried : newer(newestTried, found),
     newestStale: found.kind === 'stale' ? newer(newestStale, found) : newestStale,
     oldestKnown: found.kind === 'stale' ? oldestKnown : older(oldestKnown, found),
+    newestUnsure: cautionOf(found) === null ? newestUnsure : newer(newestUnsure, found),
   }
+}
+
+function cautionOf(found: TaskFinding): string | null {
+  return found.kind === 'failed' ? failedCaution(found.row) : null
 }
 
 export interface TaskNeed {
@@ -140,7 +148,7 @@ function needOfOne(found: TaskFinding, store: string): NextSteps {
 
 /** The operator must first see what an attempt has done. The work of a stale slot may be complete, so ranges leave it out. */
 function needOfRerunnable(
-  { oldest, newest, newestTried, newestStale, oldestKnown }: RerunnableNeeds,
+  { oldest, newest, newestTried, newestStale, oldestKnown, newestUnsure }: RerunnableNeeds,
   store: string,
 ): NextSteps {
   if (oldest === newest) return needOfOne(oldest, store)
@@ -148,7 +156,10 @@ function needOfRerunnable(
   const end = newest.slot + 1000
   const isSeen = newestTried === null || newestTried === newestStale
   const look = isSeen ? [] : [lookStep(findingTarget(newestTried, store), 'check the latest log')]
-  const caution = cautionsOfSlots(newestStale !== null, oldest.times.sinceLastSuccess === true).join(' ') || null
+  const unsure =
+    newestUnsure && `${zonedTime(newestUnsure.slot, newestUnsure.schedule.zone)}: ${cautionOf(newestUnsure)}`
+  const ofSlots = cautionsOfSlots(newestStale !== null, oldest.times.sinceLastSuccess === true)
+  const caution = [...(unsure ? [unsure] : []), ...ofSlots].join(' ') || null
   if (newestStale === null) return { caution, steps: [...look, ...rangeSteps(target(oldest), end)] }
   const others = oldestKnown === null ? [] : rangeSteps(target(oldestKnown), end, ['missed', 'failed'])
   return { caution, steps: [...look, showStep('see the latest stale slot', target(newestStale)), ...others] }
