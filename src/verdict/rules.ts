@@ -263,7 +263,7 @@ export function decisionSteps(target: StepTarget): readonly Step[] {
 /** Returns the step that shows what kept the slot from starting. Its own record, or a reader of it, does not show that. */
 function blockerStep({ store }: StepTarget, row: Row | null): Step | null {
   const blocker = blockerOf(row?.attempts.at(-1))
-  return blocker && { ...showStep('see what blocks it', { store, ...blocker }), kind: 'other' }
+  return blocker && { ...showStep('see what it waited for', { store, ...blocker }), kind: 'other' }
 }
 
 /** Something runs or waits, so nothing can be decided yet. */

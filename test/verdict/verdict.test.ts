@@ -186,7 +186,7 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     ],
     [
       verdict(blocked),
-      'failed | attempt 1 on host was not started: it waited for slot 02:00:00 of extract | not done | starts | see what blocks it, then run it, or mark it as completed',
+      'failed | attempt 1 on host was not started: it waited for slot 02:00:00 of extract | not done | starts | see what it waited for, then run it, or mark it as completed',
     ],
   ],
   completed: [
