@@ -1,6 +1,6 @@
 import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
-import type { Suspension } from './task/task-record.ts'
+import type { ExpectedTimes, Suspension } from './task/task-record.ts'
 import type { UpstreamSlot } from './task/upstream.ts'
 import type {
   AttemptRecord,
@@ -133,5 +133,5 @@ export interface RunContext {
   readonly maxAttempts?: number
   readonly owner?: string
   readonly expect?: string
-  readonly expected?: { readonly graceMs: number; readonly doneByMs: number | null }
+  readonly expected?: Pick<ExpectedTimes, 'graceMs' | 'doneByMs' | 'sinceLastSuccess'>
 }

@@ -5,7 +5,7 @@ import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readR
 import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { MissedSlot } from '../core/task/expected-slots.ts'
-import { USUAL_GRACE_MS } from '../core/task/task-record.ts'
+import { expectedTimes } from '../core/task/task-record.ts'
 import { traceOf } from '../core/trace.ts'
 import type { Environment, ScheduleSpec } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
@@ -23,6 +23,7 @@ import { unfailing } from './claimed-slot.ts'
 import { execute, type RunResult, type Taken, type Work } from './execute.ts'
 import { hasOverlapLock } from './overlap.ts'
 import {
+  expectationsOf,
   guardsOf,
   type RunSettings,
   readSettings,
@@ -231,7 +232,7 @@ async function readRequest(
     guards: guardsOf(settings),
     maxAttempts: settings.maxAttempts,
     ...defined({ owner: settings.owner, expect: settings.expect }),
-    expected: { graceMs: settings.graceMs ?? USUAL_GRACE_MS, doneByMs: settings.doneByMs },
+    expected: expectedTimes({ expectations: { ...expectationsOf(settings), since: window.slot } }),
   }
   const warnings = [zoneWarning, hostWarning].flatMap((message): RunEvent[] =>
     message == null ? [] : [{ event: 'warning', message }],

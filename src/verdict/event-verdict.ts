@@ -60,7 +60,7 @@ const NOTHING_STARTED = {
   attempts: 0,
 } as const
 
-function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant): Verdict {
+function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, sinceLastSuccess?: boolean): Verdict {
   const { guards, trigger, maxAttempts } = context
   const settings = {
     now,
@@ -69,6 +69,7 @@ function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant):
     graceMs: Number.POSITIVE_INFINITY,
     // The option of a rerun is not that of the scheduled triggers.
     ...(trigger.kind === 'scheduled' && { maxAttempts }),
+    sinceLastSuccess,
   }
   return verdictOf({ target: targetOf(context, row), row, unmet: unmetOf(row, context) }, settings)
 }
@@ -83,7 +84,8 @@ function unmetOf(row: StoredRow | null, { expect }: RunContext): readonly Unmet[
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
   const { cause, row, survivor, holder, missing, inForce } = event
   const { guards, schedule, trigger, window } = context
-  const ofRow = verdictOfRow(row, context, now)
+  // After the end of an own attempt, there is no later slot yet that can have done its work.
+  const ofRow = verdictOfRow(row, context, now, context.expected?.sinceLastSuccess)
   const target = targetOf(context, row)
   const refused = (reason: string, steps: readonly Step[]): EventVerdict => ({
     ...ofRow,
