@@ -188,9 +188,9 @@ test('by a relay, a machine that stands still for longer than the limit of a flu
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim()
   const relay = Number(children.split(' ').at(-1))
   process.kill(relay, 'SIGSTOP')
-  const flushed = sink.flush(500)
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600)
-  process.kill(relay, 'SIGCONT')
+  const flushed = sink.flush(1_000)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_100)
+  setTimeout(() => process.kill(relay, 'SIGCONT'), 50)
   await flushed
   expect(read()).toBe('line\n')
 })

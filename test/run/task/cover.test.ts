@@ -214,6 +214,16 @@ describe('catch up once', () => {
     expect(since()).toBe(0)
   })
 
+  test('a later attempt that covers more says how many slots it covers with those of the attempt before', async () => {
+    const { run, row, changeRecord, slotOfDay } = await afterOutage()
+    await changeRecord((record) => withPause(record, { ...PAUSE, from: slotOfDay(3), until: slotOfDay(4) }))
+    await run(5, ONCE, failsAfter(1))
+    expect((await row(5)).covers).toMatchObject({ slots: 3 })
+    await changeRecord((record) => ({ ...record, pauses: [] }))
+    await run(5, { settings: { ...ONCE.settings, maxAttempts: 2 } }, works(1), 'again')
+    expect((await row(5)).covers).toMatchObject({ slots: 4 })
+  })
+
   test('a repetition goes on from a slot that was repaired since, if that is before all that it covers', async () => {
     const { run, map, since } = await afterOutage()
     await run(3, ONCE, failsAfter(1))
