@@ -13,7 +13,21 @@ const MAX_EXPRESSION_LENGTH = 256
 /** The end of AWS's years, as for every instant that is read. */
 const MAX_ANCHOR = Date.UTC(2200, 0, 1) - 1
 
+/** Commands read the schedules of all tasks several times, and cron-parser takes 0.3 ms for each. The limit is for memory. */
+const MAX_KEPT = 10_000
+const kept = new Map<string, Schedule>()
+
+/** Throws a usage error for a schedule that is not valid. Equal schedules are parsed once. */
 export function parseSchedule(spec: ScheduleSpec): Schedule {
+  const key = JSON.stringify([spec.expression, spec.zone, spec.anchor])
+  const earlier = kept.get(key)
+  if (earlier !== undefined) return earlier
+  const schedule = parse(spec)
+  if (kept.size < MAX_KEPT) kept.set(key, schedule)
+  return schedule
+}
+
+function parse(spec: ScheduleSpec): Schedule {
   if (spec.expression.length > MAX_EXPRESSION_LENGTH) {
     throw usageError(`schedule has ${spec.expression.length} characters. At most ${MAX_EXPRESSION_LENGTH} are allowed.`)
   }
