@@ -1,5 +1,13 @@
 import { type StatusSettings, statusOfAbsent } from '../row/status.ts'
-import { expectedSlotAfter, expectedSlotBefore, type Schedule, slotAfter } from '../schedule/slot.ts'
+import {
+  expectedSlotAfter,
+  expectedSlotBefore,
+  isFireTimeNear,
+  isOptional,
+  type Schedule,
+  slotAfter,
+  slotBefore,
+} from '../schedule/slot.ts'
 import type { Instant, Key, ScheduleSpec, StoredRow, Window } from '../types.ts'
 import { type InForce, scheduleWith } from './schedules-in-force.ts'
 import type { Gap } from './suspensions.ts'
@@ -33,15 +41,19 @@ export interface TaskInForce {
   readonly gaps?: readonly Gap[]
   /** A later slot is not yet counted as due, because it may still come in time. Left out: all count. */
   readonly dueUntil?: Instant
+  /** Also the optional slots, of which only those with a row count. */
+  readonly withOptional?: true
 }
 
 export interface DueKey extends Key {
   readonly doubt?: Doubt
+  /** If it has no row, it is not missed. */
+  readonly isOptional?: true
 }
 
 /**
  * Yields the slots of several tasks that were due in `[since, until)`, the newest first, each under the schedule that was in
- * force then, without optional slots and those in a gap. Memory holds one slot of each task.
+ * force then, without those in a gap, and usually without optional slots. Memory holds one slot of each task.
  *
  * The old schedule was certainly in force up to the last slot that ran under it (`after`), and the new one from the first
  * slot that ran under it (`since`). Each slot between them that one of the two has is in doubt, because triggers around the
@@ -68,13 +80,19 @@ export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: I
 }
 
 function* dueKeysOf(
-  { task, schedules, gaps = [], dueUntil = Number.POSITIVE_INFINITY }: TaskInForce,
+  { task, schedules, gaps = [], dueUntil = Number.POSITIVE_INFINITY, withOptional }: TaskInForce,
   since: Instant,
   until: Instant,
 ): Generator<DueKey, void> {
   let end = Math.min(until, dueUntil)
+  const previous = withOptional ? slotBefore : expectedSlotBefore
+  const keyOf = (slot: Instant, all: readonly Schedule[]): DueKey => {
+    const isDue = (one: Schedule) => isFireTimeNear(one, slot, 0) && !isOptional(one, slot)
+    return withOptional && !all.some(isDue) ? { task, slot, isOptional: true } : { task, slot }
+  }
   for (const [index, { since: first, schedule, ...entry }] of [...schedules.entries()].reverse()) {
-    for (const slot of slotsOutsideGaps([schedule], Math.max(since, first), end, gaps)) yield { task, slot }
+    for (const slot of slotsOutsideGaps([schedule], Math.max(since, first), end, gaps, previous))
+      yield keyOf(slot, [schedule])
     end = Math.min(end, first)
     const before = schedules[index - 1]
     if (entry.declared !== undefined) continue
@@ -82,14 +100,21 @@ function* dueKeysOf(
     if (after === undefined) return
     const doubt = { after, until: first, ...(before === undefined && { isFirst: true as const }) }
     const either = before === undefined ? [schedule] : [schedule, before.schedule]
-    for (const slot of slotsOutsideGaps(either, Math.max(since, after + 1), end, gaps)) yield { task, slot, doubt }
+    for (const slot of slotsOutsideGaps(either, Math.max(since, after + 1), end, gaps, previous))
+      yield { ...keyOf(slot, either), doubt }
     end = Math.min(end, after + 1)
   }
 }
 
-function* slotsOutsideGaps(schedules: readonly Schedule[], from: Instant, end: Instant, gaps: readonly Gap[]) {
+function* slotsOutsideGaps(
+  schedules: readonly Schedule[],
+  from: Instant,
+  end: Instant,
+  gaps: readonly Gap[],
+  previous: typeof slotBefore,
+) {
   const before = (at: Instant) =>
-    schedules.reduce((newest, one) => Math.max(newest, expectedSlotBefore(one, at) ?? newest), Number.NEGATIVE_INFINITY)
+    schedules.reduce((newest, one) => Math.max(newest, previous(one, at) ?? newest), Number.NEGATIVE_INFINITY)
   for (let slot = before(end); slot >= from; ) {
     const gap = gapAt(gaps, slot)
     if (gap === null) yield slot

@@ -11,8 +11,8 @@ import type { TaskRecord } from './task-record.ts'
 /** A task that waits for itself: for its previous slot. No other task can be waited for by this name. */
 export const SELF = 'self'
 
-/** The slots of a day of a task that is due each minute. Each is a read before the start. */
-const MAX_SLOTS = 1_440
+/** The slots of a day of a task that is due each minute. Clocks go back by up to two hours. Each is a read before the start. */
+const MAX_SLOTS = 26 * 60
 
 /** A slot that another one waits for, with what is known of it. */
 export interface UpstreamSlot extends Key {
@@ -20,9 +20,18 @@ export interface UpstreamSlot extends Key {
   readonly record: TaskRecord
 }
 
+/** Returns whether the ledger has a row of the slot. An optional slot, which need not be triggered, counts only if it has one. */
+type HasRow = (key: Key) => Promise<boolean>
+
 /** Returns the slot before `slot` that was certainly due, by the record, or else by the schedule of the run. Null: none. */
-export function previousSlot(record: TaskRecord, schedule: Schedule, slot: Instant): Instant | null {
-  for (const key of dueBefore('', record, slot)) if (key.doubt === undefined) return key.slot
+export async function previousSlot(
+  task: string,
+  record: TaskRecord,
+  schedule: Schedule,
+  slot: Instant,
+  hasRow: HasRow,
+): Promise<Instant | null> {
+  for await (const key of dueBefore(task, record, slot, hasRow)) if (key.doubt === undefined) return key.slot
   return expectedSlotBefore(schedule, slot)
 }
 
@@ -30,13 +39,14 @@ export function previousSlot(record: TaskRecord, schedule: Schedule, slot: Insta
  * Returns the slots of the task that were due after `after` and before `until`, or the latest one before, the oldest first.
  * It is empty if the task had no slot before `until`. Slots in a pause are part of it. Throws a usage error for too many.
  */
-export function upstreamSlots(
+export async function upstreamSlots(
   task: string,
   record: TaskRecord,
   { after, until }: { readonly after: Instant; readonly until: Instant },
-): readonly DueKey[] {
+  hasRow: HasRow,
+): Promise<readonly DueKey[]> {
   const slots: DueKey[] = []
-  for (const key of dueBefore(task, record, until)) {
+  for await (const key of dueBefore(task, record, until, hasRow)) {
     const isCertain = key.doubt === undefined
     if (key.slot <= after) {
       if (slots.some(({ doubt }) => doubt === undefined)) break
@@ -54,9 +64,10 @@ export function upstreamSlots(
   return slots.reverse()
 }
 
-function dueBefore(task: string, { schedules }: TaskRecord, until: Instant): Iterable<DueKey> {
+async function* dueBefore(task: string, { schedules }: TaskRecord, until: Instant, hasRow: HasRow) {
   const inForce: readonly InForce[] = schedules.map(parseSince)
-  return dueKeys([{ task, schedules: inForce }], Number.NEGATIVE_INFINITY, until)
+  for (const key of dueKeys([{ task, schedules: inForce, withOptional: true }], Number.NEGATIVE_INFINITY, until))
+    if (!key.isOptional || (await hasRow(key))) yield key
 }
 
 /** Whether a slot has what another one waits for. `excused`: it need not complete, and `why` follows the name of the slot. */

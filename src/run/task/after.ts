@@ -65,7 +65,7 @@ export async function readNeeds(
     const stated = force && (await read(request.task))?.expectations
     if (!force?.ignoreAfter) after ??= stated?.after ?? null
     if (after !== null) {
-      await upstreamOf(request, after, read)
+      await upstreamOf(request, after, read, async () => true)
       await checkCircle(request.task, after, read)
     }
     return { after, sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true }
@@ -88,17 +88,18 @@ async function upstreamOf(
   { task, schedule, window: { slot } }: AfterRequest,
   names: readonly string[],
   read: (task: string) => Promise<TaskRecord | null>,
+  hasRow: (key: Key) => Promise<boolean>,
   since: Instant | null = null,
 ): Promise<readonly Upstream[]> {
   const own = (await read(task)) ?? EMPTY_TASK_RECORD
-  const before = previousSlot(own, parseSchedule(schedule), slot) ?? slot
+  const before = (await previousSlot(task, own, parseSchedule(schedule), slot, hasRow)) ?? slot
   const all: Upstream[] = []
   for (const name of names) {
     const isOwn = name === SELF
     const record = isOwn ? own : scheduled(name, task, await read(name))
     const until = isOwn ? slot : slot + 1
     const after = isOwn ? before : Math.min(before, since ?? before)
-    all.push({ record, slots: upstreamSlots(isOwn ? task : name, record, { after, until }) })
+    all.push({ record, slots: await upstreamSlots(isOwn ? task : name, record, { after, until }, hasRow) })
   }
   return all
 }
@@ -184,8 +185,9 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<U
   const { request, settings, io, halt } = claimedSlot
   const excused: string[] = []
   const read = (task: string) => readUpstreamRecord(task, settings, io, { halt, retry: 'denied' })
+  const hasRow = async (key: Key) => (await readUpstreamRow(key, claimedSlot)) !== null
   const since = await rangeStart(own, claimedSlot)
-  for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read, since)) {
+  for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read, hasRow, since)) {
     for (const key of slots) {
       const row = await readUpstreamRow(key, claimedSlot)
       const need = needOf(key, row, record)
@@ -212,7 +214,7 @@ async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: C
   }
 }
 
-function readUpstreamRow({ task, slot }: DueKey, { settings, io, halt }: ClaimedSlot): Promise<StoredRow | null> {
+function readUpstreamRow({ task, slot }: Key, { settings, io, halt }: ClaimedSlot): Promise<StoredRow | null> {
   const limit: Limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }
   const get = (key: Key) => askWithin(limit, io, (call) => io.store.get(key, call))
   return get({ task, slot }).then((row) => withCovering(row, get))

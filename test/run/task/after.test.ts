@@ -1,12 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { readableRow } from '../../../src/core/row/status.ts'
+import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
+import { slotAfter } from '../../../src/core/schedule/slot.ts'
 import { withDeclaration, withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
 import { EMPTY_TASK_RECORD, type TaskRecord } from '../../../src/core/task/task-record.ts'
 import { needOf, upstreamSlots } from '../../../src/core/task/upstream.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
 import { writeRecord } from '../../../src/run/task/task-record.ts'
-import { closed, FAILED, lastWaiting, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { closed, FAILED, lastWaiting, NOT_STARTED, PAUSE, resolvedAs, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
 import { failsAfter, isRenewal, recordVerbs, works } from '../../support/simulated/world.ts'
@@ -36,8 +38,8 @@ async function chain() {
   return { ...at, extract, nightly, rowOf, wait: (ms: number) => time.run(time.clock().wait(ms)) }
 }
 
-function declaration(task: string, expression: string, from: number): TaskRecord {
-  const spec = { expression, zone: 'UTC' }
+function declaration(task: string, expression: string, from: number, zone = 'UTC'): TaskRecord {
+  const spec = { expression, zone }
   const record = withDeclaration(EMPTY_TASK_RECORD, { spec, from, now: from, expectations: {} })
   if (record === null) throw new Error(`${task} is not declared`)
   return record
@@ -49,8 +51,10 @@ const names = ({ events }: { readonly events: readonly { readonly event: { reado
 describe('the slots that a slot comes after', () => {
   const spec = { expression: '0 * * * *', zone: 'UTC' }
   const hourly: TaskRecord = { ...EMPTY_TASK_RECORD, schedules: [{ since: slotOf(-7), spec }] }
-  const hours = (record: TaskRecord, after: number, until: number) =>
-    upstreamSlots('feed', record, { after, until }).map(({ slot }) => (slot - slotOf(0)) / HOUR_MS)
+  const hours = async (record: TaskRecord, after: number, until: number) => {
+    const slots = await upstreamSlots('feed', record, { after, until }, async () => true)
+    return slots.map(({ slot }) => (slot - slotOf(0)) / HOUR_MS)
+  }
 
   test.each([
     ['all that were due since its own previous slot', hourly, -3, 0, [-2, -1, 0]],
@@ -75,13 +79,15 @@ describe('the slots that a slot comes after', () => {
       0,
       [-2, -1, 0],
     ],
-  ])('%s', (_, record, after, until, expected) => {
-    expect(hours(record, slotOf(0) + after * HOUR_MS, slotOf(0) + until * HOUR_MS + 1)).toEqual(expected)
+  ])('%s', async (_, record, after, until, expected) => {
+    expect(await hours(record, slotOf(0) + after * HOUR_MS, slotOf(0) + until * HOUR_MS + 1)).toEqual(expected)
   })
 
-  test('more than a day of minutes is refused', () => {
+  test('more than the minutes of the longest day are refused', async () => {
     const minutes = { ...hourly, schedules: [{ since: slotOf(-7), spec: { expression: '* * * * *', zone: 'UTC' } }] }
-    expect(() => hours(minutes, slotOf(-2), slotOf(0))).toThrow('more than 1440 slots')
+    const until = slotOf(0) + 1
+    await expect(hours(minutes, until - 26 * HOUR_MS, until)).resolves.toHaveLength(1_560)
+    await expect(hours(minutes, slotOf(-2), until)).rejects.toThrow('more than 1560 slots')
   })
 
   const marked = (state: 'SKIPPED' | 'COMPLETED', by: string): StoredRow => ({
@@ -106,6 +112,65 @@ describe('the slots that a slot comes after', () => {
     const paused = withPause(hourly, { ...PAUSE, from: slotOf(0), until: null })
     // In a pause, an attempt that has started still counts.
     expect(needOf(key, row, paused).kind).toBe(row === null ? 'excused' : kind)
+  })
+})
+
+// Each zone on the day on which its clocks go back, with a slot in the first pass and the same local time in the second.
+describe.each([
+  ['Europe/Berlin', '0 * * * *', '2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z'],
+  ['Europe/London', '*/30 * * * *', '2026-10-25T00:30:00Z', '2026-10-25T01:30:00Z'],
+  ['Atlantic/Azores', '0 * * * *', '2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z'],
+  ['America/New_York', '0 * * * *', '2026-11-01T05:00:00Z', '2026-11-01T06:00:00Z'],
+  ['America/Los_Angeles', '15 * * * *', '2026-11-01T08:15:00Z', '2026-11-01T09:15:00Z'],
+  ['America/Havana', '0 * * * *', '2026-11-01T04:00:00Z', '2026-11-01T05:00:00Z'],
+  ['America/St_Johns', '0 * * * *', '2026-11-01T03:30:00Z', '2026-11-01T04:30:00Z'],
+  ['America/Santiago', '0 * * * *', '2026-04-05T02:00:00Z', '2026-04-05T03:00:00Z'],
+  ['Asia/Jerusalem', '0 * * * *', '2026-10-24T22:00:00Z', '2026-10-24T23:00:00Z'],
+  ['Australia/Lord_Howe', '*/30 * * * *', '2026-04-04T14:30:00Z', '2026-04-04T15:00:00Z'],
+  ['Pacific/Chatham', '0 * * * *', '2026-04-04T13:15:00Z', '2026-04-04T14:15:00Z'],
+  ['Antarctica/Troll', '0 * * * *', '2026-10-25T00:00:00Z', '2026-10-25T02:00:00Z'],
+])('--after when the clocks go back in %s', (timezone, schedule, firstPass, secondPass) => {
+  const [first, second] = [Date.parse(firstPass), Date.parse(secondPass)]
+  const after = slotAfter(parseSchedule({ expression: schedule, zone: timezone }), second) ?? 0
+
+  /** Runs a task after the second pass. Returns what blocks it: a slot, or null. */
+  async function blockedBy(waiting: string, name: string, rows: readonly (readonly [number, Row])[]) {
+    const { time, ledger, trigger, rowOf } = await chain()
+    const spec = { expression: schedule, zone: timezone }
+    await writeRecord('feed', declaration('feed', schedule, first, timezone), 'absent', ledger, CALL)
+    const put = (task: string, slot: number, row: Row) =>
+      ledger.put({ ...row, task, slot, windowEnd: null, schedule: spec }, 'absent', CALL)
+    for (const [slot, row] of rows) await put('feed', slot, row)
+    if (name !== 'self') await put('feed', after, rowWith({ ending: SUCCEEDED }))
+    const options = { task: waiting, schedule, timezone, eventTime: new Date(after), afterTimeoutMs: 0 }
+    const { status } = await time.run(trigger({ ...options, after: [name] }, works(1)).result)
+    const attempt = (await rowOf(waiting, after)).attempts.at(-1)
+    return status === 'completed' || attempt?.phase !== 'ended' ? null : attempt.blockedBy?.slot
+  }
+
+  test.each([
+    ['failed', rowWith({ ending: FAILED }), 'blocks'],
+    ['running', rowWith({}), 'blocks'],
+    ['stale', rowWith({ ending: { outcome: 'abandoned' } }), 'blocks'],
+    ['not started', rowWith({ ending: NOT_STARTED }), 'blocks'],
+    ['waiting', lastWaiting(rowWith({})), 'blocks'],
+    ['completed', rowWith({ ending: SUCCEEDED }), null],
+    ['completed by an operator', resolvedAs('COMPLETED'), null],
+    ['skipped by an operator', resolvedAs('SKIPPED'), null],
+    ['without a row', null, null],
+  ])('a second pass that is %s', async (_, row, blocks) => {
+    const rows = [[first, rowWith({ ending: SUCCEEDED })] as const, ...(row === null ? [] : [[second, row] as const])]
+    const expected = blocks === null ? null : second
+    expect([await blockedBy('report', 'feed', rows), await blockedBy('feed', 'self', rows)]).toEqual([
+      expected,
+      expected,
+    ])
+  })
+
+  test('a first pass that failed, with a second one that completed, holds up no later slot', async () => {
+    const rows = [[first, rowWith({ ending: FAILED })] as const, [second, rowWith({ ending: SUCCEEDED })] as const]
+    expect(await blockedBy('feed', 'self', rows)).toBeNull()
+    expect(await blockedBy('feed', 'self', rows.slice(0, 1))).toBe(first)
   })
 })
 

@@ -7,7 +7,7 @@ import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts
 import { scheduleInForce } from '../../../core/task/schedules-in-force.ts'
 import { expectedTimes, type TaskRecord } from '../../../core/task/task-record.ts'
 import { needOf, previousSlot, SELF, upstreamSlots } from '../../../core/task/upstream.ts'
-import type { Instant, StoredRow } from '../../../core/types.ts'
+import type { Instant, Key, StoredRow } from '../../../core/types.ts'
 import type { ExplainedTask, ExplainedWaits, UpstreamTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
 import { LOOK_BACK_MS, MAX_ROWS } from '../../../run/task/since.ts'
@@ -86,9 +86,14 @@ async function readUpstream(
   const task = isOwn ? reading.task : name
   const record = isOwn ? own : await recordOf(ledger, { ...reading, task }).catch(nullIfDenied)
   if (record === null) return { task, slots: null }
-  const before = previousSlot(own, schedule, slot) ?? slot
+  const hasRow = async (key: Key) => {
+    const range = { since: new Date(key.slot), until: new Date(key.slot + 1) }
+    for await (const _ of ledger.history({ ...reading, task: key.task, ...range })) return true
+    return false
+  }
+  const before = (await previousSlot(reading.task, own, schedule, slot, hasRow)) ?? slot
   const span = { after: isOwn ? before : Math.min(before, since ?? before), until: isOwn ? slot : slot + 1 }
-  const keys = upstreamSlots(task, record, span)
+  const keys = await upstreamSlots(task, record, span, hasRow)
   const [oldest, newest] = [keys.at(0), keys.at(-1)]
   const rows = new Map<Instant, StoredRow>()
   if (oldest !== undefined && newest !== undefined) {
