@@ -104,6 +104,8 @@ interface AttemptFacts extends Host {
   readonly trigger: Trigger
   /** The newest completed slot before this one, as the batch gets it. Left out: it did not ask for it, or there is none. */
   readonly since?: Instant
+  /** No completed slot was found after this time, where the search ended. Only slots after it are in the range of the attempt. */
+  readonly searched?: Instant
   /** When the attempt was claimed. For an attempt that waited, this is when its wait was over. */
   readonly startedAt: Instant
 }

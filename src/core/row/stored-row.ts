@@ -126,6 +126,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   ecs: maybe(ECS_OF_ATTEMPT),
   traceId: maybe(TEXT),
   since: maybe(INSTANT),
+  searched: maybe(INSTANT),
   startedAt: INSTANT,
   phase: PHASE,
   claimedAt: maybe(INSTANT),

@@ -1,6 +1,6 @@
-import { DAY_MS } from '../../core/duration.ts'
 import { coveringSlot, hasCompleted, successOf } from '../../core/row/attempts.ts'
 import { withCovering } from '../../core/row/covering.ts'
+import { LONGEST_RANGE_MS } from '../../core/row/range.ts'
 import { readableRow, workRow } from '../../core/row/status.ts'
 import { withSince } from '../../core/row/transition.ts'
 import type { Instant, Key, PendingRow, StoredRow } from '../../core/types.ts'
@@ -10,8 +10,6 @@ import type { ClaimedSlot } from '../claimed-slot.ts'
 import { isOnce, type Settings } from '../settings.ts'
 import { coverMissed, type LookedBack, mayCover } from './cover.ts'
 
-/** The longest month, and the hour by which clocks may be set back in it. */
-export const LOOK_BACK_MS = 31 * DAY_MS + 3_600_000
 export const MAX_ROWS = 1_000
 /** The slot before usually completed. DynamoDB charges for each row that it reads. */
 const FIRST_ROWS = 10
@@ -89,7 +87,7 @@ async function startOf(row: PendingRow, newest: Instant | null, store: Store, ca
  * that one, among which its run may have left missed slots.
  */
 async function readBack({ task, slot }: Key, whole: boolean, store: Store, call: CallOptions): Promise<LookedBack> {
-  const query = { kind: 'task', task, since: slot - LOOK_BACK_MS, until: slot, consistent: true } as const
+  const query = { kind: 'task', task, since: slot - LONGEST_RANGE_MS, until: slot, consistent: true } as const
   const rows: StoredRow[] = []
   let [newest, floor]: [Instant | null, Instant] = [null, query.since]
   let cursor: string | undefined

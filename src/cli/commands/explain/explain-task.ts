@@ -2,6 +2,7 @@ import type { Ledger } from '../../../api.ts'
 import { noScheduleText } from '../../../audit/tasks.ts'
 import { nullIfDenied, usageError } from '../../../core/errors.ts'
 import { hasCompleted } from '../../../core/row/attempts.ts'
+import { LONGEST_RANGE_MS } from '../../../core/row/range.ts'
 import { readableRow, statusOf } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { scheduleInForce } from '../../../core/task/schedules-in-force.ts'
@@ -10,7 +11,7 @@ import { needOf, previousSlot, SELF, upstreamSlots } from '../../../core/task/up
 import type { Instant, Key, StoredRow } from '../../../core/types.ts'
 import type { ExplainedTask, ExplainedWaits, UpstreamTask } from '../../../format/task/explain-task.ts'
 import { createLedger } from '../../../ledger.ts'
-import { LOOK_BACK_MS, MAX_ROWS } from '../../../run/task/since.ts'
+import { MAX_ROWS } from '../../../run/task/since.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../../lookup.ts'
 
 // The part of `explain` that reads the ledger. It has a file of its own, because the ledger takes longer to load than
@@ -59,7 +60,7 @@ async function readWaits(
 
 /** Looks as far back as a run does. */
 async function lastSuccess(ledger: Ledger, reading: TaskReading, slot: Instant): Promise<Instant | null> {
-  const range = { since: new Date(slot - LOOK_BACK_MS), until: new Date(slot), limit: MAX_ROWS }
+  const range = { since: new Date(slot - LONGEST_RANGE_MS), until: new Date(slot), limit: MAX_ROWS }
   for await (const row of ledger.history({ ...reading, ...range })) {
     const own = readableRow(row)
     if (own !== null && hasCompleted(own)) return own.slot

@@ -1,0 +1,130 @@
+import type { AttemptRecord, Instant, Row, Status, StoredRow } from '../types.ts'
+import { endedAttempts, hasCompleted, hasStarted, hasSucceeded } from './attempts.ts'
+import { isRunning, isUnreadable, type StatusSettings, statusOfRow } from './status.ts'
+
+/** The longest range of a run: the longest month, and the hour by which clocks may be set back in it. */
+export const LONGEST_RANGE_MS = (31 * 24 + 1) * 3_600_000
+
+/**
+ * What a later run of the task says of a slot in its range. `unknown`: a later row cannot be read, or was not read, so it
+ * cannot be told whether its run did the work.
+ */
+export type Covering =
+  | { readonly kind: 'done' | 'running' | 'failed' | 'stale'; readonly by: Row }
+  | { readonly kind: 'unknown'; readonly by: null }
+
+/** The run of `by` does the work of the slots after `after` and before its own. `at`: when that became known. */
+interface WorkRange {
+  readonly kind: Exclude<Covering['kind'], 'unknown'>
+  readonly after: Instant
+  readonly by: Row
+  readonly at: Instant
+}
+
+interface RangeSettings extends Pick<StatusSettings, 'now' | 'skewMs'> {
+  /** The runs of the task have ranges. Otherwise a row that cannot be read says nothing of earlier slots. */
+  readonly hasRanges?: boolean | undefined
+}
+
+/** Returns the slot after which the work of the attempt began. Undefined: the attempt had no range. */
+function rangeStartOf(attempt: Pick<AttemptRecord, 'since' | 'searched'> | undefined): Instant | undefined {
+  return attempt?.since ?? attempt?.searched
+}
+
+/**
+ * Returns the ranges of the runs of a slot. What is done stays done, also if a later attempt of the slot fails. Otherwise the
+ * last attempt that started with a range counts, while the slot needs attention or runs.
+ */
+function rangesOf(row: Row, settings: RangeSettings): readonly WorkRange[] {
+  const rangeOf = (kind: WorkRange['kind'], attempt: AttemptRecord | undefined, at: Instant): readonly WorkRange[] => {
+    const after = rangeStartOf(attempt)
+    return after === undefined ? [] : [{ kind, after, by: row, at }]
+  }
+  const succeeded = endedAttempts(row)
+    .filter(hasSucceeded)
+    .flatMap((one) => rangeOf('done', one, one.endedAt ?? one.startedAt))
+  const resolved = row.resolutions.flatMap(({ state, at, afterAttempt }) =>
+    state === 'COMPLETED' ? rangeOf('done', row.attempts.findLast(hasStartedBy(afterAttempt)), at) : [],
+  )
+  const last = row.attempts.findLast((one) => hasStarted(one) && rangeStartOf(one) !== undefined)
+  const kind = OPEN_KINDS[statusOfRow(row, { ...settings, doneByMs: null })]
+  const open = kind === undefined || last === undefined ? [] : rangeOf(kind, last, last.startedAt)
+  return [...succeeded, ...resolved, ...open]
+}
+
+/** A slot that waits begins again, for example after the delay before its retry. */
+const OPEN_KINDS: Readonly<Partial<Record<Status, 'running' | 'failed' | 'stale'>>> = {
+  running: 'running',
+  waiting: 'running',
+  failed: 'failed',
+  stale: 'stale',
+}
+
+function hasStartedBy(number: number): (attempt: AttemptRecord) => boolean {
+  return (attempt) => hasStarted(attempt) && attempt.number <= number
+}
+
+/** What the row of a slot says of itself. `decidedAt`: an operator has decided then that it failed. */
+interface OwnDecision {
+  readonly kind: 'decides' | 'skipped' | 'open'
+  readonly decidedAt: Instant
+}
+
+function ownDecision(own: StoredRow | null, { now, skewMs }: RangeSettings): OwnDecision {
+  const undecided = { kind: 'open', decidedAt: Number.NEGATIVE_INFINITY } as const
+  if (own === null) return undecided
+  if (isUnreadable(own) || hasCompleted(own) || isRunning(own, now, skewMs)) return { ...undecided, kind: 'decides' }
+  const decision = own.resolutions.at(-1)
+  // A run that gave way to another slot has not decided that the work is not needed.
+  if (own.state === 'SKIPPED') return { ...undecided, kind: decision?.by === 'cronledger' ? 'skipped' : 'decides' }
+  return own.state === 'FAILED' && decision?.state === 'FAILED' ? { kind: 'open', decidedAt: decision.at } : undecided
+}
+
+/**
+ * Collects the ranges of rows, and says of a slot what the rows later than it say. The rows that are later than a slot must be
+ * added before it is asked for, and slots must be asked for from the newest to the oldest.
+ */
+export function collectRanges(settings: RangeSettings) {
+  const { now, skewMs, hasRanges = false } = settings
+  let ranges: readonly WorkRange[] = []
+  let unread: readonly Instant[] = []
+  return {
+    add(row: StoredRow): void {
+      // A host whose clock was ahead has made the row, so it says nothing of the slots of today.
+      if (row.slot > now + skewMs) return
+      if (!isUnreadable(row)) ranges = [...ranges, ...rangesOf(row, settings)]
+      else if (hasRanges) unread = [...unread, row.slot]
+    },
+    /**
+     * Returns what a later run says of a slot whose own row is `own`. Null: no later run has it in its range, or its own row
+     * decides. `isWhole`: all rows were added that may have it in their range. Left out: they were.
+     */
+    covering(slot: Instant, own: StoredRow | null, isWhole = true): Covering | null {
+      ranges = ranges.filter(({ after }) => after < slot)
+      unread = unread.filter((one) => one - LONGEST_RANGE_MS <= slot)
+      const decision = ownDecision(own, settings)
+      if (decision.kind === 'decides') return null
+      const later = ranges.filter(({ by }) => by.slot > slot).sort((one, other) => one.by.slot - other.by.slot)
+      const done = later.find(({ kind, at }) => kind === 'done' && at > decision.decidedAt)
+      if (done !== undefined) return { kind: 'done', by: done.by }
+      if (decision.kind === 'skipped') return null
+      // Of several that failed, the last one has the slots of the others in its range, too.
+      const open = later.find(({ kind }) => kind === 'running') ?? later.findLast(({ kind }) => kind !== 'done')
+      if (open !== undefined) return { kind: open.kind, by: open.by }
+      const isUnknown = hasRanges && (!isWhole || unread.some((one) => one > slot))
+      return isUnknown ? { kind: 'unknown', by: null } : null
+    },
+  }
+}
+
+/** Returns what the rows `later` say of one slot. They may come in any order. */
+export function coveringOf(
+  slot: Instant,
+  own: StoredRow | null,
+  later: Iterable<StoredRow>,
+  settings: RangeSettings & { readonly isWhole?: boolean },
+): Covering | null {
+  const ranges = collectRanges(settings)
+  for (const row of later) ranges.add(row)
+  return ranges.covering(slot, own, settings.isWhole)
+}
