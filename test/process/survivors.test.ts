@@ -131,11 +131,16 @@ describe('before a retry', () => {
 
   test('one that starts another process before it ends: that one is killed too', async () => {
     const runId = randomUUID()
-    const trap = `trap 'setsid sh -c "echo \\$\\$; while :; do sleep 1; done" & exit' TERM`
+    const trap = `trap 'setsid sh -c "echo \\$\\$; while :; do sleep 1; done" & read _; exit' TERM`
     const parent = await start({ CRONLEDGER_RUN_ID: runId }, trap, 'while :; do sleep 0.02; done')
     const printed = once(parent.stdout as Readable, 'data')
-    // The first wait is over when the new process is there.
-    const clock = { ...systemClock, wait: async () => void (await printed) }
+    // The parent must not end before the new process has printed, otherwise that one may be killed earlier.
+    const wait = async () => {
+      await printed
+      parent.stdin?.end()
+      await yieldToEventLoop()
+    }
+    const clock = { ...systemClock, wait }
     expect(await end({ runId }, { clock })).toBe(null)
     expect(readStat(Number((await printed)[0]))?.living ?? false).toBe(false)
   })
