@@ -1,3 +1,6 @@
+import { statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -23,6 +26,19 @@ class LongestFirst extends BaseSequencer {
     const isLong = ({ moduleId }: TestSpecification) => LONGEST.some((name) => moduleId.endsWith(name))
     return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
   }
+}
+
+/** Some servers and programs of a test that root starts run as another user, who must reach the temporary folder. */
+function servesOtherUsers(folder: string): boolean {
+  const enterable = (path: string): boolean =>
+    (statSync(path).mode & 0o001) !== 0 && (path === '/' || enterable(dirname(path)))
+  const isThere = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true
+  return isThere && (statSync(folder).mode & 0o002) !== 0 && enterable(folder)
+}
+
+if (process.getuid?.() === 0) {
+  const folder = [tmpdir(), '/tmp', '/var/tmp'].find(servesOtherUsers)
+  if (folder !== undefined) process.env['TMPDIR'] = folder
 }
 
 /** What all tests have in common, also those of `npm run test:image`, `test:aws` and `test:cdk`. */
