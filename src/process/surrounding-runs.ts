@@ -7,8 +7,8 @@ interface FunctionRun {
   hasEnded: boolean
 }
 
-/** A batch that schedules its own next run passes the list on. One variable may have 128 KiB on Linux. */
-const MAX_ANCESTORS = 100
+/** A batch that schedules its own next run passes the list on, which must not grow forever. */
+const MAX_ANCESTORS = 16
 
 const functionRuns = new AsyncLocalStorage<readonly FunctionRun[]>()
 

@@ -75,11 +75,11 @@ test('an attempt has the variables that a command gets', async () => {
   })
 })
 
-test('a command gets at most the latest 100 run ids, so that its environment does not become too large', () => {
-  const insideOf = Array.from({ length: 150 }, (_, index) => `run${index}`)
+test('a command gets at most the latest 16 run ids, so that its environment does not become too large', () => {
+  const insideOf = Array.from({ length: 20 }, (_, index) => `run${index}`)
   const ids = ancestorsText(insideOf, 'own').split(' ')
-  expect(ids).toHaveLength(100)
-  expect(ids.slice(-2)).toEqual(['run149', 'own'])
+  expect(ids).toHaveLength(16)
+  expect(ids.slice(-2)).toEqual(['run19', 'own'])
 })
 
 describe('a run beside a run of the same slot', () => {

@@ -29,17 +29,12 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
   'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },
   'auditor-policy': { file: 'iam/auditor.json', what: 'IAM policy for the commands that read' },
   'operator-policy': { file: 'iam/operator.json', what: 'IAM policy for all commands' },
-  'task-definition': { file: 'task-definition.json', what: 'ECS task definition, without the stack' },
-  schedule: { file: 'eventbridge/schedule.json', what: 'Schedule of EventBridge Scheduler, without the stack' },
-  rule: { file: 'eventbridge/rule.json', what: 'EventBridge rule, for a schedule in UTC, without the stack' },
   postgres: { file: 'postgres.sql', what: 'Roles of a ledger in PostgreSQL, and a role limited to one task' },
-  'rule-targets': { file: 'eventbridge/rule-targets.json', what: 'Target of that rule' },
 }
 
 /** The names that templates had before, and those that other tools use. */
 const OTHER_TEMPLATE_NAMES = new Map([
   ['iam', ['runner-policy', 'auditor-policy', 'operator-policy']],
-  ['eventbridge', ['schedule', 'rule']],
   ['cloudformation', ['ledger', 'batch']],
   ['cfn', ['ledger', 'batch']],
   ['stack', ['ledger', 'batch']],

@@ -19,7 +19,7 @@ export interface PostgresAddress {
   readonly table: string
 }
 
-/** The settings of an address, a service file and the environment. The names are those of libpq. */
+/** The settings of an address and the environment. The names are those of libpq. */
 const CONNECTION_VARIABLES = {
   host: 'PGHOST',
   port: 'PGPORT',
@@ -42,8 +42,8 @@ const UNREADABLE = /[\p{Cc}\ufffd]/u
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/
 
 /**
- * Reads the address of a ledger. What it leaves out comes from the service file and then from the environment, as with
- * libpq. Throws a usage error if a part of it is not valid.
+ * Reads the address of a ledger. What it leaves out comes from the environment, as with libpq. Throws a usage error if a
+ * part of it is not valid.
  * Source: https://www.postgresql.org/docs/current/libpq-connect.html
  */
 export function readAddress(given: string, env: Environment): PostgresAddress {
@@ -54,16 +54,11 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
       'Use postgres://USER@HOST:PORT/DATABASE with one host, or postgres:///DATABASE?host=/FOLDER&user=USER for a socket. In a password, write % and two hexadecimal digits for a special character, or leave it out and set PGPASSWORD.',
     )
   const url = new URL(name)
-  const {
-    schema = 'public',
-    table = 'cronledger',
-    service = env['PGSERVICE'] || undefined,
-    ...rest
-  } = Object.fromEntries(url.searchParams)
+  const { schema = 'public', table = 'cronledger', ...rest } = Object.fromEntries(url.searchParams)
   const unknown = Object.keys(rest).find((key) => !(key in CONNECTION_VARIABLES))
   if (unknown !== undefined)
     throw invalid(
-      `It has no parameter ${quote(unknown)}. Allowed: schema, table, service, ${Object.keys(CONNECTION_VARIABLES).join(', ')}.`,
+      `It has no parameter ${quote(unknown)}. Allowed: schema, table, ${Object.keys(CONNECTION_VARIABLES).join(', ')}.`,
     )
   for (const part of [schema, table])
     if (!NAME.test(part)) throw invalid(`${quote(part)} is not a name of a-z, 0-9 and _ that begins with a letter.`)
@@ -75,10 +70,12 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
     throw invalid(
       `Its ${garbled[0]} has a control character, or bytes that are not UTF-8. Correct what follows each %.`,
     )
-  const inService = service === undefined ? {} : readService(service, env)
+  // libpq takes these from the service file, which `pg` does not know. It would use another database without a word.
+  if (env['PGSERVICE'] && !(inAddress.host && inAddress.user && inAddress.dbname))
+    throw invalid('PGSERVICE is not supported. Name the host, the user and the database in the address.')
   const settings: ConnectionSettings = {}
   for (const [key, variable] of Object.entries(CONNECTION_VARIABLES) as [keyof ConnectionSettings, string][]) {
-    settings[key] = inAddress[key] ?? inService[key] ?? (env[variable] || undefined)
+    settings[key] = inAddress[key] ?? (env[variable] || undefined)
   }
   const { host = DEFAULT_SOCKET, port = '5432', user = ownName(invalid), dbname = user } = settings
   if (host.includes(','))
@@ -112,21 +109,6 @@ function partsOf({ hostname, port, username, password, pathname }: URL): Connect
   const parts = { host: hostname, port, user: username, password, dbname: pathname.slice(1) }
   const stated = Object.entries(parts).filter(([, value]) => value !== '')
   return Object.fromEntries(stated.map(([key, value]) => [key, decoded(value).replace(/^\[|\]$/g, '')]))
-}
-
-/** Reads `[name]` and its lines `key=value`: https://www.postgresql.org/docs/current/libpq-pgservice.html */
-function readService(service: string, env: Environment): ConnectionSettings {
-  const path = env['PGSERVICEFILE'] || join(homeOf(env), '.pg_service.conf')
-  const lines = readText(path, `service ${quote(service)} (PGSERVICE) is in the service file`).split('\n')
-  const start = lines.findIndex((line) => line.trim() === `[${service}]`)
-  if (start < 0) throw usageError(`the service file ${quote(path)} has no service ${quote(service)} (PGSERVICE).`)
-  const rest = lines.slice(start + 1)
-  const end = rest.findIndex((line) => line.trim().startsWith('['))
-  const pairs = rest.slice(0, end < 0 ? undefined : end).flatMap((line) => {
-    const [, key = '', value = ''] = /^\s*([a-z]+)\s*=\s*(.*?)\s*$/.exec(line) ?? []
-    return key in CONNECTION_VARIABLES ? [[key, value]] : []
-  })
-  return Object.fromEntries(pairs)
 }
 
 function isSocket(host: string): boolean {

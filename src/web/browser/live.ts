@@ -114,5 +114,5 @@ function showPage(answer: Document): void {
   document.dispatchEvent(new Event('refreshed'))
 }
 
-/** Attributes that a person changes: a part that is open, the cell at which the Tab key stops, and what a search hides. */
-const KEPT = ['open', 'tabindex', 'hidden']
+/** Attributes that a person changes: a part that is open, and what a search hides. */
+const KEPT = ['open', 'hidden']

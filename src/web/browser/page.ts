@@ -1,16 +1,12 @@
 import { startCopying } from './copy.ts'
 import { startFilling } from './fill.ts'
 import { startLive } from './live.ts'
-import { startPopover } from './popover.ts'
-import { startRoving } from './roving.ts'
 import { startSearch } from './search.ts'
 import { startTimes } from './times.ts'
 
-// The pages work without this script. It adds the arrow keys, the popover, the choice of a zone, copying, fields,
-// the search while a person types, and updates.
+// The pages work without this script. It adds the choice of a zone, copying, fields, the search while a person
+// types, and updates.
 document.documentElement.classList.add('scripted')
-startRoving()
-startPopover()
 startTimes()
 startCopying()
 startFilling()

@@ -435,12 +435,10 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     expect(shell('a\\357\\277\\275b')).toMatchObject({ status: 0, stdout: 'a\ufffdb\n' })
   })
 
-  test.runIf(process.getuid?.() === 0).each([
-    ['postgres://db/x', 'Add user=NAME, or set PGUSER'],
-    ['postgres://db/x?service=y', '"/.pg_service.conf", which cannot be read'],
-  ])('a user without a name and a home, as a container can have one: %s', (store, message) => {
-    const args = [MAIN, 'run', '--store', store, ...ok, '--', 'echo', 'no']
+  test.runIf(process.getuid?.() === 0)('a user without a name and a home, as a container can have one', () => {
+    const args = [MAIN, 'run', '--store', 'postgres://db/x', ...ok, '--', 'echo', 'no']
     const ended = spawnSync(process.execPath, args, { encoding: 'utf8', uid: 54_321, gid: 54_321, env: {} })
+    const message = 'Add user=NAME, or set PGUSER'
     expect(ended).toMatchObject({ status: 64, stdout: '', stderr: expect.stringContaining(message) })
   })
 

@@ -18,19 +18,16 @@ describe('the address of a ledger in PostgreSQL', () => {
     expect([place, schema, table]).toEqual(['database "billing" on db.example:6543', 'batch', 'runs'])
   })
 
-  test('takes what it leaves out from the service file, then from the variables of libpq', () => {
-    const PGSERVICEFILE = join(folder, 'services')
-    writeFileSync(PGSERVICEFILE, '[other]\nhost=no\n\n[ledger]\n# here\nhost = db.example\nuser=ada\n[last]\nuser=no\n')
-    const env = { PGSERVICEFILE, PGUSER: 'bob', PGPASSWORD: 'secret', PGDATABASE: 'billing', PGPORT: '', PGSERVICE: '' }
-    expect(readAddress('postgres://', env).config).toMatchObject({ user: 'bob' })
-    expect(readAddress('postgresql://?service=ledger', env).config).toMatchObject({
-      host: 'db.example',
-      user: 'ada',
-      password: 'secret',
-      database: 'billing',
-      port: 5432,
+  test('takes what it leaves out from the variables of libpq, and refuses a service that would say something else', () => {
+    const env = { PGUSER: 'bob', PGPASSWORD: 'secret', PGDATABASE: 'billing', PGPORT: '', PGSERVICE: '' }
+    expect(readAddress('postgresql://db.example', env).config).toMatchObject({
+      ...{ host: 'db.example', user: 'bob', password: 'secret', database: 'billing', port: 5432 },
     })
-    expect(() => readAddress('postgres://?service=none', env)).toThrow('has no service "none"')
+    expect(() => readAddress('postgres://db.example', { ...env, PGSERVICE: 'own' })).toThrow(
+      /PGSERVICE is not supported/,
+    )
+    expect(readAddress('postgres://ada@db/x', { ...env, PGSERVICE: 'own' }).config).toMatchObject({ database: 'x' })
+    expect(() => readAddress('postgres://ada@db/x?service=own', {})).toThrow('It has no parameter "service"')
   })
 
   test('verifies TLS unless the server is this host or sslmode says otherwise', () => {
@@ -40,7 +37,8 @@ describe('the address of a ledger in PostgreSQL', () => {
     expect(ssl('postgres://db.example/x?sslmode=verify-ca')).toHaveProperty('checkServerIdentity')
     expect(ssl('postgres://db.example/x', { PGSSLMODE: 'require' })).toMatchObject({ rejectUnauthorized: false })
     // As with libpq: who names an authority wants the certificate to be from it.
-    const authority = `sslmode=require&sslrootcert=${join(folder, 'services')}`
+    writeFileSync(join(folder, 'authority.pem'), '')
+    const authority = `sslmode=require&sslrootcert=${join(folder, 'authority.pem')}`
     expect(ssl(`postgres://db.example/x?${authority}`)).toMatchObject({ rejectUnauthorized: true })
     expect(ssl('postgres://localhost/x')).toBe(false)
     expect(ssl('postgres:///x?host=/var/run/postgresql')).toBe(false)

@@ -77,7 +77,7 @@ const line: TaskLine = {
 }
 const cellsOf = (more: Partial<TaskLine>) => {
   const html = String(GridLine({ line: { ...line, ...more }, axis, now: NOW })).replaceAll('&amp;', '&')
-  return [...html.matchAll(/<td((?: (?!data-name)[^>]*)?)>(.*?)<\/td>/g)].slice(0, axis.columns.length)
+  return [...html.matchAll(/<td((?: (?!data-name)[^>]*)?)>(.*?)<\/td>/gs)].slice(0, axis.columns.length)
 }
 
 test('a column that a pause overlaps is hatched, and an empty pause hatches none', () => {

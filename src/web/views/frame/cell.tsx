@@ -1,24 +1,23 @@
+// biome-ignore-all lint/a11y/useAnchorContent: the title is the name of the link. A label, too, would double the page.
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { cellSign } from './marks.ts'
 
 interface CellProps {
   readonly href: string
   readonly mark: SlotMark
-  /** The task, the local time, the status, and so on. The popover shows each on a line of its own. */
+  /** The task, the local time, the status, and so on. */
   readonly facts: readonly string[]
   readonly isRejected: boolean
-  /** The Tab key stops at this cell. With the script it stops at one cell of a row. */
+  /** The Tab key stops at one cell of a row, and not at hundreds. The page of the task has a link to each slot. */
   readonly isStop: boolean
 }
 
 /** A tile for one slot, or for the slots of one column, which links to them. */
 export function Cell({ href, mark, facts, isRejected, isStop }: CellProps) {
   const look = `c ${mark}${isRejected ? ' rejected' : ''}`
-  // The popover splits the text again (browser/popover.ts).
-  const text = facts.join('; ')
   return (
-    <a class={look} href={href} tabindex={isStop ? undefined : -1} aria-label={text}>
-      {cellSign(mark)}
+    <a class={look} href={href} tabindex={isStop ? undefined : -1} title={facts.join(';\n')}>
+      <span aria-hidden="true">{cellSign(mark)}</span>
     </a>
   )
 }

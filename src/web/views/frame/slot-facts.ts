@@ -18,7 +18,7 @@ export function isMoving({ status }: SlotWithStatus): boolean {
   return status === 'running' || status === 'waiting' || status === 'overdue' || status === 'due'
 }
 
-/** The facts of a slot that the popover of its cell shows. They take less memory than its row. */
+/** The facts that the title of a cell has. They take less memory than the row of its slot. */
 export interface SlotFacts {
   readonly slot: Instant
   readonly mark: SlotMark
@@ -40,7 +40,6 @@ export function slotFactsOf({ slot, row, status, mark }: SlotWithStatus, now: In
   }
 }
 
-/** Returns what the popover shows about a slot, and what a screen reader reads: one fact an entry. */
 export function slotFactTexts(task: string, facts: SlotFacts, clock: WallClock): readonly string[] {
   const { slot, mark, durationMs, isRunning, attempts, rejected } = facts
   return [

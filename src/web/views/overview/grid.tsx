@@ -52,7 +52,7 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
       {isDense && (
         <p class="half quiet">This screen is narrow, so only the newest {NARROW_COLUMNS} columns are shown.</p>
       )}
-      <table class={isDense ? 'grid dense' : 'grid'} data-roving>
+      <table class={isDense ? 'grid dense' : 'grid'}>
         <thead>
           <tr>
             <th scope="col" class="name">

@@ -100,7 +100,7 @@ function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
 function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<RecentSlots, 'slots'>) {
   return (
     <table class="chart">
-      <thead data-roving>
+      <thead>
         <tr>
           {slots.map((record, index) => (
             <th scope="col">
@@ -143,7 +143,7 @@ function Days({ days, task, clock, now }: Omit<RecentProps, 'recent'> & { readon
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {!isWhole && <p class="quiet">The task has very many slots, so older days are not read.</p>}
       <table class={columns.length > RECENT * 2 ? 'chart wide' : 'chart'}>
-        <thead data-roving>
+        <thead>
           <tr>
             {columns.map((column, index) => {
               const cell = cells[index] ?? null

@@ -107,7 +107,6 @@ test('a renamed task replaces its schedule, task definition and log group, and n
   }
   const groups = [propertiesOf('batch', 'BatchSchedule'), propertiesOf('ledger', 'CheckSchedule')]
   expect(groups.map(({ GroupName }) => GroupName)).toEqual([{ Ref: 'ScheduleGroup' }, { Ref: 'ScheduleGroup' }])
-  expect(JSON.parse(schema('eventbridge/schedule.json')).GroupName).toMatch(/^\$\{/)
 })
 
 test('a deletion keeps the evidence, and what people and batches use, so no attached policy blocks it', () => {
@@ -242,15 +241,6 @@ test('the check looks back over the longest day of a time zone and more, so that
   const [{ Command }] = propertiesOf('ledger', 'CheckDefinition')['ContainerDefinitions']
   const [, hours] = /^(\d+)h$/.exec(Command[Command.indexOf('--new') + 1]) ?? []
   expect(Number(hours)).toBeGreaterThan(25)
-})
-
-test('the task definition without a stack has the same environment and log, but for what a plain file cannot know', () => {
-  const [ours] = propertiesOf('batch', 'TaskDefinition')['ContainerDefinitions']
-  const [plain] = JSON.parse(schema('task-definition.json')).containerDefinitions
-  const namesOf = (variables: Loose[]) => variables.map(({ Name, name }) => Name ?? name)
-  const own = ['CRONLEDGER_ANCHOR', 'CRONLEDGER_AFTER', 'CRONLEDGER_SECRETS', 'CRONLEDGER_ECS_NETWORK']
-  expect(namesOf(plain.environment)).toEqual(namesOf(ours.Environment).filter((name) => !own.includes(name)))
-  expect(Object.keys(plain.logConfiguration.options)).toEqual(Object.keys(ours.LogConfiguration.Options))
 })
 
 test('a task of a batch whose own container exits with another code than 0, or that does not start, matches the rule', () => {

@@ -37,8 +37,8 @@ test('template lists what it prints, and prints a file of the package byte for b
 })
 
 test.each([
-  [['everything'], /^unknown template "everything"\. Use ledger, batch, parameters, .* or rule-targets\.$/],
-  [['scedule'], /Did you mean schedule\?/],
+  [['everything'], /^unknown template "everything"\. Use ledger, batch, parameters, .* or postgres\.$/],
+  [['postgress'], /Did you mean postgres\?/],
   [['iam'], /Did you mean runner-policy or auditor-policy or operator-policy\?/],
   [['terraform'], /Did you mean terraform-ledger or terraform-batch\?/],
   [['cfn'], /Did you mean ledger or batch\?/],
@@ -51,26 +51,10 @@ test.each([
 
 test('each placeholder of a template is on its page, and no other', () => {
   const page = read('docs/reference/templates.md')
-  for (const path of ['iam/runner', 'iam/operator', 'task-definition', 'eventbridge/schedule', 'eventbridge/rule']) {
+  for (const path of ['iam/runner', 'iam/operator']) {
     const names = new Set([...file(`${path}.json`).matchAll(/\$\{(\w+)\}/g)].map(([, name]) => name))
     const [, cell = ''] = new RegExp(`\`${path}\\.json\`.*\\| ([^|]*) \\|$`, 'm').exec(page) ?? []
     expect(new Set([...cell.matchAll(/`(\w+)`/g)].map(([, name]) => name))).toEqual(names)
-  }
-})
-
-test('both kinds of EventBridge pass the time of the event to the container of the task definition', () => {
-  const { containerDefinitions } = JSON.parse(file('task-definition.json'))
-  const { Input } = JSON.parse(file('eventbridge/schedule.json')).Target
-  const [{ Id, InputTransformer }] = JSON.parse(file('eventbridge/rule-targets.json')).Targets
-  expect(Id).toBe(JSON.parse(file('eventbridge/rule.json')).Name)
-  expect(InputTransformer.InputPathsMap).toEqual({ time: '$.time' })
-  for (const [input, time] of [
-    [Input, '<aws.scheduler.scheduled-time>'],
-    [InputTransformer.InputTemplate, '<time>'],
-  ]) {
-    const [{ name, environment }] = JSON.parse(input).containerOverrides
-    expect(name).toBe(containerDefinitions[0].name)
-    expect(environment[0]).toEqual({ name: 'CRONLEDGER_EVENT_TIME', value: time })
   }
 })
 
