@@ -99,9 +99,11 @@ export const VERDICT_RULES = {
     ...NOT_DONE,
     happened:
       found === null
-        ? target.slot < firstSlot
-          ? ['was not expected to run: its schedule is recorded from ', { at: firstSlot }, ' on']
-          : ['was not expected to run, no run is recorded']
+        ? target.doubt !== undefined
+          ? doubtSentence(target)
+          : target.slot < firstSlot
+            ? ['was not expected to run: its schedule is recorded from ', { at: firstSlot }, ' on']
+            : ['was not expected to run, no run is recorded']
         : [
             `${found.suspension.by} ${found.kind === 'pause' ? 'paused' : 'retired'} the task: ${found.suspension.reason}`,
           ],

@@ -83,6 +83,7 @@ export function doubtSentence({ doubt }: StepTarget): Sentence {
   const why: Sentence = doubt.isFirst
     ? ['the first scheduled run is that of ', until]
     : ['the schedule changed between ', { at: doubt.after }, ' and ', until]
+  if (doubt.isPlain) return ['was not expected to run: ', ...why, ', and no run is missing']
   return ['may not have been due: ', ...why, ', no run is recorded']
 }
 

@@ -105,6 +105,17 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       ' | was not expected to run: its schedule is recorded from 04:00:00 on | not done | starts | ',
     ],
     [
+      verdict(
+        null,
+        {},
+        {
+          isExpected: false,
+          target: { ...TARGET, doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS, isPlain: true } },
+        },
+      ),
+      ' | was not expected to run: the schedule changed between 02:00:00 and 04:00:00, and no run is missing | not done | starts | ',
+    ],
+    [
       verdict(null, {}, { isExpected: false, found: { kind: 'pause', suspension: PAUSE } }),
       ' | ada paused the task: maintenance of the database | not done | duplicate | ',
     ],

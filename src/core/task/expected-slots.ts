@@ -9,6 +9,7 @@ import {
   slotBefore,
 } from '../schedule/slot.ts'
 import type { Instant, Key, ScheduleSpec, StoredRow, Window } from '../types.ts'
+import { isPlainSwitch } from './schedule-switch.ts'
 import { type InForce, scheduleWith } from './schedules-in-force.ts'
 import type { Gap } from './suspensions.ts'
 
@@ -18,6 +19,8 @@ export interface Doubt {
   readonly until: Instant
   /** The task had no schedule before: `after` is the slot of a forced run, and `until` that of the first scheduled one. */
   readonly isFirst?: true
+  /** Nothing is missing: the schedule changed at one moment between two runs. It is no finding. */
+  readonly isPlain?: true
 }
 
 /** A slot that was due and has no row. `schedule` is the one that was in force then. */
@@ -43,6 +46,8 @@ export interface TaskInForce {
   readonly dueUntil?: Instant
   /** Also the optional slots, of which only those with a row count. */
   readonly withOptional?: true
+  /** Also the slots that one of two schedules has between them, if nothing is missing. */
+  readonly withPlain?: true
 }
 
 export interface DueKey extends Key {
@@ -57,7 +62,7 @@ export interface DueKey extends Key {
  *
  * The old schedule was certainly in force up to the last slot that ran under it (`after`), and the new one from the first
  * slot that ran under it (`since`). Each slot between them that one of the two has is in doubt, because triggers around the
- * change may have been lost, unless an operator declared the change.
+ * change may have been lost, unless an operator declared the change, or a switch at one moment explains that nothing ran.
  */
 export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
   let open = tasks.map((task) => {
@@ -80,7 +85,7 @@ export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: I
 }
 
 function* dueKeysOf(
-  { task, schedules, gaps = [], dueUntil = Number.POSITIVE_INFINITY, withOptional }: TaskInForce,
+  { task, schedules, gaps = [], dueUntil = Number.POSITIVE_INFINITY, withOptional, withPlain }: TaskInForce,
   since: Instant,
   until: Instant,
 ): Generator<DueKey, void> {
@@ -98,10 +103,16 @@ function* dueKeysOf(
     if (entry.declared !== undefined) continue
     const after = entry.after ?? before?.since
     if (after === undefined) return
-    const doubt = { after, until: first, ...(before === undefined && { isFirst: true as const }) }
     const either = before === undefined ? [schedule] : [schedule, before.schedule]
-    for (const slot of slotsOutsideGaps(either, Math.max(since, after + 1), end, gaps, previous))
-      yield { ...keyOf(slot, either), doubt }
+    const from = Math.max(since, after + 1)
+    const isPlain = from < end && before !== undefined && isPlainSwitch(before.schedule, schedule, after, first)
+    const doubt = {
+      ...{ after, until: first },
+      ...(before === undefined && { isFirst: true as const }),
+      ...(isPlain && { isPlain }),
+    }
+    if (!isPlain || withPlain)
+      for (const slot of slotsOutsideGaps(either, from, end, gaps, previous)) yield { ...keyOf(slot, either), doubt }
     end = Math.min(end, after + 1)
   }
 }

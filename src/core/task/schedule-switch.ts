@@ -1,7 +1,7 @@
 import { DAY_MS } from '../duration.ts'
-import { usageError } from '../errors.ts'
+import { LedgerError, usageError } from '../errors.ts'
 import { longestGapMs } from '../schedule/gaps.ts'
-import { type Schedule, slotsBetween } from '../schedule/slot.ts'
+import { expectedSlotAfter, type Schedule, slotsBetween } from '../schedule/slot.ts'
 import { openZone } from '../schedule/zone.ts'
 import type { Instant } from '../types.ts'
 
@@ -56,11 +56,7 @@ interface Listed {
 }
 
 export function explainSwitch(from: Schedule, to: Schedule, at: Instant): ExplainedSwitch {
-  // A schedule that ends is counted by days.
-  const gapMs = Math.max(...[from, to].map((schedule) => longestGapMs(schedule, at) ?? DAY_MS))
-  const longest = UNITS.findIndex((unit) => gapMs <= unit.gapMs)
-  const units = UNITS.slice(0, longest + 1).map(({ unit }) => unit)
-  const days = UNITS[longest]?.days ?? 1
+  const { units, days } = unitsOf(from, to, at)
   const searchedUntil = at + (3 * days + 1) * DAY_MS
   // The list has whole periods, also where the dates of two zones differ by more than a day.
   const listed = slotsAround({ from, to }, at, (4 * days + 3) * DAY_MS, units)
@@ -98,6 +94,43 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
   }
 }
 
+/**
+ * Returns whether nothing is missing between `after`, the last slot that ran under the old schedule, and `until`, the first
+ * one under the new: each schedule has at most one slot between them, a switch at one moment explains that neither ran, and no
+ * day, week, month or year has fewer runs than under each of the two schedules.
+ */
+export function isPlainSwitch(from: Schedule, to: Schedule, after: Instant, until: Instant): boolean {
+  const [old, ...moreOld] = firstSlots(from, after, until)
+  const [fresh = after, ...moreFresh] = firstSlots(to, after, until)
+  if (moreOld.length > 0 || moreFresh.length > 0 || (old !== undefined && old <= fresh)) return false
+  const { units, days } = unitsOf(from, to, after)
+  try {
+    const listed = slotsAround({ from, to }, fresh + 1, (days + 2) * DAY_MS, units)
+    for (const { schedule, slot, periods } of listed)
+      if (slot <= fresh) for (const period of periods) period.runs += schedule === 'from' ? 1 : -1
+    return !listed.some(({ periods }) => periods.some(isShort))
+  } catch (error) {
+    // There are too many slots to count.
+    if (error instanceof LedgerError) return false
+    throw error
+  }
+}
+
+/** Returns at most two. */
+function firstSlots(schedule: Schedule, after: Instant, until: Instant): readonly Instant[] {
+  const slots: Instant[] = []
+  let slot = expectedSlotAfter(schedule, after)
+  for (; slot !== null && slot < until && slots.length < 2; slot = expectedSlotAfter(schedule, slot)) slots.push(slot)
+  return slots
+}
+
+/** Returns the units to count in, and the days of the longest one. A schedule that ends is counted by days. */
+function unitsOf(from: Schedule, to: Schedule, at: Instant) {
+  const gapMs = Math.max(...[from, to].map((schedule) => longestGapMs(schedule, at) ?? DAY_MS))
+  const longest = UNITS.findIndex((unit) => gapMs <= unit.gapMs)
+  return { units: UNITS.slice(0, longest + 1).map(({ unit }) => unit), days: UNITS[longest]?.days ?? 1 }
+}
+
 function slotsAround(schedules: Record<'from' | 'to', Schedule>, at: Instant, reachMs: number, units: readonly Unit[]) {
   const counted = new Map<string, Period>()
   const listed: Listed[] = []
@@ -119,8 +152,12 @@ function slotsAround(schedules: Record<'from' | 'to', Schedule>, at: Instant, re
   return listed.sort((one, other) => one.slot - other.slot)
 }
 
-function isAffected({ runs, withFrom, withTo }: Period): boolean {
-  return runs > Math.max(withFrom, withTo) || runs < Math.min(withFrom, withTo)
+function isAffected(period: Period): boolean {
+  return period.runs > Math.max(period.withFrom, period.withTo) || isShort(period)
+}
+
+function isShort({ runs, withFrom, withTo }: Period): boolean {
+  return runs < Math.min(withFrom, withTo)
 }
 
 /** A week begins on Monday. */

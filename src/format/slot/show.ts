@@ -56,7 +56,8 @@ export function shownSlot(
   const rules = rulesOf(known)
   const [recorded, own] = [scheduleWith(inForce, slot), readableRow(row)]
   const schedule = own?.schedule ?? recorded?.spec ?? null
-  const [key] = row === null ? dueKeys([{ task, schedules: inForce, gaps: gapsOf(known) }], slot, slot + 1) : []
+  const due = { task, schedules: inForce, gaps: gapsOf(known), withPlain: true } as const
+  const [key] = row === null ? dueKeys([due], slot, slot + 1) : []
   const of = { ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
   const found = suspensionOf(known, slot)
   const target = { store, task, slot, doubt: key?.doubt, ...of }
@@ -64,7 +65,7 @@ export function shownSlot(
     target,
     row,
     found,
-    isExpected: key !== undefined,
+    isExpected: key !== undefined && !key.doubt?.isPlain,
     isOnlyDeclared: known !== null && isOnlyDeclared(known),
     unmet: rules === null || own === null ? [] : unmetRules(own, rules, older),
     firstSlot: known?.schedules[0]?.since,

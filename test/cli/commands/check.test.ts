@@ -130,6 +130,23 @@ test('tasks: the last slot is none that is still to come', async () => {
   expect(known).toMatchObject({ last: { slot: today, status: 'completed', state: 'COMPLETED' } })
 })
 
+test('a schedule that was moved between two runs is no finding, and show says why', async () => {
+  const moved = { ...env, CRONLEDGER_STORE: `file:${join(scratch(), 'moved.db')}`, CRONLEDGER_TASK: 'moved' }
+  for (const [schedule, slot] of [
+    ['0 3 * * *', '2026-11-23T08:00:00Z'],
+    ['30 4 * * *', '2026-11-24T09:30:00Z'],
+    ['30 4 * * *', '2026-11-25T09:30:00Z'],
+  ] as const) {
+    const given = ['--schedule', schedule, '--timezone', 'America/New_York', '--event-time', slot]
+    expect((await cronledger(['run', ...given, '--', 'true'], { env: moved })).code).toBe(0)
+  }
+  const { code, stdout } = await cronledger(['check'], { env: moved })
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'no problems found\n' })
+  const shown = await cronledger(['show', '--slot', '2026-11-24T08:00:00Z'], { env: moved })
+  const why = 'the schedule changed between 2026-11-23 03:00:00 and 2026-11-24 04:30:00, and no run is missing'
+  expect(shown.stdout).toContain(`was not expected to run: ${why}`)
+})
+
 describe('in the container of a batch whose schedule is not recorded', () => {
   const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
 

@@ -152,6 +152,54 @@ describe('the slots that were due', () => {
     expect(slots).toContain('2026-11-03T12:00?')
   })
 
+  // The old schedule, the last slot that ran under it, the new schedule, and the first slot that ran under that.
+  test.each([
+    ['is later', '0 3 * * *', '2026-10-20T07:00', '30 4 * * *', '2026-10-21T08:30', []],
+    ['is earlier', '0 3 * * *', '2026-10-20T07:00', '30 2 * * *', '2026-10-21T06:30', []],
+    // On the 21st, nothing ran.
+    [
+      'is earlier, and its first one is lost',
+      ...['0 3 * * *', '2026-10-20T07:00', '30 2 * * *', '2026-10-22T06:30'],
+      ['10-21T07:00', '10-21T06:30'],
+    ],
+    [
+      'is later, and its first one is lost',
+      ...['0 3 * * *', '2026-10-20T07:00', '30 4 * * *', '2026-10-22T08:30'],
+      ['10-22T07:00', '10-21T08:30', '10-21T07:00', '10-20T08:30'],
+    ],
+    ['is at another minute', '0 * * * *', '2026-10-20T07:00', '30 * * * *', '2026-10-20T08:30', []],
+    // A switch from daily to hourly at 07:10 had a slot of 08:00.
+    ['is hourly', '0 3 * * *', '2026-10-20T07:00', '30 * * * *', '2026-10-20T09:30', ['10-20T08:30', '10-20T07:30']],
+    ['was hourly', '0 * * * *', '2026-10-20T07:00', '0 6 * * *', '2026-10-20T10:00', ['10-20T09:00', '10-20T08:00']],
+    ['is on a later weekday', '0 3 * * MON', '2026-10-19T07:00', '0 3 * * WED', '2026-10-28T07:00', []],
+    [
+      'is on an earlier weekday, and its first one is lost',
+      ...['0 3 * * WED', '2026-10-14T07:00', '0 3 * * MON', '2026-10-26T07:00'],
+      ['10-21T07:00', '10-19T07:00'],
+    ],
+    ['is on a later day', '0 3 1 * *', '2026-10-01T07:00', '0 3 15 * *', '2026-11-15T08:00', []],
+    [
+      'is on an earlier day, and its first one is lost',
+      ...['0 3 15 * *', '2026-09-15T07:00', '0 3 1 * *', '2026-11-01T07:00'],
+      ['10-15T07:00', '10-01T07:00'],
+    ],
+    [
+      'has too many slots to count',
+      '* * * * * *',
+      '2026-10-20T07:00',
+      '0 3 1 * *',
+      '2026-10-20T07:00:02',
+      ['10-20T07:00'],
+    ],
+  ] as const)('if the new slot %s, all that may be missing are in doubt', (_, old, after, fresh, until, expected) => {
+    const schedules = [
+      inForce('2026-08-01T00:00:00Z', old, 'America/New_York'),
+      inForce(`${until}Z`, fresh, 'America/New_York', `${after}Z`),
+    ]
+    const slots = due(schedules, `${after}Z`, `${until}Z`).slice(0, -1)
+    expect(slots).toEqual(expected.map((slot) => `2026-${slot}?`))
+  })
+
   test('over a clock change', () => {
     const schedules = [inForce('2026-10-30T05:30:00Z', '30 1 * * *', 'America/New_York')]
     expect(due(schedules, '2026-10-31T00:00:00Z', '2026-11-03T00:00:00Z')).toEqual([
