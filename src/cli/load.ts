@@ -1,5 +1,15 @@
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, isAbsolute, join } from 'node:path'
 import { getRawAsset, isSea } from 'node:sea'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
@@ -12,16 +22,27 @@ const SUM_BYTES = 8
 /** SQLite's native library, beside the executable, which cannot load a library that it contains. */
 const SQLITE = 'cronledger-file.node'
 
+const CACHE = `app-${process.version}-${process.platform}-${process.arch}.cache`
+
+interface Loaded {
+  readonly app: typeof App
+  /** Keeps what V8 has compiled for the next start of this user, if no compiled form was found. Never throws. */
+  readonly keepCompiled: () => void
+}
+
 /**
- * Loads the program with V8's compiled form, if the build made one, since that makes the start faster. V8 refuses a form of
- * another version or with other flags. It does not check the processor, so the name of the file has it, and does not look for
- * damage: a flipped bit would crash or hang this process. So the form begins with a checksum of its source and itself.
+ * Loads the program with V8's compiled form, since that makes the start faster: the one that the build made, or else the one
+ * that an earlier run of this user kept. V8 refuses a form of another version or with other flags. It does not check the
+ * processor, so the name of the file has it, and does not look for damage: a flipped bit would crash or hang this process. So
+ * the form begins with a checksum of its source and itself.
  */
-export function loadApp(): typeof App {
+export function loadApp(): Loaded {
   const read = isSea() ? readAsset : readBeside
   const source = read('app.js')
   if (source === null) throw new Error('app.js is missing. Install cronledger again.')
-  const compiled = read(`app-${process.version}-${process.platform}-${process.arch}.cache`)
+  const built = read(CACHE)
+  const kept = built === null ? keptFile() : null
+  const compiled = kept === null ? built : readOwn(kept)
   const cachedData = compiled?.subarray(SUM_BYTES)
   const isWhole = cachedData && compiled?.toString('latin1', 0, SUM_BYTES) === sumOf(source, cachedData)
   // The build writes ASCII only, so one byte is one character, which is also the form that V8 keeps.
@@ -29,7 +50,58 @@ export function loadApp(): typeof App {
   const module = { exports: {} as typeof App }
   const requires = isSea() ? requireInExecutable : require
   script.runInThisContext()(module.exports, requires, module, pathToFileURL(__filename).href)
-  return module.exports
+  const isFitting = isWhole && script.cachedDataRejected !== true
+  const keepCompiled = () => {
+    if (kept !== null && !isFitting) keep(kept, source, script)
+  }
+  return { app: module.exports, keepCompiled }
+}
+
+/** The npm package cannot have a compiled form for each version of Node, so the first run of a user makes one. */
+function keptFile(): string | null {
+  const { XDG_CACHE_HOME = '', HOME = '' } = process.env
+  const folder = isAbsolute(XDG_CACHE_HOME) ? XDG_CACHE_HOME : join(HOME, '.cache')
+  return isAbsolute(folder) ? join(folder, 'cronledger', CACHE) : null
+}
+
+/** Returns null for a file that another user owns or may change, since its content runs as this user. */
+function readOwn(path: string): Buffer | null {
+  let file: number | null = null
+  try {
+    file = openSync(path, 'r')
+    const { uid, mode } = fstatSync(file)
+    return uid === process.getuid?.() && (mode & 0o022) === 0 ? readFileSync(file) : null
+  } catch {
+    return null
+  } finally {
+    if (file !== null) closeSync(file)
+  }
+}
+
+/**
+ * We must not make the folder of the user's caches: a container that is used once has none, and a form that is kept in it would
+ * cost time and help no other start. A start at the same moment reads the old file or the new one, and never a part.
+ */
+function keep(path: string, source: Buffer, script: Script): void {
+  const folder = dirname(path)
+  if (!existsSync(dirname(folder))) return
+  const part = `${path}.${process.pid}`
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    const compiled = script.createCachedData()
+    writeFileSync(part, Buffer.concat([Buffer.from(sumOf(source, compiled)), compiled]), { mode: 0o600, flag: 'wx' })
+    renameSync(part, path)
+  } catch {
+    removeIfPossible(part)
+  }
+}
+
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // The folder cannot be written, so the file was not made.
+  }
 }
 
 /** The `require` of the program in the executable: the modules of Node, and `libsql` with its native library. */

@@ -9,13 +9,17 @@ void start()
 /** If the program cannot be loaded, exits with the code of a bug (`EXIT` in exit-code.ts), since the batch has not failed. */
 async function start(): Promise<never> {
   const { loadApp } = await import('./load.ts')
-  let main: ReturnType<typeof loadApp>['main']
+  let loaded: ReturnType<typeof loadApp>
   try {
-    main = loadApp().main
+    loaded = loadApp()
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
     writeSync(2, `cronledger: cannot be loaded: ${reason}\n`)
     process.exit(70)
   }
-  process.exit(await main(process.argv.slice(2), process.env, stops))
+  const args = process.argv.slice(2)
+  const code = await loaded.app.main(args, process.env, stops)
+  // Only a run has used what a run needs. One that failed or was stopped must end soon.
+  if (args[0] === 'run' && code === 0) loaded.keepCompiled()
+  process.exit(code)
 }

@@ -1,9 +1,21 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { Script } from 'node:vm'
 import { crc32 } from 'node:zlib'
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { MAIN, NIGHTLY, scratch } from '../support/cli.ts'
 
 const folder = scratch()
@@ -89,6 +101,84 @@ describe('the compiled form', () => {
       stdout: expect.stringMatching(/^cronledger \d/),
       stderr: '',
     })
+  })
+})
+
+describe('the compiled form that a run of the npm package keeps', () => {
+  const cli = join(folder, 'package')
+  const caches = join(folder, 'caches')
+  const kept = join(caches, 'cronledger', CACHE)
+  let minute = 10
+
+  function start(home: NodeJS.ProcessEnv, args: readonly string[]) {
+    const env = { ...process.env, XDG_CACHE_HOME: '', HOME: '', ...home }
+    return spawnSync(process.execPath, [join(cli, 'main.js'), ...args], { env, encoding: 'utf8' })
+  }
+  const run = (home: NodeJS.ProcessEnv, ...batch: readonly string[]) => {
+    const slot = ['--schedule', '* * * * *', '--event-time', `2026-11-29T00:${minute++}:00Z`]
+    return start(home, ['run', '--store', LEDGER, '--task', 'kept', ...slot, '--', ...batch])
+  }
+
+  beforeEach(() => {
+    for (const path of [cli, caches]) rmSync(path, { recursive: true, force: true })
+    cpSync(dirname(MAIN), cli, { recursive: true })
+    rmSync(join(cli, CACHE))
+    symlinkSync(resolve('node_modules'), join(cli, 'node_modules'))
+    mkdirSync(caches)
+  })
+
+  /** Keeps the compiled form of a program with another text, as if it were of the program. Its use shows in the log. */
+  function keepOther() {
+    const app = join(cli, 'app.js')
+    const source = readFileSync(app)
+    writeFileSync(app, source.toString('latin1').replaceAll('the scheduled time', 'THE SCHEDULED TIME'))
+    run({ XDG_CACHE_HOME: caches }, 'true')
+    writeFileSync(app, source)
+    const data = readFileSync(kept).subarray(8)
+    writeFileSync(kept, Buffer.concat([Buffer.from(crc32(data, crc32(source)).toString(16).padStart(8, '0')), data]))
+  }
+  const log = () => run({ XDG_CACHE_HOME: caches }, 'true').stderr
+
+  test('is in the folder of the caches of the user, which only this user can read', () => {
+    expect(run({ XDG_CACHE_HOME: caches }, 'true').status).toBe(0)
+    expect(readdirSync(dirname(kept))).toEqual([CACHE])
+    expect(statSync(kept).mode & 0o777).toBe(0o600)
+    rmSync(caches, { recursive: true })
+    mkdirSync(join(folder, '.cache'), { recursive: true })
+    expect(run({ HOME: folder, XDG_CACHE_HOME: 'relative' }, 'true').status).toBe(0)
+    expect(readdirSync(join(folder, '.cache/cronledger'))).toEqual([CACHE])
+  })
+
+  test('is used by the next start, unless another user owns it or may write it', () => {
+    keepOther()
+    expect(log()).toContain('THE SCHEDULED TIME')
+    chmodSync(kept, 0o620)
+    expect(log()).toContain('the scheduled time')
+    keepOther()
+    if (process.getuid?.() === 0) {
+      chownSync(kept, 65_534, 65_534)
+      expect(log()).toContain('the scheduled time')
+    }
+  })
+
+  test('is replaced if it is damaged or of another version of cronledger', () => {
+    keepOther()
+    const damaged = readFileSync(kept).fill(0, 5_000, 5_100)
+    writeFileSync(kept, damaged)
+    expect(log()).toContain('the scheduled time')
+    expect(readFileSync(kept)).not.toEqual(damaged)
+    expect(log()).toContain('the scheduled time')
+  })
+
+  test('is not made in a home without a folder for caches, by a batch that failed, or by a program that has one', () => {
+    const home = join(folder, 'home')
+    mkdirSync(home)
+    expect(run({ HOME: home }, 'true').status).toBe(0)
+    expect(run({ HOME: join(folder, 'absent') }, 'true').status).toBe(0)
+    expect(run({ XDG_CACHE_HOME: caches }, 'false').status).toBe(1)
+    cpSync(join(dirname(MAIN), CACHE), join(cli, CACHE))
+    expect(run({ XDG_CACHE_HOME: caches }, 'true').status).toBe(0)
+    expect([...readdirSync(home), ...readdirSync(caches), existsSync(join(folder, 'absent'))]).toEqual([false])
   })
 })
 
