@@ -98,6 +98,22 @@ describe('what a report says', () => {
     expect(tasks[0]).toMatchObject({ counts: { due: 22, inTime: 22, skipped: 0 }, exceptions: [], pauses: [pause] })
   })
 
+  test.each([
+    ['failed', 'failed'],
+    ['stale', 'stale'],
+    ['rerun', 'late'],
+    ['succeeded', 'inTime'],
+    ['done-by-hand', 'marked'],
+  ] as const)(
+    'a slot that is %s in a pause, which may be dated back, counts as it does without the pause',
+    async (fate, name) => {
+      const pause = { ...PAUSE, from: at - 3 * DAY_MS, until: at - DAY_MS }
+      const [paused] = (await reportOf(['succeeded', 'skipped', fate], { pauses: [pause] })).tasks
+      const counts = { due: 23, inTime: 22, repaired: fate === 'rerun' ? 1 : 0 }
+      expect(paused?.counts).toMatchObject({ ...counts, [name]: name === 'inTime' ? 23 : 1, skipped: 0 })
+    },
+  )
+
   test('a change of the schedule in the period is listed, and the first schedule is none', async () => {
     const since = Date.parse('2026-11-10T03:00:00Z')
     const { tasks } = await reportOf([], {

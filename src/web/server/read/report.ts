@@ -3,6 +3,7 @@ import { LOOKED_AT, withOlder } from '../../../audit/older.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
+import { hasStarted } from '../../../core/row/attempts.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import { parseTime, parseTimeRange, type RangeText, type TimeRange } from '../../../core/schedule/time-range.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
@@ -102,11 +103,12 @@ async function taskReport(
     const before = () => readRows(task, { until: period.since, limit: LOOKED_AT }, reading)
     for await (const { slot, older } of withOlder(readSlotsWithStatus(read, period, reading), rules && before)) {
       const one = { ...slot, older }
-      const isSuspended = suspensionOf(known, one.slot) !== null
-      // The pause itself is listed, and not each slot that it skipped.
-      if (isSuspended && one.status === 'skipped') continue
+      const own = readableRow(one.row)
+      // The pause itself is listed, and not each slot that it skipped. A slot that ran before, or in spite of it, counts.
+      const isLeftOut = one.status === 'skipped' && !own?.attempts.some(hasStarted)
+      if (isLeftOut && suspensionOf(known, one.slot) !== null) continue
       tally.addDecisions(one)
-      if (!isSuspended && wasDue(one, read)) tally.add(one, reading.now)
+      if (wasDue(one, read)) tally.add(one, reading.now)
     }
   } catch (error) {
     problem = faultOf(error)
@@ -124,8 +126,12 @@ async function taskReport(
   }
 }
 
-/** A slot without a row is only found if it was due. An operator can force a slot that no schedule has. */
-function wasDue({ slot, row }: ReportedSlot, { inForce }: ReadTask): boolean {
+/**
+ * A slot without a row is only found if it was due. An operator can force a slot that no schedule has. It does not count if it
+ * is done, and otherwise does, as in `check`.
+ */
+function wasDue({ slot, row, status }: ReportedSlot, { inForce }: ReadTask): boolean {
   const isScheduled = readableRow(row)?.attempts.some(({ trigger }) => trigger.kind === 'scheduled') ?? row === null
-  return isScheduled || inForce.length === 0 || scheduleWith(inForce, slot) !== null
+  const isDone = status === 'completed' || status === 'skipped'
+  return isScheduled || !isDone || inForce.length === 0 || scheduleWith(inForce, slot) !== null
 }
