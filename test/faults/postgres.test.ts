@@ -1,7 +1,9 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openPostgresStore } from '../../src/store/postgres/postgres-store.ts'
-import { clockAt, cronledger, type Ended, type Loose } from '../support/cli.ts'
+import { clockAt, cronledger, type Ended, type Loose, scratch, start } from '../support/cli.ts'
 import {
   hasBouncer,
   hasPostgres,
@@ -133,9 +135,8 @@ describe.skipIf(!hasPostgres)('real processes before PostgreSQL', () => {
   })
 })
 
-test.skipIf(!hasPostgres)(
-  'a standby answers no run, and without its synchronous standby a server acknowledges no claim',
-  async () => {
+describe.skipIf(!hasPostgres)('a primary with a standby', () => {
+  async function startPair() {
     const primary = await startPostgres(['fsync=on', 'synchronous_commit=local'])
     const standby = await startPostgres([], primary)
     onTestFinished(async () => {
@@ -146,14 +147,22 @@ test.skipIf(!hasPostgres)(
     const becomes = async (question: string, answer: string) => {
       while (primary.sql(question) !== answer) await delay(20)
     }
+    await becomes('SELECT count(*) FROM pg_stat_replication', '1')
+    const beSynchronous = async () => {
+      primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+      primary.sql('SELECT pg_reload_conf()')
+      await becomes('SELECT sync_state FROM pg_stat_replication', 'sync')
+    }
+    return { primary, standby, beSynchronous }
+  }
+
+  test('a standby answers no run, and setup --check says what a failover can lose', async () => {
+    const { primary, standby, beSynchronous } = await startPair()
     // As a user without rights of an administrator, who sees less of the replication.
     primary.sql('CREATE ROLE ada LOGIN; GRANT SELECT, INSERT, UPDATE ON cronledger TO ada')
     const check = async () => (await cronledger(['setup', '--check', '--store', primary.address('ada')])).stdout
-    await becomes('SELECT count(*) FROM pg_stat_replication', '1')
     expect(await check()).toMatch(/^ok +durability .*asynchronous: after a failover, the last claims .* can be gone/m)
-    primary.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
-    primary.sql('SELECT pg_reload_conf()')
-    await becomes('SELECT sync_state FROM pg_stat_replication', 'sync')
+    await beSynchronous()
     expect(await check()).toMatch(/^ok +durability .*on a synchronous standby before the batch starts/m)
 
     const onStandby = await slotOf(standby.address()).run('--ledger-timeout', '8s')
@@ -166,11 +175,56 @@ test.skipIf(!hasPostgres)(
     const query = { kind: 'task', task: 'nobody', limit: 1, consistent: true } as const
     await expect(past.list(query, { signal: AbortSignal.timeout(20_000) })).rejects.toThrow(/is a standby/)
     past.close()
+  })
 
-    // Without its standby, the server acknowledges no claim, whatever the settings of the role say.
+  test('while the synchronous standby is away, nothing is acknowledged, also after a restart or a crash of the primary: what is promoted then has all that followed', async () => {
+    const { primary, standby, beSynchronous } = await startPair()
+    await beSynchronous()
+    // Whatever the settings of the role say.
     primary.sql(`ALTER ROLE ${OWNER} SET synchronous_commit = off`)
+    const proxy = await startPostgresProxy(primary)
+    onTestFinished(() => proxy.close())
+    const store = `postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres`
+    const folder = scratch()
+    const [paidFile, go] = [join(folder, 'paid'), join(folder, 'go')]
+    const read = (file: string) => (existsSync(file) ? readFileSync(file, 'utf8') : '')
+
+    const begin = (task: string) => {
+      const wait = ['--ledger-timeout', '10m', '--lease', '30m']
+      const script = `until [ "$(cat ${go})" != "" ]; do sleep 0.1; done; echo ${task} >>${paidFile}`
+      const slot = ['--task', task, '--schedule', '0 3 * * *', '--event-time', '2026-01-01T03:00:00Z']
+      return start(['run', '--store', store, ...slot, ...wait, '--', 'sh', '-c', script])
+    }
+    writeFileSync(go, '')
+    const ending = begin('ending')
+    await ending.logged('"claimed"')
     await standby.stop()
-    const alone = await slotOf(primary.address()).run('--ledger-timeout', '3s')
-    expect(alone).toMatchObject({ code: 75, stdout: '' })
-  },
-)
+    writeFileSync(go, 'go')
+    const claiming = ['claiming', 'another'].map((task) => begin(task))
+    const all = [ending, ...claiming]
+    const waiting = async () => {
+      const waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+      await expect.poll(() => [primary.sql(waits), read(paidFile)], { timeout: 60_000 }).toEqual(['3', 'ending\n'])
+    }
+    await waiting()
+    primary.sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+    await waiting()
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      await primary.stop(signal)
+      await primary.start()
+      await waiting()
+    }
+    await primary.stop('SIGKILL')
+    expect(all.map(({ child }) => child.exitCode)).toEqual([null, null, null])
+    await standby.start()
+    standby.sql('SELECT pg_promote()')
+    proxy.leadTo(standby)
+
+    const ended = await Promise.all(all.map((run) => run.ended))
+    expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
+    expect(read(paidFile).trim().split('\n').sort()).toEqual(['another', 'claiming', 'ending'])
+    const rows = `SELECT task, document ->> 'state', jsonb_array_length(document -> 'attempts')
+      FROM cronledger WHERE day IS NOT NULL ORDER BY task`
+    expect(standby.sql(rows).split('\n')).toEqual(['another|COMPLETED|1', 'claiming|COMPLETED|1', 'ending|COMPLETED|1'])
+  })
+})

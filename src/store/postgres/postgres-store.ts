@@ -1,5 +1,6 @@
 import { LedgerError } from '../../core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
@@ -45,6 +46,11 @@ function statementsFor(table: string) {
         document = (document - $8::text[]) || $7::jsonb
       FROM durable WHERE task = $1 AND slot = $2 AND version = $9::int AND document ->> 'owner' = $10
         AND schema_version = ${SCHEMA_VERSION} RETURNING version`,
+    // Changes nothing, but it is a write, so its answer waits for the standby: what it returns is there. A read waits for
+    // nothing, nor does an insert that meets a row, and an unanswered write can be visible here and missing on the standby.
+    confirm: `${DURABLE}
+      UPDATE ${table} SET version = version FROM durable WHERE task = $1 AND slot = $2
+      RETURNING document::text, notes::text`,
     // It answers with one row even if there is nothing to find, and that says whether the server is a standby.
     select: `SELECT document::text, notes::text, version, pg_is_in_recovery() AS standby
       FROM (SELECT 1) AS one LEFT JOIN ${table} ON task = $1 AND slot = $2`,
@@ -117,7 +123,13 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
           ? await postgres.ask('a claim', sql.insert, [...owned, EMPTY_NOTES], call)
           : await postgres.ask('a write', sql.update, [...owned, OWNER_FIELDS, expected.version, expected.owner], call)
       if (written.length > 0) return { kind: 'ok' }
-      return { kind: 'conflict', found: await get(row, call) }
+      if (expected === 'absent') {
+        const found = await get(row, call)
+        // The trigger is a duplicate, which starts nothing.
+        if (readableRow(found)?.writeId !== row.writeId) return { kind: 'conflict', found }
+      }
+      const [found] = await postgres.ask('a write', sql.confirm, [task, slot], call)
+      return { kind: 'conflict', found: found === undefined ? null : columns.readRow({ ...found, task, slot }) }
     },
 
     async note(key, rejection, call) {
@@ -178,7 +190,10 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
               call,
             )
           : await postgres.ask('a write', sql.updateEntry, [task, kind, version, text, expected], call)
-      return written.length > 0 ? 'ok' : 'conflict'
+      if (written.length > 0) return 'ok'
+      // What the caller reads now may be its own write, so it must be on the standby.
+      await postgres.ask('a write', sql.confirm, [task, kind], call)
+      return 'conflict'
     },
 
     async listTasks(cursor, call) {
