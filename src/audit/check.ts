@@ -1,4 +1,4 @@
-import { isFaultOfTask, LedgerError, usageError } from '../core/errors.ts'
+import { isFaultOfTask, usageError } from '../core/errors.ts'
 import { batchReport, ranMsOf, successOf } from '../core/row/attempts.ts'
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
@@ -15,7 +15,7 @@ import { concurrently } from './concurrently.ts'
 import { auditedSlots, parseSchedules, taskInForce } from './expected.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
 import { LOOKED_AT, withOlder } from './older.ts'
-import { type KnownTask, readTaskRecords } from './tasks.ts'
+import { type KnownTask, openFaults, readTaskRecords } from './tasks.ts'
 
 export interface CheckSettings extends Required<TimeRange> {
   /** The time of the check. All tasks have the same, although they are read one after another. */
@@ -166,10 +166,9 @@ async function* ofAllTasks<T>(
 ): AsyncGenerator<T, void> {
   let known = 0
   let wanted = 0
-  const faults = new Map<string, LedgerError>()
-  const keepFault = (task: string, error: LedgerError) => faults.set(task, error)
+  const faults = openFaults('checked completely')
   async function* recorded(signal: AbortSignal) {
-    for await (const task of readTaskRecords({ ...deps, signals: [signal] }, keepFault)) {
+    for await (const task of readTaskRecords({ ...deps, signals: [signal] }, faults.keep)) {
       known += 1
       if (only?.(task) === false) continue
       wanted += 1
@@ -181,12 +180,11 @@ async function* ofAllTasks<T>(
       yield* read(task, { ...deps, signals: [signal] })
     } catch (error) {
       if (!isFaultOfTask(error)) throw error
-      keepFault(task.task, error)
+      faults.keep(task.task, error)
     }
   }
   yield* concurrently(recorded, readOne, deps.signals)
-  const fault = faultOfAll(faults)
-  if (fault !== null) throw fault
+  faults.throwIfAny()
   // We must fail here, otherwise a dead man's switch on the wrong ledger would report success forever.
   if (known === 0) {
     throw usageError(
@@ -197,18 +195,4 @@ async function* ofAllTasks<T>(
     throw usageError(
       'no task matches the given name and owner, so there is nothing to check. To see all tasks: cronledger tasks',
     )
-}
-
-const MAX_NAMED = 5
-
-function faultOfAll(faults: ReadonlyMap<string, LedgerError>): LedgerError | null {
-  const [first, ...others] = [...faults].sort(([one], [other]) => (one < other ? -1 : 1))
-  if (first === undefined) return null
-  const [task, { kind, message }] = first
-  const text = `task ${task} could not be checked completely: ${message}`
-  if (others.length === 0) return new LedgerError(kind, text)
-  const names = others.slice(0, MAX_NAMED).map(([name]) => name)
-  const named = `${names.join(', ')}${others.length > MAX_NAMED ? ' and so on' : ''}`
-  const more = others.length === 1 ? '1 other task' : `${others.length} other tasks`
-  return new LedgerError(kind, `${text.replace(/\.?$/, '.')} Nor could ${more}: ${named}.`)
 }

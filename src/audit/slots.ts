@@ -67,7 +67,7 @@ async function* tasksOfQuery(
   deps: HistoryDeps,
 ): AsyncGenerator<KnownTask> {
   if (task === undefined) {
-    yield* readTaskRecords(deps)
+    yield* readTaskRecords(deps, emitProblem && ((name, { message }) => emitProblem(`task ${name}: ${message}`)))
     return
   }
   try {

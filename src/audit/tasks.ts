@@ -9,11 +9,19 @@ export interface KnownTask extends TaskRecord {
   readonly task: string
 }
 
-/** Yields by name. While the caller works on one batch, the next one is read. Without `keepFault`, throws the error. */
-export async function* readTaskRecords(
-  deps: HistoryDeps,
-  keepFault?: (task: string, error: LedgerError) => void,
-): AsyncGenerator<KnownTask> {
+type KeepFault = (task: string, error: LedgerError) => void
+
+/**
+ * Yields by name. While the caller works on one batch, the next one is read. A record that cannot be read hides no other:
+ * without `keepFault`, its error is thrown after all of them.
+ */
+export async function* readTaskRecords(deps: HistoryDeps, keepFault?: KeepFault): AsyncGenerator<KnownTask> {
+  const faults = openFaults('read')
+  yield* readRecords(deps, keepFault ?? faults.keep)
+  faults.throwIfAny()
+}
+
+async function* readRecords(deps: HistoryDeps, keepFault: KeepFault): AsyncGenerator<KnownTask> {
   const names = await listTaskNames(deps)
   // If the caller stops early, nothing needs the batch that is being read. Its request must not keep the process alive.
   const over = new AbortController()
@@ -43,15 +51,34 @@ export async function* readTaskRecords(
   }
 }
 
-function readEntry(
-  task: string,
-  document: unknown,
-  keepFault?: (task: string, error: LedgerError) => void,
-): KnownTask | null {
+const MAX_NAMED = 5
+
+/** Collects the errors that concern one task each, to throw them after the others: `task x could not be <done>: …`. */
+export function openFaults(done: string) {
+  const faults = new Map<string, LedgerError>()
+  return {
+    keep(task: string, error: LedgerError) {
+      faults.set(task, error)
+    },
+    throwIfAny() {
+      const [first, ...others] = [...faults].sort(([one], [other]) => (one < other ? -1 : 1))
+      if (first === undefined) return
+      const [task, { kind, message }] = first
+      const text = `task ${task} could not be ${done}: ${message}`
+      if (others.length === 0) throw new LedgerError(kind, text)
+      const names = others.slice(0, MAX_NAMED).map(([name]) => name)
+      const named = `${names.join(', ')}${others.length > MAX_NAMED ? ' and so on' : ''}`
+      const more = others.length === 1 ? '1 other task' : `${others.length} other tasks`
+      throw new LedgerError(kind, `${text.replace(/\.?$/, '.')} Nor could ${more}: ${named}.`)
+    },
+  }
+}
+
+function readEntry(task: string, document: unknown, keepFault: KeepFault): KnownTask | null {
   try {
     return { task, ...decodeReadable(task, document) }
   } catch (error) {
-    if (keepFault === undefined || !isFaultOfTask(error)) throw error
+    if (!isFaultOfTask(error)) throw error
     keepFault(task, error)
     return null
   }

@@ -62,6 +62,15 @@ function lastBefore(until: Instant): string {
   return until <= 0 ? BEFORE_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000)
 }
 
+/** Whether an item is a row. A batch may write others, with any key, into the partition of its own task. No listing has them. */
+export function isRowKey({ slot }: Readonly<Record<string, unknown>>): boolean {
+  try {
+    return typeof slot === 'string' && formatSlot(parseInstant(slot)) === slot
+  } catch {
+    return false
+  }
+}
+
 export function listedSlot(task: string, { slot, state, outcome }: Readonly<Record<string, unknown>>): ListedSlot {
   return {
     slot: instant(fieldsOf({ slot }, `a row of task ${task}`), 'slot'),
@@ -95,9 +104,7 @@ function decodeCursor(cursor: string | undefined, fits: (key: StoredKey) => bool
   if (cursor === undefined) return null
   try {
     const [task, slot]: unknown[] = JSON.parse(Buffer.from(cursor, 'base64url').toString())
-    if (typeof task === 'string' && typeof slot === 'string' && formatSlot(parseInstant(slot)) === slot) {
-      if (fits({ task, slot })) return { task, slot }
-    }
+    if (typeof task === 'string' && typeof slot === 'string' && fits({ task, slot })) return { task, slot }
   } catch {
     // Any text may come in here. Every text that is not a cursor gets the error below.
   }

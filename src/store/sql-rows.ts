@@ -1,7 +1,7 @@
 import { fieldsOf } from '../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../core/row/stored-row.ts'
 import type { StoredRow } from '../core/types.ts'
-import { encodeCursor, encodeTaskCursor, listedSlot, TASKS_PER_PAGE } from './page.ts'
+import { encodeCursor, encodeTaskCursor, isRowKey, listedSlot, TASKS_PER_PAGE } from './page.ts'
 import type { Page, SlotsPage, StoredEntry, TaskNamesPage } from './store.ts'
 
 // The part that the stores with SQL share. Each query reads one more than a page has, because that shows whether there is
@@ -34,7 +34,10 @@ export function columnReader(parse: (column: unknown) => unknown) {
       const shown = found.slice(0, limit)
       const last = found.length > limit ? shown.at(-1) : undefined
       return {
-        rows: shown.map((one) => readableOrDamaged({ task: one['task'], slot: one['slot'] }, () => readRow(one))),
+        rows: shown.filter(isRowKey).map((one) => {
+          const { task, slot } = one
+          return readableOrDamaged({ task, slot }, () => readRow(one))
+        }),
         ...(last && { next: encodeCursor({ task: String(last['task']), slot: String(last['slot']) }) }),
       }
     },

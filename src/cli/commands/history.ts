@@ -1,11 +1,13 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
+import { nullIfFaultOfTask } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { reportedFacts } from '../../core/row/report.ts'
 import { isUnreadable, readableRow, statusOfRow } from '../../core/row/status.ts'
 import { isMissed } from '../../core/task/expected-slots.ts'
 import { type ExpectedTimes, expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES } from '../../core/types.ts'
+import { EXIT } from '../../exit-code.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history/history.ts'
 import { openTotal } from '../../format/history/table.ts'
@@ -135,6 +137,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
     sink.write(printable(`cronledger: none of these slots has reported ${listed(unknown, 'or')}.${didYouMean(near)}`))
   }
   if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to show all of them.`)
+  return problems.length > 0 && values.status?.includes('missed') ? EXIT.shape : EXIT.ok
 })
 
 function wantedBy({ status }: HistoryValues, statusOf: StatusOf) {
@@ -165,8 +168,8 @@ async function readItems(
   // We must check this before the first line of CSV is printed.
   if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
   if (emitProblem === null) return ledger.history(wished)
-  // The user asked for missed slots, so we must print them or fail.
-  return ledger.slots(status?.includes('missed') ? wished : { ...wished, emitProblem })
+  // The user asked for missed slots, so we must print them or fail: at the end, if the rows of other tasks come, too.
+  return ledger.slots(task !== undefined && status?.includes('missed') ? wished : { ...wished, emitProblem })
 }
 
 /** A record is read before a row in which something runs or waits. No other status depends on it, so few are read. */
@@ -182,7 +185,7 @@ function withStatusAndWork(
       const { task } = item
       const isPending = !isMissed(item) && readableRow(item)?.state === 'PENDING'
       if (isPending && !known.has(task)) {
-        known.set(task, expectedTimes(await recordOf(ledger, { task, ledgerTimeoutMs })))
+        known.set(task, expectedTimes(await recordOf(ledger, { task, ledgerTimeoutMs }).catch(nullIfFaultOfTask)))
       }
       yield item
     }

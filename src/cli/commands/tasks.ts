@@ -1,7 +1,8 @@
 import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import { parseSchedules, rowsAndMissed, taskInForce } from '../../audit/expected.ts'
-import type { KnownTask } from '../../audit/tasks.ts'
+import { type KnownTask, openFaults } from '../../audit/tasks.ts'
+import { isFaultOfTask, type LedgerError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
@@ -56,13 +57,34 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
   const { task, only } = wantedTasks(values)
   if (task !== undefined && (await recordOf(ledger, { ...reading, task })) === null)
     throw await unknownTaskOf(ledger, { ...reading, task })
+  const faults = openFaults('read')
   async function* readTask(known: KnownTask, signal: AbortSignal) {
     if (only?.(known) === false) return
-    const summary = await readTaskSummary(known, ledger, { ...reading, signal }, now)
-    const last = summary.last && lastStatus(summary.last, summary, now)
-    if (status === undefined || (last !== null && status.includes(last))) yield summary
+    try {
+      const summary = await readTaskSummary(known, ledger, { ...reading, signal }, now)
+      const last = summary.last && lastStatus(summary.last, summary, now)
+      if (status === undefined || (last !== null && status.includes(last))) yield summary
+    } catch (error) {
+      if (!isFaultOfTask(error)) throw error
+      faults.keep(known.task, error)
+    }
   }
-  const summaries = concurrently((signal) => ledger.tasks({ ...reading, task, signal }), readTask, [])
+  let fault = null as LedgerError | null
+  /** A task that cannot be read hides no other: its error is thrown after them. */
+  async function* readable() {
+    let hasAny = false
+    try {
+      for await (const one of concurrently((signal) => ledger.tasks({ ...reading, task, signal }), readTask, [])) {
+        hasAny = true
+        yield one
+      }
+      faults.throwIfAny()
+    } catch (error) {
+      if (!hasAny || !isFaultOfTask(error)) throw error
+      fault = error
+    }
+  }
+  const summaries = readable()
   const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   await printAll(
     isJson
@@ -71,6 +93,7 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
         ? blocks(summaries, now)
         : table(summaries, screenOf(env), now, only === undefined && status === undefined ? firstRunText(store) : NONE),
   )
+  if (fault !== null) throw fault
 })
 
 const NONE = 'No task matches.'

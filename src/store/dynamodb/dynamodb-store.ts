@@ -12,7 +12,7 @@ import {
 import { spread } from '../../core/duration.ts'
 import { LedgerError, quote } from '../../core/errors.ts'
 import { isNoted } from '../../core/row/rejections.ts'
-import { fieldsOf, integer, object, text } from '../../core/row/stored-fields.ts'
+import { fieldsOf, integer, object } from '../../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import {
@@ -20,6 +20,7 @@ import {
   decodeTaskCursor,
   encodeCursor,
   encodeTaskCursor,
+  isRowKey,
   listedSlot,
   pageQuery,
   type StoredKey,
@@ -27,7 +28,7 @@ import {
   storedKey,
   TASK_ENTRY,
 } from '../page.ts'
-import type { CallOptions, EntryMethods, Store, StoredEntry } from '../store.ts'
+import type { CallOptions, EntryMethods, Store } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { errorOfWrite, isByPolicy } from './errors.ts'
 import {
@@ -169,7 +170,7 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
       for (let { after } = page; ; ) {
         const send = new QueryCommand({ TableName, ...pageQueryInput({ ...page, after }) })
         const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-        const items = (reply.Items ?? []).map(fromItem)
+        const items = (reply.Items ?? []).map(fromItem).filter(isRowKey)
         const rows = page.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
         after = reply.LastEvaluatedKey === undefined ? null : keyOfItem(fromItem(reply.LastEvaluatedKey))
         // A page without rows says nothing about the next page, because the index may name rows that were deleted.
@@ -235,7 +236,9 @@ function entryMethods(dynamo: Dynamo): EntryMethods {
   return {
     async readEntry(key, call) {
       const item = await fetchItem(dynamo, entryKey(key), call)
-      return item === null ? null : decodeEntry(item).entry
+      if (item === null) return null
+      const fields = fieldsOf(fromItem(item), `the record of task ${key.task}`)
+      return { version: integer(fields, 'version'), document: object(fields, 'document').values }
     },
 
     async writeEntry(key, entry, expected, call) {
@@ -261,16 +264,11 @@ function entryMethods(dynamo: Dynamo): EntryMethods {
       checkEntryCount(tasks)
       if (tasks.length === 0) return new Map()
       const keys = tasks.map((task) => entryKey({ task, kind: TASK_ENTRY }))
-      const items = (await fetchBatch(dynamo, keysRequest(keys), call)).map(decodeEntry)
-      return new Map(items.map(({ task, entry }) => [task, entry]))
+      const items = (await fetchBatch(dynamo, keysRequest(keys), call)).map(fromItem)
+      // The reader says what is wrong with a document. That of one task must not hide the others.
+      return new Map(items.map(({ task, version, document }) => [String(task), { version: Number(version), document }]))
     },
   }
-}
-
-function decodeEntry(item: Item): { readonly task: string; readonly entry: StoredEntry } {
-  const fields = fieldsOf(fromItem(item), 'an entry of the ledger')
-  const entry = { version: integer(fields, 'version'), document: object(fields, 'document').values }
-  return { task: text(fields, 'task'), entry }
 }
 
 function keyOfItem(item: Record<string, unknown>): StoredKey {

@@ -104,7 +104,7 @@ function noteBracket(count: number, entry: StoredDocument): [condition: string, 
 export function pageQueryInput(query: PageQuery): Query {
   const { kind, limit, after } = query
   return {
-    ...(kind === 'day' ? inDay(query.day) : slotsOf(query.task, query.first, query.last)),
+    ...(kind === 'day' ? inDay(query.day, 'begins_with(#slot, :day)') : slotsOf(query.task, query.first, query.last)),
     ...(kind === 'task' && query.consistent && { ConsistentRead: true }),
     ScanIndexForward: false,
     Limit: limit,
@@ -122,11 +122,12 @@ export function slotsQueryInput(task: string, first: string, last: string): Quer
   }
 }
 
-function inDay(day: string): Query {
+/** A batch may write any item with this `day` into the partition of its own task, so the slot must fit, too. */
+function inDay(day: string, slotFits: string): Query {
   return {
     IndexName: DAY_INDEX,
-    KeyConditionExpression: '#day = :day',
-    ExpressionAttributeNames: names('day'),
+    KeyConditionExpression: `#day = :day AND ${slotFits}`,
+    ExpressionAttributeNames: names('day', 'slot'),
     ExpressionAttributeValues: values({ day }),
   }
 }
@@ -139,8 +140,8 @@ function slotsOf(task: string, first: string, last: string): Query {
   }
 }
 
-/** The `day` of every task record, under which the index lists them. It is not a date, so no day has a task record. */
-const TASKS_DAY = '#task'
+/** The `day` of every task record, under which the index lists them: its slot. It is not a date, so no day has a task record. */
+const TASKS_DAY = TASK_ENTRY
 
 /** Returns the key of an entry. A query for rows never returns it, because `#` sorts before every slot. */
 export function entryKey({ task, kind }: EntryKey): StoredKey {
@@ -168,7 +169,11 @@ export function entryPut(key: EntryKey, { version, document }: Entry, expected: 
 
 export function tasksQueryInput(after: string | null): Query {
   const key = (task: string) => toItem({ ...entryKey({ task, kind: TASK_ENTRY }), day: TASKS_DAY })
-  return { ...inDay(TASKS_DAY), Limit: TASKS_PER_PAGE, ...(after !== null && { ExclusiveStartKey: key(after) }) }
+  return {
+    ...inDay(TASKS_DAY, '#slot = :day'),
+    Limit: TASKS_PER_PAGE,
+    ...(after !== null && { ExclusiveStartKey: key(after) }),
+  }
 }
 
 export function keysRequest(keys: readonly StoredKey[]): KeysAndAttributes {

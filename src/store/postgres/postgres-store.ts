@@ -66,7 +66,7 @@ function statementsFor(table: string) {
         WHERE task = $1 AND slot >= $2 AND slot <= $3 AND slot < $4 ORDER BY slot DESC LIMIT $5
       ) AS rows ON true ORDER BY slot DESC`,
     listDay: `SELECT task, slot, document::text, notes::text FROM ${table}
-      WHERE day = $1 AND (slot, task) < ($2, $3) ORDER BY slot DESC, task DESC LIMIT $4`,
+      WHERE day = $1 AND starts_with(slot, $1) AND (slot, task) < ($2, $3) ORDER BY slot DESC, task DESC LIMIT $4`,
     listSlots: `SELECT slot, document ->> 'state' AS state, document #>> '{attempts,0,outcome}' AS outcome
       FROM ${table} WHERE task = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot DESC LIMIT ${SLOTS_PER_PAGE + 1}`,
     listTasks: `SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}' AND task > $1
