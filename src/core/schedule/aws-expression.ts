@@ -69,7 +69,7 @@ function listText(values: readonly number[], first: number, last: number): strin
 }
 
 /** Returns `1,3-5`. */
-export function rangesText(values: readonly number[]): string {
+function rangesText(values: readonly number[]): string {
   const runs: number[][] = []
   for (const value of values) {
     const run = runs.at(-1)
