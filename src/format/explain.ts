@@ -5,7 +5,6 @@ import type { Schedule } from '../core/schedule/schedule.ts'
 import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
-import { type ExplainedTask, explainedTaskJson, inForceLines, suspendedWord, taskLines } from './task/explain-task.ts'
 import { type Labelled, labelled, printable } from './text.ts'
 
 export interface Explanation {
@@ -13,7 +12,6 @@ export interface Explanation {
   readonly zoneData: string
   /** Null when no task was given. The text then shows the placeholder `TASK`. */
   readonly task: string | null
-  readonly ofTask: ExplainedTask | null
   readonly at: Instant
   readonly earlyToleranceMs: number
   readonly window: Window | null
@@ -33,7 +31,7 @@ const LABEL_WIDTH = 'tolerance  '.length
 
 /** Returns the explanation as text. Its lines are at most 80 columns wide, unless a single word is longer. */
 export function explainText(explanation: Explanation): string {
-  const { schedule, zoneData, task, ofTask, at, earlyToleranceMs, window, clockNotes } = explanation
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, clockNotes } = explanation
   const { expression, zone } = schedule.spec
   const clocks = clockNotes.map((note) => noteText(note, zone))
   const slot = window === null ? null : formatInstant(window.slot)
@@ -41,7 +39,6 @@ export function explainText(explanation: Explanation): string {
     ['schedule', printable(expression)],
     ['in words', inWords(schedule)],
     ['zone', `${zone} (zone data ${zoneData})`],
-    ...(ofTask === null ? [] : inForceLines(ofTask, zone)),
     ...explanation.warnings.map((warning) => ['warning', printable(warning)] as const),
     ['', ''],
     ['at', moment(at, zone)],
@@ -49,7 +46,6 @@ export function explainText(explanation: Explanation): string {
     ...(window === null ? [] : ([['until', endText(window, zone)]] as const)),
     ['tolerance', toleranceText(at, earlyToleranceMs, window)],
     ['key', slot === null ? 'none' : `task ${task ?? 'TASK'}, slot ${slot}`],
-    ...(ofTask === null ? [] : taskLines(ofTask, window?.slot ?? null, zone)),
     ['', ''],
     ...slotLines(explanation),
     ['', ''],
@@ -70,14 +66,10 @@ export function labelledText(lines: readonly Labelled[]): string {
 }
 
 export function explainJson(explanation: Explanation): Record<string, unknown> {
-  const { schedule, zoneData, task, ofTask, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clocksFrom, clocksUntil } =
     explanation
   const { zone } = schedule.spec
   const shown = (instant: Instant) => instantJson(instant, zone)
-  const neighbour = (slot: Instant) => ({
-    ...shown(slot),
-    ...(ofTask !== null && { suspended: suspendedWord(ofTask, slot) }),
-  })
   return {
     schedule: specJson(schedule.spec),
     words: inWords(schedule),
@@ -87,9 +79,8 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
     slot: window === null ? null : shown(window.slot),
     windowEnd: window === null || window.end === null ? null : shown(window.end),
     key: window === null ? null : { task, slot: formatInstant(window.slot) },
-    taskRecord: ofTask === null ? null : explainedTaskJson(ofTask, window?.slot ?? null),
-    previous: previous.map(neighbour),
-    next: next.map(neighbour),
+    previous: previous.map(shown),
+    next: next.map(shown),
     clocksFrom: formatInstant(clocksFrom),
     clocksUntil: formatInstant(clocksUntil),
     clockNotes: explanation.clockNotes.map((note) => ({
@@ -127,10 +118,8 @@ function toleranceText(at: Instant, toleranceMs: number, window: Window | null):
     : `${formatDuration(toleranceMs)}; an event time up to this long before a slot belongs to it`
 }
 
-function slotLines({ schedule, ofTask, window, previous, next }: Explanation): readonly Labelled[] {
-  const wordOf = (slot: Instant) => (ofTask === null ? null : suspendedWord(ofTask, slot))
-  const moments = (slots: readonly Instant[]) =>
-    slots.map((slot) => [moment(slot, schedule.spec.zone), wordOf(slot)].filter(Boolean).join('  '))
+function slotLines({ schedule, window, previous, next }: Explanation): readonly Labelled[] {
+  const moments = (slots: readonly Instant[]) => slots.map((slot) => moment(slot, schedule.spec.zone))
   return [
     ...labelled('previous', previous.length > 0 ? moments(previous) : ['none']),
     ...(window === null ? [] : labelled('slot', moments([window.slot]))),

@@ -12,7 +12,6 @@ import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { leftOutLine, plannedLines, planSummary, progressLine, rerunLine } from '../../src/format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
-import { taskLines } from '../../src/format/task/explain-task.ts'
 import { openTexts } from '../../src/format/task/suspensions.ts'
 import {
   changeJson,
@@ -74,7 +73,7 @@ test('every message of the program, with sample values, is in the catalogue', as
     ...section('check, below the findings', checkLines()),
     ...section('resolve', resolveLines()),
     ...section('pause, resume and retire', taskChangeLines()),
-    ...section('Pauses and retirements in tasks, show and explain', suspensionLines()),
+    ...section('Pauses and retirements in tasks and show', suspensionLines()),
     ...section('Notifications and the log as JSON', notifications()),
     ...section('Every error text, as the source has it', sourceTexts()),
   ].join('\n')
@@ -312,22 +311,7 @@ function taskChangeLines(): readonly string[] {
 function suspensionLines(): readonly string[] {
   const { schedule } = CONTEXT
   const record = recordWith([], { pauses: [PAUSE, PLANNED], retirements: [RETIREMENT] })
-  return [...openTexts(record, LATER, schedule.zone).map((words) => words.join('  ')), ...explainLines()]
-}
-
-/** Returns what `explain` says of a slot: in a pause, before one, in a retirement and after it, without any, and unknown. */
-function explainLines(): readonly string[] {
-  const records: readonly (TaskRecord | null)[] = [
-    recordWith([], { pauses: [{ ...PAUSE, from: SLOT }, PLANNED] }),
-    recordWith([], { pauses: [{ ...PAUSE, from: SLOT + 1_000 }] }),
-    recordWith([], { retirements: [{ ...RETIREMENT, from: SLOT }] }),
-    recordWith([], { retirements: [{ ...RETIREMENT, from: SLOT, until: UNTIL, ended: ENDED }] }),
-    recordWith([]),
-    null,
-  ]
-  return records.flatMap((record) =>
-    taskLines({ record, inForce: null, now: LATER }, SLOT, CONTEXT.schedule.zone).map((words) => words.join('  ')),
-  )
+  return openTexts(record, LATER, schedule.zone).map((words) => words.join('  '))
 }
 
 function notifications(): readonly string[] {

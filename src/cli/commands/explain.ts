@@ -12,7 +12,6 @@ import { checkTaskName, isTaskName } from '../../core/user-text.ts'
 import { EXIT } from '../../exit-code.ts'
 import { explainJson, explainText } from '../../format/explain.ts'
 import { explainSwitchJson, explainSwitchText } from '../../format/task/explain-switch.ts'
-import type { ExplainedTask } from '../../format/task/explain-task.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock, ZONE_DATA } from '../../process/clock.ts'
 import type { Command, CommandContext } from '../command.ts'
@@ -76,7 +75,7 @@ const OF_TASK = { ...OPTIONS, store: COMMON.store, task: COMMON.task } as const 
 const help = {
   name: 'explain',
   summary:
-    'Show what a schedule means: in words, the slots around a time, the effects of clock changes until a year later, and the key that a run would write. For a task, also show its recorded schedule, and whether it is paused or retired at the slot. Without a task, it needs no ledger.',
+    'Show what a schedule means: in words, the slots around a time, the effects of clock changes until a year later, and the key that a run would write. For a task, it explains the recorded schedule. Without a task, it needs no ledger.',
   options: OPTIONS,
   takesTask: true,
   examples: [
@@ -88,10 +87,7 @@ const help = {
       "cronledger explain --schedule '30 2 * * *' --timezone America/New_York --at 2027-03-14T06:00:00Z",
       'around a clock change',
     ],
-    [
-      'cronledger explain nightly --store dynamodb:cronledger --at 2026-12-25T03:00',
-      'is the task paused at that slot?',
-    ],
+    ['cronledger explain nightly --store dynamodb:cronledger', 'the recorded schedule of a task'],
     [
       "cronledger explain nightly --store dynamodb:cronledger --to-schedule '30 4 * * *'",
       'which slots would run twice or never if the schedule changed now, and when a change is safe',
@@ -110,7 +106,7 @@ export const explain: Command = {
     const atIn = ({ spec }: Schedule) => (values.at === undefined ? now : parseTime(values.at, '--at', spec.zone, now))
     const toleranceIn = (schedule: Schedule) => earlyToleranceMs(schedule, atIn(schedule))
     const windowIn = (schedule: Schedule) => windowOf(schedule, atIn(schedule), toleranceIn(schedule))
-    const { schedule, ofTask } = await readExplained(context, (given) => windowIn(given)?.slot ?? null, now)
+    const schedule = await readExplained(context, (given) => windowIn(given)?.slot ?? null)
     const at = atIn(schedule)
     const found = windowIn(schedule)
     const count = values.count ?? OPTIONS.count.default
@@ -121,7 +117,6 @@ export const explain: Command = {
       schedule,
       zoneData: ZONE_DATA,
       task: values.task ?? null,
-      ofTask,
       at,
       earlyToleranceMs: toleranceIn(schedule),
       window: found === null ? null : { slot: found.slot, end: found.next },
@@ -167,10 +162,9 @@ function taskNamed({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): string 
 async function readExplained(
   { argv, env }: CommandContext,
   slotIn: (schedule: Schedule) => Instant | null,
-  now: Instant,
-): Promise<{ readonly schedule: Schedule; readonly ofTask: ExplainedTask | null }> {
+): Promise<Schedule> {
   const named = taskNamed({ argv, env })
-  if (named === undefined) return { schedule: readGivenSchedule({ argv, env }), ofTask: null }
+  if (named === undefined) return readGivenSchedule({ argv, env })
   checkNamed(named, argv)
   const given = ['schedule', 'timezone', 'anchor'].find((name) => isGiven(name, argv))
   if (given !== undefined) {
@@ -179,8 +173,8 @@ async function readExplained(
     )
   }
   const { store, task, ledgerTimeoutMs } = readOptions({ ...help, options: OF_TASK }, argv, env)
-  const { explainTask } = await import('./explain/explain-task.ts')
-  return explainTask({ store, task, ledgerTimeoutMs }, slotIn, now)
+  const { recordedSchedule } = await import('./explain/recorded-schedule.ts')
+  return recordedSchedule({ store, task, ledgerTimeoutMs }, slotIn)
 }
 
 /** Returns the schedule of the options, without a ledger. Throws a usage error for a flag that would be ignored. */

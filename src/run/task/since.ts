@@ -10,7 +10,7 @@ import type { ClaimedSlot } from '../claimed-slot.ts'
 import { isOnce, type Settings } from '../settings.ts'
 import { coverMissed, type LookedBack, mayCover } from './cover.ts'
 
-export const MAX_ROWS = 1_000
+const MAX_ROWS = 1_000
 /** The slot before usually completed. DynamoDB charges for each row that it reads. */
 const FIRST_ROWS = 10
 const MORE_ROWS = 100

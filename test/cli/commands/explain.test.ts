@@ -67,7 +67,6 @@ test('--json prints the slot, the schedule and its words for programs', async ()
     slot: { utc: '2026-11-01T05:30:00Z', local: '2026-11-01T01:30:00-04:00' },
     windowEnd: { utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' },
     key: { task: null, slot: '2026-11-01T05:30:00Z' },
-    taskRecord: null,
     previous: [{ utc: '2026-10-31T05:30:00Z', local: '2026-10-31T01:30:00-04:00' }],
     next: [{ utc: '2026-11-02T06:30:00Z', local: '2026-11-02T01:30:00-05:00' }],
     clocksFrom: '2026-10-31T05:30:00Z',

@@ -43,8 +43,8 @@ export async function readSwitch(
   } else if (fromTimezone !== undefined || fromAnchor !== undefined) {
     throw usageError(`--from-${fromTimezone === undefined ? 'anchor' : 'timezone'} requires --from-schedule.`)
   } else {
-    const { explainTask } = await import('./explain-task.ts')
-    from = (await explainTask(named, (one) => windowOf(one, atIn(one.spec.zone))?.slot ?? null, now)).schedule
+    const { recordedSchedule } = await import('./recorded-schedule.ts')
+    from = await recordedSchedule(named, (one) => windowOf(one, atIn(one.spec.zone))?.slot ?? null)
   }
   const { zone } = from.spec
   return explainSwitch(from, readNamed('to', options, toTimezone ?? zone), atIn(zone))
