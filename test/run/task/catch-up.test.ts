@@ -197,6 +197,34 @@ describe('a change of schedule', () => {
     expect(started).toEqual([slotOf(-2) + 9 * HOUR_MS])
   })
 
+  test.each(['each', 'once'] as const)(
+    'a slot that may not have been due is left to an operator, with --catch-up-mode %s',
+    async (catchUpMode) => {
+      const { play, ledger } = ledgerOf()
+      const options = { ...CATCH_UP, catchUpMode }
+      await play(-6, options)
+      const noon = (day: number) => slotOf(day) + 9 * HOUR_MS
+      const runs = []
+      for (const day of [-3, -2]) runs.push(await play(0, { ...options, ...NOON, eventTime: new Date(noon(day)) }))
+      expect(runs.map(({ started, names }) => [started, names.includes('catch-up')])).toEqual([
+        [[noon(-3)], false],
+        [[noon(-2)], false],
+      ])
+      const { rows } = await ledger.list({ kind: 'task', task: TASK, limit: 100 }, CALL)
+      expect(rows.map(({ slot }) => slot)).toEqual([noon(-2), noon(-3), slotOf(-6)])
+    },
+  )
+
+  test('a late run of an old slot states no schedule if a later slot ran on schedule, also if that was forced since', async () => {
+    const { play, record } = ledgerOf()
+    await play(-4)
+    await play(-2, {}, failsAfter(1))
+    for (const day of [-2, -1])
+      await play(0, { eventTime: undefined, force: { slot: new Date(slotOf(day)), reason: 'again', by: 'ada' } })
+    await play(0, { ...NOON, eventTime: new Date(slotOf(-3) + 9 * HOUR_MS) })
+    expect((await record()).schedules).toEqual([{ since: slotOf(-4), spec: { expression: '0 3 * * *', zone: 'UTC' } }])
+  })
+
   test('a schedule of the record that cannot be read is only a warning', async () => {
     const { play, change } = ledgerOf()
     await play(-3)
