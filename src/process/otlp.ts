@@ -12,16 +12,13 @@ export interface SpanSender {
 
 /** Returns what sends spans by OTLP/HTTP, or null if the environment does not say where to. */
 export function openSpanSender(env: Environment): SpanSender | null {
-  const url = tracesUrl(env)
-  if (url === null) return null
-  const headers = {
-    ...keyValues(env['OTEL_EXPORTER_OTLP_TRACES_HEADERS'] || env['OTEL_EXPORTER_OTLP_HEADERS']),
-    'content-type': 'application/json',
-  }
+  const address = tracesUrl(env)
+  if (address === null) return null
+  const given = keyValues(env['OTEL_EXPORTER_OTLP_TRACES_HEADERS'] || env['OTEL_EXPORTER_OTLP_HEADERS'])
   const over = new AbortController()
   const sent: Promise<string | null>[] = []
   return {
-    send: (body) => sent.push(post(url, { method: 'POST', headers, body, signal: over.signal })),
+    send: (body) => sent.push(post(address, given, { method: 'POST', body, signal: over.signal })),
     async end(signal) {
       onAbort(signal, () => over.abort(new Error('no answer in time')))
       const failures = (await Promise.all(sent)).filter((failure) => failure !== null)
@@ -52,15 +49,37 @@ function percentDecoded(value: string): string {
   }
 }
 
-/** Returns why the request failed, or null. It is not repeated, because a span is not worth a wait. */
-async function post(url: string, request: RequestInit): Promise<string | null> {
+/**
+ * Returns why the request failed, or null. It is not repeated, because a span is not worth a wait. An address and a header can
+ * have a secret anywhere, so only the origin is named, and a redirect, which would take the headers along, is not followed.
+ */
+async function post(address: string, given: Record<string, string>, request: RequestInit): Promise<string | null> {
+  const url = URL.canParse(address) ? new URL(address) : null
+  const isHttp = url !== null && /^https?:$/.test(url.protocol)
+  // After a /, ? or # in a password, the rest of it and the @ before the host are read as a path.
+  if (!isHttp || `${url.pathname}${url.search}${url.hash}`.includes('@'))
+    return 'the endpoint is not a valid address. It begins with http:// or https://, and a special character in its password is written as % and two hexadecimal digits.'
+  const headers = headersOf(url, given)
+  if (headers === null) return 'a header that is set for the collector has a character that HTTP does not allow.'
+  url.username = ''
+  url.password = ''
   try {
-    const response = await fetch(url, request)
+    const response = await fetch(url, { ...request, headers, redirect: 'manual' })
     await response.body?.cancel()
-    return response.ok ? null : `${url} answered ${response.status}`
+    return response.ok ? null : `${url.origin} answered ${response.status}`
   } catch (error) {
     // The error of `fetch` only says that it failed.
     const { cause } = asError(error)
-    return `${url}: ${firstLine(cause ?? error)}`
+    return `${url.origin}: ${firstLine(cause ?? error)}`
+  }
+}
+
+function headersOf({ username, password }: URL, given: Record<string, string>): Headers | null {
+  const user = [username, password].map(percentDecoded).join(':')
+  const basic = user === ':' ? {} : { authorization: `Basic ${Buffer.from(user).toString('base64')}` }
+  try {
+    return new Headers({ ...basic, ...given, 'content-type': 'application/json' })
+  } catch {
+    return null
   }
 }

@@ -1,8 +1,9 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openSpanSender } from '../../src/process/otlp.ts'
 import { cronledger, type Loose, NIGHTLY, scratch } from '../support/cli.ts'
 
 // The trace of OpenTelemetry that a run is a part of, and the spans of its attempts.
@@ -28,12 +29,12 @@ async function run(env: Readonly<Record<string, string>>, script = SAY, ...optio
 }
 
 /** A collector that answers with this status, or never. */
-async function collector(status: number | null = 200) {
+async function collector(status: number | null = 200, more: OutgoingHttpHeaders = {}) {
   const received: { url: string; headers: IncomingHttpHeaders; body: Loose }[] = []
   const server = createServer(async (incoming, outgoing) => {
     const { url = '', headers } = incoming
     received.push({ url, headers, body: JSON.parse(await text(incoming)) })
-    if (status !== null) outgoing.writeHead(status).end('{}')
+    if (status !== null) outgoing.writeHead(status, more).end('{}')
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
@@ -123,7 +124,7 @@ describe('a collector', () => {
     const cases = [
       [refusing.env, /^1 of 1 spans were not sent: http:\S+ answered 503$/],
       [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:2' }, /^1 of 1 spans were not sent: .*ECONNREFUSED/],
-      [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'no url' }, /^1 of 1 spans were not sent: no url\/v1\/traces: /],
+      [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'no url' }, /^1 of 1 spans were not sent: .* not a valid address/],
       [silent.env, /^1 of 1 spans were not sent: .*: no answer in time$/],
     ] as const
     await Promise.all(
@@ -133,4 +134,64 @@ describe('a collector', () => {
       }),
     )
   })
+
+  test('gets the user and the password of its address as a header, and a redirect is not followed', async () => {
+    const other = await collector()
+    const { received, env } = await collector(307, { location: other.env.OTEL_EXPORTER_OTLP_ENDPOINT })
+    const endpoint = env.OTEL_EXPORTER_OTLP_ENDPOINT
+    const OTEL_EXPORTER_OTLP_ENDPOINT = endpoint.replace('//', '//ada%40x:s3%3Acret@')
+    const { warnings } = await run({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: 'api-key=t0ken' })
+    expect(warnings).toEqual([`1 of 1 spans were not sent: ${endpoint} answered 307`])
+    const authorization = `Basic ${Buffer.from('ada@x:s3:cret').toString('base64')}`
+    expect(received).toMatchObject([{ url: '/v1/traces', headers: { authorization, 'api-key': 't0ken' } }])
+    expect(other.received).toEqual([])
+  })
+
+  test.each([
+    'http://ada:s3cret@127.0.0.1:2',
+    'http://s3cret@127.0.0.1:2',
+    'http://127.0.0.1:2/s3cret',
+    'http://127.0.0.1:2/?api_key=s3cret',
+    'http://127.0.0.1:2/#s3cret',
+    'http://ada:s3/cret@127.0.0.1:2',
+    'http://ada:2/s3cret@127.0.0.1:2',
+    'http://ada:2?s3cret@127.0.0.1:2',
+    'http://ada:2#s3cret@127.0.0.1:2',
+    'http://ada:2\\s3cret@127.0.0.1:2',
+    'http://ada:s3 cret@127.0.0.1:2',
+    'http://ada:s3%cret@127.0.0.1:2',
+    'http://ada:s3%0Acret@127.0.0.1:2',
+    'http://ada:s3cret@',
+    'http://ada:s3cret@:2',
+    'http://:s3cret@127.0.0.1:2',
+    'http://ada:s3cret@127.0.0.1:1e9',
+    'http:ada:s3cret@127.0.0.1:2',
+    'ada:s3cret@127.0.0.1:2',
+    's3cret',
+    's3cret://127.0.0.1:2',
+    'https:///ada:s3cret@127.0.0.1:2',
+    'grpc://ada:s3cret@127.0.0.1:2',
+    'data:s3cret',
+    'file:///s3cret',
+  ])('at %s gets nothing, and no part of a secret is in the warning', async (address) => {
+    for (const name of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
+      const warning = await warningOf({ [name]: address })
+      expect(warning).toMatch(/^1 of 1 spans were not sent: /)
+      expect(warning).not.toMatch(/s3|cret|ada/)
+    }
+  })
+
+  test.each(['key=s3cret%0A', 'key=s3cret%00', 's3cret%3A', 's3 cret=1', 'key=s3cret\u3042', 's3cret\u3042=1'])(
+    'with the header %j, no part of a secret is in the warning',
+    async (OTEL_EXPORTER_OTLP_HEADERS) => {
+      const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:2'
+      expect(await warningOf({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS })).not.toMatch(/s3|cret/)
+    },
+  )
 })
+
+async function warningOf(env: Readonly<Record<string, string>>): Promise<string | null | undefined> {
+  const sender = openSpanSender(env)
+  sender?.send('{}')
+  return sender?.end(AbortSignal.timeout(60_000))
+}
