@@ -76,7 +76,8 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
     hideStandardStreams()
     return command.execute(context)
   }
-  checkNoBatch(name, context.rest ?? [])
+  // The scripts of the completion put the words of a line there.
+  if (name !== 'completion') checkNoBatch(name, context.rest ?? [])
   // A stop may end such a command at once, since it has nothing to end in order.
   return Promise.race([command.execute(context), exitCodeOfStop(context.stops)])
 }

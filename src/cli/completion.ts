@@ -23,171 +23,93 @@ const help = {
   ],
 } as const
 
-/** The argument with which the scripts ask for the names of the tasks. It is not for users, so the help omits it. */
-const TASKS = 'tasks'
+/** The argument with which the scripts ask what may follow. The words of the line come after `--`, the last one unfinished. */
+const OFFER = 'offer'
 
 /** A user who has pressed the tab key does not wait longer. */
 const TASKS_TIMEOUT_MS = 1_000
 
-/** The script contains all words but the names of the tasks, for which it starts cronledger. */
 export function completionOf(commands: CompletedCommands): Command {
   return {
     help,
-    async execute({ argv, env }: CommandContext) {
+    async execute({ argv, rest, env }: CommandContext) {
       const [shell = '', ...more] = argv
-      if (shell === TASKS) return printTasks(more, env)
+      if (shell === OFFER) {
+        for await (const word of offered(rest ?? [], commands, env)) await print(word)
+        return EXIT.ok
+      }
       const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined
       if (script === undefined || more.length > 0) {
         throw usageError(
           `${argv.length === 0 ? 'no shell is given' : `the shell ${quote(argv.join(' '))} is not supported`}. Use one of: cronledger completion ${Object.keys(SCRIPTS).join(', cronledger completion ')}.`,
         )
       }
-      await print(script(quoted([...Object.keys(commands), '--help', '--version']), await cases(commands)))
+      await print(script)
       return EXIT.ok
     },
   }
 }
 
-/** Prints the names of the tasks in the ledger, a line each. An error ends the list, since the scripts discard it. */
-async function printTasks(argv: readonly string[], env: Environment): Promise<number> {
-  const { store } = readOptions({ ...help, options: { store: COMMON.store } }, argv, env)
+/** Yields the words that the last word may become. Yields none where a free text follows, so that the shell offers files. */
+async function* offered(words: readonly string[], commands: CompletedCommands, env: Environment) {
+  const [name = '', ...more] = words
+  const [, flag = more.at(-2) ?? '', begun = words.at(-1) ?? ''] = /^(--[^=]+)=(.*)$/s.exec(more.at(-1) ?? '') ?? []
+  const isBegun = (word: string) => word.startsWith(begun)
+  const prefix = begun === words.at(-1) ? '' : `${flag}=`
+  if (more.length === 0) return yield* [...Object.keys(commands), '--help', '--version'].filter(isBegun)
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  // After `--` comes the command of the batch.
+  if (load === undefined || more.slice(0, -1).includes('--')) return
+  const { options, takesTask, words: first = [] } = (await load()).help
+  const flags = Object.keys(options).map((option) => `--${optionName(option)}`)
+  const [option, spec] = Object.entries(options)[flags.indexOf(flag)] ?? []
+  const isFree = spec !== undefined && spec.kind !== 'switch'
+  const fixed = isFree ? ('choices' in spec ? spec.choices : []) : [...first, ...flags, '--help']
+  for (const word of fixed.filter(isBegun)) yield prefix + word
+  if (option !== 'task' && (isFree || takesTask !== true || begun.startsWith('-'))) return
+  for await (const task of taskNames(more, flags, env)) if (isBegun(task)) yield prefix + task
+}
+
+/** The ledger is that of the line, or else of the environment. An error ends the list, since the scripts discard it. */
+async function* taskNames(words: readonly string[], flags: readonly string[], env: Environment) {
+  const at = words.findIndex((word) => /^--store(=|$)/.test(word))
+  const given =
+    words[at] === '--store' && !flags.includes(words[at + 1] ?? '') ? words.slice(at, at + 2) : [words[at] ?? '']
+  const unquoted = at === -1 ? [] : given.map((word) => word.replace(/['"]/g, ''))
+  const { store } = readOptions({ ...help, options: { store: COMMON.store } }, unquoted, env)
   // The other completions, and each run, would wait for the code that reads a ledger.
   const { createLedger } = await import('../ledger.ts')
   for await (const { task } of createLedger({ store }).tasks({ ledgerTimeoutMs: TASKS_TIMEOUT_MS })) {
     // The shells expand the words that they are offered, so a name from a damaged ledger must not reach them.
-    if (isTaskName(task)) await print(task)
+    if (isTaskName(task)) yield task
   }
-  return EXIT.ok
 }
 
-/** The words before the cursor. The cases below say which words may follow them. */
-interface Case {
-  readonly command: string
-  /** The options before the cursor, such as `--log`. Empty: any other word. */
-  readonly after: readonly string[]
-  /** The words that may follow, in quotes. Without any, a free text follows, for which the shell offers file names. */
-  readonly offer?: string
-  readonly tasks?: boolean
-}
-
-async function cases(commands: CompletedCommands): Promise<readonly Case[]> {
-  const all: Case[] = []
-  for (const [command, load] of Object.entries(commands)) {
-    const { options, takesTask, words: first = [] } = (await load()).help
-    const free: string[] = []
-    for (const [option, spec] of Object.entries(options)) {
-      const name = `--${optionName(option)}`
-      if (option === 'task') all.push({ command, after: [name], tasks: true })
-      else if ('choices' in spec) all.push({ command, after: [name], offer: quoted(spec.choices) })
-      else if (spec.kind !== 'switch') free.push(name)
-    }
-    if (free.length > 0) all.push({ command, after: free })
-    const words = [...first, ...Object.keys(options).map((option) => `--${optionName(option)}`), '--help']
-    all.push({ command, after: [], offer: quoted(words), tasks: takesTask === true })
-  }
-  return all
-}
-
-/** Returns the branches of a `case "$command $before" in`, in a form that bash and zsh understand. */
-function branches(all: readonly Case[]): string {
-  const lines = all.map(({ command, after, offer, tasks }) => {
-    const pattern = after.length === 0 ? `'${command} '*` : after.map((name) => `'${command} ${name}'`).join('|')
-    return `  ${pattern})${offer === undefined ? '' : ` offer=${offer}`}${tasks ? ' tasks=1' : ''} ;;`
-  })
-  return lines.join('\n')
-}
-
-/** The same for the `switch "$command $before"` of fish. */
-function fishBranches(all: readonly Case[]): string {
-  const lines = all.flatMap(({ command, after, offer, tasks }) => [
-    `    case ${after.length === 0 ? `'${command} *'` : after.map((name) => `'${command} ${name}'`).join(' ')}`,
-    ...(offer === undefined ? [] : [`      set offer ${offer.slice(1, -1)}`]),
-    ...(tasks ? ['      set tasks 1'] : []),
-  ])
-  return lines.join('\n')
-}
-
-const quoted = (words: readonly string[]) => `'${words.join(' ')}'`
-
-type Script = (commands: string, cases: readonly Case[]) => string
-
-const SCRIPTS: Readonly<Record<string, Script>> = {
-  // In `--log=json`, bash takes `=` as a separate word. After `--` comes the command of the batch, which bash completes
-  // in its usual way. bash also splits the value of `--store` at its colon, so the script finds it in the whole line.
-  bash: (commands, cases) => `# source <(cronledger completion bash)
+const SCRIPTS: Readonly<Record<string, string>> = {
+  // bash splits the words also at `:` and `=`, and replaces only what follows the last `=`.
+  bash: `# source <(cronledger completion bash)
 _cronledger() {
-  local at=$COMP_CWORD i
-  local word=\${COMP_WORDS[at]} before=\${COMP_WORDS[at - 1]} command=\${COMP_WORDS[1]} offer= tasks=
-  COMPREPLY=()
-  for ((i = 1; i < at; i++)); do
-    [[ \${COMP_WORDS[i]} == -- ]] && return
-  done
-  [[ $before == = ]] && before=\${COMP_WORDS[at - 2]}
-  [[ $word == = ]] && word=
-  if ((at == 1)); then offer=${commands}; else case "$command $before" in
-${branches(cases)}
-  esac; fi
-  if [[ -n $tasks && $word != -* ]]; then
-    local store=()
-    [[ $COMP_LINE =~ [[:space:]]--store[=[:space:]]+([^[:space:]]+) ]] && store=(--store "\${BASH_REMATCH[1]//[\\'\\"]/}")
-    offer+=" $("\${COMP_WORDS[0]}" completion tasks "\${store[@]}" 2>/dev/null)"
-  fi
-  [[ -n $offer ]] && COMPREPLY=($(compgen -W "$offer" -- "$word"))
+  local words
+  read -ra words <<<"\${COMP_LINE:0:COMP_POINT}."
+  words[\${#words[@]}-1]=\${words[\${#words[@]}-1]%.}
+  COMPREPLY=($("\${words[0]}" completion ${OFFER} -- "\${words[@]:1}" 2>/dev/null))
+  COMPREPLY=("\${COMPREPLY[@]#--*=}")
 }
 complete -o bashdefault -o default -F _cronledger cronledger`,
 
-  zsh: (commands, cases) => `#compdef cronledger
+  zsh: `#compdef cronledger
 # source <(cronledger completion zsh)
 _cronledger() {
-  local before=\${words[CURRENT-1]} command=\${words[2]} offer= tasks=
-  if (( \${words[(i)--]} < CURRENT )); then _files; return; fi
-  if [[ $PREFIX == --*=* ]]; then before=\${PREFIX%%=*}; compset -P '*='; fi
-  if (( CURRENT == 2 )); then offer=${commands}; else case "$command $before" in
-${branches(cases)}
-  esac; fi
-  if [[ -n $tasks && $PREFIX != -* ]]; then
-    local at=\${words[(I)--store]} store=()
-    (( at )) && store=(--store \${(Q)words[at+1]})
-    at=\${words[(I)--store=*]}
-    (( at )) && store=(\${(Q)words[at]})
-    offer+=" $($words[1] completion tasks $store 2>/dev/null)"
-  fi
-  if [[ -n $offer ]]; then compadd -- \${=offer}; else _files; fi
+  local offer=(\${(f)"$($words[1] completion ${OFFER} -- "\${(@Q)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)"})
+  if (( $#offer )); then compadd -- $offer; else _files; fi
 }
 if [[ $funcstack[1] == _cronledger ]]; then _cronledger "$@"; else compdef _cronledger cronledger; fi`,
 
-  // fish reads the branches in a function that says whether there is something to offer. If not, it offers files.
-  fish: (commands, cases) => `# cronledger completion fish >~/.config/fish/completions/cronledger.fish
+  fish: `# cronledger completion fish >~/.config/fish/completions/cronledger.fish
 function __cronledger_find
-  set -g __cronledger_offer
   set -l words (commandline -opc)
-  set -l word (commandline -ct)
-  contains -- -- $words; and return 1
-  set -l command $words[2]
-  set -l before $words[-1]
-  set -l prefix ''
-  set -l offer
-  set -l tasks
-  if string match -qr -- '^--[^=]*=' $word
-    set before (string replace -r -- '=.*' '' $word)
-    set prefix $before=
-  end
-  if test (count $words) = 1
-    set offer ${commands.slice(1, -1)}
-  else
-    switch "$command $before"
-${fishBranches(cases)}
-    end
-  end
-  if set -q tasks[1]; and not string match -q -- '-*' (string replace -r -- '^--[^=]*=' '' $word)
-    set -l store
-    set -l at (contains -i -- --store $words)
-    and set store --store $words[(math $at + 1)]
-    set -a store (string match -- '--store=*' $words)
-    set -a offer ($words[1] completion tasks $store 2>/dev/null)
-  end
-  test (count $offer) -gt 0; or return 1
-  set -g __cronledger_offer $prefix$offer
+  set -g __cronledger_offer ($words[1] completion ${OFFER} -- $words[2..] (commandline -ct) 2>/dev/null)
+  test (count $__cronledger_offer) -gt 0
 end
 complete -c cronledger -n __cronledger_find -f -a '$__cronledger_offer'`,
 }

@@ -50,6 +50,11 @@ const CASES: [words: string[], offered: string[]][] = [
   [['run', '--', '--log', ''], []],
 ]
 
+/** What differs by shell: how the words get to cronledger, and files where it offers nothing. bash has all cases. */
+const BY_SHELL = CASES.filter(([words]) =>
+  ['--log te', '--event-time ', '--schedule *'].includes(words.slice(1).join(' ')),
+)
+
 /** Each asks for the names of tasks, of the ledger that the line or the environment names. */
 const TASK_CASES: [words: string[], variables: NodeJS.ProcessEnv, offered: string[]][] = [
   [['history', '--store', store, '--task', ''], {}, ['billing/eu', 'nightly']],
@@ -74,8 +79,7 @@ function linesOf(shell: string, args: readonly string[], variables: NodeJS.Proce
 
 describe('bash', () => {
   function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
-    // bash splits the words at colons and equal signs, too.
-    const program = `source "$1"; shift; COMP_LINE="cronledger $*"; COMP_WORDS=(cronledger "$@"); COMP_CWORD=$#; _cronledger; printf '%s\\n' "\${COMPREPLY[@]}"`
+    const program = `source "$1"; shift; COMP_LINE="cronledger $*"; COMP_POINT=\${#COMP_LINE}; _cronledger; printf '%s\\n' "\${COMPREPLY[@]}"`
     return linesOf('bash', ['--norc', '-c', program, 'bash', script('bash'), ...words], variables)
   }
 
@@ -92,15 +96,9 @@ describe('bash', () => {
     expect(complete(['run', ''])).toEqual([...flags, '--help'])
   })
 
-  // bash hands `--log=te` over as three words.
-  test.each([
-    [
-      ['run', '--log', '='],
-      ['json', 'text', 'quiet'],
-    ],
-    [['run', '--log', '=', 'te'], ['text']],
-  ])('%j', (words, offered) => {
-    expect(complete(words)).toEqual(offered)
+  test('the value of --log=te and the tasks after --task=, without the flag, which bash keeps', () => {
+    expect(complete(['run', '--log=te'])).toEqual(['text'])
+    expect(complete(['history', `--store='${store}'`, '--task=ni'])).toEqual(['nightly'])
   })
 
   test('is registered for the command, with the files of the shell where it offers nothing', () => {
@@ -116,7 +114,6 @@ describe.skipIf(!hasZsh)('zsh', () => {
   /** Its completion builtins work inside of the line editor only: these stand in for them, and print. */
   const STAND_INS = `
     compdef() { :; }
-    compset() { PREFIX=\${PREFIX#*=}; }
     _files() { :; }
     compadd() { shift; print -l -- \${(M)@:#\${PREFIX}*}; }
   `
@@ -126,15 +123,15 @@ describe.skipIf(!hasZsh)('zsh', () => {
     return linesOf('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], variables)
   }
 
-  test.each(TASK_CASES)('%j with %j: the names of tasks', (words, variables, offered) => {
+  test.each(TASK_CASES.slice(0, 2))('%j with %j: the names of tasks', (words, variables, offered) => {
     expect(complete(words, variables)).toEqual(offered)
   })
 
   test('the names of tasks after --task=', () => {
-    expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['nightly'])
+    expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['--task=nightly'])
   })
 
-  test.each([...CASES, [['run', '--log=te'], ['text']] as (typeof CASES)[number]])('%j', (words, offered) => {
+  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])('%j', (words, offered) => {
     expect(complete(words)).toEqual(offered)
   })
 })
@@ -164,7 +161,7 @@ describe.skipIf(!hasFish)('fish', () => {
   const empty = join(folder, 'empty')
   beforeAll(() => mkdirSync(empty))
 
-  test.each(TASK_CASES)('%j with %j: the names of tasks', (words, variables, offered) => {
+  test.each(TASK_CASES.slice(0, 2))('%j with %j: the names of tasks', (words, variables, offered) => {
     expect(complete(words, variables)).toEqual(offered.toSorted())
   })
 
@@ -172,7 +169,7 @@ describe.skipIf(!hasFish)('fish', () => {
     expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['--task=nightly'])
   })
 
-  test.each([...CASES, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])('%j', (words, offered) => {
+  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])('%j', (words, offered) => {
     expect(complete(words).toSorted()).toEqual(offered.toSorted())
   })
 })
