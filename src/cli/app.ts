@@ -18,7 +18,7 @@ import {
 } from './command-line.ts'
 import { COMMANDS, OVERVIEW } from './command-table.ts'
 import { hintAbout } from './lookup.ts'
-import { hideStandardStreams, print, screenOf } from './output.ts'
+import { print, screenOf } from './output.ts'
 
 /** A slow reader gets this long for the last lines of the log. After that, the exit code matters more. */
 const LAST_LINES_MS = 2_000
@@ -73,7 +73,6 @@ async function dispatch(name: string | undefined, context: CommandContext): Prom
   if (command.help.runsBatch) {
     checkPlatform(name, process.platform)
     checkBatch(name, context.rest ?? [])
-    hideStandardStreams()
     return command.execute(context)
   }
   // The scripts of the completion put the words of a line there.

@@ -6,7 +6,10 @@ import { installStops } from '../process/signals.ts'
 const stops = installStops()
 void start()
 
-/** If the program cannot be loaded, exits with the code of a bug (`EXIT` in exit-code.ts), since the batch has not failed. */
+// If `main` never settles, Node exits with 0.
+process.once('beforeExit', () => endAsBug('this is a bug, please report it: the command ended before it was done'))
+
+/** If the program cannot be loaded, exits with the code of a bug, since the batch has not failed. */
 async function start(): Promise<never> {
   const { loadApp } = await import('./load.ts')
   let loaded: ReturnType<typeof loadApp>
@@ -14,12 +17,20 @@ async function start(): Promise<never> {
     loaded = loadApp()
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('\n', 1)
-    writeSync(2, `cronledger: cannot be loaded: ${reason}\n`)
-    process.exit(70)
+    return endAsBug(`cannot be loaded: ${reason}`)
   }
   const args = process.argv.slice(2)
   const code = await loaded.app.main(args, process.env, stops)
   // Only a run has used what a run needs. One that failed or was stopped must end soon.
   if (args[0] === 'run' && code === 0) loaded.keepCompiled()
   process.exit(code)
+}
+
+/** The code is `EXIT.bug` in exit-code.ts, which is not loaded yet. */
+function endAsBug(message: string): never {
+  try {
+    writeSync(2, `cronledger: ${message}\n`)
+  } finally {
+    process.exit(70)
+  }
 }

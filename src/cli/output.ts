@@ -1,31 +1,24 @@
 import { EventEmitter } from 'node:events'
-import { writeSync } from 'node:fs'
-import { usageError } from '../core/errors.ts'
+import { fstatSync, writeFileSync, writeSync } from 'node:fs'
+import { errorCode, firstLine, LedgerError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import type { Screen } from '../format/table.ts'
 
-/** The first access makes a shared pipe non-blocking, so a batch would lose output. yargs and the AWS SDK access it. */
+/**
+ * For a process that starts a batch, and prints nothing itself. The first access makes a shared pipe non-blocking, so a batch
+ * would lose output. yargs and the AWS SDK access it.
+ */
 export function hideStandardStreams(): void {
-  for (const name of Object.keys(REAL)) {
+  for (const name of ['stdout', 'stderr']) {
     const value = Object.assign(new EventEmitter(), { write: () => true })
     Object.defineProperty(process, name, { value, configurable: true })
   }
 }
 
-/** Restores the real streams, for a command that turns out to start no batch. */
-export function showStandardStreams(): void {
-  Object.defineProperties(process, REAL)
-}
-
-/** The property descriptors of the streams. We must not read the properties here, otherwise the streams would open. */
-const REAL: PropertyDescriptorMap = Object.fromEntries(
-  ['stdout', 'stderr'].map((name) => [name, Object.getOwnPropertyDescriptor(process, name) ?? {}]),
-)
-
 /** The capacity of a pipe, in bytes. A shorter answer does not wait for its reader if the pipe is empty. */
 const PIPE_BYTES = 65_536
 
-/** It is not an error if the reader has closed the pipe (`| head`). Throws a usage error if standard output fails otherwise. */
+/** It is not an error if the reader has closed the pipe (`| head`). Throws a `LedgerError` if standard output fails otherwise. */
 export async function print(text: string): Promise<void> {
   const bytes = Buffer.from(`${text}\n`)
   const written = bytes.length <= PIPE_BYTES ? writeAtOnce(bytes) : 0
@@ -53,17 +46,27 @@ export async function printAll(
   }
 }
 
-/** Resolves to true when the system has taken the text, and to false when the reader has gone away. */
-async function write(text: string | Uint8Array): Promise<boolean> {
+/** Resolves to true when the system has taken all of it, and to false when the reader has gone away. */
+async function write(piece: string | Uint8Array): Promise<boolean> {
+  try {
+    // Node's stream for a file ignores that a disk, which becomes full, has taken only a part.
+    if (fstatSync(1).isFile()) writeFileSync(1, piece)
+    else await writeToStream(piece)
+    return true
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') return false
+    throw new LedgerError('unreachable', `standard output cannot be written: ${firstLine(error)}`)
+  }
+}
+
+function writeToStream(piece: string | Uint8Array): Promise<void> {
   const { stdout } = process
-  const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {
+  return new Promise((resolve, reject) => {
     // The callback gets the error. The stream also emits it later, and without a listener that would end the process.
     if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore)
-    stdout.write(text, resolve)
+    stdout.write(piece, (error) => (error ? reject(error) : resolve()))
   })
-  if (!error) return true
-  if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') return false
-  throw usageError(`standard output cannot be written: ${error.message}`)
 }
 
 function ignore(): void {}

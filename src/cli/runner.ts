@@ -11,6 +11,7 @@ import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { misspeltVariables } from './options/misspelt.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
+import { hideStandardStreams } from './output.ts'
 import { openReporter } from './reporter.ts'
 
 /** Returns the start time of this process, which is close to the moment when the operator gave the command. */
@@ -32,6 +33,7 @@ export function openRunner(
   values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
   context: CommandContext,
 ) {
+  hideStandardStreams()
   const { rest, env, stops, sink } = context
   const [file, ...args] = rest ?? []
   if (file === undefined)

@@ -62,6 +62,14 @@ describe('the bundled program', () => {
       stderr: 'cronledger: cannot be loaded: app.js is missing. Install cronledger again.\n',
     })
   })
+
+  test('that waits for something that never comes: 70, and not 0', () => {
+    const waiting = '(function (exports) { exports.main = () => new Promise(() => {}) })'
+    expect(runChanged('app.js', () => Buffer.from(waiting))).toMatchObject({
+      status: 70,
+      stderr: 'cronledger: this is a bug, please report it: the command ended before it was done\n',
+    })
+  })
 })
 
 const flip = (at: (length: number) => number) => (file: Buffer) => {

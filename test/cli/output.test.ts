@@ -1,7 +1,84 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setImmediate as idle } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { grouped } from '../../src/cli/output.ts'
+import { writeRecord } from '../../src/run/task/task-record.ts'
+import { openFileStore } from '../../src/store/file/file-store.ts'
+import { clockAt, scratch, start } from '../support/cli.ts'
 import { gate } from '../support/gate.ts'
+import { seedLedger } from '../support/pages/big-ledger.ts'
+import { linesOf, onTerminal } from '../support/processes/terminal.ts'
+import { ON_ECS, recordWith } from '../support/rows.ts'
+
+describe('what a command prints arrives whole, such as a script of 2 MB for a batch on ECS that missed a day', () => {
+  const SLOTS = 1_440
+  const folder = scratch()
+  const first = Date.parse('2026-11-29T00:00:00Z')
+  const env = { ...clockAt('2026-11-30T01:00:00Z'), CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}` }
+  const args = ['rerun', '--all', '--from', '2026-11-29', '--to', '2026-11-29', '--reason', 'x'.repeat(800)]
+  const toFile = (file: string) => ['bash', '-c', `"$@" >'${file}'`, 'bash']
+
+  beforeAll(async () => {
+    seedLedger(join(folder, 'ledger.db'), [])
+    const store = openFileStore(join(folder, 'ledger.db'))
+    const record = recordWith([{ since: first, spec: { expression: '* * * * *', zone: 'UTC' } }], { ecs: ON_ECS })
+    await writeRecord('poll', record, 'absent', store, { signal: AbortSignal.timeout(300_000) })
+    store.close()
+  })
+
+  function expectWhole(lines: readonly string[]): void {
+    expect(lines.filter((line) => line.includes('aws ecs run-task'))).toHaveLength(SLOTS)
+    expect(lines.slice(-2)).toEqual(['END_OF_CRONLEDGER', ''])
+  }
+
+  test('through a pipe', async () => {
+    const { code, stdout } = await start(args, { env }).ended
+    expect(code).toBe(0)
+    expect(stdout.length).toBeGreaterThan(2_000_000)
+    expectWhole(stdout.split('\n'))
+  })
+
+  test('through a pipe whose reader takes a little at a time', async () => {
+    const reader = ['bash', '-c', 'set -o pipefail; "$@" | dd bs=512 status=none', 'bash']
+    const { code, stdout } = await start(args, { env, launcher: reader }).ended
+    expect(code).toBe(0)
+    expectWhole(stdout.split('\n'))
+  })
+
+  test('into a file', async () => {
+    const file = join(folder, 'night.sh')
+    expect(await start(args, { env, launcher: toFile(file) }).ended).toMatchObject({ code: 0, stderr: '' })
+    expectWhole(readFileSync(file, 'utf8').split('\n'))
+  })
+
+  test('on a terminal', async () => expectWhole(linesOf(await onTerminal(args, env))))
+
+  test('or the exit code is 75, on a disk that becomes full', async (context) => {
+    const mount = [
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      `mount -t tmpfs -o size=4k none '${folder}/full' && exec "$@"`,
+      'sh',
+    ]
+    execFileSync('mkdir', [join(folder, 'full')])
+    const { status, stderr } = spawnSync(mount[0] as string, [...mount.slice(1), 'true'], { encoding: 'utf8' })
+    if (status !== 0) context.skip(`no disk can be mounted here: ${stderr}`)
+    const launcher = [...mount, ...toFile(join(folder, 'full', 'night.sh'))]
+    expect(await start(args, { env, launcher }).ended).toMatchObject({
+      code: 75,
+      stderr: expect.stringMatching(/^cronledger: standard output cannot be written: ENOSPC.*\n$/),
+    })
+    const report = ['report', '--since', '2026-11-29', '--out', join(folder, 'full', 'report.html')]
+    expect(await start(report, { env, launcher: mount }).ended).toMatchObject({
+      code: 75,
+      stderr: expect.stringMatching(/report.html" cannot be written: ENOSPC.*\n$/),
+    })
+  })
+})
 
 describe('items that come one by one', () => {
   /** Each after a while in which there is nothing else to do. */

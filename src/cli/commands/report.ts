@@ -124,6 +124,8 @@ function beginOf(path: string, length: number): string {
   }
 }
 
+const FULL = ['ENOSPC', 'EDQUOT']
+
 /** Renames the file when it is complete: an incomplete report could look like a complete one. */
 async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
   const begun = `${path}.${process.pid}.part`
@@ -136,8 +138,9 @@ async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Arr
     renameSync(begun, path)
   } catch (error) {
     if (error instanceof LedgerError || errorCode(error) === undefined) throw error
+    const isFull = FULL.includes(errorCode(error) ?? '')
     const why = errorCode(error) === 'ENOENT' ? 'its folder does not exist. Create it first.' : firstLine(error)
-    throw usageError(`--out ${quote(path)} cannot be written: ${why}`)
+    throw new LedgerError(isFull ? 'unreachable' : 'usage', `--out ${quote(path)} cannot be written: ${why}`)
   } finally {
     process.off('exit', remove)
     remove()

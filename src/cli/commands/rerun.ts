@@ -20,7 +20,6 @@ import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp, variableOf } from '../options/options.ts'
 import { IGNORE_AFTER, SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { TASK_OR_ALL } from '../options/task-change.ts'
-import { showStandardStreams } from '../output.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
 import { checkSlotOrRange, planRange, printPlan, SLOT_OR_RANGE } from './rerun/plan.ts'
@@ -205,7 +204,6 @@ function optionsOf(
 }
 
 async function showPlan({ values, sink }: RerunRequest): Promise<number> {
-  showStandardStreams()
   const range = statedRange(values)
   await printPlan(await planRange(createLedger({ store: values.store }), range), range, values.json === true, sink)
   return EXIT.ok

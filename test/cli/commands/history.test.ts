@@ -442,7 +442,7 @@ describe('50,000 rows', () => {
       (error) => error,
     )
     expect(failure).toMatchObject({
-      code: 64,
+      code: 75,
       stderr: expect.stringMatching(/^cronledger: standard output cannot be written: ENOSPC.*\n$/),
     })
   })
