@@ -4,8 +4,21 @@ const passwords = new Map<string, string>()
 /** No address is equal to it, because a host has no space. */
 const INVALID = 'postgres://(not a valid address)'
 
-/** A parameter that can be meant for a password. */
-const MISSPELT = /^(?!password$|passfile$).*(pass|pw|secret|[^a-z_])/
+/** The settings of a connection to PostgreSQL. The names are those of libpq, as parameters of an address and as variables. */
+export const CONNECTION_VARIABLES = {
+  host: 'PGHOST',
+  port: 'PGPORT',
+  dbname: 'PGDATABASE',
+  user: 'PGUSER',
+  password: 'PGPASSWORD',
+  passfile: 'PGPASSFILE',
+  sslmode: 'PGSSLMODE',
+  sslrootcert: 'PGSSLROOTCERT',
+  sslcert: 'PGSSLCERT',
+  sslkey: 'PGSSLKEY',
+} as const
+
+const isParameter = (key: string) => key in CONNECTION_VARIABLES || ['schema', 'table'].includes(key)
 
 export function isPostgresAddress(name: string): boolean {
   return /^postgres(ql)?:\/\//.test(name)
@@ -19,12 +32,18 @@ export function hidePassword(name: string): string {
   if (!isPostgresAddress(name)) return name
   const url = URL.canParse(name) ? new URL(name) : null
   if (url === null || url.hash !== '' || url.pathname.includes('@')) return INVALID
-  for (const [key, value] of url.searchParams) {
-    // After a question mark in a password, the rest of it and the @ before the host are read as a parameter.
-    if (MISSPELT.test(key) || (value.includes('@') && !/^(user|password)$/.test(key))) return INVALID
+  const given = url.searchParams.get('password')
+  for (const [key, value] of [...url.searchParams]) {
+    // After a ? or & in a password, the rest of it is read as parameters, with the @ before the host.
+    if (/[^a-z_]/.test(key) || (value.includes('@') && !/^(user|password)$/.test(key))) return INVALID
+    if (key === 'user' && value.includes(':')) return INVALID
+    if (isParameter(key)) continue
+    if (given !== null) return INVALID
+    // The value of a parameter that does not exist can be a secret: the message about it names the parameter only.
+    url.searchParams.set(key, '')
   }
-  const password = url.searchParams.get('password') || decoded(url.password)
-  if (password === '') return name
+  const password = given || decoded(url.password)
+  if (password === '') return [...url.searchParams.keys()].every(isParameter) ? name : url.href
   url.password = ''
   url.searchParams.delete('password')
   passwords.set(url.href, password)

@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { ClientConfig } from 'pg'
 import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import { decoded, hiddenPassword, hidePassword } from '../password.ts'
+import { CONNECTION_VARIABLES, decoded, hiddenPassword, hidePassword } from '../password.ts'
 import { DEFAULT_SOCKET, findPassword } from './password-file.ts'
 
 /** Where a ledger in PostgreSQL is, and how to connect to it. */
@@ -18,20 +18,6 @@ export interface PostgresAddress {
   readonly schema: string
   readonly table: string
 }
-
-/** The settings of an address and the environment. The names are those of libpq. */
-const CONNECTION_VARIABLES = {
-  host: 'PGHOST',
-  port: 'PGPORT',
-  dbname: 'PGDATABASE',
-  user: 'PGUSER',
-  password: 'PGPASSWORD',
-  passfile: 'PGPASSFILE',
-  sslmode: 'PGSSLMODE',
-  sslrootcert: 'PGSSLROOTCERT',
-  sslcert: 'PGSSLCERT',
-  sslkey: 'PGSSLKEY',
-} as const
 
 type ConnectionSettings = Partial<Record<keyof typeof CONNECTION_VARIABLES, string | undefined>>
 
@@ -78,10 +64,16 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
     settings[key] = inAddress[key] ?? (env[variable] || undefined)
   }
   const { host = DEFAULT_SOCKET, port = '5432', user = ownName(invalid), dbname = user } = settings
-  if (host.includes(','))
-    throw invalid(`${quote(host)} is several hosts. Name one, such as that of a pooler or a proxy.`)
+  const wrongSetting = (key: keyof ConnectionSettings, why: string) => {
+    const text = `${quote(settings[key] ?? '')} ${why}`
+    return inAddress[key] === undefined
+      ? usageError(`${CONNECTION_VARIABLES[key]} ${text}`)
+      : invalid(`Its ${key} ${text}`)
+  }
+  if (host.includes(',')) throw wrongSetting('host', 'is several hosts. Name one, such as that of a pooler or a proxy.')
+  if (host.includes('@')) throw wrongSetting('host', 'is not the name of a host.')
   if (!/^\d+$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
-    throw invalid(`${quote(port)} is not the number of a port.`)
+    throw wrongSetting('port', 'is not the number of a port.')
   const place = `database ${quote(dbname)} on ${isSocket(host) ? host : `${host}:${port}`}`
   const askForPassword = () => {
     const found = findPassword(settings.passfile ?? join(homeOf(env), '.pgpass'), [host, port, dbname, user])
@@ -96,7 +88,7 @@ export function readAddress(given: string, env: Environment): PostgresAddress {
       user,
       database: dbname,
       password: settings.password ?? askForPassword,
-      ssl: tlsOptions(settings, host, env, invalid),
+      ssl: tlsOptions(settings, host, env, wrongSetting),
       application_name: 'cronledger',
     },
     place,
@@ -124,12 +116,12 @@ function tlsOptions(
   settings: ConnectionSettings,
   host: string,
   env: Environment,
-  invalid: (why: string) => Error,
+  wrongSetting: (key: 'sslmode', why: string) => Error,
 ): ConnectionOptions | false {
   const mode = settings.sslmode ?? (isThisHost(host) ? 'disable' : 'verify-full')
   if (mode === 'disable' || isSocket(host)) return false
   if (!['require', 'verify-ca', 'verify-full'].includes(mode))
-    throw invalid(`sslmode ${quote(mode)} is not allowed. Use verify-full, verify-ca, require or disable.`)
+    throw wrongSetting('sslmode', 'is not allowed. Use verify-full, verify-ca, require or disable.')
   const { sslrootcert, sslcert, sslkey } = settings
   // As with libpq, `require` verifies the authority if one is named.
   const isVerified = mode !== 'require' || sslrootcert !== undefined

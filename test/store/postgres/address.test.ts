@@ -43,6 +43,7 @@ describe('the address of a ledger in PostgreSQL', () => {
     expect(ssl('postgres://localhost/x')).toBe(false)
     expect(ssl('postgres:///x?host=/var/run/postgresql')).toBe(false)
     expect(() => ssl('postgres://db.example/x?sslmode=prefer')).toThrow('sslmode "prefer" is not allowed')
+    expect(() => ssl('postgres://db.example/x', { PGSSLMODE: 'prefer' })).toThrow(/^PGSSLMODE "prefer" is not allowed/)
     expect(() => ssl('postgres://db.example/x?sslrootcert=/none.pem')).toThrow('"/none.pem", which cannot be read')
   })
 
@@ -73,7 +74,14 @@ describe('the address of a ledger in PostgreSQL', () => {
     ['postgres://ada:s#cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:s/cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:12?s3cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
-    ['postgres://db/x?sslpassword=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://db/x?sslpassword=s3cret', 'It has no parameter "sslpassword"'],
+    ['postgres://db/x?token=s3cret', 'It has no parameter "token"'],
+    ['postgres://ada:s3cret@db/x?options=-c%20s3cret', 'It has no parameter "options"'],
+    ['postgres://db/x?user=ada&password=12&s3_cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://db/x?user=ada&password=12&s_cret=1', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://db/x?user=ada:s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://ada:s3 cret@d b/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://ada:[s3cret@db/x?schema=S', '"S" is not a name'],
     ['postgres://db/x?PASSWORD=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:12?s_cret=x@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:s3cret@/x?host=/tmp', 'postgres:///DATABASE?host=/FOLDER&user=USER for a socket'],
@@ -90,6 +98,15 @@ describe('the address of a ledger in PostgreSQL', () => {
   ] as [string, string][])('%s is not valid, and no part of a password is shown', (address, text) => {
     expect(() => readAddress(address, {})).toThrow(text)
     expect(() => readAddress(address, {})).not.toThrow(/s.cret/)
+  })
+
+  test.each([
+    ['PGHOST', 'postgres://ada:s3cret@db/x'],
+    ['PGHOST', 'one,two'],
+    ['PGPORT', 'five'],
+  ])('%s=%s is not valid, and no part of a password is shown', (name, value) => {
+    expect(() => readAddress('postgres:///x', { [name]: value })).toThrow(new RegExp(`^${name} "`))
+    expect(() => readAddress('postgres:///x', { [name]: value })).not.toThrow(/s3cret/)
   })
 
   test('is known without its password outside of the connection', () => {
