@@ -1,3 +1,4 @@
+import type { Twin } from './audit/check.ts'
 import type { KnownTask } from './audit/tasks.ts'
 import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
@@ -78,6 +79,8 @@ export interface HealthOptions extends ReadOptions {
 }
 
 export interface CheckOptions extends HealthOptions {
+  /** Called if a duplicate in one of the newest ten slots of a task came from another AWS account, ECS cluster or family. */
+  readonly emitTwin?: ((twin: Twin) => void) | undefined
   /** Only the findings that arose in this last span, in milliseconds. Default: all. */
   readonly newMs?: number | undefined
 }

@@ -132,13 +132,13 @@ export function readMethods(reading: OpenForReading): ReadMethods {
 }
 
 async function* audit<T>(
-  { task, only, since, until, newMs, progress }: CheckOptions,
+  { task, only, since, until, newMs, progress, emitTwin }: CheckOptions,
   deps: HistoryDeps,
   ofOne: (task: KnownTask, settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
   ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const settings: CheckSettings = {
-    ...{ now: deps.clock.now(), since: since.getTime(), until: until.getTime(), newMs, only },
+    ...{ now: deps.clock.now(), since: since.getTime(), until: until.getTime(), newMs, only, emitTwin },
     progress: (name, slot) => progress?.(name, new Date(slot)),
   }
   if (task === undefined) yield* ofAll(settings, deps)

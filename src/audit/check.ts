@@ -1,5 +1,6 @@
 import { isFaultOfTask, usageError } from '../core/errors.ts'
 import { batchReport, ranMsOf, successOf } from '../core/row/attempts.ts'
+import { type OtherPlace, rejectedFromOtherPlace } from '../core/row/other-place.ts'
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
@@ -10,7 +11,7 @@ import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec, rulesOf } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant, ScheduleSpec, Status } from '../core/types.ts'
+import type { Instant, Key, ScheduleSpec, Status } from '../core/types.ts'
 import { concurrently } from './concurrently.ts'
 import { auditedSlots, parseSchedules, taskInForce } from './expected.ts'
 import { type HistoryDeps, readHistory } from './history.ts'
@@ -24,7 +25,17 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly newMs?: number | undefined
   readonly only?: ((task: KnownTask) => boolean) | undefined
   readonly progress: (task: string, slot: Instant) => void
+  /** Called once for a task of whose newest slots a duplicate came from another place. */
+  readonly emitTwin?: ((twin: Twin) => void) | undefined
 }
+
+/** Two batches seem to have the name of one task. */
+export interface Twin extends OtherPlace, Key {
+  readonly zone: string
+}
+
+/** A twin comes in each slot, so the newest ones show whether it is still there. */
+const TWIN_SLOTS = 10
 
 /** Newest first. After them, throws `shape` if a host whose clock was ahead has run the task: its slots hide others. */
 async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: HistoryDeps) {
@@ -46,6 +57,8 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
   const current = inForceAt(schedules, now)?.spec
   const rules = rulesOf(known)
   const slots = auditedSlots(inForce, withFuture(settings), deps)
+  let twin: Twin | null = null
+  let left = TWIN_SLOTS
   const before = () => readHistory({ task, until: settings.since, limit: LOOKED_AT }, deps)
   for await (const { slot: found, older } of withOlder(slots, rules && before)) {
     const { row } = found
@@ -57,6 +70,10 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
     const { slot } = row ?? found.missed
     settings.progress(task, slot)
     const completed = readableRow(row)
+    const since = settings.newMs === undefined ? Number.NEGATIVE_INFINITY : now - settings.newMs
+    const other = completed !== null && left-- > 0 ? rejectedFromOtherPlace(completed, since) : null
+    if (other !== null && (twin === null || (other.what === 'account' && twin.what !== 'account')))
+      twin = { ...other, task, slot, zone: completed?.schedule.zone ?? 'UTC' }
     const unmet = rules === null || completed === null ? [] : unmetRules(completed, rules, older)
     const wrong = findingOf(found, times, unmet)
     const recorded = scheduleWith(inForce.schedules, slot)?.spec
@@ -73,6 +90,7 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
     }
     yield { slot, row, status: statusOf({ slot, row }, times), finding }
   }
+  if (twin !== null) settings.emitTwin?.(twin)
   if (future !== null) throw wrongClock(task, future)
 }
 

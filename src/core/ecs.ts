@@ -19,11 +19,11 @@ export interface EcsFacts {
 /** The facts of a process. Null: it does not run on ECS. Unknown: it does, and ECS did not say enough. */
 export type KnownEcs = EcsFacts | null | 'unknown'
 
-const TASK_ARN = /^arn:[^:]+:ecs:([^:]+):[^:]*:task\/(?:([^/]+)\/)?([^/]+)$/
+const TASK_ARN = /^arn:[^:]+:ecs:([^:]+):([^:]*):task\/(?:([^/]+)\/)?([^/]+)$/
 
 /** Reads the ARN of an ECS task, `arn:aws:ecs:REGION:ACCOUNT:task/CLUSTER/ID`. One from before 2018 has no cluster. */
 export function parseTaskArn(arn: string) {
-  const [, region, cluster, id] = TASK_ARN.exec(arn) ?? []
+  const [, region, account, cluster, id] = TASK_ARN.exec(arn) ?? []
   if (region === undefined || id === undefined) return null
-  return { region, ...(cluster !== undefined && { cluster }), id }
+  return { region, ...(account && { account }), ...(cluster !== undefined && { cluster }), id }
 }

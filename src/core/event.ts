@@ -1,3 +1,4 @@
+import type { OtherPlace } from './row/other-place.ts'
 import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
 import type { ExpectedTimes, Suspension } from './task/task-record.ts'
@@ -49,7 +50,12 @@ export type LeaseLossCause = 'taken' | 'resolved' | 'deleted' | 'expired' | 'ove
 /** The events that a run emits, one for each transition. The log and the metrics are made from these events. */
 export type RunEvent =
   | { readonly event: 'claimed'; readonly attempt: AttemptRecord }
-  | ({ readonly event: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row } & NoteResult)
+  | ({
+      readonly event: 'duplicate'
+      readonly cause: DuplicateCause
+      readonly row: Row
+      readonly otherPlace?: OtherPlace
+    } & NoteResult)
   | ({
       readonly event: 'refused'
       readonly cause: RefusalCause
@@ -58,6 +64,7 @@ export type RunEvent =
       readonly holder?: OverlapLock
       readonly missing?: UpstreamSlot
       readonly inForce?: ScheduleSpec
+      readonly otherPlace?: OtherPlace
     } & NoteResult)
   | { readonly event: 'waiting'; readonly holder: OverlapLock }
   /** The run starts when this slot has completed, if that is within `leftMs`. */

@@ -201,6 +201,8 @@ const REFUSAL_CAUSES = [
   'newerTaskRecord',
   // The task record has another schedule for this slot, and the caller does not accept a change.
   'scheduleChanged',
+  // The slot is done or running in another AWS account, and the caller does not accept that.
+  'otherAccount',
   'overlap',
   // A slot that this one comes after has not completed.
   'blocked',
@@ -223,6 +225,8 @@ export interface Rejection extends Host {
   readonly cause: DuplicateCause | RefusalCause
   readonly at: Instant
   readonly trigger: Trigger
+  /** The family of its ECS task definition, if it is not that of the attempt that has the slot. */
+  readonly family?: string
 }
 
 /** The rejections of a row. All are counted. The first ones and the latest one are kept in full. */

@@ -5,6 +5,7 @@ import { formatInstant } from '../core/instant.ts'
 import { coveringSlot, hasCompleted } from '../core/row/attempts.ts'
 import { withCovering } from '../core/row/covering.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
+import { otherPlace } from '../core/row/other-place.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { isRunning, isUnreadable, readableRow, workRow } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
@@ -89,7 +90,8 @@ async function tryToClaim(
     const now = io.clock.now()
     const row = readableRow(found)
     const survivor = row === null || isRunning(row, now, settings.skewMs) ? null : io.findSurvivor(row)
-    const facts: Facts = { now, survivor, objection: request.objection }
+    const isOtherAccount = settings.strict && row !== null && otherPlace(row, request.host)?.what === 'account'
+    const facts: Facts = { now, survivor, objection: request.objection, isOtherAccount }
     return decide(found, { ...request.trigger, slot: slot.slot }, settings, facts)
   }
   let found: StoredRow | null = null
@@ -207,7 +209,7 @@ async function giveUpClaim(
 
 /** Tries for up to 10 s. A rejection that could not be recorded is still one, because the row guards the slot. */
 export async function noteRejection(
-  rejection: Pick<Rejection, 'kind' | 'cause'>,
+  rejection: Pick<Rejection, 'kind' | 'cause' | 'family'>,
   { task, window, runId, trigger, host }: ClaimRequest,
   { ledgerTimeoutMs, stopTimeoutMs }: Pick<Settings, 'ledgerTimeoutMs' | 'stopTimeoutMs'>,
   io: RunIo,

@@ -2,6 +2,8 @@ import { firstLine, LedgerError } from '../core/errors.ts'
 import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
+import { familyOf, otherFamily, otherPlace } from '../core/row/other-place.ts'
+import { readableRow } from '../core/row/status.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
   DuplicateCause,
@@ -100,13 +102,16 @@ export async function execute<T>(
       return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'duplicate': {
       const { kind, cause, row } = claimResult
-      io.emit({ event: kind, cause, row, ...(await noteRejection({ kind, cause }, request, settings, io)) })
+      const family = otherFamily(row, request.ecs)
+      const noted = await noteRejection({ kind, cause, ...family }, request, settings, io)
+      io.emit({ event: kind, cause, row, ...placeOf(row, request), ...noted })
       return { status: kind, cause, row }
     }
     case 'refused': {
       const { kind, cause, row, survivor } = claimResult
       const noted = row === null ? { noted: false } : await noteRejection({ kind, cause }, request, settings, io)
-      io.emit({ event: kind, cause, row, survivor, ...noted })
+      const own = cause === 'otherAccount' ? readableRow(row) : null
+      io.emit({ event: kind, cause, row, survivor, ...(own && placeOf(own, request)), ...noted })
       return { status: kind, cause, row }
     }
     case 'taken':
@@ -114,6 +119,11 @@ export async function execute<T>(
     case 'claimed':
       return runClaimed(claimResult, request, work, settings, io)
   }
+}
+
+function placeOf(row: Row, { host, ecs }: ClaimRequest) {
+  const other = otherPlace(row, { ...host, family: familyOf(ecs) })
+  return other && { otherPlace: other }
 }
 
 async function runClaimed<T>(

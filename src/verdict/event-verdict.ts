@@ -9,6 +9,7 @@ import { parseRules, type Unmet, unmetRules } from '../core/task/rules.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import { cronledger, scheduleFlags } from './command.ts'
 import { acceptStep, endStep, forceStep, switchStep, unusableSteps } from './event-steps.ts'
+import { otherPlaceText } from './other-place.ts'
 import { endedText, type Sentence, scheduleText } from './sentence.ts'
 import { neededSteps, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
 import { targetOf } from './target.ts'
@@ -82,7 +83,7 @@ function unmetOf(row: StoredRow | null, { expect }: RunContext): readonly Unmet[
 }
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
-  const { cause, row, survivor, holder, missing, inForce } = event
+  const { cause, row, survivor, holder, missing, inForce, otherPlace } = event
   const { guards, schedule, trigger, window } = context
   // After the end of an own attempt, there is no later slot yet that can have done its work.
   const ofRow = verdictOfRow(row, context, now, context.expected?.sinceLastSuccess)
@@ -157,6 +158,18 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
         ],
       )
     }
+    case 'otherAccount':
+      return {
+        ...ofRow,
+        happened: [
+          ...ofRow.happened,
+          ...(otherPlace ? [`, but ${otherPlaceText(otherPlace)}, and --strict is set`] : []),
+        ],
+        nextTrigger: 'refused',
+        caution:
+          'Two batches have this name, and that of this account did not run. Give each a name of its own, such as prod/NAME. If both start one batch on purpose, leave out --strict.',
+        steps: [],
+      }
     case 'noRow':
       return {
         ...ofRow,

@@ -84,6 +84,7 @@ const REFUSALS: Readonly<Record<RefusalCause, StoredRow | null>> = {
   newerRow: { task: 'nightly', slot: SLOT, schemaVersion: 99, newerSchema: true },
   newerTaskRecord: null,
   scheduleChanged: null,
+  otherAccount: rowWith({ ending: SUCCEEDED }),
   overlap: null,
   blocked: null,
   noRow: null,
@@ -129,12 +130,15 @@ const MISSING = {
   record: EMPTY_TASK_RECORD,
 }
 
+const OTHER_ACCOUNT = { what: 'account', winner: '111111111111', trigger: '222222222222' } as const
+
 function refused(cause: RefusalCause, row: StoredRow | null): RunEvent {
   const holder = cause === 'overlap' ? { holder: HOLDER } : {}
   const inForce = cause === 'scheduleChanged' ? { inForce: { expression: '30 4 * * *', zone: 'Asia/Tokyo' } } : {}
   const survivor = cause === 'survivor' ? SURVIVOR : null
   const missing = cause === 'blocked' ? { missing: MISSING } : {}
-  return { event: 'refused', cause, row, survivor, noted: true, ...holder, ...missing, ...inForce }
+  const otherPlace = cause === 'otherAccount' ? { otherPlace: OTHER_ACCOUNT } : {}
+  return { event: 'refused', cause, row, survivor, noted: true, ...holder, ...missing, ...inForce, ...otherPlace }
 }
 
 function ended(ending: Ending, finish: FinishResult, more: object = {}, before = RUNNING) {
@@ -169,6 +173,7 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
       rows.map((row): RunEvent => ({ event: 'duplicate', cause, row, noted: true })),
     ),
     { event: 'duplicate', cause: 'running', row: RUNNING, noted: false, detail: UNANSWERED },
+    { event: 'duplicate', cause: 'running', row: RUNNING, noted: true, otherPlace: OTHER_ACCOUNT },
   ],
   refused: [
     ...entries(REFUSALS).map(([cause, row]) => refused(cause, row)),

@@ -1,4 +1,5 @@
 import type { CheckOptions, Ledger } from '../../api.ts'
+import type { Twin } from '../../audit/check.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
@@ -11,6 +12,7 @@ import { checkSummary, findingCause, findingJson, findingObject, totalOf } from 
 import { incidentLines } from '../../format/check/incidents.ts'
 import { collectNeeds, needsLines, repairLine } from '../../format/check/needs.ts'
 import { OPERATING_GUIDE } from '../../format/docs.ts'
+import { zonedTime } from '../../format/local-time.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import type { Screen } from '../../format/table.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
@@ -18,6 +20,7 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
 import { collectIncidents } from '../../verdict/incidents.ts'
+import { otherPlaceText } from '../../verdict/other-place.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
 import { readBoundedRange, wantedTasks } from '../lookup.ts'
 import { isGiven, type Values } from '../options/arguments.ts'
@@ -156,12 +159,13 @@ async function printFindings(
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
+  const twins: Twin[] = []
   const hasFound = () => totalOf(count) > 0
   let fault = null as LedgerError | null
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
-      for await (const finding of ledger.check(options)) {
+      for await (const finding of ledger.check({ ...options, emitTwin: (twin) => twins.push(twin) })) {
         if (values.status?.includes(finding.kind) === false) continue
         count[finding.kind] += 1
         teller?.add(finding)
@@ -184,8 +188,15 @@ async function printFindings(
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
+  for (const twin of twins) sink.write(printable(`cronledger: warning: ${twinText(twin)}`))
   if (fault !== null) throw fault
-  return hasFound()
+  return hasFound() || twins.some(({ what }) => what === 'account')
+}
+
+/** Another account is no mistake of a moment, so it is also found by the exit code. */
+function twinText(twin: Twin): string {
+  const { task, slot, zone } = twin
+  return `${task}: two batches have this name: in ${zonedTime(slot, zone)}, ${otherPlaceText(twin, 'a duplicate trigger')}. Only the first one in each slot runs. Give each a name of its own, such as prod/${task}.`
 }
 
 /** Sends each finding, or one digest of them. If there is only one, it is sent itself, since it says more. */

@@ -78,8 +78,11 @@ const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
   scheduled: [
     // The work is done, or an operator decided against it. This comes before the lease: while a force repeats a completed
     // slot, its work is still done.
-    ({ done }) => done,
-    ({ row, isRunning }) => row !== null && isRunning && { kind: 'duplicate', cause: 'running', row },
+    ({ done, facts }) => done && (facts.isOtherAccount ? 'otherAccount' : done),
+    ({ row, isRunning, facts }) =>
+      row !== null &&
+      isRunning &&
+      (facts.isOtherAccount ? 'otherAccount' : { kind: 'duplicate', cause: 'running', row }),
     survivor,
     tooManyAttempts,
     // A batch that failed half-way is started again only as often as the caller allows.

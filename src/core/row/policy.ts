@@ -64,6 +64,8 @@ export interface Facts {
   readonly survivor: Survivor | null
   /** A reason to refuse that comes from the trigger itself, regardless of the row. */
   readonly objection: Extract<RefusalCause, 'scheduleMismatch'> | null
+  /** The attempt that has the slot is of another AWS account, and the caller does not accept that. */
+  readonly isOtherAccount?: boolean
 }
 
 /** `completed`: it completed once, also if a later force failed. */

@@ -1,4 +1,4 @@
-import type { Rejection, Rejections } from '../types.ts'
+import type { Rejection, Rejections, Row } from '../types.ts'
 
 /** How many of the first rejections are kept in full: enough to see the pattern, in a few KB. */
 export const FIRST_REJECTIONS = 20
@@ -28,6 +28,11 @@ export function addRejection(notes: Notes, rejection: Rejection): Notes {
     latest: rejection,
     rejectedBy: count < NOTED_RUN_IDS ? [...rejectedBy, rejection.runId] : rejectedBy,
   }
+}
+
+/** Returns the rejections that the row keeps: the first ones, and the latest one unless it is among them. */
+export function keptRejections({ rejections: { first, latest } }: Pick<Row, 'rejections'>): readonly Rejection[] {
+  return latest === null || first.some(({ runId }) => runId === latest.runId) ? first : [...first, latest]
 }
 
 export function refusalsIn(rejections: readonly Rejection[]): number {

@@ -146,6 +146,7 @@ export const REJECTION = formOf<Rejection>({
   at: INSTANT,
   trigger: nested(TRIGGER),
   ...HOST,
+  family: maybe(TEXT),
 })
 
 /** Encodes the notes. Until the list of the first rejections is full, its last item is the latest rejection. */

@@ -8,6 +8,7 @@ import { readableRow, workRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-row.ts'
 import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import { otherPlaceText } from '../../verdict/other-place.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import type { Step } from '../../verdict/steps.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
@@ -28,7 +29,7 @@ type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 interface OwnPart extends Pick<LogEntry, 'level' | 'fields'> {
   readonly head: string
   readonly source?: string
-  readonly more?: string
+  readonly more?: string | undefined
 }
 
 export function verdictEntry(event: RunEvent, verdict: EventVerdict, context: RunContext, now: Instant): LogEntry {
@@ -52,12 +53,14 @@ function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now
   const latenessMs = now - context.window.slot
   switch (event.event) {
     case 'duplicate': {
-      const { row, cause, noted } = event
+      const { row, cause, noted, otherPlace } = event
       const done = workRow(row)
       const winner = successOf(done) ?? done.attempts.at(-1)
-      const fields = { cause, noted, latenessMs, winner: { state: row.state, ...attemptFields(winner) } }
+      const won = { winner: { state: row.state, ...attemptFields(winner) }, ...(otherPlace && { otherPlace }) }
       const source = sourceText(row, winner) + unnoted(event)
-      return { level: 'info', head: 'duplicate trigger ignored: ', source, fields }
+      const more = otherPlace && sentence(`Two batches have this name: ${otherPlaceText(otherPlace)}`)
+      const level = otherPlace === undefined ? 'info' : 'warn'
+      return { level, head: 'duplicate trigger ignored: ', source, more, fields: { cause, noted, latenessMs, ...won } }
     }
     case 'refused':
       return refusedPart(event, verdict, context, latenessMs)
@@ -80,7 +83,7 @@ function refusedPart(
   { schedule }: RunContext,
   latenessMs: number,
 ): OwnPart {
-  const { cause, row, noted, holder, missing, survivor, inForce } = event
+  const { cause, row, noted, holder, missing, survivor, inForce, otherPlace } = event
   const last = lastFor(cause, row)
   return {
     level: 'error',
@@ -94,12 +97,21 @@ function refusedPart(
       ...(missing !== undefined && { missing: KEY.encode(missing) }),
       ...(survivor !== null && { survivor: { pid: survivor.pid, command: survivor.command } }),
       ...(inForce !== undefined && changedFields(inForce, schedule)),
+      ...(otherPlace !== undefined && { otherPlace }),
     },
   }
 }
 
 /** The causes that are about an attempt in the slot. The others are about the trigger. */
-const OF_SLOT: readonly RefusalCause[] = ['running', 'stale', 'failed', 'newerAttempt', 'completed', 'survivor']
+const OF_SLOT: readonly RefusalCause[] = [
+  'running',
+  'stale',
+  'failed',
+  'newerAttempt',
+  'completed',
+  'survivor',
+  'otherAccount',
+]
 
 function endedPart(event: Event<'ended'>, verdict: EventVerdict, { expected }: RunContext): OwnPart {
   const { attempt, ending, durationMs, finish, row, retries } = event

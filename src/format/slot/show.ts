@@ -1,5 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, batchReport, sinceOf } from '../../core/row/attempts.ts'
+import { keptRejections } from '../../core/row/rejections.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { slotAfter } from '../../core/schedule/slot.ts'
 import { dueKeys } from '../../core/task/expected-slots.ts'
@@ -20,7 +21,7 @@ import { notExpectedText } from '../task/suspensions.ts'
 import { printable, safeJson } from '../text.ts'
 import { nextTriggerText, sentenceText, verdictJson } from '../verdict.ts'
 import { missedJson, rowJson } from './row.ts'
-import { keptOf, slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
+import { slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
 
 export interface ShownSlot {
   readonly task: string
@@ -141,7 +142,7 @@ export function slotFacts(row: Row): Readonly<Record<string, string>> {
   const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
-  const dropped = count - keptOf(row).length
+  const dropped = count - keptRejections(row).length
   const rejectedNotes = [refused > 0 && `${refused} refused`, dropped > 0 && `${dropped} of them are only counted`]
   const notes = rejectedNotes.filter(Boolean).join(', ')
   return {

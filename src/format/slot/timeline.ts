@@ -2,6 +2,8 @@ import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, waitMsOf } from '../../core/row/attempts.ts'
 import { isCover } from '../../core/row/covering.ts'
+import { otherPlace } from '../../core/row/other-place.ts'
+import { keptRejections } from '../../core/row/rejections.ts'
 import type {
   AttemptRecord,
   EcsFacts,
@@ -14,6 +16,7 @@ import type {
   Trigger,
 } from '../../core/types.ts'
 import { endingText, reportedText } from '../../verdict/endings.ts'
+import { otherPlaceText } from '../../verdict/other-place.ts'
 
 // The events of a slot. The texts are not yet safe on a terminal.
 
@@ -41,16 +44,16 @@ export type TimelineEntry = TimelineEvent | RejectedTriggers
 
 /** In order of time. Rejected triggers are one entry if they have the same cause and nothing happened between them. */
 export function slotTimeline(row: Row): readonly TimelineEntry[] {
-  const { slot, rejections } = row
+  const { slot } = row
   const events: readonly (TimelineEvent | Rejection)[] = [
     ...row.attempts.flatMap((attempt) => attemptEvents(attempt, slot)),
-    ...keptOf(row),
+    ...keptRejections(row),
     ...row.resolutions.map(resolutionEvent),
   ].sort((one, other) => one.at - other.at)
   const entries: TimelineEntry[] = []
   let same: readonly Rejection[] = []
   const close = () => {
-    if (same.length > 0) entries.push(rejectedEntry(same, rejections, slot))
+    if (same.length > 0) entries.push(rejectedEntry(same, row))
     same = []
   }
   for (const event of events) {
@@ -59,7 +62,7 @@ export function slotTimeline(row: Row): readonly TimelineEntry[] {
       entries.push(event)
       continue
     }
-    if (same[0] !== undefined && !isAlike(same[0], event)) close()
+    if (same[0] !== undefined && !isAlike(same[0], event, row)) close()
     same = [...same, event]
   }
   close()
@@ -70,17 +73,19 @@ export function withSource({ text, source }: Pick<TimelineEntry, 'text' | 'sourc
   return source === '' ? text : `${text} (${source})`
 }
 
-/** Returns the rejections that the row keeps: the first ones, and the latest one unless it is among them. */
-export function keptOf({ rejections: { first, latest } }: Pick<Row, 'rejections'>): readonly Rejection[] {
-  return latest === null || first.some(({ runId }) => runId === latest.runId) ? first : [...first, latest]
+function isAlike(one: Rejection, other: Rejection, row: Row): boolean {
+  return one.kind === other.kind && one.cause === other.cause && placeText(one, row) === placeText(other, row)
 }
 
-function isAlike(one: Rejection, other: Rejection): boolean {
-  return one.kind === other.kind && one.cause === other.cause
+/** Says where the trigger came from, if that is another place than that of the attempt. */
+function placeText(rejection: Rejection, row: Row): string {
+  const other = otherPlace(row, rejection)
+  return other === null ? '' : `: ${otherPlaceText(other)}`
 }
 
-function rejectedEntry(same: readonly Rejection[], rejections: Rejections, slot: Instant): TimelineEntry {
-  const listed = same.map((rejection) => rejectionEvent(rejection, slot))
+function rejectedEntry(same: readonly Rejection[], row: Row): TimelineEntry {
+  const { rejections } = row
+  const listed = same.map((rejection) => rejectionEvent(rejection, row))
   const [first, ...others] = listed
   const last = listed.at(-1)
   const [one] = same
@@ -95,7 +100,7 @@ function rejectedEntry(same: readonly Rejection[], rejections: Rejections, slot:
     kind: 'rejections',
     at: first.at,
     until: last.at,
-    text: `${same.length + unlisted} ${what} (${rejectionCause(one)})${where}`,
+    text: `${same.length + unlisted} ${what} (${rejectionCause(one)})${where}${placeText(one, row)}`,
     source: unlisted > 0 ? `${unlisted} of them are only counted` : '',
     listed,
   }
@@ -131,12 +136,12 @@ function attemptEvents(attempt: AttemptRecord, slot: Instant): TimelineEvent[] {
   return [start, event(at, `attempt ${number} ${end}${code}${took}${reportedText(attempt)}`)]
 }
 
-function rejectionEvent(rejection: Rejection, slot: Instant): TimelineEvent {
+function rejectionEvent(rejection: Rejection, row: Row): TimelineEvent {
   const { at, kind, host } = rejection
   const what = kind === 'duplicate' ? 'duplicate trigger ignored' : 'trigger refused'
   return event(
     at,
-    `${what} (${rejectionCause(rejection)}) ${delayText(at, slot)} on host ${host}`,
+    `${what} (${rejectionCause(rejection)}) ${delayText(at, row.slot)} on host ${host}${placeText(rejection, row)}`,
     sourceText(rejection),
   )
 }

@@ -1,0 +1,79 @@
+import { expect, test } from 'vitest'
+import { CONTAINER, serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
+import { cronledger, scratch } from '../support/cli.ts'
+import { startOfToday } from '../support/today.ts'
+
+// Two batches have one name in one ledger, each on ECS: in two accounts, two clusters, or two task definitions.
+
+const folder = scratch()
+const SLOT = new Date(startOfToday() - 86_400_000 + 10_800_000).toISOString()
+const HOME = { account: '111111111111', cluster: 'batch', family: 'nightly' }
+
+async function onEcs({ account, cluster, family }: typeof HOME) {
+  const TaskARN = `arn:aws:ecs:eu-west-1:${account}:task/${cluster}/158d1c8083dd49d6b527399fd6414f5c`
+  const task = { ...TASK, TaskARN, Family: family, Cluster: cluster }
+  return (await serveMetadata({ container: CONTAINER, task })).env
+}
+
+let ledgers = 0
+
+/** The batch of HOME has run in the slot, and then one of another place is triggered. */
+async function twice(other: Readonly<Record<string, string>>, ...options: readonly string[]) {
+  const store = `file:${folder}/${++ledgers}.db`
+  const run = (env: Readonly<Record<string, string>>, ...more: readonly string[]) => {
+    const named = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--store', store]
+    return cronledger(['run', ...named, ...more, '--', 'true'], { env })
+  }
+  await run(await onEcs(HOME))
+  const second = await run(other, ...options)
+  const ask = (...args: readonly string[]) => cronledger([...args, '--store', store])
+  const shown = await ask('show', 'nightly', '--slot', SLOT)
+  const stored = JSON.parse((await ask('show', 'nightly', '--slot', SLOT, '--json')).stdout)
+  const { code, stderr } = await ask('check', '--since', '3d', '--until', new Date(Date.parse(SLOT) + 1).toISOString())
+  return { second, shown: shown.stdout, stored, checked: { code, stderr } }
+}
+
+const ACCOUNTS = 'the attempt is of AWS account 111111111111, and this trigger of AWS account 222222222222'
+
+test('with --strict, a duplicate of another AWS account is refused, and check exits with 1 and names both', async () => {
+  const elsewhere = await onEcs({ ...HOME, account: '222222222222' })
+  const { second, shown, checked } = await twice(elsewhere, '--strict')
+  expect(second.code).toBe(65)
+  expect(second.stderr).toContain(ACCOUNTS)
+  expect(shown).toContain(ACCOUNTS)
+  expect(checked.stderr).toMatch(
+    /warning: nightly: .*AWS account 111111111111.*AWS account 222222222222.* prod\/nightly\.\n$/,
+  )
+  expect(checked.code).toBe(1)
+})
+
+test.each([
+  ['another AWS account', { account: '222222222222' }, ACCOUNTS, 1],
+  ['another ECS cluster', { cluster: 'stage' }, 'ECS cluster batch, and this trigger of ECS cluster stage', 0],
+  ['another family', { family: 'stage' }, 'family nightly, and this trigger of task definition family stage', 0],
+])('a duplicate of %s exits with 0, and the log, show and check name both places', async (_, other, text, found) => {
+  const strict = 'account' in other ? [] : ['--strict']
+  const { second, shown, checked } = await twice(await onEcs({ ...HOME, ...other }), ...strict)
+  expect(second.code).toBe(0)
+  expect(second.stderr).toMatch(/duplicate trigger ignored: .* Two batches have this name: /)
+  expect(second.stderr).toContain(text)
+  expect(shown).toContain(text)
+  expect(checked.stderr).toContain(text.replace('this', 'a duplicate'))
+  expect(checked.code).toBe(found)
+})
+
+test.each([
+  ['the same place', () => onEcs(HOME)],
+  ['a host that is not on ECS', async () => ({})],
+  ['a container whose metadata does not answer', async () => ({ ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1' })],
+])(
+  'a duplicate of %s is a usual one, with --strict too, and its rejection is stored as small as before',
+  async (_, env) => {
+    const { second, shown, stored, checked } = await twice(await env(), '--strict')
+    expect(second.code).toBe(0)
+    expect(shown).toContain('duplicate trigger ignored')
+    expect(`${second.stderr}${shown}${checked.stderr}`).not.toContain('the attempt is of')
+    expect(checked.code).toBe(0)
+    expect(stored.rejections.first[0]).not.toHaveProperty('family')
+  },
+)
