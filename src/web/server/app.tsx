@@ -30,7 +30,7 @@ import { beginNeeds, readFindings } from './read/needs.ts'
 import { readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
 import { parseSlot, readSlot } from './read/slot.ts'
-import { readDays, readRecent, readTask, readTaskPage } from './read/task.ts'
+import { readRecent, readTask, readTaskPage } from './read/task.ts'
 import { AGE_FACTOR, shareAnswers } from './shared.ts'
 import { shareNeeds } from './shared-needs.ts'
 
@@ -178,12 +178,11 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
     const query = taskQueryOf(context)
     const page = await readTaskPage(read, query, own)
     const recent = await readRecent(read, page, own)
-    const days = await readDays(read, query, own)
     const findings = await findingsOf(read, recent.slots.at(-1)?.slot ?? own.now, untilMs)
     const steps = known === null ? [] : taskSteps({ store, task: head.task, suspended: head.suspended })
     return {
       title: head.task,
-      main: <TaskView {...{ head, findings, recent, days, page, steps }} now={own.now} />,
+      main: <TaskView {...{ head, findings, recent, page, steps }} now={own.now} />,
       moves: [...page.slots, ...recent.slots].some((record) => isMoving(record)),
     }
   })
@@ -223,6 +222,6 @@ function overviewQueryOf({ req }: Context): OverviewQuery {
 }
 
 function taskQueryOf({ req }: Context): TaskQuery {
-  const { status, duplicates, since, until, before, plot } = req.query()
-  return { status, duplicates, since, until, before, plot }
+  const { status, duplicates, since, until, before } = req.query()
+  return { status, duplicates, since, until, before }
 }

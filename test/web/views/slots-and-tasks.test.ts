@@ -174,7 +174,7 @@ const many = (count: number) => slotsOf(...Array.from({ length: count }, () => '
 
 describe('the strip of the last slots', () => {
   const htmlOf = (slots: readonly SlotWithStatus[], problem: string | null = null) =>
-    String(Recent({ task: 'nightly', clock, now, recent: { slots, problem }, days: null }))
+    String(Recent({ task: 'nightly', clock, now, recent: { slots, problem } }))
 
   test('has the oldest slot at the left, counts each status, and the Tab key stops at the newest one', () => {
     const html = htmlOf(slotsOf('failed', 'completed', 'missed', 'missed'))

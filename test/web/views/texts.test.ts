@@ -233,7 +233,7 @@ const findings = {
 }
 const well = { count: NO_FINDINGS, newest: [], when, problem: null, cautions: [], steps: [] }
 const steps = taskSteps({ ...ledger, suspended: null })
-const task = { head, findings, recent, days: null, page, steps, now }
+const task = { head, findings, recent, page, steps, now }
 
 const TASKS: Readonly<Record<string, unknown>> = {
   Task: TaskView(task),

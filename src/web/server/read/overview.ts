@@ -8,7 +8,7 @@ import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
 import { isMoving } from '../../views/frame/slot-facts.ts'
-import { type Axis, axisUntil, DEFAULT_SPAN, OVERVIEW_SPANS } from '../../views/overview/axis.ts'
+import { type Axis, axisUntil, DEFAULT_SPAN, SPANS } from '../../views/overview/axis.ts'
 import { fillCells } from '../../views/overview/cells.ts'
 import type { TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
@@ -52,7 +52,7 @@ export async function readOverview(
   needs: Promise<Needs>,
   reading: Reading,
 ): Promise<(needs: Needs) => OverviewModel> {
-  const span = choiceOf('span', query.span, OVERVIEW_SPANS) ?? DEFAULT_SPAN
+  const span = choiceOf('span', query.span, keysOf(SPANS)) ?? DEFAULT_SPAN
   const state = choiceOf('status', query.status, TASK_STATES)
   const sort = choiceOf('sort', query.sort, keysOf(SORTS)) ?? 'severity'
   const all: KnownTask[] = []

@@ -1,16 +1,12 @@
 import { parseInstant } from '../../../core/instant.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange } from '../../../core/schedule/time-range.ts'
-import { medianOf } from '../../../core/task/rules.ts'
 import { EMPTY_TASK_RECORD } from '../../../core/task/task-record.ts'
 import { type Instant, STATUSES } from '../../../core/types.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { isFiltered, type TaskQuery } from '../../views/frame/links.ts'
 import { rejectedCount, rejectedText } from '../../views/frame/marks.ts'
 import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
-import { axisUntil } from '../../views/overview/axis.ts'
-import { fillCells } from '../../views/overview/cells.ts'
-import { PLOT_SPANS, type PlotDays, plotValues } from '../../views/task/plot.tsx'
 import { RECENT, type RecentSlots } from '../../views/task/recent.tsx'
 import type { TaskPage } from '../../views/task/task.tsx'
 import {
@@ -99,34 +95,6 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
     return pageOf({ problem: faultOf(error) })
   }
   return pageOf({})
-}
-
-/** Reads the days of a plot: each with its slots, and the medians of their durations and of the facts that they reported. */
-export async function readDays(read: ReadTask, { plot }: TaskQuery, reading: Reading): Promise<PlotDays | null> {
-  const span = choiceOf('plot', plot, PLOT_SPANS)
-  if (span === null) return null
-  const axis = axisUntil(reading.now, read.head.clock.zone, span)
-  const { cells, add } = fillCells(axis, reading.now)
-  const values = axis.columns.map(() => new Map<string, number[]>())
-  const since = axis.columns[0]?.from ?? 0
-  let scanned = 0
-  let problem: string | null = null
-  try {
-    for await (const record of readSlotsWithStatus(read, { since, limit: MAX_SCANNED + 1 }, reading)) {
-      if (scanned === MAX_SCANNED) break
-      scanned += 1
-      add(record)
-      const index = axis.columns.findLastIndex(({ from }) => from <= record.slot)
-      for (const [name, value] of plotValues(record, reading.now)) {
-        const own = values[index]
-        own?.set(name, [...(own.get(name) ?? []), value])
-      }
-    }
-  } catch (error) {
-    problem = faultOf(error)
-  }
-  const medians = values.map((own) => new Map([...own].map(([name, all]) => [name, medianOf(all) ?? 0])))
-  return { axis, cells, values: medians, isWhole: scanned < MAX_SCANNED, problem }
 }
 
 /** Reads the newest slots that were due. A page that begins with all of them saves the reading. */

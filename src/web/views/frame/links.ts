@@ -24,8 +24,6 @@ export interface TaskQuery {
   readonly until?: string | undefined
   /** Only slots before this one are shown. The page before ended with it. */
   readonly before?: string | undefined
-  /** The days of the plot: `30d` or `90d`. Left out: the plot has the newest slots. */
-  readonly plot?: string | undefined
 }
 
 /** Returns whether the history of a task does not begin with its newest slot, or leaves slots out. */

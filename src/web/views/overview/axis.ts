@@ -9,11 +9,8 @@ export const SPANS = {
   '24h': { words: '24 h', columns: 48, stepMs: 30 * MINUTE_MS },
   '7d': { words: '7 d', columns: 42, stepMs: 4 * HOUR_MS },
   '30d': { words: '30 d', columns: 30, stepMs: DAY_MS },
-  '90d': { words: '90 d', columns: 90, stepMs: DAY_MS },
 } as const
 export type SpanName = keyof typeof SPANS
-/** Those in which the columns of an overview have room for a sign. */
-export const OVERVIEW_SPANS = ['24h', '7d', '30d'] as const satisfies readonly SpanName[]
 export const DEFAULT_SPAN: SpanName = '7d'
 
 /** The time from `from` to `to`, which is not part of it. */

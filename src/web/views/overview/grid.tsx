@@ -222,7 +222,7 @@ export function slownessOf(durationsMs: readonly number[]): number {
 type PlaceOfCell = Column & Pick<GridProps, 'now'>
 
 /** A cell leads to its slot. If it has several, it leads to the history of the task in the time of the column. */
-export function hrefOfCell(task: string, cell: GridCell, { from, to, now }: PlaceOfCell): string {
+function hrefOfCell(task: string, cell: GridCell, { from, to, now }: PlaceOfCell): string {
   if (cell.kind === 'slot') return links.slot(task, cell.slot)
   // The history also has slots of the future that are resolved, which the cell does not count. A slot is a whole second.
   const until = to > now ? Math.min(to, cell.newest + 1_000) : to

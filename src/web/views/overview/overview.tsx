@@ -3,7 +3,7 @@ import { printable } from '../../../format/text.ts'
 import { Legend, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS, needsAttention } from '../frame/marks.ts'
-import { DEFAULT_SPAN, OVERVIEW_SPANS, SPANS } from './axis.ts'
+import { DEFAULT_SPAN, SPANS } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
 
@@ -148,7 +148,7 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
 function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   return (
     <nav id="spans" class="choices" aria-label="Time span">
-      {OVERVIEW_SPANS.map((name) => (
+      {keysOf(SPANS).map((name) => (
         <a
           href={links.overview({ ...query, span: name === DEFAULT_SPAN ? undefined : name })}
           aria-current={name === axis.span ? 'true' : undefined}

@@ -9,22 +9,9 @@ import { printable } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/mark.ts'
 import { cellSign, MARKS } from '../frame/marks.ts'
 import type { SlotWithStatus } from '../frame/slot-facts.ts'
-import type { Axis } from '../overview/axis.ts'
-import type { GridCell } from '../overview/cells.ts'
 
-export const PLOT_SPANS = ['30d', '90d'] as const
-
-/** The values of a slot or a day in a plot, by the name of the series. */
+/** The values of a slot in a plot, by the name of the series. */
 export type PlotValues = ReadonlyMap<string, number>
-
-/** The days of a plot, oldest first. */
-export interface PlotDays {
-  readonly axis: Axis
-  readonly cells: readonly (GridCell | null)[]
-  readonly values: readonly PlotValues[]
-  readonly isWhole: boolean
-  readonly problem: string | null
-}
 
 /** The series of the durations. The others have the names of the numbers that the batch reports. */
 const DURATION = 'Duration'
@@ -45,10 +32,9 @@ export function plotValues({ row, status }: SlotWithStatus, now: Instant): PlotV
   ])
 }
 
-/** One column of the plot: a slot, or a day. */
+/** One column of the plot. */
 interface Point {
-  /** Null: the day has no slot. */
-  readonly mark: SlotMark | null
+  readonly mark: SlotMark
   readonly values: PlotValues
 }
 
@@ -89,17 +75,15 @@ export function Plot({ name, points, columns }: Readonly<{ name: string; points:
             const y = value === undefined ? HEIGHT : Math.min(yOf(value), HEIGHT - 2)
             return (
               <td>
-                <svg height={HEIGHT} aria-hidden="true" class={point.mark ?? undefined}>
+                <svg height={HEIGHT} aria-hidden="true" class={point.mark}>
                   {value !== undefined && <rect x="20%" width="60%" y={y} height={HEIGHT - y} />}
                   <line x1="0" x2="100%" y1={yOf(median)} y2={yOf(median)} />
                   {/* The sign comes last, so that no line crosses it. */}
                   <text x="50%" y={y - 4} text-anchor="middle">
-                    {point.mark !== null && cellSign(point.mark)}
+                    {cellSign(point.mark)}
                   </text>
                 </svg>
-                <span class="aside">
-                  {value !== undefined ? textOf(value) : point.mark === null ? '' : MARKS[point.mark].word}
-                </span>
+                <span class="aside">{value === undefined ? MARKS[point.mark].word : textOf(value)}</span>
               </td>
             )
           })}

@@ -7,10 +7,7 @@ import { links } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
 import { type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import type { WallClock } from '../frame/wall-clock.ts'
-import { labelsOf, SPANS } from '../overview/axis.ts'
-import { cellFacts } from '../overview/cells.ts'
-import { hrefOfCell } from '../overview/grid.tsx'
-import { PLOT_SPANS, type PlotDays, Plots, plotValues } from './plot.tsx'
+import { Plots, plotValues } from './plot.tsx'
 
 /** How many slots the strip and the plot show. They have that many columns, also if there are fewer slots. */
 export const RECENT = 20
@@ -33,35 +30,11 @@ interface RecentProps {
   readonly now: Instant
 }
 
-/** The newest slots, or days: a strip of cells, and below it how long each slot took, and what it reported. */
-export function Recent({ recent, days, ...props }: RecentProps & { readonly days: PlotDays | null }) {
-  const { slots } = recent
+/** A strip of cells, and below it how long each slot took, and what it reported. */
+export function Recent({ recent: { slots, problem }, ...props }: RecentProps) {
   return (
     <section class="recent">
-      <div class="bar">
-        <h2>
-          {days !== null
-            ? `Last ${days.axis.columns.length} days`
-            : slots.length > 1
-              ? `Last ${slots.length} slots`
-              : 'Last slot'}
-        </h2>
-        <nav class="choices" aria-label="Plot">
-          {[undefined, ...PLOT_SPANS].map((plot) => (
-            <a href={links.task(props.task, { plot })} aria-current={plot === days?.axis.span ? 'true' : undefined}>
-              {plot === undefined ? `${RECENT} slots` : SPANS[plot].words}
-            </a>
-          ))}
-        </nav>
-      </div>
-      {days === null ? <Newest recent={recent} {...props} /> : <Days days={days} {...props} />}
-    </section>
-  )
-}
-
-function Newest({ recent: { slots, problem }, ...props }: RecentProps) {
-  return (
-    <>
+      <h2>{slots.length > 1 ? `Last ${slots.length} slots` : 'Last slot'}</h2>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {slots.length > 0 && (
         <>
@@ -70,7 +43,7 @@ function Newest({ recent: { slots, problem }, ...props }: RecentProps) {
         </>
       )}
       {slots.length === 0 && problem === null && <p class="empty">No slot has been due yet.</p>}
-    </>
+    </section>
   )
 }
 
@@ -128,55 +101,6 @@ function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<R
         </tr>
       </tfoot>
     </table>
-  )
-}
-
-/** One column for each day. A cell of several slots leads to them. */
-function Days({ days, task, clock, now }: Omit<RecentProps, 'recent'> & { readonly days: PlotDays }) {
-  const { axis, cells, values, isWhole, problem } = days
-  const { columns } = axis
-  const labels = labelsOf(axis)
-  const starts = labels.flatMap((label, index) => (label === null && index > 0 ? [] : [index]))
-  const stop = cells.findLastIndex((cell) => cell !== null)
-  return (
-    <section class="scroll" tabindex={0} aria-label="Plot of the days">
-      {problem !== null && <p class="problem">{printable(problem)}</p>}
-      {!isWhole && <p class="quiet">The task has very many slots, so older days are not read.</p>}
-      <table class={columns.length > RECENT * 2 ? 'chart wide' : 'chart'}>
-        <thead>
-          <tr>
-            {columns.map((column, index) => {
-              const cell = cells[index] ?? null
-              return (
-                <th scope="col">
-                  <span class="aside">{clock.day(column.from)}</span>
-                  {cell !== null && (
-                    <Cell
-                      href={hrefOfCell(task, cell, { ...column, now })}
-                      mark={cell.mark}
-                      facts={cellFacts(cell, task, column, clock)}
-                      isRejected={cell.rejected.count > 0}
-                      isStop={index === stop}
-                    />
-                  )}
-                </th>
-              )
-            })}
-          </tr>
-        </thead>
-        <Plots
-          columns={columns.length}
-          points={columns.map((_, index) => ({ mark: cells[index]?.mark ?? null, values: values[index] ?? new Map() }))}
-        />
-        <tfoot aria-hidden="true">
-          <tr>
-            {starts.map((start, index) => (
-              <td colspan={(starts[index + 1] ?? columns.length) - start}>{labels[start]}</td>
-            ))}
-          </tr>
-        </tfoot>
-      </table>
-    </section>
   )
 }
 

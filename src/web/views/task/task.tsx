@@ -11,7 +11,6 @@ import { Filters } from './filters.tsx'
 import { Findings, type ShownFindings } from './findings.tsx'
 import { type TaskHead, TaskTitle } from './head.tsx'
 import { HistoryTable } from './history-table.tsx'
-import type { PlotDays } from './plot.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
 
 interface HistoryTotal {
@@ -36,7 +35,6 @@ export interface TaskPage {
 interface TaskViewProps {
   readonly head: TaskHead
   readonly recent: RecentSlots
-  readonly days: PlotDays | null
   readonly page: TaskPage
   readonly findings: ShownFindings
   /** The steps for the task itself. Empty: the ledger has no record of the task. */
@@ -44,7 +42,7 @@ interface TaskViewProps {
   readonly now: Instant
 }
 
-export function TaskView({ head, recent, days, page, findings, steps, now }: TaskViewProps) {
+export function TaskView({ head, recent, page, findings, steps, now }: TaskViewProps) {
   const { task, clock } = head
   return (
     <>
@@ -54,7 +52,7 @@ export function TaskView({ head, recent, days, page, findings, steps, now }: Tas
       <TaskTitle head={head} slots={recent.slots} now={now} />
       <Findings {...{ findings, clock }} />
       <Commands steps={steps} />
-      <Recent {...{ task, recent, days, clock, now }} />
+      <Recent {...{ task, recent, clock, now }} />
       <History head={head} page={page} now={now} />
       <section aria-labelledby="changes-title">
         <h2 id="changes-title">Changes</h2>

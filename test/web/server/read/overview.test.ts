@@ -6,7 +6,7 @@ import { openFileDatabase } from '../../../../src/store/file/database.ts'
 import { beginNeeds } from '../../../../src/web/server/read/needs.ts'
 import { readOverview, slotsPerTask } from '../../../../src/web/server/read/overview.ts'
 import type { Reading } from '../../../../src/web/server/read/reading.ts'
-import { readDays, readTask, readTaskPage } from '../../../../src/web/server/read/task.ts'
+import { readTask, readTaskPage } from '../../../../src/web/server/read/task.ts'
 import type { OverviewQuery } from '../../../../src/web/views/frame/links.ts'
 import type { GridCell } from '../../../../src/web/views/overview/cells.ts'
 import type { Needs } from '../../../../src/web/views/overview/needs.tsx'
@@ -254,7 +254,7 @@ test('slots in a pause or after a retirement are not shown as missed', async () 
   expect([...needs.byTask.keys()]).toEqual(['well'])
 })
 
-test('a filtered history has its total on the first page, and a plot has a column for each day', async () => {
+test('a filtered history has its total on the first page', async () => {
   const path = join(folder, 'total.db')
   const plan = hourly('a', (ago) => (ago % 4 === 0 ? 'failed' : 'succeeded'))
   await fillFile(path, [{ ...plan, count: 200, rejectedOf: (ago) => (ago === 8 ? 2 : 0) }], NOW)
@@ -267,9 +267,4 @@ test('a filtered history has its total on the first page, and a plot has a colum
   const second = await readTaskPage(read, next, own)
   expect([second.slots.length, second.total]).toEqual([25, null])
   expect((await readTaskPage(read, {}, own)).total).toBe(null)
-  const days = (await readDays(read, { plot: '30d' }, own)) ?? expect.unreachable()
-  expect([days.cells.length, days.values.length, days.isWhole]).toEqual([30, 30, true])
-  expect(sumOf(days.cells, 'failed')).toBe(50)
-  expect(days.values.at(-2)?.get('Duration')).toBeGreaterThan(180_000)
-  await expect(readDays(read, { plot: '7d' }, own)).rejects.toThrow('plot "7d" is not allowed')
 })
