@@ -2,7 +2,6 @@ import type { Twin } from './audit/check.ts'
 import type { KnownTask } from './audit/tasks.ts'
 import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
-import type { OrUndefined } from './core/objects.ts'
 import type { Rerunnable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
 import type { MissedSlot } from './core/task/expected-slots.ts'
@@ -162,7 +161,12 @@ export interface FailedTaskChange {
   readonly error: LedgerError
 }
 
-export interface DeclareOptions extends OfOneTask, ScheduleOptions, OrUndefined<Omit<Expectations, 'overlap'>> {
+/** What the runs of a task are expected to do. Left out: it stays as it is. Null: it is removed from the record. */
+type Declarable = {
+  readonly [Name in Exclude<keyof Expectations, 'afterTimeoutMs' | 'overlap'>]?: Expectations[Name] | null | undefined
+}
+
+export interface DeclareOptions extends OfOneTask, ScheduleOptions, Declarable {
   /** From when on the schedule is in force: an instant, a local time or a date in its zone, or how long ago. Default: now. */
   readonly from?: string | Date | undefined
 }
@@ -262,7 +266,7 @@ export interface Ledger {
   /**
    * Records the schedule of a task before a run states it: before its first run, so that a first trigger that never comes
    * is missed, or before a change. The runs until `from` keep the schedule that they have. An expectation that is left out
-   * stays as it is. Changes nothing if the schedule is in force already. Throws a usage error if it would change the past of
+   * stays as it is, and one that is null is removed. Changes nothing if the schedule is in force already. Throws a usage error if it would change the past of
    * a task that has run, and `unreachable` if it is unknown whether it is recorded.
    */
   declare(options: DeclareOptions): Promise<ChangedTask>

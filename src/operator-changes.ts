@@ -15,6 +15,7 @@ import { newestRow, usualRetirementStart } from './audit/retirement.ts'
 import { listTaskNames, readTaskRecords, unknownTask } from './audit/tasks.ts'
 import { LedgerError, quote, usageError } from './core/errors.ts'
 import { formatInstant } from './core/instant.ts'
+import { keysOf } from './core/objects.ts'
 import { readableRow } from './core/row/status.ts'
 import { readSchedule, timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
@@ -30,7 +31,7 @@ import type { Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
 import { readExpectations } from './run/settings.ts'
-import { SETTINGS } from './run/settings-table.ts'
+import { SETTING_GROUPS, SETTINGS } from './run/settings-table.ts'
 import { readNeeds } from './run/task/after.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
@@ -80,7 +81,12 @@ async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise
   const { task } = options
   checkTaskName(task)
   const { spec } = readSchedule(options)
-  const expectations = readExpectations(options)
+  const cleared = keysOf(SETTING_GROUPS.expectations).filter((name) => options[name] === null)
+  const expectations = {
+    ...readExpectations(options),
+    ...Object.fromEntries(cleared.map((name) => [name, null])),
+    ...(options.after === null && { afterTimeoutMs: null }),
+  }
   const now = secondOf(deps.clock.now())
   const { from = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
   const declaration = { spec, from: secondOf(from), now, expectations }

@@ -18,6 +18,7 @@ show if nothing is recorded for the slot. Errors have the codes above.`
 
 const ENVIRONMENT = `Each option of a command is also a variable: --max-attempts is
 CRONLEDGER_MAX_ATTEMPTS. A flag takes precedence. An empty variable counts as unset.
+In declare, it removes an expectation from the record.
 
 COMMAND of run and rerun gets the environment of cronledger, without the variables
 that force a slot, and these:

@@ -29,6 +29,8 @@ interface Described {
   readonly required?: true | undefined
   /** Only a flag sets it: a variable of a batch would limit what its operator sees. */
   readonly isFlagOnly?: true
+  /** The flag may have an empty value, which removes what is recorded. */
+  readonly isClearable?: true
   /** The text of the default in the help, if the default is not one value. */
   readonly otherwise?: string | undefined
 }

@@ -151,7 +151,11 @@ export async function runTrigger<T>(
   const needs = await readNeeds(context, options.force, settings, io)
     .catch(ifHalted({ after: null }))
     .catch(report)
-  const effective = { ...(needsLock ? withOverlapLock(settings, given) : settings), ...needs }
+  const effective = {
+    ...(needsLock ? withOverlapLock(settings, given) : settings),
+    ...needs,
+    ...defined({ afterTimeoutMs: options.afterTimeoutMs }),
+  }
   const own = { ...context, guards: guardsOf(effective) }
   const runSlot = slotRunner(work, effective, { insideOf, knownEcs }, io, opened, parts)
   // The slots that are caught up share one wait for other tasks, so that they do not hold up the own slot for days.

@@ -110,7 +110,7 @@ export const SETTING_GROUPS = {
       bounds: [0, 31 * DAY_MS],
       help: 'Refuse the run if it has waited this long for --after',
       details:
-        'With 0s, it does not wait. The slot stays open: a later trigger, a catch-up or a forced run may start in it.',
+        'With 0s, it does not wait. The slot stays open: a later trigger, a catch-up or a forced run may start in it. A forced run without this option waits as long as the latest run of the task.',
     },
     /** The minimum is a month plus the time in which a late duplicate of its last day may arrive. */
     retentionMs: {

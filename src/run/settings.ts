@@ -1,6 +1,6 @@
 import { formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
-import { defined, type OrUndefined } from '../core/objects.ts'
+import { defined } from '../core/objects.ts'
 import { allowedWithReason, isAllowed, numberText, type OptionSpec, optionName, type ValueOf } from '../core/option.ts'
 import type { Guards, Policy } from '../core/row/policy.ts'
 import { parseRules } from '../core/task/rules.ts'
@@ -51,9 +51,10 @@ export function readSettings(settings: RunSettings): Settings {
 type ForExpectations = Pick<Settings, keyof Expectations | 'catchUpMs' | 'catchUpMode'>
 
 export function expectationsOf(settings: ForExpectations): Expectations {
-  const { graceMs, lateAfterMs, doneByMs, after, expect, owner, overlap, skewMs } = settings
+  const { graceMs, lateAfterMs, doneByMs, after, afterTimeoutMs, expect, owner, overlap, skewMs } = settings
   return {
     ...defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }),
+    ...(after !== null && afterTimeoutMs !== SETTINGS.afterTimeoutMs.default && { afterTimeoutMs }),
     ...(overlap !== 'allow' && { overlap }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
     ...((settings.sinceLastSuccess || isOnce(settings)) && { sinceLastSuccess: true }),
@@ -65,9 +66,11 @@ export function isOnce({ catchUpMs, catchUpMode }: Pick<Settings, 'catchUpMs' | 
   return catchUpMs !== null && catchUpMode === 'once'
 }
 
-/** Reads the expectations without the other settings of a run. Throws as `readSettings` does. */
+type Declared = Exclude<keyof Expectations, 'afterTimeoutMs' | 'overlap' | 'skewMs' | 'sinceLastSuccess'>
+
+/** Reads the expectations without the other settings of a run. Null counts as left out. Throws as `readSettings` does. */
 export function readExpectations(
-  given: OrUndefined<Omit<Expectations, 'overlap' | 'skewMs' | 'sinceLastSuccess'>>,
+  given: { readonly [Name in Declared]?: Expectations[Name] | null | undefined },
 ): Expectations {
   const { graceMs, lateAfterMs, doneByMs, after, expect, owner } = given
   const filled = withDefaults(defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }))

@@ -16,8 +16,8 @@ export interface InspectSettings {
   readonly role: Role
   /** The task in whose partition the permissions are tried, or null if no task is known. */
   readonly task: string | null
-  /** The other tasks that a run comes after, and whose records it reads. */
-  readonly after: readonly string[]
+  /** Returns the other tasks that a run comes after, and whose records it reads. It is called when the ledger has answered. */
+  after(): Promise<readonly string[]>
   readonly skewMs: number
   /** Whether a run in this environment sets a retention, for which the table needs its TTL. */
   readonly hasRetention: boolean

@@ -7,9 +7,11 @@ import type { EcsPlace, StepTarget } from './target.ts'
 export function forceTaskCommand(
   ecs: EcsPlace,
   { slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>,
+  more: Readonly<Record<string, string>> = {},
 ): CommandWords {
   return runTaskCommand(ecs, {
     CRONLEDGER_FORCE_SLOT: formatInstant(slot),
+    ...more,
     ...(otherSchedule && {
       CRONLEDGER_SCHEDULE: otherSchedule.expression,
       CRONLEDGER_TIMEZONE: otherSchedule.zone,

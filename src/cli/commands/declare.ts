@@ -1,4 +1,5 @@
 import { parseSchedules } from '../../audit/expected.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
 import { gapsOf } from '../../core/task/suspensions.ts'
 import type { TaskRecord } from '../../core/task/task-record.ts'
@@ -8,9 +9,16 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTING_GROUPS } from '../../run/settings-table.ts'
 import { defineCommand } from '../command.ts'
+import { isEmptied } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { TASK_CHANGE } from '../options/task-change.ts'
 import { print } from '../output.ts'
+
+/** Returns the options, of which an empty value removes what is recorded. */
+function clearable<Table extends OptionTable>(table: Table): Table {
+  const entries = Object.entries(table).map(([name, spec]) => [name, { ...spec, isClearable: true }])
+  return Object.fromEntries(entries)
+}
 
 const help = {
   name: 'declare',
@@ -28,7 +36,7 @@ const help = {
       details:
         'Local time and dates are in the zone of the schedule. The runs of earlier slots keep the schedule that they have.',
     },
-    ...SETTING_GROUPS.expectations,
+    ...clearable(SETTING_GROUPS.expectations),
     json: TASK_CHANGE.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
@@ -44,14 +52,16 @@ const help = {
     ],
   ],
   notes:
-    'In the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --strict). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.',
+    "An expectation that is left out stays as it is. An empty one, such as --after '' or an empty CRONLEDGER_AFTER, is removed from the record.\nIn the container of a batch, it reads the same variables as run. A run that has another schedule replaces the declared one from its slot on, or is refused (run --strict). To cancel a change, declare the present schedule from the same time on.\nExit codes: 0, also if nothing changes, otherwise as in run.",
 } as const satisfies CommandHelp
 
 /** A user compares them with the scheduler. */
 const NEXT_SLOTS = 5
 
-export const declare = defineCommand(help, async ({ json, store, ...options }) => {
-  const change = await createLedger({ store }).declare(options)
+export const declare = defineCommand(help, async ({ json, store, ...options }, { argv, env }) => {
+  const emptied = Object.keys(SETTING_GROUPS.expectations).filter((name) => isEmptied(name, argv, env))
+  const removed = Object.fromEntries(emptied.map((name) => [name, null]))
+  const change = await createLedger({ store }).declare({ ...options, ...removed })
   const now = systemClock.now()
   const report = { ...change, next: nextSlots(change.record, now), now }
   await print(json ? declaredJson(report) : declaredText(report))

@@ -43,6 +43,13 @@ export function isGiven(name: string, argv: readonly string[]): boolean {
   return argv.some((word) => word === flag || word.startsWith(`${flag}=`))
 }
 
+/** Returns whether an option is given with an empty value: by its flag, otherwise by its variable. */
+export function isEmptied(name: string, argv: readonly string[], env: Environment): boolean {
+  const flag = `--${optionName(name)}`
+  if (!isGiven(name, argv)) return env[variableOf(optionName(name))] === ''
+  return argv.some((word, index) => word === `${flag}=` || (word === flag && argv[index + 1] === ''))
+}
+
 interface Words {
   /** The options by the names of their flags. The value of one that is given without a value is null. */
   readonly given: Map<string, string | null>
@@ -121,6 +128,7 @@ function readOption(flag: string, spec: OptionSpec, given: Words['given'], env: 
     return env[variable] && spec.isFlagOnly !== true ? readValue(variable, spec, env[variable]) : undefined
   }
   if (text === null && spec.kind === 'switch') return true
+  if (text === '' && spec.isClearable) return undefined
   if (!text && spec.kind !== 'switch') throw noValue(flag, spec)
   return readValue(`--${flag}`, spec, text ?? '')
 }

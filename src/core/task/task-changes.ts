@@ -1,6 +1,7 @@
 import type { KnownEcs } from '../ecs.ts'
 import { type LedgerError, usageError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
+import { defined } from '../objects.ts'
 import { ECS } from '../row/stored-ecs.ts'
 import type { EcsFacts, Instant, ScheduleSpec } from '../types.ts'
 import { bytesOf } from '../user-text.ts'
@@ -122,8 +123,8 @@ export interface Declaration {
   readonly spec: ScheduleSpec
   readonly from: Instant
   readonly now: Instant
-  /** An expectation that is left out stays as it is. */
-  readonly expectations: Expectations
+  /** An expectation that is left out stays as it is, and one that is null is removed. */
+  readonly expectations: { readonly [Name in keyof Expectations]: Expectations[Name] | null }
 }
 
 /**
@@ -133,7 +134,7 @@ export interface Declaration {
 export function withDeclaration(record: TaskRecord, declaration: Declaration): TaskRecord | null {
   const schedules = withDeclaredSchedule(record.schedules, declaration)
   const { since = declaration.from, expectSince: _, ...stated } = record.expectations ?? {}
-  const expectations = { ...stated, ...declaration.expectations }
+  const expectations: Expectations = defined({ ...stated, ...declaration.expectations })
   const hasSame = isSameExpectations(stated, expectations)
   if (schedules === null && hasSame) return null
   return {

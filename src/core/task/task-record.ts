@@ -57,6 +57,8 @@ export interface Expectations {
   readonly doneByMs?: number
   /** The tasks whose slots must have completed before a run starts, by name. `self`: its own previous slot. */
   readonly after?: readonly string[]
+  /** How long a run waits for them, in milliseconds. Left out: the default. A forced run waits as long. */
+  readonly afterTimeoutMs?: number
   /** The rules of a completed slot: `rows>=1, duration<=3x`. Only slots since they were stated are measured. */
   readonly expect?: string
   /** A name, URL or runbook. It is shown where the task needs attention. */
@@ -190,6 +192,7 @@ export const EXPECTATIONS = formOf<StatedExpectations>({
   lateAfterMs: maybe(INTEGER),
   doneByMs: maybe(INTEGER),
   after: maybe(NAMES),
+  afterTimeoutMs: maybe(INTEGER),
   expect: maybe(TEXT),
   expectSince: maybe(INSTANT),
   owner: maybe(TEXT),

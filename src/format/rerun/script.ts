@@ -153,9 +153,18 @@ function partsOfTask(
   return [{ task, at, lines: [...once, `${command}${end}`] }]
 }
 
-function runSlotText(shown: ShownSlot, ecs: EcsPlace, { reason, by }: RerunScript): string {
+/** The script runs what a slot waits for before it. If that failed, or is not in the script, a wait would only hold up the rest. */
+const NO_WAIT = '0s'
+
+function waits(task: string, { upstreams }: RerunScript): boolean {
+  return (upstreams.get(task) ?? []).length > 0
+}
+
+function runSlotText(shown: ShownSlot, ecs: EcsPlace, script: RerunScript): string {
   const { region, cluster } = ecs
-  const command = filledIn(forceTaskCommand(ecs, shown.target), { reason, name: by })
+  const { reason, by } = script
+  const noWait = waits(shown.task, script) ? { CRONLEDGER_AFTER_TIMEOUT: NO_WAIT } : {}
+  const command = filledIn(forceTaskCommand(ecs, shown.target, noWait), { reason, name: by })
   const what = `${shown.task} ${formatInstant(shown.slot)}`
   return commandText(['run_slot', what, region, cluster, exitCodeQuery(ecs), ...command])
 }
@@ -164,7 +173,9 @@ function rangeCommand(oldest: ShownSlot, newest: ShownSlot, script: RerunScript)
   const { store, only, reason, by, keepGoing, batch } = script
   const [from, to] = [oldest.slot, newest.slot + 1000].map(formatInstant)
   const which = oldest === newest ? { slot: from } : { from, to }
-  const flags = { store, task: oldest.task, ...which, only: only.join(','), reason, by }
+  const { task } = oldest
+  const noWait = waits(task, script) ? { 'after-timeout': NO_WAIT } : {}
+  const flags = { store, task, ...which, only: only.join(','), ...noWait, reason, by }
   const goOn = keepGoing && oldest !== newest ? ['--keep-going'] : []
   return cronledger('rerun', flags, ...goOn, '--', ...(batch ?? [BATCH_WORD]))
 }

@@ -26,8 +26,8 @@ const READ_EVERY_MS = 10_000
 /** Runs that wait for the same slot do not read it at the same moment. */
 const JITTER = 0.2
 
-type NeedOptions = Pick<Settings, 'after' | 'sinceLastSuccess'>
-type NeedSettings = NeedOptions & Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>
+type NeedOptions = Pick<Settings, 'after' | 'sinceLastSuccess'> & Partial<Pick<Settings, 'afterTimeoutMs'>>
+type NeedSettings = Pick<Settings, 'after' | 'sinceLastSuccess' | 'ledgerTimeoutMs' | 'skewMs'>
 type RecordIo = AskIo & Pick<RunIo, 'store' | 'stop'>
 
 interface AfterRequest {
@@ -42,8 +42,8 @@ interface Upstream {
 }
 
 /**
- * Returns the tasks that a run comes after, and whether it starts from the last success. A forced run without these options
- * takes the values that the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
+ * Returns the tasks that a run comes after, how long it waits, and whether it starts from the last success. A forced run
+ * without these options takes the values that the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
  * schedule, or itself comes after this task. Throws `Halted`, and `LedgerError` if the ledger cannot be used.
  */
 export async function readNeeds(
@@ -68,7 +68,8 @@ export async function readNeeds(
       await upstreamOf(request, after, read, async () => true)
       await checkCircle(request.task, after, read)
     }
-    return { after, sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true }
+    const statedTimeout = stated?.afterTimeoutMs === undefined ? {} : { afterTimeoutMs: stated.afterTimeoutMs }
+    return { after, ...statedTimeout, sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true }
   } catch (error) {
     const isUnusable = error instanceof LedgerError && error.kind === 'shape'
     // The claim creates the file of a new ledger, in which no slot before it can be missing. A record that cannot be read
@@ -96,12 +97,22 @@ async function upstreamOf(
   const all: Upstream[] = []
   for (const name of names) {
     const isOwn = name === SELF
-    const record = isOwn ? own : scheduled(name, task, await read(name))
+    const record = isOwn ? own : scheduled(name, task, await read(name).catch(deniedOf(name)))
     const until = isOwn ? slot : slot + 1
     const after = isOwn ? before : Math.min(before, since ?? before)
     all.push({ record, slots: await upstreamSlots(isOwn ? task : name, record, { after, until }, hasRow) })
   }
   return all
+}
+
+/** A force may find the name in the record only, so the message must say whose records the role cannot read. */
+function deniedOf(name: string) {
+  return (error: unknown): never => {
+    if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
+    const what = `this task comes after ${name} (--after), whose records cannot be read`
+    const how = `Let this role read them, or force the run with --ignore-after. If it comes after ${name} no longer, record that: cronledger declare … --after ''`
+    throw new LedgerError('denied', `${what}: ${error.message} ${how}`, { cause: error.cause })
+  }
 }
 
 function scheduled(name: string, task: string, record: TaskRecord | null): TaskRecord {

@@ -106,7 +106,7 @@ export async function* inspectActions(
     const more = isByPolicy(error) ? `${limit}See the policy: cronledger template ${role}-policy` : ''
     yield error === null ? ok(action, 'allowed') : wrong(action, error, more)
   }
-  for (const upstream of after) {
+  for (const upstream of await after()) {
     const error = await tryAction('dynamodb:GetItem', dynamo, { ...settings, task: upstream }, call)
     const what = `after ${upstream}`
     yield error === null ? ok(what, 'its rows can be read') : wrong(what, error, UPSTREAM)
@@ -128,5 +128,6 @@ async function inspectExcess(dynamo: Dynamo, settings: InspectSettings, call: Ca
   )
 }
 
-const UPSTREAM = 'Add this task to the statement After of the policy: cronledger template runner-policy'
+const UPSTREAM =
+  "Add this task to the statement After of the policy: cronledger template runner-policy. If the task that is checked comes after it no longer, record that: cronledger declare … --after ''"
 const LIMITED = 'If this role is limited to one task, give --task NAME and check again. '

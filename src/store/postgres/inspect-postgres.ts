@@ -69,7 +69,7 @@ export async function* inspectPostgres(
     }
     yield ok(what, `${RIGHTS[settings.role].join(', ')}, as the role ${settings.role} needs them`)
     if (settings.task !== null && settings.role === 'runner') yield await taskFinding(postgres, settings.task, call)
-    for (const upstream of settings.after) yield await upstreamFinding(postgres, upstream, call)
+    for (const upstream of await settings.after()) yield await upstreamFinding(postgres, upstream, call)
   } catch (error) {
     yield wrong(what, error)
   } finally {

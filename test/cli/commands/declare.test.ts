@@ -7,13 +7,14 @@ let ledgers = 0
 const { cronledger } = commandsAt('2026-11-26T12:00:00Z')
 
 /** A ledger, and the variables of the container of a batch that has not run yet. */
-async function container() {
+async function container(more: Readonly<Record<string, string>> = {}) {
   const env = {
     CRONLEDGER_STORE: `file:${join(folder, `ledger-${++ledgers}.db`)}`,
     CRONLEDGER_TASK: 'nightly',
     CRONLEDGER_SCHEDULE: '0 3 * * *',
     CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
     CRONLEDGER_OWNER: 'the night team',
+    ...more,
   }
   const call = (...args: string[]) => cronledger(args, { env })
   expect((await call('setup')).code).toBe(0)
@@ -57,6 +58,34 @@ test('a change ahead: the runs before it go on, and its first run confirms it', 
   expect((await call('tasks', 'nightly')).stdout).toMatch(
     / {2}then {7}0 5 \* \* \* \(Asia\/Tokyo\), from 2098-12-31T15:00:00Z on/,
   )
+})
+
+test('an expectation that is empty is removed from the record, and one that is left out stays', async () => {
+  const call = await container({ CRONLEDGER_EXPECT: '' })
+  const expectations = async (...args: string[]) => {
+    expect(await call('declare', ...args)).toMatchObject({ code: 0, stderr: '' })
+    return JSON.parse((await call('tasks', '--json')).stdout)[0].expectations
+  }
+  const all = ['--grace', '1h', '--late-after', '5m', '--done-by', '2h', '--expect', 'rows>=1', '--after', 'self']
+  const given = {
+    graceMs: 3_600_000,
+    lateAfterMs: 300_000,
+    doneByMs: 7_200_000,
+    owner: 'the night team',
+    expect: 'rows>=1',
+    after: ['self'],
+  }
+  expect(await expectations(...all)).toMatchObject(given)
+  // The variable of --expect is empty.
+  expect(await expectations('--after', '')).toMatchObject({ ...given, expect: null, after: [] })
+  const emptied = ['--grace', '', '--late-after=', '--done-by', '', '--owner', '']
+  expect(await expectations(...emptied)).toMatchObject({
+    ...{ graceMs: 900_000, lateAfterMs: null, doneByMs: null, owner: null, expect: null, after: [] },
+  })
+  expect(await call('run', '--after', '', '--', 'true')).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('--after has no value'),
+  })
 })
 
 test('is refused without a schedule, and where it would change the past', async () => {

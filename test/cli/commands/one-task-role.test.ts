@@ -119,6 +119,21 @@ describe('a role that is limited to one task', () => {
     expect(await itemsIn('other')).toEqual(before)
   })
 
+  test('a task that it came after and may not read is named, and can be removed from its record', async () => {
+    const admin = (...args: string[]) => cronledger([...args, '--store', STORE], { env: awsEnv(server) })
+    expect(await admin('declare', 'billing', ...SCHEDULE)).toMatchObject({ code: 0 })
+    expect(await admin('declare', 'nightly', ...SCHEDULE, '--after', 'billing')).toMatchObject({ code: 0 })
+    const force = ['rerun', '--task', 'nightly', ...slot(17), ...REASON, '--', 'true']
+    const check = ['setup', '--check', '--role', 'runner', '--task', 'nightly']
+    const forced = await asRole(force)
+    expect(forced).toMatchObject({ code: 77, stderr: expect.stringMatching(/comes after billing .*--ignore-after/) })
+    expect(await asRole(check)).toMatchObject({ code: 77, stdout: expect.stringMatching(/^wrong {2}after billing/m) })
+    const declared = await asRole(['declare', '--task', 'nightly', ...SCHEDULE, '--after', ''])
+    expect(declared, declared.stderr).toMatchObject({ code: 0 })
+    const ended = await Promise.all([force, check].map(asRole))
+    expect(ended.map(({ code }) => code)).toEqual([0, 0])
+  })
+
   test('what walks all tasks is denied to it', async () => {
     const ended = await Promise.all([['tasks'], ['check'], ['history']].map(asRole))
     expect(ended.map(({ code }) => code)).toEqual([77, 77, 77])

@@ -101,6 +101,18 @@ describe('the script that runs slots again', () => {
     expect(order({ upstreams: new Map([...upstreams, ['c', ['a']]]) })).toHaveLength(4)
   })
 
+  test('waits for no other task: what a slot comes after is run before it, or has failed', () => {
+    const upstreams = new Map([['a', ['b']]])
+    const ofA = (more: Partial<RerunScript>) =>
+      commandsIn(script({ upstreams, ...more })).find((line) => /--task a|run_slot 'a/.test(line))
+    expect(ofA({ slots: [slotOf('a', 0), slotOf('b', 0)] })).toContain('--after-timeout 0s')
+    expect(ofA({ slots: [slotOf('a', 0), slotOf('b', 0)], upstreams: new Map() })).not.toContain('after-timeout')
+    const command = ofA({ slots: [slotOf('a', 0, ON_ECS)] })
+    expect(overridesIn(command?.replace(/ \|\| exit/, '') ?? '').environment).toMatchObject({
+      CRONLEDGER_AFTER_TIMEOUT: '0s',
+    })
+  })
+
   test('leaves out what is stale, and says what to do with it, and what may not have been due', () => {
     const leftOut = [slotOf('a', 0, null, pending(rowWith({})))]
     const lines = script({ slots: [slotOf('a', 1)], leftOut, doubts: new Map([['b', 2]]) })

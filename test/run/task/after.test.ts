@@ -455,6 +455,20 @@ test('a forced run waits as the runs of the task do, unless it ignores that, whi
   ])
 })
 
+test('a forced run waits as long as the latest run of the task, unless it says how long', async () => {
+  const { time, nightly, record } = await chain()
+  const waitedMs = async (options: Partial<TriggerOptions>) => {
+    const startMs = time.now()
+    expect(await time.run(nightly(0, options).result)).toMatchObject({ status: 'refused', cause: 'blocked' })
+    return Math.round((time.now() - startMs) / SECOND_MS)
+  }
+  const forced = { eventTime: undefined, after: undefined, force: { slot: new Date(slotOf(0)), ...FORCE } }
+  await waitedMs({ afterTimeoutMs: 20 * MINUTE_MS })
+  expect((await record()).expectations).toMatchObject({ after: ['extract'], afterTimeoutMs: 20 * MINUTE_MS })
+  expect(await waitedMs(forced)).toBe(20 * 60)
+  expect(await waitedMs({ ...forced, afterTimeoutMs: 0 })).toBe(0)
+})
+
 test('a forced run whose task record cannot be read starts only if it ignores what it comes after', async () => {
   const { time, nightly, ledger } = await chain()
   const entry = { version: 7, document: { schemaVersion: 3 } }

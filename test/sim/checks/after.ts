@@ -120,7 +120,9 @@ function checkPatience(story: Story, { writes, settings, after, isCalm }: Observ
   const endMs = works[0]?.startMs ?? answer?.atMs
   if (claim === undefined || endMs === undefined || pause !== null) return
   const overlapMs = settings.overlap === 'wait' ? (settings.overlapTimeoutMs ?? HOUR_MS) : 0
-  const patienceMs = (forced ? HOUR_MS : (after?.afterTimeoutMs ?? HOUR_MS)) + overlapMs
+  const statedMs = after?.afterTimeoutMs ?? HOUR_MS
+  // A force waits as long as the runs before it, if there were any.
+  const patienceMs = (forced ? Math.max(HOUR_MS, statedMs) : statedMs) + overlapMs
   if (endMs > claim.atMs + patienceMs + (isCalm ? 1 : 6) * NOTICE_MS)
     say('nothing waits longer than it may', `${runId} waited ${endMs - claim.atMs} ms`)
 }

@@ -41,7 +41,10 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     task: string | null = null,
     after: string[] = [],
   ) => {
-    const settings = { env: {}, role, task, after, skewMs: 30_000, hasRetention: false, now: Date.now }
+    const settings = {
+      ...{ env: {}, role, task, skewMs: 30_000, hasRetention: false, now: Date.now },
+      after: async () => after,
+    }
     const findings: string[] = []
     for await (const { what, wrong, text } of inspectStore(address, settings, call())) {
       findings.push(wrong === null ? what : `${what}: ${wrong}: ${text}`)

@@ -44,10 +44,14 @@ export async function* inspectSetup(options: SetupCheckOptions, env: Environment
   const signal = AbortSignal.timeout(ledgerTimeoutMs)
   const run = yield* inspectRun(options, env, signal)
   const { skewMs = SETTINGS.skewMs.default, retentionMs } = run ?? {}
-  const after = run?.after?.filter((name) => name !== SELF) ?? []
   const settings = {
-    ...{ env, role, task, after, skewMs, hasRetention: retentionMs !== undefined },
+    ...{ env, role, task, skewMs, hasRetention: retentionMs !== undefined },
     now: () => systemClock.now(),
+    async after() {
+      // A forced run comes after those that the record names.
+      const names = [...(run?.after ?? []), ...(task === null ? [] : await recordedAfter(task, store, signal))]
+      return [...new Set(names)].filter((name) => name !== SELF)
+    },
   }
   let isUsable = true
   for await (const finding of inspectStore(store, settings, { signal })) {
@@ -55,6 +59,20 @@ export async function* inspectSetup(options: SetupCheckOptions, env: Environment
     yield finding
   }
   if (task !== null && isUsable) yield* inspectTask(task, store, { skewMs, signal })
+}
+
+async function recordedAfter(task: string, store: string, signal: AbortSignal): Promise<readonly string[]> {
+  const ledger = createLedger({ store })
+  try {
+    for await (const { expectations } of ledger.tasks({ task, signal })) return expectations?.after ?? []
+    return []
+  } catch (error) {
+    // A record that cannot be used is a finding of its own.
+    if (error instanceof LedgerError) return []
+    throw error
+  } finally {
+    await ledger.close()
+  }
 }
 
 /** Finds a record that cannot be used, and a host whose clock was ahead. A task that never ran has no record. */

@@ -71,12 +71,14 @@ function ScheduleText({ change }: { readonly change: ScheduleChange }) {
 }
 
 function ExpectationsText({ expectations }: { readonly expectations: NonNullable<TaskHead['expectations']> }) {
-  const { graceMs, lateAfterMs, doneByMs, after, expect, owner, overlap, skewMs, sinceLastSuccess } = expectations
+  const { graceMs, lateAfterMs, doneByMs, after, afterTimeoutMs, expect, owner, overlap, skewMs, sinceLastSuccess } =
+    expectations
   const texts = [
     graceMs !== undefined && `missed if no run is recorded ${formatDuration(graceMs)} after the slot`,
     lateAfterMs !== undefined && `late if it starts more than ${formatDuration(lateAfterMs)} after the slot`,
     doneByMs !== undefined && `overdue if it has not completed ${formatDuration(doneByMs)} after the slot`,
     after !== undefined && `starts after: ${after.join(', ')}`,
+    afterTimeoutMs !== undefined && `waits ${formatDuration(afterTimeoutMs)} for them`,
     sinceLastSuccess && 'goes on from the last success',
     expect !== undefined && `unusual unless ${expect}`,
     owner !== undefined && `owner: ${owner}`,
