@@ -25,11 +25,11 @@ const OTHER_LOOKS = [
   ['unread', 'not read yet: many slots'],
 ] as const
 
-/** The legend of the signs and of the keys, folded. The signs look as they do in cells. */
+/** The legend of the signs, folded. The signs look as they do in cells. */
 export function Legend() {
   return (
     <details class="legend" id="legend">
-      <summary>Legend and keys</summary>
+      <summary>Legend</summary>
       <ul class="bar">
         {MOST_URGENT_FIRST.map((mark) => (
           <li class="badge">
@@ -46,10 +46,6 @@ export function Legend() {
           </li>
         ))}
       </ul>
-      <p class="keys">
-        <kbd>Tab</kbd> moves from task to task, <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> <kbd>↓</kbd> move between slots,{' '}
-        <kbd>Enter</kbd> opens a slot.
-      </p>
     </details>
   )
 }
