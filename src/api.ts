@@ -70,9 +70,10 @@ export interface HealthOptions extends ReadOptions {
   readonly task?: string | KnownTask | undefined
   /** Which of all known tasks are read. Default: all. */
   readonly only?: ((task: KnownTask) => boolean) | undefined
-  readonly since: Date
+  /** The earliest slot. A text is ISO 8601 with an offset. */
+  readonly since: string | Date
   /** A slot at this instant is left out. */
-  readonly until: Date
+  readonly until: string | Date
   /** Called for each slot, newest first. The check waits for it. The slots of up to 16 tasks are mixed. */
   readonly progress?: ((task: string, slot: Date) => void) | undefined
 }

@@ -10,7 +10,12 @@ import { checkedTask, type KnownTask, knownTask, readTaskRecord, readTaskRecords
 import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
-import { rememberingParser, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
+import {
+  readInstant,
+  rememberingParser,
+  type ScheduleOptions,
+  scheduleOptions,
+} from './core/schedule/schedule-options.ts'
 import { expectedTimes } from './core/task/task-record.ts'
 import type { Instant, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
@@ -138,7 +143,9 @@ async function* audit<T>(
   ofAll: (settings: CheckSettings, deps: HistoryDeps) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   const settings: CheckSettings = {
-    ...{ now: deps.clock.now(), since: since.getTime(), until: until.getTime(), newMs, only, emitTwin },
+    ...{ now: deps.clock.now(), newMs, only, emitTwin },
+    since: readInstant(since, 'since'),
+    until: readInstant(until, 'until'),
     progress: (name, slot) => progress?.(name, new Date(slot)),
   }
   if (task === undefined) yield* ofAll(settings, deps)

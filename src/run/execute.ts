@@ -2,7 +2,7 @@ import { firstLine, LedgerError } from '../core/errors.ts'
 import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
-import { familyOf, otherFamily, otherPlace } from '../core/row/other-place.ts'
+import { ecsFamily, otherFamily, otherPlace } from '../core/row/other-place.ts'
 import { readableRow } from '../core/row/status.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
@@ -122,7 +122,7 @@ export async function execute<T>(
 }
 
 function placeOf(row: Row, { host, ecs }: ClaimRequest) {
-  const other = otherPlace(row, { ...host, family: familyOf(ecs) })
+  const other = otherPlace(row, { ...host, family: ecsFamily(ecs) })
   return other && { otherPlace: other }
 }
 

@@ -184,7 +184,7 @@ async function printFindings(
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(withProgress(progress, pieces), { toTheEnd: notify !== null })
   } finally {
-    teller?.end(options.since.getTime())
+    teller?.end(new Date(options.since).getTime())
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }

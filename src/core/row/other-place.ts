@@ -21,7 +21,7 @@ type Origin = Pick<Host, 'ecsTask'> & { readonly family?: string | undefined }
 export function otherPlace(row: Row, trigger: Origin): OtherPlace | null {
   const attempt = decidingAttempt(row)
   if (attempt === undefined) return null
-  const [winner, other] = [placesOf({ ...attempt, family: familyOf(attempt.ecs) }), placesOf(trigger)]
+  const [winner, other] = [placesOf({ ...attempt, family: ecsFamily(attempt.ecs) }), placesOf(trigger)]
   for (const what of PLACES) {
     const [one, two] = [winner[what], other[what]]
     if (one !== undefined && two !== undefined && one !== two) return { what, winner: one, trigger: two }
@@ -40,11 +40,11 @@ export function rejectedFromOtherPlace(row: Row, since: number): OtherPlace | nu
 
 /** Returns the member of a rejection: a row must stay small, so the family is left out if it is that of the attempt. */
 export function otherFamily(row: Row, ecs: EcsFacts | undefined): Pick<Rejection, 'family'> {
-  const family = familyOf(ecs)
-  return family === undefined || family === familyOf(decidingAttempt(row)?.ecs) ? {} : { family }
+  const family = ecsFamily(ecs)
+  return family === undefined || family === ecsFamily(decidingAttempt(row)?.ecs) ? {} : { family }
 }
 
-export function familyOf(ecs: Pick<EcsFacts, 'taskDefinition'> | undefined): string | undefined {
+export function ecsFamily(ecs: Pick<EcsFacts, 'taskDefinition'> | undefined): string | undefined {
   return ecs?.taskDefinition.replace(/:\d+$/, '')
 }
 

@@ -65,7 +65,7 @@ function readAnchor(text: string | Date): number {
   throw usageError(`anchor ${formatInstant(anchor)} has a fraction of a second. Use whole seconds.`)
 }
 
-function readInstant(time: string | Date, name: string): number {
+export function readInstant(time: string | Date, name: string): number {
   return parseInstant(timeText(time, name), name)
 }
 

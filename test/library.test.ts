@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs'
+import { expect, test, vi } from 'vitest'
+import { createLedger, exitCodeOf, LedgerError, OutcomeError } from '../src/index.ts'
+import { type Loose, scratch } from './support/cli.ts'
+
+// Calls from plain JavaScript, which has no types.
+
+const path = `${scratch()}/ledger.db`
+const open = () => createLedger({ store: `file:${path}` }) as Loose
+const work = vi.fn()
+const NIGHT = { task: 'nightly', schedule: '0 3 * * *' }
+const COMMAND = { argv: ['true'], env: process.env, timeoutMs: null }
+const ALL = { since: '2026-11-01T00:00:00Z', until: '2026-11-02T00:00:00Z' }
+const PAUSE = { task: 'nightly', reason: 'x' }
+const run = (more: object) => open()['run']({ ...NIGHT, ...more }, work)
+async function all(rows: AsyncIterable<unknown>): Promise<unknown[]> {
+  const found: unknown[] = []
+  for await (const row of rows) found.push(row)
+  return found
+}
+
+const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loose) => unknown])[] = [
+  ['createLedger()', 'createLedger needs an object with its options.', () => createLedger(undefined as never)],
+  ['createLedger({})', 'store is missing.', () => createLedger({} as never)],
+  ['an empty store', 'store "" is not allowed. Use a text such as file:ledger.db.', () => createLedger({ store: '' })],
+  ['stores', 'no option "stores". Did you mean store?', () => createLedger({ stores: 'file:x.db' } as never)],
+  [
+    'log: true',
+    'log true is not allowed. Use a function.',
+    () => createLedger({ store: 'file:x', log: true as never }),
+  ],
+  ['run()', 'run needs an object with its options.', ({ run: call }) => call()],
+  ['run without work', 'run needs a function as its second argument', ({ run: call }) => call(NIGHT)],
+  ['tryRun without work', 'tryRun needs a function', ({ tryRun }) => tryRun(NIGHT, {})],
+  ['once without work', 'once needs a function', ({ once }) => once(NIGHT)],
+  ['timeZone', 'run has no option "timeZone". Did you mean timezone?', () => run({ timeZone: 'Asia/Tokyo' })],
+  ['maxAttempt', 'run has no option "maxAttempt". Did you mean maxAttempts?', () => run({ maxAttempt: 3 })],
+  ['max-attempts', 'run has no option "max-attempts"', () => run({ 'max-attempts': 3 })],
+  ['eventtime', 'Did you mean eventTime?', () => run({ eventtime: '2026-11-23T18:00:05Z' })],
+  ['cron', 'run has no option "cron".', () => run({ cron: '0 3 * * *' })],
+  ['no task', 'task is missing. Give it to run: a text.', ({ run: call }) => call({ schedule: '@daily' }, work)],
+  ['no schedule', 'schedule is missing.', ({ run: call }) => call({ task: 'nightly' }, work)],
+  ['a null task', 'task null is not allowed. Use a text.', () => run({ task: null })],
+  ['a schedule that is a list', 'schedule (an object) is not allowed.', () => run({ schedule: ['0 3 * * *'] })],
+  ['an invalid Date', 'eventTime (an invalid Date) is not allowed.', () => run({ eventTime: new Date('x') })],
+  ['an event without a time', 'eventTime is undefined.', () => run({ eventTime: ({} as Loose)['time'] })],
+  ['maxAttempts 0', 'maxAttempts 0 is not allowed. Use 1 to 100.', () => run({ maxAttempts: 0 })],
+  ['maxAttempts "3"', 'maxAttempts "3" is not allowed. Use 1 to 100.', () => run({ maxAttempts: '3' })],
+  [
+    'retryDelayMs "5m"',
+    'retryDelayMs "5m" is not allowed. Use 0 to 86400000 milliseconds.',
+    () => run({ retryDelayMs: '5m' }),
+  ],
+  ['strict "false"', 'strict "false" is not allowed. Use true or false.', () => run({ strict: 'false' })],
+  ['overlap true', 'overlap true is not allowed. Use allow, ', () => run({ overlap: true })],
+  [
+    'after as a text',
+    'after "extract" is not allowed. Use a list of names of tasks, such as [\'extract\'].',
+    () => run({ after: 'extract' }),
+  ],
+  ['expect as a list', 'expect (an object) is not allowed. Use a text.', () => run({ expect: ['rows>=1'] })],
+  ['a retry delay for one attempt', 'retryDelayMs requires maxAttempts 2 or more.', () => run({ retryDelayMs: 1000 })],
+  [
+    'onLeaseLost with retries',
+    'onLeaseLost continue cannot be used with maxAttempts 2',
+    () => run({ onLeaseLost: 'continue', maxAttempts: 2 }),
+  ],
+  [
+    'a lease that is too short',
+    'leaseMs 1m is too short. It must be at least 3 heartbeats + skew + killAfterMs',
+    () => run({ leaseMs: 60_000 }),
+  ],
+  [
+    'strict without a time',
+    'because strict is set. Pass the time from the event of the scheduler as eventTime.',
+    () => run({ strict: true }),
+  ],
+  ['a force without a reason', 'reason is missing. Give it to force', () => run({ force: { slot: 'latest' } })],
+  [
+    'a force with another name',
+    'force has no option "slots". Did you mean slot?',
+    () => run({ force: { slots: 'latest', reason: 'x' } }),
+  ],
+  ['a signal that is none', 'signal true is not allowed. Use an AbortSignal.', () => run({ signal: true })],
+  [
+    'runCommand without stops',
+    'stops is missing. Give it to runCommand: what installStops() returns.',
+    ({ runCommand }) => runCommand(NIGHT, COMMAND),
+  ],
+  [
+    'runCommand with a text',
+    'argv "true" is not allowed. Use a list such as [\'./batch.sh\'].',
+    ({ runCommand }) => runCommand(NIGHT, { ...COMMAND, argv: 'true' }),
+  ],
+  ['runCommand without a command', 'runCommand needs an object', ({ runCommand }) => runCommand(NIGHT)],
+  ['check without a range', 'since is missing.', ({ check }) => all(check({}))],
+  [
+    'check with a number',
+    'since 0 is not allowed. Use a text or a valid Date.',
+    ({ check }) => all(check({ ...ALL, since: 0 })),
+  ],
+  [
+    'check since yesterday',
+    'since "yesterday" is not a valid instant.',
+    ({ check }) => all(check({ ...ALL, since: 'yesterday' })),
+  ],
+  ['health without an end', 'until is missing.', ({ health }) => all(health({ since: ALL.since }))],
+  ['history of a list', 'task (an object) is not allowed.', ({ history }) => all(history({ task: ['nightly'] }))],
+  ['tasks with a name', 'tasks needs an object', ({ tasks }) => all(tasks('nightly'))],
+  ['get without a slot', 'slot is missing.', ({ get }) => get({ task: 'nightly' })],
+  [
+    'resolve without a reason',
+    'reason is missing.',
+    ({ resolve }) => resolve({ task: 'nightly', slot: 'latest', state: 'failed' }),
+  ],
+  [
+    'rerunnable with a word',
+    'only "failed" is not allowed. Use a list of texts.',
+    ({ rerunnable }) => all(rerunnable({ task: 'nightly', from: '7d', only: 'failed' })),
+  ],
+  [
+    'declare with a wrong name',
+    'declare has no option "graceMS". Did you mean graceMs?',
+    ({ declare }) => declare({ ...NIGHT, graceMS: 1 }),
+  ],
+  ['pause with a number', 'until 5 is not allowed.', ({ pause }) => pause({ ...PAUSE, until: 5 })],
+  ['exitCodeOf()', 'exitCodeOf needs the outcome of a run', () => exitCodeOf(undefined as never)],
+]
+
+test.each(WRONG)('%s is refused before anything is claimed, with the words of the library', async (_, says, make) => {
+  const error = await Promise.resolve()
+    .then(() => make(open()))
+    .then(
+      () => null,
+      (thrown: unknown) => thrown,
+    )
+  expect(error).toBeInstanceOf(LedgerError)
+  expect(error).toMatchObject({ kind: 'usage', message: expect.stringContaining(says) })
+  expect((error as Error).message.replaceAll('"max-attempts"', '')).not.toMatch(
+    /--|\w+-(attempts|delay|lost|after|time)\b/,
+  )
+  expect(work).not.toHaveBeenCalled()
+  expect(existsSync(path)).toBe(false)
+})
+
+test('once refuses an event without a time when it is called, and check and health take the time as text', async () => {
+  const handler = open()['once'](({ time }: Loose) => ({ ...NIGHT, eventTime: time }), work)
+  await expect(handler({})).rejects.toThrow('eventTime is undefined.')
+  expect(work).not.toHaveBeenCalled()
+  const ledger = createLedger({ store: `file:${scratch()}/one.db` }) as Loose
+  await ledger['run']({ ...NIGHT, eventTime: '2026-11-01T03:00:00Z' }, () => 1)
+  expect(await all(ledger['check'](ALL))).toEqual([])
+  expect(await all(ledger['health'](ALL))).toMatchObject([{ task: 'nightly', status: 'completed' }])
+})
+
+test('exitCodeOf takes what run has thrown: 65 for a refusal, 1 for an error of the work', async () => {
+  const ledger = createLedger({ store: `file:${scratch()}/two.db` })
+  const options = { ...NIGHT, eventTime: '2026-11-01T03:00:00Z' }
+  const failed = await ledger.run(options, () => Promise.reject(new Error('x'))).catch((error: Error) => error)
+  const refused = await ledger.run(options, () => 1).catch((error: Error) => error)
+  expect(refused).toBeInstanceOf(OutcomeError)
+  expect([failed, refused].map((thrown) => exitCodeOf(thrown as Error))).toEqual([1, 65])
+})
