@@ -75,14 +75,19 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
       'unreachable',
       `${place} has no free connection (${why}). Start fewer runs at once, or raise max_connections.`,
     )
-  if (!wasSent) return make('unreachable', `cannot connect to ${place}: ${why}. ${connectHint(why)}`)
+  if (!wasSent) {
+    const hint = tlsHint(why)
+    // Only an outage is worth another try.
+    const kind = hint === null ? 'unreachable' : 'shape'
+    return make(kind, `cannot connect to ${place}: ${why}. ${hint ?? 'Check the address and the network.'}`)
+  }
   return make('unreachable', `no clear answer from ${place} to ${what}: ${why}`)
 }
 
-function connectHint(why: string): string {
+function tlsHint(why: string): string | null {
   if (why.includes('not support SSL'))
     return 'Turn TLS on in the server, or add sslmode=disable if you trust the network.'
-  if (!/certificate|altnames/.test(why)) return 'Check the address and the network.'
+  if (!/certificate|altnames/.test(why)) return null
   return 'Check the certificate of the server. For a private authority, add sslrootcert=FILE to the address.'
 }
 

@@ -9,6 +9,7 @@ import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
 import { inspectStore } from '../../../src/store/setup.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { startPostgresProxy } from '../../support/postgres-proxy.ts'
 import { claimOf } from '../contract.ts'
 
 const call = () => ({ signal: AbortSignal.timeout(60_000) })
@@ -142,6 +143,16 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     await expect(failed).rejects.toMatchObject({ kind, message: expect.stringContaining(text) })
   })
 
+  test('that has no TLS, although the address asks for it, is an error that no other try corrects', async () => {
+    const proxy = await startPostgresProxy(server)
+    onTestFinished(() => proxy.close())
+    const failed = claim(`postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres?sslmode=require`, 'nightly')
+    await expect(failed).rejects.toMatchObject({
+      kind: 'shape',
+      message: expect.stringContaining('Turn TLS on in the server'),
+    })
+  })
+
   test('keeps no connection while nothing is asked', async () => {
     const address = await newLedger('idle')
     const store = openPostgresStore(`${address()}`, {})
@@ -166,7 +177,7 @@ test.skipIf(!hasPostgres)(
 
     const port = await freePort()
     const tls = ['ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`]
-    const server = await startPostgres(['listen_addresses=127.0.0.1', `port=${port}`, ...tls])
+    const server = await startPostgres(['listen_addresses=127.0.0.1,127.0.0.2', `port=${port}`, ...tls])
     onTestFinished(() => server.remove())
     server.sql("CREATE ROLE ada LOGIN SUPERUSER PASSWORD 's3cret'")
     writeFileSync(join(server.folder, 'data/pg_hba.conf'), 'local all all trust\nhostssl all all all scram-sha-256\n')
@@ -194,10 +205,14 @@ test.skipIf(!hasPostgres)(
     const seen = await cronledger([...run, '--', 'sh', '-c', 'tr "\\0" " " </proc/$PPID/cmdline'])
     expect([seen.code, seen.stdout.trim()]).toEqual([0, 'cronledger'])
     expect(seen.stderr).not.toContain('s3cret')
-    await expect(ask(address)).rejects.toMatchObject({
-      kind: 'unreachable',
-      message: expect.stringContaining('add sslrootcert=FILE'),
-    })
+    // Another try cannot help, so the run does not wait.
+    const elsewhere = `${address.replace('127.0.0.1', '127.0.0.2')}&sslrootcert=${certificate}`
+    for (const wrong of [address, elsewhere]) {
+      await expect(ask(wrong)).rejects.toMatchObject({
+        kind: 'shape',
+        message: expect.stringContaining('add sslrootcert=FILE'),
+      })
+    }
     await expect(ask(address.replace('verify-full', 'disable'))).rejects.toMatchObject({ kind: 'denied' })
     await expect(ask(address.replace('s3cret', 'wrong').replace('verify-full', 'require'))).rejects.toMatchObject({
       kind: 'denied',
