@@ -48,6 +48,8 @@ interface SendOptions {
 /** The fate of the tries of one request. The SDK reports only the last one. */
 interface Trail {
   maybeSent: boolean
+  /** A try that was answered with 400 has changed nothing. */
+  maybeApplied: boolean
   /** The error of the last try that had no connection, or null. */
   notConnected: unknown
 }
@@ -104,7 +106,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
     client,
     isRegionOfTask: () => ofTask?.isUsed() ?? false,
     async ask(action, send, { signal }) {
-      const trail: Trail = { maybeSent: false, notConnected: null }
+      const trail: Trail = { maybeSent: false, maybeApplied: false, notConnected: null }
       let isAsked = false
       try {
         if (signal.aborted) throw notInTime()
@@ -113,7 +115,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
         return await untilAborted(send(client, { abortSignal: signal, trail }), signal)
       } catch (error) {
         if (error instanceof Error && ANSWERS.has(error.name)) throw error
-        const { maybeSent, notConnected } = trail
+        const { maybeSent, maybeApplied, notConnected } = trail
         // Before its first try, the SDK waits only for credentials.
         const isUntried = isAsked && !maybeSent && notConnected === null
         const needsCredentials = isUntried && (signal.aborted || isAboutCredentials(error))
@@ -121,7 +123,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
         const asked = { action: `dynamodb:${action}`, table, place: await place(), env, endpointVariable, missing }
         throw dynamoError((signal.aborted && !maybeSent && notConnected) || error, {
           ...asked,
-          changedNothing: !maybeSent,
+          changedNothing: !maybeApplied,
         })
       }
     },
@@ -139,12 +141,15 @@ function watchTries({ config: { requestHandler } }: DynamoDBClient): void {
   const handle = requestHandler.handle.bind(requestHandler)
   requestHandler.handle = async (request, options) => {
     const { trail } = options as typeof options & Partial<SendOptions>
-    const before = trail?.maybeSent ?? false
-    if (trail !== undefined) trail.maybeSent = true
+    if (trail === undefined) return handle(request, options)
+    const before = { ...trail }
+    Object.assign(trail, { maybeSent: true, maybeApplied: true })
     try {
-      return await handle(request, options)
+      const answer = await handle(request, options)
+      if (answer.response.statusCode === 400) trail.maybeApplied = before.maybeApplied
+      return answer
     } catch (error) {
-      if (trail !== undefined && isNotConnected(error)) Object.assign(trail, { maybeSent: before, notConnected: error })
+      if (isNotConnected(error)) Object.assign(trail, before, { notConnected: error })
       throw error
     }
   }

@@ -1,4 +1,4 @@
-import type { DynamoDBServiceException as ServiceException } from '@aws-sdk/client-dynamodb'
+import type { DynamoDBServiceException as ServiceException, ThrottlingReason } from '@aws-sdk/client-dynamodb'
 import { errorCode, firstLine, LedgerError, quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import { type MissingCredentials, shownProfile, withoutSecrets } from './credentials.ts'
@@ -90,10 +90,11 @@ export function dynamoError(error: unknown, asked: DynamoRequest): LedgerError {
     )
   }
   if (THROTTLED_NAMES.test(name)) {
-    return make(
-      'unreachable',
-      `DynamoDB in ${place} throttled ${request} (${name}). Start fewer runs at once, or give the table more capacity (on-demand, or a higher limit).`,
-    )
+    const reasons = throttlingReasons(error)
+    const hint = reasons.some((reason) => reason.includes('KeyRange'))
+      ? 'One key of the table or of its index gets too many requests, and more capacity does not change that. Start fewer runs at once.'
+      : 'Start fewer runs at once, or give the table more capacity (on-demand, or a higher limit).'
+    return make('unreachable', `DynamoDB in ${place} throttled ${request} (${[name, ...reasons].join(': ')}). ${hint}`)
   }
   if (isNotConnected(error)) {
     const check = endpointVariable ?? 'AWS_REGION and the network'
@@ -102,6 +103,13 @@ export function dynamoError(error: unknown, asked: DynamoRequest): LedgerError {
   }
   const why = message === NOT_IN_TIME ? ` ${NOT_IN_TIME}` : `: ${message || name}`
   return make('unreachable', `no answer from DynamoDB (${place}) to ${request}${why}`)
+}
+
+/** Returns what AWS says is throttled. The name of the member begins with a small letter in one of the exceptions. */
+function throttlingReasons(error: unknown): readonly string[] {
+  const members = error as Partial<Record<string, readonly ThrottlingReason[]>>
+  const reasons = members['ThrottlingReasons'] ?? members['throttlingReasons'] ?? []
+  return reasons.flatMap(({ reason }) => (reason === undefined ? [] : [withoutSecrets(reason)]))
 }
 
 /** The message of a request that took longer than its caller could wait. It follows `no answer`. */

@@ -31,8 +31,8 @@ async function failure(
   return { kind, message, changedNothing }
 }
 
-const answering = async (status: number, type: string, message: string) => {
-  const body = JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message })
+const answering = async (status: number, type: string, message: string, more = {}) => {
+  const body = JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message, ...more })
   return keep(await startAnswering({ status, body })).endpoint
 }
 
@@ -93,7 +93,32 @@ describe('a DynamoDB that does not answer is unreachable within the time of the 
     const message = expect.stringMatching(
       /^DynamoDB in 127\S+ throttled dynamodb:PutItem on table "ledger" \(ProvisionedThroughputExceededException\)\. Start fewer runs/,
     )
-    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable', message })
+    // Each try was answered: nothing was written.
+    expect(await failure({ endpoint })).toEqual({ kind: 'unreachable', message, changedNothing: true })
+  })
+
+  it.each([
+    ['ProvisionedThroughputExceededException', 'ThrottlingReasons'],
+    ['ThrottlingException', 'throttlingReasons'],
+  ])('it throttles one key (%s): more capacity is no advice', async (type, member) => {
+    const reason = {
+      reason: 'TableWriteKeyRangeThroughputExceeded',
+      resource: 'arn:aws:dynamodb:eu-west-1:1:table/ledger',
+    }
+    const endpoint = await answering(400, type, 'Rate exceeded', { [member]: [reason] })
+    const { message } = await failure({ endpoint })
+    expect(message).toContain(`(${type}: TableWriteKeyRangeThroughputExceeded). One key `)
+    expect(message).not.toContain('give the table more capacity')
+  })
+
+  it('it throttles after a try that failed: the write may have been applied', async () => {
+    let asked = 0
+    const throttled = JSON.stringify({
+      __type: 'com.amazon.coral.service#ThrottlingException',
+      message: 'Rate exceeded',
+    })
+    const { endpoint } = keep(await startAnswering(() => ({ status: ++asked === 1 ? 500 : 400, body: throttled })))
+    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable', changedNothing: false })
   })
 
   it('it fails', async () => {
