@@ -5,7 +5,7 @@
 #
 # docker build --target runtime --tag cronledger .
 
-# The Node inside the executable. Any version that the package supports works.
+# The Node inside the executable. The build refuses one that cannot make an executable that ignores NODE_OPTIONS.
 ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 # Any image with glibc 2.28 or newer and libstdc++ works: Debian 10 or newer, Amazon Linux 2023, distroless/cc.
 ARG RUNTIME_IMAGE=docker.io/library/debian:trixie-slim
@@ -18,7 +18,7 @@ COPY package.json package-lock.json ./
 # We must not run scripts of packages, so that only what the lock file names is built.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm run build && npm run build:binary
+RUN npm run build && npm run build:binary -- --release
 # The executable contains Node and npm packages, whose licences must come with it.
 RUN mkdir /licences && cp LICENSE /licences/cronledger.txt && cp dist/cli/THIRD-PARTY.txt /licences/packages.txt && \
     cp "$(dirname "$(command -v node)")/../LICENSE" /licences/node.txt

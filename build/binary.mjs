@@ -1,6 +1,8 @@
 // Makes one executable, dist-bin/cronledger, from dist/cli (`npm run build` must run first) and the Node that runs this
 // file, and dist-bin/cronledger-file.node, SQLite's native library, which a file ledger needs beside it.
 //
+// An older Node cannot make an executable that ignores NODE_OPTIONS. `npm run build:binary -- --release` refuses such a Node.
+//
 // `npm run build:binary -- NODE` makes dist-bin/cronledger-linux-ARCH from another file instead: a Node of the same
 // version, for another processor. The executable starts faster if build/compile.mjs has run with that Node.
 import { execFileSync } from 'node:child_process'
@@ -27,7 +29,7 @@ import { inject } from 'postject'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const CLI = join(ROOT, 'dist/cli')
 const OUT = join(ROOT, 'dist-bin')
-const [otherNode] = process.argv.slice(2)
+const [otherNode] = process.argv.slice(2).filter((word) => word !== '--release')
 const arch = otherNode === undefined ? process.arch : archOf(otherNode)
 const BINARY = join(OUT, otherNode === undefined ? 'cronledger' : `cronledger-linux-${arch}`)
 
@@ -64,6 +66,13 @@ if (!(`app${CACHES}` in assets)) {
   process.stderr.write(`${missing}, so the executable starts more slowly\n`)
 }
 
+// A container may set it for its batch, and a module that Node cannot load would end cronledger before the batch starts.
+if (!readFileSync(otherNode ?? process.execPath).includes('execArgvExtension')) {
+  const obeys = `an executable of Node ${process.version} obeys NODE_OPTIONS. A later Node makes one that ignores it`
+  if (process.argv.includes('--release')) throw new Error(obeys)
+  process.stderr.write(`${obeys}\n`)
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'cronledger-binary-'))
 try {
   const config = join(folder, 'sea.json')
@@ -80,6 +89,7 @@ try {
       // Node's own cache fits only the processor on which it is made.
       useCodeCache: otherNode === undefined,
       disableExperimentalSEAWarning: true,
+      execArgvExtension: 'none',
     }),
   )
   execFileSync(process.execPath, ['--experimental-sea-config', config], { stdio: ['ignore', 'ignore', 'inherit'] })

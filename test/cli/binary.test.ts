@@ -1,6 +1,6 @@
 // The single executable, alone: in an empty folder, on a PATH without Node.
 import { type ExecFileException, execFile, execFileSync } from 'node:child_process'
-import { copyFileSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -11,7 +11,8 @@ import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Node's own builds have the place for a program in them; Linux distributions' may lack it. */
-const canHold = readFileSync(process.execPath).includes('NODE_SEA_FUSE_')
+const node = readFileSync(process.execPath)
+const canHold = node.includes('NODE_SEA_FUSE_')
 if (!canHold) process.stderr.write(`the executable is NOT tested here: ${process.execPath} cannot hold a program\n`)
 
 describe.skipIf(!canHold)('the executable', () => {
@@ -35,10 +36,14 @@ describe.skipIf(!canHold)('the executable', () => {
   })
   afterAll(() => server?.stop())
 
-  const run = (...args: string[]) =>
+  const run = (...args: string[]) => runWith({}, ...args)
+  const runWith = (more: Readonly<Record<string, string>>, ...args: string[]) =>
     new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
-      execFile(binary, args, { cwd: folder, env }, (error: ExecFileException | null, stdout, stderr) =>
-        resolve({ code: error?.code ?? 0, stdout, stderr }),
+      execFile(
+        binary,
+        args,
+        { cwd: folder, env: { ...env, ...more } },
+        (error: ExecFileException | null, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }),
       )
     })
 
@@ -84,6 +89,26 @@ describe.skipIf(!canHold)('the executable', () => {
     const store = ['--store', postgres.address()]
     expect(await run('setup', ...store)).toMatchObject({ code: 0, stdout: expect.stringContaining('table created') })
     await expectOneRun(store)
+  })
+
+  test.skipIf(!node.includes('execArgvExtension')).each([
+    ['a module that is missing', '--require dd-trace/init'],
+    ['an option that Node does not know', '--no-such-option'],
+    ['a module that ends its process', `--require ${join(folder, 'exit.cjs')}`],
+  ])('leaves NODE_OPTIONS to the batch: %s', async (name, options) => {
+    writeFileSync(join(folder, 'exit.cjs'), 'process.exit(3)')
+    const words = [
+      'run',
+      '--store',
+      `file:${name}.db`,
+      ...TRIGGER.slice(0, 4),
+      '--',
+      'sh',
+      '-c',
+      'echo "$NODE_OPTIONS"',
+    ]
+    const ended = await runWith({ NODE_OPTIONS: options }, ...words)
+    expect(ended).toMatchObject({ code: 0, stdout: `${options}\n` })
   })
 
   test('serves a ledger in a file with the library beside it, and without it says so in one line', async () => {

@@ -1,3 +1,4 @@
+import { isSea } from 'node:sea'
 import type { RunOptions } from '../../../api.ts'
 import { quote, usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
@@ -40,6 +41,9 @@ export async function* inspectRun(
   stop: AbortSignal,
 ): AsyncGenerator<SetupFinding, RunOptions | undefined> {
   yield* inspectContainer(env)
+  const nodeOptions = env['NODE_OPTIONS']
+  // The executable ignores it.
+  if (nodeOptions && !isSea()) yield await look('NODE_OPTIONS', () => nodeOptionsText(nodeOptions))
   const read: Read = {}
   const options = await look('options', async () => {
     const values = readOptions(RUN, [], env)
@@ -104,6 +108,10 @@ function networkText(given: string): string {
     throw usageError(`${NETWORK_VARIABLE} has ${wrong.map(quote).join(', ')}. Use ids of subnets and security groups.`)
   const single = '. If its Availability Zone has no capacity, no task starts: give two'
   return [...subnets, ...securityGroups].join(', ') + (subnets.length === 1 ? single : '')
+}
+
+function nodeOptionsText(given: string): string {
+  return `warning: Node applies ${quote(given)} to cronledger, too. Without a module that it loads, no batch starts. Set it for the batch only: -- env NODE_OPTIONS=… COMMAND`
 }
 
 async function eventTimeText(run: RunOptions, { eventTime, schedule }: Read, stop: AbortSignal): Promise<string> {

@@ -474,6 +474,7 @@ describe('the environment of a run', () => {
       /^ok: warning: CRONLEDGER_MAX_LATNESS is not an option of cronledger and/,
     ],
     [{ CRONLEDGER_TASK: 'nightly' }, 'task', /^ok: nightly$/],
+    [{ NODE_OPTIONS: '--require apm' }, 'NODE_OPTIONS', /^ok: warning: Node applies "--require apm" to cronledger/],
     [networkOf(['subnet-1', 'subnet-2'], ['sg-1']), 'network', /^ok: subnet-1, subnet-2, sg-1$/],
     [networkOf(['subnet-1']), 'network', /^ok: subnet-1\. If its Availability Zone has no capacity, .* give two$/],
     [networkOf(['subnet-1', 'vpc-2'], ['default']), 'network', /^wrong: .* has "vpc-2", "default"\. Use ids/],
