@@ -42,6 +42,8 @@ export interface StatedByRun {
   readonly expectations: Expectations
   /** Unknown: the run states nothing about ECS, so the record keeps what it has. */
   readonly ecs: KnownEcs
+  /** The run starts nothing, because the task is paused. So it ends no retirement. */
+  readonly isPaused?: boolean
 }
 
 /**
@@ -54,7 +56,7 @@ export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided)
   const schedules = withSchedule(record.schedules, spec, slot, lastSlot)
   const expectations = withExpectations(record.expectations, stated)
   const ecs = withEcs(record, stated)
-  const retired = retirementAt(record, slot)
+  const retired = stated.isPaused ? null : retirementAt(record, slot)
   const retirements = record.retirements.map((one) => (one === retired ? { ...one, until: slot, ended } : one))
   if (schedules === null && expectations === null && ecs === null && retired === null) return null
   return {

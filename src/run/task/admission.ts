@@ -18,7 +18,8 @@ export type Obstacle =
   | { readonly cause: 'scheduleChanged'; readonly inForce: ScheduleSpec }
 
 /**
- * Returns why a scheduled run may not start, or null. Records what the run states about its task, if that is new. A forced
+ * Returns why a scheduled run may not start, or null. Records what the run states about its task, if that is new, also in a
+ * pause. A forced
  * run may always start, and states its schedule only if the task has no record yet.
  *
  * We must read the record again after each conflict. Otherwise this run would write over a pause that was set after the
@@ -41,13 +42,14 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
     const { record: stored, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call))
     if (isNewerRecord(stored)) return { cause: 'newerTaskRecord' }
     const record = withoutFuture(stored, latestDueSlot(claimedSlot))
-    const pause = pauseIn(record)
-    if (pause !== null) return { cause: 'paused', pause }
     // The slot of a catch-up comes from the record itself.
     const isCompared = settings.strict && !isCatchUpTrigger(trigger)
     const inForce = isCompared ? otherScheduleAt(record.schedules, schedule, window.slot) : null
     if (inForce !== null) return { cause: 'scheduleChanged', inForce }
+    const pause = pauseIn(record)
     claimedSlot.record = record
-    if ((await writeStatement(record, { record: stored, version }, claimedSlot)) !== 'conflict') return null
+    // A trigger in a pause states its schedule, too: it may have been deployed during the pause.
+    const written = await writeStatement(record, { record: stored, version, isPaused: pause !== null }, claimedSlot)
+    if (written !== 'conflict') return pause && { cause: 'paused', pause }
   }
 }

@@ -56,21 +56,23 @@ export function statesNothing(known: TaskRecord, claimedSlot: ClaimedSlot): bool
  */
 export async function writeStatement(
   record: TaskRecord,
-  stored: ReadRecord & { readonly record: TaskRecord },
+  stored: ReadRecord & { readonly record: TaskRecord; readonly isPaused: boolean },
   claimedSlot: ClaimedSlot,
 ): Promise<'conflict' | 'done'> {
   const { request, io } = claimedSlot
   const { task, trigger } = request
+  const { isPaused } = stored
   const isCorrected = record !== stored.record
-  const changed = changeBy(record, claimedSlot) ?? (isCorrected && !isCatchUpTrigger(trigger) ? record : null)
+  const changed =
+    changeBy(record, claimedSlot, { isPaused }) ?? (isCorrected && !isCatchUpTrigger(trigger) ? record : null)
   if (changed === null) io.known.add(task, stored.record)
   if (changed === null || (stored.version !== 'absent' && (await isOld(claimedSlot)))) {
-    warnOfOther(request, record, io)
+    if (!isPaused) warnOfOther(request, record, io)
     return 'done'
   }
   const isSwitch = changed.schedules !== record.schedules
   const replaced = isSwitch ? otherScheduleAt(record.schedules, request.schedule, request.window.slot) : null
-  const complete = replaced === null ? changed : await withLastSlot(record, claimedSlot)
+  const complete = replaced === null ? changed : await withLastSlot(record, claimedSlot, isPaused)
   if (complete === null) return 'done'
   const written = await writeOrWarn(complete, stored.version, claimedSlot)
   if (written === 'conflict') return written
@@ -79,7 +81,7 @@ export async function writeStatement(
     if (isCorrected) io.emit({ event: 'warning', message: CORRECTED })
     if (replaced !== null) io.emit({ event: 'schedule-changed', before: replaced, after: request.schedule })
     warnOfNoOverlap(record, complete, io)
-    const retirement = retirementAt(record, request.window.slot)
+    const retirement = isPaused ? null : retirementAt(record, request.window.slot)
     if (retirement !== null) io.emit({ event: 'revived', retirement })
   }
   return 'done'
@@ -87,18 +89,18 @@ export async function writeStatement(
 
 /**
  * Returns the record with what the run states, or null if that is not new. A slot that is caught up states nothing, because
- * it is older. `lastSlot` is the last slot that ran under the schedule before.
+ * it is older.
  */
 function changeBy(
   record: TaskRecord,
   { request, settings, io }: ClaimedSlot,
-  lastSlot: Instant | null = null,
+  more: Pick<StatedByRun, 'lastSlot' | 'isPaused'> = {},
 ): TaskRecord | null {
   const { trigger, runId, window, schedule, knownEcs = null } = request
   const at = io.clock.now()
   if (isCatchUpTrigger(trigger) || isBeforeAnyRun(window.slot, at)) return null
   const expectations = expectationsOf(settings)
-  const stated: StatedByRun = { slot: window.slot, spec: schedule, expectations, ecs: knownEcs, lastSlot }
+  const stated: StatedByRun = { slot: window.slot, spec: schedule, expectations, ecs: knownEcs, ...more }
   const reason = `revived by run ${runId} of slot ${formatInstant(window.slot)}`
   return withRun(record, stated, { at, by: 'cronledger', reason })
 }
@@ -133,11 +135,15 @@ async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
 }
 
 /** Returns the changed record with `lastSlot`. Null: the ledger did not answer, and the run states nothing. */
-async function withLastSlot(record: TaskRecord, claimedSlot: ClaimedSlot): Promise<TaskRecord | null> {
+async function withLastSlot(
+  record: TaskRecord,
+  claimedSlot: ClaimedSlot,
+  isPaused: boolean,
+): Promise<TaskRecord | null> {
   const { request, io } = claimedSlot
   const asked = { task: request.task, schedules: record.schedules, before: request.window.slot }
   const found = await askOrWarn(async (call) => ({ slot: await findLastSlot(asked, io.store, call) }), claimedSlot)
-  return found && changeBy(record, claimedSlot, found.slot)
+  return found && changeBy(record, claimedSlot, { lastSlot: found.slot, isPaused })
 }
 
 /**

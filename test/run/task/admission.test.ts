@@ -77,11 +77,12 @@ describe('the requests of a run', () => {
     expect((await play('c', { force: again })).verbs).toEqual(['get', 'put', 'writeEntry', 'list', 'put'])
   })
 
-  test('a paused trigger asks three times: claim, read, skip', async () => {
+  test('a paused trigger asks three times: claim, read, skip; and once more if it states something new', async () => {
     const { play, change } = ledgerOf()
     await change(pausing(NOW_PAUSED))
-    expect((await play('a')).verbs).toEqual(['put', 'readEntry', 'put'])
+    expect((await play('a')).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
     expect((await play('b')).verbs).toEqual(['put', 'note'])
+    expect((await play('c', { day: 1 })).verbs).toEqual(['put', 'readEntry', 'put'])
   })
 })
 
@@ -282,7 +283,7 @@ describe('a pause', () => {
     await change(pausing(NOW_PAUSED))
     const { result, verbs } = await play('a', { settings: { overlap } })
     expect(result.status).toBe('paused')
-    expect(verbs).toEqual(['put', 'readEntry', 'put'])
+    expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
     expect((await row()).state).toBe('SKIPPED')
   })
 
@@ -383,7 +384,7 @@ describe('a record that changes while a run reads it', () => {
     changeBeforeWrite(at, pausing(NOW_PAUSED))
     const { result, verbs } = await at.play('a')
     expect(result.status).toBe('paused')
-    expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'readEntry', 'put'])
+    expect(verbs).toEqual(['put', 'readEntry', 'writeEntry', 'readEntry', 'writeEntry', 'put'])
     expect((await at.record()).pauses).toEqual([NOW_PAUSED])
   })
 

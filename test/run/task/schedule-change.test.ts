@@ -105,10 +105,11 @@ describe('with --strict', () => {
     expect(run.starts()).toBe(0)
   })
 
-  test('a pause comes first: the slot is skipped, and nothing is refused', async () => {
+  test('a run with another schedule is refused in a pause, too, and one with the recorded schedule is skipped', async () => {
     const { play, change } = await changedAfterDay0()
     await change((record) => withPause(record, { ...PAUSE, from: SLOT + DAY_MS }))
-    expect((await play('changed', { ...CHANGED, day: 1 })).result.status).toBe('paused')
+    expect((await play('changed', { ...CHANGED, day: 1 })).result).toMatchObject({ cause: 'scheduleChanged' })
+    expect((await play('same', { ...REFUSE, day: 2 })).result.status).toBe('paused')
   })
 
   test('a refusal that cannot be recorded says so', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { checkTask } from '../../../src/audit/check.ts'
+import { withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
 import { futureRun, futureSlotIn, withoutFuture } from '../../../src/core/task/wrong-clock.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
@@ -17,7 +18,7 @@ const forceOf = (day: number) => ({ force: { slot: new Date(slotOf(day)), reason
 
 /** Returns a ledger on which triggers run one after the other, on hosts whose clocks may be wrong. */
 function ledgerOf() {
-  const { time, ledger, record, trigger } = triggers()
+  const { time, ledger, record, changeRecord, trigger } = triggers()
   async function play(options: Partial<TriggerOptions> = {}, offsetMs = 0) {
     const run = trigger(options, works(1_000), { time: { offsetMs } })
     const result = await time.run(run.result)
@@ -35,7 +36,7 @@ function ledgerOf() {
     return found
   }
   const sleep = (ms: number) => time.run(time.clock().wait(ms))
-  return { play, record, check, sleep }
+  return { play, record, changeRecord, check, sleep }
 }
 
 describe.each([
@@ -126,6 +127,23 @@ test('a run under another schedule that is for an older slot than the recorded o
     ),
   ])
   expect(await record()).toEqual(before)
+})
+
+test('a schedule that is deployed during a pause is in force from its first trigger on, which starts nothing', async () => {
+  const { play, record, changeRecord, check, sleep } = ledgerOf()
+  const noon = (day: number) => slotOf(day) + 9 * HOUR_MS
+  await play({ schedule: '0 * * * *' })
+  const pause = { ...PAUSE, from: slotOf(0) + HOUR_MS / 2, until: noon(0) + HOUR_MS }
+  await changeRecord((before) => withRetirement(withPause(before, pause), { ...pause, until: null }))
+  const retired = (await record()).retirements
+  await sleep(9 * HOUR_MS)
+  expect((await play({ schedule: NOON.expression })).result.status).toBe('paused')
+  expect((await record()).retirements).toEqual(retired)
+  await changeRecord((before) => ({ ...before, retirements: [] }))
+  // The trigger of the next day is lost.
+  await sleep(1.5 * DAY_MS)
+  expect(await check()).toEqual([['missed', noon(1)]])
+  expect((await play({ schedule: NOON.expression, eventTime: new Date(noon(1)) })).started).toEqual([noon(1)])
 })
 
 test('a forced run of a task without a record states its schedule, so that its missed slots are found', async () => {
