@@ -1,7 +1,6 @@
 import { BLANKS, type Blank, type CommandWords, firstRun, type Word } from '../verdict/command.ts'
 import type { Step } from '../verdict/steps.ts'
-import { insideQuotes } from './shell-quotes.ts'
-import { shellWord } from './text.ts'
+import { insideQuotes, shellWord } from './text.ts'
 
 /** Returns a command to copy. Each shell passes each word on as one. */
 export function commandText(command: CommandWords): string {

@@ -1,5 +1,4 @@
 import { UNPRINTABLE } from '../core/user-text.ts'
-import { insideQuotes } from './shell-quotes.ts'
 
 /** Returns text from a ledger or an event in a form that is safe on a terminal and stays on one line. */
 export function printable(text: string): string {
@@ -13,6 +12,14 @@ export function safeJson(value: unknown, indent = 0): string {
 
 /** A word that needs no quotes. zsh expands a `=` at the start, and fish a `%`. */
 const PLAIN_WORD = /^(?![=%])[A-Za-z0-9_./:@%+=,-]+$/
+
+/** A quote, and a backslash that fish would take for an escape: before another backslash, before a quote, and at the end. */
+const SPECIAL = /(?:'|\\(?=['\\]|$))+/g
+
+/** A POSIX shell changes nothing in single quotes, but fish reads `\\` and `\'`, so these are in double quotes. */
+export function insideQuotes(text: string): string {
+  return text.replace(SPECIAL, (found) => `'"${found.replaceAll('\\', '\\\\')}"'`)
+}
 
 /** Returns `text` as one word of sh, bash, zsh and fish. */
 export function shellWord(text: string): string {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { insideQuotes } from '../../src/format/shell-quotes.ts'
+import { insideQuotes } from '../../src/format/text.ts'
 
 // What an operator pastes into a shell.
 

@@ -1,5 +1,4 @@
 import { Idiomorph } from 'idiomorph'
-import { fillIn } from './fill.ts'
 
 /** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
 const LONGEST_RETRY_MS = 30_000
@@ -93,11 +92,9 @@ function problemOf(answer: Document): string {
 function showPage(answer: Document): void {
   const [main, other] = [document.getElementById('main'), answer.getElementById('main')]
   if (!main || !other) return
-  fillIn(other)
   const focused = document.activeElement?.getAttribute('href')
   Idiomorph.morph(main, other, {
     morphStyle: 'outerHTML',
-    ignoreActiveValue: true,
     callbacks: {
       // We must not touch a part that did not change, or a form that a person is filling in.
       beforeNodeMorphed: (before: Node, after: Node) => before.nodeName !== 'SEARCH' && !before.isEqualNode(after),

@@ -2,17 +2,19 @@ import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { formatInstant } from '../../../src/core/instant.ts'
+import { shellWord } from '../../../src/format/text.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { expectAccessible, hasChromium, openBrowser, openPage } from '../../support/pages/browser.ts'
 import { companyTasks, fillFile, type PlannedTask, rowsOf } from '../../support/pages/ledger.ts'
 import { openShell } from '../../support/pages/paste.ts'
 import { type Served, serve } from '../../support/pages/serve.ts'
 
-// What the fields of a slot fill in, copied from the page and pasted into a shell.
+// Commands of the pages, copied and pasted into a shell.
 
 const folder = scratch()
 const NOW = Date.now()
 const REASON = `it's <b>"fixed"</b>: $(touch no) \`id\` \\ ;&|!<>*? 入力 👩‍💻`
+const withReason = (command: string) => command.replace("'YOUR REASON'", shellWord(REASON))
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] }
 
 const unfold = (page: Page) => page.evaluate('for (const one of document.querySelectorAll("details")) one.open = true')
@@ -50,13 +52,13 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
     }
     const shell = () => openShell(folder)
 
-    test('a resolution has the reason as it was typed, and the page shows it', async () => {
+    test('a resolution is refused until a reason replaces its placeholder, and the page shows the reason', async () => {
       const { page, complaints, requests, close } = await openPage(browser, CLIPBOARD)
       await page.goto(slotPage(warehouse.task, 'stale'))
       expect(await page.locator('.why').innerText()).toMatch(/attempt 1 on ip-.* stopped reporting: its lease ended at/)
-      await page.getByLabel('Reason').fill(REASON)
       const command = await copied(page, 'Mark it as completed')
-      expect((await shell()(command)).stdout).toContain(`: recorded as completed: ${REASON}`)
+      await expect(shell()(command)).rejects.toThrow(/placeholder "YOUR REASON"/)
+      expect((await shell()(withReason(command))).stdout).toContain(`: recorded as completed: ${REASON}`)
       await page.locator('.why', { hasText: `marked it as completed` }).waitFor()
       expect(await page.locator('.timeline').innerText()).toContain(REASON)
       expect(complaints).toEqual([])
@@ -64,15 +66,15 @@ describe.skipIf(!hasChromium)('pasted into a shell', () => {
       await close()
     })
 
-    test('a rerun runs the command line as it was typed', async () => {
+    test('a rerun runs the batch that replaces its placeholder', async () => {
       const { page, close } = await openPage(browser, CLIPBOARD)
       await page.goto(slotPage(billing.task, 'failed'))
-      await page.getByLabel('Reason').fill(REASON)
-      await page.getByLabel('Batch command').fill(`sh -c 'printf "%s" "$1, $CRONLEDGER_RUN_ATTEMPT"' - "it's \\"2\\""`)
-      const { stdout } = await shell()(await copied(page, 'Run it again'), 'dash')
-      expect(stdout).toBe(`it's "2", 2`)
+      const command = withReason(await copied(page, 'Run it again')).replace(
+        'YOUR_COMMAND',
+        'printenv CRONLEDGER_RUN_ATTEMPT',
+      )
+      expect((await shell()(command, 'dash')).stdout).toBe('2\n')
       await page.locator('.why', { hasText: /attempt 2 on \S+ succeeded at/ }).waitFor()
-      expect(await page.locator('.timeline').innerText()).toContain(`: ${REASON}`)
       await close()
     })
   })

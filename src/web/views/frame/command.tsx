@@ -8,9 +8,8 @@ interface CommandProps {
   readonly note?: string | undefined
 }
 
-/** In a `<section class="commands">`, the script adds the fields that fill in the placeholders (browser/fill.ts). */
 export function CommandToCopy({ what, command, note }: CommandProps) {
-  const unfilled = unfilledBlanks(command)
+  const placeholders = placeholdersOf(command)
   return (
     <div class="remedy">
       <p>{what}</p>
@@ -19,7 +18,7 @@ export function CommandToCopy({ what, command, note }: CommandProps) {
           {commandGroups(command).flatMap((parts, index) => [
             index > 0 && ' ',
             <span>
-              {parts.map((part) => (typeof part === 'string' ? printable(part) : <BlankMark blank={part} />))}
+              {parts.map((part) => (typeof part === 'string' ? printable(part) : <mark>{blankText(part)}</mark>))}
             </span>,
           ])}
         </code>
@@ -28,7 +27,7 @@ export function CommandToCopy({ what, command, note }: CommandProps) {
         </button>
       </div>
       {note !== undefined && <p class="quiet">{note}</p>}
-      {unfilled.length > 0 && <p class="quiet">Replace {listed(unfilled, 'and')} before you run it.</p>}
+      {placeholders.length > 0 && <p class="quiet">Replace {listed(placeholders, 'and')} before you run it.</p>}
     </div>
   )
 }
@@ -44,24 +43,10 @@ export function commandGroups(command: CommandWords): readonly (readonly (string
   return groups
 }
 
-/** The blanks that a field of the page fills. No field fills the others. */
-const FIELDS: Readonly<Partial<Record<Blank['blank'], true>>> = { reason: true, name: true, command: true }
-
-/** Returns the placeholders that a person must replace by hand. */
-function unfilledBlanks(command: CommandWords): readonly string[] {
+/** Returns the placeholders that a person must replace. The shell fills in the name. */
+function placeholdersOf(command: CommandWords): readonly string[] {
   const blanks = command.flatMap((word) =>
     typeof word === 'string' ? [] : word.flatMap((part) => (typeof part === 'string' ? [] : part.blank)),
   )
-  return [...new Set(blanks)].filter((blank) => !FIELDS[blank]).map((blank) => BLANKS[blank])
-}
-
-function BlankMark({ blank: part }: { readonly blank: Blank }) {
-  const { blank, inJson } = part
-  const text = blankText(part)
-  if (!FIELDS[blank]) return <mark>{text}</mark>
-  return (
-    <mark data-fill={blank} data-as={inJson ? 'json' : blank === 'command' ? 'bare' : 'word'} data-blank={text}>
-      {text}
-    </mark>
-  )
+  return [...new Set(blanks)].filter((blank) => blank !== 'name').map((blank) => BLANKS[blank])
 }
