@@ -1,6 +1,7 @@
 import { formatInstant } from '../core/instant.ts'
 import { defined } from '../core/objects.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
+import { reportOfValue } from '../core/row/report.ts'
 import { spanIdOf, traceOf, traceparent } from '../core/trace.ts'
 import type { Environment } from '../core/types.ts'
 import { FILE_VARIABLES, makeAttemptFiles } from '../process/attempt-files.ts'
@@ -87,7 +88,10 @@ export function commandWork(
       },
     )
     const { outcome } = end
-    const reported = defined({ report: files?.end() })
+    const said = files?.end()
+    // The log of a host is soon gone, so the row says why the command could not be started.
+    const couldNot = end.outcome === 'notStarted' && end.exitCode !== undefined
+    const reported = defined({ report: couldNot ? reportOfValue(end.detail) : said })
     if (outcome === 'succeeded') return { ...end, ...reported, outcome, value: null }
     const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}

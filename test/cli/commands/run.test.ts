@@ -271,10 +271,13 @@ describe('a command that cannot be started', () => {
     [127, 'no-such-command', /command not found: "no-such-command"/],
     [126, notExecutable, /is not an executable file/],
   ] as const) {
-    test(`${code}, and the slot stays free: ${message}`, async () => {
-      const { run, rows } = ledger()
+    test(`${code}, the row says why, and the slot stays free: ${message}`, async () => {
+      const { run, rows, store } = ledger()
       const ended = await run([command])
       expect(ended.code).toBe(code)
+      // The log of a container is gone when someone asks.
+      const shown = await cronledger(['show', 'nightly', '--slot', '2026-11-23', '--store', store])
+      expect(shown.stdout).toMatch(message)
       expect(logOf(ended).at(-1)).toMatchObject({
         event: 'failed',
         outcome: 'notStarted',
