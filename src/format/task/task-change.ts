@@ -141,6 +141,9 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
   } as const
   return lines([
     `${counted(changed, 'task')} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
+    ...(/^postgres(ql)?:/.test(store)
+      ? ['  With row-level security, only the tasks that this user may see are among them.']
+      : []),
     ...(isOpen
       ? [
           '  A batch that runs now goes on. A run that read the task record just before this pause still starts its batch.',

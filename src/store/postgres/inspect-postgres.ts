@@ -1,9 +1,9 @@
-import type { LedgerError } from '../../core/errors.ts'
 import { type InspectSettings, notOk, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { Columns } from '../sql-rows.ts'
 import type { CallOptions } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
 import { NEEDS_UTF8, standbyText } from './errors.ts'
+import { denialOfClaim, mayBeHidden } from './row-security.ts'
 import { missingParts } from './setup-postgres.ts'
 import { COLUMNS } from './table.ts'
 
@@ -110,34 +110,14 @@ async function indexFinding(postgres: Postgres, call: CallOptions): Promise<Setu
   return notOk('indexes', 'shape', text)
 }
 
-/** Tries whether row-level security lets the user read and write this task. The write is rolled back. */
-async function taskFinding({ address, ask }: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
-  const { schema, table } = address
-  // A row of the probe would never be committed: the division fails after the row has passed the policies.
-  const probe = `WITH tried AS (
-      INSERT INTO ${schema}.${table} (task, slot, version, schema_version, document, notes)
-      VALUES ($1, '#probe', 1, 1, '{}', '{}') RETURNING version
-    ) SELECT version / 0 FROM tried`
-  try {
-    await ask('a trial claim', probe, [task], call)
-  } catch (error) {
-    const { cause } = error as LedgerError
-    if (cause instanceof Error && 'code' in cause && cause.code === DIVISION_BY_ZERO)
-      return ok('task', `the user may claim slots of task ${task}`)
-    return wrong('task', error)
-  }
-  return ok('task', `task ${task}`)
+async function taskFinding(postgres: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
+  const denial = await denialOfClaim(postgres, task, call)
+  return denial === null ? ok('task', `the user may claim slots of task ${task}`) : wrong('task', denial)
 }
 
-/** Row-level security hides the rows of a task without an error, so a run with `--after` would call the task unknown. */
-async function upstreamFinding({ address, ask }: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
+async function upstreamFinding(postgres: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
   const what = `after ${task}`
-  const table = `${address.schema}.${address.table}`
-  const sql = `SELECT row_security_active($1) AND NOT EXISTS (SELECT FROM ${table} WHERE task = $2) AS hidden`
-  const [found] = await ask('a check', sql, [table, task], call)
-  if (found?.['hidden'] !== true) return ok(what, 'its rows can be read')
+  if (!(await mayBeHidden(postgres, task, call))) return ok(what, 'its rows can be read')
   const why = 'no row of it can be seen: it has not run yet, or row-level security hides its rows'
   return notOk(what, 'denied', `${why}. Let the user read them: see --after in cronledger template postgres`)
 }
-
-const DIVISION_BY_ZERO = '22012'

@@ -1,4 +1,4 @@
-import { LedgerError } from '../../core/errors.ts'
+import { LedgerError, quote } from '../../core/errors.ts'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
@@ -18,6 +18,7 @@ import type { CallOptions, EntryMethods, Store } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
 import { standbyText } from './errors.ts'
 import { parseJson, toJson } from './json.ts'
+import { mayBeHidden } from './row-security.ts'
 
 /**
  * Raises `synchronous_commit` for this transaction if a role or a database has turned it down: an acknowledged write must
@@ -52,8 +53,8 @@ function statementsFor(table: string) {
       UPDATE ${table} SET version = version FROM durable WHERE task = $1 AND slot = $2
       RETURNING document::text, notes::text`,
     // It answers with one row even if there is nothing to find, and that says whether the server is a standby.
-    select: `SELECT document::text, notes::text, version, pg_is_in_recovery() AS standby
-      FROM (SELECT 1) AS one LEFT JOIN ${table} ON task = $1 AND slot = $2`,
+    select: `SELECT document::text, notes::text, version, pg_is_in_recovery() AS standby,
+      row_security_active('${table}') AS limited FROM (SELECT 1) AS one LEFT JOIN ${table} ON task = $1 AND slot = $2`,
     updateNotes: `${DURABLE}
       UPDATE ${table} SET notes = $3::jsonb FROM durable
       WHERE task = $1 AND slot = $2 AND schema_version = ${SCHEMA_VERSION} AND notes = $4::jsonb RETURNING version`,
@@ -95,7 +96,16 @@ type Statements = ReturnType<typeof statementsFor>
 async function find(postgres: Postgres, sql: Statements, task: string, slot: string, call: CallOptions) {
   const [found] = await postgres.ask('a read', sql.select, [task, slot], call)
   checkPrimary(postgres, found)
-  return found === undefined || found['version'] === null ? null : found
+  if (found !== undefined && found['version'] !== null) return found
+  if (slot === TASK_ENTRY && found?.['limited'] === true && (await mayBeHidden(postgres, task, call))) {
+    const { place, config } = postgres.address
+    throw new LedgerError(
+      'denied',
+      `no row of task ${task} can be seen in ${place}: nothing of it is recorded yet, or row-level security hides it from user ${quote(String(config.user))}. Use a user who may see the task, or give it the right: cronledger template postgres`,
+      { changedNothing: true },
+    )
+  }
+  return null
 }
 
 function checkPrimary(postgres: Postgres, answer: Columns | undefined): void {

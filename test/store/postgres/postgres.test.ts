@@ -65,7 +65,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     })
   })
 
-  test('with the roles of the template: a batch reaches its own task only, an auditor writes nothing', async () => {
+  test('with the roles of the template: a batch reaches its own task only, and to it no other looks unknown; an auditor writes nothing', async () => {
     const address = await newLedger('cronledger')
     server.sql(
       `${ROLES}; CREATE ROLE ada LOGIN IN ROLE cronledger_auditor; CREATE ROLE bob LOGIN IN ROLE cronledger_operator`,
@@ -102,6 +102,33 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     expect(other).toMatch(/^task: denied: a trial claim in database "postgres" on \S+ was denied/)
     expect((await inspect(address('ada'), 'operator')).at(-1)).toContain('rights: denied: the user may not INSERT')
     expect(server.sql(`SELECT count(*) FROM cronledger WHERE slot = '#probe'`)).toBe('0')
+
+    // Another task must not look unknown, because its slots would look free.
+    const asked = async (user: string, [command = '', ...args]: readonly string[]) =>
+      (await cronledger([command, '--store', address(user), ...args])).code
+    const commands = (task: string) => [
+      ['show', task, '--slot', '2026-11-24T03:00:00Z'],
+      ['history', task],
+      ['check', task],
+      ['pause', task, '--reason', 'by hand'],
+      ['resolve', '--task', task, '--slot', '2026-11-24T03:00:00Z', '--state', 'skipped', '--reason', 'by hand'],
+      ['run', '--task', 'nightly', '--schedule', '0 3 * * *', '--after', task, '--', 'false'],
+    ]
+    const codes = async (user: string, task: string) => {
+      const ended: (number | null)[] = []
+      for (const command of commands(task)) ended.push(await asked(user, command))
+      return ended
+    }
+    expect(await codes('nightly', 'other')).toEqual([77, 77, 77, 77, 77, 77])
+    // Who sees all tasks, or may write this one, knows that there is none.
+    expect(await codes('bob', 'nobody')).toEqual([64, 64, 64, 64, 64, 64])
+    expect(await asked('ada', ['check', 'nobody'])).toBe(64)
+    server.sql("DELETE FROM cronledger WHERE task = 'nightly'")
+    expect(await asked('nightly', ['show', 'nightly', '--slot', '2026-11-24T03:00:00Z'])).toBe(64)
+    expect(await asked('nightly', ['declare', 'nightly', '--schedule', '0 3 * * *'])).toBe(0)
+    const pause = await cronledger(['pause', '--all', '--store', address('nightly'), '--reason', 'by hand'])
+    expect(pause.stdout).toContain('1 task paused.')
+    expect(pause.stdout).toContain('only the tasks that this user may see')
   })
 
   test('that loses claims in a crash, or has no index or another form, is found by setup --check', async () => {
