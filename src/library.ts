@@ -59,7 +59,15 @@ const FORCE = {
   ofRange: SWITCH,
   ignoreAfter: SWITCH,
 }
-const RUN = { ...SETTING_KINDS, ...SCHEDULE_KINDS, task: A_TEXT, eventTime: TIME, force: OBJECT, signal: SIGNAL }
+const RUN = {
+  ...SETTING_KINDS,
+  ...SCHEDULE_KINDS,
+  catchUpMode: A_TEXT,
+  task: A_TEXT,
+  eventTime: TIME,
+  force: OBJECT,
+  signal: SIGNAL,
+}
 
 /** The options of each call, and those that must be given. */
 const CALLS = {

@@ -10,6 +10,7 @@ import type { RunOutcome } from '../run/run-trigger.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { misspeltVariables } from './options/misspelt.ts'
+import { withoutOverlap } from './options/ranges.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
 import { openReporter } from './reporter.ts'
@@ -60,12 +61,15 @@ export function openRunner(
     format,
     end,
     /** Reports the run. A `LedgerError` that prevents its start is reported, too, and is the result. */
-    run: (options: RunOptions): Promise<RunOutcome<null> | LedgerError> =>
-      ledger.runCommand(options, command).catch((error: unknown) => {
+    run: (asked: RunOptions): Promise<RunOutcome<null> | LedgerError> => {
+      const { options, warnings: ofRange } = withoutOverlap(asked, context.argv)
+      warnings.push(...ofRange)
+      return ledger.runCommand(options, command).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error
         // The log already has a line with this error and the state of the claim.
         if (!hasReported) sink.write(printable(`cronledger: ${error.message}`))
         return error
-      }),
+      })
+    },
   }
 }

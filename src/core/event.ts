@@ -50,10 +50,12 @@ export type LeaseLossCause = 'taken' | 'resolved' | 'deleted' | 'expired' | 'ove
 /** The events that a run emits, one for each transition. The log and the metrics are made from these events. */
 export type RunEvent =
   | { readonly event: 'claimed'; readonly attempt: AttemptRecord }
+  /** `by`: the row of a later run that has the slot in its range. Left out: the slot has its own run. */
   | ({
       readonly event: 'duplicate'
       readonly cause: DuplicateCause
       readonly row: Row
+      readonly by?: Row
       readonly otherPlace?: OtherPlace
     } & NoteResult)
   | ({
@@ -62,6 +64,7 @@ export type RunEvent =
       readonly row: StoredRow | null
       readonly survivor: Survivor | null
       readonly holder?: OverlapLock
+      readonly by?: Row
       readonly missing?: UpstreamSlot
       readonly inForce?: ScheduleSpec
       readonly otherPlace?: OtherPlace
@@ -74,8 +77,6 @@ export type RunEvent =
   /** The run found missed slots, and starts these before its own slot, the oldest first. */
   | {
       readonly event: 'catch-up'
-      /** The run of its own slot does their work, and they are recorded as covered by it. Left out: it starts each. */
-      readonly mode?: 'once'
       readonly count: number
       readonly oldest: Instant
       readonly newest: Instant

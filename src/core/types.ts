@@ -91,6 +91,11 @@ export interface Ending {
   readonly process?: ProcessMark
   /** The report of the batch. Left out: it reported nothing, or its report is not among the newest that are kept. */
   readonly report?: string
+  /**
+   * The slot because of which it never started: it waited for that one until it was given up, or that is a later slot of its
+   * task whose run has this one in its range. Left out: there is none.
+   */
+  readonly blockedBy?: Key
 }
 
 interface AttemptFacts extends Host {
@@ -135,8 +140,6 @@ export interface EndedAttempt extends BegunFacts, Ending {
   readonly phase: 'ended'
   /** Left out if the attempt never reported its end. */
   readonly endedAt?: Instant
-  /** The slot for which it waited until it was given up, so that it never started. Left out: it waited for none. */
-  readonly blockedBy?: Key
 }
 
 export type OpenAttempt = WaitingAttempt | RunningAttempt
@@ -206,6 +209,8 @@ const REFUSAL_CAUSES = [
   'overlap',
   // A slot that this one comes after has not completed.
   'blocked',
+  // Later rows of the task cannot be read, so it is unknown whether a later run has done the work of the slot.
+  'rangeUnknown',
   // A forced trigger is meant only for slots with a row, and this slot has no row.
   'noRow',
   // A forced trigger was asked for before the latest attempt of the slot began.

@@ -1,7 +1,8 @@
 import type { Finish } from '../core/event.ts'
 import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
-import { beginAttempt, type Stamp } from '../core/row/transition.ts'
+import type { RangeStart } from '../core/row/range.ts'
+import { beginAttempt, type Stamp, withRange } from '../core/row/transition.ts'
 import type { TaskRecord } from '../core/task/task-record.ts'
 import type { Ending, PendingRow, Row } from '../core/types.ts'
 import { Halted } from './ask.ts'
@@ -19,6 +20,8 @@ export interface ClaimedSlot {
   readonly io: RunIo
   /** The task record by which the run was admitted last. Null: it has not asked, or is forced. */
   record: TaskRecord | null
+  /** The lapses of the lease when the range of the attempt was found. Null: it has none. */
+  rangeLapses: number | null
 }
 
 /** Renews a lease that is a heartbeat old. Throws `Halted`, and `LedgerError` if one that is too old is not renewed. */
@@ -32,8 +35,16 @@ export async function openGate({ lease, halt, settings }: ClaimedSlot): Promise<
 }
 
 /** The work may start only after this write, so that a waiting run that dies has started nothing. It may take `ms`. */
-export function beginWaiting(claimedSlot: ClaimedSlot, ms: number): Promise<PendingRow> {
-  return writeClaimed((row, stamp) => beginAttempt(row, stamp, claimedSlot.settings.leaseMs), claimedSlot, ms)
+export function beginWaiting(
+  claimedSlot: ClaimedSlot,
+  ms: number,
+  range: RangeStart | null = null,
+): Promise<PendingRow> {
+  const change = (row: Row, stamp: Stamp) => {
+    const begun = beginAttempt(row, stamp, claimedSlot.settings.leaseMs)
+    return range === null ? begun : withRange(begun, range)
+  }
+  return writeClaimed(change, claimedSlot, ms)
 }
 
 /** Changes the row of the claimed slot. Throws as `beginWaiting` does. */

@@ -1,32 +1,39 @@
-import type { Finish } from '../core/event.ts'
+import type { Finish, NoteResult } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount, endedAttempts, hasStarted } from '../core/row/attempts.ts'
+import { attemptCount, endedAttempts, hasStarted, isCatchUpTrigger, openAttempt } from '../core/row/attempts.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
-import { skipRow } from '../core/row/transition.ts'
+import { keyOf, skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
 import type { UpstreamSlot } from '../core/task/upstream.ts'
-import type { PendingRow, Resolution, Row } from '../core/types.ts'
+import type { DuplicateCause, PendingRow, RefusalCause, Rejection, Resolution, Row } from '../core/types.ts'
 import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
 import { beginWaiting, type ClaimedSlot, endClaim } from './claimed-slot.ts'
 import { acquireOverlapLock } from './overlap.ts'
 import { admit, type Obstacle } from './task/admission.ts'
 import { waitForUpstream } from './task/after.ts'
-import { finishBy, writeAsOwner } from './write.ts'
+import { hasRanges, type RangeAnswer } from './task/range.ts'
+import { finishBy, type RunIo, writeAsOwner } from './write.ts'
 
 export type GaveWay =
   /** Another slot of the task was running, and `--overlap skip` marked this one as skipped. */
   | { readonly status: 'skipped'; readonly attempt: number; readonly holder: OverlapLock; readonly recorded: boolean }
   /** The task is paused. The slot is marked as skipped, unless an attempt had already started in it. */
   | { readonly status: 'paused'; readonly attempt: number; readonly pause: Suspension; readonly recorded: boolean }
-  | { readonly status: 'refused'; readonly cause: RefusedClaim['cause']; readonly row: null }
+  /** A later run of the task has this slot in its range. */
+  | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
+  | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: null }
+  | Taken
+
+/** Another run has the slot that this one wanted to catch up. */
+export interface Taken {
+  readonly status: 'taken'
+}
 
 type RefusedClaim =
   | { readonly cause: 'overlap'; readonly holder: OverlapLock }
   | { readonly cause: 'blocked'; readonly missing: UpstreamSlot }
   | Exclude<Obstacle, { cause: 'paused' }>
-
-const NO_LOCK = { holder: null, hasWaited: false } as const
 
 /** Calls `onLock` when it holds the overlap lock. Throws `Halted` and `LedgerError`: then the attempt must still be ended. */
 export async function enter(
@@ -37,18 +44,49 @@ export async function enter(
   const { request, settings } = claimedSlot
   const refused = await unlessAdmitted(row, claimedSlot)
   if (refused !== null) return refused
-  if (request.phase !== 'waiting') return row
   // The overlap lock comes last, so that a run that waits for another task does not keep the slots of its own from running.
   const missing = settings.after === null ? null : await waitForUpstream(row, claimedSlot)
   if (missing !== null) return refuseClaimed({ cause: 'blocked', missing }, claimedSlot)
-  const { holder, ...lock } = settings.overlap === 'allow' ? NO_LOCK : await acquireOverlapLock(row, claimedSlot)
-  if (holder !== null) return giveWayToHolder(row, holder, claimedSlot)
-  if (settings.overlap !== 'allow') onLock()
+  if (settings.overlap !== 'allow' || hasRanges(claimedSlot))
+    return beginInTurn(row, claimedSlot, settings.ledgerTimeoutMs, onLock)
+  if (request.phase !== 'waiting') return row
   const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
   // A pause may have been set while this run waited for another slot, or read the rows of others.
-  const hasWaited = settings.after !== null || lock.hasWaited
-  return (hasWaited ? await unlessAdmitted(begun, claimedSlot) : null) ?? begun
+  return (await unlessAdmitted(begun, claimedSlot)) ?? begun
 }
+
+/**
+ * Takes the overlap lock and begins the attempt, with its range on record. If the lease ran out after the lock was taken, other
+ * runs may have had it, and what was read before is out of date.
+ */
+export async function beginInTurn(
+  row: PendingRow,
+  claimedSlot: ClaimedSlot,
+  ms: number,
+  onLock: () => void = () => {},
+): Promise<PendingRow | GaveWay> {
+  const { lease, settings } = claimedSlot
+  const isWaiting = openAttempt(row).phase === 'waiting'
+  for (let hasWaited = settings.after !== null; ; ) {
+    const acquired = await acquireOverlapLock(row, claimedSlot, ms)
+    if (acquired.kind === 'busy') return giveWayToHolder(row, acquired.holder, claimedSlot)
+    if (acquired.kind !== 'held') return giveWayToLater(acquired, claimedSlot)
+    onLock()
+    hasWaited ||= acquired.hasWaited
+    const { around, lapses } = acquired
+    const start = settings.sinceLastSuccess && around !== null ? around.start : null
+    const begun = isWaiting || start !== null ? await beginWaiting(claimedSlot, ms, start) : row
+    if (around !== null && lease.lapses !== lapses) continue
+    claimedSlot.rangeLapses = around && lapses
+    const refused = hasWaited ? await unlessAdmitted(begun, claimedSlot) : null
+    if (refused === null && start !== null && 'searched' in start)
+      claimedSlot.io.emit({ event: 'warning', message: NOT_FOUND })
+    return refused ?? begun
+  }
+}
+
+const NOT_FOUND =
+  'no completed slot was found in the 31 days before this slot (at most 1,000 rows), so CRONLEDGER_RUN_SINCE is not set.'
 
 /** Returns null if the run may start, otherwise how it gave its slot up. */
 async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot): Promise<GaveWay | null> {
@@ -81,17 +119,50 @@ async function giveWayToPause(row: PendingRow, pause: Suspension, claimedSlot: C
   return { status: 'paused', attempt: attemptCount(held), pause, recorded: finish.finish === 'recorded' }
 }
 
+/** A later run has this slot in its range. The row says which, and stays open in case that the record of the other is deleted. */
+async function giveWayToLater(answer: RangeAnswer, claimedSlot: ClaimedSlot): Promise<GaveWay> {
+  const { kind, cause, by } = answer
+  const ending = { outcome: 'notStarted', ...(by && { blockedBy: keyOf(by) }) } as const
+  const { held, finish } = await endClaim(ending, claimedSlot)
+  // No scheduler asked for it, so nothing is recorded.
+  if (isCatchUpTrigger(claimedSlot.request.trigger)) return { status: 'taken' }
+  const noted = await noteEnded({ kind, cause }, finish, claimedSlot)
+  return reportAnswer(answer, finish.row ?? held, noted, claimedSlot.io)
+}
+
+export function reportAnswer(
+  answer: RangeAnswer,
+  row: Row,
+  noted: NoteResult,
+  io: Pick<RunIo, 'emit'>,
+): Extract<GaveWay, { status: 'duplicate' | 'refused' }> {
+  if (answer.kind === 'duplicate') {
+    const { kind, cause, by } = answer
+    io.emit({ event: kind, cause, row, by, ...noted })
+    return { status: kind, cause, row }
+  }
+  const { kind, cause, by } = answer
+  io.emit({ event: kind, cause, row, survivor: null, ...(by && { by }), ...noted })
+  return { status: kind, cause, row: null }
+}
+
 async function refuseClaimed(refused: RefusedClaim, claimedSlot: ClaimedSlot): Promise<GaveWay> {
-  const { request, settings, io } = claimedSlot
+  const { io } = claimedSlot
   const { cause } = refused
   const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)
-  const detail = `${finish.finishCause}, so the slot may show this run as running until its lease ends`
-  const noted =
-    finish.finish === 'unanswered'
-      ? { noted: false, detail }
-      : await noteRejection({ kind: 'refused', cause }, request, settings, io)
+  const noted = await noteEnded({ kind: 'refused', cause }, finish, claimedSlot)
   io.emit({ event: 'refused', ...refused, row: finish.row ?? held, survivor: null, ...noted })
   return { status: 'refused', cause, row: null }
+}
+
+/** Notes the rejection of a trigger whose claim was given up. */
+async function noteEnded(
+  rejection: Pick<Rejection, 'kind' | 'cause'>,
+  { finish, finishCause }: Finish,
+  { request, settings, io }: ClaimedSlot,
+): Promise<NoteResult> {
+  const detail = `${finishCause}, so the slot may show this run as running until its lease ends`
+  return finish === 'unanswered' ? { noted: false, detail } : noteRejection(rejection, request, settings, io)
 }
 
 async function skipClaim(

@@ -3,6 +3,7 @@ import { defined } from '../core/objects.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
 import { ecsFamily, otherFamily, otherPlace } from '../core/row/other-place.ts'
+import { rangeStartOf } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import { keyOf } from '../core/row/transition.ts'
 import type {
@@ -19,15 +20,15 @@ import type {
 } from '../core/types.ts'
 import { link } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
-import { type Ask, Halted, ifHalted } from './ask.ts'
+import { type Ask, Halted, ifHalted, within } from './ask.ts'
 import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection } from './claim.ts'
 import { type ClaimedSlot, endClaim, endUnstarted, openGate, unfailing } from './claimed-slot.ts'
-import { enter, type GaveWay } from './enter.ts'
+import { beginInTurn, enter, type GaveWay, reportAnswer, type Taken } from './enter.ts'
 import { Lease, type LeaseLoss, startableMs } from './lease.ts'
 import { beginRetry, type EndToWrite, recordRetry } from './next-attempt.ts'
 import { takeOverlapLock } from './overlap.ts'
 import type { Settings } from './settings.ts'
-import { lookBack } from './task/since.ts'
+import { answerOf, readAround } from './task/range.ts'
 import type { RunIo } from './write.ts'
 
 export interface LiveAttempt {
@@ -80,11 +81,7 @@ export type RunResult<T> =
   | ({ readonly status: 'failed'; readonly attempt: number | null; readonly recorded: boolean } & Ending & Failure)
   | { readonly status: 'duplicate'; readonly cause: DuplicateCause; readonly row: Row }
   | { readonly status: 'refused'; readonly cause: RefusalCause; readonly row: StoredRow | null }
-  | GaveWay
-
-export interface Taken {
-  readonly status: 'taken'
-}
+  | Exclude<GaveWay, Taken>
 
 export type Work<T> = (attempt: LiveAttempt) => Promise<WorkEnd<T>>
 
@@ -109,6 +106,8 @@ export async function execute<T>(
     }
     case 'refused': {
       const { kind, cause, row, survivor } = claimResult
+      const done = await answerOfLaterRun(claimResult, request, settings, io)
+      if (done !== null) return done
       const noted = row === null ? { noted: false } : await noteRejection({ kind, cause }, request, settings, io)
       const own = cause === 'otherAccount' ? readableRow(row) : null
       io.emit({ event: kind, cause, row, survivor, ...(own && placeOf(own, request)), ...noted })
@@ -126,13 +125,31 @@ function placeOf(row: Row, { host, ecs }: ClaimRequest) {
   return other && { otherPlace: other }
 }
 
+/** Returns the result if a later run has this slot in its range: then there is nothing to decide about its own attempts. */
+async function answerOfLaterRun(
+  { cause, row: found }: Extract<ClaimResult, { kind: 'refused' }>,
+  request: ClaimRequest,
+  settings: Settings,
+  io: RunIo,
+): Promise<GaveWay | null> {
+  const row = readableRow(found)
+  if (request.trigger.kind === 'forced' || (cause !== 'failed' && cause !== 'stale') || row === null) return null
+  if (!settings.sinceLastSuccess && row.attempts.every((one) => rangeStartOf(one) === undefined)) return null
+  const limit = { ms: settings.ledgerTimeoutMs, halt: io.stop }
+  const around = await within(limit, io, (ask) => readAround(request, row, settings, io, ask)).catch(() => null)
+  const answer = answerOf(around?.covering ?? null, request.trigger, settings, false)
+  if (answer === null) return null
+  const noted = await noteRejection({ kind: answer.kind, cause: answer.cause }, request, settings, io)
+  return reportAnswer(answer, row, noted, io)
+}
+
 async function runClaimed<T>(
   { row, preparedAtMs }: Extract<ClaimResult, { kind: 'claimed' }>,
   request: ClaimRequest,
   work: Work<T>,
   settings: Settings,
   io: RunIo,
-): Promise<RunResult<T>> {
+): Promise<RunResult<T> | Taken> {
   let holdsLock = false
   const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)) !== null
   // A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when
@@ -144,7 +161,7 @@ async function runClaimed<T>(
   })
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
-  const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io, record: null }
+  const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io, record: null, rangeLapses: null }
   const progress: ClaimProgress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null }
   try {
     const entered = await enter(row, claimedSlot, () => {
@@ -197,12 +214,13 @@ async function makeAttempts<T>(
   work: Work<T>,
   progress: ClaimProgress<T>,
   claimedSlot: ClaimedSlot,
-): Promise<RunResult<T>> {
+): Promise<RunResult<T> | Taken> {
   const { halt, settings, io } = claimedSlot
   let row = first
   for (let retry = 1; ; retry++) {
-    row = await lookBack(row, claimedSlot)
-    await openGate(claimedSlot)
+    const entered = await openRangeGate(row, claimedSlot)
+    if ('status' in entered) return progress.before ?? entered
+    row = entered
     const { end, ended } = await runWork(row, work, progress, claimedSlot)
     const { number } = ended.attempt
     const isLast = halt.aborted || end.outcome === 'succeeded' || end.left !== undefined
@@ -211,14 +229,26 @@ async function makeAttempts<T>(
       io.emit({ ...ended, ...finish })
       return resultOf(end, number, finish.finish === 'recorded')
     }
-    const isRecorded = await recordRetry(ended, claimedSlot)
-    const before: RunResult<T> = resultOf(end, number, isRecorded)
-    if (!isRecorded) return before
+    const waiting = await recordRetry(ended, claimedSlot)
+    const before: RunResult<T> = resultOf(end, number, waiting !== null)
+    if (waiting === null) return before
     progress.before = before
     progress.ending = { outcome: 'notStarted' }
-    const next = await beginRetry(number + 1, retry, claimedSlot)
+    const next = await beginRetry(waiting, retry, claimedSlot)
     if (next === null) return before
     row = next
+  }
+}
+
+/** Opens the gate. If the lease has run out since the range was found, other runs may have changed it, so it is found again. */
+async function openRangeGate(row: PendingRow, claimedSlot: ClaimedSlot): Promise<PendingRow | GaveWay> {
+  const { lease, settings } = claimedSlot
+  for (let begun = row; ; ) {
+    await openGate(claimedSlot)
+    if (claimedSlot.rangeLapses === null || claimedSlot.rangeLapses === lease.lapses) return begun
+    const again = await beginInTurn(begun, claimedSlot, settings.ledgerTimeoutMs)
+    if ('status' in again) return again
+    begun = again
   }
 }
 

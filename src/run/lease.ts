@@ -1,8 +1,8 @@
 import { firstLine } from '../core/errors.ts'
 import type { LeaseLossCause } from '../core/event.ts'
 import { attemptCount } from '../core/row/attempts.ts'
-import { renewLease, type Stamp, withCheckpoint, withSince } from '../core/row/transition.ts'
-import type { Instant, PendingRow, ProcessMark, Row } from '../core/types.ts'
+import { renewLease, type Stamp, withCheckpoint } from '../core/row/transition.ts'
+import type { PendingRow, ProcessMark, Row } from '../core/types.ts'
 import type { Clock } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
 import { type Ask, type Limit, Unanswered, within } from './ask.ts'
@@ -27,7 +27,6 @@ export class Lease {
   readonly #lost = new AbortController()
   #held: Leased
   #process: ProcessMark | null = null
-  #since: Instant | null | undefined
   #readCheckpoint: () => string | null | undefined = () => undefined
   #lapses = 0
   #isFailing = false
@@ -55,11 +54,6 @@ export class Lease {
   /** Puts the process that does the work into the row with the next renewal, so that other runs on this host see it. */
   record(process: ProcessMark): void {
     this.#process = process
-  }
-
-  /** Puts `since` into the row with the next write, which may be that of the end. */
-  recordSince(since: Instant | null): void {
-    this.#since = since
   }
 
   /** Puts what `read` returns into the row with each write. Undefined: the row keeps what it has. Must not throw. */
@@ -92,8 +86,7 @@ export class Lease {
 
   noted(row: PendingRow): PendingRow {
     const checkpoint = this.#readCheckpoint()
-    const saved = checkpoint === undefined ? row : withCheckpoint(row, checkpoint)
-    return this.#since === undefined ? saved : withSince(saved, this.#since)
+    return checkpoint === undefined ? row : withCheckpoint(row, checkpoint)
   }
 
   /** Stops the heartbeats for a write. If it throws, they stay stopped, and the run ends. */

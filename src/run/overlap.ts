@@ -3,35 +3,51 @@ import { LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isCatchUpTrigger } from '../core/row/attempts.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
-import { isUnreadable, readableRow } from '../core/row/status.ts'
-import type { PendingRow, Row, StoredRow, Trigger } from '../core/types.ts'
-import type { EntryKey } from '../store/store.ts'
+import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
+import type { Instant, PendingRow, Row, StoredRow, Trigger } from '../core/types.ts'
+import type { CallOptions, EntryKey } from '../store/store.ts'
 import { type Ask, askWithin, within } from './ask.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
 import type { Settings } from './settings.ts'
+import { type Around, answerOf, hasRanges, type RangeAnswer, readAround, rowBefore } from './task/range.ts'
 import type { RunIo } from './write.ts'
 
 /** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
 const LONGEST_POLL_MS = 5_000
 
-/** Returns the slot that keeps the lock, if one does. Throws a usage error if this process is a part of its run. */
-export async function acquireOverlapLock(
-  row: PendingRow,
-  { request, lease, halt, settings, io }: ClaimedSlot,
-): Promise<{ readonly holder: OverlapLock | null; readonly hasWaited: boolean }> {
-  const limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' } as const
+export type Acquired =
+  | {
+      readonly kind: 'held'
+      readonly hasWaited: boolean
+      /** What the rows around the slot said when the lock was taken. Null: the runs of the task have no ranges. */
+      readonly around: Around | null
+      /** The lapses of the lease at that time. After another one, another run may have had the lock. */
+      readonly lapses: number
+    }
+  | Busy
+  | RangeAnswer
+
+/**
+ * Takes the overlap lock, or returns why the run does not start. Throws a usage error if this process is a part of the run
+ * that has the lock.
+ */
+export async function acquireOverlapLock(row: PendingRow, claimedSlot: ClaimedSlot, ms: number): Promise<Acquired> {
+  const { request, lease, halt, settings, io } = claimedSlot
+  const limit = { ms, halt, retry: 'denied' } as const
   const startMs = io.clock.monotonicMs()
   for (let hasWaited = false; ; ) {
-    const lapses = lease.lapses
-    const busy = await within(limit, io, (ask) => takeOverlapLock(row, settings, io, ask))
-    if (busy === null) {
-      if (lease.lapses === lapses) return { holder: null, hasWaited }
+    const { lapses } = lease
+    const turn = turnOf(row, claimedSlot)
+    const taken = await within(limit, io, (ask) => takeOverlapLock(row, settings, io, ask, turn.look))
+    if (taken === null) {
+      if (lease.lapses === lapses) return { kind: 'held', hasWaited, around: turn.around(), lapses }
       // The lease ran out during the try, so another slot may have taken the lock after the answer that gave it to this one.
       continue
     }
-    const { holder } = busy
-    const leftMs = startMs + patienceMs(request.trigger, busy.isCatchUp, settings) - io.clock.monotonicMs()
-    if (leftMs <= 0) return { holder, hasWaited }
+    if (taken.kind !== 'busy') return taken
+    const { holder } = taken
+    const leftMs = startMs + patienceMs(request.trigger, taken.isCatchUp, settings) - io.clock.monotonicMs()
+    if (leftMs <= 0) return taken
     if (request.insideOf?.includes(holder.runId)) {
       throw usageError(
         `cronledger was called inside run ${holder.runId} of slot ${formatInstant(holder.slot)} of the same task, and would wait for it to end. Call the batch itself instead of cronledger, or use another task name.`,
@@ -42,6 +58,59 @@ export async function acquireOverlapLock(
     const pollMs = spread(Math.min(LONGEST_POLL_MS, settings.heartbeatMs), io.random())
     await io.clock.wait(Math.min(leftMs, pollMs), halt)
   }
+}
+
+/** What a run reads of the slots around its own before it takes the lock. */
+interface Neighbours extends Pick<Around, 'rows' | 'askedAt'> {
+  /** Returns why the run does not start now, although the lock is free, or while another slot has it (`isHeld`). */
+  before(isHeld: boolean): Busy | RangeAnswer | null
+}
+
+type Look = (ask: Ask) => Promise<Neighbours>
+
+/** Returns what decides whether it is the turn of a run: with a range, what later runs did, and else the older ones that wait. */
+function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: Look; around(): Around | null } {
+  const { request, settings, io } = claimedSlot
+  const { trigger } = request
+  let around: Around | null = null
+  const lookAround: Look = async (ask) => {
+    const found = await readAround(request, rowBefore(row, trigger, io.clock.now()), settings, io, ask)
+    around = found
+    const before = (isHeld: boolean) =>
+      answerOf(found.covering, trigger, settings, isHeld) ?? (isHeld ? null : busyWith(found.running))
+    return { ...found, before }
+  }
+  if (hasRanges(claimedSlot)) return { look: lookAround, around: () => around }
+  return {
+    ...(patienceMs(trigger, false, settings) > 0 && { look: waitingLook(row, settings, io) }),
+    around: () => null,
+  }
+}
+
+/** A run looks at this many slots before its own. Those that wait follow each other. */
+const WAITING_ROWS = 10
+
+/** Of the slots that wait for the lock, the oldest goes first. One that waits for something else keeps no other from running. */
+function waitingLook({ task, slot }: PendingRow, { skewMs }: Pick<Settings, 'skewMs'>, io: OverlapLockIo): Look {
+  return async (ask) => {
+    const askedAt = io.clock.now()
+    const query = { kind: 'task', task, until: slot, limit: WAITING_ROWS, consistent: true } as const
+    const { rows } = await ask((call) => io.store.list(query, call))
+    const oldest = rows.findLast((row) => waitsForLock(row, askedAt, skewMs))
+    return {
+      askedAt,
+      rows: new Map(rows.map((row) => [row.slot, row])),
+      before: (isHeld) => (isHeld ? null : busyWith(readableRow(oldest ?? null))),
+    }
+  }
+}
+
+function waitsForLock(found: StoredRow, now: Instant, skewMs: number): boolean {
+  const row = readableRow(found)
+  const last = row?.attempts.at(-1)
+  if (row === null || last?.phase !== 'waiting' || !isRunning(row, now, skewMs)) return false
+  const isRetry = row.attempts.at(-2)?.runId === last.runId
+  return last.blockedBy === undefined && !isRetry && last.trigger.kind === 'scheduled'
 }
 
 /**
@@ -57,7 +126,7 @@ function patienceMs(
   if (trigger.kind === 'forced') return 0
   const isPatient = isCatchUpTrigger(trigger) || (isCatchUp && overlap === 'skip')
   if (isPatient) return Math.max(overlapTimeoutMs, catchUpMs ?? 0)
-  return overlap === 'wait' ? overlapTimeoutMs : 0
+  return overlap === 'skip' ? 0 : overlapTimeoutMs
 }
 
 /** A forced run respects the lock without `--overlap`. Throws `Halted` and `LedgerError`. */
@@ -76,38 +145,47 @@ export async function hasOverlapLock(
   }
 }
 
-/** `isCatchUp`: it is a missed slot that a run catches up. */
+/** Another slot has the lock, or goes first. `isCatchUp`: it is a missed slot that a run catches up. */
 interface Busy {
+  readonly kind: 'busy'
   readonly holder: OverlapLock
   readonly isCatchUp: boolean
+}
+
+function busyWith(row: Row | null): Busy | null {
+  return row && { kind: 'busy', holder: { slot: row.slot, runId: row.owner }, isCatchUp: isCaughtUp(row) }
 }
 
 type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
 
 /**
  * Takes the overlap lock for the slot of `row`, or keeps it. It always writes, because a read would not fence a write of
- * another slot that is on its way: a run that takes the lock later reads the row of this run after that write. Null: it is held.
+ * another slot that is on its way: a run that takes the lock later reads the row of this run after that write. Null: this slot has it.
  */
 export async function takeOverlapLock(
   { task, slot, owner }: Row,
   settings: Pick<Settings, 'skewMs'>,
   io: OverlapLockIo,
   ask: Ask,
-): Promise<Busy | null> {
+  look?: Look,
+): Promise<Busy | RangeAnswer | null> {
   const key: EntryKey = { task, kind: '#lock' }
   const document = encodeOverlapLock({ slot, runId: owner })
   let written: number | null = null
   for (;;) {
     const entry = await ask((call) => io.store.readEntry(key, call))
+    const seen = await look?.(ask)
+    let busy: Busy | null = null
     if (entry !== null) {
       const holder = decodeOverlapLock(entry.document, task)
       const isOwn = holder.slot === slot && holder.runId === owner
       // The entry has the version that this call wrote. The answer to that write was lost, or the network delivered it
       // twice.
       if (isOwn && entry.version === written) return null
-      const busy = isOwn ? null : await checkHolder(task, holder, settings, io, ask)
-      if (busy !== null) return busy
+      busy = isOwn ? null : await checkHolder(task, holder, settings, io, ask, seen)
     }
+    const answer = seen?.before(busy !== null) ?? busy
+    if (answer !== null) return answer
     const next = { version: (entry?.version ?? 0) + 1, document }
     written = next.version
     const expected = entry?.version ?? 'absent'
@@ -123,19 +201,25 @@ async function checkHolder(
   { skewMs }: Pick<Settings, 'skewMs'>,
   { store, clock, findSurvivor }: OverlapLockIo,
   ask: Ask,
+  seen?: Neighbours,
 ): Promise<Busy | null> {
   // We must take the time before the read. Otherwise a process that is paused between the answer and this check would
   // take an old row for a new one. The holder's renewals do not change the entry, so no condition would catch the
   // mistake.
-  let askedAt = 0
-  const row = await ask((call) => {
+  let askedAt = seen?.askedAt ?? 0
+  const read = (call: CallOptions) => {
     askedAt = clock.now()
     return store.get({ task, slot: holder.slot }, call)
-  })
+  }
+  const listed = seen?.rows.get(holder.slot)
+  // A damaged row is an error of the read, and it is listed all the same.
+  const row = listed === undefined || 'damage' in listed ? await ask(read) : listed
   // The supervisor of the holder may have been killed while its child lives on, even if an operator has resolved the
   // slot since.
   const hasLeft = () => row !== null && !isUnreadable(row) && findSurvivor(row) !== null
-  return holdsOverlapLock(row, holder, askedAt, skewMs) || hasLeft() ? { holder, isCatchUp: isCaughtUp(row) } : null
+  return holdsOverlapLock(row, holder, askedAt, skewMs) || hasLeft()
+    ? { kind: 'busy', holder, isCatchUp: isCaughtUp(row) }
+    : null
 }
 
 function isCaughtUp(row: StoredRow | null): boolean {

@@ -38,16 +38,6 @@ export const SETTING_GROUPS = {
       details:
         'They run one after the other, oldest first, at most 100 in one run. The span is measured back from the start of the run: 3d at 03:00:10 does not include 03:00 of three days ago. A slot is missed if it was due, has no record and was not paused. A failed slot stays for an operator. A forced run does not catch up.',
     },
-    /** With `once`, the work goes on from the last success, as with `sinceLastSuccess`. */
-    catchUpMode: {
-      kind: 'choice',
-      group: 'Retries',
-      choices: ['each', 'once'],
-      default: 'each',
-      help: 'Run each missed slot, or do the work of all in one run',
-      details:
-        'With once, the missed slots after the last success are recorded as covered by the slot of this run, which implies --since-last-success. Only this slot runs. A covered slot has the status of the slot that covers it.',
-    },
   },
   starts: {
     /** With the default, half-done work never runs again without an operator. */
@@ -80,9 +70,9 @@ export const SETTING_GROUPS = {
     sinceLastSuccess: {
       kind: 'switch',
       group: 'Retries',
-      help: 'Give the command the last completed slot as CRONLEDGER_RUN_SINCE',
+      help: 'Do all work since the last success: CRONLEDGER_RUN_SINCE',
       details:
-        'It is the newest slot before this one that completed, by a run or by a decision of an operator. It is not set if there is none in the 31 days before (at most 1,000 rows). A forced run gets it, too, if the runs of the task do.',
+        'The command gets the newest slot before this one that is done. It is not set if there is none in the 31 days before (at most 1,000 rows). The slots between the two are done with this one: nothing else runs them. Such runs do not overlap: --overlap is wait, or skip. A forced run does the same, if the runs of the task do.',
     },
     /** The answer to a scheduled trigger while another slot runs. A forced trigger is refused then, unless this is `allow`. */
     overlap: {
@@ -91,8 +81,9 @@ export const SETTING_GROUPS = {
       choices: ['allow', 'skip', 'wait'],
       default: 'allow',
       help: 'Start, skip or wait while another slot is running',
+      otherwise: 'allow; with --since-last-success, wait',
       details:
-        'With skip, the trigger is refused if an attempt has already started in its slot. With skip and wait, a forced trigger is refused while another slot of the task is running. A forced trigger without this option does what the runs of the task do.',
+        'With skip, the trigger is refused if an attempt has already started in its slot. With wait, the oldest slot that waits goes first. With skip and wait, a forced trigger is refused while another slot of the task is running. A forced trigger without this option does what the runs of the task do.',
     },
     /** The default covers a batch that is due hourly. A longer wait keeps a container running, which costs money. */
     overlapTimeoutMs: {
@@ -215,7 +206,7 @@ export const SETTING_GROUPS = {
       otherwise: 'none',
       help: 'Wait for the slots of these tasks; self: the previous slot',
       details:
-        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success or --catch-up-mode once: after the last completed one) and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed.',
+        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success: after the last one that is done) and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed.',
     },
     /** Only `check` and the readers compare it. No rule changes how a run ends. */
     expect: {

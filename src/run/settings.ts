@@ -37,7 +37,11 @@ export function usualLedgerTimeoutMs(isLocal: boolean): number {
 
 /** Fills in the defaults. Throws a usage error for a value that is not allowed. */
 export function readSettings(settings: RunSettings): Settings {
-  const filled = withDefaults(settings)
+  // The ranges of two runs at the same time would have the same work in them.
+  const filled = withDefaults({
+    ...settings,
+    ...(settings.sinceLastSuccess && { overlap: settings.overlap ?? 'wait' }),
+  })
   checkTogether(filled, settings)
   const isAlone = filled.maxAttempts === 1 && filled.overlap === 'allow'
   return {
@@ -48,22 +52,15 @@ export function readSettings(settings: RunSettings): Settings {
   }
 }
 
-type ForExpectations = Pick<Settings, keyof Expectations | 'catchUpMs' | 'catchUpMode'>
-
-export function expectationsOf(settings: ForExpectations): Expectations {
+export function expectationsOf(settings: Pick<Settings, keyof Expectations>): Expectations {
   const { graceMs, lateAfterMs, doneByMs, after, afterTimeoutMs, expect, owner, overlap, skewMs } = settings
   return {
     ...defined({ graceMs, lateAfterMs, doneByMs, after, expect, owner }),
     ...(after !== null && afterTimeoutMs !== SETTINGS.afterTimeoutMs.default && { afterTimeoutMs }),
     ...(overlap !== 'allow' && { overlap }),
     ...(skewMs !== SETTINGS.skewMs.default && { skewMs }),
-    ...((settings.sinceLastSuccess || isOnce(settings)) && { sinceLastSuccess: true }),
+    ...(settings.sinceLastSuccess && { sinceLastSuccess: true }),
   }
-}
-
-/** Returns whether one run does the work of all missed slots. */
-export function isOnce({ catchUpMs, catchUpMode }: Pick<Settings, 'catchUpMs' | 'catchUpMode'>): boolean {
-  return catchUpMs !== null && catchUpMode === 'once'
 }
 
 type Declared = Exclude<keyof Expectations, 'afterTimeoutMs' | 'overlap' | 'skewMs' | 'sinceLastSuccess'>
@@ -109,8 +106,12 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   if (given.retryBackoff !== undefined && retryDelayMs === null) {
     throw usageError('--retry-backoff requires --retry-delay.')
   }
-  if (given.catchUpMode !== undefined && filled.catchUpMs === null) {
-    throw usageError('--catch-up-mode requires --catch-up DURATION.')
+  const ranged = [overlap === 'allow' && 'overlap allow', filled.onLeaseLost === 'continue' && 'on-lease-lost continue']
+  const apart = filled.sinceLastSuccess && ranged.find((one) => one !== false)
+  if (apart) {
+    throw usageError(
+      `${apart} cannot be used with since-last-success, because two runs at the same time would do the same work. Leave it out.`,
+    )
   }
   if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
     throw usageError(`--overlap-timeout requires --overlap wait, but --overlap is ${overlap}.`)

@@ -6,7 +6,7 @@ import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import { parseRules, type Unmet, unmetRules } from '../core/task/rules.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { cronledger, scheduleFlags } from './command.ts'
 import { acceptStep, endStep, forceStep, switchStep, unusableSteps } from './event-steps.ts'
 import { otherPlaceText } from './other-place.ts'
@@ -25,7 +25,7 @@ type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 export function verdictOfEvent(event: RunEvent, context: RunContext, now: Instant): EventVerdict | null {
   switch (event.event) {
     case 'duplicate':
-      return verdictOfRow(event.row, context, now)
+      return event.by === undefined ? verdictOfRow(event.row, context, now) : verdictOfLater(event.by, context, now)
     case 'refused':
       return verdictOfRefusal(event, context, now)
     case 'ended':
@@ -94,6 +94,7 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
     nextTrigger: 'refused',
     steps,
   })
+  if (event.by !== undefined) return verdictOfLater(event.by, context, now, 'refused')
   const meant = guards.only === undefined ? '' : `this run is only for a slot that is ${guards.only.join(' or ')}, and `
   switch (cause) {
     case 'running':
@@ -170,6 +171,11 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
           'Two batches have this name, and that of this account did not run. Give each a name of its own, such as prod/NAME. If both start one batch on purpose, leave out --strict.',
         steps: [],
       }
+    case 'rangeUnknown':
+      return refused(
+        'not all later records of this task can be read, so it is not known whether a later run has done its work',
+        [rerunStep('run it, if that has not', target)],
+      )
     case 'noRow':
       return {
         ...ofRow,
@@ -200,6 +206,15 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
       }
     }
   }
+}
+
+/** A later run has the slot in its range, so there is nothing to do but what that run needs. */
+function verdictOfLater(by: Row, context: RunContext, now: Instant, nextTrigger?: 'refused'): EventVerdict {
+  const { slot } = by
+  const ofLater = { ...context, window: { ...context.window, slot } }
+  const verdict = verdictOfRow(by, ofLater, now)
+  const happened: Sentence = ['slot ', { at: slot }, ' has this one in its range: ', ...verdict.happened]
+  return { ...verdict, happened, nextTrigger: nextTrigger ?? 'duplicate' }
 }
 
 /** Returns the optional steps if none is needed, because an operator asked for a run of this slot. */

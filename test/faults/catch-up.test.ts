@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { cronledger, type Loose, scratch, start } from '../support/cli.ts'
+import { cronledger, type Loose, scratch } from '../support/cli.ts'
 import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { eventsOf } from '../support/processes/crowd.ts'
 import { type FaultyProxy, startFaultyProxy } from '../support/proxy.ts'
@@ -84,36 +84,16 @@ for (const [name, open] of Object.entries(LEDGERS)) {
       expect(rows.slice(1).every(({ rejections }) => rejections.count === 0)).toBe(true)
     })
 
-    test('20 processes that catch up the same ten slots once, some killed: each slot is covered by one run, and has its status', async () => {
-      await run('once', slotBefore(12))
-      const missed = Array.from({ length: 10 }, (_, index) => slotBefore(index + 2))
-      const batch = ['sh', '-c', 'echo "$CRONLEDGER_RUN_SINCE"']
-      const crowd = Array.from({ length: 20 }, (_, index) =>
-        start(commandOf('once', slotBefore(index % 2), [...CATCH_UP, '--catch-up-mode', 'once'], batch), {
-          env: env(),
-        }),
-      )
-      for (const [index, { child }] of crowd.entries()) {
-        if (index % 4 > 1) continue
-        const kill = setTimeout(() => child.kill('SIGKILL'), 300 + 150 * index)
-        child.once('exit', () => clearTimeout(kill))
-      }
-      await Promise.all(crowd.map(({ ended }) => ended))
-      const late = await Promise.all(missed.map((slot) => run('once', slot, [], ['echo', 'started'])))
-      const rows = new Map((await historyOf('once')).map((row) => [row['slot'], row]))
-      for (const [index, slot] of missed.entries()) {
-        const { coveredBy, status, attempts, rejections } = rows.get(slot) ?? {}
-        expect(late[index]).toMatchObject({ code: 0, stdout: coveredBy === undefined ? 'started\n' : '' })
-        if (coveredBy === undefined) continue
-        expect({ status, attempts, rejections }).toMatchObject({
-          status: rows.get(coveredBy)?.['status'],
-          attempts: [],
-          rejections: { count: 1 },
-        })
-        // What counts as done is in the range of the run that did it.
-        const success = rows.get(coveredBy)?.['attempts'].find(({ outcome }: Loose) => outcome === 'succeeded')
-        if (status === 'completed') expect(success.since < slot).toBe(true)
-      }
+    test('four triggers at once whose runs have ranges: together they do the work of each slot once', async () => {
+      await run('ranges', slotBefore(6))
+      const batch = ['sh', '-c', 'echo "$CRONLEDGER_RUN_SINCE $CRONLEDGER_RUN_SLOT"']
+      const start = (days: number) => run('ranges', slotBefore(days), ['--since-last-success'], batch)
+      const ended = await Promise.all([4, 1, 3, 2].map(start))
+      expect(ended.map(({ code, stderr }) => (code === 0 ? '' : `${code}: ${stderr}`)).join('')).toBe('')
+      const ranges = ended.flatMap(({ stdout }) => stdout.split('\n').filter(Boolean)).sort()
+      const [since, slots] = [0, 1].map((part) => ranges.map((range) => range.split(' ')[part]))
+      expect(since).toEqual([slotBefore(6), ...(slots ?? []).slice(0, -1)])
+      expect(slots?.at(-1)).toBe(slotBefore(1))
     })
 
     if (name !== 'dynalite') return

@@ -82,6 +82,7 @@ const REFUSALS: Readonly<Record<RefusalCause, StoredRow | null>> = {
   scheduleMismatch: null,
   survivor: STALE,
   newerRow: { task: 'nightly', slot: SLOT, schemaVersion: 99, newerSchema: true },
+  rangeUnknown: lastWaiting(RUNNING),
   newerTaskRecord: null,
   scheduleChanged: null,
   otherAccount: rowWith({ ending: SUCCEEDED }),
@@ -188,7 +189,6 @@ export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = 
     { event: 'catch-up', count: 1, oldest: SLOT - DAY_MS, newest: SLOT - DAY_MS, left: 0 },
     { event: 'catch-up', count: 2, oldest: SLOT - 2 * DAY_MS, newest: SLOT - DAY_MS, left: 0 },
     { event: 'catch-up', count: 100, oldest: SLOT - 101 * DAY_MS, newest: SLOT - 2 * DAY_MS, left: 1 },
-    { event: 'catch-up', mode: 'once', count: 2, oldest: SLOT - 2 * DAY_MS, newest: SLOT - DAY_MS, left: 0 },
     { event: 'catch-up', count: 100, oldest: SLOT - 120 * DAY_MS, newest: SLOT - 21 * DAY_MS, left: 20 },
   ],
   skipped: entries(FINISHES).map(([finish, more]) => ({

@@ -113,6 +113,28 @@ test('each write of the overlap lock is delivered twice, and answered as a confl
 })
 
 describe('--overlap wait', () => {
+  test.each([[[1, 2, 3]], [[3, 2, 1]], [[2, 3, 1]]])(
+    'of those that wait for a slot and come in the order %j, the oldest goes first',
+    async (order) => {
+      const { time, trigger } = world('hourly', 4)
+      const started: number[] = []
+      const work =
+        (day: number, ms: number): ReturnType<typeof works> =>
+        (...args) => {
+          started.push(day)
+          return works(ms)(...args)
+        }
+      const start = (day: number, ms: number) => trigger(`run-${day}`, work(day, ms), { day, settings: WAIT })
+      const runs = [start(0, HOUR_MS)]
+      for (const day of order) {
+        await time.run(time.clock().wait(700))
+        runs.push(start(day, HOUR_MS))
+      }
+      await time.run(Promise.all(runs.map(({ result }) => result)))
+      expect(started).toEqual([0, 1, 2, 3])
+    },
+  )
+
   test('the slot waits until its neighbour has ended, and then runs', async () => {
     const { time, row, a, b, at, running } = await neighbours({ settings: WAIT })
     expect(await time.run(Promise.all([a.result, b.result]))).toMatchObject([
@@ -431,12 +453,14 @@ describe('the row of the slot that holds the overlap lock', () => {
     const next = { ...(await row()), slot: slot + 24 * HOUR_MS, owner: 'next' }
     const { signal } = new AbortController()
     const taken = await takeOverlapLock(next, readSettings({}), io, (request) => request({ signal }))
-    expect(taken).toEqual({ holder: { slot, runId: 'holder' }, isCatchUp: false })
+    expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })
   })
 
   test('a damaged row of the slot that holds the overlap lock: an error at once, because no retry can help', async () => {
-    const { time, ledger, trigger } = await holding()
+    const { time, ledger, trigger, row } = await holding()
+    const { task, slot } = await row()
     ledger.get = () => Promise.reject(new LedgerError('shape', 'row nightly is damaged'))
+    ledger.list = async () => ({ rows: [{ task, slot, damage: 'row nightly is damaged' }] })
     const startMs = time.now()
     const next = trigger('next', works(1), { day: 1, settings: WAIT })
     await expect(time.run(next.result)).rejects.toMatchObject({ kind: 'shape' })

@@ -33,6 +33,19 @@ test('on-lease-lost continue cannot be given where another run may start then', 
   expect(readSettings({ overlap: 'allow', maxAttempts: 1, onLeaseLost: 'continue' }).onLeaseLost).toBe('continue')
 })
 
+test('runs with a range do not overlap: they wait, or skip, and nothing else can be given', () => {
+  const ranged = { sinceLastSuccess: true, overlapTimeoutMs: 60_000 } as const
+  expect(readSettings(ranged)).toMatchObject({ overlap: 'wait', onLeaseLost: 'stop' })
+  expect(readSettings({ sinceLastSuccess: true, overlap: 'skip' }).overlap).toBe('skip')
+  for (const [given, name] of [
+    [{ overlap: 'allow' }, 'overlap allow'],
+    [{ onLeaseLost: 'continue' }, 'on-lease-lost continue'],
+  ] as const)
+    expect(() => readSettings({ sinceLastSuccess: true, ...given })).toThrow(
+      `${name} cannot be used with since-last-success`,
+    )
+})
+
 test('a force of a task whose slots must not overlap cannot outlive its lease, and the error says so', () => {
   const settings = readSettings({ onLeaseLost: 'continue' })
   expect(() => withOverlapLock(settings, { onLeaseLost: 'continue' })).toThrow(

@@ -6,6 +6,7 @@ import type { Command, CommandContext } from '../command.ts'
 import { isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEventTime } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
+import { takeCatchUpMode } from '../options/ranges.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
 
@@ -29,8 +30,9 @@ const help = {
 export const run: Command = {
   help,
   async execute(context: CommandContext) {
-    const { argv, env, stops } = context
-    const values = readOptions(help, argv, env, context.rest)
+    const { env, stops } = context
+    const { argv, catchUpMode } = takeCatchUpMode(context)
+    const values = { ...readOptions(help, argv, env, context.rest), catchUpMode }
     if (isGiven('catchUpMs', argv) && isGiven('forceSlot', argv)) {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')
     }
@@ -59,7 +61,7 @@ export const run: Command = {
  * error for a reason or statuses without a slot to force: the run would take another slot.
  */
 export async function runOptions(
-  values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
+  values: Omit<Values<typeof RUN_OPTIONS>, 'store'> & Pick<RunOptions, 'catchUpMode'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
   const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh } = values
@@ -80,8 +82,5 @@ export async function runOptions(
   const force =
     slot === undefined ? undefined : { slot, only, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   if (force === undefined) return { ...values, eventTime, force }
-  const { catchUpMs, catchUpMode } = values
-  // The run that the force repeats started from the last success, so the force must do the same.
-  const sinceLastSuccess = values.sinceLastSuccess || (catchUpMs !== undefined && catchUpMode === 'once')
-  return { ...values, eventTime, force, sinceLastSuccess, catchUpMs: undefined, catchUpMode: undefined }
+  return { ...values, eventTime, force, catchUpMs: undefined }
 }

@@ -26,8 +26,11 @@ interface RangeSettings extends Pick<StatusSettings, 'now' | 'skewMs'> {
   readonly hasRanges?: boolean | undefined
 }
 
+/** Where the range of a run begins. `searched`: no slot that is done was found after this time. */
+export type RangeStart = { readonly since: Instant } | { readonly searched: Instant }
+
 /** Returns the slot after which the work of the attempt began. Undefined: the attempt had no range. */
-function rangeStartOf(attempt: Pick<AttemptRecord, 'since' | 'searched'> | undefined): Instant | undefined {
+export function rangeStartOf(attempt: Pick<AttemptRecord, 'since' | 'searched'> | undefined): Instant | undefined {
   return attempt?.since ?? attempt?.searched
 }
 

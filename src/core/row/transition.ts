@@ -23,12 +23,14 @@ import {
   coveringSlot,
   endedAttempts,
   hasCompleted,
+  hasStarted,
   isEnded,
   isUnstarted,
   openAttempt,
 } from './attempts.ts'
 import { coverDecision } from './covering.ts'
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
+import { type RangeStart, rangeStartOf } from './range.ts'
 import { NO_REJECTIONS } from './rejections.ts'
 import { workRow } from './status.ts'
 
@@ -177,10 +179,13 @@ function withOpen(row: PendingRow, open: OpenAttempt, stamp: Stamp, leaseMs: num
   return { ...nextVersion(row, stamp), attempts: [...endedAttempts(row), open], leaseUntil: stamp.now + leaseMs }
 }
 
-/** `since`: the completed slot from which the work of the open attempt starts. */
-export function withSince(row: PendingRow, since: Instant | null): PendingRow {
-  const { since: _, ...open } = openAttempt(row)
-  return { ...row, attempts: [...endedAttempts(row), since === null ? open : { ...open, since }] }
+/** Returns the row with the range of its open attempt. A checkpoint is only for an attempt with the same range. */
+export function withRange(row: PendingRow, range: RangeStart): PendingRow {
+  const { since: _, searched: __, ...open } = openAttempt(row)
+  const before = endedAttempts(row).findLast(hasStarted)
+  const isSame = before === undefined || rangeStartOf(before) === rangeStartOf({ ...open, ...range })
+  const ranged = { ...row, attempts: [...endedAttempts(row), { ...open, ...range }] } as const
+  return isSame ? ranged : withCheckpoint(ranged, null)
 }
 
 export function withCheckpoint<R extends Row>(row: R, checkpoint: string | null): R {
@@ -302,7 +307,9 @@ function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | nul
   const { process: _, ...reported } = { process: undefined, ...attempt }
   return {
     ...(endedAt === null ? attempt : reported),
-    ...(attempt.phase === 'waiting' ? ({ outcome: 'notStarted' } as const) : ending),
+    ...(attempt.phase === 'waiting'
+      ? { outcome: 'notStarted', ...(ending.blockedBy && { blockedBy: ending.blockedBy }) }
+      : ending),
     phase: 'ended',
     ...(endedAt !== null && { endedAt }),
   }

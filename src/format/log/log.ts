@@ -188,24 +188,17 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
 }
 
 function catchUpEntry(
-  { mode, count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
+  { count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
   zone: string,
 ): LogEntry {
   const what = counted(count, 'missed slot')
   const span = count === 1 ? zonedTime(oldest, zone) : `${zonedTime(oldest, zone)} to ${zonedTime(newest, zone)}`
   const how = count === 1 ? 'to catch up' : 'to catch up, the oldest first'
-  const which = mode === 'once' ? `this run also does the work of ${what}` : `${what} ${how}`
   const more = left === 0 ? '' : `. ${left} more ${left === 1 ? 'is' : 'are'} left for the next run.`
   return {
     level: 'info',
-    message: `${which}: ${span}${more}`,
-    fields: {
-      ...(mode !== undefined && { mode }),
-      count,
-      oldest: formatInstant(oldest),
-      newest: formatInstant(newest),
-      left,
-    },
+    message: `${what} ${how}: ${span}${more}`,
+    fields: { count, oldest: formatInstant(oldest), newest: formatInstant(newest), left },
   }
 }
 

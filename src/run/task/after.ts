@@ -1,21 +1,20 @@
 import { errorCode, LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { coveringSlot, isLeftOpen } from '../../core/row/attempts.ts'
+import { isLeftOpen } from '../../core/row/attempts.ts'
 import { withCovering } from '../../core/row/covering.ts'
-import { missedUntil, readableRow } from '../../core/row/status.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { blockAttempt } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import type { DueKey } from '../../core/task/expected-slots.ts'
-import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
+import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../core/task/task-record.ts'
 import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../../core/task/upstream.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, Key, PendingRow, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
-import { type AskIo, askWithin, type Limit } from '../ask.ts'
+import { type AskIo, askWithin, type Limit, within } from '../ask.ts'
 import { type ClaimedSlot, writeClaimed } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
-import { mayCover } from './cover.ts'
-import { rangeStart } from './since.ts'
+import { readAround, rowBefore } from './range.ts'
 import { readRecord } from './task-record.ts'
 
 // A run that comes after other tasks (`--after`). It reads what it needs before the claim, so that a mistake leaves nothing
@@ -202,7 +201,7 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<U
     for (const key of slots) {
       const row = await readUpstreamRow(key, claimedSlot)
       const need = needOf(key, row, record)
-      if (doesItself(key, row, claimedSlot)) continue
+      if (isInOwnRange(key, row, claimedSlot)) continue
       if (need.kind === 'open') return { task: key.task, slot: key.slot, row: notInside(row, claimedSlot), record }
       if (need.kind === 'excused') excused.push(`${formatInstant(key.slot)} of ${key.task} ${need.why}`)
     }
@@ -212,6 +211,15 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<U
     io.emit({ event: 'warning', message })
   }
   return null
+}
+
+/** Returns where the range begins, as far as it is known while the run waits. Null: it has none, or there is no success. */
+async function rangeStart(row: PendingRow, { request, settings, io, halt }: ClaimedSlot): Promise<Instant | null> {
+  if (!settings.sinceLastSuccess) return null
+  const own = rowBefore(row, request.trigger, io.clock.now())
+  const limit = { ms: settings.ledgerTimeoutMs, halt }
+  const { start } = await within(limit, io, (ask) => readAround(request, own, settings, io, ask))
+  return 'since' in start ? start.since : null
 }
 
 async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: ClaimedSlot): Promise<void> {
@@ -231,14 +239,11 @@ function readUpstreamRow({ task, slot }: Key, { settings, io, halt }: ClaimedSlo
   return get({ task, slot }).then((row) => withCovering(row, get))
 }
 
-/** Returns whether this run does the work of the previous slot, too: it was missed, and the run catches up once. */
-function doesItself({ task, slot }: DueKey, row: StoredRow | null, { request, settings, io }: ClaimedSlot): boolean {
-  if (task !== request.task) return false
+/** Returns whether the slot is the previous one of a run with a range, and nothing has started in it: the range has it, too. */
+function isInOwnRange({ task }: DueKey, row: StoredRow | null, { request, settings }: ClaimedSlot): boolean {
+  if (task !== request.task || !settings.sinceLastSuccess) return false
   const own = readableRow(row)
-  if (own !== null && !isLeftOpen(own)) return coveringSlot(own) === request.window.slot
-  const times = { now: io.clock.now(), graceMs: settings.graceMs ?? USUAL_GRACE_MS }
-  const isMissed = row === null || own !== null
-  return isMissed && mayCover(request, settings) && slot < missedUntil(times)
+  return row === null || (own !== null && isLeftOpen(own))
 }
 
 /** Throws a usage error if the row runs in a batch that calls this process: each would wait for the other. */

@@ -9,7 +9,7 @@ import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 import { askWithin, ifHalted } from '../ask.ts'
 import type { ClaimRequest } from '../claim.ts'
-import { isOnce, type Settings } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
 import { findLastSlot } from './statement.ts'
 import { readRecord } from './task-record.ts'
@@ -49,7 +49,7 @@ export async function catchUp<R>(
   runSlot: (slot: MissedSlot) => Promise<R>,
 ): Promise<readonly R[]> {
   const { catchUpMs, maxLatenessMs, skewMs } = settings
-  if (catchUpMs === null || isOnce(settings)) return []
+  if (catchUpMs === null) return []
   const longestMs = Math.min(catchUpMs, maxLatenessMs ?? Number.POSITIVE_INFINITY)
   const since = io.clock.now() - longestMs
   if (since >= request.window.slot) return []
@@ -95,7 +95,7 @@ async function readUsable(
 }
 
 /** The oldest missed slots, the oldest of them first, and how many are left. */
-export interface Oldest<One> {
+interface Oldest<One> {
   readonly slots: readonly One[]
   readonly left: number
 }
@@ -133,7 +133,7 @@ async function findOldest(
 }
 
 /** An old schedule that cannot be read must not prevent the run of today, so it is only logged. Throws any other error. */
-export function warnOfSchedule(error: unknown, io: Pick<RunIo, 'emit'>): typeof NOTHING {
+function warnOfSchedule(error: unknown, io: Pick<RunIo, 'emit'>): typeof NOTHING {
   if (!(error instanceof LedgerError)) throw error
   const message = `catch-up cannot find the missed slots: ${firstLine(error)}`
   if (error.kind !== 'usage' && error.kind !== 'shape') throw new LedgerError(error.kind, message, { cause: error })
@@ -142,7 +142,7 @@ export function warnOfSchedule(error: unknown, io: Pick<RunIo, 'emit'>): typeof 
 }
 
 /** Returns the oldest of the slots, which come newest first. Holds `MAX_CAUGHT_UP` of them. */
-export async function oldestOf<One>(missed: AsyncIterable<One> | Iterable<One>): Promise<Oldest<One>> {
+async function oldestOf<One>(missed: AsyncIterable<One> | Iterable<One>): Promise<Oldest<One>> {
   const slots: One[] = []
   let left = 0
   for await (const slot of missed) {

@@ -271,39 +271,29 @@ test('a slot that an operator skipped, one in a pause and one after a retirement
   expect(await time.run(nightly(0).result)).toMatchObject({ status: 'completed' })
 })
 
-test.each([
-  ['since the last success', { sinceLastSuccess: true }],
-  ['of the slots that it covers', { catchUpMs: 7 * DAY_MS, catchUpMode: 'once' }],
-] as const)('a run that does the work %s waits for what all of that work needs', async (_, options) => {
+const SINCE = { sinceLastSuccess: true } as const
+
+test('a run that does the work since the last success waits for what all of that work needs', async () => {
   const { time, extract, nightly, rowOf } = await chain()
   await time.run(extract(-3).result)
-  await time.run(nightly(-3, options).result)
+  await time.run(nightly(-3, SINCE).result)
   // The nights -2 and -1 are lost, for both tasks.
   await time.run(extract(0).result)
-  const blocked = await time.run(nightly(0, { ...options, afterTimeoutMs: 0 }).result)
+  const blocked = await time.run(nightly(0, { ...SINCE, afterTimeoutMs: 0 }).result)
   expect(blocked).toMatchObject({ status: 'refused', cause: 'blocked' })
   const by = { task: 'extract', slot: extractOf(-2) }
   expect((await rowOf('nightly', slotOf(0))).attempts).toMatchObject([{ outcome: 'notStarted', blockedBy: by }])
   for (const day of [-2, -1]) await time.run(extract(day).result)
-  expect(await time.run(nightly(0, { ...options, afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
+  expect(await time.run(nightly(0, { ...SINCE, afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
 })
 
-test('a repetition waits for what all of its work needs, also if a slot that it covers has run alone since', async () => {
-  const { time, extract, nightly } = await chain()
-  const force = (day: number, more: object) => ({ slot: new Date(day), reason: 'repair', by: 'ada', ...more })
-  for (const day of [-3, -2, -1, 0]) await time.run(extract(day).result)
-  const once = { catchUpMs: 7 * DAY_MS, catchUpMode: 'once', afterTimeoutMs: 0 } as const
-  await time.run(nightly(-3, once).result)
-  await time.run(nightly(0, once, {}, failsAfter(1)).result)
-  const again = force(extractOf(-2), { only: ['completed'] })
-  await time.run(extract(-2, { force: again, eventTime: undefined }, failsAfter(1)).result)
-  const alone = { force: force(slotOf(-1), { ignoreAfter: true }), eventTime: undefined, sinceLastSuccess: true }
-  expect(await time.run(nightly(-1, alone).result)).toMatchObject({ status: 'completed' })
-  const repair = { force: force(slotOf(0), {}), eventTime: undefined, afterTimeoutMs: 0 }
-  const missing = { task: 'extract', slot: extractOf(-2) }
-  const { result, events } = nightly(0, repair)
-  expect(await time.run(result)).toMatchObject({ status: 'refused', cause: 'blocked' })
-  expect(events.at(-1)?.event).toMatchObject({ event: 'refused', missing })
+test('a run with a range does not wait for its previous slot if that was missed, but if it failed', async () => {
+  const { time, nightly } = await chain()
+  const self = (day: number, work = works(1)) =>
+    nightly(day, { ...SINCE, after: ['self'], afterTimeoutMs: 0 }, {}, work)
+  await time.run(self(-3).result)
+  expect(await time.run(self(-1, failsAfter(1)).result)).toMatchObject({ status: 'failed' })
+  expect(await time.run(self(0).result)).toMatchObject({ status: 'refused', cause: 'blocked' })
 })
 
 test('a pause that is set while the run looks at the slots of other tasks: it starts nothing', async () => {

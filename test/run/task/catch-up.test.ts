@@ -77,6 +77,18 @@ describe('what is caught up', () => {
     })
   })
 
+  test('nothing with --catch-up-mode once, which is now --since-last-success; each is ignored, and others are errors', async () => {
+    const { play } = ledgerOf()
+    await play(-3)
+    const { days, events } = await play(0, { ...CATCH_UP, catchUpMode: 'once' })
+    expect(days).toEqual([0])
+    const message = expect.stringMatching(/catch-up-mode once is now since-last-success/)
+    expect(events.map(({ event }) => event)).toContainEqual({ event: 'warning', message })
+    expect((await play(0, { catchUpMode: 'each' })).result).toMatchObject({ status: 'duplicate' })
+    const other = play(2, { catchUpMode: 'all' as 'each' })
+    await expect(other).rejects.toThrow('catch-up-mode "all" is not allowed. Use --since-last-success')
+  })
+
   test('only slots of the span, past the grace, and before the own slot', async () => {
     const { time, play } = ledgerOf()
     await play(-9)
@@ -197,23 +209,19 @@ describe('a change of schedule', () => {
     expect(started).toEqual([slotOf(-2) + 9 * HOUR_MS])
   })
 
-  test.each(['each', 'once'] as const)(
-    'a slot that may not have been due is left to an operator, with --catch-up-mode %s',
-    async (catchUpMode) => {
-      const { play, ledger } = ledgerOf()
-      const options = { ...CATCH_UP, catchUpMode }
-      await play(-6, options)
-      const noon = (day: number) => slotOf(day) + 9 * HOUR_MS
-      const runs = []
-      for (const day of [-3, -2]) runs.push(await play(0, { ...options, ...NOON, eventTime: new Date(noon(day)) }))
-      expect(runs.map(({ started, names }) => [started, names.includes('catch-up')])).toEqual([
-        [[noon(-3)], false],
-        [[noon(-2)], false],
-      ])
-      const { rows } = await ledger.list({ kind: 'task', task: TASK, limit: 100 }, CALL)
-      expect(rows.map(({ slot }) => slot)).toEqual([noon(-2), noon(-3), slotOf(-6)])
-    },
-  )
+  test('a slot that may not have been due is left to an operator', async () => {
+    const { play, ledger } = ledgerOf()
+    await play(-6, CATCH_UP)
+    const noon = (day: number) => slotOf(day) + 9 * HOUR_MS
+    const runs = []
+    for (const day of [-3, -2]) runs.push(await play(0, { ...CATCH_UP, ...NOON, eventTime: new Date(noon(day)) }))
+    expect(runs.map(({ started, names }) => [started, names.includes('catch-up')])).toEqual([
+      [[noon(-3)], false],
+      [[noon(-2)], false],
+    ])
+    const { rows } = await ledger.list({ kind: 'task', task: TASK, limit: 100 }, CALL)
+    expect(rows.map(({ slot }) => slot)).toEqual([noon(-2), noon(-3), slotOf(-6)])
+  })
 
   test('a late run of an old slot states no schedule if a later slot ran on schedule, also if that was forced since', async () => {
     const { play, record } = ledgerOf()

@@ -1,0 +1,247 @@
+import { describe, expect, test } from 'vitest'
+import { endedAttempts } from '../../../src/core/row/attempts.ts'
+import { LONGEST_RANGE_MS } from '../../../src/core/row/range.ts'
+import type { Instant } from '../../../src/core/types.ts'
+import type { Attempt } from '../../../src/function-work.ts'
+import { systemClock } from '../../../src/process/clock.ts'
+import { attemptVariables } from '../../../src/run/command.ts'
+import type { LiveAttempt } from '../../../src/run/execute.ts'
+import { inProcess } from '../../support/in-process.ts'
+import { FAILED, rowWith } from '../../support/rows.ts'
+import { memoryStore } from '../../support/simulated/memory-store.ts'
+import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const SINCE = { sinceLastSuccess: true, overlapTimeoutMs: 6 * HOUR_MS } as const
+const FORCE = { by: 'ada', reason: 'bad input file', only: ['missed', 'failed', 'stale'] } as const
+const call = () => ({ signal: new AbortController().signal })
+
+/**
+ * Returns a world of hourly slots, in which each run says its range: it does the hours after `since`, up to its own. `done`
+ * counts how often the work of each hour was done.
+ */
+function rangeWorld(hour = 12) {
+  const at = world('hourly', hour)
+  const hourOf = (slot: Instant | null | undefined) => (slot == null ? null : (slot - at.slotOfDay(0)) / HOUR_MS)
+  const done = new Map<number, number>()
+  const seen: LiveAttempt[] = []
+  const counted =
+    (work: ReturnType<typeof works>): typeof work =>
+    async (live, clock) => {
+      seen.push(live)
+      const end = await work(live, clock)
+      if (end.outcome === 'succeeded')
+        for (let one = (hourOf(live.since) ?? 0) + 1; one <= (hourOf(live.slot) ?? 0); one++)
+          done.set(one, (done.get(one) ?? 0) + 1)
+      return end
+    }
+  const start = (runId: string, day: number, work = works(MINUTE_MS), options: HostOptions = {}) =>
+    at.trigger(runId, counted(work), { day, settings: SINCE, ...options })
+  /** Runs a slot to its end. */
+  async function run(day: number, work = works(1), options: HostOptions = {}) {
+    const one = start(`run-${day}-${seen.length}`, day, work, options)
+    const result = await at.time.run(one.result)
+    return { ...one, result }
+  }
+  const rangesOf = async (day: number) => (await at.row(day)).attempts.map(({ since }) => hourOf(since))
+  const wait = (ms: number) => at.time.run(at.time.clock().wait(ms))
+  const force = (day: number, work = works(1), only: readonly string[] = FORCE.only) =>
+    run(day, work, { force: { ...FORCE, only } as NonNullable<HostOptions['force']> })
+  return { ...at, start, run, force, rangesOf, wait, hourOf, done, seen }
+}
+
+describe('runs with a range', () => {
+  test('the plain overrun: the next slot waits, and goes on from the one that ran', async () => {
+    const { start, run, rangesOf, wait, time, done } = rangeWorld()
+    await run(1)
+    const [two, three] = [start('two', 2, works(90 * MINUTE_MS)), start('three', 3)]
+    await wait(HOUR_MS)
+    await time.run(Promise.all([two.result, three.result]))
+    expect([await rangesOf(2), await rangesOf(3)]).toEqual([[1], [2]])
+    expect(done.get(3)).toBe(1)
+  })
+
+  test.each([[[4, 3, 2]], [[2, 3, 4]], [[3, 4, 2]], [[4, 2, 3]]])(
+    'three that wait at once, in the order %j: each hour is done once',
+    async (order) => {
+      const { start, run, wait, time, done } = rangeWorld()
+      const first = start('one', 1, works(90 * MINUTE_MS))
+      const others = []
+      for (const day of order) {
+        await wait(1_000)
+        others.push(start(`waits-${day}`, day))
+      }
+      await time.run(Promise.all([first.result, ...others.map(({ result }) => result)]))
+      await run(5)
+      expect([...done].sort()).toEqual([1, 2, 3, 4, 5].map((hour) => [hour, 1]))
+    },
+  )
+
+  test('a late trigger is a duplicate while the later run runs and after it, and its row says of which slot', async () => {
+    const { start, run, row, wait, time, slotOfDay } = rangeWorld()
+    await run(1)
+    const later = start('later', 4, works(HOUR_MS))
+    await wait(MINUTE_MS)
+    expect((await run(3)).result).toMatchObject({ status: 'duplicate', cause: 'running' })
+    await time.run(later.result)
+    const late = await run(2)
+    expect(late).toMatchObject({ result: { status: 'duplicate', cause: 'completed' } })
+    expect(late.starts()).toBe(0)
+    const by = { task: TASK, slot: slotOfDay(4) }
+    expect(await row(2)).toMatchObject({
+      state: 'FAILED',
+      attempts: [{ outcome: 'notStarted', blockedBy: by }],
+      rejections: { count: 1, refused: 0 },
+    })
+    expect(late.events).toMatchObject([{ event: 'duplicate', by: { slot: by.slot } }])
+  })
+
+  test('a late trigger in the range of a failed run is refused, and a force starts from the newest success before it', async () => {
+    const { run, force, rangesOf, resolve, time } = rangeWorld()
+    await run(1)
+    await run(5, failsAfter(1))
+    expect((await run(3)).result).toMatchObject({ status: 'refused', cause: 'failed' })
+    expect((await force(3)).result).toMatchObject({ status: 'completed' })
+    expect(await rangesOf(3)).toEqual([null, 1])
+    // The repetition does not do what the force has done.
+    await force(5)
+    expect(await rangesOf(5)).toEqual([1, 3])
+    expect(await time.run(resolve('looked', 'SKIPPED', { day: 2 }))).toMatchObject({ kind: 'resolved' })
+  })
+
+  test('a force is refused in a range that is done, and where it repeats completed work it does only its own slot', async () => {
+    const { run, force, rangesOf, start, wait, time } = rangeWorld()
+    await run(1)
+    const later = start('later', 5, works(HOUR_MS))
+    await wait(MINUTE_MS)
+    expect((await force(3)).result).toMatchObject({ status: 'refused', cause: 'running' })
+    await time.run(later.result)
+    expect((await force(3)).result).toMatchObject({ status: 'refused', cause: 'completed' })
+    expect((await force(3, works(1), ['missed', 'failed', 'completed'])).result).toMatchObject({ status: 'completed' })
+    expect((await rangesOf(3)).at(-1)).toBe(2)
+  })
+
+  test('a failed slot whose attempts are used up is done by a later run: its trigger is a duplicate', async () => {
+    const { run } = rangeWorld()
+    await run(1)
+    await run(2, failsAfter(1))
+    expect((await run(2)).result).toMatchObject({ status: 'refused', cause: 'failed' })
+    await run(3)
+    expect((await run(2)).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
+  })
+
+  test('the range is on record before the batch starts, so a killed run still says it', async () => {
+    const { run, start, rangesOf, row, wait } = rangeWorld()
+    await run(1)
+    let recorded: unknown
+    const batch: ReturnType<typeof works> = async (live, clock) => {
+      recorded = (await row(3)).attempts
+      return works(HOUR_MS)(live, clock)
+    }
+    start('killed', 3, batch, { overrides: { heartbeatMs: 24 * HOUR_MS } })
+    await wait(1_000)
+    expect(recorded).toMatchObject([{ since: expect.any(Number) }])
+    expect(await rangesOf(3)).toEqual([1])
+  })
+
+  test('a retry goes on from what was done during its delay, without the checkpoint of another range', async () => {
+    const { run, start, rangesOf, wait, time, resolve, seen } = rangeWorld()
+    await run(1)
+    const settings = { ...SINCE, maxAttempts: 2, retryDelayMs: HOUR_MS }
+    const failsOnce: ReturnType<typeof works> = (live, clock) => {
+      live.keepCheckpoint(() => `page ${live.number}`)
+      return (live.number === 1 ? failsAfter(1) : works(1))(live, clock)
+    }
+    const retried = start('retried', 4, failsOnce, { settings })
+    await wait(MINUTE_MS)
+    await time.run(resolve('by-hand', 'COMPLETED', { day: 3 }))
+    expect(await time.run(retried.result)).toMatchObject({ status: 'completed', attempt: 2 })
+    expect(await rangesOf(4)).toEqual([1, 3])
+    expect(seen.at(-1)?.checkpoint).toBeNull()
+  })
+
+  test('an earlier slot of an older version, which runs without the lock, is waited for', async () => {
+    const { start, wait, time, rangesOf, run } = rangeWorld()
+    await run(1)
+    const older = start('older', 2, works(HOUR_MS), { settings: {} })
+    await wait(MINUTE_MS)
+    const newer = start('newer', 3)
+    await time.run(Promise.all([older.result, newer.result]))
+    expect(await rangesOf(3)).toEqual([2])
+  })
+
+  test('a run without the option, of a task whose runs have ranges, looks and does only its own slot', async () => {
+    const { run } = rangeWorld()
+    await run(4)
+    expect((await run(3, works(1), { settings: {} })).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
+    const later = await run(5, works(1), { settings: {} })
+    expect(later.result).toMatchObject({ status: 'completed' })
+  })
+
+  test('without a success, the row says how far back it was searched, and what came after that is done', async () => {
+    const { run, row, slotOfDay } = rangeWorld()
+    const first = await run(4)
+    expect((await row(4)).attempts).toMatchObject([{ searched: slotOfDay(4) - LONGEST_RANGE_MS }])
+    expect(first.events.some((event) => event.event === 'warning' && event.message.includes('is not set'))).toBe(true)
+    expect((await run(3)).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
+    expect(await row(5).catch(() => null)).toBeNull()
+  })
+
+  test('1,000 rows without a success end the search, and 1,000 later rows leave it unknown', async () => {
+    const { run, force, ledger, slotOfDay, row } = rangeWorld(1_600)
+    const failed = rowWith({ ending: FAILED })
+    // Half of the rows are slots that a force ran between two hours.
+    for (let half = 3; half < 1_010; half++)
+      await ledger.put({ ...failed, slot: slotOfDay(half / 2), windowEnd: null, version: 1 }, 'absent', call())
+    await run(505)
+    const [attempt] = endedAttempts(await row(505))
+    expect(attempt).toMatchObject({ searched: expect.any(Number) })
+    expect(attempt).not.toHaveProperty('since')
+    for (let half = 1_012; half < 2_020; half++)
+      await ledger.put({ ...failed, slot: slotOfDay(half / 2), windowEnd: null, version: 1 }, 'absent', call())
+    expect((await run(1)).result).toMatchObject({ status: 'refused', cause: 'rangeUnknown' })
+    expect((await force(1, works(1), ['failed'])).result).toMatchObject({ status: 'completed' })
+  })
+
+  test('cost seven requests, and a late trigger six', async () => {
+    const { run, play } = rangeWorld()
+    await run(1)
+    await run(2)
+    const settings = { settings: SINCE }
+    const own = ['put', 'readEntry', 'readEntry', 'list', 'writeEntry', 'put', 'put']
+    expect((await play('usual', { day: 4, ...settings })).verbs).toEqual(own)
+    expect((await play('late', { day: 3, ...settings })).verbs).toEqual([...own.slice(0, 4), 'put', 'note'])
+  })
+
+  test('nothing starts if the ledger does not answer the query', async () => {
+    const { run, row, start, time } = rangeWorld()
+    const fateOf = ({ verb }: { verb: string }) => ({ kind: verb === 'list' ? 'denied' : 'answered' }) as const
+    await run(1)
+    const denied = start('denied', 3, works(1), { fateOf })
+    await expect(time.run(denied.result)).rejects.toMatchObject({ kind: 'denied' })
+    expect(denied.starts()).toBe(0)
+    expect(await row(3)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
+  })
+
+  test('are given to a forced run by the record, also after a first run that found no success', async () => {
+    const now = Date.parse('2026-11-26T04:00:00Z')
+    const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
+    const daily = { task: TASK, schedule: '0 3 * * *' }
+    const given: unknown[] = []
+    const batch = ({ since }: Attempt) => given.push(since)
+    const [first, missed] = [new Date('2026-11-24T03:00:00Z'), new Date('2026-11-25T03:00:00Z')]
+    await run({ ...daily, eventTime: first, sinceLastSuccess: true }, batch)
+    await run({ ...daily, force: { slot: missed, reason: 'missed' } }, batch)
+    expect(given).toEqual([null, first])
+  })
+
+  test('give the batch a variable, which is not set if there is no success', async () => {
+    const { run, seen, slotOfDay } = rangeWorld()
+    await run(2)
+    await run(3)
+    const [first, second] = seen.map(attemptVariables)
+    expect(first).not.toHaveProperty('CRONLEDGER_RUN_SINCE')
+    expect(second).toMatchObject({ CRONLEDGER_RUN_SINCE: new Date(slotOfDay(2)).toISOString().replace('.000', '') })
+  })
+})
