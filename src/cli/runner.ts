@@ -10,6 +10,7 @@ import type { RunOutcome } from '../run/run-trigger.ts'
 import type { CommandContext } from './command.ts'
 import type { Values } from './options/arguments.ts'
 import { misspeltVariables } from './options/misspelt.ts'
+import { shellWordWarning } from './options/mistakes.ts'
 import { withoutOverlap } from './options/ranges.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
@@ -23,15 +24,15 @@ export function askedAt(): Date {
 /** AWS does not document whether the scheduled time stays the same in a later delivery, so the log has both. */
 function deliveryNote({ CRONLEDGER_DELIVERY_ATTEMPT: attempt = '', CRONLEDGER_EVENT_TIME: time }: Environment) {
   return time !== undefined && /^[2-9]$|^\d\d+$/.test(attempt)
-    ? [`EventBridge Scheduler delivered this trigger at its attempt ${attempt}, with the scheduled time ${time}`]
-    : []
+    ? `EventBridge Scheduler delivered this trigger at its attempt ${attempt}, with the scheduled time ${time}`
+    : null
 }
 
 export type Runner = ReturnType<typeof openRunner>
 
 export function openRunner(
   name: string,
-  values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
+  values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string; readonly strict?: boolean | undefined },
   context: CommandContext,
 ) {
   hideStandardStreams()
@@ -45,7 +46,8 @@ export function openRunner(
     )
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
   const { emit, end, format } = openReporter(values, context)
-  const warnings = [misspeltVariables(name, values, env) ?? [], deliveryNote(env)].flat()
+  const shellWord = shellWordWarning(command.argv, values.strict === true)
+  const warnings = [misspeltVariables(name, values, env), shellWord, deliveryNote(env)].filter((text) => text !== null)
   // This log callback is the only place that knows whether the log has the error of a run already.
   let hasReported = false
   const ledger = createLedger({

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
@@ -153,4 +154,23 @@ function splitValue(command: CommandHelp, strays: readonly [Stray, ...Stray[]]):
   return usageError(
     `unexpected argument ${quote(strays[0].word)} after --${flag} ${PLAIN.test(value) ? value : quote(value)}. Put the value in quotes${isSchedule ? ', for example' : ''}: --${flag} '${example}' (${why})`,
   )
+}
+
+/** Operators that are hardly ever an argument, and words that often are: `cut -d '|'`, `find … -exec … ';'`. */
+const OPERATOR = /^(?:&&|\|\||&>|\d?>&\d)$/
+const MAYBE_OPERATOR = /^[|<>;&]$/
+
+/**
+ * Returns a warning about a word of the batch command that was meant for a shell: in `true && ./b.sh`, the list form of an image's
+ * command, only `true` would run. Throws a usage error with `strict` if it is certain. ssh gives its words to a shell.
+ */
+export function shellWordWarning([file, ...args]: readonly string[], strict: boolean): string | null {
+  if (file === undefined || basename(file) === 'ssh') return null
+  const certain = args.find((word) => OPERATOR.test(word))
+  const word = certain ?? args.find((one, at) => MAYBE_OPERATOR.test(one) && !/^-/.test(args[at - 1] ?? ''))
+  const isOfFind = args.some((one) => /^-(?:exec|ok)(?:dir)?$/.test(one))
+  if (word === undefined || (certain === undefined && isOfFind)) return null
+  const text = `the batch command ${quote(file)} gets ${quote(word)} as an argument, because no shell reads it. If it is an operator, give the whole line to a shell: -- sh -c '… ${word} …'`
+  if (certain !== undefined && strict) throw usageError(`${text}. It is refused, because --strict is set.`)
+  return text
 }

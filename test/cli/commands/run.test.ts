@@ -333,6 +333,23 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     expect(stderr.trim().split('\n')).toHaveLength(1)
   })
 
+  test('a word that only a shell reads is a warning, and with --strict nothing starts', async () => {
+    const { run, path } = ledger()
+    const words = ['true', '&&', './b.sh']
+    expect(await run(words, ['--strict'])).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(
+        /^cronledger: the batch command "true" gets "&&" as an argument, .* --strict is set/,
+      ),
+    })
+    expect(existsSync(path)).toBe(false)
+    expect(logOf(await run(words)).map(({ event, level }) => [event, level])).toEqual([
+      ['warning', 'warn'],
+      ['claimed', 'info'],
+      ['completed', 'info'],
+    ])
+  })
+
   test('variables that are no option are ignored with one warning', async () => {
     const { run } = ledger()
     const env = {

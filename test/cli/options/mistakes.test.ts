@@ -10,6 +10,7 @@ import { resolve } from '../../../src/cli/commands/resolve.ts'
 import { run } from '../../../src/cli/commands/run.ts'
 import { show } from '../../../src/cli/commands/show.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
+import { shellWordWarning } from '../../../src/cli/options/mistakes.ts'
 import type { CommandHelp } from '../../../src/cli/options/options.ts'
 import type { Environment } from '../../../src/core/types.ts'
 
@@ -106,6 +107,30 @@ describe('the batch command', () => {
   ])('%j after --', (words, message) => {
     if (message === null) expect(() => checkBatch('run', words)).not.toThrow()
     else expect(() => checkBatch('run', words)).toThrow(message)
+  })
+
+  test.each([
+    ['certain', ['true', '&&', './b.sh']],
+    ['certain', ['./a.sh', '--all', '||', './b.sh']],
+    ['certain', ['./a.sh', '2>&1']],
+    ['certain', ['./a.sh', '&>', 'log']],
+    ['certain', ['./a.sh', '>&2']],
+    ['possible', ['true', '|', 'tee', 'log']],
+    ['possible', ['./a.sh', 'x', '>', 'log']],
+    ['possible', ['./a.sh', ';', './b.sh']],
+    ['possible', ['./a.sh', '&']],
+    ['none', ['cut', '-d', '|', 'file']],
+    ['none', ['find', '.', '-type', 'f', '-exec', 'rm', '{}', ';']],
+    ['none', ['sh', '-c', './a.sh && ./b.sh 2>&1 | tee log']],
+    ['none', ['/usr/bin/ssh', 'db-1', 'cd', '/srv', '&&', './b.sh']],
+    ['none', ['./a.sh', 'a&&b', '']],
+  ])('a word for a shell is %s in %j', (kind, words) => {
+    const word = words.find((one) => /^[\d|<>;&]+$/.test(one))
+    const warning = expect.stringContaining(`gets "${word}" as an argument, because no shell reads it`)
+    expect(shellWordWarning(words, false)).toEqual(kind === 'none' ? null : warning)
+    const strict = () => shellWordWarning(words, true)
+    if (kind === 'certain') expect(strict).toThrow(`-- sh -c '… ${word} …'. It is refused, because --strict is set.`)
+    else expect(strict()).toEqual(shellWordWarning(words, false))
   })
 
   test('has an option that is missing, or belongs to a command that runs no batch', () => {
