@@ -14,7 +14,7 @@ const sections = [
   ['NAME', 'cronledger \\- run a scheduled batch once per period'],
   ['OVERVIEW', literal(overview)],
   ...commands.map((name) => [name.toUpperCase(), literal(help(name, '--all'))]),
-  ...['exit-codes', 'environment'].map((name) => [name.toUpperCase(), literal(help(name))]),
+  ...['exit-codes', 'environment', 'operating'].map((name) => [name.toUpperCase(), literal(help(name))]),
 ]
 const text = sections.map(([title, body]) => `.SH ${title.replaceAll('-', ' ')}\n${body}\n`).join('')
 writeFileSync(new URL('../dist/cronledger.1', import.meta.url), `.TH CRONLEDGER 1 "" "${version}"\n${text}`)

@@ -9,7 +9,15 @@ import { COMMANDS, commandsMeant } from './command-table.ts'
 /** Returns the error for a word where the command belongs. `argv` has the words after it. */
 export function unknownCommand(name: string, argv: readonly string[]): LedgerError {
   const [command] = argv.filter((word) => Object.hasOwn(COMMANDS, word))
-  const near = nearest(name, [...Object.keys(COMMANDS), 'help', 'exit-codes', 'environment', '--help', '--version'])
+  const near = nearest(name, [
+    ...Object.keys(COMMANDS),
+    'help',
+    'exit-codes',
+    'environment',
+    'operating',
+    '--help',
+    '--version',
+  ])
   const meant = commandsMeant(name).length > 0 || near === null ? commandsMeant(name) : [near]
   const what = `unknown command ${quote(name)}.`
   if (meant.length > 0) return usageError(`${what}${didYouMean(meant)} See cronledger --help.`)

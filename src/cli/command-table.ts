@@ -53,7 +53,7 @@ Set up:
   completion  Print a script for completion in bash, zsh or fish
 
 cronledger help COMMAND  shows the options of a command, with examples.
-cronledger help TOPIC    explains exit-codes or environment.
+cronledger help TOPIC    explains exit-codes, environment or operating (what to do at 3 a.m.).
 cronledger --version     shows the versions of cronledger, Node and the time zone data.
 The documentation is README.md and the folder docs of the package.`
 

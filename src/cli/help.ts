@@ -51,7 +51,8 @@ export async function helpOf(command: CommandHelp, columns: number | null, all =
 
 export function topicText(name: string): string | null {
   const topic = Object.hasOwn(TOPICS, name) ? TOPICS[name] : undefined
-  return topic === undefined ? null : `${topic.text}\n\nDocs: ${DOCS}/${topic.page}`
+  if (topic === undefined) return null
+  return topic.page === null ? topic.text : `${topic.text}\n\nDocs: ${DOCS}/${topic.page}`
 }
 
 /** The title of the first group of options, with the empty line before it. */

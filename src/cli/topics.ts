@@ -43,7 +43,43 @@ The run reads TRACEPARENT, OTEL_EXPORTER_OTLP_ENDPOINT and OTEL_SDK_DISABLED.
 For DynamoDB, the AWS SDK reads AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB
 and the role of the task. NO_COLOR turns off colours.`
 
-export const TOPICS: Readonly<Record<string, { readonly text: string; readonly page: string }>> = {
+const OPERATING = `A batch failed, was missed or hangs, and somebody has to act:
+
+1. Find the slots that need attention. A slot is one scheduled time of a task.
+     export CRONLEDGER_STORE=dynamodb:TABLE      (or file:PATH, postgres://…)
+     cronledger check                            (all tasks, the last seven days)
+     cronledger check NAME                       (one task, with its commands)
+2. See what happened in one slot, and what to do about it.
+     cronledger show NAME --slot 2026-11-25      (or a local time, an instant, latest)
+   "work" says whether a run now could repeat work that is done. "NEXT STEPS" has
+   commands for the place where the batch runs. Fill in YOUR REASON and the other
+   placeholders: a command in which one is left is refused.
+3. Read the log of the batch, and decide by the status:
+     failed      It exited with an error, timed out or was stopped. Correct the cause,
+                 look at the data, then run the slot again, or mark it as completed.
+     stale       It started and never reported its end. It may have done its work, or
+                 still run. Look at its host and its data first.
+     missed      It did not start. Find out why no trigger came, then run it.
+     overdue     It has not completed in time. Look whether it still runs.
+     late        It started too late. Nothing has to run.
+     unusual     It completed with an unexpected result. Look at the data.
+     unknown     Its record cannot be read. Update cronledger, or correct the record.
+4. Run it again, or record what you know. Each is recorded with your name and reason.
+     cronledger rerun NAME --slot S --reason WHY -- COMMAND
+     cronledger rerun NAME --slot S --reason WHY --ecs     (prints aws ecs run-task)
+     cronledger resolve NAME --slot S --state completed --reason WHY
+   All slots of an outage, as a script that you read and paste:
+     cronledger rerun --all --from 02:00 --reason WHY
+5. Stop it for a while, and let it go on:
+     cronledger pause NAME --reason WHY          (or --all)
+     cronledger resume NAME
+
+The log says "The batch SUCCEEDED, but …" (exit code 74): do not run it again. Paste the
+command below that line. Exit code 75: the ledger could not be reached, and the batch
+did not run. The codes: cronledger help exit-codes. In a browser: cronledger serve`
+
+export const TOPICS: Readonly<Record<string, { readonly text: string; readonly page: string | null }>> = {
   'exit-codes': { text: EXIT_CODES, page: 'reference/exit-codes.md' },
   environment: { text: ENVIRONMENT, page: 'reference/options.md' },
+  operating: { text: OPERATING, page: null },
 }

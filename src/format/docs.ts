@@ -2,5 +2,5 @@ import cronledger from '../../package.json' with { type: 'json' }
 
 export const DOCS = `${cronledger.homepage.replace(/#.*/, '')}/blob/v${cronledger.version}/docs`
 
-/** The address of the guide for an operator who has to do something now. */
-export const OPERATING_GUIDE = `${DOCS}/guides/operating.md`
+/** What an operator types who has to do something now. The executable and the images have no folder of docs. */
+export const OPERATING_GUIDE = 'cronledger help operating'

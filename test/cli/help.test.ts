@@ -3,6 +3,7 @@ import { COMMANDS, OVERVIEW } from '../../src/cli/command-table.ts'
 import { run } from '../../src/cli/commands/run.ts'
 import { helpOf, topicText } from '../../src/cli/help.ts'
 import { optionName } from '../../src/core/option.ts'
+import { OPERATING_GUIDE } from '../../src/format/docs.ts'
 import { cronledger } from '../support/cli.ts'
 
 const NAMES = Object.keys(COMMANDS)
@@ -23,9 +24,16 @@ test('the overview has each command', () => {
 // `vitest -u` writes the file again. The help of the other commands has the same form, and docs/reference/commands.md its texts.
 test('the help reads as in help.txt', async () => {
   const pages = ['run', 'history'].map((name) => `$ cronledger help ${name}\n\n${texts[name]}\n`)
-  const topics = ['exit-codes', 'environment'].map((name) => `$ cronledger help ${name}\n\n${topicText(name)}\n`)
+  const topics = ['exit-codes', 'environment', 'operating'].map(
+    (name) => `$ cronledger help ${name}\n\n${topicText(name)}\n`,
+  )
   const text = [`$ cronledger\n\n${OVERVIEW}\n`, ...pages, ...topics].join('\n\n')
   await expect(text).toMatchFileSnapshot('help.txt')
+})
+
+test('what each failure prints instead of an address is a topic of at most 40 lines', () => {
+  expect(OPERATING_GUIDE).toBe('cronledger help operating')
+  expect(topicText('operating')?.split('\n').length).toBeLessThanOrEqual(40)
 })
 
 test('the help of run fits on a screen of 40 lines; with --all, it has every option', async () => {

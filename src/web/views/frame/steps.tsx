@@ -29,9 +29,7 @@ export function Steps({ steps, cautions, ecs }: StepsProps) {
       ))}
       {needed.length > 0 && (
         <p class="quiet">
-          <a href={OPERATING_GUIDE} rel="noreferrer noopener">
-            Operating guide
-          </a>
+          Guide: <code>{OPERATING_GUIDE}</code>
         </p>
       )}
       {others.length > 0 && (
