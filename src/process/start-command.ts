@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { asError } from '../core/errors.ts'
+import { asError, quote } from '../core/errors.ts'
 import {
   type CommandEnd,
   type CommandLine,
@@ -68,7 +68,7 @@ function commandHint(command: string): string {
 
 /** Returns why the command was not started, with the exit code of a shell. Throws any other error: it is a bug. */
 function notStarted(command: string, error: Error): Start {
-  const name = JSON.stringify(command)
+  const name = quote(command)
   const end = (exitCode: 126 | 127, detail: string): Start => ({ kind: 'notStarted', exitCode, detail })
   switch ('code' in error ? error.code : undefined) {
     case 'ENOENT':

@@ -88,10 +88,13 @@ export function commandWork(
       },
     )
     const { outcome } = end
-    const said = files?.end()
-    // The log of a host is soon gone, so the row says why the command could not be started.
-    const couldNot = end.outcome === 'notStarted' && end.exitCode !== undefined
-    const reported = defined({ report: couldNot ? reportOfValue(end.detail) : said })
+    const written = files?.end()
+    // A batch that the system did not start cannot say why, so the row keeps the reason in the place of its report.
+    if (outcome === 'notStarted' && end.exitCode !== undefined) {
+      const { detail, ...others } = end
+      return { ...others, outcome, ...defined({ report: reportOfValue(detail) }) }
+    }
+    const reported = defined({ report: written })
     if (outcome === 'succeeded') return { ...end, ...reported, outcome, value: null }
     const mayFollow = attempt.mayRetry && (outcome === 'failed' || outcome === 'timedOut')
     const left = mayFollow && end.left === undefined ? await endAllOf(attempt, batchPid, killAfterMs, stops) : {}

@@ -231,9 +231,8 @@ export function holderSentence(holder: OverlapLock | undefined): Sentence {
 function verdictOfEnd(event: Event<'ended'>, context: RunContext, now: Instant): EventVerdict {
   const { row, ending, detail, retries } = event
   const verdict = verdictOfRow(row, context, now)
-  // The verdict says itself which process was left, and why the command could not be started.
-  const isSaid = ending.process !== undefined || ending.report === detail
-  const why = detail === undefined || isSaid ? [] : [`: ${detail}`]
+  // The verdict says itself which process was left.
+  const why = detail === undefined || ending.process !== undefined ? [] : [`: ${detail}`]
   // The log says next when the other attempt starts, and there is nothing to decide before that.
   if (retries) return { ...verdict, happened: [endedText(endedAttempt(event)), ...why], steps: [] }
   return { ...verdict, happened: [...verdict.happened, ...why] }

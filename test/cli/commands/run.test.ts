@@ -267,24 +267,34 @@ describe('a command that cannot be started', () => {
   const notExecutable = join(folder, 'not-executable')
   writeFileSync(notExecutable, '#!/bin/sh\n')
   chmodSync(notExecutable, 0o644)
+  const windows = join(folder, 'windows')
+  writeFileSync(windows, '#!/bin/sh\r\n', { mode: 0o755 })
   for (const [code, command, message] of [
     [127, 'no-such-command', /command not found: "no-such-command"/],
     [126, notExecutable, /is not an executable file/],
+    [127, windows, /the interpreter in its first line .* Windows line ends/],
   ] as const) {
-    test(`${code}, the row says why, and the slot stays free: ${message}`, async () => {
+    test(`${code}, the slot stays free, and the record says why: ${message}`, async () => {
       const { run, rows, store } = ledger()
       const ended = await run([command])
       expect(ended.code).toBe(code)
-      // The log of a container is gone when someone asks.
-      const shown = await cronledger(['show', 'nightly', '--slot', '2026-11-23', '--store', store])
-      expect(shown.stdout).toMatch(message)
       expect(logOf(ended).at(-1)).toMatchObject({
         event: 'failed',
         outcome: 'notStarted',
         message: expect.stringMatching(message),
+        report: expect.stringMatching(message),
       })
+      const range = ['--since', '2026-11-23', '--until', '2026-11-23']
+      const read = [
+        ['show', '--slot', '2026-11-23'],
+        ['check', ...range],
+      ].map(([command = '', ...args]) => cronledger([command, '--store', store, '--task', 'nightly', ...args]))
+      for (const { stdout } of await Promise.all(read)) expect(stdout).toMatch(message)
       expect(await run(['echo', 'now'])).toMatchObject({ code: 0, stdout: 'now\n' })
-      expect(await rows()).toMatchObject([{ state: 'COMPLETED', attempts: [{ outcome: 'notStarted' }, {}] }])
+      const why = expect.stringMatching(message)
+      expect(await rows()).toMatchObject([
+        { state: 'COMPLETED', attempts: [{ outcome: 'notStarted', report: why }, {}] },
+      ])
     })
   }
 })

@@ -165,7 +165,7 @@ describe.skipIf(!hasAws)('SNS', () => {
     expectHarmless(ended)
     const messages = await received()
     expect(messages).toMatchObject([
-      { Subject: expect.stringMatching(/^FAILED nightly 11-23 03:00 UTC: could not be started/) },
+      { Subject: expect.stringMatching(/^FAILED nightly 11-23 03:00 UTC: command not found: /) },
     ])
     expect(JSON.parse(messages[0].Message)).toEqual({ title: expect.any(String), ...logOf(ended).at(-1) })
     expect(JSON.parse(messages[0].Message)).toMatchObject({ reason: HOSTILE, by: HOSTILE_OPERATOR })
@@ -255,7 +255,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     const duplicate = await run(['true'])
     expectHarmless(failed, duplicate)
     expect(accepted).toEqual([
-      { action: 'fail', rid: KEY, body: `${messageOf(failed, 'failed')}\n` },
+      { action: 'fail', rid: KEY, body: `${logOf(failed).at(-1)?.['report']}\n` },
       { action: 'log', rid: KEY, body: `${messageOf(duplicate, 'duplicate')}\n` },
     ])
   })
