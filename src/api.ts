@@ -16,7 +16,7 @@ import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 // An option that is undefined counts as left out, because a variable of the environment may be undefined.
 
 export interface LedgerOptions {
-  /** `dynamodb:TABLE`, `postgres://USER@HOST/DATABASE` or `file:PATH`. It must be given. */
+  /** The address of the ledger, as in `--store`. It must be given. */
   readonly store: string
   /** Called with each event of a run. Heartbeats wait for it, so it must be quick. Its errors are ignored. */
   readonly log?: ((event: RunEvent, context: RunContext) => void) | undefined

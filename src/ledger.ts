@@ -29,11 +29,11 @@ import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
 import { knownRecords, NO_KNOWN_RECORDS } from './run/task/task-record.ts'
-import { describeStore, hidePassword, type OpenedStore, openStore } from './store/open.ts'
+import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
 
 /** Returns the ledger of that name. The first call opens it. */
 export function createLedger({ store, log }: LedgerOptions): Ledger {
-  const storeName = hidePassword(store)
+  const storeName = hideSecret(store)
   const connection = openOnUse(storeName)
   const parts: TriggerParts = {
     storeName,

@@ -1,15 +1,15 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
-import { describeStore, openStore, parseStoreName } from '../../src/store/open.ts'
+import { describeStore, openStore, readLedgerAddress } from '../../src/store/open.ts'
 
 const ARN = 'arn:aws:dynamodb:eu-west-1:123456789012:table/ledger'
 
 describe('the name of a store', () => {
   it('is a table or a file', () => {
-    expect(parseStoreName('dynamodb:ledger.prod_1')).toEqual({ kind: 'dynamodb', table: 'ledger.prod_1' })
-    expect(parseStoreName(`dynamodb:${ARN}`)).toEqual({ kind: 'dynamodb', table: ARN })
+    expect(readLedgerAddress('dynamodb:ledger.prod_1')).toEqual({ kind: 'dynamodb', place: 'ledger.prod_1' })
+    expect(readLedgerAddress(`dynamodb:${ARN}`)).toEqual({ kind: 'dynamodb', place: ARN })
     for (const path of ['./a b:c.db', './~x', '/data/a$b.db'])
-      expect(parseStoreName(`file:${path}`)).toEqual({ kind: 'file', path })
+      expect(readLedgerAddress(`file:${path}`)).toEqual({ kind: 'file', place: path })
   })
 
   it.each([undefined, ''])('is not %j, because there is no default', async (name) => {
@@ -40,8 +40,8 @@ describe('the name of a store', () => {
     ...['file:a.db ', 'file: a.db', 'file:a.db\n'].map((name) => [name, 'Remove the white space around the path']),
     [ARN, 'Write dynamodb: before the ARN'],
   ] as [string, string][])('is not %j', (name, hint) => {
-    expect(() => parseStoreName(name)).toThrow(/^store ".*" is not valid\. \S/)
-    expect(() => parseStoreName(name)).toThrow(hint)
+    expect(() => readLedgerAddress(name)).toThrow(/^store ".*" is not valid\. \S/)
+    expect(() => readLedgerAddress(name)).toThrow(hint)
   })
 
   it.each([
@@ -49,8 +49,8 @@ describe('the name of a store', () => {
     ...['file:postgres://', 'file: postgresql:', 'dynamodb:postgres://', 'dynamodb://', 'dynamodb:', 'file:~/x:'],
   ])('shows no password of a mistaken address: %su:s3 c@ret@db/x', (begin) => {
     for (const name of [`${begin}u:s3 c@ret@db/x`, `${begin}db/x?user=u&password=s3 c@ret`, `${begin}h pwd=s3 c@ret`]) {
-      expect(() => parseStoreName(name)).toThrow(/^store ".*….*" is not valid\. \S/)
-      expect(() => parseStoreName(name)).not.toThrow(/s3|ret/)
+      expect(() => readLedgerAddress(name)).toThrow(/^store ".*….*" is not valid\. \S/)
+      expect(() => readLedgerAddress(name)).not.toThrow(/s3|ret/)
     }
   })
 

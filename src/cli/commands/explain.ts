@@ -35,7 +35,7 @@ const OPTIONS = {
   store: {
     ...COMMON.store,
     required: undefined,
-    help: 'The ledger of the task: dynamodb:TABLE, postgres://…, or file:PATH',
+    help: 'The ledger of the task',
   },
   task: { ...COMMON.task, required: undefined, help: 'Explain this task, as recorded in its ledger' },
   schedule: { ...COMMON.schedule, required: undefined, otherwise: 'the recorded one of the task' },

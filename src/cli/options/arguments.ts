@@ -3,6 +3,7 @@ import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../
 import type { Environment } from '../../core/types.ts'
 import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
+import { ledgerForms } from '../../store/open.ts'
 import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
@@ -150,9 +151,7 @@ function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: 
   }
   if (missing.length === 0) return
   // The word LEDGER does not say how one is written.
-  const ledger = missing.some(({ flag }) => flag === 'store')
-    ? ' A ledger is dynamodb:TABLE, postgres://HOST/DB or file:PATH.'
-    : ''
+  const ledger = missing.some(({ flag }) => flag === 'store') ? ` A ledger is ${ledgerForms()}.` : ''
   const list = (text: (one: (typeof missing)[number]) => string) => listed(missing.map(text), 'and')
   throw usageError(
     `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${ledger}`,

@@ -11,7 +11,7 @@ import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
 import { FORCING_VARIABLES, without } from '../../run/command.ts'
 import { slotVariables } from '../../run/slot-variables.ts'
-import { hidePassword } from '../../store/open.ts'
+import { hideSecret } from '../../store/open.ts'
 import { isGiven, type Values } from './arguments.ts'
 import { COMMON, variableOf } from './options.ts'
 
@@ -63,7 +63,7 @@ export function openNotify(
     throw usageError(`--notify-on has no kind that this command sends. Use ${listed(sent, 'or')}.`)
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)
-  const source = hidePassword(store)
+  const source = hideSecret(store)
   return {
     ...notifier,
     wants,

@@ -1,6 +1,7 @@
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
 import { FINDING_KINDS } from '../../core/task/findings.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
+import { ledgerForms } from '../../store/open.ts'
 
 export interface CommandHelp {
   readonly name: string
@@ -29,7 +30,7 @@ export const COMMON = {
     kind: 'text',
     value: 'LEDGER',
     required: true,
-    help: 'The ledger: dynamodb:TABLE, postgres://HOST/DB or file:PATH (one host)',
+    help: `The ledger: ${ledgerForms()}`,
   },
   task: { kind: 'text', value: 'NAME', required: true, help: 'Name of the scheduled batch' },
   onlyTask: { kind: 'text', value: 'NAME', otherwise: 'all tasks', help: 'Only this task' },

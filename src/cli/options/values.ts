@@ -5,7 +5,7 @@ import { isKeyOf } from '../../core/objects.ts'
 import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
-import { hidePassword } from '../../store/password.ts'
+import { hideSecret } from '../../store/open.ts'
 
 export type OptionValue = string | number | boolean | readonly string[]
 
@@ -14,7 +14,7 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
   refuseFileMarks(name, spec, text)
   switch (spec.kind) {
     case 'text': {
-      const shown = hidePassword(text)
+      const shown = hideSecret(text)
       // Otherwise, the password would stay in the process list.
       if (shown !== text) process.title = 'cronledger'
       return shown

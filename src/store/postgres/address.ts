@@ -5,7 +5,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { ClientConfig } from 'pg'
 import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import { CONNECTION_VARIABLES, decoded, hiddenPassword, hidePassword } from '../password.ts'
+import { CONNECTION_VARIABLES, decoded, hiddenPassword, hidePostgresPassword } from './password.ts'
 import { DEFAULT_SOCKET, findPassword } from './password-file.ts'
 
 /** Where a ledger in PostgreSQL is, and how to connect to it. */
@@ -33,7 +33,7 @@ const NAME = /^[a-z_][a-z0-9_]{0,62}$/
  * Source: https://www.postgresql.org/docs/current/libpq-connect.html
  */
 export function readAddress(given: string, env: Environment): PostgresAddress {
-  const name = hidePassword(given)
+  const name = hidePostgresPassword(given)
   const invalid = (why: string) => usageError(`store ${quote(name)} is not valid. ${why}`)
   if (!URL.canParse(name))
     throw invalid(

@@ -285,7 +285,7 @@ test.each([
   [
     'run',
     [],
-    '--store, --task and --schedule are missing. Give --store LEDGER, --task NAME and --schedule EXPR, or set CRONLEDGER_STORE, CRONLEDGER_TASK and CRONLEDGER_SCHEDULE. A ledger is dynamodb:TABLE, postgres://HOST/DB or file:PATH.',
+    '--store, --task and --schedule are missing. Give --store LEDGER, --task NAME and --schedule EXPR, or set CRONLEDGER_STORE, CRONLEDGER_TASK and CRONLEDGER_SCHEDULE. A ledger is dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH.',
   ],
   ['run', [...STORE, '--task', '--foo'], '--task has no value. Use --task NAME.'],
   [

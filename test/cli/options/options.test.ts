@@ -22,7 +22,6 @@ import type { Environment } from '../../../src/core/types.ts'
 import { FORCING_VARIABLES } from '../../../src/run/command.ts'
 import type { Force } from '../../../src/run/run-trigger.ts'
 import { SETTINGS } from '../../../src/run/settings-table.ts'
-import { cronledger } from '../../support/cli.ts'
 
 /** The reference, in which each of the two pages has tables of options. */
 const REFERENCE = new URL('../../../docs/reference/', import.meta.url)
@@ -98,11 +97,9 @@ test.each([
   expect(readFileSync(page, 'utf8')).toContain(tables)
 })
 
-let completion = ''
 let help = ''
 beforeAll(async () => {
   help = await helpOf(run.help, null, true)
-  completion = (await cronledger(['completion', 'bash'])).stdout
 })
 
 /** A value of a setting as text, and as the library takes it. */
@@ -123,7 +120,7 @@ const given = (argv: readonly string[], env: Environment) => {
 }
 
 test.each(Object.entries<OptionSpec>(SETTINGS))(
-  'the setting %s has a flag, a variable, a line of help, a row in the docs and a completion',
+  'the setting %s has a flag, a variable, a line of help and a row in the docs',
   async (name, spec) => {
     const flag = `--${optionName(name)}`
     const [text, value] = sampleOf(spec)
@@ -131,7 +128,6 @@ test.each(Object.entries<OptionSpec>(SETTINGS))(
     expect(await given([], { [variableOf(name)]: text })).toMatchObject({ [name]: value })
     expect(help).toMatch(new RegExp(`^ +${flag} `, 'm'))
     expect(readFileSync(new URL('options.md', REFERENCE), 'utf8')).toContain(rowOf([name, spec]))
-    expect(completion).toMatch(new RegExp(`'run '\\*\\) offer='.*${flag} `))
     // The name says the unit, and the default is a value that may be given.
     expect(name.endsWith('Ms')).toBe(spec.kind === 'duration')
     if ('default' in spec && spec.default !== null) expect(isAllowed(spec.default, spec)).toBe(true)

@@ -1,7 +1,7 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { hidePassword } from '../../../src/store/password.ts'
+import { hideSecret } from '../../../src/store/open.ts'
 import { readAddress } from '../../../src/store/postgres/address.ts'
 import { scratch } from '../../support/cli.ts'
 import { makeFifo } from '../../support/processes/fifo.ts'
@@ -110,11 +110,11 @@ describe('the address of a ledger in PostgreSQL', () => {
   })
 
   test('is known without its password outside of the connection', () => {
-    const name = hidePassword('postgres://ada:s3cret@db.example/billing?schema=batch')
+    const name = hideSecret('postgres://ada:s3cret@db.example/billing?schema=batch')
     expect(name).toBe('postgres://ada@db.example/billing?schema=batch')
-    expect(hidePassword('postgres://ada@db.example/billing?password=s3cret')).toBe('postgres://ada@db.example/billing')
-    expect(hidePassword('postgres://ada:s3cret@db.example/billing?password=')).toBe('postgres://ada@db.example/billing')
+    expect(hideSecret('postgres://ada@db.example/billing?password=s3cret')).toBe('postgres://ada@db.example/billing')
+    expect(hideSecret('postgres://ada:s3cret@db.example/billing?password=')).toBe('postgres://ada@db.example/billing')
     expect(readAddress(name, {})).toMatchObject({ name, config: { password: 's3cret' } })
-    expect(hidePassword('dynamodb:a')).toBe('dynamodb:a')
+    expect(hideSecret('dynamodb:a')).toBe('dynamodb:a')
   })
 })

@@ -7,7 +7,7 @@ import { createLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { SETTINGS } from '../../../run/settings-table.ts'
 import { type Role, type SetupFinding, wrong } from '../../../store/finding.ts'
-import { inspectStore } from '../../../store/setup.ts'
+import { inspectStore } from '../../../store/open.ts'
 import { printAll } from '../../output.ts'
 import { inspectRun } from './check-run.ts'
 

@@ -13,7 +13,7 @@ import type { Instant } from '../../../core/types.ts'
 import { checkTaskName } from '../../../core/user-text.ts'
 import { listed } from '../../../format/text.ts'
 import { ZONE_DATA } from '../../../process/clock.ts'
-import { parseStoreName } from '../../../store/open.ts'
+import { readLedgerAddress } from '../../../store/open.ts'
 import { readSchema } from '../../../store/schema.ts'
 
 export interface BatchOptions {
@@ -114,11 +114,11 @@ export function stackParameters(options: BatchOptions, now: Instant) {
 }
 
 function tableOf(store: string): string {
-  const parsed = parseStoreName(store)
-  if (parsed.kind !== 'dynamodb') {
+  const { kind, place } = readLedgerAddress(store)
+  if (kind !== 'dynamodb') {
     throw usageError(`--store ${quote(store)} is not on AWS. The stack is for a ledger in DynamoDB: dynamodb:TABLE`)
   }
-  return parsed.table
+  return place
 }
 
 function readOutputs(text: string | undefined): ParameterValues {

@@ -20,16 +20,8 @@ export const CONNECTION_VARIABLES = {
 
 const isParameter = (key: string) => key in CONNECTION_VARIABLES || ['schema', 'table'].includes(key)
 
-export function isPostgresAddress(name: string): boolean {
-  return /^postgres(ql)?:\/\//.test(name)
-}
-
-/**
- * Remembers the password of an address. Only the name without it goes into logs, messages and printed commands. If the
- * text is not a valid address, nothing of it is kept, because a password can be anywhere in it.
- */
-export function hidePassword(name: string): string {
-  if (!isPostgresAddress(name)) return name
+/** Remembers the password of an address. If the text is not a valid one, nothing is kept: a password can be anywhere in it. */
+export function hidePostgresPassword(name: string): string {
   const url = URL.canParse(name) ? new URL(name) : null
   if (url === null || url.hash !== '' || url.pathname.includes('@')) return INVALID
   const given = url.searchParams.get('password')
@@ -55,7 +47,7 @@ export function decoded(text: string): string {
   return text.replace(/(%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString())
 }
 
-/** Returns the password that an address had before `hidePassword`. */
+/** Returns the password that an address had before `hidePostgresPassword`. */
 export function hiddenPassword(name: string): string | undefined {
   return passwords.get(name)
 }
