@@ -17,16 +17,19 @@ export class LedgerError extends Error {
   readonly isBusy: boolean
   /** True if the call changed nothing and never will, because the ledger was busy or nothing was sent to it. */
   readonly changedNothing: boolean
+  /** True if the ledger never takes a text that was to be written. */
+  readonly refusesText: boolean
 
   constructor(
     kind: ErrorKind,
     message: string,
-    options?: { cause?: unknown; isBusy?: boolean; changedNothing?: boolean },
+    options?: { cause?: unknown; isBusy?: boolean; changedNothing?: boolean; refusesText?: boolean },
   ) {
     super(message, options)
     this.kind = kind
     this.isBusy = options?.isBusy ?? false
     this.changedNothing = options?.changedNothing ?? this.isBusy
+    this.refusesText = options?.refusesText ?? false
   }
 }
 

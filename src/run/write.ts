@@ -2,7 +2,7 @@ import { firstLine, LedgerError } from '../core/errors.ts'
 import type { Finish, RunEvent } from '../core/event.ts'
 import { attemptCount, openAttempt } from '../core/row/attempts.ts'
 import { isUnreadable, readableRow } from '../core/row/status.ts'
-import { finishRow, type Stamp } from '../core/row/transition.ts'
+import { finishRow, type Stamp, withoutTextsOfBatch } from '../core/row/transition.ts'
 import type { Ending, PendingRow, Row, StoredRow, Survivor } from '../core/types.ts'
 import type { StopIo } from '../process/stop.ts'
 import type { Expected, PutResult, Store } from '../store/store.ts'
@@ -48,7 +48,7 @@ export type WriteResult<R extends Row = PendingRow> =
 export async function writeAsOwner<Base extends Row | null, R extends Row>(
   base: Base,
   change: (base: Base | Row, stamp: Stamp) => R,
-  io: WriteIo,
+  io: WriteIo & Partial<Pick<RunIo, 'emit'>>,
   ask: Ask,
   runId?: string,
 ): Promise<WriteResult<R>> {
@@ -57,8 +57,17 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
   for (;;) {
     const preparedAtMs = io.clock.monotonicMs()
     const expected: Expected = baseRow ?? 'absent'
-    const row = change(baseRow, { writeId, now: io.clock.now() })
-    const reply = ask((call) => io.store.put(row, expected, call))
+    let row = change(baseRow, { writeId, now: io.clock.now() })
+    const reply = ask(async (call) => {
+      try {
+        return await io.store.put(row, expected, call)
+      } catch (error) {
+        if (!(error instanceof LedgerError && error.refusesText)) throw error
+        row = withoutTextsOfBatch(row)
+        if (row.state !== 'PENDING') io.emit?.({ event: 'warning', message: `${error.message} ${NO_REPORT}` })
+        return await io.store.put(row, expected, call)
+      }
+    })
     // On top of an own row, an earlier write of this run is in the ledger, and the caller must withdraw it.
     const put: PutResult = await (baseRow === base ? reply : afterWrite(reply))
     if (put.kind === 'ok') return { kind: 'ok', row, preparedAtMs }
@@ -69,6 +78,8 @@ export async function writeAsOwner<Base extends Row | null, R extends Row>(
     baseRow = found
   }
 }
+
+const NO_REPORT = 'So the end of this run is recorded without its report and checkpoint.'
 
 /** Returns the result of a write of the end of attempt `number`. `showsEnd`: the row of another run shows that end. */
 export async function finishBy(

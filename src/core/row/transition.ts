@@ -193,6 +193,16 @@ export function withCheckpoint<R extends Row>(row: R, checkpoint: string | null)
   return { ...others, ...(checkpoint !== null && { checkpoint }) } as R
 }
 
+/** Returns the row without its reports and its checkpoint, which can have any text. */
+export function withoutTextsOfBatch<R extends Row>(row: R): R {
+  const attempts = row.attempts.map((attempt) => {
+    if (!isEnded(attempt)) return attempt
+    const { report: _, ...others } = attempt
+    return others
+  })
+  return withCheckpoint({ ...row, attempts }, null)
+}
+
 /** An attempt after a success repeats all of its work, so it gets no checkpoint. */
 export function finishRow(found: Row, ending: Ending, stamp: Stamp): ClosedRow {
   const row = ending.outcome === 'succeeded' ? withCheckpoint(found, null) : found

@@ -68,7 +68,10 @@ export function postgresError(error: unknown, { what, address, wasSent }: Postgr
       `${place} has no ledger ${schema}.${table} (${why}). Check the address, or make the ledger: cronledger setup --store '${name}'`,
     )
   }
-  if (state === '22P05') return make('shape', `${place} cannot store a text of ${what} (${why}). ${NEEDS_UTF8}`)
+  if (state === '22P05') {
+    const text = `${place} cannot store a text of ${what} (${why}). ${NEEDS_UTF8}`
+    return new LedgerError('shape', text, { cause: error, changedNothing, refusesText: true })
+  }
   if (state === '25006') return make('unreachable', standbyText(place))
   if (state === '53300')
     return make(
@@ -92,7 +95,11 @@ function tlsHint(why: string): string | null {
 }
 
 /** In another encoding, the name of a host or an error of a batch can be a text that the database refuses. */
-export const NEEDS_UTF8 = 'Use a database with the encoding UTF8, so that it can store every text.'
+const NEEDS_UTF8 = 'Use a database with the encoding UTF8, so that it can store every text.'
+
+export function encodingText(encoding: string): string {
+  return `the encoding is ${encoding}. ${NEEDS_UTF8}`
+}
 
 /** A standby shows the past, so it cannot say whether a slot is free. */
 export function standbyText(place: string): string {

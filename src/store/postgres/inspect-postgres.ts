@@ -2,7 +2,7 @@ import { type InspectSettings, notOk, ok, type SetupFinding, wrong } from '../fi
 import type { Columns } from '../sql-rows.ts'
 import type { CallOptions } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
-import { NEEDS_UTF8, standbyText } from './errors.ts'
+import { encodingText, standbyText } from './errors.ts'
 import { denialOfClaim, mayBeHidden } from './row-security.ts'
 import { missingParts } from './setup-postgres.ts'
 import { COLUMNS } from './table.ts'
@@ -37,8 +37,8 @@ export async function* inspectPostgres(
     yield server['standby'] === true
       ? notOk(what, 'shape', standbyText(place))
       : ok(what, `PostgreSQL ${String(server['version'])}, ${place}`)
-    const { encoding } = server
-    if (encoding !== 'UTF8') yield notOk('encoding', 'shape', `the encoding is ${String(encoding)}. ${NEEDS_UTF8}`)
+    const encoding = String(server['encoding'])
+    if (encoding !== 'UTF8') yield notOk('encoding', 'shape', encodingText(encoding))
     yield durabilityFinding(server)
     yield clockFinding(Number(server['now']) - (sent + answered) / 2, settings.skewMs)
 

@@ -1,7 +1,9 @@
 import pg from 'pg'
+import { LedgerError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
+import { encodingText } from './errors.ts'
 import { FIND_PARTS, partsOfLedger } from './table.ts'
 
 /** Another process made the same part a moment before. */
@@ -13,6 +15,9 @@ export async function setUpPostgres(name: string, env: Environment, call: CallOp
   const { address } = postgres
   let did: 'created' | 'found' = 'found'
   try {
+    const [server] = await postgres.ask('setup', `SELECT current_setting('server_encoding') AS encoding`, [], call)
+    const encoding = String(server?.['encoding'])
+    if (encoding !== 'UTF8') throw new LedgerError('shape', `${address.place}: ${encodingText(encoding)}`)
     const missing = await missingParts(postgres, call)
     for (const [part, statement] of Object.entries(partsOfLedger(address))) {
       if (missing.has(part) && (await make(postgres, statement, call)) && part === address.table) did = 'created'

@@ -5,8 +5,10 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { inspectStore } from '../../../src/store/open.ts'
+import { readAddress } from '../../../src/store/postgres/address.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
 import { setUpPostgres } from '../../../src/store/postgres/setup-postgres.ts'
+import { partsOfLedger } from '../../../src/store/postgres/table.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { startPostgresProxy } from '../../support/postgres-proxy.ts'
@@ -146,14 +148,36 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     )
   })
 
-  test('in a database that is not in UTF-8: setup --check says so, and a text that it cannot store is an error of its form', async () => {
+  test('is not made in a database that is not in UTF-8. In one from before, an end is recorded without a report that it cannot store', async () => {
     server.sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     const address = server.address(undefined, '&dbname=latin')
-    await setUpPostgres(address, {}, call())
+    await expect(setUpPostgres(address, {}, call())).rejects.toMatchObject({
+      kind: 'shape',
+      message: expect.stringMatching(/the encoding is LATIN1\. Use/),
+    })
+    const parts = Object.values(partsOfLedger(readAddress(address, {})))
+    server.sql(`\\c latin\n${parts.join(';\n')};`)
     expect(await inspect(address, 'operator')).toContainEqual(
       expect.stringMatching(/^encoding: shape: .* LATIN1\. Use/),
     )
     await expect(claim(address, 'nächtlich-夜')).rejects.toMatchObject({ kind: 'shape', changedNothing: true })
+
+    const slot = ['--schedule', '0 3 * * *', '--event-time', '2026-01-01T03:00:00Z']
+    for (const [task, end] of [
+      ['well', 0],
+      ['badly', 3],
+    ] as const) {
+      const batch = `echo 行 >"$CRONLEDGER_RUN_REPORT"; echo 件 >"$CRONLEDGER_RUN_CHECKPOINT"; exit ${end}`
+      const run = await cronledger(['run', '--store', address, '--task', task, ...slot, '--', 'sh', '-c', batch])
+      expect([run.code, run.stderr]).toEqual([end, expect.stringContaining('recorded without its report')])
+      const shown = await cronledger(['show', task, '--store', address, '--slot', '2026-01-01T03:00:00Z', '--json'])
+      const { state, attempts } = JSON.parse(shown.stdout)
+      expect([state, attempts[0].exitCode, attempts[0].report]).toEqual([
+        end === 0 ? 'COMPLETED' : 'FAILED',
+        end,
+        undefined,
+      ])
+    }
   })
 
   test.each([
