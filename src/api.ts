@@ -2,16 +2,15 @@ import type { Twin } from './audit/check.ts'
 import type { KnownTask } from './audit/tasks.ts'
 import type { LedgerError } from './core/errors.ts'
 import type { RunContext, RunEvent } from './core/event.ts'
-import type { Rerunnable } from './core/row/policy.ts'
+import type { Selectable } from './core/row/policy.ts'
 import type { ScheduleOptions } from './core/schedule/schedule-options.ts'
-import type { MissedSlot } from './core/task/expected-slots.ts'
-import type { TaskFinding, TaskHealth } from './core/task/findings.ts'
 import type { Expectations, Suspension, TaskRecord } from './core/task/task-record.ts'
 import type { ResolvedState, StoredRow } from './core/types.ts'
 import type { Attempt, WorkOutcome } from './function-work.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
+import type { JudgedSlot, TaskFinding, TaskHealth } from './verdict/judge.ts'
 
 // An option that is undefined counts as left out, because a variable of the environment may be undefined.
 
@@ -61,7 +60,12 @@ export interface HistoryOptions extends OfTasks {
   readonly limit?: number | undefined
 }
 
-export interface SlotsOptions extends Omit<HistoryOptions, 'limit'>, ProblemOptions {}
+export interface SlotsOptions extends Omit<HistoryOptions, 'task'>, ProblemOptions {
+  /** Default: all tasks. A task that `tasks` returned is not read again. */
+  readonly task?: string | KnownTask | undefined
+  /** The time at which the slots are judged. Default: now. */
+  readonly now?: Date | undefined
+}
 
 export interface TasksOptions extends OfTasks, ProblemOptions {}
 
@@ -98,7 +102,7 @@ export interface RerunnableOptions extends ReadOptions {
   /** The end of the range. A slot at this instant is left out, but a date includes its whole day. Default: now. */
   readonly to?: string | Date | undefined
   /** Default: `missed`, `failed` and `stale`. */
-  readonly only?: readonly Rerunnable[] | undefined
+  readonly only?: readonly Selectable[] | undefined
   /** How long rows are kept, in milliseconds. A range must not begin before that: a slot whose row was removed looks missed. */
   readonly retentionMs?: number | undefined
   /** Called with each missed slot that may not have been due, because the schedule changed around it. It is left out. */
@@ -114,9 +118,10 @@ export interface FoundSlot {
 }
 
 export interface RerunnableSlot extends FoundSlot {
-  readonly why: Rerunnable
+  readonly why: Selectable
   /** Its row, or null if the slot was missed. */
   readonly row: StoredRow | null
+  readonly judged: JudgedSlot
   /** The runs of the task go on from the last success, so a later one may have done the work of the slot. */
   readonly sinceLastSuccess?: true
 }
@@ -230,10 +235,11 @@ export interface Ledger {
    */
   history(options: HistoryOptions): AsyncGenerator<StoredRow>
   /**
-   * Yields the rows of `history`, and the missed slots in their places. The slots of a task are computed from the
-   * schedules of its record. Without `since`, the range begins at the first row of the task. Throws as `check` does.
+   * Yields the rows of `history`, and in their places the slots that were due and have no row, each with its status and all
+   * that cronledger says of it. The slots of a task are computed from the schedules of its record. Without `since`, the
+   * range begins at the first row of the task. Throws as `check` does.
    */
-  slots(options: SlotsOptions): AsyncGenerator<StoredRow | MissedSlot>
+  slots(options: SlotsOptions): AsyncGenerator<JudgedSlot>
   /**
    * Yields what is wrong with the slots of one task, or of all known tasks by name, newest slot first: missed, failed,
    * stale, overdue, late, or with a row that cannot be read. Throws a usage error if the task is unknown or no schedule

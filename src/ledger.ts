@@ -97,8 +97,11 @@ export function readMethods(reading: OpenForReading): ReadMethods {
     async *history({ limit = Number.POSITIVE_INFINITY, ...options }) {
       yield* readHistory({ ...queryOf(options), limit }, await reading(options))
     },
-    async *slots({ emitProblem, ...options }) {
-      yield* readSlots(queryOf(options), { emitProblem }, await reading(options))
+    async *slots({ task, limit, emitProblem, now, ...options }) {
+      const deps = await reading(options)
+      const range = queryOf({ task: typeof task === 'object' ? task.task : task, ...options })
+      const of = { task, limit, emitProblem, fromFirstRow: options.since === undefined }
+      yield* readSlots({ ...range, ...defined(of), now: now?.getTime() ?? deps.clock.now() }, deps)
     },
     async *check(options) {
       yield* audit(options, await reading(options), checkTask, checkTasks)
@@ -120,10 +123,19 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()
-      for await (const { slot, why, row, schedule: spec } of rerunnableSlots(known, settings, deps)) {
+      for await (const { why, judged } of rerunnableSlots(known, settings, deps)) {
+        const { slot, row, schedule: spec } = judged
         const schedule = schedules.get(spec) ?? scheduleOptions(spec)
         schedules.set(spec, schedule)
-        yield { slot: new Date(slot), why, row, schedule, skewMs, ...(sinceLastSuccess && { sinceLastSuccess }) }
+        yield {
+          slot: new Date(slot),
+          why,
+          row,
+          judged,
+          schedule,
+          skewMs,
+          ...(sinceLastSuccess && { sinceLastSuccess }),
+        }
       }
     },
     async *tasks({ task, emitProblem, ...options } = {}) {

@@ -2,21 +2,19 @@ import { isFaultOfTask, usageError } from '../core/errors.ts'
 import { batchReport, ranMsOf, successOf } from '../core/row/attempts.ts'
 import { type OtherPlace, rejectedFromOtherPlace } from '../core/row/other-place.ts'
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
-import { readableRow, statusOf, unmetUntil } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { nextSlotDue } from '../core/task/expected-slots.ts'
-import { aroseAt, findingOf, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../core/task/findings.ts'
-import { unmetRules } from '../core/task/rules.ts'
-import { scheduleWith } from '../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../core/task/suspensions.ts'
-import { expectedTimes, inForceAt, isOnlyDeclared, isSameSpec, rulesOf } from '../core/task/task-record.ts'
+import { expectedTimes } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
-import type { Instant, Key, ScheduleSpec, Status } from '../core/types.ts'
+import type { Instant, Key, Status } from '../core/types.ts'
+import { factsOf } from '../verdict/found.ts'
+import { FINDINGS, isFinding, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../verdict/judge.ts'
 import { concurrently } from './concurrently.ts'
-import { auditedSlots, parseSchedules, taskInForce } from './expected.ts'
-import { type HistoryDeps, readHistory } from './history.ts'
-import { LOOKED_AT, withOlder } from './older.ts'
+import { parseSchedules } from './expected.ts'
+import type { HistoryDeps } from './history.ts'
 import { type KnownTask, openFaults, readTaskRecords } from './tasks.ts'
+import { judgedSlots } from './walk.ts'
 
 export interface CheckSettings extends Required<TimeRange> {
   /** The time of the check. All tasks have the same, although they are read one after another. */
@@ -42,53 +40,23 @@ async function* checkedSlots(stored: KnownTask, settings: CheckSettings, deps: H
   const { now } = settings
   const latest = latestSlot({ now, ...expectedTimes(stored) })
   const known = withoutFuture(stored, latest)
+  const { task } = known
   let future = futureSlotIn(stored, latest)
-  const { task, schedules, ecs } = known
-  const owner = known.expectations?.owner
-  const times = { now, ...expectedTimes(known) }
-  const inForce = taskInForce(known, Math.max(unmetUntil(times), now + 1))
-  const ofTask = {
-    task,
-    times,
-    ...(owner !== undefined && { owner }),
-    ...(ecs !== null && { ecs }),
-    ...(isOnlyDeclared(known) && { isOnlyDeclared: true as const }),
-  }
-  const current = inForceAt(schedules, now)?.spec
-  const rules = rulesOf(known)
-  const slots = auditedSlots(inForce, withFuture(settings), deps)
   let twin: Twin | null = null
   let left = TWIN_SLOTS
-  const before = () => readHistory({ task, until: settings.since, limit: LOOKED_AT }, deps)
-  for await (const { slot: found, older } of withOlder(slots, rules && before)) {
-    const { row } = found
-    const run = futureRun(row, latest)
+  const newFrom = settings.newMs === undefined ? Number.NEGATIVE_INFINITY : now - settings.newMs
+  for await (const one of judgedSlots([factsOf(task, known, now)], { task, ...withFuture(settings) }, now, deps)) {
+    const run = futureRun(one.row, latest)
     if (run !== null) {
       future ??= run
       continue
     }
-    const { slot } = row ?? found.missed
+    const { slot, own, schedule } = one
     settings.progress(task, slot)
-    const completed = readableRow(row)
-    const since = settings.newMs === undefined ? Number.NEGATIVE_INFINITY : now - settings.newMs
-    const other = completed !== null && left-- > 0 ? rejectedFromOtherPlace(completed, since) : null
+    const other = own !== null && left-- > 0 ? rejectedFromOtherPlace(own, newFrom) : null
     if (other !== null && (twin === null || (other.what === 'account' && twin.what !== 'account')))
-      twin = { ...other, task, slot, zone: completed?.schedule.zone ?? 'UTC' }
-    const unmet = rules === null || completed === null ? [] : unmetRules(completed, rules, older)
-    const wrong = findingOf(found, times, unmet)
-    const recorded = scheduleWith(inForce.schedules, slot)?.spec
-    const own = readableRow(row)?.schedule ?? recorded
-    // A row that cannot be read does not say its schedule.
-    const schedule = current ?? own ?? NO_SCHEDULE
-    const isOther = own !== undefined && current !== undefined && !isSameSpec(own, current)
-    const finding: TaskFinding | null = wrong && {
-      ...wrong,
-      ...ofTask,
-      schedule,
-      ...(isOther && { otherSchedule: own }),
-      ...(recorded === undefined && { offSchedule: schedules.length === 0 ? 'none' : 'other' }),
-    }
-    yield { slot, row, status: statusOf({ slot, row }, times), finding }
+      twin = { ...other, task, slot, zone: schedule.zone }
+    yield one
   }
   if (twin !== null) settings.emitTwin?.(twin)
   if (future !== null) throw wrongClock(task, future)
@@ -102,8 +70,6 @@ function withFuture({ since, until, now }: CheckSettings): Required<TimeRange> {
 /** The caller has read its clock a moment ago. */
 const JUST_NOW_MS = 60_000
 
-const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }
-
 const END_OF_TIME = Date.UTC(2199, 11, 31)
 
 export async function* checkTask(
@@ -112,9 +78,8 @@ export async function* checkTask(
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
   const { now, newMs } = settings
-  for await (const { finding } of checkedSlots(known, settings, deps)) {
-    if (finding !== null && (newMs === undefined || isNew(aroseAt(finding, finding.times), now, newMs))) yield finding
-  }
+  for await (const one of checkedSlots(known, settings, deps))
+    if (isFinding(one) && (newMs === undefined || isNew(FINDINGS[one.kind].aroseAt(one), now, newMs))) yield one
 }
 
 /** Yields nothing for a retired task without findings. Throws as `checkedSlots` does. */
@@ -133,9 +98,9 @@ export async function* taskHealth(
   for await (const one of checkedSlots(known, settings, deps)) {
     // A slot that is due later can have a row, because an operator may resolve it in advance.
     if (one.slot <= settings.now) status ??= one.status
-    if (one.finding !== null) findings[one.finding.kind] += 1
-    hasFound ||= one.finding !== null
-    const own = readableRow(one.row)
+    if (one.kind !== null) findings[one.kind] += 1
+    hasFound ||= one.kind !== null
+    const { own } = one
     const success = own && successOf(own)
     if (success) {
       facts ??= reportedFacts(batchReport(success)) ?? {}

@@ -1,32 +1,29 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
-import { coveringSlot, hasStarted } from '../core/row/attempts.ts'
-import { rerunnableAs } from '../core/row/decide.ts'
-import { type Rerunnable, readRerunnable } from '../core/row/policy.ts'
-import { missedUntil, readableRow } from '../core/row/status.ts'
+import { coveringSlot } from '../core/row/attempts.ts'
+import { readSelectable, type Selectable } from '../core/row/policy.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange, withDates } from '../core/schedule/time-range.ts'
-import { scheduleWith } from '../core/task/schedules-in-force.ts'
-import { expectedTimes, inForceAt } from '../core/task/task-record.ts'
-import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
-import { auditedSlots, taskInForce } from './expected.ts'
+import { inForceAt } from '../core/task/task-record.ts'
+import type { Instant } from '../core/types.ts'
+import { factsOf } from '../verdict/found.ts'
+import type { JudgedSlot } from '../verdict/judge.ts'
+import { REMARKS, type RemarkName } from '../verdict/remarks.ts'
 import type { HistoryDeps } from './history.ts'
 import type { KnownTask } from './tasks.ts'
+import { judgedSlots } from './walk.ts'
 
 export interface RerunnableSettings {
   readonly from: string | Date
   readonly to?: string | Date | undefined
-  readonly only: readonly Rerunnable[]
+  readonly only: readonly Selectable[]
   readonly retentionMs?: number | undefined
   readonly emitDoubt?: ((slot: Instant) => void) | undefined
 }
 
 export interface RerunCandidate {
-  readonly slot: Instant
-  readonly why: Rerunnable
-  readonly row: StoredRow | null
-  /** The schedule in force at the slot. If it does not have the slot: the latest one that does, or that of the row. */
-  readonly schedule: ScheduleSpec
+  readonly why: Selectable
+  readonly judged: JudgedSlot
 }
 
 /** Yields the newest first. Leaves out a row that no schedule has, if nothing started in it. */
@@ -37,37 +34,24 @@ export async function* rerunnableSlots(
 ): AsyncGenerator<RerunCandidate, void> {
   const now = deps.clock.now()
   const { since, until } = askedRange(known, settings, now)
-  const only = readRerunnable(settings.only)
-  const times = { now, ...expectedTimes(known) }
-  const inForce = taskInForce(known, missedUntil(times))
+  const only = readSelectable(settings.only)
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
-  const due = { since, until: Math.min(until, now + 1) }
-  for await (const { row, missed } of auditedSlots(inForce, due, deps)) {
-    const { slot } = row ?? missed
+  const due = { task: known.task, since, until: Math.min(until, now + 1) }
+  for await (const judged of judgedSlots([factsOf(known.task, known, now)], due, now, deps)) {
+    const { slot, own, situation, range, kind } = judged
     // A batch must not start in a slot that may never have been due, unless the operator names that slot.
-    if (missed?.doubt !== undefined) {
-      if (only.includes('missed')) settings.emitDoubt?.(slot)
-      continue
-    }
+    if (situation === 'doubtful' && only.includes('missed')) settings.emitDoubt?.(slot)
     // A rerun of the covering slot also does the work of this one. If that slot is outside of the range, this one runs alone.
-    const coveredBy = coveringSlotOf(row)
+    const coveredBy = own === null || own.covering === null ? null : coveringSlot(own)
     if (coveredBy !== null && coveredBy < due.until) continue
-    const why = rerunnableAs(row, now, times.skewMs)
-    if (why === null || !only.includes(why)) continue
-    const schedule = scheduleWith(inForce.schedules, slot)?.spec ?? scheduleOfStarted(row)
-    if (schedule !== null) yield { slot, why, row, schedule }
+    // The kind of another finding is no reason to run: a slot that completed and whose repetition failed is not selected by it.
+    const why = only.find((one) => one === range || (one === kind && isRemark(one)))
+    if (why !== undefined) yield { why, judged }
   }
 }
 
-/** Returns the schedule of a row in which an attempt started. One that was refused may have had a wrong schedule. */
-function scheduleOfStarted(row: StoredRow | null): ScheduleSpec | null {
-  const own = readableRow(row)
-  return own?.attempts.some(hasStarted) ? own.schedule : null
-}
-
-function coveringSlotOf(row: StoredRow | null): Instant | null {
-  const own = readableRow(row)
-  return own === null || own.covering === null ? null : coveringSlot(own)
+function isRemark(word: Selectable): word is RemarkName {
+  return word in REMARKS
 }
 
 function askedRange(

@@ -1,82 +1,51 @@
-import { LedgerError } from '../core/errors.ts'
-import { readableRow, unmetUntil } from '../core/row/status.ts'
+import { LedgerError, usageError } from '../core/errors.ts'
+import { readableRow } from '../core/row/status.ts'
 import { parseSchedule } from '../core/schedule/schedule.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../core/schedule/slot-reference.ts'
-import { type MissedSlot, missedSlot, type TaskInForce } from '../core/task/expected-slots.ts'
 import { parseSlotBySchedules } from '../core/task/schedules-in-force.ts'
-import { type ExpectedTimes, expectedTimes, isOnlyDeclared } from '../core/task/task-record.ts'
-import type { Instant, ScheduleSpec, StoredRow, Window } from '../core/types.ts'
-import { rowsAndMissed, taskInForce } from './expected.ts'
-import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory, readRow } from './history.ts'
-import { type KnownTask, knownTask, readTaskRecords, UnknownTaskError } from './tasks.ts'
+import { type ExpectedTimes, expectedTimes } from '../core/task/task-record.ts'
+import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
+import type { TaskFacts } from '../verdict/found.ts'
+import type { JudgedSlot } from '../verdict/judge.ts'
+import { type HistoryDeps, readRow } from './history.ts'
+import { checkedTask, type KnownTask, knownTask, noScheduleText, readTaskRecords } from './tasks.ts'
+import { judgedSlots, readFacts, type SlotQuery } from './walk.ts'
 
-export interface SlotsSettings {
+export interface SlotsSettings extends Omit<SlotQuery, 'task'> {
+  readonly task?: string | KnownTask
+  readonly now: Instant
   readonly emitProblem?: ((problem: string) => void) | undefined
 }
 
-/**
- * Yields the rows, and the slots that are missed or overdue and have none, newest first. For one task without `since`, it
- * starts at the first row, because older rows may have expired. Throws a usage error for an unknown task.
- */
+/** Yields the judged slots of one task or of all tasks. Throws a usage error for an unknown task. */
 export async function* readSlots(
-  query: Omit<HistoryQuery, 'limit'>,
-  settings: SlotsSettings,
+  { task, now, emitProblem, ...query }: SlotsSettings,
   deps: HistoryDeps,
-): AsyncGenerator<StoredRow | MissedSlot, void> {
-  const now = deps.clock.now()
-  const { since, until } = rangeOf(query, now)
-  const tasks = await tasksInForce(query, settings, now, deps)
-  const inForce = new Map(tasks.map((one) => [one.task, one]))
-  const rows = readHistory({ ...query, limit: Number.POSITIVE_INFINITY }, deps)
-  const withOlder = query.task === undefined || query.since !== undefined || tasks.every(isOnlyDeclared)
-  for await (const { row, missed } of rowsAndMissed(rows, tasks, { since, until }, withOlder)) {
-    const task = inForce.get((row ?? missed).task)
-    if (row !== null) yield row
-    else if (task !== undefined) yield missedSlot(missed, task.schedules, { now, ...task.times })
-  }
+): AsyncGenerator<JudgedSlot, void> {
+  const tasks: TaskFacts[] = []
+  for await (const known of tasksOf(task, emitProblem, deps)) tasks.push(readFacts(known, now, emitProblem))
+  const name = typeof task === 'object' ? task.task : task
+  // Without a run, the slots that an operator declared are missed from the first one on.
+  const fromFirstRow = query.fromFirstRow === true && !tasks.every(({ isOnlyDeclared }) => isOnlyDeclared)
+  yield* judgedSlots(tasks, { ...query, fromFirstRow, ...(name !== undefined && { task: name }) }, now, deps)
 }
 
-interface TimedTask extends TaskInForce {
-  readonly times: ExpectedTimes
-}
-
-async function tasksInForce(
-  query: Omit<HistoryQuery, 'limit'>,
-  settings: SlotsSettings,
-  now: Instant,
-  deps: HistoryDeps,
-): Promise<readonly TimedTask[]> {
-  const { emitProblem } = settings
-  const tasks: TimedTask[] = []
-  for await (const known of tasksOfQuery(query, settings, deps)) {
-    try {
-      const times = expectedTimes(known)
-      tasks.push({ ...taskInForce(known, unmetUntil({ now, ...times })), times })
-    } catch (error) {
-      if (emitProblem === undefined || !(error instanceof LedgerError)) throw error
-      emitProblem(`task ${known.task}: ${error.message}`)
-    }
-  }
-  return tasks
-}
-
-async function* tasksOfQuery(
-  { task }: Omit<HistoryQuery, 'limit'>,
-  { emitProblem }: SlotsSettings,
+async function* tasksOf(
+  task: string | KnownTask | undefined,
+  emitProblem: SlotsSettings['emitProblem'],
   deps: HistoryDeps,
 ): AsyncGenerator<KnownTask> {
   if (task === undefined) {
     yield* readTaskRecords(deps, emitProblem && ((name, { message }) => emitProblem(`task ${name}: ${message}`)))
     return
   }
-  try {
-    yield await knownTask(task, deps)
-  } catch (error) {
-    const isKnown = error instanceof LedgerError && error.kind === 'usage' && !(error instanceof UnknownTaskError)
-    if (emitProblem === undefined || !isKnown) throw error
-    emitProblem(error.message)
+  const known = typeof task === 'string' ? await checkedTask(task, deps) : task
+  if (known.schedules.length === 0) {
+    if (emitProblem === undefined) throw usageError(noScheduleText(known.task))
+    emitProblem(noScheduleText(known.task))
   }
+  yield known
 }
 
 interface FoundWindow {

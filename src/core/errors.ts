@@ -42,12 +42,6 @@ export function isFaultOfTask(error: unknown): error is LedgerError {
   return error instanceof LedgerError && (error.kind === 'shape' || error.kind === 'usage')
 }
 
-/** For a `catch` where the record of one task must not hide others. Throws all other errors. */
-export function nullIfFaultOfTask(error: unknown): null {
-  if (isFaultOfTask(error)) return null
-  throw error
-}
-
 /** For a `catch`: a role that is limited to one task may read no other. Throws all other errors. */
 export function nullIfDenied(error: unknown): null {
   if (error instanceof LedgerError && error.kind === 'denied') return null

@@ -1,7 +1,7 @@
 import stringWidth from 'string-width'
 import { isKeyOf } from '../core/objects.ts'
 import type { Status } from '../core/types.ts'
-import type { SlotMark } from '../verdict/mark.ts'
+import type { SlotMark } from '../verdict/judge.ts'
 import { printable } from './text.ts'
 
 export interface Screen {

@@ -1,6 +1,6 @@
 import type { Instant } from '../core/types.ts'
-import type { VerdictRule } from '../verdict/rules.ts'
 import type { Sentence } from '../verdict/sentence.ts'
+import type { VerdictRule } from '../verdict/situations.ts'
 import { neededSteps } from '../verdict/steps.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { stepJson } from './command-line.ts'

@@ -30,6 +30,7 @@ export function resolveSlot(
       // Without a record, no view of all tasks would show the slot.
       await ask((call) => writeRecord(key.task, EMPTY_TASK_RECORD, 'absent', io.store, call))
     }
+    const hasSeenIt = readableRow(found)?.state === 'COMPLETED'
     const stampedAt = new Set<Instant>()
     for (;;) {
       // We must decide again after each conflict, because another run may have claimed the slot since.
@@ -40,6 +41,7 @@ export function resolveSlot(
         skewMs: settings.skewMs,
         endedRun: request.endedRun ?? null,
         survivor: survivorOf(found),
+        hasSeenIt,
       })
       if (decision.kind === 'refused') return decision
       const change = (row: Row | null, stamp: Stamp) => {

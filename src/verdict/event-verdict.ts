@@ -5,10 +5,12 @@ import { isUndecided } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
-import { parseRules, type Unmet, unmetRules } from '../core/task/rules.ts'
+import { parseRules } from '../core/task/rules.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { cronledger, scheduleFlags } from './command.ts'
 import { acceptStep, endStep, forceStep, switchStep, unusableSteps } from './event-steps.ts'
+import { factsOf, type TaskFacts } from './found.ts'
+import { judge } from './judge.ts'
 import { otherPlaceText } from './other-place.ts'
 import { endedText, type Sentence, scheduleText } from './sentence.ts'
 import { neededSteps, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
@@ -61,25 +63,23 @@ const NOTHING_STARTED = {
   attempts: 0,
 } as const
 
-function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, sinceLastSuccess?: boolean): Verdict {
-  const { guards, trigger, maxAttempts } = context
-  const settings = {
-    now,
-    skewMs: guards.skewMs ?? DEFAULT_SKEW_MS,
-    // A trigger has come for the slot, so it is not missed.
-    graceMs: Number.POSITIVE_INFINITY,
+function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, sinceLastSuccess?: true): Verdict {
+  const { guards, trigger, maxAttempts, task, window, expect } = context
+  const { slot } = window
+  const of: TaskFacts = {
+    ...factsOf(task, undefined, now),
+    times: {
+      // A trigger has come for the slot, so it is not missed.
+      ...{ graceMs: Number.POSITIVE_INFINITY, lateAfterMs: null, doneByMs: null },
+      skewMs: guards.skewMs ?? DEFAULT_SKEW_MS,
+      ...(sinceLastSuccess && { sinceLastSuccess }),
+    },
+    // A run does not read the slots before its own, so it does not know what is usual.
+    rules: expect === undefined ? null : { since: slot, rules: parseRules(expect) },
     // The option of a rerun is not that of the scheduled triggers.
     ...(trigger.kind === 'scheduled' && { maxAttempts }),
-    sinceLastSuccess,
   }
-  return verdictOf({ target: targetOf(context, row), row, unmet: unmetOf(row, context) }, settings)
-}
-
-/** A run does not read the slots before its own, so it does not know what is usual. */
-function unmetOf(row: StoredRow | null, { expect }: RunContext): readonly Unmet[] {
-  const own = readableRow(row)
-  if (own === null || expect === undefined) return []
-  return unmetRules(own, { since: own.slot, rules: parseRules(expect) }, [])
+  return verdictOf(judge({ slot, row }, of), targetOf(context, row))
 }
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {

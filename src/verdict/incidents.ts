@@ -1,26 +1,18 @@
 import { DAY_MS } from '../core/duration.ts'
 import { groupedBy } from '../core/objects.ts'
 import { commonZone } from '../core/schedule/zone.ts'
-import { NO_FINDINGS, type TaskFinding } from '../core/task/findings.ts'
 import type { Instant, Key } from '../core/types.ts'
+import {
+  CAUSES,
+  FINDING_KINDS,
+  FINDINGS,
+  type FindingKind,
+  type IncidentCause,
+  NO_FINDINGS,
+  type TaskFinding,
+} from './judge.ts'
 
-type Kind = TaskFinding['kind']
-
-/** Most urgent first. `broken`: work is not done or not known to be. `doubtful`: the slots may not have been due. */
-const CAUSES = ['broken', 'unreadable', 'unusual', 'doubtful', 'late'] as const
-export type IncidentCause = (typeof CAUSES)[number]
-
-const CAUSE_OF_KIND: Readonly<Record<Kind, IncidentCause>> = {
-  missed: 'broken',
-  failed: 'broken',
-  stale: 'broken',
-  overdue: 'broken',
-  unknown: 'unreadable',
-  unusual: 'unusual',
-  late: 'late',
-}
-
-const KINDS = Object.keys(CAUSE_OF_KIND) as readonly Kind[]
+type Kind = FindingKind
 
 export interface IncidentTask {
   readonly task: string
@@ -80,7 +72,7 @@ export function collectIncidents() {
       task = found.task
       const { kind, slot, owner } = found
       const cause = causeOf(found)
-      const blockedBy = ('blockedBy' in found && found.blockedBy) || null
+      const { blockedBy = null } = found
       const like = `${cause} ${blockedBy?.task}`
       let streak = open.get(like)
       if (streak === undefined || (streak.from - slot > GAP_MS && streaks.length < MAX_STREAKS)) {
@@ -109,9 +101,8 @@ function byWeight(one: Incident, other: Incident): number {
   )
 }
 
-function causeOf(found: TaskFinding): IncidentCause {
-  const isDoubtful = 'doubt' in found && found.doubt !== undefined
-  return isDoubtful ? 'doubtful' : CAUSE_OF_KIND[found.kind]
+function causeOf({ doubt, kind }: TaskFinding): IncidentCause {
+  return doubt === undefined ? FINDINGS[kind].cause : 'doubtful'
 }
 
 type Blocked = ReadonlyMap<Streak | null, readonly Streak[]>
@@ -199,6 +190,6 @@ function joined(streaks: readonly Streak[]): readonly IncidentTask[] {
   if (oldest === undefined || last === undefined) return []
   const { task, owner, to, newest, blockedBy } = last
   const countOf = (kind: Kind) => streaks.reduce((sum, { counts: one }) => sum + one[kind], 0)
-  const counts = new Map(KINDS.map((kind) => [kind, countOf(kind)] as const).filter(([, count]) => count > 0))
+  const counts = new Map(FINDING_KINDS.map((kind) => [kind, countOf(kind)] as const).filter(([, count]) => count > 0))
   return [{ task, owner, counts, from: oldest.from, to, newest, ...(blockedBy && { blockedBy: blockedBy.task }) }]
 }

@@ -57,10 +57,14 @@ export function keySentence({ task, slot }: Key): Sentence {
   return ['slot ', { at: slot }, ` of ${task}`]
 }
 
-function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
+/** Returns what an operator decided: `marked it as completed`. */
+export function decisionText(state: Resolution['state']): string {
+  return state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
+}
+
+export function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
   if (isCover({ by, reason })) return [`it was ${reason}`]
-  const what = state === 'SKIPPED' ? 'skipped it' : `marked it as ${state.toLowerCase()}`
-  return [`${by} ${what} at `, { at }, `: ${reason}`]
+  return [`${by} ${decisionText(state)} at `, { at }, `: ${reason}`]
 }
 
 /** Says how the slot completed, and which attempt had failed before. */

@@ -1,5 +1,5 @@
 import { formatInstant } from '../core/instant.ts'
-import type { Rerunnable } from '../core/row/policy.ts'
+import type { Rerunnable, Selectable } from '../core/row/policy.ts'
 import type { Instant, ScheduleSpec } from '../core/types.ts'
 import {
   BATCH_WORD,
@@ -89,6 +89,18 @@ export function resolveStep(
   { reason = REASON_WORD, run }: { readonly reason?: Word; readonly run?: string | undefined } = {},
 ): Step {
   return { kind: 'resolve', what, command: operatorCommand('resolve', target, { run, state, reason }) }
+}
+
+/** Returns the step that records that the slots of a range completed: those with a status in `only`. */
+export function settleSteps(
+  what: string,
+  { store, task, slot }: StepTarget,
+  to: Instant,
+  only: readonly Selectable[],
+): readonly Step[] {
+  const range = { store, task, from: formatInstant(slot), to: formatInstant(to), only: only.join(',') }
+  const command = cronledger('resolve', { ...range, state: 'completed', reason: REASON_WORD })
+  return [{ kind: 'resolve', what, command }]
 }
 
 export function declareStep({ store, task }: StepTarget, schedule: ScheduleSpec): Step {

@@ -1,10 +1,9 @@
 import type { RunContext } from '../core/event.ts'
-import { readableRow } from '../core/row/status.ts'
-import { expectedTimes, isOnlyDeclared } from '../core/task/task-record.ts'
 import type { UpstreamSlot } from '../core/task/upstream.ts'
 import type { Instant } from '../core/types.ts'
+import { factsOf } from './found.ts'
+import { judge } from './judge.ts'
 import { keySentence, type Sentence } from './sentence.ts'
-import { ofRow, otherScheduleOf } from './target.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
 /** Returns what is to be said of the slot that a run waits for. */
@@ -13,12 +12,24 @@ export function verdictOfUpstream(
   { store }: Pick<RunContext, 'store'>,
   now: Instant,
 ): Verdict {
-  const schedule = readableRow(row)?.schedule ?? null
-  const target = { store, task, slot, ...otherScheduleOf(schedule, record), ...ofRow(row, record.ecs) }
-  return verdictOf({ target, row, isOnlyDeclared: isOnlyDeclared(record) }, { now, ...expectedTimes(record) })
+  return verdictOf(judge({ slot, row }, factsOf(task, record, now)), store)
 }
 
 /** Says which slot is missing and why: `slot 03:00 of extract has not completed (failed: attempt 1 failed)`. */
 export function missingSentence(missing: UpstreamSlot, { status, happened }: Verdict): Sentence {
   return [...keySentence(missing), ` has not completed (${status ?? 'not due'}: `, ...happened, ')']
+}
+
+/**
+ * Returns how many tasks of `left`, one after the other, a task comes after. A slot waits for slots of other tasks that are not
+ * later than itself (`--after`), so these must be run first.
+ */
+export function depthOf(
+  task: string,
+  left: ReadonlySet<string>,
+  upstreams: ReadonlyMap<string, readonly string[]>,
+): number {
+  const others = new Set([...left].filter((one) => one !== task))
+  const own = upstreams.get(task)?.filter((one) => others.has(one)) ?? []
+  return Math.max(0, ...own.map((one) => 1 + depthOf(one, others, upstreams)))
 }

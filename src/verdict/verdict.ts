@@ -1,23 +1,15 @@
-import { elapsed } from '../core/duration.ts'
-import {
-  countedAttempts,
-  coveringSlot,
-  hasCompleted,
-  hasStarted,
-  isRepaired,
-  latenessMsOf,
-  successOf,
-} from '../core/row/attempts.ts'
-import { isUnreadable, readableRow, type SlotRecord, type StatusSettings, statusOf } from '../core/row/status.ts'
-import { isLate, type OffSchedule } from '../core/task/findings.ts'
-import type { Unmet } from '../core/task/rules.ts'
-import type { FoundSuspension } from '../core/task/suspensions.ts'
-import type { Instant, Key, Row, Status, StoredRow } from '../core/types.ts'
+import { keysOf } from '../core/objects.ts'
+import { countedAttempts } from '../core/row/attempts.ts'
+import { isUnreadable } from '../core/row/status.ts'
+import type { Row } from '../core/types.ts'
 import { RANGE_CAUTION } from './cautions.ts'
-import { type SlotSituation, VERDICT_RULES, type VerdictFacts, type VerdictRule } from './rules.ts'
+import { scheduleOf } from './found.ts'
+import { isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
+import { isSettled, REMARKS, settledSentence } from './remarks.ts'
 import type { Sentence } from './sentence.ts'
+import { aloneStep, MAY_BE_OVERDUE, SITUATIONS, type SlotSituation, type VerdictRule } from './situations.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
-import { ofRow, type StepTarget } from './target.ts'
+import { ofRow, otherScheduleOf, type StepTarget } from './target.ts'
 
 /**
  * Everything that cronledger says of a slot: the log, notifications, the commands, the pages and JSON only render it.
@@ -25,10 +17,7 @@ import { ofRow, type StepTarget } from './target.ts'
  * `happened` is one sentence, with times that each surface writes in its own way. `work` answers whether it is safe to run
  * the slot again, and `caution` must stand wherever `steps` stand.
  */
-export interface Verdict extends VerdictRule {
-  readonly situation: SlotSituation
-  /** Null for a slot that was not expected to run and has no row. */
-  readonly status: Status | null
+export interface Verdict extends VerdictRule, Pick<JudgedSlot, 'situation' | 'status'> {
   /** How many attempts count against `--max-attempts`. */
   readonly attempts: number
   /** How many attempts scheduled triggers may start. Left out: only a run knows. */
@@ -38,157 +27,96 @@ export interface Verdict extends VerdictRule {
 /** What is said after an event of a run. The slot may not have been read. */
 export type EventVerdict = Omit<Verdict, 'situation' | 'status'>
 
-export interface SlotFound {
-  readonly target: StepTarget
-  readonly row: StoredRow | null
-  /** Whether a slot without a row was due, or will be. Left out: yes. */
-  readonly isExpected?: boolean
-  readonly found?: FoundSuspension | null
-  /** Left out: a recorded schedule has the slot. */
-  readonly offSchedule?: OffSchedule | undefined
-  /** Whether the task is only declared: no scheduled run has stated its schedule. Left out: no. */
-  readonly isOnlyDeclared?: boolean
-  readonly unmet?: readonly Unmet[]
-  readonly firstSlot?: Instant | undefined
-}
-
-/** The times that decide what a slot is, in milliseconds. */
-export interface VerdictSettings extends StatusSettings {
-  readonly lateAfterMs?: number | null | undefined
-  readonly maxAttempts?: number | undefined
-  /** Whether the runs of the task go on from the last success. Left out: no. */
-  readonly sinceLastSuccess?: boolean | undefined
-}
-
 const LEFT_TO_LATER: ReadonlySet<SlotSituation> = new Set(['missed', 'notStarted', 'failed', 'stale'])
 
-const OFF_SCHEDULE: Readonly<Record<OffSchedule, string>> = {
-  none: ', and no schedule of this task is recorded',
-  other: ', and no recorded schedule has this slot',
+const NO_RECORD = ', and no schedule of this task is recorded'
+const OFF_SCHEDULE = ', and no recorded schedule has this slot'
+
+/** Returns the target of the commands for a slot in the ledger `store`. */
+export function targetOfSlot({ task, slot, row, own, doubt, of }: JudgedSlot, store: string): StepTarget {
+  const known = of.record ?? null
+  return {
+    ...{ store, task, slot, doubt },
+    ...otherScheduleOf(scheduleOf({ of, own, slot }), known),
+    ...ofRow(row, known?.ecs),
+  }
 }
 
-export function verdictOf(slot: SlotFound, settings: VerdictSettings): Verdict {
-  const { target, isExpected = true, found = null, offSchedule, isOnlyDeclared = false, unmet = [] } = slot
-  const row = readableRow(slot.row)
-  const { now, skewMs, maxAttempts } = settings
-  const unread = slot.row !== null && isUnreadable(slot.row) ? slot.row : null
-  const covering = row === null ? null : verdictOfCovering(row, slot, settings)
-  const facts: VerdictFacts = { target, row, unread, now, skewMs, found, firstSlot: slot.firstSlot, covering, unmet }
-  const at = { slot: target.slot, row: slot.row }
-  const status = slot.row === null && !isExpected ? null : statusOf(at, settings)
-  const isCovered = row !== null && coveringSlot(row) !== null
-  const isOverdue = status === 'overdue' && !isCovered
-  const basic = isOverdue ? statusOf(at, { ...settings, doneByMs: null }) : status
-  const situation = isCovered ? 'covered' : situationOf(basic, facts, isOnlyDeclared)
-  const attempts = row === null ? 0 : countedAttempts(row)
-  const rule: VerdictRule = VERDICT_RULES[situation](facts)
+/** Returns the words of a judgement. A run knows more of the target of its commands than the row. */
+export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
+  const target = typeof to === 'string' ? targetOfSlot(one, to) : to
+  const { situation, status, work, own, of, remarks } = one
+  const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(one)
+  const attempts = own === null ? 0 : countedAttempts(own)
+  const { maxAttempts } = of
+  const words = SITUATIONS[situation].words(one, target)
+  const rule = { ...words, ...coveringWords(one, target) }
+  const said = keysOf(REMARKS).flatMap((name) => remarks[name]?.words(target) ?? [])
+  const offSchedule = offScheduleText(one)
+  const open = isSettled(own) ? [] : said
+  const steps = [...open.flatMap((remark) => remark.steps ?? []), ...rule.steps]
+  const cautions = [rule.caution, ...open.map(({ caution }) => caution)]
   return {
     ...rule,
-    ...(settings.sinceLastSuccess &&
-      LEFT_TO_LATER.has(situation) && { caution: `${rule.caution ?? ''} ${RANGE_CAUTION}`.trim() }),
-    situation,
-    status,
-    attempts,
-    maxAttempts,
+    ...{ situation, status, work, attempts, maxAttempts },
+    workText: open.find(({ workText }) => workText !== undefined)?.workText ?? rule.workText,
+    caution:
+      [...cautions, of.times.sinceLastSuccess && LEFT_TO_LATER.has(situation) && RANGE_CAUTION]
+        .filter(Boolean)
+        .join(' ') || null,
     ...(rule.nextTrigger === 'depends' &&
       maxAttempts !== undefined && { nextTrigger: attempts < maxAttempts ? 'starts' : 'refused' }),
     happened: [
       ...rule.happened,
-      ...(isOverdue ? [', and should have completed by ', { at: target.slot + (settings.doneByMs ?? 0) }] : []),
-      ...(offSchedule === undefined ? [] : [OFF_SCHEDULE[offSchedule]]),
-      ...lateSentence(row, settings),
-      ...coversSentence(row),
+      ...(isOverdue ? [', and should have completed by ', { at: one.slot + (of.times.doneByMs ?? 0) }] : []),
+      ...offSchedule,
+      ...said.flatMap(({ happened }) => happened),
+      ...(own === null ? [] : [...settledSentence(own), ...coversSentence(own)]),
     ],
     steps: [
-      ...(isOverdue ? overdueSteps(rule, target) : rule.steps),
-      ...(offSchedule === 'none' && row !== null ? [declareStep(target, row.schedule)] : []),
+      ...(isOverdue ? overdueSteps(steps, target) : steps),
+      ...(offSchedule[0] === NO_RECORD && own !== null ? [declareStep(target, own.schedule)] : []),
     ],
   }
 }
 
-/** Returns what is said of a slot, for a list that has no room for steps and does not read the task record. */
-export function saidOf(
-  { task, slot, row }: Key & SlotRecord,
-  settings: VerdictSettings,
-): Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> {
-  const target = { store: '', task, slot, ecs: null }
-  const { happened, work, workText, caution } = verdictOf({ target, row }, settings)
-  return { happened, work, workText, caution }
-}
-
-/** Returns the verdict on the covering slot, which the covered slot repeats. */
-function verdictOfCovering({ covering }: Row, slot: SlotFound, settings: VerdictSettings): VerdictFacts['covering'] {
-  if (covering == null) return null
-  const { doubt: _, attempt: __, only: ___, ...same } = slot.target
-  const target = { ...same, slot: covering.slot, ...ofRow(covering), ...(same.ecs && { ecs: same.ecs }) }
+/** Returns what a slot without room for its steps says. */
+function coveringWords({ own, of, situation }: JudgedSlot, target: StepTarget): Partial<VerdictRule> {
+  const covering = situation === 'covered' ? own?.covering : null
+  if (covering == null) return {}
+  const { doubt: _, attempt: __, only: ___, ...same } = target
+  const to = { ...same, slot: covering.slot, ...ofRow(covering), ...(same.ecs && { ecs: same.ecs }) }
+  // A covered slot is one of the slots that the other one covers, so its sentence does not list them again.
   const row = isUnreadable(covering) ? covering : withoutCovers(covering)
-  return { slot: covering.slot, verdict: verdictOf({ target, row }, settings) }
+  const { happened, workText, caution, steps, work } = verdictOf(judge({ slot: covering.slot, row }, of), to)
+  return {
+    ...{ workText, caution },
+    happened: ['slot ', { at: covering.slot }, ' covers this one: ', ...happened],
+    steps: [...steps, ...(work === 'running' ? [] : [aloneStep(target, work === 'done')])],
+  }
 }
 
-/** A covered slot is one of the slots that the other one covers, so its sentence does not list them again. */
 function withoutCovers({ covers: _, ...row }: Row): Row {
   return row
 }
 
-function coversSentence(row: Row | null): Sentence {
-  if (row?.covers === undefined) return []
-  const { slots, since } = row.covers
+function coversSentence({ covers }: Row): Sentence {
+  if (covers === undefined) return []
+  const { slots, since } = covers
   const missed = slots === 1 ? '1 missed slot' : `${slots} missed slots`
   return since === undefined ? [`. It covers ${missed}`] : [`. It covers ${missed} after `, { at: since }]
 }
 
-function situationOf(
-  status: Status | null,
-  { target, row, unread, now, unmet }: VerdictFacts,
-  isOnlyDeclared: boolean,
-): SlotSituation {
-  switch (status) {
-    case null:
-      return 'notExpected'
-    case 'unknown':
-      return unread !== null && 'damage' in unread ? 'damaged' : 'newer'
-    case 'running':
-      return row !== null && row.leaseUntil !== null && now > row.leaseUntil ? 'silent' : 'running'
-    case 'missed':
-      if (target.doubt !== undefined) return 'doubtful'
-      return isOnlyDeclared ? 'declared' : 'missed'
-    case 'overdue':
-      return 'due'
-    case 'scheduled':
-    case 'due':
-    case 'waiting':
-    case 'skipped':
-      return status
-    case 'completed':
-      if (unmet.length > 0) return 'unusual'
-      return row === null ? status : completedSituation(row)
-    case 'stale':
-    case 'failed':
-      return row === null ? status : endedSituation(status, row)
-  }
-}
-
-export function completedSituation(row: Row): 'completed' | 'repaired' | 'marked' {
-  if (successOf(row) === undefined) return 'marked'
-  return isRepaired(row) ? 'repaired' : 'completed'
-}
-
-/** A slot in which an attempt has failed or stopped reporting, or in which none has started. */
-function endedSituation(status: 'stale' | 'failed', row: Row): SlotSituation {
-  if (hasCompleted(row)) return 'repeated'
-  const isUntried = status === 'failed' && !row.attempts.some(hasStarted) && row.resolutions.length === 0
-  return isUntried ? 'notStarted' : status
+/** Says why no schedule on record has the slot: the task has none, or only others. An operator forced it. */
+function offScheduleText({ row, of, slot }: JudgedSlot): readonly string[] {
+  if (row === null || of.record === undefined || scheduleOf({ of, own: null, slot }) !== null) return []
+  return [of.record === null || of.record.schedules.length === 0 ? NO_RECORD : OFF_SCHEDULE]
 }
 
 /** Nothing is decided yet, because a run that goes on, or a late trigger, may still complete the slot. */
-function overdueSteps({ steps }: VerdictRule, target: StepTarget): readonly Step[] {
+function overdueSteps(steps: readonly Step[], target: StepTarget): readonly Step[] {
   const others = steps
     .filter(({ kind }) => kind !== 'show')
     .map(({ isOptional, ...step }) => (isOptional && step.kind !== 'run' ? { ...step, isOptional } : step))
   return [showStep('see why it is overdue', target), ...others]
-}
-
-function lateSentence(row: Row | null, { lateAfterMs = null }: VerdictSettings): Sentence {
-  if (row === null || !isLate(row, { lateAfterMs })) return []
-  return [`. The first attempt started ${elapsed(latenessMsOf(row) ?? 0)} late`]
 }

@@ -1,20 +1,17 @@
 import { expect, test } from 'vitest'
-import { parseSchedules } from '../../src/audit/expected.ts'
 import { lastSlots } from '../../src/cli/commands/tasks.ts'
 import { formatInstant } from '../../src/core/instant.ts'
-import { readableRow, statusOf } from '../../src/core/row/status.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../src/core/task/findings.ts'
-import { expectedTimes } from '../../src/core/task/task-record.ts'
+import { readableRow } from '../../src/core/row/status.ts'
 import type { Instant } from '../../src/core/types.ts'
-import { isNotInRange } from '../../src/format/check/needs.ts'
-import { itemLine } from '../../src/format/slot/row.ts'
+import { slotLine } from '../../src/format/slot/row.ts'
 import { showJson, shownSlot, showText } from '../../src/format/slot/show.ts'
 import type { Attempt } from '../../src/function-work.ts'
+import { factsOf } from '../../src/verdict/found.ts'
+import { judge, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
 import { createApp } from '../../src/web/server/app.tsx'
 import { beginNeeds } from '../../src/web/server/read/needs.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { inProcess } from '../support/in-process.ts'
-import { timesAt } from '../support/rows.ts'
 import { CLOCK, ledgerOf, NOW, numbers, pick, SINCE } from './random-ledger.ts'
 
 /** `EVERY=1` compares more, as .ci/deep does. */
@@ -66,12 +63,12 @@ test('all views of a ledger have the same findings and the same newest slots, in
         const end = model.hasRow(model.endOf(by)) ? model.endOf(by) : null
         const ofEnd = end === null ? null : await ledger.get({ task: known.task, slot: new Date(end) })
         const own = await ledger.get({ task: known.task, slot: new Date(slot) })
-        const times = { now: NOW, ...expectedTimes(known) }
-        const status = ofEnd === null || end === null ? 'missed' : statusOf({ slot: end, row: ofEnd }, times)
-        expect(statusOf({ slot, row: own }, times), name).toBe(status)
+        const of = factsOf(known.task, known, NOW)
+        const status = ofEnd === null || end === null ? 'missed' : judge({ slot: end, row: ofEnd }, of).status
+        expect(judge({ slot, row: own }, of).status, name).toBe(status)
         if (shown.has(slot)) expect(shown.get(slot)?.status, name).toBe(status)
         const isFinding = (one: TaskFinding) => one.task === known.task && one.slot === end
-        if (['failed', 'stale'].includes(status) && end !== null && end >= SINCE)
+        if ((status === 'failed' || status === 'stale') && end !== null && end >= SINCE)
           expect(found.some(isFinding), name).toBe(true)
         if (end !== null)
           expect(
@@ -88,9 +85,9 @@ test('all views of a ledger have the same findings and the same newest slots, in
         only: ['missed', 'failed', 'stale'] as const,
       }
       const rerunnable = (await all(ledger.rerunnable(asked))).map(({ slot }) => slot.getTime())
-      const inRange = found.filter((one) => one.task === known.task && !isNotInRange(one))
+      const inRange = found.filter((one) => one.task === known.task)
       for (const one of inRange)
-        if (asked.only.some((kind) => kind === one.kind))
+        if (asked.only.some((kind) => kind === one.range))
           expect(rerunnable, `seed ${seed} ${named(one)}`).toContain(one.slot)
     }
   }
@@ -135,12 +132,11 @@ test('the row, show, the history, the page and the library say from which slot a
       }
       const [known] = await all(ledger.tasks({ task }))
       const history = new Map<unknown, string>()
-      for await (const one of ledger.history({ task })) history.set(one.slot, itemLine(one, 'completed'))
+      for await (const one of ledger.slots({ task, emitProblem: () => {} })) history.set(one.slot, slotLine(one))
       for (const [slot, since] of went) {
         counts[since === null ? 'none' : 'known'] += 1
         const row = await ledger.get({ task, slot: new Date(slot) })
-        const of = { store: 'memory:', task, record: known ?? null, inForce: known ? parseSchedules(known) : [] }
-        const shown = shownSlot(slot, row, of, timesAt(NOW))
+        const shown = shownSlot(judge({ slot, row }, factsOf(task, known, NOW)), 'memory:')
         const url = `/slot?task=${task}&slot=${formatInstant(slot)}`
         const page = await (await app.request(url, { headers: { host: 'localhost' } })).text()
         const [, onPage] = /<dt>range<\/dt>\s*<dd>.*?datetime="([^"]*)"/s.exec(page) ?? []

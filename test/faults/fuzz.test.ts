@@ -7,11 +7,11 @@ import { windowOf } from '../../src/core/schedule/slot.ts'
 import { checkTaskName } from '../../src/core/user-text.ts'
 import { csvLines } from '../../src/format/history/csv.ts'
 import { historyText } from '../../src/format/history/history.ts'
-import { itemLine } from '../../src/format/slot/row.ts'
+import { slotLine } from '../../src/format/slot/row.ts'
 import { shownSlot, showText } from '../../src/format/slot/show.ts'
 import { readSettings } from '../../src/run/settings.ts'
 import { readTrigger } from '../../src/run/trigger.ts'
-import { FORCED, NOW, rowWith, SUCCEEDED, statusAt, timesAt } from '../support/rows.ts'
+import { FORCED, judgedAt, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { UNSAFE } from './faults.ts'
 
 // Bounded and seeded: `SEED=17` takes other inputs, and a failure prints the seed and the smallest input that fails.
@@ -210,9 +210,6 @@ describe('a row of the ledger', () => {
       fields: [],
       columns: 80,
       color: false,
-      now: NOW,
-      statusOf: statusAt(NOW),
-      workOf: () => 'unknown' as const,
       nothing: async () => '',
       total: () => '',
     }
@@ -226,14 +223,10 @@ describe('a row of the ledger', () => {
           const decoded = valueOr(['shape'], () => decodeRow(JSON.parse(JSON.stringify(document) ?? 'null')))
           if (decoded === null) return
           read += 1
-          const nothing = { store: 's', task: decoded.task, record: undefined, inForce: [] }
-          const texts = [
-            itemLine(decoded, statusAt(NOW)(decoded)),
-            showText(shownSlot(decoded.slot, decoded, nothing, timesAt(NOW))),
-            csvLines([decoded], statusAt(NOW), NOW),
-          ]
+          const one = judgedAt(NOW, decoded)
+          const texts = [slotLine(one), showText(shownSlot(one, 's')), csvLines([one])]
           async function* group() {
-            yield [decoded as NonNullable<typeof decoded>]
+            yield [one]
           }
           for await (const text of historyText(group(), { ...style, format: 'table' })) texts.push(text)
           for (const text of texts) expect(text).not.toMatch(UNSAFE)

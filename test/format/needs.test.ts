@@ -1,26 +1,39 @@
 import { describe, expect, test } from 'vitest'
-import type { TaskFinding } from '../../src/core/task/findings.ts'
-import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
+import type { Row } from '../../src/core/types.ts'
+import { collectNeeds, needsLines, needsOf } from '../../src/format/check/needs.ts'
+import { commandText } from '../../src/format/command-line.ts'
+import { isFinding, type TaskFinding } from '../../src/verdict/judge.ts'
 import {
-  closed,
   FAILED,
   FORCED,
+  judgedAt,
   NOT_STARTED,
   NOW,
   ON_ECS,
   pending,
+  recordWith,
   rowWith,
   SUCCEEDED,
-  timesAt,
 } from '../support/rows.ts'
 
-const times = timesAt(NOW + 3_600_000, { lateAfterMs: 1 })
+const DAY_MS = 86_400_000
+
 describe('the next steps for several slots of a task', () => {
-  const DAY_MS = 86_400_000
   const row = rowWith({ ending: FAILED })
-  const common = { task: row.task, schedule: row.schedule, times }
-  const missed = (slot: number): TaskFinding => ({ ...common, kind: 'missed', status: 'missed', slot })
-  const failed = (slot: number): TaskFinding => ({ ...common, kind: 'failed', status: 'failed', slot, row })
+  const schedules = [{ since: row.slot - 9 * DAY_MS, spec: row.schedule }]
+  const onEcs = { record: recordWith(schedules, { ecs: ON_ECS, ecsSince: row.slot }) }
+  const of = (own: Row | null, slot: number, more: Parameters<typeof judgedAt>[2] = {}): TaskFinding => {
+    const record = more.record ?? recordWith(schedules)
+    const found = judgedAt(NOW + 3_600_000, own && ({ ...own, slot } as Row), {
+      slot,
+      lateAfterMs: null,
+      ...more,
+      record,
+    })
+    return isFinding(found) ? found : expect.unreachable()
+  }
+  const missed = (slot: number, more = {}) => of(null, slot, more)
+  const failed = (slot: number, more = {}) => of(row, slot, more)
   const steps = (...found: readonly TaskFinding[]) => {
     const { needs, add } = collectNeeds()
     for (const one of found) add(one)
@@ -37,7 +50,7 @@ describe('the next steps for several slots of a task', () => {
   })
 
   test('if the runs go on from the last success, several slots have the caution once', () => {
-    const inRange = (slot: number) => ({ ...missed(slot), times: { ...times, sinceLastSuccess: true as const } })
+    const inRange = (slot: number) => missed(slot, { sinceLastSuccess: true })
     const lines = steps(inRange(row.slot), inRange(row.slot - DAY_MS))
     expect(lines.filter((line) => line.includes('later run may have done the work'))).toHaveLength(1)
   })
@@ -52,60 +65,70 @@ describe('the next steps for several slots of a task', () => {
   test('the commands for several slots have the caution of a failed one whose work may be done', () => {
     const lost = rowWith({ ending: { outcome: 'abandoned' } }, { ending: FAILED })
     const { needs, add } = collectNeeds()
-    for (const one of [missed(row.slot), { ...failed(row.slot - DAY_MS), row: lost } as TaskFinding]) add(one)
+    for (const one of [missed(row.slot), of(lost, row.slot - DAY_MS)]) add(one)
     expect(needsLines(needs, 'dynamodb:ledger')[2]).toMatch(
       /^ {2}2026-11-23 03:00 UTC: Attempt 1 on host never reported its end\. It may still be running/,
     )
   })
 
-  const stale = (slot: number): TaskFinding => ({
-    ...common,
-    kind: 'stale',
-    status: 'stale',
-    slot,
-    row: pending(rowWith({})),
-  })
+  const stale = (slot: number, more = {}) => of(pending(rowWith({})), slot, more)
 
   test('the commands for several slots leave out the stale ones, whose work may be done', () => {
     const { needs, add } = collectNeeds()
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), stale(row.slot - 2 * DAY_MS)]) add(one)
     const lines = needsLines(needs, 'dynamodb:ledger')
-    const [note, log, show, list, run] = lines.slice(2)
-    expect(log).toContain('see what happened')
-    expect(show).toContain('show --store dynamodb:ledger --task nightly --slot 2026-11-22T03:00:00Z')
-    for (const line of [list, run])
+    for (const line of lines.filter((one) => one.includes('--from')))
       expect(line).toContain('--from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --only missed,failed')
-    expect(note).toBe(
-      '  The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.',
-    )
+    expect(lines.at(-1)).toMatch(/or mark it as completed: +cronledger resolve .* --slot 2026-11-22T03:00:00Z/)
+    expect(lines.join('\n')).toContain('It may still be running, or its work may be done.')
   })
 
   test('on ECS, a stale slot is not the oldest one to run', () => {
     const { needs, add } = collectNeeds()
-    for (const one of [missed(row.slot), stale(row.slot - DAY_MS)]) add({ ...one, ecs: ON_ECS })
-    const lines = needsLines(needs, 'dynamodb:ledger')
-    expect(lines.at(-1)).toMatch(/cronledger rerun .* --from 2026-11-24T03:00:00Z .* --only missed,failed .* --ecs$/)
+    for (const one of [0, -1].map((day) => missed(row.slot + day * DAY_MS, onEcs))) add(one)
+    add(stale(row.slot - 2 * DAY_MS, onEcs))
+    const lines = needsLines(needs, 'dynamodb:ledger').join('\n')
+    expect(lines).toMatch(/cronledger rerun .* --from 2026-11-23T03:00:00Z .* --only missed,failed .* --ecs$/m)
   })
 
-  test('if all of them are stale, none is run', () => {
+  test('several stale or unusual slots have one round of commands each, which settle all of them', () => {
     expect(steps(stale(row.slot), stale(row.slot - DAY_MS))).toEqual([
       '',
       row.task,
       '  The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.',
-      '  see the latest stale slot',
+      '  see what happened',
+      '  list the stale slots',
+      '  run them, the oldest first',
+      '  or mark them as completed',
     ])
+    const expectations = { since: 0, expect: 'rows>=1' }
+    const unusual = (day: number) =>
+      of(rowWith({ ending: SUCCEEDED }), row.slot - day * DAY_MS, { record: recordWith(schedules, { expectations }) })
+    const { needs, add } = collectNeeds()
+    for (const one of [unusual(0), unusual(1)]) add(one)
+    expect(needsLines(needs, 'dynamodb:ledger').at(-1)).toMatch(
+      /settle them: +cronledger resolve .* --from 2026-11-23T03:00:00Z --to 2026-11-24T03:00:01Z --only unusual,late --state completed --reason 'YOUR REASON'$/,
+    )
   })
 
-  test('a slot that completed before a force failed is never one of several to run', () => {
+  test('each slot that a range leaves out has its own commands, with its time', () => {
     const done = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
-    const once = (slot: number): TaskFinding => ({ ...failed(slot), row: done, ecs: ON_ECS }) as TaskFinding
     const { needs, add } = collectNeeds()
-    for (const one of [missed(row.slot), missed(row.slot - DAY_MS), once(row.slot - 2 * DAY_MS)])
-      add({ ...one, ecs: ON_ECS })
+    for (const one of [
+      missed(row.slot),
+      missed(row.slot - DAY_MS),
+      of(done, row.slot - 2 * DAY_MS),
+      of(done, row.slot - 3 * DAY_MS),
+    ])
+      add(one)
     const lines = needsLines(needs, 'dynamodb:ledger').join('\n')
-    expect(lines).not.toContain('FORCE_ONLY')
-    expect(lines).toMatch(/see the slot that needs its own decision: +cronledger show .* --slot 2026-11-22T03:00:00Z/)
-    expect(steps(once(row.slot))).toEqual([
+    for (const day of ['21', '22'])
+      expect(lines).toMatch(
+        new RegExp(
+          `2026-11-${day} 03:00 UTC: mark it as completed: +cronledger resolve .* --slot 2026-11-${day}T03:00:00Z`,
+        ),
+      )
+    expect(steps(of(done, row.slot))).toEqual([
       '',
       row.task,
       '  The slot completed once. To run it again does its work a second time.',
@@ -115,11 +138,25 @@ describe('the next steps for several slots of a task', () => {
     ])
   })
 
-  test('a slot whose run was refused because of its schedule is never one of several to run', () => {
-    const otherSchedule = { expression: '0 3 * * 1-5', zone: 'UTC' }
-    const found = { ...failed(row.slot), row: closed(rowWith({ ending: NOT_STARTED })), otherSchedule } as TaskFinding
-    expect(steps(found)).toContain('  run it now')
-    const several = steps(found, missed(row.slot - DAY_MS), missed(row.slot - 2 * DAY_MS))
-    expect(several.at(-1)).toBe('  see the slot that needs its own decision')
+  test('the range of the commands runs every slot that a recorded schedule has, also one of an earlier schedule', () => {
+    const record = recordWith([...schedules, { since: row.slot, spec: { expression: '0 4 * * *', zone: 'UTC' } }])
+    const found = [0, 1, 2].map((day) => of(rowWith({ ending: NOT_STARTED }), row.slot - day * DAY_MS, { record }))
+    const { needs, add } = collectNeeds()
+    for (const one of found) add(one)
+    const [need] = needsOf(needs, 'dynamodb:ledger')
+    expect(need?.steps.map(({ command }) => commandText(command)).at(-1)).toContain(
+      '--from 2026-11-22T03:00:00Z --to 2026-11-24T03:00:01Z',
+    )
+  })
+
+  test('a task comes after those that it waits for', () => {
+    const { needs, add } = collectNeeds()
+    const after = recordWith(schedules, { expectations: { since: 0, after: ['z'] } })
+    for (const [task, record] of [
+      ['a', after],
+      ['z', recordWith(schedules)],
+    ] as const)
+      add(missed(row.slot, { task, record }))
+    expect(needsOf(needs, 'dynamodb:ledger').map(({ task }) => task)).toEqual(['z', 'a'])
   })
 })

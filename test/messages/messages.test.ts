@@ -3,7 +3,6 @@ import type { RunContext } from '../../src/core/event.ts'
 import { keysOf } from '../../src/core/objects.ts'
 import type { ResolveObjection } from '../../src/core/row/decide.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
-import { NO_FINDINGS, type SlotFinding, type TaskFinding } from '../../src/core/task/findings.ts'
 import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Resolution, Row, StoredRow } from '../../src/core/types.ts'
 import { checkSummary, findingObject } from '../../src/format/check/finding.ts'
@@ -24,9 +23,11 @@ import {
   retiredText,
 } from '../../src/format/task/task-change.ts'
 import { collectIncidents } from '../../src/verdict/incidents.ts'
-import { saidOf } from '../../src/verdict/verdict.ts'
+import { isFinding, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
+import { verdictOf } from '../../src/verdict/verdict.ts'
 import {
   FAILED,
+  judgedAt,
   lastWaiting,
   NOW,
   ON_ECS,
@@ -36,7 +37,6 @@ import {
   rowOn,
   rowWith,
   SUCCEEDED,
-  timesAt,
 } from '../support/rows.ts'
 
 import {
@@ -120,8 +120,8 @@ function rerunLines(): readonly string[] {
   const left = rowWith({ ending: { ...FAILED, process: { pid: 4711, boot: 'b' } } })
   const rows = { missed: null, failed: left, stale: pending(rowWith({})), completed: rowWith({ ending: SUCCEEDED }) }
   const planned = keysOf(rows).map((why) => {
-    const at = { task: 'nightly', slot: SLOT, row: rows[why] }
-    const verdict = at.row && saidOf(at, timesAt(NOW + 86_400_000))
+    const row = rows[why]
+    const verdict = row && verdictOf(judgedAt(NOW + 86_400_000, row), '')
     return { slot: SLOT, why, schedule: { schedule: '0 3 * * *', timezone: 'Asia/Tokyo' }, verdict }
   })
   return [
@@ -140,57 +140,46 @@ function rerunLines(): readonly string[] {
   ]
 }
 
-/** The times by which a finding of this kind is one. */
-function timesOf(kind: SlotFinding['kind']) {
-  const overdue = { doneByMs: 3_600_000, graceMs: 86_400_000 }
-  return timesAt(LATER + 10_800_000, kind === 'overdue' ? overdue : { lateAfterMs: 1_000 })
-}
-
-function findings(): readonly TaskFinding[] {
+/** Returns the finding of a slot, by the times that make it one. */
+function findingAt(row: StoredRow | null, more: Parameters<typeof judgedAt>[2] = {}, dayOfSlot = 0): TaskFinding {
   const { schedule, task } = CONTEXT
-  const row = rowWith({ ending: FAILED })
-  const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
-  const missed = { kind: 'missed', status: 'missed', slot: SLOT } as const
-  const samples: Readonly<Record<SlotFinding['kind'], readonly SlotFinding[]>> = {
-    missed: [missed, { ...missed, doubt: { after: SLOT - 86_400_000, until: SLOT + 86_400_000 } }],
-    failed: [{ kind: 'failed', status: 'failed', slot: SLOT, row }],
-    stale: [rowWith({}), lastWaiting(rowWith({}))].map((left) => ({
-      ...{ kind: 'stale', status: 'stale', slot: SLOT },
-      row: left,
-    })),
-    overdue: [live, { ...lastWaiting(rowWith({})), leaseUntil: live.leaseUntil }, null].map((open) => ({
-      ...{ kind: 'overdue', status: 'overdue', slot: SLOT },
-      row: open,
-    })),
-    unknown: [
-      { task, slot: SLOT, schemaVersion: 99, newerSchema: true as const },
-      {
-        task,
-        slot: SLOT,
-        damage: `row ${task} 2026-11-24T03:00:00Z is damaged: version is 0. Correct it in the ledger.`,
-      },
-    ].map((row) => ({ kind: 'unknown', status: 'unknown', slot: SLOT, row })),
-    unusual: [
-      {
-        ...{ kind: 'unusual', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) },
-        unmet: [
-          { name: 'rows', operator: '>=', bound: 1, isRelative: false, value: null, usual: 1_200 },
-          { name: 'duration', operator: '<=', bound: 3, isRelative: true, value: 1_200_000, usual: 300_000 },
-        ],
-      },
-    ],
-    late: [{ kind: 'late', status: 'completed', slot: SLOT, row: rowWith({ ending: SUCCEEDED }) }],
-  }
-  return Object.values(samples).flatMap((some) =>
-    some.map((found) => ({ ...found, task, schedule, times: timesOf(found.kind) })),
-  )
+  const slot = SLOT + dayOfSlot * 86_400_000
+  const own = row && ({ ...row, task, slot, ...('schedule' in row && { schedule }) } as StoredRow)
+  const record = { ...recordWith([]), ...more.record, schedules: [{ since: SLOT - 10 * 86_400_000, spec: schedule }] }
+  const times = { lateAfterMs: 1_000, ...more, task: more.task ?? task, slot, record }
+  const found = judgedAt(LATER + 10_800_000, own && { ...own, task: times.task }, times)
+  if (!isFinding(found)) throw new Error('the slot needs no attention')
+  return found
 }
 
-/** Returns the finding with the attempts of its row on ECS. */
-function onEcsToo(found: TaskFinding): TaskFinding {
-  return found.kind === 'missed' || found.kind === 'unknown' || found.row === null
-    ? found
-    : { ...found, row: rowOn(ON_ECS, found.row) }
+const OVERDUE = { doneByMs: 3_600_000, graceMs: 86_400_000 }
+const EXPECT = { record: recordWith([], { expectations: { since: 0, expect: 'rows>=1' } }) }
+
+/** Returns a sample of each finding, of a task with this name and record. */
+function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFinding[] {
+  const { task } = CONTEXT
+  const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
+  const onEcs = more.record?.ecs ? (row: Row) => rowOn(ON_ECS, row) : (row: Row) => row
+  const of = (row: Row | null, own: Parameters<typeof judgedAt>[2] = {}) =>
+    findingAt(row && onEcs(row), { ...more, ...own, record: { ...recordWith([]), ...more.record, ...own.record } })
+  const unread = (row: StoredRow) => findingAt(row, more)
+  return [
+    of(null),
+    of(null, { doubt: { after: SLOT - 86_400_000, until: SLOT + 86_400_000 } }),
+    of(rowWith({ ending: FAILED })),
+    of(rowWith({})),
+    of(lastWaiting(rowWith({}))),
+    of(live, OVERDUE),
+    of({ ...lastWaiting(rowWith({})), leaseUntil: live.leaseUntil }, OVERDUE),
+    of(null, OVERDUE),
+    unread({ task, slot: SLOT, schemaVersion: 99, newerSchema: true as const }),
+    unread({
+      ...{ task, slot: SLOT },
+      damage: `row ${task} 2026-11-24T03:00:00Z is damaged: version is 0. Correct it in the ledger.`,
+    }),
+    of(rowWith({ ending: SUCCEEDED }), EXPECT),
+    of(rowWith({ ending: SUCCEEDED })),
+  ]
 }
 
 const CHECKED = 'dynamodb:cronledger'
@@ -202,25 +191,23 @@ function incidentSamples(): readonly string[] {
     for (const one of found) add(one)
     return incidentLines(incidents(), { columns: null, color: false }, LATER)
   }
-  const outage = ['etl', 'pay', 'sync'].flatMap((name) =>
-    findings()
-      .slice(0, 1)
-      .map((found) => ({ ...found, task: name })),
-  )
+  const outage = ['etl', 'pay', 'sync'].map((task) => findingAt(null, { task }))
   return [...findings().flatMap((found) => linesOf([found])), ...linesOf([...outage, ...findings().slice(-1)])]
 }
 
 function checkLines(): readonly string[] {
-  const { needs, add } = collectNeeds()
-  for (const found of findings()) add({ ...found, task: found.kind })
-  for (const found of findings()) add({ ...found, task: 'several' })
-  const missed = { ...CONTEXT, times: timesOf('missed'), kind: 'missed', status: 'missed' } as const
-  add({ ...missed, slot: SLOT + 86_400_000, task: 'several' })
-  for (const slot of [SLOT, SLOT - 86_400_000]) add({ ...missed, slot, task: 'hourly' })
-  for (const found of findings()) add({ ...onEcsToo(found), task: `${found.kind} on ECS`, ecs: ON_ECS })
-  for (const found of findings()) add({ ...onEcsToo(found), task: 'several on ECS', ecs: ON_ECS })
-  add({ ...missed, slot: SLOT + 86_400_000, task: 'several on ECS', ecs: ON_ECS })
-  for (const found of findings()) add({ ...found, task: 'owned', owner: 'https://wiki.example.org/nightly' })
+  const { needs, ...collected } = collectNeeds()
+  const add = (found: TaskFinding, task: string) => collected.add({ ...found, task, of: { ...found.of, task } })
+  const onEcs = { record: recordWith([], { ecs: ON_ECS, ecsSince: SLOT }) }
+  const owned = { record: recordWith([], { expectations: { since: SLOT, owner: 'https://wiki.example.org/nightly' } }) }
+  for (const found of findings()) add(found, found.kind)
+  for (const found of [...findings(), findingAt(null, {}, -1)]) add(found, 'several')
+  for (const day of [0, -1]) add(findingAt(null, {}, day), 'hourly')
+  for (const day of [0, -1]) add(findingAt(rowWith({}), {}, day), 'stale twice')
+  for (const day of [0, -1]) add(findingAt(rowWith({ ending: SUCCEEDED }), EXPECT, day), 'unusual twice')
+  for (const found of findings(onEcs)) add(found, `${found.kind} on ECS`)
+  for (const found of [...findings(onEcs), findingAt(null, onEcs, -1)]) add(found, 'several on ECS')
+  for (const found of findings(owned)) add(found, 'owned')
   return [
     checkSummary(NO_FINDINGS),
     checkSummary({ ...NO_FINDINGS, late: 1 }),

@@ -1,10 +1,14 @@
 import type { Finish, RunContext, RunEvent } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
-import { statusOfRow } from '../../src/core/row/status.ts'
 import { claimRow, coverRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
-import { isMissed } from '../../src/core/task/expected-slots.ts'
-import type { AuditSettings } from '../../src/core/task/findings.ts'
-import { EMPTY_TASK_RECORD, type Schedules, type Suspension, type TaskRecord } from '../../src/core/task/task-record.ts'
+import {
+  EMPTY_TASK_RECORD,
+  type ExpectedTimes,
+  expectedTimes,
+  type Schedules,
+  type Suspension,
+  type TaskRecord,
+} from '../../src/core/task/task-record.ts'
 import type {
   AttemptRecord,
   ClosedRow,
@@ -13,9 +17,11 @@ import type {
   PendingRow,
   ResolvedState,
   Row,
+  StoredRow,
   Trigger,
 } from '../../src/core/types.ts'
-import type { StatusOf } from '../../src/format/slot/row.ts'
+import { factsOf, type SlotRecord, type TaskFacts } from '../../src/verdict/found.ts'
+import { type JudgedSlot, judge } from '../../src/verdict/judge.ts'
 import { FARGATE } from './aws/ecs.ts'
 
 export const NOW = Date.parse('2026-11-24T03:00:05Z')
@@ -118,17 +124,29 @@ export function recordWith(schedules: Schedules, more: Partial<TaskRecord> = {})
   return { ...EMPTY_TASK_RECORD, schedules, ...more }
 }
 
-/** The times of an audit, with a grace of fifteen minutes. */
-export const timesAt = (now: number, more: Partial<AuditSettings> = {}): AuditSettings => ({
-  ...{ now, skewMs: 0, graceMs: 900_000, lateAfterMs: null, doneByMs: null },
-  ...more,
-})
+/** The time of an audit, and the times that its task states. */
+interface At extends Partial<ExpectedTimes> {
+  readonly record?: TaskRecord | null
+  readonly task?: string
+}
 
-/** Returns the function that returns the status of an entry of a history at a time. */
-export const statusAt =
-  (now: number, more: Partial<AuditSettings> = {}): StatusOf =>
-  (item) =>
-    isMissed(item) ? item.status : statusOfRow(item, timesAt(now, more))
+/** Returns the facts of a task at a time, with a grace of fifteen minutes and no skew. */
+function factsAt(now: number, { record, task = 'nightly', ...times }: At = {}): TaskFacts {
+  const common = { skewMs: 0, graceMs: 900_000, lateAfterMs: null, doneByMs: null }
+  return { ...factsOf(task, record, now), times: { ...common, ...expectedOf(record), ...times } }
+}
+
+function expectedOf(record: TaskRecord | null | undefined): Partial<ExpectedTimes> {
+  const { skewMs: _, ...times } = expectedTimes(record ?? null)
+  return times
+}
+
+/** Returns the judgement of a slot at a time. Left out: the slot of `rowWith`. */
+export function judgedAt(now: number, row: StoredRow | null, more: At & Partial<SlotRecord> = {}): JudgedSlot {
+  const { slot = row?.slot ?? CONTEXT.window.slot, isExpected, doubt, older, ...at } = more
+  const record = { slot, row, doubt, ...(isExpected === false && { isExpected }), ...(older && { older }) }
+  return judge(record, factsAt(now, { ...(row !== null && { task: row.task }), ...at }))
+}
 
 export const PAUSE: Suspension = {
   from: NOW,

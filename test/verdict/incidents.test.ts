@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { TaskFinding } from '../../src/core/task/findings.ts'
 import { collectIncidents, type Incident } from '../../src/verdict/incidents.ts'
+import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { FINDINGS } from '../support/pages/needs.ts'
 
 const HOUR_MS = 3_600_000

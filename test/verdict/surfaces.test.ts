@@ -1,18 +1,15 @@
 import { expect, test } from 'vitest'
-import { parseSchedules } from '../../src/audit/expected.ts'
-import { LOOKED_AT } from '../../src/audit/older.ts'
+import { LOOKED_AT } from '../../src/audit/walk.ts'
 import type { RunEvent } from '../../src/core/event.ts'
-import { keysOf } from '../../src/core/objects.ts'
+import { isKeyOf, keysOf } from '../../src/core/objects.ts'
 import { decide, decideResolution, rerunnableAs } from '../../src/core/row/decide.ts'
 import { DEFAULT_SKEW_MS } from '../../src/core/row/policy.ts'
-import { readableRow, statusOfRow, workRow } from '../../src/core/row/status.ts'
+import { readableRow } from '../../src/core/row/status.ts'
 import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
-import { isMissed } from '../../src/core/task/expected-slots.ts'
-import { isLate, type TaskFinding } from '../../src/core/task/findings.ts'
-import { expectedTimes, rulesOf, type TaskRecord } from '../../src/core/task/task-record.ts'
+import type { TaskRecord } from '../../src/core/task/task-record.ts'
 import type { EcsFacts, Row, Status } from '../../src/core/types.ts'
-import { findingJson, verdictOfFinding } from '../../src/format/check/finding.ts'
+import { findingJson } from '../../src/format/check/finding.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { commandText, stepJson } from '../../src/format/command-line.ts'
 import { logObject } from '../../src/format/log/log.ts'
@@ -21,13 +18,16 @@ import { nextTriggerText } from '../../src/format/verdict.ts'
 import { readMethods } from '../../src/ledger.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { writeRecord } from '../../src/run/task/task-record.ts'
-import type { SlotMark } from '../../src/verdict/mark.ts'
-import type { SlotSituation } from '../../src/verdict/rules.ts'
+import { factsOf, namedSlot } from '../../src/verdict/found.ts'
+import { judge, type TaskFinding } from '../../src/verdict/judge.ts'
+import { isSettled, REMARKS, type RemarkName } from '../../src/verdict/remarks.ts'
+import type { SlotSituation } from '../../src/verdict/situations.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
-import { completedSituation } from '../../src/verdict/verdict.ts'
+import { verdictOf } from '../../src/verdict/verdict.ts'
 import type { AppOptions } from '../../src/web/server/answers.tsx'
 import { createApp } from '../../src/web/server/app.tsx'
 import { readReport } from '../../src/web/server/read/report.ts'
+import { readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { MARKS } from '../../src/web/views/frame/marks.ts'
 import { ledgerOf, numbers, NOW as RANDOM_NOW, SINCE as RANDOM_SINCE } from '../audit/random-ledger.ts'
 import {
@@ -44,7 +44,6 @@ import {
   rowOn,
   rowWith,
   SUCCEEDED,
-  timesAt,
 } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
@@ -71,7 +70,17 @@ interface Situation {
 
 const RAW = { ...encodeRow(rowWith({})), version: 1 }
 
-const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
+const CASES: Readonly<Record<SlotSituation | RemarkName, Situation>> = {
+  unusual: {
+    row: rowWith({ ending: { ...SUCCEEDED, report: '{"rows":0}' } }),
+    record: { expectations: { since: slot, expect: 'rows>=1' } },
+    isFinding: true,
+  },
+  late: {
+    row: rowWith({ ending: SUCCEEDED }),
+    record: { expectations: { since: slot, lateAfterMs: 1_000 } },
+    isFinding: true,
+  },
   scheduled: { afterMs: -HOUR_MS },
   due: { afterMs: 60_000 },
   missed: { isFinding: true },
@@ -94,13 +103,9 @@ const SITUATIONS: Readonly<Record<SlotSituation, Situation>> = {
   failed: { row: rowWith({ ending: FAILED }), isFinding: true },
   notStarted: { row: rowWith({ ending: NOT_STARTED }), isFinding: true },
   completed: { row: rowWith({ ending: SUCCEEDED }) },
-  unusual: {
-    row: rowWith({ ending: { ...SUCCEEDED, report: '{"rows":0}' } }),
-    record: { expectations: { since: slot, expect: 'rows>=1' } },
-    isFinding: true,
-  },
   repaired: { row: rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }) },
   marked: { row: resolvedAs('COMPLETED') },
+  repeatedStale: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), isFinding: true },
   repeated: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), isFinding: true },
   skipped: { row: resolvedAs('SKIPPED') },
   covered: {
@@ -155,10 +160,9 @@ async function surfaces(
   const clock = { ...systemClock, now: () => now }
   const deps = { store, clock, pageTimeoutMs: 9_000, signals: [] }
   const ledger = readMethods(async () => deps) as AppOptions['ledger']
-  const known = { task: 'nightly', ...record }
   const own = await ledger.get({ task: 'nightly', slot: new Date(slot) })
-  const times = timesAt(now, { skewMs: 30_000 })
-  const shown = shownSlot(slot, own, { store: STORE, ...known, record: known, inForce: parseSchedules(known) }, times)
+  const of = factsOf('nightly', record, now)
+  const shown = shownSlot(judge(namedSlot(slot, own, of), of), STORE)
   const options = { ledger, ledgerTimeoutMs: 9_000 }
   const page = await pagesOf(ledger, now)('nightly', slot)
   const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
@@ -181,21 +185,22 @@ async function surfaces(
 }
 
 test.each(
-  keysOf(SITUATIONS).flatMap((name) => [
+  keysOf(CASES).flatMap((name) => [
     [name, 'a host', null],
     [name, 'ECS', ON_ECS],
-  ]) as [SlotSituation, string, EcsFacts | null][],
+  ]) as [SlotSituation | RemarkName, string, EcsFacts | null][],
 )('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, ecs) => {
-  const situation = SITUATIONS[name]
+  const situation = CASES[name]
   const { shown, pages, advised, filed, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), ecs)
   const { verdict } = shown
-  expect(verdict.situation).toBe(name)
+  expect(isKeyOf(name, REMARKS) ? keysOf(shown.remarks) : verdict.situation).toEqual(
+    isKeyOf(name, REMARKS) ? [name] : name,
+  )
   const { status } = verdict
   const json = JSON.parse(showJson(shown))
   expect([json.status, json.work]).toEqual([status, verdict.work])
   for (const text of [showText(shown), ...pages]) expectSaid(text, shown)
-  const mark = ['repaired', 'marked', 'unusual'].includes(name) ? (name as SlotMark) : status
-  if (mark !== null) for (const text of pages) expect(text).toContain(MARKS[mark].word)
+  if (status !== null) for (const text of pages) expect(text).toContain(MARKS[shown.mark].word)
   const { work, nextTrigger, happened, caution, steps } = json
   if (filed.length > 0 && status !== 'missed') expect(filed).toEqual([happened])
   if (situation.isFinding) {
@@ -236,11 +241,11 @@ function objection({ slot, row }: ShownSlot) {
   return decision.kind === 'refused' ? decision.cause : null
 }
 
-function expectedObjection({ row, verdict: { status, situation } }: ShownSlot) {
+function expectedObjection({ own, row, verdict: { status, situation } }: ShownSlot) {
   if (status === 'unknown') return 'newerRow'
   if (row === null || situation === 'covered') return null
   if (status === 'running' || status === 'waiting' || status === 'overdue') return 'running'
-  return status === 'completed' ? 'completed' : null
+  return situation === 'marked' || (status === 'completed' && isSettled(own)) ? 'completed' : null
 }
 
 test('every surface has the same status, the same answer about the work, and the same steps, in random ledgers', async () => {
@@ -256,46 +261,46 @@ test('every surface has the same status, the same answer about the work, and the
     const range = { since: since.toISOString(), until: until.toISOString() }
     const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readReport>[1]
     const report = await readReport({ range, store: STORE }, reading)
+    const now = new Date(RANDOM_NOW)
     for await (const known of ledger.tasks()) {
       const { task } = known
-      const times = { now: RANDOM_NOW, ...expectedTimes(known) }
-      const of = { store: STORE, task, record: known, inForce: parseSchedules(known) }
       const filed = new Map(report?.tasks.find((one) => one.task === task)?.exceptions.map((one) => [one.slot, one]))
+      const read = await readTask(task, reading)
+      const page = read && (await readTaskPage(read, {}, reading))
+      const shownOnPage = new Map(page?.slots.map((one) => [one.slot, one]))
       let newest: Status | null | undefined
-      for await (const item of ledger.slots({ since, until, task, emitProblem: () => {} })) {
-        const { slot } = item
-        // What is usual follows from the rows before it.
-        const older: Row[] = []
-        if (rulesOf(known) !== null)
-          for await (const one of ledger.history({ task, until: new Date(slot), limit: LOOKED_AT })) {
-            const before = readableRow(one)
-            if (before !== null) older.push(before)
-          }
-        const shown = shownSlot(slot, isMissed(item) ? null : item, { ...of, older }, times)
-        const { row, verdict } = shown
-        const { status, situation, work } = verdict
+      for await (const one of ledger.slots({ since, until, task, now, emitProblem: () => {} })) {
+        const shown = shownSlot(one, STORE)
+        const { slot, row, own, status, situation, work, remarks, kind, verdict, of } = shown
         const name = `seed ${seed} ${task} ${new Date(slot).toISOString()} ${situation}`
+        // One slot that is looked up alone, as `show` and the page of the slot do.
+        const older: Row[] = []
+        if (of.rules !== null)
+          for await (const before of ledger.history({ task, until: new Date(slot), limit: LOOKED_AT }))
+            older.push(...(readableRow(before) === null ? [] : [before as Row]))
+        expect(verdictOf(judge(namedSlot(slot, row, of, older), of), STORE), name).toEqual(verdict)
         // A page takes long.
         const isNew = !seen.has(`${situation} ${shown.target.ecs === null}`)
         seen.add(`${situation} ${shown.target.ecs === null}`)
+        for (const remark of keysOf(remarks)) seen.add(remark)
         if (isNew) expectSaid(textOf(await ask(task, slot)), shown)
         newest ??= status
-        // `history`, the rerun of a range, `resolve` and the report.
-        expect(row === null ? status : statusOfRow(row, times), name).toBe(status)
+        const cell = shownOnPage.get(slot)
+        if (cell !== undefined) expect([cell.mark, cell.kind], name).toEqual([shown.mark, kind])
+        // A force, `resolve` and the report.
         const isOpen = ['running', 'waiting', 'overdue', 'unknown'].includes(status ?? '') && row !== null
         const again = isOpen ? null : work === 'done' ? 'completed' : status
-        if (status !== 'overdue') expect(rerunnableAs(row, RANDOM_NOW, DEFAULT_SKEW_MS), name).toBe(again)
+        if (status !== 'overdue' && status !== 'due')
+          expect(rerunnableAs(row, RANDOM_NOW, DEFAULT_SKEW_MS), name).toBe(again)
         expect(objection(shown), name).toBe(expectedObjection(shown))
         const filedAs = filed.get(slot)?.class
-        const own = readableRow(row)
-        const how = status === 'completed' && own !== null ? completedSituation(workRow(own)) : status
-        if (filedAs !== undefined) expect([how, situation, 'late'], name).toContain(filedAs)
-        // `check` and its notifications, which may write the times in another zone. A covered slot is a part of the finding of
-        // the slot that covers it, while that has a row.
+        if (filedAs !== undefined) expect([shown.class, 'repaired'], name).toContain(filedAs)
+        // `check` and its notifications. A covered slot is a part of the finding of the slot that covers it, while that has a row.
         const finding = found.get(`${task} ${slot}`)
-        if (finding !== undefined) expect(verdictOfFinding(finding, STORE), name).toEqual(verdict)
-        const isBad = situation === 'unusual' || (own !== null && isLate(own, times)) || BAD.has(status)
-        expect(finding !== undefined, name).toBe(situation === 'covered' ? own?.covering === null : isBad)
+        expect(finding?.kind ?? null, name).toBe(kind)
+        if (finding !== undefined) expect(verdictOf(finding, STORE), name).toEqual(verdict)
+        const isBad = BAD.has(status) || Object.values(remarks).some((remark) => remark.isFinding)
+        if (!isSettled(own)) expect(kind !== null, name).toBe(situation === 'covered' ? own?.covering === null : isBad)
         // The log of a trigger that comes now.
         for (const maxAttempts of [1, 99]) {
           const line = logged(shown, known, maxAttempts)

@@ -3,41 +3,47 @@ import { expect, test } from 'vitest'
 import { isLeftOpen } from '../../src/core/row/attempts.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
-import { findingOf } from '../../src/core/task/findings.ts'
+import type { ExpectedTimes } from '../../src/core/task/task-record.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
 import { commandText, stepLines } from '../../src/format/command-line.ts'
 import { sentenceText } from '../../src/format/verdict.ts'
-import { type SlotSituation, VERDICT_RULES } from '../../src/verdict/rules.ts'
+import { REMARKS } from '../../src/verdict/remarks.ts'
+import { SITUATIONS, type SlotSituation } from '../../src/verdict/situations.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
-import { ofRow } from '../../src/verdict/target.ts'
-import { type SlotFound, type Verdict, type VerdictSettings, verdictOf } from '../../src/verdict/verdict.ts'
+import { type Verdict, verdictOf } from '../../src/verdict/verdict.ts'
 import {
   closed,
   coveredRow,
   FAILED,
   FORCED,
+  judgedAt,
   LEASE_MS,
   lastWaiting,
   NOT_STARTED,
   NOW,
   PAUSE,
   pending,
+  recordWith,
   resolvedAs,
   rowWith,
   SUCCEEDED,
-  timesAt,
 } from '../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const HOUR_MS = 3_600_000
 const STAMP = { writeId: 'w', now: NOW }
 
-function verdict(row: StoredRow | null, more: Partial<VerdictSettings> = {}, found: Partial<SlotFound> = {}): Verdict {
-  const target = { store: 's', task: 'nightly', slot: SLOT, schedule: null, ...ofRow(row) }
-  return verdictOf({ target, row, ...found }, { ...timesAt(NOW + 60_000), ...more })
+type Times = Partial<ExpectedTimes> & { readonly now?: number }
+
+function verdict(
+  row: StoredRow | null,
+  { now = NOW + 60_000, ...times }: Times = {},
+  more: Parameters<typeof judgedAt>[2] = {},
+) {
+  return verdictOf(judgedAt(now, row, { ...times, ...more }), 's')
 }
 
-const TARGET = { store: 's', task: 'nightly', slot: SLOT, schedule: null, ...ofRow(null) }
+const DAILY = [{ since: SLOT, spec: { expression: '0 3 * * *', zone: 'UTC' } }]
 
 /** Each row of the table, in one line: status, what happened, work, a nextTrigger trigger, the needed steps. */
 const lineOf = (one: Verdict) =>
@@ -63,6 +69,42 @@ const blocked = finishRow(waitsForOther, NOT_STARTED, STAMP)
 const lostThenFailed = rowWith({ ending: { outcome: 'abandoned' } }, { ending: FAILED })
 const repeated = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED })
 
+const EMPTY = rowWith({ ending: { ...SUCCEEDED, report: '{"rows":0}' } })
+const FULL = rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1200}' } })
+const RULES = {
+  record: recordWith(DAILY, { expectations: { since: SLOT, expect: 'rows>=1' } }),
+  older: Array(5).fill(FULL),
+}
+const SETTLED = { ...resolvedAs('COMPLETED', EMPTY), resolutions: resolvedAs('COMPLETED').resolutions } as Row
+
+/** What the remarks add to a completed slot. A person who has settled them has nothing to do. */
+const REMARKED: readonly (readonly [Verdict, string])[] = [
+  [
+    verdict(EMPTY, {}, RULES),
+    'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200) | done, perhaps wrongly | duplicate | see what happened, if it is right, settle it, or run it again, if its work is wrong',
+  ],
+  [
+    verdict(SETTLED, {}, RULES),
+    'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200). ada marked it as completed at 04:00:05: checked by hand | done | duplicate | ',
+  ],
+  [
+    verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
+    'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | when you know why, settle it',
+  ],
+  [
+    verdict(rowWith({ trigger: FORCED, ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
+    'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | ',
+  ],
+  [
+    verdict(rowWith({ ending: SUCCEEDED }), { doneByMs: 5_000 }),
+    'completed | attempt 1 on host succeeded at 03:00:06 in 1s. It should have completed by 03:00:05 | done | duplicate | ',
+  ],
+]
+
+test('a remark says what is unusual or late, and what settles it, until an operator has', () => {
+  for (const [one, line] of REMARKED) expect(lineOf(one)).toBe(line)
+})
+
 const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string])[]>> = {
   scheduled: [[verdict(null, { now: SLOT - 3 * HOUR_MS }), 'scheduled | is due in 3h 0m | not done | starts | ']],
   due: [
@@ -78,30 +120,34 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'missed | was due 8h 0m ago, no run is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
     ],
     [
-      verdict(null, { now: SLOT + 8 * HOUR_MS }, { offSchedule: 'none' }),
-      'missed | was due 8h 0m ago, no run is recorded, and no schedule of this task is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
+      verdict(null, { now: SLOT + 8 * HOUR_MS }, { record: recordWith(DAILY) }),
+      'missed | was due 8h 0m ago, no run is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
     ],
   ],
   doubtful: [
     [
-      verdict(
-        null,
-        { now: SLOT + 8 * HOUR_MS },
-        { target: { ...TARGET, doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS } } },
-      ),
+      verdict(null, { now: SLOT + 8 * HOUR_MS }, { doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS } }),
       'missed | may not have been due: the schedule changed between 02:00:00 and 04:00:00, no run is recorded | not done | starts | mark it as skipped, if it was not due, or run it now',
     ],
   ],
   declared: [
     [
-      verdict(null, { now: SLOT + 8 * HOUR_MS }, { isOnlyDeclared: true }),
+      verdict(
+        null,
+        { now: SLOT + 8 * HOUR_MS },
+        { record: recordWith(DAILY.map((one) => ({ ...one, declared: 'unconfirmed' }))) },
+      ),
       'missed | was due 8h 0m ago, and no scheduled run of this task is recorded at all | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
     ],
   ],
   notExpected: [
     [verdict(null, {}, { isExpected: false }), ' | was not expected to run, no run is recorded | not done | starts | '],
     [
-      verdict(null, {}, { isExpected: false, firstSlot: SLOT + HOUR_MS }),
+      verdict(
+        null,
+        {},
+        { isExpected: false, record: recordWith(DAILY.map((one) => ({ ...one, since: SLOT + HOUR_MS }))) },
+      ),
       ' | was not expected to run: its schedule is recorded from 04:00:00 on | not done | starts | ',
     ],
     [
@@ -110,13 +156,13 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
         {},
         {
           isExpected: false,
-          target: { ...TARGET, doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS, isPlain: true } },
+          doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS, isPlain: true },
         },
       ),
       ' | was not expected to run: the schedule changed between 02:00:00 and 04:00:00, and no run is missing | not done | starts | ',
     ],
     [
-      verdict(null, {}, { isExpected: false, found: { kind: 'pause', suspension: PAUSE } }),
+      verdict(null, {}, { isExpected: false, record: recordWith([], { pauses: [{ ...PAUSE, from: SLOT }] }) }),
       ' | ada paused the task: maintenance of the database | not done | duplicate | ',
     ],
   ],
@@ -210,22 +256,8 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'completed | attempt 1 on host succeeded at 03:00:06 in 1s | done | duplicate | ',
     ],
     [
-      verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
-      'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | ',
-    ],
-    [
       verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: SUCCEEDED })),
       'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host succeeded after 1s | done | duplicate | ',
-    ],
-  ],
-  unusual: [
-    [
-      verdict(
-        rowWith({ ending: { ...SUCCEEDED, report: '{"rows":0}' } }),
-        {},
-        { unmet: [{ name: 'rows', operator: '>=', bound: 1, isRelative: false, value: 0, usual: 1_200 }] },
-      ),
-      'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200) | done, perhaps wrongly | duplicate | see what happened, run it again, if its work is wrong',
     ],
   ],
   repaired: [
@@ -254,6 +286,12 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(repeated),
       'failed | attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s | done once. The repetition may be half done | duplicate | see what happened, mark it as completed, or run it again although it has completed',
+    ],
+  ],
+  repeatedStale: [
+    [
+      verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), { now: NOW + HOUR_MS }),
+      'stale | attempt 1 completed it, then attempt 2 on host stopped reporting | done once. The repetition may be half done | duplicate | see what happened, mark it as completed, or run it again although it has completed',
     ],
   ],
   skipped: [
@@ -336,7 +374,7 @@ test('a slot in which an attempt left a process that it could not end says which
 })
 
 test('if the runs go on from the last success, a slot that is left to run says that a later run may have done its work', () => {
-  const range = { sinceLastSuccess: true, now: NOW + HOUR_MS }
+  const range = { sinceLastSuccess: true, now: NOW + HOUR_MS } as const
   for (const row of [null, rowWith({ ending: FAILED }), rowWith({}), coveredRow(rowWith({ ending: FAILED }))])
     expect(verdict(row, range).caution).toContain('If the range of a later completed slot')
   expect(verdict(rowWith({}), range).caution).toContain('The batch SUCCEEDED')
@@ -355,21 +393,20 @@ test('the command that runs a covered slot alone is one that a force accepts, an
   expect(printed.filter((line) => line.includes('a second time'))).toHaveLength(1)
 })
 
-test('the table in the docs has a row for each situation', () => {
+test('the tables in the docs have a row for each situation and each remark', () => {
   const page = readFileSync(new URL('../../docs/reference/verdicts.md', import.meta.url), 'utf8')
-  const rows = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
-  expect(rows).toEqual(Object.keys(VERDICT_RULES))
+  const cells = [...page.matchAll(/^\| ((?:`\w+`,? ?)+)\|/gm)].map(([, cell = '']) => cell)
+  const rows = cells.flatMap((cell) => [...cell.matchAll(/\w+/g)].map(([name]) => name))
+  expect(rows.sort()).toEqual([...Object.keys(SITUATIONS), ...Object.keys(REMARKS)].sort())
 })
 
 test('a slot that never started because of another one says so in its row and its finding, and stays open', () => {
   const key = { task: 'extract', slot: SLOT - HOUR_MS }
   expect(decodeRow(encodeRow(blocked))).toEqual(blocked)
   expect(isLeftOpen(blocked)).toBe(true)
-  const found = findingOf({ row: blocked, missed: null }, timesAt(NOW))
-  expect(found).toMatchObject({ kind: 'failed', blockedBy: key })
-  const overdue = { ...timesAt(NOW), doneByMs: 1 }
-  expect(findingOf({ row: waitsForOther, missed: null }, overdue)).toMatchObject({ kind: 'overdue', blockedBy: key })
+  expect(judgedAt(NOW, blocked)).toMatchObject({ kind: 'failed', blockedBy: key })
+  expect(judgedAt(NOW, waitsForOther, { doneByMs: 1 })).toMatchObject({ kind: 'overdue', blockedBy: key })
   // Its own failure needs attention, whatever it waits for now.
   const tried = { ...blocked, attempts: [...rowWith({ ending: FAILED }).attempts, ...blocked.attempts] } as StoredRow
-  expect(findingOf({ row: tried, missed: null }, timesAt(NOW))).not.toHaveProperty('blockedBy')
+  expect(judgedAt(NOW, tried)).not.toHaveProperty('blockedBy')
 })

@@ -1,23 +1,21 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
-import { nullIfFaultOfTask } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
+import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { reportedFacts } from '../../core/row/report.ts'
-import { isUnreadable, readableRow, statusOfRow } from '../../core/row/status.ts'
-import { isMissed } from '../../core/task/expected-slots.ts'
-import { type ExpectedTimes, expectedTimes } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import { HISTORY_FORMATS, type HistoryFormat, historyText } from '../../format/history/history.ts'
 import { openTotal } from '../../format/history/table.ts'
-import { type HistoryItem, lastReport, type StatusOf } from '../../format/slot/row.ts'
+import { lastReport } from '../../format/slot/row.ts'
 import { listed, printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { saidOf } from '../../verdict/verdict.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
+import { REMARKS } from '../../verdict/remarks.ts'
 import { defineCommand } from '../command.ts'
-import { checkTaskIsKnown, readRange, recordOf } from '../lookup.ts'
+import { checkTaskIsKnown, readRange } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -38,11 +36,11 @@ const help = {
     status: {
       kind: 'words',
       value: 'STATUS[,…]',
-      choices: [...HISTORY_STATUSES, 'recorded', 'duplicates'],
+      choices: [...HISTORY_STATUSES, ...keysOf(REMARKS), 'recorded', 'duplicates'],
       otherwise: 'all',
       help: 'Only slots with one of these statuses',
       details:
-        'recorded: the slots that have a record, so without the missed ones. duplicates: the slots in which a trigger was rejected.',
+        'late and unusual: what check reports, and slots that a person has settled. recorded: the slots that have a record, so without the missed ones. duplicates: the slots in which a trigger was rejected.',
     },
     limit: {
       kind: 'integer',
@@ -95,25 +93,23 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
 
   const ledger = createLedger({ store: values.store })
   const problems: string[] = []
-  const emitProblem = hasMissed ? problems.push.bind(problems) : null
-  const read = await readItems(values, ledger, now, emitProblem)
-  const { items, statusOf, workOf } = withStatusAndWork(read, values, ledger, now)
+  const emitProblem = (problem: string) => hasMissed && problems.push(problem)
+  const slots = await readSlots(values, ledger, now, emitProblem)
   const total = openTotal()
-  const isWanted = wantedBy(values, statusOf)
   const fields = [...new Set(values.fields?.split(',').filter((name) => name !== ''))]
   const reported = new Set<string>()
   let isCut = false
   async function* wanted() {
     let left = limit
-    for await (const item of items) {
-      if (!isWanted(item)) continue
+    for await (const one of slots) {
+      if (!isWanted(one, values)) continue
       isCut = left === 0
       // The total of a range has all of its slots, also those that are not shown.
       if (isCut && values.since === undefined) return
-      total.add(item, statusOf(item))
+      total.add(one)
       if (isCut) continue
-      for (const name of Object.keys(reportedFacts(lastReport(item)) ?? {})) reported.add(name)
-      yield item
+      for (const name of Object.keys(reportedFacts(lastReport(one)) ?? {})) reported.add(name)
+      yield one
       left -= 1
       if (left === 0 && !mayCut) return
     }
@@ -123,9 +119,6 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
     withTask: values.task === undefined,
     fields,
     ...screenOf(env),
-    now,
-    statusOf,
-    workOf,
     nothing: () => emptyText(values, ledger),
     total: total.text,
   })
@@ -140,60 +133,39 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   return problems.length > 0 && values.status?.includes('missed') ? EXIT.shape : EXIT.ok
 })
 
-function wantedBy({ status }: HistoryValues, statusOf: StatusOf) {
-  const isWanted = (item: HistoryItem, word: NonNullable<typeof status>[number]) => {
-    if (word === 'recorded') return !isMissed(item)
-    if (word === 'duplicates') return !isMissed(item) && !isUnreadable(item) && item.rejections.count > 0
-    return word === statusOf(item)
-  }
-  return (item: HistoryItem) => status === undefined || status.some((word) => isWanted(item, word))
+/** A slot that may still come is not listed. */
+function isWanted({ status, row, own, remarks }: JudgedSlot, { status: wanted }: HistoryValues): boolean {
+  if (status === 'due') return false
+  return (
+    wanted === undefined ||
+    wanted.some((word) => {
+      if (word === 'recorded') return row !== null
+      if (word === 'duplicates') return (own?.rejections.count ?? 0) > 0
+      return isKeyOf(word, REMARKS) ? remarks[word] !== undefined : word === status
+    })
+  )
 }
 
-/** Newest first. `emitProblem` gets the reason why missed slots are not shown. Null: they are not wanted. */
-async function readItems(
+/** Newest first. `emitProblem` gets the reason why missed slots are not shown. */
+async function readSlots(
   values: HistoryValues,
   ledger: Ledger,
   now: Instant,
-  emitProblem: ((problem: string) => void) | null,
-): Promise<AsyncIterable<HistoryItem>> {
+  emitProblem: (problem: string) => void,
+): Promise<AsyncIterable<JudgedSlot>> {
   const { task, status } = values
   const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
   const { since, until } = await readRange(values, ledger, now)
   const wished = {
     ...reading,
-    task,
+    ...{ task, now: new Date(now) },
     since: since === undefined ? undefined : new Date(since),
     until: until === undefined ? undefined : new Date(until),
   }
   // We must check this before the first line of CSV is printed.
   if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
-  if (emitProblem === null) return ledger.history(wished)
   // The user asked for missed slots, so we must print them or fail: at the end, if the rows of other tasks come, too.
   return ledger.slots(task !== undefined && status?.includes('missed') ? wished : { ...wished, emitProblem })
-}
-
-/** A record is read before a row in which something runs or waits. No other status depends on it, so few are read. */
-function withStatusAndWork(
-  source: AsyncIterable<HistoryItem>,
-  { ledgerTimeoutMs }: HistoryValues,
-  ledger: Ledger,
-  now: Instant,
-) {
-  const known = new Map<string, ExpectedTimes>()
-  async function* items(): AsyncGenerator<HistoryItem, void, undefined> {
-    for await (const item of source) {
-      const { task } = item
-      const isPending = !isMissed(item) && readableRow(item)?.state === 'PENDING'
-      if (isPending && !known.has(task)) {
-        known.set(task, expectedTimes(await recordOf(ledger, { task, ledgerTimeoutMs }).catch(nullIfFaultOfTask)))
-      }
-      yield item
-    }
-  }
-  const timesOf = ({ task }: HistoryItem) => ({ now, ...(known.get(task) ?? expectedTimes(null)) })
-  const statusOf: StatusOf = (item) => (isMissed(item) ? item.status : statusOfRow(item, timesOf(item)))
-  const ofItem = (item: HistoryItem) => saidOf({ ...item, row: isMissed(item) ? null : item }, timesOf(item)).work
-  return { items: items(), statusOf, workOf: ofItem }
 }
 
 async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string> {

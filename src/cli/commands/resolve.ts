@@ -1,16 +1,15 @@
 import type { Ledger } from '../../api.ts'
 import { keysOf } from '../../core/objects.ts'
 import { DEFAULT_RERUNNABLE, RESOLVED_STATE } from '../../core/row/policy.ts'
-import { statusOfRow } from '../../core/row/status.ts'
-import { expectedTimes } from '../../core/task/task-record.ts'
 import { EXIT } from '../../exit-code.ts'
 import { leftOutLine } from '../../format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
-import { rowJson } from '../../format/slot/row.ts'
+import { slotJson } from '../../format/slot/row.ts'
 import { jsonArray, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { saidOf } from '../../verdict/verdict.ts'
+import { factsOf } from '../../verdict/found.ts'
+import { judge } from '../../verdict/judge.ts'
 import { defineCommand } from '../command.ts'
 import type { Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -28,7 +27,7 @@ const help = {
     only: {
       kind: 'words',
       value: 'STATUS[,…]',
-      choices: ['missed', 'failed', 'stale', 'skipped'],
+      choices: ['missed', 'failed', 'stale', 'skipped', 'unusual', 'late'],
       otherwise: DEFAULT_RERUNNABLE.join(','),
       help: 'In a range, only slots with these statuses',
     },
@@ -119,9 +118,8 @@ async function resolveOne(ledger: Ledger, values: ResolveValues, slot: string | 
     return { text: null, refusal: unresolvedText(result, asked) }
   }
   const { row } = result
-  const times = { now: systemClock.now(), ...expectedTimes(null) }
   const text = json
-    ? safeJson({ ...rowJson(row, statusOfRow(row, times)), work: saidOf({ ...row, row }, times).work }, 2)
+    ? safeJson(slotJson(judge({ slot: row.slot, row }, factsOf(task, null, systemClock.now()))), 2)
     : resolvedText(row, recorded, reason)
   return { text, refusal: null }
 }

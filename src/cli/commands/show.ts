@@ -1,13 +1,12 @@
 import type { HistoryOptions, Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
-import { LOOKED_AT } from '../../audit/older.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
+import { LOOKED_AT } from '../../audit/walk.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
 import { type InForce, parseSince, parseSlotBySchedules } from '../../core/task/schedules-in-force.ts'
-import { expectedTimes, rulesOf } from '../../core/task/task-record.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { showJson, shownSlot, showText } from '../../format/slot/show.ts'
@@ -15,6 +14,8 @@ import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
+import { factsOf, namedSlot } from '../../verdict/found.ts'
+import { judge } from '../../verdict/judge.ts'
 import { defineCommand } from '../command.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
@@ -55,9 +56,9 @@ export const show = defineCommand(help, async (given, { sink }) => {
   const row = await ledger.get({ ...reading, slot: new Date(slot) })
   const known = row === null ? await knownOf(ledger, reading, record) : unlessDamaged(record, sink)
   const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
-  const times = { now, ...expectedTimes(known ?? null) }
-  const older = rulesOf(known ?? null) === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
-  const shown = shownSlot(slot, row, { store, task, record: known, inForce, older }, times)
+  const of = factsOf(task, known, now, inForce)
+  const older = of.rules === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
+  const shown = shownSlot(judge(namedSlot(slot, row, of, older), of), store)
   await print(json ? showJson(shown) : showText(shown))
   return row === null ? EXIT.noRow : EXIT.ok
 })

@@ -1,20 +1,22 @@
 import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
-import { parseSchedules, rowsAndMissed, taskInForce } from '../../audit/expected.ts'
+import { parseSchedules } from '../../audit/expected.ts'
 import { type KnownTask, openFaults } from '../../audit/tasks.ts'
+import { judgedRows } from '../../audit/walk.ts'
 import { isFaultOfTask, type LedgerError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
+import { PACE_ROWS, paceOf } from '../../core/task/rules.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
 import { inForceAt } from '../../core/task/task-record.ts'
 import { type Instant, STATUSES, type StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
-import { durationMsOf } from '../../format/slot/row.ts'
 import type { Screen } from '../../format/table.ts'
-import { lastStatus, type TaskSummary, taskJson, tasksTable, taskText } from '../../format/task/tasks.ts'
+import { type TaskSummary, taskJson, tasksTable, taskText } from '../../format/task/tasks.ts'
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import { factsOf } from '../../verdict/found.ts'
 import { defineCommand } from '../command.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../lookup.ts'
 import { formatOf } from '../options/format.ts'
@@ -62,8 +64,8 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
     if (only?.(known) === false) return
     try {
       const summary = await readTaskSummary(known, ledger, { ...reading, signal }, now)
-      const last = summary.last && lastStatus(summary.last, summary, now)
-      if (status === undefined || (last !== null && status.includes(last))) yield summary
+      const last = summary.last?.status
+      if (status === undefined || (last != null && status.includes(last))) yield summary
     } catch (error) {
       if (!isFaultOfTask(error)) throw error
       faults.keep(known.task, error)
@@ -126,28 +128,23 @@ async function readTaskSummary(
   }
 }
 
-/** The newest slot, and the 20 before it, which say how long the task usually takes. */
-const COMPARED = 21
-
 /** A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now. */
 export async function lastSlots(
   known: KnownTask,
   ledger: Pick<Ledger, 'history'>,
   reading: ReadOptions,
   now: Instant,
-): Promise<Pick<TaskSummary, 'last' | 'durationsMs'>> {
+): Promise<Pick<TaskSummary, 'last' | 'pace'>> {
   const range = { since: 0, until: now + 1 }
   const rows: StoredRow[] = []
-  const until = new Date(range.until)
-  for await (const row of ledger.history({ ...reading, task: known.task, until, limit: COMPARED })) rows.push(row)
-  const durationsMs = rows.flatMap((row) => {
-    const own = readableRow(row)
-    return own?.state === 'COMPLETED' ? (durationMsOf(own, 'completed', now) ?? []) : []
-  })
+  const asked = { ...reading, task: known.task, until: new Date(range.until), limit: PACE_ROWS }
+  for await (const row of ledger.history(asked)) rows.push(row)
+  const readable = rows.flatMap((row) => readableRow(row) ?? [])
   async function* newest() {
     yield* rows
   }
-  for await (const { row, missed } of rowsAndMissed(newest(), [taskInForce(known, range.until)], range, true))
-    return { last: { slot: (row ?? missed).slot, row }, durationsMs }
-  return { last: null, durationsMs }
+  const olderThan = async ({ slot }: StoredRow) => readable.filter((row) => row.slot < slot)
+  const of = [factsOf(known.task, known, now)]
+  for await (const last of judgedRows(newest(), of, range, now, { olderThan })) return { last, pace: paceOf(readable) }
+  return { last: null, pace: paceOf(readable) }
 }

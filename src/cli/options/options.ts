@@ -1,7 +1,7 @@
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
-import { FINDING_KINDS } from '../../core/task/findings.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { ledgerForms } from '../../store/open.ts'
+import { FINDING_KINDS } from '../../verdict/judge.ts'
 
 export interface CommandHelp {
   readonly name: string

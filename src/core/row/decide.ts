@@ -19,6 +19,7 @@ import {
   isLeftOpen,
   openAttempt,
   startedAttempts,
+  successOf,
 } from './attempts.ts'
 import {
   DEFAULT_FORCED,
@@ -183,16 +184,19 @@ export interface ResolveFacts {
   /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
   readonly survivor?: Survivor | null
+  /** Whether the slot was completed when the operator decided. If not, nobody has looked at the success. Left out: it was. */
+  readonly hasSeenIt?: boolean
 }
 
 /**
  * A running attempt reports its own end, unless the operator knows that its run has ended. A completed slot stays completed,
- * but a force can run it again. A run of the future, by a host with a wrong clock, may be confirmed, because `check` reports
- * it until then. A slot that is not due can only be skipped: otherwise its batch would never run, and no audit would tell.
+ * but a force can run it again, and an operator who has looked at it may say so, once for each success: that settles what
+ * `check` reports of it, also a run of the future by a host with a wrong clock. A slot that is not due can only be skipped:
+ * otherwise its batch would never run, and no audit would tell.
  */
 export function decideResolution(
   found: StoredRow | null,
-  { slot, state, now, skewMs, endedRun = null, survivor = null }: ResolveFacts,
+  { slot, state, now, skewMs, endedRun = null, survivor = null, hasSeenIt = true }: ResolveFacts,
 ): ResolveDecision {
   const refuse = (cause: ResolveObjection): ResolveDecision => ({
     kind: 'refused',
@@ -201,8 +205,8 @@ export function decideResolution(
     survivor: cause === 'survivor' ? survivor : null,
   })
   if (found !== null && isUnreadable(found)) return refuse('newerRow')
-  const isUnconfirmedFuture = ({ resolutions }: Row) => slot > now + skewMs && resolutions.length === 0
-  if (found?.state === 'COMPLETED' && !(state === 'COMPLETED' && isUnconfirmedFuture(found))) return refuse('completed')
+  if (found?.state === 'COMPLETED' && !(state === 'COMPLETED' && endedRun === null && hasSeenIt && mayBeSettled(found)))
+    return refuse('completed')
   if (state !== 'SKIPPED' && slot > now && !found?.attempts.some(hasStarted)) return refuse('notDue')
   if (found === null) return endedRun === null ? { kind: 'resolve', base: null } : refuse('otherRun')
   // The operator knows about that run only. Another run may be running, or may have done the work since.
@@ -211,6 +215,12 @@ export function decideResolution(
   if (endedRun !== null && survivor !== null) return refuse('survivor')
   if (found.resolutions.length >= MAX_RESOLUTIONS) return refuse('tooManyResolutions')
   return { kind: 'resolve', base: found }
+}
+
+/** Returns whether an attempt has succeeded, and no operator has looked at the slot since. */
+function mayBeSettled({ attempts, resolutions }: Row): boolean {
+  const success = successOf({ attempts })
+  return success !== undefined && !resolutions.some(({ afterAttempt }) => afterAttempt >= success.number)
 }
 
 /** Returns the status for a force: `completed` if the work was ever done. Null: it is running, or unreadable. */

@@ -78,15 +78,27 @@ export const DEFAULT_RERUNNABLE: readonly Rerunnable[] = ['missed', 'failed', 's
 /** The statuses for which a force of one slot is meant by default. The operator names the slot, so it may be skipped. */
 export const DEFAULT_FORCED: readonly Rerunnable[] = [...DEFAULT_RERUNNABLE, 'skipped']
 
+/** The words by which a range selects slots. A decision can also settle those that completed, and only need a look. */
+const SELECTABLE = [...RERUNNABLE, 'unusual', 'late'] as const
+export type Selectable = (typeof SELECTABLE)[number]
+
 export function readRerunnable(words: readonly string[]): readonly Rerunnable[] {
+  return readWords(words, RERUNNABLE)
+}
+
+export function readSelectable(words: readonly string[]): readonly Selectable[] {
+  return readWords(words, SELECTABLE)
+}
+
+function readWords<Word extends string>(words: readonly string[], all: readonly Word[]): readonly Word[] {
   if (!Array.isArray(words)) {
     throw usageError(`only ${quote(String(words))} is not allowed. Give a list of statuses, such as ['completed'].`)
   }
   const known = words.map((word) => {
-    const name = RERUNNABLE.find((one) => one === word)
+    const name = all.find((one) => one === word)
     if (name === undefined)
       throw usageError(
-        `only ${quote(String(word))} is not allowed. Use ${RERUNNABLE.slice(0, -1).join(', ')} or ${RERUNNABLE.at(-1)}.`,
+        `only ${quote(String(word))} is not allowed. Use ${all.slice(0, -1).join(', ')} or ${all.at(-1)}.`,
       )
     return name
   })

@@ -33,10 +33,6 @@ export interface MissedSlot extends Key, Window {
   readonly doubt?: Doubt
 }
 
-export function isMissed(item: StoredRow | MissedSlot): item is MissedSlot {
-  return 'missed' in item
-}
-
 export interface TaskInForce {
   readonly task: string
   readonly schedules: readonly InForce[]

@@ -84,13 +84,11 @@ function problem(text: string, what: string): LedgerError {
 }
 
 /**
- * Returns the rules that a slot does not meet. `older` has the slots before it, the newest first. A slot that an operator
- * marked as completed after its last success, or that completed before the rules were stated, is not measured.
+ * Returns the rules that a slot does not meet. `older` has the slots before it, the newest first. A slot that only an operator
+ * marked as completed, or that completed before the rules were stated, is not measured.
  */
 export function unmetRules(row: Row, { since, rules }: Rules, older: readonly Row[]): readonly Unmet[] {
-  const success = successOf(row)
-  const isMarked = success === undefined || row.resolutions.some(({ afterAttempt }) => afterAttempt >= success.number)
-  if (row.state !== 'COMPLETED' || row.slot < since || isMarked) return []
+  if (row.state !== 'COMPLETED' || row.slot < since || successOf(row) === undefined) return []
   return rules.flatMap((rule) => {
     const value = measured(row, rule.name) ?? null
     const usual = usualOf(rule.name, older)
@@ -105,12 +103,37 @@ function measured(row: Row, name: string): Fact | undefined {
 }
 
 function usualOf(name: string, older: readonly Row[]): number | null {
-  const values = older
-    .filter(({ state }) => state === 'COMPLETED')
-    .map((row) => measured(row, name))
-    .filter((value) => typeof value === 'number')
-    .slice(0, MOST_USUAL)
+  const values = numbersOf(name, older).slice(0, MOST_USUAL)
   return values.length < LEAST_USUAL ? null : medianOf(values)
+}
+
+function numbersOf(name: string, rows: readonly Row[]): readonly number[] {
+  const completed = rows.filter(({ state }) => state === 'COMPLETED')
+  return completed.map((row) => measured(row, name)).filter((value) => typeof value === 'number')
+}
+
+/** How many rows are read for the pace of a task: the newest, and those that say what is usual. */
+export const PACE_ROWS = 41
+
+/** How long the newest completed slot took, and how long the slots before it usually take, in milliseconds. */
+export interface Pace {
+  /** Of the completed slots, the newest first. */
+  readonly durationsMs: readonly number[]
+  /** Null: too few slots before the newest one have completed. */
+  readonly usualMs: number | null
+}
+
+/** Returns the pace of a task from its rows, the newest first. `tasks`, the pages and the report have it from here. */
+export function paceOf(rows: readonly Row[]): Pace {
+  const last = rows.findIndex((row) => row.state === 'COMPLETED' && measured(row, 'duration') !== undefined)
+  const usual = last < 0 ? null : usualDurationMs(rows.slice(last + 1))
+  return { durationsMs: numbersOf('duration', rows), usualMs: usual }
+}
+
+/** Returns how long the slots of these rows usually take, the newest first. Null: too few of them have completed. */
+export function usualDurationMs(rows: readonly Row[]): number | null {
+  const usual = usualOf('duration', rows)
+  return usual === null ? null : Math.round(usual)
 }
 
 export function medianOf(values: readonly number[]): number | null {

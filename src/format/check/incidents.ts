@@ -1,5 +1,6 @@
 import type { Instant } from '../../core/types.ts'
-import type { Incident, IncidentCause, IncidentTask } from '../../verdict/incidents.ts'
+import type { Incident, IncidentTask } from '../../verdict/incidents.ts'
+import type { IncidentCause } from '../../verdict/judge.ts'
 import { spanTime } from '../local-time.ts'
 import { alignedLines, cut, painted, RED, type Screen, YELLOW } from '../table.ts'
 import { printable } from '../text.ts'

@@ -2,20 +2,19 @@ import { stringify } from 'csv-stringify/sync'
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
 import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
-import { readableRow } from '../../core/row/status.ts'
-import { isMissed } from '../../core/task/expected-slots.ts'
-import type { Instant, Status } from '../../core/types.ts'
-import { durationMsOf, type HistoryItem, instantOrNull, lastReport, type StatusOf } from '../slot/row.ts'
+import { scheduleOf, windowEndOf } from '../../verdict/found.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
+import { durationMsOf, instantOrNull, lastReport } from '../slot/row.ts'
 import { printable } from '../text.ts'
 
 type CsvValue = Fact | null | undefined
 
 /** By the name in the first line. A value that is not known is an empty cell. */
 const CSV_COLUMNS: Readonly<Record<string, (source: ReturnType<typeof sourceOf>) => CsvValue>> = {
-  task: ({ item }) => item.task,
-  slot: ({ item }) => formatInstant(item.slot),
-  windowEnd: ({ end }) => instantOrNull(end),
-  status: ({ status }) => status,
+  task: ({ one }) => one.task,
+  slot: ({ one }) => formatInstant(one.slot),
+  windowEnd: ({ one }) => instantOrNull(windowEndOf(one)),
+  status: ({ one }) => one.status,
   state: ({ row }) => row?.state,
   schedule: ({ schedule }) => schedule?.expression,
   zone: ({ schedule }) => schedule?.zone,
@@ -38,18 +37,17 @@ const CSV_COLUMNS: Readonly<Record<string, (source: ReturnType<typeof sourceOf>)
   report: ({ report }) => (report === undefined ? null : reportLine(report)),
 }
 
-function sourceOf(item: HistoryItem, status: Status, now: Instant) {
-  const row = isMissed(item) ? null : readableRow(item)
+function sourceOf(one: JudgedSlot) {
+  const { own: row } = one
   const attempt = row?.attempts.at(-1)
   return {
-    ...{ item, status, row, attempt },
-    end: isMissed(item) ? item.end : row?.windowEnd,
-    schedule: isMissed(item) ? item.schedule : row?.schedule,
+    ...{ one, row, attempt },
+    schedule: scheduleOf(one),
     ended: attempt?.phase === 'ended' ? attempt : undefined,
-    durationMs: row && durationMsOf(row, status, now),
+    durationMs: durationMsOf(one),
     forced: attempt?.trigger.kind === 'forced' ? attempt.trigger : undefined,
     resolution: row?.resolutions.at(-1),
-    report: lastReport(item),
+    report: lastReport(one),
   }
 }
 
@@ -58,16 +56,11 @@ export function csvHead(fields: readonly string[] = []): string {
   return csvText([[...Object.keys(CSV_COLUMNS), ...fields]])
 }
 
-/** Returns one line for each item, with line ends. */
-export function csvLines(
-  items: readonly HistoryItem[],
-  statusOf: StatusOf,
-  now: Instant,
-  fields: readonly string[] = [],
-): string {
+/** Returns one line for each slot, with line ends. */
+export function csvLines(slots: readonly JudgedSlot[], fields: readonly string[] = []): string {
   return csvText(
-    items.map((item) => {
-      const source = sourceOf(item, statusOf(item), now)
+    slots.map((one) => {
+      const source = sourceOf(one)
       const cells = Object.values(CSV_COLUMNS).map((cellOf) => cellOf(source))
       return [...cells, ...fields.map((name) => factOf(source.report, name))]
     }),

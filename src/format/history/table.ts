@@ -2,44 +2,37 @@ import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, coveringSlot, isRepaired } from '../../core/row/attempts.ts'
 import { factOf } from '../../core/row/report.ts'
-import { isUnreadable, readableRow } from '../../core/row/status.ts'
-import { isMissed } from '../../core/task/expected-slots.ts'
-import type { Instant, Row, Status } from '../../core/types.ts'
-import { markOf } from '../../verdict/mark.ts'
+import { isUnreadable } from '../../core/row/status.ts'
+import type { Row, Status } from '../../core/types.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
 import { zonedTime } from '../local-time.ts'
-import { durationMsOf, type HistoryItem, lastReport, type StatusOf } from '../slot/row.ts'
+import { durationMsOf, lastReport } from '../slot/row.ts'
 import { colorOfStatus, lineWidthOf, type Screen, type TableCell, tableLine, widthOf } from '../table.ts'
 import { counted, printable } from '../text.ts'
 
 export interface TableStyle extends Screen {
-  /** Whether the table has a column for the task, because the items can belong to several tasks. */
+  /** Whether the table has a column for the task, because the slots can belong to several tasks. */
   readonly withTask: boolean
   readonly fields: readonly string[]
-  readonly now: Instant
-  readonly statusOf: StatusOf
   readonly nothing: () => Promise<string>
   /** Returns the line below the table. It is called at the end. */
   readonly total: () => string
 }
 
 /** By the heading of the column. */
-type CellTexts = Readonly<Record<string, (item: HistoryItem, style: TableStyle) => string>>
+type CellTexts = Readonly<Record<string, (one: JudgedSlot) => string>>
 
 const CELL_TEXTS: CellTexts = {
   'SLOT (UTC)': ({ slot }) => formatInstant(slot),
   TASK: ({ task }) => task,
-  'LOCAL TIME': (item) => (!isMissed(item) && isUnreadable(item) ? '' : zonedTime(item.slot, item.schedule.zone)),
-  STATUS: (item, { statusOf }) => {
-    const status = statusOf(item)
-    const row = isMissed(item) ? null : item
-    const own = readableRow(row)
+  'LOCAL TIME': ({ row, slot, schedule }) => (row !== null && isUnreadable(row) ? '' : zonedTime(slot, schedule.zone)),
+  STATUS: ({ status, mark, own }) => {
     if (own !== null && coveringSlot(own) !== null) return `${status}, covered`
-    const mark = markOf(status, row, { lateAfterMs: null })
-    return mark === status ? status : `completed, ${mark}`
+    return mark === status ? `${status}` : `completed, ${mark}`
   },
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),
-  DURATION: ofOwn((row, { statusOf, now }) => {
-    const ms = durationMsOf(row, statusOf(row), now)
+  DURATION: ofOwn((_, one) => {
+    const ms = durationMsOf(one)
     return ms === null ? '-' : elapsed(ms)
   }),
   DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
@@ -47,16 +40,16 @@ const CELL_TEXTS: CellTexts = {
   ),
 }
 
-/** Returns a cell that is empty for a missed slot and for a row of a newer schema. */
-function ofOwn(cell: (row: Row, style: TableStyle) => string): CellTexts[string] {
-  return (item, style) => (isMissed(item) || isUnreadable(item) ? '' : cell(item, style))
+/** Returns a cell that is empty for a slot without a row and for a row of a newer schema. */
+function ofOwn(cell: (own: Row, one: JudgedSlot) => string): CellTexts[string] {
+  return (one) => (one.own === null ? '' : cell(one.own, one))
 }
 
 const NUMBERS: readonly string[] = ['ATTEMPTS', 'DURATION', 'DUPLICATES']
 const NUMBER = /^-?\d[\d.e+-]*$/
 
 function factTexts(fields: readonly string[]): CellTexts {
-  return Object.fromEntries(fields.map((name) => [name, (item) => String(factOf(lastReport(item), name) ?? '')]))
+  return Object.fromEntries(fields.map((name) => [name, (one) => String(factOf(lastReport(one), name) ?? '')]))
 }
 
 /** The columns that a narrow terminal leaves out, in this order. A width of 60 is enough for the others. */
@@ -71,7 +64,7 @@ interface TableColumn {
 
 /** The first group decides which columns there are. A later group makes them wider where all of them still fit. */
 export async function* tableText(
-  groups: AsyncIterable<readonly HistoryItem[]>,
+  groups: AsyncIterable<readonly JudgedSlot[]>,
   style: TableStyle,
 ): AsyncGenerator<string, void, undefined> {
   const limit = style.columns ?? Number.POSITIVE_INFINITY
@@ -80,13 +73,13 @@ export async function* tableText(
     .filter((head) => head !== 'TASK' || style.withTask)
     .map((head) => ({ head, width: printable(head).length }))
   let isFirst = true
-  for await (const items of groups) {
-    const cells = columns.map(({ head }) => items.map((item) => printable(cellTexts[head]?.(item, style) ?? '')))
+  for await (const slots of groups) {
+    const cells = columns.map(({ head }) => slots.map((one) => printable(cellTexts[head]?.(one) ?? '')))
     const wider = columns.map(({ head, width }, index) => ({ head, width: widest(width, cells[index] ?? []) }))
     if (isFirst) columns = fitted(wider, limit)
     else if (widthOfAll(wider) <= limit) columns = wider
     const byHead = new Map(wider.map(({ head }, index) => [head, cells[index] ?? []]))
-    const lines = items.map((_, index) => lineOf(columns, ({ head }) => byHead.get(head)?.[index] ?? '', style))
+    const lines = slots.map((_, index) => lineOf(columns, ({ head }) => byHead.get(head)?.[index] ?? '', style))
     if (isFirst) lines.unshift(lineOf(columns, ({ head }) => printable(head), style))
     yield lines.map((line) => `${line}\n`).join('')
     isFirst = false
@@ -135,13 +128,13 @@ export function openTotal() {
   const counts = new Map<Status, number>()
   let [slots, repaired, duplicates, refused] = [0, 0, 0, 0]
   return {
-    add(item: HistoryItem, status: Status): void {
+    add({ status, own }: JudgedSlot): void {
       slots += 1
-      counts.set(status, (counts.get(status) ?? 0) + 1)
-      if (isMissed(item) || isUnreadable(item)) return
-      if (status === 'completed' && isRepaired(item)) repaired += 1
-      duplicates += item.rejections.count - item.rejections.refused
-      refused += item.rejections.refused
+      if (status !== null) counts.set(status, (counts.get(status) ?? 0) + 1)
+      if (own === null) return
+      if (status === 'completed' && isRepaired(own)) repaired += 1
+      duplicates += own.rejections.count - own.rejections.refused
+      refused += own.rejections.refused
     },
     text(): string {
       const parts = [...counts].map(([status, count]) => {

@@ -1,5 +1,5 @@
-import type { TaskHealth } from '../../core/task/findings.ts'
 import { STATUSES } from '../../core/types.ts'
+import type { TaskHealth } from '../../verdict/judge.ts'
 
 // https://prometheus.io/docs/specs/om/open_metrics_spec/. The text must also be valid in the older text format of
 // Prometheus, because node_exporter reads only that. It has no state sets and no units, and takes lines with `#` that it

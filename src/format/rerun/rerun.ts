@@ -1,11 +1,11 @@
 import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
-import type { Rerunnable } from '../../core/row/policy.ts'
+import type { Selectable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
 import { cautionsOfSlots } from '../../verdict/cautions.ts'
 import { cronledger } from '../../verdict/command.ts'
-import type { VerdictRule } from '../../verdict/rules.ts'
+import type { VerdictRule } from '../../verdict/situations.ts'
 import type { Step } from '../../verdict/steps.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
@@ -34,7 +34,7 @@ const COUNT_WORDS = {
 
 export interface RerunReport {
   readonly task: string
-  readonly only: readonly Rerunnable[]
+  readonly only: readonly Selectable[]
   readonly counts: Readonly<Record<keyof typeof COUNT_WORDS, number>>
   readonly doubts: LeftOutDoubts
   readonly exitCode: number
@@ -68,7 +68,7 @@ export function rerunLine(
 const BAR_CHARS = 20
 
 /** Returns the line before each slot of a range: `[#####...............] 25%  1 of 4 done, next 2026-… (missed)`. */
-export function progressLine(done: number, total: number, next: Instant, zone: string, why: Rerunnable): string {
+export function progressLine(done: number, total: number, next: Instant, zone: string, why: Selectable): string {
   const share = done / total
   const bar = '#'.repeat(Math.round(share * BAR_CHARS)).padEnd(BAR_CHARS, '.')
   return `[${bar}] ${Math.floor(share * 100)}%  ${done} of ${total} done, next ${zonedTime(next, zone)} (${why})`
@@ -76,7 +76,7 @@ export function progressLine(done: number, total: number, next: Instant, zone: s
 
 export interface PlannedSlot {
   readonly slot: Instant
-  readonly why: Rerunnable
+  readonly why: Selectable
   readonly schedule: ScheduleOptions
   /** What is said of the slot. Null: it has no row, so nothing is known to have run. */
   readonly verdict: Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> | null
@@ -113,7 +113,7 @@ function mayBeDoneLater({ why, sinceLastSuccess }: Pick<PlannedSlot, 'why' | 'si
 export function planSummary(
   task: string,
   slots: readonly Pick<PlannedSlot, 'why' | 'sinceLastSuccess'>[],
-  only: readonly Rerunnable[],
+  only: readonly Selectable[],
   doubts: LeftOutDoubts,
 ): string {
   const words = only.flatMap((what) => {
@@ -133,7 +133,7 @@ export function leftOutLine(task: string, doubts: LeftOutDoubts): string | null 
   return [`cronledger: ${task}: ${doubtText(doubts)}`, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
 
-function nothing(only: readonly Rerunnable[], { count }: LeftOutDoubts): string {
+function nothing(only: readonly Selectable[], { count }: LeftOutDoubts): string {
   return count === 0 ? `nothing to do: no slot in the range is ${listed(only, 'or')}` : 'nothing to run'
 }
 

@@ -6,6 +6,7 @@ import { BATCH_WORD, type CommandWords, cronledger, filledIn } from '../../verdi
 import { exitCodeQuery, forceTaskCommand } from '../../verdict/ecs.ts'
 import { logSteps, neededSteps } from '../../verdict/steps.ts'
 import type { EcsPlace } from '../../verdict/target.ts'
+import { depthOf } from '../../verdict/upstream.ts'
 import { commandText, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import type { ShownSlot } from '../slot/show.ts'
@@ -120,13 +121,6 @@ function partsOf(script: RerunScript): readonly Part[] {
     (one, other) =>
       rank(one) - rank(other) || one.at - other.at || one.depth - other.depth || (one.task < other.task ? -1 : 1),
   )
-}
-
-/** A slot waits for slots of other tasks that are not later than itself (`--after`), so these must come first. */
-function depthOf(task: string, left: ReadonlySet<string>, upstreams: RerunScript['upstreams']): number {
-  const others = new Set([...left].filter((one) => one !== task))
-  const own = upstreams.get(task)?.filter((one) => others.has(one)) ?? []
-  return Math.max(0, ...own.map((one) => 1 + depthOf(one, others, upstreams)))
 }
 
 /** On a host, one command runs all slots of a task in their order. On ECS, a task runs one slot. */

@@ -1,18 +1,15 @@
 import { formatInstant } from '../../core/instant.ts'
 import { batchReport, hasStarted } from '../../core/row/attempts.ts'
 import { reportMembers } from '../../core/row/report.ts'
-import { isUnreadable, readableRow } from '../../core/row/status.ts'
+import { isUnreadable } from '../../core/row/status.ts'
 import { ECS } from '../../core/row/stored-ecs.ts'
 import { ATTEMPT, encodeRow, REJECTION } from '../../core/row/stored-row.ts'
-import { type Doubt, isMissed, type MissedSlot } from '../../core/task/expected-slots.ts'
+import type { Doubt } from '../../core/task/expected-slots.ts'
 import { spanIdOf } from '../../core/trace.ts'
-import type { AttemptRecord, Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../../core/types.ts'
-import type { VerdictRule } from '../../verdict/rules.ts'
+import type { AttemptRecord, Instant, Status, StoredRow } from '../../core/types.ts'
+import { scheduleOf, windowEndOf } from '../../verdict/found.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
 import { safeJson } from '../text.ts'
-
-export type HistoryItem = StoredRow | MissedSlot
-
-export type StatusOf = (item: HistoryItem) => Status
 
 /** Returns what `schema/row.schema.json` describes. A change that would break a reader needs a new schema version. */
 export function rowJson(row: StoredRow, status: Status | null): Record<string, unknown> {
@@ -70,32 +67,29 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   }
 }
 
-export function itemLine(item: HistoryItem, status: Status, work?: VerdictRule['work']): string {
-  const own = isMissed(item) ? missedJson({ ...item, windowEnd: item.end }, status) : rowJson(item, status)
-  return safeJson({ ...own, ...(work && { work }) })
+/** Returns what a history has of a slot, with or without a row: their fields have the same names. */
+export function slotJson(one: JudgedSlot) {
+  const { row, status, work } = one
+  return { ...(row === null ? absentJson(one) : rowJson(row, status)), work }
+}
+
+export function slotLine(one: JudgedSlot): string {
+  return safeJson(slotJson(one))
 }
 
 export function doubtJson({ after, until }: Doubt) {
   return { after: formatInstant(after), until: formatInstant(until) }
 }
 
-/** A slot without a row. Its schedule is null if none has it. */
-interface AbsentSlot extends Key, Pick<MissedSlot, 'doubt'> {
-  readonly windowEnd: Instant | null
-  readonly schedule: ScheduleSpec | null
-}
-
-/** Its fields have the same names as those of a row. */
-export function missedJson(
-  { task, slot, windowEnd, schedule, doubt }: AbsentSlot,
-  status: Status | null,
-): Record<string, unknown> {
+export function absentJson(one: JudgedSlot): Record<string, unknown> {
+  const { status, task, slot, doubt } = one
+  const schedule = scheduleOf(one)
   return {
     status,
     state: null,
     task,
     slot: formatInstant(slot),
-    windowEnd: instantOrNull(windowEnd),
+    windowEnd: instantOrNull(windowEndOf(one)),
     schedule: schedule?.expression ?? null,
     zone: schedule?.zone ?? null,
     anchor: instantOrNull(schedule?.anchor),
@@ -103,10 +97,10 @@ export function missedJson(
   }
 }
 
-/** A last attempt that runs is measured until `now`. Null: its end is not known, or it did not start the batch. */
-export function durationMsOf({ attempts }: Row, status: Status, now: Instant): number | null {
+/** A last attempt that runs is measured until now. Null: its end is not known, or it did not start the batch. */
+export function durationMsOf({ own, status, of: { now } }: JudgedSlot): number | null {
   const runsAt = status === 'running' || status === 'overdue' ? now : null
-  const attempt = attempts.at(-1)
+  const attempt = own?.attempts.at(-1)
   if (attempt === undefined || !hasStarted(attempt)) return null
   const end = (attempt.phase === 'ended' ? attempt.endedAt : undefined) ?? runsAt
   // The clock of the host may have been set back during the attempt.
@@ -114,8 +108,8 @@ export function durationMsOf({ attempts }: Row, status: Status, now: Instant): n
 }
 
 /** Returns what the batch said of the last attempt of a slot. Undefined: nothing, or the slot has none. */
-export function lastReport(item: HistoryItem): string | undefined {
-  const last = isMissed(item) ? undefined : readableRow(item)?.attempts.at(-1)
+export function lastReport({ own }: Pick<JudgedSlot, 'own'>): string | undefined {
+  const last = own?.attempts.at(-1)
   return last && batchReport(last)
 }
 

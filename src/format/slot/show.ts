@@ -1,98 +1,41 @@
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, batchReport, sinceOf } from '../../core/row/attempts.ts'
 import { keptRejections } from '../../core/row/rejections.ts'
-import { readableRow } from '../../core/row/status.ts'
-import { slotAfter } from '../../core/schedule/slot.ts'
-import { dueKeys } from '../../core/task/expected-slots.ts'
-import type { OffSchedule } from '../../core/task/findings.ts'
-import { unmetRules } from '../../core/task/rules.ts'
-import { type InForce, scheduleWith } from '../../core/task/schedules-in-force.ts'
-import { type FoundSuspension, gapsOf, suspensionOf } from '../../core/task/suspensions.ts'
-import { isOnlyDeclared, rulesOf, type TaskRecord } from '../../core/task/task-record.ts'
-import type { Instant, Row, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import { type FoundSuspension, suspensionOf } from '../../core/task/suspensions.ts'
+import type { Row } from '../../core/types.ts'
 import { bytesOf } from '../../core/user-text.ts'
+import { scheduleOf } from '../../verdict/found.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
-import { ofRow, otherScheduleOf, type StepTarget } from '../../verdict/target.ts'
-import { type Verdict, type VerdictSettings, verdictOf } from '../../verdict/verdict.ts'
+import type { StepTarget } from '../../verdict/target.ts'
+import { targetOfSlot, type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { ownedSteps } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
 import { notExpectedText } from '../task/suspensions.ts'
 import { printable, safeJson } from '../text.ts'
 import { nextTriggerText, sentenceText, verdictJson } from '../verdict.ts'
-import { missedJson, rowJson } from './row.ts'
+import { absentJson, rowJson } from './row.ts'
 import { slotTimeline, type TimelineEntry, withSource } from './timeline.ts'
 
-export interface ShownSlot {
-  readonly task: string
-  readonly slot: Instant
-  readonly windowEnd: Instant | null
-  readonly row: StoredRow | null
-  /** The schedule that has the slot. Null if it is not known, or if none has it. */
-  readonly schedule: ScheduleSpec | null
+/** A judged slot with its words. */
+export interface ShownSlot extends JudgedSlot {
   readonly verdict: Verdict
   readonly target: StepTarget
   readonly found: FoundSuspension | null
-  readonly owner: string | undefined
 }
 
-export interface SlotTask {
-  readonly store: string
-  readonly task: string
-  /** Null: the task has no record. Undefined: its record cannot be read. */
-  readonly record: TaskRecord | null | undefined
-  /** Its schedules, the oldest first, without those that cannot be read. */
-  readonly inForce: readonly InForce[]
-  /** The rows before the slot, the newest first, which say what is usual. Left out: that is not known. */
-  readonly older?: readonly Row[]
-}
-
-export function shownSlot(
-  slot: Instant,
-  row: StoredRow | null,
-  { store, task, record, inForce, older = [] }: SlotTask,
-  settings: VerdictSettings,
-): ShownSlot {
-  const known = record ?? null
-  const rules = rulesOf(known)
-  const [recorded, own] = [scheduleWith(inForce, slot), readableRow(row)]
-  const schedule = own?.schedule ?? recorded?.spec ?? null
-  const due = { task, schedules: inForce, gaps: gapsOf(known), withPlain: true } as const
-  const [key] = row === null ? dueKeys([due], slot, slot + 1) : []
-  const of = { ...otherScheduleOf(schedule, known), ...ofRow(row, known?.ecs) }
-  const found = suspensionOf(known, slot)
-  const target = { store, task, slot, doubt: key?.doubt, ...of }
-  const slotFound = {
-    target,
-    row,
-    found,
-    isExpected: key !== undefined && !key.doubt?.isPlain,
-    isOnlyDeclared: known !== null && isOnlyDeclared(known),
-    unmet: rules === null || own === null ? [] : unmetRules(own, rules, older),
-    firstSlot: known?.schedules[0]?.since,
-    offSchedule: record === undefined || recorded !== null ? undefined : offScheduleOf(row, known),
-  }
-  const end = recorded === null ? null : slotAfter(recorded, slot)
-  return {
-    ...{ task, slot, row, schedule, target, found },
-    windowEnd: row === null ? end : (own?.windowEnd ?? null),
-    verdict: verdictOf(slotFound, settings),
-    owner: known?.expectations?.owner,
-  }
-}
-
-function offScheduleOf(row: StoredRow | null, known: TaskRecord | null): OffSchedule | undefined {
-  if (row === null) return undefined
-  return known === null || known.schedules.length === 0 ? 'none' : 'other'
+export function shownSlot(one: JudgedSlot, store: string): ShownSlot {
+  const target = targetOfSlot(one, store)
+  return { ...one, target, verdict: verdictOf(one, target), found: suspensionOf(one.of.record ?? null, one.slot) }
 }
 
 export function showText(shown: ShownSlot): string {
-  const { task, slot, schedule, verdict, owner } = shown
-  const row = readableRow(shown.row)
+  const { task, slot, schedule, verdict, owner, own: row } = shown
   const steps = neededSteps(verdict.steps, 'record')
   const lines = [
     // The lines below have local times without a zone. Here is the zone.
-    `${task} ${zonedTime(slot, schedule?.zone ?? 'UTC')} (${formatInstant(slot)})`,
+    `${task} ${zonedTime(slot, schedule.zone)} (${formatInstant(slot)})`,
     ...factTable({
       ...verdictFacts(shown),
       ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),
@@ -107,26 +50,33 @@ export function showText(shown: ShownSlot): string {
 
 export function showJson(shown: ShownSlot): string {
   const { row, slot, schedule, verdict } = shown
-  const own = row === null ? missedJson(shown, verdict.status) : rowJson(row, verdict.status)
-  return safeJson({ ...own, ...verdictJson(verdict, slot, schedule?.zone ?? 'UTC') }, 2)
+  return safeJson(
+    {
+      ...(row === null ? absentJson(shown) : rowJson(row, verdict.status)),
+      ...verdictJson(verdict, slot, schedule.zone),
+    },
+    2,
+  )
 }
 
 function verdictFacts({ slot, schedule, verdict }: ShownSlot): Readonly<Record<string, string>> {
   return {
     status: verdict.status ?? 'not expected',
-    happened: sentenceText(verdict.happened, slot, schedule?.zone ?? 'UTC'),
+    happened: sentenceText(verdict.happened, slot, schedule.zone),
     work: verdict.workText,
     'next trigger': nextTriggerText(verdict),
   }
 }
 
-function absentFacts({ slot, schedule }: ShownSlot): Readonly<Record<string, string>> {
+function absentFacts(shown: ShownSlot): Readonly<Record<string, string>> {
+  const { slot } = shown
+  const schedule = scheduleOf(shown)
   if (schedule === null) return {}
   return { 'local time': localTimeIn(slot, schedule.zone), schedule: scheduleText(schedule) }
 }
 
 function foundFact({ found, schedule }: ShownSlot): Readonly<Record<string, string>> {
-  return found === null ? {} : { 'not expected': notExpectedText(found, schedule?.zone ?? 'UTC') }
+  return found === null ? {} : { 'not expected': notExpectedText(found, schedule.zone) }
 }
 
 function factTable(facts: Readonly<Record<string, string>>): readonly string[] {

@@ -1,11 +1,11 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { readableRow, type SlotRecord, statusOf } from '../../core/row/status.ts'
 import { ECS } from '../../core/row/stored-ecs.ts'
-import { medianOf } from '../../core/task/rules.ts'
+import type { Pace } from '../../core/task/rules.ts'
 import { suspensionAt } from '../../core/task/suspensions.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
-import type { Instant, Status } from '../../core/types.ts'
+import type { Instant } from '../../core/types.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
 import { localTimeIn, spanTime } from '../local-time.ts'
 import { instantOrNull } from '../slot/row.ts'
 import { alignedLines, colorOfStatus, type Screen, type TableCell, YELLOW } from '../table.ts'
@@ -16,9 +16,9 @@ import { openJson, openTexts } from './suspensions.ts'
 export interface TaskSummary {
   readonly task: string
   readonly current: ScheduleSince | null
-  readonly last: SlotRecord | null
-  /** How long the attempts of the newest slots took that succeeded, in milliseconds, the newest one first. */
-  readonly durationsMs: readonly number[]
+  /** The newest slot that was due. Null: none is known. */
+  readonly last: JudgedSlot | null
+  readonly pace: Pace
   /** The next slot that is expected. Null if there is none, or if the task is retired. */
   readonly next: Instant | null
   readonly record: TaskRecord
@@ -33,44 +33,50 @@ export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, no
 const SLOW = 2
 
 function cellsOf(summary: TaskSummary, now: Instant): readonly TableCell[] {
-  const { task, last, next, record, durationsMs } = summary
-  const [newest, ...others] = durationsMs
-  const usual = medianOf(others)
-  const zone = zoneOfTask(summary)
-  const time = (instant: Instant) => spanTime(instant, instant, zone, now)
-  const status = last === null ? '' : lastStatus(last, summary, now)
+  const { task, last, next, record, pace } = summary
+  const [newest] = pace.durationsMs
+  const time = (instant: Instant, zone: string) => spanTime(instant, instant, zone, now)
+  const status = last?.status ?? ''
   const kind = suspensionAt(record, now)?.kind
   return [
     { text: task },
     { text: status, color: colorOfStatus(status) },
-    { text: last === null ? 'none' : time(last.slot) },
-    { text: kind === 'pause' ? 'paused' : kind === 'retirement' ? 'retired' : next === null ? 'none' : time(next) },
+    { text: last === null ? 'none' : time(last.slot, last.schedule.zone) },
     {
-      text: durationsText(durationsMs),
-      color: newest !== undefined && usual !== null && newest >= SLOW * usual ? YELLOW : undefined,
+      text:
+        kind === 'pause'
+          ? 'paused'
+          : kind === 'retirement'
+            ? 'retired'
+            : next === null
+              ? 'none'
+              : time(next, zoneOfTask(summary)),
+    },
+    {
+      text: paceText(pace),
+      color: newest !== undefined && pace.usualMs !== null && newest >= SLOW * pace.usualMs ? YELLOW : undefined,
     },
     { text: record.expectations?.owner ?? '' },
   ]
 }
 
-/** Returns `3m 5s (5m 2s)`: how long the newest attempt took, and how long they usually take. */
-function durationsText([newest, ...others]: readonly number[]): string {
-  const usual = medianOf(others)
-  return newest === undefined ? '' : `${elapsed(newest)}${usual === null ? '' : ` (${elapsed(usual)})`}`
+/** Returns `3m 5s (5m 2s)`: how long the newest completed slot took, and how long they usually take. */
+function paceText({ durationsMs: [newest], usualMs }: Pace): string {
+  return newest === undefined ? '' : `${elapsed(newest)}${usualMs === null ? '' : ` (${elapsed(usualMs)})`}`
 }
 
 export function taskText(summary: TaskSummary, now: Instant): string {
-  const { task, current, last, next, record, durationsMs } = summary
+  const { task, current, last, next, record, pace } = summary
   const zone = zoneOfTask(summary)
   const { after, owner } = record.expectations ?? {}
-  const time = (instant: Instant) => `${formatInstant(instant)}  ${localTimeIn(instant, zone)}`
+  const time = (instant: Instant, own = zone) => `${formatInstant(instant)}  ${localTimeIn(instant, own)}`
   const lines = [
     task,
     ...(current === null ? ['  schedule   none recorded: cronledger declare records one'] : []),
     ...schedulesAhead(record, now).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
-    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot)}  ${lastStatus(last, summary, now)}`}`,
+    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot, last.schedule.zone)}  ${last.status}`}`,
     `  next slot  ${next === null ? 'none' : time(next)}`,
-    ...(durationsMs.length === 0 ? [] : [`  took       ${durationsText(durationsMs).replace('(', '(usually ')}`]),
+    ...(pace.durationsMs.length === 0 ? [] : [`  took       ${paceText(pace).replace('(', '(usually ')}`]),
     ...openTexts(record, now, zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
     ...(after === undefined ? [] : [`  after      ${after.join(', ')}`]),
     ...(owner === undefined ? [] : [`  owner      ${owner}`]),
@@ -79,7 +85,7 @@ export function taskText(summary: TaskSummary, now: Instant): string {
 }
 
 export function taskJson(summary: TaskSummary, now: Instant) {
-  const { task, current, last, next, record, durationsMs } = summary
+  const { task, current, last, next, record, pace } = summary
   const { spec, since } = current ?? {}
   return {
     task,
@@ -90,11 +96,11 @@ export function taskJson(summary: TaskSummary, now: Instant) {
     planned: record.schedules.filter((one) => one.since > now && one.since !== since).map(storedScheduleJson),
     last: last && {
       slot: formatInstant(last.slot),
-      status: lastStatus(last, summary, now),
-      state: readableRow(last.row)?.state ?? null,
+      status: last.status,
+      state: last.own?.state ?? null,
     },
-    durationMs: durationsMs[0] ?? null,
-    usualDurationMs: medianOf(durationsMs.slice(1)),
+    durationMs: pace.durationsMs[0] ?? null,
+    usualDurationMs: pace.usualMs,
     next: instantOrNull(next),
     ...openJson(record, now),
     expectations: {
@@ -107,10 +113,6 @@ export function taskJson(summary: TaskSummary, now: Instant) {
   }
 }
 
-export function lastStatus(last: SlotRecord, { record }: TaskSummary, now: Instant): Status {
-  return statusOf(last, { now, ...expectedTimes(record) })
-}
-
 function zoneOfTask({ current, last }: TaskSummary): string {
-  return current?.spec.zone ?? readableRow(last?.row ?? null)?.schedule.zone ?? 'UTC'
+  return current?.spec.zone ?? last?.schedule.zone ?? 'UTC'
 }

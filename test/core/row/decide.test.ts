@@ -244,13 +244,19 @@ describe('settling', () => {
   }
   const objection = (row: StoredRow | null, now = NOW) => resolved(row, now)
 
-  test('an operator may resolve a slot that neither runs nor has completed', () => {
+  test('an operator may resolve a slot that does not run, and settle a completed one, once for each success', () => {
     expect(objection(null)).toBe(null)
     expect(objection(rowWith({ ending: FAILED }))).toBe(null)
     expect(objection(RUNNING, EXPIRED)).toBe(null)
     expect(objection(resolvedAs(rowWith({ ending: FAILED }), 'SKIPPED'))).toBe(null)
     expect(objection(RUNNING)).toBe('running')
-    expect(objection(rowWith({ ending: SUCCEEDED }))).toBe('completed')
+    const done = rowWith({ ending: SUCCEEDED })
+    expect(RESOLVED_STATES.filter((state) => resolved(done, NOW, state) === null)).toEqual(['COMPLETED'])
+    expect(objection(resolvedAs(done, 'COMPLETED'))).toBe('completed')
+    const again = [...done.attempts, ...rowWith({}, { trigger: FORCED, ending: SUCCEEDED }).attempts.slice(1)]
+    expect(objection({ ...resolvedAs(done, 'COMPLETED'), attempts: again } as Row)).toBe(null)
+    // It completed after the operator had looked.
+    expect(resolved(done, NOW, 'COMPLETED', { hasSeenIt: false })).toBe('completed')
     // An operator may resolve a completed slot after a force on it failed or never reported its end.
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(null)
     expect(objection(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), EXPIRED)).toBe(null)
@@ -273,7 +279,6 @@ describe('settling', () => {
     const done = rowWith({ ending: SUCCEEDED })
     const before = SLOT - 3_600_000
     expect(RESOLVED_STATES.filter((state) => resolved(done, before, state) === null)).toEqual(['COMPLETED'])
-    expect(resolved(done, SLOT)).toBe('completed')
     expect(resolved(resolvedAs(done, 'COMPLETED'), before)).toBe('completed')
   })
 

@@ -7,13 +7,15 @@ import {
   nextSlotDue,
   withMissed,
 } from '../../../src/core/task/expected-slots.ts'
-import { type AuditSettings, aroseAt, findingOf } from '../../../src/core/task/findings.ts'
 import type { InForce } from '../../../src/core/task/schedules-in-force.ts'
+import type { ExpectedTimes } from '../../../src/core/task/task-record.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
+import { FINDINGS } from '../../../src/verdict/judge.ts'
 import {
   closed,
   FAILED,
   FORCED,
+  judgedAt,
   lastWaiting,
   NOT_STARTED,
   NOW,
@@ -210,26 +212,23 @@ describe('the slots that were due', () => {
   })
 })
 
-const AUDIT: AuditSettings = {
-  ...{ now: NOW + 3_600_000, skewMs: 30_000 },
-  ...{ graceMs: 900_000, lateAfterMs: null, doneByMs: null },
-}
+const AUDIT = { now: NOW + 3_600_000, skewMs: 30_000, graceMs: 900_000, lateAfterMs: null, doneByMs: null }
 
 async function findings(
   slots: readonly number[],
   rows: readonly StoredRow[],
   lateAfterMs: number | null = null,
-  more: Partial<AuditSettings> = {},
+  more: Partial<typeof AUDIT | ExpectedTimes> & { readonly now?: number } = {},
 ) {
   async function* stream() {
     yield* rows
   }
   const found: string[] = []
-  const settings = { ...AUDIT, lateAfterMs, ...more }
+  const { now, ...times } = { ...AUDIT, lateAfterMs, ...more }
   const due = slots.map((slot) => ({ task: 'nightly', slot }))
-  for await (const one of withMissed(due, stream(), true)) {
-    const finding = findingOf(one, settings)
-    if (finding !== null) found.push(`${finding.kind} ${new Date(finding.slot).getUTCDate()}`)
+  for await (const { row, missed } of withMissed(due, stream(), true)) {
+    const { kind, slot } = judgedAt(now, row, { ...(missed && { slot: missed.slot }), ...times })
+    if (kind !== null) found.push(`${kind} ${new Date(slot).getUTCDate()}`)
   }
   return found
 }
@@ -330,9 +329,9 @@ test('an attempt that was claimed late, and waits for its start, has not started
 })
 
 test('a lease that is over by less than the skew is not stale yet', async () => {
-  const judgedAt = NOW + 3_600_000
-  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: judgedAt - 30_000 })])).toEqual([])
-  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: judgedAt - 30_001 })])).toEqual(['stale 9'])
+  const now = NOW + 3_600_000
+  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: now - 30_000 })])).toEqual([])
+  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: now - 30_001 })])).toEqual(['stale 9'])
 })
 
 test('a slot that failed and was completed by force is well', async () => {
@@ -388,18 +387,17 @@ describe('a finding arises at the first instant at which a check finds it', () =
     resolutions: [{ state: 'FAILED', at: NOW + 7 * MINUTE_MS, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
   }
   const live = { ...pending(rowWith({})), leaseUntil: NOW + 86_400_000 }
-  const settings = { ...AUDIT, graceMs: 10 * MINUTE_MS, doneByMs: 20 * MINUTE_MS, lateAfterMs: 1_000 }
+  const settings = { skewMs: AUDIT.skewMs, graceMs: 10 * MINUTE_MS, doneByMs: 20 * MINUTE_MS, lateAfterMs: 1_000 }
 
   test.each([
-    ['missed', { row: null, missed: { task: 'nightly', slot } }, slot + settings.graceMs],
-    ['overdue', { row: live, missed: null }, slot + settings.doneByMs],
-    ['stale', { row: rowWith({}), missed: null }, (pending(rowWith({})).leaseUntil ?? 0) + settings.skewMs + 1],
-  ] as const)('%s', (kind, audited, arose) => {
-    const at = (now: number) => findingOf(audited, { ...settings, lateAfterMs: null, now })
-    expect(at(arose - 1)).toBe(null)
-    const found = at(arose)
-    expect(found?.kind).toBe(kind)
-    expect(found && aroseAt(found, settings)).toBe(arose)
+    ['missed', null, slot + settings.graceMs],
+    ['overdue', live, slot + settings.doneByMs],
+    ['stale', rowWith({}), (pending(rowWith({})).leaseUntil ?? 0) + settings.skewMs + 1],
+  ] as const)('%s', (kind, row, arose) => {
+    const at = (now: number) => judgedAt(now, row, { slot, ...settings, lateAfterMs: null })
+    expect(at(arose - 1).kind).toBe(null)
+    expect(at(arose).kind).toBe(kind)
+    expect(FINDINGS[kind].aroseAt(at(arose))).toBe(arose)
   })
 
   // A trigger in a pause, an hour after the failure.
@@ -431,7 +429,7 @@ describe('a finding arises at the first instant at which a check finds it', () =
     ['failed: the resolution after it', resolved, NOW + 7 * MINUTE_MS],
     ['late: the start of its first attempt', rowWith({ ending: SUCCEEDED }), NOW],
   ])('%s', (_, row, arose) => {
-    const found = findingOf({ row, missed: null }, settings)
-    expect(found && aroseAt(found, settings)).toBe(arose)
+    const found = judgedAt(AUDIT.now, row, settings)
+    expect(found.kind && FINDINGS[found.kind].aroseAt(found)).toBe(arose)
   })
 })

@@ -2,11 +2,23 @@ import { describe, expect, test } from 'vitest'
 import { openAttempt } from '../../../src/core/row/attempts.ts'
 import type { Row } from '../../../src/core/types.ts'
 import { csvHead, csvLines } from '../../../src/format/history/csv.ts'
-import { closed, FAILED, NOT_STARTED, NOW, pending, rowWith, SUCCEEDED, statusAt } from '../../support/rows.ts'
+import {
+  closed,
+  FAILED,
+  judgedAt,
+  NOT_STARTED,
+  NOW,
+  pending,
+  recordWith,
+  rowWith,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
 /** The cells of one line, by the heads; the tests below quote nothing but the cell at hand. */
 function cells(row: Row, now = NOW, fields: readonly string[] = []): Record<string, string | undefined> {
-  const line = csvLines([row], statusAt(now), now, fields).trimEnd().split(',')
+  const line = csvLines([judgedAt(now, row)], fields)
+    .trimEnd()
+    .split(',')
   return Object.fromEntries(
     csvHead(fields)
       .trimEnd()
@@ -75,12 +87,12 @@ describe('a line of CSV', () => {
   })
 
   test('a comma is quoted', () => {
-    expect(csvLines([forced('a, b')], statusAt(NOW), NOW)).toContain(',"a, b",0,0,,,,\n')
+    expect(csvLines([judgedAt(NOW, forced('a, b'))])).toContain(',"a, b",0,0,,,,\n')
   })
 
   test('has what the batch reported, and each fact that is asked for in a column of its own', () => {
     const row = rowWith({ ending: FAILED }, { ending: { ...SUCCEEDED, report: '{"rows":1234,"=x":"=1"}' } })
-    expect(csvLines([row], statusAt(NOW), NOW, ['rows', '=x', 'none'])).toMatch(/,"rows=1234, =x=""=1""",1234,'=1,\n$/)
+    expect(csvLines([judgedAt(NOW, row)], ['rows', '=x', 'none'])).toMatch(/,"rows=1234, =x=""=1""",1234,'=1,\n$/)
     // What attempt 1 said is not what the slot says.
     const other = rowWith({ ending: { ...FAILED, report: '{"rows":7}' } }, { ending: SUCCEEDED })
     expect(cells(other, NOW, ['rows'])).toMatchObject({ report: '', rows: '' })
@@ -97,7 +109,7 @@ describe('a line of CSV', () => {
     const waiting: Row = { ...row, attempts: [{ ...openAttempt(row), phase: 'waiting' }] }
     const later = row.leaseUntil + 5_000
     expect(cells(row, NOW + 5_000)).toMatchObject({ status: 'running', state: 'PENDING', durationMs: '5000' })
-    const overdue = csvLines([row], statusAt(NOW + 5_000, { doneByMs: 5_000 }), NOW + 5_000).split(',')
+    const overdue = csvLines([judgedAt(NOW + 5_000, row, { doneByMs: 5_000 })]).split(',')
     expect(overdue).toEqual(expect.arrayContaining(['overdue', '5000']))
     expect(cells(row, later)).toMatchObject({ status: 'stale', state: 'PENDING', durationMs: '' })
     expect(cells(waiting, NOW + 5_000)).toMatchObject({ status: 'waiting', state: 'PENDING', durationMs: '' })
@@ -105,16 +117,15 @@ describe('a line of CSV', () => {
   })
 
   test('a missed slot has as many cells as any other, and what is not known of it is empty', () => {
-    const schedule = { expression: '0 3 * * *', zone: 'UTC' }
-    const key = { task: 'nightly', slot: NOW - 5_000, end: NOW + 1_000, schedule } as const
-    const line = csvLines([{ ...key, missed: true, status: 'missed' }], statusAt(NOW), NOW)
+    const record = recordWith([{ since: 0, spec: rowWith({}).schedule }])
+    const line = csvLines([judgedAt(NOW + 3_600_000, null, { record })])
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
-    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-24T03:00:06Z,missed,,0 3 \* \* \*,UTC,,/)
+    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-25T03:00:00Z,missed,,0 3 \* \* \*,UTC,,/)
   })
 
   test('a row of a newer cronledger has as many cells as any other', () => {
     const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true } as const
-    const line = csvLines([newer], statusAt(NOW), NOW)
+    const line = csvLines([judgedAt(NOW, newer)])
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
     expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,,unknown,,/)
   })

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import type { StoredRow } from '../../../src/core/types.ts'
 import { type HistoryFormat, historyText } from '../../../src/format/history/history.ts'
 import { openTotal } from '../../../src/format/history/table.ts'
-import type { HistoryItem } from '../../../src/format/slot/row.ts'
-import { FAILED, FORCED, NOW, resolvedAs, rowWith, SUCCEEDED, statusAt } from '../../support/rows.ts'
+import type { JudgedSlot } from '../../../src/verdict/judge.ts'
+import { FAILED, FORCED, judgedAt, NOW, recordWith, resolvedAs, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const row = rowWith({ ending: SUCCEEDED })
 const failed = rowWith({ ending: FAILED })
@@ -10,14 +11,11 @@ const tokyo = { ...row, schedule: { expression: '0 3 * * *', zone: 'America/Arge
 const named = (task: string) => ({ ...row, task })
 const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true } as const
 
-const missed = {
-  task: 'nightly',
-  slot: NOW - 5_000,
-  end: null,
-  missed: true,
-  status: 'missed',
-  schedule: { expression: '0 3 * * *', zone: 'Asia/Tokyo' },
-} as const
+const record = recordWith([{ since: 0, spec: { expression: '0 12 * * *', zone: 'Asia/Tokyo' } }])
+const missed = judgedAt(NOW + 3_600_000, null, { record })
+
+type Slots = readonly (StoredRow | JudgedSlot)[]
+const judged = (one: Slots[number]): JudgedSlot => ('of' in one ? one : judgedAt(NOW, one, { lateAfterMs: 60_000 }))
 
 interface Wish {
   readonly format?: HistoryFormat
@@ -27,9 +25,9 @@ interface Wish {
   readonly fields?: readonly string[]
 }
 
-async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish = {}): Promise<string[]> {
+async function pieces(groups: readonly Slots[], wish: Wish = {}): Promise<string[]> {
   async function* source() {
-    yield* groups
+    for (const slots of groups) yield slots.map(judged)
   }
   const { format = 'table', columns = null, color = false, withTask = false, fields = [] } = wish
   const style = {
@@ -38,9 +36,6 @@ async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish 
     color,
     withTask,
     fields,
-    now: NOW,
-    statusOf: statusAt(NOW),
-    workOf: () => 'unknown' as const,
     nothing: async () => 'nothing',
     total: () => '',
   }
@@ -49,14 +44,14 @@ async function pieces(groups: ReadonlyArray<readonly HistoryItem[]>, wish: Wish 
   return printed
 }
 
-const lines = async (groups: ReadonlyArray<readonly HistoryItem[]>, wish?: Wish) =>
+const lines = async (groups: readonly Slots[], wish?: Wish) =>
   (await pieces(groups, wish)).join('').trimEnd().split('\n')
 
 test('the total counts the slots, the repaired ones, duplicates and refusals', () => {
   const { add, text } = openTotal()
   const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
   const rejected = { ...row, rejections: { ...row.rejections, count: 40, refused: 30 } }
-  for (const item of [repaired, rejected, missed, newer]) add(item, statusAt(NOW)(item))
+  for (const one of [repaired, rejected, missed, newer]) add(judged(one))
   expect(text()).toBe('4 slots: 2 completed (1 repaired), 1 missed, 1 unknown; 10 duplicates, 30 refused')
 })
 
@@ -71,12 +66,15 @@ describe('a table', () => {
     ])
   })
 
-  test('says how a slot completed, if not with its first attempt', async () => {
+  test('says how a slot completed, if not in time and as usual with its first attempt', async () => {
     const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
-    const statuses = (await lines([[repaired, resolvedAs('COMPLETED')]])).map(
+    const late = judgedAt(NOW, row, { lateAfterMs: 1_000 })
+    const unusual = judgedAt(NOW, row, { record: recordWith([], { expectations: { since: 0, expect: 'rows>=1' } }) })
+    const statuses = (await lines([[repaired, resolvedAs('COMPLETED'), late, unusual]])).map(
       (line) => /completed.*?(?= {2})/.exec(line)?.[0],
     )
-    expect(statuses.slice(1)).toEqual(['completed, repaired', 'completed, marked'])
+    const words = ['repaired', 'marked', 'late', 'unusual'].map((word) => `completed, ${word}`)
+    expect(statuses.slice(1)).toEqual(words)
   })
 
   test('has a column for each fact that is asked for, of the last attempt', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { NO_FINDINGS, type TaskHealth } from '../../../src/core/task/findings.ts'
 import { STATUSES } from '../../../src/core/types.ts'
 import { healthMetrics } from '../../../src/format/metrics/openmetrics.ts'
+import { NO_FINDINGS, type TaskHealth } from '../../../src/verdict/judge.ts'
 import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
 
 async function metricsOf(...tasks: readonly TaskHealth[]) {

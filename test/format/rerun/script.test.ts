@@ -3,13 +3,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseSince } from '../../../src/core/task/schedules-in-force.ts'
 import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import type { EcsFacts, StoredRow } from '../../../src/core/types.ts'
 import { type RerunScript, scriptLines } from '../../../src/format/rerun/script.ts'
 import { type ShownSlot, shownSlot } from '../../../src/format/slot/show.ts'
 import { RANGE_CAUTION } from '../../../src/verdict/cautions.ts'
-import { FAILED, NOW, ON_ECS, pending, rowOn, rowWith, timesAt } from '../../support/rows.ts'
+import { FAILED, judgedAt, NOW, ON_ECS, pending, rowOn, rowWith } from '../../support/rows.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 
 // On a terminal, zsh does not know comments.
@@ -24,8 +23,8 @@ function slotOf(task: string, hour: number, ecs: EcsFacts | null = null, row: St
   const slot = SLOT + hour * HOUR_MS
   const schedules = [{ since: SLOT - HOUR_MS, spec: { expression: '@hourly', zone: 'UTC' } }]
   const record = { ...EMPTY_TASK_RECORD, schedules, ecs: ecs && { ...ecs, network: NETWORK } }
-  const of = { store: 'file:a.db', task, record, inForce: schedules.map(parseSince) }
-  return shownSlot(slot, row && ({ ...row, task, slot } as StoredRow), of, timesAt(NOW + 12 * HOUR_MS))
+  const own = row && ({ ...row, task, slot } as StoredRow)
+  return shownSlot(judgedAt(NOW + 12 * HOUR_MS, own, { record, task, slot }), 'file:a.db')
 }
 
 const script = (more: Partial<RerunScript> = {}) =>

@@ -19,11 +19,11 @@ import {
   TRIGGER_KINDS,
   type Trigger,
 } from '../../../src/core/types.ts'
-import { itemLine, rowJson } from '../../../src/format/slot/row.ts'
+import { rowJson, slotLine } from '../../../src/format/slot/row.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { ecsFacts } from '../../support/aws/ecs-facts.ts'
 import { closed } from '../../support/closed-schema.ts'
-import { NOW, pending, rowWith, SUCCEEDED, statusAt } from '../../support/rows.ts'
+import { judgedAt, NOW, pending, recordWith, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../../schema/row.schema.json', import.meta.url), 'utf8'))
 
@@ -104,7 +104,7 @@ describe('the JSON of a row', () => {
   test('is what schema/row.schema.json describes, no less and no more', () => {
     fc.assert(
       fc.property(rows, instant, (row, now) => {
-        const json = JSON.parse(itemLine(row, statusAt(now, { skewMs: 30_000 })(row)))
+        const json = JSON.parse(slotLine(judgedAt(now, row, { skewMs: 30_000 })))
         expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
         expect(validate(json)).toBe(true)
       }),
@@ -137,7 +137,7 @@ describe('the JSON of a row', () => {
     fc.assert(
       fc.property(rows, (row) => {
         // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-        expect(itemLine(row, statusAt(NOW)(row))).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+        expect(slotLine(judgedAt(NOW, row))).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
       }),
     )
   })
@@ -150,16 +150,23 @@ describe('the JSON of a row', () => {
 
   test('of a slot that has none can be told from a row', () => {
     fc.assert(
-      fc.property(instant, text, fc.option(instant), (anchor, expression, end) => {
+      fc.property(instant, fc.boolean(), (anchor, isLast) => {
         const slot = Math.floor(anchor / 1000) * 1000
-        const schedule = { expression, zone: 'UTC', ...(end === null ? {} : { anchor }) }
-        const windowEnd = end === null ? null : slot + 3_600_000
-        const missed = { task: 'a', slot, end: windowEnd, schedule, missed: true, status: 'missed' } as const
-        const overdue = JSON.parse(itemLine(missed, 'overdue'))
+        const at = new Date(slot).toISOString().slice(0, 19)
+        const spec = {
+          expression: isLast ? `at(${at})` : 'rate(1 hour)',
+          zone: 'UTC',
+          ...(!isLast && { anchor: slot }),
+        }
+        const missed = (more = {}) => {
+          const record = recordWith([{ since: slot, spec }])
+          return JSON.parse(slotLine(judgedAt(slot + 60_000, null, { task: 'a', slot, record, ...more })))
+        }
+        const overdue = missed({ doneByMs: 1 })
         expect([overdue.status, validateClosed(overdue)]).toEqual(['overdue', true])
-        const json = JSON.parse(itemLine(missed, 'missed'))
+        const json = missed({ graceMs: 0 })
         expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
-        expect(json).toMatchObject({ status: 'missed', state: null, task: 'a', schedule: expression })
+        expect(json).toMatchObject({ status: 'missed', state: null, task: 'a', schedule: spec.expression })
         expect('schemaVersion' in json).toBe(false)
         expect(validateClosed({ ...json, schemaVersion: 1 })).toBe(false)
         const { status: _, ...more } = json

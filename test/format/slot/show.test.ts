@@ -3,10 +3,19 @@ import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { claimRow } from '../../../src/core/row/transition.ts'
 import type { Rejection, Row, StoredRow } from '../../../src/core/types.ts'
 import { shownSlot, showText } from '../../../src/format/slot/show.ts'
-import { closed, FAILED, FORCED, NOT_STARTED, NOW, rowWith, SCHEDULED, SUCCEEDED, timesAt } from '../../support/rows.ts'
+import {
+  closed,
+  FAILED,
+  FORCED,
+  judgedAt,
+  NOT_STARTED,
+  NOW,
+  rowWith,
+  SCHEDULED,
+  SUCCEEDED,
+} from '../../support/rows.ts'
 
-const show = (row: StoredRow, now = NOW) =>
-  showText(shownSlot(row.slot, row, { store: 's', task: row.task, record: undefined, inForce: [] }, timesAt(now)))
+const show = (row: StoredRow, now = NOW) => showText(shownSlot(judgedAt(now, row), 's'))
 const timeline = (row: Row) => show(row).split('TIMELINE (UTC)\n')[1]?.split('\n\n')[0]?.split('\n')
 
 const rejection = (number: number): Rejection => ({

@@ -1,7 +1,9 @@
-import { NO_FINDINGS, type TaskFinding } from '../../../src/core/task/findings.ts'
+import type { ExpectedTimes, StatedExpectations } from '../../../src/core/task/task-record.ts'
+import type { StoredRow } from '../../../src/core/types.ts'
 import { collectIncidents } from '../../../src/verdict/incidents.ts'
+import { isFinding, NO_FINDINGS, type TaskFinding } from '../../../src/verdict/judge.ts'
 import type { Needs } from '../../../src/web/views/overview/needs.tsx'
-import { FAILED, LEASE_MS, NOW, pending, rowWith, SUCCEEDED, timesAt } from '../rows.ts'
+import { FAILED, judgedAt, LEASE_MS, NOW, pending, recordWith, rowWith, SUCCEEDED } from '../rows.ts'
 
 // Findings for tests of the views.
 
@@ -9,33 +11,33 @@ const schedule = { expression: '0 12 * * *', zone: 'Asia/Tokyo' }
 const { slot } = rowWith({})
 /** An hour after the slot of all findings. */
 export const LATER = NOW + 3_600_000
-const times = timesAt(LATER, { lateAfterMs: 1, doneByMs: null })
 const live = { ...pending(rowWith({})), leaseUntil: LATER + LEASE_MS }
 
+/** Returns the finding of a slot, whose task states what makes it one. */
+function finding(
+  row: StoredRow | null,
+  at: Partial<ExpectedTimes & StatedExpectations> = {},
+  task = 'nightly',
+): TaskFinding {
+  const { expect, owner, ...times } = at
+  const expectations = { since: 0, ...(expect && { expect }), ...(owner && { owner }) }
+  const record = recordWith([{ since: slot - 86_400_000, spec: schedule }], { expectations })
+  const own = row && { ...row, task, ...('schedule' in row && { schedule }) }
+  const found = judgedAt(LATER, own as StoredRow | null, { record, task, ...times })
+  if (!isFinding(found)) throw new Error('the slot needs no attention')
+  return found
+}
+
+const early = { ...rowWith({ ending: SUCCEEDED }), slot: slot - 86_400_000 }
+const [team, weekly] = ['the data team', 'weekly']
 export const FINDINGS: readonly TaskFinding[] = [
-  { kind: 'missed', status: 'missed', slot, task: 'nightly', times, schedule },
-  { kind: 'failed', status: 'failed', slot, task: 'nightly', times, schedule, row: rowWith({ ending: FAILED }) },
-  { kind: 'stale', status: 'stale', slot, task: 'nightly', times, schedule, row: rowWith({}) },
-  {
-    ...{ kind: 'unknown', status: 'unknown', slot, task: 'nightly', times, schedule },
-    row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true },
-  },
-  { kind: 'overdue', status: 'overdue', slot, task: 'weekly', times, schedule, row: live, owner: 'the data team' },
-  {
-    ...{ kind: 'unusual', status: 'completed', slot: slot - 3_600_000, task: 'weekly', times, schedule },
-    row: { ...rowWith({ ending: SUCCEEDED }), slot: slot - 3_600_000 },
-    unmet: [{ name: 'rows', operator: '>=', bound: 1, isRelative: false, value: 0, usual: null }],
-  },
-  {
-    kind: 'late',
-    status: 'completed',
-    slot,
-    task: 'weekly',
-    times,
-    schedule,
-    row: rowWith({ ending: SUCCEEDED }),
-    owner: 'the data team',
-  },
+  finding(null),
+  finding(rowWith({ ending: FAILED })),
+  finding(rowWith({})),
+  finding({ task: 'nightly', slot, schemaVersion: 9, newerSchema: true }),
+  finding(live, { doneByMs: 1, owner: team }, weekly),
+  finding(early, { expect: 'rows>=1', owner: team }, weekly),
+  finding(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1, owner: team }, weekly),
 ]
 
 export const WELL: Needs = {

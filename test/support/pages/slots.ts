@@ -1,15 +1,15 @@
-import { readableRow, type SlotRecord } from '../../../src/core/row/status.ts'
+import { readableRow } from '../../../src/core/row/status.ts'
 import { resolveRow } from '../../../src/core/row/transition.ts'
-import { parseSince } from '../../../src/core/task/schedules-in-force.ts'
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
-import { STATUSES, type Status } from '../../../src/core/types.ts'
+import { type Instant, STATUSES, type Status, type StoredRow } from '../../../src/core/types.ts'
 import { shownSlot } from '../../../src/format/slot/show.ts'
-import { withMark } from '../../../src/web/server/read/reading.ts'
-import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
+import type { SlotRecord } from '../../../src/verdict/found.ts'
+import type { JudgedSlot } from '../../../src/verdict/judge.ts'
 import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
 import {
   FAILED,
   FORCED,
+  judgedAt,
   LEASE_MS,
   lastWaiting,
   NOW,
@@ -17,7 +17,6 @@ import {
   recordWith,
   rowWith,
   SUCCEEDED,
-  timesAt,
 } from '../rows.ts'
 
 // Slots for tests of the views.
@@ -49,18 +48,28 @@ const RECORDS: Readonly<Record<Status, SlotRecord>> = {
   unknown: { slot, row: { task: 'nightly', slot, schemaVersion: 9, newerSchema: true } },
 }
 
-const timesOf = (status: Status) => timesAt(now, { skewMs: 30_000, doneByMs: status === 'overdue' ? 600_000 : null })
+/** Returns the judgement of a slot at the time of the pages. */
+export function judged(
+  row: StoredRow | null,
+  at: Instant = slot,
+  more: Parameters<typeof judgedAt>[2] = {},
+): JudgedSlot {
+  const own = readableRow(row)
+  // The slots without a row are not those of one schedule.
+  const spec = own === null ? { expression: '* * * * * *', zone: 'Asia/Tokyo' } : schedule
+  const record = { ...recordWith([{ since: slot - 86_400_000, spec }]), ...more.record }
+  return judgedAt(now, own === null ? row : { ...own, schedule }, { slot: at, skewMs: 30_000, ...more, record })
+}
 
-export const records: readonly SlotWithStatus[] = STATUSES.map((status) => {
-  return withMark(RECORDS[status], timesOf(status))
+export const records: readonly JudgedSlot[] = STATUSES.map((status) => {
+  const { slot: at, row } = RECORDS[status]
+  return judged(row, at, status === 'overdue' ? { doneByMs: 600_000 } : {})
 })
 
 /** Returns the model of the page of a slot. With `ecs`, the task runs in this container. */
-export function modelOf(record: SlotWithStatus, more: Partial<TaskRecord> = {}) {
-  // The slots without a row are not those of one schedule.
-  const spec = readableRow(record.row)?.schedule ?? { expression: '* * * * * *', zone: 'UTC' }
-  const known = recordWith([{ since: slot - 86_400_000, spec }], more)
-  const of = { store: 'dynamodb:cronledger', task: 'nightly', record: known, inForce: known.schedules.map(parseSince) }
-  const shown = shownSlot(record.slot, record.row, of, { ...timesOf(record.status), lateAfterMs: 1_000 })
-  return { ...shown, mark: record.mark, clock, now, before: slot - 86_400_000, after: null }
+export function modelOf({ row, slot: at, status }: JudgedSlot, more: Partial<TaskRecord> = {}) {
+  const record = { ...recordWith([]), ...judged(row, at).of.record, ...more }
+  const times = { lateAfterMs: 1_000, ...(status === 'overdue' && { doneByMs: 600_000 }) }
+  const shown = shownSlot(judged(row, at, { ...times, record }), 'dynamodb:cronledger')
+  return { ...shown, clock, before: slot - 86_400_000, after: null }
 }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Ledger } from '../../../src/api.ts'
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
-import { type Report, shareText } from '../../../src/format/report.ts'
+import { type Report, shareCompleted, shareInTime, totalCounts } from '../../../src/format/report.ts'
 import { readMethods } from '../../../src/ledger.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { writeRecord } from '../../../src/run/task/task-record.ts'
@@ -20,6 +20,7 @@ const folder = scratch()
 const NOW = Date.now()
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
+const NO_COUNTS = totalCounts([])
 const CALL = { signal: new AbortController().signal }
 
 describe('what a report says', () => {
@@ -51,9 +52,11 @@ describe('what a report says', () => {
     expect(tasks[0]?.counts).toEqual({
       ...{
         due: 24,
-        inTime: 17,
+        inTime: 0,
+        completed: 18,
+        covered: 0,
         unusual: 0,
-        late: 1,
+        late: 0,
         missed: 2,
         failed: 1,
         stale: 1,
@@ -67,7 +70,7 @@ describe('what a report says', () => {
     expect(tasks[0]?.exceptions.map(({ class: name, happened }) => [name, happened])).toEqual([
       ['failed', expect.stringMatching(/^attempt 1 on .* failed \(exit code 3\) after /)],
       ['stale', expect.stringMatching(/stopped reporting/)],
-      ['late', expect.stringMatching(/^attempt 2 on .* succeeded at .*, after attempt 1 .* failed/)],
+      ['repaired', expect.stringMatching(/^attempt 2 on .* succeeded at .*, after attempt 1 .* failed/)],
       ['missed', 'no run is recorded'],
       ['missed', 'no run is recorded'],
       ['marked', expect.stringMatching(/ada@desk marked it as completed at .*: the input file was bad$/)],
@@ -83,34 +86,37 @@ describe('what a report says', () => {
   })
 
   test.each([
-    ['a start after --late-after is late', { lateAfterMs: 3_000 }, 0],
-    ['an end after --done-by is late', { doneByMs: 60_000 }, 0],
-    ['without them, a start within the grace is in time', {}, 24],
-  ])('%s', async (_, times, inTime) => {
+    ['a start after --late-after is late', { lateAfterMs: 3_000 }, { late: 24 }],
+    ['an end after --done-by is late', { doneByMs: 60_000 }, { late: 24 }],
+    ['a start before --late-after is in time', { lateAfterMs: HOUR_MS }, { inTime: 24 }],
+    ['without them, no slot is called in time, and the delays are shown', {}, { completed: 24 }],
+  ])('%s', async (_, times, counts) => {
     const { tasks } = await reportOf([], { expectations: { since: first, ...times } })
-    expect(tasks[0]?.counts).toMatchObject({ due: 24, inTime, late: 24 - inTime })
-    expect([tasks[0]?.usualMs, tasks[0]?.longestMs]).toEqual([expect.any(Number), expect.any(Number)])
+    expect(tasks[0]?.counts).toMatchObject({ due: 24, inTime: 0, completed: 0, late: 0, ...counts })
+    expect(shareInTime(tasks)).toBe('completed' in counts ? null : 'inTime' in counts ? '100 %' : '0 %')
+    const { usualMs, longestMs, usualDelayMs, longestDelayMs } = tasks[0] ?? {}
+    for (const ms of [usualMs, longestMs, usualDelayMs, longestDelayMs]) expect(ms).toEqual(expect.any(Number))
   })
 
   test('slots in a pause were not due, and the pause is listed', async () => {
     const pause = { ...PAUSE, from: at - 3 * DAY_MS, until: at - DAY_MS }
     const { tasks } = await reportOf(['succeeded', 'skipped', 'missed'], { pauses: [pause] })
-    expect(tasks[0]).toMatchObject({ counts: { due: 22, inTime: 22, skipped: 0 }, exceptions: [], pauses: [pause] })
+    expect(tasks[0]).toMatchObject({ counts: { due: 22, completed: 22, skipped: 0 }, exceptions: [], pauses: [pause] })
   })
 
   test.each([
     ['failed', 'failed'],
     ['stale', 'stale'],
-    ['rerun', 'late'],
-    ['succeeded', 'inTime'],
+    ['rerun', 'completed'],
+    ['succeeded', 'completed'],
     ['done-by-hand', 'marked'],
   ] as const)(
     'a slot that is %s in a pause, which may be dated back, counts as it does without the pause',
     async (fate, name) => {
       const pause = { ...PAUSE, from: at - 3 * DAY_MS, until: at - DAY_MS }
       const [paused] = (await reportOf(['succeeded', 'skipped', fate], { pauses: [pause] })).tasks
-      const counts = { due: 23, inTime: 22, repaired: fate === 'rerun' ? 1 : 0 }
-      expect(paused?.counts).toMatchObject({ ...counts, [name]: name === 'inTime' ? 23 : 1, skipped: 0 })
+      const counts = { due: 23, completed: 22, repaired: fate === 'rerun' ? 1 : 0 }
+      expect(paused?.counts).toMatchObject({ ...counts, [name]: name === 'completed' ? 23 : 1, skipped: 0 })
     },
   )
 
@@ -143,7 +149,7 @@ describe('what a report says', () => {
         [0, 0],
         [10_000, 9_999],
         [7, 7],
-      ].map(([due = 0, inTime = 0]) => shareText({ due, inTime })),
+      ].map(([due = 0, inTime = 0]) => shareInTime([{ isTimed: true, counts: { ...NO_COUNTS, due, inTime } }])),
     ).toEqual([null, '99.9 %', '100 %'])
   })
 })
@@ -178,12 +184,12 @@ describe('a report', () => {
     const [json, csv] = await Promise.all([reportAs('json'), reportAs('csv')])
     const { total, tasks } = JSON.parse(json.stdout)
     const completed = PLANS.flatMap(({ count, fateOf }) => Array.from({ length: count }, (_, ago) => fateOf(ago)))
-    expect(total.inTime).toBe(completed.filter((fate) => fate === 'succeeded').length)
+    expect(total.completed).toBe(completed.filter((fate) => fate === 'succeeded').length)
     const rejected = PLANS.flatMap(({ count, rejectedOf }) =>
       Array.from({ length: count }, (_, ago) => rejectedOf?.(ago) ?? 0),
     )
     expect(total.duplicates).toBe(rejected.reduce((sum, one) => sum + one, 0))
-    expect(html).toContain(`<h1>${shareText(total)} of ${total.due} slots completed in time</h1>`)
+    expect(html).toContain(`<h1>${shareCompleted(tasks)} of ${total.due} slots completed</h1>`)
     const lines = csv.stdout.trimEnd().split('\n')
     expect(lines).toHaveLength(1 + PLANS.length)
     for (const [index, { task, counts }] of tasks.entries()) {

@@ -1,6 +1,6 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
+import { NO_FINDINGS } from '../../../src/verdict/judge.ts'
 import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
 import type { Needs } from '../../../src/web/views/overview/needs.tsx'
 import { gate } from '../../support/gate.ts'

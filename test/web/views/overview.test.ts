@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { SlotRecord } from '../../../src/core/row/status.ts'
+import { isKeyOf } from '../../../src/core/objects.ts'
 import { finishRow } from '../../../src/core/row/transition.ts'
-import type { SlotMark } from '../../../src/verdict/mark.ts'
+import { type JudgedSlot, NO_FINDINGS } from '../../../src/verdict/judge.ts'
 import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
 import { UTC, wallClock } from '../../../src/web/views/frame/wall-clock.ts'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
@@ -11,7 +11,7 @@ import { countInTitle, type Needs, NeedsLine, NeedsList } from '../../../src/web
 import { countStates, groupTasks, statesOf } from '../../../src/web/views/overview/order.ts'
 import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
 import { ILL, LATER, WELL } from '../../support/pages/needs.ts'
-import { FAILED, NOW, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { FAILED, judgedAt, NOW, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const clock = wallClock('Asia/Tokyo')
 const axis = axisUntil(NOW, 'UTC', '7d')
@@ -19,10 +19,16 @@ const last = axis.columns.at(-1) ?? { from: 0, to: 0 }
 const row = rowWith({ ending: FAILED })
 const DAY_MS = 86_400_000
 
+type Marked = Pick<JudgedSlot, 'slot' | 'row' | 'mark'>
+
+function marked({ slot, row, mark }: Marked): JudgedSlot {
+  return { ...judgedAt(NOW, row && { ...row, slot }, { slot }), mark, kind: isKeyOf(mark, NO_FINDINGS) ? mark : null }
+}
+
 /** The cell of the newest column with these slots, newest first. */
-function cellWith(...records: readonly (SlotRecord & { readonly mark: SlotMark })[]) {
-  const { cells, add } = fillCells(axis, NOW)
-  for (const record of records) add({ ...record, status: 'completed' })
+function cellWith(...records: readonly Marked[]) {
+  const { cells, add } = fillCells(axis)
+  for (const record of records) add(marked(record))
   const cell = cells.at(-1)
   if (cell == null) throw new Error('the column is empty')
   return cell
@@ -70,7 +76,7 @@ const line: TaskLine = {
     unread: 0,
     gaps: [],
     isMoving: false,
-    durationsMs: [192_000, 61_000, 60_000],
+    pace: { durationsMs: [192_000, 61_000, 60_000], usualMs: 60_500 },
     lastSuccess: null,
     next: null,
   },
@@ -99,7 +105,8 @@ test('columns that were not read look so, and have a link that reads them', () =
 
 test('the duration of the newest slot stands beside the usual one, and stands out if it is much longer', () => {
   const took = (durationsMs: readonly number[]) => {
-    const html = String(GridLine({ line: { ...line, durationsMs }, axis, now: NOW }))
+    const usualMs = durationsMs.length === 0 ? null : 60_000
+    const html = String(GridLine({ line: { ...line, pace: { durationsMs, usualMs } }, axis, now: NOW }))
     return /<td class="took"[^>]*>(.*?)<\/td>/.exec(html)?.[1] ?? ''
   }
   expect(took([90_000, 60_000, 60_000])).toMatch(/points="0,5 2,5 4,1".*<strong>1m 30s<\/strong> <small>usual 1m 0s/)
@@ -109,14 +116,21 @@ test('the duration of the newest slot stands beside the usual one, and stands ou
 
 test('a cell leads to its slot, or to the slots of its column', () => {
   const counts = { completed: 2 }
-  const many = { mark: 'completed', kind: 'slots', newest: NOW, counts, firstProblem: null } as const
+  const many = {
+    mark: 'completed',
+    kind: 'slots',
+    newest: NOW,
+    counts,
+    firstProblem: null,
+    needsAttention: false,
+  } as const
   const cells = axis.columns.map((_, index) => (index === 0 ? { ...many, rejected: { count: 0, refused: 0 } } : null))
   expect(cellsOf({ cells })[0]?.[2]).toContain(
     'href="/task?task=nightly&since=2026-11-17T04%3A00%3A00Z&until=2026-11-17T08%3A00%3A00Z"',
   )
-  const one = fillCells(axis, NOW)
+  const one = fillCells(axis)
   const failed = finishRow(rowWith({}), FAILED, { writeId: 'x', now: NOW })
-  one.add({ slot: row.slot, row: failed, status: 'failed', mark: 'failed' })
+  one.add(marked({ slot: row.slot, row: failed, mark: 'failed' }))
   expect(cellsOf({ cells: one.cells }).at(-1)?.[2]).toContain('href="/slot?task=nightly&slot=2026-11-24T03%3A00%3A00Z"')
 })
 
@@ -172,10 +186,10 @@ test('each filter keeps the others, and a new status begins with the first page'
 })
 
 test('a rejected trigger is marked, and the Tab key stops at the newest cell of a row', () => {
-  const { cells, add } = fillCells(axis, NOW)
+  const { cells, add } = fillCells(axis)
   const rejections = { ...row.rejections, count: 2 }
-  add({ slot: row.slot, row: { ...row, rejections }, status: 'failed', mark: 'failed' })
-  add({ slot: row.slot - DAY_MS, row: rowWith({ ending: SUCCEEDED }), status: 'completed', mark: 'completed' })
+  add(marked({ slot: row.slot, row: { ...row, rejections }, mark: 'failed' }))
+  add(marked({ slot: row.slot - DAY_MS, row: rowWith({ ending: SUCCEEDED }), mark: 'completed' }))
   const links = overviewWith({ lines: [{ ...line, cells }] }).matchAll(/<a class="c ([^"]*)"([^>]*)/g)
   expect([...links].map(([, names, rest]) => [names, !rest?.includes('tabindex="-1"')])).toEqual([
     ['completed', false],

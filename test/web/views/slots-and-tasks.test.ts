@@ -1,16 +1,15 @@
 import fc from 'fast-check'
 import { DateTime } from 'luxon'
 import { describe, expect, test } from 'vitest'
-import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
+import { isKeyOf } from '../../../src/core/objects.ts'
 import { medianOf } from '../../../src/core/task/rules.ts'
-import type { Row, Status } from '../../../src/core/types.ts'
+import type { Row } from '../../../src/core/types.ts'
 import { blankText, commandText } from '../../../src/format/command-line.ts'
 import { type CommandWords, cronledger } from '../../../src/verdict/command.ts'
-import type { SlotMark } from '../../../src/verdict/mark.ts'
+import { FINDINGS, type JudgedSlot, type SlotMark } from '../../../src/verdict/judge.ts'
 import { againSteps, rangeSteps } from '../../../src/verdict/steps.ts'
 import { commandGroups } from '../../../src/web/views/frame/command.tsx'
-import { MARKS, MOST_URGENT_FIRST, needsAttention, rejectedText } from '../../../src/web/views/frame/marks.ts'
-import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
+import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../../../src/web/views/frame/marks.ts'
 import { Time } from '../../../src/web/views/frame/time.tsx'
 import { wallClock, wordsIn } from '../../../src/web/views/frame/wall-clock.ts'
 import { LogLink, logAddress } from '../../../src/web/views/slot/log-link.tsx'
@@ -18,7 +17,7 @@ import { Changes } from '../../../src/web/views/task/changes.tsx'
 import { addressOf, durationText, type TaskHead } from '../../../src/web/views/task/head.tsx'
 import { Plot, Plots, plotValues } from '../../../src/web/views/task/plot.tsx'
 import { RECENT, Recent } from '../../../src/web/views/task/recent.tsx'
-import { clock, live, now, schedule, slot } from '../../support/pages/slots.ts'
+import { clock, judged, live, now, schedule, slot } from '../../support/pages/slots.ts'
 import { textOf } from '../../support/pages/text.ts'
 import { FAILED, ON_ECS, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
@@ -64,7 +63,8 @@ describe('a mark', () => {
   })
 
   test('of a finding of check needs attention, and is shown before all others', () => {
-    const findings = Object.keys(NO_FINDINGS)
+    const findings = Object.keys(FINDINGS)
+    const needsAttention = (mark: SlotMark) => isKeyOf(mark, FINDINGS)
     expect(MOST_URGENT_FIRST.filter(needsAttention)).toEqual(MOST_URGENT_FIRST.slice(0, findings.length))
     expect(MOST_URGENT_FIRST.filter(needsAttention).toSorted()).toEqual(findings.toSorted())
     expect(MOST_URGENT_FIRST.at(-1)).toBe('completed')
@@ -161,20 +161,20 @@ describe('the link to a log', () => {
 })
 
 /** Slots an hour apart, newest first. Each attempt takes a second. */
-function slotsOf(...statuses: readonly Status[]): readonly SlotWithStatus[] {
-  return statuses.map((status, index) => ({
-    slot: slot - index * HOUR_MS,
-    status,
-    mark: status,
-    row: status === 'missed' ? null : rowWith({ ending: status === 'failed' ? FAILED : SUCCEEDED }),
-  }))
+function slotsOf(...statuses: readonly ('completed' | 'failed' | 'missed')[]): readonly JudgedSlot[] {
+  const rows = { completed: rowWith({ ending: SUCCEEDED }), failed: rowWith({ ending: FAILED }), missed: null }
+  return statuses.map((status, index) => {
+    const at = slot - index * HOUR_MS
+    const row = rows[status]
+    return judged(row && { ...row, slot: at }, at)
+  })
 }
 
 const many = (count: number) => slotsOf(...Array.from({ length: count }, () => 'completed' as const))
 
 describe('the strip of the last slots', () => {
-  const htmlOf = (slots: readonly SlotWithStatus[], problem: string | null = null) =>
-    String(Recent({ task: 'nightly', clock, now, recent: { slots, problem } }))
+  const htmlOf = (slots: readonly JudgedSlot[], problem: string | null = null) =>
+    String(Recent({ task: 'nightly', clock, now, recent: { slots, usualMs: null, problem } }))
 
   test('has the oldest slot at the left, counts each status, and the Tab key stops at the newest one', () => {
     const html = htmlOf(slotsOf('failed', 'completed', 'missed', 'missed'))
@@ -235,30 +235,24 @@ describe('the strip of the last slots', () => {
 
 test('numbers that the batch reported have a plot of their own, at most three of them', () => {
   const report = JSON.stringify({ rows: 1_200, file: 'a.csv', errors: 0, skipped: 3, more: 4 })
-  const [completed] = slotsOf('completed')
-  const own = completed?.row as Row
+  const own = rowWith({ ending: SUCCEEDED })
   const row = { ...own, attempts: own.attempts.map((attempt) => ({ ...attempt, report })) } as Row
-  const values = plotValues({ ...(completed ?? expect.unreachable()), row }, now)
+  const values = plotValues(judged(row))
   expect([...values.keys()]).toEqual(['Duration', 'rows', 'errors', 'skipped', 'more'])
   const titles = textOf(Plots({ points: [{ mark: 'completed', values }], columns: 20 })?.join(''))
   expect(titles).toMatch(/Duration.*rows 1,200.*errors 0.*skipped 3/s)
   expect(titles).not.toContain('more')
 })
 
-describe('how long the newest slot took', () => {
-  const running: SlotWithStatus = { slot: slot + HOUR_MS, row: live, status: 'running', mark: 'running' }
-
-  test.each([
-    ['running, and nothing to compare', running, many(2), 'running for 1h 0m'],
-    ['running, and three others', running, many(3), 'running for 1h 0m, usually 1s'],
-    ['failed slots are not usual', running, slotsOf('failed', 'failed', 'failed', 'failed'), 'running for 1h 0m'],
-    ['completed', { ...running, ...slotsOf('completed')[0], slot: slot + HOUR_MS }, many(5), 'took 1s, usually 1s'],
-    ['failed', { ...running, ...slotsOf('failed')[0], slot: slot + HOUR_MS }, many(5), 'after 1s'],
-    ['missed', { slot: slot + HOUR_MS, row: null, status: 'missed', mark: 'missed' }, many(5), ''],
-    ['due', { slot: slot + HOUR_MS, row: null, status: 'due', mark: 'due' }, many(5), 'no run is recorded yet'],
-  ] as const)('%s', (_, newest, others, text) => {
-    expect(durationText(newest, [newest, ...others], now)).toBe(text)
-  })
+test.each([
+  ['running, and nothing to compare', judged(live), null, 'running for 1h 0m'],
+  ['running', judged(live), 1_000, 'running for 1h 0m, usually 1s'],
+  ['completed', judged(rowWith({ ending: SUCCEEDED })), 1_000, 'took 1s, usually 1s'],
+  ['failed', judged(rowWith({ ending: FAILED })), 1_000, 'after 1s'],
+  ['missed', judged(null), 1_000, ''],
+  ['due', judged(null, now - 60_000), 1_000, 'no run is recorded yet'],
+] as const)('the title of a task says how long its newest slot took: %s', (_, newest, usualMs, text) => {
+  expect(durationText(newest, usualMs)).toBe(text)
 })
 
 test.each([

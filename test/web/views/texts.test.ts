@@ -1,17 +1,16 @@
 import { expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { readableRow } from '../../../src/core/row/status.ts'
-import { NO_FINDINGS } from '../../../src/core/task/findings.ts'
 import type { FoundSuspension } from '../../../src/core/task/suspensions.ts'
 import { type EcsFacts, STATUSES } from '../../../src/core/types.ts'
 import { findingDetail } from '../../../src/format/check/finding.ts'
 import { collectNeeds, needsOf } from '../../../src/format/check/needs.ts'
 import { STALE_CAUTION } from '../../../src/verdict/cautions.ts'
 import type { Incident } from '../../../src/verdict/incidents.ts'
+import { isFinding, type JudgedSlot, NO_FINDINGS } from '../../../src/verdict/judge.ts'
 import { ProblemView } from '../../../src/web/views/frame/document.tsx'
 import { MOST_URGENT_FIRST } from '../../../src/web/views/frame/marks.ts'
 import { MissingSlot, MissingTask } from '../../../src/web/views/frame/missing.tsx'
-import type { SlotWithStatus } from '../../../src/web/views/frame/slot-facts.ts'
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
 import type { GridCell } from '../../../src/web/views/overview/cells.ts'
 import type { TaskLine } from '../../../src/web/views/overview/grid.tsx'
@@ -22,9 +21,9 @@ import { taskSteps } from '../../../src/web/views/task/commands.tsx'
 import type { TaskHead } from '../../../src/web/views/task/head.tsx'
 import { TaskView } from '../../../src/web/views/task/task.tsx'
 import { FINDINGS, ILL, LATER, WELL } from '../../support/pages/needs.ts'
-import { clock, modelOf, now, records, schedule, slot } from '../../support/pages/slots.ts'
+import { clock, judged, modelOf, now, records, schedule, slot } from '../../support/pages/slots.ts'
 import { textOf } from '../../support/pages/text.ts'
-import { FAILED, ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED, timesAt } from '../../support/rows.ts'
+import { FAILED, ON_ECS, PAUSE, rowOn, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 // Every text of the pages, in one snapshot. A page has the lines that no page above it has.
 
@@ -61,8 +60,7 @@ const cells = axis.columns.map(({ from }, index): GridCell | null => {
   if (mark === undefined) return null
   return {
     kind: 'slot',
-    mark,
-    slot: from,
+    ...{ mark, slot: from, zone: clock.zone, needsAttention: mark in NO_FINDINGS },
     durationMs: 61_000,
     isRunning: mark === 'running' || mark === 'overdue',
     attempts: 1,
@@ -79,15 +77,16 @@ const line: TaskLine = {
     owner: undefined,
     problem: null,
   },
-  ...{ cells, unread: 0, gaps: [], isMoving: false, durationsMs: [192_000, 61_000, 60_000] },
-  ...{ lastSuccess: LATER - 3_600_000, next: LATER + 3_600_000, suspended: null },
+  ...{ cells, unread: 0, gaps: [], isMoving: false, pace: { durationsMs: [192_000, 61_000, 60_000], usualMs: 61_000 } },
+  ...{ lastSuccess: { slot: LATER - 3_600_000, zone: clock.zone }, next: LATER + 3_600_000, suspended: null },
 }
 const several: GridCell = {
   kind: 'slots',
   newest: LATER,
   mark: 'failed',
   counts: { completed: 3, failed: 1 },
-  firstProblem: { slot: LATER, mark: 'failed' },
+  firstProblem: { slot: LATER, mark: 'failed', zone: clock.zone },
+  needsAttention: true,
   rejected: { count: 3, refused: 1 },
 }
 const calm: TaskLine = {
@@ -162,14 +161,14 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
 const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }
 
 /** Returns the page of a slot. With `ecs`, the task runs in this container. */
-function slotPage(record: SlotWithStatus, ecs?: EcsFacts) {
+function slotPage(record: JudgedSlot, ecs?: EcsFacts) {
   const row = readableRow(record.row)
   const own = ecs === undefined || row === null ? record : { ...record, row: rowOn(ecs, row) }
   return SlotView({ model: modelOf(own, { expectations, ...(ecs !== undefined && { ecs, ecsSince: slot }) }) })
 }
 
 /** A slot that completed, and that 45 triggers from the same host wanted to run once more. */
-function repeated(): SlotWithStatus {
+function repeated(): JudgedSlot {
   const notes = Array.from({ length: 45 }, (_, index) => index).reduce(
     (notes, index) =>
       addRejection(notes, {
@@ -178,14 +177,14 @@ function repeated(): SlotWithStatus {
       }),
     NO_NOTES,
   )
-  return { slot, status: 'completed', mark: 'late', row: { ...rowWith({ ending: SUCCEEDED }), rejections: notes } }
+  return judged({ ...rowWith({ ending: SUCCEEDED }), rejections: notes })
 }
 
 const SLOTS: Readonly<Record<string, unknown>> = {
   ...Object.fromEntries(records.map((record) => [`Slot, ${record.status}`, slotPage(record)])),
   ...Object.fromEntries(
     records
-      .filter(({ status }) => ['missed', 'failed', 'overdue', 'completed'].includes(status))
+      .filter(({ status }) => ['missed', 'failed', 'overdue', 'completed'].includes(`${status}`))
       .map((record) => [`Slot on ECS, ${record.status}`, slotPage(record, ON_ECS)]),
   ),
   'Slot with 45 duplicates': slotPage(repeated()),
@@ -211,20 +210,17 @@ const head: TaskHead = {
 }
 const TOTAL = { counts: { failed: 2, completed: 1_200 }, rejected: { count: 3, refused: 1 }, isWhole: false }
 const page = { query: {}, slots: records, before: slot, scanned: null, problem: null, total: null }
-const recent = { slots: records.filter((record) => record.slot <= now), problem: null }
-const none = { head: { ...head, owner: undefined, expectations: null }, recent: { slots: [], problem: null } }
+const recent = { slots: records.filter((record) => record.slot <= now), usualMs: null, problem: null }
+const none = {
+  head: { ...head, owner: undefined, expectations: null },
+  recent: { slots: [], usualMs: null, problem: null },
+}
 const noPage = { ...page, slots: [], before: null }
-const failed = rowWith({ ending: FAILED })
-const finding = {
-  kind: 'failed',
-  status: 'failed',
-  task: 'nightly',
-  times: timesAt(now),
-  schedule,
-  row: failed,
-} as const
 const { needs, add } = collectNeeds()
-const newest = [slot, slot - 86_400_000].map((at) => ({ ...finding, slot: at }))
+const newest = [slot, slot - 86_400_000].flatMap((at) => {
+  const found = judged({ ...rowWith({ ending: FAILED }), schedule, slot: at }, at)
+  return isFinding(found) ? [found] : []
+})
 newest.forEach(add)
 const when = 'in the last 7 days'
 const findings = {
@@ -259,7 +255,7 @@ const TASKS: Readonly<Record<string, unknown>> = {
     ...task,
     findings: well,
     page: noPage,
-    recent: { slots: records.filter(({ status }) => status === 'completed'), problem: null },
+    recent: { slots: records.filter(({ status }) => status === 'completed'), usualMs: 60_000, problem: null },
     steps: taskSteps({ ...ledger, suspended: retirement }),
     head: {
       ...none.head,

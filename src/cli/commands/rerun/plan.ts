@@ -2,7 +2,7 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Ledger, RerunnableOptions } from '../../../api.ts'
 import { usageError } from '../../../core/errors.ts'
 import { type OptionTable, optionName } from '../../../core/option.ts'
-import type { Rerunnable } from '../../../core/row/policy.ts'
+import type { Selectable } from '../../../core/row/policy.ts'
 import {
   type LeftOutDoubts,
   leftOutLine,
@@ -12,9 +12,8 @@ import {
   planSummary,
 } from '../../../format/rerun/rerun.ts'
 import { jsonArray } from '../../../format/text.ts'
-import { systemClock } from '../../../process/clock.ts'
 import type { Sink } from '../../../process/log/sink.ts'
-import { saidOf } from '../../../verdict/verdict.ts'
+import { verdictOf } from '../../../verdict/verdict.ts'
 import { COMMON } from '../../options/options.ts'
 import { printAll } from '../../output.ts'
 
@@ -55,7 +54,7 @@ interface Plan {
 interface RangeOfTask extends RerunnableOptions {
   readonly store: string
   readonly task: string
-  readonly only: readonly Rerunnable[]
+  readonly only: readonly Selectable[]
 }
 
 /** Nearly two years of one slot a minute. They are in memory, because the newest is found first and the oldest runs first. */
@@ -65,22 +64,21 @@ const SLOTS_AT_A_TIME = 1_000
 
 /** Throws a usage error if there are more than `MAX_SLOTS`. */
 export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Plan> {
-  const { store, task } = range
+  const { store } = range
   const slots: Planned[] = []
   let doubts: LeftOutDoubts = { store, count: 0, oldest: null }
   const emitDoubt = (slot: Date) => {
     doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
   }
-  const times = { now: systemClock.now(), graceMs: 0 }
-  for await (const { slot, row, ...found } of ledger.rerunnable({ ...range, emitDoubt })) {
+  for await (const { slot, row, judged, ...found } of ledger.rerunnable({ ...range, emitDoubt })) {
     if (slots.length === MAX_SLOTS) {
       throw usageError(
         `the range has more than ${MAX_SLOTS} slots. Give a shorter range, or select fewer slots with --only.`,
       )
     }
-    const at = slot.getTime()
-    const verdict = row && saidOf({ task, slot: at, row }, { ...times, skewMs: found.skewMs })
-    slots.push({ slot: at, verdict, ...found })
+    // The caller keeps many slots, and needs no steps of them.
+    const { happened, work, workText, caution } = verdictOf(judged, store)
+    slots.push({ slot: judged.slot, verdict: row && { happened, work, workText, caution }, ...found })
     if (slots.length % SLOTS_AT_A_TIME === 0) await yieldToEventLoop()
   }
   return { slots: slots.reverse(), doubts }

@@ -1,13 +1,10 @@
 import { hostname } from 'node:os'
 import type { Ledger } from '../../../api.ts'
 import { concurrently } from '../../../audit/concurrently.ts'
-import { parseSchedules } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
-import { DEFAULT_FORCED, type Rerunnable } from '../../../core/row/policy.ts'
+import { DEFAULT_FORCED, type Rerunnable, type Selectable } from '../../../core/row/policy.ts'
 import { parseTimeRange, withDates } from '../../../core/schedule/time-range.ts'
-import { expectedTimes } from '../../../core/task/task-record.ts'
-import type { StoredRow } from '../../../core/types.ts'
 import { isTaskPattern } from '../../../core/user-text.ts'
 import { gravestExit } from '../../../exit-code.ts'
 import { scriptLines } from '../../../format/rerun/script.ts'
@@ -16,6 +13,8 @@ import { printable } from '../../../format/text.ts'
 import { createLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { operatorOf } from '../../../process/host.ts'
+import { factsOf, namedSlot } from '../../../verdict/found.ts'
+import { judge } from '../../../verdict/judge.ts'
 import type { CommandContext } from '../../command.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../../lookup.ts'
 import { print } from '../../output.ts'
@@ -37,11 +36,13 @@ interface ScriptValues {
 
 /** The work of a stale slot may be done, so it is run only if the operator names its status. */
 const USUAL = ['missed', 'failed'] as const satisfies readonly Rerunnable[]
+/** What the script lists in comments, with the steps for each: the operator must look at the data first. */
+const LOOKED_AT_FIRST = ['stale', 'unusual', 'late'] as const satisfies readonly Selectable[]
 /** A longer script is too long to paste. */
 const MAX_SLOTS = 10_000
 
 interface Found {
-  readonly why: Rerunnable | 'named'
+  readonly why: Selectable | 'named'
   readonly shown: ShownSlot
 }
 
@@ -67,11 +68,11 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
   const found =
     slot === undefined
       ? slotsOfRange(values, ledger, { doubts, upstreams, fault }, stops.aborted)
-      : namedSlot(values, slot, ledger)
+      : readNamed(values, slot, ledger)
   const slots: ShownSlot[] = []
   const leftOut: ShownSlot[] = []
   for await (const { why, shown } of found) {
-    const isRun = why === 'named' || only.includes(why)
+    const isRun = why === 'named' || only.some((one) => one === why)
     ;(isRun ? slots : leftOut).push(shown)
     if (slots.length > MAX_SLOTS)
       throw usageError(`the script would have more than ${MAX_SLOTS} slots. Give a shorter range, or fewer tasks.`)
@@ -112,10 +113,11 @@ function slotsOfRange(
   async function* slotsOf(known: KnownTask): AsyncGenerator<Found> {
     upstreams.set(known.task, known.expectations?.after ?? [])
     const emitDoubt = () => doubts.set(known.task, (doubts.get(known.task) ?? 0) + 1)
-    const asked = { ...values, from, task: known, only: [...new Set([...only, 'stale' as const])], emitDoubt }
+    // The script says which other slots need a look first.
+    const asked = { ...values, from, task: known, only: [...new Set([...only, ...LOOKED_AT_FIRST])], emitDoubt }
     try {
-      for await (const { slot, why, row } of ledger.rerunnable(asked))
-        yield { why, shown: shownOf(values.store, known, slot, row) }
+      for await (const { why, judged } of ledger.rerunnable(asked))
+        yield { why, shown: shownSlot(judged, values.store) }
     } catch (error) {
       if (isOne || !isFaultOfTask(error)) throw error
       fault(`task ${known.task}: ${error.message}`, error.kind)
@@ -125,21 +127,16 @@ function slotsOfRange(
   return concurrently(tasks, slotsOf, [stop])
 }
 
-async function* namedSlot(values: ScriptValues, reference: string, ledger: Ledger): AsyncGenerator<Found> {
+async function* readNamed(values: ScriptValues, reference: string, ledger: Ledger): AsyncGenerator<Found> {
   const { store, task = '', ledgerTimeoutMs } = values
   const { slot } = await ledger.findSlot({ task, slot: reference, ledgerTimeoutMs })
-  const known = await knownOf(values, task, ledger)
-  yield { why: 'named', shown: shownOf(store, known, slot, await ledger.get({ task, slot, ledgerTimeoutMs })) }
+  const of = factsOf(task, await knownOf(values, task, ledger), systemClock.now())
+  const row = await ledger.get({ task, slot, ledgerTimeoutMs })
+  yield { why: 'named', shown: shownSlot(judge(namedSlot(slot.getTime(), row, of), of), store) }
 }
 
 async function knownOf({ ledgerTimeoutMs }: ScriptValues, task: string, ledger: Ledger): Promise<KnownTask> {
   const known = await recordOf(ledger, { task, ledgerTimeoutMs })
   if (known === null) throw await unknownTaskOf(ledger, { task, ledgerTimeoutMs })
   return known
-}
-
-function shownOf(store: string, known: KnownTask, slot: Date, row: StoredRow | null): ShownSlot {
-  const times = { now: systemClock.now(), ...expectedTimes(known) }
-  const of = { store, task: known.task, record: known, inForce: parseSchedules(known) }
-  return shownSlot(slot.getTime(), row, of, times)
 }

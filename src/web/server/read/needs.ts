@@ -1,10 +1,10 @@
 import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { DAY_MS } from '../../../core/duration.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Instant } from '../../../core/types.ts'
 import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
 import { collectIncidents } from '../../../verdict/incidents.ts'
+import { type FindingKind, NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
 import type { Needs } from '../../views/overview/needs.tsx'
 import type { ShownFindings } from '../../views/task/findings.tsx'
 import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
@@ -17,7 +17,7 @@ export interface NeedsReading {
 /** Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks. */
 export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
   const count = { ...NO_FINDINGS }
-  const byTask = new Map<string, Set<TaskFinding['kind']>>()
+  const byTask = new Map<string, Set<FindingKind>>()
   const collected = collectIncidents()
   const problems: string[] = []
   let tasks = 0
@@ -81,7 +81,7 @@ export async function readFindings(
   store: string,
   reading: Reading,
 ): Promise<ShownFindings> {
-  const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
+  const count: Record<FindingKind, number> = { ...NO_FINDINGS }
   const newest: TaskFinding[] = []
   const { needs, add } = collectNeeds()
   let problem: string | null = null

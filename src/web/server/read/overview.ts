@@ -1,11 +1,10 @@
 import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { keysOf } from '../../../core/objects.ts'
-import { readableRow } from '../../../core/row/status.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
+import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
-import type { Instant } from '../../../core/types.ts'
-import { durationMsOf } from '../../../format/slot/row.ts'
+import type { Row } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
 import { isMoving } from '../../views/frame/slot-facts.ts'
 import { type Axis, axisUntil, DEFAULT_SPAN, SPANS } from '../../views/overview/axis.ts'
@@ -22,7 +21,8 @@ import {
   readableTasks,
   readEach,
   readKnown,
-  readSlotsWithStatus,
+  readPaceRows,
+  readSlots,
   taskZone,
 } from './reading.ts'
 
@@ -33,8 +33,6 @@ const TASKS_SHOWN = 200
 const MAX_SLOTS_OF_ALL = 40_000
 const MAX_SLOTS = 800
 const MIN_SLOTS = 60
-/** How many slots before the axis are read to find the last success. A monthly task has none in a week. */
-const SLOTS_BEFORE = 12
 
 /** How many slots of one task are read if the reader asks for those that were not read. */
 const MAX_SLOTS_ASKED = 10_000
@@ -103,7 +101,7 @@ async function readLine(read: ReadTask, axis: Axis, most: number, reading: Readi
     expression: current?.spec.expression ?? '',
     gaps: gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since),
   }
-  const nothing = { cells: [], unread: 0, lastSuccess: null, isMoving: false, durationsMs: [] }
+  const nothing = { cells: [], unread: 0, lastSuccess: null, isMoving: false, pace: paceOf([]) }
   if (problem !== null) return { ...line, ...nothing, problem }
   try {
     return { ...line, ...(await readCells(read, axis, most, reading)), problem: null }
@@ -116,36 +114,26 @@ async function readLine(read: ReadTask, axis: Axis, most: number, reading: Readi
 async function readCells(read: ReadTask, axis: Axis, most: number, reading: Reading) {
   const since = axis.columns[0]?.from ?? 0
   const until = Math.min(axis.columns.at(-1)?.to ?? 0, reading.now + 1)
-  const { cells, add } = fillCells(axis, reading.now)
+  const { cells, add } = fillCells(axis)
   let scanned = 0
-  let lastSuccess: Instant | null = null
   let anyMoves = false
   let unread = 0
-  const durationsMs: number[] = []
-  for await (const record of readSlotsWithStatus(read, { since, until, limit: most + 1 }, reading)) {
+  let rows: Row[] = []
+  for await (const one of readSlots(read, { since, until, limit: most + 1 }, reading)) {
     if (scanned === most) {
       // The column of this slot has more slots than were read, so it shows none of them.
-      unread = axis.columns.findIndex(({ to }) => record.slot < to) + 1
+      unread = axis.columns.findIndex(({ to }) => one.slot < to) + 1
       cells.fill(null, 0, unread)
       break
     }
     scanned += 1
-    add(record)
-    if (record.status === 'completed') {
-      lastSuccess ??= record.slot
-      const own = readableRow(record.row)
-      const tookMs = own && durationMsOf(own, record.status, reading.now)
-      if (tookMs !== null) durationsMs.push(tookMs)
-    }
-    anyMoves ||= isMoving(record)
+    add(one)
+    if (one.own !== null && rows.length < PACE_ROWS) rows.push(one.own)
+    anyMoves ||= isMoving(one)
   }
-  if (lastSuccess === null && unread === 0) {
-    let before = 0
-    for await (const { slot, status } of readSlotsWithStatus(read, { until: since, limit: SLOTS_BEFORE }, reading)) {
-      if (status === 'completed') lastSuccess = slot
-      before += 1
-      if (lastSuccess !== null || before === SLOTS_BEFORE) break
-    }
-  }
-  return { cells, unread, lastSuccess, isMoving: anyMoves, durationsMs }
+  // The usual duration and the last success do not depend on the span that the page shows.
+  if (rows.length < PACE_ROWS) rows = [...(await readPaceRows(read.head.task, until, reading))]
+  const last = rows.find(({ state }) => state === 'COMPLETED')
+  const lastSuccess = last === undefined ? null : { slot: last.slot, zone: last.schedule.zone }
+  return { cells, unread, lastSuccess, isMoving: anyMoves, pace: paceOf(rows) }
 }

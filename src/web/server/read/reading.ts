@@ -1,18 +1,16 @@
 import type { Ledger } from '../../../api.ts'
-import { rowsAndMissed } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { LedgerError, quote, usageError } from '../../../core/errors.ts'
-import { type SlotRecord, statusOf } from '../../../core/row/status.ts'
+import { readableRow } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
-import type { AuditSettings } from '../../../core/task/findings.ts'
+import { PACE_ROWS } from '../../../core/task/rules.ts'
 import { type InForce, parseSince } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
-import { expectedTimes, inForceAt } from '../../../core/task/task-record.ts'
-import type { Instant, ScheduleSpec, StoredRow } from '../../../core/types.ts'
+import { EMPTY_TASK_RECORD, inForceAt } from '../../../core/task/task-record.ts'
+import type { Instant, Row, ScheduleSpec } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
-import { markOf } from '../../../verdict/mark.ts'
-import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
+import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { type WallClock, wallClock } from '../../views/frame/wall-clock.ts'
 import type { ScheduleChange, TaskHead } from '../../views/task/head.tsx'
 
@@ -93,7 +91,7 @@ export function taskZone({ schedules }: KnownTask, reading: Reading): Pick<WallC
 
 /** Returns the clock that the reader wants, otherwise that of the zone of a schedule, otherwise that of UTC. */
 export function clockOf(spec: ScheduleSpec | undefined, { zone }: Pick<Reading, 'zone'>): WallClock {
-  return wallClock(zone ?? spec?.zone ?? 'UTC')
+  return wallClock(zone ?? spec?.zone ?? 'UTC', zone !== undefined)
 }
 
 export function askOptions({ ledgerTimeoutMs, signal }: Reading) {
@@ -111,43 +109,31 @@ interface SlotsQuery {
   readonly limit?: number
 }
 
-/** Yields those that were due or have a row, newest first. Memory holds one page of rows. */
-export async function* readSlotsWithStatus(
-  read: ReadTask,
-  query: SlotsQuery,
-  reading: Reading,
-): AsyncGenerator<SlotWithStatus, void, undefined> {
-  const { head, known, inForce } = read
-  const { task } = head
-  const settings = settingsOf(read, reading)
-  const due = { task, schedules: inForce, gaps: gapsOf(known) }
-  const range = { since: query.since ?? 0, until: Math.min(query.until ?? Number.POSITIVE_INFINITY, reading.now + 1) }
-  for await (const { row, missed } of rowsAndMissed(readRows(task, query, reading), [due], range, true)) {
-    yield withMark({ slot: (row ?? missed).slot, row }, settings)
+/** Yields those that were due or have a row, newest first and judged. Memory holds one page of rows. */
+export function readSlots(read: ReadTask, query: SlotsQuery, reading: Reading): AsyncGenerator<JudgedSlot> {
+  const task = read.known ?? { ...EMPTY_TASK_RECORD, task: read.head.task }
+  // A schedule that cannot be read is the problem of the task, which its page shows.
+  const options = { task, now: new Date(reading.now), emitProblem: () => {}, ...askOptions(reading) }
+  return reading.ledger.slots({ ...options, ...rangeOptions({ since: 0, ...query }) })
+}
+
+/** Reads the newest rows before an instant that say how long the slots of a task usually take. */
+export async function readPaceRows(task: string, until: Instant, reading: Reading): Promise<readonly Row[]> {
+  const rows: Row[] = []
+  const options = { task, ...rangeOptions({ until, limit: PACE_ROWS }), ...askOptions(reading) }
+  for await (const row of reading.ledger.history(options)) {
+    const own = readableRow(row)
+    if (own !== null) rows.push(own)
   }
+  return rows
 }
 
-export function settingsOf({ known }: Pick<ReadTask, 'known'>, reading: Reading): AuditSettings {
-  return { now: reading.now, ...expectedTimes(known) }
-}
-
-export function withMark(record: SlotRecord, settings: AuditSettings): SlotWithStatus {
-  const status = statusOf(record, settings)
-  return { ...record, status, mark: markOf(status, record.row, settings) }
-}
-
-export function readRows(
-  task: string,
-  { since, until, limit }: SlotsQuery,
-  reading: Reading,
-): AsyncIterable<StoredRow> {
-  return reading.ledger.history({
-    task,
+function rangeOptions({ since, until, limit }: SlotsQuery) {
+  return {
     ...(since !== undefined && { since: new Date(since) }),
     ...(until !== undefined && { until: new Date(until) }),
     ...(limit !== undefined && { limit }),
-    ...askOptions(reading),
-  })
+  }
 }
 
 /** Returns the message of an error of one task, which must not hide the others. Throws any other error again. */

@@ -1,20 +1,20 @@
 import { concurrently } from '../../../audit/concurrently.ts'
-import { LOOKED_AT, withOlder } from '../../../audit/older.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { hasStarted } from '../../../core/row/attempts.ts'
-import { readableRow } from '../../../core/row/status.ts'
 import { parseTime, parseTimeRange, type RangeText, type TimeRange } from '../../../core/schedule/time-range.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
+import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
 import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
 import { isRetired, suspensionOf } from '../../../core/task/suspensions.ts'
-import { EMPTY_TASK_RECORD, expectedTimes, rulesOf, type Suspension } from '../../../core/task/task-record.ts'
+import { EMPTY_TASK_RECORD, expectedTimes, type Suspension } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
-import { openTaskTally, type Report, type ReportedSlot, type TaskReport } from '../../../format/report.ts'
-import { shownSlot } from '../../../format/slot/show.ts'
+import { openTaskTally, type Report, type TaskReport } from '../../../format/report.ts'
 import { sentenceText } from '../../../format/verdict.ts'
+import { isTimed, type JudgedSlot } from '../../../verdict/judge.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
+import { verdictOf } from '../../../verdict/verdict.ts'
 import { wallClock } from '../../views/frame/wall-clock.ts'
 import {
   askOptions,
@@ -23,9 +23,8 @@ import {
   type ReadTask,
   readEach,
   readKnown,
-  readRows,
-  readSlotsWithStatus,
-  settingsOf,
+  readPaceRows,
+  readSlots,
   taskZone,
 } from './reading.ts'
 import { readTask } from './task.ts'
@@ -85,31 +84,28 @@ async function taskReport(
   store: string,
   reading: Reading,
 ): Promise<TaskReport> {
-  const { head, known, inForce } = read
+  const { head, known } = read
   const { task, clock, current } = head
-  const settings = settingsOf(read, reading)
-  const rules = rulesOf(known)
-  const happenedOf = ({ slot, row, status, older }: ReportedSlot) => {
-    const { verdict } = shownSlot(slot, row, { store, task, record: known, inForce, older }, settings)
+  const happenedOf = (one: JudgedSlot) => {
     // The verdict says how long ago that was, which has no meaning in a file.
-    if (status !== 'missed') return sentenceText(verdict.happened, slot, clock.zone)
-    const doubt = verdict.situation === 'doubtful' ? ', and it may not have been due: the schedule changed' : ''
+    if (one.status !== 'missed') return sentenceText(verdictOf(one, store).happened, one.slot, one.schedule.zone)
+    const doubt = one.situation === 'doubtful' ? ', and it may not have been due: the schedule changed' : ''
     return `no run is recorded${doubt}`
   }
-  const tally = openTaskTally(expectedTimes(known), rules, happenedOf)
+  const tally = openTaskTally(happenedOf)
   const isUnscheduled = known === null || known.schedules.length === 0
   let problem = isUnscheduled ? 'no schedule is recorded, so missed slots are unknown' : read.problem
+  let usualMs: number | null = null
   try {
-    const before = () => readRows(task, { until: period.since, limit: LOOKED_AT }, reading)
-    for await (const { slot, older } of withOlder(readSlotsWithStatus(read, period, reading), rules && before)) {
-      const one = { ...slot, older }
-      const own = readableRow(one.row)
+    for await (const one of readSlots(read, period, reading)) {
       // The pause itself is listed, and not each slot that it skipped. A slot that ran before, or in spite of it, counts.
-      const isLeftOut = one.status === 'skipped' && !own?.attempts.some(hasStarted)
+      const isLeftOut = one.status === 'skipped' && !one.own?.attempts.some(hasStarted)
       if (isLeftOut && suspensionOf(known, one.slot) !== null) continue
       tally.addDecisions(one)
-      if (wasDue(one, read)) tally.add(one, reading.now)
+      if (wasDue(one)) tally.add(one)
     }
+    const isWhole = tally.rows.length >= PACE_ROWS
+    usualMs = paceOf(isWhole ? tally.rows : await readPaceRows(task, period.until, reading)).usualMs
   } catch (error) {
     problem = faultOf(error)
   }
@@ -117,7 +113,8 @@ async function taskReport(
   const within = ({ from, until }: Suspension) =>
     from < period.until && (until ?? Number.POSITIVE_INFINITY) > Math.max(from, period.since)
   return {
-    ...{ task, zone: clock.zone, owner: head.owner, problem, ...tally.result() },
+    ...{ task, zone: clock.zone, owner: head.owner, problem, usualMs, ...tally.result() },
+    isTimed: isTimed(expectedTimes(known)),
     schedule: current === null ? null : scheduleText(current.spec),
     pauses: record.pauses.filter(within),
     retirements: record.retirements.filter((one) => within(one) || isRetired(record, period.since)),
@@ -130,8 +127,8 @@ async function taskReport(
  * A slot without a row is only found if it was due. An operator can force a slot that no schedule has. It does not count if it
  * is done, and otherwise does, as in `check`.
  */
-function wasDue({ slot, row, status }: ReportedSlot, { inForce }: ReadTask): boolean {
-  const isScheduled = readableRow(row)?.attempts.some(({ trigger }) => trigger.kind === 'scheduled') ?? row === null
+function wasDue({ own, row, of, slot, status }: JudgedSlot): boolean {
+  const isScheduled = own?.attempts.some(({ trigger }) => trigger.kind === 'scheduled') ?? row === null
   const isDone = status === 'completed' || status === 'skipped'
-  return isScheduled || !isDone || inForce.length === 0 || scheduleWith(inForce, slot) !== null
+  return isScheduled || !isDone || of.inForce.length === 0 || scheduleWith(of.inForce, slot) !== null
 }

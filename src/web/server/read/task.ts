@@ -1,12 +1,12 @@
 import { parseInstant } from '../../../core/instant.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange } from '../../../core/schedule/time-range.ts'
+import { usualDurationMs } from '../../../core/task/rules.ts'
 import { EMPTY_TASK_RECORD } from '../../../core/task/task-record.ts'
 import { type Instant, STATUSES } from '../../../core/types.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { isFiltered, type TaskQuery } from '../../views/frame/links.ts'
 import { rejectedCount, rejectedText } from '../../views/frame/marks.ts'
-import type { SlotWithStatus } from '../../views/frame/slot-facts.ts'
 import { RECENT, type RecentSlots } from '../../views/task/recent.tsx'
 import type { TaskPage } from '../../views/task/task.tsx'
 import {
@@ -18,7 +18,8 @@ import {
   type Reading,
   type ReadTask,
   readKnown,
-  readSlotsWithStatus,
+  readPaceRows,
+  readSlots,
   wordsOf,
 } from './reading.ts'
 
@@ -49,19 +50,19 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   )
   const before = query.before ? parseInstant(query.before, 'before') : Number.POSITIVE_INFINITY
   const until = Math.min(range.until ?? Number.POSITIVE_INFINITY, before)
-  const isWanted = ({ status, row }: SlotWithStatus) =>
+  const isWanted = ({ status, row }: JudgedSlot) =>
     (wanted === null || status === wanted) && (!query.duplicates || rejectedText(row) !== '')
   const needsScan = wanted !== null || Boolean(query.duplicates)
 
   // A further page has the total of the first one.
   const isCounted = isFiltered(query) && !query.before
-  const slots: SlotWithStatus[] = []
+  const slots: JudgedSlot[] = []
   const counts: Partial<Record<SlotMark, number>> = {}
   const rejected = { count: 0, refused: 0 }
   let scanned = 0
   let last: Instant | null = null
   let next: Instant | null = null
-  const source = readSlotsWithStatus(
+  const source = readSlots(
     read,
     {
       ...range,
@@ -101,15 +102,14 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
 export async function readRecent(read: ReadTask, page: TaskPage, reading: Reading): Promise<RecentSlots> {
   const due = page.slots.filter(({ slot }) => slot <= reading.now).slice(0, RECENT)
   const isWhole = page.before === null || due.length === RECENT
-  if (isWhole && !isFiltered(page.query)) return { slots: due, problem: page.problem }
-  const slots: SlotWithStatus[] = []
+  let slots: JudgedSlot[] = []
   try {
-    for await (const record of readSlotsWithStatus(read, { until: reading.now + 1, limit: RECENT }, reading)) {
-      slots.push(record)
-      if (slots.length === RECENT) break
-    }
+    if (isWhole && !isFiltered(page.query)) slots = due
+    else for await (const one of readSlots(read, { until: reading.now + 1, limit: RECENT }, reading)) slots.push(one)
+    const newest = slots[0]?.slot
+    const rows = newest === undefined ? [] : await readPaceRows(read.head.task, newest, reading)
+    return { slots, usualMs: usualDurationMs(rows), problem: page.problem }
   } catch (error) {
-    return { slots, problem: faultOf(error) }
+    return { slots, usualMs: null, problem: faultOf(error) }
   }
-  return { slots, problem: null }
 }

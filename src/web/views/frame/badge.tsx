@@ -1,4 +1,4 @@
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { SlotMark } from '../../../verdict/judge.ts'
 import { cellSign, MARKS, MOST_URGENT_FIRST } from './marks.ts'
 
 export function Badge({ mark, word = MARKS[mark].word }: Readonly<{ mark: SlotMark; word?: string }>) {

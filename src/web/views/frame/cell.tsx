@@ -1,5 +1,5 @@
 // biome-ignore-all lint/a11y/useAnchorContent: the title is the name of the link. A label, too, would double the page.
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { SlotMark } from '../../../verdict/judge.ts'
 import { cellSign } from './marks.ts'
 
 interface CellProps {

@@ -1,9 +1,8 @@
 import { keysOf } from '../../../core/objects.ts'
 import { readableRow } from '../../../core/row/status.ts'
-import { NO_FINDINGS, type TaskFinding } from '../../../core/task/findings.ts'
 import type { Rejections, StoredRow } from '../../../core/types.ts'
 import { counted } from '../../../format/text.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { SlotMark } from '../../../verdict/judge.ts'
 
 /** The most urgent first. A reader can recognise the sign without its colour. */
 export const MARKS: Readonly<Record<SlotMark, { readonly sign: string; readonly word: string }>> = {
@@ -13,7 +12,7 @@ export const MARKS: Readonly<Record<SlotMark, { readonly sign: string; readonly 
   missed: { sign: 'M', word: 'missed' },
   overdue: { sign: '!', word: 'overdue' },
   unusual: { sign: '≠', word: 'completed, unusual' },
-  late: { sign: 'L', word: 'completed, started late' },
+  late: { sign: 'L', word: 'completed late' },
   running: { sign: 'R', word: 'running' },
   waiting: { sign: 'W', word: 'waiting' },
   due: { sign: 'D', word: 'due' },
@@ -30,10 +29,6 @@ export const MOST_URGENT_FIRST: readonly SlotMark[] = keysOf(MARKS)
 /** Returns the sign in a cell or above a bar. There, a success as usual has none. */
 export function cellSign(mark: SlotMark): string {
   return mark === 'completed' ? '' : MARKS[mark].sign
-}
-
-export function needsAttention(mark: SlotMark): mark is TaskFinding['kind'] {
-  return mark in NO_FINDINGS
 }
 
 /** How many triggers were rejected, and how many of these were refused. The others are duplicates. */

@@ -1,20 +1,14 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount } from '../../../core/row/attempts.ts'
-import { readableRow, type SlotRecord } from '../../../core/row/status.ts'
-import type { Instant, Status } from '../../../core/types.ts'
+import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { counted, printable } from '../../../format/text.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
 import { timeTexts, type WallClock } from './wall-clock.ts'
 
-export interface SlotWithStatus extends SlotRecord {
-  readonly status: Status
-  readonly mark: SlotMark
-}
-
 /** Returns whether a slot runs, or may start at any moment. */
-export function isMoving({ status }: SlotWithStatus): boolean {
+export function isMoving({ status }: JudgedSlot): boolean {
   return status === 'running' || status === 'waiting' || status === 'overdue' || status === 'due'
 }
 
@@ -22,18 +16,19 @@ export function isMoving({ status }: SlotWithStatus): boolean {
 export interface SlotFacts {
   readonly slot: Instant
   readonly mark: SlotMark
+  readonly needsAttention: boolean
+  readonly zone: string
   readonly durationMs: number | null
   readonly isRunning: boolean
   readonly attempts: number
   readonly rejected: RejectedCount
 }
 
-export function slotFactsOf({ slot, row, status, mark }: SlotWithStatus, now: Instant): SlotFacts {
-  const own = readableRow(row)
+export function slotFactsOf(one: JudgedSlot): SlotFacts {
+  const { slot, row, own, mark, kind, schedule } = one
   return {
-    slot,
-    mark,
-    durationMs: own && durationMsOf(own, status, now),
+    ...{ slot, mark, needsAttention: kind !== null, zone: schedule.zone },
+    durationMs: durationMsOf(one),
     isRunning: own?.attempts.at(-1)?.phase === 'running',
     attempts: attemptCount(own),
     rejected: rejectedCount(row),

@@ -12,6 +12,8 @@ export interface WallClock {
   offset(instant: Instant): string
   /** Returns `2026-11-24`. */
   day(instant: Instant): string
+  /** Returns the clock for a slot whose schedule has this zone: its own, unless the reader has chosen one for all times. */
+  ofSlot(zone: string): WallClock
   /** Returns `2026-11-24 03:00 Asia/Tokyo (2026-11-23T18:00:00Z)` in whole seconds. In UTC, only the instant. */
   both(instant: Instant): string
 }
@@ -33,7 +35,7 @@ export function wordsIn(zone: string, words: string): string {
  * Uses offsets, because the formats of luxon take ten times as long. A zone that this Node does not know is UTC. `create`
  * asks ICU once for each name: `isValidZone` takes 30 kB at each call, which V8 does not see, and so does not free.
  */
-export function wallClock(name: string): WallClock {
+export function wallClock(name: string, isChosen = false): WallClock {
   const named = IANAZone.create(name)
   const clock = named.isValid ? named : IANAZone.create('UTC')
   const zone = clock.name
@@ -45,12 +47,14 @@ export function wallClock(name: string): WallClock {
       .replace('T', ' ')
       .replace(/(:\d\d):00$/, '$1')
   const second = (instant: Instant) => formatInstant(Math.floor(instant / 1000) * 1000)
-  return {
+  const own: WallClock = {
     zone,
     localMs,
     time,
     offset: (instant) => (zone === 'UTC' ? 'UTC' : clock.formatOffset(instant, 'short')),
     both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),
     day: (instant) => local(instant).slice(0, 10),
+    ofSlot: (other) => (isChosen || other === zone ? own : wallClock(other)),
   }
+  return own
 }

@@ -1,17 +1,12 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
-import {
-  MARKS,
-  MOST_URGENT_FIRST,
-  needsAttention,
-  type RejectedCount,
-  rejectedCount,
-  rejectionsText,
-} from '../frame/marks.ts'
-import { type SlotFacts, type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
+import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
+import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedCount, rejectionsText } from '../frame/marks.ts'
+import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import { timeTexts, type WallClock } from '../frame/wall-clock.ts'
 import type { Axis, Column } from './axis.ts'
+
+type Problem = Pick<SlotFacts, 'slot' | 'mark' | 'zone'>
 
 export type GridCell =
   | ({ readonly kind: 'slot' } & SlotFacts)
@@ -20,38 +15,40 @@ export type GridCell =
       readonly newest: Instant
       readonly counts: Readonly<Partial<Record<SlotMark, number>>>
       /** The oldest slot that needs attention. */
-      readonly firstProblem: { readonly slot: Instant; readonly mark: SlotMark } | null
+      readonly firstProblem: Problem | null
+      readonly needsAttention: boolean
       /** The mark of the most urgent slot. */
       readonly mark: SlotMark
       readonly rejected: RejectedCount
     }
 
 /** Puts the slots of a task into the columns of an axis. The slots must come newest first. */
-export function fillCells(axis: Axis, now: Instant) {
+export function fillCells(axis: Axis) {
   const cells: (GridCell | null)[] = axis.columns.map(() => null)
   let column = axis.columns.length - 1
   return {
     cells,
-    add(record: SlotWithStatus): void {
+    add(record: JudgedSlot): void {
       while (column >= 0 && record.slot < (axis.columns[column]?.from ?? 0)) column -= 1
       const before = cells[column]
       if (before !== undefined)
-        cells[column] = before === null ? { kind: 'slot', ...slotFactsOf(record, now) } : withSlot(before, record)
+        cells[column] = before === null ? { kind: 'slot', ...slotFactsOf(record) } : withSlot(before, record)
     },
   }
 }
 
-function withSlot(before: GridCell, { slot, row, mark }: SlotWithStatus): GridCell {
+function withSlot(before: GridCell, { slot, row, mark, kind, schedule }: JudgedSlot): GridCell {
   const counts = { ...(before.kind === 'slot' ? { [before.mark]: 1 } : before.counts) }
   counts[mark] = (counts[mark] ?? 0) + 1
-  const known = before.kind === 'slot' ? { slot: before.slot, mark: before.mark } : before.firstProblem
+  const known = before.kind === 'slot' ? (before.needsAttention ? before : null) : before.firstProblem
   const more = rejectedCount(row)
   return {
     kind: 'slots',
     newest: before.kind === 'slot' ? before.slot : before.newest,
     mark: MOST_URGENT_FIRST.find((one) => counts[one] !== undefined) ?? mark,
     counts,
-    firstProblem: needsAttention(mark) ? { slot, mark } : known !== null && needsAttention(known.mark) ? known : null,
+    firstProblem: kind === null ? known : { slot, mark, zone: schedule.zone },
+    needsAttention: kind !== null || before.needsAttention,
     rejected: {
       count: before.rejected.count + more.count,
       refused: before.rejected.refused + more.refused,
@@ -60,18 +57,20 @@ function withSlot(before: GridCell, { slot, row, mark }: SlotWithStatus): GridCe
 }
 
 export function cellFacts(cell: GridCell, task: string, column: Column, clock: WallClock): readonly string[] {
-  if (cell.kind === 'slot') return slotFactTexts(task, cell, clock)
+  if (cell.kind === 'slot') return slotFactTexts(task, cell, clock.ofSlot(cell.zone))
   const { counts, firstProblem } = cell
   const marks = MOST_URGENT_FIRST.filter((mark) => counts[mark] !== undefined)
   return [
     printable(task),
     ...timeTexts(clock, (one) => rangeText(column, one), column.from),
     marks.map((mark) => `${counts[mark]} ${MARKS[mark].word}`).join(', '),
-    firstProblem === null
-      ? ''
-      : `first ${MARKS[firstProblem.mark].word}: ${clock.time(firstProblem.slot)} ${clock.offset(firstProblem.slot)}`,
+    firstProblem === null ? '' : problemText(firstProblem, clock.ofSlot(firstProblem.zone)),
     rejectionsText(cell.rejected),
   ].filter(Boolean)
+}
+
+function problemText({ mark, slot }: Problem, clock: WallClock): string {
+  return `first ${MARKS[mark].word}: ${clock.time(slot)} ${clock.offset(slot)}`
 }
 
 /** Returns `2026-11-24 03:00 to 07:00`, with the second date where it is another one. */

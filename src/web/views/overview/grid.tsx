@@ -1,7 +1,7 @@
 import type { Child } from 'hono/jsx'
 import { elapsed } from '../../../core/duration.ts'
 import { formatInstant } from '../../../core/instant.ts'
-import { medianOf } from '../../../core/task/rules.ts'
+import type { Pace } from '../../../core/task/rules.ts'
 import type { FoundSuspension, Gap } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
 import { counted, printable } from '../../../format/text.ts'
@@ -25,9 +25,9 @@ export interface TaskLine {
   readonly unread: number
   readonly gaps: readonly Gap[]
   readonly isMoving: boolean
-  readonly lastSuccess: Instant | null
-  /** How long the slots that completed took, in milliseconds, the newest first. */
-  readonly durationsMs: readonly number[]
+  /** The newest completed slot, and the zone of its schedule. */
+  readonly lastSuccess: { readonly slot: Instant; readonly zone: string } | null
+  readonly pace: Pace
   readonly next: Instant | null
   readonly suspended: FoundSuspension | null
   readonly problem: string | null
@@ -114,7 +114,7 @@ export function GridGroup({
 }
 
 export function GridLine({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
-  const { task, clock, words, expression, zone, owner, lastSuccess, durationsMs, next, suspended, problem } = line
+  const { task, clock, words, expression, zone, owner, lastSuccess, pace, next, suspended, problem } = line
   return (
     <tr id={`line-${encodeURIComponent(task)}`} data-task={task.toLowerCase()}>
       <th scope="row" class="name">
@@ -134,13 +134,13 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
         </td>
       )}
       <td class="took" data-name="Duration">
-        <Took durationsMs={durationsMs} />
+        <Took pace={pace} />
       </td>
       <td class="when" data-name="Last success">
         {problem !== null ? null : lastSuccess === null ? (
           <small title="No success in the slots that this page read">none found</small>
         ) : (
-          <BriefTime at={lastSuccess} clock={clock} now={now} zone={axis.clock.zone} />
+          <BriefTime at={lastSuccess.slot} clock={clock.ofSlot(lastSuccess.zone)} now={now} zone={axis.clock.zone} />
         )}
       </td>
       <td class="when" data-name="Next slot">
@@ -190,22 +190,23 @@ function columnClass(index: number, { columns }: Axis, labels: readonly (string 
 }
 
 /** A line for the last slots, how long the newest one took, and how long the others usually take. */
-function Took({ durationsMs }: Pick<TaskLine, 'durationsMs'>) {
+function Took({ pace }: Pick<TaskLine, 'pace'>) {
+  const { durationsMs, usualMs } = pace
   const [lastMs] = durationsMs
-  const usualMs = medianOf(durationsMs)
-  if (lastMs === undefined || usualMs === null) return null
+  if (lastMs === undefined) return null
   const points = durationsMs.slice(0, LINE_POINTS).reverse()
   const most = Math.max(1, ...points)
   const text = points.map(
     (ms, index) => `${index * LINE_STEP},${Math.round(LINE_HEIGHT - (ms / most) * LINE_HEIGHT) + 1}`,
   )
-  const isSlow = slownessOf(durationsMs) >= SLOW
+  const isSlow = slownessOf(pace) >= SLOW
+  const usual = usualMs === null ? null : elapsed(usualMs)
   return (
-    <span title={`the last one ${elapsed(lastMs)}, usually ${elapsed(usualMs)}`}>
+    <span title={`the last one ${elapsed(lastMs)}${usual === null ? '' : `, usually ${usual}`}`}>
       <svg width={(LINE_POINTS - 1) * LINE_STEP} height={LINE_HEIGHT + 2} aria-hidden="true">
         <polyline points={text.join(' ')} />
       </svg>
-      {isSlow ? <strong>{elapsed(lastMs)}</strong> : elapsed(lastMs)} <small>usual {elapsed(usualMs)}</small>
+      {isSlow ? <strong>{elapsed(lastMs)}</strong> : elapsed(lastMs)} {usual !== null && <small>usual {usual}</small>}
     </span>
   )
 }
@@ -215,8 +216,8 @@ const [LINE_POINTS, LINE_STEP, LINE_HEIGHT] = [20, 2, 12]
 const SLOW = 1.5
 
 /** Returns how many times as long as usual the newest slot took. 0: not known. */
-export function slownessOf(durationsMs: readonly number[]): number {
-  return (durationsMs[0] ?? 0) / (medianOf(durationsMs) || Number.POSITIVE_INFINITY)
+export function slownessOf({ durationsMs, usualMs }: Pace): number {
+  return (durationsMs[0] ?? 0) / (usualMs || Number.POSITIVE_INFINITY)
 }
 
 type PlaceOfCell = Column & Pick<GridProps, 'now'>

@@ -1,12 +1,17 @@
-import type { TaskFinding } from '../../../core/task/findings.ts'
+import { isKeyOf } from '../../../core/objects.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
-import { MOST_URGENT_FIRST, needsAttention } from '../frame/marks.ts'
+import { FINDINGS, type FindingKind } from '../../../verdict/judge.ts'
+import { MOST_URGENT_FIRST } from '../frame/marks.ts'
 import type { Needs } from './needs.tsx'
 
-export type TaskState = TaskFinding['kind'] | 'paused' | 'retired'
+export type TaskState = FindingKind | 'paused' | 'retired'
 
 /** The states by which tasks can be filtered, the most urgent first. */
-export const TASK_STATES: readonly TaskState[] = [...MOST_URGENT_FIRST.filter(needsAttention), 'paused', 'retired']
+export const TASK_STATES: readonly TaskState[] = [
+  ...MOST_URGENT_FIRST.filter((mark) => isKeyOf(mark, FINDINGS)),
+  'paused',
+  'retired',
+]
 
 /** Returns what is not usual about a task: what needs attention, and whether it is paused. A retired task has no other state. */
 export function statesOf(

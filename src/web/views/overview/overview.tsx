@@ -2,7 +2,7 @@ import { isKeyOf, keysOf } from '../../../core/objects.ts'
 import { printable } from '../../../format/text.ts'
 import { Legend, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
-import { MARKS, needsAttention } from '../frame/marks.ts'
+import { MARKS } from '../frame/marks.ts'
 import { DEFAULT_SPAN, SPANS } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
@@ -77,13 +77,13 @@ function groupsOf({ lines, sort, hasFindings }: OverviewModel): readonly TaskGro
       needsAttention: (line) => isUrgent(line) || hasFindings(line.task),
       isRetired: ({ suspended }) => suspended?.kind === 'retirement',
     })
-  const bySlowness = (one: TaskLine, other: TaskLine) => slownessOf(other.durationsMs) - slownessOf(one.durationsMs)
+  const bySlowness = (one: TaskLine, other: TaskLine) => slownessOf(other.pace) - slownessOf(one.pace)
   return [{ name: null, tasks: sort === 'name' ? lines : lines.toSorted(bySlowness) }]
 }
 
 /** A task whose slots cannot be read may have a problem too, so it must not stand among the calm ones. */
 function isUrgent({ cells, problem }: TaskLine): boolean {
-  return problem !== null || cells.some((cell) => cell !== null && needsAttention(cell.mark))
+  return problem !== null || cells.some((cell) => cell?.needsAttention)
 }
 
 function emptyText({ query: { q, after }, state, isWhole }: OverviewModel): string {

@@ -1,26 +1,15 @@
 import type { Child } from 'hono/jsx'
+import { isKeyOf } from '../../../core/objects.ts'
 import type { Instant } from '../../../core/types.ts'
-import type { ExceptionalSlot, SlotClass, TaskReport } from '../../../format/report.ts'
+import { CLASS_WORDS, type ExceptionalSlot, type TaskReport } from '../../../format/report.ts'
 import { printable } from '../../../format/text.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { Sign } from '../frame/badge.tsx'
+import { MARKS } from '../frame/marks.ts'
 import { type WallClock, wallClock } from '../frame/wall-clock.ts'
 
 /** How many lines of exceptional slots, and of decisions, the file has of a task. 61 tasks must stay under 1 MB. */
 const MAX_LINES = 40
-
-export const CLASS_WORDS: Readonly<Record<SlotClass, string>> = {
-  inTime: 'in time',
-  unusual: 'unusual',
-  late: 'late',
-  missed: 'missed',
-  failed: 'failed',
-  stale: 'stale',
-  overdue: 'overdue',
-  unknown: 'not readable',
-  skipped: 'skipped',
-  marked: 'marked as completed',
-}
 
 /** Returns whether a task has more to file than its numbers. */
 export function hasMore(task: TaskReport): boolean {
@@ -52,11 +41,9 @@ export function TaskChapter({ task }: { readonly task: TaskReport }) {
           summary={total === 1 ? '1 exceptional slot' : `${number(total)} exceptional slots`}
           head={['Slot', 'Status', 'What happened']}
           rows={groups.map(({ newest, oldest, slots }) => [
-            newest === oldest
-              ? clock.time(newest.slot)
-              : `${clock.time(oldest.slot)} to ${timeAfter(oldest.slot, newest.slot, clock)}`,
+            slotTimes(oldest, newest, clock),
             <>
-              <Sign mark={newest.class === 'inTime' ? 'completed' : newest.class} />{' '}
+              <Sign mark={isKeyOf(newest.class, MARKS) ? newest.class : 'completed'} />{' '}
               {slots === 1 ? wordOf(newest.class) : `${slots} ${wordOf(newest.class)}`}
             </>,
             slots === 1 ? newest.happened : `the last one: ${newest.happened}`,
@@ -127,9 +114,9 @@ export function changesOf({ decisions, pauses, retirements, schedules }: TaskRep
     ...(ended === undefined ? [] : [{ at: ended.at, by: ended.by, why: ended.reason, what: () => 'resumed it' }]),
   ]
   return [
-    ...decisions.map(({ at, by, slot, what, reason }) => ({
+    ...decisions.map(({ at, by, slot, zone, what, reason }) => ({
       ...{ at, by, why: reason },
-      what: (clock: WallClock) => `${clock.time(slot)}: ${what}`,
+      what: (clock: WallClock) => `${slotTime(slot, zone, clock)}: ${what}`,
     })),
     ...pauses.flatMap((pause) => suspended('paused', pause)),
     ...retirements.flatMap((retirement) => suspended('retired', retirement)),
@@ -161,6 +148,18 @@ function groupsOf(exceptions: readonly ExceptionalSlot[]): readonly Group[] {
 }
 
 const wordOf = (name: ExceptionalSlot['class']) => (name === 'repaired' ? 'failed and repaired' : CLASS_WORDS[name])
+
+/** Each slot has the zone of its schedule, and says so if that is not the zone of the chapter. */
+function slotTimes(oldest: ExceptionalSlot, newest: ExceptionalSlot, clock: WallClock): string {
+  const text = ({ slot, zone }: ExceptionalSlot) => slotTime(slot, zone, clock)
+  if (newest === oldest) return text(newest)
+  const isOne = [oldest, newest].every(({ zone }) => zone === clock.zone)
+  return `${text(oldest)} to ${isOne ? timeAfter(oldest.slot, newest.slot, clock) : text(newest)}`
+}
+
+function slotTime(slot: Instant, zone: string, clock: WallClock): string {
+  return zone === clock.zone ? clock.time(slot) : `${clock.ofSlot(zone).time(slot)} ${zone}`
+}
 
 function timeAfter(before: Instant, at: Instant, clock: WallClock): string {
   return clock.day(before) === clock.day(at) ? clock.time(at).slice(11) : clock.time(at)

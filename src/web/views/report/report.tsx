@@ -1,15 +1,17 @@
 import { elapsed } from '../../../core/duration.ts'
 import {
+  CLASS_WORDS,
   type Report,
   type ReportCounts,
   SLOT_CLASSES,
-  shareText,
+  shareCompleted,
+  shareInTime,
   type TaskReport,
   totalCounts,
 } from '../../../format/report.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { type WallClock, wallClock } from '../frame/wall-clock.ts'
-import { CLASS_WORDS, changesOf, hasMore, idOf, number } from './chapter.tsx'
+import { changesOf, hasMore, idOf, number } from './chapter.tsx'
 
 /** A column of the table that has numbers. Those that are not `always` there need a number other than 0. */
 interface CountColumn {
@@ -21,7 +23,7 @@ interface CountColumn {
 const COUNT_COLUMNS: readonly CountColumn[] = [
   { name: 'due', words: 'due', always: true },
   ...SLOT_CLASSES.map((name) => ({
-    ...{ name, words: CLASS_WORDS[name], always: ['inTime', 'late', 'missed', 'failed'].includes(name) },
+    ...{ name, words: CLASS_WORDS[name], always: ['missed', 'failed'].includes(name) },
   })),
   { name: 'repaired', words: 'failed and repaired', always: true },
   { name: 'duplicates', words: 'duplicates rejected', always: true },
@@ -36,21 +38,39 @@ export function ReportSummary({ report }: { readonly report: Report }) {
   const { tasks, problems, zone, since, until } = report
   const clock = wallClock(zone)
   const total = totalCounts(tasks)
-  const share = shareText(total)
+  const timed = tasks.filter(({ isTimed }) => isTimed)
+  const [share, completed] = [shareInTime(tasks), shareCompleted(tasks)]
   const columns = COUNT_COLUMNS.filter(({ name, always }) => always || total[name] > 0)
   const counts = columns.map(({ words }) => words)
-  const heads = ['share in time', ...counts, 'usual duration', 'longest', 'decisions and changes']
+  const heads = [
+    'share in time',
+    ...counts,
+    'usual delay',
+    'longest delay',
+    'usual duration',
+    'longest',
+    'decisions and changes',
+  ]
   const isWhole = problems.length === 0 && tasks.every(({ problem }) => problem === null)
   return (
     <>
       <h1>
-        {share === null
+        {completed === null
           ? 'No slot was due'
-          : `${share} of ${number(total.due)} slots completed in time${isWhole ? '' : ', as far as they can be read'}`}
+          : share === null
+            ? `${completed} of ${number(total.due)} slots completed${isWhole ? '' : AS_FAR}`
+            : `${share} of ${number(totalCounts(timed).due)} slots completed in time${isWhole ? '' : AS_FAR}`}
       </h1>
       <p>
         {clock.time(since)} to {clock.time(until)} {clock.zone} · {counted(tasks.length, 'task')}
       </p>
+      {share !== null && timed.length < tasks.length && (
+        <p>
+          {counted(tasks.length - timed.length, 'task')} of them{' '}
+          {tasks.length - timed.length === 1 ? 'states' : 'state'} no time by which a slot must start or complete:{' '}
+          {shareCompleted(tasks.filter(({ isTimed }) => !isTimed)) ?? 'none'} of those slots completed.
+        </p>
+      )}
       {problems.map((problem) => (
         <p class="problem">{printable(problem)}</p>
       ))}
@@ -79,7 +99,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
                 {columns.map(({ name }) => (
                   <td class="number">{number(total[name])}</td>
                 ))}
-                <td colspan={3} />
+                <td colspan={5} />
               </tr>
             </tfoot>
           )}
@@ -90,8 +110,10 @@ export function ReportSummary({ report }: { readonly report: Report }) {
   )
 }
 
+const AS_FAR = ', as far as they can be read'
+
 function TaskRow({ task, columns }: Readonly<{ task: TaskReport; columns: readonly CountColumn[] }>) {
-  const { counts, usualMs, longestMs, problem, owner } = task
+  const { counts, problem, owner, usualDelayMs, longestDelayMs, usualMs, longestMs } = task
   return (
     <tr>
       <th scope="row">
@@ -99,19 +121,20 @@ function TaskRow({ task, columns }: Readonly<{ task: TaskReport; columns: readon
         {owner !== undefined && <small> {printable(owner)}</small>}
       </th>
       {problem !== null ? (
-        <td colspan={columns.length + 4} class="problem">
+        <td colspan={columns.length + 6} class="problem">
           {printable(problem)}
         </td>
       ) : (
         <>
-          <td class="number">{shareText(counts)}</td>
+          <td class="number">{shareInTime([task])}</td>
           {columns.map(({ name }) => (
             <td class={counts[name] === 0 ? 'number quiet' : isBad(name) ? 'number bad' : 'number'}>
               {number(counts[name])}
             </td>
           ))}
-          <td class="number">{usualMs === null ? '' : elapsed(usualMs)}</td>
-          <td class="number">{longestMs === null ? '' : elapsed(longestMs)}</td>
+          {[usualDelayMs, longestDelayMs, usualMs, longestMs].map((ms) => (
+            <td class="number">{ms === null ? '' : elapsed(ms)}</td>
+          ))}
           <td class="number">{number(changesOf(task).length)}</td>
         </>
       )}
@@ -123,11 +146,12 @@ function TaskRow({ task, columns }: Readonly<{ task: TaskReport; columns: readon
 function Meaning() {
   return (
     <p class="quiet">
-      A slot is a time at which a task was due. It completed in time if the attempt that completed it started before the
-      slot counted as late (without --late-after: before it counted as missed), and ended within --done-by, if the task
-      states it. A missed slot has no run on record. “failed and repaired” are slots that completed after a failed
-      attempt, and are counted in time or late, too. Slots in a pause or after a retirement were not due. The usual
-      duration is the median of the slots that completed.
+      A slot is a time at which a task was due. It is late if it started later than --late-after, or completed later
+      than --done-by, and otherwise it completed in time. A task that states neither has no slots in time: see its
+      delays, which are how long after its time a slot started. A missed slot has no run on record. “failed and
+      repaired” are slots that completed after a failed attempt, and are counted in time or late, too. Slots in a pause
+      or after a retirement were not due. The usual duration is the median of the 20 slots that completed before the
+      newest one.
     </p>
   )
 }

@@ -1,25 +1,20 @@
 import type { Child } from 'hono/jsx'
 import { sinceOf } from '../../../core/row/attempts.ts'
-import { readableRow } from '../../../core/row/status.ts'
 import type { Instant, Row } from '../../../core/types.ts'
 import { type ShownSlot, slotFacts } from '../../../format/slot/show.ts'
 import { notExpectedText } from '../../../format/task/suspensions.ts'
 import { printable } from '../../../format/text.ts'
 import { nextTriggerText } from '../../../format/verdict.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import { needsAttention } from '../frame/marks.ts'
 import { Steps } from '../frame/steps.tsx'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { ForcedBy, Timeline } from './timeline.tsx'
 
 export interface SlotModel extends ShownSlot {
-  readonly mark: SlotMark
   readonly clock: WallClock
-  readonly now: Instant
   /** The slots before and after it. Null when there is none. */
   readonly before: Instant | null
   readonly after: Instant | null
@@ -51,19 +46,18 @@ export function SlotView({ model }: { readonly model: SlotModel }) {
 type Described = Omit<SlotModel, 'before' | 'after'>
 
 export function SlotDetail({ model }: { readonly model: Described }) {
-  const { task, slot, row, mark, verdict, clock, now, owner } = model
+  const { task, slot, row, own, mark, verdict, clock, owner, of } = model
   const { caution, steps } = verdict
-  const own = readableRow(row)
   const newest = own?.attempts.at(-1)
   return (
     <>
       <h1>
-        {printable(task)} <Time at={slot} clock={clock} now={now} />
+        {printable(task)} <Time at={slot} clock={clock} now={of.now} />
       </h1>
       <p class="facts">
         <Badge mark={mark} /> · {clock.zone}
         {newest !== undefined && <ForcedBy attempt={newest} />}
-        {owner !== undefined && needsAttention(mark) && ` · owner: ${printable(owner)}`}
+        {owner !== undefined && model.kind !== null && ` · owner: ${printable(owner)}`}
       </p>
       <dl class="why">
         <dt>what happened</dt>

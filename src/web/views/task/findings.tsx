@@ -1,7 +1,7 @@
-import type { TaskFinding } from '../../../core/task/findings.ts'
 import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
 import type { TaskNeed } from '../../../format/check/needs.ts'
 import { printable } from '../../../format/text.ts'
+import type { FindingKind, TaskFinding } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Steps } from '../frame/steps.tsx'
@@ -9,7 +9,7 @@ import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 
 export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
-  readonly count: Readonly<Record<TaskFinding['kind'], number>>
+  readonly count: Readonly<Record<FindingKind, number>>
   /** The newest findings, the newest one first. The others are only counted. */
   readonly newest: readonly TaskFinding[]
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
@@ -34,7 +34,7 @@ export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings
               <li>
                 <Badge mark={one.kind} word={one.kind} />{' '}
                 <a href={links.slot(one.task, one.slot)}>
-                  <Time at={one.slot} clock={clock} />
+                  <Time at={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
                 </a>{' '}
                 {printable(findingDetail(one))}
               </li>

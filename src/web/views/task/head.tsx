@@ -1,17 +1,16 @@
 import { elapsed } from '../../../core/duration.ts'
-import { readableRow } from '../../../core/row/status.ts'
-import { medianOf } from '../../../core/task/rules.ts'
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import type { ScheduleSince, TaskRecord } from '../../../core/task/task-record.ts'
 import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { printable } from '../../../format/text.ts'
+import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
-import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time } from '../frame/time.tsx'
 import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
+import type { RecentSlots } from './recent.tsx'
 
 export interface ScheduleChange extends ScheduleSince {
   /** The schedule in words. Null when this version cannot read it. */
@@ -34,17 +33,16 @@ export interface TaskHead {
 
 interface TitleProps {
   readonly head: TaskHead
-  /** The slots that were due, newest first. */
-  readonly slots: readonly SlotWithStatus[]
+  readonly recent: Pick<RecentSlots, 'slots' | 'usualMs'>
   readonly now: Instant
 }
 
-export function TaskTitle({ head, slots, now }: TitleProps) {
+export function TaskTitle({ head, recent, now }: TitleProps) {
   const { task, clock, next, owner, suspended } = head
   return (
     <>
       <h1>{printable(task)}</h1>
-      <StatusNow {...{ head, slots, now }} />
+      <StatusNow {...{ head, recent, now }} />
       {suspended !== null && (
         <p>
           <SuspensionInForce found={suspended} clock={clock} />
@@ -74,42 +72,30 @@ export function TaskTitle({ head, slots, now }: TitleProps) {
   )
 }
 
-function StatusNow({ head: { task, clock }, slots, now }: TitleProps) {
+function StatusNow({ head: { task, clock }, recent: { slots, usualMs }, now }: TitleProps) {
   const newest = slots[0]
   if (newest === undefined) return null
-  const text = durationText(newest, slots, now)
+  const text = durationText(newest, usualMs)
   return (
     <p class="status-now">
       <strong>
         <Badge mark={newest.mark} />
       </strong>{' '}
       <a href={links.slot(task, newest.slot)}>
-        <Time at={newest.slot} clock={clock} now={now} />
+        <Time at={newest.slot} clock={clock.ofSlot(newest.schedule.zone)} now={now} />
       </a>
       {text !== '' && <span class="quiet">{text}</span>}
     </p>
   )
 }
 
-/** A usual duration is only known after some slots. */
-const FEW = 3
-
-/** Returns how long a slot took, or has run for, and how long the other slots usually took. */
-export function durationText(newest: SlotWithStatus, slots: readonly SlotWithStatus[], now: Instant): string {
-  const msOf = ({ row, status }: SlotWithStatus) => {
-    const own = readableRow(row)
-    return own && durationMsOf(own, status, now)
-  }
+/** Returns how long a slot took, or has run for, and how long those before it usually took. */
+export function durationText(newest: JudgedSlot, usualMs: number | null): string {
   if (newest.status === 'due') return 'no run is recorded yet'
-  const ms = msOf(newest)
+  const ms = durationMsOf(newest)
   if (ms === null) return ''
-  const others = slots.flatMap((one) => {
-    const otherMs = one.slot === newest.slot || one.status !== 'completed' ? null : msOf(one)
-    return otherMs === null ? [] : [otherMs]
-  })
-  const usual = others.length < FEW ? null : medianOf(others)
-  const usually = usual === null ? '' : `, usually ${elapsed(usual)}`
-  if (readableRow(newest.row)?.attempts.at(-1)?.phase === 'running') return `running for ${elapsed(ms)}${usually}`
+  const usually = usualMs === null ? '' : `, usually ${elapsed(usualMs)}`
+  if (newest.own?.attempts.at(-1)?.phase === 'running') return `running for ${elapsed(ms)}${usually}`
   return newest.status === 'failed' ? `after ${elapsed(ms)}` : `took ${elapsed(ms)}${usually}`
 }
 

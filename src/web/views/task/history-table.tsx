@@ -1,18 +1,17 @@
 import { elapsed } from '../../../core/duration.ts'
 import { attemptCount, latenessMsOf } from '../../../core/row/attempts.ts'
-import { readableRow } from '../../../core/row/status.ts'
 import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
+import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { rejectedText } from '../frame/marks.ts'
-import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Time } from '../frame/time.tsx'
 import type { WallClock } from '../frame/wall-clock.ts'
 
 interface HistoryProps {
   readonly task: string
-  readonly slots: readonly SlotWithStatus[]
+  readonly slots: readonly JudgedSlot[]
   readonly clock: WallClock
   readonly now: Instant
 }
@@ -38,13 +37,13 @@ export function HistoryTable({ task, slots, clock, now }: HistoryProps) {
         </tr>
       </thead>
       <tbody>
-        {slots.map(({ slot, row, status, mark }) => {
-          const own = readableRow(row)
+        {slots.map((one) => {
+          const { slot, row, own, mark, schedule } = one
           return (
             <tr>
               <th scope="row">
                 <a href={links.slot(task, slot)}>
-                  <Time at={slot} clock={clock} now={now} />
+                  <Time at={slot} clock={clock.ofSlot(schedule.zone)} now={now} />
                 </a>
               </th>
               <td>
@@ -52,7 +51,7 @@ export function HistoryTable({ task, slots, clock, now }: HistoryProps) {
               </td>
               <td class="number">{own === null ? '' : attemptCount(own)}</td>
               <td class="number">{elapsedText(own && latenessMsOf(own))}</td>
-              <td class="number">{elapsedText(own && durationMsOf(own, status, now))}</td>
+              <td class="number">{elapsedText(durationMsOf(one))}</td>
               <td>{rejectedText(row)}</td>
             </tr>
           )

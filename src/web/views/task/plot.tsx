@@ -1,14 +1,11 @@
 import { elapsed } from '../../../core/duration.ts'
 import { batchReport } from '../../../core/row/attempts.ts'
 import { reportedFacts } from '../../../core/row/report.ts'
-import { readableRow } from '../../../core/row/status.ts'
 import { medianOf } from '../../../core/task/rules.ts'
-import type { Instant } from '../../../core/types.ts'
 import { durationMsOf } from '../../../format/slot/row.ts'
 import { printable } from '../../../format/text.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { cellSign, MARKS } from '../frame/marks.ts'
-import type { SlotWithStatus } from '../frame/slot-facts.ts'
 
 /** The values of a slot in a plot, by the name of the series. */
 export type PlotValues = ReadonlyMap<string, number>
@@ -19,10 +16,9 @@ const DURATION = 'Duration'
 const MAX_FACTS = 3
 
 /** Returns how long a slot took, and the numbers that its last attempt reported. */
-export function plotValues({ row, status }: SlotWithStatus, now: Instant): PlotValues {
-  const own = readableRow(row)
-  const last = own?.attempts.at(-1)
-  const tookMs = own && durationMsOf(own, status, now)
+export function plotValues(one: JudgedSlot): PlotValues {
+  const last = one.own?.attempts.at(-1)
+  const tookMs = durationMsOf(one)
   const facts = Object.entries((last && reportedFacts(batchReport(last))) ?? {})
   return new Map([
     ...(tookMs === null ? [] : [[DURATION, tookMs] as const]),

@@ -1,11 +1,11 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
-import { type SlotWithStatus, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
+import { slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import type { WallClock } from '../frame/wall-clock.ts'
 import { Plots, plotValues } from './plot.tsx'
 
@@ -19,7 +19,9 @@ const MIN_COLUMNS = 3
 /** The newest slots of a task that were due. */
 export interface RecentSlots {
   /** At most `RECENT` slots, newest first. */
-  readonly slots: readonly SlotWithStatus[]
+  readonly slots: readonly JudgedSlot[]
+  /** How long the slots before the newest one usually took, in milliseconds. Null: too few of them completed. */
+  readonly usualMs: number | null
   readonly problem: string | null
 }
 
@@ -70,7 +72,7 @@ function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
 }
 
 /** The strip and the plot, as a table, so that each bar stands below its cell. `slots` comes oldest first. */
-function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<RecentSlots, 'slots'>) {
+function Strip({ task, slots, clock }: Omit<RecentProps, 'recent'> & Pick<RecentSlots, 'slots'>) {
   return (
     <table class="chart">
       <thead>
@@ -80,7 +82,7 @@ function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<R
               <Cell
                 href={links.slot(task, record.slot)}
                 mark={record.mark}
-                facts={slotFactTexts(task, slotFactsOf(record, now), clock)}
+                facts={slotFactTexts(task, slotFactsOf(record), clock.ofSlot(record.schedule.zone))}
                 isRejected={rejectedText(record.row) !== ''}
                 isStop={index === slots.length - 1}
               />
@@ -89,14 +91,14 @@ function Strip({ task, slots, clock, now }: Omit<RecentProps, 'recent'> & Pick<R
           {slots.length < RECENT && <td colspan={RECENT - slots.length} />}
         </tr>
       </thead>
-      <Plots columns={RECENT} points={slots.map((one) => ({ mark: one.mark, values: plotValues(one, now) }))} />
+      <Plots columns={RECENT} points={slots.map((one) => ({ mark: one.mark, values: plotValues(one) }))} />
       <tfoot aria-hidden="true">
         <tr>
-          {slots.map(({ slot }, index) => {
+          {slots.map(({ slot, schedule }, index) => {
             const columns = Math.min(COLUMNS_PER_LABEL, slots.length - index)
             if (index % COLUMNS_PER_LABEL > 0) return null
             const hasRoom = index === 0 || columns >= MIN_COLUMNS
-            return <td colspan={columns}>{hasRoom && <ShortTime at={slot} clock={clock} />}</td>
+            return <td colspan={columns}>{hasRoom && <ShortTime at={slot} clock={clock.ofSlot(schedule.zone)} />}</td>
           })}
         </tr>
       </tfoot>

@@ -1,10 +1,9 @@
 import type { Instant } from '../../../core/types.ts'
 import { printable } from '../../../format/text.ts'
-import type { SlotMark } from '../../../verdict/mark.ts'
+import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import type { Step } from '../../../verdict/steps.ts'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectionsText } from '../frame/marks.ts'
-import type { SlotWithStatus } from '../frame/slot-facts.ts'
 import { Changes } from './changes.tsx'
 import { Commands } from './commands.tsx'
 import { Filters } from './filters.tsx'
@@ -22,7 +21,7 @@ interface HistoryTotal {
 export interface TaskPage {
   readonly query: TaskQuery
   /** The slots of the page, newest first. */
-  readonly slots: readonly SlotWithStatus[]
+  readonly slots: readonly JudgedSlot[]
   /** The slot before which the next page begins. Null on the last page. */
   readonly before: Instant | null
   /** The slots that were looked at, when too few of them matched the filter. Null when the page is complete. */
@@ -49,7 +48,7 @@ export function TaskView({ head, recent, page, findings, steps, now }: TaskViewP
       <nav class="crumbs" aria-label="Breadcrumbs">
         <a href={links.overview()}>Tasks</a>
       </nav>
-      <TaskTitle head={head} slots={recent.slots} now={now} />
+      <TaskTitle {...{ head, recent, now }} />
       <Findings {...{ findings, clock }} />
       <Commands steps={steps} />
       <Recent {...{ task, recent, clock, now }} />

@@ -1,0 +1,125 @@
+import { LedgerError } from '../core/errors.ts'
+import { readableRow } from '../core/row/status.ts'
+import type { TimeRange } from '../core/schedule/time-range.ts'
+import type { Instant, Row, StoredRow } from '../core/types.ts'
+import { factsOf, type TaskFacts } from '../verdict/found.ts'
+import { type JudgedSlot, judge } from '../verdict/judge.ts'
+import { rowsAndMissed } from './expected.ts'
+import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
+import type { KnownTask } from './tasks.ts'
+
+/** The usual values of a slot come from the completed rows among up to this many before it. */
+export const LOOKED_AT = 40
+
+export interface SlotQuery extends TimeRange {
+  /** Left out: all tasks. */
+  readonly task?: string
+  /** The most slots that the caller takes. Left out: all. */
+  readonly limit?: number
+  /** Leave out the missed slots that are older than the first row of the range: older rows may have expired. */
+  readonly fromFirstRow?: boolean
+}
+
+/**
+ * The one walk over the slots of a task, or of all tasks: yields the rows, and the slots that were due and have none, newest
+ * first and judged. Memory holds one page of rows, and for a task with rules the rows that say what is usual.
+ */
+export async function* judgedSlots(
+  tasks: readonly TaskFacts[],
+  { limit = Number.POSITIVE_INFINITY, fromFirstRow = false, ...query }: SlotQuery,
+  now: Instant,
+  deps: HistoryDeps,
+): AsyncGenerator<JudgedSlot, void> {
+  const rows = openRows({ ...query, limit }, deps)
+  const aside = new Map<string, ReturnType<typeof openRows>>()
+  const olderThan = ({ task, slot }: StoredRow): Promise<readonly Row[]> => {
+    if (query.task !== undefined) return rows.olderThan(slot)
+    // The rows of all tasks are listed by day, so those before a row of one task are read apart.
+    const own = aside.get(task) ?? openRows({ task, until: slot, limit: Number.POSITIVE_INFINITY }, deps)
+    aside.set(task, own)
+    return own.olderThan(slot)
+  }
+  const { since, until } = rangeOf(query, now)
+  const range = { since, until: Math.min(until, now + 1) }
+  let left = limit
+  for await (const one of judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow })) {
+    if (left <= 0) return
+    yield one
+    left -= 1
+  }
+}
+
+interface RowsOptions {
+  olderThan?(row: StoredRow): Promise<readonly Row[]>
+  readonly fromFirstRow?: boolean
+}
+
+/** Does the same for rows that were read before, the newest first. */
+export async function* judgedRows(
+  rows: AsyncIterable<StoredRow>,
+  tasks: readonly TaskFacts[],
+  range: Required<TimeRange>,
+  now: Instant,
+  { olderThan = async () => [], fromFirstRow = false }: RowsOptions = {},
+): AsyncGenerator<JudgedSlot, void> {
+  const byName = new Map(tasks.map((of) => [of.task, of]))
+  const inForce = tasks.map(({ task, inForce: schedules, gaps }) => ({ task, schedules, gaps }))
+  for await (const { row, missed } of rowsAndMissed(rows, inForce, range, !fromFirstRow)) {
+    const { task, slot } = row ?? missed
+    const of = byName.get(task) ?? factsOf(task, undefined, now)
+    if (row === null) yield judge({ slot, row, doubt: missed.doubt }, of)
+    else yield judge({ slot, row, ...(isMeasured(row, of) && { older: await olderThan(row) }) }, of)
+  }
+}
+
+function isMeasured(row: StoredRow, { rules }: TaskFacts): boolean {
+  return rules !== null && row.slot >= rules.since && readableRow(row)?.state === 'COMPLETED'
+}
+
+/** Rows newest first. For one task, a reader may look ahead, also at rows before the range. */
+function openRows(query: HistoryQuery, deps: HistoryDeps) {
+  const { task, since = Number.NEGATIVE_INFINITY, limit } = query
+  const inRange = readHistory(query, deps)
+  const ahead: StoredRow[] = []
+  let hasEnded = false
+  let hasAll = query.since === undefined && limit === Number.POSITIVE_INFINITY
+  const fill = async (count: number) => {
+    while (ahead.length < count && !hasEnded) {
+      const next = await inRange.next()
+      if (next.done) hasEnded = true
+      else ahead.push(next.value)
+    }
+  }
+  return {
+    async *taken(): AsyncGenerator<StoredRow, void> {
+      for (;;) {
+        await fill(1)
+        const row = ahead[0]
+        if (row === undefined || row.slot < since) return
+        ahead.shift()
+        yield row
+      }
+    },
+    async olderThan(slot: Instant): Promise<readonly Row[]> {
+      while (ahead[0] !== undefined && ahead[0].slot >= slot) ahead.shift()
+      await fill(LOOKED_AT)
+      if (ahead.length < LOOKED_AT && !hasAll && task !== undefined) {
+        hasAll = true
+        const until = ahead.at(-1)?.slot ?? slot
+        for await (const row of readHistory({ task, until, limit: LOOKED_AT }, deps)) ahead.push(row)
+      }
+      return ahead.slice(0, LOOKED_AT).flatMap((row) => readableRow(row) ?? [])
+    },
+  }
+}
+
+/** Returns the facts of tasks. One whose schedule cannot be read has none, and `emitProblem` says so. Without it, this throws. */
+export function readFacts(known: KnownTask, now: Instant, emitProblem?: (problem: string) => void): TaskFacts {
+  try {
+    return factsOf(known.task, known, now)
+  } catch (error) {
+    if (emitProblem === undefined || !(error instanceof LedgerError)) throw error
+    emitProblem(`task ${known.task}: ${error.message}`)
+    return factsOf(known.task, known, now, [])
+  }
+}

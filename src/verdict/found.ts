@@ -1,0 +1,91 @@
+import { readableRow, statusOfRow } from '../core/row/status.ts'
+import { slotAfter } from '../core/schedule/slot.ts'
+import { type Doubt, dueKeys } from '../core/task/expected-slots.ts'
+import type { Rules } from '../core/task/rules.ts'
+import { type InForce, parseSince, scheduleWith } from '../core/task/schedules-in-force.ts'
+import { type Gap, gapsOf } from '../core/task/suspensions.ts'
+import {
+  type ExpectedTimes,
+  expectedTimes,
+  isOnlyDeclared,
+  rulesOf,
+  type TaskRecord,
+} from '../core/task/task-record.ts'
+import type { Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
+
+/** What a judgement needs to know of the task of a slot. It is made once for all of its slots. */
+export interface TaskFacts {
+  readonly task: string
+  readonly now: Instant
+  /** Null: the task has no record. Undefined: it cannot be read, or was not. */
+  readonly record: TaskRecord | null | undefined
+  /** Its schedules, the oldest first. */
+  readonly inForce: readonly InForce[]
+  readonly gaps: readonly Gap[]
+  readonly times: ExpectedTimes
+  readonly rules: Rules | null
+  /** No scheduled run has stated its schedule. */
+  readonly isOnlyDeclared: boolean
+  /** How many attempts scheduled triggers may start. Left out: only a run knows. */
+  readonly maxAttempts?: number | undefined
+}
+
+/** Throws a usage error if a schedule of the record cannot be read. `inForce` has those that a caller could read. */
+export function factsOf(
+  task: string,
+  record: TaskRecord | null | undefined,
+  now: Instant,
+  inForce: readonly InForce[] = (record?.schedules ?? []).map(parseSince),
+): TaskFacts {
+  const known = record ?? null
+  return {
+    ...{ task, now, record, inForce, gaps: gapsOf(known), times: expectedTimes(known), rules: rulesOf(known) },
+    isOnlyDeclared: known !== null && isOnlyDeclared(known),
+  }
+}
+
+/** A slot and its record, before it is judged. */
+export interface SlotRecord {
+  readonly slot: Instant
+  readonly row: StoredRow | null
+  /** Whether a slot without a row was due, or will be. Left out: yes. */
+  readonly isExpected?: boolean
+  /** Why a slot without a row may not have been due. Left out: it was certainly due. */
+  readonly doubt?: Doubt | undefined
+  /** The rows before it, the newest first, which say what is usual. Left out: that is not known. */
+  readonly older?: readonly Row[]
+}
+
+export interface FoundSlot extends SlotRecord, Key {
+  readonly of: TaskFacts
+  /** The row, if there is one that this version can read. */
+  readonly own: Row | null
+  /** The status of the row alone, without the times of the task. Null: there is no row. */
+  readonly rowStatus: Status | null
+}
+
+export function foundSlot(record: SlotRecord, of: TaskFacts): FoundSlot {
+  const { row } = record
+  const rowStatus = row && statusOfRow(row, { now: of.now, skewMs: of.times.skewMs })
+  return { ...record, task: of.task, of, own: readableRow(row), rowStatus }
+}
+
+/** Returns a slot that was looked up, so that it may never have been due. */
+export function namedSlot(slot: Instant, row: StoredRow | null, of: TaskFacts, older?: readonly Row[]): SlotRecord {
+  const { task, inForce: schedules, gaps } = of
+  const due = { task, schedules, gaps, withPlain: true } as const
+  const [key] = row === null ? dueKeys([due], slot, slot + 1) : []
+  return { slot, row, isExpected: key !== undefined && !key.doubt?.isPlain, doubt: key?.doubt, ...(older && { older }) }
+}
+
+/** Returns the end of the window of a slot. Null: it is not known, or the schedule has no later slot. */
+export function windowEndOf({ of, row, own, slot }: FoundSlot): Instant | null {
+  if (row !== null) return own?.windowEnd ?? null
+  const schedule = scheduleWith(of.inForce, slot)
+  return schedule === null ? null : slotAfter(schedule, slot)
+}
+
+/** Returns the schedule of a slot: that of its row or of the record. Null: no known schedule has the slot. */
+export function scheduleOf({ of, own, slot }: Pick<FoundSlot, 'of' | 'own' | 'slot'>): ScheduleSpec | null {
+  return own?.schedule ?? scheduleWith(of.inForce, slot)?.spec ?? null
+}

@@ -1,0 +1,187 @@
+import { keysOf } from '../core/objects.ts'
+import { blockedBy, hasCompleted, hasStarted } from '../core/row/attempts.ts'
+import type { Rerunnable } from '../core/row/policy.ts'
+import type { ReportedFacts } from '../core/row/report.ts'
+import { inForceAt } from '../core/task/task-record.ts'
+import type { Instant, Key, Row, ScheduleSpec, Status } from '../core/types.ts'
+import { type FoundSlot, foundSlot, type SlotRecord, scheduleOf, type TaskFacts } from './found.ts'
+import { isSettled, REMARKS, type RemarkName, type Remarks } from './remarks.ts'
+import { MAY_BE_OVERDUE, OVERDUE, SITUATIONS, type SlotSituation, type VerdictRule } from './situations.ts'
+
+type Rows = (typeof SITUATIONS)[SlotSituation] | typeof OVERDUE
+type OfRemarks = (typeof REMARKS)[RemarkName]['kind']
+
+/** Which findings are one incident, most urgent first. `broken`: work is not done or not known to be. */
+export const CAUSES = ['broken', 'unreadable', 'unusual', 'doubtful', 'late'] as const
+export type IncidentCause = (typeof CAUSES)[number]
+
+type GivenKind = Exclude<Rows['kind'], null> | OfRemarks
+
+interface FindingRow {
+  readonly cause: IncidentCause
+  /** Follows the time of the slot in a message. */
+  readonly words: string
+  /** When it began: a check reports the findings that arose since the check before it. */
+  aroseAt(one: FoundSlot): Instant
+}
+
+/** The kinds of findings that a row of a table gives: each of them has a line here. */
+export const FINDINGS: Readonly<Record<GivenKind, FindingRow>> = {
+  missed: { cause: 'broken', words: 'missed', aroseAt: ({ slot, of }) => slot + of.times.graceMs },
+  failed: { cause: 'broken', words: 'failed', aroseAt: closedAt },
+  stale: {
+    cause: 'broken',
+    words: 'is stale',
+    // At the end of the lease itself, the attempt still counts as running.
+    aroseAt: (one) => (one.own?.leaseUntil == null ? closedAt(one) : one.own.leaseUntil + one.of.times.skewMs + 1),
+  },
+  // The time is not known, so each check reports it.
+  unknown: { cause: 'unreadable', words: 'cannot be read', aroseAt: ({ of }) => of.now },
+  overdue: { cause: 'broken', words: 'is overdue', aroseAt: ({ slot, of }) => slot + (of.times.doneByMs ?? 0) },
+  unusual: { cause: 'unusual', words: 'is unusual', aroseAt: closedAt },
+  late: {
+    cause: 'late',
+    words: 'was late',
+    aroseAt: ({ slot, own }) => own?.attempts.find(hasStarted)?.startedAt ?? slot,
+  },
+}
+export type FindingKind = keyof typeof FINDINGS
+export const FINDING_KINDS: readonly FindingKind[] = keysOf(FINDINGS)
+export const NO_FINDINGS = Object.fromEntries(FINDING_KINDS.map((kind) => [kind, 0])) as Readonly<
+  Record<FindingKind, number>
+>
+
+/** The meaning of the sign of a slot: its status, or what is said of it besides. */
+export type SlotMark = Status | RemarkName | Extract<Rows, { readonly mark: string }>['mark']
+
+/**
+ * How a slot counts in the report. `completed`: in time, but the task states neither `--late-after` nor `--done-by`.
+ * `covered`: a later run did its work.
+ */
+export type SlotClass = Exclude<Rows['class'], null> | OfRemarks | 'completed' | 'covered'
+
+/** The one judgement of a slot. All commands, pages and metrics filter and count these, and `verdictOf` makes the words. */
+export interface JudgedSlot extends FoundSlot {
+  readonly situation: SlotSituation
+  /** Null: the slot has no row, and was not due. */
+  readonly status: Status | null
+  readonly mark: SlotMark
+  readonly class: SlotClass | null
+  /** The kind of its finding. Null: it needs no attention. */
+  readonly kind: FindingKind | null
+  /** As what the rerun of a range selects it. Null: a range leaves it out. */
+  readonly range: Rerunnable | null
+  readonly work: VerdictRule['work']
+  readonly remarks: Remarks
+  /** The schedule of the slot: its times are shown in the zone of that. */
+  readonly schedule: ScheduleSpec
+  /** The slot because of which nothing has started. Left out: there is none. */
+  readonly blockedBy?: Key
+  readonly owner?: string
+}
+
+/** A slot that needs attention. */
+export type TaskFinding = JudgedSlot & { readonly kind: FindingKind; readonly status: Status }
+
+export interface TaskHealth {
+  readonly task: string
+  /** The status of the newest slot that was due. Null if the range has none. */
+  readonly status: Status | null
+  readonly lastSuccessAt: Instant | null
+  /** How long the attempt took that succeeded last, in milliseconds. Null if the range has none. */
+  readonly lastDurationMs: number | null
+  readonly next: Instant | null
+  readonly duplicates: number
+  readonly owner: string | undefined
+  /** The facts that the batch of the newest completed slot reported. Empty: it reported nothing, or a text. */
+  readonly facts: ReportedFacts
+  readonly findings: Readonly<Record<FindingKind, number>>
+}
+
+export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
+  const found = foundSlot(record, of)
+  const situation = keysOf(SITUATIONS).find((name) => SITUATIONS[name].holds(found)) ?? 'completed'
+  const row = SITUATIONS[situation]
+  const common = {
+    ...found,
+    ...{ situation, schedule: zonedSchedule(found) },
+    ...(of.record?.expectations?.owner !== undefined && { owner: of.record.expectations.owner }),
+  }
+  if (found.own !== null && situation === 'covered') return { ...common, ...coveredPart(found.own, found) }
+  const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(found)
+  const { status, kind, class: counted, range } = isOverdue ? OVERDUE : row
+  const remarks = remarksOf(found)
+  const said = keysOf(REMARKS).filter((name) => remarks[name] !== undefined)
+  const open = isSettled(found.own) ? [] : said
+  const finding = kind ?? open.find((name) => remarks[name]?.isFinding) ?? null
+  const blocker = found.own === null ? null : blockedBy(found.own)
+  return {
+    ...common,
+    ...{ status, kind: finding, remarks },
+    mark: (status === 'completed' && open[0]) || ('mark' in row ? row.mark : (status ?? 'skipped')),
+    class: counted === 'inTime' ? (said[0] ?? (isTimed(of.times) ? counted : 'completed')) : counted,
+    range: hasNoSchedule(found) ? null : range,
+    work: typeof row.work === 'function' ? row.work(found.own) : row.work,
+    ...(blocker !== null && (kind === 'failed' || kind === 'overdue') && { blockedBy: blocker }),
+  }
+}
+
+function remarksOf(found: FoundSlot): Remarks {
+  if (found.own === null) return {}
+  return Object.fromEntries(
+    keysOf(REMARKS).flatMap((name) => {
+      const remark = REMARKS[name].of(found)
+      return remark === null ? [] : [[name, remark]]
+    }),
+  )
+}
+
+/** A covered slot is what its covering slot is, and a part of the finding of that. If the row of that is gone, it is one itself. */
+function coveredPart(own: Row, { of }: FoundSlot): Omit<JudgedSlot, keyof FoundSlot | 'situation' | 'schedule'> {
+  const { covering } = own
+  if (covering == null) {
+    const isGone = covering === null
+    const status = isGone ? 'missed' : 'skipped'
+    const kind = isGone ? 'failed' : null
+    return {
+      ...{ status, mark: status, class: status, kind, range: isGone ? 'missed' : null, work: 'unknown', remarks: {} },
+    }
+  }
+  const { status, class: counted, range, work } = judge({ slot: covering.slot, row: covering }, of)
+  return {
+    ...{ status, mark: status ?? 'skipped', kind: null, range, work, remarks: {} },
+    class: status === 'completed' ? 'covered' : counted,
+  }
+}
+
+export function isPastDoneBy({ slot, own, of: { now, times } }: FoundSlot): boolean {
+  // A slot that has completed once is not made overdue by a force that runs its work again.
+  return times.doneByMs !== null && now >= slot + times.doneByMs && (own === null || !hasCompleted(own))
+}
+
+/** Returns whether the task states when its slots are in time. */
+export function isTimed({ lateAfterMs, doneByMs }: TaskFacts['times']): boolean {
+  return lateAfterMs !== null || doneByMs !== null
+}
+
+/** A row that no schedule has, and in which nothing started: the run that was refused may have had a wrong schedule. */
+function hasNoSchedule({ own, of, slot }: FoundSlot): boolean {
+  return own !== null && !own.attempts.some(hasStarted) && scheduleOf({ of, own: null, slot }) === null
+}
+
+const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }
+
+/** A row that cannot be read does not say its schedule. */
+function zonedSchedule(found: FoundSlot): ScheduleSpec {
+  return scheduleOf(found) ?? inForceAt(found.of.record?.schedules ?? [], found.slot)?.spec ?? NO_SCHEDULE
+}
+
+/** The end of an attempt that never started counts too, because a check finds nothing while it is open. */
+function closedAt({ slot, own }: FoundSlot): Instant {
+  const ends = own?.attempts.flatMap((attempt) => (attempt.phase === 'ended' ? (attempt.endedAt ?? []) : [])) ?? []
+  return Math.max(slot, ...ends, own?.resolutions.at(-1)?.at ?? slot)
+}
+
+export function isFinding(one: JudgedSlot): one is TaskFinding {
+  return one.kind !== null
+}

@@ -1,0 +1,110 @@
+import { elapsed } from '../core/duration.ts'
+import { hasStarted, hasSucceeded, successOf } from '../core/row/attempts.ts'
+import { unmetRules, unmetText } from '../core/task/rules.ts'
+import type { Instant, Row } from '../core/types.ts'
+import type { FoundSlot } from './found.ts'
+import { decisionSentence, type Sentence } from './sentence.ts'
+import { lookStep, rerunStep, resolveStep, type Step } from './steps.ts'
+import type { StepTarget } from './target.ts'
+
+/** What a remark adds to the words of the situation. */
+interface RemarkWords {
+  readonly happened: Sentence
+  readonly workText?: string
+  readonly caution?: string
+  readonly steps?: readonly Step[]
+}
+
+interface FoundRemark {
+  /** Whether `check` reports it, if nothing more urgent is to be said of the slot, and until an operator settles it. */
+  readonly isFinding: boolean
+  words(target: StepTarget): RemarkWords
+}
+
+interface Remark {
+  /** The kind of the finding, and the class in the report of a slot that has otherwise completed in time. */
+  readonly kind: string
+  of(found: FoundSlot): FoundRemark | null
+}
+
+/** What may be said of a slot besides its situation. The first one of a slot counts. A new remark is a line here. */
+export const REMARKS = {
+  unusual: {
+    kind: 'unusual',
+    of({ own, of, older = [] }) {
+      const unmet = own === null || of.rules === null ? [] : unmetRules(own, of.rules, older)
+      return unmet.length === 0
+        ? null
+        : {
+            isFinding: true,
+            words: (target) => ({
+              happened: [`, but ${unmet.map(unmetText).join(', ')}`],
+              workText: 'done, perhaps wrongly',
+              caution: 'Look at the data first. To run it again does its work a second time.',
+              steps: [
+                lookStep(target),
+                resolveStep('if it is right, settle it', target),
+                rerunStep('or run it again, if its work is wrong', { ...target, only: ['completed'] }),
+              ],
+            }),
+          }
+    },
+  },
+  late: {
+    kind: 'late',
+    of({ own, of }) {
+      const late = own === null ? null : latenessOf(own, of.times)
+      return (
+        late && {
+          isFinding: late.isFinding,
+          words: (target) => ({
+            happened: late.said,
+            ...(late.isFinding &&
+              own?.state === 'COMPLETED' && { steps: [resolveStep('when you know why, settle it', target)] }),
+          }),
+        }
+      )
+    },
+  },
+} as const satisfies Readonly<Record<string, Remark>>
+
+export type RemarkName = keyof typeof REMARKS
+export type Remarks = Readonly<Partial<Record<RemarkName, FoundRemark>>>
+
+interface ExpectedMoments {
+  readonly lateAfterMs: number | null
+  readonly doneByMs: number | null
+}
+
+/**
+ * A slot is late if it started later than `--late-after`, or completed later than `--done-by`. Only a late start of the scheduler
+ * is a finding: a missed deadline was one while the slot was overdue, and a person who forces a slot knows that it is late.
+ */
+function latenessOf(own: Row, { lateAfterMs, doneByMs }: ExpectedMoments) {
+  const { slot, attempts, resolutions } = own
+  const [first, success] = [attempts.find(hasStarted), attempts.find(hasSucceeded)]
+  const isLate = (at: Instant | undefined) => lateAfterMs !== null && at !== undefined && at > slot + lateAfterMs
+  const said = (what: string, at = slot): Sentence => [`. ${what} started ${elapsed(at - slot)} late`]
+  if (isLate(first?.startedAt))
+    return { isFinding: first?.trigger.kind === 'scheduled', said: said('The first attempt', first?.startedAt) }
+  if (isLate(success?.startedAt))
+    return { isFinding: false, said: said('The attempt that completed it', success?.startedAt) }
+  const endedAt = success?.phase === 'ended' ? success.endedAt : undefined
+  const doneAt = endedAt ?? resolutions.find(({ state }) => state === 'COMPLETED')?.at
+  if (doneByMs === null || doneAt === undefined || doneAt <= slot + doneByMs) return null
+  return { isFinding: false, said: ['. It should have completed by ', { at: slot + doneByMs }] as Sentence }
+}
+
+/** Returns whether an operator has decided about the slot since its last attempt started, so that no remark needs attention. */
+export function isSettled(own: Row | null): boolean {
+  const last = own?.attempts.findLast(hasStarted)
+  return last !== undefined && own?.resolutions.some(({ afterAttempt }) => afterAttempt >= last.number) === true
+}
+
+/** Says who has settled a completed slot, and why. An operator who marks a slot as completed has no success to settle. */
+export function settledSentence(own: Row): Sentence {
+  const success = own.state === 'COMPLETED' ? successOf(own) : undefined
+  const decision = own.resolutions.findLast(({ state }) => state === 'COMPLETED')
+  if (success === undefined || decision === undefined || decision.afterAttempt < success.number) return []
+  return ['. ', ...decisionSentence(decision)]
+}

@@ -1,0 +1,415 @@
+import { elapsed } from '../core/duration.ts'
+import {
+  blockerOf,
+  countedAttempts,
+  coveringSlot,
+  hasCompleted,
+  hasStarted,
+  isRepaired,
+  successOf,
+} from '../core/row/attempts.ts'
+import { terminalState } from '../core/row/decide.ts'
+import type { Rerunnable } from '../core/row/policy.ts'
+import { isEndUnknown, isUnreadable, missedUntil } from '../core/row/status.ts'
+import { suspensionOf } from '../core/task/suspensions.ts'
+import type { Row, Status } from '../core/types.ts'
+import { failedCaution, isLost, leftCaution, lostCaution, REPEATED_CAUTION, STALE_CAUTION } from './cautions.ts'
+import type { FoundSlot } from './found.ts'
+import {
+  doubtSentence,
+  lastSentence,
+  openName,
+  openSentence,
+  repeatedSentence,
+  type Sentence,
+  staleSentence,
+  successSentence,
+} from './sentence.ts'
+import { againSteps, logSteps, lookStep, rerunStep, resolveStep, type Step, showStep, skipStep } from './steps.ts'
+import type { StepTarget } from './target.ts'
+
+// The table of docs/reference/verdicts.md in code.
+
+/** Whether the work of a slot was done. It decides whether it is safe to run the slot again. */
+type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
+
+/** The effect of a further scheduled trigger of the slot. `depends`: on its `--max-attempts`. */
+type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused'
+
+interface Words {
+  readonly happened: Sentence
+  /** What is known of the work, more exactly than by `work`. */
+  readonly workText: string
+  readonly nextTrigger: NextTrigger
+  /** A warning that the operator must read before anything is run. Null: nothing. */
+  readonly caution: string | null
+  /** The likeliest first. */
+  readonly steps: readonly Step[]
+}
+
+export interface VerdictRule extends Words {
+  readonly work: WorkDone
+}
+
+/** The first that holds is the situation of the slot. Its words are made only where they are shown. */
+interface SituationRow {
+  holds(found: FoundSlot): boolean
+  /** Null: the slot has no row, and was never due. */
+  readonly status: Status | null
+  /** The sign of the slot, if it is not that of its status. */
+  readonly mark?: string
+  /** How the report counts it. Null: not yet, or never. `inTime` may become a remark of the slot. */
+  readonly class: string | null
+  /** The kind of the finding of `check`. Null: it needs no attention. */
+  readonly kind: string | null
+  /** The status by which the rerun of a range selects it. Null: a range leaves it out. */
+  readonly range: Rerunnable | null
+  readonly work: WorkDone | ((own: Row | null) => WorkDone)
+  words(found: FoundSlot, target: StepTarget): Words
+}
+
+const CALM = { class: null, kind: null, range: null } as const
+const MISSED = { status: 'missed', class: 'missed', kind: 'missed', range: 'missed', work: 'not done' } as const
+const STALE = { status: 'stale', class: 'stale', kind: 'stale', range: 'stale' } as const
+const FAILED = { status: 'failed', class: 'failed', kind: 'failed', range: 'failed' } as const
+const COMPLETED = { status: 'completed', class: 'inTime', kind: null, range: 'completed', work: 'done' } as const
+const UNREAD = { status: 'unknown', class: 'unknown', kind: 'unknown', range: null, work: 'unknown' } as const
+
+const NOT_DONE = { workText: 'not done', nextTrigger: 'starts', caution: null } as const
+const RUNNING = { workText: 'running', nextTrigger: 'duplicate', caution: null } as const
+const NOT_KNOWN = { workText: 'unknown', nextTrigger: 'refused', caution: null } as const
+const DONE = { nextTrigger: 'duplicate', caution: null } as const
+/** An attempt that stopped reporting after its work had started. */
+const LOST = { workText: 'may be done, half done, or still going on', caution: STALE_CAUTION } as const
+
+const isAbsent = ({ row }: FoundSlot) => row === null
+const isMissed = ({ row, slot, of: { now, times } }: FoundSlot) =>
+  row === null && slot < missedUntil({ now, graceMs: times.graceMs })
+const isRepeated = ({ rowStatus, own }: FoundSlot, status: Status) =>
+  rowStatus === status && own !== null && hasCompleted(own)
+
+export const SITUATIONS = {
+  notExpected: {
+    ...CALM,
+    status: null,
+    work: 'not done',
+    holds: ({ row, isExpected = true }) => row === null && !isExpected,
+    words: ({ slot, of: { record } }, target) => {
+      const known = record ?? null
+      const found = suspensionOf(known, slot)
+      const firstSlot = known?.schedules[0]?.since ?? Number.NEGATIVE_INFINITY
+      return {
+        ...NOT_DONE,
+        happened:
+          found !== null
+            ? [
+                `${found.suspension.by} ${found.kind === 'pause' ? 'paused' : 'retired'} the task: ${found.suspension.reason}`,
+              ]
+            : target.doubt !== undefined
+              ? doubtSentence(target)
+              : slot < firstSlot
+                ? ['was not expected to run: its schedule is recorded from ', { at: firstSlot }, ' on']
+                : ['was not expected to run, no run is recorded'],
+        nextTrigger: found === null ? 'starts' : 'duplicate',
+        steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
+      }
+    },
+  },
+  doubtful: {
+    ...MISSED,
+    range: null,
+    holds: (found) => isMissed(found) && found.doubt !== undefined,
+    words: (_, target) => ({
+      ...NOT_DONE,
+      happened: doubtSentence(target),
+      caution: 'It may not have been due: find out before you run it.',
+      steps: [
+        resolveStep('mark it as skipped, if it was not due', target, 'skipped'),
+        rerunStep('or run it now', target),
+        { ...resolveStep('or mark it as completed', target), isOptional: true },
+      ],
+    }),
+  },
+  declared: {
+    ...MISSED,
+    holds: (found) => isMissed(found) && found.of.isOnlyDeclared,
+    words: (found, target) => missedWords(', and no scheduled run of this task is recorded at all', found, target),
+  },
+  missed: {
+    ...MISSED,
+    holds: isMissed,
+    words: (found, target) => missedWords(', no run is recorded', found, target),
+  },
+  scheduled: {
+    ...CALM,
+    status: 'scheduled',
+    work: 'not done',
+    holds: (found) => isAbsent(found) && found.slot > found.of.now,
+    words: ({ slot, of: { now } }, target) => ({
+      ...NOT_DONE,
+      happened: [`is due in ${elapsed(slot - now)}`],
+      steps: [skipStep('skip it', target)],
+    }),
+  },
+  due: {
+    ...CALM,
+    status: 'due',
+    work: 'not done',
+    holds: isAbsent,
+    words: ({ slot, of: { now } }, target) => ({
+      ...NOT_DONE,
+      happened: [`was due ${elapsed(now - slot)} ago, no run is recorded yet`],
+      steps: [{ ...rerunStep('run it now', target), isOptional: true }, skipStep('or skip it', target)],
+    }),
+  },
+  newer: {
+    ...UNREAD,
+    holds: ({ row }) => row !== null && 'newerSchema' in row,
+    words: ({ row }, target) => ({
+      ...NOT_KNOWN,
+      happened: [
+        `a newer version of cronledger wrote this record (schema ${row && 'schemaVersion' in row ? row.schemaVersion : '?'}). Update cronledger to read it`,
+      ],
+      steps: [showStep('show it with the newer version', target)],
+    }),
+  },
+  damaged: {
+    ...UNREAD,
+    holds: ({ row }) => row !== null && isUnreadable(row),
+    words: ({ row }, target) => ({
+      ...NOT_KNOWN,
+      happened: [row && 'damage' in row ? row.damage.replace(/\.$/, '') : 'its record is damaged'],
+      caution: 'Its batch may have run: look at its log and at the data before you run it.',
+      steps: [showStep('see what is wrong', target)],
+    }),
+  },
+  /** Its row has been covered, and that of the covering slot was not read, or is gone. Otherwise it is what that slot is. */
+  covered: {
+    ...CALM,
+    status: 'skipped',
+    class: 'skipped',
+    work: 'unknown',
+    holds: ({ own }) => own !== null && coveringSlot(own) !== null,
+    words: ({ own, slot }, target) => {
+      const by = own?.coveredBy ?? slot
+      const is = ['slot ', { at: by }, ' covers this one'] as const
+      const common = { ...NOT_KNOWN, nextTrigger: 'duplicate' } as const
+      if (own?.covering === null)
+        return {
+          ...common,
+          happened: [...is, ', and its record is gone'],
+          caution: 'Its work may be done: look at the data before you run it.',
+          steps: againSteps('run it now', target),
+        }
+      return { ...common, happened: is, steps: [showStep('see that slot', { ...target, slot: by }), aloneStep(target)] }
+    },
+  },
+  waiting: {
+    ...CALM,
+    status: 'waiting',
+    work: idleWork,
+    holds: ({ rowStatus }) => rowStatus === 'waiting',
+    words: ({ own }, target) => ({ ...idleWords(own), happened: openSentence(own), steps: watchSteps(target) }),
+  },
+  silent: {
+    ...CALM,
+    status: 'running',
+    work: 'running',
+    holds: ({ rowStatus, own, of: { now } }) =>
+      rowStatus === 'running' && now > (own?.leaseUntil ?? Number.POSITIVE_INFINITY),
+    words: ({ own, of: { times } }, target) => {
+      const leaseUntil = own?.leaseUntil ?? 0
+      return {
+        ...RUNNING,
+        workText: 'running, as far as the ledger knows',
+        happened: [
+          `${openName(own)} did not renew its lease, which ended at `,
+          { at: leaseUntil },
+          ', and is stale from ',
+          { at: leaseUntil + times.skewMs },
+          ' on',
+        ],
+        caution: 'It may have died. Wait until it is stale, and look at its log before you run it again.',
+        steps: watchSteps(target),
+      }
+    },
+  },
+  running: {
+    ...CALM,
+    status: 'running',
+    work: 'running',
+    holds: ({ rowStatus }) => rowStatus === 'running',
+    words: ({ own, of: { now } }, target) => ({
+      ...RUNNING,
+      happened: openSentence(own, now),
+      steps: watchSteps(target),
+    }),
+  },
+  /** A force of a completed slot that failed, or stopped reporting. */
+  repeated: {
+    ...FAILED,
+    range: 'completed',
+    work: 'done',
+    holds: (found) => isRepeated(found, 'failed'),
+    words: repeatedWords,
+  },
+  repeatedStale: {
+    ...STALE,
+    range: 'completed',
+    work: 'done',
+    holds: (found) => isRepeated(found, 'stale'),
+    words: repeatedWords,
+  },
+  stale: {
+    ...STALE,
+    work: (own) => (hasBegun(own) ? 'unknown' : 'not done'),
+    holds: ({ rowStatus }) => rowStatus === 'stale',
+    words: ({ own }, target) => ({
+      happened: staleSentence(own),
+      ...(hasBegun(own) ? LOST : NOT_DONE),
+      nextTrigger: nextTriggerOf(own),
+      steps: decisionSteps(target),
+    }),
+  },
+  notStarted: {
+    ...FAILED,
+    work: 'not done',
+    holds: ({ rowStatus, own }) => rowStatus === 'failed' && !hasBegun(own) && own?.resolutions.length === 0,
+    words: ({ own }, target) => {
+      const blocker = blockerStep(target, own)
+      const again = againSteps(blocker === null ? 'run it now' : 'then run it', target)
+      return {
+        ...NOT_DONE,
+        happened: lastSentence(own),
+        nextTrigger: nextTriggerOf(own),
+        steps: [blocker ?? lookStep(target), ...again, skipStep('or skip it', target)],
+      }
+    },
+  },
+  failed: {
+    ...FAILED,
+    work: 'unknown',
+    holds: ({ rowStatus }) => rowStatus === 'failed',
+    words: ({ own }, target) => {
+      const [lost, left] = [lostCaution(own), leftCaution(own?.attempts)]
+      const ofLast = left === null ? 'may be half done' : 'may be half done, or still going on'
+      return {
+        happened: lastSentence(own),
+        workText: lost === null ? ofLast : LOST.workText,
+        nextTrigger: nextTriggerOf(own),
+        caution: failedCaution(own),
+        steps: decisionSteps(target),
+      }
+    },
+  },
+  skipped: {
+    ...CALM,
+    status: 'skipped',
+    class: 'skipped',
+    range: 'skipped',
+    work: idleWork,
+    holds: ({ rowStatus }) => rowStatus === 'skipped',
+    words: ({ own }, target) => ({
+      ...idleWords(own),
+      happened: lastSentence(own),
+      steps: [{ ...rerunStep('run it anyway', target), isOptional: true }],
+    }),
+  },
+  marked: {
+    ...COMPLETED,
+    mark: 'marked',
+    class: 'marked',
+    holds: ({ own }) => own !== null && successOf(own) === undefined,
+    words: (found, target) => completedWords('done, as an operator recorded', found, target),
+  },
+  repaired: {
+    ...COMPLETED,
+    mark: 'repaired',
+    holds: ({ own }) => own !== null && isRepaired(own),
+    words: (found, target) => {
+      const isTwice = found.own?.attempts.some(isLost)
+      const twice = 'done, perhaps twice: an earlier attempt never reported its end'
+      return completedWords(isTwice ? twice : 'done, after a failed attempt', found, target)
+    },
+  },
+  completed: {
+    ...COMPLETED,
+    holds: () => true,
+    words: (found, target) => completedWords('done', found, target),
+  },
+} as const satisfies Readonly<Record<string, SituationRow>>
+
+export type SlotSituation = keyof typeof SITUATIONS
+
+/** A slot that is due or goes on, and has not completed by the time that its task states. Its situation stays the same. */
+export const OVERDUE = { status: 'overdue', class: 'overdue', kind: 'overdue', range: null } as const
+export const MAY_BE_OVERDUE: ReadonlySet<SlotSituation> = new Set(['due', 'waiting', 'silent', 'running'])
+
+/** Nothing runs, and a trigger starts nothing. The slot may have completed before a force of it failed, or waits. */
+function idleWords(own: Row | null) {
+  if (own !== null && hasCompleted(own)) return { ...DONE, workText: 'done once', caution: REPEATED_CAUTION } as const
+  const begun = { workText: 'an earlier attempt may have done a part of it' } as const
+  return { ...NOT_DONE, ...(hasBegun(own) && begun), nextTrigger: 'duplicate' } as const
+}
+
+function idleWork(own: Row | null): WorkDone {
+  return own !== null && hasCompleted(own) ? 'done' : hasBegun(own) ? 'unknown' : 'not done'
+}
+
+function repeatedWords({ own }: FoundSlot, target: StepTarget): Words {
+  const first = own !== null && isEndUnknown(own) ? STALE_CAUTION : (leftCaution(own?.attempts) ?? '')
+  return {
+    ...DONE,
+    happened: repeatedSentence(own),
+    workText: 'done once. The repetition may be half done',
+    caution: [first, REPEATED_CAUTION].join(' ').trim(),
+    steps: decisionSteps(target),
+  }
+}
+
+function missedWords(what: string, { slot, of: { now } }: FoundSlot, target: StepTarget): Words {
+  return {
+    ...NOT_DONE,
+    workText: 'not done, as far as the ledger knows',
+    happened: [`was due ${elapsed(now - slot)} ago${what}`],
+    steps: [...againSteps('run it now', target), skipStep('or skip it', target)],
+  }
+}
+
+function completedWords(workText: string, { own }: FoundSlot, target: StepTarget): Words {
+  const again = rerunStep('run it again although it has completed', { ...target, only: ['completed'] })
+  const steps = [{ ...again, note: REPEATED_CAUTION, isOptional: true }] as const
+  return { ...DONE, workText, happened: successSentence(own), steps }
+}
+
+/** Returns the step that runs a covered slot alone. A force is refused while the run that covers it runs, or if that completed. */
+export function aloneStep(target: StepTarget, isDone = false): Step {
+  const step = rerunStep('run only this slot', isDone ? { ...target, only: ['completed'] } : target)
+  return { ...step, ...(isDone && { note: REPEATED_CAUTION }), isOptional: true }
+}
+
+/** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */
+export function decisionSteps(target: StepTarget): readonly Step[] {
+  const again = againSteps('run it again', target)
+  return [lookStep(target), ...again, ...(target.only === undefined ? [skipStep('or skip it', target)] : [])]
+}
+
+/** Returns the step that shows what kept the slot from starting. Its own record, or a reader of it, does not show that. */
+function blockerStep({ store }: StepTarget, row: Row | null): Step | null {
+  const blocker = blockerOf(row?.attempts.at(-1))
+  return blocker && { ...showStep('see what it waited for', { store, ...blocker }), kind: 'other' }
+}
+
+/** Something runs or waits, so nothing can be decided yet. */
+function watchSteps(target: StepTarget): readonly Step[] {
+  return [...logSteps('see its log', target), showStep('see what happened', target)]
+}
+
+function nextTriggerOf(row: Row | null): NextTrigger {
+  if (row !== null && terminalState(row) !== null) return 'duplicate'
+  return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
+}
+
+function hasBegun(row: Row | null): boolean {
+  return row?.attempts.some(hasStarted) ?? false
+}
