@@ -32,6 +32,7 @@ describe('the name of a store', () => {
     ['dynamodb:TABLE', 'Replace TABLE'],
     ['file:PATH', 'Replace PATH'],
     ['dynamodb://cronledger', 'Remove the //: dynamodb:cronledger'],
+    ['file://a.db', 'Remove the //: file:a.db'],
     ...['$TABLE', '$' + '{TABLE}'].map((table) => [`dynamodb:${table}`, NOT_REPLACED]),
     ...['$HOME/a.db', '$' + '{DATA}/a.db', '/data/$' + '{TASK}.db'].map((path) => [`file:${path}`, NOT_REPLACED]),
     // The shell does not replace it after file:.
@@ -46,7 +47,15 @@ describe('the name of a store', () => {
 
   it.each([
     ...['POSTGRES://', ' postgres://', 'postgres:/', 'postgresql:', 'postgres ://', 'postgres//', 'mysql://', ''],
-    ...['file:postgres://', 'file: postgresql:', 'dynamodb:postgres://', 'dynamodb://', 'dynamodb:', 'file:~/x:'],
+    ...[
+      'file:postgres://',
+      'file: postgresql:',
+      'dynamodb:postgres://',
+      'dynamodb://',
+      'file://',
+      'dynamodb:',
+      'file:~/x:',
+    ],
   ])('shows no password of a mistaken address: %su:s3 c@ret@db/x', (begin) => {
     for (const name of [`${begin}u:s3 c@ret@db/x`, `${begin}db/x?user=u&password=s3 c@ret`, `${begin}h pwd=s3 c@ret`]) {
       expect(() => readLedgerAddress(name)).toThrow(/^store ".*….*" is not valid\. \S/)

@@ -6,8 +6,10 @@ import {
   existsSync,
   lstatSync,
   openSync,
+  readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs'
 import { constants as system } from 'node:os'
@@ -65,9 +67,12 @@ export function explainFileError(error: unknown, path: string): unknown {
     )
   }
   if (hasCode(error, 'EACCES', 'EPERM') || code === CANTOPEN || DENIED_CODES.has(code)) {
+    const owner = otherOwnerOf(path)
     return make(
       'denied',
-      `${name} cannot be opened or written (${why}). This user must be able to write the file and its folder.`,
+      owner === null
+        ? `${name} cannot be opened or written (${why}). This user must be able to write the file and its folder.`
+        : `${name} belongs to ${owner}, and this user has no access to it. Run the command as ${owner}, for example: sudo -u ${owner} cronledger check --store file:${path}`,
     )
   }
   if (DAMAGED.has(code)) {
@@ -99,8 +104,21 @@ function whatIsMissing(name: string, path: string, cause: unknown): LedgerError 
     )
   }
   return make(
-    `${name} does not exist. If it existed before, restore it, because a new ledger does not know what has run. Otherwise the first run creates it, or create it now: cronledger setup --store file:${path}`,
+    `${name} does not exist. If it existed before, restore it, because a new ledger does not know what has run. Otherwise create it: cronledger setup --store file:${path}`,
   )
+}
+
+/** Returns the name of the user to whom the file belongs, or null if that is this user, or if there is no file. */
+function otherOwnerOf(path: string): string | null {
+  try {
+    const { uid } = statSync(path)
+    if (uid === process.getuid?.()) return null
+    const lines = readFileSync('/etc/passwd', 'utf8').split('\n')
+    return lines.map((line) => line.split(':')).find(([, , id]) => id === String(uid))?.[0] ?? `'#${uid}'`
+  } catch (error) {
+    // A folder of another user may hide the file.
+    return hasCode(error, 'EACCES') && path !== '/' ? otherOwnerOf(dirname(path)) : null
+  }
 }
 
 /** Node has no name for this error (EDQUOT). */
@@ -119,17 +137,29 @@ function whyNotWritten(path: string): unknown {
   try {
     closeSync(openSync('/dev/null', 'r'))
     accessSync(folder, constants.W_OK | constants.X_OK)
-    accessSync(path, constants.R_OK | constants.W_OK)
-    const descriptor = openSync(trial, 'wx', 0o600)
+    const isMissing = !existsSync(path)
+    if (!isMissing) accessSync(path, constants.R_OK | constants.W_OK)
+    const descriptor = openTrial(trial)
     try {
       writeSync(descriptor, PAGE, 0, PAGE.length, 0)
     } finally {
       closeSync(descriptor)
       rmSync(trial)
     }
+    if (isMissing) accessSync(path)
     return null
   } catch (error) {
     return error
+  }
+}
+
+function openTrial(path: string): number {
+  try {
+    return openSync(path, 'wx', 0o600)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+    // The folder is that of a system, such as /proc.
+    throw new LedgerError('shape', `no file can be made in ${quote(dirname(path))}. Use another folder.`)
   }
 }
 

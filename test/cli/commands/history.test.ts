@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { promisify, stripVTControlCharacters } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
@@ -446,6 +447,22 @@ describe('50,000 rows', () => {
       stderr: expect.stringMatching(/^cronledger: standard output cannot be written: ENOSPC.*\n$/),
     })
   })
+})
+
+test.runIf(process.getuid?.() === 0)('of a ledger of another user: 77, with the user who may look at it', async () => {
+  chmodSync(folder, 0o755)
+  const path = join(folder, 'private', 'ledger.db')
+  mkdirSync(dirname(path), { mode: 0o755 })
+  seedLedger(path, [rowAt('2026-01-01T03:00:00Z')])
+  for (const closed of [path, dirname(path)]) {
+    const ended = await cronledger(['history', '--store', `file:${path}`], { uid: 65_534, gid: 65_534 })
+    expect(ended).toMatchObject({
+      code: 77,
+      stderr: `cronledger: file ledger "${path}" belongs to root, and this user has no access to it. Run the command as root, for example: sudo -u root cronledger check --store file:${path}\n`,
+    })
+    expect(ended.stdout, closed).toBe('')
+    chmodSync(dirname(path), 0o700)
+  }
 })
 
 describe('on a terminal', () => {

@@ -149,7 +149,9 @@ describe('a ledger file', () => {
   it('is not made by a reader, nor by a write that expects a row', async () => {
     const path = newPath()
     const store = openFileStore(path)
-    const missing = { kind: 'shape', message: expect.stringContaining(`cronledger setup --store file:${path}`) }
+    // The first run says so, too.
+    const message = expect.stringContaining(`Otherwise create it: cronledger setup --store file:${path}`)
+    const missing = { kind: 'shape', message }
     await expect(store.get(claim, call())).rejects.toMatchObject(missing)
     await expect(store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).rejects.toMatchObject(missing)
     await expect(store.note(claim, rejectionOf('dup'), call())).rejects.toMatchObject(missing)
@@ -170,7 +172,10 @@ describe('a ledger file', () => {
     await expect(setUpFile(path, call())).rejects.toMatchObject({ kind: 'shape', message })
   })
 
-  it('names a path that no file can have', async () => {
+  it('names a path that no file can have, or in a folder in which none can be made', async () => {
+    const unmade = { kind: 'shape', message: 'no file can be made in "/proc". Use another folder.' }
+    for (const make of [put, (path: string) => setUpFile(path, call())])
+      await expect(make('/proc/ledger.db')).rejects.toMatchObject(unmade)
     const path = newPath()
     writeFileSync(path, '')
     const message = expect.stringMatching(/^file ledger ".*" is not a valid path \(E(NOTDIR|NAMETOOLONG): /)
