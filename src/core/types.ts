@@ -115,9 +115,14 @@ interface AttemptFacts extends Host {
   readonly startedAt: Instant
 }
 
-/** Waits for a slot of another task, for the overlap lock, or for the delay before a retry. */
+/** Another slot (`--after`, `--overlap`), or the delay before a retry. */
+export const WAIT_REASONS = ['slot', 'retry'] as const
+export type WaitReason = (typeof WAIT_REASONS)[number]
+
 interface WaitingAttempt extends AttemptFacts {
   readonly phase: 'waiting'
+  /** Left out: a row that another version wrote. */
+  readonly waitsFor?: WaitReason
   /** The slot that it waits for (`--after`). Left out: it waits for something else. */
   readonly blockedBy?: Key
   /** So that the outcome of any attempt can be read. */

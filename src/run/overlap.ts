@@ -1,7 +1,7 @@
 import { spread } from '../core/duration.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
-import { isCatchUpTrigger } from '../core/row/attempts.ts'
+import { isCatchUpTrigger, waitReasonOf } from '../core/row/attempts.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
 import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
 import type { Instant, PendingRow, Row, StoredRow, Trigger } from '../core/types.ts'
@@ -109,8 +109,7 @@ function waitsForLock(found: StoredRow, now: Instant, skewMs: number): boolean {
   const row = readableRow(found)
   const last = row?.attempts.at(-1)
   if (row === null || last?.phase !== 'waiting' || !isRunning(row, now, skewMs)) return false
-  const isRetry = row.attempts.at(-2)?.runId === last.runId
-  return last.blockedBy === undefined && !isRetry && last.trigger.kind === 'scheduled'
+  return last.blockedBy === undefined && waitReasonOf(row) === 'slot' && last.trigger.kind === 'scheduled'
 }
 
 /**

@@ -1,9 +1,9 @@
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf } from '../core/row/attempts.ts'
+import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf, waitReasonOf } from '../core/row/attempts.ts'
 import { isCover } from '../core/row/covering.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
-import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec } from '../core/types.ts'
+import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec, WaitReason } from '../core/types.ts'
 import { endingText, reportedText } from './endings.ts'
 import type { StepTarget } from './target.ts'
 
@@ -97,6 +97,11 @@ export function openName(row: Row | null): string {
   return attempt === undefined ? 'an attempt' : `attempt ${attempt.number} on ${attempt.host}`
 }
 
+const WAIT_TEXTS: Readonly<Record<WaitReason, string>> = {
+  slot: 'another slot to end',
+  retry: 'the time of its retry',
+}
+
 /** Says what an attempt does that has not ended, and how the attempt before it ended. */
 export function openSentence(row: Row | null, now?: Instant): Sentence {
   const attempt = row?.attempts.at(-1)
@@ -105,11 +110,9 @@ export function openSentence(row: Row | null, now?: Instant): Sentence {
   const earlier = before === undefined ? '' : `${endedText(before)}, then `
   const isWaiting = attempt.phase === 'waiting'
   const blocker = blockerOf(attempt)
-  // A slot of its own task with `--overlap`, or one of another that a run with `--after` has not named yet.
+  const reason = row === null ? null : waitReasonOf(row)
   const awaited: Sentence =
-    blocker !== null
-      ? [' for ', ...keySentence(blocker)]
-      : [before?.runId === attempt.runId ? ' for the time of its retry' : ' for another slot to end']
+    blocker !== null ? [' for ', ...keySentence(blocker)] : reason === null ? [] : [` for ${WAIT_TEXTS[reason]}`]
   const ran = now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
   const does = isWaiting ? 'waiting' : 'running'
   return [

@@ -49,6 +49,7 @@ export function largestRow(task: string): Row {
     ecs: ECS,
     traceId: 'f'.repeat(32),
     phase: 'waiting',
+    waitsFor: 'retry',
     retentionMs: 36_525 * 86_400_000,
   } as const
   let row: Row | null = null

@@ -78,7 +78,7 @@ export function closed(row: Row): ClosedRow {
 /** Returns the row with its last attempt claimed and not started, as an attempt is that waits for the overlap lock. */
 export function lastWaiting(row: Row): PendingRow {
   const open = openAttempt(pending(row))
-  return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting' }] }
+  return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting', waitsFor: 'slot' }] }
 }
 
 /** Returns a row that is covered by the slot a day later, whose row is this one. Undefined: it was not read. */

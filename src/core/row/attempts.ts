@@ -8,6 +8,7 @@ import type {
   ProcessMark,
   Row,
   Trigger,
+  WaitReason,
 } from '../types.ts'
 
 interface Attempts {
@@ -98,6 +99,13 @@ export function coveringSlot({ state, coveredBy }: Pick<Row, 'state' | 'coveredB
 
 export function isOfScheduler({ trigger }: AttemptRecord): boolean {
   return trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
+}
+
+/** Returns what the last attempt of a row waits for. Null: it does not wait. An earlier version did not record it. */
+export function waitReasonOf({ attempts }: Row): WaitReason | null {
+  const [before, last] = [attempts.at(-2), attempts.at(-1)]
+  if (last?.phase !== 'waiting') return null
+  return last.waitsFor ?? (before?.runId === last.runId ? 'retry' : 'slot')
 }
 
 /** Returns the slot for which the attempt waits, or which kept it from starting. Null: there is none. */

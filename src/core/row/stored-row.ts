@@ -23,6 +23,8 @@ import {
   TRIGGER_KINDS,
   type Trigger,
   type UncheckedRow,
+  WAIT_REASONS,
+  type WaitReason,
 } from '../types.ts'
 import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
@@ -100,6 +102,7 @@ const RESOLUTION = formOf<Resolution>({
 })
 
 interface AnyAttempt extends Omit<EndedAttempt, 'phase' | 'outcome'> {
+  readonly waitsFor?: WaitReason
   readonly phase: AttemptRecord['phase']
   readonly outcome?: Outcome
 }
@@ -129,6 +132,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   searched: maybe(INSTANT),
   startedAt: INSTANT,
   phase: PHASE,
+  waitsFor: maybe(oneOf(WAIT_REASONS)),
   claimedAt: maybe(INSTANT),
   endedAt: maybe(INSTANT),
   outcome: maybe(oneOf(OUTCOMES)),

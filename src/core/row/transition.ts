@@ -64,8 +64,7 @@ export const keyOf = ({ task, slot }: Key): Key => ({ task, slot })
 export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: number): PendingRow {
   // The claim was applied before, and another run's withdrawal is on top of it.
   if (base?.owner === claim.runId && base.state === 'PENDING') return renewLease(base, stamp, leaseMs, null)
-  const attempt: OpenAttempt = {
-    phase: claim.phase ?? 'running',
+  const facts = {
     number: attemptCount(base) + 1,
     runId: claim.runId,
     trigger: claim.trigger,
@@ -74,6 +73,10 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     ...(claim.traceId !== undefined && { traceId: claim.traceId }),
     startedAt: stamp.now,
   }
+  const isWaiting = claim.phase === 'waiting'
+  const attempt: OpenAttempt = isWaiting
+    ? { ...facts, phase: 'waiting', waitsFor: 'slot' }
+    : { ...facts, phase: 'running' }
   const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))
   const isFresh = claim.trigger.kind === 'forced' && claim.trigger.isFresh
   const found = isFresh && base !== null ? withCheckpoint(base, null) : base
@@ -133,7 +136,7 @@ export function beginAttempt(row: Row, stamp: Stamp, leaseMs: number): PendingRo
   const open = openAttempt(pending)
   // The attempt is not waiting, so this write was already applied.
   if (open.phase !== 'waiting') return renewLease(pending, stamp, leaseMs, null)
-  const { blockedBy: _, ...claimed } = open
+  const { blockedBy: _, waitsFor: __, ...claimed } = open
   const begun = { ...claimed, phase: 'running', claimedAt: open.startedAt, startedAt: stamp.now } as const
   return withOpen(pending, begun, stamp, leaseMs)
 }
@@ -154,7 +157,8 @@ export function retryAttempt(row: Row, ending: Ending, stamp: Stamp, leaseMs: nu
   // The next attempt is already waiting, so this write was already applied.
   if (open.phase === 'waiting') return renewLease(pending, stamp, leaseMs, null)
   const { claimedAt: _, process: __, ...same } = open
-  const next: OpenAttempt = { ...same, phase: 'waiting', number: attemptCount(row) + 1, startedAt: stamp.now }
+  const number = attemptCount(row) + 1
+  const next: OpenAttempt = { ...same, phase: 'waiting', waitsFor: 'retry', number, startedAt: stamp.now }
   const { ended, unlistedAttempts } = listedAttempts(row, endOpenAttempt(pending, ending, stamp))
   const attempts = [...ended, next] as const
   return { ...nextVersion(pending, stamp), attempts, unlistedAttempts, leaseUntil: stamp.now + leaseMs }
@@ -314,9 +318,10 @@ function abandonAttempt(attempt: AttemptRecord): EndedAttempt {
 /** Returns the attempt with its end. A waiting attempt started nothing, so its outcome is always `notStarted`. */
 function endAttempt(attempt: OpenAttempt, ending: Ending, endedAt: Instant | null): EndedAttempt {
   // The process of an attempt that reported its end is kept only if the ending says that it lives on. A row must stay small.
-  const { process: _, ...reported } = { process: undefined, ...attempt }
+  const { process, waitsFor: _, ...reported } = { process: undefined, waitsFor: undefined, ...attempt }
   return {
-    ...(endedAt === null ? attempt : reported),
+    ...reported,
+    ...(endedAt === null && process !== undefined && { process }),
     ...(attempt.phase === 'waiting'
       ? { outcome: 'notStarted', ...(ending.blockedBy && { blockedBy: ending.blockedBy }) }
       : ending),
