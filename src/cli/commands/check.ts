@@ -200,8 +200,8 @@ function twinText(twin: Twin): string {
 }
 
 /** Sends each finding, or one digest of them. If there is only one, it is sent itself, since it says more. */
-function openTeller(notify: Notify, { store, task, notifyEach, notifyFormat }: CheckValues, now: Instant) {
-  const isEach = notifyEach === true || notifyFormat === 'cloudevents'
+function openTeller(notify: Notify, { store, task }: CheckValues, now: Instant) {
+  const { emitDigest } = notify
   const { add, incidents } = collectIncidents()
   let first: TaskFinding | null = null
   let count = 0
@@ -213,7 +213,7 @@ function openTeller(notify: Notify, { store, task, notifyEach, notifyFormat }: C
   return {
     add(finding: TaskFinding): void {
       if (!notify.wants(finding.kind)) return
-      if (isEach) {
+      if (emitDigest === null) {
         emit(finding)
         return
       }
@@ -222,7 +222,7 @@ function openTeller(notify: Notify, { store, task, notifyEach, notifyFormat }: C
       add(finding)
     },
     end(since: Instant): void {
-      if (count > 1) notify.emitDigest(digestOf(incidents(), { store, task, since, now }))
+      if (count > 1) emitDigest?.(digestOf(incidents(), { store, task, since, now }))
       else if (first !== null) emit(first)
     },
   }

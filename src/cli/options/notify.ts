@@ -3,9 +3,8 @@ import { defined, keysOf } from '../../core/objects.ts'
 import { optionName } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import type { Digest } from '../../format/check/digest.ts'
-import { cloudEvent } from '../../format/cloud-event.ts'
 import type { LogObject } from '../../format/log/log.ts'
-import { type TitleParts, titleText } from '../../format/notice.ts'
+import { NOTIFY_FORMATS, type TitleParts, titleText } from '../../format/notifications.ts'
 import { listed } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
 import { type Notifier, openNotifier } from '../../process/notifier.ts'
@@ -42,7 +41,8 @@ type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyForm
 
 export interface Notify extends Omit<Notifier, 'send'> {
   emit(event: LogObject, about: Omit<TitleParts, 'word'>): void
-  emitDigest(digest: Digest): void
+  /** Null: each finding is sent by itself. */
+  readonly emitDigest: ((digest: Digest) => void) | null
   wants(kind: NotifyKind): boolean
 }
 
@@ -64,6 +64,7 @@ export function openNotify(
   const { send, ...notifier } = openNotifier(notify, systemClock)
   const base = without(KEPT_FROM_IT, env)
   const source = hideSecret(store)
+  const { event: eventText, digest: digestText } = NOTIFY_FORMATS[notifyFormat ?? COMMON.notifyFormat.default]
   return {
     ...notifier,
     wants,
@@ -78,16 +79,19 @@ export function openNotify(
       send({
         kind,
         slot: `${event.task} ${event.slot}`,
-        input: `${JSON.stringify(notifyFormat === 'cloudevents' ? cloudEvent(told, source) : told)}\n`,
+        input: `${eventText(told, source)}\n`,
         env: { ...base, ...variables },
       })
     },
-    emitDigest(digest) {
-      const { event: kind } = digest
-      // A digest is about no single slot, and must not seem to be about that of an outer run.
-      const none = Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, ''])
-      const variables = { ...Object.fromEntries(none), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
-      send({ kind, slot: kind, input: `${JSON.stringify(digest)}\n`, env: { ...base, ...variables } })
-    },
+    emitDigest:
+      digestText === null || notifyEach
+        ? null
+        : (digest) => {
+            const { event: kind } = digest
+            // A digest is about no single slot, and must not seem to be about that of an outer run.
+            const none = Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, ''])
+            const variables = { ...Object.fromEntries(none), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
+            send({ kind, slot: kind, input: `${digestText(digest)}\n`, env: { ...base, ...variables } })
+          },
   }
 }

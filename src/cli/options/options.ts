@@ -1,4 +1,5 @@
 import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
+import { NOTIFY_FORMAT_NAMES } from '../../format/notifications.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { ledgerForms } from '../../store/open.ts'
 import { FINDING_KINDS } from '../../verdict/judge.ts'
@@ -136,7 +137,7 @@ export const COMMON = {
   },
   notifyFormat: {
     kind: 'choice',
-    choices: ['json', 'cloudevents'],
+    choices: NOTIFY_FORMAT_NAMES,
     default: 'json',
     group: 'Notifications and output',
     help: 'What --notify gets: an event of the log, or a CloudEvent',
