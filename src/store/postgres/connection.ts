@@ -146,6 +146,8 @@ async function answered(
   try {
     const { rows } = await unlessAborted(client.query<Columns>(sql, [...values]), signal, ANSWER_MS)
     if (warning !== undefined) throw new Error(warning)
+    // The driver takes a message that comes twice for the answers to two statements.
+    if (rows === undefined) throw new Error('the answer is damaged')
     isClear = true
     return rows
   } catch (error) {

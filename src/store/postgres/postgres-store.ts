@@ -61,20 +61,38 @@ function statementsFor(table: string) {
     updateEntry: `${DURABLE}
       UPDATE ${table} SET version = $3::int, document = $4::jsonb FROM durable
       WHERE task = $1 AND slot = $2 AND version = $5::int RETURNING version`,
-    // As `select`, it answers with a row even if there is nothing to find.
-    listTask: `SELECT rows.*, pg_is_in_recovery() AS standby FROM (SELECT 1) AS one LEFT JOIN (
-        SELECT task, slot, document::text, notes::text FROM ${table}
-        WHERE task = $1 AND slot >= $2 AND slot <= $3 AND slot < $4 ORDER BY slot DESC LIMIT $5
-      ) AS rows ON true ORDER BY slot DESC`,
-    listDay: `SELECT task, slot, document::text, notes::text FROM ${table}
-      WHERE day = $1 AND starts_with(slot, $1) AND (slot, task) < ($2, $3) ORDER BY slot DESC, task DESC LIMIT $4`,
-    listSlots: `SELECT slot, document ->> 'state' AS state, document #>> '{attempts,0,outcome}' AS outcome
-      FROM ${table} WHERE task = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot DESC LIMIT ${SLOTS_PER_PAGE + 1}`,
-    listTasks: `SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}' AND task > $1
-      ORDER BY task LIMIT ${TASKS_PER_PAGE + 1}`,
-    selectEntries: `SELECT task, version, document::text FROM ${table}
-      WHERE slot = '${TASK_ENTRY}' AND task = ANY($1::text[])`,
+    listTask: orStandby(
+      `SELECT task, slot, document::text, notes::text FROM ${table}
+        WHERE task = $1 AND slot >= $2 AND slot <= $3 AND slot < $4 ORDER BY slot DESC LIMIT $5`,
+      'slot DESC',
+    ),
+    listDay: orStandby(
+      `SELECT task, slot, document::text, notes::text FROM ${table}
+        WHERE day = $1 AND starts_with(slot, $1) AND (slot, task) < ($2, $3) ORDER BY slot DESC, task DESC LIMIT $4`,
+      'slot DESC, task DESC',
+    ),
+    listSlots: orStandby(
+      `SELECT task, slot, document ->> 'state' AS state, document #>> '{attempts,0,outcome}' AS outcome
+        FROM ${table} WHERE task = $1 AND slot >= $2 AND slot <= $3 ORDER BY slot DESC LIMIT ${SLOTS_PER_PAGE + 1}`,
+      'slot DESC',
+    ),
+    listTasks: orStandby(
+      `SELECT task FROM ${table} WHERE slot = '${TASK_ENTRY}' AND task > $1
+        ORDER BY task LIMIT ${TASKS_PER_PAGE + 1}`,
+      'task',
+    ),
+    selectEntries: orStandby(
+      `SELECT task, version, document::text FROM ${table}
+        WHERE slot = '${TASK_ENTRY}' AND task = ANY($1::text[])`,
+      'task',
+    ),
   }
+}
+
+/** Returns a query that answers with a row even if there is nothing to find, and that says whether the server is a standby. */
+function orStandby(query: string, order: string): string {
+  return `SELECT page.*, pg_is_in_recovery() AS standby FROM (SELECT 1) AS one LEFT JOIN (${query}) AS page ON true
+    ORDER BY ${order}`
 }
 
 /** Opens a ledger in one table of a PostgreSQL database. A claim and a finish are one statement each. */
@@ -106,6 +124,13 @@ async function find(postgres: Postgres, sql: Statements, task: string, slot: str
     )
   }
   return null
+}
+
+/** Runs a query for several rows. Throws if the server is a standby. */
+async function query(postgres: Postgres, sql: string, values: readonly unknown[], call: CallOptions) {
+  const found = await postgres.ask('a query', sql, values, call)
+  checkPrimary(postgres, found[0])
+  return found.filter(({ task }) => task !== null)
 }
 
 function checkPrimary(postgres: Postgres, answer: Columns | undefined): void {
@@ -144,8 +169,8 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
 
     async note(key, rejection, call) {
       const { task, slot } = storedKey(key)
-      // One of those that write at the same time always succeeds, so this ends.
-      for (;;) {
+      // One of those that write at the same time always succeeds.
+      for (let tries = 1; tries <= NOTE_TRIES; tries += 1) {
         const found = await find(postgres, sql, task, slot, call)
         if (found === null || 'newerSchema' in columns.readRow({ ...found, task, slot })) return false
         const notes = columns.readNotes({ ...found, task, slot })
@@ -154,30 +179,24 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
         const written = await postgres.ask('a note', sql.updateNotes, [task, slot, more, found['notes']], call)
         if (written.length > 0) return true
       }
+      const text = `others changed the row of ${task} ${slot} in ${postgres.address.place} before each of ${NOTE_TRIES} tries to note a rejection`
+      throw new LedgerError('unreachable', text, { changedNothing: true })
     },
 
-    async list(query, call) {
-      const page = pageQuery(query)
+    async list(asked, call) {
+      const page = pageQuery(asked)
       const limit = page.limit + 1
       if (page.kind === 'day') {
         const after = [page.after?.slot ?? AFTER_ALL, page.after?.task ?? '']
-        return columns.readPage(
-          await postgres.ask('a query', sql.listDay, [page.day, ...after, limit], call),
-          page.limit,
-        )
+        return columns.readPage(await query(postgres, sql.listDay, [page.day, ...after, limit], call), page.limit)
       }
       const range = [page.task, page.first, page.last, page.after?.slot ?? `${AFTER_ALL}~`]
-      const found = await postgres.ask('a query', sql.listTask, [...range, limit], call)
-      if (page.consistent) checkPrimary(postgres, found[0])
-      return columns.readPage(
-        found.filter(({ task }) => task !== null),
-        page.limit,
-      )
+      return columns.readPage(await query(postgres, sql.listTask, [...range, limit], call), page.limit)
     },
 
     async listSlots({ task, ...range }, call) {
       const { first, last } = slotBounds(range)
-      return slotsPage(task, await postgres.ask('a query', sql.listSlots, [task, first, last], call))
+      return slotsPage(task, await query(postgres, sql.listSlots, [task, first, last], call))
     },
   }
 }
@@ -208,16 +227,19 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
 
     async listTasks(cursor, call) {
       const after = decodeTaskCursor(cursor) ?? ''
-      return taskNamesPage(await postgres.ask('a query', sql.listTasks, [after], call))
+      return taskNamesPage(await query(postgres, sql.listTasks, [after], call))
     },
 
     async readTaskEntries(tasks, call) {
       checkEntryCount(tasks)
       if (tasks.length === 0) return new Map()
-      const found = await postgres.ask('a query', sql.selectEntries, [tasks], call)
+      const found = await query(postgres, sql.selectEntries, [tasks], call)
       return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))
     },
   }
 }
+
+/** The caller waits and asks again. Without a limit, an update that never finds its row would ask a thousand times in a second. */
+const NOTE_TRIES = 20
 
 const EMPTY_NOTES = toJson(encodeNotes(NO_NOTES))

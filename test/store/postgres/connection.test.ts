@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { LedgerError } from '../../../src/core/errors.ts'
 import { connectPostgres } from '../../../src/store/postgres/connection.ts'
 
 const message = (type: string, body: string) => {
@@ -58,6 +59,19 @@ test.each([
   const ask = await connectTo((socket) => socket.once('data', () => socket.end(answer)))
   await expect(ask()).rejects.toMatchObject({ kind: 'unreachable', changedNothing: true })
 })
+
+test.each(['1', '2', 'n', 'C', 'Z'])(
+  'an answer with the message %s twice is whole, or an error of the request',
+  async (type) => {
+    const parts = [message('1', ''), message('2', ''), message('n', ''), message('C', 'SELECT 0\0'), message('Z', 'I')]
+    const answer = parts.flatMap((part) => (part.toString('latin1', 0, 1) === type ? [part, part] : [part]))
+    const ask = await connectTo((socket) => serve(socket, () => socket.write(Buffer.concat(answer))))
+    for (let time = 1; time <= 2; time += 1) {
+      const reply = await ask().catch((error: LedgerError) => error.kind)
+      expect([[], 'unreachable']).toContainEqual(reply)
+    }
+  },
+)
 
 test.each(['40001', '40P01'])(
   'a statement that the server ends with %s is sent again, four times at most',

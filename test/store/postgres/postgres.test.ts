@@ -12,7 +12,7 @@ import { partsOfLedger } from '../../../src/store/postgres/table.ts'
 import { cronledger, scratch } from '../../support/cli.ts'
 import { hasPostgres, OWNER, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { startPostgresProxy } from '../../support/postgres-proxy.ts'
-import { claimOf } from '../contract.ts'
+import { claimOf, rejectionOf } from '../contract.ts'
 
 const call = () => ({ signal: AbortSignal.timeout(60_000) })
 const ROLES = readFileSync(new URL('../../../schema/postgres.sql', import.meta.url), 'utf8')
@@ -202,6 +202,17 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
       kind: 'shape',
       message: expect.stringContaining('Turn TLS on in the server'),
     })
+  })
+
+  test('whose rows cannot be updated does not ask for a note again and again', async () => {
+    const address = await newLedger('stuck')
+    expect(await claim(address(), 'nightly')).toEqual({ kind: 'ok' })
+    server.sql(`CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+      CREATE TRIGGER skip BEFORE UPDATE ON stuck FOR EACH ROW EXECUTE FUNCTION skip()`)
+    const store = openPostgresStore(address(), {})
+    onTestFinished(() => store.close())
+    const noted = store.note(claimOf('nightly'), rejectionOf('x'), call())
+    await expect(noted).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringContaining('20 tries') })
   })
 
   test('keeps no connection while nothing is asked', async () => {
