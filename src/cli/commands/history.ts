@@ -36,11 +36,11 @@ const help = {
     status: {
       kind: 'words',
       value: 'STATUS[,…]',
-      choices: [...HISTORY_STATUSES, ...keysOf(REMARKS), 'recorded', 'duplicates'],
+      choices: [...HISTORY_STATUSES, ...keysOf(REMARKS), 'recorded', 'rejected'],
       otherwise: 'all',
       help: 'Only slots with one of these statuses',
       details:
-        'late and unusual: what check reports, and slots that a person has settled. recorded: the slots that have a record, so without the missed ones. duplicates: the slots in which a trigger was rejected.',
+        'late and unusual: what check reports, and slots that a person has settled. recorded: the slots that have a record, so without the missed ones. rejected: the slots in which a trigger was rejected, as a duplicate or refused.',
     },
     limit: {
       kind: 'integer',
@@ -140,7 +140,7 @@ function isWanted({ status, row, own, remarks }: JudgedSlot, { status: wanted }:
     wanted === undefined ||
     wanted.some((word) => {
       if (word === 'recorded') return row !== null
-      if (word === 'duplicates') return (own?.rejections.count ?? 0) > 0
+      if (word === 'rejected') return (own?.rejections.count ?? 0) > 0
       return isKeyOf(word, REMARKS) ? remarks[word] !== undefined : word === status
     })
   )

@@ -19,6 +19,7 @@ import { judge } from '../../verdict/judge.ts'
 import { defineCommand } from '../command.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
+import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 
@@ -29,7 +30,8 @@ const help = {
     store: COMMON.store,
     task: COMMON.task,
     slot: { ...COMMON.slot, required: undefined, default: 'latest' },
-    json: { ...COMMON.json, help: 'Print the record as JSON (schema/row.schema.json)' },
+    format: { ...COMMON.format, choices: ['text', 'json'], details: 'json is the record (schema/row.schema.json).' },
+    json: COMMON.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
   takesTask: true,
@@ -42,9 +44,10 @@ const help = {
 
 type ShowValues = Values<typeof help.options> & { readonly slot: string }
 
-export const show = defineCommand(help, async (given, { sink }) => {
+export const show = defineCommand(help, async (given, { argv, sink }) => {
   const values = { ...given, slot: given.slot ?? help.options.slot.default }
-  const { store, task, json, ledgerTimeoutMs } = values
+  const { store, task, ledgerTimeoutMs } = values
+  const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   const ledger = createLedger({ store })
   const reading = { task, ledgerTimeoutMs }
   const now = systemClock.now()
@@ -59,7 +62,7 @@ export const show = defineCommand(help, async (given, { sink }) => {
   const of = factsOf(task, known, now, inForce)
   const older = of.rules === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
   const shown = shownSlot(judge(namedSlot(slot, row, of, older), of), store)
-  await print(json ? showJson(shown) : showText(shown))
+  await print(isJson ? showJson(shown) : showText(shown))
   return row === null ? EXIT.noRow : EXIT.ok
 })
 

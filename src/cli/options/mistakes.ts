@@ -29,7 +29,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   'status failed': 'failed',
   'only missed': 'missed',
   'status missed': 'missed',
-  'status duplicates': 'duplicates',
+  'status rejected': 'duplicates rejected',
   from: 'since',
   to: 'until',
   since: 'from last date',

@@ -29,7 +29,7 @@ const CSV_COLUMNS: Readonly<Record<string, (source: ReturnType<typeof sourceOf>)
   ecsTask: ({ attempt }) => attempt?.ecsTask,
   forcedBy: ({ forced }) => forced?.by,
   reason: ({ forced }) => forced?.reason,
-  rejections: ({ row }) => row?.rejections.count,
+  rejected: ({ row }) => row?.rejections.count,
   refused: ({ row }) => row?.rejections.refused,
   resolvedAs: ({ resolution }) => resolution?.state,
   resolvedBy: ({ resolution }) => resolution?.by,

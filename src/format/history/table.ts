@@ -1,6 +1,7 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, coveringSlot, isRepaired } from '../../core/row/attempts.ts'
+import { rejectedWords } from '../../core/row/rejections.ts'
 import { factOf } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import type { Row, Status } from '../../core/types.ts'
@@ -35,9 +36,7 @@ const CELL_TEXTS: CellTexts = {
     const ms = durationMsOf(one)
     return ms === null ? '-' : elapsed(ms)
   }),
-  DUPLICATES: ofOwn(({ rejections: { count, refused } }) =>
-    refused === 0 ? String(count) : `${count - refused}, ${refused} refused`,
-  ),
+  REJECTED: ofOwn(({ rejections }) => rejectedWords(rejections)),
 }
 
 /** Returns a cell that is empty for a slot without a row and for a row of a newer schema. */
@@ -45,7 +44,7 @@ function ofOwn(cell: (own: Row, one: JudgedSlot) => string): CellTexts[string] {
   return (one) => (one.own === null ? '' : cell(one.own, one))
 }
 
-const NUMBERS: readonly string[] = ['ATTEMPTS', 'DURATION', 'DUPLICATES']
+const NUMBERS: readonly string[] = ['ATTEMPTS', 'DURATION', 'REJECTED']
 const NUMBER = /^-?\d[\d.e+-]*$/
 
 function factTexts(fields: readonly string[]): CellTexts {
@@ -123,26 +122,25 @@ function widest(width: number, cells: readonly string[]): number {
   return Math.max(width, widthOf(cells))
 }
 
-/** Counts slots for the line below a table: `21 slots: 20 completed (2 repaired), 1 failed; 3 duplicates`. */
+/** Counts slots for the line below a table: `21 slots: 20 completed (2 repaired), 1 failed; 3 rejected`. */
 export function openTotal() {
   const counts = new Map<Status, number>()
-  let [slots, repaired, duplicates, refused] = [0, 0, 0, 0]
+  let [slots, repaired, count, refused] = [0, 0, 0, 0]
   return {
     add({ status, own }: JudgedSlot): void {
       slots += 1
       if (status !== null) counts.set(status, (counts.get(status) ?? 0) + 1)
       if (own === null) return
       if (status === 'completed' && isRepaired(own)) repaired += 1
-      duplicates += own.rejections.count - own.rejections.refused
+      count += own.rejections.count
       refused += own.rejections.refused
     },
     text(): string {
-      const parts = [...counts].map(([status, count]) => {
+      const parts = [...counts].map(([status, number]) => {
         const more = status === 'completed' && repaired > 0 ? ` (${repaired} repaired)` : ''
-        return `${count} ${status}${more}`
+        return `${number} ${status}${more}`
       })
-      const total = `${counted(slots, 'slot')}: ${parts.join(', ')}; ${counted(duplicates, 'duplicate')}`
-      return refused === 0 ? total : `${total}, ${refused} refused`
+      return `${counted(slots, 'slot')}: ${parts.join(', ')}; ${rejectedWords({ count, refused }, ' rejected')}`
     },
   }
 }

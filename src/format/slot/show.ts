@@ -1,6 +1,6 @@
 import { formatInstant } from '../../core/instant.ts'
 import { attemptCount, batchReport, sinceOf } from '../../core/row/attempts.ts'
-import { keptRejections } from '../../core/row/rejections.ts'
+import { keptRejections, rejectedWords } from '../../core/row/rejections.ts'
 import { type FoundSuspension, suspensionOf } from '../../core/task/suspensions.ts'
 import type { Row } from '../../core/types.ts'
 import { bytesOf } from '../../core/user-text.ts'
@@ -87,21 +87,19 @@ function factTable(facts: Readonly<Record<string, string>>): readonly string[] {
 /** Returns the facts about a slot, by name. The texts are not yet safe on a terminal. */
 export function slotFacts(row: Row): Readonly<Record<string, string>> {
   const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
-  const { count, refused } = rejections
   const since = sinceOf(row)
   const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
-  const dropped = count - keptRejections(row).length
-  const rejectedNotes = [refused > 0 && `${refused} refused`, dropped > 0 && `${dropped} of them are only counted`]
-  const notes = rejectedNotes.filter(Boolean).join(', ')
+  const dropped = rejections.count - keptRejections(row).length
   return {
+    'stored state': row.state,
     window: `${formatInstant(slot)}${end}`,
     'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
     schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
     ...(since === undefined ? {} : { range: `after ${formatInstant(since)}, up to ${formatInstant(slot)}` }),
     attempts: `${attemptCount(row)}${unlisted}`,
-    rejected: `${count}${notes === '' ? '' : ` (${notes})`}`,
+    rejected: `${rejectedWords(rejections)}${dropped > 0 ? `, ${dropped} of them only counted` : ''}`,
     ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
     ...(row.checkpoint === undefined ? {} : { checkpoint: checkpointText(row.checkpoint) }),
     ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),

@@ -77,8 +77,8 @@ describe('what is shown of a task', () => {
     ['--status FAILED,stale', [3, 2]],
     ['--status running,waiting', []],
     ['--status completed --limit 1 --since 2026-01-01 --until 2026-01-03', [1]],
-    ['--status duplicates', [1]],
-    ['--status duplicates,failed', [2, 1]],
+    ['--status rejected', [1]],
+    ['--status rejected,failed', [2, 1]],
   ])('%s', async (options, expected) => {
     const shown = await slots(store, ['--task', 'nightly', ...options.split(' ').filter(Boolean)])
     expect(shown.map((slot) => Number(slot.slice(8, 10)))).toEqual(expected)
@@ -146,7 +146,7 @@ describe('what is shown of a task', () => {
       cronledger(['history', '--store', many, '--task', 'nightly', '--status', 'recorded', ...args])
     const cut = await print()
     expect(cut.stdout.trimEnd().split('\n')).toHaveLength(22)
-    expect(cut.stdout).toMatch(/\n20 slots: 20 completed; 0 duplicates\n$/)
+    expect(cut.stdout).toMatch(/\n20 slots: 20 completed; 0 rejected\n$/)
     expect(cut.stderr).toBe('cronledger: only the newest 20 slots are shown. Use --limit 0 to show all of them.\n')
     const whole = new Date(TODAY - 19 * DAY_MS).toISOString()
     for (const args of ['--limit=20', '--limit=0', `--since=${whole}`]) {
@@ -433,7 +433,7 @@ describe('50,000 rows', () => {
       stdout.write = (text, done) =>
         write.call(stdout, text, (error) => { process.kill(process.pid, 'SIGINT'); done(error) })`
     const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(preload)}` }
-    const search = [...args.slice(0, -1), 'duplicates', '--format', 'csv']
+    const search = [...args.slice(0, -1), 'rejected', '--format', 'csv']
     expect(await cronledger(search, { env })).toMatchObject({ code: 130, stderr: '' })
   })
 

@@ -189,7 +189,7 @@ test.each([
   ['rerun', ['--event-time', 'x'], '--event-time. Did you mean --slot?'],
   ['rerun', ['--failed'], '--failed. Did you mean --only failed?'],
   ['run', ['--event', '-'], '--event. Did you mean --event-time?'],
-  ['history', ['--duplicates'], '--duplicates. Did you mean --status duplicates?'],
+  ['history', ['--duplicates'], '--duplicates. Did you mean --status rejected?'],
   ['rerun', ['-f'], '-f. Did you mean --slot?'],
   ['pause', ['--for', '2h'], '--for. Did you mean --until?'],
   ['history', ['--from', 'x'], '--from. Did you mean --since?'],

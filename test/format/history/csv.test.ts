@@ -50,7 +50,7 @@ describe('a line of CSV', () => {
       ecsTask: '',
       forcedBy: 'ada',
       reason: 'bad input',
-      rejections: '0',
+      rejected: '0',
       report: '',
       refused: '0',
       resolvedAs: '',

@@ -52,15 +52,15 @@ test('the total counts the slots, the repaired ones, duplicates and refusals', (
   const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
   const rejected = { ...row, rejections: { ...row.rejections, count: 40, refused: 30 } }
   for (const one of [repaired, rejected, missed, newer]) add(judged(one))
-  expect(text()).toBe('4 slots: 2 completed (1 repaired), 1 missed, 1 unknown; 10 duplicates, 30 refused')
+  expect(text()).toBe('4 slots: 2 completed (1 repaired), 1 missed, 1 unknown; 40 rejected (30 refused)')
 })
 
 describe('a table', () => {
   test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
     expect(await lines([[row, tokyo, missed, newer]])).toEqual([
-      'SLOT (UTC)            LOCAL TIME               STATUS     ATTEMPTS  DURATION  DUPLICATES',
-      '2026-11-24T03:00:00Z  2026-11-24 03:00 UTC     completed         1        1s           0',
-      '2026-11-24T03:00:00Z  2026-11-24 00:00 -03:00  completed         1        1s           0',
+      'SLOT (UTC)            LOCAL TIME               STATUS     ATTEMPTS  DURATION  REJECTED',
+      '2026-11-24T03:00:00Z  2026-11-24 03:00 UTC     completed         1        1s         0',
+      '2026-11-24T03:00:00Z  2026-11-24 00:00 -03:00  completed         1        1s         0',
       '2026-11-24T03:00:00Z  2026-11-24 12:00 JST     missed',
       '2026-11-24T03:00:00Z                           unknown',
     ])
@@ -102,10 +102,10 @@ describe('a table', () => {
   })
 
   test.each([
-    [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'DUPLICATES']],
-    [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'DUPLICATES']],
-    [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
-    [200, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'DUPLICATES']],
+    [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'REJECTED']],
+    [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'REJECTED']],
+    [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
+    [200, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
   ])('in %i columns has %j', async (columns, heads) => {
     const [head = '', ...rest] = await lines([[tokyo, row]], { columns })
     expect(head.split(/ {2,}/)).toEqual(heads)
@@ -136,7 +136,7 @@ describe('a table', () => {
     const cells = (await lines([[rejected(3, 0), rejected(40, 30), rejected(3, 3)]])).map((line) =>
       line.split(/ {2,}/).at(-1),
     )
-    expect(cells).toEqual(['DUPLICATES', '3', '10, 30 refused', '0, 3 refused'])
+    expect(cells).toEqual(['REJECTED', '3', '40 (30 refused)', '3 (3 refused)'])
   })
 
   test('has the time in UTC of a zone that this Node does not know', async () => {

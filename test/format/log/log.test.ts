@@ -66,7 +66,7 @@ test('the next steps are lines of their own, with the commands below each other'
     expect.stringMatching(/^ {2}see what happened: {8}cronledger show /),
     expect.stringMatching(/^ {2}run it again: {13}cronledger rerun .* -- YOUR_COMMAND$/),
     expect.stringMatching(/^ {2}or mark it as completed: {2}cronledger resolve .* --state completed /),
-    expect.stringMatching(/^ {2}guide: https:.*\/operating\.md$/),
+    '  guide: cronledger help operating',
   ])
 })
 

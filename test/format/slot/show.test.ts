@@ -41,6 +41,7 @@ describe('one slot for a person', () => {
   happened      attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s
   work          done once. The repetition may be half done
   next trigger  is a duplicate
+  stored state  FAILED
   window        2026-11-24T03:00:00Z to 2026-11-25T03:00:00Z
   local time    2026-11-24 03:00 UTC to 2026-11-25 03:00 UTC
   schedule      0 3 * * * (UTC), zone data 2026a
@@ -70,7 +71,7 @@ NEXT STEPS
   test('says how many rejections were counted and not kept', () => {
     const notes = Array.from({ length: 30 }, (_, index) => rejection(index + 1)).reduce(addRejection, NO_NOTES)
     const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
-    expect(show(row)).toContain('rejected      30 (9 of them are only counted)')
+    expect(show(row)).toContain('rejected      30, 9 of them only counted')
     expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toEqual([
       '2026-11-24T03:01:05Z  30 duplicate triggers ignored (completed), the last one at 2026-11-24T03:30:05Z (9 of them are only counted; --json lists the others)',
     ])

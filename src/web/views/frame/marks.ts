@@ -1,7 +1,7 @@
 import { keysOf } from '../../../core/objects.ts'
+import { rejectedWords } from '../../../core/row/rejections.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import type { Rejections, StoredRow } from '../../../core/types.ts'
-import { counted } from '../../../format/text.ts'
 import type { SlotMark } from '../../../verdict/judge.ts'
 
 /** The most urgent first. A reader can recognise the sign without its colour. */
@@ -34,7 +34,7 @@ export function cellSign(mark: SlotMark): string {
 /** How many triggers were rejected, and how many of these were refused. The others are duplicates. */
 export type RejectedCount = Pick<Rejections, 'count' | 'refused'>
 
-/** Returns `2 duplicates, 1 refused`, or an empty text when no trigger was rejected. */
+/** Returns `3 rejected (1 refused)`, or an empty text when no trigger was rejected. */
 export function rejectedText(row: StoredRow | null): string {
   return rejectionsText(rejectedCount(row))
 }
@@ -45,7 +45,6 @@ export function rejectedCount(row: StoredRow | null): RejectedCount {
   return { count, refused }
 }
 
-export function rejectionsText({ count, refused }: RejectedCount): string {
-  const texts = [count > refused && counted(count - refused, 'duplicate'), refused > 0 && `${refused} refused`]
-  return texts.filter(Boolean).join(', ')
+export function rejectionsText(rejected: RejectedCount): string {
+  return rejected.count === 0 ? '' : rejectedWords(rejected, ' rejected')
 }

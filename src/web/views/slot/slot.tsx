@@ -96,6 +96,7 @@ function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<strin
   const since = sinceOf(row)
   const time = (at: Instant) => <Time at={at} clock={clock} />
   return {
+    'stored state': row.state,
     window: (
       <>
         {time(slot)} {windowEnd === null ? '(no end: the schedule has no later slot)' : <>to {time(windowEnd)}</>}
@@ -110,7 +111,7 @@ function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<strin
       ),
     }),
     attempts,
-    'rejected triggers': rejected,
+    rejected,
     ...(leaseUntil !== null && { lease: <>until {time(leaseUntil)}</> }),
     ...(expiresAt !== null && { 'record expires': time(expiresAt) }),
     ...(found !== null && { 'not expected': printable(notExpectedText(found, clock.zone)) }),
