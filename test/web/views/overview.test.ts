@@ -56,7 +56,7 @@ test('the facts of several slots: counts, and the first problem', () => {
     '2026-11-24 00:00 to 04:00 UTC',
     '1 failed, 1 missed, 2 completed',
     'first failed: 2026-11-24 00:00:02 UTC',
-    '2 duplicates',
+    '2 rejected',
   ])
 })
 

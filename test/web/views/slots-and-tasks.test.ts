@@ -74,7 +74,7 @@ describe('a mark', () => {
 test('duplicates and refusals are counted apart', () => {
   const at = rowWith({ ending: SUCCEEDED })
   expect(rejectedText(at)).toBe('')
-  expect(rejectedText({ ...at, rejections: { ...at.rejections, count: 2, refused: 1 } })).toBe('1 duplicate, 1 refused')
+  expect(rejectedText({ ...at, rejections: { ...at.rejections, count: 2, refused: 1 } })).toBe('2 rejected (1 refused)')
 })
 
 describe('a time', () => {
