@@ -18,6 +18,7 @@ import {
 } from './command-line.ts'
 import { COMMANDS, OVERVIEW } from './command-table.ts'
 import { hintAbout } from './lookup.ts'
+import { withNewNames } from './options/options.ts'
 import { print, screenOf } from './output.ts'
 
 /** A slow reader gets this long for the last lines of the log. After that, the exit code matters more. */
@@ -36,7 +37,7 @@ export async function main(args: readonly string[], env: Environment, stops: Sto
     const [name, ...argv] = split === -1 ? args : args.slice(0, split)
     const rest = split === -1 ? null : args.slice(split + 1)
     if (rest !== null) checkEnvironmentBytes(env)
-    return await dispatch(name, { argv, rest, env, stops, sink })
+    return await dispatch(name, { ...withNewNames(argv, env), rest, stops, sink })
   } catch (error) {
     if (error instanceof LedgerError) {
       sink.write(printable(`cronledger: ${error.message}${hintAbout(error)}`))

@@ -96,7 +96,15 @@ export function groupOf({ required, group }: OptionSpec): OptionGroup {
   return required ? 'Required' : (group ?? 'Options')
 }
 
+/**
+ * The options whose flag is another one now, by name. The flag and the variable of before still work. The name, which the library
+ * and the stored records have, stays.
+ */
+export const RENAMED = new Map<string, { readonly flag: string; readonly formerly: string }>()
+
 export function optionName(name: string): string {
+  const renamed = RENAMED.get(name)
+  if (renamed !== undefined) return renamed.flag
   return name.replace(/Ms$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 

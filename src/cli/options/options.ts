@@ -1,4 +1,5 @@
-import { numberText, type OptionSpec, type OptionTable, optionName } from '../../core/option.ts'
+import { numberText, type OptionSpec, type OptionTable, optionName, RENAMED } from '../../core/option.ts'
+import type { Environment } from '../../core/types.ts'
 import { NOTIFY_FORMAT_NAMES } from '../../format/notifications.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { ledgerForms } from '../../store/open.ts'
@@ -157,6 +158,17 @@ export const COMMON = {
 /** Returns the environment variable of an option. That of `maxAttempts` is `CRONLEDGER_MAX_ATTEMPTS`. */
 export function variableOf(name: string): string {
   return `CRONLEDGER_${optionName(name).replaceAll('-', '_').toUpperCase()}`
+}
+
+/** Returns the words and the variables with the flags that options have now. */
+export function withNewNames(argv: readonly string[], env: Environment) {
+  let [words, variables] = [argv, env]
+  for (const { flag, formerly } of RENAMED.values()) {
+    const [old, own] = [variableOf(formerly), variableOf(flag)]
+    words = words.map((word) => (word.split('=', 1)[0] === `--${formerly}` ? word.replace(formerly, flag) : word))
+    if (env[old] !== undefined) variables = { ...variables, [old]: undefined, [own]: env[own] ?? env[old] }
+  }
+  return { argv: words, env: variables }
 }
 
 /** Returns the default of an option as text for the help, or `required`. The text is empty without a default. */

@@ -7,7 +7,7 @@ import { run, runOptions } from '../../../src/cli/commands/run.ts'
 import { helpOf } from '../../../src/cli/help.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
 import { KNOWN_ELSEWHERE } from '../../../src/cli/options/misspelt.ts'
-import { defaultText, valueName, variableOf } from '../../../src/cli/options/options.ts'
+import { defaultText, valueName, variableOf, withNewNames } from '../../../src/cli/options/options.ts'
 import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
 import {
   allowedText,
@@ -17,6 +17,7 @@ import {
   OPTION_GROUPS,
   type OptionSpec,
   optionName,
+  RENAMED,
 } from '../../../src/core/option.ts'
 import type { Environment } from '../../../src/core/types.ts'
 import { FORCING_VARIABLES } from '../../../src/run/command.ts'
@@ -176,4 +177,17 @@ test('the options of a force have the same names in the library, without the pre
   expect(FORCE).toEqual(expect.arrayContaining(['slot', 'reason', 'by']))
   const { force } = await given(['--force-slot=latest', '--reason=paper is there', '--by=ada'], {})
   expect(force).toMatchObject({ slot: 'latest', reason: 'paper is there', by: 'ada' })
+})
+
+test('an option that is renamed has a new flag and variable, also takes the old ones, and keeps its name in the library', async () => {
+  RENAMED.set('doneByMs', { flag: 'complete-within', formerly: 'done-by' })
+  try {
+    for (const words of [['--complete-within=2h'], ['--done-by', '2h'], ['--done-by=2h']])
+      expect(await given(withNewNames(words, {}).argv, {})).toMatchObject({ doneByMs: 7_200_000 })
+    for (const name of ['CRONLEDGER_DONE_BY', 'CRONLEDGER_COMPLETE_WITHIN'])
+      expect(await given([], withNewNames([], { [name]: '2h' }).env)).toMatchObject({ doneByMs: 7_200_000 })
+    expect(await helpOf(run.help, null, true)).toMatch(/^ +--complete-within /m)
+  } finally {
+    RENAMED.clear()
+  }
 })
