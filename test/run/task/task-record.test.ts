@@ -32,7 +32,7 @@ function ledgerOf() {
     const deps = { store: ledger, clock, pageTimeoutMs: 1_000, signals: [] }
     const found: unknown[] = []
     for await (const one of checkTask({ task: TASK, ...(await record()) }, settings, deps))
-      found.push([one.kind, one.slot, ...('doubt' in one ? [one.doubt] : [])])
+      found.push([one.kind, one.slot, ...('doubt' in one && one.doubt ? [one.doubt] : [])])
     return found
   }
   const sleep = (ms: number) => time.run(time.clock().wait(ms))
