@@ -58,7 +58,7 @@ export function unrecordedText(finish: Exclude<FinishResult, 'recorded'>, cause:
   const why = {
     lost: 'another run took over this slot',
     resolved: 'an operator resolved this slot first',
-    deleted: 'the record of this slot was deleted',
+    deleted: 'the record of this slot was deleted, or lost in a failover or a restore of the ledger',
   }
   return `was not recorded, because ${why[finish]}`
 }

@@ -185,6 +185,26 @@ describe.skipIf(!hasPostgres)('a primary with a standby', () => {
     for (const read of reads) await expect(read()).rejects.toThrow(/is a standby/)
   })
 
+  test('a failover that loses the claim of a running batch stops it, and the log says so', async () => {
+    const { primary, standby } = await startPair()
+    const proxy = await startPostgresProxy(primary)
+    onTestFinished(() => proxy.close())
+    await standby.stop()
+    const slot = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', '2026-01-01T03:00:00Z']
+    const store = `postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres`
+    const run = start(['run', '--store', store, ...slot, '--heartbeat', '1s', '--', 'sleep', '600'])
+    await run.logged('"claimed"')
+    await primary.stop('SIGKILL')
+    await standby.start()
+    standby.sql('SELECT pg_promote()')
+    proxy.leadTo(standby)
+    const { code, stderr } = await run.ended
+    expect([code, stderr]).toEqual([
+      73,
+      expect.stringContaining('stopping the run: the record of this slot was deleted, or lost in a failover'),
+    ])
+  })
+
   test('while the synchronous standby is away, nothing is acknowledged, also after a restart or a crash of the primary: what is promoted then has all that followed', async () => {
     const { primary, standby, beSynchronous } = await startPair()
     await beSynchronous()

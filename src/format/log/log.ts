@@ -211,7 +211,8 @@ function mismatchAdvice(matchesIn: string | undefined): string {
 const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {
   taken: 'another run took over this slot',
   resolved: 'an operator resolved this slot while this run was alive',
-  deleted: 'the record of this slot was deleted, so another run may start',
+  deleted:
+    'the record of this slot was deleted, or lost in a failover or a restore of the ledger, so another run may start',
   expired: 'the lease could not be renewed in time',
   overlap: 'the lease ran out, and another slot of this task now holds the overlap lock',
 }
