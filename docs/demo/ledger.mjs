@@ -2,6 +2,7 @@
 // real runs would take weeks, and its pauses with the command line.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { decide } from '../../dist/core/row/decide.js'
 import { addRejection, NO_NOTES } from '../../dist/core/row/rejections.js'
 import { dayOf, encodeNotes, encodeRow, formatSlot } from '../../dist/core/row/stored-row.js'
 import { claimRow, finishRow, resolveRow } from '../../dist/core/row/transition.js'
@@ -14,8 +15,12 @@ import { duplicatesOf, fateOf, OWNERS, PAUSES, tasksAt } from './company.mjs'
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const MINUTE_MS = 60_000
 const LEASE_MS = 10 * MINUTE_MS
+const POLICY = { maxAttempts: 1, maxLatenessMs: null, skewMs: 30_000 }
 const INSERT_ROW =
   'INSERT INTO rows (day, version, schema_version, document, notes, task, slot) VALUES (?, ?, ?, ?, ?, ?, ?)'
+const NETWORK = JSON.stringify({
+  awsvpcConfiguration: { subnets: ['subnet-0b1c2d3e'], securityGroups: ['sg-0a1b2c3d'], assignPublicIp: 'DISABLED' },
+})
 const INSERT_ENTRY = 'INSERT INTO entries (version, document, kind, task) VALUES (1, ?, ?, ?)'
 
 /** Writes the ledger of the company into a new file. */
@@ -60,7 +65,7 @@ function recordOf({ task, spec }, since) {
     ...EMPTY_TASK_RECORD,
     schedules: [{ since, spec }],
     expectations: owner === undefined ? null : { owner, since },
-    ecs: ecsOf(task),
+    ecs: { ...ecsOf(task), network: NETWORK },
     ecsSince: since,
   }
 }
@@ -120,18 +125,21 @@ function rowOf(plan, { slot, ago, end, now }) {
         return ended(begun, true, endedAt)
     }
   }
-  return { ...made(), rejections: rejectionsOf(slot, duplicatesOf(task, slot, ago), fate, now) }
+  const row = made()
+  const rowAt = (at) => (row.attempts.at(-1)?.endedAt > at ? begun : row)
+  return { ...row, rejections: rejectionsOf(slot, duplicatesOf(task, slot, ago), rowAt, now) }
 }
 
-function rejectionsOf(slot, count, fate, now) {
+/** Further triggers of a slot. The rules of cronledger say whether each is a duplicate or refused, by the row at its time. */
+function rejectionsOf(slot, count, rowAt, now) {
   let notes = NO_NOTES
   for (let index = 0; index < count; index += 1) {
+    const at = Math.min(slot + 90_000 + index * 140, now - 1_000)
+    const trigger = { kind: 'scheduled', eventTime: slot, source: 'event-time' }
+    const facts = { now: at, survivor: null, objection: null }
+    const { kind, cause } = decide(rowAt(at), { ...trigger, slot }, POLICY, facts)
     notes = addRejection(notes, {
-      runId: idOf(slot, 100 + index),
-      kind: 'duplicate',
-      cause: fate === 'failed' ? 'failed' : 'completed',
-      at: Math.min(slot + 90_000 + index * 140, now - 1_000),
-      trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
+      ...{ runId: idOf(slot, 100 + index), kind, cause, at, trigger },
       ...hostOf(slot, 100 + index),
     })
   }

@@ -3,7 +3,7 @@
 // /usr/bin/chromium).
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -46,8 +46,11 @@ try {
   // The page shows the findings so far until all tasks are checked.
   await page.locator('h1', { hasNotText: 'At least' }).waitFor()
   await page.screenshot({ path: pictureOf('overview') })
+  await writeText(page, 'overview')
   await page.goto(await addressOfFailure(page, url))
-  await page.screenshot({ path: pictureOf('slot') })
+  // Whole, since the README promises its timeline.
+  await page.screenshot({ path: pictureOf('slot'), fullPage: true })
+  await writeText(page, 'slot')
   await browser.close()
   for (const name of ['overview', 'slot']) {
     const { size } = statSync(pictureOf(name))
@@ -57,6 +60,12 @@ try {
 } finally {
   server.kill('SIGINT')
   rmSync(folder, { recursive: true })
+}
+
+/** Writes the text of the page beside its picture, so that a test can read what the picture shows. */
+async function writeText(page, name) {
+  // biome-ignore lint/performance/useDomNodeTextContent: a picture shows only what is visible
+  writeFileSync(pictureOf(name).replace('.png', '.txt'), `${await page.locator('body').innerText()}\n`)
 }
 
 function pictureOf(name) {
