@@ -12,8 +12,8 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
     name: 'a conflict on the record is not read again',
     scenario: 'trigger and pause',
     file: 'src/run/task/admission.ts',
-    from: "!== 'conflict') return null",
-    to: "!== 'none') return null",
+    from: "!== 'conflict') return pause",
+    to: "!== 'none') return pause",
   },
   {
     name: 'a run writes the record without its condition',
@@ -86,8 +86,8 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run that ECS does not answer states that it is not on ECS',
     file: 'src/run/task/statement.ts',
-    from: 'ecs: knownEcs, lastSlot }',
-    to: "ecs: knownEcs === 'unknown' ? null : knownEcs, lastSlot }",
+    from: 'ecs: knownEcs, ...more }',
+    to: "ecs: knownEcs === 'unknown' ? null : knownEcs, ...more }",
   },
   {
     name: 'a run of an older slot revives a retired task',
@@ -116,8 +116,8 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a catch-up starts a paused slot',
     file: 'src/run/task/admission.ts',
-    from: 'if (pause !== null) return',
-    to: "if (pause !== null && !('source' in trigger && trigger.source === 'catch-up')) return",
+    from: "return pause && { cause: 'paused', pause }",
+    to: "return pause && !('source' in trigger && trigger.source === 'catch-up') ? { cause: 'paused', pause } : null",
   },
   {
     name: 'a catch-up reads the record only once',
