@@ -100,7 +100,7 @@ export function readMethods(reading: OpenForReading): ReadMethods {
     async *slots({ task, limit, emitProblem, now, ...options }) {
       const deps = await reading(options)
       const range = queryOf({ task: typeof task === 'object' ? task.task : task, ...options })
-      const of = { task, limit, emitProblem, fromFirstRow: options.since === undefined }
+      const of = { task, limit, emitProblem, fromFirstRow: task !== undefined && options.since === undefined }
       yield* readSlots({ ...range, ...defined(of), now: now?.getTime() ?? deps.clock.now() }, deps)
     },
     async *check(options) {

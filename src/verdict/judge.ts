@@ -52,7 +52,7 @@ export const NO_FINDINGS = Object.fromEntries(FINDING_KINDS.map((kind) => [kind,
 >
 
 /** The meaning of the sign of a slot: its status, or what is said of it besides. */
-export type SlotMark = Status | RemarkName | Extract<Rows, { readonly mark: string }>['mark']
+export type SlotMark = NonNullable<Rows['status']> | RemarkName | Extract<Rows, { readonly mark: string }>['mark']
 
 /**
  * How a slot counts in the report. `completed`: in time, but the task states neither `--late-after` nor `--done-by`.

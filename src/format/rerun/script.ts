@@ -68,8 +68,8 @@ const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit
 /** Tasks without any work done come first. A slot that fails ends the script, unless the script has `--keep-going`. */
 export function scriptLines(script: RerunScript): readonly string[] {
   const parts = partsOf(script)
-  const left = leftOutLines(script)
-  if (parts.length === 0) return ['# Nothing to run.', ...left]
+  const [first, left] = [lookFirstLines(script), leftOutLines(script)]
+  if (parts.length === 0) return ['# Nothing to run.', ...first, ...left]
   const commands = parts.flatMap(({ lines }) => lines)
   const blanks = [...new Set(commands.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
   const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(script) > 1 ? '. Each task has its own command.' : ''
@@ -83,6 +83,7 @@ export function scriptLines(script: RerunScript): readonly string[] {
     script.keepGoing
       ? '# A slot that fails does not stop the others.'
       : '# If a slot fails, the others are not run. Then the command that printed this prints what is left.',
+    ...first,
     '(',
     ...(script.keepGoing ? ['  failed=0'] : []),
     ...(onEcs ? [RUN_SLOT] : []),
@@ -183,19 +184,34 @@ function aboutLines(shown: ShownSlot): readonly string[] {
   return [happened, ...(verdict.caution ?? '').split('\n').filter(Boolean), ...stepLines(look)].map(comment)
 }
 
+/** Completed slots that need a look and no run: the operator settles them, and the script never does. */
+function lookFirstLines({ leftOut }: RerunScript): readonly string[] {
+  const slots = leftOut.filter(({ range }) => range !== 'stale')
+  const what = slots.length === 1 ? '1 slot has' : `${slots.length} slots have`
+  return leftLines(
+    slots,
+    `Look at these first: ${what} completed, and ${slots.length === 1 ? 'is' : 'are'} unusual or late.`,
+  )
+}
+
 function leftOutLines({ leftOut, doubts }: RerunScript): readonly string[] {
-  const stale = leftOut.flatMap((shown) => [
-    ...aboutLines({ ...shown, verdict: { ...shown.verdict, caution: null } }),
-    ...stepLines(neededSteps(shown.verdict.steps).filter(({ kind }) => kind !== 'log')).map(comment),
-  ])
+  const stale = leftOut.filter(({ range }) => range === 'stale')
   return [
-    ...(stale.length === 0 ? [] : [`# Left out: ${counted(leftOut.length, 'stale slot')}. ${STALE_SLOTS_CAUTION}`]),
-    ...stale,
+    ...leftLines(stale, `Left out: ${counted(stale.length, 'stale slot')}. ${STALE_SLOTS_CAUTION}`),
     ...[...doubts].map(
       ([task, count]) =>
         `# Left out: ${counted(count, 'slot')} of ${task} that may not have been due. See: cronledger check ${task}`,
     ),
   ]
+}
+
+function leftLines(slots: readonly ShownSlot[], title: string): readonly string[] {
+  if (slots.length === 0) return []
+  const linesOf = (shown: ShownSlot) => [
+    ...aboutLines({ ...shown, verdict: { ...shown.verdict, caution: null } }),
+    ...stepLines(neededSteps(shown.verdict.steps).filter(({ kind }) => kind !== 'log')).map(comment),
+  ]
+  return [`# ${title}`, ...slots.flatMap(linesOf)]
 }
 
 function comment(line: string): string {

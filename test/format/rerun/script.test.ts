@@ -8,7 +8,7 @@ import type { EcsFacts, StoredRow } from '../../../src/core/types.ts'
 import { type RerunScript, scriptLines } from '../../../src/format/rerun/script.ts'
 import { type ShownSlot, shownSlot } from '../../../src/format/slot/show.ts'
 import { RANGE_CAUTION } from '../../../src/verdict/cautions.ts'
-import { FAILED, judgedAt, NOW, ON_ECS, pending, rowOn, rowWith } from '../../support/rows.ts'
+import { FAILED, judgedAt, NOW, ON_ECS, pending, rowOn, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 
 // On a terminal, zsh does not know comments.
@@ -19,12 +19,21 @@ const HOUR_MS = 3_600_000
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
 const NETWORK = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp":"DISABLED"}}'
 
-function slotOf(task: string, hour: number, ecs: EcsFacts | null = null, row: StoredRow | null = null) {
+function slotOf(
+  task: string,
+  hour: number,
+  ecs: EcsFacts | null = null,
+  row: StoredRow | null = null,
+  lateAfterMs?: number,
+) {
   const slot = SLOT + hour * HOUR_MS
   const schedules = [{ since: SLOT - HOUR_MS, spec: { expression: '@hourly', zone: 'UTC' } }]
   const record = { ...EMPTY_TASK_RECORD, schedules, ecs: ecs && { ...ecs, network: NETWORK } }
   const own = row && ({ ...row, task, slot } as StoredRow)
-  return shownSlot(judgedAt(NOW + 12 * HOUR_MS, own, { record, task, slot }), 'file:a.db')
+  return shownSlot(
+    judgedAt(NOW + 12 * HOUR_MS, own, { record, task, slot, ...(lateAfterMs && { lateAfterMs }) }),
+    'file:a.db',
+  )
 }
 
 const script = (more: Partial<RerunScript> = {}) =>
@@ -122,6 +131,17 @@ describe('the script that runs slots again', () => {
     )
     expect(left.at(-1)).toBe('# Left out: 2 slots of b that may not have been due. See: cronledger check b')
     expect(script({ leftOut })[0]).toBe('# Nothing to run.')
+    // A person must look at what is unusual, before anything runs, and no command of the script settles it.
+    const late = [slotOf('a', 0, null, rowWith({ ending: SUCCEEDED }), 1)]
+    const lines2 = script({ slots: [slotOf('a', 1)], leftOut: late })
+    const first = lines2.slice(
+      lines2.findIndex((line) => line.startsWith('# Look at these first: 1 slot')),
+      lines2.indexOf('('),
+    )
+    expect(first.join('\n')).toMatch(
+      /^# .*\n# a .* late\b[\s\S]*# {3}when you know why, settle it: +cronledger resolve/,
+    )
+    expect(first.every((line) => line.startsWith('# '))).toBe(true)
   })
 
   test.each(SHELLS)(
