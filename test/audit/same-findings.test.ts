@@ -12,10 +12,10 @@ import { createApp } from '../../src/web/server/app.tsx'
 import { beginNeeds } from '../../src/web/server/read/needs.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { inProcess } from '../support/in-process.ts'
+import { runs } from '../support/runs.ts'
 import { CLOCK, ledgerOf, NOW, numbers, pick, SINCE } from './random-ledger.ts'
 
-/** `EVERY=1` compares more, as .ci/deep does. */
-const LEDGERS = process.env['EVERY'] === '1' ? 400 : 60
+const LEDGERS = runs(20, 400)
 const CALL = { signal: new AbortController().signal }
 
 async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {

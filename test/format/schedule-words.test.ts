@@ -52,14 +52,10 @@ test.each([
   expect(inWords(parseSchedule({ expression, zone: 'UTC', anchor: Date.UTC(2026, 0, 1) }))).toBe(expected)
 })
 
-test('no expression of the shared vectors and of foreign test suites has a word that is not one, or fails', () => {
-  const lines = ['schedule-vectors.jsonl', 'slot-independent.jsonl', 'schedule-foreign.jsonl'].flatMap((file) =>
-    readFileSync(new URL(`../fixtures/${file}`, import.meta.url), 'utf8')
-      .trim()
-      .split('\n'),
-  )
-  const specs = new Map(lines.map((line) => JSON.parse(line)).map((vector) => [vector.expr, vector]))
-  for (const [expression, { tz: zone, anchor, error }] of specs) {
+test('no expression of the shared vectors fails, or has a word that is not one', () => {
+  const text = readFileSync(new URL('../fixtures/schedule-vectors.jsonl', import.meta.url), 'utf8')
+  for (const line of text.trim().split('\n')) {
+    const { expr: expression, tz: zone, anchor, error } = JSON.parse(line)
     if (error || !isForm(expression)) continue
     const spec = { expression, zone, ...(anchor !== undefined && { anchor: Date.parse(anchor) }) }
     expect(inWords(parseSchedule(spec)), expression).not.toMatch(/undefined|NaN|null|^$/)

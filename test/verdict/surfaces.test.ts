@@ -45,6 +45,7 @@ import {
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
+import { runs } from '../support/runs.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
 const HOUR_MS = 3_600_000
@@ -212,8 +213,7 @@ test.each(
   expect(found).toEqual(situation.isFinding ? [expect.objectContaining(said)] : [])
 })
 
-/** `EVERY=1` compares more, as .ci/deep does. */
-const LEDGERS = process.env['EVERY'] === '1' ? 400 : 10
+const LEDGERS = runs(10, 400)
 const BAD = new Set<Status | null>(['missed', 'failed', 'stale', 'overdue', 'unknown'])
 const POLICY = { maxLatenessMs: null, skewMs: DEFAULT_SKEW_MS }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { awsExpression } from '../../../src/core/schedule/aws-expression.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotAfter } from '../../../src/core/schedule/slot.ts'
+import { runs } from '../../support/runs.ts'
 
 const NOW = Date.UTC(2026, 10, 24)
 const LAST_YEAR_ENDS = Date.UTC(2200, 0, 1)
@@ -103,9 +104,9 @@ describe('a crontab as AWS has it', () => {
         said += 1
         expect(slots(aws, zone)).toEqual(slots(unix, zone))
       }),
-      { numRuns: 150 },
+      { numRuns: runs(40, 150) },
     )
-    expect(said).toBeGreaterThan(75)
+    expect(said).toBeGreaterThan(15)
   })
 })
 

@@ -4,6 +4,7 @@ import { LedgerError } from '../../../src/core/errors.ts'
 import { parseInstant } from '../../../src/core/instant.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotsBetween } from '../../../src/core/schedule/slot.ts'
+import { runs } from '../../support/runs.ts'
 
 const parse = (expression: string, zone = 'UTC', anchor?: number) =>
   parseSchedule({ expression, zone, ...(anchor === undefined ? {} : { anchor }) })
@@ -301,7 +302,7 @@ describe('the text of an expression', () => {
           expect((error as LedgerError).message).toMatch(/^[^\n]{10,900}$/)
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: runs(300, 3_000) },
     )
   })
 })

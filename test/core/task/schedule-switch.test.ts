@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { type ExplainedSwitch, explainSwitch } from '../../../src/core/task/schedule-switch.ts'
+import { runs } from '../../support/runs.ts'
 
 const MINUTE_MS = 60_000
 
@@ -127,6 +128,6 @@ test('property: a switch in a safe span affects nothing, and one between two spa
         expect(affectedWithin(after, unsafeFrom)).toEqual([])
       }
     }),
-    { numRuns: 60 },
+    { numRuns: runs(15, 60) },
   )
 })

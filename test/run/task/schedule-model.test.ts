@@ -5,6 +5,7 @@ import { slotAfter } from '../../../src/core/schedule/slot.ts'
 import { isNewerRecord } from '../../../src/core/task/task-record.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import { readRecord } from '../../../src/run/task/task-record.ts'
+import { runs } from '../../support/runs.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
 
@@ -76,8 +77,7 @@ async function play(seed: number) {
 
 test('over random changes of the schedule and lost triggers, only slots that were due are caught up or certainly missed', async () => {
   const found = { caughtUp: 0, certain: 0, doubted: 0 }
-  // `EVERY=1` plays more, as .ci/deep does.
-  for (let seed = 1; seed <= (process.env['EVERY'] === '1' ? 400 : 70); seed++) {
+  for (let seed = 1; seed <= runs(20, 400); seed++) {
     const { due, delivered, caughtUp, certain, doubted, now, first = Infinity } = await play(seed)
     const wasDue = new Set(due.map(({ at }) => at))
     // After the last run, the ledger cannot know of a change.
@@ -101,5 +101,5 @@ test('over random changes of the schedule and lost triggers, only slots that wer
     found.certain += certain.size
     found.doubted += doubted.size
   }
-  expect(Math.min(...Object.values(found)), JSON.stringify(found)).toBeGreaterThan(50)
+  expect(Math.min(...Object.values(found)), JSON.stringify(found)).toBeGreaterThan(10)
 })
