@@ -212,10 +212,10 @@ function readSpan(
     since: fromText === undefined ? undefined : timeText(fromText, 'from'),
     until: untilText === undefined ? undefined : timeText(untilText, 'until'),
   }
-  const { since, until = null } = parseTimeRange(text, zone, now, ['from', 'until'])
+  const { since, until = null } = parseTimeRange(text, zone, now, ['--from', '--until'])
   if (since === undefined && until !== null && until <= now) {
     throw usageError(
-      `until ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out. A pause that is over also needs from.`,
+      `--until ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out. A pause that is over also needs --from.`,
     )
   }
   return { ...(since !== undefined && { from: since }), until }

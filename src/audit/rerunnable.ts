@@ -61,7 +61,7 @@ function askedRange(
 ): Required<TimeRange> {
   const text = { since: timeText(from, 'from'), until: to === undefined ? undefined : timeText(to, 'to') }
   const zone = inForceAt(schedules, now)?.spec.zone ?? 'UTC'
-  const { since = 0, until = now } = parseTimeRange(withDates(text, zone, now), zone, now, ['from', 'to'])
+  const { since = 0, until = now } = parseTimeRange(withDates(text, zone, now), zone, now, ['--from', '--to'])
   if (only.includes('missed') && since < now - retentionMs) {
     throw usageError(
       `from ${text.since} is too early: records are kept for ${formatDuration(retentionMs)}, so older slots that succeeded would look missed. Use a later start.`,

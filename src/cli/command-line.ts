@@ -43,6 +43,11 @@ export function checkBatch(name: string, [file, word = '']: readonly string[]): 
       `the batch command after -- is empty. If it comes from a variable, check that the variable is set. Use for example: cronledger ${name} … -- ./batch.sh`,
     )
   }
+  if (/^\[ *"/.test(file)) {
+    throw usageError(
+      `${quote(file)} after -- is a list in JSON, not a command. Give each part as a word of its own, for example: cronledger ${name} … -- ./batch.sh --all`,
+    )
+  }
   if (/^-./.test(file)) {
     throw usageError(
       `${quote(file)} after -- is not a command. Put the options of cronledger before --, and the batch command after it, for example: cronledger ${name} ${withoutSecret(file)} … -- ./batch.sh`,

@@ -1,5 +1,5 @@
 import { quote, usageError } from '../core/errors.ts'
-import { optionName } from '../core/option.ts'
+import { type OptionSpec, optionName } from '../core/option.ts'
 import type { Environment } from '../core/types.ts'
 import { isTaskName } from '../core/user-text.ts'
 import { EXIT } from '../exit-code.ts'
@@ -7,6 +7,7 @@ import type { Command, CommandContext } from './command.ts'
 import { readOptions } from './options/arguments.ts'
 import { COMMON } from './options/options.ts'
 import { print } from './output.ts'
+import { TOPICS } from './topics.ts'
 
 type CompletedCommands = Readonly<Record<string, () => Promise<Command>>>
 
@@ -56,7 +57,8 @@ async function* offered(words: readonly string[], commands: CompletedCommands, e
   const [, flag = more.at(-2) ?? '', begun = words.at(-1) ?? ''] = /^(--[^=]+)=(.*)$/s.exec(more.at(-1) ?? '') ?? []
   const isBegun = (word: string) => word.startsWith(begun)
   const prefix = begun === words.at(-1) ? '' : `${flag}=`
-  if (more.length === 0) return yield* [...Object.keys(commands), '--help', '--version'].filter(isBegun)
+  if (more.length === 0) return yield* [...Object.keys(commands), 'help', '--help', '--version'].filter(isBegun)
+  if (name === 'help') return yield* [...Object.keys(commands), ...Object.keys(TOPICS)].filter(isBegun)
   const load = Object.hasOwn(commands, name) ? commands[name] : undefined
   // After `--` comes the command of the batch.
   if (load === undefined || more.slice(0, -1).includes('--')) return
@@ -64,10 +66,16 @@ async function* offered(words: readonly string[], commands: CompletedCommands, e
   const flags = Object.keys(options).map((option) => `--${optionName(option)}`)
   const [option, spec] = Object.entries(options)[flags.indexOf(flag)] ?? []
   const isFree = spec !== undefined && spec.kind !== 'switch'
-  const fixed = isFree ? ('choices' in spec ? spec.choices : []) : [...first, ...flags, '--help']
+  const fixed = isFree ? valuesOf(flag, spec) : [...first, ...flags, '--help']
   for (const word of fixed.filter(isBegun)) yield prefix + word
   if (option !== 'task' && (isFree || takesTask !== true || begun.startsWith('-'))) return
   for await (const task of taskNames(more, flags, env)) if (isBegun(task)) yield prefix + task
+}
+
+function valuesOf(flag: string, spec: OptionSpec): readonly string[] {
+  if (/timezone$/.test(flag)) return ['UTC', ...Intl.supportedValuesOf('timeZone')]
+  if (/slot$/.test(flag)) return ['latest']
+  return 'choices' in spec ? spec.choices : []
 }
 
 /** The ledger is that of the line, or else of the environment. An error ends the list, since the scripts discard it. */

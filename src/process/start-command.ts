@@ -62,6 +62,9 @@ const OF_SHELL = /^(?:cd|export|source|set|ulimit|umask|alias)(?:\s|$)|^\w+=|&&|
 /** Returns what to do about a command that was not found, to follow the message. */
 function commandHint(command: string): string {
   if (OF_SHELL.test(command)) return ". cd, NAME=value, variables, && and | need a shell: -- sh -c '…'"
+  if (/^~\//.test(command)) return '. No shell replaces the ~ here. Write the whole path'
+  if (!command.includes('/') && existsSync(command))
+    return `. The file is in this folder, which is not in PATH: ./${command}`
   if (!/\s/.test(command)) return ''
   return '. Give the command and its arguments as separate words, not in one pair of quotes'
 }

@@ -79,7 +79,7 @@ export function readExpectations(
 export function withOverlapLock(settings: Settings, given: RunSettings): Settings {
   if (given.onLeaseLost === 'continue') {
     throw usageError(
-      'on-lease-lost continue cannot be used here, because the runs of this task have an overlap setting, and another slot may start when the lease has run out. Leave on-lease-lost out, or set overlap to allow.',
+      '--on-lease-lost continue cannot be used here, because the runs of this task have an overlap setting, and another slot may start when the lease has run out. Leave --on-lease-lost out, or set --overlap to allow.',
     )
   }
   return { ...settings, overlap: 'skip', onLeaseLost: 'stop' }
@@ -106,11 +106,14 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   if (given.retryBackoff !== undefined && retryDelayMs === null) {
     throw usageError('--retry-backoff requires --retry-delay.')
   }
-  const ranged = [overlap === 'allow' && 'overlap allow', filled.onLeaseLost === 'continue' && 'on-lease-lost continue']
+  const ranged = [
+    overlap === 'allow' && '--overlap allow',
+    filled.onLeaseLost === 'continue' && '--on-lease-lost continue',
+  ]
   const apart = filled.sinceLastSuccess && ranged.find((one) => one !== false)
   if (apart) {
     throw usageError(
-      `${apart} cannot be used with since-last-success, because two runs at the same time would do the same work. Leave it out.`,
+      `${apart} cannot be used with --since-last-success, because two runs at the same time would do the same work. Leave it out.`,
     )
   }
   if (given.overlapTimeoutMs !== undefined && overlap !== 'wait') {
@@ -119,12 +122,12 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   // Otherwise a batch that continues without its lease could run at the same time as the next attempt.
   if (filled.onLeaseLost === 'continue' && maxAttempts > 1) {
     throw usageError(
-      `on-lease-lost continue cannot be used with max-attempts ${maxAttempts}, because another run may take over the slot. Leave on-lease-lost out, or set max-attempts to 1.`,
+      `--on-lease-lost continue cannot be used with --max-attempts ${maxAttempts}, because another run may take over the slot. Leave --on-lease-lost out, or set --max-attempts to 1.`,
     )
   }
   if (filled.onLeaseLost === 'continue' && overlap !== 'allow') {
     throw usageError(
-      `on-lease-lost continue cannot be used with overlap ${overlap}, because another slot may start when the lease has run out. Leave on-lease-lost out, or set overlap to allow.`,
+      `--on-lease-lost continue cannot be used with --overlap ${overlap}, because another slot may start when the lease has run out. Leave --on-lease-lost out, or set --overlap to allow.`,
     )
   }
 }

@@ -1,4 +1,4 @@
-import { formatDuration } from '../core/duration.ts'
+import { DAY_MS, formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
 import { formatInstant, isDate, isLocalTime, parseInstant } from '../core/instant.ts'
@@ -46,6 +46,7 @@ const SHORT_WINDOW_MS = 3_600_000
 const RETAINED_WINDOWS = 2
 const PASS_EVENT = 'Pass the EventBridge event unchanged.'
 const MAX_SHOWN_LENGTH = 60
+const YEAR_MS = 366 * DAY_MS
 /** EventBridge fires within a minute of the time that it states. */
 const MISMATCH_TOLERANCE_MS = 60_000
 
@@ -97,6 +98,12 @@ function readScheduled(input: TriggerInput, schedule: Schedule, settings: Trigge
   const notices: RunEvent[] = []
   if (source === 'clock' && found.next !== null && found.next - found.slot < SHORT_WINDOW_MS) {
     notices.push({ event: 'clock-event-time', windowMs: found.next - found.slot })
+  }
+  if (eventTime < now - YEAR_MS) {
+    notices.push({
+      event: 'warning',
+      message: `the event time ${formatInstant(eventTime)} is more than a year ago. Check its year.`,
+    })
   }
   const mismatch =
     source !== 'clock' && schedule.kind !== 'rate' && !isFireTimeNear(schedule, eventTime, MISMATCH_TOLERANCE_MS)
@@ -165,10 +172,13 @@ function readForced(
 /** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */
 function eventTimeOf(text: string | undefined, now: Instant): { eventTime: Instant; source: EventTimeSource } {
   if (text === undefined) return { eventTime: now, source: 'clock' }
-  return text.trimStart().startsWith('{')
+  return /^\s*\{(?!\{)/.test(text)
     ? { eventTime: parseEventTime(timeOfEvent(text)), source: 'event' }
     : { eventTime: parseEventTime(text), source: 'event-time' }
 }
+
+/** A part that Airflow, GitHub Actions, a shell or another program should have replaced. */
+const TEMPLATE = /\{\{.*\}\}|\$\{.*\}|\$\(.*\)|^\$\w+$|^%\w+%$/
 
 function parseEventTime(text: string): Instant {
   if (/^<aws\..*>$/.test(text)) {
@@ -176,12 +186,18 @@ function parseEventTime(text: string): Instant {
       `event time ${quote(text)} was not replaced. Only EventBridge Scheduler replaces it, and only in the input of its target.`,
     )
   }
+  if (text.startsWith(JOB_PREFIX)) return timeOfJob(text.slice(JOB_PREFIX.length))
+  if (TEMPLATE.test(text)) {
+    throw usageError(
+      `event time ${quote(text)} was not replaced. Write the time itself, or check where the scheduler replaces such a text.`,
+    )
+  }
   if (isDate(text)) {
     throw usageError(
       `event time ${quote(text)} is a date without a time. To run the slot of that day, run: cronledger rerun --slot ${text} …`,
     )
   }
-  return text.startsWith(JOB_PREFIX) ? timeOfJob(text.slice(JOB_PREFIX.length)) : parseInstant(text, 'event time')
+  return parseInstant(text, 'event time')
 }
 
 const JOB_PREFIX = 'k8s-job:'

@@ -175,6 +175,15 @@ export function readLedgerAddress(address = '') {
   const kind = kindOf(address)
   if (kind !== undefined) return { kind, place: LEDGERS[kind].read(address) }
   if (TABLE_ARN.test(address)) throw wrongName(address, 'Write dynamodb: before the ARN.')
+  if (address.startsWith('arn:'))
+    throw wrongName(address, 'Use dynamodb: and the ARN of the table, which ends with :table/TABLE.')
+  const [other = ''] = /^(?:jdbc|sqlite3?):(?:\/\/)?/.exec(address) ?? []
+  if (other !== '') {
+    const form = other.startsWith('jdbc')
+      ? LEDGERS.postgres.form
+      : `file:${withoutSecret(address.slice(other.length)) || 'PATH'}`
+    throw wrongName(address, `Use ${form}.`)
+  }
   if (address === '') throw usageError(`store is not set. Set --store or CRONLEDGER_STORE to ${ledgerForms()}.`)
   const isPath = /^[./].*[^/]$/.test(address) && !/[@=]/.test(address)
   throw wrongName(address, isPath ? `If it is the file of a ledger, use file:${address}.` : `Use ${ledgerForms()}.`)

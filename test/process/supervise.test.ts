@@ -230,6 +230,8 @@ describe('a command that cannot be started', () => {
   test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
     ['not found in PATH', () => ['no-such-command'], 127, /^command not found: "no-such-command"$/],
     ['a line for a shell', () => ['a && b'], 127, /^command not found: .* need a shell: -- sh -c '…'$/],
+    ['a file in the folder', () => ['package.json'], 127, /^command not found: .* not in PATH: \.\/package\.json$/],
+    ['a ~ of a shell', () => ['~/batch.sh'], 127, / No shell replaces the ~ here\. Write the whole path$/],
     ['a variable of a shell', () => ['FOO=1', 'x'], 127, / need a shell: -- sh -c '…'$/],
     ['no such file', () => ['./no-such-file'], 127, /^command not found/],
     ['no interpreter', () => [script('bad', '#!/no/such\n')], 127, /interpreter/],

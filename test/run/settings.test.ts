@@ -26,7 +26,7 @@ test('on-lease-lost continue cannot be given where another run may start then', 
   for (const settings of [{ maxAttempts: 3 }, { overlap: 'wait' }, { overlap: 'skip' }] as const) {
     const [[name, value] = []] = Object.entries(settings)
     expect(() => readSettings({ ...settings, onLeaseLost: 'continue' })).toThrow(
-      `on-lease-lost continue cannot be used with ${optionName(name ?? '')} ${value}, because another`,
+      `--on-lease-lost continue cannot be used with --${optionName(name ?? '')} ${value}, because another`,
     )
     expect(readSettings({ ...settings, onLeaseLost: 'stop' }).onLeaseLost).toBe('stop')
   }
@@ -38,11 +38,11 @@ test('runs with a range do not overlap: they wait, or skip, and nothing else can
   expect(readSettings(ranged)).toMatchObject({ overlap: 'wait', onLeaseLost: 'stop' })
   expect(readSettings({ sinceLastSuccess: true, overlap: 'skip' }).overlap).toBe('skip')
   for (const [given, name] of [
-    [{ overlap: 'allow' }, 'overlap allow'],
-    [{ onLeaseLost: 'continue' }, 'on-lease-lost continue'],
+    [{ overlap: 'allow' }, '--overlap allow'],
+    [{ onLeaseLost: 'continue' }, '--on-lease-lost continue'],
   ] as const)
     expect(() => readSettings({ sinceLastSuccess: true, ...given })).toThrow(
-      `${name} cannot be used with since-last-success`,
+      `${name} cannot be used with --since-last-success`,
     )
 })
 

@@ -140,6 +140,12 @@ describe('guards', () => {
     [event('2026-11-24'), /is a date without a time\. .* cronledger rerun --slot 2026-11-24 …$/],
     [event('<aws.scheduler.scheduled-time>'), /was not replaced/],
     [event('<aws.events.event.json>'), /was not replaced/],
+    [event('{{ data_interval_end | ts }}'), /was not replaced\. Write the time itself/],
+    [event('$' + '{{ inputs.time }}'), /was not replaced/],
+    ...['$EVENT_TIME', '$(date -u)', '%SCHEDULED%'].map((text): [TriggerInput, RegExp] => [
+      event(text),
+      /was not replaced/,
+    ]),
     [event('{'), /the event is not valid JSON/],
     [event('{"detail":{}}'), /the event has no "time"/],
     [event('{"time":2026}'), /^the "time" of the event is 2026, which is not a text\. /],
@@ -194,13 +200,15 @@ describe('guards', () => {
     expect(warning('Asia/Tokyo', 'rate(1 hour)')).toBeNull()
   })
 
-  test('an event time that is not a fire time: schedule-mismatch', () => {
+  test('an event time that is not a fire time: schedule-mismatch; one of another year: a warning', () => {
     const eventTime = '2026-11-23T17:00:00Z'
     expect(read({ eventTime })).toMatchObject({
       notices: [{ event: 'schedule-mismatch', eventTime: at(eventTime), source: 'event-time' }],
       objection: null,
     })
     expect(read({ eventTime }, { strict: true }).objection).toBe('scheduleMismatch')
+    const message = 'the event time 2016-11-23T18:00:00Z is more than a year ago. Check its year.'
+    expect(read({ eventTime: '2016-11-23T18:00:00Z' }).notices).toEqual([{ event: 'warning', message }])
     expect(read({ eventTime: '2026-11-23T18:00:59Z' }, {}, NIGHTLY, NOW + 60_000).notices).toEqual([])
     const rate = { expression: 'rate(1 hour)', zone: 'UTC', anchor: at('2026-11-20T00:30:00Z') }
     expect(read({ eventTime }, { strict: true }, rate)).toMatchObject({ notices: [], objection: null })

@@ -40,6 +40,9 @@ describe('the name of a store', () => {
     // White space around the path would name another ledger.
     ...['file:a.db ', 'file: a.db', 'file:a.db\n'].map((name) => [name, 'Remove the white space around the path']),
     [ARN, 'Write dynamodb: before the ARN'],
+    [`${ARN}/index/by-day`, 'Use dynamodb: and the ARN of the table, which ends with :table/TABLE.'],
+    ['jdbc:postgresql://db.example/billing', 'Use postgres://USER@HOST/DATABASE.'],
+    ['sqlite:///srv/a.db', 'Use file:/srv/a.db.'],
   ] as [string, string][])('is not %j', (name, hint) => {
     expect(() => readLedgerAddress(name)).toThrow(/^store ".*" is not valid\. \S/)
     expect(() => readLedgerAddress(name)).toThrow(hint)

@@ -4,7 +4,7 @@ import type { Environment } from '../../core/types.ts'
 import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import { ledgerForms } from '../../store/open.ts'
-import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
+import { DASHES, isOtherName, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
 
@@ -32,7 +32,7 @@ export function readOptions<Table extends OptionTable>(
       return [name, readOption(flag, spec, given, env)]
     }),
   )
-  checkRequired(command.options, values, rest)
+  checkRequired(command.options, values, rest, env)
   return values as Values<Table>
 }
 
@@ -139,7 +139,12 @@ function noValue(flag: string, spec: OptionSpec): LedgerError {
 }
 
 /** Throws a usage error that names all required options without a value. `rest` may have one, in the wrong place. */
-function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: readonly string[] | null): void {
+function checkRequired(
+  options: OptionTable,
+  values: Values<OptionTable>,
+  rest: readonly string[] | null,
+  env: Environment,
+): void {
   const missing = Object.entries(options).flatMap(([name, spec]) =>
     spec.required && values[name] === undefined ? [{ flag: optionName(name), spec }] : [],
   )
@@ -150,10 +155,16 @@ function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: 
     )
   }
   if (missing.length === 0) return
+  const own = new Set(Object.keys(options).map(variableOf))
+  const set = Object.keys(env).filter((name) => env[name] && name.startsWith(variableOf('')) && !own.has(name))
+  const misspelt = missing.flatMap(({ flag }) => {
+    const near = set.find((name) => isOtherName(name.slice(variableOf('').length), flag))
+    return near === undefined ? [] : [` ${near} is set. Did you mean ${variableOf(flag)}?`]
+  })
   // The word LEDGER does not say how one is written.
   const ledger = missing.some(({ flag }) => flag === 'store') ? ` A ledger is ${ledgerForms()}.` : ''
   const list = (text: (one: (typeof missing)[number]) => string) => listed(missing.map(text), 'and')
   throw usageError(
-    `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${ledger}`,
+    `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${misspelt.join('')}${ledger}`,
   )
 }

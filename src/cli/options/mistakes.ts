@@ -38,6 +38,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   'limit 0': 'all',
   limit: 'last',
   'max-attempts': 'retries retry attempts max-retries',
+  retention: 'ttl expire expiry',
   reason: 'message',
   out: 'output',
   format: 'output',
@@ -51,6 +52,12 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 export function otherName(name: string, has: (option: string) => boolean = () => true): string | null {
   const others = Object.entries(OTHER_NAMES).filter(([, names]) => names.split(' ').includes(name))
   return others.find(([option]) => has(option.replace(/ .*/, '')))?.[0] ?? null
+}
+
+/** Returns whether the name of a variable, without its prefix, probably means an option. */
+export function isOtherName(variable: string, option: string): boolean {
+  const name = variable.toLowerCase().replaceAll('_', '-')
+  return otherName(name, (one) => one === option) !== null || nearest(name, [option]) !== null
 }
 
 /** Options of the command line of AWS, and the variables that have their meaning here. */
@@ -74,8 +81,13 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const [shown = ''] = withoutSecret(word).split('=', 1)
   const what = `unknown option ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}.`
   const name = shown.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
-  if (!word.startsWith('-') && flags.has(name)) {
-    return usageError(`${what} It begins with a long dash. Type two hyphens: --${name}`)
+  if (!word.startsWith('-') && (name === '' || flags.has(name))) {
+    return usageError(`${what} It ${name === '' ? 'is' : 'begins with'} a long dash. Type two hyphens: --${name}`)
+  }
+  if (name === 'dry-run' && !flags.has(name)) {
+    return usageError(
+      `${what} ${command.name} has no trial. To see the slots of a schedule: cronledger explain. To check the setup of a batch: cronledger setup --check`,
+    )
   }
   if (word === '-v') return usageError(`${what} Did you mean cronledger --version?`)
   if (isKeyOf(name, AWS_VARIABLES)) return usageError(`${what} Set the variable ${AWS_VARIABLES[name]} instead.`)
@@ -89,8 +101,14 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   }
   const near = flags.has(name)
     ? name
-    : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]))
+    : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]) ?? begunBy(name, flags))
   return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
+}
+
+/** Returns the only option that begins with the text, or null. */
+function begunBy(begin: string, flags: Line['flags']): string | null {
+  const [only, another] = [...flags.keys()].filter((flag) => flag.startsWith(begin))
+  return another === undefined ? (only ?? null) : null
 }
 
 /** An argument that is neither an option nor the value of one. */

@@ -16,7 +16,7 @@ export function scheduleWarnings(schedule: Schedule, now: Instant, zoneData: str
 const FIXED_ZONES: Readonly<Record<string, string>> = { EST: 'America/New_York', MST: 'America/Denver' }
 
 /** The names of IANA for an offset have the sign of POSIX, which is the reverse of the usual one. */
-function signWarnings(zone: string): readonly string[] {
+export function signWarnings(zone: string): readonly string[] {
   const place = FIXED_ZONES[zone.toUpperCase()]
   if (place !== undefined) return [`${zone} has no daylight saving time. If you want it, use ${place}.`]
   const [, sign, hours] = /^Etc\/GMT([+-])(\d{1,2})$/i.exec(zone) ?? []

@@ -1,4 +1,5 @@
 import { formatInstant } from '../../core/instant.ts'
+import { signWarnings } from '../../core/schedule/warnings.ts'
 import { inForceAt, isOnlyDeclared, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
@@ -21,6 +22,7 @@ export function declaredText({ task, changed, record, next, now }: DeclarationRe
     ...schedulesAhead(record, now),
     ...labelled('next slots', slots.length === 0 ? ['none'] : slots),
     ...openTexts(record, now, zoneAt(now)),
+    ...labelled('warning', changed ? signWarnings(record.schedules.at(-1)?.spec.zone ?? '') : []),
   ]
   return [
     `${task}: ${changed ? 'declared' : 'not changed: it is recorded already'}`,

@@ -3,6 +3,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, isCatchUpTrigger, isOfScheduler } from '../../core/row/attempts.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
+import { signWarnings } from '../../core/schedule/warnings.ts'
 import { retirementAt } from '../../core/task/suspensions.ts'
 import { forcedRecord, otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { inForceAt, isSameSpec, type Schedules, type TaskRecord } from '../../core/task/task-record.ts'
@@ -79,6 +80,9 @@ export async function writeStatement(
   if (written === 'ok') {
     io.known.add(task, complete)
     if (isCorrected) io.emit({ event: 'warning', message: CORRECTED })
+    // Said once: the zone may be meant so.
+    const isNew = stored.version === 'absent' || replaced !== null
+    for (const message of isNew ? signWarnings(request.schedule.zone) : []) io.emit({ event: 'warning', message })
     if (replaced !== null) io.emit({ event: 'schedule-changed', before: replaced, after: request.schedule })
     warnOfNoOverlap(record, complete, io)
     const retirement = isPaused ? null : retirementAt(record, request.window.slot)

@@ -208,7 +208,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--to', day(10)], /--slot or --from is required/],
     [['--from', '2026-11-10', '--only', 'mised'], /--only "mised" is not allowed. Did you mean missed\?/],
     [['--slot', day(10), '--timezone', 'UTC'], /rerun has no option --timezone, .*: cronledger declare/],
-    [['--from', day(11), '--to', day(11)], /from .* is not earlier than to /],
+    [['--from', day(11), '--to', day(11)], /--from .* is not earlier than --to /],
     [
       ['--from', '400d', '--retention', '100d'],
       /from 400d is too early: records are kept for 100d, .* Use a later start\./,
@@ -218,7 +218,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--from', day(10), '--ecs', '--dry-run'], /--dry-run has no effect with --ecs, which prints a script and/],
     [['--from', day(10), '--ecs', '--timeout', '3h'], /--timeout has no effect with --ecs, which prints a script and/],
     [['--from', day(10), '--task', '*', '--fresh'], /--fresh has no effect with the prefix \*, which prints a script/],
-    [['--from', 'yesterdy', '--task', '*'], /^cronledger: from "yesterdy" is not a valid time/],
+    [['--from', 'yesterdy', '--task', '*'], /^cronledger: --from "yesterdy" is not a valid time/],
     [['--from', day(9), '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
   ] as const) {
     test(args.join(' '), async () => {

@@ -101,6 +101,7 @@ describe('the batch command', () => {
       ['--task', 'x'],
       '"--task" after -- is not a command. Put the options of cronledger before --, and the batch command',
     ],
+    [['["python3","batch.py"]'], 'after -- is a list in JSON, not a command. Give each part as a word of its own'],
     [['/usr/bin/cronledger', 'check'], 'the batch command after -- is "cronledger check", which would take the slot'],
     [[], null],
     [['./batch.sh', '--task', 'x'], null],
@@ -195,6 +196,10 @@ test.each([
   ['history', ['--from', 'x'], '--from. Did you mean --since?'],
   ['history', ['--lmit', '5'], '--lmit. Did you mean --limit?'],
   ['history', ['\u2014store', 'x'], '\u2014store. It begins with a long dash. Type two hyphens: --store'],
+  ['run', ['\u2013', 'true'], '\u2013. It is a long dash. Type two hyphens: --'],
+  ['run', ['--dry-run'], '--dry-run. run has no trial. To see the slots of a schedule: cronledger explain.'],
+  ['run', ['--sched', '@daily'], '--sched. Did you mean --schedule?'],
+  ['run', ['--ttl', '90d'], '--ttl. Did you mean --retention?'],
   ['history', ['--region', 'x'], '--region. Set the variable AWS_REGION instead.'],
   ['history', ['--profile=x'], '--profile. Set the variable AWS_PROFILE instead.'],
   ['show', ['--endpoint-url', 'x'], '--endpoint-url. Set the variable AWS_ENDPOINT_URL_DYNAMODB instead.'],
@@ -214,6 +219,8 @@ test.each([
   ['exit-code', [], 'Did you mean exit-codes? See cronledger --help.'],
   ['--verison', [], 'Did you mean --version? See cronledger --help.'],
   ['./batch.py', [], 'To run a batch: cronledger run … -- ./batch.py'],
+  ['validate', [], 'Did you mean setup --check or explain? See cronledger --help.'],
+  ['unlock', [], 'Did you mean resolve? See cronledger --help.'],
   ['xyz', [], 'See cronledger --help.'],
   ['--task', ['nightly', 'history'], 'Put the command before its options: cronledger history --task …'],
   ['--store', ['file:x'], 'Put the command before its options: cronledger run --store …'],
@@ -295,4 +302,12 @@ test.each([
   ],
 ])('%s %j: what to do', (command, argv, message) => {
   expect(mistake(command, argv)).toBe(message)
+})
+
+test.each([
+  ['CRONLEDGER_TASKS', 'CRONLEDGER_TASK'],
+  ['CRONLEDGER_CRON', 'CRONLEDGER_SCHEDULE'],
+  ['CRONLEDGER_TABLE', 'CRONLEDGER_STORE'],
+])('the variable %s is named if the option that it means is missing', (name, meant) => {
+  expect(mistake('run', [], { [name]: 'x' })).toContain(` ${name} is set. Did you mean ${meant}?`)
 })

@@ -94,7 +94,7 @@ function slotsOfRange(
   const isOne = !isTaskPattern(task)
   // Each task reads the range in its own zone. A mistake in it must be said once.
   const now = systemClock.now()
-  parseTimeRange(withDates({ since: from, until: to }, 'UTC', now), 'UTC', now, ['from', 'to'])
+  parseTimeRange(withDates({ since: from, until: to }, 'UTC', now), 'UTC', now, ['--from', '--to'])
 
   async function* tasks() {
     if (isOne) yield await knownOf(values, task, ledger)
