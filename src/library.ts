@@ -1,8 +1,9 @@
 import type { Ledger, LedgerOptions } from './api.ts'
 import { LedgerError, quote, usageError } from './core/errors.ts'
 import { didYouMean, nearest } from './core/near.ts'
-import { isRecord } from './core/objects.ts'
+import { isRecord, type OrUndefined } from './core/objects.ts'
 import { isAllowed, type OptionSpec, optionName } from './core/option.ts'
+import { readInstant, timeText } from './core/schedule/schedule-options.ts'
 import { type ExitCodeOptions, exitCodeOf } from './exit-code.ts'
 import { OutcomeError } from './function-work.ts'
 import { createLedger } from './ledger.ts'
@@ -21,6 +22,7 @@ const isText = (value: unknown) => typeof value === 'string'
 const isValidDate = (value: unknown) => value instanceof Date && !Number.isNaN(value.getTime())
 const isFunction = (value: unknown) => typeof value === 'function'
 const isCount = (value: unknown) => typeof value === 'number' && value >= 0
+const isExitCode = (value: unknown) => isCount(value) && Number.isInteger(value) && (value as number) <= 255
 const isSignal = (value: unknown) => isRecord(value) && 'aborted' in value && isFunction(value['addEventListener'])
 
 const A_TEXT: Kind = { is: isText, use: 'a text' }
@@ -32,11 +34,21 @@ const COUNT: Kind = { is: isCount, use: 'a number that is not negative' }
 const SIGNAL: Kind = { is: isSignal, use: 'an AbortSignal' }
 const TEXTS: Kind = { is: (value) => Array.isArray(value) && value.every(isText), use: 'a list of texts' }
 const OBJECT: Kind = { is: isRecord, use: 'an object' }
-const TASK: Kind = { is: (value) => isText(value) || isRecord(value), use: 'a name, or a task that tasks() returned' }
+const isTask = (value: unknown) => isRecord(value) && isText(value['task']) && Array.isArray(value['schedules'])
+const TASK: Kind = { is: (value) => isText(value) || isTask(value), use: 'a name, or a task that tasks() returned' }
 const ARGV: Kind = { is: (value) => TEXTS.is(value) && (value as []).length > 0, use: "a list such as ['./batch.sh']" }
-const STOPS: Kind = { is: (value) => isRecord(value) && isSignal(value['aborted']), use: 'what installStops() returns' }
+const isStops = (value: unknown) => isRecord(value) && isSignal(value['aborted']) && isFunction(value['onSignal'])
+const STOPS: Kind = { is: isStops, use: 'what installStops() returns' }
 const STORE: Kind = { is: (value) => isText(value) && value !== '', use: 'a text such as file:ledger.db' }
 const LIMIT: Kind = { is: (value) => value === null || isCount(value), use: 'milliseconds, or null for no limit' }
+
+const MAX_ROWS: Kind = {
+  is: (value) =>
+    isCount(value) && (value as number) >= 1 && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY),
+  use: 'a whole number from 1',
+}
+const EXIT_CODE: Kind = { is: isExitCode, use: '0 to 255' }
+const SIGNAL_NAME: Kind = { is: (value) => value === null || isText(value), use: 'a name such as SIGTERM, or null' }
 
 type Options = Readonly<Record<string, Kind>>
 
@@ -76,7 +88,7 @@ const CALLS = {
   force: [FORCE, ['slot', 'reason']],
   runCommand: [{ argv: ARGV, env: OBJECT, stops: STOPS, timeoutMs: LIMIT }, ['argv', 'env', 'stops', 'timeoutMs']],
   get: [{ ...READ, task: A_TEXT, slot: TIME }, ['task', 'slot']],
-  history: [{ ...RANGE, limit: COUNT }, []],
+  history: [{ ...RANGE, limit: MAX_ROWS }, []],
   slots: [{ ...RANGE, emitProblem: FUNCTION }, []],
   check: [{ ...AUDIT, newMs: COUNT, emitTwin: FUNCTION }, ['since', 'until']],
   health: [AUDIT, ['since', 'until']],
@@ -102,6 +114,7 @@ const CALLS = {
   resume: [{ ...CHANGE, task: A_TEXT }, ['task']],
   resumeAll: [CHANGE, []],
   retire: [{ ...CHANGE, task: A_TEXT }, ['task', 'reason']],
+  exitCodeOf: [{ exitOnDuplicate: EXIT_CODE, stopSignal: SIGNAL_NAME }, []],
 } as const satisfies Readonly<Record<string, readonly [Options, readonly string[]]>>
 
 function kindOf(spec: OptionSpec): Kind {
@@ -133,10 +146,10 @@ function checked(ledger: Ledger): Ledger {
     runCommand: async (options, command) =>
       settled(() => ledger.runCommand(checkRun(options), checkCall('runCommand', command))),
     get: async (options) => settled(() => ledger.get(checkCall('get', options))),
-    history: (options) => each(() => ledger.history(checkCall('history', options))),
-    slots: (options) => each(() => ledger.slots(checkCall('slots', options))),
-    check: (options) => each(() => ledger.check(checkCall('check', options))),
-    health: (options) => each(() => ledger.health(checkCall('health', options))),
+    history: (options) => each(() => ledger.history(checkRange('history', options))),
+    slots: (options) => each(() => ledger.slots(checkRange('slots', options))),
+    check: (options) => each(() => ledger.check(checkRange('check', options))),
+    health: (options) => each(() => ledger.health(checkRange('health', options))),
     findSlot: async (options) => settled(() => ledger.findSlot(checkCall('findSlot', options))),
     rerunnable: (options) => each(() => ledger.rerunnable(checkCall('rerunnable', options))),
     tasks: (options = {}) => each(() => ledger.tasks(checkCall('tasks', options))),
@@ -163,6 +176,15 @@ function checkRun<T>(options: T): T {
   return options
 }
 
+/** An empty range has no findings, which a caller would take for a healthy task. */
+function checkRange<T>(call: 'history' | 'slots' | 'check' | 'health', options: T): T {
+  const { since, until } = checkCall(call, options) as OrUndefined<Record<'since' | 'until', string | Date>>
+  if (since === undefined || until === undefined || readInstant(since, 'since') <= readInstant(until, 'until'))
+    return options
+  const [start, end] = [since, until].map((time) => quote(timeText(time, 'since')))
+  throw usageError(`since ${start} is later than until ${end}. Use an earlier start.`)
+}
+
 function checkWork<T>(call: string, work: T): T {
   if (!isFunction(work)) throw usageError(`${call} needs a function as its second argument: the work of the attempt.`)
   return work
@@ -171,6 +193,7 @@ function checkWork<T>(call: string, work: T): T {
 /** Returns the options. Throws a usage error if one is unknown, missing, or not of its kind. */
 function checkCall<T>(call: keyof typeof CALLS, options: T): T {
   const [kinds, required]: readonly [Options, readonly string[]] = CALLS[call]
+  if (options instanceof Promise) throw usageError(`${call} needs the options themselves. Await the Promise first.`)
   if (!isRecord(options)) throw usageError(`${call} needs an object with its options.`)
   for (const [name, value] of Object.entries(options)) {
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
@@ -238,6 +261,7 @@ function rethrow(error: unknown): never {
 
 /** Returns the exit code for an outcome, or for what `run` has thrown: 1 for an error of the work. */
 export function exitCodeOfAny(outcome: RunOutcome<unknown> | Error, options: ExitCodeOptions = {}): number {
+  checkCall('exitCodeOf', options)
   if (outcome instanceof LedgerError) return exitCodeOf(outcome)
   if (outcome instanceof OutcomeError) return exitCodeOf({ ...outcome.outcome, caughtUp: [] }, options)
   if (outcome instanceof Error) return 1

@@ -92,6 +92,11 @@ const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loos
     'argv "true" is not allowed. Use a list such as [\'./batch.sh\'].',
     ({ runCommand }) => runCommand(NIGHT, { ...COMMAND, argv: 'true' }),
   ],
+  [
+    'runCommand with stops that pass no signals',
+    'stops (an object) is not allowed.',
+    ({ runCommand }) => runCommand(NIGHT, { ...COMMAND, stops: { aborted: new AbortController().signal } }),
+  ],
   ['runCommand without a command', 'runCommand needs an object', ({ runCommand }) => runCommand(NIGHT)],
   ['check without a range', 'since is missing.', ({ check }) => all(check({}))],
   [
@@ -103,6 +108,21 @@ const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loos
     'check since yesterday',
     'since "yesterday" is not a valid instant.',
     ({ check }) => all(check({ ...ALL, since: 'yesterday' })),
+  ],
+  [
+    'check of a range from its end to its start',
+    'since "2026-11-02T00:00:00Z" is later than until "2026-11-01T00:00:00Z". Use an earlier start.',
+    ({ check }) => all(check({ since: ALL.until, until: ALL.since })),
+  ],
+  [
+    'check of a task that is none',
+    'Use a name, or a task that tasks()',
+    ({ check }) => all(check({ ...ALL, task: {} })),
+  ],
+  [
+    'a limit of 1.5 rows',
+    'limit 1.5 is not allowed. Use a whole number from 1.',
+    ({ history }) => all(history({ limit: 1.5 })),
   ],
   ['health without an end', 'until is missing.', ({ health }) => all(health({ since: ALL.since }))],
   ['history of a list', 'task (an object) is not allowed.', ({ history }) => all(history({ task: ['nightly'] }))],
@@ -124,6 +144,16 @@ const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loos
     ({ declare }) => declare({ ...NIGHT, graceMS: 1 }),
   ],
   ['pause with a number', 'until 5 is not allowed.', ({ pause }) => pause({ ...PAUSE, until: 5 })],
+  [
+    'exitCodeOf with a wrong option',
+    'exitCodeOf has no option "exitOnDuplicates". Did you mean exitOnDuplicate?',
+    () => exitCodeOf(new Error('x'), { exitOnDuplicates: 3 } as never),
+  ],
+  [
+    'exitCodeOf with a code that is none',
+    'exitOnDuplicate 300 is not allowed. Use 0 to 255.',
+    () => exitCodeOf(new Error('x'), { exitOnDuplicate: 300 }),
+  ],
   ['exitCodeOf()', 'exitCodeOf needs the outcome of a run', () => exitCodeOf(undefined as never)],
 ]
 
@@ -146,6 +176,8 @@ test.each(WRONG)('%s is refused before anything is claimed, with the words of th
 test('once refuses an event without a time when it is called, and check and health take the time as text', async () => {
   const handler = open()['once'](({ time }: Loose) => ({ ...NIGHT, eventTime: time }), work)
   await expect(handler({})).rejects.toThrow('eventTime is undefined.')
+  const later = open()['once'](async ({ time }: Loose) => ({ ...NIGHT, eventTime: time }), work)
+  await expect(later({ time: '2026-11-01T03:00:00Z' })).rejects.toThrow('Await the Promise first.')
   expect(work).not.toHaveBeenCalled()
   const ledger = createLedger({ store: `file:${scratch()}/one.db` }) as Loose
   await ledger['run']({ ...NIGHT, eventTime: '2026-11-01T03:00:00Z' }, () => 1)

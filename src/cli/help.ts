@@ -1,6 +1,5 @@
 import yargs from 'yargs'
 import { groupOf, OPTION_GROUPS, type OptionSpec, optionName } from '../core/option.ts'
-import { DOCS } from '../format/docs.ts'
 import { type CommandHelp, defaultText, valueName, variableOf } from './options/options.ts'
 import { TOPICS } from './topics.ts'
 
@@ -43,16 +42,12 @@ export async function helpOf(command: CommandHelp, columns: number | null, all =
   // We add the examples ourselves, since yargs breaks lines and a copied command must work.
   const lines = examples.map(([example, what]) => `  # ${what}\n  ${example}`)
   const shown = ['Examples:', ...lines].join('\n')
-  const page = name === 'run' ? 'options.md' : `commands.md#${name}`
   const at = text.search(FIRST_GROUP)
-  const body = at === -1 ? `${text}\n\n${shown}` : `${text.slice(0, at)}\n\n${shown}${withoutGaps(text.slice(at))}`
-  return `${body}\nDocs: ${DOCS}/reference/${page}`
+  return at === -1 ? `${text}\n\n${shown}` : `${text.slice(0, at)}\n\n${shown}${withoutGaps(text.slice(at))}`
 }
 
 export function topicText(name: string): string | null {
-  const topic = Object.hasOwn(TOPICS, name) ? TOPICS[name] : undefined
-  if (topic === undefined) return null
-  return topic.page === null ? topic.text : `${topic.text}\n\nDocs: ${DOCS}/${topic.page}`
+  return (Object.hasOwn(TOPICS, name) && TOPICS[name]) || null
 }
 
 /** The title of the first group of options, with the empty line before it. */

@@ -78,8 +78,8 @@ The log says "The batch SUCCEEDED, but …" (exit code 74): do not run it again.
 command below that line. Exit code 75: the ledger could not be reached, and the batch
 did not run. The codes: cronledger help exit-codes. In a browser: cronledger serve`
 
-export const TOPICS: Readonly<Record<string, { readonly text: string; readonly page: string | null }>> = {
-  'exit-codes': { text: EXIT_CODES, page: 'reference/exit-codes.md' },
-  environment: { text: ENVIRONMENT, page: 'reference/options.md' },
-  operating: { text: OPERATING, page: null },
+export const TOPICS: Readonly<Record<string, string>> = {
+  'exit-codes': EXIT_CODES,
+  environment: ENVIRONMENT,
+  operating: OPERATING,
 }

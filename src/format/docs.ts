@@ -1,6 +1,2 @@
-import cronledger from '../../package.json' with { type: 'json' }
-
-export const DOCS = `${cronledger.homepage.replace(/#.*/, '')}/blob/v${cronledger.version}/docs`
-
 /** What an operator types who has to do something now. The executable and the images have no folder of docs. */
 export const OPERATING_GUIDE = 'cronledger help operating'

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { COMMANDS, OVERVIEW } from '../../src/cli/command-table.ts'
 import { run } from '../../src/cli/commands/run.ts'
 import { helpOf, topicText } from '../../src/cli/help.ts'
+import { TOPICS } from '../../src/cli/topics.ts'
 import { optionName } from '../../src/core/option.ts'
 import { OPERATING_GUIDE } from '../../src/format/docs.ts'
 import { cronledger } from '../support/cli.ts'
@@ -31,7 +32,9 @@ test('the help reads as in help.txt', async () => {
   await expect(text).toMatchFileSnapshot('help.txt')
 })
 
-test('what each failure prints instead of an address is a topic of at most 40 lines', () => {
+test('no help ends with an address, which can lead nowhere; what each failure prints is a topic of at most 40 lines', async () => {
+  const pages = [...Object.values(texts), ...Object.keys(TOPICS).map(topicText)]
+  expect(pages.filter((text) => /Docs:|github\.com/.test(text ?? ''))).toEqual([])
   expect(OPERATING_GUIDE).toBe('cronledger help operating')
   expect(topicText('operating')?.split('\n').length).toBeLessThanOrEqual(40)
 })
@@ -48,7 +51,7 @@ test.each(NAMES)(
     for (const columns of [100, 80]) {
       const text = await helpOf((await COMMANDS[name]?.())?.help ?? run.help, columns)
       const lines = text.split('\n')
-      expect(lines.filter((line) => line.length > columns && !/^ {2}\S|^Docs: /.test(line))).toEqual([])
+      expect(lines.filter((line) => line.length > columns && !/^ {2}\S/.test(line))).toEqual([])
       expect(text).toContain(texts[name]?.match(/\nExamples:\n(?: {2}.*\n)+/)?.[0])
       // On 100 columns, there is no line without an option after one that has none.
       if (columns === 80) continue
