@@ -23,7 +23,9 @@ const isParameter = (key: string) => key in CONNECTION_VARIABLES || ['schema', '
 /** Remembers the password of an address. If the text is not a valid one, nothing is kept: a password can be anywhere in it. */
 export function hidePostgresPassword(name: string): string {
   const url = URL.canParse(name) ? new URL(name) : null
-  if (url === null || url.hash !== '' || url.pathname.includes('@')) return INVALID
+  if (url === null || url.hash !== '' || /[@;&=]/.test(url.pathname)) return INVALID
+  // Also a user and a password that are percent-encoded as one.
+  if (decoded(url.username).includes(':')) return INVALID
   const given = url.searchParams.get('password')
   for (const [key, value] of [...url.searchParams]) {
     // After a ? or & in a password, the rest of it is read as parameters, with the @ before the host.

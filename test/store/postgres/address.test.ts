@@ -81,6 +81,8 @@ describe('the address of a ledger in PostgreSQL', () => {
     ['postgres://db/x?user=ada&password=12&s_cret=1', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://db/x?user=ada:s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:s3 cret@d b/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://ada%3As3cret@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
+    ['postgres://ada@db/x;password=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:[s3cret@db/x?schema=S', '"S" is not a name'],
     ['postgres://db/x?PASSWORD=s3cret', 'Use postgres://USER@HOST:PORT/DATABASE'],
     ['postgres://ada:12?s_cret=x@db/x', 'Use postgres://USER@HOST:PORT/DATABASE'],
