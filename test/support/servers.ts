@@ -86,7 +86,7 @@ function actionOf({ headers }: IncomingMessage): string {
   return String(headers['x-amz-target']).replace(/^.*\./, '')
 }
 
-async function listen(server: HttpServer): Promise<Server> {
+export async function listen(server: HttpServer): Promise<Server> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {

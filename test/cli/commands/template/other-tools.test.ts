@@ -1,5 +1,5 @@
 // Each parameter of the templates is in the construct of the CDK and in the Terraform modules, or stands here with a reason.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { readTemplate, type Template } from '../../../support/aws/stack.ts'
 
@@ -66,16 +66,59 @@ const TOOLS: readonly Tool[] = [
   ],
 ]
 
-test.each(TOOLS)('each parameter of %s.yaml is in %s', (template, path, pattern, others) => {
-  const text = readFileSync(new URL(`../../../../schema/${path}`, import.meta.url), 'utf8')
-  const names = new Set([...text.matchAll(pattern)].map(([, name, member]) => name ?? member))
-  const parameters = Object.keys(readTemplate(template)['Parameters'])
-  const isThere = (one: string) =>
-    [one, one[0]?.toLowerCase() + one.slice(1), one.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase()].some((name) =>
-      names.has(name),
-    )
-  expect(parameters.filter((one) => !isThere(one) && !(one in others))).toEqual([])
+const read = (path: string) => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
+
+/** The object that a member is in, by what begins it in the file. */
+const OBJECTS: Readonly<Record<string, string>> = {
+  ...{ 'variable "ledger"': 'ledger', 'variable "parameters"': 'parameters', 'variable "check"': 'check' },
+  'interface CheckProps': 'check',
+}
+
+/** Returns the members and variables of the file, and a function that returns the one that a parameter is, or else the reason. */
+function inFile([, path, pattern, others]: Tool) {
+  const names = new Map<string, string>()
+  let object: string | undefined
+  for (const line of read(`schema/${path}`).split('\n')) {
+    const begins = /(?:variable "\w+"|interface \w+)/.exec(line)?.[0]
+    if (begins !== undefined) object = OBJECTS[begins]
+    const [, name, member] = new RegExp(pattern.source).exec(line) ?? []
+    const found = name ?? member
+    if (found !== undefined && !names.has(found)) names.set(found, object ? `${object}.${found}` : found)
+  }
+  const namesOf = (one: string) => [
+    ...[others[one] ?? '', one[0]?.toLowerCase() + one.slice(1)],
+    ...[one.replace(/(?!^)[A-Z]/g, '_$&').toLowerCase(), one],
+  ]
+  return { names, of: (one: string) => names.get(namesOf(one).find((name) => names.has(name)) ?? '') ?? others[one] }
+}
+
+const parametersOf = (template: Template) => Object.keys(readTemplate(template)['Parameters'])
+
+test.each(TOOLS)('each parameter of %s.yaml is in %s', (...tool) => {
+  const [template, , , others] = tool
+  const { names, of } = inFile(tool)
+  const parameters = parametersOf(template)
+  expect(parameters.filter((one) => of(one) === undefined)).toEqual([])
   const isUsed = ([one, name]: readonly [string, string]) =>
     parameters.includes(one) && (names.has(name) || name.endsWith('.'))
   expect(Object.entries(others).filter((entry) => !isUsed(entry))).toEqual([])
+})
+
+test('the reference has this as a table (UPDATE_DOCS=1 writes it)', () => {
+  const PAGE = 'docs/reference/templates.md'
+  const rows = (['ledger', 'batch'] as const).flatMap((template) => {
+    const tools = TOOLS.filter(([of]) => of === template).map(inFile)
+    const cell = (text = '') => (text.endsWith('.') ? text : `\`${text}\``)
+    return parametersOf(template).map((one) =>
+      ['', `\`${template}\``, `\`${one}\``, ...tools.map(({ of }) => cell(of(one))), ''].join(' | ').trim(),
+    )
+  })
+  const table = ['| template | parameter | CDK | Terraform |', '| --- | --- | --- | --- |', ...rows, ''].join('\n')
+  const page = read(PAGE)
+  const [before] = page.split('| template | parameter |')
+  if (process.env['UPDATE_DOCS'] !== undefined) {
+    writeFileSync(new URL(`../../../../${PAGE}`, import.meta.url), `${before}${table}`)
+  } else {
+    expect(page).toBe(`${before}${table}`)
+  }
 })
