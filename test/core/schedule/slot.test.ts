@@ -105,11 +105,11 @@ test('schedules mean what the test suites of other cron libraries and of tools f
 // Made by a Python program that shares no code with this project: it walks every minute of the days around `at`, with
 // zoneinfo (tzdata 2026b) for the clocks and its `fold` for the second pass, and tests each minute by the rules of
 // docs/reference/schedules.md. Of 36,000 random cases, two differed, both in WET, which ICU's 2025c links to Lisbon and Debian's
-// tzdata does not. These are 300 of them, all before 2026, 180 with a clock change in or beside the window.
+// tzdata does not. These are 150 of them, all before 2026, most with a clock change in or beside the window.
 describe('an independent minute walk', () => {
   it('gives the same slot and the same next one', () => {
     const cases = casesOf('slot-independent.jsonl')
-    expect(cases).toHaveLength(300)
+    expect(cases).toHaveLength(150)
     const found = cases.map(({ expr, tz, at = '' }) => {
       const window = windowOf(parse(withoutWideSteps(expr), tz), parseInstant(at))
       return { expr, tz, at, slot: shown(window?.slot ?? null), next: shown(window?.next ?? null) }
@@ -119,7 +119,7 @@ describe('an independent minute walk', () => {
 
   it('has steps that are wider than their field, which are refused', () => {
     const refused = casesOf('slot-independent.jsonl').filter(({ expr }) => withoutWideSteps(expr) !== expr)
-    expect(refused).toHaveLength(30)
+    expect(refused).toHaveLength(19)
     for (const { expr } of refused) expect(() => parse(expr)).toThrow('A step goes from 1 to the number of values.')
   })
 
