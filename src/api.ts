@@ -122,8 +122,6 @@ export interface RerunnableSlot extends FoundSlot {
   /** Its row, or null if the slot was missed. */
   readonly row: StoredRow | null
   readonly judged: JudgedSlot
-  /** The runs of the task go on from the last success, so a later one may have done the work of the slot. */
-  readonly sinceLastSuccess?: true
 }
 
 export interface ResolveOptions extends FindSlotOptions {

@@ -116,7 +116,7 @@ export function readMethods(reading: OpenForReading): ReadMethods {
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {
       const deps = await reading(options)
       const known = typeof task === 'string' ? await knownTask(task, deps) : task
-      const { skewMs, sinceLastSuccess } = expectedTimes(known)
+      const { skewMs } = expectedTimes(known)
       const settings = {
         ...{ from, to, only, retentionMs },
         emitDoubt: emitDoubt && ((slot: Instant) => emitDoubt(new Date(slot))),
@@ -134,7 +134,6 @@ export function readMethods(reading: OpenForReading): ReadMethods {
           judged,
           schedule,
           skewMs,
-          ...(sinceLastSuccess && { sinceLastSuccess }),
         }
       }
     },

@@ -2,12 +2,11 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { DAY_MS } from '../core/duration.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
-import { type OrUndefined, setWithin } from '../core/objects.ts'
-import { withCovering } from '../core/row/covering.ts'
-import { isUnreadable, readableRow } from '../core/row/status.ts'
+import type { OrUndefined } from '../core/objects.ts'
+import { isUnreadable } from '../core/row/status.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
-import type { Instant, Key, StoredRow } from '../core/types.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
 import type { CallOptions, ListQuery, Store } from '../store/store.ts'
@@ -49,7 +48,6 @@ const MAX_DAYS = 3_660
 export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): AsyncGenerator<StoredRow> {
   const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = asked
   let left = asked.limit
-  const covered = coveredReader(deps)
   for (const query of partsOf(asked, deps.clock.now())) {
     for (let cursor: string | undefined; ; ) {
       const part = { ...query, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }
@@ -58,7 +56,7 @@ export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): Asyn
       await yieldToEventLoop()
       // A day is listed as a whole.
       for (const row of page.rows.filter(({ slot }) => slot >= since && slot < until).slice(0, left)) {
-        yield await covered(row)
+        yield row
         left -= 1
       }
       if (left <= 0) return
@@ -85,27 +83,7 @@ export async function readRow(
     if (row === undefined || !isUnreadable(row)) throw error
     return row
   })
-  return row && coveredReader(deps)(row)
-}
-
-/** A page reads at most this many covering rows. It rarely needs more, because one row usually covers all slots of an outage. */
-const MAX_COVERING = 100
-
-/** Returns a function that adds to a covered row the row of the slot that covers it. Reads each such row once. */
-function coveredReader(deps: HistoryDeps): (row: StoredRow) => Promise<StoredRow> {
-  const known = new Map<string, StoredRow | null>()
-  const nameOf = ({ task, slot }: Key) => `${slot} ${task}`
-  return async (row) => {
-    // Rows come newest first, so the row that covers a slot usually came before that of the slot.
-    if (readableRow(row)?.covers !== undefined) setWithin(known, MAX_COVERING, nameOf(row), row)
-    const read = async (key: Key) => {
-      const name = nameOf(key)
-      const found = known.get(name) ?? (await ask(deps, (call) => deps.store.get(key, call)))
-      setWithin(known, MAX_COVERING, name, found)
-      return found
-    }
-    return (await withCovering(row, read)) ?? row
-  }
+  return row
 }
 
 type ListPart = Omit<Extract<ListQuery, { kind: 'task' }>, 'limit'> | Omit<Extract<ListQuery, { kind: 'day' }>, 'limit'>

@@ -4,15 +4,17 @@ import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/task/expected-slots.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
-import type { Instant, Key } from '../core/types.ts'
+import type { Instant, Key, StoredRow } from '../core/types.ts'
 import type { ListedSlot, SlotsPage } from '../store/store.ts'
+import { factsOf } from '../verdict/found.ts'
 import { SLOTS_PER_YIELD, taskInForce } from './expected.ts'
-import { ask, type HistoryDeps } from './history.ts'
+import { ask, type HistoryDeps, readHistory } from './history.ts'
+import { laterRanges } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
 
 /**
  * Yields the newest first: those that had certainly been due for the grace period and have no row, or only one that an earlier
- * catch-up left without a start. Reads only the slots of the rows. `pause` lets a stop signal through.
+ * catch-up left without a start, and are not in the range of a later run. Reads only the slots of the rows, if there are no ranges. `pause` lets a stop signal through.
  */
 export async function* slotsToCatchUp(
   known: KnownTask,
@@ -22,11 +24,19 @@ export async function* slotsToCatchUp(
 ): AsyncGenerator<MissedSlot, void> {
   const settings = { now: deps.clock.now(), graceMs }
   const inForce = taskInForce(known, missedUntil(settings))
-  const listed = listedSlots(known.task, { since, until }, deps, pause)
+  // What a later run did needs the whole rows.
+  const of = factsOf(known.task, known, settings.now)
+  const ranges = of.times.sinceLastSuccess ? await laterRanges(of, until, (query) => readHistory(query, deps)) : null
+  const range = { since, until }
+  const listed = ranges === null ? listedSlots(known.task, range, deps, pause) : listedRows(known.task, range, deps)
   let count = 0
   for await (const { row, missed } of withMissed(dueKeys([inForce], since, until), listed, true)) {
     count += 1
     if (count % SLOTS_PER_YIELD === 0) await pause()
+    const stored = row?.stored ?? null
+    const covering = ranges?.covering((row ?? missed).slot, stored) ?? null
+    if (stored !== null) ranges?.add(stored)
+    if (covering !== null) continue
     if (missed !== null) {
       // It is unknown whether a slot in doubt was due, so an operator decides.
       if (missed.doubt === undefined) yield missedSlot(missed, inForce.schedules, settings)
@@ -35,9 +45,16 @@ export async function* slotsToCatchUp(
     if (!row.mayBeLeft) continue
     // The run that left it may have had a shorter grace, or an earlier schedule.
     if (row.slot >= missedUntil(settings) || scheduleWith(inForce.schedules, row.slot) === null) continue
-    const own = readableRow(await ask(deps, (call) => deps.store.get(row, call)))
+    const own = readableRow(row.stored ?? (await ask(deps, (call) => deps.store.get(row, call))))
     if (own !== null && isLeftOpen(own)) yield missedSlot(own, inForce.schedules, settings)
   }
+}
+
+type Listed = ListedSlot & Key & { readonly stored?: StoredRow }
+
+async function* listedRows(task: string, range: Required<TimeRange>, deps: HistoryDeps): AsyncGenerator<Listed, void> {
+  for await (const stored of readHistory({ task, ...range, limit: Number.POSITIVE_INFINITY }, deps))
+    yield { task, slot: stored.slot, mayBeLeft: true, stored }
 }
 
 async function* listedSlots(
@@ -45,7 +62,7 @@ async function* listedSlots(
   { since, until }: Required<TimeRange>,
   deps: HistoryDeps,
   pause: () => Promise<unknown>,
-): AsyncGenerator<ListedSlot & Key, void> {
+): AsyncGenerator<Listed, void> {
   for (let end: Instant | undefined = until; end !== undefined; ) {
     const range = { task, since, until: end }
     const page: SlotsPage = await ask(deps, (call) => deps.store.listSlots(range, call))

@@ -1,4 +1,5 @@
 import { LedgerError } from '../core/errors.ts'
+import { collectRanges } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
@@ -6,6 +7,7 @@ import { factsOf, type TaskFacts } from '../verdict/found.ts'
 import { type JudgedSlot, judge } from '../verdict/judge.ts'
 import { rowsAndMissed } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
+import { type LaterRanges, laterRanges } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** The usual values of a slot come from the completed rows among up to this many before it. */
@@ -42,7 +44,9 @@ export async function* judgedSlots(
   const { since, until } = rangeOf(query, now)
   const range = { since, until: Math.min(until, now + 1) }
   let left = limit
-  for await (const one of judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow })) {
+  const later = new Map<string, LaterRanges>()
+  for (const of of tasks) later.set(of.task, await laterRanges(of, range.until, (asked) => readHistory(asked, deps)))
+  for await (const one of judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })) {
     if (left <= 0) return
     yield one
     left -= 1
@@ -52,6 +56,8 @@ export async function* judgedSlots(
 interface RowsOptions {
   olderThan?(row: StoredRow): Promise<readonly Row[]>
   readonly fromFirstRow?: boolean
+  /** By task, the ranges of rows that are later than those read. Left out: there are none. */
+  readonly later?: Map<string, LaterRanges>
 }
 
 /** Does the same for rows that were read before, the newest first. */
@@ -60,15 +66,20 @@ export async function* judgedRows(
   tasks: readonly TaskFacts[],
   range: Required<TimeRange>,
   now: Instant,
-  { olderThan = async () => [], fromFirstRow = false }: RowsOptions = {},
+  { olderThan = async () => [], fromFirstRow = false, later = new Map() }: RowsOptions = {},
 ): AsyncGenerator<JudgedSlot, void> {
   const byName = new Map(tasks.map((of) => [of.task, of]))
   const inForce = tasks.map(({ task, inForce: schedules, gaps }) => ({ task, schedules, gaps }))
   for await (const { row, missed } of rowsAndMissed(rows, inForce, range, !fromFirstRow)) {
     const { task, slot } = row ?? missed
     const of = byName.get(task) ?? factsOf(task, undefined, now)
-    if (row === null) yield judge({ slot, row, doubt: missed.doubt }, of)
-    else yield judge({ slot, row, ...(isMeasured(row, of) && { older: await olderThan(row) }) }, of)
+    const ranges =
+      later.get(task) ?? collectRanges({ now, skewMs: of.times.skewMs, hasRanges: of.times.sinceLastSuccess })
+    later.set(task, ranges)
+    const covering = ranges.covering(slot, row)
+    if (row !== null) ranges.add(row)
+    if (row === null) yield judge({ slot, row, covering, doubt: missed.doubt }, of)
+    else yield judge({ slot, row, covering, ...(isMeasured(row, of) && { older: await olderThan(row) }) }, of)
   }
 }
 

@@ -141,5 +141,5 @@ export interface RunContext {
   readonly maxAttempts?: number
   readonly owner?: string
   readonly expect?: string
-  readonly expected?: Pick<ExpectedTimes, 'graceMs' | 'doneByMs' | 'sinceLastSuccess'>
+  readonly expected?: Pick<ExpectedTimes, 'graceMs' | 'doneByMs'>
 }

@@ -263,21 +263,9 @@ interface RowFacts extends Key {
   readonly unlistedAttempts: number
   readonly resolutions: readonly Resolution[]
   readonly expiresAt: Instant | null
-  /** The slot whose run does the work of this one, while the row is SKIPPED (`--catch-up-mode once`). */
-  readonly coveredBy?: Instant
-  /** The missed slots whose work the run of this slot does, too. */
-  readonly covers?: Covers
-  /** The row at the end of `coveredBy`, if a reader has read it. Null: there is none. It is never stored. */
-  readonly covering?: StoredRow | null
   /** The checkpoint that the latest attempt left for the next one. Left out: there is none, or the slot has completed since. */
   readonly checkpoint?: string
   readonly rejections: Rejections
-}
-
-export interface Covers {
-  readonly slots: number
-  /** The `since` of the attempt that covered them. A later attempt goes on from there, too. Left out: it had none. */
-  readonly since?: Instant
 }
 
 /** A row whose last attempt waits or runs, or has not reported its end. */

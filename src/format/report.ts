@@ -1,7 +1,6 @@
 import { formatInstant } from '../core/instant.ts'
 import { keysOf } from '../core/objects.ts'
 import { hasStarted, isRepaired, latenessMsOf } from '../core/row/attempts.ts'
-import { isCover } from '../core/row/covering.ts'
 import { medianOf, PACE_ROWS } from '../core/task/rules.ts'
 import type { ScheduleSince, Suspension } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
@@ -151,8 +150,7 @@ function decisionsOf({ attempts, resolutions, schedule: { zone } }: Row, slot: I
       return [{ slot, zone, at: startedAt, by: trigger.by, what: forcedText(attempt), reason: trigger.reason }]
     }),
     ...resolutions.map(({ at, by, state, reason }) => {
-      const what = isCover({ by, reason }) ? 'left it to a later slot' : decisionText(state)
-      return { slot, zone, at, by, what, reason }
+      return { slot, zone, at, by, what: decisionText(state), reason }
     }),
   ].sort((one, other) => other.at - one.at)
 }

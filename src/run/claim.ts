@@ -2,12 +2,10 @@ import type { KnownEcs } from '../core/ecs.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
-import { coveringSlot, hasCompleted } from '../core/row/attempts.ts'
-import { withCovering } from '../core/row/covering.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import { otherPlace } from '../core/row/other-place.ts'
 import type { Facts } from '../core/row/policy.ts'
-import { isRunning, isUnreadable, readableRow, workRow } from '../core/row/status.ts'
+import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
 import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
@@ -66,16 +64,9 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
   }
 }
 
-const isCovered = (row: Row | null) => row !== null && coveringSlot(row) !== null
-const isDone = (row: Row | null) => row !== null && hasCompleted(workRow(row))
 const unstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
 
-/**
- * Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read.
- *
- * The condition of a claim is about its own row. So after the claim of a covered slot, we must read the row of its covering
- * slot again: the covering run may have begun or completed before our claim.
- */
+/** Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read. */
 async function tryToClaim(
   claim: ReturnType<typeof newClaim>,
   request: ClaimRequest,
@@ -85,7 +76,6 @@ async function tryToClaim(
   signal: AbortSignal,
 ): Promise<ClaimResult> {
   const slot = { task: request.task, slot: request.window.slot }
-  const covered = (row: StoredRow | null) => withCovering(row, (key) => ask((call) => io.store.get(key, call)))
   const decideOn = (found: StoredRow | null) => {
     const now = io.clock.now()
     const row = readableRow(found)
@@ -100,21 +90,12 @@ async function tryToClaim(
     checkNotInside(decision, request)
     if (decision.kind === 'start') {
       const written = await claim.write(decision.base, ask, signal)
-      if (written.kind === 'ok') {
-        const again = isCovered(decision.base) ? decideOn(await afterWrite(covered(decision.base))) : decision
-        // A claim records whether the work was done before it.
-        if (again.kind === 'start' && isDone(again.base) === isDone(decision.base))
-          return { ...written, kind: 'claimed' }
-        const undone = await afterWrite(writeAsOwner<PendingRow, Row>(written.row, unstarted, io, ask))
-        if (again.kind !== 'start') return again
-        found = await covered(undone.kind === 'ok' ? undone.row : undone.found)
-      } else {
-        found = await covered(written.found)
-      }
+      if (written.kind === 'ok') return { ...written, kind: 'claimed' }
+      found = written.found
     } else if (isRead) {
       return decision
     } else {
-      found = await covered(await ask((call) => io.store.get(slot, call)))
+      found = await ask((call) => io.store.get(slot, call))
     }
   }
 }

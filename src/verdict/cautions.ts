@@ -7,13 +7,10 @@ export const STALE_CAUTION =
 export const STALE_SLOTS_CAUTION =
   'The batch of a stale slot may still be running, or its work may be done. Look at each of them before you run it again.'
 export const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
-export const RANGE_CAUTION =
-  'A run of this task does all work since the last success, so a later run may have done the work of an earlier slot. If the range of a later completed slot includes it (cronledger show), mark it as completed instead of running it.'
-
-/** Returns the cautions of several slots that are missed, failed or stale. */
-export function cautionsOfSlots(hasStale: boolean, sinceLastSuccess: boolean): readonly string[] {
-  return [...(hasStale ? [STALE_SLOTS_CAUTION] : []), ...(sinceLastSuccess ? [RANGE_CAUTION] : [])]
-}
+/** An own attempt of a slot that a later run has in its range. */
+export const COVERED_STALE_CAUTION = 'Its own attempt never reported its end, and may have done its work as well.'
+export const UNKNOWN_RANGE_CAUTION =
+  'Not all later records of the task can be read, so a later run may have done its work. Look at the data before you run it.'
 
 /** Returns the caution if one of the attempts left a process that it could not end. Null: none did. */
 export function leftCaution(attempts: readonly AttemptRecord[] = []): string | null {

@@ -4,9 +4,10 @@ import { formatInstant } from '../core/instant.ts'
 import { isUndecided } from '../core/row/decide.ts'
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../core/row/policy.ts'
+import type { Covering } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import { parseRules } from '../core/task/rules.ts'
-import type { Instant, Row, StoredRow } from '../core/types.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
 import { cronledger, scheduleFlags } from './command.ts'
 import { acceptStep, endStep, forceStep, switchStep, unusableSteps } from './event-steps.ts'
 import { factsOf, type TaskFacts } from './found.ts'
@@ -27,7 +28,7 @@ type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 export function verdictOfEvent(event: RunEvent, context: RunContext, now: Instant): EventVerdict | null {
   switch (event.event) {
     case 'duplicate':
-      return event.by === undefined ? verdictOfRow(event.row, context, now) : verdictOfLater(event.by, context, now)
+      return verdictOfRow(event.row, context, now, coveringOfEvent(event))
     case 'refused':
       return verdictOfRefusal(event, context, now)
     case 'ended':
@@ -63,7 +64,12 @@ const NOTHING_STARTED = {
   attempts: 0,
 } as const
 
-function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, sinceLastSuccess?: true): Verdict {
+function verdictOfRow(
+  row: StoredRow | null,
+  context: RunContext,
+  now: Instant,
+  covering: Covering | null = null,
+): Verdict {
   const { guards, trigger, maxAttempts, task, window, expect } = context
   const { slot } = window
   const of: TaskFacts = {
@@ -72,21 +78,26 @@ function verdictOfRow(row: StoredRow | null, context: RunContext, now: Instant, 
       // A trigger has come for the slot, so it is not missed.
       ...{ graceMs: Number.POSITIVE_INFINITY, lateAfterMs: null, doneByMs: null },
       skewMs: guards.skewMs ?? DEFAULT_SKEW_MS,
-      ...(sinceLastSuccess && { sinceLastSuccess }),
     },
     // A run does not read the slots before its own, so it does not know what is usual.
     rules: expect === undefined ? null : { since: slot, rules: parseRules(expect) },
     // The option of a rerun is not that of the scheduled triggers.
     ...(trigger.kind === 'scheduled' && { maxAttempts }),
   }
-  return verdictOf(judge({ slot, row }, of), targetOf(context, row))
+  return verdictOf(judge({ slot, row, covering }, of), targetOf(context, row))
+}
+
+/** Returns the later run that has the slot of the event in its range. */
+function coveringOfEvent({ by, cause }: Event<'duplicate' | 'refused'>): Covering | null {
+  if (by === undefined) return null
+  return { kind: cause === 'completed' ? 'done' : cause === 'failed' || cause === 'stale' ? cause : 'running', by }
 }
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
   const { cause, row, survivor, holder, missing, inForce, otherPlace } = event
   const { guards, schedule, trigger, window } = context
   // After the end of an own attempt, there is no later slot yet that can have done its work.
-  const ofRow = verdictOfRow(row, context, now, context.expected?.sinceLastSuccess)
+  const ofRow = verdictOfRow(row, context, now)
   const target = targetOf(context, row)
   const refused = (reason: string, steps: readonly Step[]): EventVerdict => ({
     ...ofRow,
@@ -94,7 +105,8 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
     nextTrigger: 'refused',
     steps,
   })
-  if (event.by !== undefined) return verdictOfLater(event.by, context, now, 'refused')
+  const covering = coveringOfEvent(event)
+  if (covering !== null) return { ...verdictOfRow(row, context, now, covering), nextTrigger: 'refused' }
   const meant = guards.only === undefined ? '' : `this run is only for a slot that is ${guards.only.join(' or ')}, and `
   switch (cause) {
     case 'running':
@@ -206,15 +218,6 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
       }
     }
   }
-}
-
-/** A later run has the slot in its range, so there is nothing to do but what that run needs. */
-function verdictOfLater(by: Row, context: RunContext, now: Instant, nextTrigger?: 'refused'): EventVerdict {
-  const { slot } = by
-  const ofLater = { ...context, window: { ...context.window, slot } }
-  const verdict = verdictOfRow(by, ofLater, now)
-  const happened: Sentence = ['slot ', { at: slot }, ' has this one in its range: ', ...verdict.happened]
-  return { ...verdict, happened, nextTrigger: nextTrigger ?? 'duplicate' }
 }
 
 /** Returns the optional steps if none is needed, because an operator asked for a run of this slot. */

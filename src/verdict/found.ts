@@ -1,3 +1,4 @@
+import type { Covering } from '../core/row/range.ts'
 import { readableRow, statusOfRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { type Doubt, dueKeys } from '../core/task/expected-slots.ts'
@@ -52,6 +53,8 @@ export interface SlotRecord {
   readonly isExpected?: boolean
   /** Why a slot without a row may not have been due. Left out: it was certainly due. */
   readonly doubt?: Doubt | undefined
+  /** What a later run says of it. Null or left out: nothing, so that its own row decides. */
+  readonly covering?: Covering | null
   /** The rows before it, the newest first, which say what is usual. Left out: that is not known. */
   readonly older?: readonly Row[]
 }
@@ -71,11 +74,23 @@ export function foundSlot(record: SlotRecord, of: TaskFacts): FoundSlot {
 }
 
 /** Returns a slot that was looked up, so that it may never have been due. */
-export function namedSlot(slot: Instant, row: StoredRow | null, of: TaskFacts, older?: readonly Row[]): SlotRecord {
+export function namedSlot(
+  slot: Instant,
+  row: StoredRow | null,
+  of: TaskFacts,
+  { older, covering = null }: Pick<SlotRecord, 'older' | 'covering'> = {},
+): SlotRecord {
   const { task, inForce: schedules, gaps } = of
   const due = { task, schedules, gaps, withPlain: true } as const
   const [key] = row === null ? dueKeys([due], slot, slot + 1) : []
-  return { slot, row, isExpected: key !== undefined && !key.doubt?.isPlain, doubt: key?.doubt, ...(older && { older }) }
+  return {
+    slot,
+    row,
+    isExpected: key !== undefined && !key.doubt?.isPlain,
+    doubt: key?.doubt,
+    covering,
+    ...(older && { older }),
+  }
 }
 
 /** Returns the end of the window of a slot. Null: it is not known, or the schedule has no later slot. */

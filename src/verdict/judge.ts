@@ -1,6 +1,7 @@
 import { keysOf } from '../core/objects.ts'
 import { blockedBy, hasCompleted, hasStarted } from '../core/row/attempts.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
+import type { Covering } from '../core/row/range.ts'
 import type { ReportedFacts } from '../core/row/report.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, Key, Row, ScheduleSpec, Status } from '../core/types.ts'
@@ -107,7 +108,8 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
     ...{ situation, schedule: zonedSchedule(found) },
     ...(of.record?.expectations?.owner !== undefined && { owner: of.record.expectations.owner }),
   }
-  if (found.own !== null && situation === 'covered') return { ...common, ...coveredPart(found.own, found) }
+  const { covering } = found
+  if (covering?.by != null) return { ...common, ...coveredPart(covering.kind, covering.by, found) }
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(found)
   const { status, kind, class: counted, range } = isOverdue ? OVERDUE : row
   const remarks = remarksOf(found)
@@ -120,7 +122,7 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
     ...{ status, kind: finding, remarks },
     mark: (status === 'completed' && open[0]) || ('mark' in row ? row.mark : (status ?? 'skipped')),
     class: counted === 'inTime' ? (said[0] ?? (isTimed(of.times) ? counted : 'completed')) : counted,
-    range: hasNoSchedule(found) ? null : range,
+    range: hasNoSchedule(found) || covering?.kind === 'unknown' ? null : range,
     work: typeof row.work === 'function' ? row.work(found.own) : row.work,
     ...(blocker !== null && (kind === 'failed' || kind === 'overdue') && { blockedBy: blocker }),
   }
@@ -136,22 +138,18 @@ function remarksOf(found: FoundSlot): Remarks {
   )
 }
 
-/** A covered slot is what its covering slot is, and a part of the finding of that. If the row of that is gone, it is one itself. */
-function coveredPart(own: Row, { of }: FoundSlot): Omit<JudgedSlot, keyof FoundSlot | 'situation' | 'schedule'> {
-  const { covering } = own
-  if (covering == null) {
-    const isGone = covering === null
-    const status = isGone ? 'missed' : 'skipped'
-    const kind = isGone ? 'failed' : null
-    return {
-      ...{ status, mark: status, class: status, kind, range: isGone ? 'missed' : null, work: 'unknown', remarks: {} },
-    }
-  }
-  const { status, class: counted, range, work } = judge({ slot: covering.slot, row: covering }, of)
-  return {
-    ...{ status, mark: status ?? 'skipped', kind: null, range, work, remarks: {} },
-    class: status === 'completed' ? 'covered' : counted,
-  }
+/** A slot in the range of a later run is what that one is, and a part of its finding. */
+function coveredPart(
+  kind: Covering['kind'],
+  by: Row,
+  { of }: FoundSlot,
+): Omit<JudgedSlot, keyof FoundSlot | 'situation' | 'schedule'> {
+  const calm = { kind: null, range: null, remarks: {} }
+  if (kind === 'done')
+    return { ...calm, status: 'completed', mark: 'completed', class: 'covered', range: 'completed', work: 'done' }
+  if (kind === 'failed' || kind === 'stale') return { ...calm, status: kind, mark: kind, class: kind, work: 'unknown' }
+  const status = judge({ slot: by.slot, row: by }, of).status ?? 'running'
+  return { ...calm, status, mark: status, class: status === 'overdue' ? status : null, work: 'running' }
 }
 
 export function isPastDoneBy({ slot, own, of: { now, times } }: FoundSlot): boolean {

@@ -1,7 +1,6 @@
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf, waitReasonOf } from '../core/row/attempts.ts'
-import { isCover } from '../core/row/covering.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
 import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec, WaitReason } from '../core/types.ts'
 import { endingText, reportedText } from './endings.ts'
@@ -63,7 +62,6 @@ export function decisionText(state: Resolution['state']): string {
 }
 
 export function decisionSentence({ by, state, at, reason }: Resolution): Sentence {
-  if (isCover({ by, reason })) return [`it was ${reason}`]
   return [`${by} ${decisionText(state)} at `, { at }, `: ${reason}`]
 }
 

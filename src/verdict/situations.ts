@@ -1,19 +1,19 @@
 import { elapsed } from '../core/duration.ts'
-import {
-  blockerOf,
-  countedAttempts,
-  coveringSlot,
-  hasCompleted,
-  hasStarted,
-  isRepaired,
-  successOf,
-} from '../core/row/attempts.ts'
+import { blockerOf, countedAttempts, hasCompleted, hasStarted, isRepaired, successOf } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import { isEndUnknown, isUnreadable, missedUntil } from '../core/row/status.ts'
 import { suspensionOf } from '../core/task/suspensions.ts'
 import type { Row, Status } from '../core/types.ts'
-import { failedCaution, isLost, leftCaution, lostCaution, REPEATED_CAUTION, STALE_CAUTION } from './cautions.ts'
+import {
+  COVERED_STALE_CAUTION,
+  failedCaution,
+  isLost,
+  leftCaution,
+  lostCaution,
+  REPEATED_CAUTION,
+  STALE_CAUTION,
+} from './cautions.ts'
 import type { FoundSlot } from './found.ts'
 import {
   doubtSentence,
@@ -83,12 +83,32 @@ const DONE = { nextTrigger: 'duplicate', caution: null } as const
 const LOST = { workText: 'may be done, half done, or still going on', caution: STALE_CAUTION } as const
 
 const isAbsent = ({ row }: FoundSlot) => row === null
-const isMissed = ({ row, slot, of: { now, times } }: FoundSlot) =>
-  row === null && slot < missedUntil({ now, graceMs: times.graceMs })
+const isMissed = ({ row, rowStatus, slot, of: { now, times } }: FoundSlot) =>
+  rowStatus === 'missed' || (row === null && slot < missedUntil({ now, graceMs: times.graceMs }))
 const isRepeated = ({ rowStatus, own }: FoundSlot, status: Status) =>
   rowStatus === status && own !== null && hasCompleted(own)
 
 export const SITUATIONS = {
+  /** It lies in the range of a later run, and is what that one is. */
+  covered: {
+    ...CALM,
+    status: 'completed',
+    class: 'covered',
+    work: 'done',
+    holds: ({ covering }) => covering?.by != null,
+    words: ({ own, slot, covering }, target) => ({
+      ...NOT_KNOWN,
+      happened: [
+        ...(hasBegun(own) ? [...lastSentence(own), '. '] : []),
+        'slot ',
+        { at: covering?.by?.slot ?? slot },
+        ' has this one in its range',
+      ],
+      nextTrigger: covering?.kind === 'done' || covering?.kind === 'running' ? 'duplicate' : 'refused',
+      caution: own !== null && isEndUnknown(own) ? COVERED_STALE_CAUTION : null,
+      steps: [aloneStep(target)],
+    }),
+  },
   notExpected: {
     ...CALM,
     status: null,
@@ -182,27 +202,6 @@ export const SITUATIONS = {
       caution: 'Its batch may have run: look at its log and at the data before you run it.',
       steps: [showStep('see what is wrong', target)],
     }),
-  },
-  /** Its row has been covered, and that of the covering slot was not read, or is gone. Otherwise it is what that slot is. */
-  covered: {
-    ...CALM,
-    status: 'skipped',
-    class: 'skipped',
-    work: 'unknown',
-    holds: ({ own }) => own !== null && coveringSlot(own) !== null,
-    words: ({ own, slot }, target) => {
-      const by = own?.coveredBy ?? slot
-      const is = ['slot ', { at: by }, ' covers this one'] as const
-      const common = { ...NOT_KNOWN, nextTrigger: 'duplicate' } as const
-      if (own?.covering === null)
-        return {
-          ...common,
-          happened: [...is, ', and its record is gone'],
-          caution: 'Its work may be done: look at the data before you run it.',
-          steps: againSteps('run it now', target),
-        }
-      return { ...common, happened: is, steps: [showStep('see that slot', { ...target, slot: by }), aloneStep(target)] }
-    },
   },
   waiting: {
     ...CALM,
@@ -382,7 +381,7 @@ function completedWords(workText: string, { own }: FoundSlot, target: StepTarget
   return { ...DONE, workText, happened: successSentence(own), steps }
 }
 
-/** Returns the step that runs a covered slot alone. A force is refused while the run that covers it runs, or if that completed. */
+/** Returns the step that runs a slot alone that a later run has in its range. `isDone`: that has completed. */
 export function aloneStep(target: StepTarget, isDone = false): Step {
   const step = rerunStep('run only this slot', isDone ? { ...target, only: ['completed'] } : target)
   return { ...step, ...(isDone && { note: REPEATED_CAUTION }), isOptional: true }

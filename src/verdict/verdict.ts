@@ -1,13 +1,13 @@
 import { keysOf } from '../core/objects.ts'
-import { countedAttempts } from '../core/row/attempts.ts'
-import { isUnreadable } from '../core/row/status.ts'
-import type { Row } from '../core/types.ts'
-import { RANGE_CAUTION } from './cautions.ts'
+import { countedAttempts, hasStarted } from '../core/row/attempts.ts'
+import { rangeStartOf } from '../core/row/range.ts'
+import { dueKeys } from '../core/task/expected-slots.ts'
+import { UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
 import { isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
 import { isSettled, REMARKS, settledSentence } from './remarks.ts'
 import type { Sentence } from './sentence.ts'
-import { aloneStep, MAY_BE_OVERDUE, SITUATIONS, type SlotSituation, type VerdictRule } from './situations.ts'
+import { aloneStep, MAY_BE_OVERDUE, SITUATIONS, type VerdictRule } from './situations.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
 import { ofRow, otherScheduleOf, type StepTarget } from './target.ts'
 
@@ -27,8 +27,6 @@ export interface Verdict extends VerdictRule, Pick<JudgedSlot, 'situation' | 'st
 /** What is said after an event of a run. The slot may not have been read. */
 export type EventVerdict = Omit<Verdict, 'situation' | 'status'>
 
-const LEFT_TO_LATER: ReadonlySet<SlotSituation> = new Set(['missed', 'notStarted', 'failed', 'stale'])
-
 const NO_RECORD = ', and no schedule of this task is recorded'
 const OFF_SCHEDULE = ', and no recorded schedule has this slot'
 
@@ -45,7 +43,7 @@ export function targetOfSlot({ task, slot, row, own, doubt, of }: JudgedSlot, st
 /** Returns the words of a judgement. A run knows more of the target of its commands than the row. */
 export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   const target = typeof to === 'string' ? targetOfSlot(one, to) : to
-  const { situation, status, work, own, of, remarks } = one
+  const { situation, status, work, own, of, remarks, covering } = one
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(one)
   const attempts = own === null ? 0 : countedAttempts(own)
   const { maxAttempts } = of
@@ -60,10 +58,8 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
     ...rule,
     ...{ situation, status, work, attempts, maxAttempts },
     workText: open.find(({ workText }) => workText !== undefined)?.workText ?? rule.workText,
-    caution:
-      [...cautions, of.times.sinceLastSuccess && LEFT_TO_LATER.has(situation) && RANGE_CAUTION]
-        .filter(Boolean)
-        .join(' ') || null,
+    caution: [...cautions, covering?.kind === 'unknown' && UNKNOWN_RANGE_CAUTION].filter(Boolean).join(' ') || null,
+    ...(covering?.kind === 'unknown' && { nextTrigger: 'refused' as const }),
     ...(rule.nextTrigger === 'depends' &&
       maxAttempts !== undefined && { nextTrigger: attempts < maxAttempts ? 'starts' : 'refused' }),
     happened: [
@@ -71,7 +67,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
       ...(isOverdue ? [', and should have completed by ', { at: one.slot + (of.times.doneByMs ?? 0) }] : []),
       ...offSchedule,
       ...said.flatMap(({ happened }) => happened),
-      ...(own === null ? [] : [...settledSentence(own), ...coversSentence(own)]),
+      ...(own === null ? [] : [...settledSentence(own), ...rangeSentence(one)]),
     ],
     steps: [
       ...(isOverdue ? overdueSteps(steps, target) : steps),
@@ -80,31 +76,33 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   }
 }
 
-/** Returns what a slot without room for its steps says. */
-function coveringWords({ own, of, situation }: JudgedSlot, target: StepTarget): Partial<VerdictRule> {
-  const covering = situation === 'covered' ? own?.covering : null
-  if (covering == null) return {}
+/** A slot in the range of a later run says what that one says, and needs what that one needs. */
+function coveringWords({ own, of, situation, covering, work }: JudgedSlot, target: StepTarget): Partial<VerdictRule> {
+  const by = situation === 'covered' ? covering?.by : null
+  if (by == null) return {}
   const { doubt: _, attempt: __, only: ___, ...same } = target
-  const to = { ...same, slot: covering.slot, ...ofRow(covering), ...(same.ecs && { ecs: same.ecs }) }
-  // A covered slot is one of the slots that the other one covers, so its sentence does not list them again.
-  const row = isUnreadable(covering) ? covering : withoutCovers(covering)
-  const { happened, workText, caution, steps, work } = verdictOf(judge({ slot: covering.slot, row }, of), to)
+  const to = { ...same, slot: by.slot, ...ofRow(by), ...(same.ecs && { ecs: same.ecs }) }
+  const words = SITUATIONS.covered.words(
+    { own, of, covering, slot: target.slot, task: target.task } as JudgedSlot,
+    target,
+  )
+  const later = verdictOf(judge({ slot: by.slot, row: by }, of), to)
+  const { happened, caution, steps } = later
   return {
-    ...{ workText, caution },
-    happened: ['slot ', { at: covering.slot }, ' covers this one: ', ...happened],
+    workText: later.work === work ? later.workText : work,
+    caution: [words.caution, caution].filter(Boolean).join(' ') || null,
+    happened: [...words.happened, ': ', ...happened],
     steps: [...steps, ...(work === 'running' ? [] : [aloneStep(target, work === 'done')])],
   }
 }
 
-function withoutCovers({ covers: _, ...row }: Row): Row {
-  return row
-}
-
-function coversSentence({ covers }: Row): Sentence {
-  if (covers === undefined) return []
-  const { slots, since } = covers
-  const missed = slots === 1 ? '1 missed slot' : `${slots} missed slots`
-  return since === undefined ? [`. It covers ${missed}`] : [`. It covers ${missed} after `, { at: since }]
+/** Says which slots the run of a slot has in its range, if there are others than its own. */
+function rangeSentence({ own, slot, of: { task, inForce: schedules, gaps } }: JudgedSlot): Sentence {
+  const last = own?.attempts.findLast((one) => hasStarted(one) && rangeStartOf(one) !== undefined)
+  const since = rangeStartOf(last)
+  if (since === undefined) return []
+  const [other] = dueKeys([{ task, schedules, gaps }], since + 1, slot)
+  return other === undefined ? [] : ['. It has the slots after ', { at: since }, ' in its range']
 }
 
 /** Says why no schedule on record has the slot: the task has none, or only others. An operator forced it. */

@@ -1,5 +1,5 @@
 import { encodeRow } from '../../src/core/row/stored-row.ts'
-import { claimRow, coverRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
+import { claimRow, finishRow, resolveRow } from '../../src/core/row/transition.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { slotAfter, slotBefore, windowOf } from '../../src/core/schedule/slot.ts'
 import { EMPTY_TASK_RECORD, type ScheduleSince, type Suspension } from '../../src/core/task/task-record.ts'
@@ -44,8 +44,6 @@ interface Known {
   readonly spec: ScheduleSpec
   /** `done`: a run has completed it, or an operator. */
   readonly row: 'done' | 'notDone' | 'none' | 'unreadable'
-  /** The slot that covers it. */
-  readonly by?: Instant
 }
 
 export class TaskModel {
@@ -56,18 +54,10 @@ export class TaskModel {
     return ['done', 'notDone'].includes(this.slots.get(slot)?.row ?? 'none')
   }
 
-  /** Returns the slot at the end of the chain of covering slots, which has the run. */
-  endOf(slot: Instant): Instant {
-    const by = this.slots.get(slot)?.by
-    return by === undefined ? slot : this.endOf(by)
-  }
-
   /** Returns from where a run of a slot must go on. Null: nothing before it is done, or it is too long ago. */
   sinceOf(own: Instant): Instant | null {
-    const isDone = ([slot, { by = slot }]: readonly [Instant, Known]) =>
-      (by === slot || by > own) && this.slots.get(this.endOf(by))?.row === 'done'
     const before = [...this.slots].filter(([slot]) => slot < own && slot >= own - LOOK_BACK_MS)
-    const done = before.filter(isDone).map(([slot]) => slot)
+    const done = before.filter(([, { row }]) => row === 'done').map(([slot]) => slot)
     return done.length === 0 ? null : Math.max(...done)
   }
 }
@@ -105,13 +95,6 @@ function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance):
   return { row: row as Row, isDone }
 }
 
-/** Returns a row that is covered by a later slot. */
-function coveredBy(by: Instant, task: string, schedule: ScheduleSpec, slot: Instant): Row {
-  const owner = { task, schedule, zoneData: 'z', runId: `r${++writes}` }
-  const cover = { ...owner, window: { slot, end: slotAfter(parseSchedule(schedule), slot) }, by, retentionMs: null }
-  return coverRow(null, cover, { writeId: `w${++writes}`, now: by })
-}
-
 /** Fills a ledger with tasks of any kind: with one schedule or two, forced only, paused, retired. */
 export async function ledgerOf(chance: Chance) {
   const store = memoryStore()
@@ -134,13 +117,7 @@ export async function ledgerOf(chance: Chance) {
       const schedule = parseSchedule(one)
       let slot = windowOf(schedule, last)?.slot ?? null
       for (; slot !== null && slot > (one === later ? changeAt : SINCE - DAY_MS); slot = slotBefore(schedule, slot)) {
-        // Also by one that has no row: it is gone.
-        const by = pick([...[...slots.keys()].filter((one) => model.hasRow(one)), slot + HOUR_MS], chance)
-        const isFree = slots.get(by)?.row !== 'unreadable'
-        if (chance() < 0.2 && by > slot && by <= NOW && isFree) {
-          await store.put(coveredBy(by, task, one, slot), 'absent', CALL)
-          slots.set(slot, { spec: one, row: 'notDone', by })
-        } else if (chance() < 0.4) await write(one, slot)
+        if (chance() < 0.4) await write(one, slot)
         else if (chance() < 0.05) {
           const raw = encodeRow(rowOf(task, one, slot, chance).row)
           store.writeRaw({ ...raw, ...pick([{ schemaVersion: 9 }, { state: 'odd' }], chance) })

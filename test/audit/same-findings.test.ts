@@ -27,7 +27,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {
 const named = ({ task, slot, kind }: TaskFinding) => `${task} ${new Date(slot).toISOString()} ${kind}`
 
 test('all views of a ledger have the same findings and the same newest slots, in random ledgers', async () => {
-  let [total, coveredSlots] = [0, 0]
+  let total = 0
   const range = { since: new Date(SINCE), until: new Date(NOW + 1) }
   for (let seed = 1; seed <= LEDGERS; seed++) {
     const { ledger, models } = await ledgerOf(numbers(seed))
@@ -53,29 +53,6 @@ test('all views of a ledger have the same findings and the same newest slots, in
       if (read === null) throw new Error('the page does not know the task')
       const { slots } = await readRecent(read, await readTaskPage(read, {}, reading), reading)
       expect((await lastSlots(known, ledger, {}, NOW)).last?.slot, `seed ${seed} ${known.task}`).toBe(slots[0]?.slot)
-      // A covered slot is what the slot is that covers it, and a part of its finding.
-      const shown = new Map(slots.map((one) => [one.slot, one]))
-      const model = models.get(known.task)
-      for (const [slot, { by }] of model?.slots ?? []) {
-        if (model === undefined || by === undefined) continue
-        coveredSlots += 1
-        const name = `seed ${seed} ${known.task} ${new Date(slot).toISOString()}`
-        const end = model.hasRow(model.endOf(by)) ? model.endOf(by) : null
-        const ofEnd = end === null ? null : await ledger.get({ task: known.task, slot: new Date(end) })
-        const own = await ledger.get({ task: known.task, slot: new Date(slot) })
-        const of = factsOf(known.task, known, NOW)
-        const status = ofEnd === null || end === null ? 'missed' : judge({ slot: end, row: ofEnd }, of).status
-        expect(judge({ slot, row: own }, of).status, name).toBe(status)
-        if (shown.has(slot)) expect(shown.get(slot)?.status, name).toBe(status)
-        const isFinding = (one: TaskFinding) => one.task === known.task && one.slot === end
-        if ((status === 'failed' || status === 'stale') && end !== null && end >= SINCE)
-          expect(found.some(isFinding), name).toBe(true)
-        if (end !== null)
-          expect(
-            found.filter((one) => one.task === known.task && one.slot === slot),
-            name,
-          ).toEqual([])
-      }
       // A range runs each slot that the advice for a range is about.
       if (known.schedules.length === 0) continue
       const asked = {
@@ -91,7 +68,7 @@ test('all views of a ledger have the same findings and the same newest slots, in
           expect(rerunnable, `seed ${seed} ${named(one)}`).toContain(one.slot)
     }
   }
-  expect(Math.min(total, coveredSlots)).toBeGreaterThan(LEDGERS)
+  expect(total).toBeGreaterThan(LEDGERS)
 })
 
 test('the row, show, the history, the page and the library say from which slot a run went on, in random ledgers', async () => {
@@ -104,10 +81,9 @@ test('the row, show, the history, the page and the library say from which slot a
     const app = createApp({ ...options, assets: { script: '', style: '' }, report: expect.unreachable } as never)
     for (const [task, model] of models) {
       const went = new Map<Instant, string | null>()
-      for (const slot of [
-        Math.min(...model.slots.keys()),
-        ...[1, 2, 3].map(() => pick([...model.slots.keys()], chance)),
-      ]) {
+      const picked = [1, 2, 3].map(() => pick([...model.slots.keys()], chance))
+      // From the oldest to the newest, so that no later run has one of them in its range.
+      for (const slot of [Math.min(...model.slots.keys()), ...picked].toSorted((one, other) => one - other)) {
         const { spec, row } = model.slots.get(slot) ?? {}
         if (spec === undefined) continue
         const only = ['missed', 'failed', 'stale', 'skipped', 'completed'] as const
@@ -115,7 +91,14 @@ test('the row, show, the history, the page and the library say from which slot a
         const how = row === 'none' && chance() < 0.5 ? { eventTime: force.slot } : { force }
         const fails = chance() < 0.3
         const given: Attempt[] = []
-        const trigger = { task, schedule: spec.expression, timezone: spec.zone, sinceLastSuccess: true, ...how }
+        const trigger = {
+          task,
+          schedule: spec.expression,
+          timezone: spec.zone,
+          sinceLastSuccess: true,
+          overlap: 'skip',
+          ...how,
+        } as const
         await run(trigger, (attempt) => {
           given.push(attempt)
           if (fails) throw new Error('x')

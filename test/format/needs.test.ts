@@ -49,12 +49,6 @@ describe('the next steps for several slots of a task', () => {
     ])
   })
 
-  test('if the runs go on from the last success, several slots have the caution once', () => {
-    const inRange = (slot: number) => missed(slot, { sinceLastSuccess: true })
-    const lines = steps(inRange(row.slot), inRange(row.slot - DAY_MS))
-    expect(lines.filter((line) => line.includes('later run may have done the work'))).toHaveLength(1)
-  })
-
   test('if an attempt failed, the operator looks at its slot before anything runs again', () => {
     const { needs, add } = collectNeeds()
     for (const one of [missed(row.slot), failed(row.slot - DAY_MS), failed(row.slot - 2 * DAY_MS)]) add(one)

@@ -135,7 +135,7 @@ function rerunLines(): readonly string[] {
     leftOutLine('nightly', doubts(4)) ?? '',
     ...planned.map(plannedLines),
     planSummary('nightly', [{ why: 'missed' }, { why: 'failed' }], DEFAULT_RERUNNABLE, doubts(1)),
-    planSummary('nightly', [{ why: 'stale', sinceLastSuccess: true }], DEFAULT_RERUNNABLE, doubts(0)),
+    planSummary('nightly', [{ why: 'stale' }], DEFAULT_RERUNNABLE, doubts(0)),
     planSummary('nightly', [], DEFAULT_RERUNNABLE, doubts(0)),
   ]
 }

@@ -13,7 +13,6 @@ import type {
 } from '../../src/core/types.ts'
 import { dynamoError } from '../../src/store/dynamodb/errors.ts'
 import {
-  coveredRow,
   endedEvent,
   FAILED,
   FORCED,
@@ -66,7 +65,7 @@ const WAITED = { ...FIRST, phase: 'running', claimedAt: FIRST.startedAt - 26_000
 
 const DUPLICATES: Readonly<Record<DuplicateCause, readonly Row[]>> = {
   completed: [rowWith({ ending: SUCCEEDED }), resolvedAs('COMPLETED')],
-  skipped: [resolvedAs('SKIPPED'), coveredRow(rowWith({ ending: SUCCEEDED }))],
+  skipped: [resolvedAs('SKIPPED')],
   running: [RUNNING, lastWaiting(RUNNING)],
 }
 

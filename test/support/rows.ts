@@ -1,6 +1,6 @@
 import type { Finish, RunContext, RunEvent } from '../../src/core/event.ts'
 import { endedAttempts, openAttempt } from '../../src/core/row/attempts.ts'
-import { claimRow, coverRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
+import { claimRow, finishRow, skipRow } from '../../src/core/row/transition.ts'
 import {
   EMPTY_TASK_RECORD,
   type ExpectedTimes,
@@ -81,13 +81,11 @@ export function lastWaiting(row: Row): PendingRow {
   return { ...pending(row), attempts: [...endedAttempts(row), { ...open, phase: 'waiting', waitsFor: 'slot' }] }
 }
 
-/** Returns a row that is covered by the slot a day later, whose row is this one. Undefined: it was not read. */
-export function coveredRow(covering?: Row | null): Row {
-  const slot = CONTEXT.window.slot
-  const by = slot + 24 * 3_600_000
-  const cover = { ...CONTEXT, window: { slot, end: by }, zoneData: '2026a', runId: 'covers', by, retentionMs: null }
-  const row = covering && ({ ...covering, slot: by, windowEnd: null } as Row)
-  return { ...coverRow(null, cover, { writeId: 'w', now: NOW }), ...(row !== undefined && { covering: row }) }
+/** Returns the row of the slot a day later, whose attempts began after the slot of two days before that. */
+export function laterRow(row: Row): Row {
+  const slot = CONTEXT.window.slot + 24 * 3_600_000
+  const attempts = row.attempts.map((one) => ({ ...one, since: slot - 48 * 3_600_000 }))
+  return { ...row, slot, windowEnd: null, attempts } as Row
 }
 
 export const SUCCEEDED: Ending = { outcome: 'succeeded', exitCode: 0 }
@@ -143,8 +141,8 @@ function expectedOf(record: TaskRecord | null | undefined): Partial<ExpectedTime
 
 /** Returns the judgement of a slot at a time. Left out: the slot of `rowWith`. */
 export function judgedAt(now: number, row: StoredRow | null, more: At & Partial<SlotRecord> = {}): JudgedSlot {
-  const { slot = row?.slot ?? CONTEXT.window.slot, isExpected, doubt, older, ...at } = more
-  const record = { slot, row, doubt, ...(isExpected === false && { isExpected }), ...(older && { older }) }
+  const { slot = row?.slot ?? CONTEXT.window.slot, isExpected, doubt, older, covering = null, ...at } = more
+  const record = { slot, row, doubt, covering, ...(isExpected === false && { isExpected }), ...(older && { older }) }
   return judge(record, factsAt(now, { ...(row !== null && { task: row.task }), ...at }))
 }
 

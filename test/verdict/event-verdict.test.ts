@@ -35,13 +35,6 @@ const commandsOf = (event: RunEvent, context?: RunContext) =>
     .steps.map(({ command }) => commandText(command))
     .join('\n')
 
-test('a trigger that is refused says as show does that a later run may have done the work', () => {
-  const expected = { graceMs: 0, doneByMs: null, sinceLastSuccess: true } as const
-  const { caution } = verdictOn(refused('failed', rowWith({ ending: FAILED })), { ...ONCE, expected })
-  expect(caution).toContain('If the range of a later completed slot')
-  expect(verdictOn(refused('failed', rowWith({ ending: FAILED }))).caution).toBeNull()
-})
-
 describe('the answers after an event', () => {
   test.each<[what: string, event: RunEvent, work: string, nextTrigger: string, caution: RegExp | null]>([
     ['a success', endedEvent(SUCCEEDED), 'done', 'duplicate', null],

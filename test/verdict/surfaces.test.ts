@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { readCovering } from '../../src/audit/ranges.ts'
 import { LOOKED_AT } from '../../src/audit/walk.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import { isKeyOf, keysOf } from '../../src/core/objects.ts'
@@ -32,10 +33,10 @@ import { MARKS } from '../../src/web/views/frame/marks.ts'
 import { ledgerOf, numbers, NOW as RANDOM_NOW, SINCE as RANDOM_SINCE } from '../audit/random-ledger.ts'
 import {
   CONTEXT,
-  coveredRow,
   FAILED,
   FORCED,
   lastWaiting,
+  laterRow,
   NOT_STARTED,
   ON_ECS,
   PAUSE,
@@ -110,8 +111,8 @@ const CASES: Readonly<Record<SlotSituation | RemarkName, Situation>> = {
   repeated: { row: rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }), isFinding: true },
   skipped: { row: resolvedAs('SKIPPED') },
   covered: {
-    row: coveredRow(),
-    covering: { ...rowWith({ ending: FAILED }), slot: slot + 24 * HOUR_MS, windowEnd: null },
+    covering: laterRow(rowWith({ ending: FAILED })),
+    record: { expectations: { since: SINCE, sinceLastSuccess: true } },
     afterMs: 25 * HOUR_MS,
   },
   newer: { raw: { ...RAW, schemaVersion: 9 }, isFinding: true },
@@ -145,13 +146,13 @@ function expectSaid(text: string, { verdict }: ShownSlot) {
 }
 
 async function surfaces(
-  { row, covering, raw, record: more, isLeftOutOf }: Situation,
+  { row, covering: later, raw, record: more, isLeftOutOf }: Situation,
   now: number,
   ecs: EcsFacts | null,
 ) {
   const store = memoryStore()
   if (row !== undefined) await store.put(ecs === null ? row : rowOn(ecs, row), 'absent', CALL)
-  if (covering !== undefined) await store.put(ecs === null ? covering : rowOn(ecs, covering), 'absent', CALL)
+  if (later !== undefined) await store.put(ecs === null ? later : rowOn(ecs, later), 'absent', CALL)
   if (raw !== undefined) store.writeRaw(raw)
   const record = recordWith([{ since: SINCE, spec: schedule }], {
     ...(ecs !== null && { ecs, ecsSince: SINCE }),
@@ -163,7 +164,8 @@ async function surfaces(
   const ledger = readMethods(async () => deps) as AppOptions['ledger']
   const own = await ledger.get({ task: 'nightly', slot: new Date(slot) })
   const of = factsOf('nightly', record, now)
-  const shown = shownSlot(judge(namedSlot(slot, own, of), of), STORE)
+  const covering = await readCovering(slot, own, of, ledger.history)
+  const shown = shownSlot(judge(namedSlot(slot, own, of, { covering }), of), STORE)
   const options = { ledger, ledgerTimeoutMs: 9_000 }
   const page = await pagesOf(ledger, now)('nightly', slot)
   const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
@@ -278,7 +280,8 @@ test('every surface has the same status, the same answer about the work, and the
         if (of.rules !== null)
           for await (const before of ledger.history({ task, until: new Date(slot), limit: LOOKED_AT }))
             older.push(...(readableRow(before) === null ? [] : [before as Row]))
-        expect(verdictOf(judge(namedSlot(slot, row, of, older), of), STORE), name).toEqual(verdict)
+        const covering = await readCovering(slot, row, of, ledger.history)
+        expect(verdictOf(judge(namedSlot(slot, row, of, { older, covering }), of), STORE), name).toEqual(verdict)
         // A page takes long.
         const isNew = !seen.has(`${situation} ${shown.target.ecs === null}`)
         seen.add(`${situation} ${shown.target.ecs === null}`)
@@ -300,7 +303,7 @@ test('every surface has the same status, the same answer about the work, and the
         expect(finding?.kind ?? null, name).toBe(kind)
         if (finding !== undefined) expect(verdictOf(finding, STORE), name).toEqual(verdict)
         const isBad = BAD.has(status) || Object.values(remarks).some((remark) => remark.isFinding)
-        if (!isSettled(own)) expect(kind !== null, name).toBe(situation === 'covered' ? own?.covering === null : isBad)
+        if (!isSettled(own)) expect(kind !== null, name).toBe(situation !== 'covered' && isBad)
         // The log of a trigger that comes now.
         for (const maxAttempts of [1, 99]) {
           const line = logged(shown, known, maxAttempts)

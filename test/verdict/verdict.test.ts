@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { isLeftOpen } from '../../src/core/row/attempts.ts'
+import { coveringOf } from '../../src/core/row/range.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
 import type { ExpectedTimes } from '../../src/core/task/task-record.ts'
 import type { Row, StoredRow } from '../../src/core/types.ts'
-import { commandText, stepLines } from '../../src/format/command-line.ts'
+import { commandText } from '../../src/format/command-line.ts'
 import { sentenceText } from '../../src/format/verdict.ts'
 import { REMARKS } from '../../src/verdict/remarks.ts'
 import { SITUATIONS, type SlotSituation } from '../../src/verdict/situations.ts'
@@ -13,12 +14,12 @@ import { neededSteps } from '../../src/verdict/steps.ts'
 import { type Verdict, verdictOf } from '../../src/verdict/verdict.ts'
 import {
   closed,
-  coveredRow,
   FAILED,
   FORCED,
   judgedAt,
   LEASE_MS,
   lastWaiting,
+  laterRow,
   NOT_STARTED,
   NOW,
   PAUSE,
@@ -63,6 +64,11 @@ const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
     state,
     resolutions: [{ state, at: NOW + 30_000, by: 'ada', reason: 'the file was sent by hand', afterAttempt: 1 }],
   }) as StoredRow
+/** What is said of a slot that the run of the next day has in its range. */
+const covered = (later: Row, own: Row | null = null) => {
+  const covering = coveringOf(SLOT, own, [laterRow(later)], { now: NOW + 25 * HOUR_MS, skewMs: 9e9 })
+  return verdict(own, { now: NOW + 60_000 }, { covering })
+}
 const unstarted = rowWith({ ending: { outcome: 'notStarted', exitCode: 127 } })
 const waitsForOther = blockAttempt(lastWaiting(rowWith({})), { task: 'extract', slot: SLOT - HOUR_MS }, STAMP, LEASE_MS)
 const blocked = finishRow(waitsForOther, NOT_STARTED, STAMP)
@@ -306,20 +312,16 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   ],
   covered: [
     [
-      verdict(coveredRow(rowWith({ ending: SUCCEEDED }))),
-      'completed | slot 2026-11-25 03:00:00 covers this one: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
+      covered(rowWith({ ending: SUCCEEDED })),
+      'completed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
     ],
     [
-      verdict(coveredRow({ ...rowWith({ ending: FAILED }), covers: { slots: 1, since: SLOT - HOUR_MS } })),
-      'failed | slot 2026-11-25 03:00:00 covers this one: attempt 1 on host failed (exit code 3) after 1s | may be half done | duplicate | see what happened, run it again, or mark it as completed',
+      covered(rowWith({ ending: FAILED })),
+      'failed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s | may be half done | refused | see what happened, run it again, or mark it as completed',
     ],
     [
-      verdict(coveredRow(null)),
-      'missed | slot 2026-11-25 03:00:00 covers this one, and its record is gone | unknown | duplicate | run it now, or mark it as completed',
-    ],
-    [
-      verdict(coveredRow(undefined)),
-      'skipped | slot 2026-11-25 03:00:00 covers this one | unknown | duplicate | see that slot',
+      covered(rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED })),
+      'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
     ],
   ],
   newer: [
@@ -373,24 +375,23 @@ test('a slot in which an attempt left a process that it could not end says which
   )
 })
 
-test('if the runs go on from the last success, a slot that is left to run says that a later run may have done its work', () => {
-  const range = { sinceLastSuccess: true, now: NOW + HOUR_MS } as const
-  for (const row of [null, rowWith({ ending: FAILED }), rowWith({}), coveredRow(rowWith({ ending: FAILED }))])
-    expect(verdict(row, range).caution).toContain('If the range of a later completed slot')
-  expect(verdict(rowWith({}), range).caution).toContain('The batch SUCCEEDED')
-  expect(verdict(rowWith({ ending: SUCCEEDED }), range).caution).toBeNull()
+test('a slot that an unread later row may have in its range is refused, with a caution', () => {
+  const one = verdict(null, { now: NOW + HOUR_MS }, { covering: { kind: 'unknown', by: null } })
+  expect([one.status, one.nextTrigger, one.caution]).toEqual([
+    'missed',
+    'refused',
+    expect.stringContaining('a later run may have done its work'),
+  ])
 })
 
-test('the command that runs a covered slot alone is one that a force accepts, and none while the slot that covers it runs', () => {
-  const aloneOf = (covering: Row) =>
-    verdict(coveredRow(covering))
+test('the command that runs alone a slot of a later range is one that a force accepts, and none while that runs', () => {
+  const aloneOf = (later: Row) =>
+    covered(later)
       .steps.filter(({ what }) => what === 'run only this slot')
       .map(({ command, note }) => [commandText(command).includes('--only completed'), note !== undefined])
   expect(aloneOf(rowWith({ ending: SUCCEEDED }))).toEqual([[true, true]])
   expect(aloneOf(rowWith({ ending: FAILED }))).toEqual([[false, false]])
   expect(aloneOf(rowWith({}))).toEqual([])
-  const printed = stepLines(verdict(coveredRow(rowWith({ ending: SUCCEEDED }))).steps)
-  expect(printed.filter((line) => line.includes('a second time'))).toHaveLength(1)
 })
 
 test('the tables in the docs have a row for each situation and each remark', () => {

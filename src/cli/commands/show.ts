@@ -1,5 +1,6 @@
 import type { HistoryOptions, Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
+import { readCovering } from '../../audit/ranges.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { LOOKED_AT } from '../../audit/walk.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
@@ -61,7 +62,8 @@ export const show = defineCommand(help, async (given, { argv, sink }) => {
   const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
   const of = factsOf(task, known, now, inForce)
   const older = of.rules === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
-  const shown = shownSlot(judge(namedSlot(slot, row, of, older), of), store)
+  const covering = await readCovering(slot, row, of, (asked) => ledger.history({ ...reading, ...asked }))
+  const shown = shownSlot(judge(namedSlot(slot, row, of, { older, covering }), of), store)
   await print(isJson ? showJson(shown) : showText(shown))
   return row === null ? EXIT.noRow : EXIT.ok
 })

@@ -92,11 +92,6 @@ export function sinceOf({ attempts }: Pick<Row, 'attempts'>): Instant | undefine
   return attempts.at(-1)?.since
 }
 
-/** Returns the slot whose run does the work of this one. Null: none, or an operator has decided otherwise since. */
-export function coveringSlot({ state, coveredBy }: Pick<Row, 'state' | 'coveredBy'>): Instant | null {
-  return state === 'SKIPPED' ? (coveredBy ?? null) : null
-}
-
 export function isOfScheduler({ trigger }: AttemptRecord): boolean {
   return trigger.kind === 'scheduled' && !isCatchUpTrigger(trigger)
 }

@@ -31,7 +31,7 @@ import {
   type Rerunnable,
   type RetryPolicy,
 } from './policy.ts'
-import { isEndUnknown, isRunning, isUnreadable, statusOfRow, workRow } from './status.ts'
+import { isEndUnknown, isRunning, isUnreadable, statusOfRow } from './status.ts'
 
 export type Decision =
   | { readonly kind: 'start'; readonly base: Row | null }
@@ -145,7 +145,7 @@ function situationOf(row: Row | null, slot: Instant, policy: Policy, facts: Fact
     policy,
     facts,
     done: row !== null && done !== null && { kind: 'duplicate', cause: done, row },
-    isRunning: row !== null && isRunning(workRow(row), facts.now, skewMs),
+    isRunning: row !== null && isRunning(row, facts.now, skewMs),
     status,
     isMeant: status !== null && forceOnly.includes(status),
     isTooLate: maxLatenessMs !== null && facts.now - slot > maxLatenessMs,
@@ -227,7 +227,7 @@ function mayBeSettled({ attempts, resolutions }: Row): boolean {
 export function rerunnableAs(found: StoredRow | null, now: Instant, skewMs: number): Rerunnable | null {
   if (found === null) return 'missed'
   const status = RERUNNABLE.find((one) => one === statusOfRow(found, { now, skewMs })) ?? null
-  const isDone = !isUnreadable(found) && terminalState(workRow(found)) === 'completed'
+  const isDone = !isUnreadable(found) && terminalState(found) === 'completed'
   return status !== null && isDone ? 'completed' : status
 }
 

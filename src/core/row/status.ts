@@ -1,5 +1,5 @@
 import type { Instant, Row, Status, StoredRow, UnreadableRow } from '../types.ts'
-import { coveringSlot, hasCompleted, hasStarted, openAttempt } from './attempts.ts'
+import { hasCompleted, hasStarted, openAttempt } from './attempts.ts'
 
 export interface SlotRecord {
   readonly slot: Instant
@@ -37,17 +37,12 @@ export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'grac
     case 'COMPLETED':
       return 'completed'
     case 'FAILED':
+      // An earlier version covered the slot by a later one, and no trigger has come.
+      if (row.attempts.length === 0 && row.resolutions.length === 0) return 'missed'
       return isEndUnknown(row) ? 'stale' : 'failed'
     case 'SKIPPED':
-      return statusOfSkipped(row, settings)
+      return 'skipped'
   }
-}
-
-/** A covered slot has the status of its covering slot. If the row of that one is gone, it is unknown whether the work was done. */
-function statusOfSkipped(row: Row, settings: Omit<StatusSettings, 'graceMs'>): Status {
-  const { covering } = row
-  if (coveringSlot(row) === null || covering === undefined) return 'skipped'
-  return covering === null ? 'missed' : statusOfRow(covering, settings)
 }
 
 /** Returns the end of the time in which an expected slot without a row is missed. The end itself is not part of it. */
@@ -69,11 +64,6 @@ function isPastDoneBy(slot: Instant, { now, doneByMs }: Pick<StatusSettings, 'no
 
 export function isUnreadable(row: StoredRow): row is UnreadableRow {
   return 'newerSchema' in row || 'damage' in row
-}
-
-/** Returns the row of the run that does the work of the slot: that of the slot that covers it, if a reader has read it. */
-export function workRow(row: Row): Row {
-  return (coveringSlot(row) === null ? null : readableRow(row.covering ?? null)) ?? row
 }
 
 export function readableRow(row: StoredRow | null): Row | null {

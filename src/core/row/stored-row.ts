@@ -2,7 +2,6 @@ import { LedgerError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
 import {
   type AttemptRecord,
-  type Covers,
   type EndedAttempt,
   EVENT_TIME_SOURCES,
   type Instant,
@@ -28,6 +27,7 @@ import {
 } from '../types.ts'
 import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
+import { LONGEST_RANGE_MS, rangeStartOf } from './range.ts'
 import { type Notes, refusalsIn } from './rejections.ts'
 import { ECS_OF_ATTEMPT } from './stored-ecs.ts'
 import {
@@ -203,7 +203,7 @@ const NONE_IF_ZERO: Member<number> = {
   decode: (fields, name) => optional(fields, name, integer) ?? 0,
 }
 
-const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections' | 'covering'>>({
+const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
   schemaVersion: { ...INTEGER, decode: () => SCHEMA_VERSION },
   windowEnd: orNull(INSTANT),
   state: oneOf(STATES),
@@ -217,13 +217,31 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections' | 'covering'>>(
   leaseUntil: orNull(INSTANT),
   resolutions: listOrNone(RESOLUTION),
   expiresAt: orNull(SECONDS),
-  coveredBy: maybe(INSTANT),
-  covers: maybe(nested(formOf<Covers>({ slots: INTEGER, since: maybe(INSTANT) }))),
   checkpoint: maybe(TEXT),
 })
 
+/** Members of the rows of an earlier version, in which a run recorded each missed slot whose work it did. */
+const COVER_FIELDS = ['coveredBy', 'covers'] as const
+
+/**
+ * Returns a row as a run of this version would have written it: a slot that is covered has no row of its own that says
+ * anything, and its covering slot has a range.
+ */
+function withoutCover(row: UncheckedRow, fields: Fields): UncheckedRow {
+  const covers = optional(fields, 'covers', (own, name) => object(own, name))
+  const since = covers && optional(covers, 'since', instant)
+  const range = since === undefined ? { searched: row.slot - LONGEST_RANGE_MS } : { since }
+  const attempts = row.attempts.map((one) => (rangeStartOf(one) === undefined ? { ...one, ...range } : one))
+  const ranged = covers === undefined ? row : { ...row, attempts }
+  if (optional(fields, 'coveredBy', instant) === undefined) return ranged
+  const isCover = ({ state, by, reason }: Resolution) =>
+    state === 'SKIPPED' && by === 'cronledger' && reason.startsWith('covered by slot ')
+  const resolutions = row.resolutions.filter((one) => !isCover(one))
+  return { ...ranged, resolutions, ...(row.state === 'SKIPPED' && { state: 'FAILED' as const }) }
+}
+
 /** The owner's part of a row without its key. A write sets those that the row has, and removes the others. */
-export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWNED.names]
+export const OWNER_FIELDS: readonly string[] = ['day', ...SCHEDULE.names, ...OWNED.names, ...COVER_FIELDS]
 
 /** Encodes the owner's part of a row. Throws if it is impossible: that is a bug and must not be written. */
 export function encodeRow(row: Row): StoredDocument {
@@ -245,7 +263,7 @@ export function decodeRow(stored: unknown): StoredRow {
   const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections: { count, refused, first, latest } })
   const objection = rowInvariantViolation(row)
   if (objection !== null) throw damaged(fields.what, objection)
-  return row as Row
+  return withoutCover(row, fields) as Row
 }
 
 /** Returns what `read` returns, or what is wrong with the row, so that a damaged row of a listing does not hide the others. */
@@ -284,7 +302,6 @@ function rowInvariantViolation(row: UncheckedRow): string | null {
   // Each number was given once: to an attempt that is listed, or to an attempt that is only counted.
   if (row.unlistedAttempts < 0 || (last?.number ?? 0) !== attempts.length + row.unlistedAttempts)
     return `its last attempt is ${last?.number ?? 0}, but it lists ${attempts.length} attempts and counts ${row.unlistedAttempts} more`
-  if (row.coveredBy !== undefined && row.coveredBy <= row.slot) return 'it is covered by a slot that is not later'
   if (state !== 'PENDING')
     return open.length > 0 || leaseUntil !== null ? `it is ${state}, but still has a lease or an open attempt` : null
   if (leaseUntil === null) return 'it is PENDING, but has no lease'

@@ -18,21 +18,10 @@ import {
   type Trigger,
   type Window,
 } from '../types.ts'
-import {
-  attemptCount,
-  coveringSlot,
-  endedAttempts,
-  hasCompleted,
-  hasStarted,
-  isEnded,
-  isUnstarted,
-  openAttempt,
-} from './attempts.ts'
-import { coverDecision } from './covering.ts'
+import { attemptCount, endedAttempts, hasStarted, isEnded, isUnstarted, openAttempt } from './attempts.ts'
 import { MAX_REPORTS, MAX_UNSTARTED } from './policy.ts'
 import { type RangeStart, rangeStartOf } from './range.ts'
 import { NO_REJECTIONS } from './rejections.ts'
-import { workRow } from './status.ts'
 
 interface NewOwner {
   readonly task: string
@@ -82,7 +71,6 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
   const found = isFresh && base !== null ? withCheckpoint(base, null) : base
   return {
     ...takenOver(found, claim, stamp),
-    resolutions: [...(found?.resolutions ?? []), ...workDone(found, stamp)],
     windowEnd: claim.window.end,
     schedule: claim.schedule,
     zoneData: claim.zoneData,
@@ -92,14 +80,6 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     leaseUntil: stamp.now + leaseMs,
     expiresAt: expiryOf(base, claim, stamp.now),
   }
-}
-
-/** Without it, a force of a covered slot that fails would hide that the work of the slot was done. */
-function workDone(row: Row | null, stamp: Stamp): readonly Resolution[] {
-  const by = row === null ? null : coveringSlot(row)
-  if (row === null || by === null || !hasCompleted(workRow(row))) return []
-  const { reason, ...decision } = coverDecision(by)
-  return [resolutionOf(row, { ...decision, state: 'COMPLETED', reason: `${reason}, which completed` }, stamp)]
 }
 
 /** Returns what a row keeps, or begins with, when another run becomes its owner. */
@@ -228,27 +208,6 @@ export function withdrawClaim(found: Row | null, claim: Claim, stamp: Stamp): Ro
   return found.owner === claim.runId ? finishRow(found, notStarted, stamp) : nextVersion(found, stamp)
 }
 
-export interface Cover extends NewOwner {
-  /** The slot of the run that does the work. */
-  readonly by: Instant
-  readonly retentionMs: number | null
-}
-
-/** Returns the row of a missed slot whose work the run of another slot does. `found` never started anything. */
-export function coverRow(found: Row | null, cover: Cover, stamp: Stamp): Row {
-  const { by, window, schedule, zoneData } = cover
-  // The write was applied before.
-  if (found !== null && coveringSlot(found) === by) return nextVersion(found, stamp)
-  const row = takenOver(found, cover, stamp)
-  return {
-    ...row,
-    ...{ windowEnd: window.end, schedule, zoneData, state: 'SKIPPED', leaseUntil: null, coveredBy: by },
-    attempts: endedAttempts(found),
-    resolutions: [...row.resolutions, resolutionOf(found, coverDecision(by), stamp)],
-    expiresAt: expiryOf(found, cover, stamp.now),
-  }
-}
-
 export interface ResolutionRequest extends NewOwner, ResolutionText {
   readonly endedRun?: string | null
 }
@@ -260,8 +219,7 @@ export function resolveRow(found: Row | null, request: ResolutionRequest, stamp:
   const attempts = (found?.attempts ?? []).map(abandonAttempt)
   const { state } = request
   const base = found && state === 'COMPLETED' ? withCheckpoint(found, null) : found
-  // The decision of the operator replaces that of the run that covers the slot.
-  const { coveredBy: _, ...row } = { coveredBy: 0, ...takenOver(base, request, stamp) }
+  const row = takenOver(base, request, stamp)
   const resolutions = [...row.resolutions, resolutionOf(found, request, stamp)]
   return { ...row, state, attempts, leaseUntil: null, resolutions }
 }

@@ -1,6 +1,7 @@
 import { usageError } from '../errors.ts'
 import { hasStarted } from '../row/attempts.ts'
-import { isUnreadable, workRow } from '../row/status.ts'
+import type { Covering } from '../row/range.ts'
+import { isUnreadable } from '../row/status.ts'
 import { expectedSlotBefore, type Schedule } from '../schedule/slot.ts'
 import type { Instant, Key, StoredRow } from '../types.ts'
 import { type DueKey, dueKeys } from './expected-slots.ts'
@@ -74,9 +75,14 @@ async function* dueBefore(task: string, { schedules }: TaskRecord, until: Instan
 export type Need = { readonly kind: 'met' | 'open' } | { readonly kind: 'excused'; readonly why: string }
 
 /** Only the row counts, and not its lease. A slot that completed and runs again is open: its work may be half done now. */
-export function needOf({ doubt, slot }: DueKey, found: StoredRow | null, record: TaskRecord): Need {
-  if (found !== null && isUnreadable(found)) return { kind: 'open' }
-  const row = found && workRow(found)
+export function needOf(
+  { doubt, slot }: DueKey,
+  row: StoredRow | null,
+  record: TaskRecord,
+  covering: Covering | null = null,
+): Need {
+  if (row !== null && isUnreadable(row)) return { kind: 'open' }
+  if (covering !== null && covering.kind !== 'unknown') return { kind: covering.kind === 'done' ? 'met' : 'open' }
   if (row?.state === 'COMPLETED') return { kind: 'met' }
   const off = suspensionOf(record, slot)
   if (off !== null && !row?.attempts.some(hasStarted)) {

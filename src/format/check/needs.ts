@@ -1,4 +1,4 @@
-import { cautionsOfSlots, failedCaution } from '../../verdict/cautions.ts'
+import { failedCaution, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import type { TaskFinding } from '../../verdict/judge.ts'
 import {
   lookStep,
@@ -137,7 +137,6 @@ function partsOf({ again, stale, settled, doubts, alone, tried, unsure }: Needs,
   const looks = isSeen ? [] : [lookStep(targetOf(tried), 'check the latest log')]
   const unsureText =
     unsure && again?.count !== 1 && `${zonedTime(unsure.slot, unsure.schedule.zone)}: ${cautionOf(unsure)}`
-  const sinceLastSuccess = (again ?? stale)?.newest.of.times.sinceLastSuccess === true
   return [
     { cautions: [unsureText || null], steps: looks },
     ...(again === null
@@ -146,7 +145,7 @@ function partsOf({ again, stale, settled, doubts, alone, tried, unsure }: Needs,
           again.count === 1
             ? of(again.newest)
             : {
-                cautions: cautionsOfSlots(false, sinceLastSuccess),
+                cautions: [],
                 steps: rangeSteps(
                   targetOf(again.oldest),
                   endOf(again),
@@ -160,7 +159,7 @@ function partsOf({ again, stale, settled, doubts, alone, tried, unsure }: Needs,
           stale.count === 1
             ? of(stale.newest)
             : {
-                cautions: cautionsOfSlots(true, sinceLastSuccess),
+                cautions: [STALE_SLOTS_CAUTION],
                 steps: [
                   ...rangeSteps(targetOf(stale.oldest), endOf(stale), ['stale']),
                   ...settleSteps('or mark them as completed', targetOf(stale.oldest), endOf(stale), ['stale']),

@@ -1,6 +1,6 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { attemptCount, coveringSlot, isRepaired } from '../../core/row/attempts.ts'
+import { attemptCount, isRepaired } from '../../core/row/attempts.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
 import { factOf } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
@@ -27,8 +27,8 @@ const CELL_TEXTS: CellTexts = {
   'SLOT (UTC)': ({ slot }) => formatInstant(slot),
   TASK: ({ task }) => task,
   'LOCAL TIME': ({ row, slot, schedule }) => (row !== null && isUnreadable(row) ? '' : zonedTime(slot, schedule.zone)),
-  STATUS: ({ status, mark, own }) => {
-    if (own !== null && coveringSlot(own) !== null) return `${status}, covered`
+  STATUS: ({ status, mark, situation }) => {
+    if (situation === 'covered') return `${status}, covered`
     return mark === status ? `${status}` : `completed, ${mark}`
   },
   ATTEMPTS: ofOwn((row) => String(attemptCount(row))),

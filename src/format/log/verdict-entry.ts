@@ -4,7 +4,7 @@ import { defined } from '../../core/objects.ts'
 import { attemptCount, hasStarted, isRecovered, successOf } from '../../core/row/attempts.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
 import { reportMembers } from '../../core/row/report.ts'
-import { readableRow, workRow } from '../../core/row/status.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-row.ts'
 import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
@@ -54,7 +54,7 @@ function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now
   switch (event.event) {
     case 'duplicate': {
       const { row, cause, noted, otherPlace } = event
-      const done = workRow(row)
+      const done = event.by ?? row
       const winner = successOf(done) ?? done.attempts.at(-1)
       const won = { winner: { state: row.state, ...attemptFields(winner) }, ...(otherPlace && { otherPlace }) }
       const source = sourceText(row, winner) + unnoted(event)

@@ -3,7 +3,7 @@ import { keysOf } from '../../core/objects.ts'
 import type { Selectable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
-import { cautionsOfSlots } from '../../verdict/cautions.ts'
+import { STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { cronledger } from '../../verdict/command.ts'
 import type { VerdictRule } from '../../verdict/situations.ts'
 import type { Step } from '../../verdict/steps.ts'
@@ -80,7 +80,6 @@ export interface PlannedSlot {
   readonly schedule: ScheduleOptions
   /** What is said of the slot. Null: it has no row, so nothing is known to have run. */
   readonly verdict: Pick<VerdictRule, 'happened' | 'work' | 'workText' | 'caution'> | null
-  readonly sinceLastSuccess?: true
 }
 
 /** Returns the lines of a plan for one slot: `2026-11-24T03:00:00Z  2026-11-24 12:00 Asia/Tokyo  missed`, and what happened. */
@@ -97,22 +96,17 @@ export function plannedJson(task: string, planned: PlannedSlot): string {
   const { slot, why: status, schedule, verdict } = planned
   const { schedule: expression, timezone = 'UTC', anchor = null } = schedule
   const { happened = [], work = 'not done', caution = null } = verdict ?? {}
-  const cautions = [caution, ...cautionsOfSlots(false, mayBeDoneLater(planned))].filter((text) => text !== null)
   return safeJson({
     ...{ task, slot: formatInstant(slot), status, schedule: expression, zone: timezone, anchor, work },
     ...(verdict !== null && { happened: sentenceText(happened, slot, timezone) }),
-    ...(cautions.length > 0 && { caution: cautions.join(' ') }),
+    ...(caution !== null && { caution }),
   })
-}
-
-function mayBeDoneLater({ why, sinceLastSuccess }: Pick<PlannedSlot, 'why' | 'sinceLastSuccess'>): boolean {
-  return sinceLastSuccess === true && why !== 'completed'
 }
 
 /** Returns the last lines of a plan: `2 missed, 1 failed`, and what must be known before it is run. */
 export function planSummary(
   task: string,
-  slots: readonly Pick<PlannedSlot, 'why' | 'sinceLastSuccess'>[],
+  slots: readonly Pick<PlannedSlot, 'why'>[],
   only: readonly Selectable[],
   doubts: LeftOutDoubts,
 ): string {
@@ -122,7 +116,7 @@ export function planSummary(
   })
   const summary = withDoubts(words.length === 0 ? nothing(only, doubts) : words.join(', '), doubts)
   const hasStale = slots.some(({ why }) => why === 'stale')
-  return [summary, ...cautionsOfSlots(hasStale, slots.some(mayBeDoneLater)), ...stepLines(doubtSteps(task, doubts))]
+  return [summary, ...(hasStale ? [STALE_SLOTS_CAUTION] : []), ...stepLines(doubtSteps(task, doubts))]
     .map(printable)
     .join('\n')
 }

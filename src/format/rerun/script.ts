@@ -1,7 +1,7 @@
 import { formatInstant } from '../../core/instant.ts'
 import { groupedBy } from '../../core/objects.ts'
 import type { Instant } from '../../core/types.ts'
-import { RANGE_CAUTION, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
+import { STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { BATCH_WORD, type CommandWords, cronledger, filledIn } from '../../verdict/command.ts'
 import { exitCodeQuery, forceTaskCommand } from '../../verdict/ecs.ts'
 import { logSteps, neededSteps } from '../../verdict/steps.ts'
@@ -142,10 +142,7 @@ function partsOfTask(
     }))
   const command = commandText(rangeCommand(oldest, newest, script))
   const at = depth === 0 ? oldest.slot : newest.slot
-  const about = slots.flatMap(aboutLines)
-  const repeated = about.lastIndexOf(comment(RANGE_CAUTION))
-  const once = about.filter((line, index) => index === repeated || line !== about[repeated])
-  return [{ task, at, lines: [...once, `${command}${end}`] }]
+  return [{ task, at, lines: [...slots.flatMap(aboutLines), `${command}${end}`] }]
 }
 
 /** The script runs what a slot waits for before it. If that failed, or is not in the script, a wait would only hold up the rest. */

@@ -50,8 +50,6 @@ export function rowJson(row: StoredRow, status: Status | null): Record<string, u
     version: stored['version'],
     leaseUntil: instantOrNull(row.leaseUntil),
     expiresAt: instantOrNull(row.expiresAt),
-    ...(stored['coveredBy'] !== undefined && { coveredBy: stored['coveredBy'] }),
-    ...(stored['covers'] !== undefined && { covers: stored['covers'] }),
   }
 }
 

@@ -1,7 +1,6 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { hasStarted, waitMsOf } from '../../core/row/attempts.ts'
-import { isCover } from '../../core/row/covering.ts'
 import { otherPlace } from '../../core/row/other-place.ts'
 import { keptRejections } from '../../core/row/rejections.ts'
 import type {
@@ -154,7 +153,7 @@ function rejectionCause({ cause }: Rejection): string {
 
 function resolutionEvent(resolution: Resolution): TimelineEvent {
   const { at, state, by, reason } = resolution
-  return event(at, isCover(resolution) ? reason : `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
+  return event(at, `resolved as ${state.toLowerCase()} by ${by}: ${reason}`)
 }
 
 function event(at: Instant, text: string, source = ''): TimelineEvent {

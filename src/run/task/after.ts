@@ -1,12 +1,13 @@
 import { errorCode, LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { isLeftOpen } from '../../core/row/attempts.ts'
-import { withCovering } from '../../core/row/covering.ts'
+import { hasCompleted, isLeftOpen } from '../../core/row/attempts.ts'
+import { type Covering, coveringOf, LONGEST_RANGE_MS, rangeStartOf } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { blockAttempt } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
-import type { DueKey } from '../../core/task/expected-slots.ts'
-import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../core/task/task-record.ts'
+import { type DueKey, dueKeys } from '../../core/task/expected-slots.ts'
+import { parseSince } from '../../core/task/schedules-in-force.ts'
+import { EMPTY_TASK_RECORD, expectedTimes, isNewerRecord, type TaskRecord } from '../../core/task/task-record.ts'
 import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../../core/task/upstream.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, Key, PendingRow, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
@@ -200,7 +201,8 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<U
   for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read, hasRow, since)) {
     for (const key of slots) {
       const row = await readUpstreamRow(key, claimedSlot)
-      const need = needOf(key, row, record)
+      const covering = await coveringOfUpstream({ ...key, row, record }, claimedSlot)
+      const need = needOf(key, row, record, covering)
       if (isInOwnRange(key, row, claimedSlot)) continue
       if (need.kind === 'open') return { task: key.task, slot: key.slot, row: notInside(row, claimedSlot), record }
       if (need.kind === 'excused') excused.push(`${formatInstant(key.slot)} of ${key.task} ${need.why}`)
@@ -229,14 +231,41 @@ async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: C
     if (leftMs <= 0) return
     await clock.wait(Math.min(leftMs, READ_EVERY_MS * (1 + JITTER * (2 * random() - 1))), claimedSlot.halt)
     const row = await readUpstreamRow(missing, claimedSlot)
-    if (needOf(missing, row, missing.record).kind !== 'open') return
+    const covering = await coveringOfUpstream({ ...missing, row }, claimedSlot)
+    if (needOf(missing, row, missing.record, covering).kind !== 'open') return
   }
 }
 
 function readUpstreamRow({ task, slot }: Key, { settings, io, halt }: ClaimedSlot): Promise<StoredRow | null> {
   const limit: Limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }
-  const get = (key: Key) => askWithin(limit, io, (call) => io.store.get(key, call))
-  return get({ task, slot }).then((row) => withCovering(row, get))
+  return askWithin(limit, io, (call) => io.store.get({ task, slot }, call))
+}
+
+/** Upstream slots that a later run may have done are looked for in this many of the due slots after them. */
+const MAX_LATER = 100
+
+/**
+ * Returns what a later run says of an upstream slot. A role may only read single rows of other tasks, so this reads the slots
+ * that were due after it, up to the first run with a range that completed. Usually that is one.
+ */
+async function coveringOfUpstream(
+  { task, slot, row, record }: UpstreamSlot,
+  claimedSlot: ClaimedSlot,
+): Promise<Covering | null> {
+  const now = claimedSlot.io.clock.now()
+  const { skewMs, sinceLastSuccess: hasRanges } = expectedTimes(record)
+  if (hasRanges !== true || readableRow(row)?.state === 'COMPLETED') return null
+  const until = Math.min(slot + LONGEST_RANGE_MS, now + skewMs) + 1
+  const later = [...dueKeys([{ task, schedules: record.schedules.map(parseSince) }], slot + 1, until)].reverse()
+  const rows: StoredRow[] = []
+  for (const key of later.slice(0, MAX_LATER)) {
+    const found = await readUpstreamRow(key, claimedSlot)
+    if (found === null) continue
+    rows.push(found)
+    const own = readableRow(found)
+    if (own !== null && hasCompleted(own) && own.attempts.some((one) => rangeStartOf(one) !== undefined)) break
+  }
+  return coveringOf(slot, row, rows, { now, skewMs, hasRanges })
 }
 
 /** Returns whether the slot is the previous one of a run with a range, and nothing has started in it: the range has it, too. */

@@ -30,8 +30,7 @@ import {
 } from '../page.ts'
 import type { CallOptions, EntryMethods, Store } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
-import { areOfRole } from './credentials.ts'
-import { errorOfWrite, isByPolicy, isUnknownClient } from './errors.ts'
+import { errorOfWrite, isByPolicy } from './errors.ts'
 import {
   entryKey,
   entryPut,
@@ -56,7 +55,7 @@ const NOTE_TRIES = 4
 
 /** A claim and a finish are one request each. Region and credentials come from the SDK. */
 export function openDynamoStore(options: DynamoOptions): Store {
-  const dynamo = withNewRole(connect(options), areOfRole(options.env))
+  const dynamo = withNewRole(connect(options))
   return {
     name: `dynamodb:${dynamo.table}`,
     ...rowMethods(dynamo),
@@ -66,26 +65,22 @@ export function openDynamoStore(options: DynamoOptions): Store {
 }
 
 /** The waits after a denial of the first request. IAM makes a new policy known everywhere within some seconds. */
-const NEW_POLICY_WAITS_MS = [500, 1_000, 2_000]
-/** A stack starts a task with a role that it has just made. Nobody waits for the answer, so these are a minute. */
-const NEW_ROLE_WAITS_MS = [...NEW_POLICY_WAITS_MS, ...Array<number>(14).fill(4_000)]
+const NEW_ROLE_WAITS_MS = [500, 1_000, 2_000]
 
-/** Repeats the first request while it is denied, because the role or its permissions may be a few seconds old. */
-function withNewRole(dynamo: Dynamo, isOfRole: boolean): Dynamo {
+/** Repeats the first request while it is denied, because the permissions of a role may be a few seconds old. */
+function withNewRole(dynamo: Dynamo): Dynamo {
   let isKnown = false
-  const isNew = (error: unknown) => isByPolicy(error) || (isOfRole && isUnknownClient(error))
   return {
     ...dynamo,
     async ask(action, send, call) {
-      const ofRole = isOfRole ? NEW_ROLE_WAITS_MS : NEW_POLICY_WAITS_MS
-      const waits = isKnown ? [] : ofRole
+      const waits = isKnown ? [] : NEW_ROLE_WAITS_MS
       for (const waitMs of waits) {
         try {
           const answer = await dynamo.ask(action, send, call)
           isKnown = true
           return answer
         } catch (error) {
-          if (!isNew(error)) {
+          if (!isByPolicy(error)) {
             isKnown = !(error instanceof LedgerError && error.kind === 'unreachable')
             throw error
           }

@@ -71,7 +71,8 @@ test('every status has a slot that it is the status of', () => {
 
 test('a slot without attempts has the status that an operator gave it', () => {
   for (const state of RESOLVED_STATES) {
-    const resolved = { ...closed(row(FAILED)), attempts: [], state }
+    const resolutions = [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: 0 }]
+    const resolved = { ...closed(row(FAILED)), attempts: [], state, resolutions }
     expect(statusOf({ slot, row: resolved }, settings)).toBe(state.toLowerCase())
   }
 })

@@ -6,8 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import type { EcsFacts, StoredRow } from '../../../src/core/types.ts'
 import { type RerunScript, scriptLines } from '../../../src/format/rerun/script.ts'
-import { type ShownSlot, shownSlot } from '../../../src/format/slot/show.ts'
-import { RANGE_CAUTION } from '../../../src/verdict/cautions.ts'
+import { shownSlot } from '../../../src/format/slot/show.ts'
 import { FAILED, judgedAt, NOW, ON_ECS, pending, rowOn, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 
@@ -88,12 +87,6 @@ describe('the script that runs slots again', () => {
     expect(lines.join('\n')).toMatch(
       /# a .* failed \(exit code 3\).*\(work: may be half done\)\n {2}# {3}check its log first: +aws logs tail/,
     )
-  })
-
-  test('says once for each task that a later run may have done the work', () => {
-    const ofRange = (shown: ShownSlot) => ({ ...shown, verdict: { ...shown.verdict, caution: RANGE_CAUTION } })
-    const slots = [slotOf('a', 0), slotOf('a', 1), slotOf('b', 2)].map(ofRange)
-    expect(script({ slots }).filter((line) => line.includes(RANGE_CAUTION))).toHaveLength(2)
   })
 
   test('has a task that comes after others of the script after them, in a chain too, and a circle is no problem', () => {

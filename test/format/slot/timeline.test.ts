@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import type { Rejection, Row } from '../../../src/core/types.ts'
 import { slotTimeline } from '../../../src/format/slot/timeline.ts'
-import { coveredRow, FAILED, FORCED, NOW, resolvedAs, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
+import { FAILED, FORCED, NOW, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 /** Returns a row with these rejections, which came a second apart from each other, from `fromMs` after the attempt on. */
 function rejecting(
@@ -30,15 +30,6 @@ const linesOf = (row: Row) =>
     entry.text.startsWith('attempt') ? [] : [[entry.text, entry.source.split(',')[0]].filter(Boolean).join(' / ')],
   )
 const many = (length: number, rejection: Partial<Rejection> = {}) => Array.from({ length }, () => rejection)
-
-test('a slot that a later one covers is not called skipped, also after an operator has decided', () => {
-  const row = coveredRow()
-  const { resolutions } = resolvedAs('COMPLETED', row)
-  expect(linesOf({ ...row, resolutions: [...row.resolutions, ...resolutions] })).toEqual([
-    'covered by slot 2026-11-25T03:00:00Z',
-    'resolved as completed by ada: checked by hand',
-  ])
-})
 
 test('one rejection is one event, with its source', () => {
   expect(linesOf(rejecting([{}]))).toEqual([

@@ -330,17 +330,6 @@ test('with --after self, a run that does the work since the last success waits f
   expect(await time.run(self(0).result)).toMatchObject({ status: 'completed' })
 })
 
-test('a trigger of a task that goes on from the last success is refused with the caution of its range', async () => {
-  const { time, extract } = await chain()
-  const failing = () => time.run(extract(0, { sinceLastSuccess: true }, failsAfter(1)).result)
-  await failing()
-  const { status, verdict } = await failing()
-  expect({ status, caution: verdict?.caution }).toEqual({
-    status: 'refused',
-    caution: expect.stringContaining('later run may have done the work'),
-  })
-})
-
 describe('what cannot be waited for is a usage error, and nothing is written', () => {
   test.each([
     ['an unknown task', ['extrct'], 'task extrct of --after is unknown'],

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { Ledger } from '../../../api.ts'
 import { concurrently } from '../../../audit/concurrently.ts'
+import { readCovering } from '../../../audit/ranges.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
 import { DEFAULT_FORCED, type Rerunnable, type Selectable } from '../../../core/row/policy.ts'
@@ -132,7 +133,9 @@ async function* readNamed(values: ScriptValues, reference: string, ledger: Ledge
   const { slot } = await ledger.findSlot({ task, slot: reference, ledgerTimeoutMs })
   const of = factsOf(task, await knownOf(values, task, ledger), systemClock.now())
   const row = await ledger.get({ task, slot, ledgerTimeoutMs })
-  yield { why: 'named', shown: shownSlot(judge(namedSlot(slot.getTime(), row, of), of), store) }
+  const read: Parameters<typeof readCovering>[3] = (asked) => ledger.history({ ...asked, ledgerTimeoutMs })
+  const covering = await readCovering(slot.getTime(), row, of, read)
+  yield { why: 'named', shown: shownSlot(judge(namedSlot(slot.getTime(), row, of, { covering }), of), store) }
 }
 
 async function knownOf({ ledgerTimeoutMs }: ScriptValues, task: string, ledger: Ledger): Promise<KnownTask> {

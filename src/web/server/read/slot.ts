@@ -1,3 +1,4 @@
+import { readCovering } from '../../../audit/ranges.ts'
 import { LOOKED_AT } from '../../../audit/walk.ts'
 import { instantWithoutSchedule } from '../../../core/schedule/slot-reference.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
@@ -23,18 +24,10 @@ export async function readSlot(
   const before: JudgedSlot[] = []
   for await (const one of readSlots(read, { until: slot, limit: of.rules === null ? 1 : LOOKED_AT }, reading))
     before.push(one)
-  const shown = shownSlot(
-    judge(
-      namedSlot(
-        slot,
-        row,
-        of,
-        before.flatMap(({ own }) => own ?? []),
-      ),
-      of,
-    ),
-    store,
-  )
+  const asking = askOptions(reading)
+  const covering = await readCovering(slot, row, of, (asked) => reading.ledger.history({ ...asked, ...asking }))
+  const older = before.flatMap(({ own }) => own ?? [])
+  const shown = shownSlot(judge(namedSlot(slot, row, of, { older, covering }), of), store)
   if (shown.status === null) return null
   const after = nextSlotDue(inForce, gapsOf(known), slot)
   return { ...shown, clock: clockOf(shown.schedule, reading), before: before[0]?.slot ?? null, after }

@@ -1,0 +1,65 @@
+import { hasCompleted } from '../core/row/attempts.ts'
+import { type Covering, collectRanges, LONGEST_RANGE_MS, rangeStartOf } from '../core/row/range.ts'
+import { readableRow } from '../core/row/status.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
+import type { TaskFacts } from '../verdict/found.ts'
+import type { HistoryQuery } from './history.ts'
+
+/** Yields rows of a task, the newest first. */
+type ReadRows = (query: Required<HistoryQuery>) => AsyncIterable<StoredRow>
+
+/** More rows than this leave it unknown what later runs did. */
+const MAX_LATER = 1_000
+const FIRST_SPAN_MS = 3_600_000
+
+export interface LaterRanges extends Pick<ReturnType<typeof collectRanges>, 'add'> {
+  /** Returns what later runs say of a slot whose own row is `own`. Slots must be asked for from the newest to the oldest. */
+  covering(slot: Instant, own: StoredRow | null): Covering | null
+}
+
+/**
+ * Returns the ranges that rows at `from` or later have, and to which a reader adds the rows before. The next run that completed
+ * goes on from there, so later ones say nothing of earlier slots. Without ranges in the task, nothing is read.
+ */
+export async function laterRanges(
+  { task, now, times }: TaskFacts,
+  from: Instant,
+  read: ReadRows,
+): Promise<LaterRanges> {
+  const { skewMs, sinceLastSuccess: hasRanges } = times
+  const { add, covering } = collectRanges({ now, skewMs, hasRanges })
+  const end = Math.min(from + LONGEST_RANGE_MS, now + skewMs) + 1
+  let left = MAX_LATER
+  let isOver = hasRanges !== true || from > now
+  for (let [since, spanMs] = [from, FIRST_SPAN_MS]; !isOver && since < end && left > 0; since += spanMs, spanMs *= 4) {
+    for await (const row of read({ task, since, until: Math.min(since + spanMs, end), limit: left })) {
+      left -= 1
+      add(row)
+      isOver ||= goesOn(row)
+    }
+  }
+  return { add, covering: (slot, own) => covering(slot, own, left > 0) }
+}
+
+function goesOn(found: StoredRow): boolean {
+  const row = readableRow(found)
+  return row !== null && hasCompleted(row) && row.attempts.some((one) => rangeStartOf(one) !== undefined)
+}
+
+interface DatedQuery extends Pick<HistoryQuery, 'limit'> {
+  readonly task: string
+  readonly since: Date
+  readonly until: Date
+}
+
+/** Returns what later runs say of one slot. `history` is that of the library. */
+export async function readCovering(
+  slot: Instant,
+  row: StoredRow | null,
+  of: TaskFacts,
+  history: (query: DatedQuery) => AsyncIterable<StoredRow>,
+): Promise<Covering | null> {
+  const read: ReadRows = ({ since, until, ...asked }) =>
+    history({ ...asked, since: new Date(since), until: new Date(until) })
+  return (await laterRanges(of, slot + 1, read)).covering(slot, row)
+}
