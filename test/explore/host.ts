@@ -12,18 +12,20 @@ import type { RecordKnowledge } from './ledger.ts'
 import { operatorAnswer } from './operator.ts'
 import { DAY_MS, type HostPlan, isTrigger, START_MS, slotOf, TASK } from './scenario.ts'
 
-const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
+export const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
 /** Returns a task record that says what all runs of the scenario state, and no pause. So they write nothing into it. */
 export const knownRecord = (settings: Settings): TaskRecord => ({
   ...EMPTY_TASK_RECORD,
-  // The slot before the first one was missed, in the scenarios in which that matters.
-  schedules: [{ since: START_MS - (settings.catchUpMs ?? 0), spec: SCHEDULE.schedule }],
+  // The slots before the first one were due, in the scenarios in which that matters.
+  schedules: [{ since: START_MS - (settings.sinceLastSuccess ? 7 : 0) * DAY_MS, spec: SCHEDULE.schedule }],
   expectations: { since: START_MS, ...expectationsOf(settings) },
 })
 
 /** One execution of the batch. It goes on while its supervisor is paused or has crashed. */
 export interface Work {
   readonly number: number
+  /** The slot after which its work begins. Null: it does all that there is, or only that of its own slot. */
+  readonly since: number | null
   readonly startMs: number
   endMs: number | null
   succeeded: boolean
@@ -32,6 +34,7 @@ export interface Work {
 
 export interface Answer {
   readonly status: string
+  readonly cause: string | null
   readonly outcome: string | null
   readonly attempt: number | null
   readonly recorded: boolean | null
@@ -65,8 +68,8 @@ export interface Host {
   leaseFromMs: number | null
   /** The state of the slot before its own, by its latest read of that. Null: it has read none. */
   before: Row['state'] | null
-  /** The slot that covered its own when it claimed that, as the ledger had it then. Null: it claimed no covered slot. */
-  covering: { readonly slot: number; readonly attempts: number; readonly isDone: boolean } | null
+  /** Whether it recorded the end of its work after its lease, so that another run may have done that work again. */
+  endedLate: boolean
   /** What it knows of the record of the task. */
   readonly knows: RecordKnowledge
   hear(text: string): void
@@ -133,7 +136,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     answer: null,
     leaseFromMs: null,
     before: null,
-    covering: null,
+    endedLate: false,
     knows: { isRead: plan.asks !== true, askedInPause: false, isPaused: false },
     hear(text) {
       host.history = mix(host.history, `${now()} ${text};`)
@@ -173,10 +176,11 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
   }
 
   /** Starts work. It ends when the scheduler ends it, or within the allowed time after a lost lease or a stop. */
-  function work({ number, lost }: LiveAttempt): Promise<WorkEnd<string>> {
+  function work({ number, since, lost }: LiveAttempt): Promise<WorkEnd<string>> {
     return new Promise((resolve) => {
       const made: Work = {
         number,
+        since,
         startMs: now(),
         endMs: null,
         succeeded: false,
@@ -207,6 +211,11 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       plan.does === 'force'
         ? { kind: 'forced', by: 'operator', reason: plan.name }
         : { kind: 'scheduled', eventTime: slot, source: 'event-time' }
+    const own = {
+      ...settings,
+      ...(plan.only !== undefined && { forceOnly: plan.only }),
+      ...(plan.isPlain && { sinceLastSuccess: false, overlap: 'allow' as const }),
+    }
     const request = {
       task: TASK,
       window: { slot, end: slot + DAY_MS },
@@ -216,7 +225,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       host: { host: plan.name },
       objection: null,
       retentionMs: null,
-      ...((settings.overlap !== 'allow' || settings.after !== null) && { phase: 'waiting' as const }),
+      ...((own.overlap !== 'allow' || own.after !== null) && { phase: 'waiting' as const }),
     }
     const io = {
       store,
@@ -228,7 +237,6 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       findSurvivor: () => null,
       emit: (event: RunEvent) => void host.events.push(event),
     }
-    const own = plan.only === undefined ? settings : { ...settings, forceOnly: plan.only }
     return execute(request, work, own, io).then(
       (result) => answerOf(result.status, result),
       (error: { kind?: string }) => {
@@ -244,17 +252,27 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
   }
 
   function answerOf(status: string, facts: object): Answer {
-    const known = facts as { readonly outcome?: string; readonly attempt?: number | null; readonly recorded?: boolean }
+    const known = facts as {
+      readonly cause?: string
+      readonly outcome?: string
+      readonly attempt?: number | null
+      readonly recorded?: boolean
+    }
     const uncertain = host.events.some((event) => event.event === 'withdrawn' && !event.certain)
-    // A run that waited for another slot, gave way to it or retried does not report whether its last write can land
+    // A run that waited for another slot, gave way to it, could not note that or retried does not report whether its last write can land
     // later.
     const silent = host.events.some(
-      (event) => event.event === 'waiting' || event.event === 'retry' || 'holder' in event,
+      (event) =>
+        event.event === 'waiting' ||
+        event.event === 'retry' ||
+        'holder' in event ||
+        ('by' in event && !('noted' in event && event.noted)),
     )
     const open = status === 'unrecorded' || status === 'unanswered' || known.recorded === false
     const nothing = known.attempt === null
     return {
       status,
+      cause: known.cause ?? null,
       outcome: known.outcome ?? null,
       attempt: known.attempt ?? null,
       recorded: known.recorded ?? null,

@@ -1,12 +1,13 @@
 import { LedgerError } from '../../src/core/errors.ts'
 import { readableRow } from '../../src/core/row/status.ts'
+import { beginAttempt, claimRow, finishRow } from '../../src/core/row/transition.ts'
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
 import { readRecord, writeRecord } from '../../src/run/task/task-record.ts'
 import type { EntryKey, PutResult, Store } from '../../src/store/store.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 import type { Request } from './network.ts'
-import { TASK } from './scenario.ts'
+import { DAY_MS, type Past, START_MS, slotOf, TASK } from './scenario.ts'
 
 /** The stored row of one slot. Its rejections are those of the stored form. */
 export interface Stored {
@@ -40,12 +41,13 @@ async function readTaskRecord(store: Store): Promise<TaskRecord> {
 
 /**
  * Returns a ledger in memory that calls `onWrite` after each write of a row, and `onError` for an unexpected error. `known` is
- * the record that it begins with.
+ * the record that it begins with, and `past` the slots.
  */
 export function watchedLedger(
   onWrite: (request: Request, before: Row | undefined, row: Row) => void,
   onError: (error: Error) => void,
-  known: TaskRecord | null = null,
+  known: TaskRecord | null,
+  past: readonly Past[] = [],
 ): WatchedLedger {
   const store = memoryStore()
   // The store answers at once.
@@ -65,6 +67,11 @@ export function watchedLedger(
   function note(slot: number, row: Row): void {
     const { rejectionCount = 0, rejections = [] } = rawOf(slot)
     slots.set(slot, { row, rejectionCount, rejectedRuns: rejections.map(({ runId }) => runId) })
+  }
+
+  for (const row of past.map(pastRow)) {
+    void store.put(row, 'absent', { signal: new AbortController().signal })
+    note(row.slot, row)
   }
 
   return {
@@ -106,6 +113,33 @@ export function watchedLedger(
       return `${text}${lockVersion}${record.version === 0 ? '' : JSON.stringify(record)}`
     },
   }
+}
+
+/** The run of each slot that ran before the scenario. */
+export const PAST_RUN = 'past'
+
+/** Returns the row of a slot that ran a day before the scenario begins. */
+export function pastRow({ day, outcome, since }: Past): Row {
+  const slot = slotOf({ day })
+  const now = START_MS - DAY_MS
+  const claim = {
+    task: TASK,
+    window: { slot, end: slot + DAY_MS },
+    schedule: { expression: '0 3 * * *', zone: 'UTC' },
+    zoneData: '2026a',
+    runId: PAST_RUN,
+    trigger: { kind: 'scheduled', eventTime: slot, source: 'event-time' },
+    host: { host: PAST_RUN },
+  } as const
+  const leaseMs = 2 * DAY_MS
+  const begun = beginAttempt(
+    claimRow(null, claim, { writeId: 'claim', now }, leaseMs),
+    { writeId: 'begin', now },
+    leaseMs,
+  )
+  const [attempt] = begun.attempts
+  if (since !== undefined) Object.assign(attempt, { since: slotOf({ day: since }) })
+  return outcome === 'runs' ? begun : finishRow(begun, { outcome }, { writeId: 'finish', now })
 }
 
 /** What a host knows of the record of the task, as an observer sees it who looks at the ledger when a request is sent. */

@@ -1,8 +1,8 @@
-import type { TaskRecord } from '../../src/core/task/task-record.ts'
 import type { AttemptRecord, Row } from '../../src/core/types.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import type { Answer, Host, Work } from './host.ts'
-import type { Stored } from './ledger.ts'
+import { PAST_RUN, type Stored } from './ledger.ts'
+import { checkRange, hasWorkOf, isDone, type Observed, type Running, type Say } from './ranges.ts'
 import { DAY_MS, isTrigger, START_MS } from './scenario.ts'
 
 // The promises, in the form that an outside observer can check. The observer knows the true time, the starts and ends
@@ -11,16 +11,6 @@ import { DAY_MS, isTrigger, START_MS } from './scenario.ts'
 
 /** A supervisor that wakes waits for the ledger for at most this long, and then stops its work. */
 const RENEWAL_AFTER_PAUSE_MS = 5_000
-
-export interface Observed {
-  readonly hosts: readonly Host[]
-  readonly slots: ReadonlyMap<number, Stored>
-  record(): TaskRecord
-  readonly settings: Settings
-  nowMs(): number
-}
-
-export type Say = (promise: string, text: string) => void
 
 const isOpen = ({ outcome }: AttemptRecord) => outcome === undefined
 const hasSuccess = (row: Row) => row.attempts.some(({ outcome }) => outcome === 'succeeded')
@@ -49,9 +39,7 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
       say('completed work is not done again', `${name} started, and its force does not name completed`)
     }
   }
-  const { covering } = host
-  if (covering?.isDone && !host.plan.only?.includes('completed'))
-    say('a force of a covered slot knows its work', `${name} started, and the work was done before its claim`)
+  checkRange(host, work, observed, say)
   if (row !== undefined && host.plan.does === 'run' && !isCalledEnded) {
     const resolved = row.resolutions.find(({ state }) => state !== 'FAILED')
     if (hasSuccess(row) || resolved !== undefined) say('nothing after completion', `${name} started after that`)
@@ -66,12 +54,10 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
     say('attempts are limited', `${name} started attempt ${scheduled + 1} of ${settings.maxAttempts}`)
   }
   for (const other of hosts) {
-    const isCovering = other.slot === covering?.slot
-    if (other === host || !(isCovering || isBeside(host, other, settings))) continue
     const running = other.works.find(({ endMs }) => endMs === null)
-    // Whoever runs the covering slot later does the work of this one again.
-    if (running !== undefined && isCovering && running.number > covering.attempts) continue
-    if (running === undefined || isAbsent(other, settings, nowMs())) continue
+    if (other === host || running === undefined || !isBeside({ host, work }, { host: other, work: running }, settings))
+      continue
+    if (isAbsent(other, settings, nowMs())) continue
     if (maySurvive(other, observed) || ridesOut(other, host, work, settings)) continue
     say('one at a time', `${name} started while ${other.plan.name} ran`)
   }
@@ -96,7 +82,7 @@ export function checkState(observed: Observed, say: Say): void {
     }
     for (const second of running) {
       if (first === second || first.work.startMs > second.work.startMs) continue
-      if (!isBeside(first.host, second.host, settings)) continue
+      if (!isBeside(first, second, settings)) continue
       if (isAbsent(first.host, settings, nowMs()) || isAbsent(second.host, settings, nowMs())) continue
       if (maySurvive(first.host, observed) || maySurvive(second.host, observed)) continue
       if (ridesOut(first.host, second.host, second.work, settings)) continue
@@ -115,10 +101,9 @@ export function checkWrite(
   observed: Observed,
   say: Say,
 ): void {
-  const { hosts, slots, settings } = observed
+  const { hosts, settings } = observed
   const name = host.plan.name
-  // A slot that is still missed may be covered later, by a request that was on its way.
-  if (host.answer?.certain && row.coveredBy === undefined)
+  if (host.answer?.certain)
     say('nothing lands later', `a write of ${name} landed after it answered ${host.answer.status}`)
   if (row.version !== (before?.version ?? 0) + 1)
     say('every write is fenced', `version ${before?.version}, then ${row.version}`)
@@ -128,7 +113,7 @@ export function checkWrite(
   const ends = (number: number, runId: string) =>
     hosts.find(({ plan }) => plan.name === runId)?.works.find((work) => work.number === number)
   for (const { number, runId, outcome } of row.attempts) {
-    if (outcome === 'succeeded' && !ends(number, runId)?.succeeded) {
+    if (outcome === 'succeeded' && runId !== PAST_RUN && !ends(number, runId)?.succeeded) {
       say('no success is invented', `attempt ${number} of ${runId} is on record as succeeded`)
     }
     if (outcome === 'notStarted' && ends(number, runId) !== undefined) {
@@ -136,11 +121,6 @@ export function checkWrite(
     }
   }
   if (settings.after !== null && row.state === 'SKIPPED') say('a blocked slot stays open', `${name} skipped it`)
-  const wasMissed = before === undefined || before.attempts.every(({ outcome }) => outcome === 'notStarted')
-  if (row.coveredBy !== undefined && before?.coveredBy === undefined && !wasMissed)
-    say('only a missed slot is covered', `${name} covered it after a run of ${before?.owner}`)
-  if (row.coveredBy !== undefined && slots.get(row.coveredBy)?.row.covers === undefined)
-    say('a run states first what it covers', `the row of ${name} does not say that it covers another slot`)
   const said = row.resolutions.some(({ state }) => state === 'COMPLETED')
   if (row.state === 'COMPLETED' && !hasSuccess(row) && !said) say('no success is invented', 'the row says COMPLETED')
   for (const other of hosts.filter(({ slot }) => slot === row.slot)) {
@@ -191,7 +171,7 @@ export function checkAnswer(host: Host, answer: Answer, { slots, record }: Obser
   const name = host.plan.name
   const row = slots.get(host.slot)?.row
   const rejectedRuns = slots.get(host.slot)?.rejectedRuns
-  const { status, outcome, attempt, recorded, noted } = answer
+  const { status, cause, outcome, attempt, recorded, noted } = answer
   const says = (text: string) => say('the answer is true', `${name} answered ${status}, and ${text}`)
   const own = row?.attempts.filter(({ runId }) => runId === name) ?? []
   const last = host.works.at(-1)
@@ -202,6 +182,9 @@ export function checkAnswer(host: Host, answer: Answer, { slots, record }: Obser
   }
   if (status === 'failed' && recorded && attempt !== null) {
     if (!own.some((one) => one.number === attempt && one.outcome === outcome)) says(`its ${outcome} is not in the row`)
+  }
+  if (status === 'duplicate' && cause === 'completed') {
+    if (![...slots.values()].some((stored) => isDone(stored.row, host.slot))) says('the work of its slot is not done')
   }
   const rejected = status === 'duplicate' || status === 'refused'
   const nothing =
@@ -233,7 +216,10 @@ export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say)
   const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')
   const isRejected = ({ answer }: Host) => answer?.status === 'duplicate' || answer?.status === 'refused'
   const mayRun = triggers.some(({ plan }) => plan.only === undefined)
-  if (mayRun && !resolved && triggers.every(isRejected)) say('the run happens', 'every trigger was rejected')
+  const isPart = [...slots.values()].some(({ row }) =>
+    row.attempts.some(({ runId, since }) => runId === PAST_RUN && since !== undefined),
+  )
+  if (mayRun && !resolved && !isPart && triggers.every(isRejected)) say('the run happens', 'every trigger was rejected')
   for (const { answer, plan, slot } of hosts) {
     const { row, rejectedRuns } = slots.get(slot) ?? {}
     if (answer?.noted && rejectedRuns?.filter((runId) => runId === plan.name).length !== 1) {
@@ -248,8 +234,9 @@ export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say)
   }
 }
 
-function isBeside(first: Host, second: Host, { overlap }: Settings): boolean {
-  return first.slot === second.slot || overlap !== 'allow'
+function isBeside(first: Running, second: Running, { overlap }: Settings): boolean {
+  const isApart = first.host.plan.isPlain || second.host.plan.isPlain || overlap === 'allow'
+  return !isApart || hasWorkOf(first.host.slot, second) || hasWorkOf(second.host.slot, first)
 }
 
 /**

@@ -16,14 +16,24 @@ export interface HostPlan {
   readonly day?: number
   /** The difference of the host's wall clock from the true time, in milliseconds. */
   readonly offsetMs?: number
+  /** It runs without the option of the others to do the work since the last success, and without their overlap lock. */
+  readonly isPlain?: boolean
   /** Whether a run must ask for the record of its task. By default it knows the record, and that the task is not paused. */
   readonly asks?: boolean
+}
+
+/** A slot that ran before. Its run did the work after the slot `since`, in days; left out: only its own. */
+export interface Past {
+  readonly day: number
+  /** `runs`: it still runs, without the overlap lock, as an earlier version of cronledger has it. */
+  readonly outcome: 'succeeded' | 'failed' | 'runs'
+  readonly since?: number
 }
 
 export const TASK = 'nightly'
 export const START_MS = Date.parse('2026-11-24T03:00:00Z')
 export const DAY_MS = 86_400_000
-export const slotOf = ({ day = 0 }: HostPlan) => START_MS + day * DAY_MS
+export const slotOf = ({ day = 0 }: Pick<HostPlan, 'day'>) => START_MS + day * DAY_MS
 export const isTrigger = ({ does }: HostPlan) => does === 'run' || does === 'force'
 
 /** The largest number of disturbances in one schedule, by kind. `all` limits their sum. */
@@ -40,6 +50,7 @@ export interface Budget {
 export interface Scenario {
   readonly name: string
   readonly hosts: readonly HostPlan[]
+  readonly past?: readonly Past[]
   /** Settings of all hosts, in addition to `SHORT`. */
   readonly settings?: RunSettings
   readonly budget: Budget

@@ -1,6 +1,6 @@
 import { RERUNNABLE } from '../../src/core/row/policy.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
-import type { Budget, HostPlan, Scenario } from './scenario.ts'
+import type { Budget, HostPlan, Past, Scenario } from './scenario.ts'
 
 const A: HostPlan = { name: 'A', does: 'run' }
 const B: HostPlan = { name: 'B', does: 'run' }
@@ -23,11 +23,15 @@ const FAST: HostPlan = { name: 'B', does: 'run', offsetMs: 2_500 }
 /** The run of the second slot waits for the first one. */
 const AFTER: RunSettings = { after: ['self'], afterTimeoutMs: 8_000 }
 
-/** A trigger and a force of the slot before the first one, which was missed. */
-const LATE: HostPlan = { name: 'B', does: 'run', day: -1 }
-const ALONE: HostPlan = { name: 'F', does: 'force', day: -1 }
-/** A day and the skew, so that each clock has that slot in its span. */
-const ONCE = { catchUpMs: 86_405_000, catchUpMode: 'once', graceMs: 0 } as const
+/** Three slots that are due, of which each run does the work since the last success. That is the one before them. */
+const SINCE = { sinceLastSuccess: true, overlap: 'wait', overlapTimeoutMs: 8_000 } as const
+const DONE: Past = { day: -3, outcome: 'succeeded' }
+const FIRST: HostPlan = { name: 'A', does: 'run', day: -2 }
+const SECOND: HostPlan = { name: 'B', does: 'run', day: -1 }
+const THIRD: HostPlan = { name: 'C', does: 'run' }
+/** The third slot failed, and the two before it are a part of its work. */
+const OPEN: Past = { day: 0, outcome: 'failed', since: -3 }
+const IN_RANGE: HostPlan = { name: 'G', does: 'force', day: -2 }
 
 const ONE_FAULT: Budget = { all: 1, network: 1 }
 const ONE_OF_ANY: Budget = { all: 1, network: 1, crash: 1, pause: 1, stop: 1, outage: 1 }
@@ -128,44 +132,98 @@ export const SCENARIOS: readonly Scenario[] = [
     horizonMs: TAKEOVER_MS,
   },
   {
-    name: 'a run that covers, and a late trigger',
-    hosts: [A, LATE],
-    settings: ONCE,
-    budget: { all: 1, network: 1, crash: 1 },
-    endless: true,
+    name: 'two ranges',
+    hosts: [FIRST, SECOND],
+    past: [DONE],
+    settings: SINCE,
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'two ranges, a pause',
+    hosts: [FIRST, SECOND],
+    past: [DONE],
+    settings: { sinceLastSuccess: true, overlap: 'skip' },
+    budget: { all: 1, pause: 1 },
+    horizonMs: TAKEOVER_MS,
+  },
+  {
+    name: 'three ranges',
+    hosts: [FIRST, SECOND, THIRD],
+    past: [DONE],
+    settings: SINCE,
+    budget: { all: 0 },
     horizonMs: 5_000,
   },
   {
-    name: 'two runs that cover, skewed clocks',
-    hosts: [SLOW, { ...FAST, day: 1 }],
-    settings: ONCE,
-    budget: ONE_FAULT,
-    endless: true,
-    horizonMs: 5_000,
-  },
-  {
-    name: 'a run that covers, and a force of it, skewed clocks',
-    hosts: [SLOW, { ...F, offsetMs: 2_500 }],
-    settings: ONCE,
+    name: 'a range that is lost, a late trigger, a takeover',
+    hosts: [SECOND, FIRST, { ...SECOND, name: 'C' }],
+    past: [DONE],
+    settings: { ...SINCE, maxAttempts: 2 },
     budget: { all: 1, crash: 1 },
     endless: true,
     horizonMs: TAKEOVER_MS,
   },
   {
-    name: 'a force of a covered slot',
-    hosts: [A, B, ALONE],
-    settings: { ...ONCE, maxAttempts: 2 },
+    name: 'no success yet',
+    hosts: [FIRST, SECOND],
+    settings: SINCE,
+    failures: 2,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'a failed range: its rerun and forces in it',
+    hosts: [F, IN_RANGE, { ...IN_RANGE, name: 'H', day: -1 }],
+    past: [DONE, OPEN],
+    settings: SINCE,
     failures: 1,
     budget: { all: 0 },
     horizonMs: 5_000,
   },
   {
-    name: 'a force of a covered slot, skewed clocks',
-    hosts: [SLOW, { ...ALONE, offsetMs: 2_500 }],
-    settings: { ...ONCE, maxAttempts: 2 },
-    budget: { all: 1, crash: 1, pause: 1, outage: 1 },
-    endless: true,
-    horizonMs: TAKEOVER_MS,
+    name: 'a failed range: a resolution in it',
+    hosts: [F, { ...R, day: -1 }, FIRST],
+    past: [DONE, OPEN],
+    settings: SINCE,
+    budget: { all: 0 },
+    horizonMs: 5_000,
+  },
+  {
+    name: 'a completed range: forced again, and a late trigger',
+    hosts: [AGAIN, FIRST],
+    past: [DONE, { ...OPEN, outcome: 'succeeded' }],
+    settings: SINCE,
+    failures: 1,
+    budget: ONE_FAULT,
+    horizonMs: 5_000,
+  },
+  {
+    name: 'a range and a force in it',
+    hosts: [SECOND, IN_RANGE],
+    past: [DONE],
+    settings: SINCE,
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'a range and an earlier run without one',
+    hosts: [{ ...FIRST, isPlain: true }, SECOND],
+    past: [DONE],
+    settings: SINCE,
+    failures: 1,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'a range and an earlier run without the lock',
+    hosts: [SECOND],
+    past: [DONE, { day: -2, outcome: 'runs' }],
+    settings: SINCE,
+    budget: ONE_OF_ANY,
+    horizonMs: 11_000,
   },
   {
     name: 'two slots, a pause',

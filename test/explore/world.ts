@@ -5,7 +5,8 @@ import { EMPTY, mix, toNumber } from './hash.ts'
 import { type Host, hostOf, knownRecord } from './host.ts'
 import { watchedLedger, watchRecord, watchSlotBefore } from './ledger.ts'
 import { isWrite, portOf, type Request, remove, textOf } from './network.ts'
-import { checkAnswer, checkEnd, checkStart, checkState, checkWrite, type Observed, type Say } from './promises.ts'
+import { checkAnswer, checkEnd, checkStart, checkState, checkWrite } from './promises.ts'
+import type { Observed, Say } from './ranges.ts'
 import type { Scenario } from './scenario.ts'
 import { START_MS } from './scenario.ts'
 
@@ -42,14 +43,12 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
       checkWrite(host, { before, row, sentMs: request.sentMs }, observed, say)
       if (row.slot !== host.slot) return
       host.leaseFromMs = request.sentMs
-      const by = before?.state === 'SKIPPED' && row.state === 'PENDING' ? before.coveredBy : undefined
-      const attempts = by === undefined ? [] : (ledger.slots.get(by)?.row.attempts ?? [])
-      const isDone = attempts.some(({ outcome }) => outcome === 'succeeded')
-      if (by !== undefined) host.covering = { slot: by, attempts: attempts.length, isDone }
+      if (before?.state === 'PENDING' && row.state !== 'PENDING') host.endedLate = nowMs > before.leaseUntil
     },
     (error) => say('an error', error.message),
     // Only a run that comes after another slot reads the schedules.
-    settings.after === null ? null : knownRecord(settings),
+    settings.after === null && !settings.sinceLastSuccess ? null : knownRecord(settings),
+    scenario.past,
   )
   const observed: Observed = { hosts, slots: ledger.slots, record: ledger.record, settings, nowMs: () => nowMs }
   for (const plan of scenario.hosts) {
@@ -218,10 +217,10 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     hash(actions) {
       const isQuiet = !actions.some(({ kind }) => DISTURBING.has(kind))
       let hash = mix(EMPTY, `${ledger.text()} ${nowMs} ${isDown} ${failuresLeft} ${isQuiet ? '' : `${first} ${last}`}`)
-      for (const { history, life, paused, wokeMs, works, leaseFromMs, covering, plan, knows } of hosts) {
+      for (const { history, life, paused, wokeMs, works, leaseFromMs, endedLate, plan, knows } of hosts) {
         hash = mix(hash, `${history} ${life} ${paused} ${wokeMs} ${leaseFromMs} ${works.map(({ endMs }) => endMs)}`)
         if (plan.asks) hash = mix(hash, JSON.stringify(knows))
-        if (covering !== null) hash = mix(hash, JSON.stringify(covering))
+        if (endedLate) hash = mix(hash, 'late')
       }
       return toNumber(mix(hash, `${pool.map(textOf).sort()}`))
     },

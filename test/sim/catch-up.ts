@@ -34,7 +34,7 @@ export async function catchUpBefore(
 
 /** Returns the story of a missed slot. The process that catches it up determines its crash, its stop and its pause. */
 function storyOfMissed(own: Story, day: number): Story {
-  const { runId, pause, stopMs, requests, states } = own
+  const { runId, pause, stopMs, requests, states, hasRange, lists } = own
   return {
     runId: `${runId}-missed-${day}`,
     day,
@@ -53,8 +53,8 @@ function storyOfMissed(own: Story, day: number): Story {
     ignoresAfter: false,
     states,
     catchesUp: null,
-    catchesUpOnce: false,
-    asksSince: false,
+    hasRange,
+    lists,
     caughtUpBy: runId,
   }
 }

@@ -1,8 +1,8 @@
 import type { Row } from '../../src/core/types.ts'
 import { checkAfter } from './checks/after.ts'
 import { checkCatchUp } from './checks/catch-up.ts'
-import { checkCovering } from './checks/cover.ts'
 import { checkForces, checkNaming, endedByWord, isNamed } from './checks/forces.ts'
+import { checkRanges } from './checks/ranges.ts'
 import { checkRecord } from './checks/record.ts'
 import { checkSaid } from './checks/said.ts'
 import { checkScheduleChange } from './checks/schedule-change.ts'
@@ -36,7 +36,7 @@ export function brokenPromises(observed: Observed): string[] {
   checkForces(observed, say)
   checkNaming(observed, say)
   checkCatchUp(observed, say)
-  checkCovering(observed, say)
+  checkRanges(observed, say)
   checkScheduleChange(observed, say)
   checkSaid(observed, say)
   checkAfter(observed, say)
@@ -89,9 +89,8 @@ export function brokenPromises(observed: Observed): string[] {
     const mayRun = told.some(({ only }) => only === null)
     const isResolved = finals.get(day)?.resolutions.some(({ reason }) => reason.startsWith('word-'))
     const isChanged = told.some(({ answer }) => answer?.cause === 'scheduleChanged')
-    const isCovered = finals.get(day)?.coveredBy !== undefined
     const isBlocked = told.some(({ answer }) => answer?.cause === 'blocked')
-    if (mayRun && rejected.length === told.length && !isResolved && !isChanged && !isCovered && !isBlocked && !alone) {
+    if (mayRun && rejected.length === told.length && !isResolved && !isChanged && !isBlocked && !alone) {
       say('the run happens', 'every trigger was rejected')
     }
     const final = finals.get(day)

@@ -21,9 +21,10 @@ export const OFFSET_MS = TIMES.skewMs / 2
 /**
  * - `slots`: triggers of a few daily slots arrive within hours. Nobody changes the task.
  * - `task`: triggers of hourly slots arrive from hour to hour, and operators change the task at the same time.
- * - `waits`: the same, and each slot comes after slots of another task, after the slot before it, or after both.
+ * - `ranges`: the same, and each run does the work since the last success (`--since-last-success`).
+ * - `waits`: the same as `task`, and each slot comes after slots of another task, after the slot before it, or after both.
  */
-export type Subject = 'slots' | 'task' | 'waits'
+export type Subject = 'slots' | 'task' | 'ranges' | 'waits'
 
 /** A day on which everything follows from the seed. */
 export interface Day extends Chance {
@@ -34,6 +35,8 @@ export interface Day extends Chance {
   readonly slots: number
   /** Whether the scheduler was down after the first slot, so that most slots before the last one are missed. */
   readonly hasGap: boolean
+  /** Whether runs do the work since the last success. */
+  readonly hasRanges: boolean
   readonly settings: RunSettings
   /** What each slot comes after. Null: nothing. */
   readonly after: Pick<RunSettings, 'after' | 'afterTimeoutMs'> | null
@@ -52,11 +55,13 @@ export function daysOf(seed: number, subject: Subject): readonly Day[] {
   const random = chanceOf(seed)
   const { int, chance } = random
   if (subject === 'waits') return daysInChain(random)
-  const hasGap = subject === 'task' && chance(60)
-  const slots = hasGap ? int(3, 6) : subject === 'task' ? int(1, 4) : chance(50) ? 1 : int(2, 3)
+  const hasRanges = subject === 'ranges'
+  const isOfTask = subject === 'task' || hasRanges
+  const hasGap = isOfTask && chance(60)
+  const slots = hasGap ? int(3, 6) : isOfTask ? int(hasRanges ? 3 : 1, 4) : chance(50) ? 1 : int(2, 3)
   // All slots of a day about single slots are due at once.
-  const at = subject === 'task' ? world('hourly') : world('daily', slots - 1)
-  return [dayOf({ subject, at, slots, hasGap, after: null, log: recordLog(at) }, random)]
+  const at = isOfTask ? world('hourly') : world('daily', slots - 1)
+  return [dayOf({ subject, at, slots, hasGap, hasRanges, after: null, log: recordLog(at) }, random)]
 }
 
 const FREQUENCIES = [
@@ -78,13 +83,24 @@ function daysInChain(random: Chance): readonly Day[] {
   const after = { after: names, afterTimeoutMs: chance(hasGap ? 10 : 30) ? 0 : int(1, hasGap ? 240 : 120) * MINUTE_MS }
   const subject = 'waits'
   return [
-    dayOf({ subject, at, slots: slotsOf(at), hasGap: false, after, log }, random),
-    dayOf({ subject, at: feed, slots: slotsOf(feed), hasGap, after: null, log: recordLog(feed, log.next) }, random),
+    dayOf({ subject, at, slots: slotsOf(at), hasGap: false, hasRanges: false, after, log }, random),
+    dayOf(
+      {
+        subject,
+        at: feed,
+        slots: slotsOf(feed),
+        hasGap,
+        hasRanges: hasGap,
+        after: null,
+        log: recordLog(feed, log.next),
+      },
+      random,
+    ),
   ]
 }
 
 function dayOf(
-  known: Pick<Day, 'subject' | 'at' | 'slots' | 'hasGap' | 'after' | 'log'>,
+  known: Pick<Day, 'subject' | 'at' | 'slots' | 'hasGap' | 'hasRanges' | 'after' | 'log'>,
   { int, chance }: Chance,
 ): Day {
   const { at, slots, log } = known
@@ -98,7 +114,7 @@ function dayOf(
       writes.get((row.slot - slotOfDay(0)) / everyMs)?.push({ atMs: time.now(), order: log.next(), row })
     return answer
   }
-  const settings = settingsOf({ int, chance })
+  const settings = settingsOf(known.hasRanges, { int, chance })
   // A day is calm, bad, or has an outage for everybody.
   // A run that waits sends many requests.
   const faultPercent = ([0, 5, 20, 40][int(0, 3)] ?? 0) / (known.subject === 'waits' ? 5 : 1)
@@ -136,10 +152,11 @@ function dayOf(
   return { ...known, int, chance, startMs, settings, isCalm, writes, fate, offset }
 }
 
-function settingsOf({ int, chance }: Chance): RunSettings {
+function settingsOf(hasRanges: boolean, { int, chance }: Chance): RunSettings {
   const maxAttempts = chance(50) ? int(2, 4) : 1
   const retries = maxAttempts > 1 && chance(40) ? { retryDelayMs: int(0, 20 * MINUTE_MS), retryBackoff: int(1, 2) } : {}
-  const overlap = (['allow', 'skip', 'wait'] as const)[chance(50) ? 0 : int(1, 2)] ?? 'allow'
+  const chosen = (['allow', 'skip', 'wait'] as const)[chance(50) ? 0 : int(1, 2)] ?? 'allow'
+  const overlap = hasRanges && chosen === 'allow' ? 'wait' : chosen
   const patience = overlap === 'wait' ? { overlapTimeoutMs: int(10 * MINUTE_MS, 4 * HOUR_MS) } : {}
   return { ...TIMES, maxAttempts, ...retries, overlap, ...patience }
 }

@@ -1,7 +1,7 @@
 import { AFTER_MUTATIONS } from './planted/after-mutations.ts'
-import { COVER_MUTATIONS } from './planted/cover-mutations.ts'
 import { FORCE_MUTATIONS } from './planted/force-mutations.ts'
 import type { Mutation } from './planted/mutation.ts'
+import { RANGE_MUTATIONS } from './planted/range-mutations.ts'
 import { SAID_MUTATIONS } from './planted/said-mutations.ts'
 import { TASK_MUTATIONS } from './planted/task-mutations.ts'
 
@@ -232,7 +232,7 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "return { finish: 'recorded' }",
   },
   ...AFTER_MUTATIONS,
-  ...COVER_MUTATIONS,
+  ...RANGE_MUTATIONS,
   ...FORCE_MUTATIONS,
   ...SAID_MUTATIONS,
   ...TASK_MUTATIONS,

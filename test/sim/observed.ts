@@ -37,10 +37,10 @@ export interface Story {
   }
   /** Which slots its process catches up; null if it starts only its own. */
   readonly catchesUp: { readonly spanMs: number; readonly graceMs: number } | null
-  /** Whether its work goes on from the last success. */
-  readonly asksSince: boolean
-  /** Whether it does the work of all these slots in its own run. */
-  readonly catchesUpOnce: boolean
+  /** Whether it does the work since the last success. */
+  readonly hasRange: boolean
+  /** Its reads of the rows of its task. */
+  readonly lists: Listing[]
   /** The run whose process catches this slot up; null for a trigger. Its requests are those of the process. */
   readonly caughtUpBy: string | null
 }
@@ -78,6 +78,12 @@ export interface Write {
   readonly row: Row
 }
 
+/** A read of the rows of a task, as its host sees it. */
+export interface Listing {
+  readonly sent: number
+  answered: number
+}
+
 /** A read of the row of one slot of a task, as its host sees it. */
 export interface RowRead {
   readonly task: string
@@ -102,6 +108,12 @@ export interface Version {
   readonly order: number
   readonly record: TaskRecord
   readonly by: string
+}
+
+/** The findings of `check` about single slots. */
+export interface Checked {
+  readonly order: number
+  readonly found: readonly { readonly day: number; readonly kind: string }[]
 }
 
 /** An operator's change of the task: a pause, a resumption or a retirement. Its name is the reason on record. */
@@ -130,6 +142,8 @@ export interface Observed {
   readonly isCalm: boolean
   readonly versions: readonly Version[]
   readonly changes: readonly OperatorChange[]
+  /** What `check` said when the day was over, and again after the rerun of what the script lists. */
+  readonly checks: readonly Checked[]
   /** What each slot comes after, and the other task. Null: nothing. */
   readonly after: (Pick<RunSettings, 'after' | 'afterTimeoutMs'> & { readonly upstream: Observed }) | null
 }

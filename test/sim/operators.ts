@@ -62,7 +62,7 @@ export function changeSome(index: number, day: Day): { readonly made: OperatorCh
   const change = async () => {
     await at.time.clock().wait(waitMs)
     const wanted = changeOf(made, at.time.clock(host).now(), day)
-    const options = { fateOf: fate, time: host, watch: log.watch(made.name, []) }
+    const options = { fateOf: fate, time: host, watch: log.watch(made.name, { requests: [] }) }
     made.answer = await kindOf(at.change(wanted, options).then((changed) => ({ kind: changed ? 'made' : 'unneeded' })))
   }
   return { made, doing: change() }

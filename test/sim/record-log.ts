@@ -1,15 +1,21 @@
 import { decodeTaskRecord, isNewerRecord } from '../../src/core/task/task-record.ts'
 import type { EntryKey, Store } from '../../src/store/store.ts'
 import type { HostOptions, world } from '../support/simulated/world.ts'
-import type { RecordRequest, RowRead, Version } from './observed.ts'
+import type { Listing, RecordRequest, RowRead, Version } from './observed.ts'
 
 /** Sees every request about the record of the task, and brings requests, versions and starts into one order. */
 export interface RecordLog {
   readonly versions: readonly Version[]
   /** Returns the next place in the order. */
   next(): number
-  /** Watches the requests of one host, and adds them to `requests`, and its reads of rows to `reads`. */
-  watch(name: string, requests: RecordRequest[], reads?: RowRead[]): NonNullable<HostOptions['watch']>
+  /** Watches the requests of one host, and adds them to `requests`, and its reads of rows to `reads` and `lists`. */
+  watch(name: string, kept: Kept): NonNullable<HostOptions['watch']>
+}
+
+interface Kept {
+  readonly requests: RecordRequest[]
+  readonly reads?: RowRead[]
+  readonly lists?: Listing[]
 }
 
 /** `next`: that of the log of another task on the same ledger. */
@@ -17,7 +23,7 @@ export function recordLog({ task, time }: ReturnType<typeof world>, next = count
   const versions: Version[] = []
   const isRecord = (key: EntryKey) => key.kind === '#task' && key.task === task
 
-  function asked(store: Store, requests: RecordRequest[], reads: RowRead[] | undefined): Store {
+  function asked(store: Store, { requests, reads = [], lists = [] }: Kept): Store {
     async function send<T>(verb: RecordRequest['verb'], ask: () => Promise<T>): Promise<T> {
       const request = { verb, sentMs: time.now(), sent: next(), answered: Number.POSITIVE_INFINITY, conflict: false }
       requests.push(request)
@@ -28,15 +34,20 @@ export function recordLog({ task, time }: ReturnType<typeof world>, next = count
     }
     return {
       ...store,
-      ...(reads !== undefined && {
-        async get(key, options) {
-          const read: RowRead = { ...key, sent: next(), answered: Number.POSITIVE_INFINITY }
-          reads.push(read)
-          const row = await store.get(key, options)
-          read.answered = next()
-          return row
-        },
-      }),
+      async get(key, options) {
+        const read: RowRead = { ...key, sent: next(), answered: Number.POSITIVE_INFINITY }
+        reads.push(read)
+        const row = await store.get(key, options)
+        read.answered = next()
+        return row
+      },
+      async list(query, options) {
+        const read: Listing = { sent: next(), answered: Number.POSITIVE_INFINITY }
+        lists.push(read)
+        const page = await store.list(query, options)
+        read.answered = next()
+        return page
+      },
       readEntry(key, options) {
         const ask = () => store.readEntry(key, options)
         return isRecord(key) ? send('read', ask) : ask()
@@ -65,8 +76,8 @@ export function recordLog({ task, time }: ReturnType<typeof world>, next = count
   return {
     versions,
     next,
-    watch: (name, requests, reads) => ({
-      asked: (store) => asked(store, requests, reads),
+    watch: (name, kept) => ({
+      asked: (store) => asked(store, kept),
       applied: (ledger) => applied(ledger, name),
     }),
   }

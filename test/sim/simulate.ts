@@ -4,6 +4,7 @@ import { writeRecord } from '../../src/run/task/task-record.ts'
 import { type Day, daysOf, HOUR_MS, type Subject } from './day.ts'
 import type { Observed, OperatorChange, Story } from './observed.ts'
 import { changeSome, resolveNamed, resolveSome } from './operators.ts'
+import { checkAndRepair } from './repair.ts'
 import { sendTrigger } from './triggers.ts'
 
 /** Many triggers of a few neighbouring slots, from many hosts, on a bad day: all that happens follows from `seed`. */
@@ -26,8 +27,8 @@ function playDay(day: Day) {
   const stories: Story[] = []
   const telling: Promise<unknown>[] = []
   if (subject === 'waits') telling.push(state(day))
-  const some = subject === 'task' ? int(2, 12) : int(2, 8) + 2 * (slots - 1)
-  const triggers = subject === 'waits' ? slots + int(0, 4) : some
+  const some = subject === 'slots' ? int(2, 8) + 2 * (slots - 1) : int(2, 12)
+  const triggers = subject === 'waits' || subject === 'ranges' ? slots + int(0, 4) : some
   for (let index = 0; index < triggers; index++) telling.push(sendTrigger(index, stories, day))
 
   const words: { day: number; runId: string }[] = []
@@ -39,7 +40,7 @@ function playDay(day: Day) {
   }
 
   const changes: OperatorChange[] = []
-  const wanted = subject === 'slots' ? 0 : subject === 'waits' ? int(0, 2) : int(1, hasGap ? 3 : 5)
+  const wanted = subject === 'slots' ? 0 : subject === 'task' ? int(1, hasGap ? 3 : 5) : int(0, 2)
   for (let index = 0; index < wanted; index++) {
     const { made, doing } = changeSome(index, day)
     changes.push(made)
@@ -47,12 +48,13 @@ function playDay(day: Day) {
   }
 
   async function observe(): Promise<Observed> {
+    const checks = subject === 'ranges' ? await checkAndRepair(stories, day) : []
     const finals = new Map<number, Row | null>()
     for (let slot = 0; slot < slots; slot++) finals.set(slot, (await find(slot)) as Row | null)
     const { versions } = log
     const { task } = at
     const times = { task, firstMs: slotOfDay(0), everyMs }
-    return { ...times, settings, stories, writes, finals, words, named, isCalm, versions, changes, after: null }
+    return { ...times, settings, stories, writes, finals, words, named, isCalm, versions, changes, checks, after: null }
   }
   return { done: Promise.all(telling), observe }
 }
@@ -61,5 +63,5 @@ async function state({ at, log }: Day): Promise<void> {
   const { task, ledger, slotOfDay, expression } = at
   const record = { ...EMPTY_TASK_RECORD, schedules: [{ since: slotOfDay(0), spec: { expression, zone: 'UTC' } }] }
   const call = { signal: new AbortController().signal }
-  await writeRecord(task, record, 'absent', log.watch('declared', []).applied(ledger), call)
+  await writeRecord(task, record, 'absent', log.watch('declared', { requests: [] }).applied(ledger), call)
 }

@@ -49,12 +49,12 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       refusesChange: isOfTask && pauseMs % 3 === 0,
     },
     catchesUp:
-      isOfTask && day.after === null && !forced && !isCalm && chance(day.hasGap ? 80 : 40)
+      isOfTask && day.after === null && !forced && !isCalm && chance(day.hasRanges ? 20 : day.hasGap ? 80 : 40)
         ? { spanMs: int(HOUR_MS, 6 * HOUR_MS), graceMs: int(MINUTE_MS, chance(30) ? 90 * MINUTE_MS : 20 * MINUTE_MS) }
         : null,
     // As above.
-    asksSince: day.hasGap && (forced || pauseMs % 2 === 0),
-    catchesUpOnce: day.hasGap && !forced && pauseMs % 2 === 0,
+    hasRange: day.hasRanges && pauseMs % 10 > 0,
+    lists: [],
     caughtUpBy: null,
   }
   // Some crash at a step: as a call leaves, or as it is applied.
@@ -84,8 +84,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       ...(states.owner !== null && { owner: states.owner }),
       ...(states.refusesChange && { strict: true }),
       ...(catchesUp !== null && { catchUpMs: catchesUp.spanMs, graceMs: catchesUp.graceMs }),
-      ...(catchesUp !== null && story.catchesUpOnce && { catchUpMode: 'once' }),
-      ...(forced && story.asksSince && { sinceLastSuccess: true }),
+      ...(story.hasRange && { sinceLastSuccess: true }),
     },
     schedule: { expression: at.expression, zone: states.zone },
     ecs: states.ecs,
@@ -109,7 +108,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
         }
       : {}),
     ...(isOfTask && { known: NO_KNOWN_RECORDS }),
-    watch: day.log.watch(story.runId, story.requests, day.after === null ? undefined : story.reads),
+    watch: day.log.watch(story.runId, story),
     time: {
       offsetMs: day.offset(),
       ...(story.pause !== null && { [story.pause.suspended ? 'suspend' : 'pause']: story.pause }),
@@ -132,14 +131,17 @@ function statusesOf({ int, chance }: Day): readonly Rerunnable[] | null {
  */
 function slotOf(index: number, forced: boolean, { subject, int, chance, slots, hasGap }: Day): number {
   if (hasGap && index === 1 && slots > 2 && chance(50)) return int(1, slots - 2)
-  if (subject === 'waits' && !hasGap && index < slots && chance(90)) return index
+  if ((subject === 'waits' || subject === 'ranges') && !hasGap && index < slots && chance(90)) return index
   if (!hasGap) return int(0, slots - 1)
   if (index === 0) return 0
   return !forced && chance(75) ? slots - 1 : int(0, slots - 1)
 }
 
 /** Different runs state different things about their task, and some state the same. */
-function statementOf(index: number, { subject, chance, hasGap }: Day): Omit<Story['states'], 'refusesChange'> {
+function statementOf(
+  index: number,
+  { subject, chance, hasGap, hasRanges }: Day,
+): Omit<Story['states'], 'refusesChange'> {
   // After a change of the schedule it is unknown which slots of a gap were due.
   const revision = (number: number) => ({
     ...FARGATE.ecs,
@@ -148,7 +150,7 @@ function statementOf(index: number, { subject, chance, hasGap }: Day): Omit<Stor
   })
   const ecs = [revision(1), revision(index), null, 'unknown' as const][index % 4] ?? null
   const owner = chance(50) ? 'team' : `team-${index}`
-  return { owner, zone: subject === 'waits' || chance(hasGap ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', ecs }
+  return { owner, zone: subject === 'waits' || chance(hasGap || hasRanges ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', ecs }
 }
 
 /** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */
@@ -184,7 +186,7 @@ async function tell(story: Story, options: HostOptions, beginMs: number, stories
   }
   const shared = { ...options, stop, ...(force && { force: { ...force, askedAt: story.askedMs } }) }
   try {
-    if (story.catchesUp !== null && !story.catchesUpOnce) await catchUpBefore(story, shared, stories, day, tellSlot)
+    if (story.catchesUp !== null) await catchUpBefore(story, shared, stories, day, tellSlot)
     const settings = day.after === null ? {} : { settings: await withAfter(story, shared, day) }
     await tellSlot(story, { ...shared, ...settings }, day)
   } catch (error) {
@@ -210,8 +212,8 @@ async function withAfter(
   return { ...settings, ...(after !== null && { after }) }
 }
 
-/** Tells the story of one slot. Throws the error of the ledger, as the process does. */
-async function tellSlot(story: Story, options: HostOptions, day: Day): Promise<unknown> {
+/** Runs the slot of a story. Throws the error of the ledger, as the process does. */
+export async function tellSlot(story: Story, options: HostOptions, day: Day): Promise<unknown> {
   const { time, trigger } = day.at
   const { result, events } = trigger(story.runId, (attempt, clock) => work(attempt, clock, story, day), options)
   try {
@@ -235,7 +237,7 @@ async function work(
   attempt: LiveAttempt,
   clock: Clock,
   story: Story,
-  { subject, hasGap, at, log, int, chance }: Day,
+  { subject, hasGap, hasRanges, at, log, int, chance }: Day,
 ): Promise<WorkEnd<string>> {
   const { time } = at
   const started = {
@@ -271,7 +273,7 @@ async function work(
   attempt.lost.removeEventListener('abort', stop)
   await clock.wait(0)
   if (child.signal.aborted) return { outcome: 'leaseLost' }
-  started.succeeded = chance(subject === 'waits' || hasGap ? 85 : 60)
+  started.succeeded = chance(subject === 'waits' || hasGap || hasRanges ? 85 : 60)
   return { ...(started.succeeded ? SUCCEEDED : FAILED), report: name }
 }
 

@@ -1,6 +1,6 @@
 import type { Row } from '../../../src/core/types.ts'
 import { HOUR_MS, MINUTE_MS } from '../day.ts'
-import type { Observed, Story } from '../observed.ts'
+import type { Observed, Story, Write } from '../observed.ts'
 
 // The promises about runs that come after other slots. Like check.ts, this file shares no code with the rules.
 
@@ -58,14 +58,24 @@ function seenBefore(start: number, { of, day }: Needed, { reads }: Story): reado
   return [applied.findLast(({ order }) => order < read.sent)?.row, ...visible.map(({ row }) => row)]
 }
 
-/** Returns whether the work of a slot is done, or need not be. `by` returns the states of the slot that covers it. */
-function isMet(row: Row | undefined, of: Observed, by: (day: number) => readonly (Row | undefined)[]): boolean {
+/** Returns whether the work of a slot is done, or need not be. */
+function isMet(row: Row | undefined): boolean {
   if (row?.state === 'COMPLETED') return true
-  if (row?.state !== 'SKIPPED') return false
-  if (row.coveredBy !== undefined) {
-    return by((row.coveredBy - of.firstMs) / of.everyMs).some((covering) => isMet(covering, of, by))
-  }
-  return row.resolutions.findLast(({ state }) => state === 'SKIPPED')?.by !== 'cronledger'
+  return row?.state === 'SKIPPED' && row.resolutions.findLast(({ state }) => state === 'SKIPPED')?.by !== 'cronledger'
+}
+
+/** Returns whether a later run that had the slot in its range had completed with one of these writes. */
+function isCovered({ of, day }: Needed, isKnown: (write: Write) => boolean): boolean {
+  const slot = of.firstMs + day * of.everyMs
+  const isDone = (write: Write) => isKnown(write) && covers(write.row, slot)
+  return [...of.writes].some(([by, applied]) => by > day && applied.some(isDone))
+}
+
+function covers({ attempts, resolutions }: Row, slot: number): boolean {
+  const isWord = resolutions.some(({ state }) => state === 'COMPLETED')
+  return attempts.some(
+    ({ outcome, since, searched = slot }) => (outcome === 'succeeded' || isWord) && (since ?? searched) < slot,
+  )
 }
 
 /** Returns whether a pause or a retirement that was on record before `start` has the slot, in which nothing started. */
@@ -83,8 +93,8 @@ function checkStart(story: Story, observed: Observed, say: Say): void {
   for (const needed of neededBy(story, observed)) {
     const { of, day } = needed
     const seen = seenBefore(work.order, needed, story)
-    const by = (covering: number) => seenBefore(work.order, { of, day: covering }, story)
-    if (!seen.some((row) => isMet(row, of, by) || isOff(needed, row, work.order)))
+    const isDone = seen.some((row) => isMet(row) || isOff(needed, row, work.order))
+    if (!isDone && !isCovered(needed, ({ order }) => order < work.order))
       say('a run waits for the slots before it', `${story.runId} started before slot ${day} of ${of.task}`)
   }
   const attempts = observed.finals.get(story.day)?.attempts.filter(({ runId }) => runId === story.runId) ?? []
@@ -104,11 +114,11 @@ function checkBlocked(story: Story, observed: Observed, say: Say): void {
     if (row.owner === runId && isLonger) say('a blocked slot stays open', `${runId} closed it`)
   }
   if (!observed.isCalm || pause !== null) return
-  const isMissing = ({ of, day: needed }: Needed) => {
-    const rowAt = (slot: number) =>
-      (of.writes.get(slot) ?? []).findLast(({ atMs }) => atMs <= answer.atMs - NOTICE_MS)?.row
-    const isNew = of.writes.get(needed)?.some(({ atMs }) => atMs > answer.atMs - NOTICE_MS && atMs <= answer.atMs)
-    return isNew || !isMet(rowAt(needed), of, (slot) => [rowAt(slot)])
+  const isEarly = ({ atMs }: Write) => atMs <= answer.atMs - NOTICE_MS
+  const isMissing = (needed: Needed) => {
+    const applied = needed.of.writes.get(needed.day) ?? []
+    const isNew = applied.some((write) => !isEarly(write) && write.atMs <= answer.atMs)
+    return isNew || !(isMet(applied.findLast(isEarly)?.row) || isCovered(needed, isEarly))
   }
   if (!neededBy(story, observed).some(isMissing)) say('a run that may start does', `${runId} was blocked by nothing`)
 }

@@ -18,7 +18,7 @@ interface CatchUp {
 export function checkCatchUp(observed: Observed, say: Say): void {
   const { stories, writes } = observed
   for (const own of stories) {
-    if (own.catchesUp === null || own.catchesUpOnce) continue
+    if (own.catchesUp === null) continue
     const catchUp = { own, ...own.catchesUp, missed: stories.filter(({ caughtUpBy }) => caughtUpBy === own.runId) }
     for (const story of catchUp.missed) checkMissed(story, catchUp, observed, say)
     checkOrder(catchUp, say)
@@ -124,7 +124,11 @@ function checkAll({ own, spanMs, graceMs }: CatchUp, observed: Observed, say: Sa
   for (const [day, row] of finals) {
     const slot = firstMs + day * everyMs
     const wasDue = slot + graceMs + OFFSET_MS < first.sentMs && slot >= certainSince
-    if (day < own.day && wasDue && slot - OFFSET_MS > first.sentMs - spanMs && row === null) {
+    // What a later run has in its range is done with that one, or is a part of its finding.
+    const isInRange = [...finals].some(
+      ([by, later]) => by > day && later?.attempts.some(({ since, searched = slot }) => (since ?? searched) < slot),
+    )
+    if (day < own.day && wasDue && slot - OFFSET_MS > first.sentMs - spanMs && row === null && !isInRange) {
       say('what was missed is caught up', `${own.runId} left slot ${day}`)
     }
   }

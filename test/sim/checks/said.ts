@@ -1,5 +1,6 @@
 import type { Row } from '../../../src/core/types.ts'
 import type { Observed, Write } from '../observed.ts'
+import { rangeOf } from './ranges.ts'
 
 type Say = (promise: string, text: string) => void
 
@@ -50,7 +51,11 @@ function checkReports(row: Row, say: Say): void {
 function checkCheckpoint({ row, atMs }: Write, before: Row | undefined, say: Say): void {
   const [saved, last] = [savedIn(row), savedIn(before)]
   const isDone = row.state === 'COMPLETED' || row.attempts.at(-1)?.outcome === 'succeeded'
-  if (saved === null && last !== null && !isDone) say('a checkpoint is kept', `${row.writeId} dropped ${last.text}`)
+  // An attempt with another range gets no checkpoint.
+  const startOf = (number: number | undefined) => rangeOf(row.attempts.find((one) => one.number === number))
+  const isOther = startOf(last?.number) !== startOf(row.attempts.at(-1)?.number)
+  if (saved === null && last !== null && !isDone && !isOther)
+    say('a checkpoint is kept', `${row.writeId} dropped ${last.text}`)
   if (saved === null) return
   if (row.state === 'COMPLETED') say('no checkpoint after completion', `${row.writeId} kept ${saved.text}`)
   if (saved.text === last?.text) return

@@ -33,20 +33,14 @@ const BUGS: readonly Mutation[] = [
     name: 'a blocked slot is closed forever',
     scenario: 'a slot after another',
     file: 'src/run/enter.ts',
-    from: "const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)\n  const detail",
-    to: "const { held, finish } = await skipClaim({ by: 'cronledger', reason: cause }, claimedSlot)\n  const detail",
+    from: "const { cause } = refused\n  const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)",
+    to: "const { cause } = refused\n  const { held, finish } = await skipClaim({ by: 'cronledger', reason: cause }, claimedSlot)",
   },
   {
     name: 'a wait looks at the latest slot of the other task, and not at all that were due',
     file: 'src/core/task/upstream.ts',
     from: 'slots.push(key)\n    if (slots.length > MAX_SLOTS) {',
     to: 'slots.push(key)\n    if (isCertain) break\n    if (slots.length > MAX_SLOTS) {',
-  },
-  {
-    name: 'a wait takes a covered slot for completed, even if its run failed',
-    file: 'src/core/task/upstream.ts',
-    from: "if (row?.state === 'COMPLETED') return",
-    to: "if (row?.state === 'COMPLETED' || (found !== null && !isUnreadable(found) && found.coveredBy !== undefined)) return",
   },
   {
     name: 'a wait takes a slot that a run skipped for one that an operator skipped',
@@ -75,8 +69,8 @@ const BUGS: readonly Mutation[] = [
   {
     name: 'a run that had not to wait is not asked again for a pause',
     file: 'src/run/enter.ts',
-    from: 'settings.after !== null || lock.hasWaited',
-    to: 'lock.hasWaited',
+    from: 'return (await unlessAdmitted(begun, claimedSlot)) ?? begun',
+    to: 'return begun',
   },
 ]
 

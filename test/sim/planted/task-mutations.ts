@@ -25,7 +25,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run that waited for another slot does not read the record again',
     file: 'src/run/enter.ts',
-    from: '(hasWaited ? await unlessAdmitted(begun, claimedSlot) : null)',
+    from: 'hasWaited ? await unlessAdmitted(begun, claimedSlot) : null',
     to: 'null',
   },
   {

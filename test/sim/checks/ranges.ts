@@ -1,0 +1,168 @@
+import type { Row } from '../../../src/core/types.ts'
+import { OFFSET_MS } from '../day.ts'
+import type { Checked, Observed, Story, Write } from '../observed.ts'
+import { endedByWord } from './forces.ts'
+
+// The promises about runs that do the work since the last success. The work is that of each slot: how often was it done, and
+// what does each surface say of it? Like check.ts, this file shares no code with the rules.
+
+type Say = (promise: string, text: string) => void
+
+interface Work {
+  readonly story: Story
+  readonly work: Story['works'][number]
+}
+
+/** Work whose success is on record since `order`. `late`: its lease had run out before, so another run may have done it again. */
+interface Done extends Work {
+  readonly order: number
+  readonly atMs: number
+  readonly isLate: boolean
+}
+
+/** Returns whether the work of a slot is a part of this work. A batch that is told no last success does all that there is. */
+function hasDone(day: number, { story, work }: Work): boolean {
+  if (day === story.day) return true
+  if (day > story.day) return false
+  return work.since === null ? story.hasRange : work.since < day
+}
+
+function worksOf({ stories }: Observed): readonly Work[] {
+  return stories.flatMap((story) => story.works.map((work) => ({ story, work })))
+}
+
+function donesOf(observed: Observed): readonly Done[] {
+  return worksOf(observed).flatMap(({ story, work }) => {
+    const applied = observed.writes.get(story.day) ?? []
+    const index = applied.findIndex(({ row }) => endOf(row, story, work) === 'succeeded')
+    const [write, before] = [applied[index], applied[index - 1]]
+    if (write === undefined) return []
+    const leaseUntil = before?.row.leaseUntil ?? 0
+    return [{ story, work, order: write.order, atMs: write.atMs, isLate: leaseUntil < write.atMs + OFFSET_MS }]
+  })
+}
+
+function endOf(row: Row, { runId }: Story, { attempt }: Work['work']) {
+  return row.attempts.find((one) => one.runId === runId && one.number === attempt)?.outcome
+}
+
+/** Returns the slot that a run's latest attempt that started went on from, as its row says. Undefined: it had no range. */
+function startOf({ attempts }: Row, upTo = Number.POSITIVE_INFINITY): number | undefined {
+  const started = attempts.filter(({ phase, outcome }) => phase !== 'waiting' && outcome !== 'notStarted')
+  const last = started.findLast((one) => one.number <= upTo && rangeOf(one) !== undefined)
+  return last && rangeOf(last)
+}
+
+/** Returns the slot after which the work of an attempt began. Undefined: it did only that of its own. */
+export function rangeOf(attempt: object | undefined): number | undefined {
+  const { since, searched }: { readonly since?: number; readonly searched?: number } = attempt ?? {}
+  return since ?? searched
+}
+
+/** Returns the first write in which an operator says that the work of a slot is done: of the slot, or of a later one. */
+function wordOn(day: number, observed: Observed): Write | undefined {
+  const { writes, firstMs, everyMs } = observed
+  const slot = firstMs + day * everyMs
+  const words = [...writes].flatMap(([by, applied]) => {
+    const write = applied.find(({ row }) =>
+      row.resolutions.some(
+        ({ state, afterAttempt }) =>
+          state === 'COMPLETED' && (by === day || (by > day && (startOf(row, afterAttempt) ?? slot) < slot)),
+      ),
+    )
+    return write === undefined ? [] : [write]
+  })
+  return words.toSorted((one, other) => one.order - other.order)[0]
+}
+
+/** Returns whether an operator decided after `order` that a slot has failed. */
+function isReopened(day: number, order: number, { writes }: Observed): boolean {
+  return (writes.get(day) ?? []).some(
+    (write, at, all) =>
+      write.order > order &&
+      write.row.resolutions.length > (all[at - 1]?.row.resolutions.length ?? 0) &&
+      write.row.resolutions.at(-1)?.state === 'FAILED',
+  )
+}
+
+export function checkRanges(observed: Observed, say: Say): void {
+  if (!observed.stories.some(({ hasRange }) => hasRange)) return
+  const dones = donesOf(observed)
+  for (const one of worksOf(observed)) checkOnce(one, dones, observed, say)
+  for (const story of observed.stories) checkDuplicate(story, dones, observed, say)
+  for (const checked of observed.checks) {
+    for (const day of observed.writes.keys()) checkReported(day, checked, dones, observed, say)
+  }
+}
+
+/** Work that is known as done is done again only if an operator wants it. */
+function checkOnce(one: Work, dones: readonly Done[], observed: Observed, say: Say): void {
+  const { story, work } = one
+  const wants = story.only?.includes('completed') || endedByWord(story, observed) !== undefined
+  // A run without the option does only the work of its own slot, and may not know that others had it in their range.
+  if (wants || !story.hasRange) return
+  const read = story.lists.findLast(({ answered }) => answered < work.order)
+  if (read === undefined) return say('a run looks back before it starts', story.runId)
+  for (let day = 0; day <= story.day; day++) {
+    if (!hasDone(day, one)) continue
+    const word = wordOn(day, observed)
+    const known = dones.find(
+      (done) =>
+        done.work !== work && done.order < work.order && hasDone(day, done) && !done.isLate && isOnRecord(day, done),
+    )
+    const order = known?.order ?? (word !== undefined && word.order < read.sent ? word.order : undefined)
+    if (order === undefined || isReopened(day, order, observed) || isReopened(story.day, order, observed)) continue
+    const by = known?.story.runId ?? word?.row.owner
+    say('known work is done once', `${story.runId} does slot ${day} again, which ${by} has done`)
+  }
+}
+
+/** A run that found no success says how far back it has read. The days are shorter than that. */
+function isOnRecord(day: number, { story, work }: Done): boolean {
+  return day === story.day || work.since !== null || story.hasRange
+}
+
+/** A trigger that hears that its work is done can rely on it. */
+function checkDuplicate({ runId, day, answer }: Story, dones: readonly Done[], observed: Observed, say: Say): void {
+  if (answer?.status !== 'duplicate' || answer.cause !== 'completed') return
+  const isDone = dones.some((done) => done.atMs <= answer.atMs && hasDone(day, done))
+  const word = wordOn(day, observed)
+  if (!isDone && (word === undefined || word.atMs > answer.atMs))
+    say('what is called done is done', `${runId} was told so of slot ${day}`)
+}
+
+/** A slot that was due and is not done is found, by itself or by the run that had it in its range. What is done is not found. */
+function checkReported(
+  day: number,
+  { order, found }: Checked,
+  dones: readonly Done[],
+  observed: Observed,
+  say: Say,
+): void {
+  const { firstMs, everyMs, versions, writes } = observed
+  const slot = firstMs + day * everyMs
+  const rowOf = (of: number) => writes.get(of)?.findLast((write) => write.order < order)?.row
+  const row = rowOf(day)
+  const problems = found.filter(({ kind }) => kind === 'missed' || kind === 'failed' || kind === 'stale')
+  const isNamed = problems.some((one) => one.day === day)
+  const isPart = problems.some((one) => {
+    const by = rowOf(one.day)
+    return one.day > day && by !== undefined && (startOf(by) ?? slot) < slot
+  })
+  const done = dones.filter((one) => one.order < order && hasDone(day, one))
+  const isDone = done.length > 0 || (wordOn(day, observed)?.order ?? order) < order
+  const record = versions.at(-1)?.record
+  const [schedule] = record?.schedules ?? []
+  const isPlain = record !== undefined && record.pauses.length + record.retirements.length === 0
+  const wasDue = schedule !== undefined && record?.schedules.length === 1 && schedule.since <= slot && isPlain
+  const isOff = row?.state === 'SKIPPED' || isReopened(day, done.at(-1)?.order ?? 0, observed)
+  if (wasDue && !isDone && !isOff && !isNamed && !isPart)
+    say('what is due and not done is reported', `slot ${day}, whose row is ${row?.state}`)
+}
+
+/** Returns the slots that a later run has done, and in which no run succeeded. */
+export function coveredDays(observed: Observed): readonly number[] {
+  const dones = donesOf(observed)
+  const isOwn = (day: number) => dones.some(({ story }) => story.day === day)
+  return [...observed.writes.keys()].filter((day) => !isOwn(day) && dones.some((done) => hasDone(day, done)))
+}

@@ -1,0 +1,117 @@
+import type { Mutation } from './mutation.ts'
+
+const BUGS: readonly Mutation[] = [
+  {
+    name: 'a run with a range starts although a later run has done its work',
+    scenario: 'three ranges',
+    file: 'src/run/task/range.ts',
+    from: "    case 'done': {\n      const { by } = covering",
+    to: "    case 'done': {\n      if (!isForced) return null\n      const { by } = covering",
+  },
+  {
+    name: 'a force of a slot that a later run has done starts',
+    scenario: 'a range and a force in it',
+    file: 'src/run/task/range.ts',
+    from: "if (isForced && forceOnly?.includes('completed')) return null",
+    to: 'if (isForced) return null',
+  },
+  {
+    name: 'a trigger starts in the range of a run that failed',
+    simulation: false,
+    scenario: 'two ranges',
+    file: 'src/run/task/range.ts',
+    from: 'return isForced || isHeld ? null : {',
+    to: 'return true ? null : {',
+  },
+  {
+    name: 'a run keeps what it read before another one took the lock',
+    simulation: false,
+    scenario: 'two ranges',
+    file: 'src/run/overlap.ts',
+    from: 'const seen = await look?.(ask)',
+    to: 'const seen = await ((io as { seen?: ReturnType<NonNullable<typeof look>> }).seen ??= look?.(ask) as never)',
+  },
+  {
+    name: 'an older run without the lock is not waited for',
+    simulation: false,
+    scenario: 'a range and an earlier run without the lock',
+    file: 'src/run/overlap.ts',
+    from: '?? (isHeld ? null : busyWith(found.running))',
+    to: '',
+  },
+  {
+    name: 'a range begins at a slot that has not completed',
+    simulation: false,
+    scenario: 'two ranges',
+    file: 'src/run/task/range.ts',
+    from: '(found !== null && hasCompleted(found))',
+    to: 'found !== null',
+  },
+  {
+    name: 'a range begins at the slot before it if a later run had that in its range and failed',
+    simulation: false,
+    scenario: 'a failed range: its rerun and forces in it',
+    file: 'src/run/task/range.ts',
+    from: "ranges.covering(at, row)?.kind === 'done'",
+    to: 'ranges.covering(at, row) !== null',
+  },
+  {
+    name: 'the range is not on record before the start',
+    scenario: 'two ranges',
+    file: 'src/run/enter.ts',
+    from: 'await beginWaiting(claimedSlot, ms, start) : row',
+    to: 'await beginWaiting(claimedSlot, ms) : row',
+  },
+  {
+    name: 'a lapse of the lease after the lock does not matter',
+    simulation: false,
+    scenario: 'two ranges, a pause',
+    file: 'src/run/lease.ts',
+    from: 'return this.#lapses',
+    to: 'return 0',
+  },
+  {
+    name: 'a later attempt that fails makes what is done undone',
+    scenario: 'a completed range: forced again, and a late trigger',
+    file: 'src/core/row/range.ts',
+    from: 'const succeeded = endedAttempts(row)',
+    to: 'const succeeded = endedAttempts(row).slice(-1)',
+  },
+  {
+    name: 'a resolution of a slot without a start counts for a range',
+    file: 'src/core/row/range.ts',
+    from: "rangeOf('done', row.attempts.findLast(hasStartedBy(afterAttempt)), at)",
+    to: "[{ kind: 'done' as const, after: 0, by: row, at }]",
+  },
+  {
+    name: 'a trigger starts in the range of a run that is stale',
+    scenario: 'a range that is lost, a late trigger, a takeover',
+    file: 'src/core/row/range.ts',
+    from: "  stale: 'stale',\n",
+    to: '',
+  },
+  {
+    name: 'a run that found no success has no range on record',
+    scenario: 'no success yet',
+    file: 'src/core/row/range.ts',
+    from: 'return attempt?.since ?? attempt?.searched',
+    to: 'return attempt?.since',
+  },
+  {
+    name: 'a success counts for the range of an earlier attempt',
+    scenario: 'a failed range: a resolution in it',
+    file: 'src/core/row/range.ts',
+    from: ".flatMap((one) => rangeOf('done', one, one.endedAt ?? one.startedAt))",
+    to: ".flatMap((one) => rangeOf('done', row.attempts[0], one.endedAt ?? one.startedAt))",
+  },
+  {
+    name: 'a run without the option does not look at the ranges of others',
+    scenario: 'a range and an earlier run without one',
+    file: 'src/run/task/range.ts',
+    from: 'return settings.sinceLastSuccess || record?.expectations?.sinceLastSuccess === true',
+    to: 'return settings.sinceLastSuccess && record !== undefined',
+  },
+]
+
+/** Bugs of runs that do the work since the last success, one for each step of how they start. */
+export const RANGE_MUTATIONS = BUGS.map((bug): Mutation => ({ subject: 'ranges', ...bug }))
