@@ -40,8 +40,8 @@ export const FORCE_MUTATIONS: readonly Mutation[] = [
     name: 'a run that was called ended keeps its slot, and finishes on top of the resolution',
     scenario: 'a run that is called ended',
     file: 'src/core/row/transition.ts',
-    from: '{ coveredBy: 0, ...takenOver(base, request, stamp) }',
-    to: '{ coveredBy: 0, ...takenOver(base, request, stamp), owner: request.endedRun ?? request.runId }',
+    from: 'const row = takenOver(base, request, stamp)',
+    to: 'const row = { ...takenOver(base, request, stamp), owner: request.endedRun ?? request.runId }',
   },
   {
     name: 'a run that was called ended goes on',
