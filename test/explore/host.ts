@@ -12,7 +12,7 @@ import type { RecordKnowledge } from './ledger.ts'
 import { operatorAnswer } from './operator.ts'
 import { DAY_MS, type HostPlan, isTrigger, START_MS, slotOf, TASK } from './scenario.ts'
 
-export const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
+const SCHEDULE = { schedule: { expression: '0 3 * * *', zone: 'UTC' }, zoneData: '2026a' }
 /** Returns a task record that says what all runs of the scenario state, and no pause. So they write nothing into it. */
 export const knownRecord = (settings: Settings): TaskRecord => ({
   ...EMPTY_TASK_RECORD,

@@ -119,7 +119,7 @@ export function watchedLedger(
 export const PAST_RUN = 'past'
 
 /** Returns the row of a slot that ran a day before the scenario begins. */
-export function pastRow({ day, outcome, since }: Past): Row {
+function pastRow({ day, outcome, since }: Past): Row {
   const slot = slotOf({ day })
   const now = START_MS - DAY_MS
   const claim = {

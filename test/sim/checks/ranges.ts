@@ -102,7 +102,8 @@ function checkOnce(one: Work, dones: readonly Done[], observed: Observed, say: S
   // A run without the option does only the work of its own slot, and may not know that others had it in their range.
   if (wants || !story.hasRange) return
   const read = story.lists.findLast(({ answered }) => answered < work.order)
-  if (read === undefined) return say('a run looks back before it starts', story.runId)
+  if (read === undefined) say('a run looks back before it starts', story.runId)
+  if (read === undefined) return
   for (let day = 0; day <= story.day; day++) {
     if (!hasDone(day, one)) continue
     const word = wordOn(day, observed)
