@@ -62,7 +62,7 @@ export async function readRange(options: RangeOptions, ledger: Ledger, now: Inst
   return parseTimeRange(withDates(options, zone, now), zone, now, ['--since', '--until'])
 }
 
-function zoneOfTerminal(): string {
+export function zoneOfTerminal(): string {
   return new Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 

@@ -208,13 +208,15 @@ function checkLines(): readonly string[] {
   for (const found of findings(onEcs)) add(found, `${found.kind} on ECS`)
   for (const found of [...findings(onEcs), findingAt(null, onEcs, -1)]) add(found, 'several on ECS')
   for (const found of findings(owned)) add(found, 'owned')
+  const checked = { since: NOW - 7 * 86_400_000, until: NOW + 1, now: NOW, zone: 'Asia/Tokyo', newMs: undefined }
   return [
-    checkSummary(NO_FINDINGS),
-    checkSummary({ ...NO_FINDINGS, late: 1 }),
-    checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }),
-    checkSummary(NO_FINDINGS, 900_000),
-    checkSummary({ ...NO_FINDINGS, missed: 1 }, 900_000),
-    checkSummary({ ...NO_FINDINGS, missed: 1, overdue: 2 }, 900_000),
+    checkSummary(NO_FINDINGS, checked),
+    checkSummary(NO_FINDINGS, { ...checked, until: NOW - 86_400_000 }),
+    checkSummary({ ...NO_FINDINGS, late: 1 }, checked),
+    checkSummary({ ...NO_FINDINGS, missed: 2, failed: 1 }, checked),
+    checkSummary(NO_FINDINGS, { ...checked, newMs: 900_000 }),
+    checkSummary({ ...NO_FINDINGS, missed: 1 }, { ...checked, newMs: 900_000 }),
+    checkSummary({ ...NO_FINDINGS, missed: 1, overdue: 2 }, { ...checked, newMs: 900_000 }),
     ...needsLines(needs, CHECKED),
   ]
 }

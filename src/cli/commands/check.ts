@@ -22,7 +22,7 @@ import { collectIncidents } from '../../verdict/incidents.ts'
 import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
 import { otherPlaceText } from '../../verdict/other-place.ts'
 import { type CommandContext, defineCommand } from '../command.ts'
-import { readBoundedRange, wantedTasks } from '../lookup.ts'
+import { readBoundedRange, wantedTasks, zoneOfTerminal } from '../lookup.ts'
 import { isGiven, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { type Notify, openNotify } from '../options/notify.ts'
@@ -160,6 +160,8 @@ async function printFindings(
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
   const twins: Twin[] = []
+  const [since, until] = [options.since, options.until].map((at) => new Date(at).getTime()) as [Instant, Instant]
+  const checked = { since, until, now, zone: values.timezone ?? zoneOfTerminal(), newMs: values.newMs }
   const hasFound = () => totalOf(count) > 0
   let fault = null as LedgerError | null
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
@@ -179,12 +181,12 @@ async function printFindings(
   const pieces =
     format === 'json'
       ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
-      : checkText(found(), () => checkSummary(count, values.newMs), values, screenOf(env), now)
+      : checkText(found(), () => checkSummary(count, checked), values, screenOf(env), now)
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(withProgress(progress, pieces), { toTheEnd: notify !== null })
   } finally {
-    teller?.end(new Date(options.since).getTime())
+    teller?.end(since)
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }

@@ -1,10 +1,11 @@
-import { formatDuration } from '../../core/duration.ts'
+import { elapsed, formatDuration } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { defined } from '../../core/objects.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
 import { decidingAttempt } from '../../core/row/decide.ts'
 import { reportMembers } from '../../core/row/report.ts'
 import { KEY } from '../../core/row/stored-row.ts'
+import type { TimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { causeText } from '../../verdict/endings.ts'
 import { FINDINGS, type FindingKind, type TaskFinding } from '../../verdict/judge.ts'
@@ -30,14 +31,28 @@ export function totalOf(count: Readonly<Record<FindingKind, number>>): number {
   return Object.values(count).reduce((sum, number) => sum + number, 0)
 }
 
-/** Returns `3 slots need attention: 2 missed, 1 failed`. With `newMs`, the findings are those of this last span. */
-export function checkSummary(count: Readonly<Record<FindingKind, number>>, newMs?: number): string {
+/** Which slots a check has looked at. `newMs`: only what began within this time is a finding. The zone is that of the reader. */
+export interface Checked extends Required<TimeRange> {
+  readonly zone: string
+  readonly now: Instant
+  readonly newMs: number | undefined
+}
+
+/** Returns `3 slots need attention: 2 missed, 1 failed`, or where nothing was found. */
+export function checkSummary(count: Readonly<Record<FindingKind, number>>, checked: Checked): string {
+  const { newMs } = checked
   const total = totalOf(count)
   const isNew = newMs !== undefined
   const when = isNew ? ` in the last ${formatDuration(newMs)}` : ''
-  if (total === 0) return `no ${isNew ? 'new ' : ''}problems found${when}`
+  if (total === 0)
+    return isNew ? `no new problems found${when}` : `no problems found in the slots ${rangeText(checked)}`
   const slots = `${total} ${isNew ? 'new ' : ''}${total === 1 ? 'slot needs' : 'slots need'}`
   return `${slots} attention${when}: ${countsText(count)}`
+}
+
+function rangeText({ since, until, zone, now }: Checked): string {
+  const begin = zonedTime(since, zone)
+  return until < now ? `from ${begin} until ${zonedTime(until, zone)}` : `since ${begin} (${elapsed(now - since)})`
 }
 
 export function findingJson(found: TaskFinding, store: string): Record<string, unknown> {

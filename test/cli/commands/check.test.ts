@@ -85,7 +85,8 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       ['check', '--task', 'other', '--since', '2026-11-06', '--until', '2026-11-06'],
       { env },
     )
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'no problems found\n' })
+    const range = 'from 2026-11-06 00:00 UTC until 2026-11-07 00:00 UTC'
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `no problems found in the slots ${range}\n` })
   })
 
   test('where nothing has ever run, nothing is well', async () => {
@@ -141,7 +142,10 @@ test('a schedule that was moved between two runs is no finding, and show says wh
     expect((await cronledger(['run', ...given, '--', 'true'], { env: moved })).code).toBe(0)
   }
   const { code, stdout } = await cronledger(['check'], { env: moved })
-  expect({ code, stdout }).toEqual({ code: 0, stdout: 'no problems found\n' })
+  expect({ code, stdout }).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/^no problems found in the slots since .* \(7d 0h\)\n$/),
+  })
   const shown = await cronledger(['show', '--slot', '2026-11-24T08:00:00Z'], { env: moved })
   const why = 'the schedule changed between 2026-11-23 03:00:00 and 2026-11-24 04:30:00, and no run is missing'
   expect(shown.stdout).toContain(`was not expected to run: ${why}`)
