@@ -15,72 +15,13 @@ import {
   Stack,
   aws_scheduler as scheduler,
   aws_sns as sns,
-  Token,
   aws_events_targets as targets,
 } from 'aws-cdk-lib'
-import { CfnInclude } from 'aws-cdk-lib/cloudformation-include'
 import { Construct } from 'constructs'
+import { arnOf, KEY_ACTIONS, keyStatement, type LedgerParts, networkOf, storeOf, targetOf } from './ledger.js'
 
 /** The folder of the package cronledger, which the app has as a dependency. The CDK works in the folder of the app. */
 const PACKAGE = dirname(createRequire(join(process.cwd(), 'package.json')).resolve('cronledger/package.json'))
-
-/** The resources that all batches share: a construct `Ledger`, or the outputs of a stack of ledger.yaml that exists. */
-export interface LedgerParts {
-  /** The name of the table, or the ARN of one in another account or Region. */
-  readonly table: string
-  /** The ARN of the customer managed key of the table. */
-  readonly tableKey?: string | undefined
-  readonly scheduleGroup: string
-  /** The ARN of the role with which EventBridge Scheduler starts the tasks. */
-  readonly schedulerRole: string
-  /** The ARN of the queue for triggers that EventBridge Scheduler gave up. */
-  readonly deadLetters: string
-  /** The ARN of the topic of the alarms. */
-  readonly alarmTopic: string
-  /** The ARN of the state machine that starts tasks, and tries again. Default: EventBridge Scheduler starts them itself. */
-  readonly stateMachine?: string | undefined
-  /** The start of the names of batches in ECS. Default: cronledger-. */
-  readonly familyPrefix?: string | undefined
-  /** The name of containers that the rule about stopped tasks knows. A batch with another one gets its own rule. Default: batch. */
-  readonly container?: string | undefined
-}
-
-/** The parameters of ledger.yaml. */
-export type LedgerParameters = Readonly<Record<string, string | readonly string[] | undefined>> & {
-  readonly Table: string
-  readonly FamilyPrefix?: string
-  readonly Container?: string
-}
-
-/** The template ledger.yaml: the table, the policies, what starts the batches, and what sends the alarms. */
-export class Ledger extends Construct implements LedgerParts {
-  readonly template: CfnInclude
-  readonly table: string
-  readonly tableKey: string | undefined
-  readonly scheduleGroup: string
-  readonly schedulerRole: string
-  readonly deadLetters: string
-  readonly alarmTopic: string
-  readonly stateMachine: string | undefined
-  readonly familyPrefix: string | undefined
-  readonly container: string | undefined
-
-  constructor(scope: Construct, id: string, parameters: LedgerParameters) {
-    super(scope, id)
-    this.template = new CfnInclude(this, 'Template', { templateFile: join(PACKAGE, 'schema/ledger.yaml'), parameters })
-    const output = (name: string) => Token.asString(this.template.getOutput(name).value)
-    this.table = parameters.Table
-    this.tableKey = parameters['TableKey']?.toString()
-    this.scheduleGroup = output('ScheduleGroup')
-    this.schedulerRole = output('SchedulerRole')
-    this.deadLetters = output('DeadLetters')
-    this.familyPrefix = parameters.FamilyPrefix
-    this.container = parameters.Container
-    // These outputs have a condition of the template, which the stack of a batch does not have.
-    this.alarmTopic = parameters['AlarmTopic']?.toString() ?? this.template.getResource('Alarms').ref
-    if (parameters['StartAgain'] === 'true') this.stateMachine = this.template.getResource('StateMachine').ref
-  }
-}
 
 export interface GuardedScheduledTaskProps {
   readonly ledger: LedgerParts
@@ -114,6 +55,8 @@ export interface GuardedScheduledTaskProps {
   readonly platformVersion?: string
   /** Alarm if no run has completed for this number of hours. Default: it follows from the schedule. 0: no alarm. */
   readonly noRunHours?: number
+  /** The metrics of the batch, and the alarms on them, which cost money. The exit code still sends a message. Default: true. */
+  readonly metrics?: boolean
   /** Alarm about duplicates, which need no action. Default: false. */
   readonly alarmOnDuplicates?: boolean
   /** Default: true. To stop a batch for some time, use cronledger pause. */
@@ -133,8 +76,14 @@ export class GuardedScheduledTask extends Construct {
     const network = networkOf(props)
     this.guard(props, computed, network)
     this.allow(props)
-    this.schedule = this.makeSchedule(props, computed, network)
-    this.alarms = this.makeAlarms(props, computed)
+    this.schedule = this.makeSchedule(props, computed)
+    // An imported topic gets no policy, which would replace that of the ledger.
+    const { alarmTopic } = props.ledger
+    const topic = sns.Topic.fromTopicArn(this, 'Alarms', arnOf(alarmTopic, alarmTopic.topicArn))
+    const check = `AWS_REGION=${Stack.of(this).region} cronledger check --store ${storeOf(props.ledger.table)} --task ${props.task}`
+    if (this.container.containerName !== props.ledger.container)
+      this.makeRule(props.task, computed.Family, topic, check)
+    this.alarms = props.metrics === false ? [] : this.makeAlarms(props, computed, topic, check)
   }
 
   /** Lets the container run the batch by cronledger, and gives it the settings. */
@@ -163,7 +112,7 @@ export class GuardedScheduledTask extends Construct {
     const stopSeconds = Number(stopTimeout ?? 120)
     override('StopTimeout', stopSeconds)
     const settings = {
-      CRONLEDGER_STORE: `dynamodb:${ledger.table}`,
+      CRONLEDGER_STORE: storeOf(ledger.table),
       CRONLEDGER_TASK: props.task,
       CRONLEDGER_SCHEDULE: computed.Schedule,
       CRONLEDGER_TIMEZONE: computed.Timezone,
@@ -173,7 +122,7 @@ export class GuardedScheduledTask extends Construct {
       CRONLEDGER_LEDGER_TIMEOUT: '15m',
       CRONLEDGER_STOP_TIMEOUT: `${stopSeconds}s`,
       CRONLEDGER_KILL_AFTER: `${stopSeconds - 10}s`,
-      CRONLEDGER_METRICS: 'cronledger',
+      CRONLEDGER_METRICS: props.metrics === false ? '' : 'cronledger',
       CRONLEDGER_SECRETS: [secrets]
         .flat()
         .flatMap((secret) => ('name' in secret ? [secret.name] : []))
@@ -189,10 +138,7 @@ export class GuardedScheduledTask extends Construct {
     for (const { node } of [taskDefinition.taskRole, taskDefinition.obtainExecutionRole()]) {
       if (node.scope === taskDefinition) (node.defaultChild as iam.CfnRole).path = '/cronledger/'
     }
-    const { table, tableKey } = ledger
-    const isArn = table.startsWith('arn:')
-    const stack = Stack.of(this)
-    const resources = [isArn ? table : stack.formatArn({ service: 'dynamodb', resource: 'table', resourceName: table })]
+    const resources = [arnOf(ledger.table, ledger.table.tableArn)]
     const rowsOf = (tasks: readonly string[]) => ({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': tasks } })
     const statements: iam.PolicyStatementProps[] = [
       {
@@ -205,21 +151,12 @@ export class GuardedScheduledTask extends Construct {
     if (after.length > 0) {
       statements.push({ sid: 'After', actions: ['dynamodb:GetItem'], resources, conditions: rowsOf(after) })
     }
-    if (tableKey !== undefined) {
-      statements.push({
-        sid: 'Key',
-        actions: ['Encrypt', 'Decrypt', 'ReEncrypt*', 'GenerateDataKey*', 'DescribeKey'].map(
-          (action) => `kms:${action}`,
-        ),
-        resources: [tableKey],
-        conditions: { StringEquals: { 'kms:ViaService': `dynamodb.${stack.region}.amazonaws.com` } },
-      })
-    }
+    statements.push(...keyStatement(ledger, KEY_ACTIONS))
     for (const statement of statements) taskDefinition.addToTaskRolePolicy(new iam.PolicyStatement(statement))
   }
 
-  private makeSchedule(props: GuardedScheduledTaskProps, computed: Computed, awsvpcConfiguration: Network) {
-    const { ledger, taskDefinition, cluster, capacityProvider, platformVersion = 'LATEST', enabled = true } = props
+  private makeSchedule(props: GuardedScheduledTaskProps, computed: Computed) {
+    const { ledger, taskDefinition, enabled = true } = props
     // EventBridge Scheduler replaces the attributes, so that a late trigger finds its slot.
     const environment = [
       { name: 'CRONLEDGER_EVENT_TIME', value: '<aws.scheduler.scheduled-time>' },
@@ -228,43 +165,26 @@ export class GuardedScheduledTask extends Construct {
     const overrides = { containerOverrides: [{ name: this.container.containerName, environment }] }
     // With the revision, so that the schedule here and the one in the container change at the same moment.
     const { taskDefinitionArn } = taskDefinition
-    const place = {
-      ...(capacityProvider === undefined
-        ? { launchType: 'FARGATE' }
-        : { capacityProviderStrategy: [{ capacityProvider, weight: 1 }] }),
-      platformVersion,
-      propagateTags: 'TASK_DEFINITION',
-      networkConfiguration: { awsvpcConfiguration },
-    }
-    const request = { cluster: cluster.clusterName, taskDefinition: taskDefinitionArn, ...place, overrides }
     return new scheduler.CfnSchedule(this, 'Schedule', {
       name: computed.Family,
-      groupName: ledger.scheduleGroup,
+      groupName: ledger.scheduleGroup.scheduleGroupName,
       state: enabled ? 'ENABLED' : 'DISABLED',
       scheduleExpression: computed.ScheduleExpression,
       scheduleExpressionTimezone: computed.Timezone,
       ...(computed.StartDate !== '' && { startDate: computed.StartDate }),
       flexibleTimeWindow: { mode: 'OFF' },
-      target: {
-        ...(ledger.stateMachine === undefined
-          ? {
-              arn: cluster.clusterArn,
-              ecsParameters: { taskDefinitionArn, taskCount: 1, ...place },
-              input: JSON.stringify(overrides),
-            }
-          : { arn: ledger.stateMachine, input: Stack.of(this).toJsonString(capitals(request)) }),
-        roleArn: ledger.schedulerRole,
-        // The longest that EventBridge Scheduler allows. A trigger that comes late still runs its own slot.
-        retryPolicy: { maximumEventAgeInSeconds: 86_400, maximumRetryAttempts: 185 },
-        deadLetterConfig: { arn: ledger.deadLetters },
-      },
+      target: targetOf(this, ledger, { ...props, taskDefinitionArn, overrides }),
     })
   }
 
-  /** Makes the alarms on the metrics that cronledger writes to its log, and on stopped tasks if the ledger has no rule for them. */
-  private makeAlarms(props: GuardedScheduledTaskProps, { Family, NoRunHours }: Computed): cloudwatch.Alarm[] {
-    const { ledger, task } = props
-    const check = `AWS_REGION=${Stack.of(this).region} cronledger check --store dynamodb:${ledger.table} --task ${task}`
+  /** Makes the alarms on the metrics that cronledger writes to its log. */
+  private makeAlarms(
+    props: GuardedScheduledTaskProps,
+    { Family, NoRunHours }: Computed,
+    alarmTopic: sns.ITopic,
+    check: string,
+  ) {
+    const { task } = props
     const metric = (metricName: string, period: Duration) =>
       new cloudwatch.Metric({
         namespace: 'cronledger',
@@ -294,14 +214,14 @@ export class GuardedScheduledTask extends Construct {
         ? [onOne('Duplicate', 'a trigger came twice, and the second one started nothing. You need not do anything.')]
         : []),
     ]
-    const alarmTopic = sns.Topic.fromTopicArn(this, 'Alarms', ledger.alarmTopic)
     const topic = new actions.SnsAction(alarmTopic)
     for (const alarm of alarms) alarm.addAlarmAction(topic)
-    if (this.container.containerName !== (ledger.container ?? 'batch')) this.makeRule(task, Family, alarmTopic, check)
     if (NoRunHours === '0') return alarms
-    // This alarm also covers what cannot report itself: no trigger came, or the task was killed. Without FILL, CloudWatch
-    // looks some periods further back before it treats data as missing.
+    // This alarm also covers what cannot report itself: no trigger came, or the task was killed. It is in the state ALARM until
+    // the first run, so a rule of the ledger sends it, by its name, if it was OK before. Without FILL, CloudWatch looks some
+    // periods further back before it treats data as missing.
     const noRun = new cloudwatch.Alarm(this, 'NoRunAlarm', {
+      alarmName: `${Family}-no-run`,
       alarmDescription: `cronledger ${task}: no run has completed for ${NoRunHours} hours. Find out why: ${check}`,
       metric: new cloudwatch.MathExpression({
         expression: 'FILL(completed, 0)',
@@ -313,17 +233,16 @@ export class GuardedScheduledTask extends Construct {
       threshold: 1,
       treatMissingData: cloudwatch.TreatMissingData.BREACHING,
     })
-    noRun.addAlarmAction(topic)
     noRun.addOkAction(topic)
     return [...alarms, noRun]
   }
 
-  /** Sends exit codes other than 0 of this container. Tasks that did not start are in the rule of the ledger. */
+  /** Sends exit codes other than 0 of this container, and the loss of its host. Tasks that did not start are in the rule of the ledger. */
   private makeRule(task: string, family: string, topic: sns.ITopic, check: string): void {
     const field = (name: string) => events.EventField.fromPath(`$.detail.${name}`)
     const exit = (index: number) => `${field(`containers[${index}].name`)} ${field(`containers[${index}].exitCode`)}`
     new events.Rule(this, 'TaskStopped', {
-      description: 'cronledger: the container of a batch exited with another code than 0.',
+      description: 'cronledger: the container of a batch exited with another code than 0 or without one.',
       eventPattern: {
         source: ['aws.ecs'],
         detailType: ['ECS Task State Change'],
@@ -334,14 +253,16 @@ export class GuardedScheduledTask extends Construct {
               prefix: `${Stack.of(this).formatArn({ service: 'ecs', resource: 'task-definition', resourceName: family })}:`,
             },
           ],
-          containers: { name: [this.container.containerName], exitCode: [{ 'anything-but': 0 }] },
+          $or: [{ 'anything-but': 0 }, { exists: false }].map((exitCode) => ({
+            containers: { name: [this.container.containerName], exitCode: [exitCode] },
+          })),
         },
       },
       targets: [
         new targets.SnsTopic(topic, {
           message: events.RuleTargetInput.fromMultilineText(
             [
-              `cronledger ${task}: the ECS task exited with another code than 0.`,
+              `cronledger ${task}: the ECS task exited with another code than 0 or without one.`,
               `Task definition: ${field('taskDefinitionArn')}`,
               `Exit codes: ${exit(0)}, ${exit(1)}`,
               `Stopped because: ${field('stopCode')} ${field('stoppedReason')}`,
@@ -363,7 +284,7 @@ type Computed = Readonly<
 /** Returns the parameters of batch.yaml that follow from the schedule. Fails if AWS cannot express the schedule. */
 function computeParameters(props: GuardedScheduledTaskProps): Computed {
   const { ledger, task, schedule, timezone = 'UTC', anchor, noRunHours } = props
-  const parameters = `FamilyPrefix=${ledger.familyPrefix ?? 'cronledger-'}${noRunHours === undefined ? '' : ` NoRunHours=${noRunHours}`}`
+  const parameters = `FamilyPrefix=${ledger.familyPrefix}${noRunHours === undefined ? '' : ` NoRunHours=${noRunHours}`}`
   const options = ['--task', task, '--schedule', schedule, '--timezone', timezone, '--parameters', parameters]
   if (anchor !== undefined) options.push('--anchor', anchor)
   // The table is not among them, and its name may not be known yet.
@@ -376,30 +297,6 @@ function computeParameters(props: GuardedScheduledTaskProps): Computed {
 }
 
 type Network = ReturnType<typeof networkOf>
-
-function networkOf({
-  cluster,
-  subnetSelection,
-  securityGroups = [],
-  assignPublicIp = false,
-}: GuardedScheduledTaskProps) {
-  return {
-    subnets: cluster.vpc.selectSubnets(subnetSelection).subnetIds,
-    ...(securityGroups.length > 0 && { securityGroups: securityGroups.map((group) => group.securityGroupId) }),
-    assignPublicIp: assignPublicIp ? 'ENABLED' : 'DISABLED',
-  }
-}
-
-/** Step Functions names the members of a request with a capital letter. */
-function capitals(part: unknown): unknown {
-  if (Array.isArray(part)) return part.map(capitals)
-  if (typeof part !== 'object' || part === null) return part
-  const named = Object.entries(part).map(([name, value]) => [
-    name.replace(/^./, (letter) => letter.toUpperCase()),
-    value,
-  ])
-  return Object.fromEntries(named.map(([name, value]) => [name, capitals(value)]))
-}
 
 function batchContainer({ taskDefinition, containerName }: GuardedScheduledTaskProps): ecs.ContainerDefinition {
   const container = containerName === undefined ? undefined : taskDefinition.findContainer(containerName)

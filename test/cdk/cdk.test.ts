@@ -22,15 +22,20 @@ const folder = scratch()
 
 const SECRET = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:db-AbCdEf'
 const KEY = 'arn:aws:kms:eu-west-1:123456789012:key/1'
-const PARTS = { table: 'money', tableKey: KEY, ...withSmallLetters(OUTPUTS) }
+const PARTS = { Store: 'dynamodb:money', TableKey: KEY, ...OUTPUTS }
+const CLUSTER = 'arn:aws:ecs:eu-west-1:123456789012:cluster/batch'
+const ROLE = 'arn:aws:iam::123456789012:role/x'
+const BOUNDARY = 'arn:aws:iam::123456789012:policy/boundary'
+const TABLE = 'arn:aws:dynamodb:us-east-1:210987654321:table/old'
 const MACHINE = 'arn:aws:states:eu-west-1:123456789012:stateMachine:start'
 /** Two batches with the outputs of a stack, whose values are those of the parameters below. */
 const COMPARED = `import { App, aws_ec2 as ec2, aws_ecs as ecs, aws_logs as logs, aws_secretsmanager as secretsmanager, Size, Stack } from 'aws-cdk-lib'
-import { GuardedScheduledTask, type GuardedScheduledTaskProps, type LedgerParts } from './guarded-scheduled-task.js'
+import { GuardedScheduledTask, type GuardedScheduledTaskProps } from './guarded-scheduled-task.js'
+import { Ledger, type LedgerOutputs } from './ledger.js'
 const app = new App()
 const runtimePlatform = { cpuArchitecture: ecs.CpuArchitecture.X86_64, operatingSystemFamily: ecs.OperatingSystemFamily.LINUX }
 const image = ecs.ContainerImage.fromRegistry('batch:1')
-function batch(name: string, container: string, more: Partial<GuardedScheduledTaskProps> = {}, parts: Partial<LedgerParts> = {}) {
+function batch(name: string, container: string, more: Partial<GuardedScheduledTaskProps> = {}, outputs: Partial<LedgerOutputs> = {}) {
   const stack = new Stack(app, name)
   const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['a'] })
   const cluster = ecs.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'batch', vpc })
@@ -50,7 +55,7 @@ function batch(name: string, container: string, more: Partial<GuardedScheduledTa
       logGroup: new logs.LogGroup(stack, 'Log', { logGroupName: '/ecs/cronledger-nightly/1', retention: 90 }),
     }),
   })
-  const ledger = { ...${JSON.stringify(PARTS)}, ...parts }
+  const ledger = Ledger.fromOutputs(stack, 'Ledger', { ...${JSON.stringify(PARTS)}, ...outputs })
   return new GuardedScheduledTask(stack, 'Nightly', {
     ledger, task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo', after: ['import', 'billing'],
     taskDefinition, cluster, subnetSelection: { subnets }, securityGroups, enabled: false, ...more,
@@ -60,27 +65,99 @@ batch('plain', 'batch')
 batch('more', 'job', {
   containerName: 'job', capacityProvider: 'FARGATE_SPOT', platformVersion: '1.4.0', assignPublicIp: true,
   noRunHours: 30, alarmOnDuplicates: true,
-}, { stateMachine: '${MACHINE}', familyPrefix: 'pay-' })
-batch('known', 'job', { containerName: 'job' }, { container: 'job' })
+}, { StateMachine: '${MACHINE}', FamilyPrefix: 'pay-' })
+batch('known', 'job', { containerName: 'job' }, { Container: 'job' })
 app.synth()
 `
 
-/** The outputs of a stack as those who give them to the construct write them. */
-function withSmallLetters(outputs: Loose) {
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, one]) => [name.replace(/^./, (letter) => letter.toLowerCase()), one]),
+/** The ledgers that are compared with ledger.yaml: what the construct takes, and the same as parameters. */
+const LEDGERS = {
+  'with all defaults': ['', {}],
+  'with everything': [
+    `table: 'money', tableKey: key, batchRoles: [role], permissionsBoundary: boundary, familyPrefix: 'pay-', container: 'job',
+     alarmEmail: 'ops@example.org', startAgain: true, dashboard: true, clusters: [cluster],
+     check: { image: ecs.ContainerImage.fromRegistry('check:1'), cluster, subnetSelection: { subnets }, securityGroups: [group],
+       expression: 'cron(0 7 * * ? *)', timezone: 'Asia/Tokyo', assignPublicIp: true,
+       architecture: ecs.CpuArchitecture.ARM64, cpu: 512, memoryLimitMiB: 1024, logKey: key }`,
+    {
+      ...{ Table: 'money', TableKey: KEY, BatchRoles: ROLE, PermissionsBoundary: BOUNDARY, FamilyPrefix: 'pay-' },
+      ...{ Container: 'job', AlarmEmail: 'ops@example.org', StartAgain: 'true', Dashboard: 'true', Clusters: CLUSTER },
+      ...{ CheckImage: 'check:1', Cluster: 'batch', Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1' },
+      ...{ CheckExpression: 'cron(0 7 * * ? *)', CheckTimezone: 'Asia/Tokyo', AssignPublicIp: 'ENABLED' },
+      ...{ CheckArchitecture: 'ARM64', CheckCpu: '512', CheckMemory: '1024', CheckLogKey: KEY },
+    },
+  ],
+  'with a table of another account and Region, and a topic of yours': [
+    `table: dynamodb.Table.fromTableArn(stack, 'Old', '${TABLE}'), tableKey: key, alarmTopic: topic`,
+    { Table: TABLE, TableKey: KEY, AlarmTopic: OUTPUTS.AlarmTopic },
+  ],
+} as const
+const LEDGER_APP = `import { App, aws_dynamodb as dynamodb, aws_ec2 as ec2, aws_ecs as ecs, aws_iam as iam, aws_kms as kms, aws_sns as sns, Stack } from 'aws-cdk-lib'
+import { Ledger } from './ledger.js'
+const app = new App()
+${Object.entries(LEDGERS)
+  .map(
+    ([name, [props]]) => `{
+  const stack = new Stack(app, '${name.replaceAll(/\W/g, '-')}')
+  const vpc = ec2.Vpc.fromVpcAttributes(stack, 'Vpc', { vpcId: 'vpc-1', availabilityZones: ['a'] })
+  const cluster = ecs.Cluster.fromClusterAttributes(stack, 'Cluster', { clusterName: 'batch', vpc })
+  const subnets = ['subnet-1', 'subnet-2'].map((id) => ec2.Subnet.fromSubnetId(stack, id, id))
+  const group = ec2.SecurityGroup.fromSecurityGroupId(stack, 'Group', 'sg-1')
+  const key = kms.Key.fromKeyArn(stack, 'Key', '${KEY}')
+  const role = iam.Role.fromRoleArn(stack, 'Role', '${ROLE}')
+  const boundary = iam.ManagedPolicy.fromManagedPolicyArn(stack, 'Boundary', '${BOUNDARY}')
+  const topic = sns.Topic.fromTopicArn(stack, 'Own', '${OUTPUTS.AlarmTopic}')
+  void [cluster, subnets, group, key, role, boundary, topic, dynamodb]
+  new Ledger(stack, 'Ledger', { ${props} })
+}`,
   )
+  .join('\n')}
+app.synth()
+`
+
+/** Forty batches for a ledger whose parts are made by the same app, before and after a change of the ledger. */
+const CHANGED = `import { App, aws_dynamodb as dynamodb, aws_ec2 as ec2, aws_ecs as ecs, aws_iam as iam, aws_kms as kms, aws_logs as logs, aws_sns as sns, Stack } from 'aws-cdk-lib'
+import { GuardedScheduledTask } from './guarded-scheduled-task.js'
+import { Ledger, type LedgerProps } from './ledger.js'
+const image = ecs.ContainerImage.fromRegistry('batch:1')
+function makeApp(outdir: string, props: (own: Stack) => LedgerProps) {
+  const app = new App({ outdir })
+  const own = new Stack(app, 'own')
+  const vpc = new ec2.Vpc(own, 'Vpc', { maxAzs: 2 })
+  const cluster = new ecs.Cluster(own, 'Cluster', { vpc })
+  const securityGroups = [new ec2.SecurityGroup(own, 'Group', { vpc })]
+  const shared = new Stack(app, 'shared')
+  const ledger = new Ledger(shared, 'Ledger', { ...props(own), check: { image, cluster, securityGroups } })
+  for (let number = 0; number < 40; number++) {
+    const stack = new Stack(app, \`batch-\${number}\`)
+    const taskDefinition = new ecs.FargateTaskDefinition(stack, 'Definition')
+    const logging = ecs.LogDrivers.awsLogs({ streamPrefix: 'cronledger', logGroup: new logs.LogGroup(stack, 'Log') })
+    taskDefinition.addContainer('batch', { image, command: ['./batch.sh'], logging })
+    new GuardedScheduledTask(stack, 'Batch', {
+      ledger, task: \`batch-\${number}\`, schedule: '0 3 * * *', taskDefinition, cluster, securityGroups,
+    })
+  }
+  app.synth()
 }
+makeApp('cdk.before', () => ({}))
+makeApp('cdk.after', (own) => ({
+  startAgain: true,
+  alarmTopic: new sns.Topic(own, 'Topic'),
+  tableKey: new kms.Key(own, 'Key'),
+  batchRoles: [new iam.Role(own, 'Role', { assumedBy: new iam.ServicePrincipal('ecs-tasks.amazonaws.com') })],
+  table: new dynamodb.Table(own, 'Table', { partitionKey: { name: 'task', type: dynamodb.AttributeType.STRING } }),
+}))
+`
 
 const synthesise = (app: string) =>
   run(process.execPath, [app], { cwd: folder, env: { ...process.env, CDK_OUTDIR: 'cdk.out' } })
 
-function readStack(stack: string): Loose {
-  return JSON.parse(readFileSync(join(folder, 'cdk.out', `${stack}.template.json`), 'utf8'))
+function readStack(stack: string, app = 'cdk.out'): Loose {
+  return JSON.parse(readFileSync(join(folder, app, `${stack}.template.json`), 'utf8'))
 }
 
-const resources = (stack: string, type: string): readonly Loose[] =>
-  Object.values<Loose>(readStack(stack)['Resources']).flatMap(({ Type, Properties }) =>
+const resources = (stack: string, type: string, app?: string): readonly Loose[] =>
+  Object.values<Loose>(readStack(stack, app)['Resources']).flatMap(({ Type, Properties }) =>
     Type === type ? Properties : [],
   )
 
@@ -93,14 +170,21 @@ beforeAll(async () => {
     mkdirSync(dirname(path), { recursive: true })
     symlinkSync(target, path)
   }
-  copyFileSync(join(ROOT, 'schema/cdk/guarded-scheduled-task.ts'), join(folder, 'guarded-scheduled-task.ts'))
+  for (const file of ['ledger.ts', 'guarded-scheduled-task.ts'])
+    copyFileSync(join(ROOT, 'schema/cdk', file), join(folder, file))
   const guide = new URL('../../docs/guides/cdk-and-terraform.md', import.meta.url)
   const [app] = blocksIn(guide).filter(({ isHidden, kind }) => !isHidden && kind === 'ts')
   writeFileSync(join(folder, 'app.ts'), app?.text ?? '')
   writeFileSync(join(folder, 'compared.ts'), COMPARED)
-  await run(TSC, [...OPTIONS, 'app.ts', 'compared.ts'], { cwd: folder }).catch(({ stdout }) => expect(stdout).toBe(''))
+  writeFileSync(join(folder, 'ledgers.ts'), LEDGER_APP)
+  writeFileSync(join(folder, 'changed.ts'), CHANGED)
+  await run(TSC, [...OPTIONS, 'app.ts', 'compared.ts', 'ledgers.ts', 'changed.ts'], { cwd: folder }).catch(
+    ({ stdout }) => expect(stdout).toBe(''),
+  )
   await synthesise('app.js')
   await synthesise('compared.js')
+  await synthesise('ledgers.js')
+  await synthesise('changed.js')
 }, 600_000)
 
 test.each([
@@ -132,6 +216,50 @@ test.each([
   expect(ofConstruct(made)).toEqual(ofConstruct(expected))
 })
 
+test.each(Object.entries(LEDGERS))(
+  'the ledger %s makes what ledger.yaml makes, under its ids',
+  (name, [, parameters]) => {
+    const made = evaluateTemplate(readStack(name.replaceAll(/\W/g, '-')))
+    const expected = evaluateTemplate(readTemplate('ledger'), parameters)
+    expect(Object.keys(made).sort()).toEqual(Object.keys(expected).sort())
+    expect(meaningOf(made)).toEqual(meaningOf(expected))
+  },
+)
+
+test('a change of the ledger and of its parts waits for none of forty stacks of batches, and holds no token in a condition', () => {
+  const apps = ['cdk.before', 'cdk.after']
+  const importsOf = (app: string) =>
+    [...Array(40).keys()].map((number) =>
+      [...JSON.stringify(readStack(`batch-${number}`, app)).matchAll(/"Fn::ImportValue":"([^"]*)"/g)].map(
+        ([, one]) => one,
+      ),
+    )
+  // Only of the network of the app, which no setting of the ledger changes.
+  const [before = [], after = []] = apps.map(importsOf)
+  expect(after.map((names) => new Set(names))).toEqual(before.map((names) => new Set(names)))
+  expect([...new Set(before.flat())].filter((name) => !name?.startsWith('own:'))).toEqual([])
+  for (const app of apps) {
+    const texts = ['shared', 'own', 'batch-7'].map((stack) => JSON.stringify(readStack(stack, app)['Conditions'] ?? {}))
+    expect(texts).toEqual(['{}', '{}', '{}'])
+    expect(JSON.stringify(readStack('shared', app)['Outputs'] ?? {})).not.toContain('"Export"')
+  }
+  expect(JSON.stringify(readStack('batch-7', 'cdk.after'))).toContain('Fn::GetStackOutput')
+  // A table of the app is known by its ARN, which no text is compared with.
+  const [policy] = resources('batch-7', 'AWS::IAM::Policy', 'cdk.after')
+  expect(JSON.stringify(policy)).not.toContain('table/')
+})
+
+test.each([
+  ["table: Fn.importValue('table')", /table is a token/],
+  ["familyPrefix: Fn.importValue('prefix')", /familyPrefix is a token/],
+  ["container: Fn.importValue('container')", /container is a token/],
+])('a name that must be known is refused at the synthesis as a token: %s', async (prop, message) => {
+  const source = readFileSync(join(folder, 'app.js'), 'utf8')
+  const wrong = source.replace("alarmEmail: 'ops@example.org'", prop).replace('{ App,', '{ App, Fn,')
+  writeFileSync(join(folder, 'wrong.js'), wrong)
+  await expect(synthesise('wrong.js')).rejects.toThrow(message)
+})
+
 test('a container whose name the ledger does not know has a rule of its own, which is that of the ledger for this batch', () => {
   expect(['plain', 'known'].flatMap((stack) => resources(stack, 'AWS::Events::Rule'))).toEqual([])
   const ruleOf = (template: Loose, parameters: Loose = {}) =>
@@ -142,7 +270,7 @@ test('a container whose name the ledger does not know has a rule of its own, whi
   const prefix = taskDefinitionArn[0].prefix.replace('cronledger-', 'pay-nightly:')
   expect(made['EventPattern']).toEqual({
     ...expected['EventPattern'],
-    detail: { ...detail, ...$or[0], taskDefinitionArn: [{ prefix }] },
+    detail: { ...detail, $or: [$or[0], $or[2]], taskDefinitionArn: [{ prefix }] },
   })
   const [{ Arn, InputTransformer }] = made['Targets']
   expect(Arn).toBe(OUTPUTS.AlarmTopic)

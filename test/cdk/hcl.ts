@@ -35,6 +35,8 @@ const FUNCTIONS: Readonly<Record<string, (...args: never[]) => unknown>> = {
   length: (value: string | unknown[] | Loose) => (typeof value === 'object' ? Object.keys(value) : value).length,
   max: Math.max,
   min: Math.min,
+  merge: (...maps: Loose[]) => Object.assign({}, ...maps),
+  setintersection: (one: unknown[], other: unknown[]) => one.filter((item) => other.includes(item)),
   replace: (text: string, from: string, to: string) => text.replaceAll(from, to),
   slice: (list: unknown[], from: number, to: number) => list.slice(from, to),
   split: (by: string, text: string) => text.split(by),

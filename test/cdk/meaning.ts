@@ -38,6 +38,8 @@ export function evaluateTemplate(template: Loose, parameters: Loose = {}): Resou
     If: ([name, yes, no]: readonly [string, unknown, unknown]) => evaluate(evaluate(Conditions[name]) ? yes : no),
     Equals: ([one, other]: readonly [unknown, unknown]) => String(evaluate(one)) === String(evaluate(other)),
     Not: ([one]: readonly [unknown]) => !evaluate(one),
+    And: (all: readonly unknown[]) => all.every(evaluate),
+    Condition: (name: string) => evaluate(Conditions[name]),
   }
   const evaluate = (part: unknown): ReturnType<typeof JSON.parse> => {
     if (typeof part !== 'object' || part === null) return part
@@ -102,7 +104,7 @@ export function meaningOf(resources: Resources): Loose {
     people: Object.fromEntries(policies.filter(([what]) => /auditor|operator/.test(what))),
     topics: all('AWS::SNS::TopicPolicy').map(({ PolicyDocument }) => statementsOf([PolicyDocument])),
     ...{ schedules, definitions, alarms: all('AWS::CloudWatch::Alarm').map(alarmOf).sort(byText) },
-    others: ['AWS::DynamoDB::Table', 'AWS::SQS::Queue', 'AWS::Events::Rule'].map(all),
+    others: ['AWS::DynamoDB::Table', 'AWS::SQS::Queue', 'AWS::Events::Rule'].map((type) => all(type).sort(byText)),
     machines: all('AWS::StepFunctions::StateMachine').map((one) => ({ ...one, RoleArn: roleOf(one['RoleArn']) })),
     dashboards: all('AWS::CloudWatch::Dashboard').map(({ DashboardBody }) => JSON.parse(DashboardBody)),
     // The end of the name is different in each stack.

@@ -137,7 +137,8 @@ export function asResources(instances: readonly Instance[]): Resources {
       (one) => one.type === 'aws_cloudwatch_event_target' && one.values['rule'] === `<${id}>`,
     )
     const Targets = targets.map((one) => {
-      const { Arn, InputTransformer } = renamed(one.values)
+      const { Arn, InputPath, InputTransformer } = renamed(one.values)
+      if (InputTransformer === undefined) return { Id: 'alarms', Arn, InputPath }
       const { InputPaths, InputTemplate } = InputTransformer
       return { Id: 'alarms', Arn, InputTransformer: { InputPathsMap: InputPaths, InputTemplate } }
     })

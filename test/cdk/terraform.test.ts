@@ -38,6 +38,7 @@ const LEDGER = {
   ...{ table: 'money', schedule_group: 'group', scheduler_role: 'arn:aws:iam::123456789012:role/scheduler' },
   ...{ dead_letters: arn('sqs', 'dead'), alarm_topics: [arn('sns', 'alarms')] },
 }
+const FAR = 'arn:aws:dynamodb:us-east-1:210987654321:table/old'
 const MACHINE = arn('states', 'stateMachine:start')
 const PLACE = {
   ...{
@@ -53,23 +54,25 @@ const BATCHES: readonly (readonly [what: string, options: Loose, parameters: str
   [
     'with everything',
     { task: 'a/b', schedule: 'rate(6 hours)', timezone: 'UTC', anchor: '2026-11-01T00:00:00Z' },
-    `SecurityGroups=sg-1,sg-2 AssignPublicIp=ENABLED After=import,billing TableKey=${KEYS.table} ScheduleState=DISABLED
+    `SecurityGroups=sg-1,sg-2 After=import,billing TableKey=${KEYS.table} ScheduleState=DISABLED
      EnvironmentFile=arn:aws:s3:::bucket/weekly.env Secrets=${Object.entries(SECRETS)
        .map((one) => one.join('='))
        .join(',')}
-     DecryptKeys=${KEYS.secret} Cpu=512 Memory=1024 EphemeralStorage=100 Architecture=ARM64 PlatformVersion=1.4.0
+     DecryptKeys=${KEYS.secret} Variables=MODE=full DoneBy=6h Cpu=512 Memory=1024 EphemeralStorage=100 Architecture=ARM64 PlatformVersion=1.4.0
      CapacityProvider=FARGATE_SPOT ReadonlyRoot=true TaskPolicies=arn:aws:iam::aws:policy/A,arn:aws:iam::aws:policy/B
      PermissionsBoundary=${BOUNDARY} LogFormat=json LogRetention=30 LogKey=${KEYS.log} AlarmOnDuplicates=true`,
     {
-      ...{ security_groups: ['sg-1', 'sg-2'], assign_public_ip: true, after: ['import', 'billing'] },
+      ...{ security_groups: ['sg-1', 'sg-2'], after: ['import', 'billing'] },
       ...{ ledger: { ...LEDGER, table_key: KEYS.table }, schedule_state: 'DISABLED' },
       ...{ environment_files: ['arn:aws:s3:::bucket/weekly.env'], secrets: SECRETS, decrypt_keys: [KEYS.secret] },
       ...{ cpu: 512, memory: 1024, ephemeral_storage: 100, architecture: 'ARM64', platform_version: '1.4.0' },
+      ...{ environment: { MODE: 'full', CRONLEDGER_DONE_BY: '6h' } },
       ...{ capacity_provider: 'FARGATE_SPOT', readonly_root: true, permissions_boundary: BOUNDARY },
       ...{ task_policies: ['arn:aws:iam::aws:policy/A', 'arn:aws:iam::aws:policy/B'], log_format: 'json' },
       ...{ log_retention: 30, log_key: KEYS.log, alarm_on_duplicates: true },
     },
   ],
+  ['without metrics', {}, 'Metrics=false AlarmOnDuplicates=true', { metrics: false, alarm_on_duplicates: true }],
   [
     'with roles of yours, the table of another account, and a schedule without an alarm for a missing run',
     { store: 'dynamodb:arn:aws:dynamodb:eu-west-1:210987654321:table/money', schedule: '0 3 1 * *' },
@@ -99,6 +102,8 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
       ...{ CheckImage: 'check:1', Cluster: 'batch', Subnets: 'subnet-1,subnet-2', SecurityGroups: 'sg-1' },
       ...{ FamilyPrefix: 'pay-', Container: 'job', StartAgain: 'true', Dashboard: 'true' },
       ...{ CheckExpression: 'cron(0 7 * * ? *)', CheckTimezone: 'Asia/Tokyo', AssignPublicIp: 'ENABLED' },
+      ...{ CheckArchitecture: 'ARM64', CheckCpu: '512', CheckMemory: '1024', CheckLogKey: KEYS.log },
+      Clusters: arn('ecs', 'cluster/batch'),
     },
     {
       ...{
@@ -112,13 +117,22 @@ const LEDGERS: readonly (readonly [what: string, parameters: Loose, variables: L
       check: {
         ...{ ...CHECK, security_groups: ['sg-1'], assign_public_ip: true, expression: 'cron(0 7 * * ? *)' },
         timezone: 'Asia/Tokyo',
+        ...{ architecture: 'ARM64', cpu: 512, memory: 1024, log_key: KEYS.log },
       },
+      clusters: [arn('ecs', 'cluster/batch')],
     },
   ],
   [
-    'with a table and a topic of yours',
-    { Table: arn('dynamodb', 'table/old'), AlarmTopic: arn('sns', 'ours') },
-    { table: arn('dynamodb', 'table/old'), alarm_topics: [arn('sns', 'ours')] },
+    'with a table of another account and Region and its key, a topic of yours, and a check',
+    {
+      Table: FAR,
+      TableKey: KEYS.table,
+      AlarmTopic: arn('sns', 'ours'),
+      CheckImage: 'check:1',
+      Cluster: 'batch',
+      Subnets: 'subnet-1,subnet-2',
+    },
+    { table: FAR, table_key: KEYS.table, alarm_topics: [arn('sns', 'ours')], check: CHECK },
   ],
 ]
 

@@ -91,6 +91,12 @@ variable "environment_files" {
   default     = []
 }
 
+variable "environment" {
+  description = "Variables of the batch, and options of cronledger such as CRONLEDGER_CATCH_UP. Those that the module sets cannot be given."
+  type        = map(string)
+  default     = {}
+}
+
 variable "secrets" {
   description = "Variables of the batch, with the ARNs of their secrets in Secrets Manager (also ARN:KEY::) or Parameter Store."
   type        = map(string)
@@ -181,6 +187,12 @@ variable "log_key" {
   default     = null
 }
 
+variable "metrics" {
+  description = "False for no metrics and no alarms on them, which cost money for each batch. The exit code still sends a message."
+  type        = bool
+  default     = true
+}
+
 variable "alarm_on_duplicates" {
   description = "True for an alarm about duplicates, which need no action."
   type        = bool
@@ -196,6 +208,7 @@ locals {
   account              = data.aws_caller_identity.current.account_id
   partition            = data.aws_partition.current.partition
   region               = data.aws_region.current.region
+  table_region         = startswith(var.ledger.table, "arn:") ? split(":", var.ledger.table)[3] : local.region
   table_arn            = startswith(var.ledger.table, "arn:") ? var.ledger.table : "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.ledger.table}"
   makes_task_role      = !contains(keys(var.roles), "task")
   makes_execution_role = !contains(keys(var.roles), "execution")
@@ -278,7 +291,7 @@ data "aws_iam_policy_document" "runner" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${local.region}.amazonaws.com"]
+        values   = ["dynamodb.${local.table_region}.amazonaws.com"]
       }
     }
   }
@@ -379,7 +392,7 @@ locals {
     CRONLEDGER_STOP_TIMEOUT   = "120s"
     # The part of the stop timeout that the batch gets after SIGTERM.
     CRONLEDGER_KILL_AFTER = "110s"
-    CRONLEDGER_METRICS    = "cronledger"
+    CRONLEDGER_METRICS    = var.metrics ? "cronledger" : ""
     CRONLEDGER_LOG        = var.log_format
     # `setup --check` looks whether they have a value.
     CRONLEDGER_SECRETS = join(",", keys(var.secrets))
@@ -404,6 +417,10 @@ resource "aws_ecs_task_definition" "batch" {
     precondition {
       condition     = startswith(local.batch.Family, var.ledger.family_prefix)
       error_message = "The policies of the ledger do not know this family. Compute the parameters with --parameters FamilyPrefix=${var.ledger.family_prefix}"
+    }
+    precondition {
+      condition     = length(setintersection(keys(var.environment), concat(keys(local.environment), keys(var.secrets)))) == 0
+      error_message = "environment has a variable that the module sets, or that is a secret. Leave it out."
     }
   }
   runtime_platform {
@@ -436,7 +453,7 @@ resource "aws_ecs_task_definition" "batch" {
     # The init of ECS is PID 1. It collects the zombies of orphans, which cronledger cannot do.
     linuxParameters  = { initProcessEnabled = true }
     environmentFiles = [for file in var.environment_files : { type = "s3", value = file }]
-    environment      = [for name, value in local.environment : { name = name, value = value }]
+    environment      = [for name, value in merge(var.environment, local.environment) : { name = name, value = value }]
     secrets          = [for name, arn in var.secrets : { name = name, valueFrom = arn }]
     logConfiguration = {
       logDriver = "awslogs"
@@ -545,7 +562,7 @@ locals {
 
 # These alarms use the metrics that cronledger writes to its log (CRONLEDGER_METRICS=cronledger).
 resource "aws_cloudwatch_metric_alarm" "one" {
-  for_each            = { for name, text in local.alarms : name => text if name != "Duplicate" || var.alarm_on_duplicates }
+  for_each            = { for name, text in local.alarms : name => text if var.metrics && (name != "Duplicate" || var.alarm_on_duplicates) }
   alarm_name          = "${local.batch.Family}-${each.key}"
   alarm_description   = "cronledger ${local.batch.Task}: ${each.value}"
   namespace           = "cronledger"
@@ -561,10 +578,11 @@ resource "aws_cloudwatch_metric_alarm" "one" {
 }
 
 # This alarm also covers what cannot report itself: no trigger came, the ledger could not be reached, or the task was killed.
-# In a new batch it is in the state ALARM until the first run has completed.
+# In a new batch it is in the state ALARM until the first run has completed, so it has no action of its own: a rule of the ledger
+# sends it, by its name, if it was OK before.
 resource "aws_cloudwatch_metric_alarm" "no_run" {
-  count             = local.batch.NoRunHours == "0" ? 0 : 1
-  alarm_name        = "${local.batch.Family}-NoRun"
+  count             = var.metrics && local.batch.NoRunHours != "0" ? 1 : 0
+  alarm_name        = "${local.batch.Family}-no-run"
   alarm_description = "cronledger ${local.batch.Task}: no run has completed for ${local.batch.NoRunHours} hours. Find out why: ${local.check}"
   # Without FILL, CloudWatch looks some periods further back before it treats data as missing.
   metric_query {
@@ -586,7 +604,6 @@ resource "aws_cloudwatch_metric_alarm" "no_run" {
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching"
-  alarm_actions       = var.ledger.alarm_topics
   ok_actions          = var.ledger.alarm_topics
 }
 

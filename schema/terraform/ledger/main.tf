@@ -42,6 +42,12 @@ variable "batch_roles" {
   default     = []
 }
 
+variable "clusters" {
+  description = "ARNs of the ECS clusters of the batches, whose tasks operators may see and stop. The default is all clusters."
+  type        = list(string)
+  default     = ["arn:*:ecs:*:*:cluster/*"]
+}
+
 variable "permissions_boundary" {
   description = "ARN of the permissions boundary of the roles."
   type        = string
@@ -82,6 +88,10 @@ variable "check" {
     assign_public_ip = optional(bool, false)
     expression       = optional(string, "cron(0 6 * * ? *)")
     timezone         = optional(string, "UTC")
+    architecture     = optional(string, "X86_64")
+    cpu              = optional(number, 256)
+    memory           = optional(number, 512)
+    log_key          = optional(string)
   })
   default = null
 }
@@ -97,6 +107,7 @@ locals {
   region      = data.aws_region.current.region
   makes_table = !startswith(var.table, "arn:")
   table_arn   = local.makes_table ? "arn:${local.partition}:dynamodb:${local.region}:${local.account}:table/${var.table}" : var.table
+  table_region = local.makes_table ? local.region : split(":", var.table)[3]
   definitions = "arn:${local.partition}:ecs:${local.region}:${local.account}:task-definition/${local.prefix}*"
   tasks       = "arn:${local.partition}:ecs:${local.region}:${local.account}:task/*"
   roles       = concat(["arn:${local.partition}:iam::${local.account}:role/cronledger/*"], var.batch_roles)
@@ -126,7 +137,7 @@ data "aws_iam_policy_document" "auditor" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${local.region}.amazonaws.com"]
+        values   = ["dynamodb.${local.table_region}.amazonaws.com"]
       }
     }
   }
@@ -167,7 +178,7 @@ data "aws_iam_policy_document" "operator" {
       condition {
         test     = "StringEquals"
         variable = "kms:ViaService"
-        values   = ["dynamodb.${local.region}.amazonaws.com"]
+        values   = ["dynamodb.${local.table_region}.amazonaws.com"]
       }
     }
   }
@@ -186,11 +197,16 @@ data "aws_iam_policy_document" "operator" {
       values   = ["ecs-tasks.amazonaws.com"]
     }
   }
-  # Tasks have no names of their own, so these are about all tasks of the account.
+  # Tasks have no names of their own, so these are about all tasks of the clusters.
   statement {
     sid       = "Tasks"
     actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
     resources = [local.tasks]
+    condition {
+      test     = "ArnLike"
+      variable = "ecs:cluster"
+      values   = var.clusters
+    }
   }
   statement {
     sid       = "List"
@@ -320,8 +336,9 @@ resource "aws_sfn_state_machine" "start" {
         Arguments = "{% $states.input %}"
         Assign    = { failures = "{% $count($states.result.Failures) %}" }
         Output    = "{% $states.input %}"
-        Retry     = [{ ErrorEquals = ["States.ALL"], IntervalSeconds = 60, MaxAttempts = 30, MaxDelaySeconds = 600 }]
-        Next      = "IsStarted"
+        # 60, 120, 240 and 480 s, and then 141 times 600 s: 23.7 hours.
+        Retry = [{ ErrorEquals = ["States.ALL"], IntervalSeconds = 60, MaxAttempts = 145, MaxDelaySeconds = 600 }]
+        Next  = "IsStarted"
       }
       IsStarted = {
         Type    = "Choice"
@@ -426,11 +443,11 @@ resource "aws_sns_topic_policy" "alarms" {
   policy = data.aws_iam_policy_document.alarms[0].json
 }
 
-# Any exit code but 0 and any task that did not start: the batch failed, a trigger was refused, the ledger could not be reached,
+# Any exit code but 0, none at all, and any task that did not start: the batch failed, a trigger was refused, the ledger could not be reached,
 # the check found something, the image could not be pulled, and so on.
 resource "aws_cloudwatch_event_rule" "task_stopped" {
   name_prefix = local.prefix
-  description = "cronledger: a task of a batch exited with another code than 0, or did not start."
+  description = "cronledger: a task of a batch exited with another code than 0 or without one, or did not start."
   event_pattern = jsonencode({
     source      = ["aws.ecs"]
     detail-type = ["ECS Task State Change"]
@@ -441,6 +458,8 @@ resource "aws_cloudwatch_event_rule" "task_stopped" {
       "$or" = [
         { containers = { name = [var.container], exitCode = [{ anything-but = 0 }] } },
         { stopCode = ["TaskFailedToStart"] },
+        # The host of the task was lost.
+        { containers = { name = [var.container], exitCode = [{ exists = false }] } },
       ]
     }
   })
@@ -463,7 +482,7 @@ resource "aws_cloudwatch_event_target" "task_stopped" {
     }
     # EventBridge leaves out what the event does not have: the exit code of a task that did not start, a second container.
     input_template = join("\n", [for line in [
-      "cronledger: an ECS task exited with another code than 0, or did not start.",
+      "cronledger: an ECS task exited with another code than 0 or without one, or did not start.",
       "Task definition: <definition>",
       "Exit codes: <name> <exitCode>, <otherName> <otherExitCode>",
       "Stopped because: <stopCode> <reason>",
@@ -505,6 +524,50 @@ resource "aws_cloudwatch_metric_alarm" "dropped" {
   alarm_actions       = local.topics
 }
 
+resource "aws_cloudwatch_metric_alarm" "start" {
+  for_each = {
+    for metric, text in {
+      ExecutionsFailed   = "Step Functions could not start a task, and gave up after a day of tries. The failed execution of ${join("", aws_sfn_state_machine.start[*].arn)} has the reason. Find the missed slots"
+      ExecutionsTimedOut = "Fargate had no capacity for a task for a day, and Step Functions gave up. Find the missed slots"
+    } : metric => text if var.start_again
+  }
+  alarm_name          = "${local.prefix}${each.key}"
+  alarm_description   = "cronledger: ${each.value}: ${local.check}"
+  namespace           = "AWS/States"
+  metric_name         = each.key
+  dimensions          = { StateMachineArn = aws_sfn_state_machine.start[0].arn }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.topics
+}
+
+# The alarms of batches on missing runs have no action of their own: a new one is in the state ALARM until the first run, and forty
+# new ones would ring at once. An alarm that was OK before is sent.
+resource "aws_cloudwatch_event_rule" "no_run" {
+  name_prefix = local.prefix
+  description = "cronledger: no run of a batch has completed for some time."
+  event_pattern = jsonencode({
+    source      = ["aws.cloudwatch"]
+    detail-type = ["CloudWatch Alarm State Change"]
+    detail = {
+      alarmName     = [{ wildcard = "${local.prefix}*-no-run" }]
+      state         = { value = ["ALARM"] }
+      previousState = { value = ["OK"] }
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "no_run" {
+  count      = max(1, length(var.alarm_topics))
+  rule       = aws_cloudwatch_event_rule.no_run.name
+  arn        = local.topics[count.index]
+  input_path = "$.detail.configuration.description"
+}
+
 resource "aws_cloudwatch_dashboard" "batches" {
   count          = var.dashboard ? 1 : 0
   dashboard_name = "${local.prefix}batches"
@@ -529,17 +592,13 @@ locals {
   checks = var.check == null ? 0 : 1
 }
 
+# It is the execution role, too, which ECS assumes without the key aws:SourceAccount.
 data "aws_iam_policy_document" "check_trust" {
   statement {
     actions = ["sts:AssumeRole"]
     principals {
       type        = "Service"
       identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
     }
   }
 }
@@ -564,6 +623,7 @@ resource "aws_cloudwatch_log_group" "check" {
   count             = local.checks
   name_prefix       = "/ecs/${local.prefix}-check/"
   retention_in_days = 90
+  kms_key_id        = var.check.log_key
   skip_destroy      = true
 }
 
@@ -572,10 +632,14 @@ resource "aws_ecs_task_definition" "check" {
   family                   = "${local.prefix}-check"
   requires_compatibilities = ["FARGATE"]
   network_mode             = "awsvpc"
-  cpu                      = 256
-  memory                   = 512
+  cpu                      = var.check.cpu
+  memory                   = var.check.memory
   task_role_arn            = aws_iam_role.check[0].arn
   execution_role_arn       = aws_iam_role.check[0].arn
+  runtime_platform {
+    cpu_architecture        = var.check.architecture
+    operating_system_family = "LINUX"
+  }
   container_definitions = jsonencode([{
     name       = var.container
     image      = var.check.image
@@ -605,18 +669,39 @@ resource "aws_scheduler_schedule" "check" {
     mode = "OFF"
   }
   target {
-    arn      = var.check.cluster
+    arn      = var.start_again ? aws_sfn_state_machine.start[0].arn : var.check.cluster
     role_arn = aws_iam_role.scheduler.arn
-    ecs_parameters {
-      task_definition_arn = aws_ecs_task_definition.check[0].arn
-      task_count          = 1
-      launch_type         = "FARGATE"
-      network_configuration {
-        assign_public_ip = var.check.assign_public_ip
-        subnets          = var.check.subnets
-        security_groups  = var.check.security_groups
+    dynamic "ecs_parameters" {
+      for_each = var.start_again ? [] : [1]
+      content {
+        task_definition_arn = aws_ecs_task_definition.check[0].arn
+        task_count          = 1
+        launch_type         = "FARGATE"
+        platform_version    = "LATEST"
+        propagate_tags      = "TASK_DEFINITION"
+        network_configuration {
+          assign_public_ip = var.check.assign_public_ip
+          subnets          = var.check.subnets
+          security_groups  = var.check.security_groups
+        }
       }
     }
+    input = !var.start_again ? null : jsonencode({
+      Cluster         = var.check.cluster
+      TaskDefinition  = aws_ecs_task_definition.check[0].arn
+      LaunchType      = "FARGATE"
+      PlatformVersion = "LATEST"
+      PropagateTags   = "TASK_DEFINITION"
+      NetworkConfiguration = {
+        AwsvpcConfiguration = {
+          for name, value in {
+            Subnets        = var.check.subnets
+            SecurityGroups = var.check.security_groups
+            AssignPublicIp = var.check.assign_public_ip ? "ENABLED" : "DISABLED"
+          } : name => value if length(value) > 0
+        }
+      }
+    })
     retry_policy {
       maximum_event_age_in_seconds = 86400
       maximum_retry_attempts       = 185

@@ -23,7 +23,8 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
     what: 'CloudFormation stack of a batch: schedule, task definition, roles, log group, alarms',
   },
   parameters: { what: 'Parameters of the stack of one batch, computed from its schedule' },
-  cdk: { file: 'cdk/guarded-scheduled-task.ts', what: 'Constructs for the CDK, for a task definition of yours' },
+  'cdk-ledger': { file: 'cdk/ledger.ts', what: 'Construct for the CDK with what all batches share' },
+  'cdk-batch': { file: 'cdk/guarded-scheduled-task.ts', what: 'Construct for the CDK, for a task definition of yours' },
   'terraform-ledger': { file: 'terraform/ledger/main.tf', what: 'Terraform module with what all batches share' },
   'terraform-batch': { file: 'terraform/batch/main.tf', what: 'Terraform module of a batch' },
   'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },
@@ -39,6 +40,7 @@ const OTHER_TEMPLATE_NAMES = new Map([
   ['cfn', ['ledger', 'batch']],
   ['stack', ['ledger', 'batch']],
   ['terraform', ['terraform-ledger', 'terraform-batch']],
+  ['cdk', ['cdk-ledger', 'cdk-batch']],
 ])
 
 const PAGE = 'docs/reference/templates.md'

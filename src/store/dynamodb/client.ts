@@ -119,7 +119,7 @@ export function connect({ table, env, config }: DynamoOptions): Dynamo {
         // Before its first try, the SDK waits only for credentials.
         const isUntried = isAsked && !maybeSent && notConnected === null
         const needsCredentials = isUntried && (signal.aborted || isAboutCredentials(error))
-        const missing = needsCredentials ? await missingCredentials(env, signal) : null
+        const missing = needsCredentials ? await missingCredentials(env, signal, error) : null
         const asked = { action: `dynamodb:${action}`, table, place: await place(), env, endpointVariable, missing }
         throw dynamoError((signal.aborted && !maybeSent && notConnected) || error, {
           ...asked,

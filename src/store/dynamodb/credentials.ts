@@ -15,14 +15,37 @@ const SOURCE_VARIABLES: readonly (readonly [variable: string, check: string])[] 
   ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'Check that the container can reach its credentials endpoint.'],
 ]
 
-/** A profile is not an outage: most of them fail because they do not exist, or because a sign-in has expired. */
-export async function missingCredentials(env: Environment, signal: AbortSignal): Promise<MissingCredentials> {
+const KEY_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']
+
+/** How the SDK says that a login is missing or has expired. Only the first one names a profile, such as that of `source_profile`. */
+const NO_LOGIN = /token associated with profile=(\S+) was|aws sso login|Session token not found or invalid/
+
+/**
+ * A profile is not an outage: most of them fail because they do not exist, or because a sign-in has expired. `error` is what
+ * the SDK said.
+ */
+export async function missingCredentials(
+  env: Environment,
+  signal: AbortSignal,
+  error: unknown,
+): Promise<MissingCredentials> {
   const profile = env['AWS_PROFILE']
+  const noLogin = error instanceof Error ? NO_LOGIN.exec(error.message) : null
+  if (noLogin !== null) {
+    const name = withoutSecrets(noLogin[1] ?? (profile || 'default'))
+    const shown = /^[\w.@+-]+$/.test(name) ? name : quote(name)
+    return { isOutage: false, hint: `The SSO login is missing or has expired: aws sso login --profile ${shown}` }
+  }
   if (profile) {
     return {
       isOutage: false,
       hint: `AWS_PROFILE is ${shownProfile(profile)}. Check that ~/.aws has this profile (aws configure list-profiles), and that its credentials have not expired.`,
     }
+  }
+  const [set, ...others] = KEY_VARIABLES.filter((variable) => env[variable])
+  if (set !== undefined && others.length === 0) {
+    const other = KEY_VARIABLES.find((variable) => variable !== set)
+    return { isOutage: false, hint: `${set} is set, but ${other} is not. Set both, or unset ${set}.` }
   }
   const source = SOURCE_VARIABLES.find(([variable]) => env[variable])
   if (source !== undefined) {
@@ -41,6 +64,12 @@ export async function missingCredentials(env: Environment, signal: AbortSignal):
     isOutage: false,
     hint: 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
   }
+}
+
+/** Returns whether the credentials are those of a role that a container was given, which may be seconds old. */
+export function areOfRole(env: Environment): boolean {
+  if (env['AWS_PROFILE'] || KEY_VARIABLES.every((variable) => env[variable])) return false
+  return SOURCE_VARIABLES.some(([variable]) => env[variable])
 }
 
 /** Returns a profile as a message shows it. It may be a key that was put into the wrong variable. */

@@ -30,7 +30,8 @@ import {
 } from '../page.ts'
 import type { CallOptions, EntryMethods, Store } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
-import { errorOfWrite, isByPolicy } from './errors.ts'
+import { areOfRole } from './credentials.ts'
+import { errorOfWrite, isByPolicy, isUnknownClient } from './errors.ts'
 import {
   entryKey,
   entryPut,
@@ -55,7 +56,7 @@ const NOTE_TRIES = 4
 
 /** A claim and a finish are one request each. Region and credentials come from the SDK. */
 export function openDynamoStore(options: DynamoOptions): Store {
-  const dynamo = withNewRole(connect(options))
+  const dynamo = withNewRole(connect(options), areOfRole(options.env))
   return {
     name: `dynamodb:${dynamo.table}`,
     ...rowMethods(dynamo),
@@ -65,22 +66,26 @@ export function openDynamoStore(options: DynamoOptions): Store {
 }
 
 /** The waits after a denial of the first request. IAM makes a new policy known everywhere within some seconds. */
-const NEW_ROLE_WAITS_MS = [500, 1_000, 2_000]
+const NEW_POLICY_WAITS_MS = [500, 1_000, 2_000]
+/** A stack starts a task with a role that it has just made. Nobody waits for the answer, so these are a minute. */
+const NEW_ROLE_WAITS_MS = [...NEW_POLICY_WAITS_MS, ...Array<number>(14).fill(4_000)]
 
-/** Repeats the first request while it is denied, because the permissions of a role may be a few seconds old. */
-function withNewRole(dynamo: Dynamo): Dynamo {
+/** Repeats the first request while it is denied, because the role or its permissions may be a few seconds old. */
+function withNewRole(dynamo: Dynamo, isOfRole: boolean): Dynamo {
   let isKnown = false
+  const isNew = (error: unknown) => isByPolicy(error) || (isOfRole && isUnknownClient(error))
   return {
     ...dynamo,
     async ask(action, send, call) {
-      const waits = isKnown ? [] : NEW_ROLE_WAITS_MS
+      const ofRole = isOfRole ? NEW_ROLE_WAITS_MS : NEW_POLICY_WAITS_MS
+      const waits = isKnown ? [] : ofRole
       for (const waitMs of waits) {
         try {
           const answer = await dynamo.ask(action, send, call)
           isKnown = true
           return answer
         } catch (error) {
-          if (!isByPolicy(error)) {
+          if (!isNew(error)) {
             isKnown = !(error instanceof LedgerError && error.kind === 'unreachable')
             throw error
           }

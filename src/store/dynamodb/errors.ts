@@ -20,6 +20,10 @@ export interface DynamoRequest {
 const DENIED_NAMES =
   /AccessDenied|UnrecognizedClient|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|ExpiredToken|InvalidClientTokenId|RequestExpired|OptInRequired|NotAuthorized|TokenProvider/
 
+/** The SDK corrects the time of its signatures by the server's clock. What is left are a wrong answer, and the dates of a certificate. */
+const WRONG_TIME = /^Signature (expired|not yet current)|^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/
+const CHECK_CLOCK = 'Check the clock of this host (NTP).'
+
 const THROTTLED_NAMES = /Throttl|ThroughputExceeded|RequestLimitExceeded/
 
 /** A request that failed with one of these errors, or with a timeout of the connection, was never sent. */
@@ -80,7 +84,8 @@ export function dynamoError(error: unknown, asked: DynamoRequest): LedgerError {
   }
   if (DENIED_NAMES.test(name)) {
     const why = name.startsWith('AccessDenied') ? `${name}: ${message}` : name
-    return make('denied', `${request} in ${place} was denied (${why}). Check the credentials and the policy.`)
+    const check = WRONG_TIME.test(message) ? CHECK_CLOCK : 'Check the credentials and the policy.'
+    return make('denied', `${request} in ${place} was denied (${why}). ${check}`)
   }
   if (name === 'ValidationException') {
     const check = `cronledger setup --store dynamodb:${table} --check`
@@ -102,7 +107,8 @@ export function dynamoError(error: unknown, asked: DynamoRequest): LedgerError {
     return make('unreachable', `cannot connect to DynamoDB (${place}) for ${request}: ${why}. Check ${check}.`)
   }
   const why = message === NOT_IN_TIME ? ` ${NOT_IN_TIME}` : `: ${message || name}`
-  return make('unreachable', `no answer from DynamoDB (${place}) to ${request}${why}`)
+  const hint = WRONG_TIME.test(errorCode(error) ?? '') ? `. ${CHECK_CLOCK}` : ''
+  return make('unreachable', `no answer from DynamoDB (${place}) to ${request}${why}${hint}`)
 }
 
 /** Returns what AWS says is throttled. The name of the member begins with a small letter in one of the exceptions. */
@@ -139,6 +145,11 @@ export function nameOfCause(error: unknown): string | null {
 /** The other denials reject the credentials for all actions. */
 export function isByPolicy(error: unknown): boolean {
   return nameOfCause(error)?.startsWith('AccessDenied') ?? false
+}
+
+/** Returns whether AWS does not know the credentials, which may be too new. */
+export function isUnknownClient(error: unknown): boolean {
+  return /UnrecognizedClient|InvalidClientTokenId/.test(nameOfCause(error) ?? '')
 }
 
 /** The SDK adds its metadata to every error, also to one that is not of its own class. */

@@ -1,9 +1,13 @@
+import { createHash } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { LedgerError } from '../../../src/core/errors.ts'
 import type { DynamoOptions } from '../../../src/store/dynamodb/client.ts'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
+import { scratch } from '../../support/cli.ts'
 import { CREDENTIALS, REGION, type Server, startAnswering, startDynalite } from '../../support/servers.ts'
 import { claimOf, rejectionOf } from '../contract.ts'
 
@@ -164,6 +168,30 @@ describe('a DynamoDB that refuses says so in one line', () => {
     store.close()
   })
 
+  it.each(['UnrecognizedClientException', 'AccessDeniedException'])(
+    'the new role of a container, for 7 seconds (%s): the first request is sent again',
+    async (type) => {
+      let asked = 0
+      const denied = JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message: 'x' })
+      const { endpoint } = keep(
+        await startAnswering(() => (++asked < 5 ? { status: 400, body: denied } : { status: 200, body: '{}' })),
+      )
+      const env = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/x' }
+      const store = openDynamoStore({
+        ...{ table: 'ledger', env },
+        config: { region: REGION, credentials: CREDENTIALS, endpoint },
+      })
+      expect(await store.put(row, 'absent', { signal: AbortSignal.timeout(60_000) })).toEqual({ kind: 'ok' })
+      store.close()
+    },
+  )
+
+  it('a time that AWS does not accept, although the SDK has corrected it: the clock', async () => {
+    const message = 'Signature expired: 20261130T091500Z is now earlier than 20261130T093000Z'
+    const error = await failure({ endpoint: await answering(400, 'InvalidSignatureException', message) })
+    expect(error.message).toMatch(/\(InvalidSignatureException\)\. Check the clock of this host \(NTP\)\.$/)
+  })
+
   for (const type of ['UnrecognizedClientException', 'InvalidSignatureException', 'ExpiredTokenException']) {
     it(`${type}: without its message, which may hold secrets`, async () => {
       const endpoint = await answering(
@@ -202,8 +230,13 @@ describe('without a table', () => {
 
 describe('from the environment', () => {
   afterEach(() => vi.unstubAllEnvs())
+  const folder = scratch()
+  const config = join(folder, 'config')
+  const session = 'sso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\n'
+  const start = 'sso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n'
   const failureWith = async (env: Record<string, string>, verb: 'put' | 'note' = 'put') => {
     for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined)
+    vi.stubEnv('HOME', folder)
     vi.stubEnv('AWS_CONFIG_FILE', '/nonexistent')
     vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nonexistent')
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
@@ -214,6 +247,17 @@ describe('from the environment', () => {
     store.close()
     return error
   }
+  beforeAll(() => {
+    const role = 'role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = prod\n'
+    const profiles = `[default]\n${session}[profile prod]\n${session}[profile role]\n${role}`
+    const sso = 'sso_account_id = 123456789012\nsso_role_name = dev\n'
+    writeFileSync(config, `${profiles}[profile expired]\n${start}${sso}[sso-session corp]\n${start}`)
+    const token = { accessToken: 't', expiresAt: '2026-01-01T00:00:00Z', region: REGION }
+    const cache = join(folder, '.aws/sso/cache')
+    mkdirSync(cache, { recursive: true })
+    const name = createHash('sha1').update('https://corp.awsapps.com/start').digest('hex')
+    writeFileSync(join(cache, `${name}.json`), JSON.stringify(token))
+  })
   const keys = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'SECRET' }
 
   const PROFILE = { AWS_REGION: REGION, AWS_PROFILE: 'nightlly' }
@@ -235,6 +279,32 @@ describe('from the environment', () => {
       { ...PROFILE, AWS_PROFILE: 'AKIAVERYPRIVATE00' },
       /AWS_PROFILE is "AKIA…"/,
     ],
+    [
+      'half of a pair of keys',
+      { AWS_REGION: REGION, AWS_SECRET_ACCESS_KEY: 'SECRET', AWS_EC2_METADATA_DISABLED: 'true' },
+      /^denied: .* AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not\. Set both, or unset AWS_SECRET_ACCESS_KEY\.$/,
+    ],
+    ...(
+      [
+        ['no login with SSO, by AWS_PROFILE', { AWS_PROFILE: 'prod' }, 'prod'],
+        ['a login with SSO that has expired', { AWS_PROFILE: 'expired' }, 'expired'],
+        ['no login with SSO of the default profile', {}, 'default'],
+        [
+          'no login with SSO of the profile that another one takes its credentials from',
+          { AWS_PROFILE: 'role' },
+          'prod',
+        ],
+      ] as const
+    ).map(
+      ([name, env, profile]) =>
+        [
+          name,
+          { AWS_REGION: REGION, AWS_CONFIG_FILE: config, AWS_EC2_METADATA_DISABLED: 'true', ...env },
+          new RegExp(
+            `^denied: no AWS credentials .*\\. The SSO login is missing or has expired: aws sso login --profile ${profile}$`,
+          ),
+        ] as [string, Record<string, string>, RegExp],
+    ),
     [
       'an endpoint that is not a URL',
       { ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'localhost 8000' },

@@ -94,6 +94,7 @@ def query(properties):
 
 
 def alarm(backend, properties, name, _):
+    name = properties.get("AlarmName", name)
     backend.put_metric_alarm(
         name=name,
         namespace=properties.get("Namespace"),
@@ -105,9 +106,9 @@ def alarm(backend, properties, name, _):
         statistic=properties.get("Statistic"),
         description=properties["AlarmDescription"],
         dimensions=remap_nested_keys(properties.get("Dimensions", []), pascal_to_camelcase),
-        alarm_actions=properties["AlarmActions"],
+        alarm_actions=properties.get("AlarmActions", []),
         metric_data_queries=[query(one) for one in properties.get("Metrics", [])] or None,
-        ok_actions=properties.get("OKActions"),
+        ok_actions=properties.get("OKActions", []),
         treat_missing_data=properties["TreatMissingData"],
     )
     return name, {}

@@ -38,7 +38,7 @@ export function readTemplate(name: Template): Loose {
   return parse(readFileSync(pathOf(name), 'utf8'), {
     customTags: [
       ...['Ref', 'Sub', 'GetAtt'].map(form),
-      ...(['If', 'Equals', 'Not', 'Join', 'Select', 'Split', 'Sub'].map(list) as never[]),
+      ...(['If', 'Equals', 'Not', 'And', 'Join', 'Select', 'Split', 'Sub'].map(list) as never[]),
     ],
   })
 }

@@ -46,8 +46,13 @@ const OPTION_OF: ParameterValues = {
 /** The parameters that are outputs of the stack of the ledger, and have no default. */
 const OUTPUTS = ['ScheduleGroup', 'SchedulerRole', 'DeadLetters', 'AlarmTopic']
 
-/** The template cannot split VARIABLE=ARN, and each of its lists has this number of items. */
-const SECRETS = { max: 5, parameters: ['SecretNames', 'SecretArns', 'SecretResources'] }
+/** The template cannot split NAME=VALUE. It has this number of variables, and of secrets. */
+const MAX_PAIRS = 5
+const PAIRS = {
+  Variables: { parameters: ['VariableNames', 'VariableValues'], form: 'NAME=VALUE', value: '[^,]*' },
+  Secrets: { parameters: ['SecretNames', 'SecretArns', 'SecretResources'], form: 'VARIABLE=ARN', value: 'arn:[^,=]+' },
+} as const
+const PAIR_PARAMETERS: readonly string[] = Object.values(PAIRS).flatMap(({ parameters }) => parameters)
 
 /** An alarm of CloudWatch looks back over at most seven days. */
 const MAX_NO_RUN_HOURS = 168
@@ -83,7 +88,7 @@ export function stackParameters(options: BatchOptions, now: Instant) {
     StartDate: startDate === null ? '' : formatInstant(startDate),
     SecurityGroups: '',
     NoRunHours: missing.hours,
-    ...secretParameters(given['Secrets'] ?? ''),
+    ...pairParameters(given),
   }
   const names = options.computed === true ? [...Object.keys(OPTION_OF), 'NoRunHours'] : [...known.keys()]
   const values = names.map((name) => [name, given[name] ?? computed[name] ?? known.get(name)?.otherwise])
@@ -99,6 +104,7 @@ export function stackParameters(options: BatchOptions, now: Instant) {
       `${listed(what, 'and')} ${open.length === 1 ? 'has' : 'have'} no value. Give --parameters '${open.map((name) => `${name}=…`).join(' ')}'.`,
     )
   }
+  if (options.computed !== true) checkTogether(Object.fromEntries(values), options.task, readSchema('batch.yaml'))
   return {
     text: JSON.stringify({ Parameters: Object.fromEntries(values) }, null, 2),
     notes: [
@@ -133,20 +139,72 @@ function readOutputs(text: string | undefined): ParameterValues {
   }
 }
 
-function secretParameters(text: string): ParameterValues {
-  const secrets = text.split(/ *, */).filter(Boolean)
-  if (secrets.length > SECRETS.max) {
+function pairParameters(given: ParameterValues): ParameterValues {
+  const [variables, secrets] = [pairsOf('Variables', given), pairsOf('Secrets', given)]
+  // After the name of a secret, an ARN may have a key of its JSON, a stage and a version, which a policy does not have.
+  const resources = secrets.values.map((arn) => arn.split(':').slice(0, 7).join(':'))
+  return {
+    VariableNames: variables.names.join(','),
+    VariableValues: variables.values.join(','),
+    SecretNames: secrets.names.join(','),
+    SecretArns: secrets.values.join(','),
+    SecretResources: [...new Set(resources)].join(','),
+  }
+}
+
+function pairsOf(kind: keyof typeof PAIRS, given: ParameterValues) {
+  const pairs = (given[kind] ?? '').split(/ *, */).filter(Boolean)
+  if (pairs.length > MAX_PAIRS) {
+    const other = kind === 'Secrets' ? 'Let the batch read the others itself.' : 'Put the others into EnvironmentFile.'
+    throw usageError(`${kind} has ${pairs.length} items. At most ${MAX_PAIRS} are possible. ${other}`)
+  }
+  return {
+    names: pairs.map((pair) => pair.replace(/=.*/s, '')),
+    values: pairs.map((pair) => pair.replace(/^.*?=/s, '')),
+  }
+}
+
+/** The memory that Fargate has for each number of CPU units, in MiB: the least, the most, and the step. */
+const MEMORY: Readonly<Record<string, readonly [least: number, most: number, step: number]>> = {
+  256: [512, 2_048, 512],
+  512: [1_024, 4_096, 1_024],
+  1024: [2_048, 8_192, 1_024],
+  2048: [4_096, 16_384, 1_024],
+  4096: [8_192, 30_720, 1_024],
+  8192: [16_384, 61_440, 4_096],
+  16384: [32_768, 122_880, 8_192],
+}
+
+/** Refuses what AWS would refuse in the middle of a deployment, or what a batch could never do. */
+function checkTogether(values: ParameterValues, task: string, template: string): void {
+  const { Cpu = '', Memory = '', After = '', CapacityProvider, AssignPublicIp, StateMachine } = values
+  const [least, most, step] = MEMORY[Cpu] ?? [0, Number.POSITIVE_INFINITY, 1]
+  const memory = Number(Memory)
+  const isOdd = Cpu === '256' && memory === 1_536
+  if (!(memory >= least && memory <= most && memory % step === 0) || isOdd) {
+    const sizes = Cpu === '256' ? '512, 1024 or 2048' : `${least} to ${most} in steps of ${step}`
+    throw usageError(`Memory is ${quote(Memory)}, and Fargate does not have it with Cpu=${Cpu}. Use ${sizes}.`)
+  }
+  if (CapacityProvider && AssignPublicIp === 'ENABLED' && !StateMachine) {
     throw usageError(
-      `Secrets has ${secrets.length} secrets. At most ${SECRETS.max} are possible. Let the batch read the others itself.`,
+      'EventBridge Scheduler allows AssignPublicIp=ENABLED only for the launch type FARGATE, so not with CapacityProvider. Leave one of them out, or set StartAgain=true in the stack of the ledger.',
     )
   }
-  const names = secrets.map((secret) => secret.replace(/=.*/, ''))
-  const arns = secrets.map((secret) => secret.replace(/^.*?=/, ''))
-  const fiveOf = (items: readonly string[]) =>
-    Array.from({ length: SECRETS.max }, (_, index) => items[index] ?? '').join(',')
-  // After the name of a secret, an ARN may have a key of its JSON, a stage and a version, which a policy does not have.
-  const resources = arns.map((arn) => arn.split(':').slice(0, 7).join(':'))
-  return { SecretNames: fiveOf(names), SecretArns: fiveOf(arns), SecretResources: [...new Set(resources)].join(',') }
+  if (After.split(',').includes(task)) {
+    throw usageError(
+      `After has ${quote(task)}, the task itself. Use the variable CRONLEDGER_AFTER=self for the slot before.`,
+    )
+  }
+  if (values['TaskRole'] && values['TaskPolicies']) {
+    throw usageError('TaskPolicies are for the role that the stack makes. Attach them to TaskRole yourself.')
+  }
+  const set = [...template.matchAll(/Name: (CRONLEDGER_\w+)/g)].map(([, name = '']) => name)
+  const names = [values['VariableNames'], values['SecretNames']].flatMap((list) => list?.split(',') ?? [])
+  for (const [index, name] of names.entries()) {
+    if (name === '') continue
+    if (set.includes(name)) throw usageError(`The stack itself sets the variable ${quote(name)}. Leave it out.`)
+    if (names.indexOf(name) < index) throw usageError(`The variable ${quote(name)} is given twice. Leave one out.`)
+  }
 }
 
 /** A name that AWS does not allow is changed and gets a hash, otherwise two tasks could get the same name. */
@@ -181,6 +239,8 @@ interface Parameter {
   readonly otherwise: string | null
   /** In a list, each item must match it. */
   readonly allowed: RegExp
+  readonly least: number
+  readonly most: number
 }
 
 function readTemplate(template: string): Map<string, Parameter> {
@@ -193,10 +253,17 @@ function readTemplate(template: string): Map<string, Parameter> {
           .exec(block)
           ?.slice(1)
           .find((text) => text !== undefined)
-      const choices = member('AllowedValues')?.match(/\w+/g)
+      const [, list] = /^ {4}AllowedValues:\s+\[(.*?)\]/ms.exec(block) ?? []
+      const choices = list?.split(/,\s*/).map((choice) => choice.replaceAll('"', ''))
       const pattern = choices?.join('|') ?? member('AllowedPattern')?.replaceAll('\\\\', '\\') ?? '.*'
       const what = member('Description') ?? ''
-      return [name, { what, otherwise: member('Default') ?? null, allowed: new RegExp(`^(?:${pattern})$`, 's') }]
+      const allowed = new RegExp(`^(?:${pattern})$`, 's')
+      const bound = (key: string, otherwise: number) => Number(member(key) ?? otherwise)
+      const bounds = {
+        least: bound('MinValue', Number.NEGATIVE_INFINITY),
+        most: bound('MaxValue', Number.POSITIVE_INFINITY),
+      }
+      return [name, { what, otherwise: member('Default') ?? null, allowed, ...bounds }]
     }),
   )
 }
@@ -210,16 +277,22 @@ function readParameters(text: string, known: ReadonlyMap<string, Parameter>): Pa
       const [, name = '', value] = /^(\w+)=(.*)$/s.exec(word) ?? []
       if (value === undefined) throw wrong(' is not valid. Use NAME=VALUE NAME=VALUE ….')
       if (isKeyOf(name, OPTION_OF)) throw wrong(`: ${name} follows from --${OPTION_OF[name]}. Use that option.`)
-      const parameter = SECRETS.parameters.includes(name) ? undefined : known.get(name)
-      if (name === 'Secrets' && /^(?:[A-Za-z_]\w*=arn:[^,=]+(?: *, *|$))*$/.test(value)) return [name, value]
-      if (name === 'Secrets') throw wrong(' is not allowed. Use Secrets=VARIABLE=ARN,VARIABLE=ARN.')
+      if (isKeyOf(name, PAIRS)) {
+        const { form, value: item } = PAIRS[name]
+        if (new RegExp(`^(?:[A-Za-z_]\\w*=${item}(?: *, *|$))*$`, 's').test(value)) return [name, value]
+        throw wrong(` is not allowed. Use ${name}=${form},${form}.`)
+      }
+      const parameter = PAIR_PARAMETERS.includes(name) ? undefined : known.get(name)
       if (parameter === undefined) {
-        const isOpen = (one: string) => !isKeyOf(one, OPTION_OF) && !SECRETS.parameters.includes(one)
-        const names = [...known.keys(), 'Secrets'].filter(isOpen)
+        const isOpen = (one: string) => !isKeyOf(one, OPTION_OF) && !PAIR_PARAMETERS.includes(one)
+        const names = [...known.keys(), ...Object.keys(PAIRS)].filter(isOpen)
         throw wrong(`: the template has no parameter ${name}.${suggestion(name, names)} Use ${names.join(', ')}.`)
       }
-      const items = parameter.what.includes('separated by commas') ? value.split(/ *, */) : [value]
-      if (!items.every((item) => parameter.allowed.test(item))) throw wrong(` is not allowed. ${parameter.what}`)
+      const { what, allowed, least, most } = parameter
+      const items = what.includes('separated by commas') ? value.split(/ *, */) : [value]
+      if (!items.every((one) => allowed.test(one))) throw wrong(` is not allowed. ${what}`)
+      if (Number(value) < least || Number(value) > most)
+        throw wrong(` is not allowed. ${what} At least ${least}, at most ${most}.`)
       return [name, value]
     }),
   )

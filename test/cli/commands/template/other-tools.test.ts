@@ -10,20 +10,37 @@ const because = (reason: string, parameters: string) =>
 /** The names in the file, and for parameters with another name or none, the name or the reason. */
 type Tool = readonly [template: Template, path: string, names: RegExp, others: Readonly<Record<string, string>>]
 
+const CHECK = {
+  ...{ CheckImage: 'image', CheckExpression: 'expression', CheckTimezone: 'timezone' },
+  ...{ CheckArchitecture: 'architecture', CheckCpu: 'cpu' },
+}
+const OPTIONS = 'CatchUp SinceLastSuccess Timeout DoneBy Owner MaxAttempts RetryDelay Expect'
 const VARIABLES = /^(?:variable "(\w+)"| {4}(\w+) += (?:string|list|optional)\b)/gm
-// The construct `Ledger` takes all parameters of ledger.yaml, because it includes that template.
 const TOOLS: readonly Tool[] = [
   [
     'batch',
     'cdk/guarded-scheduled-task.ts',
     /^ {2}readonly (\w+)\??:/gm,
     {
-      ...{ Container: 'containerName', Subnets: 'subnetSelection', ScheduleState: 'enabled' },
+      ...{ Subnets: 'subnetSelection', ScheduleState: 'enabled' },
       ...because('The construct computes it from the schedule.', 'Family ScheduleExpression StartDate'),
       ...because('The task definition is yours.', 'Cpu Memory EphemeralStorage Architecture ReadonlyRoot'),
       ...because('The container is yours.', 'Image Command EnvironmentFile LogFormat LogRetention LogKey'),
+      ...because('Your container has its environment.', `VariableNames VariableValues ${OPTIONS}`),
+      ...because(
+        'They are in `ledger`.',
+        'Table TableKey Container ScheduleGroup SchedulerRole DeadLetters AlarmTopic StateMachine',
+      ),
       ...because('The CDK makes the roles.', 'TaskRole TaskPolicies ExecutionRole PermissionsBoundary'),
       ...because('The CDK grants the secrets of a container.', 'SecretNames SecretArns SecretResources DecryptKeys'),
+    },
+  ],
+  [
+    'ledger',
+    'cdk/ledger.ts',
+    /^ {2}readonly (\w+)\??:/gm,
+    {
+      ...{ ...CHECK, CheckMemory: 'memoryLimitMiB', Subnets: 'subnetSelection', CheckLogKey: 'logKey' },
     },
   ],
   [
@@ -32,6 +49,8 @@ const TOOLS: readonly Tool[] = [
     VARIABLES,
     {
       ...{ AlarmTopic: 'alarm_topics', StateMachine: 'state_machines', EnvironmentFile: 'environment_files' },
+      ...because('A variable of `environment`.', OPTIONS),
+      ...{ VariableNames: 'environment', VariableValues: 'environment' },
       ...{ SecretNames: 'secrets', SecretArns: 'secrets', SecretResources: 'secrets' },
       ...{ TaskRole: 'roles', ExecutionRole: 'roles' },
     },
@@ -42,7 +61,7 @@ const TOOLS: readonly Tool[] = [
     VARIABLES,
     {
       ...{ AlarmTopic: 'alarm_topics', AlarmEmail: 'alarm_emails' },
-      ...{ CheckImage: 'image', CheckExpression: 'expression', CheckTimezone: 'timezone' },
+      ...{ ...CHECK, CheckMemory: 'memory', CheckLogKey: 'log_key' },
     },
   ],
 ]

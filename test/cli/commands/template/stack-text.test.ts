@@ -100,7 +100,7 @@ describe.each(TEMPLATES)('the template %s', (name) => {
 
 test('a renamed task replaces its schedule, task definition and log group, and never moves a schedule to another group', () => {
   const ofTask = resourcesOf('batch').filter(([, { Properties }]) => namesIn(Properties).has('Family'))
-  expect(ofTask.map(([resource]) => resource)).toEqual(['LogGroup', 'TaskDefinition', 'BatchSchedule'])
+  expect(ofTask.map(([resource]) => resource)).toEqual(['LogGroup', 'TaskDefinition', 'BatchSchedule', 'NoRunAlarm'])
   for (const [, { Type, Properties }] of ofTask) {
     const changed = Object.keys(Properties).filter((property) => namesIn(Properties[property]).has('Family'))
     expect(changed).toEqual(FIXED[Type])

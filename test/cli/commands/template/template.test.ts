@@ -112,8 +112,8 @@ test('secrets become three lists, because a template cannot take them apart', ()
   const parameter = 'arn:aws:ssm:eu-west-1:123456789012:parameter/nightly/token'
   const parameters = `${PLACE} Secrets=USER=${secret}:user::,PASSWORD=${secret}:password::,TOKEN=${parameter}`
   const { SecretNames, SecretArns, SecretResources } = parametersOf({ parameters }).values
-  expect(SecretNames).toBe('USER,PASSWORD,TOKEN,,')
-  expect(SecretArns).toBe(`${secret}:user::,${secret}:password::,${parameter},,`)
+  expect(SecretNames).toBe('USER,PASSWORD,TOKEN')
+  expect(SecretArns).toBe(`${secret}:user::,${secret}:password::,${parameter}`)
   expect(SecretResources).toBe(`${secret},${parameter}`)
 })
 
@@ -171,7 +171,30 @@ test.each([
   [{ outputs: '{}' }, /^the file of --outputs is not valid\./],
   [{ outputs: outputsFile({ ScheduleGroup: 'g' }) }, /^SchedulerRole \(.*\), DeadLetters .* have no value\./],
   [{ parameters: `${PLACE} Secrets=PASSWORD` }, /is not allowed\. Use Secrets=VARIABLE=ARN,VARIABLE=ARN\.$/],
-  [{ parameters: `${PLACE} Secrets=${'A=arn:aws:x,'.repeat(6)}` }, /^Secrets has 6 secrets\. At most 5 are possible\./],
+  [{ parameters: `${PLACE} Secrets=${'A=arn:aws:x,'.repeat(6)}` }, /^Secrets has 6 items\. At most 5 are possible\./],
+  [{ parameters: `${PLACE} Variables=MODE` }, /is not allowed\. Use Variables=NAME=VALUE,NAME=VALUE\.$/],
+  [{ parameters: `${PLACE} Variables=A=1,A=2` }, /^The variable "A" is given twice\./],
+  [
+    { parameters: `${PLACE} Variables=CRONLEDGER_TIMEOUT=1h` },
+    /^The stack itself sets the variable "CRONLEDGER_TIMEOUT"\./,
+  ],
+  [
+    { parameters: `${PLACE} Secrets=CRONLEDGER_STORE=arn:aws:x` },
+    /^The stack itself sets the variable "CRONLEDGER_STORE"\./,
+  ],
+  [{ parameters: `${PLACE} NoRunHours=170` }, /At least 0, at most 168\.$/],
+  [{ parameters: `${PLACE} LogRetention=91` }, /^--parameters "LogRetention=91" is not allowed\./],
+  [{ parameters: `${PLACE} Cpu=256 Memory=8192` }, /^Memory is "8192", .* with Cpu=256\. Use 512, 1024 or 2048\.$/],
+  [{ parameters: `${PLACE} Cpu=1024` }, /^Memory is "512", .* Use 2048 to 8192 in steps of 1024\.$/],
+  [{ parameters: `${PLACE} After=import,nightly` }, /^After has "nightly", the task itself\./],
+  [
+    { parameters: `${PLACE} TaskRole=arn:aws:iam::123456789012:role/a TaskPolicies=arn:aws:iam::aws:policy/A` },
+    /^TaskPolicies are for the role that the stack makes\./,
+  ],
+  [
+    { parameters: `${PLACE} CapacityProvider=FARGATE_SPOT AssignPublicIp=ENABLED` },
+    /^EventBridge Scheduler allows AssignPublicIp=ENABLED only for the launch type FARGATE/,
+  ],
   [
     { parameters: `${PLACE} SecretArns=arn:aws:x` },
     /the template has no parameter SecretArns\. Did you mean Secrets\?/,
