@@ -4,10 +4,11 @@ import { missedUntil, readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { dueKeys, type MissedSlot, missedSlot, withMissed } from '../core/task/expected-slots.ts'
 import { scheduleWith } from '../core/task/schedules-in-force.ts'
+import { gapsOf } from '../core/task/suspensions.ts'
 import type { Instant, Key, StoredRow } from '../core/types.ts'
 import type { ListedSlot, SlotsPage } from '../store/store.ts'
 import { factsOf } from '../verdict/found.ts'
-import { SLOTS_PER_YIELD, taskInForce } from './expected.ts'
+import { parseSchedules, SLOTS_PER_YIELD } from './expected.ts'
 import { ask, type HistoryDeps, readHistory } from './history.ts'
 import { laterRanges } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
@@ -22,15 +23,17 @@ export async function* slotsToCatchUp(
   deps: HistoryDeps,
   pause: () => Promise<unknown> = yieldToEventLoop,
 ): AsyncGenerator<MissedSlot, void> {
-  const settings = { now: deps.clock.now(), graceMs }
-  const inForce = taskInForce(known, missedUntil(settings))
+  const now = deps.clock.now()
+  const end = missedUntil({ now, graceMs })
+  const schedules = parseSchedules(known)
+  const due = dueKeys([{ task: known.task, schedules, gaps: gapsOf(known) }], since, Math.min(until, end))
   // What a later run did needs the whole rows.
-  const of = factsOf(known.task, known, settings.now)
+  const of = factsOf(known.task, known, now)
   const ranges = of.times.sinceLastSuccess ? await laterRanges(of, until, (query) => readHistory(query, deps)) : null
   const range = { since, until }
   const listed = ranges === null ? listedSlots(known.task, range, deps, pause) : listedRows(known.task, range, deps)
   let count = 0
-  for await (const { row, missed } of withMissed(dueKeys([inForce], since, until), listed, true)) {
+  for await (const { row, missed } of withMissed(due, listed, true)) {
     count += 1
     if (count % SLOTS_PER_YIELD === 0) await pause()
     const stored = row?.stored ?? null
@@ -39,14 +42,14 @@ export async function* slotsToCatchUp(
     if (covering !== null) continue
     if (missed !== null) {
       // It is unknown whether a slot in doubt was due, so an operator decides.
-      if (missed.doubt === undefined) yield missedSlot(missed, inForce.schedules, settings)
+      if (missed.doubt === undefined) yield missedSlot(missed, schedules)
       continue
     }
     if (!row.mayBeLeft) continue
     // The run that left it may have had a shorter grace, or an earlier schedule.
-    if (row.slot >= missedUntil(settings) || scheduleWith(inForce.schedules, row.slot) === null) continue
+    if (row.slot >= end || scheduleWith(schedules, row.slot) === null) continue
     const own = readableRow(row.stored ?? (await ask(deps, (call) => deps.store.get(row, call))))
-    if (own !== null && isLeftOpen(own)) yield missedSlot(own, inForce.schedules, settings)
+    if (own !== null && isLeftOpen(own)) yield missedSlot(own, schedules)
   }
 }
 

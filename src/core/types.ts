@@ -157,7 +157,7 @@ export type ResolvedState = (typeof RESOLVED_STATES)[number]
 export const STATES = ['PENDING', ...RESOLVED_STATES] as const
 type State = (typeof STATES)[number]
 
-/** The status of a slot, as users see it and filter by it. `statusOf` derives it from the row, the schedule and the time. */
+/** The status of a slot, as users see it and filter by it. `judge` derives it from the row, the schedule and the time. */
 export const STATUSES = [
   'running',
   // Claimed, and nothing has started yet.

@@ -33,12 +33,13 @@ export function timeNear(instant: Instant, near: Instant, zone: string): string 
   return date === readClock(near, zone).date ? time : `${date} ${time}`
 }
 
-/** Returns `11-29 02:10 to 04:20 JST`. A date has its year if that is not the year of `now`. */
-export function spanTime(from: Instant, to: Instant, zone: string, now: Instant): string {
-  const [start, end] = [readClock(from, zone), readClock(to, zone)]
+/** Returns `11-29 02:10 to 04:20 JST`, or `11-29 02:10 JST to 11-30 04:20 UTC`. A date has its year if that is not the year of `now`. */
+export function spanTime(from: Instant, to: Instant, zone: string, now: Instant, fromZone = zone): string {
+  const [start, end] = [readClock(from, fromZone), readClock(to, zone)]
   const year = readClock(now, zone).date.slice(0, 5)
   const shown = ({ date, time }: ClockReading) => `${date.replace(year, '')} ${time.slice(0, 5)}`
   const until = end.date === start.date ? end.time.slice(0, 5) : shown(end)
+  if (fromZone !== zone && from !== to) return `${shown(start)} ${start.name()} to ${shown(end)} ${end.name()}`
   return `${shown(start)}${from === to ? '' : ` to ${until}`} ${end.name()}`
 }
 

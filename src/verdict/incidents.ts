@@ -20,6 +20,8 @@ export interface IncidentTask {
   readonly counts: ReadonlyMap<Kind, number>
   readonly from: Instant
   readonly to: Instant
+  /** The zone of the oldest slot, which may not be that of the newest one. */
+  readonly fromZone: string
   readonly newest: TaskFinding
   /** The task whose problem keeps this one from starting (`--after`). Left out: none. */
   readonly blockedBy?: string
@@ -53,12 +55,13 @@ const MIN_TASKS = 3
 const MAX_STREAKS = 20_000
 
 /** Problems of one task with one kind of cause that follow each other. */
-interface Streak extends Omit<IncidentTask, 'from' | 'counts' | 'blockedBy'> {
+interface Streak extends Omit<IncidentTask, 'from' | 'fromZone' | 'counts' | 'blockedBy'> {
   /** The slot that keeps the newest one from starting. Null: none does. */
   readonly blockedBy: Key | null
   readonly cause: IncidentCause
   readonly counts: Record<Kind, number>
   from: Instant
+  fromZone: string
 }
 
 /** Collects incidents. The findings must come task by task, and newest first for each task. */
@@ -70,17 +73,28 @@ export function collectIncidents() {
     add(found: TaskFinding): void {
       if (found.task !== task) open = new Map()
       task = found.task
-      const { kind, slot, owner } = found
+      const { kind, slot, owner, schedule } = found
       const cause = causeOf(found)
       const { blockedBy = null } = found
       const like = `${cause} ${blockedBy?.task}`
       let streak = open.get(like)
       if (streak === undefined || (streak.from - slot > GAP_MS && streaks.length < MAX_STREAKS)) {
-        streak = { task, owner, cause, blockedBy, counts: { ...NO_FINDINGS }, from: slot, to: slot, newest: found }
+        streak = {
+          task,
+          owner,
+          cause,
+          blockedBy,
+          counts: { ...NO_FINDINGS },
+          from: slot,
+          fromZone: schedule.zone,
+          to: slot,
+          newest: found,
+        }
         streaks.push(streak)
         open.set(like, streak)
       }
       streak.from = slot
+      streak.fromZone = schedule.zone
       streak.counts[kind] += 1
     },
     /** Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots. */
@@ -191,5 +205,16 @@ function joined(streaks: readonly Streak[]): readonly IncidentTask[] {
   const { task, owner, to, newest, blockedBy } = last
   const countOf = (kind: Kind) => streaks.reduce((sum, { counts: one }) => sum + one[kind], 0)
   const counts = new Map(FINDING_KINDS.map((kind) => [kind, countOf(kind)] as const).filter(([, count]) => count > 0))
-  return [{ task, owner, counts, from: oldest.from, to, newest, ...(blockedBy && { blockedBy: blockedBy.task }) }]
+  return [
+    {
+      task,
+      owner,
+      counts,
+      from: oldest.from,
+      fromZone: oldest.fromZone,
+      to,
+      newest,
+      ...(blockedBy && { blockedBy: blockedBy.task }),
+    },
+  ]
 }

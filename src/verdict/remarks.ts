@@ -78,15 +78,15 @@ interface ExpectedMoments {
 
 /**
  * A slot is late if it started later than `--late-after`, or completed later than `--done-by`. Only a late start of the scheduler
- * is a finding: a missed deadline was one while the slot was overdue, and a person who forces a slot knows that it is late.
+ * is a finding: a missed deadline was one while the slot was overdue, and an operator who has forced the slot knows of it.
  */
 function latenessOf(own: Row, { lateAfterMs, doneByMs }: ExpectedMoments) {
   const { slot, attempts, resolutions } = own
+  const hasBeenForced = attempts.some((one) => one.trigger.kind === 'forced' && hasStarted(one))
   const [first, success] = [attempts.find(hasStarted), attempts.find(hasSucceeded)]
   const isLate = (at: Instant | undefined) => lateAfterMs !== null && at !== undefined && at > slot + lateAfterMs
   const said = (what: string, at = slot): Sentence => [`. ${what} started ${elapsed(at - slot)} late`]
-  if (isLate(first?.startedAt))
-    return { isFinding: first?.trigger.kind === 'scheduled', said: said('The first attempt', first?.startedAt) }
+  if (isLate(first?.startedAt)) return { isFinding: !hasBeenForced, said: said('The first attempt', first?.startedAt) }
   if (isLate(success?.startedAt))
     return { isFinding: false, said: said('The attempt that completed it', success?.startedAt) }
   const endedAt = success?.phase === 'ended' ? success.endedAt : undefined

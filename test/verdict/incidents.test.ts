@@ -53,7 +53,7 @@ test('an incident has the slots of each task by kind, its times and the owner', 
   const [incident] = incidentsOf({ a: [['failed', from], from + 1, ['failed', to]], b: [from], c: [to] })
   expect(incident).toMatchObject({ cause: 'broken', slots: 5, zone: 'UTC' })
   expect(incident?.tasks[0]).toEqual({
-    ...{ task: 'a', owner: 'a team', from, to },
+    ...{ task: 'a', owner: 'a team', from, fromZone: finding('failed', 'a', from).schedule.zone, to },
     counts: new Map([
       ['missed', 1],
       ['failed', 2],

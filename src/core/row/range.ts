@@ -50,7 +50,7 @@ function rangesOf(row: Row, settings: RangeSettings): readonly WorkRange[] {
     state === 'COMPLETED' ? rangeOf('done', row.attempts.findLast(hasStartedBy(afterAttempt)), at) : [],
   )
   const last = row.attempts.findLast((one) => hasStarted(one) && rangeStartOf(one) !== undefined)
-  const kind = OPEN_KINDS[statusOfRow(row, { ...settings, doneByMs: null })]
+  const kind = OPEN_KINDS[statusOfRow(row, settings)]
   const open = kind === undefined || last === undefined ? [] : rangeOf(kind, last, last.startedAt)
   return [...succeeded, ...resolved, ...open]
 }

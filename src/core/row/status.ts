@@ -1,39 +1,20 @@
 import type { Instant, Row, Status, StoredRow, UnreadableRow } from '../types.ts'
-import { hasCompleted, hasStarted, openAttempt } from './attempts.ts'
-
-export interface SlotRecord {
-  readonly slot: Instant
-  readonly row: StoredRow | null
-}
+import { hasStarted, openAttempt } from './attempts.ts'
 
 export interface StatusSettings {
   readonly now: Instant
   readonly skewMs: number
   readonly graceMs: number
-  readonly doneByMs?: number | null | undefined
 }
 
-export function statusOf({ slot, row }: SlotRecord, settings: StatusSettings): Status {
-  return row === null ? statusOfAbsent(slot, settings) : statusOfRow(row, settings)
-}
+type RowSettings = Pick<StatusSettings, 'now' | 'skewMs'>
 
-export function statusOfAbsent(
-  slot: Instant,
-  settings: Omit<StatusSettings, 'skewMs'>,
-): 'missed' | 'overdue' | 'due' | 'scheduled' {
-  if (slot < missedUntil(settings)) return 'missed'
-  if (isPastDoneBy(slot, settings)) return 'overdue'
-  return slot <= settings.now ? 'due' : 'scheduled'
-}
-
-export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'graceMs'>): Status {
+/** Returns the status that a row alone has. The task may state that the slot is overdue (`src/verdict/judge.ts`). */
+export function statusOfRow(row: StoredRow, settings: RowSettings): Status {
   if (isUnreadable(row)) return 'unknown'
   switch (row.state) {
     case 'PENDING':
-      if (!isRunning(row, settings.now, settings.skewMs)) return 'stale'
-      // The slot has completed once, so a force that runs its work again does not make it overdue.
-      if (isPastDoneBy(row.slot, settings) && !hasCompleted(row)) return 'overdue'
-      return openAttempt(row).phase
+      return isRunning(row, settings.now, settings.skewMs) ? openAttempt(row).phase : 'stale'
     case 'COMPLETED':
       return 'completed'
     case 'FAILED':
@@ -46,20 +27,9 @@ export function statusOfRow(row: StoredRow, settings: Omit<StatusSettings, 'grac
 }
 
 /** Returns the end of the time in which an expected slot without a row is missed. The end itself is not part of it. */
-export function missedUntil({ now, graceMs }: Omit<StatusSettings, 'skewMs'>): Instant {
+export function missedUntil({ now, graceMs }: Pick<StatusSettings, 'now' | 'graceMs'>): Instant {
   // A slot that has been due for exactly the grace period is missed, so the end is a millisecond later.
   return now - graceMs + 1
-}
-
-/** Returns the end of the time in which an expected slot without a row is missed or overdue, not included. */
-export function unmetUntil(settings: Omit<StatusSettings, 'skewMs'>): Instant {
-  const { now, doneByMs } = settings
-  const overdueUntil = doneByMs == null ? Number.NEGATIVE_INFINITY : now - doneByMs + 1
-  return Math.max(missedUntil(settings), overdueUntil)
-}
-
-function isPastDoneBy(slot: Instant, { now, doneByMs }: Pick<StatusSettings, 'now' | 'doneByMs'>): boolean {
-  return doneByMs != null && now >= slot + doneByMs
 }
 
 export function isUnreadable(row: StoredRow): row is UnreadableRow {

@@ -1,4 +1,3 @@
-import { type StatusSettings, statusOfAbsent } from '../row/status.ts'
 import {
   expectedSlotAfter,
   expectedSlotBefore,
@@ -26,11 +25,6 @@ export interface Doubt {
 /** A slot that was due and has no row. `schedule` is the one that was in force then. */
 export interface MissedSlot extends Key, Window {
   readonly schedule: ScheduleSpec
-  readonly missed: true
-  /** `overdue` if the grace period is not over, and the slot should have completed. */
-  readonly status: 'missed' | 'overdue'
-  /** Why it may not have been due. Left out: it was certainly due. */
-  readonly doubt?: Doubt
 }
 
 export interface TaskInForce {
@@ -38,8 +32,6 @@ export interface TaskInForce {
   readonly schedules: readonly InForce[]
   /** The ranges in which no slot was due, because the task was paused or retired. Left out: none. */
   readonly gaps?: readonly Gap[]
-  /** A later slot is not yet counted as due, because it may still come in time. Left out: all count. */
-  readonly dueUntil?: Instant
   /** Also the optional slots, of which only those with a row count. */
   readonly withOptional?: true
   /** Also the slots that one of two schedules has between them, if nothing is missing. */
@@ -81,11 +73,11 @@ export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: I
 }
 
 function* dueKeysOf(
-  { task, schedules, gaps = [], dueUntil = Number.POSITIVE_INFINITY, withOptional, withPlain }: TaskInForce,
+  { task, schedules, gaps = [], withOptional, withPlain }: TaskInForce,
   since: Instant,
   until: Instant,
 ): Generator<DueKey, void> {
-  let end = Math.min(until, dueUntil)
+  let end = until
   const previous = withOptional ? slotBefore : expectedSlotBefore
   const keyOf = (slot: Instant, all: readonly Schedule[]): DueKey => {
     const isDue = (one: Schedule) => isFireTimeNear(one, slot, 0) && !isOptional(one, slot)
@@ -189,14 +181,8 @@ export async function* withMissed<Found extends Key>(
   if (withOlder) yield* missedAfter(Number.NEGATIVE_INFINITY)
 }
 
-export function missedSlot(
-  { task, slot, doubt }: DueKey,
-  schedules: readonly InForce[],
-  settings: Omit<StatusSettings, 'skewMs'>,
-): MissedSlot {
+export function missedSlot({ task, slot }: Key, schedules: readonly InForce[]): MissedSlot {
   const schedule = scheduleWith(schedules, slot)
   if (schedule === null) throw new Error(`${task} had no schedule with the slot ${slot}`)
-  const status = statusOfAbsent(slot, settings) === 'overdue' ? 'overdue' : 'missed'
-  const missed = { task, slot, end: slotAfter(schedule, slot), schedule: schedule.spec, missed: true, status } as const
-  return doubt === undefined ? missed : { ...missed, doubt }
+  return { task, slot, end: slotAfter(schedule, slot), schedule: schedule.spec }
 }

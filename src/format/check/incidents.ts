@@ -25,13 +25,19 @@ export const INCIDENT_NAMES: Readonly<Record<IncidentCause, string>> = {
 /** Returns `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots`, or for one task `pay/capture: 3 failed, …`. */
 export function incidentTitle(incident: Incident, now: Instant): string {
   const { cause, from, to, zone, tasks, slots } = incident
-  const when = spanTime(from, to, zone, now)
-  if (isShared(incident)) return `${INCIDENT_NAMES[cause]} ${when} · ${tasks.length} tasks · ${slots} slots`
+  if (isShared(incident))
+    return `${INCIDENT_NAMES[cause]} ${spanTime(from, to, zone, now)} · ${tasks.length} tasks · ${slots} slots`
   return tasks
-    .map(
-      ({ task, counts, owner }) => `${task}: ${countsOf(counts)}, ${when}${owner === undefined ? '' : ` (${owner})`}`,
-    )
+    .map((own) => {
+      const { task, counts, owner } = own
+      return `${task}: ${countsOf(counts)}, ${spanOf(own, now)}${owner === undefined ? '' : ` (${owner})`}`
+    })
     .join()
+}
+
+/** Each slot has the zone of its own schedule. */
+function spanOf({ from, fromZone, to, newest }: IncidentTask, now: Instant): string {
+  return spanTime(from, to, newest.schedule.zone, now, fromZone)
 }
 
 function countsOf(counts: IncidentTask['counts']): string {
@@ -62,11 +68,8 @@ function isShared({ tasks }: Incident): boolean {
   return tasks.length > 1
 }
 
-function cellsOf(
-  { task, counts, from, to, owner = '', blockedBy }: IncidentTask,
-  { cause, zone }: Incident,
-  now: Instant,
-) {
+function cellsOf(own: IncidentTask, { cause }: Incident, now: Instant) {
+  const { task, counts, owner = '', blockedBy } = own
   const color = COLORS[cause]
   return [
     { text: task },
@@ -74,7 +77,7 @@ function cellsOf(
       text: countsOf(counts) + (blockedBy === undefined ? '' : `, blocked by ${blockedBy}`),
       color,
     },
-    { text: spanTime(from, to, zone, now) },
+    { text: spanOf(own, now) },
     { text: owner },
   ]
 }

@@ -1,17 +1,12 @@
 import { expect, test } from 'vitest'
 import { isRecovered, isRepaired } from '../../../src/core/row/attempts.ts'
-import {
-  missedUntil,
-  type SlotRecord,
-  type StatusSettings,
-  statusOf,
-  unmetUntil,
-} from '../../../src/core/row/status.ts'
-import { type Ending, RESOLVED_STATES, type Row, STATUSES } from '../../../src/core/types.ts'
+import type { ExpectedTimes } from '../../../src/core/task/task-record.ts'
+import { type Ending, RESOLVED_STATES, type Row, STATUSES, type StoredRow } from '../../../src/core/types.ts'
 import {
   closed,
   FAILED,
   FORCED,
+  judgedAt,
   LEASE_MS,
   lastWaiting,
   NOT_STARTED,
@@ -20,7 +15,6 @@ import {
   SUCCEEDED,
 } from '../../support/rows.ts'
 
-const settings = { now: NOW, skewMs: 30_000, graceMs: 900_000 }
 const row = (ending?: Ending) => rowWith(ending === undefined ? {} : { ending })
 const slot = row().slot
 
@@ -29,7 +23,10 @@ const resolvedAsFailed = (found: Row): Row => ({
   resolutions: [{ state: 'FAILED', at: NOW, by: 'ada', reason: 'it did nothing', afterAttempt: 1 }],
 })
 
-const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<StatusSettings>])[] = [
+type SlotRow = { readonly slot: number; readonly row: StoredRow | null }
+type At = Partial<ExpectedTimes> & { readonly now?: number }
+
+const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRow, At])[] = [
   ['completed', { slot, row: row(SUCCEEDED) }, {}],
   ['failed', { slot, row: row(FAILED) }, {}],
   ['running', { slot, row: row() }, {}],
@@ -61,8 +58,8 @@ const CASES: readonly (readonly [(typeof STATUSES)[number], SlotRecord, Partial<
   ['failed', { slot, row: row(FAILED) }, { doneByMs: 0 }],
 ]
 
-test.each(CASES)('a slot that is %s', (status, record, more) => {
-  expect(statusOf(record, { ...settings, ...more })).toBe(status)
+test.each(CASES)('a slot that is %s', (status, { slot, row }, { now = NOW, ...times }) => {
+  expect(judgedAt(now, row, { slot, skewMs: 30_000, ...times }).status).toBe(status)
 })
 
 test('every status has a slot that it is the status of', () => {
@@ -73,28 +70,9 @@ test('a slot without attempts has the status that an operator gave it', () => {
   for (const state of RESOLVED_STATES) {
     const resolutions = [{ state, at: NOW, by: 'ada', reason: 'looked', afterAttempt: 0 }]
     const resolved = { ...closed(row(FAILED)), attempts: [], state, resolutions }
-    expect(statusOf({ slot, row: resolved }, settings)).toBe(state.toLowerCase())
+    expect(judgedAt(NOW, resolved).status).toBe(state.toLowerCase())
   }
 })
-
-test('a slot is missed exactly when it is before the end of the missed time', () => {
-  const now = slot + 900_000
-  for (const at of [slot - 1, slot, slot + 1]) {
-    const isMissed = statusOf({ slot: at, row: null }, { ...settings, now }) === 'missed'
-    expect(isMissed).toBe(at < missedUntil({ now, graceMs: settings.graceMs }))
-  }
-})
-
-test.each([null, 60_000, 3_600_000])(
-  'a slot without a row is missed or overdue exactly when it is before the end of the unmet time, done by %s',
-  (doneByMs) => {
-    for (let now = slot - 1; now < slot + 1_000_000; now += 30_000) {
-      const own = { ...settings, now, doneByMs }
-      const isUnmet = !['due', 'scheduled'].includes(statusOf({ slot, row: null }, own))
-      expect(isUnmet).toBe(slot < unmetUntil(own))
-    }
-  },
-)
 
 const ok = { ending: SUCCEEDED }
 const bad = { ending: FAILED }

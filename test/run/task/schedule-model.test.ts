@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { auditedSlots, taskInForce } from '../../../src/audit/expected.ts'
+import { judgedSlots } from '../../../src/audit/walk.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotAfter } from '../../../src/core/schedule/slot.ts'
 import { isNewerRecord } from '../../../src/core/task/task-record.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import { readRecord } from '../../../src/run/task/task-record.ts'
+import { factsOf } from '../../../src/verdict/found.ts'
 import { runs } from '../../support/runs.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
@@ -68,10 +69,9 @@ async function play(seed: number) {
   const [certain, doubted]: [Set<Instant>, Set<Instant>] = [new Set(), new Set()]
   const now = clock.now()
   const deps = { store: ledger, clock, pageTimeoutMs: 1_000, signals: [] }
-  const range = { since: 0, until: now }
-  const slots = auditedSlots(taskInForce({ ...record, task: TASK }, now), range, deps)
-  for await (const { missed } of slots)
-    if (missed !== null) (missed.doubt === undefined ? certain : doubted).add(missed.slot)
+  const range = { task: TASK, since: 0, until: now }
+  for await (const { row, slot, doubt } of judgedSlots([factsOf(TASK, record, now)], range, now, deps))
+    if (row === null) (doubt === undefined ? certain : doubted).add(slot)
   return { due, delivered, caughtUp, certain, doubted, now, first: record.schedules[0]?.since }
 }
 

@@ -144,8 +144,8 @@ function IncidentLine({ incident, index, zone }: IncidentProps) {
 }
 
 function TaskFindings({
-  found: { task, counts, from, to, newest, owner },
-  zone = newest.schedule.zone,
+  found: { task, counts, from, fromZone, to, newest, owner },
+  zone,
 }: Readonly<{ found: IncidentTask; zone: string | undefined }>) {
   return (
     <span>
@@ -155,19 +155,25 @@ function TaskFindings({
         </>
       ))}
       <a href={from === to ? links.slot(task, from) : links.task(task)}>
-        <DatesOf from={from} to={to} zone={zone} />
+        <DatesOf from={from} to={to} zone={zone ?? newest.schedule.zone} fromZone={zone ?? fromZone} />
       </a>
       {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
     </span>
   )
 }
 
-function DatesOf({ from, to, zone }: Readonly<{ from: Instant; to: Instant; zone: string }>) {
+function DatesOf({
+  from,
+  to,
+  zone,
+  fromZone = zone,
+}: Readonly<{ from: Instant; to: Instant; zone: string; fromZone?: string }>) {
   const clock = wallClock(zone)
   if (from === to) return <Time at={from} clock={clock} />
   return (
     <>
-      <Time at={from} clock={clock} /> to <Time at={to} near={from} clock={clock} />
+      <Time at={from} clock={wallClock(fromZone)} /> to{' '}
+      {fromZone === zone ? <Time at={to} near={from} clock={clock} /> : <Time at={to} clock={clock} />}
     </>
   )
 }
