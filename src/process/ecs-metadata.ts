@@ -38,13 +38,13 @@ export async function readEcsMetadata(endpoint: string): Promise<EcsMetadata> {
   const [container, task] = await Promise.all([ask(endpoint), ask(`${endpoint}/task`)])
   const ecsTask = textIn(task, 'TaskARN')
   if (ecsTask === undefined || bytesOf(ecsTask) > MAX_ARN_BYTES) return {}
-  const ecs = factsOf(container, task, ecsTask)
+  const ecs = ecsFactsOf(container, task, ecsTask)
   if (ecs === null || bytesOf(Object.values(encodeEcsBeside(ecs, ecsTask)).join('')) > MAX_FACTS_BYTES)
     return { ecsTask }
   return { ecsTask, ecs }
 }
 
-function factsOf(container: unknown, task: unknown, ecsTask: string): EcsFacts | null {
+function ecsFactsOf(container: unknown, task: unknown, ecsTask: string): EcsFacts | null {
   const arn = parseTaskArn(ecsTask)
   // The cluster is a short name or an ARN, which ends with the name.
   const cluster = textIn(task, 'Cluster')?.split('/').at(-1) ?? arn?.cluster

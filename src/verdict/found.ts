@@ -59,7 +59,7 @@ export interface SlotRecord {
   readonly older?: readonly Row[]
 }
 
-export interface FoundSlot extends SlotRecord, Key {
+export interface SlotInTask extends SlotRecord, Key {
   readonly of: TaskFacts
   /** The row, if there is one that this version can read. */
   readonly own: Row | null
@@ -67,7 +67,7 @@ export interface FoundSlot extends SlotRecord, Key {
   readonly rowStatus: Status | null
 }
 
-export function foundSlot(record: SlotRecord, of: TaskFacts): FoundSlot {
+export function slotInTask(record: SlotRecord, of: TaskFacts): SlotInTask {
   const { row } = record
   const rowStatus = row && statusOfRow(row, { now: of.now, skewMs: of.times.skewMs })
   return { ...record, task: of.task, of, own: readableRow(row), rowStatus }
@@ -94,13 +94,13 @@ export function namedSlot(
 }
 
 /** Returns the end of the window of a slot. Null: it is not known, or the schedule has no later slot. */
-export function windowEndOf({ of, row, own, slot }: FoundSlot): Instant | null {
+export function windowEndOf({ of, row, own, slot }: SlotInTask): Instant | null {
   if (row !== null) return own?.windowEnd ?? null
   const schedule = scheduleWith(of.inForce, slot)
   return schedule === null ? null : slotAfter(schedule, slot)
 }
 
 /** Returns the schedule of a slot: that of its row or of the record. Null: no known schedule has the slot. */
-export function scheduleOf({ of, own, slot }: Pick<FoundSlot, 'of' | 'own' | 'slot'>): ScheduleSpec | null {
+export function scheduleOf({ of, own, slot }: Pick<SlotInTask, 'of' | 'own' | 'slot'>): ScheduleSpec | null {
   return own?.schedule ?? scheduleWith(of.inForce, slot)?.spec ?? null
 }

@@ -5,7 +5,7 @@ import type { Covering } from '../core/row/range.ts'
 import type { ReportedFacts } from '../core/row/report.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, Key, Row, ScheduleSpec, Status } from '../core/types.ts'
-import { type FoundSlot, foundSlot, type SlotRecord, scheduleOf, type TaskFacts } from './found.ts'
+import { type SlotInTask, type SlotRecord, scheduleOf, slotInTask, type TaskFacts } from './found.ts'
 import { isSettled, REMARKS, type RemarkName, type Remarks } from './remarks.ts'
 import { MAY_BE_OVERDUE, OVERDUE, SITUATIONS, type SlotSituation, type VerdictRule } from './situations.ts'
 
@@ -23,7 +23,7 @@ interface FindingRow {
   /** Follows the time of the slot in a message. */
   readonly words: string
   /** When it began: a check reports the findings that arose since the check before it. */
-  aroseAt(one: FoundSlot): Instant
+  aroseAt(one: SlotInTask): Instant
 }
 
 /** The kinds of findings that a row of a table gives: each of them has a line here. */
@@ -62,7 +62,7 @@ export type SlotMark = NonNullable<Rows['status']> | RemarkName | Extract<Rows, 
 export type SlotClass = Exclude<Rows['class'], null> | OfRemarks | 'completed' | 'covered'
 
 /** The one judgement of a slot. All commands, pages and metrics filter and count these, and `verdictOf` makes the words. */
-export interface JudgedSlot extends FoundSlot {
+export interface JudgedSlot extends SlotInTask {
   readonly situation: SlotSituation
   /** Null: the slot has no row, and was not due. */
   readonly status: Status | null
@@ -100,7 +100,7 @@ export interface TaskHealth {
 }
 
 export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
-  const found = foundSlot(record, of)
+  const found = slotInTask(record, of)
   const situation = keysOf(SITUATIONS).find((name) => SITUATIONS[name].holds(found)) ?? 'completed'
   const row = SITUATIONS[situation]
   const common = {
@@ -128,7 +128,7 @@ export function judge(record: SlotRecord, of: TaskFacts): JudgedSlot {
   }
 }
 
-function remarksOf(found: FoundSlot): Remarks {
+function remarksOf(found: SlotInTask): Remarks {
   if (found.own === null) return {}
   return Object.fromEntries(
     keysOf(REMARKS).flatMap((name) => {
@@ -142,8 +142,8 @@ function remarksOf(found: FoundSlot): Remarks {
 function coveredPart(
   kind: Covering['kind'],
   by: Row,
-  { of }: FoundSlot,
-): Omit<JudgedSlot, keyof FoundSlot | 'situation' | 'schedule'> {
+  { of }: SlotInTask,
+): Omit<JudgedSlot, keyof SlotInTask | 'situation' | 'schedule'> {
   const calm = { kind: null, range: null, remarks: {} }
   if (kind === 'done')
     return { ...calm, status: 'completed', mark: 'completed', class: 'covered', range: 'completed', work: 'done' }
@@ -152,7 +152,7 @@ function coveredPart(
   return { ...calm, status, mark: status, class: status === 'overdue' ? status : null, work: 'running' }
 }
 
-export function isPastDoneBy({ slot, own, of: { now, times } }: FoundSlot): boolean {
+export function isPastDoneBy({ slot, own, of: { now, times } }: SlotInTask): boolean {
   // A slot that has completed once is not made overdue by a force that runs its work again.
   return times.doneByMs !== null && now >= slot + times.doneByMs && (own === null || !hasCompleted(own))
 }
@@ -163,19 +163,19 @@ export function isTimed({ lateAfterMs, doneByMs }: TaskFacts['times']): boolean 
 }
 
 /** A row that no schedule has, and in which nothing started: the run that was refused may have had a wrong schedule. */
-function hasNoSchedule({ own, of, slot }: FoundSlot): boolean {
+function hasNoSchedule({ own, of, slot }: SlotInTask): boolean {
   return own !== null && !own.attempts.some(hasStarted) && scheduleOf({ of, own: null, slot }) === null
 }
 
 const NO_SCHEDULE: ScheduleSpec = { expression: '', zone: 'UTC' }
 
 /** A row that cannot be read does not say its schedule. */
-function zonedSchedule(found: FoundSlot): ScheduleSpec {
+function zonedSchedule(found: SlotInTask): ScheduleSpec {
   return scheduleOf(found) ?? inForceAt(found.of.record?.schedules ?? [], found.slot)?.spec ?? NO_SCHEDULE
 }
 
 /** The end of an attempt that never started counts too, because a check finds nothing while it is open. */
-function closedAt({ slot, own }: FoundSlot): Instant {
+function closedAt({ slot, own }: SlotInTask): Instant {
   const ends = own?.attempts.flatMap((attempt) => (attempt.phase === 'ended' ? (attempt.endedAt ?? []) : [])) ?? []
   return Math.max(slot, ...ends, own?.resolutions.at(-1)?.at ?? slot)
 }

@@ -2,7 +2,7 @@ import { elapsed } from '../core/duration.ts'
 import { hasStarted, hasSucceeded, successOf } from '../core/row/attempts.ts'
 import { unmetRules, unmetText } from '../core/task/rules.ts'
 import type { Instant, Row } from '../core/types.ts'
-import type { FoundSlot } from './found.ts'
+import type { SlotInTask } from './found.ts'
 import { decisionSentence, type Sentence } from './sentence.ts'
 import { lookStep, rerunStep, resolveStep, type Step } from './steps.ts'
 import type { StepTarget } from './target.ts'
@@ -24,7 +24,7 @@ interface FoundRemark {
 interface Remark {
   /** The kind of the finding, and the class in the report of a slot that has otherwise completed in time. */
   readonly kind: string
-  of(found: FoundSlot): FoundRemark | null
+  of(found: SlotInTask): FoundRemark | null
 }
 
 /** What may be said of a slot besides its situation. The first one of a slot counts. A new remark is a line here. */

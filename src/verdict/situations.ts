@@ -14,7 +14,7 @@ import {
   REPEATED_CAUTION,
   STALE_CAUTION,
 } from './cautions.ts'
-import type { FoundSlot } from './found.ts'
+import type { SlotInTask } from './found.ts'
 import {
   doubtSentence,
   lastSentence,
@@ -53,7 +53,7 @@ export interface VerdictRule extends Words {
 
 /** The first that holds is the situation of the slot. Its words are made only where they are shown. */
 interface SituationRow {
-  holds(found: FoundSlot): boolean
+  holds(found: SlotInTask): boolean
   /** Null: the slot has no row, and was never due. */
   readonly status: Status | null
   /** The sign of the slot, if it is not that of its status. */
@@ -65,7 +65,7 @@ interface SituationRow {
   /** The status by which the rerun of a range selects it. Null: a range leaves it out. */
   readonly range: Rerunnable | null
   readonly work: WorkDone | ((own: Row | null) => WorkDone)
-  words(found: FoundSlot, target: StepTarget): Words
+  words(found: SlotInTask, target: StepTarget): Words
 }
 
 const CALM = { class: null, kind: null, range: null } as const
@@ -82,10 +82,10 @@ const DONE = { nextTrigger: 'duplicate', caution: null } as const
 /** An attempt that stopped reporting after its work had started. */
 const LOST = { workText: 'may be done, half done, or still going on', caution: STALE_CAUTION } as const
 
-const isAbsent = ({ row }: FoundSlot) => row === null
-const isMissed = ({ row, rowStatus, slot, of: { now, times } }: FoundSlot) =>
+const isAbsent = ({ row }: SlotInTask) => row === null
+const isMissed = ({ row, rowStatus, slot, of: { now, times } }: SlotInTask) =>
   rowStatus === 'missed' || (row === null && slot < missedUntil({ now, graceMs: times.graceMs }))
-const isRepeated = ({ rowStatus, own }: FoundSlot, status: Status) =>
+const isRepeated = ({ rowStatus, own }: SlotInTask, status: Status) =>
   rowStatus === status && own !== null && hasCompleted(own)
 
 export const SITUATIONS = {
@@ -355,7 +355,7 @@ function idleWork(own: Row | null): WorkDone {
   return own !== null && hasCompleted(own) ? 'done' : hasBegun(own) ? 'unknown' : 'not done'
 }
 
-function repeatedWords({ own }: FoundSlot, target: StepTarget): Words {
+function repeatedWords({ own }: SlotInTask, target: StepTarget): Words {
   const first = own !== null && isEndUnknown(own) ? STALE_CAUTION : (leftCaution(own?.attempts) ?? '')
   return {
     ...DONE,
@@ -366,7 +366,7 @@ function repeatedWords({ own }: FoundSlot, target: StepTarget): Words {
   }
 }
 
-function missedWords(what: string, { slot, of: { now } }: FoundSlot, target: StepTarget): Words {
+function missedWords(what: string, { slot, of: { now } }: SlotInTask, target: StepTarget): Words {
   return {
     ...NOT_DONE,
     workText: 'not done, as far as the ledger knows',
@@ -375,7 +375,7 @@ function missedWords(what: string, { slot, of: { now } }: FoundSlot, target: Ste
   }
 }
 
-function completedWords(workText: string, { own }: FoundSlot, target: StepTarget): Words {
+function completedWords(workText: string, { own }: SlotInTask, target: StepTarget): Words {
   const again = rerunStep('run it again although it has completed', { ...target, only: ['completed'] })
   const steps = [{ ...again, note: REPEATED_CAUTION, isOptional: true }] as const
   return { ...DONE, workText, happened: successSentence(own), steps }

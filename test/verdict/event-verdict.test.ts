@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import type { Row } from '../../src/core/types.ts'
 import { commandText } from '../../src/format/command-line.ts'
-import { verdictOfEvent } from '../../src/verdict/event-verdict.ts'
+import { verdictOfEvent } from '../../src/verdict/event/event-verdict.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
 import {
   CONTEXT,

@@ -94,7 +94,7 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   const ledger = createLedger({ store: values.store })
   const problems: string[] = []
   const emitProblem = (problem: string) => hasMissed && problems.push(problem)
-  const slots = await readSlots(values, ledger, now, emitProblem)
+  const slots = await historySlots(values, ledger, now, emitProblem)
   const total = openTotal()
   const fields = [...new Set(values.fields?.split(',').filter((name) => name !== ''))]
   const reported = new Set<string>()
@@ -147,7 +147,7 @@ function isWanted({ status, row, own, remarks }: JudgedSlot, { status: wanted }:
 }
 
 /** Newest first. `emitProblem` gets the reason why missed slots are not shown. */
-async function readSlots(
+async function historySlots(
   values: HistoryValues,
   ledger: Ledger,
   now: Instant,

@@ -42,7 +42,7 @@ interface OpenFindings {
   readonly unsure: TaskFinding | null
 }
 
-interface Needs extends OpenFindings {
+interface NeedsOfTask extends OpenFindings {
   readonly owner: string | undefined
   readonly after: readonly string[]
 }
@@ -51,7 +51,7 @@ const NOTHING: OpenFindings = {
   ...{ again: null, stale: null, settled: null, doubts: [], alone: [], tried: null, unsure: null },
 }
 
-type NeedsOfTasks = Map<string, Needs>
+type NeedsOfTasks = Map<string, NeedsOfTask>
 
 /** Returns an empty collection of the findings for `needsLines`. They come newest first for each task. */
 export function collectNeeds(): { add(found: TaskFinding): void; readonly needs: NeedsOfTasks } {
@@ -66,7 +66,7 @@ export function collectNeeds(): { add(found: TaskFinding): void; readonly needs:
   }
 }
 
-function withFinding(before: Needs, found: TaskFinding): Partial<OpenFindings> {
+function withFinding(before: NeedsOfTask, found: TaskFinding): Partial<OpenFindings> {
   const { again, stale, settled, doubts, alone } = before
   const seen = { tried: before.tried ?? (found.kind === 'missed' ? null : found) }
   if (found.doubt !== undefined) return { doubts: withDoubt(doubts, found) }
@@ -128,7 +128,10 @@ export function needsOf(needs: NeedsOfTasks, store: string): readonly TaskNeed[]
     })
 }
 
-function partsOf({ again, stale, settled, doubts, alone, tried, unsure }: Needs, store: string): readonly NextSteps[] {
+function partsOf(
+  { again, stale, settled, doubts, alone, tried, unsure }: NeedsOfTask,
+  store: string,
+): readonly NextSteps[] {
   const of = (found: TaskFinding) => needOfOne(found, store)
   const targetOf = (found: TaskFinding) => targetOfSlot(found, store)
   const isOnly = [again, stale].filter((group) => group !== null).length + alone.length === 1

@@ -20,9 +20,9 @@ import {
   type ReadTask,
   readableTasks,
   readEach,
+  readJudged,
   readKnown,
   readPaceRows,
-  readSlots,
   taskZone,
 } from './reading.ts'
 
@@ -119,7 +119,7 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
   let anyMoves = false
   let unread = 0
   let rows: Row[] = []
-  for await (const one of readSlots(read, { since, until, limit: most + 1 }, reading)) {
+  for await (const one of readJudged(read, { since, until, limit: most + 1 }, reading)) {
     if (scanned === most) {
       // The column of this slot has more slots than were read, so it shows none of them.
       unread = axis.columns.findIndex(({ to }) => one.slot < to) + 1

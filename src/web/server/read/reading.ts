@@ -110,7 +110,7 @@ interface SlotsQuery {
 }
 
 /** Yields those that were due or have a row, newest first and judged. Memory holds one page of rows. */
-export function readSlots(read: ReadTask, query: SlotsQuery, reading: Reading): AsyncGenerator<JudgedSlot> {
+export function readJudged(read: ReadTask, query: SlotsQuery, reading: Reading): AsyncGenerator<JudgedSlot> {
   const task = read.known ?? { ...EMPTY_TASK_RECORD, task: read.head.task }
   // A schedule that cannot be read is the problem of the task, which its page shows.
   const options = { task, now: new Date(reading.now), emitProblem: () => {}, ...askOptions(reading) }

@@ -22,9 +22,9 @@ import {
   type Reading,
   type ReadTask,
   readEach,
+  readJudged,
   readKnown,
   readPaceRows,
-  readSlots,
   taskZone,
 } from './reading.ts'
 import { readTask } from './task.ts'
@@ -97,7 +97,7 @@ async function taskReport(
   let problem = isUnscheduled ? 'no schedule is recorded, so missed slots are unknown' : read.problem
   let usualMs: number | null = null
   try {
-    for await (const one of readSlots(read, period, reading)) {
+    for await (const one of readJudged(read, period, reading)) {
       // The pause itself is listed, and not each slot that it skipped. A slot that ran before, or in spite of it, counts.
       const isLeftOut = one.status === 'skipped' && !one.own?.attempts.some(hasStarted)
       if (isLeftOut && suspensionOf(known, one.slot) !== null) continue

@@ -9,7 +9,7 @@ import { shownSlot } from '../../../format/slot/show.ts'
 import { factsOf, namedSlot } from '../../../verdict/found.ts'
 import { type JudgedSlot, judge } from '../../../verdict/judge.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
-import { askOptions, clockOf, type Reading, type ReadTask, readSlots } from './reading.ts'
+import { askOptions, clockOf, type Reading, type ReadTask, readJudged } from './reading.ts'
 
 /** Reads one slot. Returns null when it has no row, was never due, and is not a future slot of the schedule. */
 export async function readSlot(
@@ -22,7 +22,7 @@ export async function readSlot(
   const row = await reading.ledger.get({ task: head.task, slot: new Date(slot), ...askOptions(reading) })
   const of = factsOf(head.task, known, reading.now, inForce)
   const before: JudgedSlot[] = []
-  for await (const one of readSlots(read, { until: slot, limit: of.rules === null ? 1 : LOOKED_AT }, reading))
+  for await (const one of readJudged(read, { until: slot, limit: of.rules === null ? 1 : LOOKED_AT }, reading))
     before.push(one)
   const asking = askOptions(reading)
   const covering = await readCovering(slot, row, of, (asked) => reading.ledger.history({ ...asked, ...asking }))

@@ -17,9 +17,9 @@ import {
   MAX_SCANNED,
   type Reading,
   type ReadTask,
+  readJudged,
   readKnown,
   readPaceRows,
-  readSlots,
   wordsOf,
 } from './reading.ts'
 
@@ -62,7 +62,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   let scanned = 0
   let last: Instant | null = null
   let next: Instant | null = null
-  const source = readSlots(
+  const source = readJudged(
     read,
     {
       ...range,
@@ -105,7 +105,7 @@ export async function readRecent(read: ReadTask, page: TaskPage, reading: Readin
   let slots: JudgedSlot[] = []
   try {
     if (isWhole && !isFiltered(page.query)) slots = due
-    else for await (const one of readSlots(read, { until: reading.now + 1, limit: RECENT }, reading)) slots.push(one)
+    else for await (const one of readJudged(read, { until: reading.now + 1, limit: RECENT }, reading)) slots.push(one)
     const newest = slots[0]?.slot
     const rows = newest === undefined ? [] : await readPaceRows(read.head.task, newest, reading)
     return { slots, usualMs: usualDurationMs(rows), problem: page.problem }

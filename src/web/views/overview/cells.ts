@@ -6,7 +6,7 @@ import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.
 import { timeTexts, type WallClock } from '../frame/wall-clock.ts'
 import type { Axis, Column } from './axis.ts'
 
-type Problem = Pick<SlotFacts, 'slot' | 'mark' | 'zone'>
+type FirstProblem = Pick<SlotFacts, 'slot' | 'mark' | 'zone'>
 
 export type GridCell =
   | ({ readonly kind: 'slot' } & SlotFacts)
@@ -15,7 +15,7 @@ export type GridCell =
       readonly newest: Instant
       readonly counts: Readonly<Partial<Record<SlotMark, number>>>
       /** The oldest slot that needs attention. */
-      readonly firstProblem: Problem | null
+      readonly firstProblem: FirstProblem | null
       readonly needsAttention: boolean
       /** The mark of the most urgent slot. */
       readonly mark: SlotMark
@@ -69,7 +69,7 @@ export function cellFacts(cell: GridCell, task: string, column: Column, clock: W
   ].filter(Boolean)
 }
 
-function problemText({ mark, slot }: Problem, clock: WallClock): string {
+function problemText({ mark, slot }: FirstProblem, clock: WallClock): string {
   return `first ${MARKS[mark].word}: ${clock.time(slot)} ${clock.offset(slot)}`
 }
 

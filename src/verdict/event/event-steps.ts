@@ -1,7 +1,7 @@
-import type { RunContext } from '../core/event.ts'
-import { formatInstant } from '../core/instant.ts'
-import type { ResolveObjection } from '../core/row/decide.ts'
-import type { Instant, ScheduleSpec, Survivor } from '../core/types.ts'
+import type { RunContext } from '../../core/event.ts'
+import { formatInstant } from '../../core/instant.ts'
+import type { ResolveObjection } from '../../core/row/decide.ts'
+import type { Instant, ScheduleSpec, Survivor } from '../../core/types.ts'
 import {
   BATCH_WORD,
   type CommandFlags,
@@ -10,10 +10,10 @@ import {
   durationFlag,
   REASON_WORD,
   scheduleFlags,
-} from './command.ts'
-import { runTaskCommand } from './ecs.ts'
-import { rerunStep, resolveStep, type Step, showStep } from './steps.ts'
-import { type StepTarget, targetOf } from './target.ts'
+} from '../command.ts'
+import { runTaskCommand } from '../ecs.ts'
+import { rerunStep, resolveStep, type Step, showStep } from '../steps.ts'
+import { type StepTarget, targetOf } from '../target.ts'
 
 // The steps that only an event of a run, or a refused decision, calls for.
 

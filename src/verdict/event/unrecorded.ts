@@ -1,11 +1,11 @@
-import type { FinishResult, RunContext, RunEvent } from '../core/event.ts'
-import type { AttemptRecord, EndedAttempt } from '../core/types.ts'
-import { leftCaution } from './cautions.ts'
-import { endedText } from './sentence.ts'
-import { decisionSteps } from './situations.ts'
-import { againSteps, logSteps, rerunStep, resolveStep, type Step, showStep } from './steps.ts'
-import { type StepTarget, targetOf } from './target.ts'
-import type { EventVerdict } from './verdict.ts'
+import type { FinishResult, RunContext, RunEvent } from '../../core/event.ts'
+import type { AttemptRecord, EndedAttempt } from '../../core/types.ts'
+import { leftCaution } from '../cautions.ts'
+import { endedText } from '../sentence.ts'
+import { decisionSteps } from '../situations.ts'
+import { againSteps, logSteps, rerunStep, resolveStep, type Step, showStep } from '../steps.ts'
+import { type StepTarget, targetOf } from '../target.ts'
+import type { EventVerdict } from '../verdict.ts'
 
 type EndedEvent = Extract<RunEvent, { event: 'ended' }>
 
