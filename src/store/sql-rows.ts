@@ -17,10 +17,11 @@ export function columnReader(parse: (column: unknown) => unknown) {
   const fieldsIn = (column: unknown, { task, slot }: Columns) =>
     fieldsOf(parse(column), `row ${String(task)} ${String(slot)}`)
 
+  /** The key is that of the columns: whoever may write the rows of one task only could name another one in a document. */
   function readRow(columns: Columns): StoredRow {
-    const { document, notes } = columns
+    const { task, slot, document, notes } = columns
     // We must not use two spreads here, for the reason given in `decodeRow`.
-    return decodeRow(Object.assign(fieldsIn(document, columns).values, fieldsIn(notes, columns).values))
+    return decodeRow(Object.assign(fieldsIn(document, columns).values, fieldsIn(notes, columns).values, { task, slot }))
   }
 
   return {
