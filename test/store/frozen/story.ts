@@ -4,6 +4,7 @@ import { FIRST_REJECTIONS } from '../../../src/core/row/rejections.ts'
 import { statusOfRow } from '../../../src/core/row/status.ts'
 import {
   beginAttempt,
+  blockAttempt,
   type Claim,
   claimRow,
   finishRow,
@@ -11,7 +12,9 @@ import {
   resolveRow,
   retryAttempt,
   skipRow,
+  withCheckpoint,
   withdrawClaim,
+  withRange,
 } from '../../../src/core/row/transition.ts'
 import {
   type Decided,
@@ -24,6 +27,7 @@ import {
   EVENT_TIME_SOURCES,
   type Instant,
   OUTCOMES,
+  type PendingRow,
   REJECTION_CAUSES,
   REJECTION_KINDS,
   RESOLVED_STATES,
@@ -46,6 +50,7 @@ const HOURLY: ScheduleSpec = { expression: '0 * * * *', zone: 'UTC' }
 const TOKYO: ScheduleSpec = { expression: '0 * * * *', zone: 'Asia/Tokyo' }
 const RATE: ScheduleSpec = { expression: 'rate(1 hour)', zone: 'UTC', anchor: FIRST }
 const ONCE: ScheduleSpec = { expression: 'at(2026-11-24T12:00:00)', zone: 'UTC' }
+const UPSTREAM = { task: 'running', slot: FIRST }
 const FORCED: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input: 再実行 "\'' }
 const MARK = { pid: 4711, startTicks: 123_456_789, boot: '6b0d0c2e:4026531836' }
 const ENDINGS: Readonly<Record<string, Omit<Ending, 'outcome'>>> = {
@@ -90,6 +95,9 @@ const finish = (ending: Ending) => onRow((row, now) => finishRow(row, ending, st
 const renew = onRow((row, now) => renewLease(row, stampAt(now), LEASE_MS, MARK), 79_000)
 const begin = onRow((row, now) => beginAttempt(row, stampAt(now), LEASE_MS), 120_000)
 const retry = onRow((row, now) => retryAttempt(row, FAILED, stampAt(now), LEASE_MS), 130_000)
+const block = onRow((row, now) => blockAttempt(row, UPSTREAM, stampAt(now), LEASE_MS), 90_000)
+const save = onRow((row) => withCheckpoint(row, '{"page":7}'), 0)
+const goOn = onRow((row) => withRange(row as PendingRow, { since: FIRST, searched: FIRST }), 0)
 const skip = onRow((row, now) => skipRow(row, { by: 'cronledger', reason: 'paused' }, stampAt(now)), 20_000)
 const withdraw: Step = (row, slot) => withdrawClaim(row, claimOf(slot, {}), stampAt(slot + 20_000))
 const resolve =
@@ -119,6 +127,9 @@ const KINDS: readonly (readonly Step[])[] = [
   [claim(), finish(SUCCEEDED), claim({ trigger: FORCED }), finish(FAILED)],
   [claim(), finish(FAILED), claim({ trigger: FORCED }), finish(SUCCEEDED)],
   Array.from({ length: 14 }, () => UNSTARTED).flat(),
+  [claim({ traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }), goOn, finish({ ...SUCCEEDED, report: 'rows=3 再' })],
+  [claim({ phase: 'waiting' }), block, finish({ ...endingOf('notStarted'), blockedBy: UPSTREAM })],
+  [claim({ trigger: { ...FORCED, ignoresAfter: true, isFresh: true } }), save, finish({ ...FAILED, process: MARK })],
 ]
 
 /** Rejections of every kind and cause, more of them than a row keeps in full. */
@@ -131,7 +142,7 @@ function rejectionsOf(slot: Instant): readonly Rejection[] {
     runId: newId(),
     at: slot + index * 1_000,
     trigger: index % 2 === 0 ? trigger : FORCED,
-    ...(index % 3 === 0 ? FARGATE.host : { host: 'host-b' }),
+    ...(index % 3 === 0 ? { ...FARGATE.host, family: 'another-family' } : { host: 'host-b' }),
   }))
 }
 
@@ -164,7 +175,11 @@ const RECORDS: Readonly<Record<string, TaskRecord>> = {
   },
   retired: {
     ...EMPTY_TASK_RECORD,
-    schedules: [{ since: FIRST, spec: HOURLY }],
+    schedules: [{ since: FIRST, after: FIRST - HOUR_MS, spec: HOURLY, declared: 'confirmed' }],
+    expectations: {
+      ...{ since: FIRST, after: ['running'], afterTimeoutMs: 0, expect: 'rows>=1', expectSince: FIRST },
+      ...{ overlap: 'wait', skewMs: 30_000, sinceLastSuccess: true },
+    },
     retirements: [{ from: NOON, until: null, ...decided(NOON) }],
   },
 }
