@@ -287,6 +287,19 @@ test('a run that does the work since the last success waits for what all of that
   expect(await time.run(nightly(0, { ...SINCE, afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
 })
 
+test('a slot of another task that a later run of it has done is done, and one in the range of a failed run is not', async () => {
+  const { time, extract, nightly } = await chain()
+  await time.run(extract(-3, SINCE).result)
+  await time.run(nightly(-3, SINCE).result)
+  // The nights -2 and -1 are lost, for both tasks.
+  await time.run(extract(0, SINCE, failsAfter(1)).result)
+  const waits = () => time.run(nightly(0, { ...SINCE, afterTimeoutMs: 0 }).result)
+  expect(await waits()).toMatchObject({ status: 'refused', cause: 'blocked' })
+  const force = { slot: new Date(extractOf(0)), reason: 'repair', by: 'ada' }
+  await time.run(extract(0, { ...SINCE, force, eventTime: undefined }).result)
+  expect(await waits()).toMatchObject({ status: 'completed' })
+})
+
 test('a run with a range does not wait for its previous slot if that was missed, but if it failed', async () => {
   const { time, nightly } = await chain()
   const self = (day: number, work = works(1)) =>
