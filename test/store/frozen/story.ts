@@ -97,7 +97,9 @@ const begin = onRow((row, now) => beginAttempt(row, stampAt(now), LEASE_MS), 120
 const retry = onRow((row, now) => retryAttempt(row, FAILED, stampAt(now), LEASE_MS), 130_000)
 const block = onRow((row, now) => blockAttempt(row, UPSTREAM, stampAt(now), LEASE_MS), 90_000)
 const save = onRow((row) => withCheckpoint(row, '{"page":7}'), 0)
-const goOn = onRow((row) => withRange(row as PendingRow, { since: FIRST, searched: FIRST }), 0)
+// From the slot before: no other row is in the range.
+const goOn = onRow((row) => withRange(row as PendingRow, { since: row.slot - HOUR_MS }), 0)
+const search = onRow((row) => withRange(row as PendingRow, { searched: row.slot - HOUR_MS }), 0)
 const skip = onRow((row, now) => skipRow(row, { by: 'cronledger', reason: 'paused' }, stampAt(now)), 20_000)
 const withdraw: Step = (row, slot) => withdrawClaim(row, claimOf(slot, {}), stampAt(slot + 20_000))
 const resolve =
@@ -129,7 +131,7 @@ const KINDS: readonly (readonly Step[])[] = [
   Array.from({ length: 14 }, () => UNSTARTED).flat(),
   [claim({ traceId: '4bf92f3577b34da6a3ce929d0e0e4736' }), goOn, finish({ ...SUCCEEDED, report: 'rows=3 再' })],
   [claim({ phase: 'waiting' }), block, finish({ ...endingOf('notStarted'), blockedBy: UPSTREAM })],
-  [claim({ trigger: { ...FORCED, ignoresAfter: true, isFresh: true } }), save, finish({ ...FAILED, process: MARK })],
+  [claim({ trigger: { ...FORCED, ignoresAfter: true, isFresh: true } }), search, save, finish(FAILED)],
 ]
 
 /** Rejections of every kind and cause, more of them than a row keeps in full. */
