@@ -12,7 +12,7 @@ describe.skipIf(!hasPostgres)('the guide for PostgreSQL', () => {
     onTestFinished(() => server.remove())
     const here = blocks.map((block) => ({
       ...block,
-      text: block.text.replaceAll('postgres://ledger@db.example/billing', `"${server.address()}"`),
+      text: block.text.replaceAll(/postgres:\/\/(ledger|postgres)@db\.example\/billing/g, `"${server.address()}"`),
     }))
     const printed = await runPage(here, { folder: scratch() })
     const all = printed.map(({ block, code, output }) => `${block.text}${code}\n${output}`).join('\n')
