@@ -13,26 +13,6 @@ export function nearest(given: string, names: readonly string[]): string | null 
   return slips <= Math.min(MAX_SLIPS, Math.max(USUAL_SLIPS, given.length / 3)) && slips < near.length ? near : null
 }
 
-/** Returns up to `most` names with few slips, and then those that contain the text or are a part of it. */
-export function nearestFew(given: string, names: readonly string[], most: number): readonly string[] {
-  const text = given.toLowerCase()
-  const maxSlips = Math.max(USUAL_SLIPS, Math.floor(given.length / LETTERS_PER_SLIP))
-  const found = names.flatMap((name) => {
-    const other = name.toLowerCase()
-    if (mayBeNear(text, other, maxSlips)) {
-      const slips = distance(text, other)
-      if (slips <= maxSlips && slips < name.length) return [{ name, slips }]
-    }
-    const isPart =
-      Math.min(text.length, other.length) >= LETTERS_PER_SLIP && (other.includes(text) || text.includes(other))
-    return isPart ? [{ name, slips: maxSlips + Math.abs(text.length - other.length) }] : []
-  })
-  return found
-    .sort((one, other) => one.slips - other.slips)
-    .slice(0, most)
-    .map(({ name }) => name)
-}
-
 /** Two letters in the wrong order count as two slips. In a short name, one slip too easily makes another name. */
 const LETTERS_PER_SLIP = 3
 

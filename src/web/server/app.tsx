@@ -7,7 +7,7 @@ import { instantWithoutSchedule } from '../../core/schedule/slot-reference.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { links, type OverviewQuery, type TaskQuery } from '../views/frame/links.ts'
-import { MissingSlot, NO_SLOT } from '../views/frame/missing.tsx'
+import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/missing.tsx'
 import { isMoving } from '../views/frame/slot-facts.ts'
 import { countInTitle, isEmpty, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
 import { Overview } from '../views/overview/overview.tsx'
@@ -25,7 +25,6 @@ import {
   zoneOf,
 } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
-import { openMissingTasks } from './missing.tsx'
 import { beginNeeds, readFindings } from './read/needs.ts'
 import { readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
@@ -153,7 +152,6 @@ function viewsOfAll(options: AppOptions, reading: ReadingOf) {
 }
 
 function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
-  const missingTask = openMissingTasks(clock, reading)
   const sharedFindings = shareAnswers<ShownFindings>(clock)
   /** Reads the findings of the last days, and of the slots from `oldest` on, which the page shows. */
   const findingsOf = (read: ReadTask, oldest: Instant, untilMs: number) =>
@@ -168,7 +166,8 @@ function viewsOfTask({ store, clock }: AppOptions, reading: ReadingOf) {
         const name = required(context, 'task')
         checkTaskName(name)
         const read = await readTask(name, own)
-        return read === null ? missingTask(name, untilMs) : view(read, own, context, untilMs)
+        if (read !== null) return view(read, own, context, untilMs)
+        return { title: NO_TASK, main: <MissingTask task={name} />, moves: true, status: 404 } as const
       }
       return reading(untilMs, [context.req.raw.signal], readView, zoneOf(context))
     }

@@ -109,8 +109,6 @@ test.each([
   ['/slot?task=heartbeat&slot=2001-01-01T00:07:00Z', 404, 'heartbeat has no slot at 2001-01-01T00:07:00Z'],
   ['/slot?task=nobody&slot=2001-01-01T00:07:00Z', 404, 'No task is named &quot;nobody&quot;.'],
   ['/task?task=nobody', 404, 'No task is named &quot;nobody&quot;.'],
-  ['/task?task=heart-beat', 404, '<a href="/task?task=heartbeat">heartbeat</a>'],
-  ['/task?task=invoices', 404, '<a href="/task?task=billing%2Finvoices">billing/invoices</a>'],
   ['/%', 404, 'This address does not exist.'],
 ])('%s: %i', async (address, status, message) => {
   expect(await ask(address)).toMatchObject({ status, body: expect.stringContaining(message) })

@@ -40,13 +40,7 @@ const PROBLEMS: Readonly<Record<string, unknown>> = {
     message: 'DynamoDB did not answer within 5s.',
     retries: true,
   }),
-  'A task that does not exist': MissingTask({ task: 'weekly', near: [], isEmpty: false }),
-  'A task with several similar names': MissingTask({
-    task: 'nightl',
-    near: ['nightly', 'nightly-2'],
-    isEmpty: false,
-  }),
-  'A task in an empty ledger': MissingTask({ task: 'nightly', near: [], isEmpty: true }),
+  'A task that does not exist': MissingTask({ task: 'weekly' }),
   'A slot that does not exist': MissingSlot({ task: 'nightly', slot, clock }),
 }
 

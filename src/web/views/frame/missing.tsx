@@ -21,29 +21,10 @@ export function LedgerHelp({ text, store }: Readonly<{ text: string; store: stri
   )
 }
 
-interface MissingTaskProps {
-  readonly task: string
-  readonly near: readonly string[]
-  readonly isEmpty: boolean
-}
-
-export function MissingTask({ task, near, isEmpty }: MissingTaskProps) {
-  const message = `No task is named ${JSON.stringify(task)}.`
+export function MissingTask({ task }: { readonly task: string }) {
   return (
-    <ProblemView title={NO_TASK} message={isEmpty ? `${message} The ledger has no tasks yet.` : message}>
-      {near.length > 0 && (
-        <>
-          <p id="near">{near.length === 1 ? 'A task with a similar name:' : 'Tasks with similar names:'}</p>
-          <ul aria-labelledby="near">
-            {near.map((name) => (
-              <li>
-                <a href={links.task(name)}>{printable(name)}</a>
-              </li>
-            ))}
-          </ul>
-        </>
-      )}
-      {!isEmpty && <p class="quiet">A task is in the ledger after its first scheduled run.</p>}
+    <ProblemView title={NO_TASK} message={`No task is named ${JSON.stringify(task)}.`}>
+      <p class="quiet">A task is in the ledger after its first scheduled run.</p>
     </ProblemView>
   )
 }

@@ -47,10 +47,7 @@ test('a record that cannot be read hides no other task, and is named', async () 
 
 test('the page of another task, and of one that does not exist, are as usual', async () => {
   expect((await page('/task?task=alpha')).status).toBe(200)
-  expect(await page('/task?task=alpa')).toMatchObject({
-    status: 404,
-    text: expect.stringContaining('"/task?task=alpha"'),
-  })
+  expect((await page('/task?task=alpa')).status).toBe(404)
   expect((await page('/task?task=beta')).text).toContain('a newer version of cronledger wrote the record of task beta')
 })
 
