@@ -1,7 +1,7 @@
 import type { Host } from './host.ts'
 import { isWrite, type Request } from './network.ts'
 import type { Budget } from './scenario.ts'
-import { slotOf } from './scenario.ts'
+import { START_MS, slotOf } from './scenario.ts'
 
 export type Action =
   | { readonly kind: 'begin' | 'crash' | 'pause' | 'wake' | 'stop' | 'overdue'; readonly host: Host }
@@ -81,9 +81,12 @@ export function actionsIn(state: State): Action[] {
   return actions
 }
 
-function disturbances(host: Host, { hosts, left, failuresLeft, mayEnd }: State): Action[] {
+function disturbances(host: Host, { hosts, left, failuresLeft, mayEnd, nowMs }: State): Action[] {
   const actions: Action[] = []
-  if (host.life === 'idle') return hosts.some((other) => isTwin(other, host)) ? [] : [{ kind: 'begin', host }]
+  if (host.life === 'idle') {
+    const isEarly = nowMs < START_MS + (host.plan.afterMs ?? 0)
+    return isEarly || hosts.some((other) => isTwin(other, host)) ? [] : [{ kind: 'begin', host }]
+  }
   if (host.life === 'crashed') return []
   if (mayEnd && host.works.some(({ endMs }) => endMs === null)) {
     actions.push({ kind: 'end', host, outcome: 'succeeded' })

@@ -68,8 +68,8 @@ export interface Host {
   leaseFromMs: number | null
   /** The state of the slot before its own, by its latest read of that. Null: it has read none. */
   before: Row['state'] | null
-  /** Whether it recorded the end of its work after its lease, so that another run may have done that work again. */
-  endedLate: boolean
+  /** Whether it wrote after its lease had ended, so that another run may have done its work again. */
+  hasLapsed: boolean
   /** What it knows of the record of the task. */
   readonly knows: RecordKnowledge
   hear(text: string): void
@@ -136,7 +136,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     answer: null,
     leaseFromMs: null,
     before: null,
-    endedLate: false,
+    hasLapsed: false,
     knows: { isRead: plan.asks !== true, askedInPause: false, isPaused: false },
     hear(text) {
       host.history = mix(host.history, `${now()} ${text};`)

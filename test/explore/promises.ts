@@ -216,9 +216,10 @@ export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say)
   const resolved = hosts.some(({ life, plan }) => life !== 'idle' && plan.does === 'resolve')
   const isRejected = ({ answer }: Host) => answer?.status === 'duplicate' || answer?.status === 'refused'
   const mayRun = triggers.some(({ plan }) => plan.only === undefined)
-  const isPart = [...slots.values()].some(({ row }) =>
-    row.attempts.some(({ runId, since }) => runId === PAST_RUN && since !== undefined),
-  )
+  // A slot that ran before decides about those of the triggers, or still runs.
+  const isOfPast = ({ attempts, state }: Row) =>
+    attempts.some(({ runId, since }) => runId === PAST_RUN && (since !== undefined || state === 'PENDING'))
+  const isPart = [...slots.values()].some(({ row }) => isOfPast(row))
   if (mayRun && !resolved && !isPart && triggers.every(isRejected)) say('the run happens', 'every trigger was rejected')
   for (const { answer, plan, slot } of hosts) {
     const { row, rejectedRuns } = slots.get(slot) ?? {}

@@ -39,7 +39,7 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
   const from = work.since
   if (from !== null && !rows.some((row) => row.slot < slot && isDone(row, from)))
     say('a run goes on from a slot that is done', `${plan.name} went on from ${from}`)
-  const late = new Set(hosts.filter(({ endedLate }) => endedLate).map((other) => other.plan.name))
+  const late = new Set(hosts.filter(({ hasLapsed }) => hasLapsed).map((other) => other.plan.name))
   for (const row of rows) {
     if (row.state === 'PENDING' && row.owner === PAST_RUN && hasWorkOf(row.slot, { host, work }))
       say('one at a time', `${plan.name} started while an earlier slot ran`)

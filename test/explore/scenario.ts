@@ -16,6 +16,8 @@ export interface HostPlan {
   readonly day?: number
   /** The difference of the host's wall clock from the true time, in milliseconds. */
   readonly offsetMs?: number
+  /** It begins only this long after the start, in milliseconds. This limits a scenario in which only later begins matter. */
+  readonly afterMs?: number
   /** It runs without the option of the others to do the work since the last success, and without their overlap lock. */
   readonly isPlain?: boolean
   /** Whether a run must ask for the record of its task. By default it knows the record, and that the task is not paused. */

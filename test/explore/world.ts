@@ -43,7 +43,8 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
       checkWrite(host, { before, row, sentMs: request.sentMs }, observed, say)
       if (row.slot !== host.slot) return
       host.leaseFromMs = request.sentMs
-      if (before?.state === 'PENDING' && row.state !== 'PENDING') host.endedLate = nowMs > before.leaseUntil
+      const isOwn = before?.state === 'PENDING' && before.owner === host.plan.name
+      if (isOwn && nowMs > before.leaseUntil) host.hasLapsed = true
     },
     (error) => say('an error', error.message),
     // Only a run that comes after another slot reads the schedules.
@@ -217,10 +218,10 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     hash(actions) {
       const isQuiet = !actions.some(({ kind }) => DISTURBING.has(kind))
       let hash = mix(EMPTY, `${ledger.text()} ${nowMs} ${isDown} ${failuresLeft} ${isQuiet ? '' : `${first} ${last}`}`)
-      for (const { history, life, paused, wokeMs, works, leaseFromMs, endedLate, plan, knows } of hosts) {
+      for (const { history, life, paused, wokeMs, works, leaseFromMs, hasLapsed, plan, knows } of hosts) {
         hash = mix(hash, `${history} ${life} ${paused} ${wokeMs} ${leaseFromMs} ${works.map(({ endMs }) => endMs)}`)
         if (plan.asks) hash = mix(hash, JSON.stringify(knows))
-        if (endedLate) hash = mix(hash, 'late')
+        if (hasLapsed) hash = mix(hash, 'late')
       }
       return toNumber(mix(hash, `${pool.map(textOf).sort()}`))
     },

@@ -35,10 +35,13 @@ function donesOf(observed: Observed): readonly Done[] {
   return worksOf(observed).flatMap(({ story, work }) => {
     const applied = observed.writes.get(story.day) ?? []
     const index = applied.findIndex(({ row }) => endOf(row, story, work) === 'succeeded')
-    const [write, before] = [applied[index], applied[index - 1]]
+    const write = applied[index]
     if (write === undefined) return []
-    const leaseUntil = before?.row.leaseUntil ?? 0
-    return [{ story, work, order: write.order, atMs: write.atMs, isLate: leaseUntil < write.atMs + OFFSET_MS }]
+    const isLate = applied.slice(1, index + 1).some(({ row, atMs }, at) => {
+      const { leaseUntil, owner } = applied[at]?.row ?? row
+      return owner === story.runId && row.owner === owner && (leaseUntil ?? atMs) < atMs + OFFSET_MS
+    })
+    return [{ story, work, order: write.order, atMs: write.atMs, isLate }]
   })
 }
 
@@ -102,8 +105,10 @@ function checkOnce(one: Work, dones: readonly Done[], observed: Observed, say: S
   // A run without the option does only the work of its own slot, and may not know that others had it in their range.
   if (wants || !story.hasRange) return
   const read = story.lists.findLast(({ answered }) => answered < work.order)
-  if (read === undefined) say('a run looks back before it starts', story.runId)
-  if (read === undefined) return
+  if (read === undefined) {
+    say('a run looks back before it starts', story.runId)
+    return
+  }
   for (let day = 0; day <= story.day; day++) {
     if (!hasDone(day, one)) continue
     const word = wordOn(day, observed)
@@ -159,6 +164,10 @@ function checkReported(
   const isOff = row?.state === 'SKIPPED' || isReopened(day, done.at(-1)?.order ?? 0, observed)
   if (wasDue && !isDone && !isOff && !isNamed && !isPart)
     say('what is due and not done is reported', `slot ${day}, whose row is ${row?.state}`)
+  const covered = done.find(({ story, work }) => story.day > day && work.since !== null)
+  const isStale = row?.attempts.some(({ outcome }) => outcome === 'abandoned')
+  if (covered !== undefined && isNamed && !isOff && !isStale)
+    say('what is done is not reported', `slot ${day}, which ${covered.story.runId} has done`)
 }
 
 /** Returns the slots that a later run has done, and in which no run succeeded. */

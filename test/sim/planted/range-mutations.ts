@@ -3,7 +3,7 @@ import type { Mutation } from './mutation.ts'
 const BUGS: readonly Mutation[] = [
   {
     name: 'a run with a range starts although a later run has done its work',
-    scenario: 'three ranges',
+    scenario: 'two ranges',
     file: 'src/run/task/range.ts',
     from: "    case 'done': {\n      const { by } = covering",
     to: "    case 'done': {\n      if (!isForced) return null\n      const { by } = covering",
@@ -50,7 +50,7 @@ const BUGS: readonly Mutation[] = [
   {
     name: 'a range begins at the slot before it if a later run had that in its range and failed',
     simulation: false,
-    scenario: 'a failed range: its rerun and forces in it',
+    scenario: 'a failed range: its rerun and a force in it',
     file: 'src/run/task/range.ts',
     from: "ranges.covering(at, row)?.kind === 'done'",
     to: 'ranges.covering(at, row) !== null',
@@ -85,7 +85,8 @@ const BUGS: readonly Mutation[] = [
   },
   {
     name: 'a trigger starts in the range of a run that is stale',
-    scenario: 'a range that is lost, a late trigger, a takeover',
+    simulation: false,
+    scenario: 'a range that is lost, and a late trigger',
     file: 'src/core/row/range.ts',
     from: "  stale: 'stale',\n",
     to: '',
@@ -106,6 +107,7 @@ const BUGS: readonly Mutation[] = [
   },
   {
     name: 'a run without the option does not look at the ranges of others',
+    simulation: false,
     scenario: 'a range and an earlier run without one',
     file: 'src/run/task/range.ts',
     from: 'return settings.sinceLastSuccess || record?.expectations?.sinceLastSuccess === true',
