@@ -10,6 +10,7 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { factsOf } from '../../verdict/found.ts'
 import { judge } from '../../verdict/judge.ts'
+import { REMARKS } from '../../verdict/remarks.ts'
 import { defineCommand } from '../command.ts'
 import type { Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -27,7 +28,7 @@ const help = {
     only: {
       kind: 'words',
       value: 'STATUS[,…]',
-      choices: ['missed', 'failed', 'stale', 'skipped', 'unusual', 'late'],
+      choices: ['missed', 'failed', 'stale', 'skipped', ...keysOf(REMARKS)],
       otherwise: DEFAULT_RERUNNABLE.join(','),
       help: 'In a range, only slots with these statuses',
     },

@@ -1,5 +1,7 @@
+import { keysOf } from '../../core/objects.ts'
 import { failedCaution, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import type { TaskFinding } from '../../verdict/judge.ts'
+import { REMARKS } from '../../verdict/remarks.ts'
 import {
   lookStep,
   neededSteps,
@@ -180,10 +182,12 @@ function partsOf(
                 cautions: [
                   'Look at the data of each slot that is unusual. To run it again does its work a second time.',
                 ],
-                steps: settleSteps('if they are right, settle them', targetOf(settled.oldest), endOf(settled), [
-                  'unusual',
-                  'late',
-                ]),
+                steps: settleSteps(
+                  'if they are right, settle them',
+                  targetOf(settled.oldest),
+                  endOf(settled),
+                  keysOf(REMARKS),
+                ),
               },
         ]),
   ]

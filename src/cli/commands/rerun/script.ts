@@ -4,6 +4,7 @@ import { concurrently } from '../../../audit/concurrently.ts'
 import { readCovering } from '../../../audit/ranges.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
+import { keysOf } from '../../../core/objects.ts'
 import { DEFAULT_FORCED, type Rerunnable, type Selectable } from '../../../core/row/policy.ts'
 import { parseTimeRange, withDates } from '../../../core/schedule/time-range.ts'
 import { isTaskPattern } from '../../../core/user-text.ts'
@@ -16,6 +17,7 @@ import { systemClock } from '../../../process/clock.ts'
 import { operatorOf } from '../../../process/host.ts'
 import { factsOf, namedSlot } from '../../../verdict/found.ts'
 import { judge } from '../../../verdict/judge.ts'
+import { REMARKS } from '../../../verdict/remarks.ts'
 import type { CommandContext } from '../../command.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../../lookup.ts'
 import { print } from '../../output.ts'
@@ -38,7 +40,7 @@ interface ScriptValues {
 /** The work of a stale slot may be done, so it is run only if the operator names its status. */
 const USUAL = ['missed', 'failed'] as const satisfies readonly Rerunnable[]
 /** What the script lists in comments, with the steps for each: the operator must look at the data first. */
-const LOOKED_AT_FIRST = ['stale', 'unusual', 'late'] as const satisfies readonly Selectable[]
+const LOOKED_AT_FIRST: readonly Selectable[] = ['stale', ...keysOf(REMARKS)]
 /** A longer script is too long to paste. */
 const MAX_SLOTS = 10_000
 
