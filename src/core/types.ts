@@ -209,7 +209,7 @@ const REFUSAL_CAUSES = [
   'newerTaskRecord',
   // The task record has another schedule for this slot, and the caller does not accept a change.
   'scheduleChanged',
-  // The slot is done or running in another AWS account, and the caller does not accept that.
+  // The attempt of the slot is of another AWS account, and the caller does not accept that.
   'otherAccount',
   'overlap',
   // A slot that this one comes after has not completed.

@@ -18,11 +18,11 @@ async function onEcs({ account, cluster, family }: typeof HOME) {
 let ledgers = 0
 
 /** The batch of HOME has run in the slot, and then one of another place is triggered. */
-async function twice(other: Readonly<Record<string, string>>, ...options: readonly string[]) {
+async function twice(other: Readonly<Record<string, string>>, options: readonly string[], command = 'true') {
   const store = `file:${folder}/${++ledgers}.db`
   const run = (env: Readonly<Record<string, string>>, ...more: readonly string[]) => {
     const named = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--store', store]
-    return cronledger(['run', ...named, ...more, '--', 'true'], { env })
+    return cronledger(['run', ...named, ...more, '--', command], { env })
   }
   await run(await onEcs(HOME))
   const second = await run(other, ...options)
@@ -37,7 +37,7 @@ const ACCOUNTS = 'the attempt is of AWS account 111111111111, and this trigger o
 
 test('with --strict, a duplicate of another AWS account is refused, and check exits with 1 and names both', async () => {
   const elsewhere = await onEcs({ ...HOME, account: '222222222222' })
-  const { second, shown, checked } = await twice(elsewhere, '--strict')
+  const { second, shown, checked } = await twice(elsewhere, ['--strict'])
   expect(second.code).toBe(65)
   expect(second.stderr).toContain(ACCOUNTS)
   expect(shown).toContain(ACCOUNTS)
@@ -47,13 +47,23 @@ test('with --strict, a duplicate of another AWS account is refused, and check ex
   expect(checked.code).toBe(1)
 })
 
+test('with --strict, no attempt follows one of another AWS account that failed: its end would hide that of the other batch', async () => {
+  const elsewhere = await onEcs({ ...HOME, account: '222222222222' })
+  const { second, stored, checked } = await twice(elsewhere, ['--strict', '--max-attempts', '2'], 'false')
+  expect(second.code).toBe(65)
+  expect(second.stderr).toContain('failed (exit code 1)')
+  expect(second.stderr).toContain(`, but ${ACCOUNTS}, and --strict is set`)
+  expect(stored).toMatchObject({ state: 'FAILED', attempts: [{ number: 1 }] })
+  expect(checked.stderr).toMatch(/warning: nightly: .*AWS account 222222222222/)
+})
+
 test.each([
   ['another AWS account', { account: '222222222222' }, ACCOUNTS, 1],
   ['another ECS cluster', { cluster: 'stage' }, 'ECS cluster batch, and this trigger of ECS cluster stage', 0],
   ['another family', { family: 'stage' }, 'family nightly, and this trigger of task definition family stage', 0],
 ])('a duplicate of %s exits with 0, and the log, show and check name both places', async (_, other, text, found) => {
   const strict = 'account' in other ? [] : ['--strict']
-  const { second, shown, checked } = await twice(await onEcs({ ...HOME, ...other }), ...strict)
+  const { second, shown, checked } = await twice(await onEcs({ ...HOME, ...other }), strict)
   expect(second.code).toBe(0)
   expect(second.stderr).toMatch(/duplicate trigger ignored: .* Two batches have this name: /)
   expect(second.stderr).toContain(text)
@@ -69,7 +79,7 @@ test.each([
 ])(
   'a duplicate of %s is a usual one, with --strict too, and its rejection is stored as small as before',
   async (_, env) => {
-    const { second, shown, stored, checked } = await twice(await env(), '--strict')
+    const { second, shown, stored, checked } = await twice(await env(), ['--strict'])
     expect(second.code).toBe(0)
     expect(shown).toContain('duplicate trigger ignored')
     expect(`${second.stderr}${shown}${checked.stderr}`).not.toContain('the attempt is of')

@@ -77,13 +77,12 @@ const tooLate: Rule = ({ isTooLate }) => isTooLate && 'tooLate'
 /** The first rule that applies decides. If none does, the trigger starts. */
 const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
   scheduled: [
+    // Its batch has the same name, and is another one: this attempt would hide what became of the other.
+    ({ facts }) => facts.isOtherAccount === true && 'otherAccount',
     // The work is done, or an operator decided against it. This comes before the lease: while a force repeats a completed
     // slot, its work is still done.
-    ({ done, facts }) => done && (facts.isOtherAccount ? 'otherAccount' : done),
-    ({ row, isRunning, facts }) =>
-      row !== null &&
-      isRunning &&
-      (facts.isOtherAccount ? 'otherAccount' : { kind: 'duplicate', cause: 'running', row }),
+    ({ done }) => done,
+    ({ row, isRunning }) => row !== null && isRunning && { kind: 'duplicate', cause: 'running', row },
     survivor,
     tooManyAttempts,
     // A batch that failed half-way is started again only as often as the caller allows.
