@@ -136,7 +136,7 @@ describe('what is shown of a task', () => {
     const table = await print('table')
     expect(table.trimEnd().split('\n')).toHaveLength(2 + rows.length)
     expect(table).toMatch(
-      /^SLOT \(UTC\) .*\n2026-01-04T03:00:00Z {2}2026-01-04 03:00 UTC {2}completed {9}1 {8}1s {11}0\n/,
+      /^SLOT \(UTC\) .*\n2026-01-04T03:00:00Z {2}2026-01-04 03:00 UTC {2}completed {9}1 {8}1s {9}0\n/,
     )
   })
 
