@@ -1,15 +1,16 @@
 // The snippets of the guides for other schedulers and without AWS: their form, and the run that they start with the values that the scheduler puts in.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { cronledger, type Ended, type Loose, STOPPED_CLOCK, scratch } from '../support/cli.ts'
-import { blocksIn } from './markdown.ts'
+import { cronledger, type Ended, type Loose, STOPPED_CLOCK, scratch } from '../../support/cli.ts'
+import { blocksIn } from '../markdown.ts'
 
 const pages = ['other-schedulers', 'without-aws'].map(
-  (name) => new URL(`../../docs/guides/${name}.md`, import.meta.url),
+  (name) => new URL(`../../../docs/guides/${name}.md`, import.meta.url),
 )
 const blocks = pages.flatMap(blocksIn).filter(({ isHidden }) => !isHidden)
 const folder = scratch()
@@ -197,7 +198,12 @@ describe('Airflow', () => {
 describe('GitHub Actions', () => {
   const workflow: Loose = parseYaml(blockWith('yaml', 'workflow_dispatch'))
   const { nightly } = workflow['jobs']
-  const { run, env } = nightly.steps.at(-1)
+  const action: Loose = parseYaml(readFileSync(new URL('../../../action.yml', import.meta.url), 'utf8'))
+  const [install, { run, env: ofAction }] = action['runs'].steps
+  const given = nightly.steps.at(-1).with
+  const inputOf = (value: string) =>
+    value.replace(/^\$\{\{ inputs\.(\w+) \}\}$/, (all, name: string) => given[name] ?? all)
+  const env = Object.fromEntries(Object.entries<string>(ofAction).map(([name, value]) => [name, inputOf(value)]))
   const envWith = (inputs: Readonly<Record<string, string>>) =>
     Object.fromEntries(
       Object.entries<string>(env).map(([name, value]) => [
@@ -209,9 +215,29 @@ describe('GitHub Actions', () => {
   test('has the members that a workflow has at these places, and the same schedule on both sides', () => {
     expect(Object.keys(workflow)).toEqual(['name', 'on', 'jobs'])
     expect(Object.keys(nightly)).toEqual(['runs-on', 'permissions', 'steps'])
-    expect(workflow['on'].schedule).toEqual([{ cron: env.CRONLEDGER_SCHEDULE }])
-    expect(env.CRONLEDGER_TIMEZONE).toBe('UTC')
-    expect(run).toBe('cronledger run -- ./batch.sh')
+    expect(workflow['on'].schedule).toEqual([{ cron: env['CRONLEDGER_SCHEDULE'] }])
+    expect(env['CRONLEDGER_TIMEZONE']).toBe('UTC')
+    expect(run).toBe('cronledger run -- bash -eo pipefail -c "$BATCH"')
+    expect(Object.keys(action['inputs'])).toEqual(expect.arrayContaining(Object.keys(given)))
+  })
+
+  test('the action takes the executable only with the checksum that is given, and puts it into the PATH of later steps', () => {
+    const temp = mkdtempSync(join(folder, 'action-'))
+    const program = join(temp, 'download')
+    writeFileSync(program, '#!/bin/sh\necho "cronledger $*"\n')
+    const sum = createHash('sha256').update(readFileSync(program)).digest('hex')
+    const step = (text: string, more: Readonly<Record<string, string>>) =>
+      spawnSync('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', text], {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'], RUNNER_TEMP: temp, GITHUB_PATH: join(temp, 'path'), ...more },
+      })
+    const installed = (SHA256: string) => step(install.run, { EXECUTABLE: String(pathToFileURL(program)), SHA256 })
+    expect(installed('0'.repeat(64)).status).toBe(1)
+    expect(existsSync(join(temp, 'path'))).toBe(false)
+    expect(installed(sum)).toMatchObject({ status: 0, stderr: '' })
+    const bin = readFileSync(join(temp, 'path'), 'utf8').trim()
+    const started = step(run, { PATH: `${bin}:${process.env['PATH']}`, BATCH: 'echo a | cat' })
+    expect(started.stdout).toBe('cronledger run -- bash -eo pipefail -c echo a | cat\n')
   })
 
   test('a scheduled run has no inputs, and starts late in its slot', async () => {
@@ -286,7 +312,7 @@ describe('the Lambda function', () => {
   function handlerOn(store: string) {
     const lambda = mkdtempSync(join(folder, 'lambda-'))
     mkdirSync(join(lambda, 'node_modules'))
-    symlinkSync(new URL('../..', import.meta.url).pathname, join(lambda, 'node_modules', 'cronledger'))
+    symlinkSync(new URL('../../..', import.meta.url).pathname, join(lambda, 'node_modules', 'cronledger'))
     const file = join(lambda, 'handler.mjs')
     writeFileSync(file, blockWith('js', 'export const handler'))
     const code = `import(${JSON.stringify(pathToFileURL(file))}).then(({ handler }) => handler({ time: '${SLOT}' })).then(console.log)`

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { clockAt, cronledger, type Loose, MAIN, STOPPED_CLOCK, scratch } from '../support/cli.ts'
-import { blocksIn } from './markdown.ts'
+import { clockAt, cronledger, type Loose, MAIN, STOPPED_CLOCK, scratch } from '../../support/cli.ts'
+import { blocksIn } from '../markdown.ts'
 
 /** The folder that `.ci/schedulers` has filled. Without it, only what `.ci/install` installs is tried. */
 const TOOLS = process.env['SCHEDULERS'] ?? '/nowhere'
@@ -19,7 +19,7 @@ const tool = (path: string) => join(TOOLS, path)
 const canFire = PRELOAD !== undefined && process.getuid?.() === 0
 
 const pages = ['without-aws', 'other-schedulers'].map(
-  (name) => new URL(`../../docs/guides/${name}.md`, import.meta.url),
+  (name) => new URL(`../../../docs/guides/${name}.md`, import.meta.url),
 )
 const blocks = pages.flatMap(blocksIn).filter(({ isHidden }) => !isHidden)
 const block = (kind: string, text: string) =>
