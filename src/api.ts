@@ -192,7 +192,32 @@ export interface TaskChange extends ChangedTask {
   readonly timezone: string
 }
 
+/** Those of `run`, which each tick of the task has. The instant of a tick is its event time. */
+export interface TaskOptions extends Omit<RunOptions, 'eventTime' | 'force' | 'catchUpMode'> {}
+
+/** A task of a program that has a timer of its own. */
+export interface LedgerTask {
+  /** Runs `work` once in the slot of now, as `run` of the ledger does, and throws what it throws. */
+  run<T>(work: (attempt: Attempt) => T | Promise<T>): Promise<WorkOutcome<T>>
+  /**
+   * Runs `work` once in the slot that the instant belongs to, and returns every outcome, as `tryRun` does. It throws only
+   * `LedgerError`, so call it again at the next tick. Give the instant that the timer was set to, or now.
+   */
+  tick<T>(instant: string | Date, work: (attempt: Attempt) => T | Promise<T>): Promise<RunOutcome<T>>
+  /** Returns the newest slot that completed, or null. A slot that completed a moment ago may be left out. */
+  since(): Promise<Date | null>
+  /** Yields what is wrong with the slots of the last 7 days, or of another range, as `check` of the ledger does. */
+  check(options?: Partial<Omit<CheckOptions, 'task' | 'only'>>): AsyncGenerator<TaskFinding>
+  /** Returns the first slot after now, or after the given instant. Null: there is none. It needs no ledger. */
+  nextSlot(after?: Date): Date | null
+}
+
 export interface Ledger {
+  /**
+   * Returns the task with these options, which `run` would otherwise be given each time. Throws a usage error if an option is
+   * wrong. Without `signal`, SIGTERM and SIGINT abort the works of such tasks, and end the process when that is recorded.
+   */
+  task(options: TaskOptions): LedgerTask
   /**
    * Runs `work` once in the slot that the event time belongs to, or returns why it did not run. `work` must end when its
    * signal aborts. With `catchUpMs`, it first runs `work` in each missed slot of that span, as an attempt of its own.

@@ -29,6 +29,7 @@ import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
 import { knownRecords, NO_KNOWN_RECORDS } from './run/task/task-record.ts'
+import { taskOf } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
 
 /** Returns the ledger of that name. The first call opens it. */
@@ -55,13 +56,14 @@ export function createLedger({ store, log }: LedgerOptions): Ledger {
     const pageTimeoutMs = ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
     return { store, clock: systemClock, pageTimeoutMs, signals: signal === undefined ? [] : [signal] }
   }
-  return {
+  const ledger = {
     ...runMethods(parts),
     ...readMethods(reading),
-    resolve: async (options) => resolveReference(options, await reading(options), parts),
+    resolve: async (options: ResolveOptions) => resolveReference(options, await reading(options), parts),
     ...operatorMethods(reading, parts),
     close: connection.close,
   }
+  return { ...ledger, task: (options) => taskOf(ledger, options) }
 }
 
 type OpenForReading = (options: ReadOptions) => Promise<HistoryDeps>

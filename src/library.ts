@@ -1,4 +1,4 @@
-import type { Ledger, LedgerOptions } from './api.ts'
+import type { Ledger, LedgerOptions, LedgerTask } from './api.ts'
 import { LedgerError, quote, usageError } from './core/errors.ts'
 import { didYouMean, nearest } from './core/near.ts'
 import { isRecord, type OrUndefined } from './core/objects.ts'
@@ -9,6 +9,7 @@ import { OutcomeError } from './function-work.ts'
 import { createLedger } from './ledger.ts'
 import type { RunOutcome } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
+import { taskOf } from './scheduled-task.ts'
 
 // A caller in plain JavaScript has no types. Each call is checked whole before the ledger is asked for anything: a name that
 // is misspelt would otherwise be ignored, and the batch would run in another slot, or in none.
@@ -71,20 +72,14 @@ const FORCE = {
   ofRange: SWITCH,
   ignoreAfter: SWITCH,
 }
-const RUN = {
-  ...SETTING_KINDS,
-  ...SCHEDULE_KINDS,
-  catchUpMode: A_TEXT,
-  task: A_TEXT,
-  eventTime: TIME,
-  force: OBJECT,
-  signal: SIGNAL,
-}
+const TASK_OPTIONS = { ...SETTING_KINDS, ...SCHEDULE_KINDS, task: A_TEXT, signal: SIGNAL }
+const RUN = { ...TASK_OPTIONS, catchUpMode: A_TEXT, eventTime: TIME, force: OBJECT }
 
 /** The options of each call, and those that must be given. */
 const CALLS = {
   createLedger: [{ store: STORE, log: FUNCTION }, ['store']],
   run: [RUN, ['task', 'schedule']],
+  task: [TASK_OPTIONS, ['task', 'schedule']],
   force: [FORCE, ['slot', 'reason']],
   runCommand: [{ argv: ARGV, env: OBJECT, stops: STOPS, timeoutMs: LIMIT }, ['argv', 'env', 'stops', 'timeoutMs']],
   get: [{ ...READ, task: A_TEXT, slot: TIME }, ['task', 'slot']],
@@ -134,7 +129,7 @@ export function createCheckedLedger(options: LedgerOptions): Ledger {
 }
 
 function checked(ledger: Ledger): Ledger {
-  return {
+  const methods: Omit<Ledger, 'task'> = {
     run: async (options, work) => settled(() => ledger.run(checkRun(options), checkWork('run', work))),
     tryRun: async (options, work) => settled(() => ledger.tryRun(checkRun(options), checkWork('tryRun', work))),
     once(options, work) {
@@ -162,6 +157,22 @@ function checked(ledger: Ledger): Ledger {
     retire: async (options) => settled(() => ledger.retire(checkCall('retire', options))),
     close: ledger.close,
   }
+  return {
+    ...methods,
+    task: (options) => withCheckedCalls(inOwnWords(() => taskOf(methods, checkCall('task', options)))),
+  }
+}
+
+function withCheckedCalls(task: LedgerTask): LedgerTask {
+  return {
+    ...task,
+    run: async (work) => task.run(checkWork('run', work)),
+    tick: async (instant, work) => task.tick(instant, checkWork('tick', work)),
+    nextSlot(after) {
+      if (after === undefined || isValidDate(after)) return task.nextSlot(after)
+      throw usageError(`nextSlot takes a valid Date, but ${shown(after)} is not one.`)
+    },
+  }
 }
 
 function checkRun<T>(options: T): T {
@@ -186,7 +197,7 @@ function checkRange<T>(call: 'history' | 'slots' | 'check' | 'health', options: 
 }
 
 function checkWork<T>(call: string, work: T): T {
-  if (!isFunction(work)) throw usageError(`${call} needs a function as its second argument: the work of the attempt.`)
+  if (!isFunction(work)) throw usageError(`${call} needs a function: the work of the attempt.`)
   return work
 }
 

@@ -30,7 +30,7 @@ const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loos
     () => createLedger({ store: 'file:x', log: true as never }),
   ],
   ['run()', 'run needs an object with its options.', ({ run: call }) => call()],
-  ['run without work', 'run needs a function as its second argument', ({ run: call }) => call(NIGHT)],
+  ['run without work', 'run needs a function: the work of the attempt.', ({ run: call }) => call(NIGHT)],
   ['tryRun without work', 'tryRun needs a function', ({ tryRun }) => tryRun(NIGHT, {})],
   ['once without work', 'once needs a function', ({ once }) => once(NIGHT)],
   ['timeZone', 'run has no option "timeZone". Did you mean timezone?', () => run({ timeZone: 'Asia/Tokyo' })],
@@ -144,6 +144,7 @@ const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loos
     ({ declare }) => declare({ ...NIGHT, graceMS: 1 }),
   ],
   ['pause with a number', 'until 5 is not allowed.', ({ pause }) => pause({ ...PAUSE, until: 5 })],
+
   [
     'exitCodeOf with a wrong option',
     'exitCodeOf has no option "exitOnDuplicates". Did you mean exitOnDuplicate?',
@@ -153,6 +154,18 @@ const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loos
     'exitCodeOf with a code that is none',
     'exitOnDuplicate 300 is not allowed. Use 0 to 255.',
     () => exitCodeOf(new Error('x'), { exitOnDuplicate: 300 }),
+  ],
+  ['task without a schedule', 'schedule is missing. Give it to task', ({ task }) => task({ task: 'nightly' })],
+  ['task with an event', 'task has no option "eventTime".', ({ task }) => task({ ...NIGHT, eventTime: new Date() })],
+  ['task with a wrong schedule', 'schedule "3am"', ({ task }) => task({ ...NIGHT, schedule: '3am' })],
+  ['task with two settings that exclude', 'retryDelayMs requires', ({ task }) => task({ ...NIGHT, retryDelayMs: 1 })],
+  ['a tick without a time', 'eventTime is undefined.', ({ task }) => task(NIGHT).tick(undefined, work)],
+  ['a tick without work', 'tick needs a function', ({ task }) => task(NIGHT).tick(new Date())],
+  ['nextSlot after a text', 'nextSlot takes a valid Date', ({ task }) => task(NIGHT).nextSlot('now')],
+  [
+    'a check of a task with a wrong option',
+    'check has no option "since_"',
+    ({ task }) => all(task(NIGHT).check({ since_: 1 })),
   ],
   ['exitCodeOf()', 'exitCodeOf needs the outcome of a run', () => exitCodeOf(undefined as never)],
 ]

@@ -40,6 +40,8 @@ test('the tarball has the library, the command line, the schemas, and nothing el
       'dist/cli/main.js',
       'dist/cli/package.json',
       'dist/cronledger.1',
+      'dist/index.cjs',
+      'dist/index.d.cts',
       'dist/page/page.css',
       'dist/page/page.js',
       'package.json',
@@ -98,7 +100,7 @@ test('npm gets a manual page that has each command', () => {
   expect(manual).toContain('\n  \\-\\-event\\-time INSTANT')
 })
 
-test('a program imports it, and has its types', async () => {
+test('a program imports or requires it, and has its types', async () => {
   const program = `import { createLedger, slotOf } from 'cronledger'
 const ledger = createLedger({ store: 'file:library.db' })
 const outcome = await ledger.run({ task: 'nightly', schedule: '0 3 * * *', eventTime: '2026-11-24T03:00:00Z' }, async ({ number }) => number)
@@ -120,9 +122,33 @@ await ledger.close()
   writeFileSync(join(folder, 'program.ts'), program)
   const { stdout } = await run(process.execPath, ['program.mjs'], { cwd: folder })
   expect(stdout).toBe('nightly\ncompleted 1 2026-11-24T00:00:00.000Z\n')
-  const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', 'nodenext', '--target', 'es2023']
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-  await run(process.execPath, [tsc, ...options, '--lib', 'es2023,dom', 'program.ts'], { cwd: folder }).catch(
-    ({ stdout: errors }) => expect(errors).toBe(''),
+  const required = program.replace(
+    'import { createLedger, slotOf } from',
+    'import { createLedger, slotOf, type LedgerTask } from',
   )
+  // CommonJS has no await outside of a function.
+  writeFileSync(
+    join(folder, 'program.cts'),
+    required.replace(
+      /^const ledger[\s\S]*/m,
+      (body) => `async function main() {\n${body}}\nvoid main()\nexport type { LedgerTask }\n`,
+    ),
+  )
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  for (const module of ['nodenext', 'node16']) {
+    const options = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', module, '--target', 'es2023']
+    const files = ['program.ts', 'program.cts']
+    await run(process.execPath, [tsc, ...options, '--lib', 'es2023,dom', ...files], { cwd: folder }).catch(
+      ({ stdout: errors }) => expect(errors).toBe(''),
+    )
+  }
+  const names = "Object.keys(require('cronledger')).sort().join()"
+  writeFileSync(
+    join(folder, 'names.cjs'),
+    `import('cronledger').then((own) => console.log(${names} === Object.keys(own).sort().join(), ${names}))`,
+  )
+  const { stdout: same } = await run(process.execPath, ['names.cjs'], { cwd: folder })
+  const declared = readFileSync(join(folder, 'node_modules/cronledger/dist/index.d.cts'), 'utf8')
+  const values = [...declared.matchAll(/declare const (\w+)/g)].map(([, name]) => name)
+  expect(same).toBe(`true ${values.sort().join()}\n`)
 })

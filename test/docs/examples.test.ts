@@ -1,14 +1,16 @@
 // The examples of the library run as a user would run them: compiled, with the package in node_modules.
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { runKey } from '../../src/run/slot-variables.ts'
 import { cronledger, scratch } from '../support/cli.ts'
+import { hasPostgres, startPostgres } from '../support/postgres.ts'
 import { awsEnv, startDynalite } from '../support/servers.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -21,7 +23,8 @@ const run = promisify(execFile)
 beforeAll(async () => {
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(ROOT, join(folder, 'node_modules/cronledger'))
-  symlinkSync(join(ROOT, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+  for (const name of ['@types', 'croner'])
+    symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name))
   const compilerOptions = {
     ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noImplicitReturns: true },
     ...{ target: 'es2023', module: 'nodenext', types: ['node'], outDir: '.', rootDir: 'examples' },
@@ -49,8 +52,8 @@ async function rowOf(env: Readonly<Record<string, string>>) {
 
 test('each example is compiled', () => {
   const examples = readdirSync(join(ROOT, 'docs/examples')).filter((name) => name.endsWith('.ts'))
-  expect(examples).toEqual(['lambda.ts', 'script.ts'])
-  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['lambda.js', 'script.js']))
+  expect(examples).toEqual(['lambda.ts', 'script.ts', 'timer.ts'])
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['lambda.js', 'script.js', 'timer.js']))
 })
 
 /**
@@ -174,5 +177,137 @@ describe('the script', () => {
       code: 65,
       stderr: 'nothing was started: refused (failed)\n',
     })
+  })
+})
+
+/** A wall clock that stands at CLOCK, and goes on from each instant that the parent sends. It answers when the program has read it. */
+const CLOCK = `
+const RealDate = Date
+let now = () => Number(process.env.CLOCK)
+let isNew = false
+globalThis.Date = class extends RealDate {
+  constructor(...args) {
+    if (args.length === 0) super(Date.now())
+    else super(...args)
+  }
+  static now() {
+    if (isNew) process.send('read')
+    isNew = false
+    return now()
+  }
+}
+process.on('message', (at) => {
+  const offset = at - RealDate.now()
+  now = () => RealDate.now() + offset
+  isNew = true
+})
+`
+
+describe.each(['a file', ...(hasPostgres ? ['PostgreSQL'] : [])])('the program with timers, on %s', (ledger) => {
+  const seen: string[] = []
+  const held = new Map<string, () => void>()
+  const holds = new Set<string>()
+  const service = createServer(({ url = '', headers }, response) => {
+    seen.push(`${url.slice(1)} ${headers['idempotency-key']}`)
+    if (holds.has(url.slice(1))) held.set(url.slice(1), () => response.end())
+    else response.end()
+  })
+  let store = `file:${join(folder, 'timer.db')}`
+  beforeAll(async () => {
+    writeFileSync(join(folder, 'clock.mjs'), CLOCK)
+    await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
+    if (ledger === 'a file') return
+    const postgres = await startPostgres()
+    store = postgres.address()
+    expect(await cronledger(['setup', '--store', store])).toMatchObject({ code: 0 })
+    return () => postgres.remove()
+  })
+  afterAll(() => {
+    service.closeAllConnections()
+    service.close()
+  })
+
+  /** Starts a copy of the program at that time. Its output is awaited line by line. */
+  function copyAt(time: string) {
+    const { port } = service.address() as AddressInfo
+    const env = { PATH: process.env['PATH'], CLOCK: String(Date.parse(time)), CRONLEDGER_STORE: store }
+    const child = spawn(process.execPath, ['--import', './clock.mjs', 'timer.js'], {
+      cwd: folder,
+      env: { ...env, WORK_URL: `http://127.0.0.1:${port}` },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    let said = ''
+    child.stdout?.on('data', (text) => {
+      said += text
+    })
+    return { child, says: (line: string) => vi.waitFor(() => expect(said).toContain(line), { timeout: 100_000 }) }
+  }
+  async function setClock(child: ChildProcess, time: string) {
+    const read = once(child, 'message')
+    child.send(Date.parse(time))
+    await read
+  }
+  async function stop({ child }: { readonly child: ChildProcess }) {
+    child.kill('SIGTERM')
+    expect(await once(child, 'exit')).toEqual([null, 'SIGTERM'])
+  }
+  const works = () => seen.map((line) => line.split(' ')[0])
+
+  test('two copies do the work of each slot once, and both say what became of it', async () => {
+    const copies = [copyAt('2026-11-24T17:59:29Z'), copyAt('2026-11-24T17:59:29Z')]
+    for (const { says } of copies) {
+      await says('invoices 2026-11-23T18:00:00.000Z: ')
+      await says('cleanup 2026-11-24T17:00:00.000Z: ')
+    }
+    for (const { child } of copies) await setClock(child, '2026-11-24T17:59:57Z')
+    for (const { says } of copies) {
+      await says('invoices 2026-11-24T18:00:00.000Z: ')
+      await says('cleanup 2026-11-24T18:00:00.000Z: ')
+    }
+    expect(works().sort()).toEqual([
+      'cleanup/2026-11-24T17:00:00+00:00',
+      'cleanup/2026-11-24T18:00:00+00:00',
+      'invoices/2026-11-24T03:00:00+09:00',
+      'invoices/2026-11-25T03:00:00+09:00',
+    ])
+    for (const copy of copies) await stop(copy)
+  })
+
+  test('a stop in the middle is recorded, the process ends by the signal, and the next start does the work again', async () => {
+    seen.length = 0
+    const own = 'invoices/2026-11-26T03:00:00+09:00'
+    holds.add(own)
+    const first = copyAt('2026-11-25T18:00:00Z')
+    await vi.waitFor(() => expect(held.has(own)).toBe(true), { timeout: 100_000 })
+    await stop(first)
+    holds.clear()
+    const slot = ['--store', store, '--task', 'invoices', '--slot', '2026-11-25T18:00:00Z', '--json']
+    expect(JSON.parse((await cronledger(['show', ...slot])).stdout)).toMatchObject({
+      attempts: [{ outcome: 'interrupted' }],
+    })
+    const again = copyAt('2026-11-25T18:05:00Z')
+    await again.says('invoices 2026-11-25T18:00:00.000Z: completed')
+    const key = runKey('invoices', Date.parse('2026-11-25T18:00:00Z'))
+    expect(seen.filter((line) => line.startsWith(own))).toEqual([`${own} ${key}`, `${own} ${key}`])
+    await stop(again)
+  })
+
+  test('what was missed while no copy ran is run at the next start, and a clock that jumps repeats nothing', async () => {
+    seen.length = 0
+    const copy = copyAt('2026-11-27T19:30:00Z')
+    await copy.says('invoices 2026-11-27T18:00:00.000Z: completed')
+    await copy.says('cleanup 2026-11-27T19:00:00.000Z: completed')
+    expect(works().filter((work) => work?.startsWith('invoices'))).toEqual([
+      'invoices/2026-11-27T03:00:00+09:00',
+      'invoices/2026-11-28T03:00:00+09:00',
+    ])
+    await setClock(copy.child, '2026-11-27T22:30:00Z')
+    await copy.says('cleanup 2026-11-27T20:00:00.000Z: completed')
+    await setClock(copy.child, '2026-11-27T19:30:00Z')
+    await setClock(copy.child, '2026-11-27T23:00:00Z')
+    await copy.says('cleanup 2026-11-27T20:00:00.000Z: duplicate')
+    await stop(copy)
+    expect(new Set(seen).size).toBe(seen.length)
   })
 })

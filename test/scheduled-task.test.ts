@@ -1,0 +1,98 @@
+// The failures of other programs that docs/guides/timers.md lists, replayed against the library.
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createLedger, type LedgerTask, type TaskOptions } from '../src/index.ts'
+import { scratch } from './support/cli.ts'
+
+const page = readFileSync(new URL('../docs/guides/timers.md', import.meta.url), 'utf8')
+const folder = scratch()
+const DAY_MS = 86_400_000
+const RANGE = { since: '2026-11-20T00:00:00Z', until: '2026-11-28T00:00:00Z' }
+const at = (day: number, time = '06:00:00') => `2026-11-${day}T${time}.000Z`
+
+interface World {
+  task(more?: Partial<TaskOptions>): LedgerTask
+  /** The slots whose work was done, in order. */
+  readonly done: string[]
+  tick(task: LedgerTask, instant: string): Promise<string>
+}
+
+async function problems(task: LedgerTask): Promise<string[]> {
+  vi.setSystemTime(RANGE.until)
+  const found: string[] = []
+  for await (const { slot, kind } of task.check(RANGE)) found.push(`${kind} ${new Date(slot).toISOString()}`)
+  return found
+}
+
+const REPLAYS: Readonly<Record<string, (world: World) => Promise<void>>> = {
+  'getpaseo/paseo#2819': async ({ task, tick, done }) => {
+    const weekly = task({ schedule: '0 6 * * 1' })
+    expect(await tick(weekly, at(16))).toBe('completed')
+    expect(await tick(weekly, at(16, '06:00:27'))).toBe('duplicate')
+    expect(weekly.nextSlot(new Date(at(16)))).toEqual(new Date(at(23)))
+    expect(await tick(weekly, at(23))).toBe('completed')
+    expect(done).toEqual([at(16), at(23)])
+  },
+  'kelektiv/node-cron#180': async ({ task, tick, done }) => {
+    expect(await tick(task(), at(24, '05:59:53'))).toBe('completed')
+    expect(await tick(task(), at(24))).toBe('duplicate')
+    expect(done).toEqual([at(24)])
+  },
+  'openclaw/openclaw#104412': async ({ task, tick, done }) => {
+    await tick(task(), at(23))
+    await tick(task(), at(25))
+    expect(await problems(task())).toContain(`missed ${at(24)}`)
+    await tick(task({ catchUpMs: 7 * DAY_MS }), at(26))
+    expect(done).toEqual([at(23), at(25), at(24), at(26)])
+  },
+  'openclaw/openclaw#73644': async ({ task, tick, done }) => {
+    await tick(task(), at(21))
+    await tick(task(), at(24))
+    expect(done).toEqual([at(21), at(24)])
+    await tick(task({ catchUpMs: 2 * DAY_MS }), at(25))
+    expect(done).toEqual([at(21), at(24), at(23), at(25)])
+  },
+  'openclaw/openclaw#17852': async ({ task, tick }) => {
+    const daily = task()
+    await tick(daily, at(23, '06:00:41'))
+    expect(daily.nextSlot((await daily.since()) ?? undefined)).toEqual(new Date(at(24)))
+  },
+  'NousResearch/hermes-agent#105690': async ({ task, tick, done }) => {
+    await tick(task(), at(23))
+    vi.setSystemTime(at(23, '16:58:00'))
+    expect(await task().run(() => 'by hand')).toMatchObject({ status: 'duplicate', slot: new Date(at(23)) })
+    expect(await tick(task(), at(24))).toBe('completed')
+    expect(done).toEqual([at(23), at(24)])
+  },
+  'node-cron/node-cron#120': async ({ task, tick, done }) => {
+    const minutely = task({ schedule: '* * * * *' })
+    const ticks = ['06:00:00', '06:00:01', '06:00:50', '06:02:03']
+    expect(await Promise.all(ticks.slice(0, 3).map((time) => tick(minutely, at(24, time))))).toContain('duplicate')
+    await tick(minutely, at(24, '06:02:03'))
+    expect(done).toEqual([at(24, '06:00:00'), at(24, '06:02:00')])
+    expect(await problems(minutely)).toContain(`missed ${at(24, '06:01:00')}`)
+  },
+}
+
+// Only the wall clock: each tick comes at its time.
+beforeAll(() => void vi.useFakeTimers({ toFake: ['Date'] }))
+afterAll(() => void vi.useRealTimers())
+
+test.each(Object.entries(REPLAYS))('%s does not happen with a ledger', async (source, replay) => {
+  const ledger = createLedger({ store: `file:${folder}/${source.replaceAll('/', '-')}.db` })
+  const done: string[] = []
+  await replay({
+    done,
+    task: (more) => ledger.task({ task: 'daily', schedule: '0 6 * * *', ...more }),
+    async tick(task, instant) {
+      vi.setSystemTime(instant)
+      return (await task.tick(instant, ({ slot }) => void done.push(slot.toISOString()))).status
+    },
+  })
+  await ledger.close()
+})
+
+test('the page lists these failures, and no other', () => {
+  const listed = [...page.matchAll(/^\| .*\[([^\]]+#\d+)\]\(https:\/\/github\.com\/([^)]+)\/issues\/(\d+)\)/gm)]
+  expect(listed.map(([, , repository, number]) => `${repository}#${number}`)).toEqual(Object.keys(REPLAYS))
+})
