@@ -64,7 +64,8 @@ describe.each(TEMPLATES)('the template %s', (name) => {
       const args = ['--regions', ...partitions, '--', pathOf(name)]
       expect(execFileSync(`${linter}/cfn-lint`, args, { encoding: 'utf8' })).toBe('')
     },
-    60_000,
+    // Only a hang takes that long, also on a busy machine.
+    600_000,
   )
 
   // cfn-lint is not in Debian. These are its rules that found mistakes.
