@@ -13,7 +13,7 @@ from moto.cloudwatch import models as cloudwatch
 from moto.core.common_models import CloudFormationModel
 from moto.core.utils import pascal_to_camelcase, remap_nested_keys
 from moto.dynamodb.models import Table, dynamodb_backends
-from moto.ecs.models import TaskDefinition, ecs_backends
+from moto.ecs.models import EC2ContainerServiceBackend, TaskDefinition, ecs_backends
 from moto.iam.models import Role, iam_backends
 from moto.logs.models import logs_backends
 from moto.scheduler.models import scheduler_backends
@@ -169,7 +169,7 @@ fill("AWS::Scheduler::Schedule", schedule, scheduler_backends, remove_schedule)
 fill("AWS::Scheduler::ScheduleGroup", schedule_group, scheduler_backends)
 fill("AWS::Logs::LogGroup", log_group, logs_backends)
 fill("AWS::SNS::TopicPolicy", topic_policy, sns_backends)
-fill("AWS::CloudWatch::Alarm", alarm, cloudwatch.cloudwatch_backends)
+fill("AWS::CloudWatch::Alarm", alarm, cloudwatch.cloudwatch_backends, lambda backend, name: backend.delete_alarms([name]))
 fill("AWS::ECS::TaskDefinition", task_definition, ecs_backends)
 known_types = {model.cloudformation_type(): model for model in CloudFormationModel.__subclasses__()}
 parsing.get_model_map = lambda: known_types | FILLED
@@ -224,8 +224,10 @@ def keep(resources):
         if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
             resource["DeletionPolicy"] = "Retain"
         elif resource["Type"] == "AWS::IAM::Role":
-            for policy in list(resources._parsed_resources[name].managed_policies.values()):
-                policy.detach_from(resources._parsed_resources[name])
+            # A role with a condition may not be there.
+            made = resources._parsed_resources.get(name)
+            for policy in list(made.managed_policies.values()) if made is not None else []:
+                policy.detach_from(made)
 
 
 after(Role, "create_from_cloudformation_json", complete_role)
@@ -245,3 +247,7 @@ parsing.ResourceMap.build_resource_diff = lambda self, template, parameters=None
 delete = parsing.ResourceMap.delete
 parsing.ResourceMap.delete = lambda self: (keep(self), delete(self))[1]
 StateMachine.get_cfn_attribute = lambda self, name: self.arn
+# A container on Fargate need not have a memory of its own, without which moto starts no task.
+EC2ContainerServiceBackend._calculate_task_resource_requirements = staticmethod(
+    lambda _: {"CPU": 0, "MEMORY": 0, "PORTS": [], "PORTS_UDP": []}
+)

@@ -6,16 +6,18 @@ import type { Server } from '../servers.ts'
 
 /**
  * Puts a server before moto that runs the containers of tasks, which moto only records. `run` gets the family of a task
- * definition and the variables of the overrides, and returns the exit code. `DescribeTasks` is answered when the tasks have
- * ended, so that nothing waits for the next poll.
+ * definition and the variables and the command of the overrides, and returns the exit code. `DescribeTasks` is answered when the
+ * tasks have ended, so that nothing waits for the next poll. A request for which `isLost` returns true gets no answer.
  */
 export async function startRunningEcs(
   { endpoint }: Pick<Server, 'endpoint'>,
-  run: (family: string, overrides: Readonly<Record<string, string>>) => Promise<number>,
+  run: (family: string, overrides: Readonly<Record<string, string>>, command?: readonly string[]) => Promise<number>,
+  isLost: () => boolean = () => false,
 ): Promise<Server> {
   const ended = new Map<string, Promise<number>>()
   const server = createServer(async (incoming, outgoing) => {
     const body = await buffer(incoming)
+    if (isLost()) return void incoming.destroy()
     const { host: _, connection: __, ...headers } = incoming.headers
     const asked = await fetch(endpoint + incoming.url, {
       method: incoming.method ?? 'POST',
@@ -26,9 +28,9 @@ export async function startRunningEcs(
     let text = await asked.text()
     if (asked.ok && action === 'RunTask') {
       const [{ taskArn, taskDefinitionArn, overrides }] = JSON.parse(text).tasks
-      const environment: readonly Loose[] = overrides.containerOverrides[0].environment
-      const variables = Object.fromEntries(environment.map((one) => [one['name'], one['value']]))
-      ended.set(taskArn, run(/task-definition\/(.*):/.exec(taskDefinitionArn)?.[1] ?? '', variables))
+      const [{ command, environment = [] }] = overrides.containerOverrides
+      const variables = Object.fromEntries(environment.map((one: Loose) => [one['name'], one['value']]))
+      ended.set(taskArn, run(/task-definition\/(.*):/.exec(taskDefinitionArn)?.[1] ?? '', variables, command))
     }
     if (asked.ok && action === 'DescribeTasks') {
       const answer = JSON.parse(text)
