@@ -247,6 +247,27 @@ describe('GitHub Actions', () => {
     expect(eventsOf(await start(envWith({}), '2026-01-05T23:50:00Z'))).toEqual(['duplicate'])
   })
 
+  test('beside EventBridge: each slot runs once, also if a start without an event time is later than one period', async () => {
+    const start = runner()
+    const late = (startedAt: string) => start(envWith({}), startedAt)
+    const onTime = (slot: string) => start({ ...envWith({}), CRONLEDGER_EVENT_TIME: slot }, slot)
+    const runs = [
+      await late('2026-01-05T23:40:00Z'),
+      await onTime('2026-01-05T18:17:00Z'),
+      await onTime('2026-01-06T18:17:00Z'),
+      // The start for the 6th. It takes the slot of the 7th, which EventBridge then finds done.
+      await late('2026-01-07T18:30:00Z'),
+      await onTime('2026-01-07T18:17:00Z'),
+    ]
+    expect(runs.map((ended) => [logOf(ended).at(-1)?.['slot'], eventsOf(ended).at(-1)])).toEqual([
+      ['2026-01-05T18:17:00Z', 'completed'],
+      ['2026-01-05T18:17:00Z', 'duplicate'],
+      ['2026-01-06T18:17:00Z', 'completed'],
+      ['2026-01-07T18:17:00Z', 'completed'],
+      ['2026-01-07T18:17:00Z', 'duplicate'],
+    ])
+  })
+
   test('a run by hand is for the slot of its input', async () => {
     const inputs = {
       'inputs.slot': '2026-01-03',
