@@ -30,14 +30,14 @@ async function twice(other: Readonly<Record<string, string>>, options: readonly 
   const shown = await ask('show', 'nightly', '--slot', SLOT)
   const stored = JSON.parse((await ask('show', 'nightly', '--slot', SLOT, '--json')).stdout)
   const { code, stderr } = await ask('check', '--since', '3d', '--until', new Date(Date.parse(SLOT) + 1).toISOString())
-  return { second, shown: shown.stdout, stored, checked: { code, stderr } }
+  return { second, shown: shown.stdout, stored, checked: { code, stderr }, ask }
 }
 
 const ACCOUNTS = 'the attempt is of AWS account 111111111111, and this trigger of AWS account 222222222222'
 
 test('with --strict, a duplicate of another AWS account is refused, and check exits with 1 and names both', async () => {
   const elsewhere = await onEcs({ ...HOME, account: '222222222222' })
-  const { second, shown, checked } = await twice(elsewhere, ['--strict'])
+  const { second, shown, checked, ask } = await twice(elsewhere, ['--strict'])
   expect(second.code).toBe(65)
   expect(second.stderr).toContain(ACCOUNTS)
   expect(shown).toContain(ACCOUNTS)
@@ -45,6 +45,16 @@ test('with --strict, a duplicate of another AWS account is refused, and check ex
     /warning: nightly: .*AWS account 111111111111.*AWS account 222222222222.* prod\/nightly\.\n$/,
   )
   expect(checked.code).toBe(1)
+  const metrics = await ask(
+    'check',
+    '--since',
+    '3d',
+    '--until',
+    new Date(Date.parse(SLOT) + 1).toISOString(),
+    '--format',
+    'openmetrics',
+  )
+  expect(metrics).toMatchObject({ code: 1, stderr: checked.stderr })
 })
 
 test('with --strict, no attempt follows one of another AWS account that failed: its end would hide that of the other batch', async () => {

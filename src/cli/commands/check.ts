@@ -118,7 +118,9 @@ export const check = defineCommand(help, async (values, context) => {
   }
   const asking = { ledger, options, now, progress }
   const hasFound =
-    format === 'openmetrics' ? await printMetrics(asking, argv) : await printFindings(asking, values, format, context)
+    format === 'openmetrics'
+      ? await printMetrics(asking, context)
+      : await printFindings(asking, values, format, context)
   return hasFound ? EXIT.found : EXIT.ok
 })
 
@@ -132,20 +134,21 @@ interface Asking {
 }
 
 /** Returns whether any slot needs attention. Throws a usage error for a flag without effect. */
-async function printMetrics({ ledger, options, progress }: Asking, argv: readonly string[]): Promise<boolean> {
+async function printMetrics({ ledger, options, progress }: Asking, { argv, sink }: CommandContext): Promise<boolean> {
   const ignored = ['newMs', 'notify', 'notifyFormat', 'notifyOn'].find((name) => isGiven(name, argv))
   if (ignored !== undefined) {
     throw usageError(`--${optionName(ignored)} has no effect with --format openmetrics. Leave it out.`)
   }
   let hasFound = false
+  const twins: Twin[] = []
   async function* healths() {
-    for await (const health of ledger.health(options)) {
+    for await (const health of ledger.health({ ...options, ...twinsInto(twins) })) {
       hasFound ||= totalOf(health.findings) > 0
       yield health
     }
   }
   await printAll(withProgress(progress, healthMetrics(healths())))
-  return hasFound
+  return warnOfTwins(twins, sink) || hasFound
 }
 
 async function printFindings(
@@ -167,7 +170,7 @@ async function printFindings(
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
-      for await (const finding of ledger.check({ ...options, emitTwin: (twin) => twins.push(twin) })) {
+      for await (const finding of ledger.check({ ...options, ...twinsInto(twins) })) {
         if (values.status?.includes(finding.kind) === false) continue
         count[finding.kind] += 1
         teller?.add(finding)
@@ -190,12 +193,19 @@ async function printFindings(
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
-  for (const twin of twins) sink.write(printable(`cronledger: warning: ${twinText(twin)}`))
+  const isTwin = warnOfTwins(twins, sink)
   if (fault !== null) throw fault
-  return hasFound() || twins.some(({ what }) => what === 'account')
+  return isTwin || hasFound()
 }
 
+const twinsInto = (twins: Twin[]) => ({ emitTwin: (twin: Twin) => twins.push(twin) })
+
 /** Another account is no mistake of a moment, so it is also found by the exit code. */
+function warnOfTwins(twins: readonly Twin[], sink: CommandContext['sink']): boolean {
+  for (const twin of twins) sink.write(printable(`cronledger: warning: ${twinText(twin)}`))
+  return twins.some(({ what }) => what === 'account')
+}
+
 function twinText(twin: Twin): string {
   const { task, slot, zone } = twin
   return `${task}: two batches have this name: in ${zonedTime(slot, zone)}, ${otherPlaceText(twin, 'a duplicate trigger')}. Only the first one in each slot runs. Give each a name of its own, such as prod/${task}.`
