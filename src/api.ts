@@ -182,6 +182,11 @@ export interface ChangedTask {
   readonly record: TaskRecord
 }
 
+export interface DeclaredTask extends ChangedTask {
+  /** The tasks of `after` that are not recorded yet. A run is refused until they are. Left out: there are none. */
+  readonly unknownAfter?: readonly string[]
+}
+
 export interface TaskChange extends ChangedTask {
   /**
    * The pause or the retirement that the call recorded, or those that it ended. If the task to retire is retired
@@ -299,7 +304,7 @@ export interface Ledger {
    * stays as it is, and one that is null is removed. Changes nothing if the schedule is in force already. Throws a usage error if it would change the past of
    * a task that has run, and `unreachable` if it is unknown whether it is recorded.
    */
-  declare(options: DeclareOptions): Promise<ChangedTask>
+  declare(options: DeclareOptions): Promise<DeclaredTask>
   /**
    * Records a pause, in which a scheduled trigger starts nothing and leaves its slot skipped, and no slot is missed. A forced
    * run starts all the same. Throws a usage error if the ledger knows nothing about the task, and `unreachable` if it is

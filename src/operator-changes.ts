@@ -1,5 +1,5 @@
 import type {
-  ChangedTask,
+  DeclaredTask,
   DeclareOptions,
   FailedTaskChange,
   Ledger,
@@ -32,7 +32,7 @@ import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
 import { readExpectations } from './run/settings.ts'
 import { SETTING_GROUPS, SETTINGS } from './run/settings-table.ts'
-import { readNeeds } from './run/task/after.ts'
+import { findUnknown } from './run/task/after.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
@@ -77,7 +77,7 @@ export function operatorMethods(
 }
 
 /** If two operators declare the same, it is written once. */
-async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise<ChangedTask> {
+async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise<DeclaredTask> {
   const { task } = options
   checkTaskName(task)
   const { spec } = readSchedule(options)
@@ -90,27 +90,24 @@ async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise
   const now = secondOf(deps.clock.now())
   const { from = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
   const declaration = { spec, from: secondOf(from), now, expectations }
-  await checkDeclaredAfter(task, declaration, deps)
+  const unknownAfter = await unknownOf(task, declaration, deps)
   const change = (record: TaskRecord) => withDeclaration(record, declaration)
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
   const { changed, record } = await changeTask(request, await readChangeable(task, deps), deps)
   deps.known.add(task, record)
-  return { task, changed, record }
+  return { task, changed, record, ...(unknownAfter.length > 0 && { unknownAfter }) }
 }
 
-async function checkDeclaredAfter(
+/** Returns the tasks that it comes after and that are not recorded yet. Throws as `findUnknown` does. */
+async function unknownOf(
   task: string,
   { spec, from, expectations }: Pick<Declaration, 'spec' | 'from' | 'expectations'>,
   deps: OperatorDeps,
-): Promise<void> {
-  const settings = {
-    after: expectations.after ?? null,
-    sinceLastSuccess: false,
-    ledgerTimeoutMs: deps.pageTimeoutMs,
-    skewMs: SETTINGS.skewMs.default,
-  }
+): Promise<readonly string[]> {
+  const settings = { ledgerTimeoutMs: deps.pageTimeoutMs, skewMs: SETTINGS.skewMs.default }
   const stop = AbortSignal.any([...deps.signals])
-  await readNeeds({ task, window: { slot: from }, schedule: spec }, undefined, settings, { ...deps, stop })
+  const request = { task, window: { slot: from }, schedule: spec }
+  return findUnknown(request, expectations.after ?? [], settings, { ...deps, stop })
 }
 
 /** The error of one task does not stop the others. Names are read again at the end: a first run may have added one. */

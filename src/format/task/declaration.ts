@@ -1,4 +1,5 @@
 import { formatInstant } from '../../core/instant.ts'
+import { defined } from '../../core/objects.ts'
 import { signWarnings } from '../../core/schedule/warnings.ts'
 import { inForceAt, isOnlyDeclared, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
@@ -11,17 +12,24 @@ export interface DeclarationReport {
   readonly task: string
   readonly changed: boolean
   readonly record: TaskRecord
+  readonly unknownAfter?: readonly string[]
   readonly next: readonly Instant[]
   readonly now: Instant
 }
 
-export function declaredText({ task, changed, record, next, now }: DeclarationReport): string {
+export function declaredText({ task, changed, record, unknownAfter = [], next, now }: DeclarationReport): string {
   const zoneAt = (at: Instant) => inForceAt(record.schedules, at)?.spec.zone ?? 'UTC'
   const slots = next.map((slot) => `${formatInstant(slot)}  ${localTimeIn(slot, zoneAt(slot))}`)
   const facts = [
     ...schedulesAhead(record, now),
     ...labelled('next slots', slots.length === 0 ? ['none'] : slots),
     ...openTexts(record, now, zoneAt(now)),
+    ...labelled(
+      'note',
+      unknownAfter.map(
+        (name) => `task ${name} of --after is not recorded yet. Until it is, a run is a usage error (64)`,
+      ),
+    ),
     ...labelled('warning', changed ? signWarnings(record.schedules.at(-1)?.spec.zone ?? '') : []),
   ]
   return [
@@ -58,9 +66,10 @@ function currentAndLater(schedules: TaskRecord['schedules'], now: Instant): Task
   return schedules.filter((one) => one === current || one.since > now)
 }
 
-export function declaredJson({ task, changed, record, next, now }: DeclarationReport): string {
+export function declaredJson({ task, changed, record, unknownAfter, next, now }: DeclarationReport): string {
   const schedules = currentAndLater(record.schedules, now).map(storedScheduleJson)
-  return safeJson({ task, changed, schedules, next: next.map(formatInstant), ...openJson(record, now) }, 2)
+  const facts = { task, changed, ...defined({ unknownAfter }), schedules, next: next.map(formatInstant) }
+  return safeJson({ ...facts, ...openJson(record, now) }, 2)
 }
 
 /** Returns a schedule with the names of `schema/task.schema.json`. */

@@ -54,12 +54,7 @@ export async function readNeeds(
 ): Promise<NeedOptions> {
   const { sinceLastSuccess } = given
   if (force === undefined && given.after === null) return { after: null, sinceLastSuccess }
-  const records = new Map<string, Promise<TaskRecord | null>>()
-  const read = (task: string) => {
-    const known = records.get(task) ?? readUpstreamRecord(task, given, io, { halt: io.stop })
-    records.set(task, known)
-    return known
-  }
+  const read = rememberRecords(given, io)
   let after = force?.ignoreAfter ? null : given.after
   try {
     const stated = force && (await read(request.task))?.expectations
@@ -78,6 +73,36 @@ export async function readNeeds(
     const isIgnored = isUnusable && force?.ignoreAfter
     if ((isNew || isIgnored) && (after ?? []).every((name) => name === SELF)) return { after, sinceLastSuccess }
     throw error
+  }
+}
+
+/**
+ * Returns those of the tasks of a declaration that are not recorded yet: the order of a first deployment is free. Throws a
+ * usage error if the task itself is one of them, or if one comes after it, and `LedgerError` if the ledger cannot be used.
+ */
+export async function findUnknown(
+  request: AfterRequest,
+  after: readonly string[],
+  given: Omit<NeedSettings, 'after' | 'sinceLastSuccess'>,
+  io: RecordIo,
+): Promise<readonly string[]> {
+  const read = rememberRecords(given, io)
+  const names = after.filter((name) => name !== SELF && name !== request.task)
+  const records = await Promise.all(names.map((name) => read(name).catch(deniedOf(name))))
+  const unknown = names.filter((_, index) => !records[index]?.schedules.length)
+  const known = after.filter((name) => !unknown.includes(name))
+  if (known.length > 0) await upstreamOf(request, known, read, async () => true)
+  await checkCircle(request.task, after, read)
+  return unknown
+}
+
+/** Reads each record once. */
+function rememberRecords(given: Pick<NeedSettings, 'ledgerTimeoutMs' | 'skewMs'>, io: RecordIo) {
+  const records = new Map<string, Promise<TaskRecord | null>>()
+  return (task: string) => {
+    const known = records.get(task) ?? readUpstreamRecord(task, given, io, { halt: io.stop })
+    records.set(task, known)
+    return known
   }
 }
 
@@ -127,7 +152,7 @@ function scheduled(name: string, task: string, record: TaskRecord | null): TaskR
 
 async function readUpstreamRecord(
   task: string,
-  { ledgerTimeoutMs, skewMs }: NeedSettings,
+  { ledgerTimeoutMs, skewMs }: Pick<NeedSettings, 'ledgerTimeoutMs' | 'skewMs'>,
   io: RecordIo,
   limits: Pick<Limit, 'halt' | 'retry'>,
 ): Promise<TaskRecord | null> {

@@ -88,6 +88,22 @@ test('an expectation that is empty is removed from the record, and one that is l
   })
 })
 
+test('takes a task of --after that is not recorded yet, with a note: a deployment may declare its tasks in any order', async () => {
+  const call = await container()
+  const note = 'task extract of --after is not recorded yet. Until it is, a run is a usage error (64)'
+  expect(await call('declare', 'load', '--after', 'extract')).toMatchObject({
+    ...{ code: 0, stderr: '', stdout: expect.stringContaining(note) },
+  })
+  const json = async () => JSON.parse((await call('declare', 'load', '--after', 'extract', '--json')).stdout)
+  expect(await json()).toMatchObject({ changed: false, unknownAfter: ['extract'] })
+  expect(await call('run', 'load', '--after', 'extract', '--', 'true')).toMatchObject({
+    ...{ code: 64, stderr: expect.stringContaining('task extract of --after is unknown') },
+  })
+  expect((await call('declare', 'extract', '--after', 'load')).stderr).toContain('the tasks wait for each other')
+  expect((await call('declare', 'extract')).stdout).toContain('extract: declared\n')
+  expect(await json()).not.toHaveProperty('unknownAfter')
+})
+
 test('is refused without a schedule, and where it would change the past', async () => {
   const call = await container()
   expect((await call('run', '--', 'true')).code).toBe(0)
