@@ -104,7 +104,7 @@ describe('what is shown of a task', () => {
     const print = async (args: readonly string[], env: Options['env']) =>
       (await cronledger(['history', '--store', store, '--limit', '1', ...args], { env: env ?? {} })).stdout
     expect(await print(['--json'], { CRONLEDGER_FORMAT: 'csv' })).toMatch(/^\[/)
-    expect(await print(['--format', 'csv'], { CRONLEDGER_JSON: 'true' })).toMatch(/^task,slot,/)
+    expect(await print(['--format', 'csv'], { CRONLEDGER_JSON: 'true' })).toMatch(/^slot,task,/)
   })
 
   test('a date is one of the zone of the task', async () => {
@@ -271,8 +271,8 @@ describe('slots without a row', () => {
     open.close()
     const shown = await cronledger(['history', '--store', store, '--format', 'csv', ...until])
     expect(shown.code).toBe(0)
-    expect(shown.stdout).toMatch(/^other,.*,completed,/m)
-    expect(shown.stdout).toMatch(/^nightly,.*,missed,/m)
+    expect(shown.stdout).toMatch(/^[^,]+,other,.*,completed,/m)
+    expect(shown.stdout).toMatch(/^[^,]+,nightly,.*,missed,/m)
     expect(shown.stderr).toMatch(/^cronledger: missed slots are not shown: task other: schedule "every full moon".*\n$/)
     const asked = await cronledger(['history', '--store', store, '--status', 'missed'])
     expect(asked.stdout.match(/nightly .* missed/g)).toHaveLength(6)

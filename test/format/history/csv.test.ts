@@ -120,13 +120,13 @@ describe('a line of CSV', () => {
     const record = recordWith([{ since: 0, spec: rowWith({}).schedule }])
     const line = csvLines([judgedAt(NOW + 3_600_000, null, { record })])
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
-    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,2026-11-25T03:00:00Z,missed,,0 3 \* \* \*,UTC,,/)
+    expect(line).toMatch(/^2026-11-24T03:00:00Z,nightly,2026-11-25T03:00:00Z,missed,,0 3 \* \* \*,UTC,,/)
   })
 
   test('a row of a newer cronledger has as many cells as any other', () => {
     const newer = { task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true } as const
     const line = csvLines([judgedAt(NOW, newer)])
     expect(line.split(',')).toHaveLength(csvHead().split(',').length)
-    expect(line).toMatch(/^nightly,2026-11-24T03:00:00Z,,unknown,,/)
+    expect(line).toMatch(/^2026-11-24T03:00:00Z,nightly,,unknown,,/)
   })
 })

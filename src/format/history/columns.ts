@@ -1,0 +1,141 @@
+import { elapsed } from '../../core/duration.ts'
+import { formatInstant } from '../../core/instant.ts'
+import { attemptCount } from '../../core/row/attempts.ts'
+import { rejectedWords } from '../../core/row/rejections.ts'
+import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
+import { isUnreadable } from '../../core/row/status.ts'
+import { scheduleOf, windowEndOf } from '../../verdict/found.ts'
+import type { JudgedSlot } from '../../verdict/judge.ts'
+import { zonedTime } from '../local-time.ts'
+import { durationMsOf, instantOrNull, lastReport } from '../slot/row.ts'
+import { colorOfStatus } from '../table.ts'
+
+export type Source = ReturnType<typeof sourceOf>
+
+export function sourceOf(one: JudgedSlot) {
+  const { own: row } = one
+  const attempt = row?.attempts.at(-1)
+  return {
+    ...{ one, row, attempt },
+    schedule: scheduleOf(one),
+    ended: attempt?.phase === 'ended' ? attempt : undefined,
+    durationMs: durationMsOf(one),
+    forced: attempt?.trigger.kind === 'forced' ? attempt.trigger : undefined,
+    resolution: row?.resolutions.at(-1),
+    report: lastReport(one),
+  }
+}
+
+export type CsvValue = Fact | null | undefined
+
+/** A column of `history`: with `csv` it is in CSV, and with `table` it is in the table of a terminal. */
+interface Column {
+  /** A value that is not known is an empty cell. */
+  readonly csv?: (source: Source) => CsvValue
+  readonly table?: TableLook
+}
+
+interface TableLook {
+  readonly heading: string
+  /** Otherwise the table shows what CSV has. */
+  readonly text?: (source: Source) => string
+  readonly color?: (text: string) => number | undefined
+  /** A number is at the right end of its column. */
+  readonly isRight?: (text: string) => boolean
+  /** A narrow terminal leaves out these columns, 1 first. A width of 60 is enough for the others. */
+  readonly leftOut?: 1 | 2 | 3
+  /** Whether it is cut before a column is left out, and is there only where several tasks can come. */
+  readonly isTask?: true
+}
+
+const always = () => true
+const NUMBER = /^-?\d[\d.e+-]*$/
+
+/** By the name in the first line of CSV. */
+const COLUMNS: Readonly<Record<string, Column>> = {
+  slot: { csv: ({ one }) => formatInstant(one.slot), table: { heading: 'SLOT (UTC)' } },
+  task: { csv: ({ one }) => one.task, table: { heading: 'TASK', isTask: true } },
+  localTime: {
+    table: {
+      heading: 'LOCAL TIME',
+      text: ({ one: { row, slot, schedule } }) =>
+        row !== null && isUnreadable(row) ? '' : zonedTime(slot, schedule.zone),
+      leftOut: 2,
+    },
+  },
+  windowEnd: { csv: ({ one }) => instantOrNull(windowEndOf(one)) },
+  status: {
+    csv: ({ one }) => one.status,
+    table: {
+      heading: 'STATUS',
+      text: ({ one: { status, mark, situation } }) => {
+        if (situation === 'covered') return `${status}, covered`
+        return mark === status ? `${status}` : `completed, ${mark}`
+      },
+      color: colorOfStatus,
+    },
+  },
+  state: { csv: ({ row }) => row?.state },
+  schedule: { csv: ({ schedule }) => schedule?.expression },
+  zone: { csv: ({ schedule }) => schedule?.zone },
+  attempts: {
+    csv: ({ row }) => row && attemptCount(row),
+    table: { heading: 'ATTEMPTS', isRight: always, leftOut: 1 },
+  },
+  startedAt: { csv: ({ attempt }) => instantOrNull(attempt?.startedAt) },
+  endedAt: { csv: ({ ended }) => instantOrNull(ended?.endedAt) },
+  durationMs: {
+    csv: ({ durationMs }) => durationMs,
+    table: {
+      heading: 'DURATION',
+      text: ({ row, durationMs: ms }) => {
+        if (row === null) return ''
+        return ms === null ? '-' : elapsed(ms)
+      },
+      isRight: always,
+      leftOut: 3,
+    },
+  },
+  outcome: { csv: ({ ended }) => ended?.outcome },
+  exitCode: { csv: ({ ended }) => ended?.exitCode },
+  signal: { csv: ({ ended }) => ended?.signal },
+  host: { csv: ({ attempt }) => attempt?.host },
+  ecsTask: { csv: ({ attempt }) => attempt?.ecsTask },
+  forcedBy: { csv: ({ forced }) => forced?.by },
+  reason: { csv: ({ forced }) => forced?.reason },
+  rejected: {
+    csv: ({ row }) => row?.rejections.count,
+    table: {
+      heading: 'REJECTED',
+      text: ({ row }) => (row === null ? '' : rejectedWords(row.rejections)),
+      isRight: always,
+    },
+  },
+  refused: { csv: ({ row }) => row?.rejections.refused },
+  resolvedAs: { csv: ({ resolution }) => resolution?.state },
+  resolvedBy: { csv: ({ resolution }) => resolution?.by },
+  resolvedReason: { csv: ({ resolution }) => resolution?.reason },
+  report: { csv: ({ report }) => (report === undefined ? null : reportLine(report)) },
+}
+
+function factColumn(name: string): Column {
+  return {
+    csv: ({ report }) => factOf(report, name),
+    table: { heading: name, isRight: (text) => NUMBER.test(text) },
+  }
+}
+
+function columnsWith(fields: readonly string[]): readonly (readonly [name: string, Column])[] {
+  return [...Object.entries(COLUMNS), ...fields.map((name) => [name, factColumn(name)] as const)]
+}
+
+/** `fields` are the names of the facts that have columns. */
+export function csvColumns(fields: readonly string[]) {
+  return columnsWith(fields).flatMap(([name, { csv: cellOf }]) => (cellOf ? { name, cellOf } : []))
+}
+
+export function tableColumns(fields: readonly string[]) {
+  return columnsWith(fields).flatMap(([, { csv, table }]) =>
+    table ? { ...table, text: table.text ?? ((source: Source) => String(csv?.(source) ?? '')) } : [],
+  )
+}
