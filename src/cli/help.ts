@@ -6,10 +6,10 @@ import { TOPICS } from './topics.ts'
 /** The largest width of the help, since longer lines are hard to read. A log has no width, and gets this one too. */
 const HELP_COLUMNS = 100
 
-/** An option that the help explains by its variable, too. Each command with options has it. */
+/** The help shows the environment variable of this option as an example. Each command with options has it. */
 const EXAMPLE_OPTION = 'store'
 
-/** Without `all`, the help has only the usual options. A file of its own, since yargs takes longer to load than a run. */
+/** Without `all`, the help has only the usual options. Only `help` loads this file, because yargs takes long to load. */
 export async function helpOf(command: CommandHelp, columns: number | null, all = false): Promise<string> {
   const { name, summary, notes, usual, examples } = command
   const isShort = usual !== undefined && !all

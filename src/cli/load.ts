@@ -31,10 +31,10 @@ interface Loaded {
 }
 
 /**
- * Loads the program with V8's compiled form, since that makes the start faster: the one that the build made, or else the one
- * that an earlier run of this user kept. V8 refuses a form of another version or with other flags. It does not check the
- * processor, so the name of the file has it, and does not look for damage: a flipped bit would crash or hang this process. So
- * the form begins with a checksum of its source and itself.
+ * Loads the program with V8's compiled form, because the start is then faster. The build made that form, or an earlier run of
+ * this user kept it. V8 refuses a form of another version of Node or with other flags. V8 does not check the processor, so the
+ * file has it in its name. V8 does not look for damage either, and a flipped bit would crash or hang this process, so the form
+ * begins with a checksum of its source and itself.
  */
 export function loadApp(): Loaded {
   const read = isSea() ? readAsset : readBeside

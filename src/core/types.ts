@@ -169,7 +169,7 @@ export const STATUSES = [
   'skipped',
   // The slot has been due for longer than the grace period, and has no row.
   'missed',
-  // The slot has not completed within the time that the runs of its task state. It runs, waits, or has no row yet.
+  // The slot has not completed within `--done-by`. It runs, waits, or has no row yet.
   'overdue',
   // The slot was due, and its grace period is not over. Its trigger may still come.
   'due',
@@ -242,7 +242,7 @@ export interface Rejection extends Host {
 /** The rejections of a row. All are counted. The first ones and the latest one are kept in full. */
 export interface Rejections {
   readonly count: number
-  /** The others are duplicates. */
+  /** How many of `count` were refused. The others are duplicates. */
   readonly refused: number
   readonly first: readonly Rejection[]
   readonly latest: Rejection | null

@@ -3,7 +3,7 @@ import { get } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { parseTaskArn } from '../core/ecs.ts'
 import { isRecord } from '../core/objects.ts'
-import { encodeEcsBeside, isOnFargate } from '../core/row/stored-ecs.ts'
+import { encodeShortEcs, isOnFargate } from '../core/row/stored-ecs.ts'
 import type { EcsFacts } from '../core/types.ts'
 import { bytesOf } from '../core/user-text.ts'
 
@@ -39,7 +39,7 @@ export async function readEcsMetadata(endpoint: string): Promise<EcsMetadata> {
   const ecsTask = textIn(task, 'TaskARN')
   if (ecsTask === undefined || bytesOf(ecsTask) > MAX_ARN_BYTES) return {}
   const ecs = ecsFactsOf(container, task, ecsTask)
-  if (ecs === null || bytesOf(Object.values(encodeEcsBeside(ecs, ecsTask)).join('')) > MAX_FACTS_BYTES)
+  if (ecs === null || bytesOf(Object.values(encodeShortEcs(ecs, ecsTask)).join('')) > MAX_FACTS_BYTES)
     return { ecsTask }
   return { ecsTask, ecs }
 }

@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import type { RunEvent } from '../../src/core/event.ts'
 import { digestOf } from '../../src/format/check/digest.ts'
-import { findingObject } from '../../src/format/check/finding.ts'
+import { findingEvent } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun/rerun.ts'
 import { collectIncidents } from '../../src/verdict/incidents.ts'
@@ -56,7 +56,7 @@ describe('schema/event.schema.json', () => {
   test.each([...FINDINGS, doubted].map((found) => [found.kind, found] as const))(
     'describes the finding %s of a check',
     (_, found) => {
-      expectValid(findingObject(found, LATER, CHECKED))
+      expectValid(findingEvent(found, LATER, CHECKED))
     },
   )
 

@@ -5,7 +5,7 @@ import type { ResolveObjection } from '../../src/core/row/decide.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
 import type { Suspension, TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Resolution, Row, StoredRow } from '../../src/core/types.ts'
-import { checkSummary, findingObject } from '../../src/format/check/finding.ts'
+import { checkSummary, findingEvent } from '../../src/format/check/finding.ts'
 import { incidentLines } from '../../src/format/check/incidents.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
@@ -311,6 +311,6 @@ function notifications(): readonly string[] {
       .map((event) => json(logObject(event, CONTEXT, LATER))),
     ...findings()
       .slice(0, 1)
-      .map((found) => json(findingObject(found, LATER, CHECKED))),
+      .map((found) => json(findingEvent(found, LATER, CHECKED))),
   ]
 }

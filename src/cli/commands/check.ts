@@ -7,7 +7,7 @@ import { optionName } from '../../core/option.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { digestOf } from '../../format/check/digest.ts'
-import { checkSummary, findingCause, findingJson, findingObject, totalOf } from '../../format/check/finding.ts'
+import { checkSummary, findingCause, findingEvent, findingJson, totalOf } from '../../format/check/finding.ts'
 import { incidentLines } from '../../format/check/incidents.ts'
 import { collectNeeds, needsLines, repairLine } from '../../format/check/needs.ts'
 import { OPERATING_GUIDE } from '../../format/docs.ts'
@@ -220,7 +220,7 @@ function openTeller(notify: Notify, { store, task }: CheckValues, now: Instant) 
   const emit = (finding: TaskFinding) => {
     const { task, slot, schedule, owner } = finding
     const about = { task, slot, timezone: schedule.zone, owner, cause: findingCause(finding) }
-    notify.emit(findingObject(finding, now, store), about)
+    notify.emit(findingEvent(finding, now, store), about)
   }
   return {
     add(finding: TaskFinding): void {

@@ -183,7 +183,7 @@ export interface ResolveFacts {
   /** The run that the operator knows to have ended, also if its lease still holds. Null or left out: none. */
   readonly endedRun?: string | null
   readonly survivor?: Survivor | null
-  /** Whether the slot was completed when the operator decided. If not, nobody has looked at the success. Left out: it was. */
+  /** False: the slot completed after the operator had looked at it, so the decision is not about that success. */
   readonly hasSeenIt?: boolean
 }
 

@@ -36,7 +36,7 @@ export interface Guards {
   /** The batch must not outlive the lease, because other runs may take the slot over when the lease has run out. */
   readonly onLeaseLost?: 'stop'
   readonly skewMs?: number
-  /** The statuses for which the force is meant, if `completed` is one of them. Such a force must name it. */
+  /** The statuses that `--only` names, if `completed` is one of them: a run again then needs `--only` as well. */
   readonly only?: readonly Rerunnable[]
 }
 

@@ -16,7 +16,7 @@ export const ECS = formOf<EcsFacts>({
 })
 
 /** A row must stay small, so this leaves out the network, and what the launch type or the ARN of the task says. */
-export function encodeEcsBeside(facts: EcsFacts, ecsTask = ''): StoredDocument {
+export function encodeShortEcs(facts: EcsFacts, ecsTask = ''): StoredDocument {
   const task = parseTaskArn(ecsTask)
   const { network: _, ...all } = ECS.encode(facts)
   if (task === null) return all
@@ -34,7 +34,7 @@ export function encodeEcsBeside(facts: EcsFacts, ecsTask = ''): StoredDocument {
 }
 
 export const ECS_OF_ATTEMPT: Member<EcsFacts> = {
-  encode: (facts, attempt) => encodeEcsBeside(facts, 'ecsTask' in attempt ? String(attempt.ecsTask) : ''),
+  encode: (facts, attempt) => encodeShortEcs(facts, 'ecsTask' in attempt ? String(attempt.ecsTask) : ''),
   decode(fields, name) {
     const task = parseTaskArn(optional(fields, 'ecsTask', text) ?? '')
     const stored = object(fields, name)

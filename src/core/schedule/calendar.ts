@@ -13,7 +13,7 @@ export interface Day {
 
 export type DayTest = (day: Day) => boolean
 
-export function onDay(wanted: number): DayTest {
+export function onDayOfMonth(wanted: number): DayTest {
   return ({ day }) => day === wanted
 }
 

@@ -1,5 +1,5 @@
 import { type Problem, quote } from '../errors.ts'
-import { type CronFields, compileDays, type Day, type DayTest, onDay, onWeekday, sorted } from './calendar.ts'
+import { type CronFields, compileDays, type Day, type DayTest, onDayOfMonth, onWeekday, sorted } from './calendar.ts'
 import { wrongItem } from './cron-unix.ts'
 
 interface AwsField {
@@ -139,7 +139,7 @@ function dayOfMonthTests(item: string): readonly DayTest[] | null {
     if (Number.isNaN(wanted)) return null
     return [(today) => wanted <= today.length && today.day === nearestWorkday(today, wanted)]
   }
-  return valuesOf(DAY_OF_MONTH, item)?.map(onDay) ?? null
+  return valuesOf(DAY_OF_MONTH, item)?.map(onDayOfMonth) ?? null
 }
 
 /** Returns the day from Monday to Friday that is nearest to day `wanted` in the same month. */

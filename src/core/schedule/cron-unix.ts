@@ -1,6 +1,6 @@
 import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
 import { type LedgerError, type Problem, quote } from '../errors.ts'
-import { type CronFields, compileDays, type DayTest, EVERY_YEAR, onDay, onWeekday, sorted } from './calendar.ts'
+import { type CronFields, compileDays, type DayTest, EVERY_YEAR, onDayOfMonth, onWeekday, sorted } from './calendar.ts'
 
 interface UnixField {
   readonly name: string
@@ -48,7 +48,7 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
   const [seconds = [], minutes = [], hours = [], daysOfMonth = [], months = [], daysOfWeek = []] = FIELDS.map(
     (field, index) => valuesOf(field, texts[index] ?? '', problem),
   )
-  const inMonth = daysOfMonth.map((value) => (value === 'L' ? onLastDay : onDay(Number(value))))
+  const inMonth = daysOfMonth.map((value) => (value === 'L' ? onLastDay : onDayOfMonth(Number(value))))
   const inWeek = daysOfWeek.map(dayOfWeekTest)
   // According to crontab(5), one matching field is enough "if both fields are restricted (i.e., do not contain the *
   // character)". So if one of them is `*/2`, both must match. The evaluator of cron-parser differs here.

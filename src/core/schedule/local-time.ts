@@ -25,7 +25,7 @@ type Several<T> = readonly [T, ...T[]]
 export function dayIn(date: string, zone: string, name: string): Several<Stretch> {
   const midnight = parseLocal(`${date}T00:00`)
   if (midnight === null) throw usageError(`${name} ${quote(date)} is not a valid date. Use YYYY-MM-DD.`)
-  const [first, ...others] = stretches(midnight / 1000, DAY_SECONDS, zone)
+  const [first, ...others] = instantRanges(midnight / 1000, DAY_SECONDS, zone)
   if (first === undefined)
     throw usageError(`${name} ${quote(date)} does not exist: ${zone} skipped that day. Use another day.`)
   return [first, ...others]
@@ -36,7 +36,7 @@ export function instantsOf(text: string, zone: string, name: string): Several<In
   const local = parseLocal(text)
   if (local === null)
     throw usageError(`${name} ${quote(text)} is not a valid date and time. Check the month, the day and the time.`)
-  const [first, ...others] = stretches(local / 1000, 1, zone).map(({ from }) => from)
+  const [first, ...others] = instantRanges(local / 1000, 1, zone).map(({ from }) => from)
   if (first === undefined)
     throw usageError(`${name} ${quote(text)} does not exist: the clocks in ${zone} skip it. Use another time.`)
   return [first, ...others]
@@ -47,7 +47,7 @@ export function ambiguousTime(text: string, zone: string, name: string, instants
   return new AmbiguousTime(`${name} ${quote(text)} occurs twice in ${zone}, because the clocks go back. Use ${named}.`)
 }
 
-function stretches(local: number, seconds: number, zone: string): Stretch[] {
+function instantRanges(local: number, seconds: number, zone: string): Stretch[] {
   return [...stretchesOf(openZone(zone), local, local + seconds)].map(({ from, to }) => ({
     from: from * 1000,
     to: to * 1000,

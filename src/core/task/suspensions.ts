@@ -5,7 +5,7 @@ function covers({ from, until }: Suspension, slot: Instant): boolean {
   return from <= slot && (until === null || slot < until)
 }
 
-/** Returns whether the suspension goes on, or begins, after `instant`. An empty one never does. */
+/** Returns whether some of the suspension is after `instant`. One that ends where it begins covers nothing. */
 export function endsAfter({ from, until }: Suspension, instant: Instant): boolean {
   return until === null || (until > instant && until > from)
 }

@@ -25,7 +25,7 @@ import {
 /** Enough for one change a month over four years. The record stays far below the size limit of one write. */
 const MAX_SCHEDULES = 50
 
-/** As JSON, about 1,000 with short reasons. An item of DynamoDB has 400 KB, and open ones grow when they end. */
+/** About 1,000 pauses with short reasons, as JSON. This leaves room in the 400 KB of an item: a pause grows when it ends. */
 const MAX_SUSPENSION_BYTES = 200_000
 const MAX_OPEN_PAUSES = 100
 

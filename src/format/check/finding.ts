@@ -91,7 +91,7 @@ export function findingCause(found: TaskFinding): string {
   return attempt?.phase === 'ended' ? causeText(attempt) : findingDetail(found)
 }
 
-export function findingObject(found: TaskFinding, now: Instant, store: string): LogObject {
+export function findingEvent(found: TaskFinding, now: Instant, store: string): LogObject {
   const { kind, message, ...fields } = findingJson(found, store)
   const { task, slot } = found
   return {

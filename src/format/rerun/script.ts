@@ -36,7 +36,7 @@ interface Part {
   readonly at: Instant
   /** According to the ledger, no part of the work of this task was done. */
   readonly isSafe: boolean
-  /** How many tasks of the script, one after the other, it comes after. */
+  /** The length of the longest chain of tasks in the script that must run before this one. */
   readonly depth: number
   readonly lines: readonly string[]
 }

@@ -68,7 +68,7 @@ export async function* inspectPostgres(
       return
     }
     yield ok(what, `${RIGHTS[settings.role].join(', ')}, as the role ${settings.role} needs them`)
-    if (settings.task !== null && settings.role === 'runner') yield await taskFinding(postgres, settings.task, call)
+    if (settings.task !== null && settings.role === 'runner') yield await claimFinding(postgres, settings.task, call)
     for (const upstream of await settings.after()) yield await upstreamFinding(postgres, upstream, call)
   } catch (error) {
     yield wrong(what, error)
@@ -110,7 +110,7 @@ async function indexFinding(postgres: Postgres, call: CallOptions): Promise<Setu
   return notOk('indexes', 'shape', text)
 }
 
-async function taskFinding(postgres: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
+async function claimFinding(postgres: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
   const denial = await denialOfClaim(postgres, task, call)
   return denial === null ? ok('task', `the user may claim slots of task ${task}`) : wrong('task', denial)
 }

@@ -79,7 +79,7 @@ export async function* inspectRun(
   return run
 }
 
-/** Yields a finding about the network and the secrets that the task definition says of its container, if it says any. */
+/** Yields a finding about the network and one about the secrets of a container on ECS, as its task definition sets them. */
 async function* inspectContainer(env: Environment): AsyncGenerator<SetupFinding> {
   const network = env[NETWORK_VARIABLE]
   if (network || env['ECS_CONTAINER_METADATA_URI_V4']) yield await look('network', () => networkText(network ?? ''))

@@ -54,7 +54,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
     (wanted === null || status === wanted) && (!query.duplicates || rejectedText(row) !== '')
   const needsScan = wanted !== null || Boolean(query.duplicates)
 
-  // A further page has the total of the first one.
+  // Only the first page has a total.
   const isCounted = isFiltered(query) && !query.before
   const slots: JudgedSlot[] = []
   const counts: Partial<Record<SlotMark, number>> = {}

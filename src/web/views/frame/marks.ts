@@ -39,7 +39,6 @@ export function rejectedText(row: StoredRow | null): string {
   return rejectionsText(rejectedCount(row))
 }
 
-/** Returns the number of rejected triggers, without the triggers themselves. */
 export function rejectedCount(row: StoredRow | null): RejectedCount {
   const { count, refused } = readableRow(row)?.rejections ?? { count: 0, refused: 0 }
   return { count, refused }
