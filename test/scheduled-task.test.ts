@@ -1,4 +1,6 @@
 // The failures of other programs that docs/guides/timers.md lists, replayed against the library.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createLedger, type LedgerTask, type TaskOptions } from '../src/index.ts'
@@ -95,4 +97,35 @@ test.each(Object.entries(REPLAYS))('%s does not happen with a ledger', async (so
 test('the page lists these failures, and no other', () => {
   const listed = [...page.matchAll(/^\| .*\[([^\]]+#\d+)\]\(https:\/\/github\.com\/([^)]+)\/issues\/(\d+)\)/gm)]
   expect(listed.map(([, , repository, number]) => `${repository}#${number}`)).toEqual(Object.keys(REPLAYS))
+})
+
+test.each([
+  [
+    'a second signal ends a work that does not end',
+    "({ signal }) => new Promise(() => { signal.onabort = () => console.log('stops'); console.log('works') })",
+    ['works', 'SIGTERM', 'stops', 'SIGTERM'],
+    [null, 'SIGTERM'],
+  ],
+  [
+    'a program with a listener of its own decides when it ends',
+    "({ signal }) => new Promise((_, fail) => { signal.onabort = () => fail(signal.reason); process.on('SIGTERM', () => {}); console.log('works') })",
+    ['works', 'SIGTERM', 'failed: stopped by SIGTERM', 'SIGKILL'],
+    [null, 'SIGKILL'],
+  ],
+])('a stop of the process: %s', async (name, work, steps, ended) => {
+  const options = JSON.stringify({ task: 'daily', schedule: '0 6 * * *' })
+  const library = new URL('../dist/index.js', import.meta.url).href
+  const program = `import { createLedger } from '${library}'
+    setInterval(() => {}, 1e6)
+    const outcome = await createLedger({ store: 'file:${folder}/${name.length}.db' }).task(${options}).tick(new Date(), ${work})
+    console.log(outcome.status + ': ' + outcome.error.message)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exit = once(child, 'exit')
+  for (const step of steps) {
+    if (step.startsWith('SIG')) child.kill(step as NodeJS.Signals)
+    else expect(String(await once(child.stdout, 'data').then(([text]) => text))).toBe(`${step}\n`)
+  }
+  expect(await exit).toEqual(ended)
 })
