@@ -5,7 +5,7 @@ import { coveringOf } from '../../src/core/row/range.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
 import type { ExpectedTimes } from '../../src/core/task/task-record.ts'
-import type { Row, StoredRow } from '../../src/core/types.ts'
+import type { Row, StoredRow, WaitReason } from '../../src/core/types.ts'
 import { commandText } from '../../src/format/command-line.ts'
 import { sentenceText } from '../../src/format/verdict.ts'
 import { REMARKS } from '../../src/verdict/remarks.ts'
@@ -68,6 +68,13 @@ const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
 const covered = (later: Row, own: Row | null = null) => {
   const covering = coveringOf(SLOT, own, [laterRow(later)], { now: NOW + 25 * HOUR_MS, skewMs: 9e9 })
   return verdict(own, { now: NOW + 60_000 }, { covering })
+}
+const ofOneRun = (row: Row): Row => ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'r1' })) }) as Row
+/** Left out: an earlier version wrote the row. */
+const withReason = (row: Row, waitsFor?: WaitReason): Row => {
+  const waiting = lastWaiting(row)
+  const { waitsFor: _, ...last } = { waitsFor, ...waiting.attempts.at(-1) }
+  return { ...waiting, attempts: [...waiting.attempts.slice(0, -1), { ...last, ...(waitsFor && { waitsFor }) }] } as Row
 }
 const unstarted = rowWith({ ending: { outcome: 'notStarted', exitCode: 127 } })
 const waitsForOther = blockAttempt(lastWaiting(rowWith({})), { task: 'extract', slot: SLOT - HOUR_MS }, STAMP, LEASE_MS)
@@ -176,6 +183,20 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(lastWaiting(rowWith({}))),
       'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot to end | not done | duplicate | see what happened',
+    ],
+    // The reason that is stored counts, whatever the other attempts look like.
+    [
+      verdict(withReason(rowWith({ ending: FAILED }, {}), 'retry')),
+      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for the time of its retry | an earlier attempt may have done a part of it | duplicate | see what happened',
+    ],
+    [
+      verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})), 'slot')),
+      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | an earlier attempt may have done a part of it | duplicate | see what happened',
+    ],
+    // An earlier version stored none.
+    [
+      verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})))),
+      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for the time of its retry | an earlier attempt may have done a part of it | duplicate | see what happened',
     ],
     [
       verdict(waitsForOther),
