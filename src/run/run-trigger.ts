@@ -15,7 +15,7 @@ import { type HostFacts, operatorOf } from '../process/host.ts'
 import { surroundingRuns, surroundingSlot } from '../process/surrounding-runs.ts'
 import { findSurvivor } from '../process/survivors.ts'
 import type { OpenedStore } from '../store/store.ts'
-import { verdictOfEvent } from '../verdict/event/event-verdict.ts'
+import { isSaid, verdictOfEvent } from '../verdict/event/event-verdict.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import { ifHalted } from './ask.ts'
 import { type ClaimRequest, checkNotInsideOtherSlot, reportAndRethrow } from './claim.ts'
@@ -217,7 +217,7 @@ function slotRunner<T>(
     const log = emitterOf(context, parts)
     let verdict: EventVerdict | null = null
     const emit = (event: RunEvent) => {
-      verdict = verdictOfEvent(event, context, io.clock.now()) ?? verdict
+      if (isSaid(event)) verdict = verdictOfEvent(event, context, io.clock.now())
       const path = takeCreated?.() ?? null
       if (path !== null) log({ event: 'ledger-created', path })
       log(event)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import type { Row } from '../../src/core/types.ts'
 import { commandText } from '../../src/format/command-line.ts'
-import { verdictOfEvent } from '../../src/verdict/event/event-verdict.ts'
+import { isSaid, verdictOfEvent } from '../../src/verdict/event/event-verdict.ts'
 import { neededSteps } from '../../src/verdict/steps.ts'
 import {
   CONTEXT,
@@ -26,8 +26,8 @@ const refused = (cause: string, row: Row | null = null, more: object = {}) =>
 const UNANSWERED = { finish: 'unanswered', finishCause: 'no answer' } as const
 
 function verdictOn(event: RunEvent, context: RunContext = ONCE) {
+  if (!isSaid(event)) throw new Error(`no verdict of ${event.event}`)
   const verdict = verdictOfEvent(event, context, NOW)
-  if (verdict === null) throw new Error(`no verdict of ${event.event}`)
   return { ...verdict, steps: neededSteps(verdict.steps) }
 }
 const commandsOf = (event: RunEvent, context?: RunContext) =>

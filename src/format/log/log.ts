@@ -7,7 +7,7 @@ import { ECS } from '../../core/row/stored-ecs.ts'
 import { KEY } from '../../core/row/stored-row.ts'
 import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
 import { switchStep } from '../../verdict/event/event-steps.ts'
-import { holderSentence, verdictOfEvent } from '../../verdict/event/event-verdict.ts'
+import { holderSentence, isSaid, type SaidEvent, verdictOfEvent } from '../../verdict/event/event-verdict.ts'
 import type { TaskFinding } from '../../verdict/judge.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
@@ -72,8 +72,9 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
 }
 
 function logEntry(event: RunEvent, context: RunContext, now: Instant): LogEntry {
-  const verdict = verdictOfEvent(event, context, now)
-  return verdict === null ? ownEntry(event as OwnEvent, context, now) : verdictEntry(event, verdict, context, now)
+  return isSaid(event)
+    ? verdictEntry(event, verdictOfEvent(event, context, now), context, now)
+    : ownEntry(event, context, now)
 }
 
 function nameOf(event: RunEvent): LogEventName {
@@ -82,11 +83,7 @@ function nameOf(event: RunEvent): LogEventName {
   return event.ending.outcome === 'succeeded' ? 'completed' : 'failed'
 }
 
-/** The events that have no verdict, because they say nothing new of their slot. */
-type OwnEvent = Exclude<
-  RunEvent,
-  { event: 'duplicate' | 'refused' | 'ended' | 'skipped' | 'paused' | 'withdrawn' | 'stopped' | 'unusable' }
->
+type OwnEvent = Exclude<RunEvent, SaidEvent>
 
 function ownEntry(event: OwnEvent, context: RunContext, now: Instant): LogEntry {
   const { trigger, window, schedule } = context

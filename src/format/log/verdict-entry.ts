@@ -8,6 +8,7 @@ import { readableRow } from '../../core/row/status.ts'
 import { KEY } from '../../core/row/stored-row.ts'
 import { type Suspension, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, RefusalCause, ScheduleSpec, StoredRow } from '../../core/types.ts'
+import type { SaidEvent } from '../../verdict/event/event-verdict.ts'
 import { otherPlaceText } from '../../verdict/other-place.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import type { Step } from '../../verdict/steps.ts'
@@ -32,7 +33,7 @@ interface OwnPart extends Pick<LogEntry, 'level' | 'fields'> {
   readonly more?: string | undefined
 }
 
-export function verdictEntry(event: RunEvent, verdict: EventVerdict, context: RunContext, now: Instant): LogEntry {
+export function verdictEntry(event: SaidEvent, verdict: EventVerdict, context: RunContext, now: Instant): LogEntry {
   const { window, schedule } = context
   const { level, head, source = '', more = '', fields } = partOf(event, verdict, context, now)
   const { happened, work, nextTrigger, caution, steps } = verdict
@@ -49,7 +50,7 @@ export function verdictEntry(event: RunEvent, verdict: EventVerdict, context: Ru
   }
 }
 
-function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now: Instant): OwnPart {
+function partOf(event: SaidEvent, verdict: EventVerdict, context: RunContext, now: Instant): OwnPart {
   const latenessMs = now - context.window.slot
   switch (event.event) {
     case 'duplicate': {
@@ -72,8 +73,10 @@ function partOf(event: RunEvent, verdict: EventVerdict, context: RunContext, now
       return givenUp(event, event.isKept ? '' : 'skipped, ', { pause: suspensionFields(event.pause) })
     case 'withdrawn':
       return { level: 'error', head: 'not started: ', fields: { certain: event.certain } }
-    default:
-      return { level: event.event === 'stopped' ? 'warn' : 'error', head: 'not started: ' }
+    case 'stopped':
+      return { level: 'warn', head: 'not started: ' }
+    case 'unusable':
+      return { level: 'error', head: 'not started: ' }
   }
 }
 

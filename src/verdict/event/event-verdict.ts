@@ -24,8 +24,16 @@ import { endedAttempt, unansweredSteps, unrecordedText, verdictOfUnrecorded } fr
 
 type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 
-/** Returns what is to be said after an event that ends an attempt or a trigger. Null for any other event. */
-export function verdictOfEvent(event: RunEvent, context: RunContext, now: Instant): EventVerdict | null {
+const SAID = ['duplicate', 'refused', 'ended', 'skipped', 'paused', 'withdrawn', 'stopped', 'unusable'] as const
+
+/** An event that ends an attempt or a trigger. The others say nothing new of their slot. */
+export type SaidEvent = Event<(typeof SAID)[number]>
+
+export function isSaid(event: RunEvent): event is SaidEvent {
+  return SAID.some((name) => name === event.event)
+}
+
+export function verdictOfEvent(event: SaidEvent, context: RunContext, now: Instant): EventVerdict {
   switch (event.event) {
     case 'duplicate':
       return verdictOfRow(event.row, context, now, coveringOfEvent(event))
@@ -48,8 +56,6 @@ export function verdictOfEvent(event: RunEvent, context: RunContext, now: Instan
       }
     case 'unusable':
       return { ...NOTHING_STARTED, happened: [event.detail], steps: unusableSteps(context) }
-    default:
-      return null
   }
 }
 
