@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { quote, usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { suggestion } from '../../../core/near.ts'
-import { isKeyOf } from '../../../core/objects.ts'
+import { defined, isKeyOf } from '../../../core/objects.ts'
 import { awsExpression } from '../../../core/schedule/aws-expression.ts'
 import { longestGapMs } from '../../../core/schedule/gaps.ts'
 import { readSchedule } from '../../../core/schedule/schedule-options.ts'
@@ -13,8 +13,11 @@ import type { Instant } from '../../../core/types.ts'
 import { checkTaskName } from '../../../core/user-text.ts'
 import { listed } from '../../../format/text.ts'
 import { ZONE_DATA } from '../../../process/clock.ts'
+import { readSettings } from '../../../run/settings.ts'
 import { readLedgerAddress } from '../../../store/open.ts'
 import { readSchema } from '../../../store/schema.ts'
+import { readOptions } from '../../options/arguments.ts'
+import { RUN_OPTIONS } from '../../options/run-options.ts'
 
 export interface BatchOptions {
   readonly store: string
@@ -104,7 +107,10 @@ export function stackParameters(options: BatchOptions, now: Instant) {
       `${listed(what, 'and')} ${open.length === 1 ? 'has' : 'have'} no value. Give --parameters '${open.map((name) => `${name}=…`).join(' ')}'.`,
     )
   }
-  if (options.computed !== true) checkTogether(Object.fromEntries(values), options.task, readSchema('batch.yaml'))
+  if (options.computed !== true) {
+    checkTogether(Object.fromEntries(values), options.task, readSchema('batch.yaml'))
+    checkRunOptions(Object.fromEntries(values), options)
+  }
   return {
     text: JSON.stringify({ Parameters: Object.fromEntries(values) }, null, 2),
     notes: [
@@ -162,6 +168,17 @@ function pairsOf(kind: keyof typeof PAIRS, given: ParameterValues) {
     names: pairs.map((pair) => pair.replace(/=.*/s, '')),
     values: pairs.map((pair) => pair.replace(/^.*?=/s, '')),
   }
+}
+
+/** The parameters that are options of `run`. With a wrong value, each run would end with 64. */
+const RUN_PARAMETERS = 'CatchUp SinceLastSuccess Timeout DoneBy Owner MaxAttempts RetryDelay Expect'.split(' ')
+
+function checkRunOptions(given: ParameterValues, { store, task, schedule }: BatchOptions): void {
+  const variable = (name: string) => `CRONLEDGER_${name.replace(/(?!^)[A-Z]/g, '_$&').toUpperCase()}`
+  const env = Object.fromEntries(RUN_PARAMETERS.map((name) => [variable(name), given[name]]))
+  const argv = ['--store', store, '--task', task, '--schedule', schedule]
+  const help = { name: 'run', summary: '', examples: [], options: RUN_OPTIONS, takesTask: true } as const
+  readSettings(defined(readOptions(help, argv, env)))
 }
 
 /** The memory that Fargate has for each number of CPU units, in MiB: the least, the most, and the step. */
