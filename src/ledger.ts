@@ -29,7 +29,7 @@ import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
 import { knownRecords, NO_KNOWN_RECORDS } from './run/task/task-record.ts'
-import { taskOf } from './scheduled-task.ts'
+import { scheduledTask } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
 
 /** Returns the ledger of that name. The first call opens it. */
@@ -63,7 +63,7 @@ export function createLedger({ store, log }: LedgerOptions): Ledger {
     ...operatorMethods(reading, parts),
     close: connection.close,
   }
-  return { ...ledger, task: (options) => taskOf(ledger, options) }
+  return { ...ledger, task: (options) => scheduledTask(ledger, options) }
 }
 
 type OpenForReading = (options: ReadOptions) => Promise<HistoryDeps>

@@ -9,7 +9,7 @@ import { OutcomeError } from './function-work.ts'
 import { createLedger } from './ledger.ts'
 import type { RunOutcome } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
-import { taskOf } from './scheduled-task.ts'
+import { scheduledTask } from './scheduled-task.ts'
 
 // A caller in plain JavaScript has no types. Each call is checked whole before the ledger is asked for anything: a name that
 // is misspelt would otherwise be ignored, and the batch would run in another slot, or in none.
@@ -159,7 +159,7 @@ function checked(ledger: Ledger): Ledger {
   }
   return {
     ...methods,
-    task: (options) => withCheckedCalls(inOwnWords(() => taskOf(methods, checkCall('task', options)))),
+    task: (options) => withCheckedCalls(inOwnWords(() => scheduledTask(methods, checkCall('task', options)))),
   }
 }
 

@@ -13,7 +13,7 @@ import { readSettings } from './run/settings.ts'
 const CHECKED_MS = 7 * 86_400_000
 
 /** Throws a usage error if an option is wrong: a program must not learn that at three in the morning. */
-export function taskOf(ledger: Omit<Ledger, 'task'>, options: TaskOptions): LedgerTask {
+export function scheduledTask(ledger: Omit<Ledger, 'task'>, options: TaskOptions): LedgerTask {
   const { task, signal } = options
   checkTaskName(task)
   readSettings(defined(options))

@@ -164,7 +164,7 @@ async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: 
 async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): Promise<number> {
   const { values, stops, sink, env } = ask
   const only = onlyOf(values)
-  const planned = await Promise.race([planRange(ledger, rangeOf(values)), exitCodeOfStop(stops)])
+  const planned = await Promise.race([planRange(ledger, statedSpan(values)), exitCodeOfStop(stops)])
   if (typeof planned === 'number') return planned
   const { slots, doubts } = planned
   const hasProgress = format === 'text' && showsProgress(env)
@@ -204,12 +204,12 @@ function optionsOf(
 }
 
 async function showPlan({ values, sink }: RerunRequest): Promise<number> {
-  const range = rangeOf(values)
+  const range = statedSpan(values)
   await printPlan(await planRange(createLedger({ store: values.store }), range), range, values.json === true, sink)
   return EXIT.ok
 }
 
-function rangeOf({ from = '', ...values }: RerunRequest['values']) {
+function statedSpan({ from = '', ...values }: RerunRequest['values']) {
   return { ...values, from, only: onlyOf(values) }
 }
 

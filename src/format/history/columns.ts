@@ -10,7 +10,7 @@ import { zonedTime } from '../local-time.ts'
 import { durationMsOf, instantOrNull, lastReport } from '../slot/row.ts'
 import { colorOfStatus } from '../table.ts'
 
-export type Source = ReturnType<typeof sourceOf>
+export type SlotSource = ReturnType<typeof sourceOf>
 
 export function sourceOf(one: JudgedSlot) {
   const { own: row } = one
@@ -29,16 +29,16 @@ export function sourceOf(one: JudgedSlot) {
 export type CsvValue = Fact | null | undefined
 
 /** A column of `history`: with `csv` it is in CSV, and with `table` it is in the table of a terminal. */
-interface Column {
+interface HistoryColumn {
   /** A value that is not known is an empty cell. */
-  readonly csv?: (source: Source) => CsvValue
+  readonly csv?: (source: SlotSource) => CsvValue
   readonly table?: TableLook
 }
 
 interface TableLook {
   readonly heading: string
   /** Otherwise the table shows what CSV has. */
-  readonly text?: (source: Source) => string
+  readonly text?: (source: SlotSource) => string
   readonly color?: (text: string) => number | undefined
   /** A number is at the right end of its column. */
   readonly isRight?: (text: string) => boolean
@@ -52,7 +52,7 @@ const always = () => true
 const NUMBER = /^-?\d[\d.e+-]*$/
 
 /** By the name in the first line of CSV. */
-const COLUMNS: Readonly<Record<string, Column>> = {
+const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
   slot: { csv: ({ one }) => formatInstant(one.slot), table: { heading: 'SLOT (UTC)' } },
   task: { csv: ({ one }) => one.task, table: { heading: 'TASK', isTask: true } },
   localTime: {
@@ -118,15 +118,15 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   report: { csv: ({ report }) => (report === undefined ? null : reportLine(report)) },
 }
 
-function factColumn(name: string): Column {
+function factColumn(name: string): HistoryColumn {
   return {
     csv: ({ report }) => factOf(report, name),
     table: { heading: name, isRight: (text) => NUMBER.test(text) },
   }
 }
 
-function columnsWith(fields: readonly string[]): readonly (readonly [name: string, Column])[] {
-  return [...Object.entries(COLUMNS), ...fields.map((name) => [name, factColumn(name)] as const)]
+function columnsWith(fields: readonly string[]): readonly (readonly [name: string, HistoryColumn])[] {
+  return [...Object.entries(HISTORY_COLUMNS), ...fields.map((name) => [name, factColumn(name)] as const)]
 }
 
 /** `fields` are the names of the facts that have columns. */
@@ -136,6 +136,6 @@ export function csvColumns(fields: readonly string[]) {
 
 export function tableColumns(fields: readonly string[]) {
   return columnsWith(fields).flatMap(([, { csv, table }]) =>
-    table ? { ...table, text: table.text ?? ((source: Source) => String(csv?.(source) ?? '')) } : [],
+    table ? { ...table, text: table.text ?? ((source: SlotSource) => String(csv?.(source) ?? '')) } : [],
   )
 }

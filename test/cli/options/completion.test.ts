@@ -2,9 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { RUN_OPTIONS } from '../../src/cli/options/run-options.ts'
-import { optionName } from '../../src/core/option.ts'
-import { cronledger, MAIN, scratch } from '../support/cli.ts'
+import { RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
+import { optionName } from '../../../src/core/option.ts'
+import { cronledger, MAIN, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 const store = `file:${folder}/ledger.db`
