@@ -52,6 +52,14 @@ test.each(PAGES)('%s: each link leads to a file, and to a heading of it', (page)
   }
 })
 
+test.each(PAGES)('%s: each file of the code that it names exists, and has the name that stands before it', (page) => {
+  const text = readFileSync(join(root, page), 'utf8')
+  for (const [, path = ''] of text.matchAll(/`((?:src|test|schema|docs)\/[\w./-]+)`/g))
+    expect(existsSync(join(root, path)), `${page}: ${path}`).toBe(true)
+  for (const [, name = '', path = ''] of text.matchAll(/`(\w+)` in `((?:src|test)\/[\w./-]+\.tsx?)`/g))
+    expect(readFileSync(join(root, path), 'utf8'), `${page}: ${path}`).toContain(name)
+})
+
 test('each page is listed in the index', () => {
   const listed = linksOf('docs/README.md').map((link) => link.split('#')[0])
   const pages = PAGES.filter((page) => /^docs\/(guides|reference|explanation)\/[^.]+\.md$/.test(page))
