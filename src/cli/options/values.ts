@@ -13,12 +13,8 @@ export type OptionValue = string | number | boolean | readonly string[]
 export function readValue(name: string, spec: OptionSpec, text: string): OptionValue {
   refuseFileMarks(name, spec, text)
   switch (spec.kind) {
-    case 'text': {
-      const shown = hideSecret(text)
-      // Otherwise, the password would stay in the process list.
-      if (shown !== text) process.title = 'cronledger'
-      return shown
-    }
+    case 'text':
+      return hideSecret(text)
     case 'choice':
       return readChoice(name, text, spec.choices, '')
     case 'words': {
