@@ -8,11 +8,11 @@ import { type Verdict, verdictOf } from './verdict.ts'
 
 /** Returns what is to be said of the slot that a run waits for. */
 export function verdictOfUpstream(
-  { task, slot, row, record }: UpstreamSlot,
+  { task, record, ...found }: UpstreamSlot,
   { store }: Pick<RunContext, 'store'>,
   now: Instant,
 ): Verdict {
-  return verdictOf(judge({ slot, row }, factsOf(task, record, now)), store)
+  return verdictOf(judge(found, factsOf(task, record, now)), store)
 }
 
 /** Says which slot is missing and why: `slot 03:00 of extract has not completed (failed: attempt 1 failed)`. */

@@ -67,7 +67,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
       ...(isOverdue ? [', and should have completed by ', { at: one.slot + (of.times.doneByMs ?? 0) }] : []),
       ...offSchedule,
       ...said.flatMap(({ happened }) => happened),
-      ...(own === null ? [] : [...settledSentence(own), ...rangeSentence(one)]),
+      ...(own === null ? [] : [...settledSentence(own), ...(covering?.by == null ? rangeSentence(one) : [])]),
     ],
     steps: [
       ...(isOverdue ? overdueSteps(steps, target) : steps),

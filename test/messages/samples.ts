@@ -152,7 +152,8 @@ const LEFT: Ending = { ...FAILED, process: { pid: 4711, boot: 'b' } }
 
 export const EVENTS: Readonly<Record<RunEvent['event'], readonly RunEvent[]>> = {
   claimed: [
-    { event: 'claimed', attempt: FIRST },
+    // The requests before the start are no wait.
+    { event: 'claimed', attempt: { ...WAITED, claimedAt: FIRST.startedAt - 999 } as AttemptRecord },
     { event: 'claimed', attempt: WAITED },
   ],
   ended: [

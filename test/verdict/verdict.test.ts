@@ -64,10 +64,11 @@ const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
     state,
     resolutions: [{ state, at: NOW + 30_000, by: 'ada', reason: 'the file was sent by hand', afterAttempt: 1 }],
   }) as StoredRow
+const EARLIER = recordWith(DAILY.map((one) => ({ ...one, since: SLOT - 48 * HOUR_MS })))
 /** What is said of a slot that the run of the next day has in its range. */
 const covered = (later: Row, own: Row | null = null) => {
   const covering = coveringOf(SLOT, own, [laterRow(later)], { now: NOW + 25 * HOUR_MS, skewMs: 9e9 })
-  return verdict(own, { now: NOW + 60_000 }, { covering })
+  return verdict(own && { ...laterRow(own), slot: SLOT }, { now: NOW + 60_000 }, { covering, record: EARLIER })
 }
 const ofOneRun = (row: Row): Row => ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'r1' })) }) as Row
 /** Left out: an earlier version wrote the row. */
@@ -334,15 +335,15 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
   covered: [
     [
       covered(rowWith({ ending: SUCCEEDED })),
-      'completed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
+      'completed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ',
     ],
     [
       covered(rowWith({ ending: FAILED })),
-      'failed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s | may be half done | refused | see what happened, run it again, or mark it as completed',
+      'failed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s. It has the slots after 2026-11-23 03:00:00 in its range | may be half done | refused | see what happened, run it again, or mark it as completed',
     ],
     [
       covered(rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED })),
-      'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s | done | duplicate | ',
+      'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ',
     ],
   ],
   newer: [

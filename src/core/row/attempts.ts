@@ -46,10 +46,14 @@ export function hasStarted(attempt: AttemptRecord): boolean {
   }
 }
 
+/** The requests before the start take less than this, also if nothing is waited for. */
+const SHORTEST_WAIT_MS = 1_000
+
 /** Returns how many milliseconds the attempt waited before it began. Null: it did not, or still waits. */
 export function waitMsOf(attempt: AttemptRecord): number | null {
   if (attempt.phase === 'waiting' || attempt.claimedAt === undefined) return null
-  return attempt.startedAt - attempt.claimedAt
+  const waitMs = attempt.startedAt - attempt.claimedAt
+  return waitMs < SHORTEST_WAIT_MS ? null : waitMs
 }
 
 /** Returns how long after its slot the first attempt started, in milliseconds. Null: none did, or it was forced. */

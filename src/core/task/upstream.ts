@@ -18,6 +18,8 @@ const MAX_SLOTS = 26 * 60
 /** A slot that another one waits for, with what is known of it. */
 export interface UpstreamSlot extends Key {
   readonly row: StoredRow | null
+  /** What a later run of its task says of it. Left out: nothing. */
+  readonly covering?: Covering | null
   readonly record: TaskRecord
 }
 

@@ -229,7 +229,10 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<U
       const covering = await coveringOfUpstream({ ...key, row, record }, claimedSlot)
       const need = needOf(key, row, record, covering)
       if (isInOwnRange(key, row, claimedSlot)) continue
-      if (need.kind === 'open') return { task: key.task, slot: key.slot, row: notInside(row, claimedSlot), record }
+      if (need.kind === 'open') {
+        const { task, slot } = key
+        return { task, slot, row: notInside(row, claimedSlot), record, covering }
+      }
       if (need.kind === 'excused') excused.push(`${formatInstant(key.slot)} of ${key.task} ${need.why}`)
     }
   }

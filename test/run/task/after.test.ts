@@ -294,7 +294,11 @@ test('a slot of another task that a later run of it has done is done, and one in
   // The nights -2 and -1 are lost, for both tasks.
   await time.run(extract(0, SINCE, failsAfter(1)).result)
   const waits = () => time.run(nightly(0, { ...SINCE, afterTimeoutMs: 0 }).result)
-  expect(await waits()).toMatchObject({ status: 'refused', cause: 'blocked' })
+  const blocked = nightly(0, { ...SINCE, afterTimeoutMs: 0 })
+  expect(await time.run(blocked.result)).toMatchObject({ status: 'refused', cause: 'blocked' })
+  // The words are those of the failed run, which an operator has to run again.
+  const covering = { kind: 'failed', by: { slot: extractOf(0) } }
+  expect(blocked.events.at(-1)?.event).toMatchObject({ event: 'refused', missing: { slot: extractOf(-2), covering } })
   const force = { slot: new Date(extractOf(0)), reason: 'repair', by: 'ada' }
   await time.run(extract(0, { ...SINCE, force, eventTime: undefined }).result)
   expect(await waits()).toMatchObject({ status: 'completed' })
