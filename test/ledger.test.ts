@@ -207,7 +207,7 @@ test('runCommand in a worker thread is a usage error, and nothing is started: a 
   const script = `
     const { parentPort, workerData } = require('node:worker_threads')
     import(workerData.main).then(async ({ createLedger }) => {
-      const command = { argv: ['true'], env: {}, stops: { aborted: new AbortController().signal }, timeoutMs: null }
+      const command = { argv: ['true'], env: {}, stops: { aborted: new AbortController().signal, onSignal() {} }, timeoutMs: null }
       const ledger = createLedger({ store: workerData.store })
       const ran = ledger.runCommand({ task: 'nightly', schedule: '0 3 * * *' }, command)
       parentPort.postMessage(await ran.then(({ status }) => status, ({ kind, message }) => ({ kind, message })))

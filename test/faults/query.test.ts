@@ -28,7 +28,9 @@ const all = async (rows: AsyncIterable<unknown>): Promise<readonly Loose[]> => {
 const QUESTIONS = {
   'history of a task': (ledger: Reading) => all(ledger.history({ task: 'nightly' })),
   'history of all': (ledger: Reading) => all(ledger.history(range)),
-  'history with missed slots': (ledger: Reading) => all(ledger.slots({ task: 'nightly', ...range })),
+  // Each slot has the time at which it was judged.
+  'history with missed slots': async (ledger: Reading) =>
+    (await all(ledger.slots({ task: 'nightly', ...range }))).map(({ of: _, ...judged }) => judged),
   'one slot': async (ledger: Reading) => [await ledger.get({ task: 'nightly', slot: '2026-01-04T03:00:00Z' })],
   check: (ledger: Reading) => all(ledger.check({ task: 'nightly', ...range })),
   tasks: (ledger: Reading) => all(ledger.tasks()),
