@@ -1,8 +1,9 @@
-import { hasCompleted } from '../core/row/attempts.ts'
+import { hasCompleted, hasStarted } from '../core/row/attempts.ts'
 import { type Covering, collectRanges, LONGEST_RANGE_MS, rangeStartOf } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import type { TaskFacts } from '../verdict/found.ts'
+import type { JudgedSlot } from '../verdict/judge.ts'
 import type { HistoryQuery } from './history.ts'
 
 /** Yields rows of a task, the newest first. */
@@ -62,4 +63,33 @@ export async function readCovering(
   const read: ReadRows = ({ since, until, ...asked }) =>
     history({ ...asked, since: new Date(since), until: new Date(until) })
   return (await laterRanges(of, slot + 1, read)).covering(slot, row)
+}
+
+interface HeldFailure {
+  readonly failed: JudgedSlot
+  readonly since: Instant
+  readonly others: readonly JudgedSlot[]
+}
+
+/**
+ * Yields slots, the newest first: a failed one when its range is read, with a stale slot that lies in it. Leaves out the slots
+ * that are a part of its finding.
+ */
+export async function* withStaleInRange(slots: AsyncIterable<JudgedSlot>): AsyncGenerator<JudgedSlot, void> {
+  let held: HeldFailure | null = null
+  for await (const one of slots) {
+    if (held !== null && one.slot > held.since) {
+      const { failed, others, since }: HeldFailure = held
+      const isPart = one.covering?.by?.slot === failed.slot
+      if (!isPart) held = { failed, since, others: [...others, one] }
+      else if (one.rowStatus === 'stale') held = { failed: { ...failed, staleInRange: one.slot }, since, others }
+      continue
+    }
+    if (held !== null) yield* [held.failed, ...held.others]
+    const last = one.own?.attempts.findLast((attempt) => hasStarted(attempt) && rangeStartOf(attempt) !== undefined)
+    const since = one.range === 'failed' ? rangeStartOf(last) : undefined
+    held = since === undefined ? null : { failed: one, since, others: [] }
+    if (held === null) yield one
+  }
+  if (held !== null) yield* [held.failed, ...held.others]
 }

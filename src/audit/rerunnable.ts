@@ -1,15 +1,15 @@
 import { formatDuration } from '../core/duration.ts'
 import { usageError } from '../core/errors.ts'
 import { readSelectable, type Selectable } from '../core/row/policy.ts'
-import { rangeStartOf } from '../core/row/range.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange, withDates } from '../core/schedule/time-range.ts'
 import { inForceAt } from '../core/task/task-record.ts'
-import type { AttemptRecord, Instant } from '../core/types.ts'
+import type { Instant } from '../core/types.ts'
 import { factsOf } from '../verdict/found.ts'
 import type { JudgedSlot } from '../verdict/judge.ts'
 import { REMARKS, type RemarkName } from '../verdict/remarks.ts'
 import type { HistoryDeps } from './history.ts'
+import { withStaleInRange } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
 import { judgedSlots } from './walk.ts'
 
@@ -37,28 +37,16 @@ export async function* rerunnableSlots(
   const only = readSelectable(settings.only)
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
   const due = { task: known.task, since, until: Math.min(until, now + 1) }
-  // A failed run whose range has a stale slot is left to an operator, as that slot is: its batch may still be running.
-  let held: RerunCandidate | null = null
-  for await (const judged of judgedSlots([factsOf(known.task, known, now)], due, now, deps)) {
-    const { slot, situation, range, kind, covering } = judged
-    if (held !== null) {
-      if (covering?.by?.slot !== held.judged.slot) yield held
-      else if (judged.rowStatus !== 'stale') continue
-      held = null
-    }
+  for await (const judged of withStaleInRange(judgedSlots([factsOf(known.task, known, now)], due, now, deps))) {
+    const { slot, situation, range, kind, staleInRange } = judged
+    // It is left to an operator, as the stale slot is: the batch of that one may still be running.
+    if (staleInRange !== undefined) continue
     // A batch must not start in a slot that may never have been due, unless the operator names that slot.
     if (situation === 'doubtful' && only.includes('missed')) settings.emitDoubt?.(slot)
     // The kind of another finding is no reason to run: a slot that completed and whose repetition failed is not selected by it.
     const why = only.find((one) => one === range || (one === kind && isRemark(one)))
-    if (why === undefined) continue
-    if (range === 'failed' && judged.own?.attempts.some(hasRange)) held = { why, judged }
-    else yield { why, judged }
+    if (why !== undefined) yield { why, judged }
   }
-  if (held !== null) yield held
-}
-
-function hasRange(attempt: AttemptRecord): boolean {
-  return rangeStartOf(attempt) !== undefined
 }
 
 function isRemark(word: Selectable): word is RemarkName {

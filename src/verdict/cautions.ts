@@ -9,6 +9,8 @@ export const STALE_SLOTS_CAUTION =
 export const REPEATED_CAUTION = 'The slot completed once. To run it again does its work a second time.'
 /** An own attempt of a slot that a later run has in its range. */
 export const COVERED_STALE_CAUTION = 'Its own attempt never reported its end, and may have done its work as well.'
+export const STALE_IN_RANGE_CAUTION =
+  'A stale slot is in its range. The batch of that slot may still be running, or have done its work: look at it first.'
 export const UNKNOWN_RANGE_CAUTION =
   'Not all later records of the task can be read, so a later run may have done its work. Look at the data before you run it.'
 

@@ -79,6 +79,8 @@ export interface JudgedSlot extends SlotInTask {
   /** The slot because of which nothing has started. Left out: there is none. */
   readonly blockedBy?: Key
   readonly owner?: string
+  /** A stale slot in the range of this failed one: its batch may have done a part of the work. Left out: none is known. */
+  readonly staleInRange?: Instant
 }
 
 /** A slot that needs attention. */

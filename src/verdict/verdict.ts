@@ -2,7 +2,7 @@ import { keysOf } from '../core/objects.ts'
 import { countedAttempts, hasStarted } from '../core/row/attempts.ts'
 import { rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
-import { UNKNOWN_RANGE_CAUTION } from './cautions.ts'
+import { STALE_IN_RANGE_CAUTION, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
 import { isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
 import { isSettled, REMARKS, settledSentence } from './remarks.ts'
@@ -58,7 +58,14 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
     ...rule,
     ...{ situation, status, work, attempts, maxAttempts },
     workText: open.find(({ workText }) => workText !== undefined)?.workText ?? rule.workText,
-    caution: [...cautions, covering?.kind === 'unknown' && UNKNOWN_RANGE_CAUTION].filter(Boolean).join(' ') || null,
+    caution:
+      [
+        ...cautions,
+        one.staleInRange !== undefined && STALE_IN_RANGE_CAUTION,
+        covering?.kind === 'unknown' && UNKNOWN_RANGE_CAUTION,
+      ]
+        .filter(Boolean)
+        .join(' ') || null,
     ...(covering?.kind === 'unknown' && { nextTrigger: 'refused' as const }),
     ...(rule.nextTrigger === 'depends' &&
       maxAttempts !== undefined && { nextTrigger: attempts < maxAttempts ? 'starts' : 'refused' }),

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
-import { judgedSlots } from '../../src/audit/walk.ts'
+import { withStaleInRange } from '../../src/audit/ranges.ts'
+import { judgedRows, judgedSlots } from '../../src/audit/walk.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { factsOf } from '../../src/verdict/found.ts'
-import { recordWith } from '../support/rows.ts'
+import { verdictOf } from '../../src/verdict/verdict.ts'
+import { FAILED, laterRow, recordWith, resolvedAs, rowWith } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
 test('a long gap without rows leaves room for timers and signals', async () => {
@@ -19,4 +21,24 @@ test('a long gap without rows leaves room for timers and signals', async () => {
   expect(slots).toBe(24 * 60)
   expect(slotsAtSignal).toBeLessThan(slots)
   expect(slotsAtSignal).toBeGreaterThan(0)
+})
+
+test('a failed run with a stale slot in its range says so with its steps, also if another slot of it was skipped', async () => {
+  const own = rowWith({})
+  const { slot } = own
+  const skipped = { ...resolvedAs('SKIPPED'), slot: slot + 43_200_000, windowEnd: null }
+  async function* rows() {
+    yield* [laterRow(rowWith({ ending: FAILED })), skipped, own]
+  }
+  const [since, now] = [slot - 1, slot + 48 * 3_600_000]
+  const spec = { expression: '0 3,15 * * *', zone: 'UTC' }
+  const record = recordWith([{ since: slot, spec }], { expectations: { since: slot, sinceLastSuccess: true } })
+  const slots = judgedRows(rows(), [factsOf(own.task, record, now)], { since, until: slot + 86_400_001 }, now)
+  const found = []
+  for await (const one of withStaleInRange(slots))
+    found.push([one.slot - slot, one.status, verdictOf(one, 's').caution?.includes('A stale slot is in its range')])
+  expect(found).toEqual([
+    [86_400_000, 'failed', true],
+    [43_200_000, 'skipped', undefined],
+  ])
 })
