@@ -36,15 +36,16 @@ export async function laterRanges(
     for await (const row of read({ task, since, until: Math.min(since + spanMs, end), limit: left })) {
       left -= 1
       add(row)
-      isOver ||= goesOn(row)
+      isOver ||= goesOn(row, from)
     }
   }
   return { add, covering: (slot, own) => covering(slot, own, left > 0) }
 }
 
-function goesOn(found: StoredRow): boolean {
+/** A force of a slot that another run had done may begin after `from`, and says nothing of the slots before. */
+function goesOn(found: StoredRow, from: Instant): boolean {
   const row = readableRow(found)
-  return row !== null && hasCompleted(row) && row.attempts.some((one) => rangeStartOf(one) !== undefined)
+  return row !== null && hasCompleted(row) && row.attempts.some((one) => (rangeStartOf(one) ?? from) < from)
 }
 
 interface DatedQuery extends Pick<HistoryQuery, 'limit'> {

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { withStaleInRange } from '../../src/audit/ranges.ts'
+import { laterRanges, withStaleInRange } from '../../src/audit/ranges.ts'
 import { judgedRows, judgedSlots } from '../../src/audit/walk.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { factsOf } from '../../src/verdict/found.ts'
 import { verdictOf } from '../../src/verdict/verdict.ts'
-import { FAILED, laterRow, recordWith, resolvedAs, rowWith } from '../support/rows.ts'
+import { FAILED, laterRow, recordWith, resolvedAs, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
 test('a long gap without rows leaves room for timers and signals', async () => {
@@ -41,4 +41,17 @@ test('a failed run with a stale slot in its range says so with its steps, also i
     [86_400_000, 'failed', true],
     [43_200_000, 'skipped', undefined],
   ])
+})
+
+test('a later run that did a slot is found behind a force of a slot between them', async () => {
+  const done = laterRow(rowWith({ ending: SUCCEEDED }))
+  const slot = done.slot - 86_400_000
+  const attempts = done.attempts.map((one) => ({ ...one, since: slot + 3_600_000 }))
+  const forced = { ...done, slot: slot + 7_200_000, attempts } as typeof done
+  const record = recordWith([], { expectations: { since: slot, sinceLastSuccess: true } })
+  const read = async function* ({ since, until }: { readonly since: number; readonly until: number }) {
+    for (const row of [done, forced]) if (row.slot >= since && row.slot < until) yield row
+  }
+  const ranges = await laterRanges(factsOf(done.task, record, slot + 172_800_000), slot + 1, read)
+  expect(ranges.covering(slot, null)).toMatchObject({ kind: 'done', by: { slot: done.slot } })
 })
