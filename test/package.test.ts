@@ -66,7 +66,9 @@ test('README and guides link to what the tarball has', () => {
   )
   // For those who have the repository, as README and guides say there.
   expect(
-    missing.filter((target) => !/^(CONTRIBUTING\.md|Dockerfile|action\.yml|docs\/development.*|docs\/reference)$/.test(target)),
+    missing.filter(
+      (target) => !/^(CONTRIBUTING\.md|Dockerfile|action\.yml|docs\/development.*|docs\/reference)$/.test(target),
+    ),
   ).toEqual([])
 })
 
