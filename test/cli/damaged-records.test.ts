@@ -44,7 +44,7 @@ test('a row that cannot be read is a finding, in check, history, show and JSON',
   const store = await ledgerWith('row', DAMAGED_ROW)
   const { code, stdout, stderr } = await check(store)
   expect(failedTasks(stdout)).toEqual(['a', 'b', 'c', 'e', 'f', 'g'])
-  expect(stdout).toMatch(/^ +d +1 unknown .*\n +a row of the ledger is damaged: task is missing, /m)
+  expect(stdout).toMatch(/^ +d +1 unknown .*\n +row d .* is damaged: schemaVersion is missing, /m)
   expect(stdout).toMatch(/^7 slots need attention: 6 failed, 1 unknown$/m)
   expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
   const [found] = JSON.parse((await check(store, '--task', 'd', '--json')).stdout)
