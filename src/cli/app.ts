@@ -7,7 +7,6 @@ import { printable } from '../format/text.ts'
 import { ZONE_DATA } from '../process/clock.ts'
 import { openSink, type Sink } from '../process/log/sink.ts'
 import type { Stops } from '../process/signals.ts'
-import type { Command, CommandContext } from './command.ts'
 import {
   checkBatch,
   checkBytes,
@@ -18,6 +17,7 @@ import {
 } from './command-line.ts'
 import { COMMANDS, OVERVIEW } from './command-table.ts'
 import { hintAbout } from './lookup.ts'
+import type { Command, CommandContext } from './options/arguments.ts'
 import { withNewNames } from './options/options.ts'
 import { print, screenOf } from './output.ts'
 

@@ -9,10 +9,9 @@ import { jsonArray, printable, safeJson } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import type { Sink } from '../process/log/sink.ts'
-import type { Command, CommandContext } from './command.ts'
+import type { Command, CommandContext } from './options/arguments.ts'
 import { isGiven, readOptions, type Values } from './options/arguments.ts'
-import type { CommandHelp } from './options/options.ts'
-import type { TASK_CHANGE, TASK_OR_ALL } from './options/task-change.ts'
+import type { CommandHelp, TASK_CHANGE, TASK_OR_ALL } from './options/options.ts'
 import { print, printAll } from './output.ts'
 
 /** How a command changes one task or all of them, and what it says then. */

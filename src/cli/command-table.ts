@@ -1,4 +1,4 @@
-import type { Command } from './command.ts'
+import type { Command } from './options/arguments.ts'
 
 /** Each command is loaded only when it is used, otherwise a run would wait for the code that prints tables. */
 export const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {

@@ -2,10 +2,12 @@ import { formatDuration } from '../core/duration.ts'
 import { formatInstant, utcDate } from '../core/instant.ts'
 import type { ClockNote } from '../core/schedule/clock-changes.ts'
 import type { Schedule } from '../core/schedule/schedule.ts'
+import type { ExplainedSwitch, Period } from '../core/task/schedule-switch.ts'
 import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
+import { scheduleText } from '../verdict/sentence.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
-import { type Labelled, labelled, printable } from './text.ts'
+import { counted, type Labelled, labelled, listed, printable } from './text.ts'
 
 export interface Explanation {
   readonly schedule: Schedule
@@ -61,7 +63,7 @@ export function explainText(explanation: Explanation): string {
   return labelledText(lines)
 }
 
-export function labelledText(lines: readonly Labelled[]): string {
+function labelledText(lines: readonly Labelled[]): string {
   return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
 }
 
@@ -93,17 +95,17 @@ export function explainJson(explanation: Explanation): Record<string, unknown> {
   }
 }
 
-export function specJson({ expression, zone, anchor }: ScheduleSpec) {
+function specJson({ expression, zone, anchor }: ScheduleSpec) {
   return { expression, zone, ...(anchor !== undefined && { anchor: formatInstant(anchor) }) }
 }
 
-export function instantJson(at: Instant, zone: string) {
+function instantJson(at: Instant, zone: string) {
   return { utc: formatInstant(at), local: inZone(at, zone).toFormat(ISO_LOCAL) }
 }
 
 const ISO_LOCAL = "yyyy-MM-dd'T'HH:mm:ssZZ"
 
-export function moment(at: Instant, zone: string): string {
+function moment(at: Instant, zone: string): string {
   return `${formatInstant(at)}  ${inZone(at, zone).toFormat('ccc yyyy-MM-dd HH:mm:ss ZZ')}`
 }
 
@@ -163,4 +165,50 @@ function wrapped(label: string, text: string): string[] {
     else lines.push(word)
   }
   return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${line}`.trimEnd())
+}
+
+/** Returns the comparison as text, with up to `count` slots on each side. Its lines are at most 80 columns wide. */
+export function explainSwitchText(explained: ExplainedSwitch, count: number, zoneData: string): string {
+  const { from, to, at, units, affected, safe, searchedUntil } = explained
+  const shown = (instant: Instant) => moment(instant, to.spec.zone)
+  const before = explained.before.slice(-count).map((slot) => moment(slot, from.spec.zone))
+  const after = explained.after.slice(0, count).map(shown)
+  const isSafe = `safe: no ${listed(units, 'or')} runs more often, or less often, than under one of the two schedules`
+  const spans = safe.flatMap(({ after, before }) => [
+    `${after === at ? 'from  ' : 'after '}  ${shown(after)}`,
+    before === null ? `no end was found until ${shown(searchedUntil)}` : `before  ${shown(before)}`,
+  ])
+  return labelledText([
+    ...labelled('from', [printable(scheduleText(from.spec)), inWords(from)]),
+    ...labelled('to', [printable(scheduleText(to.spec)), inWords(to)]),
+    ['zone data', zoneData],
+    ['', ''],
+    ['switch', shown(at)],
+    ...labelled('result', affected.length === 0 ? [isSafe] : affected.map(periodText)),
+    ['', ''],
+    ...labelled('before', before.length === 0 ? ['none'] : before),
+    ...labelled('after', after.length === 0 ? ['none'] : after),
+    ['', ''],
+    ...labelled('safe', spans.length === 0 ? [`no span was found until ${shown(searchedUntil)}`] : spans),
+  ])
+}
+
+export function explainSwitchJson(explained: ExplainedSwitch, count: number, zoneData: string) {
+  const { from, to, at, units, affected, safe, searchedUntil } = explained
+  const withWords = (schedule: Schedule) => ({ ...specJson(schedule.spec), words: inWords(schedule) })
+  const shown = (instant: Instant | null) => (instant === null ? null : instantJson(instant, to.spec.zone))
+  return {
+    ...{ from: withWords(from), to: withWords(to), zoneData, at: shown(at), units, affected },
+    before: explained.before.slice(-count).map((slot) => instantJson(slot, from.spec.zone)),
+    after: explained.after.slice(0, count).map(shown),
+    safe: safe.map((span) => ({ after: shown(span.after), before: shown(span.before) })),
+    searchedUntil: formatInstant(searchedUntil),
+  }
+}
+
+const runsText = ({ runs }: Period) => ['never runs', 'runs once', 'runs twice'][runs] ?? `runs ${runs} times`
+
+function periodText(period: Period): string {
+  const name = `${period.unit === 'week' ? 'the week of ' : ''}${period.name}`
+  return `${name} ${runsText(period)}: it has ${counted(period.withFrom, 'slot')} under the old schedule, and ${counted(period.withTo, 'slot')} under the new one`
 }

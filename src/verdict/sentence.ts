@@ -2,6 +2,7 @@ import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
 import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf, waitReasonOf } from '../core/row/attempts.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
+import type { OtherPlace } from '../core/row/other-place.ts'
 import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec, WaitReason } from '../core/types.ts'
 import { endingText, reportedText } from './endings.ts'
 import type { StepTarget } from './target.ts'
@@ -140,4 +141,15 @@ export function repeatedSentence(row: Row | null): Sentence {
         ? ['it completed']
         : decisionSentence(resolution)
   return [...first, `, then ${last === undefined ? 'nothing' : endedText(last)}`]
+}
+
+const NAMES: Readonly<Record<OtherPlace['what'], string>> = {
+  account: 'AWS account',
+  cluster: 'ECS cluster',
+  family: 'task definition family',
+}
+
+/** Such as `the attempt is of AWS account 1, and this trigger of AWS account 2`. */
+export function otherPlaceText({ what, winner, trigger }: OtherPlace, ofTrigger = 'this trigger'): string {
+  return `the attempt is of ${NAMES[what]} ${winner}, and ${ofTrigger} of ${NAMES[what]} ${trigger}`
 }

@@ -4,7 +4,7 @@ import { run } from '../../src/cli/commands/run.ts'
 import { helpOf, topicText } from '../../src/cli/help.ts'
 import { TOPICS } from '../../src/cli/topics.ts'
 import { optionName } from '../../src/core/option.ts'
-import { OPERATING_GUIDE } from '../../src/format/docs.ts'
+import { OPERATING_GUIDE } from '../../src/format/text.ts'
 import { cronledger } from '../support/cli.ts'
 
 const NAMES = Object.keys(COMMANDS)

@@ -11,7 +11,7 @@ import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { leftOutLine, plannedLines, planSummary, progressLine, rerunLine } from '../../src/format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../src/format/resolve.ts'
-import { openTexts } from '../../src/format/task/suspensions.ts'
+import { openTexts } from '../../src/format/task/declaration.ts'
 import {
   changeJson,
   pausedAllText,
@@ -38,7 +38,6 @@ import {
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
-
 import {
   CAUGHT_UP_CONTEXT,
   CONTEXT,

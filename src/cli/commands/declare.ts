@@ -8,10 +8,8 @@ import { declaredJson, declaredText } from '../../format/task/declaration.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { SETTING_GROUPS } from '../../run/settings-table.ts'
-import { defineCommand } from '../command.ts'
-import { isEmptied } from '../options/arguments.ts'
-import { COMMON, type CommandHelp } from '../options/options.ts'
-import { TASK_CHANGE } from '../options/task-change.ts'
+import { defineCommand, isEmptied } from '../options/arguments.ts'
+import { COMMON, type CommandHelp, TASK_CHANGE } from '../options/options.ts'
 import { print } from '../output.ts'
 
 /** Returns the options, of which an empty value removes what is recorded. */

@@ -1,7 +1,6 @@
 import { pausedAllText, pausedOneText, pausedText } from '../../format/task/task-change.ts'
 import { changeCommand } from '../change-all.ts'
-import type { CommandHelp } from '../options/options.ts'
-import { TASK_CHANGE, TASK_OR_ALL } from '../options/task-change.ts'
+import { type CommandHelp, TASK_CHANGE, TASK_OR_ALL } from '../options/options.ts'
 
 const help = {
   name: 'pause',

@@ -2,9 +2,8 @@ import { countNotExpected, MAX_COUNTED } from '../../audit/retirement.ts'
 import { type ChangeReport, changeJson, type NotExpected, retiredText } from '../../format/task/task-change.ts'
 import { createLedger } from '../../ledger.ts'
 import { reportOf } from '../change-all.ts'
-import { defineCommand } from '../command.ts'
-import type { CommandHelp } from '../options/options.ts'
-import { TASK_CHANGE } from '../options/task-change.ts'
+import { defineCommand } from '../options/arguments.ts'
+import { type CommandHelp, TASK_CHANGE } from '../options/options.ts'
 import { print } from '../output.ts'
 
 const help = {

@@ -8,7 +8,7 @@ import { createApp } from '../../web/server/app.tsx'
 import { readAssets } from '../../web/server/assets.ts'
 import { isLoopback } from '../../web/server/guard.ts'
 import { listen } from '../../web/server/listen.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 

@@ -2,7 +2,10 @@ import { type LedgerError, quote, usageError } from '../../core/errors.ts'
 import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
+import { EXIT } from '../../exit-code.ts'
 import { listed } from '../../format/text.ts'
+import type { Sink } from '../../process/log/sink.ts'
+import type { Stops } from '../../process/signals.ts'
 import { ledgerForms } from '../../store/open.ts'
 import { DASHES, isOtherName, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
@@ -34,6 +37,35 @@ export function readOptions<Table extends OptionTable>(
   )
   checkRequired(command.options, values, rest, env)
   return values as Values<Table>
+}
+
+export interface CommandContext {
+  /** The arguments before `--`. */
+  readonly argv: readonly string[]
+  /** The arguments after `--`, unchanged; null if there is no `--`. */
+  readonly rest: readonly string[] | null
+  readonly env: Environment
+  readonly stops: Stops
+  readonly sink: Sink
+}
+
+export interface Command {
+  readonly help: CommandHelp
+  execute(context: CommandContext): Promise<number>
+}
+
+/** Returns a command that reads its options and then calls `work`. It exits with 0 unless `work` returns another code. */
+export function defineCommand<Help extends CommandHelp>(
+  help: Help,
+  work: (values: Values<Help['options']>, context: CommandContext) => Promise<number | undefined>,
+) {
+  return {
+    help,
+    async execute(context: CommandContext): Promise<number> {
+      const code = await work(readOptions(help, context.argv, context.env, context.rest), context)
+      return code ?? EXIT.ok
+    },
+  } satisfies Command
 }
 
 const ONE_SCHEDULE = " A task has one schedule, such as '0 3,15 * * *'. For two schedules, use two tasks."

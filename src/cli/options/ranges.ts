@@ -1,6 +1,5 @@
 import type { RunOptions } from '../../api.ts'
-import type { CommandContext } from '../command.ts'
-import { isGiven } from './arguments.ts'
+import { type CommandContext, isGiven } from './arguments.ts'
 import { variableOf } from './options.ts'
 
 const MODE = '--catch-up-mode'

@@ -15,7 +15,7 @@ import type {
   Trigger,
 } from '../../core/types.ts'
 import { endingText, reportedText } from '../../verdict/endings.ts'
-import { otherPlaceText } from '../../verdict/other-place.ts'
+import { otherPlaceText } from '../../verdict/sentence.ts'
 
 // The events of a slot. The texts are not yet safe on a terminal.
 

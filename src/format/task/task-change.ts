@@ -5,7 +5,7 @@ import { cronledger, program } from '../../verdict/command.ts'
 import type { Step } from '../../verdict/steps.ts'
 import { stepLines } from '../command-line.ts'
 import { counted, printable, safeJson } from '../text.ts'
-import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './suspensions.ts'
+import { bothTimes, isCancelled, openJson, suspensionJson, suspensionText } from './declaration.ts'
 
 export interface ChangeReport {
   readonly store: string

@@ -10,8 +10,7 @@ import { localTimeIn, spanTime } from '../local-time.ts'
 import { instantOrNull } from '../slot/row.ts'
 import { alignedLines, colorOfStatus, type Screen, type TableCell, YELLOW } from '../table.ts'
 import { printable } from '../text.ts'
-import { schedulesAhead, storedScheduleJson } from './declaration.ts'
-import { openJson, openTexts } from './suspensions.ts'
+import { openJson, openTexts, schedulesAhead, storedScheduleJson } from './declaration.ts'
 
 export interface TaskSummary {
   readonly task: string

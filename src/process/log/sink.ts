@@ -1,6 +1,7 @@
+import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openChannel } from './open-channel.ts'
-import type { Channel } from './relay.ts'
+import { errorCode } from '../../core/errors.ts'
+import { type Channel, type LineResult, openRelay } from './relay.ts'
 
 /** The log of this process. Its writer never waits for its reader. */
 export interface Sink {
@@ -65,6 +66,63 @@ export function openSink(fd: number, channel: Channel = openChannel(fd)): Sink {
         const waitMs = Math.min(FLUSH_POLL_MS, leftMs)
         if ((await Promise.race([inFlight, delay(waitMs, 'late')])) === 'late') leftMs -= waitMs
       }
+    },
+  }
+}
+
+const READER_POLL_MS = 50
+
+/**
+ * Returns a channel for `fd`. The log and the batch share `fd`, so we must not change its flags, otherwise a batch on a
+ * non-blocking pipe loses output. This process must not block on `fd` either, otherwise heartbeats and signals would
+ * wait for the reader. There are three cases:
+ *
+ * - A regular file: write to `fd` itself, whose offset the batch shares. A file has no reader to wait for.
+ * - A pipe or a terminal: open it a second time. The new description has flags of its own.
+ * - Anything else, such as a socket, a pipe of another user, or any pipe without /proc: use a relay, a process that may
+ *   block.
+ */
+function openChannel(fd: number): Channel {
+  try {
+    const stat = fstatSync(fd)
+    if (stat.isFile()) return directTo(fd)
+    return stat.isFIFO() || stat.isCharacterDevice() ? directTo(reopen(fd)) : openRelay(fd)
+  } catch (error) {
+    // EBADF: the descriptor is not open. ENXIO: the pipe has no reader.
+    const isClosed = ['EBADF', 'ENXIO'].includes(errorCode(error) ?? '')
+    return isClosed ? { write: () => 'closed' } : openRelay(fd)
+  }
+}
+
+/** Without NOCTTY, the first process of a container takes the terminal, and its hang-up would stop it. */
+function reopen(fd: number): number {
+  return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+}
+
+function directTo(fd: number): Channel {
+  /** Returns the bytes that the reader was not ready for, or null if the descriptor accepts no more. */
+  function writeSome(bytes: Buffer): Buffer | null {
+    let rest = bytes
+    try {
+      while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest))
+      return rest
+    } catch (error) {
+      return errorCode(error) === 'EAGAIN' ? rest : null
+    }
+  }
+  async function writeLater(bytes: Buffer): Promise<LineResult> {
+    let rest: Buffer | null = bytes
+    while (rest !== null && rest.length > 0) {
+      await delay(READER_POLL_MS, undefined, { ref: false })
+      rest = writeSome(rest)
+    }
+    return rest === null ? 'closed' : 'written'
+  }
+  return {
+    write(line) {
+      const rest = writeSome(Buffer.from(`${line}\n`))
+      if (rest === null) return 'closed'
+      return rest.length === 0 ? 'written' : writeLater(rest)
     },
   }
 }

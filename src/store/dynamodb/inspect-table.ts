@@ -1,16 +1,24 @@
 import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { LedgerError, usageError } from '../../core/errors.ts'
+import { isRecord } from '../../core/objects.ts'
 import type { Environment } from '../../core/types.ts'
 import { type InspectSettings, look, notOk, ok, PROTECTION, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions, endpointVariableOf } from './client.ts'
 import { isByPolicy, nameOfCause } from './errors.ts'
 import { inspectActions, tryAction } from './inspect-actions.ts'
-import { watchClock } from './inspect-clock.ts'
-import { deletionProtection, describeRecovery, protectionFinding, restoreFinding } from './protection.ts'
+import {
+  canHaveTtl,
+  deletionProtection,
+  describeRecovery,
+  describeTtl,
+  isTtlOn,
+  protectionFinding,
+  restoreFinding,
+  ttlDifferences,
+} from './protection.ts'
 import { describeTable } from './setup-table.ts'
 import { differences, readTableDefinition, remedyFor } from './table-definition.ts'
-import { canHaveTtl, describeTtl, isTtlOn, ttlDifferences } from './time-to-live.ts'
 
 /** The marks that the SDK puts on credentials to say where they came from. Those of the EC2 instance have none. */
 const SOURCES: readonly (readonly [mark: RegExp, source: string])[] = [
@@ -152,4 +160,39 @@ async function ttlFinding(
 
 function setupCommand({ table }: Dynamo): string {
   return `cronledger setup --store dynamodb:${table}`
+}
+
+/** The `Date` of HTTP has whole seconds. */
+const DATE_RESOLUTION_MS = 1_000
+/** If a server and a proxy each set a `Date`, Node joins them with a comma. moto alone already sets two. */
+const FIRST_DATE = /^\w{3}, [^,]+/
+
+/** Compares the `Date` of the answers with this host's clock. Returns a function that returns the finding about it. */
+function watchClock({ client }: Dynamo, { now, skewMs }: InspectSettings): () => SetupFinding {
+  let finding = ok('clock', 'not checked, because the answer has no Date')
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      const sent = now()
+      const result = await next(args)
+      const headers = isRecord(result.response) ? result.response['headers'] : undefined
+      const stated = isRecord(headers) ? String(headers['date'] ?? '') : ''
+      const date = Date.parse(FIRST_DATE.exec(stated)?.[0] ?? '')
+      if (!Number.isNaN(date)) finding = clockFinding(date - now(), date + DATE_RESOLUTION_MS - sent, skewMs)
+      return result
+    },
+    // The innermost step also sees answers that are errors.
+    { step: 'deserialize', priority: 'low', name: 'watchClock' },
+  )
+  return () => finding
+}
+
+/** The server is ahead by a time in this range. Two hosts may differ by `skewMs`, so each may be off by half of it. */
+function clockFinding(leastMs: number, mostMs: number, skewMs: number): SetupFinding {
+  const offset = (leastMs + mostMs) / 2
+  const off = `about ${Math.round(Math.abs(offset) / 1000)}s ${offset > 0 ? 'behind' : 'ahead of'} the server's clock`
+  if (leastMs > skewMs / 2 || mostMs < -skewMs / 2) {
+    const text = `${off}, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
+    return notOk('clock', 'usage', text)
+  }
+  return ok('clock', `${leastMs <= 0 && mostMs >= 0 ? "equal to the server's clock" : off}, within a second`)
 }

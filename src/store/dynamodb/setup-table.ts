@@ -5,9 +5,16 @@ import type { SetupStep } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { nameOfCause } from './errors.ts'
-import { deletionProtection, describeRecovery, enableRecovery } from './protection.ts'
+import {
+  canHaveTtl,
+  deletionProtection,
+  describeRecovery,
+  describeTtl,
+  enableRecovery,
+  enableTtl,
+  ttlDifferences,
+} from './protection.ts'
 import { createTableInput, differences, readTableDefinition, remedyFor } from './table-definition.ts'
-import { canHaveTtl, describeTtl, enableTtl, ttlDifferences } from './time-to-live.ts'
 
 const TABLE_POLL_MS = 500
 

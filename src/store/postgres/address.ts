@@ -5,8 +5,14 @@ import type { ConnectionOptions } from 'node:tls'
 import type { ClientConfig } from 'pg'
 import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
-import { CONNECTION_VARIABLES, decoded, hiddenPassword, hidePostgresPassword } from './password.ts'
-import { DEFAULT_SOCKET, findPassword } from './password-file.ts'
+import {
+  CONNECTION_VARIABLES,
+  DEFAULT_SOCKET,
+  decoded,
+  findPassword,
+  hiddenPassword,
+  hidePostgresPassword,
+} from './password.ts'
 
 /** Where a ledger in PostgreSQL is, and how to connect to it. */
 export interface PostgresAddress {

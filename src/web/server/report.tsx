@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { raw } from 'hono/html'
 import type { Report } from '../../format/report.ts'
 import { pageText } from '../views/frame/document.tsx'
-import { wallClock } from '../views/frame/wall-clock.ts'
+import { wallClock } from '../views/frame/time.tsx'
 import { hasMore, TaskChapter } from '../views/report/chapter.tsx'
 import { ReportSummary, reportTitle } from '../views/report/report.tsx'
 

@@ -5,7 +5,7 @@ import { type Instant, STATUSES, type Status, type StoredRow } from '../../../sr
 import { shownSlot } from '../../../src/format/slot/show.ts'
 import type { SlotRecord } from '../../../src/verdict/found.ts'
 import type { JudgedSlot } from '../../../src/verdict/judge.ts'
-import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
+import { wallClock } from '../../../src/web/views/frame/time.tsx'
 import {
   FAILED,
   FORCED,

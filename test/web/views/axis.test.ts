@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { wallClock } from '../../../src/web/views/frame/wall-clock.ts'
+import { wallClock } from '../../../src/web/views/frame/time.tsx'
 import { axisUntil, labelsOf, SPANS } from '../../../src/web/views/overview/axis.ts'
 
 const HOUR_MS = 3_600_000

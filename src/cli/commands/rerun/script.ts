@@ -18,8 +18,8 @@ import { operatorOf } from '../../../process/host.ts'
 import { factsOf, namedSlot } from '../../../verdict/found.ts'
 import { judge } from '../../../verdict/judge.ts'
 import { REMARKS } from '../../../verdict/remarks.ts'
-import type { CommandContext } from '../../command.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../../lookup.ts'
+import type { CommandContext } from '../../options/arguments.ts'
 import { print } from '../../output.ts'
 
 interface ScriptValues {

@@ -11,7 +11,7 @@ import { EMPTY_TASK_RECORD, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
 import type { JudgedSlot } from '../../../verdict/judge.ts'
-import { type WallClock, wallClock } from '../../views/frame/wall-clock.ts'
+import { type WallClock, wallClock } from '../../views/frame/time.tsx'
 import type { ScheduleChange, TaskHead } from '../../views/task/head.tsx'
 
 /** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */

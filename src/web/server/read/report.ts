@@ -15,7 +15,7 @@ import { sentenceText } from '../../../format/verdict.ts'
 import { isTimed, type JudgedSlot } from '../../../verdict/judge.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
-import { wallClock } from '../../views/frame/wall-clock.ts'
+import { wallClock } from '../../views/frame/time.tsx'
 import {
   askOptions,
   faultOf,

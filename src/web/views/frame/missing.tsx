@@ -4,7 +4,7 @@ import { cronledger } from '../../../verdict/command.ts'
 import { CommandToCopy } from './command.tsx'
 import { ProblemView } from './document.tsx'
 import { links } from './links.ts'
-import type { WallClock } from './wall-clock.ts'
+import type { WallClock } from './time.tsx'
 
 export const NO_TASK = 'Task not found'
 export const NO_SLOT = 'Slot not found'

@@ -5,7 +5,7 @@ import { durationMsOf } from '../../../format/slot/row.ts'
 import { counted, printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { MARKS, type RejectedCount, rejectedCount, rejectionsText } from './marks.ts'
-import { timeTexts, type WallClock } from './wall-clock.ts'
+import { timeTexts, type WallClock } from './time.tsx'
 
 /** Returns whether a slot runs, or may start at any moment. */
 export function isMoving({ status }: JudgedSlot): boolean {

@@ -1,6 +1,5 @@
 import type { EcsFacts } from '../../../core/types.ts'
-import { OPERATING_GUIDE } from '../../../format/docs.ts'
-import { printable } from '../../../format/text.ts'
+import { OPERATING_GUIDE, printable } from '../../../format/text.ts'
 import { neededSteps, type Step } from '../../../verdict/steps.ts'
 import { LogLink } from '../slot/log-link.tsx'
 import { CommandToCopy } from './command.tsx'

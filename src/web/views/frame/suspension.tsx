@@ -1,7 +1,6 @@
 import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import { printable } from '../../../format/text.ts'
-import { Time } from './time.tsx'
-import type { WallClock } from './wall-clock.ts'
+import { Time, type WallClock } from './time.tsx'
 
 const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
 

@@ -1,6 +1,6 @@
 import { DAY_MS } from '../../../core/duration.ts'
 import type { Instant } from '../../../core/types.ts'
-import { type WallClock, wallClock } from '../frame/wall-clock.ts'
+import { type WallClock, wallClock } from '../frame/time.tsx'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

@@ -3,7 +3,7 @@ import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedCount, rejectionsText } from '../frame/marks.ts'
 import { type SlotFacts, slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
-import { timeTexts, type WallClock } from '../frame/wall-clock.ts'
+import { timeTexts, type WallClock } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
 
 type FirstProblem = Pick<SlotFacts, 'slot' | 'mark' | 'zone'>

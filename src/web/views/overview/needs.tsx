@@ -9,8 +9,7 @@ import { repairStep } from '../../../verdict/steps.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { links } from '../frame/links.ts'
-import { ageText, Time } from '../frame/time.tsx'
-import { UTC, wallClock } from '../frame/wall-clock.ts'
+import { ageText, Time, UTC, wallClock } from '../frame/time.tsx'
 
 type Kind = TaskFinding['kind']
 

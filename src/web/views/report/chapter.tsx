@@ -6,7 +6,7 @@ import { printable } from '../../../format/text.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { Sign } from '../frame/badge.tsx'
 import { MARKS } from '../frame/marks.ts'
-import { type WallClock, wallClock } from '../frame/wall-clock.ts'
+import { type WallClock, wallClock } from '../frame/time.tsx'
 
 /** How many lines of exceptional slots, and of decisions, the file has of a task. 61 tasks must stay under 1 MB. */
 const MAX_LINES = 40

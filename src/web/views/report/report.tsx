@@ -10,7 +10,7 @@ import {
   totalCounts,
 } from '../../../format/report.ts'
 import { counted, printable } from '../../../format/text.ts'
-import { type WallClock, wallClock } from '../frame/wall-clock.ts'
+import { type WallClock, wallClock } from '../frame/time.tsx'
 import { changesOf, hasMore, idOf, number } from './chapter.tsx'
 
 /** A column of the table that has numbers. Those that are not `always` there need a number other than 0. */

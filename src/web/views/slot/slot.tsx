@@ -1,17 +1,17 @@
 import type { Child } from 'hono/jsx'
 import { sinceOf } from '../../../core/row/attempts.ts'
-import type { Instant, Row } from '../../../core/types.ts'
+import type { AttemptRecord, Instant, Row } from '../../../core/types.ts'
 import { type ShownSlot, slotFacts } from '../../../format/slot/show.ts'
-import { notExpectedText } from '../../../format/task/suspensions.ts'
+import { slotTimeline, type TimelineEvent } from '../../../format/slot/timeline.ts'
+import { notExpectedText } from '../../../format/task/declaration.ts'
 import { printable } from '../../../format/text.ts'
 import { nextTriggerText } from '../../../format/verdict.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Steps } from '../frame/steps.tsx'
-import { Time } from '../frame/time.tsx'
-import type { WallClock } from '../frame/wall-clock.ts'
-import { ForcedBy, Timeline } from './timeline.tsx'
+import { Time, type WallClock } from '../frame/time.tsx'
+import { LogLink } from './log-link.tsx'
 
 export interface SlotModel extends ShownSlot {
   readonly clock: WallClock
@@ -116,4 +116,50 @@ function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<strin
     ...(expiresAt !== null && { 'record expires': time(expiresAt) }),
     ...(found !== null && { 'not expected': printable(notExpectedText(found, clock.zone)) }),
   }
+}
+
+function ForcedBy({ attempt: { trigger } }: { readonly attempt: AttemptRecord }) {
+  return trigger.kind === 'forced' ? <> · forced by {printable(`${trigger.by}: ${trigger.reason}`)}</> : null
+}
+
+/** The events of a slot, in order of time. Triggers that were rejected for the same cause are one line, which opens. */
+function Timeline({ row, clock }: Readonly<{ row: Row; clock: WallClock }>) {
+  const moment = (at: Instant) => <Time at={at} near={row.slot} clock={clock} />
+  const line = ({ at, text, source, starts }: TimelineEvent) => (
+    <li>
+      {moment(at)}
+      <span>
+        {printable(text)}
+        {starts !== undefined && <ForcedBy attempt={starts} />}{' '}
+        {starts?.ecs && <LogLink ecs={starts.ecs} text={`Log of attempt ${starts.number}`} />}
+        {source !== '' && (
+          <details>
+            <summary>ids</summary>
+            <small>{printable(source)}</small>
+          </details>
+        )}
+      </span>
+    </li>
+  )
+  return (
+    <section class="timeline">
+      <h2>Timeline</h2>
+      <ol>
+        {slotTimeline(row).map((entry) => {
+          if (entry.kind === 'event') return line(entry)
+          return (
+            <li>
+              {moment(entry.at)}
+              <details>
+                <summary>
+                  {printable(entry.text)}, {moment(entry.at)} to {moment(entry.until)} <small>{entry.source}</small>
+                </summary>
+                <ol>{entry.listed.map(line)}</ol>
+              </details>
+            </li>
+          )
+        })}
+      </ol>
+    </section>
+  )
 }

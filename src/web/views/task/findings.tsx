@@ -5,8 +5,7 @@ import type { FindingKind, TaskFinding } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { Steps } from '../frame/steps.tsx'
-import { Time } from '../frame/time.tsx'
-import type { WallClock } from '../frame/wall-clock.ts'
+import { Time, type WallClock } from '../frame/time.tsx'
 
 export interface ShownFindings extends Pick<TaskNeed, 'cautions' | 'steps'> {
   readonly count: Readonly<Record<FindingKind, number>>

@@ -8,8 +8,7 @@ import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
 import { SuspensionInForce } from '../frame/suspension.tsx'
-import { Time } from '../frame/time.tsx'
-import { type WallClock, wordsIn } from '../frame/wall-clock.ts'
+import { Time, type WallClock, wordsIn } from '../frame/time.tsx'
 import type { RecentSlots } from './recent.tsx'
 
 export interface ScheduleChange extends ScheduleSince {

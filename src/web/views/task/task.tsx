@@ -1,15 +1,18 @@
-import type { Instant } from '../../../core/types.ts'
+import { elapsed } from '../../../core/duration.ts'
+import { attemptCount, latenessMsOf } from '../../../core/row/attempts.ts'
+import { type Instant, STATUSES } from '../../../core/types.ts'
+import { durationMsOf } from '../../../format/slot/row.ts'
 import { printable } from '../../../format/text.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import type { Step } from '../../../verdict/steps.ts'
+import { Badge } from '../frame/badge.tsx'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
-import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectionsText } from '../frame/marks.ts'
+import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedText, rejectionsText } from '../frame/marks.ts'
+import { Time } from '../frame/time.tsx'
 import { Changes } from './changes.tsx'
 import { Commands } from './commands.tsx'
-import { Filters } from './filters.tsx'
 import { Findings, type ShownFindings } from './findings.tsx'
 import { type TaskHead, TaskTitle } from './head.tsx'
-import { HistoryTable } from './history-table.tsx'
 import { Recent, type RecentSlots } from './recent.tsx'
 
 interface HistoryTotal {
@@ -87,7 +90,7 @@ function History({ head, page, now }: HistoryProps) {
       )}
       {slots.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Table of the history">
-          <HistoryTable {...{ task, slots, clock, now }} />
+          <HistoryTable {...{ head, slots, now }} />
         </section>
       )}
       <Pages head={head} page={page} />
@@ -127,4 +130,123 @@ function Pages({ head: { task, clock }, page }: Omit<HistoryProps, 'now'>) {
       )}
     </nav>
   )
+}
+
+/** The form that opens a slot, and the form that filters the history of a task. The times are as those of `cronledger history`. */
+function Filters({
+  task,
+  query,
+  zone,
+  slotZone,
+}: Readonly<{ task: string; query: TaskQuery; zone: string; slotZone: string }>) {
+  const { status, duplicates, since, until } = query
+  return (
+    <search>
+      <form method="get" action="/slot" autocomplete="off">
+        <input type="hidden" name="task" value={task} />
+        <label>
+          Jump to slot
+          <input
+            name="slot"
+            size={18}
+            required
+            spellcheck={false}
+            placeholder="latest"
+            aria-describedby="times-of-slot"
+          />
+        </label>
+        <button type="submit">Open</button>
+        <span id="times-of-slot" class="quiet">
+          latest, 2026-11-24 or 2026-11-24 03:00, in {slotZone}
+        </span>
+      </form>
+      <form method="get" action="/task" autocomplete="off">
+        <input type="hidden" name="task" value={task} />
+        <label>
+          Status
+          <select name="status">
+            <option value="">any</option>
+            {STATUSES.map((name) => (
+              <option value={name} selected={name === status}>
+                {MARKS[name].word}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Bound label="From" name="since" value={since} />
+        <Bound label="To" name="until" value={until} />
+        <label class="check">
+          <input type="checkbox" name="duplicates" value="1" checked={Boolean(duplicates)} />
+          Only with rejected triggers
+        </label>
+        <button type="submit">Show</button>
+        <span id="times-of-history" class="quiet">
+          2026-11-24, 2026-11-24 03:00 or 7d, in {zone}
+        </span>
+      </form>
+    </search>
+  )
+}
+
+/** A field for a time. A date field would show it as mm/dd/yyyy, and has no time of the day. */
+function Bound({ label, name, value = '' }: Readonly<{ label: string; name: string; value: string | undefined }>) {
+  return (
+    <label>
+      {label}
+      <input name={name} value={value} size={20} spellcheck={false} aria-describedby="times-of-history" />
+    </label>
+  )
+}
+
+/** The slots of a page. It has the columns of `cronledger history`, and shows how late the first attempt started. */
+function HistoryTable({
+  head: { task, clock },
+  slots,
+  now,
+}: Pick<TaskViewProps, 'head' | 'now'> & Pick<TaskPage, 'slots'>) {
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">Slot</th>
+          <th scope="col">Status</th>
+          <th scope="col" class="number">
+            Attempts
+          </th>
+          <th scope="col" class="number">
+            Start delay
+          </th>
+          <th scope="col" class="number">
+            Duration
+          </th>
+          <th scope="col">Rejected triggers</th>
+        </tr>
+      </thead>
+      <tbody>
+        {slots.map((one) => {
+          const { slot, row, own, mark, schedule } = one
+          return (
+            <tr>
+              <th scope="row">
+                <a href={links.slot(task, slot)}>
+                  <Time at={slot} clock={clock.ofSlot(schedule.zone)} now={now} />
+                </a>
+              </th>
+              <td>
+                <Badge mark={mark} />
+              </td>
+              <td class="number">{own === null ? '' : attemptCount(own)}</td>
+              <td class="number">{elapsedText(own && latenessMsOf(own))}</td>
+              <td class="number">{elapsedText(durationMsOf(one))}</td>
+              <td>{rejectedText(row)}</td>
+            </tr>
+          )
+        })}
+      </tbody>
+    </table>
+  )
+}
+
+function elapsedText(ms: number | null): string {
+  return ms === null ? '' : elapsed(ms)
 }
