@@ -55,7 +55,7 @@ Set up:
 cronledger help COMMAND  shows the options of a command, with examples.
 cronledger help TOPIC    explains exit-codes, environment or operating (what to do at 3 a.m.).
 cronledger --version     shows the versions of cronledger, Node and the time zone data.
-The documentation is README.md and the folder docs of the package.`
+The documentation: https://github.com/cronledger/cronledger#readme`
 
 /** The names that other tools have for a command, and the commands here that have their meaning. */
 const COMMANDS_OF_OTHERS: readonly (readonly [names: string, commands: readonly string[]])[] = [

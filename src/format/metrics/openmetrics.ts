@@ -5,12 +5,22 @@ import type { TaskHealth } from '../../verdict/judge.ts'
 // Prometheus, because node_exporter reads only that. It has no state sets and no units, and takes lines with `#` that it
 // does not know as comments. So each family is a gauge.
 
-interface Family {
+interface FamilyHead {
   readonly name: string
   readonly help: string
   readonly unit?: string
-  samples(health: TaskHealth): readonly { readonly labels?: Readonly<Record<string, string>>; readonly value: number }[]
 }
+
+interface Sample {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+interface Family extends FamilyHead {
+  samples(health: TaskHealth): readonly Sample[]
+}
+
+const FINDINGS_OF_TASK = { name: 'cronledger_findings', help: 'How many slots need attention, by kind.' }
 
 const FAMILIES: readonly Family[] = [
   {
@@ -55,8 +65,7 @@ const FAMILIES: readonly Family[] = [
       ),
   },
   {
-    name: 'cronledger_findings',
-    help: 'How many slots need attention, by kind.',
+    ...FINDINGS_OF_TASK,
     samples: ({ findings }) => Object.entries(findings).map(([kind, value]) => ({ labels: { kind }, value })),
   },
 ]
@@ -65,18 +74,64 @@ const FAMILIES: readonly Family[] = [
 export async function* healthMetrics(tasks: AsyncIterable<TaskHealth>): AsyncGenerator<string, void, undefined> {
   const all: TaskHealth[] = []
   for await (const health of tasks) all.push(health)
-  for (const { name, help, unit, samples } of FAMILIES) {
-    yield `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${unit === undefined ? '' : `# UNIT ${name} ${unit}\n`}`
-    for (const health of all) {
-      yield samples(health)
-        .map(({ labels, value }) => `${name}${labelsText({ task: health.task, ...labels })} ${value}\n`)
-        .join('')
+  for (const family of FAMILIES) {
+    yield headText(family)
+    for (const { task, ...health } of all) {
+      const samples = family.samples({ task, ...health })
+      yield samplesText(
+        family,
+        samples.map(({ labels, value }) => ({ labels: { task, ...labels }, value })),
+      )
     }
   }
-  yield '# EOF\n'
+  yield END
+}
+
+/** The findings that the pages share, as they were `ageMs` ago. */
+export interface SharedFindings {
+  readonly ageMs: number
+  readonly tasks: number
+  readonly unreadable: number
+  readonly byTask: ReadonlyMap<string, ReadonlyMap<string, number>>
+}
+
+/** Only tasks with findings have samples of their own. Memory holds them anyway. */
+export function findingsMetrics({ ageMs, tasks, unreadable, byTask }: SharedFindings): string {
+  const families: readonly (FamilyHead & { readonly samples: readonly Sample[] })[] = [
+    {
+      name: 'cronledger_findings_age_seconds',
+      help: 'How long ago the ledger was read for these numbers.',
+      unit: 'seconds',
+      samples: [{ value: ageMs / 1_000 }],
+    },
+    { name: 'cronledger_tasks', help: 'How many tasks were looked at.', samples: [{ value: tasks }] },
+    {
+      name: 'cronledger_tasks_unreadable',
+      help: 'How many tasks could not be checked, so that their findings are not known.',
+      samples: [{ value: unreadable }],
+    },
+    {
+      ...FINDINGS_OF_TASK,
+      samples: [...byTask].flatMap(([task, kinds]) =>
+        [...kinds].map(([kind, value]) => ({ labels: { task, kind }, value })),
+      ),
+    },
+  ]
+  return `${families.map((family) => `${headText(family)}${samplesText(family, family.samples)}`).join('')}${END}`
+}
+
+const END = '# EOF\n'
+
+function headText({ name, help, unit }: FamilyHead): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${unit === undefined ? '' : `# UNIT ${name} ${unit}\n`}`
+}
+
+function samplesText({ name }: FamilyHead, samples: readonly Sample[]): string {
+  return samples.map(({ labels = {}, value }) => `${name}${labelsText(labels)} ${value}\n`).join('')
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {
+  if (Object.keys(labels).length === 0) return ''
   return `{${Object.entries(labels)
     .map(([name, value]) => `${name}="${escaped(value)}"`)
     .join(',')}}`

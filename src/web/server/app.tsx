@@ -6,10 +6,11 @@ import { formatInstant } from '../../core/instant.ts'
 import { instantWithoutSchedule } from '../../core/schedule/slot-reference.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName } from '../../core/user-text.ts'
+import { findingsMetrics } from '../../format/metrics/openmetrics.ts'
 import { links, type OverviewQuery, type TaskQuery } from '../views/frame/links.ts'
 import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/missing.tsx'
 import { isMoving } from '../views/frame/slot-facts.ts'
-import { countInTitle, isEmpty, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
+import { countInTitle, isEmpty, type Needs, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
 import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
 import { taskSteps } from '../views/task/commands.tsx'
@@ -42,9 +43,15 @@ export function createApp(options: AppOptions): Hono {
   const app = new Hono()
   const { show, problem, failure } = openAnswers(options)
   const reading = openReadings(options)
-  const { overview, needs } = viewsOfAll(options, reading)
+  const sharedNeeds = shareNeeds(options.clock, () => {
+    const own = openReading(options, new AbortController().signal)
+    return beginNeeds(own.now - NEEDS_MS, own)
+  })
+  const { overview, needs } = viewsOfAll(options, reading, sharedNeeds)
   const { task, slot } = viewsOfTask(options, reading)
   app.use(HEADERS)
+  // Whoever probes may use any name of this server. The answer says nothing else, so it may.
+  app.get('/healthz', (context) => context.text('serving\n', 200, NOT_STORED))
   app.use(async (context, next) => rejectRequest(context, host) ?? next())
   app.get('/page.js', (context) => context.body(assets.script, 200, asset('text/javascript')))
   app.get('/page.css', (context) => context.body(assets.style, 200, asset('text/css')))
@@ -57,12 +64,24 @@ export function createApp(options: AppOptions): Hono {
     '/needs',
     show(needs, () => 'needs'),
   )
+  app.get('/metrics', async (context) => {
+    const found = await sharedNeeds()
+    if (!found.isWhole) return context.text('The ledger is still being read for the first time.\n', 503, NOT_STORED)
+    const { tasks, problems, byTask, now } = found
+    const text = findingsMetrics({ ageMs: options.clock.now() - now, tasks, unreadable: problems.length, byTask })
+    return context.body(text, 200, {
+      ...NOT_STORED,
+      'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+    })
+  })
   app.get('/task', show(task))
   app.get('/slot', show(slot))
   app.notFound((context) => problem(context, 'Page not found', 'This address does not exist.', 404))
   app.onError((error, context) => failure(context, error))
   return app
 }
+
+const NOT_STORED = { 'cache-control': 'no-store' }
 
 const HEADERS = secureHeaders({
   contentSecurityPolicy: {
@@ -98,13 +117,7 @@ function rejectRequest(context: Context, host: string): Response | null {
 type ReadingOf = ReturnType<typeof openReadings>
 
 /** They share the findings that were just read. */
-function viewsOfAll(options: AppOptions, reading: ReadingOf) {
-  const { clock, store } = options
-  const sharedNeeds = shareNeeds(clock, () => {
-    const own = openReading(options, new AbortController().signal)
-    return beginNeeds(own.now - NEEDS_MS, own)
-  })
-
+function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeeds: () => Promise<Needs>) {
   const overview: ReadView = async (context, untilMs) => {
     const query = overviewQueryOf(context)
     const begunMs = clock.monotonicMs()

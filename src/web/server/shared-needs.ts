@@ -9,20 +9,15 @@ const WAIT_MS = 1_500
 /** If no page waited for a reading that failed, the next page gets the error, but not later than this. */
 const ERROR_MS = 60_000
 
-/** An open page asks again in this time. Otherwise a ledger that has become slow would take the findings from it. */
-const USABLE_MS = 60_000
-
 interface NeedsAnswer {
   readonly needs: Needs
   /** Until then, the findings are not read again. */
   readonly freshUntilMs: number
-  /** Until then, a page shows them while they are read again. */
-  readonly usableUntilMs: number
 }
 
 /**
  * Gives all viewers the same findings. The reading goes on while no page waits for it, so a page never waits until thousands
- * of tasks are read: it gets the findings before them if these are not too old, or else those so far.
+ * of tasks are read: it gets the last whole findings, which say when they were read, or else those so far.
  */
 export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promise<Needs> {
   let last: NeedsAnswer | null = null
@@ -34,8 +29,7 @@ export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promi
     started.whole.then(
       (needs) => {
         const endedMs = clock.monotonicMs()
-        const freshMs = AGE_FACTOR * (endedMs - begunMs)
-        last = { needs, freshUntilMs: endedMs + freshMs, usableUntilMs: endedMs + Math.max(USABLE_MS, 2 * freshMs) }
+        last = { needs, freshUntilMs: endedMs + AGE_FACTOR * (endedMs - begunMs) }
         current = null
       },
       async () => {
@@ -64,7 +58,7 @@ export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promi
       for (;;) {
         const whole = await waitFor(own)
         if (whole !== null) return whole
-        if (last !== null && clock.monotonicMs() <= last.usableUntilMs) return last.needs
+        if (last !== null) return last.needs
         const soFar = own.soFar()
         // A page must not say that nothing was found while the ledger cannot be reached.
         if (soFar.tasks > 0) return soFar

@@ -46,7 +46,7 @@ export function parseOpenMetrics(text: string): readonly Sample[] {
 
 function parseSample(line: string): Sample {
   const [, name = '', inner = '', value = ''] =
-    /^([a-zA-Z_:][a-zA-Z0-9_:]*)\{(.*)\} (-?\d+(?:\.\d+)?)$/.exec(line) ?? []
+    /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (-?\d+(?:\.\d+)?)$/.exec(line) ?? []
   if (name === '') throw new Error(`not a sample: ${line}`)
   const labels: Record<string, string> = {}
   for (LABEL.lastIndex = 0; LABEL.lastIndex < inner.length; ) {

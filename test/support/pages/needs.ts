@@ -62,7 +62,7 @@ export const ILL: Needs = {
   byTask: new Map(
     ['nightly', 'weekly'].map((task) => [
       task,
-      new Set(FINDINGS.flatMap((found) => (found.task === task ? found.kind : []))),
+      new Map(FINDINGS.flatMap((found) => (found.task === task ? [[found.kind, 1] as const] : []))),
     ]),
   ),
   incidents: collected.incidents(),

@@ -89,6 +89,7 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
   expect(begun.status).toBe(200)
   expect(begun.html).toContain('1 task was checked so far. The others are still being checked.')
   expect(begun.html).toMatch(/At least 1 (slot|failed)/)
+  expect((await ask('/metrics')).status).toBe(503)
   isOver = false
   last.open()
   const whole = await ask('/needs')

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { cronledger, scratch } from '../../support/cli.ts'
+import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
 import { companyTasks, fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
 import { type Served, serve, untilChecked } from '../../support/pages/serve.ts'
 import { awsEnv, startAnswering } from '../../support/servers.ts'
@@ -39,7 +40,18 @@ function ask(address: string, { method = 'GET', headers = {}, base = served.url 
   })
 }
 
-const VIEWS = ['/', '/needs', '/task?task=heartbeat', '/page.js', '/page.css', '/nothing', '/task?task=nobody', '/slot']
+const VIEWS = [
+  '/',
+  '/needs',
+  '/task?task=heartbeat',
+  '/healthz',
+  '/metrics',
+  '/page.js',
+  '/page.css',
+  '/nothing',
+  '/task?task=nobody',
+  '/slot',
+]
 
 test.each(VIEWS)('%s lets no other site in, and nothing of another site', async (address) => {
   const { headers } = await ask(address)
@@ -80,6 +92,28 @@ test('only its own host is answered', async () => {
   const body = expect.not.stringContaining('heartbeat')
   expect(await ask('/', { headers: { host: 'evil.example:1' } })).toMatchObject({ status: 403, body })
   expect((await ask('/', { headers: { host: 'localhost' } })).status).toBe(200)
+})
+
+test('/healthz says to a probe with any Host that the process serves, and nothing else', async () => {
+  expect(await ask('/healthz', { headers: { host: 'evil.example:1' } })).toMatchObject({
+    status: 200,
+    body: 'serving\n',
+  })
+  expect((await ask('/healthz', { method: 'POST' })).status).toBe(405)
+})
+
+test('/metrics has the findings of the pages and their age, and follows the rule about the Host', async () => {
+  await untilChecked(served)
+  const { status, body } = await ask('/metrics')
+  const samples = parseOpenMetrics(body)
+  const sumOf = (wanted: string) => samples.reduce((sum, { name, value }) => (name === wanted ? sum + value : sum), 0)
+  expect(status).toBe(200)
+  const [, shown] = /(\d+) slots need attention/.exec((await ask('/needs')).body) ?? []
+  expect(sumOf('cronledger_findings')).toBe(Number(shown))
+  expect(samples).toContainEqual({ name: 'cronledger_tasks', labels: {}, value: companyTasks(NOW).length })
+  expect(samples).toContainEqual({ name: 'cronledger_tasks_unreadable', labels: {}, value: 0 })
+  expect(sumOf('cronledger_findings_age_seconds')).toBeGreaterThan(0)
+  expect((await ask('/metrics', { headers: { host: 'evil.example:1' } })).status).toBe(403)
 })
 
 test('another site may lead here, and fetch nothing', async () => {

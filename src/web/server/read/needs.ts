@@ -17,7 +17,7 @@ export interface NeedsReading {
 /** Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks. */
 export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
   const count = { ...NO_FINDINGS }
-  const byTask = new Map<string, Set<FindingKind>>()
+  const byTask = new Map<string, Map<FindingKind, number>>()
   const collected = collectIncidents()
   const problems: string[] = []
   let tasks = 0
@@ -32,7 +32,8 @@ export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
     const { task, kind } = finding
     collected.add(finding)
     count[kind] += 1
-    byTask.set(task, (byTask.get(task) ?? new Set()).add(kind))
+    const kinds = byTask.get(task) ?? new Map<FindingKind, number>()
+    byTask.set(task, kinds.set(kind, (kinds.get(kind) ?? 0) + 1))
   }
 
   async function readAllNeeds(): Promise<Needs> {

@@ -16,7 +16,7 @@ type Kind = TaskFinding['kind']
 /** The findings of `check`: the slots that need attention. */
 export interface Needs {
   readonly count: Readonly<Record<Kind, number>>
-  readonly byTask: ReadonlyMap<string, ReadonlySet<Kind>>
+  readonly byTask: ReadonlyMap<string, ReadonlyMap<Kind, number>>
   readonly incidents: readonly Incident[]
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
@@ -274,14 +274,13 @@ function wellText(needs: Needs): string {
   const { problems, isWhole } = needs
   if (problems.length > 0) return `${counted(problems.length, 'task')} could not be checked`
   if (isEmpty(needs)) return 'No tasks yet'
-  return isWhole ? 'No problems found' : 'No problems found so far'
+  return isWhole ? 'No problems found' : 'Still checking'
 }
 
 /** Says in which span nothing was found. Returns an empty text if no task could be checked. */
 function spanText({ problems, isWhole, tasks, when }: Needs): string {
   if (problems.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
-  const found = isWhole ? 'No problems found' : 'No problems found so far'
-  return tasks > problems.length ? `${found} in the other tasks ${when}.` : ''
+  return isWhole && tasks > problems.length ? `No problems found in the other tasks ${when}.` : ''
 }
 
 function atLeast({ problems, isWhole }: Needs): string {

@@ -19,7 +19,7 @@ export function statesOf(
   suspended: FoundSuspension | null,
 ): ReadonlySet<TaskState> {
   if (suspended?.kind === 'retirement') return new Set<TaskState>(['retired'])
-  const states = new Set<TaskState>(kinds)
+  const states = new Set<TaskState>(kinds?.keys())
   if (suspended !== null) states.add('paused')
   return states
 }
