@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 import { quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 
@@ -18,7 +20,8 @@ const SOURCE_VARIABLES: readonly (readonly [variable: string, check: string])[] 
 const KEY_VARIABLES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']
 
 /** How the SDK says that a login is missing or has expired. Only the first one names a profile, such as that of `source_profile`. */
-const NO_LOGIN = /token associated with profile=(\S+) was|aws sso login|Session token not found or invalid/
+const NO_SSO_LOGIN = /token associated with profile=(\S+) was|aws sso login|Session token not found or invalid/
+const NO_LOGIN = /Please re-?authenticate|^Failed to load token from/i
 
 /**
  * A profile is not an outage: most of them fail because they do not exist, or because a sign-in has expired. `error` is what
@@ -30,12 +33,17 @@ export async function missingCredentials(
   error: unknown,
 ): Promise<MissingCredentials> {
   const profile = env['AWS_PROFILE']
-  const noLogin = error instanceof Error ? NO_LOGIN.exec(error.message) : null
-  if (noLogin !== null) {
-    const name = withoutSecrets(noLogin[1] ?? (profile || 'default'))
+  const said = error instanceof Error ? error.message : ''
+  const noSsoLogin = NO_SSO_LOGIN.exec(said)
+  if (noSsoLogin !== null || NO_LOGIN.test(said)) {
+    const name = withoutSecrets(noSsoLogin?.[1] ?? (profile || 'default'))
     const shown = /^[\w.@+-]+$/.test(name) ? name : quote(name)
-    return { isOutage: false, hint: `The SSO login is missing or has expired: aws sso login --profile ${shown}` }
+    const [login, command] = noSsoLogin === null ? ['login', 'aws login'] : ['SSO login', 'aws sso login']
+    return { isOutage: false, hint: `The ${login} is missing or has expired: ${command} --profile ${shown}` }
   }
+  const missingKey = keyMissingIn(profile || 'default', env)
+  const half = `Profile ${shownProfile(profile || 'default')} in ~/.aws has no ${missingKey}, only the other one of the pair.`
+  if (profile && missingKey !== null) return { isOutage: false, hint: half }
   if (profile) {
     return {
       isOutage: false,
@@ -60,9 +68,37 @@ export async function missingCredentials(
       hint: 'The metadata service of the EC2 instance gave none. Check the role of the instance.',
     }
   }
+  if (missingKey !== null) return { isOutage: false, hint: half }
   return {
     isOutage: false,
     hint: 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+  }
+}
+
+const FILES = [
+  ['AWS_CONFIG_FILE', 'config'],
+  ['AWS_SHARED_CREDENTIALS_FILE', 'credentials'],
+] as const
+
+/** Returns which key of a pair the files of the SDK do not have for a profile, or null if they have both or none. */
+function keyMissingIn(profile: string, env: Environment): string | null {
+  const missing = new Set(['aws_access_key_id', 'aws_secret_access_key'])
+  for (const [variable, name] of FILES) {
+    let section = ''
+    for (const line of textOf(env[variable] || join(homedir(), '.aws', name)).split('\n')) {
+      section = /^\s*\[(?:profile\s+)?["']?(.*?)["']?\]/.exec(line)?.[1] ?? section
+      if (section === profile) missing.delete(/^\s*(\w+)\s*=\s*\S/.exec(line)?.[1] ?? '')
+    }
+  }
+  const [key = null, other] = missing
+  return other === undefined ? key : null
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
   }
 }
 
