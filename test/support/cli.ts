@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,11 @@ export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.
 
 /** The option of Node with which the clock of a command stands at `DOCS_CLOCK`. The process that many commands share needs none. */
 export const STOPPED_CLOCK = `--import ${new URL('../docs/fakes/clock.mjs', import.meta.url).href}`
+
+/** For LD_PRELOAD: a program gets the time FAKETIME. Undefined if it is not installed. */
+export const FAKETIME_LIBRARY = readdirSync('/usr/lib', { withFileTypes: true })
+  .map(({ name }) => `/usr/lib/${name}/faketime/libfaketime.so.1`)
+  .find((path) => existsSync(path))
 
 /** The options of a batch that is due each day at 03:00 UTC. */
 export const NIGHTLY = ['--task', 'nightly', '--schedule', '0 3 * * *'] as const

@@ -1,22 +1,19 @@
 // The recipes of the guides, fired by the cron daemons themselves under a moved clock, and read by the tools of the other schedulers.
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { clockAt, cronledger, type Loose, MAIN, STOPPED_CLOCK, scratch } from '../../support/cli.ts'
+import { clockAt, cronledger, FAKETIME_LIBRARY, type Loose, MAIN, STOPPED_CLOCK, scratch } from '../../support/cli.ts'
 import { blocksIn } from '../markdown.ts'
 
 /** The folder that `.ci/schedulers` has filled. Without it, only what `.ci/install` installs is tried. */
 const TOOLS = process.env['SCHEDULERS'] ?? '/nowhere'
-const PRELOAD = readdirSync('/usr/lib', { withFileTypes: true })
-  .map(({ name }) => `/usr/lib/${name}/faketime/libfaketime.so.1`)
-  .find((path) => existsSync(path))
 const tool = (path: string) => join(TOOLS, path)
 /** A daemon reads its own folder below /var/spool, which only root can replace. */
-const canFire = PRELOAD !== undefined && process.getuid?.() === 0
+const canFire = FAKETIME_LIBRARY !== undefined && process.getuid?.() === 0
 
 const pages = ['without-aws', 'other-schedulers'].map(
   (name) => new URL(`../../../docs/guides/${name}.md`, import.meta.url),
@@ -74,7 +71,7 @@ function hostWith(kind: string, { daemon, host, begin = '' }: Cron) {
       const begins = new Date(slot - 1_000 + (host === 'UTC' ? 0 : 9 * 3_600_000)).toISOString()
       const child = spawn(
         'unshare',
-        ['-m', 'sh', '-c', ENTER, 'sh', join(folder, 'crontab'), 'env', `LD_PRELOAD=${PRELOAD}`, ...daemon],
+        ['-m', 'sh', '-c', ENTER, 'sh', join(folder, 'crontab'), 'env', `LD_PRELOAD=${FAKETIME_LIBRARY}`, ...daemon],
         {
           stdio: 'ignore',
           env: {

@@ -1,14 +1,24 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { LedgerError } from '../../../src/core/errors.ts'
 import type { DynamoOptions } from '../../../src/store/dynamodb/client.ts'
 import { openDynamoStore } from '../../../src/store/dynamodb/dynamodb-store.ts'
-import { scratch } from '../../support/cli.ts'
-import { CREDENTIALS, REGION, type Server, startAnswering, startDynalite } from '../../support/servers.ts'
+import { FAKETIME_LIBRARY, scratch, start } from '../../support/cli.ts'
+import {
+  awsEnv,
+  CREDENTIALS,
+  listen,
+  REGION,
+  type Server,
+  startAnswering,
+  startDynalite,
+} from '../../support/servers.ts'
 import { claimOf, rejectionOf } from '../contract.ts'
 
 const row = claimOf('nightly')
@@ -191,6 +201,30 @@ describe('a DynamoDB that refuses says so in one line', () => {
     const error = await failure({ endpoint: await answering(400, 'InvalidSignatureException', message) })
     expect(error.message).toMatch(/\(InvalidSignatureException\)\. Check the clock of this host \(NTP\)\.$/)
   })
+
+  it.skipIf(FAKETIME_LIBRARY === undefined)(
+    'a certificate that is only valid at another time than that of this host: the clock',
+    async () => {
+      const folder = scratch()
+      const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+      const request = ['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-days', '2']
+      const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+      execFileSync('openssl', [...request, ...name, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+      const secure = createServer({ key: readFileSync(key), cert: readFileSync(certificate) })
+      const { endpoint } = keep(await listen(secure))
+      const ask = (FAKETIME: string) => {
+        const time = { FAKETIME, FAKETIME_DONT_FAKE_MONOTONIC: '1', LD_PRELOAD: FAKETIME_LIBRARY ?? '' }
+        const env = { ...awsEnv({ endpoint: endpoint.replace('http:', 'https:') }), NODE_EXTRA_CA_CERTS: certificate }
+        return start(['history', '--store', 'dynamodb:ledger', '--task', 'x'], { env: { ...env, ...time } }).ended
+      }
+      const says = (what: string) => ({
+        code: 75,
+        stderr: expect.stringContaining(`: certificate ${what}. Check the clock of this host (NTP).\n`),
+      })
+      expect(await ask('-30d')).toMatchObject(says('is not yet valid'))
+      expect(await ask('+30d')).toMatchObject(says('has expired'))
+    },
+  )
 
   for (const type of ['UnrecognizedClientException', 'InvalidSignatureException', 'ExpiredTokenException']) {
     it(`${type}: without its message, which may hold secrets`, async () => {
