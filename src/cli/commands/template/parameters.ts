@@ -53,7 +53,11 @@ const OUTPUTS = ['ScheduleGroup', 'SchedulerRole', 'DeadLetters', 'AlarmTopic']
 const MAX_PAIRS = 5
 const PAIRS = {
   Variables: { parameters: ['VariableNames', 'VariableValues'], form: 'NAME=VALUE', value: '[^,]*' },
-  Secrets: { parameters: ['SecretNames', 'SecretArns', 'SecretResources'], form: 'VARIABLE=ARN', value: 'arn:[^,=]+' },
+  Secrets: {
+    parameters: ['SecretNames', 'SecretArns', 'SecretResources'],
+    form: 'VARIABLE=ARN',
+    value: 'arn:[^:,=]+:(?:secretsmanager|ssm):[^,=]+',
+  },
 } as const
 const PAIR_PARAMETERS: readonly string[] = Object.values(PAIRS).flatMap(({ parameters }) => parameters)
 
@@ -175,7 +179,11 @@ const RUN_PARAMETERS = 'CatchUp SinceLastSuccess Timeout DoneBy Owner MaxAttempt
 
 function checkRunOptions(given: ParameterValues, { store, task, schedule }: BatchOptions): void {
   const variable = (name: string) => `CRONLEDGER_${name.replace(/(?!^)[A-Z]/g, '_$&').toUpperCase()}`
-  const env = Object.fromEntries(RUN_PARAMETERS.map((name) => [variable(name), given[name]]))
+  const values = given['VariableValues']?.split(',') ?? []
+  const env = Object.fromEntries([
+    ...RUN_PARAMETERS.map((name) => [variable(name), given[name]]),
+    ...(given['VariableNames']?.split(',') ?? []).map((name, index) => [name, values[index]]),
+  ])
   const argv = ['--store', store, '--task', task, '--schedule', schedule]
   const help = { name: 'run', summary: '', examples: [], options: RUN_OPTIONS, takesTask: true } as const
   readSettings(defined(readOptions(help, argv, env)))
@@ -208,9 +216,14 @@ function checkTogether(values: ParameterValues, task: string, template: string):
     )
   }
   if (After.split(',').includes(task)) {
-    throw usageError(
-      `After has ${quote(task)}, the task itself. Use the variable CRONLEDGER_AFTER=self for the slot before.`,
-    )
+    throw usageError(`After has ${quote(task)}, the task itself. Use After=self for the slot before.`)
+  }
+  if (values['Command']?.startsWith(',') || values['Command'] === '') {
+    throw usageError('Command has no first word. Give the words of the command, separated by commas.')
+  }
+  for (const [name, most] of Object.entries({ Subnets: 16, SecurityGroups: 5 })) {
+    const count = values[name]?.split(',').length ?? 0
+    if (count > most) throw usageError(`${name} has ${count} items. A task can have at most ${most}.`)
   }
   if (values['TaskRole'] && values['TaskPolicies']) {
     throw usageError('TaskPolicies are for the role that the stack makes. Attach them to TaskRole yourself.')
@@ -256,6 +269,7 @@ interface Parameter {
   readonly otherwise: string | null
   /** In a list, each item must match it. */
   readonly allowed: RegExp
+  readonly choices: readonly string[]
   readonly least: number
   readonly most: number
 }
@@ -271,8 +285,9 @@ function readTemplate(template: string): Map<string, Parameter> {
           ?.slice(1)
           .find((text) => text !== undefined)
       const [, list] = /^ {4}AllowedValues:\s+\[(.*?)\]/ms.exec(block) ?? []
-      const choices = list?.split(/,\s*/).map((choice) => choice.replaceAll('"', ''))
-      const pattern = choices?.join('|') ?? member('AllowedPattern')?.replaceAll('\\\\', '\\') ?? '.*'
+      const choices = list?.split(/,\s*/).map((choice) => choice.replaceAll('"', '')) ?? []
+      const otherPattern = member('Type') === 'Number' ? '\\d+' : '.*'
+      const pattern = member('AllowedPattern')?.replaceAll('\\\\', '\\') ?? (choices.join('|') || otherPattern)
       const what = member('Description') ?? ''
       const allowed = new RegExp(`^(?:${pattern})$`, 's')
       const bound = (key: string, otherwise: number) => Number(member(key) ?? otherwise)
@@ -280,7 +295,7 @@ function readTemplate(template: string): Map<string, Parameter> {
         least: bound('MinValue', Number.NEGATIVE_INFINITY),
         most: bound('MaxValue', Number.POSITIVE_INFINITY),
       }
-      return [name, { what, otherwise: member('Default') ?? null, allowed, ...bounds }]
+      return [name, { what, otherwise: member('Default') ?? null, allowed, choices, ...bounds }]
     }),
   )
 }
@@ -305,9 +320,10 @@ function readParameters(text: string, known: ReadonlyMap<string, Parameter>): Pa
         const names = [...known.keys(), ...Object.keys(PAIRS)].filter(isOpen)
         throw wrong(`: the template has no parameter ${name}.${suggestion(name, names)} Use ${names.join(', ')}.`)
       }
-      const { what, allowed, least, most } = parameter
+      const { what, allowed, choices, least, most } = parameter
+      const use = choices.length > 0 ? ` Use ${listed(choices.filter(Boolean), 'or')}.` : ''
       const items = what.includes('separated by commas') ? value.split(/ *, */) : [value]
-      if (!items.every((one) => allowed.test(one))) throw wrong(` is not allowed. ${what}`)
+      if (!items.every((one) => allowed.test(one))) throw wrong(` is not allowed. ${what}${use}`)
       if (Number(value) < least || Number(value) > most)
         throw wrong(` is not allowed. ${what} At least ${least}, at most ${most}.`)
       return [name, value]

@@ -171,7 +171,10 @@ test.each([
   [{ outputs: '{}' }, /^the file of --outputs is not valid\./],
   [{ outputs: outputsFile({ ScheduleGroup: 'g' }) }, /^SchedulerRole \(.*\), DeadLetters .* have no value\./],
   [{ parameters: `${PLACE} Secrets=PASSWORD` }, /is not allowed\. Use Secrets=VARIABLE=ARN,VARIABLE=ARN\.$/],
-  [{ parameters: `${PLACE} Secrets=${'A=arn:aws:x,'.repeat(6)}` }, /^Secrets has 6 items\. At most 5 are possible\./],
+  [
+    { parameters: `${PLACE} Secrets=${'A=arn:aws:ssm:x,'.repeat(6)}` },
+    /^Secrets has 6 items\. At most 5 are possible\./,
+  ],
   [{ parameters: `${PLACE} Variables=MODE` }, /is not allowed\. Use Variables=NAME=VALUE,NAME=VALUE\.$/],
   [{ parameters: `${PLACE} Variables=A=1,A=2` }, /^The variable "A" is given twice\./],
   [
@@ -179,7 +182,7 @@ test.each([
     /^The stack itself sets the variable "CRONLEDGER_TIMEOUT"\./,
   ],
   [
-    { parameters: `${PLACE} Secrets=CRONLEDGER_STORE=arn:aws:x` },
+    { parameters: `${PLACE} Secrets=CRONLEDGER_STORE=arn:aws:ssm:x` },
     /^The stack itself sets the variable "CRONLEDGER_STORE"\./,
   ],
   [{ parameters: `${PLACE} MaxAttempts=zero` }, /max-attempts|MAX_ATTEMPTS/],
@@ -188,10 +191,29 @@ test.each([
   [{ parameters: `${PLACE} Expect=foo` }, /expect|EXPECT/],
   [{ parameters: `${PLACE} DoneBy=25` }, /done-by|DONE_BY/],
   [{ parameters: `${PLACE} NoRunHours=170` }, /At least 0, at most 168\.$/],
-  [{ parameters: `${PLACE} LogRetention=91` }, /^--parameters "LogRetention=91" is not allowed\./],
+  [
+    { parameters: `${PLACE} LogRetention=91` },
+    /^--parameters "LogRetention=91" is not allowed\..* Use 1, 3, .* or 3653\.$/,
+  ],
+  ...[
+    ...['NoRunHours=x', 'EphemeralStorage=20.5', 'PlatformVersion=1', 'PlatformVersion=1.3.0', 'CapacityProvider=a b'],
+    ...['TaskPolicies=S3', 'PermissionsBoundary=S3', 'Image=my image', 'Secrets=A=arn:aws:s3:::x'],
+  ].map(
+    (given) =>
+      [
+        { parameters: `${PLACE} ${given}` },
+        new RegExp(`^--parameters "${given.replace(/=.*/, '=')}.*" is not allowed\\.`),
+      ] as const,
+  ),
+  [{ parameters: `${PLACE} Command=` }, /^Command has no first word\./],
+  [{ parameters: `${PLACE} SecurityGroups=sg-1${',sg-2'.repeat(5)}` }, /^SecurityGroups has 6 items\..* at most 5\.$/],
+  [
+    { parameters: `${PLACE} Variables=CRONLEDGER_MAX_LATENESS=x` },
+    /^CRONLEDGER_MAX_LATENESS "x" is not a valid duration/,
+  ],
   [{ parameters: `${PLACE} Cpu=256 Memory=8192` }, /^Memory is "8192", .* with Cpu=256\. Use 512, 1024 or 2048\.$/],
   [{ parameters: `${PLACE} Cpu=1024` }, /^Memory is "512", .* Use 2048 to 8192 in steps of 1024\.$/],
-  [{ parameters: `${PLACE} After=import,nightly` }, /^After has "nightly", the task itself\./],
+  [{ parameters: `${PLACE} After=import,nightly` }, /^After has "nightly", the task itself\. Use After=self /],
   [
     { parameters: `${PLACE} TaskRole=arn:aws:iam::123456789012:role/a TaskPolicies=arn:aws:iam::aws:policy/A` },
     /^TaskPolicies are for the role that the stack makes\./,
@@ -208,7 +230,10 @@ test.each([
   [{ parameters: `${PLACE} Memry=1024` }, /the template has no parameter Memry\. Did you mean Memory\?/],
   [{ parameters: 'Memory' }, /Use NAME=VALUE/],
   [{ parameters: 'Timezone=UTC' }, /Timezone follows from --timezone\. Use that option\.$/],
-  [{ parameters: 'Architecture=arm' }, /"Architecture=arm" is not allowed\. Architecture of the image\.$/],
+  [
+    { parameters: 'Architecture=arm' },
+    /"Architecture=arm" is not allowed\. Architecture of the image\. Use X86_64 or ARM64\.$/,
+  ],
   [
     { parameters: 'Cluster=arn:aws:ecs:eu-west-1:123456789012:cluster/batch' },
     /is not allowed\. Name of the ECS cluster, not its ARN\./,
