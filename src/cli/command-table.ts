@@ -25,29 +25,29 @@ export const OVERVIEW = `Usage: cronledger COMMAND [options]
 
 Runs a scheduled batch once per period, even if the scheduler starts it more than once.
 
-Run a batch:
+Everyone needs these:
+  setup       Create the ledger, or check the setup
   run         Run a command once in its slot of the schedule
+  check       Find missed, failed, stale, overdue and late slots; exit 1 if there are any
+  show        Show one slot as a timeline
   rerun       Run a command again in one slot, or in the slots of a range that were missed or failed
 
-See what happened:
-  check       Find missed, failed, stale, overdue and late slots; exit 1 if there are any
+When there are more tasks, and more people who ask:
   tasks       List the tasks with their schedules, last slots and next slots
   history     List the slots of a task, or of all tasks, with their status
-  show        Show one slot as a timeline
   serve       Show all tasks and slots in a browser
   report      Write a monthly report for an auditor: HTML, JSON or CSV
 
-Fix a slot:
+When you know more than the record:
   resolve     Record the outcome of a stale or failed slot by hand, or skip a future slot
 
-Change a task:
+When a task changes or rests:
   declare     Record the schedule of a task before its first run, or before a change
   pause       Pause a task: its scheduled triggers start nothing, and no slot is missed
   resume      End the pauses and the retirement of a task
   retire      Retire a task that was removed, so that check does not report it
 
-Set up:
-  setup       Create the ledger, or check the setup
+When you write a setup:
   template    Print a template for AWS, or the parameters of a batch
   explain     Show what a schedule means: its slots and the effects of clock changes
   completion  Print a script for completion in bash, zsh or fish
