@@ -193,13 +193,18 @@ test.each(['batch', 'ledger'])(
   },
 )
 
-test('the guide gives the modules what they take', async () => {
+test('the guide and its examples give the modules what they take', async () => {
   const guide = readFileSync(new URL('../../docs/guides/cdk-and-terraform.md', import.meta.url), 'utf8')
-  const [, text = ''] = /^```hcl\n(.*?)^```$/ms.exec(guide) ?? []
-  const calls = Object.values<Loose[]>((await parser.parse('guide.tf', text))['module']).flat()
-  expect(calls.map(({ source }) => source)).toEqual(['./modules/ledger', './modules/batch'])
+  const texts = [
+    ...(/^```hcl\n.*?^```$/ms.exec(guide) ?? []).map((text) => text.replaceAll(/^```.*$/gm, '')),
+    ...[...guide.matchAll(/<<'END'\n(.*?)^END$/gms)].map(([, text = '']) => text),
+  ]
+  const parsed = await Promise.all(texts.map((text) => parser.parse('guide.tf', text)))
+  const calls = parsed.flatMap((file) => Object.values<Loose[]>(file['module']).flat())
+  const modules = ['./modules/ledger', './modules/batch']
+  expect(calls.map(({ source }) => source)).toEqual([...modules, ...modules.map((path) => `../.${path}`)])
   for (const { source, ...given } of calls) {
-    const { variable } = await parser.parse('main.tf', read(source.replace('./modules/', '')))
+    const { variable } = await parser.parse('main.tf', read(source.replace(/.*\//, '')))
     expect(Object.keys(variable)).toEqual(expect.arrayContaining(Object.keys(given)))
     const required = Object.keys(variable).filter((name) => !('default' in variable[name][0]))
     expect(Object.keys(given)).toEqual(expect.arrayContaining(required))
