@@ -68,7 +68,9 @@ const EARLIER = recordWith(DAILY.map((one) => ({ ...one, since: SLOT - 48 * HOUR
 /** What is said of a slot that the run of the next day has in its range. */
 const covered = (later: Row, own: Row | null = null) => {
   const covering = coveringOf(SLOT, own, [laterRow(later)], { now: NOW + 25 * HOUR_MS, skewMs: 9e9 })
-  return verdict(own && { ...laterRow(own), slot: SLOT }, { now: NOW + 60_000 }, { covering, record: EARLIER })
+  // Its own attempts had another slot in their range, too.
+  const attempts = own?.attempts.map((one) => ({ ...one, since: SLOT - 48 * HOUR_MS }))
+  return verdict(own && ({ ...own, attempts } as Row), { now: NOW + 60_000 }, { covering, record: EARLIER })
 }
 const ofOneRun = (row: Row): Row => ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'r1' })) }) as Row
 /** Left out: an earlier version wrote the row. */
