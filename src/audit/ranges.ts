@@ -1,6 +1,6 @@
-import { hasCompleted, hasStarted } from '../core/row/attempts.ts'
-import { type Covering, collectRanges, LONGEST_RANGE_MS, rangeStartOf } from '../core/row/range.ts'
-import { readableRow } from '../core/row/status.ts'
+import { hasStarted } from '../core/row/attempts.ts'
+import { type Covering, collectRanges, endsSearch, LONGEST_RANGE_MS, rangeStartOf } from '../core/row/range.ts'
+import { dueKeys } from '../core/task/expected-slots.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import type { TaskFacts } from '../verdict/found.ts'
 import type { JudgedSlot } from '../verdict/judge.ts'
@@ -19,33 +19,29 @@ export interface LaterRanges extends Pick<ReturnType<typeof collectRanges>, 'add
 }
 
 /**
- * Returns the ranges that rows at `from` or later have, and to which a reader adds the rows before. The next run that completed
- * goes on from there, so later ones say nothing of earlier slots. Without ranges in the task, nothing is read.
+ * Returns the ranges that rows at `from` or later have, and to which a reader adds the rows before. The first run that completed
+ * with the last slot before `from` in its range ends the search. Without ranges in the task, nothing is read.
  */
 export async function laterRanges(
-  { task, now, times }: TaskFacts,
+  { task, now, times, inForce: schedules }: TaskFacts,
   from: Instant,
   read: ReadRows,
 ): Promise<LaterRanges> {
   const { skewMs, sinceLastSuccess: hasRanges } = times
   const { add, covering } = collectRanges({ now, skewMs, hasRanges })
   const end = Math.min(from + LONGEST_RANGE_MS, now + skewMs) + 1
+  const earliest = from - LONGEST_RANGE_MS
+  const [last] = dueKeys([{ task, schedules }], earliest, from)
   let left = MAX_LATER
   let isOver = hasRanges !== true || from > now
   for (let [since, spanMs] = [from, FIRST_SPAN_MS]; !isOver && since < end && left > 0; since += spanMs, spanMs *= 4) {
     for await (const row of read({ task, since, until: Math.min(since + spanMs, end), limit: left })) {
       left -= 1
       add(row)
-      isOver ||= goesOn(row, from)
+      isOver ||= endsSearch(row, last?.slot ?? earliest)
     }
   }
   return { add, covering: (slot, own) => covering(slot, own, left > 0) }
-}
-
-/** A force of a slot that another run had done may begin after `from`, and says nothing of the slots before. */
-function goesOn(found: StoredRow, from: Instant): boolean {
-  const row = readableRow(found)
-  return row !== null && hasCompleted(row) && row.attempts.some((one) => (rangeStartOf(one) ?? from) < from)
 }
 
 interface DatedQuery extends Pick<HistoryQuery, 'limit'> {

@@ -1,6 +1,6 @@
 import { elapsed } from '../core/duration.ts'
 import { blockerOf, countedAttempts, hasCompleted, hasStarted, isRepaired, successOf } from '../core/row/attempts.ts'
-import { terminalState } from '../core/row/decide.ts'
+import { rerunnableAs, terminalState } from '../core/row/decide.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import { isEndUnknown, isUnreadable, missedUntil } from '../core/row/status.ts'
 import { suspensionOf } from '../core/task/suspensions.ts'
@@ -382,9 +382,11 @@ function completedWords(workText: string, { own }: SlotInTask, target: StepTarge
 }
 
 /** Returns the step that runs a slot alone that a later run has in its range. `isDone`: that has completed. */
-export function aloneStep(target: StepTarget, isDone = false): Step {
-  const step = rerunStep('run only this slot', isDone ? { ...target, only: ['completed'] } : target)
-  return { ...step, ...(isDone && { note: REPEATED_CAUTION }), isOptional: true }
+export function aloneStep(target: StepTarget, done: SlotInTask | null = null): Step {
+  if (done === null) return { ...rerunStep('run only this slot', target), isOptional: true }
+  const { row, of } = done
+  const only = [rerunnableAs(row, of.now, of.times.skewMs) ?? 'missed', 'completed'] as const
+  return { ...rerunStep('run only this slot', { ...target, only }), note: REPEATED_CAUTION, isOptional: true }
 }
 
 /** Returns the steps for a slot whose batch failed or stopped reporting, so that an operator has to decide. */

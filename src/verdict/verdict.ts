@@ -84,7 +84,8 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
 }
 
 /** A slot in the range of a later run says what that one says, and needs what that one needs. */
-function coveringWords({ own, of, situation, covering, work }: JudgedSlot, target: StepTarget): Partial<VerdictRule> {
+function coveringWords(one: JudgedSlot, target: StepTarget): Partial<VerdictRule> {
+  const { own, of, situation, covering, work } = one
   const by = situation === 'covered' ? covering?.by : null
   if (by == null) return {}
   const { doubt: _, attempt: __, only: ___, ...same } = target
@@ -99,7 +100,7 @@ function coveringWords({ own, of, situation, covering, work }: JudgedSlot, targe
     workText: later.work === work ? later.workText : work,
     caution: [words.caution, caution].filter(Boolean).join(' ') || null,
     happened: [...words.happened, ': ', ...happened],
-    steps: [...steps, ...(work === 'running' ? [] : [aloneStep(target, work === 'done')])],
+    steps: [...steps, ...(work === 'running' ? [] : [aloneStep(target, work === 'done' ? one : null)])],
   }
 }
 

@@ -43,12 +43,16 @@ test('a failed run with a stale slot in its range says so with its steps, also i
   ])
 })
 
-test('a later run that did a slot is found behind a force of a slot between them', async () => {
+test.each([
+  ['the next slot', 3_600_000, 0],
+  ['a slot between them', 7_200_000, 3_600_000],
+])('a later run that did a slot is found behind a force of %s', async (_, afterMs, sinceMs) => {
   const done = laterRow(rowWith({ ending: SUCCEEDED }))
   const slot = done.slot - 86_400_000
-  const attempts = done.attempts.map((one) => ({ ...one, since: slot + 3_600_000 }))
-  const forced = { ...done, slot: slot + 7_200_000, attempts } as typeof done
-  const record = recordWith([], { expectations: { since: slot, sinceLastSuccess: true } })
+  const attempts = done.attempts.map((one) => ({ ...one, since: slot + sinceMs }))
+  const forced = { ...done, slot: slot + afterMs, attempts } as typeof done
+  const schedules = [{ since: slot - 86_400_000, spec: { expression: '0 * * * *', zone: 'UTC' } }]
+  const record = recordWith(schedules, { expectations: { since: slot, sinceLastSuccess: true } })
   const read = async function* ({ since, until }: { readonly since: number; readonly until: number }) {
     for (const row of [done, forced]) if (row.slot >= since && row.slot < until) yield row
   }

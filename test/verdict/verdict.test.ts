@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { isLeftOpen } from '../../src/core/row/attempts.ts'
+import { decide } from '../../src/core/row/decide.ts'
+import { readRerunnable } from '../../src/core/row/policy.ts'
 import { coveringOf } from '../../src/core/row/range.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
@@ -409,12 +411,24 @@ test('a slot that an unread later row may have in its range is refused, with a c
 })
 
 test('the command that runs alone a slot of a later range is one that a force accepts, and none while that runs', () => {
-  const aloneOf = (later: Row) =>
-    covered(later)
+  const aloneOf = (later: Row, own: Row | null = null) =>
+    covered(later, own)
       .steps.filter(({ what }) => what === 'run only this slot')
-      .map(({ command, note }) => [commandText(command).includes('--only completed'), note !== undefined])
-  expect(aloneOf(rowWith({ ending: SUCCEEDED }))).toEqual([[true, true]])
-  expect(aloneOf(rowWith({ ending: FAILED }))).toEqual([[false, false]])
+      .map(({ command, note }) => {
+        const [, only] = /--only (\S+)/.exec(commandText(command)) ?? []
+        const policy = {
+          maxAttempts: 1,
+          maxLatenessMs: null,
+          skewMs: 0,
+          ...(only && { forceOnly: readRerunnable(only.split(',')) }),
+        }
+        const facts = { now: NOW + 60_000, survivor: null, objection: null }
+        return [only, note !== undefined, decide(own, { ...FORCED, slot: SLOT }, policy, facts).kind]
+      })
+  const [done, failed] = [rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED })]
+  expect(aloneOf(done)).toEqual([['missed,completed', true, 'start']])
+  expect(aloneOf(done, failed)).toEqual([['failed,completed', true, 'start']])
+  expect(aloneOf(failed)).toEqual([[undefined, false, 'start']])
   expect(aloneOf(rowWith({}))).toEqual([])
 })
 

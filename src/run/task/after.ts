@@ -1,7 +1,7 @@
 import { errorCode, LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { hasCompleted, isLeftOpen } from '../../core/row/attempts.ts'
-import { type Covering, coveringOf, LONGEST_RANGE_MS, rangeStartOf } from '../../core/row/range.ts'
+import { isLeftOpen } from '../../core/row/attempts.ts'
+import { type Covering, coveringOf, endsSearch, LONGEST_RANGE_MS } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { blockAttempt } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
@@ -274,7 +274,7 @@ const MAX_LATER = 100
 
 /**
  * Returns what a later run says of an upstream slot. A role may only read single rows of other tasks, so this reads the slots
- * that were due after it, up to the first run with a range that completed. Usually that is one.
+ * that were due after it, up to the first run that completed with the slot in its range. Usually that is one.
  */
 async function coveringOfUpstream(
   { task, slot, row, record }: UpstreamSlot,
@@ -290,8 +290,7 @@ async function coveringOfUpstream(
     const found = await readUpstreamRow(key, claimedSlot)
     if (found === null) continue
     rows.push(found)
-    const own = readableRow(found)
-    if (own !== null && hasCompleted(own) && own.attempts.some((one) => rangeStartOf(one) !== undefined)) break
+    if (endsSearch(found, slot)) break
   }
   return coveringOf(slot, row, rows, { now, skewMs, hasRanges })
 }

@@ -299,8 +299,14 @@ test('a slot of another task that a later run of it has done is done, and one in
   // The words are those of the failed run, which an operator has to run again.
   const covering = { kind: 'failed', by: { slot: extractOf(0) } }
   expect(blocked.events.at(-1)?.event).toMatchObject({ event: 'refused', missing: { slot: extractOf(-2), covering } })
-  const force = { slot: new Date(extractOf(0)), reason: 'repair', by: 'ada' }
-  await time.run(extract(0, { ...SINCE, force, eventTime: undefined }).result)
+  const repair = { reason: 'repair', by: 'ada', only: ['missed', 'failed', 'completed'] } as const
+  const rerun = (day: number) =>
+    time.run(
+      extract(day, { ...SINCE, force: { ...repair, slot: new Date(extractOf(day)) }, eventTime: undefined }).result,
+    )
+  await rerun(0)
+  // It goes on from the night -2, which the run of the night 0 has done.
+  expect(await rerun(-1)).toMatchObject({ status: 'completed' })
   expect(await waits()).toMatchObject({ status: 'completed' })
 })
 
