@@ -235,9 +235,11 @@ export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say)
   }
 }
 
-function isBeside(first: Running, second: Running, { overlap }: Settings): boolean {
+function isBeside(first: Running, second: Running, { overlap, sinceLastSuccess }: Settings): boolean {
   const isApart = first.host.plan.isPlain || second.host.plan.isPlain || overlap === 'allow'
-  return !isApart || hasWorkOf(first.host.slot, second) || hasWorkOf(second.host.slot, first)
+  if (!isApart || first.host.slot === second.host.slot) return true
+  // Only such runs do the work of other slots.
+  return sinceLastSuccess && (hasWorkOf(first.host.slot, second) || hasWorkOf(second.host.slot, first))
 }
 
 /**
