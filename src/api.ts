@@ -11,14 +11,18 @@ import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
 import type { JudgedSlot, TaskFinding, TaskHealth } from './verdict/judge.ts'
+import type { EventVerdict } from './verdict/verdict.ts'
 
 // An option that is undefined counts as left out, because a variable of the environment may be undefined.
 
 export interface LedgerOptions {
   /** The address of the ledger, as in `--store`. It must be given. */
   readonly store: string
-  /** Called with each event of a run. Heartbeats wait for it, so it must be quick. Its errors are ignored. */
-  readonly log?: ((event: RunEvent, context: RunContext) => void) | undefined
+  /**
+   * Called with each event of a run. Heartbeats wait for it, so it must be quick. Its errors are ignored. `verdict`: what
+   * the log says of the slot after the event. Null: nothing.
+   */
+  readonly log?: ((event: RunEvent, context: RunContext, verdict: EventVerdict | null) => void) | undefined
 }
 
 export interface RunOptions extends TriggerOptions {

@@ -157,8 +157,11 @@ describe('a slot about which an operator has to decide', () => {
     expect([failed, refused, done, duplicate].map((outcome) => exitCodeOf(outcome))).toEqual([1, 65, 0, 0])
   })
 
-  test('each outcome says what happened, whether the work was done, and what the next trigger does', async () => {
-    const ledger = newLedger()
+  test('each outcome, and the log, says what happened, whether the work was done, and what the next trigger does', async () => {
+    const logged: string[] = []
+    const ledger = newLedger((_event, _context, verdict) => {
+      if (verdict !== null) logged.push(`${verdict.work}, ${verdict.nextTrigger}`)
+    })
     const undecided = { work: 'unknown', nextTrigger: 'refused', steps: expect.any(Array) }
     const failed = await ledger.tryRun(NIGHT, fails(new Error('no paper')))
     expect(failed.verdict).toEqual({
@@ -174,6 +177,7 @@ describe('a slot about which an operator has to decide', () => {
     }
     expect((await ledger.run({ ...NIGHT, maxAttempts: 2 }, () => 1)).verdict).toEqual(done)
     expect((await ledger.run(NIGHT, never)).verdict).toEqual(done)
+    expect(logged).toEqual(['unknown, refused', 'unknown, refused', 'done, duplicate', 'done, duplicate'])
   })
 
   test('a missed slot whose success is not recorded throws too', async () => {

@@ -2,7 +2,7 @@ import { isatty } from 'node:tty'
 import { quote, usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { traceOf } from '../core/trace.ts'
-import { type LogFormat, logLine, logObject } from '../format/log/log.ts'
+import { type LogFormat, logEntry, logLine, logObject } from '../format/log/log.ts'
 import { emfLine } from '../format/metrics/emf.ts'
 import { spanBody } from '../format/otlp-span.ts'
 import { systemClock } from '../process/clock.ts'
@@ -11,6 +11,7 @@ import { openSpanSender, resourceOf } from '../process/otlp.ts'
 import { withinStop } from '../process/stop.ts'
 import { SETTINGS } from '../run/settings-table.ts'
 import { causeText } from '../verdict/endings.ts'
+import type { EventVerdict } from '../verdict/verdict.ts'
 import type { CommandContext, Values } from './options/arguments.ts'
 import { openNotify } from './options/notify.ts'
 import { RUN_KINDS } from './options/options.ts'
@@ -40,19 +41,21 @@ export function openReporter(
 
   return {
     format,
-    emit(event: RunEvent, context: RunContext): void {
+    emit(event: RunEvent, context: RunContext, verdict: EventVerdict | null = null): void {
       last = context
       const now = systemClock.now()
-      write(logLine(event, context, format, now))
+      const entry = logEntry(event, context, now, verdict)
+      write(logLine(event, context, format, now, entry))
       const metrics = namespace === null ? null : emfLine(event, context, namespace, now)
       // The batch may have left its last line on stderr open (a progress bar), and CloudWatch would not recognise a metric
       // in the middle of a line.
       write(metrics !== null && event.event === 'ended' ? `\n${metrics}` : metrics)
       sendSpan(event, context)
+      if (notify === null) return
       const { task, window, schedule } = context
-      const object = logObject(event, context, now)
+      const object = logObject(event, context, now, entry)
       const hasFailed = event.event === 'ended' && object.event === 'failed'
-      notify?.emit(object, {
+      notify.emit(object, {
         ...{ task, slot: window.slot, timezone: schedule.zone, owner: context.owner },
         cause: hasFailed ? causeText(event.ending) : object.message,
       })

@@ -51,10 +51,10 @@ export function openRunner(
   let hasReported = false
   const ledger = createLedger({
     store: values.store,
-    log(event, run) {
+    log(event, run, verdict) {
       hasReported ||= event.event === 'withdrawn' || event.event === 'unusable'
       for (const message of warnings.splice(0)) emit({ event: 'warning', message }, run)
-      emit(event, run)
+      emit(event, run, verdict)
     },
   })
   return {

@@ -59,10 +59,10 @@ export async function writeClaimed(
 }
 
 /** Returns `emit` without its errors: a log that fails must not stop the batch or the record of it. */
-export function unfailing<E>(emit: (event: E) => void): (event: E) => void {
-  return (event) => {
+export function unfailing<E extends unknown[]>(emit: (...event: E) => void): (...event: E) => void {
+  return (...event) => {
     try {
-      emit(event)
+      emit(...event)
     } catch {
       // The log is what failed, so this error cannot be logged.
     }

@@ -112,7 +112,7 @@ export interface TriggerParts
   /** The environment of the batch, whose trace the run continues. Left out: the run is in none. */
   readonly traceEnv?: Environment
   readonly zoneData: string
-  readonly log: ((event: RunEvent, context: RunContext) => void) | undefined
+  readonly log: ((event: RunEvent, context: RunContext, verdict: EventVerdict | null) => void) | undefined
 }
 
 /**
@@ -217,10 +217,11 @@ function slotRunner<T>(
     const log = emitterOf(context, parts)
     let verdict: EventVerdict | null = null
     const emit = (event: RunEvent) => {
-      if (isSaid(event)) verdict = verdictOfEvent(event, context, io.clock.now())
+      const said = isSaid(event) ? verdictOfEvent(event, context, io.clock.now()) : null
+      verdict = said ?? verdict
       const path = takeCreated?.() ?? null
       if (path !== null) log({ event: 'ledger-created', path })
-      log(event)
+      log(event, said)
     }
     const result = await execute(request, work, settings, { ...io, emit })
     const { task, runId, schedule, window } = context
@@ -274,6 +275,6 @@ function preconditionsOf(
   return ofRange ? { forceOnly, forceOfRange: true } : { forceOnly, forceAskedAt: askedAt?.getTime() ?? clock.now() }
 }
 
-function emitterOf(context: RunContext, { log }: TriggerParts): (event: RunEvent) => void {
-  return unfailing((event) => log?.(event, context))
+function emitterOf(context: RunContext, { log }: TriggerParts) {
+  return unfailing((event: RunEvent, verdict: EventVerdict | null = null) => log?.(event, context, verdict))
 }

@@ -88,7 +88,8 @@ function rowOf(task: string, spec: ScheduleSpec, slot: Instant, chance: Chance):
     if (isWaiting) row = lastWaiting(row)
     const ending = pick(isWaiting ? [NOT_STARTED, null] : [SUCCEEDED, UNUSUAL, FAILED, LEFT, NOT_STARTED, null], chance)
     isDone ||= ending?.outcome === 'succeeded'
-    if (ending !== null) row = finishRow(row, ending, stamp(at + number * 1_000 + 500))
+    // Each slot takes another time, so that the median of some slots is that of no others.
+    if (ending !== null) row = finishRow(row, ending, stamp(at + number * 1_000 + ((slot / 1_000) % 997)))
     else if (number === attempts) break
   }
   if (row?.state === 'FAILED' && chance() < 0.1) return { row: decided(row), isDone: isDone || state === 'COMPLETED' }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { readCovering } from '../../src/audit/ranges.ts'
 import { LOOKED_AT } from '../../src/audit/walk.ts'
+import { lastSlots } from '../../src/cli/commands/tasks.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import { isKeyOf, keysOf } from '../../src/core/objects.ts'
 import { decide, decideResolution, rerunnableAs } from '../../src/core/row/decide.ts'
@@ -13,7 +14,10 @@ import type { EcsFacts, Row, Status } from '../../src/core/types.ts'
 import { findingJson } from '../../src/format/check/finding.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { commandText, stepJson } from '../../src/format/command-line.ts'
+import { csvColumns, sourceOf, tableColumns } from '../../src/format/history/columns.ts'
+import { zonedTime } from '../../src/format/local-time.ts'
 import { logObject } from '../../src/format/log/log.ts'
+import { slotLine } from '../../src/format/slot/row.ts'
 import { type ShownSlot, showJson, shownSlot, showText } from '../../src/format/slot/show.ts'
 import { nextTriggerText } from '../../src/format/verdict.ts'
 import { readMethods } from '../../src/ledger.ts'
@@ -27,8 +31,10 @@ import { neededSteps } from '../../src/verdict/steps.ts'
 import { verdictOf } from '../../src/verdict/verdict.ts'
 import type { AppOptions } from '../../src/web/server/answers.tsx'
 import { createApp } from '../../src/web/server/app.tsx'
+import { beginNeeds } from '../../src/web/server/read/needs.ts'
+import { readOverview } from '../../src/web/server/read/overview.ts'
 import { readReport } from '../../src/web/server/read/report.ts'
-import { readTask, readTaskPage } from '../../src/web/server/read/task.ts'
+import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { MARKS } from '../../src/web/views/frame/marks.ts'
 import { ledgerOf, numbers, NOW as RANDOM_NOW, SINCE as RANDOM_SINCE } from '../audit/random-ledger.ts'
 import {
@@ -216,6 +222,7 @@ test.each(
 })
 
 const LEDGERS = runs(10, 400)
+const DATE = tableColumns([]).find(({ heading }) => heading === 'LOCAL TIME') ?? expect.unreachable()
 const BAD = new Set<Status | null>(['missed', 'failed', 'stale', 'overdue', 'unknown'])
 const POLICY = { maxLatenessMs: null, skewMs: DEFAULT_SKEW_MS }
 
@@ -264,6 +271,8 @@ test('every surface has the same status, the same answer about the work, and the
     const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readReport>[1]
     const report = await readReport({ range, store: STORE }, reading)
     const now = new Date(RANDOM_NOW)
+    const { whole } = beginNeeds(RANDOM_SINCE, reading)
+    const overview = (await readOverview({}, whole, reading))(await whole)
     for await (const known of ledger.tasks()) {
       const { task } = known
       const filed = new Map(report?.tasks.find((one) => one.task === task)?.exceptions.map((one) => [one.slot, one]))
@@ -302,6 +311,16 @@ test('every surface has the same status, the same answer about the work, and the
         const finding = found.get(`${task} ${slot}`)
         expect(finding?.kind ?? null, name).toBe(kind)
         if (finding !== undefined) expect(verdictOf(finding, STORE), name).toEqual(verdict)
+        // The date is in the zone of the slot, and the columns are members of its JSON.
+        const { zone } = shown.schedule
+        const [source, json, told] = [sourceOf(one), JSON.parse(slotLine(one)), finding && findingJson(finding, STORE)]
+        const zones = [cell?.schedule.zone, filed.get(slot)?.zone, told?.['zone']]
+        expect(new Set([zone, undefined, ...zones]), name).toEqual(new Set([zone, undefined]))
+        const date = zonedTime(slot, zone)
+        expect([told?.['local'] ?? date, DATE.text(source) || date], name).toEqual([date, date])
+        for (const { name: column, cellOf } of csvColumns([]))
+          if (column in json && column !== 'attempts')
+            expect(cellOf(source) ?? null, `${name} ${column}`).toBe(json[column])
         const isBad = BAD.has(status) || Object.values(remarks).some((remark) => remark.isFinding)
         if (!isSettled(own)) expect(kind !== null, name).toBe(situation !== 'covered' && isBad)
         // The log of a trigger that comes now.
@@ -322,6 +341,12 @@ test('every surface has the same status, the same answer about the work, and the
       }
       // The metrics, `tasks` and the page of the task.
       if (metrics.has(task)) expect(metrics.get(task) ?? undefined, `seed ${seed} ${task}`).toBe(newest)
+      // Its usual duration.
+      const { pace } = await lastSlots(known, ledger, {}, RANDOM_NOW)
+      const recent = read && page && (await readRecent(read, page, reading))
+      const line = overview.lines.find((one) => one.task === task)
+      const usual = [recent?.usualMs, line?.pace.usualMs, report?.tasks.find((one) => one.task === task)?.usualMs]
+      expect(usual, `seed ${seed} ${task}`).toEqual([pace.usualMs, pace.usualMs, pace.usualMs])
     }
   }
   expect(seen.size).toBeGreaterThan(15)

@@ -126,14 +126,8 @@ export interface Pace {
 /** Returns the pace of a task from its rows, the newest first. `tasks`, the pages and the report have it from here. */
 export function paceOf(rows: readonly Row[]): Pace {
   const last = rows.findIndex((row) => row.state === 'COMPLETED' && measured(row, 'duration') !== undefined)
-  const usual = last < 0 ? null : usualDurationMs(rows.slice(last + 1))
-  return { durationsMs: numbersOf('duration', rows), usualMs: usual }
-}
-
-/** Returns how long the slots of these rows usually take, the newest first. Null: too few of them have completed. */
-export function usualDurationMs(rows: readonly Row[]): number | null {
-  const usual = usualOf('duration', rows)
-  return usual === null ? null : Math.round(usual)
+  const usual = last < 0 ? null : usualOf('duration', rows.slice(last + 1))
+  return { durationsMs: numbersOf('duration', rows), usualMs: usual && Math.round(usual) }
 }
 
 export function medianOf(values: readonly number[]): number | null {

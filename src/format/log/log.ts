@@ -12,6 +12,7 @@ import type { TaskFinding } from '../../verdict/judge.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
 import { missingSentence, verdictOfUpstream } from '../../verdict/upstream.ts'
+import type { EventVerdict } from '../../verdict/verdict.ts'
 import { ownedSteps, stepJson } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { counted, OPERATING_GUIDE, printable, safeJson } from '../text.ts'
@@ -38,10 +39,15 @@ export interface LogObject {
 }
 
 /** As text, the next steps are lines below the first one. Returns null when the format leaves the event out. */
-export function logLine(event: RunEvent, context: RunContext, format: LogFormat, now: Instant): string | null {
-  if (format === 'json') return safeJson(logObject(event, context, now))
+export function logLine(
+  event: RunEvent,
+  context: RunContext,
+  format: LogFormat,
+  now: Instant,
+  entry = logEntry(event, context, now),
+): string | null {
+  if (format === 'json') return safeJson(logObject(event, context, now, entry))
   const { task, window, schedule } = context
-  const entry = logEntry(event, context, now)
   if (format === 'quiet' && entry.level !== 'error') return null
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
   const steps = ownedSteps(context.owner, neededSteps(entry.steps ?? []))
@@ -49,9 +55,13 @@ export function logLine(event: RunEvent, context: RunContext, format: LogFormat,
   return [line, ...steps, ...guide].map(printable).join('\n')
 }
 
-export function logObject(event: RunEvent, context: RunContext, now: Instant): LogObject {
+export function logObject(
+  event: RunEvent,
+  context: RunContext,
+  now: Instant,
+  entry = logEntry(event, context, now),
+): LogObject {
   const { task, window, runId, trigger, host, owner } = context
-  const entry = logEntry(event, context, now)
   const steps = neededSteps(entry.steps ?? []).map(stepJson)
   return {
     time: formatInstant(now),
@@ -70,9 +80,15 @@ export function logObject(event: RunEvent, context: RunContext, now: Instant): L
   }
 }
 
-function logEntry(event: RunEvent, context: RunContext, now: Instant): LogEntry {
+/** `verdict`: that of the run. Null: the event has none, or it is made here. */
+export function logEntry(
+  event: RunEvent,
+  context: RunContext,
+  now: Instant,
+  verdict: EventVerdict | null = null,
+): LogEntry {
   return isSaid(event)
-    ? verdictEntry(event, verdictOfEvent(event, context, now), context, now)
+    ? verdictEntry(event, verdict ?? verdictOfEvent(event, context, now), context, now)
     : ownEntry(event, context, now)
 }
 

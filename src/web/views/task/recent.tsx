@@ -24,7 +24,7 @@ const MIN_COLUMNS = 3
 export interface RecentSlots {
   /** At most `RECENT` slots, newest first. */
   readonly slots: readonly JudgedSlot[]
-  /** How long the slots before the newest one usually took, in milliseconds. Null: too few of them completed. */
+  /** As in the pace of the task. */
   readonly usualMs: number | null
   readonly problem: string | null
 }
