@@ -28,7 +28,7 @@ import { commandWork } from './run/command.ts'
 import { resolveSlot } from './run/resolve.ts'
 import { runTrigger, type TriggerParts } from './run/run-trigger.ts'
 import { SETTINGS } from './run/settings-table.ts'
-import { knownRecords, NO_KNOWN_RECORDS } from './run/task/task-record.ts'
+import { type KnownRecords, knownRecords, unlessStarting } from './run/task/task-record.ts'
 import { scheduledTask } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
 
@@ -58,7 +58,7 @@ export function createLedger({ store, log }: LedgerOptions): Ledger {
   }
   const ledger = {
     ...runMethods(parts),
-    ...readMethods(reading),
+    ...readMethods(reading, parts.known),
     resolve: async (options: ResolveOptions) => resolveReference(options, await reading(options), parts),
     ...operatorMethods(reading, parts),
     close: connection.close,
@@ -83,7 +83,7 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once'
       // A worker thread cannot tell a signal from 32 to 64 from a success, and gets no signals to pass on.
       if (!isMainThread) throw usageError('runCommand cannot be used in a worker thread. Call it in the main thread.')
       // A process that runs a command must see a pause that was set a second ago, so it always reads the record.
-      const own = { ...parts, known: NO_KNOWN_RECORDS, traceEnv: command.env }
+      const own = { ...parts, known: unlessStarting(parts.known), traceEnv: command.env }
       return runTrigger(options, (settings) => commandWork(command, settings), command.stops.aborted, own)
     },
   }
@@ -91,7 +91,7 @@ function runMethods(parts: TriggerParts): Pick<Ledger, 'run' | 'tryRun' | 'once'
 
 type ReadMethods = Pick<Ledger, 'get' | 'history' | 'slots' | 'check' | 'health' | 'findSlot' | 'rerunnable' | 'tasks'>
 
-export function readMethods(reading: OpenForReading): ReadMethods {
+export function readMethods(reading: OpenForReading, records?: KnownRecords): ReadMethods {
   return {
     async get(options) {
       return readRow(options, await reading(options))
@@ -112,7 +112,9 @@ export function readMethods(reading: OpenForReading): ReadMethods {
       yield* audit(options, await reading(options), taskHealth, tasksHealth)
     },
     async findSlot(options) {
-      const { window, spec, skewMs } = await findSlot(options, await reading(options))
+      const { window, spec, skewMs, known } = await findSlot(options, await reading(options))
+      // The caller is about to run the slot.
+      if (known !== null) records?.add(known.task, known)
       return { slot: new Date(window.slot), schedule: scheduleOptions(spec), skewMs }
     },
     async *rerunnable({ task, from, to, only = DEFAULT_RERUNNABLE, retentionMs, emitDoubt, ...options }) {

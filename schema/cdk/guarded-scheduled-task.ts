@@ -149,7 +149,12 @@ export class GuardedScheduledTask extends Construct {
       },
     ]
     if (after.length > 0) {
-      statements.push({ sid: 'After', actions: ['dynamodb:GetItem'], resources, conditions: rowsOf(after) })
+      statements.push({
+        sid: 'After',
+        actions: ['dynamodb:GetItem', 'dynamodb:Query'],
+        resources,
+        conditions: rowsOf(after),
+      })
     }
     statements.push(...keyStatement(ledger, KEY_ACTIONS))
     for (const statement of statements) taskDefinition.addToTaskRolePolicy(new iam.PolicyStatement(statement))

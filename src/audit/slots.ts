@@ -53,23 +53,27 @@ interface FoundWindow {
   readonly spec: ScheduleSpec
 }
 
+interface FoundSlot extends FoundWindow, Pick<ExpectedTimes, 'skewMs'> {
+  /** The record of the task. Null: it has no schedule, or could not be read. */
+  readonly known: KnownTask | null
+}
+
 /** For an instant, the row of the slot is enough. Otherwise throws a usage error if no schedule has the slot. */
 export async function findSlot(
   { task, slot }: { readonly task: string; readonly slot: string | Date },
   deps: HistoryDeps,
-): Promise<FoundWindow & Pick<ExpectedTimes, 'skewMs'>> {
-  let { skewMs } = expectedTimes(null)
+): Promise<FoundSlot> {
+  let known: KnownTask | null = null
   const text = timeText(slot, 'slot')
   const now = deps.clock.now()
   try {
-    const known = await knownTask(task, deps)
-    skewMs = expectedTimes(known).skewMs
-    return { ...parseSlotBySchedules(known.schedules, text, now), skewMs }
+    known = await knownTask(task, deps)
+    return { ...parseSlotBySchedules(known.schedules, text, now), ...expectedTimes(known), known }
   } catch (error) {
     const mayHaveRow = error instanceof LedgerError && (error.kind === 'usage' || error.kind === 'shape')
     const found = mayHaveRow ? await slotOfRow(task, text, now, deps) : null
     if (found === null) throw error
-    return { ...found, skewMs }
+    return { ...found, ...expectedTimes(known), known }
   }
 }
 

@@ -48,6 +48,12 @@ export function nullIfDenied(error: unknown): null {
   throw error
 }
 
+/** For a `catch` of a read before a write: the write makes the file of a new ledger, or says what is wrong. Throws all other errors. */
+export function nullIfShape(error: unknown): null {
+  if (error instanceof LedgerError && error.kind === 'shape') return null
+  throw error
+}
+
 /** Returns the code of an error of the system, such as `ENOENT`. Returns undefined for any other error. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined

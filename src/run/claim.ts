@@ -1,5 +1,5 @@
 import type { KnownEcs } from '../core/ecs.ts'
-import { LedgerError, usageError } from '../core/errors.ts'
+import { LedgerError, nullIfShape, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
@@ -66,7 +66,7 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
 
 const unstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStarted' }, stamp)
 
-/** Takes the slot for free until the ledger says otherwise, so that the usual claim is one write and no read. */
+/** Takes a slot that is not forced for free until the ledger says otherwise, so that the usual claim is one write and no read. */
 async function tryToClaim(
   claim: ReturnType<typeof newClaim>,
   request: ClaimRequest,
@@ -84,8 +84,11 @@ async function tryToClaim(
     const facts: Facts = { now, survivor, objection: request.objection, isOtherAccount }
     return decide(found, { ...request.trigger, slot: slot.slot }, settings, facts)
   }
-  let found: StoredRow | null = null
-  for (let isRead = false; ; isRead = true) {
+  const read = async () => ({ found: await ask((call) => io.store.get(slot, call)) })
+  // A forced slot usually has a row. If the ledger has no file yet, the write makes it.
+  const first = request.trigger.kind === 'forced' ? await read().catch(nullIfShape) : null
+  let found = first?.found ?? null
+  for (let isRead = first !== null; ; isRead = true) {
     const decision = decideOn(found)
     checkNotInside(decision, request)
     if (decision.kind === 'start') {
@@ -95,7 +98,7 @@ async function tryToClaim(
     } else if (isRead) {
       return decision
     } else {
-      found = await ask((call) => io.store.get(slot, call))
+      found = (await read()).found
     }
   }
 }

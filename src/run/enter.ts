@@ -42,7 +42,7 @@ export async function enter(
   onLock: () => void,
 ): Promise<PendingRow | GaveWay> {
   const { request, settings } = claimedSlot
-  const refused = await unlessAdmitted(row, claimedSlot)
+  const refused = await unlessAdmitted(row, claimedSlot, settings.after !== null)
   if (refused !== null) return refused
   // The overlap lock comes last, so that a run that waits for another task does not keep the slots of its own from running.
   const missing = settings.after === null ? null : await waitForUpstream(row, claimedSlot)
@@ -51,8 +51,12 @@ export async function enter(
     return beginInTurn(row, claimedSlot, settings.ledgerTimeoutMs, onLock)
   if (request.phase !== 'waiting') return row
   const begun = await beginWaiting(claimedSlot, settings.ledgerTimeoutMs)
-  // A pause may have been set while this run waited for another slot, or read the rows of others.
-  return (await unlessAdmitted(begun, claimedSlot)) ?? begun
+  // A pause may have been set while this run waited for another slot, or read the rows of others. Or a run with a range may have
+  // begun, which did not see this one.
+  const refusedSince = await unlessAdmitted(begun, claimedSlot)
+  return (
+    refusedSince ?? (hasRanges(claimedSlot) ? beginInTurn(begun, claimedSlot, settings.ledgerTimeoutMs, onLock) : begun)
+  )
 }
 
 /**
@@ -89,8 +93,8 @@ const NOT_FOUND =
   'no completed slot was found in the 31 days before this slot (at most 1,000 rows), so CRONLEDGER_RUN_SINCE is not set.'
 
 /** Returns null if the run may start, otherwise how it gave its slot up. */
-async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot): Promise<GaveWay | null> {
-  const obstacle = await admit(claimedSlot, claimedSlot.settings.ledgerTimeoutMs)
+async function unlessAdmitted(row: PendingRow, claimedSlot: ClaimedSlot, asksAgain?: boolean): Promise<GaveWay | null> {
+  const obstacle = await admit(claimedSlot, claimedSlot.settings.ledgerTimeoutMs, asksAgain)
   if (obstacle === null) return null
   return obstacle.cause === 'paused'
     ? giveWayToPause(row, obstacle.pause, claimedSlot)

@@ -1,5 +1,5 @@
 import { spread } from '../core/duration.ts'
-import { LedgerError, usageError } from '../core/errors.ts'
+import { nullIfShape, usageError } from '../core/errors.ts'
 import { formatInstant } from '../core/instant.ts'
 import { isCatchUpTrigger, waitReasonOf } from '../core/row/attempts.ts'
 import { decodeOverlapLock, encodeOverlapLock, holdsOverlapLock, type OverlapLock } from '../core/row/overlap-lock.ts'
@@ -135,13 +135,8 @@ export async function hasOverlapLock(
   io: Pick<RunIo, 'store' | 'clock' | 'random' | 'stop'>,
 ): Promise<boolean> {
   const limit = { ms: ledgerTimeoutMs, halt: io.stop }
-  try {
-    return (await askWithin(limit, io, (call) => io.store.readEntry({ task, kind: '#lock' }, call))) !== null
-  } catch (error) {
-    // A ledger that does not exist yet has no locks. The claim that follows creates the file, or reports the missing table.
-    if (error instanceof LedgerError && error.kind === 'shape') return false
-    throw error
-  }
+  const read = askWithin(limit, io, (call) => io.store.readEntry({ task, kind: '#lock' }, call))
+  return (await read.catch(nullIfShape)) !== null
 }
 
 /** Another slot has the lock, or goes first. `isCatchUp`: it is a missed slot that a run catches up. */

@@ -149,13 +149,15 @@ export async function runTrigger<T>(
   await checkNotInsideOtherSlot({ ...context, insideOf }, surroundingSlot(parts.env), settings, io)
     .catch(ifHalted(undefined))
     .catch(report)
-  // The operator may not know that slots of the task must not overlap, so the ledger is asked whether the task has a lock.
-  const isUnsure = options.force !== undefined && options.overlap === undefined
-  const needsLock = isUnsure && (await hasOverlapLock(options.task, settings, io).catch(ifHalted(false)).catch(report))
-  const needs = await readNeeds(context, options.force, settings, io)
-    .catch(ifHalted({ after: null, sinceLastSuccess: false }))
+  const { mayOverlap, ...needs } = await readNeeds(context, options.force, settings, io)
+    .catch(ifHalted({ after: null, sinceLastSuccess: false, mayOverlap: true }))
     .catch(report)
-  const isApart = needsLock || (needs.sinceLastSuccess === true && settings.overlap === 'allow')
+  // The operator may not know that slots of the task must not overlap. If the record does not say so, the ledger is asked
+  // whether the task has a lock.
+  const isUnsure = options.force !== undefined && options.overlap === undefined
+  const hasLock = () => hasOverlapLock(options.task, settings, io).catch(ifHalted(false)).catch(report)
+  const isApart =
+    (needs.sinceLastSuccess && settings.overlap === 'allow') || (isUnsure && (!mayOverlap || (await hasLock())))
   const effective = {
     ...(isApart ? withOverlapLock(settings, given) : settings),
     ...needs,

@@ -5,7 +5,7 @@ import { collectNeeds, needsOf } from '../../src/format/check/needs.ts'
 import { commandText } from '../../src/format/command-line.ts'
 import { operatorMethods } from '../../src/operator-changes.ts'
 import { resolveSlot } from '../../src/run/resolve.ts'
-import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import { knownRecords } from '../../src/run/task/task-record.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { inProcess } from '../support/in-process.ts'
 import { overridesIn, wordsOf } from '../verdict/pasted.ts'
@@ -24,7 +24,7 @@ function openOperator({ store, ledger }: Opened) {
   const { run } = inProcess(store, clock)
   const deps = { store, clock, pageTimeoutMs: 9_000, signals: [] }
   const host = async () => ({ host: { host: 'desk' }, ecs: null })
-  const operator = operatorMethods(async () => deps, { host, random: Math.random, known: NO_KNOWN_RECORDS })
+  const operator = operatorMethods(async () => deps, { host, random: Math.random, known: knownRecords(clock) })
   let ids = 0
   const newId = () => `decision-${++ids}`
   const force = async (task: string, slot: string | Date, more: { only?: readonly Rerunnable[]; ofRange?: true }) => {

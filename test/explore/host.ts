@@ -5,7 +5,7 @@ import type { Clock } from '../../src/process/clock.ts'
 import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { expectationsOf, type Settings } from '../../src/run/settings.ts'
-import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import { knownRecords, unlessStarting } from '../../src/run/task/task-record.ts'
 import type { Store } from '../../src/store/store.ts'
 import { EMPTY, type Hash, mix } from './hash.ts'
 import type { RecordKnowledge } from './ledger.ts'
@@ -233,7 +233,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
       newId: () => `${plan.name}${++ids}`,
       random: () => 0.5,
       stop: stop.signal,
-      known: plan.asks ? NO_KNOWN_RECORDS : { get: () => known, add() {} },
+      known: plan.asks ? unlessStarting(knownRecords(clock)) : { get: () => known, recent: () => known, add() {} },
       findSurvivor: () => null,
       emit: (event: RunEvent) => void host.events.push(event),
     }

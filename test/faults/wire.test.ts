@@ -91,6 +91,40 @@ for (const [name, startServer] of [
       expect(await asked()).toEqual({ code: 0, stdout: '', actions })
     })
 
+    test('requests: seven for a run after 24 slots of another task, seven with a range, and five to eight for a slot that is run again', async () => {
+      const day = 86_400_000
+      const first = Date.parse(eventTime)
+      const at = (slot: number) => ['--event-time', new Date(slot).toISOString()]
+      async function asked(name: string, task: string, options: readonly string[], batch = 'true') {
+        proxy.seen.length = 0
+        const { code } = await cronledger([name, task, ...options, '--', batch], { env: environment() })
+        return { code, actions: proxy.seen.map(({ action }) => action.replace('Item', '')).join(' ') }
+      }
+      const feed = (slot: number) =>
+        table.run({ task: 'feed', schedule: '0 * * * *', eventTime: new Date(slot) }, () => {})
+      await feed(first)
+      const after = ['--after', 'feed']
+      await asked('run', 'report', [...at(first), ...after])
+      for (let hour = 1; hour <= 24; hour++) await feed(first + hour * 3_600_000)
+      const whole = 'Get Get Put Query Update Get Update'
+      expect(await asked('run', 'report', [...at(first + day), ...after])).toEqual({ code: 0, actions: whole })
+      const range = ['--since-last-success']
+      await asked('run', 'ranged', [...at(first), ...range])
+      const locked = 'Get Query Put Update'
+      const actions = `Put Get ${locked} Update`
+      expect(await asked('run', 'ranged', [...at(first + day), ...range])).toEqual({ code: 0, actions })
+
+      const again = (task: string) =>
+        asked('rerun', task, ['--slot', new Date(first + 2 * day).toISOString(), '--reason', 'r'])
+      for (const [task, options] of [
+        ['plain', []],
+        ['ranged', range],
+      ] as const)
+        await asked('run', task, [...at(first + 2 * day), ...options], 'false')
+      expect(await again('plain')).toEqual({ code: 0, actions: 'Get Get Get Update Update' })
+      expect(await again('ranged')).toEqual({ code: 0, actions: `Get Get Update ${locked} Update` })
+    })
+
     describe('a request that the network delivers twice: counted once', () => {
       /** A run, two duplicates of it, a force and an operator's decision. Each is a request or two. */
       async function all() {

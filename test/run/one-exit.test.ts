@@ -31,6 +31,7 @@ describe('an error after the claim, whatever its kind', () => {
     get() {
       throw BUG
     },
+    recent: () => null,
     add() {},
   }
   for (const [what, error, options, arrange] of [

@@ -84,10 +84,11 @@ export interface Listing {
   answered: number
 }
 
-/** A read of the row of one slot of a task, as its host sees it. */
+/** A read of the rows of a task from `since` to before `until`, as its host sees it. */
 export interface RowRead {
   readonly task: string
-  readonly slot: number
+  readonly since: number
+  readonly until: number
   readonly sent: number
   /** Its place in the order when the answer arrived; infinite if none did. */
   answered: number

@@ -18,6 +18,9 @@ interface Kept {
   readonly lists?: Listing[]
 }
 
+/** A run reads pages of up to this many rows around its own slot, and larger ones of the slots that it comes after. */
+const MOST_AROUND = 100
+
 /** `next`: that of the log of another task on the same ledger. */
 export function recordLog({ task, time }: ReturnType<typeof world>, next = counter()): RecordLog {
   const versions: Version[] = []
@@ -35,7 +38,8 @@ export function recordLog({ task, time }: ReturnType<typeof world>, next = count
     return {
       ...store,
       async get(key, options) {
-        const read: RowRead = { ...key, sent: next(), answered: Number.POSITIVE_INFINITY }
+        const { task, slot: since } = key
+        const read: RowRead = { task, since, until: since + 1, sent: next(), answered: Number.POSITIVE_INFINITY }
         reads.push(read)
         const row = await store.get(key, options)
         read.answered = next()
@@ -46,6 +50,11 @@ export function recordLog({ task, time }: ReturnType<typeof world>, next = count
         lists.push(read)
         const page = await store.list(query, options)
         read.answered = next()
+        // Other lists end after some rows.
+        if (query.kind === 'task' && query.limit > MOST_AROUND) {
+          const { task, since = 0, until = Number.POSITIVE_INFINITY } = query
+          reads.push({ task, since, until, ...read })
+        }
         return page
       },
       readEntry(key, options) {

@@ -7,8 +7,9 @@ import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { type RunSettings, readSettings } from '../../src/run/settings.ts'
 import { readNeeds } from '../../src/run/task/after.ts'
-import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import { knownRecords, unlessStarting } from '../../src/run/task/task-record.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
+import type { HostTime } from '../support/simulated/virtual-clock.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
 import { catchUpBefore } from './catch-up.ts'
 import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
@@ -74,6 +75,11 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     const agoMs = at.time.now() - (pause?.toMs ?? Number.POSITIVE_INFINITY)
     return pause?.suspended === true && pause.toMs % 2 === 0 && agoMs >= 0 && agoMs < 15 * MINUTE_MS
   }
+  const time: HostTime = {
+    offsetMs: day.offset(),
+    ...(story.pause !== null && { [story.pause.suspended ? 'suspend' : 'pause']: story.pause }),
+    crashMs: () => story.crashMs,
+  }
   const options: HostOptions = {
     day: story.day,
     settings: {
@@ -107,13 +113,9 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
           },
         }
       : {}),
-    ...(isOfTask && { known: NO_KNOWN_RECORDS }),
+    ...(isOfTask && { known: unlessStarting(knownRecords(at.time.clock(time))) }),
     watch: day.log.watch(story.runId, story),
-    time: {
-      offsetMs: day.offset(),
-      ...(story.pause !== null && { [story.pause.suspended ? 'suspend' : 'pause']: story.pause }),
-      crashMs: () => story.crashMs,
-    },
+    time,
   }
   stories.push(story)
   return Promise.race([tell(story, options, beginMs, stories, day), isGone])

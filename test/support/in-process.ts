@@ -7,7 +7,7 @@ import { type Attempt, tryFunction } from '../../src/function-work.ts'
 import { readMethods } from '../../src/ledger.ts'
 import { type Clock, systemClock } from '../../src/process/clock.ts'
 import type { TriggerOptions, TriggerParts } from '../../src/run/run-trigger.ts'
-import { NO_KNOWN_RECORDS } from '../../src/run/task/task-record.ts'
+import { knownRecords, unlessStarting } from '../../src/run/task/task-record.ts'
 import type { Store } from '../../src/store/store.ts'
 import { openTestStore } from './servers.ts'
 
@@ -24,7 +24,7 @@ export function inProcess(store: Store, clock: Clock = systemClock) {
     open: async () => ({ store, warnings: [] }),
     host: async () => ({ host: { host: 'host' }, ecs: null }),
     parse: rememberingParser(),
-    known: NO_KNOWN_RECORDS,
+    known: unlessStarting(knownRecords(clock)),
     findMissed: slotsToCatchUp,
     clock,
     newId: () => `id-${process.pid}-${++ids}`,

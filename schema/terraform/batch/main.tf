@@ -272,7 +272,7 @@ data "aws_iam_policy_document" "runner" {
     for_each = length(var.after) > 0 ? [1] : []
     content {
       sid       = "After"
-      actions   = ["dynamodb:GetItem"]
+      actions   = ["dynamodb:GetItem", "dynamodb:Query"]
       resources = [local.table_arn]
       condition {
         test     = "ForAllValues:StringEquals"

@@ -23,10 +23,10 @@ export type Obstacle =
  * run may always start, and states its schedule only if the task has no record yet.
  *
  * We must read the record again after each conflict. Otherwise this run would write over a pause that was set after the
- * read, or start in it. Each read may take `ms` milliseconds. Throws `Halted`, and `LedgerError` if the record cannot be
- * read.
+ * read, or start in it. Each read may take `ms` milliseconds. `asksAgain`: the run asks again before it starts. Throws
+ * `Halted`, and `LedgerError` if the record cannot be read.
  */
-export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obstacle | null> {
+export async function admit(claimedSlot: ClaimedSlot, ms: number, asksAgain = false): Promise<Obstacle | null> {
   const { request, settings, io, halt } = claimedSlot
   const { task, trigger, window, schedule } = request
   if (trigger.kind === 'forced') {
@@ -35,7 +35,7 @@ export async function admit(claimedSlot: ClaimedSlot, ms: number): Promise<Obsta
   }
   const pauseIn = (record: TaskRecord) => pauseFor(record, window.slot, io.clock.now(), settings.skewMs)
   // A known record may be a minute old, so it must not decide whether the schedule changed.
-  const known = settings.strict ? null : io.known.get(task)
+  const known = asksAgain ? io.known.recent(task) : settings.strict ? null : io.known.get(task)
   claimedSlot.record = known
   if (known !== null && pauseIn(known) === null && statesNothing(known, claimedSlot)) return null
   for (;;) {

@@ -1,7 +1,7 @@
 import { errorCode, LedgerError, nullIfDenied, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isLeftOpen } from '../../core/row/attempts.ts'
-import { type Covering, coveringOf, endsSearch, LONGEST_RANGE_MS } from '../../core/row/range.ts'
+import { coveringOf, LONGEST_RANGE_MS } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { blockAttempt } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
@@ -26,9 +26,13 @@ const READ_EVERY_MS = 10_000
 /** Runs that wait for the same slot do not read it at the same moment. */
 const JITTER = 0.2
 
-type NeedOptions = Pick<Settings, 'after' | 'sinceLastSuccess'> & Partial<Pick<Settings, 'afterTimeoutMs'>>
+interface Needs extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial<Pick<Settings, 'afterTimeoutMs'>> {
+  /** The record of the task does not say that the slots of a forced run must not overlap. */
+  readonly mayOverlap: boolean
+}
+
 type NeedSettings = Pick<Settings, 'after' | 'sinceLastSuccess' | 'ledgerTimeoutMs' | 'skewMs'>
-type RecordIo = AskIo & Pick<RunIo, 'store' | 'stop'>
+type RecordIo = AskIo & Pick<RunIo, 'store' | 'stop' | 'known'>
 
 interface AfterRequest {
   readonly task: string
@@ -42,8 +46,8 @@ interface Upstream {
 }
 
 /**
- * Returns the tasks that a run comes after, how long it waits, and whether it starts from the last success. A forced run
- * without these options takes the values that the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
+ * Returns the tasks that a run comes after, how long it waits, whether it starts from the last success, and whether slots may
+ * overlap. A forced run without these options takes the values that the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
  * schedule, or itself comes after this task. Throws `Halted`, and `LedgerError` if the ledger cannot be used.
  */
 export async function readNeeds(
@@ -51,10 +55,11 @@ export async function readNeeds(
   force: { readonly ignoreAfter?: boolean | undefined } | undefined,
   given: NeedSettings,
   io: RecordIo,
-): Promise<NeedOptions> {
+): Promise<Needs> {
   const { sinceLastSuccess } = given
-  if (force === undefined && given.after === null) return { after: null, sinceLastSuccess }
-  const read = rememberRecords(given, io)
+  const unstated = { sinceLastSuccess, mayOverlap: true }
+  if (force === undefined && given.after === null) return { after: null, ...unstated }
+  const read = recordReader(given, io)
   let after = force?.ignoreAfter ? null : given.after
   try {
     const stated = force && (await read(request.task))?.expectations
@@ -64,14 +69,19 @@ export async function readNeeds(
       await checkCircle(request.task, after, read)
     }
     const statedTimeout = stated?.afterTimeoutMs === undefined ? {} : { afterTimeoutMs: stated.afterTimeoutMs }
-    return { after, ...statedTimeout, sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true }
+    return {
+      after,
+      ...statedTimeout,
+      sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true,
+      mayOverlap: stated?.overlap === undefined,
+    }
   } catch (error) {
     const isUnusable = error instanceof LedgerError && error.kind === 'shape'
     // The claim creates the file of a new ledger, in which no slot before it can be missing. A record that cannot be read
     // may state what the run comes after.
     const isNew = isUnusable && errorCode(error.cause) === 'ENOENT'
     const isIgnored = isUnusable && force?.ignoreAfter
-    if ((isNew || isIgnored) && (after ?? []).every((name) => name === SELF)) return { after, sinceLastSuccess }
+    if ((isNew || isIgnored) && (after ?? []).every((name) => name === SELF)) return { after, ...unstated }
     throw error
   }
 }
@@ -86,7 +96,7 @@ export async function findUnknown(
   given: Omit<NeedSettings, 'after' | 'sinceLastSuccess'>,
   io: RecordIo,
 ): Promise<readonly string[]> {
-  const read = rememberRecords(given, io)
+  const read = recordReader(given, io)
   const names = after.filter((name) => name !== SELF && name !== request.task)
   const records = await Promise.all(names.map((name) => read(name).catch(deniedOf(name))))
   const unknown = names.filter((_, index) => !records[index]?.schedules.length)
@@ -96,14 +106,8 @@ export async function findUnknown(
   return unknown
 }
 
-/** Reads each record once. */
-function rememberRecords(given: Pick<NeedSettings, 'ledgerTimeoutMs' | 'skewMs'>, io: RecordIo) {
-  const records = new Map<string, Promise<TaskRecord | null>>()
-  return (task: string) => {
-    const known = records.get(task) ?? readUpstreamRecord(task, given, io, { halt: io.stop })
-    records.set(task, known)
-    return known
-  }
+function recordReader(given: Pick<NeedSettings, 'ledgerTimeoutMs' | 'skewMs'>, io: RecordIo) {
+  return (task: string) => readUpstreamRecord(task, given, io, { halt: io.stop })
 }
 
 /**
@@ -156,6 +160,9 @@ async function readUpstreamRecord(
   io: RecordIo,
   limits: Pick<Limit, 'halt' | 'retry'>,
 ): Promise<TaskRecord | null> {
+  const withoutLater = (record: TaskRecord) => withoutFuture(record, latestSlot({ now: io.clock.now(), skewMs }))
+  const recent = io.known.recent(task)
+  if (recent !== null) return withoutLater(recent)
   const limit = { ms: ledgerTimeoutMs, ...limits }
   const { record, version } = await askWithin(limit, io, (call) => readRecord(task, io.store, call))
   if (isNewerRecord(record)) {
@@ -164,7 +171,9 @@ async function readUpstreamRecord(
       `a newer version of cronledger wrote the record of task ${task}, so it is unknown when it is due. Update cronledger on this host or in this image.`,
     )
   }
-  return version === 'absent' ? null : withoutFuture(record, latestSlot({ now: io.clock.now(), skewMs }))
+  if (version === 'absent') return null
+  io.known.add(task, record)
+  return withoutLater(record)
 }
 
 /** Throws a usage error if one of the tasks comes after `task`, also by others. A role may be denied the records of those. */
@@ -224,9 +233,9 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<U
   const hasRow = async (key: Key) => (await readUpstreamRow(key, claimedSlot)) !== null
   const since = await rangeStart(own, claimedSlot)
   for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read, hasRow, since)) {
+    const look = await readUpstreamRows(slots, record, claimedSlot)
     for (const key of slots) {
-      const row = await readUpstreamRow(key, claimedSlot)
-      const covering = await coveringOfUpstream({ ...key, row, record }, claimedSlot)
+      const { row, covering } = await look(key)
       const need = needOf(key, row, record, covering)
       if (isInOwnRange(key, row, claimedSlot)) continue
       if (need.kind === 'open') {
@@ -258,8 +267,8 @@ async function waitForRow(missing: UpstreamSlot, untilMs: number, claimedSlot: C
     const leftMs = untilMs - clock.monotonicMs()
     if (leftMs <= 0) return
     await clock.wait(Math.min(leftMs, READ_EVERY_MS * (1 + JITTER * (2 * random() - 1))), claimedSlot.halt)
-    const row = await readUpstreamRow(missing, claimedSlot)
-    const covering = await coveringOfUpstream({ ...missing, row }, claimedSlot)
+    const look = await readUpstreamRows([missing], missing.record, claimedSlot)
+    const { row, covering } = await look(missing)
     if (needOf(missing, row, missing.record, covering).kind !== 'open') return
   }
 }
@@ -271,28 +280,46 @@ function readUpstreamRow({ task, slot }: Key, { settings, io, halt }: ClaimedSlo
 
 /** Upstream slots that a later run may have done are looked for in this many of the due slots after them. */
 const MAX_LATER = 100
+const ROWS_PER_PAGE = 1_000
 
 /**
- * Returns what a later run says of an upstream slot. A role may only read single rows of other tasks, so this reads the slots
- * that were due after it, up to the first run that completed with the slot in its range. Usually that is one.
+ * Reads the rows of slots of one task, which come oldest first, by one query. If the runs of the task have ranges, it also reads
+ * the rows after them. Returns a function that returns the row of a slot, and what a later run says of it.
  */
-async function coveringOfUpstream(
-  { task, slot, row, record }: UpstreamSlot,
-  claimedSlot: ClaimedSlot,
-): Promise<Covering | null> {
-  const now = claimedSlot.io.clock.now()
-  const { skewMs, sinceLastSuccess: hasRanges } = expectedTimes(record)
-  if (hasRanges !== true || readableRow(row)?.state === 'COMPLETED') return null
-  const until = Math.min(slot + LONGEST_RANGE_MS, now + skewMs) + 1
-  const later = [...dueKeys([{ task, schedules: record.schedules.map(parseSince) }], slot + 1, until)].reverse()
-  const rows: StoredRow[] = []
-  for (const key of later.slice(0, MAX_LATER)) {
-    const found = await readUpstreamRow(key, claimedSlot)
-    if (found === null) continue
-    rows.push(found)
-    if (endsSearch(found, slot)) break
+async function readUpstreamRows(slots: readonly Key[], record: TaskRecord, claimedSlot: ClaimedSlot) {
+  const { settings, io, halt } = claimedSlot
+  const now = io.clock.now()
+  const { skewMs, sinceLastSuccess: hasRanges = false } = expectedTimes(record)
+  const rows = new Map<Instant, StoredRow>()
+  const [first, last] = [slots.at(0), slots.at(-1)]
+  if (first !== undefined && last !== undefined) {
+    const { task } = first
+    const until = Math.max(last.slot + 1, hasRanges ? endOfLater(last, record, now + skewMs) : 0)
+    const limit: Limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }
+    let cursor: string | undefined
+    do {
+      const page = { since: first.slot, until, limit: ROWS_PER_PAGE, ...(cursor && { cursor }) }
+      const query = { kind: 'task', task, consistent: true, ...page } as const
+      const { rows: read, next } = await askWithin(limit, io, (call) => io.store.list(query, call))
+      for (const row of read) rows.set(row.slot, row)
+      cursor = next
+    } while (cursor !== undefined)
   }
-  return coveringOf(slot, row, rows, { now, skewMs, hasRanges })
+  return async (key: Key): Promise<Required<Pick<UpstreamSlot, 'row' | 'covering'>>> => {
+    const listed = rows.get(key.slot) ?? null
+    // A damaged row is an error of the read, and it is listed all the same.
+    const row = listed !== null && 'damage' in listed ? await readUpstreamRow(key, claimedSlot) : listed
+    if (!hasRanges || readableRow(row)?.state === 'COMPLETED') return { row, covering: null }
+    const later = [...rows.values()].filter(({ slot }) => slot > key.slot)
+    return { row, covering: coveringOf(key.slot, row, later, { now, skewMs, hasRanges }) }
+  }
+}
+
+/** Returns the end of the time in which a later run may have done the work of a slot, or of those before it. */
+function endOfLater({ task, slot }: Key, { schedules }: TaskRecord, latest: Instant): Instant {
+  const until = Math.min(slot + LONGEST_RANGE_MS, latest) + 1
+  const later = [...dueKeys([{ task, schedules: schedules.map(parseSince) }], slot + 1, until)].at(-MAX_LATER)
+  return later === undefined ? until : later.slot + 1
 }
 
 /** Returns whether the slot is the previous one of a run with a range, and nothing has started in it: the range has it, too. */

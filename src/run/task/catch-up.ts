@@ -1,4 +1,4 @@
-import { firstLine, LedgerError } from '../../core/errors.ts'
+import { firstLine, LedgerError, nullIfShape } from '../../core/errors.ts'
 import type { MissedSlot } from '../../core/task/expected-slots.ts'
 import { isSuspended, pauseFor } from '../../core/task/suspensions.ts'
 import { otherScheduleAt, withSchedule } from '../../core/task/task-changes.ts'
@@ -53,11 +53,7 @@ export async function catchUp<R>(
   const longestMs = Math.min(catchUpMs, maxLatenessMs ?? Number.POSITIVE_INFINITY)
   const since = io.clock.now() - longestMs
   if (since >= request.window.slot) return []
-  const first = await readUsable(request, settings, io).catch((error: unknown) => {
-    // The claim of the run's own slot creates the file of a new ledger, or says what is wrong.
-    if (error instanceof LedgerError && error.kind === 'shape') return null
-    throw error
-  })
+  const first = await readUsable(request, settings, io).catch(nullIfShape)
   // No run has stated the schedule of a task without a record, so it is unknown which slots were due before.
   if (first === null || first.schedules.length === 0) return []
   const { slots, left } = await findOldest(first, since, request, settings, io)

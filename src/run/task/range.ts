@@ -61,9 +61,8 @@ export async function readAround(
   let next = await newest.next()
   for (; !next.done && next.value.slot >= slot && rows.size < MAX_ROWS; next = await newest.next()) {
     const row = next.value
-    if (row.slot === slot) continue
     rows.set(row.slot, row)
-    ranges.add(row)
+    if (row.slot !== slot) ranges.add(row)
   }
   const isWhole = next.done || next.value.slot < slot
   const covering = ranges.covering(slot, own, isWhole)

@@ -4,30 +4,42 @@ import type { Instant, NewerSchema } from '../../core/types.ts'
 import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
 
-/** The task records that a program has read. Its next runs of the same task need not read them again. */
+/** The task records that a program has read. */
 export interface KnownRecords {
+  /** Returns a record by which a run may start. */
   get(task: string): TaskRecord | null
+  /** Returns a record with a schedule that was read a moment ago. A run that goes by its own one must read it again later. */
+  recent(task: string): TaskRecord | null
   add(task: string, record: TaskRecord): void
 }
 
 /** For a program that runs a task once: it must see a pause that was set a second ago. */
-export const NO_KNOWN_RECORDS: KnownRecords = { get: () => null, add() {} }
+export function unlessStarting(known: KnownRecords): KnownRecords {
+  return { ...known, get: () => null }
+}
 
 /** A pause takes effect after at most this time in a program that keeps a ledger open. */
 const KNOWN_FOR_MS = 60_000
+/** Less than a run waits between two looks at the slots that it comes after, so that each look reads the records again. */
+const RECENT_FOR_MS = 5_000
 
 /** One program rarely runs more tasks. Beyond it, the task that was added first is read again. */
 const MAX_KNOWN = 1_000
 
 export function knownRecords(clock: Clock): KnownRecords {
   const known = new Map<string, { readonly record: TaskRecord; readonly atMs: number; readonly at: Instant }>()
+  const youngerThan = (ms: number) => (task: string) => {
+    const found = known.get(task)
+    if (found === undefined) return null
+    // The monotonic clock may stop while the machine is suspended, and the wall clock may be set. The larger age counts.
+    const ageMs = Math.max(clock.monotonicMs() - found.atMs, Math.abs(clock.now() - found.at))
+    return ageMs < ms ? found.record : null
+  }
   return {
-    get(task) {
-      const found = known.get(task)
-      if (found === undefined) return null
-      // The monotonic clock may stop while the machine is suspended, and the wall clock may be set. The larger age counts.
-      const ageMs = Math.max(clock.monotonicMs() - found.atMs, Math.abs(clock.now() - found.at))
-      return ageMs < KNOWN_FOR_MS ? found.record : null
+    get: youngerThan(KNOWN_FOR_MS),
+    recent(task) {
+      const found = youngerThan(RECENT_FOR_MS)(task)
+      return found !== null && found.schedules.length > 0 ? found : null
     },
     add(task, record) {
       setWithin(known, MAX_KNOWN, task, { record, atMs: clock.monotonicMs(), at: clock.now() })

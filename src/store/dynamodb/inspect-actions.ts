@@ -107,7 +107,10 @@ export async function* inspectActions(
     yield error === null ? ok(action, 'allowed') : wrong(action, error, more)
   }
   for (const upstream of await after()) {
-    const error = await tryAction('dynamodb:GetItem', dynamo, { ...settings, task: upstream }, call)
+    const ofTask = { ...settings, task: upstream }
+    const error =
+      (await tryAction('dynamodb:GetItem', dynamo, ofTask, call)) ??
+      (await tryAction('dynamodb:Query', dynamo, ofTask, call))
     const what = `after ${upstream}`
     yield error === null ? ok(what, 'its rows can be read') : wrong(what, error, UPSTREAM)
   }

@@ -8,7 +8,7 @@ import {
   type Suspension,
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
-import { knownRecords, NO_KNOWN_RECORDS, readRecord } from '../../../src/run/task/task-record.ts'
+import { knownRecords, readRecord, unlessStarting } from '../../../src/run/task/task-record.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { PAUSE } from '../../support/rows.ts'
 import type { Call } from '../../support/simulated/faulty-store.ts'
@@ -37,8 +37,8 @@ const NOW_PAUSED = { ...PAUSE, from: SLOT }
 
 describe('the requests of a run', () => {
   test('a run asks three times: claim, read, finish; four times if it states something new; and for the last slot if it changes the schedule', async () => {
-    const { play } = ledgerOf()
-    const known = NO_KNOWN_RECORDS
+    const { time, play } = ledgerOf()
+    const known = unlessStarting(knownRecords(time.clock()))
     expect((await play('a', { known })).verbs).toEqual(['put', 'readEntry', 'writeEntry', 'put'])
     expect((await play('b', { known, day: 1 })).verbs).toEqual(['put', 'readEntry', 'put'])
     const changed = await play('c', { known, day: 2, settings: { doneByMs: 7_200_000, owner: 'data team' } })
@@ -48,8 +48,8 @@ describe('the requests of a run', () => {
   })
 
   test('a run on ECS asks as often: its container is part of what it states', async () => {
-    const { play, record, row } = ledgerOf()
-    const known = NO_KNOWN_RECORDS
+    const { time, play, record, row } = ledgerOf()
+    const known = unlessStarting(knownRecords(time.clock()))
     const verbs = async (runId: string, day: number, ecs: KnownEcs) => (await play(runId, { known, day, ecs })).verbs
     const [usual, stating] = [
       ['put', 'readEntry', 'put'],
@@ -158,7 +158,6 @@ describe('a program that keeps a ledger open', () => {
 
 describe('a retry that falls due', () => {
   const settings = { maxAttempts: 2, retryDelayMs: 3_600_000 }
-  const known = NO_KNOWN_RECORDS
 
   test.each([
     ['cannot read the record', { kind: 'dropped' }, /no answer/],
@@ -167,7 +166,7 @@ describe('a retry that falls due', () => {
     const { time, row, trigger } = ledgerOf()
     let reads = 0
     const fateOf = ({ verb }: Call) => (verb === 'readEntry' && reads++ > 0 ? fate : ({ kind: 'answered' } as const))
-    const run = trigger('a', failsAfter(2), { settings, known, fateOf })
+    const run = trigger('a', failsAfter(2), { settings, fateOf })
     expect(await time.run(run.result)).toMatchObject({
       status: 'failed',
       attempt: 1,
@@ -184,14 +183,14 @@ describe('a retry that falls due', () => {
     const beginMs = time.now()
     const isOut = () => time.now() > beginMs + 3_600_000 && time.now() < beginMs + 3_720_000
     const fateOf = ({ verb }: Call) => ({ kind: verb === 'readEntry' && isOut() ? 'dropped' : 'answered' }) as const
-    const run = trigger('a', failsAfter(2), { settings, known, fateOf })
+    const run = trigger('a', failsAfter(2), { settings, fateOf })
     await time.run(run.result)
     expect(run.starts()).toBe(2)
   })
 
   test('and finds a record of a newer cronledger: the next attempt does not begin', async () => {
     const { time, trigger, ledger } = ledgerOf()
-    const run = trigger('a', failsAfter(2), { settings, known })
+    const run = trigger('a', failsAfter(2), { settings })
     const newer = async () => {
       await time.clock().wait(60_000)
       const { version } = await readRecord(TASK, ledger, CALL)
@@ -209,7 +208,7 @@ describe('a retry that falls due', () => {
 
   test('after the schedule changed begins, because the slot has begun under its own', async () => {
     const { time, trigger, changeLater } = ledgerOf()
-    const run = trigger('a', failsAfter(2), { settings: { ...settings, strict: true }, known })
+    const run = trigger('a', failsAfter(2), { settings: { ...settings, strict: true } })
     const later = { since: SLOT - DAY_MS, spec: OTHER.schedule }
     await time.run(Promise.all([run.result, changeLater((it) => ({ ...it, schedules: [later] }))]))
     expect(run.starts()).toBe(2)
@@ -218,7 +217,7 @@ describe('a retry that falls due', () => {
   test('and is forced: the next attempt begins also in a pause, because an operator wants it', async () => {
     const { time, trigger, change } = ledgerOf()
     await change(pausing(NOW_PAUSED))
-    const run = trigger('a', failsAfter(2), { settings, known, force: FORCE })
+    const run = trigger('a', failsAfter(2), { settings, force: FORCE })
     await time.run(run.result)
     expect(run.starts()).toBe(2)
   })
@@ -228,7 +227,7 @@ describe('a retry that falls due', () => {
     let reads = 0
     const fateOf = ({ verb }: Call) =>
       verb === 'readEntry' && reads++ > 0 ? ({ kind: 'stalled' } as const) : ({ kind: 'answered' } as const)
-    const run = trigger('a', failsAfter(2), { settings, known, fateOf })
+    const run = trigger('a', failsAfter(2), { settings, fateOf })
     await time.run(time.clock().wait(3_600_000 + 2_000))
     run.stop()
     expect(await time.run(run.result)).toMatchObject({ status: 'failed', attempt: 2, outcome: 'notStarted' })

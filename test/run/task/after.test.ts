@@ -198,13 +198,13 @@ test('nothing is asked for again where all has completed, and one row is read ev
   await time.run(extract(-1).result)
   const quick = recordVerbs()
   await time.run(nightly(-1, {}, { fateOf: quick.fateOf }).result)
-  // The records of both tasks before the claim and after it, the row of the slot, and the task's own twice more.
-  const verbs = 'readEntry readEntry put readEntry writeEntry readEntry readEntry get put readEntry put'
-  expect(quick.verbs.join(' ')).toBe(verbs)
+  // The records of both tasks before the claim, the row of the slot after it, and the own record again before the start.
+  const stating = 'readEntry readEntry put readEntry writeEntry list put readEntry put'
+  expect(quick.verbs.join(' ')).toBe(stating)
   const slow = recordVerbs()
   const run = nightly(0, { afterTimeoutMs: 10 * MINUTE_MS, heartbeatMs: 2 * MINUTE_MS }, { fateOf: slow.fateOf })
   expect(await time.run(run.result)).toMatchObject({ status: 'refused', cause: 'blocked' })
-  expect(slow.verbs.filter((verb) => verb === 'get').length).toBeLessThan(75)
+  expect(slow.verbs.filter((verb) => verb === 'list').length).toBeLessThan(75)
 })
 
 test.each([0, 20 * MINUTE_MS])(
@@ -324,12 +324,23 @@ test('a pause that is set while the run looks at the slots of other tasks: it st
   await time.run(extract(0).result)
   const pause = (record: TaskRecord) => withPause(record, { ...PAUSE, from: slotOf(0), until: null })
   const fateOf = ({ verb }: Call): Fate => {
-    if (verb === 'get') void changeRecord(pause)
+    if (verb === 'list') void changeRecord(pause)
     return { kind: 'answered', afterMs: 5 }
   }
   const run = nightly(0, {}, { fateOf })
   expect(await time.run(run.result)).toMatchObject({ status: 'paused', recorded: true })
   expect(run.started).toEqual([])
+})
+
+test('a later run has done its work while the run waited, under an option that is new: it is a duplicate', async () => {
+  const { time, extract, nightly, wait } = await chain()
+  await time.run(nightly(-2, { after: undefined }).result)
+  const waits = nightly(-1)
+  await wait(MINUTE_MS)
+  await time.run(nightly(0, { ...SINCE, after: undefined }).result)
+  await time.run(extract(-1).result)
+  expect(await time.run(waits.result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+  expect(waits.started).toEqual([])
 })
 
 test('--after self waits for the previous slot of the task, and the first slot of a new ledger for none', async () => {

@@ -1,6 +1,6 @@
 import type { Row } from '../../../src/core/types.ts'
 import { HOUR_MS, MINUTE_MS } from '../day.ts'
-import type { Observed, Story, Write } from '../observed.ts'
+import type { Observed, RowRead, Story, Write } from '../observed.ts'
 
 // The promises about runs that come after other slots. Like check.ts, this file shares no code with the rules.
 
@@ -51,7 +51,8 @@ function comesAfter({ forced, ignoresAfter, requests }: Story, { versions }: Obs
 /** Returns the states of a row that the last read of it before `start` can have found. */
 function seenBefore(start: number, { of, day }: Needed, { reads }: Story): readonly (Row | undefined)[] {
   const slot = of.firstMs + day * of.everyMs
-  const read = reads.findLast((one) => one.task === of.task && one.slot === slot && one.answered < start)
+  const isOfSlot = ({ task, since, until }: RowRead) => task === of.task && since <= slot && slot < until
+  const read = reads.findLast((one) => isOfSlot(one) && one.answered < start)
   if (read === undefined) return []
   const applied = of.writes.get(day) ?? []
   const visible = applied.filter(({ order }) => order > read.sent && order < read.answered)

@@ -69,8 +69,8 @@ const BUGS: readonly Mutation[] = [
   {
     name: 'a run that had not to wait is not asked again for a pause',
     file: 'src/run/enter.ts',
-    from: 'return (await unlessAdmitted(begun, claimedSlot)) ?? begun',
-    to: 'return begun',
+    from: 'const refusedSince = await unlessAdmitted(begun, claimedSlot)',
+    to: 'const refusedSince = null',
   },
 ]
 

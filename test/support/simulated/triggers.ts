@@ -6,7 +6,7 @@ import type { Clock } from '../../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
 import { type RunOutcome, runTrigger, type TriggerOptions } from '../../../src/run/run-trigger.ts'
 import type { FindMissed } from '../../../src/run/task/catch-up.ts'
-import { NO_KNOWN_RECORDS } from '../../../src/run/task/task-record.ts'
+import { knownRecords, unlessStarting } from '../../../src/run/task/task-record.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
 import { memoryStore } from './memory-store.ts'
 import { type HostTime, virtualTime } from './virtual-clock.ts'
@@ -72,7 +72,7 @@ export function triggers() {
         clock,
         newId: () => `id-${++ids}`,
         random: () => 0.5,
-        known: NO_KNOWN_RECORDS,
+        known: unlessStarting(knownRecords(clock)),
         env: {},
         zoneData: '2026a',
         log(event, context) {
