@@ -53,7 +53,7 @@ interface FoundWindow {
   readonly spec: ScheduleSpec
 }
 
-interface FoundSlot extends FoundWindow, Pick<ExpectedTimes, 'skewMs'> {
+interface WindowInTask extends FoundWindow, Pick<ExpectedTimes, 'skewMs'> {
   /** The record of the task. Null: it has no schedule, or could not be read. */
   readonly known: KnownTask | null
 }
@@ -62,7 +62,7 @@ interface FoundSlot extends FoundWindow, Pick<ExpectedTimes, 'skewMs'> {
 export async function findSlot(
   { task, slot }: { readonly task: string; readonly slot: string | Date },
   deps: HistoryDeps,
-): Promise<FoundSlot> {
+): Promise<WindowInTask> {
   let known: KnownTask | null = null
   const text = timeText(slot, 'slot')
   const now = deps.clock.now()

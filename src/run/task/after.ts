@@ -26,7 +26,7 @@ const READ_EVERY_MS = 10_000
 /** Runs that wait for the same slot do not read it at the same moment. */
 const JITTER = 0.2
 
-interface Needs extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial<Pick<Settings, 'afterTimeoutMs'>> {
+interface RunNeeds extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial<Pick<Settings, 'afterTimeoutMs'>> {
   /** The record of the task does not say that the slots of a forced run must not overlap. */
   readonly mayOverlap: boolean
 }
@@ -55,7 +55,7 @@ export async function readNeeds(
   force: { readonly ignoreAfter?: boolean | undefined } | undefined,
   given: NeedSettings,
   io: RecordIo,
-): Promise<Needs> {
+): Promise<RunNeeds> {
   const { sinceLastSuccess } = given
   const unstated = { sinceLastSuccess, mayOverlap: true }
   if (force === undefined && given.after === null) return { after: null, ...unstated }
