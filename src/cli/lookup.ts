@@ -7,6 +7,7 @@ import type { OrUndefined } from '../core/objects.ts'
 import { readableRow } from '../core/row/status.ts'
 import { needsZone, parseTimeRange, type RangeText, type TimeRange, withDates } from '../core/schedule/time-range.ts'
 import { openZone } from '../core/schedule/zone.ts'
+import { isTaskOf } from '../core/task/pattern.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 
@@ -93,14 +94,11 @@ async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): P
   return spec?.zone ?? 'UTC'
 }
 
-/** Reads `--task`, which may be the begin of a name (`pay/*`), and `--owner`. Without a `task`, all those of `only` are wanted. */
+/** Reads `--task`, which may be a prefix (`pay/*`), and `--owner`. Without a `task`, all those of `only` are wanted. */
 export function wantedTasks({ task, owner }: OrUndefined<{ task: string; owner: string }>) {
-  const isPrefix = task?.endsWith('*') ?? false
-  if (owner === undefined && !isPrefix) return { task, only: undefined }
-  const begin = isPrefix ? task?.slice(0, -1) : undefined
+  if (owner === undefined && !task?.endsWith('*')) return { task, only: undefined }
   const text = owner?.toLowerCase() ?? ''
   const only = (known: KnownTask) =>
-    (begin === undefined ? (task ?? known.task) === known.task : known.task.startsWith(begin)) &&
-    (known.expectations?.owner ?? '').toLowerCase().includes(text)
+    isTaskOf(task ?? '*', known.task) && (known.expectations?.owner ?? '').toLowerCase().includes(text)
   return { task: undefined, only }
 }

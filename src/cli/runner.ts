@@ -52,7 +52,7 @@ export function openRunner(
   const ledger = createLedger({
     store: values.store,
     log(event, run, verdict) {
-      hasReported ||= event.event === 'withdrawn' || event.event === 'unusable'
+      hasReported ||= event.event === 'withdrawn' || event.event === 'unusable' || 'unknown' in event
       for (const message of warnings.splice(0)) emit({ event: 'warning', message }, run)
       emit(event, run, verdict)
     },

@@ -2,7 +2,7 @@ import type { OtherPlace } from './row/other-place.ts'
 import type { OverlapLock } from './row/overlap-lock.ts'
 import type { Guards } from './row/policy.ts'
 import type { ExpectedTimes, Suspension } from './task/task-record.ts'
-import type { UpstreamSlot } from './task/upstream.ts'
+import type { UnknownUpstream, UpstreamSlot } from './task/upstream.ts'
 import type {
   AttemptRecord,
   DuplicateCause,
@@ -66,6 +66,7 @@ export type RunEvent =
       readonly holder?: OverlapLock
       readonly by?: Row
       readonly missing?: UpstreamSlot
+      readonly unknown?: UnknownUpstream
       readonly inForce?: ScheduleSpec
       readonly otherPlace?: OtherPlace
     } & NoteResult)

@@ -1,5 +1,5 @@
 import { formatDuration } from './duration.ts'
-import { isTaskName } from './user-text.ts'
+import { isUpstream } from './user-text.ts'
 
 export const OPTION_GROUPS = [
   'Required',
@@ -121,7 +121,7 @@ export function allowedWithReason(spec: OptionSpec): string {
 export function isAllowed(value: unknown, spec: OptionSpec): boolean {
   if ('choices' in spec) return spec.choices.some((choice) => choice === value)
   if (spec.kind === 'text') return typeof value === 'string'
-  if (spec.kind === 'names') return Array.isArray(value) && value.length > 0 && value.every(isTaskName)
+  if (spec.kind === 'names') return Array.isArray(value) && value.length > 0 && value.every(isUpstream)
   if (!('bounds' in spec)) return true
   const [min, max] = spec.bounds
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max

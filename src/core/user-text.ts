@@ -22,6 +22,15 @@ export function checkTaskName(task: string): void {
   )
 }
 
+/** Throws a usage error unless `--after` may have the text: the name of a task, or a prefix (`imp/*`). */
+export function checkUpstream(task: string): void {
+  if (!isTaskPattern(task)) checkTaskName(task)
+}
+
+export function isUpstream(task: unknown): task is string {
+  return isTaskName(task) || (typeof task === 'string' && isTaskPattern(task))
+}
+
 /** Returns whether a text stands for several tasks: a prefix with a star at its end. Without a prefix, it means all tasks. */
 export function isTaskPattern(text: string): boolean {
   const prefix = text.slice(0, -1)

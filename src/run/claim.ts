@@ -7,6 +7,7 @@ import { otherPlace } from '../core/row/other-place.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { isRunning, isUnreadable, readableRow } from '../core/row/status.ts'
 import { type Claim, claimRow, finishRow, renewLease, type Stamp, withdrawClaim } from '../core/row/transition.ts'
+import type { UnknownUpstream } from '../core/task/upstream.ts'
 import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/types.ts'
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
 import { ensureFreshLease } from './lease.ts'
@@ -18,6 +19,10 @@ export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
   /** The ids of the runs that the caller is a part of. Left out: the caller is a part of no run. */
   readonly insideOf?: readonly string[] | undefined
+  /** The tasks that it comes after. Left out: those of the setting `after`, which has no prefix. */
+  readonly upstreams?: readonly string[]
+  /** Why nothing can start: one of them is not recorded yet. */
+  readonly unknownUpstream?: UnknownUpstream | undefined
   /** The monotonic time at which it stops to wait for other tasks. Left out: that of `afterTimeoutMs`. */
   readonly waitUntilMs?: number
   /** The facts of ECS that the run states about its task. Left out: it does not run there. */

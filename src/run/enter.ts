@@ -4,7 +4,7 @@ import { attemptCount, endedAttempts, hasStarted, isCatchUpTrigger, openAttempt 
 import type { OverlapLock } from '../core/row/overlap-lock.ts'
 import { keyOf, skipRow } from '../core/row/transition.ts'
 import type { Suspension } from '../core/task/task-record.ts'
-import type { UpstreamSlot } from '../core/task/upstream.ts'
+import type { UnknownUpstream, UpstreamSlot } from '../core/task/upstream.ts'
 import type { DuplicateCause, PendingRow, RefusalCause, Rejection, Resolution, Row } from '../core/types.ts'
 import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
@@ -33,6 +33,7 @@ export interface Taken {
 type RefusedClaim =
   | { readonly cause: 'overlap'; readonly holder: OverlapLock }
   | { readonly cause: 'blocked'; readonly missing: UpstreamSlot }
+  | { readonly cause: 'blocked'; readonly unknown: UnknownUpstream }
   | Exclude<Obstacle, { cause: 'paused' }>
 
 /** Calls `onLock` when it holds the overlap lock. Throws `Halted` and `LedgerError`: then the attempt must still be ended. */
@@ -42,8 +43,10 @@ export async function enter(
   onLock: () => void,
 ): Promise<PendingRow | GaveWay> {
   const { request, settings } = claimedSlot
+  const { unknownUpstream } = request
   const refused = await unlessAdmitted(row, claimedSlot, settings.after !== null)
   if (refused !== null) return refused
+  if (unknownUpstream) return refuseClaimed({ cause: 'blocked', unknown: unknownUpstream }, claimedSlot)
   // The overlap lock comes last, so that a run that waits for another task does not keep the slots of its own from running.
   const missing = settings.after === null ? null : await waitForUpstream(row, claimedSlot)
   if (missing !== null) return refuseClaimed({ cause: 'blocked', missing }, claimedSlot)
@@ -153,7 +156,9 @@ export function reportAnswer(
 async function refuseClaimed(refused: RefusedClaim, claimedSlot: ClaimedSlot): Promise<GaveWay> {
   const { io } = claimedSlot
   const { cause } = refused
-  const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)
+  const task = 'unknown' in refused ? refused.unknown.task : null
+  const blockedBy = task === null ? {} : { blockedBy: { task, slot: claimedSlot.request.window.slot } }
+  const { held, finish } = await endClaim({ outcome: 'notStarted', ...blockedBy }, claimedSlot)
   const noted = await noteEnded({ kind: 'refused', cause }, finish, claimedSlot)
   io.emit({ event: 'refused', ...refused, row: finish.row ?? held, survivor: null, ...noted })
   return { status: 'refused', cause, row: null }

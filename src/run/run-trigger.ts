@@ -149,8 +149,8 @@ export async function runTrigger<T>(
   await checkNotInsideOtherSlot({ ...context, insideOf }, surroundingSlot(parts.env), settings, io)
     .catch(ifHalted(undefined))
     .catch(report)
-  const { mayOverlap, ...needs } = await readNeeds(context, options.force, settings, io)
-    .catch(ifHalted({ after: null, sinceLastSuccess: false, mayOverlap: true }))
+  const { mayOverlap, upstreams, unknown, ...needs } = await readNeeds(context, options.force, settings, io)
+    .catch(ifHalted({ after: null, upstreams: [], unknown: undefined, sinceLastSuccess: false, mayOverlap: true }))
     .catch(report)
   // The operator may not know that slots of the task must not overlap. If the record does not say so, the ledger is asked
   // whether the task has a lock.
@@ -164,7 +164,14 @@ export async function runTrigger<T>(
     ...defined({ afterTimeoutMs: options.afterTimeoutMs }),
   }
   const own = { ...context, guards: guardsOf(effective) }
-  const runSlot = slotRunner(work, effective, { insideOf, knownEcs }, io, opened, parts)
+  const runSlot = slotRunner(
+    work,
+    effective,
+    { insideOf, knownEcs, upstreams, unknownUpstream: unknown },
+    io,
+    opened,
+    parts,
+  )
   // The slots that are caught up share one wait for other tasks, so that they do not hold up the own slot for days.
   const waitUntilMs = io.clock.monotonicMs() + settings.afterTimeoutMs
   const runMissed = ({ slot, end, schedule }: MissedSlot) => {
@@ -172,8 +179,12 @@ export async function runTrigger<T>(
     return runSlot({ ...own, window: { slot, end }, schedule, trigger, runId: parts.newId() }, null, waitUntilMs)
   }
   // A run that is refused because of its event time may have the wrong schedule, so it must not start other slots.
-  const caughtUp = objection === null ? await catchUp(own, effective, { ...io, emit }, runMissed).catch(report) : []
+  const caughtUp =
+    objection === null && unknown === undefined
+      ? await catchUp(own, effective, { ...io, emit }, runMissed).catch(report)
+      : []
   const result = await runSlot(own, objection)
+  if (unknown !== undefined) throw unknown
   if (result.status === 'taken') throw new Error('only a slot that is caught up can be taken')
   return { ...result, caughtUp }
 }
@@ -196,7 +207,7 @@ function withoutCatchUpMode({
 function slotRunner<T>(
   work: Work<T>,
   settings: Settings,
-  shared: Pick<ClaimRequest, 'insideOf' | 'knownEcs'>,
+  shared: Pick<ClaimRequest, 'insideOf' | 'knownEcs' | 'upstreams' | 'unknownUpstream'>,
   io: Omit<RunIo, 'emit'>,
   { takeCreated }: OpenedStore,
   parts: TriggerParts,

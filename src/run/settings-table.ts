@@ -204,9 +204,9 @@ export const SETTING_GROUPS = {
       group: 'Overlap',
       default: null,
       otherwise: 'none',
-      help: 'Wait for the slots of these tasks; self: the previous slot',
+      help: "Wait for the slots of these tasks ('imp/*': all with this prefix; self: the previous slot)",
       details:
-        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success: after the last one that is done) and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed.',
+        'It waits for the slots of each task that were due after the previous slot of this task (with --since-last-success: after the last one that is done) and not after this one. If there are none, it waits for the latest slot before. It starts none of them, so repair a slot that failed or was missed. A prefix stands for the tasks that the ledger lists when the run begins, without this one and retired ones.',
     },
     /** Only `check` and the readers compare it. No rule changes how a run ends. */
     expect: {

@@ -1,4 +1,5 @@
 import type { RunContext } from '../core/event.ts'
+import { tasksAfter } from '../core/task/pattern.ts'
 import type { UpstreamSlot } from '../core/task/upstream.ts'
 import type { Instant } from '../core/types.ts'
 import { factsOf } from './found.ts'
@@ -30,6 +31,6 @@ export function depthOf(
   upstreams: ReadonlyMap<string, readonly string[]>,
 ): number {
   const others = new Set([...left].filter((one) => one !== task))
-  const own = upstreams.get(task)?.filter((one) => others.has(one)) ?? []
+  const own = tasksAfter(upstreams.get(task) ?? [], task, others).filter((one) => others.has(one))
   return Math.max(0, ...own.map((one) => 1 + depthOf(one, others, upstreams)))
 }

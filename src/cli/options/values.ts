@@ -3,7 +3,7 @@ import { quote, usageError } from '../../core/errors.ts'
 import { didYouMean, suggestion } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
 import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
-import { checkTaskName } from '../../core/user-text.ts'
+import { checkUpstream } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
 import { hideSecret } from '../../store/open.ts'
 
@@ -25,7 +25,7 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
       const names = text.split(',').map((one) => one.trim())
       for (const one of names) {
         if (one.includes(' ')) throw usageError(`${name} ${quote(one)} has a space. Put commas between the tasks.`)
-        checkTaskName(one)
+        checkUpstream(one)
       }
       return names
     }

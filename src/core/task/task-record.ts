@@ -22,7 +22,7 @@ import {
 } from '../row/stored-fields.ts'
 import { SCHEDULE } from '../row/stored-row.ts'
 import { type EcsFacts, type Instant, type NewerSchema, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
-import { isTaskName } from '../user-text.ts'
+import { isUpstream } from '../user-text.ts'
 import { parseRules, type Rules } from './rules.ts'
 
 // The stored form is for other programs too: `schema/task.schema.json` describes it.
@@ -181,8 +181,8 @@ const NAMES: Member<readonly string[]> = {
   encode: (names) => names,
   decode: ({ what, path, values }, name) => {
     const found = values[name]
-    if (Array.isArray(found) && found.every(isTaskName)) return found
-    throw malformed(what, path + name, found, 'a list of task names')
+    if (Array.isArray(found) && found.every(isUpstream)) return found
+    throw malformed(what, path + name, found, 'a list of tasks')
   },
 }
 

@@ -23,6 +23,12 @@ export interface UpstreamSlot extends Key {
   readonly record: TaskRecord
 }
 
+/** Why a run cannot start: a task of `--after` is not recorded yet, or no task (null) has its prefix. */
+export interface UnknownUpstream {
+  readonly task: string | null
+  readonly problem: string
+}
+
 /** Returns whether the ledger has a row of the slot. An optional slot, which need not be triggered, counts only if it has one. */
 type HasRow = (key: Key) => Promise<boolean>
 

@@ -34,7 +34,8 @@ export function declaredText({ task, changed, record, unknownAfter = [], next, n
     ...labelled(
       'note',
       unknownAfter.map(
-        (name) => `task ${name} of --after is not recorded yet. Until it is, a run is a usage error (64)`,
+        (name) =>
+          `${name.endsWith('*') ? 'a task' : 'task'} ${name} of --after is not recorded yet. Until it is, a run is a usage error (64)`,
       ),
     ),
     ...labelled('warning', changed ? signWarnings(record.schedules.at(-1)?.spec.zone ?? '') : []),

@@ -6,11 +6,21 @@ import { readableRow } from '../../core/row/status.ts'
 import { blockAttempt } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { type DueKey, dueKeys } from '../../core/task/expected-slots.ts'
+import { tasksAfter } from '../../core/task/pattern.ts'
 import { parseSince } from '../../core/task/schedules-in-force.ts'
+import { isRetired } from '../../core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, expectedTimes, isNewerRecord, type TaskRecord } from '../../core/task/task-record.ts'
-import { needOf, previousSlot, SELF, type UpstreamSlot, upstreamSlots } from '../../core/task/upstream.ts'
+import {
+  needOf,
+  previousSlot,
+  SELF,
+  type UnknownUpstream,
+  type UpstreamSlot,
+  upstreamSlots,
+} from '../../core/task/upstream.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, Key, PendingRow, ScheduleSpec, StoredRow, Window } from '../../core/types.ts'
+import { isTaskPattern } from '../../core/user-text.ts'
 import { type AskIo, askWithin, type Limit, within } from '../ask.ts'
 import { type ClaimedSlot, writeClaimed } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
@@ -27,6 +37,10 @@ const READ_EVERY_MS = 10_000
 const JITTER = 0.2
 
 interface RunNeeds extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial<Pick<Settings, 'afterTimeoutMs'>> {
+  /** The tasks of `after`, in which a prefix stands for those that the ledger lists now. */
+  readonly upstreams: readonly string[]
+  /** Why nothing can start: one of them is not recorded yet. A scheduled run records that it was refused. */
+  readonly unknown?: UnknownUpstreamError
   /** The record of the task does not say that the slots of a forced run must not overlap. */
   readonly mayOverlap: boolean
 }
@@ -45,10 +59,24 @@ interface Upstream {
   readonly slots: readonly DueKey[]
 }
 
+/** A first deployment may have another order, so a scheduled run records that it was refused. */
+class UnknownUpstreamError extends LedgerError implements UnknownUpstream {
+  readonly task: string | null
+  readonly problem: string
+
+  constructor({ task, problem }: UnknownUpstream) {
+    const advice = `Check the name, or record the task first: cronledger declare ${task ?? 'NAME'} --schedule EXPR`
+    super('usage', `${problem}. ${advice}`)
+    this.task = task
+    this.problem = problem
+  }
+}
+
 /**
  * Returns the tasks that a run comes after, how long it waits, whether it starts from the last success, and whether slots may
- * overlap. A forced run without these options takes the values that the runs of the task have stated. Throws a usage error if one of the tasks is unknown, has no
- * schedule, or itself comes after this task. Throws `Halted`, and `LedgerError` if the ledger cannot be used.
+ * overlap. A forced run without these options takes the values that the runs of the task have stated. Throws a usage error if
+ * one of the tasks is unknown to a forced run, or itself comes after this task. Throws `Halted`, and `LedgerError` if the
+ * ledger cannot be used.
  */
 export async function readNeeds(
   request: AfterRequest,
@@ -58,30 +86,36 @@ export async function readNeeds(
 ): Promise<RunNeeds> {
   const { sinceLastSuccess } = given
   const unstated = { sinceLastSuccess, mayOverlap: true }
-  if (force === undefined && given.after === null) return { after: null, ...unstated }
-  const read = recordReader(given, io)
+  if (force === undefined && given.after === null) return { after: null, upstreams: [], ...unstated }
+  const { read, tasksOf } = upstreamReader(request.task, given, io)
   let after = force?.ignoreAfter ? null : given.after
   try {
     const stated = force && (await read(request.task))?.expectations
     if (!force?.ignoreAfter) after ??= stated?.after ?? null
+    const upstreams = await withoutPrefixes(after ?? [], tasksOf)
     if (after !== null) {
-      await upstreamOf(request, after, read, async () => true)
-      await checkCircle(request.task, after, read)
+      await upstreamOf(request, upstreams, read, async () => true)
+      await checkCircle(request.task, upstreams, read)
     }
     const statedTimeout = stated?.afterTimeoutMs === undefined ? {} : { afterTimeoutMs: stated.afterTimeoutMs }
     return {
       after,
+      upstreams,
       ...statedTimeout,
       sinceLastSuccess: sinceLastSuccess || stated?.sinceLastSuccess === true,
       mayOverlap: stated?.overlap === undefined,
     }
   } catch (error) {
+    const needs = { after, upstreams: after ?? [], ...unstated }
+    if (error instanceof UnknownUpstreamError && force === undefined) return { ...needs, unknown: error }
     const isUnusable = error instanceof LedgerError && error.kind === 'shape'
     // The claim creates the file of a new ledger, in which no slot before it can be missing. A record that cannot be read
     // may state what the run comes after.
     const isNew = isUnusable && errorCode(error.cause) === 'ENOENT'
     const isIgnored = isUnusable && force?.ignoreAfter
-    if ((isNew || isIgnored) && (after ?? []).every((name) => name === SELF)) return { after, ...unstated }
+    const other = after?.find((name) => name !== SELF)
+    if ((isNew || isIgnored) && other === undefined) return needs
+    if (isNew && force === undefined) return { ...needs, unknown: unknownUpstream(other ?? '') }
     throw error
   }
 }
@@ -96,18 +130,58 @@ export async function findUnknown(
   given: Omit<NeedSettings, 'after' | 'sinceLastSuccess'>,
   io: RecordIo,
 ): Promise<readonly string[]> {
-  const read = recordReader(given, io)
+  const { read, tasksOf } = upstreamReader(request.task, given, io)
+  const isUnknown = async (name: string) =>
+    isTaskPattern(name)
+      ? (await tasksOf(name)).length === 0
+      : !(await read(name).catch(deniedOf(name)))?.schedules.length
   const names = after.filter((name) => name !== SELF && name !== request.task)
-  const records = await Promise.all(names.map((name) => read(name).catch(deniedOf(name))))
-  const unknown = names.filter((_, index) => !records[index]?.schedules.length)
-  const known = after.filter((name) => !unknown.includes(name))
+  const answers = await Promise.all(names.map(isUnknown))
+  const unknown = names.filter((_, index) => answers[index])
+  const found = after.filter((name) => !unknown.includes(name))
+  const known = await withoutPrefixes(found, tasksOf)
   if (known.length > 0) await upstreamOf(request, known, read, async () => true)
-  await checkCircle(request.task, after, read)
+  await checkCircle(request.task, known, read)
   return unknown
 }
 
-function recordReader(given: Pick<NeedSettings, 'ledgerTimeoutMs' | 'skewMs'>, io: RecordIo) {
-  return (task: string) => readUpstreamRecord(task, given, io, { halt: io.stop })
+/** Returns functions that read a record, and the tasks of a prefix. The list of the tasks is read once. */
+function upstreamReader(own: string, given: Pick<NeedSettings, 'ledgerTimeoutMs' | 'skewMs'>, io: RecordIo) {
+  let listed: Promise<readonly string[]> | null = null
+  const read = (task: string) => readUpstreamRecord(task, given, io, { halt: io.stop })
+  /** Returns the tasks that a prefix of `--after` stands for: those that the ledger lists, without `own` and retired ones. */
+  async function tasksOf(prefix: string): Promise<readonly string[]> {
+    listed ??= listTasks(given, io)
+    const names = tasksAfter([prefix], own, await listed.catch(deniedOf(prefix)))
+    const found = await Promise.all(
+      names.map(async (name) => ({ name, record: await read(name).catch(deniedOf(name)) })),
+    )
+    // The list is eventually consistent, so a record may be gone.
+    return found.flatMap(({ name, record }) => (record === null || isRetired(record, io.clock.now()) ? [] : name))
+  }
+  return { read, tasksOf }
+}
+
+/** Returns the names, with its tasks instead of each prefix. Throws `UnknownUpstreamError` if a prefix has none. */
+async function withoutPrefixes(
+  names: readonly string[],
+  tasksOf: (prefix: string) => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  const all = await Promise.all(names.map((name) => (isTaskPattern(name) ? tasksOf(name) : [name])))
+  const none = names.find((_, index) => all[index]?.length === 0)
+  if (none === undefined) return [...new Set(all.flat())]
+  const problem = `no task of this ledger has the prefix ${none} of --after, or all of them are retired`
+  throw new UnknownUpstreamError({ task: null, problem })
+}
+
+async function listTasks({ ledgerTimeoutMs }: Pick<NeedSettings, 'ledgerTimeoutMs'>, io: RecordIo) {
+  const names: string[] = []
+  for (let cursor: string | undefined; ; ) {
+    const page = await askWithin({ ms: ledgerTimeoutMs, halt: io.stop }, io, (call) => io.store.listTasks(cursor, call))
+    names.push(...page.tasks)
+    if (page.next === undefined) return names.sort()
+    cursor = page.next
+  }
 }
 
 /**
@@ -148,10 +222,11 @@ function scheduled(name: string, task: string, record: TaskRecord | null): TaskR
   if (name === task)
     throw usageError(`--after ${name} names the task itself. Use --after ${SELF} for its previous slot.`)
   if (record !== null && record.schedules.length > 0) return record
-  const problem = record === null ? 'is unknown: no run of it is recorded in this ledger' : 'has no recorded schedule'
-  throw usageError(
-    `task ${name} of --after ${problem}. Check the name, or record the task first: cronledger declare ${name} --schedule EXPR`,
-  )
+  throw unknownUpstream(name, record === null ? undefined : 'has no recorded schedule')
+}
+
+function unknownUpstream(task: string, problem = 'is unknown: no run of it is recorded in this ledger') {
+  return new UnknownUpstreamError({ task, problem: `task ${task} of --after ${problem}` })
 }
 
 async function readUpstreamRecord(
@@ -193,7 +268,9 @@ async function checkCircle(
     if (seen.has(last)) continue
     seen.add(last)
     const record = await read(last).catch(nullIfDenied)
-    paths.push(...(record?.expectations?.after ?? []).filter((name) => name !== SELF).map((name) => [...path, name]))
+    // Of a prefix, only this task counts: the role may not list the others. Each of them looks for itself.
+    const next = (record?.expectations?.after ?? []).flatMap((name) => tasksAfter([name], last, [task]))
+    paths.push(...next.filter((name) => name !== SELF).map((name) => [...path, name]))
   }
 }
 
@@ -231,8 +308,9 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<U
   const excused: string[] = []
   const read = (task: string) => readUpstreamRecord(task, settings, io, { halt, retry: 'denied' })
   const hasRow = async (key: Key) => (await readUpstreamRow(key, claimedSlot)) !== null
+  const names = request.upstreams ?? settings.after ?? []
   const since = await rangeStart(own, claimedSlot)
-  for (const { record, slots } of await upstreamOf(request, settings.after ?? [], read, hasRow, since)) {
+  for (const { record, slots } of await upstreamOf(request, names, read, hasRow, since)) {
     const look = await readUpstreamRows(slots, record, claimedSlot)
     for (const key of slots) {
       const { row, covering } = await look(key)

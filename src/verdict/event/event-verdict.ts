@@ -7,6 +7,7 @@ import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../../core/row/policy.ts'
 import type { Covering } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseRules } from '../../core/task/rules.ts'
+import type { UnknownUpstream } from '../../core/task/upstream.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { cronledger, scheduleFlags } from '../command.ts'
 import { factsOf, type TaskFacts } from '../found.ts'
@@ -99,7 +100,7 @@ function coveringOfEvent({ by, cause }: Event<'duplicate' | 'refused'>): Coverin
 }
 
 function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
-  const { cause, row, survivor, holder, missing, inForce, otherPlace } = event
+  const { cause, row, survivor, holder, missing, unknown, inForce, otherPlace } = event
   const { guards, schedule, trigger, window } = context
   // After the end of an own attempt, there is no later slot yet that can have done its work.
   const ofRow = verdictOfRow(row, context, now)
@@ -201,6 +202,7 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
         steps: [rerunStep('run it anyway', { ...target, only: undefined })],
       }
     case 'blocked': {
+      if (unknown !== undefined) return verdictOfUnknown(unknown, ofRow, context)
       if (missing === undefined) return ofRow
       const upstream = verdictOfUpstream(missing, context, now)
       return {
@@ -223,6 +225,14 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
       }
     }
   }
+}
+
+/** A first deployment in the wrong order, or a wrong name. */
+function verdictOfUnknown({ task, problem }: UnknownUpstream, ofRow: Verdict, context: RunContext): EventVerdict {
+  const { store } = context
+  const command = cronledger('declare', { store, task: task ?? 'NAME', schedule: 'EXPR' })
+  const declare: Step = { kind: 'other', what: 'record it, if the name is right', command }
+  return { ...ofRow, happened: [problem], steps: [declare, rerunStep('then run this slot', targetOf(context))] }
 }
 
 /** Returns the optional steps if none is needed, because an operator asked for a run of this slot. */

@@ -1,4 +1,5 @@
 import { Idiomorph } from 'idiomorph'
+import { isFoundBy } from '../../core/task/pattern.ts'
 
 /** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
 const LONGEST_RETRY_MS = 30_000
@@ -144,10 +145,9 @@ function startSearch(): void {
   const input = document.querySelector<HTMLInputElement>('search input[name="q"]')
   if (!input) return
   const showMatches = () => {
-    const part = input.value.trim().toLowerCase()
+    const part = input.value.trim()
     const rows = [...document.querySelectorAll<HTMLElement>('#tasks tr[data-task]')]
-    const isWanted = (name = '') => (part.endsWith('*') ? name.startsWith(part.slice(0, -1)) : name.includes(part))
-    for (const row of rows) row.hidden = !isWanted(row.dataset['task'])
+    for (const row of rows) row.hidden = !isFoundBy(part, row.dataset['task'] ?? '')
     const found = rows.filter(({ hidden }) => !hidden).length
     const output = document.getElementById('found')
     // A screen reader reads the number.

@@ -99,4 +99,31 @@ test('declare records what a task comes after', async () => {
     stderr: expect.stringContaining('feed after report after feed'),
   })
   expect((await call('tasks', 'report')).stdout).toMatch(/^ {2}after {6}feed$/m)
+  expect(await declare('report', '0 5 * * *', '--after', 'imp/*')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('note        a task imp/* of --after is not recorded yet'),
+  })
+})
+
+test('a first deployment in the wrong order is a usage error, and on record: check and show name the task that is not there', async () => {
+  const { call } = night('first-deployment')
+  const scheduled = ['--schedule', '0 3 * * *', '--event-time', SLOT]
+  const run = await call('run', 'load', ...scheduled, '--after', 'extract', '--', 'echo', 'ran')
+  expect(run).toMatchObject({
+    code: 64,
+    stdout: '',
+    stderr: expect.stringContaining('task extract of --after is unknown'),
+  })
+  expect(await call('check', '--since', '2026-01-06', '--until', '2026-01-06T04:00Z')).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining('it waited for slot 03:00:00 of extract'),
+  })
+  expect(await call('show', 'load', '--slot', SLOT)).toMatchObject({
+    stdout: expect.stringMatching(/waited for slot .* of extract.*trigger refused/s),
+  })
+  expect(await call('run', 'extract', ...scheduled, '--', 'true')).toMatchObject({ code: 0 })
+  expect(await call('run', 'load', ...scheduled, '--after', 'extract', '--', 'echo', 'ran')).toMatchObject({
+    code: 0,
+    stdout: 'ran\n',
+  })
 })

@@ -7,7 +7,7 @@ import { EMPTY_TASK_RECORD, type TaskRecord } from '../../../src/core/task/task-
 import { needOf, upstreamSlots } from '../../../src/core/task/upstream.ts'
 import type { Row, StoredRow } from '../../../src/core/types.ts'
 import type { TriggerOptions } from '../../../src/run/run-trigger.ts'
-import { writeRecord } from '../../../src/run/task/task-record.ts'
+import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
 import { closed, FAILED, lastWaiting, NOT_STARTED, PAUSE, resolvedAs, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import type { Call, Fate } from '../../support/simulated/faulty-store.ts'
 import { slotOf, type TriggerHost, triggers } from '../../support/simulated/triggers.ts'
@@ -366,21 +366,21 @@ test('with --after self, a run that does the work since the last success waits f
 
 describe('what cannot be waited for is a usage error, and nothing is written', () => {
   test.each([
-    ['an unknown task', ['extrct'], 'task extrct of --after is unknown'],
     ['the task itself', ['nightly'], 'Use --after self'],
-    ['a task without a schedule', ['paused'], 'task paused of --after has no recorded schedule'],
     ['a task that comes after this one', ['load'], 'nightly after load after nightly'],
     [
       'a task that comes after one that comes after this one',
       ['report'],
       'nightly after report after load after nightly',
     ],
+    ['a task that comes after all with the prefix of this one', ['all'], 'nightly after all after nightly'],
+    ['a prefix of such a task', ['al*'], 'nightly after all after nightly'],
   ])('%s', async (_, after, message) => {
     const { time, ledger, nightly } = await chain()
-    await writeRecord('paused', withPause(EMPTY_TASK_RECORD, PAUSE), 'absent', ledger, CALL)
     for (const [task, need] of [
       ['load', 'nightly'],
       ['report', 'load'],
+      ['all', 'night*'],
     ] as const) {
       const record = declaration(task, '0 2 * * *', extractOf(-3))
       const expectations = { since: 0, after: [need] }
@@ -389,7 +389,8 @@ describe('what cannot be waited for is a usage error, and nothing is written', (
     const { verbs, fateOf } = recordVerbs()
     const run = nightly(0, { after }, { fateOf })
     await expect(time.run(run.result)).rejects.toThrow(message)
-    expect(new Set(verbs)).toEqual(new Set(['readEntry']))
+    const reads = after[0]?.endsWith('*') ? ['listTasks', 'readEntry'] : ['readEntry']
+    expect(new Set(verbs)).toEqual(new Set(reads))
   })
 
   test('a timeout without a task to wait for', async () => {
@@ -397,6 +398,97 @@ describe('what cannot be waited for is a usage error, and nothing is written', (
     await expect(time.run(nightly(0, { after: undefined, afterTimeoutMs: 0 }).result)).rejects.toThrow(
       'requires --after',
     )
+  })
+})
+
+describe('a scheduled run that comes after what is not recorded yet is a usage error, and on record as refused', () => {
+  test.each([
+    ['an unknown task', 'extrct', 'task extrct of --after is unknown', 'extrct'],
+    ['a task without a schedule', 'paused', 'task paused of --after has no recorded schedule', 'paused'],
+    ['a prefix that no task has', 'imp/*', 'no task of this ledger has the prefix imp/* of --after', undefined],
+    ['a prefix of retired tasks', 'old/*', 'no task of this ledger has the prefix old/* of --after', undefined],
+    ['a prefix that only the task itself has', 'night*', 'has the prefix night* of --after', undefined],
+  ])('%s', async (_, name, message, blocker) => {
+    const { time, ledger, nightly, extract, rowOf } = await chain()
+    await writeRecord('paused', withPause(EMPTY_TASK_RECORD, PAUSE), 'absent', ledger, CALL)
+    const old = declaration('old/1', '0 2 * * *', extractOf(-3))
+    const retired = withRetirement(old, { ...PAUSE, from: extractOf(-2), until: null }) as TaskRecord
+    await writeRecord('old/1', retired, 'absent', ledger, CALL)
+    await time.run(extract(0).result)
+    const run = nightly(0, { after: ['extract', name], catchUpMs: DAY_MS })
+    await expect(time.run(run.result)).rejects.toThrow(message)
+    expect(run.started).toEqual([])
+    const { attempts, rejections } = await rowOf('nightly', slotOf(0))
+    expect(attempts).toMatchObject([{ outcome: 'notStarted', ...(blocker && { blockedBy: { task: blocker } }) }])
+    expect(rejections).toMatchObject({ count: 1, refused: 1, latest: { cause: 'blocked' } })
+    // The slot is open for the next trigger, once the task is there.
+    await expect(time.run(nightly(0).result)).resolves.toMatchObject({ status: 'completed' })
+  })
+})
+
+describe('--after with a prefix', () => {
+  const EACH = { after: ['imp/*'], afterTimeoutMs: 10 * MINUTE_MS }
+  const NAMES = ['imp/a', 'imp/b', 'imp/c'] as const
+
+  /** Returns a chain in which three tenants are declared, and functions that run slots of some of them, and of all. */
+  async function tenants() {
+    const at = await chain()
+    const { time, trigger, ledger } = at
+    const declare = (task: string, change: (record: TaskRecord) => TaskRecord | null = (record) => record) =>
+      writeRecord(task, change(declaration(task, '0 2 * * *', extractOf(-3))) as TaskRecord, 'absent', ledger, CALL)
+    for (const name of NAMES) await declare(name)
+    const run = (day: number, ...names: readonly string[]) =>
+      time.run(
+        Promise.all(
+          names.map((task) => trigger({ ...EXTRACT, task, eventTime: new Date(extractOf(day)) }, works(1)).result),
+        ),
+      )
+    return { ...at, run, declare }
+  }
+
+  test('the run waits for each task that the ledger lists, without retired ones and itself, and the record keeps the prefix', async () => {
+    const { nightly, run, wait, time, declare, ledger, rowOf } = await tenants()
+    await declare('imp/gone', (record) => withRetirement(record, { ...PAUSE, from: extractOf(-2), until: null }))
+    await run(0, 'imp/a', 'imp/b')
+    const total = nightly(0, { ...EACH, task: 'imp/total' })
+    await wait(MINUTE_MS)
+    expect((await rowOf('imp/total', slotOf(0))).attempts).toMatchObject([{ blockedBy: { task: 'imp/c' } }])
+    await run(0, 'imp/c')
+    await expect(time.run(total.result)).resolves.toMatchObject({ status: 'completed' })
+    const { record } = await readRecord('imp/total', ledger, CALL)
+    expect(record).toMatchObject({ expectations: { after: ['imp/*'] } })
+  })
+
+  test('a force comes after the tasks of the recorded prefix', async () => {
+    const { nightly, run, time } = await tenants()
+    await run(-1, ...NAMES)
+    await expect(time.run(nightly(-1, EACH).result)).resolves.toMatchObject({ status: 'completed' })
+    await run(0, 'imp/a')
+    const force = { ...FORCE, slot: new Date(slotOf(0)) }
+    const forced = nightly(0, { after: undefined, eventTime: undefined, force })
+    await expect(time.run(forced.result)).resolves.toMatchObject({ status: 'refused', cause: 'blocked' })
+    expect(forced.events.at(-1)?.event).toMatchObject({ missing: { task: 'imp/b' } })
+  })
+
+  test.each([
+    ['of a newer version', { schemaVersion: 99 }, /newer version .* imp\/new/],
+    ['that is damaged', { schemaVersion: 1, schedules: 7 }, /imp\/new/],
+  ])('a record %s is an error that names the task, and never left out', async (_, document, message) => {
+    const { nightly, ledger, time } = await tenants()
+    await ledger.writeEntry({ task: 'imp/new', kind: '#task' }, { version: 1, document }, 'absent', CALL)
+    const run = nightly(0, EACH)
+    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'shape', message: expect.stringMatching(message) })
+    expect(run.started).toEqual([])
+  })
+
+  test('it costs one list of the tasks, and two reads for each of them', async () => {
+    const { nightly, run, time } = await tenants()
+    await run(0, ...NAMES)
+    const [all, one] = [recordVerbs(), recordVerbs()]
+    await time.run(nightly(0, EACH, { fateOf: all.fateOf }).result)
+    await time.run(nightly(0, { after: ['imp/a'], task: 'one' }, { fateOf: one.fateOf }).result)
+    expect(all.verbs.filter((verb) => verb === 'listTasks')).toHaveLength(1)
+    expect(all.verbs.length - one.verbs.length - 1).toBe(2 * (NAMES.length - 1))
   })
 })
 

@@ -2,6 +2,7 @@ import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
+import { isFoundBy } from '../../../core/task/pattern.ts'
 import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import type { Row } from '../../../core/types.ts'
@@ -58,7 +59,7 @@ export async function readOverview(
   for await (const task of readableTasks(reading)) {
     const owner = task.expectations?.owner
     if (owner !== undefined) owners.add(owner)
-    if (isNamed(task.task, query.q) && (!query.owner || query.owner === owner)) all.push(task)
+    if (isFoundBy(query.q ?? '', task.task) && (!query.owner || query.owner === owner)) all.push(task)
   }
   const stateOf = (task: KnownTask, { byTask }: Needs) =>
     statesOf(byTask.get(task.task), suspensionAt(task, reading.now))
@@ -83,12 +84,6 @@ export async function readOverview(
     matching: matching.length,
     more: rest.length > shown.length ? (shown.at(-1)?.task ?? null) : null,
   })
-}
-
-/** Returns whether a task has this part in its name, or begins with it (`pay/*`). */
-function isNamed(task: string, part = ''): boolean {
-  const [name, wanted] = [task.toLowerCase(), part.toLowerCase()]
-  return wanted.endsWith('*') ? name.startsWith(wanted.slice(0, -1)) : name.includes(wanted)
 }
 
 async function readLine(read: ReadTask, axis: Axis, most: number, reading: Reading): Promise<TaskLine> {
