@@ -130,31 +130,31 @@ export function createCheckedLedger(options: LedgerOptions): Ledger {
 
 function checked(ledger: Ledger): Ledger {
   const methods: Omit<Ledger, 'task'> = {
-    run: async (options, work) => settled(() => ledger.run(checkRun(options), checkWork('run', work))),
-    tryRun: async (options, work) => settled(() => ledger.tryRun(checkRun(options), checkWork('tryRun', work))),
+    run: async (options, work) => settled({}, () => ledger.run(checkRun(options), checkWork('run', work))),
+    tryRun: async (options, work) => settled({}, () => ledger.tryRun(checkRun(options), checkWork('tryRun', work))),
     once(options, work) {
       checkWork('once', work)
       const own = isFunction(options) ? options : checkRun(options)
       const call = ledger.once(typeof own === 'function' ? (...args) => checkRun(own(...args)) : own, work)
-      return async (...args) => settled(() => call(...args))
+      return async (...args) => settled({}, () => call(...args))
     },
     runCommand: async (options, command) =>
-      settled(() => ledger.runCommand(checkRun(options), checkCall('runCommand', command))),
-    get: async (options) => settled(() => ledger.get(checkCall('get', options))),
-    history: (options) => each(() => ledger.history(checkRange('history', options))),
-    slots: (options) => each(() => ledger.slots(checkRange('slots', options))),
-    check: (options) => each(() => ledger.check(checkRange('check', options))),
-    health: (options) => each(() => ledger.health(checkRange('health', options))),
-    findSlot: async (options) => settled(() => ledger.findSlot(checkCall('findSlot', options))),
-    rerunnable: (options) => each(() => ledger.rerunnable(checkCall('rerunnable', options))),
-    tasks: (options = {}) => each(() => ledger.tasks(checkCall('tasks', options))),
-    resolve: async (options) => settled(() => ledger.resolve(checkCall('resolve', options))),
-    declare: async (options) => settled(() => ledger.declare(checkCall('declare', options))),
-    pause: async (options) => settled(() => ledger.pause(checkCall('pause', options))),
-    pauseAll: (options) => each(() => ledger.pauseAll(checkCall('pauseAll', options))),
-    resume: async (options) => settled(() => ledger.resume(checkCall('resume', options))),
-    resumeAll: (options) => each(() => ledger.resumeAll(checkCall('resumeAll', options))),
-    retire: async (options) => settled(() => ledger.retire(checkCall('retire', options))),
+      settled({}, () => ledger.runCommand(checkRun(options), checkCall('runCommand', command))),
+    get: async (options) => settled(options, () => ledger.get(checkCall('get', options))),
+    history: (options) => each(options, () => ledger.history(checkRange('history', options))),
+    slots: (options) => each(options, () => ledger.slots(checkRange('slots', options))),
+    check: (options) => each(options, () => ledger.check(checkRange('check', options))),
+    health: (options) => each(options, () => ledger.health(checkRange('health', options))),
+    findSlot: async (options) => settled(options, () => ledger.findSlot(checkCall('findSlot', options))),
+    rerunnable: (options) => each(options, () => ledger.rerunnable(checkCall('rerunnable', options))),
+    tasks: (options = {}) => each(options, () => ledger.tasks(checkCall('tasks', options))),
+    resolve: async (options) => settled(options, () => ledger.resolve(checkCall('resolve', options))),
+    declare: async (options) => settled(options, () => ledger.declare(checkCall('declare', options))),
+    pause: async (options) => settled(options, () => ledger.pause(checkCall('pause', options))),
+    pauseAll: (options) => each(options, () => ledger.pauseAll(checkCall('pauseAll', options))),
+    resume: async (options) => settled(options, () => ledger.resume(checkCall('resume', options))),
+    resumeAll: (options) => each(options, () => ledger.resumeAll(checkCall('resumeAll', options))),
+    retire: async (options) => settled(options, () => ledger.retire(checkCall('retire', options))),
     close: ledger.close,
   }
   return {
@@ -198,6 +198,11 @@ function checkRange<T>(call: 'history' | 'slots' | 'check' | 'health', options: 
 
 function checkWork<T>(call: string, work: T): T {
   if (!isFunction(work)) throw usageError(`${call} needs a function: the work of the attempt.`)
+  // A class cannot be called, and a generator returns before it has done anything.
+  const isClass = Object.getOwnPropertyDescriptor(work, 'prototype')?.writable === false
+  if (isClass || /Generator/.test(Object.prototype.toString.call(work))) {
+    throw usageError(`${call} needs a function that does the work when it is called, not a class or a generator.`)
+  }
   return work
 }
 
@@ -230,16 +235,26 @@ function shown(value: unknown): string {
       : String(value)
 }
 
-async function settled<T>(call: () => Promise<T>): Promise<T> {
-  return call().catch(rethrow)
+async function settled<T>(options: Stoppable, call: () => Promise<T>): Promise<T> {
+  return call().catch((error: unknown) => rethrowOf(options, error))
 }
 
-async function* each<T>(call: () => AsyncGenerator<T>): AsyncGenerator<T> {
+async function* each<T>(options: Stoppable, call: () => AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     yield* call()
   } catch (error) {
-    rethrow(error)
+    rethrowOf(options, error)
   }
+}
+
+interface Stoppable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Throws the reason of the signal, as `fetch` does, if it aborted before the ledger answered. */
+function rethrowOf(options: Stoppable, error: unknown): never {
+  if (error instanceof LedgerError && error.kind === 'unreachable') options.signal?.throwIfAborted()
+  return rethrow(error)
 }
 
 function inOwnWords<T>(call: () => T): T {

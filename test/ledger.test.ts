@@ -183,11 +183,12 @@ describe('get', () => {
     await expect(read).rejects.toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
   })
 
-  test('a signal that has aborted ends the read', async () => {
+  test('a signal that has aborted ends the read with its reason, and not with a busy ledger', async () => {
     const ledger = newLedger()
     await ledger.run(NIGHT, () => 1)
-    const read = ledger.get({ ...key, signal: AbortSignal.abort() })
-    await expect(read).rejects.toMatchObject({ kind: 'unreachable' })
+    const stopped = new Error('stopped')
+    await expect(ledger.get({ ...key, signal: AbortSignal.abort(stopped) })).rejects.toBe(stopped)
+    await expect(ledger.history({ signal: AbortSignal.abort(stopped) }).next()).rejects.toBe(stopped)
   })
 })
 

@@ -33,6 +33,8 @@ const WRONG: readonly (readonly [call: string, says: string, make: (ledger: Loos
   ['run without work', 'run needs a function: the work of the attempt.', ({ run: call }) => call(NIGHT)],
   ['tryRun without work', 'tryRun needs a function', ({ tryRun }) => tryRun(NIGHT, {})],
   ['once without work', 'once needs a function', ({ once }) => once(NIGHT)],
+  ['a class as work', 'not a class or a generator.', ({ run: call }) => call(NIGHT, class Work {})],
+  ['a generator as work', 'not a class or a generator.', ({ tryRun }) => tryRun(NIGHT, function* () {})],
   ['timeZone', 'run has no option "timeZone". Did you mean timezone?', () => run({ timeZone: 'Asia/Tokyo' })],
   ['maxAttempt', 'run has no option "maxAttempt". Did you mean maxAttempts?', () => run({ maxAttempt: 3 })],
   ['max-attempts', 'run has no option "max-attempts"', () => run({ 'max-attempts': 3 })],
