@@ -33,7 +33,8 @@ export function nextTriggerText({
     case 'duplicate':
       return 'is a duplicate'
     case 'refused':
-      return `is refused${ofMost}`
+      // With attempts left, it is refused for another reason.
+      return `is refused${attempts < (maxAttempts ?? 0) ? '' : ofMost}`
   }
 }
 

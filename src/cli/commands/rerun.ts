@@ -1,5 +1,5 @@
 import type { RerunnableSlot, RunOptions } from '../../api.ts'
-import { LedgerError, usageError } from '../../core/errors.ts'
+import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { optionName } from '../../core/option.ts'
 import {
   DEFAULT_FORCED,
@@ -111,6 +111,8 @@ export const rerun: Command = {
     }
     const ask = { ...context, values: { ...values, task } }
     if (dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
+    if (rest === null && task.endsWith('/'))
+      throw usageError(`${quote(task)} is one task. For all tasks whose names begin with it, use '${task}*'.`)
     const runner = openRunner(help.name, values, context)
     try {
       return await (slot === undefined ? rerunRange(ask, runner) : rerunSlot(ask, runner, slot))

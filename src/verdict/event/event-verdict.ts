@@ -148,7 +148,7 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
       )
     case 'tooLate':
       return refused(
-        `the trigger arrived ${elapsed(now - window.slot)} after the scheduled time, later than --max-lateness allows`,
+        `the trigger arrived ${elapsed(now - window.slot)} after the scheduled time, later than its maximum lateness allows`,
         [rerunStep('run it anyway', target), resolveStep('or mark it as skipped', target, 'skipped')],
       )
     case 'scheduleMismatch': {

@@ -237,6 +237,8 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
       code: 64,
       stderr: expect.stringMatching(/no batch command is given. Put it after --/),
     })
+    const prefix = await refused(['rerun', 'pay/', '--from', day(10), '--reason', 'x'], env)
+    expect(prefix.stderr).toContain(`"pay/" is one task. For all tasks whose names begin with it, use 'pay/*'.`)
     const bare = await refused(['rerun', '--slot', day(10), '--', 'true'], env)
     expect(bare).toMatchObject({ code: 64, stderr: expect.stringMatching(/--reason is missing.*CRONLEDGER_REASON/) })
   })
