@@ -48,14 +48,14 @@ export function changeTask(request: TaskChangeRequest, found: ChangeableRecord, 
     for (let hasSent = false; ; hasSent = true) {
       if (hasSent && request.isIn(record)) return { changed: true, record }
       const changed = request.change(record)
-      if (changed === null) return { changed: false, record }
-      const written = await ask((call) => writeRecord(task, changed, version, io.store, call)).catch(
-        (error: unknown) => {
-          const isSafe = error instanceof Unanswered ? error.changedNothing : true
-          throw isSafe && !hasSent ? error : uncertain(request, error)
-        },
-      )
-      if (written === 'ok') return { changed: true, record: changed }
+      if (changed === null && version === 'absent') return { changed: false, record }
+      // Also what was there already is written: on PostgreSQL, a write without its standby can be visible, and be lost later.
+      const next = changed ?? record
+      const written = await ask((call) => writeRecord(task, next, version, io.store, call)).catch((error: unknown) => {
+        const isSafe = error instanceof Unanswered ? error.changedNothing : true
+        throw isSafe && !hasSent ? error : uncertain(request, error)
+      })
+      if (written === 'ok') return { changed: changed !== null, record: next }
       const read = await ask((call) => readRecord(task, io.store, call)).catch((error: unknown) => {
         throw uncertain(request, error)
       })

@@ -173,7 +173,10 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
         const found = await find(postgres, sql, task, slot, call)
         if (found === null || 'newerSchema' in columns.readRow({ ...found, task, slot })) return false
         const notes = columns.readNotes({ ...found, task, slot })
-        if (isNoted(notes, rejection.runId)) return true
+        if (isNoted(notes, rejection.runId)) {
+          await postgres.ask('a note', sql.confirm, [task, slot], call)
+          return true
+        }
         const more = toJson(encodeNotes(addRejection(notes, rejection)))
         const written = await postgres.ask('a note', sql.updateNotes, [task, slot, more, found['notes']], call)
         if (written.length > 0) return true

@@ -84,12 +84,13 @@ describe('a change of a task record', () => {
     expect((await stored()).pauses).toEqual([OTHER, PAUSE])
   })
 
-  test('nothing is written if nothing changes', async () => {
-    const { change } = await ledgerWith(withRetirement(KNOWN, RETIREMENT))
+  test('a record that needs no change is written as it is: what a read finds may be on no standby', async () => {
+    const { change, stored } = await ledgerWith(withRetirement(KNOWN, RETIREMENT))
     const { verbs, fateOf } = recordVerbs()
     const retire = { ...pausing(PAUSE), change: (record: TaskRecord) => withRetirement(record, PAUSE) }
     expect(await change(retire, fateOf)).toMatchObject({ changed: false, record: { retirements: [RETIREMENT] } })
-    expect(verbs).toEqual(['readEntry'])
+    expect(verbs).toEqual(['readEntry', 'writeEntry'])
+    expect((await stored()).retirements).toEqual([RETIREMENT])
   })
 })
 

@@ -4,6 +4,7 @@ import { chmodSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { createLedger } from '../../../src/ledger.ts'
 import { inspectStore } from '../../../src/store/open.ts'
 import { readAddress } from '../../../src/store/postgres/address.ts'
 import { openPostgresStore } from '../../../src/store/postgres/postgres-store.ts'
@@ -303,6 +304,7 @@ test.skipIf(!hasPostgres)(
     const writes = [
       () => store.put(claim, 'absent', call()),
       () => store.put(later, claim, call()),
+      () => store.note(claim, rejectionOf('x'), call()),
       () => writeLock(1, 'absent'),
       () => writeLock(2, 1),
     ]
@@ -317,7 +319,23 @@ test.skipIf(!hasPostgres)(
         })
       }
     }
-    expect(await store.get(claim, call())).toEqual(later)
+    expect(await store.get(claim, call())).toMatchObject({ ...later, rejections: { count: 1 } })
+
+    const ledger = createLedger({ store: server.address() })
+    onTestFinished(() => ledger.close())
+    const declare = () =>
+      ledger
+        .declare({ task: 'nightly', schedule: '0 3 * * *', ledgerTimeoutMs: 2_000 })
+        .catch((error: unknown) => error)
+    for (let time = 1; time <= 2; time += 1) {
+      const reply = declare()
+      let isOver = false
+      void reply.then(() => {
+        isOver = true
+      })
+      await expect.poll(() => [letThrough(), isOver].at(-1), { timeout: 60_000 }).toBe(true)
+      expect(await reply).toMatchObject({ message: expect.stringContaining('may or may not be recorded') })
+    }
   },
 )
 
