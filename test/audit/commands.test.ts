@@ -8,7 +8,7 @@ import { resolveSlot } from '../../src/run/resolve.ts'
 import { knownRecords } from '../../src/run/task/task-record.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { inProcess } from '../support/in-process.ts'
-import { overridesIn, wordsOf } from '../verdict/pasted.ts'
+import { overridesOf, wordsOfEach } from '../verdict/pasted.ts'
 import { CLOCK, ledgerOf, NOW, numbers, SINCE } from './random-ledger.ts'
 
 /** `EVERY=1` plays more, as .ci/deep does. */
@@ -39,13 +39,12 @@ function openOperator({ store, ledger }: Opened) {
     const io = { ...deps, newId, random: Math.random, findSurvivor: () => null }
     await resolveSlot({ ...request, state: STATES[state] }, { skewMs, ledgerTimeoutMs: 9_000 }, io)
   }
-  return async (command: string, task: string) => {
-    if (command.startsWith('aws ')) {
-      const { environment } = overridesIn(command)
+  return async (words: readonly string[], task: string) => {
+    if (words[0] === 'aws') {
+      const { environment } = overridesOf(words)
       const only = environment['CRONLEDGER_FORCE_ONLY']?.split(',') as readonly Rerunnable[] | undefined
       return force(task, environment['CRONLEDGER_FORCE_SLOT'] ?? '', only === undefined ? {} : { only })
     }
-    const words = wordsOf(command)
     const flag = (name: string) => (words.includes(`--${name}`) ? words[words.indexOf(`--${name}`) + 1] : undefined)
     const [name, slot, from = '', to, until] = [words[1], flag('slot'), flag('from'), flag('to'), flag('until')]
     const only = flag('only')?.split(',') as readonly Selectable[] | undefined
@@ -79,12 +78,13 @@ test('the commands that check prints, each executed once in its order, leave not
       add(one)
       settled.add(`${one.kind} ${one.situation}`)
     }
-    for (const { task, steps } of needsOf(needs, 'memory:'))
-      for (const { kind, what, command } of steps) {
-        // The second of two commands is for an operator who does not want the first one.
-        const isOther = /^(\S+ \S+ \S+: )?or /.test(what)
-        if (kind !== 'log' && kind !== 'show' && !isOther) await execute(commandText(command), task)
-      }
+    const steps = needsOf(needs, 'memory:').flatMap(({ task, steps }) => steps.map((step) => ({ ...step, task })))
+    // The second of two commands is for an operator who does not want the first one.
+    const wanted = steps.filter(
+      ({ kind, what }) => kind !== 'log' && kind !== 'show' && !/^(\S+ \S+ \S+: )?or /.test(what),
+    )
+    const pasted = wordsOfEach(wanted.map(({ command }) => commandText(command)))
+    for (const [index, { task }] of wanted.entries()) await execute(pasted[index] ?? [], task)
     // What runs, or cannot be read, cannot be settled.
     const isOpen = ({ kind, status }: TaskFinding) =>
       kind === 'unknown' || kind === 'overdue' || ['running', 'waiting'].includes(status)

@@ -203,13 +203,13 @@ describe('claim sent, never answered', () => {
   })
 
   describe('a force that is withdrawn while another attempt rides out an outage', () => {
-    /** The attempt cannot reach the ledger for two hours. An operator's force is given up in that time. */
+    /** The attempt cannot reach the ledger for half an hour. An operator's force is given up in that time. */
     async function withForce(...claim: readonly Fate[]) {
       const { time, trigger, row } = world()
-      const [fromMs, toMs] = [time.now() + 90_000, time.now() + 2 * HOUR_MS]
+      const [fromMs, toMs] = [time.now() + 90_000, time.now() + 30 * MINUTE_MS]
       const isOut = () => time.now() > fromMs && time.now() < toMs
-      const run = trigger('a', works(3 * HOUR_MS), { fateOf: () => ({ kind: isOut() ? 'dropped' : 'answered' }) })
-      await time.run(time.clock().wait(HOUR_MS))
+      const run = trigger('a', works(HOUR_MS), { fateOf: () => ({ kind: isOut() ? 'dropped' : 'answered' }) })
+      await time.run(time.clock().wait(20 * MINUTE_MS))
       const before = await row()
       const force = trigger('b', works(1), { force: FORCE, fateOf: fates(isClaim, ...claim) })
       await expect(time.run(force.result)).rejects.toMatchObject({ kind: 'unreachable' })

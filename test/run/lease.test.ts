@@ -254,8 +254,8 @@ describe('paused past its lease, then woken', () => {
     const fateOf = fates(({ verb }) => verb === 'put', late, { ...late, afterMs: 100 })
     const paused = trigger('a', works(1), { time: { pause }, settings, fateOf })
     await time.run(time.clock().wait(6_000))
-    const second = trigger('b', works(HOUR_MS), { settings })
-    expect(await time.run(paused.result)).toMatchObject({ status: 'duplicate' })
+    const second = trigger('b', works(MINUTE_MS), { settings })
+    expect(await time.run(paused.result)).toMatchObject({ status: 'duplicate', cause: 'running' })
     expect(paused.starts()).toBe(0)
     await time.run(second.result)
     expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
@@ -304,8 +304,8 @@ test.each([30_000, -30_000])(
       },
       { settings: RETRYING, fateOf: noRenewal },
     )
-    for (;;) {
-      await time.run(time.clock().wait(1_000))
+    for (let waitMs = leaseMs / 2; ; waitMs = 1_000) {
+      await time.run(time.clock().wait(waitMs))
       const run = trigger('b', works(1), { settings: RETRYING, time: { offsetMs } })
       const result = await time.run(run.result)
       if (run.starts() === 0) continue

@@ -3,29 +3,32 @@ import { insideQuotes } from '../../src/format/text.ts'
 
 // What an operator pastes into a shell.
 
-/** Returns the words of a command as bash passes them to the program, with the name of the program. Starts nothing. */
-export function wordsOf(command: string): readonly string[] {
-  const out = execFileSync('bash', ['-c', `printf '%s\\0' ${command}`], {
-    encoding: 'utf8',
-    env: { ...process.env, USER: 'ada' },
-  })
-  return out.split('\0').slice(0, -1)
+type Words = readonly string[]
+
+/** Returns the words of each command as bash passes them to the program, with the name of the program. Starts nothing. */
+export function wordsOfEach(commands: readonly string[]): readonly Words[] {
+  const input = commands.map((command) => `printf '%s\\0' ${command}; printf '\\1'\n`).join('')
+  const out = execFileSync('bash', { input, encoding: 'utf8', env: { ...process.env, USER: 'ada' } })
+  return out.split('\u0001', commands.length).map((words) => words.split('\0').slice(0, -1))
 }
+
+export const wordsOf = (command: string): Words => wordsOfEach([command])[0] ?? []
 
 interface Overrides {
   readonly name: string
   readonly environment: Readonly<Record<string, string>>
 }
 
-/** Returns the overrides of the only container in a command `aws ecs run-task`. */
-export function overridesIn(command: string): Overrides {
-  const words = wordsOf(command)
+/** Returns the overrides of the only container in the words of a command `aws ecs run-task`. */
+export function overridesOf(words: Words): Overrides {
   const { containerOverrides } = JSON.parse(words[words.indexOf('--overrides') + 1] ?? '')
   const [{ name, environment }, ...others] = containerOverrides
   if (others.length > 0) throw new Error('the command has overrides of several containers')
   const entries = environment.map(({ name, value }: Readonly<Record<string, string>>) => [name, value])
   return { name, environment: Object.fromEntries(entries) }
 }
+
+export const overridesIn = (command: string): Overrides => overridesOf(wordsOf(command))
 
 /** Returns the text as an operator must write it inside of JSON in a word of a shell. */
 function escaped(text: string): string {

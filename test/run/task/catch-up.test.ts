@@ -109,7 +109,12 @@ describe('what is caught up', () => {
   test('a slot that becomes too late while the slots before it run is left out, and has no row', async () => {
     const { play, rowOf } = ledgerOf()
     await play(-3)
-    const { days, names, caughtUp } = await play(0, { ...CATCH_UP, maxLatenessMs: 3 * DAY_MS }, works(60 * HOUR_MS))
+    const rarely = { heartbeatMs: HOUR_MS, leaseMs: 9 * HOUR_MS }
+    const { days, names, caughtUp } = await play(
+      0,
+      { ...CATCH_UP, ...rarely, maxLatenessMs: 3 * DAY_MS },
+      works(60 * HOUR_MS),
+    )
     expect(days).toEqual([-2, 0])
     expect(caughtUp).toEqual(['completed'])
     expect(names).not.toContain('refused')
@@ -378,7 +383,7 @@ describe('how it goes on and ends', () => {
     const { time, play, start, rowOf } = ledgerOf()
     await play(-5)
     const options = { ...CATCH_UP, overlap: 'skip' } as const
-    const both = [start(0, options, works(HOUR_MS / 2)), start(0, options, works(HOUR_MS / 2))]
+    const both = [start(0, options, works(HOUR_MS / 12)), start(0, options, works(HOUR_MS / 12))]
     await time.run(Promise.all(both.map(({ result }) => result)))
     const days = both.flatMap(({ started }) => started.map(dayOf))
     expect(days.toSorted((a, b) => a - b)).toEqual([-4, -3, -2, -1, 0])

@@ -55,8 +55,8 @@ describe('runs with a range', () => {
   test('the plain overrun: the next slot waits, and goes on from the one that ran', async () => {
     const { start, run, rangesOf, wait, time, done } = rangeWorld()
     await run(1)
-    const [two, three] = [start('two', 2, works(90 * MINUTE_MS)), start('three', 3)]
-    await wait(HOUR_MS)
+    const [two, three] = [start('two', 2, works(15 * MINUTE_MS)), start('three', 3)]
+    await wait(10 * MINUTE_MS)
     await time.run(Promise.all([two.result, three.result]))
     expect([await rangesOf(2), await rangesOf(3)]).toEqual([[1], [2]])
     expect(done.get(3)).toBe(1)
@@ -66,7 +66,7 @@ describe('runs with a range', () => {
     'three that wait at once, in the order %j: each hour is done once',
     async (order) => {
       const { start, run, wait, time, done } = rangeWorld()
-      const first = start('one', 1, works(90 * MINUTE_MS))
+      const first = start('one', 1, works(5 * MINUTE_MS))
       const others = []
       for (const day of order) {
         await wait(1_000)
@@ -164,7 +164,7 @@ describe('runs with a range', () => {
   test('an earlier slot of an older version, which runs without the lock, is waited for', async () => {
     const { start, wait, time, rangesOf, run } = rangeWorld()
     await run(1)
-    const older = start('older', 2, works(HOUR_MS), { settings: {} })
+    const older = start('older', 2, works(10 * MINUTE_MS), { settings: {} })
     await wait(MINUTE_MS)
     const newer = start('newer', 3)
     await time.run(Promise.all([older.result, newer.result]))
