@@ -8,11 +8,11 @@ import { resolveSlot } from '../../src/run/resolve.ts'
 import { knownRecords } from '../../src/run/task/task-record.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { inProcess } from '../support/in-process.ts'
+import { runs } from '../support/runs.ts'
 import { overridesOf, wordsOfEach } from '../verdict/pasted.ts'
 import { CLOCK, ledgerOf, NOW, numbers, SINCE } from './random-ledger.ts'
 
-/** `EVERY=1` plays more, as .ci/deep does. */
-const LEDGERS = process.env['EVERY'] === '1' ? 200 : 12
+const LEDGERS = runs(8, 200)
 const STATES = { completed: 'COMPLETED', skipped: 'SKIPPED', failed: 'FAILED' } as const
 
 type Opened = Awaited<ReturnType<typeof ledgerOf>>

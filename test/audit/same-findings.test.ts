@@ -15,7 +15,7 @@ import { inProcess } from '../support/in-process.ts'
 import { runs } from '../support/runs.ts'
 import { CLOCK, ledgerOf, NOW, numbers, pick, SINCE } from './random-ledger.ts'
 
-const LEDGERS = runs(20, 400)
+const LEDGERS = runs(12, 400)
 const CALL = { signal: new AbortController().signal }
 
 async function all<T>(items: AsyncIterable<T>): Promise<readonly T[]> {

@@ -221,7 +221,7 @@ test.each(
   expect(found).toEqual(situation.isFinding ? [expect.objectContaining(said)] : [])
 })
 
-const LEDGERS = runs(10, 400)
+const LEDGERS = runs(6, 400)
 const DATE = tableColumns([]).find(({ heading }) => heading === 'LOCAL TIME') ?? expect.unreachable()
 const BAD = new Set<Status | null>(['missed', 'failed', 'stale', 'overdue', 'unknown'])
 const POLICY = { maxLatenessMs: null, skewMs: DEFAULT_SKEW_MS }

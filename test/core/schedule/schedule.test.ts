@@ -302,7 +302,7 @@ describe('the text of an expression', () => {
           expect((error as LedgerError).message).toMatch(/^[^\n]{10,900}$/)
         }
       }),
-      { numRuns: runs(300, 3_000) },
+      { numRuns: runs(100, 3_000) },
     )
   })
 })
