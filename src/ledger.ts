@@ -207,7 +207,7 @@ function hostOnce(): () => Promise<HostFacts> {
     asked ??= findHost(process.env)
     const found = await asked
     // The next run asks again.
-    if (found.ecs === 'unknown') asked = null
+    if (found.place === 'unknown') asked = null
     return found
   }
 }

@@ -69,15 +69,15 @@ describe('run', () => {
   test('on ECS: a ledger that is kept open asks again if ECS did not answer completely', async () => {
     onTestFinished(() => void vi.unstubAllEnvs())
     const ledger = newLedger()
-    for (const [answer, eventTime, ecs] of [
+    for (const [answer, eventTime, place] of [
       [{ container: {} }, '2026-11-23T18:00:05Z', undefined],
-      [{}, '2026-11-24T18:00:05Z', FARGATE.ecs],
+      [{}, '2026-11-24T18:00:05Z', FARGATE.place],
     ] as const) {
       const { env } = await serveMetadata(answer)
       vi.stubEnv('ECS_CONTAINER_METADATA_URI_V4', env.ECS_CONTAINER_METADATA_URI_V4)
       const { slot } = await ledger.run({ ...NIGHT, eventTime }, () => null)
       const row = readableRow(await ledger.get({ task: 'nightly', slot }))
-      expect(row?.attempts[0]?.ecs).toEqual(ecs)
+      expect(row?.attempts[0]?.place).toEqual(place)
     }
   })
 

@@ -6,11 +6,11 @@ import type { UnknownUpstream, UpstreamSlot } from './task/upstream.ts'
 import type {
   AttemptRecord,
   DuplicateCause,
-  EcsFacts,
   Ending,
   EventTimeSource,
   Host,
   Instant,
+  Place,
   RefusalCause,
   Row,
   ScheduleSpec,
@@ -135,7 +135,7 @@ export interface RunContext {
   readonly runId: string
   readonly trigger: Trigger
   readonly host: Host
-  readonly ecs?: EcsFacts
+  readonly place?: Place
   readonly store: string
   readonly guards: Guards
   /** How many attempts scheduled triggers may start. Left out: it is not known yet. */

@@ -1,6 +1,6 @@
-import type { EcsFacts } from './ecs.ts'
+import type { Place, PlaceParts } from './place.ts'
 
-export type { EcsFacts } from './ecs.ts'
+export type { EcsFacts, KubernetesFacts, Place } from './place.ts'
 
 /** Milliseconds since 1970-01-01T00:00:00Z. Text is only for input and output. */
 export type Instant = number
@@ -99,8 +99,8 @@ export interface Ending {
 }
 
 interface AttemptFacts extends Host {
-  /** Left out if the process did not run on ECS, or if ECS did not say enough. */
-  readonly ecs?: EcsFacts
+  /** Left out: none is known. */
+  readonly place?: Place
   /** The trace of OpenTelemetry that the attempt is a part of. Left out: none. */
   readonly traceId?: string
   /** The fencing token. Numbers start at 1 and are never reused in a slot. */
@@ -229,14 +229,13 @@ export type RefusalCause = (typeof REFUSAL_CAUSES)[number]
 export const REJECTION_KINDS = ['duplicate', 'refused'] as const
 export const REJECTION_CAUSES = [...new Set<DuplicateCause | RefusalCause>([...DUPLICATE_CAUSES, ...REFUSAL_CAUSES])]
 
-export interface Rejection extends Host {
+/** `PlaceParts`: those that differ from the place of the attempt that has the slot. */
+export interface Rejection extends Host, PlaceParts {
   readonly runId: string
   readonly kind: (typeof REJECTION_KINDS)[number]
   readonly cause: DuplicateCause | RefusalCause
   readonly at: Instant
   readonly trigger: Trigger
-  /** The family of its ECS task definition, if it is not that of the attempt that has the slot. */
-  readonly family?: string
 }
 
 /** The rejections of a row. All are counted. The first ones and the latest one are kept in full. */

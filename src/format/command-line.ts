@@ -12,16 +12,28 @@ function placeholderOf(part: string | Blank): string {
 }
 
 /** Returns the text that stands for a blank until it is filled in. */
-export function blankText({ blank, inJson }: Blank): string {
-  return inJson ? `'"${BLANKS[blank]}"'` : BLANKS[blank]
+export function blankText({ blank, inQuotes }: Blank): string {
+  return inQuotes ? `"${BLANKS[blank]}"` : BLANKS[blank]
+}
+
+type Part = Exclude<Word, string>[number]
+
+function bareOf(part: Part): string | Blank {
+  return typeof part !== 'string' && 'shell' in part ? part.shell : part
 }
 
 /** Returns a word with its texts escaped for a shell, so that its blanks are the only parts that are not yet so. */
 export function shellParts(word: Word): readonly (string | Blank)[] {
   if (typeof word === 'string') return [shellWord(word)]
-  const isBare = shellWord(word.map(placeholderOf).join('')).startsWith("'") === false
-  if (isBare) return word
-  return ["'", ...word.map((part) => (typeof part === 'string' ? insideQuotes(part) : part)), "'"]
+  const isOutside = (part: Part) => typeof part !== 'string' && ('shell' in part || part.inQuotes === true)
+  const inside = word.filter((part) => !isOutside(part)).map((part) => placeholderOf(bareOf(part)))
+  const quote = inside.every((text) => shellWord(text) === text) ? '' : "'"
+  const parts = word.flatMap((part) => {
+    const own = bareOf(part)
+    if (isOutside(part)) return [quote, own, quote]
+    return typeof own === 'string' && quote !== '' ? insideQuotes(own) : own
+  })
+  return [quote, ...parts, quote].filter((part) => part !== '')
 }
 
 export function stepJson({ what, command, note }: Step) {

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { get } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { parseTaskArn } from '../core/ecs.ts'
 import { isRecord } from '../core/objects.ts'
-import { encodeShortEcs, isOnFargate } from '../core/row/stored-ecs.ts'
+import { parseTaskArn } from '../core/place.ts'
+import { encodeShortEcs, isOnFargate } from '../core/row/stored-place.ts'
 import type { EcsFacts } from '../core/types.ts'
 import { bytesOf } from '../core/user-text.ts'
 
@@ -54,6 +54,7 @@ function ecsFactsOf(container: unknown, task: unknown, ecsTask: string): EcsFact
   if (arn === null || !cluster || !family || !revision || !name) return null
   const launchType = textIn(task, 'LaunchType')
   return {
+    kind: 'ecs',
     region: arn.region,
     cluster,
     taskDefinition: `${family}:${revision}`,

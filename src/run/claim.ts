@@ -1,7 +1,7 @@
-import type { KnownEcs } from '../core/ecs.ts'
 import { LedgerError, nullIfShape, usageError } from '../core/errors.ts'
 import type { NoteResult, RunEvent } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
+import type { KnownPlace, PlaceParts } from '../core/place.ts'
 import { type Decision, decide } from '../core/row/decide.ts'
 import { otherPlace } from '../core/row/other-place.ts'
 import type { Facts } from '../core/row/policy.ts'
@@ -25,8 +25,8 @@ export interface ClaimRequest extends Claim {
   readonly unknownUpstream?: UnknownUpstream | undefined
   /** The monotonic time at which it stops to wait for other tasks. Left out: that of `afterTimeoutMs`. */
   readonly waitUntilMs?: number
-  /** The facts of ECS that the run states about its task. Left out: it does not run there. */
-  readonly knownEcs?: KnownEcs
+  /** The place that the run states about its task. Left out: it has none. */
+  readonly knownPlace?: KnownPlace
 }
 
 export type ClaimResult =
@@ -198,7 +198,7 @@ async function giveUpClaim(
 
 /** Tries for up to 10 s. A rejection that could not be recorded is still one, because the row guards the slot. */
 export async function noteRejection(
-  rejection: Pick<Rejection, 'kind' | 'cause' | 'family'>,
+  rejection: Pick<Rejection, 'kind' | 'cause' | keyof PlaceParts>,
   { task, window, runId, trigger, host }: ClaimRequest,
   { ledgerTimeoutMs, stopTimeoutMs }: Pick<Settings, 'ledgerTimeoutMs' | 'stopTimeoutMs'>,
   io: RunIo,

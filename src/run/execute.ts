@@ -1,8 +1,9 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import { defined } from '../core/objects.ts'
+import { partsOf } from '../core/place.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
-import { ecsFamily, otherFamily, otherPlace } from '../core/row/other-place.ts'
+import { otherParts, otherPlace } from '../core/row/other-place.ts'
 import { rangeStartOf } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import { keyOf } from '../core/row/transition.ts'
@@ -99,8 +100,8 @@ export async function execute<T>(
       return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'duplicate': {
       const { kind, cause, row } = claimResult
-      const family = otherFamily(row, request.ecs)
-      const noted = await noteRejection({ kind, cause, ...family }, request, settings, io)
+      const parts = otherParts(row, request.place)
+      const noted = await noteRejection({ kind, cause, ...parts }, request, settings, io)
       io.emit({ event: kind, cause, row, ...placeOf(row, request), ...noted })
       return { status: kind, cause, row }
     }
@@ -120,8 +121,8 @@ export async function execute<T>(
   }
 }
 
-function placeOf(row: Row, { host, ecs }: ClaimRequest) {
-  const other = otherPlace(row, { ...host, family: ecsFamily(ecs) })
+function placeOf(row: Row, { host, place }: ClaimRequest) {
+  const other = otherPlace(row, { ...host, ...partsOf(place) })
   return other && { otherPlace: other }
 }
 

@@ -137,7 +137,7 @@ export async function runTrigger<T>(
   if (options.force === undefined && options.afterTimeoutMs !== undefined && settings.after === null) {
     throw usageError('--after-timeout requires --after.')
   }
-  const { context, objection, notices, knownEcs } = await readRequest(options, settings, parts)
+  const { context, objection, notices, knownPlace } = await readRequest(options, settings, parts)
   const emit = emitterOf(context, parts)
   const report = reportAndRethrow(emit)
   const opened = await parts.open().catch(report)
@@ -167,7 +167,7 @@ export async function runTrigger<T>(
   const runSlot = slotRunner(
     work,
     effective,
-    { insideOf, knownEcs, upstreams, unknownUpstream: unknown },
+    { insideOf, knownPlace, upstreams, unknownUpstream: unknown },
     io,
     opened,
     parts,
@@ -207,7 +207,7 @@ function withoutCatchUpMode({
 function slotRunner<T>(
   work: Work<T>,
   settings: Settings,
-  shared: Pick<ClaimRequest, 'insideOf' | 'knownEcs' | 'upstreams' | 'unknownUpstream'>,
+  shared: Pick<ClaimRequest, 'insideOf' | 'knownPlace' | 'upstreams' | 'unknownUpstream'>,
   io: Omit<RunIo, 'emit'>,
   { takeCreated }: OpenedStore,
   parts: TriggerParts,
@@ -251,7 +251,7 @@ async function readRequest(
 ) {
   checkTaskName(options.task)
   const schedule = readSchedule(options, parse)
-  const { host, ecs: knownEcs, warning: hostWarning } = await findHost()
+  const { host, place: knownPlace, warning: hostWarning } = await findHost()
   // POSIX lets a name of a file of zone data begin with a colon.
   const hostZone = env['TZ']?.replace(/^:/, '')
   const { eventTime, force } = options
@@ -265,7 +265,7 @@ async function readRequest(
     runId: newId(),
     trigger,
     host,
-    ...(knownEcs !== null && knownEcs !== 'unknown' && { ecs: knownEcs }),
+    ...(knownPlace !== null && knownPlace !== 'unknown' && { place: knownPlace }),
     store: storeName,
     guards: guardsOf(settings),
     maxAttempts: settings.maxAttempts,
@@ -275,7 +275,7 @@ async function readRequest(
   const warnings = [zoneWarning, hostWarning].flatMap((message): RunEvent[] =>
     message == null ? [] : [{ event: 'warning', message }],
   )
-  return { context, knownEcs, objection, notices: [...warnings, ...notices] }
+  return { context, knownPlace, objection, notices: [...warnings, ...notices] }
 }
 
 function preconditionsOf(

@@ -18,16 +18,21 @@ export const BLANKS = {
 } as const
 
 /**
- * A place that the operator fills in. With `inJson`, it is a part of a text in JSON, which is in single quotes. It is shown in
- * double quotes of its own there, so that a reason with an apostrophe does not end the word.
+ * A place that the operator fills in. With `inQuotes`, it is shown in double quotes of its own, so that a reason with an
+ * apostrophe does not end the word.
  */
 export interface Blank {
   readonly blank: keyof typeof BLANKS
-  readonly inJson?: true
+  readonly inQuotes?: true
 }
 
-/** One word of a command: a text, or texts and blanks that follow each other. It is not yet escaped for a shell. */
-export type Word = string | readonly (string | Blank)[]
+/** A part that is not escaped, because the shell must read it. */
+interface ShellPart {
+  readonly shell: string
+}
+
+/** One word of a command: a text, or parts that follow each other. It is not yet escaped for a shell. */
+export type Word = string | readonly (string | Blank | ShellPart)[]
 
 /** A command as the words that its program gets. */
 export type CommandWords = readonly Word[]
@@ -35,18 +40,22 @@ export type CommandWords = readonly Word[]
 export const REASON_WORD: Word = [{ blank: 'reason' }]
 /** The command of the batch, which may have any number of words. */
 export const BATCH_WORD: Word = [{ blank: 'command' }]
+/** Joins two commands. */
+export const PIPE: Word = [{ shell: '|' }]
 
-export function filledIn(
-  command: CommandWords,
-  texts: Readonly<Partial<Record<Blank['blank'], string>>>,
-): CommandWords {
-  const textOf = ({ blank, inJson }: Blank) => {
-    const text = texts[blank]
-    return text !== undefined && inJson ? JSON.stringify(text).slice(1, -1) : text
-  }
-  return command.map((word) =>
-    typeof word === 'string' ? word : word.map((part) => (typeof part === 'string' ? part : (textOf(part) ?? part))),
-  )
+/** The variables that a run gets beside those that its place has. */
+export type Variables = Readonly<Record<string, string | Blank>>
+
+/** The commands for a batch that an operator starts where it usually runs, and not on the own host. */
+export interface PlaceCommands<P> {
+  /** Starts a run of the batch with these variables added to its own. */
+  readonly start: (place: P, variables: Variables) => CommandWords
+  /** Prints the log of a container since this time. Null: it is not known where the log is. */
+  readonly log: (place: P, since: string) => CommandWords | null
+  /** As `start`, in a script that waits for the end. It calls a function of `script`. */
+  readonly runInScript: (place: P, slot: string, variables: Variables) => CommandWords
+  /** A shell function. It calls `ended` with the slot, the exit code and what ran. */
+  readonly script: string
 }
 
 /** Options by name, without the leading dashes. An option that is undefined is left out. */

@@ -146,7 +146,10 @@ export function repeatedSentence(row: Row | null): Sentence {
 const NAMES: Readonly<Record<OtherPlace['what'], string>> = {
   account: 'AWS account',
   cluster: 'ECS cluster',
+  clusterId: 'Kubernetes cluster',
+  namespace: 'namespace',
   family: 'task definition family',
+  cronJob: 'CronJob',
 }
 
 /** Such as `the attempt is of AWS account 1, and this trigger of AWS account 2`. */

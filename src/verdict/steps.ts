@@ -8,9 +8,10 @@ import {
   cronledger,
   REASON_WORD,
   scheduleFlags,
+  type Variables,
   type Word,
 } from './command.ts'
-import { forceTaskCommand, logsTailCommand } from './ecs.ts'
+import { commandsOf, logCommand } from './place/places.ts'
 import type { StepTarget } from './target.ts'
 
 export interface Step {
@@ -35,7 +36,7 @@ export function showStep(what: string, { store, task, slot }: Pick<StepTarget, '
 
 /** Returns the step that prints the log of the attempt. Returns nothing if it is unknown where that log is. */
 export function logSteps(what: string, { attempt }: StepTarget): readonly Step[] {
-  const command = attempt === undefined ? null : logsTailCommand(attempt)
+  const command = attempt === undefined ? null : logCommand(attempt)
   return command === null ? [] : [{ kind: 'log', what, command }]
 }
 
@@ -44,9 +45,29 @@ export function lookStep(target: StepTarget, log = 'check its log'): Step {
   return logSteps(log, target)[0] ?? showStep('see what happened', target)
 }
 
-/** Outside of ECS, a rerun needs the overlap and lease settings of this run: it could run beside another slot. */
+/** Returns the variables that force the slot. */
+export function forceVariables(
+  { slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>,
+  { reason, by }: { readonly reason?: string; readonly by?: string } = {},
+): Variables {
+  return {
+    CRONLEDGER_FORCE_SLOT: formatInstant(slot),
+    ...(otherSchedule && {
+      CRONLEDGER_SCHEDULE: otherSchedule.expression,
+      CRONLEDGER_TIMEZONE: otherSchedule.zone,
+      // The schedule of the container may have an anchor. An empty variable counts as unset.
+      CRONLEDGER_ANCHOR: otherSchedule.anchor === undefined ? '' : formatInstant(otherSchedule.anchor),
+    }),
+    ...(only !== undefined && { CRONLEDGER_FORCE_ONLY: only.join(',') }),
+    CRONLEDGER_REASON: reason ?? { blank: 'reason', inQuotes: true },
+    CRONLEDGER_BY: by ?? { blank: 'name', inQuotes: true },
+  }
+}
+
+/** On a host, a rerun needs the overlap and lease settings of this run: it could run beside another slot. */
 export function rerunStep(what: string, target: StepTarget): Step {
-  if (target.ecs !== null) return { kind: 'run', what, command: forceTaskCommand(target.ecs, target) }
+  const { place } = target
+  if (place !== null) return { kind: 'run', what, command: commandsOf(place).start(place, forceVariables(target)) }
   const { overlap, onLeaseLost } = target.guards ?? {}
   const flags = { only: target.only?.join(','), overlap, 'on-lease-lost': onLeaseLost, reason: REASON_WORD }
   return { kind: 'run', what, command: operatorCommand('rerun', target, flags, '--', BATCH_WORD) }
@@ -69,13 +90,13 @@ export function repairStep({ store, task, from, to }: SlotRange): Step {
 
 /** Steps for the slots from that of `target` to `to` with a status in `only`, or else what a range runs by default. */
 export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Rerunnable[]): readonly Step[] {
-  const { store, task, slot, ecs } = target
+  const { store, task, slot, place } = target
   const range = { store, task, from: formatInstant(slot), to: formatInstant(to), only: only?.join(',') }
   const statuses = only === undefined ? 'these' : `the ${only.join(' and ')}`
   const list: Step = { kind: 'other', what: `list ${statuses} slots`, command: cronledger('rerun', range, '--dry-run') }
   const flags = { ...range, reason: REASON_WORD }
   const run: Omit<Step, 'kind'> =
-    ecs === null
+    place === null
       ? { what: 'run them, the oldest first', command: cronledger('rerun', flags, '--', BATCH_WORD) }
       : { what: 'print the script that runs them', command: cronledger('rerun', flags, '--ecs') }
   return [list, { kind: 'run', ...run }]

@@ -1,15 +1,13 @@
-import { parseTaskArn } from '../core/ecs.ts'
 import type { RunContext } from '../core/event.ts'
+import { parseTaskArn } from '../core/place.ts'
 import { hasStarted } from '../core/row/attempts.ts'
 import { terminalState } from '../core/row/decide.ts'
 import type { Guards, Rerunnable } from '../core/row/policy.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { Doubt } from '../core/task/expected-slots.ts'
 import { isSameSpec, isUnconfirmed, type Schedules } from '../core/task/task-record.ts'
-import type { AttemptRecord, EcsFacts, Host, Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
-
-/** Where a batch runs on ECS. The ARN of its task has only the Region and the cluster. */
-export type EcsPlace = Pick<EcsFacts, 'region' | 'cluster'> & Partial<EcsFacts>
+import type { AttemptRecord, Host, Instant, Place, ScheduleSpec, StoredRow } from '../core/types.ts'
+import type { CommandPlace } from './place/places.ts'
 
 /** The slot that a command is for. */
 export interface StepTarget {
@@ -21,8 +19,8 @@ export interface StepTarget {
   /** The schedule of the slot, if the container of the latest run has another one and would refuse it. */
   readonly otherSchedule?: ScheduleSpec | undefined
   readonly guards?: Guards
-  /** Where the batch runs, if that is on ECS. Null: elsewhere, or unknown. A run of the slot must start there. */
-  readonly ecs: EcsPlace | null
+  /** Where a run of the slot must start. Null: on a host, or it is unknown. */
+  readonly place: CommandPlace | null
   /** The attempt whose log the operator needs. Left out: none has run. */
   readonly attempt?: AttemptRecord | undefined
   /** The statuses for which a force must say that it is meant. Left out: those of the default. */
@@ -40,28 +38,28 @@ export function otherScheduleOf(
 
 /** Returns the slot of a run as a target. With `row`, the target also has what the row says. */
 export function targetOf(context: RunContext, row: StoredRow | null = null): StepTarget {
-  const { store, task, window, guards, ecs, host } = context
+  const { store, task, window, guards, place, host } = context
   const { attempt, only } = row === null ? { attempt: undefined, only: guards.only } : ofRow(row)
-  return { store, task, slot: window.slot, guards, ecs: ecs ?? ecsOfTask(host), attempt, only }
+  return { store, task, slot: window.slot, guards, place: place ?? placeOfTask(host), attempt, only }
 }
 
 /** ECS may not have said more than the ARN, but the batch must not run on the host of the operator. */
-function ecsOfTask(host: Pick<Host, 'ecsTask'> | undefined): EcsPlace | null {
+function placeOfTask(host: Pick<Host, 'ecsTask'> | undefined): CommandPlace | null {
   const { region, cluster } = parseTaskArn(host?.ecsTask ?? '') ?? {}
-  return region === undefined || cluster === undefined ? null : { region, cluster }
+  return region === undefined || cluster === undefined ? null : { kind: 'ecs', region, cluster }
 }
 
 /** `recorded`: where the latest scheduled run ran. It comes first, because its task definition is the newest. */
 export function ofRow(
   row: StoredRow | null,
-  recorded: EcsFacts | null = null,
-): Pick<StepTarget, 'ecs' | 'attempt' | 'only'> {
+  recorded: Place | null = null,
+): Pick<StepTarget, 'place' | 'attempt' | 'only'> {
   const own = readableRow(row)
-  if (own === null) return { ecs: recorded }
+  if (own === null) return { place: recorded }
   const { attempts } = own
   return {
     // An operator may have forced the slot from another host, where the batch does not usually run.
-    ecs: recorded ?? attempts.findLast(({ ecs }) => ecs !== undefined)?.ecs ?? ecsOfTask(attempts.at(-1)),
+    place: recorded ?? attempts.findLast(({ place }) => place !== undefined)?.place ?? placeOfTask(attempts.at(-1)),
     attempt: attempts.findLast(hasStarted) ?? attempts.at(-1),
     // A force of a completed slot may have failed. Its work was done all the same.
     ...(terminalState(own) === 'completed' && { only: ['completed'] }),

@@ -36,7 +36,7 @@ export function targetOfSlot({ task, slot, row, own, doubt, of }: JudgedSlot, st
   return {
     ...{ store, task, slot, doubt },
     ...otherScheduleOf(scheduleOf({ of, own, slot }), known),
-    ...ofRow(row, known?.ecs),
+    ...ofRow(row, known?.place),
   }
 }
 
@@ -89,7 +89,7 @@ function coveringWords(one: JudgedSlot, target: StepTarget): Partial<VerdictRule
   const by = situation === 'covered' ? covering?.by : null
   if (by == null) return {}
   const { doubt: _, attempt: __, only: ___, ...same } = target
-  const to = { ...same, slot: by.slot, ...ofRow(by), ...(same.ecs && { ecs: same.ecs }) }
+  const to = { ...same, slot: by.slot, ...ofRow(by), ...(same.place && { place: same.place }) }
   const words = SITUATIONS.covered.words(
     { own, of, covering, slot: target.slot, task: target.task } as JudgedSlot,
     target,

@@ -23,7 +23,7 @@ function openOperator({ store, ledger }: Opened) {
   const clock = { ...CLOCK, now: () => NOW + 1_800_000 }
   const { run } = inProcess(store, clock)
   const deps = { store, clock, pageTimeoutMs: 9_000, signals: [] }
-  const host = async () => ({ host: { host: 'desk' }, ecs: null })
+  const host = async () => ({ host: { host: 'desk' }, place: null })
   const operator = operatorMethods(async () => deps, { host, random: Math.random, known: knownRecords(clock) })
   let ids = 0
   const newId = () => `decision-${++ids}`

@@ -104,10 +104,10 @@ export async function ledgerOf(chance: Chance) {
     const model = new TaskModel()
     models.set(task, model)
     const { slots } = model
-    const ecs = pick([null, ON_ECS], chance)
+    const place = pick([null, ON_ECS], chance)
     const write = async (spec: ScheduleSpec, slot: Instant) => {
       const { row, isDone } = rowOf(task, spec, slot, chance)
-      await store.put(ecs === null ? row : rowOn(ecs, row), 'absent', CALL)
+      await store.put(place === null ? row : rowOn(place, row), 'absent', CALL)
       slots.set(slot, { spec, row: isDone ? 'done' : 'notDone' })
     }
     const [spec, later] = [pick(SPECS, chance), pick(SPECS, chance)]
@@ -154,7 +154,7 @@ export async function ledgerOf(chance: Chance) {
     const record = {
       ...EMPTY_TASK_RECORD,
       schedules,
-      ...(ecs !== null && { ecs, ecsSince: SINCE }),
+      ...(place !== null && { place, placeSince: SINCE }),
       pauses: chance() < 0.3 ? [span(from, from + 5 * HOUR_MS)] : [],
       retirements: chance() < 0.2 ? [span(from + DAY_MS, null)] : [],
       expectations: {

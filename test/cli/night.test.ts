@@ -15,7 +15,7 @@ import { startOfToday } from '../support/today.ts'
 // A night in which the batches of a team failed on ECS, repaired by what cronledger prints, pasted into a shell.
 
 const folder = scratch()
-const REGION = FARGATE.ecs.region
+const REGION = FARGATE.place.region
 const TASKS = ['pay/capture', 'pay/refund', 'pay/report', 'crm/export', 'crm/mail', 'crm/sync'] as const
 const REASON = `it's the "network": $5 \`id\` \\n \\`
 const store = `file:${join(folder, 'ledger.db')}`

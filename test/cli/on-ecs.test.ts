@@ -15,10 +15,10 @@ import { filledIn } from '../verdict/pasted.ts'
 // the task definition and the log.
 
 const folder = scratch()
-const REGION = FARGATE.ecs.region
+const REGION = FARGATE.place.region
 /** ECS does not allow such a name of a container, so this is more than what a command must stand. */
 const NAME = `it's $(touch /tmp/no) "a" batch`
-const STREAM = FARGATE.ecs.logStream
+const STREAM = FARGATE.place.logStream
 const HOSTILE = `it's "bad" input: $(touch /tmp/no) \`id\` \\ ;&|<>*? 入力`
 
 /** Serves the metadata of a container whose log is in this stream. Returns the environment that names the endpoint. */
@@ -177,7 +177,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const script = await paste(
       filledIn(stepOf(check.stdout, 'print the script that runs them'), { ...network, reason: 'outage', by: '' }),
     )
-    const oldest = /run_slot '.*? (aws .*) \|\| exit/.exec(script)?.[1] ?? ''
+    const oldest = /run_task '.*? (aws .*) \|\| exit/.exec(script)?.[1] ?? ''
     expect(await run(await started(oldest))).toMatchObject({ code: 0, stdout: `${daysAgo(4)}\n` })
 
     // Each finding has the commands for its own slot.

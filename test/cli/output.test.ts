@@ -23,7 +23,7 @@ describe('what a command prints arrives whole, such as a script of 2 MB for a ba
   beforeAll(async () => {
     seedLedger(join(folder, 'ledger.db'), [])
     const store = openFileStore(join(folder, 'ledger.db'))
-    const record = recordWith([{ since: first, spec: { expression: '* * * * *', zone: 'UTC' } }], { ecs: ON_ECS })
+    const record = recordWith([{ since: first, spec: { expression: '* * * * *', zone: 'UTC' } }], { place: ON_ECS })
     await writeRecord('poll', record, 'absent', store, { signal: AbortSignal.timeout(300_000) })
     store.close()
   })

@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000
 describe('the next steps for several slots of a task', () => {
   const row = rowWith({ ending: FAILED })
   const schedules = [{ since: row.slot - 9 * DAY_MS, spec: row.schedule }]
-  const onEcs = { record: recordWith(schedules, { ecs: ON_ECS, ecsSince: row.slot }) }
+  const onEcs = { record: recordWith(schedules, { place: ON_ECS, placeSince: row.slot }) }
   const of = (own: Row | null, slot: number, more: Parameters<typeof judgedAt>[2] = {}): TaskFinding => {
     const record = more.record ?? recordWith(schedules)
     const found = judgedAt(NOW + 3_600_000, own && ({ ...own, slot } as Row), {

@@ -175,7 +175,7 @@ const EXPECT = { record: recordWith([], { expectations: { since: 0, expect: 'row
 function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFinding[] {
   const { task } = CONTEXT
   const live = { ...pending(rowWith({})), leaseUntil: LATER + 86_400_000 }
-  const onEcs = more.record?.ecs ? (row: Row) => rowOn(ON_ECS, row) : (row: Row) => row
+  const onEcs = more.record?.place ? (row: Row) => rowOn(ON_ECS, row) : (row: Row) => row
   const of = (row: Row | null, own: Parameters<typeof judgedAt>[2] = {}) =>
     findingAt(row && onEcs(row), { ...more, ...own, record: { ...recordWith([]), ...more.record, ...own.record } })
   const unread = (row: StoredRow) => findingAt(row, more)
@@ -214,7 +214,7 @@ function incidentSamples(): readonly string[] {
 function checkLines(): readonly string[] {
   const { needs, ...collected } = collectNeeds()
   const add = (found: TaskFinding, task: string) => collected.add({ ...found, task, of: { ...found.of, task } })
-  const onEcs = { record: recordWith([], { ecs: ON_ECS, ecsSince: SLOT }) }
+  const onEcs = { record: recordWith([], { place: ON_ECS, placeSince: SLOT }) }
   const owned = { record: recordWith([], { expectations: { since: SLOT, owner: 'https://wiki.example.org/nightly' } }) }
   for (const found of findings()) add(found, found.kind)
   for (const found of [...findings(), findingAt(null, {}, -1)]) add(found, 'several')

@@ -252,7 +252,7 @@ export const UTC_CONTEXT: RunContext = {
   schedule: { expression: '*/15 * * * * *', zone: 'UTC' },
 }
 
-export const ECS_CONTEXT: RunContext = { ...CONTEXT, ecs: ON_ECS }
+export const ECS_CONTEXT: RunContext = { ...CONTEXT, place: ON_ECS }
 
 /** Returns the event as a run on ECS emits it, with the row of earlier runs there. */
 export function onEcs(event: RunEvent): RunEvent {

@@ -11,8 +11,8 @@ async function found(container: unknown, task: unknown) {
 }
 
 test('outside of ECS only the host is known, and nothing is asked', async () => {
-  expect(await findHost({}, HOST)).toEqual({ host: { host: HOST }, ecs: null })
-  expect(await findHost({ ECS_CONTAINER_METADATA_URI_V4: '' }, HOST)).toEqual({ host: { host: HOST }, ecs: null })
+  expect(await findHost({}, HOST)).toEqual({ host: { host: HOST }, place: null })
+  expect(await findHost({ ECS_CONTAINER_METADATA_URI_V4: '' }, HOST)).toEqual({ host: { host: HOST }, place: null })
 })
 
 test('the container and the task are asked for at the same time', async () => {
@@ -31,11 +31,11 @@ describe('the network of the task, which no metadata has', () => {
     [{ subnets: ['subnet-1'], securityGroups: ['sg-1'], assignPublicIp: 'ENABLED' }],
     [{ assignPublicIp: 'DISABLED', securityGroups: [''], subnets: ['subnet-1', 'subnet-2'] }],
   ])('is that of the variable: %j', async (value) => {
-    const { ecs, warning } = await withNetwork(network(value))
+    const { place, warning } = await withNetwork(network(value))
     const { subnets, securityGroups, assignPublicIp } = value
     const groups = securityGroups.filter(Boolean)
     const expected = { subnets, ...(groups.length > 0 && { securityGroups: groups }), assignPublicIp }
-    expect([ecs, warning]).toEqual([{ ...FARGATE.ecs, network: network(expected) }, undefined])
+    expect([place, warning]).toEqual([{ ...FARGATE.place, network: network(expected) }, undefined])
   })
 
   test.each([
@@ -46,41 +46,41 @@ describe('the network of the task, which no metadata has', () => {
     network({ subnets: ['subnet-1'], assignPublicIp: true }),
     network({ subnets: Array(100).fill('subnet-0123456789abcdef0') }),
   ])('is left out with a warning if the variable has another value: %s', async (value) => {
-    const { ecs, warning } = await withNetwork(value)
-    expect(ecs).toEqual(FARGATE.ecs)
+    const { place, warning } = await withNetwork(value)
+    expect(place).toEqual(FARGATE.place)
     expect(warning).toMatch(/^CRONLEDGER_ECS_NETWORK is ".*", which is not the network of a task/)
   })
 
   test('is not stated outside of ECS', async () => {
-    expect(await findHost({ CRONLEDGER_ECS_NETWORK: 'no' }, HOST)).toEqual({ host: { host: HOST }, ecs: null })
+    expect(await findHost({ CRONLEDGER_ECS_NETWORK: 'no' }, HOST)).toEqual({ host: { host: HOST }, place: null })
   })
 })
 
 test('on an EC2 instance: a short name of the cluster, and the network of the instance', async () => {
   const ec2 = { ...CONTAINER, Networks: [{ NetworkMode: 'bridge', IPv4Addresses: ['172.17.0.2'] }] }
-  const { awsvpc: _, ...facts } = FARGATE.ecs
-  expect((await found(ec2, { ...TASK, Cluster: 'batch', LaunchType: 'EC2' })).ecs).toEqual({
+  const { awsvpc: _, ...facts } = FARGATE.place
+  expect((await found(ec2, { ...TASK, Cluster: 'batch', LaunchType: 'EC2' })).place).toEqual({
     ...facts,
     launchType: 'EC2',
   })
   const { LaunchType, ...before1_45 } = { ...TASK, Cluster: 'batch' }
   const { launchType, ...without } = facts
-  expect((await found(ec2, before1_45)).ecs).toEqual(without)
+  expect((await found(ec2, before1_45)).place).toEqual(without)
 })
 
 test('a task on an EC2 instance may have a network interface of its own', async () => {
-  expect((await found(CONTAINER, { ...TASK, LaunchType: 'EC2' })).ecs).toMatchObject({ awsvpc: true })
+  expect((await found(CONTAINER, { ...TASK, LaunchType: 'EC2' })).place).toMatchObject({ awsvpc: true })
 })
 
 test('an ARN without a cluster: the metadata has it', async () => {
   const arn = 'arn:aws-cn:ecs:cn-north-1:123456789012:task/158d1c8083dd49d6b527399fd6414f5c'
-  const { host, ecs: facts } = await found(CONTAINER, { ...TASK, TaskARN: arn, Cluster: 'batch' })
+  const { host, place: facts } = await found(CONTAINER, { ...TASK, TaskARN: arn, Cluster: 'batch' })
   expect(host.ecsTask).toBe(arn)
   expect(facts).toMatchObject({ region: 'cn-north-1', cluster: 'batch' })
 })
 
 describe('the log', () => {
-  const { logGroup, logStream, ...others } = FARGATE.ecs
+  const { logGroup, logStream, ...others } = FARGATE.place
   const withLog = (log: object) => found({ ...CONTAINER, ...log }, TASK)
   const options = CONTAINER.LogOptions
 
@@ -90,13 +90,13 @@ describe('the log', () => {
     ['a log in another Region', { LogOptions: { ...options, 'awslogs-region': 'us-east-1' } }],
     ['no log options, as before agent 1.45.0', { LogDriver: undefined, LogOptions: undefined }],
   ])('is left out for %s', async (_, log) => {
-    expect((await withLog(log)).ecs).toEqual(others)
+    expect((await withLog(log)).place).toEqual(others)
   })
 
   test('has no stream if the metadata has none, or one that the row could not keep', async () => {
     const { 'awslogs-stream': _, ...without } = options
     for (const LogOptions of [without, { ...without, 'awslogs-stream': 'cronledger/batch/' }])
-      expect((await withLog({ LogOptions })).ecs).toEqual({ ...others, logGroup })
+      expect((await withLog({ LogOptions })).place).toEqual({ ...others, logGroup })
   })
 })
 
@@ -109,7 +109,7 @@ describe('answers that are not enough: the facts are unknown', () => {
     ['the task has no revision', CONTAINER, { ...TASK, Revision: 7 }],
     ['the names are too long for a row', { ...CONTAINER, Name: 'c'.repeat(255) }, { ...TASK, Family: 'f'.repeat(255) }],
   ])('%s, and the ARN of the task is known', async (_, container, task) => {
-    expect(await found(container, task)).toEqual({ host: FARGATE.host, ecs: 'unknown' })
+    expect(await found(container, task)).toEqual({ host: FARGATE.host, place: 'unknown' })
   })
 
   test.each([
@@ -117,11 +117,11 @@ describe('answers that are not enough: the facts are unknown', () => {
     ['has an ARN that is too long', { ...TASK, TaskARN: `${TASK.TaskARN}${'0'.repeat(400)}` }],
     ['does not come in time', null],
   ])('the answer about the task %s', async (_, task) => {
-    expect(await found(CONTAINER, task)).toEqual({ host: { host: HOST }, ecs: 'unknown' })
+    expect(await found(CONTAINER, task)).toEqual({ host: { host: HOST }, place: 'unknown' })
   })
 
   test('the endpoint cannot be reached', async () => {
     const env = { ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4/abc' }
-    expect(await findHost(env, HOST)).toEqual({ host: { host: HOST }, ecs: 'unknown' })
+    expect(await findHost(env, HOST)).toEqual({ host: { host: HOST }, place: 'unknown' })
   })
 })

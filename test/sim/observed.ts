@@ -1,4 +1,4 @@
-import type { KnownEcs } from '../../src/core/ecs.ts'
+import type { KnownPlace } from '../../src/core/place.ts'
 import type { Rerunnable } from '../../src/core/row/policy.ts'
 import type { TaskRecord } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
@@ -32,7 +32,7 @@ export interface Story {
   readonly states: {
     readonly owner: string | null
     readonly zone: string
-    readonly ecs: KnownEcs
+    readonly place: KnownPlace
     readonly refusesChange: boolean
   }
   /** Which slots its process catches up; null if it starts only its own. */

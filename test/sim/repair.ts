@@ -65,7 +65,7 @@ function rerunOf(day: number): Story {
     reads: [],
     lists: [],
     ignoresAfter: false,
-    states: { owner: null, zone: 'UTC', ecs: null, refusesChange: false },
+    states: { owner: null, zone: 'UTC', place: null, refusesChange: false },
     catchesUp: null,
     hasRange: true,
     caughtUpBy: null,

@@ -46,7 +46,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
     // This does not ask for a further random number, which would change all days.
     ignoresAfter: forced && day.after !== null && pauseMs % 3 === 1,
     states: {
-      ...(isOfTask ? statementOf(index, day) : { owner: null, zone: 'UTC', ecs: null }),
+      ...(isOfTask ? statementOf(index, day) : { owner: null, zone: 'UTC', place: null }),
       refusesChange: isOfTask && pauseMs % 3 === 0,
     },
     catchesUp:
@@ -93,7 +93,7 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
       ...(story.hasRange && { sinceLastSuccess: true }),
     },
     schedule: { expression: at.expression, zone: states.zone },
-    ecs: states.ecs,
+    place: states.place,
     fateOf() {
       stepsLeft -= 1
       if (isCalm) return { kind: 'answered', afterMs: 5 }
@@ -146,13 +146,13 @@ function statementOf(
 ): Omit<Story['states'], 'refusesChange'> {
   // After a change of the schedule it is unknown which slots of a gap were due.
   const revision = (number: number) => ({
-    ...FARGATE.ecs,
+    ...FARGATE.place,
     taskDefinition: `nightly:${number}`,
     logStream: `log/${index}`,
   })
-  const ecs = [revision(1), revision(index), null, 'unknown' as const][index % 4] ?? null
+  const place = [revision(1), revision(index), null, 'unknown' as const][index % 4] ?? null
   const owner = chance(50) ? 'team' : `team-${index}`
-  return { owner, zone: subject === 'waits' || chance(hasGap || hasRanges ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', ecs }
+  return { owner, zone: subject === 'waits' || chance(hasGap || hasRanges ? 95 : 70) ? 'UTC' : 'Asia/Tokyo', place }
 }
 
 /** At the slot, some time later, or about when the lease of one that crashed or was paused runs out. */

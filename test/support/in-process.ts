@@ -22,7 +22,7 @@ export function inProcess(store: Store, clock: Clock = systemClock) {
     storeName: 'dynamodb:ledger',
     isLocal: () => false,
     open: async () => ({ store, warnings: [] }),
-    host: async () => ({ host: { host: 'host' }, ecs: null }),
+    host: async () => ({ host: { host: 'host' }, place: null }),
     parse: rememberingParser(),
     known: unlessStarting(knownRecords(clock)),
     findMissed: slotsToCatchUp,

@@ -23,6 +23,7 @@ const TRIGGER: Trigger = { kind: 'forced', by: text(200), reason: text(800) }
 const PLACE = { host: text(64), ecsTask: text(400) }
 /** Facts as long as they may be, of which the ARN of the task says nothing. */
 const ECS: EcsFacts = {
+  kind: 'ecs',
   region: text(40),
   cluster: text(40),
   taskDefinition: text(60),
@@ -46,7 +47,7 @@ export function largestRow(task: string): Row {
     zoneData: '2026a',
     trigger: TRIGGER,
     host: PLACE,
-    ecs: ECS,
+    place: ECS,
     traceId: 'f'.repeat(32),
     phase: 'waiting',
     waitsFor: 'retry',

@@ -154,14 +154,14 @@ export const PAUSE: Suspension = {
   reason: 'maintenance of the database',
 }
 
-export const ON_ECS = FARGATE.ecs
+export const ON_ECS = FARGATE.place
 
 /** Returns the attempt as one that ran in this container. */
-export function attemptOn<Attempt extends AttemptRecord>(ecs: EcsFacts, attempt: Attempt): Attempt {
-  return { ...attempt, ecs }
+export function attemptOn<Attempt extends AttemptRecord>(place: EcsFacts, attempt: Attempt): Attempt {
+  return { ...attempt, place }
 }
 
 /** Returns the row with all its attempts in this container. */
-export function rowOn<Stored extends Row>(ecs: EcsFacts, row: Stored): Stored {
-  return { ...row, attempts: row.attempts.map((attempt) => attemptOn(ecs, attempt)) }
+export function rowOn<Stored extends Row>(place: EcsFacts, row: Stored): Stored {
+  return { ...row, attempts: row.attempts.map((attempt) => attemptOn(place, attempt)) }
 }

@@ -26,7 +26,7 @@ import {
 import { overridesIn, wordsOf } from './pasted.ts'
 
 const { slot } = CONTEXT.window
-const target: StepTarget = { store: 'dynamodb:ledger', task: 'nightly', slot, ecs: ON_ECS }
+const target: StepTarget = { store: 'dynamodb:ledger', task: 'nightly', slot, place: ON_ECS }
 const SLOT = '2026-11-24T03:00:00Z'
 const textOf = (step: Step | undefined) => (step === undefined ? '' : commandText(step.command))
 
@@ -88,7 +88,7 @@ describe('on ECS', () => {
 
   test('with the network of the container, only the reason is left to fill in, and an apostrophe in it is no problem', () => {
     const network = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp":"DISABLED"}}'
-    const command = textOf(rerunStep('run it again', { ...target, ecs: { ...ON_ECS, network } }))
+    const command = textOf(rerunStep('run it again', { ...target, place: { ...ON_ECS, network } }))
     expect(command).not.toMatch(/YOUR_|ENABLED_OR/)
     const words = wordsOf(command.replace('YOUR REASON', "it's late"))
     expect(words[words.indexOf('--network-configuration') + 1]).toBe(network)
@@ -107,7 +107,7 @@ describe('on ECS', () => {
 
   test('only a task with a network interface of its own gets a network, and only Fargate a public IP address', () => {
     const { awsvpc: _, launchType: __, ...bare } = ON_ECS
-    const commandOn = (ecs: StepTarget['ecs']) => textOf(rerunStep('run it', { ...target, ecs }))
+    const commandOn = (place: StepTarget['place']) => textOf(rerunStep('run it', { ...target, place }))
     expect(commandOn({ ...bare, launchType: 'EC2' })).not.toContain('--network-configuration')
     expect(commandOn(bare)).not.toContain('--launch-type')
     // On EC2, the capacity providers of the cluster decide.
@@ -123,13 +123,13 @@ describe('on ECS', () => {
     ['a container', `it's $(touch /tmp/no) "a" \`b\` \\ ;&|<>*?`],
     ['a container with other characters', 'バッチ\n"'],
   ])('%s with characters of the shell reaches the program as one word', (_, container) => {
-    const command = textOf(rerunStep('run it', { ...target, ecs: { ...ON_ECS, container } }))
+    const command = textOf(rerunStep('run it', { ...target, place: { ...ON_ECS, container } }))
     expect(overridesIn(command)).toEqual({ name: container, environment: expect.objectContaining({}) })
   })
 
   test('the log is that of the attempt in the row, and begins with the claim of that attempt', () => {
     const row = rowOn({ ...ON_ECS, logStream: 'cronledger/batch/earlier' }, rowWith({ ending: FAILED }))
-    const [log] = decisionSteps(targetOf({ ...CONTEXT, ecs: ON_ECS }, row))
+    const [log] = decisionSteps(targetOf({ ...CONTEXT, place: ON_ECS }, row))
     expect([log?.what, textOf(log)]).toEqual([
       'check its log',
       'aws logs tail /ecs/nightly --region ap-northeast-1 --log-stream-names cronledger/batch/earlier --since 2026-11-24T03:00:05Z',
@@ -167,15 +167,15 @@ describe('where the batch runs', () => {
   const newer = { ...ON_ECS, taskDefinition: 'nightly:8' }
 
   test('a run of this trigger: where this process runs', () => {
-    expect(textOf(rerunStep('', targetOf({ ...CONTEXT, ecs: newer }, rowOn(ON_ECS, failed))))).toContain('nightly:8')
+    expect(textOf(rerunStep('', targetOf({ ...CONTEXT, place: newer }, rowOn(ON_ECS, failed))))).toContain('nightly:8')
     expect(textOf(rerunStep('', targetOf(CONTEXT, rowOn(ON_ECS, failed))))).toMatch(/^cronledger rerun .*YOUR_COMMAND$/)
   })
 
   test('a slot in the ledger: where the latest scheduled run ran, or else an attempt of the slot', () => {
-    expect(ofRow(rowOn(ON_ECS, failed), newer).ecs).toEqual(newer)
-    expect(ofRow(rowOn(ON_ECS, failed), null).ecs).toEqual(ON_ECS)
-    expect(ofRow(null, newer)).toEqual({ ecs: newer })
-    expect(ofRow(failed).ecs).toBeNull()
+    expect(ofRow(rowOn(ON_ECS, failed), newer).place).toEqual(newer)
+    expect(ofRow(rowOn(ON_ECS, failed), null).place).toEqual(ON_ECS)
+    expect(ofRow(null, newer)).toEqual({ place: newer })
+    expect(ofRow(failed).place).toBeNull()
   })
 
   test('of several attempts: where the last one ran, with the log of the last one that started', () => {
@@ -183,7 +183,7 @@ describe('where the batch runs', () => {
     const [first, second, third] = closed(row).attempts
     if (first === undefined || second === undefined || third === undefined) throw new Error('three attempts are needed')
     const attempts = [attemptOn(ON_ECS, first), attemptOn(newer, second), third]
-    expect(ofRow({ ...row, attempts } as Row)).toEqual({ ecs: newer, attempt: attempts[1] })
+    expect(ofRow({ ...row, attempts } as Row)).toEqual({ place: newer, attempt: attempts[1] })
     expect(ofRow(rowWith({ ending: NOT_STARTED })).attempt).toMatchObject({ outcome: 'notStarted' })
   })
 
@@ -191,7 +191,7 @@ describe('where the batch runs', () => {
     const [first, second] = closed(rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED })).attempts
     if (first === undefined || second === undefined) throw new Error('two attempts are needed')
     const row = { ...failed, attempts: [attemptOn(ON_ECS, first), second] } as Row
-    expect(ofRow(row)).toMatchObject({ ecs: ON_ECS, attempt: second })
+    expect(ofRow(row)).toMatchObject({ place: ON_ECS, attempt: second })
     // The log of the latest attempt is on the other host.
     expect(textOf(decisionSteps({ ...target, ...ofRow(row) })[0])).toMatch(/^cronledger show/)
   })

@@ -154,14 +154,14 @@ function expectSaid(text: string, { verdict }: ShownSlot) {
 async function surfaces(
   { row, covering: later, raw, record: more, isLeftOutOf }: Situation,
   now: number,
-  ecs: EcsFacts | null,
+  place: EcsFacts | null,
 ) {
   const store = memoryStore()
-  if (row !== undefined) await store.put(ecs === null ? row : rowOn(ecs, row), 'absent', CALL)
-  if (later !== undefined) await store.put(ecs === null ? later : rowOn(ecs, later), 'absent', CALL)
+  if (row !== undefined) await store.put(place === null ? row : rowOn(place, row), 'absent', CALL)
+  if (later !== undefined) await store.put(place === null ? later : rowOn(place, later), 'absent', CALL)
   if (raw !== undefined) store.writeRaw(raw)
   const record = recordWith([{ since: SINCE, spec: schedule }], {
-    ...(ecs !== null && { ecs, ecsSince: SINCE }),
+    ...(place !== null && { place, placeSince: SINCE }),
     ...more,
   })
   await writeRecord('nightly', record, 'absent', store, CALL)
@@ -198,9 +198,13 @@ test.each(
     [name, 'a host', null],
     [name, 'ECS', ON_ECS],
   ]) as [SlotSituation | RemarkName, string, EcsFacts | null][],
-)('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, ecs) => {
+)('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, place) => {
   const situation = CASES[name]
-  const { shown, pages, advised, filed, found } = await surfaces(situation, slot + (situation.afterMs ?? HOUR_MS), ecs)
+  const { shown, pages, advised, filed, found } = await surfaces(
+    situation,
+    slot + (situation.afterMs ?? HOUR_MS),
+    place,
+  )
   const { verdict } = shown
   expect(isKeyOf(name, REMARKS) ? keysOf(shown.remarks) : verdict.situation).toEqual(
     isKeyOf(name, REMARKS) ? [name] : name,
@@ -237,7 +241,7 @@ function logged({ task, slot, row, schedule, target }: ShownSlot, { expectations
     ...CONTEXT,
     ...at,
     ...(schedule && { schedule }),
-    ...(target.ecs && { ecs: target.ecs as EcsFacts }),
+    ...(target.place && { place: target.place as EcsFacts }),
   }
   const event = { event: decision.kind, ...decision, noted: true } as RunEvent
   return logObject(event, context, RANDOM_NOW)
@@ -292,8 +296,8 @@ test('every surface has the same status, the same answer about the work, and the
         const covering = await readCovering(slot, row, of, ledger.history)
         expect(verdictOf(judge(namedSlot(slot, row, of, { older, covering }), of), STORE), name).toEqual(verdict)
         // A page takes long.
-        const isNew = !seen.has(`${situation} ${shown.target.ecs === null}`)
-        seen.add(`${situation} ${shown.target.ecs === null}`)
+        const isNew = !seen.has(`${situation} ${shown.target.place === null}`)
+        seen.add(`${situation} ${shown.target.place === null}`)
         for (const remark of keysOf(remarks)) seen.add(remark)
         if (isNew) expectSaid(textOf(await ask(task, slot)), shown)
         newest ??= status

@@ -1,29 +1,28 @@
-import { parseTaskArn } from '../ecs.ts'
-import { defined } from '../objects.ts'
-import type { EcsFacts, Host, Rejection, Row } from '../types.ts'
+import { type PlaceParts, parseTaskArn, partsOf } from '../place.ts'
+import type { Host, Place, Rejection, Row } from '../types.ts'
 import { decidingAttempt } from './decide.ts'
 import { keptRejections } from './rejections.ts'
 
-/** What tells two batches of one name apart, the gravest first. */
-const PLACES = ['account', 'cluster', 'family'] as const
-type Places = { readonly [Place in (typeof PLACES)[number]]?: string }
+/** What tells two batches of one name apart, the gravest first. Only the ARN of an ECS task has the first two. */
+const PARTS = ['account', 'cluster', 'clusterId', 'namespace', 'family', 'cronJob'] as const
+type Parts = { readonly [Part in (typeof PARTS)[number]]?: string | undefined }
 
-/** A rejected trigger of ECS comes from another place than the attempt that has the slot. */
+/** A rejected trigger comes from another place than the attempt that has the slot. */
 export interface OtherPlace {
-  readonly what: (typeof PLACES)[number]
+  readonly what: keyof Parts
   readonly winner: string
   readonly trigger: string
 }
 
-type Origin = Pick<Host, 'ecsTask'> & { readonly family?: string | undefined }
+type Origin = Pick<Host, 'ecsTask'> & PlaceParts
 
 /** Returns null if the places are the same, or if a fact of one of them is missing. */
 export function otherPlace(row: Row, trigger: Origin): OtherPlace | null {
   const attempt = decidingAttempt(row)
   if (attempt === undefined) return null
-  const [winner, other] = [placesOf({ ...attempt, family: ecsFamily(attempt.ecs) }), placesOf(trigger)]
-  for (const what of PLACES) {
-    const [one, two] = [winner[what], other[what]]
+  const [winner, other]: Parts[] = [allParts({ ...attempt, ...partsOf(attempt.place) }), allParts(trigger)]
+  for (const what of PARTS) {
+    const [one, two] = [winner?.[what], other?.[what]]
     if (one !== undefined && two !== undefined && one !== two) return { what, winner: one, trigger: two }
   }
   return null
@@ -38,17 +37,15 @@ export function rejectedFromOtherPlace(row: Row, since: number): OtherPlace | nu
   return found.findLast(({ what }) => what === 'account') ?? found.at(-1) ?? null
 }
 
-/** Returns the member of a rejection: a row must stay small, so the family is left out if it is that of the attempt. */
-export function otherFamily(row: Row, ecs: EcsFacts | undefined): Pick<Rejection, 'family'> {
-  const family = ecsFamily(ecs)
-  return family === undefined || family === ecsFamily(decidingAttempt(row)?.ecs) ? {} : { family }
+/** Returns the members of a rejection: a row must stay small, so what is that of the attempt is left out. */
+export function otherParts(row: Row, place: Place | undefined): PlaceParts {
+  const own: Parts = partsOf(decidingAttempt(row)?.place)
+  return Object.fromEntries(
+    Object.entries(partsOf(place)).filter(([part, value]) => own[part as keyof PlaceParts] !== value),
+  )
 }
 
-export function ecsFamily(ecs: Pick<EcsFacts, 'taskDefinition'> | undefined): string | undefined {
-  return ecs?.taskDefinition.replace(/:\d+$/, '')
-}
-
-function placesOf({ ecsTask = '', family }: Origin): Places {
+function allParts({ ecsTask = '', ...parts }: Origin): Parts {
   const task = parseTaskArn(ecsTask)
-  return defined({ account: task?.account, cluster: task?.cluster, family })
+  return { account: task?.account, cluster: task?.cluster, ...parts }
 }

@@ -29,7 +29,8 @@ export interface Member<T> {
   readonly isFlat?: true
 }
 
-interface Maybe<T> extends Member<T> {
+export interface Maybe<T> extends Omit<Member<T>, 'decode'> {
+  readonly decode: Read<T | undefined>
   readonly isOptional: true
 }
 
@@ -64,8 +65,10 @@ export function formOf<T extends object>(members: Members<T>): StoredForm<T> {
       // We must set one member after the other, always in this order. Otherwise V8 would make a hidden class for each
       // object, and a listing of 100,000 rows would fill memory with them.
       const value: Record<string, unknown> = {}
-      for (const { key, decode, name, isOptional } of all) {
-        if (!isOptional || fields.values[name] !== undefined) value[key] = decode(fields, name)
+      for (const { key, decode, name, isFlat, isOptional } of all) {
+        if (isOptional && !isFlat && fields.values[name] === undefined) continue
+        const own = decode(fields, name)
+        if (own !== undefined) value[key] = own
       }
       return value as T
     },

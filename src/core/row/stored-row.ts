@@ -29,7 +29,6 @@ import { isOpen, startedAttempts } from './attempts.ts'
 import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import { LONGEST_RANGE_MS, rangeStartOf } from './range.ts'
 import { type Notes, refusalsIn } from './rejections.ts'
-import { ECS_OF_ATTEMPT } from './stored-ecs.ts'
 import {
   beforeRelease,
   beside,
@@ -60,6 +59,7 @@ import {
   TEXT,
   text,
 } from './stored-fields.ts'
+import { PLACE_OF_ATTEMPT } from './stored-place.ts'
 
 // Other programs read the stored form too: `schema/row.schema.json` describes it. Instants are text, because operators
 // read the table. A change that this version cannot read needs a new `SCHEMA_VERSION`.
@@ -126,7 +126,7 @@ export const ATTEMPT = formOf<AnyAttempt>({
   runId: TEXT,
   trigger: nested(TRIGGER),
   ...HOST,
-  ecs: maybe(ECS_OF_ATTEMPT),
+  place: PLACE_OF_ATTEMPT,
   traceId: maybe(TEXT),
   since: maybe(INSTANT),
   searched: maybe(INSTANT),
@@ -151,6 +151,9 @@ export const REJECTION = formOf<Rejection>({
   trigger: nested(TRIGGER),
   ...HOST,
   family: maybe(TEXT),
+  clusterId: maybe(TEXT),
+  namespace: maybe(TEXT),
+  cronJob: maybe(TEXT),
 })
 
 /** Encodes the notes. Until the list of the first rejections is full, its last item is the latest rejection. */

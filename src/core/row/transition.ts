@@ -1,7 +1,6 @@
 import {
   type AttemptRecord,
   type ClosedRow,
-  type EcsFacts,
   type EndedAttempt,
   type Ending,
   type Host,
@@ -9,6 +8,7 @@ import {
   type Key,
   type OpenAttempt,
   type PendingRow,
+  type Place,
   type ProcessMark,
   type Resolution,
   type ResolvedState,
@@ -34,7 +34,7 @@ interface NewOwner {
 export interface Claim extends NewOwner {
   readonly trigger: Trigger
   readonly host: Host
-  readonly ecs?: EcsFacts
+  readonly place?: Place
   readonly traceId?: string | undefined
   /** The batch must not start yet, because another slot of the task may be running. */
   readonly phase?: 'waiting'
@@ -58,7 +58,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     runId: claim.runId,
     trigger: claim.trigger,
     ...claim.host,
-    ...(claim.ecs && { ecs: claim.ecs }),
+    ...(claim.place && { place: claim.place }),
     ...(claim.traceId !== undefined && { traceId: claim.traceId }),
     startedAt: stamp.now,
   }

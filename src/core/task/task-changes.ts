@@ -1,9 +1,9 @@
-import type { KnownEcs } from '../ecs.ts'
 import { type LedgerError, usageError } from '../errors.ts'
 import { formatInstant } from '../instant.ts'
 import { defined } from '../objects.ts'
-import { ECS } from '../row/stored-ecs.ts'
-import type { EcsFacts, Instant, ScheduleSpec } from '../types.ts'
+import { type KnownPlace, lastingPlace } from '../place.ts'
+import { placeJson } from '../row/stored-place.ts'
+import type { Instant, Place, ScheduleSpec } from '../types.ts'
 import { bytesOf } from '../user-text.ts'
 import { endsAfter, retirementAt } from './suspensions.ts'
 import {
@@ -40,14 +40,14 @@ export interface StatedByRun {
   /** The newest slot before `slot` that ran under the schedule in force. Null or left out: none is known. */
   readonly lastSlot?: Instant | null
   readonly expectations: Expectations
-  /** Unknown: the run states nothing about ECS, so the record keeps what it has. */
-  readonly ecs: KnownEcs
+  /** Unknown: the run states nothing about its place, so the record keeps what it has. */
+  readonly place: KnownPlace
   /** The run starts nothing, because the task is paused. So it ends no retirement. */
   readonly isPaused?: boolean
 }
 
 /**
- * Returns the record after a scheduled run: its schedule, its expectations and what it says about ECS are in force from
+ * Returns the record after a scheduled run: its schedule, its expectations and its place are in force from
  * its slot on, and a retirement that covers its slot ends there. Returns null if nothing changes. A run of an older slot
  * than the one that changed the record last changes nothing that a later run stated.
  */
@@ -55,16 +55,16 @@ export function withRun(record: TaskRecord, stated: StatedByRun, ended: Decided)
   const { slot, spec, lastSlot } = stated
   const schedules = withSchedule(record.schedules, spec, slot, lastSlot)
   const expectations = withExpectations(record.expectations, stated)
-  const ecs = withEcs(record, stated)
+  const place = withPlace(record, stated)
   const retired = stated.isPaused ? null : retirementAt(record, slot)
   const retirements = record.retirements.map((one) => (one === retired ? { ...one, until: slot, ended } : one))
-  if (schedules === null && expectations === null && ecs === null && retired === null) return null
+  if (schedules === null && expectations === null && place === null && retired === null) return null
   return {
     ...record,
     schedules: schedules ?? record.schedules,
     expectations: expectations ?? record.expectations,
     retirements,
-    ...ecs,
+    ...place,
   }
 }
 
@@ -197,22 +197,17 @@ function isSameExpectations(...both: readonly [Partial<StatedExpectations>, Expe
   return known === stated
 }
 
-function withEcs(record: TaskRecord, { slot, ecs }: StatedByRun): Pick<TaskRecord, 'ecs' | 'ecsSince'> | null {
-  if (ecs === 'unknown' || isSameEcs(record.ecs, ecs)) return null
-  if (record.ecsSince !== null && record.ecsSince >= slot) return null
-  // A later run that was not on ECS may have left only its schedule.
+function withPlace(record: TaskRecord, { slot, place }: StatedByRun): Pick<TaskRecord, 'place' | 'placeSince'> | null {
+  if (place === 'unknown' || isSamePlace(record.place, place)) return null
+  if (record.placeSince !== null && record.placeSince >= slot) return null
+  // A later run that had no place may have left only its schedule.
   const lastOfRun = record.schedules.findLast(({ declared }) => declared === undefined)
   if ((lastOfRun?.since ?? slot) > slot) return null
-  return { ecs: ecs && lasting(ecs), ecsSince: slot }
+  return { place: place && lastingPlace(place), placeSince: slot }
 }
 
-/** The log stream of each container would change the record with each run. */
-function lasting({ logStream: _, ...facts }: EcsFacts): EcsFacts {
-  return facts
-}
-
-function isSameEcs(one: EcsFacts | null, other: EcsFacts | null): boolean {
-  const [known, stated] = [one, other].map((facts) => facts && JSON.stringify(ECS.encode(lasting(facts))))
+function isSamePlace(...both: readonly [Place | null, Place | null]): boolean {
+  const [known, stated] = both.map((place) => place && JSON.stringify(placeJson(lastingPlace(place))))
   return known === stated
 }
 

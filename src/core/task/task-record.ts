@@ -1,5 +1,4 @@
 import { DEFAULT_SKEW_MS } from '../row/policy.ts'
-import { ECS } from '../row/stored-ecs.ts'
 import {
   beforeRelease,
   beside,
@@ -20,8 +19,9 @@ import {
   type StoredDocument,
   TEXT,
 } from '../row/stored-fields.ts'
+import { PLACE, placeJson } from '../row/stored-place.ts'
 import { SCHEDULE } from '../row/stored-row.ts'
-import { type EcsFacts, type Instant, type NewerSchema, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
+import { type Instant, type NewerSchema, type Place, SCHEMA_VERSION, type ScheduleSpec } from '../types.ts'
 import { isUpstream } from '../user-text.ts'
 import { parseRules, type Rules } from './rules.ts'
 
@@ -136,10 +136,10 @@ export interface TaskRecord {
   readonly expectations: StatedExpectations | null
   readonly pauses: readonly Suspension[]
   readonly retirements: readonly Suspension[]
-  /** Where the latest scheduled run ran, without its log stream. Null: not on ECS, or no run has said. */
-  readonly ecs: EcsFacts | null
-  /** The slot of the run that stated `ecs`. Null: no run has run on ECS. */
-  readonly ecsSince: Instant | null
+  /** Where the latest scheduled run ran, without what only its container had. Null: it had no place, or no run has said. */
+  readonly place: Place | null
+  /** The slot of the run that stated `place`. Null: no run has had one. */
+  readonly placeSince: Instant | null
 }
 
 export const EMPTY_TASK_RECORD: TaskRecord = {
@@ -147,8 +147,8 @@ export const EMPTY_TASK_RECORD: TaskRecord = {
   expectations: null,
   pauses: [],
   retirements: [],
-  ecs: null,
-  ecsSince: null,
+  place: null,
+  placeSince: null,
 }
 
 /** Returns the schedule that is in force at `at`, or the oldest one if that is before all of them. */
@@ -223,8 +223,12 @@ const RECORD = formOf<TaskRecord>({
   expectations: orNull(nested(EXPECTATIONS)),
   pauses: listOrNone(SUSPENSION),
   retirements: listOrNone(SUSPENSION),
-  ecs: orNull(nested(ECS)),
-  ecsSince: orNull(INSTANT),
+  place: {
+    ...PLACE,
+    encode: (place) => placeJson(place),
+    decode: (fields, name) => PLACE.decode(fields, name) ?? null,
+  },
+  placeSince: { ...orNull(INSTANT), name: 'ecsSince' },
 })
 
 export function encodeTaskRecord(record: TaskRecord): StoredDocument {

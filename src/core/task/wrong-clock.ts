@@ -22,16 +22,16 @@ export function isBeforeAnyRun(slot: Instant, now: Instant): boolean {
 }
 
 /** Returns the latest slot after `latest` for which a run stated something: an operator may declare ahead. */
-export function futureSlotIn({ schedules, ecsSince }: TaskRecord, latest: Instant): Instant | null {
+export function futureSlotIn({ schedules, placeSince }: TaskRecord, latest: Instant): Instant | null {
   const stated = schedules.flatMap(({ since, declared }) => (declared === 'unconfirmed' ? [] : [since]))
-  const slot = Math.max(...stated, ecsSince ?? latest)
+  const slot = Math.max(...stated, placeSince ?? latest)
   return slot > latest ? slot : null
 }
 
 /** Returns the record without what runs stated for slots after `latest`, or the record itself if there is nothing. */
 export function withoutFuture<R extends TaskRecord>(record: R, latest: Instant): R {
   if (futureSlotIn(record, latest) === null) return record
-  const { schedules, expectations, ecsSince } = record
+  const { schedules, expectations, placeSince } = record
   return {
     ...record,
     schedules: schedules.flatMap((one) => {
@@ -39,7 +39,7 @@ export function withoutFuture<R extends TaskRecord>(record: R, latest: Instant):
       return one.declared === 'confirmed' ? [{ ...one, declared: 'unconfirmed' as const }] : []
     }),
     expectations: expectations !== null && expectations.since > latest ? null : expectations,
-    ...((ecsSince ?? 0) > latest && { ecs: null, ecsSince: null }),
+    ...((placeSince ?? 0) > latest && { place: null, placeSince: null }),
   }
 }
 

@@ -3,7 +3,7 @@ import { quote } from '../../core/errors.ts'
 import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
-import { ECS } from '../../core/row/stored-ecs.ts'
+import { placeJson } from '../../core/row/stored-place.ts'
 import { KEY } from '../../core/row/stored-row.ts'
 import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
 import { switchStep } from '../../verdict/event/event-steps.ts'
@@ -184,7 +184,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
   const how =
     (trigger.kind === 'forced' ? `forced by ${trigger.by}` : isCatchUpTrigger(trigger) ? `missed slot, ${due}` : due) +
     waited
-  const { number, since, ecs, traceId } = attempt
+  const { number, since, place, traceId } = attempt
   const from = since === undefined ? '' : `, the last success is ${zonedTime(since, zone)}`
   return {
     level: 'info',
@@ -193,7 +193,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
       attempt: number,
       latenessMs,
       ...(since !== undefined && { since: formatInstant(since) }),
-      ...(ecs && { ecs: ECS.encode(ecs) }),
+      ...placeJson(place),
       ...(traceId !== undefined && { traceId }),
     },
   }

@@ -2,10 +2,9 @@ import { formatInstant } from '../../core/instant.ts'
 import { groupedBy } from '../../core/objects.ts'
 import type { Instant } from '../../core/types.ts'
 import { STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
-import { BATCH_WORD, type CommandWords, cronledger, filledIn } from '../../verdict/command.ts'
-import { exitCodeQuery, forceTaskCommand } from '../../verdict/ecs.ts'
-import { logSteps, neededSteps } from '../../verdict/steps.ts'
-import type { EcsPlace } from '../../verdict/target.ts'
+import { BATCH_WORD, type CommandWords, cronledger } from '../../verdict/command.ts'
+import { type CommandPlace, commandsOf, PLACES } from '../../verdict/place/places.ts'
+import { forceVariables, logSteps, neededSteps } from '../../verdict/steps.ts'
 import { depthOf } from '../../verdict/upstream.ts'
 import { commandText, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
@@ -27,7 +26,7 @@ export interface RerunScript {
   readonly by: string
   readonly only: readonly string[]
   readonly keepGoing: boolean
-  /** The command of the batches that do not run on ECS. Null: the reader writes it. */
+  /** The command of the batches that run on a host. Null: the reader writes it. */
   readonly batch: readonly string[] | null
 }
 
@@ -43,25 +42,12 @@ interface Part {
 
 const END = 'END_OF_CRONLEDGER'
 
-const RUN_SLOT = `  run_slot() { # the slot, Region, cluster, query for the exit code, and the command that starts the task
-    slot=$1 region=$2 cluster=$3 query=$4
-    shift 4
-    task=$("$@") || return
-    case $task in
-      arn:*) echo "$slot: started $task" ;;
-      *) echo "$slot: ECS started nothing: $task" >&2; return 1 ;;
-    esac
-    # The wait gives up after ten minutes. A batch may take longer.
-    until aws ecs wait tasks-stopped --region "$region" --cluster "$cluster" --tasks "$task" 2>/dev/null; do
-      state=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query 'tasks[0].lastStatus' --output text) || return
-      [ "$state" != None ] || break
-      sleep 5
-    done
-    code=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query "$query" --output text) || return
-    case $code in
-      0) echo "$slot: succeeded" ;;
-      None) echo "$slot: $task ended without an exit code" >&2; return 1 ;;
-      *) echo "$slot: exit code $code (cronledger help exit-codes)" >&2; return "$code" ;;
+/** What the functions of the places call at the end. */
+const ENDED = `  ended() { # the slot, the exit code of its batch, and what ran it
+    case $2 in
+      0) echo "$1: succeeded" ;;
+      '' | None) echo "$1: $3 ended without an exit code" >&2; return 1 ;;
+      *) echo "$1: exit code $2 (cronledger help exit-codes)" >&2; return "$2" ;;
     esac
   }`
 
@@ -73,7 +59,7 @@ export function scriptLines(script: RerunScript): readonly string[] {
   const commands = parts.flatMap(({ lines }) => lines)
   const blanks = [...new Set(commands.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
   const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(script) > 1 ? '. Each task has its own command.' : ''
-  const onEcs = script.slots.some(({ target }) => target.ecs !== null)
+  const places = new Set(script.slots.flatMap(({ target: { place } }) => place?.kind ?? []))
   return [
     // zsh takes no comments from a terminal, and has variables that cannot be set.
     `sh <<'${END}'`,
@@ -86,7 +72,8 @@ export function scriptLines(script: RerunScript): readonly string[] {
     ...first,
     '(',
     ...(script.keepGoing ? ['  failed=0'] : []),
-    ...(onEcs ? [RUN_SLOT] : []),
+    ...(places.size > 0 ? [ENDED] : []),
+    ...[...places].map((kind) => PLACES[kind].script),
     ...commands.map((line) => `  ${line}`),
     ...(script.keepGoing ? ['  exit "$failed"'] : []),
     // The batches must not read the script.
@@ -124,7 +111,7 @@ function partsOf(script: RerunScript): readonly Part[] {
   )
 }
 
-/** On a host, one command runs all slots of a task in their order. On ECS, a task runs one slot. */
+/** On a host, one command runs all slots of a task in their order. Elsewhere, each slot needs a run of its own. */
 function partsOfTask(
   slots: readonly ShownSlot[],
   depth: number,
@@ -134,11 +121,11 @@ function partsOfTask(
   if (oldest === undefined || newest === undefined) return []
   const end = script.keepGoing ? ' || failed=$?' : ' || exit'
   const { task } = oldest
-  const ecs = oldest.target.ecs
-  if (ecs !== null)
+  const { place } = oldest.target
+  if (place !== null)
     return slots.map((one) => ({
       ...{ task, at: one.slot },
-      lines: [...aboutLines(one), `${runSlotText(one, ecs, script)}${end}`],
+      lines: [...aboutLines(one), `${runSlotText(one, place, script)}${end}`],
     }))
   const command = commandText(rangeCommand(oldest, newest, script))
   const at = depth === 0 ? oldest.slot : newest.slot
@@ -152,13 +139,10 @@ function waits(task: string, { upstreams }: RerunScript): boolean {
   return (upstreams.get(task) ?? []).length > 0
 }
 
-function runSlotText(shown: ShownSlot, ecs: EcsPlace, script: RerunScript): string {
-  const { region, cluster } = ecs
-  const { reason, by } = script
-  const noWait = waits(shown.task, script) ? { CRONLEDGER_AFTER_TIMEOUT: NO_WAIT } : {}
-  const command = filledIn(forceTaskCommand(ecs, shown.target, noWait), { reason, name: by })
-  const what = `${shown.task} ${formatInstant(shown.slot)}`
-  return commandText(['run_slot', what, region, cluster, exitCodeQuery(ecs), ...command])
+function runSlotText({ task, slot, target }: ShownSlot, place: CommandPlace, script: RerunScript): string {
+  const noWait = waits(task, script) ? { CRONLEDGER_AFTER_TIMEOUT: NO_WAIT } : {}
+  const variables = { ...forceVariables(target, script), ...noWait }
+  return commandText(commandsOf(place).runInScript(place, `${task} ${formatInstant(slot)}`, variables))
 }
 
 function rangeCommand(oldest: ShownSlot, newest: ShownSlot, script: RerunScript): CommandWords {

@@ -2,7 +2,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { batchReport, hasStarted } from '../../core/row/attempts.ts'
 import { reportMembers } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
-import { ECS } from '../../core/row/stored-ecs.ts'
+import { placeJson } from '../../core/row/stored-place.ts'
 import { ATTEMPT, encodeRow, REJECTION } from '../../core/row/stored-row.ts'
 import type { Doubt } from '../../core/task/expected-slots.ts'
 import { spanIdOf } from '../../core/trace.ts'
@@ -60,7 +60,7 @@ function attemptJson(attempt: AttemptRecord): Record<string, unknown> {
   return {
     ...stored,
     ...(spanId && { spanId }),
-    ...(attempt.ecs && { ecs: ECS.encode(attempt.ecs) }),
+    ...placeJson(attempt.place),
     ...reportMembers(batchReport(attempt)),
   }
 }

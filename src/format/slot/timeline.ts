@@ -5,9 +5,9 @@ import { otherPlace } from '../../core/row/other-place.ts'
 import { keptRejections } from '../../core/row/rejections.ts'
 import type {
   AttemptRecord,
-  EcsFacts,
   Host,
   Instant,
+  Place,
   Rejection,
   Rejections,
   Resolution,
@@ -22,7 +22,7 @@ import { otherPlaceText } from '../../verdict/sentence.ts'
 interface TimelineItem {
   readonly at: Instant
   readonly text: string
-  /** The run, the trigger and the place on ECS. An empty text when there is nothing to say. */
+  /** The run, the trigger and the place. An empty text when there is nothing to say. */
   readonly source: string
 }
 
@@ -166,10 +166,10 @@ function delayText(at: Instant, slot: Instant): string {
     : `${elapsed(at - slot)} after the scheduled time`
 }
 
-function sourceText({ ecsTask, ecs, runId, traceId, trigger }: Source): string {
+function sourceText({ ecsTask, place, runId, traceId, trigger }: Source): string {
   const words = [
     ecsTask && `ECS task ${ecsTask}`,
-    ecs && ecsText(ecs),
+    place && fullPlaceText(place),
     `run ${runId}`,
     traceId && `trace ${traceId}`,
     triggerText(trigger),
@@ -177,10 +177,15 @@ function sourceText({ ecsTask, ecs, runId, traceId, trigger }: Source): string {
   return words.filter(Boolean).join(', ')
 }
 
-type Source = Host & Pick<AttemptRecord, 'ecs' | 'traceId'> & Pick<Rejection, 'runId' | 'trigger'>
+type Source = Host & Pick<AttemptRecord, 'place' | 'traceId'> & Pick<Rejection, 'runId' | 'trigger'>
 
-/** The region and the cluster are part of the ARN of the task. */
-function ecsText({ taskDefinition, container, logGroup, logStream }: EcsFacts): string {
+/** The region and the cluster of ECS are part of the ARN of the task, and the Pod is the host. */
+function fullPlaceText(place: Place): string {
+  if (place.kind === 'kubernetes') {
+    const { namespace, job, container } = place
+    return `${job === undefined ? '' : `Job ${job}, `}namespace ${namespace}${container === undefined ? '' : `, container ${container}`}`
+  }
+  const { taskDefinition, container, logGroup, logStream } = place
   const log = logGroup === undefined ? '' : `, log ${[logGroup, logStream].filter(Boolean).join(' ')}`
   return `task definition ${taskDefinition}, container ${container}${log}`
 }

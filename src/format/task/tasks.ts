@@ -1,6 +1,6 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { ECS } from '../../core/row/stored-ecs.ts'
+import { placeJson } from '../../core/row/stored-place.ts'
 import type { Pace } from '../../core/task/rules.ts'
 import { suspensionAt } from '../../core/task/suspensions.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
@@ -108,7 +108,8 @@ export function taskJson(summary: TaskSummary, now: Instant) {
       expect: record.expectations?.expect ?? null,
       after: record.expectations?.after ?? [],
     },
-    ecs: record.ecs && ECS.encode(record.ecs),
+    ecs: null,
+    ...placeJson(record.place),
   }
 }
 

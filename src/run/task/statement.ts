@@ -100,11 +100,11 @@ function changeBy(
   { request, settings, io }: ClaimedSlot,
   more: Pick<StatedByRun, 'lastSlot' | 'isPaused'> = {},
 ): TaskRecord | null {
-  const { trigger, runId, window, schedule, knownEcs = null } = request
+  const { trigger, runId, window, schedule, knownPlace = null } = request
   const at = io.clock.now()
   if (isCatchUpTrigger(trigger) || isBeforeAnyRun(window.slot, at)) return null
   const expectations = expectationsOf(settings)
-  const stated: StatedByRun = { slot: window.slot, spec: schedule, expectations, ecs: knownEcs, ...more }
+  const stated: StatedByRun = { slot: window.slot, spec: schedule, expectations, place: knownPlace, ...more }
   const reason = `revived by run ${runId} of slot ${formatInstant(window.slot)}`
   return withRun(record, stated, { at, by: 'cronledger', reason })
 }

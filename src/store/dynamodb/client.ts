@@ -1,7 +1,7 @@
 import type { Agent } from 'node:https'
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
-import { parseTaskArn } from '../../core/ecs.ts'
 import { isRecord } from '../../core/objects.ts'
+import { parseTaskArn } from '../../core/place.ts'
 import type { Environment } from '../../core/types.ts'
 import type { CallOptions } from '../store.ts'
 import { missingCredentials } from './credentials.ts'

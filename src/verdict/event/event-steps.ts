@@ -11,7 +11,7 @@ import {
   REASON_WORD,
   scheduleFlags,
 } from '../command.ts'
-import { runTaskCommand } from '../ecs.ts'
+import { commandsOf } from '../place/places.ts'
 import { rerunStep, resolveStep, type Step, showStep } from '../steps.ts'
 import { type StepTarget, targetOf } from '../target.ts'
 
@@ -67,19 +67,19 @@ export function switchStep(what: string, before: ScheduleSpec, after: ScheduleSp
 /** A forced run would start too, but it states nothing about the task, so the next run would be refused. */
 export function acceptStep(what: string, context: RunContext): Step {
   const { trigger, window } = context
-  const { ecs } = targetOf(context)
+  const { place } = targetOf(context)
   const at = formatInstant(trigger.kind === 'scheduled' ? trigger.eventTime : window.slot)
   const command =
-    ecs === null
+    place === null
       ? runCommand(context, { 'event-time': at }, { strict: 'false' })
-      : runTaskCommand(ecs, { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_STRICT: 'false' })
+      : commandsOf(place).start(place, { CRONLEDGER_EVENT_TIME: at, CRONLEDGER_STRICT: 'false' })
   return { kind: 'run', what, command }
 }
 
 /** The ledger may not know the task yet, and a rerun would then not know the schedule. */
 export function forceStep(what: string, context: RunContext): Step {
   const target = targetOf(context)
-  if (target.ecs !== null) return rerunStep(what, target)
+  if (target.place !== null) return rerunStep(what, target)
   const { slot, only } = target
   const force = { 'force-slot': formatInstant(slot), 'force-only': only?.join(',') }
   return { kind: 'run', what, command: runCommand(context, force, { reason: REASON_WORD }) }

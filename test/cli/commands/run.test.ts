@@ -526,7 +526,7 @@ function handlesStops(pid: number): boolean {
 }
 
 describe('under ECS', () => {
-  const { awsvpc: _, ...texts } = FARGATE.ecs
+  const { awsvpc: _, ...texts } = FARGATE.place
   const ecs = { ...texts, networkMode: 'awsvpc' }
 
   test('its container is recorded: with the attempt, with the task, and in the log where the batch starts', async () => {

@@ -34,7 +34,7 @@ import {
   type UncheckedRow,
 } from '../../../src/core/types.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
-import { ecsFacts } from '../../support/aws/ecs-facts.ts'
+import { ecsFacts } from '../../support/places.ts'
 import { closed, FAILED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -117,7 +117,7 @@ describe('the stored form of a row', () => {
       ...{ task: 'nightly', window: { slot: SLOT, end: null }, schedule: { expression: '@daily', zone: 'UTC' } },
       ...{ zoneData: '2026a', runId: 'run-1', trigger: SCHEDULED, ...FARGATE },
     }
-    const { region, cluster, awsvpc, logStream, ...others } = FARGATE.ecs
+    const { kind, region, cluster, awsvpc, logStream, ...others } = FARGATE.place
     const row = claimRow(null, claim, { writeId: 'w', now: NOW }, 600_000)
     expect(encodeRow(row)['attempts']).toMatchObject([
       {
@@ -304,7 +304,7 @@ const attemptParts = {
   startedAt: instants,
   host: fc.string({ unit: 'binary' }),
   ecsTask: fc.oneof(text, fc.constant(FARGATE.host.ecsTask)),
-  ecs: ecsFacts,
+  place: ecsFacts,
 }
 const begunParts = {
   ...attemptParts,

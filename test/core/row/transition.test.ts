@@ -70,9 +70,9 @@ test('the process is kept only for an attempt that never reported its end', () =
 })
 
 test('each attempt has the facts of the container in which it runs', () => {
-  const row = claimRow(rowWith({ ending: FAILED }), { ...CLAIM, ecs: FARGATE.ecs }, STAMP, LEASE_MS)
-  expect(row.attempts.map(({ ecs }) => ecs)).toEqual([undefined, FARGATE.ecs])
-  expect(retryAttempt(row, FAILED, STAMP, LEASE_MS).attempts.at(-1)).toMatchObject({ number: 3, ecs: FARGATE.ecs })
+  const row = claimRow(rowWith({ ending: FAILED }), { ...CLAIM, place: FARGATE.place }, STAMP, LEASE_MS)
+  expect(row.attempts.map(({ place }) => place)).toEqual([undefined, FARGATE.place])
+  expect(retryAttempt(row, FAILED, STAMP, LEASE_MS).attempts.at(-1)).toMatchObject({ number: 3, place: FARGATE.place })
 })
 
 test('a report is that of one attempt, and a row keeps only the newest ones', () => {

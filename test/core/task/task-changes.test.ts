@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KnownEcs } from '../../../src/core/ecs.ts'
+import type { KnownPlace } from '../../../src/core/place.ts'
 import {
   otherScheduleAt,
   type StatedByRun,
@@ -61,11 +61,11 @@ describe('the schedules of a task', () => {
 })
 
 describe('what a run states', () => {
-  const stated = (slot: number, expectations: StatedByRun['expectations'] = {}, ecs: KnownEcs = null) => ({
+  const stated = (slot: number, expectations: StatedByRun['expectations'] = {}, place: KnownPlace = null) => ({
     slot,
     spec: DAILY,
     expectations,
-    ecs,
+    place,
   })
 
   test('the first run makes the record', () => {
@@ -116,29 +116,31 @@ describe('what a run states', () => {
   })
 
   describe('about ECS', () => {
-    const { logStream: _, ...LASTING } = FARGATE.ecs
-    const NEWER = fargateTask({ revision: 8 }).ecs
-    const onEcs = recordWith(KNOWN, { ecs: LASTING, ecsSince: FIRST + DAY_MS })
-    const afterRun = (record: TaskRecord, days: number, ecs: KnownEcs) =>
-      withRun(record, stated(FIRST + days * DAY_MS, {}, ecs), ENDED)
+    const { logStream: _, ...LASTING } = FARGATE.place
+    const NEWER = fargateTask({ revision: 8 }).place
+    const onEcs = recordWith(KNOWN, { place: LASTING, placeSince: FIRST + DAY_MS })
+    const afterRun = (record: TaskRecord, days: number, place: KnownPlace) =>
+      withRun(record, stated(FIRST + days * DAY_MS, {}, place), ENDED)
 
     test('the container is recorded, without the log stream of the run', () => {
-      expect(afterRun(EMPTY_TASK_RECORD, 0, FARGATE.ecs)).toEqual(recordWith(KNOWN, { ecs: LASTING, ecsSince: FIRST }))
+      expect(afterRun(EMPTY_TASK_RECORD, 0, FARGATE.place)).toEqual(
+        recordWith(KNOWN, { place: LASTING, placeSince: FIRST }),
+      )
     })
 
     test('only another container changes the record, not another log stream', () => {
-      expect(afterRun(onEcs, 2, { ...FARGATE.ecs, logStream: 'cronledger/batch/another' })).toBe(null)
+      expect(afterRun(onEcs, 2, { ...FARGATE.place, logStream: 'cronledger/batch/another' })).toBe(null)
       const changes = [
         ...(['region', 'cluster', 'taskDefinition', 'container', 'launchType', 'logGroup'] as const),
       ].map((name) => ({ ...LASTING, [name]: 'another' }))
       const { awsvpc: __, ...withoutNetwork } = LASTING
-      for (const ecs of [...changes, withoutNetwork]) {
-        expect(afterRun(onEcs, 2, ecs)).toEqual({ ...onEcs, ecs, ecsSince: FIRST + 2 * DAY_MS })
+      for (const place of [...changes, withoutNetwork]) {
+        expect(afterRun(onEcs, 2, place)).toEqual({ ...onEcs, place, placeSince: FIRST + 2 * DAY_MS })
       }
     })
 
     test('the record follows a task that moved off ECS', () => {
-      expect(afterRun(onEcs, 2, null)).toEqual({ ...onEcs, ecs: null, ecsSince: FIRST + 2 * DAY_MS })
+      expect(afterRun(onEcs, 2, null)).toEqual({ ...onEcs, place: null, placeSince: FIRST + 2 * DAY_MS })
       expect(afterRun(recordWith(KNOWN), 2, null)).toBe(null)
     })
 
@@ -151,7 +153,7 @@ describe('what a run states', () => {
       expect(afterRun(onEcs, 0, NEWER)).toBe(null)
       expect(afterRun(onEcs, 1, NEWER)).toBe(null)
       expect(afterRun(onEcs, 0, null)).toBe(null)
-      const moved = { ...onEcs, ecs: null }
+      const moved = { ...onEcs, place: null }
       expect(afterRun(moved, 0, NEWER)).toBe(null)
       // The later run was not on ECS, and has left only its schedule.
       const later = recordWith([...KNOWN, { since: FIRST + 3 * DAY_MS, spec: RATE }])
@@ -338,13 +340,13 @@ describe('a schedule that is declared', () => {
     const record = recordWith(KNOWN, { expectations: { since: FIRST, graceMs: 60_000, owner: 'ada' } })
     const after = declared(record, HOURLY, AHEAD, { owner: 'bob' }) ?? record
     expect(after.expectations).toEqual({ since: AHEAD, graceMs: 60_000, owner: 'bob' })
-    const stated = { spec: DAILY, expectations: { graceMs: 60_000, owner: 'ada' }, ecs: null }
+    const stated = { spec: DAILY, expectations: { graceMs: 60_000, owner: 'ada' }, place: null }
     expect(withRun(after, { ...stated, slot: AHEAD - DAY_MS }, ENDED)).toBe(null)
     expect(declared(record, DAILY, NOW)).toBe(null)
   })
 
   test('a change ahead does not hide where the task runs now', () => {
-    const stated = { slot: NOW, spec: DAILY, expectations: {}, ecs: FARGATE.ecs }
-    expect(withRun(recordWith(planned), stated, ENDED)?.ecsSince).toBe(NOW)
+    const stated = { slot: NOW, spec: DAILY, expectations: {}, place: FARGATE.place }
+    expect(withRun(recordWith(planned), stated, ENDED)?.placeSince).toBe(NOW)
   })
 })

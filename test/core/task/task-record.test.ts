@@ -13,11 +13,11 @@ import {
   USUAL_GRACE_MS,
 } from '../../../src/core/task/task-record.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
-import { ecsFacts } from '../../support/aws/ecs-facts.ts'
 import { closed } from '../../support/closed-schema.ts'
+import { ecsFacts } from '../../support/places.ts'
 
 const at = (text: string) => Date.parse(text)
-const { logStream: _, ...LASTING } = FARGATE.ecs
+const { logStream: _, ...LASTING } = FARGATE.place
 
 const FULL: TaskRecord = {
   schedules: [
@@ -54,8 +54,8 @@ const FULL: TaskRecord = {
   retirements: [
     { from: at('2027-01-01T00:00:00Z'), until: null, at: at('2026-12-31T00:00:00Z'), by: 'ada', reason: 'replaced' },
   ],
-  ecs: { ...LASTING, launchType: 'EC2' },
-  ecsSince: at('2026-11-03T00:00:00Z'),
+  place: { ...LASTING, launchType: 'EC2' },
+  placeSince: at('2026-11-03T00:00:00Z'),
 }
 
 const stored = (record: TaskRecord) => JSON.parse(JSON.stringify(encodeTaskRecord(record)))
@@ -143,8 +143,8 @@ describe('schema/task.schema.json', () => {
     expectations: fc.option(expectations),
     pauses: fc.array(suspension, { maxLength: 3 }),
     retirements: fc.array(suspension, { maxLength: 3 }),
-    ecs: fc.option(ecsFacts.map(({ logStream: _, ...facts }) => facts)),
-    ecsSince: fc.option(instant),
+    place: fc.option(ecsFacts.map(({ logStream: _, ...facts }) => facts)),
+    placeSince: fc.option(instant),
   })
 
   test('describes every record that is stored, no less and no more, and the record reads back', () => {

@@ -21,13 +21,13 @@ const NETWORK = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp"
 function slotOf(
   task: string,
   hour: number,
-  ecs: EcsFacts | null = null,
+  place: EcsFacts | null = null,
   row: StoredRow | null = null,
   lateAfterMs?: number,
 ) {
   const slot = SLOT + hour * HOUR_MS
   const schedules = [{ since: SLOT - HOUR_MS, spec: { expression: '@hourly', zone: 'UTC' } }]
-  const record = { ...EMPTY_TASK_RECORD, schedules, ecs: ecs && { ...ecs, network: NETWORK } }
+  const record = { ...EMPTY_TASK_RECORD, schedules, place: place && { ...place, network: NETWORK } }
   const own = row && ({ ...row, task, slot } as StoredRow)
   return shownSlot(
     judgedAt(NOW + 12 * HOUR_MS, own, { record, task, slot, ...(lateAfterMs && { lateAfterMs }) }),
@@ -51,14 +51,14 @@ const script = (more: Partial<RerunScript> = {}) =>
   })
 
 const commandsIn = (lines: readonly string[]) =>
-  lines.flatMap((line) => /^ {2}(?:run_slot '|cronledger rerun).*/.exec(line) ?? [])
+  lines.flatMap((line) => /^ {2}(?:run_task '|cronledger rerun).*/.exec(line) ?? [])
 const failed = rowWith({ ending: FAILED })
 
 describe('the script that runs slots again', () => {
   test('is one command for each slot on ECS, and one for each task elsewhere, all in the order of their slots', () => {
     const slots = [slotOf('a', 2, ON_ECS), slotOf('b', 1), slotOf('b', 3), slotOf('a', 0, ON_ECS)]
     const commands = commandsIn(script({ slots }))
-    expect(commands.map((line) => /run_slot '(\S+ \S+)'|--task (\S+)/.exec(line)?.slice(1).join(''))).toEqual([
+    expect(commands.map((line) => /run_task '(\S+ \S+)'|--task (\S+)/.exec(line)?.slice(1).join(''))).toEqual([
       ...['a 2026-11-24T03:00:00Z', 'b', 'a 2026-11-24T05:00:00Z'],
     ])
     expect(commands[1]).toBe(
@@ -83,7 +83,7 @@ describe('the script that runs slots again', () => {
     const lines = script({
       slots: [slotOf('a', 0, ON_ECS, rowOn(ON_ECS, failed)), slotOf('a', 1, ON_ECS), slotOf('b', 2, ON_ECS)],
     })
-    expect(commandsIn(lines).map((line) => /run_slot '(\S+)/.exec(line)?.[1])).toEqual(['b', 'a', 'a'])
+    expect(commandsIn(lines).map((line) => /run_task '(\S+)/.exec(line)?.[1])).toEqual(['b', 'a', 'a'])
     expect(lines.join('\n')).toMatch(
       /# a .* failed \(exit code 3\).*\(work: may be half done\)\n {2}# {3}check its log first: +aws logs tail/,
     )
@@ -105,7 +105,7 @@ describe('the script that runs slots again', () => {
   test('waits for no other task: what a slot comes after is run before it, or has failed', () => {
     const upstreams = new Map([['a', ['b']]])
     const ofA = (more: Partial<RerunScript>) =>
-      commandsIn(script({ upstreams, ...more })).find((line) => /--task a|run_slot 'a/.test(line))
+      commandsIn(script({ upstreams, ...more })).find((line) => /--task a|run_task 'a/.test(line))
     expect(ofA({ slots: [slotOf('a', 0), slotOf('b', 0)] })).toContain('--after-timeout 0s')
     expect(ofA({ slots: [slotOf('a', 0), slotOf('b', 0)], upstreams: new Map() })).not.toContain('after-timeout')
     const command = ofA({ slots: [slotOf('a', 0, ON_ECS)] })

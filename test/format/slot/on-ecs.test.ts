@@ -9,7 +9,7 @@ const { slot, schedule } = row
 
 test('a slot on ECS is run where the latest scheduled run ran, and its log is that of its own attempt', () => {
   const latest = { ...ON_ECS, taskDefinition: 'nightly:8' }
-  const record = recordWith([{ since: slot, spec: schedule }], { ecs: latest, ecsSince: slot })
+  const record = recordWith([{ since: slot, spec: schedule }], { place: latest, placeSince: slot })
   const commands = (own: Row | null) =>
     shownSlot(judgedAt(NOW + 3_600_000, own, { record }), 'dynamodb:ledger')
       .verdict.steps.map(({ command }) => commandText(command))

@@ -21,8 +21,8 @@ import {
 } from '../../../src/core/types.ts'
 import { rowJson, slotLine } from '../../../src/format/slot/row.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
-import { ecsFacts } from '../../support/aws/ecs-facts.ts'
 import { closed } from '../../support/closed-schema.ts'
+import { ecsFacts } from '../../support/places.ts'
 import { judgedAt, NOW, pending, recordWith, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../../schema/row.schema.json', import.meta.url), 'utf8'))
@@ -75,7 +75,7 @@ const rows: fc.Arbitrary<Row> = fc
     ended: fc.array(fc.record({ trigger, ending }), { maxLength: 4 }),
     runs: fc.boolean(),
     where: host,
-    ecs: fc.option(ecsFacts),
+    place: fc.option(ecsFacts),
     rejected: fc.array(rejection, { maxLength: 25 }),
     resolutions: fc.array(resolution, { maxLength: 3 }),
     more: fc.record(
@@ -90,9 +90,9 @@ const rows: fc.Arbitrary<Row> = fc
       { requiredKeys: [] },
     ),
   })
-  .map(({ ended, runs, where, ecs, rejected, resolutions, more }): Row => {
+  .map(({ ended, runs, where, place, rejected, resolutions, more }): Row => {
     const row = rowWith(...ended, ...(runs || ended.length === 0 ? [{}] : []))
-    const facts = ecs === null ? {} : { ecs }
+    const facts = place === null ? {} : { place }
     const { rejectedBy: _, ...rejections } = rejected.reduce(addRejection, NO_NOTES)
     const attempts = endedAttempts(row).map((attempt) => ({ ...attempt, ...where, ...facts }))
     const parts = { resolutions, rejections, ...more }
@@ -114,8 +114,8 @@ describe('the JSON of a row', () => {
 
   test('has all facts of ECS', () => {
     const row = pending(rowWith({}))
-    const onEcs: Row = { ...row, attempts: [{ ...openAttempt(row), ...FARGATE.host, ecs: FARGATE.ecs }] }
-    const { awsvpc: _, ...texts } = FARGATE.ecs
+    const onEcs: Row = { ...row, attempts: [{ ...openAttempt(row), ...FARGATE.host, place: FARGATE.place }] }
+    const { awsvpc: _, kind, ...texts } = FARGATE.place
     const ecs = { ...texts, networkMode: 'awsvpc' }
     expect(rowJson(onEcs, 'running')['attempts']).toMatchObject([{ ...FARGATE.host, ecs }])
   })

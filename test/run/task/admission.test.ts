@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
+import type { KnownPlace } from '../../../src/core/place.ts'
 import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
 import {
   decodeTaskRecord,
@@ -50,20 +50,21 @@ describe('the requests of a run', () => {
   test('a run on ECS asks as often: its container is part of what it states', async () => {
     const { time, play, record, row } = ledgerOf()
     const known = unlessStarting(knownRecords(time.clock()))
-    const verbs = async (runId: string, day: number, ecs: KnownEcs) => (await play(runId, { known, day, ecs })).verbs
+    const verbs = async (runId: string, day: number, place: KnownPlace) =>
+      (await play(runId, { known, day, place })).verbs
     const [usual, stating] = [
       ['put', 'readEntry', 'put'],
       ['put', 'readEntry', 'writeEntry', 'put'],
     ]
-    expect(await verbs('a', 0, FARGATE.ecs)).toEqual(stating)
-    expect(await verbs('b', 1, { ...FARGATE.ecs, logStream: 'cronledger/batch/b' })).toEqual(usual)
+    expect(await verbs('a', 0, FARGATE.place)).toEqual(stating)
+    expect(await verbs('b', 1, { ...FARGATE.place, logStream: 'cronledger/batch/b' })).toEqual(usual)
     expect(await verbs('c', 2, 'unknown')).toEqual(usual)
-    expect(await verbs('d', 3, { ...FARGATE.ecs, taskDefinition: 'nightly:8' })).toEqual(stating)
+    expect(await verbs('d', 3, { ...FARGATE.place, taskDefinition: 'nightly:8' })).toEqual(stating)
     const network = '{"awsvpcConfiguration":{"subnets":["subnet-1"],"assignPublicIp":"DISABLED"}}'
-    const withNetwork = { ...FARGATE.ecs, taskDefinition: 'nightly:8', network }
+    const withNetwork = { ...FARGATE.place, taskDefinition: 'nightly:8', network }
     expect(await verbs('e', 4, withNetwork)).toEqual(stating)
     expect(await verbs('f', 5, withNetwork)).toEqual(usual)
-    expect((await record()).ecs?.network).toBe(network)
+    expect((await record()).place).toMatchObject({ network })
     expect(JSON.stringify(await row())).not.toContain('subnet')
     expect(await verbs('g', 6, null)).toEqual(stating)
     expect(await verbs('h', 7, null)).toEqual(usual)
@@ -389,13 +390,13 @@ describe('a record that changes while a run reads it', () => {
 
   test('the container of a later run is not written over by an older one', async () => {
     const at = ledgerOf(1)
-    const { logStream: _, ...ecs } = FARGATE.ecs
-    const later = { ecs, ecsSince: SLOT + DAY_MS }
+    const { logStream: _, ...place } = FARGATE.place
+    const later = { place, placeSince: SLOT + DAY_MS }
     changeBeforeWrite(at, (record) => ({ ...record, ...later }))
-    const older = { ...FARGATE.ecs, taskDefinition: 'nightly:6' }
-    expect((await at.play('a', { ecs: older })).result.status).toBe('completed')
+    const older = { ...FARGATE.place, taskDefinition: 'nightly:6' }
+    expect((await at.play('a', { place: older })).result.status).toBe('completed')
     expect(await at.record()).toMatchObject(later)
-    expect((await at.row()).attempts).toMatchObject([{ ecs: older }])
+    expect((await at.row()).attempts).toMatchObject([{ place: older }])
   })
 
   test('a write that is not answered does not prevent the start', async () => {

@@ -92,7 +92,7 @@ test('a clock that was years behind states no schedule, and says so', async () =
 test('a declared schedule may begin in the future, and a run of the future does not confirm it', () => {
   const [now, later] = [slotOf(0), slotOf(9)]
   const record: TaskRecord = {
-    ...{ expectations: null, pauses: [PAUSE], retirements: [], ecs: null, ecsSince: null },
+    ...{ expectations: null, pauses: [PAUSE], retirements: [], place: null, placeSince: null },
     schedules: [
       { since: slotOf(-1), spec: DAILY },
       { since: later, spec: NOON, declared: 'unconfirmed' },

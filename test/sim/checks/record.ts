@@ -1,4 +1,7 @@
+import { lastingPlace } from '../../../src/core/place.ts'
+import { placeJson } from '../../../src/core/row/stored-place.ts'
 import type { Suspension, TaskRecord } from '../../../src/core/task/task-record.ts'
+import type { Place } from '../../../src/core/types.ts'
 import { OFFSET_MS } from '../day.ts'
 import type { Observed, RecordRequest, Story, Version } from '../observed.ts'
 
@@ -19,7 +22,7 @@ export function checkRecord(observed: Observed, say: Say): void {
     const before = versions[index - 1]?.record ?? EMPTY
     checkKept(before, version, say)
     checkStated(before, version, observed, say)
-    checkEcs(before, version, observed, say)
+    checkPlace(before, version, observed, say)
     checkRevival(before, version, observed, say)
   }
   const last = versions.at(-1)?.record ?? EMPTY
@@ -37,8 +40,8 @@ const EMPTY: TaskRecord = {
   expectations: null,
   pauses: [],
   retirements: [],
-  ecs: null,
-  ecsSince: null,
+  place: null,
+  placeSince: null,
 }
 
 /** Compares each start of a scheduled trigger, also that of a retry, with the record that its run must have known. */
@@ -160,20 +163,21 @@ function checkStated(
   }
 }
 
-/** Checks that only a scheduled run changes what is known about ECS, to what it knows itself, and only for a later slot. */
-function checkEcs(before: TaskRecord, { record, by }: Version, observed: Observed, say: Say): void {
-  const { ecs, ecsSince } = record
-  if (ecsSince === before.ecsSince && JSON.stringify(ecs) === JSON.stringify(before.ecs)) return
-  if (before.ecsSince !== null && (ecsSince === null || ecsSince <= before.ecsSince)) {
-    say('a later run is not written over', `${by} replaced the container of slot ${before.ecsSince}`)
+/** Checks that only a scheduled run changes where the task runs, to what it knows itself, and only for a later slot. */
+function checkPlace(before: TaskRecord, { record, by }: Version, observed: Observed, say: Say): void {
+  const { place, placeSince } = record
+  const textOf = (one: Place | null) => JSON.stringify(placeJson(one))
+  if (placeSince === before.placeSince && textOf(place) === textOf(before.place)) return
+  if (before.placeSince !== null && (placeSince === null || placeSince <= before.placeSince)) {
+    say('a later run is not written over', `${by} replaced the place of slot ${before.placeSince}`)
   }
   const story = observed.stories.find(({ runId, forced, caughtUpBy }) => runId === by && !forced && caughtUpBy === null)
-  const stated = story?.states.ecs
-  const isOwn = story !== undefined && ecsSince === observed.firstMs + story.day * observed.everyMs
+  const stated = story?.states.place
+  const isOwn = story !== undefined && placeSince === observed.firstMs + story.day * observed.everyMs
   const isStated =
-    stated === null ? ecs === null : stated !== 'unknown' && ecs?.taskDefinition === stated?.taskDefinition
-  if (!isOwn || !isStated || ecs?.logStream !== undefined) {
-    say('a run states for its own slot', `${by} stated ${ecs?.taskDefinition ?? 'no container'} in slot ${ecsSince}`)
+    stated !== undefined && stated !== 'unknown' && textOf(place) === textOf(stated && lastingPlace(stated))
+  if (!isOwn || !isStated) {
+    say('a run states for its own slot', `${by} stated ${textOf(place)} in slot ${placeSince}`)
   }
 }
 

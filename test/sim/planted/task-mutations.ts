@@ -80,14 +80,14 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a run of an older slot writes over the container of a newer one',
     file: 'src/core/task/task-changes.ts',
-    from: 'if (record.ecsSince !== null && record.ecsSince >= slot) return null',
+    from: 'if (record.placeSince !== null && record.placeSince >= slot) return null',
     to: '',
   },
   {
     name: 'a run that ECS does not answer states that it is not on ECS',
     file: 'src/run/task/statement.ts',
-    from: 'ecs: knownEcs, ...more }',
-    to: "ecs: knownEcs === 'unknown' ? null : knownEcs, ...more }",
+    from: 'place: knownPlace, ...more }',
+    to: "place: knownPlace === 'unknown' ? null : knownPlace, ...more }",
   },
   {
     name: 'a run of an older slot revives a retired task',

@@ -150,7 +150,7 @@ function rejectionsOf(slot: Instant): readonly Rejection[] {
 
 const decided = (at: Instant): Decided => ({ at, by: 'ada', reason: 'maintenance' })
 const NOON = Date.parse('2026-11-24T12:00:00Z')
-const { logStream: _, ...PLACE } = FARGATE.ecs
+const { logStream: _, ...PLACE } = FARGATE.place
 
 const RECORDS: Readonly<Record<string, TaskRecord>> = {
   'every-kind': {
@@ -164,8 +164,8 @@ const RECORDS: Readonly<Record<string, TaskRecord>> = {
       { from: FROZEN_AT + 48 * HOUR_MS, until: FROZEN_AT + 49 * HOUR_MS, ...decided(FIRST) },
     ],
     retirements: [{ from: FIRST, until: FIRST + 1, ...decided(FIRST), ended: decided(FIRST + 1) }],
-    ecs: PLACE,
-    ecsSince: FIRST,
+    place: PLACE,
+    placeSince: FIRST,
   },
   running: { ...EMPTY_TASK_RECORD, schedules: [{ since: FIRST, spec: RATE }] },
   waiting: { ...EMPTY_TASK_RECORD, schedules: [{ since: FIRST, spec: TOKYO }] },

@@ -26,7 +26,8 @@ export function fargateTask({
 }: EcsTask = {}) {
   return {
     host: { host, ecsTask: `arn:aws:ecs:${region}:123456789012:task/${cluster}/${id}` },
-    ecs: {
+    place: {
+      kind: 'ecs' as const,
       ...{ region, cluster, container },
       taskDefinition: `${family}:${revision}`,
       launchType: 'FARGATE',
@@ -34,7 +35,7 @@ export function fargateTask({
       logGroup: `/ecs/${family}`,
       logStream: `cronledger/${container}/${id}`,
     },
-  } satisfies { readonly host: Host; readonly ecs: EcsFacts }
+  } satisfies { readonly host: Host; readonly place: EcsFacts }
 }
 
 export const FARGATE = fargateTask()

@@ -67,7 +67,7 @@ export function triggers() {
         isLocal: () => false,
         open: async () => ({ store, warnings: [] }),
         findMissed,
-        host: async () => ({ host: { host: 'host' }, ecs: null }),
+        host: async () => ({ host: { host: 'host' }, place: null }),
         parse: parseSchedule,
         clock,
         newId: () => `id-${++ids}`,

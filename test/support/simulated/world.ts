@@ -1,5 +1,5 @@
-import type { KnownEcs } from '../../../src/core/ecs.ts'
 import type { RunEvent } from '../../../src/core/event.ts'
+import type { KnownPlace } from '../../../src/core/place.ts'
 import type { Rerunnable } from '../../../src/core/row/policy.ts'
 import { isUnreadable } from '../../../src/core/row/status.ts'
 import { isNewerRecord, type TaskRecord } from '../../../src/core/task/task-record.ts'
@@ -67,7 +67,7 @@ export interface HostOptions {
   readonly known?: KnownRecords
   readonly schedule?: ScheduleSpec
   /** What the host knows about ECS; by default it is not there. */
-  readonly ecs?: KnownEcs
+  readonly place?: KnownPlace
   /** The slot, in windows after the first one; 0 by default. A window is a day, if the world does not say otherwise. */
   readonly day?: number
   /** How a scheduled trigger knows its slot; by default from an event time. */
@@ -176,7 +176,7 @@ export function world(
       ...(askedAt !== undefined && { forceAskedAt: askedAt }),
       ...options.overrides,
     }
-    const { ecs = null } = options
+    const { place = null } = options
     const slot = slotOfDay(options.day ?? 0)
     const events: RunEvent[] = []
     const stop = options.stop ?? new AbortController()
@@ -202,8 +202,8 @@ export function world(
       objection: null,
       retentionMs: settings.retentionMs,
       insideOf: options.insideOf ?? [],
-      knownEcs: ecs,
-      ...(ecs !== null && ecs !== 'unknown' && { ecs }),
+      knownPlace: place,
+      ...(place !== null && place !== 'unknown' && { place }),
       ...((settings.overlap !== 'allow' || settings.after !== null) && { phase: 'waiting' }),
     }
     const result = execute(

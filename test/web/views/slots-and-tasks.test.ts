@@ -23,19 +23,22 @@ const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
 describe('a command', () => {
-  const target = { store: `file:/srv/it's "a" -- b.db`, task: 'nightly', slot: 0, schedule: null, ecs: null }
+  const target = { store: `file:/srv/it's "a" -- b.db`, task: 'nightly', slot: 0, schedule: null, place: null }
   const blanksIn = (command: CommandWords = []) =>
     commandGroups(command)
       .flat()
-      .flatMap((part) => (typeof part === 'string' ? [] : `${part.blank}${part.inJson ? ' in JSON' : ''}`))
+      .flatMap((part) => (typeof part === 'string' ? [] : `${part.blank}${part.inQuotes ? ' in quotes' : ''}`))
 
   test('loses no word in its groups, and no option stands apart from its value', () => {
     const textIn = (command: CommandWords) =>
       commandGroups(command)
         .map((parts) => parts.map((part) => (typeof part === 'string' ? part : blankText(part))).join(''))
         .join(' ')
-    for (const ecs of [null, ON_ECS]) {
-      for (const { command } of [...againSteps('run it', { ...target, ecs }), ...rangeSteps({ ...target, ecs }, 1)]) {
+    for (const place of [null, ON_ECS]) {
+      for (const { command } of [
+        ...againSteps('run it', { ...target, place }),
+        ...rangeSteps({ ...target, place }, 1),
+      ]) {
         expect(textIn(command)).toBe(commandText(command))
         for (const [first] of commandGroups(command).slice(1)) expect(first).toMatch(/^--/)
       }
@@ -46,8 +49,14 @@ describe('a command', () => {
     const [rerun, resolve] = againSteps('run it', target)
     expect(blanksIn(rerun.command)).toEqual(['reason', 'command'])
     expect(blanksIn(resolve.command)).toEqual(['reason'])
-    const [task] = againSteps('run it', { ...target, ecs: ON_ECS })
-    expect(blanksIn(task.command)).toEqual(['subnets', 'securityGroups', 'publicIp', 'reason in JSON', 'name in JSON'])
+    const [task] = againSteps('run it', { ...target, place: ON_ECS })
+    expect(blanksIn(task.command)).toEqual([
+      'subnets',
+      'securityGroups',
+      'publicIp',
+      'reason in quotes',
+      'name in quotes',
+    ])
     const options = { store: 'YOUR REASON', task: 'YOUR_COMMAND', reason: "a 'YOUR REASON' b" }
     expect(blanksIn(cronledger('resolve', options))).toEqual([])
   })
@@ -140,7 +149,7 @@ describe('the link to a log', () => {
   test('escapes what has a meaning in an address, and gives nothing away about the page', () => {
     const address = logAddress({ ...ON_ECS, logGroup: 'a b#c&d', logStream: '$[LATEST]é' })
     expect(address).toMatch(/log-group\/a\$2520b\$2523c\$2526d\/log-events\/\$2524\$255BLATEST\$255D\$25C3\$25A9$/)
-    expect(String(LogLink({ ecs: ON_ECS, text: 'log' }))).toMatch(
+    expect(String(LogLink({ place: ON_ECS, text: 'log' }))).toMatch(
       /^<a href="https:[^"]*" rel="noreferrer noopener">log<\/a>$/,
     )
   })
@@ -152,9 +161,9 @@ describe('the link to a log', () => {
     { logStream: undefined },
     { logGroup: 'half a character: \ud800' },
   ])('does not exist for %j', (more) => {
-    const { logGroup, logStream, ...place } = { ...ON_ECS, ...more }
-    const ecs = { ...place, ...(logGroup && { logGroup }), ...(logStream && { logStream }) }
-    expect(LogLink({ ecs, text: 'log' })).toBeNull()
+    const { logGroup, logStream, ...where } = { ...ON_ECS, ...more }
+    const place = { ...where, ...(logGroup && { logGroup }), ...(logStream && { logStream }) }
+    expect(LogLink({ place, text: 'log' })).toBeNull()
   })
 })
 

@@ -155,10 +155,10 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
 const expectations = { since: slot, lateAfterMs: 1_000, owner: 'the data team' }
 
 /** Returns the page of a slot. With `ecs`, the task runs in this container. */
-function slotPage(record: JudgedSlot, ecs?: EcsFacts) {
+function slotPage(record: JudgedSlot, place?: EcsFacts) {
   const row = readableRow(record.row)
-  const own = ecs === undefined || row === null ? record : { ...record, row: rowOn(ecs, row) }
-  return SlotView({ model: modelOf(own, { expectations, ...(ecs !== undefined && { ecs, ecsSince: slot }) }) })
+  const own = place === undefined || row === null ? record : { ...record, row: rowOn(place, row) }
+  return SlotView({ model: modelOf(own, { expectations, ...(place !== undefined && { place, placeSince: slot }) }) })
 }
 
 /** A slot that completed, and that 45 triggers from the same host wanted to run once more. */

@@ -45,8 +45,8 @@ export function commandGroups(command: CommandWords): readonly (readonly (string
 
 /** Returns the placeholders that a person must replace. The shell fills in the name. */
 function placeholdersOf(command: CommandWords): readonly string[] {
-  const blanks = command.flatMap((word) =>
-    typeof word === 'string' ? [] : word.flatMap((part) => (typeof part === 'string' ? [] : part.blank)),
-  )
-  return [...new Set(blanks)].filter((blank) => blank !== 'name').map((blank) => BLANKS[blank])
+  const blanks = command
+    .flatMap(shellParts)
+    .flatMap((part) => (typeof part === 'string' || part.blank === 'name' ? [] : BLANKS[part.blank]))
+  return [...new Set(blanks)]
 }

@@ -1,4 +1,4 @@
-import type { EcsFacts } from '../../../core/types.ts'
+import type { Place } from '../../../core/types.ts'
 import { OPERATING_GUIDE, printable } from '../../../format/text.ts'
 import { neededSteps, type Step } from '../../../verdict/steps.ts'
 import { LogLink } from '../slot/log-link.tsx'
@@ -8,11 +8,11 @@ interface StepsProps {
   readonly steps: readonly Step[]
   readonly cautions: readonly string[]
   /** The container that wrote the log. Left out: not known, or there are several. */
-  readonly ecs?: EcsFacts | undefined
+  readonly place?: Place | undefined
 }
 
 /** Steps that nothing calls for are folded. Those that show a slot in a terminal are left out, because the page shows it. */
-export function Steps({ steps, cautions, ecs }: StepsProps) {
+export function Steps({ steps, cautions, place }: StepsProps) {
   const shown = steps.filter(({ kind }) => kind !== 'show')
   const needed = neededSteps(shown)
   const others = shown.filter((step) => !needed.includes(step))
@@ -24,7 +24,7 @@ export function Steps({ steps, cautions, ecs }: StepsProps) {
         <p class="attention">{printable(caution)}</p>
       ))}
       {needed.map((step) => (
-        <StepToCopy step={step} ecs={ecs} />
+        <StepToCopy step={step} place={place} />
       ))}
       {needed.length > 0 && (
         <p class="quiet">
@@ -37,7 +37,7 @@ export function Steps({ steps, cautions, ecs }: StepsProps) {
             {needed.length > 0 ? 'Other commands' : 'Commands'}: {others.map(({ what }) => alone(what)).join(', ')}
           </summary>
           {others.map((step) => (
-            <StepToCopy step={step} ecs={ecs} />
+            <StepToCopy step={step} place={place} />
           ))}
         </details>
       )}
@@ -45,14 +45,14 @@ export function Steps({ steps, cautions, ecs }: StepsProps) {
   )
 }
 
-function StepToCopy({ step, ecs }: { readonly step: Step } & Pick<StepsProps, 'ecs'>) {
+function StepToCopy({ step, place }: { readonly step: Step } & Pick<StepsProps, 'place'>) {
   const what = alone(step.what)
   return (
     <>
       <CommandToCopy {...step} what={`${what.charAt(0).toUpperCase()}${what.slice(1)}`} />
-      {step.kind === 'log' && ecs && (
+      {step.kind === 'log' && place && (
         <p>
-          <LogLink ecs={ecs} text="Open this log in CloudWatch Logs" />
+          <LogLink place={place} text="Open this log in CloudWatch Logs" />
         </p>
       )}
     </>

@@ -1,4 +1,4 @@
-import type { EcsFacts } from '../../../core/types.ts'
+import type { Place } from '../../../core/types.ts'
 
 /** The hosts of the console, by the form of a Region. Other partitions have a host that is not public. */
 const CONSOLES = [
@@ -11,8 +11,8 @@ const CONSOLES = [
 const HALF_CHARACTER = /\p{Cs}/u
 
 /** A link to the log of a container in the console of CloudWatch. There is none if its address is not known. */
-export function LogLink({ ecs, text }: Readonly<{ ecs: EcsFacts; text: string }>) {
-  const address = logAddress(ecs)
+export function LogLink({ place, text }: Readonly<{ place: Place; text: string }>) {
+  const address = logAddress(place)
   if (address === null) return null
   return (
     <a href={address} rel="noreferrer noopener">
@@ -22,12 +22,14 @@ export function LogLink({ ecs, text }: Readonly<{ ecs: EcsFacts; text: string }>
 }
 
 /** Returns null if it is not known. AWS does not document this address: `aws logs tail` does not depend on it. */
-export function logAddress({ region, logGroup, logStream }: EcsFacts): string | null {
+export function logAddress(place: Place): string | null {
+  if (place.kind !== 'ecs') return null
+  const { region, logGroup, logStream } = place
   const host = CONSOLES.find(({ regions }) => regions.test(region))?.host
   if (host === undefined || logGroup === undefined || logStream === undefined) return null
   if (HALF_CHARACTER.test(logGroup + logStream)) return null
-  const place = `log-groups/log-group/${consoleText(logGroup)}/log-events/${consoleText(logStream)}`
-  return `https://${host}/cloudwatch/home?region=${region}#logsV2:${place}`
+  const path = `log-groups/log-group/${consoleText(logGroup)}/log-events/${consoleText(logStream)}`
+  return `https://${host}/cloudwatch/home?region=${region}#logsV2:${path}`
 }
 
 /** Returns a text as the console writes it: escaped twice, with `$` in place of `%`. */

@@ -71,7 +71,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
         <dt>next trigger</dt>
         <dd>{nextTriggerText(verdict)}</dd>
       </dl>
-      <Steps steps={steps} cautions={caution === null ? [] : [caution]} ecs={ofRow(row).attempt?.ecs} />
+      <Steps steps={steps} cautions={caution === null ? [] : [caution]} place={ofRow(row).attempt?.place} />
       {own !== null && <Timeline row={own} clock={clock} />}
       {own !== null && (
         <details>
@@ -131,7 +131,7 @@ function Timeline({ row, clock }: Readonly<{ row: Row; clock: WallClock }>) {
       <span>
         {printable(text)}
         {starts !== undefined && <ForcedBy attempt={starts} />}{' '}
-        {starts?.ecs && <LogLink ecs={starts.ecs} text={`Log of attempt ${starts.number}`} />}
+        {starts?.place && <LogLink place={starts.place} text={`Log of attempt ${starts.number}`} />}
         {source !== '' && (
           <details>
             <summary>ids</summary>

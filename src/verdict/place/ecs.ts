@@ -1,28 +1,8 @@
-import { formatInstant } from '../core/instant.ts'
-import type { AttemptRecord } from '../core/types.ts'
-import { type Blank, type CommandWords, program, type Word } from './command.ts'
-import type { EcsPlace, StepTarget } from './target.ts'
+import type { EcsFacts } from '../../core/types.ts'
+import { type Blank, type PlaceCommands, program, type Variables, type Word } from '../command.ts'
 
-/** Returns the command that runs a slot again where its batch runs, with the force in the environment of the container. */
-export function forceTaskCommand(
-  ecs: EcsPlace,
-  { slot, only, otherSchedule }: Pick<StepTarget, 'slot' | 'only' | 'otherSchedule'>,
-  more: Readonly<Record<string, string>> = {},
-): CommandWords {
-  return runTaskCommand(ecs, {
-    CRONLEDGER_FORCE_SLOT: formatInstant(slot),
-    ...more,
-    ...(otherSchedule && {
-      CRONLEDGER_SCHEDULE: otherSchedule.expression,
-      CRONLEDGER_TIMEZONE: otherSchedule.zone,
-      // The schedule of the container may have an anchor. An empty variable counts as unset.
-      CRONLEDGER_ANCHOR: otherSchedule.anchor === undefined ? '' : formatInstant(otherSchedule.anchor),
-    }),
-    ...(only !== undefined && { CRONLEDGER_FORCE_ONLY: only.join(',') }),
-    CRONLEDGER_REASON: { blank: 'reason', inJson: true },
-    CRONLEDGER_BY: { blank: 'name', inJson: true },
-  })
-}
+/** Where a batch runs on ECS. The ARN of its task has only the Region and the cluster. */
+export type EcsPlace = Pick<EcsFacts, 'kind' | 'region' | 'cluster'> & Partial<EcsFacts>
 
 /**
  * The launch types that a command must name. With `EC2`, a cluster with capacity providers would not get the instances that the
@@ -31,17 +11,46 @@ export function forceTaskCommand(
  */
 const NAMED: ReadonlySet<string> = new Set(['FARGATE', 'EXTERNAL'])
 
+export const ECS_COMMANDS: PlaceCommands<EcsPlace> = {
+  start: runTaskCommand,
+  log({ region, logGroup, logStream }, since) {
+    if (logGroup === undefined || logStream === undefined) return null
+    return program(['aws', 'logs', 'tail', logGroup], { region, 'log-stream-names': logStream, since })
+  },
+  runInScript: (place, slot, variables) => [
+    ...['run_task', slot, place.region, place.cluster, exitCodeQuery(place)],
+    ...runTaskCommand(place, variables),
+  ],
+  script: `  run_task() { # the slot, Region, cluster, query for the exit code, and the command that starts the task
+    slot=$1 region=$2 cluster=$3 query=$4
+    shift 4
+    task=$("$@") || return
+    case $task in
+      arn:*) echo "$slot: started $task" ;;
+      *) echo "$slot: ECS started nothing: $task" >&2; return 1 ;;
+    esac
+    # The wait gives up after ten minutes. A batch may take longer.
+    until aws ecs wait tasks-stopped --region "$region" --cluster "$cluster" --tasks "$task" 2>/dev/null; do
+      state=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query 'tasks[0].lastStatus' --output text) || return
+      [ "$state" != None ] || break
+      sleep 5
+    done
+    code=$(aws ecs describe-tasks --region "$region" --cluster "$cluster" --tasks "$task" --query "$query" --output text) || return
+    ended "$slot" "$code" "$task"
+  }`,
+}
+
 /** The container has all other options of the run, so only these variables are given. */
-export function runTaskCommand(
+function runTaskCommand(
   { region, cluster, taskDefinition, container, launchType, awsvpc, network }: EcsPlace,
-  variables: Readonly<Record<string, string | Blank>>,
-): CommandWords {
+  variables: Variables,
+) {
   const environment = Object.entries(variables).flatMap(([name, value], index) => [
     `${index === 0 ? '' : ','}{"name":"${name}","value":`,
     ...jsonText(value),
     '}',
   ])
-  const name = jsonText(container ?? { blank: 'container', inJson: true })
+  const name = jsonText(container ?? { blank: 'container', inQuotes: true })
   return program(['aws', 'ecs', 'run-task'], {
     region,
     cluster,
@@ -56,7 +65,7 @@ export function runTaskCommand(
 }
 
 /** Returns the query that finds the exit code of the batch in the answer of `describe-tasks`: a task may have other containers. */
-export function exitCodeQuery({ container }: EcsPlace): string {
+function exitCodeQuery({ container }: EcsPlace): string {
   const which = container === undefined ? '0' : `?name=='${container.replace(/[\\']/g, '\\$&')}'`
   return `tasks[0].containers[${which}].exitCode${container === undefined ? '' : ' | [0]'}`
 }
@@ -75,14 +84,4 @@ function networkWord(launchType: string | undefined): Word {
     { blank: 'securityGroups' },
     ...publicIp,
   ]
-}
-
-/** Returns the command that prints the log of an attempt, or null if its log is not in CloudWatch. */
-export function logsTailCommand(attempt: AttemptRecord): CommandWords | null {
-  const { region, logGroup, logStream } = attempt.ecs ?? {}
-  if (logGroup === undefined || logStream === undefined) return null
-  // The claim comes before the first line of the log. The command takes whole seconds.
-  const claimedAt = (attempt.phase === 'waiting' ? undefined : attempt.claimedAt) ?? attempt.startedAt
-  const since = formatInstant(claimedAt - (claimedAt % 1_000))
-  return program(['aws', 'logs', 'tail', logGroup], { region, 'log-stream-names': logStream, since })
 }
