@@ -6,7 +6,7 @@ import { defined } from '../core/objects.ts'
 import type { Environment, KubernetesFacts } from '../core/types.ts'
 
 /** `NAMESPACE/JOB/POD` or `NAMESPACE/JOB/POD/CONTAINER`, from the downward API. */
-export const POD_VARIABLE = 'CRONLEDGER_POD'
+const POD_VARIABLE = 'CRONLEDGER_POD'
 
 /** Kubernetes puts these files into each Pod that has a service account. */
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
