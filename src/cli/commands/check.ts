@@ -217,8 +217,8 @@ function openTeller(notify: Notify, { store, task }: CheckValues, now: Instant) 
   let count = 0
   const emit = (finding: TaskFinding) => {
     const { task, slot, schedule, owner } = finding
-    const about = { task, slot, timezone: schedule.zone, owner, cause: findingCause(finding) }
-    notify.emit(findingEvent(finding, now, store), about)
+    const event = findingEvent(finding, now, store)
+    notify.emit(event, { task, slot, timezone: schedule.zone, owner, cause: findingCause(finding, event) })
   }
   return {
     add(finding: TaskFinding): void {

@@ -85,10 +85,10 @@ function messageOf({ slot, schedule, kind }: TaskFinding, { happened }: Verdict)
   return `${zonedTime(slot, schedule.zone)} ${FINDINGS[kind].words}: ${sentenceText(happened, slot, schedule.zone)}`
 }
 
-/** Returns why a slot was found, in a few words: what the batch reported of its failure, or what happened. */
-export function findingCause(found: TaskFinding): string {
+/** Returns why a slot was found, in a few words: what the batch reported of its failure, or what happened by its event. */
+export function findingCause(found: TaskFinding, { happened }: LogObject): string {
   const attempt = found.kind === 'failed' && found.own !== null ? decidingAttempt(found.own) : undefined
-  return attempt?.phase === 'ended' ? causeText(attempt) : findingDetail(found)
+  return attempt?.phase === 'ended' ? causeText(attempt) : String(happened)
 }
 
 export function findingEvent(found: TaskFinding, now: Instant, store: string): LogObject {

@@ -56,16 +56,13 @@ export function schedulesAhead({ schedules }: Pick<TaskRecord, 'schedules'>, now
   return currentAndLater(schedules, now).map((one, index) => {
     const begin = one.since > now ? `from ${formatInstant(one.since)} on` : `since ${formatInstant(one.since)}`
     const state = confirmationText(one)
-    return [
-      index === 0 ? 'schedule' : 'then',
-      `${scheduleText(one.spec)}, ${begin}${state === null ? '' : `, ${state}`}`,
-    ]
+    return [index === 0 ? 'schedule' : 'then', `${scheduleText(one.spec)}, ${begin}${state && `, ${state}`}`]
   })
 }
 
-/** Returns what is to be said of a schedule under which no scheduled run has run. Null: one has. */
-export function confirmationText({ declared }: Pick<ScheduleSince, 'declared'>): string | null {
-  if (declared === undefined || declared === 'confirmed') return null
+/** Returns what is to be said of a schedule under which no scheduled run has run. The text is empty if one has. */
+export function confirmationText({ declared }: Pick<ScheduleSince, 'declared'>): string {
+  if (declared === undefined || declared === 'confirmed') return ''
   return `${declared === 'forced' ? 'forced' : 'declared'}, no scheduled run yet`
 }
 

@@ -291,35 +291,45 @@ describe('the changes of a task', () => {
       .split('\n')
 
   test.each([
-    ['with an end', suspension(1, until2), [`${dayText(1)} Paused until ${dayText(2)} by ada: upgrade`]],
+    [
+      'with an end',
+      suspension(1, until2),
+      [`${dayText(1)} ada paused it from ${dayText(1)} until ${dayText(2)}: upgrade`],
+    ],
     [
       'that was ended early',
       suspension(1, { ...until2, ended: ended(2) }),
-      [`${dayText(2)} Resumed by bob: resumed`, `${dayText(1)} Paused by ada: upgrade`],
+      [
+        `${dayText(2)} bob resumed it: resumed`,
+        `${dayText(1)} ada paused it from ${dayText(1)} until ${dayText(2)}: upgrade`,
+      ],
     ],
     [
-      'that was planned',
-      suspension(1, { ...from3, until: slot + 4 * DAY_MS }),
-      [`${dayText(1)} Paused (planned) from ${dayText(3)} until ${dayText(4)} by ada: upgrade`],
+      'that was planned and cancelled',
+      suspension(1, { ...from3, until: from3.from, ended: ended(2) }),
+      [
+        `${dayText(2)} bob cancelled the planned pause: resumed`,
+        `${dayText(1)} ada paused it from ${dayText(3)}: upgrade`,
+      ],
     ],
     [
       'from a time in the past',
       suspension(2, { from: slot + DAY_MS }),
-      [`${dayText(2)} Paused from ${dayText(1)} by ada: upgrade`],
+      [`${dayText(2)} ada paused it from ${dayText(1)}: upgrade`],
     ],
   ])('have a pause %s', (_, pause, lines) => {
     expect(linesOf({ suspensions: { pauses: [pause], retirements: [] } })).toEqual(lines)
   })
 
   test('are one timeline, newest first, and the oldest ones are folded', () => {
-    const change = (days: number) => ({ since: slot + days * DAY_MS, spec: schedule, words: 'At 12:00' })
+    const change = (days: number) => ({ since: slot + days * DAY_MS, spec: schedule })
     const lines = linesOf({
       schedules: [change(0), change(5)],
       expectations: { since: slot + 3 * DAY_MS, doneByMs: HOUR_MS },
       suspensions: { pauses: [suspension(1, { ...until2, ended: ended(2) })], retirements: [suspension(4)] },
     })
-    expect(lines.map((text) => text.split(' ')[2])).toEqual([
-      ...['Schedule', 'Retired', 'Expectations', 'Resumed', 'Paused', 'Schedule'],
+    expect(lines.map((text) => /schedule|retired|expectations|resumed|paused/.exec(text)?.[0])).toEqual([
+      ...['schedule', 'retired', 'expectations', 'resumed', 'paused', 'schedule'],
     ])
     const schedules = Array.from({ length: 20 }, (_, index) => change(index))
     const [shown = '', folded = ''] = String(Changes({ head: { ...head, schedules } })).split('<details>')
@@ -331,6 +341,6 @@ describe('the changes of a task', () => {
   test('escape the text of the ledger', () => {
     const pause = { ...PAUSE, by: '<b>', reason: '</li><script>' }
     const html = String(Changes({ head: { ...head, suspensions: { pauses: [pause], retirements: [] } } }))
-    expect(html).toContain('&lt;b&gt;: &lt;/li&gt;&lt;script&gt;')
+    expect(html).toMatch(/&lt;b&gt; paused it from .*: &lt;\/li&gt;&lt;script&gt;/)
   })
 })

@@ -196,7 +196,7 @@ const ended = { at: now, by: 'bob', reason: 'resumed' }
 
 const head: TaskHead = {
   ...{ task: 'nightly', clock, next: now + 3_600_000, current: { spec: schedule, words: 'At 12:00' } },
-  schedules: [{ since: slot, spec: schedule, words: 'At 12:00' }],
+  schedules: [{ since: slot, spec: schedule }],
   suspensions: { pauses: [], retirements: [] },
   suspended: null,
   owner: 'https://wiki.example.com/nightly',

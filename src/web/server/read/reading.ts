@@ -12,7 +12,7 @@ import type { Instant, Row, ScheduleSpec } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
 import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { type WallClock, wallClock } from '../../views/frame/time.tsx'
-import type { ScheduleChange, TaskHead } from '../../views/task/head.tsx'
+import type { TaskHead } from '../../views/task/head.tsx'
 
 /** How many slots one view looks at. A year of an hourly task fits, and takes about a second to read from a file. */
 export const MAX_SCANNED = 10_000
@@ -52,25 +52,22 @@ export function readKnown(known: KnownTask, reading: Pick<Reading, 'now' | 'zone
   const { task, schedules } = known
   const inForce: InForce[] = []
   let problem: string | null = null
-  const changes = schedules.map((one): ScheduleChange => {
+  for (const one of schedules) {
     try {
-      const parsed = parseSince(one)
-      inForce.push(parsed)
-      return { ...one, words: inWords(parsed.schedule) }
+      inForce.push(parseSince(one))
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error
       problem ??= error.message
-      return { ...one, words: null }
     }
-  })
-  const currentChange = inForceAt(changes, now) ?? null
-  const current = currentChange?.words == null ? null : (inForceAt(inForce, now)?.schedule ?? null)
+  }
+  const stated = inForceAt(schedules, now)
+  const current = inForce.find(({ since }) => since === stated?.since)?.schedule ?? null
   const next = current === null ? null : nextSlotDue(inForce, gapsOf(known), now)
   const head = {
     task,
-    clock: clockOf(currentChange?.spec, reading),
-    current: currentChange,
-    schedules: changes,
+    clock: clockOf(stated?.spec, reading),
+    current: stated === undefined ? null : { spec: stated.spec, words: current && inWords(current) },
+    schedules,
     next,
     suspensions: known,
     suspended: suspensionAt(known, now),

@@ -2,6 +2,7 @@ import type { Child } from 'hono/jsx'
 import { isKeyOf } from '../../../core/objects.ts'
 import type { Instant } from '../../../core/types.ts'
 import { CLASS_WORDS, type ExceptionalSlot, type TaskReport } from '../../../format/report.ts'
+import { confirmationText, isCancelled } from '../../../format/task/declaration.ts'
 import { printable } from '../../../format/text.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { Sign } from '../frame/badge.tsx'
@@ -96,7 +97,7 @@ function Lines({ summary, head, rows, sizes, unlisted = 0 }: LinesProps) {
   )
 }
 
-interface Change {
+export interface ReportedChange {
   readonly at: Instant
   readonly by: string
   readonly what: (clock: WallClock) => string
@@ -104,29 +105,43 @@ interface Change {
 }
 
 /** Returns what operators decided about a task and its slots, and the changes of its schedule, newest first. */
-export function changesOf({ decisions, pauses, retirements, schedules }: TaskReport): readonly Change[] {
-  const suspended = (what: string, { at, from, until, by, reason, ended }: TaskReport['pauses'][number]) => [
-    {
-      ...{ at, by, why: reason },
-      what: (clock: WallClock) =>
-        `${what} it from ${clock.time(from)}${until === null ? '' : ` until ${clock.time(until)}`}`,
-    },
-    ...(ended === undefined ? [] : [{ at: ended.at, by: ended.by, why: ended.reason, what: () => 'resumed it' }]),
-  ]
+export function changesOf({
+  decisions,
+  pauses,
+  retirements,
+  schedules,
+}: Pick<TaskReport, 'decisions' | 'pauses' | 'retirements' | 'schedules'>): readonly ReportedChange[] {
+  const suspended = (name: 'pause' | 'retirement', one: TaskReport['pauses'][number]) => {
+    const { at, from, until, by, reason, ended } = one
+    const [begun, over] = name === 'pause' ? ['paused it', 'resumed it'] : ['retired it', 'ended its retirement']
+    const begin = (clock: WallClock) => {
+      const end = until === null || isCancelled(one) ? '' : ` until ${clock.time(until)}`
+      return `${begun} from ${clock.time(from)}${end}`
+    }
+    const changes = [{ at, by, why: reason, what: begin }]
+    if (ended === undefined) return changes
+    const what = () => (isCancelled(one) ? `cancelled the planned ${name}` : over)
+    return [...changes, { at: ended.at, by: ended.by, why: ended.reason, what }]
+  }
   return [
     ...decisions.map(({ at, by, slot, zone, what, reason }) => ({
       ...{ at, by, why: reason },
       what: (clock: WallClock) => `${slotTime(slot, zone, clock)}: ${what}`,
     })),
-    ...pauses.flatMap((pause) => suspended('paused', pause)),
-    ...retirements.flatMap((retirement) => suspended('retired', retirement)),
-    ...schedules.map(({ since, spec }) => ({
-      at: since,
-      by: '',
-      why: '',
-      what: () => `schedule changed to ${scheduleText(spec)}`,
-    })),
-  ].sort((one, other) => other.at - one.at)
+    ...pauses.flatMap((pause) => suspended('pause', pause)),
+    ...retirements.flatMap((retirement) => suspended('retirement', retirement)),
+    ...schedules.map((one) => {
+      const state = confirmationText(one)
+      return {
+        at: one.since,
+        by: '',
+        why: '',
+        what: () => `schedule ${scheduleText(one.spec)}${state && ` (${state})`}`,
+      }
+    }),
+  ]
+    .sort((one, other) => one.at - other.at)
+    .reverse()
 }
 
 interface Group {

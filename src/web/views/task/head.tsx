@@ -11,18 +11,13 @@ import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time, type WallClock, wordsIn } from '../frame/time.tsx'
 import type { RecentSlots } from './recent.tsx'
 
-export interface ScheduleChange extends ScheduleSince {
-  /** The schedule in words. Null when this version cannot read it. */
-  readonly words: string | null
-}
-
 export interface TaskHead {
   readonly task: string
   readonly clock: WallClock
-  /** Without a task record, that of the newest row. Null when that row has a newer schema. */
-  readonly current: Pick<ScheduleChange, 'spec' | 'words'> | null
+  /** Without a task record, that of the newest row. Null when that row has a newer schema. `words`: null if it cannot be read. */
+  readonly current: (Pick<ScheduleSince, 'spec'> & { readonly words: string | null }) | null
   /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
-  readonly schedules: readonly ScheduleChange[]
+  readonly schedules: readonly ScheduleSince[]
   readonly next: Instant | null
   readonly suspensions: Pick<TaskRecord, 'pauses' | 'retirements'>
   readonly suspended: FoundSuspension | null
