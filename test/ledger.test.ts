@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { readableRow } from '../src/core/row/status.ts'
 import {
   type Attempt,
@@ -32,164 +32,160 @@ const NIGHT: RunOptions = {
   eventTime: '2026-11-23T18:00:05Z',
 }
 
-describe('run', () => {
-  test('calls the function once in a slot, and gives its value', async () => {
-    const ledger = newLedger()
-    const seen: unknown[] = []
-    const work = async ({ signal, env: _, report: __, saveCheckpoint: ___, ...attempt }: Attempt) => {
-      seen.push(attempt)
-      expect(signal.aborted).toBe(false)
-      return 42
-    }
-    const first = await ledger.run(NIGHT, work)
-    expect(first).toMatchObject({ status: 'completed', value: 42, attempt: 1, slot: new Date('2026-11-23T18:00:00Z') })
-    expect(seen).toEqual([
-      {
-        task: 'nightly',
-        slot: new Date('2026-11-23T18:00:00Z'),
-        date: '2026-11-24',
-        local: '2026-11-24T03:00:00+09:00',
-        timezone: 'Asia/Tokyo',
-        key: '515a9eaf-9045-5116-97e5-c45013199f52',
-        checkpoint: null,
-        windowEnd: new Date('2026-11-24T18:00:00Z'),
-        number: 1,
-        runId: first.runId,
-        since: null,
-      },
-    ])
-    expect(await ledger.run({ ...NIGHT, eventTime: new Date('2026-11-23T20:00:00Z') }, work)).toMatchObject({
-      status: 'duplicate',
-      cause: 'completed',
-      row: { attempts: [{ runId: first.runId }] },
-    })
-    expect(seen).toHaveLength(1)
+test('run calls the function once in a slot, and gives its value', async () => {
+  const ledger = newLedger()
+  const seen: unknown[] = []
+  const work = async ({ signal, env: _, report: __, saveCheckpoint: ___, ...attempt }: Attempt) => {
+    seen.push(attempt)
+    expect(signal.aborted).toBe(false)
+    return 42
+  }
+  const first = await ledger.run(NIGHT, work)
+  expect(first).toMatchObject({ status: 'completed', value: 42, attempt: 1, slot: new Date('2026-11-23T18:00:00Z') })
+  expect(seen).toEqual([
+    {
+      task: 'nightly',
+      slot: new Date('2026-11-23T18:00:00Z'),
+      date: '2026-11-24',
+      local: '2026-11-24T03:00:00+09:00',
+      timezone: 'Asia/Tokyo',
+      key: '515a9eaf-9045-5116-97e5-c45013199f52',
+      checkpoint: null,
+      windowEnd: new Date('2026-11-24T18:00:00Z'),
+      number: 1,
+      runId: first.runId,
+      since: null,
+    },
+  ])
+  expect(await ledger.run({ ...NIGHT, eventTime: new Date('2026-11-23T20:00:00Z') }, work)).toMatchObject({
+    status: 'duplicate',
+    cause: 'completed',
+    row: { attempts: [{ runId: first.runId }] },
   })
-
-  test('on ECS: a ledger that is kept open asks again if ECS did not answer completely', async () => {
-    onTestFinished(() => void vi.unstubAllEnvs())
-    const ledger = newLedger()
-    for (const [answer, eventTime, place] of [
-      [{ container: {} }, '2026-11-23T18:00:05Z', undefined],
-      [{}, '2026-11-24T18:00:05Z', FARGATE.place],
-    ] as const) {
-      const { env } = await serveMetadata(answer)
-      vi.stubEnv('ECS_CONTAINER_METADATA_URI_V4', env.ECS_CONTAINER_METADATA_URI_V4)
-      const { slot } = await ledger.run({ ...NIGHT, eventTime }, () => null)
-      const row = readableRow(await ledger.get({ task: 'nightly', slot }))
-      expect(row?.attempts[0]?.place).toEqual(place)
-    }
-  })
-
-  test('a ledger that could not be opened is opened by a later call', async () => {
-    const ledger = newLedger(undefined, join('later', 'ledger.db'))
-    await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'shape' })
-    mkdirSync(join(folder, 'later'))
-    expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed' })
-  })
-
-  test('each run logs once that the ledger cannot be used', async () => {
-    const events: RunEvent[] = []
-    const ledger = newLedger((event) => events.push(event), join('nowhere', 'ledger.db'))
-    const runs = [1, 2].map(() => ledger.run(NIGHT, () => expect.fail('it was started')))
-    for (const run of runs) await expect(run).rejects.toMatchObject({ kind: 'shape' })
-    expect(events.map(({ event }) => event)).toEqual(['unusable', 'unusable'])
-  })
-
-  test('a force on a slot that completed is refused, unless only says so; in a range it is a duplicate', async () => {
-    const ledger = newLedger()
-    const { eventTime: _, ...night } = NIGHT
-    const force = { slot: '2026-11-24', reason: 'again' }
-    await ledger.run(NIGHT, () => 1)
-    expect(await ledger.tryRun({ ...night, force }, () => 2)).toMatchObject({ status: 'refused', cause: 'completed' })
-    const ofRange = { ...force, ofRange: true }
-    expect(await ledger.run({ ...night, force: ofRange }, () => 2)).toMatchObject({ status: 'duplicate' })
-    const only = ['completed'] as const
-    const again = await ledger.run({ ...night, force: { ...force, only } }, () => 3)
-    expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })
-    const early = { ...force, only, askedAt: new Date(Date.now() - 60_000) }
-    expect(await ledger.tryRun({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
-  })
-
-  test('the history goes on to its limit, and no further', async () => {
-    const ledger = newLedger()
-    for (const day of [21, 22, 23]) await ledger.run({ ...NIGHT, eventTime: `2026-11-${day}T18:00:05Z` }, () => 1)
-    const slots = []
-    for await (const { slot } of ledger.history({ task: 'nightly', limit: 2 })) slots.push(new Date(slot).getUTCDate())
-    expect(slots).toEqual([23, 22])
-  })
-
-  test('a schedule that this ledger saw in force is not asked for again; another one is recorded', async () => {
-    const ledger = newLedger()
-    const schedules = async () => {
-      const known = []
-      for await (const task of ledger.tasks()) known.push(...task.schedules.map(({ spec }) => spec.expression))
-      return known
-    }
-    await ledger.run({ ...NIGHT, eventTime: '2026-11-21T18:00:05Z' }, () => 1)
-    expect(await schedules()).toEqual(['0 3 * * *'])
-    const { default: Libsql } = await import('libsql')
-    const database = new Libsql(join(folder, `ledger-${files}.db`))
-    database.exec('DELETE FROM entries')
-    database.close()
-    await ledger.run({ ...NIGHT, eventTime: '2026-11-22T18:00:05Z' }, () => 1)
-    expect(await schedules()).toEqual([])
-    await ledger.run({ ...NIGHT, schedule: '0 4 * * *', eventTime: '2026-11-23T19:00:05Z' }, () => 1)
-    expect(await schedules()).toEqual(['0 4 * * *'])
-  })
-
-  test.each<[object, RegExp]>([
-    [{ schedule: '* * *' }, /fields/],
-    [{ timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
-    [{ task: '#task' }, /task "#task" is not a valid name/],
-  ])('%j rejects with a LedgerError, and nothing is called', async (options, message) => {
-    const run = newLedger().run({ ...NIGHT, ...options } as RunOptions, () => expect.fail('it was started'))
-    await expect(run).rejects.toThrow(message)
-    await expect(run).rejects.toBeInstanceOf(LedgerError)
-  })
-
-  test('a store of an unknown kind is a usage error', async () => {
-    const ledger = createLedger({ store: 'redis:x' })
-    await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
-  })
+  expect(seen).toHaveLength(1)
 })
 
-describe('get', () => {
-  const key = { task: 'nightly', slot: '2026-11-23T18:00:00Z' }
+test('on ECS: a ledger that is kept open asks again if ECS did not answer completely', async () => {
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const ledger = newLedger()
+  for (const [answer, eventTime, place] of [
+    [{ container: {} }, '2026-11-23T18:00:05Z', undefined],
+    [{}, '2026-11-24T18:00:05Z', FARGATE.place],
+  ] as const) {
+    const { env } = await serveMetadata(answer)
+    vi.stubEnv('ECS_CONTAINER_METADATA_URI_V4', env.ECS_CONTAINER_METADATA_URI_V4)
+    const { slot } = await ledger.run({ ...NIGHT, eventTime }, () => null)
+    const row = readableRow(await ledger.get({ task: 'nightly', slot }))
+    expect(row?.attempts[0]?.place).toEqual(place)
+  }
+})
 
-  test('reads the row of one slot, also while it is running', async () => {
-    const ledger = newLedger()
-    await ledger.run({ ...NIGHT, eventTime: '2026-11-22T18:00:05Z' }, () => 1)
-    await ledger.run(NIGHT, async ({ slot, runId }) => {
-      expect(await ledger.get({ ...key, slot })).toMatchObject({ state: 'PENDING', owner: runId })
-    })
-    expect(await ledger.get(key)).toMatchObject({ slot: Date.parse(key.slot), state: 'COMPLETED', attempts: [{}] })
-    expect(await ledger.get({ ...key, slot: '2026-11-24T03:00:00+09:00' })).toEqual(await ledger.get(key))
-  })
+test('a ledger that could not be opened is opened by a later call', async () => {
+  const ledger = newLedger(undefined, join('later', 'ledger.db'))
+  await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'shape' })
+  mkdirSync(join(folder, 'later'))
+  expect(await ledger.run(NIGHT, () => 1)).toMatchObject({ status: 'completed' })
+})
 
-  test('returns null if there is no row', async () => {
-    const ledger = newLedger()
-    await ledger.run(NIGHT, () => 1)
-    expect(await ledger.get({ ...key, task: 'hourly' })).toBe(null)
-    expect(await ledger.get({ ...key, slot: '2026-11-22T18:00:00Z' })).toBe(null)
-    expect(await ledger.get({ ...key, slot: '2026-11-23T18:00:00.500Z' })).toBe(null)
-  })
+test('each run logs once that the ledger cannot be used', async () => {
+  const events: RunEvent[] = []
+  const ledger = newLedger((event) => events.push(event), join('nowhere', 'ledger.db'))
+  const runs = [1, 2].map(() => ledger.run(NIGHT, () => expect.fail('it was started')))
+  for (const run of runs) await expect(run).rejects.toMatchObject({ kind: 'shape' })
+  expect(events.map(({ event }) => event)).toEqual(['unusable', 'unusable'])
+})
 
-  test.each([
-    ['a wrong task', { ...key, task: '#task' }, /task "#task" is not a valid name/],
-    ['a date', { ...key, slot: '2026-11-24' }, /slot "2026-11-24" is not a valid instant/],
-  ])('%s is a usage error', async (_, options, message) => {
-    const read = newLedger().get(options)
-    await expect(read).rejects.toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
-  })
+test('a force on a slot that completed is refused, unless only says so; in a range it is a duplicate', async () => {
+  const ledger = newLedger()
+  const { eventTime: _, ...night } = NIGHT
+  const force = { slot: '2026-11-24', reason: 'again' }
+  await ledger.run(NIGHT, () => 1)
+  expect(await ledger.tryRun({ ...night, force }, () => 2)).toMatchObject({ status: 'refused', cause: 'completed' })
+  const ofRange = { ...force, ofRange: true }
+  expect(await ledger.run({ ...night, force: ofRange }, () => 2)).toMatchObject({ status: 'duplicate' })
+  const only = ['completed'] as const
+  const again = await ledger.run({ ...night, force: { ...force, only } }, () => 3)
+  expect(again).toMatchObject({ status: 'completed', attempt: 2, value: 3 })
+  const early = { ...force, only, askedAt: new Date(Date.now() - 60_000) }
+  expect(await ledger.tryRun({ ...night, force: early }, () => 4)).toMatchObject({ cause: 'newerAttempt' })
+})
 
-  test('a signal that has aborted ends the read with its reason, and not with a busy ledger', async () => {
-    const ledger = newLedger()
-    await ledger.run(NIGHT, () => 1)
-    const stopped = new Error('stopped')
-    await expect(ledger.get({ ...key, signal: AbortSignal.abort(stopped) })).rejects.toBe(stopped)
-    await expect(ledger.history({ signal: AbortSignal.abort(stopped) }).next()).rejects.toBe(stopped)
+test('the history goes on to its limit, and no further', async () => {
+  const ledger = newLedger()
+  for (const day of [21, 22, 23]) await ledger.run({ ...NIGHT, eventTime: `2026-11-${day}T18:00:05Z` }, () => 1)
+  const slots = []
+  for await (const { slot } of ledger.history({ task: 'nightly', limit: 2 })) slots.push(new Date(slot).getUTCDate())
+  expect(slots).toEqual([23, 22])
+})
+
+test('a schedule that this ledger saw in force is not asked for again; another one is recorded', async () => {
+  const ledger = newLedger()
+  const schedules = async () => {
+    const known = []
+    for await (const task of ledger.tasks()) known.push(...task.schedules.map(({ spec }) => spec.expression))
+    return known
+  }
+  await ledger.run({ ...NIGHT, eventTime: '2026-11-21T18:00:05Z' }, () => 1)
+  expect(await schedules()).toEqual(['0 3 * * *'])
+  const { default: Libsql } = await import('libsql')
+  const database = new Libsql(join(folder, `ledger-${files}.db`))
+  database.exec('DELETE FROM entries')
+  database.close()
+  await ledger.run({ ...NIGHT, eventTime: '2026-11-22T18:00:05Z' }, () => 1)
+  expect(await schedules()).toEqual([])
+  await ledger.run({ ...NIGHT, schedule: '0 4 * * *', eventTime: '2026-11-23T19:00:05Z' }, () => 1)
+  expect(await schedules()).toEqual(['0 4 * * *'])
+})
+
+test.each<[object, RegExp]>([
+  [{ schedule: '* * *' }, /fields/],
+  [{ timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
+  [{ task: '#task' }, /task "#task" is not a valid name/],
+])('%j rejects with a LedgerError, and nothing is called', async (options, message) => {
+  const run = newLedger().run({ ...NIGHT, ...options } as RunOptions, () => expect.fail('it was started'))
+  await expect(run).rejects.toThrow(message)
+  await expect(run).rejects.toBeInstanceOf(LedgerError)
+})
+
+test('a store of an unknown kind is a usage error', async () => {
+  const ledger = createLedger({ store: 'redis:x' })
+  await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
+})
+
+const key = { task: 'nightly', slot: '2026-11-23T18:00:00Z' }
+
+test('get reads the row of one slot, also while it is running', async () => {
+  const ledger = newLedger()
+  await ledger.run({ ...NIGHT, eventTime: '2026-11-22T18:00:05Z' }, () => 1)
+  await ledger.run(NIGHT, async ({ slot, runId }) => {
+    expect(await ledger.get({ ...key, slot })).toMatchObject({ state: 'PENDING', owner: runId })
   })
+  expect(await ledger.get(key)).toMatchObject({ slot: Date.parse(key.slot), state: 'COMPLETED', attempts: [{}] })
+  expect(await ledger.get({ ...key, slot: '2026-11-24T03:00:00+09:00' })).toEqual(await ledger.get(key))
+})
+
+test('get returns null if there is no row', async () => {
+  const ledger = newLedger()
+  await ledger.run(NIGHT, () => 1)
+  expect(await ledger.get({ ...key, task: 'hourly' })).toBe(null)
+  expect(await ledger.get({ ...key, slot: '2026-11-22T18:00:00Z' })).toBe(null)
+  expect(await ledger.get({ ...key, slot: '2026-11-23T18:00:00.500Z' })).toBe(null)
+})
+
+test.each([
+  ['a wrong task', { ...key, task: '#task' }, /task "#task" is not a valid name/],
+  ['a date', { ...key, slot: '2026-11-24' }, /slot "2026-11-24" is not a valid instant/],
+])('%s is a usage error', async (_, options, message) => {
+  const read = newLedger().get(options)
+  await expect(read).rejects.toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
+})
+
+test('a signal that has aborted ends the read with its reason, and not with a busy ledger', async () => {
+  const ledger = newLedger()
+  await ledger.run(NIGHT, () => 1)
+  const stopped = new Error('stopped')
+  await expect(ledger.get({ ...key, signal: AbortSignal.abort(stopped) })).rejects.toBe(stopped)
+  await expect(ledger.history({ signal: AbortSignal.abort(stopped) }).next()).rejects.toBe(stopped)
 })
 
 test('slotOf', () => {

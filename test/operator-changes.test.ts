@@ -59,66 +59,64 @@ test('declare records a schedule before the first run, for the same program, too
   await expect(ledger.declare({ ...declared, graceMs: -1 })).rejects.toThrow(/graceMs -1 is not allowed/)
 })
 
-describe('pause', () => {
-  test('records who, when and why', async () => {
-    const ledger = newLedger()
-    await run(ledger, day(-1))
-    const before = Date.now()
-    const change = await ledger.pause({ ...PAUSE, from: `${day(-1)}T12:00` })
-    const [pause] = change.suspensions
-    expect(change).toMatchObject({
-      task: 'nightly',
-      changed: true,
-      timezone: 'Asia/Tokyo',
-      record: { pauses: [pause] },
-    })
-    expect(pause).toMatchObject({ from: Date.parse(`${day(-1)}T12:00+09:00`), until: null, by: 'ada' })
-    expect(pause?.at).toBeGreaterThanOrEqual(before)
+test('pause records who, when and why', async () => {
+  const ledger = newLedger()
+  await run(ledger, day(-1))
+  const before = Date.now()
+  const change = await ledger.pause({ ...PAUSE, from: `${day(-1)}T12:00` })
+  const [pause] = change.suspensions
+  expect(change).toMatchObject({
+    task: 'nightly',
+    changed: true,
+    timezone: 'Asia/Tokyo',
+    record: { pauses: [pause] },
   })
+  expect(pause).toMatchObject({ from: Date.parse(`${day(-1)}T12:00+09:00`), until: null, by: 'ada' })
+  expect(pause?.at).toBeGreaterThanOrEqual(before)
+})
 
-  test('from now on by default: slots that are missed already stay missed', async () => {
-    const ledger = await ledgerWithMissed()
-    const missed = await check(ledger)
-    await ledger.pause(PAUSE)
-    expect(await check(ledger)).toEqual(missed)
-    await ledger.pause({ ...PAUSE, from: day(-4) })
-    expect(await check(ledger)).toEqual([])
-  })
+test('from now on by default: slots that are missed already stay missed', async () => {
+  const ledger = await ledgerWithMissed()
+  const missed = await check(ledger)
+  await ledger.pause(PAUSE)
+  expect(await check(ledger)).toEqual(missed)
+  await ledger.pause({ ...PAUSE, from: day(-4) })
+  expect(await check(ledger)).toEqual([])
+})
 
-  test('of a span that is over: its slots are not missed, and a late trigger starts nothing', async () => {
-    const ledger = await ledgerWithMissed()
-    const { suspensions, changed } = await ledger.pause({ ...PAUSE, from: day(-4), until: '1s' })
-    expect(changed).toBe(true)
-    expect(suspensions).toMatchObject([{ until: expect.any(Number) }])
-    expect(await check(ledger)).toEqual([])
-    expect(await run(ledger, day(-2), { catchUpMs: 9 * DAY_MS })).toMatchObject({ status: 'paused', caughtUp: [] })
-  })
+test('of a span that is over: its slots are not missed, and a late trigger starts nothing', async () => {
+  const ledger = await ledgerWithMissed()
+  const { suspensions, changed } = await ledger.pause({ ...PAUSE, from: day(-4), until: '1s' })
+  expect(changed).toBe(true)
+  expect(suspensions).toMatchObject([{ until: expect.any(Number) }])
+  expect(await check(ledger)).toEqual([])
+  expect(await run(ledger, day(-2), { catchUpMs: 9 * DAY_MS })).toMatchObject({ status: 'paused', caughtUp: [] })
+})
 
-  test.each([
-    [{ until: `${day(-1)}T03:00:00Z` }, /^until ".*" is not later than now: it is /],
-    [{ until: '2h' }, /^until "2h" is not later than now: it is /],
-    [{ from: day(3), until: day(2) }, /^from ".*" is not earlier than until ".*"/],
-    [{ from: 'tomorrow' }, /^from "tomorrow" is not a valid time/],
-    [{ reason: ' ' }, /^the reason is empty/],
-    [{ reason: 'YOUR REASON' }, /^the reason is still the placeholder/],
-    [{ by: '' }, /^the name \(by\) is empty/],
-    [{ task: '#task' }, /^task "#task" is not a valid name/],
-  ])('refuses %j', async (more, message) => {
-    const ledger = newLedger()
-    await run(ledger, day(-1))
-    const error = await ledger.pause({ ...PAUSE, ...more }).catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
-    for await (const { pauses } of ledger.tasks()) expect(pauses).toEqual([])
-  })
+test.each([
+  [{ until: `${day(-1)}T03:00:00Z` }, /^until ".*" is not later than now: it is /],
+  [{ until: '2h' }, /^until "2h" is not later than now: it is /],
+  [{ from: day(3), until: day(2) }, /^from ".*" is not earlier than until ".*"/],
+  [{ from: 'tomorrow' }, /^from "tomorrow" is not a valid time/],
+  [{ reason: ' ' }, /^the reason is empty/],
+  [{ reason: 'YOUR REASON' }, /^the reason is still the placeholder/],
+  [{ by: '' }, /^the name \(by\) is empty/],
+  [{ task: '#task' }, /^task "#task" is not a valid name/],
+])('pause refuses %j', async (more, message) => {
+  const ledger = newLedger()
+  await run(ledger, day(-1))
+  const error = await ledger.pause({ ...PAUSE, ...more }).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
+  for await (const { pauses } of ledger.tasks()) expect(pauses).toEqual([])
+})
 
-  test('20 pauses at once: none is lost', async () => {
-    const ledger = newLedger()
-    await run(ledger, day(-1))
-    const reasons = Array.from({ length: 20 }, (_, index) => `reason ${index}`)
-    await Promise.all(reasons.map((reason) => ledger.pause({ ...PAUSE, reason })))
-    const [known] = await tasksOf(ledger)
-    expect(known?.pauses.map(({ reason }) => reason).toSorted()).toEqual(reasons.toSorted())
-  })
+test('20 pauses at once: none is lost', async () => {
+  const ledger = newLedger()
+  await run(ledger, day(-1))
+  const reasons = Array.from({ length: 20 }, (_, index) => `reason ${index}`)
+  await Promise.all(reasons.map((reason) => ledger.pause({ ...PAUSE, reason })))
+  const [known] = await tasksOf(ledger)
+  expect(known?.pauses.map(({ reason }) => reason).toSorted()).toEqual(reasons.toSorted())
 })
 
 describe('all tasks', () => {
@@ -157,7 +155,7 @@ describe('all tasks', () => {
     ])
   })
 
-  test('of a wrong reason or an empty ledger there is one error', async () => {
+  test('for a wrong reason or an empty ledger, pause --all has one error', async () => {
     const ledger = newLedger()
     const usage = { kind: 'usage' }
     await expect(collect(ledger.pauseAll(ALL))).rejects.toMatchObject({ kind: 'shape' })
@@ -166,84 +164,78 @@ describe('all tasks', () => {
   })
 })
 
-describe('a task', () => {
-  test('that the ledger does not know is an error, and gets no record', async () => {
-    const ledger = await ledgerWithMissed()
-    for (const change of [ledger.pause, ledger.resume, ledger.retire]) {
-      const error = await change({ ...PAUSE, task: 'nigthly' }).catch((thrown: unknown) => thrown)
-      expect(error).toMatchObject({ kind: 'usage', message: 'unknown task: nigthly.', names: ['nightly'] })
-    }
-    expect(await tasksOf(ledger)).toHaveLength(1)
-  })
-
-  test('of which only a force has run can be paused and retired', async () => {
-    const ledger = newLedger()
-    const force = { slot: `${day(-2)}T03:00`, reason: 'by hand' }
-    await ledger.run({ ...TASK, force }, () => 'done')
-    const paused = await ledger.pause({ ...PAUSE, until: day(1) })
-    expect(paused).toMatchObject({ changed: true, timezone: 'Asia/Tokyo', record: { pauses: [{}] } })
-    expect(paused.suspensions[0]?.until).toBe(Date.parse(`${day(2)}T00:00+09:00`))
-    expect((await ledger.retire(PAUSE)).suspensions).toMatchObject([{ from: slotOf(day(-1)), until: null }])
-    expect(await tasksOf(ledger)).toMatchObject([{ task: 'nightly', schedules: [{ declared: 'forced' }] }])
-  })
+test('a task that the ledger does not know is an error, and gets no record', async () => {
+  const ledger = await ledgerWithMissed()
+  for (const change of [ledger.pause, ledger.resume, ledger.retire]) {
+    const error = await change({ ...PAUSE, task: 'nigthly' }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ kind: 'usage', message: 'unknown task: nigthly.', names: ['nightly'] })
+  }
+  expect(await tasksOf(ledger)).toHaveLength(1)
 })
 
-describe('resume', () => {
-  test('ends what goes on, cancels what is planned, and triggers start again', async () => {
-    const ledger = newLedger()
-    await run(ledger, day(-5))
-    await ledger.pause({ ...PAUSE, from: day(-4) })
-    await ledger.pause({ ...PAUSE, from: day(5), until: day(6), reason: 'planned' })
-    expect(await run(ledger, day(-2))).toMatchObject({ status: 'paused', pause: { by: 'ada' } })
-    const { changed, suspensions, record } = await ledger.resume({ task: 'nightly', by: 'bob' })
-    expect(changed).toBe(true)
-    expect(suspensions).toEqual(record.pauses)
-    const ended = { by: 'bob', reason: 'resumed' }
-    expect(suspensions).toMatchObject([{ ended }, { ended, from: suspensions[1]?.until }])
-    // The slot lies in the pause that was ended. It is not caught up.
-    expect(await run(ledger, day(-1))).toMatchObject({ status: 'paused' })
-    expect(await run(ledger, day(-1))).toMatchObject({ status: 'duplicate', cause: 'skipped' })
-  })
-
-  test('a task that is neither paused nor retired is left as it is', async () => {
-    const ledger = await ledgerWithMissed()
-    expect(await ledger.resume({ task: 'nightly' })).toMatchObject({ changed: false, suspensions: [] })
-  })
+test('a task of which only a force has run can be paused and retired', async () => {
+  const ledger = newLedger()
+  const force = { slot: `${day(-2)}T03:00`, reason: 'by hand' }
+  await ledger.run({ ...TASK, force }, () => 'done')
+  const paused = await ledger.pause({ ...PAUSE, until: day(1) })
+  expect(paused).toMatchObject({ changed: true, timezone: 'Asia/Tokyo', record: { pauses: [{}] } })
+  expect(paused.suspensions[0]?.until).toBe(Date.parse(`${day(2)}T00:00+09:00`))
+  expect((await ledger.retire(PAUSE)).suspensions).toMatchObject([{ from: slotOf(day(-1)), until: null }])
+  expect(await tasksOf(ledger)).toMatchObject([{ task: 'nightly', schedules: [{ declared: 'forced' }] }])
 })
 
-describe('retire', () => {
-  test('begins after the last recorded slot, so that check is silent at once', async () => {
-    const ledger = await ledgerWithMissed()
-    const { changed, suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
-    expect(changed).toBe(true)
-    expect(suspensions).toMatchObject([{ from: slotOf(day(-2)), until: null, reason: 'removed' }])
-    expect(await check(ledger)).toEqual([])
-  })
+test('resume ends what goes on, cancels what is planned, and triggers start again', async () => {
+  const ledger = newLedger()
+  await run(ledger, day(-5))
+  await ledger.pause({ ...PAUSE, from: day(-4) })
+  await ledger.pause({ ...PAUSE, from: day(5), until: day(6), reason: 'planned' })
+  expect(await run(ledger, day(-2))).toMatchObject({ status: 'paused', pause: { by: 'ada' } })
+  const { changed, suspensions, record } = await ledger.resume({ task: 'nightly', by: 'bob' })
+  expect(changed).toBe(true)
+  expect(suspensions).toEqual(record.pauses)
+  const ended = { by: 'bob', reason: 'resumed' }
+  expect(suspensions).toMatchObject([{ ended }, { ended, from: suspensions[1]?.until }])
+  // The slot lies in the pause that was ended. It is not caught up.
+  expect(await run(ledger, day(-1))).toMatchObject({ status: 'paused' })
+  expect(await run(ledger, day(-1))).toMatchObject({ status: 'duplicate', cause: 'skipped' })
+})
 
-  test('never begins in the future by itself, also if an operator has resolved a later slot', async () => {
-    const ledger = newLedger()
-    await run(ledger, day(-1))
-    await ledger.resolve({ task: 'nightly', slot: `${day(9)}T03:00`, state: 'skipped', reason: 'holiday' })
-    const { suspensions } = await ledger.retire(PAUSE)
-    expect(suspensions[0]?.from).toBeLessThanOrEqual(Date.now())
-  })
+test('a task that is neither paused nor retired is left as it is', async () => {
+  const ledger = await ledgerWithMissed()
+  expect(await ledger.resume({ task: 'nightly' })).toMatchObject({ changed: false, suspensions: [] })
+})
 
-  test('twice: the first retirement stays, and is the answer', async () => {
-    const ledger = await ledgerWithMissed()
-    const { suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
-    const again = await ledger.retire({ ...PAUSE, by: 'bob', from: day(-1) })
-    expect(again).toMatchObject({ changed: false, suspensions })
-  })
+test('retire begins after the last recorded slot, so that check is silent at once', async () => {
+  const ledger = await ledgerWithMissed()
+  const { changed, suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
+  expect(changed).toBe(true)
+  expect(suspensions).toMatchObject([{ from: slotOf(day(-2)), until: null, reason: 'removed' }])
+  expect(await check(ledger)).toEqual([])
+})
 
-  test('resume revives the task, and so does a scheduled trigger for a slot in the retirement', async () => {
-    const ledger = await ledgerWithMissed()
-    await ledger.retire({ ...PAUSE, reason: 'removed' })
-    expect(await ledger.resume({ task: 'nightly', by: 'bob' })).toMatchObject({
-      suspensions: [{ ended: { by: 'bob' } }],
-    })
-    await ledger.retire({ ...PAUSE, reason: 'removed again', from: day(-1) })
-    expect(await run(ledger, day(-1))).toMatchObject({ status: 'completed' })
-    const [known] = await tasksOf(ledger)
-    expect(known?.retirements[1]).toMatchObject({ until: slotOf(day(-1)), ended: { by: 'cronledger' } })
+test('retire never begins in the future by itself, also if an operator has resolved a later slot', async () => {
+  const ledger = newLedger()
+  await run(ledger, day(-1))
+  await ledger.resolve({ task: 'nightly', slot: `${day(9)}T03:00`, state: 'skipped', reason: 'holiday' })
+  const { suspensions } = await ledger.retire(PAUSE)
+  expect(suspensions[0]?.from).toBeLessThanOrEqual(Date.now())
+})
+
+test('twice: the first retirement stays, and is the answer', async () => {
+  const ledger = await ledgerWithMissed()
+  const { suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
+  const again = await ledger.retire({ ...PAUSE, by: 'bob', from: day(-1) })
+  expect(again).toMatchObject({ changed: false, suspensions })
+})
+
+test('resume revives the task, and so does a scheduled trigger for a slot in the retirement', async () => {
+  const ledger = await ledgerWithMissed()
+  await ledger.retire({ ...PAUSE, reason: 'removed' })
+  expect(await ledger.resume({ task: 'nightly', by: 'bob' })).toMatchObject({
+    suspensions: [{ ended: { by: 'bob' } }],
   })
+  await ledger.retire({ ...PAUSE, reason: 'removed again', from: day(-1) })
+  expect(await run(ledger, day(-1))).toMatchObject({ status: 'completed' })
+  const [known] = await tasksOf(ledger)
+  expect(known?.retirements[1]).toMatchObject({ until: slotOf(day(-1)), ended: { by: 'cronledger' } })
 })

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { stackParameters } from '../../src/cli/commands/template/parameters.ts'
 import { BATCH, OUTPUTS, outputsFile, readTemplate } from '../support/aws/stack.ts'
 import { type Loose, scratch } from '../support/cli.ts'
@@ -143,37 +143,33 @@ async function evaluated(name: string, variables: Loose) {
   return { ...module, meaning: meaningOf(asResources(module.instances)) }
 }
 
-describe('the module of a batch', () => {
-  test.each(BATCHES)('%s makes what batch.yaml makes', async (_, options, parameters, variables) => {
-    const more = `${BATCH.parameters} ${parameters.replaceAll(/\s+/g, ' ')}`
-    const batch = { ...BATCH, timezone: 'Asia/Tokyo', ...options, parameters: more }
-    const all = JSON.parse(stackParameters(batch, NOW).text).Parameters
-    const prefix = `FamilyPrefix=${all.Family.replace(/-.*/, '-')}`
-    const computed = stackParameters({ ...batch, parameters: prefix, outputs: undefined, computed: true }, NOW)
-    const given = { ledger: LEDGER, ...PLACE, ...variables, parameters: JSON.parse(computed.text).Parameters }
-    const { meaning } = await evaluated('batch', given)
-    expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('batch'), all)))
-  })
+test.each(BATCHES)('%s makes what batch.yaml makes', async (_, options, parameters, variables) => {
+  const more = `${BATCH.parameters} ${parameters.replaceAll(/\s+/g, ' ')}`
+  const batch = { ...BATCH, timezone: 'Asia/Tokyo', ...options, parameters: more }
+  const all = JSON.parse(stackParameters(batch, NOW).text).Parameters
+  const prefix = `FamilyPrefix=${all.Family.replace(/-.*/, '-')}`
+  const computed = stackParameters({ ...batch, parameters: prefix, outputs: undefined, computed: true }, NOW)
+  const given = { ledger: LEDGER, ...PLACE, ...variables, parameters: JSON.parse(computed.text).Parameters }
+  const { meaning } = await evaluated('batch', given)
+  expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('batch'), all)))
 })
 
-describe('the module of the ledger', () => {
-  test.each(LEDGERS)('%s makes what ledger.yaml makes', async (_, parameters, variables) => {
-    const { meaning } = await evaluated('ledger', variables)
-    expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('ledger'), parameters)))
-  })
+test.each(LEDGERS)('%s makes what ledger.yaml makes', async (_, parameters, variables) => {
+  const { meaning } = await evaluated('ledger', variables)
+  expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('ledger'), parameters)))
+})
 
-  test('has what the module of a batch takes', async () => {
-    const { outputs } = await evaluated('ledger', {})
-    const options = { ...BATCH, timezone: undefined, parameters: '', computed: true }
-    const parameters = JSON.parse(stackParameters(options, NOW).text).Parameters
-    const { used } = await evaluated('batch', { ledger: outputs, ...PLACE, parameters })
-    const taken = [...used].flatMap((name) => /^var\.ledger\.(\w+)$/.exec(name)?.[1] ?? [])
-    expect(taken.sort()).toEqual(
-      Object.keys(outputs)
-        .filter((name) => !/^(auditor|operator)_/.test(name))
-        .sort(),
-    )
-  })
+test('the module of the ledger has what the module of a batch takes', async () => {
+  const { outputs } = await evaluated('ledger', {})
+  const options = { ...BATCH, timezone: undefined, parameters: '', computed: true }
+  const parameters = JSON.parse(stackParameters(options, NOW).text).Parameters
+  const { used } = await evaluated('batch', { ledger: outputs, ...PLACE, parameters })
+  const taken = [...used].flatMap((name) => /^var\.ledger\.(\w+)$/.exec(name)?.[1] ?? [])
+  expect(taken.sort()).toEqual(
+    Object.keys(outputs)
+      .filter((name) => !/^(auditor|operator)_/.test(name))
+      .sort(),
+  )
 })
 
 test.each(['batch', 'ledger'])(

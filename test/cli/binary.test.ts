@@ -47,7 +47,7 @@ describe.skipIf(!canHold)('the executable', () => {
       )
     })
 
-  test('says what it is made of', async () => {
+  test('the executable says what it is made of', async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     const { stdout } = await run('--version')
     expect(stdout).toMatch(
@@ -55,13 +55,13 @@ describe.skipIf(!canHold)('the executable', () => {
     )
   })
 
-  test('needs no library that a Debian or Amazon Linux image lacks', () => {
+  test('the executable needs no library that a Debian or Amazon Linux image lacks', () => {
     const usual = ['linux-vdso', 'libdl', 'libstdc++', 'libm', 'libgcc_s', 'libpthread', 'libc', 'libatomic']
     const lines = execFileSync('ldd', [binary], { encoding: 'utf8' }).matchAll(/^\s+([a-z][^\s.]*)\.so/gm)
     expect(usual).toEqual(expect.arrayContaining(Array.from(lines, ([, name]) => name)))
   })
 
-  test('serves the whole DynamoDB store', async () => {
+  test('the executable serves the whole DynamoDB store', async () => {
     expect(await run('setup')).toMatchObject({ code: 0, stdout: expect.stringContaining('table created') })
     const schedule = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
     const trigger = ['run', ...schedule, '--event-time', '2026-11-24T18:00:00Z']
@@ -83,7 +83,7 @@ describe.skipIf(!canHold)('the executable', () => {
     expect(await run('run', ...store, ...TRIGGER)).toMatchObject({ code: 0, stdout: '' })
   }
 
-  test.skipIf(!hasPostgres)('serves a ledger in PostgreSQL', async () => {
+  test.skipIf(!hasPostgres)('the executable serves a ledger in PostgreSQL', async () => {
     const postgres = await startPostgres()
     onTestFinished(() => postgres.remove())
     const store = ['--store', postgres.address()]
@@ -95,7 +95,7 @@ describe.skipIf(!canHold)('the executable', () => {
     ['a module that is missing', '--require dd-trace/init'],
     ['an option that Node does not know', '--no-such-option'],
     ['a module that ends its process', `--require ${join(folder, 'exit.cjs')}`],
-  ])('leaves NODE_OPTIONS to the batch: %s', async (name, options) => {
+  ])('the executable leaves NODE_OPTIONS to the batch: %s', async (name, options) => {
     writeFileSync(join(folder, 'exit.cjs'), 'process.exit(3)')
     const words = [
       'run',
@@ -111,7 +111,7 @@ describe.skipIf(!canHold)('the executable', () => {
     expect(ended).toMatchObject({ code: 0, stdout: `${options}\n` })
   })
 
-  test('serves a ledger in a file with the library beside it, and without it says so in one line', async () => {
+  test('the executable serves a ledger in a file with the library beside it, and without it says so in one line', async () => {
     const store = ['--store', 'file:ledger.db']
     await expectOneRun(store)
     rmSync(library)

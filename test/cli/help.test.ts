@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { COMMANDS, OVERVIEW } from '../../src/cli/command-table.ts'
 import { run } from '../../src/cli/commands/run.ts'
 import { helpOf, topicText } from '../../src/cli/help.ts'
@@ -60,42 +60,40 @@ test.each(NAMES)(
   },
 )
 
-describe('cronledger', () => {
-  test('help COMMAND prints what COMMAND --help prints', async () => {
-    const [help, flag] = await Promise.all([cronledger(['help', 'check']), cronledger(['check', '--help'])])
-    expect(help).toEqual({ code: 0, signal: null, stdout: `${texts['check']}\n`, stderr: '' })
-    expect(flag).toEqual(help)
-    expect((await cronledger(['run', '--help', '--all'])).stdout).toBe(`${whole}\n`)
-    expect((await cronledger(['help', 'exit-codes'])).stdout).toBe(`${topicText('exit-codes')}\n`)
-  })
+test('help COMMAND prints what COMMAND --help prints', async () => {
+  const [help, flag] = await Promise.all([cronledger(['help', 'check']), cronledger(['check', '--help'])])
+  expect(help).toEqual({ code: 0, signal: null, stdout: `${texts['check']}\n`, stderr: '' })
+  expect(flag).toEqual(help)
+  expect((await cronledger(['run', '--help', '--all'])).stdout).toBe(`${whole}\n`)
+  expect((await cronledger(['help', 'exit-codes'])).stdout).toBe(`${topicText('exit-codes')}\n`)
+})
 
-  test.each([[['help']], [['--help']], [['-h']], [['help', '--help']], [['help', 'help']]])(
-    '%j prints the overview',
-    async (args) => {
-      expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${OVERVIEW}\n`, stderr: '' })
-    },
-  )
+test.each([[['help']], [['--help']], [['-h']], [['help', '--help']], [['help', 'help']]])(
+  'cronledger: %j prints the overview',
+  async (args) => {
+    expect(await cronledger(args)).toEqual({ code: 0, signal: null, stdout: `${OVERVIEW}\n`, stderr: '' })
+  },
+)
 
-  test('help of an unknown command names the nearest one', async () => {
-    const { code, stderr } = await cronledger(['help', 'histry'])
-    expect({ code, stderr }).toEqual({
-      code: 64,
-      stderr: 'cronledger: unknown command "histry". Did you mean history? See cronledger --help.\n',
-    })
+test('help of an unknown command names the nearest one', async () => {
+  const { code, stderr } = await cronledger(['help', 'histry'])
+  expect({ code, stderr }).toEqual({
+    code: 64,
+    stderr: 'cronledger: unknown command "histry". Did you mean history? See cronledger --help.\n',
   })
+})
 
-  test('without a command prints the overview and is an error, since no batch was run', async () => {
-    expect(await cronledger([])).toEqual({
-      code: 64,
-      signal: null,
-      stdout: `${OVERVIEW}\n`,
-      stderr: 'cronledger: no command is given, so nothing was run.\n',
-    })
+test('without a command prints the overview and is an error, since no batch was run', async () => {
+  expect(await cronledger([])).toEqual({
+    code: 64,
+    signal: null,
+    stdout: `${OVERVIEW}\n`,
+    stderr: 'cronledger: no command is given, so nothing was run.\n',
   })
+})
 
-  test('without a command before -- says where the command goes', async () => {
-    const { code, stdout, stderr } = await cronledger(['--', './batch.sh'])
-    expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
-    expect(stderr).toBe('cronledger: no command before --. To run a batch: cronledger run … -- ./batch.sh\n')
-  })
+test('cronledger without a command before -- says where the command goes', async () => {
+  const { code, stdout, stderr } = await cronledger(['--', './batch.sh'])
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+  expect(stderr).toBe('cronledger: no command before --. To run a batch: cronledger run … -- ./batch.sh\n')
 })

@@ -43,32 +43,30 @@ function runAfter(script: string, args: readonly string[], env: NodeJS.ProcessEn
   return spawnSync(process.execPath, ['--require', file, MAIN, ...args], options)
 }
 
-describe('the bundled program', () => {
-  test('of another build is compiled again, even if it has the same length', () => {
-    const change = (file: Buffer) => Buffer.from(file.toString('latin1').replace('unknown command', 'another command'))
-    expect(runChanged('app.js', change)).toMatchObject({
-      status: 64,
-      stderr: expect.stringMatching(/^cronledger: another command "xyz"/),
-    })
+test('of another build is compiled again, even if it has the same length', () => {
+  const change = (file: Buffer) => Buffer.from(file.toString('latin1').replace('unknown command', 'another command'))
+  expect(runChanged('app.js', change)).toMatchObject({
+    status: 64,
+    stderr: expect.stringMatching(/^cronledger: another command "xyz"/),
   })
+})
 
-  test('that is missing or cut off: 70, one line', () => {
-    expect(runChanged('app.js', (file) => file.subarray(0, 1_000))).toMatchObject({
-      status: 70,
-      stderr: expect.stringMatching(/^cronledger: cannot be loaded: .*\n$/),
-    })
-    expect(runChanged('app.js', () => null)).toMatchObject({
-      status: 70,
-      stderr: 'cronledger: cannot be loaded: app.js is missing. Install cronledger again.\n',
-    })
+test('the bundled program that is missing or cut off: 70, one line', () => {
+  expect(runChanged('app.js', (file) => file.subarray(0, 1_000))).toMatchObject({
+    status: 70,
+    stderr: expect.stringMatching(/^cronledger: cannot be loaded: .*\n$/),
   })
+  expect(runChanged('app.js', () => null)).toMatchObject({
+    status: 70,
+    stderr: 'cronledger: cannot be loaded: app.js is missing. Install cronledger again.\n',
+  })
+})
 
-  test('that waits for something that never comes: 70, and not 0', () => {
-    const waiting = '(function (exports) { exports.main = () => new Promise(() => {}) })'
-    expect(runChanged('app.js', () => Buffer.from(waiting))).toMatchObject({
-      status: 70,
-      stderr: 'cronledger: this is a bug, please report it: the command ended before it was done\n',
-    })
+test('the bundled program that waits for something that never comes: 70, and not 0', () => {
+  const waiting = '(function (exports) { exports.main = () => new Promise(() => {}) })'
+  expect(runChanged('app.js', () => Buffer.from(waiting))).toMatchObject({
+    status: 70,
+    stderr: 'cronledger: this is a bug, please report it: the command ended before it was done\n',
   })
 })
 
@@ -90,25 +88,23 @@ test.each([
   expect(runChanged(CACHE, damage)).toEqual({ status: 64, signal: null, stderr })
 })
 
-describe('the compiled form', () => {
-  test('fits the program and the Node that made it', () => {
-    const source = readFileSync(join(dirname(MAIN), 'app.js'))
-    const compiled = readFileSync(join(dirname(MAIN), CACHE))
-    const cachedData = compiled.subarray(8)
-    const sum = crc32(cachedData, crc32(source))
-    expect(compiled.toString('latin1', 0, 8)).toBe(sum.toString(16).padStart(8, '0'))
-    const { cachedDataRejected } = new Script(source.toString('latin1'), { filename: 'app.js', cachedData })
-    expect(cachedDataRejected).toBe(false)
-  })
+test('the compiled form fits the program and the Node that made it', () => {
+  const source = readFileSync(join(dirname(MAIN), 'app.js'))
+  const compiled = readFileSync(join(dirname(MAIN), CACHE))
+  const cachedData = compiled.subarray(8)
+  const sum = crc32(cachedData, crc32(source))
+  expect(compiled.toString('latin1', 0, 8)).toBe(sum.toString(16).padStart(8, '0'))
+  const { cachedDataRejected } = new Script(source.toString('latin1'), { filename: 'app.js', cachedData })
+  expect(cachedDataRejected).toBe(false)
+})
 
-  test('is not used under other flags of Node', () => {
-    const args = ['--no-opt', '--stack-size=900', MAIN, '--version']
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
-    expect({ status, stdout, stderr }).toEqual({
-      status: 0,
-      stdout: expect.stringMatching(/^cronledger \d/),
-      stderr: '',
-    })
+test('the compiled form is not used under other flags of Node', () => {
+  const args = ['--no-opt', '--stack-size=900', MAIN, '--version']
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+  expect({ status, stdout, stderr }).toEqual({
+    status: 0,
+    stdout: expect.stringMatching(/^cronledger \d/),
+    stderr: '',
   })
 })
 
@@ -147,7 +143,7 @@ describe('the compiled form that a run of the npm package keeps', () => {
   }
   const log = () => run({ XDG_CACHE_HOME: caches }, 'true').stderr
 
-  test('is in the folder of the caches of the user, which only this user can read', () => {
+  test('the compiled form that a run of the npm package keeps is in the folder of the caches of the user, which only this user can read', () => {
     expect(run({ XDG_CACHE_HOME: caches }, 'true').status).toBe(0)
     expect(readdirSync(dirname(kept))).toEqual([CACHE])
     expect(statSync(kept).mode & 0o777).toBe(0o600)
@@ -157,7 +153,7 @@ describe('the compiled form that a run of the npm package keeps', () => {
     expect(readdirSync(join(folder, '.cache/cronledger'))).toEqual([CACHE])
   })
 
-  test('is used by the next start, unless another user owns it or may write it', () => {
+  test('the compiled form that a run of the npm package keeps is used by the next start, unless another user owns it or may write it', () => {
     keepOther()
     expect(log()).toContain('THE SCHEDULED TIME')
     chmodSync(kept, 0o620)
@@ -169,7 +165,7 @@ describe('the compiled form that a run of the npm package keeps', () => {
     }
   })
 
-  test('is replaced if it is damaged or of another version of cronledger', () => {
+  test('the compiled form that a run of the npm package keeps is replaced if it is damaged or of another version of cronledger', () => {
     keepOther()
     const damaged = readFileSync(kept).fill(0, 5_000, 5_100)
     writeFileSync(kept, damaged)
@@ -178,7 +174,7 @@ describe('the compiled form that a run of the npm package keeps', () => {
     expect(log()).toContain('the scheduled time')
   })
 
-  test('is not made in a home without a folder for caches, by a batch that failed, or by a program that has one', () => {
+  test('the compiled form that a run of the npm package keeps is not made in a home without a folder for caches, by a batch that failed, or by a program that has one', () => {
     const home = join(folder, 'home')
     mkdirSync(home)
     expect(run({ HOME: home }, 'true').status).toBe(0)
@@ -190,48 +186,44 @@ describe('the compiled form that a run of the npm package keeps', () => {
   })
 })
 
-describe('a warning of Node', () => {
-  const warn = (text: string, env?: NodeJS.ProcessEnv) => {
-    // The program has begun when it looks at its own command line.
-    const script = `const fs = require('node:fs')
+const warn = (text: string, env?: NodeJS.ProcessEnv) => {
+  // The program has begun when it looks at its own command line.
+  const script = `const fs = require('node:fs')
        const { readFileSync } = fs
        fs.readFileSync = (path, ...rest) => {
          if (path === '/proc/self/cmdline') process.emitWarning(${JSON.stringify(text)})
          return readFileSync(path, ...rest)
        }`
-    return runAfter(script, ['history', '--store', LEDGER, '--task', '\ufffd'], env).stderr
-  }
+  return runAfter(script, ['history', '--store', LEDGER, '--task', '\ufffd'], env).stderr
+}
 
-  test('is one line of the log', () => {
-    expect(warn('the certificate\nis not checked')).toContain(
-      'cronledger: Node warns: Warning: the certificate\\u000ais not checked\n',
-    )
-  })
-
-  test('about the version that a later AWS SDK needs is not in the log', () => {
-    expect(warn('NodeVersionSupportWarning: The AWS SDK for JavaScript (v3)')).not.toContain('NodeVersion')
-  })
-
-  test('is not in the log if the user wants none', () => {
-    expect(warn('the certificate is not checked', { NODE_NO_WARNINGS: '1' })).not.toContain('certificate')
-  })
+test('a warning of Node is one line of the log', () => {
+  expect(warn('the certificate\nis not checked')).toContain(
+    'cronledger: Node warns: Warning: the certificate\\u000ais not checked\n',
+  )
 })
 
-describe('a command with a fast start', () => {
-  test.each([[['--help']], [['explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']]])(
-    '%s loads neither HTTP nor TLS nor cryptography',
-    (args) => {
-      const script = "process.on('exit', () => require('node:fs').writeSync(2, process.moduleLoadList.join('\\n')))"
-      const { status, stderr } = runAfter(script, args)
-      expect(status).toBe(0)
-      expect(stderr.match(/^NativeModule (http|https|tls|crypto)$/gm)).toBe(null)
-    },
-  )
+test('a warning of Node about the version that a later AWS SDK needs is not in the log', () => {
+  expect(warn('NodeVersionSupportWarning: The AWS SDK for JavaScript (v3)')).not.toContain('NodeVersion')
+})
 
-  // Its first use in a process takes 9 ms and 8 MB. The tables on a screen need it, which a run must not load.
-  test('run does not use ICU in UTC', () => {
-    const args = ['run', '--store', LEDGER, ...NIGHTLY, '--', 'true']
-    const { status, stderr } = runAfter('globalThis.Intl = undefined', args)
-    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('"event":"completed"') })
-  })
+test('a warning of Node is not in the log if the user wants none', () => {
+  expect(warn('the certificate is not checked', { NODE_NO_WARNINGS: '1' })).not.toContain('certificate')
+})
+
+test.each([[['--help']], [['explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']]])(
+  '%s loads neither HTTP nor TLS nor cryptography',
+  (args) => {
+    const script = "process.on('exit', () => require('node:fs').writeSync(2, process.moduleLoadList.join('\\n')))"
+    const { status, stderr } = runAfter(script, args)
+    expect(status).toBe(0)
+    expect(stderr.match(/^NativeModule (http|https|tls|crypto)$/gm)).toBe(null)
+  },
+)
+
+// Its first use in a process takes 9 ms and 8 MB. The tables on a screen need it, which a run must not load.
+test('a command with a fast start: run does not use ICU in UTC', () => {
+  const args = ['run', '--store', LEDGER, ...NIGHTLY, '--', 'true']
+  const { status, stderr } = runAfter('globalThis.Intl = undefined', args)
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringContaining('"event":"completed"') })
 })

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { cronledger, type Loose, scratch } from '../support/cli.ts'
 
 // A task in Tokyo, whose slots of 9 to 11 January at 03:00 failed. In UTC, each belongs to the day before.
@@ -16,35 +16,31 @@ const json = async (args: readonly string[]): Promise<Loose> =>
 
 const slotsOf = (found: Loose) => found['map'](({ slot }: { slot: string }) => slot).sort()
 
-describe('a local time', () => {
-  const local = '2026-01-10 03:00'
+const local = '2026-01-10 03:00'
 
-  test('begins and ends the range of history and check, in the zone of the task', async () => {
-    expect(slotsOf(await json(['history', ...NIGHTLY, '--status', 'recorded', '--since', local]))).toEqual(
-      SLOTS.slice(1),
-    )
-    expect(slotsOf(await json(['history', ...NIGHTLY, '--status', 'recorded', '--until', local]))).toEqual(
-      SLOTS.slice(0, 1),
-    )
-    const range = ['--since', local, '--until', '2026-01-11']
-    expect(slotsOf(await json(['check', 'nightly', '--store', store, ...range]))).toEqual(SLOTS.slice(1))
-  })
+test('a local time begins and ends the range of history and check, in the zone of the task', async () => {
+  expect(slotsOf(await json(['history', ...NIGHTLY, '--status', 'recorded', '--since', local]))).toEqual(SLOTS.slice(1))
+  expect(slotsOf(await json(['history', ...NIGHTLY, '--status', 'recorded', '--until', local]))).toEqual(
+    SLOTS.slice(0, 1),
+  )
+  const range = ['--since', local, '--until', '2026-01-11']
+  expect(slotsOf(await json(['check', 'nightly', '--store', store, ...range]))).toEqual(SLOTS.slice(1))
+})
 
-  test('begins the range of rerun', async () => {
-    const plan = await json(['rerun', ...NIGHTLY, '--from', local, '--to', '2026-01-10', '--dry-run'])
-    expect(slotsOf(plan)).toEqual(SLOTS.slice(1, 2))
-  })
+test('a local time begins the range of rerun', async () => {
+  const plan = await json(['rerun', ...NIGHTLY, '--from', local, '--to', '2026-01-10', '--dry-run'])
+  expect(slotsOf(plan)).toEqual(SLOTS.slice(1, 2))
+})
 
-  test('is a slot for show and resolve', async () => {
-    expect(await json(['show', ...NIGHTLY, '--slot', local])).toMatchObject({ slot: SLOTS[1] })
-    const resolve = ['resolve', ...NIGHTLY, '--state', 'failed', '--reason', 'x', '--slot', local]
-    expect(await json(resolve)).toMatchObject({ slot: SLOTS[1] })
-  })
+test('a local time is a slot for show and resolve', async () => {
+  expect(await json(['show', ...NIGHTLY, '--slot', local])).toMatchObject({ slot: SLOTS[1] })
+  const resolve = ['resolve', ...NIGHTLY, '--state', 'failed', '--reason', 'x', '--slot', local]
+  expect(await json(resolve)).toMatchObject({ slot: SLOTS[1] })
+})
 
-  test('is a time for explain, in the zone of the schedule', async () => {
-    const schedule = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
-    expect(await json(['explain', ...schedule, '--at', local])).toMatchObject({ slot: { utc: SLOTS[1] } })
-  })
+test('a local time is a time for explain, in the zone of the schedule', async () => {
+  const schedule = ['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
+  expect(await json(['explain', ...schedule, '--at', local])).toMatchObject({ slot: { utc: SLOTS[1] } })
 })
 
 test('of all tasks, a local time is in UTC', async () => {

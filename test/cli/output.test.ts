@@ -33,7 +33,7 @@ describe('what a command prints arrives whole, such as a script of 2 MB for a ba
     expect(lines.slice(-2)).toEqual(['END_OF_CRONLEDGER', ''])
   }
 
-  test('through a pipe', async () => {
+  test('what a command prints arrives whole, such as a script of 2 MB for a batch on ECS that missed a day: through a pipe', async () => {
     const { code, stdout } = await start(args, { env }).ended
     expect(code).toBe(0)
     expect(stdout.length).toBeGreaterThan(2_000_000)
@@ -47,15 +47,16 @@ describe('what a command prints arrives whole, such as a script of 2 MB for a ba
     expectWhole(stdout.split('\n'))
   })
 
-  test('into a file', async () => {
+  test('what a command prints arrives whole, such as a script of 2 MB for a batch on ECS that missed a day: into a file', async () => {
     const file = join(folder, 'night.sh')
     expect(await start(args, { env, launcher: toFile(file) }).ended).toMatchObject({ code: 0, stderr: '' })
     expectWhole(readFileSync(file, 'utf8').split('\n'))
   })
 
-  test('on a terminal', async () => expectWhole(linesOf(await onTerminal(args, env))))
+  test('what a command prints arrives whole, such as a script of 2 MB for a batch on ECS that missed a day on a terminal', async () =>
+    expectWhole(linesOf(await onTerminal(args, env))))
 
-  test('or the exit code is 75, on a disk that becomes full', async (context) => {
+  test('what a command prints arrives whole, or the exit code is 75, on a disk that becomes full', async (context) => {
     const mount = [
       'unshare',
       '--mount',
@@ -80,39 +81,37 @@ describe('what a command prints arrives whole, such as a script of 2 MB for a ba
   })
 })
 
-describe('items that come one by one', () => {
-  /** Each after a while in which there is nothing else to do. */
-  async function* oneByOne(count: number, told: (item: number) => void = () => {}) {
-    for (let item = 1; item <= count; item++) {
-      await idle()
-      await idle()
-      await idle()
-      told(item)
-      yield item
-    }
+/** Each after a while in which there is nothing else to do. */
+async function* oneByOne(count: number, told: (item: number) => void = () => {}) {
+  for (let item = 1; item <= count; item++) {
+    await idle()
+    await idle()
+    await idle()
+    told(item)
+    yield item
   }
-  const groupsOf = async (...given: Parameters<typeof grouped<number>>) => {
-    const groups: (readonly number[])[] = []
-    for await (const group of grouped(...given)) groups.push(group)
-    return groups
-  }
+}
+const groupsOf = async (...given: Parameters<typeof grouped<number>>) => {
+  const groups: (readonly number[])[] = []
+  for await (const group of grouped(...given)) groups.push(group)
+  return groups
+}
 
-  test('are shown one by one', async () => {
-    expect(await groupsOf(oneByOne(3), idle)).toEqual([[1], [2], [3]])
-  })
+test('items that come one by one are shown one by one', async () => {
+  expect(await groupsOf(oneByOne(3), idle)).toEqual([[1], [2], [3]])
+})
 
-  test('are one group where they all come in the time that a table waits for its first', async () => {
-    const ever = new Promise(() => {})
-    expect(await groupsOf(oneByOne(3), idle, ever)).toEqual([[1, 2, 3]])
-    const sizes = (await groupsOf(oneByOne(103), idle, ever)).map(({ length }) => length)
-    expect(sizes, 'and one by one after it').toEqual([100, 1, 1, 1])
-  })
+test('items that come one by one are one group where they all come in the time that a table waits for its first', async () => {
+  const ever = new Promise(() => {})
+  expect(await groupsOf(oneByOne(3), idle, ever)).toEqual([[1, 2, 3]])
+  const sizes = (await groupsOf(oneByOne(103), idle, ever)).map(({ length }) => length)
+  expect(sizes, 'and one by one after it').toEqual([100, 1, 1, 1])
+})
 
-  test('are shown one by one from the end of that time on', async () => {
-    const { opened: patience, open: end } = gate()
-    const items = oneByOne(4, (item) => {
-      if (item === 2) end()
-    })
-    expect(await groupsOf(items, idle, patience)).toEqual([[1, 2], [3], [4]])
+test('items that come one by one are shown one by one from the end of that time on', async () => {
+  const { opened: patience, open: end } = gate()
+  const items = oneByOne(4, (item) => {
+    if (item === 2) end()
   })
+  expect(await groupsOf(items, idle, patience)).toEqual([[1, 2], [3], [4]])
 })

@@ -56,65 +56,63 @@ async function task() {
   }
 }
 
-describe('slots that must not overlap', () => {
-  test('--overlap skip: of 10 processes beside a neighbour that runs, one is SKIPPED and 9 are duplicates', async () => {
-    const { run, rows, go, ran, has } = await task()
-    const holder = run(0, 'skip')
-    await holder.printed('began')
-    const others = await Promise.all(Array.from({ length: 10 }, () => run(1, 'skip').ended))
-    expect(others.map(({ code }) => code)).toEqual(others.map(() => 0))
-    go()
-    expect((await holder.ended).code).toBe(0)
-    const [first, second] = await rows()
-    expect([first, second]).toMatchObject([{ state: 'COMPLETED' }, { state: 'SKIPPED' }])
-    expectCounted(others, second as Loose, 9)
-    expect(ran()).toEqual(['2026-11-22T03:00:00Z'])
-    expect(has('bad')).toBe(false)
-  })
+test('--overlap skip: of 10 processes beside a neighbour that runs, one is SKIPPED and 9 are duplicates', async () => {
+  const { run, rows, go, ran, has } = await task()
+  const holder = run(0, 'skip')
+  await holder.printed('began')
+  const others = await Promise.all(Array.from({ length: 10 }, () => run(1, 'skip').ended))
+  expect(others.map(({ code }) => code)).toEqual(others.map(() => 0))
+  go()
+  expect((await holder.ended).code).toBe(0)
+  const [first, second] = await rows()
+  expect([first, second]).toMatchObject([{ state: 'COMPLETED' }, { state: 'SKIPPED' }])
+  expectCounted(others, second as Loose, 9)
+  expect(ran()).toEqual(['2026-11-22T03:00:00Z'])
+  expect(has('bad')).toBe(false)
+})
 
-  test('--overlap wait: 10 processes of two neighbouring slots: both run, one after the other', async () => {
-    const { run, rows, go, ran, has } = await task()
-    go()
-    const all = await Promise.all(Array.from({ length: 10 }, (_, index) => run(index % 2, 'wait').ended))
-    expect(all.map(({ code }) => code)).toEqual(all.map(() => 0))
-    const found = await rows()
-    expect(found).toMatchObject([{ state: 'COMPLETED' }, { state: 'COMPLETED' }])
-    for (const slot of [0, 1]) {
-      const ofSlot = all.filter((_, index) => index % 2 === slot)
-      expectCounted(ofSlot, found[slot] as Loose, 4)
-    }
-    expect(ran().sort()).toEqual(['2026-11-22T03:00:00Z', '2026-11-23T03:00:00Z'])
-    expect(has('bad')).toBe(false)
-  })
+test('--overlap wait: 10 processes of two neighbouring slots: both run, one after the other', async () => {
+  const { run, rows, go, ran, has } = await task()
+  go()
+  const all = await Promise.all(Array.from({ length: 10 }, (_, index) => run(index % 2, 'wait').ended))
+  expect(all.map(({ code }) => code)).toEqual(all.map(() => 0))
+  const found = await rows()
+  expect(found).toMatchObject([{ state: 'COMPLETED' }, { state: 'COMPLETED' }])
+  for (const slot of [0, 1]) {
+    const ofSlot = all.filter((_, index) => index % 2 === slot)
+    expectCounted(ofSlot, found[slot] as Loose, 4)
+  }
+  expect(ran().sort()).toEqual(['2026-11-22T03:00:00Z', '2026-11-23T03:00:00Z'])
+  expect(has('bad')).toBe(false)
+})
 
-  test('a rerun without --overlap uses the overlap lock if the runs of the task do', async () => {
-    const { run, rerun, rows, go, stop, ran, has } = await task()
-    go()
-    expect((await run(0, 'skip').ended).code).toBe(0)
-    stop()
-    const holder = run(1, 'skip')
-    await holder.printed('began')
-    const completed = ['--only', 'completed'] as const
-    const refused = await rerun('2026-11-22', ...completed).ended
-    expect(refused.code).toBe(65)
-    expect(JSON.parse(refused.stderr)).toMatchObject({ cause: 'overlap', holder: { slot: '2026-11-23T03:00:00Z' } })
-    expect(JSON.stringify(JSON.parse(refused.stderr).steps)).toContain('--only completed --overlap skip')
-    expect(has('bad')).toBe(false)
-    const beside = rerun('2026-11-22', ...completed, '--overlap', 'allow')
-    await beside.printed('began')
-    expect(has('bad')).toBe(true)
-    go()
-    await Promise.all([holder.ended, beside.ended])
+test('a rerun without --overlap uses the overlap lock if the runs of the task do', async () => {
+  const { run, rerun, rows, go, stop, ran, has } = await task()
+  go()
+  expect((await run(0, 'skip').ended).code).toBe(0)
+  stop()
+  const holder = run(1, 'skip')
+  await holder.printed('began')
+  const completed = ['--only', 'completed'] as const
+  const refused = await rerun('2026-11-22', ...completed).ended
+  expect(refused.code).toBe(65)
+  expect(JSON.parse(refused.stderr)).toMatchObject({ cause: 'overlap', holder: { slot: '2026-11-23T03:00:00Z' } })
+  expect(JSON.stringify(JSON.parse(refused.stderr).steps)).toContain('--only completed --overlap skip')
+  expect(has('bad')).toBe(false)
+  const beside = rerun('2026-11-22', ...completed, '--overlap', 'allow')
+  await beside.printed('began')
+  expect(has('bad')).toBe(true)
+  go()
+  await Promise.all([holder.ended, beside.ended])
 
-    stop()
-    const again = rerun('2026-11-22', ...completed)
-    await again.printed('began')
-    expect((await run(2, 'skip').ended).code).toBe(0)
-    expect(await rows()).toMatchObject([{ state: 'PENDING' }, {}, { state: 'SKIPPED' }])
-    go()
-    await again.ended
-    expect(ran().filter((slot) => slot.startsWith('2026-11-22'))).toHaveLength(3)
-  })
+  stop()
+  const again = rerun('2026-11-22', ...completed)
+  await again.printed('began')
+  expect((await run(2, 'skip').ended).code).toBe(0)
+  expect(await rows()).toMatchObject([{ state: 'PENDING' }, {}, { state: 'SKIPPED' }])
+  go()
+  await again.ended
+  expect(ran().filter((slot) => slot.startsWith('2026-11-22'))).toHaveLength(3)
 })
 
 test.concurrent('the holder is killed by kill -9: the other slot waits for its lease, and for the child that it left behind', async () => {

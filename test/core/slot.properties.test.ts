@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { parseSchedule, type Schedule } from '../../src/core/schedule/schedule.ts'
 import { slotAfter, slotBefore, slotsBetween, windowOf } from '../../src/core/schedule/slot.ts'
 
@@ -46,35 +46,33 @@ const inYear = fc.integer({ min: 0, max: YEAR_MS })
 /** A fresh one, so that no cache of the first walk helps the second. */
 const again = (schedule: Schedule) => parseSchedule(schedule.spec)
 
-describe('slots', () => {
-  it('are the same walked forward and backward over a year', () => {
-    fc.assert(
-      fc.property(scheduled, ({ schedule, from }) => {
-        const to = from + YEAR_MS
-        const forward = [...slotsBetween(schedule, from, to)]
-        const backward: number[] = []
-        const other = again(schedule)
-        for (let slot = slotBefore(other, to); slot !== null && slot >= from; slot = slotBefore(other, slot)) {
-          backward.unshift(slot)
-        }
-        expect(backward).toEqual(forward)
-        expect(forward.length).toBeGreaterThan(0)
-      }),
-      { numRuns: 40 },
-    )
-  })
+it('slots are the same walked forward and backward over a year', () => {
+  fc.assert(
+    fc.property(scheduled, ({ schedule, from }) => {
+      const to = from + YEAR_MS
+      const forward = [...slotsBetween(schedule, from, to)]
+      const backward: number[] = []
+      const other = again(schedule)
+      for (let slot = slotBefore(other, to); slot !== null && slot >= from; slot = slotBefore(other, slot)) {
+        backward.unshift(slot)
+      }
+      expect(backward).toEqual(forward)
+      expect(forward.length).toBeGreaterThan(0)
+    }),
+    { numRuns: 40 },
+  )
+})
 
-  it('are their own slot, and neighbours of each other', () => {
-    fc.assert(
-      fc.property(scheduled, inYear, ({ schedule, from }, after) => {
-        const found = windowOf(schedule, from + after)
-        if (found === null || found.next === null) throw new Error('no window')
-        expect(windowOf(schedule, found.slot)).toEqual(found)
-        expect(windowOf(schedule, found.next - 1)).toEqual(found)
-        expect(slotBefore(schedule, found.next)).toBe(found.slot)
-        expect(slotAfter(again(schedule), found.slot)).toBe(found.next)
-      }),
-      { numRuns: 300 },
-    )
-  })
+it('slots are their own slot, and neighbours of each other', () => {
+  fc.assert(
+    fc.property(scheduled, inYear, ({ schedule, from }, after) => {
+      const found = windowOf(schedule, from + after)
+      if (found === null || found.next === null) throw new Error('no window')
+      expect(windowOf(schedule, found.slot)).toEqual(found)
+      expect(windowOf(schedule, found.next - 1)).toEqual(found)
+      expect(slotBefore(schedule, found.next)).toBe(found.slot)
+      expect(slotAfter(again(schedule), found.slot)).toBe(found.next)
+    }),
+    { numRuns: 300 },
+  )
 })

@@ -143,7 +143,7 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
     expect(requests).toMatchObject(script.map(() => request))
   })
 
-  test('costs what the guide says', async () => {
+  test('the guide for ECS costs what the guide says', async () => {
     const proxy = await startFaultyProxy(server.endpoint)
     const asked = async (eventTime: string, ...options: readonly string[]) => {
       const before = proxy.seen.length

@@ -106,7 +106,7 @@ describe('the Lambda function', () => {
   const invoke = (env: Readonly<Record<string, string>>, remaining = '900000') =>
     program('invoke.mjs', [TIME, remaining], env)
 
-  test('does the work once, under the key of the slot', async () => {
+  test('the Lambda function does the work once, under the key of the slot', async () => {
     status = 200
     const env = await newLedger()
     expect((await invoke(env)).stdout).toMatch(/^returned paid the invoices of 2026-11-24$/m)
@@ -114,7 +114,7 @@ describe('the Lambda function', () => {
     expect(keys).toEqual([KEY])
   })
 
-  test('fails if the work throws; the two retries of Lambda run it again, and a later invocation fails as refused', async () => {
+  test('the Lambda function fails if the work throws; the two retries of Lambda run it again, and a later invocation fails as refused', async () => {
     status = 500
     const env = await newLedger()
     for (const _ of [1, 2, 3]) {
@@ -129,7 +129,7 @@ describe('the Lambda function', () => {
     expect(keys).toHaveLength(3)
   })
 
-  test('stops the work before the function times out, and records that', async () => {
+  test('the Lambda function stops the work before the function times out, and records that', async () => {
     status = 0
     const env = await newLedger()
     const ended = await invoke(env, 'over')
@@ -138,7 +138,7 @@ describe('the Lambda function', () => {
     expect(await rowOf(env)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted' }] })
   })
 
-  test('starts nothing if there is no time left', async () => {
+  test('the Lambda function starts nothing if there is no time left', async () => {
     status = 200
     const env = await newLedger()
     expect(await invoke(env, '5000')).toMatchObject({ code: 1, stderr: expect.stringContaining('TimeoutError') })
@@ -157,7 +157,7 @@ describe('the script', () => {
     return { cwd, store: { CRONLEDGER_STORE: `file:${join(cwd, 'ledger.db')}` } }
   }
 
-  test('says what it did, and that a duplicate does nothing', async () => {
+  test('the script says what it did, and that a duplicate does nothing', async () => {
     const { cwd, store } = newFolder('A-17\nA-18\n')
     expect(await program('script.js', [], ENV, cwd)).toEqual({ code: 0, stdout: 'paid 2 invoices\n', stderr: '' })
     expect(await program('script.js', [], ENV, cwd)).toEqual({

@@ -41,7 +41,7 @@ test('the topic about exit codes has each code of cronledger', () => {
 describe('the page of records', () => {
   const { $defs: parts } = schemaOf('event')
 
-  test('has each event and each of its members', () => {
+  test('the page of records has each event and each of its members', () => {
     const events: readonly string[] = [...parts.runEvent.properties.event.enum, ...parts.finding.properties.event.enum]
     const members = Object.entries(parts).flatMap(([name, part]) =>
       name === 'runEvent' || name === 'finding' || name === 'rerun' || name.startsWith('event-') ? membersOf(part) : [],
@@ -49,7 +49,7 @@ describe('the page of records', () => {
     expect(missingIn(page('records'), [...events, ...members])).toEqual([])
   })
 
-  test('has each cause of a refusal, each outcome and each source of an event time', () => {
+  test('the page of records has each cause of a refusal, each outcome and each source of an event time', () => {
     const outcomes = OUTCOMES.filter((outcome) => outcome !== 'abandoned')
     expect(missingIn(page('records'), [...parts.refusalCause.enum, ...outcomes, ...EVENT_TIME_SOURCES])).toEqual([])
   })

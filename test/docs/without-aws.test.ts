@@ -7,7 +7,7 @@ import { runPage } from './session.ts'
 const blocks = blocksIn(new URL('../../docs/guides/without-aws.md', import.meta.url))
 
 describe.skipIf(!hasPostgres)('the guide for PostgreSQL', () => {
-  test('works from top to bottom: one run, one duplicate, the roles, and the removal of old rows', async () => {
+  test('the guide for PostgreSQL works from top to bottom: one run, one duplicate, the roles, and the removal of old rows', async () => {
     const server = await startPostgres()
     onTestFinished(() => server.remove())
     const here = blocks.map((block) => ({

@@ -80,7 +80,7 @@ describe.concurrent('kill -9 in mid-run', () => {
     })
   })
 
-  test('with attempts left a later trigger takes over', async () => {
+  test('after kill -9 in mid-run, with attempts left, a later trigger takes over', async () => {
     const { run, row } = ledger([...SHORT, '--max-attempts', '2'])
     const first = start(run('sh', '-c', 'echo ready; read _'), { input: null })
     await first.printed('ready')

@@ -77,7 +77,7 @@ describe('text from the ledger never reaches a terminal with its escape sequence
     ['tasks', ['tasks']],
     ['a duplicate, as text', [...run('nightly'), '--log', 'text', '--', 'true']],
     ['a refusal, as JSON', [...run('failed'), '--log', 'json', '--', 'true']],
-  ])('%s', async (_, args) => {
+  ])('text from the ledger never reaches a terminal with its escape sequences: %s', async (_, args) => {
     const { code, stdout, stderr } = await cronledger(args, { env: { CRONLEDGER_STORE: store } })
     expect([0, 1, 65], stderr).toContain(code)
     expect(stdout + stderr).not.toMatch(UNSAFE)
@@ -196,21 +196,24 @@ describe('an environment of garbage: 64 and one line, for every variable', () =>
   // Free text that is harmless: the name of an operator without a force, the owner of the task, and a command that gets
   // events.
   const names = Object.keys(RUN_OPTIONS).filter((name) => !['by', 'owner', 'notify'].includes(name))
-  test.each(names.map(variableOf))('%s', async (variable) => {
-    const env = {
-      ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },
-      ...{ CRONLEDGER_SCHEDULE: '0 3 * * *', [variable]: `${EVIL}${'9'.repeat(10_000)}x` },
-    }
-    const lines: string[] = []
-    const sink = { write: (line: string) => void lines.push(line), flush: async () => {} }
-    const stops = { first: () => null, onSignal: () => () => {}, onSuspend: () => () => {}, aborted }
-    const code = await run.execute({ argv: [], rest: ['echo', 'started'], env, sink, stops }).catch((error) => {
-      // As the program writes it.
-      sink.write(printable(`cronledger: ${error.message}`))
-      return EXIT[(error as LedgerError).kind]
-    })
-    expectOneLine({ code, stdout: '', stderr: lines.join('\n') }, [64])
-  })
+  test.each(names.map(variableOf))(
+    'an environment of garbage: 64 and one line, for every variable: %s',
+    async (variable) => {
+      const env = {
+        ...{ CRONLEDGER_STORE: `file:${join(folder, 'garbage.db')}`, CRONLEDGER_TASK: 'nightly' },
+        ...{ CRONLEDGER_SCHEDULE: '0 3 * * *', [variable]: `${EVIL}${'9'.repeat(10_000)}x` },
+      }
+      const lines: string[] = []
+      const sink = { write: (line: string) => void lines.push(line), flush: async () => {} }
+      const stops = { first: () => null, onSignal: () => () => {}, onSuspend: () => () => {}, aborted }
+      const code = await run.execute({ argv: [], rest: ['echo', 'started'], env, sink, stops }).catch((error) => {
+        // As the program writes it.
+        sink.write(printable(`cronledger: ${error.message}`))
+        return EXIT[(error as LedgerError).kind]
+      })
+      expectOneLine({ code, stdout: '', stderr: lines.join('\n') }, [64])
+    },
+  )
 })
 
 describe('secrets never reach the log or the ledger', () => {

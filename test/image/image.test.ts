@@ -90,7 +90,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     return JSON.parse(stdout)[0]
   }
 
-  test('has one user without a name, the executable as entrypoint, and labels', async () => {
+  test('the image has one user without a name, the executable as entrypoint, and labels', async () => {
     const { stdout } = await images.podman('image', 'inspect', images.runtime)
     const [{ Config, Labels }] = JSON.parse(stdout)
     expect(Config).toMatchObject({
@@ -105,13 +105,13 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(version.stdout).toMatch(/^cronledger \d+\.\d+\.\d+ \(Node v[\d.]+, AWS SDK [\d.]+, zone data \w+\)\n$/)
   })
 
-  test('has a stage with nothing but the executable, the library for file ledgers and the licences', async () => {
+  test('the image has a stage with nothing but the executable, the library for file ledgers and the licences', async () => {
     const { stdout } = await images.podman('image', 'mount', images.binary)
     expect(readdirSync(stdout.trim())).toEqual(['cronledger', 'cronledger-file.node', 'licences'])
     await images.podman('image', 'unmount', images.binary)
   })
 
-  test('has the licences of all that it contains', async () => {
+  test('the image has the licences of all that it contains', async () => {
     const { stdout } = await images.podman('image', 'mount', images.runtime)
     const folder = join(stdout.trim(), 'usr/local/share/licences/cronledger')
     const texts = readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')])
@@ -124,7 +124,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     })
   })
 
-  test('runs a batch in another language once, as PID 1, on a read-only root, without capabilities or a name', async () => {
+  test('the image runs a batch in another language once, as PID 1, on a read-only root, without capabilities or a name', async () => {
     const start = () => images.podman('run', '--rm', ...options('nightly'), ...STRICT, batch)
     const first = await start()
     expect(first).toMatchObject({ code: 0, stdout: 'parent 1 user 12345 slot 2026-11-24T03:00:00Z\n' })
@@ -136,7 +136,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     })
   })
 
-  test('ends with its batch, whatever that leaves behind', async () => {
+  test('the image ends with its batch, whatever that leaves behind', async () => {
     const script = 'sh -c "sleep 600 & true"; echo left'
     const ended = await images.podman('run', '--rm', ...options('orphans'), ...STRICT, batch, 'sh', '-c', script)
     expect(ended).toMatchObject({ code: 0, stdout: 'left\n' })
@@ -189,7 +189,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     return { code: Number(stdout), output: logs.stdout, row: await rowOf(task) }
   }
 
-  test('passes the stop on to the batch, and records its end', async () => {
+  test('the image passes the stop on to the batch, and records its end', async () => {
     const { code, output, row } = await stopped('polite', '30', ['wait'], [])
     expect(output).toContain('told')
     expect(code).toBe(128 + 15)

@@ -23,37 +23,38 @@ test('the container and the task are asked for at the same time', async () => {
 
 const network = (value: object) => JSON.stringify({ awsvpcConfiguration: value })
 
-describe('the network of the task, which no metadata has', () => {
-  const withNetwork = async (value: string) =>
-    findHost({ ...(await serveMetadata({})).env, CRONLEDGER_ECS_NETWORK: value }, HOST)
+const withNetwork = async (value: string) =>
+  findHost({ ...(await serveMetadata({})).env, CRONLEDGER_ECS_NETWORK: value }, HOST)
 
-  test.each([
-    [{ subnets: ['subnet-1'], securityGroups: ['sg-1'], assignPublicIp: 'ENABLED' }],
-    [{ assignPublicIp: 'DISABLED', securityGroups: [''], subnets: ['subnet-1', 'subnet-2'] }],
-  ])('is that of the variable: %j', async (value) => {
-    const { place, warning } = await withNetwork(network(value))
-    const { subnets, securityGroups, assignPublicIp } = value
-    const groups = securityGroups.filter(Boolean)
-    const expected = { subnets, ...(groups.length > 0 && { securityGroups: groups }), assignPublicIp }
-    expect([place, warning]).toEqual([{ ...FARGATE.place, network: network(expected) }, undefined])
-  })
+test.each([
+  [{ subnets: ['subnet-1'], securityGroups: ['sg-1'], assignPublicIp: 'ENABLED' }],
+  [{ assignPublicIp: 'DISABLED', securityGroups: [''], subnets: ['subnet-1', 'subnet-2'] }],
+])('the network of the task, which no metadata has is that of the variable: %j', async (value) => {
+  const { place, warning } = await withNetwork(network(value))
+  const { subnets, securityGroups, assignPublicIp } = value
+  const groups = securityGroups.filter(Boolean)
+  const expected = { subnets, ...(groups.length > 0 && { securityGroups: groups }), assignPublicIp }
+  expect([place, warning]).toEqual([{ ...FARGATE.place, network: network(expected) }, undefined])
+})
 
-  test.each([
-    'subnet-1',
-    '{}',
-    network({ subnets: [] }),
-    network({ subnets: 'subnet-1' }),
-    network({ subnets: ['subnet-1'], assignPublicIp: true }),
-    network({ subnets: Array(100).fill('subnet-0123456789abcdef0') }),
-  ])('is left out with a warning if the variable has another value: %s', async (value) => {
+test.each([
+  'subnet-1',
+  '{}',
+  network({ subnets: [] }),
+  network({ subnets: 'subnet-1' }),
+  network({ subnets: ['subnet-1'], assignPublicIp: true }),
+  network({ subnets: Array(100).fill('subnet-0123456789abcdef0') }),
+])(
+  'the network of the task, which no metadata has is left out with a warning if the variable has another value: %s',
+  async (value) => {
     const { place, warning } = await withNetwork(value)
     expect(place).toEqual(FARGATE.place)
     expect(warning).toMatch(/^CRONLEDGER_ECS_NETWORK is ".*", which is not the network of a task/)
-  })
+  },
+)
 
-  test('is not stated outside of ECS', async () => {
-    expect(await findHost({ CRONLEDGER_ECS_NETWORK: 'no' }, HOST)).toEqual({ host: { host: HOST }, place: null })
-  })
+test('the network of the task, which no metadata has is not stated outside of ECS', async () => {
+  expect(await findHost({ CRONLEDGER_ECS_NETWORK: 'no' }, HOST)).toEqual({ host: { host: HOST }, place: null })
 })
 
 test('on an EC2 instance: a short name of the cluster, and the network of the instance', async () => {
@@ -89,39 +90,37 @@ describe('the log', () => {
     ['another log driver with options of the same names', { LogDriver: 'my-driver' }],
     ['a log in another Region', { LogOptions: { ...options, 'awslogs-region': 'us-east-1' } }],
     ['no log options, as before agent 1.45.0', { LogDriver: undefined, LogOptions: undefined }],
-  ])('is left out for %s', async (_, log) => {
+  ])('the log is left out for %s', async (_, log) => {
     expect((await withLog(log)).place).toEqual(others)
   })
 
-  test('has no stream if the metadata has none, or one that the row could not keep', async () => {
+  test('the log has no stream if the metadata has none, or one that the row could not keep', async () => {
     const { 'awslogs-stream': _, ...without } = options
     for (const LogOptions of [without, { ...without, 'awslogs-stream': 'cronledger/batch/' }])
       expect((await withLog({ LogOptions })).place).toEqual({ ...others, logGroup })
   })
 })
 
-describe('answers that are not enough: the facts are unknown', () => {
-  test.each([
-    ['the container does not answer in time', null, TASK],
-    ['the answer about the container is not an object', 'no', TASK],
-    ['the container has no name', { ...CONTAINER, Name: '' }, TASK],
-    ['the task has no family', CONTAINER, { ...TASK, Family: undefined }],
-    ['the task has no revision', CONTAINER, { ...TASK, Revision: 7 }],
-    ['the names are too long for a row', { ...CONTAINER, Name: 'c'.repeat(255) }, { ...TASK, Family: 'f'.repeat(255) }],
-  ])('%s, and the ARN of the task is known', async (_, container, task) => {
-    expect(await found(container, task)).toEqual({ host: FARGATE.host, place: 'unknown' })
-  })
+test.each([
+  ['the container does not answer in time', null, TASK],
+  ['the answer about the container is not an object', 'no', TASK],
+  ['the container has no name', { ...CONTAINER, Name: '' }, TASK],
+  ['the task has no family', CONTAINER, { ...TASK, Family: undefined }],
+  ['the task has no revision', CONTAINER, { ...TASK, Revision: 7 }],
+  ['the names are too long for a row', { ...CONTAINER, Name: 'c'.repeat(255) }, { ...TASK, Family: 'f'.repeat(255) }],
+])('%s, and the ARN of the task is known', async (_, container, task) => {
+  expect(await found(container, task)).toEqual({ host: FARGATE.host, place: 'unknown' })
+})
 
-  test.each([
-    ['has no ARN', {}],
-    ['has an ARN that is too long', { ...TASK, TaskARN: `${TASK.TaskARN}${'0'.repeat(400)}` }],
-    ['does not come in time', null],
-  ])('the answer about the task %s', async (_, task) => {
-    expect(await found(CONTAINER, task)).toEqual({ host: { host: HOST }, place: 'unknown' })
-  })
+test.each([
+  ['has no ARN', {}],
+  ['has an ARN that is too long', { ...TASK, TaskARN: `${TASK.TaskARN}${'0'.repeat(400)}` }],
+  ['does not come in time', null],
+])('the answer about the task %s', async (_, task) => {
+  expect(await found(CONTAINER, task)).toEqual({ host: { host: HOST }, place: 'unknown' })
+})
 
-  test('the endpoint cannot be reached', async () => {
-    const env = { ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4/abc' }
-    expect(await findHost(env, HOST)).toEqual({ host: { host: HOST }, place: 'unknown' })
-  })
+test('the endpoint cannot be reached', async () => {
+  const env = { ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4/abc' }
+  expect(await findHost(env, HOST)).toEqual({ host: { host: HOST }, place: 'unknown' })
 })

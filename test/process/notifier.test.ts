@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/process/clock.ts'
 import { NOTIFY_TIMEOUT_MS, openNotifier } from '../../src/process/notifier.ts'
 import { readStat } from '../../src/process/proc.ts'
@@ -60,87 +60,81 @@ test('the command reads the notice to its end, by a shell', async () => {
   expect(readFileSync(file, 'utf8')).toBe('{"EVENT":"FAILED"}\n')
 })
 
-describe('what goes wrong is one line', () => {
-  for (const [command, line] of [
-    ['exit 4', 'exit code 4'],
-    ['echo one >&2; echo two >&2; exit 4', 'exit code 4: two'],
-    ['kill -SEGV $$', /^exit code 139/],
-    ['no-such-command', /^exit code 127: .*no-such-command.*not found$/],
-    ['\0', /^the command could not be started: /],
-  ] as const) {
-    test(command, async () => {
-      const said = await once(command)
-      expect(said).toMatch(/^1 of 1 notifications failed\. The first failure \(event failed\): /)
-      expect(said?.replace(/^.*?\(event failed\): /, '')).toEqual(
-        typeof line === 'string' ? line : expect.stringMatching(line),
-      )
-    })
-  }
-
-  test('of many that fail for different reasons, the reason of the first', async () => {
-    const notifier = openNotifier('read n; echo "reason $n" >&2; exit $n', patientClock)
-    for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, 'one slot'))
-    expect(await notifier.end(NEVER)).toBe(
-      '3 of 3 notifications failed. The first failure (event failed): exit code 1: reason 1',
+for (const [command, line] of [
+  ['exit 4', 'exit code 4'],
+  ['echo one >&2; echo two >&2; exit 4', 'exit code 4: two'],
+  ['kill -SEGV $$', /^exit code 139/],
+  ['no-such-command', /^exit code 127: .*no-such-command.*not found$/],
+  ['\0', /^the command could not be started: /],
+] as const) {
+  test(command, async () => {
+    const said = await once(command)
+    expect(said).toMatch(/^1 of 1 notifications failed\. The first failure \(event failed\): /)
+    expect(said?.replace(/^.*?\(event failed\): /, '')).toEqual(
+      typeof line === 'string' ? line : expect.stringMatching(line),
     )
   })
+}
 
-  test('about more slots than anybody reads are not sent, but those about other slots are', async () => {
-    const notifier = openNotifier('echo >> "$FILE"', patientClock)
-    for (let n = 0; n < 203; n++) notifier.send(notice('', `slot ${n}`))
-    notifier.send(notice('', 'slot 0'))
-    expect(await notifier.end(NEVER)).toBe('3 more were not sent, because one process notifies about at most 200 slots')
-    expect(statSync(file).size).toBe(201)
-  })
+test('of many that fail for different reasons, the reason of the first', async () => {
+  const notifier = openNotifier('read n; echo "reason $n" >&2; exit $n', patientClock)
+  for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, 'one slot'))
+  expect(await notifier.end(NEVER)).toBe(
+    '3 of 3 notifications failed. The first failure (event failed): exit code 1: reason 1',
+  )
 })
 
-describe('the stdin is a pipe', () => {
-  test('that a program can open by its name', async () => {
-    const command =
-      'for name in /dev/stdin /dev/fd/0 /proc/self/fd/0; do [ -p $name ] || exit 1; done; cat /dev/stdin > "$FILE"'
-    expect(await once(command)).toBe(null)
-    expect(readFileSync(file, 'utf8')).toBe('{"event":"failed"}\n')
-  })
-
-  test('that has each byte of the notice, also more than a pipe holds', async () => {
-    const input = `${'日本語 \u0081\u0088 \\n "$(id)" '.repeat(10_000)}\n`
-    expect(await once('cat /dev/stdin > "$FILE"', input)).toBe(null)
-    expect(readFileSync(file, 'utf8')).toBe(input)
-  })
+test('notices about more slots than anybody reads are not sent, but those about other slots are', async () => {
+  const notifier = openNotifier('echo >> "$FILE"', patientClock)
+  for (let n = 0; n < 203; n++) notifier.send(notice('', `slot ${n}`))
+  notifier.send(notice('', 'slot 0'))
+  expect(await notifier.end(NEVER)).toBe('3 more were not sent, because one process notifies about at most 200 slots')
+  expect(statSync(file).size).toBe(201)
 })
 
-describe('the order', () => {
-  test('of the notices about one slot is that in which they were sent, each after the end of the one before', async () => {
-    const notifier = openNotifier('read n; echo "begin $n" >> "$FILE"; cat; echo "end $n" >> "$FILE"', patientClock)
-    for (const n of [1, 2, 3, 4, 5]) notifier.send(notice(`${n}\n`, 'one slot'))
-    expect(await notifier.end(NEVER)).toBe(null)
-    const expected = [1, 2, 3, 4, 5].flatMap((n) => [`begin ${n}`, `end ${n}`])
-    expect(readFileSync(file, 'utf8').trim().split('\n')).toEqual(expected)
-  })
+test('the stdin of a notification is a pipe that a program can open by its name', async () => {
+  const command =
+    'for name in /dev/stdin /dev/fd/0 /proc/self/fd/0; do [ -p $name ] || exit 1; done; cat /dev/stdin > "$FILE"'
+  expect(await once(command)).toBe(null)
+  expect(readFileSync(file, 'utf8')).toBe('{"event":"failed"}\n')
+})
 
-  test('is kept if the first command is killed at its limit', async () => {
-    const { opened: due, open: beDue } = gate()
-    const limits = [due]
-    const clock: Clock = {
-      ...systemClock,
-      wait: (ms, signal) =>
-        ms === NOTIFY_TIMEOUT_MS ? (limits.shift() ?? new Promise(() => {})) : systemClock.wait(ms, signal),
-    }
-    const notifier = openNotifier('read n; echo "$n" >> "$FILE"; [ "$n" != 1 ] || exec sleep 300', clock)
-    for (const n of [1, 2]) notifier.send(notice(`${n}\n`, 'one slot'))
-    expect(await written()).toBe('1')
-    beDue()
-    expect(await notifier.end(NEVER)).toMatch(/^1 of 2 notifications failed\. .* was killed$/)
-    expect(readFileSync(file, 'utf8')).toBe('1\n2\n')
-  })
+test('the stdin of a notification is a pipe that has each byte of the notice, also more than a pipe holds', async () => {
+  const input = `${'日本語 \u0081\u0088 \\n "$(id)" '.repeat(10_000)}\n`
+  expect(await once('cat /dev/stdin > "$FILE"', input)).toBe(null)
+  expect(readFileSync(file, 'utf8')).toBe(input)
+})
 
-  test('of the notices about one slot does not keep those about others waiting', async () => {
-    const notifier = openNotifier(`read n; [ "$n" = 3 ] || exec sleep 300; ${GROUP} > "$FILE"`, patientClock)
-    for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, n === 3 ? 'another slot' : 'one slot'))
-    const third = Number(await written())
-    await until(() => readStat(third) === null)
-    expect(await notifier.end(AbortSignal.abort())).toMatch(/^2 of 3 notifications failed\. /)
-  })
+test('of the notices about one slot is that in which they were sent, each after the end of the one before', async () => {
+  const notifier = openNotifier('read n; echo "begin $n" >> "$FILE"; cat; echo "end $n" >> "$FILE"', patientClock)
+  for (const n of [1, 2, 3, 4, 5]) notifier.send(notice(`${n}\n`, 'one slot'))
+  expect(await notifier.end(NEVER)).toBe(null)
+  const expected = [1, 2, 3, 4, 5].flatMap((n) => [`begin ${n}`, `end ${n}`])
+  expect(readFileSync(file, 'utf8').trim().split('\n')).toEqual(expected)
+})
+
+test('the order is kept if the first command is killed at its limit', async () => {
+  const { opened: due, open: beDue } = gate()
+  const limits = [due]
+  const clock: Clock = {
+    ...systemClock,
+    wait: (ms, signal) =>
+      ms === NOTIFY_TIMEOUT_MS ? (limits.shift() ?? new Promise(() => {})) : systemClock.wait(ms, signal),
+  }
+  const notifier = openNotifier('read n; echo "$n" >> "$FILE"; [ "$n" != 1 ] || exec sleep 300', clock)
+  for (const n of [1, 2]) notifier.send(notice(`${n}\n`, 'one slot'))
+  expect(await written()).toBe('1')
+  beDue()
+  expect(await notifier.end(NEVER)).toMatch(/^1 of 2 notifications failed\. .* was killed$/)
+  expect(readFileSync(file, 'utf8')).toBe('1\n2\n')
+})
+
+test('the order of the notices about one slot does not keep those about others waiting', async () => {
+  const notifier = openNotifier(`read n; [ "$n" = 3 ] || exec sleep 300; ${GROUP} > "$FILE"`, patientClock)
+  for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, n === 3 ? 'another slot' : 'one slot'))
+  const third = Number(await written())
+  await until(() => readStat(third) === null)
+  expect(await notifier.end(AbortSignal.abort())).toMatch(/^2 of 3 notifications failed\. /)
 })
 
 test('no command starts in the turn of the event loop in which the batch starts', async () => {
@@ -155,80 +149,76 @@ test('no command starts in the turn of the event loop in which the batch starts'
   expect(await notifier.end(NEVER)).toBe(null)
 })
 
-describe('nothing of it matters', () => {
-  test('a command that reads nothing of a megabyte', async () => {
-    expect(await once('exec <&-; exit 0', 'x'.repeat(1 << 20))).toBe(null)
-  })
-
-  test('ten megabytes on each of its outputs', async () => {
-    const flood = 'head -c 10000000 /dev/zero | tr "\\0" x'
-    const said = await once(`${flood}; ${flood} >&2; exit 3`)
-    expect(said).toBe(`1 of 1 notifications failed. The first failure (event failed): exit code 3: ${'x'.repeat(300)}`)
-  })
-
-  test('what it leaves in the background is gone with it', async () => {
-    expect(await once(`sleep 300 & ${GROUP} > "$FILE"`)).toBe(null)
-    const group = Number(await written())
-    onTestFinished(() => void signalGroup(group, 'SIGKILL'))
-    await until(() => livingMember(group) === null)
-  })
-
-  test('what it leaves in a session of its own is not waited for longer than the limit, and no failure', async () => {
-    const { opened: due, open: beDue } = gate()
-    const leaving = `until [ -s "$FILE" ]; do :; done; ${GROUP} > "$FILE.leader"`
-    const command = `setsid sh -c 'echo $$ > "$FILE"; exec sleep 300' & ${leaving}`
-    const notifier = openNotifier(command, clockUntil(due))
-    notifier.send(notice(''))
-    const group = Number(await written())
-    onTestFinished(() => void signalGroup(group, 'SIGKILL'))
-    const leader = Number(await written(`${file}.leader`))
-    // Reaped by Node, which then knows its exit code.
-    await until(() => readStat(leader) === null)
-    beDue()
-    expect(await notifier.end(NEVER)).toBe(null)
-  })
+test('a command that reads nothing of a megabyte', async () => {
+  expect(await once('exec <&-; exit 0', 'x'.repeat(1 << 20))).toBe(null)
 })
 
-describe('the limit', () => {
-  const stubborn = `trap "" TERM INT; (trap "" TERM; sleep 300) & ${GROUP} >> "$FILE"; wait`
+test('ten megabytes on each of its outputs', async () => {
+  const flood = 'head -c 10000000 /dev/zero | tr "\\0" x'
+  const said = await once(`${flood}; ${flood} >&2; exit 3`)
+  expect(said).toBe(`1 of 1 notifications failed. The first failure (event failed): exit code 3: ${'x'.repeat(300)}`)
+})
 
-  test('kills a command that hangs, and its children, whatever they ignore', async () => {
-    const { opened: due, open: beDue } = gate()
-    const notifier = openNotifier(stubborn, clockUntil(due))
-    notifier.send(notice(''))
-    const group = Number(await written())
-    expect(livingMember(group)).not.toBe(null)
-    beDue()
-    expect(await notifier.end(NEVER)).toBe(
-      '1 of 1 notifications failed. The first failure (event failed): the command did not end in time (10s, or less after a stop) and was killed',
-    )
-    await until(() => livingMember(group) === null)
-  })
+test('what it leaves in the background is gone with it', async () => {
+  expect(await once(`sleep 300 & ${GROUP} > "$FILE"`)).toBe(null)
+  const group = Number(await written())
+  onTestFinished(() => void signalGroup(group, 'SIGKILL'))
+  await until(() => livingMember(group) === null)
+})
 
-  test('kills a command also where it is over before Node reports the start', async () => {
-    const notifier = openNotifier('sleep 60', clockUntil(Promise.resolve()))
-    notifier.send(notice(''))
-    expect(await notifier.end(NEVER)).toMatch(
-      /the command did not end in time \(10s, or less after a stop\) and was killed$/,
-    )
-  })
+test('what it leaves in a session of its own is not waited for longer than the limit, and no failure', async () => {
+  const { opened: due, open: beDue } = gate()
+  const leaving = `until [ -s "$FILE" ]; do :; done; ${GROUP} > "$FILE.leader"`
+  const command = `setsid sh -c 'echo $$ > "$FILE"; exec sleep 300' & ${leaving}`
+  const notifier = openNotifier(command, clockUntil(due))
+  notifier.send(notice(''))
+  const group = Number(await written())
+  onTestFinished(() => void signalGroup(group, 'SIGKILL'))
+  const leader = Number(await written(`${file}.leader`))
+  // Reaped by Node, which then knows its exit code.
+  await until(() => readStat(leader) === null)
+  beDue()
+  expect(await notifier.end(NEVER)).toBe(null)
+})
 
-  test('of the end: kills what runs, and starts nothing more', async () => {
-    const notifier = openNotifier(stubborn, patientClock)
-    for (let n = 0; n < 6; n++) notifier.send(notice(''))
-    const groups = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [])
-    await until(() => groups().length === 4)
-    expect(await notifier.end(AbortSignal.abort())).toMatch(/^6 of 6 notifications failed\. /)
-    await until(() => groups().every((group) => livingMember(group) === null))
-    expect(groups()).toHaveLength(4)
-  })
+const stubborn = `trap "" TERM INT; (trap "" TERM; sleep 300) & ${GROUP} >> "$FILE"; wait`
 
-  test('kill is at once', async () => {
-    const notifier = openNotifier(stubborn, patientClock)
-    notifier.send(notice(''))
-    const group = Number(await written())
-    notifier.kill()
-    await until(() => livingMember(group) === null)
-    expect(await notifier.end(NEVER)).toMatch(/killed$/)
-  })
+test('kills a command that hangs, and its children, whatever they ignore', async () => {
+  const { opened: due, open: beDue } = gate()
+  const notifier = openNotifier(stubborn, clockUntil(due))
+  notifier.send(notice(''))
+  const group = Number(await written())
+  expect(livingMember(group)).not.toBe(null)
+  beDue()
+  expect(await notifier.end(NEVER)).toBe(
+    '1 of 1 notifications failed. The first failure (event failed): the command did not end in time (10s, or less after a stop) and was killed',
+  )
+  await until(() => livingMember(group) === null)
+})
+
+test('kills a command also where it is over before Node reports the start', async () => {
+  const notifier = openNotifier('sleep 60', clockUntil(Promise.resolve()))
+  notifier.send(notice(''))
+  expect(await notifier.end(NEVER)).toMatch(
+    /the command did not end in time \(10s, or less after a stop\) and was killed$/,
+  )
+})
+
+test('of the end: kills what runs, and starts nothing more', async () => {
+  const notifier = openNotifier(stubborn, patientClock)
+  for (let n = 0; n < 6; n++) notifier.send(notice(''))
+  const groups = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [])
+  await until(() => groups().length === 4)
+  expect(await notifier.end(AbortSignal.abort())).toMatch(/^6 of 6 notifications failed\. /)
+  await until(() => groups().every((group) => livingMember(group) === null))
+  expect(groups()).toHaveLength(4)
+})
+
+test('kill is at once', async () => {
+  const notifier = openNotifier(stubborn, patientClock)
+  notifier.send(notice(''))
+  const group = Number(await written())
+  notifier.kill()
+  await until(() => livingMember(group) === null)
+  expect(await notifier.end(NEVER)).toMatch(/killed$/)
 })

@@ -73,35 +73,33 @@ function script(name: string, text: string, mode = 0o755): string {
   return path
 }
 
-describe('a child that ends by itself', () => {
-  test.each([
-    ['exit 0', { outcome: 'succeeded', exitCode: 0 }],
-    ['exit 3', { outcome: 'failed', exitCode: 3 }],
-    ['exit 255', { outcome: 'failed', exitCode: 255 }],
-    ['kill -KILL $$', { outcome: 'failed', signal: 'SIGKILL' }],
-    ['kill -SEGV $$', { outcome: 'failed', signal: 'SIGSEGV' }],
-    ['kill -TERM $$', { outcome: 'failed', signal: 'SIGTERM' }],
-  ])('%s', async (text, end) => {
-    expect(await superviseHere(['sh', '-c', text])).toEqual({ ...end, starts: 1 })
-  })
+test.each([
+  ['exit 0', { outcome: 'succeeded', exitCode: 0 }],
+  ['exit 3', { outcome: 'failed', exitCode: 3 }],
+  ['exit 255', { outcome: 'failed', exitCode: 255 }],
+  ['kill -KILL $$', { outcome: 'failed', signal: 'SIGKILL' }],
+  ['kill -SEGV $$', { outcome: 'failed', signal: 'SIGSEGV' }],
+  ['kill -TERM $$', { outcome: 'failed', signal: 'SIGTERM' }],
+])('a child that ends by itself: %s', async (text, end) => {
+  expect(await superviseHere(['sh', '-c', text])).toEqual({ ...end, starts: 1 })
+})
 
-  test('gets its arguments as they are, and its environment only', async () => {
-    const text = `[ "$1" = 'a  b;*$HOME' ] && [ -z "$HOME" ]`
-    expect(await superviseHere(['sh', '-c', text, 'sh', 'a  b;*$HOME'])).toMatchObject({ outcome: 'succeeded' })
-  })
+test('a child that ends by itself gets its arguments as they are, and its environment only', async () => {
+  const text = `[ "$1" = 'a  b;*$HOME' ] && [ -z "$HOME" ]`
+  expect(await superviseHere(['sh', '-c', text, 'sh', 'a  b;*$HOME'])).toMatchObject({ outcome: 'succeeded' })
+})
 
-  test('leads a process group of its own', async () => {
-    const text = '[ "$(ps -o pgid= -p $$ | tr -d " ")" = $$ ]'
-    expect(await superviseHere(['sh', '-c', text])).toMatchObject({ outcome: 'succeeded' })
-  })
+test('a child that ends by itself leads a process group of its own', async () => {
+  const text = '[ "$(ps -o pgid= -p $$ | tr -d " ")" = $$ ]'
+  expect(await superviseHere(['sh', '-c', text])).toMatchObject({ outcome: 'succeeded' })
+})
 
-  test('leaves its background process alone, and is not kept waiting by it', async () => {
-    const run = supervise({ argv: [batch('background.sh')] })
-    const [, pid] = await run.printed(/background (\d+)\n/)
-    onTestFinished(() => void process.kill(Number(pid), 'SIGKILL'))
-    expect(await run.end).toEqual({ outcome: 'succeeded', exitCode: 0, ...FACTS })
-    expect(isLiving(pid)).toBe(true)
-  })
+test('a child that ends by itself leaves its background process alone, and is not kept waiting by it', async () => {
+  const run = supervise({ argv: [batch('background.sh')] })
+  const [, pid] = await run.printed(/background (\d+)\n/)
+  onTestFinished(() => void process.kill(Number(pid), 'SIGKILL'))
+  expect(await run.end).toEqual({ outcome: 'succeeded', exitCode: 0, ...FACTS })
+  expect(isLiving(pid)).toBe(true)
 })
 
 /** `bash -c 'kill -l'` has these names; the C library keeps 32 and 33 for itself. */
@@ -125,7 +123,7 @@ describe.runIf(process.platform === 'linux')(
       ['that leaves a process in the background', ['sh', '-c', 'sleep 5 & kill -40 $$']],
       ['that closed its descriptors', [PYTHON, '-c', 'import os; os.closerange(3, 1024); os.kill(os.getpid(), 40)']],
       ['whose first thread ended before', [PYTHON, '-c', THREADS]],
-    ])('one %s', async (_, argv) => {
+    ])('a child that a real-time signal kills is never taken for a success: one %s', async (_, argv) => {
       expect(await superviseHere(argv)).toEqual({ outcome: 'failed', signal: 'SIGRTMIN+6', starts: 1 })
     })
 
@@ -226,36 +224,34 @@ sys.exit(3)`
   })
 })
 
-describe('a command that cannot be started', () => {
-  test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
-    ['not found in PATH', () => ['no-such-command'], 127, /^command not found: "no-such-command"$/],
-    ['a line for a shell', () => ['a && b'], 127, /^command not found: .* need a shell: -- sh -c '…'$/],
-    ['a file in the folder', () => ['package.json'], 127, /^command not found: .* not in PATH: \.\/package\.json$/],
-    ['a ~ of a shell', () => ['~/batch.sh'], 127, / No shell replaces the ~ here\. Write the whole path$/],
-    ['a variable of a shell', () => ['FOO=1', 'x'], 127, / need a shell: -- sh -c '…'$/],
-    ['no such file', () => ['./no-such-file'], 127, /^command not found/],
-    ['no interpreter', () => [script('bad', '#!/no/such\n')], 127, /interpreter/],
-    ['Windows line ends', () => [script('crlf', '#!/bin/sh\r\nexit 0\r\n')], 127, /Windows line ends/],
-    ['not executable', () => [script('plain', '#!/bin/sh\n', 0o644)], 126, /not an executable file/],
-    ['a folder', () => [folder], 126, /not an executable file/],
-    ['below a file', () => [`${script('file', '')}/x`], 126, /ENOTDIR/],
-    ['empty', () => [''], 126, /empty/],
-    ['a NUL byte', () => ['echo', 'secret\0'], 126, /NUL byte/],
-    ['too large', () => ['true', 'x'.repeat(200_000)], 126, /larger than the system allows/],
-  ])('%s', async (_, argv, exitCode, detail) => {
-    const end = await superviseHere(argv())
-    expect(end).toEqual({ outcome: 'notStarted', exitCode, detail: expect.stringMatching(detail), starts: 0 })
-    expect(end.detail).not.toMatch(/\n|secret/)
-  })
+test.each<[string, () => ChildRequest['argv'], number, RegExp]>([
+  ['not found in PATH', () => ['no-such-command'], 127, /^command not found: "no-such-command"$/],
+  ['a line for a shell', () => ['a && b'], 127, /^command not found: .* need a shell: -- sh -c '…'$/],
+  ['a file in the folder', () => ['package.json'], 127, /^command not found: .* not in PATH: \.\/package\.json$/],
+  ['a ~ of a shell', () => ['~/batch.sh'], 127, / No shell replaces the ~ here\. Write the whole path$/],
+  ['a variable of a shell', () => ['FOO=1', 'x'], 127, / need a shell: -- sh -c '…'$/],
+  ['no such file', () => ['./no-such-file'], 127, /^command not found/],
+  ['no interpreter', () => [script('bad', '#!/no/such\n')], 127, /interpreter/],
+  ['Windows line ends', () => [script('crlf', '#!/bin/sh\r\nexit 0\r\n')], 127, /Windows line ends/],
+  ['not executable', () => [script('plain', '#!/bin/sh\n', 0o644)], 126, /not an executable file/],
+  ['a folder', () => [folder], 126, /not an executable file/],
+  ['below a file', () => [`${script('file', '')}/x`], 126, /ENOTDIR/],
+  ['empty', () => [''], 126, /empty/],
+  ['a NUL byte', () => ['echo', 'secret\0'], 126, /NUL byte/],
+  ['too large', () => ['true', 'x'.repeat(200_000)], 126, /larger than the system allows/],
+])('a command that cannot be started: %s', async (_, argv, exitCode, detail) => {
+  const end = await superviseHere(argv())
+  expect(end).toEqual({ outcome: 'notStarted', exitCode, detail: expect.stringMatching(detail), starts: 0 })
+  expect(end.detail).not.toMatch(/\n|secret/)
+})
 
-  test('a script without #! is run by sh, as execvp(3) does', async () => {
-    expect(await superviseHere([script('bare', 'exit 4\n')])).toMatchObject({ outcome: 'failed', exitCode: 4 })
-  })
+test('a script without #! is run by sh, as execvp(3) does', async () => {
+  expect(await superviseHere([script('bare', 'exit 4\n')])).toMatchObject({ outcome: 'failed', exitCode: 4 })
+})
 
-  test('the PATH that counts is the one of the child', async () => {
-    const end = await superviseHere(['sh'], {}, { env: { PATH: folder } })
-    expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
-  })
+test('the PATH that counts is the one of the child', async () => {
+  const end = await superviseHere(['sh'], {}, { env: { PATH: folder } })
+  expect(end).toMatchObject({ outcome: 'notStarted', exitCode: 127 })
 })
 
 test.runIf(process.platform === 'linux' && process.getuid?.() === 0).each([
@@ -292,97 +288,93 @@ describe.runIf(process.platform === 'linux')('a start without the thread', () =>
   })
 })
 
-describe('what comes before the start', () => {
-  test('a stop signal: no child', async () => {
-    const stops: Stops = { ...quietStops(), first: () => ({ signal: 'SIGINT', atMs: 0 }) }
-    const end = await superviseHere(['sh', '-c', 'exit 0'], { stops })
-    expect(end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGINT', starts: 0 })
-  })
-
-  test('the loss of the lease: no child', async () => {
-    const end = await superviseHere(['sh', '-c', 'exit 0'], { leaseLost: AbortSignal.abort({ killInMs: 0 }) })
-    expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
-  })
-
-  test('a lease that became too old while the system had no room for the start: no child', async () => {
-    const answers = [true, false]
-    const end = await superviseHere(['sh', '-c', 'exit 0'], { mayStart: () => answers.shift() ?? false })
-    expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
-  })
+test('a stop signal: no child', async () => {
+  const stops: Stops = { ...quietStops(), first: () => ({ signal: 'SIGINT', atMs: 0 }) }
+  const end = await superviseHere(['sh', '-c', 'exit 0'], { stops })
+  expect(end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGINT', starts: 0 })
 })
 
-describe('a stop', () => {
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)('%s is passed on', async (signal) => {
-    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
-    await run.printed(/ready/)
-    run.process.kill(signal)
-    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: signal, exitCode: 7, ...FACTS })
-    await run.printed(new RegExp(`got ${signal}`))
-  })
+test('the loss of the lease: no child', async () => {
+  const end = await superviseHere(['sh', '-c', 'exit 0'], { leaseLost: AbortSignal.abort({ killInMs: 0 }) })
+  expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
+})
 
-  test('is interrupted, also when the child ends with 0', async () => {
-    const run = supervise({ argv: ['sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 0.02; done'] })
-    await run.printed(/ready/)
-    run.process.kill('SIGTERM')
-    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, ...FACTS })
-  })
+test('a lease that became too old while the system had no room for the start: no child', async () => {
+  const answers = [true, false]
+  const end = await superviseHere(['sh', '-c', 'exit 0'], { mayStart: () => answers.shift() ?? false })
+  expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
+})
 
-  test('a later signal is passed on too, the first one stays the reason', async () => {
-    const traps = 'trap "echo term" TERM; trap "echo int; exit 5" INT'
-    const run = supervise({ argv: ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] })
-    await run.printed(/ready/)
-    run.process.kill('SIGTERM')
-    await run.printed(/term/)
-    run.process.kill('SIGINT')
-    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 5, ...FACTS })
-  })
+test.each(['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'] as const)('a stop: %s is passed on', async (signal) => {
+  const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
+  await run.printed(/ready/)
+  run.process.kill(signal)
+  expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: signal, exitCode: 7, ...FACTS })
+  await run.printed(new RegExp(`got ${signal}`))
+})
 
-  test.each([
-    ['stay', { killAfterMs: 100 }, { signal: 'SIGKILL' }],
-    ['stay', { stopTimeoutMs: 5_100, killAfterMs: HOUR_MS }, { signal: 'SIGKILL' }],
-    ['leave', { killAfterMs: DUE_AT_SIGWINCH, stopTimeoutMs: 5 * HOUR_MS }, { exitCode: 0 }],
-  ] as const)('ends the whole group: family.sh %s with %j', async (how, settings, end) => {
-    const run = supervise({ argv: [batch('family.sh'), how], ...settings })
-    const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
-    expect(isLiving(grandchild)).toBe(true)
-    const [leader] = childrenOf(run.process.pid)
-    run.process.kill('SIGTERM')
-    if (how === 'leave') while (isLiving(String(leader))) await new Promise(setImmediate)
-    run.process.kill('SIGWINCH')
-    expect(await run.end).toMatchObject({ outcome: 'interrupted', stoppedBy: 'SIGTERM', ...end })
-    expect(isLiving(grandchild)).toBe(false)
-  })
+test('a stop is interrupted, also when the child ends with 0', async () => {
+  const run = supervise({ argv: ['sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 0.02; done'] })
+  await run.printed(/ready/)
+  run.process.kill('SIGTERM')
+  expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, ...FACTS })
+})
 
-  test('waits for a group whose leader left first, as long as it has time', async () => {
-    const slow = `sh -c 'trap "sleep 0.3; echo cleaned; exit 0" TERM; echo grandchild; while :; do sleep 0.02; done' &`
-    const run = supervise({ argv: ['sh', '-c', `trap 'exit 0' TERM; ${slow} while :; do wait; done`] })
-    await run.printed(/grandchild/)
-    run.process.kill('SIGTERM')
-    expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 0 })
-    await run.printed(/cleaned/)
-  })
+test('a later signal is passed on too, the first one stays the reason', async () => {
+  const traps = 'trap "echo term" TERM; trap "echo int; exit 5" INT'
+  const run = supervise({ argv: ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] })
+  await run.printed(/ready/)
+  run.process.kill('SIGTERM')
+  await run.printed(/term/)
+  run.process.kill('SIGINT')
+  expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 5, ...FACTS })
+})
 
-  test('wakes a child that is stopped', async () => {
-    const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
-    await run.printed(/ready/)
-    process.kill(Number(childrenOf(run.process.pid)), 'SIGSTOP')
-    run.process.kill('SIGTERM')
-    expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
-  })
+test.each([
+  ['stay', { killAfterMs: 100 }, { signal: 'SIGKILL' }],
+  ['stay', { stopTimeoutMs: 5_100, killAfterMs: HOUR_MS }, { signal: 'SIGKILL' }],
+  ['leave', { killAfterMs: DUE_AT_SIGWINCH, stopTimeoutMs: 5 * HOUR_MS }, { exitCode: 0 }],
+] as const)('a stop ends the whole group: family.sh %s with %j', async (how, settings, end) => {
+  const run = supervise({ argv: [batch('family.sh'), how], ...settings })
+  const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+  expect(isLiving(grandchild)).toBe(true)
+  const [leader] = childrenOf(run.process.pid)
+  run.process.kill('SIGTERM')
+  if (how === 'leave') while (isLiving(String(leader))) await new Promise(setImmediate)
+  run.process.kill('SIGWINCH')
+  expect(await run.end).toMatchObject({ outcome: 'interrupted', stoppedBy: 'SIGTERM', ...end })
+  expect(isLiving(grandchild)).toBe(false)
+})
 
-  test('as PID 1: gives the child its time, and does not wait for zombies', async (context) => {
-    const unshare = ['unshare', '--pid', '--fork', '--mount-proc']
-    try {
-      execFileSync('unshare', [...unshare.slice(1), 'true'], { stdio: 'pipe' })
-    } catch (error) {
-      context.skip(`no PID namespaces here: ${(error as Error).message}`)
-    }
-    const run = supervise({ argv: [batch('zombie.sh')] }, unshare)
-    await run.printed(/ready/)
-    process.kill(Number(childrenOf(run.process.pid)), 'SIGTERM')
-    expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, pid: 1 })
-    await run.printed(/stopped/)
-  })
+test('a stop waits for a group whose leader left first, as long as it has time', async () => {
+  const slow = `sh -c 'trap "sleep 0.3; echo cleaned; exit 0" TERM; echo grandchild; while :; do sleep 0.02; done' &`
+  const run = supervise({ argv: ['sh', '-c', `trap 'exit 0' TERM; ${slow} while :; do wait; done`] })
+  await run.printed(/grandchild/)
+  run.process.kill('SIGTERM')
+  expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 0 })
+  await run.printed(/cleaned/)
+})
+
+test('wakes a child that is stopped', async () => {
+  const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
+  await run.printed(/ready/)
+  process.kill(Number(childrenOf(run.process.pid)), 'SIGSTOP')
+  run.process.kill('SIGTERM')
+  expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
+})
+
+test('as PID 1: gives the child its time, and does not wait for zombies', async (context) => {
+  const unshare = ['unshare', '--pid', '--fork', '--mount-proc']
+  try {
+    execFileSync('unshare', [...unshare.slice(1), 'true'], { stdio: 'pipe' })
+  } catch (error) {
+    context.skip(`no PID namespaces here: ${(error as Error).message}`)
+  }
+  const run = supervise({ argv: [batch('zombie.sh')] }, unshare)
+  await run.printed(/ready/)
+  process.kill(Number(childrenOf(run.process.pid)), 'SIGTERM')
+  expect(await run.end).toEqual({ outcome: 'interrupted', stoppedBy: 'SIGTERM', exitCode: 0, pid: 1 })
+  await run.printed(/stopped/)
 })
 
 describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
@@ -437,30 +429,28 @@ describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
   })
 })
 
-describe('the timeout', () => {
-  test('ends the child', async () => {
-    const run = supervise({ argv: ['sleep', '30'], timeoutMs: 100 })
-    expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGTERM', ...FACTS })
-  })
+test('the timeout ends the child', async () => {
+  const run = supervise({ argv: ['sleep', '30'], timeoutMs: 100 })
+  expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGTERM', ...FACTS })
+})
 
-  test('kills what ignores it', async () => {
-    const run = supervise({ argv: [batch('family.sh'), 'stay'], timeoutMs: DUE_AT_SIGWINCH, killAfterMs: 100 })
-    const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
-    run.process.kill('SIGWINCH')
-    expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGKILL', ...FACTS })
-    expect(isLiving(grandchild)).toBe(false)
-  })
+test('kills what ignores it', async () => {
+  const run = supervise({ argv: [batch('family.sh'), 'stay'], timeoutMs: DUE_AT_SIGWINCH, killAfterMs: 100 })
+  const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
+  run.process.kill('SIGWINCH')
+  expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGKILL', ...FACTS })
+  expect(isLiving(grandchild)).toBe(false)
+})
 
-  test('stays the reason when a stop follows', async () => {
-    const traps = 'trap "echo term" TERM; trap "exit 5" INT'
-    const argv = ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] as const
-    const run = supervise({ argv, timeoutMs: DUE_AT_SIGWINCH })
-    await run.printed(/ready/)
-    run.process.kill('SIGWINCH')
-    await run.printed(/term/)
-    run.process.kill('SIGINT')
-    expect(await run.end).toEqual({ outcome: 'timedOut', exitCode: 5, ...FACTS })
-  })
+test('the timeout stays the reason when a stop follows', async () => {
+  const traps = 'trap "echo term" TERM; trap "exit 5" INT'
+  const argv = ['sh', '-c', `${traps}; echo ready; while :; do sleep 0.02; done`] as const
+  const run = supervise({ argv, timeoutMs: DUE_AT_SIGWINCH })
+  await run.printed(/ready/)
+  run.process.kill('SIGWINCH')
+  await run.printed(/term/)
+  run.process.kill('SIGINT')
+  expect(await run.end).toEqual({ outcome: 'timedOut', exitCode: 5, ...FACTS })
 })
 
 test('a lost lease ends the group in the time that it leaves', async () => {

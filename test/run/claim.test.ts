@@ -19,45 +19,43 @@ test('two triggers at once, on two hosts: one starts; the other is recorded as a
   expect(await row()).toMatchObject({ state: 'COMPLETED', rejections: { count: 1, first: [{ cause: 'running' }] } })
 })
 
-describe('a run without an event time, inside a run of another slot of the task', () => {
-  const inside = (ask: Partial<Parameters<typeof checkNotInsideOtherSlot>[0]> = {}) => {
-    const { time, trigger, hostIo, slotOfDay } = world()
-    const settings = readSettings({})
-    // The host of the outer run loses each renewal.
-    const outer = trigger('outer', works(HOUR_MS), {
-      fateOf: (call) => ({ kind: call.verb === 'put' && !isClaim(call) ? 'dropped' : 'answered' }),
-    })
-    const io = hostIo({}, new AbortController().signal, () => undefined)
-    const source = { kind: 'scheduled', eventTime: slotOfDay(1), source: 'clock' } as const
-    const own = { task: TASK, trigger: source, window: { slot: slotOfDay(1), end: null }, insideOf: ['outer'], ...ask }
-    const check = () => checkNotInsideOtherSlot(own, { task: TASK, slot: slotOfDay(0) }, settings, io)
-    const after = (ms: number) => time.run(time.clock().wait(ms).then(check))
-    return { after, settings, outer }
-  }
-
-  test('usage error while that run is running', async () => {
-    await expect(inside().after(MINUTE_MS)).rejects.toMatchObject({
-      kind: 'usage',
-      message: expect.stringMatching(/inside run outer of/),
-    })
+const inside = (ask: Partial<Parameters<typeof checkNotInsideOtherSlot>[0]> = {}) => {
+  const { time, trigger, hostIo, slotOfDay } = world()
+  const settings = readSettings({})
+  // The host of the outer run loses each renewal.
+  const outer = trigger('outer', works(HOUR_MS), {
+    fateOf: (call) => ({ kind: call.verb === 'put' && !isClaim(call) ? 'dropped' : 'answered' }),
   })
+  const io = hostIo({}, new AbortController().signal, () => undefined)
+  const source = { kind: 'scheduled', eventTime: slotOfDay(1), source: 'clock' } as const
+  const own = { task: TASK, trigger: source, window: { slot: slotOfDay(1), end: null }, insideOf: ['outer'], ...ask }
+  const check = () => checkNotInsideOtherSlot(own, { task: TASK, slot: slotOfDay(0) }, settings, io)
+  const after = (ms: number) => time.run(time.clock().wait(ms).then(check))
+  return { after, settings, outer }
+}
 
-  test('nothing if that run has died: what its batch left behind may start the next run', async () => {
-    const { after, settings } = inside()
-    await expect(after(settings.leaseMs + settings.skewMs + MINUTE_MS)).resolves.toBe(undefined)
-  })
-
-  test('nothing if the run has an event time, is not inside of that run, or is for the same slot', async () => {
-    const event = { kind: 'scheduled', eventTime: 0, source: 'event-time' } as const
-    const same = Date.parse('2026-11-24T03:00:00Z')
-    for (const ask of [{ trigger: event }, { insideOf: ['another'] }, { window: { slot: same, end: null } }]) {
-      await expect(inside(ask).after(MINUTE_MS)).resolves.toBe(undefined)
-    }
+test('usage error while that run is running', async () => {
+  await expect(inside().after(MINUTE_MS)).rejects.toMatchObject({
+    kind: 'usage',
+    message: expect.stringMatching(/inside run outer of/),
   })
 })
 
+test('nothing if that run has died: what its batch left behind may start the next run', async () => {
+  const { after, settings } = inside()
+  await expect(after(settings.leaseMs + settings.skewMs + MINUTE_MS)).resolves.toBe(undefined)
+})
+
+test('nothing if the run has an event time, is not inside of that run, or is for the same slot', async () => {
+  const event = { kind: 'scheduled', eventTime: 0, source: 'event-time' } as const
+  const same = Date.parse('2026-11-24T03:00:00Z')
+  for (const ask of [{ trigger: event }, { insideOf: ['another'] }, { window: { slot: same, end: null } }]) {
+    await expect(inside(ask).after(MINUTE_MS)).resolves.toBe(undefined)
+  }
+})
+
 describe('second trigger after the first completed, any time later, also after a failed force', () => {
-  test('duplicate, recorded', async () => {
+  test('a second trigger after the first completed, any time later, also after a failed force: duplicate, recorded', async () => {
     const { time, trigger, row } = world()
     const first = trigger('first', works(MINUTE_MS))
     await time.run(first.result)
@@ -272,7 +270,7 @@ describe('signal between claim and start', () => {
     expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'completed', attempt: 2 })
   })
 
-  test('also where a long ledger timeout would take longer than the stop allows', async () => {
+  test('a signal between claim and start ends in order also where a long ledger timeout would take longer than the stop allows', async () => {
     const { time, trigger } = world()
     const run = trigger('a', works(1), { fateOf: () => ({ kind: 'stalled' }), settings: { ledgerTimeoutMs: 600_000 } })
     const stopMs = time.now() + 1_000

@@ -70,99 +70,97 @@ describe('a run inside of a run of the same slot', () => {
   })
 })
 
-describe('the rest of the flow', () => {
-  test('the common path is one write to claim and one to finish, no read', async () => {
-    const { time, trigger } = world()
-    const { verbs, fateOf } = recordVerbs()
-    const run = trigger('a', works(1), { fateOf })
-    await time.run(run.result)
-    expect(verbs.filter((verb) => !verb.endsWith('Entry'))).toEqual(['put', 'put'])
-    expect(verbs.filter((verb) => verb.endsWith('Entry'))).toEqual(['readEntry', 'writeEntry'])
-  })
+test('the common path is one write to claim and one to finish, no read', async () => {
+  const { time, trigger } = world()
+  const { verbs, fateOf } = recordVerbs()
+  const run = trigger('a', works(1), { fateOf })
+  await time.run(run.result)
+  expect(verbs.filter((verb) => !verb.endsWith('Entry'))).toEqual(['put', 'put'])
+  expect(verbs.filter((verb) => verb.endsWith('Entry'))).toEqual(['readEntry', 'writeEntry'])
+})
 
-  test('a duplicate is one write that finds the row, and one note', async () => {
-    const { time, trigger } = world()
-    await time.run(trigger('a', works(1)).result)
-    const { verbs, fateOf } = recordVerbs()
-    const run = trigger('b', works(1), { fateOf })
-    await time.run(run.result)
-    expect(verbs).toEqual(['put', 'note'])
-  })
+test('a duplicate is one write that finds the row, and one note', async () => {
+  const { time, trigger } = world()
+  await time.run(trigger('a', works(1)).result)
+  const { verbs, fateOf } = recordVerbs()
+  const run = trigger('b', works(1), { fateOf })
+  await time.run(run.result)
+  expect(verbs).toEqual(['put', 'note'])
+})
 
-  test('too late for a slot without a row: refused, and no row', async () => {
-    const { time, trigger, find } = world()
-    await time.run(time.clock().wait(HOUR_MS))
-    const late = { settings: { maxLatenessMs: 30 * MINUTE_MS } }
-    expect(await time.run(trigger('a', works(1), late).result)).toMatchObject({
-      status: 'refused',
-      cause: 'tooLate',
-      row: null,
-    })
-    expect(await find()).toBe(null)
-    await time.run(trigger('b', works(1)).result)
-    expect(await time.run(trigger('c', works(1), late).result)).toMatchObject({ status: 'duplicate' })
+test('too late for a slot without a row: refused, and no row', async () => {
+  const { time, trigger, find } = world()
+  await time.run(time.clock().wait(HOUR_MS))
+  const late = { settings: { maxLatenessMs: 30 * MINUTE_MS } }
+  expect(await time.run(trigger('a', works(1), late).result)).toMatchObject({
+    status: 'refused',
+    cause: 'tooLate',
+    row: null,
   })
+  expect(await find()).toBe(null)
+  await time.run(trigger('b', works(1)).result)
+  expect(await time.run(trigger('c', works(1), late).result)).toMatchObject({ status: 'duplicate' })
+})
 
-  test('a stale row is refused with one attempt, and taken over with more', async () => {
-    const { time, trigger, row } = world()
-    // A crash: the process is gone, and the lease is not renewed.
-    const crashed = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'stalled' : 'answered' }) })
-    void crashed.result
-    await time.run(time.clock().wait(1))
-    await time.run(time.clock().wait(((await row()).leaseUntil ?? 0) + MINUTE_MS - time.now()))
-    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'refused', cause: 'stale' })
-    const more = { settings: { maxAttempts: 2 } }
-    const survivor = trigger('c', works(1), { ...more, survivor: { pid: 7, command: 'sleep' } })
-    expect(await time.run(survivor.result)).toMatchObject({ status: 'refused', cause: 'survivor' })
-    expect(await time.run(trigger('d', works(1), more).result)).toMatchObject({ status: 'completed', attempt: 2 })
-    expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
-  })
+test('a stale row is refused with one attempt, and taken over with more', async () => {
+  const { time, trigger, row } = world()
+  // A crash: the process is gone, and the lease is not renewed.
+  const crashed = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'stalled' : 'answered' }) })
+  void crashed.result
+  await time.run(time.clock().wait(1))
+  await time.run(time.clock().wait(((await row()).leaseUntil ?? 0) + MINUTE_MS - time.now()))
+  expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'refused', cause: 'stale' })
+  const more = { settings: { maxAttempts: 2 } }
+  const survivor = trigger('c', works(1), { ...more, survivor: { pid: 7, command: 'sleep' } })
+  expect(await time.run(survivor.result)).toMatchObject({ status: 'refused', cause: 'survivor' })
+  expect(await time.run(trigger('d', works(1), more).result)).toMatchObject({ status: 'completed', attempt: 2 })
+  expect((await row()).attempts.map(({ outcome }) => outcome)).toEqual(['abandoned', 'succeeded'])
+})
 
-  test('a row that is deleted during the run is not made again: the work ends, because another run may start', async () => {
-    const { time, trigger, ledger } = world()
-    const { put } = ledger
-    const deletedMs = time.now() + 90_000
-    const made: unknown[] = []
-    ledger.put = async (row, expected, call) => {
-      if (expected === 'absent') made.push(row)
-      return time.now() < deletedMs ? put(row, expected, call) : { kind: 'conflict', found: null }
-    }
-    const run = trigger('a', works(HOUR_MS))
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
-    expect(run.events).toMatchObject([
-      {},
-      { event: 'lease-lost', cause: 'deleted' },
-      { event: 'ended', finish: 'deleted' },
-    ])
-    expect(made).toHaveLength(1)
-  })
+test('a row that is deleted during the run is not made again: the work ends, because another run may start', async () => {
+  const { time, trigger, ledger } = world()
+  const { put } = ledger
+  const deletedMs = time.now() + 90_000
+  const made: unknown[] = []
+  ledger.put = async (row, expected, call) => {
+    if (expected === 'absent') made.push(row)
+    return time.now() < deletedMs ? put(row, expected, call) : { kind: 'conflict', found: null }
+  }
+  const run = trigger('a', works(HOUR_MS))
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+  expect(run.events).toMatchObject([
+    {},
+    { event: 'lease-lost', cause: 'deleted' },
+    { event: 'ended', finish: 'deleted' },
+  ])
+  expect(made).toHaveLength(1)
+})
 
-  test('a row that is deleted right before the finish: unrecorded, and the log says why', async () => {
-    const { time, trigger, ledger } = world()
-    const { put } = ledger
-    ledger.put = async (row, expected, call) =>
-      row.state === 'PENDING' ? put(row, expected, call) : { kind: 'conflict', found: null }
-    const run = trigger('a', works(MINUTE_MS / 2))
-    expect(await time.run(run.result)).toEqual({ status: 'unrecorded', attempt: 1, value: 'done' })
-    expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'deleted' })
-  })
+test('a row that is deleted right before the finish: unrecorded, and the log says why', async () => {
+  const { time, trigger, ledger } = world()
+  const { put } = ledger
+  ledger.put = async (row, expected, call) =>
+    row.state === 'PENDING' ? put(row, expected, call) : { kind: 'conflict', found: null }
+  const run = trigger('a', works(MINUTE_MS / 2))
+  expect(await time.run(run.result)).toEqual({ status: 'unrecorded', attempt: 1, value: 'done' })
+  expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'deleted' })
+})
 
-  test('work that throws has failed, and that is on record', async () => {
-    const { time, trigger, row } = world()
-    const error = new Error('no such file\nat …')
-    const run = trigger('a', () => Promise.reject(error))
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true, error })
-    expect(run.events.at(-1)).toMatchObject({ event: 'ended', detail: 'no such file' })
-    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }] })
-  })
+test('work that throws has failed, and that is on record', async () => {
+  const { time, trigger, row } = world()
+  const error = new Error('no such file\nat …')
+  const run = trigger('a', () => Promise.reject(error))
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'failed', recorded: true, error })
+  expect(run.events.at(-1)).toMatchObject({ event: 'ended', detail: 'no such file' })
+  expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }] })
+})
 
-  test('an error of the store that a retry cannot fix ends the claim immediately', async () => {
-    const { time, trigger, ledger } = world()
-    const put = ledger.put
-    ledger.put = async () => {
-      throw new TypeError('a bug')
-    }
-    await expect(time.run(trigger('a', works(1)).result)).rejects.toThrow(TypeError)
-    ledger.put = put
-  })
+test('an error of the store that a retry cannot fix ends the claim immediately', async () => {
+  const { time, trigger, ledger } = world()
+  const put = ledger.put
+  ledger.put = async () => {
+    throw new TypeError('a bug')
+  }
+  await expect(time.run(trigger('a', works(1)).result)).rejects.toThrow(TypeError)
+  ledger.put = put
 })

@@ -38,7 +38,7 @@ describe('finish applied, answer lost', () => {
     expect(await row()).toMatchObject({ state: 'COMPLETED', version: 2, attempts: [{ outcome: 'succeeded' }] })
   })
 
-  test('also if an operator forced the slot before the finish was sent again', async () => {
+  test('a finish that is applied and whose answer is lost is recorded also if an operator forced the slot before the finish was sent again', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost', afterMs: 2_000 }) })
     const forced = time
@@ -149,7 +149,7 @@ describe('ledger down at the finish', () => {
     expect(await row()).toMatchObject({ state: 'PENDING' })
   })
 
-  test('or the time that a stop leaves, also if it comes during the finish', async () => {
+  test('ledger down at the finish: it is tried for the time that a stop leaves, also if it comes during the finish', async () => {
     const { time, trigger } = world()
     const startMs = time.now()
     const run = trigger('a', works(1), { fateOf: (call) => ({ kind: isFinish(call) ? 'dropped' : 'answered' }) })
@@ -167,7 +167,7 @@ describe('a run that finds its slot taken', () => {
   const forced = (row: Row) =>
     claimRow(row, { ...CONTEXT, zoneData: '2026a', runId: 'force', trigger: FORCED }, stamp, LEASE_MS)
 
-  test('was called ended by an operator', () => {
+  test('a run that finds its slot taken was called ended by an operator', () => {
     expect(lossOf(resolved(rowWith({}), 'FAILED'), 1)).toBe('resolved')
   })
 

@@ -59,82 +59,80 @@ function counts(ms: number, end: WorkEnd<string> = FAILED) {
 }
 const FAILED: WorkEnd<string> = { outcome: 'failed', exitCode: 3 }
 
-describe('the checkpoint', () => {
-  test('goes on record with each heartbeat and with the end, in no write of its own, and the next attempt gets it', async () => {
-    const { time, trigger, row } = world()
-    const { verbs, fateOf } = recordVerbs()
-    const { work, began } = counts(150_000)
-    const first = trigger('a', work, { settings: RETRYING, fateOf })
-    await time.run(time.clock().wait(90_000))
-    expect(await row()).toMatchObject({ state: 'PENDING', checkpoint: '60' })
-    await time.run(first.result)
-    expect(await row()).toMatchObject({ state: 'FAILED', checkpoint: '150' })
-    expect(verbs.filter((verb) => verb === 'put')).toHaveLength(4)
-    await time.run(trigger('b', counts(1_000, { outcome: 'succeeded', value: '' }).work, { settings: RETRYING }).result)
-    expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{}, {}] })
-    expect(await row()).not.toHaveProperty('checkpoint')
-    expect(began).toEqual([null])
-  })
+test('the checkpoint goes on record with each heartbeat and with the end, in no write of its own, and the next attempt gets it', async () => {
+  const { time, trigger, row } = world()
+  const { verbs, fateOf } = recordVerbs()
+  const { work, began } = counts(150_000)
+  const first = trigger('a', work, { settings: RETRYING, fateOf })
+  await time.run(time.clock().wait(90_000))
+  expect(await row()).toMatchObject({ state: 'PENDING', checkpoint: '60' })
+  await time.run(first.result)
+  expect(await row()).toMatchObject({ state: 'FAILED', checkpoint: '150' })
+  expect(verbs.filter((verb) => verb === 'put')).toHaveLength(4)
+  await time.run(trigger('b', counts(1_000, { outcome: 'succeeded', value: '' }).work, { settings: RETRYING }).result)
+  expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{}, {}] })
+  expect(await row()).not.toHaveProperty('checkpoint')
+  expect(began).toEqual([null])
+})
 
-  test('of a run that retries goes from attempt to attempt', async () => {
-    const { time, trigger, row } = world()
-    const { work, began } = counts(10_000)
-    await time.run(trigger('a', work, { settings: { maxAttempts: 3, retryDelayMs: 90_000 } }).result)
-    expect(began).toEqual([null, '10', '20'])
-    expect(await row()).toMatchObject({ checkpoint: '30' })
-  })
+test('the checkpoint of a run that retries goes from attempt to attempt', async () => {
+  const { time, trigger, row } = world()
+  const { work, began } = counts(10_000)
+  await time.run(trigger('a', work, { settings: { maxAttempts: 3, retryDelayMs: 90_000 } }).result)
+  expect(began).toEqual([null, '10', '20'])
+  expect(await row()).toMatchObject({ checkpoint: '30' })
+})
 
-  test('of a run that is killed at any moment is at most a heartbeat old', async () => {
-    for (let crashMs = 30_000; crashMs <= 300_000; crashMs += 27_500) {
-      const { time, trigger, row } = world()
-      const startMs = time.now()
-      const { work } = counts(HOUR_MS)
-      const killed = { crashMs: () => startMs + crashMs }
-      void trigger('a', work, { settings: RETRYING, time: killed })
-      await time.run(time.clock().wait(30 * MINUTE_MS))
-      const { checkpoint = '0' } = await row()
-      expect(crashMs - 1_000 * Number(checkpoint)).toBeLessThanOrEqual(MINUTE_MS + 1_000)
-      const next = counts(1_000)
-      await time.run(trigger('b', next.work, { settings: RETRYING }).result)
-      expect(next.began).toEqual([checkpoint === '0' ? null : checkpoint])
-    }
-  })
-
-  test('of the end is recorded also if a late renewal is applied before it', async () => {
+test('of a run that is killed at any moment is at most a heartbeat old', async () => {
+  for (let crashMs = 30_000; crashMs <= 300_000; crashMs += 27_500) {
     const { time, trigger, row } = world()
-    const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
-    await time.run(trigger('a', counts(MINUTE_MS + 5_000).work, { fateOf }).result)
-    expect(await row()).toMatchObject({ state: 'FAILED', version: 3, checkpoint: '65' })
-  })
+    const startMs = time.now()
+    const { work } = counts(HOUR_MS)
+    const killed = { crashMs: () => startMs + crashMs }
+    void trigger('a', work, { settings: RETRYING, time: killed })
+    await time.run(time.clock().wait(30 * MINUTE_MS))
+    const { checkpoint = '0' } = await row()
+    expect(crashMs - 1_000 * Number(checkpoint)).toBeLessThanOrEqual(MINUTE_MS + 1_000)
+    const next = counts(1_000)
+    await time.run(trigger('b', next.work, { settings: RETRYING }).result)
+    expect(next.began).toEqual([checkpoint === '0' ? null : checkpoint])
+  }
+})
 
-  test('of a run that lost its lease is never applied', async () => {
-    const { time, trigger, row } = world()
-    const backMs = time.now() + 20 * MINUTE_MS
-    const lost = trigger('a', counts(HOUR_MS).work, {
-      fateOf: (call) => (time.now() < backMs ? noRenewal(call) : { kind: 'answered' }),
-    })
-    await time.run(time.clock().wait(15 * MINUTE_MS))
-    const next = counts(30 * MINUTE_MS)
-    const forced = trigger('b', next.work, { force: { by: 'ada', reason: 'stuck' } })
-    expect(await time.run(lost.result)).toMatchObject({ outcome: 'leaseLost' })
-    await time.run(forced.result)
-    expect(next.began).toEqual([null])
-    expect(await row()).toMatchObject({ owner: 'b', checkpoint: '1800' })
-  })
+test('of the end is recorded also if a late renewal is applied before it', async () => {
+  const { time, trigger, row } = world()
+  const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
+  await time.run(trigger('a', counts(MINUTE_MS + 5_000).work, { fateOf }).result)
+  expect(await row()).toMatchObject({ state: 'FAILED', version: 3, checkpoint: '65' })
+})
 
-  test('that was saved is kept if an attempt says nothing, and removed if it removes it', async () => {
-    const { time, trigger, row } = world()
-    const settings = { maxAttempts: 5 }
-    await time.run(trigger('a', counts(10_000).work, { settings }).result)
-    await time.run(trigger('b', failsAfter(10_000), { settings }).result)
-    expect(await row()).toMatchObject({ attempts: [{}, {}], checkpoint: '10' })
-    const removes = (attempt: LiveAttempt, clock: Clock) => {
-      attempt.keepCheckpoint(() => null)
-      return failsAfter(10_000)(attempt, clock)
-    }
-    await time.run(trigger('c', removes, { settings }).result)
-    expect(await row()).not.toHaveProperty('checkpoint')
+test('of a run that lost its lease is never applied', async () => {
+  const { time, trigger, row } = world()
+  const backMs = time.now() + 20 * MINUTE_MS
+  const lost = trigger('a', counts(HOUR_MS).work, {
+    fateOf: (call) => (time.now() < backMs ? noRenewal(call) : { kind: 'answered' }),
   })
+  await time.run(time.clock().wait(15 * MINUTE_MS))
+  const next = counts(30 * MINUTE_MS)
+  const forced = trigger('b', next.work, { force: { by: 'ada', reason: 'stuck' } })
+  expect(await time.run(lost.result)).toMatchObject({ outcome: 'leaseLost' })
+  await time.run(forced.result)
+  expect(next.began).toEqual([null])
+  expect(await row()).toMatchObject({ owner: 'b', checkpoint: '1800' })
+})
+
+test('the checkpoint that was saved is kept if an attempt says nothing, and removed if it removes it', async () => {
+  const { time, trigger, row } = world()
+  const settings = { maxAttempts: 5 }
+  await time.run(trigger('a', counts(10_000).work, { settings }).result)
+  await time.run(trigger('b', failsAfter(10_000), { settings }).result)
+  expect(await row()).toMatchObject({ attempts: [{}, {}], checkpoint: '10' })
+  const removes = (attempt: LiveAttempt, clock: Clock) => {
+    attempt.keepCheckpoint(() => null)
+    return failsAfter(10_000)(attempt, clock)
+  }
+  await time.run(trigger('c', removes, { settings }).result)
+  expect(await row()).not.toHaveProperty('checkpoint')
 })
 
 test('a lease that was taken gives the work its kill-after, and no more', async () => {
@@ -196,7 +194,7 @@ describe('ledger down in mid-run', () => {
     expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'succeeded' }] })
   })
 
-  test('or is stopped in time (more)', async () => {
+  test('ledger down in mid-run: the batch is stopped in time (more attempts)', async () => {
     const { time, trigger } = world()
     const startMs = time.now()
     const fateOf = outage(startMs + 1.5 * heartbeatMs, startMs + HOUR_MS, time.now)
@@ -232,7 +230,7 @@ describe('paused past its lease, then woken', () => {
     expect((await row()).attempts).toHaveLength(1)
   })
 
-  test('or stops its child, and cannot overwrite the new owner', async () => {
+  test('paused past its lease, then woken: it stops its child, and cannot overwrite the new owner', async () => {
     const { time, trigger, row } = world()
     const pause = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
     const paused = trigger('a', works(2 * HOUR_MS), { time: { pause }, settings: RETRYING })

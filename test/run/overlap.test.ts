@@ -33,70 +33,68 @@ async function neighbours(second: HostOptions, first: HostOptions = {}) {
   return { time, ledger, trigger, row, a, b, at, running }
 }
 
-describe('--overlap skip', () => {
-  test('a slot whose neighbour still runs is SKIPPED, and says why', async () => {
-    const { time, row, a, b } = await neighbours({ settings: SKIP })
-    expect(await time.run(b.result)).toMatchObject({ status: 'skipped', holder: { runId: 'a' }, recorded: true })
-    expect(b.starts()).toBe(0)
-    expect(await row(1)).toMatchObject({
-      state: 'SKIPPED',
-      leaseUntil: null,
-      attempts: [{ outcome: 'notStarted' }],
-      resolutions: [{ state: 'SKIPPED', by: 'cronledger', reason: expect.stringContaining('2026-11-24T03:00:00Z') }],
-    })
-    expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
+test('a slot whose neighbour still runs is SKIPPED, and says why', async () => {
+  const { time, row, a, b } = await neighbours({ settings: SKIP })
+  expect(await time.run(b.result)).toMatchObject({ status: 'skipped', holder: { runId: 'a' }, recorded: true })
+  expect(b.starts()).toBe(0)
+  expect(await row(1)).toMatchObject({
+    state: 'SKIPPED',
+    leaseUntil: null,
+    attempts: [{ outcome: 'notStarted' }],
+    resolutions: [{ state: 'SKIPPED', by: 'cronledger', reason: expect.stringContaining('2026-11-24T03:00:00Z') }],
   })
+  expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
+})
 
-  test('where that cannot be written, it is not called recorded', async () => {
-    const isSkip = (call: Call) => call.verb === 'put' && call.row.resolutions.length > 0
-    const { time, row, a, b } = await neighbours({
-      settings: SKIP,
-      fateOf: (call) => ({ kind: isSkip(call) ? 'dropped' : 'answered' }),
-    })
-    expect(await time.run(b.result)).toMatchObject({ status: 'skipped', recorded: false })
-    expect(b.events).toMatchObject([{ event: 'skipped', finish: 'unanswered' }])
-    expect(await row(1)).toMatchObject({ state: 'PENDING' })
-    await time.run(a.result)
+test('where that cannot be written, it is not called recorded', async () => {
+  const isSkip = (call: Call) => call.verb === 'put' && call.row.resolutions.length > 0
+  const { time, row, a, b } = await neighbours({
+    settings: SKIP,
+    fateOf: (call) => ({ kind: isSkip(call) ? 'dropped' : 'answered' }),
   })
+  expect(await time.run(b.result)).toMatchObject({ status: 'skipped', recorded: false })
+  expect(b.events).toMatchObject([{ event: 'skipped', finish: 'unanswered' }])
+  expect(await row(1)).toMatchObject({ state: 'PENDING' })
+  await time.run(a.result)
+})
 
-  test('permanently: later triggers of it are duplicates, also after a force that failed', async () => {
-    const { time, trigger, row, a, b } = await neighbours({ settings: SKIP })
-    await time.run(Promise.all([a.result, b.result]))
-    const later = trigger('later', works(1), { day: 1, settings: SKIP })
-    expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
-    const forced = trigger('forced', failsAfter(1), { day: 1, settings: SKIP, force: FORCE })
-    expect(await time.run(forced.result)).toMatchObject({ status: 'failed', attempt: 2 })
-    expect(await row(1)).toMatchObject({ state: 'FAILED' })
-    const latest = trigger('latest', works(1), { day: 1, settings: { ...SKIP, maxAttempts: 5 } })
-    expect(await time.run(latest.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
-  })
+test('permanently: later triggers of it are duplicates, also after a force that failed', async () => {
+  const { time, trigger, row, a, b } = await neighbours({ settings: SKIP })
+  await time.run(Promise.all([a.result, b.result]))
+  const later = trigger('later', works(1), { day: 1, settings: SKIP })
+  expect(await time.run(later.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
+  const forced = trigger('forced', failsAfter(1), { day: 1, settings: SKIP, force: FORCE })
+  expect(await time.run(forced.result)).toMatchObject({ status: 'failed', attempt: 2 })
+  expect(await row(1)).toMatchObject({ state: 'FAILED' })
+  const latest = trigger('latest', works(1), { day: 1, settings: { ...SKIP, maxAttempts: 5 } })
+  expect(await time.run(latest.result)).toMatchObject({ status: 'duplicate', cause: 'skipped' })
+})
 
-  test('a slot in which an attempt failed is not skipped: it is refused, stays failed, and runs later', async () => {
-    const { time, trigger, row } = world()
-    const settings: RunSettings = { ...SKIP, maxAttempts: 2 }
-    expect(await time.run(trigger('first', failsAfter(1), { settings }).result)).toMatchObject({ status: 'failed' })
-    await time.run(time.clock().wait(24 * HOUR_MS))
-    const other = trigger('other', works(3 * HOUR_MS), { day: 1, settings })
-    await time.run(time.clock().wait(HOUR_MS))
-    const second = trigger('second', works(1), { settings })
-    expect(await time.run(second.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
-    expect(second.events).toMatchObject([{ event: 'refused', cause: 'overlap', row: { task: TASK } }])
-    expect(await row(0)).toMatchObject({
-      state: 'FAILED',
-      attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],
-    })
-    expect((await row(0)).resolutions).toEqual([])
-    expect(await time.run(other.result)).toMatchObject({ status: 'completed' })
-    expect(await time.run(trigger('third', works(1), { settings }).result)).toMatchObject({ status: 'completed' })
+test('a slot in which an attempt failed is not skipped: it is refused, stays failed, and runs later', async () => {
+  const { time, trigger, row } = world()
+  const settings: RunSettings = { ...SKIP, maxAttempts: 2 }
+  expect(await time.run(trigger('first', failsAfter(1), { settings }).result)).toMatchObject({ status: 'failed' })
+  await time.run(time.clock().wait(24 * HOUR_MS))
+  const other = trigger('other', works(3 * HOUR_MS), { day: 1, settings })
+  await time.run(time.clock().wait(HOUR_MS))
+  const second = trigger('second', works(1), { settings })
+  expect(await time.run(second.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
+  expect(second.events).toMatchObject([{ event: 'refused', cause: 'overlap', row: { task: TASK } }])
+  expect(await row(0)).toMatchObject({
+    state: 'FAILED',
+    attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],
   })
+  expect((await row(0)).resolutions).toEqual([])
+  expect(await time.run(other.result)).toMatchObject({ status: 'completed' })
+  expect(await time.run(trigger('third', works(1), { settings }).result)).toMatchObject({ status: 'completed' })
+})
 
-  test('nothing is skipped where nothing runs', async () => {
-    const { time, trigger } = world()
-    for (const day of [0, 1, 2]) {
-      const run = trigger(`run-${day}`, works(MINUTE_MS), { day, settings: SKIP })
-      expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
-    }
-  })
+test('nothing is skipped where nothing runs', async () => {
+  const { time, trigger } = world()
+  for (const day of [0, 1, 2]) {
+    const run = trigger(`run-${day}`, works(MINUTE_MS), { day, settings: SKIP })
+    expect(await time.run(run.result)).toMatchObject({ status: 'completed', attempt: 1 })
+  }
 })
 
 test('each write of the overlap lock is delivered twice, and answered as a conflict: the slot runs at once', async () => {
@@ -112,78 +110,76 @@ test('each write of the overlap lock is delivered twice, and answered as a confl
   expect(time.now() - startMs).toBeLessThan(1_000)
 })
 
-describe('--overlap wait', () => {
-  test.each([[[1, 2, 3]], [[3, 2, 1]], [[2, 3, 1]]])(
-    'of those that wait for a slot and come in the order %j, the oldest goes first',
-    async (order) => {
-      const { time, trigger } = world('hourly', 4)
-      const started: number[] = []
-      const work =
-        (day: number, ms: number): ReturnType<typeof works> =>
-        (...args) => {
-          started.push(day)
-          return works(ms)(...args)
-        }
-      const start = (day: number) => trigger(`run-${day}`, work(day, 5 * MINUTE_MS), { day, settings: WAIT })
-      const runs = [start(0)]
-      for (const day of order) {
-        await time.run(time.clock().wait(700))
-        runs.push(start(day))
+test.each([[[1, 2, 3]], [[3, 2, 1]], [[2, 3, 1]]])(
+  'of those that wait for a slot and come in the order %j, the oldest goes first',
+  async (order) => {
+    const { time, trigger } = world('hourly', 4)
+    const started: number[] = []
+    const work =
+      (day: number, ms: number): ReturnType<typeof works> =>
+      (...args) => {
+        started.push(day)
+        return works(ms)(...args)
       }
-      await time.run(Promise.all(runs.map(({ result }) => result)))
-      expect(started).toEqual([0, 1, 2, 3])
-    },
-  )
+    const start = (day: number) => trigger(`run-${day}`, work(day, 5 * MINUTE_MS), { day, settings: WAIT })
+    const runs = [start(0)]
+    for (const day of order) {
+      await time.run(time.clock().wait(700))
+      runs.push(start(day))
+    }
+    await time.run(Promise.all(runs.map(({ result }) => result)))
+    expect(started).toEqual([0, 1, 2, 3])
+  },
+)
 
-  test('the slot waits until its neighbour has ended, and then runs', async () => {
-    const { time, row, a, b, at, running } = await neighbours({ settings: WAIT })
-    expect(await time.run(Promise.all([a.result, b.result]))).toMatchObject([
-      { status: 'completed' },
-      { status: 'completed' },
-    ])
-    expect(at.second).toBeGreaterThanOrEqual(at.first + 2 * HOUR_MS)
-    // Soon after, too.
-    expect(at.second).toBeLessThan(at.first + 2 * HOUR_MS + MINUTE_MS)
-    expect(running.most).toBe(1)
-    expect(b.events.map(({ event }) => event)).toEqual(['waiting', 'claimed', 'ended'])
-    const [attempt] = closed(await row(1)).attempts
-    expect(attempt).toMatchObject({ number: 1, outcome: 'succeeded', startedAt: expect.any(Number) })
-    expect((attempt?.startedAt ?? 0) - (attempt?.claimedAt ?? 0)).toBeGreaterThan(HOUR_MS - MINUTE_MS)
-  })
+test('the slot waits until its neighbour has ended, and then runs', async () => {
+  const { time, row, a, b, at, running } = await neighbours({ settings: WAIT })
+  expect(await time.run(Promise.all([a.result, b.result]))).toMatchObject([
+    { status: 'completed' },
+    { status: 'completed' },
+  ])
+  expect(at.second).toBeGreaterThanOrEqual(at.first + 2 * HOUR_MS)
+  // Soon after, too.
+  expect(at.second).toBeLessThan(at.first + 2 * HOUR_MS + MINUTE_MS)
+  expect(running.most).toBe(1)
+  expect(b.events.map(({ event }) => event)).toEqual(['waiting', 'claimed', 'ended'])
+  const [attempt] = closed(await row(1)).attempts
+  expect(attempt).toMatchObject({ number: 1, outcome: 'succeeded', startedAt: expect.any(Number) })
+  expect((attempt?.startedAt ?? 0) - (attempt?.claimedAt ?? 0)).toBeGreaterThan(HOUR_MS - MINUTE_MS)
+})
 
-  test('after --overlap-timeout it is refused, and a later trigger is free to start', async () => {
-    const { time, trigger, row, a, b } = await neighbours({ settings: { overlap: 'wait', overlapTimeoutMs: HOUR_MS } })
-    expect(await time.run(b.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
-    expect(await row(1)).toMatchObject({
-      attempts: [{ outcome: 'notStarted' }],
-      rejections: { first: [{ cause: 'overlap' }] },
-    })
-    await time.run(a.result)
-    const later = trigger('later', works(1), { day: 1, settings: WAIT })
-    expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
+test('after --overlap-timeout it is refused, and a later trigger is free to start', async () => {
+  const { time, trigger, row, a, b } = await neighbours({ settings: { overlap: 'wait', overlapTimeoutMs: HOUR_MS } })
+  expect(await time.run(b.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
+  expect(await row(1)).toMatchObject({
+    attempts: [{ outcome: 'notStarted' }],
+    rejections: { first: [{ cause: 'overlap' }] },
   })
+  await time.run(a.result)
+  const later = trigger('later', works(1), { day: 1, settings: WAIT })
+  expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
+})
 
-  test('a stop ends the wait', async () => {
-    const { time, row, b } = await neighbours({ settings: WAIT })
-    // Seconds before it would ask again.
-    await time.run(time.clock().wait(MINUTE_MS + 1_000))
-    const stoppedMs = time.now()
-    b.stop()
-    expect(await time.run(b.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
-    expect(time.now() - stoppedMs).toBeLessThan(1_000)
-    expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
-  })
+test('a stop ends the wait', async () => {
+  const { time, row, b } = await neighbours({ settings: WAIT })
+  // Seconds before it would ask again.
+  await time.run(time.clock().wait(MINUTE_MS + 1_000))
+  const stoppedMs = time.now()
+  b.stop()
+  expect(await time.run(b.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: true })
+  expect(time.now() - stoppedMs).toBeLessThan(1_000)
+  expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+})
 
-  test('one that is killed while it waits had started nothing: the next trigger may start', async () => {
-    const { time, trigger, row, a } = await neighbours({
-      settings: WAIT,
-      time: { crashMs: Date.parse('2026-11-24T04:30:00Z') },
-    })
-    await time.run(a.result)
-    const later = trigger('later', works(1), { day: 1, settings: WAIT })
-    expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
-    expect((await row(1)).attempts.map(({ outcome }) => outcome)).toEqual(['notStarted', 'succeeded'])
+test('one that is killed while it waits had started nothing: the next trigger may start', async () => {
+  const { time, trigger, row, a } = await neighbours({
+    settings: WAIT,
+    time: { crashMs: Date.parse('2026-11-24T04:30:00Z') },
   })
+  await time.run(a.result)
+  const later = trigger('later', works(1), { day: 1, settings: WAIT })
+  expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
+  expect((await row(1)).attempts.map(({ outcome }) => outcome)).toEqual(['notStarted', 'succeeded'])
 })
 
 describe('at most one slot of the task runs at a time', () => {
@@ -206,7 +202,7 @@ describe('at most one slot of the task runs at a time', () => {
     expect(again.events.map(({ event }) => event)).toEqual(['claimed', 'ended'])
   })
 
-  test('also while a process of the holder lives on on this host', async () => {
+  test('at most one slot of the task runs at a time, also while a process of the holder lives on on this host', async () => {
     const { time, b } = await neighbours(
       { settings: SKIP, survivor: { pid: 4711, command: 'batch' } },
       { time: { crashMs: Date.parse('2026-11-24T03:10:00Z') } },
@@ -288,21 +284,19 @@ describe('at most one slot of the task runs at a time', () => {
   })
 })
 
-describe('a ledger that fails', () => {
-  const entryCalls = (call: Call) => call.verb === 'readEntry' || call.verb === 'writeEntry'
+const entryCalls = (call: Call) => call.verb === 'readEntry' || call.verb === 'writeEntry'
 
-  test('no answer about the overlap lock: nothing starts, the claim is withdrawn, and the error says so', async () => {
-    const { time, trigger, row } = world()
-    const run = trigger('a', works(1), {
-      settings: WAIT,
-      fateOf: (call) => ({ kind: entryCalls(call) ? 'dropped' : 'answered' }),
-    })
-    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(run.starts()).toBe(0)
-    expect(run.events).toMatchObject([{ event: 'withdrawn', certain: true }])
-    expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
-    expect(await time.run(trigger('b', works(1), { settings: WAIT }).result)).toMatchObject({ status: 'completed' })
+test('no answer about the overlap lock: nothing starts, the claim is withdrawn, and the error says so', async () => {
+  const { time, trigger, row } = world()
+  const run = trigger('a', works(1), {
+    settings: WAIT,
+    fateOf: (call) => ({ kind: entryCalls(call) ? 'dropped' : 'answered' }),
   })
+  await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+  expect(run.starts()).toBe(0)
+  expect(run.events).toMatchObject([{ event: 'withdrawn', certain: true }])
+  expect(await row()).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
+  expect(await time.run(trigger('b', works(1), { settings: WAIT }).result)).toMatchObject({ status: 'completed' })
 })
 
 test('retries keep the overlap lock while they wait', async () => {
@@ -396,74 +390,70 @@ test('an operator resolves the slot of a killed holder: its child on this host s
   expect(await time.run(b.result)).toMatchObject({ status: 'skipped' })
 })
 
-describe('a forced slot without --overlap: does the task have an overlap lock', () => {
-  async function asked(fate: Fate | LedgerError, stopped = false) {
-    const { time, ledger, trigger } = world()
-    await time.run(trigger('a', works(1), { settings: SKIP }).result)
-    const clock = time.clock()
-    const store =
-      fate instanceof LedgerError
-        ? { ...ledger, readEntry: () => Promise.reject(fate) }
-        : faultyStore(ledger, clock, () => fate)
-    const stop = new AbortController()
-    if (stopped) stop.abort({ atMs: clock.monotonicMs() })
-    return time.run(
-      hasOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
-    )
-  }
+async function asked(fate: Fate | LedgerError, stopped = false) {
+  const { time, ledger, trigger } = world()
+  await time.run(trigger('a', works(1), { settings: SKIP }).result)
+  const clock = time.clock()
+  const store =
+    fate instanceof LedgerError
+      ? { ...ledger, readEntry: () => Promise.reject(fate) }
+      : faultyStore(ledger, clock, () => fate)
+  const stop = new AbortController()
+  if (stopped) stop.abort({ atMs: clock.monotonicMs() })
+  return time.run(
+    hasOverlapLock(TASK, { ledgerTimeoutMs: 30_000 }, { store, clock, random: () => 0.5, stop: stop.signal }),
+  )
+}
 
-  test('the ledger says so, and one that is not there yet has none', async () => {
-    expect(await asked({ kind: 'answered' })).toBe(true)
-    expect(await asked(new LedgerError('shape', 'no table'))).toBe(false)
-  })
-
-  test('where the ledger does not say, nothing is guessed', async () => {
-    await expect(asked({ kind: 'stalled' })).rejects.toMatchObject({ kind: 'unreachable' })
-    await expect(asked({ kind: 'denied' })).rejects.toMatchObject({ kind: 'denied' })
-  })
-
-  test('a stop before the answer is not an error of the ledger', async () => {
-    await expect(asked({ kind: 'stalled' }, true)).rejects.toThrow(Halted)
-  })
+test('the ledger says so, and one that is not there yet has none', async () => {
+  expect(await asked({ kind: 'answered' })).toBe(true)
+  expect(await asked(new LedgerError('shape', 'no table'))).toBe(false)
 })
 
-describe('the row of the slot that holds the overlap lock', () => {
-  const holding = async () => {
-    const all = world()
-    all.trigger('holder', works(3 * HOUR_MS), { settings: SKIP })
-    await all.time.run(all.time.clock().wait(1_000))
-    return all
+test('where the ledger does not say, nothing is guessed', async () => {
+  await expect(asked({ kind: 'stalled' })).rejects.toMatchObject({ kind: 'unreachable' })
+  await expect(asked({ kind: 'denied' })).rejects.toMatchObject({ kind: 'denied' })
+})
+
+test('a stop before the answer is not an error of the ledger', async () => {
+  await expect(asked({ kind: 'stalled' }, true)).rejects.toThrow(Halted)
+})
+
+const holding = async () => {
+  const all = world()
+  all.trigger('holder', works(3 * HOUR_MS), { settings: SKIP })
+  await all.time.run(all.time.clock().wait(1_000))
+  return all
+}
+
+test('a run that is paused after it read the row of the holder does not take the overlap lock by that old row', async () => {
+  const { time, ledger, row } = await holding()
+  const { slot } = await row()
+  let nowMs = time.now()
+  const store: typeof ledger = {
+    ...ledger,
+    async get(key, options) {
+      const found = await ledger.get(key, options)
+      // The pause: it lasts longer than the lease that was just read.
+      nowMs += HOUR_MS
+      return found
+    },
   }
+  const clock = { now: () => nowMs, monotonicMs: () => nowMs, wait: async () => {} }
+  const io = { store, clock, random: () => 0.5, findSurvivor: () => null }
+  const next = { ...(await row()), slot: slot + 24 * HOUR_MS, owner: 'next' }
+  const { signal } = new AbortController()
+  const taken = await takeOverlapLock(next, readSettings({}), io, (request) => request({ signal }))
+  expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })
+})
 
-  test('a run that is paused after it read the row of the holder does not take the overlap lock by that old row', async () => {
-    const { time, ledger, row } = await holding()
-    const { slot } = await row()
-    let nowMs = time.now()
-    const store: typeof ledger = {
-      ...ledger,
-      async get(key, options) {
-        const found = await ledger.get(key, options)
-        // The pause: it lasts longer than the lease that was just read.
-        nowMs += HOUR_MS
-        return found
-      },
-    }
-    const clock = { now: () => nowMs, monotonicMs: () => nowMs, wait: async () => {} }
-    const io = { store, clock, random: () => 0.5, findSurvivor: () => null }
-    const next = { ...(await row()), slot: slot + 24 * HOUR_MS, owner: 'next' }
-    const { signal } = new AbortController()
-    const taken = await takeOverlapLock(next, readSettings({}), io, (request) => request({ signal }))
-    expect(taken).toEqual({ kind: 'busy', holder: { slot, runId: 'holder' }, isCatchUp: false })
-  })
-
-  test('a damaged row of the slot that holds the overlap lock: an error at once, because no retry can help', async () => {
-    const { time, ledger, trigger, row } = await holding()
-    const { task, slot } = await row()
-    ledger.get = () => Promise.reject(new LedgerError('shape', 'row nightly is damaged'))
-    ledger.list = async () => ({ rows: [{ task, slot, damage: 'row nightly is damaged' }] })
-    const startMs = time.now()
-    const next = trigger('next', works(1), { day: 1, settings: WAIT })
-    await expect(time.run(next.result)).rejects.toMatchObject({ kind: 'shape' })
-    expect(time.now() - startMs).toBeLessThan(1_000)
-  })
+test('a damaged row of the slot that holds the overlap lock: an error at once, because no retry can help', async () => {
+  const { time, ledger, trigger, row } = await holding()
+  const { task, slot } = await row()
+  ledger.get = () => Promise.reject(new LedgerError('shape', 'row nightly is damaged'))
+  ledger.list = async () => ({ rows: [{ task, slot, damage: 'row nightly is damaged' }] })
+  const startMs = time.now()
+  const next = trigger('next', works(1), { day: 1, settings: WAIT })
+  await expect(time.run(next.result)).rejects.toMatchObject({ kind: 'shape' })
+  expect(time.now() - startMs).toBeLessThan(1_000)
 })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { RunSettings } from '../../src/run/settings.ts'
 import { failsAfter, fates, isFinish, isRenewal, works, world } from '../support/simulated/world.ts'
 
@@ -45,127 +45,123 @@ test('an earlier resolution with the same words does not count as this one', asy
   expect((await row()).resolutions.map(({ reason }) => reason)).toEqual(['word', 'later', 'word'])
 })
 
-describe('the slot of a run that the operator knows to have ended', () => {
-  /** A run that was killed after a minute, and whose lease holds for nine more. */
-  async function killed(settings: RunSettings = {}) {
-    const all = world()
-    all.trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: all.time.now() + MINUTE_MS } })
-    await all.time.run(all.time.clock().wait(2 * MINUTE_MS))
-    return all
-  }
+/** A run that was killed after a minute, and whose lease holds for nine more. */
+async function killed(settings: RunSettings = {}) {
+  const all = world()
+  all.trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: all.time.now() + MINUTE_MS } })
+  await all.time.run(all.time.clock().wait(2 * MINUTE_MS))
+  return all
+}
 
-  test('is resolved while its lease holds', async () => {
-    const { time, trigger, resolve, row } = await killed()
-    expect(await time.run(resolve('word', 'COMPLETED'))).toMatchObject({ kind: 'refused', cause: 'running' })
-    expect(await time.run(resolve('word', 'COMPLETED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
-    expect(await row()).toMatchObject({
-      state: 'COMPLETED',
-      leaseUntil: null,
-      attempts: [{ runId: 'a', outcome: 'abandoned' }],
-      resolutions: [{ reason: 'word', afterAttempt: 1 }],
-    })
-    expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+test('the slot of a run that the operator knows to have ended is resolved while its lease holds', async () => {
+  const { time, trigger, resolve, row } = await killed()
+  expect(await time.run(resolve('word', 'COMPLETED'))).toMatchObject({ kind: 'refused', cause: 'running' })
+  expect(await time.run(resolve('word', 'COMPLETED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
+  expect(await row()).toMatchObject({
+    state: 'COMPLETED',
+    leaseUntil: null,
+    attempts: [{ runId: 'a', outcome: 'abandoned' }],
+    resolutions: [{ reason: 'word', afterAttempt: 1 }],
   })
+  expect(await time.run(trigger('b', works(1)).result)).toMatchObject({ status: 'duplicate', cause: 'completed' })
+})
 
-  test('is refused if a process of the run is alive on this host', async () => {
-    const { time, resolve, row } = await killed()
-    const survivor = { pid: 4711, command: 'batch' }
-    const refused = await time.run(resolve('word', 'COMPLETED', { endedRun: 'a', survivor }))
-    expect(refused).toMatchObject({ kind: 'refused', cause: 'survivor', survivor })
-    expect(await row()).toMatchObject({ state: 'PENDING', resolutions: [] })
+test('the slot of a run that the operator knows to have ended is refused if a process of the run is alive on this host', async () => {
+  const { time, resolve, row } = await killed()
+  const survivor = { pid: 4711, command: 'batch' }
+  const refused = await time.run(resolve('word', 'COMPLETED', { endedRun: 'a', survivor }))
+  expect(refused).toMatchObject({ kind: 'refused', cause: 'survivor', survivor })
+  expect(await row()).toMatchObject({ state: 'PENDING', resolutions: [] })
+})
+
+test('the slot of a run that the operator knows to have ended is resolved if only a process of an earlier run is alive on this host', async () => {
+  const { time, trigger, resolve } = await staleSlot()
+  const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO, time: { crashMs: time.now() + MINUTE_MS } })
+  await time.run(time.clock().wait(2 * MINUTE_MS))
+  const survivor = { pid: 4711, command: 'batch' }
+  const word = resolve('word', 'COMPLETED', { endedRun: 'b', survivor, survivorOf: 'a' })
+  expect(await time.run(word)).toMatchObject({ kind: 'resolved', row: { state: 'COMPLETED' } })
+  expect(b.starts()).toBe(1)
+})
+
+test('is left to a run that takes it over before the word arrives', async () => {
+  const { time, trigger, resolve, row } = await staleSlot()
+  const word = resolve('word', 'COMPLETED', {
+    endedRun: 'a',
+    fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 5_000 : 5 }),
   })
+  await time.run(time.clock().wait(1_000))
+  const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO })
+  expect(await time.run(word)).toMatchObject({ kind: 'refused', cause: 'otherRun', row: { owner: 'b' } })
+  expect(await time.run(b.result)).toMatchObject({ status: 'completed', attempt: 2 })
+  expect((await row()).resolutions).toEqual([])
+})
 
-  test('is resolved if only a process of an earlier run is alive on this host', async () => {
-    const { time, trigger, resolve } = await staleSlot()
-    const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO, time: { crashMs: time.now() + MINUTE_MS } })
-    await time.run(time.clock().wait(2 * MINUTE_MS))
-    const survivor = { pid: 4711, command: 'batch' }
-    const word = resolve('word', 'COMPLETED', { endedRun: 'b', survivor, survivorOf: 'a' })
-    expect(await time.run(word)).toMatchObject({ kind: 'resolved', row: { state: 'COMPLETED' } })
-    expect(b.starts()).toBe(1)
-  })
-
-  test('is left to a run that takes it over before the word arrives', async () => {
-    const { time, trigger, resolve, row } = await staleSlot()
+test('the slot of a run that the operator knows to have ended is resolved on top of a late renewal of the run, and a late finish makes it unneeded', async () => {
+  for (const [lands, workMs, kind] of [
+    [isRenewal, 60 * MINUTE_MS, 'resolved'],
+    [isFinish, 70_000, 'refused'],
+  ] as const) {
+    const { time, trigger, resolve, row } = world()
+    // The write lands while the word of the operator is on its way, and its answer is lost.
+    const late = fates(lands, { kind: 'held', forMs: 9_000 })
+    trigger('a', works(workMs), { fateOf: late, time: { crashMs: time.now() + 75_000 } })
+    await time.run(time.clock().wait(lands === isRenewal ? 62_000 : 72_000))
     const word = resolve('word', 'COMPLETED', {
       endedRun: 'a',
-      fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 5_000 : 5 }),
+      fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 20_000 : 5 }),
     })
-    await time.run(time.clock().wait(1_000))
-    const b = trigger('b', works(60 * MINUTE_MS), { settings: TWO })
-    expect(await time.run(word)).toMatchObject({ kind: 'refused', cause: 'otherRun', row: { owner: 'b' } })
-    expect(await time.run(b.result)).toMatchObject({ status: 'completed', attempt: 2 })
-    expect((await row()).resolutions).toEqual([])
-  })
+    expect(await time.run(word)).toMatchObject({ kind })
+    await time.run(time.clock().wait(MINUTE_MS))
+    expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{}] })
+  }
+})
 
-  test('is resolved on top of a late renewal of the run, and a late finish makes it unneeded', async () => {
-    for (const [lands, workMs, kind] of [
-      [isRenewal, 60 * MINUTE_MS, 'resolved'],
-      [isFinish, 70_000, 'refused'],
-    ] as const) {
-      const { time, trigger, resolve, row } = world()
-      // The write lands while the word of the operator is on its way, and its answer is lost.
-      const late = fates(lands, { kind: 'held', forMs: 9_000 })
-      trigger('a', works(workMs), { fateOf: late, time: { crashMs: time.now() + 75_000 } })
-      await time.run(time.clock().wait(lands === isRenewal ? 62_000 : 72_000))
-      const word = resolve('word', 'COMPLETED', {
-        endedRun: 'a',
-        fateOf: ({ verb }) => ({ kind: 'answered', afterMs: verb === 'put' ? 20_000 : 5 }),
-      })
-      expect(await time.run(word)).toMatchObject({ kind })
-      await time.run(time.clock().wait(MINUTE_MS))
-      expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{}] })
-    }
-  })
-
-  test('no attempt follows if the run waits for its retry', async () => {
-    const { time, trigger, resolve, row } = world()
-    const settings = { maxAttempts: 3, retryDelayMs: 30 * MINUTE_MS }
-    const a = trigger('a', failsAfter(MINUTE_MS), { settings })
-    await time.run(time.clock().wait(5 * MINUTE_MS))
-    expect(await time.run(resolve('word', 'SKIPPED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
-    expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: false })
-    expect(a.starts()).toBe(1)
-    expect(await row()).toMatchObject({
-      state: 'SKIPPED',
-      attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],
-    })
+test('no attempt follows if the run waits for its retry', async () => {
+  const { time, trigger, resolve, row } = world()
+  const settings = { maxAttempts: 3, retryDelayMs: 30 * MINUTE_MS }
+  const a = trigger('a', failsAfter(MINUTE_MS), { settings })
+  await time.run(time.clock().wait(5 * MINUTE_MS))
+  expect(await time.run(resolve('word', 'SKIPPED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
+  expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', recorded: false })
+  expect(a.starts()).toBe(1)
+  expect(await row()).toMatchObject({
+    state: 'SKIPPED',
+    attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }],
   })
 })
 
-describe('a run that is alive although the operator says that it has ended', () => {
-  test('is stopped with its next heartbeat, and records nothing on top of the resolution', async () => {
-    const { time, trigger, resolve, row } = world()
-    const a = trigger('a', works(60 * MINUTE_MS))
-    await time.run(time.clock().wait(90_000))
-    expect(await time.run(resolve('word', 'COMPLETED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
-    const resolvedMs = time.now()
-    expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
-    expect(time.now() - resolvedMs).toBeLessThan(MINUTE_MS)
-    expect(a.events).toContainEqual({ event: 'lease-lost', cause: 'resolved' })
-    expect(a.events.at(-1)).toMatchObject({ event: 'ended', finish: 'resolved' })
-    expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'abandoned' }], version: 3 })
-  })
+test('is stopped with its next heartbeat, and records nothing on top of the resolution', async () => {
+  const { time, trigger, resolve, row } = world()
+  const a = trigger('a', works(60 * MINUTE_MS))
+  await time.run(time.clock().wait(90_000))
+  expect(await time.run(resolve('word', 'COMPLETED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
+  const resolvedMs = time.now()
+  expect(await time.run(a.result)).toMatchObject({ status: 'failed', outcome: 'leaseLost', recorded: false })
+  expect(time.now() - resolvedMs).toBeLessThan(MINUTE_MS)
+  expect(a.events).toContainEqual({ event: 'lease-lost', cause: 'resolved' })
+  expect(a.events.at(-1)).toMatchObject({ event: 'ended', finish: 'resolved' })
+  expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'abandoned' }], version: 3 })
+})
 
-  test('and that succeeds before its next heartbeat says that its result is not recorded', async () => {
-    const { time, trigger, resolve, row } = world()
-    const a = trigger('a', works(100_000))
-    await time.run(time.clock().wait(90_000))
-    await time.run(resolve('word', 'FAILED', { endedRun: 'a' }))
-    expect(await time.run(a.result)).toMatchObject({ status: 'unrecorded', attempt: 1 })
-    expect(a.events.at(-1)).toMatchObject({ event: 'ended', ending: { outcome: 'succeeded' }, finish: 'resolved' })
-    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'abandoned' }] })
-    // Its own command still names the run of the row.
-    expect(await time.run(resolve('again', 'COMPLETED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
-    expect(await row()).toMatchObject({ state: 'COMPLETED', resolutions: [{}, { state: 'COMPLETED' }] })
-  })
+test('and that succeeds before its next heartbeat says that its result is not recorded', async () => {
+  const { time, trigger, resolve, row } = world()
+  const a = trigger('a', works(100_000))
+  await time.run(time.clock().wait(90_000))
+  await time.run(resolve('word', 'FAILED', { endedRun: 'a' }))
+  expect(await time.run(a.result)).toMatchObject({ status: 'unrecorded', attempt: 1 })
+  expect(a.events.at(-1)).toMatchObject({ event: 'ended', ending: { outcome: 'succeeded' }, finish: 'resolved' })
+  expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'abandoned' }] })
+  // Its own command still names the run of the row.
+  expect(await time.run(resolve('again', 'COMPLETED', { endedRun: 'a' }))).toMatchObject({ kind: 'resolved' })
+  expect(await row()).toMatchObject({ state: 'COMPLETED', resolutions: [{}, { state: 'COMPLETED' }] })
+})
 
-  test('has lost the overlap lock too: another slot may run at once', async () => {
-    const { time, trigger, resolve } = world()
-    const settings = { overlap: 'skip' } as const
-    trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: time.now() + MINUTE_MS } })
-    await time.run(time.clock().wait(2 * MINUTE_MS))
-    await time.run(resolve('word', 'COMPLETED', { endedRun: 'a' }))
-    expect(await time.run(trigger('b', works(1), { day: 1, settings }).result)).toMatchObject({ status: 'completed' })
-  })
+test('a run that is alive although the operator says that it has ended has lost the overlap lock too: another slot may run at once', async () => {
+  const { time, trigger, resolve } = world()
+  const settings = { overlap: 'skip' } as const
+  trigger('a', works(60 * MINUTE_MS), { settings, time: { crashMs: time.now() + MINUTE_MS } })
+  await time.run(time.clock().wait(2 * MINUTE_MS))
+  await time.run(resolve('word', 'COMPLETED', { endedRun: 'a' }))
+  expect(await time.run(trigger('b', works(1), { day: 1, settings }).result)).toMatchObject({ status: 'completed' })
 })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { optionName } from '../../src/core/option.ts'
 import { expectationsOf, guardsOf, type RunSettings, readSettings, withOverlapLock } from '../../src/run/settings.ts'
 import { SETTINGS } from '../../src/run/settings-table.ts'
@@ -89,19 +89,17 @@ test('the finish is over when half of a short lease is', () => {
   expect(readSettings({ leaseMs: 3_600_000 }).finishTimeoutMs).toBe(300_000)
 })
 
-describe('bounds', () => {
-  for (const [name, spec] of Object.entries(SETTINGS)) {
-    if (!('bounds' in spec)) continue
-    const [min, max] = spec.bounds
-    test(`${optionName(name)} is refused outside them`, () => {
-      for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
-        const settings: RunSettings = { [name]: value }
-        expect(() => readSettings(settings)).toThrow(new RegExp(`^${optionName(name)} .* is not allowed\\. Use `))
-        expect(() => readSettings(settings)).toThrow(expect.objectContaining({ kind: 'usage' }))
-      }
-    })
-  }
-})
+for (const [name, spec] of Object.entries(SETTINGS)) {
+  if (!('bounds' in spec)) continue
+  const [min, max] = spec.bounds
+  test(`${optionName(name)} is refused outside them`, () => {
+    for (const value of [min - 1, max + 1, min + 0.5, Number.NaN]) {
+      const settings: RunSettings = { [name]: value }
+      expect(() => readSettings(settings)).toThrow(new RegExp(`^${optionName(name)} .* is not allowed\\. Use `))
+      expect(() => readSettings(settings)).toThrow(expect.objectContaining({ kind: 'usage' }))
+    }
+  })
+}
 
 test('an owner that cannot be shown is refused before anything runs', () => {
   expect(readSettings({ owner: 'the data team' }).owner).toBe('the data team')

@@ -53,14 +53,14 @@ describe.skipIf(!hasMoto)('npm run test:aws', () => {
     await server.stop()
   })
 
-  test('asks before it starts, and sends nothing until then', async () => {
+  test('npm run test:aws asks before it starts, and sends nothing until then', async () => {
     const { code, stdout } = await testAws([], env())
     expect(code).toBe(64)
     expect(stdout).toMatch(/against table cronledger-test \(http.*It costs less than 1 US cent.*Nothing was done/s)
     expect(proxy.seen).toEqual([])
   })
 
-  test('starts only if the answer is yes', async () => {
+  test('npm run test:aws starts only if the answer is yes', async () => {
     expect(await answer('y', env())).toContain('Nothing was done.')
     expect(proxy.seen).toEqual([])
     expect(await answer('yes', env())).toContain('removed 0 items')
@@ -79,7 +79,7 @@ describe.skipIf(!hasMoto)('npm run test:aws', () => {
     proxy.seen.length = 0
   })
 
-  test('passes, removes its own items and no others, and writes no more than it said', async () => {
+  test('npm run test:aws passes, removes its own items and no others, and writes no more than it said', async () => {
     const Item = { task: { S: 'nightly' }, slot: { S: '2026-11-01T18:00:00Z' } }
     await client.send(new PutItemCommand({ TableName: TABLE, Item }))
     const { code, stdout, stderr } = await testAws(['--yes', 'promises'], env())
@@ -89,7 +89,7 @@ describe.skipIf(!hasMoto)('npm run test:aws', () => {
     expect(proxy.seen.filter(({ action }) => /^(Put|Update|Delete)Item$/.test(action)).length).toBeLessThan(3_500)
   })
 
-  test('removes what an interrupted run left', async () => {
+  test('npm run test:aws removes what an interrupted run left', async () => {
     const left = { task: { S: 'task-0123abcd-1' }, slot: { S: '2026-11-24T03:00:00Z' } }
     await client.send(new PutItemCommand({ TableName: TABLE, Item: left }))
     const { code, stdout } = await testAws(['--remove', '0123abcd'], env())

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, test } from 'vitest'
+import { afterEach, expect, it, test } from 'vitest'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import type { Row } from '../../src/core/types.ts'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
@@ -63,36 +63,34 @@ test('a reader that decides something gets a strongly consistent read of the tab
   expect(pageQueryInput(pageQuery(query))).not.toHaveProperty('ConsistentRead')
 })
 
-describe('the rows of a day', () => {
-  it('are fetched 100 at a time, and keep the order of the index', async () => {
-    const rows = rowsOf(250)
-    const { list, taken } = await tableOf(rows, rows)
-    expect(await list()).toEqual({ rows })
-    expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
-  })
+it('the rows of a day are fetched 100 at a time, and keep the order of the index', async () => {
+  const rows = rowsOf(250)
+  const { list, taken } = await tableOf(rows, rows)
+  expect(await list()).toEqual({ rows })
+  expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
+})
 
-  it('are asked for again where the table did not give all of them', async () => {
-    const rows = rowsOf(100)
-    const { list, taken } = await tableOf(rows, rows, { perBatch: 40 })
-    expect(await list()).toEqual({ rows })
-    expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
-  })
+it('are asked for again where the table did not give all of them', async () => {
+  const rows = rowsOf(100)
+  const { list, taken } = await tableOf(rows, rows, { perBatch: 40 })
+  expect(await list()).toEqual({ rows })
+  expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
+})
 
-  it('are given up where the table never gives them', async () => {
-    const { list, taken } = await tableOf(rowsOf(3), [], { perBatch: 0 })
-    await expect(list()).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringContaining('throttles') })
-    expect(taken).toHaveLength(7)
-  })
+it('the rows of a day are given up where the table never gives them', async () => {
+  const { list, taken } = await tableOf(rowsOf(3), [], { perBatch: 0 })
+  await expect(list()).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringContaining('throttles') })
+  expect(taken).toHaveLength(7)
+})
 
-  it('are without those that the index names and that are gone, and a page of such is passed over', async () => {
-    const rows = rowsOf(5)
-    const there = rows.slice(3)
-    const { list, taken } = await tableOf(rows, there, { perQuery: 2 })
-    const { rows: first, next } = await list()
-    expect(first).toEqual(there.slice(0, 1))
-    expect(next).toBeDefined()
-    expect(taken).toEqual(['Query', 'BatchGetItem', 'Query', 'BatchGetItem'])
-  })
+it('are without those that the index names and that are gone, and a page of such is passed over', async () => {
+  const rows = rowsOf(5)
+  const there = rows.slice(3)
+  const { list, taken } = await tableOf(rows, there, { perQuery: 2 })
+  const { rows: first, next } = await list()
+  expect(first).toEqual(there.slice(0, 1))
+  expect(next).toBeDefined()
+  expect(taken).toEqual(['Query', 'BatchGetItem', 'Query', 'BatchGetItem'])
 })
 
 it('what a decision depends on is read consistently: the row, and an entry', async () => {

@@ -127,13 +127,13 @@ describe.skipIf(!hasAws)('npm run test:account', () => {
     await moto?.stop()
   })
 
-  test('asks first', async () => {
+  test('npm run test:account asks first', async () => {
     const { code, lines } = await run(['--image', 'batch:1'], () => {})
     expect([code, lines.at(-1)]).toEqual([64, expect.stringContaining('Nothing was done')])
     expect(readdirSync(folder)).toEqual([])
   })
 
-  test('goes through all its steps, although it is broken off in each of them, and leaves nothing but the report', async () => {
+  test('npm run test:account goes through all its steps, although it is broken off in each of them, and leaves nothing but the report', async () => {
     const broken = new Set<string>()
     const begin = (step: string) => {
       untilBroken = broken.has(step) ? Number.POSITIVE_INFINITY : 2

@@ -1,114 +1,110 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import { describeStore, openStore, readLedgerAddress } from '../../src/store/open.ts'
 
 const ARN = 'arn:aws:dynamodb:eu-west-1:123456789012:table/ledger'
 
-describe('the name of a store', () => {
-  it('is a table or a file', () => {
-    expect(readLedgerAddress('dynamodb:ledger.prod_1')).toEqual({ kind: 'dynamodb', place: 'ledger.prod_1' })
-    expect(readLedgerAddress(`dynamodb:${ARN}`)).toEqual({ kind: 'dynamodb', place: ARN })
-    for (const path of ['./a b:c.db', './~x', '/data/a$b.db'])
-      expect(readLedgerAddress(`file:${path}`)).toEqual({ kind: 'file', place: path })
-  })
+it('the name of a store is a table or a file', () => {
+  expect(readLedgerAddress('dynamodb:ledger.prod_1')).toEqual({ kind: 'dynamodb', place: 'ledger.prod_1' })
+  expect(readLedgerAddress(`dynamodb:${ARN}`)).toEqual({ kind: 'dynamodb', place: ARN })
+  for (const path of ['./a b:c.db', './~x', '/data/a$b.db'])
+    expect(readLedgerAddress(`file:${path}`)).toEqual({ kind: 'file', place: path })
+})
 
-  it.each([undefined, ''])('is not %j, because there is no default', async (name) => {
-    await expect(openStore(name, {})).rejects.toMatchObject({
-      kind: 'usage',
-      message:
-        'store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH.',
-    })
-  })
-
-  const NOT_REPLACED = 'A variable in it was not replaced.'
-  it.each([
-    ...['ledger.db', 'File:x'].map((name) => [name, 'Use dynamodb:TABLE, postgres://']),
-    ...['dynamodb:', 'dynamodb:ab', 'dynamodb:a/b/c', 'dynamodb:arn:aws:s3:::x'].map((name) => [
-      name,
-      'A table name has',
-    ]),
-    ['file: ', 'Use file: and the path'],
-    // The placeholders of a printed command.
-    ['dynamodb:TABLE', 'Replace TABLE'],
-    ['file:PATH', 'Replace PATH'],
-    ['dynamodb://cronledger', 'Remove the //: dynamodb:cronledger'],
-    ['file://a.db', 'Remove the //: file:a.db'],
-    ...['$TABLE', '$' + '{TABLE}'].map((table) => [`dynamodb:${table}`, NOT_REPLACED]),
-    ...['$HOME/a.db', '$' + '{DATA}/a.db', '/data/$' + '{TASK}.db'].map((path) => [`file:${path}`, NOT_REPLACED]),
-    // The shell does not replace it after file:.
-    ['file:~/ledger.db', 'Write file:"$HOME"/ledger.db instead'],
-    // White space around the path would name another ledger.
-    ...['file:a.db ', 'file: a.db', 'file:a.db\n'].map((name) => [name, 'Remove the white space around the path']),
-    [ARN, 'Write dynamodb: before the ARN'],
-    [`${ARN}/index/by-day`, 'Use dynamodb: and the ARN of the table, which ends with :table/TABLE.'],
-    ['jdbc:postgresql://db.example/billing', 'Use postgres://USER@HOST/DATABASE.'],
-    ['sqlite:///srv/a.db', 'Use file:/srv/a.db.'],
-  ] as [string, string][])('is not %j', (name, hint) => {
-    expect(() => readLedgerAddress(name)).toThrow(/^store ".*" is not valid\. \S/)
-    expect(() => readLedgerAddress(name)).toThrow(hint)
-  })
-
-  it.each([
-    ...['POSTGRES://', ' postgres://', 'postgres:/', 'postgresql:', 'postgres ://', 'postgres//', 'mysql://', ''],
-    ...[
-      'file:postgres://',
-      'file: postgresql:',
-      'dynamodb:postgres://',
-      'dynamodb://',
-      'file://',
-      'dynamodb:',
-      'file:~/x:',
-    ],
-  ])('shows no password of a mistaken address: %su:s3 c@ret@db/x', (begin) => {
-    for (const name of [`${begin}u:s3 c@ret@db/x`, `${begin}db/x?user=u&password=s3 c@ret`, `${begin}h pwd=s3 c@ret`]) {
-      expect(() => readLedgerAddress(name)).toThrow(/^store ".*….*" is not valid\. \S/)
-      expect(() => readLedgerAddress(name)).not.toThrow(/s3|ret/)
-    }
-  })
-
-  it('is described: whether the ledger is on this host, and its name for a command in another folder', () => {
-    const shown = ['file:./x.db', 'dynamodb:ledger'].map((name) => {
-      const { isLocal, nameAnywhere } = describeStore(name)
-      return { isLocal, name: nameAnywhere() }
-    })
-    expect(shown).toEqual([
-      { isLocal: true, name: `file:${process.cwd()}/x.db` },
-      { isLocal: false, name: 'dynamodb:ledger' },
-    ])
-  })
-
-  it('names the store that was opened', async () => {
-    const table = await openStore('dynamodb:ledger', {})
-    const file = await openStore('file:/nowhere/ledger.db', {})
-    expect([table.store.name, file.store.name]).toEqual(['dynamodb:ledger', 'file:/nowhere/ledger.db'])
-    expect(file.warnings).toEqual([])
-    table.store.close()
-    file.store.close()
+it.each([undefined, ''])('%j is not the name of a store, because there is no default', async (name) => {
+  await expect(openStore(name, {})).rejects.toMatchObject({
+    kind: 'usage',
+    message:
+      'store is not set. Set --store or CRONLEDGER_STORE to dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH.',
   })
 })
 
-describe('the place of a file', () => {
-  /** `openStore` as it is where `checkPlace` finds that. */
-  async function openWhere(checkPlace: () => readonly string[]) {
-    vi.resetModules()
-    vi.doMock('../../src/store/file/file-system.ts', () => ({ checkPlace }))
-    onTestFinished(() => void vi.doUnmock('../../src/store/file/file-system.ts'))
-    const { openStore } = await import('../../src/store/open.ts')
-    return openStore('file:/nowhere/ledger.db', {})
+const NOT_REPLACED = 'A variable in it was not replaced.'
+it.each([
+  ...['ledger.db', 'File:x'].map((name) => [name, 'Use dynamodb:TABLE, postgres://']),
+  ...['dynamodb:', 'dynamodb:ab', 'dynamodb:a/b/c', 'dynamodb:arn:aws:s3:::x'].map((name) => [
+    name,
+    'A table name has',
+  ]),
+  ['file: ', 'Use file: and the path'],
+  // The placeholders of a printed command.
+  ['dynamodb:TABLE', 'Replace TABLE'],
+  ['file:PATH', 'Replace PATH'],
+  ['dynamodb://cronledger', 'Remove the //: dynamodb:cronledger'],
+  ['file://a.db', 'Remove the //: file:a.db'],
+  ...['$TABLE', '$' + '{TABLE}'].map((table) => [`dynamodb:${table}`, NOT_REPLACED]),
+  ...['$HOME/a.db', '$' + '{DATA}/a.db', '/data/$' + '{TASK}.db'].map((path) => [`file:${path}`, NOT_REPLACED]),
+  // The shell does not replace it after file:.
+  ['file:~/ledger.db', 'Write file:"$HOME"/ledger.db instead'],
+  // White space around the path would name another ledger.
+  ...['file:a.db ', 'file: a.db', 'file:a.db\n'].map((name) => [name, 'Remove the white space around the path']),
+  [ARN, 'Write dynamodb: before the ARN'],
+  [`${ARN}/index/by-day`, 'Use dynamodb: and the ARN of the table, which ends with :table/TABLE.'],
+  ['jdbc:postgresql://db.example/billing', 'Use postgres://USER@HOST/DATABASE.'],
+  ['sqlite:///srv/a.db', 'Use file:/srv/a.db.'],
+] as [string, string][])('%j is not the name of a store', (name, hint) => {
+  expect(() => readLedgerAddress(name)).toThrow(/^store ".*" is not valid\. \S/)
+  expect(() => readLedgerAddress(name)).toThrow(hint)
+})
+
+it.each([
+  ...['POSTGRES://', ' postgres://', 'postgres:/', 'postgresql:', 'postgres ://', 'postgres//', 'mysql://', ''],
+  ...[
+    'file:postgres://',
+    'file: postgresql:',
+    'dynamodb:postgres://',
+    'dynamodb://',
+    'file://',
+    'dynamodb:',
+    'file:~/x:',
+  ],
+])('the name of a store shows no password of a mistaken address: %su:s3 c@ret@db/x', (begin) => {
+  for (const name of [`${begin}u:s3 c@ret@db/x`, `${begin}db/x?user=u&password=s3 c@ret`, `${begin}h pwd=s3 c@ret`]) {
+    expect(() => readLedgerAddress(name)).toThrow(/^store ".*….*" is not valid\. \S/)
+    expect(() => readLedgerAddress(name)).not.toThrow(/s3|ret/)
   }
+})
 
-  it('is checked before the file is opened, and refused if it cannot keep what was written', async () => {
-    const refusal = () => {
-      throw new Error('on NFS')
-    }
-    await expect(openWhere(refusal)).rejects.toThrow('on NFS')
+it('the name of a store is described: whether the ledger is on this host, and its name for a command in another folder', () => {
+  const shown = ['file:./x.db', 'dynamodb:ledger'].map((name) => {
+    const { isLocal, nameAnywhere } = describeStore(name)
+    return { isLocal, name: nameAnywhere() }
   })
+  expect(shown).toEqual([
+    { isLocal: true, name: `file:${process.cwd()}/x.db` },
+    { isLocal: false, name: 'dynamodb:ledger' },
+  ])
+})
 
-  it('is warned of', async () => {
-    const { store, warnings } = await openWhere(() => ['on an overlay'])
-    expect(warnings).toEqual(['on an overlay'])
-    store.close()
-  })
+it('the name of a store names the store that was opened', async () => {
+  const table = await openStore('dynamodb:ledger', {})
+  const file = await openStore('file:/nowhere/ledger.db', {})
+  expect([table.store.name, file.store.name]).toEqual(['dynamodb:ledger', 'file:/nowhere/ledger.db'])
+  expect(file.warnings).toEqual([])
+  table.store.close()
+  file.store.close()
+})
+
+/** `openStore` as it is where `checkPlace` finds that. */
+async function openWhere(checkPlace: () => readonly string[]) {
+  vi.resetModules()
+  vi.doMock('../../src/store/file/file-system.ts', () => ({ checkPlace }))
+  onTestFinished(() => void vi.doUnmock('../../src/store/file/file-system.ts'))
+  const { openStore } = await import('../../src/store/open.ts')
+  return openStore('file:/nowhere/ledger.db', {})
+}
+
+it('the place of a file is checked before the file is opened, and refused if it cannot keep what was written', async () => {
+  const refusal = () => {
+    throw new Error('on NFS')
+  }
+  await expect(openWhere(refusal)).rejects.toThrow('on NFS')
+})
+
+it('the place of a file is warned of', async () => {
+  const { store, warnings } = await openWhere(() => ['on an overlay'])
+  expect(warnings).toEqual(['on an overlay'])
+  store.close()
 })
 
 it('a table that is named by its ARN is asked in its own region', async () => {

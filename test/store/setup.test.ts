@@ -62,7 +62,7 @@ for (const { name, start, isThere, isComplete } of SERVERS) {
       await server.stop()
     })
 
-    it('makes the table, and finds it the next time', async () => {
+    it(`setup on ${name} makes the table, and finds it the next time`, async () => {
       const table = newTable()
       const features = ['timeToLive', 'deletionProtection', 'pointInTimeRecovery'] as const
       const steps = (table: string, feature: string) => [
@@ -88,7 +88,7 @@ for (const { name, start, isThere, isComplete } of SERVERS) {
       )
     })
 
-    it('works while another setup runs', async () => {
+    it(`setup on ${name} works while another setup runs`, async () => {
       const table = newTable()
       const all = await Promise.all([setUp(table), setUp(table), setUp(table)])
       expect(
@@ -100,7 +100,7 @@ for (const { name, start, isThere, isComplete } of SERVERS) {
       ).toEqual(['created', 'found', 'found'])
     })
 
-    it('names what differs, and changes nothing', async () => {
+    it(`setup on ${name} names what differs, and changes nothing`, async () => {
       const KeySchema = [
         { AttributeName: 'slot', KeyType: 'HASH' as const },
         { AttributeName: 'task', KeyType: 'RANGE' as const },
@@ -214,7 +214,7 @@ describe('differences of a table', () => {
         'the key of index by-day is day(S) + slot(N), not day(S) + slot(S)',
       ],
     ],
-  ])('%s', (_, change, different) => {
+  ])('differences of a table: %s', (_, change, different) => {
     expect(differences({ ...found, ...change }, wanted)).toEqual(different)
   })
 })
@@ -223,13 +223,13 @@ describe('setup of a file', () => {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-'))
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  it('makes it, and finds it the next time', async () => {
+  it('setup of a file makes it, and finds it the next time', async () => {
     const name = `file:${join(folder, 'ledger.db')}`
     expect(await setUpStore(name, {}, call())).toMatchObject({ name, steps: [{ what: 'file', did: 'created' }] })
     expect(await setUpStore(name, {}, call())).toMatchObject({ name, steps: [{ what: 'file', did: 'found' }] })
   })
 
-  it('leaves a file alone that is something else', async () => {
+  it('setup of a file leaves a file alone that is something else', async () => {
     const path = join(folder, 'notes.txt')
     writeFileSync(path, 'buy milk')
     await expect(setUpStore(`file:${path}`, {}, call())).rejects.toMatchObject({ kind: 'shape' })

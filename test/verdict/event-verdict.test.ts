@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../src/core/event.ts'
 import type { Row } from '../../src/core/types.ts'
 import { commandText } from '../../src/format/command-line.ts'
@@ -35,73 +35,71 @@ const commandsOf = (event: RunEvent, context?: RunContext) =>
     .steps.map(({ command }) => commandText(command))
     .join('\n')
 
-describe('the answers after an event', () => {
-  test.each<[what: string, event: RunEvent, work: string, nextTrigger: string, caution: RegExp | null]>([
-    ['a success', endedEvent(SUCCEEDED), 'done', 'duplicate', null],
-    ['a failure', endedEvent(FAILED), 'unknown', 'refused', null],
-    ['a start that failed', endedEvent(NOT_STARTED), 'not done', 'starts', null],
-    [
-      'a process that lives on',
-      endedEvent({ ...FAILED, process: { pid: 4711, boot: 'b' } }),
-      'unknown',
-      'refused',
-      /^Process 4711 of attempt 1 may still run on host: end it there/,
-    ],
-    [
-      'a repetition that failed',
-      endedEvent(FAILED, {}, rowWith({ ending: SUCCEEDED }, { trigger: FORCED })),
-      'done',
-      'duplicate',
-      /does its work a second time/,
-    ],
-    ['a success without an answer', endedEvent(SUCCEEDED, UNANSWERED), 'done', 'depends', /^Do not run it again\.$/],
-    ['a success beside another run', endedEvent(SUCCEEDED, { finish: 'lost' }), 'done', 'depends', /second time\.$/],
-    ['a success without a row', endedEvent(SUCCEEDED, { finish: 'deleted' }), 'done', 'starts', /^Do not run/],
-    ['a failure without an answer', endedEvent(FAILED, UNANSWERED), 'unknown', 'depends', /until it becomes stale/],
-    ['a refusal of a failed slot', refused('failed', rowWith({ ending: FAILED })), 'unknown', 'refused', null],
-    [
-      'a process of an earlier attempt',
-      refused('survivor', STALE, { survivor: { pid: 4711, command: 'sh' } }),
-      'running',
-      'refused',
-      /Nothing starts on this host until it has ended/,
-    ],
-    ['a force beside a run', refused('running', rowWith({})), 'running', 'duplicate', /^Wait until it ends\. If/],
-    ['a trigger that is too late', refused('tooLate'), 'not done', 'refused', null],
-    [
-      'another slot, after an attempt that stopped reporting',
-      refused('overlap', rowWith({}, { ending: NOT_STARTED }), { holder }),
-      'unknown',
-      'refused',
-      /may still be running/,
-    ],
-    ['a skip', { event: 'skipped', holder, ...SKIPPED }, 'not done', 'duplicate', null],
-    [
-      'a pause, after an attempt that stopped reporting',
-      { event: 'paused', pause: PAUSE, isKept: true, finish: 'recorded', row: rowWith({}, { ending: NOT_STARTED }) },
-      'unknown',
-      'refused',
-      /may still be running/,
-    ],
-    ['a stop before the claim', { event: 'stopped' }, 'unknown', 'starts', null],
-    ['a claim without an answer', { event: 'withdrawn', certain: false, detail: 'x' }, 'unknown', 'depends', null],
-  ])('%s', (_, event, work, nextTrigger, caution) => {
-    const verdict = verdictOn(event)
-    expect(verdict).toMatchObject({ work, nextTrigger })
-    if (caution === null) expect(verdict.caution).toBe(null)
-    else expect(verdict.caution).toMatch(caution)
-  })
+test.each<[what: string, event: RunEvent, work: string, nextTrigger: string, caution: RegExp | null]>([
+  ['a success', endedEvent(SUCCEEDED), 'done', 'duplicate', null],
+  ['a failure', endedEvent(FAILED), 'unknown', 'refused', null],
+  ['a start that failed', endedEvent(NOT_STARTED), 'not done', 'starts', null],
+  [
+    'a process that lives on',
+    endedEvent({ ...FAILED, process: { pid: 4711, boot: 'b' } }),
+    'unknown',
+    'refused',
+    /^Process 4711 of attempt 1 may still run on host: end it there/,
+  ],
+  [
+    'a repetition that failed',
+    endedEvent(FAILED, {}, rowWith({ ending: SUCCEEDED }, { trigger: FORCED })),
+    'done',
+    'duplicate',
+    /does its work a second time/,
+  ],
+  ['a success without an answer', endedEvent(SUCCEEDED, UNANSWERED), 'done', 'depends', /^Do not run it again\.$/],
+  ['a success beside another run', endedEvent(SUCCEEDED, { finish: 'lost' }), 'done', 'depends', /second time\.$/],
+  ['a success without a row', endedEvent(SUCCEEDED, { finish: 'deleted' }), 'done', 'starts', /^Do not run/],
+  ['a failure without an answer', endedEvent(FAILED, UNANSWERED), 'unknown', 'depends', /until it becomes stale/],
+  ['a refusal of a failed slot', refused('failed', rowWith({ ending: FAILED })), 'unknown', 'refused', null],
+  [
+    'a process of an earlier attempt',
+    refused('survivor', STALE, { survivor: { pid: 4711, command: 'sh' } }),
+    'running',
+    'refused',
+    /Nothing starts on this host until it has ended/,
+  ],
+  ['a force beside a run', refused('running', rowWith({})), 'running', 'duplicate', /^Wait until it ends\. If/],
+  ['a trigger that is too late', refused('tooLate'), 'not done', 'refused', null],
+  [
+    'another slot, after an attempt that stopped reporting',
+    refused('overlap', rowWith({}, { ending: NOT_STARTED }), { holder }),
+    'unknown',
+    'refused',
+    /may still be running/,
+  ],
+  ['a skip', { event: 'skipped', holder, ...SKIPPED }, 'not done', 'duplicate', null],
+  [
+    'a pause, after an attempt that stopped reporting',
+    { event: 'paused', pause: PAUSE, isKept: true, finish: 'recorded', row: rowWith({}, { ending: NOT_STARTED }) },
+    'unknown',
+    'refused',
+    /may still be running/,
+  ],
+  ['a stop before the claim', { event: 'stopped' }, 'unknown', 'starts', null],
+  ['a claim without an answer', { event: 'withdrawn', certain: false, detail: 'x' }, 'unknown', 'depends', null],
+])('the answers after an event: %s', (_, event, work, nextTrigger, caution) => {
+  const verdict = verdictOn(event)
+  expect(verdict).toMatchObject({ work, nextTrigger })
+  if (caution === null) expect(verdict.caution).toBe(null)
+  else expect(verdict.caution).toMatch(caution)
+})
 
-  test('a trigger that finds the slot stale is told that its batch may still be running or may have succeeded', () => {
-    const { work, nextTrigger, caution } = verdictOn(refused('stale', STALE))
-    expect([work, nextTrigger]).toEqual(['unknown', 'refused'])
-    expect(caution).toMatch(/may still be running, or its work may be done\. .*The batch SUCCEEDED/)
-  })
+test('a trigger that finds the slot stale is told that its batch may still be running or may have succeeded', () => {
+  const { work, nextTrigger, caution } = verdictOn(refused('stale', STALE))
+  expect([work, nextTrigger]).toEqual(['unknown', 'refused'])
+  expect(caution).toMatch(/may still be running, or its work may be done\. .*The batch SUCCEEDED/)
+})
 
-  test('with an attempt left, the next trigger starts it, and a force says nothing of that', () => {
-    expect(verdictOn(endedEvent(FAILED), { ...CONTEXT, maxAttempts: 3 }).nextTrigger).toBe('starts')
-    expect(verdictOn(endedEvent(FAILED), { ...ONCE, trigger: FORCED }).nextTrigger).toBe('depends')
-  })
+test('with an attempt left, the next trigger starts it, and a force says nothing of that', () => {
+  expect(verdictOn(endedEvent(FAILED), { ...CONTEXT, maxAttempts: 3 }).nextTrigger).toBe('starts')
+  expect(verdictOn(endedEvent(FAILED), { ...ONCE, trigger: FORCED }).nextTrigger).toBe('depends')
 })
 
 test('a rerun names the statuses that excluded the slot, and the command of its step does not have them', () => {
@@ -112,81 +110,78 @@ test('a rerun names the statuses that excluded the slot, and the command of its 
   }
 })
 
-describe('the steps after an event', () => {
-  test.each<[what: string, event: RunEvent, commands: RegExp]>([
-    // The lease of the run still holds, so the command names the run. A row that is gone has none.
-    [
-      'an unanswered success',
-      endedEvent(SUCCEEDED, UNANSWERED),
-      /^\S+ resolve .* --run me --state completed .*\n.* show /,
-    ],
-    ['a success without a row', endedEvent(SUCCEEDED, { finish: 'deleted' }), /^\S+ resolve (?!.*--run).*\n.* show /],
-    [
-      'a success beside another run',
-      endedEvent(SUCCEEDED, { finish: 'lost' }),
-      /^\S+ show .*\n\S+ resolve (?!.*--run)/,
-    ],
-    [
-      'a success after a decision',
-      endedEvent(SUCCEEDED, { finish: 'resolved' }),
-      /^\S+ show .*\n.* resolve .* --run me /,
-    ],
-    ['an unanswered failure', endedEvent(FAILED, UNANSWERED), /^\S+ show .*\n\S+ rerun .*\n.* resolve .* --run me /],
-    ['an unanswered start', endedEvent(NOT_STARTED, UNANSWERED), /^\S+ show .*\n\S+ rerun [^\n]*$/],
-    // Another run may have the slot, or take it at any moment.
-    ['an unanswered loss', endedEvent({ outcome: 'leaseLost' }, UNANSWERED), /^\S+ show [^\n]*$/],
-    ['a failure before another attempt', endedEvent(FAILED, { retries: true }), /^$/],
-    [
-      'a failed repetition',
-      endedEvent(FAILED, {}, rowWith({ ending: SUCCEEDED }, { trigger: FORCED })),
-      /\n.* rerun .* --only completed /,
-    ],
-    [
-      'a skip without an answer',
-      { event: 'skipped', holder, ...SKIPPED, ...UNANSWERED },
-      /^\S+ show .*\n\S+ rerun [^\n]*$/,
-    ],
-    [
-      'a force on a completed slot',
-      refused('completed', rowWith({ ending: SUCCEEDED })),
-      /^\S+ rerun .* --only completed /,
-    ],
-    ['a force on a newer success', refused('newerAttempt', rowWith({ ending: SUCCEEDED })), / --only completed /],
-    [
-      'a process of this user',
-      refused('survivor', STALE, { survivor: { pid: 7, command: 'sh' } }),
-      /^kill 7\n\S+ show .*\n\S+ rerun /,
-    ],
-    [
-      'a process that this user may not signal',
-      refused('survivor', STALE, { survivor: { pid: 7, command: 'sh', isForeign: true } }),
-      /^\S+ show .*\n\S+ rerun /,
-    ],
-    ['a wrong event time', refused('scheduleMismatch'), /^\S+ explain --schedule .* --at 2026-11-24T03:00:05Z$/],
-    [
-      'a slot with too many attempts',
-      refused('tooManyAttempts', rowWith({ ending: FAILED })),
-      /^\S+ show .*\n\S+ resolve [^\n]*$/,
-    ],
-    ['a slot that another one blocks', refused('overlap', null, { holder }), / show .*-23T.*\n\S+ rerun /],
-  ])('%s', (_, event, commands) => {
-    expect(commandsOf(event)).toMatch(commands)
-  })
+test.each<[what: string, event: RunEvent, commands: RegExp]>([
+  // The lease of the run still holds, so the command names the run. A row that is gone has none.
+  [
+    'an unanswered success',
+    endedEvent(SUCCEEDED, UNANSWERED),
+    /^\S+ resolve .* --run me --state completed .*\n.* show /,
+  ],
+  ['a success without a row', endedEvent(SUCCEEDED, { finish: 'deleted' }), /^\S+ resolve (?!.*--run).*\n.* show /],
+  ['a success beside another run', endedEvent(SUCCEEDED, { finish: 'lost' }), /^\S+ show .*\n\S+ resolve (?!.*--run)/],
+  [
+    'a success after a decision',
+    endedEvent(SUCCEEDED, { finish: 'resolved' }),
+    /^\S+ show .*\n.* resolve .* --run me /,
+  ],
+  ['an unanswered failure', endedEvent(FAILED, UNANSWERED), /^\S+ show .*\n\S+ rerun .*\n.* resolve .* --run me /],
+  ['an unanswered start', endedEvent(NOT_STARTED, UNANSWERED), /^\S+ show .*\n\S+ rerun [^\n]*$/],
+  // Another run may have the slot, or take it at any moment.
+  ['an unanswered loss', endedEvent({ outcome: 'leaseLost' }, UNANSWERED), /^\S+ show [^\n]*$/],
+  ['a failure before another attempt', endedEvent(FAILED, { retries: true }), /^$/],
+  [
+    'a failed repetition',
+    endedEvent(FAILED, {}, rowWith({ ending: SUCCEEDED }, { trigger: FORCED })),
+    /\n.* rerun .* --only completed /,
+  ],
+  [
+    'a skip without an answer',
+    { event: 'skipped', holder, ...SKIPPED, ...UNANSWERED },
+    /^\S+ show .*\n\S+ rerun [^\n]*$/,
+  ],
+  [
+    'a force on a completed slot',
+    refused('completed', rowWith({ ending: SUCCEEDED })),
+    /^\S+ rerun .* --only completed /,
+  ],
+  ['a force on a newer success', refused('newerAttempt', rowWith({ ending: SUCCEEDED })), / --only completed /],
+  [
+    'a process of this user',
+    refused('survivor', STALE, { survivor: { pid: 7, command: 'sh' } }),
+    /^kill 7\n\S+ show .*\n\S+ rerun /,
+  ],
+  [
+    'a process that this user may not signal',
+    refused('survivor', STALE, { survivor: { pid: 7, command: 'sh', isForeign: true } }),
+    /^\S+ show .*\n\S+ rerun /,
+  ],
+  ['a wrong event time', refused('scheduleMismatch'), /^\S+ explain --schedule .* --at 2026-11-24T03:00:05Z$/],
+  [
+    'a slot with too many attempts',
+    refused('tooManyAttempts', rowWith({ ending: FAILED })),
+    /^\S+ show .*\n\S+ resolve [^\n]*$/,
+  ],
+  ['a slot that another one blocks', refused('overlap', null, { holder }), / show .*-23T.*\n\S+ rerun /],
+])('the steps after an event: %s', (_, event, commands) => {
+  expect(commandsOf(event)).toMatch(commands)
+})
 
-  test.each(['overlap', 'failed', 'stale', 'tooLate'])('repeat what keeps the run apart from others: %s', (cause) => {
+test.each(['overlap', 'failed', 'stale', 'tooLate'])(
+  'the steps after an event repeat what keeps the run apart from others: %s',
+  (cause) => {
     const event = refused(cause, cause === 'failed' || cause === 'stale' ? STALE : null, { holder })
     const slot = '--slot 2026-11-24T03:00:00Z'
     expect(commandsOf(event, { ...ONCE, guards: { overlap: 'wait' } })).toContain(`${slot} --overlap wait --reason`)
     const guards = { onLeaseLost: 'stop' } as const
     expect(commandsOf(event, { ...ONCE, guards })).toContain(`${slot} --on-lease-lost stop --reason`)
     expect(commandsOf(event)).toContain(`${slot} --reason 'YOUR REASON'`)
-  })
+  },
+)
 
-  test('repeat what keeps the run apart also where the operator accepts a new schedule', () => {
-    const event = refused('scheduleChanged', null, { inForce: { expression: '0 4 * * *', zone: 'UTC' } })
-    const accept = 'cronledger run .* --event-time 2026-11-24T03:00:05Z'
-    expect(commandsOf(event, { ...ONCE, guards: { overlap: 'wait' } })).toMatch(
-      new RegExp(`${accept} --overlap wait --strict false -- `),
-    )
-  })
+test('the steps after an event repeat what keeps the run apart also where the operator accepts a new schedule', () => {
+  const event = refused('scheduleChanged', null, { inForce: { expression: '0 4 * * *', zone: 'UTC' } })
+  const accept = 'cronledger run .* --event-time 2026-11-24T03:00:05Z'
+  expect(commandsOf(event, { ...ONCE, guards: { overlap: 'wait' } })).toMatch(
+    new RegExp(`${accept} --overlap wait --strict false -- `),
+  )
 })

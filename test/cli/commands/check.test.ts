@@ -32,7 +32,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     await run('other', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
   })
 
-  test('finds these and no others, and exits with 1', async () => {
+  test('a ledger with faults, over a clock change and a change of the schedule finds these and no others, and exits with 1', async () => {
     expect(await check('--since', '2026-10-01', '--until', '2026-11-07')).toEqual({
       code: 1,
       found: [
@@ -49,7 +49,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     })
   })
 
-  test('says below the findings what to do about each task, as commands that work', async () => {
+  test('a ledger with faults, over a clock change and a change of the schedule says below the findings what to do about each task, as commands that work', async () => {
     const { stdout } = await cronledger(['check', '--since', '2026-10-31', '--until', '2026-11-02'], { env })
     const [first, detail, ...rest] = stdout.trimEnd().split('\n')
     expect([first, detail]).toEqual([
@@ -151,34 +151,32 @@ test('a schedule that was moved between two runs is no finding, and show says wh
   expect(shown.stdout).toContain(`was not expected to run: ${why}`)
 })
 
-describe('in the container of a batch whose schedule is not recorded', () => {
-  const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
+const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
 
-  test('the commands use the recorded one', async () => {
-    await run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
-    const day = ['--since', '2026-11-10', '--until', '2026-11-10']
-    for (const args of [[], ['--task', 'contained']]) {
-      const checked = await cronledger(['check', ...day, '--format', 'json', ...args], { env: container })
-      const found = (JSON.parse(checked.stdout) as Loose[]).filter(({ task }) => task === 'contained')
-      expect(found).toMatchObject([{ slot: '2026-11-10T00:00:00Z' }])
-      expect(checked.stderr).toBe('')
-    }
-    const own = { ...container, CRONLEDGER_TASK: 'contained' }
-    const range = ['--from', '2026-11-10T00:00:00Z', '--to', '2026-11-11T00:00:00Z']
-    const planned = await cronledger(['rerun', ...range, '--dry-run', '--json'], { env: own })
-    expect(JSON.parse(planned.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z' }])
-    const [since, until] = [range[1] ?? '', range[3] ?? '']
-    const listed = await cronledger(['history', '--since', since, '--until', until, '--json'], { env: own })
-    expect(JSON.parse(listed.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z', status: 'missed' }])
-    const shown = await cronledger(['show', '--slot', '2026-11-10'], { env: own })
-    expect(shown.stdout).toMatch(/^contained 2026-11-10 00:00 UTC \(2026-11-10T00:00:00Z\)\n +status +missed\n/)
-    const skip = ['--state', 'skipped', '--reason', 'holiday']
-    const resolved = await cronledger(['resolve', '--slot', '2026-11-10', ...skip, '--json'], { env: own })
-    expect(JSON.parse(resolved.stdout)).toMatchObject({ slot: '2026-11-10T00:00:00Z', status: 'skipped' })
-    const again = ['--slot', '2026-11-09', '--reason', 'it was missed', '--log', 'json']
-    const rerun = await cronledger(['rerun', ...again, '--', 'true'], { env: own })
-    expect(rerun).toMatchObject({ code: 0, stderr: expect.stringContaining('"slot":"2026-11-09T00:00:00Z"') })
-  })
+test('the commands use the recorded one', async () => {
+  await run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
+  const day = ['--since', '2026-11-10', '--until', '2026-11-10']
+  for (const args of [[], ['--task', 'contained']]) {
+    const checked = await cronledger(['check', ...day, '--format', 'json', ...args], { env: container })
+    const found = (JSON.parse(checked.stdout) as Loose[]).filter(({ task }) => task === 'contained')
+    expect(found).toMatchObject([{ slot: '2026-11-10T00:00:00Z' }])
+    expect(checked.stderr).toBe('')
+  }
+  const own = { ...container, CRONLEDGER_TASK: 'contained' }
+  const range = ['--from', '2026-11-10T00:00:00Z', '--to', '2026-11-11T00:00:00Z']
+  const planned = await cronledger(['rerun', ...range, '--dry-run', '--json'], { env: own })
+  expect(JSON.parse(planned.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z' }])
+  const [since, until] = [range[1] ?? '', range[3] ?? '']
+  const listed = await cronledger(['history', '--since', since, '--until', until, '--json'], { env: own })
+  expect(JSON.parse(listed.stdout)).toMatchObject([{ slot: '2026-11-10T00:00:00Z', status: 'missed' }])
+  const shown = await cronledger(['show', '--slot', '2026-11-10'], { env: own })
+  expect(shown.stdout).toMatch(/^contained 2026-11-10 00:00 UTC \(2026-11-10T00:00:00Z\)\n +status +missed\n/)
+  const skip = ['--state', 'skipped', '--reason', 'holiday']
+  const resolved = await cronledger(['resolve', '--slot', '2026-11-10', ...skip, '--json'], { env: own })
+  expect(JSON.parse(resolved.stdout)).toMatchObject({ slot: '2026-11-10T00:00:00Z', status: 'skipped' })
+  const again = ['--slot', '2026-11-09', '--reason', 'it was missed', '--log', 'json']
+  const rerun = await cronledger(['rerun', ...again, '--', 'true'], { env: own })
+  expect(rerun).toMatchObject({ code: 0, stderr: expect.stringContaining('"slot":"2026-11-09T00:00:00Z"') })
 })
 
 describe('on a terminal', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { DEFAULT_SKEW_MS } from '../../../src/core/row/policy.ts'
 import { cronledger, type Loose, NIGHTLY, STOPPED_CLOCK, scratch, start } from '../../support/cli.ts'
 import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
@@ -30,69 +30,67 @@ function ledgerOf(more: Readonly<Record<string, string>> = {}) {
   return { env, at, call, run, found }
 }
 
-describe('the expectations that a run states', () => {
-  const STATED = ['--grace', '2h', '--late-after', '10m', '--done-by', '3h', '--owner', 'the data team']
+const STATED = ['--grace', '2h', '--late-after', '10m', '--done-by', '3h', '--owner', 'the data team']
 
-  test('decide what check finds', async () => {
-    const { run, found } = ledgerOf()
-    await run('03:11', STATED)
-    expect(await found('03:12')).toEqual({ code: 1, kinds: ['late 24T03:00'] })
-    expect((await found('2026-11-25T04:59:00Z')).kinds).toEqual(['late 24T03:00'])
-    expect((await found('2026-11-25T05:00:00Z')).kinds).toEqual(['missed 25T03:00', 'late 24T03:00'])
-  })
+test('the expectations that a run states decide what check finds', async () => {
+  const { run, found } = ledgerOf()
+  await run('03:11', STATED)
+  expect(await found('03:12')).toEqual({ code: 1, kinds: ['late 24T03:00'] })
+  expect((await found('2026-11-25T04:59:00Z')).kinds).toEqual(['late 24T03:00'])
+  expect((await found('2026-11-25T05:00:00Z')).kinds).toEqual(['missed 25T03:00', 'late 24T03:00'])
+})
 
-  test('count for history, show, tasks and rerun', async () => {
-    const { run, call } = ledgerOf()
-    await run('03:00', STATED)
-    const next = '2026-11-25T04:59:00Z'
-    const slot = ['--task', 'nightly', '--slot', '2026-11-25']
-    expect((await call(next, ['history', '--status', 'missed'])).stdout).toBe('No slot matches.\n')
-    expect((await call(next, ['show', ...slot])).stdout).toMatch(/status +due/)
-    expect((await call('2026-11-25T05:00:00Z', ['show', ...slot])).stdout).toMatch(/status +missed/)
-    const range = ['--task', 'nightly', '--from', '2d', '--dry-run']
-    expect((await call(next, ['rerun', ...range])).stdout).toMatch(/^nothing to do: /)
-    const [task] = JSON.parse((await call(next, ['tasks', '--json'])).stdout)
-    // It is the slot that was due last, as on the page of the task.
-    expect(task).toMatchObject({ last: { status: 'due' } })
-    const times = { graceMs: 7_200_000, lateAfterMs: 600_000, doneByMs: 10_800_000, skewMs: DEFAULT_SKEW_MS }
-    expect(task.expectations).toEqual({ ...times, owner: 'the data team', after: [], expect: null })
-  })
+test('the expectations that a run states count for history, show, tasks and rerun', async () => {
+  const { run, call } = ledgerOf()
+  await run('03:00', STATED)
+  const next = '2026-11-25T04:59:00Z'
+  const slot = ['--task', 'nightly', '--slot', '2026-11-25']
+  expect((await call(next, ['history', '--status', 'missed'])).stdout).toBe('No slot matches.\n')
+  expect((await call(next, ['show', ...slot])).stdout).toMatch(/status +due/)
+  expect((await call('2026-11-25T05:00:00Z', ['show', ...slot])).stdout).toMatch(/status +missed/)
+  const range = ['--task', 'nightly', '--from', '2d', '--dry-run']
+  expect((await call(next, ['rerun', ...range])).stdout).toMatch(/^nothing to do: /)
+  const [task] = JSON.parse((await call(next, ['tasks', '--json'])).stdout)
+  // It is the slot that was due last, as on the page of the task.
+  expect(task).toMatchObject({ last: { status: 'due' } })
+  const times = { graceMs: 7_200_000, lateAfterMs: 600_000, doneByMs: 10_800_000, skewMs: DEFAULT_SKEW_MS }
+  expect(task.expectations).toEqual({ ...times, owner: 'the data team', after: [], expect: null })
+})
 
-  test('come from the environment too, and name the owner wherever the task needs attention', async () => {
-    const { run, call } = ledgerOf()
-    const own = { CRONLEDGER_OWNER: 'https://wiki.example.org/nightly', CRONLEDGER_DONE_BY: '1h' }
-    const ran = await call('03:00', ['run', ...NIGHTLY, '--', 'false'], own)
-    expect(ran.stderr).toMatch(/ failed .*\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/)
-    const shown = await call('03:01', ['show', '--task', 'nightly', '--slot', '2026-11-24'])
-    expect(shown.stdout).toMatch(/NEXT STEPS\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/)
-    const coming = ['show', '--task', 'nightly', '--slot', '2026-11-25']
-    expect((await call('03:01', coming)).stdout).not.toMatch(/owner/)
-    expect((await call('2026-11-25T03:20:00Z', coming)).stdout).toMatch(
-      /missed\n.*NEXT STEPS\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/s,
-    )
-    const sent = join(folder, 'sent.json')
-    const { stdout } = await call('03:05', ['check', '--notify', `cat > ${sent}`])
-    expect(stdout).toMatch(/\n\nnightly:\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}see what happened: /)
-    const [json] = JSON.parse((await call('03:05', ['check', '--json'])).stdout)
-    expect(json.owner).toBe('https://wiki.example.org/nightly')
-    expect(readFileSync(sent, 'utf8')).toContain('"owner":"https://wiki.example.org/nightly"')
-    expect(await run('03:06', ['--owner', '<owner>'])).toMatchObject({ code: 64 })
-  })
+test('the expectations that a run states come from the environment too, and name the owner wherever the task needs attention', async () => {
+  const { run, call } = ledgerOf()
+  const own = { CRONLEDGER_OWNER: 'https://wiki.example.org/nightly', CRONLEDGER_DONE_BY: '1h' }
+  const ran = await call('03:00', ['run', ...NIGHTLY, '--', 'false'], own)
+  expect(ran.stderr).toMatch(/ failed .*\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/)
+  const shown = await call('03:01', ['show', '--task', 'nightly', '--slot', '2026-11-24'])
+  expect(shown.stdout).toMatch(/NEXT STEPS\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/)
+  const coming = ['show', '--task', 'nightly', '--slot', '2026-11-25']
+  expect((await call('03:01', coming)).stdout).not.toMatch(/owner/)
+  expect((await call('2026-11-25T03:20:00Z', coming)).stdout).toMatch(
+    /missed\n.*NEXT STEPS\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}\S/s,
+  )
+  const sent = join(folder, 'sent.json')
+  const { stdout } = await call('03:05', ['check', '--notify', `cat > ${sent}`])
+  expect(stdout).toMatch(/\n\nnightly:\n {2}owner: https:\/\/wiki\.example\.org\/nightly\n {2}see what happened: /)
+  const [json] = JSON.parse((await call('03:05', ['check', '--json'])).stdout)
+  expect(json.owner).toBe('https://wiki.example.org/nightly')
+  expect(readFileSync(sent, 'utf8')).toContain('"owner":"https://wiki.example.org/nightly"')
+  expect(await run('03:06', ['--owner', '<owner>'])).toMatchObject({ code: 64 })
+})
 
-  test('do not break a rerun in the environment that has them, because a rerun states nothing', async () => {
-    const own = {
-      CRONLEDGER_GRACE: '2h',
-      CRONLEDGER_LATE_AFTER: '1h',
-      CRONLEDGER_DONE_BY: '3h',
-      CRONLEDGER_OWNER: 'ops',
-    }
-    const { run, call } = ledgerOf(own)
-    await run('03:00', ['--owner', 'the data team'], 'false')
-    const rerun = ['rerun', '--task', 'nightly', '--slot', '2026-11-24', '--reason', 'fixed', '--', 'true']
-    expect(await call('03:10', rerun)).toMatchObject({ code: 0, stderr: '' })
-    const [task] = JSON.parse((await call('03:11', ['tasks', '--json'])).stdout)
-    expect(task.expectations.owner).toBe('the data team')
-  })
+test('the expectations that a run states do not break a rerun in the environment that has them, because a rerun states nothing', async () => {
+  const own = {
+    CRONLEDGER_GRACE: '2h',
+    CRONLEDGER_LATE_AFTER: '1h',
+    CRONLEDGER_DONE_BY: '3h',
+    CRONLEDGER_OWNER: 'ops',
+  }
+  const { run, call } = ledgerOf(own)
+  await run('03:00', ['--owner', 'the data team'], 'false')
+  const rerun = ['rerun', '--task', 'nightly', '--slot', '2026-11-24', '--reason', 'fixed', '--', 'true']
+  expect(await call('03:10', rerun)).toMatchObject({ code: 0, stderr: '' })
+  const [task] = JSON.parse((await call('03:11', ['tasks', '--json'])).stdout)
+  expect(task.expectations.owner).toBe('the data team')
 })
 
 test('the skew that a run states decides for every command when a slot without heartbeats is stale', async () => {
@@ -116,110 +114,104 @@ test('the skew that a run states decides for every command when a slot without h
   await running.ended
 })
 
-describe('an overdue slot', () => {
-  test('is overdue while it runs, everywhere, and not after it has completed', async () => {
-    const { at, call, found } = ledgerOf()
-    const fifo = join(folder, 'goes-on')
-    const batch = `mkfifo ${fifo}; echo began; cat ${fifo}`
-    const running = start(['run', ...NIGHTLY, '--done-by', '1h', '--lease', '1d', '--', 'sh', '-c', batch], at('03:00'))
-    await running.printed('began')
-    expect((await found('03:59')).kinds).toEqual([])
-    expect(await found('04:00')).toEqual({ code: 1, kinds: ['overdue 24T03:00'] })
-    const { stdout } = await call('05:05', ['check'])
-    expect(stdout.split('\n')).toEqual([
-      'nightly  1 overdue  11-24 03:00 UTC',
-      expect.stringMatching(
-        /^ {2}attempt 1 on .* has been running since 03:00:00 \(2h 5m\), and should have completed by 04:00:00$/,
-      ),
-      ...['', 'nightly:'],
-      expect.stringMatching(/^ {2}see why it is overdue: {2}cronledger show .* --slot 2026-11-24T03:00:00Z$/),
-      ...['', '1 slot needs attention: 1 overdue', expect.stringMatching(/^Guide: /), ''],
-    ])
-    const status = async (...args: readonly string[]) => (await call('05:05', args)).stdout
-    expect(await status('show', 'nightly', '--slot', 'latest')).toMatch(/\n {2}status +overdue\n/)
-    expect(JSON.parse(await status('show', 'nightly', '--slot', 'latest', '--json')).status).toBe('overdue')
-    expect(JSON.parse(await status('history', '--status', 'overdue', '--json'))).toMatchObject([{ status: 'overdue' }])
-    expect(await status('history', '--status', 'running,overdue')).toContain('overdue         1     2h 5m')
-    expect(await status('history', '--format', 'csv')).toContain(',overdue,PENDING,')
-    expect(JSON.parse(await status('tasks', '--json'))[0].last.status).toBe('overdue')
-    await writeFile(fifo, 'go on')
-    await running.ended
-    expect((await found('05:06')).kinds).toEqual([])
-  })
+test('an overdue slot is overdue while it runs, everywhere, and not after it has completed', async () => {
+  const { at, call, found } = ledgerOf()
+  const fifo = join(folder, 'goes-on')
+  const batch = `mkfifo ${fifo}; echo began; cat ${fifo}`
+  const running = start(['run', ...NIGHTLY, '--done-by', '1h', '--lease', '1d', '--', 'sh', '-c', batch], at('03:00'))
+  await running.printed('began')
+  expect((await found('03:59')).kinds).toEqual([])
+  expect(await found('04:00')).toEqual({ code: 1, kinds: ['overdue 24T03:00'] })
+  const { stdout } = await call('05:05', ['check'])
+  expect(stdout.split('\n')).toEqual([
+    'nightly  1 overdue  11-24 03:00 UTC',
+    expect.stringMatching(
+      /^ {2}attempt 1 on .* has been running since 03:00:00 \(2h 5m\), and should have completed by 04:00:00$/,
+    ),
+    ...['', 'nightly:'],
+    expect.stringMatching(/^ {2}see why it is overdue: {2}cronledger show .* --slot 2026-11-24T03:00:00Z$/),
+    ...['', '1 slot needs attention: 1 overdue', expect.stringMatching(/^Guide: /), ''],
+  ])
+  const status = async (...args: readonly string[]) => (await call('05:05', args)).stdout
+  expect(await status('show', 'nightly', '--slot', 'latest')).toMatch(/\n {2}status +overdue\n/)
+  expect(JSON.parse(await status('show', 'nightly', '--slot', 'latest', '--json')).status).toBe('overdue')
+  expect(JSON.parse(await status('history', '--status', 'overdue', '--json'))).toMatchObject([{ status: 'overdue' }])
+  expect(await status('history', '--status', 'running,overdue')).toContain('overdue         1     2h 5m')
+  expect(await status('history', '--format', 'csv')).toContain(',overdue,PENDING,')
+  expect(JSON.parse(await status('tasks', '--json'))[0].last.status).toBe('overdue')
+  await writeFile(fifo, 'go on')
+  await running.ended
+  expect((await found('05:06')).kinds).toEqual([])
+})
 
-  test('has no row and is not missed yet, and history has it in its place', async () => {
-    const { run, call, found } = ledgerOf()
-    await run('03:00', ['--done-by', '5m', '--grace', '15m'])
-    const next = '2026-11-25T03:05:00Z'
-    expect((await found(next)).kinds).toEqual(['overdue 25T03:00'])
-    const { stdout } = await call(next, ['history', '--json'])
-    expect(JSON.parse(stdout).map(({ status, state }: Loose) => [status, state])).toEqual([
-      ['overdue', null],
-      ['completed', 'COMPLETED'],
-    ])
-    expect((await call(next, ['show', 'nightly', '--slot', 'latest'])).stdout).toMatch(/status +overdue/)
-    expect((await found('2026-11-25T03:15:00Z')).kinds).toEqual(['missed 25T03:00'])
+test('an overdue slot has no row and is not missed yet, and history has it in its place', async () => {
+  const { run, call, found } = ledgerOf()
+  await run('03:00', ['--done-by', '5m', '--grace', '15m'])
+  const next = '2026-11-25T03:05:00Z'
+  expect((await found(next)).kinds).toEqual(['overdue 25T03:00'])
+  const { stdout } = await call(next, ['history', '--json'])
+  expect(JSON.parse(stdout).map(({ status, state }: Loose) => [status, state])).toEqual([
+    ['overdue', null],
+    ['completed', 'COMPLETED'],
+  ])
+  expect((await call(next, ['show', 'nightly', '--slot', 'latest'])).stdout).toMatch(/status +overdue/)
+  expect((await found('2026-11-25T03:15:00Z')).kinds).toEqual(['missed 25T03:00'])
+})
+
+test('check --new: run every 15 minutes, it reports each finding once', async () => {
+  const { run, call } = ledgerOf()
+  await run('03:04', ['--late-after', '3m', '--done-by', '25m', '--grace', '20m'], 'false')
+  const told: string[] = []
+  for (const day of ['24', '25']) {
+    for (const time of ['03:05', '03:20', '03:35', '03:50']) {
+      const instant = `2026-11-${day}T${time}:00Z`
+      const { code, stdout } = await call(instant, ['check', '--new', '15m', '--json'])
+      const found = JSON.parse(stdout) as Loose[]
+      expect(code).toBe(found.length > 0 ? 1 : 0)
+      told.push(...found.map(({ kind, slot }) => `${day}T${time} ${kind} ${slot.slice(8, 10)}`))
+    }
+  }
+  expect(told).toEqual(['24T03:05 failed 24', '25T03:20 missed 25'])
+})
+
+test('check --new says that the slots are new', async () => {
+  const { run, call } = ledgerOf()
+  await run('03:00', [], 'false')
+  expect((await call('03:10', ['check', '--new', '15m'])).stdout).toContain(
+    '\n1 new slot needs attention in the last 15m: 1 failed\n',
+  )
+  expect(await call('03:20', ['check', '--new', '15m'])).toMatchObject({
+    ...{ code: 0, stdout: 'no new problems found in the last 15m\n' },
   })
 })
 
-describe('check --new', () => {
-  test('run every 15 minutes, it reports each finding once', async () => {
-    const { run, call } = ledgerOf()
-    await run('03:04', ['--late-after', '3m', '--done-by', '25m', '--grace', '20m'], 'false')
-    const told: string[] = []
-    for (const day of ['24', '25']) {
-      for (const time of ['03:05', '03:20', '03:35', '03:50']) {
-        const instant = `2026-11-${day}T${time}:00Z`
-        const { code, stdout } = await call(instant, ['check', '--new', '15m', '--json'])
-        const found = JSON.parse(stdout) as Loose[]
-        expect(code).toBe(found.length > 0 ? 1 : 0)
-        told.push(...found.map(({ kind, slot }) => `${day}T${time} ${kind} ${slot.slice(8, 10)}`))
-      }
-    }
-    expect(told).toEqual(['24T03:05 failed 24', '25T03:20 missed 25'])
-  })
-
-  test('says that the slots are new', async () => {
-    const { run, call } = ledgerOf()
-    await run('03:00', [], 'false')
-    expect((await call('03:10', ['check', '--new', '15m'])).stdout).toContain(
-      '\n1 new slot needs attention in the last 15m: 1 failed\n',
-    )
-    expect(await call('03:20', ['check', '--new', '15m'])).toMatchObject({
-      ...{ code: 0, stdout: 'no new problems found in the last 15m\n' },
-    })
-  })
+test('check --format openmetrics has the last success, the status and the findings of each task, and the exit code of check', async () => {
+  const { run, call } = ledgerOf()
+  await run('03:00', ['--grace', '1h'])
+  await call('03:01', ['run', '--task', 'hourly', '--schedule', '@hourly', '--', 'false'])
+  const { code, stdout } = await call('03:30', ['check', '--format', 'openmetrics'])
+  const samples = parseOpenMetrics(stdout)
+  expect(code).toBe(1)
+  const of = (name: string, wanted: (value: number) => boolean = () => true) =>
+    samples
+      .filter((sample) => sample.name === `cronledger_${name}` && wanted(sample.value))
+      .map(({ labels, value }) => [...Object.values(labels), value].join(' '))
+  expect(of('last_success_timestamp_seconds')).toEqual([`nightly ${Date.parse('2026-11-24T03:00:00Z') / 1000}`])
+  expect(of('task_status', (value) => value === 1)).toEqual(['hourly failed 1', 'nightly completed 1'])
+  expect(of('findings', (value) => value > 0)).toEqual(['hourly failed 1'])
+  expect(of('findings')).toHaveLength(14)
 })
 
-describe('check --format openmetrics', () => {
-  test('has the last success, the status and the findings of each task, and the exit code of check', async () => {
-    const { run, call } = ledgerOf()
-    await run('03:00', ['--grace', '1h'])
-    await call('03:01', ['run', '--task', 'hourly', '--schedule', '@hourly', '--', 'false'])
-    const { code, stdout } = await call('03:30', ['check', '--format', 'openmetrics'])
-    const samples = parseOpenMetrics(stdout)
-    expect(code).toBe(1)
-    const of = (name: string, wanted: (value: number) => boolean = () => true) =>
-      samples
-        .filter((sample) => sample.name === `cronledger_${name}` && wanted(sample.value))
-        .map(({ labels, value }) => [...Object.values(labels), value].join(' '))
-    expect(of('last_success_timestamp_seconds')).toEqual([`nightly ${Date.parse('2026-11-24T03:00:00Z') / 1000}`])
-    expect(of('task_status', (value) => value === 1)).toEqual(['hourly failed 1', 'nightly completed 1'])
-    expect(of('findings', (value) => value > 0)).toEqual(['hourly failed 1'])
-    expect(of('findings')).toHaveLength(14)
-  })
-
-  test('refuses a flag that would have no effect, and takes the environment that has one', async () => {
-    const { run, call } = ledgerOf()
-    await run('03:00')
-    for (const flag of [
-      ['--new', '15m'],
-      ['--notify', 'true'],
-    ]) {
-      const { code, stderr } = await call('03:01', ['check', '--format', 'openmetrics', ...flag])
-      expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining(`${flag[0]} has no effect with`) })
-    }
-    const own = { CRONLEDGER_NOTIFY: 'true', CRONLEDGER_NEW: '15m' }
-    expect((await call('03:01', ['check', '--format', 'openmetrics'], own)).code).toBe(0)
-  })
+test('check --format openmetrics refuses a flag that would have no effect, and takes the environment that has one', async () => {
+  const { run, call } = ledgerOf()
+  await run('03:00')
+  for (const flag of [
+    ['--new', '15m'],
+    ['--notify', 'true'],
+  ]) {
+    const { code, stderr } = await call('03:01', ['check', '--format', 'openmetrics', ...flag])
+    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringContaining(`${flag[0]} has no effect with`) })
+  }
+  const own = { CRONLEDGER_NOTIFY: 'true', CRONLEDGER_NEW: '15m' }
+  expect((await call('03:01', ['check', '--format', 'openmetrics'], own)).code).toBe(0)
 })

@@ -96,7 +96,7 @@ test('warnings of a form that AWS does not document', async () => {
 describe('the early tolerance', () => {
   const at = (text: string, ...more: string[]) => lines(['--schedule', '0 3 * * *', '--at', text, ...more])
 
-  test('says that an early instant belongs to the slot to come', async () => {
+  test('the early tolerance says that an early instant belongs to the slot to come', async () => {
     expect(await at('2026-11-24T02:59:48Z')).toContain(
       'tolerance  30s; this time is 12s before the slot and belongs to it',
     )
@@ -104,59 +104,55 @@ describe('the early tolerance', () => {
   })
 })
 
-describe('where there is no slot', () => {
-  test('before the first', async () => {
-    const args = ['--schedule', 'at(2026-12-31T23:00:00)', '--at', '2026-11-24T00:00:00Z']
-    const text = (await lines(args)).join('\n')
-    expect(text).toMatch(/^slot {7}none: the schedule has no slot at or before this time$/m)
-    expect(text).toMatch(/^key {8}none$/m)
-    expect(text).toMatch(/^previous {3}none$/m)
-    expect(text).toMatch(/^next {7}2026-12-31T23:00:00Z {2}Thu 2026-12-31 23:00:00 \+00:00$/m)
-    expect(text).not.toMatch(/^until/m)
-    expect(await json(args)).toMatchObject({ slot: null, windowEnd: null, key: null, previous: [] })
-  })
-
-  test.each(['at(2020-12-31T23:00:00)', 'cron(15 10 ? * 6L 2019-2020)'])('after the last: %s', async (schedule) => {
-    const args = ['--schedule', schedule, '--at', '2026-11-24T00:00:00Z']
-    const text = (await lines(args)).join('\n')
-    expect(text).toMatch(/^until {6}forever: this is the last slot$/m)
-    expect(text).toMatch(/^next {7}none$/m)
-    expect(await json(args)).toMatchObject({ windowEnd: null, next: [] })
-  })
+test('before its first slot, a schedule has no slot, no window and no key', async () => {
+  const args = ['--schedule', 'at(2026-12-31T23:00:00)', '--at', '2026-11-24T00:00:00Z']
+  const text = (await lines(args)).join('\n')
+  expect(text).toMatch(/^slot {7}none: the schedule has no slot at or before this time$/m)
+  expect(text).toMatch(/^key {8}none$/m)
+  expect(text).toMatch(/^previous {3}none$/m)
+  expect(text).toMatch(/^next {7}2026-12-31T23:00:00Z {2}Thu 2026-12-31 23:00:00 \+00:00$/m)
+  expect(text).not.toMatch(/^until/m)
+  expect(await json(args)).toMatchObject({ slot: null, windowEnd: null, key: null, previous: [] })
 })
 
-describe('the clocks', () => {
-  test('every minute: a line a change, not 60', async () => {
-    const berlin = ['--schedule', '* * * * *', '--timezone', 'Europe/Berlin']
-    const found = await lines([...berlin, '--at', '2026-10-24T12:00:00Z'])
-    const start = found.findIndex((line) => line.startsWith('clocks'))
-    expect(found.slice(start)).toEqual([
-      'clocks     on 2026-10-25 the clocks in Europe/Berlin show 02:00, 02:01, 02:02,',
-      '           02:03 … 02:59 twice: a slot both times. The second time is optional:',
-      '           a trigger runs, but its absence is not reported as missed.',
-      '           on 2027-03-28 the clocks in Europe/Berlin skip 02:00, 02:01, 02:02,',
-      '           02:03 … 02:59: no slot',
-      '',
-    ])
-  })
+test.each(['at(2020-12-31T23:00:00)', 'cron(15 10 ? * 6L 2019-2020)'])('after the last: %s', async (schedule) => {
+  const args = ['--schedule', schedule, '--at', '2026-11-24T00:00:00Z']
+  const text = (await lines(args)).join('\n')
+  expect(text).toMatch(/^until {6}forever: this is the last slot$/m)
+  expect(text).toMatch(/^next {7}none$/m)
+  expect(await json(args)).toMatchObject({ windowEnd: null, next: [] })
+})
 
-  test('a zone that never changes them', async () => {
-    const found = await lines(['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--at', '2026-11-24T00:00:00Z'])
-    expect(found).toContain('clocks     no slot is skipped or repeated from 2026-11-18 to 2027-11-25')
-  })
+test('every minute: a line a change, not 60', async () => {
+  const berlin = ['--schedule', '* * * * *', '--timezone', 'Europe/Berlin']
+  const found = await lines([...berlin, '--at', '2026-10-24T12:00:00Z'])
+  const start = found.findIndex((line) => line.startsWith('clocks'))
+  expect(found.slice(start)).toEqual([
+    'clocks     on 2026-10-25 the clocks in Europe/Berlin show 02:00, 02:01, 02:02,',
+    '           02:03 … 02:59 twice: a slot both times. The second time is optional:',
+    '           a trigger runs, but its absence is not reported as missed.',
+    '           on 2027-03-28 the clocks in Europe/Berlin skip 02:00, 02:01, 02:02,',
+    '           02:03 … 02:59: no slot',
+    '',
+  ])
+})
 
-  test('among the slots before, where one seems to be missing', async () => {
-    const clocks = async (schedule: string, at: string, count: string) => {
-      const { clockNotes } = await json(['--schedule', schedule, ...NEW_YORK, '--at', at, '--count', count])
-      return clockNotes.map(({ text }: { readonly text: string }) => text.slice(0, 'on 2027-03-14 the'.length))
-    }
-    expect(await clocks('30 2 * * *', '2027-03-14T12:00:00Z', '1')).toEqual(['on 2027-03-14 the', 'on 2028-03-12 the'])
-    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '5')).toEqual(['on 2027-03-14 the', 'on 2028-03-12 the'])
-    expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '1')).toEqual(['on 2028-03-12 the'])
-    expect(await clocks('at(2026-11-01T01:30:00)', '2027-01-01T00:00:00Z', '1')).toEqual(['on 2026-11-01 the'])
-    // For a rare schedule, the years between its slots are left out.
-    expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 the'])
-  })
+test('a zone that never changes them', async () => {
+  const found = await lines(['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--at', '2026-11-24T00:00:00Z'])
+  expect(found).toContain('clocks     no slot is skipped or repeated from 2026-11-18 to 2027-11-25')
+})
+
+test('clock changes are told among the slots before, where one seems to be missing', async () => {
+  const clocks = async (schedule: string, at: string, count: string) => {
+    const { clockNotes } = await json(['--schedule', schedule, ...NEW_YORK, '--at', at, '--count', count])
+    return clockNotes.map(({ text }: { readonly text: string }) => text.slice(0, 'on 2027-03-14 the'.length))
+  }
+  expect(await clocks('30 2 * * *', '2027-03-14T12:00:00Z', '1')).toEqual(['on 2027-03-14 the', 'on 2028-03-12 the'])
+  expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '5')).toEqual(['on 2027-03-14 the', 'on 2028-03-12 the'])
+  expect(await clocks('30 2 * * *', '2027-03-17T12:00:00Z', '1')).toEqual(['on 2028-03-12 the'])
+  expect(await clocks('at(2026-11-01T01:30:00)', '2027-01-01T00:00:00Z', '1')).toEqual(['on 2026-11-01 the'])
+  // For a rare schedule, the years between its slots are left out.
+  expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 the'])
 })
 
 test('80 columns, in any locale, with latin digits', async () => {

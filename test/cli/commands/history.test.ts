@@ -79,7 +79,7 @@ describe('what is shown of a task', () => {
     ['--status completed --limit 1 --since 2026-01-01 --until 2026-01-03', [1]],
     ['--status rejected', [1]],
     ['--status rejected,failed', [2, 1]],
-  ])('%s', async (options, expected) => {
+  ])('what is shown of a task: %s', async (options, expected) => {
     const shown = await slots(store, ['--task', 'nightly', ...options.split(' ').filter(Boolean)])
     expect(shown.map((slot) => Number(slot.slice(8, 10)))).toEqual(expected)
   })
@@ -125,7 +125,7 @@ describe('what is shown of a task', () => {
     expect(ended.stderr).toBe('cronledger: none of these slots has reported rowz. Did you mean rows?\n')
   })
 
-  test('every format', async () => {
+  test('what is shown of a task: every format', async () => {
     const print = async (format: string) =>
       (await cronledger(['history', '--store', store, '--task', 'nightly', '--status', 'recorded', '--format', format]))
         .stdout
@@ -314,7 +314,7 @@ describe('slots without a row', () => {
     )
   })
 
-  test('of all tasks with a task record stand among their rows', async () => {
+  test('slots without a row stand among the rows of all tasks with a task record', async () => {
     const store = await ledger()
     expect(await items(store, ['--status', 'missed,failed,completed', ...until])).toEqual([
       ...['completed unknown 2', 'missed nightly 2', 'missed other 2', 'missed nightly 3', 'missed other 3'],
@@ -342,7 +342,7 @@ describe('slots without a row', () => {
     expect(declared.code).toBe(0)
   }
 
-  test('are missed only past the grace', async () => {
+  test('slots without a row are missed only past the grace', async () => {
     const store = ledgerOf([rowAt(TODAY - 10 * DAY_MS)])
     await declareMinutes(store, '2d')
     const newest = async (...args: string[]) => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { awsError } from '../../faults/faults.ts'
 import { claimOf } from '../../store/contract.ts'
 import { cronledger, type Loose } from '../../support/cli.ts'
@@ -99,65 +99,63 @@ const OF_ONE_TASK = (task: string): readonly (readonly [code: number, ...args: s
   ]
 }
 
-describe('a role that is limited to one task', () => {
-  test('a role that is limited to one task runs that task with every option, and is denied everything of another', async () => {
-    for (const [code, ...args] of OF_ONE_TASK('nightly')) {
-      const ended = await asRole(args)
-      expect(ended.code, `${args.join(' ')}: ${ended.stdout}${ended.stderr}`).toBe(code)
-    }
-    const kinds = (await itemsIn('nightly')).map((item) => String(item['slot']?.S))
-    expect(kinds).toEqual(expect.arrayContaining(['#task', '#lock', '2026-11-20T03:00:00Z']))
+test('a role that is limited to one task runs that task with every option, and is denied everything of another', async () => {
+  for (const [code, ...args] of OF_ONE_TASK('nightly')) {
+    const ended = await asRole(args)
+    expect(ended.code, `${args.join(' ')}: ${ended.stdout}${ended.stderr}`).toBe(code)
+  }
+  const kinds = (await itemsIn('nightly')).map((item) => String(item['slot']?.S))
+  expect(kinds).toEqual(expect.arrayContaining(['#task', '#lock', '2026-11-20T03:00:00Z']))
 
-    const before = await itemsIn('other')
-    expect(before).toHaveLength(2)
-    // All at once: each one tries a denied request again for some seconds, since the role could be new.
-    const denied = OF_ONE_TASK('other').map(async ([, ...args]) => {
-      const ended = await asRole(args)
-      expect(ended.code, `${args.join(' ')}: ${ended.stdout}${ended.stderr}`).toBe(77)
-    })
-    await Promise.all(denied)
-    expect(await itemsIn('other')).toEqual(before)
+  const before = await itemsIn('other')
+  expect(before).toHaveLength(2)
+  // All at once: each one tries a denied request again for some seconds, since the role could be new.
+  const denied = OF_ONE_TASK('other').map(async ([, ...args]) => {
+    const ended = await asRole(args)
+    expect(ended.code, `${args.join(' ')}: ${ended.stdout}${ended.stderr}`).toBe(77)
   })
+  await Promise.all(denied)
+  expect(await itemsIn('other')).toEqual(before)
+})
 
-  test('a task that it came after and may not read is named, and can be removed from its record', async () => {
-    const admin = (...args: string[]) => cronledger([...args, '--store', STORE], { env: awsEnv(server) })
-    expect(await admin('declare', 'billing', ...SCHEDULE)).toMatchObject({ code: 0 })
-    expect(await admin('declare', 'nightly', ...SCHEDULE, '--after', 'billing')).toMatchObject({ code: 0 })
-    const force = ['rerun', '--task', 'nightly', ...slot(17), ...REASON, '--', 'true']
-    const check = ['setup', '--check', '--role', 'runner', '--task', 'nightly']
-    const forced = await asRole(force)
-    expect(forced).toMatchObject({ code: 77, stderr: expect.stringMatching(/comes after billing .*--ignore-after/) })
-    expect(await asRole(check)).toMatchObject({ code: 77, stdout: expect.stringMatching(/^wrong {2}after billing/m) })
-    const declared = await asRole(['declare', '--task', 'nightly', ...SCHEDULE, '--after', ''])
-    expect(declared, declared.stderr).toMatchObject({ code: 0 })
-    const ended = await Promise.all([force, check].map(asRole))
-    expect(ended.map(({ code }) => code)).toEqual([0, 0])
-  })
+test('a task that it came after and may not read is named, and can be removed from its record', async () => {
+  const admin = (...args: string[]) => cronledger([...args, '--store', STORE], { env: awsEnv(server) })
+  expect(await admin('declare', 'billing', ...SCHEDULE)).toMatchObject({ code: 0 })
+  expect(await admin('declare', 'nightly', ...SCHEDULE, '--after', 'billing')).toMatchObject({ code: 0 })
+  const force = ['rerun', '--task', 'nightly', ...slot(17), ...REASON, '--', 'true']
+  const check = ['setup', '--check', '--role', 'runner', '--task', 'nightly']
+  const forced = await asRole(force)
+  expect(forced).toMatchObject({ code: 77, stderr: expect.stringMatching(/comes after billing .*--ignore-after/) })
+  expect(await asRole(check)).toMatchObject({ code: 77, stdout: expect.stringMatching(/^wrong {2}after billing/m) })
+  const declared = await asRole(['declare', '--task', 'nightly', ...SCHEDULE, '--after', ''])
+  expect(declared, declared.stderr).toMatchObject({ code: 0 })
+  const ended = await Promise.all([force, check].map(asRole))
+  expect(ended.map(({ code }) => code)).toEqual([0, 0])
+})
 
-  test('what walks all tasks is denied to it', async () => {
-    const ended = await Promise.all([['tasks'], ['check'], ['history']].map(asRole))
-    expect(ended.map(({ code }) => code)).toEqual([77, 77, 77])
-  })
+test('what walks all tasks is denied to it', async () => {
+  const ended = await Promise.all([['tasks'], ['check'], ['history']].map(asRole))
+  expect(ended.map(({ code }) => code)).toEqual([77, 77, 77])
+})
 
-  test('setup --check without a task says that a role of one task needs --task', async () => {
-    const { code, stdout } = await asRole(['setup', '--check', '--role', 'runner'])
-    expect(code).toBe(77)
-    expect(stdout).toMatch(/^wrong {2}dynamodb:GetItem .*If this role is limited to one task, give --task NAME/m)
-    const given = await asRole(['setup', '--check', '--role', 'runner', '--task', 'other'])
-    expect(given.code).toBe(77)
-    expect(given.stdout).not.toContain('limited to one task')
-  })
+test('setup --check without a task says that a role of one task needs --task', async () => {
+  const { code, stdout } = await asRole(['setup', '--check', '--role', 'runner'])
+  expect(code).toBe(77)
+  expect(stdout).toMatch(/^wrong {2}dynamodb:GetItem .*If this role is limited to one task, give --task NAME/m)
+  const given = await asRole(['setup', '--check', '--role', 'runner', '--task', 'other'])
+  expect(given.code).toBe(77)
+  expect(given.stdout).not.toContain('limited to one task')
+})
 
-  test('setup --check takes the task from the environment too', async () => {
-    const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_TASK: 'nightly' }
-    const checked = await cronledger(['setup', '--store', STORE, '--check', '--role', 'runner'], { env })
-    expect(checked.code, checked.stdout).toBe(0)
-    const lines = checked.stdout.split('\n').filter((line) => line.includes('dynamodb:'))
-    expect(lines.map((line) => line.split(/ {2,}/)[1])).toEqual([
-      'dynamodb:GetItem',
-      'dynamodb:PutItem',
-      'dynamodb:UpdateItem',
-      'dynamodb:Query',
-    ])
-  })
+test('setup --check takes the task from the environment too', async () => {
+  const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_TASK: 'nightly' }
+  const checked = await cronledger(['setup', '--store', STORE, '--check', '--role', 'runner'], { env })
+  expect(checked.code, checked.stdout).toBe(0)
+  const lines = checked.stdout.split('\n').filter((line) => line.includes('dynamodb:'))
+  expect(lines.map((line) => line.split(/ {2,}/)[1])).toEqual([
+    'dynamodb:GetItem',
+    'dynamodb:PutItem',
+    'dynamodb:UpdateItem',
+    'dynamodb:Query',
+  ])
 })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { cronledger, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
 
 const folder = scratch()
@@ -26,132 +26,130 @@ function ledger() {
 }
 const NIGHT = '2026-11-23T03:00:00Z'
 
-describe('the resolution of a slot', () => {
-  test('a failed one was completed after all: scheduled triggers are duplicates from then on', async () => {
-    const { run, resolve, row } = ledger()
-    await run(NIGHT, 'false')
-    const resolved = await resolve('2026-11-23', 'completed')
-    expect(resolved).toMatchObject({ code: 0, stdout: 'nightly 2026-11-23 03:00 UTC: recorded as completed: looked\n' })
-    expect(await row()).toMatchObject({
-      state: 'COMPLETED',
-      attempts: [{ outcome: 'failed' }],
-      resolutions: [{ state: 'COMPLETED', by: 'ada', reason: 'looked', afterAttempt: 1 }],
+test('a failed one was completed after all: scheduled triggers are duplicates from then on', async () => {
+  const { run, resolve, row } = ledger()
+  await run(NIGHT, 'false')
+  const resolved = await resolve('2026-11-23', 'completed')
+  expect(resolved).toMatchObject({ code: 0, stdout: 'nightly 2026-11-23 03:00 UTC: recorded as completed: looked\n' })
+  expect(await row()).toMatchObject({
+    state: 'COMPLETED',
+    attempts: [{ outcome: 'failed' }],
+    resolutions: [{ state: 'COMPLETED', by: 'ada', reason: 'looked', afterAttempt: 1 }],
+  })
+  expect(await run(NIGHT, 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
+})
+
+test('the resolution of a slot: not tonight: a coming slot is skipped, and its trigger is a duplicate', async () => {
+  const { run, resolve, row } = ledger()
+  await run(NIGHT, 'true')
+  expect((await resolve('2199-11-24T03:00:00Z', 'skipped')).code).toBe(0)
+  expect(await row()).toMatchObject({ state: 'SKIPPED', attempts: [], slot: '2199-11-24T03:00:00Z' })
+  expect((await resolve('2026-11-24T03:00:00Z', 'skipped')).code).toBe(0)
+  expect(await run('2026-11-24T03:00:00Z', 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
+})
+
+test('a range: its missed, failed and stale slots, or those with other statuses, each with the reason', async () => {
+  const { env, run, resolve } = ledger()
+  for (const [day, command] of [
+    [23, 'false'],
+    [25, 'true'],
+    [27, 'false'],
+  ] as const)
+    await run(`2026-11-${day}T03:00:00Z`, command)
+  await resolve('2026-11-26', 'skipped')
+  const range = (...args: string[]) =>
+    cronledger(['resolve', 'nightly', '--from', '2026-11-23', '--to', '2026-11-27', '--reason', 'no data', ...args], {
+      env,
     })
-    expect(await run(NIGHT, 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
+  const planned = await range('--state', 'skipped', '--dry-run')
+  expect(planned.stdout.split('\n').map((line) => line.replace(/^.* {2}(\w+).*/, '$1'))).toEqual([
+    ...['failed', 'missed', 'failed', '1 missed, 2 failed', ''],
+  ])
+  const { code, stdout } = await range('--state', 'skipped', '--only', 'missed,failed')
+  expect([code, stdout.match(/2026-11-\d\d 03:00 UTC: recorded as skipped: no data$/gm)?.length]).toEqual([0, 3])
+  expect((await range('--state', 'skipped')).stdout).toMatch(/^nothing to do: /)
+  const again = JSON.parse((await range('--state', 'completed', '--only', 'skipped', '--json')).stdout)
+  expect(again.map(({ slot, status }: Loose) => [slot, status])).toEqual(
+    [23, 24, 26, 27].map((day) => [`2026-11-${day}T03:00:00Z`, 'completed']),
+  )
+})
+
+test.each([
+  [[], '--slot or --from is required'],
+  [['--slot', NIGHT, '--from', '7d'], '--slot and --from cannot be used together'],
+  [
+    ['--slot', 'latest', '--only', 'failed'],
+    '--slot and --only cannot be used together, because --only is for a range',
+  ],
+  [['--from', '7d', '--run', 'abc'], '--from and --run cannot be used together, because --run is for one slot'],
+  [['--from', '7d', '--only', 'completed'], '--only "completed" is not allowed'],
+])('the resolution of a slot: %s is refused', async (args, message) => {
+  const { env } = ledger()
+  const asked = ['resolve', 'nightly', '--state', 'skipped', '--reason', 'x', ...args]
+  expect(await cronledger(asked, { env })).toMatchObject({ code: 64, stderr: expect.stringContaining(message) })
+})
+
+test('the resolution of a slot is refused while the slot runs, and after it has completed, which can only be settled', async () => {
+  const { run, start: begin, resolve } = ledger()
+  const running = begin(NIGHT, 'sh', '-c', 'echo ready; exec sleep 60')
+  await running.printed('ready')
+  const first = await resolve(NIGHT, 'failed')
+  expect(first).toMatchObject({
+    code: 65,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /not changed: attempt 1 on \S+ has been running since .*\. Stop it, .* until its lease ends at .*\n {2}see what is recorded: {2}cronledger show /,
+    ),
+  })
+  running.child.kill('SIGTERM')
+  await running.ended
+  await run('2026-11-24T03:00:00Z', 'true')
+  const second = await resolve('2026-11-24', 'skipped')
+  expect(second).toMatchObject({
+    code: 65,
+    stderr: expect.stringMatching(
+      /not changed: the slot is already completed\n {2}if it must run again: {2}cronledger rerun /,
+    ),
+  })
+  // A person who has looked at it may say so, once.
+  expect(await resolve('2026-11-24', 'completed')).toMatchObject({ code: 0 })
+  const third = await resolve('2026-11-24', 'completed')
+  expect(third).toMatchObject({ code: 65, stderr: expect.stringContaining('so there is nothing to do') })
+  expect(third.stderr).not.toContain('rerun')
+})
+
+test('under a living lease, only if --run names its run, and never while its process lives here', async () => {
+  const { run, start: begin, resolve, row } = ledger()
+  const pidFile = join(folder, 'pid')
+  const running = begin(NIGHT, 'sh', '-c', `echo $$ > ${pidFile}; echo ready; exec sleep 60`)
+  await running.printed('ready')
+  const { runId, host } = (await row())['attempts'][0]
+  const other = await resolve(NIGHT, 'completed', '--run', 'another')
+  expect(other).toMatchObject({
+    code: 65,
+    stderr: expect.stringContaining(
+      `not changed: attempt 1 is running, and it is of run ${runId} (host ${host}), not of run another\n`,
+    ),
+  })
+  expect(await resolve(NIGHT, 'completed', '--run', runId)).toMatchObject({
+    code: 65,
+    stderr: expect.stringMatching(/not changed: process \d+ \(.*\) of run .* still runs on this host\./),
   })
 
-  test('not tonight: a coming slot is skipped, and its trigger is a duplicate', async () => {
-    const { run, resolve, row } = ledger()
-    await run(NIGHT, 'true')
-    expect((await resolve('2199-11-24T03:00:00Z', 'skipped')).code).toBe(0)
-    expect(await row()).toMatchObject({ state: 'SKIPPED', attempts: [], slot: '2199-11-24T03:00:00Z' })
-    expect((await resolve('2026-11-24T03:00:00Z', 'skipped')).code).toBe(0)
-    expect(await run('2026-11-24T03:00:00Z', 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
-  })
+  running.child.kill('SIGKILL')
+  await running.exited
+  process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL')
+  await running.ended
+  expect((await resolve(NIGHT, 'failed')).code).toBe(65)
+  expect((await resolve(NIGHT, 'failed', '--run', runId)).code).toBe(0)
+  expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'abandoned' }] })
+  expect((await run(NIGHT, 'true')).code).toBe(65)
+})
 
-  test('a range: its missed, failed and stale slots, or those with other statuses, each with the reason', async () => {
-    const { env, run, resolve } = ledger()
-    for (const [day, command] of [
-      [23, 'false'],
-      [25, 'true'],
-      [27, 'false'],
-    ] as const)
-      await run(`2026-11-${day}T03:00:00Z`, command)
-    await resolve('2026-11-26', 'skipped')
-    const range = (...args: string[]) =>
-      cronledger(['resolve', 'nightly', '--from', '2026-11-23', '--to', '2026-11-27', '--reason', 'no data', ...args], {
-        env,
-      })
-    const planned = await range('--state', 'skipped', '--dry-run')
-    expect(planned.stdout.split('\n').map((line) => line.replace(/^.* {2}(\w+).*/, '$1'))).toEqual([
-      ...['failed', 'missed', 'failed', '1 missed, 2 failed', ''],
-    ])
-    const { code, stdout } = await range('--state', 'skipped', '--only', 'missed,failed')
-    expect([code, stdout.match(/2026-11-\d\d 03:00 UTC: recorded as skipped: no data$/gm)?.length]).toEqual([0, 3])
-    expect((await range('--state', 'skipped')).stdout).toMatch(/^nothing to do: /)
-    const again = JSON.parse((await range('--state', 'completed', '--only', 'skipped', '--json')).stdout)
-    expect(again.map(({ slot, status }: Loose) => [slot, status])).toEqual(
-      [23, 24, 26, 27].map((day) => [`2026-11-${day}T03:00:00Z`, 'completed']),
-    )
-  })
-
-  test.each([
-    [[], '--slot or --from is required'],
-    [['--slot', NIGHT, '--from', '7d'], '--slot and --from cannot be used together'],
-    [
-      ['--slot', 'latest', '--only', 'failed'],
-      '--slot and --only cannot be used together, because --only is for a range',
-    ],
-    [['--from', '7d', '--run', 'abc'], '--from and --run cannot be used together, because --run is for one slot'],
-    [['--from', '7d', '--only', 'completed'], '--only "completed" is not allowed'],
-  ])('%s is refused', async (args, message) => {
-    const { env } = ledger()
-    const asked = ['resolve', 'nightly', '--state', 'skipped', '--reason', 'x', ...args]
-    expect(await cronledger(asked, { env })).toMatchObject({ code: 64, stderr: expect.stringContaining(message) })
-  })
-
-  test('is refused while the slot runs, and after it has completed, which can only be settled', async () => {
-    const { run, start: begin, resolve } = ledger()
-    const running = begin(NIGHT, 'sh', '-c', 'echo ready; exec sleep 60')
-    await running.printed('ready')
-    const first = await resolve(NIGHT, 'failed')
-    expect(first).toMatchObject({
-      code: 65,
-      stdout: '',
-      stderr: expect.stringMatching(
-        /not changed: attempt 1 on \S+ has been running since .*\. Stop it, .* until its lease ends at .*\n {2}see what is recorded: {2}cronledger show /,
-      ),
-    })
-    running.child.kill('SIGTERM')
-    await running.ended
-    await run('2026-11-24T03:00:00Z', 'true')
-    const second = await resolve('2026-11-24', 'skipped')
-    expect(second).toMatchObject({
-      code: 65,
-      stderr: expect.stringMatching(
-        /not changed: the slot is already completed\n {2}if it must run again: {2}cronledger rerun /,
-      ),
-    })
-    // A person who has looked at it may say so, once.
-    expect(await resolve('2026-11-24', 'completed')).toMatchObject({ code: 0 })
-    const third = await resolve('2026-11-24', 'completed')
-    expect(third).toMatchObject({ code: 65, stderr: expect.stringContaining('so there is nothing to do') })
-    expect(third.stderr).not.toContain('rerun')
-  })
-
-  test('under a living lease, only if --run names its run, and never while its process lives here', async () => {
-    const { run, start: begin, resolve, row } = ledger()
-    const pidFile = join(folder, 'pid')
-    const running = begin(NIGHT, 'sh', '-c', `echo $$ > ${pidFile}; echo ready; exec sleep 60`)
-    await running.printed('ready')
-    const { runId, host } = (await row())['attempts'][0]
-    const other = await resolve(NIGHT, 'completed', '--run', 'another')
-    expect(other).toMatchObject({
-      code: 65,
-      stderr: expect.stringContaining(
-        `not changed: attempt 1 is running, and it is of run ${runId} (host ${host}), not of run another\n`,
-      ),
-    })
-    expect(await resolve(NIGHT, 'completed', '--run', runId)).toMatchObject({
-      code: 65,
-      stderr: expect.stringMatching(/not changed: process \d+ \(.*\) of run .* still runs on this host\./),
-    })
-
-    running.child.kill('SIGKILL')
-    await running.exited
-    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL')
-    await running.ended
-    expect((await resolve(NIGHT, 'failed')).code).toBe(65)
-    expect((await resolve(NIGHT, 'failed', '--run', runId)).code).toBe(0)
-    expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'abandoned' }] })
-    expect((await run(NIGHT, 'true')).code).toBe(65)
-  })
-
-  test('an unknown state is one line', async () => {
-    const { code, stderr } = await ledger().resolve('2026-11-23', 'COMPLETED')
-    expect({ code, stderr }).toEqual({
-      code: 64,
-      stderr: expect.stringMatching(/^.*--state "COMPLETED" is not allowed. Did you mean completed\?.*\n$/),
-    })
+test('an unknown state is one line', async () => {
+  const { code, stderr } = await ledger().resolve('2026-11-23', 'COMPLETED')
+  expect({ code, stderr }).toEqual({
+    code: 64,
+    stderr: expect.stringMatching(/^.*--state "COMPLETED" is not allowed. Did you mean completed\?.*\n$/),
   })
 })

@@ -63,204 +63,194 @@ test('a run that makes the ledger file says where, so that a relative path in an
   }
 })
 
-describe('cronledger as its own batch', () => {
-  // As in an image whose entrypoint is `cronledger run --`, when its command is overridden.
-  test('a command of cronledger is refused, and takes no slot', async () => {
-    const { base, path } = ledger()
-    const { code, stdout, stderr } = await refused(['run', ...base, '--', '/usr/bin/cronledger', 'setup', '--check'])
-    expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
-    expect(stderr).toMatch(/^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint [^\n]*\n$/)
-    expect(existsSync(path)).toBe(false)
-  })
+// As in an image whose entrypoint is `cronledger run --`, when its command is overridden.
+test('a command of cronledger is refused, and takes no slot', async () => {
+  const { base, path } = ledger()
+  const { code, stdout, stderr } = await refused(['run', ...base, '--', '/usr/bin/cronledger', 'setup', '--check'])
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
+  expect(stderr).toMatch(/^cronledger: the batch command after -- is "cronledger .*docker run --entrypoint [^\n]*\n$/)
+  expect(existsSync(path)).toBe(false)
+})
 
-  test('what only has its name is a batch', async () => {
-    const { run } = ledger()
-    const file = join(folder, 'cronledger')
-    writeFileSync(file, '#!/bin/sh\necho ran\n')
-    chmodSync(file, 0o755)
-    expect(await run([file, 'pay'])).toMatchObject({ code: 0, stdout: 'ran\n' })
-    expect(await ledger().run(['echo', 'run'])).toMatchObject({ code: 0, stdout: 'run\n' })
+test('what only has its name is a batch', async () => {
+  const { run } = ledger()
+  const file = join(folder, 'cronledger')
+  writeFileSync(file, '#!/bin/sh\necho ran\n')
+  chmodSync(file, 0o755)
+  expect(await run([file, 'pay'])).toMatchObject({ code: 0, stdout: 'ran\n' })
+  expect(await ledger().run(['echo', 'run'])).toMatchObject({ code: 0, stdout: 'run\n' })
+})
+
+test('a batch runs; its duplicate after the end starts nothing; both are on record', async () => {
+  const { run, rows } = ledger()
+  const first = await run(['echo', 'paid'])
+  expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
+  expect(logOf(first).map(({ event }) => event)).toEqual(['claimed', 'completed'])
+
+  const second = await run(['echo', 'paid'])
+  expect(second).toMatchObject({ code: 0, stdout: '' })
+  const [duplicate] = logOf(second)
+  const [row] = await rows()
+  expect(duplicate).toMatchObject({
+    event: 'duplicate',
+    task: 'nightly',
+    slot: '2026-11-23T03:00:00Z',
+    winner: { state: 'COMPLETED', runId: row?.['attempts'][0].runId, outcome: 'succeeded', host: expect.any(String) },
+  })
+  expect(Date.parse(duplicate?.['winner'].endedAt)).toBeGreaterThanOrEqual(Date.parse(duplicate?.['winner'].startedAt))
+  expect(row).toMatchObject({
+    state: 'COMPLETED',
+    schedule: '0 3 * * *',
+    zone: 'UTC',
+    zoneData: process.versions['tz'],
+    attempts: [{ number: 1, outcome: 'succeeded', exitCode: 0, trigger: { source: 'event-time' } }],
+    rejections: { count: 1, first: [{ kind: 'duplicate', cause: 'completed' }] },
   })
 })
 
-describe('the main job', () => {
-  test('a batch runs; its duplicate after the end starts nothing; both are on record', async () => {
-    const { run, rows } = ledger()
-    const first = await run(['echo', 'paid'])
-    expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
-    expect(logOf(first).map(({ event }) => event)).toEqual(['claimed', 'completed'])
-
-    const second = await run(['echo', 'paid'])
-    expect(second).toMatchObject({ code: 0, stdout: '' })
-    const [duplicate] = logOf(second)
-    const [row] = await rows()
-    expect(duplicate).toMatchObject({
-      event: 'duplicate',
-      task: 'nightly',
-      slot: '2026-11-23T03:00:00Z',
-      winner: { state: 'COMPLETED', runId: row?.['attempts'][0].runId, outcome: 'succeeded', host: expect.any(String) },
-    })
-    expect(Date.parse(duplicate?.['winner'].endedAt)).toBeGreaterThanOrEqual(
-      Date.parse(duplicate?.['winner'].startedAt),
-    )
-    expect(row).toMatchObject({
-      state: 'COMPLETED',
-      schedule: '0 3 * * *',
-      zone: 'UTC',
-      zoneData: process.versions['tz'],
-      attempts: [{ number: 1, outcome: 'succeeded', exitCode: 0, trigger: { source: 'event-time' } }],
-      rejections: { count: 1, first: [{ kind: 'duplicate', cause: 'completed' }] },
-    })
-  })
-
-  test('a command that fails gives its own exit code, and the duplicate is refused with what to do', async () => {
-    const { run, store } = ledger()
-    expect(await run(['sh', '-c', 'exit 3'])).toMatchObject({ code: 3 })
-    const second = await run(['echo', 'no'])
-    expect(second).toMatchObject({ code: 65, stdout: '' })
-    const [refused] = logOf(second)
-    expect(refused).toMatchObject({ event: 'refused', cause: 'failed', noted: true })
-    expect(refused?.['steps']).toContainEqual({
-      what: 'run it again',
-      command: `cronledger rerun --store ${store} --task nightly --slot 2026-11-23T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`,
-    })
-  })
-
-  test('--exit-on-duplicate is the exit code of a duplicate, also while the other run is running', async () => {
-    const { run, start } = ledger()
-    const first = start(['sh', '-c', 'echo ready; exec sleep 60'])
-    await first.printed('ready')
-    expect((await run(['true'])).code).toBe(0)
-    expect((await run(['true'], ['--exit-on-duplicate', '7'])).code).toBe(7)
-    first.child.kill('SIGTERM')
-    expect((await first.ended).code).toBe(143)
+test('a command that fails gives its own exit code, and the duplicate is refused with what to do', async () => {
+  const { run, store } = ledger()
+  expect(await run(['sh', '-c', 'exit 3'])).toMatchObject({ code: 3 })
+  const second = await run(['echo', 'no'])
+  expect(second).toMatchObject({ code: 65, stdout: '' })
+  const [refused] = logOf(second)
+  expect(refused).toMatchObject({ event: 'refused', cause: 'failed', noted: true })
+  expect(refused?.['steps']).toContainEqual({
+    what: 'run it again',
+    command: `cronledger rerun --store ${store} --task nightly --slot 2026-11-23T03:00:00Z --reason 'YOUR REASON' -- YOUR_COMMAND`,
   })
 })
 
-describe('what the command gets', () => {
-  test('the attempt in its environment, and nothing that forces a slot', async () => {
-    const { store } = ledger()
-    const { stdout } = await cronledger(['run', '--', 'env'], {
-      env: {
-        CRONLEDGER_STORE: store,
-        CRONLEDGER_TASK: 'nightly',
-        CRONLEDGER_SCHEDULE: '0 3 * * *',
-        CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
-        CRONLEDGER_FORCE_SLOT: '2026-11-23',
-        CRONLEDGER_FORCE_ONLY: 'missed',
-        CRONLEDGER_REASON: 'bad input file',
-        CRONLEDGER_BY: 'ada',
-        CRONLEDGER_MAX_ATTEMPTS: '',
-        OTHER: 'kept',
-      },
-    })
-    const variables = stdout.split('\n').filter((line) => /^(CRONLEDGER_|OTHER)/.test(line))
-    expect(variables).toEqual(
-      expect.arrayContaining([
-        ...['CRONLEDGER_RUN_TASK=nightly', 'CRONLEDGER_RUN_ATTEMPT=1', 'CRONLEDGER_RUN_SLOT=2026-11-22T18:00:00Z'],
-        ...['CRONLEDGER_RUN_WINDOW_END=2026-11-23T18:00:00Z', 'CRONLEDGER_RUN_DATE=2026-11-23', 'OTHER=kept'],
-        expect.stringMatching(/^CRONLEDGER_RUN_ID=.{10,}/),
-      ]),
-    )
-    expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
-  })
-
-  test('a file for its report, which is kept with its attempt, however it ended, and then removed', async () => {
-    const { run, rows } = ledger()
-    const TMPDIR = join(folder, `tmp-${files}`)
-    mkdirSync(TMPDIR)
-    const script =
-      'echo "in $CRONLEDGER_RUN_ATTEMPT" >"$CRONLEDGER_RUN_REPORT"; [ $CRONLEDGER_RUN_ATTEMPT = 2 ] || kill -9 $$'
-    const options = ['--max-attempts', '2', '--retry-delay', '0s']
-    expect(await run(['sh', '-c', script], options, { env: { TMPDIR } })).toMatchObject({ code: 0 })
-    expect((await rows())[0]?.['attempts']).toMatchObject([
-      { outcome: 'failed', report: 'in 1' },
-      { outcome: 'succeeded', report: 'in 2' },
-    ])
-    expect(readdirSync(TMPDIR)).toEqual([])
-  })
-
-  test('no file for its report if none can be made, and not that of a run around it', async () => {
-    const { run } = ledger()
-    const env = { TMPDIR: '/proc/none', CRONLEDGER_RUN_REPORT: join(folder, 'outer') }
-    const ended = await run(['sh', '-c', '[ -z "$CRONLEDGER_RUN_REPORT" ]'], [], { env })
-    expect(ended.code).toBe(0)
-    expect(logOf(ended).map(({ event, message }) => [event, message])).toEqual([
-      ['warning', expect.stringMatching(/^the batch has no files for a report/)],
-      ['claimed', expect.any(String)],
-      ['completed', expect.any(String)],
-    ])
-  })
-
-  test('its arguments untouched by any shell or option parser', async () => {
-    const { run } = ledger()
-    const args = ['a b', '$HOME', '--task', '*', '', '--', "it's", '-5', '007']
-    const { stdout } = await run(['node', '-e', 'console.log(JSON.stringify(process.argv.slice(1)))', 'x', ...args])
-    expect(JSON.parse(stdout)).toEqual(['x', ...args])
-  })
+test('--exit-on-duplicate is the exit code of a duplicate, also while the other run is running', async () => {
+  const { run, start } = ledger()
+  const first = start(['sh', '-c', 'echo ready; exec sleep 60'])
+  await first.printed('ready')
+  expect((await run(['true'])).code).toBe(0)
+  expect((await run(['true'], ['--exit-on-duplicate', '7'])).code).toBe(7)
+  first.child.kill('SIGTERM')
+  expect((await first.ended).code).toBe(143)
 })
 
-describe('a batch whose script calls cronledger again for the same slot', () => {
-  /** The script that a crontab starts: a run of the current slot, without an event time. */
-  const scriptFor = (store: string, ...more: string[]) => [
-    ...[process.execPath, MAIN, 'run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *'],
-    ...[...more, '--', 'echo', 'ran'],
-  ]
-  const rerunIn = (store: string, command: readonly string[], only: string, options?: Options) =>
-    cronledger(
-      [
-        ...['rerun', '--store', store, '--task', 'nightly', '--slot', '2026-11-23T03:00:00Z', '--only', only],
-        ...['--reason', 'x', '--', ...command],
-      ],
-      options,
-    )
-
-  test.each([
-    ['run', (args: string[]) => ['run', ...args]],
-    ['rerun', (args: string[]) => ['rerun', ...args.slice(0, 4), '--slot', '2026-11-23', '--reason', 'again']],
-  ])('64 with what to do, and no duplicate on record: %s', async (_, inner) => {
-    const { run, store, rows } = ledger()
-    const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
-    const script = [process.execPath, MAIN, ...inner(['--store', store, '--task', 'nightly', ...options])]
-    const outer = await run([...script, '--', 'echo', 'ran'])
-    expect(outer).toMatchObject({ code: 64, stdout: '' })
-    const [row] = await rows()
-    const [attempt] = row?.['attempts'] ?? []
-    expect(outer.stderr).toContain(`cronledger was called inside run ${attempt.runId} of the same task and slot`)
-    expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
+test('the attempt in its environment, and nothing that forces a slot', async () => {
+  const { store } = ledger()
+  const { stdout } = await cronledger(['run', '--', 'env'], {
+    env: {
+      CRONLEDGER_STORE: store,
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_SCHEDULE: '0 3 * * *',
+      CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
+      CRONLEDGER_FORCE_SLOT: '2026-11-23',
+      CRONLEDGER_FORCE_ONLY: 'missed',
+      CRONLEDGER_REASON: 'bad input file',
+      CRONLEDGER_BY: 'ada',
+      CRONLEDGER_MAX_ATTEMPTS: '',
+      OTHER: 'kept',
+    },
   })
+  const variables = stdout.split('\n').filter((line) => /^(CRONLEDGER_|OTHER)/.test(line))
+  expect(variables).toEqual(
+    expect.arrayContaining([
+      ...['CRONLEDGER_RUN_TASK=nightly', 'CRONLEDGER_RUN_ATTEMPT=1', 'CRONLEDGER_RUN_SLOT=2026-11-22T18:00:00Z'],
+      ...['CRONLEDGER_RUN_WINDOW_END=2026-11-23T18:00:00Z', 'CRONLEDGER_RUN_DATE=2026-11-23', 'OTHER=kept'],
+      expect.stringMatching(/^CRONLEDGER_RUN_ID=.{10,}/),
+    ]),
+  )
+  expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
+})
 
-  test('64 also for another slot, if it has no event time: the slot of the outer run would look completed', async () => {
-    const { run, store, rows } = ledger()
-    // The operator starts a script for yesterday that calls cronledger as the crontab does.
-    const outer = await run(scriptFor(store))
-    expect(outer).toMatchObject({ code: 64, stdout: '' })
-    const [row] = await rows()
-    const [attempt] = row?.['attempts'] ?? []
-    expect(outer.stderr).toContain(
-      `cronledger was called without an event time inside run ${attempt.runId} of the same task, which is for the slot 2026-11-23T03:00:00Z. This call would run the slot `,
-    )
-    expect(await rows()).toMatchObject([{ state: 'FAILED', attempts: [{ exitCode: 64 }] }])
-    // It may mean another slot, and says so then. What it leaves behind may start the next run later.
-    const meant = scriptFor(store, '--event-time', '2026-11-22T03:00:00Z')
-    expect(await rerunIn(store, meant, 'failed')).toMatchObject({ code: 0, stdout: 'ran\n' })
-    const env = { CRONLEDGER_RUN_ID: attempt.runId, CRONLEDGER_RUN_ANCESTORS: attempt.runId }
-    const left = { ...env, CRONLEDGER_RUN_TASK: 'nightly', CRONLEDGER_RUN_SLOT: '2026-11-23T03:00:00Z' }
-    expect(await cronledger(scriptFor(store).slice(2), { env: left })).toMatchObject({ code: 0, stdout: 'ran\n' })
-  })
+test('a file for its report, which is kept with its attempt, however it ended, and then removed', async () => {
+  const { run, rows } = ledger()
+  const TMPDIR = join(folder, `tmp-${files}`)
+  mkdirSync(TMPDIR)
+  const script =
+    'echo "in $CRONLEDGER_RUN_ATTEMPT" >"$CRONLEDGER_RUN_REPORT"; [ $CRONLEDGER_RUN_ATTEMPT = 2 ] || kill -9 $$'
+  const options = ['--max-attempts', '2', '--retry-delay', '0s']
+  expect(await run(['sh', '-c', script], options, { env: { TMPDIR } })).toMatchObject({ code: 0 })
+  expect((await rows())[0]?.['attempts']).toMatchObject([
+    { outcome: 'failed', report: 'in 1' },
+    { outcome: 'succeeded', report: 'in 2' },
+  ])
+  expect(readdirSync(TMPDIR)).toEqual([])
+})
 
-  test('64 also if the environment has the event time of the container, which is not for the slot of the operator', async () => {
-    const { run, store, rows } = ledger()
-    await run(['false'])
-    const env = { CRONLEDGER_EVENT_TIME: '2026-11-22T03:00:00Z' }
-    expect((await rerunIn(store, ['env'], 'failed', { env })).stdout).not.toMatch(/CRONLEDGER_EVENT/)
-    const ended = await rerunIn(store, scriptFor(store), 'completed', { env })
-    expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('without an event time') })
-    expect(await rows()).toHaveLength(1)
-    // A scheduled run is for the slot of the event.
-    const usual = await cronledger(['run', '--store', store, ...NIGHTLY, '--', 'env'], { env })
-    expect(usual.stdout).toMatch(/^CRONLEDGER_EVENT_TIME=2026-11-22T03:00:00Z$/m)
-  })
+test('no file for its report if none can be made, and not that of a run around it', async () => {
+  const { run } = ledger()
+  const env = { TMPDIR: '/proc/none', CRONLEDGER_RUN_REPORT: join(folder, 'outer') }
+  const ended = await run(['sh', '-c', '[ -z "$CRONLEDGER_RUN_REPORT" ]'], [], { env })
+  expect(ended.code).toBe(0)
+  expect(logOf(ended).map(({ event, message }) => [event, message])).toEqual([
+    ['warning', expect.stringMatching(/^the batch has no files for a report/)],
+    ['claimed', expect.any(String)],
+    ['completed', expect.any(String)],
+  ])
+})
+
+test('its arguments untouched by any shell or option parser', async () => {
+  const { run } = ledger()
+  const args = ['a b', '$HOME', '--task', '*', '', '--', "it's", '-5', '007']
+  const { stdout } = await run(['node', '-e', 'console.log(JSON.stringify(process.argv.slice(1)))', 'x', ...args])
+  expect(JSON.parse(stdout)).toEqual(['x', ...args])
+})
+
+/** The script that a crontab starts: a run of the current slot, without an event time. */
+const scriptFor = (store: string, ...more: string[]) => [
+  ...[process.execPath, MAIN, 'run', '--store', store, '--task', 'nightly', '--schedule', '0 3 * * *'],
+  ...[...more, '--', 'echo', 'ran'],
+]
+const rerunIn = (store: string, command: readonly string[], only: string, options?: Options) =>
+  cronledger(
+    [
+      ...['rerun', '--store', store, '--task', 'nightly', '--slot', '2026-11-23T03:00:00Z', '--only', only],
+      ...['--reason', 'x', '--', ...command],
+    ],
+    options,
+  )
+
+test.each([
+  ['run', (args: string[]) => ['run', ...args]],
+  ['rerun', (args: string[]) => ['rerun', ...args.slice(0, 4), '--slot', '2026-11-23', '--reason', 'again']],
+])('64 with what to do, and no duplicate on record: %s', async (_, inner) => {
+  const { run, store, rows } = ledger()
+  const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+  const script = [process.execPath, MAIN, ...inner(['--store', store, '--task', 'nightly', ...options])]
+  const outer = await run([...script, '--', 'echo', 'ran'])
+  expect(outer).toMatchObject({ code: 64, stdout: '' })
+  const [row] = await rows()
+  const [attempt] = row?.['attempts'] ?? []
+  expect(outer.stderr).toContain(`cronledger was called inside run ${attempt.runId} of the same task and slot`)
+  expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
+})
+
+test('64 also for another slot, if it has no event time: the slot of the outer run would look completed', async () => {
+  const { run, store, rows } = ledger()
+  // The operator starts a script for yesterday that calls cronledger as the crontab does.
+  const outer = await run(scriptFor(store))
+  expect(outer).toMatchObject({ code: 64, stdout: '' })
+  const [row] = await rows()
+  const [attempt] = row?.['attempts'] ?? []
+  expect(outer.stderr).toContain(
+    `cronledger was called without an event time inside run ${attempt.runId} of the same task, which is for the slot 2026-11-23T03:00:00Z. This call would run the slot `,
+  )
+  expect(await rows()).toMatchObject([{ state: 'FAILED', attempts: [{ exitCode: 64 }] }])
+  // It may mean another slot, and says so then. What it leaves behind may start the next run later.
+  const meant = scriptFor(store, '--event-time', '2026-11-22T03:00:00Z')
+  expect(await rerunIn(store, meant, 'failed')).toMatchObject({ code: 0, stdout: 'ran\n' })
+  const env = { CRONLEDGER_RUN_ID: attempt.runId, CRONLEDGER_RUN_ANCESTORS: attempt.runId }
+  const left = { ...env, CRONLEDGER_RUN_TASK: 'nightly', CRONLEDGER_RUN_SLOT: '2026-11-23T03:00:00Z' }
+  expect(await cronledger(scriptFor(store).slice(2), { env: left })).toMatchObject({ code: 0, stdout: 'ran\n' })
+})
+
+test('64 also if the environment has the event time of the container, which is not for the slot of the operator', async () => {
+  const { run, store, rows } = ledger()
+  await run(['false'])
+  const env = { CRONLEDGER_EVENT_TIME: '2026-11-22T03:00:00Z' }
+  expect((await rerunIn(store, ['env'], 'failed', { env })).stdout).not.toMatch(/CRONLEDGER_EVENT/)
+  const ended = await rerunIn(store, scriptFor(store), 'completed', { env })
+  expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringContaining('without an event time') })
+  expect(await rows()).toHaveLength(1)
+  // A scheduled run is for the slot of the event.
+  const usual = await cronledger(['run', '--store', store, ...NIGHTLY, '--', 'env'], { env })
+  expect(usual.stdout).toMatch(/^CRONLEDGER_EVENT_TIME=2026-11-22T03:00:00Z$/m)
 })
 
 describe('a command that cannot be started', () => {
@@ -322,7 +312,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['--strict', ...without('--event-time')], /an event time is required/],
     [[...ok, `--${'x'.repeat(5000)}`], /^cronledger: unknown option --x{98}…. See cronledger run --help.\n$/],
     [[...ok, '--pasword=hunter2'], /^cronledger: unknown option --pasword. See cronledger run --help.\n$/],
-  ])('%j: %s', async (args, message, env) => {
+  ])('wrong input: 64, one line that names it, and nothing written: %j: %s', async (args, message, env) => {
     const { store, path } = ledger()
     const { code, stdout, stderr } = await refused(['run', ...args, '--store', store, '--', 'echo', 'no'], env)
     expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
@@ -337,7 +327,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['rum'], /unknown command "rum". Did you mean run\?/],
     [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role requires --check\./],
     [['setup', '--print=iam'], /^cronledger: setup has no option --print\. Use cronledger template NAME;/],
-  ])('%j: %s', async (args, message) => {
+  ])('wrong input: 64, one line that names it, and nothing written: %j: %s', async (args, message) => {
     const { code, stdout, stderr } = await refused(args, { CRONLEDGER_STORE: '' })
     expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
     expect(stderr.trim().split('\n')).toHaveLength(1)
@@ -493,30 +483,28 @@ test('the event of EventBridge is JSON, a file, or on standard input', async () 
   }
 })
 
-describe('an event that never comes', () => {
-  test('a pipe is not a file: refused, not waited for', async () => {
-    const { store } = ledger()
-    const pipe = join(folder, 'pipe')
-    execFileSync('mkfifo', [pipe])
-    const base = ['--store', store, ...NIGHTLY, '--event-time', `@${pipe}`]
-    const { code, stderr } = await refused(['run', ...base, '--', 'echo', 'no'])
-    expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is not a file/) })
-  })
+test('a pipe is not a file: refused, not waited for', async () => {
+  const { store } = ledger()
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const base = ['--store', store, ...NIGHTLY, '--event-time', `@${pipe}`]
+  const { code, stderr } = await refused(['run', ...base, '--', 'echo', 'no'])
+  expect({ code, stderr }).toEqual({ code: 64, stderr: expect.stringMatching(/it is not a file/) })
+})
 
-  test('SIGTERM ends the wait for standard input: 143, one line, and nothing starts', async () => {
-    const { store, path } = ledger()
-    const base = ['--store', store, ...NIGHTLY, '--event-time', '-']
-    const running = start(['run', ...base, '--', 'echo', 'no'], { input: null })
-    while (!handlesStops(running.child.pid as number)) await new Promise(setImmediate)
-    running.child.kill('SIGTERM')
-    expect(await running.ended).toEqual({
-      code: 143,
-      signal: null,
-      stdout: '',
-      stderr: 'cronledger: not started: a signal stopped this run before it had read its event time\n',
-    })
-    expect(existsSync(path)).toBe(false)
+test('SIGTERM ends the wait for standard input: 143, one line, and nothing starts', async () => {
+  const { store, path } = ledger()
+  const base = ['--store', store, ...NIGHTLY, '--event-time', '-']
+  const running = start(['run', ...base, '--', 'echo', 'no'], { input: null })
+  while (!handlesStops(running.child.pid as number)) await new Promise(setImmediate)
+  running.child.kill('SIGTERM')
+  expect(await running.ended).toEqual({
+    code: 143,
+    signal: null,
+    stdout: '',
+    stderr: 'cronledger: not started: a signal stopped this run before it had read its event time\n',
   })
+  expect(existsSync(path)).toBe(false)
 })
 
 /** Returns whether the process handles SIGQUIT, the last stop signal that cronledger asks for. Node itself handles SIGTERM. */

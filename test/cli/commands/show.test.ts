@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { commandsAt, NIGHTLY, refused, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
@@ -17,64 +17,62 @@ async function ledger() {
   return { store, run, show }
 }
 
-describe('show', () => {
-  test('a slot as a timeline, and as JSON', async () => {
-    const { show } = await ledger()
-    const { code, stdout, stderr } = await show('--slot', '2025-11-23T18:00:00Z')
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/^nightly 2025-11-24 03:00 JST \(2025-11-23T18:00:00Z\)\n {2}status +completed\n/)
-    expect(stdout).toMatch(/schedule +0 3 \* \* \* \(Asia\/Tokyo\), zone data/)
-    expect(stdout).toMatch(/attempt 1 started .*\n.*attempt 1 succeeded .*\n.*duplicate trigger ignored \(completed\) /)
+test('a slot as a timeline, and as JSON', async () => {
+  const { show } = await ledger()
+  const { code, stdout, stderr } = await show('--slot', '2025-11-23T18:00:00Z')
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toMatch(/^nightly 2025-11-24 03:00 JST \(2025-11-23T18:00:00Z\)\n {2}status +completed\n/)
+  expect(stdout).toMatch(/schedule +0 3 \* \* \* \(Asia\/Tokyo\), zone data/)
+  expect(stdout).toMatch(/attempt 1 started .*\n.*attempt 1 succeeded .*\n.*duplicate trigger ignored \(completed\) /)
 
-    const row = JSON.parse((await show('--slot', '2025-11-23T18:00:00Z', '--json')).stdout)
-    expect(row).toMatchObject({
-      ...{ schemaVersion: 2, slot: '2025-11-23T18:00:00Z', status: 'completed', state: 'COMPLETED', leaseUntil: null },
-    })
-    expect(row.rejections).toMatchObject({ count: 1, first: [{ cause: 'completed' }] })
+  const row = JSON.parse((await show('--slot', '2025-11-23T18:00:00Z', '--json')).stdout)
+  expect(row).toMatchObject({
+    ...{ schemaVersion: 2, slot: '2025-11-23T18:00:00Z', status: 'completed', state: 'COMPLETED', leaseUntil: null },
   })
+  expect(row.rejections).toMatchObject({ count: 1, first: [{ cause: 'completed' }] })
+})
 
-  test('latest is the newest slot that is due, row or not', async () => {
-    const { show, run } = await ledger()
-    // It is also the slot if none is given.
-    const missing = await show()
-    expect(missing).toMatchObject({ code: 1, stderr: '' })
-    expect(missing.stdout).toMatch(
-      /^nightly .* 03:00 JST \(2026-11-24T18:00:00Z\)\n +status +due\n +happened +was due .* ago, no run /,
-    )
-    await run('2026-11-24T18:00:00Z')
-    expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
-  })
+test('latest is the newest slot that is due, row or not', async () => {
+  const { show, run } = await ledger()
+  // It is also the slot if none is given.
+  const missing = await show()
+  expect(missing).toMatchObject({ code: 1, stderr: '' })
+  expect(missing.stdout).toMatch(
+    /^nightly .* 03:00 JST \(2026-11-24T18:00:00Z\)\n +status +due\n +happened +was due .* ago, no run /,
+  )
+  await run('2026-11-24T18:00:00Z')
+  expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
+})
 
-  test('a slot without a row: exit code 1, and what the schedule says of it, on stdout', async () => {
-    const { show, store } = await ledger()
-    const absent = async (slot: string, ...more: readonly string[]) => {
-      const { code, stdout, stderr } = await show('--slot', slot, ...more)
-      expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
-      return stdout
-    }
-    const slot = `--store ${store} --task nightly --slot 2025-11-24T18:00:00Z`
-    const commands = [
-      `cronledger rerun ${slot} --reason 'YOUR REASON' -- YOUR_COMMAND`,
-      `cronledger resolve ${slot} --state completed --reason 'YOUR REASON'`,
-    ]
-    const text = await absent('2025-11-24T18:00:00Z')
-    expect(text).toMatch(
-      /^nightly 2025-11-25 03:00 JST \(2025-11-24T18:00:00Z\)\n +status +missed\n +happened +was due .* ago, no run is recorded\n/,
-    )
-    expect(text).toMatch(/local time +2025-11-25 03:00 Asia\/Tokyo\n/)
-    for (const command of commands) expect(text).toContain(`:  ${command}\n`.slice(1))
-    expect(JSON.parse(await absent('2025-11-24T18:00:00Z', '--json'))).toMatchObject({
-      ...{ status: 'missed', state: null, slot: '2025-11-24T18:00:00Z', schedule: '0 3 * * *', zone: 'Asia/Tokyo' },
-      ...{ work: 'not done', nextTrigger: 'starts', steps: commands.map((command) => ({ command })) },
-    })
-    expect(await absent('2099-11-24T18:00:00Z')).toMatch(/status +scheduled\n +happened +is due in \d+d \d+h\n/)
-    const notExpected = (happened: string) =>
-      expect.stringMatching(new RegExp(`status +not expected\\n +happened +was not expected to run${happened}\\n`))
-    expect(await absent('2025-11-23T18:00:00.500Z')).toEqual(notExpected(', no run is recorded'))
-    expect(await absent('2025-11-22T18:00:00Z')).toEqual(
-      notExpected(': its schedule is recorded from 2025-11-24 03:00:00 on'),
-    )
+test('a slot without a row: exit code 1, and what the schedule says of it, on stdout', async () => {
+  const { show, store } = await ledger()
+  const absent = async (slot: string, ...more: readonly string[]) => {
+    const { code, stdout, stderr } = await show('--slot', slot, ...more)
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' })
+    return stdout
+  }
+  const slot = `--store ${store} --task nightly --slot 2025-11-24T18:00:00Z`
+  const commands = [
+    `cronledger rerun ${slot} --reason 'YOUR REASON' -- YOUR_COMMAND`,
+    `cronledger resolve ${slot} --state completed --reason 'YOUR REASON'`,
+  ]
+  const text = await absent('2025-11-24T18:00:00Z')
+  expect(text).toMatch(
+    /^nightly 2025-11-25 03:00 JST \(2025-11-24T18:00:00Z\)\n +status +missed\n +happened +was due .* ago, no run is recorded\n/,
+  )
+  expect(text).toMatch(/local time +2025-11-25 03:00 Asia\/Tokyo\n/)
+  for (const command of commands) expect(text).toContain(`:  ${command}\n`.slice(1))
+  expect(JSON.parse(await absent('2025-11-24T18:00:00Z', '--json'))).toMatchObject({
+    ...{ status: 'missed', state: null, slot: '2025-11-24T18:00:00Z', schedule: '0 3 * * *', zone: 'Asia/Tokyo' },
+    ...{ work: 'not done', nextTrigger: 'starts', steps: commands.map((command) => ({ command })) },
   })
+  expect(await absent('2099-11-24T18:00:00Z')).toMatch(/status +scheduled\n +happened +is due in \d+d \d+h\n/)
+  const notExpected = (happened: string) =>
+    expect.stringMatching(new RegExp(`status +not expected\\n +happened +was not expected to run${happened}\\n`))
+  expect(await absent('2025-11-23T18:00:00.500Z')).toEqual(notExpected(', no run is recorded'))
+  expect(await absent('2025-11-22T18:00:00Z')).toEqual(
+    notExpected(': its schedule is recorded from 2025-11-24 03:00:00 on'),
+  )
 })
 
 test.each([

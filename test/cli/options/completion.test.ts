@@ -90,7 +90,7 @@ describe('bash', () => {
     expect(complete(words, variables)).toEqual(offered)
   })
 
-  test.each(CASES)('%j', (words, offered) => {
+  test.each(CASES)('bash: %j', (words, offered) => {
     expect(complete(words)).toEqual(offered)
   })
 
@@ -104,7 +104,7 @@ describe('bash', () => {
     expect(complete(['history', `--store='${store}'`, '--task=ni'])).toEqual(['nightly'])
   })
 
-  test('is registered for the command, with the files of the shell where it offers nothing', () => {
+  test('bash is registered for the command, with the files of the shell where it offers nothing', () => {
     const out = execFileSync('bash', ['--norc', '-c', 'source "$1"; complete -p cronledger', 'bash', script('bash')])
     expect(String(out)).toBe('complete -o bashdefault -o default -F _cronledger cronledger\n')
   })
@@ -134,9 +134,12 @@ describe.skipIf(!hasZsh)('zsh', () => {
     expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['--task=nightly'])
   })
 
-  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])('%j', (words, offered) => {
-    expect(complete(words)).toEqual(offered)
-  })
+  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])(
+    'zsh: %j',
+    (words, offered) => {
+      expect(complete(words)).toEqual(offered)
+    },
+  )
 })
 
 test.each([[[]], [['ksh']], [['bash', 'zsh']]])('%j is not a shell: one line and 64', async (args) => {
@@ -172,7 +175,10 @@ describe.skipIf(!hasFish)('fish', () => {
     expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['--task=nightly'])
   })
 
-  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])('%j', (words, offered) => {
-    expect(complete(words).toSorted()).toEqual(offered.toSorted())
-  })
+  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])(
+    'fish: %j',
+    (words, offered) => {
+      expect(complete(words).toSorted()).toEqual(offered.toSorted())
+    },
+  )
 })

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { checkBatch, checkNoBatch, checkPlatform, unknownCommand } from '../../../src/cli/command-line.ts'
 import { check } from '../../../src/cli/commands/check.ts'
 import { declare } from '../../../src/cli/commands/declare.ts'
@@ -31,35 +31,25 @@ function mistake(command: string, argv: readonly string[], env: Environment = {}
   throw new Error('no error')
 }
 
-describe('a value without quotes', () => {
-  const WHY = "--schedule '0 3 * * *' (the shell splits the schedule at its spaces and replaces * with file names)"
+const WHY = "--schedule '0 3 * * *' (the shell splits the schedule at its spaces and replaces * with file names)"
 
-  test.each([
-    [
-      'run',
-      ['--schedule', '0', '3', '*', '*', '*'],
-      `"3" after --schedule 0. Put the value in quotes, for example: ${WHY}`,
-    ],
-    [
-      'declare',
-      ['--schedule', 'README.md', 'src', 'README.md'],
-      `"src" after --schedule README.md. Put the value in q`,
-    ],
-    [
-      'run',
-      ['--schedule', 'cron(0', '4', '*', '*', '?', '*)'],
-      `"4" after --schedule "cron(0". Put the value in quotes`,
-    ],
-    // A macro is complete.
-    ['run', ['--schedule', '@daily', './batch.py'], 'Put the batch command after --'],
-    ['resolve', ['--slot', 'latest', '--reason', 'checked', 'by', 'hand'], "quotes: --reason 'checked by hand' ("],
-    // Otherwise "by" would be the task.
-    ['resolve', ['--reason', 'checked', 'by', '--state', 'completed'], "quotes: --reason 'checked by' ("],
-    ['check', ['--notify', 'curl', '-d', '@-', 'https://example.org'], "quotes: --notify 'curl …' ("],
-    ['check', ['--notify', './tell.sh', 'it'], "quotes: --notify './tell.sh it' ("],
-  ])('%s %j', (command, argv, message) => {
-    expect(mistake(command, [...STORE, ...argv])).toContain(message)
-  })
+test.each([
+  [
+    'run',
+    ['--schedule', '0', '3', '*', '*', '*'],
+    `"3" after --schedule 0. Put the value in quotes, for example: ${WHY}`,
+  ],
+  ['declare', ['--schedule', 'README.md', 'src', 'README.md'], `"src" after --schedule README.md. Put the value in q`],
+  ['run', ['--schedule', 'cron(0', '4', '*', '*', '?', '*)'], `"4" after --schedule "cron(0". Put the value in quotes`],
+  // A macro is complete.
+  ['run', ['--schedule', '@daily', './batch.py'], 'Put the batch command after --'],
+  ['resolve', ['--slot', 'latest', '--reason', 'checked', 'by', 'hand'], "quotes: --reason 'checked by hand' ("],
+  // Otherwise "by" would be the task.
+  ['resolve', ['--reason', 'checked', 'by', '--state', 'completed'], "quotes: --reason 'checked by' ("],
+  ['check', ['--notify', 'curl', '-d', '@-', 'https://example.org'], "quotes: --notify 'curl …' ("],
+  ['check', ['--notify', './tell.sh', 'it'], "quotes: --notify './tell.sh it' ("],
+])('a value without quotes: %s %j', (command, argv, message) => {
+  expect(mistake(command, [...STORE, ...argv])).toContain(message)
 })
 
 test('run takes its task as its first word only, since another word could become the task by mistake', () => {
@@ -79,96 +69,92 @@ test('the values of a list have commas between them', () => {
   expect(mistake('check', [...STORE, 'nightly', '--status', 'failed', 'stale'])).toEqual(commas('status'))
 })
 
-describe('the batch command', () => {
-  test.each([
-    [['./batch.py'], '"./batch.py". Put the batch command after --, for example: cronledger run … -- ./batch.py'],
-    [['python', 'b.py', '-v'], '"python". Put the batch command after --, for example: cronledger run … -- python …'],
-    [['a b'], '"a b". Put the batch command after --, for example: cronledger run … -- ./batch.sh'],
-  ])('%j without --', (words, message) => {
-    expect(mistake('run', [...NIGHTLY, '--schedule', '0 3 * * *', ...words])).toBe(`unexpected argument ${message}`)
-  })
-
-  test('is not suspected where there is a batch', () => {
-    expect(mistake('rerun', [...STORE, 'nightly'], {}, ['./batch.sh'])).toBe(
-      'unexpected argument "nightly". If it is the task, use --task nightly. rerun takes one task name and options. See cronledger rerun --help.',
-    )
-  })
-
-  test.each([
-    [[''], 'the batch command after -- is empty.'],
-    [[' ', 'x'], 'the batch command after -- is empty.'],
-    [
-      ['--task', 'x'],
-      '"--task" after -- is not a command. Put the options of cronledger before --, and the batch command',
-    ],
-    [['["python3","batch.py"]'], 'after -- is a list in JSON, not a command. Give each part as a word of its own'],
-    [['/usr/bin/cronledger', 'check'], 'the batch command after -- is "cronledger check", which would take the slot'],
-    [[], null],
-    [['./batch.sh', '--task', 'x'], null],
-  ])('%j after --', (words, message) => {
-    if (message === null) expect(() => checkBatch('run', words)).not.toThrow()
-    else expect(() => checkBatch('run', words)).toThrow(message)
-  })
-
-  test.each([
-    ['certain', ['true', '&&', './b.sh']],
-    ['certain', ['./a.sh', '--all', '||', './b.sh']],
-    ['certain', ['./a.sh', '2>&1']],
-    ['certain', ['./a.sh', '&>', 'log']],
-    ['certain', ['./a.sh', '>&2']],
-    ['possible', ['true', '|', 'tee', 'log']],
-    ['possible', ['./a.sh', 'x', '>', 'log']],
-    ['possible', ['./a.sh', ';', './b.sh']],
-    ['possible', ['./a.sh', '&']],
-    ['none', ['cut', '-d', '|', 'file']],
-    ['none', ['find', '.', '-type', 'f', '-exec', 'rm', '{}', ';']],
-    ['none', ['sh', '-c', './a.sh && ./b.sh 2>&1 | tee log']],
-    ['none', ['/usr/bin/ssh', 'db-1', 'cd', '/srv', '&&', './b.sh']],
-    ['none', ['./a.sh', 'a&&b', '']],
-  ])('a word for a shell is %s in %j', (kind, words) => {
-    const word = words.find((one) => /^[\d|<>;&]+$/.test(one))
-    const warning = expect.stringContaining(`gets "${word}" as an argument, because no shell reads it`)
-    expect(shellWordWarning(words, false)).toEqual(kind === 'none' ? null : warning)
-    const strict = () => shellWordWarning(words, true)
-    if (kind === 'certain') expect(strict).toThrow(`-- sh -c '… ${word} …'. It is refused, because --strict is set.`)
-    else expect(strict()).toEqual(shellWordWarning(words, false))
-  })
-
-  test('has an option that is missing, or belongs to a command that runs no batch', () => {
-    expect(mistake('run', STORE, {}, ['./batch.sh', '--task', 'nightly'])).toBe(
-      '--task is missing. It comes after --, where it is an argument of the batch. Put it before --.',
-    )
-    expect(() => checkNoBatch('history', ['--limit', '5'])).toThrow(
-      'unexpected argument "--limit" after --. history does not run a batch. Put its options before --, or leave -- out.',
-    )
-  })
+test.each([
+  [['./batch.py'], '"./batch.py". Put the batch command after --, for example: cronledger run … -- ./batch.py'],
+  [['python', 'b.py', '-v'], '"python". Put the batch command after --, for example: cronledger run … -- python …'],
+  [['a b'], '"a b". Put the batch command after --, for example: cronledger run … -- ./batch.sh'],
+])('the batch command: %j without --', (words, message) => {
+  expect(mistake('run', [...NIGHTLY, '--schedule', '0 3 * * *', ...words])).toBe(`unexpected argument ${message}`)
 })
 
-describe('a value as an env file has it', () => {
-  test.each([
-    ['"nightly"', 'CRONLEDGER_TASK has quotes around its value: "\\"nightly\\"". Remove them, since'],
-    ["'nightly'", 'CRONLEDGER_TASK has quotes around its value: "\'nightly\'". Remove them, since'],
-    ['\u201cnightly\u201d', 'CRONLEDGER_TASK has quotes around its value: "\u201cnightly\u201d". Remove them, since'],
-    [
-      'nightly\r',
-      'CRONLEDGER_TASK ends with a carriage return: "nightly\\r". Save the file that it comes from with Unix',
-    ],
-  ])('%j', (value, message) => {
-    expect(mistake('history', STORE, { CRONLEDGER_TASK: value })).toContain(message)
-  })
+test('the batch command is not suspected where there is a batch', () => {
+  expect(mistake('rerun', [...STORE, 'nightly'], {}, ['./batch.sh'])).toBe(
+    'unexpected argument "nightly". If it is the task, use --task nightly. rerun takes one task name and options. See cronledger rerun --help.',
+  )
+})
 
-  test('is refused for every kind of option, also as a flag', () => {
-    for (const argv of [['--limit', '5\r'], ['--json=true\r'], ['--format', '"json"'], ['--ledger-timeout', "'5m'"]]) {
-      expect(mistake('history', [...STORE, ...argv])).toMatch(/ends with a carriage return|has quotes around its value/)
-    }
-  })
+test.each([
+  [[''], 'the batch command after -- is empty.'],
+  [[' ', 'x'], 'the batch command after -- is empty.'],
+  [
+    ['--task', 'x'],
+    '"--task" after -- is not a command. Put the options of cronledger before --, and the batch command',
+  ],
+  [['["python3","batch.py"]'], 'after -- is a list in JSON, not a command. Give each part as a word of its own'],
+  [['/usr/bin/cronledger', 'check'], 'the batch command after -- is "cronledger check", which would take the slot'],
+  [[], null],
+  [['./batch.sh', '--task', 'x'], null],
+])('the batch command: %j after --', (words, message) => {
+  if (message === null) expect(() => checkBatch('run', words)).not.toThrow()
+  else expect(() => checkBatch('run', words)).toThrow(message)
+})
 
-  test('may have quotes that are part of it', () => {
-    const argv = [...NIGHTLY, '--slot', 'latest', '--state', 'failed', '--reason', '"no space left"']
-    expect(readOptions(resolve.help, argv, {})).toMatchObject({ reason: '"no space left"' })
-    expect(readOptions(check.help, STORE, { CRONLEDGER_NOTIFY: "'/opt/my tools/tell'" })).toMatchObject({
-      notify: "'/opt/my tools/tell'",
-    })
+test.each([
+  ['certain', ['true', '&&', './b.sh']],
+  ['certain', ['./a.sh', '--all', '||', './b.sh']],
+  ['certain', ['./a.sh', '2>&1']],
+  ['certain', ['./a.sh', '&>', 'log']],
+  ['certain', ['./a.sh', '>&2']],
+  ['possible', ['true', '|', 'tee', 'log']],
+  ['possible', ['./a.sh', 'x', '>', 'log']],
+  ['possible', ['./a.sh', ';', './b.sh']],
+  ['possible', ['./a.sh', '&']],
+  ['none', ['cut', '-d', '|', 'file']],
+  ['none', ['find', '.', '-type', 'f', '-exec', 'rm', '{}', ';']],
+  ['none', ['sh', '-c', './a.sh && ./b.sh 2>&1 | tee log']],
+  ['none', ['/usr/bin/ssh', 'db-1', 'cd', '/srv', '&&', './b.sh']],
+  ['none', ['./a.sh', 'a&&b', '']],
+])('a word for a shell is %s in %j', (kind, words) => {
+  const word = words.find((one) => /^[\d|<>;&]+$/.test(one))
+  const warning = expect.stringContaining(`gets "${word}" as an argument, because no shell reads it`)
+  expect(shellWordWarning(words, false)).toEqual(kind === 'none' ? null : warning)
+  const strict = () => shellWordWarning(words, true)
+  if (kind === 'certain') expect(strict).toThrow(`-- sh -c '… ${word} …'. It is refused, because --strict is set.`)
+  else expect(strict()).toEqual(shellWordWarning(words, false))
+})
+
+test('the batch command has an option that is missing, or belongs to a command that runs no batch', () => {
+  expect(mistake('run', STORE, {}, ['./batch.sh', '--task', 'nightly'])).toBe(
+    '--task is missing. It comes after --, where it is an argument of the batch. Put it before --.',
+  )
+  expect(() => checkNoBatch('history', ['--limit', '5'])).toThrow(
+    'unexpected argument "--limit" after --. history does not run a batch. Put its options before --, or leave -- out.',
+  )
+})
+
+test.each([
+  ['"nightly"', 'CRONLEDGER_TASK has quotes around its value: "\\"nightly\\"". Remove them, since'],
+  ["'nightly'", 'CRONLEDGER_TASK has quotes around its value: "\'nightly\'". Remove them, since'],
+  ['\u201cnightly\u201d', 'CRONLEDGER_TASK has quotes around its value: "\u201cnightly\u201d". Remove them, since'],
+  [
+    'nightly\r',
+    'CRONLEDGER_TASK ends with a carriage return: "nightly\\r". Save the file that it comes from with Unix',
+  ],
+])('a value as an env file has it: %j', (value, message) => {
+  expect(mistake('history', STORE, { CRONLEDGER_TASK: value })).toContain(message)
+})
+
+test('a value as an env file has it is refused for every kind of option, also as a flag', () => {
+  for (const argv of [['--limit', '5\r'], ['--json=true\r'], ['--format', '"json"'], ['--ledger-timeout', "'5m'"]]) {
+    expect(mistake('history', [...STORE, ...argv])).toMatch(/ends with a carriage return|has quotes around its value/)
+  }
+})
+
+test('a value as an env file has it may have quotes that are part of it', () => {
+  const argv = [...NIGHTLY, '--slot', 'latest', '--state', 'failed', '--reason', '"no space left"']
+  expect(readOptions(resolve.help, argv, {})).toMatchObject({ reason: '"no space left"' })
+  expect(readOptions(check.help, STORE, { CRONLEDGER_NOTIFY: "'/opt/my tools/tell'" })).toMatchObject({
+    notify: "'/opt/my tools/tell'",
   })
 })
 
@@ -238,32 +224,30 @@ test.each([
   )
 })
 
-describe('the task as an argument', () => {
-  test.each([
-    [['nightly', ...STORE]],
-    [[...STORE, 'nightly']],
-    [['nightly', ...STORE, '--task', 'nightly']],
-    [['--json', 'nightly', ...STORE]],
-  ])('%j', (argv) => {
-    expect(readOptions(history.help, argv, {})).toMatchObject({ task: 'nightly' })
-  })
+test.each([
+  [['nightly', ...STORE]],
+  [[...STORE, 'nightly']],
+  [['nightly', ...STORE, '--task', 'nightly']],
+  [['--json', 'nightly', ...STORE]],
+])('the task as an argument: %j', (argv) => {
+  expect(readOptions(history.help, argv, {})).toMatchObject({ task: 'nightly' })
+})
 
-  test('takes precedence over the environment', () => {
-    expect(readOptions(history.help, ['nightly', ...STORE], { CRONLEDGER_TASK: 'other' })).toMatchObject({
-      task: 'nightly',
-    })
+test('the task as an argument takes precedence over the environment', () => {
+  expect(readOptions(history.help, ['nightly', ...STORE], { CRONLEDGER_TASK: 'other' })).toMatchObject({
+    task: 'nightly',
   })
+})
 
-  test.each([
-    [['nightly', ...STORE, '--task', 'other'], 'two tasks are given: "nightly" and --task "other". Use one of them.'],
-    [
-      ['nightly', 'other'],
-      'unexpected argument "other". history takes one task name and options. See cronledger history --help.',
-    ],
-    [['nightly', 'limit', '5'], /^unexpected argument "limit". Did you mean --limit\?/],
-  ])('%j is refused', (argv, message) => {
-    expect(mistake('history', argv)).toMatch(message)
-  })
+test.each([
+  [['nightly', ...STORE, '--task', 'other'], 'two tasks are given: "nightly" and --task "other". Use one of them.'],
+  [
+    ['nightly', 'other'],
+    'unexpected argument "other". history takes one task name and options. See cronledger history --help.',
+  ],
+  [['nightly', 'limit', '5'], /^unexpected argument "limit". Did you mean --limit\?/],
+])('the task as an argument: %j is refused', (argv, message) => {
+  expect(mistake('history', argv)).toMatch(message)
 })
 
 test('a system other than Linux: run says so, and package.json and the promises say the same', () => {

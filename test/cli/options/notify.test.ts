@@ -76,107 +76,102 @@ async function expectGone(group: string): Promise<void> {
   while (livingMember(Number(group)) !== null) await new Promise(setImmediate)
 }
 
-describe('the events that are sent', () => {
-  test('a duplicate, by a webhook: its title and the JSON of the log', async () => {
-    const { run } = ledger()
-    const bodies: string[] = []
-    const server = createServer((request, response) => {
-      request.setEncoding('utf8').on('data', (chunk) => bodies.push(chunk))
-      request.on('end', () => response.end('thanks'))
-    })
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const { port } = server.address() as AddressInfo
-    const options = ['--notify', `curl -sSf -H 'content-type: application/json' -d @- http://127.0.0.1:${port}/hook`]
-    options.push('--notify-on', 'duplicate')
-    const first = await run(['echo', 'paid'], options)
-    expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
-    expect(bodies).toEqual([])
-    const second = await run(['echo', 'paid'], options)
-    server.close()
-    expect(second).toMatchObject({ code: 0, stdout: '' })
-    const { title, ...logged } = JSON.parse(bodies.join(''))
-    expect(logOf(second.stderr)).toEqual([logged])
-    expect(title).toBe(`DUPLICATE nightly 11-23 03:00 UTC: ${logged.message}`)
-    expect(JSON.parse(bodies.join(''))).toMatchObject({ event: 'duplicate', task: 'nightly', slot: SLOT })
+test('a duplicate, by a webhook: its title and the JSON of the log', async () => {
+  const { run } = ledger()
+  const bodies: string[] = []
+  const server = createServer((request, response) => {
+    request.setEncoding('utf8').on('data', (chunk) => bodies.push(chunk))
+    request.on('end', () => response.end('thanks'))
   })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const options = ['--notify', `curl -sSf -H 'content-type: application/json' -d @- http://127.0.0.1:${port}/hook`]
+  options.push('--notify-on', 'duplicate')
+  const first = await run(['echo', 'paid'], options)
+  expect(first).toMatchObject({ code: 0, stdout: 'paid\n' })
+  expect(bodies).toEqual([])
+  const second = await run(['echo', 'paid'], options)
+  server.close()
+  expect(second).toMatchObject({ code: 0, stdout: '' })
+  const { title, ...logged } = JSON.parse(bodies.join(''))
+  expect(logOf(second.stderr)).toEqual([logged])
+  expect(title).toBe(`DUPLICATE nightly 11-23 03:00 UTC: ${logged.message}`)
+  expect(JSON.parse(bodies.join(''))).toMatchObject({ event: 'duplicate', task: 'nightly', slot: SLOT })
+})
 
-  test('a failure, when it is on record; then a refusal', async () => {
-    const { run, store, keep, events, told } = ledger()
-    const copy = `cp ${store.replace('file:', '')} ${told}.db`
-    expect((await run(['sh', '-c', 'exit 3'], ['--notify', copy])).code).toBe(3)
-    expect(await stateIn(`${told}.db`)).toBe('FAILED')
-    expect((await run(['true'], keep)).code).toBe(65)
-    expect(events().at(-1)).toMatchObject({ event: 'refused', cause: 'failed' })
-  })
+test('a failure, when it is on record; then a refusal', async () => {
+  const { run, store, keep, events, told } = ledger()
+  const copy = `cp ${store.replace('file:', '')} ${told}.db`
+  expect((await run(['sh', '-c', 'exit 3'], ['--notify', copy])).code).toBe(3)
+  expect(await stateIn(`${told}.db`)).toBe('FAILED')
+  expect((await run(['true'], keep)).code).toBe(65)
+  expect(events().at(-1)).toMatchObject({ event: 'refused', cause: 'failed' })
+})
 
-  test('a batch that was stopped', async () => {
-    const { start: begin, keep, events } = ledger()
-    const running = begin(['sh', '-c', 'echo ready; exec sleep 300'], keep)
-    await running.printed('ready')
-    running.child.kill('SIGTERM')
-    expect((await running.ended).code).toBe(143)
-    expect(events()).toMatchObject([{ event: 'failed', outcome: 'interrupted' }])
-  })
+test('a batch that was stopped', async () => {
+  const { start: begin, keep, events } = ledger()
+  const running = begin(['sh', '-c', 'echo ready; exec sleep 300'], keep)
+  await running.printed('ready')
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(143)
+  expect(events()).toMatchObject([{ event: 'failed', outcome: 'interrupted' }])
+})
 
-  test('a ledger that cannot be used, in the log and the metrics too', async () => {
-    const { keep, events } = ledger()
-    const options = [...NIGHTLY, '--event-time', SLOT, '--metrics', 'cronledger']
-    const noTable = join(folder, 'no-folder', 'ledger.db')
-    const { code, stderr } = await cronledger(['run', '--store', `file:${noTable}`, ...options, ...keep, '--', 'true'])
-    expect(code).toBe(78)
-    const [line = '', metrics = ''] = stderr.trim().split('\n')
-    expect(JSON.parse(line)).toMatchObject({ event: 'unusable', level: 'error', task: 'nightly', slot: SLOT })
-    expect(readEmf(metrics)).toMatchObject({ Failed: '1 Count', Claimed: '0 Count' })
-    expect(events()).toMatchObject([{ event: 'unusable' }])
-  })
+test('a ledger that cannot be used, in the log and the metrics too', async () => {
+  const { keep, events } = ledger()
+  const options = [...NIGHTLY, '--event-time', SLOT, '--metrics', 'cronledger']
+  const noTable = join(folder, 'no-folder', 'ledger.db')
+  const { code, stderr } = await cronledger(['run', '--store', `file:${noTable}`, ...options, ...keep, '--', 'true'])
+  expect(code).toBe(78)
+  const [line = '', metrics = ''] = stderr.trim().split('\n')
+  expect(JSON.parse(line)).toMatchObject({ event: 'unusable', level: 'error', task: 'nightly', slot: SLOT })
+  expect(readEmf(metrics)).toMatchObject({ Failed: '1 Count', Claimed: '0 Count' })
+  expect(events()).toMatchObject([{ event: 'unusable' }])
+})
 
-  test.each([
-    ['a failure before', ['false'], [], { event: 'completed', recovered: true }],
-    ['nothing before, after the time to complete', null, ['--grace', '90d', '--done-by', '1h'], { recovered: true }],
-  ] as const)(
-    'a slot that completes after it was told as a problem is recovered: %s',
-    async (_, before, more, told) => {
-      const { run, keep, events } = ledger()
-      if (before !== null) await run(before)
-      const again = ['--max-attempts', '2', ...more]
-      expect((await run(['true'], [...again, ...keep])).code).toBe(0)
-      expect(events()).toEqual([expect.objectContaining(told)])
-      expect(events()[0]?.['title']).toMatch(/^RECOVERED nightly 11-23 03:00 UTC: attempt/)
+test.each([
+  ['a failure before', ['false'], [], { event: 'completed', recovered: true }],
+  ['nothing before, after the time to complete', null, ['--grace', '90d', '--done-by', '1h'], { recovered: true }],
+] as const)('a slot that completes after it was told as a problem is recovered: %s', async (_, before, more, told) => {
+  const { run, keep, events } = ledger()
+  if (before !== null) await run(before)
+  const again = ['--max-attempts', '2', ...more]
+  expect((await run(['true'], [...again, ...keep])).code).toBe(0)
+  expect(events()).toEqual([expect.objectContaining(told)])
+  expect(events()[0]?.['title']).toMatch(/^RECOVERED nightly 11-23 03:00 UTC: attempt/)
+})
+
+test('only of the kinds that were asked for, and those of other commands do no harm', async () => {
+  const { run, keep, events } = ledger()
+  const env = { CRONLEDGER_NOTIFY_ON: 'refused, missed', CRONLEDGER_NOTIFY: keep[1] ?? '' }
+  await run(['false'], [], { env })
+  expect(events()).toEqual([])
+  await run(['false'], [], { env })
+  expect(events()).toMatchObject([{ event: 'refused' }])
+})
+
+test('with an environment that names the kind and the slot, forces nothing, and sends no notifications', async () => {
+  const { store, told } = ledger()
+  await cronledger(['run', '--notify', `env > ${told}`, '--', 'false'], {
+    env: {
+      CRONLEDGER_STORE: store,
+      CRONLEDGER_TASK: 'nightly',
+      CRONLEDGER_SCHEDULE: '0 12 * * *',
+      CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
+      CRONLEDGER_FORCE_SLOT: SLOT,
+      CRONLEDGER_REASON: 'bad input file',
+      CRONLEDGER_BY: 'ada',
+      CRONLEDGER_NOTIFY: 'overruled',
+      CRONLEDGER_NOTIFY_ON: 'failed',
+      CRONLEDGER_RUN_DATE: 'of an outer run',
+      OTHER: 'kept',
     },
+  })
+  const variables = readFileSync(told, 'utf8').split('\n')
+  expect(variables).toEqual(
+    expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=failed', 'CRONLEDGER_RUN_EVENT=failed', 'OTHER=kept']),
   )
-
-  test('only of the kinds that were asked for, and those of other commands do no harm', async () => {
-    const { run, keep, events } = ledger()
-    const env = { CRONLEDGER_NOTIFY_ON: 'refused, missed', CRONLEDGER_NOTIFY: keep[1] ?? '' }
-    await run(['false'], [], { env })
-    expect(events()).toEqual([])
-    await run(['false'], [], { env })
-    expect(events()).toMatchObject([{ event: 'refused' }])
-  })
-
-  test('with an environment that names the kind and the slot, forces nothing, and sends no notifications', async () => {
-    const { store, told } = ledger()
-    await cronledger(['run', '--notify', `env > ${told}`, '--', 'false'], {
-      env: {
-        CRONLEDGER_STORE: store,
-        CRONLEDGER_TASK: 'nightly',
-        CRONLEDGER_SCHEDULE: '0 12 * * *',
-        CRONLEDGER_TIMEZONE: 'Asia/Tokyo',
-        CRONLEDGER_FORCE_SLOT: SLOT,
-        CRONLEDGER_REASON: 'bad input file',
-        CRONLEDGER_BY: 'ada',
-        CRONLEDGER_NOTIFY: 'overruled',
-        CRONLEDGER_NOTIFY_ON: 'failed',
-        CRONLEDGER_RUN_DATE: 'of an outer run',
-        OTHER: 'kept',
-      },
-    })
-    const variables = readFileSync(told, 'utf8').split('\n')
-    expect(variables).toEqual(
-      expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=failed', 'CRONLEDGER_RUN_EVENT=failed', 'OTHER=kept']),
-    )
-    expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY|NOTIFY=|NOTIFY_ON|bad input|ada/)
-  })
+  expect(variables.join()).not.toMatch(/FORCE_SLOT|REASON|CRONLEDGER_BY|NOTIFY=|NOTIFY_ON|bad input|ada/)
 })
 
 test('a run that starts nothing counts as failed, and a pause sends nothing, because an operator wanted it', async () => {
@@ -225,50 +220,48 @@ test('as CloudEvents 1.0: those of a run, and a finding that each check tells un
   expect(found).toMatchObject([finding, finding])
 })
 
-describe('started and succeeded', () => {
-  const on = (kinds: string) => ['--notify-on', kinds]
+const on = (kinds: string) => ['--notify-on', kinds]
 
-  test('are sent in this order, the success when it is on record', async () => {
-    const { run, told, store, events } = ledger()
-    const copy = `cp ${store.replace('file:', '')} ${told}.$CRONLEDGER_RUN_KIND`
-    const command = `printf '{"kind":"%s"}\n' $CRONLEDGER_RUN_KIND >> ${told}; cat >> ${told}; ${copy}`
-    const ended = await run(['true'], [...on('started,succeeded'), '--notify', command])
-    expect(ended.code).toBe(0)
-    expect(warningsOf(ended)).toEqual([])
-    const [started, claimed, succeeded, completed] = events()
-    expect([started, claimed]).toMatchObject([{ kind: 'started' }, { event: 'claimed', attempt: 1 }])
-    expect([succeeded, completed]).toMatchObject([{ kind: 'succeeded' }, { event: 'completed', outcome: 'succeeded' }])
-    expect(await stateIn(`${told}.succeeded`)).toBe('COMPLETED')
-  })
+test('are sent in this order, the success when it is on record', async () => {
+  const { run, told, store, events } = ledger()
+  const copy = `cp ${store.replace('file:', '')} ${told}.$CRONLEDGER_RUN_KIND`
+  const command = `printf '{"kind":"%s"}\n' $CRONLEDGER_RUN_KIND >> ${told}; cat >> ${told}; ${copy}`
+  const ended = await run(['true'], [...on('started,succeeded'), '--notify', command])
+  expect(ended.code).toBe(0)
+  expect(warningsOf(ended)).toEqual([])
+  const [started, claimed, succeeded, completed] = events()
+  expect([started, claimed]).toMatchObject([{ kind: 'started' }, { event: 'claimed', attempt: 1 }])
+  expect([succeeded, completed]).toMatchObject([{ kind: 'succeeded' }, { event: 'completed', outcome: 'succeeded' }])
+  expect(await stateIn(`${told}.succeeded`)).toBe('COMPLETED')
+})
 
-  test('a start is followed by its failure, for each attempt', async () => {
-    const { run, keep, events } = ledger()
-    const retries = ['--max-attempts', '2', '--retry-delay', '0ms']
-    const batch = ['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))']
-    expect((await run(batch, [...retries, ...on('started,succeeded,failed'), ...keep])).code).toBe(0)
-    expect(events().map(({ event, attempt }) => [event, attempt])).toEqual([
-      ['claimed', 1],
-      ['failed', 1],
-      ['claimed', 2],
-      ['completed', 2],
-    ])
-  })
+test('a start is followed by its failure, for each attempt', async () => {
+  const { run, keep, events } = ledger()
+  const retries = ['--max-attempts', '2', '--retry-delay', '0ms']
+  const batch = ['sh', '-c', 'exit $((2 - CRONLEDGER_RUN_ATTEMPT))']
+  expect((await run(batch, [...retries, ...on('started,succeeded,failed'), ...keep])).code).toBe(0)
+  expect(events().map(({ event, attempt }) => [event, attempt])).toEqual([
+    ['claimed', 1],
+    ['failed', 1],
+    ['claimed', 2],
+    ['completed', 2],
+  ])
+})
 
-  test('a start that hangs delays neither the batch nor its record', async () => {
-    const { start: begin, told } = ledger()
-    const command = `until [ -e ${told}.recorded ]; do :; done; echo seen > ${told}`
-    const running = begin(['true'], [...on('started'), '--notify', command])
-    await running.logged('"event":"completed"')
-    writeFileSync(`${told}.recorded`, '')
-    const ended = await running.ended
-    expect(ended.code).toBe(0)
-    expect(warningsOf(ended)).toEqual([])
-    expect(readFileSync(told, 'utf8')).toBe('seen\n')
-  })
+test('a start that hangs delays neither the batch nor its record', async () => {
+  const { start: begin, told } = ledger()
+  const command = `until [ -e ${told}.recorded ]; do :; done; echo seen > ${told}`
+  const running = begin(['true'], [...on('started'), '--notify', command])
+  await running.logged('"event":"completed"')
+  writeFileSync(`${told}.recorded`, '')
+  const ended = await running.ended
+  expect(ended.code).toBe(0)
+  expect(warningsOf(ended)).toEqual([])
+  expect(readFileSync(told, 'utf8')).toBe('seen\n')
 })
 
 describe('a notification that goes wrong is one line of the log, and the exit code stays', () => {
-  test('it fails', async () => {
+  test('a notification that fails is one line of the log, and the exit code stays', async () => {
     const { run } = ledger()
     const ended = await run(['sh', '-c', 'echo out; exit 3'], ['--notify', 'echo noise; echo no route >&2; exit 9'])
     expect(ended).toMatchObject({ code: 3, stdout: 'out\n' })
@@ -312,118 +305,114 @@ test.each<[readonly string[], RegExp]>([
   expect(stderr.trim().split('\n')).toHaveLength(1)
 })
 
-describe('check', () => {
-  const range = ['--since', '2026-11-23', '--until', '2026-11-24']
+const range = ['--since', '2026-11-23', '--until', '2026-11-24']
 
-  test('sends each finding with --notify-each, and its output and exit code stay', async () => {
-    const { run, store, keep, events } = ledger()
-    await run(['false'])
-    const plain = await cronledger(['check', '--store', store, ...range])
-    const told = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-each'])
-    const untold = await cronledger(['check', '--store', store, ...range, '--notify-each'])
-    expect(untold).toMatchObject({ code: 64, stderr: expect.stringContaining('--notify-each requires --notify.') })
-    const never = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-on', 'started,succeeded'])
-    expect(never).toMatchObject({
-      code: 64,
-      stderr: expect.stringContaining('--notify-on has no kind that this command sends.'),
-    })
-    expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
-    expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
-    const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)
-    expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
+test('check sends each finding with --notify-each, and its output and exit code stay', async () => {
+  const { run, store, keep, events } = ledger()
+  await run(['false'])
+  const plain = await cronledger(['check', '--store', store, ...range])
+  const told = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-each'])
+  const untold = await cronledger(['check', '--store', store, ...range, '--notify-each'])
+  expect(untold).toMatchObject({ code: 64, stderr: expect.stringContaining('--notify-each requires --notify.') })
+  const never = await cronledger(['check', '--store', store, ...range, ...keep, '--notify-on', 'started,succeeded'])
+  expect(never).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('--notify-on has no kind that this command sends.'),
   })
+  expect({ ...told, stdout: '' }).toEqual({ code: 1, signal: null, stdout: '', stderr: '' })
+  expect(told.stdout.split('\n').length).toBe(plain.stdout.split('\n').length)
+  const found = events().map(({ event, task, slot }) => `${event} ${task} ${slot}`)
+  expect(found.toSorted()).toEqual([`failed nightly ${SLOT}`, 'missed nightly 2026-11-24T03:00:00Z'])
+})
 
-  test('sends one digest of several findings, which names no slot in the environment', async () => {
-    const { store, told, events } = ledger()
-    await cronledger(['setup', '--store', store])
-    for (const task of ['a', 'b', 'c', 'd']) {
-      const schedule = task === 'd' ? '@daily' : '0 3-5 * * *'
-      const owner = ['--owner', `${task} team`]
-      await cronledger(['declare', task, '--store', store, '--schedule', schedule, '--from', '2026-11-01', ...owner])
-    }
-    const day = ['--since', '2026-11-22T12:00:00Z', '--until', '2026-11-23T05:00:00Z']
-    const notify = ['--notify', `cat >>${told}; env | grep ^CRONLEDGER_RUN | sort >&2; exit 3`]
-    const { stderr } = await cronledger(['check', '--store', store, ...day, ...notify])
-    expect(stderr).toContain('(event digest): exit code 3')
-    expect(events()).toMatchObject([
-      {
-        title: 'Outage 11-23 03:00 to 04:00 UTC · 3 tasks · 6 slots · 1 other problem',
-        ...{ event: 'digest', slots: 7, tasks: 4 },
-        incidents: [
-          { cause: 'broken', slots: 6, tasks: [{ task: 'a', owner: 'a team', counts: { missed: 2 } }, {}, {}] },
-          { title: 'd: 1 missed, 11-23 00:00 UTC (d team)', slots: 1 },
-        ],
-        command: `cronledger check --store ${store} --since 2026-11-22T12:00:00Z --commands`,
-        message: expect.stringMatching(/^Outage .*\n {2}a {2}2 missed {2}11-23 03:00 to 04:00 UTC {2}a team\n/),
-      },
-    ])
-  })
+test('check sends one digest of several findings, which names no slot in the environment', async () => {
+  const { store, told, events } = ledger()
+  await cronledger(['setup', '--store', store])
+  for (const task of ['a', 'b', 'c', 'd']) {
+    const schedule = task === 'd' ? '@daily' : '0 3-5 * * *'
+    const owner = ['--owner', `${task} team`]
+    await cronledger(['declare', task, '--store', store, '--schedule', schedule, '--from', '2026-11-01', ...owner])
+  }
+  const day = ['--since', '2026-11-22T12:00:00Z', '--until', '2026-11-23T05:00:00Z']
+  const notify = ['--notify', `cat >>${told}; env | grep ^CRONLEDGER_RUN | sort >&2; exit 3`]
+  const { stderr } = await cronledger(['check', '--store', store, ...day, ...notify])
+  expect(stderr).toContain('(event digest): exit code 3')
+  expect(events()).toMatchObject([
+    {
+      title: 'Outage 11-23 03:00 to 04:00 UTC · 3 tasks · 6 slots · 1 other problem',
+      ...{ event: 'digest', slots: 7, tasks: 4 },
+      incidents: [
+        { cause: 'broken', slots: 6, tasks: [{ task: 'a', owner: 'a team', counts: { missed: 2 } }, {}, {}] },
+        { title: 'd: 1 missed, 11-23 00:00 UTC (d team)', slots: 1 },
+      ],
+      command: `cronledger check --store ${store} --since 2026-11-22T12:00:00Z --commands`,
+      message: expect.stringMatching(/^Outage .*\n {2}a {2}2 missed {2}11-23 03:00 to 04:00 UTC {2}a team\n/),
+    },
+  ])
+})
 
-  test('names the kind and the slot in the environment, in the zone of its schedule', async () => {
-    const { store, told } = ledger()
-    const tokyo = ['--task', 'nightly', '--schedule', '0 12 * * *', '--timezone', 'Asia/Tokyo']
-    const slot = ['--since', SLOT, '--until', '2026-11-23T03:00:01Z']
-    await cronledger(['setup', '--store', store])
-    await cronledger(['declare', '--store', store, ...tokyo, '--from', '2026-11-01'])
-    await cronledger(['check', '--store', store, ...slot, '--notify', `env > ${told}`])
-    const variables = readFileSync(told, 'utf8').split('\n')
-    expect(variables).toEqual(
-      expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=missed', 'CRONLEDGER_RUN_EVENT=missed']),
-    )
-  })
+test('check names the kind and the slot in the environment, in the zone of its schedule', async () => {
+  const { store, told } = ledger()
+  const tokyo = ['--task', 'nightly', '--schedule', '0 12 * * *', '--timezone', 'Asia/Tokyo']
+  const slot = ['--since', SLOT, '--until', '2026-11-23T03:00:01Z']
+  await cronledger(['setup', '--store', store])
+  await cronledger(['declare', '--store', store, ...tokyo, '--from', '2026-11-01'])
+  await cronledger(['check', '--store', store, ...slot, '--notify', `env > ${told}`])
+  const variables = readFileSync(told, 'utf8').split('\n')
+  expect(variables).toEqual(
+    expect.arrayContaining([...VARIABLES, 'CRONLEDGER_RUN_KIND=missed', 'CRONLEDGER_RUN_EVENT=missed']),
+  )
+})
 
-  test('sends what it found also if the reader of its output has gone', async () => {
-    const { store, keep, events } = ledger()
-    await cronledger(['setup', '--store', store])
-    await cronledger(['declare', 'hourly', '--store', store, '--schedule', '0 * * * *', '--from', '2026-11-01'])
-    const days = ['--since', '2026-11-23', '--until', '2026-11-24', '--task', 'hourly']
-    const command = [process.execPath, MAIN, 'check', '--store', store, ...days, ...keep]
-    // A pipe whose reader is gone before anything is printed.
-    execFileSync('bash', ['-c', 'exec 3> >(exit 0); wait $!; "$@" >&3 || [ $? = 1 ]', 'bash', ...command])
-    expect(events()).toMatchObject([{ event: 'digest', slots: 48 }])
-  })
+test('check sends what it found also if the reader of its output has gone', async () => {
+  const { store, keep, events } = ledger()
+  await cronledger(['setup', '--store', store])
+  await cronledger(['declare', 'hourly', '--store', store, '--schedule', '0 * * * *', '--from', '2026-11-01'])
+  const days = ['--since', '2026-11-23', '--until', '2026-11-24', '--task', 'hourly']
+  const command = [process.execPath, MAIN, 'check', '--store', store, ...days, ...keep]
+  // A pipe whose reader is gone before anything is printed.
+  execFileSync('bash', ['-c', 'exec 3> >(exit 0); wait $!; "$@" >&3 || [ $? = 1 ]', 'bash', ...command])
+  expect(events()).toMatchObject([{ event: 'digest', slots: 48 }])
+})
 
-  test('only of the kinds that were asked for; what goes wrong is one line', async () => {
-    const { run, store } = ledger()
-    await run(['false'])
-    const options = ['--notify', 'echo no >&2; exit 9', '--notify-on', 'missed']
-    const { code, stderr } = await cronledger(['check', '--store', store, ...range, ...options])
-    expect({ code, stderr }).toEqual({
-      code: 1,
-      stderr: 'cronledger: 1 of 1 notifications failed. The first failure (event missed): exit code 9: no\n',
-    })
-  })
-
-  test('a stop leaves nothing of them behind', async () => {
-    const { run, store, told, written } = ledger()
-    await run(['false'])
-    const options = ['--notify', `${STUBBORN} ${told}; wait`, '--notify-on', 'failed']
-    const running = start(['check', '--store', store, ...range, ...options])
-    const group = await written()
-    running.child.kill('SIGTERM')
-    expect((await running.ended).code).toBe(143)
-    await expectGone(group)
+test('check sends only the kinds that were asked for, and says in one line what goes wrong', async () => {
+  const { run, store } = ledger()
+  await run(['false'])
+  const options = ['--notify', 'echo no >&2; exit 9', '--notify-on', 'missed']
+  const { code, stderr } = await cronledger(['check', '--store', store, ...range, ...options])
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: 'cronledger: 1 of 1 notifications failed. The first failure (event missed): exit code 9: no\n',
   })
 })
 
-describe('--metrics', () => {
-  test('one line a run, in a namespace, on stderr; stdout is the batch’s', async () => {
-    const { run } = ledger()
-    const options = ['--metrics', 'Team/Batches', '--log', 'quiet']
-    const first = await run(['echo', 'paid'], options)
-    const second = await run(['echo', 'paid'], options)
-    expect([first.stdout, second.stdout]).toEqual(['paid\n', ''])
-    expect(readEmf(first.stderr)).toMatchObject({ Claimed: '1 Count', Completed: '1 Count', Attempts: '1 Count' })
-    expect(readEmf(second.stderr)).toMatchObject({ Claimed: '0 Count', Duplicate: '1 Count', Failed: '0 Count' })
-    expect(JSON.parse(second.stderr)._aws.CloudWatchMetrics[0].Namespace).toBe('Team/Batches')
-  })
+test('a stop leaves nothing of them behind', async () => {
+  const { run, store, told, written } = ledger()
+  await run(['false'])
+  const options = ['--notify', `${STUBBORN} ${told}; wait`, '--notify-on', 'failed']
+  const running = start(['check', '--store', store, ...range, ...options])
+  const group = await written()
+  running.child.kill('SIGTERM')
+  expect((await running.ended).code).toBe(143)
+  await expectGone(group)
+})
 
-  test('on a line of its own, also after a batch that left its last one open', async () => {
-    const { run } = ledger()
-    const script = 'printf "progress 50%%" >&2'
-    const { stderr } = await run(['sh', '-c', script], ['--metrics', 'cronledger', '--log', 'quiet'])
-    const [progress, line = ''] = stderr.trim().split('\n')
-    expect(progress).toBe('progress 50%')
-    expect(readEmf(line)).toMatchObject({ Completed: '1 Count' })
-  })
+test('one line a run, in a namespace, on stderr; stdout is the batch’s', async () => {
+  const { run } = ledger()
+  const options = ['--metrics', 'Team/Batches', '--log', 'quiet']
+  const first = await run(['echo', 'paid'], options)
+  const second = await run(['echo', 'paid'], options)
+  expect([first.stdout, second.stdout]).toEqual(['paid\n', ''])
+  expect(readEmf(first.stderr)).toMatchObject({ Claimed: '1 Count', Completed: '1 Count', Attempts: '1 Count' })
+  expect(readEmf(second.stderr)).toMatchObject({ Claimed: '0 Count', Duplicate: '1 Count', Failed: '0 Count' })
+  expect(JSON.parse(second.stderr)._aws.CloudWatchMetrics[0].Namespace).toBe('Team/Batches')
+})
+
+test('on a line of its own, also after a batch that left its last one open', async () => {
+  const { run } = ledger()
+  const script = 'printf "progress 50%%" >&2'
+  const { stderr } = await run(['sh', '-c', script], ['--metrics', 'cronledger', '--log', 'quiet'])
+  const [progress, line = ''] = stderr.trim().split('\n')
+  expect(progress).toBe('progress 50%')
+  expect(readEmf(line)).toMatchObject({ Completed: '1 Count' })
 })

@@ -72,12 +72,12 @@ const SKIPPED: Row = { ...closed(rowWith({ ending: NOT_STARTED })), state: 'SKIP
 describe('a trigger that catches up', () => {
   const trigger: Trigger = { kind: 'scheduled', eventTime: SLOT, source: 'catch-up' }
 
-  test('starts in a slot without a row', () => {
+  test('a trigger that catches up starts in a slot without a row', () => {
     expect(answer(null, { trigger })).toBe('start')
     expect(answer(null, { trigger, maxLatenessMs: 1 })).toBe('refused: tooLate')
   })
 
-  test('starts in a slot that only catch-ups claimed, and in which none of them started', () => {
+  test('a trigger that catches up starts in a slot that only catch-ups claimed, and in which none of them started', () => {
     const left = rowWith({ trigger, ending: NOT_STARTED }, { trigger, ending: NOT_STARTED })
     expect(answer(left, { trigger })).toBe('start')
     expect(answer(left, { trigger, maxLatenessMs: 1 })).toBe('taken')
@@ -95,7 +95,7 @@ describe('a trigger that catches up', () => {
     ['never started', rowWith({ ending: NOT_STARTED })],
     ['skipped', SKIPPED],
     ['of a newer version', { task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true }],
-  ])('finds every other slot taken, also with attempts left: %s', (_, row) => {
+  ])('a trigger that catches up finds every other slot taken, also with attempts left: %s', (_, row) => {
     expect(answer(row, { trigger, maxAttempts: 100 })).toBe('taken')
     expect(answer(row, { trigger, maxAttempts: 100, now: EXPIRED })).toBe('taken')
   })
@@ -108,34 +108,35 @@ const FORCE_FAILED = rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: F
 const DONE = 'duplicate: completed, duplicate: completed, refused: completed, start'
 const LEASED = 'duplicate: running, duplicate: running, refused: running, refused: running'
 
-describe('what a scheduled trigger may do, one with an attempt left, a force, and a force on completed slots', () => {
-  test.each<[string, Row | null, number, string]>([
-    ['absent', null, NOW, 'start, start, start, refused: noRow'],
-    ['an attempt succeeded', SUCCEEDED_ONCE, NOW, DONE],
-    ['an attempt succeeded, a later force failed', FORCE_FAILED, NOW, DONE],
-    ['an attempt succeeded, a force is stale', FORCE_RUNS, EXPIRED, DONE],
-    ['resolved as completed', resolvedAs(FAILED_ONCE, 'COMPLETED'), NOW, DONE],
-    [
-      ...(['an attempt succeeded, a force runs', FORCE_RUNS, NOW] as const),
-      'duplicate: completed, duplicate: completed, refused: running, refused: running',
-    ],
-    [
-      ...(['resolved as skipped', resolvedAs(FAILED_ONCE, 'SKIPPED'), NOW] as const),
-      'duplicate: skipped, duplicate: skipped, start, refused: skipped',
-    ],
-    ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped, duplicate: skipped, start, refused: skipped'],
-    ['resolved as failed', resolvedAs(FAILED_ONCE, 'FAILED'), NOW, 'refused: failed, start, start, refused: failed'],
-    ['FAILED', FAILED_ONCE, NOW, 'refused: failed, start, start, refused: failed'],
-    ['PENDING, lease alive', RUNNING, NOW, LEASED],
-    ['PENDING, lease over, skew not', RUNNING, EXPIRED - 1, LEASED],
-    ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale, start, start, refused: stale'],
-    ['an attempt never started', rowWith({ ending: NOT_STARTED }), NOW, 'start, start, start, refused: failed'],
-  ])('%s', (_, row, now, expected) => {
+test.each<[string, Row | null, number, string]>([
+  ['absent', null, NOW, 'start, start, start, refused: noRow'],
+  ['an attempt succeeded', SUCCEEDED_ONCE, NOW, DONE],
+  ['an attempt succeeded, a later force failed', FORCE_FAILED, NOW, DONE],
+  ['an attempt succeeded, a force is stale', FORCE_RUNS, EXPIRED, DONE],
+  ['resolved as completed', resolvedAs(FAILED_ONCE, 'COMPLETED'), NOW, DONE],
+  [
+    ...(['an attempt succeeded, a force runs', FORCE_RUNS, NOW] as const),
+    'duplicate: completed, duplicate: completed, refused: running, refused: running',
+  ],
+  [
+    ...(['resolved as skipped', resolvedAs(FAILED_ONCE, 'SKIPPED'), NOW] as const),
+    'duplicate: skipped, duplicate: skipped, start, refused: skipped',
+  ],
+  ['SKIPPED', SKIPPED, NOW, 'duplicate: skipped, duplicate: skipped, start, refused: skipped'],
+  ['resolved as failed', resolvedAs(FAILED_ONCE, 'FAILED'), NOW, 'refused: failed, start, start, refused: failed'],
+  ['FAILED', FAILED_ONCE, NOW, 'refused: failed, start, start, refused: failed'],
+  ['PENDING, lease alive', RUNNING, NOW, LEASED],
+  ['PENDING, lease over, skew not', RUNNING, EXPIRED - 1, LEASED],
+  ['PENDING, stale', RUNNING, EXPIRED, 'refused: stale, start, start, refused: stale'],
+  ['an attempt never started', rowWith({ ending: NOT_STARTED }), NOW, 'start, start, start, refused: failed'],
+])(
+  'what a scheduled trigger may do, one with an attempt left, a force, and a force on completed slots: %s',
+  (_, row, now, expected) => {
     const force = { now, trigger: FORCED }
     const situations = [{ now }, { now, maxAttempts: 2 }, force, { ...force, forceOnly: ['completed'] as const }]
     expect(situations.map((one) => answer(row, one)).join(', ')).toBe(expected)
-  })
-})
+  },
+)
 
 const endings = fc.constantFrom<Ending>(
   SUCCEEDED,
@@ -173,68 +174,66 @@ describe('a force that was asked for before an attempt began', () => {
   })
 })
 
-describe('a force that is meant for some slots only', () => {
-  const failedAgain = FORCE_FAILED
-  const [completedBefore, skippedBefore] = (['COMPLETED', 'SKIPPED'] as const).map((state) =>
-    rowWithResolution(state, { trigger: FORCED, ending: FAILED }),
-  ) as [Row, Row]
-  test.each<[string, Row | null, number, Rerunnable | null, string]>([
-    ['absent', null, NOW, 'missed', 'refused: noRow'],
-    ['FAILED', FAILED_ONCE, NOW, 'failed', 'refused: failed'],
-    ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'failed', 'refused: failed'],
-    ['PENDING, stale', RUNNING, EXPIRED, 'stale', 'refused: stale'],
-    ['COMPLETED', SUCCEEDED_ONCE, NOW, 'completed', 'refused: completed'],
-    ['completed once, failed when forced', failedAgain, NOW, 'completed', 'refused: completed'],
-    ['resolved as completed, failed when forced', completedBefore, NOW, 'completed', 'refused: completed'],
-    ['completed once, stale when forced', FORCE_RUNS, EXPIRED, 'completed', 'refused: completed'],
-    ['PENDING, lease alive', RUNNING, NOW, null, 'refused: running'],
-    ['completed once, a force runs', FORCE_RUNS, NOW, null, 'refused: running'],
-    ['SKIPPED', SKIPPED, NOW, 'skipped', 'refused: skipped'],
-    ['resolved as skipped', resolvedAs(FAILED_ONCE, 'SKIPPED'), NOW, 'skipped', 'refused: skipped'],
-    ['resolved as skipped, failed when forced', skippedBefore, NOW, 'failed', 'refused: failed'],
-  ])('%s', (_, row, now, is, others) => {
-    expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
-    for (const only of RERUNNABLE) {
-      expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
-    }
-    expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
-  })
+const failedAgain = FORCE_FAILED
+const [completedBefore, skippedBefore] = (['COMPLETED', 'SKIPPED'] as const).map((state) =>
+  rowWithResolution(state, { trigger: FORCED, ending: FAILED }),
+) as [Row, Row]
+test.each<[string, Row | null, number, Rerunnable | null, string]>([
+  ['absent', null, NOW, 'missed', 'refused: noRow'],
+  ['FAILED', FAILED_ONCE, NOW, 'failed', 'refused: failed'],
+  ['an attempt that never started', rowWith({ ending: NOT_STARTED }), NOW, 'failed', 'refused: failed'],
+  ['PENDING, stale', RUNNING, EXPIRED, 'stale', 'refused: stale'],
+  ['COMPLETED', SUCCEEDED_ONCE, NOW, 'completed', 'refused: completed'],
+  ['completed once, failed when forced', failedAgain, NOW, 'completed', 'refused: completed'],
+  ['resolved as completed, failed when forced', completedBefore, NOW, 'completed', 'refused: completed'],
+  ['completed once, stale when forced', FORCE_RUNS, EXPIRED, 'completed', 'refused: completed'],
+  ['PENDING, lease alive', RUNNING, NOW, null, 'refused: running'],
+  ['completed once, a force runs', FORCE_RUNS, NOW, null, 'refused: running'],
+  ['SKIPPED', SKIPPED, NOW, 'skipped', 'refused: skipped'],
+  ['resolved as skipped', resolvedAs(FAILED_ONCE, 'SKIPPED'), NOW, 'skipped', 'refused: skipped'],
+  ['resolved as skipped, failed when forced', skippedBefore, NOW, 'failed', 'refused: failed'],
+])('a force that is meant for some slots only: %s', (_, row, now, is, others) => {
+  expect(rerunnableAs(row, now, SKEW_MS)).toBe(is)
+  for (const only of RERUNNABLE) {
+    expect(answer(row, { now, trigger: FORCED, forceOnly: [only] })).toBe(only === is ? 'start' : others)
+  }
+  expect(answer(row, { now, trigger: FORCED, forceOnly: RERUNNABLE })).toBe(is === null ? others : 'start')
+})
 
-  test('property: a force that does not name completed starts nothing in a slot that completed', () => {
-    const named = fc.subarray(RERUNNABLE.filter((status) => status !== 'completed'))
-    const ranges = fc.constantFrom({}, { forceOfRange: true as const })
-    fc.assert(
-      fc.property(histories, named, fc.nat(1e12), ranges, (history, forceOnly, laterMs, range) => {
-        const row = rowWith(...history)
-        fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
-        const situation = { trigger: FORCED, now: NOW + laterMs, ...range }
-        expect(answer(row, { ...situation, forceOnly })).not.toBe('start')
-        expect(answer(row, situation)).not.toBe('start')
-      }),
-    )
-  })
+test('property: a force that does not name completed starts nothing in a slot that completed', () => {
+  const named = fc.subarray(RERUNNABLE.filter((status) => status !== 'completed'))
+  const ranges = fc.constantFrom({}, { forceOfRange: true as const })
+  fc.assert(
+    fc.property(histories, named, fc.nat(1e12), ranges, (history, forceOnly, laterMs, range) => {
+      const row = rowWith(...history)
+      fc.pre(history.some(({ ending }) => ending.outcome === 'succeeded'))
+      const situation = { trigger: FORCED, now: NOW + laterMs, ...range }
+      expect(answer(row, { ...situation, forceOnly })).not.toBe('start')
+      expect(answer(row, situation)).not.toBe('start')
+    }),
+  )
+})
 
-  test('in a range, a slot that another run completed or an operator skipped is done, and not refused', () => {
-    const range = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, forceOfRange: true } as const
-    expect(answer(rowWith({ ending: SUCCEEDED }), range)).toBe('duplicate: completed')
-    expect(answer(failedAgain, range)).toBe('duplicate: completed')
-    expect(answer(SKIPPED, range)).toBe('duplicate: skipped')
-    expect(answer(rowWith({ ending: FAILED }), { ...range, forceOnly: ['stale'] })).toBe('refused: failed')
-    expect(answer(RUNNING, range)).toBe('refused: running')
-    expect(answer(SKIPPED, { ...range, forceOnly: ['skipped'] })).toBe('start')
-  })
+test('in a range, a slot that another run completed or an operator skipped is done, and not refused', () => {
+  const range = { trigger: FORCED, forceOnly: DEFAULT_RERUNNABLE, forceOfRange: true } as const
+  expect(answer(rowWith({ ending: SUCCEEDED }), range)).toBe('duplicate: completed')
+  expect(answer(failedAgain, range)).toBe('duplicate: completed')
+  expect(answer(SKIPPED, range)).toBe('duplicate: skipped')
+  expect(answer(rowWith({ ending: FAILED }), { ...range, forceOnly: ['stale'] })).toBe('refused: failed')
+  expect(answer(RUNNING, range)).toBe('refused: running')
+  expect(answer(SKIPPED, { ...range, forceOnly: ['skipped'] })).toBe('start')
+})
 
-  test('a scheduled trigger is none of its business', () => {
-    expect(answer(null, { forceOnly: ['failed'] })).toBe('start')
-    expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceOnly: ['missed'] })).toBe('start')
-  })
+test('a scheduled trigger is none of its business', () => {
+  expect(answer(null, { forceOnly: ['failed'] })).toBe('start')
+  expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceOnly: ['missed'] })).toBe('start')
+})
 
-  test('each word once, and no other', () => {
-    expect(readRerunnable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
-    expect(() => readRerunnable(['late'])).toThrow(
-      'only "late" is not allowed. Use missed, failed, stale, completed or skipped',
-    )
-  })
+test('each word once, and no other', () => {
+  expect(readRerunnable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
+  expect(() => readRerunnable(['late'])).toThrow(
+    'only "late" is not allowed. Use missed, failed, stale, completed or skipped',
+  )
 })
 
 describe('settling', () => {
@@ -318,7 +317,7 @@ describe('settling', () => {
     })
   })
 
-  test('as many times as a row can hold', () => {
+  test('a slot is settled as many times as a row can hold', () => {
     const row = resolvedAs(rowWith({ ending: FAILED }), 'FAILED')
     const [resolution] = row.resolutions
     const many = resolution === undefined ? [] : Array.from({ length: MAX_RESOLUTIONS }, () => resolution)
@@ -326,58 +325,54 @@ describe('settling', () => {
   })
 })
 
-describe('attempts', () => {
-  test('forced ones and those that never started do not count', () => {
-    const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
-    expect(answer(row, { maxAttempts: 1 })).toBe('refused: failed')
-    expect(answer(row, { maxAttempts: 2 })).toBe('start')
-  })
+test('forced ones and those that never started do not count', () => {
+  const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
+  expect(answer(row, { maxAttempts: 1 })).toBe('refused: failed')
+  expect(answer(row, { maxAttempts: 2 })).toBe('start')
+})
 
-  test('of a run that was killed while its next attempt waited, all is known: it failed', () => {
-    const waiting = retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
-    expect(answer(waiting, { now: EXPIRED })).toBe('refused: failed')
-    expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')
-  })
+test('of a run that was killed while its next attempt waited, all is known: it failed', () => {
+  const waiting = retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
+  expect(answer(waiting, { now: EXPIRED })).toBe('refused: failed')
+  expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')
+})
 
-  test('an attempt that never started says nothing about one that never reported its end: it is stale', () => {
-    const stillStale = rowWith({}, { trigger: FORCED, ending: NOT_STARTED })
-    expect(answer(stillStale)).toBe('refused: stale')
-    expect(answer(stillStale, { trigger: FORCED, forceOnly: ['stale'] })).toBe('start')
-    expect(answer(stillStale, { trigger: FORCED, forceOnly: ['missed', 'failed'] })).toBe('refused: stale')
-    expect(answer(lastWaiting(rowWith({}, {})), { now: EXPIRED })).toBe('refused: stale')
-  })
+test('an attempt that never started says nothing about one that never reported its end: it is stale', () => {
+  const stillStale = rowWith({}, { trigger: FORCED, ending: NOT_STARTED })
+  expect(answer(stillStale)).toBe('refused: stale')
+  expect(answer(stillStale, { trigger: FORCED, forceOnly: ['stale'] })).toBe('start')
+  expect(answer(stillStale, { trigger: FORCED, forceOnly: ['missed', 'failed'] })).toBe('refused: stale')
+  expect(answer(lastWaiting(rowWith({}, {})), { now: EXPIRED })).toBe('refused: stale')
+})
 
-  test('an operator still has to decide about the last one that started, until a success or a decision', () => {
-    const failed = rowWith({ ending: FAILED }, { ending: NOT_STARTED })
-    const resolved = (state: ResolvedState, afterAttempt: number): Row => ({
-      ...failed,
-      resolutions: [{ state, at: NOW, by: 'ada', reason: 'checked by hand', afterAttempt }],
-    })
-    expect(isUndecided(failed)).toBe(true)
-    expect(isUndecided(rowWith({}, {}))).toBe(true)
-    expect(isUndecided(rowWith({ ending: NOT_STARTED }, {}))).toBe(false)
-    expect(isUndecided(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(false)
-    expect(isUndecided(resolved('FAILED', 1))).toBe(false)
-    expect(isUndecided(resolved('SKIPPED', 0))).toBe(false)
-    expect(isUndecided(resolved('FAILED', 0))).toBe(true)
+test('an operator still has to decide about the last one that started, until a success or a decision', () => {
+  const failed = rowWith({ ending: FAILED }, { ending: NOT_STARTED })
+  const resolved = (state: ResolvedState, afterAttempt: number): Row => ({
+    ...failed,
+    resolutions: [{ state, at: NOW, by: 'ada', reason: 'checked by hand', afterAttempt }],
   })
+  expect(isUndecided(failed)).toBe(true)
+  expect(isUndecided(rowWith({}, {}))).toBe(true)
+  expect(isUndecided(rowWith({ ending: NOT_STARTED }, {}))).toBe(false)
+  expect(isUndecided(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))).toBe(false)
+  expect(isUndecided(resolved('FAILED', 1))).toBe(false)
+  expect(isUndecided(resolved('SKIPPED', 0))).toBe(false)
+  expect(isUndecided(resolved('FAILED', 0))).toBe(true)
+})
 
-  test('a row holds at most 100, forced ones included', () => {
-    const full = rowWith(...Array.from({ length: MAX_ATTEMPTS }, () => ({ trigger: FORCED, ending: FAILED })))
-    expect(answer(full, { trigger: FORCED })).toBe('refused: tooManyAttempts')
-    expect(answer(full, { maxAttempts: MAX_ATTEMPTS })).toBe('refused: tooManyAttempts')
-  })
+test('a row holds at most 100, forced ones included', () => {
+  const full = rowWith(...Array.from({ length: MAX_ATTEMPTS }, () => ({ trigger: FORCED, ending: FAILED })))
+  expect(answer(full, { trigger: FORCED })).toBe('refused: tooManyAttempts')
+  expect(answer(full, { maxAttempts: MAX_ATTEMPTS })).toBe('refused: tooManyAttempts')
+})
 
-  test('any number of attempts that never started leaves room for one that does, and for a force', () => {
-    const given = rowWith({ ending: FAILED }, ...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })))
-    expect(answer(given, { trigger: FORCED })).toBe('start')
-    expect(answer(given, { maxAttempts: 2 })).toBe('start')
-    expect(answer(given, { maxAttempts: 1 })).toBe('refused: failed')
-    // A later attempt has a number of its own.
-    expect(rowWith(...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })), {}).attempts.at(-1)?.number).toBe(
-      151,
-    )
-  })
+test('any number of attempts that never started leaves room for one that does, and for a force', () => {
+  const given = rowWith({ ending: FAILED }, ...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })))
+  expect(answer(given, { trigger: FORCED })).toBe('start')
+  expect(answer(given, { maxAttempts: 2 })).toBe('start')
+  expect(answer(given, { maxAttempts: 1 })).toBe('refused: failed')
+  // A later attempt has a number of its own.
+  expect(rowWith(...Array.from({ length: 150 }, () => ({ ending: NOT_STARTED })), {}).attempts.at(-1)?.number).toBe(151)
 })
 
 test('lateness refuses a scheduled start, with or without a row, and never a forced one', () => {

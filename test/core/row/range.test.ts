@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { collectRanges, coveringOf } from '../../../src/core/row/range.ts'
 import type { Instant, Row, StoredRow } from '../../../src/core/types.ts'
 import {
@@ -100,24 +100,22 @@ for (const [what, own, later, said, now = NOW] of CASES) {
   })
 }
 
-describe('a walker from the newest to the oldest slot', () => {
-  test('names the run that did a slot first, and of several that failed the last one', () => {
-    const rows = [at(T + 10_000, failed), failed]
-    expect(coveringOf(S, null, rows, settings)?.by).toBe(rows[0])
-    const successes = [at(T + 10_000, done), done]
-    expect(coveringOf(S, null, successes, settings)?.by).toBe(done)
-  })
+test('a walker from the newest to the oldest slot names the run that did a slot first, and of several that failed the last one', () => {
+  const rows = [at(T + 10_000, failed), failed]
+  expect(coveringOf(S, null, rows, settings)?.by).toBe(rows[0])
+  const successes = [at(T + 10_000, done), done]
+  expect(coveringOf(S, null, successes, settings)?.by).toBe(done)
+})
 
-  test('asks each slot at its turn, and the slot of the range start is not in the range', () => {
-    const ranges = collectRanges(settings)
-    ranges.add(done)
-    const slots = [T, T - 1_000, SINCE + 1_000, SINCE, SINCE - 1_000]
-    expect(slots.map((slot) => ranges.covering(slot, null)?.kind ?? null)).toEqual([null, 'done', 'done', null, null])
-  })
+test('a walker from the newest to the oldest slot asks each slot at its turn, and the slot of the range start is not in the range', () => {
+  const ranges = collectRanges(settings)
+  ranges.add(done)
+  const slots = [T, T - 1_000, SINCE + 1_000, SINCE, SINCE - 1_000]
+  expect(slots.map((slot) => ranges.covering(slot, null)?.kind ?? null)).toEqual([null, 'done', 'done', null, null])
+})
 
-  test('knows that it does not know, if it has not read all later rows of a task with ranges', () => {
-    expect(coveringOf(S, null, [], { ...settings, isWhole: false })?.kind).toBe('unknown')
-    expect(coveringOf(S, null, [done], { ...settings, isWhole: false })?.kind).toBe('done')
-    expect(coveringOf(S, null, [unreadable], { ...settings, hasRanges: false, isWhole: false })).toBeNull()
-  })
+test('a walker from the newest to the oldest slot knows that it does not know, if it has not read all later rows of a task with ranges', () => {
+  expect(coveringOf(S, null, [], { ...settings, isWhole: false })?.kind).toBe('unknown')
+  expect(coveringOf(S, null, [done], { ...settings, isWhole: false })?.kind).toBe('done')
+  expect(coveringOf(S, null, [unreadable], { ...settings, hasRanges: false, isWhole: false })).toBeNull()
 })

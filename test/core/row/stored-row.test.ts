@@ -47,103 +47,101 @@ const rejection = (runId: string): Rejection => ({
   host: 'host',
 })
 
-describe('the stored form of a row', () => {
-  it('is what a person and another program can read', () => {
-    expect(encodeRow(rowWith({ ending: FAILED }, {}))).toEqual({
-      task: 'nightly',
-      slot: '2026-11-24T03:00:00Z',
-      day: '2026-11-24',
-      schemaVersion: 2,
-      windowEnd: '2026-11-25T03:00:00Z',
-      state: 'PENDING',
-      version: 3,
-      writeId: expect.any(String),
-      owner: 'run-2',
-      schedule: '0 3 * * *',
-      zone: 'UTC',
-      zoneData: '2026a',
-      attempts: [
-        {
-          number: 1,
-          runId: 'run-1',
-          trigger: { kind: 'scheduled', eventTime: '2026-11-24T03:00:05Z', source: 'event-time' },
-          host: 'host',
-          startedAt: '2026-11-24T03:00:05Z',
-          endedAt: '2026-11-24T03:00:06Z',
-          outcome: 'failed',
-          exitCode: 3,
-        },
-        {
-          number: 2,
-          runId: 'run-2',
-          trigger: { kind: 'scheduled', eventTime: '2026-11-24T03:00:05Z', source: 'event-time' },
-          host: 'host',
-          startedAt: '2026-11-24T03:00:05Z',
-        },
-      ],
-      leaseUntil: '2026-11-24T03:10:05Z',
-    })
-  })
-
-  it('reads the rows of an earlier version that covered slots: a slot that is left open, and a run with a range', () => {
-    const at = '2026-11-22T03:00:00Z'
-    const covered = { state: 'SKIPPED', at, by: 'cronledger', reason: `covered by slot ${at}`, afterAttempt: 0 }
-    const plain = encodeRow(rowWith({ ending: SUCCEEDED }))
-    const ofSlot = { ...plain, state: 'SKIPPED', attempts: [], resolutions: [covered], coveredBy: at }
-    expect(decodeRow(ofSlot)).toMatchObject({ state: 'FAILED', attempts: [], resolutions: [] })
-    const since = Date.parse(at)
-    expect(decodeRow({ ...plain, covers: { slots: 1, since: at } })).toMatchObject({ attempts: [{ since }] })
-    const searched = SLOT - LONGEST_RANGE_MS
-    expect(decodeRow({ ...plain, covers: { slots: 1 } })).toMatchObject({ attempts: [{ searched }] })
-    // The next write of the slot removes what only the earlier version reads.
-    expect(OWNER_FIELDS).toEqual(expect.arrayContaining(['coveredBy', 'covers']))
-  })
-
-  it('keeps milliseconds, and expires in whole seconds, never too early', () => {
-    const row = { ...pending(rowWith({})), leaseUntil: NOW + 7, expiresAt: NOW + 1 }
-    expect(encodeRow(row)).toMatchObject({ leaseUntil: '2026-11-24T03:00:05.007Z', expiresAt: NOW / 1000 + 1 })
-  })
-
-  it('gives the same row back, whatever is in it', () => {
-    fc.assert(
-      fc.property(rows, (row) => {
-        expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
-      }),
-    )
-  })
-
-  it('leaves out the facts of ECS that the ARN of the task has', () => {
-    const claim = {
-      ...{ task: 'nightly', window: { slot: SLOT, end: null }, schedule: { expression: '@daily', zone: 'UTC' } },
-      ...{ zoneData: '2026a', runId: 'run-1', trigger: SCHEDULED, ...FARGATE },
-    }
-    const { kind, region, cluster, awsvpc, logStream, ...others } = FARGATE.place
-    const row = claimRow(null, claim, { writeId: 'w', now: NOW }, 600_000)
-    expect(encodeRow(row)['attempts']).toMatchObject([
+it('the stored form of a row is what a person and another program can read', () => {
+  expect(encodeRow(rowWith({ ending: FAILED }, {}))).toEqual({
+    task: 'nightly',
+    slot: '2026-11-24T03:00:00Z',
+    day: '2026-11-24',
+    schemaVersion: 2,
+    windowEnd: '2026-11-25T03:00:00Z',
+    state: 'PENDING',
+    version: 3,
+    writeId: expect.any(String),
+    owner: 'run-2',
+    schedule: '0 3 * * *',
+    zone: 'UTC',
+    zoneData: '2026a',
+    attempts: [
       {
-        ...FARGATE.host,
-        ecs: { ...others, logStream: 'cronledger/batch/' },
+        number: 1,
+        runId: 'run-1',
+        trigger: { kind: 'scheduled', eventTime: '2026-11-24T03:00:05Z', source: 'event-time' },
+        host: 'host',
+        startedAt: '2026-11-24T03:00:05Z',
+        endedAt: '2026-11-24T03:00:06Z',
+        outcome: 'failed',
+        exitCode: 3,
       },
-    ])
-    expect(Object.keys(Object(Object(encodeRow(row)['attempts'])[0].ecs))).toHaveLength(5)
-    expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
+      {
+        number: 2,
+        runId: 'run-2',
+        trigger: { kind: 'scheduled', eventTime: '2026-11-24T03:00:05Z', source: 'event-time' },
+        host: 'host',
+        startedAt: '2026-11-24T03:00:05Z',
+      },
+    ],
+    leaseUntil: '2026-11-24T03:10:05Z',
   })
+})
 
-  it('holds neither null nor booleans, which some stores do not have', () => {
-    const leaves = (value: StoredValue): unknown[] =>
-      typeof value === 'object' ? Object.values(value).flatMap(leaves) : [typeof value]
-    fc.assert(
-      fc.property(rows, (row) => {
-        expect(['string', 'number']).toEqual(expect.arrayContaining(leaves(encodeRow(row))))
-      }),
-    )
-  })
+it('the stored form of a row reads the rows of an earlier version that covered slots: a slot that is left open, and a run with a range', () => {
+  const at = '2026-11-22T03:00:00Z'
+  const covered = { state: 'SKIPPED', at, by: 'cronledger', reason: `covered by slot ${at}`, afterAttempt: 0 }
+  const plain = encodeRow(rowWith({ ending: SUCCEEDED }))
+  const ofSlot = { ...plain, state: 'SKIPPED', attempts: [], resolutions: [covered], coveredBy: at }
+  expect(decodeRow(ofSlot)).toMatchObject({ state: 'FAILED', attempts: [], resolutions: [] })
+  const since = Date.parse(at)
+  expect(decodeRow({ ...plain, covers: { slots: 1, since: at } })).toMatchObject({ attempts: [{ since }] })
+  const searched = SLOT - LONGEST_RANGE_MS
+  expect(decodeRow({ ...plain, covers: { slots: 1 } })).toMatchObject({ attempts: [{ searched }] })
+  // The next write of the slot removes what only the earlier version reads.
+  expect(OWNER_FIELDS).toEqual(expect.arrayContaining(['coveredBy', 'covers']))
+})
 
-  it('names slots so that text order is time order', () => {
-    expect(formatSlot(SLOT)).toBe('2026-11-24T03:00:00Z')
-    expect(dayOf(SLOT)).toBe('2026-11-24')
-    expect(() => formatSlot(SLOT + 1)).toThrow('not a whole second')
-  })
+it('the stored form of a row keeps milliseconds, and expires in whole seconds, never too early', () => {
+  const row = { ...pending(rowWith({})), leaseUntil: NOW + 7, expiresAt: NOW + 1 }
+  expect(encodeRow(row)).toMatchObject({ leaseUntil: '2026-11-24T03:00:05.007Z', expiresAt: NOW / 1000 + 1 })
+})
+
+it('the stored form of a row gives the same row back, whatever is in it', () => {
+  fc.assert(
+    fc.property(rows, (row) => {
+      expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
+    }),
+  )
+})
+
+it('the stored form of a row leaves out the facts of ECS that the ARN of the task has', () => {
+  const claim = {
+    ...{ task: 'nightly', window: { slot: SLOT, end: null }, schedule: { expression: '@daily', zone: 'UTC' } },
+    ...{ zoneData: '2026a', runId: 'run-1', trigger: SCHEDULED, ...FARGATE },
+  }
+  const { kind, region, cluster, awsvpc, logStream, ...others } = FARGATE.place
+  const row = claimRow(null, claim, { writeId: 'w', now: NOW }, 600_000)
+  expect(encodeRow(row)['attempts']).toMatchObject([
+    {
+      ...FARGATE.host,
+      ecs: { ...others, logStream: 'cronledger/batch/' },
+    },
+  ])
+  expect(Object.keys(Object(Object(encodeRow(row)['attempts'])[0].ecs))).toHaveLength(5)
+  expect(decodeRow(jsonOf(encodeRow(row)))).toEqual(row)
+})
+
+it('the stored form of a row holds neither null nor booleans, which some stores do not have', () => {
+  const leaves = (value: StoredValue): unknown[] =>
+    typeof value === 'object' ? Object.values(value).flatMap(leaves) : [typeof value]
+  fc.assert(
+    fc.property(rows, (row) => {
+      expect(['string', 'number']).toEqual(expect.arrayContaining(leaves(encodeRow(row))))
+    }),
+  )
+})
+
+it('the stored form of a row names slots so that text order is time order', () => {
+  expect(formatSlot(SLOT)).toBe('2026-11-24T03:00:00Z')
+  expect(dayOf(SLOT)).toBe('2026-11-24')
+  expect(() => formatSlot(SLOT + 1)).toThrow('not a whole second')
 })
 
 describe('an impossible row is not written', () => {
@@ -174,7 +172,7 @@ describe('an impossible row is not written', () => {
     ['no owner', { ...ended, owner: '' }],
   ]
 
-  it.each(impossible)('%s', (_, row) => {
+  it.each(impossible)('an impossible row is not written: %s', (_, row) => {
     expect(() => encodeRow(row as Row)).toThrow(/^impossible row nightly 2026-11-24T03:00:00Z: /)
   })
 
@@ -200,7 +198,7 @@ describe('a malformed row is not guessed at', () => {
     ...encodeNotes(addRejection(NO_NOTES, rejection('d'))),
   })
 
-  it('is fine before it is malformed, and with more in it', () => {
+  it('a row is fine before it is malformed, and with more in it', () => {
     expect(decodeRow({ ...stored, colour: 'red', owners: { a: [null, true] } })).toEqual(decodeRow(stored))
   })
 
@@ -229,7 +227,7 @@ describe('a malformed row is not guessed at', () => {
     ],
     [{ attempts: [{ ...ATTEMPT, phase: 'running' }] }, 'attempts[0].phase is "running", but must be waiting'],
     [{ schemaVersion: '1' }, 'schemaVersion is "1"'],
-  ])('%j', (change, message) => {
+  ])('a malformed row is not guessed at: %j', (change, message) => {
     const error = expect.objectContaining({ kind: 'shape', message: expect.stringContaining(message) })
     expect(() => decodeRow({ ...stored, ...change })).toThrow(error)
     expect(() => decodeRow({ ...stored, ...change })).toThrow(/^row nightly 2026-11-24T03:00:00Z is damaged: /)
@@ -244,7 +242,7 @@ describe('a malformed row is not guessed at', () => {
     expect(decodeRow({ ...stored, schemaVersion: 3, state: 7, attempts: 'x' })).toEqual(newerSchema)
   })
 
-  it('of a schema from before the first release is refused', () => {
+  it('a row of a schema from before the first release is refused', () => {
     expect(() => decodeRow({ ...stored, schemaVersion: 1, state: 7 })).toThrow(
       'row nightly 2026-11-24T03:00:00Z has schema version 1, from before the first release of cronledger. Use a new ledger.',
     )
@@ -258,7 +256,7 @@ describe('rejections', () => {
   const stored = (notes: Notes) =>
     decodeNotes({ what: 'notes', path: '', values: jsonOf(encodeNotes(notes)) as Record<string, unknown> })
 
-  it('that were refused have a count of their own, past those that are kept', () => {
+  it('refusals have a count of their own, past those that are kept', () => {
     const refused = { ...rejection('run-60'), kind: 'refused' } as const
     const notes = addRejection(addRejection(noted(ids(60)), refused), rejection('run-61'))
     expect(notes).toMatchObject({ count: 62, refused: 1 })
@@ -266,7 +264,7 @@ describe('rejections', () => {
     expect(stored(notes)).toEqual(notes)
   })
 
-  it('that were refused are counted from the kept ones where there is no counter', () => {
+  it('refusals are counted from the kept ones where there is no counter', () => {
     const refused = { ...rejection('run-60'), kind: 'refused' } as const
     const { refusalCount: _, ...old } = encodeNotes(
       addRejection(noted(['run-1'], addRejection(NO_NOTES, refused)), { ...refused, runId: 'b' }),
@@ -276,7 +274,7 @@ describe('rejections', () => {
     expect(decodeNotes({ what: 'notes', path: '', values: many })).toMatchObject({ count: 61, refused: 1 })
   })
 
-  it('come back from their stored form', () => {
+  it('rejections come back from their stored form', () => {
     for (const count of [0, 1, FIRST_REJECTIONS, FIRST_REJECTIONS + 1, NOTED_RUN_IDS + 1]) {
       expect(stored(noted(ids(count)))).toEqual(noted(ids(count)))
     }

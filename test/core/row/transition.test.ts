@@ -147,47 +147,43 @@ test('an attempt that waits, and its beginning, are trusted for a lease of their
   })
 })
 
-describe('retention', () => {
-  const DAY_MS = 86_400_000
-  const expiryOf = (base: Row | null, retentionMs: number | null, now = NOW) =>
-    claimRow(base, { ...CLAIM, retentionMs }, { writeId: 'w', now }, LEASE_MS).expiresAt
+const DAY_MS = 86_400_000
+const expiryOf = (base: Row | null, retentionMs: number | null, now = NOW) =>
+  claimRow(base, { ...CLAIM, retentionMs }, { writeId: 'w', now }, LEASE_MS).expiresAt
 
-  test('counts from the run where that is later than the slot, and from the slot where it is not', () => {
-    expect(expiryOf(null, 35 * DAY_MS, NOW + 400 * DAY_MS)).toBe(NOW + 435 * DAY_MS)
-    expect(expiryOf(null, 35 * DAY_MS, CLAIM.window.slot - 10_000)).toBe(CLAIM.window.slot + 35 * DAY_MS)
-    expect(expiryOf(null, null)).toBe(null)
-  })
-
-  test('is never made shorter by a later claim', () => {
-    const kept = { ...rowWith({ ending: FAILED }), expiresAt: NOW + 400 * DAY_MS }
-    expect(expiryOf(kept, 35 * DAY_MS)).toBe(kept.expiresAt)
-    expect(expiryOf(kept, null)).toBe(kept.expiresAt)
-    expect(expiryOf(kept, 500 * DAY_MS)).toBe(NOW + 500 * DAY_MS)
-  })
+test('retention counts from the run where that is later than the slot, and from the slot where it is not', () => {
+  expect(expiryOf(null, 35 * DAY_MS, NOW + 400 * DAY_MS)).toBe(NOW + 435 * DAY_MS)
+  expect(expiryOf(null, 35 * DAY_MS, CLAIM.window.slot - 10_000)).toBe(CLAIM.window.slot + 35 * DAY_MS)
+  expect(expiryOf(null, null)).toBe(null)
 })
 
-describe('the state after an end', () => {
-  for (const [state, ...endings] of [
-    ['COMPLETED', SUCCEEDED],
-    ['FAILED', FAILED],
-    ['FAILED', NOT_STARTED],
-    ['FAILED', { outcome: 'interrupted', signal: 'SIGTERM' }],
-    ['FAILED', SUCCEEDED, FAILED],
-    ['COMPLETED', SUCCEEDED, NOT_STARTED],
-    ['COMPLETED', FAILED, SUCCEEDED, NOT_STARTED, NOT_STARTED],
-  ] as ReadonlyArray<[string, ...Ending[]]>) {
-    test(`${endings.map(({ outcome }) => outcome).join(', ')}: ${state}`, () => {
-      expect(rowWith(...endings.map((ending) => ({ trigger: FORCED, ending }))).state).toBe(state)
-    })
-  }
+test('retention is never made shorter by a later claim', () => {
+  const kept = { ...rowWith({ ending: FAILED }), expiresAt: NOW + 400 * DAY_MS }
+  expect(expiryOf(kept, 35 * DAY_MS)).toBe(kept.expiresAt)
+  expect(expiryOf(kept, null)).toBe(kept.expiresAt)
+  expect(expiryOf(kept, 500 * DAY_MS)).toBe(NOW + 500 * DAY_MS)
+})
 
-  test('a resolution holds until an attempt starts after it', () => {
-    const resolution = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
-    const row: Row = { ...closed(rowWith({ ending: FAILED })), state: 'SKIPPED', resolutions: [resolution] }
-    const next = claimRow(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)
-    expect(finishRow(next, NOT_STARTED, STAMP).state).toBe('SKIPPED')
-    expect(finishRow(next, SUCCEEDED, STAMP).state).toBe('COMPLETED')
+for (const [state, ...endings] of [
+  ['COMPLETED', SUCCEEDED],
+  ['FAILED', FAILED],
+  ['FAILED', NOT_STARTED],
+  ['FAILED', { outcome: 'interrupted', signal: 'SIGTERM' }],
+  ['FAILED', SUCCEEDED, FAILED],
+  ['COMPLETED', SUCCEEDED, NOT_STARTED],
+  ['COMPLETED', FAILED, SUCCEEDED, NOT_STARTED, NOT_STARTED],
+] as ReadonlyArray<[string, ...Ending[]]>) {
+  test(`the state after an end: ${endings.map(({ outcome }) => outcome).join(', ')}: ${state}`, () => {
+    expect(rowWith(...endings.map((ending) => ({ trigger: FORCED, ending }))).state).toBe(state)
   })
+}
+
+test('a resolution holds until an attempt starts after it', () => {
+  const resolution = { state: 'SKIPPED', at: NOW, by: 'ada', reason: 'not tonight', afterAttempt: 1 } as const
+  const row: Row = { ...closed(rowWith({ ending: FAILED })), state: 'SKIPPED', resolutions: [resolution] }
+  const next = claimRow(row, { ...CLAIM, trigger: FORCED }, STAMP, LEASE_MS)
+  expect(finishRow(next, NOT_STARTED, STAMP).state).toBe('SKIPPED')
+  expect(finishRow(next, SUCCEEDED, STAMP).state).toBe('COMPLETED')
 })
 
 test('a word after attempts that are counted only holds until a later attempt starts', () => {
@@ -202,7 +198,7 @@ test('a word after attempts that are counted only holds until a later attempt st
 describe('a person’s word', () => {
   const word = { ...CLAIM, runId: 'person', state: 'SKIPPED', by: 'ada', reason: 'not tonight' } as const
 
-  test('makes a row where there was none', () => {
+  test('a person’s word makes a row where there was none', () => {
     expect(resolveRow(null, word, STAMP)).toMatchObject({
       state: 'SKIPPED',
       version: 1,
@@ -212,7 +208,7 @@ describe('a person’s word', () => {
     })
   })
 
-  test('ends a stale attempt, and fences its owner', () => {
+  test('a person’s word ends a stale attempt, and fences its owner', () => {
     const stale = rowWith({ ending: FAILED }, {})
     const row = resolveRow(stale, { ...word, state: 'COMPLETED' }, STAMP)
     expect(row).toMatchObject({ state: 'COMPLETED', version: stale.version + 1, owner: 'person', leaseUntil: null })
@@ -224,37 +220,31 @@ describe('a person’s word', () => {
   })
 })
 
-describe('a withdrawal', () => {
-  test('of a claim that was not applied excludes it: same expectation, next version', () => {
-    for (const found of [null, rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {})]) {
-      const row = withdrawClaim(found, CLAIM, STAMP)
-      expect(row.version).toBe(claimRow(found, CLAIM, STAMP, LEASE_MS).version)
-      expect(row.writeId).toBe(STAMP.writeId)
-    }
-    expect(withdrawClaim(null, CLAIM, STAMP)).toMatchObject({
-      state: 'FAILED',
-      leaseUntil: null,
-      attempts: [{ runId: 'me', outcome: 'notStarted' }],
-    })
+test('of a claim that was not applied excludes it: same expectation, next version', () => {
+  for (const found of [null, rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {})]) {
+    const row = withdrawClaim(found, CLAIM, STAMP)
+    expect(row.version).toBe(claimRow(found, CLAIM, STAMP, LEASE_MS).version)
+    expect(row.writeId).toBe(STAMP.writeId)
+  }
+  expect(withdrawClaim(null, CLAIM, STAMP)).toMatchObject({
+    state: 'FAILED',
+    leaseUntil: null,
+    attempts: [{ runId: 'me', outcome: 'notStarted' }],
   })
+})
 
-  test('leaves the row of another run as it was', () => {
-    for (const found of [
-      rowWith({ ending: FAILED }),
-      rowWith({ ending: FAILED }, {}),
-      rowWith({ ending: SUCCEEDED }),
-    ]) {
-      const { version, writeId: _, ...rest } = found
-      expect(withdrawClaim(found, CLAIM, STAMP)).toEqual({ ...rest, version: version + 1, writeId: STAMP.writeId })
-    }
-  })
+test('leaves the row of another run as it was', () => {
+  for (const found of [rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {}), rowWith({ ending: SUCCEEDED })]) {
+    const { version, writeId: _, ...rest } = found
+    expect(withdrawClaim(found, CLAIM, STAMP)).toEqual({ ...rest, version: version + 1, writeId: STAMP.writeId })
+  }
+})
 
-  test('of a claim that was applied ends its attempt', () => {
-    const landed = claimRow(null, CLAIM, STAMP, LEASE_MS)
-    const row = withdrawClaim(landed, CLAIM, STAMP)
-    expect(row.attempts).toMatchObject([{ number: 1, outcome: 'notStarted' }])
-    expect(row.version).toBe(landed.version + 1)
-  })
+test('a withdrawal of a claim that was applied ends its attempt', () => {
+  const landed = claimRow(null, CLAIM, STAMP, LEASE_MS)
+  const row = withdrawClaim(landed, CLAIM, STAMP)
+  expect(row.attempts).toMatchObject([{ number: 1, outcome: 'notStarted' }])
+  expect(row.version).toBe(landed.version + 1)
 })
 
 test('property: each attempt has a number of its own, all that started are listed, and only the last one may be open', () => {

@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { parseInstant } from '../../../src/core/instant.ts'
 import { clockNotes } from '../../../src/core/schedule/clock-changes.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
@@ -16,28 +16,26 @@ function notes(expression: string, zone: string, from = '2026-10-01T00:00:00Z', 
   ])
 }
 
-describe('a daily schedule', () => {
-  test('in the spring gap is skipped', () => {
-    expect(notes('30 2 * * *', 'America/New_York')).toEqual([['skipped', '2027-03-14T02:30:00', '2027-03-14T02:30:00']])
-  })
+test('a daily schedule in the spring gap is skipped', () => {
+  expect(notes('30 2 * * *', 'America/New_York')).toEqual([['skipped', '2027-03-14T02:30:00', '2027-03-14T02:30:00']])
+})
 
-  test('in the autumn fold is one slot', () => {
-    expect(notes('30 1 * * *', 'America/New_York')).toEqual([['once', '2026-11-01T01:30:00', '2026-11-01T01:30:00']])
-  })
+test('a daily schedule in the autumn fold is one slot', () => {
+  expect(notes('30 1 * * *', 'America/New_York')).toEqual([['once', '2026-11-01T01:30:00', '2026-11-01T01:30:00']])
+})
 
-  test.each([
-    // The edges of gap and fold: the clocks go from 02:00 to 03:00, and from 02:00 back to 01:00.
-    ['0 2 * * *', [['skipped', '2027-03-14T02:00:00', '2027-03-14T02:00:00']]],
-    ['59 2 * * *', [['skipped', '2027-03-14T02:59:00', '2027-03-14T02:59:00']]],
-    ['0 3 * * *', []],
-    ['59 1 * * *', [['once', '2026-11-01T01:59:00', '2026-11-01T01:59:00']]],
-    ['0 1 * * *', [['once', '2026-11-01T01:00:00', '2026-11-01T01:00:00']]],
-    ['59 0 * * *', []],
-    // Both changes fall on a Sunday.
-    ['30 2 * * 1-6', []],
-  ])('%s', (expression, expected) => {
-    expect(notes(expression, 'America/New_York')).toEqual(expected)
-  })
+test.each([
+  // The edges of gap and fold: the clocks go from 02:00 to 03:00, and from 02:00 back to 01:00.
+  ['0 2 * * *', [['skipped', '2027-03-14T02:00:00', '2027-03-14T02:00:00']]],
+  ['59 2 * * *', [['skipped', '2027-03-14T02:59:00', '2027-03-14T02:59:00']]],
+  ['0 3 * * *', []],
+  ['59 1 * * *', [['once', '2026-11-01T01:59:00', '2026-11-01T01:59:00']]],
+  ['0 1 * * *', [['once', '2026-11-01T01:00:00', '2026-11-01T01:00:00']]],
+  ['59 0 * * *', []],
+  // Both changes fall on a Sunday.
+  ['30 2 * * 1-6', []],
+])('a daily schedule: %s', (expression, expected) => {
+  expect(notes(expression, 'America/New_York')).toEqual(expected)
 })
 
 test('every hour: both passes are slots', () => {

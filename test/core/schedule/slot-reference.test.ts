@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { parseSlotReference } from '../../../src/core/schedule/slot-reference.ts'
 
@@ -8,25 +8,23 @@ const slotOf = (expression: string, zone: string, text: string, anchor?: string)
   return new Date(parseSlotReference(schedule, text, NOW).slot).toISOString()
 }
 
-describe('a local time that comes twice in autumn', () => {
-  test('may be written with a space', () => {
-    expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01 01:30')).toBe('2026-11-01T05:30:00.000Z')
-  })
+test('a local time that comes twice in autumn may be written with a space', () => {
+  expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01 01:30')).toBe('2026-11-01T05:30:00.000Z')
+})
 
-  test('is the slot of the first pass, where a schedule has but that', () => {
-    expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01T01:30')).toBe('2026-11-01T05:30:00.000Z')
-  })
+test('a local time that comes twice in autumn is the slot of the first pass, where a schedule has but that', () => {
+  expect(slotOf('30 1 * * *', 'America/New_York', '2026-11-01T01:30')).toBe('2026-11-01T05:30:00.000Z')
+})
 
-  test('is that of the second pass, where a rate has but that', () => {
-    const anchor = '2026-11-01T06:30:00Z'
-    expect(slotOf('rate(2 hours)', 'America/New_York', '2026-11-01T01:30', anchor)).toBe('2026-11-01T06:30:00.000Z')
-  })
+test('a local time that comes twice in autumn is the one of the second pass, where a rate has but that', () => {
+  const anchor = '2026-11-01T06:30:00Z'
+  expect(slotOf('rate(2 hours)', 'America/New_York', '2026-11-01T01:30', anchor)).toBe('2026-11-01T06:30:00.000Z')
+})
 
-  test('is refused with the names of both, where both are slots', () => {
-    expect(() => slotOf('30 * * * *', 'America/New_York', '2026-11-01T01:30')).toThrow(
-      'occurs twice in America/New_York, because the clocks go back. Use 2026-11-01T05:30:00Z or 2026-11-01T06:30:00Z.',
-    )
-  })
+test('a local time that comes twice in autumn is refused with the names of both, where both are slots', () => {
+  expect(() => slotOf('30 * * * *', 'America/New_York', '2026-11-01T01:30')).toThrow(
+    'occurs twice in America/New_York, because the clocks go back. Use 2026-11-01T05:30:00Z or 2026-11-01T06:30:00Z.',
+  )
 })
 
 test('a date has its slot also in the hour that is put back over midnight', () => {

@@ -39,7 +39,7 @@ describe('a change that was declared', () => {
   const daily = inForce('2026-11-01T03:00:00Z', '0 3 * * *')
   const hourly: InForce = { ...inForce('2026-11-03T03:30:00Z', '0 * * * *'), declared: 'unconfirmed' }
 
-  test('leaves no slot in doubt', () => {
+  test('a change that was declared leaves no slot in doubt', () => {
     const slots = ['2026-11-03T05:00', '2026-11-03T04:00', '2026-11-03T03:00', '2026-11-02T03:00']
     expect(due([daily, hourly], '2026-11-02T00:00:00Z', '2026-11-03T05:30:00Z')).toEqual(slots)
     const yearly: InForce = { ...inForce('2026-11-03T00:00:00Z', '@yearly'), declared: 'confirmed' }
@@ -122,7 +122,7 @@ describe('the slots that were due', () => {
   const daily = inForce('2026-11-01T03:00:00Z', '0 3 * * *')
   const moved = (after?: string) => inForce('2026-11-04T05:00:00Z', '0 5 * * *', 'UTC', after)
 
-  test('are those of the schedule of their time, and in doubt while the schedule changed', () => {
+  test('the slots that were due are those of the schedule of their time, and in doubt while the schedule changed', () => {
     expect(due([daily, moved('2026-11-02T03:00:00Z')], '2026-11-01T00:00:00Z', '2026-11-06T00:00:00Z')).toEqual([
       '2026-11-05T05:00',
       '2026-11-04T05:00',
@@ -202,7 +202,7 @@ describe('the slots that were due', () => {
     expect(slots).toEqual(expected.map((slot) => `2026-${slot}?`))
   })
 
-  test('over a clock change', () => {
+  test('the slots that were due over a clock change are those of its local times', () => {
     const schedules = [inForce('2026-10-30T05:30:00Z', '30 1 * * *', 'America/New_York')]
     expect(due(schedules, '2026-10-31T00:00:00Z', '2026-11-03T00:00:00Z')).toEqual([
       '2026-11-02T06:30',
@@ -249,31 +249,29 @@ test('the slots of several tasks that were due are one list, newest first', () =
   expect([...dueKeys([], 0, at('2026-11-03T03:00:01Z'))]).toEqual([])
 })
 
-describe('slots without a row among the rows', () => {
-  async function merged(due: readonly string[], rows: readonly string[], withOlder = true) {
-    const keyOf = (text: string) => ({ task: text.slice(0, 1), slot: day(Number(text.slice(1))) })
-    async function* stream() {
-      for (const text of rows) yield { ...rowWith({}), ...keyOf(text) }
-    }
-    const found: string[] = []
-    for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder)) {
-      const { task, slot } = row ?? missed
-      found.push(`${row === null ? '!' : ''}${task}${new Date(slot).getUTCDate()}`)
-    }
-    return found
+async function merged(due: readonly string[], rows: readonly string[], withOlder = true) {
+  const keyOf = (text: string) => ({ task: text.slice(0, 1), slot: day(Number(text.slice(1))) })
+  async function* stream() {
+    for (const text of rows) yield { ...rowWith({}), ...keyOf(text) }
   }
+  const found: string[] = []
+  for await (const { row, missed } of withMissed(due.map(keyOf), stream(), withOlder)) {
+    const { task, slot } = row ?? missed
+    found.push(`${row === null ? '!' : ''}${task}${new Date(slot).getUTCDate()}`)
+  }
+  return found
+}
 
-  test('of several tasks, for any order of the rows of one slot', async () => {
-    const due = ['a9', 'b9', 'c9', 'a8', 'b8', 'c8', 'a7']
-    expect(await merged(due, ['b9', 'c8', 'a8', 'z6'])).toEqual(['b9', '!a9', '!c9', 'c8', 'a8', '!b8', '!a7', 'z6'])
-    expect(await merged(due, [])).toEqual(due.map((key) => `!${key}`))
-    expect(await merged([], ['a9', 'b9'])).toEqual(['a9', 'b9'])
-  })
+test('of several tasks, for any order of the rows of one slot', async () => {
+  const due = ['a9', 'b9', 'c9', 'a8', 'b8', 'c8', 'a7']
+  expect(await merged(due, ['b9', 'c8', 'a8', 'z6'])).toEqual(['b9', '!a9', '!c9', 'c8', 'a8', '!b8', '!a7', 'z6'])
+  expect(await merged(due, [])).toEqual(due.map((key) => `!${key}`))
+  expect(await merged([], ['a9', 'b9'])).toEqual(['a9', 'b9'])
+})
 
-  test('before the last row only where they are asked for', async () => {
-    expect(await merged(['a9', 'a8', 'b8', 'a7'], ['b9', 'a8'], false)).toEqual(['b9', '!a9', 'a8'])
-    expect(await merged(['a9'], [], false)).toEqual([])
-  })
+test('slots without a row come before the last row only where they are asked for', async () => {
+  expect(await merged(['a9', 'a8', 'b8', 'a7'], ['b9', 'a8'], false)).toEqual(['b9', '!a9', 'a8'])
+  expect(await merged(['a9'], [], false)).toEqual([])
 })
 
 test('a missed slot has the schedule of its time', () => {
@@ -351,7 +349,7 @@ describe('overdue', () => {
   const atEnd = { now: slot + 20 * MINUTE_MS, doneByMs: 20 * MINUTE_MS }
   const before = { ...atEnd, now: atEnd.now - 1 }
 
-  test('is a slot that runs or waits, from the end of done-by on', async () => {
+  test('overdue is a slot that runs or waits, from the end of done-by on', async () => {
     expect(await findings([], [live], null, before)).toEqual([])
     expect(await findings([], [live], null, atEnd)).toEqual(['overdue 24'])
     expect(await findings([], [{ ...lastWaiting(live), leaseUntil: live.leaseUntil }], null, atEnd)).toEqual([
@@ -360,7 +358,7 @@ describe('overdue', () => {
     expect(await findings([], [live], null, { ...atEnd, doneByMs: null })).toEqual([])
   })
 
-  test('is a slot without a row while its grace period is not over, and it is missed after that', async () => {
+  test('overdue is a slot without a row while its grace period is not over, and it is missed after that', async () => {
     const [graceMs, doneByMs] = [15 * MINUTE_MS, 5 * MINUTE_MS]
     const kindAt = (now: number) => findings([slot], [], null, { now, graceMs, doneByMs })
     expect(await kindAt(slot + doneByMs - 1)).toEqual([])
@@ -369,7 +367,7 @@ describe('overdue', () => {
     expect(await kindAt(slot + graceMs)).toEqual(['missed 24'])
   })
 
-  test('is no slot that completed late, failed, was skipped or is stale', async () => {
+  test('overdue is no slot that completed late, failed, was skipped or is stale', async () => {
     const late = { now: NOW + 86_400_000, doneByMs: 1 }
     const skipped: Row = { ...closed(rowWith({ ending: FAILED })), state: 'SKIPPED' }
     expect(await findings([], [rowWith({ ending: SUCCEEDED })], null, late)).toEqual([])
@@ -393,7 +391,7 @@ describe('a finding arises at the first instant at which a check finds it', () =
     ['missed', null, slot + settings.graceMs],
     ['overdue', live, slot + settings.doneByMs],
     ['stale', rowWith({}), (pending(rowWith({})).leaseUntil ?? 0) + settings.skewMs + 1],
-  ] as const)('%s', (kind, row, arose) => {
+  ] as const)('a finding arises at the first instant at which a check finds it: %s', (kind, row, arose) => {
     const at = (now: number) => judgedAt(now, row, { slot, ...settings, lateAfterMs: null })
     expect(at(arose - 1).kind).toBe(null)
     expect(at(arose).kind).toBe(kind)
@@ -428,7 +426,7 @@ describe('a finding arises at the first instant at which a check finds it', () =
     ['failed: the end of its last attempt', rowWith({ ending: FAILED }), NOW + 1_000],
     ['failed: the resolution after it', resolved, NOW + 7 * MINUTE_MS],
     ['late: the start of its first attempt', rowWith({ ending: SUCCEEDED }), NOW],
-  ])('%s', (_, row, arose) => {
+  ])('a finding arises at the first instant at which a check finds it: %s', (_, row, arose) => {
     const found = judgedAt(AUDIT.now, row, settings)
     expect(found.kind && FINDINGS[found.kind].aroseAt(found)).toBe(arose)
   })

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { windowOf } from '../../../src/core/schedule/slot.ts'
 import { parseSlotBySchedules, scheduleInForce, scheduleWith } from '../../../src/core/task/schedules-in-force.ts'
@@ -11,75 +11,71 @@ const SCHEDULES = [
 ]
 const IN_FORCE = SCHEDULES.map(({ since, spec }) => ({ since, schedule: parseSchedule(spec) }))
 
-describe('a slot has the window of the schedule that was in force', () => {
-  for (const [slot, expression, end] of [
-    ['2026-11-05T03:00:00Z', '0 3 * * *', '2026-11-06T03:00:00Z'],
-    ['2026-11-10T03:00:00Z', '0 * * * *', '2026-11-10T04:00:00Z'],
-    // The old one has no such slot: the new one names it all the same.
-    ['2026-11-05T04:00:00Z', '0 * * * *', '2026-11-05T05:00:00Z'],
-    // From before anybody ran it.
-    ['2026-10-05T03:00:00Z', '0 * * * *', '2026-10-05T04:00:00Z'],
-  ] as const) {
-    test(`${slot}: ${expression}`, () => {
-      const found = parseSlotBySchedules(SCHEDULES, slot, at('2026-11-20T00:00:00Z'))
-      expect(found).toEqual({ window: { slot: at(slot), end: at(end) }, spec: { expression, zone: 'UTC' } })
-      expect(scheduleWith(IN_FORCE, at(slot))?.spec.expression).toBe(expression)
-    })
-  }
-
-  test('a slot of none of them', () => {
-    expect(scheduleWith(IN_FORCE, at('2026-11-05T03:30:00Z'))).toBe(null)
-    expect(() => parseSlotBySchedules(SCHEDULES, '2026-11-05T03:30:00Z', at('2026-11-20T00:00:00Z'))).toThrow(
-      /is not a slot of 0 \* \* \* \* in UTC. The nearest slots are 2026-11-05T03:00:00Z and 2026-11-05T04:00:00Z/,
-    )
+for (const [slot, expression, end] of [
+  ['2026-11-05T03:00:00Z', '0 3 * * *', '2026-11-06T03:00:00Z'],
+  ['2026-11-10T03:00:00Z', '0 * * * *', '2026-11-10T04:00:00Z'],
+  // The old one has no such slot: the new one names it all the same.
+  ['2026-11-05T04:00:00Z', '0 * * * *', '2026-11-05T05:00:00Z'],
+  // From before anybody ran it.
+  ['2026-10-05T03:00:00Z', '0 * * * *', '2026-10-05T04:00:00Z'],
+] as const) {
+  test(`a slot has the window of the schedule that was in force: ${slot}: ${expression}`, () => {
+    const found = parseSlotBySchedules(SCHEDULES, slot, at('2026-11-20T00:00:00Z'))
+    expect(found).toEqual({ window: { slot: at(slot), end: at(end) }, spec: { expression, zone: 'UTC' } })
+    expect(scheduleWith(IN_FORCE, at(slot))?.spec.expression).toBe(expression)
   })
-  describe('a date goes by the schedule of that day alone', () => {
-    const resolve = (date: string, [before, after]: readonly [string, string]) => {
-      const [first, second] = SCHEDULES
-      const schedules = [
-        { since: first?.since ?? 0, spec: { expression: before, zone: 'UTC' } },
-        { since: second?.since ?? 0, spec: { expression: after, zone: 'UTC' } },
-      ]
-      return parseSlotBySchedules(schedules, date, at('2026-11-20T00:00:00Z')).window.slot
-    }
-    const several = /there are several slots on that day in UTC. Use one of 2026-11-\d\dT00:00:00Z, .*/
+}
 
-    test('its one slot', () => {
-      expect(resolve('2026-11-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-05T03:00:00Z'))
-      expect(resolve('2026-11-12', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-12T04:00:00Z'))
-    })
+test('a slot of none of them', () => {
+  expect(scheduleWith(IN_FORCE, at('2026-11-05T03:30:00Z'))).toBe(null)
+  expect(() => parseSlotBySchedules(SCHEDULES, '2026-11-05T03:30:00Z', at('2026-11-20T00:00:00Z'))).toThrow(
+    /is not a slot of 0 \* \* \* \* in UTC. The nearest slots are 2026-11-05T03:00:00Z and 2026-11-05T04:00:00Z/,
+  )
+})
+const resolve = (date: string, [before, after]: readonly [string, string]) => {
+  const [first, second] = SCHEDULES
+  const schedules = [
+    { since: first?.since ?? 0, spec: { expression: before, zone: 'UTC' } },
+    { since: second?.since ?? 0, spec: { expression: after, zone: 'UTC' } },
+  ]
+  return parseSlotBySchedules(schedules, date, at('2026-11-20T00:00:00Z')).window.slot
+}
+const several = /there are several slots on that day in UTC. Use one of 2026-11-\d\dT00:00:00Z, .*/
 
-    test('several slots: the one of the schedule before or after is not meant', () => {
-      expect(() => resolve('2026-11-05', ['0 */6 * * *', '0 4 * * *'])).toThrow(several)
-      expect(() => resolve('2026-11-12', ['0 3 * * *', '0 */6 * * *'])).toThrow(several)
-    })
+test('a date goes by the schedule of that day alone: its one slot', () => {
+  expect(resolve('2026-11-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-05T03:00:00Z'))
+  expect(resolve('2026-11-12', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-12T04:00:00Z'))
+})
 
-    test('no slot: neither', () => {
-      expect(() => resolve('2026-11-14', ['0 3 * * *', '0 4 * * 1-5'])).toThrow(
-        /the schedule has no slots on that day in UTC/,
-      )
-    })
+test('several slots: the one of the schedule before or after is not meant', () => {
+  expect(() => resolve('2026-11-05', ['0 */6 * * *', '0 4 * * *'])).toThrow(several)
+  expect(() => resolve('2026-11-12', ['0 3 * * *', '0 */6 * * *'])).toThrow(several)
+})
 
-    test('a local time that comes twice in it: not one of the schedule before', () => {
-      const [since = 0, later = 0] = SCHEDULES.map((one) => one.since)
-      const zone = 'Europe/Berlin'
-      const schedules = [
-        { since: since - 60 * 86_400_000, spec: { expression: '30 2 * * *', zone: 'UTC' } },
-        { since: later - 60 * 86_400_000, spec: { expression: '*/30 * * * *', zone } },
-      ]
-      const find = () => parseSlotBySchedules(schedules, '2026-10-25T02:30', at('2026-11-20T00:00:00Z'))
-      expect(find).toThrow(/occurs twice in Europe\/Berlin/)
-      // In UTC it comes once, also on that day.
-      const [first = { since: 0, spec: { expression: '30 2 * * *', zone: 'UTC' } }] = schedules
-      expect(parseSlotBySchedules([first], '2026-10-25T02:30', at('2026-11-20T00:00:00Z')).window.slot).toBe(
-        at('2026-10-25T02:30:00Z'),
-      )
-    })
+test('no slot: neither', () => {
+  expect(() => resolve('2026-11-14', ['0 3 * * *', '0 4 * * 1-5'])).toThrow(
+    /the schedule has no slots on that day in UTC/,
+  )
+})
 
-    test('from before the first run: the latest schedule that has it', () => {
-      expect(resolve('2026-10-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-10-05T04:00:00Z'))
-    })
-  })
+test('a local time that comes twice in it: not one of the schedule before', () => {
+  const [since = 0, later = 0] = SCHEDULES.map((one) => one.since)
+  const zone = 'Europe/Berlin'
+  const schedules = [
+    { since: since - 60 * 86_400_000, spec: { expression: '30 2 * * *', zone: 'UTC' } },
+    { since: later - 60 * 86_400_000, spec: { expression: '*/30 * * * *', zone } },
+  ]
+  const find = () => parseSlotBySchedules(schedules, '2026-10-25T02:30', at('2026-11-20T00:00:00Z'))
+  expect(find).toThrow(/occurs twice in Europe\/Berlin/)
+  // In UTC it comes once, also on that day.
+  const [first = { since: 0, spec: { expression: '30 2 * * *', zone: 'UTC' } }] = schedules
+  expect(parseSlotBySchedules([first], '2026-10-25T02:30', at('2026-11-20T00:00:00Z')).window.slot).toBe(
+    at('2026-10-25T02:30:00Z'),
+  )
+})
+
+test('from before the first run: the latest schedule that has it', () => {
+  expect(resolve('2026-10-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-10-05T04:00:00Z'))
 })
 
 test('the first slot that was run by a schedule is its own, also where an older or a later one has it too', () => {
@@ -93,27 +89,25 @@ test('the first slot that was run by a schedule is its own, also where an older 
   expect(scheduleWith(inForce, since)?.spec.expression).toBe(second.spec.expression)
 })
 
-describe('the schedule that was in force at the slot of a time', () => {
-  const inForceAt = (time: string) => {
-    const found = scheduleInForce(SCHEDULES, (schedule) => windowOf(schedule, at(time))?.slot ?? null)
-    return found === null ? null : [found.schedule.spec.expression, found.until]
-  }
-  const CHANGED = at('2026-11-10T00:00:00Z')
+const inForceAt = (time: string) => {
+  const found = scheduleInForce(SCHEDULES, (schedule) => windowOf(schedule, at(time))?.slot ?? null)
+  return found === null ? null : [found.schedule.spec.expression, found.until]
+}
+const CHANGED = at('2026-11-10T00:00:00Z')
 
-  test.each([
-    ['2026-11-09T23:59:59Z', '0 3 * * *', CHANGED],
-    ['2026-11-10T00:00:00Z', '0 * * * *', null],
-    ['2026-11-20T00:00:00Z', '0 * * * *', null],
-    // Before the first slot of all of them, it is the oldest one.
-    ['2026-10-01T00:00:00Z', '0 3 * * *', CHANGED],
-  ])('%s', (time, expression, until) => {
-    expect(inForceAt(time)).toEqual([expression, until])
-  })
+test.each([
+  ['2026-11-09T23:59:59Z', '0 3 * * *', CHANGED],
+  ['2026-11-10T00:00:00Z', '0 * * * *', null],
+  ['2026-11-20T00:00:00Z', '0 * * * *', null],
+  // Before the first slot of all of them, it is the oldest one.
+  ['2026-10-01T00:00:00Z', '0 3 * * *', CHANGED],
+])('the schedule that was in force at the slot of a time: %s', (time, expression, until) => {
+  expect(inForceAt(time)).toEqual([expression, until])
+})
 
-  test('a schedule without a slot at that time was not in force, unless it is the only one', () => {
-    const once = { since: at('2026-12-01T00:00:00Z'), spec: { expression: 'at(2026-12-01T00:00:00)', zone: 'UTC' } }
-    expect(scheduleInForce([...SCHEDULES, once], () => null)?.schedule.spec.expression).toBe('0 3 * * *')
-    expect(scheduleInForce([once], () => null)?.schedule.spec.expression).toBe('at(2026-12-01T00:00:00)')
-    expect(scheduleInForce([], () => null)).toBe(null)
-  })
+test('a schedule without a slot at that time was not in force, unless it is the only one', () => {
+  const once = { since: at('2026-12-01T00:00:00Z'), spec: { expression: 'at(2026-12-01T00:00:00)', zone: 'UTC' } }
+  expect(scheduleInForce([...SCHEDULES, once], () => null)?.schedule.spec.expression).toBe('0 3 * * *')
+  expect(scheduleInForce([once], () => null)?.schedule.spec.expression).toBe('at(2026-12-01T00:00:00)')
+  expect(scheduleInForce([], () => null)).toBe(null)
 })

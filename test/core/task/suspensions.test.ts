@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import {
   gapsOf,
   isRetired,
@@ -18,39 +18,37 @@ const { from } = PAUSE
 const until = from + HOUR_MS
 const ENDING = { ...PAUSE, until }
 
-describe('a scheduled trigger starts nothing in a pause', () => {
-  const isPaused = (slot: number, now: number, pause: Suspension = ENDING) =>
-    pauseFor({ pauses: [pause] }, slot, now, SKEW_MS) !== null
+const isPaused = (slot: number, now: number, pause: Suspension = ENDING) =>
+  pauseFor({ pauses: [pause] }, slot, now, SKEW_MS) !== null
 
-  test('if its slot lies in the pause, whenever it arrives', () => {
-    expect(isPaused(from, from)).toBe(true)
-    expect(isPaused(until - 1, until + HOUR_MS)).toBe(true)
-    expect(isPaused(until, until)).toBe(false)
-    expect(isPaused(from + HOUR_MS * 1_000, from, PAUSE)).toBe(true)
-  })
+test('if its slot lies in the pause, whenever it arrives', () => {
+  expect(isPaused(from, from)).toBe(true)
+  expect(isPaused(until - 1, until + HOUR_MS)).toBe(true)
+  expect(isPaused(until, until)).toBe(false)
+  expect(isPaused(from + HOUR_MS * 1_000, from, PAUSE)).toBe(true)
+})
 
-  test('if it arrives in the pause, although its slot was before', () => {
-    expect(isPaused(from - HOUR_MS, from)).toBe(true)
-    expect(isPaused(from - HOUR_MS, until - 1)).toBe(true)
-    expect(isPaused(from - HOUR_MS, until)).toBe(false)
-    expect(isPaused(from - HOUR_MS, from, PAUSE)).toBe(true)
-  })
+test('if it arrives in the pause, although its slot was before', () => {
+  expect(isPaused(from - HOUR_MS, from)).toBe(true)
+  expect(isPaused(from - HOUR_MS, until - 1)).toBe(true)
+  expect(isPaused(from - HOUR_MS, until)).toBe(false)
+  expect(isPaused(from - HOUR_MS, from, PAUSE)).toBe(true)
+})
 
-  test('although the clock of this host is behind the clock of the operator', () => {
-    expect(isPaused(from - HOUR_MS, from - SKEW_MS)).toBe(true)
-    expect(isPaused(from - HOUR_MS, from - SKEW_MS - 1)).toBe(false)
-  })
+test('although the clock of this host is behind the clock of the operator', () => {
+  expect(isPaused(from - HOUR_MS, from - SKEW_MS)).toBe(true)
+  expect(isPaused(from - HOUR_MS, from - SKEW_MS - 1)).toBe(false)
+})
 
-  test('but not in one that was cancelled before it began', () => {
-    const cancelled = { ...PAUSE, until: from }
-    expect(isPaused(from - HOUR_MS, from, cancelled)).toBe(false)
-    expect(isPaused(from, from, cancelled)).toBe(false)
-  })
+test('a scheduled trigger starts nothing in a pause, but does in one that was cancelled before it began', () => {
+  const cancelled = { ...PAUSE, until: from }
+  expect(isPaused(from - HOUR_MS, from, cancelled)).toBe(false)
+  expect(isPaused(from, from, cancelled)).toBe(false)
+})
 
-  test('and the pause that was recorded last is named', () => {
-    const second = { ...ENDING, reason: 'and another one' }
-    expect(pauseFor({ pauses: [PAUSE, second] }, from, from, SKEW_MS)).toBe(second)
-  })
+test('a scheduled trigger starts nothing in a pause, and the pause that was recorded last is named', () => {
+  const second = { ...ENDING, reason: 'and another one' }
+  expect(pauseFor({ pauses: [PAUSE, second] }, from, from, SKEW_MS)).toBe(second)
 })
 
 test('a retirement covers the slots from its start on, until it is ended', () => {

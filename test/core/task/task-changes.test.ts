@@ -30,34 +30,32 @@ const FIRST = at('2026-11-01T18:00:00Z')
 const KNOWN: Schedules = [{ since: FIRST, spec: DAILY }]
 const ENDED = { at: at('2026-11-10T00:00:00Z'), by: 'cronledger', reason: 'revived by run r' }
 
-describe('the schedules of a task', () => {
-  test('a schedule that is in force already changes nothing', () => {
-    expect(withSchedule(KNOWN, { ...DAILY }, at('2026-11-02T18:00:00Z'))).toBe(null)
-  })
+test('a schedule that is in force already changes nothing', () => {
+  expect(withSchedule(KNOWN, { ...DAILY }, at('2026-11-02T18:00:00Z'))).toBe(null)
+})
 
-  test('a new one is in force from its slot on', () => {
-    expect(withSchedule([], DAILY, FIRST)).toEqual(KNOWN)
-    const changed = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'))
-    expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), after: FIRST, spec: RATE }])
-    const lastSlot = at('2026-11-02T18:00:00Z')
-    expect(withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'), lastSlot)?.at(-1)?.after).toBe(lastSlot)
-    expect(withSchedule(KNOWN, { ...DAILY, zone: 'UTC' }, at('2026-11-03T03:00:00Z'))).toHaveLength(2)
-    const moved = { ...RATE, anchor: at('2026-01-01T06:00:00Z') }
-    expect(withSchedule(changed ?? [], moved, at('2026-11-04T06:00:00Z'))).toHaveLength(3)
-  })
+test('a new one is in force from its slot on', () => {
+  expect(withSchedule([], DAILY, FIRST)).toEqual(KNOWN)
+  const changed = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'))
+  expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), after: FIRST, spec: RATE }])
+  const lastSlot = at('2026-11-02T18:00:00Z')
+  expect(withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'), lastSlot)?.at(-1)?.after).toBe(lastSlot)
+  expect(withSchedule(KNOWN, { ...DAILY, zone: 'UTC' }, at('2026-11-03T03:00:00Z'))).toHaveLength(2)
+  const moved = { ...RATE, anchor: at('2026-01-01T06:00:00Z') }
+  expect(withSchedule(changed ?? [], moved, at('2026-11-04T06:00:00Z'))).toHaveLength(3)
+})
 
-  test('a run of an older slot, under another schedule, changes nothing', () => {
-    expect(withSchedule(KNOWN, RATE, FIRST)).toBe(null)
-  })
+test('a run of an older slot, under another schedule, changes nothing', () => {
+  expect(withSchedule(KNOWN, RATE, FIRST)).toBe(null)
+})
 
-  test('are bounded: the oldest go first', () => {
-    let schedules: Schedules = []
-    for (let index = 0; index < 60; index++) {
-      schedules = withSchedule(schedules, { expression: `${index} 3 * * *`, zone: 'UTC' }, index * DAY_MS) ?? schedules
-    }
-    expect(schedules).toHaveLength(50)
-    expect(schedules.at(-1)?.spec.expression).toBe('59 3 * * *')
-  })
+test('the schedules of a task are bounded: the oldest go first', () => {
+  let schedules: Schedules = []
+  for (let index = 0; index < 60; index++) {
+    schedules = withSchedule(schedules, { expression: `${index} 3 * * *`, zone: 'UTC' }, index * DAY_MS) ?? schedules
+  }
+  expect(schedules).toHaveLength(50)
+  expect(schedules.at(-1)?.spec.expression).toBe('59 3 * * *')
 })
 
 describe('what a run states', () => {
@@ -217,12 +215,12 @@ describe('the decisions of an operator', () => {
       expect(() => withRetirement(full, { ...hourly(500), until: null })).toThrow(text)
     })
 
-    test('drops what one pause over the time of several covers', () => {
+    test('a record without room drops what one pause over the time of several covers', () => {
       const wide = { ...hourly(0), until: hourly(100).until }
       expect(withPause(full, wide).pauses).toEqual([...over.slice(101), wide])
     })
 
-    test('keeps what an open pause covers: a resumption may be dated back', () => {
+    test('a record without room keeps what an open pause covers: a resumption may be dated back', () => {
       expect(() => withPause(full, { ...hourly(0), from: from - DAY_MS, until: null })).toThrow(/is full/)
     })
   })
@@ -324,7 +322,7 @@ describe('a schedule that is declared', () => {
     expect(schedulesOf(declared(recordWith(planned), DAILY, AHEAD))).toEqual(KNOWN)
   })
 
-  test('cannot change the past of a task that has run, but the time before its first run', () => {
+  test('a schedule that is declared cannot change the past of a task that has run, but the time before its first run', () => {
     expect(() => declared(recordWith(KNOWN), HOURLY, NOW - DAY_MS)).toThrow(/from 2026-11-19T00:00:00Z is in the past/)
     const earlier = FIRST - 5 * DAY_MS
     expect(schedulesOf(declared(recordWith(KNOWN), DAILY, earlier))).toEqual([
@@ -336,7 +334,7 @@ describe('a schedule that is declared', () => {
     ])
   })
 
-  test('keeps the expectations that it does not name, and a run of an earlier slot does not replace them', () => {
+  test('a schedule that is declared keeps the expectations that it does not name, and a run of an earlier slot does not replace them', () => {
     const record = recordWith(KNOWN, { expectations: { since: FIRST, graceMs: 60_000, owner: 'ada' } })
     const after = declared(record, HOURLY, AHEAD, { owner: 'bob' }) ?? record
     expect(after.expectations).toEqual({ since: AHEAD, graceMs: 60_000, owner: 'bob' })

@@ -147,7 +147,7 @@ describe('schema/task.schema.json', () => {
     placeSince: fc.option(instant),
   })
 
-  test('describes every record that is stored, no less and no more, and the record reads back', () => {
+  test('schema/task.schema.json describes every record that is stored, no less and no more, and the record reads back', () => {
     fc.assert(
       fc.property(records, (record) => {
         const json = stored(record)
@@ -168,7 +168,7 @@ describe('schema/task.schema.json', () => {
     ['no schedules', { schedules: undefined }],
     ['a pause without a reason', { pauses: [{ from: '2026-11-24T03:00:00Z', at: '2026-11-24T03:00:00Z', by: 'ada' }] }],
     ['an instant that is a number', { retirements: [{ from: 0, at: 0, by: 'ada', reason: 'x' }] }],
-  ])('refuses %s', (_, wrong) => {
+  ])('schema/task.schema.json refuses %s', (_, wrong) => {
     expect(validate(JSON.parse(JSON.stringify({ ...stored(FULL), ...wrong })))).toBe(false)
   })
 })

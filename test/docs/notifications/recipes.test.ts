@@ -313,15 +313,18 @@ describe.skipIf(!hasPrograms)(
         : []),
     ]
 
-    test.each(scripts)('%s', async (script, env) => {
-      const { run, cli } = withScript(script, { ...env, CRONLEDGER_NOTIFY_ON: 'started,succeeded' })
-      const ended = await run(['echo', 'paid'])
-      expect(ended).toMatchObject({ code: 0, stdout: 'paid\n' })
-      expect(warningsOf(ended)).toEqual([
-        expect.stringMatching(/^2 of 2 notifications failed\. The first failure \(event started\): /),
-      ])
-      const { stdout } = await cli('history', 'nightly', '--status', 'recorded', '--format', 'ndjson')
-      expect(JSON.parse(stdout)).toMatchObject({ state: 'COMPLETED' })
-    })
+    test.each(scripts)(
+      'a service that cannot be reached changes neither the result of the batch nor its record: %s',
+      async (script, env) => {
+        const { run, cli } = withScript(script, { ...env, CRONLEDGER_NOTIFY_ON: 'started,succeeded' })
+        const ended = await run(['echo', 'paid'])
+        expect(ended).toMatchObject({ code: 0, stdout: 'paid\n' })
+        expect(warningsOf(ended)).toEqual([
+          expect.stringMatching(/^2 of 2 notifications failed\. The first failure \(event started\): /),
+        ])
+        const { stdout } = await cli('history', 'nightly', '--status', 'recorded', '--format', 'ndjson')
+        expect(JSON.parse(stdout)).toMatchObject({ state: 'COMPLETED' })
+      },
+    )
   },
 )

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { StoredRow } from '../../../src/core/types.ts'
 import { type HistoryFormat, historyText } from '../../../src/format/history/history.ts'
 import { openTotal } from '../../../src/format/history/table.ts'
@@ -55,130 +55,126 @@ test('the total counts the slots, the repaired ones, duplicates and refusals', (
   expect(text()).toBe('4 slots: 2 completed (1 repaired), 1 missed, 1 unknown; 40 rejected (30 refused)')
 })
 
-describe('a table', () => {
-  test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
-    expect(await lines([[row, tokyo, missed, newer]])).toEqual([
-      'SLOT (UTC)            LOCAL TIME               STATUS     ATTEMPTS  DURATION  REJECTED',
-      '2026-11-24T03:00:00Z  2026-11-24 03:00 UTC     completed         1        1s         0',
-      '2026-11-24T03:00:00Z  2026-11-24 00:00 -03:00  completed         1        1s         0',
-      '2026-11-24T03:00:00Z  2026-11-24 12:00 JST     missed',
-      '2026-11-24T03:00:00Z                           unknown',
-    ])
-  })
-
-  test('says how a slot completed, if not in time and as usual with its first attempt', async () => {
-    const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
-    const late = judgedAt(NOW, row, { lateAfterMs: 1_000 })
-    const unusual = judgedAt(NOW, row, { record: recordWith([], { expectations: { since: 0, expect: 'rows>=1' } }) })
-    const statuses = (await lines([[repaired, resolvedAs('COMPLETED'), late, unusual]])).map(
-      (line) => /completed.*?(?= {2})/.exec(line)?.[0],
-    )
-    const words = ['repaired', 'marked', 'late', 'unusual'].map((word) => `completed, ${word}`)
-    expect(statuses.slice(1)).toEqual(words)
-  })
-
-  test('has a column for each fact that is asked for, of the last attempt', async () => {
-    const reported = rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234,"file":"a\\u001bb"}' } })
-    const printed = await lines([[reported, failed, missed, newer]], { fields: ['rows', 'file', 'b\u001b'] })
-    expect(printed.map((line) => line.split(/ {2,}/).slice(6))).toEqual([
-      ['rows', 'file', 'b\\u001b'],
-      ['1234', 'a\\u001bb'],
-      ...[[], [], []],
-    ])
-  })
-
-  test('is printed group by group, with one head', async () => {
-    const printed = await pieces([[row], [failed, row]])
-    expect(printed).toHaveLength(3)
-    expect(printed.join('').match(/SLOT/g)).toHaveLength(1)
-  })
-
-  test('grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
-    const skipped = { ...resolvedAs('COMPLETED'), rejections: { ...row.rejections, count: 40, refused: 30 } }
-    expect((await lines([[row], [skipped]]))[2]).toContain('completed, marked  ')
-    const narrow = await lines([[row], [skipped]], { columns: 86 })
-    expect(narrow[2]).toContain('complete…')
-    expect(narrow.every((line) => line.length <= 86)).toBe(true)
-  })
-
-  test.each([
-    [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'REJECTED']],
-    [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'REJECTED']],
-    [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
-    [200, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
-  ])('in %i columns has %j', async (columns, heads) => {
-    const [head = '', ...rest] = await lines([[tokyo, row]], { columns })
-    expect(head.split(/ {2,}/)).toEqual(heads)
-    expect([head, ...rest].every((line) => line.length <= columns)).toBe(true)
-  })
-
-  test('of all tasks cuts a long name to what a narrow terminal has left', async () => {
-    const printed = await lines([[named('a'.repeat(128))]], { columns: 60, withTask: true })
-    expect(printed.every((line) => line.length <= 60)).toBe(true)
-    expect(printed[1]).toMatch(/ a+… +completed/)
-    expect((await lines([[named('a'.repeat(128))]], { withTask: true }))[1]).toContain('a'.repeat(128))
-  })
-
-  test('has colour on the statuses alone, if colour is asked for', async () => {
-    const [head, first, second, third] = await lines([[row, failed, missed]], { columns: 200, color: true })
-    expect(head).not.toContain('\u001b')
-    expect(first).toContain('\u001b[32mcompleted\u001b[0m         1 ')
-    expect(second).toContain('\u001b[31mfailed\u001b[0m            1 ')
-    expect(third?.endsWith('\u001b[31mmissed\u001b[0m')).toBe(true)
-  })
-
-  test('says what is missing if there is no row', async () => {
-    expect(await lines([])).toEqual(['nothing'])
-  })
-
-  test('tells duplicates and refusals apart, however many there were', async () => {
-    const rejected = (count: number, refused: number) => ({ ...row, rejections: { ...row.rejections, count, refused } })
-    const cells = (await lines([[rejected(3, 0), rejected(40, 30), rejected(3, 3)]])).map((line) =>
-      line.split(/ {2,}/).at(-1),
-    )
-    expect(cells).toEqual(['REJECTED', '3', '40 (30 refused)', '3 (3 refused)'])
-  })
-
-  test('has the time in UTC of a zone that this Node does not know', async () => {
-    const unknown = { ...row, schedule: { expression: 'x', zone: 'No/Where' } }
-    expect((await lines([[unknown]]))[1]).toMatch(/Z {2}2026-11-24 03:00 UTC {2}completed/)
-  })
-
-  test('has the seconds of a local time where there are some', async () => {
-    const at = (slot: string) => ({ ...row, slot: Date.parse(slot), schedule: { expression: 'x', zone: 'Asia/Tokyo' } })
-    const printed = await lines([[at('2026-11-23T18:00:30Z'), at('2026-11-23T18:00:00Z')]])
-    expect(printed.slice(1).map((line) => line.split(/ {2,}/)[1])).toEqual([
-      '2026-11-24 03:00:30 JST',
-      '2026-11-24 03:00 JST',
-    ])
-  })
-
-  test('has nothing in it that a terminal obeys', async () => {
-    expect((await lines([[named('\u001b[2J\u009b')]], { withTask: true })).join()).toContain('\\u001b[2J\\u009b')
-  })
+test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
+  expect(await lines([[row, tokyo, missed, newer]])).toEqual([
+    'SLOT (UTC)            LOCAL TIME               STATUS     ATTEMPTS  DURATION  REJECTED',
+    '2026-11-24T03:00:00Z  2026-11-24 03:00 UTC     completed         1        1s         0',
+    '2026-11-24T03:00:00Z  2026-11-24 00:00 -03:00  completed         1        1s         0',
+    '2026-11-24T03:00:00Z  2026-11-24 12:00 JST     missed',
+    '2026-11-24T03:00:00Z                           unknown',
+  ])
 })
 
-describe('for programs', () => {
-  test.each([0, 1, 3])('JSON is one array, of %i rows too', async (count) => {
-    const printed = await pieces(
-      Array.from({ length: count }, () => [row, failed]),
-      { format: 'json' },
-    )
-    expect(JSON.parse(printed.join(''))).toHaveLength(2 * count)
-    expect(printed).toHaveLength(count + 1)
-  })
+test('a table says how a slot completed, if not in time and as usual with its first attempt', async () => {
+  const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
+  const late = judgedAt(NOW, row, { lateAfterMs: 1_000 })
+  const unusual = judgedAt(NOW, row, { record: recordWith([], { expectations: { since: 0, expect: 'rows>=1' } }) })
+  const statuses = (await lines([[repaired, resolvedAs('COMPLETED'), late, unusual]])).map(
+    (line) => /completed.*?(?= {2})/.exec(line)?.[0],
+  )
+  const words = ['repaired', 'marked', 'late', 'unusual'].map((word) => `completed, ${word}`)
+  expect(statuses.slice(1)).toEqual(words)
+})
 
-  test('NDJSON is one object a line, and empty if there is no row', async () => {
-    const printed = await lines([[row], [failed]], { format: 'ndjson' })
-    expect(printed.map((line) => JSON.parse(line))).toMatchObject([
-      { status: 'completed', state: 'COMPLETED' },
-      { status: 'failed', state: 'FAILED' },
-    ])
-    expect(await pieces([], { format: 'ndjson' })).toEqual([])
-  })
+test('a table has a column for each fact that is asked for, of the last attempt', async () => {
+  const reported = rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234,"file":"a\\u001bb"}' } })
+  const printed = await lines([[reported, failed, missed, newer]], { fields: ['rows', 'file', 'b\u001b'] })
+  expect(printed.map((line) => line.split(/ {2,}/).slice(6))).toEqual([
+    ['rows', 'file', 'b\\u001b'],
+    ['1234', 'a\\u001bb'],
+    ...[[], [], []],
+  ])
+})
 
-  test('CSV has its head, rows or not', async () => {
-    expect(await lines([[row], [failed]], { format: 'csv' })).toHaveLength(3)
-    expect(await lines([], { format: 'csv' })).toHaveLength(1)
-  })
+test('a table is printed group by group, with one head', async () => {
+  const printed = await pieces([[row], [failed, row]])
+  expect(printed).toHaveLength(3)
+  expect(printed.join('').match(/SLOT/g)).toHaveLength(1)
+})
+
+test('grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
+  const skipped = { ...resolvedAs('COMPLETED'), rejections: { ...row.rejections, count: 40, refused: 30 } }
+  expect((await lines([[row], [skipped]]))[2]).toContain('completed, marked  ')
+  const narrow = await lines([[row], [skipped]], { columns: 86 })
+  expect(narrow[2]).toContain('complete…')
+  expect(narrow.every((line) => line.length <= 86)).toBe(true)
+})
+
+test.each([
+  [60, ['SLOT (UTC)', 'STATUS', 'DURATION', 'REJECTED']],
+  [80, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'DURATION', 'REJECTED']],
+  [90, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
+  [200, ['SLOT (UTC)', 'LOCAL TIME', 'STATUS', 'ATTEMPTS', 'DURATION', 'REJECTED']],
+])('a table in %i columns has %j', async (columns, heads) => {
+  const [head = '', ...rest] = await lines([[tokyo, row]], { columns })
+  expect(head.split(/ {2,}/)).toEqual(heads)
+  expect([head, ...rest].every((line) => line.length <= columns)).toBe(true)
+})
+
+test('a table of all tasks cuts a long name to what a narrow terminal has left', async () => {
+  const printed = await lines([[named('a'.repeat(128))]], { columns: 60, withTask: true })
+  expect(printed.every((line) => line.length <= 60)).toBe(true)
+  expect(printed[1]).toMatch(/ a+… +completed/)
+  expect((await lines([[named('a'.repeat(128))]], { withTask: true }))[1]).toContain('a'.repeat(128))
+})
+
+test('a table has colour on the statuses alone, if colour is asked for', async () => {
+  const [head, first, second, third] = await lines([[row, failed, missed]], { columns: 200, color: true })
+  expect(head).not.toContain('\u001b')
+  expect(first).toContain('\u001b[32mcompleted\u001b[0m         1 ')
+  expect(second).toContain('\u001b[31mfailed\u001b[0m            1 ')
+  expect(third?.endsWith('\u001b[31mmissed\u001b[0m')).toBe(true)
+})
+
+test('a table says what is missing if there is no row', async () => {
+  expect(await lines([])).toEqual(['nothing'])
+})
+
+test('a table tells duplicates and refusals apart, however many there were', async () => {
+  const rejected = (count: number, refused: number) => ({ ...row, rejections: { ...row.rejections, count, refused } })
+  const cells = (await lines([[rejected(3, 0), rejected(40, 30), rejected(3, 3)]])).map((line) =>
+    line.split(/ {2,}/).at(-1),
+  )
+  expect(cells).toEqual(['REJECTED', '3', '40 (30 refused)', '3 (3 refused)'])
+})
+
+test('a table has the time in UTC of a zone that this Node does not know', async () => {
+  const unknown = { ...row, schedule: { expression: 'x', zone: 'No/Where' } }
+  expect((await lines([[unknown]]))[1]).toMatch(/Z {2}2026-11-24 03:00 UTC {2}completed/)
+})
+
+test('a table has the seconds of a local time where there are some', async () => {
+  const at = (slot: string) => ({ ...row, slot: Date.parse(slot), schedule: { expression: 'x', zone: 'Asia/Tokyo' } })
+  const printed = await lines([[at('2026-11-23T18:00:30Z'), at('2026-11-23T18:00:00Z')]])
+  expect(printed.slice(1).map((line) => line.split(/ {2,}/)[1])).toEqual([
+    '2026-11-24 03:00:30 JST',
+    '2026-11-24 03:00 JST',
+  ])
+})
+
+test('a table has nothing in it that a terminal obeys', async () => {
+  expect((await lines([[named('\u001b[2J\u009b')]], { withTask: true })).join()).toContain('\\u001b[2J\\u009b')
+})
+
+test.each([0, 1, 3])('JSON is one array, of %i rows too', async (count) => {
+  const printed = await pieces(
+    Array.from({ length: count }, () => [row, failed]),
+    { format: 'json' },
+  )
+  expect(JSON.parse(printed.join(''))).toHaveLength(2 * count)
+  expect(printed).toHaveLength(count + 1)
+})
+
+test('NDJSON is one object a line, and empty if there is no row', async () => {
+  const printed = await lines([[row], [failed]], { format: 'ndjson' })
+  expect(printed.map((line) => JSON.parse(line))).toMatchObject([
+    { status: 'completed', state: 'COMPLETED' },
+    { status: 'failed', state: 'FAILED' },
+  ])
+  expect(await pieces([], { format: 'ndjson' })).toEqual([])
+})
+
+test('CSV has its head, rows or not', async () => {
+  expect(await lines([[row], [failed]], { format: 'csv' })).toHaveLength(3)
+  expect(await lines([], { format: 'csv' })).toHaveLength(1)
 })

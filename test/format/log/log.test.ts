@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import { logLine } from '../../../src/format/log/log.ts'
 import { CONTEXT, endedEvent, FAILED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
@@ -97,14 +97,12 @@ test('quiet keeps each event that needs a person', () => {
   expect(logLine({ event: 'lease-lost', cause: 'taken' }, CONTEXT, 'quiet', NOW)).toMatch(/another run took over/)
 })
 
-describe('the attempt that a refusal names', () => {
-  test.each([
-    ['newerAttempt', 'one that was claimed later never started', [{ ending: FAILED }, { ending: NOT_STARTED }], 1],
-    ['stale', 'one that was claimed later never started', [{}, { ending: NOT_STARTED }], 1],
-    ['survivor', 'one that reported its end came later', [{ ending: { outcome: 'abandoned' } }, { ending: FAILED }], 1],
-    ['running', 'an older one failed', [{ ending: FAILED }, {}], 2],
-  ] as const)('%s: although %s', (cause, _, attempts, attempt) => {
-    const event = { ...REFUSED, cause, row: rowWith(...attempts) } as const
-    expect(json(event)).toMatchObject({ last: { attempt, runId: `run-${attempt}` } })
-  })
+test.each([
+  ['newerAttempt', 'one that was claimed later never started', [{ ending: FAILED }, { ending: NOT_STARTED }], 1],
+  ['stale', 'one that was claimed later never started', [{}, { ending: NOT_STARTED }], 1],
+  ['survivor', 'one that reported its end came later', [{ ending: { outcome: 'abandoned' } }, { ending: FAILED }], 1],
+  ['running', 'an older one failed', [{ ending: FAILED }, {}], 2],
+] as const)('the attempt that a refusal names: %s: although %s', (cause, _, attempts, attempt) => {
+  const event = { ...REFUSED, cause, row: rowWith(...attempts) } as const
+  expect(json(event)).toMatchObject({ last: { attempt, runId: `run-${attempt}` } })
 })

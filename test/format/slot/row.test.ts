@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { endedAttempts, openAttempt } from '../../../src/core/row/attempts.ts'
 import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import {
@@ -100,93 +100,91 @@ const rows: fc.Arbitrary<Row> = fc
     return { ...row, attempts: [...attempts, { ...openAttempt(row), ...where, ...facts }], ...parts }
   })
 
-describe('the JSON of a row', () => {
-  test('is what schema/row.schema.json describes, no less and no more', () => {
-    fc.assert(
-      fc.property(rows, instant, (row, now) => {
-        const json = JSON.parse(slotLine(judgedAt(now, row, { skewMs: 30_000 })))
-        expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
-        expect(validate(json)).toBe(true)
-      }),
-      { numRuns: 300 },
-    )
-  })
+test('the JSON of a row is what schema/row.schema.json describes, no less and no more', () => {
+  fc.assert(
+    fc.property(rows, instant, (row, now) => {
+      const json = JSON.parse(slotLine(judgedAt(now, row, { skewMs: 30_000 })))
+      expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
+      expect(validate(json)).toBe(true)
+    }),
+    { numRuns: 300 },
+  )
+})
 
-  test('has all facts of ECS', () => {
-    const row = pending(rowWith({}))
-    const onEcs: Row = { ...row, attempts: [{ ...openAttempt(row), ...FARGATE.host, place: FARGATE.place }] }
-    const { awsvpc: _, kind, ...texts } = FARGATE.place
-    const ecs = { ...texts, networkMode: 'awsvpc' }
-    expect(rowJson(onEcs, 'running')['attempts']).toMatchObject([{ ...FARGATE.host, ecs }])
-  })
+test('the JSON of a row has all facts of ECS', () => {
+  const row = pending(rowWith({}))
+  const onEcs: Row = { ...row, attempts: [{ ...openAttempt(row), ...FARGATE.host, place: FARGATE.place }] }
+  const { awsvpc: _, kind, ...texts } = FARGATE.place
+  const ecs = { ...texts, networkMode: 'awsvpc' }
+  expect(rowJson(onEcs, 'running')['attempts']).toMatchObject([{ ...FARGATE.host, ecs }])
+})
 
-  test.each([
-    ['row', 'status', STATUSES.filter((status) => !['missed', 'due', 'scheduled', 'unknown'].includes(status))],
-    ['row', 'state', STATES],
-    ['resolution', 'state', RESOLVED_STATES],
-    ['attempt', 'outcome', OUTCOMES],
-    ['trigger', 'kind', TRIGGER_KINDS],
-    ['scheduledTrigger', 'source', EVENT_TIME_SOURCES],
-    ['rejection', 'kind', REJECTION_KINDS],
-    ['rejection', 'cause', REJECTION_CAUSES],
-  ])('the schema of a %s allows each %s that can be written, and no other', (part, name, values) => {
-    expect(schema.$defs[part].properties[name].enum).toEqual(values)
-  })
+test.each([
+  ['row', 'status', STATUSES.filter((status) => !['missed', 'due', 'scheduled', 'unknown'].includes(status))],
+  ['row', 'state', STATES],
+  ['resolution', 'state', RESOLVED_STATES],
+  ['attempt', 'outcome', OUTCOMES],
+  ['trigger', 'kind', TRIGGER_KINDS],
+  ['scheduledTrigger', 'source', EVENT_TIME_SOURCES],
+  ['rejection', 'kind', REJECTION_KINDS],
+  ['rejection', 'cause', REJECTION_CAUSES],
+])('the schema of a %s allows each %s that can be written, and no other', (part, name, values) => {
+  expect(schema.$defs[part].properties[name].enum).toEqual(values)
+})
 
-  test('is on one line, without control characters', () => {
-    fc.assert(
-      fc.property(rows, (row) => {
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-        expect(slotLine(judgedAt(NOW, row))).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
-      }),
-    )
-  })
+test('the JSON of a row is on one line, without control characters', () => {
+  fc.assert(
+    fc.property(rows, (row) => {
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+      expect(slotLine(judgedAt(NOW, row))).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/)
+    }),
+  )
+})
 
-  test('of a newer cronledger says only which one it is', () => {
-    const json = rowJson({ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true }, 'unknown')
-    expect(json).toEqual({ schemaVersion: 7, task: 'nightly', slot: '2026-11-24T03:00:00Z', status: 'unknown' })
-    expect(validateClosed(json)).toBe(true)
-  })
+test('the JSON of a row of a newer cronledger says only which one it is', () => {
+  const json = rowJson({ task: 'nightly', slot: NOW - 5_000, schemaVersion: 7, newerSchema: true }, 'unknown')
+  expect(json).toEqual({ schemaVersion: 7, task: 'nightly', slot: '2026-11-24T03:00:00Z', status: 'unknown' })
+  expect(validateClosed(json)).toBe(true)
+})
 
-  test('of a slot that has none can be told from a row', () => {
-    fc.assert(
-      fc.property(instant, fc.boolean(), (anchor, isLast) => {
-        const slot = Math.floor(anchor / 1000) * 1000
-        const at = new Date(slot).toISOString().slice(0, 19)
-        const spec = {
-          expression: isLast ? `at(${at})` : 'rate(1 hour)',
-          zone: 'UTC',
-          ...(!isLast && { anchor: slot }),
-        }
-        const missed = (more = {}) => {
-          const record = recordWith([{ since: slot, spec }])
-          return JSON.parse(slotLine(judgedAt(slot + 60_000, null, { task: 'a', slot, record, ...more })))
-        }
-        const overdue = missed({ doneByMs: 1 })
-        expect([overdue.status, validateClosed(overdue)]).toEqual(['overdue', true])
-        const json = missed({ graceMs: 0 })
-        expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
-        expect(json).toMatchObject({ status: 'missed', state: null, task: 'a', schedule: spec.expression })
-        expect('schemaVersion' in json).toBe(false)
-        expect(validateClosed({ ...json, schemaVersion: 1 })).toBe(false)
-        const { status: _, ...more } = json
-        expect(validateClosed(more)).toBe(false)
-      }),
-    )
-  })
+test('the JSON of a row of a slot that has none can be told from a row', () => {
+  fc.assert(
+    fc.property(instant, fc.boolean(), (anchor, isLast) => {
+      const slot = Math.floor(anchor / 1000) * 1000
+      const at = new Date(slot).toISOString().slice(0, 19)
+      const spec = {
+        expression: isLast ? `at(${at})` : 'rate(1 hour)',
+        zone: 'UTC',
+        ...(!isLast && { anchor: slot }),
+      }
+      const missed = (more = {}) => {
+        const record = recordWith([{ since: slot, spec }])
+        return JSON.parse(slotLine(judgedAt(slot + 60_000, null, { task: 'a', slot, record, ...more })))
+      }
+      const overdue = missed({ doneByMs: 1 })
+      expect([overdue.status, validateClosed(overdue)]).toEqual(['overdue', true])
+      const json = missed({ graceMs: 0 })
+      expect(validateClosed(json), ajv.errorsText(validateClosed.errors)).toBe(true)
+      expect(json).toMatchObject({ status: 'missed', state: null, task: 'a', schedule: spec.expression })
+      expect('schemaVersion' in json).toBe(false)
+      expect(validateClosed({ ...json, schemaVersion: 1 })).toBe(false)
+      const { status: _, ...more } = json
+      expect(validateClosed(more)).toBe(false)
+    }),
+  )
+})
 
-  test.each([
-    ['a state that there is not', { state: 'DONE' }],
-    ['a status that there is not', { status: 'done' }],
-    ['an instant that is a number', { leaseUntil: NOW }],
-    ['a slot with milliseconds', { slot: '2026-11-24T03:00:00.000Z' }],
-    ['no attempts', { attempts: undefined }],
-    [
-      'an attempt without its trigger',
-      { attempts: [{ number: 1, runId: 'a', host: 'h', startedAt: '2026-11-24T03:00:00Z' }] },
-    ],
-    ['a field that the schema does not describe, if that is checked', { colour: 'red' }],
-  ])('the schema refuses %s', (_, wrong) => {
-    expect(validateClosed({ ...rowJson(rowWith({ ending: SUCCEEDED }), 'completed'), ...wrong })).toBe(false)
-  })
+test.each([
+  ['a state that there is not', { state: 'DONE' }],
+  ['a status that there is not', { status: 'done' }],
+  ['an instant that is a number', { leaseUntil: NOW }],
+  ['a slot with milliseconds', { slot: '2026-11-24T03:00:00.000Z' }],
+  ['no attempts', { attempts: undefined }],
+  [
+    'an attempt without its trigger',
+    { attempts: [{ number: 1, runId: 'a', host: 'h', startedAt: '2026-11-24T03:00:00Z' }] },
+  ],
+  ['a field that the schema does not describe, if that is checked', { colour: 'red' }],
+])('the schema refuses %s', (_, wrong) => {
+  expect(validateClosed({ ...rowJson(rowWith({ ending: SUCCEEDED }), 'completed'), ...wrong })).toBe(false)
 })

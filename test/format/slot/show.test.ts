@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { claimRow } from '../../../src/core/row/transition.ts'
 import type { Rejection, Row, StoredRow } from '../../../src/core/types.ts'
@@ -28,15 +28,14 @@ const rejection = (number: number): Rejection => ({
   ecsTask: 'arn:aws:ecs:eu-west-1:1:task/x',
 })
 
-describe('one slot for a person', () => {
-  test('what it is, and what happened in the order of time', () => {
-    const row: Row = {
-      ...rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
-      rejections: addRejection(NO_NOTES, rejection(10)),
-      resolutions: [{ state: 'COMPLETED', at: NOW + 30_000, by: 'eve', reason: 'done by hand', afterAttempt: 2 }],
-      expiresAt: NOW + 86_400_000,
-    }
-    expect(show(row)).toBe(`nightly 2026-11-24 03:00 UTC (2026-11-24T03:00:00Z)
+test('what it is, and what happened in the order of time', () => {
+  const row: Row = {
+    ...rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
+    rejections: addRejection(NO_NOTES, rejection(10)),
+    resolutions: [{ state: 'COMPLETED', at: NOW + 30_000, by: 'eve', reason: 'done by hand', afterAttempt: 2 }],
+    expiresAt: NOW + 86_400_000,
+  }
+  expect(show(row)).toBe(`nightly 2026-11-24 03:00 UTC (2026-11-24T03:00:00Z)
   status        failed
   happened      attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s
   work          done once. The repetition may be half done
@@ -61,72 +60,71 @@ NEXT STEPS
   The slot completed once. To run it again does its work a second time.
   mark it as completed:                       cronledger resolve --store s --task nightly --slot 2026-11-24T03:00:00Z --state completed --reason 'YOUR REASON'
   or run it again although it has completed:  cronledger rerun --store s --task nightly --slot 2026-11-24T03:00:00Z --only completed --reason 'YOUR REASON' -- YOUR_COMMAND`)
-  })
+})
 
-  test('says how many were refused', () => {
-    const notes = addRejection(addRejection(NO_NOTES, rejection(1)), { ...rejection(2), kind: 'refused' })
-    expect(show({ ...rowWith({ ending: SUCCEEDED }), rejections: notes })).toContain('rejected      2 (1 refused)')
-  })
+test('one slot for a person says how many were refused', () => {
+  const notes = addRejection(addRejection(NO_NOTES, rejection(1)), { ...rejection(2), kind: 'refused' })
+  expect(show({ ...rowWith({ ending: SUCCEEDED }), rejections: notes })).toContain('rejected      2 (1 refused)')
+})
 
-  test('says how many rejections were counted and not kept', () => {
-    const notes = Array.from({ length: 30 }, (_, index) => rejection(index + 1)).reduce(addRejection, NO_NOTES)
-    const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
-    expect(show(row)).toContain('rejected      30, 9 of them only counted')
-    expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toEqual([
-      '2026-11-24T03:01:05Z  30 duplicate triggers ignored (completed), the last one at 2026-11-24T03:30:05Z (9 of them are only counted; --json lists the others)',
-    ])
-  })
+test('one slot for a person says how many rejections were counted and not kept', () => {
+  const notes = Array.from({ length: 30 }, (_, index) => rejection(index + 1)).reduce(addRejection, NO_NOTES)
+  const row = { ...rowWith({ ending: SUCCEEDED }), rejections: notes }
+  expect(show(row)).toContain('rejected      30, 9 of them only counted')
+  expect(timeline(row)?.filter((line) => line.includes('duplicate'))).toEqual([
+    '2026-11-24T03:01:05Z  30 duplicate triggers ignored (completed), the last one at 2026-11-24T03:30:05Z (9 of them are only counted; --json lists the others)',
+  ])
+})
 
-  test('lists a few duplicates one by one, with the run of each', () => {
-    const linesWith = (length: number) => {
-      const notes = Array.from({ length }, (_, index) => rejection(index + 1)).reduce(addRejection, NO_NOTES)
-      const lines = timeline({ ...rowWith({ ending: SUCCEEDED }), rejections: notes }) ?? []
-      return lines.filter((line) => line.includes('duplicate'))
-    }
-    expect(linesWith(3).map((line) => /run dup-\d/.exec(line)?.[0])).toEqual(['run dup-1', 'run dup-2', 'run dup-3'])
-    expect(linesWith(4)).toEqual([
-      '2026-11-24T03:01:05Z  4 duplicate triggers ignored (completed) on host other, the last one at 2026-11-24T03:04:05Z (--json lists them)',
-    ])
-  })
+test('one slot for a person lists a few duplicates one by one, with the run of each', () => {
+  const linesWith = (length: number) => {
+    const notes = Array.from({ length }, (_, index) => rejection(index + 1)).reduce(addRejection, NO_NOTES)
+    const lines = timeline({ ...rowWith({ ending: SUCCEEDED }), rejections: notes }) ?? []
+    return lines.filter((line) => line.includes('duplicate'))
+  }
+  expect(linesWith(3).map((line) => /run dup-\d/.exec(line)?.[0])).toEqual(['run dup-1', 'run dup-2', 'run dup-3'])
+  expect(linesWith(4)).toEqual([
+    '2026-11-24T03:01:05Z  4 duplicate triggers ignored (completed) on host other, the last one at 2026-11-24T03:04:05Z (--json lists them)',
+  ])
+})
 
-  test('one in a zone that this Node does not know', () => {
-    const row = { ...rowWith({}), schedule: { expression: '0 3 * * *', zone: 'No/Where' } }
-    expect(show(row)).toContain('local time    - No/Where to - No/Where\n')
-  })
+test('one in a zone that this Node does not know', () => {
+  const row = { ...rowWith({}), schedule: { expression: '0 3 * * *', zone: 'No/Where' } }
+  expect(show(row)).toContain('local time    - No/Where to - No/Where\n')
+})
 
-  test('one that runs, and one whose lease ran out', () => {
-    const row = rowWith({})
-    expect(show(row)).toMatch(/status +running\n.*lease +until 2026-11-24T03:10:05Z/s)
-    expect(show(row, NOW + 600_001)).toMatch(/status +stale/)
-  })
+test('one that runs, and one whose lease ran out', () => {
+  const row = rowWith({})
+  expect(show(row)).toMatch(/status +running\n.*lease +until 2026-11-24T03:10:05Z/s)
+  expect(show(row, NOW + 600_001)).toMatch(/status +stale/)
+})
 
-  test('an attempt that never reported, and one that never started', () => {
-    const { task, schedule, zoneData } = rowWith({})
-    const claim = { task, schedule, zoneData, window: { slot: NOW - 5_000, end: null }, runId: 'run-2' }
-    const taken = claimRow(
-      rowWith({}),
-      { ...claim, trigger: FORCED, host: { host: 'b' } },
-      { writeId: 'w', now: NOW + 1 },
-      1,
-    )
-    expect(timeline(taken)?.[0]).toMatch(/attempt 1 started .* on host host, and never reported its end \(run run-1, /)
-    expect(timeline(rowWith({ ending: NOT_STARTED }))).toEqual([
-      expect.stringContaining('attempt 1 claimed the slot 5s after the scheduled time'),
-      expect.stringContaining('attempt 1 was not started'),
-    ])
-  })
+test('an attempt that never reported, and one that never started', () => {
+  const { task, schedule, zoneData } = rowWith({})
+  const claim = { task, schedule, zoneData, window: { slot: NOW - 5_000, end: null }, runId: 'run-2' }
+  const taken = claimRow(
+    rowWith({}),
+    { ...claim, trigger: FORCED, host: { host: 'b' } },
+    { writeId: 'w', now: NOW + 1 },
+    1,
+  )
+  expect(timeline(taken)?.[0]).toMatch(/attempt 1 started .* on host host, and never reported its end \(run run-1, /)
+  expect(timeline(rowWith({ ending: NOT_STARTED }))).toEqual([
+    expect.stringContaining('attempt 1 claimed the slot 5s after the scheduled time'),
+    expect.stringContaining('attempt 1 was not started'),
+  ])
+})
 
-  test('an end before its start, by a clock that was set back, stands after it', () => {
-    const row = closed(rowWith({ ending: SUCCEEDED }))
-    const attempts = row.attempts.map((attempt) => ({ ...attempt, endedAt: attempt.startedAt - 60_000 }))
-    expect(timeline({ ...row, attempts })).toEqual([
-      expect.stringContaining('attempt 1 started'),
-      expect.stringContaining('attempt 1 succeeded (exit code 0) after 0s'),
-    ])
-  })
+test('an end before its start, by a clock that was set back, stands after it', () => {
+  const row = closed(rowWith({ ending: SUCCEEDED }))
+  const attempts = row.attempts.map((attempt) => ({ ...attempt, endedAt: attempt.startedAt - 60_000 }))
+  expect(timeline({ ...row, attempts })).toEqual([
+    expect.stringContaining('attempt 1 started'),
+    expect.stringContaining('attempt 1 succeeded (exit code 0) after 0s'),
+  ])
+})
 
-  test('text from the ledger moves no terminal', () => {
-    const trigger = { kind: 'forced', by: '\u001b]0;x\u0007', reason: 'a\nb\u009b2J' } as const
-    expect(timeline(rowWith({ trigger }))?.[0]).toContain('forced by \\u001b]0;x\\u0007: a\\u000ab\\u009b2J')
-  })
+test('text from the ledger moves no terminal', () => {
+  const trigger = { kind: 'forced', by: '\u001b]0;x\u0007', reason: 'a\nb\u009b2J' } as const
+  expect(timeline(rowWith({ trigger }))?.[0]).toContain('forced by \\u001b]0;x\\u0007: a\\u000ab\\u009b2J')
 })

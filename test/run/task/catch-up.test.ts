@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { isUnreadable } from '../../../src/core/row/status.ts'
 import { withPause, withRetirement } from '../../../src/core/task/task-changes.ts'
 import type { Suspension, TaskRecord } from '../../../src/core/task/task-record.ts'
@@ -43,425 +43,415 @@ const between = (from: number, until: number | null): Suspension => ({
   until: until === null ? null : slotOf(until),
 })
 
-describe('what is caught up', () => {
-  test('the missed slots before the own slot, the oldest first, each as an attempt of its own', async () => {
-    const { play, rowOf } = ledgerOf()
-    await play(-4)
-    await play(-2)
-    const { result, days, names, caughtUp } = await play(0, CATCH_UP)
-    expect(days).toEqual([-3, -1, 0])
-    expect(names).toEqual(['catch-up', 'claimed', 'ended', 'claimed', 'ended', 'claimed', 'ended'])
-    expect(caughtUp).toEqual(['completed', 'completed'])
-    expect(result).toMatchObject({ status: 'completed', slot: new Date(slotOf(0)) })
-    expect(result.caughtUp.map(({ slot, windowEnd }) => [slot, windowEnd])).toEqual([
-      [new Date(slotOf(-3)), new Date(slotOf(-2))],
-      [new Date(slotOf(-1)), new Date(slotOf(0))],
-    ])
-    const trigger = { kind: 'scheduled', eventTime: slotOf(-3), source: 'catch-up' }
-    expect(await rowOf(-3)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, trigger }] })
-    expect(new Set([result, ...result.caughtUp].map(({ runId }) => runId)).size).toBe(3)
-  })
+test('the missed slots before the own slot, the oldest first, each as an attempt of its own', async () => {
+  const { play, rowOf } = ledgerOf()
+  await play(-4)
+  await play(-2)
+  const { result, days, names, caughtUp } = await play(0, CATCH_UP)
+  expect(days).toEqual([-3, -1, 0])
+  expect(names).toEqual(['catch-up', 'claimed', 'ended', 'claimed', 'ended', 'claimed', 'ended'])
+  expect(caughtUp).toEqual(['completed', 'completed'])
+  expect(result).toMatchObject({ status: 'completed', slot: new Date(slotOf(0)) })
+  expect(result.caughtUp.map(({ slot, windowEnd }) => [slot, windowEnd])).toEqual([
+    [new Date(slotOf(-3)), new Date(slotOf(-2))],
+    [new Date(slotOf(-1)), new Date(slotOf(0))],
+  ])
+  const trigger = { kind: 'scheduled', eventTime: slotOf(-3), source: 'catch-up' }
+  expect(await rowOf(-3)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1, trigger }] })
+  expect(new Set([result, ...result.caughtUp].map(({ runId }) => runId)).size).toBe(3)
+})
 
-  test('nothing without the setting, and nothing in a forced run, which refuses it', async () => {
-    const { time, play, start } = ledgerOf()
-    await play(-2)
-    expect((await play(0)).days).toEqual([0])
-    const forced = start(0, {
-      ...CATCH_UP,
-      eventTime: undefined,
-      force: { slot: 'latest', reason: 'again', by: 'ada' },
-    })
-    await expect(time.run(forced.result)).rejects.toMatchObject({
-      kind: 'usage',
-      message: expect.stringMatching(/catch-up and a forced slot/),
-    })
+test('nothing without the setting, and nothing in a forced run, which refuses it', async () => {
+  const { time, play, start } = ledgerOf()
+  await play(-2)
+  expect((await play(0)).days).toEqual([0])
+  const forced = start(0, {
+    ...CATCH_UP,
+    eventTime: undefined,
+    force: { slot: 'latest', reason: 'again', by: 'ada' },
   })
-
-  test('nothing with --catch-up-mode once, which is now --since-last-success; each is ignored, and others are errors', async () => {
-    const { play } = ledgerOf()
-    await play(-3)
-    const { days, events } = await play(0, { ...CATCH_UP, catchUpMode: 'once' })
-    expect(days).toEqual([0])
-    const message = expect.stringMatching(/catch-up-mode once is now since-last-success/)
-    expect(events.map(({ event }) => event)).toContainEqual({ event: 'warning', message })
-    expect((await play(0, { catchUpMode: 'each' })).result).toMatchObject({ status: 'duplicate' })
-    const other = play(2, { catchUpMode: 'all' as 'each' })
-    await expect(other).rejects.toThrow('catch-up-mode "all" is not allowed. Use --since-last-success')
-  })
-
-  test('only slots of the span, past the grace, and before the own slot', async () => {
-    const { time, play } = ledgerOf()
-    await play(-9)
-    // The span ends 5 s after the slot of three days ago.
-    expect((await play(-1, { catchUpMs: 3 * DAY_MS })).days).toEqual([-2, -1])
-    await time.run(time.clock().wait(2 * DAY_MS))
-    expect((await play(2, { ...CATCH_UP, graceMs: 3 * DAY_MS })).days).toEqual([-8, -7, -6, -5, -4, -3, 2])
-  })
-
-  test('no slot that is later than --max-lateness allows', async () => {
-    const { play } = ledgerOf()
-    await play(-9)
-    const { days, events } = await play(0, { ...CATCH_UP, maxLatenessMs: 2 * DAY_MS + 10_000 })
-    expect(days).toEqual([-2, -1, 0])
-    expect(events[0]?.event).toMatchObject({ event: 'catch-up', count: 2 })
-  })
-
-  test('a slot that becomes too late while the slots before it run is left out, and has no row', async () => {
-    const { play, rowOf } = ledgerOf()
-    await play(-3)
-    const rarely = { heartbeatMs: HOUR_MS, leaseMs: 9 * HOUR_MS }
-    const { days, names, caughtUp } = await play(
-      0,
-      { ...CATCH_UP, ...rarely, maxLatenessMs: 3 * DAY_MS },
-      works(60 * HOUR_MS),
-    )
-    expect(days).toEqual([-2, 0])
-    expect(caughtUp).toEqual(['completed'])
-    expect(names).not.toContain('refused')
-    expect(await rowOf(-1)).toBe(null)
-  })
-
-  test('never a slot that failed, is stale, is running or was skipped', async () => {
-    const { time, ledger, play, start, rowOf } = ledgerOf()
-    await play(-6)
-    await play(-5, {}, failsAfter(1))
-    const failed = await rowOf(-5)
-    if (failed === null || isUnreadable(failed) || failed.state === 'PENDING') throw new Error('not failed')
-    const resolution = { state: 'SKIPPED', at: slotOf(0), by: 'ada', reason: 'not needed', afterAttempt: 1 } as const
-    const skipped = { ...failed, slot: slotOf(-2), windowEnd: slotOf(-1), state: 'SKIPPED' } as const
-    await ledger.put({ ...skipped, resolutions: [resolution] }, 'absent', CALL)
-    const silent = start(-4, {}, works(100 * HOUR_MS), {
-      fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
-    })
-    await time.run(time.clock().wait(HOUR_MS))
-    const running = start(-3, {}, works(100 * HOUR_MS))
-    await time.run(time.clock().wait(10_000))
-    const { days, result } = await play(0, { ...CATCH_UP, maxAttempts: 5 })
-    expect(days).toEqual([-1, 0])
-    expect(result.caughtUp).toHaveLength(1)
-    expect(await rowOf(-4)).toMatchObject({ state: 'PENDING', attempts: [{}], rejections: { count: 0 } })
-    for (const { stop } of [silent, running]) stop()
-  })
-
-  test('a task without a record has nothing to catch up', async () => {
-    const { play } = ledgerOf()
-    const { verbs, fateOf } = recordVerbs()
-    expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([0])
-    expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'writeEntry', 'put'])
-  })
-
-  test('a run that is refused because its event time does not match catches nothing up', async () => {
-    const { play } = ledgerOf()
-    await play(-3)
-    const eventTime = new Date(slotOf(-1) + HOUR_MS)
-    const { started, result } = await play(0, { ...CATCH_UP, eventTime, strict: true })
-    expect(result).toMatchObject({ status: 'refused', cause: 'scheduleMismatch', caughtUp: [] })
-    expect(started).toEqual([])
-  })
-
-  test('a run that is refused because its schedule changed catches nothing up', async () => {
-    const { play } = ledgerOf()
-    await play(-3)
-    const changed = { ...CATCH_UP, schedule: '0 3 * * 1-6', strict: true } as const
-    const { started, result } = await play(0, changed)
-    expect(result).toMatchObject({ status: 'refused', cause: 'scheduleChanged', caughtUp: [] })
-    expect(started).toEqual([])
-    expect((await play(0, { ...CATCH_UP, strict: true })).days).toEqual([-2, -1, 0])
-  })
-
-  test('at most 100 slots, the oldest first; the next run goes on', async () => {
-    const { play } = ledgerOf()
-    const hourly = { schedule: '0 * * * *' }
-    await play(-5, hourly)
-    const first = await play(0, { ...hourly, ...CATCH_UP })
-    expect(first.events[0]?.event).toMatchObject({
-      event: 'catch-up',
-      count: 100,
-      oldest: slotOf(-5) + HOUR_MS,
-      newest: slotOf(-5) + 100 * HOUR_MS,
-      left: 19,
-    })
-    expect(first.started).toHaveLength(101)
-    const next = await play(0, { ...hourly, ...CATCH_UP })
-    expect(next.events[0]?.event).toMatchObject({ event: 'catch-up', count: 19, left: 0 })
-    expect(next.started).toHaveLength(19)
-    expect(next.result.status).toBe('duplicate')
+  await expect(time.run(forced.result)).rejects.toMatchObject({
+    kind: 'usage',
+    message: expect.stringMatching(/catch-up and a forced slot/),
   })
 })
 
-describe('a change of schedule', () => {
-  const NOON = { schedule: '0 12 * * *' }
+test('nothing with --catch-up-mode once, which is now --since-last-success; each is ignored, and others are errors', async () => {
+  const { play } = ledgerOf()
+  await play(-3)
+  const { days, events } = await play(0, { ...CATCH_UP, catchUpMode: 'once' })
+  expect(days).toEqual([0])
+  const message = expect.stringMatching(/catch-up-mode once is now since-last-success/)
+  expect(events.map(({ event }) => event)).toContainEqual({ event: 'warning', message })
+  expect((await play(0, { catchUpMode: 'each' })).result).toMatchObject({ status: 'duplicate' })
+  const other = play(2, { catchUpMode: 'all' as 'each' })
+  await expect(other).rejects.toThrow('catch-up-mode "all" is not allowed. Use --since-last-success')
+})
 
-  test('each slot runs under the schedule that was in force', async () => {
-    const { time, play, rowOf } = ledgerOf()
-    await play(-6)
-    await play(-4)
-    await time.run(time.clock().wait(DAY_MS))
-    const noon = slotOf(-3) + 9 * HOUR_MS
-    await play(-3, { ...NOON, eventTime: new Date(noon) })
-    const { started, result } = await play(0, { ...NOON, ...CATCH_UP, eventTime: new Date(noon + 3 * DAY_MS) })
-    expect(started).toEqual([slotOf(-5), noon + DAY_MS, noon + 2 * DAY_MS, noon + 3 * DAY_MS])
-    expect(result.caughtUp[0]).toMatchObject({ windowEnd: new Date(slotOf(-4)) })
-    expect(await rowOf(-5)).toMatchObject({ schedule: { expression: '0 3 * * *' } })
+test('only slots of the span, past the grace, and before the own slot', async () => {
+  const { time, play } = ledgerOf()
+  await play(-9)
+  // The span ends 5 s after the slot of three days ago.
+  expect((await play(-1, { catchUpMs: 3 * DAY_MS })).days).toEqual([-2, -1])
+  await time.run(time.clock().wait(2 * DAY_MS))
+  expect((await play(2, { ...CATCH_UP, graceMs: 3 * DAY_MS })).days).toEqual([-8, -7, -6, -5, -4, -3, 2])
+})
+
+test('no slot that is later than --max-lateness allows', async () => {
+  const { play } = ledgerOf()
+  await play(-9)
+  const { days, events } = await play(0, { ...CATCH_UP, maxLatenessMs: 2 * DAY_MS + 10_000 })
+  expect(days).toEqual([-2, -1, 0])
+  expect(events[0]?.event).toMatchObject({ event: 'catch-up', count: 2 })
+})
+
+test('a slot that becomes too late while the slots before it run is left out, and has no row', async () => {
+  const { play, rowOf } = ledgerOf()
+  await play(-3)
+  const rarely = { heartbeatMs: HOUR_MS, leaseMs: 9 * HOUR_MS }
+  const { days, names, caughtUp } = await play(
+    0,
+    { ...CATCH_UP, ...rarely, maxLatenessMs: 3 * DAY_MS },
+    works(60 * HOUR_MS),
+  )
+  expect(days).toEqual([-2, 0])
+  expect(caughtUp).toEqual(['completed'])
+  expect(names).not.toContain('refused')
+  expect(await rowOf(-1)).toBe(null)
+})
+
+test('never a slot that failed, is stale, is running or was skipped', async () => {
+  const { time, ledger, play, start, rowOf } = ledgerOf()
+  await play(-6)
+  await play(-5, {}, failsAfter(1))
+  const failed = await rowOf(-5)
+  if (failed === null || isUnreadable(failed) || failed.state === 'PENDING') throw new Error('not failed')
+  const resolution = { state: 'SKIPPED', at: slotOf(0), by: 'ada', reason: 'not needed', afterAttempt: 1 } as const
+  const skipped = { ...failed, slot: slotOf(-2), windowEnd: slotOf(-1), state: 'SKIPPED' } as const
+  await ledger.put({ ...skipped, resolutions: [resolution] }, 'absent', CALL)
+  const silent = start(-4, {}, works(100 * HOUR_MS), {
+    fateOf: (call) => ({ kind: isRenewal(call) ? 'dropped' : 'answered' }),
   })
+  await time.run(time.clock().wait(HOUR_MS))
+  const running = start(-3, {}, works(100 * HOUR_MS))
+  await time.run(time.clock().wait(10_000))
+  const { days, result } = await play(0, { ...CATCH_UP, maxAttempts: 5 })
+  expect(days).toEqual([-1, 0])
+  expect(result.caughtUp).toHaveLength(1)
+  expect(await rowOf(-4)).toMatchObject({ state: 'PENDING', attempts: [{}], rejections: { count: 0 } })
+  for (const { stop } of [silent, running]) stop()
+})
 
-  test('the first run of a new schedule does not catch up slots that the earlier one had after the change', async () => {
-    const { time, play } = ledgerOf()
-    await play(-3)
-    await time.run(time.clock().wait(DAY_MS))
-    // The change may have come before the slot of the earlier schedule at 03:00 of that day.
-    const { started } = await play(0, { ...NOON, ...CATCH_UP, eventTime: new Date(slotOf(-2) + 9 * HOUR_MS) })
-    expect(started).toEqual([slotOf(-2) + 9 * HOUR_MS])
+test('a task without a record has nothing to catch up', async () => {
+  const { play } = ledgerOf()
+  const { verbs, fateOf } = recordVerbs()
+  expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([0])
+  expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'writeEntry', 'put'])
+})
+
+test('a run that is refused because its event time does not match catches nothing up', async () => {
+  const { play } = ledgerOf()
+  await play(-3)
+  const eventTime = new Date(slotOf(-1) + HOUR_MS)
+  const { started, result } = await play(0, { ...CATCH_UP, eventTime, strict: true })
+  expect(result).toMatchObject({ status: 'refused', cause: 'scheduleMismatch', caughtUp: [] })
+  expect(started).toEqual([])
+})
+
+test('a run that is refused because its schedule changed catches nothing up', async () => {
+  const { play } = ledgerOf()
+  await play(-3)
+  const changed = { ...CATCH_UP, schedule: '0 3 * * 1-6', strict: true } as const
+  const { started, result } = await play(0, changed)
+  expect(result).toMatchObject({ status: 'refused', cause: 'scheduleChanged', caughtUp: [] })
+  expect(started).toEqual([])
+  expect((await play(0, { ...CATCH_UP, strict: true })).days).toEqual([-2, -1, 0])
+})
+
+test('at most 100 slots, the oldest first; the next run goes on', async () => {
+  const { play } = ledgerOf()
+  const hourly = { schedule: '0 * * * *' }
+  await play(-5, hourly)
+  const first = await play(0, { ...hourly, ...CATCH_UP })
+  expect(first.events[0]?.event).toMatchObject({
+    event: 'catch-up',
+    count: 100,
+    oldest: slotOf(-5) + HOUR_MS,
+    newest: slotOf(-5) + 100 * HOUR_MS,
+    left: 19,
   })
+  expect(first.started).toHaveLength(101)
+  const next = await play(0, { ...hourly, ...CATCH_UP })
+  expect(next.events[0]?.event).toMatchObject({ event: 'catch-up', count: 19, left: 0 })
+  expect(next.started).toHaveLength(19)
+  expect(next.result.status).toBe('duplicate')
+})
 
-  test('a slot that may not have been due is left to an operator', async () => {
-    const { play, ledger } = ledgerOf()
-    await play(-6, CATCH_UP)
-    const noon = (day: number) => slotOf(day) + 9 * HOUR_MS
-    const runs = []
-    for (const day of [-3, -2]) runs.push(await play(0, { ...CATCH_UP, ...NOON, eventTime: new Date(noon(day)) }))
-    expect(runs.map(({ started, names }) => [started, names.includes('catch-up')])).toEqual([
-      [[noon(-3)], false],
-      [[noon(-2)], false],
-    ])
-    const { rows } = await ledger.list({ kind: 'task', task: TASK, limit: 100 }, CALL)
-    expect(rows.map(({ slot }) => slot)).toEqual([noon(-2), noon(-3), slotOf(-6)])
-  })
+const NOON = { schedule: '0 12 * * *' }
 
-  test('a late run of an old slot states no schedule if a later slot ran on schedule, also if that was forced since', async () => {
-    const { play, record } = ledgerOf()
-    await play(-4)
-    await play(-2, {}, failsAfter(1))
-    for (const day of [-2, -1])
-      await play(0, { eventTime: undefined, force: { slot: new Date(slotOf(day)), reason: 'again', by: 'ada' } })
-    await play(0, { ...NOON, eventTime: new Date(slotOf(-3) + 9 * HOUR_MS) })
-    expect((await record()).schedules).toEqual([{ since: slotOf(-4), spec: { expression: '0 3 * * *', zone: 'UTC' } }])
-  })
+test('each slot runs under the schedule that was in force', async () => {
+  const { time, play, rowOf } = ledgerOf()
+  await play(-6)
+  await play(-4)
+  await time.run(time.clock().wait(DAY_MS))
+  const noon = slotOf(-3) + 9 * HOUR_MS
+  await play(-3, { ...NOON, eventTime: new Date(noon) })
+  const { started, result } = await play(0, { ...NOON, ...CATCH_UP, eventTime: new Date(noon + 3 * DAY_MS) })
+  expect(started).toEqual([slotOf(-5), noon + DAY_MS, noon + 2 * DAY_MS, noon + 3 * DAY_MS])
+  expect(result.caughtUp[0]).toMatchObject({ windowEnd: new Date(slotOf(-4)) })
+  expect(await rowOf(-5)).toMatchObject({ schedule: { expression: '0 3 * * *' } })
+})
 
-  test('a schedule of the record that cannot be read is only a warning', async () => {
-    const { play, change } = ledgerOf()
-    await play(-3)
-    await change((record) => ({
-      ...record,
-      schedules: [
-        { since: slotOf(-9), spec: { expression: '0 3 * * *', zone: 'Atlantis/Capital' } },
-        ...record.schedules,
-      ],
-    }))
-    const { names, events, days } = await play(0, CATCH_UP)
-    expect(days).toEqual([0])
-    expect(names[0]).toBe('warning')
-    expect(events[0]?.event).toMatchObject({
-      message: expect.stringMatching(/^catch-up cannot find the missed slots: .*Atlantis/),
-    })
+test('the first run of a new schedule does not catch up slots that the earlier one had after the change', async () => {
+  const { time, play } = ledgerOf()
+  await play(-3)
+  await time.run(time.clock().wait(DAY_MS))
+  // The change may have come before the slot of the earlier schedule at 03:00 of that day.
+  const { started } = await play(0, { ...NOON, ...CATCH_UP, eventTime: new Date(slotOf(-2) + 9 * HOUR_MS) })
+  expect(started).toEqual([slotOf(-2) + 9 * HOUR_MS])
+})
+
+test('a slot that may not have been due is left to an operator', async () => {
+  const { play, ledger } = ledgerOf()
+  await play(-6, CATCH_UP)
+  const noon = (day: number) => slotOf(day) + 9 * HOUR_MS
+  const runs = []
+  for (const day of [-3, -2]) runs.push(await play(0, { ...CATCH_UP, ...NOON, eventTime: new Date(noon(day)) }))
+  expect(runs.map(({ started, names }) => [started, names.includes('catch-up')])).toEqual([
+    [[noon(-3)], false],
+    [[noon(-2)], false],
+  ])
+  const { rows } = await ledger.list({ kind: 'task', task: TASK, limit: 100 }, CALL)
+  expect(rows.map(({ slot }) => slot)).toEqual([noon(-2), noon(-3), slotOf(-6)])
+})
+
+test('a late run of an old slot states no schedule if a later slot ran on schedule, also if that was forced since', async () => {
+  const { play, record } = ledgerOf()
+  await play(-4)
+  await play(-2, {}, failsAfter(1))
+  for (const day of [-2, -1])
+    await play(0, { eventTime: undefined, force: { slot: new Date(slotOf(day)), reason: 'again', by: 'ada' } })
+  await play(0, { ...NOON, eventTime: new Date(slotOf(-3) + 9 * HOUR_MS) })
+  expect((await record()).schedules).toEqual([{ since: slotOf(-4), spec: { expression: '0 3 * * *', zone: 'UTC' } }])
+})
+
+test('a schedule of the record that cannot be read is only a warning', async () => {
+  const { play, change } = ledgerOf()
+  await play(-3)
+  await change((record) => ({
+    ...record,
+    schedules: [
+      { since: slotOf(-9), spec: { expression: '0 3 * * *', zone: 'Atlantis/Capital' } },
+      ...record.schedules,
+    ],
+  }))
+  const { names, events, days } = await play(0, CATCH_UP)
+  expect(days).toEqual([0])
+  expect(names[0]).toBe('warning')
+  expect(events[0]?.event).toMatchObject({
+    message: expect.stringMatching(/^catch-up cannot find the missed slots: .*Atlantis/),
   })
 })
 
-describe('a pause and a retirement', () => {
-  test('a slot in a pause or a retirement is not caught up', async () => {
-    const { play, change } = ledgerOf()
-    await play(-9)
-    await change(pausing(between(-8, -6)))
-    await change((record) => withRetirement(record, between(-4, -2)))
-    expect((await play(0, CATCH_UP)).days).toEqual([-6, -5, -2, -1, 0])
-  })
-
-  test('a paused run catches nothing up, and asks for one record more', async () => {
-    const { play, change } = ledgerOf()
-    await play(-3)
-    await change(pausing(between(0, null)))
-    const { verbs, fateOf } = recordVerbs()
-    const { result, names } = await play(0, CATCH_UP, works(1), { fateOf })
-    expect(result).toMatchObject({ status: 'paused', caughtUp: [] })
-    expect(names).toEqual(['paused'])
-    expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'put'])
-  })
-
-  test('a pause that is set in the middle ends the catch-up, and the slots that are left have no row', async () => {
-    const { time, start, play, change, rowOf } = ledgerOf()
-    await play(-4)
-    const run = start(0, CATCH_UP, works(10_000))
-    await time.run(time.clock().wait(15_000))
-    await change(pausing({ ...PAUSE, from: time.now() }))
-    const { status, caughtUp } = await time.run(run.result)
-    expect([status, ...caughtUp.map((one) => one.status)]).toEqual(['paused', 'completed', 'completed'])
-    expect(run.started.map(dayOf)).toEqual([-3, -2])
-    expect(await rowOf(-1)).toBe(null)
-  })
-
-  test('a record of a newer cronledger: nothing is caught up, and the run is refused', async () => {
-    const { play, ledger } = ledgerOf()
-    await play(-3)
-    const entry = { version: 2, document: { schemaVersion: 3 } }
-    await ledger.writeEntry({ task: TASK, kind: '#task' }, entry, 1, CALL)
-    const { result, started } = await play(0, CATCH_UP)
-    expect(result).toMatchObject({ status: 'refused', cause: 'newerTaskRecord', caughtUp: [] })
-    expect(started).toEqual([])
-  })
+test('a slot in a pause or a retirement is not caught up', async () => {
+  const { play, change } = ledgerOf()
+  await play(-9)
+  await change(pausing(between(-8, -6)))
+  await change((record) => withRetirement(record, between(-4, -2)))
+  expect((await play(0, CATCH_UP)).days).toEqual([-6, -5, -2, -1, 0])
 })
 
-describe('how it goes on and ends', () => {
-  test('a failed one does not stop the rest', async () => {
-    const { play } = ledgerOf()
-    await play(-4)
-    const work = (attempt: Parameters<ReturnType<typeof works>>[0], clock: Parameters<ReturnType<typeof works>>[1]) =>
-      (dayOf(attempt.slot) === -3 ? failsAfter(1) : works(1))(attempt, clock)
-    const { caughtUp, result, days } = await play(0, CATCH_UP, work)
-    expect(days).toEqual([-3, -2, -1, 0])
-    expect(caughtUp).toEqual(['failed', 'completed', 'completed'])
-    expect(result.status).toBe('completed')
-  })
-
-  test('it states nothing about the task', async () => {
-    const { play, record } = ledgerOf()
-    await play(-3)
-    await play(0, { ...CATCH_UP, doneByMs: HOUR_MS })
-    expect(await record()).toMatchObject({ expectations: { since: slotOf(0), doneByMs: HOUR_MS } })
-  })
-
-  test('two triggers that catch up at once: each missed slot runs once, and no scheduler is told about the others', async () => {
-    const { time, play, start, rowOf } = ledgerOf()
-    await play(-6)
-    const runs = [start(0, CATCH_UP, works(1_000)), start(0, CATCH_UP, works(1_000))]
-    const outcomes = await time.run(Promise.all(runs.map(({ result }) => result)))
-    expect(runs.flatMap(({ started }) => started.map(dayOf)).sort((a, b) => a - b)).toEqual([-5, -4, -3, -2, -1, 0])
-    for (const { started } of runs) expect(started).toEqual([...started].sort())
-    const statuses = outcomes.flatMap(({ caughtUp }) => caughtUp.map(({ status }) => status)).sort()
-    expect(statuses).toEqual([...Array(5).fill('completed'), ...Array(5).fill('taken')])
-    const rejected = await Promise.all([-5, -4, -3, -2, -1].map(rowOf))
-    expect(rejected).toMatchObject(Array(5).fill({ rejections: { count: 0 } }))
-    expect(runs.flatMap(({ events }) => events).filter(({ event }) => event.event === 'duplicate')).toHaveLength(1)
-  })
-
-  test('a stop ends the attempt in order, and what is left is caught up next time', async () => {
-    const { time, play, start, rowOf } = ledgerOf()
-    await play(-4)
-    const run = start(0, CATCH_UP, works(10_000))
-    await time.run(time.clock().wait(15_000))
-    run.stop()
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', attempt: null })
-    expect(run.started.map(dayOf)).toEqual([-3, -2])
-    expect(run.events.at(-1)).toEqual({ slot: slotOf(0), event: { event: 'stopped' } })
-    expect([await rowOf(-1), await rowOf(0)]).toEqual([null, null])
-    expect((await play(0, CATCH_UP)).days).toEqual([-1, 0])
-  })
-
-  test.each([
-    ['the record is read', 'readEntry'],
-    ['the rows are read', 'listSlots'],
-  ] as const)('a stop while %s starts nothing', async (_, verb) => {
-    const { time, play, start } = ledgerOf()
-    await play(-3)
-    const run = start(0, CATCH_UP, works(1), {
-      fateOf: (call) => ({ kind: call.verb === verb ? 'stalled' : 'answered' }),
-    })
-    await time.run(time.clock().wait(1_000))
-    run.stop()
-    expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', caughtUp: [] })
-    expect(run.started).toEqual([])
-  })
-
-  test.each([
-    ['no answer', 'unreachable', 'stalled'],
-    ['a denial', 'denied', 'denied'],
-  ] as const)('a slot that a catch-up claimed and did not start is caught up next time: %s', async (_, kind, fate) => {
-    const { time, play, start, rowOf } = ledgerOf()
-    await play(-2)
-    // The first read finds the missed slots, the second one comes before the claim, and the third one after it.
-    let reads = 0
-    const fateOf: TriggerHost['fateOf'] = ({ verb }) => ({
-      kind: verb === 'readEntry' && ++reads >= 3 ? fate : 'answered',
-    })
-    const options = { ...CATCH_UP, ledgerTimeoutMs: 5_000 }
-    await expect(time.run(start(0, options, works(1_000), { fateOf }).result)).rejects.toMatchObject({ kind })
-    expect(await rowOf(-1)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
-    expect((await play(0, options)).days).toEqual([-1, 0])
-    expect(await rowOf(-1)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }, { number: 2 }] })
-  })
-
-  test('with --overlap skip, two runs at once skip no slot: they wait for missed slots, and missed slots wait', async () => {
-    const { time, play, start, rowOf } = ledgerOf()
-    await play(-5)
-    const options = { ...CATCH_UP, overlap: 'skip' } as const
-    const both = [start(0, options, works(HOUR_MS / 12)), start(0, options, works(HOUR_MS / 12))]
-    await time.run(Promise.all(both.map(({ result }) => result)))
-    const days = both.flatMap(({ started }) => started.map(dayOf))
-    expect(days.toSorted((a, b) => a - b)).toEqual([-4, -3, -2, -1, 0])
-    for (const day of [-4, -3, -2, -1, 0]) expect(await rowOf(day)).toMatchObject({ state: 'COMPLETED' })
-  })
+test('a paused run catches nothing up, and asks for one record more', async () => {
+  const { play, change } = ledgerOf()
+  await play(-3)
+  await change(pausing(between(0, null)))
+  const { verbs, fateOf } = recordVerbs()
+  const { result, names } = await play(0, CATCH_UP, works(1), { fateOf })
+  expect(result).toMatchObject({ status: 'paused', caughtUp: [] })
+  expect(names).toEqual(['paused'])
+  expect(verbs).toEqual(['readEntry', 'put', 'readEntry', 'put'])
 })
 
-describe('a ledger that does not answer', () => {
-  test.each([
-    ['unreachable', { kind: 'stalled' }],
-    ['denied', { kind: 'denied' }],
-  ] as const)('rows that cannot be read: nothing starts (%s)', async (kind, fate) => {
-    const { time, play, start, rowOf } = ledgerOf()
-    await play(-3)
-    const run = start(0, CATCH_UP, works(1), {
-      fateOf: ({ verb }) => (verb === 'listSlots' ? fate : { kind: 'answered' }),
-    })
-    const message = expect.stringMatching(/^catch-up cannot find the missed slots: /)
-    await expect(time.run(run.result)).rejects.toMatchObject({ kind, message })
-    expect(run.started).toEqual([])
-    expect(run.events.map(({ event }) => event.event)).toEqual(['unusable'])
-    expect(await rowOf(0)).toBe(null)
-  })
+test('a pause that is set in the middle ends the catch-up, and the slots that are left have no row', async () => {
+  const { time, start, play, change, rowOf } = ledgerOf()
+  await play(-4)
+  const run = start(0, CATCH_UP, works(10_000))
+  await time.run(time.clock().wait(15_000))
+  await change(pausing({ ...PAUSE, from: time.now() }))
+  const { status, caughtUp } = await time.run(run.result)
+  expect([status, ...caughtUp.map((one) => one.status)]).toEqual(['paused', 'completed', 'completed'])
+  expect(run.started.map(dayOf)).toEqual([-3, -2])
+  expect(await rowOf(-1)).toBe(null)
+})
 
-  test('rows are asked for again until the ledger timeout', async () => {
-    const { play } = ledgerOf()
-    await play(-3)
-    const dropped = { kind: 'dropped' } as const
-    const fateOf = fates(({ verb }) => verb === 'listSlots', dropped, dropped, dropped)
-    expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([-2, -1, 0])
-  })
+test('a record of a newer cronledger: nothing is caught up, and the run is refused', async () => {
+  const { play, ledger } = ledgerOf()
+  await play(-3)
+  const entry = { version: 2, document: { schemaVersion: 3 } }
+  await ledger.writeEntry({ task: TASK, kind: '#task' }, entry, 1, CALL)
+  const { result, started } = await play(0, CATCH_UP)
+  expect(result).toMatchObject({ status: 'refused', cause: 'newerTaskRecord', caughtUp: [] })
+  expect(started).toEqual([])
+})
 
-  test('all pages together take no longer than the ledger timeout: then nothing starts', async () => {
-    const { time, play, start } = ledgerOf()
-    const hourly = { schedule: '0 * * * *' }
-    // The ledger of the tests has 20 slots in a page, so these are three pages.
-    for (let hour = -50; hour < -1; hour += 1) {
-      await play(0, { ...hourly, eventTime: new Date(slotOf(0) + hour * HOUR_MS) })
-    }
-    const listed: string[] = []
-    const slow = (call: Call): Fate => {
-      if (call.verb === 'listSlots') listed.push(call.verb)
-      return { kind: 'answered', afterMs: call.verb === 'listSlots' ? 12_000 : 5 }
-    }
-    expect(
-      (await play(0, { ...hourly, ...CATCH_UP, ledgerTimeoutMs: 60_000 }, works(1), { fateOf: slow })).days,
-    ).toEqual([-1 / 24, 0])
-    expect(listed).toHaveLength(3)
-    await time.run(time.clock().wait(HOUR_MS))
-    const eventTime = new Date(slotOf(0) + HOUR_MS)
-    const late = { ...hourly, ...CATCH_UP, eventTime, ledgerTimeoutMs: 30_000 }
-    const run = start(0, late, works(1), { fateOf: slow })
-    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(run.started).toEqual([])
-  })
+test('a failed one does not stop the rest', async () => {
+  const { play } = ledgerOf()
+  await play(-4)
+  const work = (attempt: Parameters<ReturnType<typeof works>>[0], clock: Parameters<ReturnType<typeof works>>[1]) =>
+    (dayOf(attempt.slot) === -3 ? failsAfter(1) : works(1))(attempt, clock)
+  const { caughtUp, result, days } = await play(0, CATCH_UP, work)
+  expect(days).toEqual([-3, -2, -1, 0])
+  expect(caughtUp).toEqual(['failed', 'completed', 'completed'])
+  expect(result.status).toBe('completed')
+})
 
-  test('a row that is damaged hides no missed slot', async () => {
-    const { ledger, play } = ledgerOf()
-    await play(-4)
-    ledger.writeRaw({ task: TASK, slot: new Date(slotOf(-2)).toISOString().replace('.000', ''), state: 'odd' })
-    expect((await play(0, CATCH_UP)).days).toEqual([-3, -1, 0])
-  })
+test('it states nothing about the task', async () => {
+  const { play, record } = ledgerOf()
+  await play(-3)
+  await play(0, { ...CATCH_UP, doneByMs: HOUR_MS })
+  expect(await record()).toMatchObject({ expectations: { since: slotOf(0), doneByMs: HOUR_MS } })
+})
 
-  test('a ledger that is lost in the middle: the slots that are left and the own slot do not start', async () => {
-    const { time, play, start, rowOf } = ledgerOf()
-    await play(-4)
-    let lost = false
-    const run = start(0, CATCH_UP, works(1), {
-      fateOf: ({ verb }) => ({ kind: lost && verb === 'readEntry' ? 'stalled' : 'answered' }),
-      onEvent: ({ event }) => {
-        lost ||= event === 'ended'
-      },
-    })
-    await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect(run.started.map(dayOf)).toEqual([-3])
-    expect(run.events.at(-1)).toMatchObject({ slot: slotOf(0), event: { event: 'unusable' } })
-    expect([await rowOf(-2), await rowOf(0)]).toEqual([null, null])
+test('two triggers that catch up at once: each missed slot runs once, and no scheduler is told about the others', async () => {
+  const { time, play, start, rowOf } = ledgerOf()
+  await play(-6)
+  const runs = [start(0, CATCH_UP, works(1_000)), start(0, CATCH_UP, works(1_000))]
+  const outcomes = await time.run(Promise.all(runs.map(({ result }) => result)))
+  expect(runs.flatMap(({ started }) => started.map(dayOf)).sort((a, b) => a - b)).toEqual([-5, -4, -3, -2, -1, 0])
+  for (const { started } of runs) expect(started).toEqual([...started].sort())
+  const statuses = outcomes.flatMap(({ caughtUp }) => caughtUp.map(({ status }) => status)).sort()
+  expect(statuses).toEqual([...Array(5).fill('completed'), ...Array(5).fill('taken')])
+  const rejected = await Promise.all([-5, -4, -3, -2, -1].map(rowOf))
+  expect(rejected).toMatchObject(Array(5).fill({ rejections: { count: 0 } }))
+  expect(runs.flatMap(({ events }) => events).filter(({ event }) => event.event === 'duplicate')).toHaveLength(1)
+})
+
+test('a stop ends the attempt in order, and what is left is caught up next time', async () => {
+  const { time, play, start, rowOf } = ledgerOf()
+  await play(-4)
+  const run = start(0, CATCH_UP, works(10_000))
+  await time.run(time.clock().wait(15_000))
+  run.stop()
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', attempt: null })
+  expect(run.started.map(dayOf)).toEqual([-3, -2])
+  expect(run.events.at(-1)).toEqual({ slot: slotOf(0), event: { event: 'stopped' } })
+  expect([await rowOf(-1), await rowOf(0)]).toEqual([null, null])
+  expect((await play(0, CATCH_UP)).days).toEqual([-1, 0])
+})
+
+test.each([
+  ['the record is read', 'readEntry'],
+  ['the rows are read', 'listSlots'],
+] as const)('a stop while %s starts nothing', async (_, verb) => {
+  const { time, play, start } = ledgerOf()
+  await play(-3)
+  const run = start(0, CATCH_UP, works(1), {
+    fateOf: (call) => ({ kind: call.verb === verb ? 'stalled' : 'answered' }),
   })
+  await time.run(time.clock().wait(1_000))
+  run.stop()
+  expect(await time.run(run.result)).toMatchObject({ status: 'failed', outcome: 'notStarted', caughtUp: [] })
+  expect(run.started).toEqual([])
+})
+
+test.each([
+  ['no answer', 'unreachable', 'stalled'],
+  ['a denial', 'denied', 'denied'],
+] as const)('a slot that a catch-up claimed and did not start is caught up next time: %s', async (_, kind, fate) => {
+  const { time, play, start, rowOf } = ledgerOf()
+  await play(-2)
+  // The first read finds the missed slots, the second one comes before the claim, and the third one after it.
+  let reads = 0
+  const fateOf: TriggerHost['fateOf'] = ({ verb }) => ({
+    kind: verb === 'readEntry' && ++reads >= 3 ? fate : 'answered',
+  })
+  const options = { ...CATCH_UP, ledgerTimeoutMs: 5_000 }
+  await expect(time.run(start(0, options, works(1_000), { fateOf }).result)).rejects.toMatchObject({ kind })
+  expect(await rowOf(-1)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
+  expect((await play(0, options)).days).toEqual([-1, 0])
+  expect(await rowOf(-1)).toMatchObject({ state: 'COMPLETED', attempts: [{ number: 1 }, { number: 2 }] })
+})
+
+test('with --overlap skip, two runs at once skip no slot: they wait for missed slots, and missed slots wait', async () => {
+  const { time, play, start, rowOf } = ledgerOf()
+  await play(-5)
+  const options = { ...CATCH_UP, overlap: 'skip' } as const
+  const both = [start(0, options, works(HOUR_MS / 12)), start(0, options, works(HOUR_MS / 12))]
+  await time.run(Promise.all(both.map(({ result }) => result)))
+  const days = both.flatMap(({ started }) => started.map(dayOf))
+  expect(days.toSorted((a, b) => a - b)).toEqual([-4, -3, -2, -1, 0])
+  for (const day of [-4, -3, -2, -1, 0]) expect(await rowOf(day)).toMatchObject({ state: 'COMPLETED' })
+})
+
+test.each([
+  ['unreachable', { kind: 'stalled' }],
+  ['denied', { kind: 'denied' }],
+] as const)('rows that cannot be read: nothing starts (%s)', async (kind, fate) => {
+  const { time, play, start, rowOf } = ledgerOf()
+  await play(-3)
+  const run = start(0, CATCH_UP, works(1), {
+    fateOf: ({ verb }) => (verb === 'listSlots' ? fate : { kind: 'answered' }),
+  })
+  const message = expect.stringMatching(/^catch-up cannot find the missed slots: /)
+  await expect(time.run(run.result)).rejects.toMatchObject({ kind, message })
+  expect(run.started).toEqual([])
+  expect(run.events.map(({ event }) => event.event)).toEqual(['unusable'])
+  expect(await rowOf(0)).toBe(null)
+})
+
+test('rows are asked for again until the ledger timeout', async () => {
+  const { play } = ledgerOf()
+  await play(-3)
+  const dropped = { kind: 'dropped' } as const
+  const fateOf = fates(({ verb }) => verb === 'listSlots', dropped, dropped, dropped)
+  expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([-2, -1, 0])
+})
+
+test('all pages together take no longer than the ledger timeout: then nothing starts', async () => {
+  const { time, play, start } = ledgerOf()
+  const hourly = { schedule: '0 * * * *' }
+  // The ledger of the tests has 20 slots in a page, so these are three pages.
+  for (let hour = -50; hour < -1; hour += 1) {
+    await play(0, { ...hourly, eventTime: new Date(slotOf(0) + hour * HOUR_MS) })
+  }
+  const listed: string[] = []
+  const slow = (call: Call): Fate => {
+    if (call.verb === 'listSlots') listed.push(call.verb)
+    return { kind: 'answered', afterMs: call.verb === 'listSlots' ? 12_000 : 5 }
+  }
+  expect((await play(0, { ...hourly, ...CATCH_UP, ledgerTimeoutMs: 60_000 }, works(1), { fateOf: slow })).days).toEqual(
+    [-1 / 24, 0],
+  )
+  expect(listed).toHaveLength(3)
+  await time.run(time.clock().wait(HOUR_MS))
+  const eventTime = new Date(slotOf(0) + HOUR_MS)
+  const late = { ...hourly, ...CATCH_UP, eventTime, ledgerTimeoutMs: 30_000 }
+  const run = start(0, late, works(1), { fateOf: slow })
+  await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+  expect(run.started).toEqual([])
+})
+
+test('a row that is damaged hides no missed slot', async () => {
+  const { ledger, play } = ledgerOf()
+  await play(-4)
+  ledger.writeRaw({ task: TASK, slot: new Date(slotOf(-2)).toISOString().replace('.000', ''), state: 'odd' })
+  expect((await play(0, CATCH_UP)).days).toEqual([-3, -1, 0])
+})
+
+test('a ledger that is lost in the middle: the slots that are left and the own slot do not start', async () => {
+  const { time, play, start, rowOf } = ledgerOf()
+  await play(-4)
+  let lost = false
+  const run = start(0, CATCH_UP, works(1), {
+    fateOf: ({ verb }) => ({ kind: lost && verb === 'readEntry' ? 'stalled' : 'answered' }),
+    onEvent: ({ event }) => {
+      lost ||= event === 'ended'
+    },
+  })
+  await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })
+  expect(run.started.map(dayOf)).toEqual([-3])
+  expect(run.events.at(-1)).toMatchObject({ slot: slotOf(0), event: { event: 'unusable' } })
+  expect([await rowOf(-2), await rowOf(0)]).toEqual([null, null])
 })
 
 test('a catch-up of three asks 17 times: record and rows, then record, claim, record and finish of each, then the run', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { LedgerError } from '../../../src/core/errors.ts'
 import { withPause, withResumption, withRetirement } from '../../../src/core/task/task-changes.ts'
 import {
@@ -55,142 +55,136 @@ async function ledgerWith(record: TaskRecord | null = KNOWN) {
 
 const isWrite = ({ verb }: Call) => verb === 'writeEntry'
 
-describe('a change of a task record', () => {
-  test('is read and written: two requests', async () => {
-    const { change, stored } = await ledgerWith()
-    const { verbs, fateOf } = recordVerbs()
-    expect(await change(pausing(PAUSE), fateOf)).toEqual({ changed: true, record: { ...KNOWN, pauses: [PAUSE] } })
-    expect(verbs).toEqual(['readEntry', 'writeEntry'])
-    expect(await stored()).toEqual({ ...KNOWN, pauses: [PAUSE] })
-  })
+test('a change of a task record is read and written: two requests', async () => {
+  const { change, stored } = await ledgerWith()
+  const { verbs, fateOf } = recordVerbs()
+  expect(await change(pausing(PAUSE), fateOf)).toEqual({ changed: true, record: { ...KNOWN, pauses: [PAUSE] } })
+  expect(verbs).toEqual(['readEntry', 'writeEntry'])
+  expect(await stored()).toEqual({ ...KNOWN, pauses: [PAUSE] })
+})
 
-  test('a task without a record gets one', async () => {
-    const { change, stored } = await ledgerWith(null)
-    expect(await change(pausing(PAUSE))).toMatchObject({ changed: true })
-    expect(await stored()).toEqual({ ...EMPTY_TASK_RECORD, pauses: [PAUSE] })
-  })
+test('a task without a record gets one', async () => {
+  const { change, stored } = await ledgerWith(null)
+  expect(await change(pausing(PAUSE))).toMatchObject({ changed: true })
+  expect(await stored()).toEqual({ ...EMPTY_TASK_RECORD, pauses: [PAUSE] })
+})
 
-  test('is made again on top of the change of another operator, so that none is lost', async () => {
-    const { change, stored, ledger } = await ledgerWith()
-    let isFirst = true
-    const overtaken = (call: Call): Fate => {
-      if (isWrite(call) && isFirst) {
-        isFirst = false
-        void writeRecord(TASK, withPause(KNOWN, OTHER), 1, ledger, CALL)
-      }
-      return { kind: 'answered', afterMs: 5 }
+test('is made again on top of the change of another operator, so that none is lost', async () => {
+  const { change, stored, ledger } = await ledgerWith()
+  let isFirst = true
+  const overtaken = (call: Call): Fate => {
+    if (isWrite(call) && isFirst) {
+      isFirst = false
+      void writeRecord(TASK, withPause(KNOWN, OTHER), 1, ledger, CALL)
     }
-    expect(await change(pausing(PAUSE), overtaken)).toMatchObject({ changed: true, record: { pauses: [OTHER, PAUSE] } })
-    expect((await stored()).pauses).toEqual([OTHER, PAUSE])
-  })
+    return { kind: 'answered', afterMs: 5 }
+  }
+  expect(await change(pausing(PAUSE), overtaken)).toMatchObject({ changed: true, record: { pauses: [OTHER, PAUSE] } })
+  expect((await stored()).pauses).toEqual([OTHER, PAUSE])
+})
 
-  test('a record that needs no change is written as it is: what a read finds may be on no standby', async () => {
-    const { change, stored } = await ledgerWith(withRetirement(KNOWN, RETIREMENT))
-    const { verbs, fateOf } = recordVerbs()
-    const retire = { ...pausing(PAUSE), change: (record: TaskRecord) => withRetirement(record, PAUSE) }
-    expect(await change(retire, fateOf)).toMatchObject({ changed: false, record: { retirements: [RETIREMENT] } })
-    expect(verbs).toEqual(['readEntry', 'writeEntry'])
-    expect((await stored()).retirements).toEqual([RETIREMENT])
+test('a record that needs no change is written as it is: what a read finds may be on no standby', async () => {
+  const { change, stored } = await ledgerWith(withRetirement(KNOWN, RETIREMENT))
+  const { verbs, fateOf } = recordVerbs()
+  const retire = { ...pausing(PAUSE), change: (record: TaskRecord) => withRetirement(record, PAUSE) }
+  expect(await change(retire, fateOf)).toMatchObject({ changed: false, record: { retirements: [RETIREMENT] } })
+  expect(verbs).toEqual(['readEntry', 'writeEntry'])
+  expect((await stored()).retirements).toEqual([RETIREMENT])
+})
+
+const lostOnce = (afterMs = 0) => fates(isWrite, { kind: 'answerLost', afterMs })
+
+test('is recorded once', async () => {
+  const { change, stored } = await ledgerWith()
+  expect(await change(pausing(PAUSE), lostOnce())).toMatchObject({ changed: true, record: { pauses: [PAUSE] } })
+  expect((await stored()).pauses).toEqual([PAUSE])
+})
+
+test('a change of a task record whose answer is lost is found below the change of another operator', async () => {
+  const { change, stored, ledger } = await ledgerWith()
+  const ended = { at: NOW, by: 'bob', reason: 'over' }
+  const overwritten = (call: Call): Fate => {
+    if (call.verb !== 'writeEntry') return { kind: 'answered' }
+    if (isFirst) {
+      isFirst = false
+      return { kind: 'answerLost' }
+    }
+    // Another operator ends the pause before the write is sent again.
+    void writeRecord(TASK, withResumption(withPause(KNOWN, PAUSE), NOW, ended) ?? KNOWN, 2, ledger, CALL)
+    return { kind: 'answered', afterMs: 5 }
+  }
+  let isFirst = true
+  expect(await change(pausing(PAUSE), overwritten)).toMatchObject({ changed: true })
+  expect((await stored()).pauses).toEqual([{ ...PAUSE, until: NOW, ended }])
+})
+
+test.each([
+  ['never comes', { kind: 'stalled' }, { kind: 'answered' }],
+  ['is lost, and the credentials then expire', { kind: 'answerLost' }, { kind: 'denied' }],
+] as const)('and that %s: unreachable, and it says how to find out', async (_, first, second) => {
+  const { change } = await ledgerWith()
+  const again = second.kind === 'denied' ? [first, second] : Array.from({ length: 100 }, () => first)
+  const error = await change(pausing(PAUSE), fates(isWrite, ...again)).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({
+    kind: 'unreachable',
+    message: expect.stringMatching(
+      /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run the same command again\.$/,
+    ),
   })
 })
 
-describe('a change of a task record whose answer is lost', () => {
-  const lostOnce = (afterMs = 0) => fates(isWrite, { kind: 'answerLost', afterMs })
-
-  test('is recorded once', async () => {
-    const { change, stored } = await ledgerWith()
-    expect(await change(pausing(PAUSE), lostOnce())).toMatchObject({ changed: true, record: { pauses: [PAUSE] } })
-    expect((await stored()).pauses).toEqual([PAUSE])
-  })
-
-  test('is found below the change of another operator', async () => {
-    const { change, stored, ledger } = await ledgerWith()
-    const ended = { at: NOW, by: 'bob', reason: 'over' }
-    const overwritten = (call: Call): Fate => {
-      if (call.verb !== 'writeEntry') return { kind: 'answered' }
-      if (isFirst) {
-        isFirst = false
-        return { kind: 'answerLost' }
-      }
-      // Another operator ends the pause before the write is sent again.
-      void writeRecord(TASK, withResumption(withPause(KNOWN, PAUSE), NOW, ended) ?? KNOWN, 2, ledger, CALL)
-      return { kind: 'answered', afterMs: 5 }
-    }
-    let isFirst = true
-    expect(await change(pausing(PAUSE), overwritten)).toMatchObject({ changed: true })
-    expect((await stored()).pauses).toEqual([{ ...PAUSE, until: NOW, ended }])
-  })
-
-  test.each([
-    ['never comes', { kind: 'stalled' }, { kind: 'answered' }],
-    ['is lost, and the credentials then expire', { kind: 'answerLost' }, { kind: 'denied' }],
-  ] as const)('and that %s: unreachable, and it says how to find out', async (_, first, second) => {
-    const { change } = await ledgerWith()
-    const again = second.kind === 'denied' ? [first, second] : Array.from({ length: 100 }, () => first)
-    const error = await change(pausing(PAUSE), fates(isWrite, ...again)).catch((thrown: unknown) => thrown)
-    expect(error).toMatchObject({
-      kind: 'unreachable',
-      message: expect.stringMatching(
-        /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run the same command again\.$/,
-      ),
-    })
-  })
-
-  test('and whose error ends with a full stop: the sentence has one', async () => {
-    const { time, ledger } = await ledgerWith()
-    const full = async () => {
-      throw new LedgerError('unreachable', 'the ledger cannot be written. Free some space on its disk.')
-    }
-    const io = { clock: time.clock(), store: { ...ledger, writeEntry: full }, ...SHARED }
-    const change = async () => changeTask(pausing(PAUSE), await readChangeable(TASK, io), io)
-    await expect(time.run(change())).rejects.toMatchObject({
-      message: expect.stringMatching(/on its disk\. To see what is in force/),
-    })
-  })
-
-  test('and whose record then cannot be read: unreachable too, never a denial', async () => {
-    const { change, stored } = await ledgerWith()
-    const lost = fates(isWrite, { kind: 'answerLost' })
-    let reads = 0
-    const fateOf = (call: Call): Fate => (call.verb === 'readEntry' && ++reads > 1 ? { kind: 'denied' } : lost(call))
-    await expect(change(pausing(PAUSE), fateOf)).rejects.toMatchObject({ kind: 'unreachable' })
-    expect((await stored()).pauses).toEqual([PAUSE])
+test('a change of a task record whose answer is lost and whose error ends with a full stop: the sentence has one', async () => {
+  const { time, ledger } = await ledgerWith()
+  const full = async () => {
+    throw new LedgerError('unreachable', 'the ledger cannot be written. Free some space on its disk.')
+  }
+  const io = { clock: time.clock(), store: { ...ledger, writeEntry: full }, ...SHARED }
+  const change = async () => changeTask(pausing(PAUSE), await readChangeable(TASK, io), io)
+  await expect(time.run(change())).rejects.toMatchObject({
+    message: expect.stringMatching(/on its disk\. To see what is in force/),
   })
 })
 
-describe('a change of a task record that is not made', () => {
-  test('the ledger refuses it: the error says so, and nothing is unknown', async () => {
-    const { change, stored } = await ledgerWith()
-    await expect(change(pausing(PAUSE), fates(isWrite, { kind: 'denied' }))).rejects.toMatchObject({ kind: 'denied' })
-    expect(await stored()).toEqual(KNOWN)
-  })
+test('a change of a task record whose answer is lost and whose record then cannot be read: unreachable too, never a denial', async () => {
+  const { change, stored } = await ledgerWith()
+  const lost = fates(isWrite, { kind: 'answerLost' })
+  let reads = 0
+  const fateOf = (call: Call): Fate => (call.verb === 'readEntry' && ++reads > 1 ? { kind: 'denied' } : lost(call))
+  await expect(change(pausing(PAUSE), fateOf)).rejects.toMatchObject({ kind: 'unreachable' })
+  expect((await stored()).pauses).toEqual([PAUSE])
+})
 
-  test('a write that only waited for a lock has changed nothing, and the error does not say that it may have', async () => {
-    const { change, stored } = await ledgerWith()
-    const busy = fates(isWrite, ...Array.from({ length: 100 }, () => ({ kind: 'busy' }) as const))
-    await expect(change(pausing(PAUSE), busy)).rejects.toMatchObject({ message: 'writeEntry: busy' })
-    expect(await stored()).toEqual(KNOWN)
-  })
+test('the ledger refuses it: the error says so, and nothing is unknown', async () => {
+  const { change, stored } = await ledgerWith()
+  await expect(change(pausing(PAUSE), fates(isWrite, { kind: 'denied' }))).rejects.toMatchObject({ kind: 'denied' })
+  expect(await stored()).toEqual(KNOWN)
+})
 
-  test('a record by a newer cronledger is refused, untouched', async () => {
-    const { change, ledger } = await ledgerWith(null)
-    const document = { schemaVersion: 99, pauses: 'in a form of its own' }
-    await ledger.writeEntry({ task: TASK, kind: '#task' }, { version: 1, document }, 'absent', CALL)
-    await expect(change(pausing(PAUSE))).rejects.toMatchObject({
-      kind: 'shape',
-      message: expect.stringContaining('a newer version of cronledger wrote the record of task nightly (schema 99)'),
-    })
-    expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 1, document })
-  })
+test('a write that only waited for a lock has changed nothing, and the error does not say that it may have', async () => {
+  const { change, stored } = await ledgerWith()
+  const busy = fates(isWrite, ...Array.from({ length: 100 }, () => ({ kind: 'busy' }) as const))
+  await expect(change(pausing(PAUSE), busy)).rejects.toMatchObject({ message: 'writeEntry: busy' })
+  expect(await stored()).toEqual(KNOWN)
+})
 
-  test('a record that a newer cronledger wrote in the meantime is refused, untouched', async () => {
-    const { change, ledger } = await ledgerWith()
-    const document = { schemaVersion: 99 }
-    const overtaken = (call: Call): Fate => {
-      if (isWrite(call)) void ledger.writeEntry({ task: TASK, kind: '#task' }, { version: 2, document }, 1, CALL)
-      return { kind: 'answered', afterMs: 5 }
-    }
-    await expect(change(pausing(PAUSE), overtaken)).rejects.toMatchObject({ kind: 'shape' })
-    expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 2, document })
+test('a record by a newer cronledger is refused, untouched', async () => {
+  const { change, ledger } = await ledgerWith(null)
+  const document = { schemaVersion: 99, pauses: 'in a form of its own' }
+  await ledger.writeEntry({ task: TASK, kind: '#task' }, { version: 1, document }, 'absent', CALL)
+  await expect(change(pausing(PAUSE))).rejects.toMatchObject({
+    kind: 'shape',
+    message: expect.stringContaining('a newer version of cronledger wrote the record of task nightly (schema 99)'),
   })
+  expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 1, document })
+})
+
+test('a record that a newer cronledger wrote in the meantime is refused, untouched', async () => {
+  const { change, ledger } = await ledgerWith()
+  const document = { schemaVersion: 99 }
+  const overtaken = (call: Call): Fate => {
+    if (isWrite(call)) void ledger.writeEntry({ task: TASK, kind: '#task' }, { version: 2, document }, 1, CALL)
+    return { kind: 'answered', afterMs: 5 }
+  }
+  await expect(change(pausing(PAUSE), overtaken)).rejects.toMatchObject({ kind: 'shape' })
+  expect(await ledger.readEntry({ task: TASK, kind: '#task' }, CALL)).toEqual({ version: 2, document })
 })

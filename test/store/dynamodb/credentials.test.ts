@@ -60,7 +60,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     expect(await stateOf('claim')).toBe('COMPLETED')
   })
 
-  test('that does not answer at the claim: 75 in order, although the SDK warns on the console', async () => {
+  test('a credentials endpoint that does not answer at the claim: 75 in order, although the SDK warns on the console', async () => {
     const env = await withEndpoint(() => null)
     const args = runArgs('slow', ['--ledger-timeout', '3s'], 'echo', 'no')
     const { code, stdout, stderr } = await cronledger(args, { env })

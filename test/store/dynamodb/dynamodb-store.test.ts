@@ -61,7 +61,7 @@ for (const { name, start, isThere, isMoto } of SERVERS) {
       expect(Math.max(...sizes)).toBeLessThan(1024)
     })
 
-    it('takes one request for a claim, a finish and a note, and a read where a conflict shows no row', async () => {
+    it(`the DynamoDB store on ${name} takes one request for a claim, a finish and a note, and a read where a conflict shows no row`, async () => {
       const call = { signal: AbortSignal.timeout(120_000) }
       const read = isMoto ? [] : ['GetItem']
       const row = claimOf('counted')

@@ -50,202 +50,194 @@ const answering = async (status: number, type: string, message: string, more = {
   return keep(await startAnswering({ status, body })).endpoint
 }
 
-describe('a DynamoDB that does not answer is unreachable within the time of the call', () => {
-  it.each([false, true])('nobody listens: nothing was sent; the call ends early: %s', async (ends) => {
-    const call = new AbortController()
-    const watch = (message: unknown) =>
-      (message as { socket: Socket }).socket.once('error', () => setImmediate(() => call.abort()))
-    if (ends) subscribe('net.client.socket', watch)
-    const error = await failure({ endpoint: 'http://127.0.0.1:9' }, { signal: call.signal })
-    unsubscribe('net.client.socket', watch)
-    const message =
-      'cannot connect to DynamoDB (127.0.0.1:9) for dynamodb:PutItem on table "ledger": connect ECONNREFUSED 127.0.0.1:9. Check AWS_REGION and the network.'
-    expect(error).toEqual({ kind: 'unreachable', changedNothing: true, message })
-    expect(call.signal.aborted).toBe(ends)
-  })
-
-  it('a lost answer, and then nobody listens: the write may have been applied', async () => {
-    const server = await startAnswering(() => {
-      void server.stop()
-      return { status: 500, body: '{}' }
-    })
-    const message = expect.stringContaining('ECONNREFUSED')
-    expect(await failure({ endpoint: server.endpoint })).toMatchObject({ changedNothing: false, message })
-  })
-
-  it('but an endpoint without a scheme is a usage error', async () => {
-    const { kind, message } = await failure({ endpoint: 'localhost:8000' })
-    expect(kind).toBe('usage')
-    expect(message).toMatch(/^the endpoint of DynamoDB is not a valid URL\./)
-  })
-
-  it('it accepts and says nothing', async () => {
-    const { endpoint } = keep(await startAnswering(null))
-    const { kind, message } = await failure({ endpoint }, { signal: AbortSignal.timeout(300) })
-    expect(kind).toBe('unreachable')
-    // One request alone would wait for 5 s, and its message would say so.
-    expect(message).toMatch(/ in time$/)
-  })
-
-  it('it says nothing, and the call has all the time', async () => {
-    const { endpoint } = keep(await startAnswering(null))
-    const { kind, message } = await failure({ endpoint })
-    expect(kind).toBe('unreachable')
-    expect(message).toContain('a request has exceeded the configured 5000 ms requestTimeout')
-  })
-
-  it('the credentials never come', async () => {
-    const credentials = () => new Promise<never>(() => {})
-    // Without the time of the call this would never end.
-    const error = await failure({ endpoint: 'http://127.0.0.1:9', credentials }, { signal: AbortSignal.timeout(300) })
-    const message = expect.stringMatching(/^no AWS credentials in time for dynamodb:PutItem/)
-    expect(error).toMatchObject({ kind: 'unreachable', changedNothing: true, message })
-  })
-
-  it('it throttles', async () => {
-    const endpoint = await answering(400, 'ProvisionedThroughputExceededException', 'The level of … was exceeded')
-    const message = expect.stringMatching(
-      /^DynamoDB in 127\S+ throttled dynamodb:PutItem on table "ledger" \(ProvisionedThroughputExceededException\)\. Start fewer runs/,
-    )
-    // Each try was answered: nothing was written.
-    expect(await failure({ endpoint })).toEqual({ kind: 'unreachable', message, changedNothing: true })
-  })
-
-  it.each([
-    ['ProvisionedThroughputExceededException', 'ThrottlingReasons'],
-    ['ThrottlingException', 'throttlingReasons'],
-  ])('it throttles one key (%s): more capacity is no advice', async (type, member) => {
-    const reason = {
-      reason: 'TableWriteKeyRangeThroughputExceeded',
-      resource: 'arn:aws:dynamodb:eu-west-1:1:table/ledger',
-    }
-    const endpoint = await answering(400, type, 'Rate exceeded', { [member]: [reason] })
-    const { message } = await failure({ endpoint })
-    expect(message).toContain(`(${type}: TableWriteKeyRangeThroughputExceeded). One key `)
-    expect(message).not.toContain('give the table more capacity')
-  })
-
-  it('it throttles after a try that failed: the write may have been applied', async () => {
-    let asked = 0
-    const throttled = JSON.stringify({
-      __type: 'com.amazon.coral.service#ThrottlingException',
-      message: 'Rate exceeded',
-    })
-    const { endpoint } = keep(await startAnswering(() => ({ status: ++asked === 1 ? 500 : 400, body: throttled })))
-    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable', changedNothing: false })
-  })
-
-  it('it fails', async () => {
-    const endpoint = await answering(500, 'InternalServerError', 'The request processing has failed')
-    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
-  })
-
-  it('it is not DynamoDB', async () => {
-    const { endpoint } = keep(await startAnswering({ status: 200, body: '<html>It works!</html>' }))
-    expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
-  })
+it.each([false, true])('nobody listens: nothing was sent; the call ends early: %s', async (ends) => {
+  const call = new AbortController()
+  const watch = (message: unknown) =>
+    (message as { socket: Socket }).socket.once('error', () => setImmediate(() => call.abort()))
+  if (ends) subscribe('net.client.socket', watch)
+  const error = await failure({ endpoint: 'http://127.0.0.1:9' }, { signal: call.signal })
+  unsubscribe('net.client.socket', watch)
+  const message =
+    'cannot connect to DynamoDB (127.0.0.1:9) for dynamodb:PutItem on table "ledger": connect ECONNREFUSED 127.0.0.1:9. Check AWS_REGION and the network.'
+  expect(error).toEqual({ kind: 'unreachable', changedNothing: true, message })
+  expect(call.signal.aborted).toBe(ends)
 })
 
-describe('a DynamoDB that refuses says so in one line', () => {
-  it('access denied: names the action and the table', async () => {
-    const message =
-      'User: arn:aws:sts::1:assumed-role/batch is not authorized to perform: dynamodb:PutItem on resource: x'
-    const endpoint = await answering(400, 'AccessDeniedException', message)
-    const error = await failure({ endpoint })
-    expect(error.kind).toBe('denied')
-    expect(error.message).toContain('dynamodb:PutItem on table "ledger"')
-    expect(error.message).toContain(message)
+it('a lost answer, and then nobody listens: the write may have been applied', async () => {
+  const server = await startAnswering(() => {
+    void server.stop()
+    return { status: 500, body: '{}' }
   })
+  const message = expect.stringContaining('ECONNREFUSED')
+  expect(await failure({ endpoint: server.endpoint })).toMatchObject({ changedNothing: false, message })
+})
 
-  it('a new role that is denied for some seconds: the first request is sent again, and later ones are not', async () => {
+it('an endpoint without a scheme is a usage error', async () => {
+  const { kind, message } = await failure({ endpoint: 'localhost:8000' })
+  expect(kind).toBe('usage')
+  expect(message).toMatch(/^the endpoint of DynamoDB is not a valid URL\./)
+})
+
+it('it accepts and says nothing', async () => {
+  const { endpoint } = keep(await startAnswering(null))
+  const { kind, message } = await failure({ endpoint }, { signal: AbortSignal.timeout(300) })
+  expect(kind).toBe('unreachable')
+  // One request alone would wait for 5 s, and its message would say so.
+  expect(message).toMatch(/ in time$/)
+})
+
+it('it says nothing, and the call has all the time', async () => {
+  const { endpoint } = keep(await startAnswering(null))
+  const { kind, message } = await failure({ endpoint })
+  expect(kind).toBe('unreachable')
+  expect(message).toContain('a request has exceeded the configured 5000 ms requestTimeout')
+})
+
+it('the credentials never come', async () => {
+  const credentials = () => new Promise<never>(() => {})
+  // Without the time of the call this would never end.
+  const error = await failure({ endpoint: 'http://127.0.0.1:9', credentials }, { signal: AbortSignal.timeout(300) })
+  const message = expect.stringMatching(/^no AWS credentials in time for dynamodb:PutItem/)
+  expect(error).toMatchObject({ kind: 'unreachable', changedNothing: true, message })
+})
+
+it('a DynamoDB that does not answer is unreachable within the time of the call: it throttles', async () => {
+  const endpoint = await answering(400, 'ProvisionedThroughputExceededException', 'The level of … was exceeded')
+  const message = expect.stringMatching(
+    /^DynamoDB in 127\S+ throttled dynamodb:PutItem on table "ledger" \(ProvisionedThroughputExceededException\)\. Start fewer runs/,
+  )
+  // Each try was answered: nothing was written.
+  expect(await failure({ endpoint })).toEqual({ kind: 'unreachable', message, changedNothing: true })
+})
+
+it.each([
+  ['ProvisionedThroughputExceededException', 'ThrottlingReasons'],
+  ['ThrottlingException', 'throttlingReasons'],
+])('it throttles one key (%s): more capacity is no advice', async (type, member) => {
+  const reason = {
+    reason: 'TableWriteKeyRangeThroughputExceeded',
+    resource: 'arn:aws:dynamodb:eu-west-1:1:table/ledger',
+  }
+  const endpoint = await answering(400, type, 'Rate exceeded', { [member]: [reason] })
+  const { message } = await failure({ endpoint })
+  expect(message).toContain(`(${type}: TableWriteKeyRangeThroughputExceeded). One key `)
+  expect(message).not.toContain('give the table more capacity')
+})
+
+it('it throttles after a try that failed: the write may have been applied', async () => {
+  let asked = 0
+  const throttled = JSON.stringify({
+    __type: 'com.amazon.coral.service#ThrottlingException',
+    message: 'Rate exceeded',
+  })
+  const { endpoint } = keep(await startAnswering(() => ({ status: ++asked === 1 ? 500 : 400, body: throttled })))
+  expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable', changedNothing: false })
+})
+
+it('a DynamoDB that does not answer is unreachable within the time of the call: it fails', async () => {
+  const endpoint = await answering(500, 'InternalServerError', 'The request processing has failed')
+  expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
+})
+
+it('it is not DynamoDB', async () => {
+  const { endpoint } = keep(await startAnswering({ status: 200, body: '<html>It works!</html>' }))
+  expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
+})
+
+it('access denied: names the action and the table', async () => {
+  const message =
+    'User: arn:aws:sts::1:assumed-role/batch is not authorized to perform: dynamodb:PutItem on resource: x'
+  const endpoint = await answering(400, 'AccessDeniedException', message)
+  const error = await failure({ endpoint })
+  expect(error.kind).toBe('denied')
+  expect(error.message).toContain('dynamodb:PutItem on table "ledger"')
+  expect(error.message).toContain(message)
+})
+
+it('a new role that is denied for some seconds: the first request is sent again, and later ones are not', async () => {
+  let asked = 0
+  const denied = { __type: 'com.amazon.coral.service#AccessDeniedException', message: 'not authorized' }
+  const { endpoint } = keep(
+    await startAnswering(() =>
+      ++asked === 3 ? { status: 200, body: '{}' } : { status: 400, body: JSON.stringify(denied) },
+    ),
+  )
+  const store = openDynamoStore({
+    table: 'ledger',
+    env: {},
+    config: { region: REGION, credentials: CREDENTIALS, endpoint },
+  })
+  const call = { signal: AbortSignal.timeout(60_000) }
+  expect(await store.put(row, 'absent', call)).toEqual({ kind: 'ok' })
+  expect(asked).toBe(3)
+  await expect(store.put(row, 'absent', call)).rejects.toMatchObject({ kind: 'denied' })
+  expect(asked).toBe(4)
+  store.close()
+})
+
+it.each(['UnrecognizedClientException', 'AccessDeniedException'])(
+  'the new role of a container, for 7 seconds (%s): the first request is sent again',
+  async (type) => {
     let asked = 0
-    const denied = { __type: 'com.amazon.coral.service#AccessDeniedException', message: 'not authorized' }
+    const denied = JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message: 'x' })
     const { endpoint } = keep(
-      await startAnswering(() =>
-        ++asked === 3 ? { status: 200, body: '{}' } : { status: 400, body: JSON.stringify(denied) },
-      ),
+      await startAnswering(() => (++asked < 5 ? { status: 400, body: denied } : { status: 200, body: '{}' })),
     )
+    const env = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/x' }
     const store = openDynamoStore({
-      table: 'ledger',
-      env: {},
+      ...{ table: 'ledger', env },
       config: { region: REGION, credentials: CREDENTIALS, endpoint },
     })
-    const call = { signal: AbortSignal.timeout(60_000) }
-    expect(await store.put(row, 'absent', call)).toEqual({ kind: 'ok' })
-    expect(asked).toBe(3)
-    await expect(store.put(row, 'absent', call)).rejects.toMatchObject({ kind: 'denied' })
-    expect(asked).toBe(4)
+    expect(await store.put(row, 'absent', { signal: AbortSignal.timeout(60_000) })).toEqual({ kind: 'ok' })
     store.close()
-  })
+  },
+)
 
-  it.each(['UnrecognizedClientException', 'AccessDeniedException'])(
-    'the new role of a container, for 7 seconds (%s): the first request is sent again',
-    async (type) => {
-      let asked = 0
-      const denied = JSON.stringify({ __type: `com.amazon.coral.service#${type}`, message: 'x' })
-      const { endpoint } = keep(
-        await startAnswering(() => (++asked < 5 ? { status: 400, body: denied } : { status: 200, body: '{}' })),
-      )
-      const env = { AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: '/v2/credentials/x' }
-      const store = openDynamoStore({
-        ...{ table: 'ledger', env },
-        config: { region: REGION, credentials: CREDENTIALS, endpoint },
-      })
-      expect(await store.put(row, 'absent', { signal: AbortSignal.timeout(60_000) })).toEqual({ kind: 'ok' })
-      store.close()
-    },
-  )
+it('a time that AWS does not accept, although the SDK has corrected it: the clock', async () => {
+  const message = 'Signature expired: 20261130T091500Z is now earlier than 20261130T093000Z'
+  const error = await failure({ endpoint: await answering(400, 'InvalidSignatureException', message) })
+  expect(error.message).toMatch(/\(InvalidSignatureException\)\. Check the clock of this host \(NTP\)\.$/)
+})
 
-  it('a time that AWS does not accept, although the SDK has corrected it: the clock', async () => {
-    const message = 'Signature expired: 20261130T091500Z is now earlier than 20261130T093000Z'
-    const error = await failure({ endpoint: await answering(400, 'InvalidSignatureException', message) })
-    expect(error.message).toMatch(/\(InvalidSignatureException\)\. Check the clock of this host \(NTP\)\.$/)
-  })
-
-  it.skipIf(FAKETIME_LIBRARY === undefined)(
-    'a certificate that is only valid at another time than that of this host: the clock',
-    async () => {
-      const folder = scratch()
-      const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
-      const request = ['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-days', '2']
-      const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
-      execFileSync('openssl', [...request, ...name, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
-      const secure = createServer({ key: readFileSync(key), cert: readFileSync(certificate) })
-      const { endpoint } = keep(await listen(secure))
-      const ask = (FAKETIME: string) => {
-        const time = { FAKETIME, FAKETIME_DONT_FAKE_MONOTONIC: '1', LD_PRELOAD: FAKETIME_LIBRARY ?? '' }
-        const env = { ...awsEnv({ endpoint: endpoint.replace('http:', 'https:') }), NODE_EXTRA_CA_CERTS: certificate }
-        return start(['history', '--store', 'dynamodb:ledger', '--task', 'x'], { env: { ...env, ...time } }).ended
-      }
-      const says = (what: string) => ({
-        code: 75,
-        stderr: expect.stringContaining(`: certificate ${what}. Check the clock of this host (NTP).\n`),
-      })
-      expect(await ask('-30d')).toMatchObject(says('is not yet valid'))
-      expect(await ask('+30d')).toMatchObject(says('has expired'))
-    },
-  )
-
-  for (const type of ['UnrecognizedClientException', 'InvalidSignatureException', 'ExpiredTokenException']) {
-    it(`${type}: without its message, which may hold secrets`, async () => {
-      const endpoint = await answering(
-        400,
-        type,
-        "The Canonical String\nshould have been 'x-amz-security-token:SECRET'",
-      )
-      const error = await failure({ endpoint })
-      expect(error.kind).toBe('denied')
-      expect(error.message).toContain(type)
-      expect(error.message).not.toContain('SECRET')
+it.skipIf(FAKETIME_LIBRARY === undefined)(
+  'a certificate that is only valid at another time than that of this host: the clock',
+  async () => {
+    const folder = scratch()
+    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+    const request = ['req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-days', '2']
+    const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
+    execFileSync('openssl', [...request, ...name, '-keyout', key, '-out', certificate], { stdio: 'ignore' })
+    const secure = createServer({ key: readFileSync(key), cert: readFileSync(certificate) })
+    const { endpoint } = keep(await listen(secure))
+    const ask = (FAKETIME: string) => {
+      const time = { FAKETIME, FAKETIME_DONT_FAKE_MONOTONIC: '1', LD_PRELOAD: FAKETIME_LIBRARY ?? '' }
+      const env = { ...awsEnv({ endpoint: endpoint.replace('http:', 'https:') }), NODE_EXTRA_CA_CERTS: certificate }
+      return start(['history', '--store', 'dynamodb:ledger', '--task', 'x'], { env: { ...env, ...time } }).ended
+    }
+    const says = (what: string) => ({
+      code: 75,
+      stderr: expect.stringContaining(`: certificate ${what}. Check the clock of this host (NTP).\n`),
     })
-  }
+    expect(await ask('-30d')).toMatchObject(says('is not yet valid'))
+    expect(await ask('+30d')).toMatchObject(says('has expired'))
+  },
+)
 
-  it('another shape of the table: shape', async () => {
-    const endpoint = await answering(400, 'ValidationException', 'The provided key element does not match the schema')
+for (const type of ['UnrecognizedClientException', 'InvalidSignatureException', 'ExpiredTokenException']) {
+  it(`${type}: without its message, which may hold secrets`, async () => {
+    const endpoint = await answering(400, type, "The Canonical String\nshould have been 'x-amz-security-token:SECRET'")
     const error = await failure({ endpoint })
-    expect(error.kind).toBe('shape')
-    expect(error.message).toContain('See what is wrong: cronledger setup --store dynamodb:ledger --check')
+    expect(error.kind).toBe('denied')
+    expect(error.message).toContain(type)
+    expect(error.message).not.toContain('SECRET')
   })
+}
+
+it('another shape of the table: shape', async () => {
+  const endpoint = await answering(400, 'ValidationException', 'The provided key element does not match the schema')
+  const error = await failure({ endpoint })
+  expect(error.kind).toBe('shape')
+  expect(error.message).toContain('See what is wrong: cronledger setup --store dynamodb:ledger --check')
 })
 
 describe('without a table', () => {
@@ -254,7 +246,7 @@ describe('without a table', () => {
     dynalite = keep(await startDynalite())
   })
 
-  it('names it, where it was looked for, and what to run', async () => {
+  it('without a table, the error names it, where it was looked for, and what to run', async () => {
     const { kind, message } = await failure({ endpoint: dynalite.endpoint }, { table: 'no.such-table' })
     expect(kind).toBe('shape')
     expect(message).toMatch(/^table "no\.such-table" does not exist in 127\.0\.0\.1:\d+\. /)
@@ -376,7 +368,7 @@ describe('from the environment', () => {
       { ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'http://me:PASS@127.0.0.1:9' },
       /^unreachable: (?!.*PASS).*127\.0\.0\.1:9/,
     ],
-  ])('%s', async (_, env, message) => {
+  ])('credentials and Region from the environment: %s', async (_, env, message) => {
     expect(await failureWith(env)).toMatch(message)
   })
 
@@ -387,7 +379,7 @@ describe('from the environment', () => {
     )
   })
 
-  it('an endpoint', async () => {
+  it('an endpoint from the environment', async () => {
     const endpoint = await answering(400, 'UnrecognizedClientException', 'x')
     const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: endpoint })
     expect(error).toContain(`in ${new URL(endpoint).host} was denied (UnrecognizedClientException)`)

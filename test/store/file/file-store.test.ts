@@ -71,336 +71,330 @@ const claim = claimOf('nightly')
 const put = (path: string, ms?: number) => openFileStore(path).put(claim, 'absent', call(ms))
 const get = (path: string) => openFileStore(path).get(claim, call())
 
-describe('a ledger file', () => {
-  it('is made by the first claim, for its owner only', async () => {
-    const path = newPath()
-    expect(await put(path)).toEqual({ kind: 'ok' })
-    expect(filesOf(path)).toEqual([path])
-    expect(statSync(path).mode & 0o777).toBe(0o600)
-    expect(await get(path)).toEqual(claim)
-  })
-
-  it('with two names (hard links) is refused by each of them, until one is left', async () => {
-    const path = newPath()
-    await put(path)
-    const other = newPath()
-    linkSync(path, other)
-    for (const name of [path, other]) {
-      const message = `file ledger "${name}" has 2 names (hard links). After a crash, its journal lies beside only one of them. If one name has a file with the ending -journal beside it, keep that name. Remove the others. To list them: find / -samefile "${name}"`
-      await expect(put(name)).rejects.toMatchObject({ kind: 'shape', message })
-      await expect(get(name)).rejects.toMatchObject({ kind: 'shape', message })
-    }
-    rmSync(other)
-    expect(await get(path)).toEqual(claim)
-  })
-
-  it('is for its owner only with any umask, and so is its journal', () => {
-    const path = newPath()
-    const before = process.umask(0)
-    try {
-      const database = openFileDatabase(path)
-      const modes = database.transact('create', () =>
-        [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777),
-      )
-      database.close()
-      expect(modes).toEqual([0o600, 0o600])
-    } finally {
-      process.umask(before)
-    }
-  })
-
-  it('keeps a mode that lets a group read it, and its journal gets the same mode', () => {
-    const path = newPath()
-    openFileDatabase(path).transact('create', () => null)
-    chmodSync(path, 0o640)
-    const write = ({ run }: Transaction) => {
-      run("INSERT INTO entries VALUES ('#task', 'x', 1, '{}')")
-      return [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777)
-    }
-    expect(openFileDatabase(path).transact('write', write)).toEqual([0o640, 0o640])
-  })
-
-  it('is made in an empty file too', async () => {
-    const path = newPath()
-    writeFileSync(path, '')
-    const store = openFileStore(path)
-    expect(await store.get(claim, call())).toBeNull()
-    expect(await store.note(claim, rejectionOf('dup'), call())).toBe(false)
-    expect(await store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).toEqual({ rows: [] })
-    expect(statSync(path).size).toBe(0)
-    expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
-  })
-
-  it('waits for a reader that is in the way of its commit', async () => {
-    const path = newPath()
-    const store = openFileStore(path)
-    await store.put(claim, 'absent', call())
-    const reader = new Libsql(path)
-    reader.exec('BEGIN')
-    reader.exec('SELECT * FROM rows')
-    const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
-    await expect(store.put(next, claim, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
-    const waiting = store.put(next, claim, call())
-    reader.exec('COMMIT')
-    expect(await waiting).toEqual({ kind: 'ok' })
-    reader.close()
-  })
-
-  it('is not made by a reader, nor by a write that expects a row', async () => {
-    const path = newPath()
-    const store = openFileStore(path)
-    // The first run says so, too.
-    const message = expect.stringContaining(`Otherwise create it: cronledger setup --store file:${path}`)
-    const missing = { kind: 'shape', message }
-    await expect(store.get(claim, call())).rejects.toMatchObject(missing)
-    await expect(store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).rejects.toMatchObject(missing)
-    await expect(store.note(claim, rejectionOf('dup'), call())).rejects.toMatchObject(missing)
-    await expect(store.put(claim, claim, call())).rejects.toMatchObject(missing)
-    expect(readdirSync(folder)).not.toContain(path.slice(folder.length + 1))
-  })
-
-  it('names the folder that is missing', async () => {
-    const message = expect.stringContaining(`mkdir -p "${join(folder, 'no', 'folder')}"`)
-    await expect(put(join(folder, 'no', 'folder', 'x.db'))).rejects.toMatchObject({ kind: 'shape', message })
-  })
-
-  it('that is a symbolic link to a missing file is named as such, also by setup', async () => {
-    const [path, target] = [newPath(), newPath()]
-    symlinkSync(target, path)
-    const message = `file ledger "${path}" is a symbolic link to "${target}", which does not exist. Correct the link, or use the path of the file itself.`
-    await expect(put(path)).rejects.toMatchObject({ kind: 'shape', message })
-    await expect(setUpFile(path, call())).rejects.toMatchObject({ kind: 'shape', message })
-  })
-
-  it('names a path that no file can have, or in a folder in which none can be made', async () => {
-    const unmade = { kind: 'shape', message: 'no file can be made in "/proc". Use another folder.' }
-    for (const make of [put, (path: string) => setUpFile(path, call())])
-      await expect(make('/proc/ledger.db')).rejects.toMatchObject(unmade)
-    const path = newPath()
-    writeFileSync(path, '')
-    const message = expect.stringMatching(/^file ledger ".*" is not a valid path \(E(NOTDIR|NAMETOOLONG): /)
-    for (const wrong of [join(path, 'ledger.db'), join(folder, 'x'.repeat(300))]) {
-      await expect(put(wrong)).rejects.toMatchObject({ kind: 'shape', message })
-    }
-  })
-
-  it('throws an error that is a bug as it is, and writes nothing', () => {
-    const database = openFileDatabase(newPath())
-    const bug = new TypeError('a bug')
-    const write = ({ run }: Transaction) => {
-      run("INSERT INTO entries VALUES ('#task', 'x', 1, '{}')")
-      throw bug
-    }
-    expect(() => database.transact('create', write)).toThrow(bug)
-    expect(database.transact('create', ({ all }) => all('SELECT * FROM entries'))).toEqual([])
-    database.close()
-  })
-
-  it('switches WAL off also where the first try finds the file locked', async () => {
-    const path = newPath()
-    await put(path)
-    const other = new Libsql(path)
-    other.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE')
-    const database = openFileDatabase(path)
-    expect(() => database.transact('read', () => null)).toThrow('locked')
-    other.exec('COMMIT')
-    other.close()
-    const journal = database.transact('read', ({ all }) => all('PRAGMA journal_mode'))
-    expect(journal).toEqual([{ journal_mode: 'delete' }])
-    database.close()
-  })
-
-  it('is denied if SQLite cannot make its journal, and no other file is left behind', async () => {
-    const path = newPath()
-    await put(path)
-    mkdirSync(`${path}-journal`)
-    // A process that was killed while it looked for the reason had the same pid, as the first process of a container has.
-    const left = `${path}-trial-${process.pid}`
-    writeFileSync(left, '')
-    const denied = {
-      kind: 'denied',
-      message: expect.stringMatching(/^file ledger ".*" cannot be opened or written \(/),
-    }
-    await expect(openFileStore(path).put(claimOf('other'), 'absent', call())).rejects.toMatchObject(denied)
-    expect(filesOf(path)).toEqual([path, `${path}-journal`, left])
-  })
-
-  it('holds no file open per call', async () => {
-    const path = newPath()
-    const store = openFileStore(path)
-    await store.put(claim, 'absent', call())
-    const before = openFiles()
-    for (let i = 0; i < 50; i += 1) await store.get(claim, call())
-    expect(openFiles()).toBeLessThan(before + 5)
-  })
-
-  it('holds no file open per try that finds the file locked', async () => {
-    const path = newPath()
-    await put(path)
-    const other = new Libsql(path)
-    other.exec('BEGIN EXCLUSIVE')
-    const database = openFileDatabase(path)
-    const before = openFiles()
-    for (let i = 0; i < 20; i += 1) expect(() => database.transact('read', () => true)).toThrow('locked')
-    expect(openFiles()).toBeLessThan(before + 5)
-    other.exec('ROLLBACK')
-    other.close()
-    expect(database.transact('read', () => true)).toBe(true)
-    database.close()
-  })
-
-  it('is followed where another file takes its place', async () => {
-    const path = newPath()
-    const store = openFileStore(path)
-    await store.put(claim, 'absent', call())
-    renameSync(path, `${path}.old`)
-    await expect(
-      store.put(finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), claim, call()),
-    ).rejects.toMatchObject({ kind: 'shape' })
-    expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
-  })
-
-  it('is given up in time while another process holds its lock, and works after that', async () => {
-    const path = newPath()
-    await put(path)
-    const other = new Libsql(path)
-    other.exec('BEGIN IMMEDIATE')
-    const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
-    const store = openFileStore(path)
-    await expect(store.put(next, claim, call(500))).rejects.toMatchObject({
-      kind: 'unreachable',
-      message: expect.stringMatching(
-        /^file ledger ".*" is busy, because other processes held its lock for the whole time\. Start fewer .* --ledger-timeout\.$/,
-      ),
-    })
-    const waiting = store.put(next, claim, call())
-    // Heartbeats and signals of this process go on during the wait.
-    await new Promise(setImmediate)
-    other.exec('ROLLBACK')
-    expect(await waiting).toEqual({ kind: 'ok' })
-    other.close()
-  })
+it('a ledger file is made by the first claim, for its owner only', async () => {
+  const path = newPath()
+  expect(await put(path)).toEqual({ kind: 'ok' })
+  expect(filesOf(path)).toEqual([path])
+  expect(statSync(path).mode & 0o777).toBe(0o600)
+  expect(await get(path)).toEqual(claim)
 })
 
-describe('a path', () => {
-  /** Calls `work` while the process is in a folder of its own. */
-  async function inFolder<T>(work: (cwd: string) => T | Promise<T>): Promise<T> {
-    const before = process.cwd()
-    const cwd = mkdtempSync(join(folder, 'cwd-'))
-    process.chdir(cwd)
-    try {
-      return await work(cwd)
-    } finally {
-      process.chdir(before)
-    }
+it('with two names (hard links) is refused by each of them, until one is left', async () => {
+  const path = newPath()
+  await put(path)
+  const other = newPath()
+  linkSync(path, other)
+  for (const name of [path, other]) {
+    const message = `file ledger "${name}" has 2 names (hard links). After a crash, its journal lies beside only one of them. If one name has a file with the ending -journal beside it, keep that name. Remove the others. To list them: find / -samefile "${name}"`
+    await expect(put(name)).rejects.toMatchObject({ kind: 'shape', message })
+    await expect(get(name)).rejects.toMatchObject({ kind: 'shape', message })
   }
+  rmSync(other)
+  expect(await get(path)).toEqual(claim)
+})
 
-  it.each([':memory:', 'file:x?mode=memory', '100%23 a?b#c'])('is the name of a file, also %j', async (name) => {
-    await inFolder(async (cwd) => {
-      expect(await put(name)).toEqual({ kind: 'ok' })
-      expect(await put(name)).toMatchObject({ kind: 'conflict' })
-      expect(readdirSync(cwd)).toEqual([name])
-    })
+it('is for its owner only with any umask, and so is its journal', () => {
+  const path = newPath()
+  const before = process.umask(0)
+  try {
+    const database = openFileDatabase(path)
+    const modes = database.transact('create', () =>
+      [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777),
+    )
+    database.close()
+    expect(modes).toEqual([0o600, 0o600])
+  } finally {
+    process.umask(before)
+  }
+})
+
+it('a ledger file keeps a mode that lets a group read it, and its journal gets the same mode', () => {
+  const path = newPath()
+  openFileDatabase(path).transact('create', () => null)
+  chmodSync(path, 0o640)
+  const write = ({ run }: Transaction) => {
+    run("INSERT INTO entries VALUES ('#task', 'x', 1, '{}')")
+    return [path, `${path}-journal`].map((file) => statSync(file).mode & 0o777)
+  }
+  expect(openFileDatabase(path).transact('write', write)).toEqual([0o640, 0o640])
+})
+
+it('a ledger file is made in an empty file too', async () => {
+  const path = newPath()
+  writeFileSync(path, '')
+  const store = openFileStore(path)
+  expect(await store.get(claim, call())).toBeNull()
+  expect(await store.note(claim, rejectionOf('dup'), call())).toBe(false)
+  expect(await store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).toEqual({ rows: [] })
+  expect(statSync(path).size).toBe(0)
+  expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
+})
+
+it('a ledger file waits for a reader that is in the way of its commit', async () => {
+  const path = newPath()
+  const store = openFileStore(path)
+  await store.put(claim, 'absent', call())
+  const reader = new Libsql(path)
+  reader.exec('BEGIN')
+  reader.exec('SELECT * FROM rows')
+  const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
+  await expect(store.put(next, claim, call(200))).rejects.toMatchObject({ kind: 'unreachable' })
+  const waiting = store.put(next, claim, call())
+  reader.exec('COMMIT')
+  expect(await waiting).toEqual({ kind: 'ok' })
+  reader.close()
+})
+
+it('a ledger file is not made by a reader, nor by a write that expects a row', async () => {
+  const path = newPath()
+  const store = openFileStore(path)
+  // The first run says so, too.
+  const message = expect.stringContaining(`Otherwise create it: cronledger setup --store file:${path}`)
+  const missing = { kind: 'shape', message }
+  await expect(store.get(claim, call())).rejects.toMatchObject(missing)
+  await expect(store.list({ kind: 'task', task: 'nightly', limit: 5 }, call())).rejects.toMatchObject(missing)
+  await expect(store.note(claim, rejectionOf('dup'), call())).rejects.toMatchObject(missing)
+  await expect(store.put(claim, claim, call())).rejects.toMatchObject(missing)
+  expect(readdirSync(folder)).not.toContain(path.slice(folder.length + 1))
+})
+
+it('a ledger file names the folder that is missing', async () => {
+  const message = expect.stringContaining(`mkdir -p "${join(folder, 'no', 'folder')}"`)
+  await expect(put(join(folder, 'no', 'folder', 'x.db'))).rejects.toMatchObject({ kind: 'shape', message })
+})
+
+it('a ledger file that is a symbolic link to a missing file is named as such, also by setup', async () => {
+  const [path, target] = [newPath(), newPath()]
+  symlinkSync(target, path)
+  const message = `file ledger "${path}" is a symbolic link to "${target}", which does not exist. Correct the link, or use the path of the file itself.`
+  await expect(put(path)).rejects.toMatchObject({ kind: 'shape', message })
+  await expect(setUpFile(path, call())).rejects.toMatchObject({ kind: 'shape', message })
+})
+
+it('a ledger file names a path that no file can have, or in a folder in which none can be made', async () => {
+  const unmade = { kind: 'shape', message: 'no file can be made in "/proc". Use another folder.' }
+  for (const make of [put, (path: string) => setUpFile(path, call())])
+    await expect(make('/proc/ledger.db')).rejects.toMatchObject(unmade)
+  const path = newPath()
+  writeFileSync(path, '')
+  const message = expect.stringMatching(/^file ledger ".*" is not a valid path \(E(NOTDIR|NAMETOOLONG): /)
+  for (const wrong of [join(path, 'ledger.db'), join(folder, 'x'.repeat(300))]) {
+    await expect(put(wrong)).rejects.toMatchObject({ kind: 'shape', message })
+  }
+})
+
+it('a ledger file throws an error that is a bug as it is, and writes nothing', () => {
+  const database = openFileDatabase(newPath())
+  const bug = new TypeError('a bug')
+  const write = ({ run }: Transaction) => {
+    run("INSERT INTO entries VALUES ('#task', 'x', 1, '{}')")
+    throw bug
+  }
+  expect(() => database.transact('create', write)).toThrow(bug)
+  expect(database.transact('create', ({ all }) => all('SELECT * FROM entries'))).toEqual([])
+  database.close()
+})
+
+it('switches WAL off also where the first try finds the file locked', async () => {
+  const path = newPath()
+  await put(path)
+  const other = new Libsql(path)
+  other.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE')
+  const database = openFileDatabase(path)
+  expect(() => database.transact('read', () => null)).toThrow('locked')
+  other.exec('COMMIT')
+  other.close()
+  const journal = database.transact('read', ({ all }) => all('PRAGMA journal_mode'))
+  expect(journal).toEqual([{ journal_mode: 'delete' }])
+  database.close()
+})
+
+it('a ledger file is denied if SQLite cannot make its journal, and no other file is left behind', async () => {
+  const path = newPath()
+  await put(path)
+  mkdirSync(`${path}-journal`)
+  // A process that was killed while it looked for the reason had the same pid, as the first process of a container has.
+  const left = `${path}-trial-${process.pid}`
+  writeFileSync(left, '')
+  const denied = {
+    kind: 'denied',
+    message: expect.stringMatching(/^file ledger ".*" cannot be opened or written \(/),
+  }
+  await expect(openFileStore(path).put(claimOf('other'), 'absent', call())).rejects.toMatchObject(denied)
+  expect(filesOf(path)).toEqual([path, `${path}-journal`, left])
+})
+
+it('a ledger file holds no file open per call', async () => {
+  const path = newPath()
+  const store = openFileStore(path)
+  await store.put(claim, 'absent', call())
+  const before = openFiles()
+  for (let i = 0; i < 50; i += 1) await store.get(claim, call())
+  expect(openFiles()).toBeLessThan(before + 5)
+})
+
+it('holds no file open per try that finds the file locked', async () => {
+  const path = newPath()
+  await put(path)
+  const other = new Libsql(path)
+  other.exec('BEGIN EXCLUSIVE')
+  const database = openFileDatabase(path)
+  const before = openFiles()
+  for (let i = 0; i < 20; i += 1) expect(() => database.transact('read', () => true)).toThrow('locked')
+  expect(openFiles()).toBeLessThan(before + 5)
+  other.exec('ROLLBACK')
+  other.close()
+  expect(database.transact('read', () => true)).toBe(true)
+  database.close()
+})
+
+it('is followed where another file takes its place', async () => {
+  const path = newPath()
+  const store = openFileStore(path)
+  await store.put(claim, 'absent', call())
+  renameSync(path, `${path}.old`)
+  await expect(
+    store.put(finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot }), claim, call()),
+  ).rejects.toMatchObject({ kind: 'shape' })
+  expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
+})
+
+it('is given up in time while another process holds its lock, and works after that', async () => {
+  const path = newPath()
+  await put(path)
+  const other = new Libsql(path)
+  other.exec('BEGIN IMMEDIATE')
+  const next = finishRow(claim, { outcome: 'succeeded' }, { writeId: 'w', now: claim.slot })
+  const store = openFileStore(path)
+  await expect(store.put(next, claim, call(500))).rejects.toMatchObject({
+    kind: 'unreachable',
+    message: expect.stringMatching(
+      /^file ledger ".*" is busy, because other processes held its lock for the whole time\. Start fewer .* --ledger-timeout\.$/,
+    ),
   })
+  const waiting = store.put(next, claim, call())
+  // Heartbeats and signals of this process go on during the wait.
+  await new Promise(setImmediate)
+  other.exec('ROLLBACK')
+  expect(await waiting).toEqual({ kind: 'ok' })
+  other.close()
+})
 
-  it('in a working directory that was deleted is refused', async () => {
-    await inFolder((cwd) => {
-      rmSync(cwd, { recursive: true })
-      const refusal = {
-        kind: 'shape',
-        message: expect.stringContaining('the folder of file ledger "x.db" does not exist'),
-      }
-      expect(() => openFileStore('x.db')).toThrow(expect.objectContaining(refusal))
-    })
+/** Calls `work` while the process is in a folder of its own. */
+async function inFolder<T>(work: (cwd: string) => T | Promise<T>): Promise<T> {
+  const before = process.cwd()
+  const cwd = mkdtempSync(join(folder, 'cwd-'))
+  process.chdir(cwd)
+  try {
+    return await work(cwd)
+  } finally {
+    process.chdir(before)
+  }
+}
+
+it.each([':memory:', 'file:x?mode=memory', '100%23 a?b#c'])('is the name of a file, also %j', async (name) => {
+  await inFolder(async (cwd) => {
+    expect(await put(name)).toEqual({ kind: 'ok' })
+    expect(await put(name)).toMatchObject({ kind: 'conflict' })
+    expect(readdirSync(cwd)).toEqual([name])
   })
 })
 
-describe('a file that is not a ledger', () => {
-  const refused = async (path: string) => {
-    const before = readFileSync(path)
-    const shape = {
+it('a path in a working directory that was deleted is refused', async () => {
+  await inFolder((cwd) => {
+    rmSync(cwd, { recursive: true })
+    const refusal = {
       kind: 'shape',
-      message: expect.stringContaining('is not a cronledger file, and it was not changed'),
+      message: expect.stringContaining('the folder of file ledger "x.db" does not exist'),
     }
-    await expect(put(path)).rejects.toMatchObject(shape)
-    await expect(get(path)).rejects.toMatchObject(shape)
-    expect(readFileSync(path).equals(before)).toBe(true)
-    expect(filesOf(path)).toEqual([path])
-  }
+    expect(() => openFileStore('x.db')).toThrow(expect.objectContaining(refusal))
+  })
+})
 
-  it('text is left as it is', async () => {
+const refused = async (path: string) => {
+  const before = readFileSync(path)
+  const shape = {
+    kind: 'shape',
+    message: expect.stringContaining('is not a cronledger file, and it was not changed'),
+  }
+  await expect(put(path)).rejects.toMatchObject(shape)
+  await expect(get(path)).rejects.toMatchObject(shape)
+  expect(readFileSync(path).equals(before)).toBe(true)
+  expect(filesOf(path)).toEqual([path])
+}
+
+it('text is left as it is', async () => {
+  const path = newPath()
+  writeFileSync(path, 'not a database\n')
+  await refused(path)
+})
+
+it.each(['', 'PRAGMA application_id = 77;', 'PRAGMA journal_mode = WAL;'])(
+  "another program's database is left as it is: %j",
+  async (sql) => {
     const path = newPath()
-    writeFileSync(path, 'not a database\n')
+    const other = new Libsql(path)
+    other.exec(`${sql} CREATE TABLE orders (id)`)
+    other.close()
     await refused(path)
+  },
+)
+
+it('an empty file that another program has filled since it was opened is left as it is', async () => {
+  const path = newPath()
+  writeFileSync(path, '')
+  const store = openFileStore(path)
+  expect(await store.get(claim, call())).toBeNull()
+  const other = new Libsql(path)
+  other.exec('CREATE TABLE orders (id)')
+  other.close()
+  const before = readFileSync(path)
+  const shape = {
+    kind: 'shape',
+    message: expect.stringContaining('is not a cronledger file, and it was not changed'),
+  }
+  await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(shape)
+  expect(readFileSync(path)).toEqual(before)
+})
+
+it('a folder and a device are not files', async () => {
+  for (const path of [folder, '/dev/null']) await expect(put(path)).rejects.toMatchObject({ kind: 'shape' })
+})
+
+it('a newer layout is refused with a hint', async () => {
+  const path = newPath()
+  await put(path)
+  const newer = new Libsql(path)
+  newer.exec('PRAGMA user_version = 3')
+  newer.close()
+  await expect(get(path)).rejects.toMatchObject({
+    kind: 'shape',
+    message: expect.stringContaining('a newer version of cronledger made file ledger'),
   })
+})
 
-  it.each(['', 'PRAGMA application_id = 77;', 'PRAGMA journal_mode = WAL;'])(
-    "another program's database is left as it is: %j",
-    async (sql) => {
-      const path = newPath()
-      const other = new Libsql(path)
-      other.exec(`${sql} CREATE TABLE orders (id)`)
-      other.close()
-      await refused(path)
-    },
-  )
-
-  it('an empty file that another program has filled since it was opened is left as it is', async () => {
-    const path = newPath()
-    writeFileSync(path, '')
-    const store = openFileStore(path)
-    expect(await store.get(claim, call())).toBeNull()
-    const other = new Libsql(path)
-    other.exec('CREATE TABLE orders (id)')
-    other.close()
-    const before = readFileSync(path)
-    const shape = {
+it('a file of an earlier layout is refused, and not changed', async () => {
+  const path = newPath()
+  await put(path)
+  const earlier = new Libsql(path)
+  earlier.exec('PRAGMA user_version = 1')
+  earlier.close()
+  const before = readFileSync(path)
+  for (const use of [get, put]) {
+    await expect(use(path)).rejects.toMatchObject({
       kind: 'shape',
-      message: expect.stringContaining('is not a cronledger file, and it was not changed'),
-    }
-    await expect(store.put(claim, 'absent', call())).rejects.toMatchObject(shape)
-    expect(readFileSync(path)).toEqual(before)
-  })
-
-  it('a folder and a device are not files', async () => {
-    for (const path of [folder, '/dev/null']) await expect(put(path)).rejects.toMatchObject({ kind: 'shape' })
-  })
-
-  it('a newer layout is refused with a hint', async () => {
-    const path = newPath()
-    await put(path)
-    const newer = new Libsql(path)
-    newer.exec('PRAGMA user_version = 3')
-    newer.close()
-    await expect(get(path)).rejects.toMatchObject({
-      kind: 'shape',
-      message: expect.stringContaining('a newer version of cronledger made file ledger'),
+      message: `file ledger "${path}" was made by an earlier cronledger, before its first release. Use another file.`,
     })
-  })
+  }
+  expect(readFileSync(path)).toEqual(before)
+})
 
-  it('a file of an earlier layout is refused, and not changed', async () => {
-    const path = newPath()
-    await put(path)
-    const earlier = new Libsql(path)
-    earlier.exec('PRAGMA user_version = 1')
-    earlier.close()
-    const before = readFileSync(path)
-    for (const use of [get, put]) {
-      await expect(use(path)).rejects.toMatchObject({
-        kind: 'shape',
-        message: `file ledger "${path}" was made by an earlier cronledger, before its first release. Use another file.`,
-      })
-    }
-    expect(readFileSync(path)).toEqual(before)
-  })
-
-  it('damage is named', async () => {
-    const path = newPath()
-    await put(path)
-    const bytes = readFileSync(path)
-    writeFileSync(path, bytes.fill(0xff, 100))
-    await expect(get(path)).rejects.toMatchObject({ kind: 'shape', message: expect.stringContaining('damaged') })
-  })
+it('the damage of a ledger file is named', async () => {
+  const path = newPath()
+  await put(path)
+  const bytes = readFileSync(path)
+  writeFileSync(path, bytes.fill(0xff, 100))
+  await expect(get(path)).rejects.toMatchObject({ kind: 'shape', message: expect.stringContaining('damaged') })
 })
 
 it('a commit is on the disk when it is answered, and never in a WAL', () => {

@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { LedgerError } from '../../../src/core/errors.ts'
 import { connectPostgres } from '../../../src/store/postgres/connection.ts'
 
@@ -100,32 +100,30 @@ test('a connection that is not accepted in the time of its request does not hold
   expect(await ask()).toEqual([])
 })
 
-describe('with slow answers', () => {
-  const statements = new EventEmitter()
-  const connect = () => {
-    stopTimers()
-    return connectTo((socket) => serve(socket, (answer) => statements.emit('sent', answer)))
+const statements = new EventEmitter()
+const connect = () => {
+  stopTimers()
+  return connectTo((socket) => serve(socket, (answer) => statements.emit('sent', answer)))
+}
+
+test('a request waits for others as long as it may, also longer than for a connection', async () => {
+  const ask = await connect()
+  const replies = Promise.all([ask(), ask(), ask(), ask()])
+  for (let left = 4; left > 0; left -= 1) {
+    const [answer] = await once(statements, 'sent')
+    vi.advanceTimersByTime(4_900)
+    answer()
   }
+  expect(await replies).toEqual([[], [], [], []])
+})
 
-  test('a request waits for others as long as it may, also longer than for a connection', async () => {
-    const ask = await connect()
-    const replies = Promise.all([ask(), ask(), ask(), ask()])
-    for (let left = 4; left > 0; left -= 1) {
-      const [answer] = await once(statements, 'sent')
-      vi.advanceTimersByTime(4_900)
-      answer()
-    }
-    expect(await replies).toEqual([[], [], [], []])
-  })
-
-  test('a statement without an answer is given up after 5 s of the clock, whatever is collected as garbage', async () => {
-    const ask = await connect()
-    const reply = ask()
-    await once(statements, 'sent')
-    const startMs = performance.now()
-    vi.advanceTimersByTime(5_000)
-    await expect(reply).rejects.toMatchObject({ kind: 'unreachable', changedNothing: false })
-    // Without the timer, the call would end it after 60 s.
-    expect(performance.now() - startMs).toBeLessThan(30_000)
-  })
+test('a statement without an answer is given up after 5 s of the clock, whatever is collected as garbage', async () => {
+  const ask = await connect()
+  const reply = ask()
+  await once(statements, 'sent')
+  const startMs = performance.now()
+  vi.advanceTimersByTime(5_000)
+  await expect(reply).rejects.toMatchObject({ kind: 'unreachable', changedNothing: false })
+  // Without the timer, the call would end it after 60 s.
+  expect(performance.now() - startMs).toBeLessThan(30_000)
 })

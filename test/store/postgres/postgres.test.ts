@@ -56,7 +56,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     return findings
   }
 
-  test('is made once, also by two at the same time', async () => {
+  test('a ledger in PostgreSQL is made once, also by two at the same time', async () => {
     const address = server.address(undefined, '&table=twice')
     const did = await Promise.all([1, 2, 3].map(() => setUpPostgres(address, {}, call())))
     expect(did.filter((one) => one === 'created')).toHaveLength(1)
@@ -136,7 +136,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     expect(pause.stdout).toContain('only the tasks that this user may see')
   })
 
-  test('that loses claims in a crash, or has no index or another form, is found by setup --check', async () => {
+  test('a ledger in PostgreSQL that loses claims in a crash, or has no index or another form, is found by setup --check', async () => {
     const address = await newLedger('checked')
     expect(await inspect(address(), 'operator')).toContainEqual(
       expect.stringMatching(/^durability: shape: fsync is off/),
@@ -151,7 +151,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     )
   })
 
-  test('is not made in a database that is not in UTF-8. In one from before, an end is recorded without a report that it cannot store', async () => {
+  test('a ledger in PostgreSQL is not made in a database that is not in UTF-8. In one from before, an end is recorded without a report that it cannot store', async () => {
     server.sql("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     const address = server.address(undefined, '&dbname=latin')
     await expect(setUpPostgres(address, {}, call())).rejects.toMatchObject({
@@ -190,14 +190,14 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     ['a database that is missing', '&dbname=nothing', 'shape', 'does not exist. Check the address'],
     ['a user who does not exist', '&user=nobody_here', 'denied', 'Check the user, and pg_hba.conf'],
     ['a port where nothing listens', '&port=1', 'unreachable', 'cannot connect to'],
-  ] as const)('%s: %s is %s', async (_, more, kind, text) => {
+  ] as const)('a ledger in PostgreSQL: %s: %s is %s', async (_, more, kind, text) => {
     const address = new URL(server.address())
     for (const [key, value] of new URLSearchParams(more)) address.searchParams.set(key, value)
     const failed = claim(address.href, 'nightly')
     await expect(failed).rejects.toMatchObject({ kind, message: expect.stringContaining(text) })
   })
 
-  test('that has no TLS, although the address asks for it, is an error that no other try corrects', async () => {
+  test('a ledger in PostgreSQL that has no TLS, although the address asks for it, is an error that no other try corrects', async () => {
     const proxy = await startPostgresProxy(server)
     onTestFinished(() => proxy.close())
     const failed = claim(`postgres://${OWNER}@127.0.0.1:${proxy.port}/postgres?sslmode=require`, 'nightly')
@@ -207,7 +207,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     })
   })
 
-  test('whose rows cannot be updated does not ask for a note again and again', async () => {
+  test('a ledger in PostgreSQL whose rows cannot be updated does not ask for a note again and again', async () => {
     const address = await newLedger('stuck')
     expect(await claim(address(), 'nightly')).toEqual({ kind: 'ok' })
     server.sql(`CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
@@ -218,7 +218,7 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     await expect(noted).rejects.toMatchObject({ kind: 'unreachable', message: expect.stringContaining('20 tries') })
   })
 
-  test('keeps no connection while nothing is asked', async () => {
+  test('a ledger in PostgreSQL keeps no connection while nothing is asked', async () => {
     const address = await newLedger('idle')
     const store = openPostgresStore(`${address()}`, {})
     await store.get({ task: 'nightly', slot: 0 }, call())

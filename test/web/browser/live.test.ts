@@ -32,7 +32,7 @@ describe.skipIf(!hasChromium)('a page that stays open', () => {
     store.close()
   }
 
-  test('asks again no sooner than its server says, also where that is seldom', async () => {
+  test('a page that stays open asks again no sooner than its server says, also where that is seldom', async () => {
     const { page, requests, close } = await openEmpty()
     await page.clock.install()
     await page.route(served().url, async (route) => {
@@ -54,7 +54,7 @@ describe.skipIf(!hasChromium)('a page that stays open', () => {
     await close()
   })
 
-  test('keeps what a person opened and selected, and does not touch the commands', async () => {
+  test('a page that stays open keeps what a person opened and selected, and does not touch the commands', async () => {
     const plan = planOf('etl/warehouse-load')
     const { page, close } = await openEmpty()
     await page.clock.install()
@@ -88,7 +88,7 @@ describe.skipIf(!hasChromium)('a page that stays open', () => {
     await close()
   })
 
-  test('shows that a running slot completed: without a reload, nothing moves, and the focus stays', async () => {
+  test('a page that stays open shows that a running slot completed: without a reload, nothing moves, and the focus stays', async () => {
     await untilChecked(served())
     // In these short columns, no slot that needs attention is beside the running one at any time of the day.
     const { page, close } = await open('?span=24h')
@@ -115,7 +115,7 @@ describe.skipIf(!hasChromium)('a page that stays open', () => {
     await close()
   })
 
-  test('says that the ledger or the server is gone, keeps its tasks, and recovers', async () => {
+  test('a page that stays open says that the ledger or the server is gone, keeps its tasks, and recovers', async () => {
     const { page, close } = await openEmpty()
     await page.clock.install()
     await page.goto(served().url)

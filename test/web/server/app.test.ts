@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { CheckOptions } from '../../../src/api.ts'
 import { encodeTaskRecord } from '../../../src/core/task/task-record.ts'
 import { createLedger } from '../../../src/ledger.ts'
@@ -159,29 +159,27 @@ test('the newest slots are shown above a filtered history, too', async () => {
   expect(html).toContain('>Last 5 slots<')
 })
 
-describe('a page asks for itself again', () => {
-  /** Opens an app with one task, whose newest slot has this end. Each list of the tasks costs `costMs`. */
-  async function pollMsOf(address: string, fate: 'running' | 'succeeded', costMs: number) {
-    const own = join(scratch(), 'ledger.db')
-    const spec = { expression: '* * * * *', zone: 'UTC' }
-    await fillFile(own, [{ task: 'a', spec, count: 3, fateOf: (ago) => (ago === 0 ? fate : 'succeeded') }], NOW)
-    const opened = createLedger({ store: `file:${own}` })
-    let atMs = 0
-    const tasks: typeof ledger.tasks = (options) => {
-      atMs += costMs
-      return opened.tasks(options)
-    }
-    const clock = { now: () => NOW, monotonicMs: () => atMs, wait: () => new Promise<void>(() => {}) }
-    const { html } = await open({ ledger: { ...opened, tasks }, clock }).ask(address)
-    await opened.close()
-    return Number(/data-poll-ms="(\d+)"/.exec(html)?.[1])
+/** Opens an app with one task, whose newest slot has this end. Each list of the tasks costs `costMs`. */
+async function pollMsOf(address: string, fate: 'running' | 'succeeded', costMs: number) {
+  const own = join(scratch(), 'ledger.db')
+  const spec = { expression: '* * * * *', zone: 'UTC' }
+  await fillFile(own, [{ task: 'a', spec, count: 3, fateOf: (ago) => (ago === 0 ? fate : 'succeeded') }], NOW)
+  const opened = createLedger({ store: `file:${own}` })
+  let atMs = 0
+  const tasks: typeof ledger.tasks = (options) => {
+    atMs += costMs
+    return opened.tasks(options)
   }
+  const clock = { now: () => NOW, monotonicMs: () => atMs, wait: () => new Promise<void>(() => {}) }
+  const { html } = await open({ ledger: { ...opened, tasks }, clock }).ask(address)
+  await opened.close()
+  return Number(/data-poll-ms="(\d+)"/.exec(html)?.[1])
+}
 
-  test.each(['/', '/task?task=a'])('%s: is soon while something runs, and seldom if it costs much', async (address) => {
-    expect(await pollMsOf(address, 'running', 0)).toBe(5_000)
-    expect(await pollMsOf(address, 'succeeded', 0)).toBe(30_000)
-    expect(await pollMsOf(address, 'succeeded', 7_000)).toBeGreaterThanOrEqual(70_000)
-  })
+test.each(['/', '/task?task=a'])('%s: is soon while something runs, and seldom if it costs much', async (address) => {
+  expect(await pollMsOf(address, 'running', 0)).toBe(5_000)
+  expect(await pollMsOf(address, 'succeeded', 0)).toBe(30_000)
+  expect(await pollMsOf(address, 'succeeded', 7_000)).toBeGreaterThanOrEqual(70_000)
 })
 
 test('the overview shows 7 days if the address has no span', async () => {

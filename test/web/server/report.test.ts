@@ -90,7 +90,7 @@ describe('what a report says', () => {
     ['an end after --done-by is late', { doneByMs: 60_000 }, { late: 24 }],
     ['a start before --late-after is in time', { lateAfterMs: HOUR_MS }, { inTime: 24 }],
     ['without them, no slot is called in time, and the delays are shown', {}, { completed: 24 }],
-  ])('%s', async (_, times, counts) => {
+  ])('what a report says: %s', async (_, times, counts) => {
     const { tasks } = await reportOf([], { expectations: { since: first, ...times } })
     expect(tasks[0]?.counts).toMatchObject({ due: 24, inTime: 0, completed: 0, late: 0, ...counts })
     expect(shareInTime(tasks)).toBe('completed' in counts ? null : 'inTime' in counts ? '100 %' : '0 %')
@@ -169,7 +169,7 @@ describe('a report', () => {
     html = readFileSync(out, 'utf8')
   })
 
-  test('has no script, nothing of it is elsewhere, and every link leads somewhere', () => {
+  test('a report has no script, nothing of it is elsewhere, and every link leads somewhere', () => {
     expect(html).not.toMatch(/<script|\son\w+=|\sstyle=|javascript:/i)
     for (const [, address] of html.matchAll(/\s(?:href|src|action)="([^"]*)"/g)) {
       expect(address).toMatch(/^(#|data:image\/svg\+xml,)/)
@@ -199,7 +199,7 @@ describe('a report', () => {
   })
 
   test.skipIf(!hasChromium)(
-    'loads nothing, leads to its details, is accessible, fits a narrow screen, and prints what is folded',
+    'a report loads nothing, leads to its details, is accessible, fits a narrow screen, and prints what is folded',
     async () => {
       const browser = await openBrowser()
       const { page, complaints, requests } = await openPage(browser, { viewport: { width: 360, height: 800 } })
@@ -228,7 +228,7 @@ describe('the file', () => {
   const args = ['report', '--store', `file:${path}`]
   beforeAll(() => fillFile(path, [plan], NOW))
 
-  test('goes to standard output', async () => {
+  test('a report goes to standard output', async () => {
     const { code, stdout } = await cronledger([...args, '--out', '-', '--task', 'nightly'])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<th scope="row">nightly<\/th>.*<\/html>$/s)
@@ -249,7 +249,7 @@ describe('the file', () => {
     expect(statSync(out).mode & 0o777).toBe(0o600)
   })
 
-  test('does not replace a file that is not a page: the ledger itself', async () => {
+  test('the file of a report does not replace a file that is not a page: the ledger itself', async () => {
     const before = readFileSync(path)
     const { code, stderr } = await cronledger([...args, '--out', path])
     expect({ code, stderr }).toEqual({
@@ -259,7 +259,7 @@ describe('the file', () => {
     expect(readFileSync(path)).toEqual(before)
   })
 
-  test('may be empty, and a link to it is followed', async () => {
+  test('the file of a report may be empty, and a link to it is followed', async () => {
     const host = join(folder, 'linked')
     mkdirSync(host)
     writeFileSync(join(host, 'empty.html'), '')
@@ -269,7 +269,7 @@ describe('the file', () => {
     expect(readdirSync(host)).toEqual(['empty.html', 'link.html'])
   })
 
-  test('is not begun where a signal ends it', async () => {
+  test('the file of a report is not begun where a signal ends it', async () => {
     const host = join(folder, 'stopped')
     mkdirSync(host)
     const begun = once(watch(host), 'change')

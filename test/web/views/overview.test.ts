@@ -197,33 +197,31 @@ test('a rejected trigger is marked, and the Tab key stops at the newest cell of 
   ])
 })
 
-describe('the order of the tasks', () => {
-  test('those that need attention come first, and the retired ones last', () => {
-    const groups = (attention: readonly string[], retired: readonly string[]) =>
-      groupTasks(['a', 'b', 'c', 'd'], {
-        needsAttention: (task) => attention.includes(task),
-        isRetired: (task) => retired.includes(task),
-      })
-    expect(groups(['d', 'b'], ['b', 'a'])).toEqual([
-      { name: 'Needs attention', tasks: ['d'] },
-      { name: null, tasks: ['c'] },
-      { name: 'Retired', tasks: ['a', 'b'] },
-    ])
-    expect(groups([], [])).toEqual([{ name: null, tasks: ['a', 'b', 'c', 'd'] }])
-  })
+test('those that need attention come first, and the retired ones last', () => {
+  const groups = (attention: readonly string[], retired: readonly string[]) =>
+    groupTasks(['a', 'b', 'c', 'd'], {
+      needsAttention: (task) => attention.includes(task),
+      isRetired: (task) => retired.includes(task),
+    })
+  expect(groups(['d', 'b'], ['b', 'a'])).toEqual([
+    { name: 'Needs attention', tasks: ['d'] },
+    { name: null, tasks: ['c'] },
+    { name: 'Retired', tasks: ['a', 'b'] },
+  ])
+  expect(groups([], [])).toEqual([{ name: null, tasks: ['a', 'b', 'c', 'd'] }])
+})
 
-  test('a task has the states of its findings, and a retired one has no other', () => {
-    const weekly = ILL.byTask.get('weekly')
-    expect([...statesOf(weekly, null)]).toEqual(['overdue', 'unusual', 'late'])
-    expect([...statesOf(undefined, { kind: 'pause', suspension: PAUSE })]).toEqual(['paused'])
-    expect([...statesOf(weekly, { kind: 'retirement', suspension: PAUSE })]).toEqual(['retired'])
-    const states = [new Set(['paused', 'missed'] as const), new Set(['missed', 'failed'] as const), new Set([])]
-    expect(countStates(states)).toEqual([
-      { state: 'failed', count: 1 },
-      { state: 'missed', count: 2 },
-      { state: 'paused', count: 1 },
-    ])
-  })
+test('a task has the states of its findings, and a retired one has no other', () => {
+  const weekly = ILL.byTask.get('weekly')
+  expect([...statesOf(weekly, null)]).toEqual(['overdue', 'unusual', 'late'])
+  expect([...statesOf(undefined, { kind: 'pause', suspension: PAUSE })]).toEqual(['paused'])
+  expect([...statesOf(weekly, { kind: 'retirement', suspension: PAUSE })]).toEqual(['retired'])
+  const states = [new Set(['paused', 'missed'] as const), new Set(['missed', 'failed'] as const), new Set([])]
+  expect(countStates(states)).toEqual([
+    { state: 'failed', count: 1 },
+    { state: 'missed', count: 2 },
+    { state: 'paused', count: 1 },
+  ])
 })
 
 describe('what needs attention', () => {
@@ -238,7 +236,7 @@ describe('what needs attention', () => {
   test.each<[Needs, string]>([
     [{ ...WELL, tasks: 1, problems: ['task x: no'] }, '1 task could not be checkedtask x: no'],
     [{ ...WELL, now: LATER - 59_999 }, 'No problems foundIn the last 7 days.'],
-  ])('says whether all is well: %#', (needs, text) => {
+  ])('what needs attention says whether all is well: %#', (needs, text) => {
     expect(textOf(top(needs))).toBe(text)
     expect(textOf(list(needs))).toBe(text)
   })

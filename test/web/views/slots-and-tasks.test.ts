@@ -22,60 +22,53 @@ import { FAILED, ON_ECS, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-describe('a command', () => {
-  const target = { store: `file:/srv/it's "a" -- b.db`, task: 'nightly', slot: 0, schedule: null, place: null }
-  const blanksIn = (command: CommandWords = []) =>
+const target = { store: `file:/srv/it's "a" -- b.db`, task: 'nightly', slot: 0, schedule: null, place: null }
+const blanksIn = (command: CommandWords = []) =>
+  commandGroups(command)
+    .flat()
+    .flatMap((part) => (typeof part === 'string' ? [] : `${part.blank}${part.inQuotes ? ' in quotes' : ''}`))
+
+test('loses no word in its groups, and no option stands apart from its value', () => {
+  const textIn = (command: CommandWords) =>
     commandGroups(command)
-      .flat()
-      .flatMap((part) => (typeof part === 'string' ? [] : `${part.blank}${part.inQuotes ? ' in quotes' : ''}`))
-
-  test('loses no word in its groups, and no option stands apart from its value', () => {
-    const textIn = (command: CommandWords) =>
-      commandGroups(command)
-        .map((parts) => parts.map((part) => (typeof part === 'string' ? part : blankText(part))).join(''))
-        .join(' ')
-    for (const place of [null, ON_ECS]) {
-      for (const { command } of [
-        ...againSteps('run it', { ...target, place }),
-        ...rangeSteps({ ...target, place }, 1),
-      ]) {
-        expect(textIn(command)).toBe(commandText(command))
-        for (const [first] of commandGroups(command).slice(1)) expect(first).toMatch(/^--/)
-      }
+      .map((parts) => parts.map((part) => (typeof part === 'string' ? part : blankText(part))).join(''))
+      .join(' ')
+  for (const place of [null, ON_ECS]) {
+    for (const { command } of [...againSteps('run it', { ...target, place }), ...rangeSteps({ ...target, place }, 1)]) {
+      expect(textIn(command)).toBe(commandText(command))
+      for (const [first] of commandGroups(command).slice(1)) expect(first).toMatch(/^--/)
     }
-  })
-
-  test('has the placeholders of a rerun, of a resolution, and of a task on ECS, and text is none', () => {
-    const [rerun, resolve] = againSteps('run it', target)
-    expect(blanksIn(rerun.command)).toEqual(['reason', 'command'])
-    expect(blanksIn(resolve.command)).toEqual(['reason'])
-    const [task] = againSteps('run it', { ...target, place: ON_ECS })
-    expect(blanksIn(task.command)).toEqual([
-      'subnets',
-      'securityGroups',
-      'publicIp',
-      'reason in quotes',
-      'name in quotes',
-    ])
-    const options = { store: 'YOUR REASON', task: 'YOUR_COMMAND', reason: "a 'YOUR REASON' b" }
-    expect(blanksIn(cronledger('resolve', options))).toEqual([])
-  })
+  }
 })
 
-describe('a mark', () => {
-  test('has a sign and a word of its own', () => {
-    const marks = Object.values(MARKS)
-    expect(new Set(marks.map(({ sign }) => sign)).size).toBe(marks.length)
-    expect(new Set(marks.map(({ word }) => word)).size).toBe(marks.length)
-  })
+test('a command has the placeholders of a rerun, of a resolution, and of a task on ECS, and text is none', () => {
+  const [rerun, resolve] = againSteps('run it', target)
+  expect(blanksIn(rerun.command)).toEqual(['reason', 'command'])
+  expect(blanksIn(resolve.command)).toEqual(['reason'])
+  const [task] = againSteps('run it', { ...target, place: ON_ECS })
+  expect(blanksIn(task.command)).toEqual([
+    'subnets',
+    'securityGroups',
+    'publicIp',
+    'reason in quotes',
+    'name in quotes',
+  ])
+  const options = { store: 'YOUR REASON', task: 'YOUR_COMMAND', reason: "a 'YOUR REASON' b" }
+  expect(blanksIn(cronledger('resolve', options))).toEqual([])
+})
 
-  test('of a finding of check needs attention, and is shown before all others', () => {
-    const findings = Object.keys(FINDINGS)
-    const needsAttention = (mark: SlotMark) => isKeyOf(mark, FINDINGS)
-    expect(MOST_URGENT_FIRST.filter(needsAttention)).toEqual(MOST_URGENT_FIRST.slice(0, findings.length))
-    expect(MOST_URGENT_FIRST.filter(needsAttention).toSorted()).toEqual(findings.toSorted())
-    expect(MOST_URGENT_FIRST.at(-1)).toBe('completed')
-  })
+test('a mark has a sign and a word of its own', () => {
+  const marks = Object.values(MARKS)
+  expect(new Set(marks.map(({ sign }) => sign)).size).toBe(marks.length)
+  expect(new Set(marks.map(({ word }) => word)).size).toBe(marks.length)
+})
+
+test('of a finding of check needs attention, and is shown before all others', () => {
+  const findings = Object.keys(FINDINGS)
+  const needsAttention = (mark: SlotMark) => isKeyOf(mark, FINDINGS)
+  expect(MOST_URGENT_FIRST.filter(needsAttention)).toEqual(MOST_URGENT_FIRST.slice(0, findings.length))
+  expect(MOST_URGENT_FIRST.filter(needsAttention).toSorted()).toEqual(findings.toSorted())
+  expect(MOST_URGENT_FIRST.at(-1)).toBe('completed')
 })
 
 test('duplicates and refusals are counted apart', () => {
@@ -89,7 +82,7 @@ describe('a time', () => {
   const textIn = (zone: string, now?: number) =>
     textOf(Time({ at, clock: wallClock(zone), ...(now !== undefined && { now }) }))
 
-  test('has its offset, and UTC under the pointer', () => {
+  test('a time has its offset, and UTC under the pointer', () => {
     expect(textIn('Asia/Tokyo')).toBe('2026-11-25 03:00 +09:00')
     expect(textIn('UTC')).toBe('2026-11-24 18:00 UTC')
     expect(String(Time({ at, clock }))).toContain('title="2026-11-24T18:00:00Z"')
@@ -105,7 +98,7 @@ describe('a time', () => {
     expect(textIn('UTC', now)).toBe(`2026-11-24 18:00 UTC${age}`)
   })
 
-  test('is what luxon shows, in any zone and at any time', () => {
+  test('a time is what luxon shows, in any zone and at any time', () => {
     const zones = fc.constantFrom(...Intl.supportedValuesOf('timeZone'))
     const seconds = fc.integer({ min: 0, max: Date.UTC(2199, 11, 31) / 1000 })
     fc.assert(
@@ -133,38 +126,36 @@ describe('a time', () => {
   })
 })
 
-describe('the link to a log', () => {
-  const STREAM = 'cronledger$252Fbatch$252F158d1c8083dd49d6b527399fd6414f5c'
+const STREAM = 'cronledger$252Fbatch$252F158d1c8083dd49d6b527399fd6414f5c'
 
-  test.each([
-    ['ap-northeast-1', 'console.aws.amazon.com'],
-    ['us-gov-west-1', 'console.amazonaws-us-gov.com'],
-    ['cn-north-1', 'console.amazonaws.cn'],
-  ])('of a container in %s', (region, host) => {
-    expect(logAddress({ ...ON_ECS, region })).toBe(
-      `https://${host}/cloudwatch/home?region=${region}#logsV2:log-groups/log-group/$252Fecs$252Fnightly/log-events/${STREAM}`,
-    )
-  })
+test.each([
+  ['ap-northeast-1', 'console.aws.amazon.com'],
+  ['us-gov-west-1', 'console.amazonaws-us-gov.com'],
+  ['cn-north-1', 'console.amazonaws.cn'],
+])('the link to a log of a container in %s', (region, host) => {
+  expect(logAddress({ ...ON_ECS, region })).toBe(
+    `https://${host}/cloudwatch/home?region=${region}#logsV2:log-groups/log-group/$252Fecs$252Fnightly/log-events/${STREAM}`,
+  )
+})
 
-  test('escapes what has a meaning in an address, and gives nothing away about the page', () => {
-    const address = logAddress({ ...ON_ECS, logGroup: 'a b#c&d', logStream: '$[LATEST]é' })
-    expect(address).toMatch(/log-group\/a\$2520b\$2523c\$2526d\/log-events\/\$2524\$255BLATEST\$255D\$25C3\$25A9$/)
-    expect(String(LogLink({ place: ON_ECS, text: 'log' }))).toMatch(
-      /^<a href="https:[^"]*" rel="noreferrer noopener">log<\/a>$/,
-    )
-  })
+test('the link to a log escapes what has a meaning in an address, and gives nothing away about the page', () => {
+  const address = logAddress({ ...ON_ECS, logGroup: 'a b#c&d', logStream: '$[LATEST]é' })
+  expect(address).toMatch(/log-group\/a\$2520b\$2523c\$2526d\/log-events\/\$2524\$255BLATEST\$255D\$25C3\$25A9$/)
+  expect(String(LogLink({ place: ON_ECS, text: 'log' }))).toMatch(
+    /^<a href="https:[^"]*" rel="noreferrer noopener">log<\/a>$/,
+  )
+})
 
-  test.each([
-    { region: 'us-iso-east-1' },
-    { region: 'us-east-1.evil.example/' },
-    { logGroup: undefined },
-    { logStream: undefined },
-    { logGroup: 'half a character: \ud800' },
-  ])('does not exist for %j', (more) => {
-    const { logGroup, logStream, ...where } = { ...ON_ECS, ...more }
-    const place = { ...where, ...(logGroup && { logGroup }), ...(logStream && { logStream }) }
-    expect(LogLink({ place, text: 'log' })).toBeNull()
-  })
+test.each([
+  { region: 'us-iso-east-1' },
+  { region: 'us-east-1.evil.example/' },
+  { logGroup: undefined },
+  { logStream: undefined },
+  { logGroup: 'half a character: \ud800' },
+])('the link to a log does not exist for %j', (more) => {
+  const { logGroup, logStream, ...where } = { ...ON_ECS, ...more }
+  const place = { ...where, ...(logGroup && { logGroup }), ...(logStream && { logStream }) }
+  expect(LogLink({ place, text: 'log' })).toBeNull()
 })
 
 /** Slots an hour apart, newest first. Each attempt takes a second. */
@@ -179,65 +170,66 @@ function slotsOf(...statuses: readonly ('completed' | 'failed' | 'missed')[]): r
 
 const many = (count: number) => slotsOf(...Array.from({ length: count }, () => 'completed' as const))
 
-describe('the strip of the last slots', () => {
-  const htmlOf = (slots: readonly JudgedSlot[], problem: string | null = null) =>
-    String(Recent({ task: 'nightly', clock, now, recent: { slots, usualMs: null, problem } }))
+const htmlOf = (slots: readonly JudgedSlot[], problem: string | null = null) =>
+  String(Recent({ task: 'nightly', clock, now, recent: { slots, usualMs: null, problem } }))
 
-  test('has the oldest slot at the left, counts each status, and the Tab key stops at the newest one', () => {
-    const html = htmlOf(slotsOf('failed', 'completed', 'missed', 'missed'))
-    const cells = [...html.matchAll(/<a class="c (\w+)"([^>]*)/g)]
-    expect(cells.map(([, status]) => status)).toEqual(['missed', 'missed', 'completed', 'failed'])
-    expect(cells.map(([, , rest]) => rest?.includes('tabindex="-1"'))).toEqual([true, true, true, false])
-    const counts = [...html.matchAll(/<\/span>(\d+ \w+)<\/li>/g)].map(([, text]) => text)
-    expect(counts).toEqual(['1 failed', '2 missed', '1 completed'])
-  })
+test('the strip of the last slots has the oldest slot at the left, counts each status, and the Tab key stops at the newest one', () => {
+  const html = htmlOf(slotsOf('failed', 'completed', 'missed', 'missed'))
+  const cells = [...html.matchAll(/<a class="c (\w+)"([^>]*)/g)]
+  expect(cells.map(([, status]) => status)).toEqual(['missed', 'missed', 'completed', 'failed'])
+  expect(cells.map(([, , rest]) => rest?.includes('tabindex="-1"'))).toEqual([true, true, true, false])
+  const counts = [...html.matchAll(/<\/span>(\d+ \w+)<\/li>/g)].map(([, text]) => text)
+  expect(counts).toEqual(['1 failed', '2 missed', '1 completed'])
+})
 
-  test.each([
-    [RECENT, [5, 5, 5, 5], 4],
-    [12, [5, 5, 2], 2],
-    [13, [5, 5, 3], 3],
-    [1, [1], 1],
-  ])('of %i slots has a label below each fifth column that has room for it', (count, columns, labels) => {
+test.each([
+  [RECENT, [5, 5, 5, 5], 4],
+  [12, [5, 5, 2], 2],
+  [13, [5, 5, 3], 3],
+  [1, [1], 1],
+])(
+  'the strip of the last slots of %i slots has a label below each fifth column that has room for it',
+  (count, columns, labels) => {
     const [foot = ''] = /<tfoot.*<\/tfoot>/s.exec(htmlOf(many(count))) ?? []
     expect([...foot.matchAll(/<td colspan="(\d+)"/g)].map(([, text]) => Number(text))).toEqual(columns)
     expect(foot.match(/<span><span>/g)).toHaveLength(labels)
-  })
+  },
+)
 
-  test('that is broken says so', () => {
-    const broken = htmlOf([], 'row <x> is bad')
-    expect(broken).toContain('<p class="problem">row &lt;x&gt; is bad</p>')
-    expect(broken).not.toContain('No slot')
-  })
+test('the strip of the last slots that is broken says so', () => {
+  const broken = htmlOf([], 'row <x> is bad')
+  expect(broken).toContain('<p class="problem">row &lt;x&gt; is bad</p>')
+  expect(broken).not.toContain('No slot')
+})
 
-  test('has a bar and a sign for each slot, and a gap with its sign for a slot without a run', () => {
-    const columnsOf = (...slots: { readonly mark: SlotMark; readonly ms: number | null }[]) => {
-      const points = slots.map(({ mark, ms }) => ({ mark, values: new Map(ms === null ? [] : [['Duration', ms]]) }))
-      const html = String(Plot({ name: 'Duration', points, columns: RECENT }))
-      return [...html.matchAll(/<svg height="\d+" aria-hidden="true" class="(\w+)">(.*?)<\/svg>/gs)].map(
-        ([, mark, text = '']) =>
-          [
-            mark,
-            Number(/<rect [^>]*height="(\d+)"/.exec(text)?.[1] ?? 0),
-            /<text[^>]*>([^<]*)</.exec(text)?.[1],
-          ] as const,
-      )
-    }
-    expect(
-      columnsOf(
-        { mark: 'completed', ms: 60_000 },
-        { mark: 'failed', ms: 30_000 },
-        { mark: 'missed', ms: null },
-        { mark: 'completed', ms: 0 },
-      ),
-    ).toEqual([
-      ['completed', 62, ''],
-      ['failed', 31, 'F'],
-      ['missed', 0, 'M'],
-      ['completed', 2, ''],
-    ])
-    expect(columnsOf({ mark: 'missed', ms: null })).toEqual([])
-    expect([[], [7], [9, 1], [3, 1, 2], [4, 4, 4, 4]].map(medianOf)).toEqual([null, 7, 5, 2, 4])
-  })
+test('the strip of the last slots has a bar and a sign for each slot, and a gap with its sign for a slot without a run', () => {
+  const columnsOf = (...slots: { readonly mark: SlotMark; readonly ms: number | null }[]) => {
+    const points = slots.map(({ mark, ms }) => ({ mark, values: new Map(ms === null ? [] : [['Duration', ms]]) }))
+    const html = String(Plot({ name: 'Duration', points, columns: RECENT }))
+    return [...html.matchAll(/<svg height="\d+" aria-hidden="true" class="(\w+)">(.*?)<\/svg>/gs)].map(
+      ([, mark, text = '']) =>
+        [
+          mark,
+          Number(/<rect [^>]*height="(\d+)"/.exec(text)?.[1] ?? 0),
+          /<text[^>]*>([^<]*)</.exec(text)?.[1],
+        ] as const,
+    )
+  }
+  expect(
+    columnsOf(
+      { mark: 'completed', ms: 60_000 },
+      { mark: 'failed', ms: 30_000 },
+      { mark: 'missed', ms: null },
+      { mark: 'completed', ms: 0 },
+    ),
+  ).toEqual([
+    ['completed', 62, ''],
+    ['failed', 31, 'F'],
+    ['missed', 0, 'M'],
+    ['completed', 2, ''],
+  ])
+  expect(columnsOf({ mark: 'missed', ms: null })).toEqual([])
+  expect([[], [7], [9, 1], [3, 1, 2], [4, 4, 4, 4]].map(medianOf)).toEqual([null, 7, 5, 2, 4])
 })
 
 test('numbers that the batch reported have a plot of their own, at most three of them', () => {
@@ -317,11 +309,11 @@ describe('the changes of a task', () => {
       suspension(2, { from: slot + DAY_MS }),
       [`${dayText(2)} ada paused it from ${dayText(1)}: upgrade`],
     ],
-  ])('have a pause %s', (_, pause, lines) => {
+  ])('the changes of a task have a pause %s', (_, pause, lines) => {
     expect(linesOf({ suspensions: { pauses: [pause], retirements: [] } })).toEqual(lines)
   })
 
-  test('are one timeline, newest first, and the oldest ones are folded', () => {
+  test('the changes of a task are one timeline, newest first, and the oldest ones are folded', () => {
     const change = (days: number) => ({ since: slot + days * DAY_MS, spec: schedule })
     const lines = linesOf({
       schedules: [change(0), change(5)],
@@ -338,7 +330,7 @@ describe('the changes of a task', () => {
     expect(folded.match(/<li>/g)).toHaveLength(12)
   })
 
-  test('escape the text of the ledger', () => {
+  test('the changes of a task escape the text of the ledger', () => {
     const pause = { ...PAUSE, by: '<b>', reason: '</li><script>' }
     const html = String(Changes({ head: { ...head, suspensions: { pauses: [pause], retirements: [] } } }))
     expect(html).toMatch(/&lt;b&gt; paused it from .*: &lt;\/li&gt;&lt;script&gt;/)

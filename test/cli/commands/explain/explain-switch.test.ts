@@ -1,6 +1,6 @@
 // What `explain` says of a change from one schedule to another. The rules are in test/core/task/schedule-switch.test.ts.
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
 
 const folder = scratch()
@@ -40,10 +40,9 @@ async function ledger(first: string, second = first) {
   return env
 }
 
-describe('two schedules', () => {
-  test('the text has both, the slots around the switch, what is affected, and when a switch is safe', async () => {
-    const text = await explain([...CHANGE, '--timezone', 'Asia/Tokyo', ...AT])
-    expect(text.replace(/zone data .*/, 'zone data')).toBe(`\
+test('the text has both, the slots around the switch, what is affected, and when a switch is safe', async () => {
+  const text = await explain([...CHANGE, '--timezone', 'Asia/Tokyo', ...AT])
+  expect(text.replace(/zone data .*/, 'zone data')).toBe(`\
 from       0 3 * * * (Asia/Tokyo)
            At 03:00
 to         30 4 * * * (Asia/Tokyo)
@@ -64,55 +63,52 @@ safe       after   2026-11-24T19:30:00Z  Wed 2026-11-25 04:30:00 +09:00
            after   2026-11-26T19:30:00Z  Fri 2026-11-27 04:30:00 +09:00
            before  2026-11-27T18:00:00Z  Sat 2026-11-28 03:00:00 +09:00
 `)
-  })
+})
 
-  test('a safe switch says so', async () => {
-    const text = await explain([...CHANGE, '--at', '2026-11-25T12:00:00Z'])
-    expect(text).toMatch(/^result {5}safe: no day runs more often, or less often, than under one/m)
-    expect(text).toMatch(/^safe {7}from {4}2026-11-25T12:00:00Z {2}Wed 2026-11-25 12:00:00 \+00:00$/m)
-  })
+test('a safe switch says so', async () => {
+  const text = await explain([...CHANGE, '--at', '2026-11-25T12:00:00Z'])
+  expect(text).toMatch(/^result {5}safe: no day runs more often, or less often, than under one/m)
+  expect(text).toMatch(/^safe {7}from {4}2026-11-25T12:00:00Z {2}Wed 2026-11-25 12:00:00 \+00:00$/m)
+})
 
-  test('as JSON', async () => {
-    const at = { utc: '2026-11-24T18:30:00Z', local: '2026-11-25T03:30:00+09:00' }
-    expect(await jsonOf([...CHANGE, '--timezone', 'Asia/Tokyo', ...AT])).toEqual({
-      from: { expression: OLD, zone: 'Asia/Tokyo', words: 'At 03:00' },
-      to: { expression: NEW, zone: 'Asia/Tokyo', words: 'At 04:30' },
-      zoneData: expect.any(String),
-      at,
-      units: ['day'],
-      affected: [{ unit: 'day', name: '2026-11-25', runs: 2, withFrom: 1, withTo: 1 }],
-      before: [{ utc: '2026-11-24T18:00:00Z', local: '2026-11-25T03:00:00+09:00' }],
-      after: [{ utc: '2026-11-24T19:30:00Z', local: '2026-11-25T04:30:00+09:00' }],
-      safe: expect.any(Array),
-      searchedUntil: '2026-11-28T18:30:00Z',
-    })
+test('a comparison of two schedules as JSON', async () => {
+  const at = { utc: '2026-11-24T18:30:00Z', local: '2026-11-25T03:30:00+09:00' }
+  expect(await jsonOf([...CHANGE, '--timezone', 'Asia/Tokyo', ...AT])).toEqual({
+    from: { expression: OLD, zone: 'Asia/Tokyo', words: 'At 03:00' },
+    to: { expression: NEW, zone: 'Asia/Tokyo', words: 'At 04:30' },
+    zoneData: expect.any(String),
+    at,
+    units: ['day'],
+    affected: [{ unit: 'day', name: '2026-11-25', runs: 2, withFrom: 1, withTo: 1 }],
+    before: [{ utc: '2026-11-24T18:00:00Z', local: '2026-11-25T03:00:00+09:00' }],
+    after: [{ utc: '2026-11-24T19:30:00Z', local: '2026-11-25T04:30:00+09:00' }],
+    safe: expect.any(Array),
+    searchedUntil: '2026-11-28T18:30:00Z',
   })
+})
 
-  test('the zones: --to-timezone, else that of the old schedule; --from-timezone, else --timezone', async () => {
-    const zones = async (...args: string[]) => {
-      const { from, to } = await jsonOf([...CHANGE, ...args])
-      return [from.zone, to.zone]
-    }
-    expect(await zones()).toEqual(['UTC', 'UTC'])
-    expect(await zones('--timezone', 'Asia/Tokyo')).toEqual(['Asia/Tokyo', 'Asia/Tokyo'])
-    expect(await zones('--from-timezone', 'Asia/Tokyo')).toEqual(['Asia/Tokyo', 'Asia/Tokyo'])
-    expect(await zones('--from-timezone', 'UTC', '--to-timezone', 'Asia/Tokyo')).toEqual(['UTC', 'Asia/Tokyo'])
-  })
+test('the zones: --to-timezone, else that of the old schedule; --from-timezone, else --timezone', async () => {
+  const zones = async (...args: string[]) => {
+    const { from, to } = await jsonOf([...CHANGE, ...args])
+    return [from.zone, to.zone]
+  }
+  expect(await zones()).toEqual(['UTC', 'UTC'])
+  expect(await zones('--timezone', 'Asia/Tokyo')).toEqual(['Asia/Tokyo', 'Asia/Tokyo'])
+  expect(await zones('--from-timezone', 'Asia/Tokyo')).toEqual(['Asia/Tokyo', 'Asia/Tokyo'])
+  expect(await zones('--from-timezone', 'UTC', '--to-timezone', 'Asia/Tokyo')).toEqual(['UTC', 'Asia/Tokyo'])
+})
 
-  test('rates have anchors of their own', async () => {
-    const rates = ['--from-schedule', 'rate(1 day)', '--to-schedule', 'rate(12 hours)']
-    const anchors = ['--from-anchor', '2026-11-01T03:00:00Z', '--to-anchor', '2026-11-01T04:00:00Z']
-    const { from, to } = await jsonOf([...rates, ...anchors])
-    expect([from.anchor, to.anchor]).toEqual(['2026-11-01T03:00:00Z', '2026-11-01T04:00:00Z'])
-    expect(await message([...rates, ...anchors.slice(0, 2)])).toMatch(
-      /^cronledger: --to-schedule: .*rate.* --to-anchor/,
-    )
-  })
+test('rates have anchors of their own', async () => {
+  const rates = ['--from-schedule', 'rate(1 day)', '--to-schedule', 'rate(12 hours)']
+  const anchors = ['--from-anchor', '2026-11-01T03:00:00Z', '--to-anchor', '2026-11-01T04:00:00Z']
+  const { from, to } = await jsonOf([...rates, ...anchors])
+  expect([from.anchor, to.anchor]).toEqual(['2026-11-01T03:00:00Z', '2026-11-01T04:00:00Z'])
+  expect(await message([...rates, ...anchors.slice(0, 2)])).toMatch(/^cronledger: --to-schedule: .*rate.* --to-anchor/)
+})
 
-  test('the environment of a container needs no change: its task and schedule are not read', async () => {
-    const env = { CRONLEDGER_STORE: 'dynamodb:none', CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '5 5 * * *' }
-    expect((await jsonOf(CHANGE, env))['from'].expression).toBe(OLD)
-  })
+test('the environment of a container needs no change: its task and schedule are not read', async () => {
+  const env = { CRONLEDGER_STORE: 'dynamodb:none', CRONLEDGER_TASK: 'nightly', CRONLEDGER_SCHEDULE: '5 5 * * *' }
+  expect((await jsonOf(CHANGE, env))['from'].expression).toBe(OLD)
 })
 
 test('a task is compared by the schedule that was in force at the switch', async () => {

@@ -131,7 +131,7 @@ describe('a table', () => {
     await server.stop()
   })
 
-  test('that is right: 0, a line for each thing, and nothing is written', async () => {
+  test('a table that is right: 0, a line for each thing, and nothing is written', async () => {
     const variables = { ...env(), CRONLEDGER_EVENT_TIME: '2026-11-24T03:00:00Z' }
     const found = await check('dynamodb:good', variables)
     expect(found).toMatchObject({ code: 0, wrong: [] })
@@ -218,7 +218,7 @@ describe('a table', () => {
   })
 
   test.skipIf(!hasAws)(
-    'whose protection is off: setup leaves it, and prints the commands that turn it on',
+    'a table whose protection is off: setup leaves it, and prints the commands that turn it on',
     async () => {
       await make('open', { DeletionProtectionEnabled: false })
       const before = await setUp('open')
@@ -271,7 +271,7 @@ describe('a table', () => {
     expect(other.lines['time to live']).toContain('its TTL attribute is ttl, not expiresAt')
   })
 
-  test('that is not there: 78', async () => {
+  test('a table that is not there: 78', async () => {
     const found = await check('dynamodb:nowhere', env())
     expect(found).toMatchObject({ code: 78, wrong: ['table'] })
     expect(found.lines['table']).toMatch(/nowhere.*cronledger setup/)
@@ -323,7 +323,7 @@ describe('a table', () => {
     [95_000, /^wrong: about (8[5-9]|9\d|10[0-5])s behind the server's.*NTP/],
     [-60_000, /^wrong: about [56]\ds ahead of the server's/],
     [10_000, /^ok: about 1?\ds behind/],
-  ])('whose server has a clock that is %i ms ahead', async (clockMs, line) => {
+  ])('a table whose server has a clock that is %i ms ahead', async (clockMs, line) => {
     const { now } = Date
     const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() - clockMs)
     const found = await check('dynamodb:good', env())
@@ -492,7 +492,7 @@ describe('the environment of a run', () => {
       'schedule',
       /^ok: .* is 9 hours behind UTC.* use Etc\/GMT-9, or/,
     ],
-  ])('%j: %s', async (env, what, line) => {
+  ])('the environment of a run: %j: %s', async (env, what, line) => {
     const found = await check(store, env)
     const isRight = line.source.startsWith('^ok')
     expect(found).toMatchObject({ code: isRight ? 0 : 64, wrong: isRight ? [] : [what] })
@@ -500,71 +500,69 @@ describe('the environment of a run', () => {
   })
 })
 
-describe('a file', () => {
-  test('that is right: 0, and not a byte of it changed, also by a path through a folder that does not exist', async () => {
-    const file = await made('good.db')
-    const before = readFileSync(file)
-    for (const path of [file, `${folder}/missing/../good.db`]) {
-      const found = await check(`file:${path}`, {})
-      expect(found).toMatchObject({ code: 0, wrong: [] })
-      expect(Object.keys(found.lines)).toEqual(['event time', 'disk', 'file', 'permissions', 'writing'])
-    }
-    expect(readFileSync(file)).toEqual(before)
-  })
+test('a file that is right: 0, and not a byte of it changed, also by a path through a folder that does not exist', async () => {
+  const file = await made('good.db')
+  const before = readFileSync(file)
+  for (const path of [file, `${folder}/missing/../good.db`]) {
+    const found = await check(`file:${path}`, {})
+    expect(found).toMatchObject({ code: 0, wrong: [] })
+    expect(Object.keys(found.lines)).toEqual(['event time', 'disk', 'file', 'permissions', 'writing'])
+  }
+  expect(readFileSync(file)).toEqual(before)
+})
 
-  test('that is not there: 78, and none is made', async () => {
-    expect(await check(`file:${join(folder, 'none.db')}`, {})).toMatchObject({ code: 78, wrong: ['file'] })
-    expect(() => readFileSync(join(folder, 'none.db'))).toThrow(/ENOENT/)
-  })
+test('a file that is not there: 78, and none is made', async () => {
+  expect(await check(`file:${join(folder, 'none.db')}`, {})).toMatchObject({ code: 78, wrong: ['file'] })
+  expect(() => readFileSync(join(folder, 'none.db'))).toThrow(/ENOENT/)
+})
 
-  test('that is empty, of something else, or of a newer layout: 78', async () => {
-    writeFileSync(join(folder, 'empty.db'), '')
-    writeFileSync(join(folder, 'letter.txt'), 'Dear Sir or Madam')
-    const newer = new Libsql(await made('newer.db'))
-    newer.exec('PRAGMA user_version = 7')
-    newer.close()
-    for (const [name, why] of [
-      ['empty.db', /is empty\. Make it a ledger: cronledger setup/],
-      ['letter.txt', /is not a cronledger file/],
-      ['newer.db', /a newer version of cronledger made file ledger .* \(layout 7\)/],
-    ] as const) {
-      const found = await check(`file:${join(folder, name)}`, {})
-      expect(found.code, name).toBe(78)
-      expect(found.lines['file']).toMatch(why)
-    }
-  })
+test('a file that is empty, of something else, or of a newer layout: 78', async () => {
+  writeFileSync(join(folder, 'empty.db'), '')
+  writeFileSync(join(folder, 'letter.txt'), 'Dear Sir or Madam')
+  const newer = new Libsql(await made('newer.db'))
+  newer.exec('PRAGMA user_version = 7')
+  newer.close()
+  for (const [name, why] of [
+    ['empty.db', /is empty\. Make it a ledger: cronledger setup/],
+    ['letter.txt', /is not a cronledger file/],
+    ['newer.db', /a newer version of cronledger made file ledger .* \(layout 7\)/],
+  ] as const) {
+    const found = await check(`file:${join(folder, name)}`, {})
+    expect(found.code, name).toBe(78)
+    expect(found.lines['file']).toMatch(why)
+  }
+})
 
-  test('that others may read: 64', async () => {
-    const file = await made('open.db')
-    chmodSync(file, 0o640)
-    const found = await check(`file:${file}`, {})
-    expect(found).toMatchObject({ code: 64, wrong: ['permissions'] })
-    expect(found.lines['permissions']).toContain(`(640). Remove it: chmod 600 "${file}"`)
-  })
+test('a file that others may read: 64', async () => {
+  const file = await made('open.db')
+  chmodSync(file, 0o640)
+  const found = await check(`file:${file}`, {})
+  expect(found).toMatchObject({ code: 64, wrong: ['permissions'] })
+  expect(found.lines['permissions']).toContain(`(640). Remove it: chmod 600 "${file}"`)
+})
 
-  test.each([
-    ['file', 0o444, 0o777],
-    ['folder', 0o666, 0o555],
-  ])('whose %s this user may not write: 77', async (what, fileMode, folderMode) => {
-    chmodSync(folder, 0o755)
-    mkdirSync(join(folder, what))
-    const file = await made(join(what, 'ledger.db'))
-    chmodSync(file, fileMode)
-    chmodSync(join(folder, what), folderMode)
-    // root may write everywhere: another user must try.
-    const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
-    const { code, stdout } = await cronledger(['setup', '--store', `file:${file}`, '--check'], asNobody)
-    expect(stdout).toMatch(/^wrong {2}writing /m)
-    expect(code).toBe(77)
-  })
+test.each([
+  ['file', 0o444, 0o777],
+  ['folder', 0o666, 0o555],
+])('a file whose %s this user may not write: 77', async (what, fileMode, folderMode) => {
+  chmodSync(folder, 0o755)
+  mkdirSync(join(folder, what))
+  const file = await made(join(what, 'ledger.db'))
+  chmodSync(file, fileMode)
+  chmodSync(join(folder, what), folderMode)
+  // root may write everywhere: another user must try.
+  const asNobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+  const { code, stdout } = await cronledger(['setup', '--store', `file:${file}`, '--check'], asNobody)
+  expect(stdout).toMatch(/^wrong {2}writing /m)
+  expect(code).toBe(77)
+})
 
-  test('whose lock another process holds: exits with 75 within the ledger timeout', async () => {
-    const holder = new Libsql(await made('locked.db'))
-    holder.exec('BEGIN EXCLUSIVE')
-    const found = await check(`file:${join(folder, 'locked.db')}`, {}, { ledgerTimeoutMs: 1_000 })
-    holder.close()
-    expect(found).toMatchObject({ code: 75, wrong: ['file'] })
-  })
+test('a file whose lock another process holds: exits with 75 within the ledger timeout', async () => {
+  const holder = new Libsql(await made('locked.db'))
+  holder.exec('BEGIN EXCLUSIVE')
+  const found = await check(`file:${join(folder, 'locked.db')}`, {}, { ledgerTimeoutMs: 1_000 })
+  holder.close()
+  expect(found).toMatchObject({ code: 75, wrong: ['file'] })
 })
 
 test('a run of a host whose clock was ahead is found by the task, as check finds it', async () => {
