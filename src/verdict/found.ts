@@ -1,8 +1,9 @@
+import { successOf } from '../core/row/attempts.ts'
 import type { Covering } from '../core/row/range.ts'
 import { readableRow, statusOfRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { type Doubt, dueKeys } from '../core/task/expected-slots.ts'
-import type { Rules } from '../core/task/rules.ts'
+import type { CountSlots, Rules } from '../core/task/rules.ts'
 import { type InForce, parseSince, scheduleWith } from '../core/task/schedules-in-force.ts'
 import { type Gap, gapsOf } from '../core/task/suspensions.ts'
 import {
@@ -71,6 +72,17 @@ export function slotInTask(record: SlotRecord, of: TaskFacts): SlotInTask {
   const { row } = record
   const rowStatus = row && statusOfRow(row, { now: of.now, skewMs: of.times.skewMs })
   return { ...record, task: of.task, of, own: readableRow(row), rowStatus }
+}
+
+/** Returns a function that counts the slots in the range of a run. Infinity: it found no success, so it did all that there was. */
+export function countSlotsIn({ task, inForce: schedules }: TaskFacts): CountSlots {
+  return (row, most = Number.POSITIVE_INFINITY) => {
+    const { since, searched } = successOf(row) ?? {}
+    if (since === undefined) return searched === undefined ? 1 : most
+    let count = 1
+    for (const _ of dueKeys([{ task, schedules }], since + 1, row.slot)) if (++count >= most) break
+    return count
+  }
 }
 
 /** Returns a slot that was looked up, so that it may never have been due. */

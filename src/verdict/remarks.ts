@@ -2,7 +2,7 @@ import { elapsed } from '../core/duration.ts'
 import { hasStarted, hasSucceeded, successOf } from '../core/row/attempts.ts'
 import { unmetRules, unmetText } from '../core/task/rules.ts'
 import type { Instant, Row } from '../core/types.ts'
-import type { SlotInTask } from './found.ts'
+import { countSlotsIn, type SlotInTask } from './found.ts'
 import { decisionSentence, type Sentence } from './sentence.ts'
 import { lookStep, rerunStep, resolveStep, type Step } from './steps.ts'
 import type { StepTarget } from './target.ts'
@@ -32,7 +32,7 @@ export const REMARKS = {
   unusual: {
     kind: 'unusual',
     of({ own, of, older = [] }) {
-      const unmet = own === null || of.rules === null ? [] : unmetRules(own, of.rules, older)
+      const unmet = own === null || of.rules === null ? [] : unmetRules(own, of.rules, older, countSlotsIn(of))
       return unmet.length === 0
         ? null
         : {

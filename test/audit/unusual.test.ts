@@ -1,4 +1,4 @@
-// Covers src/audit/older.ts: what is usual follows from the rows before, also from those before the range of the check.
+// What is usual follows from the rows before, also from those before the range of the check.
 import { expect, test } from 'vitest'
 import { checkTask } from '../../src/audit/check.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
@@ -58,6 +58,22 @@ test('a task that writes nothing on two days, and one that gets slower and slowe
     '12 unusual duration is 8m 55s (expected <= 3x, usually 2m 44s)',
   )
   expect(await found(slower, { since: FIRST, expect: 'duration<=3x' }, 1)).toHaveLength(1)
+})
+
+test('a run that did the work of several slots may take as long as they do, and says nothing of what is usual', async () => {
+  const ranged = (day: number, seconds: number, rows: number, from = day - 4) => {
+    const row = slotOf(day, seconds, rows)
+    return { ...row, attempts: row.attempts.map((one) => ({ ...one, since: FIRST + from * DAY_MS })) } as Row
+  }
+  const rules = { since: FIRST, expect: 'duration<=3x,duration<=2m,rows>=0.5x' }
+  const usual = [...Array(21).keys()].map((day) => ranged(day, 60, 100, day - 1))
+  expect(await found([...usual, ranged(24, 480, 500), ranged(28, 100, 400), slotOf(29, 60, 100)], rules)).toEqual([])
+  expect((await found([...usual, ranged(29, 1_081, 49, 20)], rules))[0]).toContain(
+    '29 unusual duration is 18m 1s (expected <= 2m for each of 9 slots, usually 1m 0s), rows is 49 (expected >= 0.5x, usually 100)',
+  )
+  // Most runs did four slots.
+  const several = [8, 12, 16, 20, 24, 28].map((day) => ranged(day, 240, 400))
+  expect(await found([...usual.slice(0, 5), ...several, slotOf(29, 60, 100)], rules)).toEqual([])
 })
 
 test('a slot from before the rules, a failed one and one that meets them are not found; of a late one, the rule counts', async () => {

@@ -34,7 +34,12 @@ export interface Unmet extends Rule {
   readonly value: Fact | null
   /** The median of the slots before. Null: too few of them have it. */
   readonly usual: number | null
+  /** How many slots its run did. An upper bound is for each of them. */
+  readonly slots: number
 }
+
+/** Returns how many slots the run of a row did, counted up to `most`. */
+export type CountSlots = (row: Row, most?: number) => number
 
 const MAX_RULES = 10
 /** The usual value is the median of at most 20 completed slots. With fewer than 5, it is unknown. */
@@ -85,14 +90,22 @@ function problem(text: string, what: string): LedgerError {
 
 /**
  * Returns the rules that a slot does not meet. `older` has the slots before it, the newest first. A slot that only an operator
- * marked as completed, or that completed before the rules were stated, is not measured.
+ * marked as completed, or that completed before the rules were stated, is not measured. A run that did the work of several
+ * slots may take longer and report more, and says nothing of what is usual.
  */
-export function unmetRules(row: Row, { since, rules }: Rules, older: readonly Row[]): readonly Unmet[] {
+export function unmetRules(
+  row: Row,
+  { since, rules }: Rules,
+  older: readonly Row[],
+  countSlots: CountSlots,
+): readonly Unmet[] {
   if (row.state !== 'COMPLETED' || row.slot < since || successOf(row) === undefined) return []
+  const slots = countSlots(row)
+  const comparable = older.filter((one) => countSlots(one, 2) === 1)
   return rules.flatMap((rule) => {
     const value = measured(row, rule.name) ?? null
-    const usual = usualOf(rule.name, older)
-    return value === null || !meets(value, rule, usual) ? [{ ...rule, value, usual }] : []
+    const usual = usualOf(rule.name, comparable)
+    return value === null || !meets(value, rule, usual, slots) ? [{ ...rule, value, usual, slots }] : []
   })
 }
 
@@ -136,21 +149,30 @@ export function medianOf(values: readonly number[]): number | null {
   return low === undefined || high === undefined ? null : (low + high) / 2
 }
 
-function meets(value: Fact, { operator, bound, isRelative }: Rule, usual: number | null): boolean {
+function isUpper({ operator }: Rule): boolean {
+  return operator === '<=' || operator === '<'
+}
+
+function meets(value: Fact, rule: Rule, usual: number | null, slots: number): boolean {
+  const { operator, bound, isRelative } = rule
+  if (isUpper(rule) && slots === Number.POSITIVE_INFINITY) return true
   const most = isRelative ? (usual === null ? null : Number(bound) * usual) : bound
   // Without a usual value, no value is too large.
   if (most === null) return true
   if (typeof value !== typeof most) return false
-  return MEETS[operator](value === most ? 0 : value > most ? 1 : -1)
+  const limit = isUpper(rule) ? Number(most) * slots : most
+  return MEETS[operator](value === limit ? 0 : value > limit ? 1 : -1)
 }
 
 /** Returns `rows is 0 (expected >= 1, usually 1,200)`. Not yet safe to show. */
-export function unmetText({ name, operator, bound, isRelative, value, usual }: Unmet): string {
+export function unmetText(unmet: Unmet): string {
+  const { name, operator, bound, isRelative, value, usual, slots } = unmet
   const shown = (one: Fact) => (name === 'duration' ? elapsed(Number(one)) : shownFact(one))
   const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : shownFact(bound)
   const isText = typeof value === 'string' && typeof bound === 'number'
   const is = value === null ? `${name} was not reported` : `${name} is ${isText ? JSON.stringify(value) : shown(value)}`
-  return `${is} (expected ${operator} ${limit}${usual === null ? '' : `, usually ${shown(usual)}`})`
+  const each = isUpper(unmet) && slots > 1 ? ` for each of ${slots} slots` : ''
+  return `${is} (expected ${operator} ${limit}${each}${usual === null ? '' : `, usually ${shown(usual)}`})`
 }
 
 function shownFact(value: Fact): string {
