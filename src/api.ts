@@ -10,6 +10,7 @@ import type { Attempt, WorkOutcome } from './function-work.ts'
 import type { CommandOptions } from './run/command.ts'
 import type { ResolveResult } from './run/resolve.ts'
 import type { RunOutcome, TriggerOptions } from './run/run-trigger.ts'
+import type { LeftOut } from './verdict/cautions.ts'
 import type { JudgedSlot, TaskFinding, TaskHealth } from './verdict/judge.ts'
 import type { EventVerdict } from './verdict/verdict.ts'
 
@@ -109,8 +110,11 @@ export interface RerunnableOptions extends ReadOptions {
   readonly only?: readonly Selectable[] | undefined
   /** How long rows are kept, in milliseconds. A range must not begin before that: a slot whose row was removed looks missed. */
   readonly retentionMs?: number | undefined
-  /** Called with each missed slot that may not have been due, because the schedule changed around it. It is left out. */
-  readonly emitDoubt?: ((slot: Date) => void) | undefined
+  /**
+   * Called with each slot that is left out, and why: it may not have been due, because the schedule changed around it, a later
+   * run may have done it, or a stale slot is in the range of its run.
+   */
+  readonly emitDoubt?: ((slot: Date, why: LeftOut) => void) | undefined
 }
 
 /** A slot, and the schedule that has it in the form of the options of a run. */

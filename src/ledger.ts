@@ -31,6 +31,7 @@ import { SETTINGS } from './run/settings-table.ts'
 import { type KnownRecords, knownRecords, unlessStarting } from './run/task/task-record.ts'
 import { scheduledTask } from './scheduled-task.ts'
 import { describeStore, hideSecret, type OpenedStore, openStore } from './store/open.ts'
+import type { LeftOut } from './verdict/cautions.ts'
 
 /** Returns the ledger of that name. The first call opens it. */
 export function createLedger({ store, log }: LedgerOptions): Ledger {
@@ -123,7 +124,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
       const { skewMs } = expectedTimes(known)
       const settings = {
         ...{ from, to, only, retentionMs },
-        emitDoubt: emitDoubt && ((slot: Instant) => emitDoubt(new Date(slot))),
+        emitDoubt: emitDoubt && ((slot: Instant, why: LeftOut) => emitDoubt(new Date(slot), why)),
       }
       // A caller that keeps a list of many slots keeps each schedule once.
       const schedules = new Map<ScheduleSpec, ScheduleOptions>()

@@ -13,7 +13,6 @@ import { FINDINGS, isFinding, NO_FINDINGS, type TaskFinding, type TaskHealth } f
 import { concurrently } from './concurrently.ts'
 import { parseSchedules } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
-import { withStaleInRange } from './ranges.ts'
 import { type KnownTask, openFaults, readTaskRecords } from './tasks.ts'
 import { judgedSlots } from './walk.ts'
 
@@ -79,7 +78,7 @@ export async function* checkTask(
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
   const { now, newMs } = settings
-  for await (const one of withStaleInRange(checkedSlots(known, settings, deps)))
+  for await (const one of checkedSlots(known, settings, deps))
     if (isFinding(one) && (newMs === undefined || isNew(FINDINGS[one.kind].aroseAt(one), now, newMs))) yield one
 }
 

@@ -1,5 +1,6 @@
-import { hasStarted } from '../core/row/attempts.ts'
-import { type Covering, collectRanges, endsSearch, LONGEST_RANGE_MS, rangeStartOf } from '../core/row/range.ts'
+import { hasCompleted, hasStarted } from '../core/row/attempts.ts'
+import { type Covering, collectRanges, LONGEST_RANGE_MS, rangeStartOf } from '../core/row/range.ts'
+import { readableRow } from '../core/row/status.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 import type { TaskFacts } from '../verdict/found.ts'
@@ -10,7 +11,7 @@ import type { HistoryQuery } from './history.ts'
 type ReadRows = (query: Required<HistoryQuery>) => AsyncIterable<StoredRow>
 
 /** More rows than this leave it unknown what later runs did. */
-const MAX_LATER = 1_000
+export const MAX_LATER_ROWS = 1_000
 const FIRST_SPAN_MS = 3_600_000
 
 export interface LaterRanges extends Pick<ReturnType<typeof collectRanges>, 'add'> {
@@ -32,7 +33,7 @@ export async function laterRanges(
   const end = Math.min(from + LONGEST_RANGE_MS, now + skewMs) + 1
   const earliest = from - LONGEST_RANGE_MS
   const [last] = dueKeys([{ task, schedules }], earliest, from)
-  let left = MAX_LATER
+  let left = MAX_LATER_ROWS
   let isOver = hasRanges !== true || from > now
   for (let [since, spanMs] = [from, FIRST_SPAN_MS]; !isOver && since < end && left > 0; since += spanMs, spanMs *= 4) {
     for await (const row of read({ task, since, until: Math.min(since + spanMs, end), limit: left })) {
@@ -44,49 +45,68 @@ export async function laterRanges(
   return { add, covering: (slot, own) => covering(slot, own, left > 0) }
 }
 
+/**
+ * Returns whether the run of a row has completed with the slot in its range: runs after it go on from there, and say nothing of
+ * the slot. A run that began right after the slot decides nothing, because another one may have done that slot before.
+ */
+function endsSearch(found: StoredRow, slot: Instant): boolean {
+  const row = readableRow(found)
+  return row !== null && hasCompleted(row) && row.attempts.some((one) => (rangeStartOf(one) ?? slot) < slot)
+}
+
 interface DatedQuery extends Pick<HistoryQuery, 'limit'> {
   readonly task: string
   readonly since: Date
   readonly until: Date
 }
 
-/** Returns what later runs say of one slot. `history` is that of the library. */
+/** Yields the rows of a task, the newest first, as `ledger.history` does. */
+export type ReadDated = (query: DatedQuery) => AsyncIterable<StoredRow>
+
+/** Returns what later runs say of one slot. */
 export async function readCovering(
   slot: Instant,
   row: StoredRow | null,
   of: TaskFacts,
-  history: (query: DatedQuery) => AsyncIterable<StoredRow>,
+  history: ReadDated,
 ): Promise<Covering | null> {
   const read: ReadRows = ({ since, until, ...asked }) =>
     history({ ...asked, since: new Date(since), until: new Date(until) })
   return (await laterRanges(of, slot + 1, read)).covering(slot, row)
 }
 
-interface HeldFailure {
-  readonly failed: JudgedSlot
+interface OpenRange {
+  /** The place of its failed slot in the queue. */
+  readonly at: number
+  readonly by: JudgedSlot
   readonly since: Instant
-  readonly others: readonly JudgedSlot[]
 }
 
-/**
- * Yields slots, the newest first: a failed one when its range is read, with a stale slot that lies in it. Leaves out the slots
- * that are a part of its finding.
- */
-export async function* withStaleInRange(slots: AsyncIterable<JudgedSlot>): AsyncGenerator<JudgedSlot, void> {
-  let held: HeldFailure | null = null
+/** Yields the same slots in the same order: each failed one with the failed and stale slots in the range of its run. */
+export async function* withInRange(slots: AsyncIterable<JudgedSlot>): AsyncGenerator<JudgedSlot, void> {
+  let queue: JudgedSlot[] = []
+  let open: readonly OpenRange[] = []
   for await (const one of slots) {
-    if (held !== null && one.slot > held.since) {
-      const { failed, others, since }: HeldFailure = held
-      const isPart = one.covering?.by?.slot === failed.slot
-      if (!isPart) held = { failed, since, others: [...others, one] }
-      else if (one.rowStatus === 'stale') held = { failed: { ...failed, staleInRange: one.slot }, since, others }
-      continue
+    open = open.filter(({ since }) => one.slot > since)
+    if (open.length === 0) {
+      yield* queue
+      queue = []
     }
-    if (held !== null) yield* [held.failed, ...held.others]
-    const last = one.own?.attempts.findLast((attempt) => hasStarted(attempt) && rangeStartOf(attempt) !== undefined)
-    const since = one.range === 'failed' ? rangeStartOf(last) : undefined
-    held = since === undefined ? null : { failed: one, since, others: [] }
-    if (held === null) yield one
+    const isNamed = one.covering?.kind === 'failed' && (one.rowStatus === 'failed' || one.rowStatus === 'stale')
+    for (const { at, by } of isNamed ? open : []) {
+      if (one.task !== by.task || one.covering?.by?.slot !== by.slot) continue
+      const failed = queue[at] ?? by
+      queue[at] = { ...failed, inRange: [...(failed.inRange ?? []), one] }
+    }
+    const since = failedSince(one)
+    if (since !== null) open = [...open, { at: queue.length, by: one, since }]
+    queue.push(one)
   }
-  if (held !== null) yield* [held.failed, ...held.others]
+  yield* queue
+}
+
+/** Returns where the range of a failed run begins. Null: the slot did not fail, or its run had no range. */
+export function failedSince({ own, range }: JudgedSlot): Instant | null {
+  const last = own?.attempts.findLast((attempt) => hasStarted(attempt) && rangeStartOf(attempt) !== undefined)
+  return (range === 'failed' && rangeStartOf(last)) || null
 }

@@ -5,11 +5,11 @@ import { timeText } from '../core/schedule/schedule-options.ts'
 import { parseTimeRange, type TimeRange, withDates } from '../core/schedule/time-range.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant } from '../core/types.ts'
+import type { LeftOut } from '../verdict/cautions.ts'
 import { factsOf } from '../verdict/found.ts'
-import type { JudgedSlot } from '../verdict/judge.ts'
+import { hasStaleInRange, type JudgedSlot } from '../verdict/judge.ts'
 import { REMARKS, type RemarkName } from '../verdict/remarks.ts'
 import type { HistoryDeps } from './history.ts'
-import { withStaleInRange } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
 import { judgedSlots } from './walk.ts'
 
@@ -18,7 +18,7 @@ export interface RerunnableSettings {
   readonly to?: string | Date | undefined
   readonly only: readonly Selectable[]
   readonly retentionMs?: number | undefined
-  readonly emitDoubt?: ((slot: Instant) => void) | undefined
+  readonly emitDoubt?: ((slot: Instant, why: LeftOut) => void) | undefined
 }
 
 export interface RerunCandidate {
@@ -37,16 +37,22 @@ export async function* rerunnableSlots(
   const only = readSelectable(settings.only)
   // A slot that is not due yet can also have a row, because an operator may resolve it in advance.
   const due = { task: known.task, since, until: Math.min(until, now + 1) }
-  for await (const judged of withStaleInRange(judgedSlots([factsOf(known.task, known, now)], due, now, deps))) {
-    const { slot, situation, range, kind, staleInRange } = judged
-    // It is left to an operator, as the stale slot is: the batch of that one may still be running.
-    if (staleInRange !== undefined) continue
-    // A batch must not start in a slot that may never have been due, unless the operator names that slot.
-    if (situation === 'doubtful' && only.includes('missed')) settings.emitDoubt?.(slot)
+  for await (const judged of judgedSlots([factsOf(known.task, known, now)], due, now, deps)) {
+    const { slot, range, kind } = judged
+    // A batch must not start where its work may be done or never was due, unless the operator names that slot.
+    const left = leftOut(judged)
+    if (left !== null && only.some((one) => one === kind)) settings.emitDoubt?.(slot, left)
+    if (left !== null) continue
     // The kind of another finding is no reason to run: a slot that completed and whose repetition failed is not selected by it.
     const why = only.find((one) => one === range || (one === kind && isRemark(one)))
     if (why !== undefined) yield { why, judged }
   }
+}
+
+function leftOut(judged: JudgedSlot): LeftOut | null {
+  if (judged.situation === 'doubtful') return 'doubtful'
+  if (judged.covering?.kind === 'unknown') return 'rangeUnknown'
+  return hasStaleInRange(judged) ? 'staleInRange' : null
 }
 
 function isRemark(word: Selectable): word is RemarkName {

@@ -3,11 +3,19 @@ import { collectRanges } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
-import { factsOf, type TaskFacts } from '../verdict/found.ts'
+import { factsOf, namedSlot, type TaskFacts } from '../verdict/found.ts'
 import { type JudgedSlot, judge } from '../verdict/judge.ts'
 import { rowsAndMissed } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
-import { type LaterRanges, laterRanges } from './ranges.ts'
+import {
+  failedSince,
+  type LaterRanges,
+  laterRanges,
+  MAX_LATER_ROWS,
+  type ReadDated,
+  readCovering,
+  withInRange,
+} from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** The usual values of a slot come from the completed rows among up to this many before it. */
@@ -46,7 +54,8 @@ export async function* judgedSlots(
   let left = limit
   const later = new Map<string, LaterRanges>()
   for (const of of tasks) later.set(of.task, await laterRanges(of, range.until, (asked) => readHistory(asked, deps)))
-  for await (const one of judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })) {
+  const judged = judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })
+  for await (const one of withInRange(judged)) {
     if (left <= 0) return
     yield one
     left -= 1
@@ -81,6 +90,29 @@ export async function* judgedRows(
     if (row === null) yield judge({ slot, row, covering, doubt: missed.doubt }, of)
     else yield judge({ slot, row, covering, ...(isMeasured(row, of) && { older: await olderThan(row) }) }, of)
   }
+}
+
+/**
+ * Judges a slot that was looked up, as the walk over all slots does. `older` has the rows before it, if they are needed, and
+ * `history` is that of the library.
+ */
+export async function judgeNamed(
+  slot: Instant,
+  row: StoredRow | null,
+  of: TaskFacts,
+  history: ReadDated,
+  older?: readonly Row[],
+): Promise<JudgedSlot> {
+  const covering = await readCovering(slot, row, of, history)
+  const one = judge(namedSlot(slot, row, of, { covering, ...(older && { older }) }), of)
+  const since = failedSince(one)
+  if (since === null) return one
+  const range = { since: since + 1, until: slot + 1 }
+  const asked = { task: of.task, since: new Date(range.since), until: new Date(range.until), limit: MAX_LATER_ROWS }
+  const rows = history(asked)
+  for await (const { inRange } of withInRange(judgedRows(rows, [of], range, of.now)))
+    return { ...one, ...(inRange && { inRange }) }
+  return one
 }
 
 function isMeasured(row: StoredRow, { rules }: TaskFacts): boolean {

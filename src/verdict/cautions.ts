@@ -14,6 +14,14 @@ export const STALE_IN_RANGE_CAUTION =
 export const UNKNOWN_RANGE_CAUTION =
   'Not all later records of the task can be read, so a later run may have done its work. Look at the data before you run it.'
 
+/** Why a range leaves out a slot that it would run otherwise. The words follow "a slot that". */
+export const LEFT_OUT = {
+  doubtful: 'may not have been due',
+  rangeUnknown: 'may have been done by a later run',
+  staleInRange: 'failed with a stale slot in range',
+} as const
+export type LeftOut = keyof typeof LEFT_OUT
+
 /** Returns the caution if one of the attempts left a process that it could not end. Null: none did. */
 export function leftCaution(attempts: readonly AttemptRecord[] = []): string | null {
   const attempt = attempts.findLast((one) => processLeftBy(one) !== undefined)

@@ -79,8 +79,8 @@ export interface JudgedSlot extends SlotInTask {
   /** The slot because of which nothing has started. Left out: there is none. */
   readonly blockedBy?: Key
   readonly owner?: string
-  /** A stale slot in the range of this failed one: its batch may have done a part of the work. Left out: none is known. */
-  readonly staleInRange?: Instant
+  /** The failed and stale slots in the range of this failed one, the newest first. Left out: none is known. */
+  readonly inRange?: readonly JudgedSlot[]
 }
 
 /** A slot that needs attention. */
@@ -180,6 +180,11 @@ function zonedSchedule(found: SlotInTask): ScheduleSpec {
 function closedAt({ slot, own }: SlotInTask): Instant {
   const ends = own?.attempts.flatMap((attempt) => (attempt.phase === 'ended' ? (attempt.endedAt ?? []) : [])) ?? []
   return Math.max(slot, ...ends, own?.resolutions.at(-1)?.at ?? slot)
+}
+
+/** Returns whether a batch of another slot in the range of this failed one may have done a part of the work. */
+export function hasStaleInRange({ inRange = [] }: JudgedSlot): boolean {
+  return inRange.some(({ rowStatus }) => rowStatus === 'stale')
 }
 
 export function isFinding(one: JudgedSlot): one is TaskFinding {

@@ -4,7 +4,7 @@ import { rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import { STALE_IN_RANGE_CAUTION, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
-import { isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
+import { hasStaleInRange, isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
 import { isSettled, REMARKS, settledSentence } from './remarks.ts'
 import type { Sentence } from './sentence.ts'
 import { aloneStep, MAY_BE_OVERDUE, SITUATIONS, type VerdictRule } from './situations.ts'
@@ -61,7 +61,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
     caution:
       [
         ...cautions,
-        one.staleInRange !== undefined && STALE_IN_RANGE_CAUTION,
+        hasStaleInRange(one) && STALE_IN_RANGE_CAUTION,
         covering?.kind === 'unknown' && UNKNOWN_RANGE_CAUTION,
       ]
         .filter(Boolean)
@@ -104,13 +104,36 @@ function coveringWords(one: JudgedSlot, target: StepTarget): Partial<VerdictRule
   }
 }
 
-/** Says which slots the run of a slot has in its range, if there are others than its own. */
-function rangeSentence({ own, slot, of: { task, inForce: schedules, gaps } }: JudgedSlot): Sentence {
+/** Says which slots the run of a slot has in its range, if there are others than its own, and which of them failed or are stale. */
+function rangeSentence(one: JudgedSlot): Sentence {
+  const { own, slot, of } = one
+  const { task, inForce: schedules, gaps } = of
   const last = own?.attempts.findLast((one) => hasStarted(one) && rangeStartOf(one) !== undefined)
   const since = rangeStartOf(last)
   if (since === undefined) return []
   const [other] = dueKeys([{ task, schedules, gaps }], since + 1, slot)
-  return other === undefined ? [] : ['. It has the slots after ', { at: since }, ' in its range']
+  if (other === undefined) return []
+  return [
+    '. It has the slots after ',
+    { at: since },
+    ' in its range',
+    ...IN_RANGE.flatMap((status) => partText(one, status)),
+  ]
+}
+
+const IN_RANGE = ['failed', 'stale'] as const
+
+function partText({ inRange = [] }: JudgedSlot, status: (typeof IN_RANGE)[number]): Sentence {
+  const [newest, ...others] = inRange.filter(({ rowStatus }) => rowStatus === status)
+  if (newest === undefined) return []
+  const what =
+    others.length === 0
+      ? ['. Slot ', { at: newest.slot }]
+      : [`. ${others.length + 1} slots up to `, { at: newest.slot }]
+  return [
+    ...what,
+    status === 'failed' ? ' in it failed, too' : others.length === 0 ? ' in it is stale' : ' in it are stale',
+  ]
 }
 
 /** Says why no schedule on record has the slot: the task has none, or only others. An operator forced it. */

@@ -70,7 +70,7 @@ test('schema/event.schema.json describes the digest of a check', () => {
 
 test('schema/event.schema.json describes the last line of a rerun', () => {
   const counts = { completed: 2, failed: 1, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 3 }
-  const doubts = { store: 'file:x.db', count: 2, oldest: NOW }
+  const doubts = { store: 'file:x.db', whys: ['doubtful'], oldest: NOW } as const
   const report = { task: 'nightly', only: ['failed'], counts, doubts, exitCode: 3 } as const
   expectValid(JSON.parse(rerunLine(report, 'json', NOW) ?? ''))
 })

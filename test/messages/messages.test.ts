@@ -22,6 +22,7 @@ import {
   resumedText,
   retiredText,
 } from '../../src/format/task/task-change.ts'
+import type { LeftOut } from '../../src/verdict/cautions.ts'
 import { collectIncidents } from '../../src/verdict/incidents.ts'
 import { isFinding, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
 import { verdictOf } from '../../src/verdict/verdict.ts'
@@ -126,7 +127,11 @@ function ecsLines(): readonly string[] {
 
 function rerunLines(): readonly string[] {
   const none = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: 0 }
-  const doubts = (count: number) => ({ store: 'dynamodb:cronledger', count, oldest: count === 0 ? null : SLOT })
+  const doubts = (count: number, why: LeftOut = 'doubtful') => ({
+    store: 'dynamodb:cronledger',
+    whys: Array<LeftOut>(count).fill(why),
+    oldest: count === 0 ? null : SLOT,
+  })
   const report = (counts: Partial<typeof none>, exitCode: number, count = 0) =>
     rerunLine(
       { task: 'nightly', only: DEFAULT_RERUNNABLE, counts: { ...none, ...counts }, doubts: doubts(count), exitCode },
@@ -149,6 +154,7 @@ function rerunLines(): readonly string[] {
     report({}, 0, 1),
     report({ failed: 1, left: 2 }, 3, 4),
     leftOutLine('nightly', doubts(4)) ?? '',
+    leftOutLine('nightly', doubts(1, 'rangeUnknown')) ?? '',
     ...planned.map(plannedLines),
     planSummary('nightly', [{ why: 'missed' }, { why: 'failed' }], DEFAULT_RERUNNABLE, doubts(1)),
     planSummary('nightly', [{ why: 'stale' }], DEFAULT_RERUNNABLE, doubts(0)),

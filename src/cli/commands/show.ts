@@ -1,8 +1,8 @@
 import type { HistoryOptions, Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
-import { readCovering } from '../../audit/ranges.ts'
+import type { ReadDated } from '../../audit/ranges.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
-import { LOOKED_AT } from '../../audit/walk.ts'
+import { judgeNamed, LOOKED_AT } from '../../audit/walk.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
@@ -15,8 +15,7 @@ import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Sink } from '../../process/log/sink.ts'
-import { factsOf, namedSlot } from '../../verdict/found.ts'
-import { judge } from '../../verdict/judge.ts'
+import { factsOf } from '../../verdict/found.ts'
 import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
 import type { Values } from '../options/arguments.ts'
 import { defineCommand } from '../options/arguments.ts'
@@ -62,8 +61,8 @@ export const show = defineCommand(help, async (given, { argv, sink }) => {
   const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
   const of = factsOf(task, known, now, inForce)
   const older = of.rules === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
-  const covering = await readCovering(slot, row, of, (asked) => ledger.history({ ...reading, ...asked }))
-  const shown = shownSlot(judge(namedSlot(slot, row, of, { older, covering }), of), store)
+  const history: ReadDated = (asked) => ledger.history({ ...reading, ...asked })
+  const shown = shownSlot(await judgeNamed(slot, row, of, history, older), store)
   await print(isJson ? showJson(shown) : showText(shown))
   return row === null ? EXIT.noRow : EXIT.ok
 })

@@ -1,6 +1,6 @@
 import type { AttemptRecord, Instant, Row, Status, StoredRow } from '../types.ts'
 import { endedAttempts, hasCompleted, hasStarted, hasSucceeded } from './attempts.ts'
-import { isRunning, isUnreadable, readableRow, type StatusSettings, statusOfRow } from './status.ts'
+import { isRunning, isUnreadable, type StatusSettings, statusOfRow } from './status.ts'
 
 /** The longest range of a run: the longest month, and the hour by which clocks may be set back in it. */
 export const LONGEST_RANGE_MS = (31 * 24 + 1) * 3_600_000
@@ -118,15 +118,6 @@ export function collectRanges(settings: RangeSettings) {
       return isUnknown ? { kind: 'unknown', by: null } : null
     },
   }
-}
-
-/**
- * Returns whether the run of a row has completed with the slot in its range: runs after it go on from there, and say nothing of
- * the slot. A run that began right after the slot decides nothing, because another one may have done that slot before.
- */
-export function endsSearch(found: StoredRow, slot: Instant): boolean {
-  const row = readableRow(found)
-  return row !== null && hasCompleted(row) && row.attempts.some((one) => (rangeStartOf(one) ?? slot) < slot)
 }
 
 /** Returns what the rows `later` say of one slot. They may come in any order. */

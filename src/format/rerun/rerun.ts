@@ -3,20 +3,20 @@ import { keysOf } from '../../core/objects.ts'
 import type { Selectable } from '../../core/row/policy.ts'
 import type { ScheduleOptions } from '../../core/schedule/schedule-options.ts'
 import type { Instant } from '../../core/types.ts'
-import { STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
+import { LEFT_OUT, type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { cronledger } from '../../verdict/command.ts'
 import type { VerdictRule } from '../../verdict/situations.ts'
 import type { Step } from '../../verdict/steps.ts'
 import { stepJson, stepLines } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
 import type { LogFormat } from '../log/log.ts'
-import { listed, printable, safeJson } from '../text.ts'
+import { counted, listed, printable, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
 
-/** The slots that a range leaves out, because they may not have been due. `oldest` is null if there are none. */
+/** The slots that a range leaves out, and why. `oldest` is null if there are none. */
 export interface LeftOutDoubts {
   readonly store: string
-  readonly count: number
+  readonly whys: readonly LeftOut[]
   readonly oldest: Instant | null
 }
 
@@ -56,7 +56,7 @@ export function rerunLine(
     const level = exitCode === 0 ? 'info' : 'error'
     return safeJson({
       ...{ time: formatInstant(now), level, event: 'rerun', task, ...counts },
-      ...{ doubtful: doubts.count, exitCode, message },
+      ...{ doubtful: doubts.whys.length, exitCode, message },
       ...(steps.length > 0 && { steps: steps.map(stepJson) }),
     })
   }
@@ -123,19 +123,28 @@ export function planSummary(
 
 /** Returns the line about the slots that a plan leaves out. The JSON does not have it. Null: there are none. */
 export function leftOutLine(task: string, doubts: LeftOutDoubts): string | null {
-  if (doubts.count === 0) return null
+  if (doubts.whys.length === 0) return null
   return [`cronledger: ${task}: ${doubtText(doubts)}`, ...stepLines(doubtSteps(task, doubts))].map(printable).join('\n')
 }
 
-function nothing(only: readonly Selectable[], { count }: LeftOutDoubts): string {
-  return count === 0 ? `nothing to do: no slot in the range is ${listed(only, 'or')}` : 'nothing to run'
+function nothing(only: readonly Selectable[], { whys }: LeftOutDoubts): string {
+  return whys.length === 0 ? `nothing to do: no slot in the range is ${listed(only, 'or')}` : 'nothing to run'
 }
 
 function withDoubts(text: string, doubts: LeftOutDoubts): string {
-  return doubts.count === 0 ? text : `${text.replace(/\.$/, '')}. ${doubtText(doubts)}`
+  return doubts.whys.length === 0 ? text : `${text.replace(/\.$/, '')}. ${doubtText(doubts)}`
 }
 
-function doubtText({ count }: LeftOutDoubts): string {
+/** Returns `2 slots of export that may not have been due`. */
+export function leftOutText(whys: readonly LeftOut[], of: string): string {
+  const reasons = keysOf(LEFT_OUT).filter((why) => whys.includes(why))
+  return `${counted(whys.length, 'slot')} of ${of} that ${reasons.map((why) => LEFT_OUT[why]).join(', or that ')}`
+}
+
+function doubtText({ whys }: LeftOutDoubts): string {
+  const count = whys.length
+  if (whys.some((why) => why !== 'doubtful'))
+    return `Left out: ${leftOutText(whys, 'the range')}. Read what check says of that first.`
   return count === 1
     ? '1 slot of the range was left out, because it may not have been due. If it was due, run it with rerun --slot. If not, use the command that check prints.'
     : `${count} slots of the range were left out, because they may not have been due. Run those that were due with rerun --slot. For the others, use the command that check prints.`

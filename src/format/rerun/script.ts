@@ -1,7 +1,7 @@
 import { formatInstant } from '../../core/instant.ts'
 import { groupedBy } from '../../core/objects.ts'
 import type { Instant } from '../../core/types.ts'
-import { STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
+import { type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { BATCH_WORD, type CommandWords, cronledger } from '../../verdict/command.ts'
 import { type CommandPlace, commandsOf, PLACES } from '../../verdict/place/places.ts'
 import { forceVariables, logSteps, neededSteps } from '../../verdict/steps.ts'
@@ -11,6 +11,7 @@ import { zonedTime } from '../local-time.ts'
 import type { ShownSlot } from '../slot/show.ts'
 import { counted, printable } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
+import { leftOutText } from './rerun.ts'
 
 // The script that runs the slots of one or several tasks again, where their batches run. It is for any POSIX shell.
 
@@ -20,7 +21,7 @@ export interface RerunScript {
   /** The slots that need a look at each before they are run. */
   readonly leftOut: readonly ShownSlot[]
   /** For each task, how many slots are left out because they may not have been due. */
-  readonly doubts: ReadonlyMap<string, number>
+  readonly doubts: ReadonlyMap<string, readonly LeftOut[]>
   readonly upstreams: ReadonlyMap<string, readonly string[]>
   readonly reason: string
   readonly by: string
@@ -179,10 +180,7 @@ function leftOutLines({ leftOut, doubts }: RerunScript): readonly string[] {
   const stale = leftOut.filter(({ range }) => range === 'stale')
   return [
     ...leftLines(stale, `Left out: ${counted(stale.length, 'stale slot')}. ${STALE_SLOTS_CAUTION}`),
-    ...[...doubts].map(
-      ([task, count]) =>
-        `# Left out: ${counted(count, 'slot')} of ${task} that may not have been due. See: cronledger check ${task}`,
-    ),
+    ...[...doubts].map(([task, whys]) => `# Left out: ${leftOutText(whys, task)}. See: cronledger check ${task}`),
   ]
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../../format/rerun/rerun.ts'
 import { jsonArray } from '../../../format/text.ts'
 import type { Sink } from '../../../process/log/sink.ts'
+import type { LeftOut } from '../../../verdict/cautions.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
 import { COMMON } from '../../options/options.ts'
 import { printAll } from '../../output.ts'
@@ -66,9 +67,9 @@ const SLOTS_AT_A_TIME = 1_000
 export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Plan> {
   const { store } = range
   const slots: Planned[] = []
-  let doubts: LeftOutDoubts = { store, count: 0, oldest: null }
-  const emitDoubt = (slot: Date) => {
-    doubts = { store, count: doubts.count + 1, oldest: slot.getTime() }
+  let doubts: LeftOutDoubts = { store, whys: [], oldest: null }
+  const emitDoubt = (slot: Date, why: LeftOut) => {
+    doubts = { store, whys: [...doubts.whys, why], oldest: slot.getTime() }
   }
   for await (const { slot, row, judged, ...found } of ledger.rerunnable({ ...range, emitDoubt })) {
     if (slots.length === MAX_SLOTS) {

@@ -1,8 +1,9 @@
 import { hostname } from 'node:os'
 import type { Ledger } from '../../../api.ts'
 import { concurrently } from '../../../audit/concurrently.ts'
-import { readCovering } from '../../../audit/ranges.ts'
+import type { ReadDated } from '../../../audit/ranges.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
+import { judgeNamed } from '../../../audit/walk.ts'
 import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { DEFAULT_FORCED, type Rerunnable, type Selectable } from '../../../core/row/policy.ts'
@@ -15,8 +16,8 @@ import { printable } from '../../../format/text.ts'
 import { createLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { operatorOf } from '../../../process/host.ts'
-import { factsOf, namedSlot } from '../../../verdict/found.ts'
-import { judge } from '../../../verdict/judge.ts'
+import type { LeftOut } from '../../../verdict/cautions.ts'
+import { factsOf } from '../../../verdict/found.ts'
 import { REMARKS } from '../../../verdict/remarks.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../../lookup.ts'
 import type { CommandContext } from '../../options/arguments.ts'
@@ -50,7 +51,7 @@ interface Found {
 }
 
 interface OfTasks {
-  readonly doubts: Map<string, number>
+  readonly doubts: Map<string, readonly LeftOut[]>
   /** For each task, those that it comes after. */
   readonly upstreams: Map<string, readonly string[]>
   /** A task whose records cannot be read does not hide the others. */
@@ -62,7 +63,7 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
   const { store, slot, only = USUAL, reason = '', by = operatorOf({ host: hostname() }), keepGoing = false } = values
   const ledger = createLedger({ store })
   const kinds = new Set<ErrorKind>()
-  const doubts = new Map<string, number>()
+  const doubts = new Map<string, readonly LeftOut[]>()
   const upstreams = new Map<string, readonly string[]>()
   const fault: OfTasks['fault'] = (text, kind) => {
     kinds.add(kind)
@@ -115,7 +116,7 @@ function slotsOfRange(
 
   async function* slotsOf(known: KnownTask): AsyncGenerator<Found> {
     upstreams.set(known.task, known.expectations?.after ?? [])
-    const emitDoubt = () => doubts.set(known.task, (doubts.get(known.task) ?? 0) + 1)
+    const emitDoubt = (_: Date, why: LeftOut) => void doubts.set(known.task, [...(doubts.get(known.task) ?? []), why])
     // The script says which other slots need a look first.
     const asked = { ...values, from, task: known, only: [...new Set([...only, ...LOOKED_AT_FIRST])], emitDoubt }
     try {
@@ -135,9 +136,8 @@ async function* readNamed(values: ScriptValues, reference: string, ledger: Ledge
   const { slot } = await ledger.findSlot({ task, slot: reference, ledgerTimeoutMs })
   const of = factsOf(task, await knownOf(values, task, ledger), systemClock.now())
   const row = await ledger.get({ task, slot, ledgerTimeoutMs })
-  const read: Parameters<typeof readCovering>[3] = (asked) => ledger.history({ ...asked, ledgerTimeoutMs })
-  const covering = await readCovering(slot.getTime(), row, of, read)
-  yield { why: 'named', shown: shownSlot(judge(namedSlot(slot.getTime(), row, of, { covering }), of), store) }
+  const history: ReadDated = (asked) => ledger.history({ ...asked, ledgerTimeoutMs })
+  yield { why: 'named', shown: shownSlot(await judgeNamed(slot.getTime(), row, of, history), store) }
 }
 
 async function knownOf({ ledgerTimeoutMs }: ScriptValues, task: string, ledger: Ledger): Promise<KnownTask> {

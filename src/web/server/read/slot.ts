@@ -1,13 +1,13 @@
-import { readCovering } from '../../../audit/ranges.ts'
-import { LOOKED_AT } from '../../../audit/walk.ts'
+import type { ReadDated } from '../../../audit/ranges.ts'
+import { judgeNamed, LOOKED_AT } from '../../../audit/walk.ts'
 import { instantWithoutSchedule } from '../../../core/schedule/slot-reference.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
 import { parseSlotBySchedules } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf } from '../../../core/task/suspensions.ts'
 import type { Instant } from '../../../core/types.ts'
 import { shownSlot } from '../../../format/slot/show.ts'
-import { factsOf, namedSlot } from '../../../verdict/found.ts'
-import { type JudgedSlot, judge } from '../../../verdict/judge.ts'
+import { factsOf } from '../../../verdict/found.ts'
+import type { JudgedSlot } from '../../../verdict/judge.ts'
 import type { SlotModel } from '../../views/slot/slot.tsx'
 import { askOptions, clockOf, type Reading, type ReadTask, readJudged } from './reading.ts'
 
@@ -25,9 +25,9 @@ export async function readSlot(
   for await (const one of readJudged(read, { until: slot, limit: of.rules === null ? 1 : LOOKED_AT }, reading))
     before.push(one)
   const asking = askOptions(reading)
-  const covering = await readCovering(slot, row, of, (asked) => reading.ledger.history({ ...asked, ...asking }))
+  const history: ReadDated = (asked) => reading.ledger.history({ ...asked, ...asking })
   const older = before.flatMap(({ own }) => own ?? [])
-  const shown = shownSlot(judge(namedSlot(slot, row, of, { older, covering }), of), store)
+  const shown = shownSlot(await judgeNamed(slot, row, of, history, older), store)
   if (shown.status === null) return null
   const after = nextSlotDue(inForce, gapsOf(known), slot)
   return { ...shown, clock: clockOf(shown.schedule, reading), before: before[0]?.slot ?? null, after }
