@@ -71,6 +71,8 @@ export class GuardedScheduledTask extends Construct {
 
   constructor(scope: Construct, id: string, props: GuardedScheduledTaskProps) {
     super(scope, id)
+    if (props.after?.includes(props.task))
+      throw new Error(`${this.node.path}: after has the task itself. Use self for the slot before.`)
     this.container = batchContainer(props)
     const computed = computeParameters(props)
     const network = networkOf(props)

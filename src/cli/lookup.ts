@@ -36,8 +36,7 @@ export function unknownTaskOf(ledger: Ledger, { task, ...reading }: TaskReading)
 /** Returns what a user can do about an error, to be put after its message. Returns an empty text if nothing is known. */
 export function hintAbout(error: Error): string {
   if (!(error instanceof UnknownTaskError) || error.names.length === 0) return ''
-  const isPrefix = error.task.endsWith('/') && error.names.some((name) => name.startsWith(error.task))
-  const near = isPrefix ? `'${error.task}*'` : nearest(error.task, error.names)
+  const near = nearest(error.task, error.names)
   return near === null
     ? ' No run of it is recorded, so its slots are free. To list the tasks of this ledger, run: cronledger tasks'
     : ` Did you mean ${near}?`

@@ -296,6 +296,7 @@ test('the app of the guide starts its task in the cluster, for the ledger of ano
 })
 
 test.each([
+  ["task: 'nightly',", "task: 'nightly', after: ['nightly'],", /after has the task itself/],
   ["task: 'nightly',", "task: 'nightly', containerName: 'main',", /no essential container named main/],
   ["addContainer('batch', {", "addContainer('batch', { essential: false,", /no essential container\. Add/],
   ["command: ['./batch.sh'],", '', /the container has no command/],

@@ -154,6 +154,16 @@ test.each(BATCHES)('%s makes what batch.yaml makes', async (_, options, paramete
   expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('batch'), all)))
 })
 
+test.each([
+  [{ after: ['nightly'] }, /after has the task itself/],
+  [{ environment: { CRONLEDGER_TASK: 'x' } }, /environment has a variable that the module sets/],
+  [{ ledger: { ...LEDGER, family_prefix: 'pay-' } }, /do not know this family/],
+])('the module of a batch refuses %j in the plan', async (variables, message) => {
+  const { text } = stackParameters({ ...BATCH, parameters: '', computed: true }, NOW)
+  const given = { ledger: LEDGER, ...PLACE, ...variables, parameters: JSON.parse(text).Parameters }
+  await expect(evaluateModule(parser, read('batch'), given)).rejects.toThrow(message)
+})
+
 test.each(LEDGERS)('%s makes what ledger.yaml makes', async (_, parameters, variables) => {
   const { meaning } = await evaluated('ledger', variables)
   expect(meaning).toEqual(meaningOf(evaluateTemplate(readTemplate('ledger'), parameters)))

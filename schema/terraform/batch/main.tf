@@ -422,6 +422,10 @@ resource "aws_ecs_task_definition" "batch" {
       condition     = length(setintersection(keys(var.environment), concat(keys(local.environment), keys(var.secrets)))) == 0
       error_message = "environment has a variable that the module sets, or that is a secret. Leave it out."
     }
+    precondition {
+      condition     = !contains(var.after, local.batch.Task)
+      error_message = "after has the task itself. Use self for the slot before."
+    }
   }
   runtime_platform {
     cpu_architecture        = var.architecture
