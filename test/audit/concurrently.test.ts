@@ -64,7 +64,7 @@ test('a long item does not stop the others, and memory stays bounded', async () 
   expect(await collect(results)).toHaveLength(2 + 100_000 + 998 * 3)
 })
 
-test('items are taken from their list no further than memory holds', async () => {
+test('items that are read at the same time are taken from their list no further than memory holds', async () => {
   let listed = 0
   async function* items() {
     for (; ; listed += 1) yield listed

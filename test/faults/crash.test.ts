@@ -95,7 +95,7 @@ describe.concurrent('kill -9 in mid-run', () => {
 describe('batch with much output and a slow reader, or a closed stderr', () => {
   const flood = `for (let i = 0; i < 40_000; i++) console.log(String(i).padStart(49, '.'))`
 
-  test('nothing is lost: 2 MB through a pipe that is shared with the log', async () => {
+  test('nothing of much output is lost: 2 MB through a pipe that is shared with the log', async () => {
     const { run, row } = ledger()
     const sh = `"$0" "$@" 2>&1 | { sleep 0.3; cat; }`
     const args = ['-c', sh, process.execPath, MAIN, ...run('node', '-e', flood)]
@@ -110,7 +110,7 @@ describe('batch with much output and a slow reader, or a closed stderr', () => {
   })
 
   for (const closing of ['2>&-', '2>/dev/full', '>&- 2>&-']) {
-    test(`nothing is orphaned: ${closing}`, async () => {
+    test(`a closed output orphans no batch: ${closing}`, async () => {
       const { run, row } = ledger()
       const done = join(folder, `done-${files}`)
       const sh = `"$0" "$@" ${closing}`

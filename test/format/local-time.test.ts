@@ -17,11 +17,11 @@ test.each([
   expect(zonedTime(at('2026-11-24T18:00:00Z'), zone)).toBe(text)
 })
 
-test('it has seconds only where they are not zero', () => {
+test('a local time has seconds only where they are not zero', () => {
   expect(zonedTime(at('2026-11-24T18:00:15Z'), 'Asia/Tokyo')).toBe('2026-11-25 03:00:15 JST')
 })
 
-test('it is in UTC if this Node does not know the zone', () => {
+test('a local time is in UTC if this Node does not know the zone', () => {
   expect(zonedTime(at('2026-11-24T18:00:00Z'), 'Mars/Olympus')).toBe('2026-11-24 18:00 UTC')
 })
 

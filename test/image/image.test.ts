@@ -203,7 +203,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(row).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', exitCode: 3 }] })
   })
 
-  test('kills a batch that ignores the stop, and records that within a stop timeout of 5 seconds', async () => {
+  test('the image kills a batch that ignores the stop, and records that within a stop timeout of 5 seconds', async () => {
     const { code, row } = await stopped('deaf', '15', ['deaf'], ['--env', 'CRONLEDGER_STOP_TIMEOUT=5s'])
     // 137 would be podman's kill of cronledger itself.
     expect(code).toBe(128 + 15)

@@ -183,7 +183,7 @@ test('what it leaves in a session of its own is not waited for longer than the l
 
 const stubborn = `trap "" TERM INT; (trap "" TERM; sleep 300) & ${GROUP} >> "$FILE"; wait`
 
-test('kills a command that hangs, and its children, whatever they ignore', async () => {
+test('the limit of a notification kills a command that hangs, and its children, whatever they ignore', async () => {
   const { opened: due, open: beDue } = gate()
   const notifier = openNotifier(stubborn, clockUntil(due))
   notifier.send(notice(''))
@@ -196,7 +196,7 @@ test('kills a command that hangs, and its children, whatever they ignore', async
   await until(() => livingMember(group) === null)
 })
 
-test('kills a command also where it is over before Node reports the start', async () => {
+test('the limit of a notification kills a command also where it is over before Node reports the start', async () => {
   const notifier = openNotifier('sleep 60', clockUntil(Promise.resolve()))
   notifier.send(notice(''))
   expect(await notifier.end(NEVER)).toMatch(
@@ -214,7 +214,7 @@ test('of the end: kills what runs, and starts nothing more', async () => {
   expect(groups()).toHaveLength(4)
 })
 
-test('kill is at once', async () => {
+test('a notification is killed at once', async () => {
   const notifier = openNotifier(stubborn, patientClock)
   notifier.send(notice(''))
   const group = Number(await written())

@@ -355,7 +355,7 @@ test('a stop waits for a group whose leader left first, as long as it has time',
   await run.printed(/cleaned/)
 })
 
-test('wakes a child that is stopped', async () => {
+test('a stop wakes a child that is stopped', async () => {
   const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] })
   await run.printed(/ready/)
   process.kill(Number(childrenOf(run.process.pid)), 'SIGSTOP')
@@ -363,7 +363,7 @@ test('wakes a child that is stopped', async () => {
   expect(await run.end).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
 })
 
-test('as PID 1: gives the child its time, and does not wait for zombies', async (context) => {
+test('a stop as PID 1 gives the child its time, and does not wait for zombies', async (context) => {
   const unshare = ['unshare', '--pid', '--fork', '--mount-proc']
   try {
     execFileSync('unshare', [...unshare.slice(1), 'true'], { stdio: 'pipe' })
@@ -434,7 +434,7 @@ test('the timeout ends the child', async () => {
   expect(await run.end).toEqual({ outcome: 'timedOut', signal: 'SIGTERM', ...FACTS })
 })
 
-test('kills what ignores it', async () => {
+test('the timeout kills what ignores it', async () => {
   const run = supervise({ argv: [batch('family.sh'), 'stay'], timeoutMs: DUE_AT_SIGWINCH, killAfterMs: 100 })
   const [, grandchild] = await run.printed(/grandchild (\d+)\n/)
   run.process.kill('SIGWINCH')

@@ -26,7 +26,7 @@ describe('a run that the function of a run of the same slot calls', () => {
   test.each([
     ['through the same ledger object', false],
     ['through another ledger object', true],
-  ])('usage error, not recorded: %s', async (_, another) => {
+  ])('a run inside of a run of the same slot is a usage error, not recorded: %s', async (_, another) => {
     const store = newStore()
     const ledger = createLedger({ store })
     const innerLedger = another ? createLedger({ store }) : ledger

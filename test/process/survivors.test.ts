@@ -119,14 +119,14 @@ test('the batch of a run of another task inside the attempt is ended, and not th
   expect([part, next, other].map(isLiving)).toEqual([false, true, true])
 })
 
-test('one that ignores SIGTERM is killed, and at once if the run was stopped', async () => {
+test('before a retry, a process that ignores SIGTERM is killed, and at once if the run was stopped', async () => {
   const runId = randomUUID()
   const stubborn = await start({ CRONLEDGER_RUN_ID: runId }, STUBBORN)
   expect(await end({ runId }, { halt: AbortSignal.abort() })).toBe(null)
   expect(isLiving(stubborn)).toBe(false)
 })
 
-test('one that starts another process before it ends: that one is killed too', async () => {
+test('before a retry, a process that starts another one before it ends: that one is killed too', async () => {
   const runId = randomUUID()
   const trap = `trap 'setsid sh -c "echo \\$\\$; while :; do sleep 1; done" & read _; exit' TERM`
   const parent = await start({ CRONLEDGER_RUN_ID: runId }, trap, 'while :; do sleep 0.02; done')
@@ -142,7 +142,7 @@ test('one that starts another process before it ends: that one is killed too', a
   expect(readStat(Number((await printed)[0]))?.living ?? false).toBe(false)
 })
 
-test('one that cannot be ended is named', async () => {
+test('before a retry, a process that cannot be ended is named', async () => {
   const runId = randomUUID()
   const { pid } = await start({ CRONLEDGER_RUN_ID: runId })
   const sent: string[] = []
@@ -173,7 +173,7 @@ function slowMachine(lateMs: number) {
 test.each([
   ['is waited for', new AbortController().signal, null],
   ['is not waited for after a stop', AbortSignal.abort(), expect.objectContaining({ pid: expect.any(Number) })],
-])('one that takes 5 s to go after SIGKILL %s', async (_, halt, left) => {
+])('before a retry, a process that takes 5 s to go after SIGKILL %s', async (_, halt, left) => {
   const runId = randomUUID()
   await start({ CRONLEDGER_RUN_ID: runId }, STUBBORN)
   expect(await end({ runId }, { killAfterMs: 0, halt, ...slowMachine(5_000) })).toEqual(left)

@@ -41,12 +41,12 @@ test('usage error while that run is running', async () => {
   })
 })
 
-test('nothing if that run has died: what its batch left behind may start the next run', async () => {
+test('a run inside of a run of another slot has no error if that run has died: what its batch left behind may start the next run', async () => {
   const { after, settings } = inside()
   await expect(after(settings.leaseMs + settings.skewMs + MINUTE_MS)).resolves.toBe(undefined)
 })
 
-test('nothing if the run has an event time, is not inside of that run, or is for the same slot', async () => {
+test('a run inside of a run of another slot has no error if it has an event time, is not inside of that run, or is for the same slot', async () => {
   const event = { kind: 'scheduled', eventTime: 0, source: 'event-time' } as const
   const same = Date.parse('2026-11-24T03:00:00Z')
   for (const ask of [{ trigger: event }, { insideOf: ['another'] }, { window: { slot: same, end: null } }]) {

@@ -9,7 +9,7 @@ const FORCE_COMPLETED = { ...FORCE, only: ['completed'] } as const
 
 describe('a run inside of a run of the same slot', () => {
   for (const force of [undefined, FORCE]) {
-    test(`usage error, not recorded: ${force === undefined ? 'scheduled' : 'forced'}`, async () => {
+    test(`a run inside of a run of the same slot is a usage error, not recorded: ${force === undefined ? 'scheduled' : 'forced'}`, async () => {
       const { time, trigger, row } = world()
       const outer = trigger('outer', works(MINUTE_MS))
       await time.run(time.clock().wait(1_000))
@@ -35,7 +35,7 @@ describe('a run inside of a run of the same slot', () => {
     expect((await row()).rejections.count).toBe(0)
   })
 
-  test('it does not take the slot over from that run, whose lease ran out', async () => {
+  test('a run inside of a run of the same slot does not take the slot over from that run, whose lease ran out', async () => {
     const { time, trigger, row } = world()
     const fateOf = (call: Call): Fate => ({ kind: isRenewal(call) ? 'dropped' : 'answered' })
     const outer = trigger('outer', works(HOUR_MS), { settings: { onLeaseLost: 'continue' }, fateOf })

@@ -31,7 +31,7 @@ test('work that succeeds long after a stop, because a function cannot be killed,
 })
 
 describe('finish applied, answer lost', () => {
-  test("recorded once, child's exit code", async () => {
+  test("a finish whose answer is lost is recorded once, with the child's exit code", async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(1), { fateOf: fates(isFinish, { kind: 'answerLost' }) })
     expect(await time.run(run.result)).toEqual({ status: 'completed', attempt: 1, value: 'done' })
@@ -52,7 +52,7 @@ describe('finish applied, answer lost', () => {
 })
 
 describe('rejection noted between claim and finish', () => {
-  test('still on record after the finish', async () => {
+  test('a rejection that is noted between claim and finish is still on record after the finish', async () => {
     const { time, trigger, row } = world()
     const run = trigger('a', works(10 * MINUTE_MS))
     const duplicate = time
@@ -112,7 +112,7 @@ describe('rejection noted between claim and finish', () => {
 })
 
 describe('ledger down at the finish', () => {
-  test('retried until it is back', async () => {
+  test('a finish is retried until the ledger is back', async () => {
     const { time, trigger, row } = world()
     const backMs = time.now() + 4 * MINUTE_MS
     const run = trigger('a', works(1), {

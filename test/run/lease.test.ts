@@ -222,7 +222,7 @@ describe('ledger down in mid-run', () => {
 })
 
 describe('paused past its lease, then woken', () => {
-  test('renews, and goes on', async () => {
+  test('paused past its lease, then woken: it renews, and goes on', async () => {
     const { time, trigger, row } = world()
     const pause = { fromMs: time.now() + 90_000, toMs: time.now() + HOUR_MS }
     const run = trigger('a', works(2 * HOUR_MS), { time: { pause }, settings: RETRYING })

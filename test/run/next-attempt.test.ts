@@ -25,7 +25,7 @@ const begins = (number: number) => (call: Call) => {
   return attempt !== undefined && waitMsOf(attempt) !== null
 }
 
-test('the same trigger tries again as the next attempt, each on record', async () => {
+test('a trigger with retries tries again as the next attempt, each on record', async () => {
   const { time, trigger, row } = world()
   const startMs = time.now()
   const run = trigger('a', worksAt(3), { settings: RETRIES })
@@ -148,7 +148,7 @@ test('a stop while it waits ends it: nothing more starts, and the slot says what
   expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 3 })
 })
 
-test('one that was killed while it waited had started nothing', async () => {
+test('a run that was killed while it waited for its retry had started nothing', async () => {
   const { time, trigger, row } = world()
   trigger('a', worksAt(2), { settings: RETRIES, time: { crashMs: time.now() + 5 * MINUTE_MS } })
   await time.run(time.clock().wait(60 * MINUTE_MS))

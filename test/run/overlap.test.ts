@@ -89,7 +89,7 @@ test('a slot in which an attempt failed is not skipped: it is refused, stays fai
   expect(await time.run(trigger('third', works(1), { settings }).result)).toMatchObject({ status: 'completed' })
 })
 
-test('nothing is skipped where nothing runs', async () => {
+test('with --overlap skip, nothing is skipped where nothing runs', async () => {
   const { time, trigger } = world()
   for (const day of [0, 1, 2]) {
     const run = trigger(`run-${day}`, works(MINUTE_MS), { day, settings: SKIP })
@@ -171,7 +171,7 @@ test('a stop ends the wait', async () => {
   expect(await row(1)).toMatchObject({ leaseUntil: null, attempts: [{ outcome: 'notStarted' }] })
 })
 
-test('one that is killed while it waits had started nothing: the next trigger may start', async () => {
+test('a run that is killed while it waits for the overlap lock had started nothing: the next trigger may start', async () => {
   const { time, trigger, row, a } = await neighbours({
     settings: WAIT,
     time: { crashMs: Date.parse('2026-11-24T04:30:00Z') },

@@ -46,7 +46,7 @@ test('the key of a slot is the UUID version 5 of the task and the slot', () => {
   expect(runKey('nightly', at('2026-11-24T18:00:00Z'))).toBe('5afdb30d-1b49-5dfa-b8cc-dcd415a9c1b3')
 })
 
-test('differs between slots and between tasks', () => {
+test('the key of a slot differs between slots and between tasks', () => {
   const slot = at('2026-11-24T18:00:00Z')
   const keys = [runKey('nightly', slot), runKey('nightly', slot + 1000), runKey('weekly', slot)]
   expect(new Set(keys).size).toBe(3)

@@ -114,7 +114,7 @@ test('an event time just before a slot belongs to it', () => {
   expect(read({ eventTime: '2026-11-23T17:59:29Z' }).window.slot).toBe(at('2026-11-22T18:00:00Z'))
 })
 
-test('1/20 of a short window', () => {
+test('the early tolerance is 1/20 of a short window', () => {
   const minutes = { expression: '* * * * *', zone: 'UTC' }
   const slotAt = (eventTime: string) => read({ eventTime }, {}, minutes).window.slot
   expect(slotAt('2026-11-23T17:59:57Z')).toBe(at('2026-11-23T18:00:00Z'))
@@ -148,7 +148,7 @@ test.each<[TriggerInput, RegExp]>([
   [force('latest', { reason: '再'.repeat(267) }), /801 bytes in UTF-8\. At most 800/],
   [force('latest', { by: '🙈'.repeat(51) }), /204 bytes in UTF-8\. At most 200/],
   [force('2026-11-24T18:00:00Z'), /not due yet/],
-])('%j is a usage error', (input, message) => {
+])('a trigger with %j is a usage error', (input, message) => {
   expect(() => read(input)).toThrow(expect.objectContaining({ kind: 'usage', message: expect.stringMatching(message) }))
 })
 

@@ -76,7 +76,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     ])
   })
 
-  test('exits with 0 if no slot needs attention', async () => {
+  test('check exits with 0 if no slot needs attention', async () => {
     expect(await check('--task', 'nightly', '--since', '2026-11-01', '--until', '2026-11-01')).toEqual({
       code: 0,
       found: [],

@@ -115,13 +115,16 @@ test('before its first slot, a schedule has no slot, no window and no key', asyn
   expect(await json(args)).toMatchObject({ slot: null, windowEnd: null, key: null, previous: [] })
 })
 
-test.each(['at(2020-12-31T23:00:00)', 'cron(15 10 ? * 6L 2019-2020)'])('after the last: %s', async (schedule) => {
-  const args = ['--schedule', schedule, '--at', '2026-11-24T00:00:00Z']
-  const text = (await lines(args)).join('\n')
-  expect(text).toMatch(/^until {6}forever: this is the last slot$/m)
-  expect(text).toMatch(/^next {7}none$/m)
-  expect(await json(args)).toMatchObject({ windowEnd: null, next: [] })
-})
+test.each(['at(2020-12-31T23:00:00)', 'cron(15 10 ? * 6L 2019-2020)'])(
+  'after its last slot, a schedule has no end of the window and no next slot: %s',
+  async (schedule) => {
+    const args = ['--schedule', schedule, '--at', '2026-11-24T00:00:00Z']
+    const text = (await lines(args)).join('\n')
+    expect(text).toMatch(/^until {6}forever: this is the last slot$/m)
+    expect(text).toMatch(/^next {7}none$/m)
+    expect(await json(args)).toMatchObject({ windowEnd: null, next: [] })
+  },
+)
 
 test('every minute: a line a change, not 60', async () => {
   const berlin = ['--schedule', '* * * * *', '--timezone', 'Europe/Berlin']

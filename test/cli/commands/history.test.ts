@@ -94,7 +94,7 @@ describe('what is shown of a task', () => {
     [['--format', 'csv', '--json'], /--json and --format csv cannot be used together/],
     [['--json', '--json'], /--json is given more than once/],
     [['--timezone', 'Asia/Tokyo'], /--timezone is the time zone of --since and --until, and neither is given\./],
-  ])('%j is a usage error', async (args, message) => {
+  ])('history with %j is a usage error', async (args, message) => {
     const ended = await cronledger(['history', '--store', store, '--task', 'nightly', ...args])
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code: 64, stdout: '' })
     expect(ended.stderr).toMatch(message)
@@ -206,11 +206,11 @@ describe('all tasks, by day', () => {
       return `${task}${Math.floor((TODAY + 3 * HOUR_MS - Date.parse(slot)) / DAY_MS)}`
     })
 
-  test('of seven days and today, the newest slot first', async () => {
+  test('history of all tasks has seven days and today, the newest slot first', async () => {
     expect(await ages([])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6'])
   })
 
-  test('of other days, filtered and limited', async () => {
+  test('history of all tasks of other days, filtered and limited', async () => {
     expect(await ages(['--limit', '1'])).toEqual(['a0'])
     expect(await ages(['--since', '10d', '--limit', '7'])).toEqual(['a0', 'b/c0', 'a1', 'b/c1', 'a6', 'b/c6', 'a8'])
     expect(await ages(['--status', 'failed'])).toEqual(['a1'])
@@ -219,7 +219,7 @@ describe('all tasks, by day', () => {
     expect(await ages(['--since', at('01'), '--until', at('59')])).toEqual([])
   })
 
-  test('in a table, with the task', async () => {
+  test('history of all tasks in a table has the task', async () => {
     const { stdout } = await cronledger(['history', '--store', store, '--limit', '2'])
     expect(stdout.split('\n')[0]).toMatch(/^SLOT \(UTC\) +TASK +LOCAL TIME/)
     expect(stdout.split('\n')[2]).toMatch(/Z +b\/c +/)
@@ -362,7 +362,7 @@ describe('slots without a row', () => {
       ['--task', 'billing'],
       /unknown task: billing. No run of it is recorded, so its slots are free. To list the tasks of this ledger, run: cronledger tasks/,
     ],
-  ])('%j is a usage error, in a line', async (args, message) => {
+  ])('history with %j is a usage error, in a line', async (args, message) => {
     const ended = await cronledger(['history', '--store', await ledger(), '--status', 'missed', ...args])
     expect(ended).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(message) })
     expect(ended.stderr.trim().split('\n')).toHaveLength(1)
@@ -397,7 +397,7 @@ describe('50,000 rows', () => {
   test.each([
     ['json', 2],
     ['table', 2],
-  ])('as %s: all of them, in constant memory', async (format, more) => {
+  ])('50,000 rows as %s: all of them, in constant memory', async (format, more) => {
     const { code, stdout, stderr } = await cronledger([...args, '--limit', '0', '--format', format], {
       env: SMALL_HEAP,
     })
@@ -407,7 +407,7 @@ describe('50,000 rows', () => {
     expect(lines.filter((line) => line.includes('2026-01-01T00:00:00Z')).length).toBeGreaterThan(0)
   })
 
-  test.each(['table', 'ndjson'])('as %s, a closed pipe ends it well', async (format) => {
+  test.each(['table', 'ndjson'])('50,000 rows as %s: a closed pipe ends it well', async (format) => {
     const command = `"$@" | head -n 1; echo "\${PIPESTATUS[0]}"`
     const words = [process.execPath, MAIN, ...args, '--limit', '0', '--format', format]
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', command, 'bash', ...words])

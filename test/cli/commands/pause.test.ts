@@ -147,7 +147,7 @@ test('of resume from a time after the pause, and of retire before a planned reti
   )
 })
 
-test('as JSON has what was changed, and what is in force and planned', async () => {
+test('the answer as JSON has what was changed, and what is in force and planned', async () => {
   const { call, run } = ledger()
   await run(day(-1))
   const json = async (...args: string[]) => JSON.parse((await call(...args, '--json')).stdout)

@@ -185,7 +185,7 @@ test('no file for its report if none can be made, and not that of a run around i
   ])
 })
 
-test('its arguments untouched by any shell or option parser', async () => {
+test('the command gets its arguments untouched by any shell or option parser', async () => {
   const { run } = ledger()
   const args = ['a b', '$HOME', '--task', '*', '', '--', "it's", '-5', '007']
   const { stdout } = await run(['node', '-e', 'console.log(JSON.stringify(process.argv.slice(1)))', 'x', ...args])
@@ -415,7 +415,7 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     },
   )
 
-  test('such a variable has no effect if the option is given', async () => {
+  test('a variable that is nearly an option has no effect if the option is given', async () => {
     const { run } = ledger()
     expect((await run(['true'], ['--timezone', 'UTC'], { env: { CRONLEDGER_TZ: 'Asia/Tokyo' } })).code).toBe(0)
   })
@@ -517,7 +517,7 @@ describe('under ECS', () => {
   const { awsvpc: _, ...texts } = FARGATE.place
   const ecs = { ...texts, networkMode: 'awsvpc' }
 
-  test('its container is recorded: with the attempt, with the task, and in the log where the batch starts', async () => {
+  test('the container of a run on ECS is recorded: with the attempt, with the task, and in the log where the batch starts', async () => {
     const { asked, env } = await serveMetadata({})
     const { run, rows, store } = ledger()
     const log = logOf(await run(['true'], [], { env }))

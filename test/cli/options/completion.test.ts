@@ -94,7 +94,7 @@ describe('bash', () => {
     expect(complete(words)).toEqual(offered)
   })
 
-  test('all options of a command, and none of another', () => {
+  test('bash offers all options of a command, and none of another', () => {
     const flags = Object.keys(RUN_OPTIONS).map((name) => `--${optionName(name)}`)
     expect(complete(['run', ''])).toEqual([...flags, '--help'])
   })

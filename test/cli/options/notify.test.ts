@@ -269,7 +269,7 @@ describe('a notification that goes wrong is one line of the log, and the exit co
     expect(ended.stderr).not.toContain('noise')
   })
 
-  test('it hangs when the run gets a stop: killed in time, and the batch keeps its exit code', async () => {
+  test('a notification that hangs when the run gets a stop is killed in time, and the batch keeps its exit code', async () => {
     const { start: begin, written, told } = ledger()
     const options = ['--stop-timeout', '1s', '--notify', `${STUBBORN} ${told}; wait`]
     const running = begin(['sh', '-c', 'exit 3'], options)
@@ -397,7 +397,7 @@ test('a stop leaves nothing of them behind', async () => {
   await expectGone(group)
 })
 
-test('one line a run, in a namespace, on stderr; stdout is the batch’s', async () => {
+test('--metrics prints one line a run, in a namespace, on stderr; stdout is the batch’s', async () => {
   const { run } = ledger()
   const options = ['--metrics', 'Team/Batches', '--log', 'quiet']
   const first = await run(['echo', 'paid'], options)

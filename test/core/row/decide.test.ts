@@ -229,7 +229,7 @@ test('a scheduled trigger is none of its business', () => {
   expect(answer(rowWith({ ending: FAILED }), { maxAttempts: 2, forceOnly: ['missed'] })).toBe('start')
 })
 
-test('each word once, and no other', () => {
+test('a force takes each status once, and no other word', () => {
   expect(readRerunnable(['failed', 'missed', 'failed'])).toEqual(['failed', 'missed'])
   expect(() => readRerunnable(['late'])).toThrow(
     'only "late" is not allowed. Use missed, failed, stale, completed or skipped',

@@ -79,7 +79,7 @@ describe('what a run states', () => {
   })
 
   test.each(['graceMs', 'lateAfterMs', 'doneByMs', 'owner', 'overlap'])(
-    'another %s is recorded, and so is one that is gone',
+    'another %s that a run states is recorded, and so is one that is gone',
     (name) => {
       const before = name === 'owner' ? 'ada' : 1
       const after = name === 'owner' ? 'bob' : 2
@@ -281,7 +281,7 @@ describe('a schedule that is declared', () => {
     expect(withSchedule(confirmed, DAILY, NOW + 2 * DAY_MS)).toBe(null)
   })
 
-  test('the same declaration again changes nothing', () => {
+  test('the same declaration of a schedule again changes nothing', () => {
     const record = declared(EMPTY_TASK_RECORD, DAILY, NOW, { owner: 'ada' }) ?? EMPTY_TASK_RECORD
     expect(declared(record, { ...DAILY }, NOW + 5_000, { owner: 'ada' })).toBe(null)
     expect(declared(recordWith(KNOWN), DAILY, NOW)).toBe(null)

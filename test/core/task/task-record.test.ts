@@ -158,7 +158,7 @@ describe('schema/task.schema.json', () => {
     )
   })
 
-  test('allows fields of a later minor version, and says nothing about a newer version', () => {
+  test('schema/task.schema.json allows fields of a later minor version, and says nothing about a newer version', () => {
     expect(validate({ ...stored(FULL), color: 'blue' })).toBe(true)
     expect(validate({ schemaVersion: 3 })).toBe(true)
   })

@@ -92,7 +92,7 @@ test('a table is printed group by group, with one head', async () => {
   expect(printed.join('').match(/SLOT/g)).toHaveLength(1)
 })
 
-test('grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
+test('a table grows in a pipe when a wider cell comes, and keeps its columns on a terminal', async () => {
   const skipped = { ...resolvedAs('COMPLETED'), rejections: { ...row.rejections, count: 40, refused: 30 } }
   expect((await lines([[row], [skipped]]))[2]).toContain('completed, marked  ')
   const narrow = await lines([[row], [skipped]], { columns: 86 })

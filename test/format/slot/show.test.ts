@@ -88,12 +88,12 @@ test('one slot for a person lists a few duplicates one by one, with the run of e
   ])
 })
 
-test('one in a zone that this Node does not know', () => {
+test('a slot for a person in a zone that this Node does not know', () => {
   const row = { ...rowWith({}), schedule: { expression: '0 3 * * *', zone: 'No/Where' } }
   expect(show(row)).toContain('local time    - No/Where to - No/Where\n')
 })
 
-test('one that runs, and one whose lease ran out', () => {
+test('a slot for a person that runs, and one whose lease ran out', () => {
   const row = rowWith({})
   expect(show(row)).toMatch(/status +running\n.*lease +until 2026-11-24T03:10:05Z/s)
   expect(show(row, NOW + 600_001)).toMatch(/status +stale/)

@@ -442,7 +442,7 @@ async function ledgerOnDay2() {
   return at
 }
 
-test('states nothing, if a later slot has run and stated nothing new', async () => {
+test('a slot that runs late states nothing if a later slot has run and stated nothing new', async () => {
   const { play, record } = await ledgerOnDay2()
   const before = await record()
   const { result, verbs } = await play('c', { day: 1, settings: { doneByMs: 1_000 }, ...OTHER })
@@ -456,7 +456,7 @@ test('a slot that runs late does not ask for the later slots if it states nothin
   expect((await play('c', { day: 1, settings: stated })).verbs).toEqual(['put', 'readEntry', 'put'])
 })
 
-test('states what is new if no scheduled run of a later slot is on record', async () => {
+test('a slot that runs late states what is new if no scheduled run of a later slot is on record', async () => {
   const at = ledgerOf()
   await at.play('a', { settings: stated })
   await at.time.run(at.time.clock().wait(3 * DAY_MS))
@@ -466,7 +466,7 @@ test('states what is new if no scheduled run of a later slot is on record', asyn
 })
 
 test.each(['stalled', 'denied'] as const)(
-  'states nothing if the later slots cannot be read, and starts: %s',
+  'a slot that runs late states nothing if the later slots cannot be read, and starts: %s',
   async (kind) => {
     const { play, record } = await ledgerOnDay2()
     const before = await record()

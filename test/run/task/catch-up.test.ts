@@ -61,7 +61,7 @@ test('the missed slots before the own slot, the oldest first, each as an attempt
   expect(new Set([result, ...result.caughtUp].map(({ runId }) => runId)).size).toBe(3)
 })
 
-test('nothing without the setting, and nothing in a forced run, which refuses it', async () => {
+test('nothing is caught up without the setting, and nothing in a forced run, which refuses it', async () => {
   const { time, play, start } = ledgerOf()
   await play(-2)
   expect((await play(0)).days).toEqual([0])
@@ -76,7 +76,7 @@ test('nothing without the setting, and nothing in a forced run, which refuses it
   })
 })
 
-test('nothing with --catch-up-mode once, which is now --since-last-success; each is ignored, and others are errors', async () => {
+test('nothing is caught up with --catch-up-mode once, which is now --since-last-success; each is ignored, and others are errors', async () => {
   const { play } = ledgerOf()
   await play(-3)
   const { days, events } = await play(0, { ...CATCH_UP, catchUpMode: 'once' })
@@ -305,7 +305,7 @@ test('a failed one does not stop the rest', async () => {
   expect(result.status).toBe('completed')
 })
 
-test('it states nothing about the task', async () => {
+test('a slot of a catch-up states nothing about the task', async () => {
   const { play, record } = ledgerOf()
   await play(-3)
   await play(0, { ...CATCH_UP, doneByMs: HOUR_MS })
@@ -386,7 +386,7 @@ test('with --overlap skip, two runs at once skip no slot: they wait for missed s
 test.each([
   ['unreachable', { kind: 'stalled' }],
   ['denied', { kind: 'denied' }],
-] as const)('rows that cannot be read: nothing starts (%s)', async (kind, fate) => {
+] as const)('a catch-up whose rows cannot be read: nothing starts (%s)', async (kind, fate) => {
   const { time, play, start, rowOf } = ledgerOf()
   await play(-3)
   const run = start(0, CATCH_UP, works(1), {
@@ -399,7 +399,7 @@ test.each([
   expect(await rowOf(0)).toBe(null)
 })
 
-test('rows are asked for again until the ledger timeout', async () => {
+test('the rows of a catch-up are asked for again until the ledger timeout', async () => {
   const { play } = ledgerOf()
   await play(-3)
   const dropped = { kind: 'dropped' } as const
@@ -407,7 +407,7 @@ test('rows are asked for again until the ledger timeout', async () => {
   expect((await play(0, CATCH_UP, works(1), { fateOf })).days).toEqual([-2, -1, 0])
 })
 
-test('all pages together take no longer than the ledger timeout: then nothing starts', async () => {
+test('all pages of a catch-up together take no longer than the ledger timeout: then nothing starts', async () => {
   const { time, play, start } = ledgerOf()
   const hourly = { schedule: '0 * * * *' }
   // The ledger of the tests has 20 slots in a page, so these are three pages.

@@ -50,7 +50,7 @@ const answering = async (status: number, type: string, message: string, more = {
   return keep(await startAnswering({ status, body })).endpoint
 }
 
-it.each([false, true])('nobody listens: nothing was sent; the call ends early: %s', async (ends) => {
+it.each([false, true])('DynamoDB does not listen: nothing was sent; the call ends early: %s', async (ends) => {
   const call = new AbortController()
   const watch = (message: unknown) =>
     (message as { socket: Socket }).socket.once('error', () => setImmediate(() => call.abort()))
@@ -78,7 +78,7 @@ it('an endpoint without a scheme is a usage error', async () => {
   expect(message).toMatch(/^the endpoint of DynamoDB is not a valid URL\./)
 })
 
-it('it accepts and says nothing', async () => {
+it('DynamoDB accepts and says nothing: unreachable in the time of the call', async () => {
   const { endpoint } = keep(await startAnswering(null))
   const { kind, message } = await failure({ endpoint }, { signal: AbortSignal.timeout(300) })
   expect(kind).toBe('unreachable')
@@ -86,14 +86,14 @@ it('it accepts and says nothing', async () => {
   expect(message).toMatch(/ in time$/)
 })
 
-it('it says nothing, and the call has all the time', async () => {
+it('DynamoDB says nothing, and the call has all the time', async () => {
   const { endpoint } = keep(await startAnswering(null))
   const { kind, message } = await failure({ endpoint })
   expect(kind).toBe('unreachable')
   expect(message).toContain('a request has exceeded the configured 5000 ms requestTimeout')
 })
 
-it('the credentials never come', async () => {
+it('the credentials for DynamoDB never come', async () => {
   const credentials = () => new Promise<never>(() => {})
   // Without the time of the call this would never end.
   const error = await failure({ endpoint: 'http://127.0.0.1:9', credentials }, { signal: AbortSignal.timeout(300) })
@@ -113,7 +113,7 @@ it('a DynamoDB that does not answer is unreachable within the time of the call: 
 it.each([
   ['ProvisionedThroughputExceededException', 'ThrottlingReasons'],
   ['ThrottlingException', 'throttlingReasons'],
-])('it throttles one key (%s): more capacity is no advice', async (type, member) => {
+])('DynamoDB throttles one key (%s): more capacity is no advice', async (type, member) => {
   const reason = {
     reason: 'TableWriteKeyRangeThroughputExceeded',
     resource: 'arn:aws:dynamodb:eu-west-1:1:table/ledger',
@@ -124,7 +124,7 @@ it.each([
   expect(message).not.toContain('give the table more capacity')
 })
 
-it('it throttles after a try that failed: the write may have been applied', async () => {
+it('DynamoDB throttles after a try that failed: the write may have been applied', async () => {
   let asked = 0
   const throttled = JSON.stringify({
     __type: 'com.amazon.coral.service#ThrottlingException',
@@ -139,12 +139,12 @@ it('a DynamoDB that does not answer is unreachable within the time of the call: 
   expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
 })
 
-it('it is not DynamoDB', async () => {
+it('what answers is not DynamoDB: unreachable', async () => {
   const { endpoint } = keep(await startAnswering({ status: 200, body: '<html>It works!</html>' }))
   expect(await failure({ endpoint })).toMatchObject({ kind: 'unreachable' })
 })
 
-it('access denied: names the action and the table', async () => {
+it('DynamoDB denies access: the error names the action and the table', async () => {
   const message =
     'User: arn:aws:sts::1:assumed-role/batch is not authorized to perform: dynamodb:PutItem on resource: x'
   const endpoint = await answering(400, 'AccessDeniedException', message)
@@ -233,7 +233,7 @@ for (const type of ['UnrecognizedClientException', 'InvalidSignatureException', 
   })
 }
 
-it('another shape of the table: shape', async () => {
+it('another shape of the table is an error of its shape', async () => {
   const endpoint = await answering(400, 'ValidationException', 'The provided key element does not match the schema')
   const error = await failure({ endpoint })
   expect(error.kind).toBe('shape')

@@ -195,7 +195,7 @@ it('a ledger file throws an error that is a bug as it is, and writes nothing', (
   database.close()
 })
 
-it('switches WAL off also where the first try finds the file locked', async () => {
+it('a ledger file switches WAL off also where the first try finds the file locked', async () => {
   const path = newPath()
   await put(path)
   const other = new Libsql(path)
@@ -323,7 +323,7 @@ const refused = async (path: string) => {
   expect(filesOf(path)).toEqual([path])
 }
 
-it('text is left as it is', async () => {
+it('a text file is not a ledger, and is left as it is', async () => {
   const path = newPath()
   writeFileSync(path, 'not a database\n')
   await refused(path)

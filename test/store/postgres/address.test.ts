@@ -27,7 +27,7 @@ test('the address of a ledger in PostgreSQL takes what it leaves out from the va
   expect(() => readAddress('postgres://ada@db/x?service=own', {})).toThrow('It has no parameter "service"')
 })
 
-test('verifies TLS unless the server is this host or sslmode says otherwise', () => {
+test('a ledger in PostgreSQL verifies TLS unless the server is this host or sslmode says otherwise', () => {
   const ssl = (address: string, env = {}) => readAddress(address, env).config.ssl
   expect(ssl('postgres://db.example/x')).toMatchObject({ rejectUnauthorized: true })
   expect(ssl('postgres://db.example/x')).not.toHaveProperty('checkServerIdentity')

@@ -213,7 +213,7 @@ test('a port that is in use: one line', async () => {
 test.each([
   [['--host', '203.0.113.7'], 64, /^cronledger: --host "203\.0\.113\.7" is not an address of this machine/],
   [['--port', '70000'], 64, /^cronledger: --port 70000 is not allowed. Use 0 to 65535/],
-])('%j is a usage error', async (args, code, message) => {
+])('serve with %j is a usage error', async (args, code, message) => {
   const ended = await cronledger(['serve', '--store', store, ...args])
   expect(ended).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) })
   expect(ended.stderr.trimEnd().split('\n')).toHaveLength(1)

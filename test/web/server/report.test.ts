@@ -98,7 +98,7 @@ describe('what a report says', () => {
     for (const ms of [usualMs, longestMs, usualDelayMs, longestDelayMs]) expect(ms).toEqual(expect.any(Number))
   })
 
-  test('slots in a pause were not due, and the pause is listed', async () => {
+  test('in a report, slots in a pause were not due, and the pause is listed', async () => {
     const pause = { ...PAUSE, from: at - 3 * DAY_MS, until: at - DAY_MS }
     const { tasks } = await reportOf(['succeeded', 'skipped', 'missed'], { pauses: [pause] })
     expect(tasks[0]).toMatchObject({ counts: { due: 22, completed: 22, skipped: 0 }, exceptions: [], pauses: [pause] })
@@ -300,7 +300,7 @@ describe('the file', () => {
       /^cronledger: --since "2026-02-01" is not earlier than --until/,
     ],
     [[], /^cronledger: --out is missing. Give --out/],
-  ])('%j is a usage error', async (more, message) => {
+  ])('a report with %j is a usage error', async (more, message) => {
     const { code, stdout, stderr } = await cronledger([...args, ...more])
     expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
     expect(stderr.trimEnd()).toMatch(message)

@@ -197,7 +197,7 @@ test('a rejected trigger is marked, and the Tab key stops at the newest cell of 
   ])
 })
 
-test('those that need attention come first, and the retired ones last', () => {
+test('tasks that need attention come first, and the retired ones last', () => {
   const groups = (attention: readonly string[], retired: readonly string[]) =>
     groupTasks(['a', 'b', 'c', 'd'], {
       needsAttention: (task) => attention.includes(task),

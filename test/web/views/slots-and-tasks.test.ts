@@ -28,7 +28,7 @@ const blanksIn = (command: CommandWords = []) =>
     .flat()
     .flatMap((part) => (typeof part === 'string' ? [] : `${part.blank}${part.inQuotes ? ' in quotes' : ''}`))
 
-test('loses no word in its groups, and no option stands apart from its value', () => {
+test('a command loses no word in its groups, and no option stands apart from its value', () => {
   const textIn = (command: CommandWords) =>
     commandGroups(command)
       .map((parts) => parts.map((part) => (typeof part === 'string' ? part : blankText(part))).join(''))
@@ -118,7 +118,7 @@ describe('a time', () => {
     expect(wallClock('UTC').both(second)).toBe('2026-11-24T03:00:05Z')
   })
 
-  test('its zone stands beside a schedule once', () => {
+  test('the zone stands beside a schedule once', () => {
     const words = 'Once, at 2026-11-24 03:00 in Asia/Tokyo'
     expect(wordsIn('Asia/Tokyo', 'At 03:00')).toBe('At 03:00 · Asia/Tokyo')
     expect(wordsIn('Asia/Tokyo', words)).toBe(words)

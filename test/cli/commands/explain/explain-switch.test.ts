@@ -98,7 +98,7 @@ test('the zones: --to-timezone, else that of the old schedule; --from-timezone, 
   expect(await zones('--from-timezone', 'UTC', '--to-timezone', 'Asia/Tokyo')).toEqual(['UTC', 'Asia/Tokyo'])
 })
 
-test('rates have anchors of their own', async () => {
+test('two rates that are compared have anchors of their own', async () => {
   const rates = ['--from-schedule', 'rate(1 day)', '--to-schedule', 'rate(12 hours)']
   const anchors = ['--from-anchor', '2026-11-01T03:00:00Z', '--to-anchor', '2026-11-01T04:00:00Z']
   const { from, to } = await jsonOf([...rates, ...anchors])

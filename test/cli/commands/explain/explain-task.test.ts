@@ -96,7 +96,7 @@ test.each([
   [['0 3 * * *'], 'unexpected argument "0 3 * * *". It is not a task name. Put a schedule in quotes after --schedule.'],
   [[...TOKYO, '--store', 'file:x'], '--store requires --task on the command line.'],
   [[...TOKYO, '--ledger-timeout', '1s'], '--ledger-timeout requires --task on the command line.'],
-])('%j is one line and 64', async (args, message) => {
+])('explain with %j is one line and 64', async (args, message) => {
   const { run, fails } = ledger()
   await run('2026-01-05T18:00:05Z')
   const { code, stdout, stderr } = await fails(...args)

@@ -352,7 +352,7 @@ describe('a server that cannot be asked', () => {
     expect(found.lines['answer']).toMatch(/127\.0\.0\.1:9.*Check the network/)
   })
 
-  test('one that never answers: 75, within the ledger timeout', async () => {
+  test('a server that never answers: 75, within the ledger timeout', async () => {
     expect(await answering(null, to, 1_000)).toMatchObject({ code: 75, wrong: ['answer'] })
   })
 
@@ -403,7 +403,7 @@ describe('a server that cannot be asked', () => {
       [task, { AWS_CONFIG_FILE: config }, /^ok: eu-central-1, from the shared files/],
       [task, { AWS_REGION: REGION }, /^ok: eu-west-1, from AWS_REGION/],
       [{}, {}, /^wrong: no AWS region is set\. Set AWS_REGION\.$/],
-    ])('metadata %j, environment %j', async (metadata, more, region) => {
+    ])('the Region of an ECS task with metadata %j and environment %j', async (metadata, more, region) => {
       const found = await answering({ status: 200, body: JSON.stringify(metadata) }, ({ endpoint }) => {
         return { ...SECRETS, HOME: folder, ...DEAD, ECS_CONTAINER_METADATA_URI_V4: endpoint, ...more }
       })
