@@ -66,7 +66,7 @@ const OPERATING = `A batch failed, was missed or hangs, and somebody has to act:
      unknown     Its record cannot be read. Update cronledger, or correct the record.
 4. Run it again, or record what you know. Each is recorded with your name and reason.
      cronledger rerun NAME --slot S --reason WHY -- COMMAND
-     cronledger rerun NAME --slot S --reason WHY --ecs     (prints aws ecs run-task)
+     cronledger rerun NAME --slot S --reason WHY --script  (for ECS and Kubernetes)
      cronledger resolve NAME --slot S --state completed --reason WHY
    All slots of an outage, as a script that you read and paste:
      cronledger rerun --all --from 02:00 --reason WHY

@@ -36,7 +36,7 @@ export interface PlaceParts extends Partial<Pick<KubernetesFacts, 'clusterId' | 
   readonly family?: string
 }
 
-export function partsOf(place: Place | undefined): PlaceParts {
+export function placeParts(place: Place | undefined): PlaceParts {
   if (place === undefined) return {}
   if (place.kind === 'ecs') return { family: place.taskDefinition.replace(/:\d+$/, '') }
   const { clusterId, namespace, cronJob } = place

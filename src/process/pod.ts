@@ -15,7 +15,8 @@ const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 const JOB = /^(.+)-\d{8}(?:\d\d)?$/
 /** As Kubernetes names a Pod of a Job. It shortens long names, which then say no Job. */
 const POD_OF_JOB = /^(.+)-[a-z0-9]{5}$/
-const NAMES = /^[a-z0-9][-a-z0-9.]{0,252}(\/[a-z0-9][-a-z0-9.]{0,252}){2,3}$/
+/** A row must stay small, and no longer name is a label. */
+const NAMES = /^[a-z0-9][-a-z0-9.]{0,62}(\/[a-z0-9][-a-z0-9.]{0,62}){2,3}$/
 
 /** Returns the place of this process if it is a Pod of a CronJob, and what is wrong with the variable. Asks no server. */
 export function readPod(

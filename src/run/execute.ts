@@ -1,6 +1,6 @@
 import { firstLine, LedgerError } from '../core/errors.ts'
 import { defined } from '../core/objects.ts'
-import { partsOf } from '../core/place.ts'
+import { placeParts } from '../core/place.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { mayRetry } from '../core/row/decide.ts'
 import { otherParts, otherPlace } from '../core/row/other-place.ts'
@@ -122,7 +122,7 @@ export async function execute<T>(
 }
 
 function placeOf(row: Row, { host, place }: ClaimRequest) {
-  const other = otherPlace(row, { ...host, ...partsOf(place) })
+  const other = otherPlace(row, { ...host, ...placeParts(place) })
   return other && { otherPlace: other }
 }
 

@@ -98,7 +98,7 @@ export function rangeSteps(target: StepTarget, to: Instant, only?: readonly Reru
   const run: Omit<Step, 'kind'> =
     place === null
       ? { what: 'run them, the oldest first', command: cronledger('rerun', flags, '--', BATCH_WORD) }
-      : { what: 'print the script that runs them', command: cronledger('rerun', flags, '--ecs') }
+      : { what: 'print the script that runs them', command: cronledger('rerun', flags, '--script') }
   return [list, { kind: 'run', ...run }]
 }
 

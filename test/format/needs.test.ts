@@ -82,7 +82,7 @@ describe('the next steps for several slots of a task', () => {
     for (const one of [0, -1].map((day) => missed(row.slot + day * DAY_MS, onEcs))) add(one)
     add(stale(row.slot - 2 * DAY_MS, onEcs))
     const lines = needsLines(needs, 'dynamodb:ledger').join('\n')
-    expect(lines).toMatch(/cronledger rerun .* --from 2026-11-23T03:00:00Z .* --only missed,failed .* --ecs$/m)
+    expect(lines).toMatch(/cronledger rerun .* --from 2026-11-23T03:00:00Z .* --only missed,failed .* --script$/m)
   })
 
   test('several stale or unusual slots have one round of commands each, which settle all of them', () => {

@@ -1,7 +1,11 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { findHost } from '../../src/process/host.ts'
+import { readPod } from '../../src/process/pod.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import { CONTAINER, serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
+import { scratch } from '../support/cli.ts'
 
 const HOST = 'ip-10-0-2-106.ap-northeast-1.compute.internal'
 
@@ -123,4 +127,57 @@ test.each([
 test('the endpoint cannot be reached', async () => {
   const env = { ECS_CONTAINER_METADATA_URI_V4: 'http://127.0.0.1:1/v4/abc' }
   expect(await findHost(env, HOST)).toEqual({ host: { host: HOST }, place: 'unknown' })
+})
+
+describe('in a Pod', () => {
+  const folder = scratch()
+  const KUBERNETES = { KUBERNETES_SERVICE_HOST: '10.96.0.1' }
+  const pod = 'nightly-29400000-x7k2p'
+  const nightly = { kind: 'kubernetes', namespace: 'batch', cronJob: 'nightly', job: 'nightly-29400000', pod }
+
+  /** The files of a service account in a cluster with this certificate authority. */
+  function accountIn(authority: string): string {
+    const account = join(folder, authority)
+    mkdirSync(account, { recursive: true })
+    writeFileSync(join(account, 'namespace'), 'batch')
+    writeFileSync(join(account, 'ca.crt'), authority)
+    return account
+  }
+
+  test('of a CronJob, its host name and the files of its service account say what it is', () => {
+    const [one, other] = ['one', 'other'].map((authority) => readPod(KUBERNETES, pod, accountIn(authority)).place)
+    expect(one).toEqual({ ...nightly, clusterId: '7692c3ad3540' })
+    expect(other).toEqual({ ...nightly, clusterId: 'd9298a10d1b0' })
+    const byHand = 'nightly-1796036506-x7k2p'
+    expect(readPod(KUBERNETES, byHand, accountIn('one')).place).toMatchObject({ cronJob: 'nightly', pod: byHand })
+  })
+
+  test('without a service account, the variable says it, and the container too', async () => {
+    const CRONLEDGER_POD = `batch/nightly-29400000/${pod}/main`
+    expect(readPod({ CRONLEDGER_POD }, HOST, '/nowhere').place).toEqual({ ...nightly, container: 'main' })
+    expect(await findHost({ ...KUBERNETES, CRONLEDGER_POD }, HOST)).toMatchObject({
+      ...{ host: { host: HOST }, place: { ...nightly, container: 'main' } },
+    })
+  })
+
+  test.each(['nightly-29400000', 'runner-x7k2p', 'web-5d8f9c7b6-x7k2p', 'nightly-manual-1-x7k2p', HOST])(
+    'that no CronJob made, as %s, there is no place for a Job',
+    (host) => {
+      expect(readPod(KUBERNETES, host, accountIn('one'))).toEqual({ place: null })
+      expect(readPod({}, pod, accountIn('one'))).toEqual({ place: null })
+      expect(readPod(KUBERNETES, pod, '/nowhere')).toEqual({ place: null })
+    },
+  )
+
+  test.each([
+    '$(POD_NAMESPACE)/$(JOB_NAME)/$(POD_NAME)/batch',
+    'batch',
+    'batch/a/b/c/d',
+    'batch/a b/c',
+    `a/${'b'.repeat(64)}/c`,
+  ])('a variable that is not a Pod is a warning: %s', (CRONLEDGER_POD) => {
+    const { place, warning } = readPod({ ...KUBERNETES, CRONLEDGER_POD }, pod, accountIn('one'))
+    expect(place).toBeNull()
+    expect(warning).toContain('CRONLEDGER_POD is "')
+  })
 })

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import type { EcsFacts } from '../../src/core/types.ts'
+import type { EcsFacts, KubernetesFacts, Place } from '../../src/core/types.ts'
 import { FARGATE } from './aws/ecs.ts'
 
 const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
 
-export const ecsFacts: fc.Arbitrary<EcsFacts> = fc.record(
+const ecsFacts: fc.Arbitrary<EcsFacts> = fc.record(
   {
     kind: fc.constant('ecs' as const),
     region: fc.oneof(text, fc.constant(FARGATE.place.region)),
@@ -22,3 +22,23 @@ export const ecsFacts: fc.Arbitrary<EcsFacts> = fc.record(
   },
   { requiredKeys: ['kind', 'region', 'cluster', 'taskDefinition', 'container'] },
 )
+
+const kubernetesFacts: fc.Arbitrary<KubernetesFacts> = fc.record(
+  {
+    kind: fc.constant('kubernetes' as const),
+    ...{ clusterId: text, namespace: text, cronJob: text, job: text, pod: text, container: text },
+  },
+  { requiredKeys: ['kind', 'namespace', 'cronJob'] },
+)
+
+export const places: fc.Arbitrary<Place> = fc.oneof(ecsFacts, kubernetesFacts)
+
+export const ON_KUBERNETES = {
+  kind: 'kubernetes',
+  clusterId: '3f9a1c20b7de',
+  namespace: 'batch',
+  cronJob: 'nightly',
+  job: 'nightly-29400000',
+  pod: 'nightly-29400000-x7k2p',
+  container: 'batch',
+} as const satisfies KubernetesFacts

@@ -12,9 +12,9 @@ import {
 import type {
   AttemptRecord,
   ClosedRow,
-  EcsFacts,
   Ending,
   PendingRow,
+  Place,
   ResolvedState,
   Row,
   StoredRow,
@@ -157,11 +157,11 @@ export const PAUSE: Suspension = {
 export const ON_ECS = FARGATE.place
 
 /** Returns the attempt as one that ran in this container. */
-export function attemptOn<Attempt extends AttemptRecord>(place: EcsFacts, attempt: Attempt): Attempt {
+export function attemptOn<Attempt extends AttemptRecord>(place: Place, attempt: Attempt): Attempt {
   return { ...attempt, place }
 }
 
 /** Returns the row with all its attempts in this container. */
-export function rowOn<Stored extends Row>(place: EcsFacts, row: Stored): Stored {
+export function rowOn<Stored extends Row>(place: Place, row: Stored): Stored {
   return { ...row, attempts: row.attempts.map((attempt) => attemptOn(place, attempt)) }
 }

@@ -150,7 +150,7 @@ test('without a log in CloudWatch, the operator looks at the record', () => {
 test('several slots: the script of rerun, because a task runs one slot', () => {
   const [list, run] = rangeSteps(target, slot + 86_401_000).map(textOf)
   const range = `cronledger rerun --store dynamodb:ledger --task nightly --from ${SLOT} --to 2026-11-25T03:00:01Z`
-  expect([list, run]).toEqual([`${range} --dry-run`, `${range} --reason 'YOUR REASON' --ecs`])
+  expect([list, run]).toEqual([`${range} --dry-run`, `${range} --reason 'YOUR REASON' --script`])
 })
 
 test('several tasks: the script of rerun, on ECS and on hosts', () => {

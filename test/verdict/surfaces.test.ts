@@ -10,7 +10,7 @@ import { readableRow } from '../../src/core/row/status.ts'
 import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import type { TaskRecord } from '../../src/core/task/task-record.ts'
-import type { EcsFacts, Row, Status } from '../../src/core/types.ts'
+import type { Place, Row, Status } from '../../src/core/types.ts'
 import { findingJson } from '../../src/format/check/finding.ts'
 import { collectNeeds, needsLines } from '../../src/format/check/needs.ts'
 import { commandText, stepJson } from '../../src/format/command-line.ts'
@@ -37,6 +37,7 @@ import { readReport } from '../../src/web/server/read/report.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { MARKS } from '../../src/web/views/frame/marks.ts'
 import { ledgerOf, numbers, NOW as RANDOM_NOW, SINCE as RANDOM_SINCE } from '../audit/random-ledger.ts'
+import { ON_KUBERNETES } from '../support/places.ts'
 import {
   CONTEXT,
   FAILED,
@@ -154,7 +155,7 @@ function expectSaid(text: string, { verdict }: ShownSlot) {
 async function surfaces(
   { row, covering: later, raw, record: more, isLeftOutOf }: Situation,
   now: number,
-  place: EcsFacts | null,
+  place: Place | null,
 ) {
   const store = memoryStore()
   if (row !== undefined) await store.put(place === null ? row : rowOn(place, row), 'absent', CALL)
@@ -197,7 +198,8 @@ test.each(
   keysOf(CASES).flatMap((name) => [
     [name, 'a host', null],
     [name, 'ECS', ON_ECS],
-  ]) as [SlotSituation | RemarkName, string, EcsFacts | null][],
+    [name, 'Kubernetes', ON_KUBERNETES],
+  ]) as [SlotSituation | RemarkName, string, Place | null][],
 )('show, check, the page, the report and JSON say the same of a slot: %s, on %s', async (name, _, place) => {
   const situation = CASES[name]
   const { shown, pages, advised, filed, found } = await surfaces(
@@ -241,7 +243,7 @@ function logged({ task, slot, row, schedule, target }: ShownSlot, { expectations
     ...CONTEXT,
     ...at,
     ...(schedule && { schedule }),
-    ...(target.place && { place: target.place as EcsFacts }),
+    ...(target.place && { place: target.place as Place }),
   }
   const event = { event: decision.kind, ...decision, noted: true } as RunEvent
   return logObject(event, context, RANDOM_NOW)

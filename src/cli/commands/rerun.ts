@@ -26,16 +26,16 @@ import { printScript } from './rerun/script.ts'
 const help = {
   name: 'rerun',
   summary:
-    'Run COMMAND again in one slot, unless it is running or has completed. With --from, run it in the missed, failed and stale slots of a range, one after the other, oldest first. With --ecs, or for several tasks, print a script that does so.',
+    'Run COMMAND again in one slot, unless it is running or has completed. With --from, run it in the missed, failed and stale slots of a range, one after the other, oldest first. With --script, or for several tasks, print a script that does so.',
   options: {
     store: COMMON.store,
     task: { ...TASK_OR_ALL.task, help: "Name of the scheduled batch, or a prefix: 'pay/*'" },
     all: { kind: 'switch', help: 'All tasks that the ledger knows' },
-    ecs: {
+    script: {
       kind: 'switch',
-      help: 'Print a script that runs the slots on ECS, and start nothing',
+      help: 'Print a script that runs the slots on ECS or Kubernetes, and start nothing',
       details:
-        'For several tasks (--all, or a prefix), rerun always prints a script. A task that does not run on ECS has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
+        'For several tasks (--all, or a prefix), rerun always prints a script. A task that runs on neither has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
     },
     ...SLOT_OR_RANGE,
     only: {
@@ -65,7 +65,7 @@ const help = {
       help: 'Run beside another slot (allow) or be refused',
     },
   },
-  usual: 'task all ecs slot from to only dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
+  usual: 'task all script slot from to only dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
   takesTask: true,
   runsBatch: true,
   examples: [
@@ -93,12 +93,12 @@ export const rerun: Command = {
   async execute(context) {
     const { argv, env, rest, stops } = context
     const values = readOptions(help, argv, envForAll(argv, env), rest)
-    const { ecs, dryRun, slot } = values
+    const { script, dryRun, slot } = values
     const task = taskOrAll(values)
     checkTogether(values)
     if (isGiven('json', argv) && !dryRun) throw usageError('--json requires --dry-run. For the log, use --log json.')
     // Nothing runs here, so a stop may end the command at once.
-    if (task === null || ecs || isTaskPattern(task)) {
+    if (task === null || script || isTaskPattern(task)) {
       if (slot !== undefined && (task === null || isTaskPattern(task)))
         throw usageError('--slot is for one task. Give --from for several tasks.')
       const without = NOT_OF_SCRIPT.find((option) => isGiven(option, argv))
@@ -148,8 +148,8 @@ function checkTogether(values: RerunValues): void {
   checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 
-function scriptOption({ all, ecs, task }: RerunValues): string {
-  return all ? '--all' : ecs ? '--ecs' : `the prefix ${task}`
+function scriptOption({ all, script, task }: RerunValues): string {
+  return all ? '--all' : script ? '--script' : `the prefix ${task}`
 }
 
 async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: string): Promise<number> {

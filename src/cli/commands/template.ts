@@ -29,6 +29,7 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
   'runner-policy': { file: 'iam/runner.json', what: 'IAM policy for the role of one batch' },
   'auditor-policy': { file: 'iam/auditor.json', what: 'IAM policy for the commands that read' },
   'operator-policy': { file: 'iam/operator.json', what: 'IAM policy for all commands' },
+  cronjob: { file: 'cronjob.yaml', what: 'CronJob of Kubernetes for a batch' },
   postgres: { file: 'postgres.sql', what: 'Roles of a ledger in PostgreSQL, and a role limited to one task' },
 }
 
@@ -40,6 +41,8 @@ const OTHER_TEMPLATE_NAMES = new Map([
   ['stack', ['ledger', 'batch']],
   ['terraform', ['terraform-ledger', 'terraform-batch']],
   ['cdk', ['cdk-ledger', 'cdk-batch']],
+  ['kubernetes', ['cronjob']],
+  ['k8s', ['cronjob']],
 ])
 
 const PAGE = 'docs/reference/templates.md'
@@ -47,7 +50,7 @@ const PAGE = 'docs/reference/templates.md'
 const help = {
   name: 'template',
   summary:
-    'Print a template for AWS or PostgreSQL as it is in the package, or list the templates. Only template parameters computes something, and takes options.',
+    'Print a template for AWS, Kubernetes or PostgreSQL as it is in the package, or list the templates. Only template parameters computes something, and takes options.',
   options: {
     store: COMMON.store,
     task: COMMON.task,

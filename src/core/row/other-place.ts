@@ -1,4 +1,4 @@
-import { type PlaceParts, parseTaskArn, partsOf } from '../place.ts'
+import { type PlaceParts, parseTaskArn, placeParts } from '../place.ts'
 import type { Host, Place, Rejection, Row } from '../types.ts'
 import { decidingAttempt } from './decide.ts'
 import { keptRejections } from './rejections.ts'
@@ -20,7 +20,7 @@ type Origin = Pick<Host, 'ecsTask'> & PlaceParts
 export function otherPlace(row: Row, trigger: Origin): OtherPlace | null {
   const attempt = decidingAttempt(row)
   if (attempt === undefined) return null
-  const [winner, other]: Parts[] = [allParts({ ...attempt, ...partsOf(attempt.place) }), allParts(trigger)]
+  const [winner, other]: Parts[] = [allParts({ ...attempt, ...placeParts(attempt.place) }), allParts(trigger)]
   for (const what of PARTS) {
     const [one, two] = [winner?.[what], other?.[what]]
     if (one !== undefined && two !== undefined && one !== two) return { what, winner: one, trigger: two }
@@ -39,9 +39,9 @@ export function rejectedFromOtherPlace(row: Row, since: number): OtherPlace | nu
 
 /** Returns the members of a rejection: a row must stay small, so what is that of the attempt is left out. */
 export function otherParts(row: Row, place: Place | undefined): PlaceParts {
-  const own: Parts = partsOf(decidingAttempt(row)?.place)
+  const own: Parts = placeParts(decidingAttempt(row)?.place)
   return Object.fromEntries(
-    Object.entries(partsOf(place)).filter(([part, value]) => own[part as keyof PlaceParts] !== value),
+    Object.entries(placeParts(place)).filter(([part, value]) => own[part as keyof PlaceParts] !== value),
   )
 }
 

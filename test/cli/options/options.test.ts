@@ -148,6 +148,7 @@ test('each option of a command that starts no batch is known to the warning abou
   expect([...KNOWN_ELSEWHERE]).toEqual([
     ...new Set(others),
     'ecs-network',
+    'pod',
     'delivery-attempt',
     'secrets',
     'catch-up-mode',
@@ -188,6 +189,6 @@ test('an option that is renamed has a new flag and variable, also takes the old 
       expect(await given([], withNewNames([], { [name]: '2h' }).env)).toMatchObject({ doneByMs: 7_200_000 })
     expect(await helpOf(run.help, null, true)).toMatch(/^ +--complete-within /m)
   } finally {
-    RENAMED.clear()
+    RENAMED.delete('doneByMs')
   }
 })

@@ -34,7 +34,7 @@ import {
   type UncheckedRow,
 } from '../../../src/core/types.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
-import { ecsFacts } from '../../support/places.ts'
+import { places } from '../../support/places.ts'
 import { closed, FAILED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -302,7 +302,7 @@ const attemptParts = {
   startedAt: instants,
   host: fc.string({ unit: 'binary' }),
   ecsTask: fc.oneof(text, fc.constant(FARGATE.host.ecsTask)),
-  place: ecsFacts,
+  place: places,
 }
 const begunParts = {
   ...attemptParts,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { lastingPlace } from '../../../src/core/place.ts'
 import { DEFAULT_SKEW_MS } from '../../../src/core/row/policy.ts'
 import {
   decodeTaskRecord,
@@ -14,7 +15,7 @@ import {
 } from '../../../src/core/task/task-record.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { closed } from '../../support/closed-schema.ts'
-import { ecsFacts } from '../../support/places.ts'
+import { places } from '../../support/places.ts'
 
 const at = (text: string) => Date.parse(text)
 const { logStream: _, ...LASTING } = FARGATE.place
@@ -143,7 +144,7 @@ describe('schema/task.schema.json', () => {
     expectations: fc.option(expectations),
     pauses: fc.array(suspension, { maxLength: 3 }),
     retirements: fc.array(suspension, { maxLength: 3 }),
-    place: fc.option(ecsFacts.map(({ logStream: _, ...facts }) => facts)),
+    place: fc.option(places.map(lastingPlace)),
     placeSince: fc.option(instant),
   })
 

@@ -22,7 +22,7 @@ import {
 import { rowJson, slotLine } from '../../../src/format/slot/row.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { closed } from '../../support/closed-schema.ts'
-import { ecsFacts } from '../../support/places.ts'
+import { places } from '../../support/places.ts'
 import { judgedAt, NOW, pending, recordWith, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../../schema/row.schema.json', import.meta.url), 'utf8'))
@@ -75,7 +75,7 @@ const rows: fc.Arbitrary<Row> = fc
     ended: fc.array(fc.record({ trigger, ending }), { maxLength: 4 }),
     runs: fc.boolean(),
     where: host,
-    place: fc.option(ecsFacts),
+    place: fc.option(places),
     rejected: fc.array(rejection, { maxLength: 25 }),
     resolutions: fc.array(resolution, { maxLength: 3 }),
     more: fc.record(

@@ -17,6 +17,7 @@ import { addressOf, durationText, type TaskHead } from '../../../src/web/views/t
 import { Plot, Plots, plotValues, RECENT, Recent } from '../../../src/web/views/task/recent.tsx'
 import { clock, judged, live, now, schedule, slot } from '../../support/pages/slots.ts'
 import { textOf } from '../../support/pages/text.ts'
+import { ON_KUBERNETES } from '../../support/places.ts'
 import { FAILED, ON_ECS, PAUSE, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const HOUR_MS = 3_600_000
@@ -33,7 +34,7 @@ test('a command loses no word in its groups, and no option stands apart from its
     commandGroups(command)
       .map((parts) => parts.map((part) => (typeof part === 'string' ? part : blankText(part))).join(''))
       .join(' ')
-  for (const place of [null, ON_ECS]) {
+  for (const place of [null, ON_ECS, ON_KUBERNETES]) {
     for (const { command } of [...againSteps('run it', { ...target, place }), ...rangeSteps({ ...target, place }, 1)]) {
       expect(textIn(command)).toBe(commandText(command))
       for (const [first] of commandGroups(command).slice(1)) expect(first).toMatch(/^--/)

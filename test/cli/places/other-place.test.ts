@@ -1,7 +1,12 @@
 import { expect, test } from 'vitest'
-import { CONTAINER, serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
-import { cronledger, scratch } from '../support/cli.ts'
-import { startOfToday } from '../support/today.ts'
+import { placeParts } from '../../../src/core/place.ts'
+import { otherParts, otherPlace } from '../../../src/core/row/other-place.ts'
+import { otherPlaceText } from '../../../src/verdict/sentence.ts'
+import { CONTAINER, serveMetadata, TASK } from '../../support/aws/ecs-metadata.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
+import { ON_KUBERNETES } from '../../support/places.ts'
+import { rowOn, rowWith, SUCCEEDED } from '../../support/rows.ts'
+import { startOfToday } from '../../support/today.ts'
 
 // Two batches have one name in one ledger, each on ECS: in two accounts, two clusters, or two task definitions.
 
@@ -15,16 +20,26 @@ async function onEcs({ account, cluster, family }: typeof HOME) {
   return (await serveMetadata({ container: CONTAINER, task })).env
 }
 
+/** The Pod of a CronJob. */
+const inPod = (namespace: string, cronJob: string) => ({
+  CRONLEDGER_POD: `${namespace}/${cronJob}-29400000/${cronJob}-29400000-x7k2p`,
+})
+
 let ledgers = 0
 
 /** The batch of HOME has run in the slot, and then one of another place is triggered. */
-async function twice(other: Readonly<Record<string, string>>, options: readonly string[], command = 'true') {
+async function twice(
+  other: Readonly<Record<string, string>>,
+  options: readonly string[],
+  command = 'true',
+  home?: Readonly<Record<string, string>>,
+) {
   const store = `file:${folder}/${++ledgers}.db`
   const run = (env: Readonly<Record<string, string>>, ...more: readonly string[]) => {
     const named = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--store', store]
     return cronledger(['run', ...named, ...more, '--', command], { env })
   }
-  await run(await onEcs(HOME))
+  await run(home ?? (await onEcs(HOME)))
   const second = await run(other, ...options)
   const ask = (...args: readonly string[]) => cronledger([...args, '--store', store])
   const shown = await ask('show', 'nightly', '--slot', SLOT)
@@ -80,6 +95,39 @@ test.each([
   expect(shown).toContain(text)
   expect(checked.stderr).toContain(text.replace('this', 'a duplicate'))
   expect(checked.code).toBe(found)
+})
+
+test.each([
+  ['namespace', inPod('stage', 'nightly'), 'namespace batch, and this trigger of namespace stage'],
+  ['CronJob', inPod('batch', 'nightly-2'), 'CronJob nightly, and this trigger of CronJob nightly-2'],
+])(
+  'a duplicate of another %s of Kubernetes exits with 0, and the log, show and check name both',
+  async (_, other, text) => {
+    const { second, shown, checked } = await twice(other, ['--strict'], 'true', inPod('batch', 'nightly'))
+    expect(second.code).toBe(0)
+    for (const said of [second.stderr, shown, checked.stderr.replace('a duplicate', 'this')])
+      expect(said).toContain(text)
+    expect(checked.code).toBe(0)
+  },
+)
+
+test('two clusters are told apart by their certificate authorities, before anything else', () => {
+  const row = rowOn(ON_KUBERNETES, rowWith({ ending: SUCCEEDED }))
+  const other = { ...ON_KUBERNETES, clusterId: '000000000000', namespace: 'stage' }
+  const found = otherPlace(row, placeParts(other))
+  expect(found && otherPlaceText(found)).toBe(
+    'the attempt is of Kubernetes cluster 3f9a1c20b7de, and this trigger of Kubernetes cluster 000000000000',
+  )
+  expect(otherParts(row, other)).toEqual({ clusterId: '000000000000', namespace: 'stage' })
+})
+
+test('a duplicate of the same CronJob, or of a Pod that no CronJob made, is a usual one', async () => {
+  for (const other of [inPod('batch', 'nightly'), { CRONLEDGER_POD: 'batch/web/web-x7k2p' }, {}]) {
+    const { second, shown, checked, stored } = await twice(other, ['--strict'], 'true', inPod('batch', 'nightly'))
+    expect(second.code).toBe(0)
+    expect(`${second.stderr}${shown}${checked.stderr}`).not.toContain('the attempt is of')
+    expect(stored.rejections.first[0]).not.toHaveProperty('namespace')
+  }
 })
 
 test.each([
