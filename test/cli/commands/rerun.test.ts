@@ -216,7 +216,10 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', day(10), '--task', 'night*'], /--slot is for one task\. Give --from for several tasks\./],
     [['--slot', day(10), '--all', '--script'], /--slot is for one task\. Give --from for several tasks\./],
     [['--from', day(10), '--script', '--dry-run'], /--dry-run has no effect with --script, which prints a script and/],
-    [['--from', day(10), '--script', '--timeout', '3h'], /--timeout has no effect with --script, which prints a script and/],
+    [
+      ['--from', day(10), '--script', '--timeout', '3h'],
+      /--timeout has no effect with --script, which prints a script and/,
+    ],
     [['--from', day(10), '--task', '*', '--fresh'], /--fresh has no effect with the prefix \*, which prints a script/],
     [['--from', 'yesterdy', '--task', '*'], /^cronledger: --from "yesterdy" is not a valid time/],
     [['--from', day(9), '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
