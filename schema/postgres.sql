@@ -28,3 +28,5 @@ GRANT SELECT, INSERT, UPDATE ON public.cronledger TO nightly;
 CREATE POLICY nightly ON public.cronledger TO nightly USING (task = 'nightly');
 -- If it comes after other tasks (`run --after`), it must read their rows:
 --   CREATE POLICY nightly_after ON public.cronledger FOR SELECT TO nightly USING (task IN ('extract'));
+-- For a prefix (`--after 'imp/*'`), all that it stands for. What it cannot see, it does not wait for:
+--   CREATE POLICY nightly_prefix ON public.cronledger FOR SELECT TO nightly USING (starts_with(task, 'imp/'));

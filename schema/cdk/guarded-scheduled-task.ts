@@ -33,7 +33,7 @@ export interface GuardedScheduledTaskProps {
   readonly timezone?: string
   /** The start of the first window, for rate(…) only. */
   readonly anchor?: string
-  /** The tasks whose slots must have completed before the batch starts. */
+  /** The tasks whose slots must have completed before the batch starts. `imp/*` is a prefix. */
   readonly after?: readonly string[]
   /**
    * Any task definition for Fargate. The container of the batch is essential, has the batch in its entry point and
@@ -141,13 +141,15 @@ export class GuardedScheduledTask extends Construct {
       if (node.scope === taskDefinition) (node.defaultChild as iam.CfnRole).path = '/cronledger/'
     }
     const resources = [arnOf(ledger.table, ledger.table.tableArn)]
-    const rowsOf = (tasks: readonly string[]) => ({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': tasks } })
+    const keysOf = (test: 'StringEquals' | 'StringLike', keys: readonly string[]) => ({
+      [`ForAllValues:${test}`]: { 'dynamodb:LeadingKeys': keys },
+    })
     const statements: iam.PolicyStatementProps[] = [
       {
         sid: 'Table',
         actions: ['PutItem', 'UpdateItem', 'GetItem', 'Query'].map((action) => `dynamodb:${action}`),
         resources,
-        conditions: rowsOf([task]),
+        conditions: keysOf('StringEquals', [task]),
       },
     ]
     if (after.length > 0) {
@@ -155,7 +157,16 @@ export class GuardedScheduledTask extends Construct {
         sid: 'After',
         actions: ['dynamodb:GetItem', 'dynamodb:Query'],
         resources,
-        conditions: rowsOf(after),
+        conditions: keysOf('StringLike', after),
+      })
+    }
+    // A prefix stands for the tasks that the ledger lists.
+    if (after.some((name) => name.endsWith('*'))) {
+      statements.push({
+        sid: 'AfterPrefix',
+        actions: ['dynamodb:Query'],
+        resources: resources.map((table) => `${table}/index/by-day`),
+        conditions: keysOf('StringEquals', ['#task']),
       })
     }
     statements.push(...keyStatement(ledger, KEY_ACTIONS))

@@ -57,7 +57,7 @@ function batch(name: string, container: string, more: Partial<GuardedScheduledTa
   })
   const ledger = Ledger.fromOutputs(stack, 'Ledger', { ...${JSON.stringify(PARTS)}, ...outputs })
   return new GuardedScheduledTask(stack, 'Nightly', {
-    ledger, task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo', after: ['import', 'billing'],
+    ledger, task: 'nightly', schedule: '0 3 * * *', timezone: 'Asia/Tokyo', after: ['import', 'bill/*'],
     taskDefinition, cluster, subnetSelection: { subnets }, securityGroups, enabled: false, ...more,
   })
 }
@@ -195,7 +195,7 @@ test.each([
     { FamilyPrefix: 'pay-', Container: 'job', StateMachine: MACHINE },
   ],
 ])('the batch %s makes what batch.yaml makes', (stack, more, outputs) => {
-  const parameters = `SecurityGroups=sg-1,sg-2 After=import,billing TableKey=${KEY} Secrets=PASSWORD=${SECRET}:password:: ScheduleState=DISABLED`
+  const parameters = `SecurityGroups=sg-1,sg-2 After=import,bill/* TableKey=${KEY} Secrets=PASSWORD=${SECRET}:password:: ScheduleState=DISABLED`
   const options = { ...BATCH, timezone: 'Asia/Tokyo', parameters: `${BATCH.parameters} ${parameters} ${more}` }
   const all = stackParameters({ ...options, outputs: outputsFile({ ...OUTPUTS, ...outputs }) }, Date.UTC(2026, 10, 24))
   const resources = evaluateTemplate(JSON.parse(JSON.stringify(readStack(stack)).replaceAll('26214400b', '25m')))

@@ -144,7 +144,7 @@ function plain(part: unknown): unknown {
 
 /** A list with the empty text names no task. */
 const namesNothing = ({ Condition }: Loose) =>
-  JSON.stringify(Condition?.['ForAllValues:StringEquals']?.['dynamodb:LeadingKeys']) === '[""]'
+  JSON.stringify(Condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys']) === '[""]'
 
 function statementsOf(documents: readonly Loose[]) {
   const list = (value: unknown) => (value === undefined ? undefined : [value].flat().sort())

@@ -54,7 +54,7 @@ const BATCHES: readonly (readonly [what: string, options: Loose, parameters: str
   [
     'with everything',
     { task: 'a/b', schedule: 'rate(6 hours)', timezone: 'UTC', anchor: '2026-11-01T00:00:00Z' },
-    `SecurityGroups=sg-1,sg-2 After=import,billing TableKey=${KEYS.table} ScheduleState=DISABLED
+    `SecurityGroups=sg-1,sg-2 After=import,bill/* TableKey=${KEYS.table} ScheduleState=DISABLED
      EnvironmentFile=arn:aws:s3:::bucket/weekly.env Secrets=${Object.entries(SECRETS)
        .map((one) => one.join('='))
        .join(',')}
@@ -62,7 +62,7 @@ const BATCHES: readonly (readonly [what: string, options: Loose, parameters: str
      CapacityProvider=FARGATE_SPOT ReadonlyRoot=true TaskPolicies=arn:aws:iam::aws:policy/A,arn:aws:iam::aws:policy/B
      PermissionsBoundary=${BOUNDARY} LogFormat=json LogRetention=30 LogKey=${KEYS.log} AlarmOnDuplicates=true`,
     {
-      ...{ security_groups: ['sg-1', 'sg-2'], after: ['import', 'billing'] },
+      ...{ security_groups: ['sg-1', 'sg-2'], after: ['import', 'bill/*'] },
       ...{ ledger: { ...LEDGER, table_key: KEYS.table }, schedule_state: 'DISABLED' },
       ...{ environment_files: ['arn:aws:s3:::bucket/weekly.env'], secrets: SECRETS, decrypt_keys: [KEYS.secret] },
       ...{ cpu: 512, memory: 1024, ephemeral_storage: 100, architecture: 'ARM64', platform_version: '1.4.0' },

@@ -12,7 +12,7 @@ export interface Passing {
   readonly taskRecord: boolean
   /** The task whose rows the request reads, if it is a query of one task. */
   readonly task: string | null
-  /** The partitions of the table that the keys of the request name. A query of an index names none of them. */
+  /** The partitions of the table, or of its index, that the keys of the request name. */
   readonly partitions: readonly string[]
   readonly indexName: string | null
   readonly index: number
@@ -234,7 +234,7 @@ function describe(request: IncomingMessage, body: Buffer, seen: readonly Passing
 interface KeysOfRequest {
   readonly Key?: StoredTask
   readonly Item?: StoredTask
-  readonly ExpressionAttributeValues?: { readonly ':task'?: { readonly S: string } }
+  readonly ExpressionAttributeValues?: { readonly [name in ':task' | ':day']?: { readonly S: string } }
   readonly RequestItems?: Readonly<Record<string, { readonly Keys: readonly StoredTask[] }>>
 }
 interface StoredTask {
@@ -243,8 +243,8 @@ interface StoredTask {
 
 function partitionsIn(action: string, body: Buffer): readonly string[] {
   const input: KeysOfRequest = body.length === 0 ? {} : JSON.parse(body.toString())
-  const queried = input.ExpressionAttributeValues?.[':task']?.S
-  if (action === 'Query') return queried === undefined ? [] : [queried]
+  const { ':task': task, ':day': day } = input.ExpressionAttributeValues ?? {}
+  if (action === 'Query') return [task, day].flatMap((key) => key?.S ?? [])
   const batched = Object.values(input.RequestItems ?? {}).flatMap(({ Keys }) => Keys)
   return [input.Key, input.Item, ...batched].flatMap((key) => key?.task.S ?? [])
 }

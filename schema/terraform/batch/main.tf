@@ -74,7 +74,7 @@ variable "assign_public_ip" {
 }
 
 variable "after" {
-  description = "Names of the tasks whose slots must have completed before the batch starts (--after)."
+  description = "Names of the tasks whose slots must have completed before the batch starts (--after). imp/* is a prefix."
   type        = list(string)
   default     = []
 }
@@ -275,9 +275,23 @@ data "aws_iam_policy_document" "runner" {
       actions   = ["dynamodb:GetItem", "dynamodb:Query"]
       resources = [local.table_arn]
       condition {
-        test     = "ForAllValues:StringEquals"
+        test     = "ForAllValues:StringLike"
         variable = "dynamodb:LeadingKeys"
         values   = var.after
+      }
+    }
+  }
+  # A prefix stands for the tasks that the ledger lists.
+  dynamic "statement" {
+    for_each = length(split("*", join(",", var.after))) > 1 ? [1] : []
+    content {
+      sid       = "AfterPrefix"
+      actions   = ["dynamodb:Query"]
+      resources = ["${local.table_arn}/index/by-day"]
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "dynamodb:LeadingKeys"
+        values   = ["#task"]
       }
     }
   }

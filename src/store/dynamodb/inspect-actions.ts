@@ -8,11 +8,12 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
 import { LedgerError } from '../../core/errors.ts'
+import { isTaskPattern } from '../../core/user-text.ts'
 import { type InspectSettings, ok, type Role, type SetupFinding, wrong } from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import type { Dynamo } from './client.ts'
 import { isByPolicy } from './errors.ts'
-import { DAY_INDEX } from './expressions.ts'
+import { DAY_INDEX, tasksQueryInput } from './expressions.ts'
 import { type Item, toItem } from './item.ts'
 
 /** Cannot be the name of a task, a slot or a day. Nothing is ever stored under it. */
@@ -53,6 +54,9 @@ const PROBES = {
       ExpressionAttributeNames: { '#day': 'day' },
       ExpressionAttributeValues: toItem({ ':day': NOTHING }),
     }),
+  /** The list of the tasks. */
+  'dynamodb:Query on index by-day for #task': (TableName: string) =>
+    new QueryCommand({ TableName, ...tasksQueryInput(null), Limit: 1 }),
   // No command of cronledger deletes an item.
   'dynamodb:DeleteItem': (TableName: string, Key: Item) => new DeleteItemCommand({ TableName, Key, ...NEVER }),
   'dynamodb:BatchGetItem': (table: string, Key: Item) =>
@@ -107,12 +111,16 @@ export async function* inspectActions(
     yield error === null ? ok(action, 'allowed') : wrong(action, error, more)
   }
   for (const upstream of await after()) {
-    const ofTask = { ...settings, task: upstream }
+    const isPrefix = isTaskPattern(upstream)
+    // A name that no task has, so that a role which may read only some of the tasks is denied.
+    const ofTask = { ...settings, task: isPrefix ? upstream.replace('*', NOTHING) : upstream }
     const error =
       (await tryAction('dynamodb:GetItem', dynamo, ofTask, call)) ??
-      (await tryAction('dynamodb:Query', dynamo, ofTask, call))
+      (await tryAction('dynamodb:Query', dynamo, ofTask, call)) ??
+      (isPrefix ? await tryAction('dynamodb:Query on index by-day for #task', dynamo, ofTask, call) : null)
     const what = `after ${upstream}`
-    yield error === null ? ok(what, 'its rows can be read') : wrong(what, error, UPSTREAM)
+    const found = isPrefix ? 'the tasks can be listed, and the rows of these be read' : 'its rows can be read'
+    yield error === null ? ok(what, found) : wrong(what, error, isPrefix ? UPSTREAMS + UPSTREAM : UPSTREAM)
   }
   if (role === 'runner' && task !== null) yield await inspectExcess(dynamo, settings, call)
 }
@@ -131,6 +139,7 @@ async function inspectExcess(dynamo: Dynamo, settings: InspectSettings, call: Ca
   )
 }
 
+const UPSTREAMS = 'A prefix also needs the statement AfterPrefix. '
 const UPSTREAM =
   "Add this task to the statement After of the policy: cronledger template runner-policy. If the task that is checked comes after it no longer, record that: cronledger declare … --after ''"
 const LIMITED = 'If this role is limited to one task, give --task NAME and check again. '

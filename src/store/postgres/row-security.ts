@@ -1,15 +1,16 @@
 import type { LedgerError } from '../../core/errors.ts'
+import { isTaskPattern } from '../../core/user-text.ts'
 import type { CallOptions } from '../store.ts'
 import type { Postgres } from './connection.ts'
 
 /**
- * Returns whether row-level security may hide a task from this user, of which no row can be seen. It hides rows without an
+ * Returns whether row-level security may hide a task, or all with a prefix (`imp/*`), of which this user sees no row. It hides rows without an
  * error, so a task that runs would look unknown, and its slots free.
  */
 export async function mayBeHidden(postgres: Postgres, task: string, call: CallOptions): Promise<boolean> {
   const { address, ask } = postgres
   const table = `${address.schema}.${address.table}`
-  const sql = `SELECT row_security_active($1) AND NOT EXISTS (SELECT FROM ${table} WHERE task = $2)
+  const sql = `SELECT row_security_active($1) AND NOT EXISTS (SELECT FROM ${table} WHERE ${isTaskPattern(task) ? "starts_with(task, rtrim($2, '*'))" : 'task = $2'})
     AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = $1::regclass AND polcmd IN ('*', 'r')
       AND pg_get_expr(polqual, polrelid) = 'true'
       AND (polroles = '{0}' OR EXISTS (SELECT FROM unnest(polroles) AS role WHERE pg_has_role(role, 'USAGE')))) AS hidden`

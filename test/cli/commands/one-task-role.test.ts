@@ -31,12 +31,8 @@ beforeAll(async () => {
   await store.put(claimOf('other'), 'absent', call)
   await store.writeEntry({ task: 'other', kind: '#task' }, { version: 1, document: {} }, 'absent', call)
   store.close()
-  const file = new URL('../../../schema/iam/runner.json', import.meta.url)
-  const values: Readonly<Record<string, string>> = { TASK: 'nightly', AFTER: 'extract', TABLE_ARN: 'arn:table/ledger' }
-  const text = readFileSync(file, 'utf8').replaceAll(/\$\{(\w+)\}/g, (_, name: string) => values[name] ?? name)
-  const policy = JSON.parse(text)
   proxy = await startFaultyProxy(server.endpoint)
-  proxy.treat((passing) => (isAllowed(policy, passing) ? 'pass' : DENIED))
+  limitTo({ TASK: 'nightly', AFTER: 'extract' }, proxy)
 })
 afterAll(async () => {
   proxy.close()
@@ -44,14 +40,25 @@ afterAll(async () => {
   await server.stop()
 })
 
+/** Lets through what the runner's policy with these values allows. As with envsubst, a value that is left out is empty. */
+function limitTo(given: Readonly<Record<string, string>>, proxy: FaultyProxy) {
+  const file = new URL('../../../schema/iam/runner.json', import.meta.url)
+  const values: typeof given = { TABLE_ARN: 'arn:table/ledger', ...given }
+  const text = readFileSync(file, 'utf8').replaceAll(/\$\{(\w+)\}/g, (_, name: string) => values[name] ?? '')
+  const policy = JSON.parse(text)
+  proxy.treat((passing) => (isAllowed(policy, passing) ? 'pass' : DENIED))
+}
+
 /** Returns what IAM decides: a statement must allow the action on the resource, and each partition in the request. */
 function isAllowed(policy: Loose, { action, indexName, partitions }: Passing): boolean {
   return policy['Statement'].some(({ Action, Resource, Condition }: Loose) => {
-    const keys: readonly string[] = Condition['ForAllValues:StringEquals']['dynamodb:LeadingKeys']
+    const [[test, { 'dynamodb:LeadingKeys': keys }]] = Object.entries<Loose>(Condition) as [[string, Loose]]
+    const fits = (key: string, partition: string) =>
+      test.endsWith('StringLike') && key.endsWith('*') ? partition.startsWith(key.slice(0, -1)) : key === partition
     return (
       Action.includes(`dynamodb:${action}`) &&
       Resource.endsWith(indexName === null ? ':table/ledger' : `/index/${indexName}`) &&
-      partitions.every((partition) => keys.includes(partition))
+      partitions.every((partition) => keys.some((key: string) => fits(key, partition)))
     )
   })
 }
@@ -131,6 +138,33 @@ test('a task that it came after and may not read is named, and can be removed fr
   expect(declared, declared.stderr).toMatchObject({ code: 0 })
   const ended = await Promise.all([force, check].map(asRole))
   expect(ended.map(({ code }) => code)).toEqual([0, 0])
+})
+
+test('a role that comes after a prefix lists the tasks and reads these, and setup --check says which statement is missing', async () => {
+  const admin = (...args: string[]) => cronledger(args, { env: { ...awsEnv(server), CRONLEDGER_STORE: STORE } })
+  for (const name of ['a', 'b'])
+    expect(await admin('run', `imp/${name}`, ...SCHEDULE, ...day(20), '--', 'true')).toMatchObject({ code: 0 })
+  const total = await startFaultyProxy(server.endpoint)
+  const asTotal = (...args: string[]) =>
+    cronledger(args, { env: { ...awsEnv({ endpoint: total.url }), CRONLEDGER_STORE: STORE } })
+  const run = () => asTotal('run', 'total', ...SCHEDULE, ...day(20), '--after', 'imp/*', '--', 'true')
+  const check = () => asTotal('setup', '--check', '--role', 'runner', '--task', 'total')
+  limitTo({ TASK: 'total', AFTER: 'imp/*' }, total)
+  expect(await run()).toMatchObject({ code: 77, stderr: expect.stringContaining('comes after imp/* (--after)') })
+  limitTo({ TASK: 'total', AFTER: 'imp/*', AFTER_LIST: '#task' }, total)
+  const ran = await run()
+  expect(ran, ran.stderr).toMatchObject({ code: 0 })
+  const good = await check()
+  expect(good, good.stdout).toMatchObject({ code: 0, stdout: expect.stringMatching(/^ok {5}after imp\/\*/m) })
+  for (const values of [{ AFTER: 'imp/*' }, { AFTER: 'imp/a', AFTER_LIST: '#task' }]) {
+    limitTo({ TASK: 'total', ...values }, total)
+    expect(await check()).toMatchObject({
+      code: 77,
+      stdout: expect.stringMatching(/^wrong {2}after imp\/\* .* AfterPrefix/m),
+    })
+  }
+  expect((await asTotal('tasks')).code).toBe(77)
+  total.close()
 })
 
 test('what walks all tasks is denied to it', async () => {

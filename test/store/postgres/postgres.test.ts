@@ -95,6 +95,12 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     await expect(claim(address('nightly'), 'other')).rejects.toMatchObject({ kind: 'denied' })
     expect((await inspect(address('nightly'), 'runner', 'nightly', ['other'])).at(-1)).toBe('after other')
     server.sql('DROP POLICY nightly_after ON public.cronledger')
+    const [, prefix = ''] = /^-- {3}(CREATE POLICY nightly_prefix .*)$/m.exec(ROLES) ?? []
+    const ofPrefix = async () => (await inspect(address('nightly'), 'runner', 'nightly', ['oth*'])).at(-1)
+    expect(await ofPrefix()).toMatch(/^after oth\*: denied: no row of it can be seen/)
+    server.sql(prefix.replace('imp/', 'oth'))
+    expect(await ofPrefix()).toBe('after oth*')
+    server.sql('DROP POLICY nightly_prefix ON public.cronledger')
     // A document is what the batch likes, and must not become a row of another task.
     server.sql(`UPDATE cronledger SET document = document || '{"task": "other"}' WHERE task = 'nightly'`)
     expect(await tasksOf('ada')).toEqual(['nightly', 'other'])
