@@ -1,6 +1,7 @@
+import { formatInstant } from '../../core/instant.ts'
 import { isRepaired } from '../../core/row/attempts.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
-import type { Status } from '../../core/types.ts'
+import type { Instant, Status } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { lineWidthOf, type Screen, type TableCell, tableLine, widthOf } from '../table.ts'
 import { counted, printable } from '../text.ts'
@@ -80,7 +81,10 @@ function widthOfAll(columns: readonly ShownColumn[]): number {
   return lineWidthOf(columns.map(({ width }) => width))
 }
 
-/** Counts slots for the line below a table: `21 slots: 20 completed (2 repaired), 1 failed; 3 rejected`. */
+/**
+ * Counts slots for the line below a table: `21 slots: 20 completed (2 repaired), 1 failed; 3 rejected`. `since`: older slots of
+ * the range were not counted.
+ */
 export function openTotal() {
   const counts = new Map<Status, number>()
   let [slots, repaired, count, refused] = [0, 0, 0, 0]
@@ -93,12 +97,13 @@ export function openTotal() {
       count += own.rejections.count
       refused += own.rejections.refused
     },
-    text(): string {
+    text(since: Instant | null = null): string {
       const parts = [...counts].map(([status, number]) => {
         const more = status === 'completed' && repaired > 0 ? ` (${repaired} repaired)` : ''
         return `${number} ${status}${more}`
       })
-      return `${counted(slots, 'slot')}: ${parts.join(', ')}; ${rejectedWords({ count, refused }, ' rejected')}`
+      const from = since === null ? '' : ` since ${formatInstant(since)}`
+      return `${counted(slots, 'slot')}${from}: ${parts.join(', ')}; ${rejectedWords({ count, refused }, ' rejected')}`
     },
   }
 }

@@ -160,6 +160,15 @@ describe('what is shown of a task', () => {
     }
   })
 
+  test('the total of a range that is cut ends 10,000 slots after those that are shown, and says so', async () => {
+    const minutes = ledgerOf(Array.from({ length: 10_100 }, (_, index) => rowAt(TODAY - index * 60_000)))
+    const args = ['--task', 'nightly', '--status', 'recorded', '--since', '2000-01-01']
+    const { stdout, stderr } = await cronledger(['history', '--store', minutes, ...args])
+    const from = new Date(TODAY - 10_020 * 60_000).toISOString().replace('.000', '')
+    expect(stdout).toContain(`\n10021 slots since ${from}: 10021 completed; 0 rejected\n`)
+    expect(stderr).toContain('Use --limit 0 to show and count all of them.')
+  })
+
   test('no slot: a sentence in a table, and an empty answer for a program', async () => {
     const print = (args: readonly string[]) =>
       cronledger(['history', '--store', store, '--task', 'nightly', '--since', '2027-01-01', ...args])
