@@ -15,7 +15,6 @@ import {
   type TriggerOptions,
   type TriggerParts,
 } from './run/run-trigger.ts'
-import { localSlot, runKey } from './run/slot-variables.ts'
 
 export interface Attempt {
   readonly task: string
@@ -169,8 +168,8 @@ async function callWork<T>(
   const { lost, runId } = live
   const end = new AbortController()
   // The work may throw the reason of its signal, and a program that catches it expects an error.
-  const error = new DOMException('The lease of this attempt is lost, so its work must end.', 'AbortError')
-  const unlinkLease = onAbort(lost, () => end.abort(error))
+  const leaseLost = () => new DOMException('The lease of this attempt is lost, so its work must end.', 'AbortError')
+  const unlinkLease = onAbort(lost, () => end.abort(leaseLost()))
   const unlink = link(signal === undefined ? [] : [signal], end)
   let report: string | null = null
   let saved: string | null | undefined
@@ -203,17 +202,19 @@ async function callWork<T>(
 
 function attemptOf(live: LiveAttempt, signal: AbortSignal): Omit<Attempt, 'report' | 'checkpoint' | 'saveCheckpoint'> {
   const { task, slot, timezone, windowEnd, since, number, runId } = live
+  const env = attemptVariables(live)
   return {
     task,
     slot: new Date(slot),
-    ...localSlot(live),
+    date: env.CRONLEDGER_RUN_DATE,
+    local: env.CRONLEDGER_RUN_LOCAL,
     timezone,
-    key: runKey(task, slot),
+    key: env.CRONLEDGER_RUN_KEY,
     windowEnd: windowEnd === null ? null : new Date(windowEnd),
     since: since === null ? null : new Date(since),
     number,
     runId,
     signal,
-    env: attemptVariables(live),
+    env,
   }
 }

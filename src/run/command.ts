@@ -123,7 +123,7 @@ async function endAllOf(
 }
 
 /** Returns the variables that tell a program of the batch which attempt it is a part of, and which slot to process. */
-export function attemptVariables(attempt: LiveAttempt): Readonly<Record<string, string>> {
+export function attemptVariables(attempt: LiveAttempt) {
   return {
     ...slotVariables(attempt),
     CRONLEDGER_RUN_WINDOW_END: attempt.windowEnd === null ? '' : formatInstant(attempt.windowEnd),

@@ -39,7 +39,7 @@ function offsetText(offset: number): string {
 }
 
 /** An empty date or local time, for an unknown zone, hides that of an outer run. */
-export function slotVariables(zoned: ZonedSlot): Readonly<Record<string, string>> {
+export function slotVariables(zoned: ZonedSlot) {
   const { task, slot, timezone } = zoned
   const { date, local } = localSlot(zoned)
   return {
