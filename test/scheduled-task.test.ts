@@ -1,6 +1,6 @@
 // The failures of other programs that docs/guides/timers.md lists, replayed against the library.
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createLedger, type LedgerTask, type TaskOptions } from '../src/index.ts'
@@ -73,6 +73,38 @@ const REPLAYS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     await tick(minutely, at(24, '06:02:03'))
     expect(done).toEqual([at(24, '06:00:00'), at(24, '06:02:00')])
     expect(await problems(minutely)).toContain(`missed ${at(24, '06:01:00')}`)
+  },
+  'NousResearch/hermes-agent#113603': async ({ task, tick, done }) => {
+    vi.setSystemTime(at(23))
+    const failing = task().tick(at(23), () => Promise.reject(new Error('exit code 1')))
+    expect(await failing).toMatchObject({ status: 'failed' })
+    expect(await tick(task(), at(25))).toBe('completed')
+    expect(await problems(task())).toEqual(expect.arrayContaining([`failed ${at(23)}`, `missed ${at(24)}`]))
+    expect(done).toEqual([at(25)])
+  },
+  'NousResearch/hermes-agent#108802': async ({ task }) => {
+    vi.setSystemTime(at(23))
+    const hangs = new EventEmitter()
+    const dead = task().tick(at(23), () => {
+      hangs.emit('started')
+      return once(hangs, 'end')
+    })
+    await once(hangs, 'started')
+    expect(await problems(task())).toContain(`stale ${at(23)}`)
+    hangs.emit('end')
+    await dead
+  },
+  'node-cron/node-cron#457': async ({ task, tick, done }) => {
+    const minutely = task({ schedule: '* * * * *', catchUpMs: 600_000, graceMs: 0 })
+    await tick(minutely, at(24))
+    await tick(minutely, at(24, '06:03:02'))
+    expect(done).toEqual(['06:00:00', '06:01:00', '06:02:00', '06:03:00'].map((time) => at(24, time)))
+  },
+  'oban-bg/oban-py#17': async ({ task, tick, done }) => {
+    await tick(task(), at(22))
+    expect(await Promise.all([tick(task(), at(24)), tick(task(), at(24, '06:01:00'))])).toContain('duplicate')
+    expect(await problems(task())).toContain(`missed ${at(23)}`)
+    expect(done).toEqual([at(22), at(24)])
   },
 }
 
