@@ -13,9 +13,10 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
     ...program(['kubectl', 'create', 'job', [`${cronJob}-`, { shell: '$(date +%s)' }]], {
       namespace,
       from: `cronjob/${cronJob}`,
-      'dry-run': 'client',
       output: 'json',
     }),
+    // Its value cannot be a word of its own.
+    '--dry-run=client',
     PIPE,
     ...program(['kubectl', 'set', 'env', '--local'], CHANGE),
     ...variableWords(variables),

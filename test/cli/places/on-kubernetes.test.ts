@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { parse as parseYaml } from 'yaml'
+import { commandText } from '../../../src/format/command-line.ts'
 import { readSchema } from '../../../src/store/schema.ts'
+import { rerunStep } from '../../../src/verdict/steps.ts'
+import { blocksIn } from '../../docs/markdown.ts'
 import { cronledger, type Loose, MAIN, scratch } from '../../support/cli.ts'
 import { startOfToday } from '../../support/today.ts'
 
@@ -104,6 +107,16 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
       trigger: { kind: 'forced', by: 'ada', reason: HOSTILE },
       kubernetes: { cronJob: 'nightly', job: expect.stringMatching(/^nightly-\d{10}$/) },
     })
+  })
+
+  test('the operating guide shows the command as it is printed', () => {
+    const [block] = blocksIn(new URL('../../../docs/guides/operating.md', import.meta.url)).filter(({ text }) =>
+      text.includes('kubectl create job'),
+    )
+    const place = { kind: 'kubernetes', namespace: 'batch', cronJob: 'nightly' } as const
+    const target = { store: '', task: 'nightly', slot: Date.parse('2026-11-24T18:00:00Z'), place }
+    const printed = filledIn(commandText(rerunStep('run it again', target).command), "the batch's input was fixed")
+    expect(block?.text.trim().replace(/ \\\n */g, ' ')).toBe(printed)
   })
 
   test('a Job that is made by hand runs the batch once, although the CronJob retries each failure', async () => {

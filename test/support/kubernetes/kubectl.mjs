@@ -72,6 +72,7 @@ if (args.includes('--local')) {
   }
   process.stdout.write(JSON.stringify(job))
 } else if (verb === 'create' && what === 'job') {
+  if (!args.includes('--dry-run=client')) fail('error: only a dry run is expected')
   const { metadata, spec } = parse(readFileSync(file('cronjob.yaml'), 'utf8'))
   if (option('from') !== `cronjob/${metadata.name}`) fail(`cronjobs.batch "${option('from')}" not found`)
   const made = { apiVersion: 'batch/v1', kind: 'Job', metadata: { name, namespace: option('namespace') } }
