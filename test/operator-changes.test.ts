@@ -75,7 +75,7 @@ test('pause records who, when and why', async () => {
   expect(pause?.at).toBeGreaterThanOrEqual(before)
 })
 
-test('from now on by default: slots that are missed already stay missed', async () => {
+test('a pause is from now on by default: slots that are missed already stay missed', async () => {
   const ledger = await ledgerWithMissed()
   const missed = await check(ledger)
   await ledger.pause(PAUSE)
@@ -84,7 +84,7 @@ test('from now on by default: slots that are missed already stay missed', async 
   expect(await check(ledger)).toEqual([])
 })
 
-test('of a span that is over: its slots are not missed, and a late trigger starts nothing', async () => {
+test('a pause of a span that is over: its slots are not missed, and a late trigger starts nothing', async () => {
   const ledger = await ledgerWithMissed()
   const { suspensions, changed } = await ledger.pause({ ...PAUSE, from: day(-4), until: '1s' })
   expect(changed).toBe(true)
@@ -127,7 +127,7 @@ describe('all tasks', () => {
   }
   const { task: _, ...ALL } = PAUSE
 
-  test('are paused and resumed, and a pause of one task and a retirement stay in force', async () => {
+  test('all tasks are paused and resumed, and a pause of one task and a retirement stay in force', async () => {
     const ledger = newLedger()
     for (const task of ['nightly', 'paused', 'retired']) await run(ledger, day(-1), { task })
     await ledger.pause({ ...PAUSE, task: 'paused', reason: 'its own' })
@@ -142,7 +142,7 @@ describe('all tasks', () => {
     expect(left).toMatchObject([[ended], [{ reason: 'its own', until: null }, ended], [ended, { until: null }]])
   })
 
-  test('the error of one is its result, and the others are changed', async () => {
+  test('the error of one task of pause --all is its result, and the others are changed', async () => {
     const ledger = newLedger()
     for (const task of ['a', 'b', 'c']) await run(ledger, day(-1), { task })
     // A pause a second, until the record of one task is full of pauses that are not over.
@@ -184,35 +184,6 @@ test('a task of which only a force has run can be paused and retired', async () 
   expect(await tasksOf(ledger)).toMatchObject([{ task: 'nightly', schedules: [{ declared: 'forced' }] }])
 })
 
-test('resume ends what goes on, cancels what is planned, and triggers start again', async () => {
-  const ledger = newLedger()
-  await run(ledger, day(-5))
-  await ledger.pause({ ...PAUSE, from: day(-4) })
-  await ledger.pause({ ...PAUSE, from: day(5), until: day(6), reason: 'planned' })
-  expect(await run(ledger, day(-2))).toMatchObject({ status: 'paused', pause: { by: 'ada' } })
-  const { changed, suspensions, record } = await ledger.resume({ task: 'nightly', by: 'bob' })
-  expect(changed).toBe(true)
-  expect(suspensions).toEqual(record.pauses)
-  const ended = { by: 'bob', reason: 'resumed' }
-  expect(suspensions).toMatchObject([{ ended }, { ended, from: suspensions[1]?.until }])
-  // The slot lies in the pause that was ended. It is not caught up.
-  expect(await run(ledger, day(-1))).toMatchObject({ status: 'paused' })
-  expect(await run(ledger, day(-1))).toMatchObject({ status: 'duplicate', cause: 'skipped' })
-})
-
-test('a task that is neither paused nor retired is left as it is', async () => {
-  const ledger = await ledgerWithMissed()
-  expect(await ledger.resume({ task: 'nightly' })).toMatchObject({ changed: false, suspensions: [] })
-})
-
-test('retire begins after the last recorded slot, so that check is silent at once', async () => {
-  const ledger = await ledgerWithMissed()
-  const { changed, suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
-  expect(changed).toBe(true)
-  expect(suspensions).toMatchObject([{ from: slotOf(day(-2)), until: null, reason: 'removed' }])
-  expect(await check(ledger)).toEqual([])
-})
-
 test('retire never begins in the future by itself, also if an operator has resolved a later slot', async () => {
   const ledger = newLedger()
   await run(ledger, day(-1))
@@ -221,21 +192,9 @@ test('retire never begins in the future by itself, also if an operator has resol
   expect(suspensions[0]?.from).toBeLessThanOrEqual(Date.now())
 })
 
-test('twice: the first retirement stays, and is the answer', async () => {
+test('a task that is retired twice: the first retirement stays, and is the answer', async () => {
   const ledger = await ledgerWithMissed()
   const { suspensions } = await ledger.retire({ ...PAUSE, reason: 'removed' })
   const again = await ledger.retire({ ...PAUSE, by: 'bob', from: day(-1) })
   expect(again).toMatchObject({ changed: false, suspensions })
-})
-
-test('resume revives the task, and so does a scheduled trigger for a slot in the retirement', async () => {
-  const ledger = await ledgerWithMissed()
-  await ledger.retire({ ...PAUSE, reason: 'removed' })
-  expect(await ledger.resume({ task: 'nightly', by: 'bob' })).toMatchObject({
-    suspensions: [{ ended: { by: 'bob' } }],
-  })
-  await ledger.retire({ ...PAUSE, reason: 'removed again', from: day(-1) })
-  expect(await run(ledger, day(-1))).toMatchObject({ status: 'completed' })
-  const [known] = await tasksOf(ledger)
-  expect(known?.retirements[1]).toMatchObject({ until: slotOf(day(-1)), ended: { by: 'cronledger' } })
 })

@@ -22,6 +22,7 @@ import {
   resumedText,
   retiredText,
 } from '../../src/format/task/task-change.ts'
+import { shellWord } from '../../src/format/text.ts'
 import type { LeftOut } from '../../src/verdict/cautions.ts'
 import { collectIncidents } from '../../src/verdict/incidents.ts'
 import { isFinding, NO_FINDINGS, type TaskFinding } from '../../src/verdict/judge.ts'
@@ -82,8 +83,14 @@ test('the lines of the log, of check and of the commands for operators read as i
 function withoutRepetitions(lines: readonly string[]): readonly string[] {
   const known = new Map<string, string>()
   const shown: string[] = []
+  let ofTask = ''
   for (const line of lines) {
-    const text = line.trim().replace(/: {2,}/, ': ')
+    const [, task] = /^([\w ]+):$/.exec(line) ?? []
+    if (task !== undefined) ofTask = ` --task ${shellWord(task)} `
+    const text = line
+      .trim()
+      .replace(/: {2,}/, ': ')
+      .replace(ofTask, ' --task TASK ')
     const name = /^.+?(?=: (?:cronledger|aws) )/.exec(text)?.[0] ?? text.split(' ').slice(0, 5).join(' ')
     const isRepeated = line.startsWith('  ') && known.get(name) === text
     const last = shown.at(-1)

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, type Ended, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
 import { startOfToday } from '../../support/today.ts'
 
@@ -18,17 +18,14 @@ const slotBefore = (days: number) =>
 /** A ledger whose task ran so many days ago, and was missed since. */
 async function missedFor(days: number) {
   const store = `file:${join(folder, `ledger-${++files}.db`)}`
-  const args = (slot: string, options: readonly string[], batch: readonly string[]) => [
-    ...['run', '--store', store, ...NIGHTLY, '--event-time', slot, '--log', 'json', ...options, '--', ...batch],
-  ]
-  const run = (slot: string, options: readonly string[], batch: readonly string[], env = {}) =>
-    cronledger(args(slot, options, batch), { env })
+  const run = (slot: string, options: readonly string[], batch: readonly string[]) =>
+    cronledger(['run', '--store', store, ...NIGHTLY, '--event-time', slot, '--log', 'json', ...options, '--', ...batch])
   const rows = async (): Promise<Loose[]> => {
     const { stdout } = await cronledger(['history', 'nightly', '--store', store, '--status', 'recorded', '--json'])
     return JSON.parse(stdout).reverse()
   }
   await run(slotBefore(days + 1), [], ['true'])
-  return { store, args, run, rows }
+  return { store, run, rows }
 }
 
 const CATCH_UP = ['--catch-up', '31d']
@@ -99,22 +96,6 @@ test('a failed one does not stop the rest; the exit code is the own one, or else
   const other = await missedFor(1)
   const both = ['sh', '-c', `test $CRONLEDGER_RUN_SLOT = ${slotBefore(1)} && exit 4; exit 6`]
   expect((await other.run(slotBefore(0), CATCH_UP, both)).code).toBe(6)
-})
-
-test('SIGTERM in the middle: the attempt ends in order, and what is left is caught up next time', async () => {
-  const { args, run, rows } = await missedFor(3)
-  const running = start(args(slotBefore(0), CATCH_UP, ['sh', '-c', 'echo $CRONLEDGER_RUN_SLOT; exec sleep 60']))
-  await running.printed(slotBefore(3))
-  running.child.kill('SIGTERM')
-  const ended = await running.ended
-  expect(ended.code).toBe(143)
-  expect(slotsOf(ended)).toEqual([slotBefore(3)])
-  expect(eventNames(ended).slice(-2)).toEqual([`failed ${slotBefore(3)}`, `stopped ${slotBefore(0)}`])
-  expect(await rows()).toMatchObject([
-    {},
-    { slot: slotBefore(3), state: 'FAILED', attempts: [{ outcome: 'interrupted' }] },
-  ])
-  expect(slotsOf(await run(slotBefore(0), CATCH_UP, PRINT_SLOT))).toEqual([2, 1, 0].map(slotBefore))
 })
 
 test('a forced run does not catch up: with both flags a usage error, else the variable of one is ignored', async () => {

@@ -2,31 +2,25 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { createLedger } from '../../../src/ledger.ts'
 import { cronledger, type Ended, type Loose, MAIN, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
-let count = 0
-
 const OLD = '0 3 * * *'
 const NEW = '30 4 * * *'
 
 const lastOf = ({ stderr }: Ended): Loose => JSON.parse(stderr.trim().split('\n').at(-1) ?? '')
 
-/** Returns a runner on a ledger in which the task has run with the old schedule. */
-async function ledger() {
-  const store = `file:${join(folder, `ledger-${++count}.db`)}`
-  const env = { CRONLEDGER_STORE: store, CRONLEDGER_TASK: 'nightly', CRONLEDGER_LOG: 'json' }
-  const run = (schedule: string, eventTime: string, more: Readonly<Record<string, string>> = {}) =>
-    cronledger(['run', '--schedule', schedule, '--event-time', eventTime, '--', 'true'], { env: { ...env, ...more } })
-  expect((await run(OLD, '2026-01-05T03:00:00Z')).code).toBe(0)
-  return { store, env, run }
-}
-
 const REFUSE = { CRONLEDGER_STRICT: 'true' }
 
 test('the printed commands work when they are pasted: compare the schedules, then accept the new one', async () => {
-  const { run } = await ledger()
+  const env = {
+    CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}`,
+    CRONLEDGER_TASK: 'nightly',
+    CRONLEDGER_LOG: 'json',
+  }
+  const run = (schedule: string, eventTime: string, more: Readonly<Record<string, string>> = {}) =>
+    cronledger(['run', '--schedule', schedule, '--event-time', eventTime, '--', 'true'], { env: { ...env, ...more } })
+  expect((await run(OLD, '2026-01-05T03:00:00Z')).code).toBe(0)
   const { steps } = lastOf(await run(NEW, '2026-01-06T04:30:00Z', REFUSE))
   const [compare = '', accept = '', skip = ''] = steps.map(({ command }: Loose) => command)
   const paste = (command: string) =>
@@ -41,16 +35,4 @@ test('the printed commands work when they are pasted: compare the schedules, the
   expect((await run(NEW, '2026-01-07T04:30:00Z', REFUSE)).code).toBe(0)
   expect((await run(OLD, '2026-01-08T03:00:00Z', REFUSE)).code).toBe(65)
   expect(skip).toMatch(/^cronledger resolve .* --state skipped /)
-})
-
-test('the library refuses it as well, also while it keeps the ledger open', async () => {
-  const { store, run } = await ledger()
-  const open = createLedger({ store })
-  const options = { task: 'nightly', schedule: OLD, strict: true } as const
-  const first = await open.run({ ...options, eventTime: '2026-01-06T03:00:00Z' }, () => 'done')
-  expect(first.status).toBe('completed')
-  expect((await run(NEW, '2026-01-07T04:30:00Z')).code).toBe(0)
-  const refused = open.run({ ...options, eventTime: '2026-01-08T03:00:00Z' }, () => 'done')
-  const outcome = { status: 'refused', cause: 'scheduleChanged', row: null }
-  await expect(refused).rejects.toMatchObject({ name: 'OutcomeError', outcome })
 })

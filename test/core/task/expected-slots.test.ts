@@ -234,7 +234,6 @@ async function findings(
 }
 
 const day = (date: number) => Date.UTC(2026, 10, date, 3)
-const on = (date: number, row: Row): Row => ({ ...row, slot: day(date) })
 
 test('the slots of several tasks that were due are one list, newest first', () => {
   const tasks = [
@@ -289,18 +288,6 @@ test('a missed slot has the schedule of its time', () => {
   })
 })
 
-test('missed before, between and after the rows; rows of slots that were not due are judged too', async () => {
-  const rows = [on(9, rowWith({ ending: FAILED })), on(6, rowWith({ ending: SUCCEEDED })), on(4, rowWith({}))]
-  expect(await findings([8, 7, 6, 5, 3].map(day), rows)).toEqual([
-    'failed 9',
-    'missed 8',
-    'missed 7',
-    'missed 5',
-    'stale 4',
-    'missed 3',
-  ])
-})
-
 test('late is the first attempt that a scheduler started', async () => {
   const late = { ...rowWith({ ending: SUCCEEDED }), slot: NOW - 600_001 }
   const forced = { ...rowWith({ trigger: FORCED, ending: SUCCEEDED }), slot: NOW - 600_001 }
@@ -324,22 +311,6 @@ test('an attempt that was claimed late, and waits for its start, has not started
   const started = { ...pending(rowWith({})), slot: NOW - 600_001, leaseUntil: NOW + 7_200_000 }
   expect(await findings([], [started], 600_000)).toEqual(['late 24'])
   expect(await findings([], [lastWaiting(started)], 600_000)).toEqual([])
-})
-
-test('a lease that is over by less than the skew is not stale yet', async () => {
-  const now = NOW + 3_600_000
-  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: now - 30_000 })])).toEqual([])
-  expect(await findings([], [on(9, { ...pending(rowWith({})), leaseUntil: now - 30_001 })])).toEqual(['stale 9'])
-})
-
-test('a slot that failed and was completed by force is well', async () => {
-  const row = on(9, rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED }))
-  expect(await findings([day(9)], [row])).toEqual([])
-})
-
-test('a row of a newer cronledger is not missed, but a finding of its own', async () => {
-  const newer = { task: 'nightly', slot: day(9), schemaVersion: 3, newerSchema: true } as const
-  expect(await findings([day(9)], [newer])).toEqual(['unknown 9'])
 })
 
 describe('overdue', () => {
