@@ -6,7 +6,7 @@ import type { Row } from '../../core/types.ts'
 import { bytesOf } from '../../core/user-text.ts'
 import { scheduleOf } from '../../verdict/found.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
-import { scheduleText } from '../../verdict/sentence.ts'
+import { type Sentence, scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
 import type { StepTarget } from '../../verdict/target.ts'
 import { targetOfSlot, type Verdict, verdictOf } from '../../verdict/verdict.ts'
@@ -39,7 +39,7 @@ export function showText(shown: ShownSlot): string {
     ...factTable({
       ...verdictFacts(shown),
       ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),
-      ...(row === null ? absentFacts(shown) : slotFacts(row)),
+      ...(row === null ? absentFacts(shown) : inUtc(slotFacts(row))),
       ...foundFact(shown),
     }),
     ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row), ...reportLines(row)]),
@@ -84,25 +84,30 @@ function factTable(facts: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
 }
 
-/** Returns the facts about a slot, by name. The texts are not yet safe on a terminal. */
-export function slotFacts(row: Row): Readonly<Record<string, string>> {
-  const { slot, windowEnd, schedule, rejections, unlistedAttempts } = row
+function inUtc(facts: Readonly<Record<string, Sentence>>): Readonly<Record<string, string>> {
+  const textOf = (part: Sentence[number]) => (typeof part === 'string' ? part : formatInstant(part.at))
+  return Object.fromEntries(Object.entries(facts).map(([name, sentence]) => [name, sentence.map(textOf).join('')]))
+}
+
+/** Returns the facts about a slot, by name. A page has the times in its own zone, and no local ones. Not yet safe to show. */
+export function slotFacts(row: Row, withLocal = true): Readonly<Record<string, Sentence>> {
+  const { slot, windowEnd, schedule, rejections, unlistedAttempts, leaseUntil, checkpoint, expiresAt } = row
   const since = sinceOf(row)
-  const end = windowEnd === null ? ', no end: the schedule has no later slot' : ` to ${formatInstant(windowEnd)}`
+  const end = windowEnd === null ? [', no end: the schedule has no later slot'] : [' to ', { at: windowEnd }]
   const localEnd = windowEnd === null ? '' : ` to ${localTimeIn(windowEnd, schedule.zone)}`
   const unlisted = unlistedAttempts === 0 ? '' : ` (${unlistedAttempts} of them never started and are not listed)`
   const dropped = rejections.count - keptRejections(row).length
   return {
-    'stored state': row.state,
-    window: `${formatInstant(slot)}${end}`,
-    'local time': `${localTimeIn(slot, schedule.zone)}${localEnd}`,
-    schedule: `${scheduleText(schedule)}, zone data ${row.zoneData}`,
-    ...(since === undefined ? {} : { range: `after ${formatInstant(since)}, up to ${formatInstant(slot)}` }),
-    attempts: `${attemptCount(row)}${unlisted}`,
-    rejected: `${rejectedWords(rejections)}${dropped > 0 ? `, ${dropped} of them only counted` : ''}`,
-    ...(row.leaseUntil === null ? {} : { lease: `until ${formatInstant(row.leaseUntil)}` }),
-    ...(row.checkpoint === undefined ? {} : { checkpoint: checkpointText(row.checkpoint) }),
-    ...(row.expiresAt === null ? {} : { expires: formatInstant(row.expiresAt) }),
+    'stored state': [row.state],
+    window: [{ at: slot }, ...end],
+    ...(withLocal && { 'local time': [localTimeIn(slot, schedule.zone), localEnd] }),
+    schedule: [`${scheduleText(schedule)}, zone data ${row.zoneData}`],
+    ...(since !== undefined && { range: ['after ', { at: since }, ', up to ', { at: slot }] }),
+    attempts: [`${attemptCount(row)}${unlisted}`],
+    rejected: [`${rejectedWords(rejections)}${dropped > 0 ? `, ${dropped} of them only counted` : ''}`],
+    ...(leaseUntil !== null && { lease: ['until ', { at: leaseUntil }] }),
+    ...(checkpoint !== undefined && { checkpoint: [checkpointText(checkpoint)] }),
+    ...(expiresAt !== null && { expires: [{ at: expiresAt }] }),
   }
 }
 

@@ -1,11 +1,10 @@
-import type { Child } from 'hono/jsx'
-import { sinceOf } from '../../../core/row/attempts.ts'
 import type { AttemptRecord, Instant, Row } from '../../../core/types.ts'
 import { type ShownSlot, slotFacts } from '../../../format/slot/show.ts'
 import { slotTimeline, type TimelineEvent } from '../../../format/slot/timeline.ts'
 import { notExpectedText } from '../../../format/task/declaration.ts'
 import { printable } from '../../../format/text.ts'
 import { nextTriggerText } from '../../../format/verdict.ts'
+import type { Sentence } from '../../../verdict/sentence.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
@@ -62,9 +61,7 @@ export function SlotDetail({ model }: { readonly model: Described }) {
       <dl class="why">
         <dt>what happened</dt>
         <dd>
-          {verdict.happened.map((part) =>
-            typeof part === 'string' ? printable(part) : <Time at={part.at} near={slot} clock={clock} />,
-          )}
+          <Said said={verdict.happened} clock={clock} near={slot} />
         </dd>
         <dt>work</dt>
         <dd>{printable(verdict.workText)}</dd>
@@ -77,10 +74,12 @@ export function SlotDetail({ model }: { readonly model: Described }) {
         <details>
           <summary>Details</summary>
           <dl>
-            {Object.entries(detailsOf(own, model)).map(([name, fact]) => (
+            {Object.entries(detailsOf(own, model)).map(([name, said]) => (
               <>
                 <dt>{name}</dt>
-                <dd>{fact}</dd>
+                <dd>
+                  <Said said={said} clock={clock} />
+                </dd>
               </>
             ))}
           </dl>
@@ -90,32 +89,19 @@ export function SlotDetail({ model }: { readonly model: Described }) {
   )
 }
 
-function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<string, Child>> {
-  const { slot, windowEnd, leaseUntil, expiresAt } = row
-  const { schedule = '', attempts = '', rejected = '' } = slotFacts(row)
-  const since = sinceOf(row)
-  const time = (at: Instant) => <Time at={at} clock={clock} />
+function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<string, Sentence>> {
   return {
-    'stored state': row.state,
-    window: (
-      <>
-        {time(slot)} {windowEnd === null ? '(no end: the schedule has no later slot)' : <>to {time(windowEnd)}</>}
-      </>
-    ),
-    schedule: printable(schedule),
-    ...(since !== undefined && {
-      range: (
-        <>
-          after {time(since)}, up to {time(slot)}
-        </>
-      ),
-    }),
-    attempts,
-    rejected,
-    ...(leaseUntil !== null && { lease: <>until {time(leaseUntil)}</> }),
-    ...(expiresAt !== null && { 'record expires': time(expiresAt) }),
-    ...(found !== null && { 'not expected': printable(notExpectedText(found, clock.zone)) }),
+    ...slotFacts(row, false),
+    ...(found !== null && { 'not expected': [notExpectedText(found, clock.zone)] }),
   }
+}
+
+/** A sentence with its times as elements, in the zone of the page. */
+function Said({ said, clock, near }: Readonly<{ said: Sentence; clock: WallClock; near?: Instant }>) {
+  const place = near === undefined ? {} : { near }
+  return said.map((part) =>
+    typeof part === 'string' ? printable(part) : <Time at={part.at} {...place} clock={clock} />,
+  )
 }
 
 function ForcedBy({ attempt: { trigger } }: { readonly attempt: AttemptRecord }) {
