@@ -40,14 +40,3 @@ test.each([
 ])('the local time of the slot %s in %s is %s', (slot, timezone, local) => {
   expect(localSlot({ slot: at(slot), timezone })).toEqual({ date: local.split('T')[0], local })
 })
-
-// Made by Python: uuid.uuid5(uuid.UUID('92018dac-55ae-4b8c-bfdb-45fc6b24539d'), 'nightly 2026-11-24T18:00:00Z').
-test('the key of a slot is the UUID version 5 of the task and the slot', () => {
-  expect(runKey('nightly', at('2026-11-24T18:00:00Z'))).toBe('5afdb30d-1b49-5dfa-b8cc-dcd415a9c1b3')
-})
-
-test('the key of a slot differs between slots and between tasks', () => {
-  const slot = at('2026-11-24T18:00:00Z')
-  const keys = [runKey('nightly', slot), runKey('nightly', slot + 1000), runKey('weekly', slot)]
-  expect(new Set(keys).size).toBe(3)
-})
