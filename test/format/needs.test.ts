@@ -145,12 +145,13 @@ describe('the next steps for several slots of a task', () => {
 
   test('a task comes after those that it waits for', () => {
     const { needs, add } = collectNeeds()
-    const after = recordWith(schedules, { expectations: { since: 0, after: ['z'] } })
+    const after = (name: string) => recordWith(schedules, { expectations: { since: 0, after: [name] } })
     for (const [task, record] of [
-      ['a', after],
+      ['a', after('z')],
+      ['b', after('z*')],
       ['z', recordWith(schedules)],
     ] as const)
       add(missed(row.slot, { task, record }))
-    expect(needsOf(needs, 'dynamodb:ledger').map(({ task }) => task)).toEqual(['z', 'a'])
+    expect(needsOf(needs, 'dynamodb:ledger').map(({ task }) => task)).toEqual(['z', 'a', 'b'])
   })
 })
