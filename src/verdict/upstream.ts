@@ -30,7 +30,9 @@ export function depthOf(
   left: ReadonlySet<string>,
   upstreams: ReadonlyMap<string, readonly string[]>,
 ): number {
+  const after = upstreams.get(task) ?? []
+  if (after.length === 0) return 0
   const others = new Set([...left].filter((one) => one !== task))
-  const own = tasksAfter(upstreams.get(task) ?? [], task, others).filter((one) => others.has(one))
+  const own = tasksAfter(after, task, others).filter((one) => others.has(one))
   return Math.max(0, ...own.map((one) => 1 + depthOf(one, others, upstreams)))
 }

@@ -145,10 +145,10 @@ describe('the next steps for several slots of a task', () => {
 
   test('a task comes after those that it waits for', () => {
     const { needs, add } = collectNeeds()
-    const after = (name: string) => recordWith(schedules, { expectations: { since: 0, after: [name] } })
+    const waitingFor = (name: string) => recordWith(schedules, { expectations: { since: 0, after: [name] } })
     for (const [task, record] of [
-      ['a', after('z')],
-      ['b', after('z*')],
+      ['a', waitingFor('z')],
+      ['b', waitingFor('z*')],
       ['z', recordWith(schedules)],
     ] as const)
       add(missed(row.slot, { task, record }))
