@@ -124,18 +124,28 @@ export function needsOf(needs: NeedsOfTasks, store: string): readonly TaskNeed[]
   return [...needs]
     .sort(([one], [other]) => (depths.get(one) ?? 0) - (depths.get(other) ?? 0))
     .map(([task, own]) => {
-      const parts = partsOf(own, store)
+      const parts = stepsOfTask(own, store)
       const cautions = [...new Set(parts.flatMap((part) => part.cautions.flatMap((text) => text ?? [])))]
       return { task, owner: own.owner, cautions, steps: parts.flatMap(({ steps }) => steps) }
     })
 }
 
-function partsOf(
+function stepsOfTask(
   { again, stale, settled, doubts, alone, tried, unsure }: NeedsOfTask,
   store: string,
 ): readonly NextSteps[] {
   const of = (found: TaskFinding) => needOfOne(found, store)
   const targetOf = (found: TaskFinding) => targetOfSlot(found, store)
+  /** One slot has the steps of its own verdict, and several have steps for their range. */
+  const ofGroup = (
+    group: Group | null,
+    caution: string | null,
+    stepsOf: (from: StepTarget, to: number) => readonly Step[],
+  ) => {
+    if (group === null) return []
+    const { count, newest, oldest } = group
+    return [count === 1 ? of(newest) : { cautions: [caution], steps: stepsOf(targetOf(oldest), newest.slot + 1000) }]
+  }
   const isOnly = [again, stale].filter((group) => group !== null).length + alone.length === 1
   // The operator must first see what an attempt has done.
   const isSeen = tried === null || (tried === stale?.newest && stale.count === 1) || (isOnly && again?.count === 1)
@@ -144,58 +154,20 @@ function partsOf(
     unsure && again?.count !== 1 && `${zonedTime(unsure.slot, unsure.schedule.zone)}: ${cautionOf(unsure)}`
   return [
     { cautions: [unsureText || null], steps: looks },
-    ...(again === null
-      ? []
-      : [
-          again.count === 1
-            ? of(again.newest)
-            : {
-                cautions: [],
-                steps: rangeSteps(
-                  targetOf(again.oldest),
-                  endOf(again),
-                  stale === null ? undefined : ['missed', 'failed'],
-                ),
-              },
-        ]),
-    ...(stale === null
-      ? []
-      : [
-          stale.count === 1
-            ? of(stale.newest)
-            : {
-                cautions: [STALE_SLOTS_CAUTION],
-                steps: [
-                  ...rangeSteps(targetOf(stale.oldest), endOf(stale), ['stale']),
-                  ...settleSteps('or mark them as completed', targetOf(stale.oldest), endOf(stale), ['stale']),
-                ],
-              },
-        ]),
+    ...ofGroup(again, null, (from, to) => rangeSteps(from, to, stale === null ? undefined : ['missed', 'failed'])),
+    ...ofGroup(stale, STALE_SLOTS_CAUTION, (from, to) => [
+      ...rangeSteps(from, to, ['stale']),
+      ...settleSteps('or mark them as completed', from, to, ['stale']),
+    ]),
     ...alone.map((found) => (isOnly ? of(found) : named(of(found), found))),
     ...doubts.map((group) => needOfDoubts(group, targetOf(group.newest), of)),
-    ...(settled === null
-      ? []
-      : [
-          settled.count === 1
-            ? of(settled.newest)
-            : {
-                cautions: [
-                  'Look at the data of each slot that is unusual. To run it again does its work a second time.',
-                ],
-                steps: settleSteps(
-                  'if they are right, settle them',
-                  targetOf(settled.oldest),
-                  endOf(settled),
-                  keysOf(REMARKS),
-                ),
-              },
-        ]),
+    ...ofGroup(settled, SETTLE_CAUTION, (from, to) =>
+      settleSteps('if they are right, settle them', from, to, keysOf(REMARKS)),
+    ),
   ]
 }
 
-function endOf({ newest }: Group): number {
-  return newest.slot + 1000
-}
+const SETTLE_CAUTION = 'Look at the data of each slot that is unusual. To run it again does its work a second time.'
 
 function needOfOne(found: TaskFinding, store: string): NextSteps {
   const { caution, steps } = verdictOf(found, store)
