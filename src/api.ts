@@ -88,7 +88,7 @@ export interface HealthOptions extends ReadOptions {
 }
 
 export interface CheckOptions extends HealthOptions {
-  /** Called if a duplicate in one of the newest ten slots of a task came from another AWS account, ECS cluster or family. */
+  /** Called if a duplicate in one of the newest ten slots of a task came from another place: an AWS account, cluster, namespace and so on. */
   readonly emitTwin?: ((twin: Twin) => void) | undefined
   /** Only the findings that arose in this last span, in milliseconds. Default: all. */
   readonly newMs?: number | undefined

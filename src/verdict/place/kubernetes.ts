@@ -42,9 +42,9 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
       kubectl set env --local --filename - --output json "$@" |
       kubectl patch --local --filename - --output json --type merge --patch '${NO_RETRY}' |
       kubectl create --filename - || return
-    while state=$(kubectl get job "$job" --namespace "$namespace" --output 'jsonpath={.status.conditions[?(@.status=="True")].type}') || return; do
+    # The next Job must not have the same second in its name.
+    while sleep 2; state=$(kubectl get job "$job" --namespace "$namespace" --output 'jsonpath={.status.conditions[?(@.status=="True")].type}') || return; do
       case $state in *Complete* | *Failed*) break ;; esac
-      sleep 5
     done
     code=$(kubectl get pods --namespace "$namespace" --selector "job-name=$job" --output "jsonpath=$path") || return
     ended "$slot" "$code" "Job $job"
