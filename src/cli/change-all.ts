@@ -27,9 +27,9 @@ interface Change<Options> {
 type OfAll = typeof TASK_OR_ALL & Pick<typeof TASK_CHANGE, 'store' | 'json'>
 type ChangeValues = Values<OfAll>
 
-/** Returns the environment without the task of a container, if the change on the command line is for all tasks. */
+/** Returns the environment without the task of a container, if the command line is for all tasks, or those of an owner. */
 export function envForAll(argv: readonly string[], env: Environment): Environment {
-  return isGiven('all', argv) ? { ...env, CRONLEDGER_TASK: undefined } : env
+  return isGiven('all', argv) || isGiven('owner', argv) ? { ...env, CRONLEDGER_TASK: undefined } : env
 }
 
 export function reportOf({ timezone: zone, ...change }: TaskChange, store: string): ChangeReport {

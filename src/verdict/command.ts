@@ -8,6 +8,8 @@ export const BLANKS = {
   reason: REASON_PLACEHOLDER,
   // The shell fills it in. Without such a variable, the ARN of the task is recorded.
   name: '$USER',
+  // The function of a script gets it.
+  slot: '$1',
   command: COMMAND_PLACEHOLDER,
   // AWS refuses a command that still has one of these.
   taskDefinition: 'YOUR_TASK_DEFINITION',
@@ -53,7 +55,7 @@ export interface PlaceCommands<P> {
   /** Prints the log of a container since this time. Null: it is not known where the log is. */
   readonly log: (place: P, since: string) => CommandWords | null
   /** As `start`, in a script that waits for the end. It calls a function of `script`. */
-  readonly runInScript: (place: P, slot: string, variables: Variables) => CommandWords
+  readonly runInScript: (place: P, slot: Word, variables: Variables) => CommandWords
   /** A shell function. It calls `ended` with the slot, the exit code and what ran. */
   readonly script: string
 }

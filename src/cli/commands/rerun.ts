@@ -31,11 +31,21 @@ const help = {
     store: COMMON.store,
     task: { ...TASK_OR_ALL.task, help: "Name of the scheduled batch, or a prefix: 'pay/*'" },
     all: { kind: 'switch', help: 'All tasks that the ledger knows' },
+    owner: { ...COMMON.onlyOwner, otherwise: undefined, help: 'The tasks whose owner contains this text' },
     script: {
       kind: 'switch',
       help: 'Print a script that runs the slots on ECS or Kubernetes, and start nothing',
       details:
-        'For several tasks (--all, or a prefix), rerun always prints a script. A task that runs on neither has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
+        'For several tasks (--all, --owner, or a prefix), rerun always prints a script. A task that runs on neither has a rerun command with a placeholder for its batch command, unless COMMAND is given. Stale slots are left out, unless --only names them.',
+    },
+    jobs: {
+      kind: 'integer',
+      default: 1,
+      bounds: [1, 1_000],
+      isFlagOnly: true,
+      help: 'In the script, run this many tasks side by side',
+      details:
+        'The slots of one task never run side by side. A task comes after those that it waits for (--after). Without this option, the script runs one slot after the other.',
     },
     ...SLOT_OR_RANGE,
     only: {
@@ -65,7 +75,8 @@ const help = {
       help: 'Run beside another slot (allow) or be refused',
     },
   },
-  usual: 'task all script slot from to only dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
+  usual:
+    'task all owner script jobs slot from to only dryRun keepGoing reason by timeoutMs maxAttempts retryDelayMs log',
   takesTask: true,
   runsBatch: true,
   examples: [
@@ -82,6 +93,10 @@ const help = {
       "cronledger rerun --all … --from 2026-11-23T02:00 --to 2026-11-23T05:00 --reason 'network outage' >night.sh",
       'a script for what all tasks missed or failed then: read it, and run it with sh',
     ],
+    [
+      "cronledger rerun --owner Payments … --from 2026-11-23T02:00 --jobs 4 --reason 'network outage' >night.sh",
+      'the same for the tasks of a team, four of them side by side',
+    ],
   ],
   notes: `COMMAND must work on the slot that it gets (cronledger help environment), not on the current time.
 If the runs of the task have --overlap skip or wait, a rerun is refused while another slot is running.
@@ -94,13 +109,14 @@ export const rerun: Command = {
     const { argv, env, rest, stops } = context
     const values = readOptions(help, argv, envForAll(argv, env), rest)
     const { script, dryRun, slot } = values
-    const task = taskOrAll(values)
+    const isOfOwner = values.owner !== undefined
+    const task = taskOrAll(isOfOwner && values.task === undefined ? { ...values, all: true } : values)
     checkTogether(values)
     if (isGiven('json', argv) && !dryRun) throw usageError('--json requires --dry-run. For the log, use --log json.')
     // Nothing runs here, so a stop may end the command at once.
-    if (task === null || script || isTaskPattern(task)) {
-      if (slot !== undefined && (task === null || isTaskPattern(task)))
-        throw usageError('--slot is for one task. Give --from for several tasks.')
+    const isOne = !isOfOwner && task !== null && !isTaskPattern(task)
+    if (script || !isOne) {
+      if (slot !== undefined && !isOne) throw usageError('--slot is for one task. Give --from for several tasks.')
       const without = NOT_OF_SCRIPT.find((option) => isGiven(option, argv))
       if (without !== undefined) {
         throw usageError(
@@ -109,6 +125,8 @@ export const rerun: Command = {
       }
       return Promise.race([printScript(values, context), exitCodeOfStop(stops)])
     }
+    if (isGiven('jobs', argv))
+      throw usageError('--jobs is for a script: of several tasks (--all, --owner, or a prefix), or with --script.')
     const ask = { ...context, values: { ...values, task } }
     if (dryRun) return Promise.race([showPlan(ask), exitCodeOfStop(stops)])
     if (rest === null && task.endsWith('/'))
@@ -148,8 +166,8 @@ function checkTogether(values: RerunValues): void {
   checkOperator({ by: by ?? FOUND_LATER, reason })
 }
 
-function scriptOption({ all, script, task }: RerunValues): string {
-  return all ? '--all' : script ? '--script' : `the prefix ${task}`
+function scriptOption({ all, owner, script, task }: RerunValues): string {
+  return all ? '--all' : owner !== undefined ? '--owner' : script ? '--script' : `the prefix ${task}`
 }
 
 async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: string): Promise<number> {

@@ -1,17 +1,17 @@
+import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { groupedBy } from '../../core/objects.ts'
-import type { Instant } from '../../core/types.ts'
 import { type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
-import { BATCH_WORD, type CommandWords, cronledger } from '../../verdict/command.ts'
-import { type CommandPlace, commandsOf, PLACES } from '../../verdict/place/places.ts'
+import { BATCH_WORD, cronledger, program, type Word } from '../../verdict/command.ts'
+import { commandsOf, PLACES } from '../../verdict/place/places.ts'
 import { forceVariables, logSteps, neededSteps } from '../../verdict/steps.ts'
-import { depthOf } from '../../verdict/upstream.ts'
 import { commandText, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import type { ShownSlot } from '../slot/show.ts'
-import { counted, printable } from '../text.ts'
+import { counted, printable, shellWord } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
+import { type SlotInLane, slotsInLanes, usualTimeOf } from './lanes.ts'
 import { leftOutText } from './rerun.ts'
+import { endLines, indented, OUTER_TRAP, OWN_SESSION, oneByOne, runLines, sideBySide } from './shell.ts'
 
 // The script that runs the slots of one or several tasks again, where their batches run. It is for any POSIX shell.
 
@@ -23,138 +23,129 @@ export interface RerunScript {
   /** For each task, how many slots are left out because they may not have been due. */
   readonly doubts: ReadonlyMap<string, readonly LeftOut[]>
   readonly upstreams: ReadonlyMap<string, readonly string[]>
+  /** For each task, how long its slots usually take, in milliseconds. Without a task: that is not known. */
+  readonly usualMs: ReadonlyMap<string, number>
   readonly reason: string
   readonly by: string
   readonly only: readonly string[]
+  /** The slot is not one of a range: the operator named it. */
+  readonly isNamed: boolean
   readonly keepGoing: boolean
+  /** How many tasks run side by side. The slots of one task never do. */
+  readonly jobs: number
   /** The command of the batches that run on a host. Null: the reader writes it. */
   readonly batch: readonly string[] | null
 }
 
-interface Part {
-  readonly task: string
-  readonly at: Instant
-  /** According to the ledger, no part of the work of this task was done. */
-  readonly isSafe: boolean
-  /** The length of the longest chain of tasks in the script that must run before this one. */
-  readonly depth: number
-  readonly lines: readonly string[]
-}
-
 const END = 'END_OF_CRONLEDGER'
 
-/** What the functions of the places call at the end. */
-const ENDED = `  ended() { # the slot, the exit code of its batch, and what ran it
-    case $2 in
-      0) echo "$1: succeeded" ;;
-      '' | None) echo "$1: $3 ended without an exit code" >&2; return 1 ;;
-      *) echo "$1: exit code $2 (cronledger help exit-codes)" >&2; return "$2" ;;
-    esac
-  }`
-
-/** Tasks without any work done come first. A slot that fails ends the script, unless the script has `--keep-going`. */
+/** A slot that fails ends its task and those that come after it, unless the script has `--keep-going`. */
 export function scriptLines(script: RerunScript): readonly string[] {
-  const parts = partsOf(script)
+  const { store, keepGoing, isNamed, jobs } = script
+  const slots = slotsInLanes(script.slots, script.upstreams)
+  const count = slots.length
   const [first, left] = [lookFirstLines(script), leftOutLines(script)]
-  if (parts.length === 0) return ['# Nothing to run.', ...first, ...left]
-  const commands = parts.flatMap(({ lines }) => lines)
-  const blanks = [...new Set(commands.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
-  const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(script) > 1 ? '. Each task has its own command.' : ''
-  const places = new Set(script.slots.flatMap(({ target: { place } }) => place?.kind ?? []))
+  if (count === 0) return ['# Nothing to run.', ...first, ...left]
+  const head = headline(slots, script)
+  const { functions, list } = functionsOf(slots, script)
+  const blanks = [...new Set(functions.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
+  const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(slots) > 1 ? '. Each task has its own command.' : ''
+  const kinds = [...new Set(slots.map(({ shown }) => shown.target.place?.kind))]
+  const lines = [
+    `echo ${shellWord(`${head} Ctrl-C starts nothing more, and waits for what runs.`)} >&2`,
+    ...functions,
+    ...runLines({ store, count, keepGoing, isNamed }),
+    ...(jobs === 1 ? oneByOne(list, endLines(count)) : sideBySide(jobs, list, endLines(count))),
+  ]
   return [
+    OUTER_TRAP,
     // zsh takes no comments from a terminal, and has variables that cannot be set.
     `sh <<'${END}'`,
-    `# ${headline(script)}`,
+    `# ${head}`,
     '# Read it, then paste it into bash or zsh, or add "| sh" to the command that printed it.',
     ...(blanks.length === 0 ? [] : [`# Replace first: ${blanks.join(', ')}${ownCommands}`]),
-    script.keepGoing
+    ...(tasksOf(slots) > 1
+      ? ['# Tasks for which no work was done come first, and a task comes after those that it waits for.']
+      : []),
+    keepGoing
       ? '# A slot that fails does not stop the others.'
-      : '# If a slot fails, the others are not run. Then the command that printed this prints what is left.',
+      : '# If a slot fails, the later slots of its task are not run, nor those of tasks that come after it. Then the command that printed this prints what is left.',
     ...first,
-    '(',
-    ...(script.keepGoing ? ['  failed=0'] : []),
-    ...(places.size > 0 ? [ENDED] : []),
-    ...[...places].map((kind) => PLACES[kind].script),
-    ...commands.map((line) => `  ${line}`),
-    ...(script.keepGoing ? ['  exit "$failed"'] : []),
+    '{',
+    ...kinds.map((kind) => (kind === undefined ? OWN_SESSION : PLACES[kind].script)),
+    ...lines.map(indented),
     // The batches must not read the script.
-    ') </dev/null',
+    '} </dev/null',
     ...left,
     END,
   ]
 }
 
-function tasksOf({ slots }: RerunScript): number {
-  return new Set(slots.map(({ task }) => task)).size
+function tasksOf(slots: readonly SlotInLane[]): number {
+  return new Set(slots.map(({ lane }) => lane)).size
 }
 
-function headline(script: RerunScript): string {
-  const { slots } = script
-  const tasks = tasksOf(script)
-  const counts = [counted(slots.length, 'slot'), ...(tasks > 1 ? [`of ${tasks} tasks`] : [])].join(' ')
+/** Returns `18 slots of 9 tasks of 3 owners, 4 tasks side by side. They usually take 1h 20m.` */
+function headline(slots: readonly SlotInLane[], { usualMs, jobs }: RerunScript): string {
+  const tasks = tasksOf(slots)
+  const owners = new Set(slots.flatMap(({ shown }) => shown.owner ?? [])).size
+  const of = [counted(slots.length, 'slot'), counted(tasks, 'task'), ...(owners > 0 ? [counted(owners, 'owner')] : [])]
   const order =
-    tasks > 1 ? ' Tasks for which no work was done come first, and a task comes after those that it waits for.' : ''
-  return slots.length === 1 ? `${counts}.` : `${counts}, one after the other, the oldest first.${order}`
+    slots.length === 1
+      ? ''
+      : jobs > 1 && tasks > 1
+        ? `, ${Math.min(jobs, tasks)} tasks side by side`
+        : ', one after the other, the oldest first'
+  const unknown = new Set(slots.flatMap(({ lane }) => (usualMs.has(lane.task) ? [] : lane))).size
+  const known = `They usually take about ${elapsed(usualTimeOf(slots, usualMs, jobs))}`
+  const without = unknown === 0 ? '' : `, without ${counted(unknown, 'task')} of which that is not known`
+  return `${of.join(' of ')}${order}. ${unknown === tasks ? 'How long they usually take is not known' : `${known}${without}`}.`
 }
 
-function partsOf(script: RerunScript): readonly Part[] {
-  const byTask = groupedBy(script.slots, ({ task }) => task)
-  const parts = [...byTask].flatMap(([task, slots]) => {
-    const inOrder = slots.sort((one, other) => one.slot - other.slot)
-    const depth = depthOf(task, new Set(byTask.keys()), script.upstreams)
-    const isSafe = depth === 0 && inOrder.every(({ verdict }) => verdict.work === 'not done')
-    return partsOfTask(inOrder, depth, script).map((part) => ({ ...part, isSafe, depth }))
+/** Returns a function for each task, and the slots for which it is called. Slots whose command differs have one of their own. */
+function functionsOf(slots: readonly SlotInLane[], script: RerunScript) {
+  const names = new Map<string, string>()
+  const functions: string[] = []
+  const used = new Map<number, number>()
+  const list = slots.flatMap(({ lane, shown }) => {
+    const { number, task, after } = lane
+    const command = slotCommand(shown, script)
+    const key = `${number} ${command}`
+    let name = names.get(key)
+    if (name === undefined) {
+      const others = used.get(number) ?? 0
+      used.set(number, others + 1)
+      name = others === 0 ? `run_${number}` : `run_${number}_${others}`
+      names.set(key, name)
+      const owner = shown.owner === undefined ? '' : `, ${shown.owner}`
+      functions.push(`${name}() { ${comment(`${task}${owner}`)}`, indented(command), '}')
+    }
+    const own = name === `run_${number}` ? '' : ` ${name}`
+    const call = `slot ${number} '${after.join(' ')}' '${task} ${formatInstant(shown.slot)}'${own}`
+    return [...aboutLines(shown), call]
   })
-  const rank = ({ isSafe }: Part) => (isSafe ? 0 : 1)
-  return parts.sort(
-    (one, other) =>
-      rank(one) - rank(other) || one.at - other.at || one.depth - other.depth || (one.task < other.task ? -1 : 1),
-  )
-}
-
-/** On a host, one command runs all slots of a task in their order. Elsewhere, each slot needs a run of its own. */
-function partsOfTask(
-  slots: readonly ShownSlot[],
-  depth: number,
-  script: RerunScript,
-): readonly Omit<Part, 'isSafe' | 'depth'>[] {
-  const [oldest, newest] = [slots[0], slots.at(-1)]
-  if (oldest === undefined || newest === undefined) return []
-  const end = script.keepGoing ? ' || failed=$?' : ' || exit'
-  const { task } = oldest
-  const { place } = oldest.target
-  if (place !== null)
-    return slots.map((one) => ({
-      ...{ task, at: one.slot },
-      lines: [...aboutLines(one), `${runSlotText(one, place, script)}${end}`],
-    }))
-  const command = commandText(rangeCommand(oldest, newest, script))
-  const at = depth === 0 ? oldest.slot : newest.slot
-  return [{ task, at, lines: [...slots.flatMap(aboutLines), `${command}${end}`] }]
+  return { functions, list }
 }
 
 /** The script runs what a slot waits for before it. If that failed, or is not in the script, a wait would only hold up the rest. */
 const NO_WAIT = '0s'
 
-function waits(task: string, { upstreams }: RerunScript): boolean {
-  return (upstreams.get(task) ?? []).length > 0
-}
-
-function runSlotText({ task, slot, target }: ShownSlot, place: CommandPlace, script: RerunScript): string {
-  const noWait = waits(task, script) ? { CRONLEDGER_AFTER_TIMEOUT: NO_WAIT } : {}
-  const variables = { ...forceVariables(target, script), ...noWait }
-  return commandText(commandsOf(place).runInScript(place, `${task} ${formatInstant(slot)}`, variables))
-}
-
-function rangeCommand(oldest: ShownSlot, newest: ShownSlot, script: RerunScript): CommandWords {
-  const { store, only, reason, by, keepGoing, batch } = script
-  const [from, to] = [oldest.slot, newest.slot + 1000].map(formatInstant)
-  const which = oldest === newest ? { slot: from } : { from, to }
-  const { task } = oldest
-  const noWait = waits(task, script) ? { 'after-timeout': NO_WAIT } : {}
-  const flags = { store, task, ...which, only: only.join(','), ...noWait, reason, by }
-  const goOn = keepGoing && oldest !== newest ? ['--keep-going'] : []
-  return cronledger('rerun', flags, ...goOn, '--', ...(batch ?? [BATCH_WORD]))
+/** Returns the command of a slot, which the shell has in `$1`. */
+function slotCommand({ task, target }: ShownSlot, script: RerunScript): string {
+  const { store, only, reason, by, batch } = script
+  const waits = (script.upstreams.get(task) ?? []).length > 0
+  const { place } = target
+  if (place === null) {
+    const flags = { only: only.join(','), ...(waits && { 'after-timeout': NO_WAIT }), reason, by }
+    const more = commandText([...program([], flags), '--', ...(batch ?? [BATCH_WORD])])
+    return `setsid ${commandText(cronledger('rerun', { store, task }))} --slot "$1" ${more}`
+  }
+  const slot = { CRONLEDGER_FORCE_SLOT: { blank: 'slot', inQuotes: true } } as const
+  const noWait = waits ? { CRONLEDGER_AFTER_TIMEOUT: NO_WAIT } : {}
+  const name: Word = [{ shell: '"$name"' }]
+  return commandText(
+    commandsOf(place).runInScript(place, name, { ...forceVariables(target, script), ...slot, ...noWait }),
+  )
 }
 
 function aboutLines(shown: ShownSlot): readonly string[] {

@@ -404,7 +404,7 @@ test('the script of rerun for several tasks, with the command of each batch fill
     code: 64,
     stderr: expect.stringContaining('no task matches "othr/*"'),
   })
-  expect((await ask('other/*')).stdout.match(/--task \S+/g)).toEqual(['--task other/mail', '--task other/report'])
+  expect((await ask('other/*')).stdout.match(/--task [a-z]\S+/g)).toEqual(['--task other/mail', '--task other/report'])
   const { code, stdout } = await ask('--all')
   expect(code).toBe(0)
   expect(stdout).toMatch(/^# 6 slots of 3 tasks, one after the other, the oldest first\. .*\n/m)
@@ -417,6 +417,61 @@ test('the script of rerun for several tasks, with the command of each batch fill
   expect((await ask('--all')).stdout).toBe('# Nothing to run.\n')
   expect((await capture.rows()).at(-1)).toMatchObject({ state: 'COMPLETED' })
 })
+
+test('--owner: a script for the tasks of a team, of all tasks or of those with a prefix', async () => {
+  const store = newFile()
+  for (const [name, owner] of [
+    ['pay/a', 'Payments'],
+    ['pay/b', 'Payments'],
+    ['crm/a', 'Customers'],
+  ] as const) {
+    const { run } = task(store, name)
+    await run(day(10), ['true'], ['--schedule', '0 3 * * *', '--owner', owner])
+    await run(day(12), ['true'], ['--schedule', '0 3 * * *', '--owner', owner])
+  }
+  const ask = (...args: string[]) =>
+    cronledger(['rerun', ...args, ...WEEK.slice(0, 2), '--to', '2026-11-12', '--reason', 'x'], {
+      env: { ...store, CRONLEDGER_TASK: 'crm/a' },
+    })
+  const { stdout } = await ask('--owner', 'payment', '--jobs', '2')
+  expect(stdout).toMatch(/^# 2 slots of 2 tasks of 1 owner, 2 tasks side by side\./m)
+  expect(stdout.match(/--task [a-z]\S+/g)).toEqual(['--task pay/a', '--task pay/b'])
+  expect((await ask('--owner', 'payment', '--task', '*/b')).code).toBe(64)
+  expect((await ask('--owner', 'payment', '--task', 'crm/*')).stderr).toContain(
+    'no task matches "crm/*" and owner "payment". To see all tasks: cronledger tasks',
+  )
+})
+
+test.each([1, 2])(
+  'Ctrl-C in a script with --jobs %s starts nothing more, and what runs goes on to its end',
+  async (jobs) => {
+    const store = newFile()
+    const { run, states, env } = task(store)
+    await run(day(10), ['true'])
+    await run(day(14), ['true'])
+    const [go, tool] = [newPath('go'), openShell(folder, env)]
+    await tool(`mkfifo ${go}`)
+    const batch = ['sh', '-c', `echo $CRONLEDGER_RUN_SLOT; read -r _ <${go}`]
+    const args = ['rerun', 'night*', ...WEEK, '--jobs', `${jobs}`, '--reason', 'x', '--', ...batch]
+    const { stdout: script } = await cronledger(args, { env })
+    const path = newPath('night')
+    writeFileSync(path, script)
+    const PATH = `${join(folder, 'programs')}:/usr/bin:/bin`
+    const night = start([], { launcher: ['setsid', 'sh', path], env: { ...env, PATH } })
+    await night.printed(day(11))
+    process.kill(-(night.child.pid ?? 0), 'SIGINT')
+    if (jobs > 1) await night.logged('Nothing more starts. Waiting for the 1 that run.')
+    await tool(`echo >${go}`)
+    expect([(await night.ended).code, await states()]).toEqual([
+      ...[130, [`${day(10)} COMPLETED 1`, `${day(11)} COMPLETED 1`, `${day(14)} COMPLETED 1`]],
+    ])
+    // The same script goes on with the rest.
+    const rest = tool(`sh ${path}`)
+    for (const _ of [12, 13, 15, 16]) await tool(`echo >${go}`)
+    expect((await rest).stdout).toBe([12, 13, 15, 16].map((date) => `${day(date)}\n`).join(''))
+    expect(await states()).toHaveLength(7)
+  },
+)
 
 describe('on a terminal', () => {
   test('a bar before each slot of a range, and the output of the command as it is', async () => {

@@ -7,12 +7,15 @@ import { judgeNamed } from '../../../audit/walk.ts'
 import { type ErrorKind, isFaultOfTask, quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { DEFAULT_FORCED, type Rerunnable, type Selectable } from '../../../core/row/policy.ts'
+import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange, withDates } from '../../../core/schedule/time-range.ts'
+import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
+import type { Row } from '../../../core/types.ts'
 import { isTaskPattern } from '../../../core/user-text.ts'
 import { gravestExit } from '../../../exit-code.ts'
 import { scriptLines } from '../../../format/rerun/script.ts'
 import { type ShownSlot, shownSlot } from '../../../format/slot/show.ts'
-import { printable } from '../../../format/text.ts'
+import { listed, printable } from '../../../format/text.ts'
 import { createLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { operatorOf } from '../../../process/host.ts'
@@ -25,8 +28,9 @@ import { print } from '../../output.ts'
 
 interface ScriptValues {
   readonly store: string
-  /** A name, or a prefix with a star at its end. Undefined: all tasks. */
+  /** A name, or a prefix with a star at its end. Undefined: all tasks, or those of the owner. */
   readonly task: string | undefined
+  readonly owner: string | undefined
   readonly slot: string | undefined
   readonly from: string | undefined
   readonly to: string | undefined
@@ -34,6 +38,7 @@ interface ScriptValues {
   readonly reason: string | undefined
   readonly by: string | undefined
   readonly keepGoing: boolean | undefined
+  readonly jobs: number | undefined
   readonly retentionMs: number | undefined
   readonly ledgerTimeoutMs: number | undefined
 }
@@ -60,7 +65,7 @@ interface OfTasks {
 
 /** Prints a script that runs the slots again where their batches run. Starts nothing. Returns the exit code. */
 export async function printScript(values: ScriptValues, { rest, sink, stops }: CommandContext): Promise<number> {
-  const { store, slot, only = USUAL, reason = '', by = operatorOf({ host: hostname() }), keepGoing = false } = values
+  const { store, slot, only = USUAL, reason = '', by = operatorOf({ host: hostname() }) } = values
   const ledger = createLedger({ store })
   const kinds = new Set<ErrorKind>()
   const doubts = new Map<string, readonly LeftOut[]>()
@@ -69,21 +74,23 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
     kinds.add(kind)
     sink.write(printable(`cronledger: left out: ${text}`))
   }
-  const found =
+  const read =
     slot === undefined
       ? slotsOfRange(values, ledger, { doubts, upstreams, fault }, stops.aborted)
       : readNamed(values, slot, ledger)
   const slots: ShownSlot[] = []
   const leftOut: ShownSlot[] = []
-  for await (const { why, shown } of found) {
+  for await (const { why, shown } of read) {
     const isRun = why === 'named' || only.some((one) => one === why)
     ;(isRun ? slots : leftOut).push(shown)
     if (slots.length > MAX_SLOTS)
       throw usageError(`the script would have more than ${MAX_SLOTS} slots. Give a shorter range, or fewer tasks.`)
   }
-  const statuses = slot === undefined ? only : DEFAULT_FORCED
-  const script = { store, slots, leftOut, doubts, upstreams, reason, by, keepGoing, batch: rest, only: statuses }
-  await print(scriptLines(script).join('\n'))
+  const { keepGoing = false, jobs = 1 } = values
+  const isNamed = slot !== undefined
+  const usualMs = await usualOf(new Set(slots.map(({ task }) => task)), values, ledger, stops.aborted)
+  const found = { store, slots, leftOut, doubts, upstreams, usualMs, isNamed, only: isNamed ? DEFAULT_FORCED : only }
+  await print(scriptLines({ ...found, reason, by, keepGoing, jobs, batch: rest }).join('\n'))
   return gravestExit(kinds)
 }
 
@@ -93,9 +100,9 @@ function slotsOfRange(
   { doubts, upstreams, fault }: OfTasks,
   stop: AbortSignal,
 ): AsyncGenerator<Found> {
-  const { task = '*', from = '', to, only = USUAL, ledgerTimeoutMs } = values
-  const { only: isWanted = () => true } = wantedTasks({ task, owner: undefined })
-  const isOne = !isTaskPattern(task)
+  const { task = '*', owner, from = '', to, only = USUAL, ledgerTimeoutMs } = values
+  const { only: isWanted = () => true } = wantedTasks({ task, owner })
+  const isOne = owner === undefined && !isTaskPattern(task)
   // Each task reads the range in its own zone. A mistake in it must be said once.
   const now = systemClock.now()
   parseTimeRange(withDates({ since: from, until: to }, 'UTC', now), 'UTC', now, ['--from', '--to'])
@@ -103,14 +110,15 @@ function slotsOfRange(
   async function* tasks() {
     if (isOne) yield await knownOf(values, task, ledger)
     else {
-      let matches = task === '*'
+      let matches = task === '*' && owner === undefined
       const emitProblem = (text: string) => fault(text, 'shape')
       for await (const one of ledger.tasks({ ledgerTimeoutMs, emitProblem })) {
         if (!isWanted(one)) continue
         matches = true
         yield one
       }
-      if (!matches) throw usageError(`no task matches ${quote(task)}. To see all tasks: cronledger tasks`)
+      const wanted = [...(task === '*' ? [] : [quote(task)]), ...(owner === undefined ? [] : [`owner ${quote(owner)}`])]
+      if (!matches) throw usageError(`no task matches ${listed(wanted, 'and')}. To see all tasks: cronledger tasks`)
     }
   }
 
@@ -129,6 +137,29 @@ function slotsOfRange(
   }
 
   return concurrently(tasks, slotsOf, [stop])
+}
+
+/** Returns how long the slots of each task usually take. Without a task: too few have completed, or they cannot be read. */
+async function usualOf(
+  tasks: ReadonlySet<string>,
+  { ledgerTimeoutMs }: ScriptValues,
+  ledger: Ledger,
+  stop: AbortSignal,
+): Promise<ReadonlyMap<string, number>> {
+  async function* read(task: string, signal: AbortSignal): AsyncGenerator<readonly [string, number]> {
+    const rows: Row[] = []
+    try {
+      for await (const row of ledger.history({ task, limit: PACE_ROWS, ledgerTimeoutMs, signal }))
+        rows.push(...[readableRow(row) ?? []].flat())
+    } catch (error) {
+      if (!isFaultOfTask(error)) throw error
+    }
+    const { usualMs } = paceOf(rows)
+    if (usualMs !== null) yield [task, usualMs]
+  }
+  const found = new Map<string, number>()
+  for await (const [task, usualMs] of concurrently(() => tasks, read, [stop])) found.set(task, usualMs)
+  return found
 }
 
 async function* readNamed(values: ScriptValues, reference: string, ledger: Ledger): AsyncGenerator<Found> {
