@@ -154,6 +154,8 @@ export interface RecordKnowledge {
 
 const isRecord = ({ kind }: EntryKey) => kind === '#task'
 
+const MOST_AROUND = 100
+
 /** Returns the store of a host, and keeps what the host reads of the slot before its own. */
 export function watchSlotBefore(
   store: Store,
@@ -165,6 +167,15 @@ export function watchSlotBefore(
       const row = readableRow(await store.get(key, options))
       if (key.slot < host().slot) host().before = row?.state ?? null
       return row
+    },
+    async list(query, options) {
+      const page = await store.list(query, options)
+      // A run reads smaller pages of the rows around its own slot.
+      if (query.limit > MOST_AROUND) {
+        const row = page.rows.find(({ slot }) => slot < host().slot)
+        host().before = readableRow(row ?? null)?.state ?? null
+      }
+      return page
     },
   }
 }
