@@ -105,12 +105,8 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
   // After the end of an own attempt, there is no later slot yet that can have done its work.
   const ofRow = verdictOfRow(row, context, now)
   const target = targetOf(context, row)
-  const refused = (reason: string, steps: readonly Step[]): EventVerdict => ({
-    ...ofRow,
-    happened: [reason],
-    nextTrigger: 'refused',
-    steps,
-  })
+  const refused = (reason: string | Sentence, steps: readonly Step[]) =>
+    ({ ...ofRow, happened: typeof reason === 'string' ? [reason] : reason, nextTrigger: 'refused', steps }) as const
   const covering = coveringOfEvent(event)
   if (covering !== null) return { ...verdictOfRow(row, context, now, covering), nextTrigger: 'refused' }
   const meant = guards.only === undefined ? '' : `this run is only for a slot that is ${guards.only.join(' or ')}, and `
@@ -129,17 +125,14 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
       return { ...ofRow, happened: ['since you asked for this run, ', ...ofRow.happened], steps: allSteps(ofRow) }
     case 'survivor':
       return {
-        ...ofRow,
-        happened: [
-          ...ofRow.happened,
-          `, and its process ${survivor?.pid} (${survivor?.command}) still runs on this host`,
-        ],
+        ...refused(
+          [...ofRow.happened, `, and its process ${survivor?.pid} (${survivor?.command}) still runs on this host`],
+          [...endStep(survivor, context), ...ofRow.steps],
+        ),
         work: 'running',
         workText: 'still going on',
-        nextTrigger: 'refused',
         caution:
           'Nothing starts on this host until it has ended. Its work may be done then: look at its log and at the data before you run the slot again.',
-        steps: [...endStep(survivor, context), ...ofRow.steps],
       }
     case 'tooManyAttempts':
       return refused(
@@ -154,12 +147,10 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
     case 'scheduleMismatch': {
       const at = trigger.kind === 'scheduled' ? trigger.eventTime : window.slot
       const command = cronledger('explain', { ...scheduleFlags(schedule), at: formatInstant(at) })
-      return {
-        ...ofRow,
-        happened: ['the event time ', { at }, ` does not match the schedule ${scheduleText(schedule)}`],
-        nextTrigger: 'refused',
-        steps: [{ kind: 'other', what: 'compare with the scheduler', command }],
-      }
+      return refused(
+        ['the event time ', { at }, ` does not match the schedule ${scheduleText(schedule)}`],
+        [{ kind: 'other', what: 'compare with the scheduler', command }],
+      )
     }
     case 'newerTaskRecord':
       return refused(
@@ -179,15 +170,12 @@ function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Ins
     }
     case 'otherAccount':
       return {
-        ...ofRow,
-        happened: [
-          ...ofRow.happened,
-          ...(otherPlace ? [`, but ${otherPlaceText(otherPlace)}, and --strict is set`] : []),
-        ],
-        nextTrigger: 'refused',
+        ...refused(
+          [...ofRow.happened, otherPlace ? `, but ${otherPlaceText(otherPlace)}, and --strict is set` : ''],
+          [],
+        ),
         caution:
           'Two batches have this name, and that of this account did not run. Give each a name of its own, such as prod/NAME. If both start one batch on purpose, leave out --strict.',
-        steps: [],
       }
     case 'rangeUnknown':
       return refused(
