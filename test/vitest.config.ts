@@ -48,7 +48,8 @@ export const common = {
   // and states, so a machine without free CPU makes it slow, and must not make it fail.
   testTimeout: 300_000,
   hookTimeout: 300_000,
-  // Four files run side by side on two cores, because many wait for processes and leases; tests inside a file run in order.
+  // Four files run side by side on two cores, because many wait for processes and leases; tests inside a file run in order. Those of
+  // `npm run test:unit` wait for nothing, and each further worker imports all modules once more, so they have two workers.
   maxWorkers: 4,
   // For the tests that are marked for it, because they mostly wait for their processes.
   maxConcurrency: 10,
