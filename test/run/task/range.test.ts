@@ -1,13 +1,16 @@
 import { describe, expect, test } from 'vitest'
+import { formatInstant } from '../../../src/core/instant.ts'
 import { endedAttempts } from '../../../src/core/row/attempts.ts'
 import { LONGEST_RANGE_MS } from '../../../src/core/row/range.ts'
-import type { Instant } from '../../../src/core/types.ts'
+import { encodeRow } from '../../../src/core/row/stored-row.ts'
+import { claimRow, finishRow } from '../../../src/core/row/transition.ts'
+import type { Instant, Row } from '../../../src/core/types.ts'
 import type { Attempt } from '../../../src/function-work.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { attemptVariables } from '../../../src/run/command.ts'
 import type { LiveAttempt } from '../../../src/run/execute.ts'
 import { inProcess } from '../../support/in-process.ts'
-import { FAILED, rowWith } from '../../support/rows.ts'
+import { FAILED, LEASE_MS, rowWith } from '../../support/rows.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'
 import { failsAfter, type HostOptions, TASK, works, world } from '../../support/simulated/world.ts'
 
@@ -49,6 +52,36 @@ function rangeWorld(hour = 12) {
   const force = (day: number, work = works(1), only: readonly string[] = FORCE.only) =>
     run(day, work, { force: { ...FORCE, only } as NonNullable<HostOptions['force']> })
   return { ...at, start, run, force, rangesOf, wait, hourOf, done, seen }
+}
+
+/** Returns the stored rows of a run of an earlier version (`--catch-up-mode once`), which recorded each slot that it covered. */
+function coveringRun(slot: Instant, since: Instant, now: Instant) {
+  const at = (own: Instant) => ({
+    task: TASK,
+    window: { slot: own, end: own + HOUR_MS },
+    schedule: { expression: '0 * * * *', zone: 'UTC' },
+    ...{ zoneData: '2026a', runId: 'older', host: { host: 'older' } },
+    trigger: { kind: 'scheduled', eventTime: own, source: 'event-time' } as const,
+  })
+  const stamp = { writeId: 'older', now }
+  const begun = claimRow(null, at(slot), stamp, LEASE_MS)
+  const [covers, by] = [
+    { slots: 2, since: formatInstant(since) },
+    { by: 'cronledger', at: now },
+  ]
+  return {
+    covered(own: Instant) {
+      const unstarted = finishRow(claimRow(null, at(own), stamp, LEASE_MS), { outcome: 'notStarted' }, stamp)
+      const reason = `covered by slot ${formatInstant(slot)}`
+      const resolutions = [{ state: 'SKIPPED', ...by, reason, afterAttempt: 1 }] as const
+      return { ...encodeRow({ ...unstarted, state: 'SKIPPED', resolutions } as Row), coveredBy: formatInstant(slot) }
+    },
+    running: { ...encodeRow(begun), covers },
+    ended: (outcome: 'succeeded' | 'failed', end: Instant) => ({
+      ...encodeRow(finishRow(begun, { outcome }, { writeId: 'ended', now: end })),
+      covers,
+    }),
+  }
 }
 
 describe('runs with a range', () => {
@@ -161,15 +194,29 @@ describe('runs with a range', () => {
     expect(seen.at(-1)?.checkpoint).toBeNull()
   })
 
-  test('an earlier slot of an older version, which runs without the lock, is waited for', async () => {
-    const { start, wait, time, rangesOf, run } = rangeWorld()
-    await run(1)
-    const older = start('older', 2, works(10 * MINUTE_MS), { settings: {} })
-    await wait(MINUTE_MS)
-    const newer = start('newer', 3)
-    await time.run(Promise.all([older.result, newer.result]))
-    expect(await rangesOf(3)).toEqual([2])
-  })
+  test.each([
+    ['completes', 'succeeded', 4],
+    ['fails', 'failed', 1],
+    ['is lost', null, 1],
+  ] as const)(
+    'beside a run of an earlier version, which covers two slots without the lock and %s: each hour is done once',
+    async (_, outcome, since) => {
+      const { ledger, run, start, wait, time, slotOfDay, rangesOf } = rangeWorld()
+      await run(1)
+      const older = coveringRun(slotOfDay(4), slotOfDay(1), time.now())
+      for (const day of [2, 3]) ledger.writeRaw(older.covered(slotOfDay(day)))
+      ledger.writeRaw(older.running)
+      const newer = start('newer', 5)
+      await wait(MINUTE_MS)
+      expect((await run(3)).result).toMatchObject({ status: 'duplicate', cause: 'running' })
+      expect(newer.starts()).toBe(0)
+      if (outcome !== null) ledger.writeRaw(older.ended(outcome, time.now()))
+      await time.run(newer.result)
+      expect(await rangesOf(5)).toEqual([since])
+      for (const day of [2, 3])
+        expect((await run(day)).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
+    },
+  )
 
   test('a run without the option, of a task whose runs have ranges, looks and does only its own slot', async () => {
     const { run } = rangeWorld()
