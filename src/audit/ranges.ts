@@ -1,5 +1,5 @@
-import { hasCompleted, hasStarted } from '../core/row/attempts.ts'
-import { type Covering, collectRanges, LONGEST_RANGE_MS, rangeStartOf } from '../core/row/range.ts'
+import { hasCompleted } from '../core/row/attempts.ts'
+import { type Covering, collectRanges, LONGEST_RANGE_MS, lastWithRange, rangeStartOf } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
@@ -107,6 +107,5 @@ export async function* withInRange(slots: AsyncIterable<JudgedSlot>): AsyncGener
 
 /** Returns where the range of a failed run begins. Null: the slot did not fail, or its run had no range. */
 export function failedSince({ own, range }: JudgedSlot): Instant | null {
-  const last = own?.attempts.findLast((attempt) => hasStarted(attempt) && rangeStartOf(attempt) !== undefined)
-  return (range === 'failed' && rangeStartOf(last)) || null
+  return (own !== null && range === 'failed' && rangeStartOf(lastWithRange(own))) || null
 }

@@ -1,6 +1,6 @@
 import { keysOf } from '../core/objects.ts'
-import { countedAttempts, hasStarted } from '../core/row/attempts.ts'
-import { rangeStartOf } from '../core/row/range.ts'
+import { countedAttempts } from '../core/row/attempts.ts'
+import { lastWithRange, rangeStartOf } from '../core/row/range.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
 import { STALE_IN_RANGE_CAUTION, UNKNOWN_RANGE_CAUTION } from './cautions.ts'
 import { scheduleOf } from './found.ts'
@@ -108,8 +108,7 @@ function coveringWords(one: JudgedSlot, target: StepTarget): Partial<VerdictRule
 function rangeSentence(one: JudgedSlot): Sentence {
   const { own, slot, of } = one
   const { task, inForce: schedules, gaps } = of
-  const last = own?.attempts.findLast((one) => hasStarted(one) && rangeStartOf(one) !== undefined)
-  const since = rangeStartOf(last)
+  const since = rangeStartOf(own === null ? undefined : lastWithRange(own))
   if (since === undefined) return []
   const [other] = dueKeys([{ task, schedules, gaps }], since + 1, slot)
   if (other === undefined) return []

@@ -219,7 +219,7 @@ export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say)
   // A slot that ran before decides about those of the triggers, or still runs.
   const isOfPast = ({ attempts, state }: Row) =>
     attempts.some(({ runId, since }) => runId === PAST_RUN && (since !== undefined || state === 'PENDING'))
-  const isPart = [...slots.values()].some(({ row }) => isOfPast(row))
+  const isPart = [...slots.values()].some(({ row }) => row.slot <= START_MS && isOfPast(row))
   if (mayRun && !resolved && !isPart && triggers.every(isRejected)) say('the run happens', 'every trigger was rejected')
   for (const { answer, plan, slot } of hosts) {
     const { row, rejectedRuns } = slots.get(slot) ?? {}

@@ -1,17 +1,29 @@
 import { appendFileSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { chanceOf } from '../sim/chance.ts'
 import { seedsUpTo } from '../sim/seeds.ts'
 import { clockAt, cronledger, type Ended, scratch, start } from '../support/cli.ts'
+import { awsEnv, type Server, startDynalite } from '../support/servers.ts'
 
 // Random days of a batch that exports what has arrived since the last success, with real processes. What they must do follows
-// from the guide alone. `SEED=17` plays one day again, and `SEEDS=50` more of them.
+// from the guide alone. `SEED=17` plays one day again, and `SEEDS=50` more of them. Every second one is on DynamoDB.
 
 const SEEDS = process.env['SEED'] ? [Number(process.env['SEED'])] : seedsUpTo(Number(process.env['SEEDS'] ?? 2))
-const TASK = ['export', '--schedule', '0 * * * *'] as const
 const HOURS = 6
 const folder = scratch()
+let server: Server
+beforeAll(async () => {
+  server = await startDynalite()
+  await cronledger(['setup'], { env: ledgerOf(2) })
+})
+afterAll(() => server.stop())
+
+function ledgerOf(seed: number): Readonly<Record<string, string>> {
+  if (seed % 2 === 0) return { CRONLEDGER_STORE: 'dynamodb:ledger', ...awsEnv(server) }
+  return { CRONLEDGER_STORE: `file:${join(folder, `${seed}.db`)}` }
+}
+
 const at = (hour: number, minute = 0) => new Date(Date.UTC(2026, 10, 24, hour, minute)).toISOString()
 const slotOf = (hour: number) => at(hour).replace('.000', '')
 
@@ -26,11 +38,11 @@ test.for(SEEDS)(
   'day %i of lost and late triggers, failures and kills: each hour is exported once, or cautioned',
   async (seed) => {
     const { chance, int } = chanceOf(seed)
-    const [store, log] = [join(folder, `${seed}.db`), join(folder, `${seed}.log`)]
+    const [task, log] = [`export-${seed}`, join(folder, `${seed}.log`)]
     const trail: string[] = []
     const env = (hour: number, minute: number, plan = 'ok') => ({
       ...clockAt(at(hour, minute)),
-      CRONLEDGER_STORE: `file:${store}`,
+      ...ledgerOf(seed),
       LOG: log,
       PLAN: plan,
     })
@@ -39,7 +51,19 @@ test.for(SEEDS)(
       return code
     }
     const trigger = async (slot: number, hour: number, minute: number, plan = 'ok') => {
-      const args = ['run', ...TASK, '--since-last-success', '--event-time', at(slot), '--', 'sh', '-c', BATCH]
+      const args = [
+        'run',
+        task,
+        '--schedule',
+        '0 * * * *',
+        '--since-last-success',
+        '--event-time',
+        at(slot),
+        '--',
+        'sh',
+        '-c',
+        BATCH,
+      ]
       return note(
         `at ${hour}:${minute} trigger of ${slot}, ${plan}`,
         await start(args, { env: env(hour, minute, plan) }).ended,
@@ -48,11 +72,11 @@ test.for(SEEDS)(
     const plan = () => (chance(60) ? 'ok' : (['fail', 'killed', 'late'][int(0, 2)] ?? 'ok'))
     const rerun = async (hour: number, minute: number, how: string) => {
       const range = ['--from', at(0), '--to', at(hour, 1), '--reason', 'again', '--by', 'ada', '--keep-going']
-      const args = ['rerun', 'export', ...range, '--', 'sh', '-c', BATCH]
+      const args = ['rerun', task, ...range, '--', 'sh', '-c', BATCH]
       return note(`at ${hour}:${minute} rerun, ${how}`, await start(args, { env: env(hour, minute, how) }).ended)
     }
     const findings = async (hour: number) => {
-      const { stdout } = await cronledger(['check', 'export', '--since', at(0), '--format', 'json'], {
+      const { stdout } = await cronledger(['check', task, '--since', at(0), '--format', 'json'], {
         env: env(hour, 58),
       })
       return JSON.parse(stdout) as readonly { readonly kind: string; readonly slot: string }[]
@@ -86,7 +110,7 @@ test.for(SEEDS)(
         if (kind !== 'stale') continue
         const state = done()[new Date(slot).getUTCHours()]?.includes('late') ? 'completed' : 'failed'
         const words = ['--slot', slot, '--state', state, '--reason', 'looked', '--by', 'ada']
-        note(`resolve ${slot} ${state}`, await cronledger(['resolve', 'export', ...words], { env: env(HOURS, 59) }))
+        note(`resolve ${slot} ${state}`, await cronledger(['resolve', task, ...words], { env: env(HOURS, 59) }))
       }
       await rerun(HOURS, 59, 'ok')
     }

@@ -34,6 +34,11 @@ export function rangeStartOf(attempt: Pick<AttemptRecord, 'since' | 'searched'> 
   return attempt?.since ?? attempt?.searched
 }
 
+/** Returns the last attempt of a slot that started with a range. Undefined: none did. */
+export function lastWithRange({ attempts }: Pick<Row, 'attempts'>): AttemptRecord | undefined {
+  return attempts.findLast((one) => hasStarted(one) && rangeStartOf(one) !== undefined)
+}
+
 /**
  * Returns the ranges of the runs of a slot. What is done stays done, also if a later attempt of the slot fails. Otherwise the
  * last attempt that started with a range counts, while the slot needs attention or runs.
@@ -49,7 +54,7 @@ function rangesOf(row: Row, settings: RangeSettings): readonly WorkRange[] {
   const resolved = row.resolutions.flatMap(({ state, at, afterAttempt }) =>
     state === 'COMPLETED' ? rangeOf('done', row.attempts.findLast(hasStartedBy(afterAttempt)), at) : [],
   )
-  const last = row.attempts.findLast((one) => hasStarted(one) && rangeStartOf(one) !== undefined)
+  const last = lastWithRange(row)
   const kind = OPEN_KINDS[statusOfRow(row, settings)]
   const open = kind === undefined || last === undefined ? [] : rangeOf(kind, last, last.startedAt)
   return [...succeeded, ...resolved, ...open]

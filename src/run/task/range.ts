@@ -56,8 +56,7 @@ export async function readAround(
   const rows = new Map<Instant, StoredRow>()
   const range = { task, since: slot - LONGEST_RANGE_MS, until: slot }
   const list = (query: ListQuery) => ask((call) => store.list(query, call))
-  const latest = Math.max(slot, Math.min(slot + LONGEST_RANGE_MS, askedAt + skewMs))
-  const newest = newestRows({ ...range, until: latest + 1 }, list)
+  const newest = newestRows({ ...range, until: slot + LONGEST_RANGE_MS }, list)
   let next = await newest.next()
   for (; !next.done && next.value.slot >= slot && rows.size < MAX_ROWS; next = await newest.next()) {
     const row = next.value

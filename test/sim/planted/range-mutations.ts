@@ -48,6 +48,14 @@ const BUGS: readonly Mutation[] = [
     to: 'found !== null',
   },
   {
+    name: 'a range begins at a slot that was skipped',
+    simulation: false,
+    scenario: 'two ranges, a slot in them is skipped',
+    file: 'src/run/task/range.ts',
+    from: '(found !== null && hasCompleted(found))',
+    to: "(found !== null && (hasCompleted(found) || found.state === 'SKIPPED'))",
+  },
+  {
     name: 'a range begins at the slot before it if a later run had that in its range and failed',
     simulation: false,
     scenario: 'a failed range: its rerun and a force in it',
@@ -71,6 +79,22 @@ const BUGS: readonly Mutation[] = [
     to: 'return 0',
   },
   {
+    name: 'a run with a range goes on without its lease',
+    simulation: false,
+    scenario: 'two ranges, an outage',
+    file: 'src/run/settings.ts',
+    from: "(isAlone ? 'continue' : 'stop')",
+    to: "'continue'",
+  },
+  {
+    name: 'a run whose host had a clock ahead counts',
+    simulation: false,
+    scenario: 'two ranges, after a host whose clock was days ahead',
+    file: 'src/core/row/range.ts',
+    from: 'if (row.slot > now + skewMs) return',
+    to: '',
+  },
+  {
     name: 'a later attempt that fails makes what is done undone',
     scenario: 'a completed range: forced again, and a late trigger',
     file: 'src/core/row/range.ts',
@@ -86,7 +110,7 @@ const BUGS: readonly Mutation[] = [
   {
     name: 'a trigger starts in the range of a run that is stale',
     simulation: false,
-    scenario: 'a range that is lost, and a late trigger',
+    scenario: 'a range that is lost, a late trigger and a takeover',
     file: 'src/core/row/range.ts',
     from: "  stale: 'stale',\n",
     to: '',
