@@ -33,8 +33,8 @@ const BUGS: readonly Mutation[] = [
     name: 'a blocked slot is closed forever',
     scenario: 'a slot after another',
     file: 'src/run/enter.ts',
-    from: "const { cause } = refused\n  const { held, finish } = await endClaim({ outcome: 'notStarted' }, claimedSlot)",
-    to: "const { cause } = refused\n  const { held, finish } = await skipClaim({ by: 'cronledger', reason: cause }, claimedSlot)",
+    from: "const { held, finish } = await endClaim({ outcome: 'notStarted', ...blockedBy }, claimedSlot)",
+    to: "const { held, finish } = await skipClaim({ by: 'cronledger', reason: cause }, claimedSlot)",
   },
   {
     name: 'a wait looks at the latest slot of the other task, and not at all that were due',
