@@ -12,7 +12,7 @@ const SEEDS = ONE === undefined ? seedsUpTo(Number(process.env['SEEDS'] ?? 250))
 /** Runs that wait read every ten seconds, so such a day takes ten times as long. */
 const LONG = SEEDS.slice(0, Math.ceil(SEEDS.length / 5))
 /** Only a hang takes longer, also where the machine is busy with others. */
-const LIMIT = { timeout: 600_000 + SEEDS.length * 100 }
+const LIMIT_MS = 600_000 + SEEDS.length * 100
 /** A simulation in which nothing bad happens proves nothing. */
 const leastOf = (seeds: readonly number[]) => (ONE === undefined ? seeds.length / 60 : 0)
 
@@ -41,7 +41,7 @@ async function playAll<Met extends Record<string, number>>(subject: Subject, met
   return met
 }
 
-test(`no promise is broken on ${SEEDS.length} bad days`, LIMIT, async () => {
+test(`no promise is broken on ${SEEDS.length} bad days`, { timeout: LIMIT_MS }, async () => {
   const met = await playAll('slots', {
     started: 0,
     duplicate: 0,
@@ -54,7 +54,9 @@ test(`no promise is broken on ${SEEDS.length} bad days`, LIMIT, async () => {
   expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(SEEDS))
 })
 
-test(`no promise is broken on ${SEEDS.length} bad days of operators and catch-ups`, LIMIT, async () => {
+test(`no promise is broken on ${SEEDS.length} bad days of operators and catch-ups`, {
+  timeout: LIMIT_MS,
+}, async () => {
   const met = await playAll('task', {
     started: 0,
     paused: 0,
@@ -72,7 +74,9 @@ test(`no promise is broken on ${SEEDS.length} bad days of operators and catch-up
   expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(SEEDS))
 })
 
-test(`no promise is broken on ${SEEDS.length} bad days of runs that do the work since the last success`, LIMIT, async () => {
+test(`no promise is broken on ${SEEDS.length} bad days of runs that do the work since the last success`, {
+  timeout: LIMIT_MS,
+}, async () => {
   const met = await playAll('ranges', {
     started: 0,
     duplicate: 0,
@@ -86,7 +90,9 @@ test(`no promise is broken on ${SEEDS.length} bad days of runs that do the work 
   expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(SEEDS))
 })
 
-test(`no promise is broken on ${LONG.length} bad days of runs that come after others`, LIMIT, async () => {
+test(`no promise is broken on ${LONG.length} bad days of runs that come after others`, {
+  timeout: LIMIT_MS,
+}, async () => {
   const met = await playAll('waits', { started: 0, blocked: 0, duplicate: 0, paused: 0, noRow: 0, crashed: 0 }, LONG)
   expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(LONG))
 })
