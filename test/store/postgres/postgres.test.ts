@@ -137,6 +137,12 @@ describe.skipIf(!hasPostgres)('a ledger in PostgreSQL', () => {
     server.sql("DELETE FROM cronledger WHERE task = 'nightly'")
     expect(await asked('nightly', ['show', 'nightly', '--slot', '2026-11-24T03:00:00Z'])).toBe(64)
     expect(await asked('nightly', ['declare', 'nightly', '--schedule', '0 3 * * *'])).toBe(0)
+    const of = ['--schedule', '0 3 * * *', '--event-time', '2026-11-24T03:00:00Z']
+    expect(await asked('bob', ['run', '--task', 'imp/a', ...of, '--', 'true'])).toBe(0)
+    const waiting = ['run', '--task', 'nightly', ...of, '--after', 'imp/*', '--', 'true']
+    expect(await asked('nightly', waiting)).toBe(64)
+    server.sql(prefix)
+    expect(await asked('nightly', waiting)).toBe(0)
     const pause = await cronledger(['pause', '--all', '--store', address('nightly'), '--reason', 'by hand'])
     expect(pause.stdout).toContain('1 task paused.')
     expect(pause.stdout).toContain('only the tasks that this user may see')
