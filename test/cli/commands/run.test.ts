@@ -514,7 +514,7 @@ function handlesStops(pid: number): boolean {
 }
 
 describe('under ECS', () => {
-  const { awsvpc: _, ...texts } = FARGATE.place
+  const { awsvpc: _, kind: __, ...texts } = FARGATE.place
   const ecs = { ...texts, networkMode: 'awsvpc' }
 
   test('the container of a run on ECS is recorded: with the attempt, with the task, and in the log where the batch starts', async () => {
