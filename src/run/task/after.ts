@@ -35,6 +35,8 @@ import { readRecord } from './task-record.ts'
 const READ_EVERY_MS = 10_000
 /** Runs that wait for the same slot do not read it at the same moment. */
 const JITTER = 0.2
+/** Each read listens to the stop, and Node warns of more than 10 listeners. */
+const READS_AT_ONCE = 4
 
 interface RunNeeds extends Pick<Settings, 'after' | 'sinceLastSuccess'>, Partial<Pick<Settings, 'afterTimeoutMs'>> {
   /** The tasks of `after`, in which a prefix stands for those that the ledger lists now. */
@@ -136,8 +138,8 @@ export async function findUnknown(
       ? (await tasksOf(name)).length === 0
       : !(await read(name).catch(deniedOf(name)))?.schedules.length
   const names = after.filter((name) => name !== SELF && name !== request.task)
-  const answers = await Promise.all(names.map(isUnknown))
-  const unknown = names.filter((_, index) => answers[index])
+  const unknown: string[] = []
+  for (const name of names) if (await isUnknown(name)) unknown.push(name)
   const found = after.filter((name) => !unknown.includes(name))
   const known = await withoutPrefixes(found, tasksOf)
   if (known.length > 0) await upstreamOf(request, known, read, async () => true)
@@ -153,11 +155,15 @@ function upstreamReader(own: string, given: Pick<NeedSettings, 'ledgerTimeoutMs'
   async function tasksOf(prefix: string): Promise<readonly string[]> {
     listed ??= listTasks(given, io)
     const names = tasksAfter([prefix], own, await listed.catch(deniedOf(prefix)))
-    const found = await Promise.all(
-      names.map(async (name) => ({ name, record: await read(name).catch(deniedOf(name)) })),
-    )
-    // The list is eventually consistent, so a record may be gone.
-    return found.flatMap(({ name, record }) => (record === null || isRetired(record, io.clock.now()) ? [] : name))
+    const isExpected = async (name: string) => {
+      const record = await read(name).catch(deniedOf(name))
+      // The list is eventually consistent, so a record may be gone.
+      return record !== null && !isRetired(record, io.clock.now())
+    }
+    const expected: boolean[] = []
+    for (let start = 0; start < names.length; start += READS_AT_ONCE)
+      expected.push(...(await Promise.all(names.slice(start, start + READS_AT_ONCE).map(isExpected))))
+    return names.filter((_, index) => expected[index])
   }
   return { read, tasksOf }
 }
@@ -167,11 +173,14 @@ async function withoutPrefixes(
   names: readonly string[],
   tasksOf: (prefix: string) => Promise<readonly string[]>,
 ): Promise<readonly string[]> {
-  const all = await Promise.all(names.map((name) => (isTaskPattern(name) ? tasksOf(name) : [name])))
-  const none = names.find((_, index) => all[index]?.length === 0)
-  if (none === undefined) return [...new Set(all.flat())]
-  const problem = `no task of this ledger has the prefix ${none} of --after, or all of them are retired`
-  throw new UnknownUpstreamError({ task: null, problem })
+  const all = new Set<string>()
+  for (const name of names) {
+    const found = isTaskPattern(name) ? await tasksOf(name) : [name]
+    for (const task of found) all.add(task)
+    const problem = `no task of this ledger has the prefix ${name} of --after, or all of them are retired`
+    if (found.length === 0) throw new UnknownUpstreamError({ task: null, problem })
+  }
+  return [...all]
 }
 
 async function listTasks({ ledgerTimeoutMs }: Pick<NeedSettings, 'ledgerTimeoutMs'>, io: RecordIo) {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { readableRow } from '../../../src/core/row/status.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotAfter } from '../../../src/core/schedule/slot.ts'
@@ -479,6 +479,17 @@ describe('--after with a prefix', () => {
     const run = nightly(0, EACH)
     await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'shape', message: expect.stringMatching(message) })
     expect(run.started).toEqual([])
+  })
+
+  test('the records of many tasks are read a few at a time, so that Node warns of nothing', async () => {
+    const { nightly, run, time, declare } = await tenants()
+    const many = Array.from({ length: 20 }, (_, index) => `imp/${index}`)
+    for (const name of many) await declare(name)
+    await run(0, ...NAMES, ...many)
+    const warned = vi.spyOn(process, 'emitWarning')
+    onTestFinished(() => warned.mockRestore())
+    await expect(time.run(nightly(0, EACH).result)).resolves.toMatchObject({ status: 'completed' })
+    expect(warned).not.toHaveBeenCalled()
   })
 
   test('it costs one list of the tasks, and two reads for each of them', async () => {
