@@ -42,7 +42,7 @@ export function beginWaiting(
 ): Promise<PendingRow> {
   const change = (row: Row, stamp: Stamp) => {
     const begun = beginAttempt(row, stamp, claimedSlot.settings.leaseMs)
-    return range === null ? begun : withRange(begun, range)
+    return withRange(begun, range)
   }
   return writeClaimed(change, claimedSlot, ms)
 }

@@ -69,7 +69,7 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
   const { ended, unlistedAttempts } = listedAttempts(base, (base?.attempts ?? []).map(abandonAttempt))
   const isFresh = claim.trigger.kind === 'forced' && claim.trigger.isFresh
   const found = isFresh && base !== null ? withCheckpoint(base, null) : base
-  return {
+  const claimed = {
     ...takenOver(found, claim, stamp),
     windowEnd: claim.window.end,
     schedule: claim.schedule,
@@ -79,7 +79,8 @@ export function claimRow(base: Row | null, claim: Claim, stamp: Stamp, leaseMs: 
     unlistedAttempts,
     leaseUntil: stamp.now + leaseMs,
     expiresAt: expiryOf(base, claim, stamp.now),
-  }
+  } as const
+  return isWaiting ? claimed : withRange(claimed, null)
 }
 
 /** Returns what a row keeps, or begins with, when another run becomes its owner. */
@@ -163,11 +164,11 @@ function withOpen(row: PendingRow, open: OpenAttempt, stamp: Stamp, leaseMs: num
   return { ...nextVersion(row, stamp), attempts: [...endedAttempts(row), open], leaseUntil: stamp.now + leaseMs }
 }
 
-/** Returns the row with the range of its open attempt. A checkpoint is only for an attempt with the same range. */
-export function withRange(row: PendingRow, range: RangeStart): PendingRow {
+/** Returns the row with the range of its open attempt. Null: it has none. A checkpoint is only for an attempt with the same range. */
+export function withRange(row: PendingRow, range: RangeStart | null): PendingRow {
   const { since: _, searched: __, ...open } = openAttempt(row)
   const before = endedAttempts(row).findLast(hasStarted)
-  const isSame = before === undefined || rangeStartOf(before) === rangeStartOf({ ...open, ...range })
+  const isSame = before === undefined || rangeStartOf(before) === rangeStartOf(range ?? undefined)
   const ranged = { ...row, attempts: [...endedAttempts(row), { ...open, ...range }] } as const
   return isSame ? ranged : withCheckpoint(ranged, null)
 }

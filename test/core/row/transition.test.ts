@@ -13,6 +13,7 @@ import {
   skipRow,
   withCheckpoint,
   withdrawClaim,
+  withRange,
 } from '../../../src/core/row/transition.ts'
 import type { Ending, Row } from '../../../src/core/types.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
@@ -23,6 +24,7 @@ import {
   LEASE_MS,
   NOT_STARTED,
   NOW,
+  pending,
   rowWith,
   SCHEDULED,
   SUCCEEDED,
@@ -93,6 +95,8 @@ test('the next attempt of a slot gets what the latest one left, until the slot h
   const left = withCheckpoint(rowWith({}), 'row 7')
   const resolved = (state: 'COMPLETED' | 'SKIPPED') =>
     resolveRow(left, { ...CLAIM, state, by: 'ada', reason: 'x' }, STAMP)
+  const ranged = finishRow(withCheckpoint(withRange(pending(rowWith({})), { since: 0 }), 'row 7'), FAILED, STAMP)
+  const waiting = claimRow(ranged, { ...CLAIM, phase: 'waiting' }, STAMP, LEASE_MS)
   const fresh = { ...CLAIM, trigger: { ...FORCED, isFresh: true } } as const
   expect(decodeRow(encodeRow(left))).toEqual(left)
   for (const [row, checkpoint] of [
@@ -105,6 +109,11 @@ test('the next attempt of a slot gets what the latest one left, until the slot h
     [finishRow(left, SUCCEEDED, STAMP), undefined],
     [resolved('COMPLETED'), undefined],
     [claimRow(left, fresh, STAMP, LEASE_MS), undefined],
+    // Its work has another range, or is that of its own slot alone.
+    [withRange(waiting, { since: 0 }), 'row 7'],
+    [withRange(waiting, { since: 1 }), undefined],
+    [withRange(waiting, null), undefined],
+    [claimRow(ranged, CLAIM, STAMP, LEASE_MS), undefined],
   ] as const) {
     expect(row.checkpoint).toBe(checkpoint)
   }
