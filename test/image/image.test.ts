@@ -1,7 +1,9 @@
 // The images of the Dockerfile, built and run for real, on a DynamoDB server of this machine.
+import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cronledger, type Loose } from '../support/cli.ts'
 import { CREDENTIALS, REGION, type Server, startDynalite } from '../support/servers.ts'
@@ -209,4 +211,31 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(code).toBe(128 + 15)
     expect(row).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'interrupted', signal: 'SIGKILL' }] })
   })
+
+  const noTour = whyNot(['podman-compose', 'nft'])
+  if (noTour !== null) process.stderr.write(`the tour is NOT tested here: ${noTour}\n`)
+  test.skipIf(noTour !== null)(
+    'the tour loses a trigger of two hosts on PostgreSQL, finds it, and repairs it',
+    async () => {
+      const postgres = 'localhost/postgres:test'
+      await images.buildPostgres(postgres)
+      const tour = await promisify(execFile)(
+        'sh',
+        [fileURLToPath(new URL('../../docs/tour/tour.sh', import.meta.url))],
+        {
+          env: {
+            ...images.env,
+            COMPOSE: 'podman-compose',
+            CRONLEDGER_IMAGE: images.runtime,
+            POSTGRES_IMAGE: postgres,
+            PAGES_PORT: '0',
+          },
+        },
+      )
+      const minute = '\\d\\d-\\d\\d \\d\\d:\\d\\d UTC'
+      expect(tour.stdout).toMatch(/2 slots: 2 completed; 2 rejected/)
+      expect(tour.stdout).toMatch(new RegExp(`invoices  1 missed  ${minute}\n  was due \\d+s ago, no run is recorded`))
+      expect(tour.stdout).toMatch(/paying the invoices of .*\n[\s\S]*no problems found/)
+    },
+  )
 })

@@ -46,9 +46,20 @@ export interface Images {
   /** The base image: Debian with Python, without Node. */
   readonly base: string
   build(name: string, dockerfile: string): Promise<void>
+  /** With these variables, another program finds the same images. */
+  readonly env: NodeJS.ProcessEnv
+  /** A PostgreSQL server that asks for no password, as the official image with POSTGRES_HOST_AUTH_METHOD=trust. */
+  buildPostgres(name: string): Promise<void>
   podman(...args: string[]): Promise<Result>
   remove(): Promise<void>
 }
+
+const POSTGRES = `
+bin=$(echo /usr/lib/postgresql/*/bin)
+mkdir /data && chown postgres /data
+su postgres -c "$bin/initdb --auth=trust --encoding=UTF8 --pgdata=/data && echo 'host all all all trust' >>/data/pg_hba.conf"
+exec su postgres -c "exec $bin/postgres -D /data -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off"
+`
 
 /** Makes the base images of Debian's packages and a Node of npm, then all stages, in a storage of their own. */
 export async function buildImages(project: string): Promise<Images> {
@@ -117,5 +128,24 @@ export async function buildImages(project: string): Promise<Images> {
     throw error
   }
   const build = (name: string, dockerfile: string) => fromText(name, dockerfile, files)
-  return { ...names, podman, remove, build }
+  const buildPostgres = async (name: string) => {
+    const tar = join(folder, 'postgres.tar')
+    await call('mmdebstrap', '--quiet', '--variant=minbase', '--include=postgresql', SUITE, tar)
+    await call('podman', ...storage, 'import', '--quiet', tar, `${name}-base`)
+    rmSync(tar)
+    await build(name, `FROM ${name}-base\nENTRYPOINT ["sh", "-euc", ${JSON.stringify(POSTGRES)}]\n`)
+  }
+  writeFileSync(
+    join(folder, 'storage.conf'),
+    `[storage]\ndriver = "overlay"\ngraphroot = "${folder}/root"\nrunroot = "${folder}/runroot"\n`,
+  )
+  writeFileSync(
+    join(folder, 'containers.conf'),
+    `[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n[engine]\ncgroup_manager = "cgroupfs"\nruntime = "runc"\n`,
+  )
+  const conf = {
+    CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
+    CONTAINERS_CONF: join(folder, 'containers.conf'),
+  }
+  return { ...names, podman, remove, build, buildPostgres, env: { ...env, ...conf } }
 }
