@@ -43,8 +43,9 @@ export async function* rerunnableSlots(
     const left = leftOut(judged)
     if (left !== null && only.some((one) => one === kind)) settings.emitDoubt?.(slot, left)
     if (left !== null) continue
-    // The kind of another finding is no reason to run: a slot that completed and whose repetition failed is not selected by it.
-    const why = only.find((one) => one === range || (one === kind && isRemark(one)))
+    // The kind of another finding is no reason to run: a slot that completed and whose repetition failed is not selected by it,
+    // nor one that still runs.
+    const why = only.find((one) => one === range || (one === kind && isRemark(one) && range !== null))
     if (why !== undefined) yield { why, judged }
   }
 }

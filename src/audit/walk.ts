@@ -1,4 +1,5 @@
 import { LedgerError } from '../core/errors.ts'
+import { measuredAttempt } from '../core/row/attempts.ts'
 import { collectRanges } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
@@ -116,7 +117,8 @@ export async function judgeNamed(
 }
 
 function isMeasured(row: StoredRow, { rules }: TaskFacts): boolean {
-  return rules !== null && row.slot >= rules.since && readableRow(row)?.state === 'COMPLETED'
+  const own = readableRow(row)
+  return rules !== null && row.slot >= rules.since && own !== null && measuredAttempt(own) !== undefined
 }
 
 /** Rows newest first. For one task, a reader may look ahead, also at rows before the range. */

@@ -62,7 +62,8 @@ const OPERATING = `A batch failed, was missed or hangs, and somebody has to act:
      missed      It did not start. Find out why no trigger came, then run it.
      overdue     It has not completed in time. Look whether it still runs.
      late        It started too late. Nothing has to run.
-     unusual     It completed with an unexpected result. Look at the data.
+     unusual     It completed with an unexpected result, or runs for too long. Look at
+                 the data, or at what it does.
      unknown     Its record cannot be read. Update cronledger, or correct the record.
 4. Run it again, or record what you know. Each is recorded with your name and reason.
      cronledger rerun NAME --slot S --reason WHY -- COMMAND

@@ -216,9 +216,9 @@ export const SETTING_GROUPS = {
       repeats: true,
       default: null,
       otherwise: 'none',
-      help: 'Report a completed slot as unusual unless it meets these rules',
+      help: 'Report a slot as unusual unless it meets these rules',
       details:
-        'A rule has the name of a fact that the batch reports, or duration, one of >= <= > < =, and a value: rows>=1, duration>=5m. A value such as 3x is that many times the usual value: the median of the last 20 completed slots, if at least 5 have one. A slot whose batch does not report the fact is unusual too. At most 10 rules.',
+        'A rule has the name of a fact that the batch reports, or duration, one of >= <= > < =, and a value: rows>=1, duration>=5m. A value such as 3x is that many times the usual value: the median of the last 20 completed slots, if at least 5 have one. A slot whose batch does not report the fact is unusual too. An upper bound of the duration also counts while the batch runs. At most 10 rules.',
     },
     owner: {
       kind: 'text',

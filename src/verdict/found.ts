@@ -1,4 +1,4 @@
-import { successOf } from '../core/row/attempts.ts'
+import { measuredAttempt } from '../core/row/attempts.ts'
 import type { Covering } from '../core/row/range.ts'
 import { readableRow, statusOfRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
@@ -74,10 +74,10 @@ export function slotInTask(record: SlotRecord, of: TaskFacts): SlotInTask {
   return { ...record, task: of.task, of, own: readableRow(row), rowStatus }
 }
 
-/** Returns a function that counts the slots in the range of a run. Infinity: it found no success, so it did all that there was. */
+/** Returns a function that counts the slots in the range of a run. Infinity: it found no success, so it does all that there is. */
 export function countSlotsIn({ task, inForce: schedules }: TaskFacts): CountSlots {
   return (row, most = Number.POSITIVE_INFINITY) => {
-    const { since, searched } = successOf(row) ?? {}
+    const { since, searched } = measuredAttempt(row) ?? {}
     if (since === undefined) return searched === undefined ? 1 : most
     let count = 1
     for (const _ of dueKeys([{ task, schedules }], since + 1, row.slot)) if (++count >= most) break

@@ -6,7 +6,7 @@ import type { ReportedFacts } from '../core/row/report.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, Key, Row, ScheduleSpec, Status } from '../core/types.ts'
 import { type SlotInTask, type SlotRecord, scheduleOf, slotInTask, type TaskFacts } from './found.ts'
-import { isSettled, REMARKS, type RemarkName, type Remarks } from './remarks.ts'
+import { isSettled, REMARKS, type RemarkName, type Remarks, tooLongFrom } from './remarks.ts'
 import { MAY_BE_OVERDUE, OVERDUE, SITUATIONS, type SlotSituation, type VerdictRule } from './situations.ts'
 
 type Rows = (typeof SITUATIONS)[SlotSituation] | typeof OVERDUE
@@ -39,7 +39,7 @@ export const FINDINGS: Readonly<Record<GivenKind, FindingRow>> = {
   // The time is not known, so each check reports it.
   unknown: { cause: 'unreadable', words: 'cannot be read', aroseAt: ({ of }) => of.now },
   overdue: { cause: 'broken', words: 'is overdue', aroseAt: ({ slot, of }) => slot + (of.times.doneByMs ?? 0) },
-  unusual: { cause: 'unusual', words: 'is unusual', aroseAt: closedAt },
+  unusual: { cause: 'unusual', words: 'is unusual', aroseAt: (one) => tooLongFrom(one) ?? closedAt(one) },
   late: {
     cause: 'late',
     words: 'was late',

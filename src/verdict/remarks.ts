@@ -1,6 +1,6 @@
 import { elapsed } from '../core/duration.ts'
 import { hasStarted, hasSucceeded, successOf } from '../core/row/attempts.ts'
-import { unmetRules, unmetText } from '../core/task/rules.ts'
+import { expectedText, tooLongSince, unmetRules, unmetText } from '../core/task/rules.ts'
 import type { Instant, Row } from '../core/types.ts'
 import { countSlotsIn, type SlotInTask } from './found.ts'
 import { decisionSentence, type Sentence } from './sentence.ts'
@@ -31,23 +31,28 @@ interface Remark {
 export const REMARKS = {
   unusual: {
     kind: 'unusual',
-    of({ own, of, older = [] }) {
-      const unmet = own === null || of.rules === null ? [] : unmetRules(own, of.rules, older, countSlotsIn(of))
+    of(found) {
+      const unmet = unmetOf(found)
       return unmet.length === 0
         ? null
-        : {
-            isFinding: true,
-            words: (target) => ({
-              happened: [`, but ${unmet.map(unmetText).join(', ')}`],
-              workText: 'done, perhaps wrongly',
-              caution: 'Look at the data first. To run it again does its work a second time.',
-              steps: [
-                lookStep(target),
-                resolveStep('if it is right, settle it', target),
-                rerunStep('or run it again, if its work is wrong', { ...target, only: ['completed'] }),
-              ],
-            }),
-          }
+        : found.rowStatus === 'running'
+          ? {
+              isFinding: true,
+              words: () => ({ happened: [`, which is too long (${unmet.map(expectedText).join(', ')})`] }),
+            }
+          : {
+              isFinding: true,
+              words: (target) => ({
+                happened: [`, but ${unmet.map(unmetText).join(', ')}`],
+                workText: 'done, perhaps wrongly',
+                caution: 'Look at the data first. To run it again does its work a second time.',
+                steps: [
+                  lookStep(target),
+                  resolveStep('if it is right, settle it', target),
+                  rerunStep('or run it again, if its work is wrong', { ...target, only: ['completed'] }),
+                ],
+              }),
+            }
     },
   },
   late: {
@@ -70,6 +75,19 @@ export const REMARKS = {
 
 export type RemarkName = keyof typeof REMARKS
 export type Remarks = Readonly<Partial<Record<RemarkName, FoundRemark>>>
+
+/** A stale attempt may have ended, so it is not measured. */
+function unmetOf({ own, rowStatus, of, older = [] }: SlotInTask) {
+  if (own === null || of.rules === null || rowStatus === 'stale') return []
+  return unmetRules(own, of.rules, older, countSlotsIn(of), of.now)
+}
+
+/** Returns when the attempt that runs was first longer than expected. Null: it is not, or nothing runs. */
+export function tooLongFrom(found: SlotInTask): Instant | null {
+  const open = found.rowStatus === 'running' ? found.own?.attempts.at(-1) : undefined
+  const unmet = unmetOf(found)
+  return open === undefined || unmet.length === 0 ? null : tooLongSince(open, unmet)
+}
 
 interface ExpectedMoments {
   readonly lateAfterMs: number | null

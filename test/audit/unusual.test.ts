@@ -35,7 +35,9 @@ async function found(rows: readonly Row[], expectations: Expectations & { since:
   const deps = { store, clock: systemClock, pageTimeoutMs: 30_000, signals: [] }
   const lines: string[] = []
   for await (const one of checkTask(known, range, deps)) {
-    lines.unshift(`${(one.slot - FIRST) / DAY_MS} ${one.kind} ${/but (.*)$/.exec(findingDetail(one))?.[1] ?? ''}`)
+    lines.unshift(
+      `${(one.slot - FIRST) / DAY_MS} ${one.kind} ${/(?:but|which is) (.*)$/.exec(findingDetail(one))?.[1] ?? ''}`,
+    )
   }
   return lines
 }
@@ -58,6 +60,23 @@ test('a task that writes nothing on two days, and one that gets slower and slowe
     '12 unusual duration is 8m 55s (expected <= 3x, usually 2m 44s)',
   )
   expect(await found(slower, { since: FIRST, expect: 'duration<=3x' }, 1)).toHaveLength(1)
+})
+
+test('an attempt that runs for longer than its upper bounds is found before it ends, once it is too long', async () => {
+  const usual = Array.from({ length: 29 }, (_, day) => slotOf(day, 60, 1))
+  // It began six seconds after its slot, and the check is twelve hours after that.
+  const open = { ...rowWith({}), windowEnd: null, leaseUntil: slot + DAY_MS } as Row
+  const found29 = (expect: string, newMs?: number, one = open) =>
+    found([...usual, one], { since: FIRST, expect }, 1, newMs)
+  const tooLong = '29 unusual too long (expected <= 3x, usually 1m 0s)'
+  expect(await found29('duration<=3x')).toEqual([tooLong])
+  expect(await found29('duration<10h,rows>=1,duration>=20h')).toEqual([
+    '29 unusual too long (expected < 10h, usually 1m 0s)',
+  ])
+  expect(await found29('duration<=12h,rows>=1')).toEqual([])
+  expect(await found29('duration<10h', 2.1 * 3_600_000)).toHaveLength(1)
+  expect(await found29('duration<10h', 1.9 * 3_600_000)).toEqual([])
+  expect(await found29('duration<=3x', undefined, { ...open, leaseUntil: slot } as Row)).toEqual(['29 stale '])
 })
 
 test('a run that did the work of several slots may take as long as they do, and says nothing of what is usual', async () => {

@@ -93,6 +93,7 @@ const RULES = {
   record: recordWith(DAILY, { expectations: { since: SLOT, expect: 'rows>=1' } }),
   older: Array(5).fill(FULL),
 }
+const LIMITED = { expectations: { since: SLOT, expect: 'duration<=3x' } }
 const SETTLED = { ...resolvedAs('COMPLETED', EMPTY), resolutions: resolvedAs('COMPLETED').resolutions } as Row
 
 /** What the remarks add to a completed slot. A person who has settled them has nothing to do. */
@@ -104,6 +105,10 @@ const REMARKED: readonly (readonly [Verdict, string])[] = [
   [
     verdict(SETTLED, {}, RULES),
     'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200). ada marked it as completed at 04:00:05: checked by hand | done | duplicate | ',
+  ],
+  [
+    verdict(rowWith({}), { now: NOW + 25_000 }, { ...RULES, record: recordWith(DAILY, LIMITED) }),
+    'running | attempt 1 on host has been running since 03:00:05 (25s), which is too long (expected <= 3x, usually 1s) | running | duplicate | see what happened',
   ],
   [
     verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),

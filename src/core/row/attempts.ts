@@ -161,3 +161,10 @@ export function isRecovered({ slot, attempts }: Row, graceMs: number, doneByMs: 
 export function successOf({ attempts }: Attempts): EndedAttempt | undefined {
   return attempts.findLast(hasSucceeded)
 }
+
+/** Returns the attempt whose duration and report count: the one that completed the slot, or the one that runs. */
+export function measuredAttempt({ state, attempts }: Row): AttemptRecord | undefined {
+  const last = attempts.at(-1)
+  if (state === 'COMPLETED') return successOf({ attempts })
+  return state === 'PENDING' && last?.phase === 'running' ? last : undefined
+}

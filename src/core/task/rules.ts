@@ -1,11 +1,11 @@
 import { elapsed, formatDuration, parseDuration } from '../duration.ts'
 import { LedgerError, quote, usageError } from '../errors.ts'
 import { isKeyOf } from '../objects.ts'
-import { batchReport, ranMsOf, successOf } from '../row/attempts.ts'
+import { batchReport, measuredAttempt, ranMsOf, successOf } from '../row/attempts.ts'
 import { type Fact, factOf } from '../row/report.ts'
-import type { Instant, Row } from '../types.ts'
+import type { AttemptRecord, Instant, Row } from '../types.ts'
 
-// The expectations of a completed slot (`--expect`): of its duration, and of the facts that its batch reports.
+// The expectations of a slot (`--expect`): of its duration, and of the facts that its batch reports.
 
 const MEETS = {
   '>=': (order: number) => order >= 0,
@@ -16,7 +16,7 @@ const MEETS = {
 } as const
 
 interface Rule {
-  /** The name of a fact, or `duration`: how long the attempt that succeeded took, in milliseconds. */
+  /** The name of a fact, or `duration`: how long the attempt took that succeeded, or has run so far, in milliseconds. */
   readonly name: string
   readonly operator: keyof typeof MEETS
   /** With `isRelative`, the bound is this many times the usual value. */
@@ -38,7 +38,7 @@ export interface Unmet extends Rule {
   readonly slots: number
 }
 
-/** Returns how many slots the run of a row did, counted up to `most`. */
+/** Returns how many slots the run of a row did or does, counted up to `most`. */
 export type CountSlots = (row: Row, most?: number) => number
 
 const MAX_RULES = 10
@@ -90,23 +90,40 @@ function problem(text: string, what: string): LedgerError {
 
 /**
  * Returns the rules that a slot does not meet. `older` has the slots before it, the newest first. A slot that only an operator
- * marked as completed, or that completed before the rules were stated, is not measured. A run that did the work of several
- * slots may take longer and report more, and says nothing of what is usual.
+ * marked as completed, or that is older than the rules, is not measured. An attempt that still runs at `now` is measured by the
+ * upper bounds of its duration. A run that did the work of several slots may take longer and report more, and says nothing of
+ * what is usual.
  */
 export function unmetRules(
   row: Row,
   { since, rules }: Rules,
   older: readonly Row[],
   countSlots: CountSlots,
+  now: Instant,
 ): readonly Unmet[] {
-  if (row.state !== 'COMPLETED' || row.slot < since || successOf(row) === undefined) return []
+  const attempt = measuredAttempt(row)
+  if (attempt === undefined || row.slot < since) return []
+  const isOpen = attempt.phase === 'running'
   const slots = countSlots(row)
   const comparable = older.filter((one) => countSlots(one, 2) === 1)
   return rules.flatMap((rule) => {
-    const value = measured(row, rule.name) ?? null
+    if (isOpen && !(rule.name === 'duration' && isUpper(rule))) return []
+    const value = isOpen ? now - attempt.startedAt : (measured(row, rule.name) ?? null)
     const usual = usualOf(rule.name, comparable)
     return value === null || !meets(value, rule, usual, slots) ? [{ ...rule, value, usual, slots }] : []
   })
+}
+
+/** Returns the most that meets a rule. Null: without a usual value, no value is too large. */
+function boundFor({ bound, isRelative, ...rule }: Rule, usual: number | null, slots: number): Fact | null {
+  if (isRelative && usual === null) return null
+  const most = isRelative ? Number(bound) * Number(usual) : bound
+  return isUpper(rule) ? Number(most) * slots : most
+}
+
+/** Returns when an attempt that still runs was first too long. */
+export function tooLongSince({ startedAt }: AttemptRecord, unmet: readonly Unmet[]): Instant {
+  return startedAt + Math.min(...unmet.map((one) => Number(boundFor(one, one.usual, one.slots))))
 }
 
 function measured(row: Row, name: string): Fact | undefined {
@@ -149,30 +166,36 @@ export function medianOf(values: readonly number[]): number | null {
   return low === undefined || high === undefined ? null : (low + high) / 2
 }
 
-function isUpper({ operator }: Rule): boolean {
+function isUpper({ operator }: Pick<Rule, 'operator'>): boolean {
   return operator === '<=' || operator === '<'
 }
 
 function meets(value: Fact, rule: Rule, usual: number | null, slots: number): boolean {
-  const { operator, bound, isRelative } = rule
   if (isUpper(rule) && slots === Number.POSITIVE_INFINITY) return true
-  const most = isRelative ? (usual === null ? null : Number(bound) * usual) : bound
-  // Without a usual value, no value is too large.
-  if (most === null) return true
-  if (typeof value !== typeof most) return false
-  const limit = isUpper(rule) ? Number(most) * slots : most
-  return MEETS[operator](value === limit ? 0 : value > limit ? 1 : -1)
+  const limit = boundFor(rule, usual, slots)
+  if (limit === null) return true
+  if (typeof value !== typeof rule.bound) return false
+  return MEETS[rule.operator](value === limit ? 0 : value > limit ? 1 : -1)
 }
 
 /** Returns `rows is 0 (expected >= 1, usually 1,200)`. Not yet safe to show. */
 export function unmetText(unmet: Unmet): string {
-  const { name, operator, bound, isRelative, value, usual, slots } = unmet
-  const shown = (one: Fact) => (name === 'duration' ? elapsed(Number(one)) : shownFact(one))
-  const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : shownFact(bound)
+  const { name, bound, value } = unmet
   const isText = typeof value === 'string' && typeof bound === 'number'
-  const is = value === null ? `${name} was not reported` : `${name} is ${isText ? JSON.stringify(value) : shown(value)}`
+  const shown = value !== null && (isText ? JSON.stringify(value) : shownValue(name, value))
+  return `${name} ${value === null ? 'was not reported' : `is ${shown}`} (${expectedText(unmet)})`
+}
+
+/** Returns `expected <= 3x, usually 4m 0s`. Not yet safe to show. */
+export function expectedText(unmet: Unmet): string {
+  const { name, operator, bound, isRelative, usual, slots } = unmet
+  const limit = isRelative ? `${bound}x` : name === 'duration' ? formatDuration(Number(bound)) : shownFact(bound)
   const each = isUpper(unmet) && slots > 1 ? ` for each of ${slots} slots` : ''
-  return `${is} (expected ${operator} ${limit}${each}${usual === null ? '' : `, usually ${shown(usual)}`})`
+  return `expected ${operator} ${limit}${each}${usual === null ? '' : `, usually ${shownValue(name, usual)}`}`
+}
+
+function shownValue(name: string, value: Fact): string {
+  return name === 'duration' ? elapsed(Number(value)) : shownFact(value)
 }
 
 function shownFact(value: Fact): string {

@@ -14,7 +14,7 @@ function completed(seconds: number, report?: string, day = 0): Row {
 }
 const before = (...seconds: number[]) => seconds.map((one, day) => completed(one, `{"rows":${one * 10}}`, day + 1))
 const unmet = (row: Row, rules: string, older: readonly Row[] = []) =>
-  unmetRules(row, { since: slot, rules: parseRules(rules) }, older, () => 1).map(unmetText)
+  unmetRules(row, { since: slot, rules: parseRules(rules) }, older, () => 1, slot).map(unmetText)
 
 const USUAL = before(100, 110, 120, 130, 140, 150)
 
