@@ -3,10 +3,10 @@ import { DAY_MS } from '../core/duration.ts'
 import { LedgerError, usageError } from '../core/errors.ts'
 import { parseInstant } from '../core/instant.ts'
 import type { OrUndefined } from '../core/objects.ts'
-import { isUnreadable } from '../core/row/status.ts'
+import { isUnreadable, readableRow } from '../core/row/status.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
 import type { CallOptions, ListQuery, Store } from '../store/store.ts'
@@ -113,4 +113,14 @@ export function rangeOf({ task, since, until }: Omit<HistoryQuery, 'limit'>, now
 
 export function ask<T>({ clock, pageTimeoutMs, signals }: HistoryDeps, question: (call: CallOptions) => Promise<T>) {
   return withDeadline(clock, pageTimeoutMs, signals, (signal) => question({ signal }))
+}
+
+/** Returns the rows that this version can read. */
+export async function readableRows(rows: AsyncIterable<StoredRow>): Promise<readonly Row[]> {
+  const found: Row[] = []
+  for await (const row of rows) {
+    const own = readableRow(row)
+    if (own !== null) found.push(own)
+  }
+  return found
 }

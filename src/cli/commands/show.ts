@@ -1,5 +1,6 @@
-import type { HistoryOptions, Ledger } from '../../api.ts'
+import type { Ledger } from '../../api.ts'
 import { parseSchedules } from '../../audit/expected.ts'
+import { readableRows } from '../../audit/history.ts'
 import type { ReadDated } from '../../audit/ranges.ts'
 import type { KnownTask } from '../../audit/tasks.ts'
 import { judgeNamed, LOOKED_AT } from '../../audit/walk.ts'
@@ -7,8 +8,8 @@ import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../../core/schedule/slot-reference.ts'
-import { type InForce, parseSince, parseSlotBySchedules } from '../../core/task/schedules-in-force.ts'
-import type { Instant, Row } from '../../core/types.ts'
+import { parseSlotBySchedules, readableSchedules } from '../../core/task/schedules-in-force.ts'
+import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { showJson, shownSlot, showText } from '../../format/slot/show.ts'
 import { printable } from '../../format/text.ts'
@@ -58,23 +59,15 @@ export const show = defineCommand(help, async (given, { argv, sink }) => {
   const slot = await slotFrom(values, ledger, reading, record, now)
   const row = await ledger.get({ ...reading, slot: new Date(slot) })
   const known = row === null ? await knownOf(ledger, reading, record) : unlessDamaged(record, sink)
-  const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known)
+  const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known.schedules)
   const of = factsOf(task, known, now, inForce)
-  const older = of.rules === null ? [] : await readOlder(ledger, { ...reading, until: new Date(slot) })
   const history: ReadDated = (asked) => ledger.history({ ...reading, ...asked })
+  const before = { until: new Date(slot), limit: LOOKED_AT }
+  const older = of.rules === null ? [] : await readableRows(ledger.history({ ...reading, ...before }))
   const shown = shownSlot(await judgeNamed(slot, row, of, history, older), store)
   await print(isJson ? showJson(shown) : showText(shown))
   return row === null ? EXIT.noRow : EXIT.ok
 })
-
-async function readOlder(ledger: Ledger, of: HistoryOptions): Promise<readonly Row[]> {
-  const rows: Row[] = []
-  for await (const row of ledger.history({ ...of, limit: LOOKED_AT })) {
-    const own = readableRow(row)
-    if (own !== null) rows.push(own)
-  }
-  return rows
-}
 
 /** An error: the record is damaged, or a newer cronledger wrote it. Null: there is none. */
 type FoundRecord = KnownTask | LedgerError | null
@@ -84,18 +77,6 @@ function unlessDamaged(record: FoundRecord, sink: Sink): KnownTask | null | unde
   if (!(record instanceof LedgerError)) return record
   sink.write(printable(`cronledger: pauses are not shown: ${record.message}`))
   return undefined
-}
-
-/** Returns the schedules that this version can read. One that cannot be read must not hide the row. */
-function readableSchedules({ schedules }: KnownTask): readonly InForce[] {
-  return schedules.flatMap((one) => {
-    try {
-      return parseSince(one)
-    } catch (error) {
-      if (!(error instanceof LedgerError)) throw error
-      return []
-    }
-  })
 }
 
 /** Returns the record of the task of a slot without a row. Throws a usage error if the ledger does not know the task. */

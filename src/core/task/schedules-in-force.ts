@@ -15,6 +15,19 @@ export function parseSince({ spec, ...rest }: ScheduleSince): InForce {
   return { ...rest, schedule: parseSchedule(spec) }
 }
 
+/** Returns the schedules that this version can read. One that cannot be read must not hide the others, or the rows. */
+export function readableSchedules(schedules: Schedules, emitProblem = (_problem: string) => {}): readonly InForce[] {
+  return schedules.flatMap((one) => {
+    try {
+      return parseSince(one)
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error
+      emitProblem(error.message)
+      return []
+    }
+  })
+}
+
 /**
  * Returns the slot that the operator means: that of the schedule in force then, or else of the latest schedule that has it.
  * A date and a local time are less exact than an instant: if the schedule in force on that day has several slots for them,

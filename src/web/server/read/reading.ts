@@ -1,11 +1,11 @@
 import type { Ledger } from '../../../api.ts'
+import { readableRows } from '../../../audit/history.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { LedgerError, quote, usageError } from '../../../core/errors.ts'
-import { readableRow } from '../../../core/row/status.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
 import { PACE_ROWS } from '../../../core/task/rules.ts'
-import { type InForce, parseSince } from '../../../core/task/schedules-in-force.ts'
+import { type InForce, readableSchedules } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec } from '../../../core/types.ts'
@@ -50,16 +50,10 @@ export function wordsOf(spec: ScheduleSpec): string | null {
 export function readKnown(known: KnownTask, reading: Pick<Reading, 'now' | 'zone'>): ReadTask {
   const { now } = reading
   const { task, schedules } = known
-  const inForce: InForce[] = []
-  let problem: string | null = null
-  for (const one of schedules) {
-    try {
-      inForce.push(parseSince(one))
-    } catch (error) {
-      if (!(error instanceof LedgerError)) throw error
-      problem ??= error.message
-    }
-  }
+  let problem = null as string | null
+  const inForce = readableSchedules(schedules, (text) => {
+    problem ??= text
+  })
   const stated = inForceAt(schedules, now)
   const current = inForce.find(({ since }) => since === stated?.since)?.schedule ?? null
   const next = current === null ? null : nextSlotDue(inForce, gapsOf(known), now)
@@ -116,13 +110,8 @@ export function readJudged(read: ReadTask, query: SlotsQuery, reading: Reading):
 
 /** Reads the newest rows before an instant that say how long the slots of a task usually take. */
 export async function readPaceRows(task: string, until: Instant, reading: Reading): Promise<readonly Row[]> {
-  const rows: Row[] = []
   const options = { task, ...rangeOptions({ until, limit: PACE_ROWS }), ...askOptions(reading) }
-  for await (const row of reading.ledger.history(options)) {
-    const own = readableRow(row)
-    if (own !== null) rows.push(own)
-  }
-  return rows
+  return readableRows(reading.ledger.history(options))
 }
 
 function rangeOptions({ since, until, limit }: SlotsQuery) {
