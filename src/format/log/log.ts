@@ -6,14 +6,14 @@ import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import { placeJson } from '../../core/row/stored-place.ts'
 import { KEY } from '../../core/row/stored-row.ts'
 import type { AttemptRecord, Instant, Trigger } from '../../core/types.ts'
-import { switchStep } from '../../verdict/event/event-steps.ts'
+import { startedByHandSteps, switchStep } from '../../verdict/event/event-steps.ts'
 import { holderSentence, isSaid, type SaidEvent, verdictOfEvent } from '../../verdict/event/event-verdict.ts'
 import type { TaskFinding } from '../../verdict/judge.ts'
 import { scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
 import { missingSentence, verdictOfUpstream } from '../../verdict/upstream.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
-import { ownedSteps, stepJson } from '../command-line.ts'
+import { ownedSteps, stepJson, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { counted, OPERATING_GUIDE, printable, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
@@ -52,7 +52,7 @@ export function logLine(
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
   const steps = ownedSteps(context.owner, neededSteps(entry.steps ?? []))
   const guide = steps.length > 0 && entry.level === 'error' ? [`  guide: ${OPERATING_GUIDE}`] : []
-  return [line, ...steps, ...guide].map(printable).join('\n')
+  return [line, ...steps, ...stepLines(startedByHandSteps(event, context)), ...guide].map(printable).join('\n')
 }
 
 export function logObject(

@@ -55,7 +55,9 @@ export function scriptLines(script: RerunScript): readonly string[] {
     `echo ${shellWord(`${head} Ctrl-C starts nothing more, and waits for what runs.`)} >&2`,
     ...functions,
     ...runLines({ store, count, keepGoing, isNamed }),
-    ...(jobs === 1 ? oneByOne(list, endLines(count)) : sideBySide(jobs, list, endLines(count))),
+    ...(jobs === 1
+      ? oneByOne(list, endLines(count))
+      : sideBySide(Math.min(jobs, tasksOf(slots)), list, endLines(count))),
   ]
   return [
     OUTER_TRAP,

@@ -74,6 +74,7 @@ export function sideBySide(jobs: number, list: readonly string[], end: readonly 
 trap 'echo stop >&3' INT TERM HUP
 slot() { # a task, the tasks that it comes after, its name and slot
   number=$((number + 1))
+  [ "$running" -lt ${jobs} ] || return
   eval "is=\\$is_$number"
   case $is in
     ended) return ;;
@@ -85,7 +86,7 @@ slot() { # a task, the tasks that it comes after, its name and slot
       if [ "$is" = failed ]; then
         left=$((left - 1))
         eval "is_$number=failed"
-      elif [ -z "$is$stop" ] && [ "$running" -lt ${jobs} ]; then
+      elif [ -z "$is$stop" ]; then
         running=$((running + 1))
         eval "is_$number=open"
         (run "$@" 3>&-; echo "$number $? $3" >&3) &

@@ -1,4 +1,4 @@
-import type { RunContext } from '../../core/event.ts'
+import type { RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import type { ResolveObjection } from '../../core/row/decide.ts'
 import type { Instant, ScheduleSpec, Survivor } from '../../core/types.ts'
@@ -54,6 +54,18 @@ export function stepsOfObjection(cause: ResolveObjection, target: StepTarget, is
     case 'newerRow':
       return []
   }
+}
+
+/**
+ * Returns the step for a person who started the batch by hand, and hears that its slot has completed. A trigger without an event
+ * time may be of a person: its slot is the latest one.
+ */
+export function startedByHandSteps(event: RunEvent, context: RunContext): readonly Step[] {
+  const { store, task, trigger } = context
+  if (event.event !== 'duplicate' || event.cause !== 'completed' || event.by !== undefined) return []
+  if (trigger.kind !== 'scheduled' || trigger.source !== 'clock' || targetOf(context).place !== null) return []
+  const flags = { store, task, slot: 'latest', only: 'completed', reason: REASON_WORD }
+  return [{ kind: 'run', what: 'to run it again', command: cronledger('rerun', flags, '--', BATCH_WORD) }]
 }
 
 /** Returns the step that compares the slots of two schedules around the slot at which they are switched. It needs no ledger. */

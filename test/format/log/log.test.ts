@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
 import { logLine } from '../../../src/format/log/log.ts'
+import { FARGATE } from '../../support/aws/ecs.ts'
 import { CONTEXT, endedEvent, FAILED, NOT_STARTED, NOW, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 // The catalogue in test/messages has the text of every line.
@@ -35,6 +36,17 @@ test('a duplicate names the winner: run id, host, when it started and ended, its
       endedAt: '2026-11-24T03:00:06Z',
     },
   })
+})
+
+test('a duplicate without an event time may be of a person: its text names the command that runs the slot again', () => {
+  const trigger = { kind: 'scheduled', eventTime: NOW, source: 'clock' } as const
+  const again =
+    /\n {2}to run it again: {2}cronledger rerun --store \S+ --task nightly --slot latest --only completed --reason 'YOUR REASON' -- YOUR_COMMAND$/
+  expect(text(DUPLICATE, { trigger })).toMatch(again)
+  expect(json(DUPLICATE, { trigger })).not.toHaveProperty('steps')
+  expect(text(DUPLICATE)).not.toContain('rerun')
+  expect(text({ ...DUPLICATE, cause: 'skipped' }, { trigger })).not.toContain('rerun')
+  expect(text(DUPLICATE, { trigger, place: FARGATE.place })).not.toContain('rerun')
 })
 
 test('a line as JSON has the answers of the verdict', () => {
