@@ -15,7 +15,10 @@ function release(changelog: string) {
   const folder = scratch()
   mkdirSync(join(folder, '.ci'))
   cpSync(join(ROOT, '.ci/release'), join(folder, '.ci/release'))
-  writeFileSync(join(folder, 'package.json'), '{ "version": "1.2.0" }')
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ version: '1.2.0', repository: { url: 'git+https://github.com/o/r.git' } }),
+  )
   writeFileSync(join(folder, 'CHANGELOG.md'), changelog)
   return (...args: string[]) =>
     run(join(folder, '.ci/release'), args).then(
@@ -43,6 +46,28 @@ test('the notes of a release are its section of the changelog', async () => {
   expect(await release(WHOLE)('notes')).toBe('### New\n\n- A thing.\n')
   const last = `${WHOLE.split('\n## 1.1.0')[0]}`
   expect(await release(last)('notes')).toBe('### New\n\n- A thing.\n')
+})
+
+test('the notes of a release have a link to the pages of its tag, each checksum, and a line to install for both processors', async () => {
+  const folder = scratch()
+  const names = ['x64', 'arm64'].flatMap((arch) => [
+    `cronledger-1.2.0-linux-${arch}`,
+    `cronledger_1.2.0_${arch.replace('x64', 'amd64')}.deb`,
+  ])
+  const sums = names.map((name, index) => [String(index).repeat(64), name] as const)
+  const writeSums = (of: typeof sums) =>
+    writeFileSync(join(folder, 'SHA256SUMS'), of.map(([sum, name]) => `${sum}  ${name}\n`).join(''))
+  const call = release(WHOLE.replace('A thing', '[A thing](docs/thing.md)'))
+  writeSums(sums)
+  const notes = await call('notes', folder)
+  expect(notes).toContain('[A thing](https://github.com/o/r/blob/v1.2.0/docs/thing.md)')
+  for (const [sum, name] of sums) {
+    const place = `https://github.com/o/r/releases/download/v1.2.0/${name}`
+    expect(notes).toMatch(new RegExp(`curl .*${place}\necho "${sum}  .*sha256sum --check && sudo `))
+    expect(notes.includes(`ADD --checksum=sha256:${sum} --chmod=755 ${place} `)).toBe(!name.endsWith('.deb'))
+  }
+  writeSums(sums.slice(1))
+  expect(await call('notes', folder)).toBe('release: SHA256SUMS has no cronledger-1.2.0-linux-x64\n')
 })
 
 test.each([
