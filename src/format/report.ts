@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { formatInstant } from '../core/instant.ts'
 import { keysOf } from '../core/objects.ts'
 import { hasStarted, isRepaired, latenessMsOf } from '../core/row/attempts.ts'
@@ -9,7 +10,7 @@ import type { JudgedSlot, SlotClass } from '../verdict/judge.ts'
 import { decisionText } from '../verdict/sentence.ts'
 import { csvText } from './history/csv.ts'
 import { suspensionFields } from './log/verdict-entry.ts'
-import { durationMsOf } from './slot/row.ts'
+import { durationMsOf, instantOrNull, slotLine } from './slot/row.ts'
 import { safeJson } from './text.ts'
 
 /** Each slot that was due is counted as one of these. */
@@ -62,6 +63,15 @@ export interface TaskReport {
   readonly zone: string
   readonly owner: string | undefined
   readonly schedule: string | null
+  /** Where the record begins within the period: a slot before it was not counted, unless it has a row. Null: it is whole. */
+  readonly recordedFrom: Instant | null
+  /** Whether it begins there because a retention removes older rows. */
+  readonly hasRetention: boolean
+  /** The slots that an operator forced and no schedule has. They are done, and not counted. */
+  readonly forcedOnly: number
+  /** The slots with a row, and the SHA-256 of what `history --status recorded --format ndjson` prints of them. */
+  readonly rows: number
+  readonly sha256: string
   readonly counts: Readonly<ReportCounts>
   /** Whether the task states `--late-after` or `--done-by`. Otherwise, no slot of it is called in time. */
   readonly isTimed: boolean
@@ -94,12 +104,19 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
   let longestMs: number | null = null
   let wasExceptional = false
   let unlisted = 0
+  let oldest: Instant | null = null
+  let recorded = 0
+  const hash = createHash('sha256')
   return {
     counts,
     /** The newest rows, which say how long the slots usually take. */
-    rows,
-    addDecisions({ own, slot }: JudgedSlot): void {
+    paceRows: rows,
+    addRow(one: JudgedSlot): void {
+      const { own, row, slot } = one
       if (own !== null && decisions.length < MAX_LISTED) decisions.push(...decisionsOf(own, slot))
+      if (row === null) return
+      recorded += 1
+      hash.update(`${slotLine(one)}\n`)
     },
     add(one: JudgedSlot): void {
       const { own, class: counted, status } = one
@@ -108,6 +125,7 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
       counts.refused += refused
       if (own !== null && rows.length < PACE_ROWS) rows.push(own)
       if (counted === null) return
+      oldest = one.slot
       counts.due += 1
       counts[counted] += 1
       const repaired = own !== null && isRepaired(own)
@@ -133,7 +151,8 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
     result() {
       const usualDelayMs = medianOf(delaysMs)
       return {
-        ...{ counts, exceptions, decisions, unlisted, longestMs },
+        ...{ counts, exceptions, decisions, unlisted, longestMs, oldest },
+        ...{ rows: recorded, sha256: hash.digest('hex') },
         usualDelayMs: usualDelayMs === null ? null : Math.round(usualDelayMs),
         // Not `Math.max(...)`, which takes no more than about 100,000 arguments.
         longestDelayMs: delaysMs.length === 0 ? null : delaysMs.reduce((one, other) => Math.max(one, other), 0),
@@ -159,6 +178,17 @@ function forcedText(attempt: AttemptRecord): string {
   return hasStarted(attempt)
     ? `ran it again: ${progressText(attempt)}`
     : 'asked to run it again, and it was not started'
+}
+
+const LOST = ['missed', 'failed', 'stale', 'unknown', 'overdue'] as const satisfies SlotClass[]
+
+/** Returns at most ten tasks with slots that did not complete, those with the most of them first. */
+export function worstTasks(tasks: readonly TaskReport[]): readonly TaskReport[] {
+  const lost = ({ counts }: TaskReport) => LOST.reduce((sum, name) => sum + counts[name], 0)
+  return tasks
+    .filter((one) => lost(one) > 0)
+    .sort((one, other) => lost(other) - lost(one))
+    .slice(0, 10)
 }
 
 export function totalCounts(tasks: readonly Pick<TaskReport, 'counts'>[]): ReportCounts {
@@ -193,24 +223,30 @@ export interface Report {
   readonly zone: string
   readonly madeAt: Instant
   readonly store: string
+  /** The version of cronledger, and who made the report. */
+  readonly version: string
+  readonly by: string
   readonly tasks: readonly TaskReport[]
+  /** The tasks that were retired before the period. */
+  readonly leftOut: readonly string[]
   readonly problems: readonly string[]
 }
 
 export function* reportJson(report: Report): Generator<string, void> {
-  const { since, until, zone, madeAt, store, tasks, problems } = report
+  const { since, until, zone, madeAt, store, version, by, tasks, leftOut, problems } = report
   const head = {
     ...{ since: formatInstant(since), until: formatInstant(until), zone, madeAt: formatInstant(madeAt), store },
-    ...{ total: totalCounts(tasks), problems },
+    ...{ version, by, total: totalCounts(tasks), leftOut, problems },
   }
   yield `${safeJson(head).slice(0, -1)},"tasks":[`
   for (const [index, task] of tasks.entries()) yield `${index === 0 ? '' : ','}\n${safeJson(taskReportJson(task))}`
   yield ']}\n'
 }
 
-function taskReportJson({ decisions, pauses, retirements, schedules, exceptions, ...task }: TaskReport) {
+function taskReportJson({ decisions, pauses, retirements, schedules, exceptions, recordedFrom, ...task }: TaskReport) {
   return {
     ...task,
+    recordedFrom: instantOrNull(recordedFrom),
     decisions: decisions.map((one) => ({ ...one, slot: formatInstant(one.slot), at: formatInstant(one.at) })),
     pauses: pauses.map(suspensionFields),
     retirements: retirements.map(suspensionFields),
@@ -227,11 +263,14 @@ export function* reportCsv({ since, until, tasks }: Report): Generator<string, v
   const lists = ['decisions', 'pauses', 'retirements', 'schedules'] as const
   const measures = ['usualMs', 'longestMs', 'usualDelayMs', 'longestDelayMs'] as const
   const head = ['since', 'until', 'task', 'owner', 'zone', 'schedule', ...REPORT_COUNTS, ...measures]
-  yield csvText([[...head, ...lists, 'problem']])
+  const whole = ['forcedOnly', 'rows', 'sha256'] as const
+  yield csvText([[...head, ...lists, 'problem', 'recordedFrom', ...whole]])
   for (const one of tasks) {
     const { task, owner, zone, schedule, counts, problem } = one
     const facts = [formatInstant(since), formatInstant(until), task, owner, zone, schedule]
     const numbers = [...REPORT_COUNTS.map((name) => counts[name]), ...measures.map((name) => one[name])]
-    yield csvText([[...facts, ...numbers, ...lists.map((name) => one[name].length), problem]])
+    const sizes = lists.map((name) => one[name].length)
+    const recordedFrom = instantOrNull(one.recordedFrom)
+    yield csvText([[...facts, ...numbers, ...sizes, problem, recordedFrom, ...whole.map((name) => one[name])]])
   }
 }

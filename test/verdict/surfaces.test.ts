@@ -177,7 +177,8 @@ async function surfaces(
   const page = await pagesOf(ledger, now)('nightly', slot)
   const [since = '', until = ''] = [slot, slot + HOUR_MS].map((at) => new Date(at).toISOString())
   const range = { since, until }
-  const report = now < slot ? null : await readReport({ range, store: STORE }, { ...options, ...CALL, now })
+  const report =
+    now < slot ? null : await readReport({ range, store: STORE, version: '1', by: 'ada' }, { ...options, ...CALL, now })
   const found: Record<string, unknown>[] = []
   const needs = collectNeeds()
   for await (const one of ledger.check({ since: new Date(slot), until: new Date(slot + HOUR_MS) })) {
@@ -275,7 +276,7 @@ test('every surface has the same status, the same answer about the work, and the
     const ask = pagesOf(ledger as AppOptions['ledger'], RANDOM_NOW)
     const range = { since: since.toISOString(), until: until.toISOString() }
     const reading = { ledger, ledgerTimeoutMs: 9_000, now: RANDOM_NOW, ...CALL } as Parameters<typeof readReport>[1]
-    const report = await readReport({ range, store: STORE }, reading)
+    const report = await readReport({ range, store: STORE, version: '1', by: 'ada' }, reading)
     const now = new Date(RANDOM_NOW)
     const { whole } = beginNeeds(RANDOM_SINCE, reading)
     const overview = (await readOverview({}, whole, reading))(await whole)

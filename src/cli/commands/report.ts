@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import {
   closeSync,
   createWriteStream,
@@ -9,14 +10,17 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
+import { basename } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import cronledger from '../../../package.json' with { type: 'json' }
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import { checkTaskName } from '../../core/user-text.ts'
 import { reportCsv, reportJson } from '../../format/report.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import { findHost, operatorOf } from '../../process/host.ts'
 import { SETTINGS } from '../../run/settings-table.ts'
 import { describeStore } from '../../store/open.ts'
 import { readAssets } from '../../web/server/assets.ts'
@@ -31,8 +35,12 @@ import { print, printAll } from '../output.ts'
 const OWNER_ONLY = 0o600
 
 /** How a report begins in each format. Only such a file is replaced. */
-const BEGINS = { html: '<!doctype html>', json: '{"since":', csv: 'since,until' } as const
-type Format = keyof typeof BEGINS
+const BEGINS = {
+  html: /^<!doctype html>/i,
+  json: /^{"since":/i,
+  csv: /^since,until/i,
+  sha256: /^\\?[0-9a-f]{64} /,
+} as const
 
 const help = {
   name: 'report',
@@ -54,6 +62,7 @@ const help = {
       value: 'FILE|-',
       required: true,
       help: 'File to write or replace, or - for standard output',
+      details: 'Its SHA-256 is printed, and written to FILE.sha256 for sha256sum --check.',
     },
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
@@ -65,11 +74,12 @@ const help = {
   notes: 'Exit codes: 0 also if slots need attention, otherwise as in run.',
 } as const satisfies CommandHelp
 
-export const report = defineCommand(help, async (values, { stops }) => {
+export const report = defineCommand(help, async (values, { env, stops }) => {
   const { store, task, out } = values
   if (task !== undefined) checkTaskName(task)
   const format = values.format ?? 'html'
-  const place = out === '-' ? null : filePathOf(out, format)
+  const sumOut = `${out}.sha256`
+  const [place, sumPlace] = out === '-' ? [null, ''] : [filePathOf(out, format), filePathOf(sumOut, 'sha256')]
   const reading = {
     ledger: createLedger({ store }),
     ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
@@ -80,6 +90,8 @@ export const report = defineCommand(help, async (values, { stops }) => {
     range: { since: values.since, until: values.until },
     task,
     store: describeStore(store).nameAnywhere(),
+    version: cronledger.version,
+    by: operatorOf((await findHost(env)).host),
   }
   const read = await readReport(query, reading)
   if (read === null)
@@ -89,24 +101,40 @@ export const report = defineCommand(help, async (values, { stops }) => {
   )
   if (place === null) await printAll(pieces)
   else {
-    await replaceFile(place, pieces)
-    await print(printable(out))
+    const hash = createHash('sha256')
+    await replaceFile(place, hashed(pieces, hash))
+    const sum = hash.digest('hex')
+    await replaceFile(sumPlace, Readable.from([`${sumLine(sum, basename(out))}\n`]))
+    await print(printable(sumLine(sum, out)))
   }
 })
 
+async function* hashed(pieces: AsyncIterable<string>, hash: Hash): AsyncGenerator<string, void> {
+  for await (const piece of pieces) {
+    hash.update(piece)
+    yield piece
+  }
+}
+
+/** Returns a line for `sha256sum --check`, which escapes these characters of a name. */
+function sumLine(sum: string, name: string): string {
+  const escaped = name.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
+  return `${escaped === name ? '' : '\\'}${sum}  ${escaped}`
+}
+
 /** Returns the file behind a link. Throws a usage error if it is no report, because a ledger must not be replaced. */
-function filePathOf(path: string, format: Format): string {
+function filePathOf(path: string, format: keyof typeof BEGINS): string {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
     throw usageError(`--out ${quote(path)} is not a file. Use a file, or - for standard output.`)
   }
   let begin: string
   try {
-    begin = beginOf(path, BEGINS[format].length)
+    begin = beginOf(path)
   } catch (error) {
     throw usageError(`--out ${quote(path)} cannot be read: ${firstLine(error)}`)
   }
-  if (begin !== '' && begin.toLowerCase() !== BEGINS[format].toLowerCase()) {
+  if (begin !== '' && !BEGINS[format].test(begin)) {
     throw usageError(
       `--out ${quote(path)} exists and is not a report in this format, so it was not overwritten. Use another path, or remove the file.`,
     )
@@ -114,8 +142,8 @@ function filePathOf(path: string, format: Format): string {
   return realpathSync(path)
 }
 
-function beginOf(path: string, length: number): string {
-  const bytes = Buffer.alloc(length)
+function beginOf(path: string): string {
+  const bytes = Buffer.alloc(100)
   const file = openSync(path, 'r')
   try {
     return bytes.toString('latin1', 0, readSync(file, bytes))

@@ -1,11 +1,22 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, watch, writeFileSync } from 'node:fs'
+import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Ledger } from '../../../src/api.ts'
 import type { TaskRecord } from '../../../src/core/task/task-record.ts'
-import { type Report, shareCompleted, shareInTime, totalCounts } from '../../../src/format/report.ts'
+import type { Row } from '../../../src/core/types.ts'
+import {
+  type Report,
+  shareCompleted,
+  shareInTime,
+  type TaskReport,
+  totalCounts,
+  worstTasks,
+} from '../../../src/format/report.ts'
 import { readMethods } from '../../../src/ledger.ts'
 import { systemClock } from '../../../src/process/clock.ts'
 import { writeRecord } from '../../../src/run/task/task-record.ts'
@@ -34,15 +45,19 @@ describe('what a report says', () => {
     fates: readonly ReturnType<PlannedTask['fateOf']>[],
     more: Partial<TaskRecord> = {},
     range: Parameters<typeof readReport>[0]['range'] = { since: '2026-11-01' },
+    keep: (row: Row) => boolean = () => true,
+    retentionMs: number | null = null,
   ): Promise<Report> {
     const store = memoryStore()
     const own = { ...plan, fateOf: (ago: number) => fates[ago] ?? 'succeeded' }
-    for (const row of rowsOf(own, at)) await store.put(row, 'absent', CALL)
+    const withExpiry = (row: Row) =>
+      retentionMs === null ? row : ({ ...row, expiresAt: row.slot + retentionMs } as Row)
+    for (const row of rowsOf(own, at)) if (keep(row)) await store.put(withExpiry(row), 'absent', CALL)
     await writeRecord('nightly', recordWith([{ since: first, spec }], more), 'absent', store, CALL)
     const clock = { ...systemClock, now: () => at }
     const ledger = readMethods(async () => ({ store, clock, pageTimeoutMs: 9_000, signals: [] })) as Ledger
     const reading = { ledger, ledgerTimeoutMs: 9_000, skewMs: 0, now: at, ...CALL }
-    const report = await readReport({ range, store: 'file:x' }, reading)
+    const report = await readReport({ range, store: 'file:x', version: '1', by: 'ada' }, reading)
     if (report === null) return expect.unreachable()
     return report
   }
@@ -120,6 +135,43 @@ describe('what a report says', () => {
     },
   )
 
+  test.each([
+    ['2026-11-10T03:00:00Z', { due: 15, completed: 15, missed: 0 }],
+    ['2026-12-10T03:00:00Z', { due: 0, completed: 0, missed: 0 }],
+  ])('a task whose record begins at %s says so, and only what was recorded counts', async (begin, counts) => {
+    const since = Date.parse(begin)
+    const { tasks } = await reportOf([], { schedules: [{ since, spec }] }, undefined, ({ slot }) => slot >= since)
+    expect(tasks[0]).toMatchObject({ recordedFrom: since, hasRetention: false, counts })
+    expect((await reportOf([])).tasks[0]?.recordedFrom).toBe(null)
+  })
+
+  test('slots whose records a retention has removed are not called missed', async () => {
+    const kept = at - 10 * DAY_MS
+    const { tasks } = await reportOf(['succeeded', 'missed'], {}, undefined, ({ slot }) => slot >= kept, 10 * DAY_MS)
+    expect(tasks[0]).toMatchObject({ hasRetention: true, counts: { due: 10, completed: 9, missed: 1 } })
+    expect(Math.abs((tasks[0]?.recordedFrom ?? 0) - kept)).toBeLessThan(DAY_MS)
+  })
+
+  test('the worst ten tasks come first, and those without a lost slot are not among them', () => {
+    const tasks = Array.from({ length: 12 }, (_, index) => ({
+      task: `t${index}`,
+      counts: { ...NO_COUNTS, missed: index % 6, late: 9 },
+    })) as unknown as TaskReport[]
+    expect(worstTasks(tasks).map(({ task }) => task)).toEqual([
+      't5',
+      't11',
+      't4',
+      't10',
+      't3',
+      't9',
+      't2',
+      't8',
+      't1',
+      't7',
+    ])
+    expect(worstTasks(tasks.slice(0, 2))).toHaveLength(1)
+  })
+
   test('a change of the schedule in the period is listed, and the first schedule is none', async () => {
     const since = Date.parse('2026-11-10T03:00:00Z')
     const { tasks } = await reportOf([], {
@@ -162,11 +214,13 @@ describe('a report', () => {
   const reportAs = (format: string) =>
     cronledger(['report', '--store', store, '--since', '460d', '--format', format, '--out', '-'])
   let html = ''
+  let sum = ''
   beforeAll(async () => {
     await fillFile(join(folder, 'ledger.db'), PLANS, NOW)
-    const done = { code: 0, signal: null, stdout: `${out}\n`, stderr: '' }
-    expect(await cronledger(['report', '--store', store, '--since', '460d', '--out', out])).toEqual(done)
+    const { stdout, ...ended } = await cronledger(['report', '--store', store, '--since', '460d', '--out', out])
+    expect(ended).toEqual({ code: 0, signal: null, stderr: '' })
     html = readFileSync(out, 'utf8')
+    sum = stdout
   })
 
   test('a report has no script, nothing of it is elsewhere, and every link leads somewhere', () => {
@@ -178,6 +232,29 @@ describe('a report', () => {
     expect(ids).toEqual([...new Set(ids)])
     const links = new Set([...html.matchAll(/\shref="#([^"]*)"/g)].map(([, id]) => id))
     expect([...links].filter((link) => !ids.includes(link))).toEqual([])
+  })
+
+  test('the SHA-256 of a report is printed and beside it, as sha256sum checks it', async () => {
+    const check = (options: { cwd: string; input?: string }, ...files: readonly string[]) =>
+      execFileSync('/usr/bin/sha256sum', ['--check', '--strict', ...files], { encoding: 'utf8', ...options })
+    expect(check({ cwd: folder }, 'ledger.html.sha256')).toBe('ledger.html: OK\n')
+    expect(check({ cwd: '/', input: sum })).toBe(`${out}: OK\n`)
+    const csv = join(folder, 'a\\b.csv')
+    expect(await cronledger(['report', '--store', store, '--format', 'csv', '--out', csv])).toMatchObject({ code: 0 })
+    expect(check({ cwd: folder }, 'a\\b.csv.sha256')).toMatch(/: OK\n$/)
+  })
+
+  test('the SHA-256 of the records of a task is that of what history prints', async () => {
+    const { tasks, since, until, by, version } = JSON.parse((await reportAs('json')).stdout)
+    const { task, rows, sha256 } = tasks.find((one: TaskReport) => one.rows > 20 && one.counts.missed > 0)
+    const range = ['--since', since, '--until', until]
+    const history = ['history', task, '--store', store, '--status', 'recorded', '--limit', '0', '--format', 'ndjson']
+    const { stdout } = await cronledger([...history, ...range])
+    expect(stdout.trimEnd().split('\n')).toHaveLength(rows)
+    expect(createHash('sha256').update(stdout).digest('hex')).toBe(sha256)
+    expect(html).toContain(`<code>${sha256}</code>`)
+    expect(by).toBe(`${userInfo().username}@${hostname()}`)
+    expect(html).toContain(`Made by ${by} with cronledger ${version}`)
   })
 
   test('HTML, JSON and CSV have the same numbers, task by task', async () => {
@@ -199,7 +276,7 @@ describe('a report', () => {
   })
 
   test.skipIf(!hasChromium)(
-    'a report loads nothing, leads to its details, is accessible, fits a narrow screen, and prints what is folded',
+    'a report loads nothing, leads to its details, is accessible, fits a narrow screen, a wide one and paper, and prints what is folded',
     async () => {
       const browser = await openBrowser()
       const { page, complaints, requests } = await openPage(browser, { viewport: { width: 360, height: 800 } })
@@ -208,7 +285,14 @@ describe('a report', () => {
       await expectAccessible(page)
       await page.locator('.report a').first().click()
       expect(await page.locator('.chapter:target').count()).toBe(1)
+      const isCut =
+        '[...document.querySelectorAll(".scroll, td, th")].filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.innerText)'
+      await page.setViewportSize({ width: 1440, height: 900 })
+      expect(await page.evaluate(isCut)).toEqual([])
       await page.emulateMedia({ media: 'print' })
+      // A4 upright, inside the margins.
+      await page.setViewportSize({ width: 718, height: 1000 })
+      expect(await page.evaluate(isCut)).toEqual([])
       expect(await page.locator('.chapter td', { hasText: 'marked it as completed' }).first().innerText()).not.toBe('')
       expect(complaints).toEqual([])
       expect(requests.filter((url) => !url.startsWith('data:'))).toEqual([pathToFileURL(out).href])
@@ -231,7 +315,7 @@ describe('the file', () => {
   test('a report goes to standard output', async () => {
     const { code, stdout } = await cronledger([...args, '--out', '-', '--task', 'nightly'])
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<th scope="row">nightly<\/th>.*<\/html>$/s)
+    expect(stdout).toMatch(/^<!doctype html>\n<html lang="en">.*<th scope="row">nightly<.*<\/html>$/s)
   })
 
   test('is replaced as a whole, and a report that breaks off leaves the old one', async () => {
@@ -243,9 +327,12 @@ describe('the file', () => {
       code: 78,
     })
     expect(readFileSync(out, 'utf8')).toBe('<!DOCTYPE html>old')
-    expect(await cronledger([...args, '--out', out])).toMatchObject({ code: 0, stdout: `${out}\n` })
+    expect(await cronledger([...args, '--out', out])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^[0-9a-f]{64} {2}.*\n$/),
+    })
     expect(readFileSync(out, 'utf8')).toMatch(/<\/html>$/)
-    expect(readdirSync(host)).toEqual(['report.html'])
+    expect(readdirSync(host)).toEqual(['report.html', 'report.html.sha256'])
     expect(statSync(out).mode & 0o777).toBe(0o600)
   })
 
@@ -266,7 +353,7 @@ describe('the file', () => {
     symlinkSync('empty.html', join(host, 'link.html'))
     expect(await cronledger([...args, '--out', join(host, 'link.html')])).toMatchObject({ code: 0 })
     expect(readFileSync(join(host, 'empty.html'), 'utf8')).toMatch(/<\/html>$/)
-    expect(readdirSync(host)).toEqual(['empty.html', 'link.html'])
+    expect(readdirSync(host)).toEqual(['empty.html', 'link.html', 'link.html.sha256'])
   })
 
   test('the file of a report is not begun where a signal ends it', async () => {

@@ -34,10 +34,12 @@ export interface ReportQuery {
   readonly range: RangeText
   readonly task?: string | undefined
   readonly store: string
+  readonly version: string
+  readonly by: string
 }
 
 /** Returns null when the ledger has nothing about the task. Throws a usage error for an empty period. */
-export async function readReport({ range, task, store }: ReportQuery, reading: Reading): Promise<Report | null> {
+export async function readReport({ range, task, ...made }: ReportQuery, reading: Reading): Promise<Report | null> {
   const problems: string[] = []
   let zone: string
   let tasks: Iterable<ReadTask>
@@ -55,12 +57,15 @@ export async function readReport({ range, task, store }: ReportQuery, reading: R
   }
   const period = periodOf(range, zone, reading.now)
   async function* reportOne(read: ReadTask, signal: AbortSignal) {
-    yield await taskReport(read, period, store, { ...reading, signal })
+    yield await taskReport(read, period, made.store, { ...reading, signal })
   }
   const reports: TaskReport[] = []
-  for await (const one of concurrently(() => tasks, reportOne, [reading.signal]))
+  const leftOut: string[] = []
+  for await (const one of concurrently(() => tasks, reportOne, [reading.signal])) {
     if (isToBeFiled(one)) reports.push(one)
-  return { ...period, zone, madeAt: reading.now, store, tasks: reports, problems }
+    else leftOut.push(one.task)
+  }
+  return { ...period, zone, madeAt: reading.now, ...made, tasks: reports, leftOut, problems }
 }
 
 /** Reads the period. It ends with the last calendar month, and begins with the month in which it ends, if nothing else is said. */
@@ -96,24 +101,34 @@ async function taskReport(
   const isUnscheduled = known === null || known.schedules.length === 0
   let problem = isUnscheduled ? 'no schedule is recorded, so missed slots are unknown' : read.problem
   let usualMs: number | null = null
+  let keptFrom = 0
+  let forcedOnly = 0
   try {
+    keptFrom = await keptSince(task, reading)
     for await (const one of readJudged(read, period, reading)) {
+      if (one.status !== 'due') tally.addRow(one)
       // The pause itself is listed, and not each slot that it skipped. A slot that ran before, or in spite of it, counts.
       const isLeftOut = one.status === 'skipped' && !one.own?.attempts.some(hasStarted)
       if (isLeftOut && suspensionOf(known, one.slot) !== null) continue
-      tally.addDecisions(one)
+      if (one.row === null && one.slot < keptFrom) continue
       if (wasDue(one)) tally.add(one)
+      else forcedOnly += 1
     }
-    const isWhole = tally.rows.length >= PACE_ROWS
-    usualMs = paceOf(isWhole ? tally.rows : await readPaceRows(task, period.until, reading)).usualMs
+    const isWhole = tally.paceRows.length >= PACE_ROWS
+    usualMs = paceOf(isWhole ? tally.paceRows : await readPaceRows(task, period.until, reading)).usualMs
   } catch (error) {
     problem = faultOf(error)
   }
   const record = known ?? EMPTY_TASK_RECORD
+  const { oldest, ...result } = tally.result()
+  const begin = Math.max(record.schedules[0]?.since ?? 0, keptFrom)
+  const recordedFrom = Math.min(begin, oldest ?? begin)
   const within = ({ from, until }: Suspension) =>
     from < period.until && (until ?? Number.POSITIVE_INFINITY) > Math.max(from, period.since)
   return {
-    ...{ task, zone: clock.zone, owner: head.owner, problem, usualMs, ...tally.result() },
+    ...{ task, zone: clock.zone, owner: head.owner, problem, usualMs, ...result, forcedOnly },
+    recordedFrom: recordedFrom > period.since ? recordedFrom : null,
+    hasRetention: keptFrom > period.since,
     isTimed: isTimed(expectedTimes(known)),
     schedule: current === null ? null : scheduleText(current.spec),
     pauses: record.pauses.filter(within),
@@ -121,6 +136,15 @@ async function taskReport(
     // The first one is not a change.
     schedules: record.schedules.slice(1).filter(({ since }) => since >= period.since && since < period.until),
   }
+}
+
+/** Returns since when the ledger has all rows of a task: its retention, by the newest row, removes older ones. 0: it keeps all. */
+async function keptSince(task: string, reading: Reading): Promise<Instant> {
+  const rows = await readPaceRows(task, reading.now + 1, reading)
+  const newest = rows.find(({ attempts }) => attempts.length > 0)
+  const attempt = newest?.attempts.at(-1)
+  if (newest === undefined || attempt === undefined || newest.expiresAt === null) return 0
+  return reading.now - (newest.expiresAt - Math.max(newest.slot, attempt.startedAt))
 }
 
 /**

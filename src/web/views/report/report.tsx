@@ -1,4 +1,5 @@
 import { elapsed } from '../../../core/duration.ts'
+import { formatInstant } from '../../../core/instant.ts'
 import {
   CLASS_WORDS,
   type Report,
@@ -8,6 +9,7 @@ import {
   shareInTime,
   type TaskReport,
   totalCounts,
+  worstTasks,
 } from '../../../format/report.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { type WallClock, wallClock } from '../frame/time.tsx'
@@ -51,6 +53,8 @@ export function ReportSummary({ report }: { readonly report: Report }) {
     'longest',
     'decisions and changes',
   ]
+  const worst = worstTasks(tasks)
+  const others = tasks.filter((task) => !worst.includes(task))
   const isWhole = problems.length === 0 && tasks.every(({ problem }) => problem === null)
   return (
     <>
@@ -63,6 +67,9 @@ export function ReportSummary({ report }: { readonly report: Report }) {
       </h1>
       <p>
         {clock.time(since)} to {clock.time(until)} {clock.zone} · {counted(tasks.length, 'task')}
+      </p>
+      <p class="quiet">
+        Made by {printable(report.by)} with cronledger {report.version}.
       </p>
       {share !== null && timed.length < tasks.length && (
         <p>
@@ -86,11 +93,13 @@ export function ReportSummary({ report }: { readonly report: Report }) {
               ))}
             </tr>
           </thead>
-          <tbody>
-            {tasks.map((task) => (
-              <TaskRow task={task} columns={columns} />
-            ))}
-          </tbody>
+          {[worst, others].map((some) => (
+            <tbody>
+              {some.map((task) => (
+                <TaskRow task={task} columns={columns} />
+              ))}
+            </tbody>
+          ))}
           {tasks.length > 1 && (
             <tfoot>
               <tr>
@@ -106,19 +115,93 @@ export function ReportSummary({ report }: { readonly report: Report }) {
         </table>
       </section>
       <Meaning />
+      <Missing report={report} />
+      <Hashes report={report} />
     </>
+  )
+}
+
+/** Says what the report does not have. */
+function Missing({ report: { tasks, leftOut, since } }: { readonly report: Report }) {
+  const forced = tasks.reduce((sum, { forcedOnly }) => sum + forcedOnly, 0)
+  const removed = tasks.filter(({ hasRetention }) => hasRetention).length
+  const begun = tasks.filter(({ recordedFrom }) => recordedFrom !== null).length - removed
+  const parts = [
+    ...(forced > 0
+      ? [`${counted(forced, 'slot')} that an operator ran and no schedule has: they are not counted.`]
+      : []),
+    ...(begun > 0
+      ? [`What ${counted(begun, 'task')} did before “recorded from”: the ledger has no record of it.`]
+      : []),
+    ...(removed > 0
+      ? [
+          `The older records of ${counted(removed, 'task')}, which a retention removes: no slot before “recorded from” is called missed.`,
+        ]
+      : []),
+    ...(leftOut.length > 0
+      ? [`${counted(leftOut.length, 'task')} retired before ${formatInstant(since)}: ${leftOut.join(', ')}.`]
+      : []),
+    'Tasks that have no record in this ledger.',
+  ]
+  return (
+    <>
+      <h2>Not in this report</h2>
+      <ul>
+        {parts.map((part) => (
+          <li>{printable(part)}</li>
+        ))}
+      </ul>
+    </>
+  )
+}
+
+/** Anybody who can read the ledger can compute the hashes again. */
+function Hashes({ report: { tasks, since, until } }: { readonly report: Report }) {
+  const command = `cronledger history TASK --status recorded --limit 0 --format ndjson --since ${formatInstant(since)} --until ${formatInstant(until)} | sha256sum`
+  return (
+    <details>
+      <summary>SHA-256 of the records of each task</summary>
+      <p>
+        It is that of the bytes which this command prints, with the same version of cronledger. It differs if a record
+        was changed, added or removed since: a slot that was run again or resolved, for example.
+      </p>
+      <p class="hash">
+        <code>{command}</code>
+      </p>
+      <table class="list">
+        <thead>
+          <tr>
+            <th scope="col">Task</th>
+            <th scope="col" class="number">
+              Records
+            </th>
+            <th scope="col">SHA-256</th>
+          </tr>
+        </thead>
+        <tbody>
+          {tasks.map(({ task, rows, sha256, problem }) => (
+            <tr>
+              <td class="hash">{printable(task)}</td>
+              <td class="number">{number(rows)}</td>
+              <td class="hash">{problem !== null && rows === 0 ? 'could not be read' : <code>{sha256}</code>}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
   )
 }
 
 const AS_FAR = ', as far as they can be read'
 
 function TaskRow({ task, columns }: Readonly<{ task: TaskReport; columns: readonly CountColumn[] }>) {
-  const { counts, problem, owner, usualDelayMs, longestDelayMs, usualMs, longestMs } = task
+  const { counts, problem, owner, recordedFrom, usualDelayMs, longestDelayMs, usualMs, longestMs } = task
   return (
     <tr>
       <th scope="row">
         {hasMore(task) ? <a href={`#${idOf(task.task)}`}>{printable(task.task)}</a> : printable(task.task)}
-        {owner !== undefined && <small> {printable(owner)}</small>}
+        {owner !== undefined && <small>{printable(owner)}</small>}
+        {recordedFrom !== null && <small>recorded from {wallClock(task.zone).time(recordedFrom)}</small>}
       </th>
       {problem !== null ? (
         <td colspan={columns.length + 6} class="problem">
@@ -150,8 +233,9 @@ function Meaning() {
       than --done-by, and otherwise it completed in time. A task that states neither has no slots in time: see its
       delays, which are how long after its time a slot started. A missed slot has no run on record. “failed and
       repaired” are slots that completed after a failed attempt, and are counted in time or late, too. Slots in a pause
-      or after a retirement were not due. The usual duration is the median of the 20 slots that completed before the
-      newest one.
+      or after a retirement were not due, nor are those before “recorded from”. The tasks with the most slots that did
+      not complete come first, at most ten, and then the others by name. The usual duration is the median of the 20
+      slots that completed before the newest one.
     </p>
   )
 }
