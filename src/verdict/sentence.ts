@@ -7,8 +7,11 @@ import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec, WaitRe
 import { endingText, reportedText } from './endings.ts'
 import type { StepTarget } from './target.ts'
 
-/** It has no first capital and no full stop. Each surface writes the times in its own way. Not yet safe to show. */
-export type Sentence = readonly (string | { readonly at: Instant })[]
+/**
+ * It has no first capital and no full stop. Each surface writes the times in its own way. A time with a task is that of a slot
+ * of this task. Not yet safe to show.
+ */
+export type Sentence = readonly (string | { readonly at: Instant; readonly task?: string })[]
 
 /** Returns a schedule on one line: `0 3 * * * (Asia/Tokyo)`. */
 export function scheduleText({ expression, zone, anchor }: ScheduleSpec): string {
@@ -54,7 +57,7 @@ export function lastSentence(row: Row | null): Sentence {
 
 /** Names a slot of another task: `slot 2026-11-25 03:00 of extract`. */
 export function keySentence({ task, slot }: Key): Sentence {
-  return ['slot ', { at: slot }, ` of ${task}`]
+  return ['slot ', { at: slot, task }, ` of ${task}`]
 }
 
 /** Returns what an operator decided: `marked it as completed`. */

@@ -101,7 +101,7 @@ export const SITUATIONS = {
       happened: [
         ...(hasBegun(own) ? [...lastSentence(own), '. '] : []),
         'slot ',
-        { at: covering?.by?.slot ?? slot },
+        { at: covering?.by?.slot ?? slot, task: target.task },
         ' has this one in its range',
       ],
       nextTrigger: covering?.kind === 'done' || covering?.kind === 'running' ? 'duplicate' : 'refused',

@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { compress } from 'hono/compress'
 import { secureHeaders } from 'hono/secure-headers'
 import { DAY_MS } from '../../core/duration.ts'
 import { usageError } from '../../core/errors.ts'
@@ -49,7 +50,7 @@ export function createApp(options: AppOptions): Hono {
   })
   const { overview, needs } = viewsOfAll(options, reading, sharedNeeds)
   const { task, slot } = viewsOfTask(options, reading)
-  app.use(HEADERS)
+  app.use(HEADERS, compress())
   // Whoever probes may use any name of this server. The answer says nothing else, so it may.
   app.get('/healthz', (context) => context.text('serving\n', 200, NOT_STORED))
   app.use(async (context, next) => rejectRequest(context, host) ?? next())
@@ -229,8 +230,8 @@ function required(context: Context, name: string): string {
 }
 
 function overviewQueryOf({ req }: Context): OverviewQuery {
-  const { q, after, span, status, owner, sort, whole } = req.query()
-  return { q: q?.trim(), after, span, status, owner, sort, whole }
+  const { q, page, span, status, owner, sort, whole } = req.query()
+  return { q: q?.trim(), page, span, status, owner, sort, whole }
 }
 
 function taskQueryOf({ req }: Context): TaskQuery {

@@ -126,6 +126,13 @@ test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('%s is refused', async 
   expect(await ask('/', { method })).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } })
 })
 
+test('an answer is compressed for a client that accepts it', async () => {
+  const answer = await fetch(new URL('/', served.url), { headers: { 'accept-encoding': 'gzip' } })
+  expect(answer.headers.get('content-encoding')).toBe('gzip')
+  expect(await answer.text()).toContain('</html>')
+  expect((await ask('/')).headers).not.toHaveProperty('content-encoding')
+})
+
 test('HEAD has the headers of GET', async () => {
   expect(await ask('/', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' })
 })

@@ -157,24 +157,24 @@ function overviewWith(model: Partial<OverviewModel>): string {
       total: 1,
       matching: 1,
     },
-    ...{ isWhole: true, query: {}, more: null },
+    ...{ isWhole: true, query: {}, page: 1, before: 0 },
     ...model,
   }
   return String(Overview({ model: own, now: NOW })).replaceAll('&amp;', '&')
 }
 
 test('each filter keeps the others, and a new status begins with the first page', () => {
-  const query = { q: 'night', status: 'failed', after: 'm' }
+  const query = { q: 'night', status: 'failed', page: '2' }
   const counts = [{ state: 'missed', count: 1 }] as const
-  const html = overviewWith({ query, state: 'failed', counts, more: 'nightly' })
+  const html = overviewWith({ query, state: 'failed', counts, page: 2, before: 200, matching: 402 })
   expect([...html.matchAll(/href="(\/\?[^"]*)"/g)].map(([, href]) => href)).toEqual([
     '/?q=night',
     '/?q=night&status=missed',
-    '/?q=night&status=failed&after=m&span=24h',
-    '/?q=night&status=failed&after=m',
-    '/?q=night&status=failed&after=m&span=30d',
+    '/?q=night&status=failed&page=2&span=24h',
+    '/?q=night&status=failed&page=2',
+    '/?q=night&status=failed&page=2&span=30d',
     '/?q=night&status=failed',
-    '/?q=night&status=failed&after=nightly',
+    '/?q=night&status=failed&page=3',
   ])
   const fields = overviewWith({ query: { ...query, span: '30d' } }).matchAll(
     /type="hidden" name="(\w+)" value="(\w+)"/g,

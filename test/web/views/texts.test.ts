@@ -102,7 +102,7 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
         total: lines.length,
         matching: lines.length,
       },
-      ...{ isWhole: true, query: {}, more: null, hasFindings: () => false },
+      ...{ isWhole: true, query: {}, page: 1, before: 0, hasFindings: () => false },
       ...model,
     },
     ...props,
@@ -146,8 +146,8 @@ const OVERVIEWS: Readonly<Record<string, unknown>> = {
   'A large ledger': overview([calm], {
     total: 10_000,
     matching: 9_000,
-    more: 'billing/dunning',
-    query: { after: 'b' },
+    page: 2,
+    before: 200,
   }),
   'Needs attention': NeedsList({ needs: { ...ILL, incidents: [OUTAGE, ...ILL.incidents] }, ...summary }),
 }

@@ -36,12 +36,18 @@ export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
     byTask.set(task, kinds.set(kind, (kinds.get(kind) ?? 0) + 1))
   }
 
+  /** A task that cannot be checked may have findings, so it stands with the tasks that have some. */
+  function addProblem({ task, problem }: UncheckedTask): void {
+    emitProblem(`task ${task}: ${problem}`)
+    byTask.set(task, byTask.get(task) ?? new Map())
+  }
+
   async function readAllNeeds(): Promise<Needs> {
     const list = (signal: AbortSignal) => reading.ledger.tasks({ emitProblem, ...askOptions({ ...reading, signal }) })
     const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, since, { ...reading, signal })
     for await (const part of concurrently(list, check, [reading.signal])) {
       if (part === 'end') tasks += 1
-      else if (typeof part === 'string') emitProblem(part)
+      else if ('problem' in part) addProblem(part)
       else add(part)
     }
     return needs(true)
@@ -50,16 +56,21 @@ export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
   return { whole: readAllNeeds(), soFar: () => needs(false) }
 }
 
+interface UncheckedTask {
+  readonly task: string
+  readonly problem: string
+}
+
 /** Yields the findings of a task, or the problem of one that cannot be checked, and then `end`. */
 async function* findingsOf(
   task: KnownTask,
   since: Instant,
   reading: Reading,
-): AsyncGenerator<TaskFinding | string, void> {
+): AsyncGenerator<TaskFinding | UncheckedTask | 'end', void> {
   try {
     yield* findingsIn(task, since, reading)
   } catch (error) {
-    yield `task ${task.task}: ${faultOf(error)}`
+    yield { task: task.task, problem: faultOf(error) }
   }
   yield 'end'
 }

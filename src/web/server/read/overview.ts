@@ -1,5 +1,6 @@
 import { concurrently } from '../../../audit/concurrently.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
+import { quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
 import { isFoundBy } from '../../../core/task/pattern.ts'
@@ -10,10 +11,10 @@ import type { OverviewQuery } from '../../views/frame/links.ts'
 import { isMoving } from '../../views/frame/slot-facts.ts'
 import { type Axis, axisUntil, DEFAULT_SPAN, SPANS } from '../../views/overview/axis.ts'
 import { fillCells } from '../../views/overview/cells.ts'
-import type { TaskLine } from '../../views/overview/grid.tsx'
+import { slownessOf, type TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
-import { countStates, statesOf, TASK_STATES, type TaskState } from '../../views/overview/order.ts'
-import { type OverviewModel, SORTS } from '../../views/overview/overview.tsx'
+import { countStates, groupTasks, statesOf, TASK_STATES, type TaskState } from '../../views/overview/order.ts'
+import { type OverviewModel, SORTS, type Sort } from '../../views/overview/overview.tsx'
 import {
   choiceOf,
   faultOf,
@@ -35,14 +36,13 @@ const MAX_SLOTS_OF_ALL = 40_000
 const MAX_SLOTS = 800
 const MIN_SLOTS = 60
 
-/** How many slots of one task are read if the reader asks for those that were not read. */
-const MAX_SLOTS_ASKED = 10_000
+/** The longest span has this many slots of a task that runs each minute. */
+const MAX_SLOTS_OF_ONE = 31 * 24 * 60
 
+/** A page of one task reads the whole span, and so does one of a few tasks if the reader asks for it. */
 export function slotsPerTask(tasks: number, isAsked = false): number {
-  return Math.min(
-    isAsked ? MAX_SLOTS_ASKED : MAX_SLOTS,
-    Math.max(MIN_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks))),
-  )
+  const most = Math.max(MIN_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks)))
+  return tasks === 1 ? MAX_SLOTS_OF_ONE : isAsked ? most : Math.min(MAX_SLOTS, most)
 }
 
 /** Reads while `needs` are read. Returns a function that makes the page with them. Throws for a wrong filter. */
@@ -54,6 +54,7 @@ export async function readOverview(
   const span = choiceOf('span', query.span, keysOf(SPANS)) ?? DEFAULT_SPAN
   const state = choiceOf('status', query.status, TASK_STATES)
   const sort = choiceOf('sort', query.sort, keysOf(SORTS)) ?? 'severity'
+  const page = pageOf(query.page)
   const all: KnownTask[] = []
   const owners = new Set<string>()
   for await (const task of readableTasks(reading)) {
@@ -65,8 +66,9 @@ export async function readOverview(
     statesOf(byTask.get(task.task), suspensionAt(task, reading.now))
   const found = state === null ? null : await needs
   const matching = found === null ? all : all.filter((task) => stateOf(task, found).has(state as TaskState))
-  const rest = matching.filter(({ task }) => query.after === undefined || task > query.after)
-  const shown = rest.slice(0, TASKS_SHOWN)
+  const ordered = matching.length <= TASKS_SHOWN ? matching : await inOrder(matching, sort, needs, reading)
+  const before = (page - 1) * TASKS_SHOWN
+  const shown = ordered.slice(before, before + TASKS_SHOWN)
   const axis = axisUntil(reading.now, commonZone(shown.map((task) => taskZone(task, reading))), span)
   const most = slotsPerTask(shown.length, Boolean(query.whole))
   async function* lineOf(task: ReadTask, signal: AbortSignal) {
@@ -76,14 +78,45 @@ export async function readOverview(
   const lines: TaskLine[] = []
   for await (const line of concurrently(() => reads, lineOf, [reading.signal])) lines.push(line)
   return (needs) => ({
-    ...{ lines, axis, state, sort, query, isWhole: needs.isWhole },
+    ...{ lines, axis, state, sort, query, page, before, isWhole: needs.isWhole },
     owners: [...owners].sort(),
     hasFindings: (task) => needs.byTask.has(task),
     counts: countStates(all.map((task) => stateOf(task, needs))),
     total: all.length,
     matching: matching.length,
-    more: rest.length > shown.length ? (shown.at(-1)?.task ?? null) : null,
   })
+}
+
+function pageOf(text = '1'): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw usageError(`page ${quote(text)} is not allowed. Use a number from 1 on.`)
+}
+
+/** Returns the tasks of all pages in the order that the pages show. Only a task that may stand on another page is read for it. */
+async function inOrder(
+  tasks: readonly KnownTask[],
+  sort: Sort,
+  needs: Promise<Needs>,
+  reading: Reading,
+): Promise<readonly KnownTask[]> {
+  async function* keyOf(task: KnownTask, signal: AbortSignal) {
+    const own = { ...reading, signal }
+    if (sort === 'next') yield readKnown(task, own).head.next ?? Number.POSITIVE_INFINITY
+    else yield -slownessOf(paceOf(await readPaceRows(task.task, own.now + 1, own)))
+  }
+  if (sort === 'name') return tasks
+  if (sort === 'severity') {
+    const { byTask } = await needs
+    const groups = groupTasks(tasks, {
+      needsAttention: ({ task }) => byTask.has(task),
+      isRetired: (task) => suspensionAt(task, reading.now)?.kind === 'retirement',
+    })
+    return groups.flatMap((group) => group.tasks)
+  }
+  const keys: number[] = []
+  for await (const key of concurrently(() => tasks, keyOf, [reading.signal])) keys.push(key)
+  const placed = tasks.map((task, index) => ({ task, key: keys[index] ?? 0 }))
+  return placed.sort((one, other) => one.key - other.key || 0).map(({ task }) => task)
 }
 
 async function readLine(read: ReadTask, axis: Axis, most: number, reading: Reading): Promise<TaskLine> {

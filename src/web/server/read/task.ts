@@ -25,6 +25,9 @@ import {
 
 const SLOTS_PER_TABLE = 25
 
+/** A range that has a begin is searched as a whole: a month of a task that runs each minute. */
+const MAX_IN_RANGE = 31 * 24 * 60
+
 /** Reads a task from its task record, or else from its newest row. Returns null when the ledger has neither. */
 export async function readTask(task: string, reading: Reading): Promise<ReadTask | null> {
   let read: ReadTask | null = null
@@ -55,6 +58,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   const needsScan = wanted !== null || Boolean(query.duplicates)
 
   // Only the first page has a total.
+  const most = range.since === undefined ? MAX_SCANNED : MAX_IN_RANGE
   const isCounted = isFiltered(query) && !query.before
   const slots: JudgedSlot[] = []
   const counts: Partial<Record<SlotMark, number>> = {}
@@ -74,7 +78,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
   )
   const pageOf = (more: Partial<TaskPage>): TaskPage => ({
     ...{ query, slots, before: next, scanned: null, problem: null },
-    total: isCounted ? { counts, rejected, isWhole: scanned < MAX_SCANNED } : null,
+    total: isCounted ? { counts, rejected, isWhole: scanned < most } : null,
     ...more,
   })
   try {
@@ -82,7 +86,7 @@ export async function readTaskPage(read: ReadTask, query: TaskQuery, reading: Re
       const isFull = slots.length === SLOTS_PER_TABLE
       if (isFull) next ??= last
       if (isFull && !isCounted) return pageOf({})
-      if (scanned === MAX_SCANNED) return pageOf(isFull ? {} : { before: last, scanned })
+      if (scanned === most) return pageOf(isFull ? {} : { before: last, scanned })
       scanned += 1
       last = record.slot
       if (!isWanted(record)) continue

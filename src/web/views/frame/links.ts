@@ -8,12 +8,12 @@ export interface OverviewQuery {
   /** A part of the name, or its begin (`pay/*`). */
   readonly q?: string | undefined
   readonly owner?: string | undefined
-  /** `severity`, `name` or `duration`. */
+  /** `severity`, `name`, `duration` or `next`. */
   readonly sort?: string | undefined
   /** Set: more slots of each task are read, for a page with few tasks. */
   readonly whole?: string | undefined
-  /** Only tasks whose name comes after this one are shown. */
-  readonly after?: string | undefined
+  /** The number of the page of tasks. The first one is 1. */
+  readonly page?: string | undefined
 }
 
 /** The filters of the page of a task, as the address has them. A person may have typed them, so they can be wrong. */

@@ -95,7 +95,8 @@ export function GridGroup({
   children,
 }: {
   readonly name: string | null
-  readonly tasks: number
+  /** Null: the group goes on, on another page. */
+  readonly tasks: number | null
   readonly children?: Child
 } & Pick<GridProps, 'axis'>) {
   return (
@@ -103,7 +104,7 @@ export function GridGroup({
       {name !== null && (
         <tr class="group">
           <th scope="rowgroup" colspan={axis.columns.length + 4}>
-            <strong>{printable(name)}</strong> <small>{counted(tasks, 'task')}</small>
+            <strong>{printable(name)}</strong> {tasks !== null && <small>{counted(tasks, 'task')}</small>}
           </th>
         </tr>
       )}

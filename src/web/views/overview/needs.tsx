@@ -1,14 +1,16 @@
 import type { Instant } from '../../../core/types.ts'
-import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
+import { countsText, totalOf } from '../../../format/check/finding.ts'
 import { INCIDENT_NAMES } from '../../../format/check/incidents.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
 import type { Incident, IncidentTask } from '../../../verdict/incidents.ts'
 import { NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
 import { repairStep } from '../../../verdict/steps.ts'
+import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { links } from '../frame/links.ts'
+import { Said } from '../frame/said.tsx'
 import { ageText, Time, UTC, wallClock } from '../frame/time.tsx'
 
 type Kind = TaskFinding['kind']
@@ -244,7 +246,11 @@ function IncidentRows({
           </td>
           <td>
             <a href={links.slot(own.task, own.newest.slot)}>{ageText(own.newest.slot, now)}</a>:{' '}
-            {printable(findingDetail(own.newest))}
+            <Said
+              said={verdictOf(own.newest, '').happened}
+              near={own.newest.slot}
+              clock={wallClock(zone ?? own.newest.schedule.zone)}
+            />
           </td>
         </tr>
       ))}

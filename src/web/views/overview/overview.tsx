@@ -7,8 +7,8 @@ import { DEFAULT_SPAN, SPANS } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
 
-export const SORTS = { severity: 'severity', name: 'name', duration: 'slower than usual' } as const
-type Sort = keyof typeof SORTS
+export const SORTS = { severity: 'severity', name: 'name', duration: 'slower than usual', next: 'next slot' } as const
+export type Sort = keyof typeof SORTS
 
 export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
@@ -23,16 +23,19 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly matching: number
   readonly isWhole: boolean
   readonly query: OverviewQuery
-  /** The task after which the next page begins. Null on the last page. */
-  readonly more: string | null
+  readonly page: number
+  /** How many tasks stand on the pages before this one. */
+  readonly before: number
 }
 
 type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
 
 export function Overview({ model, now }: OverviewProps) {
-  const { lines, axis, query, more, matching } = model
+  const { lines, axis, query, page, before, matching } = model
+  const end = before + lines.length
   const grid = { axis, now }
   const groups = groupsOf(model)
+  const pageHref = (to: number) => links.overview({ ...query, page: to === 1 ? undefined : String(to) })
   return (
     <section id="overview" aria-labelledby="overview-title">
       <div class="bar tools">
@@ -47,7 +50,7 @@ export function Overview({ model, now }: OverviewProps) {
         ) : (
           <Grid axis={axis}>
             {groups.map(({ name, tasks }) => (
-              <GridGroup name={name} tasks={tasks.length} axis={axis}>
+              <GridGroup name={name} tasks={matching > lines.length ? null : tasks.length} axis={axis}>
                 {tasks.map((line) => (
                   <GridLine line={line} {...grid} />
                 ))}
@@ -55,20 +58,26 @@ export function Overview({ model, now }: OverviewProps) {
             ))}
           </Grid>
         )}
-        {matching > lines.length && (
+        {matching > lines.length && lines.length > 0 && (
           <p class="quiet">
-            This page shows {lines.length} of {matching.toLocaleString('en')} tasks. The summary above is about all
-            tasks.
+            Tasks {before + 1} to {end} of {matching.toLocaleString('en')}. The summary above is about all tasks.
           </p>
         )}
         <nav class="pages" aria-label="Pages of tasks">
-          {query.after && <a href={links.overview({ ...query, after: undefined })}>First tasks</a>}
-          {more !== null && <a href={links.overview({ ...query, after: more })}>More tasks</a>}
+          {page > 1 && <a href={pageHref(page - 1)}>Previous tasks</a>}
+          {end < matching && <a href={pageHref(page + 1)}>More tasks</a>}
         </nav>
       </div>
       {lines.length > 0 && <Legend />}
     </section>
   )
+}
+
+const ORDERS: Readonly<Record<Exclude<Sort, 'severity'>, (one: TaskLine, other: TaskLine) => number>> = {
+  // They come by name.
+  name: () => 0,
+  duration: (one, other) => slownessOf(other.pace) - slownessOf(one.pace),
+  next: (one, other) => (one.next ?? Number.MAX_VALUE) - (other.next ?? Number.MAX_VALUE),
 }
 
 function groupsOf({ lines, sort, hasFindings }: OverviewModel): readonly TaskGroup<TaskLine>[] {
@@ -77,8 +86,7 @@ function groupsOf({ lines, sort, hasFindings }: OverviewModel): readonly TaskGro
       needsAttention: (line) => isUrgent(line) || hasFindings(line.task),
       isRetired: ({ suspended }) => suspended?.kind === 'retirement',
     })
-  const bySlowness = (one: TaskLine, other: TaskLine) => slownessOf(other.pace) - slownessOf(one.pace)
-  return [{ name: null, tasks: sort === 'name' ? lines : lines.toSorted(bySlowness) }]
+  return [{ name: null, tasks: lines.toSorted(ORDERS[sort]) }]
 }
 
 /** A task whose slots cannot be read may have a problem too, so it must not stand among the calm ones. */
@@ -86,13 +94,13 @@ function isUrgent({ cells, problem }: TaskLine): boolean {
   return problem !== null || cells.some((cell) => cell?.needsAttention)
 }
 
-function emptyText({ query: { q, after }, state, isWhole }: OverviewModel): string {
+function emptyText({ query: { q }, page, state, isWhole }: OverviewModel): string {
   // Further tasks may have the status: those that are not checked yet.
   const soFar = state === null || isWhole ? '' : ' so far'
   if (q)
     return `No task ${state === null ? '' : `with the status ${state} `}has ${JSON.stringify(printable(q))} in its name${soFar}.`
   if (state !== null) return `No task has the status ${state}${soFar}.`
-  return after ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
+  return page > 1 ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
 /** A search by name and owner, and the order. The script also hides the other tasks of the page while a person types. */
@@ -162,7 +170,7 @@ function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
 
 /** The filter by state. Its signs explain those of the cells. It is hidden where all tasks are as usual. */
 function States({ model: { counts, state, total, query } }: Pick<OverviewProps, 'model'>) {
-  const href = (status: TaskState | undefined) => links.overview({ ...query, status, after: undefined })
+  const href = (status: TaskState | undefined) => links.overview({ ...query, status, page: undefined })
   return (
     <nav id="states" class="choices" aria-label="Filter by status" hidden={counts.length === 0 && state === null}>
       <a href={href(undefined)} aria-current={state === null ? 'true' : undefined}>

@@ -8,6 +8,7 @@ import type { Sentence } from '../../../verdict/sentence.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
+import { Said } from '../frame/said.tsx'
 import { Steps } from '../frame/steps.tsx'
 import { Time, type WallClock } from '../frame/time.tsx'
 import { LogLink } from './log-link.tsx'
@@ -94,14 +95,6 @@ function detailsOf(row: Row, { clock, found }: Described): Readonly<Record<strin
     ...slotFacts(row, false),
     ...(found !== null && { 'not expected': [notExpectedText(found, clock.zone)] }),
   }
-}
-
-/** A sentence with its times as elements, in the zone of the page. */
-function Said({ said, clock, near }: Readonly<{ said: Sentence; clock: WallClock; near?: Instant }>) {
-  const place = near === undefined ? {} : { near }
-  return said.map((part) =>
-    typeof part === 'string' ? printable(part) : <Time at={part.at} {...place} clock={clock} />,
-  )
 }
 
 function ForcedBy({ attempt: { trigger } }: { readonly attempt: AttemptRecord }) {

@@ -1,9 +1,11 @@
-import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
+import { countsText, totalOf } from '../../../format/check/finding.ts'
 import type { TaskNeed } from '../../../format/check/needs.ts'
 import { printable } from '../../../format/text.ts'
 import type { FindingKind, TaskFinding } from '../../../verdict/judge.ts'
+import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
+import { Said } from '../frame/said.tsx'
 import { Steps } from '../frame/steps.tsx'
 import { Time, type WallClock } from '../frame/time.tsx'
 
@@ -35,7 +37,7 @@ export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings
                 <a href={links.slot(one.task, one.slot)}>
                   <Time at={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
                 </a>{' '}
-                {printable(findingDetail(one))}
+                <Said said={verdictOf(one, '').happened} near={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
               </li>
             ))}
           </ul>

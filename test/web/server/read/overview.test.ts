@@ -111,16 +111,18 @@ test('a column with several slots shows the most urgent one, and counts all of t
 
 test('the columns before the slots that were read are marked as not read', async () => {
   const path = join(folder, 'unread.db')
-  const minutely = { ...hourly('a'), spec: { expression: '* * * * *', zone: 'UTC' }, count: 1_500 }
-  await fillFile(path, [minutely], NOW)
+  const minutely = (task: string) => ({ ...hourly(task), spec: { expression: '* * * * *', zone: 'UTC' }, count: 1_500 })
+  await fillFile(path, ['a', 'b'].map(minutely), NOW)
   const { lines } = await overview({ span: '24h' }, reading(path))
   const { unread = 0, cells = [] } = lines[0] ?? {}
   // 800 slots are between 13 and 14 hours, and each hour has two columns.
   expect(cells.filter((cell) => cell !== null).length).toBeGreaterThanOrEqual(26)
   expect(cells.slice(0, unread)).toEqual(Array(unread).fill(null))
   expect(cells.slice(unread).every((cell) => cell !== null)).toBe(true)
-  const whole = await overview({ span: '24h', whole: '1' }, reading(path))
-  expect(whole.lines[0]?.unread).toBe(0)
+  for (const query of [{ whole: '1' }, { q: 'b' }]) {
+    const whole = await overview({ span: '24h', ...query }, reading(path))
+    expect(whole.lines.map(({ unread }) => unread)).toEqual(whole.lines.map(() => 0))
+  }
 })
 
 test('the tasks of a page: by a part or the begin of the name, by owner, and in three orders', async () => {
@@ -143,7 +145,7 @@ test('the tasks of a page: by a part or the begin of the name, by owner, and in 
 })
 
 test.each([
-  [1, 800],
+  [1, 31 * 24 * 60],
   [50, 800],
   [200, 200],
   [10_000, 60],
@@ -185,26 +187,38 @@ test('a status filters the tasks, and the counts stay', async () => {
   await expect(overview({ span: '2d' }, own)).rejects.toThrow('span "2d" is not allowed. Use one of 24h, 7d, 30d.')
 })
 
-test('a status of a large ledger is looked for on all pages', async () => {
+test('a status of a large ledger is looked for on all pages, and each order holds over all of them', async () => {
   const path = join(folder, 'large.db')
   const names = Array.from({ length: 230 }, (_, index) => `task-${String(index).padStart(3, '0')}`)
-  const plan = hourly('')
+  const special: Readonly<Record<string, Partial<PlannedTask>>> = {
+    'task-221': { fateOf: () => 'failed' },
+    'task-222': { count: 20 },
+    'task-223': { spec: { expression: '*/2 * * * *', zone: 'UTC' } },
+  }
   await fillFile(
     path,
-    names.map((task) => ({ ...plan, task, count: 2, fateOf: () => (task === 'task-221' ? 'failed' : 'succeeded') })),
+    names.map((task) => ({ ...hourly(task), count: 2, ...special[task] })),
     NOW,
   )
   const own = reading(path)
   await own.ledger.pause({ task: 'task-225', reason: 'holiday', by: 'ada', from: new Date(NOW - HOUR_MS) })
   const first = await overview({}, own)
   expect(first).toMatchObject({
-    ...{ total: 230, matching: 230, more: 'task-199' },
+    ...{ total: 230, matching: 230, before: 0 },
     counts: [
       { state: 'failed', count: 1 },
       { state: 'paused', count: 1 },
     ],
   })
-  expect((await overview({ after: 'task-199' }, own)).lines).toHaveLength(30)
+  const pages = [first, await overview({ page: '2' }, own)].map(({ lines }) => lines.map(({ task }) => task))
+  expect(pages.map((tasks) => tasks.length)).toEqual([200, 30])
+  expect(pages.flat().toSorted()).toEqual(names)
+  const firstBy = async (sort: string) => (await overview({ sort }, own)).lines[0]?.task
+  expect([pages[0]?.[0], await firstBy('duration'), await firstBy('next'), await firstBy('name')]).toEqual([
+    ...['task-221', 'task-222', 'task-223'],
+    'task-000',
+  ])
+  await expect(overview({ page: '0' }, own)).rejects.toThrow('page "0" is not allowed')
   const tasksOf = async (status: string) => (await overview({ status }, own)).lines.map(({ task }) => task)
   expect(await tasksOf('failed')).toEqual(['task-221'])
   expect(await tasksOf('paused')).toEqual(['task-225'])
