@@ -11,8 +11,8 @@ ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 ARG RUNTIME_IMAGE=docker.io/library/debian:trixie-slim
 
 FROM ${NODE_IMAGE} AS build
-# The init of the runtime image. The static variant needs no library of that image.
-RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
+# The init of the runtime image, whose static variant needs no library of that image, and strip for the executable.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends tini binutils && rm -rf /var/lib/apt/lists/*
 WORKDIR /cronledger
 COPY package.json package-lock.json ./
 # We must not run scripts of packages, so that only what the lock file names is built.

@@ -97,6 +97,7 @@ try {
   const program = join(folder, 'cronledger')
   copyFileSync(otherNode ?? process.execPath, program)
   chmodSync(program, 0o755)
+  stripIfPossible(program)
   await inject(program, 'NODE_SEA_BLOB', readFileSync(blob), {
     sentinelFuse: 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2',
   })
@@ -107,6 +108,15 @@ try {
   copyNativeLibrary()
 } finally {
   rmSync(folder, { recursive: true })
+}
+
+/** Removes the symbols of Node, a seventh of the executable. The `strip` of another processor refuses it. */
+function stripIfPossible(program) {
+  try {
+    execFileSync('strip', [program], { stdio: 'pipe' })
+  } catch {
+    process.stderr.write(`no strip for ${arch} (Debian's package binutils), so the executable is larger\n`)
+  }
 }
 
 /** Bundles the JavaScript of libsql as a function. Its native library stays a `require`, which src/cli/load.ts answers. */

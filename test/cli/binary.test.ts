@@ -1,6 +1,6 @@
 // The single executable, alone: in an empty folder, on a PATH without Node.
-import { type ExecFileException, execFile, execFileSync } from 'node:child_process'
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type ExecFileException, execFile, execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -53,6 +53,10 @@ describe.skipIf(!canHold)('the executable', () => {
     expect(stdout).toMatch(
       new RegExp(`^cronledger ${version} \\(Node ${process.version}, AWS SDK 3[.\\d]+, zone data \\w+\\)\n$`),
     )
+  })
+
+  test.skipIf(spawnSync('strip', ['--version']).error)('the executable is smaller than the Node in it', () => {
+    expect(statSync(binary).size).toBeLessThan(node.length)
   })
 
   test('the executable needs no library that a Debian or Amazon Linux image lacks', () => {
