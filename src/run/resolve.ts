@@ -3,7 +3,7 @@ import { readableRow } from '../core/row/status.ts'
 import { type ResolutionRequest, resolveRow, type Stamp } from '../core/row/transition.ts'
 import { EMPTY_TASK_RECORD } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Resolution, Row, StoredRow, Survivor } from '../core/types.ts'
-import { within } from './ask.ts'
+import { type Ask, within } from './ask.ts'
 import type { Settings } from './settings.ts'
 import { writeRecord } from './task/task-record.ts'
 import { type WriteIo, writeAsOwner } from './write.ts'
@@ -33,6 +33,13 @@ export function resolveSlot(
     const hasSeenIt = readableRow(found)?.state === 'COMPLETED'
     const stampedAt = new Set<Instant>()
     for (;;) {
+      // The answer to an own write was lost, and someone else has written since. A second resolution would replace theirs.
+      const own = withResolution(found, stampedAt)
+      if (own !== null) {
+        found = await changedSince(own, ask)
+        if (found === own) return { kind: 'resolved', row: own }
+        continue
+      }
       // We must decide again after each conflict, because another run may have claimed the slot since.
       const decision = decideResolution(found, {
         slot: key.slot,
@@ -43,7 +50,13 @@ export function resolveSlot(
         survivor: survivorOf(found),
         hasSeenIt,
       })
-      if (decision.kind === 'refused') return decision
+      if (decision.kind === 'refused') {
+        const done = decision.cause === 'completed' ? readableRow(found) : null
+        if (done === null) return decision
+        found = await changedSince(done, ask)
+        if (found === done) return decision
+        continue
+      }
       const change = (row: Row | null, stamp: Stamp) => {
         stampedAt.add(stamp.now)
         return resolveRow(row, request, stamp)
@@ -51,11 +64,17 @@ export function resolveSlot(
       const written = await writeAsOwner<Row | null, Row>(decision.base, change, io, ask)
       if (written.kind === 'ok') return { kind: 'resolved', row: written.row }
       found = written.found
-      // The answer was lost, and someone else has written since. A second resolution would replace what they decided.
-      const own = withResolution(found, stampedAt)
-      if (own !== null) return { kind: 'resolved', row: own }
     }
   })
+
+  /**
+   * Writes a row as it is, and returns it, or what is there instead: on PostgreSQL, what a read finds may be on no standby, and
+   * be lost later.
+   */
+  async function changedSince(row: Row, ask: Ask): Promise<StoredRow | null> {
+    const written = await ask((call) => io.store.put(row, row, call))
+    return written.kind === 'ok' ? row : written.found
+  }
 
   /** Returns the row if it has the resolution of this request, made at one of these times. */
   function withResolution(found: StoredRow | null, at: ReadonlySet<Instant>): Row | null {
