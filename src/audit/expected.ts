@@ -1,8 +1,11 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { LedgerError } from '../core/errors.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { type AuditedSlot, dueKeys, type TaskInForce, withMissed } from '../core/task/expected-slots.ts'
 import { type InForce, parseSince } from '../core/task/schedules-in-force.ts'
+import { gapsOf } from '../core/task/suspensions.ts'
 import type { StoredRow } from '../core/types.ts'
+import type { CountDue } from '../verdict/incidents.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** After this many slots, stop signals and printed output get their turn. */
@@ -11,6 +14,33 @@ export const SLOTS_PER_YIELD = 100
 /** Throws a usage error if this version or its time zone data cannot read one of them. */
 export function parseSchedules({ schedules }: Pick<KnownTask, 'schedules'>): readonly InForce[] {
   return schedules.map(parseSince)
+}
+
+/** Returns a function that counts the tasks with a slot in a span. A task whose schedule cannot be read has none. */
+export function countDueOf(tasks: readonly KnownTask[]): CountDue {
+  const memo = new Map<string, TaskInForce>()
+  const counts = new Map<string, number>()
+  const inForce = (known: KnownTask) => {
+    const { task } = known
+    const made = memo.get(task) ?? { task, schedules: readableSchedules(known), gaps: gapsOf(known) }
+    memo.set(task, made)
+    return made
+  }
+  return (from, to) => {
+    const asked = `${tasks.length} ${from} ${to}`
+    const count = counts.get(asked) ?? tasks.filter((one) => !dueKeys([inForce(one)], from, to + 1).next().done).length
+    counts.set(asked, count)
+    return count
+  }
+}
+
+function readableSchedules(known: KnownTask): readonly InForce[] {
+  try {
+    return parseSchedules(known)
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error
+    return []
+  }
 }
 
 /** Yields the rows, and the slots that were due and have none, with `withOlder` also slots that are older than the last row. */

@@ -35,6 +35,10 @@ export function progressText(attempt: AttemptRecord): string {
 
 /** Returns why an attempt failed: the last line that the batch reported, otherwise how it ended. */
 export function causeText(ending: Ending): string {
-  const { report } = ending
-  return report !== undefined && reportedFacts(report) === null ? reportLine(report) : endingText(ending)
+  return causeReported(ending) ?? endingText(ending)
+}
+
+/** Returns the last line that the batch of a failed attempt reported. Null: none, or facts. */
+export function causeReported({ report }: Ending): string | null {
+  return report !== undefined && reportedFacts(report) === null ? reportLine(report) : null
 }

@@ -1,7 +1,10 @@
 import { DAY_MS } from '../core/duration.ts'
+import { formatInstant } from '../core/instant.ts'
 import { groupedBy } from '../core/objects.ts'
+import { decidingAttempt } from '../core/row/decide.ts'
 import { commonZone } from '../core/schedule/zone.ts'
 import type { Instant, Key } from '../core/types.ts'
+import { causeReported, endingText } from './endings.ts'
 import {
   CAUSES,
   FINDING_KINDS,
@@ -28,12 +31,14 @@ export interface IncidentTask {
 }
 
 /**
- * Findings with one kind of cause. Those of at least three tasks began together: within an hour of each other, or while the
- * problems of the others went on. If three did so within half an hour, one or two that are further away are left out. All other
+ * Findings with one kind of cause. Those of several tasks began together: within an hour of each other, or while the
+ * problems of the others went on. They are of at least three tasks, and of a twentieth of the tasks that were due then. If three did so within half an hour, one or two that are further away are left out. All other
  * findings of a task are one incident of this task, however far apart they are. A blocked slot belongs to the incident of the
  * slot that blocks it.
  */
 export interface Incident {
+  /** It stays the same while the oldest of its slots is found, also if more tasks join it. */
+  readonly id: string
   readonly cause: IncidentCause
   /** By name, and those that are blocked come last. */
   readonly tasks: readonly IncidentTask[]
@@ -42,6 +47,10 @@ export interface Incident {
   readonly slots: number
   /** The zone of more than half of the tasks, or else UTC. */
   readonly zone: string
+  /** What most of its failures say: `22 of 27 report: connection to db-7 refused`. Null: no two say the same. */
+  readonly says: string | null
+  /** How many of its tasks each owner has, the most first. */
+  readonly owners: ReadonlyMap<string, number>
 }
 
 const GAP_MS = DAY_MS / 24
@@ -49,8 +58,12 @@ const GAP_MS = DAY_MS / 24
 const NEAR_MS = GAP_MS / 2
 /** A problem that begins later than this is not a part of the incident, or unrelated problems would be joined. */
 const LONGEST_MS = 6 * GAP_MS
-/** Fewer tasks than this often fail at the same time by chance. */
-const MIN_TASKS = 3
+/** Fewer tasks than this often fail at the same time by chance, and of many tasks also more than these. */
+const [MIN_TASKS, MIN_SHARE] = [3, 1 / 20]
+/** So many tasks are one incident, however many were due. */
+const ENOUGH_TASKS = 20
+/** What the failures of a streak say is counted for this many texts. */
+const MAX_TEXTS = 50
 /** Memory holds this many rows of problems. With more of them, each task has one row for all later problems. */
 const MAX_STREAKS = 20_000
 
@@ -60,12 +73,20 @@ interface Streak extends Omit<IncidentTask, 'from' | 'fromZone' | 'counts' | 'bl
   readonly blockedBy: Key | null
   readonly cause: IncidentCause
   readonly counts: Record<Kind, number>
+  /** How many failures say each text. */
+  readonly texts: Map<string, number>
   from: Instant
   fromZone: string
 }
 
-/** Collects incidents. The findings must come task by task, and newest first for each task. */
-export function collectIncidents() {
+/** Returns how many tasks were due in a span. */
+export type CountDue = (from: Instant, to: Instant) => number
+
+/**
+ * Collects incidents. The findings must come task by task, and newest first for each task. Without `countDue`, three tasks are
+ * enough.
+ */
+export function collectIncidents(countDue: CountDue = () => 0) {
   const streaks: Streak[] = []
   let open = new Map<string, Streak>()
   let task = ''
@@ -85,6 +106,7 @@ export function collectIncidents() {
           cause,
           blockedBy,
           counts: { ...NO_FINDINGS },
+          texts: new Map(),
           from: slot,
           fromZone: schedule.zone,
           to: slot,
@@ -96,13 +118,16 @@ export function collectIncidents() {
       streak.from = slot
       streak.fromZone = schedule.zone
       streak.counts[kind] += 1
+      const text = failureText(found)
+      if (text !== null && (streak.texts.size < MAX_TEXTS || streak.texts.has(text)))
+        streak.texts.set(text, (streak.texts.get(text) ?? 0) + 1)
     },
     /** Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots. */
     incidents: (): readonly Incident[] => {
       const blocked = blockedStreaks(streaks)
       const others = new Set([...blocked.values()].flat())
       const roots = streaks.filter((streak) => !others.has(streak))
-      return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked)).sort(byWeight)
+      return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked, countDue)).sort(byWeight)
     },
   }
 }
@@ -113,6 +138,14 @@ function byWeight(one: Incident, other: Incident): number {
     CAUSES.indexOf(one.cause) - CAUSES.indexOf(other.cause) ||
     other.slots - one.slots
   )
+}
+
+/** What a failure says of its cause, to follow how many say it. Null: it did not fail, or only waited for another one. */
+function failureText({ kind, own, blockedBy }: TaskFinding): string | null {
+  const attempt = kind === 'failed' && own !== null && blockedBy === undefined ? decidingAttempt(own) : undefined
+  if (attempt?.phase !== 'ended') return null
+  const reported = causeReported(attempt)
+  return reported === null ? endingText(attempt) : `report: ${reported}`
 }
 
 function causeOf({ doubt, kind }: TaskFinding): IncidentCause {
@@ -140,7 +173,13 @@ function blockedStreaks(streaks: readonly Streak[]): Blocked {
   return blocked
 }
 
-function incidentsOf(cause: IncidentCause, streaks: readonly Streak[], blocked: Blocked): readonly Incident[] {
+function incidentsOf(
+  cause: IncidentCause,
+  streaks: readonly Streak[],
+  blocked: Blocked,
+  countDue: CountDue,
+): readonly Incident[] {
+  const isCommon = (some: readonly Streak[]) => areCommon(some, countDue)
   const common: Incident[] = []
   const others: Streak[] = []
   const own = streaks.filter((streak) => streak.cause === cause)
@@ -155,8 +194,13 @@ function incidentsOf(cause: IncidentCause, streaks: readonly Streak[], blocked: 
   return [...common, ...[...groupedBy(others, taskOf).values()].map((streaks) => incidentOf(cause, streaks, blocked))]
 }
 
-function isCommon(streaks: readonly Streak[]): boolean {
-  return new Set(streaks.map(taskOf)).size >= MIN_TASKS
+function areCommon(streaks: readonly Streak[], countDue: CountDue): boolean {
+  const tasks = new Set(streaks.map(taskOf)).size
+  if (tasks < MIN_TASKS || tasks >= ENOUGH_TASKS) return tasks >= ENOUGH_TASKS
+  const begins = streaks.map(({ from }) => from)
+  // Whole half hours, so that spans are asked for again and again.
+  const [from, to] = [Math.floor(Math.min(...begins) / NEAR_MS), Math.ceil(Math.max(...begins) / NEAR_MS)]
+  return tasks >= MIN_SHARE * countDue((from - 1) * NEAR_MS, (to + 1) * NEAR_MS)
 }
 
 /** Yields the streaks in groups, the oldest first. `gapMs` after the problems of a group, another one begins. */
@@ -180,14 +224,34 @@ function* begunTogether(streaks: readonly Streak[], gapMs: number): Generator<re
 function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blocked): Incident {
   const followers = roots.flatMap((root) => blocked.get(root) ?? [])
   const tasks = [...joinedByTask(roots), ...joinedByTask(followers)]
+  const from = Math.min(...tasks.map((one) => one.from))
+  const oldest = tasks.find((one) => one.from === from)?.task
   return {
+    id: `${cause} ${oldest} ${formatInstant(from)}`,
     cause,
     tasks,
-    from: Math.min(...tasks.map(({ from }) => from)),
+    from,
     to: Math.max(...tasks.map(({ to }) => to)),
     slots: tasks.flatMap(({ counts }) => [...counts.values()]).reduce((sum, count) => sum + count, 0),
     zone: commonZone(tasks.map(({ newest }) => newest.schedule)),
+    says: saidBy(roots),
+    owners: new Map(
+      [...groupedBy(tasks, ({ owner = '' }) => owner)]
+        .map(([owner, { length }]) => [owner, length] as const)
+        .sort(([, one], [, other]) => other - one),
+    ),
   }
+}
+
+function saidBy(streaks: readonly Streak[]): string | null {
+  const texts = new Map<string, number>()
+  for (const [text, count] of streaks.flatMap((streak) => [...streak.texts]))
+    texts.set(text, (texts.get(text) ?? 0) + count)
+  const [most] = [...texts].sort(([, one], [, other]) => other - one)
+  const all = [...texts.values()].reduce((sum, count) => sum + count, 0)
+  return most === undefined || most[1] < 2
+    ? null
+    : `${most[1] === all ? `all ${all}` : `${most[1]} of ${all}`} ${most[0]}`
 }
 
 function joinedByTask(streaks: readonly Streak[]): readonly IncidentTask[] {

@@ -1,14 +1,18 @@
 import { expect, test } from 'vitest'
-import { collectIncidents, type Incident } from '../../src/verdict/incidents.ts'
+import { type CountDue, collectIncidents, type Incident } from '../../src/verdict/incidents.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { FINDINGS } from '../support/pages/needs.ts'
+import { FAILED, rowWith } from '../support/rows.ts'
 
 const HOUR_MS = 3_600_000
 const at = (text: string) => Date.parse(`2026-11-${text}Z`)
 
 /** The slots of each task; a text before the time is the kind, and `missed` is left out. */
-function incidentsOf(tasks: Readonly<Record<string, readonly (number | readonly [TaskFinding['kind'], number])[]>>) {
-  const { add, incidents } = collectIncidents()
+function incidentsOf(
+  tasks: Readonly<Record<string, readonly (number | readonly [TaskFinding['kind'], number])[]>>,
+  countDue?: CountDue,
+) {
+  const { add, incidents } = collectIncidents(countDue)
   for (const [task, slots] of Object.entries(tasks)) {
     const found = slots.map((one) => (typeof one === 'number' ? (['missed', one] as const) : one))
     for (const [kind, slot] of found.toSorted(([, one], [, other]) => other - one)) add(finding(kind, task, slot))
@@ -35,6 +39,56 @@ test('three tasks with problems at most an hour apart are one incident', () => {
   expect(incidentsOf({ ...tasks, c: [at('25T19:01')] })).toHaveLength(3)
   expect(incidentsOf({ a: [at('25T17:00'), at('25T17:30')], b: [at('25T18:00')] })).toHaveLength(2)
   expect(incidentsOf({})).toEqual([])
+})
+
+test('the tasks of an incident are at least a twentieth of those that were due within half an hour of it, or twenty', () => {
+  const from = at('25T02:00')
+  const asked: number[][] = []
+  const shared = (count: number, due: number) => {
+    const tasks = Object.fromEntries(Array.from({ length: count }, (_, index) => [`t${index}`, [from + index * 1_000]]))
+    const all = incidentsOf(tasks, (...span) => {
+      asked.push(span)
+      return due
+    })
+    return all.filter((one) => one.tasks.length > 1).map((one) => one.tasks.length)
+  }
+  expect(shared(3, 60)).toEqual([3])
+  expect(asked[0]).toEqual([from - HOUR_MS / 2, from + HOUR_MS])
+  expect(shared(3, 61)).toEqual([])
+  expect(shared(19, 2_000)).toEqual([])
+  expect(shared(20, 2_000)).toEqual([20])
+})
+
+test('an incident has what most of its failures say, its tasks by owner, and an id that stays as it grows', () => {
+  const slot = at('25T02:00')
+  const says = (task: string, report: string | undefined, owner: string, ending = FAILED): TaskFinding => {
+    const own = rowWith({ ending: { ...ending, ...(report && { report }) } })
+    return { ...finding('failed', task, slot + task.charCodeAt(0)), row: own, own, owner }
+  }
+  const found = [
+    says('a', 'connection to db-7 refused', 'Data'),
+    says('b', 'connection to db-7 refused', 'Payments'),
+    says('c', 'disk full', 'Payments'),
+    says('d', undefined, ''),
+    finding('missed', 'e', slot + 200),
+  ]
+  const of = (some: readonly TaskFinding[]) => {
+    const { add, incidents } = collectIncidents()
+    for (const one of some) add(one)
+    return incidents()[0]
+  }
+  expect(of(found)).toMatchObject({ says: '2 of 4 report: connection to db-7 refused' })
+  expect([...(of(found)?.owners ?? [])]).toEqual([
+    ['Payments', 2],
+    ['Data', 1],
+    ['', 1],
+    ['e team', 1],
+  ])
+  expect(of(found.slice(2))?.says).toBe(null)
+  expect(of([says('a', '{"rows":1}', ''), says('b', undefined, ''), says('c', undefined, '')])?.says).toBe(
+    'all 3 failed (exit code 3)',
+  )
+  expect(of(found.slice(0, 1))?.id).toBe(of(found)?.id)
 })
 
 test('a problem more than half an hour before or after those of three tasks is not a part of their incident', () => {

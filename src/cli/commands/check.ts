@@ -1,5 +1,7 @@
 import type { CheckOptions, Ledger } from '../../api.ts'
 import type { Twin } from '../../audit/check.ts'
+import { countDueOf } from '../../audit/expected.ts'
+import type { KnownTask } from '../../audit/tasks.ts'
 import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError, usageError } from '../../core/errors.ts'
 import { formatInstant } from '../../core/instant.ts'
@@ -17,7 +19,7 @@ import { jsonArray, OPERATING_GUIDE, printable, safeJson } from '../../format/te
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
-import { collectIncidents } from '../../verdict/incidents.ts'
+import { type CountDue, collectIncidents } from '../../verdict/incidents.ts'
 import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
 import { otherPlaceText } from '../../verdict/sentence.ts'
 import { readBoundedRange, wantedTasks, zoneOfTerminal } from '../lookup.ts'
@@ -105,16 +107,18 @@ export const check = defineCommand(help, async (values, context) => {
   const ledger = createLedger({ store: values.store })
   const wanted = wantedTasks(values)
   const { since, until } = await readBoundedRange({ ...values, ...wanted }, ledger, now, help.options.since.otherwise)
+  const known: KnownTask[] = []
+  const only = (task: KnownTask) => wanted.only?.(task) !== false && known.push(task) > 0
   const progress = await openProgress(env)
   stops.aborted.addEventListener('abort', () => progress?.hide())
   const options = {
     ...values,
-    ...wanted,
+    ...{ ...wanted, only },
     progress: progress === null ? undefined : drawn(progress, since, until),
     since: new Date(since),
     until: new Date(until),
   }
-  const asking = { ledger, options, now, progress }
+  const asking = { ledger, options, now, progress, countDue: countDueOf(known) }
   const hasFound =
     format === 'openmetrics'
       ? await printMetrics(asking, context)
@@ -125,6 +129,7 @@ export const check = defineCommand(help, async (values, context) => {
 type CheckFormat = (typeof help.options)['format']['choices'][number]
 
 interface Asking {
+  readonly countDue: CountDue
   readonly ledger: Ledger
   readonly options: CheckOptions
   readonly now: Instant
@@ -150,13 +155,13 @@ async function printMetrics({ ledger, options, progress }: Asking, { argv, sink 
 }
 
 async function printFindings(
-  { ledger, options, now, progress }: Asking,
+  { ledger, options, now, progress, countDue }: Asking,
   values: CheckValues,
   format: 'text' | 'json',
   { argv, env, stops, sink }: CommandContext,
 ): Promise<boolean> {
   const notify = openNotify(values, { argv, env }, FINDING_KINDS)
-  const teller = notify && openTeller(notify, values, now)
+  const teller = notify && openTeller(notify, values, now, countDue)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
@@ -182,7 +187,7 @@ async function printFindings(
   const pieces =
     format === 'json'
       ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
-      : checkText(found(), () => checkSummary(count, checked), values, screenOf(env), now)
+      : checkText(found(), () => checkSummary(count, checked), values, screenOf(env), now, countDue)
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(withProgress(progress, pieces), { toTheEnd: notify !== null })
@@ -210,9 +215,9 @@ function twinText(twin: Twin): string {
 }
 
 /** Sends each finding, or one digest of them. If there is only one, it is sent itself, since it says more. */
-function openTeller(notify: Notify, { store, task }: CheckValues, now: Instant) {
+function openTeller(notify: Notify, { store, task }: CheckValues, now: Instant, countDue: CountDue) {
   const { emitDigest } = notify
-  const { add, incidents } = collectIncidents()
+  const { add, incidents } = collectIncidents(countDue)
   let first: TaskFinding | null = null
   let count = 0
   const emit = (finding: TaskFinding) => {
@@ -270,9 +275,10 @@ async function* checkText(
   { store, task, commands = task !== undefined }: CheckValues,
   screen: Screen,
   now: Instant,
+  countDue: CountDue,
 ) {
   const { needs, add: addToNeeds } = collectNeeds()
-  const { incidents, add } = collectIncidents()
+  const { incidents, add } = collectIncidents(countDue)
   let failure: unknown = null
   try {
     for await (const finding of found) {

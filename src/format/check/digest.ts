@@ -46,14 +46,17 @@ export function digestOf(incidents: readonly Incident[], { store, task, since, n
 function digestTitle([first, ...others]: readonly Incident[], now: Instant): string {
   if (first === undefined) return ''
   const more = others.length === 0 ? '' : ` · ${counted(others.length, 'other problem')}`
-  return printable(`${incidentTitle(first, now)}${more}`)
+  const says = first.tasks.length > 1 && first.says !== null ? ` · ${first.says}` : ''
+  return printable(`${incidentTitle(first, now)}${says}${more}`)
 }
 
 function incidentJson(incident: Incident, now: Instant) {
-  const { cause, from, to, zone, slots, tasks } = incident
+  const { id, cause, from, to, zone, slots, tasks, says, owners } = incident
   return {
+    id,
     title: incidentTitle(incident, now),
-    ...{ cause, zone, slots },
+    ...{ cause, zone, slots, owners: Object.fromEntries(owners) },
+    ...(says !== null && { says }),
     from: formatInstant(from),
     to: formatInstant(to),
     tasks: tasks.map(({ task, owner, counts, blockedBy, from: oldest, to: newest }) => ({

@@ -35,6 +35,25 @@ export function incidentTitle(incident: Incident, now: Instant): string {
     .join()
 }
 
+/** Returns what most failures of a shared incident say, and how many tasks each team has. Not yet safe to show. */
+function incidentFacts(incident: Incident): readonly string[] {
+  const { says } = incident
+  return isShared(incident) ? [says, ownersText(incident)].flatMap((text) => text ?? []) : []
+}
+
+/** A screen has room for so many owners. */
+const MOST_OWNERS = 4
+
+/** Returns `Owners: Payments 11, Data 5`. Null: no task has an owner. */
+function ownersText({ owners }: Incident): string | null {
+  const named = [...owners].filter(([owner]) => owner !== '')
+  if (named.length === 0) return null
+  const more = named.length > MOST_OWNERS ? [`${named.length - MOST_OWNERS} others`] : []
+  const none = owners.get('')
+  const texts = named.slice(0, MOST_OWNERS).map(([owner, count]) => `${owner} ${count}`)
+  return `Owners: ${[...texts, ...more, ...(none === undefined ? [] : [`none ${none}`])].join(', ')}`
+}
+
 /** Each slot has the zone of its own schedule. */
 function spanOf({ from, fromZone, to, newest }: IncidentTask, now: Instant): string {
   return spanTime(from, to, newest.schedule.zone, now, fromZone)
@@ -60,7 +79,10 @@ export function incidentLines(incidents: readonly Incident[], screen: Screen, no
       return [...(isFirst ? [...space, 'Other problems'] : []), line, detailLine(task, indent, columns)]
     }
     const title = painted(incidentTitle(incident, now), screen.color ? COLORS[incident.cause] : undefined)
-    return [...(incident === before ? [] : [...space, title]), line]
+    const facts = incidentFacts(incident).map(
+      (text) => `${indent}${cut(printable(text), columns ?? Number.POSITIVE_INFINITY)}`,
+    )
+    return [...(incident === before ? [] : [...space, title, ...facts]), line]
   })
 }
 

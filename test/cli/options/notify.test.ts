@@ -346,7 +346,9 @@ test('check sends one digest of several findings, which names no slot in the env
         { title: 'd: 1 missed, 11-23 00:00 UTC (d team)', slots: 1 },
       ],
       command: `cronledger check --store ${store} --since 2026-11-22T12:00:00Z --commands`,
-      message: expect.stringMatching(/^Outage .*\n {2}a {2}2 missed {2}11-23 03:00 to 04:00 UTC {2}a team\n/),
+      message: expect.stringMatching(
+        /^Outage .*\n {2}Owners: a team 1, b team 1, c team 1\n {2}a {2}2 missed {2}11-23 03:00 to 04:00 UTC {2}a team\n/,
+      ),
     },
   ])
 })

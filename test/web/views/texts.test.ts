@@ -110,7 +110,16 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
 
 const [own] = ILL.incidents
 const OUTAGE: Incident = {
-  ...{ cause: 'broken', from: LATER - 7_200_000, to: LATER, slots: 3, zone: 'Asia/Tokyo' },
+  ...{
+    id: 'i',
+    says: null,
+    owners: new Map(),
+    cause: 'broken',
+    from: LATER - 7_200_000,
+    to: LATER,
+    slots: 3,
+    zone: 'Asia/Tokyo',
+  },
   tasks: own === undefined ? [] : ['a', 'b', 'c'].flatMap((task) => own.tasks.map((one) => ({ ...one, task }))),
 }
 

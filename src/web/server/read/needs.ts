@@ -1,4 +1,5 @@
 import { concurrently } from '../../../audit/concurrently.ts'
+import { countDueOf } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { DAY_MS } from '../../../core/duration.ts'
 import type { Instant } from '../../../core/types.ts'
@@ -18,7 +19,8 @@ export interface NeedsReading {
 export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
   const count = { ...NO_FINDINGS }
   const byTask = new Map<string, Map<FindingKind, number>>()
-  const collected = collectIncidents()
+  const known: KnownTask[] = []
+  const collected = collectIncidents(countDueOf(known))
   const problems: string[] = []
   let tasks = 0
   const emitProblem = (problem: string) => problems.push(problem)
@@ -44,7 +46,10 @@ export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
 
   async function readAllNeeds(): Promise<Needs> {
     const list = (signal: AbortSignal) => reading.ledger.tasks({ emitProblem, ...askOptions({ ...reading, signal }) })
-    const check = (one: KnownTask, signal: AbortSignal) => findingsOf(one, since, { ...reading, signal })
+    const check = (one: KnownTask, signal: AbortSignal) => {
+      known.push(one)
+      return findingsOf(one, since, { ...reading, signal })
+    }
     for await (const part of concurrently(list, check, [reading.signal])) {
       if (part === 'end') tasks += 1
       else if ('problem' in part) addProblem(part)
