@@ -89,7 +89,7 @@ export async function readNeeds(
   const { sinceLastSuccess } = given
   const unstated = { sinceLastSuccess, mayOverlap: true }
   if (force === undefined && given.after === null) return { after: null, upstreams: [], ...unstated }
-  const { read, tasksOf } = upstreamReader(request.task, given, io)
+  const { read, tasksOf, inCircle } = upstreamReader(request.task, given, io)
   let after = force?.ignoreAfter ? null : given.after
   try {
     const stated = force && (await read(request.task))?.expectations
@@ -97,7 +97,7 @@ export async function readNeeds(
     const upstreams = await withoutPrefixes(after ?? [], tasksOf)
     if (after !== null) {
       await upstreamOf(request, upstreams, read, async () => true)
-      await checkCircle(request.task, upstreams, read)
+      await checkCircle(request.task, upstreams, read, await inCircle())
     }
     const statedTimeout = stated?.afterTimeoutMs === undefined ? {} : { afterTimeoutMs: stated.afterTimeoutMs }
     return {
@@ -132,7 +132,7 @@ export async function findUnknown(
   given: Omit<NeedSettings, 'after' | 'sinceLastSuccess'>,
   io: RecordIo,
 ): Promise<readonly string[]> {
-  const { read, tasksOf } = upstreamReader(request.task, given, io)
+  const { read, tasksOf, inCircle } = upstreamReader(request.task, given, io)
   const isUnknown = async (name: string) =>
     isTaskPattern(name)
       ? (await tasksOf(name)).length === 0
@@ -143,7 +143,7 @@ export async function findUnknown(
   const found = after.filter((name) => !unknown.includes(name))
   const known = await withoutPrefixes(found, tasksOf)
   if (known.length > 0) await upstreamOf(request, known, read, async () => true)
-  await checkCircle(request.task, known, read)
+  await checkCircle(request.task, known, read, await inCircle())
   return unknown
 }
 
@@ -165,7 +165,9 @@ function upstreamReader(own: string, given: Pick<NeedSettings, 'ledgerTimeoutMs'
       expected.push(...(await Promise.all(names.slice(start, start + READS_AT_ONCE).map(isExpected))))
     return names.filter((_, index) => expected[index])
   }
-  return { read, tasksOf }
+  /** Without a prefix of its own, the role may not list the tasks. A circle of which no run finds all has two tasks with one. */
+  const inCircle = async () => new Set([own, ...((await listed) ?? [])])
+  return { read, tasksOf, inCircle }
 }
 
 /** Returns the names, with its tasks instead of each prefix. Throws `UnknownUpstreamError` if a prefix has none. */
@@ -260,11 +262,15 @@ async function readUpstreamRecord(
   return withoutLater(record)
 }
 
-/** Throws a usage error if one of the tasks comes after `task`, also by others. A role may be denied the records of those. */
+/**
+ * Throws a usage error if one of the tasks comes after `task`, also by others. A role may be denied the records of those. `tasks`:
+ * those that a prefix can stand for.
+ */
 async function checkCircle(
   task: string,
   after: readonly string[],
   read: (task: string) => Promise<TaskRecord | null>,
+  tasks: ReadonlySet<string>,
 ): Promise<void> {
   const paths = after.filter((name) => name !== SELF).map((name) => [name])
   const seen = new Set<string>()
@@ -277,8 +283,7 @@ async function checkCircle(
     if (seen.has(last)) continue
     seen.add(last)
     const record = await read(last).catch(nullIfDenied)
-    // Of a prefix, only this task counts: the role may not list the others. Each of them looks for itself.
-    const next = (record?.expectations?.after ?? []).flatMap((name) => tasksAfter([name], last, [task]))
+    const next = tasksAfter(record?.expectations?.after ?? [], last, tasks)
     paths.push(...next.filter((name) => name !== SELF).map((name) => [...path, name]))
   }
 }

@@ -375,12 +375,15 @@ describe('what cannot be waited for is a usage error, and nothing is written', (
     ],
     ['a task that comes after all with the prefix of this one', ['all'], 'nightly after all after nightly'],
     ['a prefix of such a task', ['al*'], 'nightly after all after nightly'],
+    ['prefixes of three tasks', ['b/*'], 'nightly after b/1 after c/1 after nightly'],
   ])('%s', async (_, after, message) => {
     const { time, ledger, nightly } = await chain()
     for (const [task, need] of [
       ['load', 'nightly'],
       ['report', 'load'],
       ['all', 'night*'],
+      ['b/1', 'c/*'],
+      ['c/1', 'night*'],
     ] as const) {
       const record = declaration(task, '0 2 * * *', extractOf(-3))
       const expectations = { since: 0, after: [need] }
