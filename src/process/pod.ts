@@ -11,7 +11,7 @@ const POD_VARIABLE = 'CRONLEDGER_POD'
 /** Kubernetes puts these files into each Pod that has a service account. */
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 
-/** A CronJob makes Jobs whose names end with the scheduled minute, and the printed commands make some that end with a second. */
+/** A CronJob makes Jobs whose names end with the scheduled minute, and the printed commands make some that end with ten digits. */
 const JOB = /^(.+)-\d{8}(?:\d\d)?$/
 /** As Kubernetes names a Pod of a Job. It shortens long names, which then say no Job. */
 const POD_OF_JOB = /^(.+)-[a-z0-9]{5}$/

@@ -7,10 +7,15 @@ const CHANGE = { filename: '-', output: 'json' } as const
 /** The retries of the CronJob would force the slot again after a failure. */
 const NO_RETRY = '{"spec":{"backoffLimit":0}}'
 
+/**
+ * Ends the name of a Job, as long as a CronJob can have names. A schedule makes Jobs whose names end with the minute, in eight
+ * digits, so that a Pod of either is known. A second would not do: several commands can be pasted at once.
+ */
+const TEN_DIGITS = '$(printf %010d $(od -An -N4 -tu4 /dev/urandom))'
+
 export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
   start: ({ namespace, cronJob }, variables) => [
-    // A schedule makes Jobs whose names end with the minute. The second is longer, so that a Pod of this one is known, too.
-    ...program(['kubectl', 'create', 'job', [`${cronJob}-`, { shell: '$(date +%s)' }]], {
+    ...program(['kubectl', 'create', 'job', [`${cronJob}-`, { shell: TEN_DIGITS }]], {
       namespace,
       from: `cronjob/${cronJob}`,
       output: 'json',
@@ -37,12 +42,11 @@ export const KUBERNETES_COMMANDS: PlaceCommands<KubernetesFacts> = {
   script: `  run_job() { # the slot, namespace, CronJob, path of the exit code, and the variables
     slot=$1 namespace=$2 cronjob=$3 path=$4
     shift 4
-    job=$cronjob-$(date +%s)
+    job=$cronjob-${TEN_DIGITS}
     kubectl create job "$job" --namespace "$namespace" --from "cronjob/$cronjob" --dry-run=client --output json |
       kubectl set env --local --filename - --output json "$@" |
       kubectl patch --local --filename - --output json --type merge --patch '${NO_RETRY}' |
       kubectl create --filename - || return
-    # The next Job must not have the same second in its name.
     while sleep 2; state=$(kubectl get job "$job" --namespace "$namespace" --output 'jsonpath={.status.conditions[?(@.status=="True")].type}') || return; do
       case $state in *Complete* | *Failed*) break ;; esac
     done

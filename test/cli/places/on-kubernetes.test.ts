@@ -44,6 +44,8 @@ async function clusterWith(change: (spec: Loose) => void = () => {}) {
   for (const name of ['ran', 'fails']) writeFileSync(join(cluster, name), '')
   for (const [name, program] of Object.entries({ kubectl: KUBECTL, cronledger: MAIN }))
     writeFileSync(join(cluster, name), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 })
+  // Two commands within one second must not make Jobs of one name.
+  writeFileSync(join(cluster, 'date'), '#!/bin/sh\necho 1795543200\n', { mode: 0o755 })
   await cronledger(['setup', '--store', store])
   const env = { ...REAL, CLUSTER: cluster, PATH: `${cluster}:/usr/bin:/bin`, USER: 'ada', LANG: 'C.UTF-8' }
   const paste = (command: string) =>
