@@ -179,6 +179,10 @@ type Declarable = {
 }
 
 export interface DeclareOptions extends OfOneTask, ScheduleOptions, Declarable {
+  /** Recorded with what it changes. Default: `declared`. */
+  readonly reason?: string | undefined
+  /** Default: the ECS task, or user and host. */
+  readonly by?: string | undefined
   /** From when on the schedule is in force: an instant, a local time or a date in its zone, or how long ago. Default: now. */
   readonly from?: string | Date | undefined
 }

@@ -19,6 +19,7 @@ import { keysOf } from './core/objects.ts'
 import { readableRow } from './core/row/status.ts'
 import { readSchedule, timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
+import { withChange } from './core/task/record-changes.ts'
 import {
   type Declaration,
   withDeclaration,
@@ -61,7 +62,7 @@ export function operatorMethods(
     return [await decidedBy(options, deps), deps] as const
   }
   return {
-    declare: async (options) => declareTask(options, await open(options)),
+    declare: async (options) => declareTask(options, ...(await decide(withReason(options, 'declared')))),
     pause: async (options) => pauseTask(options, ...(await decide(options))),
     async *pauseAll(options) {
       const [decided, deps] = await decide(options)
@@ -77,9 +78,8 @@ export function operatorMethods(
 }
 
 /** If two operators declare the same, it is written once. */
-async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise<DeclaredTask> {
+async function declareTask(options: DeclareOptions, decided: Decided, deps: OperatorDeps): Promise<DeclaredTask> {
   const { task } = options
-  checkTaskName(task)
   const { spec } = readSchedule(options)
   const cleared = keysOf(SETTING_GROUPS.expectations).filter((name) => options[name] === null)
   const expectations = {
@@ -91,7 +91,10 @@ async function declareTask(options: DeclareOptions, deps: OperatorDeps): Promise
   const { from = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
   const declaration = { spec, from: secondOf(from), now, expectations }
   const unknownAfter = await unknownOf(task, declaration, deps)
-  const change = (record: TaskRecord) => withDeclaration(record, declaration)
+  const change = (record: TaskRecord) => {
+    const declared = withDeclaration(record, declaration)
+    return declared && withChange(record, declared, declaration.from, decided)
+  }
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
   const { changed, record } = await changeTask(request, await readChangeable(task, deps), deps)
   deps.known.add(task, record)
@@ -165,8 +168,8 @@ async function resumeTask(
   })
 }
 
-function withReason<Options extends Omit<ResumeOptions, 'task'>>(options: Options) {
-  return { ...options, reason: options.reason ?? USUAL_RESUME_REASON }
+function withReason<Options extends Omit<ResumeOptions, 'task'>>(options: Options, usual = USUAL_RESUME_REASON) {
+  return { ...options, reason: options.reason ?? usual }
 }
 
 async function retireTask(options: RetireOptions, decided: Decided, deps: OperatorDeps): Promise<TaskChange> {

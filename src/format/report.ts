@@ -3,7 +3,7 @@ import { formatInstant } from '../core/instant.ts'
 import { keysOf } from '../core/objects.ts'
 import { hasStarted, isRepaired, latenessMsOf } from '../core/row/attempts.ts'
 import { medianOf, PACE_ROWS } from '../core/task/rules.ts'
-import type { ScheduleSince, Suspension } from '../core/task/task-record.ts'
+import { RECORD_CHANGE, type RecordChange, type ScheduleSince, type Suspension } from '../core/task/task-record.ts'
 import type { AttemptRecord, Instant, Row } from '../core/types.ts'
 import { progressText } from '../verdict/endings.ts'
 import type { JudgedSlot, SlotClass } from '../verdict/judge.ts'
@@ -85,6 +85,7 @@ export interface TaskReport {
   readonly pauses: readonly Suspension[]
   readonly retirements: readonly Suspension[]
   readonly schedules: readonly ScheduleSince[]
+  readonly changes: readonly RecordChange[]
   /** Newest first, at most 10,000 of them. */
   readonly exceptions: readonly ExceptionalSlot[]
   readonly unlisted: number
@@ -243,7 +244,16 @@ export function* reportJson(report: Report): Generator<string, void> {
   yield ']}\n'
 }
 
-function taskReportJson({ decisions, pauses, retirements, schedules, exceptions, recordedFrom, ...task }: TaskReport) {
+function taskReportJson({
+  decisions,
+  pauses,
+  retirements,
+  schedules,
+  changes,
+  exceptions,
+  recordedFrom,
+  ...task
+}: TaskReport) {
   return {
     ...task,
     recordedFrom: instantOrNull(recordedFrom),
@@ -253,6 +263,7 @@ function taskReportJson({ decisions, pauses, retirements, schedules, exceptions,
     schedules: schedules.map(({ since, spec: { expression, zone } }) => ({
       ...{ since: formatInstant(since), expression, zone },
     })),
+    changes: changes.map(RECORD_CHANGE.encode),
     exceptions: exceptions.map(({ slot, class: name, happened }) => ({
       ...{ slot: formatInstant(slot), class: name, happened },
     })),

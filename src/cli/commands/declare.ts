@@ -34,6 +34,8 @@ const help = {
       details:
         'Local time and dates are in the zone of the schedule. The runs of earlier slots keep the schedule that they have.',
     },
+    reason: { ...COMMON.reason, group: 'Options', help: 'Why; recorded with what changes' },
+    by: TASK_CHANGE.by,
     ...clearable(SETTING_GROUPS.expectations),
     json: TASK_CHANGE.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,

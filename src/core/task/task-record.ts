@@ -1,3 +1,4 @@
+import { isRecord } from '../objects.ts'
 import { DEFAULT_SKEW_MS } from '../row/policy.ts'
 import {
   beforeRelease,
@@ -123,6 +124,15 @@ export interface Suspension extends Decided {
   readonly ended?: Decided
 }
 
+/** A change of the schedule or of the expectations, which an operator declared or a run stated. */
+export interface RecordChange extends Decided {
+  /** When it is in force. */
+  readonly from: Instant
+  /** The stored members that differ. A member is missing where the record had none. */
+  readonly before: StoredDocument
+  readonly after: StoredDocument
+}
+
 export interface StatedExpectations extends Expectations {
   /** The slot of the run that stated them. */
   readonly since: Instant
@@ -140,6 +150,8 @@ export interface TaskRecord {
   readonly place: Place | null
   /** The slot of the run that stated `place`. Null: no run has had one. */
   readonly placeSince: Instant | null
+  /** Oldest first. Left out: none is known. What the first run stated is none. */
+  readonly changes?: readonly RecordChange[]
 }
 
 export const EMPTY_TASK_RECORD: TaskRecord = {
@@ -211,6 +223,17 @@ export const SUSPENSION = formOf<Suspension>({
   ended: maybe(nested(formOf<Decided>(DECIDED))),
 })
 
+const MEMBERS: Member<StoredDocument> = {
+  encode: (members) => members,
+  decode: ({ what, path, values }, name) => {
+    const found = values[name]
+    if (isRecord(found)) return found as StoredDocument
+    throw malformed(what, path + name, found, 'an object')
+  },
+}
+
+export const RECORD_CHANGE = formOf<RecordChange>({ from: INSTANT, before: MEMBERS, after: MEMBERS, ...DECIDED })
+
 const RECORD = formOf<TaskRecord>({
   schedules: listOf(
     formOf<ScheduleSince>({
@@ -229,6 +252,7 @@ const RECORD = formOf<TaskRecord>({
     decode: (fields, name) => PLACE.decode(fields, name) ?? null,
   },
   placeSince: { ...orNull(INSTANT), name: 'ecsSince' },
+  changes: maybe(listOf(RECORD_CHANGE)),
 })
 
 export function encodeTaskRecord(record: TaskRecord): StoredDocument {

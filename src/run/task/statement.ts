@@ -4,6 +4,7 @@ import { hasStarted, isCatchUpTrigger, isOfScheduler } from '../../core/row/atte
 import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { signWarnings } from '../../core/schedule/warnings.ts'
+import { withChange } from '../../core/task/record-changes.ts'
 import { retirementAt } from '../../core/task/suspensions.ts'
 import { forcedRecord, otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
 import { inForceAt, isSameSpec, type Schedules, type TaskRecord } from '../../core/task/task-record.ts'
@@ -105,8 +106,12 @@ function changeBy(
   if (isCatchUpTrigger(trigger) || isBeforeAnyRun(window.slot, at)) return null
   const expectations = expectationsOf(settings)
   const stated: StatedByRun = { slot: window.slot, spec: schedule, expectations, place: knownPlace, ...more }
-  const reason = `revived by run ${runId} of slot ${formatInstant(window.slot)}`
-  return withRun(record, stated, { at, by: 'cronledger', reason })
+  const decided = (verb: string) => {
+    return { at, by: 'cronledger', reason: `${verb} by run ${runId} of slot ${formatInstant(window.slot)}` }
+  }
+  const changed = withRun(record, stated, decided('revived'))
+  const isFirst = record.schedules.length === 0
+  return changed === null || isFirst ? changed : withChange(record, changed, window.slot, decided('stated'))
 }
 
 /** The likeliest cause is a mistake: the same morning then runs twice, once under each of the schedules. */

@@ -7,7 +7,7 @@ let ledgers = 0
 const { cronledger } = commandsAt('2026-11-26T12:00:00Z')
 
 /** A ledger, and the variables of the container of a batch that has not run yet. */
-async function container(more: Readonly<Record<string, string>> = {}) {
+async function container(more: Readonly<Record<string, string>> = {}, command = cronledger) {
   const env = {
     CRONLEDGER_STORE: `file:${join(folder, `ledger-${++ledgers}.db`)}`,
     CRONLEDGER_TASK: 'nightly',
@@ -16,7 +16,7 @@ async function container(more: Readonly<Record<string, string>> = {}) {
     CRONLEDGER_OWNER: 'the night team',
     ...more,
   }
-  const call = (...args: string[]) => cronledger(args, { env })
+  const call = (...args: string[]) => command(args, { env })
   expect((await call('setup')).code).toBe(0)
   return call
 }
@@ -111,4 +111,47 @@ test('is refused without a schedule, and where it would change the past', async 
   expect(past).toMatchObject({ code: 64, stdout: '', stderr: expect.stringMatching(/: from \S+ is in the past, and /) })
   const none = await cronledger(['declare', 'nightly', '--store', 'file:x.db'])
   expect(none).toMatchObject({ code: 64, stderr: expect.stringContaining('--schedule is missing') })
+})
+
+test('each change keeps who made it, when, why, before and after: by declare and by a run', async () => {
+  const store = { CRONLEDGER_STORE: `file:${join(folder, 'changes.db')}` }
+  const call = await container(store)
+  const later = await container(store, commandsAt('2026-11-28T12:00:00Z').cronledger)
+  expect((await call('run', '--event-time', '2026-11-25T18:00:00Z', '--', 'true')).code).toBe(0)
+  const by = ['--by', 'ada', '--reason', 'the files come later']
+  const declared = await call(
+    'declare',
+    '--schedule',
+    '0 5 * * *',
+    '--owner',
+    'Payments',
+    '--from',
+    '2026-11-27',
+    ...by,
+  )
+  expect(declared.code).toBe(0)
+  expect(
+    (await call('declare', '--schedule', '0 5 * * *', '--owner', 'Payments', '--from', '2026-11-27', '--by', 'bob'))
+      .code,
+  ).toBe(0)
+  const due = ['--event-time', '2026-11-26T20:00:00Z']
+  expect((await later('run', ...due, '--schedule', '0 5 * * *', '--grace', '5m', '--', 'true')).code).toBe(0)
+  const { stdout } = await later('report', '--since', '2026-11-01', '--format', 'json', '--out', '-')
+  const [ofRun, ...others] = JSON.parse(stdout).tasks[0].changes.reverse()
+  expect(ofRun).toEqual({
+    ...{ at: expect.any(String), from: '2026-11-26T20:00:00Z', by: 'cronledger' },
+    reason: expect.stringMatching(/^stated by run [0-9a-f]+ of slot 2026-11-26T20:00:00Z$/),
+    before: { owner: 'Payments' },
+    after: { owner: 'the night team', graceMs: 300_000 },
+  })
+  expect(others).toEqual([
+    {
+      ...{ at: expect.stringMatching(/^2026-11-26T12:00/), by: 'ada', reason: 'the files come later' },
+      from: '2026-11-26T15:00:00Z',
+      before: { schedule: '0 3 * * *', owner: 'the night team' },
+      after: { schedule: '0 5 * * *', owner: 'Payments' },
+    },
+  ])
+  const page = await later('report', '--since', '2026-11-01', '--out', '-')
+  expect(page.stdout).toContain('schedule 0 3 * * * to 0 5 * * *, owner the night team to Payments')
 })

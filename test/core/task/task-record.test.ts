@@ -41,6 +41,14 @@ const FULL: TaskRecord = {
     owner: 'data team, https://example.org/runbook',
     overlap: 'wait',
   },
+  changes: [
+    {
+      from: at('2026-11-03T00:00:00Z'),
+      before: { schedule: '0 3 * * *', owner: 'data team' },
+      after: { schedule: 'rate(1 day)', graceMs: 60_000, after: ['extract', 'self'] },
+      ...{ at: at('2026-11-02T12:00:00Z'), by: 'ada', reason: 'the files come earlier' },
+    },
+  ],
   pauses: [
     {
       from: at('2026-11-05T00:00:00Z'),

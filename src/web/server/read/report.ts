@@ -120,6 +120,8 @@ async function taskReport(
     problem = faultOf(error)
   }
   const record = known ?? EMPTY_TASK_RECORD
+  const { changes = [] } = record
+  const isIn = (at: Instant) => at >= period.since && at < period.until
   const { oldest, ...result } = tally.result()
   const begin = Math.max(record.schedules[0]?.since ?? 0, keptFrom)
   const recordedFrom = Math.min(begin, oldest ?? begin)
@@ -134,7 +136,8 @@ async function taskReport(
     pauses: record.pauses.filter(within),
     retirements: record.retirements.filter((one) => within(one) || isRetired(record, period.since)),
     // The first one is not a change.
-    schedules: record.schedules.slice(1).filter(({ since }) => since >= period.since && since < period.until),
+    schedules: record.schedules.slice(1).filter(({ since }) => isIn(since)),
+    changes: changes.filter(({ at }) => isIn(at)),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Child } from 'hono/jsx'
 import { isKeyOf } from '../../../core/objects.ts'
+import { changeText } from '../../../core/task/record-changes.ts'
 import type { Instant } from '../../../core/types.ts'
 import { CLASS_WORDS, type ExceptionalSlot, type TaskReport } from '../../../format/report.ts'
 import { confirmationText, isCancelled } from '../../../format/task/declaration.ts'
@@ -110,7 +111,9 @@ export function changesOf({
   pauses,
   retirements,
   schedules,
-}: Pick<TaskReport, 'decisions' | 'pauses' | 'retirements' | 'schedules'>): readonly ReportedChange[] {
+  changes = [],
+}: Pick<TaskReport, 'decisions' | 'pauses' | 'retirements' | 'schedules'> &
+  Partial<Pick<TaskReport, 'changes'>>): readonly ReportedChange[] {
   const suspended = (name: 'pause' | 'retirement', one: TaskReport['pauses'][number]) => {
     const { at, from, until, by, reason, ended } = one
     const [begun, over] = name === 'pause' ? ['paused it', 'resumed it'] : ['retired it', 'ended its retirement']
@@ -123,6 +126,8 @@ export function changesOf({
     const what = () => (isCancelled(one) ? `cancelled the planned ${name}` : over)
     return [...changes, { at: ended.at, by: ended.by, why: ended.reason, what }]
   }
+  const isUnexplained = ({ since }: TaskReport['schedules'][number]) =>
+    !changes.some(({ from, after }) => from === since && 'schedule' in after)
   return [
     ...decisions.map(({ at, by, slot, zone, what, reason }) => ({
       ...{ at, by, why: reason },
@@ -130,7 +135,11 @@ export function changesOf({
     })),
     ...pauses.flatMap((pause) => suspended('pause', pause)),
     ...retirements.flatMap((retirement) => suspended('retirement', retirement)),
-    ...schedules.map((one) => {
+    ...changes.map((one) => ({
+      ...{ at: one.at, by: one.by, why: one.reason },
+      what: (clock: WallClock) => `changed from ${clock.time(one.from)} on: ${changeText(one)}`,
+    })),
+    ...schedules.filter(isUnexplained).map((one) => {
       const state = confirmationText(one)
       return {
         at: one.since,

@@ -19,7 +19,7 @@ export interface TaskHead {
   /** The schedules of the task record, oldest first. Empty for a task that only has rows. */
   readonly schedules: readonly ScheduleSince[]
   readonly next: Instant | null
-  readonly suspensions: Pick<TaskRecord, 'pauses' | 'retirements'>
+  readonly suspensions: Pick<TaskRecord, 'pauses' | 'retirements' | 'changes'>
   readonly suspended: FoundSuspension | null
   readonly owner?: string | undefined
   readonly expectations: TaskRecord['expectations']

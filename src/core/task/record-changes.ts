@@ -1,0 +1,52 @@
+import { keysOf } from '../objects.ts'
+import type { StoredDocument } from '../row/stored-fields.ts'
+import { SCHEDULE } from '../row/stored-row.ts'
+import type { Instant } from '../types.ts'
+import { bytesOf } from '../user-text.ts'
+import {
+  type Decided,
+  EXPECTATIONS,
+  inForceAt,
+  RECORD_CHANGE,
+  type RecordChange,
+  type TaskRecord,
+} from './task-record.ts'
+
+/** Enough for one change a month over four years, and the record stays far below the size limit of one write. */
+const MAX_CHANGES = 50
+const MAX_BYTES = 50_000
+
+/**
+ * Returns `after` with what it changes of the schedule and the expectations of `before` in its list of changes. `from` is when
+ * that is in force. The oldest changes are dropped if there are too many.
+ */
+export function withChange(before: TaskRecord, after: TaskRecord, from: Instant, decided: Decided): TaskRecord {
+  const [old, current] = [membersAt(before, from), membersAt(after, from)]
+  const differ = keysOf({ ...old, ...current }).filter(
+    (name) => JSON.stringify(old[name]) !== JSON.stringify(current[name]),
+  )
+  if (differ.length === 0) return after
+  const of = (members: StoredDocument): StoredDocument =>
+    Object.fromEntries(Object.entries(members).filter(([name]) => differ.includes(name)))
+  let changes = [...(before.changes ?? []), { ...decided, from, before: of(old), after: of(current) }].slice(
+    -MAX_CHANGES,
+  )
+  while (bytesOf(JSON.stringify(changes.map(RECORD_CHANGE.encode))) > MAX_BYTES) changes = changes.slice(1)
+  return { ...after, changes }
+}
+
+/** Returns the stored members of the schedule in force and of the expectations. */
+function membersAt({ schedules, expectations }: TaskRecord, at: Instant): StoredDocument {
+  const spec = schedules.find(({ since }) => since <= at) && inForceAt(schedules, at)?.spec
+  const { since: _, expectSince: __, ...stated } = expectations === null ? {} : EXPECTATIONS.encode(expectations)
+  return { ...(spec && SCHEDULE.encode(spec)), ...stated }
+}
+
+/** Returns the change in words: `schedule 0 3 * * * to 0 5 * * *, owner nothing to Payments`. */
+export function changeText({ before, after }: RecordChange): string {
+  const text = (value: StoredDocument[string] | undefined) =>
+    value === undefined ? 'nothing' : Array.isArray(value) ? value.join(', ') : String(value)
+  return keysOf({ ...before, ...after })
+    .map((name) => `${name} ${text(before[name])} to ${text(after[name])}`)
+    .join(', ')
+}
