@@ -12,7 +12,7 @@ export const SUITE = 'trixie'
 const CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
 
 /** The folder of the npm on PATH. A Node that comes from npm has none beside it, where `npm root --global` looks for it. */
-function folderOfNpm(): string {
+export function folderOfNpm(): string {
   const program = programOnPath('npm')
   if (program === undefined) throw new Error('npm is not on PATH')
   // The program is bin/npm-cli.js of the package.
@@ -45,6 +45,8 @@ export interface Images {
   readonly runtime: string
   /** The base image: Debian with Python, without Node. */
   readonly base: string
+  /** The options of `buildah build` for a stage of the Dockerfile, with `env` as its environment. */
+  readonly options: readonly string[]
   build(name: string, dockerfile: string): Promise<void>
   /** With these variables, another program finds the same images. */
   readonly env: NodeJS.ProcessEnv
@@ -61,8 +63,11 @@ su postgres -c "$bin/initdb --auth=trust --encoding=UTF8 --pgdata=/data && echo 
 exec su postgres -c "exec $bin/postgres -D /data -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off"
 `
 
-/** Makes the base images of Debian's packages and a Node of npm, then all stages, in a storage of their own. */
-export async function buildImages(project: string): Promise<Images> {
+/** Makes the base images of Debian's packages and a Node of npm, then the stages, in a storage of their own. */
+export async function buildImages(
+  project: string,
+  stages: readonly ('binary' | 'runtime')[] = ['binary', 'runtime'],
+): Promise<Images> {
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-image-'))
   const storage = ['--root', join(folder, 'root'), '--runroot', join(folder, 'runroot'), '--storage-driver', 'overlay']
   // A machine that may not raise its limits, as is usual in a container, cannot give podman's default ones.
@@ -75,21 +80,11 @@ export async function buildImages(project: string): Promise<Images> {
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
     )
-  const buildah = (...args: string[]) =>
-    call(
-      'buildah',
-      ...storage,
-      'build',
-      '--isolation',
-      'chroot',
-      '--network',
-      'host',
-      '--pull-never',
-      ...limits,
-      ...args,
-    )
   const node = 'localhost/node:test'
   const names = { base: 'localhost/base:test', binary: 'localhost/binary:test', runtime: 'localhost/runtime:test' }
+  const bases = ['--build-arg', `NODE_IMAGE=${node}`, '--build-arg', `RUNTIME_IMAGE=${names.base}`]
+  const options = ['--isolation', 'chroot', '--network', 'host', ...limits]
+  const buildah = (...args: string[]) => call('buildah', ...storage, 'build', ...options, '--pull-never', ...args)
   const fromText = async (name: string, dockerfile: string, context: string, ...args: string[]) => {
     const file = join(folder, 'Dockerfile')
     writeFileSync(file, dockerfile)
@@ -119,8 +114,7 @@ export async function buildImages(project: string): Promise<Images> {
     const npmOnPath = 'RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm'
     const trust = 'ENV NODE_EXTRA_CA_CERTS=/usr/local/ca.crt'
     await fromText(node, `FROM ${names.base}\nCOPY . /usr/local\n${npmOnPath}\n${trust}\n`, files)
-    const bases = ['--build-arg', `NODE_IMAGE=${node}`, '--build-arg', `RUNTIME_IMAGE=${names.base}`]
-    for (const target of ['binary', 'runtime'] as const) {
+    for (const target of stages) {
       await buildah('--layers', ...bases, '--target', target, '--tag', names[target], project)
     }
   } catch (error) {
@@ -147,5 +141,13 @@ export async function buildImages(project: string): Promise<Images> {
     CONTAINERS_STORAGE_CONF: join(folder, 'storage.conf'),
     CONTAINERS_CONF: join(folder, 'containers.conf'),
   }
-  return { ...names, podman, remove, build, buildPostgres, env: { ...env, ...conf } }
+  return {
+    ...names,
+    options: ['--layers', ...options, ...bases],
+    podman,
+    remove,
+    build,
+    buildPostgres,
+    env: { ...env, ...conf },
+  }
 }
