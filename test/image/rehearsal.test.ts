@@ -258,7 +258,7 @@ echo $COMPREPLY'
 man cronledger >/manual
 awk 'NR == 1 { print $1 }' /manual
 
-${lines('sudo cp /usr/share/doc').replace(' | sudo tee ', ' | sudo tee >/dev/null ').replaceAll('$', '\\$')}
+${lines('sudo install -m 600 /usr/share/doc').replace(' | sudo tee ', ' | sudo tee >/dev/null ').replaceAll('$', '\\$')}
 cat >>/etc/cronledger/nightly.env <<'END'
 CRONLEDGER_EVENT_TIME=2026-11-23T18:00:00Z
 BATCH='echo "two  words; $CRONLEDGER_RUN_DATE" | cat >>/ran'

@@ -139,7 +139,13 @@ print(rendered(options['bash_command']), rendered(options['env']['CRONLEDGER_EVE
 describe.skipIf(!existsSync(TOOLS))('the tools of other schedulers', () => {
   test('systemd 252 of Debian 12 accepts the units', () => {
     const folder = scratch()
-    const units = { 'nightly.timer': block('ini', '[Timer]'), 'nightly.service': block('ini', '[Service]') }
+    const packaged = (name: string) => readFileSync(new URL(`../../../build/deb/${name}`, import.meta.url), 'utf8')
+    const units = {
+      'nightly.timer': block('ini', '[Timer]'),
+      'nightly.service': block('ini', '[Service]'),
+      'cronledger@nightly.timer': `${packaged('cronledger@.timer')}[Timer]\nOnCalendar=*-*-* 03:00:00 Asia/Tokyo\n`,
+      'cronledger@nightly.service': packaged('cronledger@.service'),
+    }
     for (const [name, text] of Object.entries(units))
       writeFileSync(join(folder, name), text.replace(/^ExecStart=.*$/m, 'ExecStart=/usr/bin/true'))
     const root = tool('systemd')
