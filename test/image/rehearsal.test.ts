@@ -1,6 +1,6 @@
 // A release, sent to servers on loopback, and then installed as docs/guides/install.md says: `.ci/release rehearse`.
 import { execFile } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -95,7 +95,7 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
   afterAll(async () => {
     for (const server of Object.values(servers ?? {})) server.stop()
     await images?.remove()
-    rmSync(folder, { recursive: true, force: true })
+    await run('rm', ['-rf', folder])
   })
 
   /** Runs the commands of the workflow that send something, in a clone. */
@@ -134,10 +134,10 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
     const { jobs }: Loose = parse(readFileSync(join(clone, '.github/workflows/release.yml'), 'utf8'))
     const commandsOf = (job: string): string[] => jobs[job].steps.flatMap((step: Loose) => step['run'] ?? [])
     for (const command of commandsOf('images')) await shell(command)
-    const arm64 = `FROM scratch\nCOPY release/cronledger-${version}-linux-arm64 /cronledger\n`
+    const arm64 = `FROM scratch\nCOPY cronledger-${version}-linux-arm64 /cronledger\n`
     for (const tag of [version, `binary-${version}`])
       await shell(
-        `echo '${arm64}' >arm64 && docker buildx build --file arm64 --platform linux/arm64 --tag ghcr.io/cronledger/cronledger:${tag}-arm64 .`,
+        `echo '${arm64}' >arm64 && docker buildx build --file arm64 --platform linux/arm64 --tag ghcr.io/cronledger/cronledger:${tag}-arm64 release`,
       )
     // Only GitHub can sign.
     for (const command of commandsOf('publish')) await shell(command.replace(' --provenance', ''))
@@ -164,24 +164,27 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
     expect(printed).toContain('1 slot: 1 completed; 1 rejected')
   }
 
-  test('npm install', () => installs(withNode(), lines('npm install --global cronledger\n')))
+  test('npm install makes a cronledger that runs a batch once', () =>
+    installs(withNode(), lines('npm install --global cronledger\ncronledger')))
 
-  test('npx', async () => {
+  test('npx shows the help in a host that has not installed it', async () => {
     expect(await withNode().run(`cd ~\n${lines('npx ')}`)).toMatch(/^cronledger runs|^Usage/m)
   })
 
-  test('the executable, if its checksum is right', () => installs(debian(), lines('arch=$(uname')))
+  test('the executable of the page passes its checksum, and runs a batch once on a file', () =>
+    installs(debian(), lines('arch=$(uname')))
 
-  test('the executable for arm64', async () => {
+  test('the lines for the executable install that of arm64 there', async () => {
     const made = debian()
     mkdirSync(made.file('usr/local/bin'), { recursive: true })
     writeFileSync(made.file('usr/local/bin/uname'), '#!/bin/sh\necho aarch64\n', { mode: 0o755 })
     expect(await made.run(`cd ~\n${here(lines('arch=$(uname'))}\ncronledger run`)).toContain('for arm64: run')
   })
 
-  test('the Debian package', () => installs(debian(), lines('arch=$(dpkg')))
+  test('the Debian package of the page passes its checksum, and runs a batch once', () =>
+    installs(debian(), lines('arch=$(dpkg')))
 
-  test('the lines in the notes of the release', async () => {
+  test('the lines in the notes of the release install what they say, for both processors', async () => {
     const notes = readFileSync(join(folder, 'web/notes.md'), 'utf8')
     const [x64 = '', arm64 = ''] = notes.split('### On ').slice(1)
     for (const part of [x64, arm64]) {
@@ -193,7 +196,7 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
     }
   })
 
-  test.each(['COPY --from', 'ADD --checksum'])('%s in the image of a batch', async (line) => {
+  test.each(['COPY --from', 'ADD --checksum'])('%s puts the executable into the image of a batch', async (line) => {
     const name = `cronledger-${version}-linux-x64`
     const text = here(lines(line)).replace('sha256:SUM', `sha256:${sumOf(name)}`)
     const context = mkdtempSync(join(folder, 'batch-'))
@@ -206,7 +209,7 @@ describe.skipIf(RELEASE === undefined)('a release that was sent to servers on lo
     expect(stdout).toContain(`cronledger ${version} (Node `)
   })
 
-  test('the action', async () => {
+  test('the action installs the executable of the page', async () => {
     const [step]: [Loose] = parse(here(lines('- uses: cronledger/cronledger')))
     const { runs }: Loose = parse(readFileSync(join(ROOT, 'action.yml'), 'utf8'))
     const temp = mkdtempSync(join(folder, 'runner-'))
