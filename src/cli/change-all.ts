@@ -9,6 +9,7 @@ import { jsonArray, printable, safeJson } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import type { Sink } from '../process/log/sink.ts'
+import { describeStore } from '../store/open.ts'
 import type { Command, CommandContext } from './options/arguments.ts'
 import { isGiven, readOptions, type Values } from './options/arguments.ts'
 import type { CommandHelp, TASK_CHANGE, TASK_OR_ALL } from './options/options.ts'
@@ -76,6 +77,7 @@ async function changeAll(
   const failed: string[] = []
   let changed = 0
   let isOpen = false
+  const { mayHideTasks } = describeStore(store)
   async function* counted() {
     for await (const one of changes) {
       if ('error' in one) {
@@ -94,7 +96,7 @@ async function changeAll(
       const text = 'error' in one ? null : lineOfAll(reportOf(one, store))
       if (text !== null) yield `${text}\n`
     }
-    yield `${endOfAll({ store, changed, failed, isOpen })}\n`
+    yield `${endOfAll({ store, changed, failed, isOpen, mayHideTasks })}\n`
   }
   const jsonOf = (one: TaskChange | FailedTaskChange) =>
     'error' in one ? safeJson({ task: one.task, error: one.error.message }, 2) : changeJson(reportOf(one, store))

@@ -1,3 +1,5 @@
+import { ledgerForms } from '../store/open.ts'
+
 const EXIT_CODES = `Exit codes of run and rerun: that of COMMAND, or 128 + n after signal n. Otherwise:
 
     0  duplicate (--exit-on-duplicate sets another code), skipped or paused
@@ -46,7 +48,8 @@ and the role of the task. NO_COLOR turns off colours.`
 const OPERATING = `A batch failed, was missed or hangs, and somebody has to act:
 
 1. Find the slots that need attention. A slot is one scheduled time of a task.
-     export CRONLEDGER_STORE=dynamodb:TABLE      (or file:PATH, postgres://…)
+   The ledger is ${ledgerForms()}.
+     export CRONLEDGER_STORE=LEDGER
      cronledger check                            (all tasks, the last seven days)
      cronledger check NAME                       (one task, with its commands)
 2. See what happened in one slot, and what to do about it.

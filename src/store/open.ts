@@ -26,6 +26,8 @@ interface LedgerKind {
   readonly hideSecret: 'none' | ((address: string) => string)
   /** Whether its calls use no network. */
   readonly isLocal: boolean
+  /** Whether a user can be allowed to see some of the tasks only, and then gets those without an error. */
+  readonly mayHideTasks: boolean
   /** Returns the place. Throws a usage error. */
   read(address: string): string
   /** Returns an address that means the same in any folder of this host. */
@@ -51,6 +53,7 @@ const LEDGERS = {
     begin: /^dynamodb:/,
     hideSecret: 'none',
     isLocal: false,
+    mayHideTasks: false,
     read(address) {
       const rest = address.slice('dynamodb:'.length)
       if (rest === 'TABLE') throw wrongName(address, 'Replace TABLE with the name of your table.')
@@ -82,6 +85,7 @@ const LEDGERS = {
     begin: /^postgres(ql)?:\/\//,
     hideSecret: hidePostgresPassword,
     isLocal: false,
+    mayHideTasks: true,
     /** The other parts are checked when it is opened. */
     read(address) {
       if (VARIABLE.test(address)) throw wrongName(hidePostgresPassword(address), NOT_REPLACED)
@@ -106,6 +110,7 @@ const LEDGERS = {
     begin: /^file:/,
     hideSecret: 'none',
     isLocal: true,
+    mayHideTasks: false,
     read(address) {
       const path = address.slice('file:'.length)
       if (path === 'PATH') throw wrongName(address, 'Replace PATH with the path of your file.')
@@ -154,8 +159,9 @@ const LEDGERS = {
 } as const satisfies Readonly<Record<string, LedgerKind>>
 
 /** Returns `dynamodb:TABLE, postgres://USER@HOST/DATABASE or file:PATH`. */
-export function ledgerForms(): string {
-  const forms = keysOf(LEDGERS).map((kind) => LEDGERS[kind].form)
+export function ledgerForms(without?: keyof typeof LEDGERS): string {
+  const kinds = keysOf(LEDGERS).filter((kind) => kind !== without)
+  const forms = kinds.map((kind) => LEDGERS[kind].form)
   return forms.join(', ').replace(/, (?=[^,]*$)/, ' or ')
 }
 
@@ -193,11 +199,11 @@ function wrongName(name: string, why: string): LedgerError {
   return usageError(`store ${quote(name)} is not valid. ${why}`)
 }
 
-/** Says whether its calls use no network, and names it for a command in any folder of this host. */
+/** Says what kind of ledger it is, and names it for a command in any folder of this host. */
 export function describeStore(address: string) {
   const { kind, place } = readLedgerAddress(address)
-  const { isLocal, addressAnywhere } = LEDGERS[kind]
-  return { isLocal, nameAnywhere: () => addressAnywhere(place, address) }
+  const { isLocal, mayHideTasks, addressAnywhere } = LEDGERS[kind]
+  return { isLocal, mayHideTasks, nameAnywhere: () => addressAnywhere(place, address) }
 }
 
 /** Sends no request yet, so a missing table or a denied access shows with the first call. */
@@ -226,7 +232,7 @@ async function withSqlite<T>(loading: Promise<T>): Promise<T> {
     if (short !== null) throw short
     const why = firstLine(error)
     throw usageError(
-      `SQLite, which a file: ledger needs, cannot be loaded (${why}). Put cronledger-file.node of the same release beside the executable, use dynamodb:TABLE or postgres://…, or install cronledger from npm.`,
+      `SQLite, which a file: ledger needs, cannot be loaded (${why}). Put cronledger-file.node of the same release beside the executable, use ${ledgerForms('file')}, or install cronledger from npm.`,
     )
   }
 }

@@ -314,8 +314,8 @@ function taskChangeLines(): readonly string[] {
     pausedText(report([{ ...PAUSE, from: SLOT - 86_400_000, until: SLOT }], {})),
     pausedOneText(report([PAUSE], {})),
     pausedOneText(report([], {})),
-    pausedAllText({ store, changed: 2, failed: ['weekly'], isOpen: true }),
-    pausedAllText({ store, changed: 1, failed: [], isOpen: false }),
+    pausedAllText({ store, changed: 2, failed: ['weekly'], isOpen: true, mayHideTasks: true }),
+    pausedAllText({ store, changed: 1, failed: [], isOpen: false, mayHideTasks: false }),
     ...[report([ended], { pauses: [ended] }), report([], { retirements: [RETIREMENT] }, false)].map((one) =>
       String(resumedOneText(one)),
     ),

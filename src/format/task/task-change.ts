@@ -131,9 +131,11 @@ export interface AllChanged {
   readonly failed: readonly string[]
   /** Whether a pause that was recorded is not over. */
   readonly isOpen: boolean
+  /** Whether this user may be allowed to see some of the tasks only. */
+  readonly mayHideTasks: boolean
 }
 
-export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): string {
+export function pausedAllText({ store, changed, failed, isOpen, mayHideTasks }: AllChanged): string {
   const end = {
     kind: 'other',
     what: 'end these pauses',
@@ -141,9 +143,7 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
   } as const
   return lines([
     `${counted(changed, 'task')} paused. A task that this ledger does not know yet is not among them, so its first trigger starts the batch.`,
-    ...(/^postgres(ql)?:/.test(store)
-      ? ['  With row-level security, only the tasks that this user may see are among them.']
-      : []),
+    ...(mayHideTasks ? ['  With row-level security, only the tasks that this user may see are among them.'] : []),
     ...(isOpen
       ? [
           '  A batch that runs now goes on. A run that read the task record just before this pause still starts its batch.',
@@ -154,7 +154,7 @@ export function pausedAllText({ store, changed, failed, isOpen }: AllChanged): s
   ])
 }
 
-export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen'>): string {
+export function resumedAllText({ store, changed, failed }: Omit<AllChanged, 'isOpen' | 'mayHideTasks'>): string {
   return lines([
     changed === 0
       ? 'No task had a pause of pause --all to end.'
