@@ -1,13 +1,13 @@
-// `npm run bench [-- PART… --rounds N --rows N --tasks N --json FILE]`: what cronledger costs, against a floor and against what
+// `npm run bench [-- PART… --rounds N --node VERSION… --ledger KIND… --rows N --tasks N --json FILE]`: what cronledger costs, against a floor and against what
 // people use instead.
 import { Console } from 'node:console'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem } from 'node:os'
 import { dirname, relative } from 'node:path'
 import { parseArgs } from 'node:util'
-import { here } from './lab.mjs'
+import { here, TAKEN } from './lab.mjs'
 
-const PARTS = ['process', 'postgres', 'slots', 'audit', 'serve', 'scale']
+const PARTS = ['process', 'slots', 'audit', 'serve', 'scale']
 
 const screen = new Console(process.stdout)
 const { values, positionals } = parseArgs({
@@ -17,6 +17,9 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '15' },
     rows: { type: 'string', default: '100000' },
     tasks: { type: 'string', default: '1000' },
+    // Versions of Node, as npm has them.
+    node: { type: 'string', multiple: true, default: ['20', '22', '24'] },
+    ledger: { type: 'string', multiple: true },
     json: { type: 'string', default: here('../../tmp/bench.json') },
   },
 })
@@ -30,6 +33,7 @@ const machine = {
   memory: `${Math.round(totalmem() / 2 ** 30)} GB`,
   kernel: release(),
   load: `load ${loadavg().map((load) => load.toFixed(1))}`,
+  without: `without ${TAKEN.join(', ') || 'any change of the environment'}`,
 }
 screen.log(Object.values(machine).join(' · '))
 const results = { machine, parts: {}, targets: [] }
@@ -39,6 +43,8 @@ for (const part of positionals.length > 0 ? positionals : PARTS) {
     rounds: Number(values.rounds),
     rows: Number(values.rows),
     tasks: Number(values.tasks),
+    nodes: values.node,
+    ledgers: values.ledger,
   })
   results.parts[part] = Object.fromEntries(medians)
   results.targets.push(...targets)

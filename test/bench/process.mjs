@@ -1,73 +1,147 @@
-// Part `process`: the whole process around a batch that does nothing, as a scheduler starts it, with a ledger behind TLS.
+// Part `process`: the whole process around a batch that does nothing, as a scheduler starts it, as installed: the npm package
+// with the cache that its first run keeps, and the executable. By each Node, for each ledger, beside what people use there.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { atMost, here, interleave, measure, ours, startServer } from './lab.mjs'
+import { delimiter, dirname, join } from 'node:path'
+import { build } from 'esbuild'
+import Database from 'libsql'
+import { atMost, here, interleave, measure, startServer } from './lab.mjs'
+import { startPostgres } from './postgres.mjs'
 
+const ROOT = here('../..')
 /** What each of them runs. The time of the file is when the batch began. */
 const BATCH = ['sh', '-c', ': > "$BENCH_STARTED"']
-const INSTALL_TIMEOUT_MS = 300_000
+const RUN = ['run', '--', ...BATCH]
+const EXPLAIN = ['explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo']
+const LOCKS = 'CREATE TABLE locks (id text PRIMARY KEY, state text)'
+const contestant = (file) => here(`contestants/${file}`)
+const peer = (name) => here(`node_modules/${name}`)
 
-export async function run({ rounds }) {
-  installPeers()
-  const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
-  const server = await startServer('server.mjs')
-  try {
-    return await race(rounds, server, join(folder, 'started'))
-  } finally {
-    server.stop()
-    rmSync(folder, { recursive: true })
-  }
-}
-
-/** Installs what is in package.json, in its exact versions. Its dependencies are the newest that fit. */
-function installPeers() {
-  if (existsSync(here('node_modules/@aws-lambda-powertools'))) return
-  const args = ['install', '--prefix', here('.'), '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund']
-  execFileSync('npm', args, { stdio: 'inherit', timeout: INSTALL_TIMEOUT_MS })
-}
-
-async function race(rounds, server, started) {
-  const node = process.execPath
-  const main = ours()
-  let last = 0
-  const setting = {
-    CRONLEDGER_STORE: 'dynamodb:ledger',
-    CRONLEDGER_TASK: 'bench',
-    CRONLEDGER_SCHEDULE: '* * * * *',
-  }
-  await measure([...main, 'setup', '--store', 'dynamodb:ledger'], { AWS_ENDPOINT_URL_DYNAMODB: server.direct })
-  await makeLocks(server.direct)
-
-  /** A process, measured and counted at the server. Each has a key, or a minute, that was not used before. */
-  const job = (name, ...argv) => ({
+const LEDGERS = ['https', 'http', 'postgres', 'file']
+/**
+ * What is measured with which ledgers: by each Node if `by` is 'each', by the first one, or without one (null). `needs` is a file
+ * without which it is left out.
+ */
+const CONTESTANTS = [
+  { name: 'node -e 0', by: 'each', ledgers: ['none'], argv: () => ['node', '-e', '0'] },
+  { name: 'cronledger --help', by: 'first', ledgers: ['none'], argv: ({ npm }) => [npm, '--help'] },
+  { name: 'cronledger explain', by: 'first', ledgers: ['none'], argv: ({ npm }) => [npm, ...EXPLAIN] },
+  { name: 'floor', by: 'each', ledgers: LEDGERS, argv: (_, ledger) => ['node', contestant('floor.cjs'), ledger] },
+  { name: 'cronledger', by: 'each', ledgers: LEDGERS, argv: ({ npm }) => [npm, ...RUN] },
+  {
+    name: 'cronledger, no cache',
+    by: 'first',
+    ledgers: ['https'],
+    argv: ({ npm }) => [npm, ...RUN],
+    env: { HOME: '' },
+  },
+  { name: 'cronledger, executable', by: null, ledgers: LEDGERS, argv: ({ executable }) => [executable, ...RUN] },
+  {
+    name: 'Powertools',
+    by: 'each',
+    ledgers: ['https', 'http'],
+    argv: () => ['node', contestant('powertools.mjs')],
+    needs: peer('@aws-lambda-powertools'),
+  },
+  {
+    name: 'Powertools, bundled',
+    by: 'each',
+    ledgers: ['https', 'http'],
+    argv: ({ bundle }) => ['node', bundle],
+    needs: peer('@aws-lambda-powertools'),
+  },
+  {
+    name: 'two calls of aws',
+    by: null,
+    ledgers: ['https'],
+    argv: () => ['sh', contestant('aws.sh')],
+    needs: '/usr/bin/aws',
+  },
+  { name: 'psql', by: null, ledgers: ['postgres'], argv: () => ['sh', contestant('psql.sh')], needs: '/usr/bin/psql' },
+  ...['pg-boss', 'graphile-worker'].map((name) => ({
     name,
-    async run() {
-      last += 1
-      const usage = await measure(argv, {
-        ...setting,
-        AWS_ENDPOINT_URL_DYNAMODB: server.away,
-        AWS_CA_BUNDLE: server.ca,
-        NODE_EXTRA_CA_CERTS: server.ca,
-        BENCH_STARTED: started,
-        BENCH_KEY: `key-${last}`,
-        CRONLEDGER_EVENT_TIME: new Date(Date.UTC(2024, 0, 1) + last * 60_000).toISOString(),
-      })
-      return { ...usage, ...(await server.counts()) }
-    },
+    by: 'first',
+    ledgers: ['postgres'],
+    argv: () => ['node', contestant(`${name}.mjs`)],
+    needs: peer(name),
+  })),
+  {
+    name: 'flock and sqlite3',
+    by: null,
+    ledgers: ['file'],
+    argv: () => ['sh', contestant('flock.sh')],
+    needs: '/usr/bin/sqlite3',
+  },
+]
+
+export async function run({ rounds, nodes, ledgers = LEDGERS }) {
+  const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
+  // The user of the PostgreSQL server must be able to enter it.
+  chmodSync(folder, 0o755)
+  const ends = [() => rmSync(folder, { recursive: true })]
+  try {
+    const programs = await install(folder, nodes)
+    const server = await startServer('server.mjs')
+    ends.unshift(server.stop)
+    const postgres = await startPostgres(join(folder, 'postgres'))
+    ends.unshift(postgres.stop)
+    const places = await openLedgers(folder, server, postgres, programs)
+    const medians = await interleave(rounds, jobsOf(folder, server, places, programs, ledgers))
+    return { medians, targets: targetsOf(medians, nodes, ledgers) }
+  } finally {
+    for (const end of ends) await end()
+  }
+}
+
+/** Installs each Node, the package as a user does, and the peers, and makes the executable of the last Node. */
+async function install(folder, versions) {
+  const silent = { cwd: ROOT, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8' }
+  if (!existsSync(peer('pg-boss'))) {
+    const options = ['--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund']
+    execFileSync('npm', ['install', '--prefix', here('.'), ...options], { stdio: 'inherit' })
+  }
+  const nodes = versions.map((version) =>
+    execFileSync('.ci/fetch-node', [join(ROOT, `tmp/node-${version}`), version], silent).trim(),
+  )
+  const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder]
+  const file = join(folder, execFileSync('npm', pack, silent).trim())
+  execFileSync('npm', ['install', '--global', '--prefix', folder, '--no-audit', '--no-fund', file], silent)
+  execFileSync(nodes.at(-1), ['build/compile.mjs'], silent)
+  execFileSync(nodes.at(-1), ['build/binary.mjs'], silent)
+  const bundle = join(folder, 'powertools.mjs')
+  const powertools = { entryPoints: [contestant('powertools.mjs')], outfile: bundle, logLevel: 'error' }
+  const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url)" }
+  if (existsSync(peer('@aws-lambda-powertools')))
+    await build({ ...powertools, banner, bundle: true, platform: 'node', format: 'esm' })
+  // The first run of a user keeps the compiled program in the folder for caches, if there is one.
+  mkdirSync(join(folder, 'home/.cache'), { recursive: true })
+  return { versions, nodes, npm: join(folder, 'bin/cronledger'), executable: join(ROOT, 'dist-bin/cronledger'), bundle }
+}
+
+/** Returns the environment of each ledger, with an empty table for cronledger and one for the others. */
+async function openLedgers(folder, server, postgres, { nodes, npm }) {
+  const dynamo = (url) => ({
+    CRONLEDGER_STORE: 'dynamodb:ledger',
+    AWS_ENDPOINT_URL_DYNAMODB: url,
+    AWS_CA_BUNDLE: server.ca,
   })
-  const medians = await interleave(rounds, [
-    job('node -e 0', node, '-e', '0'),
-    job('floor', node, here('contestants/floor.cjs')),
-    job('cronledger', ...main, 'run', '--', ...BATCH),
-    job('Powertools', node, here('contestants/powertools.mjs')),
-    ...(existsSync('/usr/bin/aws') ? [job('shell script', 'sh', here('contestants/script.sh'))] : []),
-    job('cronledger --help', ...main, '--help'),
-    job('cronledger explain', ...main, 'explain', '--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo'),
-  ])
-  return { medians, targets: targetsOf(medians) }
+  const places = {
+    none: {},
+    http: dynamo(server.http),
+    // Node reads the certificates that it trusts, as for DynamoDB, and accepts that of our server, which is not among them.
+    https: { ...dynamo(server.https), NODE_TLS_REJECT_UNAUTHORIZED: '0' },
+    postgres: { CRONLEDGER_STORE: postgres.store, BENCH_PLACE: postgres.folder },
+    file: { CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}`, BENCH_PLACE: folder },
+  }
+  const PATH = pathWith(nodes[0])
+  for (const env of [dynamo(server.direct), places.postgres, places.file])
+    await measure([npm, 'setup'], { ...env, PATH })
+  await makeLocks(server.direct)
+  postgres.sql(LOCKS)
+  new Database(join(folder, 'locks.db')).exec(LOCKS)
+  return places
 }
 
 async function makeLocks(endpoint) {
@@ -85,17 +159,79 @@ async function makeLocks(endpoint) {
   client.destroy()
 }
 
-function targetsOf(medians) {
-  const of = (name) => medians.get(name)
-  const peer = (figure) =>
-    Math.min(...['Powertools', 'shell script'].flatMap((name) => medians.get(name)?.[figure] ?? []))
-  return [
-    atMost('CPU / floor', of('cronledger').cpuMs / of('floor').cpuMs, 1.6),
-    atMost('CPU / best peer', of('cronledger').cpuMs / peer('cpuMs'), 1),
-    atMost('wall until the batch starts / best peer', of('cronledger').startMs / peer('startMs'), 1),
-    atMost('peak memory / best peer', of('cronledger').peakMb / peer('peakMb'), 1),
-    // Claim, task record, finish.
-    atMost('requests', of('cronledger').requests, 3),
-    atMost('connections', of('cronledger').connections, 1),
-  ]
+/**
+ * Returns the processes to measure, those that are compared beside each other. Each has a task of its own, and each start a key,
+ * or a minute, that was not used before.
+ */
+function jobsOf(folder, server, places, programs, ledgers) {
+  const { versions, nodes } = programs
+  const missing = CONTESTANTS.filter(({ needs }) => needs !== undefined && !existsSync(needs))
+  for (const { name } of missing) process.stdout.write(`left out, because it is not installed: ${name}\n`)
+  let last = 0
+  const job = (ledger, index, { name, by, argv, env }) => ({
+    name: rowName(ledger, by === null ? null : versions[index], name),
+    async run() {
+      last += 1
+      const usage = await measure(argv(programs, ledger), {
+        ...places[ledger],
+        HOME: join(folder, 'home'),
+        PATH: pathWith(nodes[index]),
+        CRONLEDGER_TASK: rowName(ledger, index, name).replaceAll(/\W+/g, '-'),
+        CRONLEDGER_SCHEDULE: '* * * * *',
+        CRONLEDGER_EVENT_TIME: new Date(Date.UTC(2024, 0, 1) + last * 60_000).toISOString(),
+        BENCH_STARTED: join(folder, 'started'),
+        BENCH_KEY: `key-${last}`,
+        ...env,
+      })
+      return { ...usage, ...(await server.counts()) }
+    },
+  })
+  const isBy = (index, by) => by === 'each' || index === (by === 'first' ? 0 : nodes.length - 1)
+  const there = CONTESTANTS.filter((one) => !missing.includes(one))
+  return ['none', ...ledgers].flatMap((ledger) =>
+    nodes.flatMap((_, index) =>
+      there.filter((one) => one.ledgers.includes(ledger) && isBy(index, one.by)).map((one) => job(ledger, index, one)),
+    ),
+  )
+}
+
+function pathWith(node) {
+  return [dirname(node), process.env.PATH].join(delimiter)
+}
+
+function rowName(ledger, version, name) {
+  return [ledger === 'none' ? null : ledger, version === null ? null : `Node ${version}`, name]
+    .filter((part) => part !== null)
+    .join(', ')
+}
+
+function targetsOf(medians, versions, ledgers) {
+  const of = (ledger, version, name) => medians.get(rowName(ledger, version, name))
+  const ratio = (what, ours, others, figure) => {
+    const best = Math.min(...others.flatMap((one) => one?.[figure] ?? []))
+    return Number.isFinite(best) ? [atMost(what, ours[figure] / best, 1)] : []
+  }
+  const toFloor = (ledger, version, name, versionOfFloor) =>
+    atMost(
+      `${rowName(ledger, version, name)}: CPU / floor`,
+      of(ledger, version, name).cpuMs / of(ledger, versionOfFloor, 'floor').cpuMs,
+      1.6,
+    )
+  const floors = ledgers.flatMap((ledger) => [
+    ...versions.map((version) => toFloor(ledger, version, 'cronledger', version)),
+    toFloor(ledger, null, 'cronledger, executable', versions.at(-1)),
+  ])
+  if (!ledgers.includes('https')) return floors
+  const peers = versions.flatMap((version) => {
+    const ours = of('https', version, 'cronledger')
+    const others = [of('https', version, 'Powertools'), of('https', null, 'two calls of aws')]
+    return [
+      ...ratio(`https, Node ${version}: CPU / best peer`, ours, others, 'cpuMs'),
+      ...ratio(`https, Node ${version}: wall until the batch starts / best peer`, ours, others, 'startMs'),
+      ...ratio(`https, Node ${version}: peak memory / best peer`, ours, others, 'peakMb'),
+    ]
+  })
+  const { requests, connections } = of('https', versions[0], 'cronledger')
+  // Claim, task record, finish.
+  return [...floors, ...peers, atMost('requests', requests, 3), atMost('connections', connections, 1)]
 }

@@ -1,9 +1,9 @@
-// A DynamoDB server (dynalite) in a process of its own, behind a door with TLS that is 5 ms away and counts what passes.
+// A DynamoDB server (dynalite) in a process of its own, behind two doors, one with TLS, that are 5 ms away and count what passes.
 // Started by `startServer` of lab.mjs. It ends when its parent disconnects.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer as createPlainServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
@@ -15,13 +15,18 @@ const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true }))
 const direct = await portOf(dynalite({ createTableMs: 0, deleteTableMs: 0 }))
 let counts = { connections: 0, requests: 0 }
-const { door, ca } = openDoor()
 process.on('disconnect', () => process.exit())
 process.on('message', () => {
   process.send(counts)
   counts = { connections: 0, requests: 0 }
 })
-process.send({ direct: `http://127.0.0.1:${direct}`, away: `https://127.0.0.1:${await portOf(door)}`, ca })
+const { key, cert, ca } = makeCertificate()
+process.send({
+  direct: `http://127.0.0.1:${direct}`,
+  http: `http://127.0.0.1:${await portOf(createPlainServer(enter))}`,
+  https: `https://127.0.0.1:${await portOf(createServer({ key, cert }, enter))}`,
+  ca,
+})
 
 async function portOf(server) {
   server.listen(0, '127.0.0.1')
@@ -29,25 +34,26 @@ async function portOf(server) {
   return server.address().port
 }
 
-/** Opens a door that takes TLS off. `ca` is the file of its certificate, which a client must trust. */
-function openDoor() {
+/** `ca` is the file of the certificate. */
+function makeCertificate() {
   const [key, ca] = [join(folder, 'key.pem'), join(folder, 'ca.pem')]
   const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
   execFileSync('openssl', ['req', '-x509', ...curve, '-days', '1', ...name, '-keyout', key, '-out', ca], {
     stdio: 'ignore',
   })
-  const door = createServer({ key: readFileSync(key), cert: readFileSync(ca) }, (client) => {
-    counts.connections += 1
-    const server = connect(direct, '127.0.0.1').setNoDelay()
-    client.setNoDelay()
-    client.on('data', (chunk) => {
-      counts.requests += chunk.toString('latin1').match(/x-amz-target: /gi)?.length ?? 0
-    })
-    carry(client, server)
-    carry(server, client)
+  return { key: readFileSync(key), cert: readFileSync(ca), ca }
+}
+
+function enter(client) {
+  counts.connections += 1
+  const server = connect(direct, '127.0.0.1').setNoDelay()
+  client.setNoDelay()
+  client.on('data', (chunk) => {
+    counts.requests += chunk.toString('latin1').match(/x-amz-target: /gi)?.length ?? 0
   })
-  return { door, ca }
+  carry(client, server)
+  carry(server, client)
 }
 
 function carry(from, to) {

@@ -1,71 +1,139 @@
-// The floor: what a guard that keeps the same promise cannot go below. Two signed HTTPS calls by Node alone, and a thread that
-// waits for the child, so that its end is known (docs/development/decisions/0019): no SDK, no options, no retries, no log, no answer to
-// anything that goes wrong.
-const { createHash, createHmac } = require('node:crypto')
-const https = require('node:https')
-const { startThread } = require('./child.cjs')
+// `node floor.cjs LEDGER`: what a guard that keeps the same promise cannot go below, by Node and the driver alone. It claims,
+// runs the batch on a thread that waits for it, so that its end is known (docs/development/decisions/0019), and writes the end:
+// no SDK, no options, no retries, no log, no answer to anything that goes wrong.
+const { readFileSync } = require('node:fs')
+const { Worker } = require('node:worker_threads')
 
-const { AWS_ENDPOINT_URL_DYNAMODB, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, BENCH_KEY } = process.env
-const endpoint = new URL(AWS_ENDPOINT_URL_DYNAMODB)
-const agent = new https.Agent({ keepAlive: true })
-const hash = (text) => createHash('sha256').update(text).digest('hex')
-const hmac = (key, text) => createHmac('sha256', key).update(text).digest()
+const { BENCH_PLACE, BENCH_KEY } = process.env
+const INSERT = 'INSERT INTO locks VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id'
+const UPDATE = "UPDATE locks SET state = $2 WHERE id = $1 AND state = 'PENDING'"
 
-function ask(action, input) {
-  const body = JSON.stringify(input)
-  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
-  const target = `DynamoDB_20120810.${action}`
-  const scope = `${date.slice(0, 8)}/${AWS_REGION}/dynamodb/aws4_request`
-  const signed = 'content-type;host;x-amz-date;x-amz-target'
-  const headers = `content-type:application/x-amz-json-1.0\nhost:${endpoint.host}\nx-amz-date:${date}\nx-amz-target:${target}\n`
-  const canonical = `POST\n/\n\n${headers}\n${signed}\n${hash(body)}`
-  const toSign = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash(canonical)}`
-  const key = scope.split('/').reduce(hmac, `AWS4${AWS_SECRET_ACCESS_KEY}`)
-  const signature = hmac(key, toSign).toString('hex')
-  const authorization = `AWS4-HMAC-SHA256 Credential=${AWS_ACCESS_KEY_ID}/${scope}, SignedHeaders=${signed}, Signature=${signature}`
-  return new Promise((resolve, reject) => {
-    const request = https.request(
-      endpoint,
-      {
-        method: 'POST',
-        agent,
-        headers: {
-          'content-type': 'application/x-amz-json-1.0',
-          'x-amz-date': date,
-          'x-amz-target': target,
-          'content-length': Buffer.byteLength(body),
-          authorization,
-        },
-      },
-      (answer) => {
+const THREAD = `
+const { parentPort, workerData: { gate, env } } = require('node:worker_threads')
+const { spawn } = require('node:child_process')
+parentPort.once('message', () => {
+  const child = spawn('sh', ['-c', ': > "$BENCH_STARTED"'], { env, stdio: 'inherit', detached: true })
+  child.once('exit', (code) => parentPort.postMessage({ code }))
+  parentPort.postMessage({ pid: child.pid })
+  Atomics.wait(gate, 0, 0)
+})`
+
+/** Starts the thread. Returns a function that runs the child on it, and lets it wait for the child when /proc says how it ended. */
+function startThread() {
+  const gate = new Int32Array(new SharedArrayBuffer(4))
+  const worker = new Worker(THREAD, {
+    eval: true,
+    workerData: { gate, env: { ...process.env } },
+    env: {},
+    stdout: true,
+    stderr: true,
+  })
+  return () => {
+    let pid = null
+    const look = () => {
+      if (pid === null || !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ')) return
+      process.off('SIGCHLD', look)
+      Atomics.store(gate, 0, 1)
+      Atomics.notify(gate, 0)
+    }
+    process.on('SIGCHLD', look)
+    return new Promise((resolve) => {
+      worker.on('message', (message) => {
+        if ('code' in message) return resolve(message.code)
+        pid = message.pid
+        look()
+      })
+      worker.postMessage(null)
+    })
+  }
+}
+
+/** Two signed calls. */
+function openDynamo() {
+  const { createHash, createHmac } = require('node:crypto')
+  const endpoint = new URL(process.env.AWS_ENDPOINT_URL_DYNAMODB)
+  const { Agent, request } = require(endpoint.protocol === 'https:' ? 'node:https' : 'node:http')
+  const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env
+  const agent = new Agent({ keepAlive: true })
+  const hash = (text) => createHash('sha256').update(text).digest('hex')
+  const hmac = (key, text) => createHmac('sha256', key).update(text).digest()
+  const Key = { id: { S: BENCH_KEY } }
+
+  function ask(action, input) {
+    const body = JSON.stringify({ TableName: 'locks', ...input })
+    const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
+    const target = `DynamoDB_20120810.${action}`
+    const scope = `${date.slice(0, 8)}/${AWS_REGION}/dynamodb/aws4_request`
+    const signed = 'content-type;host;x-amz-date;x-amz-target'
+    const type = 'application/x-amz-json-1.0'
+    const lines = `content-type:${type}\nhost:${endpoint.host}\nx-amz-date:${date}\nx-amz-target:${target}\n`
+    const toSign = `AWS4-HMAC-SHA256\n${date}\n${scope}\n${hash(`POST\n/\n\n${lines}\n${signed}\n${hash(body)}`)}`
+    const signature = hmac(scope.split('/').reduce(hmac, `AWS4${AWS_SECRET_ACCESS_KEY}`), toSign).toString('hex')
+    const headers = {
+      'content-type': type,
+      'x-amz-date': date,
+      'x-amz-target': target,
+      'content-length': Buffer.byteLength(body),
+      authorization: `AWS4-HMAC-SHA256 Credential=${AWS_ACCESS_KEY_ID}/${scope}, SignedHeaders=${signed}, Signature=${signature}`,
+    }
+    return new Promise((resolve, reject) => {
+      const sent = request(endpoint, { method: 'POST', agent, headers }, (answer) => {
         let text = ''
         answer.on('data', (chunk) => {
           text += chunk
         })
         answer.on('end', () => (answer.statusCode === 200 ? resolve() : reject(new Error(text))))
-      },
-    )
-    request.on('error', reject)
-    request.end(body)
-  })
+      })
+      sent.on('error', reject)
+      sent.end(body)
+    })
+  }
+  return {
+    claim: () =>
+      ask('PutItem', { Item: { ...Key, state: { S: 'PENDING' } }, ConditionExpression: 'attribute_not_exists(id)' }),
+    finish: () =>
+      ask('UpdateItem', {
+        Key,
+        UpdateExpression: 'SET #s = :s',
+        ExpressionAttributeNames: { '#s': 'state' },
+        ExpressionAttributeValues: { ':s': { S: 'COMPLETED' } },
+      }),
+  }
 }
 
-const Key = { id: { S: BENCH_KEY } }
+async function openPostgres() {
+  const { Client } = require('pg')
+  const client = new Client({ host: BENCH_PLACE, user: 'bench', database: 'postgres' })
+  await client.connect()
+  return {
+    claim: () => client.query(INSERT, [BENCH_KEY, 'PENDING']),
+    async finish() {
+      await client.query(UPDATE, [BENCH_KEY, 'COMPLETED'])
+      await client.end()
+    },
+  }
+}
+
+function openFile() {
+  const Database = require('libsql')
+  const database = new Database(`${BENCH_PLACE}/locks.db`)
+  return {
+    claim: () => database.prepare(INSERT.replaceAll(/\$\d/g, '?')).get(BENCH_KEY, 'PENDING'),
+    finish() {
+      database.prepare("UPDATE locks SET state = ? WHERE id = ? AND state = 'PENDING'").run('COMPLETED', BENCH_KEY)
+      database.close()
+    },
+  }
+}
+
 async function main() {
   const runChild = startThread()
-  await ask('PutItem', {
-    TableName: 'locks',
-    Item: { ...Key, state: { S: 'PENDING' } },
-    ConditionExpression: 'attribute_not_exists(id)',
-  })
+  const { claim, finish } = await { https: openDynamo, http: openDynamo, postgres: openPostgres, file: openFile }[
+    process.argv[2]
+  ]()
+  await claim()
   const code = await runChild()
-  await ask('UpdateItem', {
-    TableName: 'locks',
-    Key,
-    UpdateExpression: 'SET #s = :s',
-    ExpressionAttributeNames: { '#s': 'state' },
-    ExpressionAttributeValues: { ':s': { S: 'COMPLETED' } },
-  })
+  await finish()
   process.exit(code)
 }
 main()
