@@ -21,7 +21,7 @@ describe.each(['UTC', 'Asia/Tokyo', 'Asia/Kolkata', 'America/New_York', 'Austral
     ]
     test.each(['24h', '7d', '30d'] as const)('%s: the columns follow each other, and the last one has now', (span) => {
       for (const now of times) {
-        const { columns } = axisUntil(now, zone, span)
+        const { columns, ahead } = axisUntil(now, zone, span)
         // A time that the clocks skip has no column.
         expect(SPANS[span].columns - columns.length).toBeLessThanOrEqual(span === '24h' ? 2 : 0)
         for (const [index, { from, to }] of columns.entries()) {
@@ -30,6 +30,10 @@ describe.each(['UTC', 'Asia/Tokyo', 'Asia/Kolkata', 'America/New_York', 'Austral
         }
         const last = columns.at(-1)
         expect(last && last.from <= now && now < last.to).toBe(true)
+        // The rest of that column comes after now, and then the columns of the slots to come.
+        const later = ahead.filter(({ from, to }) => from < to)
+        expect(ahead[0]).toEqual({ from: now + 1, to: last?.to })
+        for (const [index, { to }] of later.entries()) expect(to).toBe(later[index + 1]?.from ?? to)
       }
     })
   },

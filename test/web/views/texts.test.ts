@@ -68,11 +68,17 @@ const line: TaskLine = {
     words: 'At 12:00',
     expression: '0 12 * * *',
     zone: clock.zone,
-    owner: undefined,
     problem: null,
   },
-  ...{ cells, unread: 0, gaps: [], isMoving: false, pace: { durationsMs: [192_000, 61_000, 60_000], usualMs: 61_000 } },
-  ...{ lastSuccess: { slot: LATER - 3_600_000, zone: clock.zone }, next: LATER + 3_600_000, suspended: null },
+  ...{
+    cells,
+    ahead: [],
+    unread: 0,
+    gaps: [],
+    isMoving: false,
+    pace: { durationsMs: [192_000, 61_000, 60_000], usualMs: 61_000 },
+  },
+  ...{ lastSuccess: LATER - 3_600_000, next: LATER + 3_600_000, suspended: null },
 }
 const several: GridCell = {
   kind: 'slots',

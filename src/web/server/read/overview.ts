@@ -3,14 +3,15 @@ import type { KnownTask } from '../../../audit/tasks.ts'
 import { quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
+import { nextSlotDue } from '../../../core/task/expected-slots.ts'
 import { isFoundBy } from '../../../core/task/pattern.ts'
 import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
-import type { Row } from '../../../core/types.ts'
+import type { Instant, Row } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
 import { isMoving } from '../../views/frame/slot-facts.ts'
 import { type Axis, axisUntil, DEFAULT_SPAN, SPANS } from '../../views/overview/axis.ts'
-import { fillCells } from '../../views/overview/cells.ts'
+import { cellsAhead, fillCells } from '../../views/overview/cells.ts'
 import { slownessOf, type TaskLine } from '../../views/overview/grid.tsx'
 import type { Needs } from '../../views/overview/needs.tsx'
 import { countStates, groupTasks, statesOf, TASK_STATES, type TaskState } from '../../views/overview/order.ts'
@@ -120,19 +121,21 @@ async function inOrder(
 }
 
 async function readLine(read: ReadTask, axis: Axis, most: number, reading: Reading): Promise<TaskLine> {
-  const { head, known, problem } = read
+  const { head, known, inForce, problem } = read
   const { task, clock, current, next, suspended } = head
   const [since, end] = [axis.columns[0]?.from ?? 0, axis.columns.at(-1)?.to ?? 0]
   const line = {
-    ...{ task, clock, next, suspended, owner: head.owner, zone: current?.spec.zone ?? clock.zone },
+    ...{ task, clock, next, suspended, zone: current?.spec.zone ?? clock.zone },
     words: current === null ? 'no schedule is recorded' : (current.words ?? ''),
     expression: current?.spec.expression ?? '',
     gaps: gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since),
   }
-  const nothing = { cells: [], unread: 0, lastSuccess: null, isMoving: false, pace: paceOf([]) }
+  const nothing = { cells: [], ahead: [], unread: 0, lastSuccess: null, isMoving: false, pace: paceOf([]) }
   if (problem !== null) return { ...line, ...nothing, problem }
   try {
-    return { ...line, ...(await readCells(read, axis, most, reading)), problem: null }
+    const nextAfter = (at: Instant) => (next === null ? null : nextSlotDue(inForce, gapsOf(known), at))
+    const ahead = cellsAhead(axis, line.zone, nextAfter)
+    return { ...line, ahead, ...(await readCells(read, axis, most, reading)), problem: null }
   } catch (error) {
     return { ...line, ...nothing, problem: faultOf(error) }
   }
@@ -161,7 +164,6 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
   }
   // The usual duration and the last success do not depend on the span that the page shows.
   if (rows.length < PACE_ROWS) rows = [...(await readPaceRows(read.head.task, until, reading))]
-  const last = rows.find(({ state }) => state === 'COMPLETED')
-  const lastSuccess = last === undefined ? null : { slot: last.slot, zone: last.schedule.zone }
+  const lastSuccess = rows.find(({ state }) => state === 'COMPLETED')?.slot ?? null
   return { cells, unread, lastSuccess, isMoving: anyMoves, pace: paceOf(rows) }
 }

@@ -19,33 +19,28 @@ export function Sign({ mark }: { readonly mark: SlotMark }) {
   )
 }
 
-const OTHER_LOOKS = [
-  ['completed rejected', 'with rejected triggers'],
-  ['paused', 'paused'],
-  ['unread', 'not read yet: many slots'],
-] as const
+const OTHER_LOOKS = { paused: 'paused', unread: 'not read: many slots' } as const
+export type Look = SlotMark | keyof typeof OTHER_LOOKS
 
-/** The legend of the signs, folded. The signs look as they do in cells. */
-export function Legend() {
+/** What the looks of the cells of a page mean, as they are in cells. */
+export function Legend({ looks }: { readonly looks: ReadonlySet<Look> }) {
+  const words = Object.entries(OTHER_LOOKS).filter(([look]) => looks.has(look as Look))
   return (
-    <details class="legend" id="legend">
-      <summary>Legend</summary>
-      <ul class="bar">
-        {MOST_URGENT_FIRST.map((mark) => (
-          <li class="badge">
-            <span class={`c ${mark}`} aria-hidden="true">
-              {cellSign(mark)}
-            </span>
-            {MARKS[mark].word}
-          </li>
-        ))}
-        {OTHER_LOOKS.map(([look, words]) => (
-          <li class="badge">
-            <span class={`c ${look}`} aria-hidden="true" />
-            {words}
-          </li>
-        ))}
-      </ul>
-    </details>
+    <ul class="legend" aria-label="Signs of the cells">
+      {MOST_URGENT_FIRST.filter((mark) => looks.has(mark)).map((mark) => (
+        <li class="badge">
+          <span class={`c ${mark}`} aria-hidden="true">
+            {cellSign(mark)}
+          </span>
+          {MARKS[mark].word}
+        </li>
+      ))}
+      {words.map(([look, word]) => (
+        <li class="badge">
+          <span class={`c ${look}`} aria-hidden="true" />
+          {word}
+        </li>
+      ))}
+    </ul>
   )
 }

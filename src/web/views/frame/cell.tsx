@@ -7,16 +7,14 @@ interface CellProps {
   readonly mark: SlotMark
   /** The task, the local time, the status, and so on. */
   readonly facts: readonly string[]
-  readonly isRejected: boolean
   /** The Tab key stops at one cell of a row, and not at hundreds. The page of the task has a link to each slot. */
   readonly isStop: boolean
 }
 
 /** A tile for one slot, or for the slots of one column, which links to them. */
-export function Cell({ href, mark, facts, isRejected, isStop }: CellProps) {
-  const look = `c ${mark}${isRejected ? ' rejected' : ''}`
+export function Cell({ href, mark, facts, isStop }: CellProps) {
   return (
-    <a class={look} href={href} tabindex={isStop ? undefined : -1} title={facts.join(';\n')}>
+    <a class={`c ${mark}`} href={href} tabindex={isStop ? undefined : -1} title={facts.join(';\n')}>
       <span aria-hidden="true">{cellSign(mark)}</span>
     </a>
   )

@@ -26,9 +26,9 @@ export const MARKS: Readonly<Record<SlotMark, { readonly sign: string; readonly 
 /** A day with several marks shows the first of them. */
 export const MOST_URGENT_FIRST: readonly SlotMark[] = keysOf(MARKS)
 
-/** Returns the sign in a cell or above a bar. There, a success as usual has none. */
+/** Returns the sign in a cell or above a bar. There, a success as usual and a slot to come have none. */
 export function cellSign(mark: SlotMark): string {
-  return mark === 'completed' ? '' : MARKS[mark].sign
+  return mark === 'completed' || mark === 'scheduled' ? '' : MARKS[mark].sign
 }
 
 /** How many triggers were rejected, and how many of these were refused. The others are duplicates. */

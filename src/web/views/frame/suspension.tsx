@@ -2,7 +2,7 @@ import type { FoundSuspension } from '../../../core/task/suspensions.ts'
 import { printable } from '../../../format/text.ts'
 import { Time, type WallClock } from './time.tsx'
 
-const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
+export const IN_FORCE = { pause: 'paused', retirement: 'retired' } as const
 
 export function SuspensionInForce({
   found: { kind, suspension },

@@ -28,22 +28,14 @@ export function Time({ at, clock, now, near }: TimeProps) {
   )
 }
 
-interface BriefProps extends TimeProps {
-  readonly now: Instant
-  /** The zone of the table. A time in another one has its offset. */
-  readonly zone: string
-}
+type BriefProps = TimeProps & Required<Pick<TimeProps, 'now'>>
 
-/** A time for a column: the time of the day with its age, or with the date if it is not today's. A pointer on it shows the time in UTC. */
-export function BriefTime({ at, clock, now, zone }: BriefProps) {
+/** A time for a column, all of whose times have one clock and one form. A pointer on it shows the time in UTC. */
+export function BriefTime({ at, clock, now }: BriefProps) {
   const utc = formatInstant(at)
-  const isToday = clock.day(at) === clock.day(now)
-  const text = clock.time(at).slice(isToday ? '2026-11-24 '.length : '2026-'.length)
   return (
     <time class="time" datetime={utc} title={utc}>
-      {text}
-      {clock.zone !== zone && <small> {clock.offset(at)}</small>}
-      {isToday && <small class="age"> ({ageText(at, now)})</small>}
+      {clock.time(at).slice('2026-'.length, '2026-11-24 12:00'.length)} <small class="age">{ageText(at, now)}</small>
     </time>
   )
 }

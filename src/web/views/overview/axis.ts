@@ -6,9 +6,9 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 
 export const SPANS = {
-  '24h': { words: '24 h', columns: 48, stepMs: 30 * MINUTE_MS },
-  '7d': { words: '7 d', columns: 42, stepMs: 4 * HOUR_MS },
-  '30d': { words: '30 d', columns: 30, stepMs: DAY_MS },
+  '24h': { words: '24 h', columns: 48, ahead: 6, stepMs: 30 * MINUTE_MS },
+  '7d': { words: '7 d', columns: 42, ahead: 6, stepMs: 4 * HOUR_MS },
+  '30d': { words: '30 d', columns: 30, ahead: 7, stepMs: DAY_MS },
 } as const
 export type SpanName = keyof typeof SPANS
 export const DEFAULT_SPAN: SpanName = '7d'
@@ -26,14 +26,18 @@ export interface Axis {
   /** The usual length of a column. A column in which the clocks change may be shorter or longer. */
   readonly stepMs: number
   readonly columns: readonly Column[]
+  /** The columns of the slots to come. The first one is the rest of the column of now. */
+  readonly ahead: readonly Column[]
 }
 
-/** Returns the axis that ends with the column of `now`. */
+/** Returns the axis whose columns end with the column of `now`. */
 export function axisUntil(now: Instant, zone: string, span: SpanName): Axis {
-  const { columns, stepMs } = SPANS[span]
+  const { columns: count, ahead: more, stepMs } = SPANS[span]
   const clock = wallClock(zone)
   const last = indexAt(clock, now, stepMs)
-  return { span, clock, stepMs, columns: columnsOf(clock, stepMs, last - columns + 1, last) }
+  const columns = columnsOf(clock, stepMs, last - count + 1, last)
+  const rest = { from: now + 1, to: columns.at(-1)?.to ?? now }
+  return { span, clock, stepMs, columns, ahead: [rest, ...columnsOf(clock, stepMs, last + 1, last + more)] }
 }
 
 /** Returns the number of the column that has an instant. Columns begin at multiples of the step on the local clock. */
@@ -77,7 +81,11 @@ const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
 type Choice = readonly [room: number, text: string]
 
 /** Returns a text at the first column of each hour block, day or week, if it has room there, and otherwise null. */
-export function labelsOf({ clock, stepMs, columns }: Axis): readonly (string | null)[] {
+export function labelsOf({
+  clock,
+  stepMs,
+  columns,
+}: Pick<Axis, 'clock' | 'stepMs' | 'columns'>): readonly (string | null)[] {
   const starts = columns.map(({ from }) => clock.time(from))
   const keys = starts.map((text) => keyOfGroup(text, stepMs))
   let isFirst = true

@@ -37,6 +37,23 @@ export function fillCells(axis: Axis) {
   }
 }
 
+const NOTHING_DONE = { needsAttention: false, durationMs: null, isRunning: false, attempts: 0 } as const
+
+/** Returns the cells of the slots to come: the first one of each column. `nextAfter` returns the next slot after a time. */
+export function cellsAhead(
+  { ahead }: Axis,
+  zone: string,
+  nextAfter: (at: Instant) => Instant | null,
+): readonly (GridCell | null)[] {
+  let next = nextAfter((ahead[0]?.from ?? 0) - 1)
+  return ahead.map(({ to }) => {
+    if (next === null || next >= to) return null
+    const slot = next
+    next = nextAfter(to - 1)
+    return { kind: 'slot', slot, zone, mark: 'scheduled', ...NOTHING_DONE, rejected: { count: 0, refused: 0 } }
+  })
+}
+
 function withSlot(before: GridCell, { slot, row, mark, kind, schedule }: JudgedSlot): GridCell {
   const counts = { ...(before.kind === 'slot' ? { [before.mark]: 1 } : before.counts) }
   counts[mark] = (counts[mark] ?? 0) + 1

@@ -7,9 +7,9 @@ import type { Instant } from '../../../core/types.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
-import { SuspensionInForce } from '../frame/suspension.tsx'
+import { IN_FORCE } from '../frame/suspension.tsx'
 import { BriefTime, type WallClock, wordsIn } from '../frame/time.tsx'
-import { type Axis, type Column, labelsOf, stepText } from './axis.ts'
+import { type Axis, type Column, labelsOf } from './axis.ts'
 import { cellFacts, type GridCell } from './cells.ts'
 
 export interface TaskLine {
@@ -18,14 +18,14 @@ export interface TaskLine {
   readonly words: string
   readonly expression: string
   readonly zone: string
-  readonly owner: string | undefined
   readonly cells: readonly (GridCell | null)[]
+  readonly ahead: readonly (GridCell | null)[]
   /** How many of the oldest columns show nothing, because the task has too many slots. */
   readonly unread: number
   readonly gaps: readonly Gap[]
   readonly isMoving: boolean
-  /** The newest completed slot, and the zone of its schedule. */
-  readonly lastSuccess: { readonly slot: Instant; readonly zone: string } | null
+  /** The newest completed slot. */
+  readonly lastSuccess: Instant | null
   readonly pace: Pace
   readonly next: Instant | null
   readonly suspended: FoundSuspension | null
@@ -38,52 +38,48 @@ export interface GridProps {
 }
 
 /** The columns that a narrow screen shows, see overview.css. A few more columns still fit, so none is hidden then. */
-const NARROW_COLUMNS = 24
+const NARROW_COLUMNS = 27
 const SPARE_COLUMNS = 7
 
 /** The table of the tasks. Its children are `GridGroup`s. */
 export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
-  const { clock, columns } = axis
-  const labels = labelsOf(axis)
+  const { clock } = axis
+  const columns = columnsOf(axis)
+  const labels = labelsOf({ ...axis, columns })
   const isDense = columns.length > NARROW_COLUMNS + SPARE_COLUMNS
   return (
-    <>
-      {isDense && (
-        <p class="half quiet">This screen is narrow, so only the newest {NARROW_COLUMNS} columns are shown.</p>
-      )}
-      <table class={isDense ? 'grid dense' : 'grid'}>
-        <thead>
-          <tr>
-            <th scope="col" class="name">
-              Task{' '}
-              <small class="zone">
-                {stepText(axis.stepMs)} per column, {clock.zone}
-              </small>
+    <table class={isDense ? 'grid dense' : 'grid'}>
+      <thead>
+        <tr>
+          <th scope="col" class="name">
+            Task
+          </th>
+          {columns.map(({ from }, index) => (
+            <th scope="col" class={columnClass(index, axis, labels)}>
+              <span class="aside">{clock.time(from)}</span>
+              {labels[index] !== null && (
+                <span class="label" aria-hidden="true">
+                  {labels[index]}
+                </span>
+              )}
             </th>
-            {columns.map(({ from }, index) => (
-              <th scope="col" class={columnClass(index, axis, labels)}>
-                <span class="aside">{clock.time(from)}</span>
-                {labels[index] !== null && (
-                  <span class="label" aria-hidden="true">
-                    {labels[index]}
-                  </span>
-                )}
-              </th>
-            ))}
-            <th scope="col" class="took">
-              Duration
-            </th>
-            <th scope="col" class="when">
-              Last success
-            </th>
-            <th scope="col" class="when">
-              Next slot
-            </th>
-          </tr>
-        </thead>
-        {children}
-      </table>
-    </>
+          ))}
+          <th scope="col" class="took">
+            Duration
+          </th>
+          <th scope="col" class="took usual">
+            Usual
+          </th>
+          <th scope="col" class="when">
+            Last success
+          </th>
+          <th scope="col" class="when">
+            Next slot
+          </th>
+        </tr>
+      </thead>
+      {children}
+    </table>
   )
 }
 
@@ -103,7 +99,7 @@ export function GridGroup({
     <tbody>
       {name !== null && (
         <tr class="group">
-          <th scope="rowgroup" colspan={axis.columns.length + 4}>
+          <th scope="rowgroup" colspan={columnsOf(axis).length + 5}>
             <strong>{printable(name)}</strong> {tasks !== null && <small>{counted(tasks, 'task')}</small>}
           </th>
         </tr>
@@ -114,7 +110,9 @@ export function GridGroup({
 }
 
 export function GridLine({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
-  const { task, clock, words, expression, zone, owner, lastSuccess, pace, next, suspended, problem } = line
+  const { task, words, expression, zone, lastSuccess, pace, next, suspended, problem } = line
+  const { durationsMs, usualMs } = pace
+  const [lastMs] = durationsMs
   return (
     <tr id={`line-${encodeURIComponent(task)}`} data-task={task.toLowerCase()}>
       <th scope="row" class="name">
@@ -122,40 +120,51 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
           <a href={links.task(task)} title={printable(`${task}: ${wordsIn(zone, words)} (${expression})`)}>
             {printable(task)}
           </a>
-          {suspended !== null && <SuspensionInForce found={suspended} clock={clock} />}
-          {suspended === null && owner !== undefined && <span title={printable(owner)}>{printable(owner)}</span>}
+          {suspended !== null && (
+            <strong title={printable(`${suspended.suspension.by}: ${suspended.suspension.reason}`)}>
+              {IN_FORCE[suspended.kind]}
+            </strong>
+          )}
         </span>
       </th>
       {problem === null ? (
         <Cells line={line} axis={axis} now={now} />
       ) : (
-        <td colspan={axis.columns.length} class="problem">
+        <td colspan={columnsOf(axis).length} class="problem">
           {printable(problem)}
         </td>
       )}
-      <td class="took" data-name="Duration">
-        <Took pace={pace} />
+      <td class="took">
+        {lastMs !== undefined && (slownessOf(pace) >= SLOW ? <strong>{elapsed(lastMs)}</strong> : elapsed(lastMs))}
       </td>
-      <td class="when" data-name="Last success">
+      <td class="took usual">{usualMs !== null && elapsed(usualMs)}</td>
+      <td class="when" data-name="last">
         {problem !== null ? null : lastSuccess === null ? (
           <small title="No success in the slots that this page read">none found</small>
         ) : (
-          <BriefTime at={lastSuccess.slot} clock={clock.ofSlot(lastSuccess.zone)} now={now} zone={axis.clock.zone} />
+          <BriefTime at={lastSuccess} clock={axis.clock} now={now} />
         )}
       </td>
-      <td class="when" data-name="Next slot">
-        {next === null ? <small>none</small> : <BriefTime at={next} clock={clock} now={now} zone={axis.clock.zone} />}
+      <td class="when" data-name="next">
+        {next === null ? <small>none</small> : <BriefTime at={next} clock={axis.clock} now={now} />}
       </td>
     </tr>
   )
 }
 
+/** Returns the columns of the past and those of the slots to come. */
+function columnsOf({ columns, ahead }: Axis): readonly Column[] {
+  return [...columns, ...ahead]
+}
+
 function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
-  const { task, clock, cells, unread, gaps } = line
+  const { task, clock, cells, ahead, unread, gaps } = line
   const stop = cells.findLastIndex((cell) => cell !== null)
-  const labels = labelsOf(axis)
-  return axis.columns.map((column, index) => {
-    const cell = cells[index] ?? null
+  const columns = columnsOf(axis)
+  const labels = labelsOf({ ...axis, columns })
+  const first = axis.columns.length
+  return columns.map((column, index) => {
+    const cell = (index < first ? cells[index] : ahead[index - first]) ?? null
     const isUnread = index < unread
     const isPaused = gaps.some(({ from, until }) => from < column.to && until > column.from)
     const names = [isUnread && 'unread', isPaused && 'paused', columnClass(index, axis, labels)].filter(Boolean)
@@ -172,7 +181,6 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
             href={hrefOfCell(task, cell, { ...column, now })}
             mark={cell.mark}
             facts={cellFacts(cell, task, column, clock)}
-            isRejected={cell.rejected.count > 0}
             isStop={index === stop}
           />
         )}
@@ -189,29 +197,6 @@ function columnClass(index: number, { columns }: Axis, labels: readonly (string 
   return names.length === 0 ? undefined : names.join(' ')
 }
 
-/** A line for the last slots, how long the newest one took, and how long the others usually take. */
-function Took({ pace }: Pick<TaskLine, 'pace'>) {
-  const { durationsMs, usualMs } = pace
-  const [lastMs] = durationsMs
-  if (lastMs === undefined) return null
-  const points = durationsMs.slice(0, LINE_POINTS).reverse()
-  const most = Math.max(1, ...points)
-  const text = points.map(
-    (ms, index) => `${index * LINE_STEP},${Math.round(LINE_HEIGHT - (ms / most) * LINE_HEIGHT) + 1}`,
-  )
-  const isSlow = slownessOf(pace) >= SLOW
-  const usual = usualMs === null ? null : elapsed(usualMs)
-  return (
-    <span title={`the last one ${elapsed(lastMs)}${usual === null ? '' : `, usually ${usual}`}`}>
-      <svg width={(LINE_POINTS - 1) * LINE_STEP} height={LINE_HEIGHT + 2} aria-hidden="true">
-        <polyline points={text.join(' ')} />
-      </svg>
-      {isSlow ? <strong>{elapsed(lastMs)}</strong> : elapsed(lastMs)} {usual !== null && <small>usual {usual}</small>}
-    </span>
-  )
-}
-
-const [LINE_POINTS, LINE_STEP, LINE_HEIGHT] = [20, 2, 12]
 /** A slot that takes this many times as long as usual stands out. */
 const SLOW = 1.5
 

@@ -1,9 +1,9 @@
 import { isKeyOf, keysOf } from '../../../core/objects.ts'
 import { printable } from '../../../format/text.ts'
-import { Legend, Sign } from '../frame/badge.tsx'
+import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
-import { DEFAULT_SPAN, SPANS } from './axis.ts'
+import { DEFAULT_SPAN, SPANS, stepText } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
 
@@ -42,6 +42,7 @@ export function Overview({ model, now }: OverviewProps) {
         <h2 id="overview-title">Tasks</h2>
         <Search model={model} />
         <States model={model} />
+        <Legend looks={looksOf(model)} />
         <Spans model={model} />
       </div>
       <div id="tasks" tabindex={-1}>
@@ -68,7 +69,6 @@ export function Overview({ model, now }: OverviewProps) {
           {end < matching && <a href={pageHref(page + 1)}>More tasks</a>}
         </nav>
       </div>
-      {lines.length > 0 && <Legend />}
     </section>
   )
 }
@@ -156,6 +156,9 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
 function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   return (
     <nav id="spans" class="choices" aria-label="Time span">
+      <span class="quiet">
+        {stepText(axis.stepMs)} per column, times in {axis.clock.zone}
+      </span>
       {keysOf(SPANS).map((name) => (
         <a
           href={links.overview({ ...query, span: name === DEFAULT_SPAN ? undefined : name })}
@@ -166,6 +169,18 @@ function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
       ))}
     </nav>
   )
+}
+
+/** Returns the looks of the cells of the page that the filter by state does not explain. */
+function looksOf({ lines, counts }: OverviewModel): ReadonlySet<Look> {
+  const looks = new Set<Look>()
+  for (const { cells, ahead, unread, gaps } of lines) {
+    for (const cell of [...cells, ...ahead]) if (cell !== null) looks.add(cell.mark)
+    if (unread > 0) looks.add('unread')
+    if (gaps.length > 0) looks.add('paused')
+  }
+  for (const { state } of counts) if (isKeyOf(state, MARKS)) looks.delete(state)
+  return looks
 }
 
 /** The filter by state. Its signs explain those of the cells. It is hidden where all tasks are as usual. */

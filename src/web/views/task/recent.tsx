@@ -9,7 +9,7 @@ import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
-import { cellSign, MARKS, MOST_URGENT_FIRST, rejectedText } from '../frame/marks.ts'
+import { cellSign, MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import type { WallClock } from '../frame/time.tsx'
 
@@ -56,7 +56,6 @@ export function Recent({ recent: { slots, problem }, ...props }: RecentProps) {
 /** How many slots have each mark. It also says what the signs of the strip mean. */
 function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
   const countOf = (wanted: SlotMark) => slots.filter(({ mark }) => mark === wanted).length
-  const rejected = slots.filter(({ row }) => rejectedText(row) !== '').length
   return (
     <ul class="counts">
       {MOST_URGENT_FIRST.filter((mark) => countOf(mark) > 0).map((mark) => (
@@ -65,12 +64,6 @@ function Counts({ slots }: Pick<RecentSlots, 'slots'>) {
           {countOf(mark)} {MARKS[mark].word}
         </li>
       ))}
-      {rejected > 0 && (
-        <li class="badge">
-          <span class="c completed rejected" aria-hidden="true" />
-          {rejected} with rejected triggers
-        </li>
-      )}
     </ul>
   )
 }
@@ -87,7 +80,6 @@ function Strip({ task, slots, clock }: Omit<RecentProps, 'recent'> & Pick<Recent
                 href={links.slot(task, record.slot)}
                 mark={record.mark}
                 facts={slotFactTexts(task, slotFactsOf(record), clock.ofSlot(record.schedule.zone))}
-                isRejected={rejectedText(record.row) !== ''}
                 isStop={index === slots.length - 1}
               />
             </th>
