@@ -36,7 +36,7 @@ export function incidentTitle(incident: Incident, now: Instant): string {
 }
 
 /** Returns what most failures of a shared incident say, and how many tasks each team has. Not yet safe to show. */
-function incidentFacts(incident: Incident): readonly string[] {
+export function incidentFacts(incident: Incident): readonly string[] {
   const { says } = incident
   return isShared(incident) ? [says, ownersText(incident)].flatMap((text) => text ?? []) : []
 }

@@ -263,6 +263,11 @@ describe('what needs attention', () => {
     expect(text.match(/task-\d+/g)).toEqual([4, 5, 6, 7].map((index) => `task-${index}`))
     expect(text).toMatch(/All details and 4 more$/)
     expect(textOf(list({ ...ILL, incidents })).match(/task-\d+/g)).toHaveLength(12)
+    // Tasks of one team with the same text share a row.
+    expect(String(list({ ...ILL, incidents })).match(/<tr><th scope="row">/g)).toHaveLength(9)
+    const broken = [{ ...of(tasks.slice(0, 4)), cause: 'broken' as const, says: '3 of 4 report: no disk' }]
+    const outage = textOf(top({ ...ILL, incidents: broken, isWhole: false }))
+    expect(outage).toMatch(/Outage, as far as checked.*3 of 4 report: no disk.*cronledger rerun .* --all/)
   })
 
   test('while tasks are still checked, and in an empty ledger, nothing looks like a success or like a problem', () => {

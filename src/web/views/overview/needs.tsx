@@ -1,6 +1,8 @@
+import { groupedBy } from '../../../core/objects.ts'
 import type { Instant } from '../../../core/types.ts'
-import { countsText, totalOf } from '../../../format/check/finding.ts'
-import { INCIDENT_NAMES } from '../../../format/check/incidents.ts'
+import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
+import { INCIDENT_NAMES, incidentFacts } from '../../../format/check/incidents.ts'
+import { commandText } from '../../../format/command-line.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
 import type { Incident, IncidentTask } from '../../../verdict/incidents.ts'
@@ -65,7 +67,7 @@ export function NeedsLine({ needs, zone, now, store }: NeedsProps & { readonly s
         <>
           <ul>
             {incidents.slice(0, NAMED).map((incident, index) => (
-              <IncidentLine incident={incident} index={index} zone={zone} />
+              <IncidentLine {...{ incident, index, zone, store, isWhole }} />
             ))}
           </ul>
           <p>
@@ -112,13 +114,14 @@ function NeedsSummary({
   )
 }
 
-interface IncidentProps extends Pick<NeedsProps, 'zone'> {
+interface IncidentProps extends Pick<NeedsProps, 'zone'>, Pick<Needs, 'isWhole'> {
   readonly incident: Incident
   readonly index: number
+  readonly store: string
 }
 
-/** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, or the findings of one task. */
-function IncidentLine({ incident, index, zone }: IncidentProps) {
+/** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, with its cause and its teams, or the findings of one task. */
+function IncidentLine({ incident, index, zone, store, isWhole }: IncidentProps) {
   const { cause, tasks, slots, from, to } = incident
   const [only] = tasks
   if (tasks.length === 1 && only !== undefined)
@@ -132,22 +135,46 @@ function IncidentLine({ incident, index, zone }: IncidentProps) {
     )
   return (
     <li>
-      <strong>{INCIDENT_NAMES[cause]}</strong>
+      <strong>{nameOf(cause, isWhole)}</strong>
       <span>
         <strong>
           <DatesOf from={from} to={to} zone={zone ?? incident.zone} />
         </strong>{' '}
         · <a href={`${links.needs}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
         <span class="quiet">({countsText(sumOf(tasks))})</span>
+        {incidentFacts(incident).map((text) => (
+          <>
+            <br />
+            {printable(text)}
+          </>
+        ))}
+        {cause === 'broken' && (
+          <span class="needs-script">
+            {' '}
+            <code class="aside" aria-hidden="true">
+              {commandText(repairStep({ store, task: null, from, to }).command)}
+            </code>
+            <button type="button" class="copy">
+              Copy the command that repairs them
+            </button>
+          </span>
+        )}
       </span>
     </li>
   )
 }
 
+/** An outage of which only a part was read must not look like a whole one. */
+function nameOf(cause: Incident['cause'], isWhole: boolean): string {
+  return `${INCIDENT_NAMES[cause]}${isWhole ? '' : ', as far as checked'}`
+}
+
 function TaskFindings({
   found: { task, counts, from, fromZone, to, newest, owner },
   zone,
-}: Readonly<{ found: IncidentTask; zone: string | undefined }>) {
+  isAlone = true,
+}: Readonly<{ found: IncidentTask; zone: string | undefined; isAlone?: boolean }>) {
+  const dates = <DatesOf from={from} to={to} zone={zone ?? newest.schedule.zone} fromZone={zone ?? fromZone} />
   return (
     <span>
       {[...counts].map(([kind, count]) => (
@@ -155,10 +182,8 @@ function TaskFindings({
           <Badge mark={kind} word={`${count === 1 ? '' : `${count} `}${kind}`} />{' '}
         </>
       ))}
-      <a href={from === to ? links.slot(task, from) : links.task(task)}>
-        <DatesOf from={from} to={to} zone={zone ?? newest.schedule.zone} fromZone={zone ?? fromZone} />
-      </a>
-      {owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
+      {isAlone ? <a href={from === to ? links.slot(task, from) : links.task(task)}>{dates}</a> : dates}
+      {isAlone && owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
     </span>
   )
 }
@@ -201,7 +226,7 @@ export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly s
               </tr>
             </thead>
             {needs.incidents.map((incident, index) => (
-              <IncidentRows incident={incident} index={index} store={store} zone={zone} now={now} />
+              <IncidentRows {...{ incident, index, store, zone, now }} isWhole={needs.isWhole} />
             ))}
           </table>
         </section>
@@ -210,23 +235,24 @@ export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly s
   )
 }
 
-function IncidentRows({
-  incident,
-  index,
-  store,
-  zone,
-  now,
-}: IncidentProps & Pick<NeedsProps, 'now'> & { readonly store: string }) {
+type IncidentRowsProps = IncidentProps & Pick<NeedsProps, 'now'>
+
+function IncidentRows({ incident, index, store, zone, now, isWhole }: IncidentRowsProps) {
   const { cause, tasks, slots, from, to } = incident
+  const isShared = tasks.length > 1
+  const teams = groupedBy(tasks, ({ owner = '' }) => owner)
   return (
     <tbody id={`incident-${index + 1}`}>
-      {tasks.length > 1 && (
+      {isShared && (
         <tr class="group">
           <th scope="rowgroup" colspan={3}>
             <strong>
-              {INCIDENT_NAMES[cause]} <DatesOf from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length}{' '}
+              {nameOf(cause, isWhole)} <DatesOf from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length}{' '}
               tasks · {slots} slots
             </strong>
+            {incidentFacts(incident).map((text) => (
+              <p>{printable(text)}</p>
+            ))}
             {cause === 'broken' && (
               <details class="commands">
                 <summary>Run these slots again</summary>
@@ -236,26 +262,72 @@ function IncidentRows({
           </th>
         </tr>
       )}
-      {tasks.map((own) => (
-        <tr>
-          <th scope="row">
-            <a href={links.task(own.task)}>{printable(own.task)}</a>
-          </th>
-          <td>
-            <TaskFindings found={own} zone={zone} />
-          </td>
-          <td>
-            <a href={links.slot(own.task, own.newest.slot)}>{ageText(own.newest.slot, now)}</a>:{' '}
-            <Said
-              said={verdictOf(own.newest, '').happened}
-              near={own.newest.slot}
-              clock={wallClock(zone ?? own.newest.schedule.zone)}
-            />
-          </td>
-        </tr>
+      {[...teams].map(([owner, ofTeam]) => (
+        <>
+          {teams.size > 1 && (
+            <tr class="team">
+              <th scope="rowgroup" colspan={3}>
+                {owner === '' ? 'No owner' : printable(owner)} · {counted(ofTeam.length, 'task')}
+              </th>
+            </tr>
+          )}
+          {[...groupedBy(ofTeam, alikeOf).values()].map((alike) => (
+            <TaskRow {...{ alike, zone, now }} isAlone={!isShared} />
+          ))}
+        </>
       ))}
     </tbody>
   )
+}
+
+/** Returns what a row says of a task. Tasks of one team with the same text share a row. */
+function alikeOf({ counts, from, to, newest }: IncidentTask): string {
+  return JSON.stringify([...counts, from, to, newest.schedule.zone, findingDetail(newest)])
+}
+
+/** How many tasks a row names. The others are folded. */
+const NAMES_SHOWN = 8
+
+type TaskRowProps = Pick<NeedsProps, 'zone' | 'now'> & Readonly<{ alike: readonly IncidentTask[]; isAlone: boolean }>
+
+function TaskRow({ alike, zone, now, isAlone }: TaskRowProps) {
+  const [own] = alike
+  if (own === undefined) return null
+  const { task, newest } = own
+  const age = ageText(newest.slot, now)
+  const rest = alike.slice(NAMES_SHOWN)
+  return (
+    <tr>
+      <th scope="row">
+        <TaskNames tasks={alike.slice(0, NAMES_SHOWN)} />
+        {rest.length > 0 && (
+          <details>
+            <summary>and {counted(rest.length, 'other task')}</summary>
+            <TaskNames tasks={rest} />
+          </details>
+        )}
+      </th>
+      <td>
+        <TaskFindings found={own} zone={zone} isAlone={isAlone} />
+      </td>
+      <td>
+        {alike.length > 1 ? age : <a href={links.slot(task, newest.slot)}>{age}</a>}:{' '}
+        <Said
+          said={verdictOf(newest, '').happened}
+          near={newest.slot}
+          clock={wallClock(zone ?? newest.schedule.zone)}
+        />
+      </td>
+    </tr>
+  )
+}
+
+function TaskNames({ tasks }: { readonly tasks: readonly IncidentTask[] }) {
+  return tasks.map(({ task }) => (
+    <a class="task" href={links.task(task)}>
+      {printable(task)}
+    </a>
+  ))
 }
 
 function EmptyLedger({ store }: { readonly store: string }) {

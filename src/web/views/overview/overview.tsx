@@ -156,7 +156,7 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
 function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   return (
     <nav id="spans" class="choices" aria-label="Time span">
-      <span class="quiet">
+      <span class="quiet zone">
         {stepText(axis.stepMs)} per column, times in {axis.clock.zone}
       </span>
       {keysOf(SPANS).map((name) => (
@@ -171,9 +171,12 @@ function Spans({ model: { axis, query } }: Pick<OverviewProps, 'model'>) {
   )
 }
 
+/** They come and go while a page is open, so they are always explained, otherwise the page would move. */
+const USUAL_LOOKS: readonly Look[] = ['running', 'due', 'scheduled', 'repaired', 'completed']
+
 /** Returns the looks of the cells of the page that the filter by state does not explain. */
 function looksOf({ lines, counts }: OverviewModel): ReadonlySet<Look> {
-  const looks = new Set<Look>()
+  const looks = new Set<Look>(USUAL_LOOKS)
   for (const { cells, ahead, unread, gaps } of lines) {
     for (const cell of [...cells, ...ahead]) if (cell !== null) looks.add(cell.mark)
     if (unread > 0) looks.add('unread')

@@ -55,11 +55,13 @@ export function TaskView({ head, recent, page, findings, steps, now }: TaskViewP
       <Findings {...{ findings, clock }} />
       <Commands steps={steps} />
       <Recent {...{ task, recent, clock, now }} />
-      <History head={head} page={page} now={now} />
-      <section aria-labelledby="changes-title">
-        <h2 id="changes-title">Changes</h2>
-        <Changes head={head} />
-      </section>
+      <div class="beside">
+        <History head={head} page={page} now={now} />
+        <section aria-labelledby="changes-title">
+          <h2 id="changes-title">Changes</h2>
+          <Changes head={head} />
+        </section>
+      </div>
     </>
   )
 }
