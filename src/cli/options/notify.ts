@@ -35,6 +35,11 @@ const KIND_OF_EVENT: Readonly<Partial<Record<LogObject['event'], NotifyKind>>> =
 /** The kinds that are sent without `--notify-on`. A message after each success would teach its readers to ignore all. */
 const USUAL_KINDS = COMMON.notifyOn.choices.filter((kind) => kind !== 'started' && kind !== 'succeeded')
 
+/** A second delivery of a slot that is done: only one that runs now, or ran in another place, is a sign of a mistake. */
+function isUsualDuplicate(event: LogObject): boolean {
+  return event.event === 'duplicate' && event['cause'] !== 'running' && event['otherPlace'] === undefined
+}
+
 type NotifyValues = Pick<Values<typeof COMMON>, 'store' | 'notify' | 'notifyFormat' | 'notifyOn'> & {
   readonly notifyEach?: boolean | undefined
 }
@@ -71,7 +76,7 @@ export function openNotify(
     emit(event, about) {
       const usual = KIND_OF_EVENT[event.event] ?? COMMON.notifyOn.choices.find((one) => one === event.event)
       const kind = event['recovered'] === true && wants('recovered') ? 'recovered' : usual
-      if (kind === undefined || !wants(kind)) return
+      if (kind === undefined || !wants(kind) || (kinds === undefined && isUsualDuplicate(event))) return
       const word = event.event === 'unrecorded' ? event.event : kind
       const told = { title: titleText({ ...about, word }, Date.parse(event.time)), ...event }
       // A shell sees these variables, so we pass only texts whose characters are restricted.

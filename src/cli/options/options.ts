@@ -149,7 +149,7 @@ export const COMMON = {
     value: 'KIND[,…]',
     group: 'Notifications and output',
     choices: [...RUN_KINDS, ...FINDING_KINDS.filter((kind) => kind !== 'failed')],
-    otherwise: 'all but started and succeeded',
+    otherwise: 'all but started, succeeded, and the duplicate of a slot that is done in the same place',
     help: `Notify only about ${RUN_KINDS.join(', ')}`,
     details: `check notifies about ${FINDING_KINDS.join(', ')}.`,
   },

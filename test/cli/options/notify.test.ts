@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -97,6 +97,24 @@ test('a duplicate, by a webhook: its title and the JSON of the log', async () =>
   expect(logOf(second.stderr)).toEqual([logged])
   expect(title).toBe(`DUPLICATE nightly 11-23 03:00 UTC: ${logged.message}`)
   expect(JSON.parse(bodies.join(''))).toMatchObject({ event: 'duplicate', task: 'nightly', slot: SLOT })
+})
+
+test('without --notify-on, a duplicate of a slot that runs is sent, and one of a slot that is done is not', async () => {
+  const { start: begin, run, store, keep, told, events, written } = ledger()
+  const running = begin(['sleep', '60'], [...keep, '--notify-on', 'started'])
+  expect(JSON.parse(await written())).toMatchObject({ event: 'claimed' })
+  expect(await run(['true'], keep)).toMatchObject({ code: 0 })
+  expect(events().map(({ event, cause }) => [event, cause])).toEqual([
+    ['claimed', undefined],
+    ['duplicate', 'running'],
+  ])
+  running.child.kill()
+  await running.ended
+  rmSync(told)
+  const done = ['resolve', '--task', 'nightly', '--slot', SLOT, '--state', 'completed', '--reason', 'by hand']
+  expect(await cronledger([...done, '--store', store])).toMatchObject({ code: 0 })
+  expect(await run(['true'], keep)).toMatchObject({ code: 0 })
+  expect(existsSync(told)).toBe(false)
 })
 
 test('a failure, when it is on record; then a refusal', async () => {

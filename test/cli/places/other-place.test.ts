@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { placeParts } from '../../../src/core/place.ts'
 import { otherParts, otherPlace } from '../../../src/core/row/other-place.ts'
@@ -145,3 +147,13 @@ test.each([
     expect(stored.rejections.first[0]).not.toHaveProperty('family')
   },
 )
+
+test('a duplicate of a completed slot sends a notification only from another place', async () => {
+  const told = join(folder, 'told')
+  const notify = ['--notify', `cat >>${told}`]
+  for (const cronJob of ['nightly', 'copied']) {
+    const { second } = await twice(inPod('batch', cronJob), notify, 'true', inPod('batch', 'nightly'))
+    expect(second.code).toBe(0)
+    expect(existsSync(told)).toBe(cronJob === 'copied')
+  }
+})

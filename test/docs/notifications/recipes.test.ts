@@ -7,7 +7,15 @@ import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../supp
 import { isInstalled } from '../../support/processes/programs.ts'
 import { startMoto } from '../../support/servers.ts'
 import { blocksIn } from '../markdown.ts'
-import { type Service, startHealthchecks, startSentry, startSlack } from './services.ts'
+import {
+  type Service,
+  startHealthchecks,
+  startOpsgenie,
+  startPagerDuty,
+  startSentry,
+  startSlack,
+  startTeams,
+} from './services.ts'
 
 /*
  * The scripts of docs/guides/outcomes.md, each against a server that answers as the service does.
@@ -121,7 +129,7 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     const { run, runHostile, resolveHostile } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
     const failed = await runHostile()
     const resolved = await resolveHostile()
-    const duplicate = await run(['true'])
+    const duplicate = await run(['true'], '--notify-on', 'duplicate')
     expect([failed.code, resolved.code, duplicate.code]).toEqual([127, 0, 0])
     expectHarmless(failed, duplicate)
     const texts = accepted.map(({ text }) => text)
@@ -131,6 +139,48 @@ describe.skipIf(!hasPrograms)('Slack', () => {
       expect.stringContaining(`\n${messageOf(duplicate, 'duplicate')}`),
     ])
     expect(messageOf(duplicate, 'duplicate')).toContain('<!channel> %s $HOME 失敗した バッチ')
+  })
+})
+
+describe.skipIf(!hasPrograms)('a pager', () => {
+  test.each([
+    [
+      'PagerDuty',
+      startPagerDuty,
+      'notify-pagerduty.sh',
+      'PAGERDUTY_URL',
+      { ROUTING_KEY: 'R0123456789abcdef0123456789abcde' },
+    ],
+    ['Opsgenie', startOpsgenie, 'notify-opsgenie.sh', 'OPSGENIE_URL', { OPSGENIE_KEY: '0123' }],
+  ] as const)(
+    '%s opens one alert for a slot, from a run or a check, and closes it when the slot has run again',
+    async (_, starting, script, name, env) => {
+      const { url, accepted } = await opened(starting())
+      const { run, runHostile, cli } = withScript(script, { [name]: url, ...env })
+      const failed = await run(['false'])
+      const checked = await cli('check', 'nightly', '--notify-each', '--since', SLOT, '--until', '2026-11-23T03:00:01Z')
+      expect(checked).toMatchObject({ code: 1, stderr: '' })
+      const hostile = await runHostile()
+      const again = ['--force-slot', SLOT, '--reason', 'the disk was full', '--log', 'json', '--', 'true']
+      const recovered = await cli('run', ...NIGHTLY, ...again)
+      const duplicate = await run(['true'])
+      expect([failed.code, hostile.code, recovered.code, duplicate.code]).toEqual([1, 127, 0, 0])
+      expectHarmless(failed, hostile, recovered, duplicate)
+      const open = { action: 'open', key: KEY, title: expect.stringMatching(/^FAILED nightly 11-23 03:00 UTC/) }
+      expect(accepted).toEqual([open, open, open, { action: 'close', key: KEY }])
+    },
+  )
+
+  test('Teams shows a failure and its repair as cards, and a hostile text as it is', async () => {
+    const { url, accepted } = await opened(startTeams())
+    const { run, runHostile, cli } = withScript('notify-teams.sh', { WEBHOOK_URL: url })
+    const ends = [await run(['false']), await runHostile()]
+    ends.push(await cli('run', ...NIGHTLY, '--force-slot', SLOT, '--reason', 'x', '--log', 'json', '--', 'true'))
+    expectHarmless(...ends)
+    const titles = ['FAILED nightly', 'FAILED nightly', 'RECOVERED nightly']
+    expect(accepted).toEqual(
+      titles.map((title, at) => [expect.stringContaining(title), logOf(ends[at] as Ended).at(-1)?.['message']]),
+    )
   })
 })
 
@@ -234,7 +284,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     const checked = await cli('check', 'nightly', ...since, '--notify-on', 'missed,failed')
     expect(checked).toMatchObject({ code: 1, stderr: '' })
     await cli('resolve', '--task', 'nightly', '--slot', SLOT, '--state', 'completed', '--reason', 'done by hand')
-    const duplicate = await run(['false'])
+    const duplicate = await run(['false'], '--notify-on', 'duplicate')
     expect(duplicate.code).toBe(0)
     expectHarmless(...runs, duplicate)
     expect(accepted.map(({ action, rid }) => [action, rid])).toEqual([
@@ -252,7 +302,7 @@ describe.skipIf(!hasPrograms)('healthchecks.io', () => {
     const { run, runHostile, resolveHostile } = withScript('notify-healthchecks.sh', { HEALTHCHECK_URL: url })
     const failed = await runHostile()
     await resolveHostile()
-    const duplicate = await run(['true'])
+    const duplicate = await run(['true'], '--notify-on', 'duplicate')
     expectHarmless(failed, duplicate)
     expect(accepted).toEqual([
       { action: 'fail', rid: KEY, body: `${logOf(failed).at(-1)?.['report']}\n` },

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import type { Loose } from '../../support/cli.ts'
 
 /*
  * Servers that answer as the services document it, and keep what they accept. Each refuses a request that the service
@@ -13,6 +14,7 @@ interface Request {
   readonly path: string
   readonly query: URLSearchParams
   readonly type: string
+  readonly authorization: string | undefined
   readonly body: string
 }
 
@@ -35,7 +37,8 @@ async function startService<T>(path: string, ok: Reply, accept: (request: Reques
     const { method = '', headers } = incoming
     const body = await text(incoming)
     const type = headers['content-type'] ?? ''
-    const result = accept({ method, path: url.pathname, query: url.searchParams, type, body })
+    const { authorization } = headers
+    const result = accept({ authorization, method, path: url.pathname, query: url.searchParams, type, body })
     const reply = isReply(result) ? result : ok
     if (!isReply(result)) accepted.push(result)
     outgoing.writeHead(reply.status).end(reply.body)
@@ -75,6 +78,58 @@ function parsed({ body }: Request): { readonly text?: unknown } | null {
   } catch {
     return null
   }
+}
+
+export interface Alert {
+  readonly action: 'open' | 'close'
+  readonly key: unknown
+  readonly title?: unknown
+}
+
+const asObject = (value: unknown): Loose => (typeof value === 'object' && value !== null ? (value as Loose) : {})
+const isText = (value: unknown, most: number) => typeof value === 'string' && value !== '' && value.length <= most
+
+/** The Events API v2: https://developer.pagerduty.com/docs/send-alert-event */
+export function startPagerDuty(): Promise<Service<Alert>> {
+  const path = '/v2/enqueue'
+  return startService<Alert>(path, { status: 202, body: '{"status":"success"}' }, (request) => {
+    if (request.path !== path || request.method !== 'POST') return NOT_FOUND
+    const { routing_key: routing, event_action: action, dedup_key: key, payload } = asObject(parsed(request))
+    const invalid = { status: 400, body: '{"status":"invalid event"}' }
+    if (!/^[0-9a-zA-Z]{32}$/.test(String(routing)) || !isText(key, 255)) return invalid
+    if (action === 'resolve') return { action: 'close', key }
+    const { summary, source, severity } = asObject(payload)
+    const isValid = isText(summary, 1024) && isText(source, 1024) && severity === 'error'
+    return action === 'trigger' && isValid ? { action: 'open', key, title: summary } : invalid
+  })
+}
+
+/** The Alert API: https://docs.opsgenie.com/docs/alert-api */
+export function startOpsgenie(): Promise<Service<Alert>> {
+  return startService<Alert>('', { status: 202, body: '{"result":"Request will be processed"}' }, (request) => {
+    if (request.authorization !== 'GenieKey 0123') return { status: 401, body: '' }
+    if (request.method !== 'POST') return NOT_FOUND
+    const { message, alias } = asObject(parsed(request))
+    const [, closed] = /^\/v2\/alerts\/([^/]+)\/close$/.exec(request.path) ?? []
+    if (closed !== undefined && request.query.get('identifierType') === 'alias') return { action: 'close', key: closed }
+    if (request.path !== '/v2/alerts') return NOT_FOUND
+    if (!isText(message, 130) || !isText(alias, 512)) return { status: 422, body: '' }
+    return { action: 'open', key: alias, title: message }
+  })
+}
+
+/** A workflow with a webhook: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using */
+export function startTeams(): Promise<Service<readonly unknown[]>> {
+  const path = '/workflows/0123/triggers/manual/paths/invoke'
+  return startService<readonly unknown[]>(path, { status: 202, body: '' }, (request) => {
+    if (request.path !== path || request.method !== 'POST') return NOT_FOUND
+    const { type, attachments } = asObject(parsed(request))
+    const { contentType, content } = asObject(Array.isArray(attachments) ? attachments[0] : null)
+    const { type: card, body } = asObject(content)
+    const isCard = contentType === 'application/vnd.microsoft.card.adaptive' && card === 'AdaptiveCard'
+    if (type !== 'message' || !isCard || !Array.isArray(body)) return { status: 400, body: '' }
+    return body.map((block) => asObject(asObject(block)['inlines']?.[0])['text'])
+  })
 }
 
 export interface Ping {
