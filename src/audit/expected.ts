@@ -22,7 +22,7 @@ export function countDueOf(tasks: readonly KnownTask[]): CountDue {
   const counts = new Map<string, number>()
   const inForce = (known: KnownTask) => {
     const { task } = known
-    const made = memo.get(task) ?? { task, schedules: readableSchedules(known), gaps: gapsOf(known) }
+    const made = memo.get(task) ?? { task, schedules: schedulesInForceOf(known), gaps: gapsOf(known) }
     memo.set(task, made)
     return made
   }
@@ -34,7 +34,7 @@ export function countDueOf(tasks: readonly KnownTask[]): CountDue {
   }
 }
 
-function readableSchedules(known: KnownTask): readonly InForce[] {
+function schedulesInForceOf(known: KnownTask): readonly InForce[] {
   try {
     return parseSchedules(known)
   } catch (error) {

@@ -66,14 +66,14 @@ interface Neighbours extends Pick<Around, 'rows' | 'askedAt'> {
   before(isHeld: boolean): Busy | RangeAnswer | null
 }
 
-type Look = (ask: Ask) => Promise<Neighbours>
+type LookAround = (ask: Ask) => Promise<Neighbours>
 
 /** Returns what decides whether it is the turn of a run: with a range, what later runs did, and else the older ones that wait. */
-function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: Look; around(): Around | null } {
+function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: LookAround; around(): Around | null } {
   const { request, settings, io } = claimedSlot
   const { trigger } = request
   let around: Around | null = null
-  const lookAround: Look = async (ask) => {
+  const lookAround: LookAround = async (ask) => {
     const found = await readAround(request, rowBefore(row, trigger, io.clock.now()), settings, io, ask)
     around = found
     const before = (isHeld: boolean) =>
@@ -91,7 +91,7 @@ function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: Lo
 const WAITING_ROWS = 10
 
 /** Of the slots that wait for the lock, the oldest goes first. One that waits for something else keeps no other from running. */
-function waitingLook({ task, slot }: PendingRow, { skewMs }: Pick<Settings, 'skewMs'>, io: OverlapLockIo): Look {
+function waitingLook({ task, slot }: PendingRow, { skewMs }: Pick<Settings, 'skewMs'>, io: OverlapLockIo): LookAround {
   return async (ask) => {
     const askedAt = io.clock.now()
     const query = { kind: 'task', task, until: slot, limit: WAITING_ROWS, consistent: true } as const
@@ -161,7 +161,7 @@ export async function takeOverlapLock(
   settings: Pick<Settings, 'skewMs'>,
   io: OverlapLockIo,
   ask: Ask,
-  look?: Look,
+  look?: LookAround,
 ): Promise<Busy | RangeAnswer | null> {
   const key: EntryKey = { task, kind: '#lock' }
   const document = encodeOverlapLock({ slot, runId: owner })
