@@ -49,11 +49,18 @@ function endOf(row: Row, { runId }: Story, { attempt }: Work['work']) {
   return row.attempts.find((one) => one.runId === runId && one.number === attempt)?.outcome
 }
 
-/** Returns the slot that a run's latest attempt that started went on from, as its row says. Undefined: it had no range. */
-function startOf({ attempts }: Row, upTo = Number.POSITIVE_INFINITY): number | undefined {
-  const started = attempts.filter(({ phase, outcome }) => phase !== 'waiting' && outcome !== 'notStarted')
-  const last = started.findLast((one) => one.number <= upTo && rangeOf(one) !== undefined)
-  return last && rangeOf(last)
+/** Returns the slot that a run's latest attempt with a range went on from, as its row says. Undefined: none had a range. */
+function startOf({ attempts }: Row): number | undefined {
+  return rangeOf(attempts.findLast((one) => hasStarted(one) && rangeOf(one) !== undefined))
+}
+
+/** The same of the attempt that an operator's word is about. */
+function startedFrom({ attempts }: Row, upTo: number): number | undefined {
+  return rangeOf(attempts.findLast((one) => hasStarted(one) && one.number <= upTo))
+}
+
+function hasStarted({ phase, outcome }: Row['attempts'][number]): boolean {
+  return phase !== 'waiting' && outcome !== 'notStarted'
 }
 
 /** Returns the slot after which the work of an attempt began. Undefined: it did only that of its own. */
@@ -70,7 +77,7 @@ function wordOn(day: number, observed: Observed): Write | undefined {
     const write = applied.find(({ row }) =>
       row.resolutions.some(
         ({ state, afterAttempt }) =>
-          state === 'COMPLETED' && (by === day || (by > day && (startOf(row, afterAttempt) ?? slot) < slot)),
+          state === 'COMPLETED' && (by === day || (by > day && (startedFrom(row, afterAttempt) ?? slot) < slot)),
       ),
     )
     return write === undefined ? [] : [write]
@@ -166,7 +173,9 @@ function checkReported(
     say('what is due and not done is reported', `slot ${day}, whose row is ${row?.state}`)
   const covered = done.find(({ story, work }) => story.day > day && work.since !== null)
   const isStale = row?.attempts.some(({ outcome }) => outcome === 'abandoned')
-  if (covered !== undefined && isNamed && !isOff && !isStale)
+  // A force that repeats it may have failed.
+  const isMarked = row?.resolutions.some(({ state }) => state === 'COMPLETED')
+  if (covered !== undefined && isNamed && !isOff && !isStale && !isMarked)
     say('what is done is not reported', `slot ${day}, which ${covered.story.runId} has done`)
 }
 
