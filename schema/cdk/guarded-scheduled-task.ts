@@ -6,15 +6,19 @@ import { dirname, join } from 'node:path'
 import {
   aws_cloudwatch_actions as actions,
   CfnDeletionPolicy,
+  CfnParameter,
   aws_cloudwatch as cloudwatch,
   Duration,
   type aws_ec2 as ec2,
   type aws_ecs as ecs,
   aws_events as events,
   aws_iam as iam,
+  Reference,
   Stack,
   aws_scheduler as scheduler,
   aws_sns as sns,
+  Token,
+  Tokenization,
   aws_events_targets as targets,
 } from 'aws-cdk-lib'
 import { Construct } from 'constructs'
@@ -22,6 +26,9 @@ import { arnOf, KEY_ACTIONS, keyStatement, type LedgerParts, networkOf, storeOf,
 
 /** The folder of the package cronledger, which the app has as a dependency. The CDK works in the folder of the app. */
 const PACKAGE = dirname(createRequire(join(process.cwd(), 'package.json')).resolve('cronledger/package.json'))
+
+/** As in batch.yaml. */
+const PLATFORM_VERSION = /^(LATEST|1\.[4-9]\.\d+|[2-9]\.\d+\.\d+)$/
 
 export interface GuardedScheduledTaskProps {
   readonly ledger: LedgerParts
@@ -73,6 +80,14 @@ export class GuardedScheduledTask extends Construct {
     super(scope, id)
     if (props.after?.includes(props.task))
       throw new Error(`${this.node.path}: after has the task itself. Use self for the slot before.`)
+    const { capacityProvider, assignPublicIp, platformVersion = 'LATEST', ledger } = props
+    if (capacityProvider !== undefined && assignPublicIp === true && ledger.stateMachine === undefined)
+      throw new Error(
+        `${this.node.path}: EventBridge Scheduler allows assignPublicIp only for the launch type FARGATE, so not with capacityProvider. Leave one of them out, or set startAgain: true in the ledger.`,
+      )
+    if (!Token.isUnresolved(platformVersion) && !PLATFORM_VERSION.test(platformVersion))
+      throw new Error(`${this.node.path}: platformVersion is ${platformVersion}. Use LATEST, or one from 1.4.0.`)
+    for (const text of [ledger.table.tableName, ledger.alarmTopic.topicArn]) this.refuseParameter(text)
     this.container = batchContainer(props)
     const computed = computeParameters(props)
     const network = networkOf(props)
@@ -86,6 +101,17 @@ export class GuardedScheduledTask extends Construct {
     if (this.container.containerName !== props.ledger.container)
       this.makeRule(props.task, computed.Family, topic, check)
     this.alarms = props.metrics === false ? [] : this.makeAlarms(props, computed, topic, check)
+  }
+
+  /** A parameter of another stack would be an export, and a change of it would wait for all batches. */
+  private refuseParameter(text: string): void {
+    for (const token of Tokenization.reverseString(text).tokens) {
+      if (!Reference.isReference(token) || !(token.target instanceof CfnParameter)) continue
+      if (Stack.of(token.target) !== Stack.of(this))
+        throw new Error(
+          `${this.node.path}: the table or topic of the ledger is a parameter of another stack (${token.target.node.path}). Give the ledger the object or its name.`,
+        )
+    }
   }
 
   /** Lets the container run the batch by cronledger, and gives it the settings. */

@@ -253,9 +253,15 @@ test.each([
   ["table: Fn.importValue('table')", /table is a token/],
   ["familyPrefix: Fn.importValue('prefix')", /familyPrefix is a token/],
   ["container: Fn.importValue('container')", /container is a token/],
+  [
+    "alarmTopic: sns.Topic.fromTopicArn(shared, 'Own', new CfnParameter(shared, 'Topic').valueAsString)",
+    /topic of the ledger is a parameter of another stack \(shared\/Topic\)/,
+  ],
 ])('a name that must be known is refused at the synthesis as a token: %s', async (prop, message) => {
   const source = readFileSync(join(folder, 'app.js'), 'utf8')
-  const wrong = source.replace("alarmEmail: 'ops@example.org'", prop).replace('{ App,', '{ App, Fn,')
+  const wrong = source
+    .replace("alarmEmail: 'ops@example.org'", prop)
+    .replace('{ App,', '{ App, aws_sns as sns, CfnParameter, Fn,')
   writeFileSync(join(folder, 'wrong.js'), wrong)
   await expect(synthesise('wrong.js')).rejects.toThrow(message)
 })
@@ -301,6 +307,12 @@ test.each([
   ["addContainer('batch', {", "addContainer('batch', { essential: false,", /no essential container\. Add/],
   ["command: ['./batch.sh'],", '', /the container has no command/],
   ["'0 3 * * *'", "'0 3 1 * 5'", /AWS/],
+  [
+    "task: 'nightly',",
+    "task: 'nightly', capacityProvider: 'FARGATE_SPOT', assignPublicIp: true,",
+    /only for .* FARGATE/,
+  ],
+  ["task: 'nightly',", "task: 'nightly', platformVersion: '1',", /platformVersion is 1\. Use LATEST/],
   ['logging:', 'unused:', /the container needs logging/],
 ])('%s as %s is refused', async (from, to, message) => {
   const source = readFileSync(join(folder, 'app.js'), 'utf8')
