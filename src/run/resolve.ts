@@ -68,12 +68,12 @@ export function resolveSlot(
   })
 
   /**
-   * Writes a row as it is, and returns it, or what is there instead: on PostgreSQL, what a read finds may be on no standby, and
-   * be lost later.
+   * Returns the row, or what has replaced it since. The write changes nothing, since there is a row: on PostgreSQL, its answer
+   * says that the row is on the standby, too. What a read finds may be lost later.
    */
   async function changedSince(row: Row, ask: Ask): Promise<StoredRow | null> {
-    const written = await ask((call) => io.store.put(row, row, call))
-    return written.kind === 'ok' ? row : written.found
+    const written = await ask((call) => io.store.put(row, 'absent', call))
+    return written.kind === 'ok' || readableRow(written.found)?.writeId === row.writeId ? row : written.found
   }
 
   /** Returns the row if it has the resolution of this request, made at one of these times. */
