@@ -97,7 +97,7 @@ export async function readNeeds(
     const upstreams = await withoutPrefixes(after ?? [], tasksOf)
     if (after !== null) {
       await upstreamOf(request, upstreams, read, async () => true)
-      await checkCircle(request.task, upstreams, read, await inCircle())
+      await checkCircle(request.task, upstreams, read, await inCircle(), io.clock.now())
     }
     const statedTimeout = stated?.afterTimeoutMs === undefined ? {} : { afterTimeoutMs: stated.afterTimeoutMs }
     return {
@@ -143,7 +143,7 @@ export async function findUnknown(
   const found = after.filter((name) => !unknown.includes(name))
   const known = await withoutPrefixes(found, tasksOf)
   if (known.length > 0) await upstreamOf(request, known, read, async () => true)
-  await checkCircle(request.task, known, read, await inCircle())
+  await checkCircle(request.task, known, read, await inCircle(), io.clock.now())
   return unknown
 }
 
@@ -271,6 +271,7 @@ async function checkCircle(
   after: readonly string[],
   read: (task: string) => Promise<TaskRecord | null>,
   tasks: ReadonlySet<string>,
+  now: Instant,
 ): Promise<void> {
   const paths = after.filter((name) => name !== SELF).map((name) => [name])
   const seen = new Set<string>()
@@ -283,6 +284,8 @@ async function checkCircle(
     if (seen.has(last)) continue
     seen.add(last)
     const record = await read(last).catch(nullIfDenied)
+    // It is not due, and no prefix stands for it.
+    if (record !== null && isRetired(record, now)) continue
     const next = tasksAfter(record?.expectations?.after ?? [], last, tasks)
     paths.push(...next.filter((name) => name !== SELF).map((name) => [...path, name]))
   }

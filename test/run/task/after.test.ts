@@ -462,6 +462,18 @@ describe('--after with a prefix', () => {
     expect(record).toMatchObject({ expectations: { after: ['imp/*'] } })
   })
 
+  test('a retired task is no part of a circle, as it is due no more', async () => {
+    const { nightly, run, time, declare } = await tenants()
+    const needs = (...names: readonly string[]) => ({ expectations: { since: 0, after: names } })
+    await declare('imp/d', (record) => ({ ...record, ...needs('old/*') }))
+    await declare('old/1', (record) =>
+      withRetirement({ ...record, ...needs('nightly') }, { ...PAUSE, from: extractOf(-2), until: null }),
+    )
+    await run(0, ...NAMES)
+    const last = time.run(nightly(0, EACH).result)
+    await expect(last).resolves.toMatchObject({ status: 'refused', cause: 'blocked' })
+  })
+
   test('a force comes after the tasks of the recorded prefix', async () => {
     const { nightly, run, time } = await tenants()
     await run(-1, ...NAMES)
