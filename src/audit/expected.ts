@@ -1,8 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import { LedgerError } from '../core/errors.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { type AuditedSlot, dueKeys, type TaskInForce, withMissed } from '../core/task/expected-slots.ts'
-import { type InForce, parseSince } from '../core/task/schedules-in-force.ts'
+import { type InForce, parseSince, readableSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf } from '../core/task/suspensions.ts'
 import type { StoredRow } from '../core/types.ts'
 import type { CountDue } from '../verdict/incidents.ts'
@@ -22,7 +21,7 @@ export function countDueOf(tasks: readonly KnownTask[]): CountDue {
   const counts = new Map<string, number>()
   const inForce = (known: KnownTask) => {
     const { task } = known
-    const made = memo.get(task) ?? { task, schedules: schedulesInForceOf(known), gaps: gapsOf(known) }
+    const made = memo.get(task) ?? { task, schedules: readableSchedules(known.schedules), gaps: gapsOf(known) }
     memo.set(task, made)
     return made
   }
@@ -31,15 +30,6 @@ export function countDueOf(tasks: readonly KnownTask[]): CountDue {
     const count = counts.get(asked) ?? tasks.filter((one) => !dueKeys([inForce(one)], from, to + 1).next().done).length
     counts.set(asked, count)
     return count
-  }
-}
-
-function schedulesInForceOf(known: KnownTask): readonly InForce[] {
-  try {
-    return parseSchedules(known)
-  } catch (error) {
-    if (!(error instanceof LedgerError)) throw error
-    return []
   }
 }
 

@@ -82,6 +82,11 @@ export function widthOf(texts: readonly string[]): number {
 /** A text that may be cut keeps at least this much of its beginning. */
 const SHORTEST = 8
 
+/** Returns the width that each column needs. */
+export function widthsOf(rows: readonly (readonly TableCell[])[]): number[] {
+  return (rows[0] ?? []).map((_, index) => widthOf(rows.map((row) => printable(row[index]?.text ?? ''))))
+}
+
 /** If the lines are wider than the screen, the columns in `flexible` are cut, the first of them first. */
 export function alignedLines(
   rows: readonly (readonly TableCell[])[],
@@ -91,7 +96,7 @@ export function alignedLines(
   const safe = rows.map((row) =>
     row.map((cell) => ({ ...cell, text: printable(cell.text), color: color ? cell.color : undefined })),
   )
-  const widths = (rows[0] ?? []).map((_, index) => widthOf(safe.map((row) => row[index]?.text ?? '')))
+  const widths = widthsOf(safe)
   for (const index of flexible) {
     const width = widths[index] ?? 0
     const excess = Math.max(0, lineWidthOf(widths) - (columns ?? Number.POSITIVE_INFINITY))

@@ -52,7 +52,12 @@ test('all views of a ledger have the same findings and the same newest slots, in
       const read = await readTask(known.task, reading)
       if (read === null) throw new Error('the page does not know the task')
       const { slots } = await readRecent(read, await readTaskPage(read, {}, reading), reading)
-      expect((await lastSlots(known, ledger, {}, NOW)).last?.slot, `seed ${seed} ${known.task}`).toBe(slots[0]?.slot)
+      const { last, open } = await lastSlots(known, ledger, {}, NOW)
+      expect(last?.slot, `seed ${seed} ${known.task}`).toBe(slots[0]?.slot)
+      const isOpen = ({ task, slot }: TaskFinding) => task === known.task && slot >= open.since
+      const week = { since: new Date(open.since), until: range.until }
+      const isCounted = (await all(ledger.check(week))).filter(isOpen).length
+      expect(open.count, `seed ${seed} ${known.task}`).toBe(isCounted)
       // A range runs each slot that the advice for a range is about.
       if (known.schedules.length === 0) continue
       const asked = {

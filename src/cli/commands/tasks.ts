@@ -2,7 +2,8 @@ import type { Ledger, ReadOptions } from '../../api.ts'
 import { concurrently } from '../../audit/concurrently.ts'
 import { parseSchedules } from '../../audit/expected.ts'
 import { type KnownTask, openFaults } from '../../audit/tasks.ts'
-import { judgedRows } from '../../audit/walk.ts'
+import { judgedRows, LOOKED_AT } from '../../audit/walk.ts'
+import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
@@ -17,6 +18,7 @@ import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import { factsOf } from '../../verdict/found.ts'
+import { isFinding } from '../../verdict/judge.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../lookup.ts'
 import { defineCommand } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
@@ -26,7 +28,7 @@ import { printAll, screenOf } from '../output.ts'
 const help = {
   name: 'tasks',
   summary:
-    'List the tasks with the status of the last slot, the next slot, and how long the last one took. The usual time beside it is the median of the 20 before. With a name: its schedule, pauses and expectations. Retired tasks come last.',
+    'List the tasks with the status of the last slot, how many of the last seven days are open, the next slot, and how long the last one took. An open slot is one that check finds. The usual time beside it is the median of the 20 before. With a name: its schedule, pauses and expectations. Retired tasks come last.',
   options: {
     store: COMMON.store,
     task: COMMON.someTasks,
@@ -39,6 +41,21 @@ const help = {
       isFlagOnly: true,
       help: 'Only the tasks whose last slot has one of these',
     },
+    sort: {
+      kind: 'choice',
+      choices: ['name', 'next'],
+      default: 'name',
+      isFlagOnly: true,
+      help: 'Order of the tasks; next: what runs next comes first',
+    },
+    nextMs: {
+      kind: 'duration',
+      default: null,
+      bounds: [1_000, 366 * DAY_MS],
+      otherwise: 'all',
+      isFlagOnly: true,
+      help: 'Only the tasks whose next slot is within this time, what runs next first',
+    },
     format: COMMON.format,
     json: COMMON.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
@@ -48,11 +65,13 @@ const help = {
     ['cronledger tasks --store dynamodb:cronledger', 'all tasks'],
     ['cronledger tasks nightly …', 'all that is recorded of one task'],
     ["cronledger tasks 'pay/*' … --status failed,stale", 'some tasks'],
+    ['cronledger tasks … --next 2h', 'what runs in the next two hours'],
   ],
 } as const satisfies CommandHelp
 
 export const tasks = defineCommand(help, async (values, { argv, env }) => {
-  const { store, status, ledgerTimeoutMs } = values
+  const { store, status, ledgerTimeoutMs, nextMs } = values
+  const byNext = values.sort === 'next' || nextMs !== undefined
   const ledger = createLedger({ store })
   const now = systemClock.now()
   const reading = { ledgerTimeoutMs }
@@ -65,6 +84,7 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
     try {
       const summary = await readTaskSummary(known, ledger, { ...reading, signal }, now)
       const last = summary.last?.status
+      if (nextMs !== undefined && (summary.next === null || summary.next > now + nextMs)) return
       if (status === undefined || (last != null && status.includes(last))) yield summary
     } catch (error) {
       if (!isFaultOfTask(error)) throw error
@@ -86,19 +106,31 @@ export const tasks = defineCommand(help, async (values, { argv, env }) => {
       fault = error
     }
   }
-  const summaries = readable()
+  const summaries = byNext ? sortedByNext(readable()) : readable()
   const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   await printAll(
     isJson
       ? jsonArray(summaries, (summary) => safeJson(taskJson(summary, now), 2).replace(/^/gm, '  '))
       : task !== undefined
         ? blocks(summaries, now)
-        : table(summaries, screenOf(env), now, only === undefined && status === undefined ? firstRunText(store) : NONE),
+        : table(
+            summaries,
+            screenOf(env),
+            now,
+            only === undefined && status === undefined && nextMs === undefined ? firstRunText(store) : NONE,
+          ),
   )
   if (fault !== null) throw fault
 })
 
 const NONE = 'No task matches.'
+
+async function* sortedByNext(summaries: AsyncIterable<TaskSummary>) {
+  const all: TaskSummary[] = []
+  for await (const one of summaries) all.push(one)
+  const at = ({ next }: TaskSummary) => next ?? Number.MAX_SAFE_INTEGER
+  yield* all.sort((one, other) => at(one) - at(other))
+}
 
 async function* blocks(summaries: AsyncIterable<TaskSummary>, now: Instant) {
   for await (const summary of summaries) yield taskText(summary, now)
@@ -128,23 +160,44 @@ async function readTaskSummary(
   }
 }
 
+/** The slots that `check` looks at if it is not told otherwise. */
+const OPEN_MS = 7 * DAY_MS
+/** A task with more rows in this time is not read whole: it would take as long as a check. */
+const MAX_OPEN_ROWS = 500
+
 /** A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now. */
 export async function lastSlots(
   known: KnownTask,
   ledger: Pick<Ledger, 'history'>,
   reading: ReadOptions,
   now: Instant,
-): Promise<Pick<TaskSummary, 'last' | 'pace'>> {
+): Promise<Pick<TaskSummary, 'last' | 'pace' | 'open'>> {
   const range = { since: 0, until: now + 1 }
   const rows: StoredRow[] = []
   const asked = { ...reading, task: known.task, until: new Date(range.until), limit: PACE_ROWS }
   for await (const row of ledger.history(asked)) rows.push(row)
+  const [weekAgo, oldest] = [now - OPEN_MS, rows.at(PACE_ROWS - 1)?.slot]
+  if (oldest !== undefined && oldest > weekAgo) {
+    const older = { ...asked, since: new Date(weekAgo), until: new Date(oldest), limit: MAX_OPEN_ROWS - PACE_ROWS }
+    for await (const row of ledger.history(older)) rows.push(row)
+  }
+  const hasMore = rows.length >= MAX_OPEN_ROWS
+  const since = hasMore ? Math.max(weekAgo, rows.at(-1)?.slot ?? weekAgo) : weekAgo
   const readable = rows.flatMap((row) => readableRow(row) ?? [])
   async function* newest() {
     yield* rows
   }
-  const olderThan = async ({ slot }: StoredRow) => readable.filter((row) => row.slot < slot)
+  const olderThan = async ({ slot }: StoredRow) => {
+    const from = readable.findIndex((row) => row.slot < slot)
+    return from < 0 ? [] : readable.slice(from, from + LOOKED_AT)
+  }
   const of = [factsOf(known.task, known, now)]
-  for await (const last of judgedRows(newest(), of, range, now, { olderThan })) return { last, pace: paceOf(readable) }
-  return { last: null, pace: paceOf(readable) }
+  let last: TaskSummary['last'] = null
+  let count = 0
+  for await (const one of judgedRows(newest(), of, range, now, { olderThan })) {
+    last ??= one
+    if (one.slot < since) break
+    if (isFinding(one)) count += 1
+  }
+  return { last, pace: paceOf(readable.slice(0, PACE_ROWS)), open: { count, since, hasMore } }
 }

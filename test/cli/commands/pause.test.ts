@@ -188,14 +188,21 @@ test('tasks lists what is in force and planned, and retired tasks apart at the e
   const { call, run } = ledger()
   await run(day(-1))
   await call('run', '--task', 'zebra', '--schedule', '@daily', '--', 'true')
+  await call('retire', 'nightly', ...WHY)
+  const names = async (...flags: string[]) =>
+    JSON.parse((await call('tasks', '--json', ...flags)).stdout).map(({ task }: { task: string }) => task)
+  expect(await names()).toEqual(['nightly', 'zebra'])
+  expect(await names('--sort', 'next')).toEqual(['zebra', 'nightly'])
+  expect(await names('--next', '366d')).toEqual(['zebra'])
   await call('pause', 'zebra', ...WHY)
   await call('pause', 'zebra', ...WHY, '--from', day(5), '--until', day(6))
-  await call('retire', 'nightly', ...WHY)
   const { stdout: list } = await call('tasks')
   expect(list.split('\n').map((line) => line.replace(/ +/g, ' '))).toEqual([
-    'TASK STATUS LAST NEXT TOOK (USUALLY) OWNER',
-    expect.stringMatching(/^zebra completed \S+ \S+ UTC paused \S+s$/),
-    expect.stringMatching(/^nightly \S+ .* retired \S+s$/),
+    'TASK STATUS OPEN LAST NEXT TOOK (USUALLY) OWNER',
+    expect.stringMatching(/^zebra completed 0 \S+ \S+ UTC paused \S+s$/),
+    expect.stringMatching(/^nightly \S+ 0 .* retired \S+s$/),
+    '',
+    '2 tasks, 0 with open slots: 0',
     '',
   ])
   const [zebra, nightly] = [(await call('tasks', 'zebra')).stdout, (await call('tasks', 'nightly')).stdout]
