@@ -48,7 +48,7 @@ test('the tarball has the library, the command line, the schemas, and nothing el
     ].sort(),
   )
   const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((name) => /\.md$|^examples\//.test(name) && !name.startsWith('development'))
+    .filter((name) => /\.md$|^(examples|tour)\//.test(name) && !name.startsWith('development'))
     .map((name) => `docs/${name}`)
   expect(files.filter((path) => path.startsWith('docs/')).sort()).toEqual(pages.sort())
   expect([...library].filter((path) => !files.includes(path))).toEqual([])

@@ -65,8 +65,8 @@ function recordOf({ task, spec }, since) {
     ...EMPTY_TASK_RECORD,
     schedules: [{ since, spec }],
     expectations: owner === undefined ? null : { owner, since },
-    ecs: { ...ecsOf(task), network: NETWORK },
-    ecsSince: since,
+    place: { ...ecsOf(task), network: NETWORK },
+    placeSince: since,
   }
 }
 
@@ -74,6 +74,7 @@ function recordOf({ task, spec }, since) {
 function ecsOf(task) {
   const family = task.replace('/', '-')
   return {
+    kind: 'ecs',
     region: 'ap-northeast-1',
     cluster: 'batch',
     taskDefinition: `${family}:7`,
@@ -96,7 +97,7 @@ function rowOf(plan, { slot, ago, end, now }) {
   const claim = (number, trigger) => ({
     ...{ task, spec, schedule: spec, window: { slot, end }, zoneData: '2026a', trigger },
     ...{ runId: idOf(slot, number), host: hostOf(slot, number) },
-    ecs: { ...ecsOf(task), logStream: `cronledger/batch/${idOf(slot, number)}` },
+    place: { ...ecsOf(task), logStream: `cronledger/batch/${idOf(slot, number)}` },
   })
   const scheduled = claim(1, { kind: 'scheduled', eventTime: slot, source: 'event-time' })
   const begun = claimRow(null, scheduled, stamp(startedAt), fate === 'running' ? now - startedAt + LEASE_MS : LEASE_MS)
