@@ -155,11 +155,11 @@ describe('report', () => {
 
   test('16 tasks are asked for at a time, and the task records are read once', async () => {
     const out = join(folder, 'report.html')
-    // Its slots, and older ones for its usual duration.
-    answerInGroups([2])
+    // How long its rows are kept, its slots, and older ones for its usual duration.
+    answerInGroups([3])
     expect(await read(args(out))).toMatchObject({ code: 0, stderr: '' })
     expect(proxy.mostAtOnce()).toBe(AT_A_TIME)
-    expect(proxy.seen.filter(isOfTask)).toHaveLength(2 * TASKS.length)
+    expect(proxy.seen.filter(isOfTask)).toHaveLength(3 * TASKS.length)
     expect(proxy.seen.filter((passing) => !isOfTask(passing)).map(({ action }) => action)).toEqual([
       'Query',
       'BatchGetItem',
