@@ -109,7 +109,7 @@ async function saidOfOthers() {
     const { stdout, stderr } = await cronledger(args, { env })
     const lines = `${stdout}${stderr}`.split('\n').filter((line) => /alpha|zeta/.test(line))
     // The lanes of a script are numbered over all tasks.
-    const lanes = lines.map((line) => line.replace(/^(run_|slot )\d+/, '$1N'))
+    const lanes = lines.map((line) => line.replace(/\b(run_|slot )\d+/g, '$1N'))
     said[args.join(' ')] = lanes.map((line) => line.replaceAll(/\d+:\d\d:\d\d(\.\d+)?| +|,$/g, ' ').trim())
     if (args[0] === 'pause') expect(`${stdout}${stderr}`.split('stray: ').length).toBeLessThanOrEqual(2)
   }
