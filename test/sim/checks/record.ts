@@ -108,9 +108,10 @@ function checkPaused({ runId, day, answer, works, requests }: Story, observed: O
   if (!answer.recorded) return
   const row = observed.finals.get(day)
   const isSkipped = row?.resolutions.some(({ reason }) => reason === `paused: ${answer.pausedBy}`)
-  const others = row?.attempts.filter((attempt) => attempt.runId !== runId && attempt.outcome !== 'notStarted') ?? []
+  // A run that was taken for dead, and claims again, is also behind its own first attempt.
+  const started = row?.attempts.filter(({ outcome }) => outcome !== 'notStarted') ?? []
   const isEnded = row?.attempts.some((attempt) => attempt.runId === runId && attempt.outcome === 'notStarted')
-  if (!isSkipped && (others.length === 0 || !isEnded)) says('and its slot does not say so')
+  if (!isSkipped && (started.length === 0 || !isEnded)) says('and its slot does not say so')
 }
 
 /** Checks that a write keeps every decision and every schedule that was on record. */
