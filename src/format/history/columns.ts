@@ -1,11 +1,13 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
+import { keysOf } from '../../core/objects.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
 import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import { scheduleOf, windowEndOf } from '../../verdict/found.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
+import { isSettled } from '../../verdict/remarks.ts'
 import { zonedTime } from '../local-time.ts'
 import { durationMsOf, instantOrNull, lastReport } from '../slot/row.ts'
 import { colorOfStatus } from '../table.ts'
@@ -68,13 +70,16 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
     csv: ({ one }) => one.status,
     table: {
       heading: 'STATUS',
-      text: ({ one: { status, mark, situation } }) => {
+      text: ({ one: { status, mark, situation, own, remarks } }) => {
         if (situation === 'covered') return `${status}, covered`
-        return mark === status ? `${status}` : `completed, ${mark}`
+        if (mark !== status) return `completed, ${mark}`
+        const [remark] = status === 'completed' || status === 'running' ? keysOf(remarks) : []
+        return `${status}${remark ? `, ${remark}` : ''}${remark && isSettled(own) ? ', settled' : ''}`
       },
       color: colorOfStatus,
     },
   },
+  remarks: { csv: ({ one }) => keysOf(one.remarks).join(' ') },
   state: { csv: ({ row }) => row?.state },
   schedule: { csv: ({ schedule }) => schedule?.expression },
   zone: { csv: ({ schedule }) => schedule?.zone },

@@ -10,6 +10,7 @@ import {
   NOW,
   pending,
   recordWith,
+  resolvedAs,
   rowWith,
   SUCCEEDED,
 } from '../../support/rows.ts'
@@ -35,6 +36,7 @@ test('a line of CSV has the row and its last attempt, and what is unknown empty'
     slot: '2026-11-24T03:00:00Z',
     windowEnd: '2026-11-25T03:00:00Z',
     status: 'failed',
+    remarks: '',
     state: 'FAILED',
     schedule: '0 3 * * *',
     zone: 'UTC',
@@ -85,6 +87,16 @@ test('a line of CSV has the last resolution of the slot', () => {
   })
 })
 
+test('a line of CSV names each remark of a slot, also after a person has settled it', () => {
+  const expectations = { since: 0, expect: 'rows>=1', lateAfterMs: 1_000 }
+  const of = { record: recordWith([], { expectations }), lateAfterMs: 1_000 }
+  const row = rowWith({ ending: SUCCEEDED })
+  for (const one of [row, resolvedAs('COMPLETED', row)]) {
+    const [, , , ...cells] = csvLines([judgedAt(NOW, one, of)]).split(',')
+    expect(cells.slice(0, 3)).toEqual(['completed', 'unusual late', 'COMPLETED'])
+  }
+})
+
 test('a comma is quoted', () => {
   expect(csvLines([judgedAt(NOW, forced('a, b'))])).toContain(',"a, b",0,0,,,,\n')
 })
@@ -119,7 +131,7 @@ test('a missed slot has as many cells as any other, and what is not known of it 
   const record = recordWith([{ since: 0, spec: rowWith({}).schedule }])
   const line = csvLines([judgedAt(NOW + 3_600_000, null, { record })])
   expect(line.split(',')).toHaveLength(csvHead().split(',').length)
-  expect(line).toMatch(/^2026-11-24T03:00:00Z,nightly,2026-11-25T03:00:00Z,missed,,0 3 \* \* \*,UTC,,/)
+  expect(line).toMatch(/^2026-11-24T03:00:00Z,nightly,2026-11-25T03:00:00Z,missed,,,0 3 \* \* \*,UTC,,/)
 })
 
 test('a row of a newer cronledger has as many cells as any other', () => {

@@ -68,12 +68,15 @@ test('in a pipe has every column, no colour, and no space at the end of a line',
 test('a table says how a slot completed, if not in time and as usual with its first attempt', async () => {
   const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
   const late = judgedAt(NOW, row, { lateAfterMs: 1_000 })
-  const unusual = judgedAt(NOW, row, { record: recordWith([], { expectations: { since: 0, expect: 'rows>=1' } }) })
-  const statuses = (await lines([[repaired, resolvedAs('COMPLETED'), late, unusual]])).map(
-    (line) => /completed.*?(?= {2})/.exec(line)?.[0],
+  const expecting = { record: recordWith([], { expectations: { since: 0, expect: 'rows>=1,duration<=500ms' } }) }
+  const unusual = judgedAt(NOW, row, expecting)
+  const settled = judgedAt(NOW, resolvedAs('COMPLETED', row), expecting)
+  const running = judgedAt(NOW + 5_000, rowWith({}), expecting)
+  const statuses = (await lines([[repaired, resolvedAs('COMPLETED'), late, unusual, settled, running]])).map(
+    (line) => /(completed|running).*?(?= {2})/.exec(line)?.[0],
   )
-  const words = ['repaired', 'marked', 'late', 'unusual'].map((word) => `completed, ${word}`)
-  expect(statuses.slice(1)).toEqual(words)
+  const words = ['repaired', 'marked', 'late', 'unusual', 'unusual, settled'].map((word) => `completed, ${word}`)
+  expect(statuses.slice(1)).toEqual([...words, 'running, unusual'])
 })
 
 test('a table has a column for each fact that is asked for, of the last attempt', async () => {
