@@ -41,6 +41,7 @@ const searchedTo = (searched: Instant): Row => {
 const failedAgain = ranged(rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }), SINCE, T - HOUR_MS)
 const repeated = ranged(rowWith(attempt(FAILED), { trigger: FORCED, ...attempt(FAILED) }), SINCE, S)
 const ownSuccess = at(S, rowWith(attempt(SUCCEEDED)))
+const ownRepeated = at(S, rowWith(attempt(SUCCEEDED), { trigger: FORCED, ...attempt(FAILED) }))
 const ownFailed = at(S, rowWith(attempt(FAILED)))
 const skippedFor = (by: string): Row => {
   const { row } = SKIPPED
@@ -69,6 +70,7 @@ const CASES: readonly Case[] = [
   ['a slot that an operator skipped stays skipped', skippedFor('ada'), [done], null],
   ['a running slot runs, also in a range that is done', at(S, rowWith({})), [done], null],
   ['a completed slot needs no other', ownSuccess, [done], null],
+  ['a completed slot whose repetition failed has its own status', ownRepeated, [done], null],
   ['a slot that an operator called failed after the success is failed', decidedFailed(NOW + 2_000), [done], null],
   ['a slot that an operator called failed before the success is done', decidedFailed(NOW), [done], 'done'],
   ['a slot is a part of a later run that runs', null, [live], 'running'],

@@ -174,8 +174,9 @@ function checkReported(
   const covered = done.find(({ story, work }) => story.day > day && work.since !== null)
   const isStale = row?.attempts.some(({ outcome }) => outcome === 'abandoned')
   // A force that repeats it may have failed.
-  const isMarked = row?.resolutions.some(({ state }) => state === 'COMPLETED')
-  if (covered !== undefined && isNamed && !isOff && !isStale && !isMarked)
+  const isCompleted =
+    done.some(({ story }) => story.day === day) || row?.resolutions.some(({ state }) => state === 'COMPLETED')
+  if (covered !== undefined && isNamed && !isOff && !isStale && !isCompleted)
     say('what is done is not reported', `slot ${day}, which ${covered.story.runId} has done`)
 }
 
