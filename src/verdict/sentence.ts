@@ -69,14 +69,14 @@ export function decisionSentence({ by, state, at, reason }: Resolution): Sentenc
   return [`${by} ${decisionText(state)} at `, { at }, `: ${reason}`]
 }
 
-/** Says how the slot completed, and which attempt had failed before. */
-export function successSentence(row: Row | null): Sentence {
+/** Says how the slot completed, which attempt had failed before, and for how long the slot was missed, in milliseconds. */
+export function successSentence(row: Row | null, missedMs: number | null): Sentence {
   const success = row === null ? undefined : successOf(row)
   if (row === null || success === undefined) return lastSentence(row)
   const before = row.attempts.findLast((one) => one.number < success.number && hasStarted(one))
   const endedAt = success.phase === 'ended' ? success.endedAt : undefined
   return [
-    `attempt ${success.number} on ${success.host} succeeded`,
+    `attempt ${success.number} on ${success.host} ${before === undefined && missedMs !== null ? `ran ${elapsed(missedMs)} after it was due, and ` : ''}succeeded`,
     ...(endedAt === undefined ? [] : [' at ', { at: endedAt }, ` in ${tookText(success)}`]),
     reportedText(success),
     ...(before === undefined ? [] : [`, after ${endedText(before)}`]),

@@ -1,5 +1,14 @@
 import { elapsed } from '../core/duration.ts'
-import { blockerOf, countedAttempts, hasCompleted, hasStarted, isRepaired, successOf } from '../core/row/attempts.ts'
+import {
+  blockerOf,
+  countedAttempts,
+  hasCompleted,
+  hasStarted,
+  isOfScheduler,
+  isRepaired,
+  missedForMs,
+  successOf,
+} from '../core/row/attempts.ts'
 import { rerunnableAs, terminalState } from '../core/row/decide.ts'
 import type { Rerunnable } from '../core/row/policy.ts'
 import { isEndUnknown, isUnreadable, missedUntil } from '../core/row/status.ts'
@@ -324,11 +333,12 @@ export const SITUATIONS = {
   repaired: {
     ...COMPLETED,
     mark: 'repaired',
-    holds: ({ own }) => own !== null && isRepaired(own),
+    holds: (found) => found.own !== null && (isRepaired(found.own) || isCaughtUp(found)),
     words: (found, target) => {
       const isTwice = found.own?.attempts.some(isLost)
       const twice = 'done, perhaps twice: an earlier attempt never reported its end'
-      return completedWords(isTwice ? twice : 'done, after a failed attempt', found, target)
+      const once = found.own !== null && isRepaired(found.own) ? 'done, after a failed attempt' : 'done'
+      return completedWords(isTwice ? twice : once, found, target)
     },
   },
   completed: {
@@ -375,10 +385,16 @@ function missedWords(what: string, { slot, of: { now } }: SlotInTask, target: St
   }
 }
 
-function completedWords(workText: string, { own }: SlotInTask, target: StepTarget): Words {
+/** Returns whether an operator or a later run has run a slot that was missed. */
+function isCaughtUp({ own, of }: SlotInTask): boolean {
+  const first = own?.attempts.find(hasStarted)
+  return own !== null && first !== undefined && missedForMs(own, of.times.graceMs) !== null && !isOfScheduler(first)
+}
+
+function completedWords(workText: string, found: SlotInTask, target: StepTarget): Words {
   const again = rerunStep('run it again although it has completed', { ...target, only: ['completed'] })
   const steps = [{ ...again, note: REPEATED_CAUTION, isOptional: true }] as const
-  return { ...DONE, workText, happened: successSentence(own), steps }
+  return { ...DONE, workText, happened: successSentence(found.own, missedFor(found)), steps }
 }
 
 /** Returns the step that runs a slot alone that a later run has in its range. `isDone`: that has completed. */
@@ -409,6 +425,12 @@ function watchSteps(target: StepTarget): readonly Step[] {
 function nextTriggerOf(row: Row | null): NextTrigger {
   if (row !== null && terminalState(row) !== null) return 'duplicate'
   return row === null || countedAttempts(row) === 0 ? 'starts' : 'depends'
+}
+
+/** Returns for how long a completed slot was missed, in milliseconds. Null: it was not, or a remark says how late it started. */
+export function missedFor({ own, of: { times } }: SlotInTask): number | null {
+  const missedMs = own && missedForMs(own, times.graceMs)
+  return missedMs !== null && times.lateAfterMs !== null && missedMs > times.lateAfterMs ? null : missedMs
 }
 
 function hasBegun(row: Row | null): boolean {

@@ -293,6 +293,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
       'completed | attempt 1 on host succeeded at 03:00:06 in 1s | done | duplicate | ',
     ],
     [
+      verdict(rowWith({ ending: SUCCEEDED }), { graceMs: 4_000 }),
+      'completed | attempt 1 on host ran 5s after it was due, and succeeded at 03:00:06 in 1s | done | duplicate | ',
+    ],
+    [
       verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: SUCCEEDED })),
       'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host succeeded after 1s | done | duplicate | ',
     ],
@@ -311,6 +315,10 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
     [
       verdict(rowWith({ ending: { outcome: 'abandoned' } }, { ending: SUCCEEDED })),
       'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host never reported its end | done, perhaps twice: an earlier attempt never reported its end | duplicate | ',
+    ],
+    [
+      verdict(rowWith({ trigger: FORCED, ending: SUCCEEDED }), { graceMs: 4_000 }),
+      'completed | attempt 1 on host ran 5s after it was due, and succeeded at 03:00:06 in 1s | done | duplicate | ',
     ],
   ],
   marked: [

@@ -147,6 +147,20 @@ export function isRepaired({ attempts }: Row): boolean {
   return attempts.slice(0, Math.max(0, last)).some((one) => hasStarted(one) && !hasSucceeded(one))
 }
 
+/**
+ * Returns how long after its slot the first attempt started, in milliseconds, if nothing had claimed the slot in the grace period,
+ * so that it was missed until then. Null: something had, or nothing has started.
+ */
+export function missedForMs({ slot, attempts, unlistedAttempts }: Row, graceMs: number): number | null {
+  const [claimed, started] = [attempts[0], attempts.find(hasStarted)]
+  if (claimed === undefined || started === undefined || unlistedAttempts > 0) return null
+  return claimedAtOf(claimed) > slot + graceMs ? started.startedAt - slot : null
+}
+
+function claimedAtOf(attempt: AttemptRecord): Instant {
+  return attempt.phase === 'waiting' ? attempt.startedAt : (attempt.claimedAt ?? attempt.startedAt)
+}
+
 /** Returns whether the latest attempt completed the slot after a problem that a run or a check had reported. */
 export function isRecovered({ slot, attempts }: Row, graceMs: number, doneByMs: number | null): boolean {
   const [success, earlier] = [attempts.at(-1), attempts.slice(0, -1)]
@@ -154,8 +168,7 @@ export function isRecovered({ slot, attempts }: Row, graceMs: number, doneByMs: 
   // A success that a force repeats is not a recovery, also if a force that never started came in between.
   const before = earlier.findLast(hasStarted) ?? earlier.at(-1)
   if (before !== undefined) return !hasSucceeded(before)
-  const claimedAt = success.claimedAt ?? success.startedAt
-  return claimedAt > slot + graceMs || (doneByMs !== null && (success.endedAt ?? 0) > slot + doneByMs)
+  return claimedAtOf(success) > slot + graceMs || (doneByMs !== null && (success.endedAt ?? 0) > slot + doneByMs)
 }
 
 export function successOf({ attempts }: Attempts): EndedAttempt | undefined {

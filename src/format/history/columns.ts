@@ -1,13 +1,14 @@
 import { elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { keysOf } from '../../core/objects.ts'
-import { attemptCount } from '../../core/row/attempts.ts'
+import { attemptCount, isRepaired } from '../../core/row/attempts.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
 import { type Fact, factOf, reportLine } from '../../core/row/report.ts'
 import { isUnreadable } from '../../core/row/status.ts'
 import { scheduleOf, windowEndOf } from '../../verdict/found.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { isSettled } from '../../verdict/remarks.ts'
+import { missedFor } from '../../verdict/situations.ts'
 import { zonedTime } from '../local-time.ts'
 import { durationMsOf, instantOrNull, lastReport } from '../slot/row.ts'
 import { colorOfStatus } from '../table.ts'
@@ -70,10 +71,13 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
     csv: ({ one }) => one.status,
     table: {
       heading: 'STATUS',
-      text: ({ one: { status, mark, situation, own, remarks } }) => {
+      text: ({ one }) => {
+        const { status, mark, situation, own, remarks } = one
         if (situation === 'covered') return `${status}, covered`
-        if (mark !== status) return `completed, ${mark}`
         const [remark] = status === 'completed' || status === 'running' ? keysOf(remarks) : []
+        const missedMs = status === 'completed' && remark === undefined ? missedFor(one) : null
+        if (own !== null && missedMs !== null && !isRepaired(own)) return `completed, ${elapsed(missedMs)} late`
+        if (mark !== status) return `completed, ${mark}`
         return `${status}${remark ? `, ${remark}` : ''}${remark && isSettled(own) ? ', settled' : ''}`
       },
       color: colorOfStatus,

@@ -1,5 +1,4 @@
 import { formatInstant } from '../../core/instant.ts'
-import { isRepaired } from '../../core/row/attempts.ts'
 import { rejectedWords } from '../../core/row/rejections.ts'
 import type { Instant, Status } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
@@ -89,11 +88,11 @@ export function openTotal() {
   const counts = new Map<Status, number>()
   let [slots, repaired, count, refused] = [0, 0, 0, 0]
   return {
-    add({ status, own }: JudgedSlot): void {
+    add({ status, own, situation }: JudgedSlot): void {
       slots += 1
       if (status !== null) counts.set(status, (counts.get(status) ?? 0) + 1)
       if (own === null) return
-      if (status === 'completed' && isRepaired(own)) repaired += 1
+      if (situation === 'repaired') repaired += 1
       count += own.rejections.count
       refused += own.rejections.refused
     },

@@ -51,8 +51,9 @@ test('the total counts the slots, the repaired ones, duplicates and refusals', (
   const { add, text } = openTotal()
   const repaired = rowWith({ ending: FAILED }, { trigger: FORCED, ending: SUCCEEDED })
   const rejected = { ...row, rejections: { ...row.rejections, count: 40, refused: 30 } }
-  for (const one of [repaired, rejected, missed, newer]) add(judged(one))
-  expect(text()).toBe('4 slots: 2 completed (1 repaired), 1 missed, 1 unknown; 40 rejected (30 refused)')
+  const missedBefore = judgedAt(NOW, rowWith({ trigger: FORCED, ending: SUCCEEDED }), { graceMs: 4_000 })
+  for (const one of [...[repaired, rejected, missed, newer].map((one) => judged(one)), missedBefore]) add(one)
+  expect(text()).toBe('5 slots: 3 completed (2 repaired), 1 missed, 1 unknown; 40 rejected (30 refused)')
 })
 
 test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
@@ -72,10 +73,12 @@ test('a table says how a slot completed, if not in time and as usual with its fi
   const unusual = judgedAt(NOW, row, expecting)
   const settled = judgedAt(NOW, resolvedAs('COMPLETED', row), expecting)
   const running = judgedAt(NOW + 5_000, rowWith({}), expecting)
-  const statuses = (await lines([[repaired, resolvedAs('COMPLETED'), late, unusual, settled, running]])).map(
-    (line) => /(completed|running).*?(?= {2})/.exec(line)?.[0],
+  const missed = judgedAt(NOW, rowWith({ trigger: FORCED, ending: SUCCEEDED }), { graceMs: 4_000 })
+  const slots = [repaired, resolvedAs('COMPLETED'), late, unusual, settled, missed, running]
+  const statuses = (await lines([slots])).map((line) => /(completed|running).*?(?= {2})/.exec(line)?.[0])
+  const words = ['repaired', 'marked', 'late', 'unusual', 'unusual, settled', '5s late'].map(
+    (word) => `completed, ${word}`,
   )
-  const words = ['repaired', 'marked', 'late', 'unusual', 'unusual, settled'].map((word) => `completed, ${word}`)
   expect(statuses.slice(1)).toEqual([...words, 'running, unusual'])
 })
 

@@ -19,7 +19,7 @@ export const MARKS: Readonly<Record<SlotMark, { readonly sign: string; readonly 
   scheduled: { sign: '○', word: 'scheduled' },
   skipped: { sign: '–', word: 'skipped' },
   marked: { sign: '=', word: 'marked as completed by an operator' },
-  repaired: { sign: '↻', word: 'completed after a failed attempt' },
+  repaired: { sign: '↻', word: 'completed, repaired' },
   completed: { sign: '✓', word: 'completed' },
 }
 
