@@ -24,17 +24,16 @@ export interface LaterRanges extends Pick<ReturnType<typeof collectRanges>, 'add
  * with the last slot before `from` in its range ends the search. Without ranges in the task, nothing is read.
  */
 export async function laterRanges(
-  { task, now, times, inForce: schedules }: TaskFacts,
+  { task, now, times: { skewMs }, rangesUntil, inForce: schedules }: TaskFacts,
   from: Instant,
   read: ReadRows,
 ): Promise<LaterRanges> {
-  const { skewMs, sinceLastSuccess: hasRanges } = times
-  const { add, covering } = collectRanges({ now, skewMs, hasRanges })
-  const end = Math.min(from + LONGEST_RANGE_MS, now + skewMs) + 1
+  const { add, covering } = collectRanges({ now, skewMs, rangesUntil })
+  const end = Math.min(from + LONGEST_RANGE_MS + 1, now + skewMs + 1, rangesUntil)
   const earliest = from - LONGEST_RANGE_MS
   const [last] = dueKeys([{ task, schedules }], earliest, from)
   let left = MAX_LATER_ROWS
-  let isOver = hasRanges !== true || from > now
+  let isOver = from > now
   for (let [since, spanMs] = [from, FIRST_SPAN_MS]; !isOver && since < end && left > 0; since += spanMs, spanMs *= 4) {
     for await (const row of read({ task, since, until: Math.min(since + spanMs, end), limit: left })) {
       left -= 1

@@ -29,7 +29,7 @@ export async function* slotsToCatchUp(
   const due = dueKeys([{ task: known.task, schedules, gaps: gapsOf(known) }], since, Math.min(until, end))
   // What a later run did needs the whole rows.
   const of = factsOf(known.task, known, now)
-  const ranges = of.times.sinceLastSuccess ? await laterRanges(of, until, (query) => readHistory(query, deps)) : null
+  const ranges = since < of.rangesUntil ? await laterRanges(of, until, (query) => readHistory(query, deps)) : null
   const range = { since, until }
   const listed = ranges === null ? listedSlots(known.task, range, deps, pause) : listedRows(known.task, range, deps)
   let count = 0

@@ -83,8 +83,8 @@ export async function* judgedRows(
   for await (const { row, missed } of rowsAndMissed(rows, inForce, range, !fromFirstRow)) {
     const { task, slot } = row ?? missed
     const of = byName.get(task) ?? factsOf(task, undefined, now)
-    const ranges =
-      later.get(task) ?? collectRanges({ now, skewMs: of.times.skewMs, hasRanges: of.times.sinceLastSuccess })
+    const { rangesUntil } = of
+    const ranges = later.get(task) ?? collectRanges({ now, skewMs: of.times.skewMs, rangesUntil })
     later.set(task, ranges)
     const covering = ranges.covering(slot, row)
     if (row !== null) ranges.add(row)

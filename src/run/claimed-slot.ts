@@ -18,7 +18,7 @@ export interface ClaimedSlot {
   readonly halt: AbortSignal
   readonly settings: Settings
   readonly io: RunIo
-  /** The task record by which the run was admitted last. Null: it has not asked, or is forced. */
+  /** The task record by which the run was admitted last. Null: it has not asked, or is forced and found none. */
   record: TaskRecord | null
   /** The lapses of the lease when the range of the attempt was found. Null: it has none. */
   rangeLapses: number | null

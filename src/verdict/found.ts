@@ -7,9 +7,11 @@ import type { CountSlots, Rules } from '../core/task/rules.ts'
 import { type InForce, parseSince, scheduleWith } from '../core/task/schedules-in-force.ts'
 import { type Gap, gapsOf } from '../core/task/suspensions.ts'
 import {
+  EMPTY_TASK_RECORD,
   type ExpectedTimes,
   expectedTimes,
   isOnlyDeclared,
+  rangesUntil,
   rulesOf,
   type TaskRecord,
 } from '../core/task/task-record.ts'
@@ -25,6 +27,8 @@ export interface TaskFacts {
   readonly inForce: readonly InForce[]
   readonly gaps: readonly Gap[]
   readonly times: ExpectedTimes
+  /** The end of the slots whose runs may have ranges. */
+  readonly rangesUntil: Instant
   readonly rules: Rules | null
   /** No scheduled run has stated its schedule. */
   readonly isOnlyDeclared: boolean
@@ -42,6 +46,7 @@ export function factsOf(
   const known = record ?? null
   return {
     ...{ task, now, record, inForce, gaps: gapsOf(known), times: expectedTimes(known), rules: rulesOf(known) },
+    rangesUntil: rangesUntil(known ?? EMPTY_TASK_RECORD),
     isOnlyDeclared: known !== null && isOnlyDeclared(known),
   }
 }

@@ -62,6 +62,7 @@ const STORE = 'dynamodb:cronledger'
 const { slot, schedule } = rowWith({})
 
 const SINCE = slot - 24 * HOUR_MS
+const DECIDED = { at: slot, by: 'ada', reason: 'x' }
 
 interface Situation {
   readonly row?: Row
@@ -119,8 +120,11 @@ const CASES: Readonly<Record<SlotSituation | RemarkName, Situation>> = {
   skipped: { row: resolvedAs('SKIPPED') },
   covered: {
     covering: laterRow(rowWith({ ending: FAILED })),
-    record: { expectations: { since: SINCE, sinceLastSuccess: true } },
-    afterMs: 25 * HOUR_MS,
+    // The runs after it have no range any more.
+    record: {
+      changes: [{ ...DECIDED, from: slot + 25 * HOUR_MS, before: { goesOnFrom: 'last-success' }, after: {} }],
+    },
+    afterMs: 26 * HOUR_MS,
   },
   newer: { raw: { ...RAW, schemaVersion: 9 }, isFinding: true },
   damaged: { raw: { ...RAW, state: 'odd' }, isFinding: true },

@@ -21,9 +21,12 @@ interface WorkRange {
   readonly at: Instant
 }
 
+/** The end of the slots whose runs may have ranges, where none has. */
+export const NO_RANGES = Number.NEGATIVE_INFINITY
+
 interface RangeSettings extends Pick<StatusSettings, 'now' | 'skewMs'> {
-  /** The runs of the task have ranges. Otherwise a row that cannot be read says nothing of earlier slots. */
-  readonly hasRanges?: boolean | undefined
+  /** Only rows of slots before it may have ranges. Left out: none, so a row that cannot be read says nothing of earlier slots. */
+  readonly rangesUntil?: Instant
 }
 
 /** Where the range of a run begins. `searched`: no slot that is done was found after this time. */
@@ -93,7 +96,7 @@ function ownDecision(own: StoredRow | null, { now, skewMs }: RangeSettings): Own
  * added before it is asked for, and slots must be asked for from the newest to the oldest.
  */
 export function collectRanges(settings: RangeSettings) {
-  const { now, skewMs, hasRanges = false } = settings
+  const { now, skewMs, rangesUntil = NO_RANGES } = settings
   let ranges: readonly WorkRange[] = []
   let unread: readonly Instant[] = []
   return {
@@ -101,7 +104,7 @@ export function collectRanges(settings: RangeSettings) {
       // A host whose clock was ahead has made the row, so it says nothing of the slots of today.
       if (row.slot > now + skewMs) return
       if (!isUnreadable(row)) ranges = [...ranges, ...rangesOf(row, settings)]
-      else if (hasRanges) unread = [...unread, row.slot]
+      else if (row.slot < rangesUntil) unread = [...unread, row.slot]
     },
     /**
      * Returns what a later run says of a slot whose own row is `own`. Null: no later run has it in its range, or its own row
@@ -119,7 +122,7 @@ export function collectRanges(settings: RangeSettings) {
       // Of several that failed, the last one has the slots of the others in its range, too.
       const open = later.find(({ kind }) => kind === 'running') ?? later.findLast(({ kind }) => kind !== 'done')
       if (open !== undefined) return { kind: open.kind, by: open.by }
-      const isUnknown = hasRanges && (!isWhole || unread.some((one) => one > slot))
+      const isUnknown = slot < rangesUntil && (!isWhole || unread.some((one) => one > slot))
       return isUnknown ? { kind: 'unknown', by: null } : null
     },
   }

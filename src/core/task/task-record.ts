@@ -1,5 +1,6 @@
 import { isRecord } from '../objects.ts'
 import { DEFAULT_SKEW_MS } from '../row/policy.ts'
+import { NO_RANGES } from '../row/range.ts'
 import {
   beforeRelease,
   beside,
@@ -92,6 +93,12 @@ export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): 
   const stated: Expectations = record?.expectations ?? {}
   const { graceMs = USUAL_GRACE_MS, lateAfterMs = null, doneByMs = null, skewMs = DEFAULT_SKEW_MS } = stated
   return { graceMs, lateAfterMs, doneByMs, skewMs, ...(stated.sinceLastSuccess && { sinceLastSuccess: true }) }
+}
+
+/** Returns the end of the slots whose runs may have ranges: a run of that slot stated that it has none. Infinity: the runs have them. */
+export function rangesUntil({ expectations, changes = [] }: Pick<TaskRecord, 'expectations' | 'changes'>): Instant {
+  if (expectations?.sinceLastSuccess) return Number.POSITIVE_INFINITY
+  return changes.findLast(({ before }) => before[GOES_ON_FROM] !== undefined)?.from ?? NO_RANGES
 }
 
 /** Returns the rules that the runs of a task state for its completed slots. Null: none that this version can read. */
@@ -198,6 +205,8 @@ const NAMES: Member<readonly string[]> = {
   },
 }
 
+const GOES_ON_FROM = 'goesOnFrom'
+
 export const EXPECTATIONS = formOf<StatedExpectations>({
   since: INSTANT,
   graceMs: maybe(INTEGER),
@@ -210,7 +219,7 @@ export const EXPECTATIONS = formOf<StatedExpectations>({
   owner: maybe(TEXT),
   overlap: maybe(oneOf(OVERLAP_RULES)),
   skewMs: maybe(INTEGER),
-  sinceLastSuccess: flag('goesOnFrom', 'last-success'),
+  sinceLastSuccess: flag(GOES_ON_FROM, 'last-success'),
 })
 
 const DECIDED = { at: INSTANT, by: TEXT, reason: TEXT }

@@ -9,7 +9,13 @@ import { type DueKey, dueKeys } from '../../core/task/expected-slots.ts'
 import { tasksAfter } from '../../core/task/pattern.ts'
 import { parseSince } from '../../core/task/schedules-in-force.ts'
 import { isRetired } from '../../core/task/suspensions.ts'
-import { EMPTY_TASK_RECORD, expectedTimes, isNewerRecord, type TaskRecord } from '../../core/task/task-record.ts'
+import {
+  EMPTY_TASK_RECORD,
+  expectedTimes,
+  isNewerRecord,
+  rangesUntil,
+  type TaskRecord,
+} from '../../core/task/task-record.ts'
 import {
   needOf,
   previousSlot,
@@ -378,18 +384,19 @@ const MAX_LATER = 100
 const ROWS_PER_PAGE = 1_000
 
 /**
- * Reads the rows of slots of one task, which come oldest first, by one query. If the runs of the task have ranges, it also reads
- * the rows after them. Returns a function that returns the row of a slot, and what a later run says of it.
+ * Reads the rows of slots of one task, which come oldest first, by one query. If they may lie in the range of a later run, it
+ * also reads the rows after them. Returns a function that returns the row of a slot, and what a later run says of it.
  */
 async function readUpstreamRows(slots: readonly Key[], record: TaskRecord, claimedSlot: ClaimedSlot) {
   const { settings, io, halt } = claimedSlot
   const now = io.clock.now()
-  const { skewMs, sinceLastSuccess: hasRanges = false } = expectedTimes(record)
+  const { skewMs } = expectedTimes(record)
+  const covered = { now, skewMs, rangesUntil: rangesUntil(record) }
   const rows = new Map<Instant, StoredRow>()
   const [first, last] = [slots.at(0), slots.at(-1)]
   if (first !== undefined && last !== undefined) {
     const { task } = first
-    const until = Math.max(last.slot + 1, hasRanges ? endOfLater(last, record, now + skewMs) : 0)
+    const until = endOfLater(last, record, now + skewMs)
     const limit: Limit = { ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }
     let cursor: string | undefined
     do {
@@ -404,16 +411,16 @@ async function readUpstreamRows(slots: readonly Key[], record: TaskRecord, claim
     const listed = rows.get(key.slot) ?? null
     // A damaged row is an error of the read, and it is listed all the same.
     const row = listed !== null && 'damage' in listed ? await readUpstreamRow(key, claimedSlot) : listed
-    if (!hasRanges || readableRow(row)?.state === 'COMPLETED') return { row, covering: null }
     const later = [...rows.values()].filter(({ slot }) => slot > key.slot)
-    return { row, covering: coveringOf(key.slot, row, later, { now, skewMs, hasRanges }) }
+    return { row, covering: coveringOf(key.slot, row, later, covered) }
   }
 }
 
 /** Returns the end of the time in which a later run may have done the work of a slot, or of those before it. */
-function endOfLater({ task, slot }: Key, { schedules }: TaskRecord, latest: Instant): Instant {
-  const until = Math.min(slot + LONGEST_RANGE_MS, latest) + 1
-  const later = [...dueKeys([{ task, schedules: schedules.map(parseSince) }], slot + 1, until)].at(-MAX_LATER)
+function endOfLater({ task, slot }: Key, record: TaskRecord, latest: Instant): Instant {
+  const until = Math.min(slot + LONGEST_RANGE_MS + 1, latest + 1, rangesUntil(record))
+  if (until <= slot) return slot + 1
+  const later = [...dueKeys([{ task, schedules: record.schedules.map(parseSince) }], slot + 1, until)].at(-MAX_LATER)
   return later === undefined ? until : later.slot + 1
 }
 

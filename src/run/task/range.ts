@@ -5,6 +5,7 @@ import { isRunning, readableRow } from '../../core/row/status.ts'
 import { finishRow } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { expectedSlotBefore } from '../../core/schedule/slot.ts'
+import { rangesUntil } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, PendingRow, Row, StoredRow, Trigger } from '../../core/types.ts'
 import type { ListQuery, Page } from '../../store/store.ts'
 import type { Ask } from '../ask.ts'
@@ -35,9 +36,9 @@ export interface Around {
   readonly askedAt: Instant
 }
 
-/** Returns whether the runs of the task have ranges: by the option of this run, or by what earlier ones stated. */
-export function hasRanges({ settings, record }: Pick<ClaimedSlot, 'settings' | 'record'>): boolean {
-  return settings.sinceLastSuccess || record?.expectations?.sinceLastSuccess === true
+/** Returns whether the slot has a range, or may lie in one: by the option of this run, or by what the runs of the task stated. */
+export function hasRanges({ settings, record, request }: ClaimedSlot): boolean {
+  return settings.sinceLastSuccess || (record !== null && request.window.slot < rangesUntil(record))
 }
 
 /**
@@ -52,7 +53,7 @@ export async function readAround(
   ask: Ask,
 ): Promise<Around> {
   const askedAt = clock.now()
-  const ranges = collectRanges({ now: askedAt, skewMs, hasRanges: true })
+  const ranges = collectRanges({ now: askedAt, skewMs, rangesUntil: Number.POSITIVE_INFINITY })
   const rows = new Map<Instant, StoredRow>()
   const range = { task, since: slot - LONGEST_RANGE_MS, until: slot }
   const list = (query: ListQuery) => ask((call) => store.list(query, call))

@@ -40,7 +40,8 @@ export function latestDueSlot({ request, settings, io }: ClaimedSlot): Instant {
 /** Without a record, no view of all tasks would show the slot of a forced run, nor later ones that are missed. */
 export async function listTask(claimedSlot: ClaimedSlot): Promise<void> {
   const { request, io } = claimedSlot
-  if ((io.known.get(request.task) ?? io.known.recent(request.task)) === null)
+  claimedSlot.record = io.known.get(request.task) ?? io.known.recent(request.task)
+  if (claimedSlot.record === null)
     await writeOrWarn(forcedRecord(request.schedule, request.window.slot), 'absent', claimedSlot)
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { collectRanges, coveringOf } from '../../../src/core/row/range.ts'
+import { collectRanges, coveringOf, NO_RANGES } from '../../../src/core/row/range.ts'
 import type { Instant, Row, StoredRow } from '../../../src/core/types.ts'
 import {
   closed,
@@ -20,7 +20,7 @@ const T = rowWith({}).slot
 const S = T - HOUR_MS
 /** The newest slot that is done before `S`. */
 const SINCE = T - 3 * HOUR_MS
-const settings = { now: NOW, skewMs: 30_000, hasRanges: true }
+const settings = { now: NOW, skewMs: 30_000, rangesUntil: NOW + 1 }
 
 /** Returns the row, whose attempts have these starts of their ranges. Undefined: the attempt has no range. */
 function ranged(row: Row, ...since: readonly (Instant | undefined)[]): Row {
@@ -119,5 +119,5 @@ test('a walker from the newest to the oldest slot asks each slot at its turn, an
 test('a walker from the newest to the oldest slot knows that it does not know, if it has not read all later rows of a task with ranges', () => {
   expect(coveringOf(S, null, [], { ...settings, isWhole: false })?.kind).toBe('unknown')
   expect(coveringOf(S, null, [done], { ...settings, isWhole: false })?.kind).toBe('done')
-  expect(coveringOf(S, null, [unreadable], { ...settings, hasRanges: false, isWhole: false })).toBeNull()
+  expect(coveringOf(S, null, [unreadable], { ...settings, rangesUntil: NO_RANGES, isWhole: false })).toBeNull()
 })

@@ -310,6 +310,17 @@ test('a slot of another task that a later run of it has done is done, and one in
   expect(await waits()).toMatchObject({ status: 'completed' })
 })
 
+test('a slot of another task is done by a later run with a range, also if its runs have none any more', async () => {
+  const { time, extract, nightly } = await chain()
+  await time.run(extract(-3, SINCE).result)
+  await time.run(nightly(-3).result)
+  // It has the night -2 in its range.
+  await time.run(extract(-1, SINCE).result)
+  await time.run(extract(0).result)
+  for (const day of [-2, 0])
+    expect(await time.run(nightly(day, { afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
+})
+
 test('a run with a range does not wait for its previous slot if that was missed, but if it failed', async () => {
   const { time, nightly } = await chain()
   const self = (day: number, work = works(1)) =>

@@ -88,6 +88,14 @@ test('nothing is caught up with --catch-up-mode once, which is now --since-last-
   await expect(other).rejects.toThrow('catch-up-mode "all" is not allowed. Use --since-last-success')
 })
 
+test('nothing is caught up that a run with a range has done, also if the runs have none any more', async () => {
+  const { play } = ledgerOf()
+  await play(-5, { sinceLastSuccess: true })
+  await play(-3, { sinceLastSuccess: true })
+  await play(-2)
+  expect((await play(0, CATCH_UP)).days).toEqual([-1, 0])
+})
+
 test('only slots of the span, past the grace, and before the own slot', async () => {
   const { time, play } = ledgerOf()
   await play(-9)

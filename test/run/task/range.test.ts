@@ -224,6 +224,8 @@ describe('runs with a range', () => {
     expect((await run(3, works(1), { settings: {} })).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
     const later = await run(5, works(1), { settings: {} })
     expect(later.result).toMatchObject({ status: 'completed' })
+    // The record does not say any more that its runs have ranges.
+    expect((await run(2, works(1), { settings: {} })).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
   })
 
   test('without a success, the row says how far back it was searched, and what came after that is done', async () => {
@@ -271,7 +273,7 @@ describe('runs with a range', () => {
     expect(await row(3)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
   })
 
-  test('are given to a forced run by the record, also after a first run that found no success', async () => {
+  test('are given to a forced run by the record, also after a first run that found no success, and refuse it if they did its work', async () => {
     const now = Date.parse('2026-11-26T04:00:00Z')
     const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
     const daily = { task: TASK, schedule: '0 3 * * *' }
@@ -281,6 +283,10 @@ describe('runs with a range', () => {
     await run({ ...daily, eventTime: first, sinceLastSuccess: true }, batch)
     await run({ ...daily, force: { slot: missed, reason: 'missed' } }, batch)
     expect(given).toEqual([null, first])
+    // The runs have no range any more.
+    await run({ ...daily, eventTime: new Date('2026-11-26T03:00:00Z') }, batch)
+    const before = run({ ...daily, force: { slot: new Date('2026-11-23T03:00:00Z'), reason: 'missed' } }, batch)
+    expect(await before).toMatchObject({ code: 65, started: 0 })
   })
 
   test('give the batch a variable, which is not set if there is no success', async () => {
