@@ -134,8 +134,8 @@ const BUGS: readonly Mutation[] = [
     simulation: false,
     scenario: 'a range and an earlier run without one',
     file: 'src/run/task/range.ts',
-    from: 'return settings.sinceLastSuccess || record?.expectations?.sinceLastSuccess === true',
-    to: 'return settings.sinceLastSuccess && record !== undefined',
+    from: 'return settings.sinceLastSuccess || (record !== null && request.window.slot < rangesUntil(record))',
+    to: 'return settings.sinceLastSuccess',
   },
 ]
 
