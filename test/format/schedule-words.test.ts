@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isForm } from '../../src/core/schedule/form.ts'
 import { parseSchedule } from '../../src/core/schedule/schedule.ts'
 import { inWords } from '../../src/format/schedule-words.ts'
 
@@ -56,7 +55,7 @@ test('no expression of the shared vectors fails, or has a word that is not one',
   const text = readFileSync(new URL('../fixtures/schedule-vectors.jsonl', import.meta.url), 'utf8')
   for (const line of text.trim().split('\n')) {
     const { expr: expression, tz: zone, anchor, error } = JSON.parse(line)
-    if (error || !isForm(expression)) continue
+    if (error) continue
     const spec = { expression, zone, ...(anchor !== undefined && { anchor: Date.parse(anchor) }) }
     expect(inWords(parseSchedule(spec)), expression).not.toMatch(/undefined|NaN|null|^$/)
   }

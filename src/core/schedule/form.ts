@@ -1,5 +1,5 @@
 import { DAY_MS } from '../duration.ts'
-import { LedgerError, type Problem, quote, scheduleProblem } from '../errors.ts'
+import { type Problem, quote } from '../errors.ts'
 import { parseLocal } from '../instant.ts'
 import { isKeyOf } from '../objects.ts'
 import type { CronFields } from './calendar.ts'
@@ -69,14 +69,4 @@ function parseAt(text: string, problem: Problem): { readonly local: number; read
   throw problem(
     `at is ${quote(text)}. Use a date and time without an offset (yyyy-mm-ddThh:mm:ss) in the years 1970 to 2199.`,
   )
-}
-
-export function isForm(expression: string): boolean {
-  try {
-    readForm(expression, scheduleProblem(expression))
-    return true
-  } catch (error) {
-    if (error instanceof LedgerError) return false
-    throw error
-  }
 }

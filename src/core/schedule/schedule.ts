@@ -1,7 +1,6 @@
-import { LedgerError, type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
+import { type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
 import type { Instant, ScheduleSpec } from '../types.ts'
-import { type Form, readForm } from './form.ts'
-import { findMistake } from './mistakes.ts'
+import { readForm } from './form.ts'
 import { canFire, type Schedule } from './slot.ts'
 import { firstInstantAt, openZone } from './zone.ts'
 
@@ -36,7 +35,7 @@ function parse(spec: ScheduleSpec): Schedule {
   if (expression === '') throw problem('it is empty. Use one such as "0 3 * * *" or "cron(0 3 * * ? *)".')
   const zone = openZone(spec.zone)
   const trimmed = { ...spec, expression }
-  const form = readFormOrExplain(expression, spec.anchor !== undefined, problem)
+  const form = readForm(expression, problem)
   if (form.kind === 'rate') return { spec: trimmed, ...form, anchor: checkAnchor(spec.anchor, problem) }
   if (spec.anchor !== undefined) throw problem('only rate(…) has an anchor. Leave out --anchor.')
   switch (form.kind) {
@@ -50,16 +49,6 @@ function parse(spec: ScheduleSpec): Schedule {
       throw problem(
         `it can never fire in ${spec.zone}. No date of the calendar, or no time of the zone's clocks, matches it.`,
       )
-  }
-}
-
-function readFormOrExplain(expression: string, hasAnchor: boolean, problem: Problem): Form {
-  try {
-    return readForm(expression, problem)
-  } catch (error) {
-    if (!(error instanceof LedgerError)) throw error
-    const mistake = findMistake(expression, hasAnchor)
-    throw mistake === null ? error : problem(mistake)
   }
 }
 

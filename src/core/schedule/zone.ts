@@ -1,7 +1,7 @@
 import { IANAZone } from 'luxon'
 import { quote, usageError } from '../errors.ts'
+import { suggestion } from '../near.ts'
 import type { Instant } from '../types.ts'
-import { zoneAdvice } from './mistakes.ts'
 
 /** A stretch of time `[from, to)` in which a zone's clocks do not change, in seconds since 1970 UTC. */
 interface Piece {
@@ -50,7 +50,9 @@ const UTC_ZONE: Zone = { pieceAt: () => ALWAYS }
 export function openZone(name: string): Zone {
   if (name === 'UTC') return UTC_ZONE
   if (!isZone(name)) {
-    throw usageError(`timezone ${quote(name)} is not an IANA time zone name. ${zoneAdvice(name, isZone)}`)
+    // A short name, such as that of an offset, is near to another one by chance.
+    const near = name.includes('/') ? suggestion(name, Intl.supportedValuesOf('timeZone')) : ''
+    throw usageError(`timezone ${quote(name)} is not an IANA time zone name.${near} Use one such as Asia/Tokyo or UTC.`)
   }
   const zone = IANAZone.create(name)
   const cells = new Map<number, readonly Piece[]>()

@@ -158,9 +158,9 @@ it.each([
   ],
   ['rate(36526 days)', 'rate is "36526 days"'],
   [`rate(${'9'.repeat(200)} days)`, '1 minute to 36525 days'],
-  ['rate(5minutes)', 'rate(…) is not in this form'],
+  ['rate(5minutes)', 'Use a whole number and minutes'],
   ['rate(5 seconds)', 'rate is "5 seconds"'],
-  ['rate(5 Minutes)', 'rate(…) is not in this form'],
+  ['rate(5 Minutes)', 'Use a whole number and minutes'],
 ])('rate(…) refuses %s', (expression, problem) => {
   expect(refusal(expression, 'UTC', 0)).toContain(problem)
 })
@@ -248,8 +248,36 @@ it.each([
   '\u001b[2J',
 ])('timezone refuses %j', (zone) => {
   for (const expression of ['0 3 * * *', 'at(2026-01-01T00:00:00)', 'rate(1 day)']) {
-    expect(refusal(expression, zone)).toMatch(/^timezone ".{0,301}" is not an IANA time zone name\. Use .+\.$/)
+    expect(refusal(expression, zone)).toMatch(
+      /^timezone ".{0,301}" is not an IANA time zone name\.( Did .+\?)? Use .+\.$/,
+    )
   }
+})
+
+it.each([
+  ['Asia/Tokio', ' Did you mean Asia/Tokyo?'],
+  ['UTC+9', ''],
+  ['JST', ''],
+])('the error about timezone %j has the name that is near to it, if it is that of a place', (zone, near) => {
+  expect(refusal('0 3 * * *', zone)).toBe(
+    `timezone "${zone}" is not an IANA time zone name.${near} Use one such as Asia/Tokyo or UTC.`,
+  )
+})
+
+it.each([
+  ['0 0 3 * * ?', /^"\?" is only for AWS expressions\. Write an AWS expression as "cron\(…\)"/],
+  ['cron(0 3 * * *)', /^day of month is "\*" and day of week is "\*"\. Exactly one of the two must be "\?"\.$/],
+  ['every day at 3am', /^it has 4 fields\. Use 5/],
+  ['0 3 * *', /^it has 4 fields\. Use 5/],
+  ['3', /^it has 1 field\. /],
+  ['0 0 * * 8', /^day of week is "8"\. Use 0-7/],
+  ['H 3 * * *', /^minutes is "H"\. Use 0-59/],
+  ['0 22-2 * * *', /^hours is "22-2"\. Use 0-23.* A range goes from low to high\.$/],
+  ['0 0 */40 * *', /^day of month is "\*\/40"\. Use 1-31.* A step goes from 1 to the number of values\.$/],
+  ['cron(0 0 1/40 * ? *)', /^day of month is "1\/40"\. Use 1-31.* A step goes from 1 to the number of values\.$/],
+  ['@reboot', /^"@reboot" is not a macro\. Use one of @hourly /],
+])('the error about %j has the value and what is allowed', (expression, message) => {
+  expect(refusal(expression).replace(`schedule ${JSON.stringify(expression)}: `, '')).toMatch(message)
 })
 
 it('the text of an expression is kept without the white space around it', () => {
