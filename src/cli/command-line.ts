@@ -2,25 +2,17 @@ import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../core/errors.ts'
-import { didYouMean, nearest } from '../core/near.ts'
+import { nearest } from '../core/near.ts'
 import type { Environment } from '../core/types.ts'
-import { COMMANDS, commandsMeant } from './command-table.ts'
+import { COMMANDS } from './command-table.ts'
 
 /** Returns the error for a word where the command belongs. `argv` has the words after it. */
 export function unknownCommand(name: string, argv: readonly string[]): LedgerError {
   const [command] = argv.filter((word) => Object.hasOwn(COMMANDS, word))
-  const near = nearest(name, [
-    ...Object.keys(COMMANDS),
-    'help',
-    'exit-codes',
-    'environment',
-    'operating',
-    '--help',
-    '--version',
-  ])
-  const meant = commandsMeant(name).length > 0 || near === null ? commandsMeant(name) : [near]
+  const near = nearest(name, [...Object.keys(COMMANDS), 'help', '--help', '--version'])
   const what = `unknown command ${quote(name)}.`
-  if (meant.length > 0) return usageError(`${what}${didYouMean(meant)} See cronledger --help.`)
+  // One that begins in another way may be the opposite, such as unpause.
+  if (near?.[0] === name[0]) return usageError(`${what} Did you mean ${near}? See cronledger --help.`)
   if (name.startsWith('-')) {
     return usageError(
       `${what} Put the command before its options: cronledger ${command ?? 'run'} ${withoutSecret(name)} …`,

@@ -56,32 +56,3 @@ cronledger help COMMAND  shows the options of a command, with examples.
 cronledger help TOPIC    explains exit-codes, environment or operating (what to do at 3 a.m.).
 cronledger --version     shows the versions of cronledger, Node and the time zone data.
 The documentation: https://github.com/cronledger/cronledger#readme`
-
-/** The names that other tools have for a command, and the commands here that have their meaning. */
-const COMMANDS_OF_OTHERS: readonly (readonly [names: string, commands: readonly string[]])[] = [
-  ['start trigger', ['run']],
-  ['retry backfill force', ['rerun']],
-  ['list ls', ['tasks', 'history']],
-  ['status', ['check', 'history']],
-  ['doctor validate verify test', ['setup --check', 'explain']],
-  ['log logs', ['history', 'show']],
-  ['describe', ['show']],
-  ['complete skip unlock release', ['resolve']],
-  ['suspend stop', ['pause']],
-  ['disable', ['pause', 'retire']],
-  // The nearest names would be the opposite: pause and retire.
-  ['unpause unretire enable', ['resume']],
-  ['delete remove', ['retire']],
-  ['init install migrate upgrade', ['setup']],
-  ['print', ['template']],
-  ['ui dashboard', ['serve']],
-  ['export', ['report', 'history']],
-  ['next', ['explain', 'tasks']],
-  ['register add', ['declare']],
-  ['version', ['--version']],
-]
-
-export function commandsMeant(name: string): readonly string[] {
-  const [, commands] = COMMANDS_OF_OTHERS.find(([names]) => names.split(' ').includes(name.toLowerCase())) ?? []
-  return commands ?? []
-}

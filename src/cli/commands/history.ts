@@ -1,6 +1,5 @@
 import { setTimeout as delay, setImmediate as idle } from 'node:timers/promises'
 import type { Ledger } from '../../api.ts'
-import { didYouMean, nearest } from '../../core/near.ts'
 import { isKeyOf, keysOf } from '../../core/objects.ts'
 import { reportedFacts } from '../../core/row/report.ts'
 import { type Instant, STATUSES } from '../../core/types.ts'
@@ -135,10 +134,8 @@ export const history = defineCommand(help, async (values, { argv, env, sink }) =
   await printAll(text)
   for (const problem of problems) sink.write(printable(`cronledger: missed slots are not shown: ${problem}`))
   const unknown = fields.filter((name) => !reported.has(name))
-  if (unknown.length > 0) {
-    const near = unknown.flatMap((name) => nearest(name, [...reported]) ?? [])
-    sink.write(printable(`cronledger: none of these slots has reported ${listed(unknown, 'or')}.${didYouMean(near)}`))
-  }
+  if (unknown.length > 0)
+    sink.write(printable(`cronledger: none of these slots has reported ${listed(unknown, 'or')}.`))
   const all = countedSince === null ? 'show all of them' : 'show and count all of them'
   if (isCut) sink.write(`cronledger: only the newest ${limit} slots are shown. Use --limit 0 to ${all}.`)
   return problems.length > 0 && values.status?.includes('missed') ? EXIT.shape : EXIT.ok

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { quote, usageError } from '../../core/errors.ts'
-import { didYouMean, suggestion } from '../../core/near.ts'
+import { suggestion } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
 import { EXIT } from '../../exit-code.ts'
 import { listed, printable } from '../../format/text.ts'
@@ -32,18 +32,6 @@ const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what
   cronjob: { file: 'cronjob.yaml', what: 'CronJob of Kubernetes for a batch' },
   postgres: { file: 'postgres.sql', what: 'Roles of a ledger in PostgreSQL, and a role limited to one task' },
 }
-
-/** The names that templates had before, and those that other tools use. */
-const OTHER_TEMPLATE_NAMES = new Map([
-  ['iam', ['runner-policy', 'auditor-policy', 'operator-policy']],
-  ['cloudformation', ['ledger', 'batch']],
-  ['cfn', ['ledger', 'batch']],
-  ['stack', ['ledger', 'batch']],
-  ['terraform', ['terraform-ledger', 'terraform-batch']],
-  ['cdk', ['cdk-ledger', 'cdk-batch']],
-  ['kubernetes', ['cronjob']],
-  ['k8s', ['cronjob']],
-])
 
 const PAGE = 'docs/reference/templates.md'
 
@@ -127,6 +115,5 @@ function templateList(): string {
 }
 
 function unknownTemplate(name: string) {
-  const hint = didYouMean(OTHER_TEMPLATE_NAMES.get(name) ?? []) || suggestion(name, help.words)
-  return usageError(`unknown template ${quote(name)}.${hint} Use ${listed(help.words, 'or')}.`)
+  return usageError(`unknown template ${quote(name)}.${suggestion(name, help.words)} Use ${listed(help.words, 'or')}.`)
 }

@@ -1,7 +1,6 @@
 import { basename } from 'node:path'
 import { type LedgerError, quote, usageError, withoutSecret } from '../../core/errors.ts'
 import { didYouMean, nearest } from '../../core/near.ts'
-import { isKeyOf } from '../../core/objects.ts'
 import { type OptionSpec, optionName } from '../../core/option.ts'
 import { isTaskName } from '../../core/user-text.ts'
 import type { CommandHelp } from './options.ts'
@@ -12,46 +11,21 @@ export interface Line {
   readonly hasBatch: boolean
 }
 
-/** For each option, how other tools or other commands name it. Some have a value. The first one that a command has is meant. */
+/** How other tools or other commands name the options that decide in which slot a run starts. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   timezone: 'tz zone time-zone schedule-expression-timezone',
   schedule: 'schedule-expression cron',
   task: 'name task-name',
-  store: 'table',
   'event-time': 'time event scheduled-time',
-  'force-slot': 'slot force f',
+  'force-slot': 'slot force',
   'force-only': 'only',
-  slot: 'event-time date time force f',
-  state: 'status',
-  status: 'state',
-  only: 'force-only status state',
-  'only failed': 'failed',
-  'status failed': 'failed',
-  'only missed': 'missed',
-  'status missed': 'missed',
-  'status rejected': 'duplicates rejected',
-  from: 'since',
-  to: 'until',
-  since: 'from last date',
-  until: 'to for',
-  at: 'slot time date',
-  'limit 0': 'all',
-  limit: 'last',
-  'max-attempts': 'retries retry attempts max-retries',
-  retention: 'ttl expire expiry',
-  reason: 'message',
-  out: 'output',
-  format: 'output',
-  'format csv': 'csv',
-  after: 'depends-on dependencies upstream needs wait-for',
-  'done-by': 'sla deadline',
-  log: 'json quiet',
+  only: 'force-only',
 }
 
 /** Returns the option that a name of another tool or command means, or null. `has`: whether a command has an option. */
-export function otherName(name: string, has: (option: string) => boolean = () => true): string | null {
-  const others = Object.entries(OTHER_NAMES).filter(([, names]) => names.split(' ').includes(name))
-  return others.find(([option]) => has(option.replace(/ .*/, '')))?.[0] ?? null
+export function otherName(name: string, has: (option: string) => boolean): string | null {
+  const found = Object.entries(OTHER_NAMES).find(([option, names]) => has(option) && names.split(' ').includes(name))
+  return found?.[0] ?? null
 }
 
 /** Returns whether the name of a variable, without its prefix, probably means an option. */
@@ -59,16 +33,6 @@ export function isOtherName(variable: string, option: string): boolean {
   const name = variable.toLowerCase().replaceAll('_', '-')
   return otherName(name, (one) => one === option) !== null || nearest(name, [option]) !== null
 }
-
-/** Options of the command line of AWS, and the variables that have their meaning here. */
-const AWS_VARIABLES: Readonly<Record<string, string>> = {
-  region: 'AWS_REGION',
-  profile: 'AWS_PROFILE',
-  'endpoint-url': 'AWS_ENDPOINT_URL_DYNAMODB',
-}
-
-/** The options whose values are in the record of a task. Most commands only read the record. */
-const OF_RECORD: ReadonlySet<string> = new Set('schedule timezone anchor grace late-after done-by skew'.split(' '))
 
 /** The hyphens of an option, or the long dash that a word processor makes of them. */
 export const DASHES = /^[-\u2010-\u2015\u2212]+/
@@ -81,34 +45,10 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const [shown = ''] = withoutSecret(word).split('=', 1)
   const what = `unknown option ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}.`
   const name = shown.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
-  if (!word.startsWith('-') && (name === '' || flags.has(name))) {
-    return usageError(`${what} It ${name === '' ? 'is' : 'begins with'} a long dash. Type two hyphens: --${name}`)
-  }
-  if (name === 'dry-run' && !flags.has(name)) {
-    return usageError(
-      `${what} ${command.name} has no trial. To see the slots of a schedule: cronledger explain. To check the setup of a batch: cronledger setup --check`,
-    )
-  }
-  if (word === '-v') return usageError(`${what} Did you mean cronledger --version?`)
-  if (isKeyOf(name, AWS_VARIABLES)) return usageError(`${what} Set the variable ${AWS_VARIABLES[name]} instead.`)
-  const recorded = OF_RECORD.has(name) ? name : otherName(name, (option) => OF_RECORD.has(option))
-  if (recorded !== null && flags.has('store') && !flags.has('schedule')) {
-    const ahead =
-      recorded === 'skew' ? '' : ' To record that before the first run, or a change ahead: cronledger declare'
-    return usageError(
-      `${command.name} has no option ${shown}, because it uses what the runs of the task have recorded.${ahead}`,
-    )
-  }
   const near = flags.has(name)
     ? name
-    : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]) ?? begunBy(name, flags))
+    : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]))
   return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
-}
-
-/** Returns the only option that begins with the text, or null. */
-function begunBy(begin: string, flags: Line['flags']): string | null {
-  const [only, another] = [...flags.keys()].filter((flag) => flag.startsWith(begin))
-  return another === undefined ? (only ?? null) : null
 }
 
 /** An argument that is neither an option nor the value of one. */
@@ -135,21 +75,10 @@ export function unexpectedArgument(line: Line, strays: readonly [Stray, ...Stray
       `${what}. Put the batch command after --, for example: cronledger ${command.name} … -- ${example}`,
     )
   }
-  const name = word.toLowerCase()
   const mayBeTask = flags.has('task') && (!command.takesTask || command.runsBatch) && isTaskName(word)
   const asTask = mayBeTask ? ` If it is the task, use --task ${word}.` : ''
-  const meant = flags.has(name) ? didYouMean([`--${name}`]) : asTask
   const takes = command.takesTask ? 'one task name and options' : `options only${hasBatch ? ' before --' : ''}`
-  return usageError(
-    `${what}.${asList(first, line)}${meant} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`,
-  )
-}
-
-/** Returns advice for an argument that may belong to the list before it: `--after feed, rates`. */
-function asList({ word, before }: Stray, { flags }: Line): string {
-  const spec = before === null ? undefined : flags.get(before.flag)
-  const isPart = spec?.kind === 'names' || (spec?.kind === 'words' && spec.choices.includes(word))
-  return before !== null && isPart ? ` Put commas between the values of --${before.flag}, without spaces.` : ''
+  return usageError(`${what}.${asTask} ${command.name} takes ${takes}. See cronledger ${command.name} --help.`)
 }
 
 /** Returns whether the argument is probably a part of the value before it, which a shell has split. */

@@ -1,7 +1,6 @@
 import { parseDuration } from '../../core/duration.ts'
 import { quote, usageError } from '../../core/errors.ts'
-import { didYouMean, suggestion } from '../../core/near.ts'
-import { isKeyOf } from '../../core/objects.ts'
+import { suggestion } from '../../core/near.ts'
 import { allowedText, allowedWithReason, isAllowed, type NumberSpec, type OptionSpec } from '../../core/option.ts'
 import { checkUpstream } from '../../core/user-text.ts'
 import { listed } from '../../format/text.ts'
@@ -65,22 +64,10 @@ function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
   }
 }
 
-/** The words of other tools for a status, with those that an option may have for it. */
-const OTHER_WORDS: Readonly<Record<string, readonly string[]>> = {
-  success: ['completed', 'succeeded'],
-  succeeded: ['completed'],
-  done: ['completed'],
-  error: ['failed'],
-}
-
 function readChoice(name: string, word: string, choices: readonly string[], several: string): string {
   if (choices.includes(word)) return word
-  const lower = word.toLowerCase()
-  const meant = [lower, ...(isKeyOf(lower, OTHER_WORDS) ? (OTHER_WORDS[lower] ?? []) : [])].filter((one) =>
-    choices.includes(one),
-  )
-  const hint = meant.length > 0 ? didYouMean(meant) : suggestion(word, choices)
-  throw usageError(`${name} ${quote(word)} is not allowed.${hint} Use ${listed(choices, 'or')}${several}.`)
+  const near = suggestion(word.toLowerCase(), choices)
+  throw usageError(`${name} ${quote(word)} is not allowed.${near} Use ${listed(choices, 'or')}${several}.`)
 }
 
 function readInteger(name: string, text: string, spec: NumberSpec): number {

@@ -175,7 +175,7 @@ test.each([
   [['pause', 'nightly'], '--reason is missing'],
   [['pause', '--all', 'nightly', ...WHY], '--all and task nightly are both given'],
   [['pause', ...WHY], '--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.'],
-  [['unpause', 'nightly'], 'unknown command "unpause". Did you mean resume?'],
+  [['unpause', 'nightly'], 'unknown command "unpause". See cronledger --help.'],
 ])('a command line that is wrong: %j', async (args, message) => {
   const { call, run, task } = ledger()
   await run(day(-1))

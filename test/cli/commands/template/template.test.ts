@@ -39,9 +39,6 @@ test('template lists what it prints, and prints a file of the package byte for b
 test.each([
   [['everything'], /^unknown template "everything"\. Use ledger, batch, parameters, .* or postgres\.$/],
   [['postgress'], /Did you mean postgres\?/],
-  [['iam'], /Did you mean runner-policy or auditor-policy or operator-policy\?/],
-  [['terraform'], /Did you mean terraform-ledger or terraform-batch\?/],
-  [['cfn'], /Did you mean ledger or batch\?/],
   [['--task', 'x'], /the template comes first/],
   [['batch', '--task=x'], /^template batch takes no --task, because it prints the same file/],
   [['parameters'], /^--store, --task and --schedule are missing\./],
