@@ -1,7 +1,6 @@
 import { constants } from 'node:os'
 import { type ErrorKind, LedgerError } from './core/errors.ts'
 import { isKeyOf } from './core/objects.ts'
-import { realTimeSignalNumber } from './core/signal.ts'
 import { onAbort } from './process/clock.ts'
 import type { Stops } from './process/signals.ts'
 import type { CaughtUp, RunOutcome } from './run/run-trigger.ts'
@@ -95,7 +94,8 @@ function exitCodeOfFailure(failed: Failed, stopSignal: string | null): number {
 
 /** Returns 128 + the number, as shells do. We do not raise the signal, since PID 1 cannot end itself by one. */
 export function exitCodeOfSignal(signal: string): number {
-  return 128 + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : (realTimeSignalNumber(signal) ?? 0))
+  // Node has no name for 32 to 64: `signal 40`.
+  return 128 + (isKeyOf(signal, constants.signals) ? constants.signals[signal] : Number(signal.replace('signal ', '')))
 }
 
 /** Resolves on the first stop signal, to the exit code of a command that has nothing to end in order. */

@@ -10,12 +10,7 @@ import { checkedTask, type KnownTask, knownTask, readTaskRecord, readTaskRecords
 import { usageError } from './core/errors.ts'
 import { defined } from './core/objects.ts'
 import { DEFAULT_RERUNNABLE, readResolvedState } from './core/row/policy.ts'
-import {
-  readInstant,
-  rememberingParser,
-  type ScheduleOptions,
-  scheduleOptions,
-} from './core/schedule/schedule-options.ts'
+import { readInstant, type ScheduleOptions, scheduleOptions } from './core/schedule/schedule-options.ts'
 import { expectedTimes } from './core/task/task-record.ts'
 import type { Instant, ScheduleSpec } from './core/types.ts'
 import { checkOperator } from './core/user-text.ts'
@@ -42,7 +37,6 @@ export function createLedger({ store, log }: LedgerOptions): Ledger {
     isLocal: () => describeStore(storeName).isLocal,
     open: connection.open,
     host: hostOnce(),
-    parse: rememberingParser(),
     known: knownRecords(systemClock),
     findMissed: slotsToCatchUp,
     clock: systemClock,

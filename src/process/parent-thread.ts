@@ -1,6 +1,5 @@
 import { Worker } from 'node:worker_threads'
 import { asError } from '../core/errors.ts'
-import { realTimeSignalName } from '../core/signal.ts'
 import type { Environment } from '../core/types.ts'
 import { type Death, readDeath } from './proc.ts'
 
@@ -198,5 +197,5 @@ function withDeath({ code, signal }: CommandEnd, death: Death | null): CommandEn
   if (code !== 0) return { code, signal }
   if (death === 'unreadable') return { ...NO_END, lost: 'this process lacked file descriptors or memory to read it' }
   const killer = typeof death === 'object' ? death?.killer : null
-  return killer == null ? { code, signal } : { code: null, signal: realTimeSignalName(killer) }
+  return killer == null ? { code, signal } : { code: null, signal: `signal ${killer}` }
 }

@@ -2,12 +2,11 @@ import { quote, usageError } from '../core/errors.ts'
 import type { RunContext, RunEvent } from '../core/event.ts'
 import { defined, type OrUndefined } from '../core/objects.ts'
 import { DEFAULT_FORCED, DEFAULT_RERUNNABLE, type Policy, type Rerunnable, readRerunnable } from '../core/row/policy.ts'
-import type { Schedule } from '../core/schedule/schedule.ts'
 import { readSchedule, type ScheduleOptions } from '../core/schedule/schedule-options.ts'
 import type { MissedSlot } from '../core/task/expected-slots.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
 import { traceOf } from '../core/trace.ts'
-import type { Environment, ScheduleSpec } from '../core/types.ts'
+import type { Environment } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type VerdictJson, verdictJson } from '../format/verdict.ts'
 import type { Clock } from '../process/clock.ts'
@@ -107,7 +106,6 @@ export interface TriggerParts
   isLocal(): boolean
   open(): Promise<OpenedStore>
   host(): Promise<HostFacts>
-  parse(spec: ScheduleSpec): Schedule
   readonly env: Environment
   /** The environment of the batch, whose trace the run continues. Left out: the run is in none. */
   readonly traceEnv?: Environment
@@ -247,10 +245,10 @@ function slotRunner<T>(
 async function readRequest(
   options: TriggerOptions,
   settings: Settings,
-  { storeName, host: findHost, parse, clock, newId, env }: TriggerParts,
+  { storeName, host: findHost, clock, newId, env }: TriggerParts,
 ) {
   checkTaskName(options.task)
-  const schedule = readSchedule(options, parse)
+  const schedule = readSchedule(options)
   const { host, place: knownPlace, warning: hostWarning } = await findHost()
   // POSIX lets a name of a file of zone data begin with a colon.
   const hostZone = env['TZ']?.replace(/^:/, '')

@@ -1,7 +1,7 @@
 import { DAY_MS, formatDuration } from '../core/duration.ts'
 import { quote, usageError } from '../core/errors.ts'
 import type { RunEvent } from '../core/event.ts'
-import { formatInstant, isDate, isLocalTime, parseInstant } from '../core/instant.ts'
+import { formatInstant, isLocalTime, parseInstant } from '../core/instant.ts'
 import { isRecord } from '../core/objects.ts'
 import type { Facts } from '../core/row/policy.ts'
 import { longestGapMs } from '../core/schedule/gaps.ts'
@@ -169,7 +169,6 @@ function readForced(
   return { trigger: { kind: 'forced', by, reason, ...chosen }, window, objection: null, notices: [] }
 }
 
-/** Throws a usage error for a text that is not a time, and for a placeholder that EventBridge Scheduler did not replace. */
 function eventTimeOf(text: string | undefined, now: Instant): { eventTime: Instant; source: EventTimeSource } {
   if (text === undefined) return { eventTime: now, source: 'clock' }
   return /^\s*\{(?!\{)/.test(text)
@@ -177,27 +176,8 @@ function eventTimeOf(text: string | undefined, now: Instant): { eventTime: Insta
     : { eventTime: parseEventTime(text), source: 'event-time' }
 }
 
-/** A part that Airflow, GitHub Actions, a shell or another program should have replaced. */
-const TEMPLATE = /\{\{.*\}\}|\$\{.*\}|\$\(.*\)|^\$\w+$|^%\w+%$/
-
 function parseEventTime(text: string): Instant {
-  if (/^<aws\..*>$/.test(text)) {
-    throw usageError(
-      `event time ${quote(text)} was not replaced. Only EventBridge Scheduler replaces it, and only in the input of its target.`,
-    )
-  }
-  if (text.startsWith(JOB_PREFIX)) return timeOfJob(text.slice(JOB_PREFIX.length))
-  if (TEMPLATE.test(text)) {
-    throw usageError(
-      `event time ${quote(text)} was not replaced. Write the time itself, or check where the scheduler replaces such a text.`,
-    )
-  }
-  if (isDate(text)) {
-    throw usageError(
-      `event time ${quote(text)} is a date without a time. To run the slot of that day, run: cronledger rerun --slot ${text} …`,
-    )
-  }
-  return parseInstant(text, 'event time')
+  return text.startsWith(JOB_PREFIX) ? timeOfJob(text.slice(JOB_PREFIX.length)) : parseInstant(text, 'event time')
 }
 
 const JOB_PREFIX = 'k8s-job:'
@@ -208,20 +188,9 @@ const FIRST_JOB_MINUTE = Date.UTC(2021, 0, 1) / 60_000
 function timeOfJob(name: string): Instant {
   const minute = Number(/-(\d{8,9})$/.exec(name)?.[1] ?? 0)
   if (minute >= FIRST_JOB_MINUTE) return parseInstant(formatInstant(minute * 60_000), 'event time')
-  throw usageError(`event time ${quote(JOB_PREFIX + name)} ${jobMistake(name)}`)
-}
-
-function jobMistake(name: string): string {
-  if (name === '') {
-    return 'has no name. The Pod has no label batch.kubernetes.io/job-name. Before Kubernetes 1.27, use the label job-name.'
-  }
-  if (name.startsWith('$(')) {
-    return 'was not replaced. Define that variable in the env of the same container, before this one.'
-  }
-  const pod = /^(.+-\d{8,9})-[a-z0-9]{5}$/.exec(name)?.[1]
-  return pod === undefined
-    ? 'does not end with a scheduled minute, as nightly-29400000 does, so this Job was not started by a schedule. To run a slot by hand, give --force-slot with --reason instead of the event time.'
-    : `is the name of a Pod. Use the name of its Job, k8s-job:${pod}.`
+  throw usageError(
+    `event time ${quote(JOB_PREFIX + name)} does not end with a scheduled minute, as nightly-29400000 does, so it is not the name of a Job that a schedule started. To run a slot by hand, give --force-slot with --reason instead of the event time.`,
+  )
 }
 
 function timeOfEvent(json: string): string {

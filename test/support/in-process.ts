@@ -1,7 +1,6 @@
 import { slotsToCatchUp } from '../../src/audit/slots-to-catch-up.ts'
 import { LedgerError } from '../../src/core/errors.ts'
 import type { RunEvent } from '../../src/core/event.ts'
-import { rememberingParser } from '../../src/core/schedule/schedule-options.ts'
 import { exitCodeOf } from '../../src/exit-code.ts'
 import { type Attempt, tryFunction } from '../../src/function-work.ts'
 import { readMethods } from '../../src/ledger.ts'
@@ -23,7 +22,6 @@ export function inProcess(store: Store, clock: Clock = systemClock) {
     isLocal: () => false,
     open: async () => ({ store, warnings: [] }),
     host: async () => ({ host: { host: 'host' }, place: null }),
-    parse: rememberingParser(),
     known: unlessStarting(knownRecords(clock)),
     findMissed: slotsToCatchUp,
     clock,

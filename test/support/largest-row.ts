@@ -33,7 +33,7 @@ const ECS: EcsFacts = {
   logGroup: text(47),
   logStream: text(47),
 }
-const ENDING = { outcome: 'interrupted', exitCode: 255, signal: 'SIGRTMAX-14', report: text(2_048) } as const
+const ENDING = { outcome: 'interrupted', exitCode: 255, signal: 'SIGVTALRM', report: text(2_048) } as const
 /** A boot id and a PID namespace. */
 const PROCESS = { pid: 4_194_304, startTicks: 9_007_199_254_740_991, boot: `${'b'.repeat(36)} pid:[4026531836]` }
 

@@ -1,6 +1,5 @@
 import { usageError } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
-import { setWithin } from '../objects.ts'
 import type { ScheduleSpec } from '../types.ts'
 import { parseSchedule, type Schedule } from './schedule.ts'
 import { windowOf } from './slot.ts'
@@ -31,26 +30,17 @@ export function slotOf(
   return { slot: new Date(found.slot), next: found.next === null ? null : new Date(found.next) }
 }
 
-/** Enough for a program with a few hundred tasks. A schedule and its computed values take a few KB. */
-const MAX_PARSED = 500
-
-export function rememberingParser(): typeof parseSchedule {
-  const parsed = new Map<string, Schedule>()
-  return (spec) => {
-    const key = JSON.stringify([spec.expression, spec.zone, spec.anchor])
-    const schedule = parsed.get(key) ?? parseSchedule(spec)
-    setWithin(parsed, MAX_PARSED, key, schedule)
-    return schedule
-  }
-}
-
-export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOptions, parse = parseSchedule): Schedule {
+export function readSchedule({ schedule, timezone = 'UTC', anchor }: ScheduleOptions): Schedule {
   if (typeof schedule !== 'string' || typeof timezone !== 'string') {
     throw usageError(
       'schedule and timezone must be text. Use an expression such as "0 3 * * *" and a zone such as "UTC".',
     )
   }
-  return parse({ expression: schedule, zone: timezone, ...(anchor !== undefined && { anchor: readAnchor(anchor) }) })
+  return parseSchedule({
+    expression: schedule,
+    zone: timezone,
+    ...(anchor !== undefined && { anchor: readAnchor(anchor) }),
+  })
 }
 
 /** The reverse of `readSchedule`. */

@@ -1,6 +1,5 @@
 import { slotsToCatchUp } from '../../../src/audit/slots-to-catch-up.ts'
 import type { RunContext, RunEvent } from '../../../src/core/event.ts'
-import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import type { Clock } from '../../../src/process/clock.ts'
 import type { LiveAttempt, WorkEnd } from '../../../src/run/execute.ts'
@@ -68,7 +67,6 @@ export function triggers() {
         open: async () => ({ store, warnings: [] }),
         findMissed,
         host: async () => ({ host: { host: 'host' }, place: null }),
-        parse: parseSchedule,
         clock,
         newId: () => `id-${++ids}`,
         random: () => 0.5,
