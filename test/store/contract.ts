@@ -108,7 +108,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     return row
   }
   /** Puts a row beside a crowd. A write whose answer did not come in time may have landed. */
-  const putOwn = async (row: Row, base: Row) => {
+  const putOwn = async (row: Row, base: Row | 'absent') => {
     const result = await insist(() => store().put(row, base, call()))
     if (result.kind === 'conflict') expect(result.found).toMatchObject({ writeId: row.writeId })
     return row
@@ -504,7 +504,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       const sinceOf = async (hour: number) => {
         const given: unknown[] = []
         const eventTime = new Date(SLOT + hour * HOUR_MS)
-        const trigger = { task, schedule: '0 * * * *', eventTime, sinceLastSuccess: true }
+        // A server that is slow ends no wait here.
+        const trigger = { task, schedule: '0 * * * *', eventTime, sinceLastSuccess: true, ledgerTimeoutMs: 120_000 }
         const { events } = await run(trigger, ({ since }) => given.push(since && (since.getTime() - SLOT) / HOUR_MS))
         const isSaid = events.some((one) => one.event === 'warning' && one.message.includes('RUN_SINCE is not set'))
         return [...given, isSaid]
@@ -514,8 +515,8 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await sinceOf(month)).toEqual([0, false])
       expect(await sinceOf(2 * month + 2)).toEqual([null, true])
       const slots = Array.from({ length: OTHER_ROWS }, (_, index) => SLOT + (2 * month + 3 + index / 2) * HOUR_MS)
-      const inParallel = pLimit(20)
-      await Promise.all(slots.map((slot) => inParallel(() => putOk(claimOf(task, { slot }), 'absent'))))
+      const atATime = pLimit(10)
+      await Promise.all(slots.map((slot) => atATime(() => putOwn(claimOf(task, { slot }), 'absent'))))
       expect(await sinceOf(2 * month + 503)).toEqual(OTHER_ROWS < 1_000 ? [2 * month + 2, false] : [null, true])
     })
 
