@@ -8,7 +8,7 @@ import { resolveSlot } from '../../src/run/resolve.ts'
 import { knownRecords } from '../../src/run/task/task-record.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { inProcess } from '../support/in-process.ts'
-import { runs } from '../support/runs.ts'
+import { runs } from '../support/random.ts'
 import { overridesOf, wordsOfEach } from '../verdict/pasted.ts'
 import { CLOCK, ledgerOf, NOW, numbers, SINCE } from './random-ledger.ts'
 

@@ -12,7 +12,7 @@ import { createApp } from '../../src/web/server/app.tsx'
 import { beginNeeds } from '../../src/web/server/read/needs.ts'
 import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/task.ts'
 import { inProcess } from '../support/in-process.ts'
-import { runs } from '../support/runs.ts'
+import { runs } from '../support/random.ts'
 import { CLOCK, ledgerOf, NOW, numbers, pick, SINCE } from './random-ledger.ts'
 
 const LEDGERS = runs(12, 400)

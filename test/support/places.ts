@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import type { EcsFacts, KubernetesFacts, Place } from '../../src/core/types.ts'
 import { FARGATE } from './aws/ecs.ts'
+import { anyText } from './random.ts'
 
-const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+const text = anyText({ minLength: 1, maxLength: 20 })
 
 const ecsFacts: fc.Arbitrary<EcsFacts> = fc.record(
   {

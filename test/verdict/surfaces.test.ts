@@ -53,7 +53,7 @@ import {
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
-import { runs } from '../support/runs.ts'
+import { runs } from '../support/random.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
 const HOUR_MS = 3_600_000

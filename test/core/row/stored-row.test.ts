@@ -35,6 +35,7 @@ import {
 } from '../../../src/core/types.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { places } from '../../support/places.ts'
+import { anyText } from '../../support/random.ts'
 import { closed, FAILED, NOW, pending, rowWith, SCHEDULED, SUCCEEDED } from '../../support/rows.ts'
 
 const SLOT = Date.parse('2026-11-24T03:00:00Z')
@@ -285,7 +286,7 @@ function jsonOf(document: StoredDocument): Record<string, unknown> {
   return JSON.parse(JSON.stringify(document))
 }
 
-const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 20 })
+const text = anyText({ minLength: 1, maxLength: 20 })
 const instants = fc.integer({ min: 0, max: Date.parse('2199-12-31T23:59:59Z') })
 const triggers: fc.Arbitrary<Trigger> = fc.oneof(
   fc.record({ kind: fc.constant('forced' as const), by: text, reason: text }),
@@ -300,7 +301,7 @@ const attemptParts = {
   runId: text,
   trigger: triggers,
   startedAt: instants,
-  host: fc.string({ unit: 'binary' }),
+  host: anyText(),
   ecsTask: fc.oneof(text, fc.constant(FARGATE.host.ecsTask)),
   place: places,
 }

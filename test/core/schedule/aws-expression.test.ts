@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { awsExpression } from '../../../src/core/schedule/aws-expression.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { slotAfter } from '../../../src/core/schedule/slot.ts'
-import { runs } from '../../support/runs.ts'
+import { runs } from '../../support/random.ts'
 
 const NOW = Date.UTC(2026, 10, 24)
 const LAST_YEAR_ENDS = Date.UTC(2200, 0, 1)

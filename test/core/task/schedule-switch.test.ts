@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
 import { type ExplainedSwitch, explainSwitch } from '../../../src/core/task/schedule-switch.ts'
-import { runs } from '../../support/runs.ts'
+import { runs } from '../../support/random.ts'
 
 const MINUTE_MS = 60_000
 

@@ -16,6 +16,7 @@ import {
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { closed } from '../../support/closed-schema.ts'
 import { places } from '../../support/places.ts'
+import { anyText } from '../../support/random.ts'
 
 const at = (text: string) => Date.parse(text)
 const { logStream: _, ...LASTING } = FARGATE.place
@@ -118,7 +119,7 @@ describe('schema/task.schema.json', () => {
   const validateClosed = ajv.compile(closed(schema) as object)
 
   const instant = fc.integer({ min: at('1970-01-01T00:00:00Z'), max: at('2199-12-31T23:59:59Z') })
-  const text = fc.string({ unit: 'binary', maxLength: 20 })
+  const text = anyText({ maxLength: 20 })
   const decided = { at: instant, by: text, reason: text }
   const suspension: fc.Arbitrary<Suspension> = fc.record(
     { ...decided, from: instant, until: fc.option(instant), ended: fc.record(decided) },

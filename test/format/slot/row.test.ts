@@ -23,6 +23,7 @@ import { rowJson, slotLine } from '../../../src/format/slot/row.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { closed } from '../../support/closed-schema.ts'
 import { places } from '../../support/places.ts'
+import { anyText } from '../../support/random.ts'
 import { judgedAt, NOW, pending, recordWith, rowWith, SUCCEEDED } from '../../support/rows.ts'
 
 const schema = JSON.parse(readFileSync(new URL('../../../schema/row.schema.json', import.meta.url), 'utf8'))
@@ -31,7 +32,7 @@ const ajv = new Ajv2020({ strict: true, allErrors: true, allowUnionTypes: true }
 const validate = ajv.compile(schema)
 const validateClosed = ajv.compile(closed(schema) as object)
 
-const text = fc.string({ unit: 'binary', maxLength: 20 })
+const text = anyText({ maxLength: 20 })
 const instant = fc.integer({ min: NOW - 1e9, max: NOW + 1e9 })
 const host = fc.record({ host: text, ecsTask: text }, { requiredKeys: ['host'] })
 const trigger: fc.Arbitrary<Trigger> = fc.oneof(

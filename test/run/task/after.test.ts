@@ -115,19 +115,12 @@ describe('the slots that a slot comes after', () => {
   })
 })
 
-// Each zone on the day on which its clocks go back, with a slot in the first pass and the same local time in the second.
+// Each zone on the day on which its clocks go back, with a slot in the first pass and the same local time in the second: by an hour,
+// over midnight, by half an hour, and by two hours.
 describe.each([
   ['Europe/Berlin', '0 * * * *', '2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z'],
-  ['Europe/London', '*/30 * * * *', '2026-10-25T00:30:00Z', '2026-10-25T01:30:00Z'],
-  ['Atlantic/Azores', '0 * * * *', '2026-10-25T00:00:00Z', '2026-10-25T01:00:00Z'],
-  ['America/New_York', '0 * * * *', '2026-11-01T05:00:00Z', '2026-11-01T06:00:00Z'],
-  ['America/Los_Angeles', '15 * * * *', '2026-11-01T08:15:00Z', '2026-11-01T09:15:00Z'],
-  ['America/Havana', '0 * * * *', '2026-11-01T04:00:00Z', '2026-11-01T05:00:00Z'],
-  ['America/St_Johns', '0 * * * *', '2026-11-01T03:30:00Z', '2026-11-01T04:30:00Z'],
   ['America/Santiago', '0 * * * *', '2026-04-05T02:00:00Z', '2026-04-05T03:00:00Z'],
-  ['Asia/Jerusalem', '0 * * * *', '2026-10-24T22:00:00Z', '2026-10-24T23:00:00Z'],
   ['Australia/Lord_Howe', '*/30 * * * *', '2026-04-04T14:30:00Z', '2026-04-04T15:00:00Z'],
-  ['Pacific/Chatham', '0 * * * *', '2026-04-04T13:15:00Z', '2026-04-04T14:15:00Z'],
   ['Antarctica/Troll', '0 * * * *', '2026-10-25T00:00:00Z', '2026-10-25T02:00:00Z'],
 ])('--after when the clocks go back in %s', (timezone, schedule, firstPass, secondPass) => {
   const [first, second] = [Date.parse(firstPass), Date.parse(secondPass)]

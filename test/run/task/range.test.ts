@@ -95,7 +95,7 @@ describe('runs with a range', () => {
     expect(done.get(3)).toBe(1)
   })
 
-  test.each([[[4, 3, 2]], [[2, 3, 4]], [[3, 4, 2]], [[4, 2, 3]]])(
+  test.each([[[4, 3, 2]], [[3, 4, 2]]])(
     'three that wait at once, in the order %j: each hour is done once',
     async (order) => {
       const { start, run, wait, time, done } = rangeWorld()

@@ -6,7 +6,7 @@ import { isNewerRecord } from '../../../src/core/task/task-record.ts'
 import type { Instant } from '../../../src/core/types.ts'
 import { readRecord } from '../../../src/run/task/task-record.ts'
 import { factsOf } from '../../../src/verdict/found.ts'
-import { runs } from '../../support/runs.ts'
+import { runs } from '../../support/random.ts'
 import { slotOf, triggers } from '../../support/simulated/triggers.ts'
 import { TASK, works } from '../../support/simulated/world.ts'
 
