@@ -73,7 +73,7 @@ describe('a run whose work throws', () => {
     ['what has no JSON', { rows: 10n }, undefined],
     ['nothing', undefined, undefined],
     ['too much, with half of a character', '\ud800x'.repeat(3_000), `${'\ufffdx'.repeat(511)}…`],
-  ])('keeps what the work reported, however it ended: %s', async (_, said: unknown, report) => {
+  ])('a run whose work throws keeps what the work reported, however it ended: %s', async (_, said: unknown, report) => {
     const ledger = newLedger()
     const work = (attempt: Attempt) => {
       attempt.report('an earlier word')
@@ -215,7 +215,7 @@ describe('once', () => {
     expect(await pay({ time: '2026-11-24T03:00:00Z' })).toBe('2026-11-24 2026-11-24T03:00:00Z')
   })
 
-  test('with fixed options, it throws what the work throws, and then that it is refused', async () => {
+  test('once with fixed options throws what the work throws, and then that it is refused', async () => {
     const ledger = newLedger()
     const pay = ledger.once(NIGHT, ({ number }, sum: number) => {
       throw new Error(`attempt ${number} of ${sum}`)
@@ -273,7 +273,7 @@ describe('a run that is stopped', () => {
     expect(outcome.status === 'failed').toBe(false)
   })
 
-  test('leaves no listener on the signal of the caller, who may use it for many runs', async () => {
+  test('a run leaves no listener on the signal of the caller, who may use it for many runs', async () => {
     const { signal } = new AbortController()
     const ledger = newLedger()
     await ledger.run({ ...NIGHT, signal }, () => expect(getEventListeners(signal, 'abort')).not.toEqual([]))
@@ -281,7 +281,7 @@ describe('a run that is stopped', () => {
     expect(getEventListeners(signal, 'abort')).toEqual([])
   })
 
-  test('before it began throws the reason of the signal, and the slot is free', async () => {
+  test('a run that is stopped before it began throws the reason of the signal, and the slot is free', async () => {
     const ledger = newLedger()
     const reason = new Error('shutdown')
     const run = ledger.run({ ...NIGHT, signal: AbortSignal.abort(reason) }, never)
@@ -318,7 +318,7 @@ describe('a run that loses its lease', () => {
     expect(events.at(-1)).toMatchObject({ event: 'ended', ending: { outcome: 'leaseLost' }, finish: 'deleted' })
   })
 
-  test('before the work starts throws that nothing was started', async () => {
+  test('a run that loses its lease before the work starts throws that nothing was started', async () => {
     const [waits, begins, ends] = [gate(), gate(), gate()]
     const ledger = newLedger(({ event }) => event === 'waiting' && waits.open())
     const first = ledger.run({ ...NIGHT, overlap: 'wait' }, () => {
@@ -362,7 +362,7 @@ describe('a run that catches up', () => {
     expect(await ledger.run(CATCH_UP, work)).toMatchObject({ status: 'duplicate', caughtUp: [] })
   })
 
-  test('gives each slot the zone of the schedule that was in force then', async () => {
+  test('a run that catches up gives each slot the zone of the schedule that was in force then', async () => {
     const ledger = newLedger()
     // The second run proves that the slot between them was due under the schedule of Tokyo.
     for (const days of [4, 2]) await ledger.run({ ...daily(days), timezone: 'Asia/Tokyo' }, () => null)
@@ -389,7 +389,7 @@ describe('a run that catches up', () => {
     expect(states).toEqual(['COMPLETED', 'COMPLETED', 'FAILED', 'FAILED', 'COMPLETED'])
   })
 
-  test('names a missed slot whose lease was lost before its start, and says that its own slot completed', async () => {
+  test('a run that catches up names a missed slot whose lease was lost before its start, and says that its own slot completed', async () => {
     const [begins, ends, waits, lost] = [gate(), gate(), gate(), gate()]
     const ledger = newLedger(({ event }) => {
       if (event === 'waiting') waits.open()

@@ -83,7 +83,7 @@ test('help of an unknown command names the nearest one', async () => {
   })
 })
 
-test('without a command prints the overview and is an error, since no batch was run', async () => {
+test('cronledger without a command prints the overview and is an error, since no batch was run', async () => {
   expect(await cronledger([])).toEqual({
     code: 64,
     signal: null,

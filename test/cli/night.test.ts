@@ -103,7 +103,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     )
   }
 
-  test('is repaired by what check prints, pasted into sh, in one go', async () => {
+  test('a night of five failed batches and a stale one is repaired by what check prints, pasted into sh, in one go', async () => {
     await playNight()
     const range = ['--since', slotOf(0), '--until', slotOf(12)]
     const { stdout: checked } = await cronledger(['check', ...range], { env: env() })

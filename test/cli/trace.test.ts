@@ -117,7 +117,7 @@ test('without a trace of the caller, a new one begins, and a caller that does no
   expect(received).toHaveLength(1)
 })
 
-test('that refuses, is not there, or never answers is one warning, and does not change the exit code', async () => {
+test('a collector that refuses, is not there, or never answers is one warning, and does not change the exit code', async () => {
   const refusing = await collector(503)
   const silent = await collector(null)
   const cases = [
@@ -172,7 +172,7 @@ test.each([
   'grpc://ada:s3cret@127.0.0.1:2',
   'data:s3cret',
   'file:///s3cret',
-])('at %s gets nothing, and no part of a secret is in the warning', async (address) => {
+])('a collector at %s gets nothing, and no part of a secret is in the warning', async (address) => {
   for (const name of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']) {
     const warning = await warningOf({ [name]: address })
     expect(warning).toMatch(/^1 of 1 spans were not sent: /)
@@ -181,7 +181,7 @@ test.each([
 })
 
 test.each(['key=s3cret%0A', 'key=s3cret%00', 's3cret%3A', 's3 cret=1', 'key=s3cret\u3042', 's3cret\u3042=1'])(
-  'with the header %j, no part of a secret is in the warning',
+  'a collector with the header %j: no part of a secret is in the warning',
   async (OTEL_EXPORTER_OTLP_HEADERS) => {
     const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://127.0.0.1:2'
     expect(await warningOf({ OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS })).not.toMatch(/s3|cret/)

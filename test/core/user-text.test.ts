@@ -5,12 +5,15 @@ test.each(['a', '7', 'nightly', 'team.a/nightly_2-b', 'a'.repeat(128)])('%s is t
   expect(() => checkTaskName(name)).not.toThrow()
 })
 
-test.each(['', '-a', '.a', '/a', '#lock', 'a b', 'a\n', 'ä', 'a'.repeat(129)])('%j is none', (name) => {
-  expect(() => checkTaskName(name)).toThrow(/^task ".*" is not a valid name. Use 1 to 128 of /s)
-})
+test.each(['', '-a', '.a', '/a', '#lock', 'a b', 'a\n', 'ä', 'a'.repeat(129)])(
+  '%j is not the name of a task',
+  (name) => {
+    expect(() => checkTaskName(name)).toThrow(/^task ".*" is not a valid name. Use 1 to 128 of /s)
+  },
+)
 
 test.each(['ada', 'https://wiki.example.org/nightly', 'データ基盤チーム', 'a'.repeat(200)])(
-  '%s is an owner',
+  '%s is a valid owner',
   (owner) => {
     expect(() => checkOwner(owner)).not.toThrow()
   },
@@ -22,7 +25,7 @@ test.each([
   ['<owner>', /^owner is still the placeholder "<owner>"\. /],
   ['…', /^owner is still the placeholder /],
   ['あ'.repeat(67), /^owner is too long: 201 bytes in UTF-8\. At most 200 are allowed\.$/],
-])('%j is no owner', (owner, message) => {
+])('%j is not a valid owner', (owner, message) => {
   expect(() => checkOwner(owner)).toThrow(message)
 })
 

@@ -47,7 +47,7 @@ async function untilOver(row: () => Promise<Loose>): Promise<Loose> {
 }
 
 describe.concurrent('kill -9 in mid-run', () => {
-  test('a stale row that says so; never silently COMPLETED; refused while the child lives, and then until a person forces it', async () => {
+  test('kill -9 in mid-run leaves a stale row: never silently COMPLETED, refused while the child lives, and then until a person forces it', async () => {
     const { path, run, row } = ledger(SHORT)
     const first = start(run('sh', '-c', 'echo ready; sleep 300 & wait'))
     await first.printed('ready')
@@ -95,7 +95,7 @@ describe.concurrent('kill -9 in mid-run', () => {
 describe('batch with much output and a slow reader, or a closed stderr', () => {
   const flood = `for (let i = 0; i < 40_000; i++) console.log(String(i).padStart(49, '.'))`
 
-  test('nothing of much output is lost: 2 MB through a pipe that is shared with the log', async () => {
+  test('nothing of much output of a batch is lost: 2 MB through a pipe that is shared with the log', async () => {
     const { run, row } = ledger()
     const sh = `"$0" "$@" 2>&1 | { sleep 0.3; cat; }`
     const args = ['-c', sh, process.execPath, MAIN, ...run('node', '-e', flood)]

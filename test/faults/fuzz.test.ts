@@ -91,7 +91,7 @@ const use = (text: string, zoneName: string, anchor: number | undefined) =>
     return schedule
   })
 
-test('of any text is read or refused in one line, and takes less than 50 ms', () => {
+test('a schedule of any text is read or refused in one line, and takes less than 50 ms', () => {
   let read = 0
   fc.assert(
     fc.property(expression, zone, fc.option(fc.integer(), { nil: undefined }), (text, zoneName, anchor) => {
@@ -113,7 +113,7 @@ describe('an event', () => {
   const read = (event: string) =>
     valueOr(['usage'], () => readTrigger({ eventTime: event }, schedule, readSettings({}), EVENT_TIME))
 
-  test('of any JSON, and of any text, gives a trigger or one line', () => {
+  test('an event of any JSON, and of any text, gives a trigger or one line', () => {
     const time = fc.oneof(
       oddText,
       fc.constantFrom('2026-11-24T03:00:00Z', '<aws.scheduler.scheduled-time>', '1e99', '2026-13-45T99:99:99Z'),
@@ -203,7 +203,7 @@ describe('a row of the ledger', () => {
     ),
   )
 
-  test('with anything missing, of a wrong type or unknown is read and shown, or refused in one line', async () => {
+  test('a row with anything missing, of a wrong type or unknown is read and shown, or refused in one line', async () => {
     const style = {
       withTask: true,
       fields: [],

@@ -144,22 +144,25 @@ describe('a row that cronledger did not write', () => {
     ['attempts out of order', { attempts: [], state: 'PENDING' }, {}],
     ['notes of a wrong type', {}, { rejections: { 0: EVIL } }],
     ['an expiry that is not a date', { expiresAt: Number.MAX_SAFE_INTEGER }, {}],
-  ])('%s: 78, one line that names the row; nothing starts and nothing is changed', async (_, document, notes) => {
-    const { env, read } = rowsOf(document, notes)
-    const before = read()
-    for (const args of [SCHEDULED, FORCED]) {
-      const ended = await cronledger(args, { env })
-      expectOneLine(ended, [78])
-      expect(ended.stderr).toContain('row nightly 2026-11-24T03:00:00Z is damaged')
-    }
-    const shown = await cronledger(SHOW, { env })
-    expect(shown).toMatchObject({ code: 0, stderr: '' })
-    expect(shown.stdout).toMatch(/^ {2}status +unknown\n {2}happened +row nightly 2026-11-24T03:00:00Z is damaged: /m)
-    expect(shown.stdout).not.toContain(EVIL)
-    expect(read()).toBe(before)
-  })
+  ])(
+    'a row with %s: 78, one line that names the row; nothing starts and nothing is changed',
+    async (_, document, notes) => {
+      const { env, read } = rowsOf(document, notes)
+      const before = read()
+      for (const args of [SCHEDULED, FORCED]) {
+        const ended = await cronledger(args, { env })
+        expectOneLine(ended, [78])
+        expect(ended.stderr).toContain('row nightly 2026-11-24T03:00:00Z is damaged')
+      }
+      const shown = await cronledger(SHOW, { env })
+      expect(shown).toMatchObject({ code: 0, stderr: '' })
+      expect(shown.stdout).toMatch(/^ {2}status +unknown\n {2}happened +row nightly 2026-11-24T03:00:00Z is damaged: /m)
+      expect(shown.stdout).not.toContain(EVIL)
+      expect(read()).toBe(before)
+    },
+  )
 
-  test('a newer version: shown as such, refused by run, force and resolve, and untouched', async () => {
+  test('a row of a newer version: shown as such, refused by run, force and resolve, and untouched', async () => {
     const { env, read } = rowsOf({ schemaVersion: 3, state: { now: 'else' }, owner: null })
     await cronledger(['declare', '--schedule', '0 3 * * *', '--from', '2026-11-20'], { env })
     const before = read()
@@ -180,7 +183,7 @@ describe('a row that cronledger did not write', () => {
     expect(read()).toBe(before)
   })
 
-  test('unknown fields of a later minor version: read, and left alone by a force', async () => {
+  test('a row with unknown fields of a later minor version: read, and left alone by a force', async () => {
     const { env, read } = rowsOf({ later: 'kept', deep: { er: ['kept'] } }, { seen: 'kept' })
     const again = { ...env, CRONLEDGER_FORCE_ONLY: 'completed' }
     expect(await cronledger(FORCED, { env: again })).toMatchObject({ code: 0, stdout: 'started\n' })

@@ -90,7 +90,7 @@ describe.each(Object.keys(QUESTIONS) as Name[])('%s', (name) => {
     }
   })
 
-  test('denied: one line', async () => {
+  test('a query that is denied is refused in one line', async () => {
     proxy.treat(() => DENIED)
     const message = expect.stringMatching(/^[^\n]*dynamodb:[^\n]*$/)
     await expect(ask(name)).rejects.toMatchObject({ kind: 'denied', message })

@@ -145,7 +145,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect(await rowOf('orphans')).toMatchObject({ state: 'COMPLETED' })
   })
 
-  test('has an init, which collects the zombies of orphans', async () => {
+  test('the image has an init, which collects the zombies of orphans', async () => {
     const command = ['run', '--', 'python3', '-c', ORPHANS]
     const { code, stdout } = await images.podman(
       'run',
@@ -158,7 +158,7 @@ CMD ["python3", "-c", ${JSON.stringify(BATCH)}]
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'parent True zombies 0\n' })
   })
 
-  test('without an init, as PID 1, leaves them until the container ends', async () => {
+  test('cronledger without an init, as PID 1, leaves zombies until the container ends', async () => {
     const { code, stdout } = await images.podman(
       'run',
       '--rm',

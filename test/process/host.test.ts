@@ -61,7 +61,7 @@ test('the network of the task, which no metadata has is not stated outside of EC
   expect(await findHost({ CRONLEDGER_ECS_NETWORK: 'no' }, HOST)).toEqual({ host: { host: HOST }, place: null })
 })
 
-test('on an EC2 instance: a short name of the cluster, and the network of the instance', async () => {
+test('an ECS task on an EC2 instance has a short name of the cluster, and the network of the instance', async () => {
   const ec2 = { ...CONTAINER, Networks: [{ NetworkMode: 'bridge', IPv4Addresses: ['172.17.0.2'] }] }
   const { awsvpc: _, ...facts } = FARGATE.place
   expect((await found(ec2, { ...TASK, Cluster: 'batch', LaunchType: 'EC2' })).place).toEqual({
@@ -144,7 +144,7 @@ describe('in a Pod', () => {
     return account
   }
 
-  test('of a CronJob, its host name and the files of its service account say what it is', () => {
+  test('a Pod of a CronJob: its host name and the files of its service account say what it is', () => {
     const [one, other] = ['one', 'other'].map((authority) => readPod(KUBERNETES, pod, accountIn(authority)).place)
     expect(one).toEqual({ ...nightly, clusterId: '7692c3ad3540' })
     expect(other).toEqual({ ...nightly, clusterId: 'd9298a10d1b0' })
@@ -152,7 +152,7 @@ describe('in a Pod', () => {
     expect(readPod(KUBERNETES, byHand, accountIn('one')).place).toMatchObject({ cronJob: 'nightly', pod: byHand })
   })
 
-  test('without a service account, the variable says it, and the container too', async () => {
+  test('a Pod without a service account: the variable says its namespace, and the container too', async () => {
     const CRONLEDGER_POD = `batch/nightly-29400000/${pod}/main`
     expect(readPod({ CRONLEDGER_POD }, HOST, '/nowhere').place).toEqual({ ...nightly, container: 'main' })
     expect(await findHost({ ...KUBERNETES, CRONLEDGER_POD }, HOST)).toMatchObject({

@@ -76,7 +76,7 @@ for (const [command, line] of [
   })
 }
 
-test('of many that fail for different reasons, the reason of the first', async () => {
+test('of many notices that fail for different reasons, the reason of the first is told', async () => {
   const notifier = openNotifier('read n; echo "reason $n" >&2; exit $n', patientClock)
   for (const n of [1, 2, 3]) notifier.send(notice(`${n}\n`, 'one slot'))
   expect(await notifier.end(NEVER)).toBe(
@@ -105,7 +105,7 @@ test('the stdin of a notification is a pipe that has each byte of the notice, al
   expect(readFileSync(file, 'utf8')).toBe(input)
 })
 
-test('of the notices about one slot is that in which they were sent, each after the end of the one before', async () => {
+test('the notices about one slot are sent in their order, each after the end of the one before', async () => {
   const notifier = openNotifier('read n; echo "begin $n" >> "$FILE"; cat; echo "end $n" >> "$FILE"', patientClock)
   for (const n of [1, 2, 3, 4, 5]) notifier.send(notice(`${n}\n`, 'one slot'))
   expect(await notifier.end(NEVER)).toBe(null)
@@ -204,7 +204,7 @@ test('the limit of a notification kills a command also where it is over before N
   )
 })
 
-test('of the end: kills what runs, and starts nothing more', async () => {
+test('a stop kills the notice that is being sent, and starts no other', async () => {
   const notifier = openNotifier(stubborn, patientClock)
   for (let n = 0; n < 6; n++) notifier.send(notice(''))
   const groups = () => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [])

@@ -205,7 +205,7 @@ describe.runIf(process.getuid?.() === 0)('a batch that may not be signalled', ()
     expect(isLiving(pid)).toBe(true)
   })
 
-  test('is alive after its parent failed, also if no retry follows', async () => {
+  test('a batch that may not be signalled is alive after its parent failed, also if no retry follows', async () => {
     const leave = `import subprocess, sys
 child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE, text=True)
 print(child.stdout.readline(), flush=True)
@@ -412,7 +412,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
     expect(JSON.parse(readFileSync(result, 'utf8'))).toMatchObject({ outcome: 'interrupted', exitCode: 7 })
   })
 
-  test('without a shell that could wake it, as PID 1 or under an orchestrator: both go on', async () => {
+  test('Ctrl-Z without a shell that could wake them, as PID 1 or under an orchestrator: cronledger and batch go on', async () => {
     const run = supervise({ argv: [process.execPath, batch('tell-signal.mjs')] }, ['setsid'])
     await run.printed(/ready/)
     const leader = Number(childrenOf(run.process.pid))

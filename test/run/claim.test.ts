@@ -237,7 +237,7 @@ describe('claim sent, never answered', () => {
     })
   })
 
-  test('if the withdrawal goes unanswered too, the log says so', async () => {
+  test('a claim and a withdrawal that are not answered: the log says so', async () => {
     const { time, trigger } = world()
     const run = trigger('a', works(1), { fateOf: () => ({ kind: 'dropped' }) })
     await expect(time.run(run.result)).rejects.toMatchObject({ kind: 'unreachable' })

@@ -47,7 +47,7 @@ describe('a run inside of a run of the same slot', () => {
     expect((await row()).attempts).toHaveLength(1)
   })
 
-  test('after that run has ended, or inside of another run: a duplicate', async () => {
+  test('a run inside of a run that has ended, or inside of another run, is a duplicate', async () => {
     const { time, trigger } = world()
     const outer = trigger('outer', works(MINUTE_MS))
     await time.run(time.clock().wait(1_000))

@@ -131,7 +131,7 @@ describe('an error after the claim, whatever its kind', () => {
     expect(run.events.at(-1)).toMatchObject({ event: 'ended', finish: 'unanswered', finishCause: 'a bug' })
   })
 
-  test('in a retry: the attempt before keeps its end, and the retry is finished as notStarted', async () => {
+  test('an error in a retry: the attempt before keeps its end, and the retry is finished as notStarted', async () => {
     const at = world()
     const { time, trigger, row, ledger } = at
     const { put } = ledger

@@ -46,7 +46,7 @@ test('a slot whose neighbour still runs is SKIPPED, and says why', async () => {
   expect(await time.run(a.result)).toMatchObject({ status: 'completed' })
 })
 
-test('where that cannot be written, it is not called recorded', async () => {
+test('a skip that cannot be written is not called recorded', async () => {
   const isSkip = (call: Call) => call.verb === 'put' && call.row.resolutions.length > 0
   const { time, row, a, b } = await neighbours({
     settings: SKIP,
@@ -148,7 +148,7 @@ test('the slot waits until its neighbour has ended, and then runs', async () => 
   expect((attempt?.startedAt ?? 0) - (attempt?.claimedAt ?? 0)).toBeGreaterThan(HOUR_MS - MINUTE_MS)
 })
 
-test('after --overlap-timeout it is refused, and a later trigger is free to start', async () => {
+test('a run that waits longer than --overlap-timeout is refused, and a later trigger may start', async () => {
   const { time, trigger, row, a, b } = await neighbours({ settings: { overlap: 'wait', overlapTimeoutMs: HOUR_MS } })
   expect(await time.run(b.result)).toMatchObject({ status: 'refused', cause: 'overlap' })
   expect(await row(1)).toMatchObject({
@@ -160,7 +160,7 @@ test('after --overlap-timeout it is refused, and a later trigger is free to star
   expect(await time.run(later.result)).toMatchObject({ status: 'completed', attempt: 2 })
 })
 
-test('a stop ends the wait', async () => {
+test('a stop ends the wait for the overlap lock', async () => {
   const { time, row, b } = await neighbours({ settings: WAIT })
   // Seconds before it would ask again.
   await time.run(time.clock().wait(MINUTE_MS + 1_000))
@@ -405,12 +405,12 @@ async function asked(fate: Fate | LedgerError, stopped = false) {
   )
 }
 
-test('the ledger says so, and one that is not there yet has none', async () => {
+test('a ledger says that it has overlap locks, and one that is not there yet has none', async () => {
   expect(await asked({ kind: 'answered' })).toBe(true)
   expect(await asked(new LedgerError('shape', 'no table'))).toBe(false)
 })
 
-test('where the ledger does not say, nothing is guessed', async () => {
+test('a ledger that does not say whether it has overlap locks: nothing is guessed', async () => {
   await expect(asked({ kind: 'stalled' })).rejects.toMatchObject({ kind: 'unreachable' })
   await expect(asked({ kind: 'denied' })).rejects.toMatchObject({ kind: 'denied' })
 })

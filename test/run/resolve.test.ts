@@ -84,7 +84,7 @@ test('the slot of a run that the operator knows to have ended is resolved if onl
   expect(b.starts()).toBe(1)
 })
 
-test('is left to a run that takes it over before the word arrives', async () => {
+test('a slot is left to a run that takes it over before the resolution arrives', async () => {
   const { time, trigger, resolve, row } = await staleSlot()
   const word = resolve('word', 'COMPLETED', {
     endedRun: 'a',
@@ -131,7 +131,7 @@ test('no attempt follows if the run waits for its retry', async () => {
   })
 })
 
-test('is stopped with its next heartbeat, and records nothing on top of the resolution', async () => {
+test('a run whose slot is resolved is stopped with its next heartbeat, and records nothing on top of the resolution', async () => {
   const { time, trigger, resolve, row } = world()
   const a = trigger('a', works(60 * MINUTE_MS))
   await time.run(time.clock().wait(90_000))

@@ -68,7 +68,7 @@ describe.skipIf(!hasMoto)('npm run test:aws', () => {
     proxy.seen.length = 0
   })
 
-  test('with a table that does not exist: 64, and none is created', async () => {
+  test('npm run test:aws with a table that does not exist: 64, and none is created', async () => {
     const { code, stderr } = await testAws(['--yes'], { ...env(), CRONLEDGER_TEST_TABLE: 'misspelt' })
     expect({ code, stderr }).toEqual({
       code: 64,

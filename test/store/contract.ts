@@ -121,14 +121,14 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
   }
 
   describe('get and put', () => {
-    it('puts a row only where none is, and says which one is there', async () => {
+    it('a put without an expected version succeeds only where no row is, and says which one is there', async () => {
       const winner = await putOk(claimOf(newTask(), { runId: 'winner' }), 'absent')
       const loser = claimOf(winner.task, { runId: 'loser' })
       expect(await store().put(loser, 'absent', call())).toEqual({ kind: 'conflict', found: winner })
       expect(await get(winner)).toEqual(winner)
     })
 
-    it('puts a row only on the expected version, and says which one is there', async () => {
+    it('a put succeeds only on the expected version, and says which one is there', async () => {
       const first = await putOk(claimOf(newTask()), 'absent')
       const second = await putOk(renewLease(first, stamp(), 600_000, null), 1)
       const late = renewLease(first, stamp(), 900_000, null)
@@ -143,13 +143,13 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await get(first)).toEqual(second)
     })
 
-    it('puts nothing on a version where no row is', async () => {
+    it('a put on a version changes nothing where no row is', async () => {
       const row = { ...claimOf(newTask()), version: 2 }
       expect(await store().put(row, { version: 1, owner: 'run-1' }, call())).toEqual({ kind: 'conflict', found: null })
       expect(await store().get(row, call())).toBeNull()
     })
 
-    it('takes away what is absent in the new row', async () => {
+    it('a put takes away what is absent in the new row', async () => {
       const resolution = { state: 'FAILED', at: SLOT, by: 'ada', reason: 'r', afterAttempt: 1 } as const
       const full: Row = { ...claimOf(newTask()), resolutions: [resolution], expiresAt: SLOT + 90 * DAY_MS }
       await putOk(full, 'absent')
@@ -167,7 +167,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await get(full)).toEqual(bare)
     })
 
-    it('keeps every kind of attempt', async () => {
+    it('the store keeps every kind of attempt', async () => {
       const forced: Trigger = { kind: 'forced', by: ODD_TEXT, reason: ODD_TEXT }
       const process = { pid: 17, startTicks: 123_456_789_012, boot: '6b0d0c2e/4026531836' }
       const one = await putOk(claimOf(newTask()), 'absent')
@@ -182,7 +182,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await get(one)).toEqual(five)
     })
 
-    it('lets one of 50 claims at once win, and shows it to the others', async () => {
+    it('one of 50 claims at once wins, and the others are shown it', async () => {
       const task = newTask()
       const rows = Array.from({ length: 50 }, (_, index) => claimOf(task, { runId: `run-${index}` }))
       const results = await Promise.all(rows.map((row) => store().put(row, 'absent', call())))
@@ -191,21 +191,21 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       for (const result of results) if (result.kind === 'conflict') expect(result.found).toEqual(winner)
     })
 
-    it('lets one of 20 takeovers at once win', async () => {
+    it('one of 20 takeovers at once wins', async () => {
       const base = await putOk(claimOf(newTask()), 'absent')
       const rows = Array.from({ length: 20 }, (_, index) => claimOf(base.task, { base, runId: `next-${index}` }))
       const results = await Promise.all(rows.map((row) => store().put(row, { version: 1, owner: 'run-1' }, call())))
       expect(results.filter(({ kind }) => kind === 'ok')).toHaveLength(1)
     })
 
-    it('refuses to write an impossible row', async () => {
+    it('the store refuses to write an impossible row', async () => {
       const row = claimOf(newTask())
       await expect(store().put({ ...row, version: 0 }, 'absent', call())).rejects.toThrow('impossible row')
       expect(await store().get(row, call())).toBeNull()
     })
   })
 
-  it('does not take a row that was made again for the expected one, regardless of its version', async () => {
+  it('a put does not take a row that was made again for the expected one, regardless of its version', async () => {
     const other = await putOk(claimOf(newTask(), { runId: 'other' }), 'absent')
     const mine = finishRow(claimOf(other.task), { outcome: 'succeeded' }, stamp())
     const expected = { version: other.version, owner: 'run-1' }
@@ -213,7 +213,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
   })
 
   describe('note', () => {
-    it('counts a rejection and keeps it in full', async () => {
+    it('a note counts a rejection and keeps it in full', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       const forced: Trigger = { kind: 'forced', by: 'ada', reason: ODD_TEXT }
       const rejection = rejectionOf('dup-1', { kind: 'refused', cause: 'running', trigger: forced, ecsTask: 'arn:x' })
@@ -224,13 +224,13 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       })
     })
 
-    it('makes no row where none is', async () => {
+    it('a note makes no row where none is', async () => {
       const row = claimOf(newTask())
       expect(await note(row, rejectionOf('dup-1'))).toBe(false)
       expect(await store().get(row, call())).toBeNull()
     })
 
-    it('survives the finish, a takeover and a force', async () => {
+    it('a note survives the finish, a takeover and a force', async () => {
       const one = await putOk(claimOf(newTask()), 'absent')
       await note(one, rejectionOf('dup-1'))
       const two = await putOk(claimOf(one.task, { base: one, runId: 'taker' }), 1)
@@ -246,14 +246,14 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(rejections.count).toBe(3)
     })
 
-    it('shows the rejections of a row that a put met', async () => {
+    it('a put shows the rejections of a row that it met', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       await note(row, rejectionOf('dup-1'))
       const result = await store().put(claimOf(row.task, { runId: 'late' }), 'absent', call())
       expect(result).toMatchObject({ kind: 'conflict', found: { owner: 'run-1', rejections: { count: 1 } } })
     })
 
-    itOfCrowd('counts all of many, and keeps the first ones and the latest', async () => {
+    itOfCrowd('of many rejections all are counted, and the first ones and the latest are kept', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       const ids = Array.from({ length: 210 }, (_, index) => `dup-${index}`)
       const refused = { kind: 'refused', cause: 'failed' } as const
@@ -272,7 +272,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(rejections.latest?.runId).toBe(ids.at(-1))
     })
 
-    it('says of the latest one nothing that was true of the one before it', async () => {
+    it('the latest rejection has nothing that was true of the one before it', async () => {
       const row = await putOk(claimOf(newTask()), 'absent')
       for (let index = 0; index < FIRST_REJECTIONS; index += 1) await note(row, rejectionOf(`dup-${index}`))
       const forced: Trigger = { kind: 'forced', by: 'ada', reason: 'bad input file' }
@@ -284,34 +284,37 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(raw['latestRejection']).toEqual(REJECTION.encode(last))
     })
 
-    itOfCrowd('counts each of 50, ten at a time and some of them sent twice, while the owner writes', async () => {
-      const row = await putOk(claimOf(newTask()), 'absent')
-      const ids = Array.from({ length: 50 }, (_, index) => `dup-${index}`)
-      const atATime = pLimit(10)
-      const noteOf = (runId: string, index: number) => {
-        const rejection = rejectionOf(runId, index < 20 ? { kind: 'refused', cause: 'failed' } : {})
-        return atATime(() => insist(() => note(row, rejection)))
-      }
-      const owner = async () => {
-        let last = row
-        for (let renewals = 0; renewals < 5; renewals += 1) {
-          last = await putOwn(renewLease(last, stamp(), 600_000, null), last)
+    itOfCrowd(
+      'each of 50 rejections is counted, ten at a time and some of them sent twice, while the owner writes',
+      async () => {
+        const row = await putOk(claimOf(newTask()), 'absent')
+        const ids = Array.from({ length: 50 }, (_, index) => `dup-${index}`)
+        const atATime = pLimit(10)
+        const noteOf = (runId: string, index: number) => {
+          const rejection = rejectionOf(runId, index < 20 ? { kind: 'refused', cause: 'failed' } : {})
+          return atATime(() => insist(() => note(row, rejection)))
         }
-        await putOwn(finishRow(last, { outcome: 'succeeded', exitCode: 0 }, stamp()), last)
-      }
-      const [noted] = await Promise.all([Promise.all([...ids.map(noteOf), ...ids.slice(0, 10).map(noteOf)]), owner()])
-      expect(noted.every(Boolean)).toBe(true)
-      const { rejections, state } = await get(row)
-      expect(state).toBe('COMPLETED')
-      expect(rejections).toMatchObject({ count: 50, refused: 20 })
-      expect(new Set(rejections.first.map(({ runId }) => runId)).size).toBe(FIRST_REJECTIONS)
-    })
+        const owner = async () => {
+          let last = row
+          for (let renewals = 0; renewals < 5; renewals += 1) {
+            last = await putOwn(renewLease(last, stamp(), 600_000, null), last)
+          }
+          await putOwn(finishRow(last, { outcome: 'succeeded', exitCode: 0 }, stamp()), last)
+        }
+        const [noted] = await Promise.all([Promise.all([...ids.map(noteOf), ...ids.slice(0, 10).map(noteOf)]), owner()])
+        expect(noted.every(Boolean)).toBe(true)
+        const { rejections, state } = await get(row)
+        expect(state).toBe('COMPLETED')
+        expect(rejections).toMatchObject({ count: 50, refused: 20 })
+        expect(new Set(rejections.first.map(({ runId }) => runId)).size).toBe(FIRST_REJECTIONS)
+      },
+    )
   })
 
   describe('the entries of a task', () => {
     const document = { schedules: [{ since: '2026-11-24T03:00:00Z', schedule: '0 3 * * *', zone: 'UTC' }] }
 
-    it('are written under a condition, and read back', async () => {
+    it('the entries of a task are written under a condition, and read back', async () => {
       const task = newTask()
       await putOk(claimOf(task), 'absent')
       const key = { task, kind: '#task' } as const
@@ -400,7 +403,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     })
   })
 
-  it('leaves fields alone that a later minor version wrote', async () => {
+  it('the store leaves fields alone that a later minor version wrote', async () => {
     const first = claimOf(newTask())
     const { task, slot } = storedKey(first)
     await subject().writeRaw({ ...encodeRow(first), later: 'kept', more: { deep: ['kept'] } })
@@ -436,7 +439,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       return { key: { task: String(task), slot: SLOT }, row: { task, slot: SLOT, schemaVersion: 3, newerSchema: true } }
     }
 
-    it('is shown as foreign', async () => {
+    it('a row of a newer cronledger is shown as foreign', async () => {
       const { key, row } = await foreign()
       expect(await store().get(key, call())).toEqual(row)
       await eventually(async () => {
@@ -445,7 +448,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       })
     })
 
-    it('is never overwritten, nor noted in', async () => {
+    it('a row of a newer cronledger is never overwritten, nor noted in', async () => {
       const { key, row } = await foreign()
       const mine = claimOf(key.task)
       expect(await store().put(mine, 'absent', call())).toEqual({ kind: 'conflict', found: row })
@@ -476,7 +479,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       return rows
     }
 
-    it('gives the rows of one task, newest first, page by page', async () => {
+    it('list gives the rows of one task, newest first, page by page', async () => {
       const task = newTask()
       const rows = await hours(task, 7)
       await hours(newTask(), 2)
@@ -488,7 +491,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       })
     })
 
-    it('gives a consistent reader the rows of a task that were just written, newest first and limited', async () => {
+    it('list gives a consistent reader the rows of a task that were just written, newest first and limited', async () => {
       const task = newTask()
       const rows = await hours(task, 5)
       const query = { kind: 'task', task, since: SLOT + HOUR_MS, until: SLOT + 4 * HOUR_MS, consistent: true } as const
@@ -520,7 +523,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await sinceOf(2 * month + 503)).toEqual(OTHER_ROWS < 1_000 ? [2 * month + 2, false] : [null, true])
     })
 
-    it('keeps to since (inclusive) and until (exclusive)', async () => {
+    it('list keeps to since (inclusive) and until (exclusive)', async () => {
       const task = newTask()
       const rows = await hours(task, 5)
       const slots = async (range: { since?: Instant; until?: Instant }) =>
@@ -535,7 +538,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await slots({ until: 0 })).toEqual([])
     })
 
-    it('gives the rows of one UTC day over all tasks, newest slot first, page by page', async () => {
+    it('list gives the rows of one UTC day over all tasks, newest slot first, page by page', async () => {
       // Days of its own: other tests write into that of SLOT.
       const start = FIRST_DAY + ++names * 10 * DAY_MS
       const day = new Date(start).toISOString().slice(0, 10)
@@ -589,7 +592,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
       expect(await listed(SLOT + 1, SLOT + 1)).toEqual([])
     })
 
-    it('refuses a limit, a day or a cursor that is none', async () => {
+    it('list refuses a limit, a day or a cursor that is not valid', async () => {
       const task = newTask()
       await hours(task, 2)
       let next = ''
@@ -609,7 +612,7 @@ export function contract(subject: () => Subject, { crowds = true } = {}): void {
     })
   })
 
-  it('gives no answer after its time, instead of waiting for one', async () => {
+  it('the store gives no answer after its time, instead of waiting for one', async () => {
     const row = claimOf(newTask())
     const stopped = { signal: AbortSignal.abort() }
     const unreachable = { name: 'LedgerError', kind: 'unreachable' }

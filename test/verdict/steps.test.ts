@@ -48,7 +48,7 @@ async function forcedBy(command: string, environment: Readonly<Record<string, st
   return runOptions(values, new AbortController().signal)
 }
 
-test('if only the ARN of the task is known, the rest has placeholders, so that nothing runs on the host of the operator', () => {
+test('if only the ARN of the ECS task is known, the rest of the run command has placeholders, so that nothing runs on the host of the operator', () => {
   const { ecsTask } = FARGATE.host
   const context = targetOf({ ...CONTEXT, host: FARGATE.host })
   const row = closed(rowWith({ ending: FAILED }))
@@ -147,13 +147,13 @@ test('without a log in CloudWatch, the operator looks at the record', () => {
   expect(textOf(first)).toBe(`cronledger show --store dynamodb:ledger --task nightly --slot ${SLOT}`)
 })
 
-test('several slots: the script of rerun, because a task runs one slot', () => {
+test('the step for several slots is the script of rerun, because an ECS task runs one slot', () => {
   const [list, run] = rangeSteps(target, slot + 86_401_000).map(textOf)
   const range = `cronledger rerun --store dynamodb:ledger --task nightly --from ${SLOT} --to 2026-11-25T03:00:01Z`
   expect([list, run]).toEqual([`${range} --dry-run`, `${range} --reason 'YOUR REASON' --script`])
 })
 
-test('several tasks: the script of rerun, on ECS and on hosts', () => {
+test('the step for several tasks is the script of rerun, on ECS and on hosts', () => {
   const of = (task: string | null) => textOf(repairStep({ store: 'file:a.db', task, from: slot, to: slot + 60_000 }))
   const range = `--from ${SLOT} --to 2026-11-24T03:01:01Z --reason 'YOUR REASON'`
   expect(of(null)).toBe(`cronledger rerun --store file:a.db ${range} --all`)
@@ -163,19 +163,19 @@ test('several tasks: the script of rerun, on ECS and on hosts', () => {
 const failed = rowWith({ ending: FAILED })
 const newer = { ...ON_ECS, taskDefinition: 'nightly:8' }
 
-test('a run of this trigger: where this process runs', () => {
+test('the run command of this trigger starts the batch where this process runs', () => {
   expect(textOf(rerunStep('', targetOf({ ...CONTEXT, place: newer }, rowOn(ON_ECS, failed))))).toContain('nightly:8')
   expect(textOf(rerunStep('', targetOf(CONTEXT, rowOn(ON_ECS, failed))))).toMatch(/^cronledger rerun .*YOUR_COMMAND$/)
 })
 
-test('a slot in the ledger: where the latest scheduled run ran, or else an attempt of the slot', () => {
+test('the run command of a slot starts it where the latest scheduled run ran, or else an attempt of the slot', () => {
   expect(ofRow(rowOn(ON_ECS, failed), newer).place).toEqual(newer)
   expect(ofRow(rowOn(ON_ECS, failed), null).place).toEqual(ON_ECS)
   expect(ofRow(null, newer)).toEqual({ place: newer })
   expect(ofRow(failed).place).toBeNull()
 })
 
-test('of several attempts: where the last one ran, with the log of the last one that started', () => {
+test('the steps of a slot with several attempts are for where the last one ran, with the log of the last one that started', () => {
   const row = rowWith({ ending: FAILED }, { trigger: FORCED, ending: FAILED }, { ending: NOT_STARTED })
   const [first, second, third] = closed(row).attempts
   if (first === undefined || second === undefined || third === undefined) throw new Error('three attempts are needed')

@@ -38,6 +38,7 @@ import { readRecent, readTask, readTaskPage } from '../../src/web/server/read/ta
 import { MARKS } from '../../src/web/views/frame/marks.ts'
 import { ledgerOf, numbers, NOW as RANDOM_NOW, SINCE as RANDOM_SINCE } from '../audit/random-ledger.ts'
 import { ON_KUBERNETES } from '../support/places.ts'
+import { runs } from '../support/random.ts'
 import {
   CONTEXT,
   FAILED,
@@ -53,7 +54,6 @@ import {
   rowWith,
   SUCCEEDED,
 } from '../support/rows.ts'
-import { runs } from '../support/random.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
 const HOUR_MS = 3_600_000

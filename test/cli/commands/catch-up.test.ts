@@ -39,7 +39,7 @@ const slotsOf = ({ stdout }: Ended) =>
     .map((line) => line.split(' ')[0])
 const eventNames = (ended: Ended) => eventsOf(ended).map(({ event, slot }) => `${event} ${slot}`)
 
-test('each missed slot runs before the own one, with its own environment, log lines and metrics', async () => {
+test('each missed slot runs before the slot of the trigger, with its own environment, log lines and metrics', async () => {
   const { store, run, rows } = await missedFor(2)
   const ended = await run(slotBefore(0), [...CATCH_UP, '--metrics', 'cronledger'], PRINT_SLOT)
   expect(ended.code, ended.stderr).toBe(0)
@@ -80,7 +80,7 @@ test('the event time in the environment is for the own slot only, so a batch of 
   expect(stdout).toBe(`${slotBefore(1)}\n${slotBefore(0)} ${slotBefore(0)}\n`)
 })
 
-test('a failed one does not stop the rest; the exit code is the own one, or else that of the first that failed', async () => {
+test('a caught-up slot that fails does not stop the rest, and the exit code is that of the own slot, or else of the first that failed', async () => {
   const { run, rows } = await missedFor(3)
   const ended = await run(slotBefore(0), CATCH_UP, [
     'sh',

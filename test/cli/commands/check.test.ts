@@ -89,7 +89,7 @@ describe('a ledger with faults, over a clock change and a change of the schedule
     expect({ code, stdout }).toEqual({ code: 0, stdout: `no problems found in the slots ${range}\n` })
   })
 
-  test('where nothing has ever run, nothing is well', async () => {
+  test('check of a ledger in which nothing has ever run is an error', async () => {
     const empty = { env: { ...env, CRONLEDGER_STORE: `${store}.empty` } }
     await cronledger(['setup'], empty)
     const message = expect.stringMatching(
@@ -153,7 +153,7 @@ test('a schedule that was moved between two runs is no finding, and show says wh
 
 const container = { ...env, CRONLEDGER_SCHEDULE: '0 */6 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo' }
 
-test('the commands use the recorded one', async () => {
+test('all commands use the schedule on record, and not that of the environment', async () => {
   await run('contained', { schedule: '@daily', timezone: 'UTC' }, '2026-11-06T00:00:00Z')
   const day = ['--since', '2026-11-10', '--until', '2026-11-10']
   for (const args of [[], ['--task', 'contained']]) {

@@ -40,7 +40,7 @@ test('a first trigger that never came is missed, and the slot can be run', async
   expect(ran).toMatchObject({ code: 0, stdout: 'ran\n' })
 })
 
-test('a change ahead: the runs before it go on, and its first run confirms it', async () => {
+test('a change that is declared ahead: the runs before it go on, and its first run confirms it', async () => {
   const call = await container()
   const eventTime = ['--event-time', '2026-11-24T18:00:00Z']
   expect((await call('run', ...eventTime, '--', 'true')).code).toBe(0)
@@ -88,7 +88,7 @@ test('an expectation that is empty is removed from the record, and one that is l
   })
 })
 
-test('takes a task of --after that is not recorded yet, with a note: a deployment may declare its tasks in any order', async () => {
+test('declare takes a task of --after that is not recorded yet, with a note: a deployment may declare its tasks in any order', async () => {
   const call = await container()
   const note = 'task extract of --after is not recorded yet. Until it is, a run is a usage error (64)'
   expect(await call('declare', 'load', '--after', 'extract')).toMatchObject({
@@ -104,7 +104,7 @@ test('takes a task of --after that is not recorded yet, with a note: a deploymen
   expect(await json()).not.toHaveProperty('unknownAfter')
 })
 
-test('is refused without a schedule, and where it would change the past', async () => {
+test('declare is refused without a schedule, and where it would change the past', async () => {
   const call = await container()
   expect((await call('run', '--', 'true')).code).toBe(0)
   const past = await call('declare', '--schedule', '@hourly', '--from', '2d')

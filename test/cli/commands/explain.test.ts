@@ -19,7 +19,7 @@ async function json(args: readonly string[]) {
 
 const NEW_YORK = ['--timezone', 'America/New_York']
 
-test('the words, the slot in UTC and local time, its neighbours, the clocks and the key', async () => {
+test('explain prints the words, the slot in UTC and local time, its neighbours, the clocks and the key', async () => {
   const args = ['--schedule', '30 2 * * *', ...NEW_YORK, '--at', '2027-03-13T12:00:00Z', '--count', '2']
   const env = { CRONLEDGER_TASK: 'nightly' }
   expect((await lines(args, { env })).map((line) => line.replace(/zone data \w+/, 'zone data V'))).toEqual([
@@ -45,7 +45,7 @@ test('the words, the slot in UTC and local time, its neighbours, the clocks and 
   ])
 })
 
-test('five slots each way by default, of this moment, for a task that is not named', async () => {
+test('explain has five slots each way by default, of this moment, for a task that is not named', async () => {
   const before = Date.now()
   const found = await json(['--schedule', 'cron(0 18 ? * MON-FRI *)'])
   expect(Date.parse(found.at)).toBeGreaterThanOrEqual(before)
@@ -83,7 +83,7 @@ test('--json prints the slot, the schedule and its words for programs', async ()
   })
 })
 
-test('warnings of a form that AWS does not document', async () => {
+test('explain warns of a form that AWS does not document', async () => {
   const found = await lines(['--schedule', 'cron(0 3 ? * FRI-MON)', '--at', '2026-11-24T00:00:00Z'])
   expect(found.slice(3, 7)).toEqual([
     'warning    AWS does not document cron(…) with five fields (write the year as the',
@@ -126,7 +126,7 @@ test.each(['at(2020-12-31T23:00:00)', 'cron(15 10 ? * 6L 2019-2020)'])(
   },
 )
 
-test('every minute: a line a change, not 60', async () => {
+test('explain of a schedule of every minute has one line for each change of the clocks', async () => {
   const berlin = ['--schedule', '* * * * *', '--timezone', 'Europe/Berlin']
   const found = await lines([...berlin, '--at', '2026-10-24T12:00:00Z'])
   const start = found.findIndex((line) => line.startsWith('clocks'))
@@ -140,7 +140,7 @@ test('every minute: a line a change, not 60', async () => {
   ])
 })
 
-test('a zone that never changes them', async () => {
+test('explain of a zone that never changes its clocks says so', async () => {
   const found = await lines(['--schedule', '0 3 * * *', '--timezone', 'Asia/Tokyo', '--at', '2026-11-24T00:00:00Z'])
   expect(found).toContain('clocks     no slot is skipped or repeated from 2026-11-18 to 2027-11-25')
 })
@@ -158,7 +158,7 @@ test('clock changes are told among the slots before, where one seems to be missi
   expect(await clocks('30 2 14 3 *', '2027-03-13T12:00:00Z', '100')).toEqual(['on 2027-03-14 the'])
 })
 
-test('80 columns, in any locale, with latin digits', async () => {
+test('explain prints 80 columns, in any locale, with latin digits', async () => {
   const args = ['--schedule', '1-58/3,5 */2 1,15 * *', '--timezone', 'America/Argentina/ComodRivadavia']
   const plain = await lines([...args, '--at', '2026-11-24T00:00:00Z', '--count', '100'])
   expect(Math.max(...plain.map((line) => line.length))).toBeLessThanOrEqual(80)
@@ -166,7 +166,7 @@ test('80 columns, in any locale, with latin digits', async () => {
   expect(await lines([...args, '--at', '2026-11-24T00:00:00Z', '--count', '100'], { env })).toEqual(plain)
 })
 
-test('options from the environment, as in the container', async () => {
+test('explain takes options from the environment, as in the container', async () => {
   const env = { CRONLEDGER_SCHEDULE: '0 3 * * *', CRONLEDGER_TIMEZONE: 'Asia/Tokyo', CRONLEDGER_TASK: 'nightly' }
   expect(await lines(['--at', '2026-11-24T00:00:00Z'], { env })).toContain(
     'key        task nightly, slot 2026-11-23T18:00:00Z',
@@ -180,14 +180,14 @@ test.each([
   [['--schedule', '0 3 * * *', '--count', '0'], /--count 0 is not allowed. Use 1 to 100/],
   [['--schedule', '0 3 * * *', '--tsk', 'x'], /Did you mean --task\?/],
   [[], /--schedule is missing/],
-])('%j is one line and 64', async (args, message) => {
+])('explain %j is refused in one line', async (args, message) => {
   const { code, stdout, stderr } = await explain(args)
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
   expect(stderr).toMatch(message)
   expect(stderr.trim().split('\n')).toHaveLength(1)
 })
 
-test('it loads no store: neither the AWS SDK nor SQLite', async () => {
+test('explain loads no store: neither the AWS SDK nor SQLite', async () => {
   const loaded = mkdtempSync(join(folder, 'loaded-'))
   await lines(['--schedule', '0 3 * * *'], { env: { NODE_V8_COVERAGE: loaded } })
   const urls = readdirSync(loaded)

@@ -306,7 +306,7 @@ describe('slots without a row', () => {
     expect(stdout).toBe('No slots in the last 7 days. To look further back, use --since.\n')
   })
 
-  test('of one task stand among its rows, from its first row on, or from --since on', async () => {
+  test('slots without a row stand among the rows of a task, from its first row on, or from --since on', async () => {
     const store = await ledger()
     const task = ['--task', 'nightly', ...until]
     const states = ['--status', 'missed,failed,completed']
@@ -331,7 +331,7 @@ describe('slots without a row', () => {
     ])
   })
 
-  test('of a task that has not run yet, if it is declared', async () => {
+  test('slots without a row of a task that has not run yet are missed, if it is declared', async () => {
     const store = await ledger()
     const date = since(5).slice(0, 10)
     const own = ['--schedule', '0 9,21 * * *', '--timezone', 'Asia/Tokyo', '--from', date]
@@ -423,7 +423,7 @@ describe('50,000 rows', () => {
     expect(stderr).toBe('')
   })
 
-  test('Ctrl-C ends it, while the reader does not read', async () => {
+  test('Ctrl-C ends a history while the reader does not read', async () => {
     const child = spawn(process.execPath, [MAIN, ...args, '--limit', '0', '--format', 'ndjson'], {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -435,7 +435,7 @@ describe('50,000 rows', () => {
     expect(child.stderr.read()).toBeNull()
   })
 
-  test('Ctrl-C ends it, while nothing that it finds is wanted', async () => {
+  test('Ctrl-C ends a history while nothing that it finds is wanted', async () => {
     // Its own signal, after the head of the table is written, finds it searching, however fast it is.
     const preload = `const { stdout } = process, { write } = stdout
       stdout.write = (text, done) =>
@@ -457,21 +457,24 @@ describe('50,000 rows', () => {
   })
 })
 
-test.runIf(process.getuid?.() === 0)('of a ledger of another user: 77, with the user who may look at it', async () => {
-  chmodSync(folder, 0o755)
-  const path = join(folder, 'private', 'ledger.db')
-  mkdirSync(dirname(path), { mode: 0o755 })
-  seedLedger(path, [rowAt('2026-01-01T03:00:00Z')])
-  for (const closed of [path, dirname(path)]) {
-    const ended = await cronledger(['history', '--store', `file:${path}`], { uid: 65_534, gid: 65_534 })
-    expect(ended).toMatchObject({
-      code: 77,
-      stderr: `cronledger: file ledger "${path}" belongs to root, and this user has no access to it. Run the command as root, for example: sudo -u root cronledger check --store file:${path}\n`,
-    })
-    expect(ended.stdout, closed).toBe('')
-    chmodSync(dirname(path), 0o700)
-  }
-})
+test.runIf(process.getuid?.() === 0)(
+  'history of a ledger of another user: 77, with the user who may look at it',
+  async () => {
+    chmodSync(folder, 0o755)
+    const path = join(folder, 'private', 'ledger.db')
+    mkdirSync(dirname(path), { mode: 0o755 })
+    seedLedger(path, [rowAt('2026-01-01T03:00:00Z')])
+    for (const closed of [path, dirname(path)]) {
+      const ended = await cronledger(['history', '--store', `file:${path}`], { uid: 65_534, gid: 65_534 })
+      expect(ended).toMatchObject({
+        code: 77,
+        stderr: `cronledger: file ledger "${path}" belongs to root, and this user has no access to it. Run the command as root, for example: sudo -u root cronledger check --store file:${path}\n`,
+      })
+      expect(ended.stdout, closed).toBe('')
+      chmodSync(dirname(path), 0o700)
+    }
+  },
+)
 
 describe('on a terminal', () => {
   const store = ledgerOf([rowAt('2026-01-01T03:00:00Z', { zone: 'America/Argentina/Buenos_Aires' })])
@@ -480,14 +483,14 @@ describe('on a terminal', () => {
     return (await onTerminal(args, env, columns)).trimEnd().split('\r\n')
   }
 
-  test('of 60 columns a line is no longer, and states have colour', async () => {
+  test('history on a terminal of 60 columns has no longer line, and states have colour', async () => {
     const lines = await shown(60)
     expect(lines).toHaveLength(3)
     expect(lines[1]).toContain('\u001b[32mcompleted\u001b[0m')
     expect(lines.every((line) => stripVTControlCharacters(line).length <= 60)).toBe(true)
   })
 
-  test('of 200 columns there is everything; with NO_COLOR, no colour', async () => {
+  test('history on a terminal of 200 columns has everything, and with NO_COLOR no colour', async () => {
     const [head, line] = await shown(200, { NO_COLOR: '1' })
     expect(head).toContain('LOCAL TIME')
     expect(line).not.toContain('\u001b')

@@ -84,7 +84,7 @@ test('retire: check is silent at once, and a scheduled trigger revives the task'
   expect(await task()).toMatchObject({ retired: false, retirement: null })
 })
 
-test('of pause --all and resume --all names each task, and what could not be changed', async () => {
+test('the output of pause --all and resume --all names each task, and what could not be changed', async () => {
   const { call, run, env } = ledger()
   await run(day(-1))
   await call(...WEEKLY)
@@ -115,7 +115,7 @@ test('of pause --all and resume --all names each task, and what could not be cha
   expect(JSON.parse(over.stdout)).toMatchObject([{ changes: [{ scope: 'all' }] }, { task: 'weekly', changed: true }])
 })
 
-test('of pause --all with a task whose record is full: the others are paused, and the exit code is not 0', async () => {
+test('pause --all with a task whose record is full: the others are paused, and the exit code is not 0', async () => {
   const { call, run, env } = ledger()
   await run(day(-1))
   await call(...WEEKLY)
@@ -129,7 +129,7 @@ test('of pause --all with a task whose record is full: the others are paused, an
   expect(paused.stdout).toContain('\n  NOT paused: weekly. Run the same command again.')
 })
 
-test('of resume from a time after the pause, and of retire before a planned retirement, says what is in force', async () => {
+test('the output of resume from a time after the pause, and of retire before a planned retirement, says what is in force', async () => {
   const { call, run } = ledger()
   await run(day(-1))
   await call('pause', 'nightly', ...WHY, '--until', day(5))
@@ -147,7 +147,7 @@ test('of resume from a time after the pause, and of retire before a planned reti
   )
 })
 
-test('the answer as JSON has what was changed, and what is in force and planned', async () => {
+test('pause, retire and resume as JSON have what was changed, and what is in force and planned', async () => {
   const { call, run } = ledger()
   await run(day(-1))
   const json = async (...args: string[]) => JSON.parse((await call(...args, '--json')).stdout)
@@ -176,7 +176,7 @@ test.each([
   [['pause', '--all', 'nightly', ...WHY], '--all and task nightly are both given'],
   [['pause', ...WHY], '--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.'],
   [['unpause', 'nightly'], 'unknown command "unpause". See cronledger --help.'],
-])('a command line that is wrong: %j', async (args, message) => {
+])('a wrong command line of pause is refused, and nothing is changed: %j', async (args, message) => {
   const { call, run, task } = ledger()
   await run(day(-1))
   const { code, stderr } = await call(...args)

@@ -151,7 +151,7 @@ test('a range: what is undone and nothing else, oldest first, and then nothing i
   })
 })
 
-test('two at once on one range: no slot runs twice', async () => {
+test('two reruns at once of one range: no slot runs twice', async () => {
   const shared = task(newFile(), 'shared')
   await shared.run(day(1), ['true'])
   const range = ['--from', '2026-11-01', '--to', '2026-11-09', '--keep-going']
@@ -161,7 +161,7 @@ test('two at once on one range: no slot runs twice', async () => {
 })
 
 describe('one slot', () => {
-  test('one without a row is a backfill, also from before the task was known', async () => {
+  test('rerun of a slot without a row is a backfill, also from before the task was known', async () => {
     const { run, rerun, states } = task(newFile())
     await run(day(10), ['true'])
     expect(await rerun(['--slot', '2026-10-01T03:00'], ...SAY_SLOT)).toMatchObject({ stdout: '2026-10-01T03:00:00Z\n' })
@@ -184,7 +184,7 @@ describe('one slot', () => {
     })
   })
 
-  test('--timeout and a command that is not found, as in run', async () => {
+  test('rerun has --timeout, and the exit code of a command that is not found, as run has', async () => {
     const { run, rerun } = task(newFile())
     await run(day(10), ['false'])
     expect((await rerun(['--slot', day(10), '--timeout', '100ms'], 'sleep', '60')).code).toBe(124)
@@ -224,7 +224,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--from', 'yesterdy', '--task', '*'], /^cronledger: --from "yesterdy" is not a valid time/],
     [['--from', day(9), '--reason', 'YOUR REASON'], /the reason is still the placeholder "YOUR REASON"/],
   ] as const) {
-    test(args.join(' '), async () => {
+    test(`rerun ${args.join(' ')} is refused in one line, and nothing starts`, async () => {
       const { env, states } = known
       const reason = args.includes('--reason' as never) ? [] : ['--reason', 'x']
       const { code, stdout, stderr } = await refused(['rerun', ...reason, ...args, '--', 'echo', 'no'], env)
@@ -234,7 +234,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     })
   }
 
-  test('no command, no reason', async () => {
+  test('rerun without a command, and without a reason, is refused', async () => {
     const { rerun, env } = known
     expect(await rerun(['--slot', day(10)])).toMatchObject({
       code: 64,
@@ -251,7 +251,7 @@ describe('a range', () => {
   /** Fails on the 12th with 3 and on the 13th with 4. */
   const FAILS = 'echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-12T*) exit 3;; *-13T*) exit 4;; esac'
 
-  test('ends with the first failure, and the same command goes on from there', async () => {
+  test('a range ends with the first failure, and the same command goes on from there', async () => {
     const { rerun } = await week(newFile())
     const first = await rerun(WEEK, 'sh', '-c', FAILS)
     expect(first).toMatchObject({ code: 3, stdout: `${day(11)}\n${day(12)}\n` })
@@ -294,7 +294,7 @@ describe('a range', () => {
     expect(await states()).toContain(`${day(12)} COMPLETED 1`)
   })
 
-  test('a ledger that goes away ends it, also with --keep-going', async () => {
+  test('a ledger that goes away ends a range, also with --keep-going', async () => {
     const server = await startDynalite()
     const store = { ...awsEnv(server), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_SKEW: '0s' }
     await cronledger(['setup'], { env: store })
@@ -313,7 +313,7 @@ describe('a range', () => {
     )
   })
 
-  test('a stop ends it, also with --keep-going, and the same command goes on', async () => {
+  test('a stop ends a range, also with --keep-going, and the same command goes on', async () => {
     const { rerun, start: begin } = await week(newFile())
     const script = 'echo $CRONLEDGER_RUN_SLOT; case $CRONLEDGER_RUN_SLOT in *-12T*) exec sleep 60;; esac'
     const running = begin([...WEEK, '--keep-going'], 'sh', '-c', script)
@@ -493,7 +493,7 @@ describe('on a terminal', () => {
     expect(lines.filter((line) => !/^(\[|line|cronledger: nightly|$)/.test(line))).toEqual([])
   })
 
-  test('none on a terminal without a cursor', async () => {
+  test('rerun shows no bar on a terminal without a cursor', async () => {
     const { env } = await week(newFile())
     const shown = await onTerminal(['rerun', '--reason', 'x', ...WEEK, '--only', 'completed', '--', 'true'], {
       ...env,

@@ -26,7 +26,7 @@ function ledger() {
 }
 const NIGHT = '2026-11-23T03:00:00Z'
 
-test('a failed one was completed after all: scheduled triggers are duplicates from then on', async () => {
+test('a failed slot that is resolved as completed: scheduled triggers are duplicates from then on', async () => {
   const { run, resolve, row } = ledger()
   await run(NIGHT, 'false')
   const resolved = await resolve('2026-11-23', 'completed')
@@ -39,7 +39,7 @@ test('a failed one was completed after all: scheduled triggers are duplicates fr
   expect(await run(NIGHT, 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
 })
 
-test('the resolution of a slot: not tonight: a coming slot is skipped, and its trigger is a duplicate', async () => {
+test('a coming slot is skipped by a resolution, and its trigger is a duplicate', async () => {
   const { run, resolve, row } = ledger()
   await run(NIGHT, 'true')
   expect((await resolve('2199-11-24T03:00:00Z', 'skipped')).code).toBe(0)
@@ -48,7 +48,7 @@ test('the resolution of a slot: not tonight: a coming slot is skipped, and its t
   expect(await run('2026-11-24T03:00:00Z', 'echo', 'no')).toMatchObject({ code: 0, stdout: '' })
 })
 
-test('a range: its missed, failed and stale slots, or those with other statuses, each with the reason', async () => {
+test('the resolution of a range: its missed, failed and stale slots, or those with other statuses, each with the reason', async () => {
   const { env, run, resolve } = ledger()
   for (const [day, command] of [
     [23, 'false'],
@@ -118,7 +118,7 @@ test('the resolution of a slot is refused while the slot runs, and after it has 
   expect(third.stderr).not.toContain('rerun')
 })
 
-test('under a living lease, only if --run names its run, and never while its process lives here', async () => {
+test('a slot with a lease that holds is resolved only if --run names its run, and never while its process lives here', async () => {
   const { run, start: begin, resolve, row } = ledger()
   const pidFile = join(folder, 'pid')
   const running = begin(NIGHT, 'sh', '-c', `echo $$ > ${pidFile}; echo ready; exec sleep 60`)
@@ -146,7 +146,7 @@ test('under a living lease, only if --run names its run, and never while its pro
   expect((await run(NIGHT, 'true')).code).toBe(65)
 })
 
-test('an unknown state is one line', async () => {
+test('resolve with an unknown state is refused in one line', async () => {
   const { code, stderr } = await ledger().resolve('2026-11-23', 'COMPLETED')
   expect({ code, stderr }).toEqual({
     code: 64,

@@ -72,7 +72,7 @@ test('a command of cronledger is refused, and takes no slot', async () => {
   expect(existsSync(path)).toBe(false)
 })
 
-test('what only has its name is a batch', async () => {
+test('a program that only has the name of cronledger is a batch', async () => {
   const { run } = ledger()
   const file = join(folder, 'cronledger')
   writeFileSync(file, '#!/bin/sh\necho ran\n')
@@ -131,7 +131,7 @@ test('--exit-on-duplicate is the exit code of a duplicate, also while the other 
   expect((await first.ended).code).toBe(143)
 })
 
-test('the attempt in its environment, and nothing that forces a slot', async () => {
+test('a batch has its attempt in its environment, and nothing that forces a slot', async () => {
   const { store } = ledger()
   const { stdout } = await cronledger(['run', '--', 'env'], {
     env: {
@@ -158,7 +158,7 @@ test('the attempt in its environment, and nothing that forces a slot', async () 
   expect(variables.join()).not.toMatch(/FORCE_SLOT|FORCE_ONLY|REASON|CRONLEDGER_BY/)
 })
 
-test('a file for its report, which is kept with its attempt, however it ended, and then removed', async () => {
+test('a batch has a file for its report, which is kept with its attempt, however it ended, and then removed', async () => {
   const { run, rows } = ledger()
   const TMPDIR = join(folder, `tmp-${files}`)
   mkdirSync(TMPDIR)
@@ -173,7 +173,7 @@ test('a file for its report, which is kept with its attempt, however it ended, a
   expect(readdirSync(TMPDIR)).toEqual([])
 })
 
-test('no file for its report if none can be made, and not that of a run around it', async () => {
+test('a batch has no file for its report if none can be made, and not that of a run around it', async () => {
   const { run } = ledger()
   const env = { TMPDIR: '/proc/none', CRONLEDGER_RUN_REPORT: join(folder, 'outer') }
   const ended = await run(['sh', '-c', '[ -z "$CRONLEDGER_RUN_REPORT" ]'], [], { env })
@@ -209,19 +209,22 @@ const rerunIn = (store: string, command: readonly string[], only: string, option
 test.each([
   ['run', (args: string[]) => ['run', ...args]],
   ['rerun', (args: string[]) => ['rerun', ...args.slice(0, 4), '--slot', '2026-11-23', '--reason', 'again']],
-])('64 with what to do, and no duplicate on record: %s', async (_, inner) => {
-  const { run, store, rows } = ledger()
-  const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
-  const script = [process.execPath, MAIN, ...inner(['--store', store, '--task', 'nightly', ...options])]
-  const outer = await run([...script, '--', 'echo', 'ran'])
-  expect(outer).toMatchObject({ code: 64, stdout: '' })
-  const [row] = await rows()
-  const [attempt] = row?.['attempts'] ?? []
-  expect(outer.stderr).toContain(`cronledger was called inside run ${attempt.runId} of the same task and slot`)
-  expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
-})
+])(
+  'cronledger inside of a run of the same slot: 64 with what to do, and no duplicate on record: %s',
+  async (_, inner) => {
+    const { run, store, rows } = ledger()
+    const options = ['--schedule', '0 3 * * *', '--event-time', '2026-11-23T03:00:05Z']
+    const script = [process.execPath, MAIN, ...inner(['--store', store, '--task', 'nightly', ...options])]
+    const outer = await run([...script, '--', 'echo', 'ran'])
+    expect(outer).toMatchObject({ code: 64, stdout: '' })
+    const [row] = await rows()
+    const [attempt] = row?.['attempts'] ?? []
+    expect(outer.stderr).toContain(`cronledger was called inside run ${attempt.runId} of the same task and slot`)
+    expect(row).toMatchObject({ state: 'FAILED', rejections: { count: 0 }, attempts: [{ exitCode: 64 }] })
+  },
+)
 
-test('64 also for another slot, if it has no event time: the slot of the outer run would look completed', async () => {
+test('cronledger inside of a run without an event time: 64, since the slot of the outer run would look completed', async () => {
   const { run, store, rows } = ledger()
   // The operator starts a script for yesterday that calls cronledger as the crontab does.
   const outer = await run(scriptFor(store))
@@ -240,7 +243,7 @@ test('64 also for another slot, if it has no event time: the slot of the outer r
   expect(await cronledger(scriptFor(store).slice(2), { env: left })).toMatchObject({ code: 0, stdout: 'ran\n' })
 })
 
-test('64 also if the environment has the event time of the container, which is not for the slot of the operator', async () => {
+test('cronledger inside of a rerun: 64, also if the environment has the event time of the container, which is for another slot', async () => {
   const { run, store, rows } = ledger()
   await run(['false'])
   const env = { CRONLEDGER_EVENT_TIME: '2026-11-22T03:00:00Z' }
@@ -264,7 +267,7 @@ describe('a command that cannot be started', () => {
     [126, notExecutable, /is not an executable file/],
     [127, windows, /the interpreter in its first line .* Windows line ends/],
   ] as const) {
-    test(`${code}, the slot stays free, and the record says why: ${message}`, async () => {
+    test(`a command that cannot be started: ${code}, the slot stays free, and the record says why: ${message}`, async () => {
       const { run, rows, store } = ledger()
       const ended = await run([command])
       expect(ended.code).toBe(code)
@@ -483,7 +486,7 @@ test('the event of EventBridge is JSON, a file, or on standard input', async () 
   }
 })
 
-test('a pipe is not a file: refused, not waited for', async () => {
+test('an event in a pipe is refused, and not waited for', async () => {
   const { store } = ledger()
   const pipe = join(folder, 'pipe')
   execFileSync('mkfifo', [pipe])

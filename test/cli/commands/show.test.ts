@@ -17,7 +17,7 @@ async function ledger() {
   return { store, run, show }
 }
 
-test('a slot as a timeline, and as JSON', async () => {
+test('show prints a slot as a timeline, and as JSON', async () => {
   const { show } = await ledger()
   const { code, stdout, stderr } = await show('--slot', '2025-11-23T18:00:00Z')
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -32,7 +32,7 @@ test('a slot as a timeline, and as JSON', async () => {
   expect(row.rejections).toMatchObject({ count: 1, first: [{ cause: 'completed' }] })
 })
 
-test('latest is the newest slot that is due, row or not', async () => {
+test('show of the slot latest is that of the newest slot that is due, with a row or without', async () => {
   const { show, run } = await ledger()
   // It is also the slot if none is given.
   const missing = await show()
@@ -44,7 +44,7 @@ test('latest is the newest slot that is due, row or not', async () => {
   expect(await show('--slot', 'latest')).toMatchObject({ code: 0, stderr: '' })
 })
 
-test('a slot without a row: exit code 1, and what the schedule says of it, on stdout', async () => {
+test('show of a slot without a row: exit code 1, and what the schedule says of it, on stdout', async () => {
   const { show, store } = await ledger()
   const absent = async (slot: string, ...more: readonly string[]) => {
     const { code, stdout, stderr } = await show('--slot', slot, ...more)

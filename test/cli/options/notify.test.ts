@@ -159,7 +159,7 @@ test.each([
   expect(events()[0]?.['title']).toMatch(/^RECOVERED nightly 11-23 03:00 UTC: attempt/)
 })
 
-test('only of the kinds that were asked for, and those of other commands do no harm', async () => {
+test('notifications are only of the kinds that were asked for, and those of other commands do no harm', async () => {
   const { run, keep, events } = ledger()
   const env = { CRONLEDGER_NOTIFY_ON: 'refused, missed', CRONLEDGER_NOTIFY: keep[1] ?? '' }
   await run(['false'], [], { env })
@@ -168,7 +168,7 @@ test('only of the kinds that were asked for, and those of other commands do no h
   expect(events()).toMatchObject([{ event: 'refused' }])
 })
 
-test('with an environment that names the kind and the slot, forces nothing, and sends no notifications', async () => {
+test('the command of a notification gets an environment that names the kind and the slot, forces nothing, and sends no notifications', async () => {
   const { store, told } = ledger()
   await cronledger(['run', '--notify', `env > ${told}`, '--', 'false'], {
     env: {
@@ -240,7 +240,7 @@ test('as CloudEvents 1.0: those of a run, and a finding that each check tells un
 
 const on = (kinds: string) => ['--notify-on', kinds]
 
-test('are sent in this order, the success when it is on record', async () => {
+test('the notifications of a run are sent in order, the success when it is on record', async () => {
   const { run, told, store, events } = ledger()
   const copy = `cp ${store.replace('file:', '')} ${told}.$CRONLEDGER_RUN_KIND`
   const command = `printf '{"kind":"%s"}\n' $CRONLEDGER_RUN_KIND >> ${told}; cat >> ${told}; ${copy}`
@@ -428,7 +428,7 @@ test('--metrics prints one line a run, in a namespace, on stderr; stdout is the 
   expect(JSON.parse(second.stderr)._aws.CloudWatchMetrics[0].Namespace).toBe('Team/Batches')
 })
 
-test('on a line of its own, also after a batch that left its last one open', async () => {
+test('a line of metrics is a line of its own, also after a batch that left its last one open', async () => {
   const { run } = ledger()
   const script = 'printf "progress 50%%" >&2'
   const { stderr } = await run(['sh', '-c', script], ['--metrics', 'cronledger', '--log', 'quiet'])

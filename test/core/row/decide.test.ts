@@ -331,7 +331,7 @@ test('forced ones and those that never started do not count', () => {
   expect(answer(row, { maxAttempts: 2 })).toBe('start')
 })
 
-test('of a run that was killed while its next attempt waited, all is known: it failed', () => {
+test('a run that was killed while its next attempt waited has failed, and is not stale', () => {
   const waiting = retryAttempt(rowWith({}), FAILED, { writeId: 'w', now: NOW }, LEASE_MS)
   expect(answer(waiting, { now: EXPIRED })).toBe('refused: failed')
   expect(answer(waiting, { now: EXPIRED, maxAttempts: 2 })).toBe('start')

@@ -234,11 +234,14 @@ describe('a malformed row is not guessed at', () => {
     expect(() => decodeRow({ ...stored, ...change })).toThrow(/^row nightly 2026-11-24T03:00:00Z is damaged: /)
   })
 
-  it.each([null, 'x', [], {}, { task: 'nightly' }, { task: 'nightly', slot: 5 }])('without a key: %j', (value) => {
-    expect(() => decodeRow(value)).toThrow(/^a row of the ledger is damaged: /)
-  })
+  it.each([null, 'x', [], {}, { task: 'nightly' }, { task: 'nightly', slot: 5 }])(
+    'a row without a key is refused: %j',
+    (value) => {
+      expect(() => decodeRow(value)).toThrow(/^a row of the ledger is damaged: /)
+    },
+  )
 
-  it('of another schema version is foreign, whatever else is in it', () => {
+  it('a row of another schema version is foreign, whatever else is in it', () => {
     const newerSchema = { task: 'nightly', slot: SLOT, schemaVersion: 3, newerSchema: true }
     expect(decodeRow({ ...stored, schemaVersion: 3, state: 7, attempts: 'x' })).toEqual(newerSchema)
   })

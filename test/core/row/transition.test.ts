@@ -229,7 +229,7 @@ describe('a person’s word', () => {
   })
 })
 
-test('of a claim that was not applied excludes it: same expectation, next version', () => {
+test('the withdrawal of a claim that was not applied excludes it: same expectation, next version', () => {
   for (const found of [null, rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {})]) {
     const row = withdrawClaim(found, CLAIM, STAMP)
     expect(row.version).toBe(claimRow(found, CLAIM, STAMP, LEASE_MS).version)
@@ -242,7 +242,7 @@ test('of a claim that was not applied excludes it: same expectation, next versio
   })
 })
 
-test('leaves the row of another run as it was', () => {
+test('a withdrawal leaves the row of another run as it was', () => {
   for (const found of [rowWith({ ending: FAILED }), rowWith({ ending: FAILED }, {}), rowWith({ ending: SUCCEEDED })]) {
     const { version, writeId: _, ...rest } = found
     expect(withdrawClaim(found, CLAIM, STAMP)).toEqual({ ...rest, version: version + 1, writeId: STAMP.writeId })

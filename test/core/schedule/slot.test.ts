@@ -394,11 +394,11 @@ it('rate stays exact far from the anchor', () => {
   expect(windowOf(schedule, slot - 1)).toEqual({ slot: slot - 420_000, next: slot })
 })
 
-it('at means the first pass of a fold', () => {
+it('at(…) means the first pass of a fold', () => {
   expect(shown(slotAfter(parse('at(2026-11-01T01:30:00)', 'America/New_York'), 0))).toBe('2026-11-01T05:30:00Z')
 })
 
-it('at is one slot', () => {
+it('at(…) is one slot', () => {
   const schedule = parse('at(2026-11-24T12:00:00)', 'Asia/Tokyo')
   expect(slots('at(2026-11-24T12:00:00)', 'Asia/Tokyo', '1970-01-01T00:00:00Z', '2199-01-01T00:00:00Z')).toEqual([
     '2026-11-24T03:00:00Z',

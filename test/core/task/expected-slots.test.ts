@@ -96,7 +96,7 @@ describe('the slots that were due', () => {
     ])
   })
 
-  test('without the second pass of an hour that comes twice, which is optional', () => {
+  test('the slots that were due are without the second pass of an hour that comes twice, which is optional', () => {
     const schedules = [inForce('2026-10-24T00:00:00Z', '0 * * * *', 'Europe/London')]
     // The clocks show 01:00 at 00:00Z and again at 01:00Z.
     expect(due(schedules, '2026-10-25T00:00:00Z', '2026-10-25T04:00:00Z')).toEqual([
@@ -261,7 +261,7 @@ async function merged(due: readonly string[], rows: readonly string[], withOlder
   return found
 }
 
-test('of several tasks, for any order of the rows of one slot', async () => {
+test('the slots of several tasks that were due are the same for any order of the rows of one slot', async () => {
   const due = ['a9', 'b9', 'c9', 'a8', 'b8', 'c8', 'a7']
   expect(await merged(due, ['b9', 'c8', 'a8', 'z6'])).toEqual(['b9', '!a9', '!c9', 'c8', 'a8', '!b8', '!a7', 'z6'])
   expect(await merged(due, [])).toEqual(due.map((key) => `!${key}`))

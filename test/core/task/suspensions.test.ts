@@ -21,21 +21,21 @@ const ENDING = { ...PAUSE, until }
 const isPaused = (slot: number, now: number, pause: Suspension = ENDING) =>
   pauseFor({ pauses: [pause] }, slot, now, SKEW_MS) !== null
 
-test('if its slot lies in the pause, whenever it arrives', () => {
+test('a trigger is paused if its slot lies in the pause, whenever it arrives', () => {
   expect(isPaused(from, from)).toBe(true)
   expect(isPaused(until - 1, until + HOUR_MS)).toBe(true)
   expect(isPaused(until, until)).toBe(false)
   expect(isPaused(from + HOUR_MS * 1_000, from, PAUSE)).toBe(true)
 })
 
-test('if it arrives in the pause, although its slot was before', () => {
+test('a trigger is paused if it arrives in the pause, although its slot was before', () => {
   expect(isPaused(from - HOUR_MS, from)).toBe(true)
   expect(isPaused(from - HOUR_MS, until - 1)).toBe(true)
   expect(isPaused(from - HOUR_MS, until)).toBe(false)
   expect(isPaused(from - HOUR_MS, from, PAUSE)).toBe(true)
 })
 
-test('although the clock of this host is behind the clock of the operator', () => {
+test('a trigger is paused although the clock of this host is behind the clock of the operator', () => {
   expect(isPaused(from - HOUR_MS, from - SKEW_MS)).toBe(true)
   expect(isPaused(from - HOUR_MS, from - SKEW_MS - 1)).toBe(false)
 })

@@ -34,7 +34,7 @@ test('a schedule that is in force already changes nothing', () => {
   expect(withSchedule(KNOWN, { ...DAILY }, at('2026-11-02T18:00:00Z'))).toBe(null)
 })
 
-test('a new one is in force from its slot on', () => {
+test('a new schedule is in force from its slot on', () => {
   expect(withSchedule([], DAILY, FIRST)).toEqual(KNOWN)
   const changed = withSchedule(KNOWN, RATE, at('2026-11-03T00:00:00Z'))
   expect(changed).toEqual([...KNOWN, { since: at('2026-11-03T00:00:00Z'), after: FIRST, spec: RATE }])
@@ -209,7 +209,7 @@ describe('the decisions of an operator', () => {
     const over = Array.from({ length: COUNT }, (_, hour) => hourly(hour))
     const full = { ...record, pauses: over }
 
-    test('refuses one more pause and one more retirement, and says how to make room', () => {
+    test('a record without room refuses one more pause and one more retirement, and says how to make room', () => {
       const text = /^the record of the task is full: it has 218 pauses and 0 retirements\. .* To make room/
       expect(() => withPause(full, hourly(500))).toThrow(text)
       expect(() => withRetirement(full, { ...hourly(500), until: null })).toThrow(text)
@@ -272,7 +272,7 @@ describe('a schedule that is declared', () => {
   const AHEAD = NOW + 10 * DAY_MS
   const planned: Schedules = [...KNOWN, { since: AHEAD, spec: HOURLY, declared: 'unconfirmed' }]
 
-  test('before the first run: it is in force from then on, and the first run confirms it', () => {
+  test('a schedule that is declared before the first run is in force from then on, and the first run confirms it', () => {
     const record = declared(EMPTY_TASK_RECORD, DAILY, NOW, { graceMs: 60_000 })
     const schedules: Schedules = [{ since: NOW, spec: DAILY, declared: 'unconfirmed' }]
     expect(record).toEqual(recordWith(schedules, { expectations: { since: NOW, graceMs: 60_000 } }))
@@ -298,7 +298,7 @@ describe('a schedule that is declared', () => {
     expect(withSchedule(onlyAhead, DAILY, NOW)).toEqual([{ since: NOW, spec: DAILY }, ...onlyAhead])
   })
 
-  test('a run with another schedule replaces it from its slot on', () => {
+  test('a run with another schedule replaces a declared one from its slot on', () => {
     const daily = { since: AHEAD + DAY_MS, after: AHEAD, spec: DAILY }
     expect(withSchedule(planned, DAILY, AHEAD + DAY_MS)).toEqual([...planned, daily])
     // The operator has said that the schedule before ended at that time.
@@ -307,7 +307,7 @@ describe('a schedule that is declared', () => {
     expect(withSchedule(planned, YEARLY, NOW)).toEqual([...KNOWN, now, planned[1]])
   })
 
-  test('a run that has it early: it is in force since that run', () => {
+  test('a declared schedule that a run has early is in force since that run', () => {
     expect(withSchedule(planned, HOURLY, NOW)).toEqual([...KNOWN, { since: NOW, after: FIRST, spec: HOURLY }])
   })
 

@@ -88,7 +88,7 @@ describe('Kubernetes', () => {
     return env
   }
 
-  test('has the members that the API of CronJob has at these places', () => {
+  test('the CronJob of the guide has the members that its API has at these places', () => {
     const keys = (value: object) => Object.keys(value).sort()
     expect(cronJob).toMatchObject({ apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'nightly' } })
     expect(keys(spec)).toEqual(['concurrencyPolicy', 'jobTemplate', 'schedule', 'timeZone'])
@@ -104,7 +104,7 @@ describe('Kubernetes', () => {
       if (value !== undefined) expect([name, typeof value]).toEqual([name, 'string'])
   })
 
-  test('takes the password of a ledger in PostgreSQL from the Secret that is made, and no AWS', () => {
+  test('the CronJob of the guide takes the password of a ledger in PostgreSQL from the Secret that is made, and no AWS', () => {
     const variables: Loose[] = parseYaml(blockWith('yaml', 'PGPASSWORD'))
     const env = Object.fromEntries(variables.map(({ name, value, valueFrom }) => [name, value ?? valueFrom]))
     const [, secret, key] = /secret generic (\S+) --from-file=(\w+)=/.exec(blockWith('sh', 'create secret')) ?? []
@@ -114,7 +114,7 @@ describe('Kubernetes', () => {
     })
   })
 
-  test('gives both sides the same schedule, zone and time to stop', () => {
+  test('the CronJob of the guide gives both sides the same schedule, zone and time to stop', () => {
     const env = envOf('nightly-1')
     expect(env).toMatchObject({ CRONLEDGER_SCHEDULE: spec.schedule, CRONLEDGER_TIMEZONE: spec.timeZone })
     expect(env['CRONLEDGER_STOP_TIMEOUT']).toBe(`${pod.terminationGracePeriodSeconds}s`)
@@ -201,7 +201,7 @@ describe('GitHub Actions', () => {
       ]),
     )
 
-  test('has the members that a workflow has at these places, and the same schedule on both sides', () => {
+  test('the workflow of the guide has the members that a workflow has at these places, and the same schedule on both sides', () => {
     expect(Object.keys(workflow)).toEqual(['name', 'on', 'jobs'])
     expect(Object.keys(nightly)).toEqual(['runs-on', 'permissions', 'steps'])
     expect(workflow['on'].schedule).toEqual([{ cron: env['CRONLEDGER_SCHEDULE'] }])
@@ -333,7 +333,7 @@ describe('the Lambda function', () => {
       })
   }
 
-  test('does not fail while the task is paused, and fails if its run is refused', async () => {
+  test('the Lambda function does not fail while the task is paused, and fails if its run is refused', async () => {
     const store = `file:${join(mkdtempSync(join(folder, 'ledger-')), 'ledger.db')}`
     const env = { ...NIGHTLY, CRONLEDGER_STORE: store }
     const invoke = handlerOn(store)

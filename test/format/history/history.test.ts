@@ -56,7 +56,7 @@ test('the total counts the slots, the repaired ones, duplicates and refusals', (
   expect(text()).toBe('5 slots: 3 completed (2 repaired), 1 missed, 1 unknown; 40 rejected (30 refused)')
 })
 
-test('in a pipe has every column, no colour, and no space at the end of a line', async () => {
+test('a table in a pipe has every column, no colour, and no space at the end of a line', async () => {
   expect(await lines([[row, tokyo, missed, newer]])).toEqual([
     'SLOT (UTC)            LOCAL TIME               STATUS     ATTEMPTS  DURATION  REJECTED',
     '2026-11-24T03:00:00Z  2026-11-24 03:00 UTC     completed         1        1s         0',

@@ -72,7 +72,7 @@ const CASES: [what: string, event: RunEvent, metrics: object, context?: Partial<
 ]
 
 for (const [what, event, metrics, context] of CASES) {
-  test(`${what}: a line that AWS's schema allows`, () => {
+  test(`the line of metrics of a run that was ${what} is one that AWS's schema allows`, () => {
     const line = emfLine(event, { ...CONTEXT, ...context }, 'batches', NOW) ?? ''
     expect(readEmf(line)).toEqual(metrics)
     const { _aws, ...root } = JSON.parse(line)

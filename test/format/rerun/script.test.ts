@@ -60,7 +60,7 @@ const orderOf = (lines: readonly string[]) =>
 const failed = rowWith({ ending: FAILED })
 
 describe('the script that runs slots again', () => {
-  test('has a command for each task, and the slots of all tasks in their order, the oldest first', () => {
+  test('the script has a command for each task, and the slots of all tasks in their order, the oldest first', () => {
     const slots = [slotOf('a', 2, ON_ECS), slotOf('b', 1), slotOf('b', 3), slotOf('a', 0, ON_ECS)]
     const lines = script({ slots })
     expect(orderOf(lines)).toEqual(["1 '' a 03", "2 '' b 04", "1 '' a 05", "2 '' b 06"])
@@ -71,7 +71,7 @@ describe('the script that runs slots again', () => {
     )
   })
 
-  test('has the commands of ECS whole: the reason, the operator and the network', () => {
+  test('the script has the commands of ECS whole: the reason, the operator and the network', () => {
     const lines = script({ slots: [slotOf('a', 0, ON_ECS)] })
     expect(lines.join('\n')).not.toMatch(/YOUR|\$USER/)
     const [command = ''] = commandsIn(lines)
@@ -85,7 +85,7 @@ describe('the script that runs slots again', () => {
     expect(command).toContain(`--network-configuration '${NETWORK}'`)
   })
 
-  test('has a command of its own for a slot that needs another one: one that completed before', () => {
+  test('the script has a command of its own for a slot that needs another one: one that completed before', () => {
     const repeated = rowWith({ ending: SUCCEEDED }, { ending: FAILED })
     const lines = script({ slots: [slotOf('a', 0, ON_ECS), slotOf('a', 1, ON_ECS, rowOn(ON_ECS, repeated))] })
     const [first = '', second = ''] = commandsIn(lines)
@@ -95,7 +95,7 @@ describe('the script that runs slots again', () => {
     expect(lines).toContain("  slot 1 '' 'a 2026-11-24T04:00:00Z' run_1_1")
   })
 
-  test('begins with the tasks for which no work was done, and says what may be half done', () => {
+  test('the script begins with the tasks for which no work was done, and says what may be half done', () => {
     const lines = script({
       slots: [slotOf('a', 0, ON_ECS, rowOn(ON_ECS, failed)), slotOf('a', 1, ON_ECS), slotOf('b', 2, ON_ECS)],
     })
@@ -105,7 +105,7 @@ describe('the script that runs slots again', () => {
     )
   })
 
-  test('has a task that comes after others of the script after them, in a chain too, and a circle is no problem', () => {
+  test('the script has a task that comes after others of the script after them, in a chain too, and a circle is no problem', () => {
     const upstreams = new Map([
       ['a', ['b', 'gone', 'self']],
       ['b', ['c']],
@@ -117,7 +117,7 @@ describe('the script that runs slots again', () => {
     expect(order({ upstreams: new Map([...upstreams, ['c', ['a']]]) })).toHaveLength(5)
   })
 
-  test('waits for no other task: what a slot comes after is run before it, or has failed', () => {
+  test('the script waits for no other task: what a slot comes after is run before it, or has failed', () => {
     const upstreams = new Map([['a', ['b']]])
     const ofA = (more: Partial<RerunScript>) =>
       commandsIn(script({ upstreams, ...more })).find((line) => /--task a |run_task/.test(line)) ?? ''
@@ -128,7 +128,7 @@ describe('the script that runs slots again', () => {
     })
   })
 
-  test('says how many slots, of how many tasks and owners, and about how long: as the tasks wait for each other', () => {
+  test('the script says how many slots, of how many tasks and owners, and about how long: as the tasks wait for each other', () => {
     const slots = [slotOf('a', 0), slotOf('a', 1), slotOf('b', 1), slotOf('c', 1)]
     const usualMs = new Map([
       ['a', 60_000],
@@ -148,7 +148,7 @@ describe('the script that runs slots again', () => {
     )
   })
 
-  test('leaves out what is stale, and says what to do with it, and what may not have been due', () => {
+  test('the script leaves out what is stale, and says what to do with it, and what may not have been due', () => {
     const leftOut = [slotOf('a', 0, null, pending(rowWith({})))]
     const lines = script({ slots: [slotOf('a', 1)], leftOut, doubts: new Map([['b', ['doubtful', 'staleInRange']]]) })
     const left = lines.slice(lines.indexOf('} </dev/null') + 1, -1)
@@ -173,7 +173,7 @@ describe('the script that runs slots again', () => {
     expect(first.every((line) => line.startsWith('# '))).toBe(true)
   })
 
-  test.each(SHELLS)('pasted into %s %s, it ends with the exit code of the first failure', (shell, ...flags) => {
+  test.each(SHELLS)('the script pasted into %s %s ends with the exit code of the first failure', (shell, ...flags) => {
     const folder = mkdtempSync(join(tmpdir(), 'cronledger-script-'))
     // The batch of c reads its input.
     const batch = '#!/bin/sh\necho "$5"; [ "$5" != c ] || cat; [ "$5" != b ] || exit 7\n'

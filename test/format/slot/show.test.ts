@@ -28,7 +28,7 @@ const rejection = (number: number): Rejection => ({
   ecsTask: 'arn:aws:ecs:eu-west-1:1:task/x',
 })
 
-test('what it is, and what happened in the order of time', () => {
+test('the text of a slot says what it is, and what happened in the order of time', () => {
   const row: Row = {
     ...rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }),
     rejections: addRejection(NO_NOTES, rejection(10)),
@@ -99,7 +99,7 @@ test('a slot for a person that runs, and one whose lease ran out', () => {
   expect(show(row, NOW + 600_001)).toMatch(/status +stale/)
 })
 
-test('an attempt that never reported, and one that never started', () => {
+test('the timeline has an attempt that never reported, and one that never started', () => {
   const { task, schedule, zoneData } = rowWith({})
   const claim = { task, schedule, zoneData, window: { slot: NOW - 5_000, end: null }, runId: 'run-2' }
   const taken = claimRow(

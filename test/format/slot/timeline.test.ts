@@ -53,11 +53,11 @@ test('equal rejections are one entry, from the first to the last, with each of t
   ])
 })
 
-test('several hosts are counted', () => {
+test('the hosts of equal rejections are counted', () => {
   expect(linesOf(rejecting([{}, { host: 'c' }, {}]))).toEqual(['3 duplicate triggers ignored (completed) on 2 hosts'])
 })
 
-test('those that are only counted belong to the entry around them', () => {
+test('rejections that are only counted belong to the entry around them', () => {
   expect(linesOf(rejecting(many(45)))).toEqual([
     '45 duplicate triggers ignored (completed) / 24 of them are only counted',
   ])

@@ -43,7 +43,7 @@ const numbered = (count: number, from = 0) =>
   Array.from({ length: count }, (_, index) => `line ${from + index} ${'.'.repeat(500)}`)
 const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 
-test('writes at once', () => {
+test('the log writes at once', () => {
   const { writer, read } = pipe()
   openSink(writer).write('größe')
   expect(read()).toBe(Buffer.from('größe\n').toString('latin1'))
@@ -109,7 +109,7 @@ test('a closed descriptor and a full disk end the log', async () => {
   }
 })
 
-test('in a file, lines stand after what others wrote to the same descriptor', () => {
+test('lines of a log in a file stand after what others wrote to the same descriptor', () => {
   const path = join(folder, 'log')
   const fd = openSync(path, 'w')
   onTestFinished(() => closeSync(fd))

@@ -206,7 +206,7 @@ describe('a retry that falls due', () => {
     expect(run.events.at(-1)).toMatchObject({ detail: expect.stringMatching(/^a newer version of cronledger/) })
   })
 
-  test('after the schedule changed begins, because the slot has begun under its own', async () => {
+  test('a retry that falls due after the schedule changed begins, because the slot has begun under its own', async () => {
     const { time, trigger, changeLater } = ledgerOf()
     const run = trigger('a', failsAfter(2), { settings: { ...settings, strict: true } })
     const later = { since: SLOT - DAY_MS, spec: OTHER.schedule }
@@ -235,7 +235,7 @@ describe('a retry that falls due', () => {
   })
 })
 
-test('that is set while a run waits for its retry: the next attempt does not start, and the slot stays failed', async () => {
+test('a pause that is set while a run waits for its retry: the next attempt does not start, and the slot stays failed', async () => {
   const { time, changeLater, row, trigger } = ledgerOf()
   const settings = { maxAttempts: 2, retryDelayMs: 3_600_000 }
   const run = trigger('a', failsAfter(2), { settings })
@@ -250,7 +250,7 @@ test('that is set while a run waits for its retry: the next attempt does not sta
   expect(await row()).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'failed' }, { outcome: 'notStarted' }] })
 })
 
-test('a scheduled trigger starts nothing, and its slot is skipped with the reason', async () => {
+test('a scheduled trigger in a pause starts nothing, and its slot is skipped with the reason', async () => {
   const { play, change, row } = ledgerOf()
   await change(pausing(NOW_PAUSED))
   const { result, names, starts } = await play('a')
@@ -331,7 +331,7 @@ test('a record that cannot be read is asked for again until the ledger timeout',
   expect((await play('a', { fateOf })).result.status).toBe('completed')
 })
 
-test('a stop while it is read starts nothing', async () => {
+test('a stop while the record is read starts nothing', async () => {
   const { time, trigger, row } = ledgerOf()
   const run = trigger('a', works(1), {
     fateOf: ({ verb }) => ({ kind: verb === 'readEntry' ? 'stalled' : 'answered' }),

@@ -43,7 +43,7 @@ const between = (from: number, until: number | null): Suspension => ({
   until: until === null ? null : slotOf(until),
 })
 
-test('the missed slots before the own slot, the oldest first, each as an attempt of its own', async () => {
+test('a run catches up the missed slots before its own slot, the oldest first, each as an attempt of its own', async () => {
   const { play, rowOf } = ledgerOf()
   await play(-4)
   await play(-2)
@@ -96,7 +96,7 @@ test('nothing is caught up that a run with a range has done, also if the runs ha
   expect((await play(0, CATCH_UP)).days).toEqual([-1, 0])
 })
 
-test('only slots of the span, past the grace, and before the own slot', async () => {
+test('a run catches up only slots of the span, past the grace, and before its own slot', async () => {
   const { time, play } = ledgerOf()
   await play(-9)
   // The span ends 5 s after the slot of three days ago.
@@ -105,7 +105,7 @@ test('only slots of the span, past the grace, and before the own slot', async ()
   expect((await play(2, { ...CATCH_UP, graceMs: 3 * DAY_MS })).days).toEqual([-8, -7, -6, -5, -4, -3, 2])
 })
 
-test('no slot that is later than --max-lateness allows', async () => {
+test('a run catches up no slot that is later than --max-lateness allows', async () => {
   const { play } = ledgerOf()
   await play(-9)
   const { days, events } = await play(0, { ...CATCH_UP, maxLatenessMs: 2 * DAY_MS + 10_000 })
@@ -128,7 +128,7 @@ test('a slot that becomes too late while the slots before it run is left out, an
   expect(await rowOf(-1)).toBe(null)
 })
 
-test('never a slot that failed, is stale, is running or was skipped', async () => {
+test('a run never catches up a slot that failed, is stale, is running or was skipped', async () => {
   const { time, ledger, play, start, rowOf } = ledgerOf()
   await play(-6)
   await play(-5, {}, failsAfter(1))
@@ -176,7 +176,7 @@ test('a run that is refused because its schedule changed catches nothing up', as
   expect((await play(0, { ...CATCH_UP, strict: true })).days).toEqual([-2, -1, 0])
 })
 
-test('at most 100 slots, the oldest first; the next run goes on', async () => {
+test('a run catches up at most 100 slots, the oldest first, and the next run goes on', async () => {
   const { play } = ledgerOf()
   const hourly = { schedule: '0 * * * *' }
   await play(-5, hourly)
@@ -197,7 +197,7 @@ test('at most 100 slots, the oldest first; the next run goes on', async () => {
 
 const NOON = { schedule: '0 12 * * *' }
 
-test('each slot runs under the schedule that was in force', async () => {
+test('each caught-up slot runs under the schedule that was in force', async () => {
   const { time, play, rowOf } = ledgerOf()
   await play(-6)
   await play(-4)
@@ -302,7 +302,7 @@ test('a record of a newer cronledger: nothing is caught up, and the run is refus
   expect(started).toEqual([])
 })
 
-test('a failed one does not stop the rest', async () => {
+test('a caught-up slot that fails does not stop the rest', async () => {
   const { play } = ledgerOf()
   await play(-4)
   const work = (attempt: Parameters<ReturnType<typeof works>>[0], clock: Parameters<ReturnType<typeof works>>[1]) =>
@@ -334,7 +334,7 @@ test('two triggers that catch up at once: each missed slot runs once, and no sch
   expect(runs.flatMap(({ events }) => events).filter(({ event }) => event.event === 'duplicate')).toHaveLength(1)
 })
 
-test('a stop ends the attempt in order, and what is left is caught up next time', async () => {
+test('a stop ends a catch-up in order, and what is left is caught up next time', async () => {
   const { time, play, start, rowOf } = ledgerOf()
   await play(-4)
   const run = start(0, CATCH_UP, works(10_000))

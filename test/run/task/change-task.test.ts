@@ -69,7 +69,7 @@ test('a task without a record gets one', async () => {
   expect(await stored()).toEqual({ ...EMPTY_TASK_RECORD, pauses: [PAUSE] })
 })
 
-test('is made again on top of the change of another operator, so that none is lost', async () => {
+test('a change is made again on top of the change of another operator, so that none is lost', async () => {
   const { change, stored, ledger } = await ledgerWith()
   let isFirst = true
   const overtaken = (call: Call): Fate => {
@@ -94,7 +94,7 @@ test('a record that needs no change is written as it is: what a read finds may b
 
 const lostOnce = (afterMs = 0) => fates(isWrite, { kind: 'answerLost', afterMs })
 
-test('is recorded once', async () => {
+test('a change whose write is delivered twice is recorded once', async () => {
   const { change, stored } = await ledgerWith()
   expect(await change(pausing(PAUSE), lostOnce())).toMatchObject({ changed: true, record: { pauses: [PAUSE] } })
   expect((await stored()).pauses).toEqual([PAUSE])

@@ -228,7 +228,7 @@ describe('runs with a range', () => {
     expect((await run(2, works(1), { settings: {} })).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
   })
 
-  test('without a success, the row says how far back it was searched, and what came after that is done', async () => {
+  test('a run with a range and without a success: the row says how far back it was searched, and what came after that is done', async () => {
     const { run, row, slotOfDay } = rangeWorld()
     const first = await run(4)
     expect((await row(4)).attempts).toMatchObject([{ searched: slotOfDay(4) - LONGEST_RANGE_MS }])
@@ -253,7 +253,7 @@ describe('runs with a range', () => {
     expect((await force(1, works(1), ['failed'])).result).toMatchObject({ status: 'completed' })
   })
 
-  test('cost seven requests, and a late trigger six', async () => {
+  test('a run with a range costs seven requests, and a late trigger six', async () => {
     const { run, play } = rangeWorld()
     await run(1)
     await run(2)
@@ -263,7 +263,7 @@ describe('runs with a range', () => {
     expect((await play('late', { day: 3, ...settings })).verbs).toEqual([...own.slice(0, 4), 'put', 'note'])
   })
 
-  test('nothing starts if the ledger does not answer the query', async () => {
+  test('a run with a range starts nothing if the ledger does not answer the query', async () => {
     const { run, row, start, time } = rangeWorld()
     const fateOf = ({ verb }: { verb: string }) => ({ kind: verb === 'list' ? 'denied' : 'answered' }) as const
     await run(1)
@@ -273,7 +273,7 @@ describe('runs with a range', () => {
     expect(await row(3)).toMatchObject({ state: 'FAILED', attempts: [{ outcome: 'notStarted' }] })
   })
 
-  test('are given to a forced run by the record, also after a first run that found no success, and refuse it if they did its work', async () => {
+  test('a forced run gets its range by the record, also after a first run that found no success, and is refused if a run did its work', async () => {
     const now = Date.parse('2026-11-26T04:00:00Z')
     const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
     const daily = { task: TASK, schedule: '0 3 * * *' }
@@ -289,7 +289,7 @@ describe('runs with a range', () => {
     expect(await before).toMatchObject({ code: 65, started: 0 })
   })
 
-  test('give the batch a variable, which is not set if there is no success', async () => {
+  test('a run with a range gives the batch a variable, which is not set if there is no success', async () => {
     const { run, seen, slotOfDay } = rangeWorld()
     await run(2)
     await run(3)

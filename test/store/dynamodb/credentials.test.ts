@@ -51,7 +51,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     return row === null || !('state' in row) ? null : row.state
   }
 
-  test('at the claim: the run waits for it, and runs', async () => {
+  test('credentials that fail for a while at the claim: the run waits for them, and runs', async () => {
     const env = await withEndpoint((count) => (count <= 6 ? FAILURE : credentials(3_600_000)))
     expect(await cronledger(runArgs('claim', ['--ledger-timeout', '2m'], 'echo', 'paid'), { env })).toMatchObject({
       code: 0,
@@ -68,7 +68,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     expect(stderr.trim().split('\n')).toEqual([expect.stringContaining('The slot is free for the next trigger.')])
   })
 
-  test('at the claim, for longer than the ledger timeout: 75, and the slot is free', async () => {
+  test('credentials that fail at the claim for longer than the ledger timeout: 75, and the slot is free', async () => {
     const env = await withEndpoint(() => FAILURE)
     const args = runArgs('never', ['--ledger-timeout', '6s', '--log', 'text'], 'echo', 'no')
     const { code, stdout, stderr } = await cronledger(args, { env })
@@ -79,7 +79,7 @@ describe.concurrent('a credentials endpoint that fails for a while', () => {
     expect(await stateOf('never')).toBeNull()
   })
 
-  test('at a heartbeat and at the finish: the batch goes on, and its end is recorded', async () => {
+  test('credentials that fail at a heartbeat and at the finish: the batch goes on, and its end is recorded', async () => {
     let isDown = false
     const env = await withEndpoint(() => (isDown ? FAILURE : credentials(1_500)))
     const options = ['--lease', '4m', '--heartbeat', '1s', '--skew', '1s']

@@ -79,7 +79,7 @@ it('a ledger file is made by the first claim, for its owner only', async () => {
   expect(await get(path)).toEqual(claim)
 })
 
-it('with two names (hard links) is refused by each of them, until one is left', async () => {
+it('a file with two names (hard links) is refused by each of them, until one is left', async () => {
   const path = newPath()
   await put(path)
   const other = newPath()
@@ -93,7 +93,7 @@ it('with two names (hard links) is refused by each of them, until one is left', 
   expect(await get(path)).toEqual(claim)
 })
 
-it('is for its owner only with any umask, and so is its journal', () => {
+it('a new file is for its owner only with any umask, and so is its journal', () => {
   const path = newPath()
   const before = process.umask(0)
   try {
@@ -233,7 +233,7 @@ it('a ledger file holds no file open per call', async () => {
   expect(openFiles()).toBeLessThan(before + 5)
 })
 
-it('holds no file open per try that finds the file locked', async () => {
+it('a try that finds the file locked holds no file open', async () => {
   const path = newPath()
   await put(path)
   const other = new Libsql(path)
@@ -248,7 +248,7 @@ it('holds no file open per try that finds the file locked', async () => {
   database.close()
 })
 
-it('is followed where another file takes its place', async () => {
+it('a path is followed where another file takes its place', async () => {
   const path = newPath()
   const store = openFileStore(path)
   await store.put(claim, 'absent', call())
@@ -259,7 +259,7 @@ it('is followed where another file takes its place', async () => {
   expect(await store.put(claim, 'absent', call())).toEqual({ kind: 'ok' })
 })
 
-it('is given up in time while another process holds its lock, and works after that', async () => {
+it('a request is given up in time while another process holds the lock of the file, and works after that', async () => {
   const path = newPath()
   await put(path)
   const other = new Libsql(path)
@@ -292,7 +292,7 @@ async function inFolder<T>(work: (cwd: string) => T | Promise<T>): Promise<T> {
   }
 }
 
-it.each([':memory:', 'file:x?mode=memory', '100%23 a?b#c'])('is the name of a file, also %j', async (name) => {
+it.each([':memory:', 'file:x?mode=memory', '100%23 a?b#c'])('any text is the name of a file, also %j', async (name) => {
   await inFolder(async (cwd) => {
     expect(await put(name)).toEqual({ kind: 'ok' })
     expect(await put(name)).toMatchObject({ kind: 'conflict' })

@@ -156,7 +156,7 @@ describe('a table', () => {
     )
   })
 
-  test('in the partition of a task that is there: nothing is written', async () => {
+  test('setup --check of a table in the partition of a task that is there: nothing is written', async () => {
     await make('ledger')
     const store = openTestStore(server.endpoint)
     await store.put(claimOf('here'), 'absent', { signal: AbortSignal.timeout(60_000) })
@@ -169,7 +169,7 @@ describe('a table', () => {
   })
 
   // Only moto restores a table, and has its protection.
-  test.runIf(hasAws)('that was restored, or is not protected: 64, with what to do', async () => {
+  test.runIf(hasAws)('a table that was restored, or is not protected: 64, with what to do', async () => {
     const restore = { SourceTableName: 'good', TargetTableName: 'restored', UseLatestRestorableTime: true }
     await client.send(new RestoreTableToPointInTimeCommand(restore))
     const found = await check('dynamodb:restored', env())
@@ -181,7 +181,7 @@ describe('a table', () => {
     expect(await check('dynamodb:restored', env())).toMatchObject({ wrong: ['restore'] })
   })
 
-  test('without its index: 78, and right after what the finding says', async () => {
+  test('a table without its index: 78, and right after what the finding says', async () => {
     const AttributeDefinitions = readTableDefinition().AttributeDefinitions.slice(0, 2)
     await make('no-index', { GlobalSecondaryIndexes: undefined, AttributeDefinitions })
     const found = await check('dynamodb:no-index', env())
@@ -197,7 +197,7 @@ describe('a table', () => {
     expect(await check('dynamodb:no-index', env())).toMatchObject({ code: 0, wrong: [] })
   })
 
-  test('with another key: 78, also for a role that may not see its description', async () => {
+  test('a table with another key: 78, also for a role that may not see its description', async () => {
     const KeySchema = [
       { AttributeName: 'day', KeyType: 'HASH' as const },
       { AttributeName: 'slot', KeyType: 'RANGE' as const },
@@ -234,7 +234,7 @@ describe('a table', () => {
 
   const RETENTION = { CRONLEDGER_RETENTION: '400d' }
 
-  test.skipIf(!hasMoto)('with its time to live off: 0, or 78 if a retention is given', async () => {
+  test.skipIf(!hasMoto)('a table with its time to live off: 0, or 78 if a retention is given', async () => {
     await make('ttl-off')
     const off = await check('dynamodb:ttl-off', env())
     expect(off).toMatchObject({ code: 0, wrong: [] })
@@ -246,7 +246,7 @@ describe('a table', () => {
     expect(needed.lines['time to live']).toContain('Turn it on: cronledger setup --store dynamodb:ttl-off')
   })
 
-  test('with multi-Region strong consistency, which has no time to live: 0, and 64 with a retention', async () => {
+  test('a table with multi-Region strong consistency, which has no time to live: 0, and 64 with a retention', async () => {
     const treat = (action: string): Treatment => {
       if (action.includes('TimeToLive')) return { answer: denied(action) }
       if (action !== 'DescribeTable') return 'pass'
@@ -262,7 +262,7 @@ describe('a table', () => {
     expect(needed.lines['time to live']).toMatch(/Unset CRONLEDGER_RETENTION\.$/)
   })
 
-  test.skipIf(!hasMoto)('with a time to live on another attribute: 78', async () => {
+  test.skipIf(!hasMoto)('a table with a time to live on another attribute: 78', async () => {
     const { TableName } = await make('no-ttl')
     const TimeToLiveSpecification = { AttributeName: 'ttl', Enabled: true }
     await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))

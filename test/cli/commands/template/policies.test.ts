@@ -90,7 +90,7 @@ describe.skipIf(!hasAws)('the policy', () => {
   const statementsOf = (role: (typeof ROLES)[number]): readonly Loose[] =>
     policies[role]?.['Statement'].filter(({ Sid }: Loose) => ['Table', 'Index', 'After', 'AfterPrefix'].includes(Sid))
 
-  test('is that of schema/iam, for each role', async () => {
+  test('the policy that is printed is that of schema/iam, for each role', async () => {
     const arn = 'arn:aws:dynamodb:eu-west-1:123456789012:table/money'
     for (const role of ROLES) {
       const text = readFileSync(new URL(`../../../../schema/iam/${role}.json`, import.meta.url), 'utf8')
@@ -102,7 +102,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     }
   })
 
-  test('of the operator allows what the operating guide calls, and no more of AWS than that', () => {
+  test('the policy of the operator allows what the operating guide calls, and no more of AWS than that', () => {
     const guide = readFileSync(new URL('../../../../docs/guides/operating.md', import.meta.url), 'utf8')
     const shown = guide.replaceAll(/<!--.*?-->/gs, '').replaceAll('aws ecs wait', 'aws ecs describe-tasks')
     const calls = [...shown.matchAll(/aws (ecs|logs|sqs|cloudformation|scheduler) ([a-z-]+)/g)].map(
@@ -116,7 +116,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     expect(new Set([...calls, 'iam:PassRole'])).toEqual(new Set(actions))
   })
 
-  test('of the runner has what run asks for, and nothing else', async () => {
+  test('the policy of the runner has what run asks for, and nothing else', async () => {
     const actions = await asked(
       [0, 'run', ...slot('20'), '--', 'true'],
       [0, 'run', ...slot('20'), '--', 'true'],
@@ -132,12 +132,12 @@ describe.skipIf(!hasAws)('the policy', () => {
     expect(new Set(actions)).toEqual(new Set(allowed('runner')))
   })
 
-  test('of the runner allows the daily check of its task', async () => {
+  test('the policy of the runner allows the daily check of its task', async () => {
     const asks = await asked([1, 'check', '--task', 'weekly', ...ALL_DAYS])
     expect(allowed('runner')).toEqual(expect.arrayContaining(asks))
   })
 
-  test('of the auditor has what reading asks for, and nothing else', async () => {
+  test('the policy of the auditor has what reading asks for, and nothing else', async () => {
     const actions = await asked(
       [0, 'history', ...ALL_DAYS],
       [0, 'history', '--task', 'weekly'],
@@ -152,7 +152,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     expect(new Set([...actions, ...(await askedByPages())])).toEqual(new Set(allowed('auditor')))
   })
 
-  test('of the operator has what a person does, the reading, and nothing else', async () => {
+  test('the policy of the operator has what a person does, the reading, and nothing else', async () => {
     const actions = await asked(
       [0, 'declare', '--task', 'new', '--schedule', '0 3 * * *'],
       [0, 'rerun', '--task', 'weekly', '--slot', '2026-11-15', '--reason', 'by hand', '--', 'true'],
@@ -168,7 +168,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     expect(new Set([...actions, ...allowed('auditor')])).toEqual(new Set(allowed('operator')))
   })
 
-  test('of a person who makes the table is in the guide', async () => {
+  test('the policy of a person who makes the table is in the guide', async () => {
     const before = proxy.seen.length
     expect(await run(['setup', '--store', 'dynamodb:fresh'], env())).toMatchObject({ code: 0 })
     const guide = readFileSync(new URL('../../../../docs/guides/ecs.md', import.meta.url), 'utf8')
@@ -178,7 +178,7 @@ describe.skipIf(!hasAws)('the policy', () => {
     )
   })
 
-  test('is compared with what each command asks for that takes a ledger', async () => {
+  test('the policies are compared with what each command asks for that takes a ledger', async () => {
     const { stdout } = await run(['--help'])
     const commands = [...stdout.matchAll(/^ {2}(\w+) {2,}/gm)].map(([, name = '']) => name)
     expect(commands.filter((name) => !recorded.has(name))).toEqual(['template', 'explain', 'completion'])

@@ -80,7 +80,7 @@ describe.each(TEMPLATES)('the template %s', (name) => {
     expect(text.length).toBeLessThan(51_200)
   })
 
-  test('has no fixed name of a resource, which a second stack could not use', () => {
+  test('a template has no fixed name of a resource, which a second stack could not use', () => {
     const literal = resourcesOf(name).flatMap(([resource, { Type, Properties = {} }]) =>
       (FIXED[Type] ?? [`no entry for ${Type}`])
         .filter((property) => typeof Properties[property] === 'string' || property.startsWith('no entry'))

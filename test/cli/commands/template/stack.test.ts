@@ -36,7 +36,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     return { definition: taskDefinition, container, env }
   }
 
-  test('makes a table on which the command line works, and keeps it', async () => {
+  test('the stack makes a table on which the command line works, and keeps it', async () => {
     const { Table } = await call('dynamodb', 'describe-table', '--table-name', 'money')
     expect(Table).toMatchObject({
       DeletionProtectionEnabled: true,
@@ -85,7 +85,7 @@ describe.skipIf(!hasAws)('the stack on a server', () => {
     expect(await run(batch, without)).toMatchObject({ code: 64, stdout: '' })
   })
 
-  test('lets the scheduler start the tasks of this ledger, with the roles of batches, and nothing else', async () => {
+  test('the stack lets the scheduler start the tasks of this ledger, with the roles of batches, and nothing else', async () => {
     const { Target } = await schedule('cronledger-nightly')
     const role = ['--role-name', ledger['SchedulerRole'] ?? '']
     expect(Target.RoleArn).toMatch(new RegExp(`:role/${ledger['SchedulerRole']}$`))
