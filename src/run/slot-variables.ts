@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { formatInstant } from '../core/instant.ts'
-import { offsetSeconds } from '../core/schedule/zone.ts'
+import { offsetSeconds, offsetText } from '../core/schedule/zone.ts'
 import type { Instant } from '../core/types.ts'
 
 export interface ZonedSlot {
@@ -31,11 +31,6 @@ export function localSlot({ slot, timezone }: Omit<ZonedSlot, 'task'>): { date: 
   const clock = new Date(slot + offset * 1000).toISOString()
   const [date = ''] = clock.split('T')
   return { date, local: clock.replace(/(\.000)?Z$/, offsetText(offset)) }
-}
-
-function offsetText(offset: number): string {
-  const ahead = new Date(Math.abs(offset) * 1000).toISOString().slice(11, 19)
-  return `${offset < 0 ? '-' : '+'}${ahead.replace(/:00$/, '')}`
 }
 
 /** An empty date or local time, for an unknown zone, hides that of an outer run. */

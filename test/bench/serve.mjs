@@ -1,4 +1,4 @@
-// Part `serve`: the pages of `cronledger serve` on file ledgers. The overview of 200 tasks of 60 slots against the raw reads
+// Part `serve`: the pages of `cronledger serve` on file ledgers. The overview of 100 tasks of 60 slots against the raw reads
 // that it needs, through the library; a page at the depth of many rows against the first one; the server's memory.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { createLedger } from '../../dist/index.js'
 import { atMost, interleave, load, serve, timed } from './lab.mjs'
 import { seedFile } from './rows.mjs'
 
-const TASKS = 200
+const TASKS = 100
 const CELLS = 60
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
@@ -36,7 +36,7 @@ export async function run({ rounds, rows }) {
     }
     const medians = await interleave(rounds, [
       { name: 'raw reads of an overview', run: () => wall(() => rawReads(ledger)) },
-      { name: 'overview, 200 tasks of 60 slots', run: overview },
+      { name: 'overview, 100 tasks of 60 slots', run: overview },
       { name: 'page of the history, the first', run: () => wall(() => load(page(minute + 1))) },
       { name: 'page of the history, at depth', run: () => wall(() => load(page(minute - (rows - 200) * MINUTE_MS))) },
     ])

@@ -98,6 +98,12 @@ export function offsetSeconds(name: string, instant: Instant): number | null {
   return isZone(name) ? offsetAt(IANAZone.create(name), instant / 1000) : null
 }
 
+/** Returns seconds ahead of UTC as `+09:00`. */
+export function offsetText(offset: number): string {
+  const ahead = new Date(Math.abs(offset) * 1000).toISOString().slice(11, 19)
+  return `${offset < 0 ? '-' : '+'}${ahead.replace(/:00$/, '')}`
+}
+
 /** Some old offsets have seconds (Monrovia until 1972: -00:44:30). Luxon returns a fraction of a minute. */
 function offsetAt(zone: IANAZone, second: number): number {
   return Math.round(zone.offset(second * 1000) * 60)

@@ -43,19 +43,23 @@ export async function untilUnlocked<T>(
 ): Promise<T> {
   // A patient write is tried at least once. Its step back may have taken the whole time that a stop leaves.
   let mustTry = longestMs === PATIENT.longestMs
+  let wasBusy = false
   for (let waitMs = firstMs; mustTry || !signal.aborted; waitMs = Math.min(2 * waitMs, longestMs)) {
     mustTry = false
     try {
       return work()
     } catch (error) {
       if (!isBusy(error)) throw error
+      wasBusy = true
       // An abort ends the wait and the loop.
       await delay(spread(waitMs, Math.random()), undefined, { signal }).catch(() => undefined)
     }
   }
-  throw new LedgerError(
-    'unreachable',
-    `file ledger ${quote(path)} is busy, because other processes held its lock for the whole time. Start fewer runs at once, or raise --ledger-timeout.`,
-    { isBusy: true },
-  )
+  const why = wasBusy
+    ? 'is busy, because other processes held its lock for the whole time. Start fewer runs at once'
+    : 'was not asked, because the time was over before its turn. Try again when this machine has less to do'
+  throw new LedgerError('unreachable', `file ledger ${quote(path)} ${why}, or raise --ledger-timeout.`, {
+    isBusy: wasBusy,
+    changedNothing: true,
+  })
 }

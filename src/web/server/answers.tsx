@@ -45,7 +45,7 @@ const HTTP_STATUS: Readonly<Record<ErrorKind, 400 | 500 | 502 | 503>> = {
 }
 const TITLES: Readonly<Record<ErrorKind, string>> = {
   usage: 'This address is not valid',
-  unreachable: 'The ledger cannot be reached',
+  unreachable: 'The ledger did not answer',
   denied: 'Access to the ledger is denied',
   shape: 'The ledger cannot be read',
 }
@@ -53,7 +53,7 @@ const TITLES: Readonly<Record<ErrorKind, string>> = {
 /** What to check. The command of `LedgerHelp` finds most of it. */
 const HELP: Readonly<Partial<Record<ErrorKind, string>>> = {
   unreachable:
-    'Check that the host of this server reaches the ledger: its network and DNS, the endpoint and the Region, or the disk of a file. Runs on other hosts may still work.',
+    'The host of this server may be busy. Otherwise check that it reaches the ledger: its network and DNS, the endpoint and the Region, or the disk of a file. Runs on other hosts may still work.',
   denied: 'Check the credentials of this server, and that its role has the permissions of an auditor.',
   shape: 'Check that --store names the right ledger, and that this cronledger is as new as that of the runs.',
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../process/clock.ts'
 
 /** An answer is kept for this multiple of its cost. So reading it fills at most one sixth of the time. */
 export const AGE_FACTOR = 5
-/** Enough for the views that a team has open. An overview of 200 tasks takes two megabytes. */
+/** Enough for the views that a team has open. An overview of 100 tasks takes one megabyte. */
 const MAX_ANSWERS = 10
 
 interface Answer<T> {

@@ -30,5 +30,8 @@ test('an error that is not about the lock ends the wait at once', async () => {
 test('a patient write is tried at least once, also where a stop has used its time up; a claim is not', async () => {
   const call = { signal: AbortSignal.abort() }
   expect(await untilUnlocked('x.db', call, () => 'written', PATIENT)).toBe('written')
-  await expect(untilUnlocked('x.db', call, () => 'written')).rejects.toMatchObject({ changedNothing: true })
+  await expect(untilUnlocked('x.db', call, () => 'written')).rejects.toMatchObject({
+    changedNothing: true,
+    message: expect.stringContaining('"x.db" was not asked, because the time was over before its turn'),
+  })
 })

@@ -265,7 +265,7 @@ test('a ledger that does not answer does not make a viewer wait longer than --le
   for (const address of ['/', '/needs', '/task?task=a', '/slot?task=a&slot=2026-01-01T00:00:00Z']) {
     const { status, body } = await ask(address, { base: own.url })
     expect(status).toBe(503)
-    expect(body).toContain('The ledger cannot be reached')
+    expect(body).toContain('The ledger did not answer')
   }
   // Four are read at a time and 32 wait: the others are not kept. Four more find a place in each second that the requests
   // take to arrive: also on a busy machine, not all of so many.
@@ -274,7 +274,7 @@ test('a ledger that does not answer does not make a viewer wait longer than --le
   const refused = bodies.filter((text) => text === '503 Too many requests').length
   expect(refused).toBeGreaterThan(0)
   expect(refused).toBeLessThanOrEqual(120 - 36)
-  expect(bodies.filter((text) => text === '503 The ledger cannot be reached')).toHaveLength(120 - refused)
+  expect(bodies.filter((text) => text === '503 The ledger did not answer')).toHaveLength(120 - refused)
   await own.stop()
   await server.stop()
 })

@@ -36,7 +36,7 @@ const PROBLEMS: Readonly<Record<string, unknown>> = {
     message: 'This address does not exist.',
   }),
   'A ledger that cannot be reached': ProblemView({
-    title: 'The ledger cannot be reached',
+    title: 'The ledger did not answer',
     message: 'DynamoDB did not answer within 5s.',
     retries: true,
   }),

@@ -30,7 +30,7 @@ import {
 } from './reading.ts'
 
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */
-const TASKS_SHOWN = 200
+const TASKS_SHOWN = 100
 
 /** How many slots a page reads in total, and of one task at most and at least. */
 const MAX_SLOTS_OF_ALL = 40_000

@@ -1,6 +1,7 @@
-import { IANAZone } from 'luxon'
 import { DAY_MS } from '../../../core/duration.ts'
 import { formatInstant } from '../../../core/instant.ts'
+import { setWithin } from '../../../core/objects.ts'
+import { isZone, offsetText, openZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
 
 interface TimeProps {
@@ -71,8 +72,6 @@ export interface WallClock {
   both(instant: Instant): string
 }
 
-export const UTC = wallClock('UTC')
-
 /** Returns `2026-11-24 03:00 +09:00 Asia/Tokyo` and `2026-11-23 18:00 UTC`. `at` is the begin of the text of `textOf`. */
 export function timeTexts(clock: WallClock, textOf: (clock: WallClock) => string, at: Instant): readonly string[] {
   const inUtc = `${textOf(UTC)} UTC`
@@ -84,15 +83,23 @@ export function wordsIn(zone: string, words: string): string {
   return words.endsWith(` in ${zone}`) ? words : [words, zone].filter(Boolean).join(' · ')
 }
 
-/**
- * Uses offsets, because the formats of luxon take ten times as long. A zone that this Node does not know is UTC. `create`
- * asks ICU once for each name: `isValidZone` takes 30 kB at each call, which V8 does not see, and so does not free.
- */
+/** A clock knows the offsets that it was asked for. A reader may spell a zone in many ways, so there is a limit. */
+const CLOCKS = new Map<string, WallClock>()
+const MAX_CLOCKS = 500
+
+/** Returns the clock of a zone. A zone that this Node does not know is UTC. */
 export function wallClock(name: string, isChosen = false): WallClock {
-  const named = IANAZone.create(name)
-  const clock = named.isValid ? named : IANAZone.create('UTC')
-  const zone = clock.name
-  const localMs = (instant: Instant) => instant + Math.round(clock.offset(instant) * 60) * 1000
+  const key = `${name} ${isChosen}`
+  const clock = CLOCKS.get(key) ?? openClock(isZone(name) ? name : 'UTC', isChosen)
+  if (!CLOCKS.has(key)) setWithin(CLOCKS, MAX_CLOCKS, key, clock)
+  return clock
+}
+
+/** Uses offsets, because the formats of luxon take ten times as long. */
+function openClock(zone: string, isChosen: boolean): WallClock {
+  const { pieceAt } = openZone(zone)
+  const offset = (instant: Instant) => pieceAt(instant / 1000).offset
+  const localMs = (instant: Instant) => instant + offset(instant) * 1000
   const local = (instant: Instant) => formatInstant(localMs(instant))
   const time = (instant: Instant) =>
     local(instant)
@@ -104,10 +111,12 @@ export function wallClock(name: string, isChosen = false): WallClock {
     zone,
     localMs,
     time,
-    offset: (instant) => (zone === 'UTC' ? 'UTC' : clock.formatOffset(instant, 'short')),
+    offset: (instant) => (zone === 'UTC' ? 'UTC' : offsetText(offset(instant))),
     both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),
     day: (instant) => local(instant).slice(0, 10),
-    ofSlot: (other) => (isChosen || other === zone ? own : wallClock(other)),
+    ofSlot: (other) => (isChosen ? own : wallClock(other)),
   }
   return own
 }
+
+export const UTC = wallClock('UTC')

@@ -28,6 +28,8 @@ export interface Axis {
   readonly columns: readonly Column[]
   /** The columns of the slots to come. The first one is the rest of the column of now. */
   readonly ahead: readonly Column[]
+  /** Of the columns of the past and those of the slots to come, see `labelsOf`. */
+  readonly labels: readonly (string | null)[]
 }
 
 /** Returns the axis whose columns end with the column of `now`. */
@@ -37,7 +39,9 @@ export function axisUntil(now: Instant, zone: string, span: SpanName): Axis {
   const last = indexAt(clock, now, stepMs)
   const columns = columnsOf(clock, stepMs, last - count + 1, last)
   const rest = { from: now + 1, to: columns.at(-1)?.to ?? now }
-  return { span, clock, stepMs, columns, ahead: [rest, ...columnsOf(clock, stepMs, last + 1, last + more)] }
+  const ahead = [rest, ...columnsOf(clock, stepMs, last + 1, last + more)]
+  const labels = labelsOf({ clock, stepMs, columns: [...columns, ...ahead] })
+  return { span, clock, stepMs, columns, ahead, labels }
 }
 
 /** Returns the number of the column that has an instant. Columns begin at multiples of the step on the local clock. */

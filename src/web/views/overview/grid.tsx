@@ -9,7 +9,7 @@ import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
 import { IN_FORCE } from '../frame/suspension.tsx'
 import { BriefTime, type WallClock, wordsIn } from '../frame/time.tsx'
-import { type Axis, type Column, labelsOf } from './axis.ts'
+import type { Axis, Column } from './axis.ts'
 import { cellFacts, type GridCell } from './cells.ts'
 
 export interface TaskLine {
@@ -43,9 +43,8 @@ const SPARE_COLUMNS = 7
 
 /** The table of the tasks. Its children are `GridGroup`s. */
 export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
-  const { clock } = axis
+  const { clock, labels } = axis
   const columns = columnsOf(axis)
-  const labels = labelsOf({ ...axis, columns })
   const isDense = columns.length > NARROW_COLUMNS + SPARE_COLUMNS
   return (
     <table class={isDense ? 'grid dense' : 'grid'}>
@@ -55,7 +54,7 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
             Task
           </th>
           {columns.map(({ from }, index) => (
-            <th scope="col" class={columnClass(index, axis, labels)}>
+            <th scope="col" class={columnClass(index, axis)}>
               <span class="aside">{clock.time(from)}</span>
               {labels[index] !== null && (
                 <span class="label" aria-hidden="true">
@@ -161,13 +160,12 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   const { task, clock, cells, ahead, unread, gaps } = line
   const stop = cells.findLastIndex((cell) => cell !== null)
   const columns = columnsOf(axis)
-  const labels = labelsOf({ ...axis, columns })
   const first = axis.columns.length
   return columns.map((column, index) => {
     const cell = (index < first ? cells[index] : ahead[index - first]) ?? null
     const isUnread = index < unread
     const isPaused = gaps.some(({ from, until }) => from < column.to && until > column.from)
-    const names = [isUnread && 'unread', isPaused && 'paused', columnClass(index, axis, labels)].filter(Boolean)
+    const names = [isUnread && 'unread', isPaused && 'paused', columnClass(index, axis)].filter(Boolean)
     return (
       <td class={names.length === 0 ? undefined : names.join(' ')}>
         {index === unread - 1 && (
@@ -192,7 +190,7 @@ function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
 /** This many columns have room for the words. */
 const MIN_UNREAD = 5
 
-function columnClass(index: number, { columns }: Axis, labels: readonly (string | null)[]): string | undefined {
+function columnClass(index: number, { columns, labels }: Axis): string | undefined {
   const names = [labels[index] !== null && 'edge', index === columns.length - 1 && 'now'].filter(Boolean)
   return names.length === 0 ? undefined : names.join(' ')
 }
