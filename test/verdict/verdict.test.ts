@@ -97,83 +97,62 @@ const LIMITED = { expectations: { since: SLOT, expect: 'duration<=3x' } }
 const SETTLED = { ...resolvedAs('COMPLETED', EMPTY), resolutions: resolvedAs('COMPLETED').resolutions } as Row
 
 /** What the remarks add to a completed slot. A person who has settled them has nothing to do. */
-const REMARKED: readonly (readonly [Verdict, string])[] = [
-  [
+const REMARKED: Readonly<Record<string, Verdict>> = {
+  'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200) | done, perhaps wrongly | duplicate | see what happened, if it is right, settle it, or run it again, if its work is wrong':
     verdict(EMPTY, {}, RULES),
-    'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200) | done, perhaps wrongly | duplicate | see what happened, if it is right, settle it, or run it again, if its work is wrong',
-  ],
-  [
+  'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200). ada marked it as completed at 04:00:05: checked by hand | done | duplicate | ':
     verdict(SETTLED, {}, RULES),
-    'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=0), but rows is 0 (expected >= 1, usually 1,200). ada marked it as completed at 04:00:05: checked by hand | done | duplicate | ',
-  ],
-  [
+  'running | attempt 1 on host has been running since 03:00:05 (25s), which is too long (expected <= 3x, usually 1s) | running | duplicate | see what happened':
     verdict(rowWith({}), { now: NOW + 25_000 }, { ...RULES, record: recordWith(DAILY, LIMITED) }),
-    'running | attempt 1 on host has been running since 03:00:05 (25s), which is too long (expected <= 3x, usually 1s) | running | duplicate | see what happened',
-  ],
-  [
+  'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | when you know why, settle it':
     verdict(rowWith({ ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
-    'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | when you know why, settle it',
-  ],
-  [
+  'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | ':
     verdict(rowWith({ trigger: FORCED, ending: SUCCEEDED }), { lateAfterMs: 1_000 }),
-    'completed | attempt 1 on host succeeded at 03:00:06 in 1s. The first attempt started 5s late | done | duplicate | ',
-  ],
-  [
+  'completed | attempt 1 on host succeeded at 03:00:06 in 1s. It should have completed by 03:00:05 | done | duplicate | ':
     verdict(rowWith({ ending: SUCCEEDED }), { doneByMs: 5_000 }),
-    'completed | attempt 1 on host succeeded at 03:00:06 in 1s. It should have completed by 03:00:05 | done | duplicate | ',
-  ],
-]
+}
 
 test('a remark says what is unusual or late, and what settles it, until an operator has', () => {
-  for (const [one, line] of REMARKED) expect(lineOf(one)).toBe(line)
+  for (const [line, one] of Object.entries(REMARKED)) expect(lineOf(one)).toBe(line)
 })
 
-const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string])[]>> = {
-  scheduled: [[verdict(null, { now: SLOT - 3 * HOUR_MS }), 'scheduled | is due in 3h 0m | not done | starts | ']],
-  due: [
-    [verdict(null, { now: SLOT + 240_000 }), 'due | was due 4m 0s ago, no run is recorded yet | not done | starts | '],
-    [
+/** What is said, and of which slots. */
+const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | readonly Verdict[]>>>> = {
+  scheduled: {
+    'scheduled | is due in 3h 0m | not done | starts | ': verdict(null, { now: SLOT - 3 * HOUR_MS }),
+  },
+  due: {
+    'due | was due 4m 0s ago, no run is recorded yet | not done | starts | ': verdict(null, { now: SLOT + 240_000 }),
+    'overdue | was due 4m 0s ago, no run is recorded yet, and should have completed by 03:01:00 | not done | starts | see why it is overdue, run it now':
       verdict(null, { now: SLOT + 240_000, doneByMs: 60_000 }),
-      'overdue | was due 4m 0s ago, no run is recorded yet, and should have completed by 03:01:00 | not done | starts | see why it is overdue, run it now',
-    ],
-  ],
-  missed: [
-    [
-      verdict(null, { now: SLOT + 8 * HOUR_MS }),
-      'missed | was due 8h 0m ago, no run is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
-    ],
-    [
-      verdict(null, { now: SLOT + 8 * HOUR_MS }, { record: recordWith(DAILY) }),
-      'missed | was due 8h 0m ago, no run is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
-    ],
-  ],
-  doubtful: [
-    [
+  },
+  missed: {
+    'missed | was due 8h 0m ago, no run is recorded | not done, as far as the ledger knows | starts | run it now, or mark it as completed':
+      [
+        verdict(null, { now: SLOT + 8 * HOUR_MS }),
+        verdict(null, { now: SLOT + 8 * HOUR_MS }, { record: recordWith(DAILY) }),
+      ],
+  },
+  doubtful: {
+    'missed | may not have been due: the schedule changed between 02:00:00 and 04:00:00, no run is recorded | not done | starts | mark it as skipped, if it was not due, or run it now':
       verdict(null, { now: SLOT + 8 * HOUR_MS }, { doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS } }),
-      'missed | may not have been due: the schedule changed between 02:00:00 and 04:00:00, no run is recorded | not done | starts | mark it as skipped, if it was not due, or run it now',
-    ],
-  ],
-  declared: [
-    [
+  },
+  declared: {
+    'missed | was due 8h 0m ago, and no scheduled run of this task is recorded at all | not done, as far as the ledger knows | starts | run it now, or mark it as completed':
       verdict(
         null,
         { now: SLOT + 8 * HOUR_MS },
         { record: recordWith(DAILY.map((one) => ({ ...one, declared: 'unconfirmed' }))) },
       ),
-      'missed | was due 8h 0m ago, and no scheduled run of this task is recorded at all | not done, as far as the ledger knows | starts | run it now, or mark it as completed',
-    ],
-  ],
-  notExpected: [
-    [verdict(null, {}, { isExpected: false }), ' | was not expected to run, no run is recorded | not done | starts | '],
-    [
-      verdict(
-        null,
-        {},
-        { isExpected: false, record: recordWith(DAILY.map((one) => ({ ...one, since: SLOT + HOUR_MS }))) },
-      ),
-      ' | was not expected to run: its schedule is recorded from 04:00:00 on | not done | starts | ',
-    ],
-    [
+  },
+  notExpected: {
+    ' | was not expected to run, no run is recorded | not done | starts | ': verdict(null, {}, { isExpected: false }),
+    ' | was not expected to run: its schedule is recorded from 04:00:00 on | not done | starts | ': verdict(
+      null,
+      {},
+      { isExpected: false, record: recordWith(DAILY.map((one) => ({ ...one, since: SLOT + HOUR_MS }))) },
+    ),
+    ' | was not expected to run: the schedule changed between 02:00:00 and 04:00:00, and no run is missing | not done | starts | ':
       verdict(
         null,
         {},
@@ -182,212 +161,140 @@ const TABLE: Readonly<Record<SlotSituation, readonly (readonly [Verdict, string]
           doubt: { after: SLOT - HOUR_MS, until: SLOT + HOUR_MS, isPlain: true },
         },
       ),
-      ' | was not expected to run: the schedule changed between 02:00:00 and 04:00:00, and no run is missing | not done | starts | ',
-    ],
-    [
-      verdict(null, {}, { isExpected: false, record: recordWith([], { pauses: [{ ...PAUSE, from: SLOT }] }) }),
-      ' | ada paused the task: maintenance of the database | not done | duplicate | ',
-    ],
-  ],
-  waiting: [
-    [
+    ' | ada paused the task: maintenance of the database | not done | duplicate | ': verdict(
+      null,
+      {},
+      { isExpected: false, record: recordWith([], { pauses: [{ ...PAUSE, from: SLOT }] }) },
+    ),
+  },
+  waiting: {
+    'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot to end | not done | duplicate | see what happened':
       verdict(lastWaiting(rowWith({}))),
-      'waiting | attempt 1 on host has been waiting since 03:00:05 for another slot to end | not done | duplicate | see what happened',
-    ],
-    // The reason that is stored counts, whatever the other attempts look like.
-    [
-      verdict(withReason(rowWith({ ending: FAILED }, {}), 'retry')),
-      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for the time of its retry | an earlier attempt may have done a part of it | duplicate | see what happened',
-    ],
-    [
-      verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})), 'slot')),
-      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | an earlier attempt may have done a part of it | duplicate | see what happened',
-    ],
-    // An earlier version stored none.
-    [
-      verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})))),
-      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for the time of its retry | an earlier attempt may have done a part of it | duplicate | see what happened',
-    ],
-    [
+    'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for the time of its retry | an earlier attempt may have done a part of it | duplicate | see what happened':
+      [
+        // The reason that is stored counts, whatever the other attempts look like.
+        verdict(withReason(rowWith({ ending: FAILED }, {}), 'retry')),
+        // An earlier version stored none.
+        verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})))),
+      ],
+    'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | an earlier attempt may have done a part of it | duplicate | see what happened':
+      [
+        verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})), 'slot')),
+        verdict(lastWaiting(rowWith({ ending: FAILED }, {}))),
+      ],
+    'waiting | attempt 1 on host has been waiting since 03:00:05 for slot 02:00:00 of extract | not done | duplicate | see what happened':
       verdict(waitsForOther),
-      'waiting | attempt 1 on host has been waiting since 03:00:05 for slot 02:00:00 of extract | not done | duplicate | see what happened',
-    ],
-    [
-      verdict(lastWaiting(rowWith({ ending: FAILED }, {}))),
-      'waiting | attempt 1 on host failed (exit code 3) after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | an earlier attempt may have done a part of it | duplicate | see what happened',
-    ],
-    [
+    'waiting | attempt 1 on host succeeded after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | done once | duplicate | see what happened':
       verdict(lastWaiting(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }))),
-      'waiting | attempt 1 on host succeeded after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | done once | duplicate | see what happened',
-    ],
-  ],
-  running: [
-    [
+  },
+  running: {
+    'running | attempt 1 on host has been running since 03:00:05 (1m 0s) | running | duplicate | see what happened':
       verdict(rowWith({})),
-      'running | attempt 1 on host has been running since 03:00:05 (1m 0s) | running | duplicate | see what happened',
-    ],
-    [
+    'overdue | attempt 1 on host has been running since 03:00:05 (1h 0m), and should have completed by 04:00:00 | running | duplicate | see why it is overdue':
       verdict({ ...pending(rowWith({})), leaseUntil: NOW + 2 * HOUR_MS }, { now: NOW + HOUR_MS, doneByMs: HOUR_MS }),
-      'overdue | attempt 1 on host has been running since 03:00:05 (1h 0m), and should have completed by 04:00:00 | running | duplicate | see why it is overdue',
-    ],
-  ],
-  silent: [
-    [
+  },
+  silent: {
+    'running | attempt 1 on host did not renew its lease, which ended at 03:10:05, and is stale from 03:10:35 on | running, as far as the ledger knows | duplicate | see what happened':
       verdict(rowWith({}), { now: NOW + LEASE_MS + 1, skewMs: 30_000 }),
-      'running | attempt 1 on host did not renew its lease, which ended at 03:10:05, and is stale from 03:10:35 on | running, as far as the ledger knows | duplicate | see what happened',
-    ],
-  ],
-  stale: [
-    [
+  },
+  stale: {
+    'stale | attempt 1 on host stopped reporting: its lease ended at 03:10:05 | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed':
       verdict(rowWith({}), { now: NOW + HOUR_MS }),
-      'stale | attempt 1 on host stopped reporting: its lease ended at 03:10:05 | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed',
-    ],
-    [
+    'stale | attempt 1 on host never reported its end, then attempt 2 on host was not started | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed':
       verdict(rowWith({}, { ending: NOT_STARTED }), { now: NOW + HOUR_MS }),
-      'stale | attempt 1 on host never reported its end, then attempt 2 on host was not started | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed',
-    ],
-    [
+    'stale | attempt 1 on host claimed the slot and never started: its lease ended at 03:10:05 | not done | starts | see what happened, run it again, or mark it as completed':
       verdict(waitsForOther, { now: NOW + HOUR_MS }),
-      'stale | attempt 1 on host claimed the slot and never started: its lease ended at 03:10:05 | not done | starts | see what happened, run it again, or mark it as completed',
-    ],
-  ],
-  failed: [
-    [
+  },
+  failed: {
+    'failed | attempt 1 on host failed (exit code 3) after 1s | may be half done | depends | see what happened, run it again, or mark it as completed':
       verdict(rowWith({ ending: FAILED })),
-      'failed | attempt 1 on host failed (exit code 3) after 1s | may be half done | depends | see what happened, run it again, or mark it as completed',
-    ],
-    [
+    'failed | attempt 1 on host failed (exit code 3) after 1s: disk full | may be half done | depends | see what happened, run it again, or mark it as completed':
       verdict(rowWith({ ending: { ...FAILED, report: 'reading\ndisk full' } })),
-      'failed | attempt 1 on host failed (exit code 3) after 1s: disk full | may be half done | depends | see what happened, run it again, or mark it as completed',
-    ],
-    [
+    'failed | attempt 1 on host failed (exit code 3) after 1s (reported: rows=1) | may be half done | depends | see what happened, run it again, or mark it as completed':
       verdict(rowWith({ ending: { ...FAILED, report: '{"rows":1}' } })),
-      'failed | attempt 1 on host failed (exit code 3) after 1s (reported: rows=1) | may be half done | depends | see what happened, run it again, or mark it as completed',
-    ],
-    [
+    'failed | attempt 2 on host failed (exit code 3) after 1s | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed':
       verdict(lostThenFailed),
-      'failed | attempt 2 on host failed (exit code 3) after 1s | may be done, half done, or still going on | depends | see what happened, run it again, or mark it as completed',
-    ],
-    [
+    'failed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as failed at 03:00:35: the file was sent by hand | may be half done | depends | see what happened, run it again, or mark it as completed':
       verdict(marked('FAILED')),
-      'failed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as failed at 03:00:35: the file was sent by hand | may be half done | depends | see what happened, run it again, or mark it as completed',
-    ],
-  ],
-  notStarted: [
-    [
+  },
+  notStarted: {
+    'failed | attempt 1 on host could not be started (exit code 127) | not done | starts | see what happened, run it now, or mark it as completed':
       verdict(unstarted),
-      'failed | attempt 1 on host could not be started (exit code 127) | not done | starts | see what happened, run it now, or mark it as completed',
-    ],
-    [
+    'failed | attempt 1 on host was not started: it waited for slot 02:00:00 of extract | not done | starts | see what it waited for, then run it, or mark it as completed':
       verdict(blocked),
-      'failed | attempt 1 on host was not started: it waited for slot 02:00:00 of extract | not done | starts | see what it waited for, then run it, or mark it as completed',
-    ],
-  ],
-  completed: [
-    [
-      verdict(rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234}' } })),
-      'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=1234) | done | duplicate | ',
-    ],
-    [
-      verdict(rowWith({ ending: SUCCEEDED })),
-      'completed | attempt 1 on host succeeded at 03:00:06 in 1s | done | duplicate | ',
-    ],
-    [
+  },
+  completed: {
+    'completed | attempt 1 on host succeeded at 03:00:06 in 1s (reported: rows=1234) | done | duplicate | ': verdict(
+      rowWith({ ending: { ...SUCCEEDED, report: '{"rows":1234}' } }),
+    ),
+    'completed | attempt 1 on host succeeded at 03:00:06 in 1s | done | duplicate | ': verdict(
+      rowWith({ ending: SUCCEEDED }),
+    ),
+    'completed | attempt 1 on host ran 5s after it was due, and succeeded at 03:00:06 in 1s | done | duplicate | ':
       verdict(rowWith({ ending: SUCCEEDED }), { graceMs: 4_000 }),
-      'completed | attempt 1 on host ran 5s after it was due, and succeeded at 03:00:06 in 1s | done | duplicate | ',
-    ],
-    [
+    'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host succeeded after 1s | done | duplicate | ':
       verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: SUCCEEDED })),
-      'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host succeeded after 1s | done | duplicate | ',
-    ],
-  ],
-  repaired: [
-    [
+  },
+  repaired: {
+    'completed | attempt 2 on host succeeded at 03:00:06 in 1s (reported: all is well), after attempt 1 on host failed (exit code 3) after 1s: disk full | done, after a failed attempt | duplicate | ':
       verdict(
         rowWith({ ending: { ...FAILED, report: 'disk full' } }, { ending: { ...SUCCEEDED, report: 'all is well' } }),
       ),
-      'completed | attempt 2 on host succeeded at 03:00:06 in 1s (reported: all is well), after attempt 1 on host failed (exit code 3) after 1s: disk full | done, after a failed attempt | duplicate | ',
-    ],
-    [
+    'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host failed (exit code 3) after 1s | done, after a failed attempt | duplicate | ':
       verdict(rowWith({ ending: FAILED }, { ending: SUCCEEDED })),
-      'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host failed (exit code 3) after 1s | done, after a failed attempt | duplicate | ',
-    ],
-    [
+    'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host never reported its end | done, perhaps twice: an earlier attempt never reported its end | duplicate | ':
       verdict(rowWith({ ending: { outcome: 'abandoned' } }, { ending: SUCCEEDED })),
-      'completed | attempt 2 on host succeeded at 03:00:06 in 1s, after attempt 1 on host never reported its end | done, perhaps twice: an earlier attempt never reported its end | duplicate | ',
-    ],
-    [
+    'completed | attempt 1 on host ran 5s after it was due, and succeeded at 03:00:06 in 1s | done | duplicate | ':
       verdict(rowWith({ trigger: FORCED, ending: SUCCEEDED }), { graceMs: 4_000 }),
-      'completed | attempt 1 on host ran 5s after it was due, and succeeded at 03:00:06 in 1s | done | duplicate | ',
-    ],
-  ],
-  marked: [
-    [
+  },
+  marked: {
+    'completed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as completed at 03:00:35: the file was sent by hand | done, as an operator recorded | duplicate | ':
       verdict(marked('COMPLETED')),
-      'completed | attempt 1 on host failed (exit code 3) after 1s, then ada marked it as completed at 03:00:35: the file was sent by hand | done, as an operator recorded | duplicate | ',
-    ],
-  ],
-  repeated: [
-    [
+  },
+  repeated: {
+    'failed | attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s | done once. The repetition may be half done | duplicate | see what happened, mark it as completed, or run it again although it has completed':
       verdict(repeated),
-      'failed | attempt 1 completed it, then attempt 2 on host failed (exit code 3) after 1s | done once. The repetition may be half done | duplicate | see what happened, mark it as completed, or run it again although it has completed',
-    ],
-  ],
-  repeatedStale: [
-    [
+  },
+  repeatedStale: {
+    'stale | attempt 1 completed it, then attempt 2 on host stopped reporting | done once. The repetition may be half done | duplicate | see what happened, mark it as completed, or run it again although it has completed':
       verdict(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }), { now: NOW + HOUR_MS }),
-      'stale | attempt 1 completed it, then attempt 2 on host stopped reporting | done once. The repetition may be half done | duplicate | see what happened, mark it as completed, or run it again although it has completed',
-    ],
-  ],
-  skipped: [
-    [
+  },
+  skipped: {
+    'skipped | attempt 2 on host failed (exit code 3) after 1s, then ada skipped it at 04:00:05: checked by hand | done once | duplicate | ':
       verdict(resolvedAs('SKIPPED', rowWith({ ending: SUCCEEDED }, { trigger: FORCED, ending: FAILED }))),
-      'skipped | attempt 2 on host failed (exit code 3) after 1s, then ada skipped it at 04:00:05: checked by hand | done once | duplicate | ',
-    ],
-    [
+    'skipped | attempt 1 on host failed (exit code 3) after 1s, then ada skipped it at 03:00:35: the file was sent by hand | an earlier attempt may have done a part of it | duplicate | ':
       verdict(marked('SKIPPED')),
-      'skipped | attempt 1 on host failed (exit code 3) after 1s, then ada skipped it at 03:00:35: the file was sent by hand | an earlier attempt may have done a part of it | duplicate | ',
-    ],
-  ],
-  covered: [
-    [
+  },
+  covered: {
+    'completed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ':
       covered(rowWith({ ending: SUCCEEDED })),
-      'completed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ',
-    ],
-    [
+    'failed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s. It has the slots after 2026-11-23 03:00:00 in its range | may be half done | refused | see what happened, run it again, or mark it as completed':
       covered(rowWith({ ending: FAILED })),
-      'failed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s. It has the slots after 2026-11-23 03:00:00 in its range | may be half done | refused | see what happened, run it again, or mark it as completed',
-    ],
-    [
+    'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ':
       covered(rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED })),
-      'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ',
-    ],
-  ],
-  newer: [
-    [
+  },
+  newer: {
+    'unknown | a newer version of cronledger wrote this record (schema 9). Update cronledger to read it | unknown | refused | show it with the newer version':
       verdict({ task: 'nightly', slot: SLOT, schemaVersion: 9, newerSchema: true }),
-      'unknown | a newer version of cronledger wrote this record (schema 9). Update cronledger to read it | unknown | refused | show it with the newer version',
-    ],
-  ],
-  damaged: [
-    [
+  },
+  damaged: {
+    'unknown | row nightly is damaged: its version is 0. Correct it in the ledger | unknown | refused | see what is wrong':
       verdict({
         task: 'nightly',
         slot: SLOT,
         damage: 'row nightly is damaged: its version is 0. Correct it in the ledger.',
       }),
-      'unknown | row nightly is damaged: its version is 0. Correct it in the ledger | unknown | refused | see what is wrong',
-    ],
-  ],
+  },
 }
 
 test.each(Object.entries(TABLE))('the row of the table: %s', (situation, samples) => {
-  for (const [one, line] of samples) {
-    expect(one.situation).toBe(situation)
-    expect(lineOf(one)).toBe(line)
-    // The word for programs must not be safer than the text.
-    expect(one.work === 'not done').toBe(one.workText.startsWith('not done'))
-  }
+  for (const [line, made] of Object.entries(samples))
+    for (const one of [made].flat()) {
+      expect(one.situation).toBe(situation)
+      expect(lineOf(one)).toBe(line)
+      // The word for programs must not be safer than the text.
+      expect(one.work === 'not done').toBe(one.workText.startsWith('not done'))
+    }
 })
 
 test('wherever the batch may still run, or its work may be done, a caution stands with the steps', () => {
@@ -395,7 +302,7 @@ test('wherever the batch may still run, or its work may be done, a caution stand
   expect(verdict(lostThenFailed).caution).toMatch(/^Attempt 1 on host never reported its end\. .*The batch SUCCEEDED/)
   expect(verdict(resolvedAs('FAILED', lostThenFailed)).caution).toBeNull()
   expect(verdict(repeated).caution).toContain('does its work a second time')
-  for (const [one] of Object.values(TABLE).flat()) {
+  for (const one of Object.values(TABLE).flatMap((samples) => Object.values(samples).flat())) {
     const runs = neededSteps(one.steps).some(({ kind }) => kind === 'run')
     if (runs && one.work !== 'not done' && !['failed', 'covered'].includes(one.situation))
       expect(one.caution).not.toBeNull()
