@@ -156,6 +156,48 @@ test.each([
   expect(own.notes).not.toContain('daily check')
 })
 
+test.each<[string, RegExp]>([
+  ['Secrets=PASSWORD', /is not allowed\. Use Secrets=VARIABLE=ARN,VARIABLE=ARN\.$/],
+  [`Secrets=${'A=arn:aws:ssm:x,'.repeat(6)}`, /^Secrets has 6 items\. At most 5 are possible\./],
+  ['Variables=MODE', /is not allowed\. Use Variables=NAME=VALUE,NAME=VALUE\.$/],
+  ['Variables=A=1,A=2', /^The variable "A" is given twice\./],
+  ['Variables=CRONLEDGER_TIMEOUT=1h', /^The stack itself sets the variable "CRONLEDGER_TIMEOUT"\./],
+  ['Secrets=CRONLEDGER_STORE=arn:aws:ssm:x', /^The stack itself sets the variable "CRONLEDGER_STORE"\./],
+  ['MaxAttempts=zero', /max-attempts|MAX_ATTEMPTS/],
+  ['Timeout=5x', /timeout|TIMEOUT/],
+  ['CatchUp=1y', /catch-up|CATCH_UP/],
+  ['Expect=foo', /expect|EXPECT/],
+  ['DoneBy=25', /done-by|DONE_BY/],
+  ['NoRunHours=170', /At least 0, at most 168\.$/],
+  ['LogRetention=91', /^--parameters "LogRetention=91" is not allowed\..* Use 1, 3, .* or 3653\.$/],
+  ['Command=', /^Command has no first word\./],
+  [`SecurityGroups=sg-1${',sg-2'.repeat(5)}`, /^SecurityGroups has 6 items\..* at most 5\.$/],
+  ['Variables=CRONLEDGER_MAX_LATENESS=x', /^CRONLEDGER_MAX_LATENESS "x" is not a valid duration/],
+  ['Cpu=256 Memory=8192', /^Memory is "8192", .* with Cpu=256\. Use 512, 1024 or 2048\.$/],
+  ['Cpu=1024', /^Memory is "512", .* Use 2048 to 8192 in steps of 1024\.$/],
+  ['After=import,nightly', /^After has "nightly", the task itself\. Use After=self /],
+  [
+    'TaskRole=arn:aws:iam::123456789012:role/a TaskPolicies=arn:aws:iam::aws:policy/A',
+    /^TaskPolicies are for the role that the stack makes\./,
+  ],
+  [
+    'CapacityProvider=FARGATE_SPOT AssignPublicIp=ENABLED',
+    /^EventBridge Scheduler allows AssignPublicIp=ENABLED only for the launch type FARGATE/,
+  ],
+  ['SecretArns=arn:aws:x', /the template has no parameter SecretArns\. Did you mean Secrets\?/],
+  ['SecurityGroups=default', /"SecurityGroups=default" is not allowed\. Ids of the security/],
+  ['Memry=1024', /the template has no parameter Memry\. Did you mean Memory\?/],
+  ...[
+    ...['NoRunHours=x', 'EphemeralStorage=20.5', 'PlatformVersion=1', 'PlatformVersion=1.3.0', 'CapacityProvider=a b'],
+    ...['TaskPolicies=S3', 'PermissionsBoundary=S3', 'Image=my image', 'Secrets=A=arn:aws:s3:::x'],
+  ].map((given): [string, RegExp] => [
+    given,
+    new RegExp(`^--parameters "${given.replace(/=.*/, '=')}.*" is not allowed\\.`),
+  ]),
+])('template parameters refuses --parameters %s', (given, message) => {
+  expect(() => parametersOf({ parameters: `${PLACE} ${given}` })).toThrow(message)
+})
+
 test.each([
   [
     { parameters: undefined },
@@ -167,64 +209,6 @@ test.each([
   ],
   [{ outputs: '{}' }, /^the file of --outputs is not valid\./],
   [{ outputs: outputsFile({ ScheduleGroup: 'g' }) }, /^SchedulerRole \(.*\), DeadLetters .* have no value\./],
-  [{ parameters: `${PLACE} Secrets=PASSWORD` }, /is not allowed\. Use Secrets=VARIABLE=ARN,VARIABLE=ARN\.$/],
-  [
-    { parameters: `${PLACE} Secrets=${'A=arn:aws:ssm:x,'.repeat(6)}` },
-    /^Secrets has 6 items\. At most 5 are possible\./,
-  ],
-  [{ parameters: `${PLACE} Variables=MODE` }, /is not allowed\. Use Variables=NAME=VALUE,NAME=VALUE\.$/],
-  [{ parameters: `${PLACE} Variables=A=1,A=2` }, /^The variable "A" is given twice\./],
-  [
-    { parameters: `${PLACE} Variables=CRONLEDGER_TIMEOUT=1h` },
-    /^The stack itself sets the variable "CRONLEDGER_TIMEOUT"\./,
-  ],
-  [
-    { parameters: `${PLACE} Secrets=CRONLEDGER_STORE=arn:aws:ssm:x` },
-    /^The stack itself sets the variable "CRONLEDGER_STORE"\./,
-  ],
-  [{ parameters: `${PLACE} MaxAttempts=zero` }, /max-attempts|MAX_ATTEMPTS/],
-  [{ parameters: `${PLACE} Timeout=5x` }, /timeout|TIMEOUT/],
-  [{ parameters: `${PLACE} CatchUp=1y` }, /catch-up|CATCH_UP/],
-  [{ parameters: `${PLACE} Expect=foo` }, /expect|EXPECT/],
-  [{ parameters: `${PLACE} DoneBy=25` }, /done-by|DONE_BY/],
-  [{ parameters: `${PLACE} NoRunHours=170` }, /At least 0, at most 168\.$/],
-  [
-    { parameters: `${PLACE} LogRetention=91` },
-    /^--parameters "LogRetention=91" is not allowed\..* Use 1, 3, .* or 3653\.$/,
-  ],
-  ...[
-    ...['NoRunHours=x', 'EphemeralStorage=20.5', 'PlatformVersion=1', 'PlatformVersion=1.3.0', 'CapacityProvider=a b'],
-    ...['TaskPolicies=S3', 'PermissionsBoundary=S3', 'Image=my image', 'Secrets=A=arn:aws:s3:::x'],
-  ].map(
-    (given) =>
-      [
-        { parameters: `${PLACE} ${given}` },
-        new RegExp(`^--parameters "${given.replace(/=.*/, '=')}.*" is not allowed\\.`),
-      ] as const,
-  ),
-  [{ parameters: `${PLACE} Command=` }, /^Command has no first word\./],
-  [{ parameters: `${PLACE} SecurityGroups=sg-1${',sg-2'.repeat(5)}` }, /^SecurityGroups has 6 items\..* at most 5\.$/],
-  [
-    { parameters: `${PLACE} Variables=CRONLEDGER_MAX_LATENESS=x` },
-    /^CRONLEDGER_MAX_LATENESS "x" is not a valid duration/,
-  ],
-  [{ parameters: `${PLACE} Cpu=256 Memory=8192` }, /^Memory is "8192", .* with Cpu=256\. Use 512, 1024 or 2048\.$/],
-  [{ parameters: `${PLACE} Cpu=1024` }, /^Memory is "512", .* Use 2048 to 8192 in steps of 1024\.$/],
-  [{ parameters: `${PLACE} After=import,nightly` }, /^After has "nightly", the task itself\. Use After=self /],
-  [
-    { parameters: `${PLACE} TaskRole=arn:aws:iam::123456789012:role/a TaskPolicies=arn:aws:iam::aws:policy/A` },
-    /^TaskPolicies are for the role that the stack makes\./,
-  ],
-  [
-    { parameters: `${PLACE} CapacityProvider=FARGATE_SPOT AssignPublicIp=ENABLED` },
-    /^EventBridge Scheduler allows AssignPublicIp=ENABLED only for the launch type FARGATE/,
-  ],
-  [
-    { parameters: `${PLACE} SecretArns=arn:aws:x` },
-    /the template has no parameter SecretArns\. Did you mean Secrets\?/,
-  ],
-  [{ parameters: `${PLACE} SecurityGroups=default` }, /"SecurityGroups=default" is not allowed\. Ids of the security/],
-  [{ parameters: `${PLACE} Memry=1024` }, /the template has no parameter Memry\. Did you mean Memory\?/],
   [{ parameters: 'Memory' }, /Use NAME=VALUE/],
   [{ parameters: 'Timezone=UTC' }, /Timezone follows from --timezone\. Use that option\.$/],
   [
