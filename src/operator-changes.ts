@@ -33,8 +33,8 @@ import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
 import { readExpectations } from './run/settings.ts'
 import { SETTING_GROUPS, SETTINGS } from './run/settings-table.ts'
-import { findUnknown } from './run/task/after.ts'
 import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
+import { findUnknown } from './run/task/needs.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
 // The rules are in core/task/task-changes.ts, and the write is in run/task/change-task.ts.
@@ -109,7 +109,7 @@ async function unknownOf(
 ): Promise<readonly string[]> {
   const settings = { ledgerTimeoutMs: deps.pageTimeoutMs, skewMs: SETTINGS.skewMs.default }
   const stop = AbortSignal.any([...deps.signals])
-  const request = { task, window: { slot: from }, schedule: spec }
+  const request = { task, window: { slot: from, end: null }, schedule: spec }
   return findUnknown(request, expectations.after ?? [], settings, { ...deps, stop })
 }
 

@@ -31,8 +31,8 @@ import {
   usualLedgerTimeoutMs,
   withOverlapLock,
 } from './settings.ts'
-import { readNeeds } from './task/after.ts'
 import { type CatchUpIo, catchUp } from './task/catch-up.ts'
+import { readNeeds } from './task/needs.ts'
 import { defaultZoneWarning, readTrigger } from './trigger.ts'
 import type { RunIo } from './write.ts'
 

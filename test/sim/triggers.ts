@@ -6,7 +6,7 @@ import { ifHalted } from '../../src/run/ask.ts'
 import type { LiveAttempt, WorkEnd } from '../../src/run/execute.ts'
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { type RunSettings, readSettings } from '../../src/run/settings.ts'
-import { readNeeds } from '../../src/run/task/after.ts'
+import { readNeeds } from '../../src/run/task/needs.ts'
 import { knownRecords, unlessStarting } from '../../src/run/task/task-record.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import type { HostTime } from '../support/simulated/virtual-clock.ts'
@@ -205,7 +205,7 @@ async function withAfter(
   const { settings = {}, force, stop } = options
   const request = {
     task: at.task,
-    window: { slot: at.slotOfDay(slot) },
+    window: { slot: at.slotOfDay(slot), end: null },
     schedule: { expression: at.expression, zone: 'UTC' },
   }
   const io = at.hostIo(options, stop.signal, () => {})

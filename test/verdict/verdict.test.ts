@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { isLeftOpen } from '../../src/core/row/attempts.ts'
 import { decide } from '../../src/core/row/decide.ts'
 import { readRerunnable } from '../../src/core/row/policy.ts'
-import { coveringOf } from '../../src/core/row/range.ts'
+import { collectRanges } from '../../src/core/row/range.ts'
 import { decodeRow, encodeRow } from '../../src/core/row/stored-row.ts'
 import { blockAttempt, finishRow } from '../../src/core/row/transition.ts'
 import type { ExpectedTimes } from '../../src/core/task/task-record.ts'
@@ -69,7 +69,9 @@ const marked = (state: 'COMPLETED' | 'SKIPPED' | 'FAILED') =>
 const EARLIER = recordWith(DAILY.map((one) => ({ ...one, since: SLOT - 48 * HOUR_MS })))
 /** What is said of a slot that the run of the next day has in its range. */
 const covered = (later: Row, own: Row | null = null) => {
-  const covering = coveringOf(SLOT, own, [laterRow(later)], { now: NOW + 25 * HOUR_MS, skewMs: 9e9 })
+  const ranges = collectRanges({ now: NOW + 25 * HOUR_MS, skewMs: 9e9 })
+  ranges.add(laterRow(later))
+  const covering = ranges.covering(SLOT, own)
   // Its own attempts had another slot in their range, too.
   const attempts = own?.attempts.map((one) => ({ ...one, since: SLOT - 48 * HOUR_MS }))
   return verdict(own && ({ ...own, attempts } as Row), { now: NOW + 60_000 }, { covering, record: EARLIER })

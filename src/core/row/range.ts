@@ -127,15 +127,3 @@ export function collectRanges(settings: RangeSettings) {
     },
   }
 }
-
-/** Returns what the rows `later` say of one slot. They may come in any order. */
-export function coveringOf(
-  slot: Instant,
-  own: StoredRow | null,
-  later: Iterable<StoredRow>,
-  settings: RangeSettings & { readonly isWhole?: boolean },
-): Covering | null {
-  const ranges = collectRanges(settings)
-  for (const row of later) ranges.add(row)
-  return ranges.covering(slot, own, settings.isWhole)
-}

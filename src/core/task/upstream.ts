@@ -23,6 +23,8 @@ export interface UpstreamSlot extends Key {
   readonly record: TaskRecord
 }
 
+export type DueUpstream = DueKey & UpstreamSlot
+
 /** Why a run cannot start: a task of `--after` is not recorded yet, or no task (null) has its prefix. */
 export interface UnknownUpstream {
   readonly task: string | null
@@ -83,12 +85,7 @@ async function* dueBefore(task: string, { schedules }: TaskRecord, until: Instan
 export type Need = { readonly kind: 'met' | 'open' } | { readonly kind: 'excused'; readonly why: string }
 
 /** Only the row counts, and not its lease. A slot that completed and runs again is open: its work may be half done now. */
-export function needOf(
-  { doubt, slot }: DueKey,
-  row: StoredRow | null,
-  record: TaskRecord,
-  covering: Covering | null = null,
-): Need {
+export function needOf({ doubt, slot, row, record, covering = null }: DueUpstream): Need {
   if (row !== null && isUnreadable(row)) return { kind: 'open' }
   if (covering !== null && covering.kind !== 'unknown') return { kind: covering.kind === 'done' ? 'met' : 'open' }
   if (row?.state === 'COMPLETED') return { kind: 'met' }

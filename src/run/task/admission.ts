@@ -19,8 +19,7 @@ export type Obstacle =
 
 /**
  * Returns why a scheduled run may not start, or null. Records what the run states about its task, if that is new, also in a
- * pause. A forced
- * run may always start, and states its schedule only if the task has no record yet.
+ * pause. A forced run may always start, and states its schedule only if the task has no record yet.
  *
  * We must read the record again after each conflict. Otherwise this run would write over a pause that was set after the
  * read, or start in it. Each read may take `ms` milliseconds. `asksAgain`: the run asks again before it starts. Throws

@@ -5,27 +5,20 @@ import { otherScheduleAt, withSchedule } from '../../core/task/task-changes.ts'
 import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/task-record.ts'
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant } from '../../core/types.ts'
-import type { Clock } from '../../process/clock.ts'
-import type { CallOptions, Store } from '../../store/store.ts'
+import type { CallOptions } from '../../store/store.ts'
 import { askWithin, ifHalted } from '../ask.ts'
-import type { ClaimRequest } from '../claim.ts'
+import type { SlotRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
+import type { ChangeIo } from './change-task.ts'
 import { findLastSlot } from './statement.ts'
 import { readRecord } from './task-record.ts'
-
-type CatchUpRequest = Pick<ClaimRequest, 'task' | 'window' | 'schedule'>
 
 /** Yields the missed slots in `[since, until)`, newest first. Throws a usage error if a schedule cannot be read. */
 export type FindMissed = (
   known: TaskRecord & { readonly task: string },
   range: { readonly since: Instant; readonly until: Instant; readonly graceMs: number },
-  deps: {
-    readonly store: Store
-    readonly clock: Clock
-    readonly pageTimeoutMs: number
-    readonly signals: readonly AbortSignal[]
-  },
+  deps: Omit<ChangeIo, 'random'>,
 ) => AsyncIterable<MissedSlot>
 
 export interface CatchUpIo extends Pick<RunIo, 'store' | 'clock' | 'random' | 'stop' | 'known' | 'emit'> {
@@ -43,7 +36,7 @@ const MAX_CAUGHT_UP = 100
  * catch-up runs. The slots that are left stay missed. Throws `LedgerError` if the ledger cannot be used.
  */
 export async function catchUp<R>(
-  request: CatchUpRequest,
+  request: SlotRequest,
   settings: Settings,
   io: CatchUpIo,
   runSlot: (slot: MissedSlot) => Promise<R>,
@@ -75,7 +68,7 @@ export async function catchUp<R>(
 
 /** Null: nothing may be caught up: a stop, a pause, another schedule of a strict run, or a newer record. */
 async function readUsable(
-  { task, window: { slot }, schedule }: CatchUpRequest,
+  { task, window: { slot }, schedule }: SlotRequest,
   settings: Settings,
   io: CatchUpIo,
 ): Promise<TaskRecord | null> {
@@ -91,8 +84,8 @@ async function readUsable(
 }
 
 /** The oldest missed slots, the oldest of them first, and how many are left. */
-interface Oldest<One> {
-  readonly slots: readonly One[]
+interface Oldest {
+  readonly slots: readonly MissedSlot[]
   readonly left: number
 }
 
@@ -105,10 +98,10 @@ const NOTHING = { slots: [], left: 0 }
 async function findOldest(
   record: TaskRecord,
   since: Instant,
-  { task, window: { slot }, schedule }: CatchUpRequest,
+  { task, window: { slot }, schedule }: SlotRequest,
   settings: Settings,
   io: CatchUpIo,
-): Promise<Oldest<MissedSlot>> {
+): Promise<Oldest> {
   const { schedules: recorded } = record
   const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
   const pageTimeoutMs = settings.ledgerTimeoutMs
@@ -138,8 +131,8 @@ function warnOfSchedule(error: unknown, io: Pick<RunIo, 'emit'>): typeof NOTHING
 }
 
 /** Returns the oldest of the slots, which come newest first. Holds `MAX_CAUGHT_UP` of them. */
-async function oldestOf<One>(missed: AsyncIterable<One> | Iterable<One>): Promise<Oldest<One>> {
-  const slots: One[] = []
+async function oldestOf(missed: AsyncIterable<MissedSlot>): Promise<Oldest> {
+  const slots: MissedSlot[] = []
   let left = 0
   for await (const slot of missed) {
     slots.push(slot)

@@ -9,7 +9,7 @@ import { rangesUntil } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, PendingRow, Row, StoredRow, Trigger } from '../../core/types.ts'
 import type { ListQuery, Page } from '../../store/store.ts'
 import type { Ask } from '../ask.ts'
-import type { ClaimRequest } from '../claim.ts'
+import type { SlotRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
@@ -46,7 +46,7 @@ export function hasRanges({ settings, record, request }: ClaimedSlot): boolean {
  * than the longest range do not matter. `own` is the row of the slot without the attempt that asks.
  */
 export async function readAround(
-  { task, window: { slot }, schedule }: Pick<ClaimRequest, 'task' | 'window' | 'schedule'>,
+  { task, window: { slot }, schedule }: SlotRequest,
   own: Row | null,
   { skewMs }: Pick<Settings, 'skewMs'>,
   { store, clock }: Pick<RunIo, 'store' | 'clock'>,
@@ -91,12 +91,14 @@ function hasStartedBy(owner: string): (attempt: AttemptRecord) => boolean {
   return (attempt) => attempt.runId === owner && hasStarted(attempt)
 }
 
-async function* newestRows(
+/** Yields the rows of a task in a range, the newest first. `first`: the rows of the first page. */
+export async function* newestRows(
   range: { readonly task: string; readonly since: Instant; readonly until: Instant },
   list: (query: ListQuery) => Promise<Page>,
+  first = FIRST_ROWS,
 ): AsyncGenerator<StoredRow, void> {
   let cursor: string | undefined
-  for (let limit = FIRST_ROWS; ; limit = MORE_ROWS) {
+  for (let limit = first; ; limit = Math.max(first, MORE_ROWS)) {
     const page = await list({ kind: 'task', ...range, consistent: true, limit, ...(cursor && { cursor }) })
     yield* page.rows
     if (page.next === undefined) return

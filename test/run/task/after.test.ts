@@ -108,10 +108,10 @@ describe('the slots that a slot comes after', () => {
     ['skipped by a run, because another slot ran', marked('SKIPPED', 'cronledger'), 'open'],
   ])('a slot %s', (_, row, kind) => {
     const key = { task: 'feed', slot: slotOf(0) }
-    expect(needOf(key, row, hourly).kind).toBe(kind)
+    expect(needOf({ ...key, row, record: hourly }).kind).toBe(kind)
     const paused = withPause(hourly, { ...PAUSE, from: slotOf(0), until: null })
     // In a pause, an attempt that has started still counts.
-    expect(needOf(key, row, paused).kind).toBe(row === null ? 'excused' : kind)
+    expect(needOf({ ...key, row, record: paused }).kind).toBe(row === null ? 'excused' : kind)
   })
 })
 
@@ -303,15 +303,17 @@ test('a slot of another task that a later run of it has done is done, and one in
   expect(await waits()).toMatchObject({ status: 'completed' })
 })
 
-test('a slot of another task is done by a later run with a range, also if its runs have none any more', async () => {
-  const { time, extract, nightly } = await chain()
-  await time.run(extract(-3, SINCE).result)
-  await time.run(nightly(-3).result)
-  // It has the night -2 in its range.
-  await time.run(extract(-1, SINCE).result)
-  await time.run(extract(0).result)
-  for (const day of [-2, 0])
-    expect(await time.run(nightly(day, { afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
+test('a slot of another task is done by a later run with a range, also 200 slots later, and if its runs have none any more', async () => {
+  const { time, nightly, trigger } = await chain()
+  const feed = (day: number, options = {}) =>
+    time.run(
+      trigger({ task: 'feed', schedule: '0 * * * *', eventTime: new Date(slotOf(day)), ...options }, works(1)).result,
+    )
+  for (const day of [-10, -1]) await feed(day, SINCE)
+  await feed(0)
+  const options = { after: ['feed'], afterTimeoutMs: 0 }
+  for (const day of [-9, -1])
+    expect(await time.run(nightly(day, options).result)).toMatchObject({ status: 'completed' })
 })
 
 test('a run with a range does not wait for its previous slot if that was missed, but if it failed', async () => {

@@ -62,7 +62,7 @@ const BUGS: readonly Mutation[] = [
   },
   {
     name: 'a force waits for nothing',
-    file: 'src/run/task/after.ts',
+    file: 'src/run/task/needs.ts',
     from: 'if (!force?.ignoreAfter) after ??=',
     to: 'if (false) after ??=',
   },

@@ -1,0 +1,160 @@
+import { LedgerError, usageError } from '../../core/errors.ts'
+import { collectRanges, LONGEST_RANGE_MS } from '../../core/row/range.ts'
+import { parseSchedule } from '../../core/schedule/schedule.ts'
+import { type DueKey, dueKeys } from '../../core/task/expected-slots.ts'
+import { parseSince } from '../../core/task/schedules-in-force.ts'
+import {
+  EMPTY_TASK_RECORD,
+  expectedTimes,
+  isNewerRecord,
+  rangesUntil,
+  type TaskRecord,
+} from '../../core/task/task-record.ts'
+import { type DueUpstream, previousSlot, SELF, type UnknownUpstream, upstreamSlots } from '../../core/task/upstream.ts'
+import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
+import type { Instant, Key, StoredRow } from '../../core/types.ts'
+import type { CallOptions, ListQuery } from '../../store/store.ts'
+import { type AskIo, askWithin, type Limit } from '../ask.ts'
+import type { SlotRequest } from '../claim.ts'
+import type { ClaimedSlot } from '../claimed-slot.ts'
+import type { Settings } from '../settings.ts'
+import type { RunIo } from '../write.ts'
+import { newestRows } from './range.ts'
+import { readRecord } from './task-record.ts'
+
+// The slots that a slot comes after (`--after`), by the records of their tasks, and the rows of these slots.
+
+export type RecordIo = AskIo & Pick<RunIo, 'store' | 'stop' | 'known'>
+
+/** A first deployment may have another order, so a scheduled run records that it was refused. */
+export class UnknownUpstreamError extends LedgerError implements UnknownUpstream {
+  readonly task: string | null
+  readonly problem: string
+
+  constructor({ task, problem }: UnknownUpstream) {
+    const advice = `Check the name, or record the task first: cronledger declare ${task ?? 'NAME'} --schedule EXPR`
+    super('usage', `${problem}. ${advice}`)
+    this.task = task
+    this.problem = problem
+  }
+}
+
+export function unknownUpstream(task: string, problem = 'is unknown: no run of it is recorded in this ledger') {
+  return new UnknownUpstreamError({ task, problem: `task ${task} of --after ${problem}` })
+}
+
+/** A force may find the name in the record only, so the message must say whose records the role cannot read. */
+export function deniedOf(name: string) {
+  return (error: unknown): never => {
+    if (!(error instanceof LedgerError) || error.kind !== 'denied') throw error
+    const what = `this task comes after ${name} (--after), whose records cannot be read`
+    const how = `Let this role read them, or force the run with --ignore-after. If it comes after ${name} no longer, record that: cronledger declare … --after ''`
+    throw new LedgerError('denied', `${what}: ${error.message} ${how}`, { cause: error.cause })
+  }
+}
+
+/**
+ * Returns the slots that the slot of the request comes after, by task. The records may have changed since the last time.
+ * `since`: where the work begins, if that is before the previous slot. It then needs the slots of other tasks since then.
+ */
+export async function upstreamOf(
+  { task, schedule, window: { slot } }: SlotRequest,
+  names: readonly string[],
+  read: (task: string) => Promise<TaskRecord | null>,
+  hasRow: (key: Key) => Promise<boolean>,
+  since: Instant | null = null,
+) {
+  const own = (await read(task)) ?? EMPTY_TASK_RECORD
+  const before = (await previousSlot(task, own, parseSchedule(schedule), slot, hasRow)) ?? slot
+  const all: { readonly record: TaskRecord; readonly slots: readonly DueKey[] }[] = []
+  for (const name of names) {
+    const isOwn = name === SELF
+    const record = isOwn ? own : scheduled(name, task, await read(name).catch(deniedOf(name)))
+    const until = isOwn ? slot : slot + 1
+    const after = isOwn ? before : Math.min(before, since ?? before)
+    all.push({ record, slots: await upstreamSlots(isOwn ? task : name, record, { after, until }, hasRow) })
+  }
+  return all
+}
+
+function scheduled(name: string, task: string, record: TaskRecord | null): TaskRecord {
+  if (name === task)
+    throw usageError(`--after ${name} names the task itself. Use --after ${SELF} for its previous slot.`)
+  if (record !== null && record.schedules.length > 0) return record
+  throw unknownUpstream(name, record === null ? undefined : 'has no recorded schedule')
+}
+
+export async function readUpstreamRecord(
+  task: string,
+  { ledgerTimeoutMs, skewMs }: Pick<Settings, 'ledgerTimeoutMs' | 'skewMs'>,
+  io: RecordIo,
+  limits: Pick<Limit, 'halt' | 'retry'>,
+): Promise<TaskRecord | null> {
+  const withoutLater = (record: TaskRecord) => withoutFuture(record, latestSlot({ now: io.clock.now(), skewMs }))
+  const recent = io.known.recent(task)
+  if (recent !== null) return withoutLater(recent)
+  const limit = { ms: ledgerTimeoutMs, ...limits }
+  const { record, version } = await askWithin(limit, io, (call) => readRecord(task, io.store, call))
+  if (isNewerRecord(record)) {
+    throw new LedgerError(
+      'shape',
+      `a newer version of cronledger wrote the record of task ${task}, so it is unknown when it is due. Update cronledger on this host or in this image.`,
+    )
+  }
+  if (version === 'absent') return null
+  io.known.add(task, record)
+  return withoutLater(record)
+}
+
+export function readUpstreamRow(key: Key, claimedSlot: ClaimedSlot): Promise<StoredRow | null> {
+  return askForUpstream(claimedSlot, (call) => claimedSlot.io.store.get(key, call))
+}
+
+function askForUpstream<T>({ settings, io, halt }: ClaimedSlot, request: (call: CallOptions) => Promise<T>) {
+  return askWithin({ ms: settings.ledgerTimeoutMs, halt, retry: 'denied' }, io, request)
+}
+
+/** Upstream slots that a later run may have done are looked for in this many of the due slots after them: a page of rows. */
+const MAX_LATER = 1_000
+
+/**
+ * Yields slots of one task, which come oldest first, with their rows and what later runs say of them. It reads them by one query,
+ * and if they may lie in the range of a later run, also the rows after them.
+ */
+export async function* readUpstream(
+  slots: readonly DueKey[],
+  record: TaskRecord,
+  claimedSlot: ClaimedSlot,
+): AsyncGenerator<DueUpstream, void> {
+  const { store, clock } = claimedSlot.io
+  const now = clock.now()
+  const { skewMs } = expectedTimes(record)
+  const [first, last] = [slots.at(0), slots.at(-1)]
+  if (first === undefined || last === undefined) return
+  const range = { task: first.task, since: first.slot, until: endOfLater(last, record, now + skewMs) }
+  const list = (query: ListQuery) => askForUpstream(claimedSlot, (call) => store.list(query, call))
+  const rows: StoredRow[] = []
+  for await (const row of newestRows(range, list, MAX_LATER)) rows.push(row)
+  const ranges = collectRanges({ now, skewMs, rangesUntil: rangesUntil(record) })
+  const found = slots.toReversed().map((key): DueUpstream => {
+    for (let row = rows[0]; row !== undefined && row.slot > key.slot; row = rows[0]) {
+      ranges.add(row)
+      rows.shift()
+    }
+    const row = rows[0]?.slot === key.slot ? rows[0] : null
+    return { ...key, row, record, covering: ranges.covering(key.slot, row) }
+  })
+  for (const one of found.reverse()) {
+    // A damaged row is an error of the read, and it is listed all the same.
+    const isDamaged = one.row !== null && 'damage' in one.row
+    yield isDamaged ? { ...one, row: await readUpstreamRow(one, claimedSlot) } : one
+  }
+}
+
+/** Returns the end of the time in which a later run may have done the work of a slot, or of those before it. */
+function endOfLater({ task, slot }: Key, record: TaskRecord, latest: Instant): Instant {
+  const until = Math.min(slot + LONGEST_RANGE_MS + 1, latest + 1, rangesUntil(record))
+  if (until <= slot) return slot + 1
+  const later = [...dueKeys([{ task, schedules: record.schedules.map(parseSince) }], slot + 1, until)].at(-MAX_LATER)
+  return later === undefined ? until : later.slot + 1
+}
