@@ -7,6 +7,19 @@ export function commandText(command: CommandWords): string {
   return command.map((word) => shellParts(word).map(placeholderOf).join('')).join(' ')
 }
 
+/** Returns the parts of a command between which a line may be broken: an option stays with its value. */
+export function commandParts(command: CommandWords): readonly string[] {
+  const parts: string[] = []
+  let isValue = false
+  for (const word of command) {
+    const text = commandText([word])
+    if (isValue) parts.push(`${parts.pop()} ${text}`)
+    else parts.push(text)
+    isValue = !isValue && text.startsWith('--') && text !== '--'
+  }
+  return parts
+}
+
 function placeholderOf(part: string | Blank): string {
   return typeof part === 'string' ? part : blankText(part)
 }

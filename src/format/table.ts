@@ -75,6 +75,26 @@ export function cut(text: string, width: number): string {
   return `${shown}…`
 }
 
+/**
+ * Returns the words as lines that fit the screen, each with this indent and the later ones with two more spaces. `joint` ends
+ * a line that goes on in the next one. A word that is wider than the screen stays whole.
+ */
+export function brokenLines(
+  words: readonly string[],
+  columns: number | null,
+  indent = '',
+  joint = '',
+): readonly string[] {
+  const [first = '', ...others] = words
+  const lines = [`${indent}${first}`]
+  for (const word of others) {
+    const line = `${lines.at(-1)} ${word}`
+    if (columns === null || stringWidth(line + joint) <= columns) lines[lines.length - 1] = line
+    else lines.push(`${lines.pop()}${joint}`, `${indent}  ${word}`)
+  }
+  return lines
+}
+
 export function widthOf(texts: readonly string[]): number {
   return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
 }

@@ -68,7 +68,7 @@ const MAX_TEXTS = 50
 const MAX_STREAKS = 20_000
 
 /** Problems of one task with one kind of cause that follow each other. */
-interface Streak extends Omit<IncidentTask, 'from' | 'fromZone' | 'counts' | 'blockedBy'> {
+export interface Streak extends Omit<IncidentTask, 'from' | 'fromZone' | 'counts' | 'blockedBy'> {
   /** The slot that keeps the newest one from starting. Null: none does. */
   readonly blockedBy: Key | null
   readonly cause: IncidentCause
@@ -90,8 +90,15 @@ export function collectIncidents(countDue: CountDue = () => 0) {
   const streaks: Streak[] = []
   let open = new Map<string, Streak>()
   let task = ''
+  const all = () => {
+    const blocked = blockedStreaks(streaks)
+    const others = new Set([...blocked.values()].flat())
+    const roots = streaks.filter((streak) => !others.has(streak))
+    return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked, countDue))
+  }
   return {
-    add(found: TaskFinding): void {
+    /** Returns the problems that the finding is one of, which belong to one incident. */
+    add(found: TaskFinding): Streak {
       if (found.task !== task) open = new Map()
       task = found.task
       const { kind, slot, owner, schedule } = found
@@ -121,14 +128,15 @@ export function collectIncidents(countDue: CountDue = () => 0) {
       const text = failureText(found)
       if (text !== null && (streak.texts.size < MAX_TEXTS || streak.texts.has(text)))
         streak.texts.set(text, (streak.texts.get(text) ?? 0) + 1)
+      return streak
     },
     /** Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots. */
-    incidents: (): readonly Incident[] => {
-      const blocked = blockedStreaks(streaks)
-      const others = new Set([...blocked.values()].flat())
-      const roots = streaks.filter((streak) => !others.has(streak))
-      return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked, countDue)).sort(byWeight)
-    },
+    incidents: (): readonly Incident[] =>
+      all()
+        .map(({ incident }) => incident)
+        .sort(byWeight),
+    incidentsOfStreaks: (): ReadonlyMap<Streak, Incident> =>
+      new Map(all().flatMap(({ incident, of }) => of.map((streak) => [streak, incident] as const))),
   }
 }
 
@@ -173,14 +181,19 @@ function blockedStreaks(streaks: readonly Streak[]): Blocked {
   return blocked
 }
 
+interface MadeIncident {
+  readonly incident: Incident
+  readonly of: readonly Streak[]
+}
+
 function incidentsOf(
   cause: IncidentCause,
   streaks: readonly Streak[],
   blocked: Blocked,
   countDue: CountDue,
-): readonly Incident[] {
+): readonly MadeIncident[] {
   const isCommon = (some: readonly Streak[]) => areCommon(some, countDue)
-  const common: Incident[] = []
+  const common: MadeIncident[] = []
   const others: Streak[] = []
   const own = streaks.filter((streak) => streak.cause === cause)
   for (const group of begunTogether(own, GAP_MS)) {
@@ -221,12 +234,12 @@ function* begunTogether(streaks: readonly Streak[], gapMs: number): Generator<re
   if (group.length > 0) yield group
 }
 
-function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blocked): Incident {
+function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blocked): MadeIncident {
   const followers = roots.flatMap((root) => blocked.get(root) ?? [])
   const tasks = [...joinedByTask(roots), ...joinedByTask(followers)]
   const from = Math.min(...tasks.map((one) => one.from))
   const oldest = tasks.find((one) => one.from === from)?.task
-  return {
+  const incident = {
     id: `${cause} ${oldest} ${formatInstant(from)}`,
     cause,
     tasks,
@@ -241,6 +254,7 @@ function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blo
         .sort(([, one], [, other]) => other - one),
     ),
   }
+  return { incident, of: [...roots, ...followers] }
 }
 
 function saidBy(streaks: readonly Streak[]): string | null {

@@ -73,18 +73,25 @@ export function rerunStep(what: string, target: StepTarget): Step {
   return { kind: 'run', what, command: operatorCommand('rerun', target, flags, '--', BATCH_WORD) }
 }
 
-/** Slots of one task, of the tasks with a prefix (`pay/*`), or of all tasks (null), from `from` to `to`, both included. */
+/** Slots of one task, of the tasks with a prefix (`pay/*`), of an owner, or of all tasks, from `from` to `to`, both included. */
 interface SlotRange {
-  readonly store: string
+  /** Undefined: the shell of the reader has it. */
+  readonly store: string | undefined
+  /** Null: all tasks, or those of the owner. */
   readonly task: string | null
+  readonly owner?: string | undefined
+  readonly only?: readonly Rerunnable[] | undefined
   readonly from: Instant
-  readonly to: Instant
+  /** Null: until the reader runs the command. */
+  readonly to: Instant | null
 }
 
 /** Returns the step that prints a script with the reruns of all missed and failed slots. It starts nothing. */
-export function repairStep({ store, task, from, to }: SlotRange): Step {
-  const flags = { store, task: task ?? undefined, from: formatInstant(from), to: formatInstant(to + 1000) }
-  const command = cronledger('rerun', { ...flags, reason: REASON_WORD }, ...(task === null ? ['--all'] : []))
+export function repairStep({ store, task, owner, only, from, to }: SlotRange): Step {
+  const [begin, end] = [from, to && to + 1000].map((at) => at && formatInstant(at).replace(/:00Z$/, 'Z'))
+  const range = { from: begin || undefined, to: end || undefined, only: only?.join(',') }
+  const flags = { store, task: task ?? undefined, owner, ...range, reason: REASON_WORD }
+  const command = cronledger('rerun', flags, ...(task === null && owner === undefined ? ['--all'] : []))
   return { kind: 'run', what: 'print the script that runs them', command }
 }
 

@@ -71,7 +71,7 @@ async function everyName(): Promise<readonly (readonly [string, readonly string[
     ['statuses', STATUSES],
     ['metrics', metrics],
     ['columns of history as CSV', csvColumns([]).map(({ name }) => name)],
-    ...['row', 'task', 'event'].flatMap(partsOf),
+    ...['row', 'task', 'event', 'finding'].flatMap(partsOf),
     ...exportsOfLibrary().map(([name, members]) => [`library ${name}`, members] as const),
     ...['ledger', 'batch'].map((name) => [`parameters of ${name}.yaml`, parametersOf(name)] as const),
   ]

@@ -46,7 +46,9 @@ describe('the page of records', () => {
     const members = Object.entries(parts).flatMap(([name, part]) =>
       name === 'runEvent' || name === 'finding' || name === 'rerun' || name.startsWith('event-') ? membersOf(part) : [],
     )
-    expect(missingIn(page('records'), [...events, ...members])).toEqual([])
+    const { finding } = schemaOf('finding').$defs
+    const ofCheck = [finding, finding.properties.incident].flatMap(membersOf)
+    expect(missingIn(page('records'), [...events, ...members, ...ofCheck])).toEqual([])
   })
 
   test('the page of records has each cause of a refusal, each outcome and each source of an event time', () => {

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
+import { findingsJson } from '../../src/cli/commands/check/json.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import { digestOf } from '../../src/format/check/digest.ts'
 import { findingEvent } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun/rerun.ts'
+import { jsonArray } from '../../src/format/text.ts'
 import { collectIncidents } from '../../src/verdict/incidents.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { CONTEXT, ECS_CONTEXT, EVENTS, FORCED_CONTEXT, SLOT } from '../messages/samples.ts'
@@ -14,7 +16,9 @@ import { NOW } from '../support/rows.ts'
 
 const CHECKED = 'dynamodb:ledger'
 
-const schema = JSON.parse(readFileSync(new URL('../../schema/event.schema.json', import.meta.url), 'utf8'))
+const schemaOf = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../schema/${name}.schema.json`, import.meta.url), 'utf8'))
+const [schema, findingSchema] = ['event', 'finding'].map(schemaOf)
 
 /** The schema without room for members that it does not name: a new member has to be described. */
 function closed(): object {
@@ -66,6 +70,38 @@ test('schema/event.schema.json describes the digest of a check', () => {
   const { add, incidents } = collectIncidents()
   for (const found of FINDINGS) add(found)
   expectValid(digestOf(incidents(), { store: CHECKED, task: undefined, since: SLOT, now: NOW }))
+})
+
+test('schema/finding.schema.json describes the JSON of a check, in which each finding names its incident in the digest', async () => {
+  async function* found() {
+    // More than are packed together.
+    for (let index = 0; index < 70; index += 1) yield* [...FINDINGS, doubted]
+  }
+  let text = ''
+  for await (const piece of jsonArray(
+    findingsJson(found(), CHECKED, () => 0),
+    (items) => items,
+  ))
+    text += piece
+  const items: readonly { readonly incident: { readonly id: string } }[] = JSON.parse(text)
+  expect(items).toHaveLength(70 * (FINDINGS.length + 1))
+  const { finding } = findingSchema.$defs
+  const ofOne = ajv.compile({
+    ...findingSchema,
+    $defs: { ...findingSchema.$defs, finding: { ...finding, additionalProperties: false } },
+  })
+  for (const item of items.slice(0, 8)) expect(ofOne(item), ajv.errorsText(ofOne.errors)).toBe(true)
+  const { add, incidents } = collectIncidents()
+  for await (const one of found()) add(one)
+  const digest = digestOf(incidents(), { store: CHECKED, task: undefined, since: SLOT, now: NOW })
+  const known = (digest['incidents'] as readonly Readonly<Record<string, string>>[]).map(({ id, cause, from }) => ({
+    id,
+    cause,
+    began: from,
+  }))
+  const named = new Map(items.map(({ incident }) => [incident.id, incident]))
+  expect([...named.values()]).toEqual(expect.arrayContaining(known))
+  expect(named.size).toBe(known.length)
 })
 
 test('schema/event.schema.json describes the last line of a rerun', () => {

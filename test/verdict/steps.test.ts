@@ -155,7 +155,7 @@ test('the step for several slots is the script of rerun, because an ECS task run
 
 test('the step for several tasks is the script of rerun, on ECS and on hosts', () => {
   const of = (task: string | null) => textOf(repairStep({ store: 'file:a.db', task, from: slot, to: slot + 60_000 }))
-  const range = `--from ${SLOT} --to 2026-11-24T03:01:01Z --reason 'YOUR REASON'`
+  const range = "--from 2026-11-24T03:00Z --to 2026-11-24T03:01:01Z --reason 'YOUR REASON'"
   expect(of(null)).toBe(`cronledger rerun --store file:a.db ${range} --all`)
   expect(of('pay/*')).toBe(`cronledger rerun --store file:a.db --task 'pay/*' ${range}`)
 })

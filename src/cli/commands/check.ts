@@ -9,13 +9,11 @@ import { optionName } from '../../core/option.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { digestOf } from '../../format/check/digest.ts'
-import { checkSummary, findingCause, findingEvent, findingJson, totalOf } from '../../format/check/finding.ts'
-import { incidentLines } from '../../format/check/incidents.ts'
-import { collectNeeds, needsLines, repairLine } from '../../format/check/needs.ts'
+import { checkSummary, findingCause, findingEvent, totalOf } from '../../format/check/finding.ts'
 import { zonedTime } from '../../format/local-time.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import type { Screen } from '../../format/table.ts'
-import { jsonArray, OPERATING_GUIDE, printable, safeJson } from '../../format/text.ts'
+import { jsonArray, printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
@@ -29,6 +27,8 @@ import { type Notify, openNotify } from '../options/notify.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll, screenOf } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
+import { findingsJson } from './check/json.ts'
+import { findingsText } from './check/text.ts'
 
 type CheckValues = Values<typeof help.options>
 
@@ -65,7 +65,7 @@ const help = {
       ...COMMON.format,
       choices: ['text', 'json', 'openmetrics'],
       help: 'Output format; openmetrics is for Prometheus',
-      details: 'json is one array.',
+      details: 'json is one array (schema/finding.schema.json).',
     },
     json: COMMON.json,
     notify: COMMON.notify,
@@ -184,10 +184,15 @@ async function printFindings(
       fault = error
     }
   }
+  const screen = screenOf(env)
   const pieces =
     format === 'json'
-      ? jsonArray(found(), (finding) => safeJson(findingJson(finding, values.store)))
-      : checkText(found(), () => checkSummary(count, checked), values, screenOf(env), now, countDue)
+      ? jsonArray(findingsJson(found(), values.store, countDue), (items) => items)
+      : findingsText(found(), {
+          ...{ store: values.store, commands: values.commands },
+          ...{ scope: scopeOf(values, screen, argv), screen, now, countDue },
+          summary: () => checkSummary(count, checked),
+        })
   try {
     // Notifications must be sent even if the reader of standard output has gone away.
     await printAll(withProgress(progress, pieces), { toTheEnd: notify !== null })
@@ -199,6 +204,13 @@ async function printFindings(
   const isTwin = warnOfTwins(twins, sink)
   if (fault !== null) throw fault
   return isTwin || hasFound()
+}
+
+/** On a terminal, the command to paste leaves out a ledger that the environment names. */
+function scopeOf({ store, task, owner, status, until, newMs }: CheckValues, screen: Screen, argv: readonly string[]) {
+  const isKnown = screen.columns !== null && !isGiven('store', argv)
+  const isOpen = until === undefined && newMs === undefined
+  return { store: isKnown ? undefined : store, task, owner, status, isOpen }
 }
 
 const twinsInto = (twins: Twin[]) => ({ emitTwin: (twin: Twin) => twins.push(twin) })
@@ -267,36 +279,4 @@ async function* withProgress(progress: Progress | null, pieces: AsyncIterable<st
   } finally {
     progress?.hide()
   }
-}
-
-async function* checkText(
-  found: AsyncIterable<TaskFinding>,
-  summary: () => string,
-  { store, task, commands = task !== undefined }: CheckValues,
-  screen: Screen,
-  now: Instant,
-  countDue: CountDue,
-) {
-  const { needs, add: addToNeeds } = collectNeeds()
-  const { incidents, add } = collectIncidents(countDue)
-  let failure: unknown = null
-  try {
-    for await (const finding of found) {
-      add(finding)
-      addToNeeds(finding)
-    }
-  } catch (error) {
-    // The findings before the error are printed, without a summary.
-    failure = error
-  }
-  const all = incidents()
-  const tasks = new Set(all.flatMap((one) => one.tasks.map((own) => own.task))).size
-  const hasCommands = commands || tasks === 1
-  const lines = [...incidentLines(all, screen, now), ...(hasCommands ? needsLines(needs, store) : [])]
-  for (const line of lines) yield `${line}\n`
-  if (failure !== null) throw failure
-  const advice = hasCommands || tasks === 0 ? '' : 'To see what to do, add --commands, or check one task.\n'
-  const repair = repairLine(needs, store)
-  const guide = tasks === 0 ? '' : `Guide: ${OPERATING_GUIDE}\n`
-  yield `${tasks === 0 ? '' : '\n'}${summary()}\n${advice}${repair === null ? '' : `${repair}\n`}${guide}`
 }

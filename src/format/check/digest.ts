@@ -7,8 +7,8 @@ import { commandText } from '../command-line.ts'
 import { counted, printable } from '../text.ts'
 import { incidentLines, incidentTitle } from './incidents.ts'
 
-/** One message of a digest must fit the smallest service, so it has this many lines of its incidents. */
-const MAX_LINES = 40
+/** One message of a digest must fit the smallest service, so it has this many lines of its incidents, of so many columns. */
+const [MAX_LINES, MAX_COLUMNS] = [40, 200]
 
 export interface Digest extends Readonly<Record<string, unknown>> {
   readonly event: 'digest'
@@ -25,7 +25,7 @@ interface DigestContext {
 
 /** Returns one notification for all incidents, the largest one first. */
 export function digestOf(incidents: readonly Incident[], { store, task, since, now }: DigestContext): Digest {
-  const lines = incidentLines(incidents, { columns: null, color: false }, now)
+  const lines = incidentLines(incidents, { columns: MAX_COLUMNS, color: false }, now)
   const left = lines.length - MAX_LINES
   const slots = incidents.reduce((sum, one) => sum + one.slots, 0)
   const tasks = new Set(incidents.flatMap((one) => one.tasks.map(({ task }) => task))).size

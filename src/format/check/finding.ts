@@ -8,6 +8,7 @@ import { KEY } from '../../core/row/stored-row.ts'
 import type { TimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { causeText } from '../../verdict/endings.ts'
+import type { Incident } from '../../verdict/incidents.ts'
 import { FINDINGS, type FindingKind, type TaskFinding } from '../../verdict/judge.ts'
 import { type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { zonedTime } from '../local-time.ts'
@@ -87,8 +88,18 @@ function messageOf({ slot, schedule, kind }: TaskFinding, { happened }: Verdict)
 
 /** Returns why a slot was found, in a few words: what the batch reported of its failure, or what happened by its event. */
 export function findingCause(found: TaskFinding, { happened }: LogObject): string {
-  const attempt = found.kind === 'failed' && found.own !== null ? decidingAttempt(found.own) : undefined
-  return attempt?.phase === 'ended' ? causeText(attempt) : String(happened)
+  return whyFailed(found) ?? String(happened)
+}
+
+/** Returns why the slot of a finding failed. Null: it did not fail. */
+export function whyFailed({ kind, own }: TaskFinding): string | null {
+  const attempt = kind === 'failed' && own !== null ? decidingAttempt(own) : undefined
+  return attempt?.phase === 'ended' ? causeText(attempt) : null
+}
+
+/** Returns what a finding in JSON says of the incident that it belongs to. */
+export function incidentOfFinding({ id, cause, from }: Incident) {
+  return { id, cause, began: formatInstant(from) }
 }
 
 export function findingEvent(found: TaskFinding, now: Instant, store: string): LogObject {

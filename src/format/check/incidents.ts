@@ -1,10 +1,12 @@
+import { groupedBy } from '../../core/objects.ts'
+import { commonZone } from '../../core/schedule/zone.ts'
 import type { Instant } from '../../core/types.ts'
 import type { Incident, IncidentTask } from '../../verdict/incidents.ts'
-import type { IncidentCause } from '../../verdict/judge.ts'
-import { spanTime } from '../local-time.ts'
-import { alignedLines, cut, painted, RED, type Screen, YELLOW } from '../table.ts'
-import { printable } from '../text.ts'
-import { countsText, findingDetail } from './finding.ts'
+import { CAUSES, type IncidentCause } from '../../verdict/judge.ts'
+import { briefTime, spanTime } from '../local-time.ts'
+import { alignedLines, cut, lineWidthOf, painted, RED, type Screen, widthOf, widthsOf, YELLOW } from '../table.ts'
+import { counted, printable } from '../text.ts'
+import { countsText, findingDetail, whyFailed } from './finding.ts'
 
 const COLORS: Readonly<Record<IncidentCause, number>> = {
   broken: RED,
@@ -63,48 +65,188 @@ function countsOf(counts: IncidentTask['counts']): string {
   return countsText(Object.fromEntries(counts))
 }
 
+/** Up to so many tasks have a line each. With more, those of an owner stand together, and tasks with the same problems share a line. */
+const MOST_ROWS = 20
+const OTHERS = 'Other problems'
+const BOLD = 1
+
+interface FoundTask {
+  readonly incident: Incident
+  readonly own: IncidentTask
+}
+
+/** Tasks of one owner with the same problems, in a row of their own. */
+interface Alike {
+  readonly first: FoundTask
+  readonly tasks: readonly IncidentTask[]
+}
+
 /** An incident of several tasks has a title and a line for each task. All others come last, with their newest slot. */
 export function incidentLines(incidents: readonly Incident[], screen: Screen, now: Instant): readonly string[] {
-  const rows = incidents.flatMap((incident) => incident.tasks.map((task) => ({ incident, task })))
+  const rows = incidents.flatMap((incident) => incident.tasks.map((own) => ({ incident, own })))
+  if (rows.length > MOST_ROWS) return foldedLines(rows, screen, now)
   const indent = incidents.some(isShared) ? '  ' : ''
-  const columns = screen.columns === null ? null : screen.columns - indent.length
-  const cells = rows.map(({ incident, task }) => cellsOf(task, incident, now))
-  const lines = alignedLines(cells, { ...screen, columns }, [3, 0])
-  return rows.flatMap(({ incident, task }, index) => {
+  const cells = rows.map((row) => cellsOf(row, now))
+  const lines = alignedLines(cells, narrower(screen, indent), [3, 0, 1])
+  return rows.flatMap(({ incident, own }, index) => {
     const line = `${indent}${lines[index]}`
     const before = rows[index - 1]?.incident
     const space = before === undefined ? [] : ['']
     if (!isShared(incident)) {
       const isFirst = indent !== '' && before !== undefined && isShared(before)
-      return [...(isFirst ? [...space, 'Other problems'] : []), line, detailLine(task, indent, columns)]
+      return [...(isFirst ? [...space, OTHERS] : []), line, detailLine(own, `${indent}  `, screen)]
     }
-    const title = painted(incidentTitle(incident, now), screen.color ? COLORS[incident.cause] : undefined)
-    const facts = incidentFacts(incident).map(
-      (text) => `${indent}${cut(printable(text), columns ?? Number.POSITIVE_INFINITY)}`,
-    )
-    return [...(incident === before ? [] : [...space, title, ...facts]), line]
+    const facts = incidentFacts(incident).map((text) => cutLine(text, screen, indent))
+    return [...(incident === before ? [] : [...space, titleLine(incident, screen, now), ...facts]), line]
   })
+}
+
+/** As above, owner by owner, those with the gravest problems first. */
+function foldedLines(found: readonly FoundTask[], screen: Screen, now: Instant): readonly string[] {
+  const parts = [...groupedBy(found, ({ incident }) => (isShared(incident) ? incident : null))].map(
+    ([incident, ofPart]) => ({
+      incident,
+      owners: [...groupedBy(ofPart, ({ own }) => own.owner).values()].sort(byGravity).map((ofOwner) => ({
+        head: ownerLine(ofOwner, screen),
+        rows: alikeOf(ofOwner),
+      })),
+    }),
+  )
+  const all = parts.flatMap(({ owners }) => owners.flatMap(({ rows }) => rows))
+  const lines = alignedRows(all, narrower(screen, '    '), now).values()
+  return parts.flatMap(({ incident, owners }, index) => [
+    ...(index === 0 ? [] : ['']),
+    incident === null ? OTHERS : titleLine(incident, screen, now),
+    ...(incident?.says ? [cutLine(incident.says, screen, '  ')] : []),
+    ...owners.flatMap(({ head, rows }) => [
+      head,
+      ...rows.flatMap((row) => [`    ${lines.next().value}`, ...reasonLines(row, screen)]),
+    ]),
+  ])
+}
+
+function byGravity(one: readonly FoundTask[], other: readonly FoundTask[]): number {
+  const gravest = (found: readonly FoundTask[]) =>
+    Math.min(...found.map(({ incident }) => CAUSES.indexOf(incident.cause)))
+  return gravest(one) - gravest(other) || slotsOf(other) - slotsOf(one)
+}
+
+function slotsOf(found: readonly FoundTask[]): number {
+  return found.reduce((sum, { own }) => sum + countOf(own), 0)
+}
+
+function countOf({ counts }: IncidentTask): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0)
+}
+
+function ownerLine(found: readonly FoundTask[], { columns, color }: Screen): string {
+  const size = ` · ${counted(found.length, 'task')} · ${counted(slotsOf(found), 'slot')}`
+  const owner = printable(found[0]?.own.owner ?? 'No owner')
+  const shown = columns === null ? owner : cut(owner, Math.max(1, columns - size.length - 2))
+  return `  ${painted(shown, color ? BOLD : undefined)}${size}`
+}
+
+/** Returns the rows of an owner, those of the most tasks first. */
+function alikeOf(found: readonly FoundTask[]): readonly Alike[] {
+  const likeness = ({ incident, own: { counts, blockedBy, newest } }: FoundTask) =>
+    JSON.stringify([incident.cause, [...counts.keys()], blockedBy, isShared(incident) ? null : whyFailed(newest)])
+  return [...groupedBy(found, likeness).values()]
+    .flatMap(([first, ...others]) =>
+      first === undefined ? [] : { first, tasks: [first, ...others].map(({ own }) => own) },
+    )
+    .sort((one, other) => other.tasks.length - one.tasks.length)
+}
+
+/** Returns `4 tasks  1 to 3 failed each  02:10 to 03:40  pay/capture, pay/refund, …`, with as many names as the screen has room for. */
+function alignedRows(rows: readonly Alike[], screen: Screen, now: Instant): readonly string[] {
+  const cells = rows.map((row) => [
+    { text: counted(row.tasks.length, 'task') },
+    { text: problemsOfAll(row), color: COLORS[row.first.incident.cause] },
+    { text: whenOf(row, now) },
+  ])
+  const room = (screen.columns ?? Number.POSITIVE_INFINITY) - lineWidthOf([...widthsOf(cells), 0])
+  const named = rows.map(({ tasks }, index) => [...(cells[index] ?? []), { text: namesWithin(tasks, room) }])
+  return alignedLines(named, screen, [3, 1])
+}
+
+function problemsOfAll({ first: { own }, tasks }: Alike): string {
+  const each = [...own.counts.keys()].map((kind) => {
+    const numbers = tasks.map(({ counts }) => counts.get(kind) ?? 0)
+    const [least, most] = [Math.min(...numbers), Math.max(...numbers)]
+    return `${least === most ? '' : `${least} to `}${most} ${kind}`
+  })
+  return each.join(', ') + (tasks.length > 1 ? ' each' : '') + blockedText(own)
+}
+
+function namesWithin(tasks: readonly IncidentTask[], room: number): string {
+  let shown = ''
+  for (const [index, { task }] of tasks.entries()) {
+    const longer = shown === '' ? printable(task) : `${shown}, ${printable(task)}`
+    const isLast = index === tasks.length - 1
+    if (shown !== '' && room !== Number.POSITIVE_INFINITY && widthOf([isLast ? longer : `${longer}, …`]) > room)
+      return `${shown}, …`
+    shown = longer
+  }
+  return shown
+}
+
+/** The date and the zone of a shared incident are in its title. */
+function whenOf({ first: { incident, own }, tasks }: Alike, now: Instant): string {
+  const [from, to] = [Math.min(...tasks.map((one) => one.from)), Math.max(...tasks.map((one) => one.to))]
+  const text = isShared(incident)
+    ? briefTime(from, to, incident.zone, incident.from).replace(/ \S+$/, '')
+    : spanTime(from, to, commonZone(tasks.map(({ newest }) => newest.schedule)), now)
+  const isPair = countOf(own) === 2 && tasks.every((one) => one.from === from && one.to === to && countOf(one) === 2)
+  return isPair ? text.replace(' to ', ' and ') : text
+}
+
+/** Returns why the tasks of a row failed, or else what was found of a single one. */
+function reasonLines({ first: { incident, own }, tasks }: Alike, screen: Screen): readonly string[] {
+  const reason = whyFailed(own.newest)
+  if (isShared(incident) || own.newest.kind === 'missed') return []
+  if (reason !== null) return [cutLine(latest(own, reason), screen, '      ')]
+  return tasks.length === 1 ? [detailLine(own, '      ', screen)] : []
+}
+
+function narrower(screen: Screen, indent: string): Screen {
+  return { ...screen, columns: screen.columns === null ? null : screen.columns - indent.length }
+}
+
+function cutLine(text: string, { columns }: Screen, indent = ''): string {
+  return cut(`${indent}${printable(text)}`, columns ?? Number.POSITIVE_INFINITY)
+}
+
+function titleLine(incident: Incident, screen: Screen, now: Instant): string {
+  return painted(cutLine(incidentTitle(incident, now), screen), screen.color ? COLORS[incident.cause] : undefined)
 }
 
 function isShared({ tasks }: Incident): boolean {
   return tasks.length > 1
 }
 
-function cellsOf(own: IncidentTask, { cause }: Incident, now: Instant) {
-  const { task, counts, owner = '', blockedBy } = own
-  const color = COLORS[cause]
+function blockedText({ blockedBy }: IncidentTask): string {
+  return blockedBy === undefined ? '' : `, blocked by ${blockedBy}`
+}
+
+function cellsOf({ own, incident }: FoundTask, now: Instant) {
+  const { task, owner = '' } = own
   return [
     { text: task },
-    {
-      text: countsOf(counts) + (blockedBy === undefined ? '' : `, blocked by ${blockedBy}`),
-      color,
-    },
+    { text: countsOf(own.counts) + blockedText(own), color: COLORS[incident.cause] },
     { text: spanOf(own, now) },
     { text: owner },
   ]
 }
 
-function detailLine({ newest, from, to }: IncidentTask, indent: string, columns: number | null): string {
-  const text = printable(`${from === to ? '' : 'latest: '}${findingDetail(newest)}`)
-  return `${indent}  ${cut(text, columns === null ? Number.POSITIVE_INFINITY : columns - 2)}`
+/** Why it failed is what a narrow screen has room for. */
+function detailLine(own: IncidentTask, indent: string, screen: Screen): string {
+  const [line, brief] = [findingDetail(own.newest), whyFailed(own.newest)].map(
+    (text) => text && `${indent}${printable(latest(own, text))}`,
+  )
+  const isWide = screen.columns !== null && widthOf([line ?? '']) > screen.columns
+  return cutLine((isWide && brief) || (line ?? ''), screen)
+}
+
+function latest({ from, to }: IncidentTask, text: string): string {
+  return `${from === to ? '' : 'latest: '}${text}`
 }

@@ -1,6 +1,7 @@
 import { keysOf } from '../../core/objects.ts'
 import { failedCaution, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
-import type { TaskFinding } from '../../verdict/judge.ts'
+import type { CommandWords } from '../../verdict/command.ts'
+import type { FindingKind, TaskFinding } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
 import {
   lookStep,
@@ -15,8 +16,9 @@ import {
 import type { StepTarget } from '../../verdict/target.ts'
 import { depthOf } from '../../verdict/upstream.ts'
 import { targetOfSlot, verdictOf } from '../../verdict/verdict.ts'
-import { commandText, ownerLines, stepLines } from '../command-line.ts'
+import { commandParts, commandText, ownerLines, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
+import { brokenLines, widthOf } from '../table.ts'
 import { printable } from '../text.ts'
 import { isSameDoubt } from './finding.ts'
 
@@ -200,18 +202,61 @@ function needOfDoubts(
   }
 }
 
-export function needsLines(needs: NeedsOfTasks, store: string): readonly string[] {
-  return needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) =>
-    ['', `${task}:`, ...ownerLines(owner), ...cautions.map((text) => `  ${text}`), ...stepLines(steps)].map(printable),
-  )
+export function needsLines(needs: NeedsOfTasks, store: string, columns: number | null = null): readonly string[] {
+  return needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) => [
+    '',
+    printable(`${task}:`),
+    ...[...ownerLines(owner), ...cautions.map((text) => `  ${text}`)].flatMap((text) =>
+      brokenLines(printable(text.trimStart()).split(' '), columns, '  '),
+    ),
+    ...stepsOnScreen(steps, columns),
+  ])
 }
 
-/** Returns the line with the one command for the missed and failed slots of several tasks. Null: there is only one task. */
-export function repairLine(needs: NeedsOfTasks, store: string): string | null {
-  const found = [...needs.values()].flatMap(({ again, stale }) => again ?? stale ?? [])
-  if (found.length < 2) return null
-  const from = Math.min(...found.map(({ oldest }) => oldest.slot))
-  const to = Math.max(...found.map(({ newest }) => newest.slot))
-  const { what, command } = repairStep({ store, task: null, from, to })
-  return printable(`To ${what}: ${commandText(command)}`)
+/** If a line is wider than the screen, each command begins on a line of its own. */
+function stepsOnScreen(steps: readonly Step[], columns: number | null): readonly string[] {
+  const lines = stepLines(steps).map(printable)
+  if (columns === null || widthOf(lines) <= columns) return lines
+  return [
+    ...steps.flatMap(({ what, command }) => [`  ${printable(what)}:`, ...commandLines(command, columns, '    ')]),
+    ...steps.flatMap(({ note }) => (note === undefined ? [] : brokenLines(printable(note).split(' '), columns, '  '))),
+  ]
+}
+
+function commandLines(command: CommandWords, columns: number, indent: string): readonly string[] {
+  return brokenLines(commandParts(command).map(printable), columns, indent, ' \\')
+}
+
+/** What the operator asked the check for: the command that repairs it must not run anything else. */
+export interface RepairScope {
+  /** Undefined: the shell of the reader has it. */
+  readonly store: string | undefined
+  readonly task: string | undefined
+  readonly owner: string | undefined
+  readonly status: readonly FindingKind[] | undefined
+  /** The check went up to now. */
+  readonly isOpen: boolean
+}
+
+/**
+ * Returns the one command for the missed and failed slots of several tasks, with the same filter as the check, on one line or as
+ * a screen has room. Empty: there are no such slots, or of one task only.
+ */
+export function repairLines(
+  needs: NeedsOfTasks,
+  { status, isOpen, ...scope }: RepairScope,
+  columns: number | null = null,
+): readonly string[] {
+  const found = [...needs.values()].flatMap(({ again }) => again ?? [])
+  if (needs.size < 2 || found.length === 0) return []
+  const kinds = ['missed', 'failed'] as const
+  const only = status && kinds.filter((kind) => status.includes(kind))
+  const { what, command } = repairStep({
+    ...{ ...scope, task: scope.task ?? null, only: only?.length === 1 ? only : undefined },
+    from: Math.min(...found.map(({ oldest }) => oldest.slot)),
+    to: isOpen ? null : Math.max(...found.map(({ newest }) => newest.slot)),
+  })
+  const line = printable(`To ${what}: ${commandText(command)}`)
+  if (columns === null || widthOf([line]) <= columns) return [line]
+  return [`To ${what}:`, ...commandLines(command, columns, '  ')]
 }

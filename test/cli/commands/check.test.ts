@@ -1,6 +1,9 @@
 import { join } from 'node:path'
+import stringWidth from 'string-width'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { commandsAt, type Loose, scratch } from '../../support/cli.ts'
+import { groupedBy } from '../../../src/core/objects.ts'
+import { clockAt, commandsAt, type Loose, scratch } from '../../support/cli.ts'
+import { fillFile, type PlannedTask } from '../../support/pages/ledger.ts'
 import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 
 const GUIDE = 'Guide: cronledger help operating'
@@ -63,9 +66,8 @@ describe('a ledger with faults, over a clock change and a change of the schedule
       `  see what happened:           cronledger show --store ${store} --task nightly --slot 2026-10-31T05:30:00Z`,
       `  list these slots:            cronledger rerun ${range} --dry-run`,
       `  run them, the oldest first:  cronledger rerun ${range} --reason 'YOUR REASON' -- YOUR_COMMAND`,
-      '',
+      ...['', GUIDE, ''],
       '2 slots need attention: 1 missed, 1 failed',
-      GUIDE,
     ])
     const listed = await cronledger(['rerun', ...range.split(' '), '--dry-run'], { env })
     expect(listed.stdout.split('\n').map((line) => line.slice(0, 20))).toEqual([
@@ -195,8 +197,112 @@ describe('on a terminal', () => {
     expect(lines).toEqual([
       `minutes  ${count} missed  01-01 00:00 to 02-28 23:59 UTC`,
       expect.stringMatching(/^ {2}latest: was due .*…$/),
-      ...['', 'minutes:', expect.any(String), expect.any(String)],
-      ...['', `${count} slots need attention: ${count} missed`, GUIDE, ''],
+      ...['', 'minutes:', '  list these slots:', expect.stringMatching(/^ {4}cronledger rerun .* \\$/)],
+      ...Array.from({ length: 6 }, () => expect.any(String)),
+      ...['', GUIDE, '', `${count} slots need attention: ${count} missed`, ''],
+    ])
+  })
+})
+
+describe('an outage of 27 tasks of three teams, and two other problems', () => {
+  const THEN = '2026-11-25T13:20:00Z'
+  const { cronledger } = commandsAt(THEN)
+  const path = join(scratch(), 'outage.db')
+  const many = { CRONLEDGER_STORE: `file:${path}` }
+  const LONG = `pay/${'a-name-that-nobody-would-shorten-'.repeat(4)}`
+  const TEAMS = [
+    'Payments',
+    'https://wiki.example.org/runbooks/of/the/team/of/the/imports/and/the/exports',
+    '夜間バッチのチーム',
+    undefined,
+  ]
+  const plan = (task: string, owner: string | undefined, fateOf: PlannedTask['fateOf']): PlannedTask => ({
+    ...{ task, count: 24, fateOf, ...(owner && { owner }) },
+    spec: { expression: '0 * * * *', zone: 'Asia/Tokyo' },
+  })
+
+  beforeAll(() =>
+    fillFile(
+      path,
+      [
+        ...Array.from({ length: 26 }, (_, index) =>
+          plan(`${'psxn'[index % 4]}/夜間-${index}`, TEAMS[index % 4], (ago) =>
+            ago < 6 || ago > 7 ? 'succeeded' : index < 20 ? 'missed' : 'failed',
+          ),
+        ),
+        plan(LONG, 'Payments', (ago) => (ago < 5 || ago > 7 ? 'succeeded' : 'missed')),
+        plan('x/late-1', undefined, (ago) => (ago < 2 ? 'failed' : 'succeeded')),
+        plan('p/late-2', 'Payments', (ago) => (ago < 2 ? 'failed' : 'succeeded')),
+      ],
+      Date.parse(THEN),
+    ),
+  )
+  const onScreen = async (columns: number, ...args: readonly string[]) =>
+    linesOf(await onTerminal(['check', ...args], { ...many, ...clockAt(THEN) }, columns)).filter(Boolean)
+
+  const REPAIR = "cronledger rerun --from 2026-11-25T06:00Z --reason 'YOUR REASON' --all"
+
+  test('nothing wraps at 80 columns, the tasks of a team with the same problems share a line, and the headline and one command come last', async () => {
+    const lines = await onScreen(80)
+    expect(lines.filter((line) => stringWidth(line) > 80)).toEqual([])
+    expect(lines.slice(0, 4)).toEqual([
+      'Outage 11-25 15:00 to 17:00 JST · 27 tasks · 55 slots',
+      '  all 12 failed (exit code 3)',
+      '  Payments · 8 tasks · 17 slots',
+      '    6 tasks  2 to 3 missed each  15:00 to 17:00             p/夜間-0, …',
+    ])
+    expect(lines).toContain('    5 tasks  2 missed each       15:00 and 16:00            n/夜間-11, …')
+    expect(lines.slice(-8)).toEqual([
+      ...['  No owner · 1 task · 2 slots', '    1 task   2 failed            11-25 21:00 and 22:00 JST  x/late-1'],
+      ...['      latest: failed (exit code 3)'],
+      ...['To see what to do about each task, add --commands, or check one task.', GUIDE],
+      ...['59 slots need attention: 43 missed, 16 failed', 'To print the script that runs them:', `  ${REPAIR}`],
+    ])
+    expect((await onScreen(200)).at(-1)).toBe(`To print the script that runs them: ${REPAIR}`)
+  })
+
+  test('through a pipe, each line is whole and has the name of each task', async () => {
+    const { stdout } = await cronledger(['check'], { env: many })
+    expect(stdout).toMatch(new RegExp(`^ {4}6 tasks {2}2 to 3 missed each .* p/夜間-0, .*, ${LONG}$`, 'm'))
+    for (let index = 0; index < 26; index += 1)
+      expect(stdout.match(new RegExp(`夜間-${index}\\b`, 'g'))).toHaveLength(1)
+    expect(stdout.endsWith(`runs them: ${REPAIR.replace('rerun', `rerun --store ${many.CRONLEDGER_STORE}`)}\n`)).toBe(
+      true,
+    )
+  })
+
+  test.each([
+    [['--owner', 'payments'], "--owner payments --from 2026-11-25T06:00Z --reason 'YOUR REASON'", 19],
+    [
+      ['s/*', '--status', 'missed,late'],
+      "--task 's/*' --from 2026-11-25T06:00Z --only missed --reason 'YOUR REASON'",
+      10,
+    ],
+    [
+      ['--until', '2026-11-25T12:30:00Z'],
+      "--from 2026-11-25T06:00Z --to 2026-11-25T12:00:01Z --reason 'YOUR REASON' --all",
+      57,
+    ],
+  ] as const)('the command of check %j repairs what was found, and nothing else', async (args, expected, slots) => {
+    const { stdout } = await cronledger(['check', ...args], { env: many })
+    const [, command] = /^To print the script that runs them: cronledger rerun --store \S+ (.*)$/m.exec(stdout) ?? []
+    expect(command).toBe(expected)
+    expect(stdout).toContain(`\n${slots} slots need attention: `)
+    const words = expected.replace("'YOUR REASON'", 'x').replaceAll("'", '').split(' ')
+    const script = await cronledger(['rerun', ...words], { env: many })
+    expect(script.stdout).toContain(`\n# ${slots} slots of `)
+  })
+
+  test('each finding in JSON names its incident', async () => {
+    const { stdout } = await cronledger(['check', '--json'], { env: many })
+    const incidents = groupedBy(
+      JSON.parse(stdout) as Loose[],
+      ({ incident: { id, cause, began } }) => `${id}, ${cause}, ${began}`,
+    )
+    expect([...incidents].map(([incident, found]) => [incident, found.length])).toEqual([
+      ['broken n/夜間-11 2026-11-25T06:00:00Z, broken, 2026-11-25T06:00:00Z', 55],
+      ['broken p/late-2 2026-11-25T12:00:00Z, broken, 2026-11-25T12:00:00Z', 2],
+      ['broken x/late-1 2026-11-25T12:00:00Z, broken, 2026-11-25T12:00:00Z', 2],
     ])
   })
 })

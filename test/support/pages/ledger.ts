@@ -1,3 +1,4 @@
+import { defined } from '../../../src/core/objects.ts'
 import { addRejection, NO_NOTES } from '../../../src/core/row/rejections.ts'
 import { claimRow, finishRow, resolveRow } from '../../../src/core/row/transition.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
@@ -19,6 +20,7 @@ export interface PlannedTask {
   readonly fateOf: (ago: number) => Fate
   readonly rejectedOf?: (ago: number) => number
   readonly reason?: string
+  readonly owner?: string
 }
 
 const MINUTE_MS = 60_000
@@ -129,7 +131,15 @@ async function register(store: Store, plans: readonly PlannedTask[], now: Instan
   for (const plan of plans) {
     const first = slotsOf(plan, now).at(-1)
     if (first !== undefined)
-      await writeRecord(plan.task, recordWith([{ since: first, spec: plan.spec }]), 'absent', store, call)
+      await writeRecord(
+        plan.task,
+        recordWith([{ since: first, spec: plan.spec }], {
+          expectations: { since: first, ...defined({ owner: plan.owner }) },
+        }),
+        'absent',
+        store,
+        call,
+      )
   }
 }
 
