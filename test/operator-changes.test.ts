@@ -1,12 +1,10 @@
-import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createLedger, type KnownTask, type Ledger, type PauseOptions } from '../src/index.ts'
-import { scratch } from './support/cli.ts'
+import { newStore, scratch } from './support/cli.ts'
 
 const folder = scratch()
-let files = 0
 function newLedger() {
-  const ledger = createLedger({ store: `file:${join(folder, `ledger-${++files}.db`)}` })
+  const ledger = createLedger({ store: newStore(folder) })
   onTestFinished(() => ledger.close())
   return ledger
 }

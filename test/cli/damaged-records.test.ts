@@ -1,11 +1,8 @@
 import Libsql from 'libsql'
 import { expect, test } from 'vitest'
-import { finishRow } from '../../src/core/row/transition.ts'
-import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import { openFileStore } from '../../src/store/file/file-store.ts'
-import { claimOf } from '../store/contract.ts'
+import { putFailed } from '../store/contract.ts'
 import { cronledger, scratch } from '../support/cli.ts'
-import { FAILED, recordWith } from '../support/rows.ts'
 import { startOfToday } from '../support/today.ts'
 
 const DAY_MS = 86_400_000
@@ -17,15 +14,7 @@ const folder = scratch()
 async function ledgerWith(name: string, ...sql: readonly string[]): Promise<string> {
   const path = `${folder}/${name}.db`
   const store = openFileStore(path)
-  const call = { signal: AbortSignal.timeout(60_000) }
-  const spec = { expression: `at(${new Date(SLOT).toISOString().slice(0, 19)})`, zone: 'UTC' }
-  const entry = { version: 1, document: encodeTaskRecord(recordWith([{ since: SLOT, spec }])) }
-  for (const task of 'abcdefg') {
-    const claim = { ...claimOf(task, { slot: SLOT }), schedule: spec }
-    await store.put(claim, 'absent', call)
-    await store.put(finishRow(claim, FAILED, { writeId: 'w', now: SLOT + 2_000 }), claim, call)
-    await store.writeEntry({ kind: '#task', task }, entry, 'absent', call)
-  }
+  await putFailed(store, 'abcdefg', SLOT)
   store.close()
   const database = new Libsql(path)
   for (const one of sql) expect(database.prepare(one).run().changes).toBeGreaterThan(0)

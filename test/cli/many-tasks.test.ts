@@ -1,14 +1,11 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { finishRow } from '../../src/core/row/transition.ts'
-import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import { awsError } from '../faults/faults.ts'
-import { claimOf } from '../store/contract.ts'
+import { putFailed } from '../store/contract.ts'
 import { cronledger, scratch, start } from '../support/cli.ts'
 import { serve, untilChecked } from '../support/pages/serve.ts'
 import { type FaultyProxy, type Passing, startFaultyProxy } from '../support/proxy.ts'
-import { FAILED, recordWith } from '../support/rows.ts'
 import { awsEnv, openTestStore, type Server, startDynalite } from '../support/servers.ts'
 import { startOfToday } from '../support/today.ts'
 
@@ -41,15 +38,7 @@ beforeAll(async () => {
   server = await startDynalite()
   await cronledger(['setup', '--store', 'dynamodb:ledger'], { env: awsEnv(server) })
   const store = openTestStore(server.endpoint)
-  const call = { signal: AbortSignal.timeout(60_000) }
-  const spec = { expression: `at(${new Date(SLOT).toISOString().slice(0, 19)})`, zone: 'UTC' }
-  const entry = { version: 1, document: encodeTaskRecord(recordWith([{ since: SLOT, spec }])) }
-  for (const task of TASKS) {
-    const claim = { ...claimOf(task, { slot: SLOT }), schedule: spec }
-    await store.put(claim, 'absent', call)
-    await store.put(finishRow(claim, FAILED, { writeId: 'w', now: SLOT + 2_000 }), claim, call)
-    await store.writeEntry({ kind: '#task', task }, entry, 'absent', call)
-  }
+  await putFailed(store, TASKS, SLOT)
   store.close()
 })
 afterAll(() => server.stop())

@@ -1,15 +1,13 @@
 import { createServer, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
 import { openSpanSender } from '../../src/process/otlp.ts'
-import { cronledger, type Loose, NIGHTLY, scratch } from '../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, newStore, scratch } from '../support/cli.ts'
 
 // The trace of OpenTelemetry that a run is a part of, and the spans of its attempts.
 
 const folder = scratch()
-let files = 0
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736'
 const PARENT = '00f067aa0ba902b7'
 const IN_TRACE = { TRACEPARENT: `00-${TRACE}-${PARENT}-01`, TRACESTATE: 'vendor=1' }
@@ -17,7 +15,7 @@ const SLOT = '2026-11-23T03:00:00Z'
 const SAY = 'echo "$TRACEPARENT $TRACESTATE"'
 
 async function run(env: Readonly<Record<string, string>>, script = SAY, ...options: readonly string[]) {
-  const store = `file:${join(folder, `ledger-${++files}.db`)}`
+  const store = newStore(folder)
   const ask = (...args: readonly string[]) => cronledger([...args, '--store', store])
   const args = ['run', '--store', store, ...NIGHTLY, '--event-time', SLOT, '--log', 'json', ...options]
   const ended = await cronledger([...args, '--', 'sh', '-c', script], { env })

@@ -87,10 +87,8 @@ function withoutRepetitions(lines: readonly string[]): readonly string[] {
   for (const line of lines) {
     const [, task] = /^([\w ]+):$/.exec(line) ?? []
     if (task !== undefined) ofTask = ` --task ${shellWord(task)} `
-    const text = line
-      .trim()
-      .replace(/: {2,}/, ': ')
-      .replace(ofTask, ' --task TASK ')
+    const step = line.trim().replace(/: {2,}/, ': ')
+    const text = ofTask === '' ? step : step.replace(ofTask, ' --task TASK ')
     const name = /^.+?(?=: (?:cronledger|aws) )/.exec(text)?.[0] ?? text.split(' ').slice(0, 5).join(' ')
     const isRepeated = line.startsWith('  ') && known.get(name) === text
     const last = shown.at(-1)

@@ -8,12 +8,14 @@ import { isUnreadable } from '../../src/core/row/status.ts'
 import type { StoredDocument } from '../../src/core/row/stored-fields.ts'
 import { encodeRow, REJECTION } from '../../src/core/row/stored-row.ts'
 import { claimRow, finishRow, renewLease } from '../../src/core/row/transition.ts'
+import { encodeTaskRecord } from '../../src/core/task/task-record.ts'
 import type { Instant, Rejection, Row, Trigger } from '../../src/core/types.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { type StoredKey, storedKey } from '../../src/store/page.ts'
 import type { EntryKey, ListQuery, Page, SlotsPage, Store } from '../../src/store/store.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import { inProcess } from '../support/in-process.ts'
+import { FAILED, recordWith } from '../support/rows.ts'
 
 /** The contract needs these parts of a store: an empty ledger, and a way to write rows that this version would never write. */
 export interface Subject {
@@ -87,6 +89,18 @@ export function claimOf(
     host: { ...FARGATE.host, host: 'host-1' },
   }
   return claimRow(base, claim, stamp(), 600_000)
+}
+
+/** Gives each task one slot, which failed, and a task record by which it is its only one. */
+export async function putFailed(store: Store, tasks: Iterable<string>, slot: Instant): Promise<void> {
+  const spec = { expression: `at(${new Date(slot).toISOString().slice(0, 19)})`, zone: 'UTC' }
+  const entry = { version: 1, document: encodeTaskRecord(recordWith([{ since: slot, spec }])) }
+  for (const task of tasks) {
+    const claim = { ...claimOf(task, { slot }), schedule: spec }
+    await store.put(claim, 'absent', call())
+    await store.put(finishRow(claim, FAILED, stamp(slot + 2_000)), claim, call())
+    await store.writeEntry({ kind: '#task', task }, entry, 'absent', call())
+  }
 }
 
 export function rejectionOf(runId: string, more: Partial<Rejection> = {}): Rejection {

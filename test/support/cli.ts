@@ -157,3 +157,8 @@ export function scratch(): string {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
+
+let ledgers = 0
+
+/** Returns the `--store` of a new file ledger in this folder. The first run or `setup` makes the file. */
+export const newStore = (folder: string) => `file:${join(folder, `ledger-${++ledgers}.db`)}`

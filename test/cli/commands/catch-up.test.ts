@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { cronledger, type Ended, type Loose, NIGHTLY, newStore, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
 import { startOfToday } from '../../support/today.ts'
 
@@ -9,7 +9,6 @@ import { startOfToday } from '../../support/today.ts'
 
 const DAY_MS = 86_400_000
 const folder = scratch()
-let files = 0
 
 /** Returns the slot so many days before the one of yesterday. */
 const slotBefore = (days: number) =>
@@ -17,7 +16,7 @@ const slotBefore = (days: number) =>
 
 /** A ledger whose task ran so many days ago, and was missed since. */
 async function missedFor(days: number) {
-  const store = `file:${join(folder, `ledger-${++files}.db`)}`
+  const store = newStore(folder)
   const run = (slot: string, options: readonly string[], batch: readonly string[]) =>
     cronledger(['run', '--store', store, ...NIGHTLY, '--event-time', slot, '--log', 'json', ...options, '--', ...batch])
   const rows = async (): Promise<Loose[]> => {

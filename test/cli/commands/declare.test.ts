@@ -1,15 +1,14 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { commandsAt, scratch } from '../../support/cli.ts'
+import { commandsAt, newStore, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
-let ledgers = 0
 const { cronledger } = commandsAt('2026-11-26T12:00:00Z')
 
 /** A ledger, and the variables of the container of a batch that has not run yet. */
 async function container(more: Readonly<Record<string, string>> = {}, command = cronledger) {
   const env = {
-    CRONLEDGER_STORE: `file:${join(folder, `ledger-${++ledgers}.db`)}`,
+    CRONLEDGER_STORE: newStore(folder),
     CRONLEDGER_TASK: 'nightly',
     CRONLEDGER_SCHEDULE: '0 3 * * *',
     CRONLEDGER_TIMEZONE: 'Asia/Tokyo',

@@ -3,15 +3,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DEFAULT_SKEW_MS } from '../../../src/core/row/policy.ts'
-import { cronledger, type Loose, NIGHTLY, STOPPED_CLOCK, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, newStore, STOPPED_CLOCK, scratch, start } from '../../support/cli.ts'
 import { parseOpenMetrics } from '../../support/metrics/openmetrics.ts'
 
 const folder = scratch()
-let ledgers = 0
 
 /** A ledger of its own, whose commands run at a time of 24 November 2026, or of the day that the time names. */
 function ledgerOf(more: Readonly<Record<string, string>> = {}) {
-  const env = { CRONLEDGER_STORE: `file:${join(folder, `${++ledgers}.db`)}`, CRONLEDGER_LOG: 'quiet', ...more }
+  const env = { CRONLEDGER_STORE: newStore(folder), CRONLEDGER_LOG: 'quiet', ...more }
   const at = (time: string, own: Readonly<Record<string, string>> = {}) => {
     const instant = Date.parse(time.includes('T') ? time : `2026-11-24T${time}:00Z`)
     return { env: { ...env, NODE_OPTIONS: STOPPED_CLOCK, DOCS_CLOCK: String(instant), ...own } }

@@ -1,14 +1,12 @@
 // Also covers resume and retire.
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { createLedger } from '../../../src/index.ts'
-import { cronledger, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, newStore, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
 import { startOfToday } from '../../support/today.ts'
 
 const DAY_MS = 86_400_000
 const folder = scratch()
-let count = 0
 
 const day = (offset: number) => new Date(startOfToday() + offset * DAY_MS).toISOString().slice(0, 10)
 const WEEKLY = ['run', '--task', 'weekly', '--schedule', '@daily', '--event-time', `${day(-1)}T00:00:05Z`, '--', 'true']
@@ -16,7 +14,7 @@ const WHY = ['--reason', 'database upgrade', '--by', 'ada']
 
 function ledger() {
   const env: Readonly<Record<string, string>> = {
-    CRONLEDGER_STORE: `file:${join(folder, `ledger-${++count}.db`)}`,
+    CRONLEDGER_STORE: newStore(folder),
     CRONLEDGER_LOG: 'json',
     CRONLEDGER_GRACE: '0s',
   }

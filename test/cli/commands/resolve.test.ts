@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, type Loose, NIGHTLY, scratch, start } from '../../support/cli.ts'
+import { cronledger, type Loose, NIGHTLY, newStore, scratch, start } from '../../support/cli.ts'
 
 const folder = scratch()
-let files = 0
 
 function ledger() {
-  const env = { CRONLEDGER_STORE: `file:${join(folder, `ledger-${++files}.db`)}`, CRONLEDGER_LOG: 'quiet' }
+  const env = { CRONLEDGER_STORE: newStore(folder), CRONLEDGER_LOG: 'quiet' }
   const run = (eventTime: string, ...command: string[]) => [
     ...['run', ...NIGHTLY, '--event-time', eventTime, '--', ...command],
   ]

@@ -1,15 +1,13 @@
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { commandsAt, NIGHTLY, refused, scratch } from '../../support/cli.ts'
+import { commandsAt, NIGHTLY, newStore, refused, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
-let ledgers = 0
 
 const { cronledger } = commandsAt('2026-11-24T18:00:00Z')
 
 /** A ledger in which the slot of 24 November, 03:00 in Tokyo, ran and rejected a duplicate. */
 async function ledger() {
-  const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
+  const store = newStore(folder)
   const tokyo = ['--store', store, ...NIGHTLY, '--timezone', 'Asia/Tokyo']
   const run = (eventTime: string) => cronledger(['run', ...tokyo, '--event-time', eventTime, '--', 'true'])
   for (let tries = 0; tries < 2; tries += 1) await run('2025-11-23T18:00:00Z')

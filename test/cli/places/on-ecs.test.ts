@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { CONTAINER, serveMetadata, TASK } from '../../support/aws/ecs-metadata.ts'
-import { cronledger, type Ended, type Loose, MAIN, scratch } from '../../support/cli.ts'
+import { cronledger, type Ended, type Loose, MAIN, newStore, scratch } from '../../support/cli.ts'
 import { type Server, startMoto } from '../../support/servers.ts'
 import { startOfToday } from '../../support/today.ts'
 import { filledIn } from '../../verdict/pasted.ts'
@@ -31,11 +31,9 @@ async function metadataOf(logStream: string = STREAM) {
   return env
 }
 
-let ledgers = 0
-
 /** A batch in the container with this metadata, and a ledger of its own. All options are in its environment, as in a task definition. */
 async function batch(metadata: Readonly<Record<string, string>>) {
-  const store = `file:${join(folder, `ledger-${++ledgers}.db`)}`
+  const store = newStore(folder)
   const env = {
     ...metadata,
     CRONLEDGER_STORE: store,

@@ -5,7 +5,7 @@ import { placeParts } from '../../../src/core/place.ts'
 import { otherParts, otherPlace } from '../../../src/core/row/other-place.ts'
 import { otherPlaceText } from '../../../src/verdict/sentence.ts'
 import { CONTAINER, serveMetadata, TASK } from '../../support/aws/ecs-metadata.ts'
-import { cronledger, scratch } from '../../support/cli.ts'
+import { cronledger, newStore, scratch } from '../../support/cli.ts'
 import { ON_KUBERNETES } from '../../support/places.ts'
 import { rowOn, rowWith, SUCCEEDED } from '../../support/rows.ts'
 import { startOfToday } from '../../support/today.ts'
@@ -27,8 +27,6 @@ const inPod = (namespace: string, cronJob: string) => ({
   CRONLEDGER_POD: `${namespace}/${cronJob}-29400000/${cronJob}-29400000-x7k2p`,
 })
 
-let ledgers = 0
-
 /** The batch of HOME has run in the slot, and then one of another place is triggered. */
 async function twice(
   other: Readonly<Record<string, string>>,
@@ -36,7 +34,7 @@ async function twice(
   command = 'true',
   home?: Readonly<Record<string, string>>,
 ) {
-  const store = `file:${folder}/${++ledgers}.db`
+  const store = newStore(folder)
   const run = (env: Readonly<Record<string, string>>, ...more: readonly string[]) => {
     const named = ['--task', 'nightly', '--schedule', '0 3 * * *', '--event-time', SLOT, '--store', store]
     return cronledger(['run', ...named, ...more, '--', command], { env })

@@ -3,12 +3,11 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-const readFixture = (name: string) =>
-  JSON.parse(readFileSync(new URL(`../../fixtures/aws/${name}`, import.meta.url), 'utf8'))
+const file = new URL('../../fixtures/aws/ecs-task-metadata-v4.json', import.meta.url)
 
 /** The answers of the metadata endpoint to a container on Fargate. `FARGATE` has what they say. */
-export const CONTAINER = readFixture('ecs-container-metadata-v4.json')
-export const TASK = readFixture('ecs-task-metadata-v4.json')
+export const TASK = JSON.parse(readFileSync(file, 'utf8'))
+export const CONTAINER = TASK.Containers[0]
 
 /** A process that is asked to wait for a limit waits forever, since a busy machine may not meet it. */
 const PATIENT = '--import data:text/javascript,AbortSignal.timeout=()=>new%20AbortController().signal'

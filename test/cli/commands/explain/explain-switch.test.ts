@@ -1,10 +1,8 @@
 // What `explain` says of a change from one schedule to another. The rules are in test/core/task/schedule-switch.test.ts.
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../../../support/cli.ts'
+import { cronledger, type Loose, newStore, scratch } from '../../../support/cli.ts'
 
 const folder = scratch()
-let count = 0
 
 const OLD = '0 3 * * *'
 const NEW = '30 4 * * *'
@@ -28,7 +26,7 @@ const message = async (args: readonly string[], env: Readonly<Record<string, str
 
 /** Returns a ledger in which the task has run on two days, with the second schedule from the second day on. */
 async function ledger(first: string, second = first) {
-  const env = { CRONLEDGER_STORE: `file:${join(folder, `ledger-${++count}.db`)}`, CRONLEDGER_LOG: 'quiet' }
+  const env = { CRONLEDGER_STORE: newStore(folder), CRONLEDGER_LOG: 'quiet' }
   const zone = ['--timezone', 'Asia/Tokyo']
   for (const [schedule, time] of [
     [first, '2026-01-05T20:00:00Z'],
