@@ -1,12 +1,11 @@
 import { Idiomorph } from 'idiomorph'
-import { isFoundBy } from '../../core/task/pattern.ts'
 
 /** The limit for the growing wait after failures. A ledger that works again is seen within half a minute. */
 const LONGEST_RETRY_MS = 30_000
 /** How long to wait for an answer. It is longer than the server waits for the ledger by default. */
 const ANSWER_MS = 45_000
 
-/** After each change, the document gets the event `refreshed`. A banner says that the page could not be refreshed. */
+/** A banner says that the page could not be refreshed. */
 function startLive(): void {
   let failures = 0
   let timer = 0
@@ -99,7 +98,8 @@ function showPage(answer: Document): void {
     callbacks: {
       // We must not touch a part that did not change, or a form that a person is filling in.
       beforeNodeMorphed: (before: Node, after: Node) => before.nodeName !== 'SEARCH' && !before.isEqualNode(after),
-      beforeAttributeUpdated: (name: string) => !KEPT.includes(name),
+      // A person opens and closes parts.
+      beforeAttributeUpdated: (name: string) => name !== 'open',
     },
   })
   document.title = answer.title
@@ -109,18 +109,12 @@ function showPage(answer: Document): void {
   if (focused && document.activeElement?.getAttribute('href') !== focused) {
     main.querySelector<HTMLElement>(`a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true })
   }
-  document.dispatchEvent(new Event('refreshed'))
 }
 
-/** Attributes that a person changes: a part that is open, and what a search hides. */
-const KEPT = ['open', 'hidden']
-
-// The pages work without this script. It adds the choice of a zone, copying, the search while a person types, and
-// updates.
+// The pages work without this script. It adds the choice of a zone, copying, and updates.
 document.documentElement.classList.add('scripted')
 startTimes()
 startCopying()
-startSearch()
 startLive()
 
 /** Makes the choice of the zone of all times. The server makes the pages in the zone that it finds in the cookie. */
@@ -138,23 +132,6 @@ function startTimes(): void {
   addEventListener('pageshow', ({ persisted }) => {
     if (persisted) location.reload()
   })
-}
-
-/** Enter asks the server, which looks at all tasks. */
-function startSearch(): void {
-  const input = document.querySelector<HTMLInputElement>('search input[name="q"]')
-  if (!input) return
-  const showMatches = () => {
-    const part = input.value.trim()
-    const rows = [...document.querySelectorAll<HTMLElement>('#tasks tr[data-task]')]
-    for (const row of rows) row.hidden = !isFoundBy(part, row.dataset['task'] ?? '')
-    const found = rows.filter(({ hidden }) => !hidden).length
-    const output = document.getElementById('found')
-    // A screen reader reads the number.
-    if (output) output.textContent = part === '' ? '' : `${found} of ${rows.length} tasks`
-  }
-  input.addEventListener('input', showMatches)
-  document.addEventListener('refreshed', showMatches)
 }
 
 /** Starts the buttons that copy a command. If the page cannot use the clipboard, they select the command instead. */

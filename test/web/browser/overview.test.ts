@@ -41,30 +41,23 @@ describe.skipIf(!hasChromium)('the overview in a browser', () => {
     await close()
   })
 
-  test('the search hides the other tasks while a person types, and a refresh keeps it and moves nothing', async () => {
-    const { page, requests, close } = await open('')
-    const before = requests.length
+  test('Enter searches by name, and a refresh keeps what a person types and moves nothing', async () => {
+    const { page, close } = await open('')
     await page.clock.install()
     await page.reload()
+    const all = await shownTasks(page)
     await page.getByRole('searchbox', { name: 'Name' }).pressSequentially('ETL/')
-    const found = await shownTasks(page)
-    expect(found).toHaveLength(sixtyTasks(NOW).filter(({ task }) => task.startsWith('etl/')).length)
-    expect(found.every((task) => task.startsWith('etl/'))).toBe(true)
-    expect(await page.locator('#found').innerText()).toBe(`${found.length} of 60 tasks`)
-    // The number of tasks in the line of a group is that of all its tasks.
-    expect(await page.locator('#tasks .group small').filter({ visible: true }).count()).toBe(0)
-    expect(requests.slice(before).filter((url) => url.includes('q='))).toEqual([])
     await page.evaluate(`globalThis.shifts = 0
       new PerformanceObserver((list) => { globalThis.shifts += list.getEntries().length }).observe({ type: 'layout-shift' })`)
     const again = page.waitForResponse(served().url)
     await page.clock.runFor(Number(await page.locator('#main').getAttribute('data-poll-ms')))
     await (await again).finished()
     await nextFrames(page)
-    expect(await shownTasks(page)).toEqual(found)
+    expect(await shownTasks(page)).toEqual(all)
     expect(await page.evaluate('globalThis.shifts')).toBe(0)
     await page.keyboard.press('Enter')
     await page.waitForURL(/q=ETL/)
-    expect(await shownTasks(page)).toEqual(found)
+    expect(await shownTasks(page)).toEqual(all.filter((task) => task.startsWith('etl/')))
     await close()
   })
 

@@ -261,7 +261,7 @@ describe('what needs attention', () => {
     const text = textOf(top({ ...ILL, incidents }))
     expect(text).toMatch(/Outage.* · 4 tasks · 36 slots/)
     expect(text.match(/task-\d+/g)).toEqual([4, 5, 6, 7].map((index) => `task-${index}`))
-    expect(text).toMatch(/All details and 4 more$/)
+    expect(text).toMatch(/All 9 incidents$/)
     expect(textOf(list({ ...ILL, incidents })).match(/task-\d+/g)).toHaveLength(12)
     // Tasks of one team with the same text share a row.
     expect(String(list({ ...ILL, incidents })).match(/<tr><th scope="row">/g)).toHaveLength(9)

@@ -33,7 +33,7 @@ import {
 const TASKS_SHOWN = 100
 
 /** How many slots a page reads in total, and of one task at most and at least. */
-const MAX_SLOTS_OF_ALL = 40_000
+const MAX_SLOTS_OF_ALL = 50_000
 const MAX_SLOTS = 800
 const MIN_SLOTS = 60
 

@@ -9,20 +9,25 @@ interface TimeProps {
   readonly clock: WallClock
   /** The time of the page. With it, a time of the last or the next day also says how far away it is. */
   readonly now?: Instant
-  /** A time that stands before it. A date or an offset that both share is left out. */
+  /** A time that stands before it. What both share is left out: the date or only its year, and the offset. */
   readonly near?: Instant
+  /** Without its year, as all times of the overview. */
+  readonly isBrief?: boolean
 }
 
+const [DATE, YEAR] = ['2026-11-24 '.length, '2026-'.length]
+
 /** A time by its clock, with its offset. A pointer on it shows the time in UTC. */
-export function Time({ at, clock, now, near }: TimeProps) {
+export function Time({ at, clock, now, near, isBrief = false }: TimeProps) {
   const utc = formatInstant(at)
   const text = clock.time(at)
-  const isSameDay = near !== undefined && clock.day(at) === clock.day(near)
+  const isShared = (length: number) => near !== undefined && clock.time(near).startsWith(text.slice(0, length))
+  const left = [DATE, YEAR].find(isShared) ?? (isBrief ? YEAR : 0)
   const hasOffset = near === undefined || clock.offset(at) !== clock.offset(near)
   const isNear = now !== undefined && Math.abs(now - at) < DAY_MS
   return (
     <time class="time" datetime={utc} title={utc}>
-      {isSameDay ? text.slice('2026-11-24 '.length) : text}
+      {text.slice(left)}
       {hasOffset && <small> {clock.offset(at)}</small>}
       {isNear && <small class="age"> ({ageText(at, now)})</small>}
     </time>
@@ -36,7 +41,7 @@ export function BriefTime({ at, clock, now }: BriefProps) {
   const utc = formatInstant(at)
   return (
     <time class="time" datetime={utc} title={utc}>
-      {clock.time(at).slice('2026-'.length, '2026-11-24 12:00'.length)} <small class="age">{ageText(at, now)}</small>
+      {clock.time(at).slice(YEAR, '2026-11-24 12:00'.length)} <small class="age">{ageText(at, now)}</small>
     </time>
   )
 }

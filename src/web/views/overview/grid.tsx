@@ -7,6 +7,7 @@ import type { Instant } from '../../../core/types.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
+import { Heads } from '../frame/parts.tsx'
 import { IN_FORCE } from '../frame/suspension.tsx'
 import { BriefTime, type WallClock, wordsIn } from '../frame/time.tsx'
 import type { Axis, Column } from './axis.ts'
@@ -41,6 +42,13 @@ export interface GridProps {
 const NARROW_COLUMNS = 27
 const SPARE_COLUMNS = 7
 
+const AFTER_CELLS = [
+  ['Duration', 'took'],
+  ['Usual', 'took usual'],
+  ['Last success', 'when'],
+  ['Next slot', 'when'],
+] as const
+
 /** The table of the tasks. Its children are `GridGroup`s. */
 export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
   const { clock, labels } = axis
@@ -50,9 +58,7 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
     <table class={isDense ? 'grid dense' : 'grid'}>
       <thead>
         <tr>
-          <th scope="col" class="name">
-            Task
-          </th>
+          <Heads columns={[['Task', 'name']]} />
           {columns.map(({ from }, index) => (
             <th scope="col" class={columnClass(index, axis)}>
               <span class="aside">{clock.time(from)}</span>
@@ -63,18 +69,7 @@ export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly ch
               )}
             </th>
           ))}
-          <th scope="col" class="took">
-            Duration
-          </th>
-          <th scope="col" class="took usual">
-            Usual
-          </th>
-          <th scope="col" class="when">
-            Last success
-          </th>
-          <th scope="col" class="when">
-            Next slot
-          </th>
+          <Heads columns={AFTER_CELLS} />
         </tr>
       </thead>
       {children}
@@ -98,7 +93,7 @@ export function GridGroup({
     <tbody>
       {name !== null && (
         <tr class="group">
-          <th scope="rowgroup" colspan={columnsOf(axis).length + 5}>
+          <th scope="rowgroup" colspan={columnsOf(axis).length + 1 + AFTER_CELLS.length}>
             <strong>{printable(name)}</strong> {tasks !== null && <small>{counted(tasks, 'task')}</small>}
           </th>
         </tr>
@@ -113,7 +108,7 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
   const { durationsMs, usualMs } = pace
   const [lastMs] = durationsMs
   return (
-    <tr id={`line-${encodeURIComponent(task)}`} data-task={task.toLowerCase()}>
+    <tr id={`line-${encodeURIComponent(task)}`} data-task={task}>
       <th scope="row" class="name">
         <span class="line">
           <a href={links.task(task)} title={printable(`${task}: ${wordsIn(zone, words)} (${expression})`)}>

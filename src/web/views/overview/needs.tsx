@@ -12,6 +12,7 @@ import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { links } from '../frame/links.ts'
+import { Heads } from '../frame/parts.tsx'
 import { Said } from '../frame/said.tsx'
 import { ageText, Time, UTC, wallClock } from '../frame/time.tsx'
 
@@ -71,8 +72,7 @@ export function NeedsLine({ needs, zone, now, store }: NeedsProps & { readonly s
             ))}
           </ul>
           <p>
-            <a href={links.needs}>All details</a>
-            {incidents.length > NAMED && <span class="quiet"> and {incidents.length - NAMED} more</span>}
+            <a href={links.needs}>{incidents.length === 1 ? 'All details' : `All ${incidents.length} incidents`}</a>
           </p>
         </>
       )}
@@ -130,7 +130,10 @@ function IncidentLine({ incident, index, zone, store, isWhole }: IncidentProps) 
         <a class="task" href={links.task(only.task)}>
           {printable(only.task)}
         </a>
-        <TaskFindings found={only} zone={zone} />
+        <span>
+          <TaskFindings found={only} zone={zone} />
+          <OwnerOf found={only} before=" · owner: " />
+        </span>
       </li>
     )
   return (
@@ -170,22 +173,25 @@ function nameOf(cause: Incident['cause'], isWhole: boolean): string {
 }
 
 function TaskFindings({
-  found: { task, counts, from, fromZone, to, newest, owner },
+  found: { task, counts, from, fromZone, to, newest },
   zone,
   isAlone = true,
 }: Readonly<{ found: IncidentTask; zone: string | undefined; isAlone?: boolean }>) {
   const dates = <DatesOf from={from} to={to} zone={zone ?? newest.schedule.zone} fromZone={zone ?? fromZone} />
   return (
-    <span>
+    <>
       {[...counts].map(([kind, count]) => (
         <>
           <Badge mark={kind} word={`${count === 1 ? '' : `${count} `}${kind}`} />{' '}
         </>
       ))}
       {isAlone ? <a href={from === to ? links.slot(task, from) : links.task(task)}>{dates}</a> : dates}
-      {isAlone && owner !== undefined && <span class="quiet"> · owner: {printable(owner)}</span>}
-    </span>
+    </>
   )
+}
+
+function OwnerOf({ found: { owner }, before }: Readonly<{ found: IncidentTask; before: string }>) {
+  return owner !== undefined && <span class="quiet">{printable(before + owner)}</span>
 }
 
 function DatesOf({
@@ -195,11 +201,11 @@ function DatesOf({
   fromZone = zone,
 }: Readonly<{ from: Instant; to: Instant; zone: string; fromZone?: string }>) {
   const clock = wallClock(zone)
-  if (from === to) return <Time at={from} clock={clock} />
+  const start = <Time at={from} clock={wallClock(fromZone)} isBrief />
+  if (from === to) return start
   return (
     <>
-      <Time at={from} clock={wallClock(fromZone)} /> to{' '}
-      {fromZone === zone ? <Time at={to} near={from} clock={clock} /> : <Time at={to} clock={clock} />}
+      {start} to <Time at={to} {...(fromZone === zone && { near: from })} clock={clock} isBrief />
     </>
   )
 }
@@ -220,9 +226,7 @@ export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly s
           <table class="list stacked">
             <thead>
               <tr>
-                <th scope="col">Task</th>
-                <th scope="col">Slots</th>
-                <th scope="col">Newest slot</th>
+                <Heads columns={[['Task'], ['Slots'], ['Newest slot']]} />
               </tr>
             </thead>
             {needs.incidents.map((incident, index) => (
@@ -306,6 +310,7 @@ function TaskRow({ alike, zone, now, isAlone }: TaskRowProps) {
             <TaskNames tasks={rest} />
           </details>
         )}
+        {isAlone && <OwnerOf found={own} before="" />}
       </th>
       <td>
         <TaskFindings found={own} zone={zone} isAlone={isAlone} />

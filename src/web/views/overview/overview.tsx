@@ -3,6 +3,7 @@ import { printable } from '../../../format/text.ts'
 import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
+import { Choice } from '../frame/parts.tsx'
 import { DEFAULT_SPAN, SPANS, stepText } from './axis.ts'
 import { Grid, GridGroup, GridLine, type GridProps, slownessOf, type TaskLine } from './grid.tsx'
 import { groupTasks, type StateCounts, type TaskGroup, type TaskState } from './order.ts'
@@ -103,9 +104,11 @@ function emptyText({ query: { q }, page, state, isWhole }: OverviewModel): strin
   return page > 1 ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
-/** A search by name and owner, and the order. The script also hides the other tasks of the page while a person types. */
+/** A search by name and owner, and the order. */
 function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>) {
   const { q, span, status, owner } = query
+  // The order that an address without one has.
+  const given = (one: Sort) => (one === 'severity' ? '' : one)
   return (
     <search>
       <form method="get" action="/">
@@ -122,32 +125,18 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
           spellcheck={false}
         />
         {owners.length > 0 && (
-          <label>
-            Owner
-            <select name="owner">
-              <option value="">any</option>
-              {owners.map((one) => (
-                <option value={one} selected={one === owner}>
-                  {printable(one)}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            {...{ label: 'Owner', name: 'owner', chosen: owner }}
+            options={[['', 'any'], ...owners.map((one) => [one, printable(one)] as const)]}
+          />
         )}
-        <label>
-          Sort by
-          <select name="sort">
-            {keysOf(SORTS).map((one) => (
-              <option value={one === 'severity' ? '' : one} selected={one === sort}>
-                {SORTS[one]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          {...{ label: 'Sort by', name: 'sort', chosen: given(sort) }}
+          options={keysOf(SORTS).map((one) => [given(one), SORTS[one]])}
+        />
         {span && <input type="hidden" name="span" value={span} />}
         {status && <input type="hidden" name="status" value={status} />}
         <button type="submit">Find</button>
-        <output id="found" class="quiet" />
       </form>
     </search>
   )

@@ -8,6 +8,7 @@ import { printable } from '../../../format/text.ts'
 import { scheduleText } from '../../../verdict/sentence.ts'
 import { Sign } from '../frame/badge.tsx'
 import { MARKS } from '../frame/marks.ts'
+import { Heads } from '../frame/parts.tsx'
 import { type WallClock, wallClock } from '../frame/time.tsx'
 
 /** How many lines of exceptional slots, and of decisions, the file has of a task. 61 tasks must stay under 1 MB. */
@@ -78,9 +79,7 @@ function Lines({ summary, head, rows, sizes, unlisted = 0 }: LinesProps) {
       <table class="list">
         <thead>
           <tr>
-            {head.map((name) => (
-              <th scope="col">{name}</th>
-            ))}
+            <Heads columns={head.map((name) => [name])} />
           </tr>
         </thead>
         <tbody>

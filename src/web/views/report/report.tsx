@@ -12,6 +12,7 @@ import {
   worstTasks,
 } from '../../../format/report.ts'
 import { counted, printable } from '../../../format/text.ts'
+import { Heads } from '../frame/parts.tsx'
 import { type WallClock, wallClock } from '../frame/time.tsx'
 import { changesOf, hasMore, idOf, number } from './chapter.tsx'
 
@@ -85,12 +86,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
         <table class="list report">
           <thead>
             <tr>
-              <th scope="col">Task</th>
-              {heads.map((words) => (
-                <th scope="col" class="number">
-                  {words}
-                </th>
-              ))}
+              <Heads columns={[['Task'], ...heads.map((words) => [words, 'number'] as const)]} />
             </tr>
           </thead>
           {[worst, others].map((some) => (
@@ -171,11 +167,7 @@ function Hashes({ report: { tasks, since, until } }: { readonly report: Report }
       <table class="list">
         <thead>
           <tr>
-            <th scope="col">Task</th>
-            <th scope="col" class="number">
-              Records
-            </th>
-            <th scope="col">SHA-256</th>
+            <Heads columns={[['Task'], ['Records', 'number'], ['SHA-256']]} />
           </tr>
         </thead>
         <tbody>

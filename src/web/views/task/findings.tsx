@@ -37,7 +37,9 @@ export function Findings({ findings, clock }: Readonly<{ findings: ShownFindings
                 <a href={links.slot(one.task, one.slot)}>
                   <Time at={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
                 </a>{' '}
-                <Said said={verdictOf(one, '').happened} near={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
+                <span>
+                  <Said said={verdictOf(one, '').happened} near={one.slot} clock={clock.ofSlot(one.schedule.zone)} />
+                </span>
               </li>
             ))}
           </ul>

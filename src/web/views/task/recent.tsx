@@ -9,7 +9,7 @@ import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
 import { Sign } from '../frame/badge.tsx'
 import { Cell } from '../frame/cell.tsx'
 import { links } from '../frame/links.ts'
-import { cellSign, MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
+import { MARKS, MOST_URGENT_FIRST } from '../frame/marks.ts'
 import { slotFactsOf, slotFactTexts } from '../frame/slot-facts.ts'
 import type { WallClock } from '../frame/time.tsx'
 
@@ -33,7 +33,6 @@ interface RecentProps {
   readonly task: string
   readonly recent: RecentSlots
   readonly clock: WallClock
-  readonly now: Instant
 }
 
 /** A strip of cells, and below it how long each slot took, and what it reported. */
@@ -147,15 +146,14 @@ export function Plots({ points, columns }: { readonly points: readonly Point[]; 
   ))
 }
 
-/** The height of a plot in pixels. The top has room for the sign above the longest bar. */
-const HEIGHT = 80
-const TOP = 18
+/** The height of a plot in pixels. */
+const HEIGHT = 64
 
-/** Each column has a picture without a viewBox, so its text keeps its size and its lines meet those of the next one. */
+/** Each column has a picture without a viewBox, so that its lines meet those of the next one. */
 export function Plot({ name, points, columns }: Readonly<{ name: string; points: readonly Point[]; columns: number }>) {
   const values = points.flatMap((point) => point.values.get(name) ?? [])
   const [median, most] = [medianOf(values) ?? 0, values.reduce((one, other) => Math.max(one, other), 1)]
-  const yOf = (value: number) => Math.round(HEIGHT - (Math.max(0, value) / most) * (HEIGHT - TOP))
+  const yOf = (value: number) => Math.round(HEIGHT - (Math.max(0, value) / most) * (HEIGHT - 2))
   const textOf = (value: number) => (name === DURATION ? elapsed(value) : value.toLocaleString('en'))
   return (
     <tbody>
@@ -179,10 +177,6 @@ export function Plot({ name, points, columns }: Readonly<{ name: string; points:
                 <svg height={HEIGHT} aria-hidden="true" class={point.mark}>
                   {value !== undefined && <rect x="20%" width="60%" y={y} height={HEIGHT - y} />}
                   <line x1="0" x2="100%" y1={yOf(median)} y2={yOf(median)} />
-                  {/* The sign comes last, so that no line crosses it. */}
-                  <text x="50%" y={y - 4} text-anchor="middle">
-                    {cellSign(point.mark)}
-                  </text>
                 </svg>
                 <span class="aside">{value === undefined ? MARKS[point.mark].word : textOf(value)}</span>
               </td>

@@ -8,6 +8,7 @@ import type { Step } from '../../../verdict/steps.ts'
 import { Badge } from '../frame/badge.tsx'
 import { isFiltered, links, type TaskQuery } from '../frame/links.ts'
 import { MARKS, MOST_URGENT_FIRST, type RejectedCount, rejectedText, rejectionsText } from '../frame/marks.ts'
+import { Choice, Heads } from '../frame/parts.tsx'
 import { Time } from '../frame/time.tsx'
 import { Changes } from './changes.tsx'
 import { Commands } from './commands.tsx'
@@ -52,23 +53,27 @@ export function TaskView({ head, recent, page, findings, steps, now }: TaskViewP
         <a href={links.overview()}>Tasks</a>
       </nav>
       <TaskTitle {...{ head, recent, now }} />
-      <Findings {...{ findings, clock }} />
-      <Commands steps={steps} />
-      <Recent {...{ task, recent, clock, now }} />
-      <div class="beside">
-        <History head={head} page={page} now={now} />
-        <section aria-labelledby="changes-title">
-          <h2 id="changes-title">Changes</h2>
-          <Changes head={head} />
-        </section>
+      <div class="sheet">
+        <div>
+          <Findings {...{ findings, clock }} />
+          <Commands steps={steps} />
+        </div>
+        <div class="side">
+          <Recent {...{ task, recent, clock }} />
+          <section class="last" aria-labelledby="changes-title">
+            <h2 id="changes-title">Changes</h2>
+            <Changes head={head} />
+          </section>
+        </div>
+        <History head={head} page={page} />
       </div>
     </>
   )
 }
 
-type HistoryProps = Pick<TaskViewProps, 'head' | 'page' | 'now'>
+type HistoryProps = Pick<TaskViewProps, 'head' | 'page'>
 
-function History({ head, page, now }: HistoryProps) {
+function History({ head, page }: HistoryProps) {
   const { task, clock } = head
   const { query, slots, problem, total } = page
   return (
@@ -92,7 +97,7 @@ function History({ head, page, now }: HistoryProps) {
       )}
       {slots.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Table of the history">
-          <HistoryTable {...{ head, slots, now }} />
+          <HistoryTable {...{ head, slots }} />
         </section>
       )}
       <Pages head={head} page={page} />
@@ -114,7 +119,7 @@ function Total({ total: { counts, rejected, isWhole } }: { readonly total: Histo
   )
 }
 
-function Pages({ head: { task, clock }, page }: Omit<HistoryProps, 'now'>) {
+function Pages({ head: { task, clock }, page }: HistoryProps) {
   const { query, before, scanned, slots } = page
   const first = { ...query, before: undefined }
   return (
@@ -164,17 +169,10 @@ function Filters({
       </form>
       <form method="get" action="/task" autocomplete="off">
         <input type="hidden" name="task" value={task} />
-        <label>
-          Status
-          <select name="status">
-            <option value="">any</option>
-            {STATUSES.map((name) => (
-              <option value={name} selected={name === status}>
-                {MARKS[name].word}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          {...{ label: 'Status', name: 'status', chosen: status }}
+          options={[['', 'any'], ...STATUSES.map((name) => [name, MARKS[name].word] as const)]}
+        />
         <Bound label="From" name="since" value={since} />
         <Bound label="To" name="until" value={until} />
         <label class="check">
@@ -200,28 +198,18 @@ function Bound({ label, name, value = '' }: Readonly<{ label: string; name: stri
   )
 }
 
+const HISTORY_HEADS = [
+  ...([['Slot'], ['Status'], ['Attempts', 'number'], ['Start delay', 'number'], ['Duration', 'number']] as const),
+  ['Rejected triggers'],
+] as const
+
 /** The slots of a page. It has the columns of `cronledger history`, and shows how late the first attempt started. */
-function HistoryTable({
-  head: { task, clock },
-  slots,
-  now,
-}: Pick<TaskViewProps, 'head' | 'now'> & Pick<TaskPage, 'slots'>) {
+function HistoryTable({ head: { task, clock }, slots }: Pick<TaskViewProps, 'head'> & Pick<TaskPage, 'slots'>) {
   return (
     <table class="list">
       <thead>
         <tr>
-          <th scope="col">Slot</th>
-          <th scope="col">Status</th>
-          <th scope="col" class="number">
-            Attempts
-          </th>
-          <th scope="col" class="number">
-            Start delay
-          </th>
-          <th scope="col" class="number">
-            Duration
-          </th>
-          <th scope="col">Rejected triggers</th>
+          <Heads columns={HISTORY_HEADS} />
         </tr>
       </thead>
       <tbody>
@@ -231,7 +219,7 @@ function HistoryTable({
             <tr>
               <th scope="row">
                 <a href={links.slot(task, slot)}>
-                  <Time at={slot} clock={clock.ofSlot(schedule.zone)} now={now} />
+                  <Time at={slot} clock={clock.ofSlot(schedule.zone)} />
                 </a>
               </th>
               <td>
