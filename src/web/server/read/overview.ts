@@ -32,17 +32,16 @@ import {
 /** How many tasks one page shows. A person can scroll through them, and memory can hold them with all their cells. */
 const TASKS_SHOWN = 100
 
-/** How many slots a page reads in total, and of one task at most and at least. */
+/** How many slots a page reads in total, and of one task at most. */
 const MAX_SLOTS_OF_ALL = 50_000
 const MAX_SLOTS = 800
-const MIN_SLOTS = 60
 
 /** The longest span has this many slots of a task that runs each minute. */
 const MAX_SLOTS_OF_ONE = 31 * 24 * 60
 
 /** A page of one task reads the whole span, and so does one of a few tasks if the reader asks for it. */
 export function slotsPerTask(tasks: number, isAsked = false): number {
-  const most = Math.max(MIN_SLOTS, Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks)))
+  const most = Math.floor(MAX_SLOTS_OF_ALL / Math.max(1, tasks))
   return tasks === 1 ? MAX_SLOTS_OF_ONE : isAsked ? most : Math.min(MAX_SLOTS, most)
 }
 
