@@ -30,6 +30,7 @@ function ranged(row: Row, ...since: readonly (Instant | undefined)[]): Row {
 const at = (slot: Instant, row: Row): Row => ({ ...row, slot, windowEnd: null })
 const attempt = (ending: typeof SUCCEEDED) => ({ ending })
 const done = ranged(rowWith(attempt(SUCCEEDED)), SINCE)
+const ENDED = done.attempts[0]?.phase === 'ended' ? (done.attempts[0].endedAt ?? 0) : 0
 const failed = ranged(rowWith(attempt(FAILED)), SINCE)
 const live = ranged(rowWith({}), SINCE)
 const retrying = ranged(lastWaiting(rowWith(attempt(FAILED), {})), SINCE)
@@ -80,6 +81,7 @@ const CASES: readonly Case[] = [
   ['a completed slot whose repetition failed has its own status', ownRepeated, [done], null],
   ['a slot that an operator called failed after the success is failed', decidedFailed(NOW + 2_000), [done], null],
   ['a slot that an operator called failed before the success is done', decidedFailed(NOW), [done], 'done'],
+  ['a slot that an operator called failed in the second of the success is failed', decidedFailed(ENDED), [done], null],
   ['a slot is a part of a later run that runs', null, [live], 'running'],
   ['a slot is a part of a later run that waits for its retry', null, [retrying], 'running'],
   ['a slot is a part of a later run that failed', ownFailed, [failed], 'failed'],

@@ -130,6 +130,16 @@ describe('runs with a range', () => {
     expect(late.events).toMatchObject([{ event: 'duplicate', by: { slot: by.slot } }])
   })
 
+  test('a late trigger starts if the record of the run that did its work is deleted, also if it was a duplicate before', async () => {
+    const { run, rangesOf, ledger, slotOfDay } = rangeWorld()
+    await run(1)
+    await run(4)
+    expect((await run(3)).result).toMatchObject({ status: 'duplicate' })
+    ledger.remove({ task: TASK, slot: slotOfDay(4) })
+    expect((await run(3)).result).toMatchObject({ status: 'completed' })
+    expect(await rangesOf(3)).toEqual([null, 1])
+  })
+
   test('a late trigger in the range of a failed run is refused, and a force starts from the newest success before it', async () => {
     const { run, force, rangesOf, resolve, time } = rangeWorld()
     await run(1)

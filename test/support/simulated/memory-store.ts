@@ -9,7 +9,7 @@ import {
   OWNER_FIELDS,
   readableOrDamaged,
 } from '../../../src/core/row/stored-row.ts'
-import { SCHEMA_VERSION } from '../../../src/core/types.ts'
+import { type Key, SCHEMA_VERSION } from '../../../src/core/types.ts'
 import {
   checkEntryCount,
   decodeTaskCursor,
@@ -45,7 +45,11 @@ interface Stored {
  * Returns a store in memory with the rules of the real ones. It keeps the stored form and shares no value with a
  * caller.
  */
-export function memoryStore(): Store & { writeRaw(document: StoredDocument): void; readRaw(key: StoredKey): object } {
+export function memoryStore(): Store & {
+  writeRaw(document: StoredDocument): void
+  readRaw(key: StoredKey): object
+  remove(key: Key): void
+} {
   const entries = new Map<string, Stored>()
   const beside = new Map<string, Entry>()
   const nameOf = ({ task, slot }: StoredKey) => `${slot} ${task}`
@@ -146,6 +150,7 @@ export function memoryStore(): Store & { writeRaw(document: StoredDocument): voi
       const key = { task: String(document['task']), slot: String(document['slot']) }
       entries.set(nameOf(key), { key, owned: document, notes: encodeNotes(NO_NOTES) })
     },
+    remove: (key) => void entries.delete(nameOf(storedKey(key))),
     readRaw(key) {
       const entry = entries.get(nameOf(key))
       return { ...entry?.owned, ...entry?.notes }
