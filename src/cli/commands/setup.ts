@@ -40,8 +40,6 @@ const help = {
 export const setup: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    if (argv.some((word) => /^--print(=|$)/.test(word)))
-      throw usageError('setup has no option --print. Use cronledger template NAME; cronledger template lists them all.')
     const { check, store, json, ledgerTimeoutMs, ...values } = readOptions(help, argv, env)
     if (check) return checkSetup({ store, json, ledgerTimeoutMs, ...values }, env)
     const ofCheck = ['role', 'task'].find((name) => isGiven(name, argv))

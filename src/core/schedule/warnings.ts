@@ -54,9 +54,6 @@ type LawChange = readonly [release: string, from: string, what: string, ...zones
  * Add a release that changes future times, and remove one that every supported Node has.
  */
 const LAW_CHANGES: readonly LawChange[] = [
-  ['2024a', '2024-03-01', 'Kazakhstan has UTC+5', 'Asia/Almaty', 'Asia/Qostanay'],
-  ['2024a', '2024-04-13', 'Palestine puts its clocks forward a week later', 'Asia/Gaza', 'Asia/Hebron'],
-  ['2025a', '2025-03-23', 'Paraguay has UTC-3 all year', 'America/Asuncion'],
   [
     '2026a',
     '2022-03-27',

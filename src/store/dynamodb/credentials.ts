@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { join } from 'node:path'
 import { quote } from '../../core/errors.ts'
 import type { Environment } from '../../core/types.ts'
 
@@ -41,13 +39,10 @@ export async function missingCredentials(
     const [login, command] = noSsoLogin === null ? ['login', 'aws login'] : ['SSO login', 'aws sso login']
     return { isOutage: false, hint: `The ${login} is missing or has expired: ${command} --profile ${shown}` }
   }
-  const missingKey = keyMissingIn(profile || 'default', env)
-  const half = `Profile ${shownProfile(profile || 'default')} in ~/.aws has no ${missingKey}, only the other one of the pair.`
-  if (profile && missingKey !== null) return { isOutage: false, hint: half }
   if (profile) {
     return {
       isOutage: false,
-      hint: `AWS_PROFILE is ${shownProfile(profile)}. Check that ~/.aws has this profile (aws configure list-profiles), and that its credentials have not expired.`,
+      hint: `AWS_PROFILE is ${shownProfile(profile)}. Check that ~/.aws has this profile (aws configure list-profiles), and that its keys are a pair and have not expired.`,
     }
   }
   const [set, ...others] = KEY_VARIABLES.filter((variable) => env[variable])
@@ -68,37 +63,9 @@ export async function missingCredentials(
       hint: 'The metadata service of the EC2 instance gave none. Check the role of the instance.',
     }
   }
-  if (missingKey !== null) return { isOutage: false, hint: half }
   return {
     isOutage: false,
     hint: 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
-  }
-}
-
-const FILES = [
-  ['AWS_CONFIG_FILE', 'config'],
-  ['AWS_SHARED_CREDENTIALS_FILE', 'credentials'],
-] as const
-
-/** Returns which key of a pair the files of the SDK do not have for a profile, or null if they have both or none. */
-function keyMissingIn(profile: string, env: Environment): string | null {
-  const missing = new Set(['aws_access_key_id', 'aws_secret_access_key'])
-  for (const [variable, name] of FILES) {
-    let section = ''
-    for (const line of textOf(env[variable] || join(homedir(), '.aws', name)).split('\n')) {
-      section = /^\s*\[(?:profile\s+)?["']?(.*?)["']?\]/.exec(line)?.[1] ?? section
-      if (section === profile) missing.delete(/^\s*(\w+)\s*=\s*\S/.exec(line)?.[1] ?? '')
-    }
-  }
-  const [key = null, other] = missing
-  return other === undefined ? key : null
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
   }
 }
 

@@ -1,7 +1,6 @@
 import {
   BatchGetItemCommand,
   ConditionalCheckFailedException,
-  DeleteItemCommand,
   GetItemCommand,
   PutItemCommand,
   QueryCommand,
@@ -57,8 +56,6 @@ const PROBES = {
   /** The list of the tasks. */
   'dynamodb:Query on index by-day for #task': (TableName: string) =>
     new QueryCommand({ TableName, ...tasksQueryInput(null), Limit: 1 }),
-  // No command of cronledger deletes an item.
-  'dynamodb:DeleteItem': (TableName: string, Key: Item) => new DeleteItemCommand({ TableName, Key, ...NEVER }),
   'dynamodb:BatchGetItem': (table: string, Key: Item) =>
     new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [Key] } } }),
 } as const
@@ -122,21 +119,6 @@ export async function* inspectActions(
     const found = isPrefix ? 'the tasks can be listed, and the rows of these be read' : 'its rows can be read'
     yield error === null ? ok(what, found) : wrong(what, error, isPrefix ? UPSTREAMS + UPSTREAM : UPSTREAM)
   }
-  if (role === 'runner' && task !== null) yield await inspectExcess(dynamo, settings, call)
-}
-
-/** Returns what the role of one task may do, although a run does not need it. */
-async function inspectExcess(dynamo: Dynamo, settings: InspectSettings, call: CallOptions): Promise<SetupFinding> {
-  const others = { ...settings, task: null }
-  const reads = (await tryAction('dynamodb:GetItem', dynamo, others, call)) === null
-  const deletes = (await tryAction('dynamodb:DeleteItem', dynamo, settings, call)) === null
-  const excess = [...(reads ? ['read the rows of other tasks'] : []), ...(deletes ? ['delete rows'] : [])]
-  return ok(
-    'other permissions',
-    excess.length === 0
-      ? 'none of those that were tried'
-      : `this role may also ${excess.join(' and ')}, which a run does not need. To limit it: cronledger template runner-policy`,
-  )
 }
 
 const UPSTREAMS = 'A prefix also needs the statement AfterPrefix. '

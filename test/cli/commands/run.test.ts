@@ -329,7 +329,6 @@ describe('wrong input: 64, one line that names it, and nothing written', () => {
     [['run', '--store', 'file:/tmp/x.db', ...ok], /no batch command is given. Put it after --/],
     [['rum'], /unknown command "rum". Did you mean run\?/],
     [['setup', '--store', 'file:/tmp/x.db', '--role', 'runner'], /--role requires --check\./],
-    [['setup', '--print=iam'], /^cronledger: setup has no option --print\. Use cronledger template NAME;/],
   ])('wrong input: 64, one line that names it, and nothing written: %j: %s', async (args, message) => {
     const { code, stdout, stderr } = await refused(args, { CRONLEDGER_STORE: '' })
     expect({ code, stdout, stderr }).toEqual({ code: 64, stdout: '', stderr: expect.stringMatching(message) })

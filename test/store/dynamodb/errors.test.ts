@@ -258,7 +258,6 @@ describe('from the environment', () => {
   afterEach(() => vi.unstubAllEnvs())
   const folder = scratch()
   const config = join(folder, 'config')
-  const halfDefault = join(folder, 'credentials')
   const session = 'sso_session = corp\nsso_account_id = 123456789012\nsso_role_name = dev\n'
   const start = 'sso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n'
   const failureWith = async (env: Record<string, string>, verb: 'put' | 'note' = 'put') => {
@@ -278,10 +277,8 @@ describe('from the environment', () => {
     const role = 'role_arn = arn:aws:iam::123456789012:role/x\nsource_profile = prod\n'
     const profiles = `[default]\n${session}[profile prod]\n${session}[profile role]\n${role}`
     const sso = 'sso_account_id = 123456789012\nsso_role_name = dev\n'
-    const others =
-      '[profile half]\naws_access_key_id = AKIAEXAMPLE\n[profile console]\nlogin_session = arn:aws:iam::1:user/x\n'
+    const others = '[profile console]\nlogin_session = arn:aws:iam::1:user/x\n'
     writeFileSync(config, `${profiles}${others}[profile expired]\n${start}${sso}[sso-session corp]\n${start}`)
-    writeFileSync(halfDefault, '[default]\naws_secret_access_key = SECRET\n')
     const token = { accessToken: 't', expiresAt: '2026-01-01T00:00:00Z', region: REGION }
     const cache = join(folder, '.aws/sso/cache')
     mkdirSync(cache, { recursive: true })
@@ -339,16 +336,6 @@ describe('from the environment', () => {
       'no login of `aws login`',
       { AWS_REGION: REGION, AWS_CONFIG_FILE: config, AWS_PROFILE: 'console' },
       /^denied: no AWS credentials .*\. The login is missing or has expired: aws login --profile console$/,
-    ],
-    [
-      'half of a pair of keys in a profile',
-      { AWS_REGION: REGION, AWS_CONFIG_FILE: config, AWS_PROFILE: 'half' },
-      /^denied: .* Profile "half" in ~\/\.aws has no aws_secret_access_key, only the other one of the pair\.$/,
-    ],
-    [
-      'half of a pair of keys in the default profile',
-      { AWS_REGION: REGION, AWS_SHARED_CREDENTIALS_FILE: halfDefault, AWS_EC2_METADATA_DISABLED: 'true' },
-      /^denied: (?!.*SECRET\b).* Profile "default" in ~\/\.aws has no aws_access_key_id, only the other one of the pair\.$/,
     ],
     [
       'an endpoint that is not a URL',

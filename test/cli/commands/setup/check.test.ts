@@ -298,17 +298,6 @@ describe('a table', () => {
     expect(await behind(denying(...forbidden), { role })).toMatchObject({ code: 0, wrong: [] })
   })
 
-  test('the role of one task that may do more than a run needs: 0, and what it may do is named', async () => {
-    const [role, more] = ['runner' as const, { CRONLEDGER_TASK: 'nightly' }]
-    const all = await behind(() => 'pass', { role, more })
-    expect(all.lines['other permissions']).toMatch(
-      /^ok: this role may also read the rows of other tasks and delete rows,/,
-    )
-    const isAllowed = (action: string, [task = '']: readonly string[]) => action !== 'DeleteItem' && task !== '#check'
-    const limited = await behind((...one) => (isAllowed(...one) ? 'pass' : { answer: denied(one[0]) }), { role, more })
-    expect(limited).toMatchObject({ code: 0, lines: { 'other permissions': 'ok: none of those that were tried' } })
-  })
-
   test('a task that the run comes after, whose rows its role may not read: 77', async () => {
     const more = { CRONLEDGER_TASK: 'nightly', CRONLEDGER_AFTER: 'import,billing,self' }
     const treat = (action: string, [task]: readonly string[]) =>
