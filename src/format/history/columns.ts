@@ -76,7 +76,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
         if (situation === 'covered') return `${status}, covered`
         const [remark] = status === 'completed' || status === 'running' ? keysOf(remarks) : []
         const missedMs = status === 'completed' && remark === undefined ? missedFor(one) : null
-        if (own !== null && missedMs !== null && !isRepaired(own)) return `completed, ${elapsed(missedMs)} late`
+        if (own !== null && missedMs !== null && !isRepaired(own)) return `completed, after ${elapsed(missedMs)}`
         if (mark !== status) return `completed, ${mark}`
         return `${status}${remark ? `, ${remark}` : ''}${remark && isSettled(own) ? ', settled' : ''}`
       },

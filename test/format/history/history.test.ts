@@ -76,7 +76,7 @@ test('a table says how a slot completed, if not in time and as usual with its fi
   const missed = judgedAt(NOW, rowWith({ trigger: FORCED, ending: SUCCEEDED }), { graceMs: 4_000 })
   const slots = [repaired, resolvedAs('COMPLETED'), late, unusual, settled, missed, running]
   const statuses = (await lines([slots])).map((line) => /(completed|running).*?(?= {2})/.exec(line)?.[0])
-  const words = ['repaired', 'marked', 'late', 'unusual', 'unusual, settled', '5s late'].map(
+  const words = ['repaired', 'marked', 'late', 'unusual', 'unusual, settled', 'after 5s'].map(
     (word) => `completed, ${word}`,
   )
   expect(statuses.slice(1)).toEqual([...words, 'running, unusual'])
