@@ -115,6 +115,7 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
     addRow(one: JudgedSlot): void {
       const { own, row, slot } = one
       if (own !== null && decisions.length < MAX_LISTED) decisions.push(...decisionsOf(own, slot))
+      if (own !== null && rows.length < PACE_ROWS) rows.push(own)
       if (row === null) return
       recorded += 1
       hash.update(`${slotLine(one)}\n`)
@@ -124,7 +125,6 @@ export function openTaskTally(happenedOf: (slot: JudgedSlot) => string) {
       const { count = 0, refused = 0 } = own?.rejections ?? {}
       counts.duplicates += count - refused
       counts.refused += refused
-      if (own !== null && rows.length < PACE_ROWS) rows.push(own)
       if (counted === null) return
       oldest = one.slot
       counts.due += 1

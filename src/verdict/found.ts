@@ -80,7 +80,7 @@ export function slotInTask(record: SlotRecord, of: TaskFacts): SlotInTask {
 }
 
 /** Returns a function that counts the slots in the range of a run. Infinity: it found no success, so it does all that there is. */
-export function countSlotsIn({ task, inForce: schedules }: TaskFacts): CountSlots {
+export function countSlotsIn({ task, inForce: schedules }: Pick<TaskFacts, 'task' | 'inForce'>): CountSlots {
   return (row, most = Number.POSITIVE_INFINITY) => {
     const { since, searched } = measuredAttempt(row) ?? {}
     if (since === undefined) return searched === undefined ? 1 : most

@@ -2,10 +2,12 @@
 import { expect, test } from 'vitest'
 import { checkTask } from '../../src/audit/check.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
+import { paceOf } from '../../src/core/task/rules.ts'
 import type { Expectations } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
 import { findingDetail } from '../../src/format/check/finding.ts'
 import { systemClock } from '../../src/process/clock.ts'
+import { countSlotsIn, factsOf } from '../../src/verdict/found.ts'
 import { FAILED, recordWith, rowWith, SUCCEEDED } from '../support/rows.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
 
@@ -92,7 +94,11 @@ test('a run that did the work of several slots may take as long as they do, and 
   )
   // Most runs did four slots.
   const several = [8, 12, 16, 20, 24, 28].map((day) => ranged(day, 240, 400))
-  expect(await found([...usual.slice(0, 5), ...several, slotOf(29, 60, 100)], rules)).toEqual([])
+  const rows = [...usual.slice(0, 5), ...several, slotOf(29, 60, 100)]
+  expect(await found(rows, rules)).toEqual([])
+  // `tasks`, the pages, the report and the script say the same.
+  const of = factsOf('nightly', recordWith([{ since: FIRST - 30 * DAY_MS, spec: schedule }]), slot)
+  expect(paceOf(rows.reverse(), countSlotsIn(of)).usualMs).toBe(60_000)
 })
 
 test('a slot from before the rules, a failed one and one that meets them are not found; of a late one, the rule counts', async () => {

@@ -17,7 +17,7 @@ import { type TaskSummary, taskJson, tasksTable, taskText } from '../../format/t
 import { jsonArray, printable, safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import { factsOf } from '../../verdict/found.ts'
+import { countSlotsIn, factsOf } from '../../verdict/found.ts'
 import { isFinding } from '../../verdict/judge.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../lookup.ts'
 import { defineCommand } from '../options/arguments.ts'
@@ -191,13 +191,13 @@ export async function lastSlots(
     const from = readable.findIndex((row) => row.slot < slot)
     return from < 0 ? [] : readable.slice(from, from + LOOKED_AT)
   }
-  const of = [factsOf(known.task, known, now)]
+  const of = factsOf(known.task, known, now)
   let last: TaskSummary['last'] = null
   let count = 0
-  for await (const one of judgedRows(newest(), of, range, now, { olderThan })) {
+  for await (const one of judgedRows(newest(), [of], range, now, { olderThan })) {
     last ??= one
     if (one.slot < since) break
     if (isFinding(one)) count += 1
   }
-  return { last, pace: paceOf(readable.slice(0, PACE_ROWS)), open: { count, since, hasMore } }
+  return { last, pace: paceOf(readable.slice(0, PACE_ROWS), countSlotsIn(of)), open: { count, since, hasMore } }
 }

@@ -91,8 +91,7 @@ function problem(text: string, what: string): LedgerError {
 /**
  * Returns the rules that a slot does not meet. `older` has the slots before it, the newest first. A slot that only an operator
  * marked as completed, or that is older than the rules, is not measured. An attempt that still runs at `now` is measured by the
- * upper bounds of its duration. A run that did the work of several slots may take longer and report more, and says nothing of
- * what is usual.
+ * upper bounds of its duration.
  */
 export function unmetRules(
   row: Row,
@@ -105,14 +104,13 @@ export function unmetRules(
   if (attempt === undefined || row.slot < since) return []
   const isOpen = attempt.phase === 'running'
   const slots = countSlots(row)
-  const comparable = older.filter((one) => countSlots(one, 2) === 1)
   return rules.flatMap((rule) => {
     if (isOpen && !(rule.name === 'duration' && isUpper(rule))) return []
     const value = isOpen ? now - attempt.startedAt : (measured(row, rule.name) ?? null)
     const isMet = (usual: number | null) => value !== null && meets(value, rule, usual, slots)
     // What is usual costs more than all else here, and most rules are met without it.
     if (!rule.isRelative && isMet(null)) return []
-    const usual = usualOf(rule.name, comparable)
+    const usual = usualOf(rule.name, older, countSlots)
     return isMet(usual) ? [] : [{ ...rule, value, usual, slots }]
   })
 }
@@ -135,8 +133,10 @@ function measured(row: Row, name: string): Fact | undefined {
   return name === 'duration' ? ranMsOf(success) : factOf(batchReport(success), name)
 }
 
-function usualOf(name: string, older: readonly Row[]): number | null {
-  const values = numbersOf(name, older).slice(0, MOST_USUAL)
+/** A run that did the work of several slots may take longer and report more, and says nothing of what is usual. */
+function usualOf(name: string, older: readonly Row[], countSlots: CountSlots): number | null {
+  const comparable = older.filter((one) => countSlots(one, 2) === 1)
+  const values = numbersOf(name, comparable).slice(0, MOST_USUAL)
   return values.length < LEAST_USUAL ? null : medianOf(values)
 }
 
@@ -157,9 +157,9 @@ export interface Pace {
 }
 
 /** Returns the pace of a task from its rows, the newest first. `tasks`, the pages and the report have it from here. */
-export function paceOf(rows: readonly Row[]): Pace {
+export function paceOf(rows: readonly Row[], countSlots: CountSlots): Pace {
   const last = rows.findIndex((row) => row.state === 'COMPLETED' && measured(row, 'duration') !== undefined)
-  const usual = last < 0 ? null : usualOf('duration', rows.slice(last + 1))
+  const usual = last < 0 ? null : usualOf('duration', rows.slice(last + 1), countSlots)
   return { durationsMs: numbersOf('duration', rows), usualMs: usual && Math.round(usual) }
 }
 

@@ -20,7 +20,7 @@ import { createLedger } from '../../../ledger.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { operatorOf } from '../../../process/host.ts'
 import type { LeftOut } from '../../../verdict/cautions.ts'
-import { factsOf } from '../../../verdict/found.ts'
+import { countSlotsIn, factsOf, type TaskFacts } from '../../../verdict/found.ts'
 import { REMARKS } from '../../../verdict/remarks.ts'
 import { recordOf, unknownTaskOf, wantedTasks } from '../../lookup.ts'
 import type { CommandContext } from '../../options/arguments.ts'
@@ -88,7 +88,7 @@ export async function printScript(values: ScriptValues, { rest, sink, stops }: C
   }
   const { keepGoing = false, jobs = 1 } = values
   const isNamed = slot !== undefined
-  const usualMs = await usualOf(new Set(slots.map(({ task }) => task)), values, ledger, stops.aborted)
+  const usualMs = await usualOf(new Map(slots.map(({ task, of }) => [task, of])), values, ledger, stops.aborted)
   const found = { store, slots, leftOut, doubts, upstreams, usualMs, isNamed, only: isNamed ? DEFAULT_FORCED : only }
   await print(scriptLines({ ...found, reason, by, keepGoing, jobs, batch: rest }).join('\n'))
   return gravestExit(kinds)
@@ -141,12 +141,15 @@ function slotsOfRange(
 
 /** Returns how long the slots of each task usually take. Without a task: too few have completed, or they cannot be read. */
 async function usualOf(
-  tasks: ReadonlySet<string>,
+  tasks: ReadonlyMap<string, TaskFacts>,
   { ledgerTimeoutMs }: ScriptValues,
   ledger: Ledger,
   stop: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
-  async function* read(task: string, signal: AbortSignal): AsyncGenerator<readonly [string, number]> {
+  async function* read(
+    [task, of]: [string, TaskFacts],
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly [string, number]> {
     const rows: Row[] = []
     try {
       for await (const row of ledger.history({ task, limit: PACE_ROWS, ledgerTimeoutMs, signal }))
@@ -154,7 +157,7 @@ async function usualOf(
     } catch (error) {
       if (!isFaultOfTask(error)) throw error
     }
-    const { usualMs } = paceOf(rows)
+    const { usualMs } = paceOf(rows, countSlotsIn(of))
     if (usualMs !== null) yield [task, usualMs]
   }
   const found = new Map<string, number>()

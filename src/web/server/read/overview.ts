@@ -5,7 +5,7 @@ import { keysOf } from '../../../core/objects.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
 import { isFoundBy } from '../../../core/task/pattern.ts'
-import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
+import { PACE_ROWS } from '../../../core/task/rules.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import type { Instant, Row } from '../../../core/types.ts'
 import type { OverviewQuery } from '../../views/frame/links.ts'
@@ -19,6 +19,7 @@ import { type OverviewModel, SORTS, type Sort } from '../../views/overview/overv
 import {
   choiceOf,
   faultOf,
+  paceIn,
   type Reading,
   type ReadTask,
   readableTasks,
@@ -101,8 +102,9 @@ async function inOrder(
 ): Promise<readonly KnownTask[]> {
   async function* keyOf(task: KnownTask, signal: AbortSignal) {
     const own = { ...reading, signal }
-    if (sort === 'next') yield readKnown(task, own).head.next ?? Number.POSITIVE_INFINITY
-    else yield -slownessOf(paceOf(await readPaceRows(task.task, own.now + 1, own)))
+    const read = readKnown(task, own)
+    if (sort === 'next') yield read.head.next ?? Number.POSITIVE_INFINITY
+    else yield -slownessOf(paceIn(read, await readPaceRows(task.task, own.now + 1, own)))
   }
   if (sort === 'name') return tasks
   if (sort === 'severity') {
@@ -129,7 +131,7 @@ async function readLine(read: ReadTask, axis: Axis, most: number, reading: Readi
     expression: current?.spec.expression ?? '',
     gaps: gapsOf(known).filter(({ from, until }) => from < until && from < end && until > since),
   }
-  const nothing = { cells: [], ahead: [], unread: 0, lastSuccess: null, isMoving: false, pace: paceOf([]) }
+  const nothing = { cells: [], ahead: [], unread: 0, lastSuccess: null, isMoving: false, pace: paceIn(read, []) }
   if (problem !== null) return { ...line, ...nothing, problem }
   try {
     const nextAfter = (at: Instant) => (next === null ? null : nextSlotDue(inForce, gapsOf(known), at))
@@ -164,5 +166,5 @@ async function readCells(read: ReadTask, axis: Axis, most: number, reading: Read
   // The usual duration and the last success do not depend on the span that the page shows.
   if (rows.length < PACE_ROWS) rows = [...(await readPaceRows(read.head.task, until, reading))]
   const lastSuccess = rows.find(({ state }) => state === 'COMPLETED')?.slot ?? null
-  return { cells, unread, lastSuccess, isMoving: anyMoves, pace: paceOf(rows) }
+  return { cells, unread, lastSuccess, isMoving: anyMoves, pace: paceIn(read, rows) }
 }

@@ -4,12 +4,13 @@ import type { KnownTask } from '../../../audit/tasks.ts'
 import { LedgerError, quote, usageError } from '../../../core/errors.ts'
 import { parseSchedule, type Schedule } from '../../../core/schedule/schedule.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
-import { PACE_ROWS } from '../../../core/task/rules.ts'
+import { PACE_ROWS, type Pace, paceOf } from '../../../core/task/rules.ts'
 import { type InForce, readableSchedules } from '../../../core/task/schedules-in-force.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, inForceAt } from '../../../core/task/task-record.ts'
 import type { Instant, Row, ScheduleSpec } from '../../../core/types.ts'
 import { inWords } from '../../../format/schedule-words.ts'
+import { countSlotsIn } from '../../../verdict/found.ts'
 import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { type WallClock, wallClock } from '../../views/frame/time.tsx'
 import type { TaskHead } from '../../views/task/head.tsx'
@@ -106,6 +107,11 @@ export function readJudged(read: ReadTask, query: SlotsQuery, reading: Reading):
   // A schedule that cannot be read is the problem of the task, which its page shows.
   const options = { task, now: new Date(reading.now), emitProblem: () => {}, ...askOptions(reading) }
   return reading.ledger.slots({ ...options, ...rangeOptions({ since: 0, ...query }) })
+}
+
+/** Returns the pace of a task from its newest rows. */
+export function paceIn({ head: { task }, inForce }: Pick<ReadTask, 'head' | 'inForce'>, rows: readonly Row[]): Pace {
+  return paceOf(rows, countSlotsIn({ task, inForce }))
 }
 
 /** Reads the newest rows before an instant that say how long the slots of a task usually take. */

@@ -5,7 +5,7 @@ import { formatInstant } from '../../../core/instant.ts'
 import { hasStarted } from '../../../core/row/attempts.ts'
 import { parseTime, parseTimeRange, type RangeText, type TimeRange } from '../../../core/schedule/time-range.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
-import { PACE_ROWS, paceOf } from '../../../core/task/rules.ts'
+import { PACE_ROWS } from '../../../core/task/rules.ts'
 import { scheduleWith } from '../../../core/task/schedules-in-force.ts'
 import { isRetired, suspensionOf } from '../../../core/task/suspensions.ts'
 import { EMPTY_TASK_RECORD, expectedTimes, type Suspension } from '../../../core/task/task-record.ts'
@@ -19,6 +19,7 @@ import { wallClock } from '../../views/frame/time.tsx'
 import {
   askOptions,
   faultOf,
+  paceIn,
   type Reading,
   type ReadTask,
   readEach,
@@ -115,7 +116,7 @@ async function taskReport(
       else forcedOnly += 1
     }
     const isWhole = tally.paceRows.length >= PACE_ROWS
-    usualMs = paceOf(isWhole ? tally.paceRows : await readPaceRows(task, period.until, reading)).usualMs
+    usualMs = paceIn(read, isWhole ? tally.paceRows : await readPaceRows(task, period.until, reading)).usualMs
   } catch (error) {
     problem = faultOf(error)
   }

@@ -1,7 +1,6 @@
 import { parseInstant } from '../../../core/instant.ts'
 import { readableRow } from '../../../core/row/status.ts'
 import { parseTimeRange } from '../../../core/schedule/time-range.ts'
-import { paceOf } from '../../../core/task/rules.ts'
 import { EMPTY_TASK_RECORD } from '../../../core/task/task-record.ts'
 import { type Instant, STATUSES } from '../../../core/types.ts'
 import type { JudgedSlot, SlotMark } from '../../../verdict/judge.ts'
@@ -15,6 +14,7 @@ import {
   clockOf,
   faultOf,
   MAX_SCANNED,
+  paceIn,
   type Reading,
   type ReadTask,
   readJudged,
@@ -111,7 +111,7 @@ export async function readRecent(read: ReadTask, page: TaskPage, reading: Readin
     if (isWhole && !isFiltered(page.query)) slots = due
     else for await (const one of readJudged(read, { until: reading.now + 1, limit: RECENT }, reading)) slots.push(one)
     const rows = slots.length === 0 ? [] : await readPaceRows(read.head.task, reading.now + 1, reading)
-    return { slots, usualMs: paceOf(rows).usualMs, problem: page.problem }
+    return { slots, usualMs: paceIn(read, rows).usualMs, problem: page.problem }
   } catch (error) {
     return { slots, usualMs: null, problem: faultOf(error) }
   }
