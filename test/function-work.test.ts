@@ -114,7 +114,9 @@ test('what the work saves is there for the next attempt of the slot, and gone wh
   await run(saves('row 8'))
   await run(({ checkpoint }) => void got.push(checkpoint))
   expect(got).toEqual([null, 'row 7', 'row 7', null, 'row 8'])
-  expect(warnings).toEqual(['the checkpoint of the batch is not kept: it has more than 4096 bytes'])
+  expect(warnings.filter((one) => one.includes('checkpoint'))).toEqual([
+    'the checkpoint of the batch is not kept: it has more than 4096 bytes',
+  ])
   expect(readableRow(await ledger.get(KEY))).toMatchObject({ state: 'COMPLETED' })
   const force = { slot: '2026-11-23', reason: 'again', only: ['completed'] } as const
   await ledger.tryRun({ ...NIGHT, eventTime: undefined, force }, saves('row 9'))
