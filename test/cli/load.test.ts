@@ -43,7 +43,7 @@ function runAfter(script: string, args: readonly string[], env: NodeJS.ProcessEn
   return spawnSync(process.execPath, ['--require', file, MAIN, ...args], options)
 }
 
-test('a cache of another build is not used, even if its program has the same length', () => {
+test('a program of another build is compiled again, even if it has the same length', () => {
   const change = (file: Buffer) => Buffer.from(file.toString('latin1').replace('unknown command', 'another command'))
   expect(runChanged('app.js', change)).toMatchObject({
     status: 64,

@@ -20,24 +20,27 @@ describe.concurrent('the connection during a long child', () => {
   test.for<readonly [string, (proxy: FaultyProxy) => void]>([
     ['closed by the server', (proxy) => proxy.closeIdle()],
     ['gone dead without a word', (proxy) => proxy.deafen()],
-  ])('%s: the finish is not sent on it, which would cost the time of a stop', async ([what, happen]) => {
-    const proxy = await startFaultyProxy(server.endpoint)
-    const task = what.replaceAll(' ', '-')
-    const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
-    const args = ['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z']
-    // Longer than a connection is kept.
-    const run = start([...args, '--', 'sleep', '6'], { env })
-    await proxy.arrived(({ taskRecord, action }) => taskRecord && action === 'PutItem')
-    happen(proxy)
-    const { code, stderr } = await run.ended
-    const row = await store.get(
-      { task, slot: Date.parse('2026-01-02T03:00:00Z') },
-      { signal: AbortSignal.timeout(120_000) },
-    )
-    proxy.close()
-    expect({ code, row, unheard: proxy.unheard() }, stderr).toMatchObject({
-      ...{ code: 0, unheard: 0 },
-      row: { state: 'COMPLETED' },
-    })
-  })
+  ])(
+    'a connection that was %s: the finish is not sent on it, which would cost the time of a stop',
+    async ([what, happen]) => {
+      const proxy = await startFaultyProxy(server.endpoint)
+      const task = what.replaceAll(' ', '-')
+      const env = { ...awsEnv({ endpoint: proxy.url }), CRONLEDGER_STORE: 'dynamodb:ledger', CRONLEDGER_TASK: task }
+      const args = ['run', '--schedule', '0 3 * * *', '--event-time', '2026-01-02T03:00:05Z']
+      // Longer than a connection is kept.
+      const run = start([...args, '--', 'sleep', '6'], { env })
+      await proxy.arrived(({ taskRecord, action }) => taskRecord && action === 'PutItem')
+      happen(proxy)
+      const { code, stderr } = await run.ended
+      const row = await store.get(
+        { task, slot: Date.parse('2026-01-02T03:00:00Z') },
+        { signal: AbortSignal.timeout(120_000) },
+      )
+      proxy.close()
+      expect({ code, row, unheard: proxy.unheard() }, stderr).toMatchObject({
+        ...{ code: 0, unheard: 0 },
+        row: { state: 'COMPLETED' },
+      })
+    },
+  )
 })

@@ -13,7 +13,7 @@ test.each([
   ['Asia/Kolkata', '2026-11-24 23:30 IST'],
   ['Asia/Shanghai', '2026-11-25 02:00 +08:00'],
   ['Asia/Kathmandu', '2026-11-24 23:45 +05:45'],
-])('%s: the abbreviation where people have one, otherwise the offset', (zone, text) => {
+])('a local time in %s has the abbreviation where people have one, otherwise the offset', (zone, text) => {
   expect(zonedTime(at('2026-11-24T18:00:00Z'), zone)).toBe(text)
 })
 

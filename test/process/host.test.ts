@@ -161,7 +161,7 @@ describe('in a Pod', () => {
   })
 
   test.each(['nightly-29400000', 'runner-x7k2p', 'web-5d8f9c7b6-x7k2p', 'nightly-manual-1-x7k2p', HOST])(
-    'that no CronJob made, as %s, there is no place for a Job',
+    'a Pod that no CronJob made, as %s, has no place for a Job',
     (host) => {
       expect(readPod(KUBERNETES, host, accountIn('one'))).toEqual({ place: null })
       expect(readPod({}, pod, accountIn('one'))).toEqual({ place: null })

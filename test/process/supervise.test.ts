@@ -108,7 +108,7 @@ const PYTHON = '/usr/bin/python3'
 describe.runIf(process.platform === 'linux')(
   'a child that a real-time signal kills is never taken for a success',
   () => {
-    test.each(REAL_TIME)('signal %i', async (signal) => {
+    test.each(REAL_TIME)('a child that the real-time signal %i kills is never taken for a success', async (signal) => {
       const end = await superviseHere([PYTHON, '-c', `import os; os.kill(os.getpid(), ${signal})`])
       expect(end).toEqual({ outcome: 'failed', signal: `signal ${signal}`, starts: 1 })
     })
@@ -151,12 +151,15 @@ describe.runIf(process.platform === 'linux')(
       ['exit 0', { outcome: 'succeeded', exitCode: 0 }],
       ['exit 3', { outcome: 'failed', exitCode: 3 }],
       ['kill -40 $$', { outcome: 'failed', signal: 'signal 40' }],
-    ])('the timeout: %s is recorded as it ended', async (text, end) => {
-      const hooks = { clock: hasty, onStarted: untilEnded }
-      expect(await superviseHere(['sh', '-c', text], hooks, { timeoutMs: 1 })).toEqual({ ...end, starts: 0 })
-    })
+    ])(
+      'a batch that ended before its timeout while the event loop was late (%s) is recorded as it ended',
+      async (text, end) => {
+        const hooks = { clock: hasty, onStarted: untilEnded }
+        expect(await superviseHere(['sh', '-c', text], hooks, { timeoutMs: 1 })).toEqual({ ...end, starts: 0 })
+      },
+    )
 
-    test('a stop and a lost lease: what the batch left behind gets no signal', async () => {
+    test('a stop and a lost lease that come late: what the batch left behind gets no signal', async () => {
       const stop = new AbortController()
       const lost = new AbortController()
       let background = ''
@@ -263,16 +266,19 @@ test.runIf(process.platform === 'linux' && process.getuid?.() === 0).each([
 })
 
 describe.runIf(process.platform === 'linux')('a start without the thread', () => {
-  test.runIf(process.getuid?.() === 0)('/proc is that of another PID namespace: the end is seen', async () => {
-    // The first processes of the namespace take numbers that are also those of processes outside.
-    const wrap = ['unshare', '--pid', '--fork', '--kill-child', 'sh', '-c', 'true | true | true; "$@"', 'sh']
-    expect(await supervise({ argv: ['sh', '-c', 'exit 3'] }, wrap).end).toMatchObject({
-      outcome: 'failed',
-      exitCode: 3,
-    })
-  })
+  test.runIf(process.getuid?.() === 0)(
+    'the end of a batch is seen where /proc is that of another PID namespace',
+    async () => {
+      // The first processes of the namespace take numbers that are also those of processes outside.
+      const wrap = ['unshare', '--pid', '--fork', '--kill-child', 'sh', '-c', 'true | true | true; "$@"', 'sh']
+      expect(await supervise({ argv: ['sh', '-c', 'exit 3'] }, wrap).end).toMatchObject({
+        outcome: 'failed',
+        exitCode: 3,
+      })
+    },
+  )
 
-  test('the folder was deleted: the child is started all the same', async () => {
+  test('a batch is started although its folder was deleted', async () => {
     const gone = join(folder, 'gone')
     const wrap = ['sh', '-c', 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"', gone]
     expect(await supervise({ argv: ['sh', '-c', 'exit 4'] }, wrap).end).toMatchObject({
@@ -282,13 +288,13 @@ describe.runIf(process.platform === 'linux')('a start without the thread', () =>
   })
 })
 
-test('a stop signal: no child', async () => {
+test('a stop signal before the start: no child', async () => {
   const stops: Stops = { ...quietStops(), first: () => ({ signal: 'SIGINT', atMs: 0 }) }
   const end = await superviseHere(['sh', '-c', 'exit 0'], { stops })
   expect(end).toEqual({ outcome: 'notStarted', stoppedBy: 'SIGINT', starts: 0 })
 })
 
-test('the loss of the lease: no child', async () => {
+test('the loss of the lease before the start: no child', async () => {
   const end = await superviseHere(['sh', '-c', 'exit 0'], { leaseLost: AbortSignal.abort({ killInMs: 0 }) })
   expect(end).toEqual({ outcome: 'notStarted', detail: expect.stringContaining('lease'), starts: 0 })
 })
@@ -398,7 +404,7 @@ describe.runIf(process.platform === 'linux')('Ctrl-Z on a terminal', () => {
     return { shell, printed, supervisor, leader: Number(childrenOf(supervisor)), result, ended }
   }
 
-  test('stops the supervisor and the batch, and both go on with SIGCONT', async () => {
+  test('Ctrl-Z on a terminal stops the supervisor and the batch, and both go on with SIGCONT', async () => {
     const { shell, printed, supervisor, leader, result, ended } = await onShell()
     shell.stdin.write('\x1a')
     await printed('shell: stopped')

@@ -37,7 +37,7 @@ describe('a run that the function of a run of the same slot calls', () => {
     expect(await ledger.get({ task: 'nightly', slot: outer.slot })).toMatchObject({ rejections: { count: 0 } })
   })
 
-  test('usage error where a run of another task is in between', async () => {
+  test('a run that the function of a run of the same slot calls is a usage error, also where a run of another task is in between', async () => {
     const ledger = createLedger({ store: newStore() })
     const outer = await ledger.run(NIGHT, async ({ runId }) => {
       const between = await ledger.run(OTHER, async () => {

@@ -36,7 +36,7 @@ function mark(pid: number): ProcessMark {
 
 const find = (attempts: Parameters<typeof findSurvivor>[0]['attempts']) => findSurvivor({ task: 'nightly', attempts })
 
-test('by its mark, until it has ended', async () => {
+test('a process of the last attempt is found by its mark, until it has ended', async () => {
   const child = await start()
   const real = mark(child.pid)
   const runId = randomUUID()

@@ -34,7 +34,7 @@ const inside = (ask: Partial<Parameters<typeof checkNotInsideOtherSlot>[0]> = {}
   return { after, settings, outer }
 }
 
-test('usage error while that run is running', async () => {
+test('a run inside of a run of another slot is a usage error while that run is running', async () => {
   await expect(inside().after(MINUTE_MS)).rejects.toMatchObject({
     kind: 'usage',
     message: expect.stringMatching(/inside run outer of/),
@@ -101,7 +101,7 @@ describe('claim sent, never answered', () => {
     ['that was applied', [{ kind: 'answerLost' }, ...lostFor(60)] as const],
     ['that arrives after the withdrawal', [{ kind: 'held', forMs: MINUTE_MS }, ...lostFor(60)] as const],
   ] as const) {
-    test(`withdrawn by a write; a later trigger of the slot is free to start: a claim ${what}`, async () => {
+    test(`a claim ${what} is withdrawn by a write, and a later trigger of the slot may start`, async () => {
       const { time, trigger, row } = world()
       const startMs = time.now()
       const givenUp = trigger('a', works(1), { fateOf: fates(isClaim, ...planned) })

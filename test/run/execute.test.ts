@@ -24,7 +24,7 @@ describe('a run inside of a run of the same slot', () => {
     })
   }
 
-  test('usage error also where the slot had completed before and that run was forced', async () => {
+  test('a run inside of a forced run of the same slot is a usage error, also where the slot had completed before', async () => {
     const { time, trigger, row } = world()
     await time.run(trigger('first', works(1)).result)
     const outer = trigger('outer', works(MINUTE_MS), { force: FORCE_COMPLETED })

@@ -83,7 +83,7 @@ test('the checkpoint of a run that retries goes from attempt to attempt', async 
   expect(await row()).toMatchObject({ checkpoint: '30' })
 })
 
-test('the lease of a run that is killed at any moment was renewed at most a heartbeat before', async () => {
+test('the checkpoint of a run that is killed at any moment is at most a heartbeat old', async () => {
   for (let crashMs = 30_000; crashMs <= 300_000; crashMs += 27_500) {
     const { time, trigger, row } = world()
     const startMs = time.now()
@@ -99,14 +99,14 @@ test('the lease of a run that is killed at any moment was renewed at most a hear
   }
 })
 
-test('the end of a run is recorded also if a late renewal is applied before it', async () => {
+test('the checkpoint of the end is recorded also if a late renewal is applied before it', async () => {
   const { time, trigger, row } = world()
   const fateOf = fates(isRenewal, { kind: 'answerLost' }, { kind: 'stalled' })
   await time.run(trigger('a', counts(MINUTE_MS + 5_000).work, { fateOf }).result)
   expect(await row()).toMatchObject({ state: 'FAILED', version: 3, checkpoint: '65' })
 })
 
-test('a late write of a run that lost its lease is never applied', async () => {
+test('the checkpoint of a run that lost its lease is never applied', async () => {
   const { time, trigger, row } = world()
   const backMs = time.now() + 20 * MINUTE_MS
   const lost = trigger('a', counts(HOUR_MS).work, {

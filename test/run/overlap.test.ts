@@ -340,7 +340,7 @@ describe('a lease that ran out while the overlap lock was asked for, or after', 
     return { results, running }
   }
 
-  test('by a pause of the process: the answer is older than the pause, and the overlap lock is asked for again', async () => {
+  test('a lease that ran out by a pause while the overlap lock was asked for: the lock is asked for again', async () => {
     const { results, running } = await two((startMs) => ({
       settings: SHORT,
       fateOf: lateTurn,
@@ -350,7 +350,7 @@ describe('a lease that ran out while the overlap lock was asked for, or after', 
     expect(results).toMatchObject([{ status: 'skipped' }, { status: 'completed' }])
   })
 
-  test('by an outage that the run survives: the same', async () => {
+  test('a lease that ran out by an outage while the overlap lock was asked for: the lock is asked for again', async () => {
     const { running } = await two((startMs, now) => ({
       settings: SHORT,
       overrides: { onLeaseLost: 'continue' },

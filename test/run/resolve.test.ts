@@ -144,7 +144,7 @@ test('a run whose slot is resolved is stopped with its next heartbeat, and recor
   expect(await row()).toMatchObject({ state: 'COMPLETED', attempts: [{ outcome: 'abandoned' }], version: 3 })
 })
 
-test('and that succeeds before its next heartbeat says that its result is not recorded', async () => {
+test('a run whose slot is resolved and that succeeds before its next heartbeat says that its result is not recorded', async () => {
   const { time, trigger, resolve, row } = world()
   const a = trigger('a', works(100_000))
   await time.run(time.clock().wait(90_000))

@@ -70,7 +70,7 @@ it('the rows of a day are fetched 100 at a time, and keep the order of the index
   expect(taken).toEqual(['Query', 'BatchGetItem', 'BatchGetItem', 'BatchGetItem'])
 })
 
-it('records are asked for again where the table did not give all of them', async () => {
+it('rows of a day are asked for again where the table did not give all of them', async () => {
   const rows = rowsOf(100)
   const { list, taken } = await tableOf(rows, rows, { perBatch: 40 })
   expect(await list()).toEqual({ rows })
@@ -83,7 +83,7 @@ it('the rows of a day are given up where the table never gives them', async () =
   expect(taken).toHaveLength(7)
 })
 
-it('records that the index names and that are gone are left out, and a page of such is passed over', async () => {
+it('rows that the index names and that are gone are left out, and a page of such is passed over', async () => {
   const rows = rowsOf(5)
   const there = rows.slice(3)
   const { list, taken } = await tableOf(rows, there, { perQuery: 2 })

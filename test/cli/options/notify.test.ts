@@ -117,7 +117,7 @@ test('without --notify-on, a duplicate of a slot that runs is sent, and one of a
   expect(existsSync(told)).toBe(false)
 })
 
-test('a failure, when it is on record; then a refusal', async () => {
+test('a failure is notified when it is on record, and then a refusal', async () => {
   const { run, store, keep, events, told } = ledger()
   const copy = `cp ${store.replace('file:', '')} ${told}.db`
   expect((await run(['sh', '-c', 'exit 3'], ['--notify', copy])).code).toBe(3)
@@ -126,7 +126,7 @@ test('a failure, when it is on record; then a refusal', async () => {
   expect(events().at(-1)).toMatchObject({ event: 'refused', cause: 'failed' })
 })
 
-test('a batch that was stopped', async () => {
+test('a batch that was stopped is notified as failed', async () => {
   const { start: begin, keep, events } = ledger()
   const running = begin(['sh', '-c', 'echo ready; exec sleep 300'], keep)
   await running.printed('ready')
@@ -135,7 +135,7 @@ test('a batch that was stopped', async () => {
   expect(events()).toMatchObject([{ event: 'failed', outcome: 'interrupted' }])
 })
 
-test('a ledger that cannot be used, in the log and the metrics too', async () => {
+test('a ledger that cannot be used is notified, and is in the log and the metrics', async () => {
   const { keep, events } = ledger()
   const options = [...NIGHTLY, '--event-time', SLOT, '--metrics', 'cronledger']
   const noTable = join(folder, 'no-folder', 'ledger.db')
@@ -207,7 +207,7 @@ test('a run that starts nothing counts as failed, and a pause sends nothing, bec
   expect(readFileSync(told, 'utf8').split('\n').sort()).toEqual(['', 'failed stopped', 'failed withdrawn'])
 })
 
-test('as CloudEvents 1.0: those of a run, and a finding that each check tells under the same id', async () => {
+test('notifications as CloudEvents 1.0: those of a run, and a finding that each check tells under the same id', async () => {
   const { run, events, keep, store } = ledger()
   const format = ['--notify-format', 'cloudevents']
   const ended = await run(['false'], [...keep, ...format, '--notify-on', 'started,failed', '--log', 'json'])

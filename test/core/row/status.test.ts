@@ -90,7 +90,7 @@ test.each([
   ['a success after an attempt that never started', [unstarted, ok], {}, true, false],
   ['a success after the repetition of one has failed', [ok, bad, ok], {}, true, true],
   ['a repetition that failed', [bad, ok, bad], {}, false, true],
-])('%s: whether it is recovered, and whether it is repaired', (_, attempts, times, recovered, repaired) => {
+])('a slot is recovered, or repaired, by its attempts: %s', (_, attempts, times, recovered, repaired) => {
   const { graceMs, doneByMs } = { graceMs: 900_000, doneByMs: null, ...times }
   const found = rowWith(...attempts)
   expect([isRecovered(found, graceMs, doneByMs), isRepaired(found)]).toEqual([recovered, repaired])

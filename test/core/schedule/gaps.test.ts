@@ -20,7 +20,7 @@ test.each([
   ['at(2030-01-01T00:00:00)', null],
   ['at(2020-01-01T00:00:00)', null],
   ['cron(0 3 * * ? 2026)', null],
-])('%s: %s hours', (expression, hours) => {
+])('the longest gap of %s is %s hours', (expression, hours) => {
   expect(gapHours(expression)).toBe(hours)
 })
 

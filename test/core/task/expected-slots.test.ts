@@ -63,7 +63,7 @@ describe('the gaps of a task that was paused or retired', () => {
   })
   const next = (...gaps: ReturnType<typeof gap>[]) => nextExpectedSlot(schedule, gaps, at('2026-11-01T12:00:00Z'))
 
-  test('no slot in them was due; the first instant is part of one, and the last is not', () => {
+  test('no slot in a pause or a retirement was due; its first instant is a part of it, and its last is not', () => {
     const task = { task: 'nightly', schedules: [{ since: at('2026-11-01T03:00:00Z'), schedule }] }
     const gaps = [gap('2026-11-02T03:00:00Z', '2026-11-04T03:00:00Z'), gap('2026-11-05T00:00:00Z')]
     const keys = [...dueKeys([{ ...task, gaps }], 0, at('2026-12-01T00:00:00Z'))]

@@ -26,7 +26,7 @@ for (const [slot, expression, end] of [
   })
 }
 
-test('a slot of none of them', () => {
+test('a slot that no schedule has is refused', () => {
   expect(scheduleWith(IN_FORCE, at('2026-11-05T03:30:00Z'))).toBe(null)
   expect(() => parseSlotBySchedules(SCHEDULES, '2026-11-05T03:30:00Z', at('2026-11-20T00:00:00Z'))).toThrow(
     /is not a slot of 0 \* \* \* \* in UTC. The nearest slots are 2026-11-05T03:00:00Z and 2026-11-05T04:00:00Z/,
@@ -47,18 +47,18 @@ test('a date goes by the schedule of that day alone: its one slot', () => {
   expect(resolve('2026-11-12', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-11-12T04:00:00Z'))
 })
 
-test('several slots: the one of the schedule before or after is not meant', () => {
+test('a date with several slots is refused: the one of the schedule before or after is not meant', () => {
   expect(() => resolve('2026-11-05', ['0 */6 * * *', '0 4 * * *'])).toThrow(several)
   expect(() => resolve('2026-11-12', ['0 3 * * *', '0 */6 * * *'])).toThrow(several)
 })
 
-test('no slot: neither', () => {
+test('a date without a slot is refused', () => {
   expect(() => resolve('2026-11-14', ['0 3 * * *', '0 4 * * 1-5'])).toThrow(
     /the schedule has no slots on that day in UTC/,
   )
 })
 
-test('a local time that comes twice in it: not one of the schedule before', () => {
+test('a local time that comes twice goes by the schedule of that day, not by the one before', () => {
   const [since = 0, later = 0] = SCHEDULES.map((one) => one.since)
   const zone = 'Europe/Berlin'
   const schedules = [
@@ -74,7 +74,7 @@ test('a local time that comes twice in it: not one of the schedule before', () =
   )
 })
 
-test('from before the first run: the latest schedule that has it', () => {
+test('a date from before the first run goes by the latest schedule that has it', () => {
   expect(resolve('2026-10-05', ['0 3 * * *', '0 4 * * *'])).toBe(at('2026-10-05T04:00:00Z'))
 })
 

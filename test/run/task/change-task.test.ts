@@ -94,7 +94,7 @@ test('a record that needs no change is written as it is: what a read finds may b
 
 const lostOnce = (afterMs = 0) => fates(isWrite, { kind: 'answerLost', afterMs })
 
-test('a change whose write is delivered twice is recorded once', async () => {
+test('a change whose answer is lost is recorded once', async () => {
   const { change, stored } = await ledgerWith()
   expect(await change(pausing(PAUSE), lostOnce())).toMatchObject({ changed: true, record: { pauses: [PAUSE] } })
   expect((await stored()).pauses).toEqual([PAUSE])
@@ -121,17 +121,20 @@ test('a change of a task record whose answer is lost is found below the change o
 test.each([
   ['never comes', { kind: 'stalled' }, { kind: 'answered' }],
   ['is lost, and the credentials then expire', { kind: 'answerLost' }, { kind: 'denied' }],
-] as const)('and that %s: unreachable, and it says how to find out', async (_, first, second) => {
-  const { change } = await ledgerWith()
-  const again = second.kind === 'denied' ? [first, second] : Array.from({ length: 100 }, () => first)
-  const error = await change(pausing(PAUSE), fates(isWrite, ...again)).catch((thrown: unknown) => thrown)
-  expect(error).toMatchObject({
-    kind: 'unreachable',
-    message: expect.stringMatching(
-      /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run the same command again\.$/,
-    ),
-  })
-})
+] as const)(
+  'a change whose answer is lost and that %s: unreachable, and it says how to find out',
+  async (_, first, second) => {
+    const { change } = await ledgerWith()
+    const again = second.kind === 'denied' ? [first, second] : Array.from({ length: 100 }, () => first)
+    const error = await change(pausing(PAUSE), fates(isWrite, ...again)).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringMatching(
+        /^the pause of task nightly may or may not be recorded, .* run: cronledger tasks\. To make sure, run the same command again\.$/,
+      ),
+    })
+  },
+)
 
 test('a change of a task record whose answer is lost and whose error ends with a full stop: the sentence has one', async () => {
   const { time, ledger } = await ledgerWith()
