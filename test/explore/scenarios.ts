@@ -26,6 +26,7 @@ const AFTER: RunSettings = { after: ['self'], afterTimeoutMs: 8_000 }
 /** Three slots that are due, of which each run does the work since the last success. That is the one before them. */
 const SINCE = { sinceLastSuccess: true, overlap: 'wait', overlapTimeoutMs: 8_000 } as const
 const DONE: Past = { day: -3, outcome: 'succeeded' }
+const RANGES = { past: [DONE], settings: SINCE }
 const FIRST: HostPlan = { name: 'A', does: 'run', day: -2 }
 const SECOND: HostPlan = { name: 'B', does: 'run', day: -1 }
 /** The third slot failed, and the two before it are a part of its work. */
@@ -133,8 +134,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'two ranges',
     hosts: [FIRST, SECOND],
-    past: [DONE],
-    settings: SINCE,
+    ...RANGES,
     failures: 1,
     budget: { all: 1, stop: 1 },
     horizonMs: 11_000,
@@ -143,16 +143,14 @@ export const SCENARIOS: readonly Scenario[] = [
     // The first one waits while the second one is paused, and while it wakes.
     name: 'two ranges, a pause',
     hosts: [SECOND, { ...FIRST, afterMs: 40_000 }],
-    past: [DONE],
-    settings: SINCE,
+    ...RANGES,
     budget: { all: 1, pause: 1 },
     horizonMs: 50_000,
   },
   {
     name: 'two ranges, an outage',
     hosts: [FIRST, { ...SECOND, afterMs: 40_000 }],
-    past: [DONE],
-    settings: SINCE,
+    ...RANGES,
     budget: { all: 1, outage: 1 },
     endless: true,
     horizonMs: TAKEOVER_MS,
@@ -160,8 +158,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'two ranges, a slot in them is skipped',
     hosts: [FIRST, SECOND, { ...R, says: 'SKIPPED', day: -2 }],
-    past: [DONE],
-    settings: SINCE,
+    ...RANGES,
     budget: { all: 0 },
     horizonMs: 5_000,
   },
@@ -219,8 +216,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a range and a force in it',
     hosts: [SECOND, IN_RANGE],
-    past: [DONE],
-    settings: SINCE,
+    ...RANGES,
     failures: 1,
     budget: { all: 0 },
     horizonMs: 11_000,
@@ -228,8 +224,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a range and an earlier run without one',
     hosts: [{ ...FIRST, isPlain: true }, SECOND],
-    past: [DONE],
-    settings: SINCE,
+    ...RANGES,
     failures: 1,
     budget: { all: 0 },
     horizonMs: 11_000,

@@ -16,83 +16,60 @@ const LIMIT_MS = 600_000 + SEEDS.length * 100
 /** A simulation in which nothing bad happens proves nothing. */
 const leastOf = (seeds: readonly number[]) => (ONE === undefined ? seeds.length / 60 : 0)
 
-/** Plays the days, and returns how often each thing that matters happened. */
-async function playAll<Met extends Record<string, number>>(subject: Subject, met: Met, seeds = SEEDS): Promise<Met> {
-  const counts: Record<string, number> = met
-  const count = (name: string, times = 1) => {
-    if (name in counts) counts[name] = (counts[name] ?? 0) + times
-  }
-  for (const seed of seeds) {
-    const observed = await simulate(seed, subject)
-    expect(brokenPromises(observed), `SEED=${seed}`).toEqual([])
-    for (const { answer, works, caughtUpBy } of observed.stories) {
-      count('started', works.length)
-      count(answer?.status ?? 'crashed')
-      count(answer?.cause ?? 'no cause')
-      if (caughtUpBy !== null) count('caught up', works.length)
+/** What happens on the days of each subject. */
+const DAYS: readonly (readonly [days: string, subject: Subject, seeds: readonly number[], met: readonly string[]])[] = [
+  [
+    'bad days',
+    'slots',
+    SEEDS,
+    ['started', 'duplicate', 'refused', 'unreachable', 'unrecorded', 'called ended', 'forced'],
+  ],
+  [
+    'bad days of operators and catch-ups',
+    'task',
+    SEEDS,
+    [
+      ...['started', 'paused', 'scheduleChanged', 'caught up', 'taken', 'unreachable', 'pause made'],
+      ...['pause unreachable', 'resume made', 'resume unneeded', 'retire made', 'ended by cronledger'],
+    ],
+  ],
+  [
+    'bad days of runs that do the work since the last success',
+    'ranges',
+    SEEDS,
+    ['started', 'duplicate', 'refused', 'stale', 'caught up', 'called ended', 'covered', 'again'],
+  ],
+  [
+    'bad days of runs that come after others',
+    'waits',
+    LONG,
+    ['started', 'blocked', 'duplicate', 'paused', 'noRow', 'crashed'],
+  ],
+]
+
+for (const [days, subject, seeds, names] of DAYS) {
+  test(`no promise is broken on ${seeds.length} ${days}`, { timeout: LIMIT_MS }, async () => {
+    const met = new Map(names.map((name) => [name, 0]))
+    const count = (name: string, times = 1) => {
+      const before = met.get(name)
+      if (before !== undefined) met.set(name, before + times)
     }
-    count('covered', coveredDays(observed).length)
-    count('again', observed.stories.filter(({ runId, works }) => runId.startsWith('rerun') && works.length > 0).length)
-    count('called ended', observed.words.filter(({ runId }) => observed.named.has(runId)).length)
-    for (const { only, works } of observed.stories) if (only?.includes('completed')) count('forced', works.length)
-    for (const { kind, answer } of observed.changes) count(`${kind} ${answer}`)
-    for (const { ended } of observed.versions.at(-1)?.record.retirements ?? []) count(`ended by ${ended?.by}`)
-  }
-  return met
+    for (const seed of seeds) {
+      const observed = await simulate(seed, subject)
+      expect(brokenPromises(observed), `SEED=${seed}`).toEqual([])
+      for (const { answer, works, caughtUpBy, runId, only } of observed.stories) {
+        count('started', works.length)
+        count(answer?.status ?? 'crashed')
+        count(answer?.cause ?? 'no cause')
+        if (caughtUpBy !== null) count('caught up', works.length)
+        if (runId.startsWith('rerun') && works.length > 0) count('again')
+        if (only?.includes('completed')) count('forced', works.length)
+      }
+      count('covered', coveredDays(observed).length)
+      count('called ended', observed.words.filter((word) => observed.named.has(word.runId)).length)
+      for (const { kind, answer } of observed.changes) count(`${kind} ${answer}`)
+      for (const { ended } of observed.versions.at(-1)?.record.retirements ?? []) count(`ended by ${ended?.by}`)
+    }
+    expect(Math.min(...met.values()), JSON.stringify([...met])).toBeGreaterThanOrEqual(leastOf(seeds))
+  })
 }
-
-test(`no promise is broken on ${SEEDS.length} bad days`, { timeout: LIMIT_MS }, async () => {
-  const met = await playAll('slots', {
-    started: 0,
-    duplicate: 0,
-    refused: 0,
-    unreachable: 0,
-    unrecorded: 0,
-    'called ended': 0,
-    forced: 0,
-  })
-  expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(SEEDS))
-})
-
-test(`no promise is broken on ${SEEDS.length} bad days of operators and catch-ups`, {
-  timeout: LIMIT_MS,
-}, async () => {
-  const met = await playAll('task', {
-    started: 0,
-    paused: 0,
-    scheduleChanged: 0,
-    'caught up': 0,
-    taken: 0,
-    unreachable: 0,
-    'pause made': 0,
-    'pause unreachable': 0,
-    'resume made': 0,
-    'resume unneeded': 0,
-    'retire made': 0,
-    'ended by cronledger': 0,
-  })
-  expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(SEEDS))
-})
-
-test(`no promise is broken on ${SEEDS.length} bad days of runs that do the work since the last success`, {
-  timeout: LIMIT_MS,
-}, async () => {
-  const met = await playAll('ranges', {
-    started: 0,
-    duplicate: 0,
-    refused: 0,
-    stale: 0,
-    'caught up': 0,
-    'called ended': 0,
-    covered: 0,
-    again: 0,
-  })
-  expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(SEEDS))
-})
-
-test(`no promise is broken on ${LONG.length} bad days of runs that come after others`, {
-  timeout: LIMIT_MS,
-}, async () => {
-  const met = await playAll('waits', { started: 0, blocked: 0, duplicate: 0, paused: 0, noRow: 0, crashed: 0 }, LONG)
-  expect(Math.min(...Object.values(met)), JSON.stringify(met)).toBeGreaterThanOrEqual(leastOf(LONG))
-})

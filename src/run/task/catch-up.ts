@@ -104,21 +104,17 @@ async function findOldest(
 ): Promise<Oldest> {
   const { schedules: recorded } = record
   const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
-  const pageTimeoutMs = settings.ledgerTimeoutMs
-  try {
-    const limit = { ms: settings.ledgerTimeoutMs, halt: io.stop }
-    const find = async (call: CallOptions) => {
-      const isSwitch = otherScheduleAt(recorded, schedule, slot) !== null
-      const lastSlot = isSwitch ? await findLastSlot({ task, schedules: recorded, before: slot }, io.store, call) : null
-      const schedules = withSchedule(recorded, schedule, slot, lastSlot) ?? recorded
-      // This signal limits all pages together, so that a task of many rows does not hold up the own slot for longer.
-      const deps = { store: io.store, clock: io.clock, pageTimeoutMs, signals: [call.signal] }
-      return oldestOf(io.findMissed({ ...record, task, schedules }, range, deps))
-    }
-    return await askWithin(limit, io, find).catch(ifHalted(NOTHING))
-  } catch (error) {
-    return warnOfSchedule(error, io)
+  const ms = settings.ledgerTimeoutMs
+  const find = async (call: CallOptions) => {
+    const isSwitch = otherScheduleAt(recorded, schedule, slot) !== null
+    const lastSlot = isSwitch ? await findLastSlot({ task, schedules: recorded, before: slot }, io.store, call) : null
+    const schedules = withSchedule(recorded, schedule, slot, lastSlot) ?? recorded
+    // This signal limits all pages together, so that a task of many rows does not hold up the own slot for longer.
+    const deps = { store: io.store, clock: io.clock, pageTimeoutMs: ms, signals: [call.signal] }
+    return oldestOf(io.findMissed({ ...record, task, schedules }, range, deps))
   }
+  const found = askWithin({ ms, halt: io.stop }, io, find).catch(ifHalted(NOTHING))
+  return found.catch((error: unknown) => warnOfSchedule(error, io))
 }
 
 /** An old schedule that cannot be read must not prevent the run of today, so it is only logged. Throws any other error. */

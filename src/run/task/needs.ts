@@ -127,12 +127,7 @@ function upstreamReader(own: string, given: ReadSettings, io: RecordIo) {
  * Returns the names, with its tasks instead of each prefix. Throws `UnknownUpstreamError` if a prefix has none, and a usage error as
  * `readNeeds` does.
  */
-async function findUpstreams(
-  request: SlotRequest,
-  names: readonly string[],
-  reader: UpstreamReader,
-  now: Instant,
-): Promise<readonly string[]> {
+async function findUpstreams(request: SlotRequest, names: readonly string[], reader: UpstreamReader, now: Instant) {
   if (names.length === 0) return []
   const all = new Set<string>()
   for (const name of names) {
@@ -157,13 +152,8 @@ async function listTasks({ ledgerTimeoutMs }: ReadSettings, io: RecordIo) {
 }
 
 /** Throws a usage error if one of the tasks comes after `task`, also by others. A role may be denied the records of those. */
-async function checkCircle(
-  task: string,
-  after: readonly string[],
-  { read, inCircle }: UpstreamReader,
-  now: Instant,
-): Promise<void> {
-  const tasks = await inCircle()
+async function checkCircle(task: string, after: readonly string[], reader: UpstreamReader, now: Instant) {
+  const tasks = await reader.inCircle()
   const paths = after.filter((name) => name !== SELF).map((name) => [name])
   const seen = new Set<string>()
   for (const path of paths) {
@@ -174,7 +164,7 @@ async function checkCircle(
     }
     if (seen.has(last)) continue
     seen.add(last)
-    const record = await read(last).catch(nullIfDenied)
+    const record = await reader.read(last).catch(nullIfDenied)
     // It is not due, and no prefix stands for it.
     if (record !== null && isRetired(record, now)) continue
     const next = tasksAfter(record?.expectations?.after ?? [], last, tasks)

@@ -141,7 +141,9 @@ async function isOld(claimedSlot: ClaimedSlot): Promise<boolean> {
   const until = latestDueSlot(claimedSlot) + 1
   const query = { kind: 'task', task: request.task, since: slot + 1, until, limit: NEWEST_ROWS } as const
   const page = await askOrWarn((call) => io.store.list(query, call), claimedSlot)
-  return page === null || page.rows.some(hasScheduledRun)
+  // A run that started nothing may have been refused because of its schedule, and has stated nothing then.
+  const hasRun = (row: StoredRow) => readableRow(row)?.attempts.some((one) => isOfScheduler(one) && hasStarted(one))
+  return page === null || page.rows.some(hasRun)
 }
 
 /** Returns the changed record with `lastSlot`. Null: the ledger did not answer, and the run states nothing. */
@@ -172,11 +174,6 @@ export async function findLastSlot(
     .map(readableRow)
     .find((row) => row?.attempts.some(isOfScheduler) && isSameSpec(row.schedule, inForce))
   return own?.slot ?? null
-}
-
-/** A run that started nothing does not count. It may have been refused because of its schedule, and has stated nothing then. */
-function hasScheduledRun(row: StoredRow): boolean {
-  return readableRow(row)?.attempts.some((attempt) => isOfScheduler(attempt) && hasStarted(attempt)) ?? false
 }
 
 function writeOrWarn(record: TaskRecord, version: ReadRecord['version'], claimedSlot: ClaimedSlot) {
