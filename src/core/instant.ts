@@ -10,10 +10,6 @@ const ISO_INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?
 export function parseInstant(text: string, name = 'time'): Instant {
   const match = ISO_INSTANT.exec(text)
   if (match === null) {
-    const unix = /^\d{10}(?:\d{3})?$/.test(text) ? Number(text.padEnd(13, '0')) : null
-    if (unix !== null) throw usageError(`${name} ${quote(text)} looks like Unix time. Write ${formatInstant(unix)}.`)
-    const usual = text.trim().toUpperCase()
-    if (ISO_INSTANT.test(usual)) throw usageError(`${name} ${quote(text)} is not a valid instant. Write ${usual}.`)
     const what = /^\d{4}-\d{2}-\d{2}[T ][\d:.]+$/.test(text) ? 'has no offset' : 'is not a valid instant'
     throw usageError(
       `${name} ${quote(text)} ${what}. Use ISO 8601 with Z or an offset, such as 2026-11-24T03:00:00Z or 2026-11-24T12:00:00+09:00.`,

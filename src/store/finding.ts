@@ -41,6 +41,17 @@ export function notOk(what: string, wrong: ErrorKind, text: string): SetupFindin
   return { what, wrong, text }
 }
 
+/** The server is ahead by a time in this range. Two hosts may differ by `skewMs`, so each may be off by half of it. */
+export function clockFinding(leastMs: number, mostMs: number, skewMs: number): SetupFinding {
+  const offset = (leastMs + mostMs) / 2
+  const off = `about ${Math.round(Math.abs(offset) / 1000)}s ${offset > 0 ? 'behind' : 'ahead of'} the server's clock`
+  if (leastMs > skewMs / 2 || mostMs < -skewMs / 2) {
+    const text = `${off}, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
+    return notOk('clock', 'usage', text)
+  }
+  return ok('clock', `${leastMs <= 0 && mostMs >= 0 ? "equal to the server's clock" : off}, within a second`)
+}
+
 /** Returns the finding for a `LedgerError`, with `more` as what else to do. Throws any other error again. */
 export function wrong(what: string, error: unknown, more = ''): SetupFinding {
   if (!(error instanceof LedgerError)) throw error

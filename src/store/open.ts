@@ -57,8 +57,6 @@ const LEDGERS = {
     read(address) {
       const rest = address.slice('dynamodb:'.length)
       if (rest === 'TABLE') throw wrongName(address, 'Replace TABLE with the name of your table.')
-      const table = rest.replace(/^\/+/, '')
-      if (table !== rest && TABLE_NAME.test(table)) throw wrongName(address, `Remove the //: dynamodb:${table}`)
       if (VARIABLE.test(rest)) throw wrongName(address, NOT_REPLACED)
       if (TABLE_NAME.test(rest) || TABLE_ARN.test(rest)) return rest
       throw wrongName(
@@ -180,19 +178,8 @@ export function hideSecret(address: string): string {
 export function readLedgerAddress(address = '') {
   const kind = kindOf(address)
   if (kind !== undefined) return { kind, place: LEDGERS[kind].read(address) }
-  if (TABLE_ARN.test(address)) throw wrongName(address, 'Write dynamodb: before the ARN.')
-  if (address.startsWith('arn:'))
-    throw wrongName(address, 'Use dynamodb: and the ARN of the table, which ends with :table/TABLE.')
-  const [other = ''] = /^(?:jdbc|sqlite3?):(?:\/\/)?/.exec(address) ?? []
-  if (other !== '') {
-    const form = other.startsWith('jdbc')
-      ? LEDGERS.postgres.form
-      : `file:${withoutSecret(address.slice(other.length)) || 'PATH'}`
-    throw wrongName(address, `Use ${form}.`)
-  }
   if (address === '') throw usageError(`store is not set. Set --store or CRONLEDGER_STORE to ${ledgerForms()}.`)
-  const isPath = /^[./].*[^/]$/.test(address) && !/[@=]/.test(address)
-  throw wrongName(address, isPath ? `If it is the file of a ledger, use file:${address}.` : `Use ${ledgerForms()}.`)
+  throw wrongName(address, `Use ${ledgerForms()}.`)
 }
 
 function wrongName(name: string, why: string): LedgerError {

@@ -42,9 +42,6 @@ it('parseInstant says what is wrong', () => {
   expect(() => parseInstant('2026-11-24T03:00:00', 'event time')).toThrow(
     'event time "2026-11-24T03:00:00" has no offset. Use ISO 8601 with Z or an offset',
   )
-  for (const text of [' 2026-11-24T03:00:00Z ', '2026-11-24t03:00:00z']) {
-    expect(() => parseInstant(text)).toThrow(' is not a valid instant. Write 2026-11-24T03:00:00Z.')
-  }
   expect(() => parseInstant('2026-02-30T03:00:00Z')).toThrow('time "2026-02-30T03:00:00Z" is not a valid date and time')
   expect(() => parseInstant('2201-02-03T03:00:00Z')).toThrow('Use the years 1970 to 2199')
   expect(() => parseInstant('\u001b[2J\u009b1A\u202e')).toThrow('time "\\u001b[2J\\u009b1A\\u202e"')

@@ -7,7 +7,7 @@ import { listed } from '../../format/text.ts'
 import type { Sink } from '../../process/log/sink.ts'
 import type { Stops } from '../../process/signals.ts'
 import { ledgerForms } from '../../store/open.ts'
-import { DASHES, isOtherName, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
+import { DASHES, isSplit, type Line, type Stray, unexpectedArgument, unknownOption } from './mistakes.ts'
 import { type CommandHelp, valueName, variableOf } from './options.ts'
 import { type OptionValue, readValue } from './values.ts'
 
@@ -35,7 +35,7 @@ export function readOptions<Table extends OptionTable>(
       return [name, readOption(flag, spec, given, env)]
     }),
   )
-  checkRequired(command.options, values, rest, env)
+  checkRequired(command.options, values, rest)
   return values as Values<Table>
 }
 
@@ -174,12 +174,7 @@ function noValue(flag: string, spec: OptionSpec): LedgerError {
 }
 
 /** Throws a usage error that names all required options without a value. `rest` may have one, in the wrong place. */
-function checkRequired(
-  options: OptionTable,
-  values: Values<OptionTable>,
-  rest: readonly string[] | null,
-  env: Environment,
-): void {
+function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: readonly string[] | null): void {
   const missing = Object.entries(options).flatMap(([name, spec]) =>
     spec.required && values[name] === undefined ? [{ flag: optionName(name), spec }] : [],
   )
@@ -190,16 +185,10 @@ function checkRequired(
     )
   }
   if (missing.length === 0) return
-  const own = new Set(Object.keys(options).map(variableOf))
-  const set = Object.keys(env).filter((name) => env[name] && name.startsWith(variableOf('')) && !own.has(name))
-  const misspelt = missing.flatMap(({ flag }) => {
-    const near = set.find((name) => isOtherName(name.slice(variableOf('').length), flag))
-    return near === undefined ? [] : [` ${near} is set. Did you mean ${variableOf(flag)}?`]
-  })
   // The word LEDGER does not say how one is written.
   const ledger = missing.some(({ flag }) => flag === 'store') ? ` A ledger is ${ledgerForms()}.` : ''
   const list = (text: (one: (typeof missing)[number]) => string) => listed(missing.map(text), 'and')
   throw usageError(
-    `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${misspelt.join('')}${ledger}`,
+    `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${ledger}`,
   )
 }

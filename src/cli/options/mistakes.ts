@@ -28,12 +28,6 @@ export function otherName(name: string, has: (option: string) => boolean): strin
   return found?.[0] ?? null
 }
 
-/** Returns whether the name of a variable, without its prefix, probably means an option. */
-export function isOtherName(variable: string, option: string): boolean {
-  const name = variable.toLowerCase().replaceAll('_', '-')
-  return otherName(name, (one) => one === option) !== null || nearest(name, [option]) !== null
-}
-
 /** The hyphens of an option, or the long dash that a word processor makes of them. */
 export const DASHES = /^[-\u2010-\u2015\u2212]+/
 

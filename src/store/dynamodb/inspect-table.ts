@@ -2,7 +2,16 @@ import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { LedgerError, usageError } from '../../core/errors.ts'
 import { isRecord } from '../../core/objects.ts'
 import type { Environment } from '../../core/types.ts'
-import { type InspectSettings, look, notOk, ok, PROTECTION, type SetupFinding, wrong } from '../finding.ts'
+import {
+  clockFinding,
+  type InspectSettings,
+  look,
+  notOk,
+  ok,
+  PROTECTION,
+  type SetupFinding,
+  wrong,
+} from '../finding.ts'
 import type { CallOptions } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions, endpointVariableOf } from './client.ts'
 import { isByPolicy, nameOfCause } from './errors.ts'
@@ -184,15 +193,4 @@ function watchClock({ client }: Dynamo, { now, skewMs }: InspectSettings): () =>
     { step: 'deserialize', priority: 'low', name: 'watchClock' },
   )
   return () => finding
-}
-
-/** The server is ahead by a time in this range. Two hosts may differ by `skewMs`, so each may be off by half of it. */
-function clockFinding(leastMs: number, mostMs: number, skewMs: number): SetupFinding {
-  const offset = (leastMs + mostMs) / 2
-  const off = `about ${Math.round(Math.abs(offset) / 1000)}s ${offset > 0 ? 'behind' : 'ahead of'} the server's clock`
-  if (leastMs > skewMs / 2 || mostMs < -skewMs / 2) {
-    const text = `${off}, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
-    return notOk('clock', 'usage', text)
-  }
-  return ok('clock', `${leastMs <= 0 && mostMs >= 0 ? "equal to the server's clock" : off}, within a second`)
 }

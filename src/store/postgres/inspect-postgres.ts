@@ -1,4 +1,4 @@
-import { type InspectSettings, notOk, ok, type SetupFinding, wrong } from '../finding.ts'
+import { clockFinding, type InspectSettings, notOk, ok, type SetupFinding, wrong } from '../finding.ts'
 import type { Columns } from '../sql-rows.ts'
 import type { CallOptions } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
@@ -20,6 +20,9 @@ const SERVER = `SELECT current_setting('server_version') AS version, pg_is_in_re
   (SELECT count(*) FROM pg_stat_replication)::int AS standbys,
   (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`
 
+/** A clock is compared to the second. */
+const HALF_SECOND_MS = 500
+
 /** Inspects everything that a ledger in PostgreSQL needs, and changes nothing. */
 export async function* inspectPostgres(
   name: string,
@@ -40,7 +43,8 @@ export async function* inspectPostgres(
     const encoding = String(server['encoding'])
     if (encoding !== 'UTF8') yield notOk('encoding', 'shape', encodingText(encoding))
     yield durabilityFinding(server)
-    yield clockFinding(Number(server['now']) - (sent + answered) / 2, settings.skewMs)
+    const clock = Number(server['now'])
+    yield clockFinding(clock - answered - HALF_SECOND_MS, clock - sent + HALF_SECOND_MS, settings.skewMs)
 
     what = 'table'
     const columns = await ask(
@@ -90,17 +94,6 @@ function durabilityFinding(server: Columns): SetupFinding {
   if (synchronous !== '') return ok(what, 'a claim is on a synchronous standby before the batch starts')
   const failover = 'after a failover, the last claims before it can be gone, and their batches run twice'
   return ok(what, `on the disk of the server${standbys === 0 ? '' : `. Its standbys are asynchronous: ${failover}`}`)
-}
-
-/** Two hosts may differ by `skewMs`, so each of them may be off by half of that. */
-function clockFinding(offsetMs: number, skewMs: number): SetupFinding {
-  const seconds = Math.round(Math.abs(offsetMs) / 1000)
-  const off = `about ${seconds}s ${offsetMs > 0 ? 'behind' : 'ahead of'} the server's clock`
-  if (Math.abs(offsetMs) > skewMs / 2 + 1000) {
-    const text = `${off}, but --skew allows only ${skewMs / 1000}s between two hosts. Set the clock of this host (NTP).`
-    return notOk('clock', 'usage', text)
-  }
-  return ok('clock', seconds === 0 ? "equal to the server's clock, within a second" : off)
 }
 
 async function indexFinding(postgres: Postgres, call: CallOptions): Promise<SetupFinding> {

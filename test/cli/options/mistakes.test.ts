@@ -246,10 +246,3 @@ test.each([
 ])('%s %j: what to do', (command, argv, message) => {
   expect(mistake(command, argv)).toBe(message)
 })
-
-test.each([
-  ['CRONLEDGER_TASKS', 'CRONLEDGER_TASK'],
-  ['CRONLEDGER_CRON', 'CRONLEDGER_SCHEDULE'],
-])('the variable %s is named if the option that it means is missing', (name, meant) => {
-  expect(mistake('run', [], { [name]: 'x' })).toContain(` ${name} is set. Did you mean ${meant}?`)
-})
