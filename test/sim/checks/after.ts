@@ -1,6 +1,7 @@
 import type { Row } from '../../../src/core/types.ts'
 import { HOUR_MS, MINUTE_MS } from '../day.ts'
 import type { Observed, RowRead, Story, Write } from '../observed.ts'
+import { isReopened } from './ranges.ts'
 
 // The promises about runs that come after other slots. Like check.ts, this file shares no code with the rules.
 
@@ -65,11 +66,11 @@ function isMet(row: Row | undefined): boolean {
   return row?.state === 'SKIPPED' && row.resolutions.findLast(({ state }) => state === 'SKIPPED')?.by !== 'cronledger'
 }
 
-/** Returns whether a later run that had the slot in its range had completed with one of these writes. */
-function isCovered({ of, day }: Needed, isKnown: (write: Write) => boolean): boolean {
+/** Returns the writes with which a later run that had the slot in its range completed. */
+function coversOf({ of, day }: Needed): readonly Write[] {
   const slot = of.firstMs + day * of.everyMs
-  const isDone = (write: Write) => isKnown(write) && covers(write.row, slot)
-  return [...of.writes].some(([by, applied]) => by > day && applied.some(isDone))
+  const later = [...of.writes].filter(([by]) => by > day)
+  return later.flatMap(([, applied]) => applied.find(({ row }) => covers(row, slot)) ?? [])
 }
 
 function covers({ attempts, resolutions }: Row, slot: number): boolean {
@@ -95,7 +96,7 @@ function checkStart(story: Story, observed: Observed, say: Say): void {
     const { of, day } = needed
     const seen = seenBefore(work.order, needed, story)
     const isDone = seen.some((row) => isMet(row) || isOff(needed, row, work.order))
-    if (!isDone && !isCovered(needed, ({ order }) => order < work.order))
+    if (!isDone && !coversOf(needed).some(({ order }) => order < work.order))
       say('a run waits for the slots before it', `${story.runId} started before slot ${day} of ${of.task}`)
   }
   const attempts = observed.finals.get(story.day)?.attempts.filter(({ runId }) => runId === story.runId) ?? []
@@ -119,7 +120,9 @@ function checkBlocked(story: Story, observed: Observed, say: Say): void {
   const isMissing = (needed: Needed) => {
     const applied = needed.of.writes.get(needed.day) ?? []
     const isNew = applied.some((write) => !isEarly(write) && write.atMs <= answer.atMs)
-    return isNew || !(isMet(applied.findLast(isEarly)?.row) || isCovered(needed, isEarly))
+    // An operator may have decided since that it failed.
+    const isCovered = (by: Write) => isEarly(by) && !isReopened(needed.day, by.order, needed.of)
+    return isNew || !(isMet(applied.findLast(isEarly)?.row) || coversOf(needed).some(isCovered))
   }
   if (!neededBy(story, observed).some(isMissing)) say('a run that may start does', `${runId} was blocked by nothing`)
 }

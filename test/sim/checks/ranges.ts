@@ -86,7 +86,7 @@ function wordOn(day: number, observed: Observed): Write | undefined {
 }
 
 /** Returns whether an operator decided after `order` that a slot has failed. */
-function isReopened(day: number, order: number, { writes }: Observed): boolean {
+export function isReopened(day: number, order: number, { writes }: Observed): boolean {
   return (writes.get(day) ?? []).some(
     (write, at, all) =>
       write.order > order &&
