@@ -4,7 +4,18 @@ import type { Instant } from '../../core/types.ts'
 import type { Incident, IncidentTask } from '../../verdict/incidents.ts'
 import { CAUSES, type IncidentCause } from '../../verdict/judge.ts'
 import { briefTime, spanTime } from '../local-time.ts'
-import { alignedLines, cut, lineWidthOf, painted, RED, type Screen, widthOf, widthsOf, YELLOW } from '../table.ts'
+import {
+  alignedLines,
+  brokenLines,
+  cut,
+  lineWidthOf,
+  painted,
+  RED,
+  type Screen,
+  widthOf,
+  widthsOf,
+  YELLOW,
+} from '../table.ts'
 import { counted, printable } from '../text.ts'
 import { countsText, findingDetail, whyFailed } from './finding.ts'
 
@@ -69,6 +80,7 @@ function countsOf(counts: IncidentTask['counts']): string {
 const MOST_ROWS = 20
 const OTHERS = 'Other problems'
 const BOLD = 1
+const [ROW_INDENT, REASON_INDENT] = ['    ', '      ']
 
 interface FoundTask {
   readonly incident: Incident
@@ -94,35 +106,31 @@ export function incidentLines(incidents: readonly Incident[], screen: Screen, no
     const space = before === undefined ? [] : ['']
     if (!isShared(incident)) {
       const isFirst = indent !== '' && before !== undefined && isShared(before)
-      return [...(isFirst ? [...space, OTHERS] : []), line, detailLine(own, `${indent}  `, screen)]
+      const detail = rows.length === 1 ? wholeDetail(own, screen) : [detailLine(own, `${indent}  `, screen)]
+      return [...(isFirst ? [...space, OTHERS] : []), line, ...detail]
     }
-    const facts = incidentFacts(incident).map((text) => cutLine(text, screen, indent))
+    const facts = incidentFacts(incident).flatMap((text) => factLines(text, screen))
     return [...(incident === before ? [] : [...space, titleLine(incident, screen, now), ...facts]), line]
   })
 }
 
 /** As above, owner by owner, those with the gravest problems first. */
 function foldedLines(found: readonly FoundTask[], screen: Screen, now: Instant): readonly string[] {
-  const parts = [...groupedBy(found, ({ incident }) => (isShared(incident) ? incident : null))].map(
-    ([incident, ofPart]) => ({
-      incident,
-      owners: [...groupedBy(ofPart, ({ own }) => own.owner).values()].sort(byGravity).map((ofOwner) => ({
-        head: ownerLine(ofOwner, screen),
-        rows: alikeOf(ofOwner),
-      })),
-    }),
-  )
-  const all = parts.flatMap(({ owners }) => owners.flatMap(({ rows }) => rows))
-  const lines = alignedRows(all, narrower(screen, '    '), now).values()
-  return parts.flatMap(({ incident, owners }, index) => [
-    ...(index === 0 ? [] : ['']),
-    incident === null ? OTHERS : titleLine(incident, screen, now),
-    ...(incident?.says ? [cutLine(incident.says, screen, '  ')] : []),
-    ...owners.flatMap(({ head, rows }) => [
-      head,
-      ...rows.flatMap((row) => [`    ${lines.next().value}`, ...reasonLines(row, screen)]),
-    ]),
-  ])
+  const parts = groupedBy(found, ({ incident }) => (isShared(incident) ? incident : null))
+  return [...parts].flatMap(([incident, ofPart], index) => {
+    const owners = [...groupedBy(ofPart, ({ own }) => own.owner).values()].sort(byGravity)
+    const rows = owners.map(alikeOf)
+    const lines = alignedRows(rows.flat(), narrower(screen, ROW_INDENT), now).values()
+    return [
+      ...(index === 0 ? [] : ['']),
+      incident === null ? OTHERS : titleLine(incident, screen, now),
+      ...(incident?.says ? factLines(incident.says, screen) : []),
+      ...owners.flatMap((ofOwner, place) => [
+        ownerLine(ofOwner, screen),
+        ...(rows[place] ?? []).flatMap((row) => [`${ROW_INDENT}${lines.next().value}`, ...reasonLines(row, screen)]),
+      ]),
+    ]
+  })
 }
 
 function byGravity(one: readonly FoundTask[], other: readonly FoundTask[]): number {
@@ -175,7 +183,7 @@ function problemsOfAll({ first: { own }, tasks }: Alike): string {
     const [least, most] = [Math.min(...numbers), Math.max(...numbers)]
     return `${least === most ? '' : `${least} to `}${most} ${kind}`
   })
-  return each.join(', ') + (tasks.length > 1 ? ' each' : '') + blockedText(own)
+  return each.join(', ') + (tasks.length > 1 ? ' each' : '')
 }
 
 function namesWithin(tasks: readonly IncidentTask[], room: number): string {
@@ -200,12 +208,14 @@ function whenOf({ first: { incident, own }, tasks }: Alike, now: Instant): strin
   return isPair ? text.replace(' to ', ' and ') : text
 }
 
-/** Returns why the tasks of a row failed, or else what was found of a single one. */
+/** Returns what the tasks of a row wait for or why they failed, or else what was found of a single one. */
 function reasonLines({ first: { incident, own }, tasks }: Alike, screen: Screen): readonly string[] {
-  const reason = whyFailed(own.newest)
-  if (isShared(incident) || own.newest.kind === 'missed') return []
-  if (reason !== null) return [cutLine(latest(own, reason), screen, '      ')]
-  return tasks.length === 1 ? [detailLine(own, '      ', screen)] : []
+  const { blockedBy, newest } = own
+  if (blockedBy !== undefined) return [cutLine(`blocked by ${blockedBy}`, screen, REASON_INDENT)]
+  if (isShared(incident) || newest.kind === 'missed') return []
+  const reason = whyFailed(newest)
+  if (reason !== null) return [cutLine(latest(own, reason), screen, REASON_INDENT)]
+  return tasks.length === 1 ? [detailLine(own, REASON_INDENT, screen)] : []
 }
 
 function narrower(screen: Screen, indent: string): Screen {
@@ -216,6 +226,10 @@ function cutLine(text: string, { columns }: Screen, indent = ''): string {
   return cut(`${indent}${printable(text)}`, columns ?? Number.POSITIVE_INFINITY)
 }
 
+function factLines(text: string, { columns }: Screen): readonly string[] {
+  return brokenLines(printable(text).split(' '), columns, '  ')
+}
+
 function titleLine(incident: Incident, screen: Screen, now: Instant): string {
   return painted(cutLine(incidentTitle(incident, now), screen), screen.color ? COLORS[incident.cause] : undefined)
 }
@@ -224,18 +238,19 @@ function isShared({ tasks }: Incident): boolean {
   return tasks.length > 1
 }
 
-function blockedText({ blockedBy }: IncidentTask): string {
-  return blockedBy === undefined ? '' : `, blocked by ${blockedBy}`
-}
-
 function cellsOf({ own, incident }: FoundTask, now: Instant) {
-  const { task, owner = '' } = own
+  const { task, counts, blockedBy, owner = '' } = own
+  const blocked = blockedBy === undefined ? '' : `, blocked by ${blockedBy}`
   return [
     { text: task },
-    { text: countsOf(own.counts) + blockedText(own), color: COLORS[incident.cause] },
+    { text: countsOf(counts) + blocked, color: COLORS[incident.cause] },
     { text: spanOf(own, now) },
     { text: owner },
   ]
+}
+
+function wholeDetail(own: IncidentTask, { columns }: Screen): readonly string[] {
+  return brokenLines(printable(latest(own, findingDetail(own.newest))).split(' '), columns, '  ')
 }
 
 /** Why it failed is what a narrow screen has room for. */

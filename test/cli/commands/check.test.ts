@@ -196,7 +196,8 @@ describe('on a terminal', () => {
     const count = 59 * 24 * 60
     expect(lines).toEqual([
       `minutes  ${count} missed  01-01 00:00 to 02-28 23:59 UTC`,
-      expect.stringMatching(/^ {2}latest: was due .*…$/),
+      expect.stringMatching(/^ {2}latest: was due .* recorded at$/),
+      '    all',
       ...['', 'minutes:', '  list these slots:', expect.stringMatching(/^ {4}cronledger rerun .* \\$/)],
       ...Array.from({ length: 6 }, () => expect.any(String)),
       ...['', GUIDE, '', `${count} slots need attention: ${count} missed`, ''],
@@ -249,11 +250,11 @@ describe('an outage of 27 tasks of three teams, and two other problems', () => {
       'Outage 11-25 15:00 to 17:00 JST · 27 tasks · 55 slots',
       '  all 12 failed (exit code 3)',
       '  Payments · 8 tasks · 17 slots',
-      '    6 tasks  2 to 3 missed each  15:00 to 17:00             p/夜間-0, …',
+      '    6 tasks  2 to 3 missed each  15:00 to 17:00   p/夜間-0, p/夜間-12, …',
     ])
-    expect(lines).toContain('    5 tasks  2 missed each       15:00 and 16:00            n/夜間-11, …')
+    expect(lines).toContain('    5 tasks  2 missed each       15:00 and 16:00  n/夜間-11, n/夜間-15, …')
     expect(lines.slice(-8)).toEqual([
-      ...['  No owner · 1 task · 2 slots', '    1 task   2 failed            11-25 21:00 and 22:00 JST  x/late-1'],
+      ...['  No owner · 1 task · 2 slots', '    1 task  2 failed  11-25 21:00 and 22:00 JST  x/late-1'],
       ...['      latest: failed (exit code 3)'],
       ...['To see what to do about each task, add --commands, or check one task.', GUIDE],
       ...['59 slots need attention: 43 missed, 16 failed', 'To print the script that runs them:', `  ${REPAIR}`],

@@ -129,7 +129,7 @@ test('an overdue slot is overdue while it runs, everywhere, and not after it has
     ),
     ...['', 'nightly:'],
     expect.stringMatching(/^ {2}see why it is overdue: {2}cronledger show .* --slot 2026-11-24T03:00:00Z$/),
-    ...['', '1 slot needs attention: 1 overdue', expect.stringMatching(/^Guide: /), ''],
+    ...['', expect.stringMatching(/^Guide: /), '', '1 slot needs attention: 1 overdue', ''],
   ])
   const status = async (...args: readonly string[]) => (await call('05:05', args)).stdout
   expect(await status('show', 'nightly', '--slot', 'latest')).toMatch(/\n {2}status +overdue\n/)
