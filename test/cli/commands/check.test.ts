@@ -309,7 +309,7 @@ describe('an outage of 27 tasks of three teams, and two other problems', () => {
 })
 
 test.each([
-  [['--schedule', '@daily'], /check has no option --schedule, because .*: cronledger declare/],
+  [['--schedule', '@daily'], /unknown option --schedule\. See cronledger check --help\./],
   [['--until', '2026-01-01'], /--until "2026-01-01" is more than 7d ago, where the range begins\. Give --since, too\./],
   [['--since', 'last week'], /--since "last week" is not a valid time/],
 ])('check %j: 64, one line', async (args, message) => {

@@ -136,7 +136,7 @@ test('an overdue slot is overdue while it runs, everywhere, and not after it has
   expect(JSON.parse(await status('show', 'nightly', '--slot', 'latest', '--json')).status).toBe('overdue')
   expect(JSON.parse(await status('history', '--status', 'overdue', '--json'))).toMatchObject([{ status: 'overdue' }])
   expect(await status('history', '--status', 'running,overdue')).toContain('overdue         1     2h 5m')
-  expect(await status('history', '--format', 'csv')).toContain(',overdue,PENDING,')
+  expect(await status('history', '--format', 'csv')).toContain(',overdue,,PENDING,')
   expect(JSON.parse(await status('tasks', '--json'))[0].last.status).toBe('overdue')
   await writeFile(fifo, 'go on')
   await running.ended
