@@ -90,6 +90,8 @@ export interface HealthOptions extends ReadOptions {
 export interface CheckOptions extends HealthOptions {
   /** Called if a duplicate in one of the newest ten slots of a task came from another place: an AWS account, cluster, namespace and so on. */
   readonly emitTwin?: ((twin: Twin) => void) | undefined
+  /** Called for each slot, newest first, and says whether it is yielded. The slots of up to 16 tasks are mixed. */
+  readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
   /** Only the findings that arose in this last span, in milliseconds. Default: all. */
   readonly newMs?: number | undefined
 }

@@ -9,7 +9,14 @@ import { expectedTimes } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
 import type { Instant, Key, Status } from '../core/types.ts'
 import { factsOf } from '../verdict/found.ts'
-import { FINDINGS, isFinding, NO_FINDINGS, type TaskFinding, type TaskHealth } from '../verdict/judge.ts'
+import {
+  FINDINGS,
+  isFinding,
+  type JudgedSlot,
+  NO_FINDINGS,
+  type TaskFinding,
+  type TaskHealth,
+} from '../verdict/judge.ts'
 import { concurrently } from './concurrently.ts'
 import { parseSchedules } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
@@ -23,6 +30,8 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly newMs?: number | undefined
   readonly only?: ((task: KnownTask) => boolean) | undefined
   readonly progress: (task: string, slot: Instant) => void
+  /** Called for each slot of a task, newest first. `isFound`: the check yields it. */
+  readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
   /** Called once for a task of whose newest slots a duplicate came from another place. */
   readonly emitTwin?: ((twin: Twin) => void) | undefined
 }
@@ -78,8 +87,11 @@ export async function* checkTask(
   deps: HistoryDeps,
 ): AsyncGenerator<TaskFinding, void> {
   const { now, newMs } = settings
-  for await (const one of checkedSlots(known, settings, deps))
-    if (isFinding(one) && (newMs === undefined || isNew(FINDINGS[one.kind].aroseAt(one), now, newMs))) yield one
+  for await (const one of checkedSlots(known, settings, deps)) {
+    const isFound = isFinding(one) && (newMs === undefined || isNew(FINDINGS[one.kind].aroseAt(one), now, newMs))
+    settings.emitSlot?.(one, isFound)
+    if (isFound) yield one
+  }
 }
 
 /** Yields nothing for a retired task without findings. Throws as `checkedSlots` does. */
@@ -128,7 +140,7 @@ export async function* taskHealth(
 }
 
 /** A finding that arises while the check reads the ledger is left to the next check, otherwise both would report it. */
-function isNew(arose: Instant, now: Instant, newMs: number): boolean {
+export function isNew(arose: Instant, now: Instant, newMs: number): boolean {
   return arose > now - newMs && arose <= now
 }
 

@@ -13,7 +13,7 @@ import { SETTINGS } from '../run/settings-table.ts'
 import { causeText } from '../verdict/endings.ts'
 import type { EventVerdict } from '../verdict/verdict.ts'
 import type { CommandContext, Values } from './options/arguments.ts'
-import { openNotify } from './options/notify.ts'
+import { type Notify, openNotify } from './options/notify.ts'
 import { RUN_KINDS } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 
@@ -28,6 +28,7 @@ export function openReporter(
   const spans = openSpanSender(env)
   const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
   let last: RunContext | null = null
+  let isRange = false
 
   function write(line: string | null): void {
     if (line !== null) sink.write(line)
@@ -52,6 +53,7 @@ export function openReporter(
       write(metrics !== null && event.event === 'ended' ? `\n${metrics}` : metrics)
       sendSpan(event, context)
       if (notify === null) return
+      if (isRange && event.event === 'ended' && entry.fields?.['recovered'] === true) return
       const { task, window, schedule } = context
       const object = logObject(event, context, now, entry)
       const hasFailed = event.event === 'ended' && object.event === 'failed'
@@ -59,6 +61,14 @@ export function openReporter(
         ...{ task, slot: window.slot, timezone: schedule.zone, owner: context.owner },
         cause: hasFailed ? causeText(event.ending) : object.message,
       })
+    },
+    /**
+     * Leaves out what a run says of its slot when it is repaired, and returns what then tells about all. Null: nothing does, because
+     * there are no notifications, or the operator chose their kinds.
+     */
+    beginRange(): Notify | null {
+      isRange = notify !== null && values.notifyOn === undefined
+      return isRange ? notify : null
     },
     /** Waits for the notifications and spans that are on their way, but not longer than a stop allows. Never throws. */
     async end(): Promise<void> {

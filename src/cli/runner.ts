@@ -44,7 +44,7 @@ export function openRunner(
       `the batch command is still the placeholder ${quote(file)}. Replace it with the command of the batch.`,
     )
   const command: CommandOptions = { argv: [file, ...args], env, stops, timeoutMs: values.timeoutMs ?? null }
-  const { emit, end, format } = openReporter(values, context)
+  const { emit, end, format, beginRange } = openReporter(values, context)
   const shellWord = shellWordWarning(command.argv, values.strict === true)
   const warnings = [misspeltVariables(name, values, env), shellWord, deliveryNote(env)].filter((text) => text !== null)
   // This log callback is the only place that knows whether the log has the error of a run already.
@@ -61,6 +61,7 @@ export function openRunner(
     ledger,
     format,
     end,
+    beginRange,
     /** Reports the run. A `LedgerError` that prevents its start is reported, too, and is the result. */
     run: (asked: RunOptions): Promise<RunOutcome<null> | LedgerError> => {
       const { options, warnings: ofRange } = withoutOverlap(asked, context.argv)

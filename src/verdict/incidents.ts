@@ -77,36 +77,36 @@ export interface Streak extends Omit<IncidentTask, 'from' | 'fromZone' | 'counts
   readonly texts: Map<string, number>
   from: Instant
   fromZone: string
+  /** When the last of its slots was repaired. Null: one of them is not. */
+  endedAt: Instant | null
 }
 
 /** Returns how many tasks were due in a span. */
 export type CountDue = (from: Instant, to: Instant) => number
 
-/**
- * Collects incidents. The findings must come task by task, and newest first for each task. Without `countDue`, three tasks are
- * enough.
- */
+/** Collects incidents. The findings of a task must come newest first. Without `countDue`, three tasks are enough. */
 export function collectIncidents(countDue: CountDue = () => 0) {
-  const streaks: Streak[] = []
-  let open = new Map<string, Streak>()
-  let task = ''
+  const found: Streak[] = []
+  const open = new Map<string, Streak>()
   const all = () => {
+    // The slots of several tasks may have come mixed.
+    const streaks = found.toSorted((one, other) => (one.task < other.task ? -1 : Number(one.task > other.task)))
     const blocked = blockedStreaks(streaks)
     const others = new Set([...blocked.values()].flat())
     const roots = streaks.filter((streak) => !others.has(streak))
     return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked, countDue))
   }
   return {
-    /** Returns the problems that the finding is one of, which belong to one incident. */
-    add(found: TaskFinding): Streak {
-      if (found.task !== task) open = new Map()
-      task = found.task
-      const { kind, slot, owner, schedule } = found
-      const cause = causeOf(found)
-      const { blockedBy = null } = found
-      const like = `${cause} ${blockedBy?.task}`
+    /**
+     * Returns the problems that the finding is one of, which belong to one incident. `endedAt`: when it was repaired since. Null:
+     * it was not.
+     */
+    add(finding: TaskFinding, endedAt: Instant | null = null): Streak {
+      const { kind, slot, owner, schedule, task, blockedBy = null } = finding
+      const cause = causeOf(finding)
+      const like = `${task} ${cause} ${blockedBy?.task}`
       let streak = open.get(like)
-      if (streak === undefined || (streak.from - slot > GAP_MS && streaks.length < MAX_STREAKS)) {
+      if (streak === undefined || (isApart(slot, endedAt, streak) && found.length < MAX_STREAKS)) {
         streak = {
           task,
           owner,
@@ -117,15 +117,17 @@ export function collectIncidents(countDue: CountDue = () => 0) {
           from: slot,
           fromZone: schedule.zone,
           to: slot,
-          newest: found,
+          newest: finding,
+          endedAt,
         }
-        streaks.push(streak)
+        found.push(streak)
         open.set(like, streak)
       }
       streak.from = slot
       streak.fromZone = schedule.zone
+      streak.endedAt = endedAt === null || streak.endedAt === null ? null : Math.max(endedAt, streak.endedAt)
       streak.counts[kind] += 1
-      const text = failureText(found)
+      const text = failureText(finding)
       if (text !== null && (streak.texts.size < MAX_TEXTS || streak.texts.has(text)))
         streak.texts.set(text, (streak.texts.get(text) ?? 0) + 1)
       return streak
@@ -140,7 +142,12 @@ export function collectIncidents(countDue: CountDue = () => 0) {
   }
 }
 
-function byWeight(one: Incident, other: Incident): number {
+/** Returns whether an older slot is far from the problems, or was repaired before they began. */
+function isApart(slot: Instant, endedAt: Instant | null, { from }: Streak): boolean {
+  return from - slot > GAP_MS || (endedAt !== null && endedAt <= from)
+}
+
+export function byWeight(one: Incident, other: Incident): number {
   return (
     other.tasks.length - one.tasks.length ||
     CAUSES.indexOf(one.cause) - CAUSES.indexOf(other.cause) ||
@@ -204,7 +211,21 @@ function incidentsOf(
     const inCore = new Set(core)
     for (const streak of group) if (!inCore.has(streak)) others.push(streak)
   }
-  return [...common, ...[...groupedBy(others, taskOf).values()].map((streaks) => incidentOf(cause, streaks, blocked))]
+  const ofOneTask = [...groupedBy(others, taskOf).values()].flatMap((streaks) => [...episodes(streaks)])
+  return [...common, ...ofOneTask.map((streaks) => incidentOf(cause, streaks, blocked))]
+}
+
+/** Yields the problems of one task in groups. Those after a time at which all were repaired are another group. */
+function* episodes(streaks: readonly Streak[]): Generator<readonly Streak[], void> {
+  let group: Streak[] = []
+  for (const streak of streaks.toSorted((one, other) => one.from - other.from)) {
+    if (group.length > 0 && group.every(({ endedAt }) => endedAt !== null && endedAt <= streak.from)) {
+      yield group
+      group = []
+    }
+    group.push(streak)
+  }
+  if (group.length > 0) yield group
 }
 
 function areCommon(streaks: readonly Streak[], countDue: CountDue): boolean {
@@ -232,6 +253,14 @@ function* begunTogether(streaks: readonly Streak[], gapMs: number): Generator<re
     to = Math.max(to, streak.to)
   }
   if (group.length > 0) yield group
+}
+
+/** Returns the incident that these problems are, which are known to belong together. */
+export function incidentOfStreaks(streaks: readonly Streak[]): Incident {
+  const blocked = blockedStreaks(streaks)
+  const others = new Set([...blocked.values()].flat())
+  const roots = streaks.filter((streak) => !others.has(streak))
+  return incidentOf(roots[0]?.cause ?? 'broken', roots, blocked).incident
 }
 
 function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blocked): MadeIncident {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
+import type { Row } from '../../src/core/types.ts'
+import { collectCourses } from '../../src/verdict/incident-course.ts'
 import { type CountDue, collectIncidents, type Incident } from '../../src/verdict/incidents.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
+import { repairOf } from '../../src/verdict/repairs.ts'
 import { FINDINGS } from '../support/pages/needs.ts'
-import { FAILED, rowWith } from '../support/rows.ts'
+import { FAILED, judgedAt, NOW, recordWith, resolvedAs, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const HOUR_MS = 3_600_000
 const at = (text: string) => Date.parse(`2026-11-${text}Z`)
@@ -211,4 +214,76 @@ test('what is blocked belongs to the incident of what blocks it, also by others,
       ['report', 'load'],
     ],
   ])
+})
+
+const DAILY = recordWith([{ since: 0, spec: { expression: '0 3 * * *', zone: 'UTC' } }])
+const sameRun = (row: Row) =>
+  ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'run-1' })) }) as unknown as Row
+const bare = (state: 'SKIPPED' | 'COMPLETED') =>
+  ({
+    ...resolvedAs(state),
+    attempts: [],
+    resolutions: resolvedAs(state).resolutions.map((one) => ({ ...one, afterAttempt: 0 })),
+  }) as Row
+
+// The rows are claimed 5 s after the slot.
+test.each<[string, Row, Parameters<typeof judgedAt>[2], string | null]>([
+  ['a run in time', rowWith({ ending: SUCCEEDED }), {}, null],
+  ['a run after the grace', rowWith({ ending: SUCCEEDED }), { graceMs: 4_000 }, 'missed, ended'],
+  ['a run after the grace that goes on', rowWith({}), { graceMs: 4_000 }, 'missed, open'],
+  [
+    'a run by hand of a slot that was never due',
+    rowWith({ ending: SUCCEEDED }),
+    { graceMs: 4_000, record: null },
+    null,
+  ],
+  ['a run that completed after its time', rowWith({ ending: SUCCEEDED }), { doneByMs: 5_500 }, 'overdue, ended'],
+  ['a run after one that failed', rowWith({ ending: FAILED }, { ending: SUCCEEDED }), {}, 'failed, ended'],
+  ['a retry in the same run', sameRun(rowWith({ ending: FAILED }, { ending: SUCCEEDED })), {}, null],
+  ['a run after one that failed, which goes on', rowWith({ ending: FAILED }, {}), {}, 'failed, open'],
+  [
+    'a run after one that is stale',
+    rowWith({ ending: { outcome: 'abandoned' } }, { ending: SUCCEEDED }),
+    {},
+    'stale, ended',
+  ],
+  ['a failure that was marked as completed', resolvedAs('COMPLETED'), {}, 'failed, ended'],
+  ['a missed slot that was skipped', bare('SKIPPED'), {}, 'missed, ended'],
+  [
+    'a late start that was settled',
+    resolvedAs('COMPLETED', rowWith({ ending: SUCCEEDED })),
+    { lateAfterMs: 1_000 },
+    'late, ended',
+  ],
+  ['a failure that nobody has repaired', rowWith({ ending: FAILED }), {}, null],
+])('%s: what a check found before, and whether that has ended', (_, row, more, expected) => {
+  const repair = repairOf(judgedAt(NOW + 60_000, row, { record: DAILY, ...more }))
+  expect(repair && `${repair.found.kind}, ${repair.endedAt === null ? 'open' : 'ended'}`).toBe(expected)
+})
+
+test('an incident keeps its id while its slots are repaired, and ends with the last of them', () => {
+  const [first, last] = [at('25T02:00'), at('25T09:00')]
+  const course = (repaired: readonly string[], isNew = true) => {
+    const { add, addRepair, begun, ended } = collectCourses(() => 0)
+    for (const [index, task] of ['a', 'b', 'c'].entries()) {
+      const found = finding('missed', task, first + index)
+      if (repaired.includes(task)) addRepair({ found, endedAt: last + index })
+      else add(found, isNew)
+    }
+    return [begun(), ended((endedAt) => endedAt > last + 1)] as const
+  }
+  const id = 'broken a 2026-11-25T02:00:00Z'
+  expect(course([])).toMatchObject([[{ id, slots: 3 }], []])
+  expect(course(['a'])).toMatchObject([[{ id, slots: 2, tasks: [{ task: 'b' }, { task: 'c' }] }], []])
+  expect(course(['a'], false)).toEqual([[], []])
+  expect(course(['a', 'b', 'c'])).toMatchObject([[], [{ id, slots: 3, endedAt: last + 2 }]])
+})
+
+test('what fails after all was repaired is another incident, and an end that was told is not told again', () => {
+  const { add, addRepair, begun, ended } = collectCourses(() => 0)
+  add(finding('failed', 'a', at('25T03:00')), true)
+  addRepair({ found: finding('failed', 'a', at('25T02:30')), endedAt: at('25T02:40') })
+  addRepair({ found: finding('failed', 'a', at('24T02:00')), endedAt: at('24T09:00') })
+  expect(begun()).toMatchObject([{ id: 'broken a 2026-11-25T03:00:00Z', slots: 1 }])
+  expect(ended((endedAt) => endedAt > at('25T00:00'))).toMatchObject([{ id: 'broken a 2026-11-25T02:30:00Z' }])
 })

@@ -8,8 +8,7 @@ import { formatInstant } from '../../core/instant.ts'
 import { optionName } from '../../core/option.ts'
 import type { Instant } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
-import { digestOf } from '../../format/check/digest.ts'
-import { checkSummary, findingCause, findingEvent, totalOf } from '../../format/check/finding.ts'
+import { checkSummary, totalOf } from '../../format/check/finding.ts'
 import { zonedTime } from '../../format/local-time.ts'
 import { healthMetrics } from '../../format/metrics/openmetrics.ts'
 import type { Screen } from '../../format/table.ts'
@@ -17,17 +16,18 @@ import { jsonArray, printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock, withDeadline } from '../../process/clock.ts'
 import { NOTIFY_TIMEOUT_MS } from '../../process/notifier.ts'
-import { type CountDue, collectIncidents } from '../../verdict/incidents.ts'
+import type { CountDue } from '../../verdict/incidents.ts'
 import { FINDING_KINDS, NO_FINDINGS, type TaskFinding } from '../../verdict/judge.ts'
 import { otherPlaceText } from '../../verdict/sentence.ts'
 import { readBoundedRange, wantedTasks, zoneOfTerminal } from '../lookup.ts'
 import { type CommandContext, defineCommand, isGiven, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
-import { type Notify, openNotify } from '../options/notify.ts'
+import { openNotify } from '../options/notify.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll, screenOf } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
 import { findingsJson } from './check/json.ts'
+import { openTeller } from './check/notifications.ts'
 import { findingsText } from './check/text.ts'
 
 type CheckValues = Values<typeof help.options>
@@ -59,7 +59,7 @@ const help = {
       otherwise: 'all findings',
       help: 'Report only findings that began within this time',
       details:
-        'A check every 15 minutes with --new 15m reports each finding once. If the check may start late, use a longer span, and a finding may be reported twice.',
+        'A check every 15 minutes with --new 15m reports each finding once, and --notify also tells when an incident has ended. If the check may start late, use a longer span, and a finding may be reported twice.',
     },
     format: {
       ...COMMON.format,
@@ -79,8 +79,8 @@ const help = {
     notifyOn: {
       ...COMMON.notifyOn,
       otherwise: 'all',
-      help: `Notify only about ${FINDING_KINDS.join(', ')}`,
-      details: 'A check finds no other kinds.',
+      help: `Notify only about ${[...FINDING_KINDS, 'recovered'].join(', ')}`,
+      details: 'recovered: no slot of an incident is left, with --new. A check sends no other kinds.',
     },
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },
@@ -160,7 +160,7 @@ async function printFindings(
   format: 'text' | 'json',
   { argv, env, stops, sink }: CommandContext,
 ): Promise<boolean> {
-  const notify = openNotify(values, { argv, env }, FINDING_KINDS)
+  const notify = openNotify(values, { argv, env }, [...FINDING_KINDS, 'recovered'])
   const teller = notify && openTeller(notify, values, now, countDue)
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
@@ -173,10 +173,9 @@ async function printFindings(
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
-      for await (const finding of ledger.check({ ...options, ...twinsInto(twins) })) {
+      for await (const finding of ledger.check({ ...options, ...twinsInto(twins), emitSlot: teller?.emitSlot })) {
         if (values.status?.includes(finding.kind) === false) continue
         count[finding.kind] += 1
-        teller?.add(finding)
         yield finding
       }
     } catch (error) {
@@ -224,35 +223,6 @@ function warnOfTwins(twins: readonly Twin[], sink: CommandContext['sink']): bool
 function twinText(twin: Twin): string {
   const { task, slot, zone } = twin
   return `${task}: two batches have this name: in ${zonedTime(slot, zone)}, ${otherPlaceText(twin, 'a duplicate trigger')}. Only the first one in each slot runs. Give each a name of its own, such as prod/${task}.`
-}
-
-/** Sends each finding, or one digest of them. If there is only one, it is sent itself, since it says more. */
-function openTeller(notify: Notify, { store, task }: CheckValues, now: Instant, countDue: CountDue) {
-  const { emitDigest } = notify
-  const { add, incidents } = collectIncidents(countDue)
-  let first: TaskFinding | null = null
-  let count = 0
-  const emit = (finding: TaskFinding) => {
-    const { task, slot, schedule, owner } = finding
-    const event = findingEvent(finding, now, store)
-    notify.emit(event, { task, slot, timezone: schedule.zone, owner, cause: findingCause(finding, event) })
-  }
-  return {
-    add(finding: TaskFinding): void {
-      if (!notify.wants(finding.kind)) return
-      if (emitDigest === null) {
-        emit(finding)
-        return
-      }
-      first ??= finding
-      count += 1
-      add(finding)
-    },
-    end(since: Instant): void {
-      if (count > 1) emitDigest?.(digestOf(incidents(), { store, task, since, now }))
-      else if (first !== null) emit(first)
-    },
-  }
 }
 
 /** A shorter time makes no visible difference, and to draw at each slot would take longer than to check it. */

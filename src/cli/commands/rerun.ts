@@ -1,5 +1,5 @@
 import type { RerunnableSlot, RunOptions } from '../../api.ts'
-import { LedgerError, quote, usageError } from '../../core/errors.ts'
+import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import { optionName } from '../../core/option.ts'
 import {
   DEFAULT_FORCED,
@@ -11,6 +11,7 @@ import {
 import { checkOperator, isTaskPattern } from '../../core/user-text.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../../exit-code.ts'
 import { progressLine, rerunLine } from '../../format/rerun/rerun.ts'
+import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { Force } from '../../run/run-trigger.ts'
@@ -20,6 +21,7 @@ import { COMMON, type CommandHelp, TASK_OR_ALL, variableOf } from '../options/op
 import { IGNORE_AFTER, SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
+import { tellRepairs } from './check/notifications.ts'
 import { checkSlotOrRange, planRange, printPlan, SLOT_OR_RANGE } from './rerun/plan.ts'
 import { printScript } from './rerun/script.ts'
 
@@ -179,7 +181,7 @@ async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: 
   return exitCodeOf(outcome, { stopSignal: stops.first()?.signal })
 }
 
-async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): Promise<number> {
+async function rerunRange(ask: RerunRequest, { ledger, run, format, beginRange }: Runner): Promise<number> {
   const { values, stops, sink, env } = ask
   const only = onlyOf(values)
   const planned = await Promise.race([planRange(ledger, statedSpan(values)), exitCodeOfStop(stops)])
@@ -188,6 +190,9 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): P
   const hasProgress = format === 'text' && showsProgress(env)
   const counts = { completed: 0, failed: 0, unrecorded: 0, refused: 0, skipped: 0, duplicate: 0, left: slots.length }
   let exitCode: number = EXIT.ok
+  const since = systemClock.now()
+  const [first] = slots
+  const notify = slots.length > 1 ? beginRange() : null
   for (const { slot, why, schedule, skewMs } of slots) {
     if (stops.aborted.aborted) break
     const done = slots.length - counts.left
@@ -206,6 +211,10 @@ async function rerunRange(ask: RerunRequest, { ledger, run, format }: Runner): P
   }
   const stop = stops.first()
   if (stop !== null && (counts.left > 0 || exitCode !== EXIT.ok)) exitCode = exitCodeOfSignal(stop.signal)
+  if (notify !== null && first !== undefined && !stops.aborted.aborted)
+    await tellRepairs(notify, ledger, { ...values, since, from: first.slot }).catch((error: unknown) =>
+      sink.write(printable(`cronledger: no message says what was repaired: ${firstLine(error)}`)),
+    )
   const line = rerunLine({ task: values.task, only, counts, doubts, exitCode }, format, systemClock.now())
   if (line !== null) sink.write(line)
   return exitCode

@@ -23,9 +23,10 @@ type NotifyKind = (typeof COMMON.notifyOn.choices)[number]
  * The events whose kind has another name. A batch that did not run counts as failed, and so does one whose end the ledger
  * does not know. An event without a kind is never sent: for example, that an operator paused the task.
  */
-const KIND_OF_EVENT: Readonly<Partial<Record<LogObject['event'], NotifyKind>>> = {
+const KIND_OF_EVENT: Readonly<Partial<Record<LogObject['event'] | Digest['event'], NotifyKind>>> = {
   claimed: 'started',
   completed: 'succeeded',
+  repaired: 'recovered',
   unrecorded: 'failed',
   withdrawn: 'failed',
   stopped: 'failed',
@@ -92,11 +93,12 @@ export function openNotify(
       digestText === null || notifyEach
         ? null
         : (digest) => {
-            const { event: kind } = digest
+            const { event } = digest
+            const kind = KIND_OF_EVENT[event] ?? event
             // A digest is about no single slot, and must not seem to be about that of an outer run.
             const none = Object.keys(slotVariables({ task: '', slot: 0, timezone: 'UTC' })).map((name) => [name, ''])
-            const variables = { ...Object.fromEntries(none), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: kind }
-            send({ kind, slot: kind, input: `${digestText(digest)}\n`, env: { ...base, ...variables } })
+            const variables = { ...Object.fromEntries(none), CRONLEDGER_RUN_KIND: kind, CRONLEDGER_RUN_EVENT: event }
+            send({ kind, slot: event, input: `${digestText(digest)}\n`, env: { ...base, ...variables } })
           },
   }
 }

@@ -9,7 +9,7 @@ import type { TimeRange } from '../../core/schedule/time-range.ts'
 import type { Instant, Row } from '../../core/types.ts'
 import { causeText } from '../../verdict/endings.ts'
 import type { Incident } from '../../verdict/incidents.ts'
-import { FINDINGS, type FindingKind, type TaskFinding } from '../../verdict/judge.ts'
+import { FINDINGS, type FindingKind, type JudgedSlot, type TaskFinding } from '../../verdict/judge.ts'
 import { type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { zonedTime } from '../local-time.ts'
 import type { LogObject } from '../log/log.ts'
@@ -109,6 +109,20 @@ export function findingEvent(found: TaskFinding, now: Instant, store: string): L
     ...{ time: formatInstant(now), level: 'error', event: found.kind, task, slot: formatInstant(slot) },
     ...fields,
     message: String(message),
+  }
+}
+
+/** Returns the event of a slot that is no finding any more. */
+export function repairedEvent(one: JudgedSlot, now: Instant): LogObject {
+  const { task, slot, schedule, status, owner, own } = one
+  // The sentence about a slot does not depend on its ledger.
+  const happened = sentenceText(verdictOf(one, '').happened, slot, schedule.zone)
+  const local = zonedTime(slot, schedule.zone)
+  return {
+    ...{ time: formatInstant(now), level: 'info', event: 'repaired', task, slot: formatInstant(slot) },
+    ...{ status, zone: schedule.zone, local, ...(own !== null && { attempts: attemptCount(own) }) },
+    ...(owner !== undefined && { owner }),
+    ...{ happened, message: `${local} is repaired: ${happened}` },
   }
 }
 

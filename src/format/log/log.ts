@@ -28,7 +28,7 @@ type LogEventName = Exclude<RunEvent['event'], 'ended'> | 'completed' | 'failed'
 export interface LogObject {
   readonly time: string
   readonly level: LogEntry['level']
-  readonly event: LogEventName | TaskFinding['kind']
+  readonly event: LogEventName | TaskFinding['kind'] | 'repaired'
   readonly task: string
   readonly slot: string
   readonly message: string

@@ -1,4 +1,4 @@
-import { elapsed } from '../../core/duration.ts'
+import { DAY_MS, elapsed } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { type LeftOut, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
 import { BATCH_WORD, cronledger, program, type Word } from '../../verdict/command.ts'
@@ -51,13 +51,13 @@ export function scriptLines(script: RerunScript): readonly string[] {
   const blanks = [...new Set(functions.join('\n').match(/\bYOUR_[A-Z_]+|\bENABLED_OR_DISABLED/g))]
   const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(slots) > 1 ? '. Each task has its own command.' : ''
   const kinds = [...new Set(slots.map(({ shown }) => shown.target.place?.kind))]
+  const tell = count === 1 ? null : tellCommand(script)
+  const end = endLines({ count, tell })
   const lines = [
     `echo ${shellWord(`${head} Ctrl-C starts nothing more, and waits for what runs.`)} >&2`,
     ...functions,
-    ...runLines({ store, count, keepGoing, isNamed }),
-    ...(jobs === 1
-      ? oneByOne(list, endLines(count))
-      : sideBySide(Math.min(jobs, tasksOf(slots)), list, endLines(count))),
+    ...runLines({ store, count, keepGoing, isNamed, tell }),
+    ...(jobs === 1 ? oneByOne(list, end) : sideBySide(Math.min(jobs, tasksOf(slots)), list, end)),
   ]
   return [
     OUTER_TRAP,
@@ -81,6 +81,17 @@ export function scriptLines(script: RerunScript): readonly string[] {
     ...left,
     END,
   ]
+}
+
+const USUAL_SPAN_MS = 7 * DAY_MS
+
+/** Other tasks may be parts of the same incident, so all are read, also those of the last week that are no part of the script. */
+function tellCommand({ store, slots }: RerunScript): string {
+  const oldest = Math.min(...slots.map(({ slot }) => slot))
+  const isOlder = slots.some(({ of }) => oldest < of.now - USUAL_SPAN_MS)
+  const since = isOlder ? { since: formatInstant(oldest) } : {}
+  const span = '--new "$(($(date +%s) - notified + 1))s"'
+  return `${commandText(cronledger('check', { store, task: '*', ...since }, '--notify-on', 'recovered'))} ${span}`
 }
 
 function tasksOf(slots: readonly SlotInLane[]): number {

@@ -15,15 +15,24 @@ interface RunParts {
   readonly keepGoing: boolean
   /** The operator named the slot, so it is a failure if it is done. */
   readonly isNamed: boolean
+  /** The command that sends one message about all that was repaired since `$notified`. Null: each run sends its own. */
+  readonly tell: string | null
 }
 
 /** `run` runs a slot, and `tell` counts and says how it ended. */
-export function runLines({ store, count, keepGoing, isNamed }: RunParts): readonly string[] {
+export function runLines({ store, count, keepGoing, isNamed, tell }: RunParts): readonly string[] {
   const isDone = `cronledger show --store ${shellWord(store)} --task "\${3% *}" --slot "\${3##* }" | grep -Eq '^ +status +(completed|skipped)'`
   const ifRefused = `
   # Refused: if another run has completed it since, all is well.
   [ "$code" != 65 ] || ! ${isDone} || code=0`
-  return `left=${count} good=0 failed=0 first= stop=
+  const begin = `
+notified=
+if [ -n "$CRONLEDGER_NOTIFY" ] && [ -z "$CRONLEDGER_NOTIFY_ON" ]; then
+  # One message says at the end what was repaired, instead of one for each slot.
+  notified=$(date +%s)
+  export CRONLEDGER_NOTIFY_ON=refused,skipped,failed
+fi`
+  return `left=${count} good=0 failed=0 first= stop=${tell === null ? '' : begin}
 run() { # as slot
   trap '' INT TERM HUP
   name=$3
@@ -131,8 +140,9 @@ export function indented(line: string): string {
   return `  ${line}`
 }
 
-export function endLines(count: number): readonly string[] {
-  return `echo "$good done, $failed failed, $((${count} - good - failed)) not run." >&2
+export function endLines({ count, tell }: Pick<RunParts, 'count' | 'tell'>): readonly string[] {
+  const notify = tell === null ? '' : `\n[ -z "$notified" ] || ${tell} >/dev/null`
+  return `echo "$good done, $failed failed, $((${count} - good - failed)) not run." >&2${notify}
 [ "$left" != 0 ] || stop=
 exit "\${first:-\${stop:-0}}"`.split('\n')
 }

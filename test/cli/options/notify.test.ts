@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -9,8 +9,20 @@ import { openNotify } from '../../../src/cli/options/notify.ts'
 import { RUN_KINDS } from '../../../src/cli/options/options.ts'
 import { livingMember } from '../../../src/process/process-group.ts'
 import { runKey } from '../../../src/run/slot-variables.ts'
-import { commandsAt, type Ended, type Loose, MAIN, NIGHTLY, type Options, refused, scratch } from '../../support/cli.ts'
+import {
+  commandsAt,
+  type Ended,
+  type Loose,
+  MAIN,
+  NIGHTLY,
+  type Options,
+  pasted,
+  cronledger as real,
+  refused,
+  scratch,
+} from '../../support/cli.ts'
 import { readEmf } from '../../support/metrics/emf.ts'
+import { startOfToday } from '../../support/today.ts'
 
 const folder = scratch()
 const { cronledger, start } = commandsAt('2026-11-24T12:00:00Z')
@@ -369,6 +381,123 @@ test('check sends one digest of several findings, which names no slot in the env
       ),
     },
   ])
+})
+
+describe('an outage of three teams', () => {
+  const DAY_MS = 86_400_000
+  const dayBefore = (time: string) => `${new Date(startOfToday() - DAY_MS).toISOString().slice(0, 10)}T${time}`
+  const from = dayBefore('03:00:00Z')
+  const ID = `broken data/load ${from}`
+
+  /** Each team has a task with two missed slots of the day before. */
+  async function outage() {
+    const { store, keep, events, told } = ledger()
+    await real(['setup', '--store', store])
+    for (const [task, owner] of [
+      ['data/load', 'Data'],
+      ['pay/capture', 'Payments'],
+      ['web/sync', 'Web'],
+    ] as const) {
+      const stated = ['--schedule', '0 3,4 * * *', '--from', dayBefore('02:00:00Z'), '--owner', owner]
+      await real(['declare', task, '--store', store, ...stated])
+    }
+    const env = { CRONLEDGER_STORE: store, CRONLEDGER_NOTIFY: keep[1] ?? '' }
+    const folders = join(folder, 'bin')
+    mkdirSync(folders, { recursive: true })
+    writeFileSync(join(folders, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, {
+      mode: 0o755,
+    })
+    return {
+      events,
+      check: (...args: readonly string[]) =>
+        real(['check', '--since', from, '--until', dayBefore('05:00:00Z'), ...args], { env }),
+      resolve: (task: string, slot: string, state: string) =>
+        real(['resolve', '--store', store, '--task', task, '--slot', slot, '--state', state, '--reason', 'looked']),
+      /** Prints the script that repairs it, and runs it with sh. The batch of the Web team needs a file. */
+      async repair(...options: readonly string[]) {
+        const batch = ['--', 'sh', '-c', `[ $CRONLEDGER_RUN_TASK != web/sync ] || [ -e ${told}.fixed ]`]
+        const range = ['--from', from, '--to', dayBefore('05:00:00Z'), '--reason', 'the network is back']
+        const { stdout } = await real(['rerun', '--all', '--store', store, ...range, ...options, ...batch])
+        const PATH = `${folders}:${process.env['PATH']}`
+        return pasted(stdout, { ...env, PATH })
+      },
+      correct: () => writeFileSync(`${told}.fixed`, ''),
+    }
+  }
+  const titles = (sent: readonly Loose[]) => sent.map(({ title }) => title)
+
+  test('the script that repairs its slots sends one message at its end, with the owners, when none is left', async () => {
+    const { repair, correct, events, check } = await outage()
+    expect((await repair('--jobs', '3')).code).toBe(1)
+    expect(titles(events())).toEqual([expect.stringMatching(/^FAILED web\/sync /)])
+    correct()
+    expect((await repair()).code).toBe(0)
+    const [, last, ...more] = events()
+    expect(last).toMatchObject({
+      ...{ event: 'repaired', slots: 6, tasks: 3 },
+      title: expect.stringMatching(
+        /^REPAIRED Outage .* · 3 tasks · 6 slots · Owners: Data 1, Payments 1, Web 1: all repaired at .*, .* after it began$/,
+      ),
+      incidents: [{ id: ID, from, ended: expect.any(String), owners: { Data: 1, Payments: 1, Web: 1 } }],
+      message: expect.stringMatching(/^Outage .*\n {2}data\/load \(Data\)\n/),
+    })
+    expect(more).toEqual([])
+    expect((await check('--new', '2d')).code).toBe(0)
+    expect(titles(events()).slice(2)).toEqual([last?.['title']])
+  })
+
+  test('check sends its end with the id of its begin, also if the oldest slot was repaired before, and a finding has it', async () => {
+    const { resolve, events, check } = await outage()
+    const open = () => events().map(({ event, incidents, incident }) => [event, incidents?.[0]?.id ?? incident?.id])
+    await check('--new', '2d')
+    await resolve('data/load', from, 'completed')
+    await check('--new', '2d')
+    const slots = [dayBefore('03:00:00Z'), dayBefore('04:00:00Z')]
+    for (const slot of slots) for (const task of ['pay/capture', 'web/sync']) await resolve(task, slot, 'skipped')
+    await check('--new', '2d')
+    expect(open()).toEqual([
+      ['digest', ID],
+      ['digest', ID],
+      ['missed', ID],
+    ])
+    await resolve('data/load', slots[1] ?? '', 'completed')
+    await check('--new', '2d', '--notify', 'true')
+    await check()
+    expect(open()).toHaveLength(3)
+    await check('--new', '2d', '--notify-on', 'recovered')
+    expect(open().slice(3)).toEqual([['repaired', ID]])
+    expect(events()[3]?.['incidents']).toMatchObject([{ slots: 6, tasks: [{}, {}, {}] }])
+  })
+
+  test('check --notify-each sends the end of each slot, under the key of the slot', async () => {
+    const { resolve, check, events } = await outage()
+    await resolve('web/sync', from, 'skipped')
+    await check('--new', '2d', '--notify-each', '--notify-on', 'recovered', 'web/*')
+    expect(events()).toMatchObject([
+      { event: 'repaired', status: 'skipped', task: 'web/sync', slot: from, owner: 'Web' },
+    ])
+    expect(events()[0]?.['title']).toMatch(/^RECOVERED web\/sync .* \(Web\): .* skipped it at .*: looked$/)
+  })
+})
+
+test('a rerun of several slots of a task sends one message at its end, unless each is asked for', async () => {
+  const { store, keep, events } = ledger()
+  await cronledger(['setup', '--store', store])
+  const rerun = async (task: string, ...more: readonly string[]) => {
+    const daily = ['--schedule', '0 3 * * *', '--from', '2026-11-23', '--owner', 'Payments']
+    await cronledger(['declare', task, '--store', store, ...daily])
+    const range = ['--from', '2026-11-23', '--reason', 'x', ...keep, ...more]
+    return cronledger(['rerun', task, '--store', store, ...range, '--', 'true'])
+  }
+  expect((await rerun('nightly')).code).toBe(0)
+  expect(events()).toMatchObject([
+    {
+      ...{ event: 'repaired', slots: 2 },
+      title: expect.stringMatching(/^REPAIRED nightly: 2 missed, .* \(Payments\): all repaired at /),
+    },
+  ])
+  expect((await rerun('hourly', ...on('recovered'))).code).toBe(0)
+  expect(events().map(({ event }) => event)).toEqual(['repaired', 'completed', 'completed'])
 })
 
 test('check names the kind and the slot in the environment, in the zone of its schedule', async () => {
