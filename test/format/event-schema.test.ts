@@ -3,16 +3,16 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
 import { findingsJson } from '../../src/cli/commands/check/json.ts'
 import type { RunEvent } from '../../src/core/event.ts'
-import { digestOf } from '../../src/format/check/digest.ts'
-import { findingEvent } from '../../src/format/check/finding.ts'
+import { digestOf, repairedOf } from '../../src/format/check/digest.ts'
+import { findingEvent, incidentOfFinding, repairedEvent } from '../../src/format/check/finding.ts'
 import { logLine, logObject } from '../../src/format/log/log.ts'
 import { rerunLine } from '../../src/format/rerun/rerun.ts'
 import { jsonArray } from '../../src/format/text.ts'
-import { collectIncidents } from '../../src/verdict/incidents.ts'
+import { collectIncidents, type Incident } from '../../src/verdict/incidents.ts'
 import type { TaskFinding } from '../../src/verdict/judge.ts'
 import { CONTEXT, ECS_CONTEXT, EVENTS, FORCED_CONTEXT, SLOT } from '../messages/samples.ts'
 import { FINDINGS, LATER } from '../support/pages/needs.ts'
-import { NOW } from '../support/rows.ts'
+import { judgedAt, NOW, rowWith, SUCCEEDED } from '../support/rows.ts'
 
 const CHECKED = 'dynamodb:ledger'
 
@@ -70,6 +70,21 @@ test('schema/event.schema.json describes the digest of a check', () => {
   const { add, incidents } = collectIncidents()
   for (const found of FINDINGS) add(found)
   expectValid(digestOf(incidents(), { store: CHECKED, task: undefined, since: SLOT, now: NOW }))
+})
+
+test('schema/event.schema.json describes the end of an incident and of the finding of a slot, and a finding with its incident', () => {
+  const { add, incidents } = collectIncidents()
+  for (const found of FINDINGS) add(found)
+  const [first] = incidents() as [Incident]
+  expectValid(
+    repairedOf(
+      incidents().map((one) => ({ ...one, endedAt: NOW })),
+      NOW,
+    ),
+  )
+  const title = 'RECOVERED'
+  expectValid({ title, ...repairedEvent(judgedAt(NOW, rowWith({ ending: SUCCEEDED })), NOW) })
+  expectValid({ ...findingEvent(missed as TaskFinding, LATER, CHECKED), incident: incidentOfFinding(first) })
 })
 
 test('schema/finding.schema.json describes the JSON of a check, in which each finding names its incident in the digest', async () => {

@@ -6,6 +6,7 @@ import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
 import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
 import { startMoto } from '../../support/servers.ts'
+import { startOfToday } from '../../support/today.ts'
 import { blocksIn } from '../markdown.ts'
 import {
   type Service,
@@ -97,6 +98,34 @@ async function opened<T>(starting: Promise<Service<T>>): Promise<Service<T>> {
   return service
 }
 
+/**
+ * Runs a batch that fails, then again so that it succeeds. Then a check finds two missed slots of another task, and that an operator
+ * has skipped them.
+ */
+async function openedAndClosed(script: string, env: Env, between = async (): Promise<Ended[]> => []) {
+  const { run, cli } = withScript(script, env)
+  const failed = await run(['false'])
+  const others = await between()
+  const again = ['--force-slot', SLOT, '--reason', 'the disk was full', '--log', 'json', '--', 'true']
+  const recovered = await cli('run', ...NIGHTLY, ...again)
+  const slots = [0, 1].map((hour) =>
+    new Date(startOfToday() - (12 - hour) * 3_600_000).toISOString().replace('.000', ''),
+  )
+  const stated = ['--schedule', '0 12,13 * * *', '--from', slots[0] ?? '', '--owner', 'the Web team']
+  await cli('declare', 'web', ...stated)
+  const check = async (code: number) =>
+    expect(await cli('check', 'web', '--new', '2d', '--until', new Date(startOfToday()).toISOString())).toMatchObject({
+      code,
+      stderr: '',
+    })
+  await check(1)
+  for (const slot of slots)
+    await cli('resolve', '--task', 'web', '--slot', slot, '--state', 'skipped', '--reason', 'holiday')
+  await check(0)
+  expectHarmless(failed, ...others, recovered)
+  return `broken web ${slots[0]}`
+}
+
 const shown = (text: string) => text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
 
 describe.skipIf(!hasPrograms)('Slack', () => {
@@ -119,8 +148,21 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     await cli('check', '--since', SLOT, '--until', '2026-11-24T03:00:01Z')
     expect(accepted.map(({ text }) => shown(text))).toEqual([
       expect.stringMatching(
-        /^\*nightly: 1 missed, 1 failed, 11-23 03:00 to 11-24 03:00 UTC\*\nnightly .*\n.*\nsee the commands:\n```cronledger check /,
+        /^\*nightly: 1 missed, 1 failed, 11-23 03:00 to 11-24 03:00 UTC\*\n```nightly .*\n.*```\nsee the commands:\n```cronledger check /,
       ),
+    ])
+  })
+
+  test('a failure and an incident of check are followed by a message that each is over', async () => {
+    const { url, accepted } = await opened(startSlack())
+    await openedAndClosed('notify-slack.sh', { WEBHOOK_URL: url })
+    expect(accepted.map(({ text }) => shown(text))).toEqual([
+      expect.stringMatching(/^\*FAILED nightly 11-23 03:00 UTC: failed \(exit code 1\)\*\n/),
+      expect.stringMatching(/^\*RECOVERED nightly 11-23 03:00 UTC: attempt 2 .* succeeded/),
+      expect.stringMatching(
+        /^\*web: 2 missed, .* \(the Web team\)\*\n```web .*```\nsee the commands:\n```cronledger check /s,
+      ),
+      expect.stringMatching(/^\*REPAIRED web: 2 missed, .* \(the Web team\): all repaired at .*\*\n```web: .*```$/s),
     ])
   })
 
@@ -153,21 +195,27 @@ describe.skipIf(!hasPrograms)('a pager', () => {
     ],
     ['Opsgenie', startOpsgenie, 'notify-opsgenie.sh', 'OPSGENIE_URL', { OPSGENIE_KEY: '0123' }],
   ] as const)(
-    '%s opens one alert for a slot, from a run or a check, and closes it when the slot has run again',
+    '%s opens one alert for a slot or an incident, from a run or a check, and closes it when that is over',
     async (_, starting, script, name, env) => {
       const { url, accepted } = await opened(starting())
-      const { run, runHostile, cli } = withScript(script, { [name]: url, ...env })
-      const failed = await run(['false'])
-      const checked = await cli('check', 'nightly', '--notify-each', '--since', SLOT, '--until', '2026-11-23T03:00:01Z')
-      expect(checked).toMatchObject({ code: 1, stderr: '' })
-      const hostile = await runHostile()
-      const again = ['--force-slot', SLOT, '--reason', 'the disk was full', '--log', 'json', '--', 'true']
-      const recovered = await cli('run', ...NIGHTLY, ...again)
-      const duplicate = await run(['true'])
-      expect([failed.code, hostile.code, recovered.code, duplicate.code]).toEqual([1, 127, 0, 0])
-      expectHarmless(failed, hostile, recovered, duplicate)
+      const { runHostile, cli } = withScript(script, { [name]: url, ...env })
+      const id = await openedAndClosed(script, { [name]: url, ...env }, async () => {
+        const checked = await cli(
+          'check',
+          'nightly',
+          '--notify-each',
+          '--since',
+          SLOT,
+          '--until',
+          '2026-11-23T03:00:01Z',
+        )
+        expect(checked).toMatchObject({ code: 1, stderr: '' })
+        return [await runHostile()]
+      })
       const open = { action: 'open', key: KEY, title: expect.stringMatching(/^FAILED nightly 11-23 03:00 UTC/) }
-      expect(accepted).toEqual([open, open, open, { action: 'close', key: KEY }])
+      const incident = { action: 'open', key: id, title: expect.stringMatching(/^web: 2 missed, .* \(the Web team\)$/) }
+      const close = { action: 'close', key: KEY }
+      expect(accepted).toEqual([open, open, open, close, incident, { action: 'close', key: id }])
     },
   )
 

@@ -61,18 +61,21 @@ function isReply(result: unknown): result is Reply {
 const NOT_FOUND: Reply = { status: 404, body: 'not found' }
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** An incoming webhook: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/ */
+/**
+ * An incoming webhook: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/ It cuts a longer text:
+ * https://docs.slack.dev/changelog/2018-truncating-really-long-messages/
+ */
 export function startSlack(): Promise<Service<{ readonly text: string }>> {
   const path = '/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX'
   return startService(path, { status: 200, body: 'ok' }, (request) => {
     if (request.path !== path || request.method !== 'POST') return NOT_FOUND
-    const { text: message } = parsed(request) ?? {}
+    const { text: message } = asObject(parsed(request))
     if (request.type !== 'application/json') return { status: 400, body: 'invalid_payload' }
-    return typeof message === 'string' && message !== '' ? { text: message } : { status: 400, body: 'no_text' }
+    return isText(message, 40_000) ? { text: message } : { status: 400, body: 'no_text' }
   })
 }
 
-function parsed({ body }: Request): { readonly text?: unknown } | null {
+function parsed({ body }: Request): unknown {
   try {
     return JSON.parse(body)
   } catch {
@@ -87,47 +90,76 @@ export interface Alert {
 }
 
 const asObject = (value: unknown): Loose => (typeof value === 'object' && value !== null ? (value as Loose) : {})
-const isText = (value: unknown, most: number) => typeof value === 'string' && value !== '' && value.length <= most
+const isText = (value: unknown, most: number): value is string =>
+  typeof value === 'string' && value !== '' && [...value].length <= most
+const json = (status: number, body: object): Reply => ({ status, body: JSON.stringify(body) })
 
-/** The Events API v2: https://developer.pagerduty.com/docs/send-alert-event */
+/**
+ * The Events API v2: https://developer.pagerduty.com/docs/send-alert-event Its schema is in
+ * https://github.com/PagerDuty/api-schema/blob/main/reference/events-v2/openapiv3.json
+ */
 export function startPagerDuty(): Promise<Service<Alert>> {
   const path = '/v2/enqueue'
-  return startService<Alert>(path, { status: 202, body: '{"status":"success"}' }, (request) => {
+  const accepted = json(202, { status: 'success', message: 'Event processed', dedup_key: '' })
+  return startService<Alert>(path, accepted, (request) => {
     if (request.path !== path || request.method !== 'POST') return NOT_FOUND
     const { routing_key: routing, event_action: action, dedup_key: key, payload } = asObject(parsed(request))
-    const invalid = { status: 400, body: '{"status":"invalid event"}' }
-    if (!/^[0-9a-zA-Z]{32}$/.test(String(routing)) || !isText(key, 255)) return invalid
+    const invalid = (error: string) =>
+      json(400, { status: 'invalid event', message: 'Event object is invalid', errors: [error] })
+    if (request.type !== 'application/json') return invalid('content type')
+    if (!isText(routing, 32) || routing.length !== 32) return invalid("Length of 'routing_key' is incorrect")
+    if (!isText(key, 255)) return invalid("'dedup_key'")
     if (action === 'resolve') return { action: 'close', key }
     const { summary, source, severity } = asObject(payload)
-    const isValid = isText(summary, 1024) && isText(source, 1024) && severity === 'error'
-    return action === 'trigger' && isValid ? { action: 'open', key, title: summary } : invalid
+    if (action !== 'trigger') return invalid("'event_action'")
+    if (!isText(summary, 1024) || !isText(source, 1024)) return invalid("'payload' is missing or has no valid text")
+    if (!['critical', 'error', 'warning', 'info'].includes(severity)) return invalid("'payload.severity'")
+    return { action: 'open', key, title: summary }
   })
 }
 
-/** The Alert API: https://docs.opsgenie.com/docs/alert-api */
+/**
+ * The Alert API: https://docs.opsgenie.com/docs/alert-api Its answers: https://docs.opsgenie.com/docs/response It handles a request
+ * later, so an alert that does not exist is no error.
+ */
 export function startOpsgenie(): Promise<Service<Alert>> {
-  return startService<Alert>('', { status: 202, body: '{"result":"Request will be processed"}' }, (request) => {
-    if (request.authorization !== 'GenieKey 0123') return { status: 401, body: '' }
-    if (request.method !== 'POST') return NOT_FOUND
-    const { message, alias } = asObject(parsed(request))
+  const ids = { took: 0.3, requestId: '43a29c5c-3dbf-4fa4-9c26-f4f71023e120' }
+  const accepted = json(202, { result: 'Request will be processed', ...ids })
+  return startService<Alert>('', accepted, (request) => {
+    const refuse = (status: number, message: string) => json(status, { message, ...ids })
+    if (request.authorization !== 'GenieKey 0123') return refuse(401, 'Could not authenticate')
+    if (request.method !== 'POST') return refuse(405, 'Method not allowed')
+    if (request.type !== 'application/json') return refuse(415, 'Unsupported media type')
+    const body = parsed(request)
+    if (body === null) return refuse(400, 'Could not parse the request body')
+    const { message, alias, description, source, note = ' ' } = asObject(body)
     const [, closed] = /^\/v2\/alerts\/([^/]+)\/close$/.exec(request.path) ?? []
-    if (closed !== undefined && request.query.get('identifierType') === 'alias') return { action: 'close', key: closed }
-    if (request.path !== '/v2/alerts') return NOT_FOUND
-    if (!isText(message, 130) || !isText(alias, 512)) return { status: 422, body: '' }
+    const isClose = closed !== undefined && request.query.get('identifierType') === 'alias'
+    if (!isClose && request.path !== '/v2/alerts') return refuse(404, 'Not found')
+    if (!isText(source, 100)) return refuse(422, 'source')
+    if (isClose) {
+      return isText(note, 25_000) ? { action: 'close', key: decodeURIComponent(closed) } : refuse(422, 'note')
+    }
+    if (!isText(message, 130) || !isText(alias, 512) || !isText(description, 15_000)) return refuse(422, 'message')
     return { action: 'open', key: alias, title: message }
   })
 }
 
-/** A workflow with a webhook: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using */
+/**
+ * A workflow that posts what a webhook gets, a card in the form of an incoming webhook with its limit of 28 KB:
+ * https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using and `add-incoming-webhook`
+ */
 export function startTeams(): Promise<Service<readonly unknown[]>> {
   const path = '/workflows/0123/triggers/manual/paths/invoke'
   return startService<readonly unknown[]>(path, { status: 202, body: '' }, (request) => {
     if (request.path !== path || request.method !== 'POST') return NOT_FOUND
+    if (request.type !== 'application/json') return { status: 400, body: '' }
+    if (Buffer.byteLength(request.body) > 28 * 1024) return { status: 413, body: '' }
     const { type, attachments } = asObject(parsed(request))
     const { contentType, content } = asObject(Array.isArray(attachments) ? attachments[0] : null)
-    const { type: card, body } = asObject(content)
+    const { type: card, version, body } = asObject(content)
     const isCard = contentType === 'application/vnd.microsoft.card.adaptive' && card === 'AdaptiveCard'
-    if (type !== 'message' || !isCard || !Array.isArray(body)) return { status: 400, body: '' }
+    if (type !== 'message' || !isCard || version !== '1.4' || !Array.isArray(body)) return { status: 400, body: '' }
     return body.map((block) => asObject(asObject(block)['inlines']?.[0])['text'])
   })
 }
