@@ -3,7 +3,7 @@ import { readSettings } from '../../src/run/settings.ts'
 import { catchUp } from '../../src/run/task/catch-up.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
 import type { Day } from './day.ts'
-import type { Story } from './observed.ts'
+import { quietStory, type Story } from './observed.ts'
 
 /** Runs the slot of one story on the host of `options`. */
 type RunStory = (story: Story, options: HostOptions, day: Day) => Promise<unknown>
@@ -34,27 +34,12 @@ export async function catchUpBefore(
 
 /** Returns the story of a missed slot. The process that catches it up determines its crash, its stop and its pause. */
 function storyOfMissed(own: Story, day: number): Story {
-  const { runId, pause, stopMs, requests, states, hasRange, lists } = own
+  const { runId, pause, stopMs, requests, reads, lists, states, hasRange } = own
   return {
-    runId: `${runId}-missed-${day}`,
-    day,
-    forced: false,
-    only: null,
-    askedMs: Number.POSITIVE_INFINITY,
-    pause,
+    ...quietStory(`${runId}-missed-${day}`, day),
+    ...{ pause, stopMs, requests, reads, lists, states, hasRange, caughtUpBy: runId },
     get crashMs() {
       return own.crashMs
     },
-    stopMs,
-    answer: null,
-    works: [],
-    requests,
-    reads: own.reads,
-    ignoresAfter: false,
-    states,
-    catchesUp: null,
-    hasRange,
-    lists,
-    caughtUpBy: runId,
   }
 }

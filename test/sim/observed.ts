@@ -45,6 +45,16 @@ export interface Story {
   readonly caughtUpBy: string | null
 }
 
+/** Returns a story of a scheduled run to which nothing happens. */
+export const quietStory = (runId: string, day: number): Story => ({
+  ...{ runId, day, forced: false, only: null, pause: null, answer: null, ignoresAfter: false, catchesUp: null },
+  ...{ works: [], requests: [], reads: [], lists: [], hasRange: false, caughtUpBy: null },
+  askedMs: Number.POSITIVE_INFINITY,
+  crashMs: Number.POSITIVE_INFINITY,
+  stopMs: Number.POSITIVE_INFINITY,
+  states: { owner: null, zone: 'UTC', place: null, refusesChange: false },
+})
+
 interface Started {
   readonly attempt: number
   /** The number of the slot from which its work went on; null if it got none. */

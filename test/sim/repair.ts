@@ -4,7 +4,7 @@ import { rerunnableSlots } from '../../src/audit/rerunnable.ts'
 import { readTaskRecord } from '../../src/audit/tasks.ts'
 import { DEFAULT_RERUNNABLE } from '../../src/core/row/policy.ts'
 import type { Day } from './day.ts'
-import type { Checked, Story } from './observed.ts'
+import { type Checked, quietStory, type Story } from './observed.ts'
 import { tellSlot } from './triggers.ts'
 
 /**
@@ -34,7 +34,7 @@ export async function checkAndRepair(stories: Story[], day: Day): Promise<readon
   const asked = { from: new Date(range.since), to: new Date(range.until), only }
   for await (const { judged } of rerunnableSlots(known, asked, deps)) listed.unshift(dayOf(judged.slot))
   for (const slot of listed) {
-    const story = rerunOf(slot)
+    const story = { ...quietStory(`rerun-${slot}`, slot), forced: true, only, hasRange: true }
     stories.push(story)
     const force = { by: 'operator', reason: story.runId, only }
     const options = {
@@ -47,27 +47,4 @@ export async function checkAndRepair(stories: Story[], day: Day): Promise<readon
     await time.run(tellSlot(story, options, day))
   }
   return [before, await check()]
-}
-
-function rerunOf(day: number): Story {
-  return {
-    runId: `rerun-${day}`,
-    day,
-    forced: true,
-    only: DEFAULT_RERUNNABLE,
-    askedMs: Number.POSITIVE_INFINITY,
-    pause: null,
-    crashMs: Number.POSITIVE_INFINITY,
-    stopMs: Number.POSITIVE_INFINITY,
-    answer: null,
-    works: [],
-    requests: [],
-    reads: [],
-    lists: [],
-    ignoresAfter: false,
-    states: { owner: null, zone: 'UTC', place: null, refusesChange: false },
-    catchesUp: null,
-    hasRange: true,
-    caughtUpBy: null,
-  }
 }

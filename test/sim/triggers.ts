@@ -13,7 +13,7 @@ import type { HostTime } from '../support/simulated/virtual-clock.ts'
 import type { HostOptions } from '../support/simulated/world.ts'
 import { catchUpBefore } from './catch-up.ts'
 import { type Day, HOUR_MS, MINUTE_MS, SECOND_MS } from './day.ts'
-import type { Answer, Story } from './observed.ts'
+import { type Answer, quietStory, type Story } from './observed.ts'
 
 /**
  * Sends one more trigger, disturbs its host, and adds its story to `stories`. Resolves with the answer of the trigger, or when it
@@ -31,18 +31,12 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
   const pauseMs = beginMs + (chance(30) ? int(0, 50) : int(0, 20 * MINUTE_MS))
   const disturbed = (percent: number) => chance(percent) && !isCalm
   const story: Story = {
-    runId: `run-${index}`,
-    day: known ?? int(0, slots - 1),
+    ...quietStory(`run-${index}`, known ?? int(0, slots - 1)),
     forced,
     only: forced ? statusesOf(day) : null,
-    askedMs: Number.POSITIVE_INFINITY,
     pause: disturbed(20) ? { fromMs: pauseMs, toMs: pauseMs + int(1, HOUR_MS), suspended: chance(33) } : null,
     crashMs: disturbed(15) ? beginMs + int(0, 20 * MINUTE_MS) : Number.POSITIVE_INFINITY,
     stopMs: disturbed(10) ? beginMs + int(0, 10 * MINUTE_MS) : Number.POSITIVE_INFINITY,
-    answer: null,
-    works: [],
-    requests: [],
-    reads: [],
     // This does not ask for a further random number, which would change all days.
     ignoresAfter: forced && day.after !== null && pauseMs % 3 === 1,
     states: {
@@ -55,8 +49,6 @@ export function sendTrigger(index: number, stories: Story[], day: Day): Promise<
         : null,
     // As above.
     hasRange: day.hasRanges && pauseMs % 10 > 0,
-    lists: [],
-    caughtUpBy: null,
   }
   // Some crash at a step: as a call leaves, or as it is applied.
   let stepsLeft = disturbed(10) ? int(1, 6) : Number.POSITIVE_INFINITY

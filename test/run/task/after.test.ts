@@ -280,27 +280,17 @@ test('a run that does the work since the last success waits for what all of that
   expect(await time.run(nightly(0, { ...SINCE, afterTimeoutMs: 0 }).result)).toMatchObject({ status: 'completed' })
 })
 
-test('a slot of another task that a later run of it has done is done, and one in the range of a failed run is not', async () => {
+test('a slot of another task in the range of a failed run of it is not done', async () => {
   const { time, extract, nightly } = await chain()
   await time.run(extract(-3, SINCE).result)
   await time.run(nightly(-3, SINCE).result)
   // The nights -2 and -1 are lost, for both tasks.
   await time.run(extract(0, SINCE, failsAfter(1)).result)
-  const waits = () => time.run(nightly(0, { ...SINCE, afterTimeoutMs: 0 }).result)
   const blocked = nightly(0, { ...SINCE, afterTimeoutMs: 0 })
   expect(await time.run(blocked.result)).toMatchObject({ status: 'refused', cause: 'blocked' })
   // The words are those of the failed run, which an operator has to run again.
   const covering = { kind: 'failed', by: { slot: extractOf(0) } }
   expect(blocked.events.at(-1)?.event).toMatchObject({ event: 'refused', missing: { slot: extractOf(-2), covering } })
-  const repair = { reason: 'repair', by: 'ada', only: ['missed', 'failed', 'completed'] } as const
-  const rerun = (day: number) =>
-    time.run(
-      extract(day, { ...SINCE, force: { ...repair, slot: new Date(extractOf(day)) }, eventTime: undefined }).result,
-    )
-  await rerun(0)
-  // It goes on from the night -2, which the run of the night 0 has done.
-  expect(await rerun(-1)).toMatchObject({ status: 'completed' })
-  expect(await waits()).toMatchObject({ status: 'completed' })
 })
 
 test('a slot of another task is done by a later run with a range, also 200 slots later, and if its runs have none any more', async () => {
