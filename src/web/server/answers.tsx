@@ -92,20 +92,35 @@ export function openReading(options: AppOptions, signal: AbortSignal, zone?: str
   return { ledger, ledgerTimeoutMs, now: clock.now(), zone, signal }
 }
 
-/** All readings of a request end at `untilMs`. One that several requests share must not end when a client leaves. */
+/** How long what is read in the background waits for the readings of pages, and how often it looks. */
+const [LONGEST_TURN_MS, LOOK_MS] = [5_000, 100]
+
 export function openReadings(options: AppOptions) {
   const { clock } = options
-  return function reading<T>(
-    untilMs: number,
-    leaves: readonly AbortSignal[],
-    read: (reading: Reading) => Promise<T>,
-    zone?: string,
-  ): Promise<T> {
-    return withDeadline(clock, untilMs - clock.monotonicMs(), leaves, (signal) => {
-      // One listener for each request to the ledger that is in flight. Many tasks are read at the same time.
-      setMaxListeners(0, signal)
-      return read(openReading(options, signal, zone))
-    })
+  let open = 0
+  return {
+    /** All readings of a request end at `untilMs`. One that several requests share must not end when a client leaves. */
+    async reading<T>(
+      untilMs: number,
+      leaves: readonly AbortSignal[],
+      read: (reading: Reading) => Promise<T>,
+      zone?: string,
+    ): Promise<T> {
+      open += 1
+      try {
+        return await withDeadline(clock, untilMs - clock.monotonicMs(), leaves, (signal) => {
+          // One listener for each request to the ledger that is in flight. Many tasks are read at the same time.
+          setMaxListeners(0, signal)
+          return read(openReading(options, signal, zone))
+        })
+      } finally {
+        open -= 1
+      }
+    },
+    /** Resolves when no page is being read. Otherwise a page of a large ledger would not be ready in time on a busy machine. */
+    async turn(): Promise<void> {
+      for (let ms = 0; open > 0 && ms < LONGEST_TURN_MS; ms += LOOK_MS) await clock.wait(LOOK_MS)
+    },
   }
 }
 

@@ -43,10 +43,10 @@ export function createApp(options: AppOptions): Hono {
   const { assets, host } = options
   const app = new Hono()
   const { show, problem, failure } = openAnswers(options)
-  const reading = openReadings(options)
+  const { reading, turn } = openReadings(options)
   const sharedNeeds = shareNeeds(options.clock, () => {
     const own = openReading(options, new AbortController().signal)
-    return beginNeeds(own.now - NEEDS_MS, own)
+    return beginNeeds(own.now - NEEDS_MS, own, turn)
   })
   const { overview, needs } = viewsOfAll(options, reading, sharedNeeds)
   const { task, slot } = viewsOfTask(options, reading)
@@ -115,7 +115,7 @@ function rejectRequest(context: Context, host: string): Response | null {
   return null
 }
 
-type ReadingOf = ReturnType<typeof openReadings>
+type ReadingOf = ReturnType<typeof openReadings>['reading']
 
 /** They share the findings that were just read. */
 function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeeds: () => Promise<Needs>) {

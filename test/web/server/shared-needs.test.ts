@@ -1,6 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/verdict/judge.ts'
+import { type AppOptions, openReadings } from '../../../src/web/server/answers.tsx'
 import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
 import type { Needs } from '../../../src/web/views/overview/needs.tsx'
 import { gate } from '../../support/gate.ts'
@@ -172,4 +173,31 @@ test.each([
   reading(1).end()
   expect(await next).toBe('2 in all')
   expect(readings).toHaveLength(2)
+})
+
+test('what is read in the background waits for the pages that are being read, but not for long', async () => {
+  const { clock, pass } = handClock()
+  const { reading, turn } = openReadings({ clock } as unknown as AppOptions)
+  const isOver = async (waiting: Promise<void>) => {
+    let over = false
+    void waiting.then(() => {
+      over = true
+    })
+    await yieldToEventLoop()
+    return over
+  }
+  expect(await isOver(turn())).toBe(true)
+  const page = gate()
+  const read = reading(60_000, [], () => page.opened)
+  const long = turn()
+  for (let passed = 0; passed < 5_000; passed += 100) {
+    expect(await isOver(long)).toBe(false)
+    pass(100)
+  }
+  expect(await isOver(long)).toBe(true)
+  const short = turn()
+  page.open()
+  await read
+  pass(100)
+  expect(await isOver(short)).toBe(true)
 })

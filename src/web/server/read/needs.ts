@@ -15,8 +15,14 @@ export interface NeedsReading {
   soFar(): Needs
 }
 
-/** Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks. */
-export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
+/** So many tasks are checked beside a page, so that the first page of a small ledger has all findings. */
+const BESIDE_A_PAGE = 100
+
+/**
+ * Reads the findings of `check`. A task that cannot be checked becomes a problem, and does not hide the other tasks. `turn`
+ * resolves when no page is being read.
+ */
+export function beginNeeds(since: Instant, reading: Reading, turn = async () => {}): NeedsReading {
   const count = { ...NO_FINDINGS }
   const byTask = new Map<string, Map<FindingKind, number>>()
   const known: KnownTask[] = []
@@ -46,9 +52,9 @@ export function beginNeeds(since: Instant, reading: Reading): NeedsReading {
 
   async function readAllNeeds(): Promise<Needs> {
     const list = (signal: AbortSignal) => reading.ledger.tasks({ emitProblem, ...askOptions({ ...reading, signal }) })
-    const check = (one: KnownTask, signal: AbortSignal) => {
-      known.push(one)
-      return findingsOf(one, since, { ...reading, signal })
+    async function* check(one: KnownTask, signal: AbortSignal) {
+      if (known.push(one) > BESIDE_A_PAGE) await turn()
+      yield* findingsOf(one, since, { ...reading, signal })
     }
     for await (const part of concurrently(list, check, [reading.signal])) {
       if (part === 'end') tasks += 1

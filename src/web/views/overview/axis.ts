@@ -28,7 +28,8 @@ export interface Axis {
   readonly columns: readonly Column[]
   /** The columns of the slots to come. The first one is the rest of the column of now. */
   readonly ahead: readonly Column[]
-  /** Of the columns of the past and those of the slots to come, see `labelsOf`. */
+  /** The columns of the past and those of the slots to come, and their labels. */
+  readonly all: readonly Column[]
   readonly labels: readonly (string | null)[]
 }
 
@@ -40,8 +41,8 @@ export function axisUntil(now: Instant, zone: string, span: SpanName): Axis {
   const columns = columnsOf(clock, stepMs, last - count + 1, last)
   const rest = { from: now + 1, to: columns.at(-1)?.to ?? now }
   const ahead = [rest, ...columnsOf(clock, stepMs, last + 1, last + more)]
-  const labels = labelsOf({ clock, stepMs, columns: [...columns, ...ahead] })
-  return { span, clock, stepMs, columns, ahead, labels }
+  const all = [...columns, ...ahead]
+  return { span, clock, stepMs, columns, ahead, all, labels: labelsOf({ clock, stepMs, columns: all }) }
 }
 
 /** Returns the number of the column that has an instant. Columns begin at multiples of the step on the local clock. */

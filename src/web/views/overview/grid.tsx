@@ -51,15 +51,14 @@ const AFTER_CELLS = [
 
 /** The table of the tasks. Its children are `GridGroup`s. */
 export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
-  const { clock, labels } = axis
-  const columns = columnsOf(axis)
-  const isDense = columns.length > NARROW_COLUMNS + SPARE_COLUMNS
+  const { clock, labels, all } = axis
+  const isDense = all.length > NARROW_COLUMNS + SPARE_COLUMNS
   return (
     <table class={isDense ? 'grid dense' : 'grid'}>
       <thead>
         <tr>
           <Heads columns={[['Task', 'name']]} />
-          {columns.map(({ from }, index) => (
+          {all.map(({ from }, index) => (
             <th scope="col" class={columnClass(index, axis)}>
               <span class="aside">{clock.time(from)}</span>
               {labels[index] !== null && (
@@ -93,7 +92,7 @@ export function GridGroup({
     <tbody>
       {name !== null && (
         <tr class="group">
-          <th scope="rowgroup" colspan={columnsOf(axis).length + 1 + AFTER_CELLS.length}>
+          <th scope="rowgroup" colspan={axis.all.length + 1 + AFTER_CELLS.length}>
             <strong>{printable(name)}</strong> {tasks !== null && <small>{counted(tasks, 'task')}</small>}
           </th>
         </tr>
@@ -124,7 +123,7 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
       {problem === null ? (
         <Cells line={line} axis={axis} now={now} />
       ) : (
-        <td colspan={columnsOf(axis).length} class="problem">
+        <td colspan={axis.all.length} class="problem">
           {printable(problem)}
         </td>
       )}
@@ -146,17 +145,11 @@ export function GridLine({ line, axis, now }: { readonly line: TaskLine } & Grid
   )
 }
 
-/** Returns the columns of the past and those of the slots to come. */
-function columnsOf({ columns, ahead }: Axis): readonly Column[] {
-  return [...columns, ...ahead]
-}
-
 function Cells({ line, axis, now }: { readonly line: TaskLine } & GridProps) {
   const { task, clock, cells, ahead, unread, gaps } = line
   const stop = cells.findLastIndex((cell) => cell !== null)
-  const columns = columnsOf(axis)
   const first = axis.columns.length
-  return columns.map((column, index) => {
+  return axis.all.map((column, index) => {
     const cell = (index < first ? cells[index] : ahead[index - first]) ?? null
     const isUnread = index < unread
     const isPaused = gaps.some(({ from, until }) => from < column.to && until > column.from)
@@ -198,10 +191,8 @@ export function slownessOf({ durationsMs, usualMs }: Pace): number {
   return (durationsMs[0] ?? 0) / (usualMs || Number.POSITIVE_INFINITY)
 }
 
-type PlaceOfCell = Column & Pick<GridProps, 'now'>
-
 /** A cell leads to its slot. If it has several, it leads to the history of the task in the time of the column. */
-function hrefOfCell(task: string, cell: GridCell, { from, to, now }: PlaceOfCell): string {
+function hrefOfCell(task: string, cell: GridCell, { from, to, now }: Column & Pick<GridProps, 'now'>): string {
   if (cell.kind === 'slot') return links.slot(task, cell.slot)
   // The history also has slots of the future that are resolved, which the cell does not count. A slot is a whole second.
   const until = to > now ? Math.min(to, cell.newest + 1_000) : to

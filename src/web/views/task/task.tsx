@@ -80,7 +80,7 @@ function History({ head, page }: HistoryProps) {
     <section aria-labelledby="history-title">
       <div class="bar">
         <h2 id="history-title">History</h2>
-        <Filters task={task} query={query} zone={clock.zone} slotZone={head.current?.spec.zone ?? clock.zone} />
+        <Filters task={task} query={query} zone={clock.zone} />
       </div>
       {problem !== null && <p class="problem">{printable(problem)}</p>}
       {total !== null && slots.length > 0 && <Total total={total} />}
@@ -139,34 +139,11 @@ function Pages({ head: { task, clock }, page }: HistoryProps) {
   )
 }
 
-/** The form that opens a slot, and the form that filters the history of a task. The times are as those of `cronledger history`. */
-function Filters({
-  task,
-  query,
-  zone,
-  slotZone,
-}: Readonly<{ task: string; query: TaskQuery; zone: string; slotZone: string }>) {
+/** The form that filters the history of a task. The times are as those of `cronledger history`. */
+function Filters({ task, query, zone }: Readonly<{ task: string; query: TaskQuery; zone: string }>) {
   const { status, duplicates, since, until } = query
   return (
     <search>
-      <form method="get" action="/slot" autocomplete="off">
-        <input type="hidden" name="task" value={task} />
-        <label>
-          Jump to slot
-          <input
-            name="slot"
-            size={18}
-            required
-            spellcheck={false}
-            placeholder="latest"
-            aria-describedby="times-of-slot"
-          />
-        </label>
-        <button type="submit">Open</button>
-        <span id="times-of-slot" class="quiet">
-          latest, 2026-11-24 or 2026-11-24 03:00, in {slotZone}
-        </span>
-      </form>
       <form method="get" action="/task" autocomplete="off">
         <input type="hidden" name="task" value={task} />
         <Choice
@@ -193,13 +170,17 @@ function Bound({ label, name, value = '' }: Readonly<{ label: string; name: stri
   return (
     <label>
       {label}
-      <input name={name} value={value} size={20} spellcheck={false} aria-describedby="times-of-history" />
+      <input name={name} value={value} size={16} spellcheck={false} aria-describedby="times-of-history" />
     </label>
   )
 }
 
 const HISTORY_HEADS = [
-  ...([['Slot'], ['Status'], ['Attempts', 'number'], ['Start delay', 'number'], ['Duration', 'number']] as const),
+  ['Slot'],
+  ['Status'],
+  ['Attempts', 'number'],
+  ['Start delay', 'number'],
+  ['Duration', 'number'],
   ['Rejected triggers'],
 ] as const
 
