@@ -106,10 +106,13 @@ export function incidentLines(incidents: readonly Incident[], screen: Screen, no
     const space = before === undefined ? [] : ['']
     if (!isShared(incident)) {
       const isFirst = indent !== '' && before !== undefined && isShared(before)
-      const detail = rows.length === 1 ? wholeDetail(own, screen) : [detailLine(own, `${indent}  `, screen)]
+      const detail =
+        rows.length === 1
+          ? wholeLines(latest(own, findingDetail(own.newest)), screen)
+          : [detailLine(own, `${indent}  `, screen)]
       return [...(isFirst ? [...space, OTHERS] : []), line, ...detail]
     }
-    const facts = incidentFacts(incident).flatMap((text) => factLines(text, screen))
+    const facts = incidentFacts(incident).flatMap((text) => wholeLines(text, screen))
     return [...(incident === before ? [] : [...space, titleLine(incident, screen, now), ...facts]), line]
   })
 }
@@ -124,7 +127,7 @@ function foldedLines(found: readonly FoundTask[], screen: Screen, now: Instant):
     return [
       ...(index === 0 ? [] : ['']),
       incident === null ? OTHERS : titleLine(incident, screen, now),
-      ...(incident?.says ? factLines(incident.says, screen) : []),
+      ...(incident?.says ? wholeLines(incident.says, screen) : []),
       ...owners.flatMap((ofOwner, place) => [
         ownerLine(ofOwner, screen),
         ...(rows[place] ?? []).flatMap((row) => [`${ROW_INDENT}${lines.next().value}`, ...reasonLines(row, screen)]),
@@ -226,7 +229,7 @@ function cutLine(text: string, { columns }: Screen, indent = ''): string {
   return cut(`${indent}${printable(text)}`, columns ?? Number.POSITIVE_INFINITY)
 }
 
-function factLines(text: string, { columns }: Screen): readonly string[] {
+function wholeLines(text: string, { columns }: Screen): readonly string[] {
   return brokenLines(printable(text).split(' '), columns, '  ')
 }
 
@@ -247,10 +250,6 @@ function cellsOf({ own, incident }: FoundTask, now: Instant) {
     { text: spanOf(own, now) },
     { text: owner },
   ]
-}
-
-function wholeDetail(own: IncidentTask, { columns }: Screen): readonly string[] {
-  return brokenLines(printable(latest(own, findingDetail(own.newest))).split(' '), columns, '  ')
 }
 
 /** Why it failed is what a narrow screen has room for. */
