@@ -286,14 +286,23 @@ describe('from the environment', () => {
     writeFileSync(join(cache, `${name}.json`), JSON.stringify(token))
   })
   const keys = { AWS_ACCESS_KEY_ID: 'AKIAEXAMPLE', AWS_SECRET_ACCESS_KEY: 'SECRET' }
+  const here = { AWS_REGION: REGION }
+  const complete = { ...keys, ...here }
+  const outside = { ...here, AWS_EC2_METADATA_DISABLED: 'true' }
+  const logins = { ...outside, AWS_CONFIG_FILE: config }
+  const ENDPOINT = 'AWS_ENDPOINT_URL_DYNAMODB'
+  const unused = { AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' }
+  const noSso = (profile: string) =>
+    new RegExp(
+      `^denied: no AWS credentials .*\\. The SSO login is missing or has expired: aws sso login --profile ${profile}$`,
+    )
 
-  const PROFILE = { AWS_REGION: REGION, AWS_PROFILE: 'nightlly' }
   it.each<[string, Record<string, string>, RegExp]>([
     ['no region', keys, /^usage: no AWS region is set\. Set AWS_REGION\.$/],
     ['a wrong region', { ...keys, AWS_REGION: 'eu west 1' }, /^usage: .*"eu west 1".*AWS_REGION\.$/],
     [
       'a wrong profile, without the advice to set one',
-      PROFILE,
+      { ...here, AWS_PROFILE: 'nightlly' },
       /^denied: no AWS credentials .* AWS_PROFILE is "nightlly"\. Check that ~\/\.aws has this profile \(aws configure list-profiles\)(?!.*set AWS_PROFILE)/,
     ],
     [
@@ -301,58 +310,34 @@ describe('from the environment', () => {
       { AWS_PROFILE: 'nightlly' },
       /^usage: no AWS region is set, and profile "nightlly" \(AWS_PROFILE\) has none\./,
     ],
-    [
-      'a profile that is a key, and not shown',
-      { ...PROFILE, AWS_PROFILE: 'AKIAVERYPRIVATE00' },
-      /AWS_PROFILE is "AKIA…"/,
-    ],
+    ['a profile that is a key, and not shown', { ...here, AWS_PROFILE: 'AKIAVERYPRIVATE00' }, /AWS_PROFILE is "AKIA…"/],
     [
       'half of a pair of keys',
-      { AWS_REGION: REGION, AWS_SECRET_ACCESS_KEY: 'SECRET', AWS_EC2_METADATA_DISABLED: 'true' },
+      { ...outside, AWS_SECRET_ACCESS_KEY: 'SECRET' },
       /^denied: .* AWS_SECRET_ACCESS_KEY is set, but AWS_ACCESS_KEY_ID is not\. Set both, or unset AWS_SECRET_ACCESS_KEY\.$/,
     ],
-    ...(
-      [
-        ['no login with SSO, by AWS_PROFILE', { AWS_PROFILE: 'prod' }, 'prod'],
-        ['a login with SSO that has expired', { AWS_PROFILE: 'expired' }, 'expired'],
-        ['no login with SSO of the default profile', {}, 'default'],
-        [
-          'no login with SSO of the profile that another one takes its credentials from',
-          { AWS_PROFILE: 'role' },
-          'prod',
-        ],
-      ] as const
-    ).map(
-      ([name, env, profile]) =>
-        [
-          name,
-          { AWS_REGION: REGION, AWS_CONFIG_FILE: config, AWS_EC2_METADATA_DISABLED: 'true', ...env },
-          new RegExp(
-            `^denied: no AWS credentials .*\\. The SSO login is missing or has expired: aws sso login --profile ${profile}$`,
-          ),
-        ] as [string, Record<string, string>, RegExp],
-    ),
+    ['no login with SSO, by AWS_PROFILE', { ...logins, AWS_PROFILE: 'prod' }, noSso('prod')],
+    ['a login with SSO that has expired', { ...logins, AWS_PROFILE: 'expired' }, noSso('expired')],
+    ['no login with SSO of the default profile', logins, noSso('default')],
+    ['no login with SSO of the source profile', { ...logins, AWS_PROFILE: 'role' }, noSso('prod')],
     [
       'no login of `aws login`',
-      { AWS_REGION: REGION, AWS_CONFIG_FILE: config, AWS_PROFILE: 'console' },
+      { ...here, AWS_CONFIG_FILE: config, AWS_PROFILE: 'console' },
       /^denied: no AWS credentials .*\. The login is missing or has expired: aws login --profile console$/,
     ],
     [
       'an endpoint that is not a URL',
-      { ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'localhost 8000' },
-      /^usage: .*AWS_ENDPOINT_URL_DYNAMODB/,
+      { ...complete, [ENDPOINT]: 'localhost 8000' },
+      new RegExp(`^usage: .*${ENDPOINT}`),
     ],
     [
       'an endpoint that is ignored and not used, so the request is sent with TLS',
-      {
-        ...{ ...keys, AWS_ENDPOINT_URL: 'http://127.0.0.1:9', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' },
-        AWS_REGION: 'test-nowhere-1',
-      },
+      { ...keys, ...unused, AWS_REGION: 'test-nowhere-1' },
       /^unreachable: cannot connect to DynamoDB \(test-nowhere-1\) .*Check AWS_REGION and the network\.$/,
     ],
     [
       'an endpoint with a password, which is not shown',
-      { ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: 'http://me:PASS@127.0.0.1:9' },
+      { ...complete, [ENDPOINT]: 'http://me:PASS@127.0.0.1:9' },
       /^unreachable: (?!.*PASS).*127\.0\.0\.1:9/,
     ],
   ])('credentials and Region from the environment: %s', async (_, env, message) => {
@@ -360,7 +345,7 @@ describe('from the environment', () => {
   })
 
   it('no credentials', async () => {
-    const error = await failureWith({ AWS_REGION: REGION, AWS_EC2_METADATA_DISABLED: 'true' }, 'note')
+    const error = await failureWith(outside, 'note')
     expect(error).toMatch(
       /^denied: no AWS credentials for dynamodb:UpdateItem on table "ledger" in eu-west-1\. Give the ECS task a role/,
     )
@@ -368,7 +353,7 @@ describe('from the environment', () => {
 
   it('an endpoint from the environment', async () => {
     const endpoint = await answering(400, 'UnrecognizedClientException', 'x')
-    const error = await failureWith({ ...keys, AWS_REGION: REGION, AWS_ENDPOINT_URL_DYNAMODB: endpoint })
+    const error = await failureWith({ ...complete, [ENDPOINT]: endpoint })
     expect(error).toContain(`in ${new URL(endpoint).host} was denied (UnrecognizedClientException)`)
     expect(error).not.toContain('SECRET')
   })
