@@ -33,7 +33,9 @@ function rowAt(
   }
   const { rejectedBy: _, ...rejections } = notes
   const schedule = { expression: '0 3 * * *', zone }
-  return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections }
+  const times = { startedAt: at + 5_000, ...(ending !== null && { endedAt: at + 6_000 }) }
+  const attempts = row.attempts.map((one) => ({ ...one, ...times }))
+  return { ...row, task, slot: at, windowEnd: at + DAY_MS, schedule, rejections, attempts } as Row
 }
 
 /**
