@@ -75,7 +75,7 @@ const HISTORY_COLUMNS: Readonly<Record<string, HistoryColumn>> = {
         const { status, mark, situation, own, remarks } = one
         if (situation === 'covered') return `${status}, covered`
         const [remark] = status === 'completed' || status === 'running' ? keysOf(remarks) : []
-        const missedMs = status === 'completed' && remark === undefined ? missedFor(one) : null
+        const missedMs = situation === 'repaired' && remark === undefined ? missedFor(one) : null
         if (own !== null && missedMs !== null && !isRepaired(own)) return `completed, after ${elapsed(missedMs)}`
         if (mark !== status) return `completed, ${mark}`
         return `${status}${remark ? `, ${remark}` : ''}${remark && isSettled(own) ? ', settled' : ''}`
