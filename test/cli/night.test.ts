@@ -107,7 +107,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     await playNight()
     const range = ['--since', slotOf(0), '--until', slotOf(12)]
     const { stdout: checked } = await cronledger(['check', ...range], { env: env() })
-    const command = /^To print the script that runs them: (cronledger rerun .* --all)$/m.exec(checked)?.[1] ?? ''
+    const command = /^To print the script that runs .*: (cronledger rerun .* --all)$/m.exec(checked)?.[1] ?? ''
     const repair = command.replace('YOUR REASON', () => insideQuotes(REASON))
     // The comments about the killed attempt, which may be stale by now, have blanks.
     expect((await paste(repair)).stdout).not.toMatch(/^[^#\n].*(YOUR_|\$USER)/m)

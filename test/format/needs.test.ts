@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Row } from '../../src/core/types.ts'
-import { collectNeeds, needsLines, needsOf } from '../../src/format/check/needs.ts'
+import { collectNeeds, needsLines, needsOf, repairLines } from '../../src/format/check/needs.ts'
 import { commandText } from '../../src/format/command-line.ts'
 import { isFinding, type TaskFinding } from '../../src/verdict/judge.ts'
 import {
@@ -141,6 +141,19 @@ describe('the next steps for several slots of a task', () => {
     expect(need?.steps.map(({ command }) => commandText(command)).at(-1)).toContain(
       '--from 2026-11-22T03:00:00Z --to 2026-11-24T03:00:01Z',
     )
+  })
+
+  test('the one command for several tasks says which slots it runs, if it leaves some out', () => {
+    const { needs, add } = collectNeeds()
+    const scope = {
+      ...{ store: 'dynamodb:ledger', task: undefined, owner: undefined, status: undefined },
+      isOpen: true,
+    }
+    for (const task of ['a', 'b']) add(missed(row.slot, { task }))
+    const command = "cronledger rerun --store dynamodb:ledger --from 2026-11-24T03:00Z --reason 'YOUR REASON' --all"
+    expect(repairLines(needs, scope)).toEqual([`To print the script that runs them: ${command}`])
+    add({ ...stale(row.slot), task: 'c' })
+    expect(repairLines(needs, scope)).toEqual([`To print the script that runs the missed and failed slots: ${command}`])
   })
 
   test('a task comes after those that it waits for', () => {

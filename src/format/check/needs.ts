@@ -256,7 +256,11 @@ export function repairLines(
     from: Math.min(...found.map(({ oldest }) => oldest.slot)),
     to: isOpen ? null : Math.max(...found.map(({ newest }) => newest.slot)),
   })
-  const line = printable(`To ${what}: ${commandText(command)}`)
+  const isAll = [...needs.values()].every(
+    ({ stale, settled, doubts, alone }) => stale === null && settled === null && doubts.length + alone.length === 0,
+  )
+  const label = `To ${isAll ? what : what.replace('them', 'the missed and failed slots')}:`
+  const line = printable(`${label} ${commandText(command)}`)
   if (columns === null || widthOf([line]) <= columns) return [line]
-  return [`To ${what}:`, ...commandLines(command, columns, '  ')]
+  return [label, ...commandLines(command, columns, '  ')]
 }
