@@ -32,16 +32,17 @@ const LIBSQL = ['libsql', '@neon-rs/load', 'detect-libc'].map((name) => `node_mo
 const CJS = { ...NODE, format: 'cjs', supported: { 'dynamic-import': false } }
 
 /**
- * The SDK loads `node:https` with its client. Since Node 22, that begins to read all certificates, which an endpoint without
- * TLS does not need.
+ * Gives cron-parser a date that is enough to parse an expression, since we use it for nothing else. A date of luxon would
+ * open ICU, which takes a run 25 ms. Any other use of the date would fail, and the expression would be refused.
  */
-const httpsAtFirstUse = {
-  name: 'node:https at its first use',
-  setup({ onLoad }) {
-    onLoad({ filter: /node-http-handler\/dist-es\/node-https\.js$/ }, () => ({
-      contents: `const https = () => process.getBuiltinModule('node:https')
-        function Agent(options) { return new (https().Agent)(options) }
-        export const node_https = { Agent, request: (...args) => https().request(...args) }`,
+const cronParserWithoutLuxon = {
+  name: 'cron-parser without luxon',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^luxon$/ }, ({ importer }) =>
+      importer.includes('node_modules/cron-parser/') ? { path: 'no-luxon', namespace: 'build' } : undefined,
+    )
+    onLoad({ filter: /^no-luxon$/, namespace: 'build' }, () => ({
+      contents: "exports.DateTime = { fromJSDate: () => ({ isValid: true, zoneName: 'UTC' }) }",
     }))
   },
 }
@@ -71,7 +72,7 @@ async function splitProgram() {
     // esbuild can leave nothing out of the SDK's CommonJS modules.
     mainFields: ['module', 'main'],
     conditions: ['module'],
-    plugins: [httpsAtFirstUse],
+    plugins: [cronParserWithoutLuxon],
   })
   return Object.values(metafile.outputs).flatMap(({ inputs }) =>
     Object.keys(inputs).filter((path) => inputs[path].bytesInOutput > 0),

@@ -221,15 +221,6 @@ test.each([[['--help']], [['explain', '--schedule', '0 3 * * *', '--timezone', '
   },
 )
 
-test('a run on an endpoint without TLS does not load TLS', () => {
-  const script = "process.on('exit', () => require('node:fs').writeSync(2, process.moduleLoadList.join('\\n')))"
-  const store = ['--store', 'dynamodb:ledger', '--ledger-timeout', '1s']
-  const keys = { AWS_REGION: 'eu-west-1', AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' }
-  const env = { ...keys, AWS_ENDPOINT_URL_DYNAMODB: 'http://127.0.0.1:1' }
-  const { stderr } = runAfter(script, ['run', ...store, ...NIGHTLY, '--', 'true'], env)
-  expect(stderr.match(/^NativeModule (http|https|tls)$/gm)).toEqual(['NativeModule http'])
-})
-
 // Its first use in a process takes 9 ms and 8 MB. The tables on a screen need it, which a run must not load.
 test('a command with a fast start: run does not use ICU in UTC', () => {
   const args = ['run', '--store', LEDGER, ...NIGHTLY, '--', 'true']

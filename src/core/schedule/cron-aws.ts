@@ -1,21 +1,28 @@
 import { type Problem, quote } from '../errors.ts'
 import { type CronFields, compileDays, type Day, type DayTest, onDayOfMonth, onWeekday, sorted } from './calendar.ts'
-import {
-  type CronField,
-  field,
-  HOURS,
-  MINUTES,
-  MONTH,
-  numberOf,
-  parseItems,
-  valuesOfItem,
-  WEEKDAYS,
-  weekdayTests,
-} from './cron-field.ts'
+import { wrongItem } from './cron-unix.ts'
 
+interface AwsField {
+  readonly name: string
+  readonly first: number
+  readonly last: number
+  readonly allowed: string
+  /** The names of the values, from `first` on. */
+  readonly names: readonly string[]
+}
+
+const field = (name: string, first: number, last: number, allowed: string, names = ''): AwsField => {
+  return { name, first, last, allowed, names: names.split(' ') }
+}
+const MINUTES = field('minutes', 0, 59, '0-59, * , - /')
+const HOURS = field('hours', 0, 23, '0-23, * , - /')
 const DAY_OF_MONTH = field('day of month', 1, 31, '1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /')
-const DAYS = '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /'
-const DAY_OF_WEEK = field('day of week', 1, 7, DAYS, WEEKDAYS)
+const MONTH = field('month', 1, 12, '1-12 or JAN-DEC, * , - /', 'JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC')
+const DAY_OF_WEEK = field(
+  'day of week',
+  ...([1, 7, '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /'] as const),
+  'SUN MON TUE WED THU FRI SAT',
+)
 const YEAR = field('year', 1970, 2199, '1970-2199, * , - /')
 
 /** Reads the fields of `cron(…)`, according to the user guides of EventBridge and EventBridge Scheduler. */
@@ -33,8 +40,7 @@ export function parseAws(text: string, problem: Problem): CronFields {
       `day of month is ${quote(dayOfMonth)} and day of week is ${quote(dayOfWeek)}. Exactly one of the two must be "?".`,
     )
   }
-  const list = (field: CronField, text: string) =>
-    parseItems(field, text, problem, (item) => valuesOfItem(field, item, field !== YEAR))
+  const list = (field: AwsField, text: string) => parseItems(field, text, problem, (item) => valuesOf(field, item))
   const dayTests =
     dayOfWeek === '?'
       ? parseItems(DAY_OF_MONTH, dayOfMonth, problem, dayOfMonthTests)
@@ -70,10 +76,54 @@ export function undocumentedForms(text: string): readonly string[] {
 }
 
 /** Returns whether a range ends at a lower value than it begins, except a week that ends on Sunday (`MON-SUN`). */
-function runsBackwards(field: CronField, item: string): boolean {
+function runsBackwards(field: AwsField, item: string): boolean {
   const [, low = '', high = ''] = /^(\w+)-(\w+)(?:\/\d+)?$/.exec(item) ?? []
   const [from, to] = [numberOf(field, low), numberOf(field, high)]
   return from > to && !(field === DAY_OF_WEEK && to === field.first)
+}
+
+function parseItems<T>(
+  field: AwsField,
+  text: string,
+  problem: Problem,
+  parse: (item: string) => readonly T[] | null,
+): readonly T[] {
+  const items = text.split(',')
+  return items.flatMap((item) => {
+    // According to the user guide, a field with a # holds only one expression.
+    const parsed = items.length > 1 && item.includes('#') ? null : parse(item)
+    if (parsed !== null) return parsed
+    throw wrongItem(field, item, items, problem)
+  })
+}
+
+/** Reads `*`, `a` and `a-b`, also with `/n`, and `/n` alone. `a/n` runs to the end of the field. Null: other text. */
+function valuesOf(field: AwsField, item: string): readonly number[] | null {
+  const match = /^(?:\*|(?=\/)|([0-9]+|[a-z]{3})(?:-([0-9]+|[a-z]{3}))?)(?:\/([0-9]+))?$/i.exec(item)
+  if (match === null) return null
+  const [, low, high, every] = match
+  const step = Number(every ?? 1)
+  const from = low === undefined ? field.first : numberOf(field, low)
+  let to = field.last
+  if (high !== undefined) to = numberOf(field, high)
+  else if (low !== undefined && every === undefined) to = from
+  const size = field.last - field.first + 1
+  if (Number.isNaN(from + to) || step < 1 || step > size) return null
+  if (from > to) {
+    // A range may run over the end of any other field, as in 22-2.
+    if (field === YEAR) return null
+    to += size
+  }
+  const values: number[] = []
+  for (let value = from; value <= to; value += step) values.push(value > field.last ? value - size : value)
+  return values
+}
+
+/** Returns the number that a text such as `7` or `MON` stands for, or NaN if the field has no such value. */
+function numberOf(field: AwsField, text: string): number {
+  const named = field.names.indexOf(text.toUpperCase())
+  const value = named === -1 ? Number(text) : field.first + named
+  return value >= field.first && value <= field.last ? value : Number.NaN
 }
 
 function dayOfMonthTests(item: string): readonly DayTest[] | null {
@@ -89,7 +139,7 @@ function dayOfMonthTests(item: string): readonly DayTest[] | null {
     if (Number.isNaN(wanted)) return null
     return [(today) => wanted <= today.length && today.day === nearestWorkday(today, wanted)]
   }
-  return valuesOfItem(DAY_OF_MONTH, item, true)?.map(onDayOfMonth) ?? null
+  return valuesOf(DAY_OF_MONTH, item)?.map(onDayOfMonth) ?? null
 }
 
 /** Returns the day from Monday to Friday that is nearest to day `wanted` in the same month. */
@@ -105,5 +155,12 @@ function nearestWorkday({ day, weekday, length }: Day, wanted: number): number {
 }
 
 function dayOfWeekTests(item: string): readonly DayTest[] | null {
-  return /^L$/i.test(item) ? [onWeekday(6)] : weekdayTests(DAY_OF_WEEK, item, true)
+  if (/^L$/i.test(item)) return [onWeekday(6)]
+  const special = /^(\d+|[a-z]{3})(?:L|#([1-5]))$/i.exec(item)
+  if (special !== null) {
+    const wanted = numberOf(DAY_OF_WEEK, special[1] ?? '') - 1
+    if (Number.isNaN(wanted)) return null
+    return [onWeekday(wanted, special[2] === undefined ? 'last' : Number(special[2]))]
+  }
+  return valuesOf(DAY_OF_WEEK, item)?.map((value) => onWeekday(value - 1)) ?? null
 }

@@ -1,21 +1,38 @@
-import type { Problem } from '../errors.ts'
-import { type CronFields, compileDays, type DayTest, EVERY_YEAR, onDayOfMonth, sorted } from './calendar.ts'
-import {
-  type CronField,
-  field,
-  HOURS,
-  MINUTES,
-  MONTH,
-  parseItems,
-  valuesOfItem,
-  WEEKDAYS,
-  weekdayTests,
-} from './cron-field.ts'
+import { CronExpressionParser, type CronFieldCollection } from 'cron-parser'
+import { type LedgerError, type Problem, quote } from '../errors.ts'
+import { type CronFields, compileDays, type DayTest, EVERY_YEAR, onDayOfMonth, onWeekday, sorted } from './calendar.ts'
 
-const SECONDS = field('seconds', 0, 59, '0-59, * , - /')
-const DAY_OF_MONTH = field('day of month', 1, 31, '1-31, L, * , - /')
-const DAYS = '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /'
-const DAY_OF_WEEK = { ...field('day of week', 0, 7, DAYS, WEEKDAYS), size: 7 }
+interface UnixField {
+  readonly name: string
+  readonly key: 'second' | 'minute' | 'hour' | 'dayOfMonth' | 'month' | 'dayOfWeek'
+  readonly form: RegExp
+  readonly size: number
+  readonly allowed: string
+}
+
+const NUMBER = '\\d+'
+const MONTH_FORM = `(?:${NUMBER}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`
+const WEEKDAY_FORM = `(?:${NUMBER}|sun|mon|tue|wed|thu|fri|sat)`
+
+/** cron-parser accepts more than crontab has: `?`, `H` (a random value), and `janjan` for November. */
+function fieldForm(value: string, special = ''): RegExp {
+  return new RegExp(`^(?:(?:\\*|${value}(?:-${value})?)(?:/\\d+)?${special})$`, 'i')
+}
+
+const FIELDS: readonly UnixField[] = [
+  { name: 'seconds', key: 'second', form: fieldForm(NUMBER), size: 60, allowed: '0-59, * , - /' },
+  { name: 'minutes', key: 'minute', form: fieldForm(NUMBER), size: 60, allowed: '0-59, * , - /' },
+  { name: 'hours', key: 'hour', form: fieldForm(NUMBER), size: 24, allowed: '0-23, * , - /' },
+  { name: 'day of month', key: 'dayOfMonth', form: fieldForm(NUMBER, '|L'), size: 31, allowed: '1-31, L, * , - /' },
+  { name: 'month', key: 'month', form: fieldForm(MONTH_FORM), size: 12, allowed: '1-12 or JAN-DEC, * , - /' },
+  {
+    name: 'day of week',
+    key: 'dayOfWeek',
+    form: fieldForm(WEEKDAY_FORM, `|${WEEKDAY_FORM}L|${WEEKDAY_FORM}#[1-5]`),
+    size: 7,
+    allowed: '0-7 or SUN-SAT (Sunday is 0 or 7), nL, a single n#1 to n#5, * , - /',
+  },
+]
 
 export function parseUnix(expression: string, problem: Problem): CronFields {
   const texts = expression.split(/[ \t]+/)
@@ -28,49 +45,79 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
     )
   }
   if (texts.length === 5) texts.unshift('0')
-  const [seconds = '', minutes = '', hours = '', dayOfMonth = '', month = '', dayOfWeek = ''] = texts
-  const read = <T>(field: CronField, text: string, parse: (item: string) => readonly T[] | null) =>
-    parseItems(
-      field,
-      text,
-      problem,
-      (item) => (item.startsWith('/') ? null : parse(item)),
-      ' A range goes from low to high.',
-    )
-  const list = (field: CronField, text: string) => read(field, text, (item) => valuesOfItem(field, item, false))
-  const fields = {
-    seconds: sorted(list(SECONDS, seconds)),
-    minutes: sorted(list(MINUTES, minutes)),
-    hours: sorted(list(HOURS, hours)),
-  }
-  const inMonth = read(DAY_OF_MONTH, dayOfMonth, dayOfMonthTests)
-  const months = new Set(list(MONTH, month))
-  const inWeek = read(DAY_OF_WEEK, dayOfWeek, dayOfWeekTests)
+  const [seconds = [], minutes = [], hours = [], daysOfMonth = [], months = [], daysOfWeek = []] = FIELDS.map(
+    (field, index) => valuesOf(field, texts[index] ?? '', problem),
+  )
+  const inMonth = daysOfMonth.map((value) => (value === 'L' ? onLastDay : onDayOfMonth(Number(value))))
+  const inWeek = daysOfWeek.map(dayOfWeekTest)
   // According to crontab(5), one matching field is enough "if both fields are restricted (i.e., do not contain the *
-  // character)". So if one of them is `*/2`, both must match.
-  const both = dayOfMonth.includes('*') || dayOfWeek.includes('*')
+  // character)". So if one of them is `*/2`, both must match. The evaluator of cron-parser differs here.
+  const both = texts[3]?.includes('*') || texts[5]?.includes('*')
   return {
-    ...fields,
-    months,
+    seconds: sorted(seconds.map(Number)),
+    minutes: sorted(minutes.map(Number)),
+    hours: sorted(hours.map(Number)),
+    months: new Set(months.map(Number)),
     years: EVERY_YEAR,
     days: compileDays((day) => {
-      const isInMonth = inMonth.some((test) => test(day))
-      const isInWeek = inWeek.some((test) => test(day))
-      return both ? isInMonth && isInWeek : isInMonth || isInWeek
+      const month = inMonth.some((test) => test(day))
+      const week = inWeek.some((test) => test(day))
+      return both ? month && week : month || week
     }),
     everyDay: texts.slice(3).every((text) => text === '*'),
   }
 }
 
-function dayOfMonthTests(item: string): readonly DayTest[] | null {
-  if (/^L$/i.test(item)) return [({ day, length }) => day === length]
-  return valuesOfItem(DAY_OF_MONTH, item, false)?.map(onDayOfMonth) ?? null
+/** A step that is wider than its field is refused: every 90 minutes of an hour is one minute of each hour. */
+function isFormed({ form, size }: UnixField, item: string, items: readonly string[]): boolean {
+  const step = Number(/\/(\d+)$/.exec(item)?.[1] ?? 1)
+  return item === '*' || (form.test(item) && step <= size && (items.length === 1 || !item.includes('#')))
 }
 
-/** A range may end with Sunday, as in MON-SUN or 5-0. The days of 1/2 are those up to Saturday. */
-function dayOfWeekTests(item: string): readonly DayTest[] | null {
-  const text = item
-    .replace(/^(?!(?:0+|sun)-)(.*)-(?:0+|sun)(?=\/|$)/i, '$1-7')
-    .replace(/^(0*[0-6]|[a-z]{3})(?=\/)/i, '$1-6')
-  return weekdayTests(DAY_OF_WEEK, text, false)
+/** cron-parser refuses `1-5,3`, and its errors name no field. Returns numbers, and texts such as `5L` and `5#2`. */
+function valuesOf(field: UnixField, text: string, problem: Problem): readonly (number | string)[] {
+  const items = text.split(',')
+  return items.flatMap((item) => {
+    const fields = isFormed(field, item, items)
+      ? parse(FIELDS.map(({ key }) => (key === field.key ? item : '*')))
+      : null
+    if (fields === null) throw wrongItem(field, item, items, problem, ' A range goes from low to high.')
+    const values: readonly (number | string)[] = fields[field.key].values
+    return fields.dayOfWeek.nthDay === 0 ? values : values.map((value) => `${value}#${fields.dayOfWeek.nthDay}`)
+  })
+}
+
+export function wrongItem(
+  { name, allowed }: { readonly name: string; readonly allowed: string },
+  item: string,
+  items: readonly string[],
+  problem: Problem,
+  more = '',
+): LedgerError {
+  const step = item.includes('/') ? ' A step goes from 1 to the number of values.' : ''
+  return problem(`${name} ${items.length === 1 ? 'is' : 'has'} ${quote(item)}. Use ${allowed}.${more}${step}`)
+}
+
+function parse(texts: readonly string[]): CronFieldCollection | null {
+  const daysOfWeek = (texts.at(-1) ?? '')
+    // A range may end with Sunday, as in MON-SUN or 5-0. cron-parser knows that Sunday as 7 only.
+    .replace(/(?<=^|,)(?!(?:0+|sun)-)(\d+|[a-z]{3})-(?:0+|sun)(?=\/|,|$)/gi, '$1-7')
+    // cron-parser counts days of the week up to 7, so that 1/2 would mean Sunday as well.
+    .replace(/(?<=^|,)(0*[0-6]|[a-z]{3})(?=\/)/gi, '$1-6')
+  try {
+    // Without a date, cron-parser would read the clock.
+    const options = { currentDate: new Date(0), tz: 'UTC' }
+    // cron-parser accepts names in any case, but only an upper-case L.
+    const whole = [...texts.slice(0, -1), daysOfWeek].join(' ').toUpperCase()
+    return CronExpressionParser.parse(whole, options).fields
+  } catch {
+    return null
+  }
+}
+
+const onLastDay: DayTest = ({ day, length }) => day === length
+
+function dayOfWeekTest(value: number | string): DayTest {
+  const [, digits, last, nth] = /^(\d+)(L)?(?:#(\d))?$/.exec(String(value)) ?? []
+  return onWeekday(Number(digits) % 7, last === undefined ? (nth === undefined ? nth : Number(nth)) : 'last')
 }

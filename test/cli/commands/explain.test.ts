@@ -196,3 +196,20 @@ test('explain loads no store: neither the AWS SDK nor SQLite', async () => {
   expect(urls).toContain('cronstrue')
   expect(urls).not.toMatch(/@aws-sdk|libsql|\/store\/(?!store)/)
 })
+
+test('the program as it is bundled, with its edited cron-parser, knows the shared vectors', async () => {
+  const text = readFileSync(new URL('../../fixtures/schedule-vectors.jsonl', import.meta.url), 'utf8')
+  const vectors = text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+    .filter(({ expr, at, error }) => /^[^a-z@]/.test(expr) && (at !== undefined || error))
+    // An instant that the early tolerance moves into the next slot is left to the unit tests.
+    .filter(({ at = '' }) => !/:[345]\d(?:\.\d+)?Z$/.test(at))
+  expect(vectors.length).toBeGreaterThan(20)
+  for (const { expr, tz = 'UTC', at = '2026-01-01T00:00:00Z', error, slot } of vectors) {
+    const { code, stdout } = await explain(['--schedule', expr, '--timezone', tz, '--at', at, '--json'])
+    const found = error ? { code } : { expr, at, slot: JSON.parse(stdout).slot?.utc ?? null }
+    expect(found).toEqual(error ? { code: 64 } : { expr, at, slot })
+  }
+})
