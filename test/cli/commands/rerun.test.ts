@@ -207,7 +207,7 @@ describe('wrong input: 64, one line that names it, and nothing starts', () => {
     [['--slot', day(10), '--from', '7d'], /--slot and --from cannot be used together/],
     [['--to', day(10)], /--slot or --from is required/],
     [['--from', '2026-11-10', '--only', 'mised'], /--only "mised" is not allowed. Did you mean missed\?/],
-    [['--slot', day(10), '--timezone', 'UTC'], /rerun has no option --timezone, .*: cronledger declare/],
+    [['--slot', day(10), '--timezone', 'UTC'], /unknown option --timezone\./],
     [['--from', day(11), '--to', day(11)], /--from .* is not earlier than --to /],
     [
       ['--from', '400d', '--retention', '100d'],
