@@ -105,7 +105,8 @@ describe('batch with much output and a slow reader, or a closed stderr', () => {
     expect(lines.filter((line) => !line.startsWith('{'))).toEqual(
       Array.from({ length: 40_000 }, (_, index) => String(index).padStart(49, '.')),
     )
-    expect(own.map((line) => JSON.parse(line).event)).toEqual(['ledger-created', 'claimed', 'completed'])
+    const events = own.map((line) => JSON.parse(line).event)
+    expect(events).toEqual(expect.arrayContaining(['ledger-created', 'claimed', 'completed']))
     expect(await row()).toMatchObject({ state: 'COMPLETED' })
   })
 

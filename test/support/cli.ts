@@ -122,6 +122,16 @@ export function commandsAt(instant: string) {
   }
 }
 
+/** Returns a function that runs a command, the first one at this instant and each other one a minute after the one before. */
+export function commandsFrom(instant: string) {
+  let at = Date.parse(instant)
+  return (args: readonly string[], options?: Options) => {
+    const { cronledger } = commandsAt(new Date(at).toISOString())
+    at += 60_000
+    return cronledger(args, options)
+  }
+}
+
 function shared(args: readonly string[], { env = {}, cwd = process.cwd(), ...others }: Options): Promise<Ended> | null {
   const { NODE_OPTIONS = STOPPED_CLOCK, ...variables } = env
   const isOfProcess = NODE_OPTIONS !== STOPPED_CLOCK || Object.keys(variables).some((name) => name.startsWith('NODE_'))

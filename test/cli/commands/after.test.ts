@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { cronledger, type Loose, scratch } from '../../support/cli.ts'
+import { commandsFrom, type Loose, scratch } from '../../support/cli.ts'
 
 const folder = scratch()
 const SLOT = '2026-01-06T03:00:00Z'
+const cronledger = commandsFrom('2026-01-06T09:00:00Z')
 
 /** Three tasks of a night, each after the one before, and a file with what has run, in order. */
 function night(name: string) {

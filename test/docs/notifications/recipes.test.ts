@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { runKey } from '../../../src/run/slot-variables.ts'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
-import { cronledger, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
+import { commandsFrom, type Ended, type Loose, NIGHTLY, scratch } from '../../support/cli.ts'
 import { isInstalled } from '../../support/processes/programs.ts'
 import { startMoto } from '../../support/servers.ts'
-import { startOfToday } from '../../support/today.ts'
 import { blocksIn } from '../markdown.ts'
 import {
   type Service,
@@ -25,6 +24,8 @@ const PAGE = new URL('../../../docs/guides/outcomes.md', import.meta.url)
 const GUIDE = readFileSync(PAGE, 'utf8')
 const hasPrograms = ['jq', 'curl'].every(isInstalled)
 const SLOT = '2026-11-23T03:00:00Z'
+const TODAY = Date.parse('2026-11-24T00:00:00Z')
+const cronledger = commandsFrom('2026-11-24T12:00:00Z')
 const KEY = runKey('nightly', Date.parse(SLOT))
 /** Everything that a shell, JSON, a URL, an email or Slack could take for something else. */
 const HOSTILE =
@@ -108,13 +109,11 @@ async function openedAndClosed(script: string, env: Env, between = async (): Pro
   const others = await between()
   const again = ['--force-slot', SLOT, '--reason', 'the disk was full', '--log', 'json', '--', 'true']
   const recovered = await cli('run', ...NIGHTLY, ...again)
-  const slots = [0, 1].map((hour) =>
-    new Date(startOfToday() - (12 - hour) * 3_600_000).toISOString().replace('.000', ''),
-  )
+  const slots = [0, 1].map((hour) => new Date(TODAY - (12 - hour) * 3_600_000).toISOString().replace('.000', ''))
   const stated = ['--schedule', '0 12,13 * * *', '--from', slots[0] ?? '', '--owner', 'the Web team']
   await cli('declare', 'web', ...stated)
   const check = async (code: number) =>
-    expect(await cli('check', 'web', '--new', '2d', '--until', new Date(startOfToday()).toISOString())).toMatchObject({
+    expect(await cli('check', 'web', '--new', '2d', '--until', new Date(TODAY).toISOString())).toMatchObject({
       code,
       stderr: '',
     })
