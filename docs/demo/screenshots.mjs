@@ -62,8 +62,9 @@ try {
   rmSync(folder, { recursive: true })
 }
 
-/** Writes the text of the page beside its picture, so that a test can read what the picture shows. */
+/** Writes the text of the page beside its picture in a folder that was given, so that a test can read what the picture shows. */
 async function writeText(page, name) {
+  if (process.argv[2] === undefined) return
   // biome-ignore lint/performance/useDomNodeTextContent: a picture shows only what is visible
   writeFileSync(pictureOf(name).replace('.png', '.txt'), `${await page.locator('body').innerText()}\n`)
 }
