@@ -13,10 +13,11 @@ interface SaidProps {
 
 /** A sentence with its times as elements, in the zone of the page. The time of a slot is a link to it. */
 export function Said({ said, clock, near }: SaidProps) {
-  const place = near === undefined ? {} : { near }
+  let before = near
   return said.map((part) => {
     if (typeof part === 'string') return printable(part)
-    const time = <Time at={part.at} {...place} clock={clock} />
+    const time = <Time at={part.at} {...(before !== undefined && { near: before })} clock={clock} />
+    before = before && part.at
     return part.task === undefined ? time : <a href={links.slot(part.task, part.at)}>{time}</a>
   })
 }

@@ -52,7 +52,7 @@ test.each(['2025-11-25T03:00:00Z', '2025-11-24T05:00:00Z'])(
     const { status, html } = await page(slot)
     expect(status).toBe(200)
     expect(html.replaceAll(/<[^>]+>/g, '')).toMatch(
-      /may not have been due: the schedule changed between .*2025-11-23 03:00.* and .*2025-11-25 05:00/,
+      /may not have been due: the schedule changed between 11-23 03:00 and 11-25 05:00/,
     )
     // It is marked as skipped rather than run.
     expect(html.indexOf('--state skipped')).toBeLessThan(html.indexOf('cronledger rerun'))
