@@ -38,10 +38,6 @@ export interface GridProps {
   readonly now: Instant
 }
 
-/** The columns that a narrow screen shows, see overview.css. A few more columns still fit, so none is hidden then. */
-const NARROW_COLUMNS = 27
-const SPARE_COLUMNS = 7
-
 const AFTER_CELLS = [
   ['Duration', 'took'],
   ['Usual', 'took usual'],
@@ -52,9 +48,8 @@ const AFTER_CELLS = [
 /** The table of the tasks. Its children are `GridGroup`s. */
 export function Grid({ axis, children }: Pick<GridProps, 'axis'> & { readonly children?: Child }) {
   const { clock, labels, all } = axis
-  const isDense = all.length > NARROW_COLUMNS + SPARE_COLUMNS
   return (
-    <table class={isDense ? 'grid dense' : 'grid'}>
+    <table class="grid">
       <thead>
         <tr>
           <Heads columns={[['Task', 'name']]} />
