@@ -33,7 +33,7 @@ function lastFound(one: JudgedSlot, row: Row): TaskFinding | null {
     ...resolutions,
   ].sort((one, other) => other.at - one.at)
   for (const { at, afterAttempt } of events) {
-    const found = foundAt(one, rowBefore(row, afterAttempt, at), at)
+    const found = foundAt(one, rowAsOf(row, afterAttempt, at), at)
     if (found !== null) return found
   }
   const { doneByMs } = one.of.times
@@ -50,7 +50,7 @@ function foundAt({ slot, older, of }: JudgedSlot, row: Row | null, now: Instant)
 }
 
 /** Returns the row as it was before `at`, when the attempt of this number had ended. Null: there was none. */
-function rowBefore(row: Row, number: number, at: Instant): ClosedRow | null {
+function rowAsOf(row: Row, number: number, at: Instant): ClosedRow | null {
   const attempts = endedAttempts(row).filter((one) => one.number <= number)
   const resolutions = row.resolutions.filter((one) => one.at < at && one.afterAttempt <= number)
   if (attempts.length === 0 && resolutions.length === 0) return null

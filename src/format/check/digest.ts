@@ -46,11 +46,11 @@ export function digestOf(incidents: readonly Incident[], { store, task, since, n
 /** Returns one notification for all incidents that have ended, the largest one first. */
 export function repairedOf(incidents: readonly EndedIncident[], now: Instant): Digest {
   const lines = incidents.flatMap((one) => [
-    endedText(one, now),
+    repairedText(one, now),
     ...one.tasks.map(({ task, owner }) => `  ${task}${owner === undefined ? '' : ` (${owner})`}`),
   ])
   return {
-    title: titleOf(incidents, (one) => `REPAIRED ${endedText(one, now)}`),
+    title: titleOf(incidents, (one) => `REPAIRED ${repairedText(one, now)}`),
     time: formatInstant(now),
     level: 'info',
     event: 'repaired',
@@ -61,7 +61,7 @@ export function repairedOf(incidents: readonly EndedIncident[], now: Instant): D
 }
 
 /** Returns `Outage 11-29 02:10 to 04:20 JST · 18 tasks · 59 slots · Owners: Data 18: all repaired at 11-29 14:40 JST, 12h 30m after it began`. */
-function endedText(incident: EndedIncident, now: Instant): string {
+function repairedText(incident: EndedIncident, now: Instant): string {
   const { endedAt, from, zone } = incident
   const what = [incidentTitle(incident, now), ...incidentFacts({ ...incident, says: null })].join(' · ')
   const all = incident.slots === 1 ? 'repaired' : 'all repaired'

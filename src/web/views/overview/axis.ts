@@ -83,7 +83,7 @@ const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 
 /** A text for a group of columns, if it has at least `room` columns. The narrowest columns have 11 px. */
-type Choice = readonly [room: number, text: string]
+type LabelChoice = readonly [room: number, text: string]
 
 /** Returns a text at the first column of each hour block, day or week, if it has room there, and otherwise null. */
 export function labelsOf({
@@ -115,12 +115,12 @@ function keyOfGroup(text: string, stepMs: number): string {
   return String(Math.floor((Date.parse(text.slice(0, 10)) + TO_MONDAY_MS) / (7 * DAY_MS)))
 }
 
-function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Choice[] {
+function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly LabelChoice[] {
   const date = new Date(Date.parse(text.slice(0, 10)))
   const day = DAYS[date.getUTCDay()] ?? ''
   const month = MONTHS[date.getUTCMonth()] ?? ''
   const number = date.getUTCDate()
-  const days: readonly Choice[] = [
+  const days: readonly LabelChoice[] = [
     [8, `${day} ${number} ${month}`],
     [5, `${day} ${number}`],
     [3, day],
