@@ -1,7 +1,7 @@
 // A PostgreSQL server on a socket of this host, for the part `process`.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdirSync, readdirSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -9,6 +9,8 @@ const VERSIONS = '/usr/lib/postgresql'
 /** PostgreSQL refuses to run as root. */
 const NOBODY = 65_534
 const user = process.getuid() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+
+export const hasPostgres = existsSync(VERSIONS) && readdirSync(VERSIONS).length > 0
 
 export async function startPostgres(folder) {
   mkdirSync(folder)

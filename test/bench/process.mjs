@@ -8,7 +8,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { build } from 'esbuild'
 import Database from 'libsql'
 import { atMost, here, interleave, measure, startServer } from './lab.mjs'
-import { startPostgres } from './postgres.mjs'
+import { hasPostgres, startPostgres } from './postgres.mjs'
 
 const ROOT = here('../..')
 /** What each of them runs. The time of the file is when the batch began. */
@@ -76,7 +76,9 @@ const CONTESTANTS = [
   },
 ]
 
-export async function run({ rounds, nodes, ledgers = LEDGERS }) {
+export async function run({ rounds, nodes, ledgers: wanted = LEDGERS }) {
+  const ledgers = wanted.filter((ledger) => ledger !== 'postgres' || hasPostgres)
+  if (ledgers.length < wanted.length) sayLeftOut('postgres')
   const folder = mkdtempSync(join(tmpdir(), 'cronledger-bench-'))
   // The user of the PostgreSQL server must be able to enter it.
   chmodSync(folder, 0o755)
@@ -85,8 +87,8 @@ export async function run({ rounds, nodes, ledgers = LEDGERS }) {
     const programs = await install(folder, nodes)
     const server = await startServer('server.mjs')
     ends.unshift(server.stop)
-    const postgres = await startPostgres(join(folder, 'postgres'))
-    ends.unshift(postgres.stop)
+    const postgres = ledgers.includes('postgres') ? await startPostgres(join(folder, 'postgres')) : null
+    if (postgres !== null) ends.unshift(postgres.stop)
     const places = await openLedgers(folder, server, postgres, programs)
     const medians = await interleave(rounds, jobsOf(folder, server, places, programs, ledgers))
     return { medians, targets: targetsOf(medians, nodes, ledgers) }
@@ -132,14 +134,14 @@ async function openLedgers(folder, server, postgres, { nodes, npm }) {
     http: dynamo(server.http),
     // Node reads the certificates that it trusts, as for DynamoDB, and accepts that of our server, which is not among them.
     https: { ...dynamo(server.https), NODE_TLS_REJECT_UNAUTHORIZED: '0' },
-    postgres: { CRONLEDGER_STORE: postgres.store, BENCH_PLACE: postgres.folder },
+    ...(postgres !== null && { postgres: { CRONLEDGER_STORE: postgres.store, BENCH_PLACE: postgres.folder } }),
     file: { CRONLEDGER_STORE: `file:${join(folder, 'ledger.db')}`, BENCH_PLACE: folder },
   }
   const PATH = pathWith(nodes[0])
-  for (const env of [dynamo(server.direct), places.postgres, places.file])
+  for (const env of [dynamo(server.direct), places.postgres, places.file].filter((one) => one !== undefined))
     await measure([npm, 'setup'], { ...env, PATH })
   await makeLocks(server.direct)
-  postgres.sql(LOCKS)
+  postgres?.sql(LOCKS)
   new Database(join(folder, 'locks.db')).exec(LOCKS)
   return places
 }
@@ -166,7 +168,7 @@ async function makeLocks(endpoint) {
 function jobsOf(folder, server, places, programs, ledgers) {
   const { versions, nodes } = programs
   const missing = CONTESTANTS.filter(({ needs }) => needs !== undefined && !existsSync(needs))
-  for (const { name } of missing) process.stdout.write(`left out, because it is not installed: ${name}\n`)
+  for (const { name } of missing) sayLeftOut(name)
   let last = 0
   const job = (ledger, index, { name, by, argv, env }) => ({
     name: rowName(ledger, by === null ? null : versions[index], name),
@@ -193,6 +195,10 @@ function jobsOf(folder, server, places, programs, ledgers) {
       there.filter((one) => one.ledgers.includes(ledger) && isBy(index, one.by)).map((one) => job(ledger, index, one)),
     ),
   )
+}
+
+function sayLeftOut(name) {
+  process.stdout.write(`left out, because it is not installed: ${name}\n`)
 }
 
 function pathWith(node) {
