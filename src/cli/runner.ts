@@ -7,10 +7,10 @@ import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import type { CommandOptions } from '../run/command.ts'
 import type { RunOutcome } from '../run/run-trigger.ts'
-import { type CommandContext, isGiven, type Values } from './options/arguments.ts'
+import type { CommandContext, Values } from './options/arguments.ts'
 import { misspeltVariables } from './options/misspelt.ts'
 import { shellWordWarning } from './options/mistakes.ts'
-import { variableOf } from './options/options.ts'
+import { withoutOverlap } from './options/ranges.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
 import { openReporter } from './reporter.ts'
@@ -73,28 +73,5 @@ export function openRunner(
         return error
       })
     },
-  }
-}
-
-/**
- * Returns the options without those that let runs overlap, if the runs have ranges and the environment has them: it is that of a
- * deployed task. The library refuses them as flags.
- */
-function withoutOverlap(
-  options: RunOptions,
-  argv: readonly string[],
-): { readonly options: RunOptions; readonly warnings: readonly string[] } {
-  if (!options.sinceLastSuccess) return { options, warnings: [] }
-  const unwanted = [
-    ['overlap', 'allow'],
-    ['onLeaseLost', 'continue'],
-  ] as const
-  const ignored = unwanted.filter(([name, value]) => options[name] === value && !isGiven(name, argv))
-  return {
-    options: { ...options, ...Object.fromEntries(ignored.map(([name]) => [name, undefined])) },
-    warnings: ignored.map(
-      ([name, value]) =>
-        `${variableOf(name)}=${value} is ignored, because runs with --since-last-success do not overlap`,
-    ),
   }
 }

@@ -5,6 +5,7 @@ import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEventTime } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
+import { takeCatchUpMode } from '../options/ranges.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
 
@@ -28,8 +29,9 @@ const help = {
 export const run: Command = {
   help,
   async execute(context: CommandContext) {
-    const { argv, env, rest, stops } = context
-    const values = readOptions(help, argv, env, rest)
+    const { env, stops } = context
+    const { argv, catchUpMode } = takeCatchUpMode(context)
+    const values = { ...readOptions(help, argv, env, context.rest), catchUpMode }
     if (isGiven('catchUpMs', argv) && isGiven('forceSlot', argv)) {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')
     }
@@ -58,7 +60,7 @@ export const run: Command = {
  * error for a reason or statuses without a slot to force: the run would take another slot.
  */
 export async function runOptions(
-  values: Omit<Values<typeof RUN_OPTIONS>, 'store'>,
+  values: Omit<Values<typeof RUN_OPTIONS>, 'store'> & Pick<RunOptions, 'catchUpMode'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
   const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh } = values
