@@ -169,7 +169,7 @@ function stepsOfTask(
   ]
 }
 
-const SETTLE_CAUTION = 'Look at the data of each slot that is unusual. To run it again does its work a second time.'
+const SETTLE_CAUTION = 'Look at each slot that is late or unusual. To run it again does its work a second time.'
 
 function needOfOne(found: TaskFinding, store: string): NextSteps {
   const { caution, steps } = verdictOf(found, store)
