@@ -6,13 +6,23 @@ import { nearest } from '../core/near.ts'
 import type { Environment } from '../core/types.ts'
 import { COMMANDS } from './command-table.ts'
 
+/** Words whose nearest command would retire the task, and those that operators look for at night. */
+const OTHER_NAMES = new Map([
+  ['retry', 'rerun'],
+  ['revive', 'resume'],
+  ['unlock', 'resolve'],
+  ['validate', 'setup --check'],
+])
+
 /** Returns the error for a word where the command belongs. `argv` has the words after it. */
 export function unknownCommand(name: string, argv: readonly string[]): LedgerError {
   const [command] = argv.filter((word) => Object.hasOwn(COMMANDS, word))
-  const near = nearest(name, [...Object.keys(COMMANDS), 'help', '--help', '--version'])
+  const given = name.toLowerCase()
+  const near = nearest(given, [...Object.keys(COMMANDS), 'help', '--help', '--version'])
   const what = `unknown command ${quote(name)}.`
   // One that begins in another way may be the opposite, such as unpause.
-  if (near?.[0] === name[0]) return usageError(`${what} Did you mean ${near}? See cronledger --help.`)
+  const meant = OTHER_NAMES.get(given) ?? (near?.[0] === given[0] ? near : null)
+  if (meant !== null) return usageError(`${what} Did you mean ${meant}? See cronledger --help.`)
   if (name.startsWith('-')) {
     return usageError(
       `${what} Put the command before its options: cronledger ${command ?? 'run'} ${withoutSecret(name)} …`,

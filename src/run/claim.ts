@@ -14,10 +14,10 @@ import { ensureFreshLease } from './lease.ts'
 import type { Settings } from './settings.ts'
 import { finishBy, type RunIo, type WriteIo, type WriteResult, writeAsOwner } from './write.ts'
 
-/** The claim that a trigger asks for, and the reason against it that its event time gives. */
 /** The slot of a run. */
 export type SlotRequest = Pick<Claim, 'task' | 'window' | 'schedule'>
 
+/** The claim that a trigger asks for, and the reason against it that its event time gives. */
 export interface ClaimRequest extends Claim {
   readonly objection: Facts['objection']
   /** The ids of the runs that the caller is a part of. Left out: the caller is a part of no run. */

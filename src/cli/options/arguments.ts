@@ -1,4 +1,5 @@
 import { type LedgerError, quote, usageError } from '../../core/errors.ts'
+import { nearest } from '../../core/near.ts'
 import { type OptionSpec, type OptionTable, optionName, type ValueOf } from '../../core/option.ts'
 import type { Environment } from '../../core/types.ts'
 import { isTaskName, isTaskPattern } from '../../core/user-text.ts'
@@ -35,7 +36,7 @@ export function readOptions<Table extends OptionTable>(
       return [name, readOption(flag, spec, given, env)]
     }),
   )
-  checkRequired(command.options, values, rest)
+  checkRequired(command.options, values, rest, env)
   return values as Values<Table>
 }
 
@@ -174,7 +175,12 @@ function noValue(flag: string, spec: OptionSpec): LedgerError {
 }
 
 /** Throws a usage error that names all required options without a value. `rest` may have one, in the wrong place. */
-function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: readonly string[] | null): void {
+function checkRequired(
+  options: OptionTable,
+  values: Values<OptionTable>,
+  rest: readonly string[] | null,
+  env: Environment,
+): void {
   const missing = Object.entries(options).flatMap(([name, spec]) =>
     spec.required && values[name] === undefined ? [{ flag: optionName(name), spec }] : [],
   )
@@ -187,8 +193,11 @@ function checkRequired(options: OptionTable, values: Values<OptionTable>, rest: 
   if (missing.length === 0) return
   // The word LEDGER does not say how one is written.
   const ledger = missing.some(({ flag }) => flag === 'store') ? ` A ledger is ${ledgerForms()}.` : ''
+  const variables = missing.map(({ flag }) => variableOf(flag))
+  const near = Object.keys(env).filter((name) => env[name] && nearest(name, variables) !== null)
+  const other = near.map((name) => ` ${name}, which is set, is another variable.`)
   const list = (text: (one: (typeof missing)[number]) => string) => listed(missing.map(text), 'and')
   throw usageError(
-    `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${list(({ flag }) => variableOf(flag))}.${ledger}`,
+    `${list(({ flag }) => `--${flag}`)} ${missing.length === 1 ? 'is' : 'are'} missing. Give ${list(({ flag, spec }) => `--${flag} ${valueName(spec)}`)}, or set ${listed(variables, 'and')}.${other.join('')}${ledger}`,
   )
 }

@@ -39,9 +39,14 @@ export function unknownOption(word: string, { command, flags }: Line): LedgerErr
   const [shown = ''] = withoutSecret(word).split('=', 1)
   const what = `unknown option ${shown.length > 100 ? `${shown.slice(0, 100)}…` : shown}.`
   const name = shown.replace(DASHES, '').replaceAll('_', '-').toLowerCase()
-  const near = flags.has(name)
-    ? name
-    : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]))
+  if (name === 'dry-run' && !flags.has(name)) {
+    return usageError(`${what} To try a schedule: cronledger explain. To try the setup: cronledger setup --check`)
+  }
+  // A long dash alone stands for the hyphens before the batch.
+  const near =
+    name === '' || flags.has(name)
+      ? name
+      : (otherName(name, (option) => flags.has(option)) ?? nearest(name, [...flags.keys()]))
   return usageError(`${what}${near === null ? ` See cronledger ${command.name} --help.` : didYouMean([`--${near}`])}`)
 }
 

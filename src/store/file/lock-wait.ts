@@ -59,7 +59,6 @@ export async function untilUnlocked<T>(
     ? 'is busy, because other processes held its lock for the whole time. Start fewer runs at once'
     : 'was not asked, because the time was over before its turn. Try again when this machine has less to do'
   throw new LedgerError('unreachable', `file ledger ${quote(path)} ${why}, or raise --ledger-timeout.`, {
-    isBusy: wasBusy,
-    changedNothing: true,
+    isBusy: true,
   })
 }

@@ -162,6 +162,8 @@ test.each([
   ['run', ['--event', '-'], '--event. Did you mean --event-time?'],
   ['history', ['--lmit', '5'], '--lmit. Did you mean --limit?'],
   ['history', ['\u2014store', 'x'], '\u2014store. Did you mean --store?'],
+  ['run', ['\u2013', 'true'], '\u2013. Did you mean --?'],
+  ['run', ['--dry-run'], '--dry-run. To try a schedule: cronledger explain.'],
 ])('the unknown option %s %j', (command, argv, message) => {
   expect(mistake(command, [...STORE, ...argv])).toContain(`unknown option ${message}`)
 })
@@ -176,8 +178,14 @@ test.each([
   ['--verison', [], 'Did you mean --version? See cronledger --help.'],
   ['./batch.py', [], 'To run a batch: cronledger run … -- ./batch.py'],
   ['xyz', [], 'See cronledger --help.'],
+  ['Run', [], 'Did you mean run? See cronledger --help.'],
   // The nearest name would be the opposite.
   ['unpause', [], 'See cronledger --help.'],
+  ['retry', [], 'Did you mean rerun? See cronledger --help.'],
+  ['revive', [], 'Did you mean resume? See cronledger --help.'],
+  ['unlock', [], 'Did you mean resolve? See cronledger --help.'],
+  ['validate', [], 'Did you mean setup --check? See cronledger --help.'],
+  ['constructor', [], 'See cronledger --help.'],
   ['--task', ['nightly', 'history'], 'Put the command before its options: cronledger history --task …'],
   ['--store', ['file:x'], 'Put the command before its options: cronledger run --store …'],
 ])('the unknown command %s %j', (name, argv, hint) => {
@@ -245,4 +253,10 @@ test.each([
   ],
 ])('%s %j: what to do', (command, argv, message) => {
   expect(mistake(command, argv)).toBe(message)
+})
+
+test('a variable that is nearly that of a missing option is named', () => {
+  expect(mistake('show', STORE, { CRONLEDGER_TASKS: 'nightly', CRONLEDGER_LOG: 'json' })).toMatch(
+    /set CRONLEDGER_TASK.*\. CRONLEDGER_TASKS, which is set, is another variable\.$/,
+  )
 })
