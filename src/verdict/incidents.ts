@@ -265,7 +265,11 @@ export function incidentOfStreaks(streaks: readonly Streak[]): Incident {
 
 function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blocked): MadeIncident {
   const followers = roots.flatMap((root) => blocked.get(root) ?? [])
-  const tasks = [...joinedByTask(roots), ...joinedByTask(followers)]
+  const ofRoots = new Set(roots.map(taskOf))
+  const isOfRoot = ({ task }: Streak) => ofRoots.has(task)
+  // A task that has problems of its own, and others because of another task, is one task.
+  const own = [...roots, ...followers.filter(isOfRoot)]
+  const tasks = [...joinedByTask(own), ...joinedByTask(followers.filter((streak) => !isOfRoot(streak)))]
   const from = Math.min(...tasks.map((one) => one.from))
   const oldest = tasks.find((one) => one.from === from)?.task
   const incident = {

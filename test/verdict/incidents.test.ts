@@ -216,6 +216,23 @@ test('what is blocked belongs to the incident of what blocks it, also by others,
   ])
 })
 
+test('a task with problems of its own that is then blocked is one task of the incident', () => {
+  const { add, incidents } = collectIncidents()
+  const [first, second] = [at('25T03:00'), at('25T04:00')]
+  for (const task of ['extract', 'load', 'mail']) {
+    const found = finding('failed', task, second)
+    add(task === 'load' ? ({ ...found, blockedBy: { task: 'extract', slot: second } } as TaskFinding) : found)
+    add(finding('missed', task, first))
+  }
+  expect(incidents().map(({ tasks }) => tasks.map((one) => [one.task, one.blockedBy, one.counts.size]))).toEqual([
+    [
+      ['extract', undefined, 2],
+      ['load', 'extract', 2],
+      ['mail', undefined, 2],
+    ],
+  ])
+})
+
 const DAILY = recordWith([{ since: 0, spec: { expression: '0 3 * * *', zone: 'UTC' } }])
 const sameRun = (row: Row) =>
   ({ ...row, attempts: row.attempts.map((one) => ({ ...one, runId: 'run-1' })) }) as unknown as Row
