@@ -218,7 +218,8 @@ function incidentSamples(): readonly string[] {
     for (const one of found) add(one)
     return incidentLines(incidents(), { columns: null, color: false }, LATER)
   }
-  const outage = ['etl', 'pay', 'sync'].map((task) => findingAt(null, { task }))
+  const isFull = rowWith({ ending: { ...FAILED, report: 'disk full' } })
+  const outage = [...['etl', 'pay'].map((task) => findingAt(null, { task })), findingAt(isFull, { task: 'sync' })]
   return [...findings().flatMap((found) => linesOf([found])), ...linesOf([...outage, ...findings().slice(-1)])]
 }
 

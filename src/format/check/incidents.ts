@@ -2,7 +2,7 @@ import { groupedBy } from '../../core/objects.ts'
 import { commonZone } from '../../core/schedule/zone.ts'
 import type { Instant } from '../../core/types.ts'
 import type { Incident, IncidentTask } from '../../verdict/incidents.ts'
-import { CAUSES, type IncidentCause } from '../../verdict/judge.ts'
+import { CAUSES, type IncidentCause, type TaskFinding } from '../../verdict/judge.ts'
 import { briefTime, spanTime } from '../local-time.ts'
 import {
   alignedLines,
@@ -113,7 +113,11 @@ export function incidentLines(incidents: readonly Incident[], screen: Screen, no
       return [...(isFirst ? [...space, OTHERS] : []), line, ...detail]
     }
     const facts = incidentFacts(incident).flatMap((text) => wholeLines(text, screen))
-    return [...(incident === before ? [] : [...space, titleLine(incident, screen, now), ...facts]), line]
+    return [
+      ...(incident === before ? [] : [...space, titleLine(incident, screen, now), ...facts]),
+      line,
+      ...failureLines({ incident, own }, `${indent}  `, screen),
+    ]
   })
 }
 
@@ -214,11 +218,23 @@ function whenOf({ first: { incident, own }, tasks }: Alike, now: Instant): strin
 /** Returns what the tasks of a row wait for or why they failed, or else what was found of a single one. */
 function reasonLines({ first: { incident, own }, tasks }: Alike, screen: Screen): readonly string[] {
   const { blockedBy, newest } = own
-  if (blockedBy !== undefined) return [cutLine(`blocked by ${blockedBy}`, screen, REASON_INDENT)]
-  if (isShared(incident) || newest.kind === 'missed') return []
+  if (blockedBy !== undefined) return [cutLine(waitText(newest, blockedBy), screen, REASON_INDENT)]
+  if (isShared(incident)) return tasks.length === 1 ? failureLines({ incident, own }, REASON_INDENT, screen) : []
+  if (newest.kind === 'missed') return []
   const reason = whyFailed(newest)
   if (reason !== null) return [cutLine(latest(own, reason), screen, REASON_INDENT)]
   return tasks.length === 1 ? [detailLine(own, REASON_INDENT, screen)] : []
+}
+
+/** Returns why a task of a shared incident failed, unless the incident says what most failures say. */
+function failureLines({ incident, own }: FoundTask, indent: string, screen: Screen): readonly string[] {
+  const reason = incident.says === null && own.blockedBy === undefined ? whyFailed(own.newest) : null
+  return reason === null ? [] : [cutLine(latest(own, reason), screen, indent)]
+}
+
+/** What it waited for may have completed since. */
+function waitText({ kind }: TaskFinding, blocker: string): string {
+  return `${kind === 'failed' ? 'waited' : 'waits'} for ${blocker}`
 }
 
 function narrower(screen: Screen, indent: string): Screen {
@@ -242,8 +258,8 @@ function isShared({ tasks }: Incident): boolean {
 }
 
 function cellsOf({ own, incident }: FoundTask, now: Instant) {
-  const { task, counts, blockedBy, owner = '' } = own
-  const blocked = blockedBy === undefined ? '' : `, blocked by ${blockedBy}`
+  const { task, counts, blockedBy, newest, owner = '' } = own
+  const blocked = blockedBy === undefined ? '' : `, ${waitText(newest, blockedBy)}`
   return [
     { text: task },
     { text: countsOf(counts) + blocked, color: COLORS[incident.cause] },
