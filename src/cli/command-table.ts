@@ -28,7 +28,7 @@ Runs a scheduled batch once per period, even if the scheduler starts it more tha
 Everyone needs these:
   setup       Create the ledger, or check the setup
   run         Run a command once in its slot of the schedule
-  check       Find missed, failed, stale, overdue and late slots; exit 1 if there are any
+  check       Find the slots that need attention; exit 1 if there are any
   show        Show one slot as a timeline
   rerun       Run a command again in one slot, or in the slots of a range that were missed or failed
 

@@ -35,7 +35,7 @@ type CheckValues = Values<typeof help.options>
 const help = {
   name: 'check',
   summary:
-    'Find missed, failed, stale, overdue and late slots, and records that cannot be read. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
+    'Find missed, failed, stale, overdue, late and unusual slots, and records that cannot be read. Exits with 1 if there are any, so that a cron job or CI can raise an alarm.',
   options: {
     store: COMMON.store,
     task: COMMON.someTasks,
