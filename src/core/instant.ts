@@ -4,10 +4,14 @@ import type { Instant } from './types.ts'
 const FIRST_YEAR = 1970
 const LAST_YEAR = 2199
 
+/** The form of slots, and of most instants in a ledger, in the years above. */
+const UTC_SECONDS = /^(?:19[7-9]|2[01]\d)\d-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/
 const ISO_INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/
 
 /** Reads ISO 8601 with an offset: `2026-11-24T12:00+09:00`. Cuts off microseconds. Errors call the value `name`. */
 export function parseInstant(text: string, name = 'time'): Instant {
+  const stored = parseUtcSeconds(text)
+  if (stored !== null) return stored
   const match = ISO_INSTANT.exec(text)
   if (match === null) {
     const what = /^\d{4}-\d{2}-\d{2}[T ][\d:.]+$/.test(text) ? 'has no offset' : 'is not a valid instant'
@@ -31,7 +35,16 @@ export function parseInstant(text: string, name = 'time'): Instant {
 
 /** Reads a local time (`isLocalTime`) as if it were UTC. Null: not valid. */
 export function parseLocal(text: string): number | null {
-  const ms = Date.parse(`${text.replace(' ', 'T')}Z`)
+  return parseUtc(`${text.replace(' ', 'T')}Z`)
+}
+
+/** Reads `2026-11-24T03:00:00Z`. Null: another form, or not valid. A listing reads so many that it must be cheap. */
+export function parseUtcSeconds(text: string): Instant | null {
+  return UTC_SECONDS.test(text) ? parseUtc(text) : null
+}
+
+function parseUtc(text: string): Instant | null {
+  const ms = Date.parse(text)
   // `Date` reads 30 February as 2 March, and 24:00 as the next day.
   return new Date(ms).getUTCDate() === Number(text.slice(8, 10)) ? ms : null
 }

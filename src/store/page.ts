@@ -1,5 +1,5 @@
 import { quote, usageError } from '../core/errors.ts'
-import { parseInstant } from '../core/instant.ts'
+import { parseUtcSeconds } from '../core/instant.ts'
 import { fieldsOf, instant } from '../core/row/stored-fields.ts'
 import { formatSlot } from '../core/row/stored-row.ts'
 import type { Instant, Key } from '../core/types.ts'
@@ -64,11 +64,7 @@ function lastBefore(until: Instant): string {
 
 /** Whether an item is a row. A batch may write others, with any key, into the partition of its own task. No listing has them. */
 export function isRowKey({ slot }: Readonly<Record<string, unknown>>): boolean {
-  try {
-    return typeof slot === 'string' && formatSlot(parseInstant(slot)) === slot
-  } catch {
-    return false
-  }
+  return typeof slot === 'string' && parseUtcSeconds(slot) !== null
 }
 
 export function listedSlot(task: string, { slot, state, outcome }: Readonly<Record<string, unknown>>): ListedSlot {

@@ -7,10 +7,10 @@ import { DAY_MS } from '../../core/duration.ts'
 import { isFaultOfTask, type LedgerError } from '../../core/errors.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
-import { PACE_ROWS, paceOf } from '../../core/task/rules.ts'
+import { isPaceKnown, PACE_ROWS, paceOf } from '../../core/task/rules.ts'
 import { gapsOf, isRetired } from '../../core/task/suspensions.ts'
 import { inForceAt } from '../../core/task/task-record.ts'
-import { type Instant, STATUSES, type StoredRow } from '../../core/types.ts'
+import { type Instant, type Row, STATUSES, type StoredRow } from '../../core/types.ts'
 import { firstRunText } from '../../format/command-line.ts'
 import type { Screen } from '../../format/table.ts'
 import { type TaskSummary, taskJson, tasksTable, taskText } from '../../format/task/tasks.ts'
@@ -164,6 +164,8 @@ async function readTaskSummary(
 const OPEN_MS = 7 * DAY_MS
 /** A task with more rows in this time is not read whole: it would take as long as a check. */
 const MAX_OPEN_ROWS = 500
+/** Nearly always enough for the pace: the newest slot, the 20 before it, and some that did not complete. */
+const FEW_ROWS = 25
 
 /** A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now. */
 export async function lastSlots(
@@ -173,17 +175,23 @@ export async function lastSlots(
   now: Instant,
 ): Promise<Pick<TaskSummary, 'last' | 'pace' | 'open'>> {
   const range = { since: 0, until: now + 1 }
+  const of = factsOf(known.task, known, now)
+  const countSlots = countSlotsIn(of)
+  const weekAgo = now - OPEN_MS
   const rows: StoredRow[] = []
-  const asked = { ...reading, task: known.task, until: new Date(range.until), limit: PACE_ROWS }
-  for await (const row of ledger.history(asked)) rows.push(row)
-  const [weekAgo, oldest] = [now - OPEN_MS, rows.at(PACE_ROWS - 1)?.slot]
-  if (oldest !== undefined && oldest > weekAgo) {
-    const older = { ...asked, since: new Date(weekAgo), until: new Date(oldest), limit: MAX_OPEN_ROWS - PACE_ROWS }
-    for await (const row of ledger.history(older)) rows.push(row)
+  let readable: readonly Row[] = []
+  const readUpTo = async (most: number, since = 0) => {
+    const until = new Date(rows.at(-1)?.slot ?? range.until)
+    const asked = { ...reading, task: known.task, since: new Date(since), until, limit: most - rows.length }
+    for await (const row of ledger.history(asked)) rows.push(row)
+    readable = rows.flatMap((row) => readableRow(row) ?? [])
+    return rows.length === most
   }
-  const hasMore = rows.length >= MAX_OPEN_ROWS
+  // With rules, each slot of the week is compared with the rows before it, so more of them are needed.
+  let hasMore = of.rules === null ? await readUpTo(FEW_ROWS) : await readUpTo(PACE_ROWS)
+  if (hasMore && rows.length < PACE_ROWS && !isPaceKnown(readable, countSlots)) hasMore = await readUpTo(PACE_ROWS)
+  hasMore &&= Number(rows.at(-1)?.slot) > weekAgo && (await readUpTo(MAX_OPEN_ROWS, weekAgo))
   const since = hasMore ? Math.max(weekAgo, rows.at(-1)?.slot ?? weekAgo) : weekAgo
-  const readable = rows.flatMap((row) => readableRow(row) ?? [])
   async function* newest() {
     yield* rows
   }
@@ -191,7 +199,6 @@ export async function lastSlots(
     const from = readable.findIndex((row) => row.slot < slot)
     return from < 0 ? [] : readable.slice(from, from + LOOKED_AT)
   }
-  const of = factsOf(known.task, known, now)
   let last: TaskSummary['last'] = null
   let count = 0
   for await (const one of judgedRows(newest(), [of], range, now, { olderThan })) {
@@ -199,5 +206,5 @@ export async function lastSlots(
     if (one.slot < since) break
     if (isFinding(one)) count += 1
   }
-  return { last, pace: paceOf(readable.slice(0, PACE_ROWS), countSlotsIn(of)), open: { count, since, hasMore } }
+  return { last, pace: paceOf(readable.slice(0, PACE_ROWS), countSlots), open: { count, since, hasMore } }
 }

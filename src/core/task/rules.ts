@@ -110,7 +110,7 @@ export function unmetRules(
     const isMet = (usual: number | null) => value !== null && meets(value, rule, usual, slots)
     // What is usual costs more than all else here, and most rules are met without it.
     if (!rule.isRelative && isMet(null)) return []
-    const usual = usualOf(rule.name, older, countSlots)
+    const usual = usualOf(usualValues(rule.name, older, countSlots))
     return isMet(usual) ? [] : [{ ...rule, value, usual, slots }]
   })
 }
@@ -134,9 +134,12 @@ function measured(row: Row, name: string): Fact | undefined {
 }
 
 /** A run that did the work of several slots may take longer and report more, and says nothing of what is usual. */
-function usualOf(name: string, older: readonly Row[], countSlots: CountSlots): number | null {
+function usualValues(name: string, older: readonly Row[], countSlots: CountSlots): readonly number[] {
   const comparable = older.filter((one) => countSlots(one, 2) === 1)
-  const values = numbersOf(name, comparable).slice(0, MOST_USUAL)
+  return numbersOf(name, comparable).slice(0, MOST_USUAL)
+}
+
+function usualOf(values: readonly number[]): number | null {
   return values.length < LEAST_USUAL ? null : medianOf(values)
 }
 
@@ -158,9 +161,18 @@ export interface Pace {
 
 /** Returns the pace of a task from its rows, the newest first. `tasks`, the pages and the report have it from here. */
 export function paceOf(rows: readonly Row[], countSlots: CountSlots): Pace {
-  const last = rows.findIndex((row) => row.state === 'COMPLETED' && measured(row, 'duration') !== undefined)
-  const usual = last < 0 ? null : usualOf('duration', rows.slice(last + 1), countSlots)
+  const usual = usualOf(valuesOfPace(rows, countSlots))
   return { durationsMs: numbersOf('duration', rows), usualMs: usual && Math.round(usual) }
+}
+
+/** Returns whether these rows, the newest first, give the pace of a task whatever the rows before them are. */
+export function isPaceKnown(rows: readonly Row[], countSlots: CountSlots): boolean {
+  return valuesOfPace(rows, countSlots).length === MOST_USUAL
+}
+
+function valuesOfPace(rows: readonly Row[], countSlots: CountSlots): readonly number[] {
+  const last = rows.findIndex((row) => row.state === 'COMPLETED' && measured(row, 'duration') !== undefined)
+  return last < 0 ? [] : usualValues('duration', rows.slice(last + 1), countSlots)
 }
 
 export function medianOf(values: readonly number[]): number | null {
