@@ -7,13 +7,12 @@ import {
   type Decided,
   EXPECTATIONS,
   inForceAt,
+  MAX_CHANGES,
   RECORD_CHANGE,
   type RecordChange,
   type TaskRecord,
 } from './task-record.ts'
 
-/** Enough for one change a month over four years, and the record stays far below the size limit of one write. */
-const MAX_CHANGES = 50
 const MAX_BYTES = 50_000
 
 /**
