@@ -6,14 +6,17 @@ import type { EventVerdict } from '../verdict/verdict.ts'
 import { stepJson } from './command-line.ts'
 import { timeNear } from './local-time.ts'
 
-/** A time has its date if that is not the date of the time before it, or of the slot. Not yet safe on a terminal. */
+/**
+ * A time has its date if that is not the date of the time before it, or of the slot. The time of a slot has seconds only if it
+ * has some. Not yet safe on a terminal.
+ */
 export function sentenceText(sentence: Sentence, slot: Instant, zone: string): string {
   let near = slot
   const texts = sentence.map((part) => {
     if (typeof part === 'string') return part
     const text = timeNear(part.at, near, zone)
     near = part.at
-    return text
+    return part.task === undefined ? text : text.replace(/:00$/, '')
   })
   return texts.join('')
 }

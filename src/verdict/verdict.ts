@@ -114,7 +114,7 @@ function rangeSentence(one: JudgedSlot): Sentence {
   if (other === undefined) return []
   return [
     '. It has the slots after ',
-    { at: since },
+    { at: since, task },
     ' in its range',
     ...IN_RANGE.flatMap((status) => partText(one, status)),
   ]

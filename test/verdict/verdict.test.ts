@@ -184,7 +184,7 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
         verdict(withReason(ofOneRun(rowWith({ ending: FAILED }, {})), 'slot')),
         verdict(lastWaiting(rowWith({ ending: FAILED }, {}))),
       ],
-    'waiting | attempt 1 on host has been waiting since 03:00:05 for slot 02:00:00 of extract | not done | duplicate | see what happened':
+    'waiting | attempt 1 on host has been waiting since 03:00:05 for slot 02:00 of extract | not done | duplicate | see what happened':
       verdict(waitsForOther),
     'waiting | attempt 1 on host succeeded after 1s, then attempt 2 on host has been waiting since 03:00:05 for another slot to end | done once | duplicate | see what happened':
       verdict(lastWaiting(rowWith({ ending: SUCCEEDED }, { trigger: FORCED }))),
@@ -222,7 +222,7 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
   notStarted: {
     'failed | attempt 1 on host could not be started (exit code 127) | not done | starts | see what happened, run it now, or mark it as completed':
       verdict(unstarted),
-    'failed | attempt 1 on host was not started: it waited for slot 02:00:00 of extract | not done | starts | see what it waited for, then run it, or mark it as completed':
+    'failed | attempt 1 on host was not started: it waited for slot 02:00 of extract | not done | starts | see what it waited for, then run it, or mark it as completed':
       verdict(blocked),
   },
   completed: {
@@ -268,11 +268,11 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
       verdict(marked('SKIPPED')),
   },
   covered: {
-    'completed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ':
+    'completed | slot 2026-11-25 03:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00 in its range | done | duplicate | ':
       covered(rowWith({ ending: SUCCEEDED })),
-    'failed | slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s. It has the slots after 2026-11-23 03:00:00 in its range | may be half done | refused | see what happened, run it again, or mark it as completed':
+    'failed | slot 2026-11-25 03:00 has this one in its range: attempt 1 on host failed (exit code 3) after 1s. It has the slots after 2026-11-23 03:00 in its range | may be half done | refused | see what happened, run it again, or mark it as completed':
       covered(rowWith({ ending: FAILED })),
-    'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00:00 in its range | done | duplicate | ':
+    'completed | attempt 1 on host failed (exit code 3) after 1s. slot 2026-11-25 03:00 has this one in its range: attempt 1 on host succeeded at 2026-11-24 03:00:06 in 1s. It has the slots after 2026-11-23 03:00 in its range | done | duplicate | ':
       covered(rowWith({ ending: SUCCEEDED }), rowWith({ ending: FAILED })),
   },
   newer: {

@@ -29,13 +29,13 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   const load = await run('load', ['--after', 'extract'])
   expect(load.code).toBe(65)
   expect(load.stderr).toMatch(
-    /^cronledger: load 2026-01-06 03:00 UTC: not started: slot 03:00:00 of extract has not completed \(failed: attempt 1 on \S+ failed \(exit code 3\)/,
+    /^cronledger: load 2026-01-06 03:00 UTC: not started: slot 03:00 of extract has not completed \(failed: attempt 1 on \S+ failed \(exit code 3\)/,
   )
   expect(load.stderr).toContain(`cronledger rerun --store file:${folder}/night.db --task extract --slot ${SLOT}`)
   const report = await run('report', ['--after', 'load'])
   expect(report).toMatchObject({ code: 65 })
-  expect(report.stderr).toContain('03:00:00 of load has not completed (failed: attempt 1 on')
-  expect(report.stderr).toContain('was not started: it waited for slot 03:00:00 of extract)')
+  expect(report.stderr).toContain('03:00 of load has not completed (failed: attempt 1 on')
+  expect(report.stderr).toContain('was not started: it waited for slot 03:00 of extract)')
   expect(ran()).toEqual(['extract'])
 
   expect(report.stderr.match(/^ {2}[a-z ]+(?=:)/gm)).toEqual([
@@ -117,7 +117,7 @@ test('a first deployment in the wrong order is a usage error, and on record: che
   })
   expect(await call('check', '--since', '2026-01-06', '--until', '2026-01-06T04:00Z')).toMatchObject({
     code: 1,
-    stdout: expect.stringContaining('it waited for slot 03:00:00 of extract'),
+    stdout: expect.stringContaining('it waited for slot 03:00 of extract'),
   })
   expect(await call('show', 'load', '--slot', SLOT)).toMatchObject({
     stdout: expect.stringMatching(/waited for slot .* of extract.*trigger refused/s),
