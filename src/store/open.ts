@@ -179,7 +179,10 @@ export function readLedgerAddress(address = '') {
   const kind = kindOf(address)
   if (kind !== undefined) return { kind, place: LEDGERS[kind].read(address) }
   if (address === '') throw usageError(`store is not set. Set --store or CRONLEDGER_STORE to ${ledgerForms()}.`)
-  throw wrongName(address, `Use ${ledgerForms()}.`)
+  throw wrongName(
+    address,
+    `Use ${ledgerForms()}. The ARN of a table comes after dynamodb:, the path of an SQLite file after file:.`,
+  )
 }
 
 function wrongName(name: string, why: string): LedgerError {

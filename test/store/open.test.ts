@@ -21,7 +21,8 @@ it.each([undefined, ''])('%j is not the name of a store, because there is no def
 
 const NOT_REPLACED = 'A variable in it was not replaced.'
 it.each([
-  ...['ledger.db', 'File:x', ARN].map((name) => [name, 'Use dynamodb:TABLE, postgres://']),
+  ...['ledger.db', 'File:x', 'jdbc:postgresql://db/x'].map((name) => [name, 'Use dynamodb:TABLE, postgres://']),
+  ...[ARN, 'sqlite:///x.db'].map((name) => [name, 'The ARN of a table comes after dynamodb:, the path of']),
   ...['dynamodb:', 'dynamodb:ab', 'dynamodb:a/b/c', 'dynamodb://cronledger', 'dynamodb:arn:aws:s3:::x'].map((name) => [
     name,
     'A table name has',

@@ -65,7 +65,7 @@ export async function missingCredentials(
   }
   return {
     isOutage: false,
-    hint: 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.',
+    hint: 'Give the ECS task a role (taskRoleArn), or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. A profile in ~/.aws needs both keys, too.',
   }
 }
 
