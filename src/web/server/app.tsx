@@ -139,7 +139,7 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
               Skip to the table of the tasks
             </a>
           )}
-          <NeedsLine needs={needs} store={store} {...props} />
+          <NeedsLine needs={needs} store={store} owner={query.owner || undefined} {...props} />
           {!isEmpty(needs) && <Overview model={model} now={props.now} />}
         </>
       ),

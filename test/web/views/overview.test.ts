@@ -242,6 +242,20 @@ describe('what needs attention', () => {
     expect(textOf(list(needs))).toBe(text)
   })
 
+  test('while the table shows the tasks of one owner, the command of an outage repairs only those', () => {
+    const incidents = ILL.incidents.map((one) => ({
+      ...one,
+      tasks: [...one.tasks, ...one.tasks],
+      owners: new Map([['Data', 2]]),
+    }))
+    const of = (owner: string) =>
+      textOf(NeedsLine({ needs: { ...ILL, incidents }, now: LATER, store: 'file:x', owner }))
+    expect(of('Data')).toMatch(
+      /rerun --store file:x --owner Data .*'YOUR REASON' *Copy the command that repairs those of Data/,
+    )
+    expect(of('Web')).not.toContain('rerun')
+  })
+
   test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
     const problems = ['task x: no', 'task y: no', 'task z: no']
     expect(textOf(top({ ...ILL, problems }))).toMatch(/^At least 8 slots need attention.*task x: noand 2 more tasks/)

@@ -45,8 +45,15 @@ export interface NeedsProps {
   readonly now: Instant
 }
 
-/** The top of the overview: what needs attention, by incident. `store` is for the first command of an empty ledger. */
-export function NeedsLine({ needs, zone, now, store }: NeedsProps & { readonly store: string }) {
+interface NeedsLineProps extends NeedsProps {
+  /** For the commands. */
+  readonly store: string
+  /** The owner whose tasks the table shows, so that the command repairs no others. Left out: it shows all. */
+  readonly owner?: string | undefined
+}
+
+/** The top of the overview: what needs attention, by incident. */
+export function NeedsLine({ needs, zone, now, store, owner }: NeedsLineProps) {
   const { incidents, count, problems, isWhole } = needs
   if (isEmpty(needs)) return <EmptyLedger store={store} />
   const total = totalOf(count)
@@ -68,11 +75,11 @@ export function NeedsLine({ needs, zone, now, store }: NeedsProps & { readonly s
         <>
           <ul>
             {incidents.slice(0, NAMED).map((incident, index) => (
-              <IncidentLine {...{ incident, index, zone, store, isWhole }} />
+              <IncidentLine {...{ incident, index, zone, store, owner, isWhole }} />
             ))}
           </ul>
           <p>
-            <a href={links.needs}>{incidents.length === 1 ? 'All details' : `All ${incidents.length} incidents`}</a>
+            <a href={links.needs}>{incidents.length > 1 ? `All ${incidents.length} incidents` : 'All details'}</a>
           </p>
         </>
       )}
@@ -114,14 +121,13 @@ function NeedsSummary({
   )
 }
 
-interface IncidentProps extends Pick<NeedsProps, 'zone'>, Pick<Needs, 'isWhole'> {
+interface IncidentProps extends Pick<NeedsLineProps, 'zone' | 'store' | 'owner'>, Pick<Needs, 'isWhole'> {
   readonly incident: Incident
   readonly index: number
-  readonly store: string
 }
 
 /** `Outage 02:10 to 04:15 · 18 tasks · 59 slots`, with its cause and its teams, or the findings of one task. */
-function IncidentLine({ incident, index, zone, store, isWhole }: IncidentProps) {
+function IncidentLine({ incident, index, zone, store, owner, isWhole }: IncidentProps) {
   const { cause, tasks, slots, from, to } = incident
   const [only] = tasks
   if (tasks.length === 1 && only !== undefined)
@@ -151,14 +157,14 @@ function IncidentLine({ incident, index, zone, store, isWhole }: IncidentProps) 
             {printable(text)}
           </>
         ))}
-        {cause === 'broken' && (
+        {cause === 'broken' && (owner === undefined || incident.owners.has(owner)) && (
           <span class="needs-script">
             {' '}
             <code class="aside" aria-hidden="true">
-              {commandText(repairStep({ store, task: null, from, to }).command)}
+              {commandText(repairStep({ store, task: null, owner, from, to }).command)}
             </code>
             <button type="button" class="copy">
-              Copy the command that repairs them
+              Copy the command that repairs {owner === undefined ? 'them' : `those of ${printable(owner)}`}
             </button>
           </span>
         )}
