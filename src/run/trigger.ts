@@ -177,6 +177,10 @@ function eventTimeOf(text: string | undefined, now: Instant): { eventTime: Insta
 }
 
 function parseEventTime(text: string): Instant {
+  if (/^[<$%]|\$?\{\{.*\}\}/.test(text))
+    throw usageError(
+      `event time ${quote(text)} was not replaced. Write the time itself, or check where the scheduler replaces such a text.`,
+    )
   return text.startsWith(JOB_PREFIX) ? timeOfJob(text.slice(JOB_PREFIX.length)) : parseInstant(text, 'event time')
 }
 

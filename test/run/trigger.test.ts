@@ -125,8 +125,9 @@ test.each<[TriggerInput, RegExp]>([
   [event('2026-11-24T03:00:00Z'), / If 03:00 is the local time in Asia\/Tokyo, write 2026-11-24T03:00:00\+09:00\.$/],
   [event('1795888800'), /is not a valid instant/],
   [event('2026-11-24'), /event time "2026-11-24" is not a valid instant/],
-  [event('<aws.scheduler.scheduled-time>'), /is not a valid instant\. Use ISO 8601 with Z or an offset/],
-  [event('{{ data_interval_end | ts }}'), /is not a valid instant/],
+  ...['<aws.scheduler.scheduled-time>', '{{ data_interval_end | ts }}', '$.time', '$(date)', '%AT%'].map(
+    (text): [TriggerInput, RegExp] => [event(text), /was not replaced/],
+  ),
   [event('{'), /the event is not valid JSON/],
   [event('{"detail":{}}'), /the event has no "time"/],
   [event('{"time":2026}'), /^the "time" of the event is 2026, which is not a text\. /],

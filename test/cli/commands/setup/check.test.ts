@@ -438,7 +438,7 @@ describe('the environment of a run', () => {
   })
 
   test.each<[Env, string, RegExp]>([
-    [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 'event time', /^wrong: .*is not a valid instant/],
+    [{ CRONLEDGER_EVENT_TIME: '<aws.scheduler.scheduled-time>' }, 'event time', /^wrong: .*was not replaced/],
     [{ CRONLEDGER_EVENT_TIME: '' }, 'event time', NOT_SET],
     [{ CRONLEDGER_STRICT: 'true' }, 'event time', /^ok: .* a run starts nothing \(64\)\./],
     [{ CRONLEDGER_EVENT_TIME: '{"time":"2026-11-24T03:00:00Z"}' }, 'event time', /^ok: 2026-11-24T03:00:00Z, from C/],
