@@ -6,18 +6,20 @@ import { bytesOf } from '../user-text.ts'
 import {
   type Decided,
   EXPECTATIONS,
+  endOfRanges,
   inForceAt,
-  MAX_CHANGES,
   RECORD_CHANGE,
   type RecordChange,
   type TaskRecord,
 } from './task-record.ts'
 
+/** Enough for one change a month over four years, and the record stays far below the size limit of one write. */
+const MAX_CHANGES = 50
 const MAX_BYTES = 50_000
 
 /**
  * Returns `after` with what it changes of the schedule and the expectations of `before` in its list of changes. `from` is when
- * that is in force. The oldest changes are dropped if there are too many.
+ * that is in force. The oldest changes are dropped if there are too many, but not the end of the ranges: slots before it stay covered.
  */
 export function withChange(before: TaskRecord, after: TaskRecord, from: Instant, decided: Decided): TaskRecord {
   const [old, current] = [membersAt(before, from), membersAt(after, from)]
@@ -27,10 +29,15 @@ export function withChange(before: TaskRecord, after: TaskRecord, from: Instant,
   if (differ.length === 0) return after
   const of = (members: StoredDocument): StoredDocument =>
     Object.fromEntries(Object.entries(members).filter(([name]) => differ.includes(name)))
-  let changes = [...(before.changes ?? []), { ...decided, from, before: of(old), after: of(current) }].slice(
-    -MAX_CHANGES,
-  )
-  while (bytesOf(JSON.stringify(changes.map(RECORD_CHANGE.encode))) > MAX_BYTES) changes = changes.slice(1)
+  let changes: readonly RecordChange[] = [
+    ...(before.changes ?? []),
+    { ...decided, from, before: of(old), after: of(current) },
+  ]
+  const kept = endOfRanges(changes)
+  while (changes.length > MAX_CHANGES || bytesOf(JSON.stringify(changes.map(RECORD_CHANGE.encode))) > MAX_BYTES) {
+    const dropped = changes.find((one) => one !== kept) ?? kept
+    changes = changes.filter((one) => one !== dropped)
+  }
   return { ...after, changes }
 }
 

@@ -95,15 +95,15 @@ export function expectedTimes(record: Pick<TaskRecord, 'expectations'> | null): 
   return { graceMs, lateAfterMs, doneByMs, skewMs, ...(stated.sinceLastSuccess && { sinceLastSuccess: true }) }
 }
 
-/** Enough for one change a month over four years, and the record stays far below the size limit of one write. */
-export const MAX_CHANGES = 50
-
 /** Returns the end of the slots whose runs may have ranges: a run of that slot stated that it has none. Infinity: the runs have them. */
 export function rangesUntil({ expectations, changes = [] }: Pick<TaskRecord, 'expectations' | 'changes'>): Instant {
   if (expectations?.sinceLastSuccess) return Number.POSITIVE_INFINITY
-  const known = changes.findLast(({ before }) => before[GOES_ON_FROM] !== undefined)
-  // A full list may have lost the change.
-  return (known ?? changes.at(-MAX_CHANGES))?.from ?? NO_RANGES
+  return endOfRanges(changes)?.from ?? NO_RANGES
+}
+
+/** Returns the newest change after which the runs of the task had no ranges. */
+export function endOfRanges(changes: readonly RecordChange[]): RecordChange | undefined {
+  return changes.findLast(({ before }) => before[GOES_ON_FROM] !== undefined)
 }
 
 /** Returns the rules that the runs of a task state for its completed slots. Null: none that this version can read. */

@@ -4,11 +4,13 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lastingPlace } from '../../../src/core/place.ts'
 import { DEFAULT_SKEW_MS } from '../../../src/core/row/policy.ts'
+import { withChange } from '../../../src/core/task/record-changes.ts'
 import {
   decodeTaskRecord,
   EMPTY_TASK_RECORD,
   encodeTaskRecord,
   expectedTimes,
+  rangesUntil,
   type Suspension,
   type TaskRecord,
   USUAL_GRACE_MS,
@@ -181,4 +183,18 @@ describe('schema/task.schema.json', () => {
   ])('schema/task.schema.json refuses %s', (_, wrong) => {
     expect(validate(JSON.parse(JSON.stringify({ ...stored(FULL), ...wrong })))).toBe(false)
   })
+})
+
+test.each([
+  ['many small changes', 'o', 60],
+  ['some large ones', 'o'.repeat(900), 40],
+])('a record keeps until when its runs had ranges, whatever changes later: %s', (_, owner, count) => {
+  const state = (before: TaskRecord, since: number, more: object) =>
+    withChange(before, { ...before, expectations: { since, ...more } }, since, { at: since, by: 'ann', reason: '' })
+  let record = state(state(EMPTY_TASK_RECORD, 1, { sinceLastSuccess: true }), 2, {})
+  for (let since = 3; since < count; since += 1) record = state(record, since, { owner: `${owner}${since}` })
+  const { changes = [] } = record
+  expect([rangesUntil(record), changes.at(-1)?.from]).toEqual([2, count - 1])
+  expect(changes.length).toBeLessThan(count - 2)
+  expect(JSON.stringify(changes).length).toBeLessThan(50_000)
 })

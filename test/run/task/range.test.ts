@@ -236,7 +236,7 @@ describe('runs with a range', () => {
     expect(later.result).toMatchObject({ status: 'completed' })
     // The record does not say any more that its runs have ranges.
     expect((await run(2, works(1), { settings: {} })).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
-    // The list of changes is full, so it does not have that change any more.
+    // The record has room for 50 changes, and keeps that one.
     for (let day = 6; day < 60; day += 1) await run(day, works(1), { settings: { graceMs: day * MINUTE_MS } })
     expect((await run(1, works(1), { settings: {} })).result).toMatchObject({ status: 'duplicate', cause: 'completed' })
   })
