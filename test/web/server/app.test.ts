@@ -87,7 +87,7 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
   const { ask } = open({ ledger: { ...ledger, check }, clock: { ...slowClock().clock, wait } })
   const begun = await ask(address)
   expect(begun.status).toBe(200)
-  expect(begun.html).toContain('1 task was checked so far. The others are still being checked.')
+  expect(begun.html).toContain('1 task was checked to the end so far. The others are being checked.')
   expect(begun.html).toMatch(/At least 1 (slot|failed)/)
   expect((await ask('/metrics')).status).toBe(503)
   isOver = false

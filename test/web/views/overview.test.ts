@@ -259,7 +259,9 @@ describe('what needs attention', () => {
   test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
     const problems = ['task x: no', 'task y: no', 'task z: no']
     expect(textOf(top({ ...ILL, problems }))).toMatch(/^At least 8 slots need attention.*task x: noand 2 more tasks/)
-    expect(textOf(top({ ...ILL, isWhole: false }))).toMatch(/^At least 8 slots .*3 tasks were checked so far\./)
+    expect(textOf(top({ ...ILL, isWhole: false }))).toMatch(
+      /^At least 8 slots .*3 tasks were checked to the end so far\./,
+    )
     expect(textOf(list({ ...ILL, problems }))).toMatch(/^At least 8 slots .*task x: notask y: notask z: no/)
     expect([WELL, ILL, { ...ILL, isWhole: false }].map(countInTitle)).toEqual(['', '(8) ', '(8+) '])
   })

@@ -106,7 +106,7 @@ function NeedsSummary({
       <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
       {!isWhole && (
         <p class="quiet">
-          {tasks === 1 ? '1 task was' : `${tasks} tasks were`} checked so far. The others are still being checked.
+          {tasks === 1 ? '1 task was' : `${tasks} tasks were`} checked to the end so far. The others are being checked.
         </p>
       )}
       {isWhole && now - readAt >= OLD_MS && (
@@ -236,7 +236,7 @@ export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly s
               </tr>
             </thead>
             {needs.incidents.map((incident, index) => (
-              <IncidentRows {...{ incident, index, store, zone, now }} isWhole={needs.isWhole} />
+              <IncidentRows {...{ incident, index, store, zone }} now={needs.now} isWhole={needs.isWhole} />
             ))}
           </table>
         </section>
