@@ -7,10 +7,6 @@ cd "$(dirname "$0")"
 compose() { ${COMPOSE:-docker compose} "$@"; }
 say() { printf '\n# %s\n' "$*"; }
 desk() { compose exec -T desk cronledger "$@"; }
-# Waits until so many slots have completed.
-wait_for() {
-  until [ "$(desk history --status completed --format csv | grep -c invoices)" -ge "$1" ]; do sleep 2; done
-}
 trap 'compose down >/dev/null 2>&1' EXIT
 
 say 'Start PostgreSQL, two hosts that fire the same batch each minute, and the pages: http://127.0.0.1:8276/'
@@ -19,7 +15,7 @@ compose up -d >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
 rm "$log"
 until desk setup >/dev/null 2>&1; do sleep 1; done
 say 'Wait for two slots. Both hosts fire, and each slot has one run and one duplicate.'
-wait_for 2
+until [ "$(desk history | grep -c 'completed .* 1$')" -ge 2 ]; do sleep 2; done
 say 'cronledger history'
 desk history
 
