@@ -1,6 +1,8 @@
 // What is usual follows from the rows before, also from those before the range of the check.
 import { expect, test } from 'vitest'
+import type { Ledger } from '../../src/api.ts'
 import { checkTask } from '../../src/audit/check.ts'
+import { lastSlots } from '../../src/cli/commands/tasks.ts'
 import { encodeRow } from '../../src/core/row/stored-row.ts'
 import { paceOf } from '../../src/core/task/rules.ts'
 import type { Expectations } from '../../src/core/task/task-record.ts'
@@ -118,4 +120,18 @@ test('a slot from before the rules, a failed one and one that meets them are not
     '29 unusual rows is 0 (expected >= 1). The first attempt started 5s late',
   ])
   expect(await found(rows, { since, expect: 'rules of a newer version' }, 3)).toEqual(['28 failed '])
+})
+
+test('the usual duration in tasks is that of its 41 newest slots, also if few of them have one', async () => {
+  const rows = Array.from({ length: 45 }, (_, ago) => {
+    const row = slotOf(29 - ago, ago, 1)
+    return ago > 0 && ago < 12 ? { ...rowWith({ ending: FAILED }), slot: row.slot, windowEnd: null } : row
+  })
+  const history = async function* ({ since, until, limit }: { since: Date; until: Date; limit: number }) {
+    yield* rows.filter((one) => one.slot >= +since && one.slot < +until).slice(0, limit)
+  }
+  const known = { task: 'nightly', ...recordWith([{ since: FIRST - 30 * DAY_MS, spec: schedule }], {}) }
+  const [now, ledger] = [slot + DAY_MS / 2, { history } as unknown as Pick<Ledger, 'history'>]
+  const countSlots = countSlotsIn(factsOf('nightly', known, now))
+  expect((await lastSlots(known, ledger, {}, now)).pace).toEqual(paceOf(rows.slice(0, 41), countSlots))
 })
