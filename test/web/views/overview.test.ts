@@ -256,6 +256,15 @@ describe('what needs attention', () => {
     expect(of('Web')).not.toContain('rerun')
   })
 
+  test('a finding is as old as it was when it was read, like its sentence', () => {
+    const rowsAt = (now: number) =>
+      String(NeedsList({ needs: ILL, now, store: 'file:x' }))
+        .split('<tbody')
+        .slice(1)
+    expect(rowsAt(ILL.now + 3_600_000)).toEqual(rowsAt(ILL.now))
+    expect(rowsAt(ILL.now)).not.toEqual([])
+  })
+
   test('an incomplete answer says "at least", and names the first task that cannot be checked', () => {
     const problems = ['task x: no', 'task y: no', 'task z: no']
     expect(textOf(top({ ...ILL, problems }))).toMatch(/^At least 8 slots need attention.*task x: noand 2 more tasks/)
