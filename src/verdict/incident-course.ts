@@ -43,6 +43,12 @@ export function collectCourses(countDue: CountDue) {
         .map(([id, streaks]) => ({ ...incidentOfStreaks(streaks), ...(id !== undefined && { id }) }))
         .sort(byWeight)
     },
+    /** Returns the incident of something new, with its repaired slots, too. */
+    wholeOfNew(): Incident | undefined {
+      const [first] = fresh
+      const streak = first && within.get(first)
+      return streak && ever.incidentsOfStreaks().get(streak)
+    },
     /** Returns the incidents whose last slot was repaired at a time for which `isNew` holds, the largest one first. */
     ended(isNew: (endedAt: Instant) => boolean): readonly EndedIncident[] {
       const ends = new Map<Incident, Instant>()

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { expect, test } from 'vitest'
-import { findingsJson } from '../../src/cli/commands/check/json.ts'
+import { openFindingsJson } from '../../src/cli/commands/check/json.ts'
 import type { RunEvent } from '../../src/core/event.ts'
 import { digestOf, repairedOf } from '../../src/format/check/digest.ts'
 import { findingEvent, incidentOfFinding, repairedEvent } from '../../src/format/check/finding.ts'
@@ -92,12 +92,10 @@ test('schema/finding.schema.json describes the JSON of a check, in which each fi
     // More than are packed together.
     for (let index = 0; index < 70; index += 1) yield* [...FINDINGS, doubted]
   }
+  const { emitSlot, items: itemsOf } = openFindingsJson(CHECKED, () => 0, undefined)
+  for await (const one of found()) emitSlot(one)
   let text = ''
-  for await (const piece of jsonArray(
-    findingsJson(found(), CHECKED, () => 0),
-    (items) => items,
-  ))
-    text += piece
+  for await (const piece of jsonArray(itemsOf(found()), (some) => some)) text += piece
   const items: readonly { readonly incident: { readonly id: string } }[] = JSON.parse(text)
   expect(items).toHaveLength(70 * (FINDINGS.length + 1))
   const { finding } = findingSchema.$defs

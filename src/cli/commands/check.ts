@@ -26,7 +26,7 @@ import { openNotify } from '../options/notify.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { printAll, screenOf } from '../output.ts'
 import { openProgress, type Progress } from '../progress.ts'
-import { findingsJson } from './check/json.ts'
+import { openFindingsJson } from './check/json.ts'
 import { openTeller } from './check/notifications.ts'
 import { findingsText } from './check/text.ts'
 
@@ -169,11 +169,16 @@ async function printFindings(
   const [since, until] = [options.since, options.until].map((at) => new Date(at).getTime()) as [Instant, Instant]
   const checked = { since, until, now, zone: values.timezone ?? zoneOfTerminal(), newMs: values.newMs }
   const hasFound = () => totalOf(count) > 0
+  const json = format === 'json' ? openFindingsJson(values.store, countDue, values.status) : null
+  const emitSlot: CheckOptions['emitSlot'] = (one, isFound) => {
+    teller?.emitSlot(one, isFound)
+    json?.emitSlot(one)
+  }
   let fault = null as LedgerError | null
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
-      for await (const finding of ledger.check({ ...options, ...twinsInto(twins), emitSlot: teller?.emitSlot })) {
+      for await (const finding of ledger.check({ ...options, ...twinsInto(twins), emitSlot })) {
         if (values.status?.includes(finding.kind) === false) continue
         count[finding.kind] += 1
         yield finding
@@ -185,8 +190,8 @@ async function printFindings(
   }
   const screen = screenOf(env)
   const pieces =
-    format === 'json'
-      ? jsonArray(findingsJson(found(), values.store, countDue), (items) => items)
+    json !== null
+      ? jsonArray(json.items(found()), (items) => items)
       : findingsText(found(), {
           ...{ store: values.store, commands: values.commands },
           ...{ scope: scopeOf(values, screen, argv), screen, now, countDue },

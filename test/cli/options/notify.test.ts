@@ -388,6 +388,7 @@ describe('an outage of three teams', () => {
   const dayBefore = (time: string) => `${new Date(startOfToday() - DAY_MS).toISOString().slice(0, 10)}T${time}`
   const from = dayBefore('03:00:00Z')
   const ID = `broken data/load ${from}`
+  const INCIDENT = { id: ID, cause: 'broken', began: from }
 
   /** Each team has a task with two missed slots of the day before. */
   async function outage() {
@@ -446,27 +447,31 @@ describe('an outage of three teams', () => {
     expect(titles(events()).slice(2)).toEqual([last?.['title']])
   })
 
-  test('check sends its end with the id of its begin, also if the oldest slot was repaired before, and a finding has it', async () => {
+  test('check sends its end with the id of its begin, also if the oldest slot was repaired before, and a finding and check --json have it', async () => {
     const { resolve, events, check } = await outage()
     const open = () => events().map(({ event, incidents, incident }) => [event, incidents?.[0]?.id ?? incident?.id])
     await check('--new', '2d')
     await resolve('data/load', from, 'completed')
     await check('--new', '2d')
+    const { stdout } = await check('--json')
+    expect(JSON.parse(stdout).map(({ incident }: Loose) => incident)).toEqual(Array(5).fill(INCIDENT))
     const slots = [dayBefore('03:00:00Z'), dayBefore('04:00:00Z')]
     for (const slot of slots) for (const task of ['pay/capture', 'web/sync']) await resolve(task, slot, 'skipped')
     await check('--new', '2d')
     expect(open()).toEqual([
       ['digest', ID],
       ['digest', ID],
+      ['digest', ID],
       ['missed', ID],
     ])
+    expect(events()[3]?.['incident']).toEqual(INCIDENT)
     await resolve('data/load', slots[1] ?? '', 'completed')
     await check('--new', '2d', '--notify', 'true')
     await check()
-    expect(open()).toHaveLength(3)
+    expect(open()).toHaveLength(4)
     await check('--new', '2d', '--notify-on', 'recovered')
-    expect(open().slice(3)).toEqual([['repaired', ID]])
-    expect(events()[3]?.['incidents']).toMatchObject([{ slots: 6, tasks: [{}, {}, {}] }])
+    expect(open().slice(4)).toEqual([['repaired', ID]])
+    expect(events()[4]?.['incidents']).toMatchObject([{ slots: 6, tasks: [{}, {}, {}] }])
   })
 
   test('check --notify-each sends the end of each slot, under the key of the slot', async () => {

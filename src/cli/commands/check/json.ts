@@ -2,39 +2,56 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { findingJson, incidentOfFinding } from '../../../format/check/finding.ts'
 import { safeJson } from '../../../format/text.ts'
 import { type CountDue, collectIncidents, type Incident, type Streak } from '../../../verdict/incidents.ts'
-import type { TaskFinding } from '../../../verdict/judge.ts'
+import { type FindingKind, isFinding, type JudgedSlot, type TaskFinding } from '../../../verdict/judge.ts'
+import { repairOf } from '../../../verdict/repairs.ts'
 
 /** So many findings are packed together: there may be hundreds of thousands, and their texts are alike. */
 const PACKED = 500
 
-/** Yields the items of the array. The incident of a finding is not known before the last one is found. */
-export async function* findingsJson(found: AsyncIterable<TaskFinding>, store: string, countDue: CountDue) {
+/** Prepares the items of the array. An incident has the repaired slots, too, so that its id is that of the digest. */
+export function openFindingsJson(store: string, countDue: CountDue, status: readonly FindingKind[] | undefined) {
   const { add, incidentsOfStreaks } = collectIncidents(countDue)
-  const packs: Buffer[] = []
-  const streaks: Streak[] = []
-  let texts: string[] = []
-  let failure: unknown = null
-  const pack = () => packs.push(deflateRawSync(texts.join('\n'), { level: 1 }))
-  try {
-    for await (const finding of found) {
-      streaks.push(add(finding))
-      texts.push(safeJson(findingJson(finding, store)))
-      if (texts.length < PACKED) continue
-      pack()
-      texts = []
-    }
-  } catch (error) {
-    // The findings before the error are printed.
-    failure = error
+  const streakOf = new WeakMap<TaskFinding, Streak>()
+  const isWanted = ({ kind }: TaskFinding) => status?.includes(kind) !== false
+  return {
+    emitSlot(one: JudgedSlot): void {
+      if (isFinding(one)) {
+        if (isWanted(one)) streakOf.set(one, add(one))
+        return
+      }
+      const repair = repairOf(one)
+      // There may be many of them, and their rows are not needed.
+      if (repair !== null && isWanted(repair.found)) add({ ...repair.found, row: null, own: null }, repair.endedAt)
+    },
+    /** Yields the items. The incident of a finding is not known before the last one is found. */
+    async *items(found: AsyncIterable<TaskFinding>) {
+      const packs: Buffer[] = []
+      const streaks: (Streak | undefined)[] = []
+      let texts: string[] = []
+      let failure: unknown = null
+      const pack = () => packs.push(deflateRawSync(texts.join('\n'), { level: 1 }))
+      try {
+        for await (const finding of found) {
+          streaks.push(streakOf.get(finding))
+          texts.push(safeJson(findingJson(finding, store)))
+          if (texts.length < PACKED) continue
+          pack()
+          texts = []
+        }
+      } catch (error) {
+        // The findings before the error are printed.
+        failure = error
+      }
+      if (texts.length > 0) pack()
+      const incidents = incidentsOfStreaks()
+      const next = streaks.values()
+      for (const packed of packs) {
+        const items = inflateRawSync(packed).toString().split('\n')
+        yield items.map((item) => withIncident(item, incidents.get(next.next().value as Streak))).join(',\n')
+      }
+      if (failure !== null) throw failure
+    },
   }
-  if (texts.length > 0) pack()
-  const incidents = incidentsOfStreaks()
-  const next = streaks.values()
-  for (const packed of packs) {
-    const items = inflateRawSync(packed).toString().split('\n')
-    yield items.map((item) => withIncident(item, incidents.get(next.next().value as Streak))).join(',\n')
-  }
-  if (failure !== null) throw failure
 }
 
 function withIncident(item: string, incident: Incident | undefined): string {

@@ -32,7 +32,7 @@ interface Told {
  */
 export function openTeller(notify: Notify, { store, task, status, newMs }: Told, now: Instant, countDue: CountDue) {
   const { emitDigest } = notify
-  const { add, addRepair, begun, ended } = collectCourses(countDue)
+  const { add, addRepair, begun, ended, wholeOfNew } = collectCourses(countDue)
   // `--notify-on recovered` alone asks for the end of whatever was found.
   const kinds = FINDING_KINDS.some(notify.wants) ? FINDING_KINDS.filter(notify.wants) : FINDING_KINDS
   const isWanted = ({ kind }: TaskFinding) => kinds.includes(kind) && status?.includes(kind) !== false
@@ -48,7 +48,7 @@ export function openTeller(notify: Notify, { store, task, status, newMs }: Told,
     emit(found, { ...event, ...own }, findingCause(found, event))
   }
   function endRepairs(): void {
-    const repaired = ended(isJustNow)
+    const repaired = tellsRepairs ? ended(isJustNow) : []
     if (repaired.length > 0) emitDigest?.(repairedOf(repaired, now))
   }
   return {
@@ -62,7 +62,7 @@ export function openTeller(notify: Notify, { store, task, status, newMs }: Told,
         if (isTold) count += 1
         return
       }
-      const repair = tellsRepairs ? repairOf(one) : null
+      const repair = emitDigest !== null || tellsRepairs ? repairOf(one) : null
       if (repair === null || !isWanted(repair.found)) return
       if (emitDigest !== null) addRepair(repair)
       else if (repair.endedAt !== null && isJustNow(repair.endedAt)) emit(one, repairedEvent(one, now))
@@ -72,7 +72,7 @@ export function openTeller(notify: Notify, { store, task, status, newMs }: Told,
       endRepairs()
       if (emitDigest === null || first === null) return
       if (count > 1) emitDigest(digestOf(begun(), { store, task, since, now }))
-      else emitFinding(first, begun()[0])
+      else emitFinding(first, wholeOfNew())
     },
   }
 }
