@@ -6,9 +6,9 @@ import { execute, type LiveAttempt, type WorkEnd } from '../../src/run/execute.t
 import type { LeaseLoss } from '../../src/run/lease.ts'
 import { expectationsOf, type Settings } from '../../src/run/settings.ts'
 import { knownRecords, unlessStarting } from '../../src/run/task/task-record.ts'
-import type { Store } from '../../src/store/store.ts'
 import { EMPTY, type Hash, mix } from './hash.ts'
 import type { RecordKnowledge } from './ledger.ts'
+import type { Port } from './network.ts'
 import { operatorAnswer } from './operator.ts'
 import { DAY_MS, type HostPlan, isTrigger, START_MS, slotOf, TASK } from './scenario.ts'
 
@@ -68,6 +68,8 @@ export interface Host {
   leaseFromMs: number | null
   /** The state of the slot before its own, by its latest read of that. Null: it has read none. */
   before: Row['state'] | null
+  /** The rows that were removed after its first answer, so it may have read them. */
+  readonly removed: { readonly row: Row; readonly atMs: number }[]
   /** Whether it wrote after its lease had ended, so that another run may have done its work again. */
   hasLapsed: boolean
   /** What it knows of the record of the task. */
@@ -85,7 +87,7 @@ export interface Host {
 
 interface Surroundings {
   readonly settings: Settings
-  store(host: string): Store
+  store(host: string): Port
   now(): number
   onStart(host: Host, work: Work): void
   onAnswer(host: Host, answer: Answer): void
@@ -136,6 +138,7 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
     answer: null,
     leaseFromMs: null,
     before: null,
+    removed: [],
     hasLapsed: false,
     knows: { isRead: plan.asks !== true, askedInPause: false, isPaused: false },
     hear(text) {
@@ -247,6 +250,10 @@ export function hostOf(plan: HostPlan, around: Surroundings): Host {
   }
 
   async function operate(): Promise<Answer> {
+    if (plan.does === 'remove') {
+      await store.remove({ task: TASK, slot }, { signal: stop.signal })
+      return answerOf('removed', {})
+    }
     const io = { store, clock, newId: () => `${plan.name}${++ids}`, random: () => 0.5 }
     return answerOf(await operatorAnswer(plan, SCHEDULE, settings, io), {})
   }

@@ -2,7 +2,7 @@ import { LedgerError } from '../../src/core/errors.ts'
 import { readableRow } from '../../src/core/row/status.ts'
 import { beginAttempt, claimRow, finishRow } from '../../src/core/row/transition.ts'
 import { EMPTY_TASK_RECORD, isNewerRecord, type TaskRecord } from '../../src/core/task/task-record.ts'
-import type { Row } from '../../src/core/types.ts'
+import type { Key, Row } from '../../src/core/types.ts'
 import { readRecord, writeRecord } from '../../src/run/task/task-record.ts'
 import type { EntryKey, PutResult, Store } from '../../src/store/store.ts'
 import { memoryStore } from '../support/simulated/memory-store.ts'
@@ -17,7 +17,7 @@ export interface Stored {
 }
 
 export interface WatchedLedger {
-  readonly store: Store
+  readonly store: Store & { remove(key: Key): void }
   readonly slots: ReadonlyMap<number, Stored>
   /** Returns the record of the task; an empty one if it has none. */
   record(): TaskRecord
@@ -40,11 +40,12 @@ async function readTaskRecord(store: Store): Promise<TaskRecord> {
 }
 
 /**
- * Returns a ledger in memory that calls `onWrite` after each write of a row, and `onError` for an unexpected error. `known` is
- * the record that it begins with, and `past` the slots.
+ * Returns a ledger in memory that calls `onWrite` after each write of a row, `onRemove` after its removal, and `onError` for an
+ * unexpected error. `known` is the record that it begins with, and `past` the slots.
  */
 export function watchedLedger(
   onWrite: (request: Request, before: Row | undefined, row: Row) => void,
+  onRemove: (row: Row) => void,
   onError: (error: Error) => void,
   known: TaskRecord | null,
   past: readonly Past[] = [],
@@ -89,6 +90,9 @@ export function watchedLedger(
       if (verb === 'put' && row !== null && (answer as PutResult).kind === 'ok') {
         note(row.slot, row)
         onWrite(request, before, row)
+      } else if (verb === 'remove' && slot !== null && before !== undefined) {
+        slots.delete(slot)
+        onRemove(before)
       } else if (verb === 'note' && slot !== null && before !== undefined) {
         note(slot, before)
       } else if (verb === 'writeEntry' && answer === 'ok' && request.entry === '#task') {
@@ -157,10 +161,10 @@ const isRecord = ({ kind }: EntryKey) => kind === '#task'
 const MOST_AROUND = 100
 
 /** Returns the store of a host, and keeps what the host reads of the slot before its own. */
-export function watchSlotBefore(
-  store: Store,
+export function watchSlotBefore<Watched extends Store>(
+  store: Watched,
   host: () => { readonly slot: number; before: Row['state'] | null },
-): Store {
+): Watched {
   return {
     ...store,
     async get(key, options) {
@@ -181,7 +185,11 @@ export function watchSlotBefore(
 }
 
 /** Returns the store of a host, and keeps what the host knows of the record. */
-export function watchRecord(store: Store, knows: () => RecordKnowledge, isPausedNow: () => boolean): Store {
+export function watchRecord<Watched extends Store>(
+  store: Watched,
+  knows: () => RecordKnowledge,
+  isPausedNow: () => boolean,
+): Watched {
   async function ask<T>(send: () => Promise<T>): Promise<T> {
     const isPaused = isPausedNow()
     knows().askedInPause = isPaused

@@ -1,8 +1,8 @@
 import { LedgerError } from '../../src/core/errors.ts'
-import type { Row } from '../../src/core/types.ts'
+import type { Key, Row } from '../../src/core/types.ts'
 import type { CallOptions, EntryKey, Store } from '../../src/store/store.ts'
 
-type Verb = 'put' | 'note' | 'get' | 'list' | 'readEntry' | 'writeEntry'
+type Verb = 'put' | 'note' | 'get' | 'list' | 'readEntry' | 'writeEntry' | 'remove'
 
 /**
  * - `sent`: on its way to the ledger.
@@ -55,8 +55,16 @@ export function remove(pool: Request[], request: Request): void {
 
 const NEVER: CallOptions = { signal: new AbortController().signal }
 
+/** The store of a host, and what the retention of the ledger or an operator does to a row. */
+export type Port = Store & { remove(key: Key, options: CallOptions): Promise<void> }
+
 /** Returns the store of one host. Each call becomes a request in `pool`, and fails when its signal aborts. */
-export function portOf(host: string, ledger: Store, pool: Request[], now: () => number): Store {
+export function portOf(
+  host: string,
+  ledger: Store & { remove(key: Key): void },
+  pool: Request[],
+  now: () => number,
+): Port {
   let count = 0
 
   function send<T>(
@@ -131,5 +139,6 @@ export function portOf(host: string, ledger: Store, pool: Request[], now: () => 
     listTasks: () => Promise.reject(new Error('a run lists nothing')),
     readTaskEntries: () => Promise.reject(new Error('a run lists nothing')),
     close() {},
+    remove: (key, options) => send('remove', { slot: key.slot }, async () => ledger.remove(key), options),
   }
 }

@@ -2,7 +2,7 @@ import type { AttemptRecord, Row } from '../../src/core/types.ts'
 import type { Settings } from '../../src/run/settings.ts'
 import type { Answer, Host, Work } from './host.ts'
 import { PAST_RUN, type Stored } from './ledger.ts'
-import { checkRange, hasWorkOf, isDone, type Observed, type Running, type Say } from './ranges.ts'
+import { checkRange, hasWorkOf, isDone, knownRows, type Observed, type Running, type Say } from './ranges.ts'
 import { DAY_MS, isTrigger, START_MS } from './scenario.ts'
 
 // The promises, in the form that an outside observer can check. The observer knows the true time, the starts and ends
@@ -21,7 +21,7 @@ export function checkStart(host: Host, work: Work, observed: Observed, say: Say)
   const row = slots.get(host.slot)?.row
   const entry = row?.attempts.find(({ number, runId }) => number === work.number && runId === name)
   // Called ended between its claim and the answer to that, it does not know it yet.
-  const isCalledEnded = row !== undefined && calledEndedAt(host, hosts, slots) !== null
+  const isCalledEnded = calledEndedAt(host, hosts, slots) !== null
   if (entry?.phase !== 'running' && !isCalledEnded) {
     say('every start is on record', `${name} started attempt ${work.number}, and the row says ${JSON.stringify(entry)}`)
   }
@@ -184,7 +184,7 @@ export function checkAnswer(host: Host, answer: Answer, { slots, record }: Obser
     if (!own.some((one) => one.number === attempt && one.outcome === outcome)) says(`its ${outcome} is not in the row`)
   }
   if (status === 'duplicate' && cause === 'completed') {
-    if (![...slots.values()].some((stored) => isDone(stored.row, host.slot))) says('the work of its slot is not done')
+    if (!knownRows(host, slots).some((known) => isDone(known, host.slot))) says('the work of its slot is not done')
   }
   const rejected = status === 'duplicate' || status === 'refused'
   const nothing =
@@ -219,9 +219,10 @@ export function checkEnd({ hosts, slots, settings, record }: Observed, say: Say)
   // A slot that ran before decides about those of the triggers, or still runs.
   const isOfPast = ({ attempts, state }: Row) =>
     attempts.some(({ runId, since }) => runId === PAST_RUN && (since !== undefined || state === 'PENDING'))
-  const isPart = [...slots.values()].some(({ row }) => row.slot <= START_MS && isOfPast(row))
+  const isPart = triggers.some((host) => knownRows(host, slots).some((row) => row.slot <= START_MS && isOfPast(row)))
   if (mayRun && !resolved && !isPart && triggers.every(isRejected)) say('the run happens', 'every trigger was rejected')
-  for (const { answer, plan, slot } of hosts) {
+  for (const { answer, plan, slot, removed } of hosts) {
+    if (removed.some((gone) => gone.row.slot === slot)) continue
     const { row, rejectedRuns } = slots.get(slot) ?? {}
     if (answer?.noted && rejectedRuns?.filter((runId) => runId === plan.name).length !== 1) {
       say('nothing is lost', `the rejection of ${plan.name} is not in the row once`)
@@ -254,9 +255,9 @@ function latestOf(row: Row): AttemptRecord | undefined {
   return row.attempts.findLast(({ outcome }) => outcome !== 'notStarted') ?? row.attempts.at(-1)
 }
 
-/** Returns when an operator called the run of this host ended while its attempt was open; null if none did. */
+/** Returns when an operator called the run of this host ended while its attempt was open, or its row was removed; otherwise null. */
 function calledEndedAt(
-  { plan, slot }: Host,
+  { plan, slot, removed }: Host,
   hosts: readonly Host[],
   slots: ReadonlyMap<number, Stored>,
 ): number | null {
@@ -266,7 +267,8 @@ function calledEndedAt(
   const word = row?.resolutions.find(
     ({ reason, afterAttempt }) => names(reason) && own !== undefined && afterAttempt >= own.number,
   )
-  return word?.at ?? null
+  const gone = removed.find((one) => one.row.slot === slot && one.row.owner === plan.name)
+  return gone?.atMs ?? word?.at ?? null
 }
 
 /**

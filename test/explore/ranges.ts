@@ -36,8 +36,9 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
   if (own !== undefined && (own.since ?? null) !== work.since)
     say('the range of a run is on record before it starts', `${plan.name} went on from ${work.since}`)
   const rows = [...slots.values()].map((stored) => stored.row).filter((row) => row.slot <= START_MS)
+  const read = knownRows(host, slots).filter((row) => row.slot <= START_MS)
   const from = work.since
-  if (from !== null && !rows.some((row) => row.slot < slot && isDone(row, from)))
+  if (from !== null && !read.some((row) => row.slot < slot && isDone(row, from)))
     say('a run goes on from a slot that is done', `${plan.name} went on from ${from}`)
   const late = new Set(hosts.filter(({ hasLapsed }) => hasLapsed).map((other) => other.plan.name))
   for (const row of rows) {
@@ -56,6 +57,11 @@ export function checkRange(host: Host, work: Work, { hosts, slots, settings, now
     if (isOpen && hasDone(last, row, slot) && plan.does === 'run')
       say('a slot in the range of a failed run is left to that', `${plan.name} started beside ${row.owner}`)
   }
+}
+
+/** Returns the rows, and those that were removed after the host may have read them. */
+export function knownRows({ removed }: Host, slots: Observed['slots']): readonly Row[] {
+  return [...[...slots.values()].map((stored) => stored.row), ...removed.map(({ row }) => row)]
 }
 
 /** Returns whether the row says that the work of a slot is done. */

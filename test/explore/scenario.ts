@@ -2,10 +2,10 @@ import type { Rerunnable } from '../../src/core/row/policy.ts'
 import type { Resolution } from '../../src/core/types.ts'
 import type { RunSettings } from '../../src/run/settings.ts'
 
-/** One process: a trigger, or an operator who resolves the slot or pauses the task from now on. */
+/** One process: a trigger, an operator who resolves the slot or pauses the task from now on, or what removes the row of the slot. */
 export interface HostPlan {
   readonly name: string
-  readonly does: 'run' | 'force' | 'resolve' | 'pause'
+  readonly does: 'run' | 'force' | 'resolve' | 'pause' | 'remove'
   /** The state that the operator's resolution sets. */
   readonly says?: Resolution['state']
   /** The run that the operator calls ended, rightly or not. */

@@ -31,6 +31,8 @@ const FIRST: HostPlan = { name: 'A', does: 'run', day: -2 }
 const SECOND: HostPlan = { name: 'B', does: 'run', day: -1 }
 /** The third slot failed, and the two before it are a part of its work. */
 const OPEN: Past = { day: 0, outcome: 'failed', since: -3 }
+/** The retention of the ledger, or an operator, removes a row. */
+const GONE: HostPlan = { name: 'E', does: 'remove' }
 const IN_RANGE: HostPlan = { name: 'G', does: 'force', day: -2 }
 
 const ONE_FAULT: Budget = { all: 1, network: 1 }
@@ -228,6 +230,21 @@ export const SCENARIOS: readonly Scenario[] = [
     failures: 1,
     budget: { all: 0 },
     horizonMs: 11_000,
+  },
+  {
+    name: 'two ranges, the record of the later one is deleted',
+    hosts: [FIRST, SECOND, { ...GONE, day: -1 }],
+    ...RANGES,
+    budget: { all: 0 },
+    horizonMs: 11_000,
+  },
+  {
+    name: 'a completed range whose record is deleted, and late triggers',
+    hosts: [FIRST, { ...FIRST, name: 'B' }, GONE],
+    past: [DONE, { ...OPEN, outcome: 'succeeded' }],
+    settings: SINCE,
+    budget: { all: 0 },
+    horizonMs: 5_000,
   },
   {
     name: 'a range and an earlier run without the lock',

@@ -28,6 +28,7 @@ export interface World {
 export function worldOf(scenario: Scenario, settings: Settings, say: Say): World {
   const pool: Request[] = []
   const hosts: Host[] = []
+  const informed = new Set<Host>()
   const left = fullBudget(scenario.budget)
   let failuresLeft = scenario.failures ?? 0
   let nowMs = START_MS
@@ -45,6 +46,9 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
       host.leaseFromMs = request.sentMs
       const isOwn = before?.state === 'PENDING' && before.owner === host.plan.name
       if (isOwn && nowMs > before.leaseUntil) host.hasLapsed = true
+    },
+    (row) => {
+      for (const { removed } of informed) removed.push({ row, atMs: nowMs })
     },
     (error) => say('an error', error.message),
     // Only a run that comes after another slot reads the schedules.
@@ -89,6 +93,7 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
       return
     }
     remove(pool, request)
+    informed.add(host)
     host.hear(`${request.number} ${content instanceof Error ? content.message : JSON.stringify(content)}`)
     onlyDisturb(host)
     if (content instanceof LedgerError) request.fail(content)
@@ -218,9 +223,10 @@ export function worldOf(scenario: Scenario, settings: Settings, say: Say): World
     hash(actions) {
       const isQuiet = !actions.some(({ kind }) => DISTURBING.has(kind))
       let hash = mix(EMPTY, `${ledger.text()} ${nowMs} ${isDown} ${failuresLeft} ${isQuiet ? '' : `${first} ${last}`}`)
-      for (const { history, life, paused, wokeMs, works, leaseFromMs, hasLapsed, plan, knows } of hosts) {
+      for (const { history, life, paused, wokeMs, works, leaseFromMs, hasLapsed, plan, knows, removed } of hosts) {
         hash = mix(hash, `${history} ${life} ${paused} ${wokeMs} ${leaseFromMs} ${works.map(({ endMs }) => endMs)}`)
         if (plan.asks) hash = mix(hash, JSON.stringify(knows))
+        if (removed.length > 0) hash = mix(hash, JSON.stringify(removed))
         if (hasLapsed) hash = mix(hash, 'late')
       }
       return toNumber(mix(hash, `${pool.map(textOf).sort()}`))

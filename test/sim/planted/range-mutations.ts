@@ -137,6 +137,22 @@ const BUGS: readonly Mutation[] = [
     from: 'return settings.sinceLastSuccess || (record !== null && request.window.slot < rangesUntil(record))',
     to: 'return settings.sinceLastSuccess',
   },
+  {
+    name: 'a record that was deleted is made again, so its run goes on beside others',
+    simulation: false,
+    scenario: 'two ranges, the record of the later one is deleted',
+    file: 'src/run/write.ts',
+    from: "if (found === null || isUnreadable(found)) return { kind: 'lost', found }",
+    to: "if (found === null && baseRow !== null && (await ask((call) => io.store.put(row, 'absent', call))).kind === 'ok') return { kind: 'ok', row, preparedAtMs }\n    if (found === null || isUnreadable(found)) return { kind: 'lost', found }",
+  },
+  {
+    name: 'a slot that a later run has done stays done without the record of that run',
+    simulation: false,
+    scenario: 'a completed range whose record is deleted, and late triggers',
+    file: 'src/run/task/range.ts',
+    from: 'const covering = ranges.covering(slot, own, isWhole)',
+    to: "const covering = ranges.covering(slot, own, isWhole) ?? (own?.attempts.at(-2)?.blockedBy ? { kind: 'done' as const, by: own } : null)",
+  },
 ]
 
 /** Bugs of runs that do the work since the last success, one for each step of how they start. */
