@@ -7,7 +7,7 @@ import type { OrUndefined } from '../core/objects.ts'
 import { readableRow } from '../core/row/status.ts'
 import { needsZone, parseTimeRange, type RangeText, type TimeRange, withDates } from '../core/schedule/time-range.ts'
 import { openZone } from '../core/schedule/zone.ts'
-import { isTaskOf } from '../core/task/pattern.ts'
+import { isOwnedBy, isTaskOf } from '../core/task/pattern.ts'
 import { inForceAt } from '../core/task/task-record.ts'
 import type { Instant, StoredRow } from '../core/types.ts'
 
@@ -97,8 +97,7 @@ async function zoneOfTask(reading: TaskReading, ledger: Ledger, now: Instant): P
 /** Reads `--task`, which may be a prefix (`pay/*`), and `--owner`. Without a `task`, all those of `only` are wanted. */
 export function wantedTasks({ task, owner }: OrUndefined<{ task: string; owner: string }>) {
   if (owner === undefined && !task?.endsWith('*')) return { task, only: undefined }
-  const text = owner?.toLowerCase() ?? ''
   const only = (known: KnownTask) =>
-    isTaskOf(task ?? '*', known.task) && (known.expectations?.owner ?? '').toLowerCase().includes(text)
+    isTaskOf(task ?? '*', known.task) && isOwnedBy(owner ?? '', known.expectations?.owner)
   return { task: undefined, only }
 }

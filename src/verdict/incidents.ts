@@ -88,13 +88,15 @@ export type CountDue = (from: Instant, to: Instant) => number
 export function collectIncidents(countDue: CountDue = () => 0) {
   const found: Streak[] = []
   const open = new Map<string, Streak>()
-  const all = () => {
+  const all = (isWanted: (streak: Streak) => boolean, countOf: CountDue) => {
     // The slots of several tasks may have come mixed.
-    const streaks = found.toSorted((one, other) => (one.task < other.task ? -1 : Number(one.task > other.task)))
+    const streaks = found
+      .filter(isWanted)
+      .toSorted((one, other) => (one.task < other.task ? -1 : Number(one.task > other.task)))
     const blocked = blockedStreaks(streaks)
     const others = new Set([...blocked.values()].flat())
     const roots = streaks.filter((streak) => !others.has(streak))
-    return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked, countDue))
+    return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked, countOf))
   }
   return {
     /**
@@ -132,13 +134,16 @@ export function collectIncidents(countDue: CountDue = () => 0) {
         streak.texts.set(text, (streak.texts.get(text) ?? 0) + 1)
       return streak
     },
-    /** Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots. */
-    incidents: (): readonly Incident[] =>
-      all()
+    /**
+     * Returns the incidents so far: those of the most tasks first, then the most urgent ones, then those of the most slots.
+     * `isWanted`: as if the others had not been found, where `countOf` counts the tasks that were looked at.
+     */
+    incidents: (isWanted: (streak: Streak) => boolean = () => true, countOf = countDue): readonly Incident[] =>
+      all(isWanted, countOf)
         .map(({ incident }) => incident)
         .sort(byWeight),
     incidentsOfStreaks: (): ReadonlyMap<Streak, Incident> =>
-      new Map(all().flatMap(({ incident, of }) => of.map((streak) => [streak, incident] as const))),
+      new Map(all(() => true, countDue).flatMap(({ incident, of }) => of.map((streak) => [streak, incident] as const))),
   }
 }
 

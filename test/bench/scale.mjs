@@ -86,7 +86,7 @@ async function loadOverview(env) {
   const started = performance.now()
   let text = await load(server.url)
   const firstPageMs = performance.now() - started
-  while (text.includes('are being checked')) text = await load(new URL('needs', server.url))
+  while (text.includes('checked so far.')) text = await load(new URL('needs', server.url))
   const figures = { wallMs: performance.now() - started, firstPageMs, peakMb: server.peakMb() }
   await server.stop()
   return figures

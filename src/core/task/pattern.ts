@@ -11,6 +11,11 @@ export function isFoundBy(search: string, task: string): boolean {
   return wanted.endsWith('*') ? isTaskOf(wanted, name) : name.includes(wanted)
 }
 
+/** Returns whether a search by owner (`--owner`) finds the task: by a part of its owner, in upper or lower case. */
+export function isOwnedBy(search: string, owner = ''): boolean {
+  return owner.toLowerCase().includes(search.toLowerCase())
+}
+
 /** Returns the tasks that `task` comes after (`--after`): a prefix stands for those of `tasks` that have it, without `task`. */
 export function tasksAfter(after: readonly string[], task: string, tasks: Iterable<string>): readonly string[] {
   const known = [...tasks].filter((one) => one !== task)

@@ -11,7 +11,7 @@ import { findingsMetrics } from '../../format/metrics/openmetrics.ts'
 import { links, type OverviewQuery, type TaskQuery } from '../views/frame/links.ts'
 import { MissingSlot, MissingTask, NO_SLOT, NO_TASK } from '../views/frame/missing.tsx'
 import { isMoving } from '../views/frame/slot-facts.ts'
-import { countInTitle, isEmpty, type Needs, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
+import { countInTitle, EmptyLedger, isEmpty, NeedsLine, NeedsList } from '../views/overview/needs.tsx'
 import { Overview } from '../views/overview/overview.tsx'
 import { SlotView } from '../views/slot/slot.tsx'
 import { taskSteps } from '../views/task/commands.tsx'
@@ -27,7 +27,7 @@ import {
   zoneOf,
 } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
-import { beginNeeds, readFindings } from './read/needs.ts'
+import { beginNeeds, type NeedsOfAll, readFindings } from './read/needs.ts'
 import { readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
 import { parseSlot, readSlot } from './read/slot.ts'
@@ -63,7 +63,7 @@ export function createApp(options: AppOptions): Hono {
   // Each open tab waits for the findings. Without one shared page, the tabs would take all the room of the other views.
   app.get(
     '/needs',
-    show(needs, () => 'needs'),
+    show(needs, ({ req }) => `needs ${req.query('owner')}`),
   )
   app.get('/metrics', async (context) => {
     const found = await sharedNeeds()
@@ -118,7 +118,7 @@ function rejectRequest(context: Context, host: string): Response | null {
 type ReadingOf = ReturnType<typeof openReadings>['reading']
 
 /** They share the findings that were just read. */
-function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeeds: () => Promise<Needs>) {
+function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeeds: () => Promise<NeedsOfAll>) {
   const overview: ReadView = async (context, untilMs) => {
     const query = overviewQueryOf(context)
     const begunMs = clock.monotonicMs()
@@ -127,20 +127,22 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
       const modelWith = await readOverview(query, found, own)
       return { modelWith, costMs: clock.monotonicMs() - begunMs }
     }
-    const [{ modelWith, costMs }, needs] = await Promise.all([reading(untilMs, [], readGrid, zoneOf(context)), found])
+    const [{ modelWith, costMs }, all] = await Promise.all([reading(untilMs, [], readGrid, zoneOf(context)), found])
+    const { owner } = query
+    const needs = owner ? all.ofOwner(owner) : all
     const model = modelWith(needs)
     const props = { zone: zoneOf(context), now: clock.now() }
     return {
       title: `${countInTitle(needs)}Tasks`,
-      main: (
+      main: isEmpty(all) ? (
+        <EmptyLedger store={store} />
+      ) : (
         <>
-          {!isEmpty(needs) && (
-            <a class="skip" href="#tasks">
-              Skip to the table of the tasks
-            </a>
-          )}
-          <NeedsLine needs={needs} store={store} owner={query.owner || undefined} {...props} />
-          {!isEmpty(needs) && <Overview model={model} now={props.now} />}
+          <a class="skip" href="#tasks">
+            Skip to the table of the tasks
+          </a>
+          <NeedsLine {...{ needs, store, owner }} {...props} />
+          <Overview model={model} now={props.now} />
         </>
       ),
       moves: !needs.isWhole || model.lines.some(({ isMoving }) => isMoving),
@@ -150,13 +152,15 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
   }
 
   const needs: ReadView = async (context) => {
-    const needs = await sharedNeeds()
+    const owner = context.req.query('owner')
+    const all = await sharedNeeds()
+    const needs = owner ? all.ofOwner(owner) : all
     const main = (
       <>
         <nav class="crumbs" aria-label="Breadcrumbs">
-          <a href={links.overview()}>Tasks</a>
+          <a href={links.overview({ owner })}>Tasks</a>
         </nav>
-        <NeedsList needs={needs} store={store} zone={zoneOf(context)} now={clock.now()} />
+        <NeedsList {...{ needs, store, owner }} zone={zoneOf(context)} now={clock.now()} />
       </>
     )
     return { title: `${countInTitle(needs)}Needs attention`, main, moves: !needs.isWhole, costMs: 0 }

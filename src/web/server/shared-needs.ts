@@ -1,6 +1,5 @@
 import type { Clock } from '../../process/clock.ts'
-import type { Needs } from '../views/overview/needs.tsx'
-import type { NeedsReading } from './read/needs.ts'
+import type { NeedsOfAll, NeedsReading } from './read/needs.ts'
 import { AGE_FACTOR } from './shared.ts'
 
 /** How long a page waits for the whole answer. Otherwise the first page of 10,000 tasks would come late. */
@@ -10,7 +9,7 @@ const WAIT_MS = 1_500
 const ERROR_MS = 60_000
 
 interface NeedsAnswer {
-  readonly needs: Needs
+  readonly needs: NeedsOfAll
   /** Until then, the findings are not read again. */
   readonly freshUntilMs: number
 }
@@ -19,7 +18,7 @@ interface NeedsAnswer {
  * Gives all viewers the same findings. The reading goes on while no page waits for it, so a page never waits until thousands
  * of tasks are read: it gets the last whole findings, which say when they were read, or else those so far.
  */
-export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promise<Needs> {
+export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promise<NeedsOfAll> {
   let last: NeedsAnswer | null = null
   let current: NeedsReading | null = null
 
@@ -41,7 +40,7 @@ export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promi
   }
 
   /** Returns null if the reading takes longer than a page waits. */
-  async function waitFor({ whole }: NeedsReading): Promise<Needs | null> {
+  async function waitFor({ whole }: NeedsReading): Promise<NeedsOfAll | null> {
     const over = new AbortController()
     try {
       return await Promise.race([whole, clock.wait(WAIT_MS, over.signal).then(() => null)])

@@ -42,6 +42,7 @@ export const FINDINGS: readonly TaskFinding[] = [
 
 export const WELL: Needs = {
   tasks: 3,
+  of: 3,
   isWhole: true,
   count: NO_FINDINGS,
   byTask: new Map(),

@@ -38,6 +38,6 @@ export async function serve(
 export async function untilChecked({ url }: Served): Promise<void> {
   for (;;) {
     const answer = await fetch(`${url}needs`)
-    if (!(await answer.text()).includes('The others are being checked.')) return
+    if (!(await answer.text()).includes('checked so far.')) return
   }
 }

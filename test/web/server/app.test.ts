@@ -8,7 +8,7 @@ import { openFileStore } from '../../../src/store/file/file-store.ts'
 import type { AppOptions } from '../../../src/web/server/answers.tsx'
 import { createApp } from '../../../src/web/server/app.tsx'
 import { wallClock } from '../../../src/web/views/frame/time.tsx'
-import { scratch } from '../../support/cli.ts'
+import { cronledger, scratch } from '../../support/cli.ts'
 import { gate } from '../../support/gate.ts'
 import { fillFile } from '../../support/pages/ledger.ts'
 import { recordWith } from '../../support/rows.ts'
@@ -87,7 +87,7 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
   const { ask } = open({ ledger: { ...ledger, check }, clock: { ...slowClock().clock, wait } })
   const begun = await ask(address)
   expect(begun.status).toBe(200)
-  expect(begun.html).toContain('1 task was checked to the end so far. The others are being checked.')
+  expect(begun.html).toContain('Partial: 1 of 2 tasks checked so far.')
   expect(begun.html).toMatch(/At least 1 (slot|failed)/)
   expect((await ask('/metrics')).status).toBe(503)
   isOver = false
@@ -187,6 +187,42 @@ test('the overview shows 7 days if the address has no span', async () => {
   const columns = async (address: string) => (await ask(address)).html.match(/<th scope="col"/g)?.length
   expect(await columns('/')).toBe(await columns('/?span=7d'))
   expect(await columns('/')).not.toBe(await columns('/?span=24h'))
+})
+
+test('with an owner, the pages count and repair only what check --owner does', async () => {
+  const own = join(scratch(), 'ledger.db')
+  const spec = { expression: '0 * * * *', zone: 'UTC' }
+  const owners = ['Payments', 'Payments', 'payments EU', 'Data', 'Data', 'Data', undefined]
+  await fillFile(
+    own,
+    owners.map((owner, index) => ({
+      ...{ task: `task-${index}`, spec, count: 8, fateOf: (ago) => (ago === 3 ? 'failed' : 'succeeded') },
+      ...(owner !== undefined && { owner }),
+    })),
+    NOW,
+  )
+  const opened = createLedger({ store: `file:${own}` })
+  const { ask } = open({ ledger: opened })
+  for (const [owner, tasks] of [
+    ['PAY', 3],
+    ['Payments EU', 1],
+    ['nobody', 0],
+  ] as const) {
+    const { stdout } = await cronledger(['check', '--json', '--store', `file:${own}`, '--owner', owner])
+    const found = tasks === 0 ? [] : JSON.parse(stdout)
+    expect(found).toHaveLength(tasks)
+    for (const address of ['/', '/needs']) {
+      const { html } = await ask(`${address}?${new URLSearchParams({ owner })}`)
+      const needed = tasks === 0 ? 'No tasks' : tasks === 1 ? '1 slot needs attention' : `${tasks} slots need attention`
+      expect(/<h1[^>]*>(.*?)<\/h1>/.exec(html)?.[1]).toBe(needed)
+      const shown = [...html.matchAll(/class="(?:task|line)"[^>]*href="\/task\?task=([^"]*)"|data-task="([^"]*)"/g)]
+      expect(new Set(shown.map(([, name, other]) => name ?? other)).size).toBe(tasks)
+      expect(/--owner PAY[ <]/.test(html)).toBe(tasks > 1)
+      expect(html).not.toContain('--all')
+    }
+  }
+  expect((await ask('/')).html).toMatch(/7 slots need attention.*rerun --store .* --all/)
+  await opened.close()
 })
 
 test('a row that cannot be read is named on the page of its task', async () => {

@@ -2,16 +2,17 @@ import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { NO_FINDINGS } from '../../../src/verdict/judge.ts'
 import { type AppOptions, openReadings } from '../../../src/web/server/answers.tsx'
+import type { NeedsOfAll } from '../../../src/web/server/read/needs.ts'
 import { shareNeeds } from '../../../src/web/server/shared-needs.ts'
-import type { Needs } from '../../../src/web/views/overview/needs.tsx'
 import { gate } from '../../support/gate.ts'
 
 function handReading() {
   const done = gate()
   let tasks = 0
   let error: Error | null = null
-  const needs = (isWhole: boolean): Needs => ({
+  const needs = (isWhole: boolean): NeedsOfAll => ({
     tasks,
+    of: tasks,
     isWhole,
     count: NO_FINDINGS,
     byTask: new Map(),
@@ -19,6 +20,7 @@ function handReading() {
     problems: [],
     when: '',
     now: 0,
+    ofOwner: () => expect.unreachable(),
   })
   const whole = done.opened.then(() => {
     if (error !== null) throw error
@@ -63,7 +65,7 @@ function open() {
     readings.push(made)
     return made.reading
   })
-  const numbersOf = ({ tasks, isWhole }: Needs) => `${tasks} ${isWhole ? 'in all' : 'so far'}`
+  const numbersOf = ({ tasks, isWhole }: NeedsOfAll) => `${tasks} ${isWhole ? 'in all' : 'so far'}`
   const get = () => shared().then(numbersOf)
   return { get, pass, readings, reading: (index: number) => readings[index] ?? expect.unreachable() }
 }

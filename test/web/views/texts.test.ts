@@ -14,7 +14,7 @@ import { MissingSlot, MissingTask } from '../../../src/web/views/frame/missing.t
 import { axisUntil } from '../../../src/web/views/overview/axis.ts'
 import type { GridCell } from '../../../src/web/views/overview/cells.ts'
 import type { TaskLine } from '../../../src/web/views/overview/grid.tsx'
-import { NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
+import { EmptyLedger, NeedsLine, NeedsList } from '../../../src/web/views/overview/needs.tsx'
 import { Overview, type OverviewModel } from '../../../src/web/views/overview/overview.tsx'
 import { SlotDetail, SlotView } from '../../../src/web/views/slot/slot.tsx'
 import { taskSteps } from '../../../src/web/views/task/commands.tsx'
@@ -130,7 +130,7 @@ const OUTAGE: Incident = {
 }
 
 const OVERVIEWS: Readonly<Record<string, unknown>> = {
-  'An empty ledger': NeedsLine({ needs: { ...WELL, tasks: 0 }, ...summary }),
+  'An empty ledger': EmptyLedger(summary),
   'Nothing needs attention': NeedsLine({ needs: WELL, ...summary }),
   'Checking goes on': NeedsLine({ needs: { ...WELL, isWhole: false, tasks: 1 }, ...summary }),
   'A task cannot be checked': NeedsLine({ needs: { ...WELL, problems: ['task a: …', 'task b: …'] }, ...summary }),

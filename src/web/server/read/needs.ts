@@ -2,17 +2,23 @@ import { concurrently } from '../../../audit/concurrently.ts'
 import { countDueOf } from '../../../audit/expected.ts'
 import type { KnownTask } from '../../../audit/tasks.ts'
 import { DAY_MS } from '../../../core/duration.ts'
+import { isOwnedBy } from '../../../core/task/pattern.ts'
 import type { Instant } from '../../../core/types.ts'
 import { collectNeeds, needsOf } from '../../../format/check/needs.ts'
 import { collectIncidents } from '../../../verdict/incidents.ts'
 import { type FindingKind, NO_FINDINGS, type TaskFinding } from '../../../verdict/judge.ts'
-import type { Needs } from '../../views/overview/needs.tsx'
+import { type Needs, sumOf } from '../../views/overview/needs.tsx'
 import type { ShownFindings } from '../../views/task/findings.tsx'
 import { askOptions, faultOf, type Reading, type ReadTask } from './reading.ts'
 
+export interface NeedsOfAll extends Needs {
+  /** Returns what is found of the tasks whose owner contains a text, as `check --owner`. */
+  readonly ofOwner: (text: string) => Needs
+}
+
 export interface NeedsReading {
-  readonly whole: Promise<Needs>
-  soFar(): Needs
+  readonly whole: Promise<NeedsOfAll>
+  soFar(): NeedsOfAll
 }
 
 /** So many tasks are checked beside a page, so that the first page of a small ledger has all findings. */
@@ -23,48 +29,60 @@ const BESIDE_A_PAGE = 100
  * resolves when no page is being read.
  */
 export function beginNeeds(since: Instant, reading: Reading, turn = async () => {}): NeedsReading {
-  const count = { ...NO_FINDINGS }
   const byTask = new Map<string, Map<FindingKind, number>>()
   const known: KnownTask[] = []
   const collected = collectIncidents(countDueOf(known))
-  const problems: string[] = []
-  let tasks = 0
-  const emitProblem = (problem: string) => problems.push(problem)
-  const needs = (isWhole: boolean): Needs => ({
-    ...{ count, byTask, problems, tasks, isWhole, when: lastDaysText(since, reading) },
-    incidents: collected.incidents(),
-    now: reading.now,
-  })
+  const unlisted: string[] = []
+  const unchecked: UncheckedTask[] = []
+  const ended = new Set<string>()
+  const needs = (isWhole: boolean, owner = ''): Needs => {
+    const wanted = known.filter(({ expectations }) => isOwnedBy(owner, expectations?.owner))
+    const names = new Set(wanted.map(({ task }) => task))
+    const isWanted = ({ task }: { readonly task: string }) => names.has(task)
+    const found = new Map([...byTask].filter(([task]) => names.has(task)))
+    return {
+      ...{ isWhole, byTask: found, count: sumOf([...found.values()]), when: lastDaysText(since, reading) },
+      // The record of a task that cannot be read does not say whose it is.
+      problems: [...unlisted, ...unchecked.filter(isWanted).map(({ task, problem }) => `task ${task}: ${problem}`)],
+      tasks: [...names].filter((name) => ended.has(name)).length,
+      of: names.size,
+      incidents: collected.incidents(isWanted, owner === '' ? undefined : countDueOf(wanted)),
+      now: reading.now,
+    }
+  }
+  const needsOfAll = (isWhole: boolean) => ({ ...needs(isWhole), ofOwner: (text: string) => needs(isWhole, text) })
 
   function add(finding: TaskFinding): void {
     const { task, kind } = finding
     collected.add(finding)
-    count[kind] += 1
     const kinds = byTask.get(task) ?? new Map<FindingKind, number>()
     byTask.set(task, kinds.set(kind, (kinds.get(kind) ?? 0) + 1))
   }
 
   /** A task that cannot be checked may have findings, so it stands with the tasks that have some. */
-  function addProblem({ task, problem }: UncheckedTask): void {
-    emitProblem(`task ${task}: ${problem}`)
-    byTask.set(task, byTask.get(task) ?? new Map())
+  function addProblem(one: UncheckedTask): void {
+    unchecked.push(one)
+    byTask.set(one.task, byTask.get(one.task) ?? new Map())
   }
 
-  async function readAllNeeds(): Promise<Needs> {
-    const list = (signal: AbortSignal) => reading.ledger.tasks({ emitProblem, ...askOptions({ ...reading, signal }) })
+  async function readAllNeeds(): Promise<NeedsOfAll> {
+    const emitProblem = (problem: string) => unlisted.push(problem)
+    for await (const one of reading.ledger.tasks({ emitProblem, ...askOptions(reading) })) known.push(one)
+    let begun = 0
     async function* check(one: KnownTask, signal: AbortSignal) {
-      if (known.push(one) > BESIDE_A_PAGE) await turn()
+      begun += 1
+      if (begun > BESIDE_A_PAGE) await turn()
       yield* findingsOf(one, since, { ...reading, signal })
     }
-    for await (const part of concurrently(list, check, [reading.signal])) {
-      if (part === 'end') tasks += 1
+    for await (const part of concurrently(() => known, check, [reading.signal])) {
+      if ('ended' in part) ended.add(part.ended)
       else if ('problem' in part) addProblem(part)
       else add(part)
     }
-    return needs(true)
+    return needsOfAll(true)
   }
 
-  return { whole: readAllNeeds(), soFar: () => needs(false) }
+  return { whole: readAllNeeds(), soFar: () => needsOfAll(false) }
 }
 
 interface UncheckedTask {
@@ -72,18 +90,18 @@ interface UncheckedTask {
   readonly problem: string
 }
 
-/** Yields the findings of a task, or the problem of one that cannot be checked, and then `end`. */
+/** Yields the findings of a task, or the problem of one that cannot be checked, and then its end. */
 async function* findingsOf(
   task: KnownTask,
   since: Instant,
   reading: Reading,
-): AsyncGenerator<TaskFinding | UncheckedTask | 'end', void> {
+): AsyncGenerator<TaskFinding | UncheckedTask | { readonly ended: string }, void> {
   try {
     yield* findingsIn(task, since, reading)
   } catch (error) {
     yield { task: task.task, problem: faultOf(error) }
   }
-  yield 'end'
+  yield { ended: task.task }
 }
 
 function findingsIn(task: KnownTask | string, since: Instant, reading: Reading) {

@@ -4,7 +4,7 @@ import { quote, usageError } from '../../../core/errors.ts'
 import { keysOf } from '../../../core/objects.ts'
 import { commonZone } from '../../../core/schedule/zone.ts'
 import { nextSlotDue } from '../../../core/task/expected-slots.ts'
-import { isFoundBy } from '../../../core/task/pattern.ts'
+import { isFoundBy, isOwnedBy } from '../../../core/task/pattern.ts'
 import { PACE_ROWS } from '../../../core/task/rules.ts'
 import { gapsOf, suspensionAt } from '../../../core/task/suspensions.ts'
 import type { Instant, Row } from '../../../core/types.ts'
@@ -61,7 +61,7 @@ export async function readOverview(
   for await (const task of readableTasks(reading)) {
     const owner = task.expectations?.owner
     if (owner !== undefined) owners.add(owner)
-    if (isFoundBy(query.q ?? '', task.task) && (!query.owner || query.owner === owner)) all.push(task)
+    if (isFoundBy(query.q ?? '', task.task) && isOwnedBy(query.owner ?? '', owner)) all.push(task)
   }
   const stateOf = (task: KnownTask, { byTask }: Needs) =>
     statesOf(byTask.get(task.task), suspensionAt(task, reading.now))

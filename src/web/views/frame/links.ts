@@ -7,6 +7,7 @@ export interface OverviewQuery {
   readonly status?: string | undefined
   /** A part of the name, or its begin (`pay/*`). */
   readonly q?: string | undefined
+  /** A part of the owner. */
   readonly owner?: string | undefined
   /** `severity`, `name`, `duration` or `next`. */
   readonly sort?: string | undefined
@@ -34,7 +35,7 @@ export function isFiltered({ status, duplicates, since, until, before }: TaskQue
 /** Names must be in the query: in a path, a browser would change `a/../b`, which is a valid name of a task, into `b`. */
 export const links = {
   overview: (query: OverviewQuery = {}) => address('/', { ...query }),
-  needs: '/needs',
+  needs: (owner?: string) => address('/needs', { owner }),
   task: (task: string, query: TaskQuery = {}) => address('/task', { task, ...query }),
   slot: (task: string, slot: Instant) => address('/slot', { task, slot: formatInstant(slot) }),
 }

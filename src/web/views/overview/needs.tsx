@@ -26,7 +26,9 @@ export interface Needs {
   /** The span of the slots that were looked at, in words: `in the last 7 days`. */
   readonly when: string
   readonly now: Instant
+  /** How many tasks were checked to the end, of how many. */
   readonly tasks: number
+  readonly of: number
   /** Whether all tasks were read. Otherwise these are the findings so far, while the other tasks are being read. */
   readonly isWhole: boolean
   /** Why the answer is incomplete, task by task. Empty when it is complete. */
@@ -43,32 +45,28 @@ export interface NeedsProps {
   readonly needs: Needs
   readonly zone?: string | undefined
   readonly now: Instant
-}
-
-interface NeedsLineProps extends NeedsProps {
   /** For the commands. */
   readonly store: string
-  /** The owner whose tasks the table shows, so that the command repairs no others. Left out: it shows all. */
+  /** The needs are those of the tasks whose owner contains this. Left out: of all. */
   readonly owner?: string | undefined
 }
 
 /** The top of the overview: what needs attention, by incident. */
-export function NeedsLine({ needs, zone, now, store, owner }: NeedsLineProps) {
-  const { incidents, count, problems, isWhole } = needs
-  if (isEmpty(needs)) return <EmptyLedger store={store} />
+export function NeedsLine({ needs, zone, now, store, owner }: NeedsProps) {
+  const { incidents, count, problems, isWhole, tasks } = needs
   const total = totalOf(count)
   // A page that is still checking must neither look like a problem nor like a success.
   const isCalm = total === 0 && problems.length === 0
   return (
     <section
       id="needs-line"
-      class={`needs ${isWhole && isCalm ? 'well' : isCalm ? 'open' : ''}`}
+      class={`needs ${isWhole && isCalm && tasks > 0 ? 'well' : isCalm ? 'open' : ''}`}
       aria-labelledby="needs-title"
     >
-      <NeedsSummary needs={needs} now={now} problems={problems.slice(0, 1)} />
+      <NeedsSummary {...{ needs, now, owner }} problems={problems.slice(0, 1)} allHref={links.overview()} />
       {problems.length > 1 && (
         <p class="problem">
-          <a href={links.needs}>and {counted(problems.length - 1, 'more task')}</a>
+          <a href={links.needs(owner)}>and {counted(problems.length - 1, 'more task')}</a>
         </p>
       )}
       {total > 0 && (
@@ -79,7 +77,9 @@ export function NeedsLine({ needs, zone, now, store, owner }: NeedsLineProps) {
             ))}
           </ul>
           <p>
-            <a href={links.needs}>{incidents.length > 1 ? `All ${incidents.length} incidents` : 'All details'}</a>
+            <a href={links.needs(owner)}>
+              {incidents.length > 1 ? `All ${incidents.length} incidents` : 'All details'}
+            </a>
           </p>
         </>
       )}
@@ -90,11 +90,15 @@ export function NeedsLine({ needs, zone, now, store, owner }: NeedsLineProps) {
 function NeedsSummary({
   needs,
   now,
+  owner,
   problems,
-}: Pick<NeedsProps, 'needs' | 'now'> & {
+  allHref,
+}: Pick<NeedsProps, 'needs' | 'now' | 'owner'> & {
   readonly problems: readonly string[]
+  /** The same page without the filter by owner. */
+  readonly allHref: string
 }) {
-  const { count, when, tasks, isWhole, now: readAt } = needs
+  const { count, tasks, of, isWhole, now: readAt } = needs
   const total = totalOf(count)
   return (
     <>
@@ -103,10 +107,16 @@ function NeedsSummary({
           ? wellText(needs)
           : `${atLeast(needs)}${total === 1 ? '1 slot needs' : `${total} slots need`} attention`}
       </h1>
-      <p class="quiet">{total === 0 ? spanText(needs) : `${countsText(count)} ${when}.`}</p>
+      <p class="quiet">{spanText(needs)}</p>
+      {owner && (
+        <p class="quiet">
+          Only {counted(of, 'task')} whose owner has {JSON.stringify(printable(owner))}.{' '}
+          <a href={allHref}>All owners</a>
+        </p>
+      )}
       {!isWhole && (
         <p class="quiet">
-          {tasks === 1 ? '1 task was' : `${tasks} tasks were`} checked to the end so far. The others are being checked.
+          Partial: {tasks.toLocaleString('en')} of {counted(of, 'task')} checked so far.
         </p>
       )}
       {isWhole && now - readAt >= OLD_MS && (
@@ -121,7 +131,7 @@ function NeedsSummary({
   )
 }
 
-interface IncidentProps extends Pick<NeedsLineProps, 'zone' | 'store' | 'owner'>, Pick<Needs, 'isWhole'> {
+interface IncidentProps extends Pick<NeedsProps, 'zone' | 'store' | 'owner'>, Pick<Needs, 'isWhole'> {
   readonly incident: Incident
   readonly index: number
 }
@@ -149,22 +159,22 @@ function IncidentLine({ incident, index, zone, store, owner, isWhole }: Incident
         <strong>
           <DatesOf from={from} to={to} zone={zone ?? incident.zone} />
         </strong>{' '}
-        · <a href={`${links.needs}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
-        <span class="quiet">({countsText(sumOf(tasks))})</span>
+        · <a href={`${links.needs(owner)}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
+        <span class="quiet">({countsText(sumOf(tasks.map(({ counts }) => counts)))})</span>
         {incidentFacts(incident).map((text) => (
           <>
             <br />
             {printable(text)}
           </>
         ))}
-        {cause === 'broken' && (owner === undefined || incident.owners.has(owner)) && (
+        {cause === 'broken' && (
           <span class="needs-script">
             {' '}
             <code class="aside" aria-hidden="true">
               {commandText(repairStep({ store, task: null, owner, from, to }).command)}
             </code>
             <button type="button" class="copy">
-              Copy the command that repairs {owner === undefined ? 'them' : `those of ${printable(owner)}`}
+              Copy the command that repairs them
             </button>
           </span>
         )}
@@ -216,17 +226,17 @@ function DatesOf({
   )
 }
 
-function sumOf(tasks: readonly IncidentTask[]): Readonly<Record<Kind, number>> {
+export function sumOf(counts: readonly ReadonlyMap<Kind, number>[]): Readonly<Record<Kind, number>> {
   const sum: Record<Kind, number> = { ...NO_FINDINGS }
-  for (const [kind, count] of tasks.flatMap(({ counts }) => [...counts])) sum[kind] += count
+  for (const [kind, count] of counts.flatMap((one) => [...one])) sum[kind] += count
   return sum
 }
 
 /** All incidents, each with its tasks and what is known of the newest finding of each. */
-export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly store: string }) {
+export function NeedsList({ needs, store, owner, zone, now }: NeedsProps) {
   return (
     <section id="needs" aria-labelledby="needs-title">
-      <NeedsSummary needs={needs} now={now} problems={needs.problems} />
+      <NeedsSummary {...{ needs, now, owner }} problems={needs.problems} allHref={links.needs()} />
       {needs.incidents.length > 0 && (
         <section class="scroll" tabindex={0} aria-label="Slots that need attention">
           <table class="list stacked">
@@ -236,7 +246,7 @@ export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly s
               </tr>
             </thead>
             {needs.incidents.map((incident, index) => (
-              <IncidentRows {...{ incident, index, store, zone }} now={needs.now} isWhole={needs.isWhole} />
+              <IncidentRows {...{ incident, index, store, owner, zone }} now={needs.now} isWhole={needs.isWhole} />
             ))}
           </table>
         </section>
@@ -247,7 +257,7 @@ export function NeedsList({ needs, store, zone, now }: NeedsProps & { readonly s
 
 type IncidentRowsProps = IncidentProps & Pick<NeedsProps, 'now'>
 
-function IncidentRows({ incident, index, store, zone, now, isWhole }: IncidentRowsProps) {
+function IncidentRows({ incident, index, store, owner, zone, now, isWhole }: IncidentRowsProps) {
   const { cause, tasks, slots, from, to } = incident
   const isShared = tasks.length > 1
   const teams = groupedBy(tasks, ({ owner = '' }) => owner)
@@ -266,18 +276,18 @@ function IncidentRows({ incident, index, store, zone, now, isWhole }: IncidentRo
             {cause === 'broken' && (
               <details class="commands">
                 <summary>Run these slots again</summary>
-                <CommandToCopy {...repairStep({ store, task: null, from, to })} />
+                <CommandToCopy {...repairStep({ store, task: null, owner, from, to })} />
               </details>
             )}
           </th>
         </tr>
       )}
-      {[...teams].map(([owner, ofTeam]) => (
+      {[...teams].map(([team, ofTeam]) => (
         <>
           {teams.size > 1 && (
             <tr class="team">
               <th scope="rowgroup" colspan={3}>
-                {owner === '' ? 'No owner' : printable(owner)} · {counted(ofTeam.length, 'task')}
+                {team === '' ? 'No owner' : printable(team)} · {counted(ofTeam.length, 'task')}
               </th>
             </tr>
           )}
@@ -341,7 +351,8 @@ function TaskNames({ tasks }: { readonly tasks: readonly IncidentTask[] }) {
   ))
 }
 
-function EmptyLedger({ store }: { readonly store: string }) {
+/** The overview of a ledger without tasks. */
+export function EmptyLedger({ store }: { readonly store: string }) {
   return (
     <section id="needs-line" aria-labelledby="needs-title">
       <h1 id="needs-title">No tasks yet</h1>
@@ -359,15 +370,15 @@ export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
   return tasks === 0 && isWhole && problems.length === 0
 }
 
-function wellText(needs: Needs): string {
-  const { problems, isWhole } = needs
+function wellText({ problems, isWhole, of }: Needs): string {
   if (problems.length > 0) return `${counted(problems.length, 'task')} could not be checked`
-  if (isEmpty(needs)) return 'No tasks yet'
+  if (of === 0) return 'No tasks'
   return isWhole ? 'No problems found' : 'Still checking'
 }
 
-/** Says in which span nothing was found. Returns an empty text if no task could be checked. */
-function spanText({ problems, isWhole, tasks, when }: Needs): string {
+/** Says what was found in which span. Returns an empty text if no task could be checked. */
+function spanText({ count, problems, isWhole, tasks, when }: Needs): string {
+  if (totalOf(count) > 0) return `${countsText(count)} ${when}.`
   if (problems.length === 0) return `${when[0]?.toUpperCase()}${when.slice(1)}.`
   return isWhole && tasks > problems.length ? `No problems found in the other tasks ${when}.` : ''
 }

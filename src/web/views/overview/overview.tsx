@@ -1,5 +1,5 @@
 import { isKeyOf, keysOf } from '../../../core/objects.ts'
-import { printable } from '../../../format/text.ts'
+import { listed, printable } from '../../../format/text.ts'
 import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
@@ -95,12 +95,15 @@ function isUrgent({ cells, problem }: TaskLine): boolean {
   return problem !== null || cells.some((cell) => cell?.needsAttention)
 }
 
-function emptyText({ query: { q }, page, state, isWhole }: OverviewModel): string {
+function emptyText({ query: { q, owner }, page, state, isWhole }: OverviewModel): string {
   // Further tasks may have the status: those that are not checked yet.
   const soFar = state === null || isWhole ? '' : ' so far'
-  if (q)
-    return `No task ${state === null ? '' : `with the status ${state} `}has ${JSON.stringify(printable(q))} in its name${soFar}.`
-  if (state !== null) return `No task has the status ${state}${soFar}.`
+  const wanted = [
+    ...(state === null ? [] : [`the status ${state}`]),
+    ...(q ? [`${JSON.stringify(printable(q))} in its name`] : []),
+    ...(owner ? [`${JSON.stringify(printable(owner))} in its owner`] : []),
+  ]
+  if (wanted.length > 0) return `No task has ${listed(wanted, 'and')}${soFar}.`
   return page > 1 ? 'There are no more tasks.' : 'Tasks appear here after their first run.'
 }
 
@@ -124,11 +127,16 @@ function Search({ model: { query, owners, sort } }: Pick<OverviewProps, 'model'>
           autocomplete="off"
           spellcheck={false}
         />
-        {owners.length > 0 && (
-          <Choice
-            {...{ label: 'Owner', name: 'owner', chosen: owner }}
-            options={[['', 'any'], ...owners.map((one) => [one, printable(one)] as const)]}
-          />
+        {(owners.length > 0 || owner) && (
+          <label>
+            Owner
+            <input type="search" name="owner" value={owner ?? ''} list="owners" placeholder="a part" size={14} />
+            <datalist id="owners">
+              {owners.map((one) => (
+                <option value={one} />
+              ))}
+            </datalist>
+          </label>
         )}
         <Choice
           {...{ label: 'Sort by', name: 'sort', chosen: given(sort) }}
