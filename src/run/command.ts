@@ -31,6 +31,7 @@ export const FORCING_VARIABLES = [
   'FORCE_SLOT',
   'FORCE_ONLY',
   'IGNORE_AFTER',
+  'PART_OF_REPAIR',
   'SLOT',
   'FROM',
   'TO',

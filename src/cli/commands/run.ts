@@ -36,6 +36,7 @@ export const run: Command = {
       throw usageError('--catch-up and --force-slot cannot be used together. Leave one of them out.')
     }
     const runner = openRunner(help.name, values, context)
+    if (values.partOfRepair) runner.beginRange()
     const options = await runOptions(values, stops.aborted).catch((error: unknown) => {
       if (stops.aborted.aborted && error instanceof LedgerError) return null
       throw error
@@ -63,11 +64,12 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'> & Pick<RunOptions, 'catchUpMode'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh } = values
+  const { forceSlot: slot, forceOnly: only, ignoreAfter, partOfRepair, reason, by, fresh } = values
   const given = {
     reason,
     'force-only': only,
     'ignore-after': ignoreAfter || undefined,
+    'part-of-repair': partOfRepair || undefined,
     fresh: fresh || undefined,
   }
   const option = keysOf(given).find((name) => given[name] !== undefined)

@@ -77,6 +77,12 @@ export const RUN_GROUPS = {
       bounds: [0, 255],
       help: 'Exit code of a duplicate, also while the other run is running',
     },
+    partOfRepair: {
+      kind: 'switch',
+      group: 'Running a slot again',
+      help: 'Do not notify that the slot is recovered; the script of rerun sets it',
+      details: 'Without effect if --notify-on is given.',
+    },
   },
   log: {
     log: {

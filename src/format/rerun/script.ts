@@ -52,7 +52,7 @@ export function scriptLines(script: RerunScript): readonly string[] {
   const ownCommands = blanks.includes('YOUR_COMMAND') && tasksOf(slots) > 1 ? '. Each task has its own command.' : ''
   const kinds = [...new Set(slots.map(({ shown }) => shown.target.place?.kind))]
   const tell = count === 1 ? null : tellCommand(script)
-  const end = endLines({ count, tell })
+  const end = endLines({ count, tell, hasContainers: kinds.some((kind) => kind !== undefined) })
   const lines = [
     `echo ${shellWord(`${head} Ctrl-C starts nothing more, and waits for what runs.`)} >&2`,
     ...functions,
@@ -90,8 +90,7 @@ function tellCommand({ store, slots }: RerunScript): string {
   const oldest = Math.min(...slots.map(({ slot }) => slot))
   const isOlder = slots.some(({ of }) => oldest < of.now - USUAL_SPAN_MS)
   const since = isOlder ? { since: formatInstant(oldest) } : {}
-  const span = '--new "$(($(date +%s) - notified + 1))s"'
-  return `${commandText(cronledger('check', { store, task: '*', ...since }, '--notify-on', 'recovered'))} ${span}`
+  return commandText(cronledger('check', { store, task: '*', ...since, 'notify-on': 'recovered' }))
 }
 
 function tasksOf(slots: readonly SlotInLane[]): number {
@@ -154,10 +153,13 @@ function slotCommand({ task, target }: ShownSlot, script: RerunScript): string {
     return `setsid ${commandText(cronledger('rerun', { store, task }))} --slot "$1" ${more}`
   }
   const slot = { CRONLEDGER_FORCE_SLOT: { blank: 'slot', inQuotes: true } } as const
-  const noWait = waits ? { CRONLEDGER_AFTER_TIMEOUT: NO_WAIT } : {}
+  const more = {
+    ...(waits && { CRONLEDGER_AFTER_TIMEOUT: NO_WAIT }),
+    ...(script.slots.length > 1 && { CRONLEDGER_PART_OF_REPAIR: 'true' }),
+  }
   const name: Word = [{ shell: '"$name"' }]
   return commandText(
-    commandsOf(place).runInScript(place, name, { ...forceVariables(target, script), ...slot, ...noWait }),
+    commandsOf(place).runInScript(place, name, { ...forceVariables(target, script), ...slot, ...more }),
   )
 }
 

@@ -15,7 +15,7 @@ interface RunParts {
   readonly keepGoing: boolean
   /** The operator named the slot, so it is a failure if it is done. */
   readonly isNamed: boolean
-  /** The command that sends one message about all that was repaired since `$notified`. Null: each run sends its own. */
+  /** The command that sends one message about all that was repaired. Null: each run sends its own. */
   readonly tell: string | null
 }
 
@@ -26,10 +26,10 @@ export function runLines({ store, count, keepGoing, isNamed, tell }: RunParts): 
   # Refused: if another run has completed it since, all is well.
   [ "$code" != 65 ] || ! ${isDone} || code=0`
   const begin = `
-notified=
+began=$(date +%s) notified=
 if [ -n "$CRONLEDGER_NOTIFY" ] && [ -z "$CRONLEDGER_NOTIFY_ON" ]; then
   # One message says at the end what was repaired, instead of one for each slot.
-  notified=$(date +%s)
+  notified=true
   export CRONLEDGER_NOTIFY_ON=refused,skipped,failed
 fi`
   return `left=${count} good=0 failed=0 first= stop=${tell === null ? '' : begin}
@@ -140,8 +140,17 @@ export function indented(line: string): string {
   return `  ${line}`
 }
 
-export function endLines({ count, tell }: Pick<RunParts, 'count' | 'tell'>): readonly string[] {
-  const notify = tell === null ? '' : `\n[ -z "$notified" ] || ${tell} >/dev/null`
+interface EndParts extends Pick<RunParts, 'count' | 'tell'> {
+  /** They do not have the `--notify` of this shell, and send no message of their own that a slot is repaired. */
+  readonly hasContainers: boolean
+}
+
+export function endLines({ count, tell, hasContainers }: EndParts): readonly string[] {
+  const span = '--new "$(($(date +%s) - began + 1))s"'
+  const send = tell === null ? '' : `\n[ -z "$notified" ] || ${tell} ${span} >/dev/null`
+  const how = `To send one message for what is repaired, if no check --new --notify does: ${tell}`
+  const say = `\n[ -n "$notified" ] || [ "$good" = 0 ] || echo ${shellWord(how)} ${span} --notify COMMAND >&2`
+  const notify = tell !== null && hasContainers ? send + say : send
   return `echo "$good done, $failed failed, $((${count} - good - failed)) not run." >&2${notify}
 [ "$left" != 0 ] || stop=
 exit "\${first:-\${stop:-0}}"`.split('\n')

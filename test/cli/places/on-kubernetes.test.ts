@@ -37,7 +37,11 @@ async function clusterWith(change: (spec: Loose) => void = () => {}) {
   container.command = [process.execPath, MAIN, 'run', '--', 'sh', '-c', script]
   const variable = (name: string) => container.env.find((one: Loose) => one['name'] === name)
   variable('CRONLEDGER_STORE').value = store
-  container.env.push({ name: 'CRONLEDGER_MAX_LATENESS', value: '366d' }, { name: 'CRONLEDGER_LOG', value: 'text' })
+  container.env.push(
+    { name: 'CRONLEDGER_NOTIFY', value: `cat >>'${cluster}/sent'` },
+    { name: 'CRONLEDGER_MAX_LATENESS', value: '366d' },
+    { name: 'CRONLEDGER_LOG', value: 'text' },
+  )
   change(spec)
   // JSON is YAML.
   writeFileSync(join(cluster, 'cronjob.yaml'), JSON.stringify(manifest))
@@ -50,8 +54,8 @@ async function clusterWith(change: (spec: Loose) => void = () => {}) {
   const env = { ...REAL, CLUSTER: cluster, PATH: `${cluster}:/usr/bin:/bin`, USER: 'ada', LANG: 'C.UTF-8' }
   const paste = (command: string) =>
     promisify(execFile)('sh', ['-c', command], { env, encoding: 'utf8' }).then(
-      ({ stdout }) => ({ code: 0, stdout }),
-      ({ code, stdout }) => ({ code, stdout }),
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      ({ code, stdout, stderr }) => ({ code, stdout, stderr }),
     )
   return {
     paste,
@@ -63,6 +67,8 @@ async function clusterWith(change: (spec: Loose) => void = () => {}) {
       return { name, log: readFileSync(join(cluster, `log-${name}-x7k2p`), 'utf8') }
     },
     failIn: (...slots: readonly string[]) => writeFileSync(join(cluster, 'fails'), slots.join('\n')),
+    /** What the runs and checks have sent. */
+    sent: () => readFileSync(join(cluster, 'sent'), 'utf8').match(/(?<=^{"title":")\w+/gm),
     ran: () => readFileSync(join(cluster, 'ran'), 'utf8').trim().split('\n'),
     /** Runs a command of an operator, who is not in the cluster. */
     ask: (...args: readonly string[]) => cronledger([...args, '--store', store], { env: {} }),
@@ -132,8 +138,8 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
     expect(ran()).toEqual([slotOf(2), slotOf(2)])
   })
 
-  test('the script for several slots runs a Job for each, the oldest first, and ends with the code of the first that fails', async () => {
-    const { fire, paste, failIn, ran, ask } = await clusterWith()
+  test('the script for several slots runs a Job for each, the oldest first, ends with the code of the first that fails, and names the command that sends one message', async () => {
+    const { fire, paste, failIn, ran, ask, sent } = await clusterWith()
     await fire(slotOf(5))
     failIn(slotOf(2))
     await fire(slotOf(2))
@@ -145,9 +151,18 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
     )
     const first = await paste(script)
     expect([first.code, ran().slice(2)]).toEqual([2, [slotOf(4), slotOf(3), slotOf(2)]])
+    // The first slot ran late, and the third one failed again.
+    const told = ['RECOVERED', 'FAILED', 'FAILED']
+    expect(sent()).toEqual(told)
+    const [, send = ''] =
+      /^To send one message .*: (cronledger check .* --notify) COMMAND$/m.exec(first.stderr) ?? []
     failIn()
     expect((await paste((await ask('rerun', '--all', ...range)).stdout)).code).toBe(0)
     expect(ran().slice(5)).toEqual([slotOf(2)])
+    // A single slot has a message of its own.
+    expect(sent()).toEqual([...told, 'RECOVERED'])
+    await paste(`${send.replace(/--new \S+/, `--until ${slotOf(1)} --new 1h`)} "cat >>$CLUSTER/sent"`)
+    expect(sent()?.slice(4)).toEqual(['REPAIRED'])
     expect((await ask('check', '--since', slotOf(5), '--until', slotOf(1))).code).toBe(0)
   })
 })
