@@ -133,7 +133,8 @@ function functionsOf(slots: readonly SlotInLane[], script: RerunScript) {
       functions.push(`${name}() { ${comment(`${task}${owner}`)}`, indented(command), '}')
     }
     const own = name === `run_${number}` ? '' : ` ${name}`
-    const call = `slot ${number} '${after.join(' ')}' '${task} ${formatInstant(shown.slot)}'${own}`
+    const local = zonedTime(shown.slot, shown.schedule?.zone ?? 'UTC')
+    const call = `slot ${number} '${after.join(' ')}' '${task}' ${formatInstant(shown.slot)} '${local}'${own}`
     return [...aboutLines(shown), call]
   })
   return { functions, list }

@@ -21,7 +21,7 @@ interface RunParts {
 
 /** `run` runs a slot, and `tell` counts and says how it ended. */
 export function runLines({ store, count, keepGoing, isNamed, tell }: RunParts): readonly string[] {
-  const isDone = `cronledger show --store ${shellWord(store)} --task "\${3% *}" --slot "\${3##* }" | grep -Eq '^ +status +(completed|skipped)'`
+  const isDone = `cronledger show --store ${shellWord(store)} --task "$3" --slot "$4" | grep -Eq '^ +status +(completed|skipped)'`
   const ifRefused = `
   # Refused: if another run has completed it since, all is well.
   [ "$code" != 65 ] || ! ${isDone} || code=0`
@@ -35,8 +35,8 @@ fi`
   return `left=${count} good=0 failed=0 first= stop=${tell === null ? '' : begin}
 run() { # as slot
   trap '' INT TERM HUP
-  name=$3
-  "\${4:-run_$1}" "\${3##* }"
+  name="$3 $5"
+  "\${6:-run_$1}" "$4"
   code=$?${isNamed ? '' : ifRefused}
   return "$code"
 }
@@ -46,14 +46,15 @@ ended() { # the functions of a place call it with the slot, its exit code, and w
     *) return "$2" ;;
   esac
 }
-tell() { # a slot, its exit code
+tell() { # an exit code, a task, its slot, the local time of that
   left=$((left - 1)) is=ended
-  if [ "$2" = 0 ]; then
+  if [ "$1" = 0 ]; then
     good=$((good + 1))
-    echo "$1: done ($left left)" >&2
+    echo "$2 $4: done ($left left)" >&2
   else
-    failed=$((failed + 1)) first=\${first:-$2}${keepGoing ? '' : ' is=failed'}
-    echo "$1: exit code $2, see cronledger help exit-codes ($left left)" >&2
+    failed=$((failed + 1)) first=\${first:-$1}${keepGoing ? '' : ' is=failed'}
+    echo "$2 $4: exit code $1 ($left left)" >&2
+    echo '  see what happened:' ${shellWord(`cronledger show --store ${shellWord(store)}`)} --task "$2" --slot "$3" >&2
   fi
 }`.split('\n')
 }
@@ -62,13 +63,13 @@ tell() { # a slot, its exit code
 export function oneByOne(list: readonly string[], end: readonly string[]): readonly string[] {
   const begin = `out=' '
 trap 'stop=130' INT TERM HUP
-slot() { # a task, the tasks that it comes after, its name and slot
+slot() { # the number of a task, of those that it comes after, its name, slot, the local time of that
   [ -z "$stop" ] || return
   for task in $1 $2; do
     case $out in *" $task "*) out="$out$1 " left=$((left - 1)); return ;; esac
   done
   (run "$@")
-  tell "$3" "$?"
+  tell "$?" "$3" "$4" "$5"
   [ "$is" != failed ] || out="$out$1 "
 }`
   return [...begin.split('\n'), ...list, ...end]
@@ -81,7 +82,7 @@ slot() { # a task, the tasks that it comes after, its name and slot
 export function sideBySide(jobs: number, list: readonly string[], end: readonly string[]): readonly string[] {
   const before = `folder=$(mktemp -d) && mkfifo "$folder/ends" && exec 3<>"$folder/ends" && rm -r "$folder" || exit
 trap 'echo stop >&3' INT TERM HUP
-slot() { # a task, the tasks that it comes after, its name and slot
+slot() { # the number of a task, of those that it comes after, its name, slot, the local time of that
   number=$((number + 1))
   [ "$running" -lt ${jobs} ] || return
   eval "is=\\$is_$number"
@@ -98,7 +99,7 @@ slot() { # a task, the tasks that it comes after, its name and slot
       elif [ -z "$is$stop" ]; then
         running=$((running + 1))
         eval "is_$number=open"
-        (run "$@" 3>&-; echo "$number $? $3" >&3) &
+        (run "$@" 3>&-; echo "$number $? $3 $4 $5" >&3) &
       fi ;;
   esac
   [ -n "$is" ] || is=open
@@ -114,14 +115,14 @@ slots() {`
     slots
     [ "$running" -gt 0 ]
   do
-    read -r number code name <&3
+    read -r number code name at local <&3
     if [ "$number" = stop ]; then
       stop=130
       echo "Nothing more starts. Waiting for the $running that run." >&2
       continue
     fi
     running=$((running - 1))
-    tell "$name" "$code"
+    tell "$code" "$name" "$at" "$local"
     eval "is_$number=$is"
   done`
   return [
@@ -151,7 +152,9 @@ export function endLines({ count, tell, hasContainers }: EndParts): readonly str
   const how = `To send one message for what is repaired, if no check --new --notify does: ${tell}`
   const say = `\n[ -n "$notified" ] || [ "$good" = 0 ] || echo ${shellWord(how)} ${span} --notify COMMAND >&2`
   const notify = tell !== null && hasContainers ? send + say : send
-  return `echo "$good done, $failed failed, $((${count} - good - failed)) not run." >&2${notify}
+  return `again=
+[ "$good" = ${count} ] || again=' Run the same command again to continue.'
+echo "$good done, $failed failed, $((${count} - good - failed)) not run.$again" >&2${notify}
 [ "$left" != 0 ] || stop=
 exit "\${first:-\${stop:-0}}"`.split('\n')
 }

@@ -175,7 +175,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const script = await paste(
       filledIn(stepOf(check.stdout, 'print the script that runs them'), { ...network, reason: 'outage', by: '' }),
     )
-    expect(script.match(/^ +slot .*/gm)?.map((line) => line.split(/[ ']+/).at(-2))).toEqual([4, 3, 2].map(daysAgo))
+    expect(script.match(/^ +slot .*/gm)?.map((line) => line.split(/[ ']+/).at(4))).toEqual([4, 3, 2].map(daysAgo))
     const oldest = /run_task .*? (aws .*)/.exec(script)?.[1]?.replace('"$1"', `"${daysAgo(4)}"`) ?? ''
     expect(await run(await started(oldest))).toMatchObject({ code: 0, stdout: `${daysAgo(4)}\n` })
 

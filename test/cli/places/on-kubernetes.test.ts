@@ -154,8 +154,7 @@ describe('pasted from a batch in a Pod of a CronJob', () => {
     // The first slot ran late, and the third one failed again.
     const told = ['RECOVERED', 'FAILED', 'FAILED']
     expect(sent()).toEqual(told)
-    const [, send = ''] =
-      /^To send one message .*: (cronledger check .* --notify) COMMAND$/m.exec(first.stderr) ?? []
+    const [, send = ''] = /^To send one message .*: (cronledger check .* --notify) COMMAND$/m.exec(first.stderr) ?? []
     failIn()
     expect((await paste((await ask('rerun', '--all', ...range)).stdout)).code).toBe(0)
     expect(ran().slice(5)).toEqual([slotOf(2)])

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { EMPTY_TASK_RECORD } from '../../../src/core/task/task-record.ts'
 import { scriptLines } from '../../../src/format/rerun/script.ts'
 import { shownSlot } from '../../../src/format/slot/show.ts'
 import { judgedAt, NOW } from '../../support/rows.ts'
@@ -38,6 +39,9 @@ describe.each(SHELLS)('in %s', (shell) => {
   symlinkSync(shell, join(folder, 'sh'))
   spawnSync('mkfifo', [join(folder, 'meeting')])
 
+  const schedules = [{ since: SLOT, spec: { expression: '@hourly', zone: 'Asia/Tokyo' } }]
+  const record = { ...EMPTY_TASK_RECORD, schedules }
+
   /** Task c comes after b. */
   function run(more: {
     jobs?: number
@@ -49,7 +53,7 @@ describe.each(SHELLS)('in %s', (shell) => {
     const { jobs = 1, keepGoing = false, failing = 'none', code = 7, slots = SLOTS } = more
     const shown = slots.map((text) => {
       const [task = '', hour = ''] = text.split(' ')
-      return shownSlot(judgedAt(NOW, null, { task, slot: SLOT + Number(hour) * 3_600_000 }), 'file:a.db')
+      return shownSlot(judgedAt(NOW, null, { task, slot: SLOT + Number(hour) * 3_600_000, record }), 'file:a.db')
     })
     const found = { slots: shown, leftOut: [], doubts: new Map(), upstreams: new Map([['c', ['b']]]) }
     const script = scriptLines({
@@ -83,10 +87,14 @@ describe.each(SHELLS)('in %s', (shell) => {
   test.each([1, 3])('with %s at a time, a failure ends its task and what comes after it, and no other', (jobs) => {
     const failed = run({ jobs, failing: 'b 2026-11-24T03' })
     expect([failed.status, failed.ran.toSorted()]).toEqual([7, ['a 3', 'a 4', 'a 5', 'b 3', 'd 3']])
-    expect(failed.said).toContainEqual(expect.stringMatching(/^b \S+: exit code 7, see cronledger help exit-codes \(/))
-    expect(failed.said.at(-1)).toBe('4 done, 1 failed, 2 not run.')
+    // It says the local time of the slot, as the log of a run does.
+    const at = failed.said.findIndex((line) => /^b 2026-11-24 12:00 JST: exit code 7 \(\d left\)$/.test(line))
+    expect(failed.said[at + 1]).toBe(
+      '  see what happened: cronledger show --store file:a.db --task b --slot 2026-11-24T03:00:00Z',
+    )
+    expect(failed.said.at(-1)).toBe('4 done, 1 failed, 2 not run. Run the same command again to continue.')
     const kept = run({ jobs, failing: 'b 2026-11-24T03', keepGoing: true })
-    expect([kept.status, kept.ran, kept.said.at(-1)]).toEqual([7, expect.any(Array), '6 done, 1 failed, 0 not run.'])
+    expect([kept.status, kept.said.at(-1)?.slice(0, 28)]).toEqual([7, '6 done, 1 failed, 0 not run.'])
   })
 
   test.each([1, 3])(
