@@ -285,7 +285,7 @@ export const SITUATIONS = {
     holds: ({ rowStatus, own }) => rowStatus === 'failed' && !hasBegun(own) && own?.resolutions.length === 0,
     words: ({ own }, target) => {
       const blocker = blockerStep(target, own)
-      const again = againSteps(blocker === null ? 'run it now' : 'then run it', target)
+      const again = againSteps(blocker === null ? 'run it now' : `then run this slot of ${target.task}`, target)
       return {
         ...NOT_DONE,
         happened: lastSentence(own),

@@ -222,7 +222,7 @@ const TABLE: Readonly<Record<SlotSituation, Readonly<Record<string, Verdict | re
   notStarted: {
     'failed | attempt 1 on host could not be started (exit code 127) | not done | starts | see what happened, run it now, or mark it as completed':
       verdict(unstarted),
-    'failed | attempt 1 on host was not started: it waited for slot 02:00 of extract | not done | starts | see what it waited for, then run it, or mark it as completed':
+    'failed | attempt 1 on host was not started: it waited for slot 02:00 of extract | not done | starts | see what it waited for, then run this slot of nightly, or mark it as completed':
       verdict(blocked),
   },
   completed: {

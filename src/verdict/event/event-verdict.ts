@@ -276,6 +276,6 @@ function verdictOfWithdrawal({ certain, detail }: Event<'withdrawn'>, context: R
     nextTrigger: certain && trigger.kind === 'scheduled' ? 'starts' : 'depends',
     steps: certain
       ? [forceStep('run it now', context)]
-      : [showStep('see what is recorded', target), rerunStep('then run it', target)],
+      : [showStep('see what is recorded', target), rerunStep('then run this slot', target)],
   }
 }

@@ -39,7 +39,13 @@ test('a night of three tasks in a chain: the first one fails and is repaired in 
   expect(ran()).toEqual(['extract'])
 
   expect(report.stderr.match(/^ {2}[a-z ]+(?=:)/gm)).toEqual([
-    ...['  see what it waited for', '  then run it', '  or mark it as completed', '  then run this slot', '  guide'],
+    ...[
+      '  see what it waited for',
+      '  then run this slot of load',
+      '  or mark it as completed',
+      '  then run this slot',
+      '  guide',
+    ],
   ])
   const checked = ['check', '--since', '2026-01-06', '--until', '2026-01-06']
   const { stdout } = await call(...checked, '--json', '--notify', `sh -c 'cat > ${folder}/digest.json'`)
