@@ -41,30 +41,16 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   })
 }
 
-/** Runs `job` under a signal that aborts after `ms` milliseconds, or with one of `parents`. The job must end then. */
+/**
+ * Runs `job` under a signal that aborts after `ms` milliseconds, or with one of `parents`. The job must end then. `endIn` adds
+ * another deadline, in milliseconds from now. The earlier one counts.
+ */
 export async function withDeadline<T>(
   clock: Clock,
   ms: number,
   parents: readonly AbortSignal[],
-  job: (signal: AbortSignal) => Promise<T>,
+  job: (signal: AbortSignal, endIn: (ms: number) => void) => Promise<T>,
 ): Promise<T> {
-  const deadline = openDeadline(clock, ms, parents)
-  try {
-    return await job(deadline.signal)
-  } finally {
-    deadline.close()
-  }
-}
-
-interface Deadline {
-  readonly signal: AbortSignal
-  /** Adds another deadline, in milliseconds from now. The earlier one counts. */
-  endIn(ms: number): void
-  /** Releases the clock and the parents. After that, the signal does not abort. */
-  close(): void
-}
-
-export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSignal[]): Deadline {
   const over = new AbortController()
   const closed = new AbortController()
   const unlink = link(parents, over)
@@ -74,14 +60,12 @@ export function openDeadline(clock: Clock, ms: number, parents: readonly AbortSi
     })
   }
   endIn(ms)
-  return {
-    signal: over.signal,
-    endIn,
-    close() {
-      // Without a reason, `abort` would create an error object.
-      closed.abort(null)
-      unlink()
-    },
+  try {
+    return await job(over.signal, endIn)
+  } finally {
+    // Without a reason, `abort` would create an error object.
+    closed.abort(null)
+    unlink()
   }
 }
 

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import pLimit from 'p-limit'
 import { formatDuration } from '../core/duration.ts'
 import { firstLine } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import { type Clock, onAbort, withDeadline } from './clock.ts'
-import { signalGroup } from './process-group.ts'
+import { sendSignal } from './process-group.ts'
 
 /** The time limit of one notification, and again the time that the end of the process waits for all. */
 export const NOTIFY_TIMEOUT_MS = 10_000
@@ -37,53 +38,40 @@ export interface Notifier {
 /** Each command has its own process group, which is killed at the time limit or when the command has ended. */
 export function openNotifier(command: string, clock: Clock): Notifier {
   const over = new AbortController()
-  const queue: Notice[] = []
-  const slots = new Set<string>()
-  const busySlots = new Set<string>()
-  const lanes: Promise<void>[] = []
-  let openLanes = 0
+  const limit = pLimit(LANES)
+  /** The last notice of each slot. */
+  const slots = new Map<string, Promise<void>>()
   let sent = 0
   let unsent = 0
   let failed = 0
   let first = ''
 
-  function take(): Notice | undefined {
-    const index = queue.findIndex(({ slot }) => !busySlots.has(slot))
-    return index === -1 ? undefined : queue.splice(index, 1)[0]
-  }
-
-  async function runLane(): Promise<void> {
+  async function run(notice: Notice): Promise<void> {
     // The batch starts in this turn of the event loop, and the start of a process would delay it.
     await yieldToEventLoop()
-    for (let notice = take(); notice !== undefined; notice = take()) {
-      const { kind, slot } = notice
-      busySlots.add(slot)
-      const start = (signal: AbortSignal) => deliver(command, notice, signal)
-      const failure = await withDeadline(clock, NOTIFY_TIMEOUT_MS, [over.signal], start)
-      busySlots.delete(slot)
-      if (failure === null) continue
-      failed += 1
-      first ||= `(event ${kind}): ${failure}`
-    }
-    openLanes -= 1
+    const start = (signal: AbortSignal) => deliver(command, notice, signal)
+    const failure = await withDeadline(clock, NOTIFY_TIMEOUT_MS, [over.signal], start)
+    if (failure === null) return
+    failed += 1
+    first ||= `(event ${notice.kind}): ${failure}`
   }
 
   return {
     send(notice) {
-      if (slots.size === MAX_SLOTS && !slots.has(notice.slot)) {
+      const before = slots.get(notice.slot)
+      if (slots.size === MAX_SLOTS && before === undefined) {
         unsent += 1
         return
       }
       sent += 1
-      slots.add(notice.slot)
-      queue.push(notice)
-      if (openLanes === LANES) return
-      openLanes += 1
-      lanes.push(runLane())
+      slots.set(
+        notice.slot,
+        Promise.resolve(before).then(() => limit(run, notice)),
+      )
     },
     async end(signal) {
       onAbort(signal, () => over.abort())
-      await Promise.all(lanes)
+      await Promise.all(slots.values())
       // The two counts are reported separately, because the limit is not why a notification failed.
       const said = [
         ...(failed === 0 ? [] : [`${failed} of ${sent} notifications failed. The first failure ${first}`]),
@@ -119,33 +107,20 @@ async function deliver(command: string, { input, env }: Notice, signal: AbortSig
     child.stdin.end(input)
 
     const killGroup = () => {
-      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+      if (child.pid !== undefined) sendSignal(-child.pid, 'SIGKILL')
     }
-    const ended = () => child.exitCode !== null || child.signalCode !== null
-    await new Promise<void>((resolve, reject) => {
-      child.once('error', reject)
-      // The background processes of the command are killed with it, so that they close stderr.
-      child.once('exit', killGroup)
-      child.once('close', () => resolve())
-      const giveUp = () => {
-        // We must not kill the group after the command has ended, because its pid may belong to another process.
-        if (!ended()) killGroup()
-        resolve()
-      }
-      onAbort(signal, giveUp)
+    // The background processes of the command are killed with it, so that they close stderr.
+    child.once('exit', killGroup)
+    await once(child, 'close', { signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+      // We must not kill the group after the command has ended, because its pid may belong to another process.
+      if (child.exitCode === null && child.signalCode === null) killGroup()
     })
     child.stdin.destroy()
     child.stderr.destroy()
     if (child.exitCode === 0) return null
-    return [
-      ending(child),
-      said
-        .trimEnd()
-        .split(/[\r\n]/)
-        .at(-1),
-    ]
-      .filter(Boolean)
-      .join(': ')
+    const [lastLine] = /[^\r\n]*$/.exec(said.trimEnd()) ?? []
+    return [ending(child), lastLine].filter(Boolean).join(': ')
   } catch (error) {
     return `the command could not be started: ${firstLine(error)}`
   }

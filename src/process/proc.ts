@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
-import { isRecord } from '../core/objects.ts'
+import { errorCode } from '../core/errors.ts'
 
 /** After `unshare --pid` without a new /proc, it has other processes under the same numbers. Only Linux has it. */
 export function hasOwnProc(): boolean {
@@ -71,8 +71,7 @@ export function readDeath(pid: number): Death | null {
     const signal = stat.waitStatus & 0x7f
     return { killer: signal === 0 ? pendingKiller(pid) : signal }
   } catch (error) {
-    if (isRecord(error) && SHORTAGES.includes(String(error['code']))) return 'unreadable'
-    return 'hidden'
+    return SHORTAGES.includes(errorCode(error) ?? '') ? 'unreadable' : 'hidden'
   }
 }
 

@@ -1,4 +1,4 @@
-import { isRecord } from '../core/objects.ts'
+import { errorCode } from '../core/errors.ts'
 import { processIds, readStat } from './proc.ts'
 
 /** The time between two looks at a process that is expected to end. */
@@ -7,10 +7,10 @@ export const POLL_MS = 50
 /** The time that SIGKILL gets. After a stop, it is part of the reserve for the finish. */
 export const VANISH_MS = 1_000
 
-export function signalGroup(groupId: number, signal: NodeJS.Signals): boolean {
+/** Sends a signal to a process, or to a group if the id is negative. Returns whether it was sent. */
+export function sendSignal(id: number, signal: NodeJS.Signals): boolean {
   try {
-    process.kill(-groupId, signal)
-    return true
+    return process.kill(id, signal)
   } catch {
     return false
   }
@@ -22,7 +22,7 @@ export function probe(id: number): 'living' | 'forbidden' | null {
     process.kill(id, 0)
     return 'living'
   } catch (error) {
-    return isRecord(error) && error['code'] === 'EPERM' ? 'forbidden' : null
+    return errorCode(error) === 'EPERM' ? 'forbidden' : null
   }
 }
 
@@ -58,12 +58,4 @@ export function livingMember(
 /** Process 1 lives as long as its PID namespace. */
 function hidesProcesses(): boolean {
   return readStat(1) === null
-}
-
-export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
-  try {
-    return process.kill(pid, signal)
-  } catch {
-    return false
-  }
 }

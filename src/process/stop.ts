@@ -1,4 +1,4 @@
-import { type Clock, onAbort, openDeadline } from './clock.ts'
+import { type Clock, onAbort, withDeadline } from './clock.ts'
 import type { AbortSignalWith } from './signals.ts'
 
 export interface StopIo {
@@ -27,25 +27,19 @@ export function finishReserveMs(stopTimeoutMs: number): number {
  * Runs `job` under a signal that aborts after `ms` milliseconds, or at the end of the stop timeout, less the time of the exit.
  * `lateMs` is for a job that begins after that: then this process was evidently not killed. Left out: no time.
  */
-export async function withinStop<T>(
+export function withinStop<T>(
   ms: number,
   { stopTimeoutMs }: { readonly stopTimeoutMs: number },
-  io: StopIo,
+  { clock, stop }: StopIo,
   job: (signal: AbortSignal) => Promise<T>,
   lateMs?: number,
 ): Promise<T> {
-  const deadline = openDeadline(io.clock, ms, [])
-  const countDown = () => {
-    const { atMs } = io.stop.reason
-    const exitMs = finishReserveMs(stopTimeoutMs) * EXIT_SHARE
-    const leftMs = atMs + stopTimeoutMs - exitMs - io.clock.monotonicMs()
-    deadline.endIn(leftMs > 0 ? leftMs : (lateMs ?? leftMs))
-  }
-  const unlink = onAbort(io.stop, countDown)
-  try {
-    return await job(deadline.signal)
-  } finally {
-    deadline.close()
-    unlink()
-  }
+  return withDeadline(clock, ms, [], async (signal, endIn) => {
+    const unlink = onAbort(stop, () => {
+      const exitMs = finishReserveMs(stopTimeoutMs) * EXIT_SHARE
+      const leftMs = stop.reason.atMs + stopTimeoutMs - exitMs - clock.monotonicMs()
+      endIn(leftMs > 0 ? leftMs : (lateMs ?? leftMs))
+    })
+    return await job(signal).finally(unlink)
+  })
 }

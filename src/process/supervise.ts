@@ -1,7 +1,7 @@
 import type { Ending, Environment } from '../core/types.ts'
 import type { Clock } from './clock.ts'
 import type { CommandEnd } from './parent-thread.ts'
-import { livingMember, POLL_MS, probe, signalGroup, VANISH_MS } from './process-group.ts'
+import { livingMember, POLL_MS, probe, sendSignal, VANISH_MS } from './process-group.ts'
 import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
 import { finishReserveMs } from './stop.ts'
@@ -62,7 +62,7 @@ export async function superviseChild(request: ChildRequest, hooks: ChildHooks): 
   const over = new AbortController()
   const signalIfRunning = async (signal: 'SIGSTOP' | 'SIGCONT') => {
     const start = await started
-    if (start?.kind === 'started' && !over.signal.aborted) signalGroup(start.pid, signal)
+    if (start?.kind === 'started' && !over.signal.aborted) sendSignal(-start.pid, signal)
   }
   const endSuspend = stops.onSuspend(
     // We must not send SIGTSTP: the kernel drops it in an orphaned process group, and the child's group is one.
@@ -160,7 +160,7 @@ async function superviseGroup(
         : livingMember(pid, null, { forbiddenOnly: true })
       : await untilGroupEnded(pid, over.signal, clock)
   // A process that forks and exits during the scan hides its child from the scan.
-  if (!over.signal.aborted) signalGroup(pid, 'SIGKILL')
+  if (!over.signal.aborted) sendSignal(-pid, 'SIGKILL')
   over.abort()
   unsubscribe()
   if (exit === null) abandon()
@@ -175,9 +175,9 @@ function openGroup(groupId: number, over: AbortController, clock: Clock) {
   return {
     send(signal: PassedSignal): void {
       if (over.signal.aborted) return
-      signalGroup(groupId, signal)
+      sendSignal(-groupId, signal)
       // A stopped process (SIGSTOP, SIGTSTP) acts on the signal only when it is continued.
-      signalGroup(groupId, 'SIGCONT')
+      sendSignal(-groupId, 'SIGCONT')
     },
     /** Sends SIGKILL after `killInMs` milliseconds, and aborts `over` if even that does not end the group soon. */
     async end(why: Cause, killInMs: number): Promise<void> {
@@ -185,7 +185,7 @@ function openGroup(groupId: number, over: AbortController, clock: Clock) {
       cause ??= why
       await clock.wait(killInMs, over.signal)
       if (over.signal.aborted) return
-      signalGroup(groupId, 'SIGKILL')
+      sendSignal(-groupId, 'SIGKILL')
       await clock.wait(VANISH_MS, over.signal)
       over.abort()
     },

@@ -67,36 +67,29 @@ export function askWithin<T>(
 
 /** Runs `job`, whose requests have one limit together. Its signal aborts at the end of the limit. */
 export async function within<T>(
-  limit: Limit,
-  io: AskIo & Partial<StopIo>,
-  job: (ask: Ask, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const { halt } = limit
-  if (halt?.aborted) throw new Halted()
-  const answer = await withoutHalt(limit, io, job).catch((error: unknown) => {
-    throw halt?.aborted && error instanceof Unanswered ? new Halted() : error
-  })
-  if (halt?.aborted) throw new Halted()
-  return answer
-}
-
-async function withoutHalt<T>(
   { ms, busyMs = ms, signals = [], halt, stopTimeoutMs, lateMs, retry = 'unreachable' }: Limit,
   io: AskIo & Partial<StopIo>,
   job: (ask: Ask, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  if (halt?.aborted) throw new Halted()
+  const { clock, stop } = io
   const firstMs = Math.min(ms, busyMs)
   const parents = halt === undefined ? signals : [...signals, halt]
   const run = (signal: AbortSignal) => job((request) => untilAnswered(request, io, signal, retry), signal)
-  const { clock, stop } = io
-  try {
-    if (stop === undefined || stopTimeoutMs === undefined) return await withDeadline(clock, firstMs, parents, run)
-    return await withinStop(firstMs, { stopTimeoutMs }, { clock, stop }, run, lateMs)
-  } catch (error) {
+  const first =
+    stop === undefined || stopTimeoutMs === undefined
+      ? withDeadline(clock, firstMs, parents, run)
+      : withinStop(firstMs, { stopTimeoutMs }, { clock, stop }, run, lateMs)
+  const again = (error: unknown) => {
     const hasOnlyWaited = error instanceof Unanswered && error.isBusy && error.changedNothing
     if (!hasOnlyWaited || firstMs === busyMs || parents.some(({ aborted }) => aborted)) throw error
     return withDeadline(clock, busyMs - firstMs, parents, run)
   }
+  const answer = await first.catch(again).catch((error: unknown) => {
+    throw halt?.aborted && error instanceof Unanswered ? new Halted() : error
+  })
+  if (halt?.aborted) throw new Halted()
+  return answer
 }
 
 /** The first wait between two tries. It doubles up to the longest wait. */

@@ -6,7 +6,7 @@ import { spanIdOf, traceOf, traceparent } from '../core/trace.ts'
 import type { Environment } from '../core/types.ts'
 import { FILE_VARIABLES, makeAttemptFiles } from '../process/attempt-files.ts'
 import { link, systemClock } from '../process/clock.ts'
-import { signalProcess } from '../process/process-group.ts'
+import { sendSignal } from '../process/process-group.ts'
 import type { Stops } from '../process/signals.ts'
 import { prepareStart } from '../process/start-command.ts'
 import { type ChildEnd, superviseChild, whatIsLeft } from '../process/supervise.ts'
@@ -116,7 +116,7 @@ async function endAllOf(
   const left = await endLeftovers({ task, runId, attempt: number }, batchPid, killAfterMs, {
     clock: systemClock,
     halt: halt.signal,
-    kill: signalProcess,
+    kill: sendSignal,
   })
   unlink()
   if (left === null) return {}

@@ -4,7 +4,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { type Clock, systemClock } from '../../src/process/clock.ts'
 import { NOTIFY_TIMEOUT_MS, openNotifier } from '../../src/process/notifier.ts'
 import { readStat } from '../../src/process/proc.ts'
-import { livingMember, signalGroup } from '../../src/process/process-group.ts'
+import { livingMember, sendSignal } from '../../src/process/process-group.ts'
 import { scratch } from '../support/cli.ts'
 import { gate } from '../support/gate.ts'
 
@@ -162,7 +162,7 @@ test('ten megabytes on each of its outputs', async () => {
 test('what it leaves in the background is gone with it', async () => {
   expect(await once(`sleep 300 & ${GROUP} > "$FILE"`)).toBe(null)
   const group = Number(await written())
-  onTestFinished(() => void signalGroup(group, 'SIGKILL'))
+  onTestFinished(() => void sendSignal(-group, 'SIGKILL'))
   await until(() => livingMember(group) === null)
 })
 
@@ -173,7 +173,7 @@ test('what it leaves in a session of its own is not waited for longer than the l
   const notifier = openNotifier(command, clockUntil(due))
   notifier.send(notice(''))
   const group = Number(await written())
-  onTestFinished(() => void signalGroup(group, 'SIGKILL'))
+  onTestFinished(() => void sendSignal(-group, 'SIGKILL'))
   const leader = Number(await written(`${file}.leader`))
   // Reaped by Node, which then knows its exit code.
   await until(() => readStat(leader) === null)

@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
 import { readStat } from '../../src/process/proc.ts'
-import { livingMember, signalGroup } from '../../src/process/process-group.ts'
+import { livingMember, sendSignal } from '../../src/process/process-group.ts'
 import { startFutureZombie } from '../support/processes/zombie.ts'
 
 test('a group lives as long as one of its processes', async () => {
   const leader = spawn('sh', ['-c', 'sleep 60 & echo $!; wait'], { detached: true })
   const leaderPid = leader.pid as number
-  onTestFinished(() => void signalGroup(leaderPid, 'SIGKILL'))
+  onTestFinished(() => void sendSignal(-leaderPid, 'SIGKILL'))
   const [line] = await once(leader.stdout, 'data')
   const childPid = Number(line)
   expect(livingMember(leaderPid, childPid)).toBe(childPid)
@@ -28,5 +28,5 @@ test('a zombie is not a living member, although the kernel still knows its group
 test('an unknown group has no members', () => {
   // Beyond the largest pid that Linux gives.
   expect(livingMember(2 ** 22 + 1)).toBe(null)
-  expect(signalGroup(2 ** 22 + 1, 'SIGKILL')).toBe(false)
+  expect(sendSignal(-(2 ** 22 + 1), 'SIGKILL')).toBe(false)
 })

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { ProcessMark } from '../../src/core/types.ts'
 import { systemClock } from '../../src/process/clock.ts'
 import { readStat } from '../../src/process/proc.ts'
-import { signalProcess } from '../../src/process/process-group.ts'
+import { sendSignal } from '../../src/process/process-group.ts'
 import type { SearchedRun } from '../../src/process/surrounding-runs.ts'
 import { endLeftovers, findSurvivor, markProcess } from '../../src/process/survivors.ts'
 import { startFutureZombie } from '../support/processes/zombie.ts'
@@ -93,7 +93,7 @@ test('a zombie is none', async () => {
 
 function end(
   run: Omit<SearchedRun, 'task'>,
-  { killAfterMs = HOUR_MS, halt = new AbortController().signal, kill = signalProcess, clock = systemClock } = {},
+  { killAfterMs = HOUR_MS, halt = new AbortController().signal, kill = sendSignal, clock = systemClock } = {},
 ) {
   return endLeftovers({ task: 'nightly', ...run }, null, killAfterMs, { clock, halt, kill })
 }
@@ -158,12 +158,12 @@ function slowMachine(lateMs: number) {
   const dueMs = new Map<number, number>()
   const kill = (pid: number, signal: NodeJS.Signals) => {
     if (signal === 'SIGKILL') dueMs.set(pid, atMs + lateMs)
-    return signal === 'SIGKILL' || signalProcess(pid, signal)
+    return signal === 'SIGKILL' || sendSignal(pid, signal)
   }
   const wait = async (ms: number) => {
     atMs += ms
     for (const pid of [...dueMs.keys()].filter((pid) => (dueMs.get(pid) ?? 0) <= atMs)) {
-      signalProcess(pid, 'SIGKILL')
+      sendSignal(pid, 'SIGKILL')
       while (readStat(pid)?.living) await yieldToEventLoop()
     }
   }

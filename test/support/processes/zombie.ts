@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { readStat } from '../../../src/process/proc.ts'
-import { signalGroup } from '../../../src/process/process-group.ts'
+import { sendSignal } from '../../../src/process/process-group.ts'
 import { BATCHES } from './supervise.ts'
 
 /** Starts a process, in a group that its parent leads. `die` makes it a zombie. */
 export async function startFutureZombie(environment: readonly string[] = []) {
   const parent = spawn(join(BATCHES, 'zombie-keeper.sh'), environment, { detached: true })
   const parentPid = parent.pid as number
-  onTestFinished(() => void signalGroup(parentPid, 'SIGKILL'))
+  onTestFinished(() => void sendSignal(-parentPid, 'SIGKILL'))
   const [line] = await once(parent.stdout, 'data')
   const pid = Number(line)
   const die = async () => {
