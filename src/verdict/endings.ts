@@ -38,7 +38,9 @@ export function causeText(ending: Ending): string {
   return causeReported(ending) ?? endingText(ending)
 }
 
-/** Returns the last line that the batch of a failed attempt reported. Null: none, or facts. */
+/** Returns the last line that the batch of a failed attempt reported, or its fact `message`. Null: none, or other facts. */
 export function causeReported({ report }: Ending): string | null {
-  return report !== undefined && reportedFacts(report) === null ? reportLine(report) : null
+  const facts = reportedFacts(report)
+  const text = facts === null ? report : facts['message']
+  return typeof text === 'string' && text !== '' ? reportLine(text) : null
 }

@@ -91,6 +91,8 @@ test('an incident has what most of its failures say, its tasks by owner, and an 
   expect(of([says('a', '{"rows":1}', ''), says('b', undefined, ''), says('c', undefined, '')])?.says).toBe(
     'all 3 failed (exit code 3)',
   )
+  const alike = [says('a', 'disk full', ''), says('b', '{"rows":1,"message":"disk full"}', ''), says('c', undefined, '')]
+  expect(of(alike)?.says).toBe('2 of 3 report: disk full')
   expect(of(found.slice(0, 1))?.id).toBe(of(found)?.id)
 })
 
