@@ -91,7 +91,11 @@ test('an incident has what most of its failures say, its tasks by owner, and an 
   expect(of([says('a', '{"rows":1}', ''), says('b', undefined, ''), says('c', undefined, '')])?.says).toBe(
     'all 3 failed (exit code 3)',
   )
-  const alike = [says('a', 'disk full', ''), says('b', '{"rows":1,"message":"disk full"}', ''), says('c', undefined, '')]
+  const alike = [
+    says('a', 'disk full', ''),
+    says('b', '{"rows":1,"message":"disk full"}', ''),
+    says('c', undefined, ''),
+  ]
   expect(of(alike)?.says).toBe('2 of 3 report: disk full')
   expect(of(found.slice(0, 1))?.id).toBe(of(found)?.id)
 })
@@ -105,6 +109,21 @@ test('a problem more than half an hour before or after those of three tasks is n
     { tasks: 'y', from: late, to: late, slots: 1 },
   ])
   expect(incidentsOf({ ...outage, x: [at('25T01:40')] }).map(short)).toMatchObject([{ tasks: 'abcdx' }])
+})
+
+test('a failure more than half an hour from the others belongs to them only if another one says the same', () => {
+  const saying = (task: string, time: string, report: string): TaskFinding => {
+    const own = rowWith({ ending: { ...FAILED, report } })
+    return { ...finding('failed', task, at(`25T${time}`)), row: own, own }
+  }
+  const tasksOf = (report: string) => {
+    const { add, incidents } = collectIncidents()
+    for (const one of [saying('a', '02:00', 'disk full'), saying('b', '02:10', 'disk full')]) add(one)
+    add(saying('c', '03:00', report))
+    return incidents().map((one) => short(one).tasks)
+  }
+  expect(tasksOf('disk full')).toEqual(['abc'])
+  expect(tasksOf('no such invoice')).toEqual(['a', 'b', 'c'])
 })
 
 test('an incident has the slots of each task by kind, its times and the owner', () => {
