@@ -65,7 +65,7 @@ async function everyName(): Promise<readonly (readonly [string, readonly string[
   )
   return [
     ...commands,
-    ['renamed options, which still work', Object.keys(RENAMED)],
+    ['renamed options, which still work', [...RENAMED.values()].map(({ formerly }) => `--${formerly}`)],
     ['variables of a batch', variables],
     ['exit codes', Object.entries(EXIT).map(([name, code]) => `${name}=${code}`)],
     ['statuses', STATUSES],

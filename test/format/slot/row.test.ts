@@ -18,6 +18,7 @@ import {
   STATUSES,
   TRIGGER_KINDS,
   type Trigger,
+  WAIT_REASONS,
 } from '../../../src/core/types.ts'
 import { rowJson, slotLine } from '../../../src/format/slot/row.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
@@ -125,6 +126,7 @@ test.each([
   ['row', 'state', STATES],
   ['resolution', 'state', RESOLVED_STATES],
   ['attempt', 'outcome', OUTCOMES],
+  ['attempt', 'waitsFor', WAIT_REASONS],
   ['trigger', 'kind', TRIGGER_KINDS],
   ['scheduledTrigger', 'source', EVENT_TIME_SOURCES],
   ['rejection', 'kind', REJECTION_KINDS],
