@@ -68,12 +68,13 @@ function exitCodeOfSlot(
   }
 }
 
-type Failed = Extract<CaughtUp<unknown>, { status: 'failed' }>
-
 /** A function of the library that failed has no exit code. Node exits with 1 after such an error. */
 const UNCAUGHT = 1
 
-function exitCodeOfFailure(failed: Failed, stopSignal: string | null): number {
+function exitCodeOfFailure(
+  failed: Extract<CaughtUp<unknown>, { status: 'failed' }>,
+  stopSignal: string | null,
+): number {
   const { outcome, exitCode, signal } = failed
   switch (outcome) {
     case 'timedOut':
@@ -100,8 +101,5 @@ export function exitCodeOfSignal(signal: string): number {
 
 /** Resolves on the first stop signal, to the exit code of a command that has nothing to end in order. */
 export function exitCodeOfStop({ aborted, first }: Stops): Promise<number> {
-  return new Promise((resolve) => {
-    const leave = () => resolve(exitCodeOfSignal(first()?.signal ?? 'SIGTERM'))
-    onAbort(aborted, leave)
-  })
+  return new Promise((resolve) => onAbort(aborted, () => resolve(exitCodeOfSignal(first()?.signal ?? 'SIGTERM'))))
 }

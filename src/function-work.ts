@@ -165,7 +165,7 @@ async function callWork<T>(
   live: LiveAttempt,
   signal: AbortSignal | undefined,
 ): Promise<WorkEnd<T>> {
-  const { lost, runId } = live
+  const { lost, task, slot, timezone, windowEnd, since, number, runId, checkpoint } = live
   const end = new AbortController()
   // The work may throw the reason of its signal, and a program that catches it expects an error.
   const leaseLost = () => new DOMException('The lease of this attempt is lost, so its work must end.', 'AbortError')
@@ -176,9 +176,15 @@ async function callWork<T>(
   let hasEnded = false
   live.keepCheckpoint(() => saved)
   const readSaved = checkpointReader(live.warn)
+  const env = attemptVariables(live)
   const attempt: Attempt = {
-    ...attemptOf(live, end.signal),
-    checkpoint: live.checkpoint,
+    ...{ task, timezone, number, runId, checkpoint, env, signal: end.signal },
+    slot: new Date(slot),
+    date: env.CRONLEDGER_RUN_DATE,
+    local: env.CRONLEDGER_RUN_LOCAL,
+    key: env.CRONLEDGER_RUN_KEY,
+    windowEnd: windowEnd === null ? null : new Date(windowEnd),
+    since: since === null ? null : new Date(since),
     report(said) {
       report = reportOfValue(said)
     },
@@ -197,24 +203,5 @@ async function callWork<T>(
     hasEnded = true
     unlinkLease()
     unlink()
-  }
-}
-
-function attemptOf(live: LiveAttempt, signal: AbortSignal): Omit<Attempt, 'report' | 'checkpoint' | 'saveCheckpoint'> {
-  const { task, slot, timezone, windowEnd, since, number, runId } = live
-  const env = attemptVariables(live)
-  return {
-    task,
-    slot: new Date(slot),
-    date: env.CRONLEDGER_RUN_DATE,
-    local: env.CRONLEDGER_RUN_LOCAL,
-    timezone,
-    key: env.CRONLEDGER_RUN_KEY,
-    windowEnd: windowEnd === null ? null : new Date(windowEnd),
-    since: since === null ? null : new Date(since),
-    number,
-    runId,
-    signal,
-    env,
   }
 }

@@ -126,14 +126,7 @@ export function readMethods(reading: OpenForReading, records?: KnownRecords): Re
         const { slot, row, schedule: spec } = judged
         const schedule = schedules.get(spec) ?? scheduleOptions(spec)
         schedules.set(spec, schedule)
-        yield {
-          slot: new Date(slot),
-          why,
-          row,
-          judged,
-          schedule,
-          skewMs,
-        }
+        yield { slot: new Date(slot), why, row, judged, schedule, skewMs }
       }
     },
     async *tasks({ task, emitProblem, ...options } = {}) {

@@ -235,26 +235,20 @@ function shown(value: unknown): string {
       : String(value)
 }
 
+interface Stoppable {
+  readonly signal?: AbortSignal | undefined
+}
+
 async function settled<T>(options: Stoppable, call: () => Promise<T>): Promise<T> {
-  return call().catch((error: unknown) => rethrowOf(options, error))
+  return call().catch((error: unknown) => rethrow(error, options))
 }
 
 async function* each<T>(options: Stoppable, call: () => AsyncGenerator<T>): AsyncGenerator<T> {
   try {
     yield* call()
   } catch (error) {
-    rethrowOf(options, error)
+    rethrow(error, options)
   }
-}
-
-interface Stoppable {
-  readonly signal?: AbortSignal | undefined
-}
-
-/** Throws the reason of the signal, as `fetch` does, if it aborted before the ledger answered. */
-function rethrowOf(options: Stoppable, error: unknown): never {
-  if (error instanceof LedgerError && error.kind === 'unreachable') options.signal?.throwIfAborted()
-  return rethrow(error)
 }
 
 function inOwnWords<T>(call: () => T): T {
@@ -269,8 +263,12 @@ const OWN_NAMES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.values(CALLS).flatMap(([kinds]) => Object.keys(kinds).map((name) => [optionName(name), name])),
 )
 
-/** The rules that several options make are those of the command line. Their errors must name the options of the library. */
-function rethrow(error: unknown): never {
+/**
+ * The rules that several options make are those of the command line. Their errors must name the options of the library. If the
+ * signal aborted before the ledger answered, its reason is thrown, as `fetch` does.
+ */
+function rethrow(error: unknown, { signal }: Stoppable = {}): never {
+  if (error instanceof LedgerError && error.kind === 'unreachable') signal?.throwIfAborted()
   if (error instanceof LedgerError && error.kind === 'usage') {
     const own = (name: string) => OWN_NAMES[name] ?? name
     const [said = '', ...command] = error.message.split(/(?=\bcronledger )/)

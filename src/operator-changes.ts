@@ -20,20 +20,14 @@ import { readableRow } from './core/row/status.ts'
 import { readSchedule, timeText } from './core/schedule/schedule-options.ts'
 import { parseTimeRange } from './core/schedule/time-range.ts'
 import { withChange } from './core/task/record-changes.ts'
-import {
-  type Declaration,
-  withDeclaration,
-  withPause,
-  withResumption,
-  withRetirement,
-} from './core/task/task-changes.ts'
+import { withDeclaration, withPause, withResumption, withRetirement } from './core/task/task-changes.ts'
 import { type Decided, inForceAt, type Suspension, type TaskRecord } from './core/task/task-record.ts'
 import type { Instant } from './core/types.ts'
 import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
 import { readExpectations } from './run/settings.ts'
 import { SETTING_GROUPS, SETTINGS } from './run/settings-table.ts'
-import { type ChangeableRecord, changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
+import { changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import { findUnknown } from './run/task/needs.ts'
 import type { KnownRecords } from './run/task/task-record.ts'
 
@@ -49,16 +43,13 @@ interface OperatorDeps extends HistoryDeps, OperatorParts {}
 
 const NO_TASKS = 'no task has run yet in this ledger, so there is none to change. Is this the right --store?'
 
-const USUAL_RESUME_REASON = 'resumed'
-
 /** `reading` opens the ledger as the options of a call ask for it. */
 export function operatorMethods(
   reading: (options: ReadOptions) => Promise<HistoryDeps>,
   { host, random, known }: OperatorParts,
 ): Pick<Ledger, 'declare' | 'pause' | 'pauseAll' | 'resume' | 'resumeAll' | 'retire'> {
-  const open = async (options: ReadOptions) => ({ ...(await reading(options)), host, random, known })
   const decide = async (options: ReadOptions & Parameters<typeof decidedBy>[0]) => {
-    const deps = await open(options)
+    const deps: OperatorDeps = { ...(await reading(options)), host, random, known }
     return [await decidedBy(options, deps), deps] as const
   }
   return {
@@ -68,9 +59,9 @@ export function operatorMethods(
       const [decided, deps] = await decide(options)
       yield* changeAll(deps, (task, own) => pauseTask({ ...options, task }, decided, own, true))
     },
-    resume: async (options) => resumeTask(options, ...(await decide(withReason(options)))),
+    resume: async (options) => resumeTask(options, ...(await decide(withReason(options, 'resumed')))),
     async *resumeAll(options) {
-      const [decided, deps] = await decide(withReason(options))
+      const [decided, deps] = await decide(withReason(options, 'resumed'))
       yield* changeAll(deps, (task, own) => resumeTask({ ...options, task }, decided, own, true))
     },
     retire: async (options) => retireTask(options, ...(await decide(options))),
@@ -88,29 +79,23 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
     ...(options.after === null && { afterTimeoutMs: null }),
   }
   const now = secondOf(deps.clock.now())
-  const { from = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
-  const declaration = { spec, from: secondOf(from), now, expectations }
-  const unknownAfter = await unknownOf(task, declaration, deps)
+  const { from: start = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
+  const from = secondOf(start)
+  // The tasks that it comes after and that are not recorded yet.
+  const unknownAfter = await findUnknown(
+    { task, window: { slot: from, end: null }, schedule: spec },
+    expectations.after ?? [],
+    { ledgerTimeoutMs: deps.pageTimeoutMs, skewMs: SETTINGS.skewMs.default },
+    { ...deps, stop: AbortSignal.any([...deps.signals]) },
+  )
   const change = (record: TaskRecord) => {
-    const declared = withDeclaration(record, declaration)
-    return declared && withChange(record, declared, declaration.from, decided)
+    const declared = withDeclaration(record, { spec, from, now, expectations })
+    return declared && withChange(record, declared, from, decided)
   }
   const request = { task, what: 'the declaration', change, isIn: (record: TaskRecord) => change(record) === null }
   const { changed, record } = await changeTask(request, await readChangeable(task, deps), deps)
   deps.known.add(task, record)
   return { task, changed, record, ...(unknownAfter.length > 0 && { unknownAfter }) }
-}
-
-/** Returns the tasks that it comes after and that are not recorded yet. Throws as `findUnknown` does. */
-async function unknownOf(
-  task: string,
-  { spec, from, expectations }: Pick<Declaration, 'spec' | 'from' | 'expectations'>,
-  deps: OperatorDeps,
-): Promise<readonly string[]> {
-  const settings = { ledgerTimeoutMs: deps.pageTimeoutMs, skewMs: SETTINGS.skewMs.default }
-  const stop = AbortSignal.any([...deps.signals])
-  const request = { task, window: { slot: from, end: null }, schedule: spec }
-  return findUnknown(request, expectations.after ?? [], settings, { ...deps, stop })
 }
 
 /** The error of one task does not stop the others. Names are read again at the end: a first run may have added one. */
@@ -168,13 +153,16 @@ async function resumeTask(
   })
 }
 
-function withReason<Options extends Omit<ResumeOptions, 'task'>>(options: Options, usual = USUAL_RESUME_REASON) {
+function withReason<Options extends Omit<ResumeOptions, 'task'>>(options: Options, usual: string) {
   return { ...options, reason: options.reason ?? usual }
 }
 
 async function retireTask(options: RetireOptions, decided: Decided, deps: OperatorDeps): Promise<TaskChange> {
   const task = await readTaskToChange(options.task, deps)
-  const { from = await usualStart(task, decided.at, deps) } = readSpan(options, undefined, task.zone, decided.at)
+  // A slot in the future may have a row, which an operator has resolved. It says nothing about the scheduler.
+  const newest = () => newestRow({ task: task.task, until: decided.at + 1 }, deps)
+  const usualStart = async () => usualRetirementStart(task.found.record, await newest(), secondOf(decided.at))
+  const { from = await usualStart() } = readSpan(options, undefined, task.zone, decided.at)
   const retirement: Suspension = { from, until: null, ...decided }
   const change = await recordChange(task, deps, {
     what: 'the retirement',
@@ -221,25 +209,15 @@ function readSpan(
   return { ...(since !== undefined && { from: since }), until }
 }
 
-interface TaskToChange {
-  readonly task: string
-  readonly found: ChangeableRecord
-  readonly zone: string
-}
+type TaskToChange = Awaited<ReturnType<typeof readTaskToChange>>
 
-async function readTaskToChange(task: string, deps: OperatorDeps): Promise<TaskToChange> {
+async function readTaskToChange(task: string, deps: OperatorDeps) {
   const found = await readChangeable(task, deps)
   const spec = inForceAt(found.record.schedules, deps.clock.now())?.spec
   if (spec !== undefined) return { task, found, zone: spec.zone }
   const newest = await newestRow({ task }, deps)
   if (newest === null && found.version === 'absent') throw await unknownTask(task, readTaskRecords(deps))
   return { task, found, zone: readableRow(newest)?.schedule.zone ?? 'UTC' }
-}
-
-async function usualStart({ task, found }: TaskToChange, now: Instant, deps: HistoryDeps): Promise<Instant> {
-  // A slot in the future may have a row, which an operator has resolved. It says nothing about the scheduler.
-  const newest = await newestRow({ task, until: now + 1 }, deps)
-  return usualRetirementStart(found.record, newest, secondOf(now))
 }
 
 async function recordChange(

@@ -9,7 +9,8 @@ import { needsZone, parseTimeRange, type RangeText, type TimeRange, withDates } 
 import { openZone } from '../core/schedule/zone.ts'
 import { isOwnedBy, isTaskOf } from '../core/task/pattern.ts'
 import { inForceAt } from '../core/task/task-record.ts'
-import type { Instant, StoredRow } from '../core/types.ts'
+import type { Environment, Instant, StoredRow } from '../core/types.ts'
+import { isGiven } from './options/arguments.ts'
 
 export type TaskReading = ReadOptions & { readonly task: string }
 
@@ -23,10 +24,11 @@ export async function recordOf(ledger: Ledger, options: TaskReading): Promise<Kn
   return null
 }
 
-/** Throws an error that names the nearest task if the ledger has nothing about the task. */
-export async function checkTaskIsKnown(ledger: Ledger, reading: TaskReading): Promise<void> {
-  if ((await recordOf(ledger, reading)) !== null) return
-  if ((await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
+/** Returns the newest row of a task. Throws an error that names the nearest task if there is none. */
+export async function newestRowOf(ledger: Ledger, reading: TaskReading): Promise<StoredRow> {
+  const row = await findNewestRow(ledger, reading)
+  if (row === null) throw await unknownTaskOf(ledger, reading)
+  return row
 }
 
 export function unknownTaskOf(ledger: Ledger, { task, ...reading }: TaskReading): Promise<Error> {
@@ -100,4 +102,18 @@ export function wantedTasks({ task, owner }: OrUndefined<{ task: string; owner: 
   const only = (known: KnownTask) =>
     isTaskOf(task ?? '*', known.task) && isOwnedBy(owner ?? '', known.expectations?.owner)
   return { task: undefined, only }
+}
+
+/** Returns the environment without the task of a container, if the command line is for all tasks, or those of an owner. */
+export function envForAll(argv: readonly string[], env: Environment): Environment {
+  return isGiven('all', argv) || isGiven('owner', argv) ? { ...env, CRONLEDGER_TASK: undefined } : env
+}
+
+/** Returns the name of the task, or null for all tasks. Throws a usage error unless the options have one of the two. */
+export function taskOrAll({ task, all }: OrUndefined<{ task: string; all: boolean }>): string | null {
+  if (all && task !== undefined) throw usageError(`--all and task ${task} are both given. Use one of them.`)
+  if (!all && task === undefined) {
+    throw usageError('--task is missing. Give --task NAME, or set CRONLEDGER_TASK. For all tasks, give --all.')
+  }
+  return task ?? null
 }

@@ -3,6 +3,7 @@ import { fstatSync, writeFileSync, writeSync } from 'node:fs'
 import { errorCode, firstLine, LedgerError } from '../core/errors.ts'
 import type { Environment } from '../core/types.ts'
 import type { Screen } from '../format/table.ts'
+import { jsonArray } from '../format/text.ts'
 
 /**
  * For a process that starts a batch, and prints nothing itself. The first access makes a shared pipe non-blocking, so a batch
@@ -36,7 +37,7 @@ function writeAtOnce(bytes: Buffer): number {
 
 /** Prints as fast as the reader reads. If the reader closes the pipe, ends `pieces`, or with `toTheEnd` still takes the others. */
 export async function printAll(
-  pieces: AsyncIterable<string | Uint8Array>,
+  pieces: AsyncIterable<string> | Iterable<string>,
   { toTheEnd }: { readonly toTheEnd: boolean } = { toTheEnd: false },
 ): Promise<void> {
   let isRead = true
@@ -44,6 +45,18 @@ export async function printAll(
     isRead = isRead && (await write(piece))
     if (!isRead && !toTheEnd) return
   }
+}
+
+/** Prints each text on lines of its own, or with `json` all of them as an array, as `printAll` does. */
+export function printTexts(
+  texts: AsyncIterable<string>,
+  json: boolean,
+  end?: { readonly toTheEnd: boolean },
+): Promise<void> {
+  async function* lines() {
+    for await (const text of texts) yield `${text}\n`
+  }
+  return printAll(json ? jsonArray(texts, (text) => text) : lines(), end)
 }
 
 /** Resolves to true when the system has taken all of it, and to false when the reader has gone away. */

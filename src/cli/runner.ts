@@ -7,10 +7,9 @@ import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
 import type { CommandOptions } from '../run/command.ts'
 import type { RunOutcome } from '../run/run-trigger.ts'
-import type { CommandContext, Values } from './options/arguments.ts'
-import { misspeltVariables } from './options/misspelt.ts'
-import { shellWordWarning } from './options/mistakes.ts'
-import { withoutOverlap } from './options/ranges.ts'
+import { type CommandContext, isGiven, type Values } from './options/arguments.ts'
+import { misspeltVariables, shellWordWarning } from './options/mistakes.ts'
+import { variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
 import { openReporter } from './reporter.ts'
@@ -64,8 +63,8 @@ export function openRunner(
     beginRange,
     /** Reports the run. A `LedgerError` that prevents its start is reported, too, and is the result. */
     run: (asked: RunOptions): Promise<RunOutcome<null> | LedgerError> => {
-      const { options, warnings: ofRange } = withoutOverlap(asked, context.argv)
-      warnings.push(...ofRange)
+      const { options, ignored } = withoutOverlap(asked, context.argv)
+      warnings.push(...ignored)
       return ledger.runCommand(options, command).catch((error: unknown) => {
         if (!(error instanceof LedgerError)) throw error
         // The log already has a line with this error and the state of the claim.
@@ -73,5 +72,26 @@ export function openRunner(
         return error
       })
     },
+  }
+}
+
+const OVERLAPPING = [
+  ['overlap', 'allow'],
+  ['onLeaseLost', 'continue'],
+] as const
+
+/**
+ * Returns the options without those that let runs overlap, if the runs have ranges and the environment has them: it is that of a
+ * deployed task. The library refuses them as flags.
+ */
+function withoutOverlap(options: RunOptions, argv: readonly string[]) {
+  if (!options.sinceLastSuccess && options.catchUpMode !== 'once') return { options, ignored: [] }
+  const ignored = OVERLAPPING.filter(([name, value]) => options[name] === value && !isGiven(name, argv))
+  return {
+    options: { ...options, ...Object.fromEntries(ignored.map(([name]) => [name, undefined])) },
+    ignored: ignored.map(
+      ([name, value]) =>
+        `${variableOf(name)}=${value} is ignored, because runs with --since-last-success do not overlap`,
+    ),
   }
 }

@@ -1,20 +1,21 @@
 import { DAY_MS } from '../../core/duration.ts'
 import { LedgerError, quote, usageError } from '../../core/errors.ts'
 import { type OptionTable, optionName } from '../../core/option.ts'
+import { readableRow } from '../../core/row/status.ts'
 import { clockNotes } from '../../core/schedule/clock-changes.ts'
-import type { Schedule } from '../../core/schedule/schedule.ts'
+import { parseSchedule, type Schedule } from '../../core/schedule/schedule.ts'
 import { readSchedule } from '../../core/schedule/schedule-options.ts'
 import { earlyToleranceMs, slotAfter, slotBefore, windowOf } from '../../core/schedule/slot.ts'
 import { parseTime } from '../../core/schedule/time-range.ts'
 import { scheduleWarnings } from '../../core/schedule/warnings.ts'
 import { type ExplainedSwitch, explainSwitch } from '../../core/task/schedule-switch.ts'
+import { scheduleInForce } from '../../core/task/schedules-in-force.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName, isTaskName } from '../../core/user-text.ts'
 import { EXIT } from '../../exit-code.ts'
 import { explainJson, explainSwitchJson, explainSwitchText, explainText } from '../../format/explain.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock, ZONE_DATA } from '../../process/clock.ts'
-import type { TaskReading } from '../lookup.ts'
 import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { print } from '../output.ts'
@@ -98,90 +99,88 @@ const help = {
 
 export const explain: Command = {
   help,
-  async execute(context: CommandContext) {
-    const values = readOptions(help, context.argv, context.env)
+  async execute(context) {
+    const { argv, env } = context
+    const values = readOptions(help, argv, env)
     const now = systemClock.now()
-    if (isSwitch(context.argv, values.toSchedule)) return printSwitch(context, values, now)
-    const atIn = ({ spec }: Schedule) => (values.at === undefined ? now : parseTime(values.at, '--at', spec.zone, now))
-    const toleranceIn = (schedule: Schedule) => earlyToleranceMs(schedule, atIn(schedule))
-    const windowIn = (schedule: Schedule) => windowOf(schedule, atIn(schedule), toleranceIn(schedule))
-    const schedule = await readExplained(context, (given) => windowIn(given)?.slot ?? null)
-    const at = atIn(schedule)
-    const found = windowIn(schedule)
-    const count = values.count ?? OPTIONS.count.default
-    const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
-    // A change of the clocks among the slots shown explains why a slot seems to be missing there.
-    const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)
-    const explanation = {
-      schedule,
-      zoneData: ZONE_DATA,
-      task: values.task ?? null,
-      at,
-      earlyToleranceMs: toleranceIn(schedule),
-      window: found === null ? null : { slot: found.slot, end: found.next },
-      previous,
-      next: neighbours(schedule, found?.slot ?? at, slotAfter, count),
-      clocksFrom,
-      clocksUntil: at + CLOCKS_MS,
-      clockNotes: clockNotes(schedule, clocksFrom, at + CLOCKS_MS),
-      warnings: scheduleWarnings(schedule, now, ZONE_DATA),
-    }
-    await print(values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation))
+    const isOfSwitch = isSwitch(argv, values.toSchedule)
+    const named = readNamedTask(context, isOfSwitch)
+    const text = isOfSwitch ? await switchText(values, named, argv, now) : await slotsText(values, named, argv, now)
+    await print(text)
     return EXIT.ok
   },
 }
 
-async function printSwitch(
-  { argv, env }: CommandContext,
-  values: Values<typeof OPTIONS>,
-  now: Instant,
-): Promise<number> {
-  const task = taskNamed({ argv, env })
-  const named = task === undefined ? null : readOptions({ ...help, options: OF_TASK }, argv, env)
-  if (task !== undefined) checkNamed(task, argv)
+type Given = Values<typeof OPTIONS>
+type NamedTask = Values<typeof OF_TASK>
+
+async function slotsText(values: Given, named: NamedTask | null, argv: readonly string[], now: Instant) {
+  const atIn = ({ spec }: Schedule) => (values.at === undefined ? now : parseTime(values.at, '--at', spec.zone, now))
+  const toleranceIn = (schedule: Schedule) => earlyToleranceMs(schedule, atIn(schedule))
+  const windowIn = (schedule: Schedule) => windowOf(schedule, atIn(schedule), toleranceIn(schedule))
+  const schedule =
+    named === null
+      ? readGivenSchedule(values, argv)
+      : await recordedSchedule(named, (recorded) => windowIn(recorded)?.slot ?? null)
+  const at = atIn(schedule)
+  const found = windowIn(schedule)
+  const count = values.count ?? OPTIONS.count.default
+  const previous = neighbours(schedule, found?.slot ?? at, slotBefore, count).reverse()
+  // A change of the clocks among the slots shown explains why a slot seems to be missing there.
+  const clocksFrom = Math.max(previous[0] ?? found?.slot ?? at, at - CLOCKS_MS)
+  const explanation = {
+    schedule,
+    zoneData: ZONE_DATA,
+    task: values.task ?? null,
+    at,
+    earlyToleranceMs: toleranceIn(schedule),
+    window: found === null ? null : { slot: found.slot, end: found.next },
+    previous,
+    next: neighbours(schedule, found?.slot ?? at, slotAfter, count),
+    clocksFrom,
+    clocksUntil: at + CLOCKS_MS,
+    clockNotes: clockNotes(schedule, clocksFrom, at + CLOCKS_MS),
+    warnings: scheduleWarnings(schedule, now, ZONE_DATA),
+  }
+  return values.json ? safeJson(explainJson(explanation), 2) : explainText(explanation)
+}
+
+async function switchText(values: Given, named: NamedTask | null, argv: readonly string[], now: Instant) {
   if (values.fromSchedule === undefined && isGiven('timezone', argv)) {
     throw usageError('--timezone requires --from-schedule. Use --to-timezone for the new schedule.')
   }
   const explained = await readSwitch(values, named, now)
   const count = values.count ?? OPTIONS.count.default
-  await print(
-    values.json
-      ? safeJson(explainSwitchJson(explained, count, ZONE_DATA), 2)
-      : explainSwitchText(explained, count, ZONE_DATA),
-  )
-  return EXIT.ok
+  return values.json
+    ? safeJson(explainSwitchJson(explained, count, ZONE_DATA), 2)
+    : explainSwitchText(explained, count, ZONE_DATA)
 }
 
-/** Returns the task of the command line. One that only the environment names does not count. */
-function taskNamed({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): string | undefined {
-  return readOptions(help, argv, { ...env, [variableOf('task')]: undefined }).task
-}
-
-/** A container has ledger and task in its environment, and must explain a schedule without reading them. */
-async function readExplained(
-  { argv, env }: CommandContext,
-  slotIn: (schedule: Schedule) => Instant | null,
-): Promise<Schedule> {
-  const named = taskNamed({ argv, env })
-  if (named === undefined) return readGivenSchedule({ argv, env })
-  checkNamed(named, argv)
+/** Reads the options again, with the ledger, if the command line names the task. One in the environment does not count. */
+function readNamedTask({ argv, env }: CommandContext, isOfSwitch: boolean): NamedTask | null {
+  const { task } = readOptions(help, argv, { ...env, [variableOf('task')]: undefined })
+  if (task === undefined) return null
+  // A user may forget --schedule.
+  if (!isTaskName(task) && !isGiven('task', argv)) {
+    throw usageError(
+      `unexpected argument ${quote(task)}. It is not a task name. Put a schedule in quotes after --schedule.`,
+    )
+  }
+  checkTaskName(task)
   const given = ['schedule', 'timezone', 'anchor'].find((name) => isGiven(name, argv))
-  if (given !== undefined) {
+  if (given !== undefined && !isOfSwitch) {
     throw usageError(
       `--${given} and a task cannot be used together, because explain shows the recorded schedule of a task. Leave one of them out.`,
     )
   }
-  const { store, task, ledgerTimeoutMs } = readOptions({ ...help, options: OF_TASK }, argv, env)
-  const { recordedSchedule } = await import('./explain/recorded-schedule.ts')
-  return recordedSchedule({ store, task, ledgerTimeoutMs }, slotIn)
+  return readOptions({ ...help, options: OF_TASK }, argv, env)
 }
 
 /** Returns the schedule of the options, without a ledger. Throws a usage error for a flag that would be ignored. */
-function readGivenSchedule({ argv, env }: Pick<CommandContext, 'argv' | 'env'>): Schedule {
+function readGivenSchedule({ schedule, timezone, anchor, task }: Given, argv: readonly string[]): Schedule {
   for (const name of ['store', 'ledgerTimeoutMs']) {
     if (isGiven(name, argv)) throw usageError(`--${optionName(name)} requires --task on the command line.`)
   }
-  const { schedule, timezone, anchor, task } = readOptions(help, argv, env)
   if (schedule === undefined) {
     throw usageError(
       '--schedule is missing. Give --schedule EXPR, or --task NAME with --store to explain the recorded schedule.',
@@ -191,14 +190,25 @@ function readGivenSchedule({ argv, env }: Pick<CommandContext, 'argv' | 'env'>):
   return readSchedule({ schedule, timezone, anchor })
 }
 
-/** Throws a usage error unless the task on the command line is a task name. A user may forget --schedule. */
-function checkNamed(task: string, argv: readonly string[]): void {
-  if (!isTaskName(task) && !isGiven('task', argv)) {
-    throw usageError(
-      `unexpected argument ${quote(task)}. It is not a task name. Put a schedule in quotes after --schedule.`,
-    )
-  }
-  checkTaskName(task)
+/** Returns the recorded schedule at the slot of `slotIn`, or that of the newest row. Throws a usage error without one. */
+async function recordedSchedule(
+  { store, task, ledgerTimeoutMs }: NamedTask,
+  slotIn: (schedule: Schedule) => Instant | null,
+): Promise<Schedule> {
+  // The ledger takes longer to load than all the rest of this command.
+  const { findNewestRow, recordOf, unknownTaskOf } = await import('../lookup.ts')
+  const { createLedger } = await import('../../ledger.ts')
+  const ledger = createLedger({ store })
+  const reading = { task, ledgerTimeoutMs }
+  const record = await recordOf(ledger, reading)
+  const inForce = record === null ? null : scheduleInForce(record.schedules, slotIn)
+  if (inForce !== null) return inForce.schedule
+  const row = await findNewestRow(ledger, reading)
+  if (record === null && row === null) throw await unknownTaskOf(ledger, reading)
+  const spec = readableRow(row)?.schedule
+  if (spec !== undefined) return parseSchedule(spec)
+  const { noScheduleText } = await import('../../audit/tasks.ts')
+  throw usageError(noScheduleText(task))
 }
 
 function neighbours(
@@ -213,9 +223,6 @@ function neighbours(
   }
   return slots
 }
-
-type Named = `${'from' | 'to'}${'Schedule' | 'Timezone' | 'Anchor'}`
-type SwitchOptions = Readonly<Record<Named | 'timezone' | 'at', string | undefined>>
 
 /** The options that need `--to-schedule`, and those that would be ignored together with it. */
 const ONLY_OF_SWITCH = ['fromSchedule', 'fromTimezone', 'fromAnchor', 'toTimezone', 'toAnchor'] as const
@@ -232,33 +239,26 @@ function isSwitch(argv: readonly string[], toSchedule: string | undefined): bool
 }
 
 /** The zone of the new schedule is that of the old one, unless it is given. */
-async function readSwitch(
-  options: SwitchOptions,
-  named: (TaskReading & { readonly store: string }) | null,
-  now: Instant,
-): Promise<ExplainedSwitch> {
-  const { at, fromSchedule, fromTimezone, fromAnchor, toTimezone } = options
+async function readSwitch(values: Given, named: NamedTask | null, now: Instant): Promise<ExplainedSwitch> {
+  const { at, fromSchedule, fromTimezone, fromAnchor, toTimezone } = values
   const atIn = (zone: string) => (at === undefined ? now : parseTime(at, '--at', toTimezone ?? zone, now))
   let from: Schedule
-  if (fromSchedule !== undefined) from = readNamed('from', options, fromTimezone ?? options.timezone)
+  if (fromSchedule !== undefined) from = readOneOfTwo('from', values, fromTimezone ?? values.timezone)
   else if (named === null) {
     throw usageError(
       '--from-schedule is missing. Give --from-schedule EXPR, or --task NAME with --store to compare with the recorded schedule.',
     )
   } else if (fromTimezone !== undefined || fromAnchor !== undefined) {
     throw usageError(`--from-${fromTimezone === undefined ? 'anchor' : 'timezone'} requires --from-schedule.`)
-  } else {
-    const { recordedSchedule } = await import('./explain/recorded-schedule.ts')
-    from = await recordedSchedule(named, (one) => windowOf(one, atIn(one.spec.zone))?.slot ?? null)
-  }
+  } else from = await recordedSchedule(named, (one) => windowOf(one, atIn(one.spec.zone))?.slot ?? null)
   const { zone } = from.spec
-  return explainSwitch(from, readNamed('to', options, toTimezone ?? zone), atIn(zone))
+  return explainSwitch(from, readOneOfTwo('to', values, toTimezone ?? zone), atIn(zone))
 }
 
 /** Reads one of the two schedules. An error says which one is wrong, and names its own options. */
-function readNamed(side: 'from' | 'to', options: SwitchOptions, timezone: string | undefined): Schedule {
+function readOneOfTwo(side: 'from' | 'to', values: Given, timezone: string | undefined): Schedule {
   try {
-    return readSchedule({ schedule: options[`${side}Schedule`] ?? '', timezone, anchor: options[`${side}Anchor`] })
+    return readSchedule({ schedule: values[`${side}Schedule`] ?? '', timezone, anchor: values[`${side}Anchor`] })
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     throw usageError(`--${side}-schedule: ${error.message.replaceAll('--anchor', `--${side}-anchor`)}`)

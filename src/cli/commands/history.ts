@@ -13,9 +13,8 @@ import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
-import { checkTaskIsKnown, readRange } from '../lookup.ts'
-import type { Values } from '../options/arguments.ts'
-import { defineCommand } from '../options/arguments.ts'
+import { newestRowOf, readRange, recordOf } from '../lookup.ts'
+import { defineCommand, type Values } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { grouped, PATIENCE_MS, printAll, screenOf } from '../output.ts'
@@ -161,19 +160,19 @@ async function historySlots(
   now: Instant,
   emitProblem: (problem: string) => void,
 ): Promise<AsyncIterable<JudgedSlot>> {
-  const { task, status } = values
-  const reading = { ledgerTimeoutMs: values.ledgerTimeoutMs }
+  const { task, status, ledgerTimeoutMs } = values
   const { since, until } = await readRange(values, ledger, now)
   const wished = {
-    ...reading,
-    ...{ task, now: new Date(now) },
+    ...{ task, ledgerTimeoutMs, now: new Date(now) },
     since: since === undefined ? undefined : new Date(since),
     until: until === undefined ? undefined : new Date(until),
   }
+  if (task === undefined) return ledger.slots({ ...wished, emitProblem })
   // We must check this before the first line of CSV is printed.
-  if (task !== undefined) await checkTaskIsKnown(ledger, { ...reading, task })
+  const reading = { task, ledgerTimeoutMs }
+  if ((await recordOf(ledger, reading)) === null) await newestRowOf(ledger, reading)
   // The user asked for missed slots, so we must print them or fail: at the end, if the rows of other tasks come, too.
-  return ledger.slots(task !== undefined && status?.includes('missed') ? wished : { ...wished, emitProblem })
+  return ledger.slots(status?.includes('missed') ? wished : { ...wished, emitProblem })
 }
 
 async function emptyText(values: HistoryValues, ledger: Ledger): Promise<string> {

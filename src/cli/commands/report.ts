@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   createWriteStream,
@@ -11,7 +11,6 @@ import {
   statSync,
 } from 'node:fs'
 import { basename } from 'node:path'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import cronledger from '../../../package.json' with { type: 'json' }
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
@@ -75,17 +74,11 @@ const help = {
 } as const satisfies CommandHelp
 
 export const report = defineCommand(help, async (values, { env, stops }) => {
-  const { store, task, out } = values
+  const { store, task, out, format = 'html', ledgerTimeoutMs = SETTINGS.ledgerTimeoutMs.default } = values
   if (task !== undefined) checkTaskName(task)
-  const format = values.format ?? 'html'
   const sumOut = `${out}.sha256`
   const [place, sumPlace] = out === '-' ? [null, ''] : [filePathOf(out, format), filePathOf(sumOut, 'sha256')]
-  const reading = {
-    ledger: createLedger({ store }),
-    ledgerTimeoutMs: values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default,
-    signal: stops.aborted,
-    now: systemClock.now(),
-  }
+  const ledger = createLedger({ store })
   const query = {
     range: { since: values.since, until: values.until },
     task,
@@ -93,28 +86,17 @@ export const report = defineCommand(help, async (values, { env, stops }) => {
     version: cronledger.version,
     by: operatorOf((await findHost(env)).host),
   }
-  const read = await readReport(query, reading)
-  if (read === null)
-    throw await unknownTaskOf(reading.ledger, { task: task ?? '', ledgerTimeoutMs: reading.ledgerTimeoutMs })
-  const pieces = Readable.from(
-    format === 'html' ? reportPieces(read, readAssets().style) : format === 'json' ? reportJson(read) : reportCsv(read),
-  )
+  const read = await readReport(query, { ledger, ledgerTimeoutMs, signal: stops.aborted, now: systemClock.now() })
+  if (read === null) throw await unknownTaskOf(ledger, { task: task ?? '', ledgerTimeoutMs })
+  const pieces =
+    format === 'html' ? reportPieces(read, readAssets().style) : format === 'json' ? reportJson(read) : reportCsv(read)
   if (place === null) await printAll(pieces)
   else {
-    const hash = createHash('sha256')
-    await replaceFile(place, hashed(pieces, hash))
-    const sum = hash.digest('hex')
-    await replaceFile(sumPlace, Readable.from([`${sumLine(sum, basename(out))}\n`]))
+    const sum = await replaceFile(place, pieces)
+    await replaceFile(sumPlace, [`${sumLine(sum, basename(out))}\n`])
     await print(printable(sumLine(sum, out)))
   }
 })
-
-async function* hashed(pieces: AsyncIterable<string>, hash: Hash): AsyncGenerator<string, void> {
-  for await (const piece of pieces) {
-    hash.update(piece)
-    yield piece
-  }
-}
 
 /** Returns a line for `sha256sum --check`, which escapes these characters of a name. */
 function sumLine(sum: string, name: string): string {
@@ -152,22 +134,29 @@ function beginOf(path: string): string {
   }
 }
 
-const FULL = ['ENOSPC', 'EDQUOT']
-
-/** Renames the file when it is complete: an incomplete report could look like a complete one. */
-async function replaceFile(path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
+/** Renames the file when it is complete: an incomplete report could look like a complete one. Returns its SHA-256. */
+async function replaceFile(path: string, pieces: Iterable<string>): Promise<string> {
+  const hash = createHash('sha256')
+  function* hashed() {
+    for (const piece of pieces) {
+      hash.update(piece)
+      yield piece
+    }
+  }
   const begun = `${path}.${process.pid}.part`
   // After the rename there is nothing to remove.
   const remove = () => rmSync(begun, { force: true })
   // A signal ends the process here.
   process.once('exit', remove)
   try {
-    await pipeline(pieces, createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))
+    await pipeline(hashed(), createWriteStream(begun, { flags: 'wx', flush: true, mode: OWNER_ONLY }))
     renameSync(begun, path)
+    return hash.digest('hex')
   } catch (error) {
-    if (error instanceof LedgerError || errorCode(error) === undefined) throw error
-    const isFull = FULL.includes(errorCode(error) ?? '')
-    const why = errorCode(error) === 'ENOENT' ? 'its folder does not exist. Create it first.' : firstLine(error)
+    const code = errorCode(error)
+    if (error instanceof LedgerError || code === undefined) throw error
+    const isFull = code === 'ENOSPC' || code === 'EDQUOT'
+    const why = code === 'ENOENT' ? 'its folder does not exist. Create it first.' : firstLine(error)
     throw new LedgerError(isFull ? 'unreachable' : 'usage', `--out ${quote(path)} cannot be written: ${why}`)
   } finally {
     process.off('exit', remove)

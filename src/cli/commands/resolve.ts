@@ -5,16 +5,16 @@ import { EXIT } from '../../exit-code.ts'
 import { leftOutLine } from '../../format/rerun/rerun.ts'
 import { resolvedText, unresolvedText } from '../../format/resolve.ts'
 import { slotJson } from '../../format/slot/row.ts'
-import { jsonArray, safeJson } from '../../format/text.ts'
+import { safeJson } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
+import type { Sink } from '../../process/log/sink.ts'
 import { factsOf } from '../../verdict/found.ts'
 import { judge } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
-import type { Values } from '../options/arguments.ts'
-import { defineCommand } from '../options/arguments.ts'
+import { defineCommand, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
-import { print, printAll } from '../output.ts'
+import { print, printTexts } from '../output.ts'
 import { checkSlotOrRange, planRange, printPlan, SLOT_OR_RANGE } from './rerun/plan.ts'
 
 const help = {
@@ -77,54 +77,46 @@ type ResolveValues = Values<typeof help.options>
 export const resolve = defineCommand(help, async (values, { sink }) => {
   checkSlotOrRange(values, { ofSlot: ['run'], ofRange: ['only', 'dryRun'] })
   const ledger = createLedger({ store: values.store })
-  const { slot, from } = values
+  const { slot, from = '', json = false } = values
+  const resolveOne = (one: string | Date) => recordState(ledger, values, one, sink)
   if (slot !== undefined) {
-    const answer = await resolveOne(ledger, values, slot)
-    if (answer.text !== null) await print(answer.text)
-    if (answer.refusal === null) return EXIT.ok
-    sink.write(answer.refusal)
-    return EXIT.refused
-  }
-  const only = values.only ?? DEFAULT_RERUNNABLE
-  const range = { ...values, from: from ?? '', only }
-  const plan = await planRange(ledger, range)
-  if (values.dryRun || plan.slots.length === 0) {
-    await printPlan(plan, range, values.json === true, sink)
+    const text = await resolveOne(slot)
+    if (text === null) return EXIT.refused
+    await print(text)
     return EXIT.ok
   }
-  let refused = 0
+  const only = values.only ?? DEFAULT_RERUNNABLE
+  const range = { ...values, from, only }
+  const plan = await planRange(ledger, range)
+  if (values.dryRun || plan.slots.length === 0) {
+    await printPlan(plan, range, json, sink)
+    return EXIT.ok
+  }
+  let isRefused = false
   async function* texts() {
     for (const one of plan.slots) {
-      const { text, refusal } = await resolveOne(ledger, values, new Date(one.slot))
-      if (text !== null) yield text
-      if (refusal === null) continue
-      refused += 1
-      sink.write(refusal)
+      const text = await resolveOne(new Date(one.slot))
+      if (text === null) isRefused = true
+      else yield text
     }
   }
   // A reader that has gone away must not end the changes.
-  await printAll(values.json ? jsonArray(texts(), (text) => text) : lined(texts()), { toTheEnd: true })
+  await printTexts(texts(), json, { toTheEnd: true })
   const leftOut = leftOutLine(values.task, plan.doubts)
   if (leftOut !== null) sink.write(leftOut)
-  return refused > 0 ? EXIT.refused : EXIT.ok
+  return isRefused ? EXIT.refused : EXIT.ok
 })
 
-/** Records the decision for one slot. Returns the answer, and the line of the log if it was refused. */
-async function resolveOne(ledger: Ledger, values: ResolveValues, slot: string | Date) {
+/** Records the decision for one slot. Returns the answer, or null if it was refused, which the log says. */
+async function recordState(ledger: Ledger, values: ResolveValues, slot: string | Date, sink: Sink) {
   const { store, task, state, reason, run: runId, json } = values
-  const result = await ledger.resolve({ ...values, slot, runId, state })
+  const result = await ledger.resolve({ ...values, slot, runId })
   const recorded = RESOLVED_STATE[state]
   if (result.kind !== 'resolved') {
-    const asked = { store, task, slot: result.slot.getTime(), state: recorded, runId }
-    return { text: null, refusal: unresolvedText(result, asked) }
+    sink.write(unresolvedText(result, { store, task, slot: result.slot.getTime(), state: recorded, runId }))
+    return null
   }
   const { row } = result
-  const text = json
-    ? safeJson(slotJson(judge({ slot: row.slot, row }, factsOf(task, null, systemClock.now()))), 2)
-    : resolvedText(row, recorded, reason)
-  return { text, refusal: null }
-}
-
-async function* lined(texts: AsyncIterable<string>) {
-  for await (const text of texts) yield `${text}\n`
+  if (!json) return resolvedText(row, recorded, reason)
+  return safeJson(slotJson(judge({ slot: row.slot, row }, factsOf(task, null, systemClock.now()))), 2)
 }

@@ -5,7 +5,6 @@ import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEventTime } from '../options/event.ts'
 import { variableOf } from '../options/options.ts'
-import { takeCatchUpMode } from '../options/ranges.ts'
 import { RUN_OPTIONS } from '../options/run-options.ts'
 import { askedAt, openRunner } from '../runner.ts'
 
@@ -54,6 +53,17 @@ export const run: Command = {
       await runner.end()
     }
   },
+}
+
+const MODE = '--catch-up-mode'
+
+/** Takes an option of an earlier version from the command line or the environment. The library says what replaces it. */
+function takeCatchUpMode({ argv, env }: Pick<CommandContext, 'argv' | 'env'>) {
+  const at = argv.findIndex((word) => word === MODE || word.startsWith(`${MODE}=`))
+  const [, value] = argv[at]?.split('=') ?? []
+  const mode = at === -1 ? env[variableOf('catchUpMode')] || undefined : (value ?? argv[at + 1] ?? '')
+  const rest = at === -1 ? argv : argv.toSpliced(at, value === undefined ? 2 : 1)
+  return { argv: rest, catchUpMode: mode as RunOptions['catchUpMode'] }
 }
 
 /**

@@ -40,8 +40,8 @@ const help = {
 export const setup: Command = {
   help,
   async execute({ argv, env, sink }: CommandContext) {
-    const { check, store, json, ledgerTimeoutMs, ...values } = readOptions(help, argv, env)
-    if (check) return checkSetup({ store, json, ledgerTimeoutMs, ...values }, env)
+    const { check, store, json = false, ledgerTimeoutMs, ...values } = readOptions(help, argv, env)
+    if (check) return checkSetup({ store, ledgerTimeoutMs, ...values }, json, env)
     const ofCheck = ['role', 'task'].find((name) => isGiven(name, argv))
     if (ofCheck !== undefined) throw usageError(`--${ofCheck} requires --check.`)
     const signal = AbortSignal.timeout(ledgerTimeoutMs ?? help.options.ledgerTimeoutMs.default)

@@ -15,10 +15,8 @@ import { showJson, shownSlot, showText } from '../../format/slot/show.ts'
 import { printable } from '../../format/text.ts'
 import { createLedger } from '../../ledger.ts'
 import { systemClock } from '../../process/clock.ts'
-import type { Sink } from '../../process/log/sink.ts'
 import { factsOf } from '../../verdict/found.ts'
-import { findNewestRow, recordOf, type TaskReading, unknownTaskOf } from '../lookup.ts'
-import type { Values } from '../options/arguments.ts'
+import { newestRowOf, recordOf, type TaskReading } from '../lookup.ts'
 import { defineCommand } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
@@ -43,22 +41,25 @@ const help = {
   notes: `Exit codes: 0, ${EXIT.noRow} if nothing is recorded for the slot, otherwise as in run.`,
 } as const satisfies CommandHelp
 
-type ShowValues = Values<typeof help.options> & { readonly slot: string }
-
-export const show = defineCommand(help, async (given, { argv, sink }) => {
-  const values = { ...given, slot: given.slot ?? help.options.slot.default }
-  const { store, task, ledgerTimeoutMs } = values
+export const show = defineCommand(help, async (values, { argv, sink }) => {
+  const { store, task, slot: reference = help.options.slot.default, ledgerTimeoutMs } = values
   const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   const ledger = createLedger({ store })
   const reading = { task, ledgerTimeoutMs }
   const now = systemClock.now()
+  // An error: the record is damaged, or a newer cronledger wrote it.
   const record = await recordOf(ledger, reading).catch((error: unknown) => {
     if (error instanceof LedgerError && error.kind === 'shape') return error
     throw error
   })
-  const slot = await slotFrom(values, ledger, reading, record, now)
+  const slot = await slotFrom(reference, ledger, reading, record, now)
   const row = await ledger.get({ ...reading, slot: new Date(slot) })
-  const known = row === null ? await knownOf(ledger, reading, record) : unlessDamaged(record, sink)
+  if (row === null && record === null) await newestRowOf(ledger, reading)
+  if (record instanceof LedgerError) {
+    if (row === null) throw record
+    sink.write(printable(`cronledger: pauses are not shown: ${record.message}`))
+  }
+  const known = record instanceof LedgerError ? undefined : record
   const inForce = known == null ? [] : row === null ? parseSchedules(known) : readableSchedules(known.schedules)
   const of = factsOf(task, known, now, inForce)
   const history: ReadDated = (asked) => ledger.history({ ...reading, ...asked })
@@ -69,40 +70,21 @@ export const show = defineCommand(help, async (given, { argv, sink }) => {
   return row === null ? EXIT.noRow : EXIT.ok
 })
 
-/** An error: the record is damaged, or a newer cronledger wrote it. Null: there is none. */
-type FoundRecord = KnownTask | LedgerError | null
-
-/** Returns the record. One that cannot be read does not hide the row: the log says so. */
-function unlessDamaged(record: FoundRecord, sink: Sink): KnownTask | null | undefined {
-  if (!(record instanceof LedgerError)) return record
-  sink.write(printable(`cronledger: pauses are not shown: ${record.message}`))
-  return undefined
-}
-
-/** Returns the record of the task of a slot without a row. Throws a usage error if the ledger does not know the task. */
-async function knownOf(ledger: Ledger, reading: TaskReading, record: FoundRecord): Promise<KnownTask | null> {
-  if (record instanceof LedgerError) throw record
-  if (record === null && (await findNewestRow(ledger, reading)) === null) throw await unknownTaskOf(ledger, reading)
-  return record
-}
-
 /** An instant also finds a row whose schedule is unknown. Other forms need that of the record, or of the newest row. */
 async function slotFrom(
-  { task, slot }: ShowValues,
+  reference: string,
   ledger: Ledger,
   reading: TaskReading,
-  record: FoundRecord,
+  record: KnownTask | LedgerError | null,
   now: Instant,
 ): Promise<Instant> {
-  const instant = instantWithoutSchedule(slot)
+  const instant = instantWithoutSchedule(reference)
   if (instant !== null) return instant
   if (record instanceof LedgerError) throw record
-  if (record?.schedules.length) return parseSlotBySchedules(record.schedules, slot, now).window.slot
-  const row = await findNewestRow(ledger, reading)
-  if (row === null) throw await unknownTaskOf(ledger, reading)
-  const spec = readableRow(row)?.schedule
-  if (spec !== undefined) return parseSlotReference(parseSchedule(spec), slot, now).slot
+  if (record?.schedules.length) return parseSlotBySchedules(record.schedules, reference, now).window.slot
+  const spec = readableRow(await newestRowOf(ledger, reading))?.schedule
+  if (spec !== undefined) return parseSlotReference(parseSchedule(spec), reference, now).slot
   throw usageError(
-    `slot ${quote(slot)} can be read only with a schedule, and a newer version of cronledger wrote the newest record of ${task}. Give the slot as an instant.`,
+    `slot ${quote(reference)} can be read only with a schedule, and a newer version of cronledger wrote the newest record of ${reading.task}. Give the slot as an instant.`,
   )
 }

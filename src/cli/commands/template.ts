@@ -2,14 +2,16 @@ import { readFileSync } from 'node:fs'
 import { quote, usageError } from '../../core/errors.ts'
 import { suggestion } from '../../core/near.ts'
 import { isKeyOf } from '../../core/objects.ts'
+import type { Environment } from '../../core/types.ts'
 import { EXIT } from '../../exit-code.ts'
 import { listed, printable } from '../../format/text.ts'
 import { systemClock } from '../../process/clock.ts'
+import type { Sink } from '../../process/log/sink.ts'
 import { readSchema } from '../../store/schema.ts'
 import { type Command, type CommandContext, readOptions } from '../options/arguments.ts'
-import { COMMON, type CommandHelp } from '../options/options.ts'
+import type { CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
-import { stackParameters } from './template/parameters.ts'
+import { BATCH_OPTIONS, stackParameters } from './template/parameters.ts'
 
 /** The templates, with their files in `schema/`. The parameters have none, because they are computed. */
 const TEMPLATES: Readonly<Record<string, { readonly file?: string; readonly what: string }>> = {
@@ -39,26 +41,7 @@ const help = {
   name: 'template',
   summary:
     'Print a template for AWS, Kubernetes or PostgreSQL as it is in the package, or list the templates. Only template parameters computes something, and takes options.',
-  options: {
-    store: COMMON.store,
-    task: COMMON.task,
-    schedule: COMMON.schedule,
-    timezone: { ...COMMON.timezone, group: 'Options' },
-    anchor: { ...COMMON.anchor, group: 'Options' },
-    parameters: {
-      kind: 'text',
-      value: 'NAME=VALUE…',
-      spaces: true,
-      help: "Image, Cluster, Subnets and others, such as 'Memory=1024'",
-      details: 'The file has all parameters, so a later deployment without one of these sets it back to its default.',
-    },
-    outputs: {
-      kind: 'text',
-      value: 'FILE',
-      help: 'Outputs of the stack of the ledger, as aws cloudformation describe-stacks prints them',
-    },
-    computed: { kind: 'switch', help: 'Only what follows from the schedule, for the CDK and Terraform' },
-  },
+  options: BATCH_OPTIONS,
   takes: '[TEMPLATE]',
   words: Object.keys(TEMPLATES),
   examples: [
@@ -75,29 +58,31 @@ const help = {
 export const template: Command = {
   help,
   async execute({ argv: [name, ...argv], env, sink }: CommandContext) {
-    if (name === undefined) {
-      await print(templateList())
-      return EXIT.ok
-    }
-    if (name.startsWith('-')) throw usageError(`${name}: the template comes first: cronledger template parameters …`)
-    const { file } = isKeyOf(name, TEMPLATES) ? (TEMPLATES[name] ?? {}) : {}
-    if (file === undefined && name !== 'parameters') throw unknownTemplate(name)
-    if (file === undefined) {
-      const { outputs: path, ...options } = readOptions(help, argv, env)
-      const outputs = path === undefined ? undefined : readOutputsFile(path)
-      const { text, notes } = stackParameters({ ...options, outputs }, systemClock.now())
-      for (const note of notes) sink.write(printable(`cronledger: ${note}`))
-      await print(text)
-      return EXIT.ok
-    }
-    if (argv[0] !== undefined) {
-      throw usageError(
-        `template ${name} takes no ${argv[0].split('=', 1)}, because it prints the same file for all batches. Only template parameters takes options.`,
-      )
-    }
-    await print(readSchema(file).trimEnd())
+    await print(textOf(name, argv, env, sink))
     return EXIT.ok
   },
+}
+
+function textOf(name: string | undefined, argv: readonly string[], env: Environment, sink: Sink): string {
+  if (name === undefined) return templateList()
+  if (name.startsWith('-')) throw usageError(`${name}: the template comes first: cronledger template parameters …`)
+  if (!isKeyOf(name, TEMPLATES)) {
+    throw usageError(`unknown template ${quote(name)}.${suggestion(name, help.words)} Use ${listed(help.words, 'or')}.`)
+  }
+  const file = TEMPLATES[name]?.file
+  if (file === undefined) {
+    const { outputs, ...options } = readOptions(help, argv, env)
+    const batch = { ...options, outputs: outputs === undefined ? undefined : readOutputsFile(outputs) }
+    const { text, notes } = stackParameters(batch, systemClock.now())
+    for (const note of notes) sink.write(printable(`cronledger: ${note}`))
+    return text
+  }
+  if (argv[0] !== undefined) {
+    throw usageError(
+      `template ${name} takes no ${argv[0].split('=', 1)}, because it prints the same file for all batches. Only template parameters takes options.`,
+    )
+  }
+  return readSchema(file).trimEnd()
 }
 
 function readOutputsFile(path: string): string {
@@ -112,8 +97,4 @@ function templateList(): string {
   const width = Math.max(...Object.keys(TEMPLATES).map((name) => name.length))
   const lines = Object.entries(TEMPLATES).map(([name, { what }]) => `${name.padEnd(width)}  ${what}`)
   return [...lines, '', `To print one: cronledger template NAME. ${PAGE} explains each of them.`].join('\n')
-}
-
-function unknownTemplate(name: string) {
-  return usageError(`unknown template ${quote(name)}.${suggestion(name, help.words)} Use ${listed(help.words, 'or')}.`)
 }

@@ -6,7 +6,7 @@ import { rerun } from '../../../src/cli/commands/rerun.ts'
 import { run, runOptions } from '../../../src/cli/commands/run.ts'
 import { helpOf } from '../../../src/cli/help.ts'
 import { readOptions } from '../../../src/cli/options/arguments.ts'
-import { KNOWN_ELSEWHERE } from '../../../src/cli/options/misspelt.ts'
+import { KNOWN_ELSEWHERE } from '../../../src/cli/options/mistakes.ts'
 import { defaultText, valueName, variableOf, withNewNames } from '../../../src/cli/options/options.ts'
 import { RUN_GROUPS, RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
 import {

@@ -25,6 +25,7 @@ export const outputsFile = (outputs: Readonly<Record<string, string>> = OUTPUTS)
 export const BATCH: BatchOptions = {
   ...{ store: 'dynamodb:money', task: 'nightly', schedule: '0 3 * * *' },
   ...{ timezone: undefined, anchor: undefined, parameters: PLACE, outputs: outputsFile() },
+  computed: undefined,
 }
 
 /** Returns a template with CloudFormation's short forms as plain objects, `!Ref x` as `{ Ref: 'x' }`. */

@@ -11,12 +11,11 @@ import {
   plannedLines,
   planSummary,
 } from '../../../format/rerun/rerun.ts'
-import { jsonArray } from '../../../format/text.ts'
 import type { Sink } from '../../../process/log/sink.ts'
 import type { LeftOut } from '../../../verdict/cautions.ts'
 import { verdictOf } from '../../../verdict/verdict.ts'
 import { COMMON } from '../../options/options.ts'
-import { printAll } from '../../output.ts'
+import { printTexts } from '../../output.ts'
 
 /** The options of a command that changes one slot, or the slots of a range. */
 export const SLOT_OR_RANGE = {
@@ -86,24 +85,14 @@ export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Pla
 }
 
 export async function printPlan({ slots, doubts }: Plan, { task, only }: RangeOfTask, json: boolean, sink: Sink) {
-  await printAll(
-    json ? jsonArray(planJson(slots, task), (lines) => lines) : planText(slots, planSummary(task, slots, only, doubts)),
-  )
+  async function* texts() {
+    for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
+      const some = slots.slice(done, done + SLOTS_AT_A_TIME)
+      yield some.map((one) => (json ? plannedJson(task, one) : plannedLines(one))).join(json ? ',\n' : '\n')
+    }
+    if (!json) yield planSummary(task, slots, only, doubts)
+  }
+  await printTexts(texts(), json)
   const leftOut = json ? leftOutLine(task, doubts) : null
   if (leftOut !== null) sink.write(leftOut)
-}
-
-async function* planText(slots: readonly Planned[], summary: string) {
-  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
-    const lines = slots.slice(done, done + SLOTS_AT_A_TIME)
-    yield lines.map((one) => `${plannedLines(one)}\n`).join('')
-  }
-  yield `${summary}\n`
-}
-
-async function* planJson(slots: readonly Planned[], task: string) {
-  for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
-    const objects = slots.slice(done, done + SLOTS_AT_A_TIME)
-    yield objects.map((one) => plannedJson(task, one)).join(',\n')
-  }
 }

@@ -1,5 +1,5 @@
 import { isSea } from 'node:sea'
-import type { RunOptions } from '../../../api.ts'
+import type { Ledger, RunOptions } from '../../../api.ts'
 import { type ErrorKind, LedgerError, quote, usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { defined } from '../../../core/objects.ts'
@@ -10,7 +10,7 @@ import { SELF } from '../../../core/task/upstream.ts'
 import type { Environment } from '../../../core/types.ts'
 import { checkTaskName } from '../../../core/user-text.ts'
 import { gravestExit } from '../../../exit-code.ts'
-import { jsonArray, printable, safeJson } from '../../../format/text.ts'
+import { printable, safeJson } from '../../../format/text.ts'
 import { createLedger } from '../../../ledger.ts'
 import { systemClock, ZONE_DATA } from '../../../process/clock.ts'
 import { NETWORK_VARIABLE, readNetwork } from '../../../process/ecs-metadata.ts'
@@ -21,9 +21,9 @@ import { look, type Role, type SetupFinding, wrong } from '../../../store/findin
 import { inspectStore } from '../../../store/open.ts'
 import { readOptions } from '../../options/arguments.ts'
 import { readEventTime } from '../../options/event.ts'
-import { misspeltVariables } from '../../options/misspelt.ts'
+import { misspeltVariables } from '../../options/mistakes.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
-import { printAll } from '../../output.ts'
+import { printTexts } from '../../output.ts'
 import { runOptions } from '../run.ts'
 
 export interface SetupCheckOptions {
@@ -37,19 +37,17 @@ export interface SetupCheckOptions {
 const NAME_COLUMNS = 22
 
 /** Returns the exit code of the gravest finding. */
-export async function checkSetup(
-  options: SetupCheckOptions & { readonly json: boolean | undefined },
-  env: Environment,
-): Promise<number> {
+export async function checkSetup(options: SetupCheckOptions, json: boolean, env: Environment): Promise<number> {
   const found = new Set<ErrorKind | null>()
-  async function* counted() {
-    for await (const finding of inspectSetup(options, env)) {
-      found.add(finding.wrong)
-      yield finding
+  async function* texts() {
+    for await (const { what, wrong, text } of inspectSetup(options, env)) {
+      found.add(wrong)
+      yield json
+        ? safeJson({ what, ok: wrong === null, problem: wrong, text })
+        : printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`)
     }
   }
-  const jsonOf = ({ what, wrong, text }: SetupFinding) => safeJson({ what, ok: wrong === null, problem: wrong, text })
-  await printAll(options.json ? jsonArray(counted(), jsonOf) : lines(counted()), { toTheEnd: true })
+  await printTexts(texts(), json, { toTheEnd: true })
   return gravestExit(found)
 }
 
@@ -59,25 +57,29 @@ export async function* inspectSetup(options: SetupCheckOptions, env: Environment
   const signal = AbortSignal.timeout(ledgerTimeoutMs)
   const run = yield* inspectRun(options, env, signal)
   const { skewMs = SETTINGS.skewMs.default, retentionMs } = run ?? {}
+  const ledger = createLedger({ store })
   const settings = {
     ...{ env, role, task, skewMs, hasRetention: retentionMs !== undefined },
     now: () => systemClock.now(),
     async after() {
       // A forced run comes after those that the record names.
-      const names = [...(run?.after ?? []), ...(task === null ? [] : await recordedAfter(task, store, signal))]
+      const names = [...(run?.after ?? []), ...(task === null ? [] : await recordedAfter(task, ledger, signal))]
       return [...new Set(names)].filter((name) => name !== SELF)
     },
   }
   let isUsable = true
-  for await (const finding of inspectStore(store, settings, { signal })) {
-    isUsable &&= finding.wrong === null
-    yield finding
+  try {
+    for await (const finding of inspectStore(store, settings, { signal })) {
+      isUsable &&= finding.wrong === null
+      yield finding
+    }
+    if (task !== null && isUsable) yield* inspectTask(task, ledger, signal)
+  } finally {
+    await ledger.close()
   }
-  if (task !== null && isUsable) yield* inspectTask(task, store, { skewMs, signal })
 }
 
-async function recordedAfter(task: string, store: string, signal: AbortSignal): Promise<readonly string[]> {
-  const ledger = createLedger({ store })
+async function recordedAfter(task: string, ledger: Ledger, signal: AbortSignal): Promise<readonly string[]> {
   try {
     for await (const { expectations } of ledger.tasks({ task, signal })) return expectations?.after ?? []
     return []
@@ -85,33 +87,18 @@ async function recordedAfter(task: string, store: string, signal: AbortSignal): 
     // A record that cannot be used is a finding of its own.
     if (error instanceof LedgerError) return []
     throw error
-  } finally {
-    await ledger.close()
   }
 }
 
 /** Finds a record that cannot be used, and a host whose clock was ahead. A task that never ran has no record. */
-async function* inspectTask(
-  task: string,
-  store: string,
-  call: { readonly skewMs: number; readonly signal: AbortSignal },
-): AsyncGenerator<SetupFinding> {
-  const ledger = createLedger({ store })
+async function* inspectTask(task: string, ledger: Ledger, signal: AbortSignal): AsyncGenerator<SetupFinding> {
   const now = new Date(systemClock.now())
   try {
     // Rows after the present are in every range that ends now.
-    for await (const _ of ledger.check({ task, since: now, until: now, ...call }));
+    for await (const _ of ledger.check({ task, since: now, until: now, signal }));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error
     if (error.kind === 'shape') yield wrong('record', error)
-  } finally {
-    await ledger.close()
-  }
-}
-
-async function* lines(findings: AsyncIterable<SetupFinding>) {
-  for await (const { what, wrong, text } of findings) {
-    yield `${printable(`${wrong === null ? 'ok   ' : 'wrong'}  ${what.padEnd(NAME_COLUMNS)}  ${text}`)}\n`
   }
 }
 

@@ -3,6 +3,7 @@ import { quote, usageError } from '../../../core/errors.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { suggestion } from '../../../core/near.ts'
 import { defined, isKeyOf } from '../../../core/objects.ts'
+import type { OptionTable } from '../../../core/option.ts'
 import { awsExpression } from '../../../core/schedule/aws-expression.ts'
 import { longestGapMs } from '../../../core/schedule/gaps.ts'
 import { readSchedule } from '../../../core/schedule/schedule-options.ts'
@@ -16,21 +17,33 @@ import { ZONE_DATA } from '../../../process/clock.ts'
 import { readSettings } from '../../../run/settings.ts'
 import { readLedgerAddress } from '../../../store/open.ts'
 import { readSchema } from '../../../store/schema.ts'
-import { readOptions } from '../../options/arguments.ts'
+import { readOptions, type Values } from '../../options/arguments.ts'
+import { COMMON } from '../../options/options.ts'
 import { RUN_OPTIONS } from '../../options/run-options.ts'
 
-export interface BatchOptions {
-  readonly store: string
-  readonly task: string
-  readonly schedule: string
-  readonly timezone: string | undefined
-  readonly anchor: string | undefined
-  readonly parameters: string | undefined
-  /** What `aws cloudformation describe-stacks` printed for the stack of the ledger. */
-  readonly outputs: string | undefined
-  /** Only the parameters that follow from the schedule and the task. */
-  readonly computed?: boolean | undefined
-}
+export const BATCH_OPTIONS = {
+  store: COMMON.store,
+  task: COMMON.task,
+  schedule: COMMON.schedule,
+  timezone: { ...COMMON.timezone, group: 'Options' },
+  anchor: { ...COMMON.anchor, group: 'Options' },
+  parameters: {
+    kind: 'text',
+    value: 'NAME=VALUE…',
+    spaces: true,
+    help: "Image, Cluster, Subnets and others, such as 'Memory=1024'",
+    details: 'The file has all parameters, so a later deployment without one of these sets it back to its default.',
+  },
+  outputs: {
+    kind: 'text',
+    value: 'FILE',
+    help: 'Outputs of the stack of the ledger, as aws cloudformation describe-stacks prints them',
+  },
+  computed: { kind: 'switch', help: 'Only what follows from the schedule, for the CDK and Terraform' },
+} as const satisfies OptionTable
+
+/** `outputs` is the content of the file. */
+export type BatchOptions = Values<typeof BATCH_OPTIONS>
 
 type ParameterValues = Readonly<Record<string, string>>
 
@@ -263,41 +276,33 @@ function whenNoneRuns(schedule: Schedule, now: Instant) {
   }
 }
 
-interface Parameter {
-  readonly what: string
-  /** The default of the template, or null if it has none. */
-  readonly otherwise: string | null
-  /** In a list, each item must match it. */
-  readonly allowed: RegExp
-  readonly choices: readonly string[]
-  readonly least: number
-  readonly most: number
-}
-
 function readTemplate(template: string): Map<string, Parameter> {
   const [, section = ''] = /^Parameters:\n((?: .*\n|\n)+)/m.exec(template) ?? []
   const blocks = section.matchAll(/^ {2}(\w+):\n((?: {4}.*\n)+)/gm)
-  return new Map(
-    [...blocks].map(([, name = '', block = '']) => {
-      const member = (key: string) =>
-        new RegExp(`^ {4}${key}: (?:"(.*)"|(.*))$`, 'm')
-          .exec(block)
-          ?.slice(1)
-          .find((text) => text !== undefined)
-      const [, list] = /^ {4}AllowedValues:\s+\[(.*?)\]/ms.exec(block) ?? []
-      const choices = list?.split(/,\s*/).map((choice) => choice.replaceAll('"', '')) ?? []
-      const otherPattern = member('Type') === 'Number' ? '\\d+' : '.*'
-      const pattern = member('AllowedPattern')?.replaceAll('\\\\', '\\') ?? (choices.join('|') || otherPattern)
-      const what = member('Description') ?? ''
-      const allowed = new RegExp(`^(?:${pattern})$`, 's')
-      const bound = (key: string, otherwise: number) => Number(member(key) ?? otherwise)
-      const bounds = {
-        least: bound('MinValue', Number.NEGATIVE_INFINITY),
-        most: bound('MaxValue', Number.POSITIVE_INFINITY),
-      }
-      return [name, { what, otherwise: member('Default') ?? null, allowed, choices, ...bounds }]
-    }),
-  )
+  return new Map([...blocks].map(([, name = '', block = '']) => [name, readParameter(block)]))
+}
+
+type Parameter = ReturnType<typeof readParameter>
+
+function readParameter(block: string) {
+  const member = (key: string) => {
+    const [, quoted, plain] = new RegExp(`^ {4}${key}: (?:"(.*)"|(.*))$`, 'm').exec(block) ?? []
+    return quoted ?? plain
+  }
+  const [, list] = /^ {4}AllowedValues:\s+\[(.*?)\]/ms.exec(block) ?? []
+  const choices = list?.split(/,\s*/).map((choice) => choice.replaceAll('"', '')) ?? []
+  const otherPattern = member('Type') === 'Number' ? '\\d+' : '.*'
+  const pattern = member('AllowedPattern')?.replaceAll('\\\\', '\\') ?? (choices.join('|') || otherPattern)
+  return {
+    what: member('Description') ?? '',
+    /** Null: the template has no default. */
+    otherwise: member('Default') ?? null,
+    choices,
+    /** In a list, each item must match it. */
+    allowed: new RegExp(`^(?:${pattern})$`, 's'),
+    least: Number(member('MinValue') ?? Number.NEGATIVE_INFINITY),
+    most: Number(member('MaxValue') ?? Number.POSITIVE_INFINITY),
+  }
 }
 
 /** Reads `Memory=1024 AlarmEmail=ops@example.org`. A value may contain spaces. */
