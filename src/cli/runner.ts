@@ -1,18 +1,30 @@
+import { isatty } from 'node:tty'
 import type { RunOptions } from '../api.ts'
 import { LedgerError, quote, usageError } from '../core/errors.ts'
+import type { RunContext, RunEvent } from '../core/event.ts'
 import { isPlaceholder } from '../core/placeholder.ts'
+import { traceOf } from '../core/trace.ts'
 import type { Environment } from '../core/types.ts'
+import { type LogFormat, logEntry, logLine, logObject } from '../format/log/log.ts'
+import { emfLine } from '../format/metrics/emf.ts'
+import { spanBody } from '../format/otlp-span.ts'
 import { printable } from '../format/text.ts'
 import { createLedger } from '../ledger.ts'
 import { systemClock } from '../process/clock.ts'
+import { NOTIFY_TIMEOUT_MS } from '../process/notifier.ts'
+import { openSpanSender, resourceOf } from '../process/otlp.ts'
+import { withinStop } from '../process/stop.ts'
 import type { CommandOptions } from '../run/command.ts'
 import type { RunOutcome } from '../run/run-trigger.ts'
+import { SETTINGS } from '../run/settings-table.ts'
+import { causeText } from '../verdict/endings.ts'
+import type { EventVerdict } from '../verdict/verdict.ts'
 import { type CommandContext, isGiven, type Values } from './options/arguments.ts'
 import { misspeltVariables, shellWordWarning } from './options/mistakes.ts'
-import { variableOf } from './options/options.ts'
+import { type Notify, openNotify } from './options/notify.ts'
+import { RUN_KINDS, variableOf } from './options/options.ts'
 import type { SUPERVISION_OPTIONS } from './options/run-options.ts'
 import { hideStandardStreams } from './output.ts'
-import { openReporter } from './reporter.ts'
 
 /** Returns the start time of this process, which is close to the moment when the operator gave the command. */
 export function askedAt(): Date {
@@ -94,4 +106,84 @@ function withoutOverlap(options: RunOptions, argv: readonly string[]) {
         `${variableOf(name)}=${value} is ignored, because runs with --since-last-success do not overlap`,
     ),
   }
+}
+
+/** Reports the events of runs in the log, as metrics and by notifications. Throws a usage error for a wrong option. */
+function openReporter(
+  values: Values<typeof SUPERVISION_OPTIONS> & { readonly store: string },
+  { argv, env, stops, sink }: Pick<CommandContext, 'argv' | 'env' | 'stops' | 'sink'>,
+) {
+  const format: LogFormat = values.log ?? (isatty(2) ? 'text' : 'json')
+  const namespace = values.metrics === undefined ? null : readNamespace(values.metrics)
+  const notify = openNotify(values, { argv, env }, RUN_KINDS)
+  const spans = openSpanSender(env)
+  const stopTimeoutMs = values.stopTimeoutMs ?? SETTINGS.stopTimeoutMs.default
+  let last: RunContext | null = null
+  let isRange = false
+
+  function write(line: string | null): void {
+    if (line !== null) sink.write(line)
+  }
+
+  function sendSpan(event: RunEvent, context: RunContext): void {
+    if (spans === null || event.event !== 'ended' || event.attempt.traceId === undefined) return
+    const trace = traceOf(env, context.runId)
+    if (trace?.isSampled) spans.send(spanBody(event, context, trace, resourceOf(env)))
+  }
+
+  return {
+    format,
+    emit(event: RunEvent, context: RunContext, verdict: EventVerdict | null = null): void {
+      last = context
+      const now = systemClock.now()
+      const entry = logEntry(event, context, now, verdict)
+      write(logLine(event, context, format, now, entry))
+      const metrics = namespace === null ? null : emfLine(event, context, namespace, now)
+      // The batch may have left its last line on stderr open (a progress bar), and CloudWatch would not recognise a metric
+      // in the middle of a line.
+      write(metrics !== null && event.event === 'ended' ? `\n${metrics}` : metrics)
+      sendSpan(event, context)
+      if (notify === null) return
+      if (isRange && event.event === 'ended' && entry.fields?.['recovered'] === true) return
+      const { task, window, schedule } = context
+      const object = logObject(event, context, now, entry)
+      const hasFailed = event.event === 'ended' && object.event === 'failed'
+      notify.emit(object, {
+        ...{ task, slot: window.slot, timezone: schedule.zone, owner: context.owner },
+        cause: hasFailed ? causeText(event.ending) : object.message,
+      })
+    },
+    /**
+     * Leaves out what a run says of its slot when it is repaired, and returns what then tells about all. Null: nothing does, because
+     * there are no notifications, or the operator chose their kinds.
+     */
+    beginRange(): Notify | null {
+      isRange = notify !== null && values.notifyOn === undefined
+      return isRange ? notify : null
+    },
+    /** Waits for the notifications and spans that are on their way, but not longer than a stop allows. Never throws. */
+    async end(): Promise<void> {
+      const context = last
+      if (context === null) return
+      const io = { clock: systemClock, stop: stops.aborted }
+      const ends = [notify, spans].map(async (one) => {
+        const message = one === null ? null : await withinStop(NOTIFY_TIMEOUT_MS, { stopTimeoutMs }, io, one.end)
+        if (message !== null) write(logLine({ event: 'warning', message }, context, format, systemClock.now()))
+      })
+      await Promise.all(ends)
+    },
+  }
+}
+
+/** Throws a usage error if CloudWatch does not allow the name: CloudWatch would drop the metrics without an error. */
+function readNamespace(text: string): string {
+  if (['emf', 'off', 'true', 'false'].includes(text)) {
+    throw usageError(
+      `--metrics ${text} is not a namespace. Give the CloudWatch namespace (--metrics cronledger), or leave it out.`,
+    )
+  }
+  if (/^(?!AWS\/)[A-Za-z0-9._/#-][A-Za-z0-9._/#: -]{0,254}$/.test(text)) return text
+  throw usageError(
+    `--metrics ${quote(text)} is not valid. Use 1 to 255 of the characters A-Z a-z 0-9 . _ / # : - and space, and do not begin with "AWS/" or a colon.`,
+  )
 }

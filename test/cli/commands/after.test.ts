@@ -90,28 +90,6 @@ test('in a new ledger file, a run after its own previous slot starts, and so doe
   expect(again).toMatchObject({ code: 0, stdout: 'ran\n' })
 })
 
-test('declare records what a task comes after', async () => {
-  const { call } = night('declared')
-  await call('setup')
-  const declare = (task: string, schedule: string, ...more: string[]) =>
-    call('declare', task, '--schedule', schedule, '--from', '2026-01-01', ...more)
-  expect(await declare('feed', '0 * * * *')).toMatchObject({ code: 0 })
-  expect(await declare('report', '0 5 * * *', '--after', 'fed')).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('note        task fed of --after is not recorded yet'),
-  })
-  expect(await declare('report', '0 5 * * *', '--after', 'feed')).toMatchObject({ code: 0 })
-  expect(await declare('feed', '0 * * * *', '--after', 'report')).toMatchObject({
-    code: 64,
-    stderr: expect.stringContaining('feed after report after feed'),
-  })
-  expect((await call('tasks', 'report')).stdout).toMatch(/^ {2}after {6}feed$/m)
-  expect(await declare('report', '0 5 * * *', '--after', 'imp/*')).toMatchObject({
-    code: 0,
-    stdout: expect.stringContaining('note        a task imp/* of --after is not recorded yet'),
-  })
-})
-
 test('a first deployment in the wrong order is a usage error, and on record: check and show name the task that is not there', async () => {
   const { call } = night('first-deployment')
   const scheduled = ['--schedule', '0 3 * * *', '--event-time', SLOT]

@@ -98,9 +98,12 @@ test('declare takes a task of --after that is not recorded yet, with a note: a d
   expect(await call('run', 'load', '--after', 'extract', '--', 'true')).toMatchObject({
     ...{ code: 64, stderr: expect.stringContaining('task extract of --after is unknown') },
   })
-  expect((await call('declare', 'extract', '--after', 'load')).stderr).toContain('the tasks wait for each other')
+  expect((await call('declare', 'extract', '--after', 'load')).stderr).toContain('extract after load after extract')
   expect((await call('declare', 'extract')).stdout).toContain('extract: declared\n')
   expect(await json()).not.toHaveProperty('unknownAfter')
+  expect((await call('tasks', 'load')).stdout).toMatch(/^ {2}after {6}extract$/m)
+  const prefix = await call('declare', 'load', '--after', 'imp/*')
+  expect(prefix.stdout).toContain('note        a task imp/* of --after is not recorded yet')
 })
 
 test('declare is refused without a schedule, and where it would change the past', async () => {
@@ -118,21 +121,9 @@ test('each change keeps who made it, when, why, before and after: by declare and
   const later = await container(store, commandsAt('2026-11-28T12:00:00Z').cronledger)
   expect((await call('run', '--event-time', '2026-11-25T18:00:00Z', '--', 'true')).code).toBe(0)
   const by = ['--by', 'ada', '--reason', 'the files come later']
-  const declared = await call(
-    'declare',
-    '--schedule',
-    '0 5 * * *',
-    '--owner',
-    'Payments',
-    '--from',
-    '2026-11-27',
-    ...by,
-  )
-  expect(declared.code).toBe(0)
-  expect(
-    (await call('declare', '--schedule', '0 5 * * *', '--owner', 'Payments', '--from', '2026-11-27', '--by', 'bob'))
-      .code,
-  ).toBe(0)
+  const change = ['declare', '--schedule', '0 5 * * *', '--owner', 'Payments', '--from', '2026-11-27']
+  expect((await call(...change, ...by)).code).toBe(0)
+  expect((await call(...change, '--by', 'bob')).code).toBe(0)
   const due = ['--event-time', '2026-11-26T20:00:00Z']
   expect((await later('run', ...due, '--schedule', '0 5 * * *', '--grace', '5m', '--', 'true')).code).toBe(0)
   const { stdout } = await later('report', '--since', '2026-11-01', '--format', 'json', '--out', '-')

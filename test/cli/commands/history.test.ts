@@ -238,7 +238,21 @@ describe('all tasks, by day', () => {
 })
 
 describe('slots without a row', () => {
-  const entryOf = (schedules: readonly Loose[]) => ({ version: 1, document: { schemaVersion: 2, schedules } })
+  /** Writes the schedules of tasks into their records, as a run does. */
+  async function record(
+    store: string,
+    tasks: Readonly<Record<string, readonly Loose[]>>,
+    before: 'absent' | 1 = 'absent',
+  ) {
+    const open = openFileStore(store.slice('file:'.length))
+    const version = before === 'absent' ? 1 : 2
+    for (const [task, schedules] of Object.entries(tasks)) {
+      const call = { signal: AbortSignal.timeout(120_000) }
+      const entry = { version, document: { schemaVersion: 2, schedules } }
+      await open.writeEntry({ kind: '#task', task }, entry, before, call)
+    }
+    open.close()
+  }
   const since = (ago: number) => new Date(TODAY - ago * DAY_MS + 3 * HOUR_MS).toISOString().replace('.000', '')
   const slot = (ago: number) => TODAY - ago * DAY_MS + 3 * HOUR_MS
 
@@ -250,14 +264,8 @@ describe('slots without a row', () => {
       rowAt(slot(4), { task: 'other' }),
       rowAt(slot(2), { task: 'unknown' }),
     ])
-    const open = openFileStore(store.slice('file:'.length))
     const schedule = { schedule: '0 3 * * *', zone: 'UTC' }
-    const entries = { nightly: [{ ...schedule, since: since(12) }], other: [{ ...schedule, since: since(4) }] }
-    for (const [task, schedules] of Object.entries(entries)) {
-      const call = { signal: AbortSignal.timeout(120_000) }
-      await open.writeEntry({ kind: '#task', task }, entryOf(schedules), 'absent', call)
-    }
-    open.close()
+    await record(store, { nightly: [{ ...schedule, since: since(12) }], other: [{ ...schedule, since: since(4) }] })
     return store
   }
   const items = async (store: string, args: readonly string[]) => {
@@ -274,11 +282,7 @@ describe('slots without a row', () => {
 
   test('a schedule that this version cannot read hides no row, and a line says so', async () => {
     const store = await ledger()
-    const open = openFileStore(store.slice('file:'.length))
-    const call = { signal: AbortSignal.timeout(120_000) }
-    const later = [{ schedule: 'every full moon', zone: 'UTC', since: since(3) }]
-    await open.writeEntry({ kind: '#task', task: 'other' }, { ...entryOf(later), version: 2 }, 1, call)
-    open.close()
+    await record(store, { other: [{ schedule: 'every full moon', zone: 'UTC', since: since(3) }] }, 1)
     const shown = await cronledger(['history', '--store', store, '--format', 'csv', ...until])
     expect(shown.code).toBe(0)
     expect(shown.stdout).toMatch(/^[^,]+,other,.*,completed,/m)
@@ -299,11 +303,8 @@ describe('slots without a row', () => {
 
   test('no slots in the default range of all tasks: how to look further back', async () => {
     const store = ledgerOf([])
-    const open = openFileStore(store.slice('file:'.length))
-    const call = { signal: AbortSignal.timeout(120_000) }
-    const once = [{ schedule: 'at(2020-01-01T00:00:00)', zone: 'UTC', since: '2020-01-01T00:00:00Z' }]
-    await open.writeEntry({ kind: '#task', task: 'old' }, entryOf(once), 'absent', call)
-    open.close()
+    const once = { schedule: 'at(2020-01-01T00:00:00)', zone: 'UTC', since: '2020-01-01T00:00:00Z' }
+    await record(store, { old: [once] })
     const { stdout } = await cronledger(['history', '--store', store])
     expect(stdout).toBe('No slots in the last 7 days. To look further back, use --since.\n')
   })
@@ -344,23 +345,13 @@ describe('slots without a row', () => {
     expect((await items(store, ['--task', 'new', '--status', 'missed'])).slice(-2)).toEqual(missed)
   })
 
-  const declareMinutes = async (store: string, from: string) => {
-    const declared = await cronledger([
-      ...['declare', 'nightly', '--store', store],
-      ...['--schedule', '* * * * *', '--from', from],
-    ])
-    expect(declared.code).toBe(0)
-  }
-
   test('slots without a row are missed only past the grace', async () => {
     const store = ledgerOf([rowAt(TODAY - 10 * DAY_MS)])
-    await declareMinutes(store, '2d')
-    const newest = async (...args: string[]) => {
-      const task = ['--task', 'nightly', '--status', 'missed', '--since', '2d']
-      const { stdout } = await cronledger(['history', '--store', store, ...task, '--json', '--limit', '1', ...args])
-      return NOW - Date.parse(JSON.parse(stdout)[0].slot)
-    }
-    expect(await newest()).toBe(15 * 60_000)
+    const minutes = ['--schedule', '* * * * *', '--from', '2d']
+    expect((await cronledger(['declare', 'nightly', '--store', store, ...minutes])).code).toBe(0)
+    const newest = ['--task', 'nightly', '--status', 'missed', '--since', '2d', '--json', '--limit', '1']
+    const { stdout } = await cronledger(['history', '--store', store, ...newest])
+    expect(NOW - Date.parse(JSON.parse(stdout)[0].slot)).toBe(15 * 60_000)
   })
 
   test.each([
