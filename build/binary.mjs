@@ -1,5 +1,5 @@
-// Makes one executable, dist-bin/cronledger, from dist/cli (`npm run build` must run first) and the Node that runs this
-// file, and dist-bin/cronledger-file.node, SQLite's native library, which a file ledger needs beside it.
+// Makes dist-bin/cronledger, an executable from dist/cli (run `npm run build` first) and the Node that runs this file, and
+// dist-bin/cronledger-file.node, the native library of SQLite. A file ledger needs both in one folder.
 //
 // An older Node cannot make an executable that ignores NODE_OPTIONS. `npm run build:binary -- --release` refuses such a Node.
 //
