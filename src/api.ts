@@ -175,7 +175,7 @@ export interface FailedTaskChange {
   readonly error: LedgerError
 }
 
-/** What the runs of a task are expected to do. Left out: it stays as it is. Null: it is removed from the record. */
+/** The expectations for the runs of a task. Left out: it stays as it is. Null: it is removed from the record. */
 type Declarable = {
   readonly [Name in Exclude<keyof Expectations, 'afterTimeoutMs' | 'overlap'>]?: Expectations[Name] | null | undefined
 }

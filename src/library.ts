@@ -283,7 +283,7 @@ function rethrow(error: unknown, { signal }: Stoppable = {}): never {
   throw error
 }
 
-/** Returns the exit code for an outcome, or for what `run` has thrown: 1 for an error of the work. */
+/** Returns the exit code for an outcome, or for an error that `run` has thrown: 1 for an error of the work. */
 export function exitCodeOfAny(outcome: RunOutcome<unknown> | Error, options: ExitCodeOptions = {}): number {
   checkCall('exitCodeOf', options)
   if (outcome instanceof LedgerError) return exitCodeOf(outcome)

@@ -64,7 +64,7 @@ function installStop(): ProcessStop {
   const stop = async (name: (typeof STOP_SIGNALS)[number]) => {
     controller.abort(new Error(`stopped by ${name}`))
     await Promise.allSettled(runs)
-    // What the program does after its runs comes first, such as a line in its log. Listeners of its own end the program.
+    // The other work of the program after its runs comes first, such as a line in its log. Listeners of its own end the program.
     setImmediate(() => {
       if (process.listenerCount(name) > 0) return
       // The kernel ignores a signal of PID 1 that has no listener.

@@ -32,7 +32,7 @@ export interface CheckSettings extends Required<TimeRange> {
   readonly progress: (task: string, slot: Instant) => void
   /** Called for each slot of a task, newest first. `isFound`: the check yields it. */
   readonly emitSlot?: ((one: JudgedSlot, isFound: boolean) => void) | undefined
-  /** Called once for a task of whose newest slots a duplicate came from another place. */
+  /** Called once for a task if a duplicate of one of its newest slots came from another place. */
   readonly emitTwin?: ((twin: Twin) => void) | undefined
 }
 

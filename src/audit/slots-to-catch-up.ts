@@ -27,7 +27,7 @@ export async function* slotsToCatchUp(
   const end = missedUntil({ now, graceMs })
   const schedules = parseSchedules(known)
   const due = dueKeys([{ task: known.task, schedules, gaps: gapsOf(known) }], since, Math.min(until, end))
-  // What a later run did needs the whole rows.
+  // The whole rows are needed to see what a later run did.
   const of = factsOf(known.task, known, now)
   const ranges = since < of.rangesUntil ? await laterRanges(of, until, (query) => readHistory(query, deps)) : null
   const range = { since, until }

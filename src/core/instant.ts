@@ -38,7 +38,7 @@ export function parseLocal(text: string): number | null {
   return parseUtc(`${text.replace(' ', 'T')}Z`)
 }
 
-/** Reads `2026-11-24T03:00:00Z`. Null: another form, or not valid. A listing reads so many that it must be cheap. */
+/** Reads `2026-11-24T03:00:00Z`. Null: another form, or not valid. It must be cheap, because a listing reads many. */
 export function parseUtcSeconds(text: string): Instant | null {
   return UTC_SECONDS.test(text) ? parseUtc(text) : null
 }

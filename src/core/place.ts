@@ -30,7 +30,7 @@ export interface KubernetesFacts {
   readonly container?: string
 }
 
-/** What tells two batches of one name apart: a task definition or a CronJob, and where that is. */
+/** Distinguishes two batches of one name: a task definition or a CronJob, and where that is. */
 export interface PlaceParts extends Partial<Pick<KubernetesFacts, 'clusterId' | 'namespace' | 'cronJob'>> {
   /** The task definition of ECS, without its revision. */
   readonly family?: string

@@ -92,7 +92,7 @@ export interface Ending {
   /** The report of the batch. Left out: it reported nothing, or its report is not among the newest that are kept. */
   readonly report?: string
   /**
-   * The slot because of which it never started: it waited for that one until it was given up, or that is a later slot of its
+   * The slot that kept it from starting: it waited for that one until it was given up, or that is a later slot of its
    * task whose run has this one in its range. Left out: there is none.
    */
   readonly blockedBy?: Key

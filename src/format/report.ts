@@ -30,7 +30,7 @@ export const CLASS_WORDS: Readonly<Record<SlotClass, string>> = {
 }
 export const SLOT_CLASSES = keysOf(CLASS_WORDS)
 const OF_COMPLETED = ['inTime', 'completed', 'covered', 'unusual', 'late', 'marked'] as const satisfies SlotClass[]
-/** The classes of a slot of which nothing more is to be said. */
+/** The classes of a slot that needs no further words. */
 const CALM: ReadonlySet<SlotClass> = new Set(['inTime', 'completed', 'covered'])
 
 const REPORT_COUNTS = ['due', ...SLOT_CLASSES, 'repaired', 'duplicates', 'refused'] as const

@@ -90,7 +90,7 @@ export function commandWork(
     )
     const { outcome } = end
     const written = files?.end()
-    // A batch that the system did not start cannot say why, so the row keeps the reason in the place of its report.
+    // A batch that the system did not start cannot say why, so the row keeps the reason instead of its report.
     if (outcome === 'notStarted' && end.exitCode !== undefined) {
       const { detail, ...others } = end
       return { ...others, outcome, ...defined({ report: reportOfValue(detail) }) }

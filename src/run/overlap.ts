@@ -90,7 +90,7 @@ function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: Lo
 /** A run looks at this many slots before its own. Those that wait follow each other. */
 const WAITING_ROWS = 10
 
-/** Of the slots that wait for the lock, the oldest goes first. One that waits for something else keeps no other from running. */
+/** The oldest slot that waits for the lock goes first. One that waits for something else keeps no other from running. */
 function waitingLook({ task, slot }: PendingRow, { skewMs }: Pick<Settings, 'skewMs'>, io: OverlapLockIo): LookAround {
   return async (ask) => {
     const askedAt = io.clock.now()
@@ -154,7 +154,7 @@ type OverlapLockIo = Pick<RunIo, 'store' | 'clock' | 'random' | 'findSurvivor'>
 
 /**
  * Takes the overlap lock for the slot of `row`, or keeps it. It always writes, because a read would not fence a write of
- * another slot that is on its way: a run that takes the lock later reads the row of this run after that write. Null: this slot has it.
+ * another slot that is on its way. A run that takes the lock later reads this row after that write. Null: this slot has it.
  */
 export async function takeOverlapLock(
   { task, slot, owner }: Row,

@@ -17,7 +17,7 @@ export function columnReader(parse: (column: unknown) => unknown) {
   const fieldsIn = (column: unknown, { task, slot }: Columns) =>
     fieldsOf(parse(column), `row ${String(task)} ${String(slot)}`)
 
-  /** The key is that of the columns: whoever may write the rows of one task only could name another one in a document. */
+  /** The key is that of the columns: a user who may write the rows of one task only could name another task in a document. */
   function readRow(columns: Columns): StoredRow {
     const { task, slot, document, notes } = columns
     // We must not use two spreads here, for the reason given in `decodeRow`.

@@ -17,7 +17,7 @@ import {
 } from '../core/task/task-record.ts'
 import type { Instant, Key, Row, ScheduleSpec, Status, StoredRow } from '../core/types.ts'
 
-/** What a judgement needs to know of the task of a slot. It is made once for all of its slots. */
+/** The facts about the task of a slot that a judgement needs. It is made once for all of its slots. */
 export interface TaskFacts {
   readonly task: string
   readonly now: Instant

@@ -76,7 +76,7 @@ export interface JudgedSlot extends SlotInTask {
   readonly remarks: Remarks
   /** The schedule of the slot: its times are shown in the zone of that. */
   readonly schedule: ScheduleSpec
-  /** The slot because of which nothing has started. Left out: there is none. */
+  /** The slot that kept it from starting. Left out: there is none. */
   readonly blockedBy?: Key
   readonly owner?: string
   /** The failed and stale slots in the range of this failed one, the newest first. Left out: none is known. */

@@ -7,7 +7,7 @@ import { decisionSentence, type Sentence } from './sentence.ts'
 import { lookStep, rerunStep, resolveStep, type Step } from './steps.ts'
 import type { StepTarget } from './target.ts'
 
-/** What a remark adds to the words of the situation. */
+/** The words of a remark, added to those of the situation. */
 interface RemarkWords {
   readonly happened: Sentence
   readonly workText?: string
@@ -27,7 +27,7 @@ interface Remark {
   of(found: SlotInTask): FoundRemark | null
 }
 
-/** What may be said of a slot besides its situation. The first one of a slot counts. A new remark is a line here. */
+/** The remarks that a slot may have besides its situation. The first one of a slot counts. A new remark is a line here. */
 export const REMARKS = {
   unusual: {
     kind: 'unusual',

@@ -5,13 +5,13 @@ import { namedSlot } from './found.ts'
 import { isFinding, type JudgedSlot, judge, type TaskFinding } from './judge.ts'
 
 export interface Repair {
-  /** What a check found, before the slot was run again or an operator decided. */
+  /** The finding of a check, before the slot was run again or an operator decided. */
   readonly found: TaskFinding
   /** When that was over. Null: it is not, because the slot runs. */
   readonly endedAt: Instant | null
 }
 
-/** Returns what a check found of a slot that is no finding any more. Null: it has never been one. */
+/** Returns the earlier finding of a slot that needs no attention any more. Null: it has never been one. */
 export function repairOf(one: JudgedSlot): Repair | null {
   const by = one.covering?.by ?? null
   const row = by ?? one.own

@@ -219,7 +219,7 @@ function scopeOf({ store, task, owner, status, until, newMs }: CheckValues, scre
 
 const twinsInto = (twins: Twin[]) => ({ emitTwin: (twin: Twin) => twins.push(twin) })
 
-/** Another account is no mistake of a moment, so it is also found by the exit code. */
+/** Another account is a lasting mistake, so the exit code reports it, too. */
 function warnOfTwins(twins: readonly Twin[], sink: CommandContext['sink']): boolean {
   for (const twin of twins) sink.write(printable(`cronledger: warning: ${twinText(twin)}`))
   return twins.some(({ what }) => what === 'account')

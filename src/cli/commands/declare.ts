@@ -12,7 +12,7 @@ import { defineCommand, isEmptied } from '../options/arguments.ts'
 import { COMMON, type CommandHelp, TASK_CHANGE } from '../options/options.ts'
 import { print } from '../output.ts'
 
-/** Returns the options, of which an empty value removes what is recorded. */
+/** Returns the options whose empty value removes what is recorded. */
 function clearable<Table extends OptionTable>(table: Table): Table {
   const entries = Object.entries(table).map(([name, spec]) => [name, { ...spec, isClearable: true }])
   return Object.fromEntries(entries)

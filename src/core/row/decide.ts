@@ -189,9 +189,9 @@ export interface ResolveFacts {
 
 /**
  * A running attempt reports its own end, unless the operator knows that its run has ended. A completed slot stays completed,
- * but a force can run it again, and an operator who has looked at it may say so, once for each success: that settles what
- * `check` reports of it, also a run of the future by a host with a wrong clock. A slot that is not due can only be skipped:
- * otherwise its batch would never run, and no audit would tell.
+ * but a force can run it again. An operator who has looked at it may say so, once for each success. That settles what `check`
+ * reports of it, also a run of the future by a host with a wrong clock. A slot that is not due can only be skipped: otherwise
+ * its batch would never run, and no audit would report that.
  */
 export function decideResolution(
   found: StoredRow | null,

@@ -3,7 +3,7 @@ import type { Host, Place, Rejection, Row } from '../types.ts'
 import { decidingAttempt } from './decide.ts'
 import { keptRejections } from './rejections.ts'
 
-/** What tells two batches of one name apart, the gravest first. Only the ARN of an ECS task has the first two. */
+/** The differences between two batches of one name, the most serious first. Only the ARN of an ECS task has the first two. */
 const PARTS = ['account', 'cluster', 'clusterId', 'namespace', 'family', 'cronJob'] as const
 type Parts = { readonly [Part in (typeof PARTS)[number]]?: string | undefined }
 

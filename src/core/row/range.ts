@@ -119,7 +119,7 @@ export function collectRanges(settings: RangeSettings) {
       const done = later.find(({ kind, at }) => kind === 'done' && at > decision.decidedAt)
       if (done !== undefined) return { kind: 'done', by: done.by }
       if (decision.kind === 'skipped') return null
-      // Of several that failed, the last one has the slots of the others in its range, too.
+      // If several failed, the last one has the slots of the others in its range, too.
       const open = later.find(({ kind }) => kind === 'running') ?? later.findLast(({ kind }) => kind !== 'done')
       if (open !== undefined) return { kind: open.kind, by: open.by }
       const isUnknown = slot < rangesUntil && (!isWhole || unread.some((one) => one > slot))

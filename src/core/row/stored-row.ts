@@ -226,10 +226,7 @@ const OWNED = formOf<Omit<UncheckedRow, keyof Key | 'rejections'>>({
 /** Members of the rows of an earlier version, in which a run recorded each missed slot whose work it did. */
 const COVER_FIELDS = ['coveredBy', 'covers'] as const
 
-/**
- * Returns a row as a run of this version would have written it: a slot that is covered has no row of its own that says
- * anything, and its covering slot has a range.
- */
+/** Returns a row of an earlier version as this one writes it: a covering slot has a range, and a covered one is not skipped. */
 function withoutCover(row: UncheckedRow, fields: Fields): UncheckedRow {
   const covers = optional(fields, 'covers', (own, name) => object(own, name))
   const since = covers && optional(covers, 'since', instant)

@@ -48,9 +48,9 @@ export interface DueKey extends Key {
  * Yields the slots of several tasks that were due in `[since, until)`, the newest first, each under the schedule that was in
  * force then, without those in a gap, and usually without optional slots. Memory holds one slot of each task.
  *
- * The old schedule was certainly in force up to the last slot that ran under it (`after`), and the new one from the first
- * slot that ran under it (`since`). Each slot between them that one of the two has is in doubt, because triggers around the
- * change may have been lost, unless an operator declared the change, or a switch at one moment explains that nothing ran.
+ * The old schedule was certainly in force up to the last slot that ran under it (`after`), and the new one from the first slot
+ * that ran under it (`since`). Each slot between them that one of the two has is in doubt, because triggers around the change
+ * may have been lost. It is not, if an operator declared the change, or if a switch at one moment explains that nothing ran.
  */
 export function* dueKeys(tasks: readonly TaskInForce[], since: Instant, until: Instant): Generator<DueKey, void> {
   let open = tasks.map((task) => {

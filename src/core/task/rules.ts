@@ -133,7 +133,7 @@ function measured(row: Row, name: string): Fact | undefined {
   return name === 'duration' ? ranMsOf(success) : factOf(batchReport(success), name)
 }
 
-/** A run that did the work of several slots may take longer and report more, and says nothing of what is usual. */
+/** A run that did the work of several slots may take longer and report more, so it does not count for the usual value. */
 function usualValues(name: string, older: readonly Row[], countSlots: CountSlots): readonly number[] {
   const comparable = older.filter((one) => countSlots(one, 2) === 1)
   return numbersOf(name, comparable).slice(0, MOST_USUAL)
@@ -165,7 +165,7 @@ export function paceOf(rows: readonly Row[], countSlots: CountSlots): Pace {
   return { durationsMs: numbersOf('duration', rows), usualMs: usual && Math.round(usual) }
 }
 
-/** Returns whether these rows, the newest first, give the pace of a task whatever the rows before them are. */
+/** Returns whether these rows, the newest first, are enough for the pace of a task. */
 export function isPaceKnown(rows: readonly Row[], countSlots: CountSlots): boolean {
   return valuesOfPace(rows, countSlots).length === MOST_USUAL
 }

@@ -95,8 +95,8 @@ export function explainSwitch(from: Schedule, to: Schedule, at: Instant): Explai
 }
 
 /**
- * Returns whether nothing is missing between `after`, the last slot that ran under the old schedule, and `until`, the first
- * one under the new: each schedule has at most one slot between them, a switch at one moment explains that neither ran, and no
+ * Returns whether nothing is missing between `after`, the last slot that ran under the old schedule, and `until`, the first one
+ * under the new. Then each schedule has at most one slot between them, and a switch at one moment explains that neither ran. No
  * day, week, month or year has fewer runs than under each of the two schedules.
  */
 export function isPlainSwitch(from: Schedule, to: Schedule, after: Instant, until: Instant): boolean {

@@ -29,9 +29,9 @@ export function readableSchedules(schedules: Schedules, emitProblem = (_problem:
 }
 
 /**
- * Returns the slot that the operator means: that of the schedule in force then, or else of the latest schedule that has it.
- * A date and a local time are less exact than an instant: if the schedule in force on that day has several slots for them,
- * or none on the date, the operator did not mean a slot of another one. Throws the usage error of the latest schedule.
+ * Returns the slot that the operator means: that of the schedule in force then, or else of the latest schedule that has it. If
+ * the schedule in force on that day has several slots for a date or a local time, or none on the date, the operator did not
+ * mean a slot of another schedule. Throws the usage error of the latest schedule.
  */
 export function parseSlotBySchedules(
   schedules: Schedules,

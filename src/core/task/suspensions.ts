@@ -11,9 +11,8 @@ export function endsAfter({ from, until }: Suspension, instant: Instant): boolea
 }
 
 /**
- * Returns the pause in which a scheduled trigger starts nothing: it covers the slot, or it has begun and the slot is earlier,
- * because an operator who pauses a task expects that nothing starts from now on. The clock of the operator may be ahead by
- * `skewMs`.
+ * Returns the pause in which a scheduled trigger starts nothing: it covers the slot, or it has begun and the slot is earlier.
+ * An operator who pauses a task expects that nothing starts from now on. The clock of the operator may be ahead by `skewMs`.
  */
 export function pauseFor(
   { pauses }: Pick<TaskRecord, 'pauses'>,

@@ -162,7 +162,7 @@ export interface TaskRecord {
   readonly place: Place | null
   /** The slot of the run that stated `place`. Null: no run has had one. */
   readonly placeSince: Instant | null
-  /** Oldest first. Left out: none is known. What the first run stated is none. */
+  /** Oldest first. Left out: none is known. The statements of the first run are not a change. */
   readonly changes?: readonly RecordChange[]
 }
 

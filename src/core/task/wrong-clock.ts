@@ -8,7 +8,7 @@ import type { TaskRecord } from './task-record.ts'
 
 // A host whose clock is ahead runs a slot of the future, and records it. No other host could have run that slot yet.
 
-/** There was no cronledger before this, so a clock that shows an earlier time is wrong. */
+/** cronledger is not older than this, so a clock that shows an earlier time is wrong. */
 const EARLIEST_RUN = Date.UTC(2025, 0, 1)
 
 /** Returns the latest slot that a host may run now, if its clock is right within the skew. */

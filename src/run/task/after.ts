@@ -67,7 +67,7 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<D
   return null
 }
 
-/** Returns where the range begins, as far as it is known while the run waits. Null: it has none, or there is no success. */
+/** Returns where the range begins, if that is known while the run waits. Null: it has none, or there is no success. */
 async function rangeStart(row: PendingRow, { request, settings, io, halt }: ClaimedSlot): Promise<Instant | null> {
   if (!settings.sinceLastSuccess) return null
   const own = rowBefore(row, request.trigger, io.clock.now())

@@ -16,7 +16,7 @@ import {
   upstreamOf,
 } from './upstream.ts'
 
-// What a run comes after (`--after`) is read before its claim, so that a mistake leaves nothing in the ledger.
+// The tasks of `--after` are read before the claim, so that a mistake leaves nothing in the ledger.
 
 /** Each read listens to the stop, and Node warns of more than 10 listeners. */
 const READS_AT_ONCE = 4

@@ -159,8 +159,8 @@ async function withLastSlot(
 }
 
 /**
- * Returns the newest slot before `before` for which a scheduler started a run under the schedule in force then: not a forced
- * run, which may be of an old schedule, and not a catch-up. Null: not among the newest rows. Throws `LedgerError`.
+ * Returns the newest slot before `before` for which a scheduler started a run under the schedule in force then. A forced run
+ * may be of an old schedule, so neither that nor a catch-up counts. Null: not among the newest rows. Throws `LedgerError`.
  */
 export async function findLastSlot(
   { task, schedules, before }: { readonly task: string; readonly schedules: Schedules; readonly before: Instant },

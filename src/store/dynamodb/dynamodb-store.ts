@@ -67,7 +67,7 @@ export function openDynamoStore(options: DynamoOptions): Store {
 
 /** The waits after a denial of the first request. IAM makes a new policy known everywhere within some seconds. */
 const NEW_POLICY_WAITS_MS = [500, 1_000, 2_000]
-/** A stack starts a task with a role that it has just made. Nobody waits for the answer, so these are a minute. */
+/** A stack starts a task with a role that it has just made. No run waits for the answer, so these are a minute. */
 const NEW_ROLE_WAITS_MS = [...NEW_POLICY_WAITS_MS, ...Array<number>(14).fill(4_000)]
 
 /** Repeats the first request while it is denied, because the role or its permissions may be a few seconds old. */

@@ -30,7 +30,7 @@ const THROTTLED_NAMES = /Throttl|ThroughputExceeded|RequestLimitExceeded/
 const NOT_CONNECTED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH/
 const NOT_CONNECTED_IN_TIME = /did not establish a connection/
 
-/** Returns whether the error of one try says that it was not sent because there was no connection. */
+/** Returns whether the error of one try says that it was not sent, because the connection failed. */
 export function isNotConnected(error: unknown): boolean {
   return NOT_CONNECTED.test(errorCode(error) ?? '') || NOT_CONNECTED_IN_TIME.test(firstLine(error))
 }

@@ -27,7 +27,7 @@ export interface PostgresAddress {
 
 type ConnectionSettings = Partial<Record<keyof typeof CONNECTION_VARIABLES, string | undefined>>
 
-/** PostgreSQL accepts no NUL. A control character or `decoded` bytes that are no text come from a mistyped `%`. */
+/** PostgreSQL accepts no NUL. A control character or `decoded` bytes that are not valid text come from a mistyped `%`. */
 const UNREADABLE = /[\p{Cc}\ufffd]/u
 
 /** A name that needs no quotes in SQL, so that what an administrator types means the same table. */

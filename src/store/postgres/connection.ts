@@ -34,8 +34,8 @@ export interface Postgres {
 }
 
 /**
- * A connection whose errors are those of the request on it, or of the next one. Any other way would end this process, and its
- * batch would run on alone:
+ * A connection whose errors are those of the request on it, or of the next one. Otherwise an error would end this process, and
+ * its batch would run on alone:
  *
  * - The pool has no listener in the moment of a checkout, in which the server may say that it shuts down.
  * - The parser throws at an answer that it does not know, such as a request for Kerberos, or that is damaged.

@@ -222,7 +222,7 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
             )
           : await postgres.ask('a write', sql.updateEntry, [task, kind, version, text, expected], call)
       if (written.length > 0) return 'ok'
-      // What the caller reads now may be its own write, so it must be on the standby.
+      // The caller may now read its own write, so that must be on the standby.
       await postgres.ask('a write', sql.confirm, [task, kind], call)
       return 'conflict'
     },

@@ -4,7 +4,7 @@ import type { CommandWords, PlaceCommands } from '../command.ts'
 import { ECS_COMMANDS, type EcsPlace } from './ecs.ts'
 import { KUBERNETES_COMMANDS } from './kubernetes.ts'
 
-/** What the commands need to know of a place. */
+/** The facts about a place that the commands need. */
 export type CommandPlace = EcsPlace | Exclude<Place, { kind: 'ecs' }>
 
 export const PLACES: { readonly [Kind in CommandPlace['kind']]: PlaceCommands<Extract<CommandPlace, { kind: Kind }>> } =

@@ -45,7 +45,7 @@ interface ScriptValues {
 
 /** The work of a stale slot may be done, so it is run only if the operator names its status. */
 const USUAL = ['missed', 'failed'] as const satisfies readonly Rerunnable[]
-/** What the script lists in comments, with the steps for each: the operator must look at the data first. */
+/** The slots that the script lists in comments, with the steps for each: the operator must look at the data first. */
 const LOOKED_AT_FIRST: readonly Selectable[] = ['stale', ...keysOf(REMARKS)]
 /** A longer script is too long to paste. */
 const MAX_SLOTS = 10_000
