@@ -53,20 +53,6 @@ export function stepJson({ what, command, note }: Step) {
   return { what, command: commandText(command), ...(note !== undefined && { note }) }
 }
 
-export function ownerLines(owner: string | undefined): readonly string[] {
-  return owner === undefined ? [] : [`  owner: ${owner}`]
-}
-
-/** Returns the steps as lines with the commands below each other. The owner and the caution come first. */
-export function ownedSteps(
-  owner: string | undefined,
-  steps: readonly Step[] = [],
-  caution: string | null = null,
-): readonly string[] {
-  if (steps.length === 0) return []
-  return [...ownerLines(owner), ...(caution === null ? [] : [`  ${caution}`]), ...stepLines(steps)]
-}
-
 export function stepLines(steps: readonly Step[]): readonly string[] {
   const width = Math.max(0, ...steps.map(({ what }) => what.length + 1))
   return [

@@ -1,7 +1,10 @@
 import stringWidth from 'string-width'
 import { isKeyOf } from '../core/objects.ts'
 import type { Status } from '../core/types.ts'
+import type { CommandWords } from '../verdict/command.ts'
 import type { SlotMark } from '../verdict/judge.ts'
+import type { Step } from '../verdict/steps.ts'
+import { commandParts, stepLines } from './command-line.ts'
 import { printable } from './text.ts'
 
 export interface Screen {
@@ -93,6 +96,38 @@ export function brokenLines(
     else lines.push(`${lines.pop()}${joint}`, `${indent}  ${word}`)
   }
   return lines
+}
+
+/** Returns the text, after a label that the later lines leave free. */
+export function hangingLines(label: string, text: string, columns: number | null): readonly string[] {
+  const lines = brokenLines(printable(text).split(' '), columns && columns - label.length)
+  return lines.map((line, index) => (index === 0 ? label : ' '.repeat(label.length)) + line)
+}
+
+/** Returns the steps after the owner and the cautions. If a line is too wide, each command begins on a line of its own. */
+export function stepsOnScreen(
+  owner: string | undefined,
+  cautions: readonly string[],
+  steps: readonly Step[],
+  columns: number | null,
+): readonly string[] {
+  const texts = (some: readonly string[]) =>
+    some.flatMap((text) => brokenLines(printable(text).split(' '), columns, '  '))
+  const lines = stepLines(steps).map(printable)
+  const isNarrow = columns !== null && widthOf(lines) > columns
+  return [
+    ...texts([...(owner === undefined ? [] : [`owner: ${owner}`]), ...cautions]),
+    ...(isNarrow
+      ? [
+          ...steps.flatMap(({ what, command }) => [`  ${printable(what)}:`, ...commandLines(command, columns, '    ')]),
+          ...texts(steps.flatMap(({ note }) => note ?? [])),
+        ]
+      : lines),
+  ]
+}
+
+export function commandLines(command: CommandWords, columns: number, indent: string): readonly string[] {
+  return brokenLines(commandParts(command).map(printable), columns, indent, ' \\')
 }
 
 export function widthOf(texts: readonly string[]): number {

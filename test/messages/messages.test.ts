@@ -211,16 +211,21 @@ function findings(more: Parameters<typeof judgedAt>[2] = {}): readonly TaskFindi
 
 const CHECKED = 'dynamodb:cronledger'
 
-/** Each finding alone, and an outage of three tasks. */
+/** Each finding alone, an outage of three tasks, and two findings on a narrow screen. */
 function incidentSamples(): readonly string[] {
-  const linesOf = (found: readonly TaskFinding[]) => {
+  const linesOf = (found: readonly TaskFinding[], columns: number | null = null) => {
     const { add, incidents } = collectIncidents()
     for (const one of found) add(one)
-    return incidentLines(incidents(), { columns: null, color: false }, LATER)
+    return incidentLines(incidents(), { columns, color: false }, LATER)
   }
+  const unusual = findingAt(rowWith({ ending: SUCCEEDED }), { ...EXPECT, task: 'import' })
   const isFull = rowWith({ ending: { ...FAILED, report: 'disk full' } })
   const outage = [...['etl', 'pay'].map((task) => findingAt(null, { task })), findingAt(isFull, { task: 'sync' })]
-  return [...findings().flatMap((found) => linesOf([found])), ...linesOf([...outage, ...findings().slice(-1)])]
+  return [
+    ...findings().flatMap((found) => linesOf([found])),
+    ...linesOf([...outage, ...findings().slice(-1)]),
+    ...linesOf([unusual, findingAt(isFull)], 60),
+  ]
 }
 
 function checkLines(): readonly string[] {

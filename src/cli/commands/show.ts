@@ -20,7 +20,7 @@ import { newestRowOf, recordOf, type TaskReading } from '../lookup.ts'
 import { defineCommand } from '../options/arguments.ts'
 import { formatOf } from '../options/format.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
-import { print } from '../output.ts'
+import { print, screenOf } from '../output.ts'
 
 const help = {
   name: 'show',
@@ -41,7 +41,7 @@ const help = {
   notes: `Exit codes: 0, ${EXIT.noRow} if nothing is recorded for the slot, otherwise as in run.`,
 } as const satisfies CommandHelp
 
-export const show = defineCommand(help, async (values, { argv, sink }) => {
+export const show = defineCommand(help, async (values, { argv, env, sink }) => {
   const { store, task, slot: reference = help.options.slot.default, ledgerTimeoutMs } = values
   const isJson = formatOf(values, argv, help.options.format.default) === 'json'
   const ledger = createLedger({ store })
@@ -66,7 +66,7 @@ export const show = defineCommand(help, async (values, { argv, sink }) => {
   const before = { until: new Date(slot), limit: LOOKED_AT }
   const older = of.rules === null ? [] : await readableRows(ledger.history({ ...reading, ...before }))
   const shown = shownSlot(await judgeNamed(slot, row, of, history, older), store)
-  await print(isJson ? showJson(shown) : showText(shown))
+  await print(isJson ? showJson(shown) : showText(shown, screenOf(env).columns))
   return row === null ? EXIT.noRow : EXIT.ok
 })
 

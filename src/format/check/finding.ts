@@ -1,6 +1,6 @@
 import { elapsed, formatDuration } from '../../core/duration.ts'
 import { formatInstant } from '../../core/instant.ts'
-import { defined } from '../../core/objects.ts'
+import { defined, isKeyOf } from '../../core/objects.ts'
 import { attemptCount } from '../../core/row/attempts.ts'
 import { decidingAttempt } from '../../core/row/decide.ts'
 import { reportMembers } from '../../core/row/report.ts'
@@ -10,7 +10,7 @@ import type { Instant, Row } from '../../core/types.ts'
 import { causeText } from '../../verdict/endings.ts'
 import type { Incident } from '../../verdict/incidents.ts'
 import { FINDINGS, type FindingKind, type JudgedSlot, type TaskFinding } from '../../verdict/judge.ts'
-import { type Verdict, verdictOf } from '../../verdict/verdict.ts'
+import { targetOfSlot, type Verdict, verdictOf } from '../../verdict/verdict.ts'
 import { zonedTime } from '../local-time.ts'
 import type { LogObject } from '../log/log.ts'
 import { doubtJson } from '../slot/row.ts'
@@ -86,15 +86,19 @@ function messageOf({ slot, schedule, kind }: TaskFinding, { happened }: Verdict)
   return `${zonedTime(slot, schedule.zone)} ${FINDINGS[kind].words}: ${sentenceText(happened, slot, schedule.zone)}`
 }
 
-/** Returns why a slot was found, in a few words: what the batch reported of its failure, or what happened by its event. */
+/** Returns why a slot was found, in a few words: as below, or what happened by its event. */
 export function findingCause(found: TaskFinding, { happened }: LogObject): string {
-  return whyFailed(found) ?? String(happened)
+  return whyFound(found) ?? String(happened)
 }
 
-/** Returns why the slot of a finding failed. Null: it did not fail. */
-export function whyFailed({ kind, own }: TaskFinding): string | null {
+/** Returns why a slot failed, or what is unusual or late about it. Null: it is something else. */
+export function whyFound(found: TaskFinding): string | null {
+  const { kind, own, slot, schedule, remarks } = found
   const attempt = kind === 'failed' && own !== null ? decidingAttempt(own) : undefined
-  return attempt?.phase === 'ended' ? causeText(attempt) : null
+  if (attempt?.phase === 'ended') return causeText(attempt)
+  const remark = isKeyOf(kind, remarks) ? remarks[kind] : undefined
+  const said = remark && sentenceText(remark.words(targetOfSlot(found, '')).happened, slot, schedule.zone)
+  return said?.replace(/^(, but |, which is |\. )/, '') ?? null
 }
 
 /** Returns what a finding in JSON says of the incident that it belongs to. */

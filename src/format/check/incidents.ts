@@ -17,7 +17,7 @@ import {
   YELLOW,
 } from '../table.ts'
 import { counted, printable } from '../text.ts'
-import { countsText, findingDetail, whyFailed } from './finding.ts'
+import { countsText, findingDetail, whyFound } from './finding.ts'
 
 const COLORS: Readonly<Record<IncidentCause, number>> = {
   broken: RED,
@@ -93,12 +93,21 @@ interface Alike {
   readonly tasks: readonly IncidentTask[]
 }
 
-/** An incident of several tasks has a title and a line for each task. All others come last, with their newest slot. */
-export function incidentLines(incidents: readonly Incident[], screen: Screen, now: Instant): readonly string[] {
+/**
+ * An incident of several tasks has a title and a line for each task. All others come last, with their newest slot.
+ * `isOfOwner`: the reader has asked for an owner, so one that all tasks have is not said again.
+ */
+export function incidentLines(
+  incidents: readonly Incident[],
+  screen: Screen,
+  now: Instant,
+  isOfOwner = false,
+): readonly string[] {
   const rows = incidents.flatMap((incident) => incident.tasks.map((own) => ({ incident, own })))
+  const isKnown = isOfOwner && new Set(rows.map(({ own }) => own.owner)).size === 1
   if (rows.length > MOST_ROWS) return foldedLines(rows, screen, now)
   const indent = incidents.some(isShared) ? '  ' : ''
-  const cells = rows.map((row) => cellsOf(row, now))
+  const cells = rows.map((row) => cellsOf(row, now).slice(0, isKnown ? OWNER_CELL : undefined))
   const lines = alignedLines(cells, narrower(screen, indent), [3, 0, 1])
   return rows.flatMap(({ incident, own }, index) => {
     const line = `${indent}${lines[index]}`
@@ -112,9 +121,11 @@ export function incidentLines(incidents: readonly Incident[], screen: Screen, no
           : [detailLine(own, `${indent}  `, screen)]
       return [...(isFirst ? [...space, OTHERS] : []), line, ...detail]
     }
-    const facts = incidentFacts(incident).flatMap((text) => wholeLines(text, screen))
+    const facts = incidentFacts(isKnown ? { ...incident, owners: new Map() } : incident)
     return [
-      ...(incident === before ? [] : [...space, titleLine(incident, screen, now), ...facts]),
+      ...(incident === before
+        ? []
+        : [...space, titleLine(incident, screen, now), ...facts.flatMap((text) => wholeLines(text, screen))]),
       line,
       ...failureLines({ incident, own }, `${indent}  `, screen),
     ]
@@ -164,7 +175,7 @@ function ownerLine(found: readonly FoundTask[], { columns, color }: Screen): str
 /** Returns the rows of an owner, those of the most tasks first. */
 function alikeOf(found: readonly FoundTask[]): readonly Alike[] {
   const likeness = ({ incident, own: { counts, blockedBy, newest } }: FoundTask) =>
-    JSON.stringify([incident.cause, [...counts.keys()], blockedBy, isShared(incident) ? null : whyFailed(newest)])
+    JSON.stringify([incident.cause, [...counts.keys()], blockedBy, isOutage(incident) ? null : whyFound(newest)])
   return [...groupedBy(found, likeness).values()]
     .flatMap(([first, ...others]) =>
       first === undefined ? [] : { first, tasks: [first, ...others].map(({ own }) => own) },
@@ -219,16 +230,16 @@ function whenOf({ first: { incident, own }, tasks }: Alike, now: Instant): strin
 function reasonLines({ first: { incident, own }, tasks }: Alike, screen: Screen): readonly string[] {
   const { blockedBy, newest } = own
   if (blockedBy !== undefined) return [cutLine(waitText(newest, blockedBy), screen, REASON_INDENT)]
-  if (isShared(incident)) return tasks.length === 1 ? failureLines({ incident, own }, REASON_INDENT, screen) : []
+  if (isOutage(incident)) return tasks.length === 1 ? failureLines({ incident, own }, REASON_INDENT, screen) : []
   if (newest.kind === 'missed') return []
-  const reason = whyFailed(newest)
+  const reason = whyFound(newest)
   if (reason !== null) return [cutLine(latest(own, reason), screen, REASON_INDENT)]
   return tasks.length === 1 ? [detailLine(own, REASON_INDENT, screen)] : []
 }
 
 /** Returns why a task of a shared incident failed, unless the incident says what most failures say. */
 function failureLines({ incident, own }: FoundTask, indent: string, screen: Screen): readonly string[] {
-  const reason = incident.says === null && own.blockedBy === undefined ? whyFailed(own.newest) : null
+  const reason = incident.says === null && own.blockedBy === undefined ? whyFound(own.newest) : null
   return reason === null ? [] : [cutLine(latest(own, reason), screen, indent)]
 }
 
@@ -257,6 +268,13 @@ function isShared({ tasks }: Incident): boolean {
   return tasks.length > 1
 }
 
+/** Its title says what most of its failures report. */
+function isOutage(incident: Incident): boolean {
+  return isShared(incident) && incident.cause === 'broken'
+}
+
+const OWNER_CELL = 3
+
 function cellsOf({ own, incident }: FoundTask, now: Instant) {
   const { task, counts, blockedBy, newest, owner = '' } = own
   const blocked = blockedBy === undefined ? '' : `, ${waitText(newest, blockedBy)}`
@@ -270,7 +288,7 @@ function cellsOf({ own, incident }: FoundTask, now: Instant) {
 
 /** Why it failed is what a narrow screen has room for. */
 function detailLine(own: IncidentTask, indent: string, screen: Screen): string {
-  const [line, brief] = [findingDetail(own.newest), whyFailed(own.newest)].map(
+  const [line, brief] = [findingDetail(own.newest), whyFound(own.newest)].map(
     (text) => text && `${indent}${printable(latest(own, text))}`,
   )
   const isWide = screen.columns !== null && widthOf([line ?? '']) > screen.columns

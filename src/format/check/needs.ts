@@ -1,6 +1,5 @@
 import { keysOf } from '../../core/objects.ts'
 import { failedCaution, STALE_SLOTS_CAUTION } from '../../verdict/cautions.ts'
-import type { CommandWords } from '../../verdict/command.ts'
 import type { FindingKind, TaskFinding } from '../../verdict/judge.ts'
 import { REMARKS } from '../../verdict/remarks.ts'
 import {
@@ -16,9 +15,9 @@ import {
 import type { StepTarget } from '../../verdict/target.ts'
 import { depthOf } from '../../verdict/upstream.ts'
 import { targetOfSlot, verdictOf } from '../../verdict/verdict.ts'
-import { commandParts, commandText, ownerLines, stepLines } from '../command-line.ts'
+import { commandText } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
-import { brokenLines, widthOf } from '../table.ts'
+import { commandLines, stepsOnScreen, widthOf } from '../table.ts'
 import { printable } from '../text.ts'
 import { isSameDoubt } from './finding.ts'
 
@@ -206,25 +205,8 @@ export function needsLines(needs: NeedsOfTasks, store: string, columns: number |
   return needsOf(needs, store).flatMap(({ task, owner, cautions, steps }) => [
     '',
     printable(`${task}:`),
-    ...[...ownerLines(owner), ...cautions.map((text) => `  ${text}`)].flatMap((text) =>
-      brokenLines(printable(text.trimStart()).split(' '), columns, '  '),
-    ),
-    ...stepsOnScreen(steps, columns),
+    ...stepsOnScreen(owner, cautions, steps, columns),
   ])
-}
-
-/** If a line is wider than the screen, each command begins on a line of its own. */
-function stepsOnScreen(steps: readonly Step[], columns: number | null): readonly string[] {
-  const lines = stepLines(steps).map(printable)
-  if (columns === null || widthOf(lines) <= columns) return lines
-  return [
-    ...steps.flatMap(({ what, command }) => [`  ${printable(what)}:`, ...commandLines(command, columns, '    ')]),
-    ...steps.flatMap(({ note }) => (note === undefined ? [] : brokenLines(printable(note).split(' '), columns, '  '))),
-  ]
-}
-
-function commandLines(command: CommandWords, columns: number, indent: string): readonly string[] {
-  return brokenLines(commandParts(command).map(printable), columns, indent, ' \\')
 }
 
 /** What the operator asked the check for: the command that repairs it must not run anything else. */

@@ -13,7 +13,7 @@ import { scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
 import { missingSentence, verdictOfUpstream } from '../../verdict/upstream.ts'
 import type { EventVerdict } from '../../verdict/verdict.ts'
-import { ownedSteps, stepJson, stepLines } from '../command-line.ts'
+import { stepJson, stepLines } from '../command-line.ts'
 import { zonedTime } from '../local-time.ts'
 import { counted, OPERATING_GUIDE, printable, safeJson } from '../text.ts'
 import { sentenceText } from '../verdict.ts'
@@ -50,7 +50,8 @@ export function logLine(
   const { task, window, schedule } = context
   if (format === 'quiet' && entry.level !== 'error') return null
   const line = `cronledger: ${task} ${zonedTime(window.slot, schedule.zone)}: ${entry.message}`
-  const steps = ownedSteps(context.owner, neededSteps(entry.steps ?? []))
+  const needed = stepLines(neededSteps(entry.steps ?? []))
+  const steps = needed.length === 0 || context.owner === undefined ? needed : [`  owner: ${context.owner}`, ...needed]
   const guide = steps.length > 0 && entry.level === 'error' ? [`  guide: ${OPERATING_GUIDE}`] : []
   return [line, ...steps, ...stepLines(startedByHandSteps(event, context)), ...guide].map(printable).join('\n')
 }

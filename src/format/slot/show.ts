@@ -10,8 +10,8 @@ import { type Sentence, scheduleText } from '../../verdict/sentence.ts'
 import { neededSteps } from '../../verdict/steps.ts'
 import type { StepTarget } from '../../verdict/target.ts'
 import { targetOfSlot, type Verdict, verdictOf } from '../../verdict/verdict.ts'
-import { ownedSteps } from '../command-line.ts'
 import { localTimeIn, zonedTime } from '../local-time.ts'
+import { hangingLines, stepsOnScreen } from '../table.ts'
 import { notExpectedText } from '../task/declaration.ts'
 import { printable, safeJson } from '../text.ts'
 import { nextTriggerText, sentenceText, verdictJson } from '../verdict.ts'
@@ -30,20 +30,23 @@ export function shownSlot(one: JudgedSlot, store: string): ShownSlot {
   return { ...one, target, verdict: verdictOf(one, target), found: suspensionOf(one.of.record ?? null, one.slot) }
 }
 
-export function showText(shown: ShownSlot): string {
+/** Lines are broken where the screen ends, except what the batch reported. */
+export function showText(shown: ShownSlot, columns: number | null = null): string {
   const { task, slot, schedule, verdict, owner, own: row } = shown
   const steps = neededSteps(verdict.steps, 'record')
   const lines = [
     // The lines below have local times without a zone. Here is the zone.
     `${task} ${zonedTime(slot, schedule.zone)} (${formatInstant(slot)})`,
-    ...factTable({
+    ...factTable(columns, {
       ...verdictFacts(shown),
       ...(steps.length === 0 && verdict.caution !== null && { caution: verdict.caution }),
       ...(row === null ? absentFacts(shown) : inUtc(slotFacts(row))),
       ...foundFact(shown),
     }),
-    ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row), ...reportLines(row)]),
-    ...(steps.length === 0 ? [] : ['', 'NEXT STEPS', ...ownedSteps(owner, steps, verdict.caution)]),
+    ...(row === null ? [] : ['', 'TIMELINE (UTC)', ...timelineLines(row, columns), ...reportLines(row)]),
+    ...(steps.length === 0
+      ? []
+      : ['', 'NEXT STEPS', ...stepsOnScreen(owner, [verdict.caution ?? []].flat(), steps, columns)]),
   ]
   return lines.map(printable).join('\n')
 }
@@ -79,9 +82,9 @@ function foundFact({ found, schedule }: ShownSlot): Readonly<Record<string, stri
   return found === null ? {} : { 'not expected': notExpectedText(found, schedule.zone) }
 }
 
-function factTable(facts: Readonly<Record<string, string>>): readonly string[] {
+function factTable(columns: number | null, facts: Readonly<Record<string, string>>): readonly string[] {
   const width = Math.max(...Object.keys(facts).map(({ length }) => length))
-  return Object.entries(facts).map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)
+  return Object.entries(facts).flatMap(([name, text]) => hangingLines(`  ${name.padEnd(width)}  `, text, columns))
 }
 
 function inUtc(facts: Readonly<Record<string, Sentence>>): Readonly<Record<string, string>> {
@@ -122,12 +125,14 @@ function checkpointText(checkpoint: string): string {
 /** Up to this many rejected triggers that are alike have lines of their own: a terminal cannot open an entry. */
 const FEW = 3
 
-function timelineLines(row: Row): string[] {
+function timelineLines(row: Row, columns: number | null): readonly string[] {
   const entries = slotTimeline(row).flatMap((entry): readonly TimelineEntry[] =>
     entry.kind === 'rejections' && entry.listed.length <= FEW ? entry.listed : [entry],
   )
   const width = Math.max(0, ...entries.map(({ at }) => formatInstant(at).length))
-  return entries.map((entry) => `${formatInstant(entry.at).padEnd(width)}  ${timelineText(entry)}`)
+  return entries.flatMap((entry) =>
+    hangingLines(`${formatInstant(entry.at).padEnd(width)}  `, timelineText(entry), columns),
+  )
 }
 
 /** The timeline has the last line of a report. Here is the newest one whole, if it has more. */

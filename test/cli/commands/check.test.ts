@@ -255,13 +255,18 @@ describe('an outage of 27 tasks of three teams, and two other problems', () => {
       '    6 tasks  2 to 3 missed each  15:00 to 17:00   p/夜間-0, p/夜間-12, …',
     ])
     expect(lines).toContain('    5 tasks  2 missed each       15:00 and 16:00  n/夜間-11, n/夜間-15, …')
-    expect(lines.slice(-8)).toEqual([
+    expect(lines.slice(-9)).toEqual([
       ...['  No owner · 1 task · 2 slots', '    1 task  2 failed  11-25 21:00 and 22:00 JST  x/late-1'],
       ...['      latest: failed (exit code 3)'],
+      ...['To see all names, add "| cat".'],
       ...['To see what to do about each task, add --commands, or check one task.', GUIDE],
       ...['59 slots need attention: 43 missed, 16 failed', 'To print the script that runs them:', `  ${REPAIR}`],
     ])
     expect((await onScreen(200)).at(-1)).toBe(`To print the script that runs them: ${REPAIR}`)
+    // The reader knows the owner that was asked for.
+    const own = (await onScreen(80, '--owner', 'PAYMENTS')).join('\n')
+    expect(own).toMatch(/^Outage .* · 8 tasks · 17 slots\n {2}all 4 failed \(exit code 3\)\n {2}p\//)
+    expect(own).not.toContain('Payments')
   })
 
   test('through a pipe, each line is whole and has the name of each task', async () => {

@@ -1,5 +1,7 @@
+import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
-import { commandsAt, NIGHTLY, newStore, refused, scratch } from '../../support/cli.ts'
+import { clockAt, commandsAt, NIGHTLY, newStore, refused, scratch } from '../../support/cli.ts'
+import { linesOf, onTerminal } from '../../support/processes/terminal.ts'
 
 const folder = scratch()
 
@@ -88,4 +90,31 @@ test.each([
   expect(ended).toMatchObject({ code: 64, stdout: '' })
   expect(ended.stderr).toBe('cronledger: unknown task: nigthly. Did you mean nightly?\n')
   expect(JSON.parse((await cronledger(['tasks', '--store', store, '--json'])).stdout)).toHaveLength(1)
+})
+
+test('no line of show is wider than the screen, but each of a pipe is whole', async () => {
+  const { show, store } = await ledger()
+  const slot = ['--slot', '2025-11-23T18:00:00Z']
+  await cronledger([
+    'resolve',
+    '--store',
+    store,
+    '--task',
+    'nightly',
+    ...slot,
+    '--state',
+    'completed',
+    '--reason',
+    `looked at ${'all of the data, '.repeat(9)}`,
+  ])
+  const shown = await onTerminal(
+    ['show', '--store', store, '--task', 'nightly', ...slot],
+    clockAt('2026-11-24T18:00:00Z'),
+    80,
+  )
+  const lines = linesOf(shown)
+  expect(lines.filter((line) => stringWidth(line) > 80)).toEqual([])
+  const inPipe = (await show(...slot)).stdout.split('\n')
+  expect(lines.join(' ').replace(/ +/g, ' ')).toBe(inPipe.join(' ').replace(/ +/g, ' '))
+  expect(inPipe.some((line) => line.length > 120)).toBe(true)
 })

@@ -34,18 +34,19 @@ export async function* findingsText(found: AsyncIterable<TaskFinding>, options: 
   }
   const { columns } = screen
   const hasCommands = commands === true || needs.size === 1
-  for (const line of [
-    ...incidentLines(incidents(), screen, now),
-    ...(hasCommands ? needsLines(needs, store, columns) : []),
-  ])
-    yield `${line}\n`
+  const lines = incidentLines(incidents(), screen, now, scope.owner !== undefined)
+  for (const line of [...lines, ...(hasCommands ? needsLines(needs, store, columns) : [])]) yield `${line}\n`
   if (failure !== null) throw failure
   const repair = repairLines(needs, scope, columns)
-  const advice = hasCommands || needs.size === 0 ? [] : [ADVICE]
+  const advice =
+    hasCommands || needs.size === 0 ? [] : [...(lines.some((line) => line.endsWith(MORE)) ? [NAMES] : []), ADVICE]
   const texts = (lines: readonly string[]) => lines.flatMap((line) => brokenLines(line.split(' '), columns))
   const [first, last] = repair.length > 0 ? [advice, repair] : [[], texts(advice)]
   const guide = needs.size === 0 ? [] : ['', ...texts([...first, `Guide: ${OPERATING_GUIDE}`]), '']
   for (const line of [...guide, ...texts([summary()]), ...last]) yield `${line}\n`
 }
 
+/** What ends a line of which names are left out. Through a pipe, none are. */
+const MORE = ', …'
+const NAMES = 'To see all names, add "| cat".'
 const ADVICE = 'To see what to do about each task, add --commands, or check one task.'
