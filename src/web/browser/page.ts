@@ -70,7 +70,12 @@ function isProblem(page: Document): boolean {
 async function refresh(): Promise<string | null> {
   let answer: Document
   try {
-    const response = await fetch(location.href, { cache: 'no-store', signal: AbortSignal.timeout(ANSWER_MS) })
+    const response = await fetch(location.href, {
+      cache: 'no-store',
+      signal: AbortSignal.timeout(ANSWER_MS),
+      // Rows that a page shows must not go away because they are being read again.
+      headers: document.getElementById('partial') === null ? { prefer: 'wait' } : {},
+    })
     answer = new DOMParser().parseFromString(await response.text(), 'text/html')
     // A proxy in front of the server has its own pages.
     if (answer.getElementById('main') === null)

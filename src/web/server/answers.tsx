@@ -11,7 +11,7 @@ import { type Frame, ProblemView, pageText, ZONE_COOKIE } from '../views/frame/d
 import { LedgerHelp } from '../views/frame/missing.tsx'
 import type { Assets } from './assets.ts'
 import type { Reading } from './read/reading.ts'
-import { shareAnswers } from './shared.ts'
+import { shareAnswers, within } from './shared.ts'
 
 export interface AppOptions {
   readonly ledger: Ledger
@@ -19,7 +19,7 @@ export interface AppOptions {
   readonly assets: Assets
   /** The host that the server listens on. The server accepts it as a name of its own. */
   readonly host: string
-  /** For all views of a request in total, and for each request of the findings in the background. */
+  /** For each request to the ledger. */
   readonly ledgerTimeoutMs: number
   readonly clock: Clock
   /** Called with the text of each error that is a bug. */
@@ -30,6 +30,14 @@ export interface AppOptions {
 const VIEWS_AT_A_TIME = 4
 /** How many requests may wait for their view. Further requests are refused, and their pages ask again later. */
 const MAX_WAITING = 32
+
+/** A page may take this many times as long as a request to the ledger. On a busy machine it is slow, though the ledger answers. */
+const LONGEST_PAGE = 10
+/**
+ * How long a request waits for a page that is read in parts. Then it gets what was read, and the reading goes on. A page that
+ * already shows all of its tasks would rather wait longer than show fewer (`Prefer: wait`).
+ */
+const [PART_MS, PREFERRED_MS] = [4_000, 30_000]
 
 /** The time after which a page asks for itself again: while something runs, and while nothing runs. */
 const MOVING_POLL_MS = 5_000
@@ -84,8 +92,15 @@ export function zoneOf(context: Context): string | undefined {
   return zone !== undefined && IANAZone.isValidZone(zone) ? zone : undefined
 }
 
-/** Reads the view that a request asks for, until `untilMs` of the monotonic clock. */
-export type ReadView = (context: Context, untilMs: number) => Promise<View>
+/**
+ * Reads the view that a request asks for, until `untilMs` of the monotonic clock. A view that is read in parts hands over a
+ * function that makes a view of what was read so far.
+ */
+export type ReadView = (
+  context: Context,
+  untilMs: number,
+  handOver: (part: () => Promise<View>) => void,
+) => Promise<View>
 
 export function openReading(options: AppOptions, signal: AbortSignal, zone?: string): Reading {
   const { ledger, clock, ledgerTimeoutMs } = options
@@ -126,6 +141,7 @@ export function openReadings(options: AppOptions) {
 
 export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOptions) {
   const limit = pLimit(VIEWS_AT_A_TIME)
+  const parts = new Map<string, () => Promise<View>>()
   // Only a page is kept after the requests that share it.
   const pageOf = shareAnswers<PageAnswer | 'refused'>(clock, (page) => (page === 'refused' ? 0 : page.costMs))
 
@@ -165,21 +181,31 @@ export function openAnswers({ store, clock, ledgerTimeoutMs, report }: AppOption
     )
   }
 
-  async function make(read: ReadView, context: Context): Promise<PageAnswer | 'refused'> {
+  async function make(read: ReadView, context: Context, key = ''): Promise<PageAnswer | 'refused'> {
     if (limit.pendingCount >= MAX_WAITING) return 'refused'
     return limit(async () => {
       const begunMs = clock.monotonicMs()
-      const view = await read(context, begunMs + ledgerTimeoutMs)
+      const view = await read(context, begunMs + LONGEST_PAGE * ledgerTimeoutMs, (part) => parts.set(key, part))
       return render({ costMs: clock.monotonicMs() - begunMs, ...view }, zoneOf(context))
-    })
+    }).finally(() => parts.delete(key))
+  }
+
+  async function wholeOrPart(context: Context, key: string, answer: Promise<PageAnswer | 'refused'>) {
+    const waitMs = context.req.header('prefer')?.startsWith('wait') ? PREFERRED_MS : PART_MS
+    for (;;) {
+      const page = await within(waitMs, answer, clock)
+      if (page !== null) return page
+      const part = parts.get(key)
+      if (part !== undefined) return render(await part(), zoneOf(context))
+    }
   }
 
   /** Returns a handler that shows a view. Requests for which `keyOf` returns the same key share one page. */
   function show(read: ReadView, keyOf?: (context: Context) => string) {
     return async (context: Context) => {
-      const page = await (keyOf
-        ? pageOf(JSON.stringify([keyOf(context), zoneOf(context)]), () => make(read, context))
-        : make(read, context))
+      const key = keyOf && JSON.stringify([keyOf(context), zoneOf(context)])
+      const answer = key === undefined ? make(read, context) : pageOf(key, () => make(read, context, key))
+      const page = await (key === undefined ? answer : wholeOrPart(context, key, answer))
       return page === 'refused'
         ? problem(context, 'Too many requests', 'The server is busy. The page tries again automatically.', 503)
         : send(context, page)

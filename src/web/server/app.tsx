@@ -28,7 +28,7 @@ import {
 } from './answers.tsx'
 import { isOwnHost } from './guard.ts'
 import { beginNeeds, type NeedsOfAll, readFindings } from './read/needs.ts'
-import { readOverview } from './read/overview.ts'
+import { type ModelWith, readOverview } from './read/overview.ts'
 import type { Reading, ReadTask } from './read/reading.ts'
 import { parseSlot, readSlot } from './read/slot.ts'
 import { readRecent, readTask, readTaskPage } from './read/task.ts'
@@ -118,17 +118,24 @@ function rejectRequest(context: Context, host: string): Response | null {
 type ReadingOf = ReturnType<typeof openReadings>['reading']
 
 /** They share the findings that were just read. */
-function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeeds: () => Promise<NeedsOfAll>) {
-  const overview: ReadView = async (context, untilMs) => {
+function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeeds: ReturnType<typeof shareNeeds>) {
+  const overview: ReadView = async (context, untilMs, handOver) => {
     const query = overviewQueryOf(context)
     const begunMs = clock.monotonicMs()
     const found = sharedNeeds()
     const readGrid = async (own: Reading) => {
-      const modelWith = await readOverview(query, found, own)
+      const modelWith = await readOverview(query, found, own, (part) => {
+        handOver(async () => viewOf(context, part, await sharedNeeds(0), 0))
+      })
       return { modelWith, costMs: clock.monotonicMs() - begunMs }
     }
-    const [{ modelWith, costMs }, all] = await Promise.all([reading(untilMs, [], readGrid, zoneOf(context)), found])
-    const { owner } = query
+    const [{ modelWith, costMs }] = await Promise.all([reading(untilMs, [], readGrid, zoneOf(context)), found])
+    // More was found since, or else a page after a part of it would say less.
+    return viewOf(context, modelWith, await sharedNeeds(0), costMs)
+  }
+
+  function viewOf(context: Context, modelWith: ModelWith, all: NeedsOfAll, costMs: number): View {
+    const { owner } = overviewQueryOf(context)
     const needs = owner ? all.ofOwner(owner) : all
     const model = modelWith(needs)
     const props = { zone: zoneOf(context), now: clock.now() }
@@ -145,7 +152,7 @@ function viewsOfAll({ clock, store }: AppOptions, reading: ReadingOf, sharedNeed
           <Overview model={model} now={props.now} />
         </>
       ),
-      moves: !needs.isWhole || model.lines.some(({ isMoving }) => isMoving),
+      moves: !needs.isWhole || model.unread > 0 || model.lines.some(({ isMoving }) => isMoving),
       // The page asks sooner until all tasks are read. Its tasks are then read for at most half of the time.
       costMs: needs.isWhole ? costMs : costMs / AGE_FACTOR,
     }

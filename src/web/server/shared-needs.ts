@@ -1,8 +1,8 @@
 import type { Clock } from '../../process/clock.ts'
 import type { NeedsOfAll, NeedsReading } from './read/needs.ts'
-import { AGE_FACTOR } from './shared.ts'
+import { AGE_FACTOR, within } from './shared.ts'
 
-/** How long a page waits for the whole answer. Otherwise the first page of 10,000 tasks would come late. */
+/** The first page of 10,000 tasks must not come late. */
 const WAIT_MS = 1_500
 
 /** If no page waited for a reading that failed, the next page gets the error, but not later than this. */
@@ -18,7 +18,7 @@ interface NeedsAnswer {
  * Gives all viewers the same findings. The reading goes on while no page waits for it, so a page never waits until thousands
  * of tasks are read: it gets the last whole findings, which say when they were read, or else those so far.
  */
-export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promise<NeedsOfAll> {
+export function shareNeeds(clock: Clock, begin: () => NeedsReading) {
   let last: NeedsAnswer | null = null
   let current: NeedsReading | null = null
 
@@ -39,28 +39,19 @@ export function shareNeeds(clock: Clock, begin: () => NeedsReading): () => Promi
     return started
   }
 
-  /** Returns null if the reading takes longer than a page waits. */
-  async function waitFor({ whole }: NeedsReading): Promise<NeedsOfAll | null> {
-    const over = new AbortController()
-    try {
-      return await Promise.race([whole, clock.wait(WAIT_MS, over.signal).then(() => null)])
-    } finally {
-      over.abort()
-    }
-  }
-
-  return async () => {
+  /** `waitMs`: how long a page waits for the whole answer, and longer for the first task. 0: not at all. */
+  return async (waitMs = WAIT_MS): Promise<NeedsOfAll> => {
     if (last !== null && clock.monotonicMs() <= last.freshUntilMs) return last.needs
     current ??= start()
     const own = current
     try {
       for (;;) {
-        const whole = await waitFor(own)
+        const whole = await within(waitMs, own.whole, clock)
         if (whole !== null) return whole
         if (last !== null) return last.needs
         const soFar = own.soFar()
         // A page must not say that nothing was found while the ledger cannot be reached.
-        if (soFar.tasks > 0) return soFar
+        if (soFar.tasks > 0 || waitMs === 0) return soFar
       }
     } catch (error) {
       // The next page tries again.

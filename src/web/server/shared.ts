@@ -1,6 +1,16 @@
 import { setWithin } from '../../core/objects.ts'
 import type { Clock } from '../../process/clock.ts'
 
+/** Returns null if an answer takes longer than `ms`. */
+export async function within<T>(ms: number, answer: Promise<T>, clock: Clock): Promise<T | null> {
+  const over = new AbortController()
+  try {
+    return await Promise.race([answer, clock.wait(ms, over.signal).then(() => null)])
+  } finally {
+    over.abort()
+  }
+}
+
 /** An answer is kept for this multiple of its cost. So reading it fills at most one sixth of the time. */
 export const AGE_FACTOR = 5
 /** Enough for the views that a team has open. An overview of 100 tasks takes one megabyte. */

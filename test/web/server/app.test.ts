@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { CheckOptions } from '../../../src/api.ts'
+import type { CheckOptions, SlotsOptions } from '../../../src/api.ts'
 import { encodeTaskRecord } from '../../../src/core/task/task-record.ts'
 import { createLedger } from '../../../src/ledger.ts'
 import { openFileDatabase } from '../../../src/store/file/database.ts'
@@ -97,6 +97,29 @@ test.each(['/', '/needs'])('%s shows what was read so far, and later the rest', 
     /6 slots need attention.*1 failed, 5 unknown in the last 7 days.*state is &quot;LOST&quot;/,
   )
   expect(whole.html).not.toContain('so far')
+})
+
+test('a table that takes long shows the tasks that were read so far, however long, and later all of them', async () => {
+  const last = gate()
+  async function* slots(options: SlotsOptions) {
+    if (typeof options.task === 'object' && options.task.task === 'b') await last.opened
+    yield* ledger.slots(options)
+  }
+  // Each wait of a request for a part is over at once, and the time of no reading is.
+  const wait = (ms: number) =>
+    new Promise<void>((resolve) => {
+      if (ms < 30_000) setImmediate(resolve)
+    })
+  const { app, ask } = open({ ledger: { ...ledger, slots }, clock: { ...slowClock().clock, wait } })
+  const partly = 'Partial: 1 of the 2 tasks of this page read so far.'
+  let page = await ask('/')
+  for (; !page.html.includes(partly); page = await ask('/')) expect(page.html).toMatch(/Partial|being read/)
+  expect(page).toMatchObject({ status: 200, html: expect.stringContaining('data-poll-ms="5000"') })
+  expect(page.html.match(/data-task="[^"]*"/g)).toEqual(['data-task="a"'])
+  expect(page.html).toMatch(/6 slots need attention/)
+  const whole = app.request('/', { headers: { host: 'localhost', prefer: 'wait' } })
+  last.open()
+  expect((await (await whole).text()).match(/data-task="[^"]*"/g)).toEqual(['data-task="a"', 'data-task="b"'])
 })
 
 /** An app whose findings are not read before `findings` opens. A page waits for them without a limit. */

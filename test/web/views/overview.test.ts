@@ -157,7 +157,7 @@ function overviewWith(model: Partial<OverviewModel>): string {
       total: 1,
       matching: 1,
     },
-    ...{ isWhole: true, query: {}, page: 1, before: 0 },
+    ...{ isWhole: true, unread: 0, query: {}, page: 1, before: 0 },
     ...model,
   }
   return String(Overview({ model: own, now: NOW })).replaceAll('&amp;', '&')

@@ -108,7 +108,7 @@ const overview = (lines: readonly TaskLine[], model: Partial<OverviewModel> = {}
         total: lines.length,
         matching: lines.length,
       },
-      ...{ isWhole: true, query: {}, page: 1, before: 0, hasFindings: () => false },
+      ...{ isWhole: true, unread: 0, query: {}, page: 1, before: 0, hasFindings: () => false },
       ...model,
     },
     ...props,

@@ -46,12 +46,19 @@ export function slotsPerTask(tasks: number, isAsked = false): number {
   return tasks === 1 ? MAX_SLOTS_OF_ONE : isAsked ? most : Math.min(MAX_SLOTS, most)
 }
 
-/** Reads while `needs` are read. Returns a function that makes the page with them. Throws for a wrong filter. */
+/** Makes the page of what was read of its tasks so far. */
+export type ModelWith = (needs: Needs) => OverviewModel
+
+/**
+ * Reads while `needs` are read. Returns a function that makes the page with them, and hands it over before the slots of the
+ * tasks are read. Throws for a wrong filter.
+ */
 export async function readOverview(
   query: OverviewQuery,
   needs: Promise<Needs>,
   reading: Reading,
-): Promise<(needs: Needs) => OverviewModel> {
+  handOver: (modelWith: ModelWith) => void = () => {},
+): Promise<ModelWith> {
   const span = choiceOf('span', query.span, keysOf(SPANS)) ?? DEFAULT_SPAN
   const state = choiceOf('status', query.status, TASK_STATES)
   const sort = choiceOf('sort', query.sort, keysOf(SORTS)) ?? 'severity'
@@ -77,15 +84,27 @@ export async function readOverview(
   }
   const reads = readEach(shown, (task) => readKnown(task, reading))
   const lines: TaskLine[] = []
-  for await (const line of concurrently(() => reads, lineOf, [reading.signal])) lines.push(line)
-  return (needs) => ({
-    ...{ lines, axis, state, sort, query, page, before, isWhole: needs.isWhole },
+  const modelWith: ModelWith = (needs) => ({
+    ...{
+      lines: [...lines],
+      unread: shown.length - lines.length,
+      axis,
+      state,
+      sort,
+      query,
+      page,
+      before,
+      isWhole: needs.isWhole,
+    },
     owners: [...owners].sort(),
     hasFindings: (task) => needs.byTask.has(task),
     counts: countStates(all.map((task) => stateOf(task, needs))),
     total: all.length,
     matching: matching.length,
   })
+  handOver(modelWith)
+  for await (const line of concurrently(() => reads, lineOf, [reading.signal])) lines.push(line)
+  return modelWith
 }
 
 function pageOf(text = '1'): number {

@@ -372,7 +372,7 @@ export function isEmpty({ tasks, problems, isWhole }: Needs): boolean {
 
 function wellText({ problems, isWhole, of }: Needs): string {
   if (problems.length > 0) return `${counted(problems.length, 'task')} could not be checked`
-  if (of === 0) return 'No tasks'
+  if (isWhole && of === 0) return 'No tasks'
   return isWhole ? 'No problems found' : 'Still checking'
 }
 

@@ -1,5 +1,5 @@
 import { isKeyOf, keysOf } from '../../../core/objects.ts'
-import { listed, printable } from '../../../format/text.ts'
+import { counted, listed, printable } from '../../../format/text.ts'
 import { Legend, type Look, Sign } from '../frame/badge.tsx'
 import { links, type OverviewQuery } from '../frame/links.ts'
 import { MARKS } from '../frame/marks.ts'
@@ -13,6 +13,8 @@ export type Sort = keyof typeof SORTS
 
 export interface OverviewModel extends Pick<GridProps, 'axis'> {
   readonly lines: readonly TaskLine[]
+  /** How many tasks of the page are still being read. */
+  readonly unread: number
   readonly hasFindings: (task: string) => boolean
   readonly sort: Sort
   readonly owners: readonly string[]
@@ -32,8 +34,9 @@ export interface OverviewModel extends Pick<GridProps, 'axis'> {
 type OverviewProps = { readonly model: OverviewModel } & Omit<GridProps, 'axis'>
 
 export function Overview({ model, now }: OverviewProps) {
-  const { lines, axis, query, page, before, matching } = model
-  const end = before + lines.length
+  const { lines, unread, axis, query, page, before, matching } = model
+  const all = lines.length + unread
+  const end = before + all
   const grid = { axis, now }
   const groups = groupsOf(model)
   const pageHref = (to: number) => links.overview({ ...query, page: to === 1 ? undefined : String(to) })
@@ -47,7 +50,12 @@ export function Overview({ model, now }: OverviewProps) {
         <Spans model={model} />
       </div>
       <div id="tasks" tabindex={-1}>
-        {lines.length === 0 ? (
+        {unread > 0 && (
+          <p id="partial" class="quiet">
+            Partial: {lines.length} of the {counted(all, 'task')} of this page read so far.
+          </p>
+        )}
+        {all === 0 ? (
           <p class="empty">{emptyText(model)}</p>
         ) : (
           <Grid axis={axis}>
@@ -60,9 +68,10 @@ export function Overview({ model, now }: OverviewProps) {
             ))}
           </Grid>
         )}
-        {matching > lines.length && lines.length > 0 && (
+        {matching > all && all > 0 && (
           <p class="quiet">
-            Tasks {before + 1} to {end} of {matching.toLocaleString('en')}. The summary above is about all tasks.
+            Tasks {before + 1} to {end} of {matching.toLocaleString('en')}. The summary above is about all tasks
+            {query.owner && ' of this owner'}.
           </p>
         )}
         <nav class="pages" aria-label="Pages of tasks">
