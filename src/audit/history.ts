@@ -9,7 +9,7 @@ import { daysIn, type TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
 import { checkTaskName } from '../core/user-text.ts'
 import { type Clock, withDeadline } from '../process/clock.ts'
-import type { CallOptions, ListQuery, Store } from '../store/store.ts'
+import type { CallOptions, ListQuery, Page, Store } from '../store/store.ts'
 
 /** Without a task, the rows of all tasks are read, day by day. */
 export interface HistoryQuery extends TimeRange {
@@ -49,7 +49,7 @@ export async function* readHistory(asked: HistoryQuery, deps: HistoryDeps): Asyn
   const { since = Number.NEGATIVE_INFINITY, until = Number.POSITIVE_INFINITY } = asked
   let left = asked.limit
   for (const query of partsOf(asked, deps.clock.now())) {
-    for (let cursor: string | undefined; ; ) {
+    for (let cursor: Page['next']; ; ) {
       const part = { ...query, limit: Math.min(left, PAGE_ROWS), ...(cursor && { cursor }) }
       const page = await ask(deps, (call) => deps.store.list(part, call))
       // A file ledger answers without yielding to the event loop, and a stop signal would wait until all pages are read.

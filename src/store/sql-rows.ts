@@ -1,7 +1,7 @@
 import { fieldsOf } from '../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../core/row/stored-row.ts'
 import type { StoredRow } from '../core/types.ts'
-import { encodeCursor, encodeTaskCursor, isRowKey, listedSlot, TASKS_PER_PAGE } from './page.ts'
+import { isRowKey, listedSlot, TASKS_PER_PAGE } from './page.ts'
 import type { Page, SlotsPage, StoredEntry, TaskNamesPage } from './store.ts'
 
 // The part that the stores with SQL share. Each query reads one more than a page has, because that shows whether there is
@@ -39,7 +39,7 @@ export function columnReader(parse: (column: unknown) => unknown) {
           const { task, slot } = one
           return readableOrDamaged({ task, slot }, () => readRow(one))
         }),
-        ...(last && { next: encodeCursor({ task: String(last['task']), slot: String(last['slot']) }) }),
+        ...(last && { next: { task: String(last['task']), slot: String(last['slot']) } }),
       }
     },
   }
@@ -54,5 +54,5 @@ export function slotsPage(task: string, found: readonly Columns[]): SlotsPage {
 export function taskNamesPage(found: readonly Columns[]): TaskNamesPage {
   const tasks = found.slice(0, TASKS_PER_PAGE).map(({ task }) => String(task))
   const last = tasks.at(-1)
-  return { tasks, ...(last !== undefined && found.length > tasks.length && { next: encodeTaskCursor(last) }) }
+  return { tasks, ...(last !== undefined && found.length > tasks.length && { next: last }) }
 }

@@ -28,17 +28,24 @@ export type ListQuery = (
     }
   | {
       readonly kind: 'day'
+      /** A UTC date: `2026-11-24`. */
       readonly day: string
     }
 ) & {
   /** The most rows in a page, 1 to 1000. A page may hold fewer rows and still have a `next`. */
   readonly limit: number
-  readonly cursor?: string
+  /** The `next` of the page before, for the same query. */
+  readonly cursor?: StoredKey
+}
+
+export interface StoredKey {
+  readonly task: string
+  readonly slot: string
 }
 
 export interface Page {
   readonly rows: readonly StoredRow[]
-  readonly next?: string
+  readonly next?: StoredKey
 }
 
 /** A slot that has a row, which was not read. The row may be damaged. */
@@ -131,7 +138,7 @@ export interface Store {
   listTasks(cursor: string | undefined, call: CallOptions): Promise<TaskNamesPage>
 
   /**
-   * Reads the `#task` entries of up to `ENTRIES_PER_READ` tasks. A task without an entry is left out. The read is eventually
+   * Reads the `#task` entries of 1 to `ENTRIES_PER_READ` tasks. A task without an entry is left out. The read is eventually
    * consistent, so it is for people and audits, and never for a decision.
    */
   readTaskEntries(tasks: readonly string[], call: CallOptions): Promise<ReadonlyMap<string, StoredEntry>>

@@ -4,7 +4,7 @@ import type { Row } from '../../src/core/types.ts'
 import { openDynamoStore } from '../../src/store/dynamodb/dynamodb-store.ts'
 import { pageQueryInput } from '../../src/store/dynamodb/expressions.ts'
 import { type Item, toItem } from '../../src/store/dynamodb/item.ts'
-import { pageQuery, storedKey } from '../../src/store/page.ts'
+import { storedKey } from '../../src/store/page.ts'
 import { CREDENTIALS, REGION, type Server, startAnswering } from '../support/servers.ts'
 import { claimOf } from './contract.ts'
 
@@ -59,8 +59,8 @@ async function tableOf(keys: readonly Row[], there: readonly Row[], { perQuery =
 
 test('a reader that decides something gets a strongly consistent read of the table, and any other one does not', () => {
   const query = { kind: 'task', task: 'nightly', limit: 10 } as const
-  expect(pageQueryInput(pageQuery({ ...query, consistent: true }))).toMatchObject({ ConsistentRead: true })
-  expect(pageQueryInput(pageQuery(query))).not.toHaveProperty('ConsistentRead')
+  expect(pageQueryInput({ ...query, consistent: true })).toMatchObject({ ConsistentRead: true })
+  expect(pageQueryInput(query)).not.toHaveProperty('ConsistentRead')
 })
 
 it('the rows of a day are fetched 100 at a time, and keep the order of the index', async () => {

@@ -97,7 +97,7 @@ export async function* newestRows(
   list: (query: ListQuery) => Promise<Page>,
   first = FIRST_ROWS,
 ): AsyncGenerator<StoredRow, void> {
-  let cursor: string | undefined
+  let cursor: Page['next']
   for (let limit = first; ; limit = Math.max(first, MORE_ROWS)) {
     const page = await list({ kind: 'task', ...range, consistent: true, limit, ...(cursor && { cursor }) })
     yield* page.rows

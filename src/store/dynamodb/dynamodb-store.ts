@@ -15,20 +15,8 @@ import { isNoted } from '../../core/row/rejections.ts'
 import { fieldsOf, integer, object } from '../../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import {
-  checkEntryCount,
-  decodeTaskCursor,
-  encodeCursor,
-  encodeTaskCursor,
-  isRowKey,
-  listedSlot,
-  pageQuery,
-  type StoredKey,
-  slotBounds,
-  storedKey,
-  TASK_ENTRY,
-} from '../page.ts'
-import type { CallOptions, EntryMethods, Store } from '../store.ts'
+import { isRowKey, listedSlot, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
+import type { CallOptions, EntryMethods, Store, StoredKey } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { areOfRole } from './credentials.ts'
 import { errorOfWrite, isByPolicy, isUnknownClient } from './errors.ts'
@@ -170,24 +158,24 @@ function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list'
     },
 
     async list(query, call) {
-      const page = pageQuery(query)
-      if (page.kind === 'task' && page.first > page.last) return { rows: [] }
-      for (let { after } = page; ; ) {
-        const send = new QueryCommand({ TableName, ...pageQueryInput({ ...page, after }) })
+      const { first, last } = slotBounds(query.kind === 'task' ? query : {})
+      if (first > last) return { rows: [] }
+      for (let { cursor } = query; ; ) {
+        const send = new QueryCommand({ TableName, ...pageQueryInput(query, cursor) })
         const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
         const items = (reply.Items ?? []).map(fromItem).filter(isRowKey)
-        const rows = page.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
-        after = reply.LastEvaluatedKey === undefined ? null : keyOfItem(fromItem(reply.LastEvaluatedKey))
+        const rows = query.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
+        cursor = reply.LastEvaluatedKey && keyOfItem(fromItem(reply.LastEvaluatedKey))
         // A page without rows says nothing about the next page, because the index may name rows that were deleted.
-        if (after === null) return { rows }
-        if (rows.length > 0) return { rows, next: encodeCursor(after) }
+        if (cursor === undefined) return { rows }
+        if (rows.length > 0) return { rows, next: cursor }
       }
     },
 
     async listSlots({ task, ...range }, call) {
-      const { first, last } = slotBounds(range)
-      if (first > last) return { slots: [] }
-      const send = new QueryCommand({ TableName, ...slotsQueryInput(task, first, last) })
+      const bounds = slotBounds(range)
+      if (bounds.first > bounds.last) return { slots: [] }
+      const send = new QueryCommand({ TableName, ...slotsQueryInput(task, bounds) })
       const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
       const slots = (reply.Items ?? []).map((item) => {
         const outcome = item['attempts']?.L?.[0]?.M?.['outcome']?.S
@@ -258,16 +246,14 @@ function entryMethods(dynamo: Dynamo): EntryMethods {
     },
 
     async listTasks(cursor, call) {
-      const send = new QueryCommand({ TableName, ...tasksQueryInput(decodeTaskCursor(cursor)) })
+      const send = new QueryCommand({ TableName, ...tasksQueryInput(cursor) })
       const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
       const tasks = (reply.Items ?? []).map((item) => keyOfItem(fromItem(item)).task)
       const last = reply.LastEvaluatedKey?.['task']?.S
-      return { tasks, ...(last !== undefined && { next: encodeTaskCursor(last) }) }
+      return { tasks, ...(last !== undefined && { next: last }) }
     },
 
     async readTaskEntries(tasks, call) {
-      checkEntryCount(tasks)
-      if (tasks.length === 0) return new Map()
       const keys = tasks.map((task) => entryKey({ task, kind: TASK_ENTRY }))
       const items = (await fetchBatch(dynamo, keysRequest(keys), call)).map(fromItem)
       // The reader says what is wrong with a document. That of one task must not hide the others.

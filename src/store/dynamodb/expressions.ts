@@ -8,8 +8,8 @@ import { FIRST_REJECTIONS, NOTED_RUN_IDS } from '../../core/row/rejections.ts'
 import type { StoredDocument, StoredValue } from '../../core/row/stored-fields.ts'
 import { encodeRow, OWNER_FIELDS, REJECTION } from '../../core/row/stored-row.ts'
 import { type Rejection, type Row, SCHEMA_VERSION } from '../../core/types.ts'
-import { type PageQuery, type StoredKey, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
-import type { Entry, EntryKey, Expected } from '../store.ts'
+import { slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
+import type { Entry, EntryKey, Expected, ListQuery, StoredKey } from '../store.ts'
 import { type Item, toAttribute, toItem } from './item.ts'
 
 // Expressions contain attribute names only as `#name`, because DynamoDB reserves hundreds of words (`state`, `owner`,
@@ -101,21 +101,21 @@ function noteBracket(count: number, entry: StoredDocument): [condition: string, 
   ]
 }
 
-export function pageQueryInput(query: PageQuery): Query {
-  const { kind, limit, after } = query
+export function pageQueryInput(query: ListQuery, cursor = query.cursor): Query {
+  const isOfDay = query.kind === 'day'
   return {
-    ...(kind === 'day' ? inDay(query.day, 'begins_with(#slot, :day)') : slotsOf(query.task, query.first, query.last)),
-    ...(kind === 'task' && query.consistent && { ConsistentRead: true }),
+    ...(isOfDay ? inDay(query.day, 'begins_with(#slot, :day)') : slotsOf(query.task, slotBounds(query))),
+    ...(!isOfDay && query.consistent && { ConsistentRead: true }),
     ScanIndexForward: false,
-    Limit: limit,
-    ...(after !== null && { ExclusiveStartKey: toItem({ ...after, ...(kind === 'day' && { day: query.day }) }) }),
+    Limit: query.limit,
+    ...(cursor && { ExclusiveStartKey: toItem({ ...cursor, ...(isOfDay && { day: query.day }) }) }),
   }
 }
 
 /** Returns the query for the slots of a task, with what `listSlots` returns of each row. A page has at most 1 MB of rows. */
-export function slotsQueryInput(task: string, first: string, last: string): Query {
+export function slotsQueryInput(task: string, bounds: ReturnType<typeof slotBounds>): Query {
   return {
-    ...slotsOf(task, first, last),
+    ...slotsOf(task, bounds),
     ProjectionExpression: '#slot, #state, #attempts[0].#outcome',
     ExpressionAttributeNames: names('task', 'slot', 'state', 'attempts', 'outcome'),
     ScanIndexForward: false,
@@ -132,7 +132,7 @@ function inDay(day: string, slotFits: string): Query {
   }
 }
 
-function slotsOf(task: string, first: string, last: string): Query {
+function slotsOf(task: string, { first, last }: ReturnType<typeof slotBounds>): Query {
   return {
     KeyConditionExpression: '#task = :task AND #slot BETWEEN :first AND :last',
     ExpressionAttributeNames: names('task', 'slot'),
@@ -167,12 +167,12 @@ export function entryPut(key: EntryKey, { version, document }: Entry, expected: 
   }
 }
 
-export function tasksQueryInput(after: string | null): Query {
+export function tasksQueryInput(after?: string): Query {
   const key = (task: string) => toItem({ ...entryKey({ task, kind: TASK_ENTRY }), day: TASKS_DAY })
   return {
     ...inDay(TASKS_DAY, '#slot = :day'),
     Limit: TASKS_PER_PAGE,
-    ...(after !== null && { ExclusiveStartKey: key(after) }),
+    ...(after !== undefined && { ExclusiveStartKey: key(after) }),
   }
 }
 

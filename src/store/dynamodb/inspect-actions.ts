@@ -55,7 +55,7 @@ const PROBES = {
     }),
   /** The list of the tasks. */
   'dynamodb:Query on index by-day for #task': (TableName: string) =>
-    new QueryCommand({ TableName, ...tasksQueryInput(null), Limit: 1 }),
+    new QueryCommand({ TableName, ...tasksQueryInput(), Limit: 1 }),
   'dynamodb:BatchGetItem': (table: string, Key: Item) =>
     new BatchGetItemCommand({ RequestItems: { [table]: { Keys: [Key] } } }),
 } as const

@@ -2,19 +2,9 @@ import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import {
-  AFTER_ALL,
-  checkEntryCount,
-  decodeTaskCursor,
-  pageQuery,
-  type StoredKey,
-  slotBounds,
-  storedKey,
-  TASK_ENTRY,
-  TASKS_PER_PAGE,
-} from '../page.ts'
+import { AFTER_ALL, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
 import { columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
-import type { CallOptions, EntryMethods, PutResult, Store } from '../store.ts'
+import type { CallOptions, EntryMethods, PutResult, Store, StoredKey } from '../store.ts'
 import { type FileDatabase, openFileDatabase, type Transaction } from './database.ts'
 import { type LockWait, openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
@@ -130,15 +120,16 @@ function rowMethods(
     },
 
     async list(query, call) {
-      const page = pageQuery(query)
-      const limit = page.limit + 1
-      const read = ({ all }: Transaction) =>
-        page.kind === 'task'
-          ? page.after === null
-            ? all(SELECT_TASK, page.task, page.first, page.last, limit)
-            : all(SELECT_TASK_AFTER, page.task, page.first, page.after.slot, limit)
-          : all(SELECT_DAY, page.day, page.after?.slot ?? AFTER_ALL, page.after?.task ?? '', limit)
-      return soon(call, () => columns.readPage(database.transact('read', read) ?? [], page.limit))
+      const { limit, cursor } = query
+      const read = ({ all }: Transaction) => {
+        if (query.kind === 'day')
+          return all(SELECT_DAY, query.day, cursor?.slot ?? AFTER_ALL, cursor?.task ?? '', limit + 1)
+        const { first, last } = slotBounds(query)
+        return cursor === undefined
+          ? all(SELECT_TASK, query.task, first, last, limit + 1)
+          : all(SELECT_TASK_AFTER, query.task, first, cursor.slot, limit + 1)
+      }
+      return soon(call, () => columns.readPage(database.transact('read', read) ?? [], limit))
     },
 
     async listSlots({ task, ...range }, call) {
@@ -165,14 +156,12 @@ function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
       return soon(call, () => (database.transact('write', write) === 1 ? 'ok' : 'conflict'))
     },
 
-    async listTasks(cursor, call) {
-      const after = decodeTaskCursor(cursor) ?? ''
-      const read = ({ all }: Transaction) => all(SELECT_TASKS, TASK_ENTRY, after, TASKS_PER_PAGE + 1)
+    async listTasks(cursor = '', call) {
+      const read = ({ all }: Transaction) => all(SELECT_TASKS, TASK_ENTRY, cursor, TASKS_PER_PAGE + 1)
       return taskNamesPage(await soon(call, () => database.transact('read', read) ?? []))
     },
 
     async readTaskEntries(tasks, call) {
-      checkEntryCount(tasks)
       const read = ({ all }: Transaction) => all(SELECT_ENTRIES, TASK_ENTRY, JSON.stringify(tasks))
       const found = await soon(call, () => database.transact('read', read) ?? [])
       return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))

@@ -3,16 +3,7 @@ import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import {
-  AFTER_ALL,
-  checkEntryCount,
-  decodeTaskCursor,
-  pageQuery,
-  slotBounds,
-  storedKey,
-  TASK_ENTRY,
-  TASKS_PER_PAGE,
-} from '../page.ts'
+import { AFTER_ALL, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
 import { type Columns, columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
 import type { CallOptions, EntryMethods, Store } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
@@ -186,14 +177,14 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
     },
 
     async list(asked, call) {
-      const page = pageQuery(asked)
-      const limit = page.limit + 1
-      if (page.kind === 'day') {
-        const after = [page.after?.slot ?? AFTER_ALL, page.after?.task ?? '']
-        return columns.readPage(await query(postgres, sql.listDay, [page.day, ...after, limit], call), page.limit)
+      const { limit, cursor } = asked
+      if (asked.kind === 'day') {
+        const values = [asked.day, cursor?.slot ?? AFTER_ALL, cursor?.task ?? '', limit + 1]
+        return columns.readPage(await query(postgres, sql.listDay, values, call), limit)
       }
-      const range = [page.task, page.first, page.last, page.after?.slot ?? `${AFTER_ALL}~`]
-      return columns.readPage(await query(postgres, sql.listTask, [...range, limit], call), page.limit)
+      const { first, last } = slotBounds(asked)
+      const values = [asked.task, first, last, cursor?.slot ?? `${AFTER_ALL}~`, limit + 1]
+      return columns.readPage(await query(postgres, sql.listTask, values, call), limit)
     },
 
     async listSlots({ task, ...range }, call) {
@@ -227,14 +218,11 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
       return 'conflict'
     },
 
-    async listTasks(cursor, call) {
-      const after = decodeTaskCursor(cursor) ?? ''
-      return taskNamesPage(await query(postgres, sql.listTasks, [after], call))
+    async listTasks(cursor = '', call) {
+      return taskNamesPage(await query(postgres, sql.listTasks, [cursor], call))
     },
 
     async readTaskEntries(tasks, call) {
-      checkEntryCount(tasks)
-      if (tasks.length === 0) return new Map()
       const found = await query(postgres, sql.selectEntries, [tasks], call)
       return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))
     },

@@ -10,20 +10,8 @@ import {
   readableOrDamaged,
 } from '../../../src/core/row/stored-row.ts'
 import { type Key, SCHEMA_VERSION } from '../../../src/core/types.ts'
-import {
-  checkEntryCount,
-  decodeTaskCursor,
-  encodeCursor,
-  encodeTaskCursor,
-  listedSlot,
-  pageQuery,
-  type StoredKey,
-  slotBounds,
-  storedKey,
-  TASK_ENTRY,
-  TASKS_PER_PAGE,
-} from '../../../src/store/page.ts'
-import type { CallOptions, Entry, Expected, Store } from '../../../src/store/store.ts'
+import { listedSlot, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../../../src/store/page.ts'
+import type { CallOptions, Entry, Expected, Store, StoredKey } from '../../../src/store/store.ts'
 
 function isSame(owned: StoredDocument, expected: Expected): boolean {
   return expected !== 'absent' && owned['version'] === expected.version && owned['owner'] === expected.owner
@@ -86,23 +74,23 @@ export function memoryStore(): Store & {
     },
     async list(query, call) {
       inTime(call)
-      const page = pageQuery(query)
+      const { first, last: upTo } = slotBounds(query.kind === 'task' ? query : {})
       const newestFirst = [...entries.entries()].sort(([a], [b]) => (a < b ? 1 : -1)).map(([, entry]) => entry)
       const matching = newestFirst.filter(({ key, owned }) =>
-        page.kind === 'task'
-          ? key.task === page.task && key.slot >= page.first && key.slot <= page.last
-          : owned['day'] === page.day,
+        query.kind === 'task'
+          ? key.task === query.task && key.slot >= first && key.slot <= upTo
+          : owned['day'] === query.day,
       )
-      const { after } = page
-      const rest = matching.filter(({ key }) => after === null || nameOf(key) < nameOf(after))
-      const shown = rest.slice(0, page.limit)
+      const { cursor, limit } = query
+      const rest = matching.filter(({ key }) => cursor === undefined || nameOf(key) < nameOf(cursor))
+      const shown = rest.slice(0, limit)
       const last = shown.at(-1)
       return {
         rows: shown.map(({ owned, notes }) => {
           const { task, slot } = owned
           return readableOrDamaged({ task, slot }, () => decodeRow({ ...owned, ...notes }))
         }),
-        ...(last !== undefined && rest.length > shown.length ? { next: encodeCursor(last.key) } : {}),
+        ...(last !== undefined && rest.length > shown.length ? { next: last.key } : {}),
       }
     },
     async listSlots({ task, ...range }, call) {
@@ -131,17 +119,15 @@ export function memoryStore(): Store & {
       beside.set(name, structuredClone(entry))
       return 'ok'
     },
-    async listTasks(cursor) {
+    async listTasks(after = '') {
       const prefix = `${TASK_ENTRY} `
-      const after = decodeTaskCursor(cursor) ?? ''
       const known = [...beside.keys()].flatMap((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : []))
       const rest = known.sort().filter((task) => task > after)
       const tasks = rest.slice(0, TASKS_PER_PAGE)
       const last = tasks.at(-1)
-      return { tasks, ...(last !== undefined && rest.length > tasks.length && { next: encodeTaskCursor(last) }) }
+      return { tasks, ...(last !== undefined && rest.length > tasks.length && { next: last }) }
     },
     async readTaskEntries(tasks) {
-      checkEntryCount(tasks)
       const found = tasks.map((task) => [task, beside.get(`${TASK_ENTRY} ${task}`)] as const)
       return new Map(found.flatMap(([task, entry]) => (entry === undefined ? [] : [[task, entry] as const])))
     },
