@@ -4,6 +4,7 @@ import { type OtherPlace, rejectedFromOtherPlace } from '../core/row/other-place
 import { type ReportedFacts, reportedFacts } from '../core/row/report.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { nextSlotDue } from '../core/task/expected-slots.ts'
+import { parseSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf, isRetired } from '../core/task/suspensions.ts'
 import { expectedTimes } from '../core/task/task-record.ts'
 import { futureRun, futureSlotIn, latestSlot, withoutFuture, wrongClock } from '../core/task/wrong-clock.ts'
@@ -18,7 +19,6 @@ import {
   type TaskHealth,
 } from '../verdict/judge.ts'
 import { concurrently } from './concurrently.ts'
-import { parseSchedules } from './expected.ts'
 import type { HistoryDeps } from './history.ts'
 import { type KnownTask, openFaults, readTaskRecords } from './tasks.ts'
 import { judgedSlots } from './walk.ts'

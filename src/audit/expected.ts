@@ -1,7 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import { type AuditedSlot, dueKeys, type TaskInForce, withMissed } from '../core/task/expected-slots.ts'
-import { type InForce, parseSince, readableSchedules } from '../core/task/schedules-in-force.ts'
+import { readableSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf } from '../core/task/suspensions.ts'
 import type { StoredRow } from '../core/types.ts'
 import type { CountDue } from '../verdict/incidents.ts'
@@ -9,11 +9,6 @@ import type { KnownTask } from './tasks.ts'
 
 /** After this many slots, stop signals and printed output get their turn. */
 export const SLOTS_PER_YIELD = 100
-
-/** Throws a usage error if this version or its time zone data cannot read one of them. */
-export function parseSchedules({ schedules }: Pick<KnownTask, 'schedules'>): readonly InForce[] {
-  return schedules.map(parseSince)
-}
 
 /** Returns a function that counts the tasks with a slot in a span. A task whose schedule cannot be read has none. */
 export function countDueOf(tasks: readonly KnownTask[]): CountDue {

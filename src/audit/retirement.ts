@@ -3,10 +3,10 @@ import { readableRow } from '../core/row/status.ts'
 import { parseSchedule } from '../core/schedule/schedule.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { dueKeys } from '../core/task/expected-slots.ts'
+import { parseSchedules } from '../core/task/schedules-in-force.ts'
 import { gapsOf } from '../core/task/suspensions.ts'
 import { inForceAt, type Suspension, type TaskRecord } from '../core/task/task-record.ts'
-import type { Instant, ScheduleSpec, StoredRow } from '../core/types.ts'
-import { parseSchedules } from './expected.ts'
+import type { Instant, StoredRow } from '../core/types.ts'
 import { type HistoryDeps, type HistoryQuery, readHistory } from './history.ts'
 
 /** Slots are whole seconds, so every later slot is at least this much later. */
@@ -21,11 +21,8 @@ export async function newestRow(query: Omit<HistoryQuery, 'limit'>, deps: Histor
 export function usualRetirementStart(record: TaskRecord, newest: StoredRow | null, now: Instant): Instant {
   if (newest === null) return Math.min(record.schedules[0]?.since ?? now, now)
   const spec = inForceAt(record.schedules, now)?.spec ?? readableRow(newest)?.schedule
-  return Math.min(now, spec === undefined ? newest.slot + SECOND_MS : nextSlot(spec, newest.slot, now))
-}
-
-function nextSlot(spec: ScheduleSpec, slot: Instant, now: Instant): Instant {
-  return unlessUnreadable(() => slotAfter(parseSchedule(spec), slot) ?? now) ?? slot + SECOND_MS
+  const next = spec && unlessUnreadable(() => slotAfter(parseSchedule(spec), newest.slot) ?? now)
+  return Math.min(now, next ?? newest.slot + SECOND_MS)
 }
 
 /** A larger count only says "very many". Counting the slots of a year of a task that runs each minute takes seconds. */

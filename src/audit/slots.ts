@@ -4,8 +4,8 @@ import { parseSchedule } from '../core/schedule/schedule.ts'
 import { timeText } from '../core/schedule/schedule-options.ts'
 import { instantWithoutSchedule, parseSlotReference } from '../core/schedule/slot-reference.ts'
 import { parseSlotBySchedules } from '../core/task/schedules-in-force.ts'
-import { type ExpectedTimes, expectedTimes } from '../core/task/task-record.ts'
-import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
+import { expectedTimes } from '../core/task/task-record.ts'
+import type { Instant } from '../core/types.ts'
 import type { TaskFacts } from '../verdict/found.ts'
 import type { JudgedSlot } from '../verdict/judge.ts'
 import { type HistoryDeps, readRow } from './history.ts'
@@ -48,21 +48,14 @@ async function* tasksOf(
   yield known
 }
 
-interface FoundWindow {
-  readonly window: Window
-  readonly spec: ScheduleSpec
-}
-
-interface WindowInTask extends FoundWindow, Pick<ExpectedTimes, 'skewMs'> {
-  /** The record of the task. Null: it has no schedule, or could not be read. */
-  readonly known: KnownTask | null
-}
-
-/** For an instant, the row of the slot is enough. Otherwise throws a usage error if no schedule has the slot. */
+/**
+ * Returns the slot with the record of its task, which is null if it has no schedule or could not be read. For an instant, the
+ * row of the slot is enough. Otherwise throws a usage error if no schedule has the slot.
+ */
 export async function findSlot(
   { task, slot }: { readonly task: string; readonly slot: string | Date },
   deps: HistoryDeps,
-): Promise<WindowInTask> {
+) {
   let known: KnownTask | null = null
   const text = timeText(slot, 'slot')
   const now = deps.clock.now()
@@ -77,7 +70,7 @@ export async function findSlot(
   }
 }
 
-async function slotOfRow(task: string, text: string, now: Instant, deps: HistoryDeps): Promise<FoundWindow | null> {
+async function slotOfRow(task: string, text: string, now: Instant, deps: HistoryDeps) {
   const slot = instantWithoutSchedule(text)
   const row = slot === null ? null : readableRow(await readRow({ task, slot: new Date(slot) }, deps))
   return row && { window: parseSlotReference(parseSchedule(row.schedule), text, now), spec: row.schedule }

@@ -104,8 +104,10 @@ export async function readTaskRecord(task: string, deps: HistoryDeps): Promise<K
 export async function checkedTask(task: string, deps: HistoryDeps): Promise<KnownTask> {
   checkTaskName(task)
   const known = await readTaskRecord(task, deps)
-  if (known === null && !(await hasRow(task, deps))) throw await unknownTask(task, readTaskRecords(deps))
-  return known ?? { ...EMPTY_TASK_RECORD, task }
+  if (known !== null) return known
+  const { rows } = await ask(deps, (call) => deps.store.list({ kind: 'task', task, limit: 1 }, call))
+  if (rows.length === 0) throw await unknownTask(task, readTaskRecords(deps))
+  return { ...EMPTY_TASK_RECORD, task }
 }
 
 /** Does the same for a caller that needs a schedule. Throws a usage error if the task has none. */
@@ -117,11 +119,6 @@ export async function knownTask(task: string, deps: HistoryDeps): Promise<KnownT
 
 export function noScheduleText(task: string): string {
   return `no schedule is recorded for task ${task}, because no scheduled run of it was recorded. Record its schedule: cronledger declare ${task} --schedule EXPR`
-}
-
-async function hasRow(task: string, deps: HistoryDeps): Promise<boolean> {
-  const page = await ask(deps, (call) => deps.store.list({ kind: 'task', task, limit: 1 }, call))
-  return page.rows.length > 0
 }
 
 export class UnknownTaskError extends LedgerError {

@@ -1,5 +1,4 @@
 import { quote, usageError } from './errors.ts'
-import { isPlaceholder } from './placeholder.ts'
 
 /** Control characters, including the C1 ones, line separators, and characters that change the direction of writing. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not reach a terminal
@@ -35,6 +34,27 @@ export function isUpstream(task: unknown): task is string {
 export function isTaskPattern(text: string): boolean {
   const prefix = text.slice(0, -1)
   return text.endsWith('*') && (prefix === '' || TASK_NAME.test(prefix))
+}
+
+export const REASON_PLACEHOLDER = 'YOUR REASON'
+/** The text in a printed command in whose place the operator writes the batch. No program has this name. */
+export const COMMAND_PLACEHOLDER = 'YOUR_COMMAND'
+
+const PLACEHOLDERS: ReadonlySet<string> = new Set([
+  REASON_PLACEHOLDER,
+  COMMAND_PLACEHOLDER,
+  'WHY',
+  'REASON',
+  'COMMAND',
+  '…',
+  '...',
+])
+
+/** Returns whether a text is a placeholder that was not replaced, such as `YOUR REASON` or `<reason>`. */
+export function isPlaceholder(text: string): boolean {
+  // A value from an env file may keep its quotes.
+  const bare = text.trim().replace(/^(['"])(.*)\1$/, '$2')
+  return PLACEHOLDERS.has(bare) || /^<[^<>]+>$/.test(bare)
 }
 
 // The limits count bytes of UTF-8, because the stores count bytes. A row with 100 attempts and 100 resolutions that all

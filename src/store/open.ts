@@ -9,11 +9,6 @@ import type { CallOptions, OpenedStore } from './store.ts'
 
 export type { OpenedStore }
 
-interface SetupReport {
-  readonly steps: readonly SetupStep[]
-  readonly warnings: readonly string[]
-}
-
 /**
  * A kind of ledger. A place is the address as the ledger takes it. Each ledger is loaded only if it is used: the AWS SDK and
  * SQLite take time to load, and it may be impossible to install them.
@@ -34,7 +29,11 @@ interface LedgerKind {
   addressAnywhere(place: string, address: string): string
   open(place: string, env: Environment): Promise<OpenedStore>
   /** Two processes may call it at once. Throws `shape` if something else has that name, and then changes nothing. */
-  setUp(place: string, env: Environment, call: CallOptions): Promise<SetupReport>
+  setUp(
+    place: string,
+    env: Environment,
+    call: CallOptions,
+  ): Promise<{ readonly steps: readonly SetupStep[]; readonly warnings: readonly string[] }>
   /** Changes nothing. Ends early if a finding makes the other checks impossible, such as an endpoint that does not answer. */
   inspect(place: string, settings: InspectSettings, call: CallOptions): AsyncIterable<SetupFinding>
 }

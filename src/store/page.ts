@@ -20,6 +20,11 @@ export function slotBounds({ since, until }: { readonly since?: Instant; readonl
   }
 }
 
+/** Returns the text that sorts right after a slot. */
+export function after(slot: string): string {
+  return `${slot} `
+}
+
 /** Slots are whole seconds, and none is before 1970. */
 function lastBefore(until: Instant): string {
   return until <= 0 ? BEFORE_ALL : formatSlot(Math.ceil(until / 1000) * 1000 - 1000)

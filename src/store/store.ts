@@ -93,8 +93,6 @@ export interface TaskNamesPage {
  * have been applied, or if a read was not answered. It is `denied` or `shape` if another try cannot help.
  */
 export interface Store {
-  readonly name: string
-
   /** Reads a row. Returns null if there is none. The read is strongly consistent. Throws `shape` if the row is damaged. */
   get(key: Key, call: CallOptions): Promise<StoredRow | null>
 
@@ -145,8 +143,6 @@ export interface Store {
 
   close(): void
 }
-
-export type EntryMethods = Pick<Store, 'readEntry' | 'writeEntry' | 'listTasks' | 'readTaskEntries'>
 
 export interface OpenedStore {
   readonly store: Store

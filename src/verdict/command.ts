@@ -1,7 +1,7 @@
 import { formatDuration } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../core/placeholder.ts'
 import type { ScheduleSpec } from '../core/types.ts'
+import { COMMAND_PLACEHOLDER, REASON_PLACEHOLDER } from '../core/user-text.ts'
 
 /** The places in a command that the operator fills in, each with the text that stands there until then. */
 export const BLANKS = {

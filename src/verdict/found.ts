@@ -4,7 +4,7 @@ import { readableRow, statusOfRow } from '../core/row/status.ts'
 import { slotAfter } from '../core/schedule/slot.ts'
 import { type Doubt, dueKeys } from '../core/task/expected-slots.ts'
 import type { CountSlots, Rules } from '../core/task/rules.ts'
-import { type InForce, parseSince, scheduleWith } from '../core/task/schedules-in-force.ts'
+import { type InForce, parseSchedules, scheduleWith } from '../core/task/schedules-in-force.ts'
 import { type Gap, gapsOf } from '../core/task/suspensions.ts'
 import {
   EMPTY_TASK_RECORD,
@@ -41,7 +41,7 @@ export function factsOf(
   task: string,
   record: TaskRecord | null | undefined,
   now: Instant,
-  inForce: readonly InForce[] = (record?.schedules ?? []).map(parseSince),
+  inForce: readonly InForce[] = record ? parseSchedules(record) : [],
 ): TaskFacts {
   const known = record ?? null
   return {

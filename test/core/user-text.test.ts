@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { checkOperator, checkOwner, checkTaskName } from '../../src/core/user-text.ts'
+import {
+  COMMAND_PLACEHOLDER,
+  checkOperator,
+  checkOwner,
+  checkTaskName,
+  isPlaceholder,
+  REASON_PLACEHOLDER,
+} from '../../src/core/user-text.ts'
 
 test.each(['a', '7', 'nightly', 'team.a/nightly_2-b', 'a'.repeat(128)])('%s is the name of a task', (name) => {
   expect(() => checkTaskName(name)).not.toThrow()
@@ -34,3 +41,19 @@ test.each([undefined, null, 7, '', ' '])('%j is not a reason, also from a progra
     'the reason is empty. Give one, because it is recorded.',
   )
 })
+
+test.each([REASON_PLACEHOLDER, COMMAND_PLACEHOLDER, 'COMMAND', '<reason>', '…', '...', ' WHY ', '"WHY"'])(
+  'a placeholder that is left in a pasted command: %j is recognised',
+  (text) => {
+    expect(isPlaceholder(text)).toBe(true)
+    expect(() => checkOperator({ by: 'ada', reason: text })).toThrow(/the reason is still the placeholder/)
+    expect(() => checkOperator({ by: text, reason: 'bad input' })).toThrow(/the name \(by\) is still the placeholder/)
+  },
+)
+
+test.each(['why not', 'COMMANDS', './batch.sh', 'a < b', 'see <https://example.org> for more', 'command'])(
+  '%j is a text of a user',
+  (text) => {
+    expect(isPlaceholder(text)).toBe(false)
+  },
+)

@@ -116,7 +116,6 @@ export function portOf(
   }
 
   return {
-    name: ledger.name,
     get: ({ slot, task }, options) => send('get', { slot }, () => ledger.get({ task, slot }, NEVER), options),
     put(row, expected, options) {
       const expects = expected === 'absent' ? 0 : expected.version

@@ -72,15 +72,6 @@ it('the name of a store is described: whether the ledger is on this host, and it
   ])
 })
 
-it('the name of a store names the store that was opened', async () => {
-  const table = await openStore('dynamodb:ledger', {})
-  const file = await openStore('file:/nowhere/ledger.db', {})
-  expect([table.store.name, file.store.name]).toEqual(['dynamodb:ledger', 'file:/nowhere/ledger.db'])
-  expect(file.warnings).toEqual([])
-  table.store.close()
-  file.store.close()
-})
-
 /** `openStore` as it is where `checkPlace` finds that. */
 async function openWhere(checkPlace: () => readonly string[]) {
   vi.resetModules()

@@ -1,6 +1,6 @@
-import { parseSchedules } from '../../audit/expected.ts'
 import type { OptionTable } from '../../core/option.ts'
 import { nextSlotDue } from '../../core/task/expected-slots.ts'
+import { parseSchedules } from '../../core/task/schedules-in-force.ts'
 import { gapsOf } from '../../core/task/suspensions.ts'
 import type { TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'

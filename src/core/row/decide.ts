@@ -65,8 +65,6 @@ interface Situation {
 type Rule = (situation: Situation) => RefusalCause | Duplicate | Extract<Decision, { kind: 'taken' }> | false
 type Duplicate = Extract<Decision, { kind: 'duplicate' }>
 
-type TriggerKind = Trigger['kind'] | 'caughtUp'
-
 /** A new attempt would run at the same time as a process of an earlier one. */
 const survivor: Rule = ({ facts }) => facts.survivor !== null && 'survivor'
 /** A row must stay small. */
@@ -75,7 +73,7 @@ const tooManyAttempts: Rule = ({ row }) => row !== null && startedAttempts(row) 
 const tooLate: Rule = ({ isTooLate }) => isTooLate && 'tooLate'
 
 /** The first rule that applies decides. If none does, the trigger starts. */
-const RULES: Readonly<Record<TriggerKind, readonly Rule[]>> = {
+const RULES: Readonly<Record<Trigger['kind'] | 'caughtUp', readonly Rule[]>> = {
   scheduled: [
     // Its batch has the same name, and is another one: this attempt would hide what became of the other.
     ({ facts }) => facts.isOtherAccount === true && 'otherAccount',

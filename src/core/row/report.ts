@@ -94,12 +94,9 @@ export function factOf(report: string | undefined, name: string): Fact | undefin
 /** Returns a report on one line: the facts as `rows=1234, file="a b"`, or the last line of the text. Not yet safe to show. */
 export function reportLine(report: string): string {
   const facts = reportedFacts(report)
-  const line = facts === null ? lastLine(report) : Object.entries(facts).map(factText).join(', ')
+  const lastLine = report.slice(report.lastIndexOf('\n') + 1).trim()
+  const line = facts === null ? lastLine : Object.entries(facts).map(factText).join(', ')
   return cutWithMark(line, MAX_LINE_BYTES)
-}
-
-function lastLine(report: string): string {
-  return report.slice(report.lastIndexOf('\n') + 1).trim()
 }
 
 function factText([name, value]: readonly [string, Fact]): string {

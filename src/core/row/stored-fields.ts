@@ -1,7 +1,7 @@
 import { LedgerError, quote } from '../errors.ts'
 import { formatInstant, parseInstant } from '../instant.ts'
 import { isRecord } from '../objects.ts'
-import type { Instant } from '../types.ts'
+import { type Instant, type NewerSchema, SCHEMA_VERSION } from '../types.ts'
 
 /** The JSON that every store supports: no null and no booleans. */
 export type StoredValue = string | number | readonly StoredValue[] | StoredDocument
@@ -177,10 +177,14 @@ export function damaged(what: string, problem: string): LedgerError {
   return new LedgerError('shape', `${what} is damaged: ${problem}. Correct it in the ledger.`)
 }
 
-export function beforeRelease(what: string, schemaVersion: number): LedgerError {
-  return new LedgerError(
+/** Returns null for a row or a record of this schema version. Throws `shape` for one of an earlier version. */
+export function newerSchemaOf(fields: Fields): NewerSchema | null {
+  const schemaVersion = integer(fields, 'schemaVersion')
+  if (schemaVersion > SCHEMA_VERSION) return { schemaVersion, newerSchema: true }
+  if (schemaVersion === SCHEMA_VERSION) return null
+  throw new LedgerError(
     'shape',
-    `${what} has schema version ${schemaVersion}, from before the first release of cronledger. Use a new ledger.`,
+    `${fields.what} has schema version ${schemaVersion}, from before the first release of cronledger. Use a new ledger.`,
   )
 }
 

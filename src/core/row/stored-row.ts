@@ -30,7 +30,6 @@ import { MAX_ATTEMPTS, MAX_UNSTARTED } from './policy.ts'
 import { LONGEST_RANGE_MS, rangeStartOf } from './range.ts'
 import { type Notes, refusalsIn } from './rejections.ts'
 import {
-  beforeRelease,
   beside,
   damaged,
   encodeInstant,
@@ -49,6 +48,7 @@ import {
   malformed,
   maybe,
   nested,
+  newerSchemaOf,
   object,
   oneOf,
   oneOfField,
@@ -256,9 +256,8 @@ export function decodeRow(stored: unknown): StoredRow {
   const key: Key = { task: text(unnamed, 'task'), slot: instant(unnamed, 'slot') }
   const fields = fieldsOf(stored, `row ${nameOf(key)}`)
   if (key.slot % 1000 !== 0) throw malformed(fields.what, 'slot', formatInstant(key.slot), 'a whole second')
-  const schemaVersion = integer(fields, 'schemaVersion')
-  if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)
-  if (schemaVersion !== SCHEMA_VERSION) return { ...key, schemaVersion, newerSchema: true }
+  const newer = newerSchemaOf(fields)
+  if (newer !== null) return { ...key, ...newer }
   const { count, refused, first, latest } = decodeNotes(fields)
   const row: UncheckedRow = Object.assign(key, OWNED.decode(fields), { rejections: { count, refused, first, latest } })
   const objection = rowInvariantViolation(row)

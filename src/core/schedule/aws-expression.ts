@@ -4,18 +4,13 @@ import { type CronFields, daysOfShapes, sorted, span } from './calendar.ts'
 import { parseAws } from './cron-aws.ts'
 import { type Schedule, slotAfter } from './slot.ts'
 
-export interface AwsExpression {
-  readonly expression: string
-  /** The slot after now, from which `rate(…)` starts counting. Only EventBridge Scheduler has a start date. */
-  readonly startDate: Instant | null
-}
-
-type Cron = Extract<Schedule, { kind: 'cron' }>
-
 const MAX_LENGTH = 256
 
-/** Throws a usage error if AWS cannot express the schedule: an approximation would fire at other times. */
-export function awsExpression(schedule: Schedule, now: Instant): AwsExpression {
+/**
+ * Returns the expression, and for `rate(…)` the start date from which it counts: the slot after now. Only EventBridge Scheduler
+ * has one. Throws a usage error if AWS cannot express the schedule: an approximation would fire at other times.
+ */
+export function awsExpression(schedule: Schedule, now: Instant) {
   const words = argumentWords(schedule.spec.expression)
   switch (schedule.kind) {
     case 'at':
@@ -40,7 +35,7 @@ function argumentWords(expression: string): readonly string[] {
   return text.split(/[ \t]+/).filter(Boolean)
 }
 
-function cronOf({ spec, fields }: Cron, own: readonly string[]): string {
+function cronOf({ spec, fields }: Extract<Schedule, { kind: 'cron' }>, own: readonly string[]): string {
   const problem = scheduleProblem(spec.expression)
   if (own.length > 0) return `cron(${[...own, ...(own.length === 5 ? ['*'] : [])].join(' ').toUpperCase()})`
   if (fields.seconds.some((second) => second !== 0)) {

@@ -13,8 +13,8 @@ export interface Day {
 
 export type DayTest = (day: Day) => boolean
 
-export function onDayOfMonth(wanted: number): DayTest {
-  return ({ day }) => day === wanted
+export function onDayOfMonth(wanted: number | 'last'): DayTest {
+  return ({ day, length }) => day === (wanted === 'last' ? length : wanted)
 }
 
 /** Matches a weekday, 0 for Sunday: each one of a month, its `nth`, or its last one. */

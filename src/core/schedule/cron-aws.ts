@@ -2,27 +2,18 @@ import { type Problem, quote } from '../errors.ts'
 import { type CronFields, compileDays, type Day, type DayTest, onDayOfMonth, onWeekday, sorted } from './calendar.ts'
 import { wrongItem } from './cron-unix.ts'
 
-interface AwsField {
-  readonly name: string
-  readonly first: number
-  readonly last: number
-  readonly allowed: string
-  /** The names of the values, from `first` on. */
-  readonly names: readonly string[]
-}
-
-const field = (name: string, first: number, last: number, allowed: string, names = ''): AwsField => {
+/** The names are those of the values from `first` on. */
+const field = (name: string, first: number, last: number, allowed: string, names = '') => {
   return { name, first, last, allowed, names: names.split(' ') }
 }
+type AwsField = ReturnType<typeof field>
+
 const MINUTES = field('minutes', 0, 59, '0-59, * , - /')
 const HOURS = field('hours', 0, 23, '0-23, * , - /')
 const DAY_OF_MONTH = field('day of month', 1, 31, '1-31, L, LW, L-0 to L-30, 1W to 31W, ?, * , - /')
 const MONTH = field('month', 1, 12, '1-12 or JAN-DEC, * , - /', 'JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC')
-const DAY_OF_WEEK = field(
-  'day of week',
-  ...([1, 7, '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /'] as const),
-  'SUN MON TUE WED THU FRI SAT',
-)
+const WEEKDAYS = '1-7 or SUN-SAT (Sunday is 1), L, 1L to 7L, a single n#1 to n#5, ?, * , - /'
+const DAY_OF_WEEK = field('day of week', 1, 7, WEEKDAYS, 'SUN MON TUE WED THU FRI SAT')
 const YEAR = field('year', 1970, 2199, '1970-2199, * , - /')
 
 /** Reads the fields of `cron(…)`, according to the user guides of EventBridge and EventBridge Scheduler. */

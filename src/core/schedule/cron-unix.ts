@@ -48,7 +48,7 @@ export function parseUnix(expression: string, problem: Problem): CronFields {
   const [seconds = [], minutes = [], hours = [], daysOfMonth = [], months = [], daysOfWeek = []] = FIELDS.map(
     (field, index) => valuesOf(field, texts[index] ?? '', problem),
   )
-  const inMonth = daysOfMonth.map((value) => (value === 'L' ? onLastDay : onDayOfMonth(Number(value))))
+  const inMonth = daysOfMonth.map((value) => onDayOfMonth(value === 'L' ? 'last' : Number(value)))
   const inWeek = daysOfWeek.map(dayOfWeekTest)
   // According to crontab(5), one matching field is enough "if both fields are restricted (i.e., do not contain the *
   // character)". So if one of them is `*/2`, both must match. The evaluator of cron-parser differs here.
@@ -114,8 +114,6 @@ function parse(texts: readonly string[]): CronFieldCollection | null {
     return null
   }
 }
-
-const onLastDay: DayTest = ({ day, length }) => day === length
 
 function dayOfWeekTest(value: number | string): DayTest {
   const [, digits, last, nth] = /^(\d+)(L)?(?:#(\d))?$/.exec(String(value)) ?? []

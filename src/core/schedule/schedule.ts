@@ -1,6 +1,10 @@
+import { DAY_MS } from '../duration.ts'
 import { type Problem, quote, scheduleProblem, usageError } from '../errors.ts'
+import { parseLocal } from '../instant.ts'
+import { isKeyOf } from '../objects.ts'
 import type { Instant, ScheduleSpec } from '../types.ts'
-import { readForm } from './form.ts'
+import { parseAws } from './cron-aws.ts'
+import { parseUnix } from './cron-unix.ts'
 import { canFire, type Schedule } from './slot.ts'
 import { firstInstantAt, openZone } from './zone.ts'
 
@@ -11,6 +15,21 @@ const MAX_EXPRESSION_LENGTH = 256
 
 /** The end of AWS's years, as for every instant that is read. */
 const MAX_ANCHOR = Date.UTC(2200, 0, 1) - 1
+
+/** One century. The sum of an instant and a period must stay a date whose year has four digits. */
+const MAX_RATE_DAYS = 36_525
+
+const UNIT_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: DAY_MS }
+
+const MACROS: Readonly<Record<string, string>> = {
+  '@hourly': '0 * * * *',
+  '@daily': '0 0 * * *',
+  '@midnight': '0 0 * * *',
+  '@weekly': '0 0 * * 0',
+  '@monthly': '0 0 1 * *',
+  '@yearly': '0 0 1 1 *',
+  '@annually': '0 0 1 1 *',
+}
 
 /** Commands read the schedules of all tasks several times, and cron-parser takes 0.3 ms for each. The limit is for memory. */
 const MAX_KEPT = 10_000
@@ -35,21 +54,28 @@ function parse(spec: ScheduleSpec): Schedule {
   if (expression === '') throw problem('it is empty. Use one such as "0 3 * * *" or "cron(0 3 * * ? *)".')
   const zone = openZone(spec.zone)
   const trimmed = { ...spec, expression }
-  const form = readForm(expression, problem)
-  if (form.kind === 'rate') return { spec: trimmed, ...form, anchor: checkAnchor(spec.anchor, problem) }
-  if (spec.anchor !== undefined) throw problem('only rate(…) has an anchor. Leave out --anchor.')
-  switch (form.kind) {
-    case 'at': {
-      const second = firstInstantAt(zone, form.local / 1000)
-      if (second !== null) return { spec: trimmed, kind: 'at', instant: second * 1000 }
-      throw problem(`at is ${quote(form.text)}, but the clocks in ${spec.zone} skip that time. Use another time.`)
-    }
-    case 'cron':
-      if (canFire(form.fields, zone)) return { spec: trimmed, ...form, zone }
-      throw problem(
-        `it can never fire in ${spec.zone}. No date of the calendar, or no time of the zone's clocks, matches it.`,
-      )
+  const [, kind, argument = ''] = /^(cron|rate|at)\((.*)\)$/.exec(expression) ?? []
+  const text = argument.trim()
+  if (kind === 'rate') {
+    return { spec: trimmed, kind, periodMs: parseRate(text, problem), anchor: checkAnchor(spec.anchor, problem) }
   }
+  if (kind === 'at') {
+    const local = parseAt(text, problem)
+    checkNoAnchor(spec, problem)
+    const second = firstInstantAt(zone, local / 1000)
+    if (second !== null) return { spec: trimmed, kind, instant: second * 1000 }
+    throw problem(`at is ${quote(text)}, but the clocks in ${spec.zone} skip that time. Use another time.`)
+  }
+  const fields = kind === 'cron' ? parseAws(text, problem) : parseUnix(withoutMacro(expression, problem), problem)
+  checkNoAnchor(spec, problem)
+  if (canFire(fields, zone)) return { spec: trimmed, kind: 'cron', fields, zone }
+  throw problem(
+    `it can never fire in ${spec.zone}. No date of the calendar, or no time of the zone's clocks, matches it.`,
+  )
+}
+
+function checkNoAnchor({ anchor }: ScheduleSpec, problem: Problem): void {
+  if (anchor !== undefined) throw problem('only rate(…) has an anchor. Leave out --anchor.')
 }
 
 function checkAnchor(anchor: Instant | undefined, problem: Problem): Instant {
@@ -59,5 +85,34 @@ function checkAnchor(anchor: Instant | undefined, problem: Problem): Instant {
   if (Number.isSafeInteger(anchor) && anchor >= 0 && anchor <= MAX_ANCHOR) return anchor
   throw problem(
     `anchor is ${anchor}. Use whole milliseconds since 1970-01-01T00:00:00Z, up to the end of the year 2199.`,
+  )
+}
+
+function withoutMacro(expression: string, problem: Problem): string {
+  if (expression.includes('(')) {
+    throw problem('this form is not known. Use crontab fields, a macro such as @daily, cron(…), rate(…) or at(…).')
+  }
+  if (!expression.startsWith('@')) return expression
+  const name = expression.toLowerCase()
+  if (isKeyOf(name, MACROS)) return MACROS[name] ?? ''
+  throw problem(`${quote(expression)} is not a macro. Use one of ${Object.keys(MACROS).join(' ')}.`)
+}
+
+/** AWS's guides write both `rate(1 hours)` and `rate(1 hour)`. */
+function parseRate(text: string, problem: Problem): number {
+  const [, value = '', unit = ''] = /^(\d+)[ \t]+(minute|hour|day)s?$/.exec(text) ?? []
+  const periodMs = Number(value) * (UNIT_MS[unit] ?? 0)
+  if (periodMs > 0 && periodMs <= MAX_RATE_DAYS * DAY_MS) return periodMs
+  throw problem(
+    `rate is ${quote(text)}. Use a whole number and minutes, hours or days, from 1 minute to ${MAX_RATE_DAYS} days.`,
+  )
+}
+
+/** Returns milliseconds since 1970 on the wall clock of the schedule's zone. */
+function parseAt(text: string, problem: Problem): number {
+  const local = /^(?:19[7-9]|2[01]\d)\d-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}$/.test(text) ? parseLocal(text) : null
+  if (local !== null) return local
+  throw problem(
+    `at is ${quote(text)}. Use a date and time without an offset (yyyy-mm-ddThh:mm:ss) in the years 1970 to 2199.`,
   )
 }

@@ -1,7 +1,6 @@
 import { DAY_MS } from '../duration.ts'
 import { LedgerError, usageError } from '../errors.ts'
-import { longestGapMs } from '../schedule/gaps.ts'
-import { expectedSlotAfter, type Schedule, slotsBetween } from '../schedule/slot.ts'
+import { expectedSlotAfter, longestGapMs, type Schedule, slotsBetween } from '../schedule/slot.ts'
 import { openZone } from '../schedule/zone.ts'
 import type { Instant } from '../types.ts'
 

@@ -11,15 +11,16 @@ export interface InForce extends Omit<ScheduleSince, 'spec'> {
   readonly schedule: Schedule
 }
 
-export function parseSince({ spec, ...rest }: ScheduleSince): InForce {
-  return { ...rest, schedule: parseSchedule(spec) }
+/** Throws a usage error if this version or its time zone data cannot read one of them. */
+export function parseSchedules({ schedules }: { readonly schedules: Schedules }): readonly InForce[] {
+  return schedules.map(({ spec, ...rest }) => ({ ...rest, schedule: parseSchedule(spec) }))
 }
 
 /** Returns the schedules that this version can read. One that cannot be read must not hide the others, or the rows. */
 export function readableSchedules(schedules: Schedules, emitProblem = (_problem: string) => {}): readonly InForce[] {
   return schedules.flatMap((one) => {
     try {
-      return parseSince(one)
+      return parseSchedules({ schedules: [one] })
     } catch (error) {
       if (!(error instanceof LedgerError)) throw error
       emitProblem(error.message)
@@ -69,18 +70,11 @@ export function scheduleWith(schedules: readonly InForce[], slot: Instant): Sche
   return (having.findLast(({ since }) => since <= slot) ?? having.at(-1))?.schedule ?? null
 }
 
-/** A schedule of a task record, and the slots between which it was in force. `until` is null if no other one replaced it. */
-export interface ScheduleInForce {
-  readonly schedule: Schedule
-  readonly since: Instant
-  readonly until: Instant | null
-}
-
-/** Returns the schedule in force at the slot that `slotIn` finds, or the oldest. Null: `schedules` is empty. */
-export function scheduleInForce(
-  schedules: Schedules,
-  slotIn: (schedule: Schedule) => Instant | null,
-): ScheduleInForce | null {
+/**
+ * Returns the schedule in force at the slot that `slotIn` finds, or the oldest, with the slots between which it was in force.
+ * `until` is null if no other one replaced it. Null: `schedules` is empty.
+ */
+export function scheduleInForce(schedules: Schedules, slotIn: (schedule: Schedule) => Instant | null) {
   let until: Instant | null = null
   for (const [index, { since, spec }] of [...schedules.entries()].reverse()) {
     const schedule = parseSchedule(spec)

@@ -2,20 +2,19 @@ import { isRecord } from '../objects.ts'
 import { DEFAULT_SKEW_MS } from '../row/policy.ts'
 import { NO_RANGES } from '../row/range.ts'
 import {
-  beforeRelease,
   beside,
   fieldsOf,
   flag,
   formOf,
   INSTANT,
   INTEGER,
-  integer,
   listOf,
   listOrNone,
   type Member,
   malformed,
   maybe,
   nested,
+  newerSchemaOf,
   oneOf,
   orNull,
   type StoredDocument,
@@ -276,7 +275,5 @@ export function encodeTaskRecord(record: TaskRecord): StoredDocument {
 /** Reads a task record, unread if its schema version is newer. Throws `shape` if it is malformed. */
 export function decodeTaskRecord(document: unknown, task: string): TaskRecord | NewerSchema {
   const fields = fieldsOf(document, `the record of task ${task}`)
-  const schemaVersion = integer(fields, 'schemaVersion')
-  if (schemaVersion < SCHEMA_VERSION) throw beforeRelease(fields.what, schemaVersion)
-  return schemaVersion === SCHEMA_VERSION ? RECORD.decode(fields) : { schemaVersion, newerSchema: true }
+  return newerSchemaOf(fields) ?? RECORD.decode(fields)
 }

@@ -5,7 +5,7 @@ import { isUnreadable } from '../row/status.ts'
 import { expectedSlotBefore, type Schedule } from '../schedule/slot.ts'
 import type { Instant, Key, StoredRow } from '../types.ts'
 import { type DueKey, dueKeys } from './expected-slots.ts'
-import { type InForce, parseSince } from './schedules-in-force.ts'
+import { parseSchedules } from './schedules-in-force.ts'
 import { suspensionOf } from './suspensions.ts'
 import type { TaskRecord } from './task-record.ts'
 
@@ -75,9 +75,12 @@ export async function upstreamSlots(
   return slots.reverse()
 }
 
-async function* dueBefore(task: string, { schedules }: TaskRecord, until: Instant, hasRow: HasRow) {
-  const inForce: readonly InForce[] = schedules.map(parseSince)
-  for (const key of dueKeys([{ task, schedules: inForce, withOptional: true }], Number.NEGATIVE_INFINITY, until))
+async function* dueBefore(task: string, record: TaskRecord, until: Instant, hasRow: HasRow) {
+  for (const key of dueKeys(
+    [{ task, schedules: parseSchedules(record), withOptional: true }],
+    Number.NEGATIVE_INFINITY,
+    until,
+  ))
     if (!key.isOptional || (await hasRow(key))) yield key
 }
 

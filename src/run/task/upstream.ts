@@ -2,7 +2,7 @@ import { LedgerError, usageError } from '../../core/errors.ts'
 import { collectRanges, LONGEST_RANGE_MS } from '../../core/row/range.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { type DueKey, dueKeys } from '../../core/task/expected-slots.ts'
-import { parseSince } from '../../core/task/schedules-in-force.ts'
+import { parseSchedules } from '../../core/task/schedules-in-force.ts'
 import {
   EMPTY_TASK_RECORD,
   expectedTimes,
@@ -155,6 +155,6 @@ export async function* readUpstream(
 function endOfLater({ task, slot }: Key, record: TaskRecord, latest: Instant): Instant {
   const until = Math.min(slot + LONGEST_RANGE_MS + 1, latest + 1, rangesUntil(record))
   if (until <= slot) return slot + 1
-  const later = [...dueKeys([{ task, schedules: record.schedules.map(parseSince) }], slot + 1, until)].at(-MAX_LATER)
+  const later = [...dueKeys([{ task, schedules: parseSchedules(record) }], slot + 1, until)].at(-MAX_LATER)
   return later === undefined ? until : later.slot + 1
 }

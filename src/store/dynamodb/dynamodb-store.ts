@@ -16,7 +16,7 @@ import { fieldsOf, integer, object } from '../../core/row/stored-fields.ts'
 import { decodeNotes, decodeRow, readableOrDamaged } from '../../core/row/stored-row.ts'
 import { type Key, type Row, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
 import { isRowKey, listedSlot, slotBounds, storedKey, TASK_ENTRY } from '../page.ts'
-import type { CallOptions, EntryMethods, Store, StoredKey } from '../store.ts'
+import type { CallOptions, Store, StoredKey } from '../store.ts'
 import { connect, type Dynamo, type DynamoOptions } from './client.ts'
 import { areOfRole } from './credentials.ts'
 import { errorOfWrite, isByPolicy, isUnknownClient } from './errors.ts'
@@ -45,11 +45,110 @@ const NOTE_TRIES = 4
 /** A claim and a finish are one request each. Region and credentials come from the SDK. */
 export function openDynamoStore(options: DynamoOptions): Store {
   const dynamo = withNewRole(connect(options), areOfRole(options.env))
+  const TableName = dynamo.table
+
+  function insert(row: Row, call: CallOptions): Promise<unknown> {
+    const command = new PutItemCommand({ TableName, ...firstPut(row) })
+    return dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
+  }
+
+  function update(input: Omit<UpdateItemCommandInput, 'TableName'>, call: CallOptions): Promise<unknown> {
+    const command = new UpdateItemCommand({ TableName, ...input })
+    return dynamo.ask('UpdateItem', (client, how) => client.send(command, how), call)
+  }
+
   return {
-    name: `dynamodb:${dynamo.table}`,
-    ...rowMethods(dynamo),
-    ...entryMethods(dynamo),
     close: dynamo.close,
+
+    async get(key, call) {
+      const item = await fetchItem(dynamo, storedKey(key), call)
+      return item === null ? null : decodeRow(fromItem(item))
+    },
+
+    async put(row, expected, call) {
+      const write = expected === 'absent' ? insert(row, call) : update(nextPut(row, expected), call)
+      const failed = await unlessConflict(write, row, dynamo, call)
+      if (failed === null) return { kind: 'ok' }
+      return { kind: 'conflict', found: failed.found === null ? null : decodeRow(fromItem(failed.found)) }
+    },
+
+    async note(key, rejection, call) {
+      const stored = storedKey(key)
+      let count = 0
+      for (let tries = 0; tries < NOTE_TRIES; tries += 1) {
+        const write = update(noteUpdate(stored, rejection, count), call)
+        const failed = await unlessConflict(write, key, dynamo, call)
+        if (failed === null) return true
+        if (failed.found === null) return false
+        const fields = fieldsOf(fromItem(failed.found), `row ${stored.task} ${stored.slot}`)
+        if (fields.values['schemaVersion'] !== SCHEMA_VERSION) return false
+        const notes = decodeNotes(fields)
+        if (isNoted(notes, rejection.runId)) return true
+        count = notes.count
+      }
+      throw new LedgerError('unreachable', `the record of slot ${stored.slot} changed with each try`)
+    },
+
+    async list(query, call) {
+      const { first, last } = slotBounds(query.kind === 'task' ? query : {})
+      if (first > last) return { rows: [] }
+      for (let { cursor } = query; ; ) {
+        const send = new QueryCommand({ TableName, ...pageQueryInput(query, cursor) })
+        const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+        const items = (reply.Items ?? []).map(fromItem).filter(isRowKey)
+        const rows = query.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
+        cursor = reply.LastEvaluatedKey && keyOfItem(fromItem(reply.LastEvaluatedKey))
+        // A page without rows says nothing about the next page, because the index may name rows that were deleted.
+        if (cursor === undefined) return { rows }
+        if (rows.length > 0) return { rows, next: cursor }
+      }
+    },
+
+    async listSlots({ task, ...range }, call) {
+      const bounds = slotBounds(range)
+      if (bounds.first > bounds.last) return { slots: [] }
+      const send = new QueryCommand({ TableName, ...slotsQueryInput(task, bounds) })
+      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+      const slots = (reply.Items ?? []).map((item) => {
+        const outcome = item['attempts']?.L?.[0]?.M?.['outcome']?.S
+        return listedSlot(task, { slot: item['slot']?.S, state: item['state']?.S, outcome })
+      })
+      const next = reply.LastEvaluatedKey && slots.at(-1)?.slot
+      return { slots, ...(next !== undefined && { next }) }
+    },
+
+    async readEntry(key, call) {
+      const item = await fetchItem(dynamo, entryKey(key), call)
+      if (item === null) return null
+      const fields = fieldsOf(fromItem(item), `the record of task ${key.task}`)
+      return { version: integer(fields, 'version'), document: object(fields, 'document').values }
+    },
+
+    async writeEntry(key, entry, expected, call) {
+      const command = new PutItemCommand({ TableName, ...entryPut(key, entry, expected) })
+      try {
+        await dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
+        return 'ok'
+      } catch (error) {
+        if (error instanceof ConditionalCheckFailedException) return 'conflict'
+        throw errorOfWrite(error)
+      }
+    },
+
+    async listTasks(cursor, call) {
+      const send = new QueryCommand({ TableName, ...tasksQueryInput(cursor) })
+      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
+      const tasks = (reply.Items ?? []).map((item) => keyOfItem(fromItem(item)).task)
+      const last = reply.LastEvaluatedKey?.['task']?.S
+      return { tasks, ...(last !== undefined && { next: last }) }
+    },
+
+    async readTaskEntries(tasks, call) {
+      const keys = tasks.map((task) => entryKey({ task, kind: TASK_ENTRY }))
+      const items = (await fetchBatch(dynamo, keysRequest(keys), call)).map(fromItem)
+      // The reader says what is wrong with a document. That of one task must not hide the others.
+      return new Map(items.map(({ task, version, document }) => [String(task), { version: Number(version), document }]))
+    },
   }
 }
 
@@ -114,79 +213,6 @@ async function unlessConflict(
   }
 }
 
-function rowMethods(dynamo: Dynamo): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
-  const TableName = dynamo.table
-
-  function insert(row: Row, call: CallOptions): Promise<unknown> {
-    const command = new PutItemCommand({ TableName, ...firstPut(row) })
-    return dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
-  }
-
-  function update(input: Omit<UpdateItemCommandInput, 'TableName'>, call: CallOptions): Promise<unknown> {
-    const command = new UpdateItemCommand({ TableName, ...input })
-    return dynamo.ask('UpdateItem', (client, how) => client.send(command, how), call)
-  }
-
-  return {
-    async get(key, call) {
-      const item = await fetchItem(dynamo, storedKey(key), call)
-      return item === null ? null : decodeRow(fromItem(item))
-    },
-
-    async put(row, expected, call) {
-      const write = expected === 'absent' ? insert(row, call) : update(nextPut(row, expected), call)
-      const failed = await unlessConflict(write, row, dynamo, call)
-      if (failed === null) return { kind: 'ok' }
-      return { kind: 'conflict', found: failed.found === null ? null : decodeRow(fromItem(failed.found)) }
-    },
-
-    async note(key, rejection, call) {
-      const stored = storedKey(key)
-      let count = 0
-      for (let tries = 0; tries < NOTE_TRIES; tries += 1) {
-        const write = update(noteUpdate(stored, rejection, count), call)
-        const failed = await unlessConflict(write, key, dynamo, call)
-        if (failed === null) return true
-        if (failed.found === null) return false
-        const fields = fieldsOf(fromItem(failed.found), `row ${stored.task} ${stored.slot}`)
-        if (fields.values['schemaVersion'] !== SCHEMA_VERSION) return false
-        const notes = decodeNotes(fields)
-        if (isNoted(notes, rejection.runId)) return true
-        count = notes.count
-      }
-      throw new LedgerError('unreachable', `the record of slot ${stored.slot} changed with each try`)
-    },
-
-    async list(query, call) {
-      const { first, last } = slotBounds(query.kind === 'task' ? query : {})
-      if (first > last) return { rows: [] }
-      for (let { cursor } = query; ; ) {
-        const send = new QueryCommand({ TableName, ...pageQueryInput(query, cursor) })
-        const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-        const items = (reply.Items ?? []).map(fromItem).filter(isRowKey)
-        const rows = query.kind === 'task' ? items.map(listedRow) : await fetchRows(dynamo, items.map(keyOfItem), call)
-        cursor = reply.LastEvaluatedKey && keyOfItem(fromItem(reply.LastEvaluatedKey))
-        // A page without rows says nothing about the next page, because the index may name rows that were deleted.
-        if (cursor === undefined) return { rows }
-        if (rows.length > 0) return { rows, next: cursor }
-      }
-    },
-
-    async listSlots({ task, ...range }, call) {
-      const bounds = slotBounds(range)
-      if (bounds.first > bounds.last) return { slots: [] }
-      const send = new QueryCommand({ TableName, ...slotsQueryInput(task, bounds) })
-      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-      const slots = (reply.Items ?? []).map((item) => {
-        const outcome = item['attempts']?.L?.[0]?.M?.['outcome']?.S
-        return listedSlot(task, { slot: item['slot']?.S, state: item['state']?.S, outcome })
-      })
-      const next = reply.LastEvaluatedKey && slots.at(-1)?.slot
-      return { slots, ...(next !== undefined && { next }) }
-    },
-  }
-}
-
 /** Reads the rows of keys from the index, in their order. The index lags, so a key may have no row. */
 async function fetchRows(dynamo: Dynamo, keys: readonly StoredKey[], call: CallOptions): Promise<readonly StoredRow[]> {
   const rows = new Map<string, StoredRow>()
@@ -221,44 +247,6 @@ async function fetchBatch(dynamo: Dynamo, request: KeysAndAttributes, call: Call
     const waitMs = spread(FIRST_BATCH_WAIT_MS * 2 ** (tries - 1), Math.random())
     // An abort ends the wait, and then the next `ask` throws.
     await delay(waitMs, undefined, { signal: call.signal }).catch(() => undefined)
-  }
-}
-
-function entryMethods(dynamo: Dynamo): EntryMethods {
-  const TableName = dynamo.table
-  return {
-    async readEntry(key, call) {
-      const item = await fetchItem(dynamo, entryKey(key), call)
-      if (item === null) return null
-      const fields = fieldsOf(fromItem(item), `the record of task ${key.task}`)
-      return { version: integer(fields, 'version'), document: object(fields, 'document').values }
-    },
-
-    async writeEntry(key, entry, expected, call) {
-      const command = new PutItemCommand({ TableName, ...entryPut(key, entry, expected) })
-      try {
-        await dynamo.ask('PutItem', (client, how) => client.send(command, how), call)
-        return 'ok'
-      } catch (error) {
-        if (error instanceof ConditionalCheckFailedException) return 'conflict'
-        throw errorOfWrite(error)
-      }
-    },
-
-    async listTasks(cursor, call) {
-      const send = new QueryCommand({ TableName, ...tasksQueryInput(cursor) })
-      const reply = await dynamo.ask('Query', (client, how) => client.send(send, how), call)
-      const tasks = (reply.Items ?? []).map((item) => keyOfItem(fromItem(item)).task)
-      const last = reply.LastEvaluatedKey?.['task']?.S
-      return { tasks, ...(last !== undefined && { next: last }) }
-    },
-
-    async readTaskEntries(tasks, call) {
-      const keys = tasks.map((task) => entryKey({ task, kind: TASK_ENTRY }))
-      const items = (await fetchBatch(dynamo, keysRequest(keys), call)).map(fromItem)
-      // The reader says what is wrong with a document. That of one task must not hide the others.
-      return new Map(items.map(({ task, version, document }) => [String(task), { version: Number(version), document }]))
-    },
   }
 }
 

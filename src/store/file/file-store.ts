@@ -2,11 +2,11 @@ import { resolve } from 'node:path'
 import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import { AFTER_ALL, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
+import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
 import { columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
-import type { CallOptions, EntryMethods, PutResult, Store, StoredKey } from '../store.ts'
-import { type FileDatabase, openFileDatabase, type Transaction } from './database.ts'
-import { type LockWait, openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
+import type { CallOptions, PutResult, Store, StoredKey } from '../store.ts'
+import { openFileDatabase, type Transaction } from './database.ts'
+import { openLockWait, PATIENT, untilUnlocked } from './lock-wait.ts'
 
 const INSERT = `INSERT INTO rows (day, version, schema_version, document, notes, task, slot)
   VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
@@ -19,11 +19,9 @@ const SELECT_NOTES = 'SELECT notes FROM rows WHERE task = ? AND slot = ? AND sch
 // We must remove the latest rejection first, otherwise the patch would keep the fields that only the earlier one has.
 const UPDATE_NOTES = `UPDATE rows SET notes = json_patch(json_remove(notes, '$.latestRejection'), ?)
   WHERE task = ? AND slot = ?`
-// Each query has only one upper bound. With two, SQLite searches by the first one, and for every page it reads from the
-// newest row on.
+// It has only one upper bound. With two, SQLite searches by the first one, and for every page it reads from the newest row on.
 const SELECT_TASK = `SELECT task, slot, document, notes FROM rows
-  WHERE task = ? AND slot >= ? AND slot <= ? ORDER BY slot DESC LIMIT ?`
-const SELECT_TASK_AFTER = SELECT_TASK.replace('<=', '<')
+  WHERE task = ? AND slot >= ? AND slot < ? ORDER BY slot DESC LIMIT ?`
 // A document may be damaged. Its slot has a row all the same.
 const SELECT_SLOTS = `SELECT slot, document ->> 'state' AS state, document ->> '$.attempts[0].outcome' AS outcome
   FROM (SELECT slot, iif(json_valid(document), document, '{}') AS document FROM rows
@@ -43,34 +41,11 @@ const SELECT_ENTRIES = `SELECT task, version, document FROM entries
 export function openFileStore(path: string, onCreated: (path: string) => void = () => {}): Store {
   const database = openFileDatabase(path)
   const soon = openLockWait(path)
+  const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
   const absolute = resolve(path)
   return {
-    name: `file:${path}`,
-    ...rowMethods(database, soon, () => onCreated(absolute)),
-    ...entryMethods(database, soon),
     close: database.close,
-  }
-}
 
-/** Returns the value of a column, or its text if that is not JSON. The decoder then says whose record is damaged. */
-function jsonOrText(column: unknown): unknown {
-  const text = String(column)
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
-  }
-}
-
-const columns = columnReader(jsonOrText)
-
-function rowMethods(
-  database: FileDatabase,
-  soon: LockWait,
-  onCreated: () => void,
-): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
-  const patiently = <T>(call: CallOptions, work: () => T) => soon(call, work, PATIENT)
-  return {
     async get(key, call) {
       return soon(call, () => database.transact('read', ({ all }) => find(all, storedKey(key))))
     },
@@ -103,7 +78,7 @@ function rowMethods(
         call,
         () => database.transact(mode, write) ?? { kind: 'conflict', found: null },
       )
-      if (isCreated) onCreated()
+      if (isCreated) onCreated(absolute)
       return answer
     },
 
@@ -125,9 +100,7 @@ function rowMethods(
         if (query.kind === 'day')
           return all(SELECT_DAY, query.day, cursor?.slot ?? AFTER_ALL, cursor?.task ?? '', limit + 1)
         const { first, last } = slotBounds(query)
-        return cursor === undefined
-          ? all(SELECT_TASK, query.task, first, last, limit + 1)
-          : all(SELECT_TASK_AFTER, query.task, first, cursor.slot, limit + 1)
+        return all(SELECT_TASK, query.task, first, cursor?.slot ?? after(last), limit + 1)
       }
       return soon(call, () => columns.readPage(database.transact('read', read) ?? [], limit))
     },
@@ -137,11 +110,7 @@ function rowMethods(
       const read = ({ all }: Transaction) => all(SELECT_SLOTS, task, first, last, SLOTS_PER_PAGE + 1)
       return slotsPage(task, await soon(call, () => database.transact('read', read) ?? []))
     },
-  }
-}
 
-function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
-  return {
     async readEntry({ kind, task }, call) {
       const read = ({ all }: Transaction) => all(SELECT_ENTRY, kind, task).map(columns.readEntry)[0] ?? null
       return soon(call, () => database.transact('read', read))
@@ -168,6 +137,18 @@ function entryMethods(database: FileDatabase, soon: LockWait): EntryMethods {
     },
   }
 }
+
+/** Returns the value of a column, or its text if that is not JSON. The decoder then says whose record is damaged. */
+function jsonOrText(column: unknown): unknown {
+  const text = String(column)
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+const columns = columnReader(jsonOrText)
 
 const NO_FIELDS = Object.fromEntries(OWNER_FIELDS.map((name) => [name, null]))
 

@@ -32,8 +32,6 @@ export function openLockWait(path: string) {
   }
 }
 
-export type LockWait = ReturnType<typeof openLockWait>
-
 /** The event loop runs between the tries. Throws `unreachable` if the signal aborts first. Then nothing was written. */
 export async function untilUnlocked<T>(
   path: string,

@@ -14,7 +14,6 @@ import {
   hidePostgresPassword,
 } from './password.ts'
 
-/** Where a ledger in PostgreSQL is, and how to connect to it. */
 export interface PostgresAddress {
   /** The address without its password, for logs and for commands that are printed. */
   readonly name: string
@@ -132,7 +131,7 @@ function tlsOptions(
   // As with libpq, `require` verifies the authority if one is named.
   const isVerified = mode !== 'require' || sslrootcert !== undefined
   const read = (path: string | undefined, what: string) =>
-    path === undefined ? {} : { [what]: readText(path.replace(/^~(?=\/)/, homeOf(env)), 'TLS needs') }
+    path === undefined ? {} : { [what]: readText(path.replace(/^~(?=\/)/, homeOf(env))) }
   return {
     ...read(sslrootcert === 'system' ? undefined : sslrootcert, 'ca'),
     ...read(sslcert, 'cert'),
@@ -159,10 +158,10 @@ function homeOf(env: Environment): string {
   }
 }
 
-function readText(path: string, what: string): string {
+function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw usageError(`${what} ${quote(path)}, which cannot be read (${firstLine(error)}).`)
+    throw usageError(`TLS needs ${quote(path)}, which cannot be read (${firstLine(error)}).`)
   }
 }

@@ -4,8 +4,7 @@ import type { CallOptions } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
 import { encodingText, standbyText } from './errors.ts'
 import { denialOfClaim, mayBeHidden } from './row-security.ts'
-import { missingParts } from './setup-postgres.ts'
-import { COLUMNS } from './table.ts'
+import { COLUMNS, missingParts } from './setup-postgres.ts'
 
 /** The rights that the roles of `schema/postgres.sql` have on the table. */
 const RIGHTS = {
@@ -72,7 +71,10 @@ export async function* inspectPostgres(
       return
     }
     yield ok(what, `${RIGHTS[settings.role].join(', ')}, as the role ${settings.role} needs them`)
-    if (settings.task !== null && settings.role === 'runner') yield await claimFinding(postgres, settings.task, call)
+    if (settings.task !== null && settings.role === 'runner') {
+      const denial = await denialOfClaim(postgres, settings.task, call)
+      yield denial === null ? ok('task', `the user may claim slots of task ${settings.task}`) : wrong('task', denial)
+    }
     for (const upstream of await settings.after()) yield await upstreamFinding(postgres, upstream, call)
   } catch (error) {
     yield wrong(what, error)
@@ -101,11 +103,6 @@ async function indexFinding(postgres: Postgres, call: CallOptions): Promise<Setu
   if (missing.length === 0) return ok('indexes', 'by day, and one for the tasks')
   const text = `${missing.join(' and ')} is missing, so check and history read the whole table. Make it: cronledger setup --store '${postgres.address.name}'`
   return notOk('indexes', 'shape', text)
-}
-
-async function claimFinding(postgres: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {
-  const denial = await denialOfClaim(postgres, task, call)
-  return denial === null ? ok('task', `the user may claim slots of task ${task}`) : wrong('task', denial)
 }
 
 async function upstreamFinding(postgres: Postgres, task: string, call: CallOptions): Promise<SetupFinding> {

@@ -3,9 +3,9 @@ import { addRejection, isNoted, NO_NOTES } from '../../core/row/rejections.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { dayOf, encodeNotes, encodeRow, OWNER_FIELDS } from '../../core/row/stored-row.ts'
 import { type Environment, type Key, SCHEMA_VERSION, type StoredRow } from '../../core/types.ts'
-import { AFTER_ALL, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
+import { AFTER_ALL, after, slotBounds, storedKey, TASK_ENTRY, TASKS_PER_PAGE } from '../page.ts'
 import { type Columns, columnReader, SLOTS_PER_PAGE, slotsPage, taskNamesPage } from '../sql-rows.ts'
-import type { CallOptions, EntryMethods, Store } from '../store.ts'
+import type { CallOptions, Store } from '../store.ts'
 import { connectPostgres, type Postgres } from './connection.ts'
 import { standbyText } from './errors.ts'
 import { mayBeHidden } from './row-security.ts'
@@ -53,7 +53,7 @@ function statementsFor(table: string) {
       WHERE task = $1 AND slot = $2 AND version = $5::int RETURNING version`,
     listTask: orStandby(
       `SELECT task, slot, document::text, notes::text FROM ${table}
-        WHERE task = $1 AND slot >= $2 AND slot <= $3 AND slot < $4 ORDER BY slot DESC LIMIT $5`,
+        WHERE task = $1 AND slot >= $2 AND slot < $3 ORDER BY slot DESC LIMIT $4`,
       'slot DESC',
     ),
     listDay: orStandby(
@@ -85,50 +85,12 @@ function orStandby(query: string, order: string): string {
     ORDER BY ${order}`
 }
 
-/** Opens a ledger in one table of a PostgreSQL database. A claim and a finish are one statement each. */
+/** A claim and a finish are one statement each. */
 export function openPostgresStore(name: string, env: Environment): Store {
   const postgres = connectPostgres(name, env)
-  const { schema, table } = postgres.address
-  const sql = statementsFor(`${schema}.${table}`)
-  return {
-    name: postgres.address.name,
-    ...rowMethods(postgres, sql),
-    ...entryMethods(postgres, sql),
-    close: postgres.close,
-  }
-}
+  const { address, close } = postgres
+  const sql = statementsFor(`${address.schema}.${address.table}`)
 
-type Statements = ReturnType<typeof statementsFor>
-
-/** Reads what is stored under a key. Throws if the server is a standby, because that one shows the past. */
-async function find(postgres: Postgres, sql: Statements, task: string, slot: string, call: CallOptions) {
-  const [found] = await postgres.ask('a read', sql.select, [task, slot], call)
-  checkPrimary(postgres, found)
-  if (found !== undefined && found['version'] !== null) return found
-  if (slot === TASK_ENTRY && found?.['limited'] === true && (await mayBeHidden(postgres, task, call))) {
-    const { place, config } = postgres.address
-    throw new LedgerError(
-      'denied',
-      `no row of task ${task} can be seen in ${place}: nothing of it is recorded yet, or row-level security hides it from user ${quote(String(config.user))}. Use a user who may see the task, or give it the right: cronledger template postgres`,
-      { changedNothing: true },
-    )
-  }
-  return null
-}
-
-/** Runs a query for several rows. Throws if the server is a standby. */
-async function query(postgres: Postgres, sql: string, values: readonly unknown[], call: CallOptions) {
-  const found = await postgres.ask('a query', sql, values, call)
-  checkPrimary(postgres, found[0])
-  return found.filter(({ task }) => task !== null)
-}
-
-function checkPrimary(postgres: Postgres, answer: Columns | undefined): void {
-  if (answer?.['standby'] === true)
-    throw new LedgerError('unreachable', standbyText(postgres.address.place), { changedNothing: true })
-}
-
-function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'put' | 'note' | 'list' | 'listSlots'> {
   async function get(key: Key, call: CallOptions): Promise<StoredRow | null> {
     const { task, slot } = storedKey(key)
     const found = await find(postgres, sql, task, slot, call)
@@ -136,6 +98,7 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
   }
 
   return {
+    close,
     get,
 
     async put(row, expected, call) {
@@ -172,7 +135,7 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
         const written = await postgres.ask('a note', sql.updateNotes, [task, slot, more, found['notes']], call)
         if (written.length > 0) return true
       }
-      const text = `others changed the row of ${task} ${slot} in ${postgres.address.place} before each of ${NOTE_TRIES} tries to note a rejection`
+      const text = `others changed the row of ${task} ${slot} in ${address.place} before each of ${NOTE_TRIES} tries to note a rejection`
       throw new LedgerError('unreachable', text, { changedNothing: true })
     },
 
@@ -183,7 +146,7 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
         return columns.readPage(await query(postgres, sql.listDay, values, call), limit)
       }
       const { first, last } = slotBounds(asked)
-      const values = [asked.task, first, last, cursor?.slot ?? `${AFTER_ALL}~`, limit + 1]
+      const values = [asked.task, first, cursor?.slot ?? after(last), limit + 1]
       return columns.readPage(await query(postgres, sql.listTask, values, call), limit)
     },
 
@@ -191,11 +154,7 @@ function rowMethods(postgres: Postgres, sql: Statements): Pick<Store, 'get' | 'p
       const { first, last } = slotBounds(range)
       return slotsPage(task, await query(postgres, sql.listSlots, [task, first, last], call))
     },
-  }
-}
 
-function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
-  return {
     async readEntry({ kind, task }, call) {
       const found = await find(postgres, sql, task, kind, call)
       return found === null ? null : columns.readEntry(found)
@@ -227,6 +186,36 @@ function entryMethods(postgres: Postgres, sql: Statements): EntryMethods {
       return new Map(found.map((entry) => [String(entry['task']), columns.readEntry(entry)]))
     },
   }
+}
+
+type Statements = ReturnType<typeof statementsFor>
+
+/** Reads what is stored under a key. Throws if the server is a standby, because that one shows the past. */
+async function find(postgres: Postgres, sql: Statements, task: string, slot: string, call: CallOptions) {
+  const [found] = await postgres.ask('a read', sql.select, [task, slot], call)
+  checkPrimary(postgres, found)
+  if (found !== undefined && found['version'] !== null) return found
+  if (slot === TASK_ENTRY && found?.['limited'] === true && (await mayBeHidden(postgres, task, call))) {
+    const { place, config } = postgres.address
+    throw new LedgerError(
+      'denied',
+      `no row of task ${task} can be seen in ${place}: nothing of it is recorded yet, or row-level security hides it from user ${quote(String(config.user))}. Use a user who may see the task, or give it the right: cronledger template postgres`,
+      { changedNothing: true },
+    )
+  }
+  return null
+}
+
+/** Runs a query for several rows. Throws if the server is a standby. */
+async function query(postgres: Postgres, sql: string, values: readonly unknown[], call: CallOptions) {
+  const found = await postgres.ask('a query', sql, values, call)
+  checkPrimary(postgres, found[0])
+  return found.filter(({ task }) => task !== null)
+}
+
+function checkPrimary(postgres: Postgres, answer: Columns | undefined): void {
+  if (answer?.['standby'] === true)
+    throw new LedgerError('unreachable', standbyText(postgres.address.place), { changedNothing: true })
 }
 
 /** The caller waits and asks again. Without a limit, an update that never finds its row would ask a thousand times in a second. */

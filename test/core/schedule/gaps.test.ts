@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
-import { longestGapMs } from '../../../src/core/schedule/gaps.ts'
 import { parseSchedule } from '../../../src/core/schedule/schedule.ts'
-import { slotAfter, slotBefore, slotsBetween } from '../../../src/core/schedule/slot.ts'
+import { longestGapMs, slotAfter, slotBefore, slotsBetween } from '../../../src/core/schedule/slot.ts'
 
 const NOW = Date.UTC(2026, 10, 24, 12)
 const HOUR_MS = 3_600_000

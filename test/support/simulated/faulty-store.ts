@@ -74,7 +74,6 @@ export function faultyStore(inner: Store, clock: Clock, fateOf: (call: Call) => 
   }
 
   return {
-    name: inner.name,
     get: (key, options) => pass({ verb: 'get' }, options, (arrival) => inner.get(key, arrival)),
     put: (row, expected, options) =>
       pass({ verb: 'put', row, expected }, options, (arrival) => inner.put(row, expected, arrival)),

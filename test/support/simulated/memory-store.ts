@@ -46,7 +46,6 @@ export function memoryStore(): Store & {
   const notesOf = (entry: Stored) => decodeNotes(fieldsOf(entry.notes, 'notes'))
 
   return {
-    name: 'memory:',
     async get(key, call) {
       inTime(call)
       return read(entries.get(nameOf(storedKey(key))))
