@@ -26,23 +26,27 @@ const SUMMARIES = [
 test('a table of tasks has all times in one zone, the open slots and their total, and how long a running slot has run so far', () => {
   const lines = tasksTable(SUMMARIES, { columns: null, color: false }, LATER).map((line) => line.replace(/ {2,}/g, '|'))
   expect(lines).toEqual([
-    'TASK|STATUS|OPEN|LAST|NEXT|TOOK (USUALLY)|OWNER',
-    'payments/settlement-of-the-day|running|2|11-24 03:00 UTC|11-25 03:00 UTC|8s so far (0.3s)|https://example.org/teams/payments',
-    'b|completed|3+|11-24 03:00 UTC|11-25 03:00 UTC|0.3s (0.3s)|https://example.org/teams/payments',
-    'c|completed|0|11-24 03:00 UTC|11-25 03:00 UTC|0.3s (0.3s)|https://example.org/teams/payments',
+    'TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK (USUALLY)|OWNER',
+    'payments/settlement-of-the-day|running|2|11-24 03:00|11-25 03:00|8s so far (0.3s)|https://example.org/teams/payments',
+    'b|completed|3+|11-24 03:00|11-25 03:00|0.3s (0.3s)|https://example.org/teams/payments',
+    'c|completed|0|11-24 03:00|11-25 03:00|0.3s (0.3s)|https://example.org/teams/payments',
     '',
     '3 tasks, 2 with open slots: 5 or more',
   ])
+  const inSummer = { ...summary('d', 'America/New_York', false), next: slot + 150 * DAY_MS }
+  expect(tasksTable([inSummer], { columns: null, color: false }, LATER)[1]).toMatch(
+    / 11-23 22:00 EST +2027-\d\d-\d\d \d\d:00 EDT /,
+  )
 })
 
-test('on a narrow screen, owners and usual durations go first, and names are cut last', () => {
+test('on a narrow screen, owners go first, then names are cut to 16 columns, and only then usual durations go', () => {
   const heads = (columns: number) => {
     const lines = tasksTable(SUMMARIES, { columns, color: false }, LATER)
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns)
     return [lines[0]?.replace(/ {2,}/g, '|'), lines[1]?.split(' ')[0]]
   }
   const name = 'payments/settlement-of-the-day'
-  expect(heads(120)).toEqual(['TASK|STATUS|OPEN|LAST|NEXT|TOOK (USUALLY)', name])
-  expect(heads(98)).toEqual(['TASK|STATUS|OPEN|LAST|NEXT|TOOK', name])
-  expect(heads(80)).toEqual(['TASK|STATUS|OPEN|LAST|NEXT|TOOK', 'payments/settleme…'])
+  expect(heads(120)).toEqual(['TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK (USUALLY)', name])
+  expect(heads(80)).toEqual(['TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK (USUALLY)', 'payments/settlemen…'])
+  expect(heads(76)).toEqual(['TASK|STATUS|OPEN|LAST (UTC)|NEXT|TOOK', 'payments/settlement-o…'])
 })

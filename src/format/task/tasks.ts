@@ -44,23 +44,46 @@ export interface TaskSummary {
 
 /**
  * Returns the tasks as a table, a line for each, with all times in the zone of most of them, and a line with the total. On a
- * narrow screen, it has no owners, and then no usual durations: names are cut last. A duration of at least `SLOW` times the usual one
- * has a colour.
+ * narrow screen, it has no owners, then names of `NAME` columns, and then no usual durations. A duration of at least `SLOW` times
+ * the usual one has a colour.
  */
 export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, now: Instant): readonly string[] {
   const zone = commonZone(summaries.map((one) => ({ zone: zoneOfTask(one) })))
   const heads = ['TASK', 'STATUS', 'OPEN', 'LAST', 'NEXT', 'TOOK (USUALLY)', 'OWNER'].map((text) => ({ text }))
-  const rows = [heads, ...summaries.map((summary) => cellsOf(summary, zone, now))]
-  const withoutOwner = rows.map((row) => row.slice(0, OWNER_COLUMN))
-  const short = withoutOwner.map((row) => row.map((cell) => ({ ...cell, text: cell.text.replace(USUALLY, '') })))
-  const all = [rows, withoutOwner, short]
-  const fitting = all.find((table) => lineWidthOf(widthsOf(table)) <= (screen.columns ?? Number.POSITIVE_INFINITY))
-  return [...alignedLines(fitting ?? short, screen, [0]), '', totalText(summaries)]
+  const rows = withZoneInHead([heads, ...summaries.map((summary) => cellsOf(summary, zone, now))])
+  const withoutOwner = rows.map((row) => row.slice(0, TOOK_COLUMN + 1))
+  const short = withoutOwner.map((row) => row.with(TOOK_COLUMN, withoutUsual(row[TOOK_COLUMN])))
+  const isFitting = (table: typeof rows, most: number) => {
+    const [name = 0, ...others] = widthsOf(table)
+    return lineWidthOf([Math.min(name, most), ...others]) <= (screen.columns ?? Number.POSITIVE_INFINITY)
+  }
+  const shown = isFitting(rows, Number.POSITIVE_INFINITY) ? rows : isFitting(withoutOwner, NAME) ? withoutOwner : short
+  return [...alignedLines(shown, screen, [0]), '', totalText(summaries)]
 }
 
-const OWNER_COLUMN = 6
-/** It ends the cell of a duration, and its head. */
-const USUALLY = / \([^()]*\)$/
+/** If the times of a table all have the same zone, it stands above them. */
+function withZoneInHead([heads = [], ...rows]: readonly (readonly TableCell[])[]): readonly (readonly TableCell[])[] {
+  const zoneIn = ({ text }: TableCell) => /^[\d-]+ [\d:]+( .+)$/.exec(text)?.[1] ?? ''
+  const zones = new Set(rows.flatMap((row) => row.slice(LAST_COLUMN, NEXT_COLUMN + 1).map(zoneIn)).filter(Boolean))
+  const [zone] = zones
+  if (zone === undefined || zones.size > 1) return [heads, ...rows]
+  const isTime = (index: number) => index === LAST_COLUMN || index === NEXT_COLUMN
+  return [
+    heads.map((cell, index) => (index === LAST_COLUMN ? { text: `${cell.text} (${zone.trim()})` } : cell)),
+    ...rows.map((row) =>
+      row.map((cell, index) => (isTime(index) ? { ...cell, text: cell.text.replace(zone, '') } : cell)),
+    ),
+  ]
+}
+
+const [LAST_COLUMN, NEXT_COLUMN, TOOK_COLUMN] = [3, 4, 5]
+/** With this much of a name, most are told apart. */
+const NAME = 16
+
+function withoutUsual(cell: TableCell | undefined): TableCell {
+  return { ...cell, text: (cell?.text ?? '').replace(/ \([^()]*\)$/, '') }
+}
+
 const SLOW = 2
 
 function totalText(summaries: readonly TaskSummary[]): string {
