@@ -227,14 +227,6 @@ describe('once', () => {
   })
 })
 
-test.each(['COMPLETED', 'done'])('resolve refuses the state %s', async (state) => {
-  const ledger = newLedger()
-  const decision = { task: 'nightly', slot: '2026-11-23', reason: 'r', state: state as 'completed' }
-  await expect(ledger.resolve(decision)).rejects.toThrow(
-    `state "${state}" is not allowed. Use completed, failed or skipped.`,
-  )
-})
-
 test('the key of a slot is the same in every attempt, also after a retry and a force', async () => {
   const ledger = newLedger()
   const keys: (string | undefined)[] = []

@@ -139,21 +139,6 @@ test('a schedule that this ledger saw in force is not asked for again; another o
   expect(await schedules()).toEqual(['0 4 * * *'])
 })
 
-test.each<[object, RegExp]>([
-  [{ schedule: '* * *' }, /fields/],
-  [{ timezone: 'Mars/Olympus' }, /Mars\/Olympus/],
-  [{ task: '#task' }, /task "#task" is not a valid name/],
-])('%j rejects with a LedgerError, and nothing is called', async (options, message) => {
-  const run = newLedger().run({ ...NIGHT, ...options } as RunOptions, () => expect.fail('it was started'))
-  await expect(run).rejects.toThrow(message)
-  await expect(run).rejects.toBeInstanceOf(LedgerError)
-})
-
-test('a store of an unknown kind is a usage error', async () => {
-  const ledger = createLedger({ store: 'redis:x' })
-  await expect(ledger.run(NIGHT, () => 1)).rejects.toMatchObject({ kind: 'usage' })
-})
-
 const key = { task: 'nightly', slot: '2026-11-23T18:00:00Z' }
 
 test('get reads the row of one slot, also while it is running', async () => {
@@ -172,14 +157,6 @@ test('get returns null if there is no row', async () => {
   expect(await ledger.get({ ...key, task: 'hourly' })).toBe(null)
   expect(await ledger.get({ ...key, slot: '2026-11-22T18:00:00Z' })).toBe(null)
   expect(await ledger.get({ ...key, slot: '2026-11-23T18:00:00.500Z' })).toBe(null)
-})
-
-test.each([
-  ['a wrong task', { ...key, task: '#task' }, /task "#task" is not a valid name/],
-  ['a date', { ...key, slot: '2026-11-24' }, /slot "2026-11-24" is not a valid instant/],
-])('%s is a usage error', async (_, options, message) => {
-  const read = newLedger().get(options)
-  await expect(read).rejects.toMatchObject({ kind: 'usage', message: expect.stringMatching(message) })
 })
 
 test('a signal that has aborted ends the read with its reason, and not with a busy ledger', async () => {

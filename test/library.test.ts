@@ -12,6 +12,8 @@ const NIGHT = { task: 'nightly', schedule: '0 3 * * *' }
 const COMMAND = { argv: ['true'], env: process.env, timeoutMs: null }
 const ALL = { since: '2026-11-01T00:00:00Z', until: '2026-11-02T00:00:00Z' }
 const PAUSE = { task: 'nightly', reason: 'x' }
+const SLOT = '2026-11-24T03:00:00Z'
+const DONE = { ...PAUSE, slot: SLOT, state: 'done' }
 const run = (more: object) => open()['run']({ ...NIGHT, ...more }, work)
 async function all(rows: AsyncIterable<unknown>): Promise<unknown[]> {
   const found: unknown[] = []
@@ -123,7 +125,18 @@ const WRONG: readonly Wrong[] = [
   ['history of a list', 'task (an object) is not allowed.', 'history', { task: ['nightly'] }],
   ['tasks with a name', 'tasks needs an object', 'tasks', 'nightly'],
   ['get without a slot', 'slot is missing.', 'get', { task: 'nightly' }],
+  ['get of a date', 'slot "2026-11-24" is not a valid instant', 'get', { task: 'nightly', slot: '2026-11-24' }],
+  ['get of a name that is none', 'task "#task" is not a valid name', 'get', { task: '#task', slot: SLOT }],
+  ['run of a name that is none', 'task "#task" is not a valid name', 'run', { task: '#task' }],
+  ['a schedule of three fields', 'fields', 'run', { schedule: '* * *' }],
+  ['a zone that is none', 'Mars/Olympus', 'run', { timezone: 'Mars/Olympus' }],
+  [
+    'a store of another kind',
+    'store "redis:x" is not valid',
+    () => createLedger({ store: 'redis:x' }).run(NIGHT, work),
+  ],
   ['resolve without a reason', 'reason is missing.', 'resolve', { task: 'nightly', slot: 'latest', state: 'failed' }],
+  ['resolve as done', 'state "done" is not allowed. Use completed, failed or skipped.', 'resolve', DONE],
   [
     'rerunnable with a word',
     'only "failed" is not allowed. Use a list of texts.',

@@ -140,19 +140,6 @@ describe('all tasks', () => {
     expect(left).toMatchObject([[ended], [{ reason: 'its own', until: null }, ended], [ended, { until: null }]])
   })
 
-  test('the error of one task of pause --all is its result, and the others are changed', async () => {
-    const ledger = newLedger()
-    for (const task of ['a', 'b', 'c']) await run(ledger, day(-1), { task })
-    // A pause a second, until the record of one task is full of pauses that are not over.
-    for (let pauses = 0; pauses < 100; pauses += 1) await ledger.pause({ ...PAUSE, task: 'b' })
-    const results = await collect(ledger.pauseAll(ALL))
-    expect(results).toMatchObject([
-      { task: 'a', changed: true },
-      { task: 'b', error: { kind: 'usage', message: expect.stringContaining('100 pauses that are not over') } },
-      { task: 'c', changed: true },
-    ])
-  })
-
   test('for a wrong reason or an empty ledger, pause --all has one error', async () => {
     const ledger = newLedger()
     const usage = { kind: 'usage' }

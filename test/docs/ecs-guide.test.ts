@@ -7,7 +7,6 @@ import { awsExpression } from '../../src/core/schedule/aws-expression.ts'
 import { readSchedule } from '../../src/core/schedule/schedule-options.ts'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws/aws.ts'
 import { cronledger, type Loose, MAIN, NIGHTLY, scratch } from '../support/cli.ts'
-import { startFaultyProxy } from '../support/proxy.ts'
 import { type Server, startAnswering, startMoto } from '../support/servers.ts'
 import { blocksOf } from './markdown.ts'
 
@@ -141,29 +140,6 @@ describe.skipIf(!hasAws)('the guide for ECS', () => {
       overrides: { containerOverrides: [{ name: 'batch' }] },
     }
     expect(requests).toMatchObject(script.map(() => request))
-  })
-
-  test('the guide for ECS costs what the guide says', async () => {
-    const proxy = await startFaultyProxy(server.endpoint)
-    const asked = async (eventTime: string, ...options: readonly string[]) => {
-      const before = proxy.seen.length
-      const args = ['run', ...STORE, ...TRIGGER.slice(0, 4), '--event-time', eventTime, ...options, '--', 'true']
-      await cronledger(args, { env: { ...env(), AWS_ENDPOINT_URL_DYNAMODB: proxy.url } })
-      return proxy.seen.slice(before).map(({ action }) => action)
-    }
-    expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'GetItem', 'UpdateItem'])
-    expect(await asked('2026-11-22T03:00:00Z')).toEqual(['PutItem', 'UpdateItem'])
-    const apart = ['--overlap', 'wait']
-    // The first one finds no overlap lock of an earlier run. It records the setting, and looks for a later slot before that.
-    const [first, later] = [
-      await asked('2026-11-25T03:00:00Z', ...apart),
-      await asked('2026-11-26T03:00:00Z', ...apart),
-    ]
-    // The query of both finds the slots before that wait: the oldest goes first.
-    const both = ['PutItem', 'GetItem', 'UpdateItem', 'PutItem', 'GetItem', 'UpdateItem', 'Query']
-    expect(first.sort()).toEqual([...both, 'Query', 'PutItem'].sort())
-    expect(later.sort()).toEqual([...both].sort())
-    proxy.close()
   })
 })
 

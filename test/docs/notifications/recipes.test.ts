@@ -140,18 +140,6 @@ describe.skipIf(!hasPrograms)('Slack', () => {
     ])
   })
 
-  test('a digest of check has the incidents and the command', async () => {
-    const { url, accepted } = await opened(startSlack())
-    const { run, cli } = withScript('notify-slack.sh', { WEBHOOK_URL: url })
-    await run(['false'], '--notify-on', 'refused')
-    await cli('check', '--since', SLOT, '--until', '2026-11-24T03:00:01Z')
-    expect(accepted.map(({ text }) => shown(text))).toEqual([
-      expect.stringMatching(
-        /^\*nightly: 1 missed, 1 failed, 11-23 03:00 to 11-24 03:00 UTC\*\n```nightly .*\n.*```\nsee the commands:\n```cronledger check /,
-      ),
-    ])
-  })
-
   test('a failure and an incident of check are followed by a message that each is over', async () => {
     const { url, accepted } = await opened(startSlack())
     await openedAndClosed('notify-slack.sh', { WEBHOOK_URL: url })
