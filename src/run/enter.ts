@@ -13,6 +13,7 @@ import { acquireOverlapLock } from './overlap.ts'
 import { admit, type Obstacle } from './task/admission.ts'
 import { waitForUpstream } from './task/after.ts'
 import { hasRanges, type RangeAnswer } from './task/range.ts'
+import { stateRange } from './task/statement.ts'
 import { finishBy, type RunIo, writeAsOwner } from './write.ts'
 
 export type GaveWay =
@@ -82,6 +83,7 @@ export async function beginInTurn(
     hasWaited ||= acquired.hasWaited
     const { around, lapses } = acquired
     const start = settings.sinceLastSuccess && around !== null ? around.start : null
+    if (start !== null && (await stateRange(claimedSlot, ms))) hasWaited = true
     const begun = isWaiting || start !== null ? await beginWaiting(claimedSlot, ms, start) : row
     if (around !== null && lease.lapses !== lapses) continue
     claimedSlot.rangeLapses = around && lapses

@@ -41,6 +41,12 @@ export function withChange(before: TaskRecord, after: TaskRecord, from: Instant,
   return { ...after, changes }
 }
 
+/** Returns the record with the range of the run of one slot, in a task whose runs state none at that slot. */
+export function withRangeOf(record: TaskRecord, slot: Instant, decided: Decided): TaskRecord {
+  const expectations = { since: slot, ...record.expectations, sinceLastSuccess: true } as const
+  return withChange({ ...record, expectations }, record, slot + 1_000, decided)
+}
+
 /** Returns the stored members of the schedule in force and of the expectations. */
 function membersAt({ schedules, expectations }: TaskRecord, at: Instant): StoredDocument {
   const spec = schedules.find(({ since }) => since <= at) && inForceAt(schedules, at)?.spec

@@ -4,10 +4,17 @@ import { hasStarted, isCatchUpTrigger, isOfScheduler } from '../../core/row/atte
 import { readableRow } from '../../core/row/status.ts'
 import { MAX_EARLY_TOLERANCE_MS } from '../../core/schedule/slot.ts'
 import { signWarnings } from '../../core/schedule/warnings.ts'
-import { withChange } from '../../core/task/record-changes.ts'
+import { withChange, withRangeOf } from '../../core/task/record-changes.ts'
 import { retirementAt } from '../../core/task/suspensions.ts'
 import { forcedRecord, otherScheduleAt, type StatedByRun, withRun } from '../../core/task/task-changes.ts'
-import { inForceAt, isSameSpec, type Schedules, type TaskRecord } from '../../core/task/task-record.ts'
+import {
+  inForceAt,
+  isNewerRecord,
+  isSameSpec,
+  rangesUntil,
+  type Schedules,
+  type TaskRecord,
+} from '../../core/task/task-record.ts'
 import { isBeforeAnyRun, latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
@@ -16,7 +23,7 @@ import type { ClaimRequest } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
 import { expectationsOf } from '../settings.ts'
 import type { RunIo } from '../write.ts'
-import { type ReadRecord, writeRecord } from './task-record.ts'
+import { type ReadRecord, readRecord, writeRecord } from './task-record.ts'
 
 // The statements of a scheduled run about its task: its schedule, what it expects, and the container in which it runs.
 
@@ -43,6 +50,26 @@ export async function listTask(claimedSlot: ClaimedSlot): Promise<void> {
   claimedSlot.record = io.known.get(request.task) ?? io.known.recent(request.task)
   if (claimedSlot.record === null)
     await writeOrWarn(forcedRecord(request.schedule, request.window.slot), 'absent', claimedSlot)
+}
+
+/**
+ * Records that this run has a range, if the runs of the task state none: others look for ranges only where the record has some.
+ * Returns whether it had to ask for the record. Throws `Halted` and `LedgerError`.
+ */
+export async function stateRange(claimedSlot: ClaimedSlot, ms: number): Promise<boolean> {
+  const { request, io, halt } = claimedSlot
+  const { task, runId, window } = request
+  const isStated = (record: TaskRecord) => window.slot < rangesUntil(record)
+  const known = io.known.recent(task) ?? claimedSlot.record
+  if (known !== null && isStated(known)) return false
+  const reason = `stated by run ${runId} of slot ${formatInstant(window.slot)}`
+  for (;;) {
+    const { record, version } = await askWithin({ ms, halt }, io, (call) => readRecord(task, io.store, call))
+    if (isNewerRecord(record) || isStated(record)) return true
+    const changed = withRangeOf(record, window.slot, { at: io.clock.now(), by: 'cronledger', reason })
+    const write = (call: CallOptions) => writeRecord(task, changed, version, io.store, call)
+    if ((await askWithin({ ms, halt }, io, write)) === 'ok') return true
+  }
 }
 
 /** Returns whether the run finds what it states in a known record, so that nothing needs to be said or written. */

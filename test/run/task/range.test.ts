@@ -302,6 +302,21 @@ describe('runs with a range', () => {
     expect(await before).toMatchObject({ code: 65, started: 0 })
   })
 
+  test.each([
+    ['a forced run', { force: { slot: new Date('2026-11-26T03:00:00Z'), reason: 'missed' } }],
+    ['a late trigger', { eventTime: new Date('2026-11-26T03:00:00Z') }],
+  ])('the range of %s counts, although the other runs of the task state none', async (_, trigger) => {
+    const now = Date.parse('2026-11-28T04:00:00Z')
+    const { run } = inProcess(memoryStore(), { ...systemClock, now: () => now })
+    const daily = { task: TASK, schedule: '0 3 * * *' }
+    for (const day of ['24', '27']) await run({ ...daily, eventTime: new Date(`2026-11-${day}T03:00:00Z`) })
+    expect(await run({ ...daily, ...trigger, sinceLastSuccess: true })).toMatchObject({ code: 0, started: 1 })
+    const inRange = { ...daily, eventTime: new Date('2026-11-25T03:00:00Z') }
+    const notInRange = { ...daily, eventTime: new Date('2026-11-28T03:00:00Z') }
+    expect(await run(inRange)).toMatchObject({ code: 0, started: 0, events: [{ event: 'duplicate' }] })
+    expect(await run(notInRange)).toMatchObject({ code: 0, started: 1 })
+  })
+
   test('a run with a range gives the batch a variable, which is not set if there is no success', async () => {
     const { run, seen, slotOfDay } = rangeWorld()
     await run(2)
