@@ -5,7 +5,8 @@ const FIRST_YEAR = 1970
 const LAST_YEAR = 2199
 
 /** The form of slots, and of most instants in a ledger, in the years above. */
-const UTC_SECONDS = /^(?:19[7-9]|2[01]\d)\d-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/
+const UTC_SECONDS =
+  /^(?:19[7-9]|2[01]\d)\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/
 const ISO_INSTANT = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):?(\d{2}))$/
 
 /** Reads ISO 8601 with an offset: `2026-11-24T12:00+09:00`. Cuts off microseconds. Errors call the value `name`. */
@@ -35,18 +36,22 @@ export function parseInstant(text: string, name = 'time'): Instant {
 
 /** Reads a local time (`isLocalTime`) as if it were UTC. Null: not valid. */
 export function parseLocal(text: string): number | null {
-  return parseUtc(`${text.replace(' ', 'T')}Z`)
-}
-
-/** Reads `2026-11-24T03:00:00Z`. Null: another form, or not valid. It must be cheap, because a listing reads many. */
-export function parseUtcSeconds(text: string): Instant | null {
-  return UTC_SECONDS.test(text) ? parseUtc(text) : null
-}
-
-function parseUtc(text: string): Instant | null {
-  const ms = Date.parse(text)
+  const ms = Date.parse(`${text.replace(' ', 'T')}Z`)
   // `Date` reads 30 February as 2 March, and 24:00 as the next day.
-  return new Date(ms).getUTCDate() === Number(text.slice(8, 10)) ? ms : null
+  return new Date(ms).getUTCDate() === twoDigits(text, 8) ? ms : null
+}
+
+/** Reads `2026-11-24T03:00:00Z`. Null: another form, or not valid. `Date.parse` is too slow for a listing, which reads many. */
+export function parseUtcSeconds(text: string): Instant | null {
+  if (!UTC_SECONDS.test(text)) return null
+  const [year, day] = [100 * twoDigits(text, 0) + twoDigits(text, 2), twoDigits(text, 8)]
+  const midnight = Date.UTC(year, twoDigits(text, 5) - 1, day)
+  if (day > 28 && new Date(midnight).getUTCDate() !== day) return null
+  return midnight + 3_600_000 * twoDigits(text, 11) + 60_000 * twoDigits(text, 14) + 1_000 * twoDigits(text, 17)
+}
+
+function twoDigits(text: string, at: number): number {
+  return 10 * text.charCodeAt(at) + text.charCodeAt(at + 1) - 11 * 48
 }
 
 /** Returns a text such as `2026-11-24T03:00:00Z`, with milliseconds only if they are not zero. */

@@ -135,3 +135,16 @@ test('the usual duration in tasks is that of its 41 newest slots, also if few of
   const countSlots = countSlotsIn(factsOf('nightly', known, now))
   expect((await lastSlots(known, ledger, {}, now)).pace).toEqual(paceOf(rows.slice(0, 41), countSlots))
 })
+
+test('tasks keeps of the last slot of a task only what it shows, also if a rule compares it with the rows before', async () => {
+  const rows = Array.from({ length: 10 }, (_, ago) => slotOf(29 - ago, 60, 0))
+  const history = async function* () {
+    yield* rows
+  }
+  const expectations = { since: FIRST, expect: 'rows>=1' }
+  const known = { task: 'nightly', ...recordWith([{ since: FIRST, spec: schedule }], { expectations }) }
+  const ledger = { history } as unknown as Pick<Ledger, 'history'>
+  const { last, open } = await lastSlots(known, ledger, {}, slot + DAY_MS / 2)
+  expect(open.count).toBe(7)
+  expect(Object.keys(last ?? {})).toEqual(['slot', 'status', 'schedule', 'rowStatus', 'own'])
+})

@@ -164,8 +164,8 @@ async function readTaskSummary(
 const OPEN_MS = 7 * DAY_MS
 /** A task with more rows in this time is not read whole: it would take as long as a check. */
 const MAX_OPEN_ROWS = 500
-/** Nearly always enough for the pace: the newest slot, the 20 before it, and some that did not complete. */
-const FEW_ROWS = 25
+/** Nearly always enough for the pace: the newest slot, the 20 before it, and one that did not complete. */
+const FEW_ROWS = 22
 
 /** A future slot can have a row, which an operator has resolved, so we must ask only for slots up to now. */
 export async function lastSlots(
@@ -202,8 +202,9 @@ export async function lastSlots(
   let last: TaskSummary['last'] = null
   let count = 0
   for await (const one of judgedRows(newest(), [of], range, now, { olderThan })) {
-    last ??= one
-    if (one.slot < since) break
+    const { slot, status, schedule, rowStatus, own } = one
+    last ??= { slot, status, schedule, rowStatus, own }
+    if (slot < since) break
     if (isFinding(one)) count += 1
   }
   return { last, pace: paceOf(readable.slice(0, PACE_ROWS), countSlots), open: { count, since, hasMore } }

@@ -228,11 +228,11 @@ const COVER_FIELDS = ['coveredBy', 'covers'] as const
 
 /** Returns a row of an earlier version as this one writes it: a covering slot has a range, and a covered one is not skipped. */
 function withoutCover(row: UncheckedRow, fields: Fields): UncheckedRow {
-  const covers = optional(fields, 'covers', (own, name) => object(own, name))
+  const covers = optional(fields, 'covers', object)
   const since = covers && optional(covers, 'since', instant)
   const range = since === undefined ? { searched: row.slot - LONGEST_RANGE_MS } : { since }
-  const attempts = row.attempts.map((one) => (rangeStartOf(one) === undefined ? { ...one, ...range } : one))
-  const ranged = covers === undefined ? row : { ...row, attempts }
+  const withRange = (one: AttemptRecord) => (rangeStartOf(one) === undefined ? { ...one, ...range } : one)
+  const ranged = covers === undefined ? row : { ...row, attempts: row.attempts.map(withRange) }
   if (optional(fields, 'coveredBy', instant) === undefined) return ranged
   const isCover = ({ state, by, reason }: Resolution) =>
     state === 'SKIPPED' && by === 'cronledger' && reason.startsWith('covered by slot ')
@@ -254,7 +254,7 @@ export function encodeRow(row: Row): StoredDocument {
 export function decodeRow(stored: unknown): StoredRow {
   const unnamed = fieldsOf(stored, 'a row of the ledger')
   const key: Key = { task: text(unnamed, 'task'), slot: instant(unnamed, 'slot') }
-  const fields = fieldsOf(stored, `row ${nameOf(key)}`)
+  const fields = fieldsOf(stored, `row ${key.task} ${unnamed.values['slot']}`)
   if (key.slot % 1000 !== 0) throw malformed(fields.what, 'slot', formatInstant(key.slot), 'a whole second')
   const newer = newerSchemaOf(fields)
   if (newer !== null) return { ...key, ...newer }
