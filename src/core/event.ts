@@ -128,6 +128,8 @@ export type RunEvent =
   | { readonly event: 'schedule-changed'; readonly before: ScheduleSpec; readonly after: ScheduleSpec }
   | { readonly event: 'warning'; readonly message: string }
 
+export type EventOf<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
+
 export interface RunContext {
   readonly task: string
   readonly window: Window

@@ -1,22 +1,17 @@
 import { DateTime, IANAZone } from 'luxon'
 import type { Instant } from '../core/types.ts'
 
-/** Returns `2026-11-24 12:00`, with seconds if they are not zero, or `-` for a zone that this Node does not know. */
-function localTime(instant: Instant, zone: string): string {
-  const local = inZone(instant, zone)
-  if (!local.isValid) return '-'
-  return local.toFormat(local.second === 0 ? 'yyyy-MM-dd HH:mm' : 'yyyy-MM-dd HH:mm:ss')
-}
-
 /** Returns the local time in a zone as luxon has it. It is invalid when this Node does not know the zone. */
 export function inZone(instant: Instant, zone: string): DateTime {
   // We must set the locale, otherwise the default locale of the machine could give other digits.
   return DateTime.fromMillis(instant, { zone, locale: 'en-US' })
 }
 
-/** Returns the local time with its zone: `2026-11-24 12:00 Asia/Tokyo`. */
+/** Returns `2026-11-24 12:00 Asia/Tokyo`, with seconds if they are not zero, or `-` as the time if this Node does not know the zone. */
 export function localTimeIn(instant: Instant, zone: string): string {
-  return `${localTime(instant, zone)} ${zone}`
+  const local = inZone(instant, zone)
+  const time = local.isValid ? local.toFormat(local.second === 0 ? 'yyyy-MM-dd HH:mm' : 'yyyy-MM-dd HH:mm:ss') : '-'
+  return `${time} ${zone}`
 }
 
 // The functions below serve every run, so they use only the part of luxon that finds a slot. The script of `run` is small.

@@ -1,4 +1,4 @@
-import type { RunContext, RunEvent } from '../core/event.ts'
+import type { EventOf, RunContext } from '../core/event.ts'
 import { formatInstant } from '../core/instant.ts'
 import { spanIdOf, type TraceContext } from '../core/trace.ts'
 import { endingText } from '../verdict/endings.ts'
@@ -12,7 +12,7 @@ const ERROR = 2
 
 /** Returns the span of an attempt that has ended, as the body of a request of OTLP/HTTP in JSON. */
 export function spanBody(
-  { attempt, ending, durationMs }: Extract<RunEvent, { event: 'ended' }>,
+  { attempt, ending, durationMs }: EventOf<'ended'>,
   { task, window, runId, trigger }: RunContext,
   { traceId, parentSpanId }: TraceContext,
   resource: Attributes,

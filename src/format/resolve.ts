@@ -15,14 +15,12 @@ import { sentenceText } from './verdict.ts'
 export function resolvedText(row: Row, state: Resolution['state'], reason: string): string {
   const { task, slot, schedule, resolutions } = row
   const line = `${task} ${zonedTime(slot, schedule.zone)}: recorded as ${state.toLowerCase()}: ${reason}`
+  const later =
+    row.state === 'PENDING'
+      ? '  After that, another run started in this slot.'
+      : `  After that, someone else recorded the slot as ${row.state.toLowerCase()}.`
   const isLatest = row.state === state && resolutions.at(-1)?.reason === reason
-  return [line, ...(isLatest ? [] : [`  ${laterText(row)}`])].map(printable).join('\n')
-}
-
-function laterText({ state }: Row): string {
-  return state === 'PENDING'
-    ? 'After that, another run started in this slot.'
-    : `After that, someone else recorded the slot as ${state.toLowerCase()}.`
+  return [line, ...(isLatest ? [] : [later])].map(printable).join('\n')
 }
 
 type RefusedResolution = Extract<ResolveDecision, { kind: 'refused' }>

@@ -1,4 +1,4 @@
-import type { Finish, RunEvent } from '../core/event.ts'
+import type { EventOf, Finish } from '../core/event.ts'
 import { openAttempt } from '../core/row/attempts.ts'
 import { delayBeforeRetryMs } from '../core/row/policy.ts'
 import { retryAttempt } from '../core/row/transition.ts'
@@ -11,7 +11,7 @@ import { hasRanges } from './task/range.ts'
 import { finishBy } from './write.ts'
 
 /** The end of an attempt, before it is known whether it could be recorded. */
-export type EndToWrite = Omit<Extract<RunEvent, { event: 'ended' }>, keyof Finish>
+export type EndToWrite = Omit<EventOf<'ended'>, keyof Finish>
 
 /** Records in one write that an attempt ended and the next one waits. Returns the row, or null if they may not be recorded. */
 export async function recordRetry(

@@ -2,7 +2,7 @@ import { elapsed } from '../core/duration.ts'
 import { hasStarted, hasSucceeded, successOf } from '../core/row/attempts.ts'
 import { expectedText, tooLongSince, unmetRules, unmetText } from '../core/task/rules.ts'
 import type { Instant, Row } from '../core/types.ts'
-import { countSlotsIn, type SlotInTask } from './found.ts'
+import { countSlotsIn, type SlotInTask, type TaskFacts } from './found.ts'
 import { decisionSentence, type Sentence } from './sentence.ts'
 import { lookStep, rerunStep, resolveStep, type Step } from './steps.ts'
 import type { StepTarget } from './target.ts'
@@ -33,26 +33,22 @@ export const REMARKS = {
     kind: 'unusual',
     of(found) {
       const unmet = unmetOf(found)
-      return unmet.length === 0
-        ? null
-        : found.rowStatus === 'running'
-          ? {
-              isFinding: true,
-              words: () => ({ happened: [`, which is too long (${unmet.map(expectedText).join(', ')})`] }),
-            }
-          : {
-              isFinding: true,
-              words: (target) => ({
-                happened: [`, but ${unmet.map(unmetText).join(', ')}`],
-                workText: 'done, perhaps wrongly',
-                caution: 'Look at the data first. To run it again does its work a second time.',
-                steps: [
-                  lookStep(target),
-                  resolveStep('if it is right, settle it', target),
-                  rerunStep('or run it again, if its work is wrong', { ...target, only: ['completed'] }),
-                ],
-              }),
-            }
+      if (unmet.length === 0) return null
+      const words = (target: StepTarget): RemarkWords => {
+        if (found.rowStatus === 'running')
+          return { happened: [`, which is too long (${unmet.map(expectedText).join(', ')})`] }
+        return {
+          happened: [`, but ${unmet.map(unmetText).join(', ')}`],
+          workText: 'done, perhaps wrongly',
+          caution: 'Look at the data first. To run it again does its work a second time.',
+          steps: [
+            lookStep(target),
+            resolveStep('if it is right, settle it', target),
+            rerunStep('or run it again, if its work is wrong', { ...target, only: ['completed'] }),
+          ],
+        }
+      }
+      return { isFinding: true, words }
     },
   },
   late: {
@@ -89,16 +85,11 @@ export function tooLongFrom(found: SlotInTask): Instant | null {
   return open === undefined || unmet.length === 0 ? null : tooLongSince(open, unmet)
 }
 
-interface ExpectedMoments {
-  readonly lateAfterMs: number | null
-  readonly doneByMs: number | null
-}
-
 /**
  * A slot is late if it started later than `--late-after`, or completed later than `--done-by`. Only a late start of the scheduler
  * is a finding: a missed deadline was one while the slot was overdue, and an operator who has forced the slot knows of it.
  */
-function latenessOf(own: Row, { lateAfterMs, doneByMs }: ExpectedMoments) {
+function latenessOf(own: Row, { lateAfterMs, doneByMs }: TaskFacts['times']) {
   const { slot, attempts, resolutions } = own
   const hasBeenForced = attempts.some((one) => one.trigger.kind === 'forced' && hasStarted(one))
   const [first, success] = [attempts.find(hasStarted), attempts.find(hasSucceeded)]

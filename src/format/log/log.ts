@@ -1,6 +1,6 @@
 import { elapsed, formatDuration } from '../../core/duration.ts'
 import { quote } from '../../core/errors.ts'
-import type { LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
+import type { EventOf, LeaseLossCause, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isCatchUpTrigger, waitMsOf } from '../../core/row/attempts.ts'
 import { placeJson } from '../../core/row/stored-place.ts'
@@ -72,8 +72,9 @@ export function logObject(
     slot: formatInstant(window.slot),
     runId,
     trigger: trigger.kind,
-    ...(trigger.kind === 'scheduled' ? { source: trigger.source, eventTime: formatInstant(trigger.eventTime) } : {}),
-    ...(trigger.kind === 'forced' ? { by: trigger.by, reason: trigger.reason } : {}),
+    ...(trigger.kind === 'scheduled'
+      ? { source: trigger.source, eventTime: formatInstant(trigger.eventTime) }
+      : { by: trigger.by, reason: trigger.reason }),
     ...host,
     ...entry.fields,
     message: entry.message,
@@ -134,11 +135,17 @@ function ownEntry(event: OwnEvent, context: RunContext, now: Instant): LogEntry 
         { windowMs },
       )
     }
-    case 'schedule-mismatch':
+    case 'schedule-mismatch': {
+      const { eventTime, matchesIn } = event
+      const advice =
+        matchesIn === undefined
+          ? 'The scheduler and cronledger must have the same schedule and time zone.'
+          : `It would match in ${matchesIn}. Check --timezone: the scheduler and cronledger must have the same time zone.`
       return warning(
-        `the event time ${zonedTime(event.eventTime, zone)} does not match the schedule ${scheduleText(schedule)}. ${mismatchAdvice(event.matchesIn)}`,
+        `the event time ${zonedTime(eventTime, zone)} does not match the schedule ${scheduleText(schedule)}. ${advice}`,
         { schedule: schedule.expression, timezone: zone },
       )
+    }
     case 'schedule-changed': {
       const changed = changedFields(event.before, event.after)
       const steps = [switchStep('see whether slots run twice or never', event.before, event.after, window.slot)]
@@ -200,10 +207,7 @@ function claimedEntry(attempt: AttemptRecord, trigger: Trigger, latenessMs: numb
   }
 }
 
-function catchUpEntry(
-  { count, oldest, newest, left }: Extract<RunEvent, { event: 'catch-up' }>,
-  zone: string,
-): LogEntry {
+function catchUpEntry({ count, oldest, newest, left }: EventOf<'catch-up'>, zone: string): LogEntry {
   const what = counted(count, 'missed slot')
   const span = count === 1 ? zonedTime(oldest, zone) : `${zonedTime(oldest, zone)} to ${zonedTime(newest, zone)}`
   const how = count === 1 ? 'to catch up' : 'to catch up, the oldest first'
@@ -213,12 +217,6 @@ function catchUpEntry(
     message: `${what} ${how}: ${span}${more}`,
     fields: { count, oldest: formatInstant(oldest), newest: formatInstant(newest), left },
   }
-}
-
-function mismatchAdvice(matchesIn: string | undefined): string {
-  return matchesIn === undefined
-    ? 'The scheduler and cronledger must have the same schedule and time zone.'
-    : `It would match in ${matchesIn}. Check --timezone: the scheduler and cronledger must have the same time zone.`
 }
 
 const LOST_BECAUSE: Readonly<Record<LeaseLossCause, string>> = {

@@ -1,4 +1,4 @@
-import type { NoteResult, RunContext, RunEvent } from '../../core/event.ts'
+import type { EventOf, NoteResult, RunContext } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { defined } from '../../core/objects.ts'
 import { attemptCount, hasStarted, isRecovered, successOf } from '../../core/row/attempts.ts'
@@ -23,8 +23,6 @@ export interface LogEntry {
   readonly fields?: Readonly<Record<string, unknown>>
   readonly steps?: readonly Step[]
 }
-
-type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
 
 interface OwnPart extends Pick<LogEntry, 'level' | 'fields'> {
   readonly head: string
@@ -80,7 +78,7 @@ function partOf(event: SaidEvent, verdict: EventVerdict, context: RunContext, no
 }
 
 function refusedPart(
-  event: Event<'refused'>,
+  event: EventOf<'refused'>,
   verdict: EventVerdict,
   { schedule }: RunContext,
   latenessMs: number,
@@ -94,12 +92,14 @@ function refusedPart(
     more: cause === 'failed' || cause === 'stale' ? `A further trigger for this slot ${nextTriggerText(verdict)}.` : '',
     fields: {
       ...{ cause, noted, latenessMs },
-      ...(last !== undefined && { last: attemptFields(last) }),
-      ...(holder !== undefined && { holder: lockFields(holder) }),
-      ...(missing !== undefined && { missing: KEY.encode(missing) }),
-      ...(survivor !== null && { survivor: { pid: survivor.pid, command: survivor.command } }),
-      ...(inForce !== undefined && changedFields(inForce, schedule)),
-      ...(otherPlace !== undefined && { otherPlace }),
+      ...defined({
+        last: last && attemptFields(last),
+        holder: holder && lockFields(holder),
+        missing: missing && KEY.encode(missing),
+        survivor: survivor && { pid: survivor.pid, command: survivor.command },
+        ...(inForce && changedFields(inForce, schedule)),
+        otherPlace,
+      }),
     },
   }
 }
@@ -115,7 +115,7 @@ const OF_SLOT: readonly RefusalCause[] = [
   'otherAccount',
 ]
 
-function endedPart(event: Event<'ended'>, verdict: EventVerdict, { expected }: RunContext): OwnPart {
+function endedPart(event: EventOf<'ended'>, verdict: EventVerdict, { expected }: RunContext): OwnPart {
   const { attempt, ending, durationMs, finish, row, retries } = event
   const { report, ...ended } = ending
   const isRecorded = finish === 'recorded'
@@ -141,7 +141,7 @@ function endedPart(event: Event<'ended'>, verdict: EventVerdict, { expected }: R
   }
 }
 
-function givenUp(event: Event<'skipped' | 'paused'>, skipped: string, fields: LogEntry['fields']): OwnPart {
+function givenUp(event: EventOf<'skipped' | 'paused'>, skipped: string, fields: LogEntry['fields']): OwnPart {
   return {
     level: event.finish === 'recorded' ? 'warn' : 'error',
     head: `${skipped}not started: `,
@@ -149,7 +149,7 @@ function givenUp(event: Event<'skipped' | 'paused'>, skipped: string, fields: Lo
   }
 }
 
-function finishFields({ finish, finishCause }: Event<'ended' | 'skipped' | 'paused'>) {
+function finishFields({ finish, finishCause }: EventOf<'ended' | 'skipped' | 'paused'>) {
   return { finish, ...(finishCause && { finishCause }) }
 }
 

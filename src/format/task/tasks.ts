@@ -19,7 +19,7 @@ import {
   widthsOf,
   YELLOW,
 } from '../table.ts'
-import { counted, printable } from '../text.ts'
+import { counted, type Labelled, labelled, printable } from '../text.ts'
 import { openJson, openTexts, schedulesAhead, storedScheduleJson } from './declaration.ts'
 
 /** The slots that need attention, of those from `since` on. */
@@ -138,21 +138,20 @@ export function taskText(summary: TaskSummary, now: Instant): string {
   const took = paceText(summary, now).replace('(', '(usually ')
   const zone = zoneOfTask(summary)
   const { after, owner } = record.expectations ?? {}
+  const slots = counted(open.count, 'slot')
   const time = (instant: Instant, own = zone) => `${formatInstant(instant)}  ${localTimeIn(instant, own)}`
-  const lines = [
-    task,
-    ...(current === null ? ['  schedule   none recorded: cronledger declare records one'] : []),
-    ...schedulesAhead(record, now).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
-    `  last slot  ${last === null ? 'none recorded' : `${time(last.slot, last.schedule.zone)}  ${last.status}`}`,
-    `  next slot  ${next === null ? 'none' : time(next)}`,
-    ...(took === '' ? [] : [`  took       ${took}`]),
-    ...(open.count === 0
-      ? []
-      : [`  open       ${counted(open.count, 'slot')}${open.hasMore ? ' or more' : ''} in the last 7 days`]),
-    ...openTexts(record, now, zone).map(([name, text]) => `  ${name.padEnd(9)}  ${text}`),
-    ...(after === undefined ? [] : [`  after      ${after.join(', ')}`]),
-    ...(owner === undefined ? [] : [`  owner      ${owner}`]),
+  const facts: readonly Labelled[] = [
+    ...labelled('schedule', current === null ? ['none recorded: cronledger declare records one'] : []),
+    ...schedulesAhead(record, now),
+    ['last slot', last === null ? 'none recorded' : `${time(last.slot, last.schedule.zone)}  ${last.status}`],
+    ['next slot', next === null ? 'none' : time(next)],
+    ...labelled('took', took === '' ? [] : [took]),
+    ...labelled('open', open.count === 0 ? [] : [`${slots}${open.hasMore ? ' or more' : ''} in the last 7 days`]),
+    ...openTexts(record, now, zone),
+    ...labelled('after', after === undefined ? [] : [after.join(', ')]),
+    ...labelled('owner', owner === undefined ? [] : [owner]),
   ]
+  const lines = [task, ...facts.map(([name, text]) => `  ${name.padEnd(9)}  ${text}`)]
   return lines.map((line) => `${printable(line)}\n`).join('')
 }
 

@@ -1,5 +1,5 @@
 import { elapsed } from '../../core/duration.ts'
-import type { RunContext, RunEvent } from '../../core/event.ts'
+import type { EventOf, RunContext, RunEvent } from '../../core/event.ts'
 import { formatInstant } from '../../core/instant.ts'
 import { isUndecided } from '../../core/row/decide.ts'
 import type { OverlapLock } from '../../core/row/overlap-lock.ts'
@@ -22,12 +22,10 @@ import { endedAttempt, unansweredSteps, unrecordedText, verdictOfUnrecorded } fr
 
 // What is said after an event of a run. It is the verdict on the slot, with what only the run knows.
 
-type Event<Name extends RunEvent['event']> = Extract<RunEvent, { event: Name }>
-
 const SAID = ['duplicate', 'refused', 'ended', 'skipped', 'paused', 'withdrawn', 'stopped', 'unusable'] as const
 
 /** An event that ends an attempt or a trigger. The others say nothing new of their slot. */
-export type SaidEvent = Event<(typeof SAID)[number]>
+export type SaidEvent = EventOf<(typeof SAID)[number]>
 
 export function isSaid(event: RunEvent): event is SaidEvent {
   return SAID.some((name) => name === event.event)
@@ -94,12 +92,12 @@ function verdictOfRow(
 }
 
 /** Returns the later run that has the slot of the event in its range. */
-function coveringOfEvent({ by, cause }: Event<'duplicate' | 'refused'>): Covering | null {
+function coveringOfEvent({ by, cause }: EventOf<'duplicate' | 'refused'>): Covering | null {
   if (by === undefined) return null
   return { kind: cause === 'completed' ? 'done' : cause === 'failed' || cause === 'stale' ? cause : 'running', by }
 }
 
-function verdictOfRefusal(event: Event<'refused'>, context: RunContext, now: Instant): EventVerdict {
+function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: Instant): EventVerdict {
   const { cause, row, survivor, holder, missing, unknown, inForce, otherPlace } = event
   const { guards, schedule, trigger, window } = context
   // After the end of an own attempt, there is no later slot yet that can have done its work.
@@ -234,7 +232,7 @@ export function holderSentence(holder: OverlapLock | undefined): Sentence {
   return holder === undefined ? [other] : [`${other} (`, { at: holder.slot }, `, run ${holder.runId})`]
 }
 
-function verdictOfEnd(event: Event<'ended'>, context: RunContext, now: Instant): EventVerdict {
+function verdictOfEnd(event: EventOf<'ended'>, context: RunContext, now: Instant): EventVerdict {
   const { row, ending, detail, retries } = event
   const verdict = verdictOfRow(row, context, now)
   // The verdict says itself which process was left.
@@ -245,7 +243,7 @@ function verdictOfEnd(event: Event<'ended'>, context: RunContext, now: Instant):
 }
 
 /** The claimed slot was given up, because another slot runs or the task is paused. */
-function verdictOfGivingWay(event: Event<'skipped' | 'paused'>, context: RunContext, now: Instant): EventVerdict {
+function verdictOfGivingWay(event: EventOf<'skipped' | 'paused'>, context: RunContext, now: Instant): EventVerdict {
   const { finish, finishCause, row } = event
   const { runId, store, task } = context
   const verdict = verdictOfRow(row, context, now)
@@ -264,7 +262,7 @@ function verdictOfGivingWay(event: Event<'skipped' | 'paused'>, context: RunCont
   }
 }
 
-function verdictOfWithdrawal({ certain, detail }: Event<'withdrawn'>, context: RunContext): EventVerdict {
+function verdictOfWithdrawal({ certain, detail }: EventOf<'withdrawn'>, context: RunContext): EventVerdict {
   const { trigger, runId } = context
   const target = targetOf(context)
   // A force may leave a slot in which scheduled triggers start nothing.

@@ -1,4 +1,4 @@
-import type { FinishResult, RunContext, RunEvent } from '../../core/event.ts'
+import type { EventOf, FinishResult, RunContext } from '../../core/event.ts'
 import type { AttemptRecord, EndedAttempt } from '../../core/types.ts'
 import { leftCaution } from '../cautions.ts'
 import { endedText } from '../sentence.ts'
@@ -7,16 +7,14 @@ import { againSteps, logSteps, rerunStep, resolveStep, type Step, showStep } fro
 import { type StepTarget, targetOf } from '../target.ts'
 import type { EventVerdict } from '../verdict.ts'
 
-type EndedEvent = Extract<RunEvent, { event: 'ended' }>
-
 /** Returns the attempt as it ended, as the run knows it. */
-export function endedAttempt({ attempt, ending, durationMs }: EndedEvent): AttemptRecord {
+export function endedAttempt({ attempt, ending, durationMs }: EventOf<'ended'>): AttemptRecord {
   return { ...attempt, phase: 'ended', ...ending, endedAt: attempt.startedAt + Math.round(durationMs) } as EndedAttempt
 }
 
 /** The end of an attempt that may not be recorded. The verdict follows what the run knows, because the row may not say it. */
 export function verdictOfUnrecorded(
-  event: EndedEvent,
+  event: EventOf<'ended'>,
   finish: Exclude<FinishResult, 'recorded'>,
   context: RunContext,
 ): EventVerdict {
@@ -75,7 +73,7 @@ function recordSteps(finish: FinishResult, target: StepTarget, runId: string): r
 }
 
 function unrecordedSteps(
-  { ending }: EndedEvent,
+  { ending }: EventOf<'ended'>,
   finish: FinishResult,
   target: StepTarget,
   { runId }: RunContext,

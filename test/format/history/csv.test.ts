@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { openAttempt } from '../../../src/core/row/attempts.ts'
 import type { Row } from '../../../src/core/types.ts'
-import { csvHead, csvLines } from '../../../src/format/history/csv.ts'
+import { csvHead, csvLines } from '../../../src/format/history/history.ts'
 import {
   closed,
   FAILED,
