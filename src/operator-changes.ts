@@ -27,11 +27,10 @@ import { checkOperator, checkTaskName } from './core/user-text.ts'
 import { type HostFacts, operatorOf } from './process/host.ts'
 import { readExpectations } from './run/settings.ts'
 import { SETTING_GROUPS, SETTINGS } from './run/settings-table.ts'
-import { changeTask, readChangeable, type TaskChangeRequest } from './run/task/change-task.ts'
 import { findUnknown } from './run/task/needs.ts'
-import type { KnownRecords } from './run/task/task-record.ts'
+import { changeTask, type KnownRecords, readChangeable, type TaskChangeRequest } from './run/task/task-record.ts'
 
-// The rules are in core/task/task-changes.ts, and the write is in run/task/change-task.ts.
+// The rules are in core/task/task-changes.ts, and the write is in run/task/task-record.ts.
 
 interface OperatorParts {
   readonly host: () => Promise<HostFacts>

@@ -1,10 +1,10 @@
 import type { Ending, Environment } from '../core/types.ts'
 import type { Clock } from './clock.ts'
+import { finishReserveMs } from './clock.ts'
 import type { CommandEnd } from './parent-thread.ts'
 import { livingMember, POLL_MS, probe, sendSignal, VANISH_MS } from './process-group.ts'
 import type { AbortSignalWith, PassedSignal, StopSignal, Stops } from './signals.ts'
 import { type Start, startCommand } from './start-command.ts'
-import { finishReserveMs } from './stop.ts'
 import { markProcess } from './survivors.ts'
 
 export interface ChildRequest {

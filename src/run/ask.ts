@@ -1,7 +1,6 @@
 import { spread } from '../core/duration.ts'
 import { LedgerError } from '../core/errors.ts'
-import { type Clock, withDeadline } from '../process/clock.ts'
-import { type StopIo, withinStop } from '../process/stop.ts'
+import { type Clock, type StopIo, withDeadline, withinStop } from '../process/clock.ts'
 import type { CallOptions } from '../store/store.ts'
 
 export interface AskIo {

@@ -10,10 +10,9 @@ import { within } from './ask.ts'
 import { noteRejection } from './claim.ts'
 import { beginWaiting, type ClaimedSlot, endClaim } from './claimed-slot.ts'
 import { acquireOverlapLock } from './overlap.ts'
-import { admit, type Obstacle } from './task/admission.ts'
-import { waitForUpstream } from './task/after.ts'
+import { admit, type Obstacle, stateRange } from './task/admission.ts'
 import { hasRanges, type RangeAnswer } from './task/range.ts'
-import { stateRange } from './task/statement.ts'
+import { waitForUpstream } from './task/upstream.ts'
 import { finishBy, type RunIo, writeAsOwner } from './write.ts'
 
 export type GaveWay =

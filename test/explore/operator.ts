@@ -3,7 +3,7 @@ import type { ScheduleSpec } from '../../src/core/types.ts'
 import { Unanswered } from '../../src/run/ask.ts'
 import { resolveSlot } from '../../src/run/resolve.ts'
 import type { Settings } from '../../src/run/settings.ts'
-import { changeTask, readChangeable } from '../../src/run/task/change-task.ts'
+import { changeTask, readChangeable } from '../../src/run/task/task-record.ts'
 import type { WriteIo } from '../../src/run/write.ts'
 import { DAY_MS, type HostPlan, slotOf, TASK } from './scenario.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { finishReserveMs, withinStop } from '../../src/process/stop.ts'
+import { finishReserveMs, withinStop } from '../../src/process/clock.ts'
 import { virtualTime } from '../support/simulated/virtual-clock.ts'
 
 test.each([

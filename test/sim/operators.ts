@@ -1,7 +1,7 @@
 import { withPause, withResumption, withRetirement } from '../../src/core/task/task-changes.ts'
 import type { Decided } from '../../src/core/task/task-record.ts'
 import type { Row } from '../../src/core/types.ts'
-import type { TaskChangeRequest } from '../../src/run/task/change-task.ts'
+import type { TaskChangeRequest } from '../../src/run/task/task-record.ts'
 import { type Day, HOUR_MS, MINUTE_MS } from './day.ts'
 import type { OperatorChange, Story } from './observed.ts'
 

@@ -10,8 +10,8 @@ import { askWithin, ifHalted } from '../ask.ts'
 import type { SlotRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
-import type { ChangeIo } from './change-task.ts'
-import { findLastSlot } from './statement.ts'
+import { findLastSlot } from './admission.ts'
+import type { ChangeIo } from './task-record.ts'
 import { readRecord } from './task-record.ts'
 
 /** Yields the missed slots in `[since, until)`, newest first. Throws a usage error if a schedule cannot be read. */

@@ -1,8 +1,16 @@
+import { firstLine, LedgerError } from '../../core/errors.ts'
 import { setWithin } from '../../core/objects.ts'
-import { decodeTaskRecord, EMPTY_TASK_RECORD, encodeTaskRecord, type TaskRecord } from '../../core/task/task-record.ts'
+import {
+  decodeTaskRecord,
+  EMPTY_TASK_RECORD,
+  encodeTaskRecord,
+  isNewerRecord,
+  type TaskRecord,
+} from '../../core/task/task-record.ts'
 import type { Instant, NewerSchema } from '../../core/types.ts'
 import type { Clock } from '../../process/clock.ts'
 import type { CallOptions, Store } from '../../store/store.ts'
+import { type AskIo, askWithin, Unanswered, within } from '../ask.ts'
 
 /** The task records that a program has read. */
 export interface KnownRecords {
@@ -68,4 +76,83 @@ export function writeRecord(
 ): Promise<'ok' | 'conflict'> {
   const entry = { version: version === 'absent' ? 1 : version + 1, document: encodeTaskRecord(record) }
   return store.writeEntry({ task, kind: '#task' }, entry, version, call)
+}
+
+export interface TaskChangeRequest {
+  readonly task: string
+  /** The change in words, for an error: `the pause`. */
+  readonly what: string
+  /** Returns the changed record, or null if the record already is as it should be. It may be called several times. */
+  change(record: TaskRecord): TaskRecord | null
+  /** Returns whether a record contains this change: the one of this call, and not an equal one of another operator. */
+  isIn(record: TaskRecord): boolean
+}
+
+export interface ChangedRecord {
+  readonly changed: boolean
+  readonly record: TaskRecord
+}
+
+export interface ChangeIo extends AskIo {
+  readonly store: Store
+  readonly pageTimeoutMs: number
+  readonly signals: readonly AbortSignal[]
+}
+
+export interface ChangeableRecord extends ReadRecord {
+  readonly record: TaskRecord
+}
+
+export async function readChangeable(task: string, io: ChangeIo): Promise<ChangeableRecord> {
+  const limit = { ms: io.pageTimeoutMs, signals: io.signals }
+  return changeable(task, await askWithin(limit, io, (call) => readRecord(task, io.store, call)))
+}
+
+/**
+ * Writes a change by compare-and-set. After a conflict, makes the change again on top of the record that was found. The
+ * conflict may come from our own write, if its answer was lost: we must look for the change in the record, otherwise it would
+ * be made twice.
+ *
+ * Throws `unreachable` if it is unknown whether the change is recorded, and `shape` if a newer cronledger wrote the record.
+ */
+export function changeTask(request: TaskChangeRequest, found: ChangeableRecord, io: ChangeIo): Promise<ChangedRecord> {
+  const { task } = request
+  return within({ ms: io.pageTimeoutMs, signals: io.signals }, io, async (ask) => {
+    let { record, version } = found
+    for (let hasSent = false; ; hasSent = true) {
+      if (hasSent && request.isIn(record)) return { changed: true, record }
+      const changed = request.change(record)
+      if (changed === null && version === 'absent') return { changed: false, record }
+      // Also what was there already is written: on PostgreSQL, a write without its standby can be visible, and be lost later.
+      const next = changed ?? record
+      const written = await ask((call) => writeRecord(task, next, version, io.store, call)).catch((error: unknown) => {
+        const isSafe = error instanceof Unanswered ? error.changedNothing : true
+        throw isSafe && !hasSent ? error : uncertain(request, error)
+      })
+      if (written === 'ok') return { changed: changed !== null, record: next }
+      const read = await ask((call) => readRecord(task, io.store, call)).catch((error: unknown) => {
+        throw uncertain(request, error)
+      })
+      ;({ record, version } = changeable(task, read))
+    }
+  })
+}
+
+/** Returns the error of a change that may be in the ledger, because a write of it was sent. */
+function uncertain({ task, what }: TaskChangeRequest, error: unknown): unknown {
+  if (!(error instanceof LedgerError)) return error
+  return new LedgerError(
+    'unreachable',
+    `${what} of task ${task} may or may not be recorded, because the ledger did not answer: ${firstLine(error).replace(/\.$/, '')}. To see what is in force, run: cronledger tasks. To make sure, run the same command again.`,
+    { cause: error },
+  )
+}
+
+/** Throws `shape` for a record of a newer cronledger, which must not be overwritten. */
+function changeable(task: string, { record, version }: ReadRecord): ChangeableRecord {
+  if (!isNewerRecord(record)) return { record, version }
+  throw new LedgerError(
+    'shape',
+    `a newer version of cronledger wrote the record of task ${task} (schema ${record.schemaVersion}), so it was not changed. Update cronledger on this host or in this image.`,
+  )
 }

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import type { StoredRow } from '../../../src/core/types.ts'
-import { type HistoryFormat, historyText } from '../../../src/format/history/history.ts'
-import { openTotal } from '../../../src/format/history/table.ts'
+import { type HistoryFormat, historyText, openTotal } from '../../../src/format/history/history.ts'
 import type { JudgedSlot } from '../../../src/verdict/judge.ts'
 import { FAILED, FORCED, judgedAt, NOW, recordWith, resolvedAs, rowWith, SUCCEEDED } from '../../support/rows.ts'
 

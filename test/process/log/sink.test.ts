@@ -3,8 +3,7 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { openRelay } from '../../../src/process/log/relay.ts'
-import { openSink } from '../../../src/process/log/sink.ts'
+import { openRelay, openSink } from '../../../src/process/log/sink.ts'
 
 let folder: string
 beforeEach(() => {

@@ -7,8 +7,13 @@ import {
   type Suspension,
   type TaskRecord,
 } from '../../../src/core/task/task-record.ts'
-import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/task/change-task.ts'
-import { readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
+import {
+  changeTask,
+  readChangeable,
+  readRecord,
+  type TaskChangeRequest,
+  writeRecord,
+} from '../../../src/run/task/task-record.ts'
 import { NOW, PAUSE, recordWith } from '../../support/rows.ts'
 import { type Call, type Fate, faultyStore } from '../../support/simulated/faulty-store.ts'
 import { memoryStore } from '../../support/simulated/memory-store.ts'

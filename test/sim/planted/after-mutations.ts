@@ -18,14 +18,14 @@ const BUGS: readonly Mutation[] = [
   {
     name: 'a wait ends at any change of its row',
     scenario: 'a slot after another',
-    file: 'src/run/task/after.ts',
+    file: 'src/run/task/upstream.ts',
     from: 'await waitForRow(missing, untilMs, claimedSlot)',
     to: 'await waitForRow(missing, untilMs, claimedSlot)\n    if (missing.row !== null) return null',
   },
   {
     name: 'the time of a wait is over, and the run starts',
     scenario: 'a slot after another',
-    file: 'src/run/task/after.ts',
+    file: 'src/run/task/upstream.ts',
     from: 'if (leftMs <= 0) return missing',
     to: 'if (leftMs <= 0) return null',
   },
@@ -50,13 +50,13 @@ const BUGS: readonly Mutation[] = [
   },
   {
     name: 'a wait does not look again at the slots that had completed before',
-    file: 'src/run/task/after.ts',
+    file: 'src/run/task/upstream.ts',
     from: 'await waitForRow(missing, untilMs, claimedSlot)',
     to: 'await waitForRow(missing, untilMs, claimedSlot)\n    if ((await findMissing(row, claimedSlot))?.slot !== missing.slot) return null',
   },
   {
     name: 'a wait lasts longer than it may',
-    file: 'src/run/task/after.ts',
+    file: 'src/run/task/upstream.ts',
     from: 'io.clock.monotonicMs() + settings.afterTimeoutMs',
     to: 'io.clock.monotonicMs() + 1.5 * settings.afterTimeoutMs',
   },

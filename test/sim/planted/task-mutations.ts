@@ -85,7 +85,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'a run that ECS does not answer states that it is not on ECS',
-    file: 'src/run/task/statement.ts',
+    file: 'src/run/task/admission.ts',
     from: 'place: knownPlace, ...more }',
     to: "place: knownPlace === 'unknown' ? null : knownPlace, ...more }",
   },

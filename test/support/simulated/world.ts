@@ -21,8 +21,15 @@ import { execute, type LiveAttempt, type RunResult, type WorkEnd } from '../../.
 import type { LeaseLoss } from '../../../src/run/lease.ts'
 import { type ResolveResult, resolveSlot } from '../../../src/run/resolve.ts'
 import { type RunSettings, readSettings, type Settings } from '../../../src/run/settings.ts'
-import { changeTask, readChangeable, type TaskChangeRequest } from '../../../src/run/task/change-task.ts'
-import { type KnownRecords, knownRecords, readRecord, writeRecord } from '../../../src/run/task/task-record.ts'
+import {
+  changeTask,
+  type KnownRecords,
+  knownRecords,
+  readChangeable,
+  readRecord,
+  type TaskChangeRequest,
+  writeRecord,
+} from '../../../src/run/task/task-record.ts'
 import type { RunIo, WriteIo } from '../../../src/run/write.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { type Call, type Fate, faultyStore } from './faulty-store.ts'
