@@ -7,6 +7,7 @@ import type { Instant, ScheduleSpec, Window } from '../core/types.ts'
 import { scheduleText } from '../verdict/sentence.ts'
 import { inZone } from './local-time.ts'
 import { inWords } from './schedule-words.ts'
+import { brokenLines } from './table.ts'
 import { counted, type Labelled, labelled, listed, printable } from './text.ts'
 
 export interface Explanation {
@@ -33,8 +34,9 @@ const LABEL_WIDTH = 'tolerance  '.length
 
 /** Returns the explanation as text. Its lines are at most 80 columns wide, unless a single word is longer. */
 export function explainText(explanation: Explanation): string {
-  const { schedule, zoneData, task, at, earlyToleranceMs, window, clockNotes } = explanation
+  const { schedule, zoneData, task, at, earlyToleranceMs, window, previous, next, clockNotes } = explanation
   const { expression, zone } = schedule.spec
+  const shown = (instant: Instant) => moment(instant, zone)
   const clocks = clockNotes.map((note) => noteText(note, zone))
   const slot = window === null ? null : formatInstant(window.slot)
   const lines: Labelled[] = [
@@ -43,13 +45,15 @@ export function explainText(explanation: Explanation): string {
     ['zone', `${zone} (zone data ${zoneData})`],
     ...explanation.warnings.map((warning) => ['warning', printable(warning)] as const),
     ['', ''],
-    ['at', moment(at, zone)],
-    ['slot', window === null ? 'none: the schedule has no slot at or before this time' : moment(window.slot, zone)],
-    ...(window === null ? [] : ([['until', endText(window, zone)]] as const)),
+    ['at', shown(at)],
+    ['slot', window === null ? 'none: the schedule has no slot at or before this time' : shown(window.slot)],
+    ...labelled('until', window === null ? [] : [endText(window, zone)]),
     ['tolerance', toleranceText(at, earlyToleranceMs, window)],
     ['key', slot === null ? 'none' : `task ${task ?? 'TASK'}, slot ${slot}`],
     ['', ''],
-    ...slotLines(explanation),
+    ...labelled('previous', previous.length > 0 ? previous.map(shown) : ['none']),
+    ...labelled('slot', window === null ? [] : [shown(window.slot)]),
+    ...labelled('next', next.length > 0 ? next.map(shown) : ['none']),
     ['', ''],
     ...labelled(
       'clocks',
@@ -64,7 +68,13 @@ export function explainText(explanation: Explanation): string {
 }
 
 function labelledText(lines: readonly Labelled[]): string {
-  return lines.flatMap(([label, text]) => wrapped(label, text)).join('\n')
+  const wrapped = lines.flatMap(([label, text]) =>
+    // Two spaces stand within a time, which is not broken.
+    brokenLines(text.split(/(?<! ) (?! )/), TERMINAL_COLUMNS - LABEL_WIDTH, '', '', '').map((line, index) =>
+      `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${line}`.trimEnd(),
+    ),
+  )
+  return wrapped.join('\n')
 }
 
 export function explainJson(explanation: Explanation): Record<string, unknown> {
@@ -120,15 +130,6 @@ function toleranceText(at: Instant, toleranceMs: number, window: Window | null):
     : `${formatDuration(toleranceMs)}; an event time up to this long before a slot belongs to it`
 }
 
-function slotLines({ schedule, window, previous, next }: Explanation): readonly Labelled[] {
-  const moments = (slots: readonly Instant[]) => slots.map((slot) => moment(slot, schedule.spec.zone))
-  return [
-    ...labelled('previous', previous.length > 0 ? moments(previous) : ['none']),
-    ...(window === null ? [] : labelled('slot', moments([window.slot]))),
-    ...labelled('next', next.length > 0 ? moments(next) : ['none']),
-  ]
-}
-
 function noteText({ kind, times, last }: ClockNote, zone: string): string {
   const [first = last] = times
   const date = localText(first).slice(0, 10)
@@ -153,18 +154,6 @@ function noteText({ kind, times, last }: ClockNote, zone: string): string {
 /** Returns `2027-03-14T02:30:00` for the milliseconds since 1970 of a local time. */
 function localText(local: number): string {
   return new Date(local).toISOString().slice(0, 19)
-}
-
-function wrapped(label: string, text: string): string[] {
-  const lines = ['']
-  for (const word of text.split(/(?<! ) (?! )/)) {
-    const line = lines.at(-1) ?? ''
-    if (line === '') lines[lines.length - 1] = word
-    else if (LABEL_WIDTH + line.length + 1 + word.length <= TERMINAL_COLUMNS)
-      lines[lines.length - 1] = `${line} ${word}`
-    else lines.push(word)
-  }
-  return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${line}`.trimEnd())
 }
 
 /** Returns the comparison as text, with up to `count` slots on each side. Its lines are at most 80 columns wide. */

@@ -47,7 +47,7 @@ function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state
     case 'notDue':
       return `the slot is not due yet, so its batch cannot have ${state.toLowerCase()}. Only --state skipped can be recorded before it is due.`
     case 'running':
-      return `${openText(row)}. Stop it, or wait until it ends${leaseText(row)}. Then try again.`
+      return runningText(row)
     case 'completed':
       return `the slot is already completed${state === 'COMPLETED' ? ', so there is nothing to do' : ''}`
     case 'newerRow':
@@ -61,15 +61,12 @@ function whyNot({ cause, survivor }: RefusedResolution, row: Row | null, { state
   }
 }
 
-function openText(row: Row | null): string {
-  return row === null ? 'the slot is still running' : sentenceText(openSentence(row), row.slot, row.schedule.zone)
-}
-
 /** A process that is gone cannot report its end, so the slot stays running until the lease ends. */
-function leaseText(row: Row | null): string {
-  if (row === null || row.leaseUntil === null) return ''
-  const leaseEnd = timeNear(row.leaseUntil, row.slot, row.schedule.zone)
-  return `. If you know that its process is gone, give --run ${row.owner}, or wait until its lease ends at ${leaseEnd}`
+function runningText(row: Row | null): string {
+  if (row?.state !== 'PENDING') return 'the slot is still running'
+  const { slot, schedule, leaseUntil, owner } = row
+  const open = sentenceText(openSentence(row), slot, schedule.zone)
+  return `${open}. Stop it, or wait until it ends. If you know that its process is gone, give --run ${owner}, or wait until its lease ends at ${timeNear(leaseUntil, slot, schedule.zone)}. Then try again.`
 }
 
 function otherRunText(row: Row | null, runId: string | undefined): string {

@@ -79,7 +79,7 @@ export function cut(text: string, width: number): string {
 }
 
 /**
- * Returns the words as lines that fit the screen, each with this indent and the later ones with two more spaces. `joint` ends
+ * Returns the words as lines that fit the screen, each with this indent and the later ones also with `hanging`. `joint` ends
  * a line that goes on in the next one. A word that is wider than the screen stays whole.
  */
 export function brokenLines(
@@ -87,13 +87,14 @@ export function brokenLines(
   columns: number | null,
   indent = '',
   joint = '',
+  hanging = '  ',
 ): readonly string[] {
   const [first = '', ...others] = words
   const lines = [`${indent}${first}`]
   for (const word of others) {
     const line = `${lines.at(-1)} ${word}`
     if (columns === null || stringWidth(line + joint) <= columns) lines[lines.length - 1] = line
-    else lines.push(`${lines.pop()}${joint}`, `${indent}  ${word}`)
+    else lines.push(`${lines.pop()}${joint}`, `${indent}${hanging}${word}`)
   }
   return lines
 }

@@ -12,7 +12,7 @@ import type { Instant, PendingRow, Rejection, Row, StoredRow } from '../core/typ
 import { type Ask, afterWrite, askWithin, Halted, Unanswered, within } from './ask.ts'
 import { ensureFreshLease } from './lease.ts'
 import type { Settings } from './settings.ts'
-import { finishBy, type RunIo, type WriteIo, type WriteResult, writeAsOwner } from './write.ts'
+import { finishBy, type RunIo, type WriteResult, writeAsOwner } from './write.ts'
 
 /** The slot of a run. */
 export type SlotRequest = Pick<Claim, 'task' | 'window' | 'schedule'>
@@ -42,13 +42,21 @@ const WITHDRAWAL_SHARE = 1 / 3
 /** The ledger has just answered the claim. An answer that takes longer than two tries is an outage. */
 const NOTE_TIMEOUT_MS = 10_000
 
+/** A trigger at work, before and after its claim. */
+export interface AskedSlot {
+  readonly request: ClaimRequest
+  readonly settings: Settings
+  readonly io: RunIo
+}
+
 /** Throws `Halted` on a stop, `LedgerError`, and a usage error if the caller is a part of the run that has the slot. */
-export async function claimSlot(request: ClaimRequest, settings: Settings, io: RunIo): Promise<ClaimResult> {
+export async function claimSlot(asked: AskedSlot): Promise<ClaimResult> {
+  const { settings, io } = asked
   const { ledgerTimeoutMs } = settings
   const withdrawalMs = Math.floor(ledgerTimeoutMs * WITHDRAWAL_SHARE)
-  const claim = newClaim(request, settings, io)
+  const claim = newClaim(asked)
   const tryFor = (ms: number) =>
-    within({ ms, signals: [io.stop] }, io, (ask, signal) => tryToClaim(claim, request, settings, io, ask, signal))
+    within({ ms, signals: [io.stop] }, io, (ask, signal) => tryToClaim(claim, asked, ask, signal))
   const stopped = () => {
     io.emit({ event: 'stopped' })
     return new Halted()
@@ -66,7 +74,7 @@ export async function claimSlot(request: ClaimRequest, settings: Settings, io: R
     if (!(error instanceof Unanswered)) return reportAndRethrow(io.emit)(error)
     const sent = error.changedNothing ? null : claim.sent()
     if (sent === null && io.stop.aborted) throw stopped()
-    const certain = sent === null || (await giveUpClaim(sent, withdrawalMs, request, settings, io))
+    const certain = sent === null || (await giveUpClaim(sent, withdrawalMs, asked))
     io.emit({ event: 'withdrawn', certain, detail: error.message })
     throw io.stop.aborted ? new Halted() : error
   }
@@ -77,9 +85,7 @@ const unstarted = (row: Row, stamp: Stamp) => finishRow(row, { outcome: 'notStar
 /** Takes a slot that is not forced for free until the ledger says otherwise, so that the usual claim is one write and no read. */
 async function tryToClaim(
   claim: ReturnType<typeof newClaim>,
-  request: ClaimRequest,
-  settings: Settings,
-  io: RunIo,
+  { request, settings, io }: AskedSlot,
   ask: Ask,
   signal: AbortSignal,
 ): Promise<ClaimResult> {
@@ -152,7 +158,7 @@ interface Sent {
 }
 
 /** Returns the write of a claim, and what it has sent: null if no write of the claim can be applied any more. */
-function newClaim(claim: Claim, settings: Settings, io: WriteIo) {
+function newClaim({ request, settings, io }: AskedSlot) {
   let sent: Sent | null = null
   return {
     sent: (): Sent | null => sent,
@@ -163,7 +169,7 @@ function newClaim(claim: Claim, settings: Settings, io: WriteIo) {
       }
       const first = await writeAsOwner<Row | null, PendingRow>(
         base,
-        (baseRow, stamp) => keep(claimRow(baseRow, claim, stamp, settings.leaseMs)),
+        (baseRow, stamp) => keep(claimRow(baseRow, request, stamp, settings.leaseMs)),
         io,
         ask,
       )
@@ -181,13 +187,8 @@ function newClaim(claim: Claim, settings: Settings, io: WriteIo) {
 }
 
 /** Withdraws a claim. Returns true if it is certain that none of its writes can be applied any more. */
-async function giveUpClaim(
-  sent: Sent,
-  withdrawalMs: number,
-  request: ClaimRequest,
-  { stopTimeoutMs }: Settings,
-  io: RunIo,
-): Promise<boolean> {
+async function giveUpClaim(sent: Sent, withdrawalMs: number, { request, settings, io }: AskedSlot): Promise<boolean> {
+  const { stopTimeoutMs } = settings
   const limit = { ms: Math.floor(withdrawalMs / 2), stopTimeoutMs, retry: 'any' } as const
   const send = (write: (ask: Ask) => Promise<WriteResult<Row>>) => finishBy(within(limit, io, write), 0)
   // The claim is given up by a write, never by a read. If it is answered, no write of the claim can be applied any more.
@@ -202,10 +203,10 @@ async function giveUpClaim(
 /** Tries for up to 10 s. A rejection that could not be recorded is still one, because the row guards the slot. */
 export async function noteRejection(
   rejection: Pick<Rejection, 'kind' | 'cause' | keyof PlaceParts>,
-  { task, window, runId, trigger, host }: ClaimRequest,
-  { ledgerTimeoutMs, stopTimeoutMs }: Pick<Settings, 'ledgerTimeoutMs' | 'stopTimeoutMs'>,
-  io: RunIo,
+  { request, settings, io }: AskedSlot,
 ): Promise<NoteResult> {
+  const { task, window, runId, trigger, host } = request
+  const { ledgerTimeoutMs, stopTimeoutMs } = settings
   const full: Rejection = { ...rejection, runId, trigger, ...host, at: io.clock.now() }
   const limit = { ms: NOTE_TIMEOUT_MS, busyMs: ledgerTimeoutMs, stopTimeoutMs, signals: [io.stop] }
   try {

@@ -6,18 +6,14 @@ import { beginAttempt, type Stamp, withRange } from '../core/row/transition.ts'
 import type { TaskRecord } from '../core/task/task-record.ts'
 import type { Ending, PendingRow, Row } from '../core/types.ts'
 import { Halted } from './ask.ts'
-import type { ClaimRequest } from './claim.ts'
+import type { AskedSlot } from './claim.ts'
 import { type Lease, startableMs } from './lease.ts'
-import type { Settings } from './settings.ts'
-import { finishAttempt, type RunIo } from './write.ts'
+import { finishAttempt } from './write.ts'
 
-export interface ClaimedSlot {
-  readonly request: ClaimRequest
+export interface ClaimedSlot extends AskedSlot {
   readonly lease: Lease
   /** Aborts on a stop or when the lease is lost. Nothing may start after that. */
   readonly halt: AbortSignal
-  readonly settings: Settings
-  readonly io: RunIo
   /** The task record by which the run was admitted last. Null: it has not asked, or is forced and found none. */
   record: TaskRecord | null
   /** The lapses of the lease when the range of the attempt was found. Null: it has none. */

@@ -169,10 +169,10 @@ async function refuseClaimed(refused: RefusedClaim, claimedSlot: ClaimedSlot): P
 async function noteEnded(
   rejection: Pick<Rejection, 'kind' | 'cause'>,
   { finish, finishCause }: Finish,
-  { request, settings, io }: ClaimedSlot,
+  claimedSlot: ClaimedSlot,
 ): Promise<NoteResult> {
   const detail = `${finishCause}, so the slot may show this run as running until its lease ends`
-  return finish === 'unanswered' ? { noted: false, detail } : noteRejection(rejection, request, settings, io)
+  return finish === 'unanswered' ? { noted: false, detail } : noteRejection(rejection, claimedSlot)
 }
 
 async function skipClaim(

@@ -22,7 +22,7 @@ import type {
 import { link } from '../process/clock.ts'
 import type { AbortSignalWith } from '../process/signals.ts'
 import { type Ask, Halted, ifHalted, within } from './ask.ts'
-import { type ClaimRequest, type ClaimResult, claimSlot, noteRejection } from './claim.ts'
+import { type AskedSlot, type ClaimRequest, type ClaimResult, claimSlot, noteRejection } from './claim.ts'
 import { type ClaimedSlot, endClaim, endUnstarted, openGate, unfailing } from './claimed-slot.ts'
 import { beginInTurn, enter, type GaveWay, reportAnswer, type Taken } from './enter.ts'
 import { Lease, type LeaseLoss, startableMs } from './lease.ts'
@@ -94,22 +94,23 @@ export async function execute<T>(
   givenIo: RunIo,
 ): Promise<RunResult<T> | Taken> {
   const io = { ...givenIo, emit: unfailing(givenIo.emit) }
-  const claimResult = await claimSlot(request, settings, io).catch(ifHalted(null))
+  const asked = { request, settings, io }
+  const claimResult = await claimSlot(asked).catch(ifHalted(null))
   switch (claimResult?.kind) {
     case undefined:
       return { status: 'failed', attempt: null, recorded: false, outcome: 'notStarted' }
     case 'duplicate': {
       const { kind, cause, row } = claimResult
       const parts = otherParts(row, request.place)
-      const noted = await noteRejection({ kind, cause, ...parts }, request, settings, io)
+      const noted = await noteRejection({ kind, cause, ...parts }, asked)
       io.emit({ event: kind, cause, row, ...placeOf(row, request), ...noted })
       return { status: kind, cause, row }
     }
     case 'refused': {
       const { kind, cause, row, survivor } = claimResult
-      const done = await answerOfLaterRun(claimResult, request, settings, io)
+      const done = await answerOfLaterRun(claimResult, asked)
       if (done !== null) return done
-      const noted = row === null ? { noted: false } : await noteRejection({ kind, cause }, request, settings, io)
+      const noted = row === null ? { noted: false } : await noteRejection({ kind, cause }, asked)
       const own = cause === 'otherAccount' ? readableRow(row) : null
       io.emit({ event: kind, cause, row, survivor, ...(own && placeOf(own, request)), ...noted })
       return { status: kind, cause, row }
@@ -117,7 +118,7 @@ export async function execute<T>(
     case 'taken':
       return { status: 'taken' }
     case 'claimed':
-      return runClaimed(claimResult, request, work, settings, io)
+      return runClaimed(claimResult, work, asked)
   }
 }
 
@@ -129,28 +130,26 @@ function placeOf(row: Row, { host, place }: ClaimRequest) {
 /** Returns the result if a later run has this slot in its range: then there is nothing to decide about its own attempts. */
 async function answerOfLaterRun(
   { cause, row: found }: Extract<ClaimResult, { kind: 'refused' }>,
-  request: ClaimRequest,
-  settings: Settings,
-  io: RunIo,
+  asked: AskedSlot,
 ): Promise<GaveWay | null> {
+  const { request, settings, io } = asked
   const row = readableRow(found)
   if (request.trigger.kind === 'forced' || (cause !== 'failed' && cause !== 'stale') || row === null) return null
   if (!settings.sinceLastSuccess && row.attempts.every((one) => rangeStartOf(one) === undefined)) return null
   const limit = { ms: settings.ledgerTimeoutMs, halt: io.stop }
-  const around = await within(limit, io, (ask) => readAround(request, row, settings, io, ask)).catch(() => null)
+  const around = await within(limit, io, (ask) => readAround(asked, row, ask)).catch(() => null)
   const answer = answerOf(around?.covering ?? null, request.trigger, settings, false)
   if (answer === null) return null
-  const noted = await noteRejection({ kind: answer.kind, cause: answer.cause }, request, settings, io)
+  const noted = await noteRejection({ kind: answer.kind, cause: answer.cause }, asked)
   return reportAnswer(answer, row, noted, io)
 }
 
 async function runClaimed<T>(
   { row, preparedAtMs }: Extract<ClaimResult, { kind: 'claimed' }>,
-  request: ClaimRequest,
   work: Work<T>,
-  settings: Settings,
-  io: RunIo,
+  asked: AskedSlot,
 ): Promise<RunResult<T> | Taken> {
+  const { request, settings, io } = asked
   let holdsLock = false
   const hasLostLock = async (ask: Ask) => holdsLock && (await takeOverlapLock(row, settings, io, ask)) !== null
   // A forced attempt does not count against the attempts of scheduled triggers, so one of those may take the slot over when
@@ -162,7 +161,7 @@ async function runClaimed<T>(
   })
   const halt = new AbortController()
   const unlink = link([io.stop, lease.lost], halt)
-  const claimedSlot: ClaimedSlot = { request, lease, halt: halt.signal, settings, io, record: null, rangeLapses: null }
+  const claimedSlot: ClaimedSlot = { ...asked, lease, halt: halt.signal, record: null, rangeLapses: null }
   const progress: ClaimProgress<T> = { ending: { outcome: 'notStarted' }, started: 0, before: null }
   try {
     const entered = await enter(row, claimedSlot, () => {

@@ -74,7 +74,7 @@ function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: Lo
   const { trigger } = request
   let around: Around | null = null
   const lookAround: LookAround = async (ask) => {
-    const found = await readAround(request, rowBefore(row, trigger, io.clock.now()), settings, io, ask)
+    const found = await readAround(claimedSlot, rowBefore(row, trigger, io.clock.now()), ask)
     around = found
     const before = (isHeld: boolean) =>
       answerOf(found.covering, trigger, settings, isHeld) ?? (isHeld ? null : busyWith(found.running))

@@ -161,15 +161,9 @@ export async function runTrigger<T>(
     ...needs,
     ...defined({ afterTimeoutMs: options.afterTimeoutMs }),
   }
-  const own = { ...context, guards: guardsOf(effective) }
-  const runSlot = slotRunner(
-    work,
-    effective,
-    { insideOf, knownPlace, upstreams, unknownUpstream: unknown },
-    io,
-    opened,
-    parts,
-  )
+  const shared = { insideOf, knownPlace, upstreams, unknownUpstream: unknown }
+  const own = { ...context, ...shared, guards: guardsOf(effective) }
+  const runSlot = slotRunner(work, effective, io, opened, parts)
   // The slots that are caught up share one wait for other tasks, so that they do not hold up the own slot for days.
   const waitUntilMs = io.clock.monotonicMs() + settings.afterTimeoutMs
   const runMissed = ({ slot, end, schedule }: MissedSlot) => {
@@ -205,19 +199,17 @@ function withoutCatchUpMode({
 function slotRunner<T>(
   work: Work<T>,
   settings: Settings,
-  shared: Pick<ClaimRequest, 'insideOf' | 'knownPlace' | 'upstreams' | 'unknownUpstream'>,
   io: Omit<RunIo, 'emit'>,
   { takeCreated }: OpenedStore,
   parts: TriggerParts,
 ) {
   return async (
-    context: RunContext,
+    context: RunContext & Pick<ClaimRequest, 'insideOf' | 'knownPlace' | 'upstreams' | 'unknownUpstream'>,
     objection: ClaimRequest['objection'],
     waitUntilMs?: number,
   ): Promise<CaughtUp<T>> => {
     const request: ClaimRequest = {
       ...context,
-      ...shared,
       zoneData: parts.zoneData,
       ...(parts.traceEnv && { traceId: traceOf(parts.traceEnv, context.runId)?.traceId }),
       objection,

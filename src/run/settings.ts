@@ -106,12 +106,9 @@ function checkTogether(filled: TableSettings, given: RunSettings): void {
   if (given.retryBackoff !== undefined && retryDelayMs === null) {
     throw usageError('--retry-backoff requires --retry-delay.')
   }
-  const ranged = [
-    overlap === 'allow' && '--overlap allow',
-    filled.onLeaseLost === 'continue' && '--on-lease-lost continue',
-  ]
-  const apart = filled.sinceLastSuccess && ranged.find((one) => one !== false)
-  if (apart) {
+  const apart =
+    overlap === 'allow' ? '--overlap allow' : filled.onLeaseLost === 'continue' && '--on-lease-lost continue'
+  if (filled.sinceLastSuccess && apart) {
     throw usageError(
       `${apart} cannot be used with --since-last-success, because two runs at the same time would do the same work. Leave it out.`,
     )

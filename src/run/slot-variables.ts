@@ -14,11 +14,9 @@ const KEY_NAMESPACE = '92018dac-55ae-4b8c-bfdb-45fc6b24539d'
 
 /** Returns the UUID version 5 (RFC 9562) of the task, one space and the slot in UTC. It is the same in every attempt. */
 export function runKey(task: string, slot: Instant): string {
-  return uuidV5(KEY_NAMESPACE, `${task} ${formatInstant(slot)}`)
-}
-
-function uuidV5(namespace: string, name: string): string {
-  const bytes = createHash('sha1').update(namespace.replaceAll('-', ''), 'hex').update(name).digest().subarray(0, 16)
+  const name = `${task} ${formatInstant(slot)}`
+  const hash = createHash('sha1').update(KEY_NAMESPACE.replaceAll('-', ''), 'hex').update(name)
+  const bytes = hash.digest().subarray(0, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')

@@ -1,6 +1,14 @@
 import { elapsed } from '../core/duration.ts'
 import { formatInstant } from '../core/instant.ts'
-import { attemptCount, blockerOf, hasStarted, processLeftBy, successOf, waitReasonOf } from '../core/row/attempts.ts'
+import {
+  attemptCount,
+  blockerOf,
+  hasStarted,
+  openAttempt,
+  processLeftBy,
+  successOf,
+  waitReasonOf,
+} from '../core/row/attempts.ts'
 import { decidingAttempt } from '../core/row/decide.ts'
 import type { OtherPlace } from '../core/row/other-place.ts'
 import type { AttemptRecord, Instant, Key, Resolution, Row, ScheduleSpec, WaitReason } from '../core/types.ts'
@@ -107,12 +115,12 @@ const WAIT_TEXTS: Readonly<Record<WaitReason, string>> = {
 /** Says what an attempt does that has not ended, and how the attempt before it ended. */
 export function openSentence(row: Row | null, now?: Instant): Sentence {
   const attempt = row?.attempts.at(-1)
-  if (attempt === undefined) return ['it has no attempt']
-  const before = row?.attempts.at(-2)
+  if (row === null || attempt === undefined) return ['it has no attempt']
+  const before = row.attempts.at(-2)
   const earlier = before === undefined ? '' : `${endedText(before)}, then `
   const isWaiting = attempt.phase === 'waiting'
   const blocker = blockerOf(attempt)
-  const reason = row === null ? null : waitReasonOf(row)
+  const reason = waitReasonOf(row)
   const awaited: Sentence =
     blocker !== null ? [' for ', ...keySentence(blocker)] : reason === null ? [] : [` for ${WAIT_TEXTS[reason]}`]
   const ran = now === undefined ? '' : ` (${elapsed(now - attempt.startedAt)})`
@@ -126,24 +134,19 @@ export function openSentence(row: Row | null, now?: Instant): Sentence {
 
 export function staleSentence(row: Row | null): Sentence {
   if (row?.state !== 'PENDING') return lastSentence(row)
-  const last: AttemptRecord | undefined = row.attempts.at(-1)
-  const before = row.attempts.at(-2)
-  const earlier = before === undefined || last?.phase !== 'waiting' ? '' : `${endedText(before)}, then `
-  return [`${earlier}${last === undefined ? 'it' : endedText(last)}: its lease ended at `, { at: row.leaseUntil }]
+  const [before, last] = [row.attempts.at(-2), openAttempt(row)]
+  const earlier = before === undefined || last.phase !== 'waiting' ? '' : `${endedText(before)}, then `
+  return [`${earlier}${endedText(last)}: its lease ended at `, { at: row.leaseUntil }]
 }
 
 export function repeatedSentence(row: Row | null): Sentence {
-  if (row === null) return []
+  const last = row?.attempts.at(-1)
+  if (row === null || last === undefined) return []
   const success = successOf(row)
   const resolution = row.resolutions.findLast(({ state }) => state === 'COMPLETED')
-  const last = row.attempts.at(-1)
   const first: Sentence =
-    success !== undefined
-      ? [`attempt ${success.number} completed it`]
-      : resolution === undefined
-        ? ['it completed']
-        : decisionSentence(resolution)
-  return [...first, `, then ${last === undefined ? 'nothing' : endedText(last)}`]
+    success !== undefined ? [`attempt ${success.number} completed it`] : resolution ? decisionSentence(resolution) : []
+  return [...first, `, then ${endedText(last)}`]
 }
 
 const NAMES: Readonly<Record<OtherPlace['what'], string>> = {

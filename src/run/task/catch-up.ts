@@ -6,7 +6,7 @@ import { isNewerRecord, type TaskRecord, USUAL_GRACE_MS } from '../../core/task/
 import { latestSlot, withoutFuture } from '../../core/task/wrong-clock.ts'
 import type { Instant } from '../../core/types.ts'
 import type { CallOptions } from '../../store/store.ts'
-import { askWithin, ifHalted } from '../ask.ts'
+import { askWithin, Halted, ifHalted } from '../ask.ts'
 import type { SlotRequest } from '../claim.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
@@ -89,8 +89,6 @@ interface Oldest {
   readonly left: number
 }
 
-const NOTHING = { slots: [], left: 0 }
-
 /**
  * Returns the oldest missed slots. The run itself may be the first one of a new schedule. So its schedule counts from its
  * slot on, otherwise the slots that the earlier schedule had after the change would look missed.
@@ -99,12 +97,11 @@ async function findOldest(
   record: TaskRecord,
   since: Instant,
   { task, window: { slot }, schedule }: SlotRequest,
-  settings: Settings,
+  { graceMs, ledgerTimeoutMs: ms }: Settings,
   io: CatchUpIo,
 ): Promise<Oldest> {
   const { schedules: recorded } = record
-  const range = { since, until: slot, graceMs: settings.graceMs ?? USUAL_GRACE_MS }
-  const ms = settings.ledgerTimeoutMs
+  const range = { since, until: slot, graceMs: graceMs ?? USUAL_GRACE_MS }
   const find = async (call: CallOptions) => {
     const isSwitch = otherScheduleAt(recorded, schedule, slot) !== null
     const lastSlot = isSwitch ? await findLastSlot({ task, schedules: recorded, before: slot }, io.store, call) : null
@@ -113,17 +110,16 @@ async function findOldest(
     const deps = { store: io.store, clock: io.clock, pageTimeoutMs: ms, signals: [call.signal] }
     return oldestOf(io.findMissed({ ...record, task, schedules }, range, deps))
   }
-  const found = askWithin({ ms, halt: io.stop }, io, find).catch(ifHalted(NOTHING))
-  return found.catch((error: unknown) => warnOfSchedule(error, io))
-}
-
-/** An old schedule that cannot be read must not prevent the run of today, so it is only logged. Throws any other error. */
-function warnOfSchedule(error: unknown, io: Pick<RunIo, 'emit'>): typeof NOTHING {
-  if (!(error instanceof LedgerError)) throw error
-  const message = `catch-up cannot find the missed slots: ${firstLine(error)}`
-  if (error.kind !== 'usage' && error.kind !== 'shape') throw new LedgerError(error.kind, message, { cause: error })
-  io.emit({ event: 'warning', message })
-  return NOTHING
+  return askWithin({ ms, halt: io.stop }, io, find).catch((error: unknown) => {
+    const nothing = { slots: [], left: 0 }
+    if (error instanceof Halted) return nothing
+    if (!(error instanceof LedgerError)) throw error
+    const message = `catch-up cannot find the missed slots: ${firstLine(error)}`
+    if (error.kind !== 'usage' && error.kind !== 'shape') throw new LedgerError(error.kind, message, { cause: error })
+    // An old schedule that cannot be read must not prevent the run of today.
+    io.emit({ event: 'warning', message })
+    return nothing
+  })
 }
 
 /** Returns the oldest of the slots, which come newest first. Holds `MAX_CAUGHT_UP` of them. */

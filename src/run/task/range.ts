@@ -9,10 +9,8 @@ import { rangesUntil } from '../../core/task/task-record.ts'
 import type { AttemptRecord, Instant, PendingRow, Row, StoredRow, Trigger } from '../../core/types.ts'
 import type { ListQuery, Page } from '../../store/store.ts'
 import type { Ask } from '../ask.ts'
-import type { SlotRequest } from '../claim.ts'
+import type { AskedSlot } from '../claim.ts'
 import type { ClaimedSlot } from '../claimed-slot.ts'
-import type { Settings } from '../settings.ts'
-import type { RunIo } from '../write.ts'
 
 // A run with a range (`--since-last-success`) does the work after the newest slot that is done, up to its own slot. Such runs
 // of a task never overlap: all that decides about a range is read and written under the overlap lock.
@@ -46,12 +44,12 @@ export function hasRanges({ settings, record, request }: ClaimedSlot): boolean {
  * than the longest range do not matter. `own` is the row of the slot without the attempt that asks.
  */
 export async function readAround(
-  { task, window: { slot }, schedule }: SlotRequest,
+  { request, settings: { skewMs }, io: { store, clock } }: AskedSlot,
   own: Row | null,
-  { skewMs }: Pick<Settings, 'skewMs'>,
-  { store, clock }: Pick<RunIo, 'store' | 'clock'>,
   ask: Ask,
 ): Promise<Around> {
+  const { task, window, schedule } = request
+  const { slot } = window
   const askedAt = clock.now()
   const ranges = collectRanges({ now: askedAt, skewMs, rangesUntil: Number.POSITIVE_INFINITY })
   const rows = new Map<Instant, StoredRow>()

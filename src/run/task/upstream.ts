@@ -228,11 +228,11 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<D
 }
 
 /** Returns where the range begins, if that is known while the run waits. Null: it has none, or there is no success. */
-async function rangeStart(row: PendingRow, { request, settings, io, halt }: ClaimedSlot): Promise<Instant | null> {
+async function rangeStart(row: PendingRow, claimedSlot: ClaimedSlot): Promise<Instant | null> {
+  const { request, settings, io, halt } = claimedSlot
   if (!settings.sinceLastSuccess) return null
   const own = rowBefore(row, request.trigger, io.clock.now())
-  const limit = { ms: settings.ledgerTimeoutMs, halt }
-  const { start } = await within(limit, io, (ask) => readAround(request, own, settings, io, ask))
+  const { start } = await within({ ms: settings.ledgerTimeoutMs, halt }, io, (ask) => readAround(claimedSlot, own, ask))
   return 'since' in start ? start.since : null
 }
 

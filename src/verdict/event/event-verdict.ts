@@ -7,7 +7,6 @@ import { DEFAULT_SKEW_MS, MAX_ATTEMPTS } from '../../core/row/policy.ts'
 import type { Covering } from '../../core/row/range.ts'
 import { readableRow } from '../../core/row/status.ts'
 import { parseRules } from '../../core/task/rules.ts'
-import type { UnknownUpstream } from '../../core/task/upstream.ts'
 import type { Instant, StoredRow } from '../../core/types.ts'
 import { cronledger, scheduleFlags } from '../command.ts'
 import { factsOf, type TaskFacts } from '../found.ts'
@@ -188,14 +187,20 @@ function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: I
         steps: [rerunStep('run it anyway', { ...target, only: undefined })],
       }
     case 'blocked': {
-      if (unknown !== undefined) return verdictOfUnknown(unknown, ofRow, context)
+      const then = rerunStep('then run this slot', target)
+      if (unknown !== undefined) {
+        // A first deployment in the wrong order, or a wrong name.
+        const command = cronledger('declare', { store: context.store, task: unknown.task ?? 'NAME', schedule: 'EXPR' })
+        const declare: Step = { kind: 'other', what: 'record it, if the name is right', command }
+        return { ...ofRow, happened: [unknown.problem], steps: [declare, then] }
+      }
       if (missing === undefined) return ofRow
       const upstream = verdictOfUpstream(missing, context, now)
       return {
         ...ofRow,
         happened: missingSentence(missing, upstream),
         caution: upstream.caution ?? ofRow.caution,
-        steps: [...allSteps(upstream), rerunStep('then run this slot', target)],
+        steps: [...allSteps(upstream), then],
       }
     }
     case 'overlap': {
@@ -211,14 +216,6 @@ function verdictOfRefusal(event: EventOf<'refused'>, context: RunContext, now: I
       }
     }
   }
-}
-
-/** A first deployment in the wrong order, or a wrong name. */
-function verdictOfUnknown({ task, problem }: UnknownUpstream, ofRow: Verdict, context: RunContext): EventVerdict {
-  const { store } = context
-  const command = cronledger('declare', { store, task: task ?? 'NAME', schedule: 'EXPR' })
-  const declare: Step = { kind: 'other', what: 'record it, if the name is right', command }
-  return { ...ofRow, happened: [problem], steps: [declare, rerunStep('then run this slot', targetOf(context))] }
 }
 
 /** Returns the optional steps if none is needed, because an operator asked for a run of this slot. */

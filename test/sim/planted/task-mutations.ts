@@ -140,7 +140,7 @@ export const TASK_MUTATIONS: readonly Mutation[] = [
   {
     name: 'a catch-up ignores the grace',
     file: 'src/run/task/catch-up.ts',
-    from: 'graceMs: settings.graceMs ?? USUAL_GRACE_MS',
+    from: 'graceMs: graceMs ?? USUAL_GRACE_MS',
     to: 'graceMs: 0',
   },
   {
