@@ -33,9 +33,9 @@ export interface IncidentTask {
 /**
  * Findings with one kind of cause. Those of several tasks began together: within an hour of each other, or while the
  * problems of the others went on. They are of at least three tasks, and of a twentieth of the tasks that were due then. If three
- * did so within half an hour, one or two that are further away are left out. Otherwise, a failure that says something else than all
- * others is left out. All other findings of a task are one incident of this task, however far apart they are. A blocked slot
- * belongs to the incident of the slot that blocks it.
+ * did so within half an hour, one or two that are further away are left out. So is a failure that began further away from all
+ * others and says what none of them says. All other findings of a task are one incident of this task, however far apart they are.
+ * A blocked slot belongs to the incident of the slot that blocks it.
  */
 export interface Incident {
   /** It stays the same while the oldest of its slots is found, also if more tasks join it. */
@@ -209,24 +209,31 @@ function incidentsOf(
   const common: MadeIncident[] = []
   const others: Streak[] = []
   const own = streaks.filter((streak) => streak.cause === cause)
-  for (const group of begunTogether(own, GAP_MS)) {
+  for (const all of begunTogether(own, GAP_MS)) {
+    const group = withoutUnlike(all)
     const parts = [...begunTogether(group, NEAR_MS)]
     const [first, last] = [parts.findIndex(isCommon), parts.findLastIndex(isCommon)]
-    const alike = first === -1 ? alikeOf(group) : []
-    const core = first === -1 ? (isCommon(alike) ? alike : []) : parts.slice(first, last + 1).flat()
+    const core = first === -1 ? (isCommon(group) ? group : []) : parts.slice(first, last + 1).flat()
     if (core.length > 0) common.push(incidentOf(cause, core, blocked))
     const inCore = new Set(core)
-    for (const streak of group) if (!inCore.has(streak)) others.push(streak)
+    for (const streak of all) if (!inCore.has(streak)) others.push(streak)
   }
   const ofOneTask = [...groupedBy(others, taskOf).values()].flatMap((streaks) => [...episodes(streaks)])
   return [...common, ...ofOneTask.map((streaks) => incidentOf(cause, streaks, blocked))]
 }
 
-/** Returns the problems without the failures that say what no other one says. */
-function alikeOf(streaks: readonly Streak[]): readonly Streak[] {
+/** Returns the problems, the oldest first, without the failures that say what no other one says, and began far from all of them. */
+function withoutUnlike(streaks: readonly Streak[]): readonly Streak[] {
   const said = new Map<string, number>()
   for (const text of streaks.flatMap(({ texts }) => [...texts.keys()])) said.set(text, (said.get(text) ?? 0) + 1)
-  return streaks.filter(({ texts }) => texts.size === 0 || [...texts.keys()].some((text) => (said.get(text) ?? 0) > 1))
+  const isNear = (from: Instant, other?: Streak) => other !== undefined && Math.abs(other.from - from) <= NEAR_MS
+  return streaks.filter(
+    ({ texts, from }, index) =>
+      texts.size === 0 ||
+      isNear(from, streaks[index - 1]) ||
+      isNear(from, streaks[index + 1]) ||
+      [...texts.keys()].some((text) => (said.get(text) ?? 0) > 1),
+  )
 }
 
 /** Yields the problems of one task in groups. Those after a time at which all were repaired are another group. */

@@ -116,14 +116,18 @@ test('a failure more than half an hour from the others belongs to them only if a
     const own = rowWith({ ending: { ...FAILED, report } })
     return { ...finding('failed', task, at(`25T${time}`)), row: own, own }
   }
-  const tasksOf = (report: string) => {
+  const tasksOf = (report: string, ...others: readonly TaskFinding[]) => {
     const { add, incidents } = collectIncidents()
-    for (const one of [saying('a', '02:00', 'disk full'), saying('b', '02:10', 'disk full')]) add(one)
+    for (const one of [saying('a', '02:00', 'disk full'), saying('b', '02:10', 'disk full'), ...others]) add(one)
     add(saying('c', '03:00', report))
     return incidents().map((one) => short(one).tasks)
   }
   expect(tasksOf('disk full')).toEqual(['abc'])
   expect(tasksOf('no such invoice')).toEqual(['a', 'b', 'c'])
+  // It goes on while others begin.
+  const missed = ['03:40', '03:50', '03:55'].map((time, index) => finding('missed', `m${index}`, at(`25T${time}`)))
+  const stillFailing = saying('c', '04:00', 'no such invoice')
+  expect(tasksOf('no such invoice', ...missed, stillFailing)).toEqual(['m0m1m2', 'c', 'a', 'b'])
 })
 
 test('an incident has the slots of each task by kind, its times and the owner', () => {
