@@ -43,8 +43,9 @@ try {
   })
   page.setDefaultTimeout(0)
   await page.goto(url)
-  // The page shows the findings so far until all tasks are checked.
+  // The page shows the findings and the tasks so far until all are read.
   await page.locator('h1', { hasNotText: 'At least' }).waitFor()
+  await page.locator('#partial').waitFor({ state: 'detached' })
   await page.screenshot({ path: pictureOf('overview') })
   await writeText(page, 'overview')
   await page.goto(await addressOfFailure(page, url))

@@ -50,21 +50,27 @@ export function incidentTitle(incident: Incident, now: Instant): string {
 
 /** Returns what most failures of a shared incident say, and how many tasks each team has. Not yet safe to show. */
 export function incidentFacts(incident: Incident): readonly string[] {
-  const { says } = incident
-  return isShared(incident) ? [says, ownersText(incident)].flatMap((text) => text ?? []) : []
+  if (!isShared(incident)) return []
+  const owners = ownerCounts(incident).map((parts) => parts.join(' ').trim())
+  return [
+    ...(incident.says === null ? [] : [incident.says]),
+    ...(owners.length === 0 ? [] : [`Owners: ${owners.join(', ')}`]),
+  ]
 }
 
 /** A screen has room for so many owners. */
 const MOST_OWNERS = 4
 
-/** Returns `Owners: Payments 11, Data 5`. Null: no task has an owner. */
-function ownersText({ owners }: Incident): string | null {
+/** Returns `Payments` and `11`, the most first, then `2 others` and `none`. Empty: no task has an owner. */
+export function ownerCounts({ owners }: Incident): readonly (readonly [owner: string, tasks: string])[] {
   const named = [...owners].filter(([owner]) => owner !== '')
-  if (named.length === 0) return null
-  const more = named.length > MOST_OWNERS ? [`${named.length - MOST_OWNERS} others`] : []
+  if (named.length === 0) return []
   const none = owners.get('')
-  const texts = named.slice(0, MOST_OWNERS).map(([owner, count]) => `${owner} ${count}`)
-  return `Owners: ${[...texts, ...more, ...(none === undefined ? [] : [`none ${none}`])].join(', ')}`
+  return [
+    ...named.slice(0, MOST_OWNERS).map(([owner, count]) => [owner, `${count}`] as const),
+    ...(named.length > MOST_OWNERS ? [[`${named.length - MOST_OWNERS} others`, ''] as const] : []),
+    ...(none === undefined ? [] : [['none', `${none}`] as const]),
+  ]
 }
 
 /** Each slot has the zone of its own schedule. */

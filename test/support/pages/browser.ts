@@ -23,7 +23,9 @@ export function openBrowser(): Promise<Browser> {
  * URL of every request in `requests`.
  */
 export async function openPage(browser: Browser, options: Parameters<Browser['newContext']>[0] = {}) {
-  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
+  // A page of a busy machine is whole from the first time on, unless it takes half a minute.
+  const whole = { prefer: 'wait' }
+  const context = await browser.newContext({ reducedMotion: 'reduce', extraHTTPHeaders: whole, ...options })
   context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   const complaints: string[] = []

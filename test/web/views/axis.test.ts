@@ -103,7 +103,7 @@ test('labels have room up to the next label', () => {
   expect(labels('2026-11-26T13:10:00Z', '24h').at(-3)).toBe(null)
   expect(labels('2026-11-26T13:40:00Z', '24h').at(-4)).toBe('12:00')
   expect(labels('2026-11-26T03:10:00Z', '24h').filter(Boolean)).toEqual([
-    'Wed 25 Nov',
+    'Wed 25',
     '08:00',
     '12:00',
     '16:00',

@@ -1,8 +1,9 @@
 import { DAY_MS } from '../../../core/duration.ts'
 import { formatInstant } from '../../../core/instant.ts'
 import { setWithin } from '../../../core/objects.ts'
-import { isZone, offsetText, openZone } from '../../../core/schedule/zone.ts'
+import { isZone, openZone } from '../../../core/schedule/zone.ts'
 import type { Instant } from '../../../core/types.ts'
+import { zonedTime } from '../../../format/local-time.ts'
 
 interface TimeProps {
   readonly at: Instant
@@ -67,7 +68,7 @@ export interface WallClock {
   localMs(instant: Instant): number
   /** Returns `2026-11-24 03:00`, with seconds only where they are not zero. */
   time(instant: Instant): string
-  /** Returns the offset from UTC, as `+09:00`. The clock of UTC returns `UTC`. */
+  /** Returns `JST`, or the offset from UTC where no abbreviation is in use, as in a terminal. */
   offset(instant: Instant): string
   /** Returns `2026-11-24`. */
   day(instant: Instant): string
@@ -103,8 +104,15 @@ export function wallClock(name: string, isChosen = false): WallClock {
 /** Uses offsets, because the formats of luxon take ten times as long. */
 function openClock(zone: string, isChosen: boolean): WallClock {
   const { pieceAt } = openZone(zone)
-  const offset = (instant: Instant) => pieceAt(instant / 1000).offset
-  const localMs = (instant: Instant) => instant + offset(instant) * 1000
+  const secondsAt = (instant: Instant) => pieceAt(instant / 1000).offset
+  const localMs = (instant: Instant) => instant + secondsAt(instant) * 1000
+  const names = new Map<number, string>()
+  const offset = (instant: Instant) => {
+    const seconds = secondsAt(instant)
+    const name = names.get(seconds) ?? zonedTime(instant, zone).split(' ').at(-1) ?? ''
+    names.set(seconds, name)
+    return name
+  }
   const local = (instant: Instant) => formatInstant(localMs(instant))
   const time = (instant: Instant) =>
     local(instant)
@@ -116,7 +124,7 @@ function openClock(zone: string, isChosen: boolean): WallClock {
     zone,
     localMs,
     time,
-    offset: (instant) => (zone === 'UTC' ? 'UTC' : offsetText(offset(instant))),
+    offset,
     both: (instant) => (zone === 'UTC' ? second(instant) : `${time(instant)} ${zone} (${second(instant)})`),
     day: (instant) => local(instant).slice(0, 10),
     ofSlot: (other) => (isChosen ? own : wallClock(other)),

@@ -121,7 +121,7 @@ function choicesOf(text: string, stepMs: number, isFirst: boolean): readonly Lab
   const month = MONTHS[date.getUTCMonth()] ?? ''
   const number = date.getUTCDate()
   const days: readonly LabelChoice[] = [
-    [8, `${day} ${number} ${month}`],
+    [9, `${day} ${number} ${month}`],
     [5, `${day} ${number}`],
     [3, day],
   ]

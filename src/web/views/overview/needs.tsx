@@ -1,7 +1,7 @@
 import { groupedBy } from '../../../core/objects.ts'
 import type { Instant } from '../../../core/types.ts'
 import { countsText, findingDetail, totalOf } from '../../../format/check/finding.ts'
-import { INCIDENT_NAMES, incidentFacts } from '../../../format/check/incidents.ts'
+import { INCIDENT_NAMES, ownerCounts } from '../../../format/check/incidents.ts'
 import { commandText } from '../../../format/command-line.ts'
 import { counted, printable } from '../../../format/text.ts'
 import { firstRun } from '../../../verdict/command.ts'
@@ -12,7 +12,7 @@ import { verdictOf } from '../../../verdict/verdict.ts'
 import { Badge } from '../frame/badge.tsx'
 import { CommandToCopy } from '../frame/command.tsx'
 import { links } from '../frame/links.ts'
-import { Heads } from '../frame/parts.tsx'
+import { Heads, Owner } from '../frame/parts.tsx'
 import { Said } from '../frame/said.tsx'
 import { ageText, Time, UTC, wallClock } from '../frame/time.tsx'
 
@@ -161,12 +161,7 @@ function IncidentLine({ incident, index, zone, store, owner, isWhole }: Incident
         </strong>{' '}
         · <a href={`${links.needs(owner)}#incident-${index + 1}`}>{tasks.length} tasks</a> · {slots} slots{' '}
         <span class="quiet">({countsText(sumOf(tasks.map(({ counts }) => counts)))})</span>
-        {incidentFacts(incident).map((text) => (
-          <>
-            <br />
-            {printable(text)}
-          </>
-        ))}
+        <IncidentFacts incident={incident} />
         {cause === 'broken' && (
           <span class="needs-script">
             {' '}
@@ -180,6 +175,28 @@ function IncidentLine({ incident, index, zone, store, owner, isWhole }: Incident
         )}
       </span>
     </li>
+  )
+}
+
+/** What most failures of an incident say, and how many tasks each team has. */
+function IncidentFacts({ incident }: { readonly incident: Incident }) {
+  const { says } = incident
+  const owners = ownerCounts(incident)
+  return (
+    <>
+      {says !== null && <span class="fact">{printable(says)}</span>}
+      {owners.length > 0 && (
+        <span class="fact">
+          Owners:{' '}
+          {owners.map(([owner, tasks], index) => (
+            <>
+              {index > 0 && ', '}
+              <Owner owner={owner} /> {tasks}
+            </>
+          ))}
+        </span>
+      )}
+    </>
   )
 }
 
@@ -207,7 +224,13 @@ function TaskFindings({
 }
 
 function OwnerOf({ found: { owner }, before }: Readonly<{ found: IncidentTask; before: string }>) {
-  return owner !== undefined && <span class="quiet">{printable(before + owner)}</span>
+  if (owner === undefined) return null
+  return (
+    <span class="quiet">
+      {before}
+      <Owner owner={owner} />
+    </span>
+  )
 }
 
 function DatesOf({
@@ -270,9 +293,7 @@ function IncidentRows({ incident, index, store, owner, zone, now, isWhole }: Inc
               {nameOf(cause, isWhole)} <DatesOf from={from} to={to} zone={zone ?? incident.zone} /> · {tasks.length}{' '}
               tasks · {slots} slots
             </strong>
-            {incidentFacts(incident).map((text) => (
-              <p>{printable(text)}</p>
-            ))}
+            <IncidentFacts incident={incident} />
             {cause === 'broken' && (
               <details class="commands">
                 <summary>Run these slots again</summary>
@@ -287,7 +308,7 @@ function IncidentRows({ incident, index, store, owner, zone, now, isWhole }: Inc
           {teams.size > 1 && (
             <tr class="team">
               <th scope="rowgroup" colspan={3}>
-                {team === '' ? 'No owner' : printable(team)} · {counted(ofTeam.length, 'task')}
+                {team === '' ? 'No owner' : <Owner owner={team} />} · {counted(ofTeam.length, 'task')}
               </th>
             </tr>
           )}

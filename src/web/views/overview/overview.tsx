@@ -198,12 +198,12 @@ function States({ model: { counts, state, total, query } }: Pick<OverviewProps, 
   return (
     <nav id="states" class="choices" aria-label="Filter by status" hidden={counts.length === 0 && state === null}>
       <a href={href(undefined)} aria-current={state === null ? 'true' : undefined}>
-        All {total}
+        All {total.toLocaleString('en')}
       </a>
       {counts.map(({ state: one, count }) => (
         <a class="badge" href={href(one)} aria-current={one === state ? 'true' : undefined}>
           {isKeyOf(one, MARKS) && <Sign mark={one} />}
-          {`${one[0]?.toUpperCase()}${one.slice(1)} ${count}`}
+          {`${one[0]?.toUpperCase()}${one.slice(1)} ${count.toLocaleString('en')}`}
         </a>
       ))}
     </nav>

@@ -12,7 +12,7 @@ import {
   worstTasks,
 } from '../../../format/report.ts'
 import { counted, printable } from '../../../format/text.ts'
-import { Heads } from '../frame/parts.tsx'
+import { Heads, Owner } from '../frame/parts.tsx'
 import { type WallClock, wallClock } from '../frame/time.tsx'
 import { changesOf, hasMore, idOf, number } from './chapter.tsx'
 
@@ -46,12 +46,12 @@ export function ReportSummary({ report }: { readonly report: Report }) {
   const columns = COUNT_COLUMNS.filter(({ name, always }) => always || total[name] > 0)
   const counts = columns.map(({ words }) => words)
   const heads = [
-    'share in time',
+    ...(share === null ? [] : ['share in time']),
     ...counts,
     'usual delay',
     'longest delay',
     'usual duration',
-    'longest',
+    'longest duration',
     'decisions and changes',
   ]
   const worst = worstTasks(tasks)
@@ -92,7 +92,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
           {[worst, others].map((some) => (
             <tbody>
               {some.map((task) => (
-                <TaskRow task={task} columns={columns} />
+                <TaskRow task={task} columns={columns} hasShare={share !== null} />
               ))}
             </tbody>
           ))}
@@ -100,7 +100,7 @@ export function ReportSummary({ report }: { readonly report: Report }) {
             <tfoot>
               <tr>
                 <th scope="row">All tasks</th>
-                <td class="number">{share}</td>
+                {share !== null && <td class="number">{share}</td>}
                 {columns.map(({ name }) => (
                   <td class="number">{number(total[name])}</td>
                 ))}
@@ -186,22 +186,28 @@ function Hashes({ report: { tasks, since, until } }: { readonly report: Report }
 
 const AS_FAR = ', as far as they can be read'
 
-function TaskRow({ task, columns }: Readonly<{ task: TaskReport; columns: readonly CountColumn[] }>) {
+type TaskRowProps = Readonly<{ task: TaskReport; columns: readonly CountColumn[]; hasShare: boolean }>
+
+function TaskRow({ task, columns, hasShare }: TaskRowProps) {
   const { counts, problem, owner, recordedFrom, usualDelayMs, longestDelayMs, usualMs, longestMs } = task
   return (
     <tr>
       <th scope="row">
         {hasMore(task) ? <a href={`#${idOf(task.task)}`}>{printable(task.task)}</a> : printable(task.task)}
-        {owner !== undefined && <small>{printable(owner)}</small>}
+        {owner !== undefined && (
+          <small>
+            <Owner owner={owner} />
+          </small>
+        )}
         {recordedFrom !== null && <small>recorded from {wallClock(task.zone).time(recordedFrom)}</small>}
       </th>
       {problem !== null ? (
-        <td colspan={columns.length + 6} class="problem">
+        <td colspan={columns.length + (hasShare ? 6 : 5)} class="problem">
           {printable(problem)}
         </td>
       ) : (
         <>
-          <td class="number">{shareInTime([task])}</td>
+          {hasShare && <td class="number">{shareInTime([task])}</td>}
           {columns.map(({ name }) => (
             <td class={counts[name] === 0 ? 'number quiet' : isBad(name) ? 'number bad' : 'number'}>
               {number(counts[name])}

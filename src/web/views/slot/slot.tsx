@@ -8,6 +8,7 @@ import type { Sentence } from '../../../verdict/sentence.ts'
 import { ofRow } from '../../../verdict/target.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
+import { Owner } from '../frame/parts.tsx'
 import { Said } from '../frame/said.tsx'
 import { Steps } from '../frame/steps.tsx'
 import { Time, type WallClock } from '../frame/time.tsx'
@@ -57,35 +58,46 @@ export function SlotDetail({ model }: { readonly model: Described }) {
       <p class="facts">
         <Badge mark={mark} /> · {clock.zone}
         {newest !== undefined && <ForcedBy attempt={newest} />}
-        {owner !== undefined && model.kind !== null && ` · owner: ${printable(owner)}`}
+        {owner !== undefined && model.kind !== null && (
+          <>
+            {' '}
+            · owner: <Owner owner={owner} />
+          </>
+        )}
       </p>
-      <dl class="why">
-        <dt>what happened</dt>
-        <dd>
-          <Said said={verdict.happened} clock={clock} near={slot} />
-        </dd>
-        <dt>work</dt>
-        <dd>{printable(verdict.workText)}</dd>
-        <dt>next trigger</dt>
-        <dd>{nextTriggerText(verdict)}</dd>
-      </dl>
-      <Steps steps={steps} cautions={caution === null ? [] : [caution]} place={ofRow(row).attempt?.place} />
-      {own !== null && <Timeline row={own} clock={clock} />}
-      {own !== null && (
-        <details>
-          <summary>Details</summary>
-          <dl>
-            {Object.entries(detailsOf(own, model)).map(([name, said]) => (
-              <>
-                <dt>{name}</dt>
-                <dd>
-                  <Said said={said} clock={clock} />
-                </dd>
-              </>
-            ))}
+      <div class="sheet">
+        <div>
+          <dl class="why">
+            <dt>what happened</dt>
+            <dd>
+              <Said said={verdict.happened} clock={clock} near={slot} />
+            </dd>
+            <dt>work</dt>
+            <dd>{printable(verdict.workText)}</dd>
+            <dt>next trigger</dt>
+            <dd>{nextTriggerText(verdict)}</dd>
           </dl>
-        </details>
-      )}
+          <Steps steps={steps} cautions={caution === null ? [] : [caution]} place={ofRow(row).attempt?.place} />
+        </div>
+        {own !== null && (
+          <div class="side">
+            <Timeline row={own} clock={clock} />
+            <details>
+              <summary>Details</summary>
+              <dl>
+                {Object.entries(detailsOf(own, model)).map(([name, said]) => (
+                  <>
+                    <dt>{name}</dt>
+                    <dd>
+                      <Said said={said} clock={clock} />
+                    </dd>
+                  </>
+                ))}
+              </dl>
+            </details>
+          </div>
+        )}
+      </div>
     </>
   )
 }

@@ -54,5 +54,5 @@ function expectationsText(stated: NonNullable<TaskHead['expectations']>): string
     overlap !== undefined && `while another slot is running: ${overlap}`,
     skewMs !== undefined && `clocks may differ by ${formatDuration(skewMs)}`,
   ]
-  return `expectations: ${texts.filter(Boolean).join(' · ')}`
+  return `expectations: ${texts.filter(Boolean).join(' · ') || 'none'}`
 }

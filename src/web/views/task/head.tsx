@@ -7,6 +7,7 @@ import { printable } from '../../../format/text.ts'
 import type { JudgedSlot } from '../../../verdict/judge.ts'
 import { Badge } from '../frame/badge.tsx'
 import { links } from '../frame/links.ts'
+import { Owner } from '../frame/parts.tsx'
 import { SuspensionInForce } from '../frame/suspension.tsx'
 import { Time, type WallClock, wordsIn } from '../frame/time.tsx'
 import type { RecentSlots } from './recent.tsx'
@@ -107,20 +108,5 @@ function ScheduleNow({ head: { current, schedules } }: { readonly head: TaskHead
       {printable(wordsIn(current.spec.zone, words))} · <code>{printable(current.spec.expression)}</code>
       {schedules.length === 0 && ' (from its newest run, because no scheduled run is recorded)'}
     </>
-  )
-}
-
-/** Returns the address of an owner on the web. Returns null if the owner is a name. */
-export function addressOf(owner: string): string | null {
-  return /^https?:\/\/\S+$/i.test(owner) && URL.canParse(owner) ? owner : null
-}
-
-function Owner({ owner }: { readonly owner: string }) {
-  const address = addressOf(owner)
-  if (address === null) return <span>{printable(owner)}</span>
-  return (
-    <a href={address} rel="noreferrer noopener">
-      {printable(owner)}
-    </a>
   )
 }

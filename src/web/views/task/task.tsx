@@ -181,7 +181,7 @@ const HISTORY_HEADS = [
   ['Attempts', 'number'],
   ['Start delay', 'number'],
   ['Duration', 'number'],
-  ['Rejected triggers'],
+  ['Rejected'],
 ] as const
 
 /** The slots of a page. It has the columns of `cronledger history`, and shows how late the first attempt started. */
