@@ -22,8 +22,8 @@ interface Kind {
 const isText = (value: unknown) => typeof value === 'string'
 const isValidDate = (value: unknown) => value instanceof Date && !Number.isNaN(value.getTime())
 const isFunction = (value: unknown) => typeof value === 'function'
-const isCount = (value: unknown) => typeof value === 'number' && value >= 0
-const isExitCode = (value: unknown) => isCount(value) && Number.isInteger(value) && (value as number) <= 255
+const isCount = (value: unknown): value is number => typeof value === 'number' && value >= 0
+const isExitCode = (value: unknown) => isCount(value) && Number.isInteger(value) && value <= 255
 const isSignal = (value: unknown) => isRecord(value) && 'aborted' in value && isFunction(value['addEventListener'])
 
 const A_TEXT: Kind = { is: isText, use: 'a text' }
@@ -44,8 +44,7 @@ const STORE: Kind = { is: (value) => isText(value) && value !== '', use: 'a text
 const LIMIT: Kind = { is: (value) => value === null || isCount(value), use: 'milliseconds, or null for no limit' }
 
 const MAX_ROWS: Kind = {
-  is: (value) =>
-    isCount(value) && (value as number) >= 1 && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY),
+  is: (value) => isCount(value) && value >= 1 && (Number.isInteger(value) || value === Number.POSITIVE_INFINITY),
   use: 'a whole number from 1',
 }
 const EXIT_CODE: Kind = { is: isExitCode, use: '0 to 255' }
@@ -176,13 +175,10 @@ function withCheckedCalls(task: LedgerTask): LedgerTask {
 }
 
 function checkRun<T>(options: T): T {
-  const { force } = checkCall('run', options) as Readonly<Record<string, unknown>>
-  if (force !== undefined) {
-    checkCall('force', force)
-    return options
-  }
+  const given = checkCall('run', options) as Readonly<Record<string, unknown>>
+  if (given['force'] !== undefined) checkCall('force', given['force'])
   // An event without a time would run in the slot of now, and leave its own one without a row.
-  if ('eventTime' in (options as object) && (options as { eventTime?: unknown }).eventTime === undefined)
+  else if ('eventTime' in given && given['eventTime'] === undefined)
     throw usageError('eventTime is undefined. Give the time of the event, or leave eventTime out to use the clock.')
   return options
 }
@@ -228,11 +224,8 @@ function checkCall<T>(call: keyof typeof CALLS, options: T): T {
 function shown(value: unknown): string {
   if (typeof value === 'string') return quote(value)
   if (value instanceof Date) return '(an invalid Date)'
-  return typeof value === 'object' && value !== null
-    ? '(an object)'
-    : typeof value === 'function'
-      ? '(a function)'
-      : String(value)
+  if (typeof value === 'function') return '(a function)'
+  return typeof value === 'object' && value !== null ? '(an object)' : String(value)
 }
 
 interface Stoppable {

@@ -78,7 +78,7 @@ async function declareTask(options: DeclareOptions, decided: Decided, deps: Oper
     ...(options.after === null && { afterTimeoutMs: null }),
   }
   const now = secondOf(deps.clock.now())
-  const { from: start = now } = readSpan(options, undefined, spec.zone, deps.clock.now())
+  const { from: start = now } = readSpan(options, spec.zone, deps.clock.now())
   const from = secondOf(start)
   // The tasks that it comes after and that are not recorded yet.
   const unknownAfter = await findUnknown(
@@ -128,7 +128,7 @@ async function pauseTask(
   ofAll?: true,
 ): Promise<TaskChange> {
   const task = await readTaskToChange(options.task, deps)
-  const { from = secondOf(decided.at), until } = readSpan(options, options.until, task.zone, decided.at)
+  const { from = secondOf(decided.at), until } = readSpan(options, task.zone, decided.at)
   const pause: Suspension = { from, until, ...(ofAll && { ofAll }), ...decided }
   return recordChange(task, deps, {
     what: 'the pause',
@@ -144,7 +144,7 @@ async function resumeTask(
   onlyOfAll = false,
 ): Promise<TaskChange> {
   const task = await readTaskToChange(options.task, deps)
-  const { from = secondOf(decided.at) } = readSpan(options, undefined, task.zone, decided.at)
+  const { from = secondOf(decided.at) } = readSpan(options, task.zone, decided.at)
   return recordChange(task, deps, {
     what: 'the end of the pause',
     change: (record) => withResumption(record, from, decided, { onlyOfAll }),
@@ -161,7 +161,7 @@ async function retireTask(options: RetireOptions, decided: Decided, deps: Operat
   // A slot in the future may have a row, which an operator has resolved. It says nothing about the scheduler.
   const newest = () => newestRow({ task: task.task, until: decided.at + 1 }, deps)
   const usualStart = async () => usualRetirementStart(task.found.record, await newest(), secondOf(decided.at))
-  const { from = await usualStart() } = readSpan(options, undefined, task.zone, decided.at)
+  const { from = await usualStart() } = readSpan(options, task.zone, decided.at)
   const retirement: Suspension = { from, until: null, ...decided }
   const change = await recordChange(task, deps, {
     what: 'the retirement',
@@ -189,15 +189,10 @@ function secondOf(instant: Instant): Instant {
 }
 
 /** Reads both ends, as `parseTimeRange` does. Throws a usage error if a range that begins now has already ended. */
-function readSpan(
-  { from: fromText }: Pick<ResumeOptions, 'from'>,
-  untilText: string | Date | undefined,
-  zone: string,
-  now: Instant,
-): { readonly from?: Instant; readonly until: Instant | null } {
+function readSpan(given: Pick<PauseOptions, 'from' | 'until'>, zone: string, now: Instant) {
   const text = {
-    since: fromText === undefined ? undefined : timeText(fromText, 'from'),
-    until: untilText === undefined ? undefined : timeText(untilText, 'until'),
+    since: given.from === undefined ? undefined : timeText(given.from, 'from'),
+    until: given.until === undefined ? undefined : timeText(given.until, 'until'),
   }
   const { since, until = null } = parseTimeRange(text, zone, now, ['--from', '--until'])
   if (since === undefined && until !== null && until <= now) {
@@ -205,7 +200,7 @@ function readSpan(
       `--until ${quote(text.until ?? '')} is not later than now: it is ${formatInstant(until)}. Use a later end as an instant, a local time or a date, or leave it out. A pause that is over also needs --from.`,
     )
   }
-  return { ...(since !== undefined && { from: since }), until }
+  return { from: since, until }
 }
 
 type TaskToChange = Awaited<ReturnType<typeof readTaskToChange>>

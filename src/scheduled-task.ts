@@ -45,20 +45,15 @@ export function scheduledTask(ledger: Omit<Ledger, 'task'>, options: TaskOptions
 /** As `docker stop`, systemd and Kubernetes send it, and Ctrl-C. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
-interface ProcessStop {
-  readonly signal: AbortSignal
-  during<T>(run: Promise<T>): Promise<T>
-}
-
-let installed: ProcessStop | null = null
+let installed: ReturnType<typeof installStop> | null = null
 
 /** Aborts with the first stop signal of this process. The signal has its usual effect when the end of each run is recorded. */
-function stopOfProcess(): ProcessStop {
+function stopOfProcess() {
   installed ??= installStop()
   return installed
 }
 
-function installStop(): ProcessStop {
+function installStop() {
   const controller = new AbortController()
   const runs = new Set<Promise<unknown>>()
   const stop = async (name: (typeof STOP_SIGNALS)[number]) => {
@@ -76,7 +71,7 @@ function installStop(): ProcessStop {
   for (const name of STOP_SIGNALS) process.once(name, stop)
   return {
     signal: controller.signal,
-    async during(run) {
+    async during<T>(run: Promise<T>): Promise<T> {
       runs.add(run)
       try {
         return await run

@@ -8,7 +8,7 @@ import { COMMON } from './options/options.ts'
 import { print } from './output.ts'
 import { TOPICS } from './topics.ts'
 
-type CompletedCommands = Readonly<Record<string, () => Promise<Command>>>
+type CommandLoaders = Readonly<Record<string, () => Promise<Command>>>
 
 const help = {
   name: 'completion',
@@ -29,7 +29,7 @@ const OFFER = 'offer'
 /** A user who has pressed the tab key does not wait longer. */
 const TASKS_TIMEOUT_MS = 1_000
 
-export function completionOf(commands: CompletedCommands): Command {
+export function completionOf(commands: CommandLoaders): Command {
   return {
     help,
     async execute({ argv, rest, env }: CommandContext) {
@@ -51,7 +51,7 @@ export function completionOf(commands: CompletedCommands): Command {
 }
 
 /** Yields the words that the last word may become. Yields none where a free text follows, so that the shell offers files. */
-async function* offered(words: readonly string[], commands: CompletedCommands, env: Environment) {
+async function* offered(words: readonly string[], commands: CommandLoaders, env: Environment) {
   const [name = '', ...more] = words
   const [, flag = more.at(-2) ?? '', begun = words.at(-1) ?? ''] = /^(--[^=]+)=(.*)$/s.exec(more.at(-1) ?? '') ?? []
   const isBegun = (word: string) => word.startsWith(begun)

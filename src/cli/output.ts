@@ -22,17 +22,14 @@ const PIPE_BYTES = 65_536
 /** It is not an error if the reader has closed the pipe (`| head`). Throws a `LedgerError` if standard output fails otherwise. */
 export async function print(text: string): Promise<void> {
   const bytes = Buffer.from(`${text}\n`)
-  const written = bytes.length <= PIPE_BYTES ? writeAtOnce(bytes) : 0
-  if (written < bytes.length) await write(bytes.subarray(written))
-}
-
-/** `process.stdout` would load all streams of Node. Returns the bytes that were taken, or 0: the stream reports the error. */
-function writeAtOnce(bytes: Buffer): number {
+  let written = 0
   try {
-    return writeSync(1, bytes)
+    // `process.stdout` would load all streams of Node.
+    if (bytes.length <= PIPE_BYTES) written = writeSync(1, bytes)
   } catch {
-    return 0
+    // The stream reports the error.
   }
+  if (written < bytes.length) await write(bytes.subarray(written))
 }
 
 /** Prints as fast as the reader reads. If the reader closes the pipe, ends `pieces`, or with `toTheEnd` still takes the others. */
@@ -77,19 +74,15 @@ function writeToStream(piece: string | Uint8Array): Promise<void> {
   const { stdout } = process
   return new Promise((resolve, reject) => {
     // The callback gets the error. The stream also emits it later, and without a listener that would end the process.
-    if (!stdout.listeners('error').includes(ignore)) stdout.on('error', ignore)
+    if (stdout.listenerCount('error') === 0) stdout.on('error', () => undefined)
     stdout.write(piece, (error) => (error ? reject(error) : resolve()))
   })
 }
 
-function ignore(): void {}
-
-const USUAL_COLUMNS = 80
-
 export function screenOf(env: Environment): Screen {
   const { isTTY, columns } = process.stdout
   if (!isTTY) return { columns: null, color: false }
-  return { columns: columns || USUAL_COLUMNS, color: !env['NO_COLOR'] && env['TERM'] !== 'dumb' }
+  return { columns: columns || 80, color: !env['NO_COLOR'] && env['TERM'] !== 'dumb' }
 }
 
 /** The rows of a page. Without this limit, items that need no read would all arrive in one group. */

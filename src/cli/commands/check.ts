@@ -101,7 +101,7 @@ const help = {
 } as const satisfies CommandHelp
 
 export const check = defineCommand(help, async (values, context) => {
-  const { argv, env, stops } = context
+  const { argv, env, stops, sink } = context
   const now = systemClock.now()
   const format = formatOf<CheckFormat>(values, argv, help.options.format.default)
   const ledger = createLedger({ store: values.store })
@@ -111,19 +111,25 @@ export const check = defineCommand(help, async (values, context) => {
   const only = (task: KnownTask) => wanted.only?.(task) !== false && known.push(task) > 0
   const progress = await openProgress(env)
   stops.aborted.addEventListener('abort', () => progress?.hide())
+  const twins: Twin[] = []
   const options = {
     ...values,
-    ...{ ...wanted, only },
+    ...{ ...wanted, only, emitTwin: (twin: Twin) => twins.push(twin) },
     progress: progress === null ? undefined : drawn(progress, since, until),
     since: new Date(since),
     until: new Date(until),
   }
   const asking = { ledger, options, now, progress, countDue: countDueOf(known) }
-  const hasFound =
-    format === 'openmetrics'
-      ? await printMetrics(asking, context)
-      : await printFindings(asking, values, format, context)
-  return hasFound ? EXIT.found : EXIT.ok
+  let hasFound: boolean
+  try {
+    hasFound = await (format === 'openmetrics'
+      ? printMetrics(asking, context)
+      : printFindings(asking, values, format, context))
+  } finally {
+    for (const twin of twins) sink.write(printable(`cronledger: warning: ${twinText(twin)}`))
+  }
+  // Another account is a lasting mistake, so the exit code reports it, too.
+  return hasFound || twins.some(({ what }) => what === 'account') ? EXIT.found : EXIT.ok
 })
 
 type CheckFormat = (typeof help.options)['format']['choices'][number]
@@ -131,27 +137,26 @@ type CheckFormat = (typeof help.options)['format']['choices'][number]
 interface Asking {
   readonly countDue: CountDue
   readonly ledger: Ledger
-  readonly options: CheckOptions
+  readonly options: CheckOptions & { readonly since: Date; readonly until: Date }
   readonly now: Instant
   readonly progress: Progress | null
 }
 
 /** Returns whether any slot needs attention. Throws a usage error for a flag without effect. */
-async function printMetrics({ ledger, options, progress }: Asking, { argv, sink }: CommandContext): Promise<boolean> {
+async function printMetrics({ ledger, options, progress }: Asking, { argv }: CommandContext): Promise<boolean> {
   const ignored = ['newMs', 'notify', 'notifyFormat', 'notifyOn'].find((name) => isGiven(name, argv))
   if (ignored !== undefined) {
     throw usageError(`--${optionName(ignored)} has no effect with --format openmetrics. Leave it out.`)
   }
   let hasFound = false
-  const twins: Twin[] = []
   async function* healths() {
-    for await (const health of ledger.health({ ...options, ...twinsInto(twins) })) {
+    for await (const health of ledger.health(options)) {
       hasFound ||= totalOf(health.findings) > 0
       yield health
     }
   }
   await printAll(withProgress(progress, healthMetrics(healths())))
-  return warnOfTwins(twins, sink) || hasFound
+  return hasFound
 }
 
 async function printFindings(
@@ -165,8 +170,7 @@ async function printFindings(
   // A stop ends this process at once. We must kill the notifications, otherwise they would go on without it.
   stops.aborted.addEventListener('abort', () => notify?.kill())
   const count: Record<TaskFinding['kind'], number> = { ...NO_FINDINGS }
-  const twins: Twin[] = []
-  const [since, until] = [options.since, options.until].map((at) => new Date(at).getTime()) as [Instant, Instant]
+  const [since, until] = [options.since.getTime(), options.until.getTime()]
   const checked = { since, until, now, zone: values.timezone ?? zoneOfTerminal(), newMs: values.newMs }
   const hasFound = () => totalOf(count) > 0
   const json = format === 'json' ? openFindingsJson(values.store, countDue, values.status) : null
@@ -178,7 +182,7 @@ async function printFindings(
   /** An error of a task is thrown after the findings and their summary. Without findings, a summary would say "no problems". */
   async function* found() {
     try {
-      for await (const finding of ledger.check({ ...options, ...twinsInto(twins), emitSlot })) {
+      for await (const finding of ledger.check({ ...options, emitSlot })) {
         if (values.status?.includes(finding.kind) === false) continue
         count[finding.kind] += 1
         yield finding
@@ -205,9 +209,8 @@ async function printFindings(
     const warning = notify === null ? null : await withDeadline(systemClock, NOTIFY_TIMEOUT_MS, [], notify.end)
     if (warning !== null) sink.write(printable(`cronledger: ${warning}`))
   }
-  const isTwin = warnOfTwins(twins, sink)
   if (fault !== null) throw fault
-  return isTwin || hasFound()
+  return hasFound()
 }
 
 /** On a terminal, the command to paste leaves out a ledger that the environment names. */
@@ -215,14 +218,6 @@ function scopeOf({ store, task, owner, status, until, newMs }: CheckValues, scre
   const isKnown = screen.columns !== null && !isGiven('store', argv)
   const isOpen = until === undefined && newMs === undefined
   return { store: isKnown ? undefined : store, task, owner, status, isOpen }
-}
-
-const twinsInto = (twins: Twin[]) => ({ emitTwin: (twin: Twin) => twins.push(twin) })
-
-/** Another account is a lasting mistake, so the exit code reports it, too. */
-function warnOfTwins(twins: readonly Twin[], sink: CommandContext['sink']): boolean {
-  for (const twin of twins) sink.write(printable(`cronledger: warning: ${twinText(twin)}`))
-  return twins.some(({ what }) => what === 'account')
 }
 
 function twinText(twin: Twin): string {

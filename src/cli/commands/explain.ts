@@ -12,11 +12,10 @@ import { type ExplainedSwitch, explainSwitch } from '../../core/task/schedule-sw
 import { scheduleInForce } from '../../core/task/schedules-in-force.ts'
 import type { Instant } from '../../core/types.ts'
 import { checkTaskName, isTaskName } from '../../core/user-text.ts'
-import { EXIT } from '../../exit-code.ts'
 import { explainJson, explainSwitchJson, explainSwitchText, explainText } from '../../format/explain.ts'
 import { safeJson } from '../../format/text.ts'
 import { systemClock, ZONE_DATA } from '../../process/clock.ts'
-import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
+import { type CommandContext, defineCommand, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { COMMON, variableOf } from '../options/options.ts'
 import { print } from '../output.ts'
 
@@ -97,19 +96,13 @@ const help = {
     'The ledger is read only if the task is on the command line. CRONLEDGER_TASK only sets the task in the key.\nExit codes: 0, otherwise as in run.',
 } as const
 
-export const explain: Command = {
-  help,
-  async execute(context) {
-    const { argv, env } = context
-    const values = readOptions(help, argv, env)
-    const now = systemClock.now()
-    const isOfSwitch = isSwitch(argv, values.toSchedule)
-    const named = readNamedTask(context, isOfSwitch)
-    const text = isOfSwitch ? await switchText(values, named, argv, now) : await slotsText(values, named, argv, now)
-    await print(text)
-    return EXIT.ok
-  },
-}
+export const explain = defineCommand(help, async (values, context) => {
+  const { argv } = context
+  const now = systemClock.now()
+  const isOfSwitch = isSwitch(argv, values.toSchedule)
+  const named = readNamedTask(context, isOfSwitch)
+  await print(await (isOfSwitch ? switchText : slotsText)(values, named, argv, now))
+})
 
 type Given = Values<typeof OPTIONS>
 type NamedTask = Values<typeof OF_TASK>

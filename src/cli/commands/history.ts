@@ -29,7 +29,7 @@ const help = {
   summary: 'List the slots of a task, or of all tasks, with their status, newest first.',
   options: {
     store: COMMON.store,
-    task: { ...COMMON.onlyTask, otherwise: 'all tasks' },
+    task: COMMON.onlyTask,
     since: { ...COMMON.since, otherwise: 'the first slot; 7d for all tasks' },
     until: { ...COMMON.until, otherwise: 'the last slot; today for all tasks' },
     timezone: COMMON.rangeZone,

@@ -1,16 +1,7 @@
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  createWriteStream,
-  existsSync,
-  openSync,
-  readSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import cronledger from '../../../package.json' with { type: 'json' }
 import { errorCode, firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
@@ -77,7 +68,8 @@ export const report = defineCommand(help, async (values, { env, stops }) => {
   const { store, task, out, format = 'html', ledgerTimeoutMs = SETTINGS.ledgerTimeoutMs.default } = values
   if (task !== undefined) checkTaskName(task)
   const sumOut = `${out}.sha256`
-  const [place, sumPlace] = out === '-' ? [null, ''] : [filePathOf(out, format), filePathOf(sumOut, 'sha256')]
+  const [place, sumPlace] =
+    out === '-' ? [null, ''] : [await filePathOf(out, format), await filePathOf(sumOut, 'sha256')]
   const ledger = createLedger({ store })
   const query = {
     range: { since: values.since, until: values.until },
@@ -105,33 +97,20 @@ function sumLine(sum: string, name: string): string {
 }
 
 /** Returns the file behind a link. Throws a usage error if it is no report, because a ledger must not be replaced. */
-function filePathOf(path: string, format: keyof typeof BEGINS): string {
+async function filePathOf(path: string, format: keyof typeof BEGINS): Promise<string> {
   if (!existsSync(path)) return path
   if (!statSync(path).isFile()) {
     throw usageError(`--out ${quote(path)} is not a file. Use a file, or - for standard output.`)
   }
-  let begin: string
-  try {
-    begin = beginOf(path)
-  } catch (error) {
+  const begin = await text(createReadStream(path, { end: 99, encoding: 'latin1' })).catch((error: unknown) => {
     throw usageError(`--out ${quote(path)} cannot be read: ${firstLine(error)}`)
-  }
+  })
   if (begin !== '' && !BEGINS[format].test(begin)) {
     throw usageError(
       `--out ${quote(path)} exists and is not a report in this format, so it was not overwritten. Use another path, or remove the file.`,
     )
   }
   return realpathSync(path)
-}
-
-function beginOf(path: string): string {
-  const bytes = Buffer.alloc(100)
-  const file = openSync(path, 'r')
-  try {
-    return bytes.toString('latin1', 0, readSync(file, bytes))
-  } finally {
-    closeSync(file)
-  }
 }
 
 /** Renames the file when it is complete: an incomplete report could look like a complete one. Returns its SHA-256. */

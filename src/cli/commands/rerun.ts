@@ -1,13 +1,7 @@
 import type { RerunnableSlot, RunOptions } from '../../api.ts'
 import { firstLine, LedgerError, quote, usageError } from '../../core/errors.ts'
 import { optionName } from '../../core/option.ts'
-import {
-  DEFAULT_FORCED,
-  DEFAULT_RERUNNABLE,
-  RERUNNABLE,
-  type Rerunnable,
-  readRerunnable,
-} from '../../core/row/policy.ts'
+import { DEFAULT_FORCED, DEFAULT_RERUNNABLE } from '../../core/row/policy.ts'
 import { checkOperator, isTaskPattern } from '../../core/user-text.ts'
 import { EXIT, exitCodeOf, exitCodeOfSignal, exitCodeOfStop } from '../../exit-code.ts'
 import { progressLine, rerunLine } from '../../format/rerun/rerun.ts'
@@ -18,7 +12,7 @@ import type { Force } from '../../run/run-trigger.ts'
 import { envForAll, taskOrAll } from '../lookup.ts'
 import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { COMMON, type CommandHelp, TASK_OR_ALL, variableOf } from '../options/options.ts'
-import { IGNORE_AFTER, SUPERVISION_OPTIONS } from '../options/run-options.ts'
+import { RUN_GROUPS, SUPERVISION_OPTIONS } from '../options/run-options.ts'
 import { showsProgress } from '../progress.ts'
 import { askedAt, openRunner, type Runner } from '../runner.ts'
 import { tellRepairs } from './check/notifications.ts'
@@ -51,18 +45,15 @@ const help = {
     },
     ...SLOT_OR_RANGE,
     only: {
-      kind: 'words',
-      value: 'STATUS[,…]',
-      choices: RERUNNABLE,
+      ...RUN_GROUPS.force.forceOnly,
       otherwise: `${DEFAULT_RERUNNABLE.join(',')}; one slot: also skipped`,
+      group: 'Options',
       help: 'Run only slots with these statuses',
-      details:
-        'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
     },
     dryRun: { kind: 'switch', help: 'Print the slots of the range and start nothing' },
     json: { ...COMMON.json, help: 'With --dry-run, print JSON' },
     keepGoing: { kind: 'switch', help: 'Continue with the next slot after one that failed or was refused' },
-    ignoreAfter: { ...IGNORE_AFTER, group: 'Options' },
+    ignoreAfter: { ...RUN_GROUPS.force.ignoreAfter, group: 'Options' },
     reason: { ...COMMON.reason, group: 'Options', help: 'Why, recorded with each attempt; required without --dry-run' },
     by: { ...COMMON.by, group: 'Options' },
     fresh: { ...COMMON.fresh, group: 'Options' },
@@ -183,8 +174,9 @@ async function rerunSlot({ values, stops }: RerunRequest, runner: Runner, slot: 
 
 async function rerunRange(ask: RerunRequest, { ledger, run, format, beginRange }: Runner): Promise<number> {
   const { values, stops, sink, env } = ask
-  const only = onlyOf(values)
-  const planned = await Promise.race([planRange(ledger, statedSpan(values)), exitCodeOfStop(stops)])
+  const range = statedRange(values)
+  const { only } = range
+  const planned = await Promise.race([planRange(ledger, range), exitCodeOfStop(stops)])
   if (typeof planned === 'number') return planned
   const { slots, doubts } = planned
   const hasProgress = format === 'text' && showsProgress(env)
@@ -231,15 +223,11 @@ function optionsOf(
 }
 
 async function showPlan({ values, sink }: RerunRequest): Promise<number> {
-  const range = statedSpan(values)
+  const range = statedRange(values)
   await printPlan(await planRange(createLedger({ store: values.store }), range), range, values.json === true, sink)
   return EXIT.ok
 }
 
-function statedSpan({ from = '', ...values }: RerunRequest['values']) {
-  return { ...values, from, only: onlyOf(values) }
-}
-
-function onlyOf({ only }: Pick<RerunValues, 'only'>): readonly Rerunnable[] {
-  return only === undefined ? DEFAULT_RERUNNABLE : readRerunnable(only)
+function statedRange({ from = '', only = DEFAULT_RERUNNABLE, ...values }: RerunRequest['values']) {
+  return { ...values, from, only }
 }

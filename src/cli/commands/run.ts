@@ -1,6 +1,6 @@
 import type { RunOptions } from '../../api.ts'
 import { LedgerError, usageError } from '../../core/errors.ts'
-import { keysOf } from '../../core/objects.ts'
+import { optionName } from '../../core/option.ts'
 import { exitCodeOf, exitCodeOfSignal } from '../../exit-code.ts'
 import { type Command, type CommandContext, isGiven, readOptions, type Values } from '../options/arguments.ts'
 import { readEventTime } from '../options/event.ts'
@@ -74,24 +74,17 @@ export async function runOptions(
   values: Omit<Values<typeof RUN_OPTIONS>, 'store'> & Pick<RunOptions, 'catchUpMode'>,
   stop: AbortSignal,
 ): Promise<RunOptions> {
-  const { forceSlot: slot, forceOnly: only, ignoreAfter, partOfRepair, reason, by, fresh } = values
-  const given = {
-    reason,
-    'force-only': only,
-    'ignore-after': ignoreAfter || undefined,
-    'part-of-repair': partOfRepair || undefined,
-    fresh: fresh || undefined,
-  }
-  const option = keysOf(given).find((name) => given[name] !== undefined)
-  if (slot === undefined && option !== undefined) {
-    throw usageError(`--${option} requires --force-slot. Give both, or remove --${option} and ${variableOf(option)}.`)
+  const { forceSlot: slot, forceOnly: only, ignoreAfter, reason, by, fresh } = values
+  const alone = (['reason', 'forceOnly', 'ignoreAfter', 'partOfRepair', 'fresh'] as const).find((name) => values[name])
+  if (slot === undefined && alone !== undefined) {
+    const flag = `--${optionName(alone)}`
+    throw usageError(`${flag} requires --force-slot. Give both, or remove ${flag} and ${variableOf(alone)}.`)
   }
   if (slot !== undefined && reason === undefined) {
     throw usageError(`--reason is missing. Give --reason TEXT with --force-slot, or set ${variableOf('reason')}.`)
   }
   const eventTime = values.eventTime === undefined ? undefined : await readEventTime(values.eventTime, stop)
-  const force =
-    slot === undefined ? undefined : { slot, only, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
-  if (force === undefined) return { ...values, eventTime, force }
+  if (slot === undefined) return { ...values, eventTime, force: undefined }
+  const force = { slot, only, ignoreAfter, reason: reason ?? '', by, fresh, askedAt: askedAt() }
   return { ...values, eventTime, force, catchUpMs: undefined }
 }

@@ -47,7 +47,13 @@ export const serve = defineCommand(help, async (values, { sink }) => {
   const emit = (message: string) => sink.write(printable(`cronledger: ${message}`))
   const ledgerTimeoutMs = values.ledgerTimeoutMs ?? SETTINGS.ledgerTimeoutMs.default
   const ledger = createLedger({ store })
-  await firstLook(ledger, ledgerTimeoutMs, emit)
+  try {
+    await ledger.tasks({ ledgerTimeoutMs, emitProblem: (problem) => emit(`warning: ${problem}`) }).next()
+  } catch (error) {
+    // A ledger that cannot be reached may come back. One that is none, or that denies access, is an error.
+    if (!(error instanceof LedgerError) || error.kind !== 'unreachable') throw error
+    emit(`warning: ${error.message}`)
+  }
   const app = createApp({
     ledger,
     store: describeStore(store).nameAnywhere(),
@@ -68,17 +74,3 @@ export const serve = defineCommand(help, async (values, { sink }) => {
   // This promise never resolves. A stop ends the process and its connections.
   return new Promise<never>(() => {})
 })
-
-/** Throws if the store is not a ledger or access is denied. A ledger that cannot be reached may come back. */
-async function firstLook(
-  ledger: ReturnType<typeof createLedger>,
-  ledgerTimeoutMs: number,
-  emit: (message: string) => void,
-) {
-  try {
-    await ledger.tasks({ ledgerTimeoutMs, emitProblem: (problem) => emit(`warning: ${problem}`) }).next()
-  } catch (error) {
-    if (!(error instanceof LedgerError) || error.kind !== 'unreachable') throw error
-    emit(`warning: ${error.message}`)
-  }
-}

@@ -4,7 +4,7 @@ import { EXIT } from '../../exit-code.ts'
 import { safeJson } from '../../format/text.ts'
 import { PROTECTION, type SetupStep } from '../../store/finding.ts'
 import { setUpStore } from '../../store/open.ts'
-import { type Command, type CommandContext, isGiven, readOptions } from '../options/arguments.ts'
+import { defineCommand, isGiven } from '../options/arguments.ts'
 import { COMMON, type CommandHelp } from '../options/options.ts'
 import { print } from '../output.ts'
 import { checkSetup } from './setup/check.ts'
@@ -37,22 +37,18 @@ const help = {
     '--check also reads the variables of run, such as CRONLEDGER_SCHEDULE. Its exit codes: 0, or that of the most serious problem: 77 access denied, 78 ledger not found or not usable, 75 ledger not reachable, 64 clock, region, event time or an option of the batch.',
 } as const satisfies CommandHelp
 
-export const setup: Command = {
-  help,
-  async execute({ argv, env, sink }: CommandContext) {
-    const { check, store, json = false, ledgerTimeoutMs, ...values } = readOptions(help, argv, env)
-    if (check) return checkSetup({ store, ledgerTimeoutMs, ...values }, json, env)
-    const ofCheck = ['role', 'task'].find((name) => isGiven(name, argv))
-    if (ofCheck !== undefined) throw usageError(`--${ofCheck} requires --check.`)
-    const signal = AbortSignal.timeout(ledgerTimeoutMs ?? help.options.ledgerTimeoutMs.default)
-    const { name, steps, warnings } = await setUpStore(store, env, { signal })
-    for (const warning of warnings) sink.write(`cronledger: ${warning}`)
-    const objects = steps.map((step) => ({ ledger: name, ...step }))
-    if (json) await print(safeJson(objects, 2))
-    else for (const step of steps) await print(`${name}: ${setupStepText(name, step)}`)
-    return EXIT.ok
-  },
-}
+export const setup = defineCommand(help, async ({ check, json = false, ...values }, { argv, env, sink }) => {
+  if (check) return checkSetup(values, json, env)
+  const ofCheck = ['role', 'task'].find((name) => isGiven(name, argv))
+  if (ofCheck !== undefined) throw usageError(`--${ofCheck} requires --check.`)
+  const signal = AbortSignal.timeout(values.ledgerTimeoutMs ?? help.options.ledgerTimeoutMs.default)
+  const { name, steps, warnings } = await setUpStore(values.store, env, { signal })
+  for (const warning of warnings) sink.write(`cronledger: ${warning}`)
+  const objects = steps.map((step) => ({ ledger: name, ...step }))
+  if (json) await print(safeJson(objects, 2))
+  else for (const step of steps) await print(`${name}: ${setupStepText(name, step)}`)
+  return EXIT.ok
+})
 
 const DEEDS: Readonly<Record<Exclude<SetupStep['did'], 'off'>, string>> = {
   created: 'created',

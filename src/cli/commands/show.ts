@@ -28,7 +28,7 @@ const help = {
     store: COMMON.store,
     task: COMMON.task,
     slot: { ...COMMON.slot, required: undefined, default: 'latest' },
-    format: { ...COMMON.format, choices: ['text', 'json'], details: 'json is the record (schema/row.schema.json).' },
+    format: { ...COMMON.format, details: 'json is the record (schema/row.schema.json).' },
     json: COMMON.json,
     ledgerTimeoutMs: COMMON.ledgerTimeoutMs,
   },

@@ -31,10 +31,7 @@ export function readOptions<Table extends OptionTable>(
   const { given, strays } = readWords(line, argv)
   takeTask(line, given, argv, strays)
   const values = Object.fromEntries(
-    Object.entries(command.options).map(([name, spec]) => {
-      const flag = optionName(name)
-      return [name, readOption(flag, spec, given, env)]
-    }),
+    Object.entries(command.options).map(([name, spec]) => [name, readOption(optionName(name), spec, given, env)]),
   )
   checkRequired(command.options, values, rest, env)
   return values as Values<Table>
@@ -84,16 +81,13 @@ export function isEmptied(name: string, argv: readonly string[], env: Environmen
   return argv.some((word, index) => word === `${flag}=` || (word === flag && argv[index + 1] === ''))
 }
 
-interface Words {
-  /** The options by the names of their flags. The value of one that is given without a value is null. */
-  readonly given: Map<string, string | null>
-  readonly strays: readonly Stray[]
-}
+/** The options by the names of their flags. The value of one that is given without a value is null. */
+type Given = Map<string, string | null>
 
 /** Splits the words into options and others. A value may begin with one dash: `--event-time -`, `--reason '-5 rows'`. */
-function readWords(line: Line, argv: readonly string[]): Words {
+function readWords(line: Line, argv: readonly string[]) {
   const { flags } = line
-  const given = new Map<string, string | null>()
+  const given: Given = new Map()
   const strays: Stray[] = []
   let open: string | null = null
   let before: Stray['before'] = null
@@ -138,7 +132,7 @@ function unknownWord(line: Line, at: Stray, [first, ...others]: readonly Stray[]
 /** Takes the task that is given as an argument. Throws a usage error for any other argument. */
 function takeTask(
   line: Line,
-  given: Words['given'],
+  given: Given,
   argv: readonly string[],
   [first, second, ...others]: readonly Stray[],
 ): void {
@@ -155,7 +149,7 @@ function takeTask(
   given.set('task', task)
 }
 
-function readOption(flag: string, spec: OptionSpec, given: Words['given'], env: Environment): OptionValue | undefined {
+function readOption(flag: string, spec: OptionSpec, given: Given, env: Environment): OptionValue | undefined {
   const text = given.get(flag)
   if (text === undefined) {
     const variable = variableOf(flag)

@@ -1,16 +1,10 @@
 import { DAY_MS } from '../../core/duration.ts'
-import type { OptionSpec, OptionTable } from '../../core/option.ts'
+import type { OptionTable } from '../../core/option.ts'
 import { DEFAULT_FORCED, RERUNNABLE } from '../../core/row/policy.ts'
 import { SETTING_GROUPS } from '../../run/settings-table.ts'
 import { COMMON } from './options.ts'
 
 const { slot, starts, batch, lease, expectations, ledger } = SETTING_GROUPS
-
-export const IGNORE_AFTER = {
-  kind: 'switch',
-  group: 'Running a slot again',
-  help: 'Do not wait for the tasks of --after; recorded with the attempt',
-} as const satisfies OptionSpec
 
 /** The options of `run`, in groups: the settings of a run, and what only the command line needs. */
 export const RUN_GROUPS = {
@@ -49,7 +43,11 @@ export const RUN_GROUPS = {
       details:
         'A slot that completed once counts as completed, also if a later forced run failed. Such a slot runs again only with completed.',
     },
-    ignoreAfter: IGNORE_AFTER,
+    ignoreAfter: {
+      kind: 'switch',
+      group: 'Running a slot again',
+      help: 'Do not wait for the tasks of --after; recorded with the attempt',
+    },
     reason: { ...COMMON.reason, help: 'Why the slot is run again; required with --force-slot' },
     by: COMMON.by,
     fresh: COMMON.fresh,

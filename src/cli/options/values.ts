@@ -17,8 +17,8 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
     case 'choice':
       return readChoice(name, text, spec.choices, '')
     case 'words': {
-      const words = text.split(',').map((word) => word.trim().toLowerCase())
-      return words.map((word) => readChoice(name, word, spec.choices, ', or several of them with commas'))
+      const words = new Set(text.split(',').map((word) => word.trim().toLowerCase()))
+      return [...words].map((word) => readChoice(name, word, spec.choices, ', or several of them with commas'))
     }
     case 'names': {
       const names = text.split(',').map((one) => one.trim())
@@ -29,7 +29,9 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
       return names
     }
     case 'switch':
-      return switchValue(name, text)
+      if (/^(true|1|yes|on)$/i.test(text)) return true
+      if (/^(false|0|no|off)$/i.test(text)) return false
+      throw usageError(`${name} ${quote(text)} is not allowed. Use true or false.`)
     case 'duration':
     case 'integer': {
       const value = spec.kind === 'duration' ? parseDuration(text, name) : readInteger(name, text, spec)
@@ -39,27 +41,19 @@ export function readValue(name: string, spec: OptionSpec, text: string): OptionV
   }
 }
 
-function switchValue(name: string, text: string): boolean {
-  if (/^(true|1|yes|on)$/i.test(text)) return true
-  if (/^(false|0|no|off)$/i.test(text)) return false
-  throw usageError(`${name} ${quote(text)} is not allowed. Use true or false.`)
-}
-
 /** The pairs of quotes that shells, env files and word processors put around a value. */
 const QUOTED = /^(?:".*"|'.*'|[\u201c\u201e].*[\u201c\u201d]|[\u2018\u201a].*[\u2018\u2019])$/s
 
 /** `docker --env-file` keeps quotes and line ends. With them, a task name would be invalid, or another task. */
 function refuseFileMarks(name: string, spec: OptionSpec, text: string): void {
-  const shown = quote(text)
   if (/\r$/.test(text)) {
     throw usageError(
-      `${name} ends with a carriage return: ${shown}. Save the file that it comes from with Unix line endings (LF).`,
+      `${name} ends with a carriage return: ${quote(text)}. Save the file that it comes from with Unix line endings (LF).`,
     )
   }
-  const hasQuotes = 'quotes' in spec && spec.quotes
-  if (text.length > 1 && !hasQuotes && QUOTED.test(text)) {
+  if (text.length > 1 && !('quotes' in spec) && QUOTED.test(text)) {
     throw usageError(
-      `${name} has quotes around its value: ${shown}. Remove them, since an env file and a container definition keep quotes as part of the value.`,
+      `${name} has quotes around its value: ${quote(text)}. Remove them, since an env file and a container definition keep quotes as part of the value.`,
     )
   }
 }

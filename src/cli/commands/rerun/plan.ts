@@ -45,12 +45,6 @@ interface Planned extends PlannedSlot {
   readonly skewMs: number
 }
 
-/** The slots of a range that a command changes, oldest first. */
-interface Plan {
-  readonly slots: readonly Planned[]
-  readonly doubts: LeftOutDoubts
-}
-
 interface RangeOfTask extends RerunnableOptions {
   readonly store: string
   readonly task: string
@@ -62,8 +56,8 @@ const MAX_SLOTS = 1_000_000
 /** The number of slots that are listed or printed before signals can be handled. This takes some milliseconds. */
 const SLOTS_AT_A_TIME = 1_000
 
-/** Throws a usage error if there are more than `MAX_SLOTS`. */
-export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Plan> {
+/** Returns the slots of a range, oldest first. Throws a usage error if there are more than `MAX_SLOTS`. */
+export async function planRange(ledger: Ledger, range: RangeOfTask) {
   const { store } = range
   const slots: Planned[] = []
   let doubts: LeftOutDoubts = { store, whys: [], oldest: null }
@@ -84,7 +78,12 @@ export async function planRange(ledger: Ledger, range: RangeOfTask): Promise<Pla
   return { slots: slots.reverse(), doubts }
 }
 
-export async function printPlan({ slots, doubts }: Plan, { task, only }: RangeOfTask, json: boolean, sink: Sink) {
+export async function printPlan(
+  { slots, doubts }: Awaited<ReturnType<typeof planRange>>,
+  { task, only }: RangeOfTask,
+  json: boolean,
+  sink: Sink,
+) {
   async function* texts() {
     for (let done = 0; done < slots.length; done += SLOTS_AT_A_TIME) {
       const some = slots.slice(done, done + SLOTS_AT_A_TIME)

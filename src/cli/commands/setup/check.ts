@@ -17,7 +17,7 @@ import { NETWORK_VARIABLE, readNetwork } from '../../../process/host.ts'
 import { readSettings } from '../../../run/settings.ts'
 import { SETTINGS } from '../../../run/settings-table.ts'
 import { readTrigger, type TriggerInput } from '../../../run/trigger.ts'
-import { look, type Role, type SetupFinding, wrong } from '../../../store/finding.ts'
+import { look, ok, type Role, type SetupFinding, wrong } from '../../../store/finding.ts'
 import { inspectStore } from '../../../store/open.ts'
 import { readOptions } from '../../options/arguments.ts'
 import { readEventTime } from '../../options/event.ts'
@@ -124,9 +124,14 @@ async function* inspectRun(
   stop: AbortSignal,
 ): AsyncGenerator<SetupFinding, RunOptions | undefined> {
   yield* inspectContainer(env)
-  const nodeOptions = env['NODE_OPTIONS']
+  const { NODE_OPTIONS: nodeOptions } = env
   // The executable ignores it.
-  if (nodeOptions && !isSea()) yield await look('NODE_OPTIONS', () => nodeOptionsText(nodeOptions))
+  if (nodeOptions && !isSea()) {
+    yield ok(
+      'NODE_OPTIONS',
+      `warning: Node applies ${quote(nodeOptions)} to cronledger, too. Without a module that it loads, no batch starts. Set it for the batch only: -- env NODE_OPTIONS=… COMMAND`,
+    )
+  }
   const read: Read = {}
   const options = await look('options', async () => {
     const values = readOptions(RUN, [], env)
@@ -153,10 +158,9 @@ async function* inspectRun(
       return [`${expression} in ${zone}`, ...scheduleWarnings(read.schedule, systemClock.now(), ZONE_DATA)].join('. ')
     })
   } else if (run.timezone !== undefined) {
-    yield await look('schedule', () => {
-      const { zone } = readSchedule({ ...ANY_SCHEDULE, timezone: run.timezone }).spec
-      return `not set here; its time zone is ${zone}`
-    })
+    const { timezone } = run
+    const zoneOf = () => readSchedule({ ...ANY_SCHEDULE, timezone }).spec.zone
+    yield await look('schedule', () => `not set here; its time zone is ${zoneOf()}`)
   }
   if (options.wrong === null) yield await look('event time', () => eventTimeText(run, read, stop))
   return run
@@ -191,10 +195,6 @@ function networkText(given: string): string {
     throw usageError(`${NETWORK_VARIABLE} has ${wrong.map(quote).join(', ')}. Use ids of subnets and security groups.`)
   const single = '. If its Availability Zone has no capacity, no task starts: give two'
   return [...subnets, ...securityGroups].join(', ') + (subnets.length === 1 ? single : '')
-}
-
-function nodeOptionsText(given: string): string {
-  return `warning: Node applies ${quote(given)} to cronledger, too. Without a module that it loads, no batch starts. Set it for the batch only: -- env NODE_OPTIONS=… COMMAND`
 }
 
 async function eventTimeText(run: RunOptions, { eventTime, schedule }: Read, stop: AbortSignal): Promise<string> {
