@@ -1,5 +1,4 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,9 +7,9 @@ import { AWS_PATH, aws, awsEnv, hasAws } from '../support/aws/aws.ts'
 import { FARGATE } from '../support/aws/ecs.ts'
 import { serveMetadata, TASK } from '../support/aws/ecs-metadata.ts'
 import { startRunningEcs } from '../support/aws/running-ecs.ts'
-import { cronledger, MAIN, scratch } from '../support/cli.ts'
+import { cronledger, scratch, writeProgram } from '../support/cli.ts'
 import { type Server, startMoto } from '../support/servers.ts'
-import { startOfToday } from '../support/today.ts'
+import { slotOn } from '../support/today.ts'
 
 // A night in which the batches of a team failed on ECS, repaired by what cronledger prints, pasted into a shell.
 
@@ -19,8 +18,9 @@ const REGION = FARGATE.place.region
 const TASKS = ['pay/capture', 'pay/refund', 'pay/report', 'crm/export', 'crm/mail', 'crm/sync'] as const
 const REASON = `it's the "network": $5 \`id\` \\n \\`
 const store = `file:${join(folder, 'ledger.db')}`
-const slotOf = (hour: number, days = 2) =>
-  new Date(startOfToday() - days * 86_400_000 + hour * 3_600_000).toISOString().replace('.000', '')
+const slotOf = (hour: number, days = 2) => slotOn(days, hour)
+/** As the log of the script has it. */
+const told = (hour: number) => slotOf(hour).replace(/T(\d\d:\d\d).*/, ' $1 UTC')
 
 describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () => {
   let moto: Server
@@ -51,7 +51,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     const { Subnets } = await on('ec2', 'describe-subnets')
     const { SecurityGroups } = await on('ec2', 'describe-security-groups')
     const network = { subnets: [Subnets[0].SubnetId], securityGroups: [SecurityGroups[0].GroupId] }
-    writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 })
+    writeProgram(folder)
     await cronledger(['setup'], { env: env() })
     for (const [index, task] of TASKS.entries()) {
       const family = familyOf(task)
@@ -114,12 +114,14 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
 
     broken.add('pay-report')
     const first = await paste(`${repair} --jobs 3 | sh`)
-    expect(first).toMatchObject({ code: 3, stderr: expect.stringContaining(`pay/report ${slotOf(3)}: exit code 3`) })
-    expect(first.stderr).toMatch(/^5 slots of 5 tasks, 3 tasks side by side\.[\s\S]*\n4 done, 1 failed, 0 not run\.\n$/)
+    expect(first).toMatchObject({ code: 3, stderr: expect.stringContaining(`pay/report ${told(3)}: exit code 3`) })
+    expect(first.stderr).toMatch(
+      /^5 slots of 5 tasks, 3 tasks side by side\.[\s\S]*\n4 done, 1 failed, 0 not run\. Run the same command again to continue\.\nTo send/,
+    )
     broken.clear()
     const again = (await paste(repair)).stdout
     const second = await paste(`${repair} | sh`)
-    expect([second.code, second.stderr]).toEqual([0, expect.stringMatching(/\n1 done, 0 failed, 0 not run\.\n$/)])
+    expect([second.code, second.stderr]).toEqual([0, expect.stringMatching(/\n1 done, 0 failed, 0 not run\.\n/)])
     // One that failed stops no other task, and the same command goes on from there.
     const once = ['pay/capture', 'pay/refund', 'pay/report', 'crm/export', 'crm/mail'].map(
       (task, index) => `${task} ${slotOf(index + 1)}`,
@@ -153,7 +155,7 @@ describe.skipIf(!hasAws)('a night of five failed batches and a stale one', () =>
     const refusing = stdout.replaceAll(/aws ecs run-task .*/g, 'echo RESOURCE:MEMORY')
     expect(await paste(refusing)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining(`\npay/capture ${slotOf(1)}: ECS started nothing: RESOURCE:MEMORY\n`),
+      stderr: expect.stringContaining(`\npay/capture ${told(1)}: ECS started nothing: RESOURCE:MEMORY\n`),
     })
   })
 })

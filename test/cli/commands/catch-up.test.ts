@@ -3,16 +3,14 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { cronledger, type Ended, type Loose, NIGHTLY, newStore, scratch } from '../../support/cli.ts'
 import { eventsOf } from '../../support/processes/crowd.ts'
-import { startOfToday } from '../../support/today.ts'
+import { slotOn } from '../../support/today.ts'
 
 // Real processes, so the slots are days before today.
 
-const DAY_MS = 86_400_000
 const folder = scratch()
 
 /** Returns the slot so many days before the one of yesterday. */
-const slotBefore = (days: number) =>
-  new Date(startOfToday() - (days + 1) * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
+const slotBefore = (days: number) => slotOn(days + 1)
 
 /** A ledger whose task ran so many days ago, and was missed since. */
 async function missedFor(days: number) {

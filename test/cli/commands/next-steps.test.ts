@@ -2,24 +2,21 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { serveMetadata } from '../../support/aws/ecs-metadata.ts'
 import { cronledger, type Loose, scratch } from '../../support/cli.ts'
-import { startOfToday } from '../../support/today.ts'
+import { slotOn } from '../../support/today.ts'
 import { overridesIn } from '../../verdict/pasted.ts'
 
 const folder = scratch()
-const DAY_MS = 86_400_000
-const slotBefore = (days: number) =>
-  new Date(startOfToday() - days * DAY_MS + 3 * 3_600_000).toISOString().replace('.000', '')
 
 test('after a change of the schedule, the command for ECS runs a slot of the old one', async () => {
   const { env } = await serveMetadata({})
   const base = { ...env, CRONLEDGER_STORE: `file:${join(folder, 'changed.db')}`, CRONLEDGER_TASK: 'nightly' }
   const run = (more: Readonly<Record<string, string>>, ...command: readonly string[]) =>
     cronledger(['run', '--', ...command], { env: { ...base, CRONLEDGER_SCHEDULE: '0 5 * * *', ...more } })
-  const [failed, missed] = [slotBefore(4), slotBefore(3)]
-  const later = slotBefore(1)
+  const [failed, missed] = [slotOn(4), slotOn(3)]
+  const later = slotOn(1)
   const old = { CRONLEDGER_SCHEDULE: '0 3 * * *' }
   await run({ ...old, CRONLEDGER_EVENT_TIME: failed }, 'false')
-  await run({ ...old, CRONLEDGER_EVENT_TIME: slotBefore(2) }, 'true')
+  await run({ ...old, CRONLEDGER_EVENT_TIME: slotOn(2) }, 'true')
   await run({ CRONLEDGER_EVENT_TIME: later.replace('T03', 'T05') }, 'true')
 
   const ask = (...args: readonly string[]) => cronledger(args, { env: { CRONLEDGER_STORE: base.CRONLEDGER_STORE } })

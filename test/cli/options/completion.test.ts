@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { RUN_OPTIONS } from '../../../src/cli/options/run-options.ts'
 import { optionName } from '../../../src/core/option.ts'
-import { cronledger, MAIN, scratch } from '../../support/cli.ts'
+import { cronledger, scratch, writeProgram } from '../../support/cli.ts'
 
 const folder = scratch()
 const store = `file:${folder}/ledger.db`
@@ -18,7 +18,7 @@ beforeAll(async () => {
   }
   const run = ['run', '--store', store, '--schedule', '@daily', '--event-time', '2026-11-24T00:00:00Z']
   for (const task of ['nightly', 'billing/eu']) await cronledger([...run, '--task', task, '--', 'true'])
-  writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, { mode: 0o755 })
+  writeProgram(folder)
 })
 
 /** The environment of a shell that finds cronledger. */
@@ -110,38 +110,6 @@ describe('bash', () => {
   })
 })
 
-const hasZsh = spawnSync('zsh', ['--version']).status === 0
-if (!hasZsh) process.stdout.write('zsh is not installed: its completion is not tested\n')
-
-describe.skipIf(!hasZsh)('zsh', () => {
-  /** Its completion builtins work inside of the line editor only: these stand in for them, and print. */
-  const STAND_INS = `
-    compdef() { :; }
-    _files() { :; }
-    compadd() { shift; print -l -- \${(M)@:#\${PREFIX}*}; }
-  `
-
-  function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
-    const program = `${STAND_INS} source "$1"; shift; words=(cronledger "$@") CURRENT=$(($# + 1)) PREFIX=$words[-1]; _cronledger`
-    return linesOf('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], variables)
-  }
-
-  test.each(TASK_CASES.slice(0, 2))('%j with %j: the names of tasks', (words, variables, offered) => {
-    expect(complete(words, variables)).toEqual(offered)
-  })
-
-  test('the names of tasks after --task=', () => {
-    expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['--task=nightly'])
-  })
-
-  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])(
-    'zsh: %j',
-    (words, offered) => {
-      expect(complete(words)).toEqual(offered)
-    },
-  )
-})
-
 test.each([[[]], [['ksh']], [['bash', 'zsh']]])('%j is not a shell: one line and 64', async (args) => {
   const { code, stdout, stderr } = await cronledger(['completion', ...args])
   expect({ code, stdout }).toEqual({ code: 64, stdout: '' })
@@ -150,35 +118,46 @@ test.each([[[]], [['ksh']], [['bash', 'zsh']]])('%j is not a shell: one line and
   )
 })
 
-const hasFish = spawnSync('fish', ['--version']).status === 0
-if (!hasFish) process.stdout.write('fish is not installed: its completion is not tested\n')
+/** Its completion builtins work inside of the line editor only: these stand in for them, and print. */
+const ZSH_STAND_INS = `
+  compdef() { :; }
+  _files() { :; }
+  compadd() { shift; print -l -- \${(M)@:#\${PREFIX}*}; }
+`
 
-describe.skipIf(!hasFish)('fish', () => {
-  /**
-   * fish completes a command line by itself. It sorts what it offers, offers files where the script offers nothing, and also
-   * offers words that only contain the letters of the last one, which are left out here.
-   */
-  function complete(words: readonly string[], variables: NodeJS.ProcessEnv = {}): string[] {
+const OTHER_SHELLS = {
+  zsh(words: readonly string[], variables: NodeJS.ProcessEnv) {
+    const program = `${ZSH_STAND_INS} source "$1"; shift; words=(cronledger "$@") CURRENT=$(($# + 1)) PREFIX=$words[-1]; _cronledger`
+    return linesOf('zsh', ['-fc', program, 'zsh', script('zsh'), ...words], variables)
+  },
+  /** fish completes a command line by itself. It also offers words that only contain the letters of the last one. */
+  fish(words: readonly string[], variables: NodeJS.ProcessEnv) {
     const line = ['cronledger', ...words].map((word) => (word === '*' ? "'*" : word)).join(' ')
+    const empty = join(folder, 'empty')
+    mkdirSync(empty, { recursive: true })
     const program = 'source $argv[1]; cd $argv[2]; complete -C $argv[3]'
     const offered = linesOf('fish', ['--no-config', '-c', program, script('fish'), empty, line], variables)
     return offered.filter((word) => word.startsWith(words.at(-1) ?? ''))
-  }
-  const empty = join(folder, 'empty')
-  beforeAll(() => mkdirSync(empty))
+  },
+}
 
-  test.each(TASK_CASES.slice(0, 2))('%j with %j: the names of tasks', (words, variables, offered) => {
-    expect(complete(words, variables)).toEqual(offered.toSorted())
+describe.each(Object.entries(OTHER_SHELLS))('%s', (shell, complete) => {
+  const isThere = spawnSync(shell, ['--version']).status === 0
+  if (!isThere) process.stdout.write(`${shell} is not installed: its completion is not tested\n`)
+
+  test
+    .skipIf(!isThere)
+    .each([
+      ...TASK_CASES.slice(0, 2),
+      [['history', `--store=${store}`, '--task=ni'], {}, ['--task=nightly']] as (typeof TASK_CASES)[number],
+    ])(`${shell}: %j with %j: the names of tasks`, (words, variables, offered) => {
+    expect(complete(words, variables).toSorted()).toEqual(offered.toSorted())
   })
 
-  test('the names of tasks after --task=', () => {
-    expect(complete(['history', `--store=${store}`, '--task=ni'])).toEqual(['--task=nightly'])
-  })
-
-  test.each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])(
-    'fish: %j',
+  test.skipIf(!isThere).each([...BY_SHELL, [['run', '--log=te'], ['--log=text']] as (typeof CASES)[number]])(
+    `${shell}: %j`,
     (words, offered) => {
-      expect(complete(words).toSorted()).toEqual(offered.toSorted())
+      expect(complete(words, {}).toSorted()).toEqual(offered.toSorted())
     },
   )
 })

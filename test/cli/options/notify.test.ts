@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -20,6 +20,7 @@ import {
   cronledger as real,
   refused,
   scratch,
+  writeProgram,
 } from '../../support/cli.ts'
 import { readEmf } from '../../support/metrics/emf.ts'
 import { startOfToday } from '../../support/today.ts'
@@ -403,11 +404,7 @@ describe('an outage of three teams', () => {
       await real(['declare', task, '--store', store, ...stated])
     }
     const env = { CRONLEDGER_STORE: store, CRONLEDGER_NOTIFY: keep[1] ?? '' }
-    const folders = join(folder, 'bin')
-    mkdirSync(folders, { recursive: true })
-    writeFileSync(join(folders, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`, {
-      mode: 0o755,
-    })
+    writeProgram(folder)
     return {
       events,
       check: (...args: readonly string[]) =>
@@ -419,7 +416,7 @@ describe('an outage of three teams', () => {
         const batch = ['--', 'sh', '-c', `[ $CRONLEDGER_RUN_TASK != web/sync ] || [ -e ${told}.fixed ]`]
         const range = ['--from', from, '--to', dayBefore('05:00:00Z'), '--reason', 'the network is back']
         const { stdout } = await real(['rerun', '--all', '--store', store, ...range, ...options, ...batch])
-        const PATH = `${folders}:${process.env['PATH']}`
+        const PATH = `${folder}:${process.env['PATH']}`
         return pasted(stdout, { ...env, PATH })
       },
       correct: () => writeFileSync(`${told}.fixed`, ''),

@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AWS_PATH, aws, awsEnv, hasAws } from '../../support/aws/aws.ts'
 import { FARGATE } from '../../support/aws/ecs.ts'
 import { CONTAINER, serveMetadata, TASK } from '../../support/aws/ecs-metadata.ts'
-import { cronledger, type Ended, type Loose, MAIN, newStore, scratch } from '../../support/cli.ts'
+import { cronledger, type Ended, type Loose, newStore, scratch, writeProgram } from '../../support/cli.ts'
 import { type Server, startMoto } from '../../support/servers.ts'
-import { startOfToday } from '../../support/today.ts'
+import { slotOn } from '../../support/today.ts'
 import { filledIn } from '../../verdict/pasted.ts'
 
 // What the program prints on ECS, pasted into a shell with the AWS command line, against a server that has the cluster,
@@ -76,9 +74,6 @@ function stepOf(source: string | readonly Loose[] | undefined, what: string): st
   return found[0]
 }
 
-const daysAgo = (days: number) =>
-  new Date(startOfToday() - days * 86_400_000 + 3 * 3_600_000).toISOString().replace('.000', '')
-
 describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   let server: Server
   let network: { readonly subnets: string; readonly securityGroups: string }
@@ -100,8 +95,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
   afterAll(() => server.stop())
 
   async function paste(command: string) {
-    writeFileSync(join(folder, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
-    chmodSync(join(folder, 'cronledger'), 0o755)
+    writeProgram(folder)
     // The command names the Region of the batch. The environment of the operator has another one.
     const env = { ...awsEnv(server.endpoint), PATH: `${folder}:${AWS_PATH}:/bin`, LANG: 'C.UTF-8' }
     const { stdout } = await promisify(execFile)('bash', ['-c', command], { env })
@@ -121,7 +115,7 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
 
   test('the line of a failure: its log, and a task that runs the slot again', async () => {
     const { run, ask } = await batch(await metadataOf())
-    const failed = await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) }, 'exit 2')
+    const failed = await run({ CRONLEDGER_EVENT_TIME: slotOn(2) }, 'exit 2')
     const { steps } = logged(failed, 'failed')
 
     const events = [
@@ -136,18 +130,18 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     expect(log).not.toContain('the run before')
 
     const again = await run(await started(stepOf(steps, 'run it again'), HOSTILE))
-    expect(again).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
-    const shown = JSON.parse((await ask('show', 'nightly', '--slot', daysAgo(2), '--json')).stdout)
+    expect(again).toMatchObject({ code: 0, stdout: `${slotOn(2)}\n` })
+    const shown = JSON.parse((await ask('show', 'nightly', '--slot', slotOn(2), '--json')).stdout)
     expect(shown.attempts.at(-1).trigger).toEqual({ kind: 'forced', by: 'Ada Lovelace', reason: HOSTILE })
   })
 
   test('the line of a refusal: the log of the attempt that failed, and a decision from another host', async () => {
     const { run, ask } = await batch(await metadataOf())
-    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_MAX_ATTEMPTS: '1', CRONLEDGER_RETRY_DELAY: '' }, 'exit 2')
+    await run({ CRONLEDGER_EVENT_TIME: slotOn(2), CRONLEDGER_MAX_ATTEMPTS: '1', CRONLEDGER_RETRY_DELAY: '' }, 'exit 2')
     const later = await metadataOf('cronledger/batch/later')
     const refused = await run({
       ...later,
-      CRONLEDGER_EVENT_TIME: daysAgo(2),
+      CRONLEDGER_EVENT_TIME: slotOn(2),
       CRONLEDGER_MAX_ATTEMPTS: '1',
       CRONLEDGER_RETRY_DELAY: '',
     })
@@ -155,51 +149,53 @@ describe.skipIf(!hasAws)('pasted from a batch on ECS', () => {
     const { steps } = logged(refused, 'refused')
     expect(stepOf(steps, 'check its log')).toContain(`--log-stream-names ${STREAM} `)
     await paste(filledIn(stepOf(steps, 'or mark it as completed'), { ...network, reason: 'done by hand', by: '' }))
-    expect((await ask('show', 'nightly', '--slot', daysAgo(2))).stdout).toContain('resolved as completed')
+    expect((await ask('show', 'nightly', '--slot', slotOn(2))).stdout).toContain('resolved as completed')
   })
 
   test('check and show: a slot that failed, and slots that were missed', async () => {
     const { run, ask } = await batch(await metadataOf())
-    await run({ CRONLEDGER_EVENT_TIME: daysAgo(5) })
-    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2), CRONLEDGER_CATCH_UP: '' }, 'exit 2')
-    const range = ['--since', daysAgo(5), '--until', daysAgo(1)]
+    await run({ CRONLEDGER_EVENT_TIME: slotOn(5) })
+    await run({ CRONLEDGER_EVENT_TIME: slotOn(2), CRONLEDGER_CATCH_UP: '' }, 'exit 2')
+    const range = ['--since', slotOn(5), '--until', slotOn(1)]
 
     const check = await ask('check', ...range)
     expect(check.code).toBe(1)
     expect(stepOf(check.stdout, 'check the latest log')).toContain(`--log-stream-names ${STREAM} `)
     const listed = [4, 3, 2].map((days) =>
-      expect.stringMatching(`^${daysAgo(days)} .* ${days === 2 ? 'failed: attempt 2 .*' : 'missed'}$`),
+      expect.stringMatching(`^${slotOn(days)} .* ${days === 2 ? 'failed: attempt 2 .*' : 'missed'}$`),
     )
     const list = await paste(stepOf(check.stdout, 'list these slots'))
     expect(list.split('\n')).toEqual([...listed, '2 missed, 1 failed', ''])
     const script = await paste(
       filledIn(stepOf(check.stdout, 'print the script that runs them'), { ...network, reason: 'outage', by: '' }),
     )
-    expect(script.match(/^ +slot .*/gm)?.map((line) => line.split(/[ ']+/).at(4))).toEqual([4, 3, 2].map(daysAgo))
-    const oldest = /run_task .*? (aws .*)/.exec(script)?.[1]?.replace('"$1"', `"${daysAgo(4)}"`) ?? ''
-    expect(await run(await started(oldest))).toMatchObject({ code: 0, stdout: `${daysAgo(4)}\n` })
+    expect(script.match(/^ +slot .*/gm)?.map((line) => line.split(/[ ']+/).at(4))).toEqual(
+      [4, 3, 2].map((days) => slotOn(days)),
+    )
+    const oldest = /run_task .*? (aws .*)/.exec(script)?.[1]?.replace('"$1"', `"${slotOn(4)}"`) ?? ''
+    expect(await run(await started(oldest))).toMatchObject({ code: 0, stdout: `${slotOn(4)}\n` })
 
     // Each finding has the commands for its own slot.
     const [failed, missed] = JSON.parse((await ask('check', ...range, '--json')).stdout)
     expect([failed.kind, missed.kind]).toEqual(['failed', 'missed'])
-    expect(await run(await started(stepOf(missed.steps, 'run it now')))).toMatchObject({ stdout: `${daysAgo(3)}\n` })
+    expect(await run(await started(stepOf(missed.steps, 'run it now')))).toMatchObject({ stdout: `${slotOn(3)}\n` })
 
-    const shown = await ask('show', 'nightly', '--slot', daysAgo(2))
+    const shown = await ask('show', 'nightly', '--slot', slotOn(2))
     const command = stepOf(shown.stdout, 'run it again')
     expect(stepOf(failed.steps, 'run it again')).toBe(command)
-    expect(await run(await started(command))).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
+    expect(await run(await started(command))).toMatchObject({ code: 0, stdout: `${slotOn(2)}\n` })
     expect((await ask('check', ...range)).code).toBe(0)
   })
 
   test('a slot that has completed: its work is done twice only by a force that says so', async () => {
     const { run, ask } = await batch(await metadataOf())
-    await run({ CRONLEDGER_EVENT_TIME: daysAgo(2) })
-    const twice = { CRONLEDGER_FORCE_SLOT: daysAgo(2), CRONLEDGER_REASON: 'the data changed', CRONLEDGER_BY: 'Ada' }
+    await run({ CRONLEDGER_EVENT_TIME: slotOn(2) })
+    const twice = { CRONLEDGER_FORCE_SLOT: slotOn(2), CRONLEDGER_REASON: 'the data changed', CRONLEDGER_BY: 'Ada' }
     expect((await run(twice)).code).toBe(65)
     await run({ ...twice, CRONLEDGER_FORCE_ONLY: 'completed' }, 'exit 2')
-    const { stdout } = await ask('show', 'nightly', '--slot', daysAgo(2))
+    const { stdout } = await ask('show', 'nightly', '--slot', slotOn(2))
     const overrides = await started(stepOf(stdout, 'or run it again although it has completed'))
     expect(overrides).toMatchObject({ CRONLEDGER_FORCE_ONLY: 'completed' })
-    expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${daysAgo(2)}\n` })
+    expect(await run(overrides)).toMatchObject({ code: 0, stdout: `${slotOn(2)}\n` })
   })
 })

@@ -10,7 +10,7 @@ import { readSchema } from '../../../src/store/schema.ts'
 import { rerunStep } from '../../../src/verdict/steps.ts'
 import { blocksIn } from '../../docs/markdown.ts'
 import { cronledger, type Loose, MAIN, scratch } from '../../support/cli.ts'
-import { startOfToday } from '../../support/today.ts'
+import { slotOn } from '../../support/today.ts'
 
 // What the program prints for a CronJob, pasted into a shell with a kubectl whose cluster runs the Jobs at once.
 
@@ -20,11 +20,9 @@ const KUBECTL = fileURLToPath(new URL('../../support/kubernetes/kubectl.mjs', im
 const REAL =
   process.env['SCHEDULERS'] === undefined ? {} : { KUBECTL: join(process.env['SCHEDULERS'], 'kubectl/usr/bin/kubectl') }
 const HOSTILE = `it's 'bad' input; |&<>*? #! 入力`
-const DAY_MS = 86_400_000
 
 /** 03:00 in Tokyo. */
-const slotOf = (daysAgo: number) =>
-  new Date(startOfToday() - (daysAgo + 1) * DAY_MS + 18 * 3_600_000).toISOString().replace('.000', '')
+const slotOf = (daysAgo: number) => slotOn(daysAgo + 1, 18)
 
 /** The manifest of `cronledger template cronjob`, on a file ledger, with a batch that fails while the file `fails` has a slot. */
 async function clusterWith(change: (spec: Loose) => void = () => {}) {

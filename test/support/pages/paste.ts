@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { MAIN } from '../cli.ts'
+import { writeProgram } from '../cli.ts'
 
 /**
  * Returns a function that runs a command in a shell, as an operator pastes it, and returns what it prints. The shell finds
@@ -11,8 +11,7 @@ import { MAIN } from '../cli.ts'
 export function openShell(folder: string, env: Readonly<Record<string, string>> = {}) {
   const programs = join(folder, 'programs')
   mkdirSync(programs, { recursive: true })
-  writeFileSync(join(programs, 'cronledger'), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
-  chmodSync(join(programs, 'cronledger'), 0o755)
+  writeProgram(programs)
   return async (command: string, shell = 'bash') => {
     const options = { env: { PATH: `${programs}:/usr/bin:/bin`, LANG: 'C.UTF-8', ...env }, cwd: folder }
     const { stdout, stderr } = await promisify(execFile)(shell, ['-c', command], options)
