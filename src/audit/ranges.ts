@@ -14,11 +14,6 @@ type ReadRows = (query: Required<HistoryQuery>) => AsyncIterable<StoredRow>
 export const MAX_LATER_ROWS = 1_000
 const FIRST_SPAN_MS = 3_600_000
 
-export interface LaterRanges extends Pick<ReturnType<typeof collectRanges>, 'add'> {
-  /** Returns what later runs say of a slot whose own row is `own`. Slots must be asked for from the newest to the oldest. */
-  covering(slot: Instant, own: StoredRow | null): Covering | null
-}
-
 /**
  * Returns the ranges that rows at `from` or later have, and to which a reader adds the rows before. The first run that completed
  * with the last slot before `from` in its range ends the search. Without ranges in the task, nothing is read.
@@ -27,7 +22,7 @@ export async function laterRanges(
   { task, now, times: { skewMs }, rangesUntil, inForce: schedules }: TaskFacts,
   from: Instant,
   read: ReadRows,
-): Promise<LaterRanges> {
+) {
   const { add, covering } = collectRanges({ now, skewMs, rangesUntil })
   const end = Math.min(from + LONGEST_RANGE_MS + 1, now + skewMs + 1, rangesUntil)
   const earliest = from - LONGEST_RANGE_MS
@@ -41,7 +36,7 @@ export async function laterRanges(
       isOver ||= endsSearch(row, last?.slot ?? earliest)
     }
   }
-  return { add, covering: (slot, own) => covering(slot, own, left > 0) }
+  return { add, covering: (slot: Instant, own: StoredRow | null) => covering(slot, own, left > 0) }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { LedgerError } from '../core/errors.ts'
 import { measuredAttempt } from '../core/row/attempts.ts'
-import { collectRanges } from '../core/row/range.ts'
+import { collectRanges, type Ranges } from '../core/row/range.ts'
 import { readableRow } from '../core/row/status.ts'
 import type { TimeRange } from '../core/schedule/time-range.ts'
 import type { Instant, Row, StoredRow } from '../core/types.ts'
@@ -8,15 +8,7 @@ import { factsOf, namedSlot, type TaskFacts } from '../verdict/found.ts'
 import { type JudgedSlot, judge } from '../verdict/judge.ts'
 import { rowsAndMissed } from './expected.ts'
 import { type HistoryDeps, type HistoryQuery, rangeOf, readHistory } from './history.ts'
-import {
-  failedSince,
-  type LaterRanges,
-  laterRanges,
-  MAX_LATER_ROWS,
-  type ReadDated,
-  readCovering,
-  withInRange,
-} from './ranges.ts'
+import { failedSince, laterRanges, MAX_LATER_ROWS, type ReadDated, readCovering, withInRange } from './ranges.ts'
 import type { KnownTask } from './tasks.ts'
 
 /** The usual values of a slot come from the completed rows among up to this many before it. */
@@ -53,7 +45,7 @@ export async function* judgedSlots(
   const { since, until } = rangeOf(query, now)
   const range = { since, until: Math.min(until, now + 1) }
   let left = limit
-  const later = new Map<string, LaterRanges>()
+  const later = new Map<string, Ranges>()
   for (const of of tasks) later.set(of.task, await laterRanges(of, range.until, (asked) => readHistory(asked, deps)))
   const judged = judgedRows(rows.taken(), tasks, range, now, { olderThan, fromFirstRow, later })
   for await (const one of withInRange(judged)) {
@@ -67,7 +59,7 @@ interface RowsOptions {
   olderThan?(row: StoredRow): Promise<readonly Row[]>
   readonly fromFirstRow?: boolean
   /** By task, the ranges of rows that are later than those read. Left out: there are none. */
-  readonly later?: Map<string, LaterRanges>
+  readonly later?: Map<string, Ranges>
 }
 
 /** Does the same for rows that were read before, the newest first. */
@@ -83,8 +75,7 @@ export async function* judgedRows(
   for await (const { row, missed } of rowsAndMissed(rows, inForce, range, !fromFirstRow)) {
     const { task, slot } = row ?? missed
     const of = byName.get(task) ?? factsOf(task, undefined, now)
-    const { rangesUntil } = of
-    const ranges = later.get(task) ?? collectRanges({ now, skewMs: of.times.skewMs, rangesUntil })
+    const ranges = later.get(task) ?? collectRanges({ now, skewMs: of.times.skewMs, rangesUntil: of.rangesUntil })
     later.set(task, ranges)
     const covering = ranges.covering(slot, row)
     if (row !== null) ranges.add(row)

@@ -9,7 +9,7 @@ import type { CallOptions, EntryKey } from '../store/store.ts'
 import { type Ask, askWithin, within } from './ask.ts'
 import type { ClaimedSlot } from './claimed-slot.ts'
 import type { Settings } from './settings.ts'
-import { type Around, answerOf, hasRanges, type RangeAnswer, readAround, rowBefore } from './task/range.ts'
+import { type Around, answerOf, hasRanges, type RangeAnswer, readAround } from './task/range.ts'
 import type { RunIo } from './write.ts'
 
 /** The longest time between two tries. Each try costs two reads, and a batch that runs daily can wait this long. */
@@ -74,7 +74,7 @@ function turnOf(row: PendingRow, claimedSlot: ClaimedSlot): { readonly look?: Lo
   const { trigger } = request
   let around: Around | null = null
   const lookAround: LookAround = async (ask) => {
-    const found = await readAround(claimedSlot, rowBefore(row, trigger, io.clock.now()), ask)
+    const found = await readAround(claimedSlot, row, ask)
     around = found
     const before = (isHeld: boolean) =>
       answerOf(found.covering, trigger, settings, isHeld) ?? (isHeld ? null : busyWith(found.running))

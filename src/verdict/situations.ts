@@ -45,7 +45,7 @@ type WorkDone = 'done' | 'not done' | 'unknown' | 'running'
 /** The effect of a further scheduled trigger of the slot. `depends`: on its `--max-attempts`. */
 type NextTrigger = 'starts' | 'depends' | 'duplicate' | 'refused'
 
-interface Words {
+export interface Words {
   readonly happened: Sentence
   /** What is known of the work, more exactly than by `work`. */
   readonly workText: string

@@ -7,7 +7,7 @@ import { scheduleOf } from './found.ts'
 import { hasStaleInRange, isPastDoneBy, type JudgedSlot, judge } from './judge.ts'
 import { isSettled, REMARKS, settledSentence } from './remarks.ts'
 import type { Sentence } from './sentence.ts'
-import { aloneStep, MAY_BE_OVERDUE, SITUATIONS, type VerdictRule } from './situations.ts'
+import { aloneStep, MAY_BE_OVERDUE, SITUATIONS, type VerdictRule, type Words } from './situations.ts'
 import { declareStep, type Step, showStep } from './steps.ts'
 import { ofRow, otherScheduleOf, type StepTarget } from './target.ts'
 
@@ -47,8 +47,7 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
   const isOverdue = MAY_BE_OVERDUE.has(situation) && isPastDoneBy(one)
   const attempts = own === null ? 0 : countedAttempts(own)
   const { maxAttempts } = of
-  const words = SITUATIONS[situation].words(one, target)
-  const rule = { ...words, ...coveringWords(one, target) }
+  const rule = coveredWords(one, SITUATIONS[situation].words(one, target), target)
   const said = keysOf(REMARKS).flatMap((name) => remarks[name]?.words(target) ?? [])
   const offSchedule = offScheduleText(one)
   const open = isSettled(own) ? [] : said
@@ -84,23 +83,19 @@ export function verdictOf(one: JudgedSlot, to: string | StepTarget): Verdict {
 }
 
 /** A slot in the range of a later run says what that one says, and needs what that one needs. */
-function coveringWords(one: JudgedSlot, target: StepTarget): Partial<VerdictRule> {
-  const { own, of, situation, covering, work } = one
-  const by = situation === 'covered' ? covering?.by : null
-  if (by == null) return {}
+function coveredWords(one: JudgedSlot, words: Words, target: StepTarget): Words {
+  const { of, covering, work } = one
+  const by = covering?.by
+  if (by == null) return words
   const { doubt: _, attempt: __, only: ___, ...same } = target
   const to = { ...same, slot: by.slot, ...ofRow(by), ...(same.place && { place: same.place }) }
-  const words = SITUATIONS.covered.words(
-    { own, of, covering, slot: target.slot, task: target.task } as JudgedSlot,
-    target,
-  )
   const later = verdictOf(judge({ slot: by.slot, row: by }, of), to)
-  const { happened, caution, steps } = later
   return {
+    ...words,
     workText: later.work === work ? later.workText : work,
-    caution: [words.caution, caution].filter(Boolean).join(' ') || null,
-    happened: [...words.happened, ': ', ...happened],
-    steps: [...steps, ...(work === 'running' ? [] : [aloneStep(target, work === 'done' ? one : null)])],
+    caution: [words.caution, later.caution].filter(Boolean).join(' ') || null,
+    happened: [...words.happened, ': ', ...later.happened],
+    steps: [...later.steps, ...(work === 'running' ? [] : [aloneStep(target, work === 'done' ? one : null)])],
   }
 }
 

@@ -91,26 +91,31 @@ function ownDecision(own: StoredRow | null, { now, skewMs }: RangeSettings): Own
   return own.state === 'FAILED' && decision?.state === 'FAILED' ? { kind: 'open', decidedAt: decision.at } : undecided
 }
 
+export interface Ranges {
+  add(row: StoredRow): void
+  /**
+   * Returns what a later run says of a slot whose own row is `own`. Null: no later run has it in its range, or its own row
+   * decides. `isWhole`: all rows were added that may have it in their range. Left out: they were.
+   */
+  covering(slot: Instant, own: StoredRow | null, isWhole?: boolean): Covering | null
+}
+
 /**
  * Collects the ranges of rows, and says of a slot what the rows later than it say. The rows that are later than a slot must be
  * added before it is asked for, and slots must be asked for from the newest to the oldest.
  */
-export function collectRanges(settings: RangeSettings) {
+export function collectRanges(settings: RangeSettings): Ranges {
   const { now, skewMs, rangesUntil = NO_RANGES } = settings
   let ranges: readonly WorkRange[] = []
   let unread: readonly Instant[] = []
   return {
-    add(row: StoredRow): void {
+    add(row) {
       // A host whose clock was ahead has made the row, so it says nothing of the slots of today.
       if (row.slot > now + skewMs) return
       if (!isUnreadable(row)) ranges = [...ranges, ...rangesOf(row, settings)]
       else if (row.slot < rangesUntil) unread = [...unread, row.slot]
     },
-    /**
-     * Returns what a later run says of a slot whose own row is `own`. Null: no later run has it in its range, or its own row
-     * decides. `isWhole`: all rows were added that may have it in their range. Left out: they were.
-     */
-    covering(slot: Instant, own: StoredRow | null, isWhole = true): Covering | null {
+    covering(slot, own, isWhole = true) {
       ranges = ranges.filter(({ after }) => after < slot)
       unread = unread.filter((one) => one - LONGEST_RANGE_MS <= slot)
       const decision = ownDecision(own, settings)

@@ -6,7 +6,7 @@ import { finishRow } from '../../core/row/transition.ts'
 import { parseSchedule } from '../../core/schedule/schedule.ts'
 import { expectedSlotBefore } from '../../core/schedule/slot.ts'
 import { rangesUntil } from '../../core/task/task-record.ts'
-import type { AttemptRecord, Instant, PendingRow, Row, StoredRow, Trigger } from '../../core/types.ts'
+import type { AttemptRecord, Instant, Row, StoredRow, Trigger } from '../../core/types.ts'
 import type { ListQuery, Page } from '../../store/store.ts'
 import type { Ask } from '../ask.ts'
 import type { AskedSlot } from '../claim.ts'
@@ -41,14 +41,14 @@ export function hasRanges({ settings, record, request }: ClaimedSlot): boolean {
 
 /**
  * Reads the rows around a slot, the newest first, down to the newest earlier slot that is done. Rows that are further away
- * than the longest range do not matter. `own` is the row of the slot without the attempt that asks.
+ * than the longest range do not matter. `row` is that of the slot: an attempt that is open in it is the one that asks.
  */
 export async function readAround(
   { request, settings: { skewMs }, io: { store, clock } }: AskedSlot,
-  own: Row | null,
+  row: Row,
   ask: Ask,
 ): Promise<Around> {
-  const { task, window, schedule } = request
+  const { task, window, schedule, trigger } = request
   const { slot } = window
   const askedAt = clock.now()
   const ranges = collectRanges({ now: askedAt, skewMs, rangesUntil: Number.POSITIVE_INFINITY })
@@ -63,7 +63,7 @@ export async function readAround(
     if (row.slot !== slot) ranges.add(row)
   }
   const isWhole = next.done || next.value.slot < slot
-  const covering = ranges.covering(slot, own, isWhole)
+  const covering = ranges.covering(slot, withoutOpen(row, trigger, askedAt), isWhole)
   const earlier = isWhole ? newest : newestRows(range, list)
   if (!isWhole) next = await earlier.next()
   // The run of a later slot may have done the slot before this one, which then needs no row.
@@ -141,8 +141,9 @@ export function answerOf(
   }
 }
 
-/** Returns the row of a claimed slot as it is without the open attempt. A force may repeat what an operator has skipped. */
-export function rowBefore(row: PendingRow, { kind }: Trigger, now: Instant): Row | null {
+/** Returns the row of a slot as it is without an open attempt. A force may repeat what an operator has skipped. */
+function withoutOpen(row: Row, { kind }: Trigger, now: Instant): Row | null {
+  if (row.state !== 'PENDING') return row
   const before = finishRow(row, { outcome: 'notStarted' }, { writeId: row.writeId, now })
   return kind === 'forced' && before.state === 'SKIPPED' ? null : before
 }

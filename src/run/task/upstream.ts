@@ -30,7 +30,7 @@ import type { SlotRequest } from '../claim.ts'
 import { type ClaimedSlot, writeClaimed } from '../claimed-slot.ts'
 import type { Settings } from '../settings.ts'
 import type { RunIo } from '../write.ts'
-import { newestRows, readAround, rowBefore } from './range.ts'
+import { newestRows, readAround } from './range.ts'
 import { readRecord } from './task-record.ts'
 
 // The slots that a slot comes after (`--after`), by the records of their tasks, and the rows of these slots.
@@ -229,10 +229,9 @@ async function findMissing(own: PendingRow, claimedSlot: ClaimedSlot): Promise<D
 
 /** Returns where the range begins, if that is known while the run waits. Null: it has none, or there is no success. */
 async function rangeStart(row: PendingRow, claimedSlot: ClaimedSlot): Promise<Instant | null> {
-  const { request, settings, io, halt } = claimedSlot
+  const { settings, io, halt } = claimedSlot
   if (!settings.sinceLastSuccess) return null
-  const own = rowBefore(row, request.trigger, io.clock.now())
-  const { start } = await within({ ms: settings.ledgerTimeoutMs, halt }, io, (ask) => readAround(claimedSlot, own, ask))
+  const { start } = await within({ ms: settings.ledgerTimeoutMs, halt }, io, (ask) => readAround(claimedSlot, row, ask))
   return 'since' in start ? start.since : null
 }
 

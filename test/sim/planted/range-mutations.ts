@@ -150,8 +150,8 @@ const BUGS: readonly Mutation[] = [
     simulation: false,
     scenario: 'a completed range whose record is deleted, and late triggers',
     file: 'src/run/task/range.ts',
-    from: 'const covering = ranges.covering(slot, own, isWhole)',
-    to: "const covering = ranges.covering(slot, own, isWhole) ?? (own?.attempts.at(-2)?.blockedBy ? { kind: 'done' as const, by: own } : null)",
+    from: 'const covering = ranges.covering(slot, withoutOpen(row, trigger, askedAt), isWhole)',
+    to: "const covering = ranges.covering(slot, withoutOpen(row, trigger, askedAt), isWhole) ?? (row.attempts.at(-2)?.blockedBy ? { kind: 'done' as const, by: row } : null)",
   },
 ]
 
