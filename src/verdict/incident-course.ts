@@ -37,17 +37,14 @@ export function collectCourses(countDue: CountDue) {
     /** Returns the incidents with something new, the largest one first, with all of their open slots. */
     begun(): readonly Incident[] {
       const all = ever.incidentsOfStreaks()
-      const groups = groupedBy([...within.keys()], (streak) => all.get(within.get(streak) ?? streak)?.id)
+      const groups = groupedBy([...within.keys()], (streak) => all.get(within.get(streak) ?? streak))
       return [...groups]
         .filter(([, streaks]) => streaks.some((streak) => fresh.has(streak)))
-        .map(([id, streaks]) => ({ ...incidentOfStreaks(streaks), ...(id !== undefined && { id }) }))
+        .map(([whole, streaks]) => ({
+          ...incidentOfStreaks(streaks),
+          ...(whole && { id: whole.id, began: whole.began }),
+        }))
         .sort(byWeight)
-    },
-    /** Returns the incident of something new, with its repaired slots, too. */
-    wholeOfNew(): Incident | undefined {
-      const [first] = fresh
-      const streak = first && within.get(first)
-      return streak && ever.incidentsOfStreaks().get(streak)
     },
     /** Returns the incidents whose last slot was repaired at a time for which `isNew` holds, the largest one first. */
     ended(isNew: (endedAt: Instant) => boolean): readonly EndedIncident[] {

@@ -45,6 +45,8 @@ export interface Incident {
   readonly tasks: readonly IncidentTask[]
   readonly from: Instant
   readonly to: Instant
+  /** Its oldest slot, also if that was repaired since. */
+  readonly began: Instant
   readonly slots: number
   /** The zone of more than half of the tasks, or else UTC. */
   readonly zone: string
@@ -94,9 +96,7 @@ export function collectIncidents(countDue: CountDue = () => 0) {
     const streaks = found
       .filter(isWanted)
       .toSorted((one, other) => (one.task < other.task ? -1 : Number(one.task > other.task)))
-    const blocked = blockedStreaks(streaks)
-    const others = new Set([...blocked.values()].flat())
-    const roots = streaks.filter((streak) => !others.has(streak))
+    const { roots, blocked } = rootsOf(streaks)
     return CAUSES.flatMap((cause) => incidentsOf(cause, roots, blocked, countOf))
   }
   return {
@@ -177,8 +177,8 @@ type Blocked = ReadonlyMap<Streak | null, readonly Streak[]>
 
 const taskOf = ({ task }: Streak) => task
 
-/** Returns the streaks that a streak blocks, also by others. It is not blocked itself. */
-function blockedStreaks(streaks: readonly Streak[]): Blocked {
+/** Returns the streaks that none blocks, and those that each of them blocks, also by others. */
+function rootsOf(streaks: readonly Streak[]): { readonly roots: readonly Streak[]; readonly blocked: Blocked } {
   const byTask = groupedBy(streaks, taskOf)
   const blockerOf = ({ blockedBy }: Streak) =>
     blockedBy && byTask.get(blockedBy.task)?.find(({ from, to }) => from <= blockedBy.slot && blockedBy.slot <= to)
@@ -190,8 +190,9 @@ function blockedStreaks(streaks: readonly Streak[]): Blocked {
     return root === streak || blockerOf(root) ? null : root
   }
   const blocked = groupedBy(streaks, rootOf)
+  const roots = blocked.get(null) ?? []
   blocked.delete(null)
-  return blocked
+  return { roots, blocked }
 }
 
 interface MadeIncident {
@@ -278,9 +279,7 @@ function* begunTogether(streaks: readonly Streak[], gapMs: number): Generator<re
 
 /** Returns the incident that these problems are, which are known to belong together. */
 export function incidentOfStreaks(streaks: readonly Streak[]): Incident {
-  const blocked = blockedStreaks(streaks)
-  const others = new Set([...blocked.values()].flat())
-  const roots = streaks.filter((streak) => !others.has(streak))
+  const { roots, blocked } = rootsOf(streaks)
   return incidentOf(roots[0]?.cause ?? 'broken', roots, blocked).incident
 }
 
@@ -299,6 +298,7 @@ function incidentOf(cause: IncidentCause, roots: readonly Streak[], blocked: Blo
     tasks,
     from,
     to: Math.max(...tasks.map(({ to }) => to)),
+    began: from,
     slots: tasks.flatMap(({ counts }) => [...counts.values()]).reduce((sum, count) => sum + count, 0),
     zone: commonZone(tasks.map(({ newest }) => newest.schedule)),
     says: saidBy(roots),

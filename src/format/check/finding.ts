@@ -86,11 +86,6 @@ function messageOf({ slot, schedule, kind }: TaskFinding, { happened }: Verdict)
   return `${zonedTime(slot, schedule.zone)} ${FINDINGS[kind].words}: ${sentenceText(happened, slot, schedule.zone)}`
 }
 
-/** Returns why a slot was found, in a few words: as below, or what happened by its event. */
-export function findingCause(found: TaskFinding, { happened }: LogObject): string {
-  return whyFound(found) ?? String(happened)
-}
-
 /** Returns why a slot failed, or what is unusual or late about it. Null: it is something else. */
 export function whyFound(found: TaskFinding): string | null {
   const { kind, own, slot, schedule, remarks } = found
@@ -102,8 +97,8 @@ export function whyFound(found: TaskFinding): string | null {
 }
 
 /** Returns what a finding in JSON says of the incident that it belongs to. */
-export function incidentOfFinding({ id, cause, from }: Incident) {
-  return { id, cause, began: formatInstant(from) }
+export function incidentOfFinding({ id, cause, began }: Incident) {
+  return { id, cause, began: formatInstant(began) }
 }
 
 export function findingEvent(found: TaskFinding, now: Instant, store: string): LogObject {

@@ -7,7 +7,7 @@ import { suspensionAt } from '../../core/task/suspensions.ts'
 import { expectedTimes, type ScheduleSince, type TaskRecord } from '../../core/task/task-record.ts'
 import type { Instant } from '../../core/types.ts'
 import type { JudgedSlot } from '../../verdict/judge.ts'
-import { localTimeIn, spanTime } from '../local-time.ts'
+import { localTimeIn, spanTime, zonedTime } from '../local-time.ts'
 import { instantOrNull } from '../slot/row.ts'
 import {
   alignedLines,
@@ -52,8 +52,12 @@ export interface TaskSummary {
  */
 export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, now: Instant): readonly string[] {
   const zone = commonZone(summaries.map((one) => ({ zone: zoneOfTask(one) })))
-  const heads = ['TASK', 'STATUS', 'OPEN', 'LAST', 'NEXT', 'TOOK (USUALLY)', 'OWNER'].map((text) => ({ text }))
-  const rows = withZoneInHead([heads, ...summaries.map((summary) => cellsOf(summary, zone, now))])
+  const times = summaries.flatMap(({ last, next }) => [last?.slot ?? [], next ?? []].flat())
+  const names = new Set(times.map((at) => zonedTime(at, zone).split(' ').at(-1)))
+  // If all times have the same zone, it stands above them.
+  const [name = ''] = names.size === 1 ? names : []
+  const heads = ['TASK', 'STATUS', 'OPEN', `LAST${name && ` (${name})`}`, 'NEXT', 'TOOK (USUALLY)', 'OWNER']
+  const rows = [heads.map((text) => ({ text })), ...summaries.map((summary) => cellsOf(summary, zone, name, now))]
   const withoutOwner = rows.map((row) => row.slice(0, TOOK_COLUMN + 1))
   const short = withoutOwner.map((row) => row.with(TOOK_COLUMN, withoutUsual(row[TOOK_COLUMN])))
   const isFitting = (table: typeof rows, most: number) => {
@@ -64,22 +68,7 @@ export function tasksTable(summaries: readonly TaskSummary[], screen: Screen, no
   return [...alignedLines(shown, screen, [0]), '', totalText(summaries)]
 }
 
-/** If the times of a table all have the same zone, it stands above them. */
-function withZoneInHead([heads = [], ...rows]: readonly (readonly TableCell[])[]): readonly (readonly TableCell[])[] {
-  const zoneIn = ({ text }: TableCell) => /^[\d-]+ [\d:]+( .+)$/.exec(text)?.[1] ?? ''
-  const zones = new Set(rows.flatMap((row) => row.slice(LAST_COLUMN, NEXT_COLUMN + 1).map(zoneIn)).filter(Boolean))
-  const [zone] = zones
-  if (zone === undefined || zones.size > 1) return [heads, ...rows]
-  const isTime = (index: number) => index === LAST_COLUMN || index === NEXT_COLUMN
-  return [
-    heads.map((cell, index) => (index === LAST_COLUMN ? { text: `${cell.text} (${zone.trim()})` } : cell)),
-    ...rows.map((row) =>
-      row.map((cell, index) => (isTime(index) ? { ...cell, text: cell.text.replace(zone, '') } : cell)),
-    ),
-  ]
-}
-
-const [LAST_COLUMN, NEXT_COLUMN, TOOK_COLUMN] = [3, 4, 5]
+const TOOK_COLUMN = 5
 /** With this much of a name, most are told apart. */
 const NAME = 16
 
@@ -97,9 +86,9 @@ function totalText(summaries: readonly TaskSummary[]): string {
   return `${tasks}, ${open.length} with open slots: ${slots}${more}`
 }
 
-function cellsOf(summary: TaskSummary, zone: string, now: Instant): readonly TableCell[] {
+function cellsOf(summary: TaskSummary, zone: string, name: string, now: Instant): readonly TableCell[] {
   const { task, last, next, record, pace, open } = summary
-  const time = (instant: Instant) => spanTime(instant, instant, zone, now)
+  const time = (at: Instant) => spanTime(at, at, zone, now).replace(name && ` ${name}`, '')
   const status = last?.status ?? ''
   const kind = suspensionAt(record, now)?.kind
   const tookMs = ranSoFarMs(last, now) ?? pace.durationsMs[0]

@@ -122,6 +122,7 @@ const OUTAGE: Incident = {
     owners: new Map(),
     cause: 'broken',
     from: LATER - 7_200_000,
+    began: LATER - 7_200_000,
     to: LATER,
     slots: 3,
     zone: 'Asia/Tokyo',

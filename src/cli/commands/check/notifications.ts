@@ -3,7 +3,7 @@ import { isNew } from '../../../audit/check.ts'
 import { DAY_MS } from '../../../core/duration.ts'
 import type { Instant } from '../../../core/types.ts'
 import { digestOf, repairedOf } from '../../../format/check/digest.ts'
-import { findingCause, findingEvent, incidentOfFinding, repairedEvent } from '../../../format/check/finding.ts'
+import { findingEvent, incidentOfFinding, repairedEvent, whyFound } from '../../../format/check/finding.ts'
 import type { LogObject } from '../../../format/log/log.ts'
 import { systemClock } from '../../../process/clock.ts'
 import { collectCourses } from '../../../verdict/incident-course.ts'
@@ -32,7 +32,7 @@ interface Told {
  */
 export function openTeller(notify: Notify, { store, task, status, newMs }: Told, now: Instant, countDue: CountDue) {
   const { emitDigest } = notify
-  const { add, addRepair, begun, ended, wholeOfNew } = collectCourses(countDue)
+  const { add, addRepair, begun, ended } = collectCourses(countDue)
   // `--notify-on recovered` alone asks for the end of whatever was found.
   const kinds = FINDING_KINDS.some(notify.wants) ? FINDING_KINDS.filter(notify.wants) : FINDING_KINDS
   const isWanted = ({ kind }: TaskFinding) => kinds.includes(kind) && status?.includes(kind) !== false
@@ -40,12 +40,13 @@ export function openTeller(notify: Notify, { store, task, status, newMs }: Told,
   const tellsRepairs = newMs !== undefined && notify.wants('recovered')
   let first: TaskFinding | null = null
   let count = 0
-  const emit = ({ task, slot, schedule, owner }: JudgedSlot, event: LogObject, cause = String(event['happened'])) =>
-    notify.emit(event, { task, slot, timezone: schedule.zone, owner, cause })
+  const emit = (one: JudgedSlot, event: LogObject, why: string | null = null) => {
+    const { task, slot, schedule, owner } = one
+    notify.emit(event, { task, slot, timezone: schedule.zone, owner, cause: why ?? String(event['happened']) })
+  }
   const emitFinding = (found: TaskFinding, incident?: Incident) => {
-    const event = findingEvent(found, now, store)
     const own = incident && { incident: incidentOfFinding(incident) }
-    emit(found, { ...event, ...own }, findingCause(found, event))
+    emit(found, { ...findingEvent(found, now, store), ...own }, whyFound(found))
   }
   function endRepairs(): void {
     const repaired = tellsRepairs ? ended(isJustNow) : []
@@ -72,7 +73,7 @@ export function openTeller(notify: Notify, { store, task, status, newMs }: Told,
       endRepairs()
       if (emitDigest === null || first === null) return
       if (count > 1) emitDigest(digestOf(begun(), { store, task, since, now }))
-      else emitFinding(first, wholeOfNew())
+      else emitFinding(first, begun()[0])
     },
   }
 }
